@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Makes the environments from the hashed lock files: .venv/tools (uv), .venv/operator (operator and localpach), .venv/trainer.
+# python-pachyderm needs protobuf 3.20 and TensorFlow a newer one, hence two. An environment whose lock files have not changed is left as it is.
+# usage: dev/env.sh [tools|operator|trainer ...]   (default: all, the two large ones side by side)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+root=$PWD
+locks=dev/requirements
+python=${PYTHON:-python3}
+
+die() { echo "env: $*" >&2; exit 1; }
+command -v "$python" >/dev/null || die "no $python on PATH; install Python 3.11 or newer, or set PYTHON"
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || die "$("$python" --version) is too old; set PYTHON to a Python 3.11 or newer"
+
+# uv does not read pip's configuration: a machine that reaches its packages through an index of its own names it to both.
+if [ -z "${UV_DEFAULT_INDEX:-}" ]; then
+  index=$("$python" -m pip config get global.index-url 2>/dev/null || true)
+  [ -n "${PIP_INDEX_URL:-$index}" ] && export UV_DEFAULT_INDEX=${PIP_INDEX_URL:-$index}
+fi
+export UV_LINK_MODE=${UV_LINK_MODE:-hardlink} UV_NO_PROGRESS=1
+
+digest() { cat "$@" dev/env.sh | sha256sum | cut -d' ' -f1; }
+fresh() { [ "$(cat ".venv/$1/.digest" 2>/dev/null)" = "$2" ]; }
+
+tools() {
+  local want; want=$(digest $locks/bootstrap.txt)
+  fresh tools "$want" && return
+  rm -rf .venv/tools
+  "$python" -m venv .venv/tools || die "python3 -m venv failed; on Debian: apt-get install python3-venv"
+  .venv/tools/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $locks/bootstrap.txt
+  echo "$want" >.venv/tools/.digest
+}
+
+# environment NAME "LOCK..." PROJECT...: the locked packages, the open corpus, and our own distributions as editable installs
+environment() {
+  local name=$1 lock=$2 want uv=$root/.venv/tools/bin/uv started=$SECONDS; shift 2
+  want=$(digest "$locks/$lock.txt" $locks/corpus.txt "${@/%//pyproject.toml}")
+  fresh "$name" "$want" && { echo "env: .venv/$name is up to date"; return; }
+  "$uv" venv --quiet --clear --python "$python" ".venv/$name"
+  export VIRTUAL_ENV=$root/.venv/$name
+  "$uv" pip install --quiet --require-hashes -r "$locks/$lock.txt"
+  "$uv" pip install --quiet --require-hashes --no-deps -r $locks/corpus.txt
+  "$uv" pip install --quiet --no-deps --no-build-isolation "${@/#/-e}"
+  # Compiled once here, not at each start: importing TensorFlow takes a third of the time. (uv's own option stumbles over TensorFlow's RECORD.)
+  "$VIRTUAL_ENV/bin/python" -m compileall -q -j 0 "$VIRTUAL_ENV"/lib >/dev/null || true # some packages ship templates that are no Python
+  echo "$want" >".venv/$name/.digest"
+  echo "env: .venv/$name made in $((SECONDS - started)) s"
+}
+
+[ $# -gt 0 ] || set -- tools operator trainer
+tools
+pids=()
+for part; do
+  case $part in
+    tools) ;;
+    operator) environment operator operator ./operator ./localpach & pids+=($!) ;;
+    trainer) environment trainer trainer ./trainer & pids+=($!) ;;
+    *) die "unknown environment '$part'; choose from: tools operator trainer" ;;
+  esac
+done
+for pid in "${pids[@]}"; do wait "$pid" || die "an environment could not be made; its messages are above"; done

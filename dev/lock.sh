@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Resolves every lock file anew, with hashes and without naming an index. `UPGRADE=1` takes newer versions than those locked.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+uv=.venv/tools/bin/uv
+locks=dev/requirements
+[ -x "$uv" ] || dev/env.sh tools
+
+# lock NAME INPUT... [-- OPTION...]: writes dev/requirements/NAME.txt
+lock() {
+  local out=$locks/$1.txt
+  shift
+  "$uv" pip compile --quiet --python-version 3.11 --python-platform linux --generate-hashes --no-annotate --no-header \
+    --no-emit-index-url --no-emit-find-links ${UPGRADE:+--upgrade} "$@" --output-file "$out"
+  echo "$out: $(grep -c '==' "$out") packages"
+}
+lock bootstrap $locks/bootstrap.in
+lock operator operator/pyproject.toml localpach/pyproject.toml $locks/operator.in
+lock trainer trainer/pyproject.toml --extra cpu $locks/trainer.in
+lock corpus $locks/corpus.in --no-deps
