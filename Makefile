@@ -17,7 +17,7 @@ env: ## Make .venv/operator and .venv/trainer from the hashed lock files
 
 .PHONY: controlplane
 controlplane: env ## Build or find kube-apiserver, etcd and kubectl; print their folder
-	@$(OPERATOR)/bin/python -m dev.controlplane
+	@$(OPERATOR)/bin/python -m dev.binaries
 
 .PHONY: lock
 lock: ## Resolve the lock files anew (the only target that picks versions)

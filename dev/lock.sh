@@ -17,4 +17,5 @@ lock() {
 lock bootstrap $locks/bootstrap.in
 lock operator operator/pyproject.toml localpach/pyproject.toml $locks/operator.in
 lock trainer trainer/pyproject.toml --extra cpu $locks/trainer.in
+lock go $locks/go.in
 lock corpus $locks/corpus.in --no-deps

@@ -1,0 +1,130 @@
+"""Start long-running programs, wait until they are ready, and end them with their children."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+
+class StartError(Exception):
+    """A program did not become ready; the message names its log and shows its last lines."""
+
+
+def free_port() -> int:
+    """Return a TCP port that was free on loopback a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass
+class Program:
+    """One program in a process group of its own, its output in a log file.
+
+    It has its own session, so that Ctrl-C in the terminal reaches only us and we decide what ends when.
+    """
+
+    name: str
+    command: Sequence[str]
+    log: Path
+    env: Mapping[str, str] = field(default_factory=dict)
+    cwd: Path | None = None
+    grace: float = 10.0
+    _process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """The process id, which is the id of its process group too."""
+        if self._process is None:
+            raise StartError(f"{self.name} was not started")
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> None:
+        """Start it; its output is appended to the log."""
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self.command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **self.env},
+                cwd=self.cwd,
+                start_new_session=True,
+            )
+
+    def wait_until(self, ready: Callable[[], bool], within: float = 60.0) -> None:
+        """Poll `ready` until it is true; StartError after `within` seconds or when the program has ended."""
+        deadline = time.monotonic() + within
+        while not ready():
+            if not self.running:
+                raise StartError(f"{self.name} ended at once; its log is {self.log}:\n{self.tail()}")
+            if time.monotonic() > deadline:
+                raise StartError(
+                    f"{self.name} was not ready in {within:.0f} s; its log is {self.log}:\n{self.tail()}"
+                )
+            time.sleep(0.1)
+
+    def tail(self, lines: int = 12) -> str:
+        """Return the last lines of its log, indented."""
+        text = self.log.read_text(errors="replace") if self.log.exists() else ""
+        return "\n".join(f"  {line}" for line in text.splitlines()[-lines:])
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the program alone."""
+        os.kill(self.pid, number)
+
+    def stop(self) -> None:
+        """End it and what it started: SIGTERM, after the grace time SIGKILL."""
+        if self._process is None:
+            return
+        stop_group(self._process.pid, self.grace, self._reaped)
+
+    def kill(self) -> None:
+        """End it at once with SIGKILL, as a crash would, and wait for that."""
+        if self._process is not None:
+            _signal_group(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+
+    def _reaped(self) -> bool:
+        return self._process is None or self._process.poll() is not None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def stop_group(pid: int, grace: float, ended: Callable[[], bool]) -> None:
+    """End the process group of `pid`: SIGTERM, then SIGKILL for whatever is left after `grace` seconds."""
+    _signal_group(pid, signal.SIGTERM)
+    deadline = time.monotonic() + grace
+    while not ended() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    _signal_group(pid, signal.SIGKILL)
+    while not ended():
+        time.sleep(0.05)
+
+
+def _signal_group(pid: int, number: signal.Signals) -> None:
+    try:
+        os.killpg(pid, number)
+    except ProcessLookupError:
+        return

@@ -1,0 +1,230 @@
+"""The world of a ScriptModel as processes on loopback: a Kubernetes control plane, localpach, the operator.
+
+The demo and the tests use the same code. Each part keeps its log and state below the folder it is given.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import socket
+import ssl
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from dev.binaries import find_or_build
+from dev.paths import OPERATOR_ENV, TRAINER_ENV
+from dev.processes import Program, StartError, free_port
+
+TRAINER_IMAGE = "scriptmodel-trainer:dev"
+"""The image name that the operator writes into pipelines and localpach maps to the trainer's environment."""
+
+
+class ControlPlane:
+    """etcd and kube-apiserver on free ports, with an administrator's kubeconfig.
+
+    Without scheduler, kubelet and controller-manager objects are stored, validated and watched; nothing runs.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.kubeconfig = root / "kubeconfig"
+        self.server = f"https://127.0.0.1:{free_port()}"
+        self.token = secrets.token_hex(16)
+        self._binaries = find_or_build()
+        self._pki = root / "pki"
+        self.etcd = self._etcd()
+        self.apiserver = self._apiserver()
+
+    @property
+    def programs(self) -> list[Program]:
+        """In the order in which they are started."""
+        return [self.etcd, self.apiserver]
+
+    @property
+    def kubectl_program(self) -> Path:
+        """The kubectl of the same version as the server."""
+        return self._binaries / "kubectl"
+
+    def _etcd(self) -> Program:
+        self._etcd_url, peers = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
+        command = [
+            str(self._binaries / "etcd"),
+            f"--data-dir={self.root / 'etcd'}",
+            f"--listen-client-urls={self._etcd_url}",
+            f"--advertise-client-urls={self._etcd_url}",
+            f"--listen-peer-urls={peers}",
+            f"--initial-advertise-peer-urls={peers}",
+            f"--initial-cluster=default={peers}",
+            "--unsafe-no-fsync",  # the data lasts as long as the demo or the test
+            "--log-level=warn",
+        ]
+        return Program("etcd", command, self.root / "etcd.log")
+
+    def _apiserver(self) -> Program:
+        tokens = self.root / "tokens.csv"
+        key = (
+            self._pki / "apiserver.key"
+        )  # the server makes it at its start, and a certificate that is its own authority
+        command = [
+            str(self._binaries / "kube-apiserver"),
+            f"--etcd-servers={self._etcd_url}",
+            "--bind-address=127.0.0.1",
+            f"--secure-port={self.server.rpartition(':')[2]}",
+            f"--cert-dir={self._pki}",
+            f"--token-auth-file={tokens}",
+            f"--service-account-signing-key-file={key}",
+            f"--service-account-key-file={key}",
+            "--service-account-issuer=https://kubernetes.default.svc",
+            "--service-cluster-ip-range=10.96.0.0/24",
+            "--authorization-mode=RBAC",
+            "--disable-admission-plugins=ServiceAccount",  # no controller-manager makes the accounts
+            "--endpoint-reconciler-type=none",
+        ]
+        return Program("kube-apiserver", command, self.root / "kube-apiserver.log", grace=20.0)
+
+    def start(self) -> None:
+        """Start both and wait until the API answers."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        tokens = self.root / "tokens.csv"
+        tokens.touch(mode=0o600)
+        tokens.write_text(f"{self.token},admin,admin,system:masters\n")
+        self.etcd.start()
+        self.etcd.wait_until(lambda: _answers(f"{self._etcd_url}/health"))
+        self.apiserver.start()
+        self.apiserver.wait_until(self._ready, within=120)
+        self._write_kubeconfig()
+
+    def _ready(self) -> bool:
+        certificate = self._pki / "apiserver.crt"
+        if not certificate.exists():
+            return False
+        return _answers(f"{self.server}/readyz", token=self.token, authority=certificate)
+
+    def _write_kubeconfig(self) -> None:
+        certificate = str(self._pki / "apiserver.crt")
+        config = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [
+                {"name": "dev", "cluster": {"server": self.server, "certificate-authority": certificate}}
+            ],
+            "users": [{"name": "admin", "user": {"token": self.token}}],
+            "contexts": [{"name": "dev", "context": {"cluster": "dev", "user": "admin"}}],
+            "current-context": "dev",
+        }
+        self.kubeconfig.touch(mode=0o600)
+        self.kubeconfig.write_text(json.dumps(config, indent=2))  # JSON is YAML
+
+    def kubectl(
+        self, *args: str, stdin: str | None = None, check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
+        """Run kubectl against this server; with `check`, CalledProcessError carries its stderr as a note."""
+        command = [str(self.kubectl_program), f"--kubeconfig={self.kubeconfig}", *args]
+        done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
+        if check and done.returncode:
+            error = subprocess.CalledProcessError(done.returncode, command, done.stdout, done.stderr)
+            error.add_note(done.stderr.strip())
+            raise error
+        return done
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def stop(self) -> None:
+        """End both, the server first."""
+        for program in reversed(self.programs):
+            program.stop()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+class Localpach(Program):
+    """`localpach serve` on a free port, the trainer's image mapped to the trainer's environment."""
+
+    def __init__(
+        self, root: Path, images: Mapping[str, Path] | None = None, options: Sequence[str] = ()
+    ) -> None:
+        self.root = root
+        self.address = f"127.0.0.1:{free_port()}"
+        images = {TRAINER_IMAGE: TRAINER_ENV} if images is None else images
+        mapped = [f"--image={name}={environment}" for name, environment in images.items()]
+        command = [
+            str(OPERATOR_ENV / "bin" / "localpach"),
+            "serve",
+            f"--root={root / 'data'}",
+            f"--listen={self.address}",
+        ]
+        super().__init__("localpach", [*command, *mapped, *options], root / "localpach.log")
+
+    def __enter__(self) -> Self:
+        self.start()
+        try:
+            self.wait_until(lambda: _accepts(self.address))
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+
+class Operator(Program):
+    """`scriptmodel-operator run` against a cluster and a Pachyderm."""
+
+    def __init__(  # every argument is one of the command's own options
+        self,
+        root: Path,
+        kubeconfig: Path,
+        pachd: str,
+        *,
+        trainer_image: str = TRAINER_IMAGE,
+        options: Sequence[str] = (),
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        command = [
+            str(OPERATOR_ENV / "bin" / "scriptmodel-operator"),
+            "run",
+            f"--kubeconfig={kubeconfig}",
+            f"--pachd={pachd}",
+            f"--trainer-image={trainer_image}",
+            *options,
+        ]
+        super().__init__("operator", command, root / "operator.log", env=env or {})
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+
+def _answers(url: str, token: str = "", authority: Path | None = None) -> bool:
+    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"} if token else {})  # noqa: S310 - loopback URLs that we build
+    context = ssl.create_default_context(cafile=str(authority)) if authority else None
+    try:
+        with urllib.request.urlopen(request, timeout=2, context=context) as answer:  # noqa: S310 - the same
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _accepts(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    try:
+        with socket.create_connection((host, int(port)), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+__all__ = ["TRAINER_IMAGE", "ControlPlane", "Localpach", "Operator", "StartError"]
