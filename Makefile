@@ -19,6 +19,43 @@ env: ## Make .venv/operator and .venv/trainer from the hashed lock files
 controlplane: env ## Build or find kube-apiserver, etcd and kubectl; print their folder
 	@$(OPERATOR)/bin/python -m dev.binaries
 
+.PHONY: demo
+demo: ## Plays in, a new script out, on this machine (KEEP=1 leaves all of it running)
+	@python3 -m dev.demo $(if $(KEEP),--keep)
+
+.PHONY: demo-stop
+demo-stop: ## End what `make demo KEEP=1` left running
+	@python3 -m dev.demo --stop
+
 .PHONY: lock
 lock: ## Resolve the lock files anew (the only target that picks versions)
 	@dev/lock.sh
+
+.PHONY: format
+format: env ## Format the code
+	@$(OPERATOR)/bin/ruff format .
+	@$(OPERATOR)/bin/ruff check --fix-only .
+
+.PHONY: check
+check: env ## Formatting, lint, types, layers and generated files
+	$(OPERATOR)/bin/ruff format --check .
+	$(OPERATOR)/bin/ruff check .
+	$(OPERATOR)/bin/mypy operator/src localpach/src dev
+	$(TRAINER)/bin/mypy trainer/src
+	$(OPERATOR)/bin/lint-imports --no-cache
+	$(OPERATOR)/bin/scriptmodel-operator crd --check manifests/crd.yaml
+
+.PHONY: test
+test: test-trainer test-operator test-integration ## All tests; needs no container runtime and no cluster
+
+.PHONY: test-trainer
+test-trainer: env ## The trainer's tests, in its environment
+	$(TRAINER)/bin/pytest -n 2 tests/unit/trainer
+
+.PHONY: test-operator
+test-operator: env ## Unit tests of operator, localpach and dev, and the contract suite
+	$(OPERATOR)/bin/pytest -n 2 tests/unit/operator tests/unit/localpach tests/unit/dev tests/contract
+
+.PHONY: test-integration
+test-integration: env ## The operator against a real API server and localpach; the demo's own tests
+	$(OPERATOR)/bin/pytest -n 2 tests/integration tests/e2e

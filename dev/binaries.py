@@ -90,9 +90,7 @@ def _compile(output: Path, version: str) -> None:
     env = {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly"}
     say(f"control plane: building Kubernetes {version} with {go} (once; about 5 minutes on 2 cores)")
     started = time.monotonic()
-    listed = subprocess.run(
-        [go, "list", "-deps", "."], cwd=MODULE, env=env, stdout=subprocess.PIPE, check=False
-    )
+    listed = subprocess.run([go, "list", "-deps", "."], cwd=MODULE, env=env, stdout=subprocess.PIPE, check=False)
     if listed.returncode:
         raise BuildError(f"`go list -deps .` failed in {MODULE}; its messages are above")
     total = len(listed.stdout.splitlines())
@@ -106,9 +104,7 @@ def _compile(output: Path, version: str) -> None:
 def _ldflags(version: str) -> str:
     major, minor, _ = version.lstrip("v").split(".")
     values = {"gitVersion": version, "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"}
-    return " ".join(
-        ["-s", "-w", *(f"-X k8s.io/component-base/version.{key}={value}" for key, value in values.items())]
-    )
+    return " ".join(["-s", "-w", *(f"-X k8s.io/component-base/version.{key}={value}" for key, value in values.items())])
 
 
 def _follow(command: list[str], env: dict[str, str], total: int, started: float) -> None:

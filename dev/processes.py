@@ -74,9 +74,7 @@ class Program:
             if not self.running:
                 raise StartError(f"{self.name} ended at once; its log is {self.log}:\n{self.tail()}")
             if time.monotonic() > deadline:
-                raise StartError(
-                    f"{self.name} was not ready in {within:.0f} s; its log is {self.log}:\n{self.tail()}"
-                )
+                raise StartError(f"{self.name} was not ready in {within:.0f} s; its log is {self.log}:\n{self.tail()}")
             time.sleep(0.1)
 
     def tail(self, lines: int = 12) -> str:
@@ -121,6 +119,50 @@ def stop_group(pid: int, grace: float, ended: Callable[[], bool]) -> None:
     _signal_group(pid, signal.SIGKILL)
     while not ended():
         time.sleep(0.05)
+
+
+def start_time(pid: int) -> str:
+    """Return when a process was started, in clock ticks since boot: with the pid it names one process for ever.
+
+    OSError if there is no such process; one that has ended and was not reaped counts as none.
+    """
+    state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    if state == "Z":
+        raise ProcessLookupError(f"process {pid} has ended")
+    return fields[18]
+
+
+def has_ended(pid: int, started: str) -> bool:
+    """Whether the process that `start_time` told apart is gone."""
+    try:
+        return start_time(pid) != started
+    except OSError:
+        return True
+
+
+def run_shown(command: Sequence[str], log: Path, cwd: Path, show: Callable[[str], None]) -> int:
+    """Run a command to its end, pass each line of its output to `show` and keep it in `log`; return its status.
+
+    When we are interrupted, the command and what it started are ended first.
+    """
+    with log.open("w") as kept:
+        process = subprocess.Popen(
+            command,
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        try:
+            for line in process.stdout or ():
+                kept.write(line)
+                show(line.rstrip())
+            return process.wait()
+        except BaseException:
+            stop_group(process.pid, 5.0, lambda: process.poll() is not None)
+            raise
 
 
 def _signal_group(pid: int, number: signal.Signals) -> None:

@@ -111,9 +111,7 @@ class ControlPlane:
         config = {
             "apiVersion": "v1",
             "kind": "Config",
-            "clusters": [
-                {"name": "dev", "cluster": {"server": self.server, "certificate-authority": certificate}}
-            ],
+            "clusters": [{"name": "dev", "cluster": {"server": self.server, "certificate-authority": certificate}}],
             "users": [{"name": "admin", "user": {"token": self.token}}],
             "contexts": [{"name": "dev", "context": {"cluster": "dev", "user": "admin"}}],
             "current-context": "dev",
@@ -121,9 +119,7 @@ class ControlPlane:
         self.kubeconfig.touch(mode=0o600)
         self.kubeconfig.write_text(json.dumps(config, indent=2))  # JSON is YAML
 
-    def kubectl(
-        self, *args: str, stdin: str | None = None, check: bool = True
-    ) -> subprocess.CompletedProcess[str]:
+    def kubectl(self, *args: str, stdin: str | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run kubectl against this server; with `check`, CalledProcessError carries its stderr as a note."""
         command = [str(self.kubectl_program), f"--kubeconfig={self.kubeconfig}", *args]
         done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
@@ -155,9 +151,7 @@ class ControlPlane:
 class Localpach(Program):
     """`localpach serve` on a free port, the trainer's image mapped to the trainer's environment."""
 
-    def __init__(
-        self, root: Path, images: Mapping[str, Path] | None = None, options: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, root: Path, images: Mapping[str, Path] | None = None, options: Sequence[str] = ()) -> None:
         self.root = root
         self.address = f"127.0.0.1:{free_port()}"
         images = {TRAINER_IMAGE: TRAINER_ENV} if images is None else images
