@@ -1,0 +1,50 @@
+"""Loads TensorFlow quietly, and only when it is needed: it takes seconds, and bad input is reported before."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+
+from scriptmodel_trainer.errors import BadInputError
+
+
+def load_tensorflow(seed: int) -> str:
+    """Import TensorFlow, make its operations repeatable from `seed`, and return its version.
+
+    Raises BadInputError if it is not installed.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    os.environ.setdefault("CUDA_MODULE_LOADING", "LAZY")
+    try:
+        with _native_stderr_held():
+            import tensorflow as tf  # noqa: PLC0415  # loaded here on purpose, see above
+    except ImportError as error:
+        raise BadInputError(f"TensorFlow cannot be loaded: {error}", "install scriptmodel-trainer[cpu]") from error
+    tf.keras.utils.set_random_seed(seed)
+    if not tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.enable_op_determinism()
+    version: str = tf.__version__
+    return version
+
+
+@contextlib.contextmanager
+def _native_stderr_held() -> Iterator[None]:
+    """Keep what native code writes to stderr while loading (it cannot be configured); show it only on an error."""
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as held:
+        kept = os.dup(2)
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            os.dup2(kept, 2)
+            held.seek(0)
+            sys.stderr.write(held.read().decode(errors="replace"))
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)

@@ -1,0 +1,74 @@
+"""The state of an unfinished training run: all that is needed to go on as if it had never stopped."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from scriptmodel_trainer.artifacts import read_arrays, write_arrays
+from scriptmodel_trainer.errors import BadInputError
+
+CHECKPOINT = "checkpoint.npz"
+
+
+@dataclass(frozen=True, slots=True)
+class EpochRecord:
+    """One finished pass, as `metrics.json` keeps it."""
+
+    epoch: int
+    train_perplexity: float
+    valid_perplexity: float
+    learning_rate: float
+    seconds: float
+    words_per_second: float
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """`arrays` are named weights/..., slots/..., state/... and best/...; `window` windows of `epoch` are done."""
+
+    fingerprint: str
+    epoch: int
+    window: int
+    loss: float
+    epoch_seconds: float
+    seconds: float
+    best_epoch: int
+    history: tuple[EpochRecord, ...]
+    arrays: dict[str, npt.NDArray[Any]]
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Store atomically: a kill at any moment leaves the old checkpoint or the new one. WriteError if it cannot."""
+    described = {
+        field.name: getattr(checkpoint, field.name)
+        for field in dataclasses.fields(checkpoint)
+        if field.name not in ("arrays", "history")
+    }
+    described["history"] = [dataclasses.asdict(record) for record in checkpoint.history]
+    text = json.dumps(described).encode()
+    write_arrays(path, {**checkpoint.arrays, "described": np.frombuffer(text, np.uint8)})
+
+
+def load_checkpoint(path: Path, fingerprint: str) -> Checkpoint:
+    """Read a checkpoint; BadInputError if it is damaged or belongs to other settings or another corpus."""
+    try:
+        arrays = dict(read_arrays(path))
+        described = json.loads(arrays.pop("described").tobytes())
+        history = tuple(EpochRecord(**record) for record in described.pop("history"))
+        checkpoint = Checkpoint(**described, history=history, arrays=arrays)
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise BadInputError(f"{path} is damaged: {error}", "train without --resume") from error
+    if checkpoint.fingerprint != fingerprint:
+        raise BadInputError(
+            f"{path} was made with another corpus, preset, setting or seed",
+            "repeat the first command with --resume, or train without --resume",
+        )
+    return checkpoint

@@ -1,0 +1,166 @@
+"""What each command does: the composition root of the trainer."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scriptmodel_trainer import artifacts, backend, presets
+from scriptmodel_trainer.artifacts import Origin, TrainedModel
+from scriptmodel_trainer.checkpoints import CHECKPOINT
+from scriptmodel_trainer.corpus import layouts, normalizing, reading, stream
+from scriptmodel_trainer.corpus.tokens import EOS
+from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.evaluation import score
+from scriptmodel_trainer.generation.network import Network
+from scriptmodel_trainer.presets import Preset
+from scriptmodel_trainer.progress import Progress
+from scriptmodel_trainer.stopping import StopSignals
+from scriptmodel_trainer.vocabulary import build_vocabulary
+
+
+@dataclass(frozen=True, slots=True)
+class TrainOptions:
+    """The train command's options, checked."""
+
+    data: Sequence[Path]
+    out: Path
+    layout: str
+    preset_name: str
+    preset: Preset
+    seed: int
+    resume: bool
+
+
+def train(options: TrainOptions, progress: Progress, signals: StopSignals) -> None:
+    """Read, train, evaluate, store."""
+    began = time.monotonic()
+    layout = layouts.layout_named(options.layout)
+    sources = reading.find_sources(options.data, progress.note)
+    corpus = stream.read_corpus(sources, layout, progress.note)
+    artifacts.prepare_folder(options.out)
+    vocabulary = build_vocabulary(corpus.splits["train"], corpus.lexicon, options.preset.vocabulary_size)
+    mapping = vocabulary.mapping_from(corpus.lexicon)
+    splits = {name: mapping[ids] for name, ids in corpus.splits.items()}
+    tokens = {name: len(ids) for name, ids in splits.items()}
+    checkpoint = options.out / CHECKPOINT
+    fingerprint = _fingerprint(options, corpus.digest)
+    resume = _resumable(options, checkpoint, fingerprint, progress)
+    if resume is None:
+        return
+    tensorflow = backend.load_tensorflow(options.seed)
+    from scriptmodel_trainer import training  # noqa: PLC0415  # it imports TensorFlow
+
+    task = training.TrainingTask(
+        preset_name=options.preset_name,
+        preset=options.preset,
+        vocabulary=len(vocabulary),
+        train=splits["train"],
+        valid=splits["valid"],
+        tokens=tokens,
+        eos=vocabulary.id_of(EOS),
+        seed=options.seed,
+        fingerprint=fingerprint,
+        checkpoint=checkpoint,
+    )
+    result = training.fit(task, resume, progress, signals)
+    test = score(Network(result.weights), vocabulary, splits["test"])
+    best = result.history[result.best_epoch - 1]
+    metrics: dict[str, Any] = {
+        "schema": artifacts.SCHEMA,
+        "fingerprint": fingerprint,
+        "epochs": [dataclasses.asdict(record) for record in result.history],
+        "perplexity": {
+            "train": best.train_perplexity,
+            "valid": best.valid_perplexity,
+            "test": test.perplexity,
+        },
+        "tokens": tokens,
+        "best_epoch": result.best_epoch,
+        "seconds": result.seconds,
+        "test": dataclasses.asdict(test),
+    }
+    origin = Origin(
+        options.preset_name,
+        options.preset,
+        options.seed,
+        {
+            "digest": corpus.digest,
+            "files": corpus.files,
+            "layouts": corpus.layouts,
+            "notes": list(corpus.notes),
+        },
+        artifacts.versions(tensorflow=tensorflow),
+    )
+    model = TrainedModel(origin, vocabulary, result.weights, metrics)
+    artifacts.save_model(options.out, model)
+    checkpoint.unlink(missing_ok=True)
+    progress.done(test.perplexity, time.monotonic() - began)
+
+
+def _fingerprint(options: TrainOptions, digest: str) -> str:
+    """Identifies a run: the same settings, seed and corpus give the same weights."""
+    settings = {**dataclasses.asdict(options.preset), "seed": options.seed, "layout": options.layout}
+    return hashlib.sha256(json.dumps([settings, digest], sort_keys=True).encode()).hexdigest()
+
+
+def _resumable(options: TrainOptions, checkpoint: Path, fingerprint: str, progress: Progress) -> bool | None:
+    """Whether to go on from the checkpoint; None if the very same run is already done."""
+    if checkpoint.exists():
+        if not options.resume:
+            progress.note(f"{checkpoint} of an unfinished run is not used: --resume goes on with it")
+        return options.resume
+    if not options.resume:
+        return False
+    if (options.out / artifacts.MODEL).is_file():
+        metrics = artifacts.load_model(options.out).metrics
+        if metrics.get("fingerprint") == fingerprint:
+            progress.note(f"{options.out} is already trained with these settings")
+            progress.done(metrics["perplexity"]["test"], 0.0)
+            return None
+    progress.note("there is nothing to resume: training from the start")
+    return False
+
+
+def evaluate(folder: Path, data: Sequence[Path], layout: str, as_json: bool, progress: Progress) -> str:
+    """Perplexity of a model on texts, as a line of JSON or as readable text."""
+    model = artifacts.load_model(folder)
+    sources = reading.find_sources(data, progress.note)
+    tokens = stream.read_whole(sources, layouts.layout_named(layout))
+    ids = model.vocabulary.mapping_from(tokens.lexicon)[tokens.ids]
+    result = score(Network(model.weights), model.vocabulary, ids)
+    if as_json:
+        return json.dumps(dataclasses.asdict(result))
+    lines = [f"Perplexity: {result.perplexity:.3f} ({result.tokens:,} tokens, {result.oov:,} unknown)"]
+    lines += [
+        f"  {name:<12} {part.perplexity:>12.3f} ({part.tokens:,} tokens)" for name, part in result.by_class.items()
+    ]
+    return "\n".join(lines)
+
+
+def normalize(data: Sequence[Path], out: Path | None, layout: str, stats: Path | None, progress: Progress) -> None:
+    """Write the token stream of scripts, one event a line."""
+    chosen = layouts.layout_named(layout)
+    sources = reading.find_sources(data, progress.note)
+    report = normalizing.write_normalized(sources, chosen, out)
+    if stats is not None:
+        artifacts.write_json(stats, report)
+
+
+def settings_from(name: str, settings: Sequence[str], epochs: int | None) -> Preset:
+    """The preset with the overrides of `--set key=value ...` and `--epochs`."""
+    overrides = {}
+    for setting in settings:
+        key, separator, value = setting.partition("=")
+        if not separator:
+            raise BadInputError(f"--set {setting!r} is not key=value")
+        overrides[key.strip()] = value.strip()
+    if epochs is not None:
+        overrides["epochs"] = str(epochs)
+    return presets.with_overrides(presets.preset_named(name), overrides)

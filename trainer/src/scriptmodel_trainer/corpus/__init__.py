@@ -1,0 +1,1 @@
+"""From files of scripts to one token stream: reading, layouts, tokens, splits."""

@@ -1,0 +1,25 @@
+"""What a script consists of once its layout is understood."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+
+class EventKind(enum.Enum):
+    """The kinds of event; a heading is written as an exposition and also starts a new scene."""
+
+    SPEECH = "speech"
+    EXPOSITION = "exposition"
+    HEADING = "heading"
+    VERBATIM = "verbatim"  # already in token form: the layouts `normalized` and `plain`
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One speech or direction: `text` as printed, `line` where it begins (1-based, 0 if unknown)."""
+
+    kind: EventKind
+    text: str
+    speaker: str = ""
+    line: int = 0

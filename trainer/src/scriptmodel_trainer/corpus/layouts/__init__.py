@@ -1,0 +1,47 @@
+"""The raw layouts of scripts, one module each, and the choice among them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from scriptmodel_trainer.corpus.events import Event
+from scriptmodel_trainer.corpus.layouts import markdown, verbatim
+from scriptmodel_trainer.errors import BadInputError
+
+AUTO = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How scripts of one kind are read: `parse` turns lines into events, `score` tells how well lines fit (0 to 1)."""
+
+    name: str
+    parse: Callable[[Iterable[str]], Iterator[Event]]
+    score: Callable[[Sequence[str]], float]
+
+
+LAYOUTS: dict[str, Layout] = {
+    layout.name: layout
+    for layout in (
+        Layout("normalized", verbatim.parse_normalized, verbatim.score_normalized),
+        Layout("plain", verbatim.parse_plain, verbatim.score_plain),
+        Layout("markdown", markdown.parse, markdown.score),
+    )
+}
+
+
+def layout_named(name: str) -> Layout | None:
+    """The layout of that name, None for `auto`; BadInputError for any other word."""
+    if name == AUTO:
+        return None
+    if name not in LAYOUTS:
+        raise BadInputError(f"unknown layout {name!r}", f"layouts are {', '.join((AUTO, *LAYOUTS))}")
+    return LAYOUTS[name]
+
+
+def detect(lines: Sequence[str]) -> tuple[Layout, float]:
+    """The layout that fits best and its score from 0 to 1; `plain` when none is recognised."""
+    scores = {name: layout.score(lines) for name, layout in LAYOUTS.items()}
+    best = max(scores, key=lambda name: scores[name])
+    return LAYOUTS[best], scores[best]

@@ -1,0 +1,114 @@
+"""Markdown plays: `**NAME**` on a line, `_direction_` or `*direction*` paragraphs, `#` headings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from scriptmodel_trainer.corpus.events import Event, EventKind
+
+_NAME = re.compile(r"\s*\*\*(?P<name>[^*]+?)[.:]?\*\*[.:]?(?:\s+(?P<text>\S.*))?\s*$")
+_HEADING = re.compile(r"\s*(?P<level>#{1,6})\s+(?P<text>.*?)\s*#*$")
+_DIRECTION = re.compile(r"(?P<mark>_{1,2}|\*{1,2}|(?=\\?\[))\s*(?P<text>.*?)\s*(?P=mark)$")
+_RULE = re.compile(r"\s*([-*_])(\s*\1){2,}\s*$")
+_ESCAPE = re.compile(r"\\([\\`*_{}\[\]()#+.!~>|-])")
+_EMPHASIS = re.compile(r"[*_]+")
+_EMPTY_GROUP = re.compile(r"\[\s*\]|\(\s*\)")
+
+
+def parse(lines: Iterable[str]) -> Iterator[Event]:
+    """Events of a Markdown play; the first-level heading (the title) is no part of the script."""
+    reader = _Reader()
+    for number, line in enumerate(lines, 1):
+        yield from reader.feed(number, line.rstrip())
+    yield from reader.end()
+
+
+def score(lines: Sequence[str]) -> float:
+    """Near 1 when many lines are `**NAME**`, 0 when there is none."""
+    names = sum(1 for line in lines if _NAME.match(line))
+    if not names:
+        return 0.0
+    headings = sum(1 for line in lines if _HEADING.match(line))
+    full = sum(1 for line in lines if line.strip())
+    return min(1.0, 0.5 + 4.0 * (names + headings) / full)
+
+
+class _Reader:
+    """State while reading: who speaks, the lines of the speech so far, and a direction that is still open."""
+
+    def __init__(self) -> None:
+        self._speaker = ""
+        self._speech: list[str] = []
+        self._speech_line = 0
+        self._direction: list[str] = []
+        self._direction_line = 0
+        self._mark = ""
+
+    def feed(self, number: int, line: str) -> Iterator[Event]:
+        if self._direction:
+            if line.strip():
+                self._direction.append(line.strip())
+                if line.rstrip().endswith(self._mark):
+                    yield from self._direction_done()
+                return
+            yield from self._direction_done()  # a blank line ends a direction that was never closed
+        if not line or _RULE.match(line):
+            return
+        if match := _NAME.match(line):
+            yield from self._speech_done()
+            self._speaker = _clean(match["name"])
+            if match["text"]:
+                self._say(number, match["text"])
+        elif match := _HEADING.match(line):
+            yield from self._heading(number, match)
+        elif (stripped := line.strip()) and (found := _DIRECTION.fullmatch(stripped)) and found["text"]:
+            yield from self._speech_done()
+            yield Event(EventKind.EXPOSITION, _without_brackets(_clean(found["text"])), line=number)
+        elif stripped[0] in "_*" and stripped.count(stripped[0]) % 2 and not stripped.startswith("**"):
+            yield from self._speech_done()
+            self._direction, self._direction_line, self._mark = [stripped], number, stripped[0]
+        else:
+            self._say(number, line)
+
+    def end(self) -> Iterator[Event]:
+        if self._direction:
+            yield from self._direction_done()
+        yield from self._speech_done()
+
+    def _say(self, number: int, line: str) -> None:
+        if not self._speech:
+            self._speech_line = number
+        self._speech.append(line.strip())
+
+    def _heading(self, number: int, match: re.Match[str]) -> Iterator[Event]:
+        yield from self._speech_done()
+        self._speaker = ""
+        if len(match["level"]) > 1:
+            yield Event(EventKind.HEADING, _clean(match["text"]), line=number)
+
+    def _speech_done(self) -> Iterator[Event]:
+        if not self._speech:
+            return
+        text = _clean(" ".join(self._speech))
+        self._speech = []
+        kind = EventKind.SPEECH if self._speaker else EventKind.EXPOSITION
+        yield Event(kind, text, self._speaker, self._speech_line)
+
+    def _direction_done(self) -> Iterator[Event]:
+        text = _without_brackets(_clean(" ".join(self._direction)))
+        self._direction = []
+        yield Event(EventKind.EXPOSITION, text, line=self._direction_line)
+
+
+def _clean(text: str) -> str:
+    """Text without Markdown's escapes and emphasis marks, and without brackets that hold nothing."""
+    text = _EMPHASIS.sub("", text) if "\\" not in text else _ESCAPE.sub(r"\1", _EMPHASIS.sub("", text))
+    return _EMPTY_GROUP.sub("", text)
+
+
+def _without_brackets(text: str) -> str:
+    text = text.strip()
+    if text[:1] in "[(" and text[-1:] in "])" and not set(text[1:-1]) & set("[]()"):
+        return text[1:-1]
+    return text

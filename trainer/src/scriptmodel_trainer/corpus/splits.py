@@ -1,0 +1,52 @@
+"""Which part of a corpus trains, which validates, which tests: by file name, else the same 90/5/5 every time."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+SPLITS = ("train", "valid", "test")
+SHARES = (0.90, 0.05, 0.05)
+_MOST_BLOCKS = 60  # a scene longer than this share of the corpus is cut into runs of lines
+
+
+def split_of_name(name: str) -> str | None:
+    """The split that a file name asks for (`anything.valid.txt`), None if it asks for none."""
+    for split in SPLITS:
+        if name.endswith(f".{split}.txt") or name.rpartition("/")[2] == f"{split}.txt":
+            return split
+    return None
+
+
+def split_events(lengths: npt.NDArray[np.int64], scenes: npt.NDArray[np.bool_]) -> npt.NDArray[np.int8]:
+    """For each event the index of its split, given the events' lengths in tokens and where scenes begin.
+
+    Whole scenes (or runs of lines, where a scene is too long for the shares to come out) stay together. Each block goes
+    to the split that lags its share most, so the order of the corpus is kept and the same corpus splits the same way.
+    """
+    blocks = _blocks(lengths, scenes)
+    sizes = np.bincount(blocks, weights=lengths)
+    owner = np.zeros(len(sizes), np.int8)
+    have = [0.0] * len(SPLITS)
+    seen = 0.0
+    for block, size in enumerate(sizes):
+        seen += size
+        lag = [share * seen - got for share, got in zip(SHARES, have, strict=True)]
+        owner[block] = chosen = max(range(len(SPLITS)), key=lag.__getitem__)
+        have[chosen] += size
+    if len(sizes) >= 3 and len(set(owner.tolist())) < len(SPLITS):
+        owner[:] = 0
+        owner[-2:] = (1, 2)
+    return owner[blocks]
+
+
+def _blocks(lengths: npt.NDArray[np.int64], scenes: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+    longest = int(lengths.sum()) // _MOST_BLOCKS
+    numbers = np.zeros(len(lengths), np.int64)
+    block, held = -1, 0
+    for event, (length, scene) in enumerate(zip(lengths.tolist(), scenes.tolist(), strict=True)):
+        if event == 0 or scene or held + length > longest:
+            block, held = block + 1, 0
+        held += length
+        numbers[event] = block
+    return numbers

@@ -1,0 +1,148 @@
+"""The whole corpus as arrays of token numbers, built file by file so that memory holds four bytes a token."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from scriptmodel_trainer.corpus import layouts, reading
+from scriptmodel_trainer.corpus.events import Event, EventKind
+from scriptmodel_trainer.corpus.layouts import Layout
+from scriptmodel_trainer.corpus.reading import Source
+from scriptmodel_trainer.corpus.splits import SPLITS, split_events, split_of_name
+from scriptmodel_trainer.corpus.tokens import event_tokens
+from scriptmodel_trainer.errors import BadInputError
+
+Ids = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenStream:
+    """Token numbers of the three splits (1-D int32 each) and `lexicon`, the token that each number stands for."""
+
+    splits: dict[str, Ids]
+    lexicon: list[str]
+    layouts: dict[str, int]  # how many files had which layout
+    files: int
+    digest: str
+    notes: tuple[str, ...]
+
+
+class _Lexicon(dict[str, int]):
+    """Token to number; a new token gets the next number."""
+
+    def __missing__(self, token: str) -> int:
+        number = self[token] = len(self)
+        return number
+
+
+def events_of(source: Source, layout: Layout | None) -> tuple[Layout, float, Iterator[Event]]:
+    """The layout of a file (found if None), the confidence in it, and the file's events."""
+    confidence = 1.0
+    if layout is None:
+        layout, confidence = layouts.detect(reading.sample_lines(source))
+    return layout, confidence, layout.parse(reading.read_lines(source))
+
+
+def read_corpus(sources: Sequence[Source], layout: Layout | None, note: Callable[[str], None]) -> TokenStream:
+    """Read, normalise and split all files.
+
+    Raises BadInputError if they hold no words.
+    """
+    lexicon = _Lexicon()
+    files = [_read_file(source, layout, lexicon) for source in sources]
+    used: dict[str, int] = {}
+    for file in files:
+        used[file.layout] = used.get(file.layout, 0) + 1
+    if not any(len(file.ids) for file in files):
+        raise BadInputError(f"no words found in the {len(files)} file(s) of the corpus", "check the files and --layout")
+    splits, notes = _split(files)
+    for text in notes:
+        note(text)
+    return TokenStream(splits, list(lexicon), used, len(files), reading.corpus_digest(sources), tuple(notes))
+
+
+@dataclass(frozen=True, slots=True)
+class WholeStream:
+    """All files as one stream: `ids` are numbers of `lexicon`."""
+
+    ids: Ids
+    lexicon: list[str]
+
+
+def read_whole(sources: Sequence[Source], layout: Layout | None) -> WholeStream:
+    """Read and normalise all files without splitting; BadInputError if they hold no words."""
+    lexicon = _Lexicon()
+    ids = np.concatenate([_ids(_read_file(source, layout, lexicon)) for source in sources])
+    if not len(ids):
+        raise BadInputError(f"no words found in the {len(sources)} file(s)", "check the files and --layout")
+    return WholeStream(ids, list(lexicon))
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    layout: str
+    split: str | None
+    ids: array[int]
+    lengths: array[int]  # tokens of each event
+    scenes: array[int]  # 1 where a scene begins
+
+
+def _read_file(source: Source, layout: Layout | None, lexicon: _Lexicon) -> _File:
+    chosen, _, events = events_of(source, layout)
+    ids, lengths, scenes = array("i"), array("i"), array("b")
+    number = lexicon.__getitem__
+    for event in events:
+        tokens = event_tokens(event)
+        if tokens:
+            ids.extend(map(number, tokens))
+            lengths.append(len(tokens))
+            scenes.append(event.kind is EventKind.HEADING)
+    if scenes:
+        scenes[0] = 1  # a file never shares a scene with the one before
+    return _File(chosen.name, split_of_name(source.name), ids, lengths, scenes)
+
+
+def _split(files: Sequence[_File]) -> tuple[dict[str, Ids], list[str]]:
+    named = {file.split for file in files if len(file.ids)} - {None}
+    parts: dict[str, list[Ids]] = {name: [] for name in SPLITS}
+    loose = []
+    for file in files:
+        if file.split is None or (file.split == "train" and "valid" not in named):
+            loose.append(file)
+        else:
+            parts[file.split].append(_ids(file))
+    if loose:
+        ids = np.concatenate([_ids(file) for file in loose])
+        lengths = np.concatenate([np.asarray(file.lengths, np.int64) for file in loose])
+        scenes = np.concatenate([np.asarray(file.scenes, np.bool_) for file in loose])
+        owner = np.repeat(split_events(lengths, scenes), lengths)
+        for index, name in enumerate(SPLITS):
+            if name not in named or name == "train":
+                parts[name].append(ids[owner == index])
+            else:  # the corpus names this split itself: what was not named goes to training
+                parts["train"].append(ids[owner == index])
+    empty = np.zeros(0, np.int32)
+    splits = {name: np.concatenate(arrays) if arrays else empty for name, arrays in parts.items()}
+    return _without_gaps(splits)
+
+
+def _without_gaps(splits: dict[str, Ids]) -> tuple[dict[str, Ids], list[str]]:
+    notes = []
+    if not len(splits["train"]):
+        raise BadInputError("the training split is empty", "name a file *.train.txt or one without .valid and .test")
+    if not len(splits["valid"]):
+        splits = {**splits, "valid": splits["train"]}
+        notes.append("the corpus is too small to split: validation uses the training text itself")
+    if not len(splits["test"]):
+        splits = {**splits, "test": splits["valid"]}
+        notes.append("no text is left for the test split: it uses the validation text")
+    return splits, notes
+
+
+def _ids(file: _File) -> Ids:
+    return np.frombuffer(file.ids, np.int32) if len(file.ids) else np.zeros(0, np.int32)

@@ -1,0 +1,156 @@
+"""Running text to words, punctuation and sentence ends."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+# Sentence ends as one piece ("?!", ". . ."), dashes, numbers, initials and titles that keep their full stop, words
+# (hyphens inside, an apostrophe at the end if no letter follows), clitics ("'re"), and any other mark by itself.
+_PIECES = re.compile(
+    r"[.?!…](?:\s*[.?!…])*"
+    r"|--+|[—–―]+"
+    r"|\d+(?:[.,:]\d+)+"
+    r"|(?:[A-Z]\.){2,}"
+    r"|(?:Mrs?|Dr|St|Messrs|Esq|Rev|Hon|Mme|Mlle)\.(?=\s+\S)"
+    r"|'?[^\W_]+(?:[-&][^\W_]+)*(?:'(?![^\W_]))?"
+    r"|[^\s\w']"
+)
+_SINGLE_OPEN = re.compile(r"(?<![\w'])'(?=\w)")
+_SINGLE_QUOTE = re.compile(r"(?<![\w'])'(?=\w)|(?<=[\w,.;:!?…-])'(?![\w'])")
+_SINGLE_CLOSE = re.compile(r"[,.;:!?…-]'(?![\w'])|\w'(?![\w'])")
+
+# Words that lose their first letters and so begin with an apostrophe: not the start of a quotation.
+APHAERESIS = frozenset(
+    [
+        "'tis",
+        "'twas",
+        "'twere",
+        "'twill",
+        "'twould",
+        "'twixt",
+        "'twould",
+        "'tween",
+        "'em",
+        "'gainst",
+        "'cause",
+        "'bout",
+        "'mongst",
+        "'mong",
+        "'scape",
+        "'scaped",
+        "'larum",
+        "'larums",
+        "'gins",
+        "'gin",
+        "'greed",
+        "'count",
+        "'pon",
+        "'fore",
+        "'neath",
+        "'im",
+        "'er",
+        "'ere",
+        "'ad",
+        "'ave",
+        "'is",
+        "'til",
+        "'till",
+        "'round",
+        "'most",
+        "'long",
+        "'faith",
+        "'sblood",
+        "'swounds",
+        "'zounds",
+        "'sdeath",
+        "'ods",
+        "'fraid",
+        "'ud",
+        "'d",
+        "'ll",
+        "'s",
+        "'re",
+        "'ve",
+        "'t",
+        "'as",
+        "'ow",
+        "'ouse",
+        "'ome",
+    ]
+)
+_ELISION_END = frozenset(["o", "i", "th", "a", "wi", "t", "an", "d", "ha", "de"])
+
+_DROPPED = frozenset("_*\\`~|<>{}")
+_ASCII_QUOTES = str.maketrans({"’": "'", "‘": "'", "«": "“", "»": "”", "„": "“", "‛": "'", "`": "'", "´": "'"})
+
+
+def split_words(text: str) -> list[str]:
+    """Words, punctuation and markers of `text`; brackets and double quotes stay as characters for the caller.
+
+    Words split at apostrophes (`They 're`, `d 'you`); runs of enders become one marker.
+    """
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text).translate(_ASCII_QUOTES)
+    if _SINGLE_OPEN.search(text) and _SINGLE_CLOSE.search(text):
+        text = _single_quotes_paired(text)
+    return [token for piece in _PIECES.findall(text) if (token := _TOKENS[piece])]
+
+
+class _TokenOf(dict[str, str]):
+    """Piece of text to token, remembered: the same few thousand pieces make up most of any corpus."""
+
+    def __missing__(self, piece: str) -> str:
+        token = _token(piece)
+        if len(self) < 200_000:  # words of a huge corpus must not pile up here
+            self[piece] = token
+        return token
+
+
+_TOKENS = _TokenOf()
+
+
+def _token(piece: str) -> str:
+    first = piece[0]
+    if first in ".?!…":
+        return _ender(piece)
+    if first in "—–―" or piece.startswith("--"):
+        return "--"
+    if piece in _DROPPED or (len(piece) == 1 and unicodedata.category(piece)[0] in "CZM"):
+        return ""
+    return piece
+
+
+def _ender(piece: str) -> str:
+    if "?" in piece:
+        return "<question>"
+    if "!" in piece:
+        return "<exclamation>"
+    return "<ellipsis>" if "…" in piece or piece.count(".") > 1 else "<eos>"
+
+
+def _single_quotes_paired(text: str) -> str:
+    """Turn single quotes that surround a quotation into double ones; leave apostrophes alone."""
+    opened: list[int] = []
+    replaced: dict[int, str] = {}
+    for match in _SINGLE_QUOTE.finditer(text):
+        at = match.start()
+        if at + 1 < len(text) and (text[at + 1].isalnum()):
+            word = re.match(r"'\w+", text[at:])
+            if word and word.group().lower() not in APHAERESIS:
+                opened.append(at)
+        elif opened and _closes_quotation(text, at):
+            replaced[opened.pop()] = "“"
+            replaced[at] = "”"
+            opened.clear()
+    if not replaced:
+        return text
+    return "".join(replaced.get(index, character) for index, character in enumerate(text))
+
+
+def _closes_quotation(text: str, at: int) -> bool:
+    before = text[at - 1]
+    if not before.isalnum():
+        return True
+    word = re.search(r"\w+$", text[max(0, at - 30) : at])
+    return word is None or (before not in "sS" and word.group().lower() not in _ELISION_END)

@@ -1,0 +1,58 @@
+"""Every way in which the trainer ends early, each with its exit code and what the person can do about it."""
+
+from __future__ import annotations
+
+import enum
+
+
+class ExitCode(enum.IntEnum):
+    """The process exit codes that pipelines and scripts rely on."""
+
+    DONE = 0
+    BAD_INPUT = 2
+    WRITE_FAILED = 3
+    DIVERGED = 4
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+class TrainerError(Exception):
+    """An expected failure: `message` says what happened to which thing, `hint` what to do next."""
+
+    code: ExitCode = ExitCode.BAD_INPUT
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def line(self) -> str:
+        """Message and hint as one line of text."""
+        text = f"{self.message}; {self.hint}" if self.hint else self.message
+        return " ".join(text.split())
+
+
+class BadInputError(TrainerError):
+    """Paths, files or options that cannot work: repeating the same command will not help."""
+
+    code = ExitCode.BAD_INPUT
+
+
+class WriteError(TrainerError):
+    """The result could not be stored (full disk, read-only folder, missing permission)."""
+
+    code = ExitCode.WRITE_FAILED
+
+
+class DivergedError(TrainerError):
+    """The loss became NaN or infinite; the best weights so far are kept."""
+
+    code = ExitCode.DIVERGED
+
+
+class StoppedError(TrainerError):
+    """SIGINT or SIGTERM arrived; the state was saved if there was any."""
+
+    def __init__(self, code: ExitCode, message: str, hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.code = code

@@ -1,0 +1,92 @@
+"""Perplexity of a trained model on a token stream, exact: state carried from first token to last, all scored."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, ENDERS, EOS, MARKERS, OPEN_NAME, PUNCTUATION
+from scriptmodel_trainer.generation.network import Network
+from scriptmodel_trainer.vocabulary import Vocabulary
+
+Ids = npt.NDArray[np.int32]
+_CHUNK = 256  # tokens whose logits are held at once
+
+CLASSES = ("word", "name", "punctuation", "ender", "marker", "unknown")
+
+
+@dataclass(frozen=True, slots=True)
+class ClassScore:
+    """Tokens of one class and their perplexity."""
+
+    tokens: int
+    perplexity: float
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """`perplexity` is exp(mean negative log likelihood, in nats) over all `tokens`; `oov` counts unknown words."""
+
+    perplexity: float
+    tokens: int
+    oov: int
+    by_class: dict[str, ClassScore]
+
+
+def negative_log_likelihoods(network: Network, stream: Ids, first: int) -> npt.NDArray[np.float64]:
+    """-ln p of each token given all before it, shape (len(stream),); the first is predicted after `first` (`<eos>`)."""
+    state = network.initial_state()
+    inputs = np.concatenate([np.array([first], np.int32), stream[:-1]])
+    result = np.empty(len(stream), np.float64)
+    for start in range(0, len(stream), _CHUNK):
+        chunk = slice(start, start + _CHUNK)
+        logits = network.logits(network.read(state, inputs[chunk]))
+        logits -= logits.max(axis=1, keepdims=True)
+        wanted = logits[np.arange(len(logits)), stream[chunk]].astype(np.float64)
+        np.exp(logits, out=logits)
+        result[chunk] = np.log(logits.sum(axis=1, dtype=np.float64)) - wanted
+    return result
+
+
+def score(network: Network, vocabulary: Vocabulary, stream: Ids) -> Score:
+    """Perplexity of a stream of token numbers, whole and by class of token. The stream must not be empty."""
+    losses = negative_log_likelihoods(network, stream, vocabulary.id_of(EOS))
+    classes = token_classes(vocabulary, stream)
+    by_class = {
+        name: ClassScore(int(chosen.sum()), perplexity(losses[chosen]))
+        for index, name in enumerate(CLASSES)
+        if (chosen := classes == index).any()
+    }
+    return Score(perplexity(losses), len(stream), int((stream == vocabulary.unknown).sum()), by_class)
+
+
+def perplexity(losses: npt.NDArray[np.float64]) -> float:
+    """exp of the mean; infinite where that overflows."""
+    mean = float(losses.mean())
+    return math.exp(mean) if mean < 700 else math.inf
+
+
+def token_classes(vocabulary: Vocabulary, stream: Ids) -> npt.NDArray[np.int8]:
+    """For each token the index of its class in CLASSES; a name is what stands between `<boname>` and `<eoname>`."""
+    of_word = np.fromiter((_class_of(word) for word in vocabulary.words), np.int8, len(vocabulary))
+    of_word[vocabulary.unknown] = CLASSES.index("unknown")
+    classes = of_word[stream]
+    if OPEN_NAME in vocabulary and CLOSE_NAME in vocabulary and len(stream) > 1:
+        after = np.concatenate([[False], stream[:-1] == vocabulary.id_of(OPEN_NAME)])
+        classes[after & (classes != CLASSES.index("unknown"))] = CLASSES.index("name")
+    return classes
+
+
+def _class_of(word: str) -> int:
+    kind: Callable[[str], int] = CLASSES.index
+    if word in ENDERS:
+        return kind("ender")
+    if word in MARKERS:
+        return kind("marker")
+    if word in PUNCTUATION:
+        return kind("punctuation")
+    return kind("word")

@@ -1,0 +1,1 @@
+"""Writing a new script with NumPy alone: network step, grammar, sampling, rendering."""

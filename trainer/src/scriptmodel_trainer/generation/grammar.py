@@ -1,0 +1,273 @@
+"""A finite automaton over the markers: which kind of token may come next, and what a script still needs to be whole.
+
+A script is a sequence of speeches (`<boname> NAME <eoname>` and sentences) and expositions (`<open-exp>` sentences
+`<close-exp>`); brackets and quotes nest inside them, one of each at most; a sentence has words before its ender.
+"""
+
+from __future__ import annotations
+
+import enum
+import functools
+import heapq
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from scriptmodel_trainer.corpus import tokens
+from scriptmodel_trainer.corpus.words import APHAERESIS
+
+
+class Kind(enum.IntEnum):
+    """What a token is to the grammar."""
+
+    WORD = 0
+    CLITIC = 1  # attaches to the word before it
+    COMMA = 2
+    DASH = 3
+    ENDER = 4
+    OPEN_BRACKET = 5
+    CLOSE_BRACKET = 6
+    OPEN_QUOTE = 7
+    CLOSE_QUOTE = 8
+    OPEN_NAME = 9
+    CLOSE_NAME = 10
+    OPEN_EXPOSITION = 11
+    CLOSE_EXPOSITION = 12
+    NAME = 13  # a word in the place of a name
+    UNKNOWN = 14
+
+
+_KINDS = {
+    **dict.fromkeys(tokens.ENDERS, Kind.ENDER),
+    **dict.fromkeys((",", ";", ":"), Kind.COMMA),
+    "--": Kind.DASH,
+    tokens.OPEN_BRACKET: Kind.OPEN_BRACKET,
+    tokens.CLOSE_BRACKET: Kind.CLOSE_BRACKET,
+    tokens.OPEN_QUOTE: Kind.OPEN_QUOTE,
+    tokens.CLOSE_QUOTE: Kind.CLOSE_QUOTE,
+    tokens.OPEN_NAME: Kind.OPEN_NAME,
+    tokens.CLOSE_NAME: Kind.CLOSE_NAME,
+    tokens.OPEN_EXPOSITION: Kind.OPEN_EXPOSITION,
+    tokens.CLOSE_EXPOSITION: Kind.CLOSE_EXPOSITION,
+    tokens.UNKNOWN: Kind.UNKNOWN,
+}
+
+
+def kind_of(token: str) -> Kind:
+    """The kind of a token outside the place of a name."""
+    kind = _KINDS.get(token)
+    if kind is not None:
+        return kind
+    if token == "n't" or (token[0] == "'" and token.lower() not in APHAERESIS_ALONE):
+        return Kind.CLITIC
+    return Kind.WORD
+
+
+# Clitics among the words that lose their first letters attach all the same.
+APHAERESIS_ALONE = APHAERESIS - frozenset(["'d", "'ll", "'s", "'re", "'ve", "'t", "'ud"])
+
+
+class Place(enum.Enum):
+    """Where in the script we are."""
+
+    OUTSIDE = "outside"  # between speeches and expositions
+    NAME = "name"  # after <boname>
+    NAMED = "named"  # after the name
+    SPEECH = "speech"
+    EXPOSITION = "exposition"
+
+
+class Last(enum.Enum):
+    """What the last token was, as far as the next one cares."""
+
+    START = "start"
+    WORD = "word"
+    CLITIC = "clitic"
+    COMMA = "comma"
+    DASH = "dash"
+    ENDER = "ender"
+    OPENER = "opener"
+    CLOSER = "closer"
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A state of the automaton.
+
+    `groups` are the open brackets and quotes, outermost first, each bracket with whether a sentence was open around it;
+    `sentence` is True while a sentence has words and no ender; `ended` while the last token that is no closer is an
+    ender with a word before it.
+    """
+
+    place: Place
+    last: Last = Last.START
+    sentence: bool = False
+    ended: bool = False
+    groups: tuple[tuple[Kind, bool], ...] = ()
+
+    @property
+    def final(self) -> bool:
+        """True where a script may end: nothing is open and a sentence has just ended."""
+        return self.ended and self.at_boundary
+
+    @property
+    def at_boundary(self) -> bool:
+        """True where a speech or exposition may begin."""
+        if self.place is Place.OUTSIDE:
+            return True
+        return self.place is Place.SPEECH and self.complete
+
+    @property
+    def complete(self) -> bool:
+        """True where something was said, no sentence is unfinished and no bracket or quote open."""
+        return not self.sentence and not self.groups and self.last in (Last.ENDER, Last.CLOSER)
+
+
+@dataclass(frozen=True)
+class Grammar:
+    """The automaton for a vocabulary: `kinds` are those that it can produce (a script needs names to have speeches)."""
+
+    kinds: frozenset[Kind]
+
+    @property
+    def start(self) -> Position:
+        """Before the first token; a corpus without speakers is one long speech."""
+        return Position(Place.OUTSIDE if self.has_names else Place.SPEECH)
+
+    @property
+    def has_names(self) -> bool:
+        """True if speeches carry a speaker's name."""
+        return {Kind.OPEN_NAME, Kind.NAME, Kind.CLOSE_NAME} <= self.kinds
+
+    def allows(self, at: Position, kind: Kind) -> bool:
+        """True if a token of that kind may come next."""
+        return kind in self.kinds and kind is not Kind.UNKNOWN and _may_follow(at, kind, self.has_names)
+
+    def advance(self, at: Position, kind: Kind) -> Position:
+        """The state after a token of that kind, which must be allowed."""
+        after = _MOVES[kind](at)
+        if kind is Kind.CLOSE_EXPOSITION and not self.has_names:
+            return replace(after, place=Place.SPEECH)
+        return after
+
+    @functools.cached_property
+    def _distances(self) -> dict[Position, tuple[int, int]]:
+        return {}
+
+    def to_end(self, at: Position) -> tuple[int, int]:
+        """What a script still needs from here to be whole: pieces of text (see `cost`), and tokens to write them."""
+        known = self._distances.get(at)
+        if known is None:
+            known = self._distances[at] = self._shortest(at)
+        return known
+
+    def _shortest(self, start: Position) -> tuple[int, int]:
+        """Dijkstra's shortest path to a final position, fewest pieces first, then fewest tokens."""
+        queue: list[tuple[int, int, int, Position]] = [(0, 0, 0, start)]
+        seen: set[Position] = set()
+        order = 0  # positions cannot be compared
+        while queue:
+            pieces, steps, _, at = heapq.heappop(queue)
+            if at.final:
+                return pieces, steps
+            if at in seen:
+                continue
+            seen.add(at)
+            for kind in self.kinds:
+                if self.allows(at, kind):
+                    order += 1
+                    entry = (pieces + cost(at, kind), steps + 1, order, self.advance(at, kind))
+                    heapq.heappush(queue, entry)
+        raise AssertionError(f"no way to end a script from {at}")
+
+
+def cost(at: Position, kind: Kind) -> int:
+    """Pieces of rendered text (as `wc -w` counts) that a token begins at most.
+
+    A word after a dash attaches to it and yet counts, so that no endless script is free of cost.
+    """
+    if kind is Kind.WORD:
+        return 0 if at.last is Last.OPENER else 1
+    return 1 if kind in _COSTLY else 0
+
+
+_COSTLY = frozenset(
+    (
+        Kind.OPEN_BRACKET,
+        Kind.OPEN_QUOTE,
+        Kind.OPEN_NAME,
+        Kind.NAME,
+        Kind.CLOSE_NAME,
+        Kind.OPEN_EXPOSITION,
+        Kind.CLOSE_EXPOSITION,
+    )
+)
+
+
+def _may_follow(at: Position, kind: Kind, has_names: bool) -> bool:
+    if at.place is Place.NAME:
+        return kind is Kind.NAME
+    if at.place is Place.NAMED:
+        return kind is Kind.CLOSE_NAME
+    if kind is Kind.OPEN_NAME:
+        return has_names and at.at_boundary
+    if kind is Kind.OPEN_EXPOSITION:
+        return at.at_boundary or (not has_names and at.last is Last.START and at.place is Place.SPEECH)
+    if at.place is Place.OUTSIDE:
+        return False
+    rule = _RULES.get(kind)
+    return rule is not None and rule(at)
+
+
+def _spoken(at: Position) -> bool:
+    return at.last in (Last.WORD, Last.CLITIC, Last.CLOSER)
+
+
+def _opens_group(at: Position, kind: Kind) -> bool:
+    return at.last is not Last.OPENER and all(group is not kind for group, _ in at.groups)
+
+
+def _innermost(at: Position) -> Kind | None:
+    return at.groups[-1][0] if at.groups else None
+
+
+# Within a speech or an exposition: whether a token of the kind may follow.
+_RULES: dict[Kind, Callable[[Position], bool]] = {
+    Kind.WORD: lambda _: True,
+    Kind.CLITIC: lambda at: at.last is Last.WORD,
+    Kind.COMMA: lambda at: at.sentence and _spoken(at),
+    Kind.DASH: lambda at: at.sentence and _spoken(at),
+    Kind.ENDER: lambda at: at.sentence and (_spoken(at) or at.last is Last.DASH),
+    Kind.OPEN_BRACKET: lambda at: _opens_group(at, Kind.OPEN_BRACKET),
+    Kind.OPEN_QUOTE: lambda at: _opens_group(at, Kind.OPEN_QUOTE),
+    Kind.CLOSE_BRACKET: lambda at: _innermost(at) is Kind.OPEN_BRACKET and (_spoken(at) or at.last is Last.ENDER),
+    Kind.CLOSE_QUOTE: lambda at: _innermost(at) is Kind.OPEN_QUOTE and at.last is not Last.OPENER,
+    Kind.CLOSE_EXPOSITION: lambda at: at.place is Place.EXPOSITION and at.complete,
+}
+
+# Where a token of the kind leads.
+_MOVES: dict[Kind, Callable[[Position], Position]] = {
+    Kind.WORD: lambda at: replace(at, last=Last.WORD, sentence=True, ended=False),
+    Kind.CLITIC: lambda at: replace(at, last=Last.CLITIC, sentence=True, ended=False),
+    Kind.COMMA: lambda at: replace(at, last=Last.COMMA, ended=False),
+    Kind.DASH: lambda at: replace(at, last=Last.DASH, ended=False),
+    # A sentence that breaks off with a dash has no full stop to end a script with.
+    Kind.ENDER: lambda at: replace(at, last=Last.ENDER, sentence=False, ended=at.last is not Last.DASH),
+    Kind.OPEN_BRACKET: lambda at: replace(
+        at,
+        last=Last.OPENER,
+        sentence=False,
+        ended=False,
+        groups=(*at.groups, (Kind.OPEN_BRACKET, at.sentence)),
+    ),
+    Kind.OPEN_QUOTE: lambda at: replace(
+        at, last=Last.OPENER, ended=False, groups=(*at.groups, (Kind.OPEN_QUOTE, at.sentence))
+    ),
+    # What stands in brackets is no part of the sentence around it; what is quoted is.
+    Kind.CLOSE_BRACKET: lambda at: replace(at, last=Last.CLOSER, sentence=at.groups[-1][1], groups=at.groups[:-1]),
+    Kind.CLOSE_QUOTE: lambda at: replace(at, last=Last.CLOSER, groups=at.groups[:-1]),
+    Kind.OPEN_NAME: lambda _: Position(Place.NAME),
+    Kind.NAME: lambda _: Position(Place.NAMED),
+    Kind.CLOSE_NAME: lambda _: Position(Place.SPEECH),
+    Kind.OPEN_EXPOSITION: lambda _: Position(Place.EXPOSITION),
+    Kind.CLOSE_EXPOSITION: lambda at: Position(Place.OUTSIDE, Last.CLOSER, ended=at.ended),
+}

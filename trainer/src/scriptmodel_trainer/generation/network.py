@@ -1,0 +1,116 @@
+"""The trained LSTM as plain NumPy: one cell function that both generation and evaluation go through."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+Ids = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    """Weights of one LSTM layer, columns ordered input, forget, output, candidate; the three gates are halved.
+
+    sigmoid(x) = tanh(x / 2) / 2 + 1/2, so with halved gate columns one tanh over all four parts is enough.
+    """
+
+    kernel: Floats  # (inputs, 4 * units)
+    recurrent: Floats  # (units, 4 * units)
+    bias: Floats  # (4 * units,)
+
+
+@dataclass(slots=True)
+class State:
+    """What the network remembers: per layer its output and its cell, shape (units,) each."""
+
+    outputs: list[Floats]
+    cells: list[Floats]
+
+
+class Network:
+    """A trained model that reads token numbers and predicts the next one.
+
+    `weights` are named as in the model directory: `embedding` (V, E), `lstm<i>/kernel`, `lstm<i>/recurrent`,
+    `lstm<i>/bias` (gates in Keras' order input, forget, candidate, output), optionally `projection` (H, E),
+    `output/kernel` (D, V) unless tied, `output/bias` (V,).
+    """
+
+    def __init__(self, weights: Mapping[str, Floats]) -> None:
+        self._embedding = weights["embedding"]
+        count = sum(1 for name in weights if name.endswith("/recurrent"))
+        self._layers = [_layer(weights, index) for index in range(count)]
+        self._projection = weights.get("projection")
+        self._tied = "output/kernel" not in weights
+        self._output = self._embedding.T if self._tied else weights["output/kernel"]
+        self._output_bias = weights["output/bias"]
+
+    @property
+    def vocabulary(self) -> int:
+        """Number of words V."""
+        return len(self._output_bias)
+
+    def initial_state(self) -> State:
+        """All zeros, as training begins."""
+        sizes = [len(layer.recurrent) for layer in self._layers]
+        return State([np.zeros(size, np.float32) for size in sizes], [np.zeros(size, np.float32) for size in sizes])
+
+    def step(self, state: State, token: int) -> Floats:
+        """Read one token; the state moves on. Returns the features (D,) that `logits` takes."""
+        inputs: Floats = self._embedding[token]
+        for index, layer in enumerate(self._layers):
+            inputs = _cell(layer, inputs @ layer.kernel, state, index)
+        return inputs if self._projection is None else inputs @ self._projection
+
+    def read(self, state: State, tokens: Ids) -> Floats:
+        """Read many tokens, the state moving on through all of them; features of each, shape (len(tokens), D).
+
+        The same arithmetic as `step`, but the products that do not depend on the state are done for all tokens at once.
+        """
+        sequence = self._embedding[tokens]
+        for index, layer in enumerate(self._layers):
+            gates = sequence @ layer.kernel
+            outputs = np.empty((len(tokens), len(layer.recurrent)), np.float32)
+            for time in range(len(tokens)):
+                outputs[time] = _cell(layer, gates[time], state, index)
+            sequence = outputs
+        return sequence if self._projection is None else sequence @ self._projection
+
+    def logits(self, features: Floats) -> Floats:
+        """Unnormalised log probabilities of the next token: (D,) to (V,), or (T, D) to (T, V)."""
+        if self._tied and features.ndim == 1:
+            return self._embedding @ features + self._output_bias  # row-major product: twice as fast
+        return features @ self._output + self._output_bias
+
+
+def _cell(layer: _Layer, inputs: Floats, state: State, index: int) -> Floats:
+    """One LSTM step (Hochreiter and Schmidhuber 1997, with forget gate) of layer `index`; returns its output."""
+    units = len(layer.recurrent)
+    gates = state.outputs[index] @ layer.recurrent
+    gates += inputs
+    gates += layer.bias
+    np.tanh(gates, out=gates)
+    opened = gates[: 3 * units] * np.float32(0.5)
+    opened += np.float32(0.5)
+    cell = opened[units : 2 * units] * state.cells[index]
+    cell += opened[:units] * gates[3 * units :]
+    output: Floats = np.tanh(cell)
+    output *= opened[2 * units :]
+    state.cells[index] = cell
+    state.outputs[index] = output
+    return output
+
+
+def _layer(weights: Mapping[str, Floats], index: int) -> _Layer:
+    parts = (weights[f"lstm{index}/{name}"] for name in ("kernel", "recurrent", "bias"))
+    return _Layer(*map(_reordered, parts))
+
+
+def _reordered(array: Floats) -> Floats:
+    gate_in, forget, candidate, out = np.split(array, 4, axis=-1)
+    half = np.float32(0.5)
+    return np.ascontiguousarray(np.concatenate([gate_in * half, forget * half, out * half, candidate], -1), np.float32)

@@ -1,0 +1,52 @@
+"""Tokens back to a script that people read: `[ NAME ]: text` for a speech, `{{ text }}` for an exposition."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from scriptmodel_trainer.corpus import tokens
+from scriptmodel_trainer.generation.grammar import Kind, kind_of
+
+_ENDERS = {tokens.EOS: ".", tokens.QUESTION: "?", tokens.EXCLAMATION: "!", tokens.ELLIPSIS: "..."}
+_OPENERS = {tokens.OPEN_BRACKET: "[", tokens.OPEN_QUOTE: '"'}
+_CLOSERS = {tokens.CLOSE_BRACKET: "]", tokens.CLOSE_QUOTE: '"'}
+_BEGINS_LINE = {Kind.OPEN_NAME: "[", Kind.OPEN_EXPOSITION: "{{"}
+_ATTACHED = frozenset((Kind.CLITIC, Kind.COMMA, Kind.DASH, Kind.ENDER, Kind.CLOSE_BRACKET, Kind.CLOSE_QUOTE))
+
+
+def render(script: Iterable[str]) -> str:
+    """The text of a script, one speech or exposition a line, ending with a newline."""
+    lines: list[str] = []
+    line = ""
+    before = ""
+    for token in script:
+        kind = kind_of(token)
+        if kind in _BEGINS_LINE:
+            lines.append(line)
+            line = _BEGINS_LINE[kind]
+        elif kind is Kind.CLOSE_EXPOSITION:
+            lines.append(f"{line} }}}}")
+            line = ""
+        else:
+            line = _extended(line, token, kind, before)
+        before = token
+    lines.append(line)
+    return "".join(f"{text}\n" for text in lines if text)
+
+
+def _extended(line: str, token: str, kind: Kind, before: str) -> str:
+    """The line with one more token; a token attaches to what belongs before it."""
+    if kind is Kind.CLOSE_NAME:
+        return f"{line} ]:"
+    text = _ENDERS.get(token) or _CLOSERS.get(token) or _OPENERS.get(token) or token
+    if kind is Kind.ENDER and before == "--" and token == tokens.EOS:
+        return line  # an interrupted speech is printed as `and so--`, without a full stop
+    attached = kind in _ATTACHED and before != tokens.OPEN_NAME
+    if attached or not line or before == "--" or before in _OPENERS:
+        return line + text
+    return f"{line} {text}"
+
+
+def count_pieces(text: str) -> int:
+    """Words of a text as `wc -w` counts them: the measure of `--words`."""
+    return len(text.split())

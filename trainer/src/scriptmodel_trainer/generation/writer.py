@@ -1,0 +1,170 @@
+"""Writes one script: the network proposes, the grammar disposes, the budget of words ends it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, EOS, OPEN_NAME, name_token
+from scriptmodel_trainer.corpus.words import split_words
+from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.generation.grammar import Grammar, Kind, Place, cost, kind_of
+from scriptmodel_trainer.generation.network import Floats, Network
+from scriptmodel_trainer.generation.sampling import Sampling, choose
+from scriptmodel_trainer.vocabulary import Vocabulary
+
+_MEMORY = 64  # words back that the repetition penalty looks
+_COMMON = 150  # the commonest words that it spares
+_GROUPS = {"[": "<open-brack>", "(": "<open-brack>", "]": "<close-brack>", ")": "<close-brack>", '"': "<boquote>"}
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What a script begins with: a speaker's name and words, either may be empty."""
+
+    speaker: str = ""
+    prompt: str = ""
+
+
+class Writer:
+    """Writes scripts with one model."""
+
+    def __init__(self, network: Network, vocabulary: Vocabulary) -> None:
+        self._network = network
+        self._vocabulary = vocabulary
+        kinds = [kind_of(word) for word in vocabulary.words]
+        self._kinds = kinds
+        self._members = {
+            kind: np.array([number for number, other in enumerate(kinds) if other is kind], np.int64) for kind in Kind
+        }
+        self._members[Kind.NAME] = np.array(sorted(vocabulary.speakers), np.int64)
+        self._grammar = Grammar(frozenset(kind for kind, numbers in self._members.items() if len(numbers)))
+        self._penalised = np.array([kind in (Kind.WORD, Kind.CLITIC) for kind in kinds], np.bool_)
+        self._penalised[:_COMMON] = False
+        self._masks: dict[frozenset[Kind], Floats] = {}
+
+    def write(self, words: int, sampling: Sampling, seed: Sequence[int], opening: Opening) -> list[str]:
+        """Tokens of a whole, well-formed script of at most `words` words as `wc -w` counts its rendered text.
+
+        Raises BadInputError if so few words cannot hold a script, or the opening does not fit.
+        """
+        if Kind.WORD not in self._grammar.kinds:
+            raise BadInputError("the model knows no words", "train it on a larger corpus")
+        page = _Page(self._network, self._vocabulary, self._grammar, words)
+        random = np.random.default_rng(seed)
+        least, _ = self._grammar.to_end(page.position)
+        if words < least:
+            raise BadInputError(f"{words} words are too few", f"the shortest script has {least}")
+        self._open(page, opening, sampling, random)
+        # Sentences end by themselves often enough: within the last words the first such end is taken.
+        enough = words - min(60, max(words // 8, 4))
+        while not (page.position.final and (page.used >= enough or page.left == 0)):
+            self._next(page, sampling, random, self._allowed(page))
+        return page.script
+
+    def _open(self, page: _Page, opening: Opening, sampling: Sampling, random: np.random.Generator) -> None:
+        if opening.speaker and not self._grammar.has_names:
+            raise BadInputError("this model's corpus has no speakers", "leave out --speaker")
+        if self._grammar.has_names and (opening.speaker or opening.prompt):
+            self._force(page, [OPEN_NAME])
+            if opening.speaker:
+                self._force(page, [self._known_speaker(opening.speaker)])
+            else:
+                self._next(page, sampling, random, frozenset((Kind.NAME,)))
+            self._force(page, [CLOSE_NAME])
+        self._force(page, [_GROUPS.get(piece, piece) for piece in split_words(opening.prompt)])
+
+    def _known_speaker(self, name: str) -> str:
+        speakers = {self._vocabulary.words[number] for number in self._vocabulary.speakers}
+        token = name_token(name)
+        for candidate in (token, token.upper(), token.title()):
+            if candidate in speakers:
+                return candidate
+        ranked = [word for word in self._vocabulary.words if word in speakers]
+        raise BadInputError(f"the model knows no speaker {name!r}", f"it knows {', '.join(ranked[:12])} ...")
+
+    def _force(self, page: _Page, tokens: Sequence[str]) -> None:
+        """Put given tokens on the page; marks that the grammar forbids there are left out, words never are."""
+        for token in tokens:
+            kind = Kind.NAME if page.position.place is Place.NAME else kind_of(token)
+            if kind is Kind.CLITIC and not self._grammar.allows(page.position, kind):
+                kind = Kind.WORD
+            if not self._grammar.allows(page.position, kind):
+                continue
+            page.put(token, kind)
+            if page.left < self._grammar.to_end(page.position)[0]:
+                raise BadInputError("the prompt does not fit", "ask for more --words or shorten the prompt")
+
+    def _allowed(self, page: _Page) -> frozenset[Kind]:
+        """Kinds that may come next and leave enough of the budget to close everything."""
+        allowed = (kind for kind in self._grammar.kinds if self._grammar.allows(page.position, kind))
+        if page.left > 16:
+            return frozenset(allowed)
+        return frozenset(kind for kind in allowed if self._affordable(page, kind))
+
+    def _affordable(self, page: _Page, kind: Kind) -> bool:
+        after = self._grammar.advance(page.position, kind)
+        pieces, steps = self._grammar.to_end(after)
+        need = cost(page.position, kind) + pieces
+        if page.left > need:
+            return True
+        # With nothing to spare, only a step on a shortest way to the end.
+        return page.left == need and steps < self._grammar.to_end(page.position)[1]
+
+    def _next(self, page: _Page, sampling: Sampling, random: np.random.Generator, allowed: frozenset[Kind]) -> None:
+        logits = page.logits() + self._mask(allowed)
+        if sampling.repetition_penalty > 1 and page.recent:
+            recent = np.fromiter(page.recent, np.int64, len(page.recent))
+            recent = recent[self._penalised[recent]]
+            np.subtract.at(logits, recent, np.float32(np.log(sampling.repetition_penalty)))
+        number = choose(logits, sampling, random)
+        in_name = page.position.place is Place.NAME
+        page.put(self._vocabulary.words[number], Kind.NAME if in_name else self._kinds[number])
+
+    def _mask(self, allowed: frozenset[Kind]) -> Floats:
+        mask = self._masks.get(allowed)
+        if mask is None:
+            mask = np.full(len(self._vocabulary), -np.inf, np.float32)
+            for kind in allowed:
+                mask[self._members[kind]] = 0
+            self._masks[allowed] = mask
+        return mask
+
+
+class _Page:
+    """The script so far, with the network's and the grammar's state after it."""
+
+    def __init__(self, network: Network, vocabulary: Vocabulary, grammar: Grammar, budget: int) -> None:
+        self.script: list[str] = []
+        self.position = grammar.start
+        self.recent: deque[int] = deque(maxlen=_MEMORY)
+        self.used = 0
+        self._budget = budget
+        self._network = network
+        self._vocabulary = vocabulary
+        self._grammar = grammar
+        self._state = network.initial_state()
+        self._features: npt.NDArray[np.float32] = network.step(self._state, vocabulary.id_of(EOS))
+
+    @property
+    def left(self) -> int:
+        """Words that may still be written."""
+        return self._budget - self.used
+
+    def logits(self) -> Floats:
+        """What the network expects next, shape (V,), a fresh array."""
+        return self._network.logits(self._features)
+
+    def put(self, token: str, kind: Kind) -> None:
+        """Write one token down and let the network read it."""
+        self.used += cost(self.position, kind)
+        self.position = self._grammar.advance(self.position, kind)
+        self.script.append(token)
+        number = self._vocabulary.id_of(token)
+        if kind in (Kind.WORD, Kind.CLITIC):
+            self.recent.append(number)
+        self._features = self._network.step(self._state, number)

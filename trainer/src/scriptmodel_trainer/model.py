@@ -1,0 +1,117 @@
+"""The LSTM language model in Keras: word vectors, LSTM layers, softmax over the vocabulary.
+
+Dropout stands outside the LSTM layers (Zaremba et al. 2014), so that on a GPU Keras takes cuDNN's kernel, which
+also needs tanh/sigmoid, a bias, and neither recurrent dropout nor unrolling.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from scriptmodel_trainer.presets import Preset
+
+Floats = npt.NDArray[np.float32]
+
+
+class LanguageModel:
+    """Weights and forward pass. Shapes: B rows, T time steps, E word-vector width, H hidden units, V vocabulary."""
+
+    def __init__(self, preset: Preset, vocabulary: int, seed: int) -> None:
+        self.preset = preset
+        width = preset.input_units
+        self.embedding = tf.Variable(tf.zeros((vocabulary, width)), name="embedding")
+        self.layers = [_lstm(index, preset) for index in range(preset.layers)]
+        for index, layer in enumerate(self.layers):
+            layer.build((None, None, width if index == 0 else preset.hidden_units))
+        self.projection: tf.Variable | None = None
+        if preset.projected:
+            self.projection = tf.Variable(tf.zeros((preset.hidden_units, width)), name="projection")
+        self.output_kernel: tf.Variable | None = None
+        if not preset.tied_embeddings:
+            shape = (preset.hidden_units, vocabulary)
+            self.output_kernel = tf.Variable(tf.zeros(shape), name="output/kernel")
+        self.output_bias = tf.Variable(tf.zeros(vocabulary), name="output/bias")
+        self._initialise(seed)
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        """Trainable variables by the names that they have in the model directory."""
+        named: dict[str, Any] = {"embedding": self.embedding}
+        for index, layer in enumerate(self.layers):
+            for name, variable in zip(("kernel", "recurrent", "bias"), layer.trainable_variables, strict=True):
+                named[f"lstm{index}/{name}"] = variable.value
+        if self.projection is not None:
+            named["projection"] = self.projection
+        if self.output_kernel is not None:
+            named["output/kernel"] = self.output_kernel
+        named["output/bias"] = self.output_bias
+        return named
+
+    def weights(self) -> dict[str, Floats]:
+        """Copies of all weights on the host."""
+        return {name: variable.numpy() for name, variable in self.variables.items()}
+
+    def set_weights(self, weights: Mapping[str, Floats]) -> None:
+        """Replace all weights."""
+        for name, variable in self.variables.items():
+            variable.assign(weights[name])
+
+    def zero_state(self, rows: int) -> list[list[Any]]:
+        """Outputs and cells of each layer, (B, H) zeros."""
+        shape = (rows, self.preset.hidden_units)
+        return [[tf.zeros(shape), tf.zeros(shape)] for _ in self.layers]
+
+    def features(
+        self, inputs: Any, state: Sequence[Sequence[Any]], masks: Sequence[Any] | None = None
+    ) -> tuple[Any, list[list[Any]]]:
+        """Token numbers (B, T) to features (B, T, E or H) that `output_weights` takes, and the state after them.
+
+        `masks` are dropout's multipliers, one for the word vectors and one for each layer's output, broadcast to
+        (B, T, units).
+        """
+        sequence = tf.gather(self.embedding, inputs)
+        if masks:
+            sequence *= masks[0]
+        after: list[list[Any]] = []
+        for index, layer in enumerate(self.layers):
+            sequence, output, cell = layer(sequence, initial_state=list(state[index]))
+            after.append([output, cell])
+            if masks:
+                sequence *= masks[index + 1]
+        if self.projection is not None:
+            sequence = tf.tensordot(sequence, self.projection, 1)
+        return sequence, after
+
+    def logits(self, features: Any) -> Any:
+        """Features (N, D) to logits (N, V)."""
+        if self.output_kernel is None:
+            return tf.matmul(features, self.embedding, transpose_b=True) + self.output_bias
+        return tf.matmul(features, self.output_kernel) + self.output_bias
+
+    def _initialise(self, seed: int) -> None:
+        """Uniform in +-initial_range, LSTM biases zero; with tied embeddings the output bias is zero too."""
+        random = np.random.default_rng(seed)
+        limit = self.preset.initial_range
+        for name, variable in self.variables.items():
+            zero = name.startswith("lstm") and name.endswith("bias")
+            if zero or (name == "output/bias" and self.preset.tied_embeddings):
+                continue
+            variable.assign(random.uniform(-limit, limit, variable.shape).astype(np.float32))
+
+
+def _lstm(index: int, preset: Preset) -> keras.layers.LSTM:
+    return keras.layers.LSTM(
+        preset.hidden_units,
+        return_sequences=True,
+        return_state=True,
+        unit_forget_bias=False,
+        kernel_initializer="zeros",
+        recurrent_initializer="zeros",
+        name=f"lstm{index}",
+    )

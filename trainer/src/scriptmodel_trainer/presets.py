@@ -1,0 +1,177 @@
+"""Named sets of hyperparameters: those published in 2014 (exact) and our own, and their overrides.
+
+Source of test, small, medium and large: Zaremba, Sutskever, Vinyals, "Recurrent Neural Network Regularization"
+(arXiv:1409.2329) as TensorFlow's Penn Treebank tutorial implemented it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from scriptmodel_trainer.errors import BadInputError
+
+OPTIMIZERS = ("sgd", "adam")
+SCHEDULES = ("step-decay", "one-cycle")
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """All that decides the network and how it is trained; each field is also a `--set` key."""
+
+    layers: int = 2
+    hidden_units: int = 200
+    embedding_units: int = 0  # 0: as many as hidden_units
+    steps: int = 20
+    batch_size: int = 20
+    epochs: int = 13
+    full_rate_epochs: int = 4
+    learning_rate: float = 1.0
+    learning_rate_decay: float = 0.5
+    dropout: float = 0.0
+    initial_range: float = 0.1
+    clip_norm: float = 5.0
+    vocabulary_size: int = 10_000
+    tied_embeddings: bool = False
+    variational_dropout: bool = False
+    weight_decay: float = 0.0
+    optimizer: str = "sgd"
+    schedule: str = "step-decay"
+
+    @property
+    def input_units(self) -> int:
+        """Width of the word vectors."""
+        return self.embedding_units or self.hidden_units
+
+    @property
+    def projected(self) -> bool:
+        """True where tying needs a matrix between the LSTM's width and the word vectors' width."""
+        return self.tied_embeddings and self.input_units != self.hidden_units
+
+    def parameter_count(self, vocabulary: int) -> int:
+        """Number of trainable weights for a vocabulary of that many words."""
+        hidden, width = self.hidden_units, self.input_units
+        count = vocabulary * width + vocabulary  # word vectors, output bias
+        for layer in range(self.layers):
+            inputs = width if layer == 0 else hidden
+            count += 4 * hidden * (inputs + hidden + 1)
+        if self.projected:
+            count += hidden * width
+        if not self.tied_embeddings:
+            count += hidden * vocabulary
+        return count
+
+
+PRESETS: dict[str, Preset] = {
+    "test": Preset(layers=1, hidden_units=2, steps=2, batch_size=10, epochs=1, full_rate_epochs=1, clip_norm=1.0),
+    "small": Preset(),
+    "medium": Preset(
+        hidden_units=650,
+        steps=35,
+        epochs=39,
+        full_rate_epochs=6,
+        learning_rate_decay=0.8,
+        dropout=0.5,
+        initial_range=0.05,
+    ),
+    "large": Preset(
+        hidden_units=1500,
+        steps=35,
+        epochs=55,
+        full_rate_epochs=14,
+        learning_rate_decay=1 / 1.15,
+        dropout=0.65,
+        initial_range=0.04,
+        clip_norm=10.0,
+    ),
+    "demo": Preset(
+        layers=1,
+        hidden_units=192,
+        embedding_units=96,
+        steps=20,
+        batch_size=64,
+        epochs=3,
+        learning_rate=0.01,
+        dropout=0.0,
+        initial_range=0.08,
+        clip_norm=1.0,
+        vocabulary_size=5_000,
+        tied_embeddings=True,
+        optimizer="adam",
+        schedule="one-cycle",
+    ),
+}
+
+_LIMITS: dict[str, tuple[float, float]] = {
+    "layers": (1, 8),
+    "hidden_units": (1, 8192),
+    "embedding_units": (0, 8192),
+    "steps": (1, 1000),
+    "batch_size": (1, 4096),
+    "epochs": (1, 10_000),
+    "full_rate_epochs": (0, 10_000),
+    "learning_rate": (1e-8, 100.0),
+    "learning_rate_decay": (1e-6, 1.0),
+    "dropout": (0.0, 0.95),
+    "initial_range": (1e-6, 10.0),
+    "clip_norm": (1e-6, 1e6),
+    "vocabulary_size": (16, 1_000_000),
+    "weight_decay": (0.0, 1.0),
+}
+_CHOICES = {"optimizer": OPTIMIZERS, "schedule": SCHEDULES}
+
+
+def preset_named(name: str) -> Preset:
+    """The preset of that name; BadInputError names the nearest one otherwise."""
+    if name in PRESETS:
+        return PRESETS[name]
+    near = difflib.get_close_matches(name, PRESETS, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    raise BadInputError(f"unknown preset {name!r}", f"{hint}presets are {', '.join(PRESETS)}")
+
+
+def override_keys() -> list[str]:
+    """The names that `--set` knows."""
+    return [field.name for field in dataclasses.fields(Preset)]
+
+
+def with_overrides(preset: Preset, settings: Mapping[str, str]) -> Preset:
+    """A copy of `preset` with the given fields replaced; values are text as typed on the command line.
+
+    Raises BadInputError for an unknown key, a value of the wrong kind, or one outside its limits.
+    """
+    changes = {key: _parse(key, text) for key, text in settings.items()}
+    return dataclasses.replace(preset, **changes)  # type: ignore[arg-type]  # _parse checked each field's kind
+
+
+def _parse(key: str, text: str) -> bool | int | float | str:
+    if key not in override_keys():
+        near = difflib.get_close_matches(key, override_keys(), n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise BadInputError(f"unknown setting {key!r}", f"{hint}settings are {', '.join(override_keys())}")
+    kind = type(getattr(PRESETS["small"], key))
+    if kind is bool:
+        return _parse_flag(key, text)
+    if kind is str:
+        if text not in _CHOICES[key]:
+            raise BadInputError(f"{key}={text!r} is not one of {', '.join(_CHOICES[key])}")
+        return text
+    try:
+        number = int(text) if kind is int else float(text)
+    except ValueError:
+        wanted = "a whole number" if kind is int else "a number"
+        raise BadInputError(f"{key}={text!r} is not {wanted}") from None
+    low, high = _LIMITS[key]
+    if not (math.isfinite(number) and low <= number <= high):
+        raise BadInputError(f"{key}={text} is out of range", f"it must lie between {low:g} and {high:g}")
+    return number
+
+
+def _parse_flag(key: str, text: str) -> bool:
+    flags = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+    if text.lower() not in flags:
+        raise BadInputError(f"{key}={text!r} is not true or false")
+    return flags[text.lower()]

@@ -1,0 +1,196 @@
+"""The one place that prints while a model is trained: published log lines, JSON lines, or a bar on a terminal."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, TextIO
+
+from scriptmodel_trainer.errors import TrainerError
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What is about to be trained; `parameters` is the number of weights, `resumed_from` the epoch gone on with."""
+
+    preset: str
+    parameters: int
+    tokens: Mapping[str, int]
+    vocabulary: int
+    epochs: int
+    resumed_from: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Progressed:
+    """Where training stands: `fraction` of the epoch, running perplexity of the epoch, seconds until the end."""
+
+    epoch: int
+    epochs: int
+    fraction: float
+    perplexity: float
+    words_per_second: float
+    eta_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class EpochEnded:
+    """One pass over the training text is done; `best` if no epoch so far validated better."""
+
+    epoch: int
+    train_perplexity: float
+    valid_perplexity: float
+    best: bool
+
+
+class Progress(Protocol):
+    """Listener of a training run."""
+
+    def note(self, text: str) -> None:
+        """Something worth knowing that is no error."""
+
+    def started(self, event: Started) -> None:
+        """Training begins."""
+
+    def epoch_began(self, epoch: int, rate: float) -> None:
+        """A pass begins with that learning rate."""
+
+    def progressed(self, event: Progressed) -> None:
+        """Part of a pass is done."""
+
+    def epoch_ended(self, event: EpochEnded) -> None:
+        """A pass is done and validated."""
+
+    def done(self, perplexity: float, seconds: float) -> None:
+        """All is done; perplexity on the test split."""
+
+    def failed(self, error: TrainerError) -> None:
+        """The command ends with this error."""
+
+
+def progress_for(log: str) -> Progress:
+    """The listener for `--log`: json lines on stdout; text as a bar on a terminal, as published lines elsewhere."""
+    if log == "json":
+        return JsonProgress(sys.stdout)
+    return BarProgress(sys.stdout) if sys.stdout.isatty() else TextProgress(sys.stdout)
+
+
+class JsonProgress:
+    """One JSON object a line; a number that is not finite is written as null."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def note(self, text: str) -> None:
+        print(f"note: {text}", file=sys.stderr, flush=True)
+
+    def started(self, event: Started) -> None:
+        self._write(
+            "start",
+            preset=event.preset,
+            parameters=event.parameters,
+            tokens=dict(event.tokens),
+            vocabulary=event.vocabulary,
+            epochs=event.epochs,
+            resumed_from=event.resumed_from,
+        )
+
+    def epoch_began(self, epoch: int, rate: float) -> None:
+        pass  # the rate stands in metrics.json
+
+    def progressed(self, event: Progressed) -> None:
+        self._write(
+            "progress",
+            epoch=event.epoch,
+            epochs=event.epochs,
+            fraction=round(event.fraction, 4),
+            perplexity=round(event.perplexity, 3),
+            words_per_second=round(event.words_per_second, 1),
+            eta_seconds=round(event.eta_seconds, 1),
+        )
+
+    def epoch_ended(self, event: EpochEnded) -> None:
+        self._write(
+            "epoch",
+            epoch=event.epoch,
+            train_perplexity=round(event.train_perplexity, 3),
+            valid_perplexity=round(event.valid_perplexity, 3),
+            best=event.best,
+        )
+
+    def done(self, perplexity: float, seconds: float) -> None:
+        self._write("done", perplexity=round(perplexity, 3), seconds=round(seconds, 1))
+
+    def failed(self, error: TrainerError) -> None:
+        self._write("error", code=int(error.code), message=error.message, hint=error.hint)
+
+    def _write(self, event: str, **fields: Any) -> None:
+        clean = {
+            key: None if isinstance(value, float) and not math.isfinite(value) else value
+            for key, value in fields.items()
+        }
+        record = {"event": event, "time": round(time.time(), 3), **clean}
+        print(json.dumps(record, ensure_ascii=False), file=self._out, flush=True)
+
+
+class TextProgress:
+    """The lines that the original example printed."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def note(self, text: str) -> None:
+        print(f"note: {text}", file=sys.stderr, flush=True)
+
+    def started(self, event: Started) -> None:
+        tokens = ", ".join(f"{count:,} {name}" for name, count in event.tokens.items())
+        resumed = f", resumed in epoch {event.resumed_from}" if event.resumed_from else ""
+        self._print(
+            f"Preset {event.preset}: {event.parameters:,} parameters, vocabulary {event.vocabulary:,}; "
+            f"tokens: {tokens}; {event.epochs} epochs{resumed}"
+        )
+
+    def epoch_began(self, epoch: int, rate: float) -> None:
+        self._print(f"Epoch: {epoch} Learning rate: {rate:.3f}")
+
+    def progressed(self, event: Progressed) -> None:
+        speed = event.words_per_second
+        self._print(f"{event.fraction:.3f} perplexity: {event.perplexity:.3f} speed: {speed:.0f} wps")
+
+    def epoch_ended(self, event: EpochEnded) -> None:
+        self._print(f"Epoch: {event.epoch} Train Perplexity: {event.train_perplexity:.3f}")
+        self._print(f"Epoch: {event.epoch} Valid Perplexity: {event.valid_perplexity:.3f}")
+
+    def done(self, perplexity: float, seconds: float) -> None:
+        del seconds
+        self._print(f"Test Perplexity: {perplexity:.3f}")
+
+    def failed(self, error: TrainerError) -> None:
+        print(f"scriptmodel-trainer: error: {error.line()}", file=sys.stderr, flush=True)
+
+    def _print(self, line: str) -> None:
+        print(line, file=self._out, flush=True)
+
+
+class BarProgress(TextProgress):
+    """On a terminal: one line that moves instead of many."""
+
+    _width = 24
+
+    def progressed(self, event: Progressed) -> None:
+        filled = round(event.fraction * self._width)
+        bar = "█" * filled + "░" * (self._width - filled)
+        eta = time.strftime("%H:%M:%S", time.gmtime(max(0.0, event.eta_seconds)))
+        line = (
+            f"\rEpoch {event.epoch}/{event.epochs} {bar} {event.fraction:4.0%}  perplexity {event.perplexity:.1f}  "
+            f"{event.words_per_second:,.0f} words/s  {eta} left"
+        )
+        self._out.write(f"{line}\x1b[K")
+        self._out.flush()
+
+    def _print(self, line: str) -> None:
+        print(f"\r\x1b[K{line}", file=self._out, flush=True)

@@ -1,0 +1,238 @@
+"""The training loop: epochs of windows, progress, validation, best weights, checkpoints."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from scriptmodel_trainer.batches import cut_for_training, cut_for_validation
+from scriptmodel_trainer.checkpoints import Checkpoint, EpochRecord, load_checkpoint, save_checkpoint
+from scriptmodel_trainer.errors import DivergedError, StoppedError
+from scriptmodel_trainer.model import LanguageModel
+from scriptmodel_trainer.optimizers import Optimizer, learning_rate
+from scriptmodel_trainer.presets import Preset
+from scriptmodel_trainer.progress import EpochEnded, Progress, Progressed, Started
+from scriptmodel_trainer.stopping import StopSignals
+from scriptmodel_trainer.training_graph import TrainingGraph, ValidationGraph
+
+Ids = npt.NDArray[np.int32]
+Floats = npt.NDArray[np.float32]
+
+_CALL_SECONDS = 0.5  # how long one call into the graph should take: signals are answered between calls
+_REPORT_SECONDS = 5.0
+_CHECKPOINT_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingTask:
+    """What to train on what: token numbers of both streams, and the number of `<eos>` that stands before them."""
+
+    preset_name: str
+    preset: Preset
+    vocabulary: int
+    train: Ids
+    valid: Ids
+    tokens: dict[str, int]
+    eos: int
+    seed: int
+    fingerprint: str
+    checkpoint: Path
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingResult:
+    """Weights of the epoch that validated best, and the course of the run."""
+
+    weights: dict[str, Floats]
+    history: tuple[EpochRecord, ...]
+    best_epoch: int
+    seconds: float
+
+
+def fit(task: TrainingTask, resume: bool, progress: Progress, signals: StopSignals) -> TrainingResult:
+    """Train to the end, or raise StoppedError with the state saved, or DivergedError with nothing overwritten."""
+    run = _Run(task, progress, signals)
+    if resume:
+        run.restore(load_checkpoint(task.checkpoint, task.fingerprint))
+    signals.deferred = True
+    try:
+        return run.to_end()
+    finally:
+        signals.deferred = False
+
+
+class _Run:
+    """A training run in progress."""
+
+    def __init__(self, task: TrainingTask, progress: Progress, signals: StopSignals) -> None:
+        preset = task.preset
+        self._task = task
+        self._progress = progress
+        self._signals = signals
+        self._model = LanguageModel(preset, task.vocabulary, task.seed)
+        self._optimizer = Optimizer(preset, self._model.variables)
+        self._rows = cut_for_training(task.train, preset.batch_size, preset.steps, task.eos)
+        self._graph = TrainingGraph(self._model, self._optimizer, self._rows, task.seed)
+        self._validation = ValidationGraph(self._model, cut_for_validation(task.valid, task.eos))
+        self._epoch, self._window, self._loss = 1, 0, 0.0
+        self._epoch_seconds, self._seconds = 0.0, 0.0
+        self._history: list[EpochRecord] = []
+        self._best: dict[str, Floats] = {}
+        self._best_epoch = 0
+        self._resumed_from: int | None = None
+        self._per_call = 1
+        self._saved_at = time.monotonic()
+        self._save_cost = 0.0
+
+    def to_end(self) -> TrainingResult:
+        preset = self._task.preset
+        self._progress.started(
+            Started(
+                self._task.preset_name,
+                preset.parameter_count(self._task.vocabulary),
+                self._task.tokens,
+                self._task.vocabulary,
+                preset.epochs,
+                self._resumed_from,
+            )
+        )
+        while self._epoch <= preset.epochs:
+            self._pass_over_text()
+            self._validate()
+            self._epoch, self._window, self._loss, self._epoch_seconds = self._epoch + 1, 0, 0.0, 0.0
+            self._graph.reset_state()
+            self._checkpoint_if_due()
+        return TrainingResult(self._best, tuple(self._history), self._best_epoch, self._seconds)
+
+    def _pass_over_text(self) -> None:
+        windows = self._rows.windows
+        self._progress.epoch_began(self._epoch, self._rate(self._window))
+        reported, reported_at = self._window, time.monotonic()
+        while self._window < windows:
+            began = time.monotonic()
+            count = min(self._per_call, windows - self._window)
+            rates = [self._rate(self._window + ahead) for ahead in range(count)]
+            done_before = (self._epoch - 1) * windows + self._window
+            self._loss += self._graph.run(self._window, done_before, rates)
+            self._window += count
+            took = time.monotonic() - began
+            self._epoch_seconds += took
+            self._seconds += took
+            if not math.isfinite(self._loss):
+                raise self._diverged()
+            self._adjust_call(count, took)
+            tenth = self._window * 10 // windows > reported * 10 // windows
+            if tenth or time.monotonic() - reported_at >= _REPORT_SECONDS:
+                self._report()
+                reported, reported_at = self._window, time.monotonic()
+            self._checkpoint_if_due()
+
+    def _adjust_call(self, count: int, took: float) -> None:
+        """Grow slowly (the first call also compiles the graph), shrink at once."""
+        wanted = int(count * _CALL_SECONDS / max(took, 1e-6))
+        self._per_call = max(1, min(wanted, self._per_call * 4, 2000))
+
+    def _rate(self, window: int) -> float:
+        windows = self._rows.windows
+        done = ((self._epoch - 1) * windows + window) / (windows * self._task.preset.epochs)
+        return learning_rate(self._task.preset, self._epoch, done)
+
+    def _report(self) -> None:
+        windows, epochs = self._rows.windows, self._task.preset.epochs
+        done = (self._epoch - 1) * windows + self._window
+        speed = self._window * self._rows.words / max(self._epoch_seconds, 1e-9)
+        left = (epochs * windows - done) * self._rows.words / max(speed, 1e-9)
+        fraction = self._window / windows
+        self._progress.progressed(
+            Progressed(self._epoch, epochs, fraction, _perplexity(self._loss / self._window), speed, left)
+        )
+
+    def _validate(self) -> None:
+        began = time.monotonic()
+        mean = self._validation.run()
+        self._seconds += time.monotonic() - began
+        if not math.isfinite(mean):
+            raise self._diverged()
+        valid = _perplexity(mean)
+        best = not self._history or valid < self._history[self._best_epoch - 1].valid_perplexity
+        words = self._rows.windows * self._rows.words
+        self._history.append(
+            EpochRecord(
+                self._epoch,
+                _perplexity(self._loss / self._rows.windows),
+                valid,
+                self._rate(self._rows.windows - 1),
+                self._epoch_seconds,
+                words / max(self._epoch_seconds, 1e-9),
+            )
+        )
+        if best:
+            self._best, self._best_epoch = self._model.weights(), self._epoch
+        self._progress.epoch_ended(EpochEnded(self._epoch, self._history[-1].train_perplexity, valid, best))
+
+    def _checkpoint_if_due(self) -> None:
+        """Save now and then, and never spend more than a twentieth of the time on it; stop if a signal came."""
+        now = time.monotonic()
+        due = now - self._saved_at >= max(_CHECKPOINT_SECONDS, 20 * self._save_cost)
+        stopping = self._signals.requested
+        if not (due or stopping):
+            return
+        save_checkpoint(self._task.checkpoint, self._snapshot())
+        self._saved_at = time.monotonic()
+        self._save_cost = self._saved_at - now
+        if stopping:
+            where = f"epoch {self._epoch} at {self._window / self._rows.windows:.0%}"
+            raise StoppedError(
+                stopping, f"stopped in {where}, state saved", "repeat the command with --resume to go on"
+            )
+
+    def _snapshot(self) -> Checkpoint:
+        arrays: dict[str, npt.NDArray[Any]] = {}
+        for prefix, group in (("weights", self._model.variables), ("slots", self._optimizer.slots)):
+            arrays |= {f"{prefix}/{name}": variable.numpy() for name, variable in group.items()}
+        arrays |= {f"best/{name}": array for name, array in self._best.items()}
+        for index, layer in enumerate(self._graph.state):
+            arrays |= {f"state/{index}/{part}": variable.numpy() for part, variable in enumerate(layer)}
+        return Checkpoint(
+            self._task.fingerprint,
+            self._epoch,
+            self._window,
+            self._loss,
+            self._epoch_seconds,
+            self._seconds,
+            self._best_epoch,
+            tuple(self._history),
+            arrays,
+        )
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Take over the state of an earlier run with the same fingerprint."""
+        arrays = checkpoint.arrays
+        for prefix, group in (("weights", self._model.variables), ("slots", self._optimizer.slots)):
+            for name, variable in group.items():
+                variable.assign(arrays[f"{prefix}/{name}"])
+        for index, layer in enumerate(self._graph.state):
+            for part, variable in enumerate(layer):
+                variable.assign(arrays[f"state/{index}/{part}"])
+        self._best = {name.removeprefix("best/"): array for name, array in arrays.items() if name.startswith("best/")}
+        self._best_epoch = checkpoint.best_epoch
+        self._history = list(checkpoint.history)
+        self._epoch, self._window, self._loss = checkpoint.epoch, checkpoint.window, checkpoint.loss
+        self._epoch_seconds, self._seconds = checkpoint.epoch_seconds, checkpoint.seconds
+        self._resumed_from = checkpoint.epoch
+
+    def _diverged(self) -> DivergedError:
+        return DivergedError(
+            f"the loss became {self._loss} in epoch {self._epoch}",
+            "lower learning_rate or clip_norm; nothing was overwritten",
+        )
+
+
+def _perplexity(mean: float) -> float:
+    return math.exp(mean) if mean < 700 else math.inf

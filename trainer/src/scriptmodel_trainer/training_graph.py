@@ -1,0 +1,132 @@
+"""The compiled parts of training: many windows per call, everything on the device, one host sync per call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from scriptmodel_trainer.batches import TrainingRows, ValidationRows
+from scriptmodel_trainer.model import LanguageModel
+from scriptmodel_trainer.optimizers import Optimizer
+
+
+class TrainingGraph:
+    """Runs training windows one after another, the LSTM state carried in variables."""
+
+    def __init__(self, model: LanguageModel, optimizer: Optimizer, rows: TrainingRows, seed: int) -> None:
+        self._model = model
+        self._optimizer = optimizer
+        self._rows = rows
+        self._seed = seed
+        self._tokens = tf.constant(rows.tokens)
+        zeros = model.zero_state(len(rows.tokens))
+        self.state = [[tf.Variable(part) for part in layer] for layer in zeros]
+        self._loss = tf.Variable(tf.zeros((), tf.float64))
+        self._run = tf.function(
+            self._windows,
+            input_signature=[
+                tf.TensorSpec((), tf.int32),
+                tf.TensorSpec((), tf.int32),
+                tf.TensorSpec((None,), tf.float32),
+            ],
+        )
+
+    def reset_state(self) -> None:
+        """Forget what was read: an epoch begins."""
+        for layer in self.state:
+            for part in layer:
+                part.assign(tf.zeros_like(part))
+
+    def run(self, window: int, step: int, rates: Sequence[float]) -> float:
+        """Train on len(rates) windows from `window`; `step` counts windows since training began.
+
+        Returns the sum over these windows of the mean loss per token, in nats.
+        """
+        self._loss.assign(0.0)
+        self._run(tf.constant(window, tf.int32), tf.constant(step, tf.int32), tf.constant(rates, tf.float32))
+        return float(self._loss.numpy())
+
+    def _windows(self, window: Any, step: Any, rates: Any) -> None:
+        steps = self._rows.steps
+        for index in tf.range(tf.shape(rates)[0]):
+            begin = (window + index) * steps
+            tokens = self._tokens[:, begin : begin + steps + 1]
+            loss = self._train(tokens[:, :-1], tokens[:, 1:], step + index, rates[index])
+            self._loss.assign_add(tf.cast(loss, tf.float64))
+
+    def _train(self, inputs: Any, targets: Any, step: Any, rate: Any) -> Any:
+        steps = self._rows.steps
+        inputs = tf.ensure_shape(inputs, (None, steps))
+        variables = self._model.variables
+        with tf.GradientTape() as tape:
+            features, after = self._model.features(inputs, self.state, self._masks(tf.shape(inputs)[0], step))
+            flat = tf.reshape(features, (-1, features.shape[-1]))
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
+                labels=tf.reshape(targets, (-1,)), logits=self._model.logits(flat)
+            )
+            mean = tf.reduce_mean(losses)
+            # Zaremba's recipe sums over a window's steps; rate and clipping are meant for that.
+            objective = mean * steps if self._model.preset.optimizer == "sgd" else mean
+        gradients = tape.gradient(objective, variables)
+        self._optimizer.apply(gradients, rate)
+        for layer, parts in zip(self.state, after, strict=True):
+            for variable, part in zip(layer, parts, strict=True):
+                variable.assign(part)
+        return mean
+
+    def _masks(self, rows: Any, step: Any) -> list[Any] | None:
+        """Dropout multipliers, the same for the same seed and step wherever a run was interrupted."""
+        preset = self._model.preset
+        if not preset.dropout:
+            return None
+        keep = 1.0 - preset.dropout
+        steps = 1 if preset.variational_dropout else self._rows.steps
+        widths = [preset.input_units, *[preset.hidden_units] * preset.layers]
+        masks = []
+        for place, width in enumerate(widths):
+            key = tf.stack([tf.constant(self._seed * 64 + place, tf.int32), step])
+            kept = tf.random.stateless_uniform((rows, steps, width), key) < keep
+            masks.append(tf.cast(kept, tf.float32) / keep)
+        return masks
+
+
+class ValidationGraph:
+    """Mean negative log likelihood of a whole stream."""
+
+    def __init__(self, model: LanguageModel, rows: ValidationRows) -> None:
+        self._model = model
+        self._rows = rows
+        self._tokens = tf.constant(np.stack([rows.inputs, rows.targets]))
+        self._counted = tf.constant(rows.counted)
+        self._state = [[tf.Variable(part) for part in layer] for layer in model.zero_state(len(rows.inputs))]
+        self._run = tf.function(self._windows)
+
+    def run(self) -> float:
+        """The mean over all counted tokens, in nats."""
+        for layer in self._state:
+            for part in layer:
+                part.assign(tf.zeros_like(part))
+        total: npt.NDArray[np.float64] = self._run().numpy()
+        return float(total) / float(self._rows.counted.sum())
+
+    def _windows(self) -> Any:
+        steps = self._rows.steps
+        total = tf.zeros((), tf.float64)
+        for window in tf.range(self._rows.windows):
+            begin = window * steps
+            tokens = self._tokens[:, :, begin : begin + steps]
+            features, after = self._model.features(tf.ensure_shape(tokens[0], (None, steps)), self._state)
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
+                labels=tf.reshape(tokens[1], (-1,)),
+                logits=self._model.logits(tf.reshape(features, (-1, features.shape[-1]))),
+            )
+            counted = tf.reshape(self._counted[:, begin : begin + steps], (-1,))
+            total += tf.cast(tf.reduce_sum(losses * counted), tf.float64)
+            for layer, parts in zip(self._state, after, strict=True):
+                for variable, part in zip(layer, parts, strict=True):
+                    variable.assign(part)
+        return total
