@@ -1,0 +1,1 @@
+"""The ScriptModel type: spec, status, conditions, reasons and the names it has in Pachyderm. No I/O."""

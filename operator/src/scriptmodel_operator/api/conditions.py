@@ -1,0 +1,75 @@
+"""metav1.Condition as a value, and how a new one follows an old one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from scriptmodel_operator.api.reasons import Reason
+
+MAX_MESSAGE = 2048
+
+
+class ConditionType(StrEnum):
+    """Ready is the summary; Reconciling and Stalled are abnormal-true, as kstatus wants them."""
+
+    READY = "Ready"
+    RECONCILING = "Reconciling"
+    STALLED = "Stalled"
+    CORPUS_READY = "CorpusReady"
+    TRAINED = "Trained"
+    GENERATED = "Generated"
+
+
+class ConditionStatus(StrEnum):
+    TRUE = "True"
+    FALSE = "False"
+    UNKNOWN = "Unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One condition, without the time of its last transition: that follows from the condition before it."""
+
+    type: ConditionType
+    status: ConditionStatus
+    reason: Reason
+    message: str = ""
+
+
+def timestamp(moment: datetime) -> str:
+    """RFC 3339 in UTC with whole seconds, as Kubernetes writes times."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def cut(text: str, limit: int) -> str:
+    """`text` with at most `limit` characters; a cut is shown."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def render_conditions(
+    conditions: Iterable[Condition],
+    previous: Iterable[Mapping[str, Any]],
+    generation: int,
+    now: datetime,
+) -> list[dict[str, Any]]:
+    """Conditions as they stand in status; lastTransitionTime is kept while the status of a condition is."""
+    before = {str(item.get("type")): item for item in previous}
+    rendered = []
+    for condition in conditions:
+        old = before.get(condition.type)
+        kept = old is not None and old.get("status") == condition.status and old.get("lastTransitionTime")
+        rendered.append(
+            {
+                "type": condition.type.value,
+                "status": condition.status.value,
+                "reason": condition.reason.value,
+                "message": cut(condition.message, MAX_MESSAGE),
+                "observedGeneration": generation,
+                "lastTransitionTime": kept or timestamp(now),
+            }
+        )
+    return rendered

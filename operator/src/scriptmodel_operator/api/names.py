@@ -1,0 +1,44 @@
+"""Names in Pachyderm: deterministic, short enough for every object that Kubernetes derives from them, and distinct.
+
+Pachyderm turns a pipeline into Kubernetes objects called `<project>-<pipeline>-v<version>` in lower case and
+with `_` as `-`, at most 63 characters. So names are made of lower case letters, digits and `-` only, always
+carry a hash of `namespace/name`, and leave room for five digits of a version.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+MAX_PIPELINE_NAME = 51
+MAX_DERIVED_NAME = 63
+MAX_PROJECT_NAME = 20
+_VERSION_ROOM = len("-v99999")
+_LONGEST_SUFFIX = "-generate"
+_HASH_DIGITS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class PachydermNames:
+    """What a ScriptModel's objects are called; `corpus` is the repo that it owns when its source is not a repo."""
+
+    train: str
+    generate: str
+    corpus: str
+
+    @property
+    def pipelines(self) -> tuple[str, str]:
+        """In the order of the data: train feeds generate."""
+        return (self.train, self.generate)
+
+
+def pachyderm_names(namespace: str, name: str, project: str) -> PachydermNames:
+    """The names of the ScriptModel `namespace/name` in `project`."""
+    digest = hashlib.sha256(f"{namespace}/{name}".encode()).hexdigest()[:_HASH_DIGITS]
+    longest = min(MAX_PIPELINE_NAME, MAX_DERIVED_NAME - _VERSION_ROOM - len(project) - 1)
+    room = longest - len(_LONGEST_SUFFIX) - _HASH_DIGITS - 1
+    if room < 1:
+        raise ValueError(f"project name {project!r} is too long: at most {MAX_PROJECT_NAME} characters")
+    readable = name.replace(".", "-")[:room].rstrip("-")
+    stem = f"{readable}-{digest}"
+    return PachydermNames(f"{stem}-train", f"{stem}-generate", f"{stem}-corpus")

@@ -1,0 +1,76 @@
+"""A ScriptModel as the operator holds it: parsed once from what the API server sends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import ValidationError
+
+from scriptmodel_operator.api.identity import ADOPT, FINALIZER, RECONCILE_AT, RETRAIN_AT
+from scriptmodel_operator.api.marks import Owner
+from scriptmodel_operator.api.names import PachydermNames, pachyderm_names
+from scriptmodel_operator.api.spec import ScriptModelSpec
+
+
+class InvalidSpecError(ValueError):
+    """The spec is not one that this operator can read; possible only where the CRD is older or newer than it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptModel:
+    """Identity, metadata that matters, spec, and the status that was last written (as it is on the wire)."""
+
+    namespace: str
+    name: str
+    uid: str
+    generation: int
+    spec: ScriptModelSpec
+    resource_version: str = ""
+    deleting: bool = False
+    finalizers: tuple[str, ...] = ()
+    reconcile_at: str = ""
+    retrain_at: str = ""
+    adopt: bool = False
+    status: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def names(self) -> PachydermNames:
+        return pachyderm_names(self.namespace, self.name, self.spec.pachyderm.project)
+
+    @property
+    def has_finalizer(self) -> bool:
+        return FINALIZER in self.finalizers
+
+    def owner(self, cluster: str) -> Owner:
+        return Owner(cluster=cluster, namespace=self.namespace, name=self.name, uid=self.uid)
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+def parse_object(raw: Mapping[str, Any]) -> ScriptModel:
+    """The object as a value; InvalidSpecError says which field is wrong."""
+    metadata = raw["metadata"]
+    annotations = metadata.get("annotations") or {}
+    try:
+        spec = ScriptModelSpec.model_validate(raw.get("spec") or {})
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise InvalidSpecError(f"spec.{where}: {first['msg']}") from error
+    return ScriptModel(
+        namespace=metadata["namespace"],
+        name=metadata["name"],
+        uid=metadata["uid"],
+        generation=int(metadata.get("generation", 0)),
+        spec=spec,
+        resource_version=str(metadata.get("resourceVersion", "")),
+        deleting="deletionTimestamp" in metadata,
+        finalizers=tuple(metadata.get("finalizers") or ()),
+        reconcile_at=str(annotations.get(RECONCILE_AT, "")),
+        retrain_at=str(annotations.get(RETRAIN_AT, "")),
+        adopt=annotations.get(ADOPT) == "true",
+        status=raw.get("status") or {},
+    )

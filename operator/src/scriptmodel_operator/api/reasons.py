@@ -1,0 +1,84 @@
+"""Why a condition is as it is: a closed list, so that dashboards and scripts can match on it.
+
+`docs/api.md` lists every reason with the text beside it here; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """A reason of a condition; its `doc` is what a user reads about it."""
+
+    doc: str
+
+    def __new__(cls, value: str, doc: str) -> Reason:
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.doc = doc
+        return member
+
+    # The good path, in order.
+    PENDING = "Pending", "The object was seen; nothing has been decided yet."
+    CREATING = "Creating", "The pipelines are being created."
+    UPDATING = "Updating", "The spec changed; the pipelines are being brought up to date."
+    UPDATE_DEFERRED = (
+        "UpdateDeferred",
+        "A change that needs no new training waits for the running job, because an update would kill it.",
+    )
+    WAITING_FOR_CORPUS_COMMIT = "WaitingForCorpusCommit", "A commit of the corpus is still open."
+    WAITING_FOR_WORKER = (
+        "WaitingForWorker",
+        "The job is there but no worker has taken it: the image is being pulled, or no node has room or a GPU.",
+    )
+    TRAINING = "Training", "The train job runs."
+    TRAINED = "Trained", "A model of the newest corpus commit and the newest spec exists."
+    GENERATING = "Generating", "The generate job runs."
+    GENERATED = "Generated", "A script of the newest spec and the newest corpus commit exists."
+    CORPUS_FOUND = "CorpusFound", "The corpus has a finished commit with files."
+    INGESTING = "Ingesting", "The corpus is being put into a repo of the object's own."
+
+    # What a person has to put right.
+    INVALID_SPEC = "InvalidSpec", "The spec says something that cannot be carried out."
+    NOT_ALLOWED = "NotAllowed", "The operator's configuration does not allow this namespace what the spec asks for."
+    PROJECT_NOT_FOUND = "ProjectNotFound", "The Pachyderm project does not exist."
+    CORPUS_NOT_FOUND = "CorpusNotFound", "The corpus repo does not exist."
+    CORPUS_BRANCH_NOT_FOUND = "CorpusBranchNotFound", "The corpus repo has no such branch."
+    CORPUS_EMPTY = "CorpusEmpty", "The newest commit of the corpus branch has no bytes."
+    CORPUS_FAILED = "CorpusFailed", "The newest commit of the corpus could not be finished by Pachyderm."
+    NAME_CONFLICT = "NameConflict", "A pipeline or repo of the needed name belongs to somebody else."
+    RETAINED_REPOS = (
+        "RetainedRepos",
+        "Output repos that were kept by an earlier deletion block the names of the pipelines.",
+    )
+    PIPELINE_LIMIT = "PipelineLimit", "The server has no room for two more pipelines."
+    REFUSED = "Refused", "Pachyderm refused the pipelines; the message has its words."
+    PIPELINE_FAILED = "PipelineFailed", "Kubernetes refused what the pipeline asks for."
+    DRIFTED = "Drifted", "A pipeline was changed by somebody else and driftPolicy is Warn."
+    TRAINING_FAILED = "TrainingFailed", "The train job failed; the message has the trainer's own words."
+    GENERATION_FAILED = "GenerationFailed", "The generate job failed; the message has the trainer's own words."
+    JOB_STOPPED = "JobStopped", "The job was stopped by somebody before it ended."
+    WORKER_UNAVAILABLE = "WorkerUnavailable", "No worker came within pendingDeadline; the job was stopped."
+    DEADLINE_EXCEEDED = "DeadlineExceeded", "The job ran longer than activeDeadline and was stopped."
+    NO_DATA = "NoData", "The job ended without having seen any data."
+
+    # What passes by itself, or was asked for.
+    PACHYDERM_UNAVAILABLE = "PachydermUnavailable", "Pachyderm does not answer; the operator keeps trying."
+    RETRYING = "Retrying", "A call failed and is being repeated; the message has the error."
+    SUSPENDED = "Suspended", "spec.suspend is true: pipelines are stopped."
+    DELETING = "Deleting", "The object is being deleted; its pipelines and repos go first."
+    DELETION_BLOCKED = "DeletionBlocked", "Something else reads the object's output; nothing has been deleted."
+
+    # Of conditions that are False because all is well, or that do not apply yet.
+    SUCCEEDED = "Succeeded", "Nothing is left to do."
+    PROGRESSING = "Progressing", "Work is going on."
+    NOT_STARTED = "NotStarted", "An earlier stage comes first."
+
+
+def reason_named(value: str) -> Reason:
+    """The reason that stands in a condition; ValueError for one that is not in the list."""
+    for reason in Reason:
+        if reason.value == value:
+            return reason
+    raise ValueError(f"{value!r} is not a reason of the ScriptModel API")

@@ -1,0 +1,174 @@
+"""The status of a ScriptModel. Like the spec, these classes are where the CRD's schema comes from."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from scriptmodel_operator.api.spec import ApiModel
+
+MAX_EXCERPT = 1024
+
+
+class ConditionSchema(ApiModel):
+    """Whether something is so, since when, and why."""
+
+    type: Annotated[str, Field(max_length=316)]
+    """Ready, Reconciling, Stalled, CorpusReady, Trained or Generated."""
+    status: Annotated[str, Field(json_schema_extra={"enum": ["True", "False", "Unknown"]})]
+    """True, False or Unknown."""
+    observed_generation: Annotated[int, Field(ge=0)] = 0
+    """metadata.generation that this was found out for."""
+    last_transition_time: Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+    """When the status last changed."""
+    reason: Annotated[str, Field(pattern=r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$", min_length=1, max_length=1024)]
+    """One word that says why."""
+    message: Annotated[str, Field(max_length=32768)]
+    """What happened, and what to do."""
+
+
+class Perplexity(ApiModel):
+    """Word-level perplexity; lower is better."""
+
+    train: str | None = None
+    """On the training split, or while training on the words seen so far in the epoch."""
+    valid: str | None = None
+    """On the validation split."""
+    test: str | None = None
+    """On the test split, when training is done."""
+    best: str | None = None
+    """The best known of them: test, else valid, else running."""
+
+
+class TrainingStatus(ApiModel):
+    """The running training job, or the newest one."""
+
+    epoch: int | None = None
+    """Epoch that is being trained."""
+    epochs: int | None = None
+    """Epochs in all."""
+    epoch_progress: str | None = None
+    """Both in one column."""
+    progress_percent: Annotated[int, Field(ge=0, le=100)] | None = None
+    """How much of the training is done."""
+    perplexity: Perplexity | None = None
+    """What the model has learned so far."""
+    words_per_second: int | None = None
+    """Speed of training."""
+    eta: str | None = None
+    """Time until training is done, in words."""
+    start_time: str | None = None
+    """When the job started."""
+    completion_time: str | None = None
+    """When the job ended."""
+    estimated_completion_time: str | None = None
+    """When training will be done."""
+    gpu_seconds: int | None = None
+    """GPUs times seconds that the job has used."""
+
+
+class ScriptStatus(ApiModel):
+    """The newest script."""
+
+    path: str | None = None
+    """Path in the repo of lineage.script."""
+    size_bytes: int | None = None
+    """Size in bytes."""
+    words: int | None = None
+    """Length in words."""
+    sha256: str | None = None
+    """Digest of the content."""
+    excerpt: Annotated[str, Field(max_length=MAX_EXCERPT)] | None = None
+    """Its first lines."""
+
+
+class CommitRef(ApiModel):
+    """A commit in Pachyderm."""
+
+    project: str | None = None
+    """Project of the repo."""
+    repo: str | None = None
+    """Name of the repo."""
+    branch: str | None = None
+    """Branch that it was found by."""
+    commit: str | None = None
+    """Id of the commit."""
+
+
+class Lineage(ApiModel):
+    """What the newest script was made from."""
+
+    corpus: CommitRef | None = None
+    """The scripts learned from."""
+    model: CommitRef | None = None
+    """The model."""
+    script: CommitRef | None = None
+    """The script."""
+
+
+class PipelineStatus(ApiModel):
+    """One of the two pipelines."""
+
+    name: str
+    """Name in Pachyderm."""
+    version: int | None = None
+    """Version in Pachyderm; every update makes a new one."""
+    state: str | None = None
+    """State as Pachyderm says."""
+    reason: str | None = None
+    """Why, in Pachyderm's words."""
+    digest: str | None = None
+    """Digest of that part of the spec that the pipeline carries out."""
+
+
+class HistoryEntry(ApiModel):
+    """A model that was trained."""
+
+    generation: int | None = None
+    """metadata.generation at the time."""
+    model_commit: str | None = None
+    """Commit of the model."""
+    perplexity: str | None = None
+    """The best known perplexity of it."""
+    finished: str | None = None
+    """When its training ended."""
+
+
+class ScriptModelStatus(ApiModel):
+    """What was learned, what was written, and how it goes."""
+
+    observed_generation: int | None = None
+    """metadata.generation that this status tells of."""
+    last_handled_reconcile_at: str | None = None
+    """The newest annotation scriptmodel.dev/reconcile-at that was answered."""
+    last_handled_retrain_at: str | None = None
+    """The newest annotation scriptmodel.dev/retrain-at that was answered."""
+    conditions: (
+        Annotated[
+            list[ConditionSchema],
+            Field(
+                json_schema_extra={
+                    "x-kubernetes-list-type": "map",
+                    "x-kubernetes-list-map-keys": ["type"],
+                }
+            ),
+        ]
+        | None
+    ) = None
+    """Ready, Reconciling, Stalled, CorpusReady, Trained and Generated."""
+    training: TrainingStatus | None = None
+    """The training job."""
+    script: ScriptStatus | None = None
+    """The newest script."""
+    lineage: Lineage | None = None
+    """What it was made from."""
+    pipelines: list[PipelineStatus] | None = None
+    """The two pipelines."""
+    history: list[HistoryEntry] | None = None
+    """Earlier models, newest first."""
+
+
+def to_wire(model: ApiModel) -> dict[str, Any]:
+    """As it stands in the object: camel case, nothing that is None."""
+    return model.model_dump(by_alias=True, exclude_none=True, mode="json")

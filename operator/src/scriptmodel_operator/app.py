@@ -1,0 +1,149 @@
+"""The composition root: makes every part, runs them together, ends them in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import kopf
+
+from scriptmodel_operator import handlers
+from scriptmodel_operator.config import OperatorConfig
+from scriptmodel_operator.controller import Controller
+from scriptmodel_operator.kube.client import KubeClient
+from scriptmodel_operator.kube.errors import KubeError
+from scriptmodel_operator.kube.events import EventRecorder
+from scriptmodel_operator.kube.login import login
+from scriptmodel_operator.kube.store import News, Store, key_of
+from scriptmodel_operator.kube.telling import Teller
+from scriptmodel_operator.kube.writer import ObjectWriter
+from scriptmodel_operator.observe.observer import Observer
+from scriptmodel_operator.observe.source import SnapshotSource
+from scriptmodel_operator.pachyderm.adapter import PachydermGateway
+from scriptmodel_operator.pachyderm.calls import Calls
+from scriptmodel_operator.pachyderm.gateway import Gateway
+from scriptmodel_operator.reconcile.queue import WorkQueue
+from scriptmodel_operator.ticker import Ticker
+
+CALL_THREADS = 12
+_WAIT_FOR_CRD_SECONDS = 2.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Inbox:
+    """What the watch delivers goes to the store and the queue."""
+
+    store: Store
+    queue: WorkQueue
+
+    def arrived(self, raw: Mapping[str, Any]) -> None:
+        key = key_of(raw)
+        news = self.store.put(raw)
+        # What is written while the object is being reconciled is the echo of that; what is written at another
+        # time was written by somebody else, and is put right.
+        if news is News.ASKED or (news is News.WRITTEN and not self.queue.busy(key)):
+            self.queue.add(key)
+
+    def gone(self, raw: Mapping[str, Any]) -> None:
+        if self.store.remove(raw):
+            self.queue.forget(key_of(raw))
+
+
+async def run(config: OperatorConfig) -> None:
+    """Until SIGTERM or SIGINT. Raises LoginFailedError or KubeError where the cluster cannot be used at all."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with _kube_client(config) as client:
+        starting = asyncio.create_task(_first_contact(client, config))
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            starting.cancel()
+            return
+        stopping.cancel()
+        await _serve(config, client, starting.result())
+
+
+@asynccontextmanager
+async def _kube_client(config: OperatorConfig) -> AsyncIterator[KubeClient]:
+    client = KubeClient(lambda: login(config.kubeconfig))
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+async def _first_contact(client: KubeClient, config: OperatorConfig) -> str:
+    """The cluster's id, once the API server answers and serves ScriptModels."""
+    told = ""
+    while True:
+        try:
+            if await client.serves_scriptmodels():
+                return config.cluster_id or await client.namespace_uid("kube-system")
+            problem = "the ScriptModel CRD is not installed: kubectl apply -f manifests/crd.yaml"
+        except KubeError as error:
+            problem = str(error)
+        if problem != told:
+            log.warning("waiting: %s", problem)
+            told = problem
+        await asyncio.sleep(_WAIT_FOR_CRD_SECONDS)
+
+
+async def _serve(config: OperatorConfig, client: KubeClient, cluster: str) -> None:
+    gateway = PachydermGateway(config.pachd)
+    calls = Calls(CALL_THREADS)
+    controller, inbox, ticker = compose(config, client, gateway, calls, cluster)
+    background = [
+        asyncio.create_task(inbox.queue.run(), name="queue"),
+        asyncio.create_task(ticker.run(), name="ticker"),
+    ]
+    # kopf waits at its end for tasks that began after it, so ours begin before.
+    await asyncio.gather(*(part.started.wait() for part in (inbox.queue, ticker)))
+    log.info("watching %s; pachd at %s", ", ".join(config.namespaces) or "all namespaces", config.pachd.address)
+    try:
+        await kopf.operator(
+            registry=handlers.registry(inbox, lambda: login(config.kubeconfig)),
+            settings=handlers.settings(),
+            standalone=True,
+            clusterwide=not config.namespaces,
+            namespaces=config.namespaces,
+        )
+    finally:
+        for task in background:
+            task.cancel()
+        await asyncio.gather(*background, return_exceptions=True)
+        controller.observer.logs.close()
+        gateway.close()
+        calls.close()
+
+
+def compose(
+    config: OperatorConfig, client: KubeClient, gateway: Gateway, calls: Calls, cluster: str
+) -> tuple[Controller, Inbox, Ticker]:
+    """All parts, wired."""
+    store = Store()
+    observer = Observer(gateway, cluster)
+    snapshots = SnapshotSource(gateway, calls, store.projects)
+    controller = Controller(
+        config=config,
+        cluster=cluster,
+        store=store,
+        gateway=gateway,
+        calls=calls,
+        snapshots=snapshots,
+        observer=observer,
+        writer=ObjectWriter(client),
+        teller=Teller(EventRecorder(client)),
+    )
+    queue = WorkQueue(controller.reconcile, config.workers)
+    ticker = Ticker(store, snapshots, queue, observer.logs, config.poll_interval)
+    return controller, Inbox(store, queue), ticker

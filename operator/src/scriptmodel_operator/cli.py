@@ -1,0 +1,182 @@
+"""The command `scriptmodel-operator`."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import click
+
+from scriptmodel_operator.api import crd as crd_module
+from scriptmodel_operator.config import DEFAULT_POLL_SECONDS, DEFAULT_WORKERS, OperatorConfig
+from scriptmodel_operator.desired.policy import Policy
+from scriptmodel_operator.pachyderm.channel import PachdAddress
+
+PREFIX = "SCRIPTMODEL"
+
+
+@click.group(context_settings={"auto_envvar_prefix": PREFIX, "help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Keeps Pachyderm pipelines true to ScriptModel objects."""
+
+
+@main.command()
+@click.option("--pachd", envvar=f"{PREFIX}_PACHD", required=True, metavar="HOST:PORT", help="Address of pachd.")
+@click.option(
+    "--trainer-image",
+    envvar=f"{PREFIX}_TRAINER_IMAGE",
+    required=True,
+    metavar="IMAGE",
+    help="Image of the pipelines where a ScriptModel names none.",
+)
+@click.option(
+    "--kubeconfig",
+    envvar=f"{PREFIX}_KUBECONFIG",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Without it: the pod's service account, else KUBECONFIG.",
+)
+@click.option(
+    "--namespace",
+    "namespaces",
+    envvar=f"{PREFIX}_NAMESPACE",
+    multiple=True,
+    metavar="NS",
+    help="Watch this namespace only; may be repeated. Default: all.",
+)
+@click.option(
+    "--poll-interval",
+    envvar=f"{PREFIX}_POLL_INTERVAL",
+    type=click.FloatRange(min=0.1),
+    default=DEFAULT_POLL_SECONDS,
+    show_default=True,
+    metavar="SECONDS",
+    help="Time between two looks at Pachyderm.",
+)
+@click.option(
+    "--workers",
+    envvar=f"{PREFIX}_WORKERS",
+    type=click.IntRange(min=1, max=64),
+    default=DEFAULT_WORKERS,
+    show_default=True,
+    help="Objects reconciled at a time.",
+)
+@click.option(
+    "--cluster-id",
+    envvar=f"{PREFIX}_CLUSTER_ID",
+    default="",
+    help="Tells apart clusters that share a pachd. Default: the uid of the namespace kube-system.",
+)
+@click.option(
+    "--pachd-token-file",
+    envvar=f"{PREFIX}_PACHD_TOKEN_FILE",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="File with the token for pachd; read again at each call.",
+)
+@click.option(
+    "--pachd-ca-file",
+    envvar=f"{PREFIX}_PACHD_CA_FILE",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Certificates to trust; turns TLS on.",
+)
+@click.option(
+    "--allow-image",
+    "images",
+    envvar=f"{PREFIX}_ALLOW_IMAGE",
+    multiple=True,
+    metavar="PREFIX",
+    help="Images that training.image may name besides tags of the trainer image; * for any.",
+)
+@click.option(
+    "--allow-priority-class",
+    "priority_classes",
+    envvar=f"{PREFIX}_ALLOW_PRIORITY_CLASS",
+    multiple=True,
+    metavar="NAME",
+    help="Priority classes that may be named; * for any.",
+)
+@click.option(
+    "--allow-runtime-class",
+    "runtime_classes",
+    envvar=f"{PREFIX}_ALLOW_RUNTIME_CLASS",
+    multiple=True,
+    metavar="NAME",
+    help="Runtime classes that may be named; * for any.",
+)
+@click.option(
+    "--allow-project",
+    "projects",
+    envvar=f"{PREFIX}_ALLOW_PROJECT",
+    multiple=True,
+    metavar="NS=PROJECT",
+    help="Pachyderm projects that a namespace may use; * for any. Default: the project of the object.",
+)
+@click.option(
+    "--log-format",
+    envvar=f"{PREFIX}_LOG_FORMAT",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+)
+@click.option(
+    "--log-level",
+    envvar=f"{PREFIX}_LOG_LEVEL",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="info",
+    show_default=True,
+)
+def run(**options: Any) -> None:
+    """Run the operator until SIGTERM or SIGINT."""
+    config = OperatorConfig(
+        pachd=PachdAddress(options["pachd"], options["pachd_token_file"], options["pachd_ca_file"]),
+        trainer_image=options["trainer_image"],
+        kubeconfig=options["kubeconfig"],
+        namespaces=options["namespaces"],
+        poll_interval=options["poll_interval"],
+        workers=options["workers"],
+        cluster_id=options["cluster_id"],
+        policy=Policy(
+            trainer_image=options["trainer_image"],
+            images=options["images"],
+            priority_classes=options["priority_classes"],
+            runtime_classes=options["runtime_classes"],
+            projects=_projects(options["projects"]),
+        ),
+    )
+    _run(config, options["log_format"], options["log_level"])
+
+
+def _run(config: OperatorConfig, log_format: str, log_level: str) -> None:
+    # kopf is imported only by the command that needs it: `crd` and `--help` stay quick.
+    from scriptmodel_operator import app, logs  # noqa: PLC0415 - see above
+    from scriptmodel_operator.kube.errors import KubeError  # noqa: PLC0415 - see above
+    from scriptmodel_operator.kube.login import LoginFailedError  # noqa: PLC0415 - see above
+
+    logs.set_up(log_format, log_level)
+    try:
+        asyncio.run(app.run(config))
+    except (LoginFailedError, KubeError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _projects(pairs: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for pair in pairs:
+        namespace, separator, project = pair.partition("=")
+        if not separator or not namespace or not project:
+            raise click.BadParameter(f"{pair!r} is not NAMESPACE=PROJECT", param_hint="--allow-project")
+        found[namespace] = (*found.get(namespace, ()), project)
+    return found
+
+
+@main.command()
+@click.argument("path", type=click.Path(path_type=Path, dir_okay=False), default=Path("manifests/crd.yaml"))
+@click.option("--check", is_flag=True, help="Only say whether the file is up to date.")
+def crd(path: Path, check: bool) -> None:
+    """Write the CustomResourceDefinition to PATH."""
+    if not crd_module.write(path, check=check):
+        raise click.ClickException(f"{path} is not up to date: run scriptmodel-operator crd {path}")
+
+
+if __name__ == "__main__":
+    main()

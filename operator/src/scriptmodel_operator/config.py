@@ -1,0 +1,29 @@
+"""The operator's configuration, as the command line and the environment give it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from scriptmodel_operator.desired.policy import Policy
+from scriptmodel_operator.pachyderm.channel import PachdAddress
+
+DEFAULT_POLL_SECONDS = 5.0
+DEFAULT_WORKERS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorConfig:
+    """Immutable; everything that differs between two operators."""
+
+    pachd: PachdAddress
+    trainer_image: str
+    kubeconfig: Path | None = None
+    namespaces: tuple[str, ...] = ()
+    """Empty for all."""
+    poll_interval: float = DEFAULT_POLL_SECONDS
+    workers: int = DEFAULT_WORKERS
+    cluster_id: str = ""
+    """Empty: the uid of the namespace kube-system."""
+    health_listen: str = ""
+    policy: Policy = field(default_factory=Policy)

@@ -1,0 +1,174 @@
+"""Reconciles one ScriptModel: observe, decide, act, look again, write one status."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from scriptmodel_operator.api.objects import InvalidSpecError, ScriptModel, parse_object
+from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.config import OperatorConfig
+from scriptmodel_operator.desired.pipelines import Desired, desired
+from scriptmodel_operator.desired.policy import refusal
+from scriptmodel_operator.kube.errors import KubeConflictError, KubeNotFoundError
+from scriptmodel_operator.kube.store import Key, Store
+from scriptmodel_operator.kube.telling import Teller
+from scriptmodel_operator.kube.writer import ObjectWriter
+from scriptmodel_operator.observe.observer import Observer
+from scriptmodel_operator.observe.source import SnapshotSource
+from scriptmodel_operator.observe.view import ModelView
+from scriptmodel_operator.pachyderm.calls import Calls
+from scriptmodel_operator.pachyderm.errors import PachydermError
+from scriptmodel_operator.pachyderm.gateway import Gateway
+from scriptmodel_operator.reconcile.actions import Action
+from scriptmodel_operator.reconcile.assess import assess
+from scriptmodel_operator.reconcile.deletion import assess_deletion, needs_no_pachyderm
+from scriptmodel_operator.reconcile.execute import execute
+from scriptmodel_operator.reconcile.failures import problem_of
+from scriptmodel_operator.reconcile.plan import plan, plan_deletion
+from scriptmodel_operator.reconcile.queue import RetryError
+from scriptmodel_operator.reconcile.state import ModelState, Problem
+from scriptmodel_operator.reconcile.status import status_of, status_of_problem
+from scriptmodel_operator.reconcile.summarise import summary
+
+MAX_ROUNDS = 4
+"""Act and look again at most so often before the status is written; the queue goes on from there."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Controller:
+    """One for the process. Holds no memory of objects: the store has what Kubernetes says, Pachyderm the rest."""
+
+    config: OperatorConfig
+    cluster: str
+    store: Store
+    gateway: Gateway
+    calls: Calls
+    snapshots: SnapshotSource
+    observer: Observer
+    writer: ObjectWriter
+    teller: Teller
+
+    async def reconcile(self, key: Key) -> float | None:
+        """Seconds after which to come again, None if only a change calls for it. Raises RetryError after telling."""
+        stored = self.store.get(key)
+        if stored is None:
+            return None
+        try:
+            return await self._reconcile(stored.raw, stored.asked)
+        except KubeNotFoundError:
+            return None  # gone; the watch says so too
+        except KubeConflictError as error:
+            raise RetryError(str(error)) from error
+
+    async def _reconcile(self, raw: Mapping[str, Any], asked: float) -> float | None:
+        try:
+            model = parse_object(raw)
+        except InvalidSpecError as error:
+            await self._tell_invalid(raw, error)
+            return None
+        if model.deleting:
+            return await self._delete(model, asked) if model.has_finalizer else None
+        if not model.has_finalizer:
+            model = self._taken(model, await self.writer.add_finalizer(model))
+        if reason := refusal(model, self.config.policy):
+            await self._tell_problem(model, Problem(Reason.NOT_ALLOWED, reason))
+            return None
+        try:
+            state, view = await self._settle(model, asked)
+        except PachydermError as error:
+            await self._tell_problem(model, problem_of(error))
+            raise RetryError(str(error)) from error
+        await self._tell(model, status_of(model, state, view, _now()))
+        return self._again(state)
+
+    async def _settle(self, model: ScriptModel, asked: float) -> tuple[ModelState, ModelView]:
+        """Act until nothing is left to be done now."""
+        after = max(asked, time.monotonic() - self.config.poll_interval)
+        for _ in range(MAX_ROUNDS):
+            view, wanted = await self._look(model, after)
+            state = assess(model, wanted, view, _now())
+            actions = plan(state)
+            if not actions:
+                break
+            await self._act(model, actions)
+            after = time.monotonic()
+        return state, view
+
+    async def _look(self, model: ScriptModel, after: float) -> tuple[ModelView, Desired]:
+        snapshot = await self.snapshots.latest(after)
+        view = await self.calls.run(self.observer.view, model, snapshot)
+        mark = view.train.mark if view.train else None
+        owner = model.owner(self.cluster)
+        return view, desired(model, owner, self.config.trainer_image, mark)
+
+    async def _act(self, model: ScriptModel, actions: tuple[Action, ...]) -> None:
+        log.info("%s: %s", model, "; ".join(action.describe() for action in actions))
+        await self.calls.run(execute, self.gateway, actions)
+        await self.teller.acted(model, actions)
+
+    async def _delete(self, model: ScriptModel, asked: float) -> float | None:
+        if not needs_no_pachyderm(model):
+            try:
+                blocked = await self._remove(model, asked)
+            except PachydermError as error:
+                await self._tell_problem(model, problem_of(error, deleting=True))
+                raise RetryError(str(error)) from error
+            if blocked is not None:
+                await self._tell_problem(model, blocked)
+                return self.config.poll_interval
+        self._taken(model, await self.writer.remove_finalizer(model))
+        log.info("%s: released", model)
+        return None
+
+    async def _remove(self, model: ScriptModel, asked: float) -> Problem | None:
+        """Remove what is ours; what keeps us from it, or None once nothing is left."""
+        after = asked
+        for _ in range(MAX_ROUNDS):
+            view, _wanted = await self._look(model, after)
+            state = assess_deletion(model, view)
+            if state.blocked or state.gone:
+                return state.blocked
+            await self._act(model, plan_deletion(state))
+            after = time.monotonic()
+        return Problem(Reason.DELETING, "its pipelines are being deleted", stalled=False)
+
+    def _again(self, state: ModelState) -> float | None:
+        """What is under way is looked at each tick, and so is what waits for something outside to appear."""
+        told = summary(state)
+        if told.ready or state.suspended:
+            return None
+        waits_outside = state.problem is not None
+        return self.config.poll_interval if waits_outside or not told.stalled else None
+
+    async def _tell_invalid(self, raw: Mapping[str, Any], error: InvalidSpecError) -> None:
+        """The spec cannot be read, so all of it but what names the corpus is taken as not said."""
+        bare = parse_object({**raw, "spec": {"corpus": {}}})
+        message = f"{error}: the CustomResourceDefinition and the operator are of different versions; upgrade the older"
+        await self._tell_problem(bare, Problem(Reason.INVALID_SPEC, message))
+
+    async def _tell_problem(self, model: ScriptModel, problem: Problem) -> None:
+        await self._tell(model, status_of_problem(model, problem, _now()))
+
+    async def _tell(self, model: ScriptModel, status: dict[str, Any]) -> None:
+        written = await self.writer.write_status(model, status)
+        if written is not None:
+            self.store.put(written)
+            await self.teller.told(model, status)
+
+    def _taken(self, model: ScriptModel, written: dict[str, Any] | None) -> ScriptModel:
+        """The object after our own write, so that the watch's echo of it is no news."""
+        if written is None:
+            return model
+        self.store.put(written)
+        return parse_object(written)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

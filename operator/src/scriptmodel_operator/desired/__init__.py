@@ -1,0 +1,1 @@
+"""From a spec to the pipelines, commands and digests that it wants. Pure."""

@@ -1,0 +1,187 @@
+"""From a spec to the two pipelines that it wants. Pure; the operator's defaults are resolved here, once."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from typing import Any
+
+from scriptmodel_operator.api.durations import parse_cpu
+from scriptmodel_operator.api.marks import Mark, Owner
+from scriptmodel_operator.api.objects import ScriptModel
+from scriptmodel_operator.api.spec import ResourceList, Training
+from scriptmodel_operator.desired import commands
+from scriptmodel_operator.desired.digest import digest, fingerprint
+from scriptmodel_operator.pachyderm.values import (
+    BranchRef,
+    PipelineRef,
+    PipelineSpec,
+    PodToleration,
+    RepoRef,
+    ResourceAmounts,
+    as_float32,
+)
+
+WHOLE_REPO = "/"
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredPipeline:
+    """A pipeline as it should be, and the mark that it carries then."""
+
+    spec: PipelineSpec
+    mark: Mark
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """Both pipelines. `corpus` is the branch that training reads."""
+
+    corpus: BranchRef
+    train: DesiredPipeline
+    generate: DesiredPipeline
+
+
+def corpus_branch(model: ScriptModel) -> BranchRef:
+    """The branch that training reads: the user's, or master of the repo that the object owns."""
+    repo = model.spec.corpus.repo
+    if repo is not None:
+        return BranchRef(RepoRef(repo.project, repo.name), repo.branch)
+    return BranchRef(RepoRef(model.spec.pachyderm.project, model.names.corpus), "master")
+
+
+def train_ref(model: ScriptModel) -> PipelineRef:
+    return PipelineRef(model.spec.pachyderm.project, model.names.train)
+
+
+def generate_ref(model: ScriptModel) -> PipelineRef:
+    return PipelineRef(model.spec.pachyderm.project, model.names.generate)
+
+
+def desired(model: ScriptModel, owner: Owner, default_image: str, train_mark: Mark | None) -> Desired:
+    """What the object asks for. `train_mark` is that of the train pipeline as it is now, if it is there and ours."""
+    branch = corpus_branch(model)
+    image = _image(model, default_image, train_mark)
+    return Desired(branch, _train(model, owner, branch, image, train_mark), _generate(model, owner, image))
+
+
+def _train_compute(model: ScriptModel) -> str:
+    spec = model.spec
+    return digest(
+        {
+            "layout": spec.corpus.layout.value,
+            "model": _said(spec.model),
+            "image": spec.training.image,
+        }
+    )
+
+
+def _image(model: ScriptModel, default_image: str, mark: Mark | None) -> str:
+    """The user's image; else the one resolved earlier, while nothing asks for new training; else today's default."""
+    if model.spec.training.image:
+        return model.spec.training.image
+    if mark and mark.image and mark.compute == _train_compute(model) and not wants_retraining(model, mark):
+        return mark.image
+    return default_image
+
+
+def wants_retraining(model: ScriptModel, mark: Mark) -> bool:
+    """True while the newest retrain-at has not been carried out."""
+    return bool(model.retrain_at) and model.retrain_at != mark.retrain_at
+
+
+def _train(model: ScriptModel, owner: Owner, branch: BranchRef, image: str, mark: Mark | None) -> DesiredPipeline:
+    training = model.spec.training
+    compute = _train_compute(model)
+    whole = digest(
+        {
+            "compute": compute,
+            "branch": str(branch),
+            "training": _said(training, exclude={"image", "pending_deadline", "active_deadline"}),
+        }
+    )
+    spec = PipelineSpec(
+        ref=train_ref(model),
+        image=image,
+        command=commands.train_command(model.spec.corpus.layout, model.spec.model),
+        input_name=commands.CORPUS_INPUT,
+        input_branch=branch,
+        glob=WHOLE_REPO,
+        datum_tries=training.backoff_limit + 1,
+        requests=_amounts(training.resources.requests),
+        limits=_limits(training),
+        pod_patch=_pod_patch(training),
+        description=f"Trains the model of ScriptModel {model}",
+    )
+    retrain_at = model.retrain_at or (mark.retrain_at if mark else "")
+    draft = Mark(owner, digest=whole, compute=compute, image=image, retrain_at=retrain_at)
+    return _sealed(_placed(spec, training), draft)
+
+
+def _generate(model: ScriptModel, owner: Owner, image: str) -> DesiredPipeline:
+    """Reads the model, so it runs with the image that made it; without GPU or the resources of training."""
+    training = model.spec.training
+    compute = digest({"generation": _said(model.spec.generation), "image": image})
+    placement = _said(training, include={"node_selector", "tolerations", "priority_class_name", "backoff_limit"})
+    spec = PipelineSpec(
+        ref=generate_ref(model),
+        image=image,
+        command=commands.generate_command(model.spec.generation),
+        input_name=commands.MODEL_INPUT,
+        input_branch=BranchRef(train_ref(model).output, "master"),
+        glob=WHOLE_REPO,
+        datum_tries=training.backoff_limit + 1,
+        description=f"Writes the script of ScriptModel {model}",
+    )
+    draft = Mark(owner, digest=digest({"compute": compute, "placement": placement}), compute=compute, image=image)
+    return _sealed(_placed(spec, training), draft)
+
+
+def _placed(spec: PipelineSpec, training: Training) -> PipelineSpec:
+    tolerations = tuple(
+        PodToleration(
+            key=item.key,
+            operator=item.operator.value,
+            value=item.value,
+            effect=item.effect.value if item.effect else "",
+            seconds=item.toleration_seconds,
+        )
+        for item in training.tolerations
+    )
+    return replace(
+        spec,
+        node_selector=tuple(sorted(training.node_selector.items())),
+        tolerations=tolerations,
+        priority_class=training.priority_class_name,
+    )
+
+
+def _sealed(spec: PipelineSpec, mark: Mark) -> DesiredPipeline:
+    sealed = replace(mark, sent=fingerprint(spec))
+    return DesiredPipeline(replace(spec, annotations=sealed.annotations()), sealed)
+
+
+def _amounts(resources: ResourceList) -> ResourceAmounts:
+    cpu = as_float32(parse_cpu(resources.cpu)) if resources.cpu else 0.0
+    return ResourceAmounts(cpu=cpu, memory=resources.memory or "")
+
+
+def _limits(training: Training) -> ResourceAmounts:
+    """GPUs stand in the limits only."""
+    limits = _amounts(training.resources.limits)
+    if training.gpu is None:
+        return limits
+    return replace(limits, gpu_type=training.gpu.resource, gpu_count=training.gpu.count)
+
+
+def _pod_patch(training: Training) -> str:
+    """Pachyderm has no field for a runtime class; a patch of the pod's spec has."""
+    if not training.runtime_class_name:
+        return ""
+    return json.dumps([{"op": "add", "path": "/runtimeClassName", "value": training.runtime_class_name}])
+
+
+def _said(model: Any, **selection: Any) -> dict[str, Any]:
+    """What the user said beyond the defaults, so that a field added to the API later changes no digest."""
+    said: dict[str, Any] = model.model_dump(by_alias=True, exclude_defaults=True, mode="json", **selection)
+    return said

@@ -1,0 +1,78 @@
+"""What a namespace may ask for: a pipeline's container can reach more of Pachyderm than its own data."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from scriptmodel_operator.api.objects import ScriptModel
+
+ANYTHING = "*"
+_TAG_OR_DIGEST = re.compile(r"(:[^/:@]+)?(@[^@]+)?$")
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Allow-lists of the operator's configuration; `*` allows everything.
+
+    `projects` maps a namespace to the projects that its objects may use. A namespace that is not mapped may use any
+    project for its pipelines, and corpora of that project only.
+    """
+
+    trainer_image: str = ""
+    images: tuple[str, ...] = ()
+    """Prefixes, in addition to other tags of the operator's own trainer image."""
+    priority_classes: tuple[str, ...] = ()
+    runtime_classes: tuple[str, ...] = ()
+    projects: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def repository(image: str) -> str:
+    """`image` without tag and digest."""
+    return _TAG_OR_DIGEST.sub("", image)
+
+
+def refusal(model: ScriptModel, policy: Policy) -> str | None:
+    """Why the object may not have what it asks for, or None."""
+    training = model.spec.training
+    checks = (
+        _image(training.image, policy),
+        _listed("priority class", training.priority_class_name, policy.priority_classes),
+        _listed("runtime class", training.runtime_class_name, policy.runtime_classes),
+        _projects(model, policy),
+    )
+    return next((check for check in checks if check), None)
+
+
+def _image(image: str, policy: Policy) -> str | None:
+    if not image or ANYTHING in policy.images:
+        return None
+    if repository(image) == repository(policy.trainer_image) or image.startswith(policy.images or ("\0",)):
+        return None
+    return (
+        f"image {image!r} is not allowed: leave training.image empty for {policy.trainer_image!r}, "
+        "or have the operator run with --allow-image"
+    )
+
+
+def _listed(what: str, name: str, allowed: tuple[str, ...]) -> str | None:
+    if not name or name in allowed or ANYTHING in allowed:
+        return None
+    option = "--allow-" + what.replace(" ", "-")
+    return f"{what} {name!r} is not allowed: leave it out, or have the operator run with {option} {name}"
+
+
+def _projects(model: ScriptModel, policy: Policy) -> str | None:
+    project = model.spec.pachyderm.project
+    wanted = {project}
+    if model.spec.corpus.repo:
+        wanted.add(model.spec.corpus.repo.project)
+    allowed = policy.projects.get(model.namespace, (project,))
+    refused = sorted(wanted - set(allowed)) if ANYTHING not in allowed else []
+    if not refused:
+        return None
+    return (
+        f"namespace {model.namespace!r} may not use Pachyderm project {refused[0]!r}: use project "
+        f"{allowed[0]!r}, or have the operator run with --allow-project {model.namespace}={refused[0]}"
+    )

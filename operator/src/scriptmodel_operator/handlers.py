@@ -1,0 +1,49 @@
+"""kopf's decorators, and nothing else: each handler enqueues and returns nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import kopf
+
+from scriptmodel_operator.api.identity import GROUP, PLURAL, VERSION
+
+
+class Inbox(Protocol):
+    """Where the watch delivers."""
+
+    def arrived(self, raw: Mapping[str, Any]) -> None: ...
+
+    def gone(self, raw: Mapping[str, Any]) -> None: ...
+
+
+def registry(inbox: Inbox, login: Callable[[], kopf.ConnectionInfo]) -> kopf.OperatorRegistry:
+    """A registry of its own, so that two operators in one process do not meet."""
+    found = kopf.OperatorRegistry()
+
+    @kopf.on.login(registry=found)
+    async def credentials(**_: Any) -> kopf.ConnectionInfo:
+        return login()
+
+    @kopf.on.event(GROUP, VERSION, PLURAL, registry=found)
+    async def seen(event: Mapping[str, Any], **_: Any) -> None:
+        if event["type"] == "DELETED":
+            inbox.gone(event["object"])
+        else:
+            inbox.arrived(event["object"])
+
+    return found
+
+
+def settings() -> kopf.OperatorSettings:
+    """kopf watches and authenticates; it writes nothing: neither annotations nor finalizers nor events."""
+    found = kopf.OperatorSettings()
+    found.posting.enabled = False
+    found.scanning.disabled = True
+    found.peering.standalone = True
+    found.queueing.idle_timeout = 0.5
+    found.queueing.exit_timeout = 0.5
+    found.watching.server_timeout = 300
+    found.watching.reconnect_backoff = 0.5
+    return found

@@ -1,0 +1,1 @@
+"""The Kubernetes side: client, status and finalizer writer, events."""

@@ -1,0 +1,136 @@
+"""A small asynchronous client: the five requests that the operator makes of the API server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import aiohttp
+import kopf
+
+from scriptmodel_operator.api.identity import FIELD_MANAGER, GROUP, PLURAL, VERSION
+from scriptmodel_operator.kube.errors import (
+    KubeConflictError,
+    KubeError,
+    KubeForbiddenError,
+    KubeNotFoundError,
+    KubeUnavailableError,
+)
+
+REQUEST_SECONDS = 15.0
+_BY_STATUS: dict[int, type[KubeError]] = {
+    403: KubeForbiddenError,
+    404: KubeNotFoundError,
+    409: KubeConflictError,
+    429: KubeUnavailableError,
+}
+_APPLY = "application/apply-patch+yaml"
+_MERGE = "application/merge-patch+json"
+
+
+class KubeClient:
+    """One connection pool. A token that has expired is read again, once a request."""
+
+    def __init__(self, login: Callable[[], kopf.ConnectionInfo]) -> None:
+        self._login = login
+        self._connection = login()
+        self._session: aiohttp.ClientSession | None = None
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def namespace_uid(self, name: str) -> str:
+        found = await self.request("GET", f"/api/v1/namespaces/{name}", f"reading namespace {name}")
+        return str(found["metadata"]["uid"])
+
+    async def serves_scriptmodels(self) -> bool:
+        """Whether the CRD is installed."""
+        path = f"/apis/{GROUP}/{VERSION}"
+        try:
+            found = await self.request("GET", path, "asking for the ScriptModel API")
+        except KubeNotFoundError:
+            return False
+        return any(each.get("name") == PLURAL for each in found.get("resources", []))
+
+    async def get_scriptmodel(self, namespace: str, name: str) -> dict[str, Any]:
+        return await self.request("GET", _path(namespace, name), f"reading {namespace}/{name}")
+
+    async def list_scriptmodels(self, namespace: str | None) -> list[dict[str, Any]]:
+        where = f"/namespaces/{namespace}" if namespace else ""
+        path = f"/apis/{GROUP}/{VERSION}{where}/{PLURAL}"
+        found = await self.request("GET", path, "listing ScriptModels")
+        return list(found.get("items", []))
+
+    async def patch_scriptmodel(self, namespace: str, name: str, patch: Mapping[str, Any]) -> dict[str, Any]:
+        """A merge patch; with metadata.resourceVersion in it, KubeConflictError if the object has changed."""
+        query = f"?fieldManager={FIELD_MANAGER}"
+        what = f"changing {namespace}/{name}"
+        return await self.request("PATCH", _path(namespace, name) + query, what, patch, _MERGE)
+
+    async def apply_status(self, namespace: str, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Server-side apply on the status subresource."""
+        query = f"?fieldManager={FIELD_MANAGER}&force=true"
+        what = f"writing the status of {namespace}/{name}"
+        return await self.request("PATCH", f"{_path(namespace, name)}/status{query}", what, body, _APPLY)
+
+    async def create_event(self, namespace: str, body: Mapping[str, Any]) -> None:
+        path = f"/apis/events.k8s.io/v1/namespaces/{namespace}/events"
+        await self.request("POST", path, f"writing an event in {namespace}", body)
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        what: str,
+        body: Mapping[str, Any] | None = None,
+        content_type: str = "application/json",
+    ) -> dict[str, Any]:
+        """The answer's JSON, or a KubeError."""
+        status, answer = await self._send(method, path, what, body, content_type)
+        if status == 401:
+            await self.close()
+            self._connection = self._login()
+            status, answer = await self._send(method, path, what, body, content_type)
+        if status < 300:
+            return answer
+        kind = _BY_STATUS.get(status, KubeUnavailableError if status >= 500 else KubeError)
+        raise kind(what, status, str(answer.get("message", "no message")))
+
+    async def _send(
+        self, method: str, path: str, what: str, body: Mapping[str, Any] | None, content_type: str
+    ) -> tuple[int, dict[str, Any]]:
+        if self._session is None:
+            self._session = _open_session(self._connection)
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Content-Type": content_type} if data is not None else {}
+        url = self._connection.server.rstrip("/") + path
+        try:
+            async with self._session.request(method, url, data=data, headers=headers) as response:
+                return response.status, _parsed(await response.read())
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            raise KubeUnavailableError(what, 0, str(error) or type(error).__name__) from error
+
+
+def _open_session(connection: kopf.ConnectionInfo) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(ssl=connection.as_ssl_context(), limit=32),
+        headers={"Accept": "application/json", **connection.as_http_headers()},
+        timeout=aiohttp.ClientTimeout(total=REQUEST_SECONDS),
+        trust_env=connection.trust_env,
+        proxy=connection.proxy_url,
+    )
+
+
+def _parsed(content: bytes) -> dict[str, Any]:
+    try:
+        answer = json.loads(content)
+    except ValueError:
+        return {"message": content[:200].decode(errors="replace")}
+    return answer if isinstance(answer, dict) else {"message": str(answer)}
+
+
+def _path(namespace: str, name: str) -> str:
+    return f"/apis/{GROUP}/{VERSION}/namespaces/{namespace}/{PLURAL}/{name}"

@@ -1,0 +1,46 @@
+"""Credentials for the API server, found the way kopf finds them, so that both use the same."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+import kopf
+
+log = logging.getLogger(__name__)
+
+
+class LoginFailedError(Exception):
+    """There is no way to the API server."""
+
+
+def login(kubeconfig: Path | None) -> kopf.ConnectionInfo:
+    """From the given file, else the service account of the pod, else KUBECONFIG or ~/.kube/config.
+
+    Files whose user needs a program or a cloud's provider are read by the `kubernetes` package, which is
+    imported only then: it is large.
+    """
+    settings = kopf.OperatorSettings()
+    if kubeconfig is not None:
+        if not kubeconfig.exists():
+            raise LoginFailedError(f"kubeconfig {kubeconfig} does not exist")
+        os.environ["KUBECONFIG"] = str(kubeconfig)
+    else:
+        account = kopf.login_with_service_account(settings=settings, logger=log)
+        if account is not None:
+            return account
+    try:
+        found = kopf.login_with_kubeconfig(settings=settings, logger=log)
+        if found is not None and _has_credentials(found):
+            return found
+        rich = kopf.login_via_client(settings=settings, logger=log)
+    except Exception as error:  # the readers raise whatever their parsers do
+        raise LoginFailedError(f"cannot read the kubeconfig: {error}") from error
+    if rich is None:
+        raise LoginFailedError("no service account, no KUBECONFIG and no ~/.kube/config: name a file with --kubeconfig")
+    return rich
+
+
+def _has_credentials(info: kopf.ConnectionInfo) -> bool:
+    return bool(info.token or info.username or info.certificate_path or info.certificate_data)

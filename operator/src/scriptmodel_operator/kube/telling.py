@@ -1,0 +1,62 @@
+"""Which events a written status and carried-out actions give rise to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from scriptmodel_operator.api.objects import ScriptModel
+from scriptmodel_operator.api.reasons import Reason, reason_named
+from scriptmodel_operator.kube.events import EventRecorder
+from scriptmodel_operator.reconcile.actions import Action, ApplyPipelines, StopJob
+from scriptmodel_operator.reconcile.summarise import one_line
+
+_READY = "Ready"
+_STALLED = "Stalled"
+_TROUBLE = (Reason.PACHYDERM_UNAVAILABLE.value, Reason.RETRYING.value)
+
+
+class Teller:
+    """Compares what was told before with what is told now; a reason that stays makes no event."""
+
+    def __init__(self, events: EventRecorder) -> None:
+        self._events = events
+
+    async def told(self, model: ScriptModel, status: Mapping[str, Any]) -> None:
+        """`status` was written over `model.status`."""
+        before, now = _condition(model.status, _READY), _condition(status, _READY)
+        same = before.get("reason") == now.get("reason") and before.get("status") == now.get("status")
+        if same and before.get("observedGeneration") == now.get("observedGeneration"):
+            return
+        warning = _condition(status, _STALLED).get("status") == "True" or now.get("reason") in _TROUBLE
+        if same and not warning:
+            return
+        occasion = f"{model.generation}/{_newest_commit(status)}/{now.get('lastTransitionTime')}"
+        note = one_line(str(now.get("message", ""))) or str(now.get("reason"))
+        reason = reason_named(str(now.get("reason")))
+        await self._events.record(model, reason, note, warning=warning, occasion=occasion)
+
+    async def acted(self, model: ScriptModel, actions: Sequence[Action]) -> None:
+        """`actions` were carried out for `model`."""
+        for action in actions:
+            if isinstance(action, ApplyPipelines):
+                updates = any(each.update for each in action.pipelines)
+                reason = Reason.UPDATING if updates else Reason.CREATING
+                await self._events.record(model, reason, action.describe(), warning=False, occasion=_marks(action))
+            elif isinstance(action, StopJob):
+                await self._events.record(
+                    model, Reason.JOB_STOPPED, action.describe(), warning=False, occasion=action.ref.id
+                )
+
+
+def _condition(status: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
+    return next((each for each in status.get("conditions") or [] if each.get("type") == kind), {})
+
+
+def _newest_commit(status: Mapping[str, Any]) -> str:
+    script = (status.get("lineage") or {}).get("script") or {}
+    return str(script.get("commit", ""))
+
+
+def _marks(action: ApplyPipelines) -> str:
+    return " ".join(str(sorted(each.spec.annotations.items())) for each in action.pipelines)

@@ -1,0 +1,166 @@
+"""Makes a ScriptModel's view from the shared snapshot and the few reads that concern it alone."""
+
+from __future__ import annotations
+
+import threading
+
+from scriptmodel_operator.api.marks import Mark, Owner, Ownership, mark_of, ownership
+from scriptmodel_operator.api.objects import ScriptModel
+from scriptmodel_operator.desired.pipelines import corpus_branch, generate_ref, train_ref
+from scriptmodel_operator.observe.follow import LogFollower
+from scriptmodel_operator.observe.progress import LogDigest
+from scriptmodel_operator.observe.results import Results
+from scriptmodel_operator.observe.snapshot import JOBS_PER_PIPELINE, Snapshot
+from scriptmodel_operator.observe.view import CorpusView, ModelCommits, ModelView, PipelineView
+from scriptmodel_operator.pachyderm.errors import NotFoundError
+from scriptmodel_operator.pachyderm.gateway import Gateway
+from scriptmodel_operator.pachyderm.values import (
+    BranchRef,
+    CommitInfo,
+    JobInfo,
+    JobState,
+    PipelineInfo,
+    PipelineRef,
+    RepoRef,
+)
+
+_LOGS_TOLD_OF = (JobState.FAILURE, JobState.KILLED)
+
+
+class Observer:
+    """Thread-safe; `view` blocks."""
+
+    def __init__(self, gateway: Gateway, cluster: str) -> None:
+        self._gateway = gateway
+        self._cluster = cluster
+        self.logs = LogFollower(gateway)
+        self._results = Results(gateway)
+        self._heads_lock = threading.Lock()
+        self._heads: dict[BranchRef, tuple[float, CorpusView]] = {}
+
+    def view(self, model: ScriptModel, snapshot: Snapshot) -> ModelView:
+        """Raises PachydermError where a read fails."""
+        owner = model.owner(self._cluster)
+        train = self._pipeline(train_ref(model), owner, snapshot)
+        generate = self._pipeline(generate_ref(model), owner, snapshot)
+        told = train.told if train else None
+        good = train.last_good if train else None
+        written = generate.last_good if generate else None
+        newest_script = generate.newest if generate else None
+        return ModelView(
+            project_exists=model.spec.pachyderm.project in snapshot.projects,
+            train=train,
+            generate=generate,
+            retained=tuple(
+                ref.output
+                for ref, found in ((train_ref(model), train), (generate_ref(model), generate))
+                if found is None and ref.output in snapshot.repos
+            ),
+            corpus=self._corpus(model, train, snapshot),
+            pipeline_count=len(snapshot.pipelines),
+            readers=self._readers(model, snapshot),
+            training_log=self._log(told),
+            generation_log=self._log(newest_script),
+            told_commits=self._commits(model, told),
+            newest_script_model=self._model_of(model, newest_script),
+            good_model=self._commits(model, good),
+            metrics=self._results.metrics(good.ref.pipeline.output, good.ref.id) if good else None,
+            script=self._results.script(written.ref.pipeline.output, written.ref.id) if written else None,
+            script_commit=written.ref.id if written else None,
+            script_model=self._script_model(model, written),
+        )
+
+    def _pipeline(self, ref: PipelineRef, owner: Owner, snapshot: Snapshot) -> PipelineView | None:
+        info = snapshot.pipelines.get(ref)
+        if info is None:
+            return None
+        mark = mark_of(info.spec.annotations) or self._earlier_mark(info)
+        return PipelineView(info, mark, ownership(mark, owner), self._jobs(ref, info, snapshot))
+
+    def _earlier_mark(self, info: PipelineInfo) -> Mark | None:
+        """Of an earlier version: somebody replaced the whole spec of a pipeline that was ours."""
+        if info.version <= 1:
+            return None
+        versions = self._gateway.list_pipeline_versions(info.ref)
+        marks = (mark_of(version.spec.annotations) for version in versions)
+        return next((mark for mark in marks if mark is not None), None)
+
+    def _jobs(self, ref: PipelineRef, info: PipelineInfo, snapshot: Snapshot) -> tuple[JobInfo, ...]:
+        jobs = snapshot.jobs.get(ref, ())
+        known = any(job.version == info.version for job in jobs)
+        if known or ref.project in snapshot.complete_projects:
+            return jobs
+        return tuple(self._gateway.list_pipeline_jobs(ref, JOBS_PER_PIPELINE))
+
+    def _corpus(self, model: ScriptModel, train: PipelineView | None, snapshot: Snapshot) -> CorpusView | None:
+        branch = corpus_branch(model)
+        if train is not None and train.info.spec.input_branch == branch:
+            return None
+        with self._heads_lock:
+            started, known = self._heads.get(branch, (0.0, None))
+        if known is not None and started == snapshot.started:
+            return known
+        found = self._look_at(branch, snapshot)
+        with self._heads_lock:
+            self._heads[branch] = (snapshot.started, found)
+        return found
+
+    def _look_at(self, branch: BranchRef, snapshot: Snapshot) -> CorpusView:
+        if branch.repo.project not in snapshot.projects:
+            return CorpusView(branch, project_exists=False, repo_exists=False, branch_exists=False)
+        repo = snapshot.repos.get(branch.repo)
+        if repo is None:
+            return CorpusView(branch, repo_exists=False, branch_exists=False)
+        try:
+            head = self._gateway.branch_head(branch)
+        except NotFoundError:
+            return CorpusView(branch, branch_exists=False)
+        return CorpusView(branch, head=head)
+
+    def _readers(self, model: ScriptModel, snapshot: Snapshot) -> tuple[PipelineRef, ...]:
+        own = {train_ref(model), generate_ref(model)}
+        found: set[PipelineRef] = set()
+        for ref in own:
+            found.update(snapshot.readers(ref.output))
+        return tuple(sorted(found - own))
+
+    def _log(self, job: JobInfo | None) -> LogDigest | None:
+        if job is None:
+            return None
+        if not job.state.final:
+            return self.logs.running(job.ref)
+        return self.logs.ended(job.ref) if job.state in _LOGS_TOLD_OF else None
+
+    def _commits(self, model: ScriptModel, job: JobInfo | None) -> ModelCommits | None:
+        if job is None:
+            return None
+        branch = self._input_of(job, corpus_branch(model).repo)
+        if branch is None:
+            return ModelCommits(job.ref.id, None)
+        corpus = self._results.commit(*branch)
+        return ModelCommits(job.ref.id, branch[1], corpus_finished=corpus is None or corpus.finished)
+
+    def _model_of(self, model: ScriptModel, job: JobInfo | None) -> str | None:
+        found = self._input_of(job, train_ref(model).output) if job else None
+        return found[1] if found else None
+
+    def _script_model(self, model: ScriptModel, job: JobInfo | None) -> ModelCommits | None:
+        """The model that a script was made from, and that model's corpus."""
+        commit = self._model_of(model, job)
+        if commit is None:
+            return None
+        made = self._results.commit(train_ref(model).output, commit)
+        source = _provenance_in(made, corpus_branch(model).repo) if made else None
+        return ModelCommits(commit, source[1] if source else None)
+
+    def _input_of(self, job: JobInfo, repo: RepoRef) -> tuple[RepoRef, str] | None:
+        output: CommitInfo | None = self._results.commit(job.ref.pipeline.output, job.ref.id)
+        return _provenance_in(output, repo) if output else None
+
+
+def _provenance_in(commit: CommitInfo, preferred: RepoRef) -> tuple[RepoRef, str] | None:
+    """The commit in `preferred`; else, for a pipeline that once read another repo, in whichever it read."""
+    return next((pair for pair in commit.provenance if pair[0] == preferred), next(iter(commit.provenance), None))
+
+
+__all__ = ["Observer", "Ownership"]

@@ -1,0 +1,118 @@
+"""From the lines of a job's log to where its training is. Pure."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from typing import Any
+
+TAIL_LINES = 12
+_LONGEST_LINE = 400
+
+
+@dataclass(frozen=True, slots=True)
+class TrainerError:
+    """The trainer's `error` event."""
+
+    code: str
+    message: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
+
+@dataclass(frozen=True, slots=True)
+class LogDigest:
+    """What a log has said so far."""
+
+    lines: int = 0
+    epoch: int = 0
+    epochs: int = 0
+    fraction: float = 0.0
+    running_perplexity: float | None = None
+    train_perplexity: float | None = None
+    valid_perplexity: float | None = None
+    words_per_second: float | None = None
+    eta_seconds: float | None = None
+    error: TrainerError | None = None
+    tail: tuple[str, ...] = ()
+    """Last lines that are not events, for a failure that has no `error` event."""
+
+    @property
+    def percent(self) -> int | None:
+        """Of the whole training; None before the first event that tells."""
+        if not self.epochs or not self.epoch:
+            return None
+        done = (self.epoch - 1 + self.fraction) / self.epochs
+        return max(0, min(100, int(100 * done)))
+
+
+def read_line(digest: LogDigest, text: str) -> LogDigest:
+    """The digest after one more line. Lines that are no events are kept as a tail; unknown events are skipped."""
+    counted = replace(digest, lines=digest.lines + 1)
+    event = _event(text)
+    if event is None:
+        if not text.strip():
+            return counted
+        return replace(counted, tail=(*counted.tail, text[:_LONGEST_LINE])[-TAIL_LINES:])
+    reader = _READERS.get(str(event.get("event")))
+    return reader(counted, event) if reader else counted
+
+
+def _event(text: str) -> dict[str, Any] | None:
+    if not text.startswith("{"):
+        return None
+    try:
+        event = json.loads(text)
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) and "event" in event else None
+
+
+def _start(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
+    """A new attempt: what an earlier one reached is void, its error too."""
+    return LogDigest(lines=digest.lines, epochs=_whole(event.get("epochs")) or 0)
+
+
+def _progress(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
+    return replace(
+        digest,
+        epoch=_whole(event.get("epoch")) or digest.epoch,
+        epochs=_whole(event.get("epochs")) or digest.epochs,
+        fraction=_number(event.get("fraction")) or 0.0,
+        running_perplexity=_number(event.get("perplexity")),
+        words_per_second=_number(event.get("words_per_second")),
+        eta_seconds=_number(event.get("eta_seconds")),
+    )
+
+
+def _epoch(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
+    return replace(
+        digest,
+        epoch=_whole(event.get("epoch")) or digest.epoch,
+        fraction=1.0,
+        train_perplexity=_number(event.get("train_perplexity")),
+        valid_perplexity=_number(event.get("valid_perplexity")),
+    )
+
+
+def _error(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
+    error = TrainerError(
+        code=str(event.get("code", "")),
+        message=str(event.get("message", "")).strip() or "the trainer gave no message",
+        hint=str(event.get("hint") or "").strip(),
+    )
+    return replace(digest, error=error)
+
+
+_READERS = {"start": _start, "progress": _progress, "epoch": _epoch, "error": _error}
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _whole(value: Any) -> int | None:
+    number = _number(value)
+    return None if number is None else int(number)

@@ -1,0 +1,164 @@
+"""Results of finished jobs, read by commit id. A commit never changes, so what was read once is remembered."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from scriptmodel_operator.api.status import MAX_EXCERPT
+from scriptmodel_operator.pachyderm.errors import NotFoundError
+from scriptmodel_operator.pachyderm.gateway import Gateway
+from scriptmodel_operator.pachyderm.values import CommitInfo, RepoRef
+
+METRICS_PATH = "/metrics.json"
+SCRIPT_PATH = "/new_script.txt"
+GENERATION_PATH = "/generation.json"
+_MAX_JSON = 4 * 1024 * 1024
+_MAX_SCRIPT = 8 * 1024 * 1024
+_REMEMBERED = 1024
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """The final figures of a training."""
+
+    train: float | None
+    valid: float | None
+    test: float | None
+    epochs: int
+    seconds: float | None
+    words_per_second: float | None
+
+    @property
+    def best(self) -> float | None:
+        """Test, else valid, else train."""
+        return next((value for value in (self.test, self.valid, self.train) if value is not None), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A script that was written."""
+
+    path: str
+    size_bytes: int
+    words: int | None
+    sha256: str | None
+    excerpt: str
+
+
+class Results:
+    """Thread-safe; reads block."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._lock = threading.Lock()
+        self._known: OrderedDict[tuple[str, RepoRef, str], Any] = OrderedDict()
+
+    def metrics(self, repo: RepoRef, commit: str) -> Metrics | None:
+        """None where the model has no readable metrics.json."""
+        return self._remembered("metrics", repo, commit, self._read_metrics)
+
+    def script(self, repo: RepoRef, commit: str) -> Script | None:
+        """None where the commit has no script."""
+        return self._remembered("script", repo, commit, self._read_script)
+
+    def commit(self, repo: RepoRef, commit: str) -> CommitInfo | None:
+        """Remembered only once it is finished; None where `repo` does not know it."""
+        key = ("commit", repo, commit)
+        with self._lock:
+            known: CommitInfo | None = self._known.get(key)
+        if known is not None:
+            return known
+        try:
+            found = self._gateway.inspect_commit(repo, commit)
+        except NotFoundError:
+            return None
+        if found.finished:
+            self._remember(key, found)
+        return found
+
+    def _remembered(self, kind: str, repo: RepoRef, commit: str, read: Callable[[RepoRef, str], T | None]) -> T | None:
+        key = (kind, repo, commit)
+        with self._lock:
+            if key in self._known:
+                known: T | None = self._known[key]
+                return known
+        value = read(repo, commit)
+        self._remember(key, value)
+        return value
+
+    def _remember(self, key: tuple[str, RepoRef, str], value: object) -> None:
+        with self._lock:
+            self._known[key] = value
+            while len(self._known) > _REMEMBERED:
+                self._known.popitem(last=False)
+
+    def _json(self, repo: RepoRef, commit: str, path: str) -> dict[str, Any]:
+        try:
+            value = json.loads(self._gateway.read_file(repo, commit, path, _MAX_JSON))
+        except (NotFoundError, ValueError):
+            return {}
+        return value if isinstance(value, dict) else {}
+
+    def _read_metrics(self, repo: RepoRef, commit: str) -> Metrics | None:
+        data = self._json(repo, commit, METRICS_PATH)
+        perplexity = data.get("perplexity")
+        if not isinstance(perplexity, dict):
+            return None
+        epochs = [epoch for epoch in data.get("epochs") or [] if isinstance(epoch, dict)]
+        speeds = [speed for epoch in epochs if (speed := number(epoch.get("words_per_second")))]
+        return Metrics(
+            train=number(perplexity.get("train")),
+            valid=number(perplexity.get("valid")),
+            test=number(perplexity.get("test")),
+            epochs=len(epochs),
+            seconds=number(data.get("seconds")),
+            words_per_second=speeds[-1] if speeds else None,
+        )
+
+    def _read_script(self, repo: RepoRef, commit: str) -> Script | None:
+        try:
+            size = self._gateway.file_size(repo, commit, SCRIPT_PATH)
+            content = self._gateway.read_file(repo, commit, SCRIPT_PATH, min(size, _MAX_SCRIPT))
+        except NotFoundError:
+            return None
+        words = _words(self._json(repo, commit, GENERATION_PATH))
+        return Script(
+            path=SCRIPT_PATH,
+            size_bytes=size,
+            words=words,
+            sha256=hashlib.sha256(content).hexdigest() if size <= _MAX_SCRIPT else None,
+            excerpt=excerpt(content),
+        )
+
+
+def _words(generation: dict[str, Any]) -> int | None:
+    """Of the first sample, which is the script at SCRIPT_PATH."""
+    samples = generation.get("samples")
+    first = samples[0] if isinstance(samples, list) and samples else None
+    words = first.get("words") if isinstance(first, dict) else None
+    return words if isinstance(words, int) else None
+
+
+def excerpt(content: bytes) -> str:
+    """The first whole lines that fit into 1 KiB."""
+    if len(content) <= MAX_EXCERPT:
+        return content.decode(errors="replace")[:MAX_EXCERPT]
+    head = content[:MAX_EXCERPT]
+    whole = head[: head.rfind(b"\n") + 1] or head
+    return whole.decode(errors="ignore")
+
+
+def number(value: Any) -> float | None:
+    """A finite JSON number; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if math.isfinite(value) else None

@@ -1,0 +1,57 @@
+"""One look at Pachyderm that all ScriptModels share: three lists, and one of jobs for each project in use."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from scriptmodel_operator.pachyderm.gateway import Gateway
+from scriptmodel_operator.pachyderm.values import JobInfo, PipelineInfo, PipelineRef, RepoInfo, RepoRef
+
+JOBS_PER_PROJECT = 500
+JOBS_PER_PIPELINE = 50
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What was there at some moment after `started` (monotonic seconds)."""
+
+    started: float
+    projects: frozenset[str]
+    repos: Mapping[RepoRef, RepoInfo]
+    pipelines: Mapping[PipelineRef, PipelineInfo]
+    jobs: Mapping[PipelineRef, tuple[JobInfo, ...]]
+    complete_projects: frozenset[str]
+    """Projects whose jobs all fitted into the list; of others, old jobs may be missing."""
+
+    def readers(self, repo: RepoRef) -> tuple[PipelineRef, ...]:
+        """Pipelines that read any branch of `repo`."""
+        return tuple(
+            sorted(info.ref for info in self.pipelines.values() if any(branch.repo == repo for branch in info.inputs))
+        )
+
+
+def take_snapshot(gateway: Gateway, projects: Iterable[str]) -> Snapshot:
+    """Blocking; raises PachydermError. Jobs come from the given projects only."""
+    started = time.monotonic()
+    known = frozenset(gateway.list_projects())
+    repos = {info.ref: info for info in gateway.list_repos()}
+    pipelines = {info.ref: info for info in gateway.list_pipelines()}
+    jobs: dict[PipelineRef, list[JobInfo]] = defaultdict(list)
+    complete = set()
+    for project in sorted(set(projects) & known):
+        listed = gateway.list_jobs(project, JOBS_PER_PROJECT)
+        if len(listed) < JOBS_PER_PROJECT:
+            complete.add(project)
+        for job in listed:
+            jobs[job.ref.pipeline].append(job)
+    return Snapshot(
+        started=started,
+        projects=known,
+        repos=repos,
+        pipelines=pipelines,
+        jobs={ref: tuple(found) for ref, found in jobs.items()},
+        complete_projects=frozenset(complete),
+    )

@@ -1,0 +1,103 @@
+"""What one ScriptModel sees of Pachyderm: values only, made by `observer.py`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from scriptmodel_operator.api.marks import Mark, Ownership
+from scriptmodel_operator.observe.progress import LogDigest
+from scriptmodel_operator.observe.results import Metrics, Script
+from scriptmodel_operator.pachyderm.values import (
+    BranchRef,
+    CommitInfo,
+    JobInfo,
+    JobState,
+    PipelineInfo,
+    PipelineRef,
+    RepoRef,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineView:
+    """A pipeline that is there, whose it is, and its jobs of all versions, newest first."""
+
+    info: PipelineInfo
+    mark: Mark | None
+    ownership: Ownership
+    jobs: tuple[JobInfo, ...]
+
+    @property
+    def current(self) -> tuple[JobInfo, ...]:
+        """Jobs of the current version."""
+        return tuple(job for job in self.jobs if job.version == self.info.version)
+
+    @property
+    def newest(self) -> JobInfo | None:
+        """The newest job of the current version."""
+        return next(iter(self.current), None)
+
+    @property
+    def running(self) -> JobInfo | None:
+        """The job that a worker has taken, of whatever version."""
+        return next((job for job in self.jobs if not job.state.final and not job.state.waiting), None)
+
+    @property
+    def told(self) -> JobInfo | None:
+        """The job that status tells of: the running one, else the newest."""
+        return self.running or self.newest
+
+    @property
+    def last_good(self) -> JobInfo | None:
+        """The newest job that made a result, of whatever version."""
+        return next((job for job in self.jobs if job.state is JobState.SUCCESS and job.data_total), None)
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusView:
+    """The branch to learn from. Looked at only where pipelines have to be created or pointed at it."""
+
+    branch: BranchRef
+    project_exists: bool = True
+    repo_exists: bool = True
+    branch_exists: bool = True
+    head: CommitInfo | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCommits:
+    """A model's commit and the corpus commit that it was made from."""
+
+    model: str
+    corpus: str | None
+    corpus_finished: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ModelView:
+    """Everything that decisions and status are made from."""
+
+    project_exists: bool
+    train: PipelineView | None = None
+    generate: PipelineView | None = None
+    retained: tuple[RepoRef, ...] = ()
+    """Output repos of our names without a pipeline: they block the names."""
+    corpus: CorpusView | None = None
+    pipeline_count: int = 0
+    readers: tuple[PipelineRef, ...] = ()
+    """Pipelines outside the object that read its output."""
+    training_log: LogDigest | None = None
+    generation_log: LogDigest | None = None
+    told_commits: ModelCommits | None = None
+    """Of the train job that status tells of."""
+    newest_script_model: str | None = None
+    """The model commit that the newest generate job reads."""
+    good_model: ModelCommits | None = None
+    """Of the newest train job that made a model."""
+    metrics: Metrics | None = None
+    """Of that model."""
+    script: Script | None = None
+    """The newest script that was written, of whatever version."""
+    script_commit: str | None = None
+    script_model: ModelCommits | None = None
+    """What that script was made from."""

@@ -1,0 +1,1 @@
+"""The gateway to Pachyderm: typed values, typed errors, deadlines."""

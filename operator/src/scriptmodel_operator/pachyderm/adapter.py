@@ -1,0 +1,229 @@
+"""The Gateway over python-pachyderm's generated stubs and a channel of our own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import grpc
+
+from scriptmodel_operator.pachyderm import messages
+from scriptmodel_operator.pachyderm.channel import PachdAddress, open_channel
+from scriptmodel_operator.pachyderm.errors import NotFoundError, PachydermError, UnavailableError
+from scriptmodel_operator.pachyderm.protocol import (
+    empty_pb2,
+    pfs,
+    pfs_grpc,
+    pps,
+    pps_grpc,
+    transaction,
+    transaction_grpc,
+    version_grpc,
+)
+from scriptmodel_operator.pachyderm.refusals import translate
+from scriptmodel_operator.pachyderm.values import (
+    BranchRef,
+    CommitInfo,
+    JobInfo,
+    JobRef,
+    LogLine,
+    PipelineApply,
+    PipelineInfo,
+    PipelineRef,
+    RepoInfo,
+    RepoRef,
+)
+
+READ_SECONDS = 10.0
+WRITE_SECONDS = 30.0
+DELETE_SECONDS = 60.0
+ALL_VERSIONS = -1
+
+
+class GrpcLogStream:
+    """A GetLogs call in flight. Implements `LogStream`."""
+
+    def __init__(self, call: Any, what: str) -> None:
+        self._call = call
+        self._what = what
+
+    def __iter__(self) -> Iterator[LogLine]:
+        with _translated(self._what):
+            for line in self._call:
+                if line.user:
+                    yield LogLine(line.job_id, line.message.rstrip("\n"), messages.moment(line, "ts"))
+
+    def cancel(self) -> None:
+        self._call.cancel()
+
+
+class PachydermGateway:
+    """One channel, many threads. Implements `Gateway`."""
+
+    def __init__(self, target: PachdAddress) -> None:
+        self._target = target
+        self._channel = open_channel(target)
+        self._pfs = pfs_grpc.APIStub(self._channel)
+        self._pps = pps_grpc.APIStub(self._channel)
+        self._transactions = transaction_grpc.APIStub(self._channel)
+        self._version = version_grpc.APIStub(self._channel)
+
+    def close(self) -> None:
+        self._channel.close()
+
+    def _metadata(self, transaction_id: str = "") -> list[tuple[str, str]]:
+        pairs = []
+        if token := self._target.token():
+            pairs.append(("authn-token", token))
+        if transaction_id:
+            pairs.append(("pach-transaction", transaction_id))
+        return pairs
+
+    def _call(self, what: str, method: Any, request: Any, seconds: float = READ_SECONDS, tx: str = "") -> Any:
+        with _translated(what):
+            return method(request, timeout=seconds, metadata=self._metadata(tx))
+
+    def _stream(self, what: str, method: Any, request: Any, seconds: float = READ_SECONDS) -> Iterator[Any]:
+        with _translated(what):
+            yield from method(request, timeout=seconds, metadata=self._metadata())
+
+    # --- reads
+
+    def server_version(self) -> str:
+        answer = self._call("asking pachd for its version", self._version.GetVersion, empty_pb2.Empty())
+        return f"{answer.major}.{answer.minor}.{answer.micro}"
+
+    def list_projects(self) -> Sequence[str]:
+        stream = self._stream("listing projects", self._pfs.ListProject, pfs.ListProjectRequest())
+        return [info.project.name for info in stream]
+
+    def list_repos(self) -> Sequence[RepoInfo]:
+        request = pfs.ListRepoRequest(type=messages.USER_REPO)
+        return [messages.repo_info(info) for info in self._stream("listing repos", self._pfs.ListRepo, request)]
+
+    def list_pipelines(self) -> Sequence[PipelineInfo]:
+        stream = self._stream("listing pipelines", self._pps.ListPipeline, pps.ListPipelineRequest())
+        return [messages.pipeline_info(info) for info in stream]
+
+    def list_pipeline_versions(self, pipeline: PipelineRef) -> Sequence[PipelineInfo]:
+        request = pps.ListPipelineRequest(
+            pipeline=messages.pipeline_message(pipeline), history=ALL_VERSIONS, details=True
+        )
+        with suppress(NotFoundError):
+            stream = self._stream(f"listing versions of pipeline {pipeline}", self._pps.ListPipeline, request)
+            return [messages.pipeline_info(info) for info in stream]
+        return []
+
+    def list_jobs(self, project: str, limit: int) -> Sequence[JobInfo]:
+        request = pps.ListJobRequest(projects=[pfs.Project(name=project)], history=ALL_VERSIONS, number=limit)
+        stream = self._stream(f"listing jobs of project {project}", self._pps.ListJob, request)
+        return [messages.job_info(info) for info in stream]
+
+    def list_pipeline_jobs(self, pipeline: PipelineRef, limit: int) -> Sequence[JobInfo]:
+        request = pps.ListJobRequest(pipeline=messages.pipeline_message(pipeline), history=ALL_VERSIONS, number=limit)
+        with suppress(NotFoundError):
+            stream = self._stream(f"listing jobs of pipeline {pipeline}", self._pps.ListJob, request)
+            return [messages.job_info(info) for info in stream]
+        return []
+
+    def branch_head(self, branch: BranchRef) -> CommitInfo | None:
+        request = pfs.InspectBranchRequest(branch=messages.branch_message(branch))
+        info = self._call(f"looking at branch {branch}", self._pfs.InspectBranch, request)
+        return self.inspect_commit(branch.repo, info.head.id) if info.head.id else None
+
+    def inspect_commit(self, repo: RepoRef, commit: str) -> CommitInfo:
+        request = pfs.InspectCommitRequest(commit=messages.commit_message(repo, commit))
+        return messages.commit_info(self._call(f"looking at commit {repo}@{commit}", self._pfs.InspectCommit, request))
+
+    def commit_size(self, repo: RepoRef, commit: str) -> int:
+        return self.file_size(repo, commit, "/")
+
+    def file_size(self, repo: RepoRef, commit: str, path: str) -> int:
+        request = pfs.InspectFileRequest(file=_file(repo, commit, path))
+        info = self._call(f"looking at {repo}@{commit}:{path}", self._pfs.InspectFile, request)
+        return int(info.size_bytes)
+
+    def read_file(self, repo: RepoRef, commit: str, path: str, limit: int) -> bytes:
+        expected = min(self.file_size(repo, commit, path), limit)
+        what = f"reading {repo}@{commit}:{path}"
+        content = bytearray()
+        if expected:
+            request = pfs.GetFileRequest(file=_file(repo, commit, path))
+            with _translated(what):
+                call = self._pfs.GetFile(request, timeout=READ_SECONDS, metadata=self._metadata())
+                for piece in call:
+                    content += piece.value
+                    if len(content) >= expected:
+                        call.cancel()
+                        break
+        if len(content) < expected:
+            raise UnavailableError(what, f"only {len(content)} of {expected} bytes came")
+        return bytes(content[:expected])
+
+    def read_log(self, job: JobRef, *, follow: bool, seconds: float) -> GrpcLogStream:
+        request = pps.GetLogsRequest(job=messages.job_message(job), follow=follow)
+        what = f"reading the log of job {job}"
+        with _translated(what):
+            return GrpcLogStream(self._pps.GetLogs(request, timeout=seconds, metadata=self._metadata()), what)
+
+    # --- writes
+
+    def apply_pipelines(self, pipelines: Sequence[PipelineApply]) -> None:
+        names = " and ".join(str(item.spec.ref) for item in pipelines)
+        verb = "updating" if any(item.update for item in pipelines) else "creating"
+        what = f"{verb} {names}"
+        opened = self._call(
+            what, self._transactions.StartTransaction, transaction.StartTransactionRequest(), WRITE_SECONDS
+        )
+        try:
+            for item in pipelines:
+                request = messages.create_request(item)
+                self._call(what, self._pps.CreatePipeline, request, WRITE_SECONDS, tx=opened.id)
+            finish = transaction.FinishTransactionRequest(transaction=opened)
+            self._call(what, self._transactions.FinishTransaction, finish, WRITE_SECONDS)
+        except PachydermError:
+            self._abandon(opened)
+            raise
+
+    def _abandon(self, opened: Any) -> None:
+        """Transactions never expire, and finishing one would run what it accepted before the refusal."""
+        request = transaction.DeleteTransactionRequest(transaction=opened)
+        with suppress(PachydermError):
+            self._call("giving up a transaction", self._transactions.DeleteTransaction, request, READ_SECONDS)
+
+    def start_pipeline(self, pipeline: PipelineRef) -> None:
+        request = pps.StartPipelineRequest(pipeline=messages.pipeline_message(pipeline))
+        self._call(f"starting pipeline {pipeline}", self._pps.StartPipeline, request, WRITE_SECONDS)
+
+    def stop_pipeline(self, pipeline: PipelineRef) -> None:
+        request = pps.StopPipelineRequest(pipeline=messages.pipeline_message(pipeline))
+        self._call(f"stopping pipeline {pipeline}", self._pps.StopPipeline, request, WRITE_SECONDS)
+
+    def stop_job(self, job: JobRef, reason: str) -> None:
+        request = pps.StopJobRequest(job=messages.job_message(job), reason=reason)
+        with suppress(NotFoundError):
+            self._call(f"stopping job {job}", self._pps.StopJob, request, WRITE_SECONDS)
+
+    def delete_pipeline(self, pipeline: PipelineRef, *, keep_repo: bool) -> None:
+        request = pps.DeletePipelineRequest(pipeline=messages.pipeline_message(pipeline), keep_repo=keep_repo)
+        self._call(f"deleting pipeline {pipeline}", self._pps.DeletePipeline, request, DELETE_SECONDS)
+
+    def delete_repo(self, repo: RepoRef) -> None:
+        request = pfs.DeleteRepoRequest(repo=messages.repo_message(repo))
+        with suppress(NotFoundError):
+            self._call(f"deleting repo {repo}", self._pfs.DeleteRepo, request, DELETE_SECONDS)
+
+
+@contextmanager
+def _translated(what: str) -> Iterator[None]:
+    try:
+        yield
+    except grpc.RpcError as error:
+        raise translate(error, what) from error
+    except ValueError as error:  # gRPC's answer to a call on a closed channel
+        raise UnavailableError(what, str(error)) from error
+
+
+def _file(repo: RepoRef, commit: str, path: str) -> Any:
+    return pfs.File(commit=messages.commit_message(repo, commit), path=path)

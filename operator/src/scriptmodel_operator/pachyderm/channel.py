@@ -1,0 +1,42 @@
+"""How to reach pachd: address, token, TLS, and a channel with keepalive."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+
+MAX_MESSAGE_BYTES = 20 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class PachdAddress:
+    """HOST:PORT, and optionally files with a token and with the certificates to trust (which turn TLS on)."""
+
+    address: str
+    token_file: Path | None = None
+    ca_file: Path | None = None
+
+    def token(self) -> str:
+        """Read each time, so that a renewed Secret is taken without a restart."""
+        return self.token_file.read_text().strip() if self.token_file else ""
+
+
+def open_channel(target: PachdAddress) -> grpc.Channel:
+    """A channel that finds out within half a minute that the other side is gone."""
+    options = [
+        ("grpc.keepalive_time_ms", 20_000),
+        ("grpc.keepalive_timeout_ms", 10_000),
+        ("grpc.keepalive_permit_without_calls", 0),
+        ("grpc.http2.max_pings_without_data", 0),
+        ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+        ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+        # A pachd that comes back is found within seconds, not after gRPC's own two minutes.
+        ("grpc.initial_reconnect_backoff_ms", 500),
+        ("grpc.max_reconnect_backoff_ms", 5_000),
+    ]
+    if target.ca_file is None:
+        return grpc.insecure_channel(target.address, options=options)
+    credentials = grpc.ssl_channel_credentials(root_certificates=target.ca_file.read_bytes())
+    return grpc.secure_channel(target.address, credentials, options=options)

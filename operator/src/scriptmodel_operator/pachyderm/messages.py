@@ -1,0 +1,238 @@
+"""Between our values and Pachyderm's messages. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from scriptmodel_operator.pachyderm.protocol import pfs, pps, wrappers_pb2
+from scriptmodel_operator.pachyderm.values import (
+    BranchRef,
+    CommitInfo,
+    JobInfo,
+    JobRef,
+    JobState,
+    PipelineApply,
+    PipelineInfo,
+    PipelineRef,
+    PipelineSpec,
+    PipelineState,
+    PodToleration,
+    RepoInfo,
+    RepoRef,
+    ResourceAmounts,
+    as_float32,
+)
+
+USER_REPO = "user"
+REPROCESS_SPEC = "until_success"
+_OPERATORS = {"Exists": 1, "Equal": 2}
+_EFFECTS = {"": 0, "NoSchedule": 1, "PreferNoSchedule": 2, "NoExecute": 3}
+_OPERATOR_NAMES = {0: "Exists", 1: "Exists", 2: "Equal"}
+_EFFECT_NAMES = {number: name for name, number in _EFFECTS.items()}
+
+
+def repo_message(ref: RepoRef) -> Any:
+    """Always with a type: inspecting without one finds nothing, deleting without one deletes nothing."""
+    return pfs.Repo(name=ref.name, type=USER_REPO, project=pfs.Project(name=ref.project))
+
+
+def branch_message(ref: BranchRef) -> Any:
+    return pfs.Branch(repo=repo_message(ref.repo), name=ref.name)
+
+
+def commit_message(repo: RepoRef, commit: str) -> Any:
+    """With a branch message, though an empty one: some calls without it crash the server."""
+    message = repo_message(repo)
+    return pfs.Commit(repo=message, id=commit, branch=pfs.Branch(repo=message))
+
+
+def pipeline_message(ref: PipelineRef) -> Any:
+    return pps.Pipeline(project=pfs.Project(name=ref.project), name=ref.name)
+
+
+def job_message(ref: JobRef) -> Any:
+    return pps.Job(pipeline=pipeline_message(ref.pipeline), id=ref.id)
+
+
+def create_request(wanted: PipelineApply) -> Any:
+    """A CreatePipelineRequest with every field that we care about set, so that the server has nothing to add."""
+    spec = wanted.spec
+    branch = spec.input_branch
+    return pps.CreatePipelineRequest(
+        pipeline=pipeline_message(spec.ref),
+        transform=pps.Transform(image=spec.image, cmd=list(spec.command)),
+        parallelism_spec=pps.ParallelismSpec(constant=spec.parallelism),
+        input=pps.Input(
+            pfs=pps.PFSInput(
+                project=branch.repo.project,
+                repo=branch.repo.name,
+                repo_type=USER_REPO,
+                branch=branch.name,
+                name=spec.input_name,
+                glob=spec.glob,
+            )
+        ),
+        output_branch="master",
+        datum_tries=spec.datum_tries,
+        reprocess_spec=REPROCESS_SPEC,
+        autoscaling=spec.autoscaling,
+        resource_requests=_resources(spec.requests),
+        resource_limits=_resources(spec.limits),
+        scheduling_spec=_scheduling(spec),
+        tolerations=[_toleration(item) for item in spec.tolerations],
+        pod_patch=spec.pod_patch,
+        description=spec.description,
+        metadata=pps.Metadata(annotations=dict(spec.annotations)),
+        update=wanted.update,
+        reprocess=wanted.reprocess,
+    )
+
+
+def _resources(amounts: ResourceAmounts) -> Any:
+    if amounts.empty:
+        return None
+    gpu = pps.GPUSpec(type=amounts.gpu_type, number=amounts.gpu_count) if amounts.gpu_count else None
+    return pps.ResourceSpec(cpu=amounts.cpu, memory=amounts.memory, gpu=gpu)
+
+
+def _scheduling(spec: PipelineSpec) -> Any:
+    if not spec.node_selector and not spec.priority_class:
+        return None
+    return pps.SchedulingSpec(node_selector=dict(spec.node_selector), priority_class_name=spec.priority_class)
+
+
+def _toleration(item: PodToleration) -> Any:
+    seconds = None if item.seconds is None else wrappers_pb2.Int64Value(value=item.seconds)
+    return pps.Toleration(
+        key=item.key,
+        operator=_OPERATORS[item.operator],
+        value=item.value,
+        effect=_EFFECTS[item.effect],
+        toleration_seconds=seconds,
+    )
+
+
+def pipeline_info(message: Any) -> PipelineInfo:
+    """A PipelineInfo with its details (lists always have them) as a value."""
+    ref = PipelineRef(message.pipeline.project.name, message.pipeline.name)
+    details = message.details
+    return PipelineInfo(
+        ref=ref,
+        version=int(message.version),
+        state=PipelineState(message.state),
+        reason=message.reason or details.reason,
+        stopped=bool(message.stopped),
+        spec=projection(ref, details),
+        inputs=tuple(_inputs(details.input)),
+        created=moment(details, "created_at"),
+    )
+
+
+def projection(ref: PipelineRef, details: Any) -> PipelineSpec:
+    """Exactly the fields that the operator sets, as they are on the server."""
+    source = details.input.pfs
+    branch = BranchRef(RepoRef(source.project or "default", source.repo), source.branch or "master")
+    return PipelineSpec(
+        ref=ref,
+        image=details.transform.image,
+        command=tuple(details.transform.cmd),
+        input_name=source.name,
+        input_branch=branch,
+        glob=source.glob,
+        datum_tries=int(details.datum_tries),
+        parallelism=int(details.parallelism_spec.constant) or 1,
+        autoscaling=bool(details.autoscaling),
+        requests=_amounts(details.resource_requests),
+        limits=_amounts(details.resource_limits),
+        node_selector=tuple(sorted(details.scheduling_spec.node_selector.items())),
+        tolerations=tuple(_pod_toleration(item) for item in details.tolerations),
+        priority_class=details.scheduling_spec.priority_class_name,
+        pod_patch=details.pod_patch,
+        description=details.description,
+        annotations=dict(details.metadata.annotations),
+    )
+
+
+def _amounts(message: Any) -> ResourceAmounts:
+    return ResourceAmounts(
+        cpu=as_float32(message.cpu),
+        memory=message.memory,
+        gpu_type=message.gpu.type,
+        gpu_count=int(message.gpu.number),
+    )
+
+
+def _pod_toleration(message: Any) -> PodToleration:
+    seconds = int(message.toleration_seconds.value) if message.HasField("toleration_seconds") else None
+    return PodToleration(
+        key=message.key,
+        operator=_OPERATOR_NAMES[message.operator],
+        value=message.value,
+        effect=_EFFECT_NAMES[message.effect],
+        seconds=seconds,
+    )
+
+
+def _inputs(message: Any) -> Iterator[BranchRef]:
+    """Every branch that a pipeline reads, however its inputs are nested: readers of ours block a deletion."""
+    if message.HasField("pfs"):
+        source = message.pfs
+        yield BranchRef(RepoRef(source.project or "default", source.repo), source.branch or "master")
+    for kind in ("join", "group", "cross", "union"):
+        for child in getattr(message, kind):
+            yield from _inputs(child)
+
+
+def job_info(message: Any) -> JobInfo:
+    pipeline = PipelineRef(message.job.pipeline.project.name, message.job.pipeline.name)
+    return JobInfo(
+        ref=JobRef(pipeline, message.job.id),
+        version=int(message.pipeline_version),
+        state=JobState(message.state),
+        reason=message.reason,
+        created=moment(message, "created"),
+        started=moment(message, "started"),
+        finished=moment(message, "finished"),
+        data_total=int(message.data_total),
+        data_processed=int(message.data_processed),
+        data_skipped=int(message.data_skipped),
+        data_failed=int(message.data_failed),
+    )
+
+
+def repo_info(message: Any) -> RepoInfo:
+    return RepoInfo(
+        ref=RepoRef(message.repo.project.name, message.repo.name),
+        description=message.description,
+        branches=tuple(branch.name for branch in message.branches),
+    )
+
+
+def commit_info(message: Any) -> CommitInfo:
+    repo = message.commit.repo if message.commit.HasField("repo") else message.commit.branch.repo
+    return CommitInfo(
+        repo=RepoRef(repo.project.name, repo.name),
+        branch=message.commit.branch.name,
+        id=message.commit.id,
+        finished=message.HasField("finished"),
+        error=message.error,
+        size_bytes=int(message.details.size_bytes or message.size_bytes_upper_bound),
+        provenance=tuple(_provenance(message)),
+    )
+
+
+def _provenance(message: Any) -> Iterator[tuple[RepoRef, str]]:
+    for commit in message.direct_provenance:
+        repo = commit.repo if commit.HasField("repo") else commit.branch.repo
+        if repo.type == USER_REPO:
+            yield RepoRef(repo.project.name, repo.name), commit.id
+
+
+def moment(message: Any, name: str) -> datetime | None:
+    """A timestamp field in UTC; None where it is not set."""
+    if not message.HasField(name):
+        return None
+    stamp = getattr(message, name)
+    return datetime.fromtimestamp(stamp.seconds + stamp.nanos / 1e9, tz=UTC)

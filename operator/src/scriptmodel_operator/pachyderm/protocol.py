@@ -1,0 +1,34 @@
+"""The only place that imports python_pachyderm: its generated messages and stubs, under names of ours.
+
+python-pachyderm ships no types, so mypy sees these modules as Any. Its client class is not used: it has no
+deadlines or keepalive, truncates files silently, and shares transactions between threads.
+"""
+
+from __future__ import annotations
+
+from google.protobuf import duration_pb2, empty_pb2, timestamp_pb2, wrappers_pb2
+from python_pachyderm.proto.v2.pfs import pfs_pb2 as pfs
+from python_pachyderm.proto.v2.pfs import pfs_pb2_grpc as pfs_grpc
+from python_pachyderm.proto.v2.pps import pps_pb2 as pps
+from python_pachyderm.proto.v2.pps import pps_pb2_grpc as pps_grpc
+from python_pachyderm.proto.v2.transaction import (
+    transaction_pb2 as transaction,
+)
+from python_pachyderm.proto.v2.transaction import transaction_pb2_grpc as transaction_grpc
+from python_pachyderm.proto.v2.version.versionpb import (
+    version_pb2_grpc as version_grpc,
+)
+
+__all__ = [
+    "duration_pb2",
+    "empty_pb2",
+    "pfs",
+    "pfs_grpc",
+    "pps",
+    "pps_grpc",
+    "timestamp_pb2",
+    "transaction",
+    "transaction_grpc",
+    "version_grpc",
+    "wrappers_pb2",
+]

@@ -1,0 +1,39 @@
+"""From gRPC errors to ours. Match the code first: texts are wrapped, and Pachyderm answers UNKNOWN for much."""
+
+from __future__ import annotations
+
+import grpc
+
+from scriptmodel_operator.pachyderm.errors import (
+    AccessError,
+    AlreadyExistsError,
+    NotFoundError,
+    PachydermError,
+    PipelineLimitError,
+    RefusedError,
+    TimedOutError,
+    UnavailableError,
+)
+
+_BY_CODE: dict[grpc.StatusCode, type[PachydermError]] = {
+    grpc.StatusCode.UNAVAILABLE: UnavailableError,
+    grpc.StatusCode.CANCELLED: UnavailableError,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: UnavailableError,
+    grpc.StatusCode.ABORTED: UnavailableError,
+    grpc.StatusCode.DEADLINE_EXCEEDED: TimedOutError,
+    grpc.StatusCode.NOT_FOUND: NotFoundError,
+    grpc.StatusCode.ALREADY_EXISTS: AlreadyExistsError,
+    grpc.StatusCode.UNAUTHENTICATED: AccessError,
+    grpc.StatusCode.PERMISSION_DENIED: AccessError,
+}
+_LIMIT_TEXT = "requires an activation key"
+
+
+def translate(error: grpc.RpcError, what: str) -> PachydermError:
+    """The typed error for `error`, which the call `what` met."""
+    # Errors of a call are calls too, which the type stubs do not say.
+    code = getattr(error, "code", lambda: grpc.StatusCode.UNKNOWN)()
+    detail = str(getattr(error, "details", lambda: str(error))() or code.name)
+    if _LIMIT_TEXT in detail:
+        return PipelineLimitError(what, detail, code.name)
+    return _BY_CODE.get(code, RefusedError)(what, detail, code.name)

@@ -1,0 +1,218 @@
+"""What the operator and Pachyderm tell each other, as immutable values. Nothing here knows gRPC."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class RepoRef:
+    """A user repo."""
+
+    project: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.project}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class BranchRef:
+    """A branch of a user repo."""
+
+    repo: RepoRef
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.repo}@{self.name}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class PipelineRef:
+    """A pipeline; its output repo has the same project and name."""
+
+    project: str
+    name: str
+
+    @property
+    def output(self) -> RepoRef:
+        return RepoRef(self.project, self.name)
+
+    def __str__(self) -> str:
+        return f"{self.project}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class JobRef:
+    """A job; its output commit has the same id."""
+
+    pipeline: PipelineRef
+    id: str
+
+    def __str__(self) -> str:
+        return f"{self.pipeline}@{self.id}"
+
+
+class PipelineState(Enum):
+    """As Pachyderm names them, without the prefix."""
+
+    UNKNOWN = 0
+    STARTING = 1
+    RUNNING = 2
+    RESTARTING = 3
+    FAILURE = 4
+    PAUSED = 5
+    STANDBY = 6
+    CRASHING = 7
+
+
+class JobState(Enum):
+    """As Pachyderm names them, without the prefix."""
+
+    UNKNOWN = 0
+    CREATED = 1
+    STARTING = 2
+    RUNNING = 3
+    FAILURE = 4
+    SUCCESS = 5
+    KILLED = 6
+    EGRESSING = 7
+    FINISHING = 8
+    UNRUNNABLE = 9
+
+    @property
+    def final(self) -> bool:
+        return self in (JobState.SUCCESS, JobState.FAILURE, JobState.KILLED, JobState.UNRUNNABLE)
+
+    @property
+    def waiting(self) -> bool:
+        """True before a worker has taken the job."""
+        return self in (JobState.CREATED, JobState.STARTING, JobState.UNKNOWN)
+
+
+def as_float32(value: float) -> float:
+    """`value` as it comes back from a protobuf float, so that sent and observed compare equal."""
+    return float(struct.unpack("f", struct.pack("f", value))[0])
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceAmounts:
+    """CPU in cores (0: not said), memory as a quantity ("" : not said), GPUs by resource name."""
+
+    cpu: float = 0.0
+    memory: str = ""
+    gpu_type: str = ""
+    gpu_count: int = 0
+
+    @property
+    def empty(self) -> bool:
+        return self == ResourceAmounts()
+
+
+@dataclass(frozen=True, slots=True)
+class PodToleration:
+    """As in a pod; `operator` and `effect` in Kubernetes' words, effect "" for all."""
+
+    key: str
+    operator: str
+    value: str = ""
+    effect: str = ""
+    seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineSpec:
+    """Exactly the fields of a pipeline that the operator sets; `projection` of what is observed has the same type."""
+
+    ref: PipelineRef
+    image: str
+    command: tuple[str, ...]
+    input_name: str
+    input_branch: BranchRef
+    glob: str
+    datum_tries: int
+    parallelism: int = 1
+    autoscaling: bool = True
+    requests: ResourceAmounts = ResourceAmounts()
+    limits: ResourceAmounts = ResourceAmounts()
+    node_selector: tuple[tuple[str, str], ...] = ()
+    tolerations: tuple[PodToleration, ...] = ()
+    priority_class: str = ""
+    pod_patch: str = ""
+    description: str = ""
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineApply:
+    """One pipeline to be created, or updated with or without computing everything again."""
+
+    spec: PipelineSpec
+    update: bool = False
+    reprocess: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineInfo:
+    """An observed pipeline. `spec` is the projection onto the fields that the operator sets."""
+
+    ref: PipelineRef
+    version: int
+    state: PipelineState
+    reason: str
+    stopped: bool
+    spec: PipelineSpec
+    inputs: tuple[BranchRef, ...]
+    created: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobInfo:
+    """An observed job."""
+
+    ref: JobRef
+    version: int
+    state: JobState
+    reason: str = ""
+    created: datetime | None = None
+    started: datetime | None = None
+    finished: datetime | None = None
+    data_total: int = 0
+    data_processed: int = 0
+    data_skipped: int = 0
+    data_failed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RepoInfo:
+    """An observed user repo and the names of its branches."""
+
+    ref: RepoRef
+    description: str = ""
+    branches: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CommitInfo:
+    """An observed commit; `provenance` has the commits of user repos that it was made from, directly."""
+
+    repo: RepoRef
+    branch: str
+    id: str
+    finished: bool
+    error: str = ""
+    size_bytes: int = 0
+    provenance: tuple[tuple[RepoRef, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """A line that the user's process printed."""
+
+    job_id: str
+    text: str
+    time: datetime | None = None

@@ -1,0 +1,69 @@
+"""What can be done in Pachyderm, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from scriptmodel_operator.pachyderm.values import JobRef, PipelineApply, PipelineRef, RepoRef
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyPipelines:
+    """Create or update, all in one transaction."""
+
+    pipelines: tuple[PipelineApply, ...]
+
+    def describe(self) -> str:
+        return "; ".join(_describe(each) for each in self.pipelines)
+
+
+@dataclass(frozen=True, slots=True)
+class StartPipeline:
+    ref: PipelineRef
+
+    def describe(self) -> str:
+        return f"starting pipeline {self.ref}"
+
+
+@dataclass(frozen=True, slots=True)
+class StopPipeline:
+    ref: PipelineRef
+
+    def describe(self) -> str:
+        return f"stopping pipeline {self.ref}"
+
+
+@dataclass(frozen=True, slots=True)
+class StopJob:
+    ref: JobRef
+    why: str
+
+    def describe(self) -> str:
+        return f"stopping job {self.ref}: {self.why}"
+
+
+@dataclass(frozen=True, slots=True)
+class DeletePipeline:
+    ref: PipelineRef
+    keep_repo: bool
+
+    def describe(self) -> str:
+        return f"deleting pipeline {self.ref}" + (", keeping its repo" if self.keep_repo else "")
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteRepo:
+    ref: RepoRef
+
+    def describe(self) -> str:
+        return f"deleting repo {self.ref}"
+
+
+Action = ApplyPipelines | StartPipeline | StopPipeline | StopJob | DeletePipeline | DeleteRepo
+
+
+def _describe(wanted: PipelineApply) -> str:
+    if not wanted.update:
+        return f"creating pipeline {wanted.spec.ref}"
+    how = "computing everything again" if wanted.reprocess else "computing nothing again"
+    return f"updating pipeline {wanted.spec.ref}, {how}"

@@ -1,0 +1,88 @@
+"""From an object and its view to its state. Pure: no I/O, no clock of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from scriptmodel_operator.api.conditions import ConditionStatus
+from scriptmodel_operator.api.marks import Ownership
+from scriptmodel_operator.api.objects import ScriptModel
+from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.api.spec import DriftPolicy
+from scriptmodel_operator.desired.pipelines import Desired
+from scriptmodel_operator.observe.view import ModelView, PipelineView
+from scriptmodel_operator.pachyderm.values import PipelineRef
+from scriptmodel_operator.reconcile.difference import difference
+from scriptmodel_operator.reconcile.obstacles import corpus_stage, obstacle
+from scriptmodel_operator.reconcile.stages import generation_stage, overdue, training_stage
+from scriptmodel_operator.reconcile.state import ModelState, Problem, Stage
+
+
+def assess(model: ScriptModel, wanted: Desired, view: ModelView, now: datetime) -> ModelState:
+    """The whole state of an object that is not being deleted."""
+    if model.spec.suspend:
+        return _suspended(view)
+    if problem := obstacle(model, view):
+        return _with_stages(ModelState(problem=problem), view)
+    corpus = _corpus(view)
+    differs = difference(model, wanted, view)
+    if (differs.now or view.train is None) and view.corpus is not None and not corpus.done:
+        problem = Problem(corpus.reason, corpus.message, corpus.stalled)
+        return replace(_with_stages(ModelState(problem=problem), view), corpus=corpus)
+    stopped = _stopped(view)
+    tolerant = model.spec.drift_policy is DriftPolicy.WARN and _was_never_suspended(model)
+    state = ModelState(
+        changes=differs.now,
+        deferred=differs.deferred,
+        drifted=differs.tolerated,
+        start=() if differs.now or tolerant else stopped,
+        stop_jobs=() if differs.now or stopped else overdue(model, view, now),
+    )
+    if stopped and tolerant:
+        names = ", ".join(str(ref) for ref in stopped)
+        problem = Problem(Reason.DRIFTED, f"somebody stopped {names}: start it, or set driftPolicy: Correct")
+        state = replace(state, problem=problem)
+    return _with_stages(state, view)
+
+
+def _with_stages(state: ModelState, view: ModelView) -> ModelState:
+    trained = training_stage(view)
+    return replace(state, corpus=_corpus(view), trained=trained, generated=generation_stage(view, trained))
+
+
+def _corpus(view: ModelView) -> Stage:
+    if view.corpus is not None:
+        return corpus_stage(view.corpus)
+    commits = view.told_commits
+    if commits is None or commits.corpus is None:
+        return Stage(ConditionStatus.UNKNOWN, Reason.PROGRESSING, "the train pipeline has not read the corpus yet")
+    if not commits.corpus_finished:
+        message = f"commit {commits.corpus} of the corpus is still open"
+        return Stage(ConditionStatus.FALSE, Reason.WAITING_FOR_CORPUS_COMMIT, message)
+    return Stage(ConditionStatus.TRUE, Reason.CORPUS_FOUND, f"training reads commit {commits.corpus}")
+
+
+def _ours(seen: PipelineView | None) -> bool:
+    return seen is not None and seen.ownership in (Ownership.OURS, Ownership.SUCCESSOR)
+
+
+def _suspended(view: ModelView) -> ModelState:
+    running = [seen for seen in (view.generate, view.train) if seen and _ours(seen) and not seen.info.stopped]
+    state = ModelState(stop=tuple(seen.info.ref for seen in running), suspended=True)
+    return _with_stages(state, view)
+
+
+def _stopped(view: ModelView) -> tuple[PipelineRef, ...]:
+    """Pipelines of ours that are stopped though nobody asked for it; training first."""
+    return tuple(seen.info.ref for seen in (view.train, view.generate) if seen and _ours(seen) and seen.info.stopped)
+
+
+def _was_never_suspended(model: ScriptModel) -> bool:
+    """With driftPolicy Warn, pipelines that `suspend` stopped are started again all the same."""
+    ready: Mapping[str, Any] = next(
+        (each for each in model.status.get("conditions", []) if each.get("type") == "Ready"), {}
+    )
+    return ready.get("reason") != Reason.SUSPENDED.value

@@ -1,0 +1,38 @@
+"""Carries out actions through the gateway, in order. Blocking; the first error ends it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from scriptmodel_operator.pachyderm.gateway import Gateway
+from scriptmodel_operator.reconcile.actions import (
+    Action,
+    ApplyPipelines,
+    DeletePipeline,
+    DeleteRepo,
+    StartPipeline,
+    StopJob,
+    StopPipeline,
+)
+
+
+def execute(gateway: Gateway, actions: Sequence[Action]) -> None:
+    """Raises PachydermError; what was done until then stays done, and is found by the next look."""
+    for action in actions:
+        _execute(gateway, action)
+
+
+def _execute(gateway: Gateway, action: Action) -> None:
+    match action:
+        case ApplyPipelines(pipelines):
+            gateway.apply_pipelines(pipelines)
+        case StartPipeline(ref):
+            gateway.start_pipeline(ref)
+        case StopPipeline(ref):
+            gateway.stop_pipeline(ref)
+        case StopJob(ref, why):
+            gateway.stop_job(ref, why)
+        case DeletePipeline(ref, keep_repo):
+            gateway.delete_pipeline(ref, keep_repo=keep_repo)
+        case DeleteRepo(ref):
+            gateway.delete_repo(ref)

@@ -1,0 +1,43 @@
+"""From an error of a call to the problem that status tells. Pure."""
+
+from __future__ import annotations
+
+from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.pachyderm.errors import (
+    AccessError,
+    AlreadyExistsError,
+    NotFoundError,
+    PachydermError,
+    PipelineLimitError,
+    RefusedError,
+    UnavailableError,
+)
+from scriptmodel_operator.reconcile.state import Problem
+
+_ORPHAN_HINT = "; to release the object without Pachyderm, set deletionPolicy: Orphan"
+
+
+def problem_of(error: PachydermError, *, deleting: bool = False) -> Problem:
+    """What happened and what to do; stalled where repeating alone will not help."""
+    hint = _ORPHAN_HINT if deleting else ""
+    match error:
+        case UnavailableError():
+            return Problem(
+                Reason.PACHYDERM_UNAVAILABLE,
+                f"Pachyderm does not answer ({error}): check that pachd runs and that the operator's --pachd "
+                f"is its address; the operator keeps trying{hint}",
+                stalled=False,
+            )
+        case AccessError():
+            return Problem(Reason.REFUSED, f"Pachyderm does not accept the operator's token ({error}): renew it{hint}")
+        case PipelineLimitError():
+            return Problem(
+                Reason.PIPELINE_LIMIT,
+                f"the Pachyderm server has no room for two more pipelines ({error.detail}): delete pipelines that "
+                "nobody needs, or activate an enterprise licence; the operator tries again from time to time",
+            )
+        case NotFoundError() | AlreadyExistsError():
+            return Problem(Reason.RETRYING, f"{error}; looking again", stalled=False)
+        case RefusedError():
+            return Problem(Reason.REFUSED, f"Pachyderm refused {error.what}: {error.detail}; correct the spec{hint}")
+    return Problem(Reason.RETRYING, f"{error}; trying again", stalled=False)

@@ -1,0 +1,93 @@
+"""What stands in the way before anything is written. Pure; every message says what to do."""
+
+from __future__ import annotations
+
+from scriptmodel_operator.api.conditions import ConditionStatus
+from scriptmodel_operator.api.marks import Ownership
+from scriptmodel_operator.api.objects import ScriptModel
+from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.observe.view import CorpusView, ModelView, PipelineView
+from scriptmodel_operator.reconcile.state import Problem, Stage
+
+
+def obstacle(model: ScriptModel, view: ModelView) -> Problem | None:
+    """The first thing that somebody has to put right before pipelines can be written."""
+    project = model.spec.pachyderm.project
+    if not view.project_exists:
+        return Problem(
+            Reason.PROJECT_NOT_FOUND,
+            f"Pachyderm project {project!r} does not exist: create it with `pachctl create project {project}`",
+        )
+    for seen in (view.train, view.generate):
+        if seen and not model.adopt and seen.ownership in (Ownership.FOREIGN, Ownership.UNMARKED):
+            return _conflict(seen)
+    if view.retained:
+        names = ", ".join(str(ref) for ref in view.retained)
+        commands = "; ".join(f"pachctl delete repo {ref.name} --project {ref.project}" for ref in view.retained)
+        return Problem(
+            Reason.RETAINED_REPOS,
+            f"output repos kept by an earlier deletion block the pipelines' names ({names}): "
+            f"save what you need from them, then run `{commands}`",
+        )
+    return None
+
+
+def _conflict(seen: PipelineView) -> Problem:
+    if seen.ownership is Ownership.FOREIGN and seen.mark is not None:
+        whose = f"belongs to ScriptModel {seen.mark.owner} (uid {seen.mark.owner.uid}) of another cluster or name"
+    else:
+        whose = "was not made by this operator"
+    return Problem(
+        Reason.NAME_CONFLICT,
+        f"pipeline {seen.info.ref} {whose}: delete it, or annotate this object with "
+        "scriptmodel.dev/adopt=true to take it over",
+    )
+
+
+def corpus_stage(corpus: CorpusView) -> Stage:
+    """Of a corpus that has yet to be read by the train pipeline."""
+    branch = corpus.branch
+    repo = branch.repo
+    if not corpus.project_exists:
+        return _missing(
+            Reason.PROJECT_NOT_FOUND,
+            f"Pachyderm project {repo.project!r} of the corpus does not exist: "
+            "create it, or correct spec.corpus.repo.project",
+        )
+    if not corpus.repo_exists:
+        return _missing(
+            Reason.CORPUS_NOT_FOUND,
+            f"corpus repo {repo} does not exist: create it with `pachctl create repo {repo.name} --project "
+            f"{repo.project}` and put scripts into it, or correct spec.corpus.repo",
+        )
+    if not corpus.branch_exists:
+        return _missing(
+            Reason.CORPUS_BRANCH_NOT_FOUND,
+            f"corpus repo {repo} has no branch {branch.name!r}: put scripts into it with `pachctl put file "
+            f"{repo.name}@{branch.name}:/ -r -f DIR --project {repo.project}`, or correct spec.corpus.repo.branch",
+        )
+    return _head_stage(corpus)
+
+
+def _head_stage(corpus: CorpusView) -> Stage:
+    branch, head = corpus.branch, corpus.head
+    put = (
+        f"put scripts into it with `pachctl put file {branch.repo.name}@{branch.name}:/ -r -f DIR "
+        f"--project {branch.repo.project}`"
+    )
+    if head is not None and not head.finished:
+        return Stage(
+            ConditionStatus.FALSE,
+            Reason.WAITING_FOR_CORPUS_COMMIT,
+            f"commit {head.id} of {branch} is still open: finish it with "
+            f"`pachctl finish commit {branch.repo.name}@{branch.name} --project {branch.repo.project}`",
+        )
+    if head is None or (not head.size_bytes and not head.error):
+        return _missing(Reason.CORPUS_EMPTY, f"corpus {branch} is empty: {put}")
+    if head.error:
+        return _missing(Reason.CORPUS_FAILED, f"commit {head.id} of {branch} failed in Pachyderm ({head.error}): {put}")
+    return Stage(ConditionStatus.TRUE, Reason.CORPUS_FOUND, f"{branch} has {head.size_bytes} bytes")
+
+
+def _missing(reason: Reason, message: str) -> Stage:
+    return Stage(ConditionStatus.FALSE, reason, message, stalled=True)

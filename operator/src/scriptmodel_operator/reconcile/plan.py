@@ -1,0 +1,36 @@
+"""From a state to the actions that come next. Pure. After they are done, everything is looked at again."""
+
+from __future__ import annotations
+
+from scriptmodel_operator.reconcile.actions import (
+    Action,
+    ApplyPipelines,
+    DeletePipeline,
+    DeleteRepo,
+    StartPipeline,
+    StopJob,
+    StopPipeline,
+)
+from scriptmodel_operator.reconcile.deletion import DeletionState
+from scriptmodel_operator.reconcile.state import ModelState
+
+
+def plan(state: ModelState) -> tuple[Action, ...]:
+    """Nothing while there is a problem; pipelines before jobs, because writing a pipeline replaces its jobs."""
+    if state.problem is not None:
+        return ()
+    if state.stop:
+        return tuple(StopPipeline(ref) for ref in state.stop)
+    if state.changes:
+        return (ApplyPipelines(tuple(change.apply for change in state.changes)),)
+    if state.start:
+        return tuple(StartPipeline(ref) for ref in state.start)
+    return tuple(StopJob(ref, why) for ref, why in state.stop_jobs)
+
+
+def plan_deletion(state: DeletionState) -> tuple[Action, ...]:
+    """Readers before what they read. Empty when nothing is left, or when something else reads the output."""
+    if state.blocked is not None:
+        return ()
+    pipelines = tuple(DeletePipeline(ref, state.keep_repos) for ref in state.pipelines)
+    return (*pipelines, *(DeleteRepo(ref) for ref in state.repos))

@@ -1,0 +1,187 @@
+"""How far training and generation are, from the jobs of pipelines that are there. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from scriptmodel_operator.api.conditions import ConditionStatus
+from scriptmodel_operator.api.durations import parse_duration
+from scriptmodel_operator.api.objects import ScriptModel
+from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.observe.progress import LogDigest
+from scriptmodel_operator.observe.view import ModelView, PipelineView
+from scriptmodel_operator.pachyderm.values import JobInfo, JobRef, JobState, PipelineState
+from scriptmodel_operator.reconcile.state import Stage
+
+PENDING_TEXT = "scriptmodel: no worker within pendingDeadline"
+ACTIVE_TEXT = "scriptmodel: longer than activeDeadline"
+SUPERSEDED_TEXT = "scriptmodel: superseded by a newer commit"
+
+
+def training_stage(view: ModelView) -> Stage:
+    """Trained means: the newest job of the current version made a model."""
+    train = view.train
+    if train is None:
+        return _under_way(Reason.CREATING, "the train pipeline is being created")
+    if train.info.state is PipelineState.FAILURE:
+        return _failed(Reason.PIPELINE_FAILED, _pipeline_failed(train))
+    job = train.newest
+    if job is None:
+        return _under_way(Reason.TRAINING, "waiting for the train job to appear")
+    return _training_job(view, train, job)
+
+
+def _training_job(view: ModelView, train: PipelineView, job: JobInfo) -> Stage:
+    if job.state is JobState.SUCCESS:
+        return _succeeded(job, view)
+    if job.state.final:
+        return _ended(job, view.training_log, Reason.TRAINING_FAILED, "training")
+    if train.running is not None:
+        return _under_way(Reason.TRAINING, _training_message(train, job, view.training_log))
+    return _waiting(view, train, job)
+
+
+def _succeeded(job: JobInfo, view: ModelView) -> Stage:
+    if not job.data_total:
+        return _failed(
+            Reason.NO_DATA, "the train job saw no files: put scripts into the corpus; a new commit trains again"
+        )
+    best = view.metrics.best if view.metrics and view.good_model and view.good_model.model == job.ref.id else None
+    figure = f" with perplexity {best:.1f}" if best is not None else ""
+    return Stage(ConditionStatus.TRUE, Reason.TRAINED, f"model {job.ref.id} is trained{figure}")
+
+
+def _training_message(train: PipelineView, newest: JobInfo, log: LogDigest | None) -> str:
+    text = "the train job runs"
+    if log and log.epoch:
+        text = f"epoch {log.epoch} of {log.epochs}" if log.epochs else f"epoch {log.epoch}"
+    if log and log.error:
+        text = f"an attempt failed and is repeated: {log.error}"
+    if train.running and train.running.ref != newest.ref:
+        text += "; a newer corpus commit or spec is next"
+    return text
+
+
+def _waiting(view: ModelView, train: PipelineView, job: JobInfo) -> Stage:
+    if view.told_commits and not view.told_commits.corpus_finished:
+        return _under_way(
+            Reason.WAITING_FOR_CORPUS_COMMIT, f"commit {view.told_commits.corpus} of the corpus is still open"
+        )
+    if train.info.state is PipelineState.CRASHING:
+        return _under_way(Reason.WAITING_FOR_WORKER, f"no worker can start: {train.info.reason}")
+    return _under_way(Reason.WAITING_FOR_WORKER, f"train job {job.ref.id} waits for a worker")
+
+
+def generation_stage(view: ModelView, trained: Stage) -> Stage:
+    """Generated means: the newest generate job read the newest model and wrote a script."""
+    generate = view.generate
+    if generate is None:
+        return _under_way(Reason.CREATING, "the generate pipeline is being created")
+    if not trained.done:
+        return Stage(ConditionStatus.FALSE, Reason.NOT_STARTED, "training comes first")
+    if generate.info.state is PipelineState.FAILURE:
+        return _failed(Reason.PIPELINE_FAILED, _pipeline_failed(generate))
+    job = generate.newest
+    if job is None or not _reads_newest_model(view):
+        return _under_way(Reason.GENERATING, "waiting for the generate job to appear")
+    return _generation_job(view, generate, job)
+
+
+def _generation_job(view: ModelView, generate: PipelineView, job: JobInfo) -> Stage:
+    if job.state is JobState.SUCCESS:
+        if not job.data_total:
+            return _failed(Reason.NO_DATA, "the generate job saw no model")
+        return Stage(ConditionStatus.TRUE, Reason.GENERATED, f"script {job.ref.id} is written")
+    if job.state.final:
+        return _ended(job, view.generation_log, Reason.GENERATION_FAILED, "generation")
+    if job.state.waiting and generate.info.state is PipelineState.CRASHING:
+        return _under_way(Reason.WAITING_FOR_WORKER, f"no worker can start: {generate.info.reason}")
+    return _under_way(Reason.GENERATING, "the script is being written")
+
+
+def _reads_newest_model(view: ModelView) -> bool:
+    newest = view.train.newest if view.train else None
+    return newest is not None and view.newest_script_model == newest.ref.id
+
+
+def _ended(job: JobInfo, log: LogDigest | None, failed: Reason, what: str) -> Stage:
+    """Of a job that ended without a result."""
+    if job.state is JobState.KILLED:
+        return _killed(job)
+    if job.state is JobState.UNRUNNABLE:
+        return _failed(failed, f"{what} could not run: {job.reason}")
+    return _failed(failed, f"{what} failed: {_last_words(job, log)}")
+
+
+def _killed(job: JobInfo) -> Stage:
+    if job.reason.startswith(PENDING_TEXT):
+        return _failed(
+            Reason.WORKER_UNAVAILABLE,
+            f"no worker came in time and job {job.ref.id} was stopped: see to nodes, GPUs and image, then change "
+            "the spec or annotate scriptmodel.dev/retrain-at",
+        )
+    if job.reason.startswith(ACTIVE_TEXT):
+        return _failed(
+            Reason.DEADLINE_EXCEEDED,
+            f"job {job.ref.id} ran longer than activeDeadline and was stopped: raise training.activeDeadline or "
+            "train less, then change the spec or annotate scriptmodel.dev/retrain-at",
+        )
+    return _failed(
+        Reason.JOB_STOPPED,
+        f"job {job.ref.id} was stopped ({job.reason.strip() or 'no reason given'}): "
+        "annotate scriptmodel.dev/retrain-at to train again",
+    )
+
+
+def _last_words(job: JobInfo, log: LogDigest | None) -> str:
+    if log and log.error:
+        return str(log.error)
+    if log and log.tail:
+        return "the last lines of its log are:\n" + "\n".join(log.tail)
+    return f"{job.reason or 'no reason given'}; its log is gone, because nobody read it while it ran"
+
+
+def _pipeline_failed(seen: PipelineView) -> str:
+    return (
+        f"pipeline {seen.info.ref} cannot run: {seen.info.reason or 'no reason given'}. "
+        "Correct the spec; an update is what brings it back"
+    )
+
+
+def overdue(model: ScriptModel, view: ModelView, now: datetime) -> tuple[tuple[JobRef, str], ...]:
+    """Jobs to be stopped: past their deadline, or overtaken while they waited."""
+    if view.train is None:
+        return ()
+    training = model.spec.training
+    stops: list[tuple[JobRef, str]] = []
+    unfinished = [job for job in view.train.current if not job.state.final]
+    waiting = [job for job in unfinished if job.state.waiting]
+    stops += [(job.ref, SUPERSEDED_TEXT) for job in waiting if job != unfinished[0]]
+    running = view.train.running
+    if running and _longer(running.started or running.created, training.active_deadline, now):
+        stops.append((running.ref, f"{ACTIVE_TEXT} ({training.active_deadline})"))
+    newest = view.train.newest
+    open_corpus = view.told_commits is not None and not view.told_commits.corpus_finished
+    stopped = view.train.info.stopped or open_corpus
+    if newest and newest.state.waiting and running is None and not stopped:
+        began = max((moment for moment in (_last_end(view.train), newest.created) if moment), default=None)
+        if _longer(began, training.pending_deadline, now):
+            stops.append((newest.ref, f"{PENDING_TEXT} ({training.pending_deadline})"))
+    return tuple(stops)
+
+
+def _last_end(train: PipelineView) -> datetime | None:
+    """Waiting counts from when no older job of the pipeline ran any more."""
+    return max((job.finished for job in train.jobs if job.finished), default=None)
+
+
+def _longer(since: datetime | None, limit: str, now: datetime) -> bool:
+    return since is not None and now - since > max(parse_duration(limit), timedelta(seconds=1))
+
+
+def _under_way(reason: Reason, message: str) -> Stage:
+    return Stage(ConditionStatus.FALSE, reason, message)
+
+
+def _failed(reason: Reason, message: str) -> Stage:
+    return Stage(ConditionStatus.FALSE, reason, message, stalled=True)

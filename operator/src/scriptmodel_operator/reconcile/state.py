@@ -1,0 +1,80 @@
+"""The state of a ScriptModel: what is wrong, what differs, how far each stage is. Pure values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from scriptmodel_operator.api.conditions import ConditionStatus
+from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.pachyderm.values import JobRef, PipelineApply, PipelineRef
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One of corpus, training and generation: done (True), under way or failed (False), or not known."""
+
+    status: ConditionStatus
+    reason: Reason
+    message: str = ""
+    stalled: bool = False
+    """True when nothing will change unless somebody does something."""
+
+    @property
+    def done(self) -> bool:
+        return self.status is ConditionStatus.TRUE
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What keeps the operator from doing what the spec asks for."""
+
+    reason: Reason
+    message: str
+    stalled: bool = True
+
+
+class ChangeKind(Enum):
+    """Why a pipeline is written."""
+
+    CREATE = "create"
+    RECOMPUTE = "recompute"
+    RESHAPE = "reshape"
+    """A change that needs no new computation."""
+    ADOPT = "adopt"
+    CORRECT = "correct"
+    """Drift."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A pipeline to be written, and why."""
+
+    kind: ChangeKind
+    apply: PipelineApply
+    why: str
+
+    @property
+    def ref(self) -> PipelineRef:
+        return self.apply.spec.ref
+
+
+NOT_STARTED = Stage(ConditionStatus.FALSE, Reason.NOT_STARTED, "an earlier stage comes first")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelState:
+    """All that plan and summary need. `changes` may be carried out now, `deferred` later."""
+
+    problem: Problem | None = None
+    corpus: Stage = NOT_STARTED
+    trained: Stage = NOT_STARTED
+    generated: Stage = NOT_STARTED
+    changes: tuple[Change, ...] = ()
+    deferred: tuple[Change, ...] = ()
+    drifted: tuple[Change, ...] = ()
+    """Drift that driftPolicy Warn leaves as it is."""
+    start: tuple[PipelineRef, ...] = ()
+    stop: tuple[PipelineRef, ...] = ()
+    stop_jobs: tuple[tuple[JobRef, str], ...] = ()
+    suspended: bool = False

@@ -1,0 +1,41 @@
+"""Puts a whole status together. Pure: the same state and view give the same status, but for what runs right now."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from scriptmodel_operator.api.objects import ScriptModel
+from scriptmodel_operator.api.status import ScriptModelStatus, to_wire
+from scriptmodel_operator.observe.view import ModelView
+from scriptmodel_operator.reconcile import story
+from scriptmodel_operator.reconcile.state import ModelState, Problem
+from scriptmodel_operator.reconcile.summarise import conditions_of_problem, conditions_of_state
+
+
+def status_of(model: ScriptModel, state: ModelState, view: ModelView, now: datetime) -> dict[str, Any]:
+    """Everything that is known."""
+    mark = view.train.mark if view.train else None
+    told = ScriptModelStatus(
+        observed_generation=model.generation,
+        last_handled_reconcile_at=model.reconcile_at or None,
+        last_handled_retrain_at=(mark.retrain_at if mark else "") or None,
+        training=story.training_status(view, now),
+        script=story.script_status(view),
+        lineage=story.lineage(model, view),
+        pipelines=story.pipeline_statuses(view),
+        history=story.history(model, view),
+    )
+    wire = to_wire(told)
+    wire["conditions"] = conditions_of_state(state, model.status, model.generation, now)
+    return wire
+
+
+def status_of_problem(model: ScriptModel, problem: Problem, now: datetime) -> dict[str, Any]:
+    """Where nothing could be observed: what was told before stays, and the problem is told."""
+    wire = dict(model.status)
+    wire["observedGeneration"] = model.generation
+    if model.reconcile_at:
+        wire["lastHandledReconcileAt"] = model.reconcile_at
+    wire["conditions"] = conditions_of_problem(problem, model.status, model.generation, now)
+    return wire

@@ -1,0 +1,181 @@
+"""The part of status that is not conditions: training, script, lineage, pipelines, history. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from scriptmodel_operator.api.conditions import cut, timestamp
+from scriptmodel_operator.api.objects import ScriptModel
+from scriptmodel_operator.api.status import (
+    CommitRef,
+    HistoryEntry,
+    Lineage,
+    Perplexity,
+    PipelineStatus,
+    ScriptStatus,
+    TrainingStatus,
+)
+from scriptmodel_operator.desired.pipelines import corpus_branch, generate_ref, train_ref
+from scriptmodel_operator.observe.progress import LogDigest
+from scriptmodel_operator.observe.results import Metrics
+from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView
+from scriptmodel_operator.pachyderm.values import JobInfo, JobState, RepoRef
+
+_MAX_REASON = 500
+_MIN_SPEED_SECONDS = 1.0
+
+
+def training_status(view: ModelView, now: datetime) -> TrainingStatus | None:
+    """Of the running train job, else of the newest; None before there is one."""
+    train = view.train
+    job = train.told if train else None
+    if train is None or job is None:
+        return None
+    times = TrainingStatus(
+        start_time=timestamp(job.started) if job.started else None,
+        completion_time=timestamp(job.finished) if job.finished else None,
+        gpu_seconds=_gpu_seconds(train, job, now),
+    )
+    good = view.good_model
+    if job.state is JobState.SUCCESS:
+        metrics = view.metrics if good and good.model == job.ref.id else None
+        return times.model_copy(update=_finished(metrics)) if metrics else times
+    if view.training_log is None:
+        return times
+    return times.model_copy(update=_from_log(view.training_log, running=not job.state.final, now=now))
+
+
+def _finished(metrics: Metrics) -> dict[str, object]:
+    return {
+        "epoch": metrics.epochs,
+        "epochs": metrics.epochs,
+        "epoch_progress": f"{metrics.epochs}/{metrics.epochs}",
+        "progress_percent": 100,
+        "perplexity": Perplexity(
+            train=_figure(metrics.train),
+            valid=_figure(metrics.valid),
+            test=_figure(metrics.test),
+            best=_figure(metrics.best),
+        ),
+        "words_per_second": _rounded(metrics.words_per_second),
+    }
+
+
+def _from_log(log: LogDigest, *, running: bool, now: datetime) -> dict[str, object]:
+    if not log.epochs:
+        return {}
+    train = log.running_perplexity if log.running_perplexity is not None else log.train_perplexity
+    best = log.valid_perplexity if log.valid_perplexity is not None else train
+    found: dict[str, object] = {
+        "epoch": log.epoch,
+        "epochs": log.epochs,
+        "epoch_progress": f"{log.epoch}/{log.epochs}",
+        "progress_percent": log.percent or 0,
+        "words_per_second": _rounded(log.words_per_second),
+    }
+    if train is not None or best is not None:
+        found["perplexity"] = Perplexity(train=_figure(train), valid=_figure(log.valid_perplexity), best=_figure(best))
+    if running and log.eta_seconds is not None:
+        found["eta"] = in_words(log.eta_seconds)
+        found["estimated_completion_time"] = timestamp(now + timedelta(seconds=log.eta_seconds))
+    return found
+
+
+def _gpu_seconds(train: PipelineView, job: JobInfo, now: datetime) -> int | None:
+    gpus = train.info.spec.limits.gpu_count
+    if not gpus or job.started is None:
+        return None
+    return int(gpus * ((job.finished or now) - job.started).total_seconds())
+
+
+def script_status(view: ModelView) -> ScriptStatus | None:
+    """The newest script that was ever written; it stays while another one is being made."""
+    script = view.script
+    if script is None:
+        return None
+    return ScriptStatus(
+        path=script.path,
+        size_bytes=script.size_bytes,
+        words=script.words,
+        sha256=script.sha256,
+        excerpt=script.excerpt,
+    )
+
+
+def lineage(model: ScriptModel, view: ModelView) -> Lineage | None:
+    """Of the script; before there is one, of the newest model."""
+    source = view.script_model if view.script_commit else view.good_model
+    if source is None:
+        return None
+    branch = corpus_branch(model)
+    script = _commit(generate_ref(model).output, view.script_commit) if view.script_commit else None
+    corpus = _commit(branch.repo, source.corpus, branch.name) if source.corpus else None
+    return Lineage(corpus=corpus, model=_commit(train_ref(model).output, source.model), script=script)
+
+
+def _commit(repo: RepoRef, commit: str, branch: str = "master") -> CommitRef:
+    return CommitRef(project=repo.project, repo=repo.name, branch=branch, commit=commit)
+
+
+def pipeline_statuses(view: ModelView) -> list[PipelineStatus] | None:
+    """Of those that are there."""
+    seen = [each for each in (view.train, view.generate) if each is not None]
+    return [_pipeline(each) for each in seen] or None
+
+
+def _pipeline(seen: PipelineView) -> PipelineStatus:
+    return PipelineStatus(
+        name=seen.info.ref.name,
+        version=seen.info.version,
+        state=seen.info.state.name,
+        reason=cut(seen.info.reason, _MAX_REASON) or None,
+        digest=seen.mark.digest if seen.mark else None,
+    )
+
+
+def history(model: ScriptModel, view: ModelView) -> list[HistoryEntry] | None:
+    """What status already told, with the newest model in front of it; at most historyLimit entries."""
+    told = [HistoryEntry.model_validate(item) for item in model.status.get("history") or []]
+    newest = _history_entry(model, view, view.good_model)
+    if newest is not None:
+        told = [newest, *(entry for entry in told if entry.model_commit != newest.model_commit)]
+    return told[: model.spec.history_limit] or None
+
+
+def _history_entry(model: ScriptModel, view: ModelView, good: ModelCommits | None) -> HistoryEntry | None:
+    job = view.train.last_good if view.train else None
+    if good is None or job is None or job.ref.id != good.model:
+        return None
+    before = _told_generation(model.status.get("history") or [], good.model)
+    return HistoryEntry(
+        generation=before or model.generation,
+        model_commit=good.model,
+        perplexity=_figure(view.metrics.best) if view.metrics else None,
+        finished=timestamp(job.finished) if job.finished else None,
+    )
+
+
+def _told_generation(entries: Iterable[dict[str, object]], commit: str) -> int | None:
+    """A model keeps the generation that it was first told of with."""
+    found = next((entry for entry in entries if entry.get("modelCommit") == commit), {})
+    generation = found.get("generation")
+    return generation if isinstance(generation, int) else None
+
+
+def in_words(seconds: float) -> str:
+    """Such as 45s, 3m20s, 2h5m."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60}s"
+    return f"{whole // 3600}h{whole % 3600 // 60}m"
+
+
+def _figure(value: float | None) -> str | None:
+    return None if value is None else f"{value:.1f}"
+
+
+def _rounded(value: float | None) -> int | None:
+    return None if value is None else round(value)

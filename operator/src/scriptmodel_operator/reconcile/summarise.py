@@ -1,0 +1,140 @@
+"""From a state to the status: the only place that decides what Ready says. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from scriptmodel_operator.api.conditions import (
+    Condition,
+    ConditionStatus,
+    ConditionType,
+    cut,
+    render_conditions,
+)
+from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.reconcile.state import ChangeKind, ModelState, Problem, Stage
+
+_STAGE_TYPES = (ConditionType.CORPUS_READY, ConditionType.TRAINED, ConditionType.GENERATED)
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What Ready, Reconciling and Stalled say together."""
+
+    ready: bool
+    reason: Reason
+    message: str
+    stalled: bool = False
+    reconciling: bool = True
+    reconciling_reason: Reason | None = None
+
+
+def summary(state: ModelState) -> Summary:
+    """The first of: a problem, a suspension, changes to be made, the first stage that is not done; else Ready."""
+    if state.problem is not None:
+        return _of_problem(state.problem)
+    if state.suspended:
+        return Summary(
+            False,
+            Reason.SUSPENDED,
+            "pipelines are stopped because spec.suspend is true",
+            reconciling=bool(state.stop),
+        )
+    if state.changes:
+        creating = all(change.kind is ChangeKind.CREATE for change in state.changes)
+        reason = Reason.CREATING if creating else Reason.UPDATING
+        what = ", ".join(f"{change.ref} ({change.why})" for change in state.changes)
+        return Summary(False, reason, f"writing pipelines {what}")
+    unfinished = _first_unfinished(state)
+    if unfinished is not None:
+        deferred = Reason.UPDATE_DEFERRED if state.deferred else None
+        return Summary(
+            False,
+            unfinished.reason,
+            unfinished.message,
+            stalled=unfinished.stalled,
+            reconciling=not unfinished.stalled,
+            reconciling_reason=deferred,
+        )
+    message = state.generated.message
+    if state.drifted:
+        names = ", ".join(str(change.ref) for change in state.drifted)
+        message += f"; {names} was changed by somebody else, and driftPolicy Warn leaves it so"
+    return Summary(True, Reason.GENERATED, message, reconciling=False)
+
+
+def _of_problem(problem: Problem) -> Summary:
+    return Summary(False, problem.reason, problem.message, stalled=problem.stalled, reconciling=not problem.stalled)
+
+
+def _first_unfinished(state: ModelState) -> Stage | None:
+    """Of corpus only where training cannot tell by itself; a stage that never began tells nothing."""
+    if state.corpus.status is ConditionStatus.FALSE and not state.trained.stalled:
+        return state.corpus
+    return next((stage for stage in (state.trained, state.generated) if not stage.done), None)
+
+
+def summary_conditions(told: Summary) -> tuple[Condition, Condition, Condition]:
+    """Ready, Reconciling and Stalled; never the last two at once, and neither beside Ready."""
+    ready = ConditionStatus.TRUE if told.ready else ConditionStatus.FALSE
+    if told.stalled:
+        reconciling, stalled = ConditionStatus.FALSE, ConditionStatus.TRUE
+    elif told.reconciling and not told.ready:
+        reconciling, stalled = ConditionStatus.TRUE, ConditionStatus.FALSE
+    else:
+        reconciling, stalled = ConditionStatus.FALSE, ConditionStatus.FALSE
+    why = told.reconciling_reason or told.reason
+    quiet = Reason.SUCCEEDED if told.ready else told.reason
+    busy = reconciling is ConditionStatus.TRUE
+    stuck = stalled is ConditionStatus.TRUE
+    return (
+        Condition(ConditionType.READY, ready, told.reason, told.message),
+        Condition(ConditionType.RECONCILING, reconciling, why if busy else quiet, told.message if busy else ""),
+        Condition(
+            ConditionType.STALLED,
+            stalled,
+            told.reason if stuck else (Reason.PROGRESSING if busy else quiet),
+            told.message if stuck else "",
+        ),
+    )
+
+
+def stage_conditions(state: ModelState) -> tuple[Condition, ...]:
+    stages = (state.corpus, state.trained, state.generated)
+    return tuple(
+        Condition(kind, stage.status, stage.reason, stage.message)
+        for kind, stage in zip(_STAGE_TYPES, stages, strict=True)
+    )
+
+
+def conditions_of_state(
+    state: ModelState, previous: Mapping[str, Any], generation: int, now: datetime
+) -> list[dict[str, Any]]:
+    """All six, each as of `generation`."""
+    conditions = (*summary_conditions(summary(state)), *stage_conditions(state))
+    return render_conditions(conditions, previous.get("conditions", []), generation, now)
+
+
+def conditions_of_problem(
+    problem: Problem, previous: Mapping[str, Any], generation: int, now: datetime
+) -> list[dict[str, Any]]:
+    """Where nothing could be observed: stages stay as last seen, with the generation they were seen for."""
+    before = previous.get("conditions", [])
+    rendered = render_conditions(summary_conditions(_of_problem(problem)), before, generation, now)
+    known = {item.get("type"): item for item in before}
+    unknown = [
+        Condition(kind, ConditionStatus.UNKNOWN, Reason.PENDING, "not looked at yet")
+        for kind in _STAGE_TYPES
+        if kind.value not in known
+    ]
+    stages = {item["type"]: item for item in render_conditions(unknown, [], generation, now)}
+    stages.update({kind.value: known[kind.value] for kind in _STAGE_TYPES if kind.value in known})
+    return rendered + [stages[kind.value] for kind in _STAGE_TYPES]
+
+
+def one_line(message: str, limit: int = 300) -> str:
+    """For events and columns."""
+    return cut(" ".join(message.split()), limit)

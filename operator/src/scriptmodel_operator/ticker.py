@@ -1,0 +1,88 @@
+"""Each tick: one look at Pachyderm, and those objects are called up whose part of it has changed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import Any
+
+from scriptmodel_operator.api.names import pachyderm_names
+from scriptmodel_operator.kube.store import Key, Store
+from scriptmodel_operator.observe.follow import LogFollower
+from scriptmodel_operator.observe.snapshot import Snapshot
+from scriptmodel_operator.observe.source import SnapshotSource
+from scriptmodel_operator.pachyderm.errors import PachydermError
+from scriptmodel_operator.pachyderm.values import PipelineRef
+from scriptmodel_operator.reconcile.queue import WorkQueue
+
+log = logging.getLogger(__name__)
+
+
+class Ticker:
+    """Also tells all objects when Pachyderm goes away and when it comes back."""
+
+    def __init__(
+        self, store: Store, snapshots: SnapshotSource, queue: WorkQueue, logs: LogFollower, interval: float
+    ) -> None:
+        self._store = store
+        self._snapshots = snapshots
+        self._queue = queue
+        self._logs = logs
+        self._interval = interval
+        self._seen: dict[Key, object] = {}
+        self._reachable = True
+        self.started = asyncio.Event()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        self.started.set()
+        while True:
+            await asyncio.sleep(self._interval)
+            if len(self._store):
+                await self._tick()
+
+    async def _tick(self) -> None:
+        try:
+            snapshot = await self._snapshots.latest(time.monotonic() - self._interval / 2)
+        except PachydermError as error:
+            if self._reachable:
+                log.warning("Pachyderm: %s", error)
+                self._call_up_all()
+            self._reachable = False
+            return
+        if not self._reachable:
+            log.info("Pachyderm answers again")
+            self._call_up_all()
+        self._reachable = True
+        self._call_up_changed(snapshot)
+        self._logs.keep_only({job.ref for jobs in snapshot.jobs.values() for job in jobs if not job.state.final})
+
+    def _call_up_all(self) -> None:
+        for key in self._store:
+            self._queue.add(key)
+
+    def _call_up_changed(self, snapshot: Snapshot) -> None:
+        seen: dict[Key, object] = {}
+        for key in self._store:
+            stored = self._store.get(key)
+            if stored is None:
+                continue
+            seen[key] = part = _part_of(key, stored.raw["spec"], snapshot)
+            if key in self._seen and self._seen[key] != part:
+                self._queue.add(key)
+        self._seen = seen
+
+
+def _part_of(key: Key, spec: dict[str, Any], snapshot: Snapshot) -> object:
+    """What of a snapshot concerns one object; equal parts mean that nothing happened to it."""
+    project = (spec.get("pachyderm") or {}).get("project", "default")
+    names = pachyderm_names(*key, project)
+    refs = [PipelineRef(project, name) for name in names.pipelines]
+    return (
+        project in snapshot.projects,
+        tuple(snapshot.pipelines.get(ref) for ref in refs),
+        tuple(snapshot.jobs.get(ref) for ref in refs),
+        tuple(ref.output in snapshot.repos for ref in refs),
+        tuple(snapshot.readers(ref.output) for ref in refs),
+    )
