@@ -34,7 +34,7 @@ class LanguageModel:
             self.projection = tf.Variable(tf.zeros((preset.hidden_units, width)), name="projection")
         self.output_kernel: tf.Variable | None = None
         if not preset.tied_embeddings:
-            shape = (preset.hidden_units, vocabulary)
+            shape = (vocabulary, preset.hidden_units)  # a row a word, like the word vectors
             self.output_kernel = tf.Variable(tf.zeros(shape), name="output/kernel")
         self.output_bias = tf.Variable(tf.zeros(vocabulary), name="output/bias")
         self._initialise(seed)
@@ -90,9 +90,12 @@ class LanguageModel:
 
     def logits(self, features: Any) -> Any:
         """Features (N, D) to logits (N, V)."""
-        if self.output_kernel is None:
-            return tf.matmul(features, self.embedding, transpose_b=True) + self.output_bias
-        return tf.matmul(features, self.output_kernel) + self.output_bias
+        return tf.matmul(features, self.kernel, transpose_b=True) + self.output_bias
+
+    @property
+    def kernel(self) -> Any:
+        """The output layer's weights (V, D): the word vectors themselves if they are tied."""
+        return self.embedding if self.output_kernel is None else self.output_kernel
 
     def _initialise(self, seed: int) -> None:
         """Uniform in +-initial_range, LSTM biases zero; with tied embeddings the output bias is zero too."""

@@ -12,6 +12,7 @@ import tensorflow as tf
 from scriptmodel_trainer.batches import TrainingRows, ValidationRows
 from scriptmodel_trainer.model import LanguageModel
 from scriptmodel_trainer.optimizers import Optimizer
+from scriptmodel_trainer.softmax import mean_cross_entropy
 
 
 class TrainingGraph:
@@ -65,10 +66,7 @@ class TrainingGraph:
         with tf.GradientTape() as tape:
             features, after = self._model.features(inputs, self.state, self._masks(tf.shape(inputs)[0], step))
             flat = tf.reshape(features, (-1, features.shape[-1]))
-            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
-                labels=tf.reshape(targets, (-1,)), logits=self._model.logits(flat)
-            )
-            mean = tf.reduce_mean(losses)
+            mean = mean_cross_entropy(flat, self._model.kernel, self._model.output_bias, tf.reshape(targets, (-1,)))
             # Zaremba's recipe sums over a window's steps; rate and clipping are meant for that.
             objective = mean * steps if self._model.preset.optimizer == "sgd" else mean
         gradients = tape.gradient(objective, variables)

@@ -52,12 +52,12 @@ _KINDS = {
 }
 
 
-def kind_of(token: str) -> Kind:
+def kind_of(word: str) -> Kind:
     """The kind of a token outside the place of a name."""
-    kind = _KINDS.get(token)
+    kind = _KINDS.get(word)
     if kind is not None:
         return kind
-    if token == "n't" or (token[0] == "'" and token.lower() not in APHAERESIS_ALONE):
+    if word == "n't" or (word[0] == "'" and word.lower() not in APHAERESIS_ALONE):
         return Kind.CLITIC
     return Kind.WORD
 

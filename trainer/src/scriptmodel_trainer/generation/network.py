@@ -37,7 +37,7 @@ class Network:
 
     `weights` are named as in the model directory: `embedding` (V, E), `lstm<i>/kernel`, `lstm<i>/recurrent`,
     `lstm<i>/bias` (gates in Keras' order input, forget, candidate, output), optionally `projection` (H, E),
-    `output/kernel` (D, V) unless tied, `output/bias` (V,).
+    `output/kernel` (V, D) unless tied, `output/bias` (V,).
     """
 
     def __init__(self, weights: Mapping[str, Floats]) -> None:
@@ -45,8 +45,7 @@ class Network:
         count = sum(1 for name in weights if name.endswith("/recurrent"))
         self._layers = [_layer(weights, index) for index in range(count)]
         self._projection = weights.get("projection")
-        self._tied = "output/kernel" not in weights
-        self._output = self._embedding.T if self._tied else weights["output/kernel"]
+        self._output = weights.get("output/kernel", self._embedding)
         self._output_bias = weights["output/bias"]
 
     @property
@@ -82,9 +81,9 @@ class Network:
 
     def logits(self, features: Floats) -> Floats:
         """Unnormalised log probabilities of the next token: (D,) to (V,), or (T, D) to (T, V)."""
-        if self._tied and features.ndim == 1:
-            return self._embedding @ features + self._output_bias  # row-major product: twice as fast
-        return features @ self._output + self._output_bias
+        if features.ndim == 1:
+            return self._output @ features + self._output_bias
+        return features @ self._output.T + self._output_bias
 
 
 def _cell(layer: _Layer, inputs: Floats, state: State, index: int) -> Floats:
