@@ -91,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_train(commands)
     _add_evaluate(commands)
     _add_generate(commands)
+    _add_report(commands)
     return parser
 
 
@@ -182,6 +183,16 @@ def _add_generate(commands: _Commands[_Parser]) -> None:
     add("--out", type=_pfs_path, metavar="FILE", help="where the script goes (default: standard output)")
 
 
+def _add_report(commands: _Commands[_Parser]) -> None:
+    command = commands.add_parser(
+        "report",
+        help="write the report page of a model",
+        description="Writes one self-contained HTML page: curves, corpus, perplexity by class of token, samples.",
+    )
+    command.add_argument("model", type=_pfs_path, metavar="MODEL_DIR")
+    command.add_argument("--out", type=_pfs_path, default=Path("report.html"), metavar="FILE")
+
+
 def _run(options: argparse.Namespace, signals: StopSignals) -> None:
     # Each command loads only what it needs: generate must start at once, and TensorFlow takes seconds.
     if options.command == "generate":
@@ -201,6 +212,8 @@ def _run(options: argparse.Namespace, signals: StopSignals) -> None:
                 options.data, options.out, options.layout, options.preset, preset, options.seed, options.resume
             )
             commands.train(task, progress, signals)
+        case "report":
+            commands.report(options.model, options.out)
         case "evaluate":
             print(commands.evaluate(options.model, options.data, options.layout, options.as_json, progress))
 

@@ -15,12 +15,14 @@ from scriptmodel_trainer import artifacts, backend, presets
 from scriptmodel_trainer.artifacts import Origin, TrainedModel
 from scriptmodel_trainer.checkpoints import CHECKPOINT
 from scriptmodel_trainer.corpus import layouts, normalizing, reading, stream
+from scriptmodel_trainer.corpus.summary import summarize
 from scriptmodel_trainer.corpus.tokens import EOS
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.evaluation import score
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.presets import Preset
 from scriptmodel_trainer.progress import Progress
+from scriptmodel_trainer.report import render_report
 from scriptmodel_trainer.stopping import StopSignals
 from scriptmodel_trainer.vocabulary import build_vocabulary
 
@@ -95,10 +97,13 @@ def train(options: TrainOptions, progress: Progress, signals: StopSignals) -> No
             "files": corpus.files,
             "layouts": corpus.layouts,
             "notes": list(corpus.notes),
+            "summary": dataclasses.asdict(summarize(splits["train"], vocabulary)),
         },
         artifacts.versions(tensorflow=tensorflow),
     )
     model = TrainedModel(origin, vocabulary, result.weights, metrics)
+    # The page first: where model.json stands, all of the directory is whole.
+    artifacts.write_text(options.out / artifacts.REPORT, render_report(model))
     artifacts.save_model(options.out, model)
     checkpoint.unlink(missing_ok=True)
     progress.done(test.perplexity, time.monotonic() - began)
@@ -142,6 +147,11 @@ def evaluate(folder: Path, data: Sequence[Path], layout: str, as_json: bool, pro
         f"  {name:<12} {part.perplexity:>12.3f} ({part.tokens:,} tokens)" for name, part in result.by_class.items()
     ]
     return "\n".join(lines)
+
+
+def report(folder: Path, out: Path) -> None:
+    """Write the report page of a model anew."""
+    artifacts.write_text(out, render_report(artifacts.load_model(folder)))
 
 
 def normalize(data: Sequence[Path], out: Path | None, layout: str, stats: Path | None, progress: Progress) -> None:

@@ -1,0 +1,55 @@
+"""A corpus in numbers: for the model's own description and the report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from scriptmodel_trainer.corpus.tokens import MARKERS, OPEN_EXPOSITION, OPEN_NAME, PUNCTUATION, UNKNOWN
+from scriptmodel_trainer.vocabulary import Vocabulary
+
+Ids = npt.NDArray[np.int32]
+_SHORT = 3  # letters; shorter words are the same in every corpus and say nothing about this one
+_LISTED = 40
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusSummary:
+    """Counts over the training split; the lists hold (word, occurrences), most frequent first."""
+
+    speeches: int
+    expositions: int
+    speakers: int
+    frequent_words: list[tuple[str, int]]
+    frequent_speakers: list[tuple[str, int]]
+
+
+def summarize(train: Ids, vocabulary: Vocabulary) -> CorpusSummary:
+    """Count what a training split (token numbers) holds."""
+    counts = np.bincount(train, minlength=len(vocabulary))
+
+    def count_of(marker: str) -> int:
+        return int(counts[vocabulary.id_of(marker)]) if marker in vocabulary else 0
+
+    after_name = train[1:][train[:-1] == vocabulary.id_of(OPEN_NAME)] if OPEN_NAME in vocabulary else train[:0]
+    named = np.bincount(after_name, minlength=len(vocabulary))
+    plain = MARKERS | PUNCTUATION | {UNKNOWN}
+    words = [
+        (word, int(counts[number] - named[number]))
+        for number, word in enumerate(vocabulary.words)
+        if word not in plain and len(word) > _SHORT and number not in vocabulary.speakers
+    ]
+    speakers = [(vocabulary.words[number], int(named[number])) for number in vocabulary.speakers]
+    return CorpusSummary(
+        count_of(OPEN_NAME),
+        count_of(OPEN_EXPOSITION),
+        len(vocabulary.speakers),
+        _most_frequent(words),
+        _most_frequent(speakers),
+    )
+
+
+def _most_frequent(entries: list[tuple[str, int]]) -> list[tuple[str, int]]:
+    return sorted(entries, key=lambda entry: (-entry[1], entry[0]))[:_LISTED]
