@@ -1,0 +1,337 @@
+"""A Pachyderm in memory that does what the operator's decisions rely on; time moves only when a test says so.
+
+It implements `scriptmodel_operator.pachyderm.gateway.Gateway`. What it does follows the recorded behaviour of
+Pachyderm 2.7: every update makes a version and a job, kills what runs, and a commit makes jobs with its own id.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from scriptmodel_operator.pachyderm.errors import (
+    AlreadyExistsError,
+    NotFoundError,
+    PachydermError,
+    PipelineLimitError,
+    RefusedError,
+)
+from scriptmodel_operator.pachyderm.values import (
+    BranchRef,
+    CommitInfo,
+    JobInfo,
+    JobRef,
+    JobState,
+    LogLine,
+    PipelineApply,
+    PipelineInfo,
+    PipelineRef,
+    PipelineState,
+    RepoInfo,
+    RepoRef,
+)
+
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+METRICS = {
+    "schema": 1,
+    "epochs": [{"epoch": 1, "words_per_second": 5000.0}],
+    "perplexity": {"train": 150.0, "valid": 170.0, "test": 160.0},
+    "seconds": 12.5,
+}
+SCRIPT = b"[ JON ]: You know nothing .\n"
+
+
+@dataclass
+class FakeLog:
+    """Implements LogStream."""
+
+    lines: list[LogLine]
+
+    def __iter__(self) -> Iterator[LogLine]:
+        return iter(self.lines)
+
+    def cancel(self) -> None:
+        return None
+
+
+@dataclass
+class FakePachyderm:
+    """`calls` has the name of every call that writes, in order."""
+
+    projects: set[str] = field(default_factory=lambda: {"default"})
+    pipeline_limit: int = 16
+    calls: list[str] = field(default_factory=list)
+    repos: dict[RepoRef, RepoInfo] = field(default_factory=dict)
+    heads: dict[BranchRef, str] = field(default_factory=dict)
+    commits: dict[tuple[RepoRef, str], CommitInfo] = field(default_factory=dict)
+    files: dict[tuple[RepoRef, str], dict[str, bytes]] = field(default_factory=dict)
+    pipelines: dict[PipelineRef, list[PipelineInfo]] = field(default_factory=dict)
+    jobs: dict[JobRef, JobInfo] = field(default_factory=dict)
+    logs: dict[JobRef, list[str]] = field(default_factory=dict)
+    now: datetime = EPOCH
+    fault: Callable[[str], PachydermError | None] = lambda _call: None
+    _ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    # --- what a test does
+
+    def put(self, branch: BranchRef, files: dict[str, bytes]) -> str:
+        """One commit with these files, and the jobs that it causes."""
+        self.repos.setdefault(branch.repo, RepoInfo(branch.repo, branches=(branch.name,)))
+        commit = self._new_id()
+        self._commit(branch, commit, files, finished=True)
+        self._cascade(branch, commit)
+        return commit
+
+    def succeed(self, ref: PipelineRef) -> JobInfo:
+        """The oldest unfinished job of a pipeline ends well and writes what the trainer would write."""
+        job = self._oldest_unfinished(ref)
+        output = ref.output
+        source = self.commits[output, job.ref.id].provenance[0]
+        data = bool(self.files.get(source))
+        result = {"/metrics.json": json.dumps(METRICS).encode(), "/model.json": b"{}"}
+        if "generate" in self.pipelines[ref][-1].spec.command:
+            generation = {"schema": 1, "samples": [{"file": "new_script.txt", "words": 5}]}
+            result = {"/new_script.txt": SCRIPT, "/generation.json": json.dumps(generation).encode()}
+        return self._end(job, JobState.SUCCESS, "", result if data else {}, total=int(data))
+
+    def fail(self, ref: PipelineRef, lines: Iterable[str] = ()) -> JobInfo:
+        """The oldest unfinished job fails after having printed `lines`; jobs below it cannot run."""
+        job = self._oldest_unfinished(ref)
+        self.logs[job.ref] = list(lines)
+        failed = self._end(job, JobState.FAILURE, "datum 1 failed", {}, total=1)
+        for below in list(self.jobs.values()):
+            if below.ref.id == job.ref.id and below.ref.pipeline != ref and not below.state.final:
+                self._end(below, JobState.UNRUNNABLE, f"upstream pipelines failed: {ref.name}", {}, total=0)
+        return failed
+
+    def run(self, ref: PipelineRef, lines: Iterable[str] = ()) -> JobInfo:
+        """A worker takes the oldest unfinished job of a pipeline, which prints `lines`."""
+        job = self._oldest_unfinished(ref)
+        running = replace(job, state=JobState.RUNNING, started=job.started or self.now)
+        self.jobs[job.ref] = running
+        self.logs.setdefault(job.ref, []).extend(lines)
+        return running
+
+    def set_state(self, ref: PipelineRef, state: PipelineState, reason: str = "") -> None:
+        self._change(ref, state=state, reason=reason)
+
+    def edit(self, ref: PipelineRef, **changes: object) -> None:
+        """Somebody else updates a pipeline; the annotations stay, as with `pachctl edit pipeline`."""
+        info = self.pipelines[ref][-1]
+        self._write(PipelineApply(replace(info.spec, **changes), update=True))  # type: ignore[arg-type]  # by name
+
+    def advance(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+    # --- Gateway: reads
+
+    def server_version(self) -> str:
+        return "2.7.8"
+
+    def list_projects(self) -> Sequence[str]:
+        self._checked("list_projects")
+        return sorted(self.projects)
+
+    def list_repos(self) -> Sequence[RepoInfo]:
+        return list(self.repos.values())
+
+    def list_pipelines(self) -> Sequence[PipelineInfo]:
+        return [versions[-1] for versions in self.pipelines.values()]
+
+    def list_pipeline_versions(self, pipeline: PipelineRef) -> Sequence[PipelineInfo]:
+        return list(reversed(self.pipelines.get(pipeline, [])))
+
+    def list_jobs(self, project: str, limit: int) -> Sequence[JobInfo]:
+        found = [job for job in self.jobs.values() if job.ref.pipeline.project == project]
+        return list(reversed(found))[:limit]
+
+    def list_pipeline_jobs(self, pipeline: PipelineRef, limit: int) -> Sequence[JobInfo]:
+        return [job for job in self.list_jobs(pipeline.project, 10_000) if job.ref.pipeline == pipeline][:limit]
+
+    def branch_head(self, branch: BranchRef) -> CommitInfo | None:
+        if branch not in self.heads:
+            raise NotFoundError(f"looking at branch {branch}", "not found", "NOT_FOUND")
+        return self.commits[branch.repo, self.heads[branch]]
+
+    def inspect_commit(self, repo: RepoRef, commit: str) -> CommitInfo:
+        if (repo, commit) not in self.commits:
+            raise NotFoundError(f"looking at commit {repo}@{commit}", "not found", "NOT_FOUND")
+        return self.commits[repo, commit]
+
+    def commit_size(self, repo: RepoRef, commit: str) -> int:
+        return sum(map(len, self.files[repo, commit].values()))
+
+    def file_size(self, repo: RepoRef, commit: str, path: str) -> int:
+        return len(self.read_file(repo, commit, path, 1 << 30))
+
+    def read_file(self, repo: RepoRef, commit: str, path: str, limit: int) -> bytes:
+        self._checked("read_file")
+        content = self.files.get((repo, commit), {}).get(path)
+        if content is None:
+            raise NotFoundError(f"reading {repo}@{commit}:{path}", "not found", "NOT_FOUND")
+        return content[:limit]
+
+    def read_log(self, job: JobRef, *, follow: bool, seconds: float) -> FakeLog:
+        return FakeLog([LogLine(job.id, text) for text in self.logs.get(job, [])])
+
+    # --- Gateway: writes
+
+    def apply_pipelines(self, pipelines: Sequence[PipelineApply]) -> None:
+        self._checked("apply_pipelines")
+        self.calls += [f"{'update' if each.update else 'create'} {each.spec.ref.name}" for each in pipelines]
+        new = {each.spec.ref for each in pipelines if each.spec.ref not in self.pipelines}
+        if len(self.pipelines) + len(new) > self.pipeline_limit:
+            raise PipelineLimitError("creating", "requires an activation key to create more than 16 total pipelines")
+        for each in pipelines:
+            self._check(each, {other.spec.ref for other in pipelines})
+        job = self._new_id()
+        for each in pipelines:
+            self._write(each, job)
+
+    def start_pipeline(self, pipeline: PipelineRef) -> None:
+        self._checked("start_pipeline")
+        self.calls.append(f"start {pipeline.name}")
+        self._change(pipeline, stopped=False, state=PipelineState.RUNNING)
+        self._new_job(pipeline, self._new_id())
+
+    def stop_pipeline(self, pipeline: PipelineRef) -> None:
+        self._checked("stop_pipeline")
+        self.calls.append(f"stop {pipeline.name}")
+        self._kill(pipeline, "all jobs killed because pipeline was stopped")
+        self._change(pipeline, stopped=True, state=PipelineState.PAUSED)
+
+    def stop_job(self, job: JobRef, reason: str) -> None:
+        self._checked("stop_job")
+        self.calls.append(f"stop job {job.pipeline.name}")
+        if job in self.jobs and not self.jobs[job].state.final:
+            self._end(self.jobs[job], JobState.KILLED, reason, {}, total=0)
+
+    def delete_pipeline(self, pipeline: PipelineRef, *, keep_repo: bool) -> None:
+        self._checked("delete_pipeline")
+        self.calls.append(f"delete {pipeline.name}")
+        readers = [
+            info.ref for info in self.list_pipelines() if any(branch.repo == pipeline.output for branch in info.inputs)
+        ]
+        if readers:
+            raise RefusedError("deleting", f"branch master has {readers} as subvenance")
+        self.pipelines.pop(pipeline, None)
+        self.jobs = {ref: job for ref, job in self.jobs.items() if ref.pipeline != pipeline}
+        if not keep_repo:
+            self.repos.pop(pipeline.output, None)
+
+    def delete_repo(self, repo: RepoRef) -> None:
+        self._checked("delete_repo")
+        self.calls.append(f"delete repo {repo.name}")
+        self.repos.pop(repo, None)
+
+    def close(self) -> None:
+        return None
+
+    # --- inside
+
+    def _checked(self, call: str) -> None:
+        error = self.fault(call)
+        if error is not None:
+            raise error
+
+    def _new_id(self) -> str:
+        return f"{next(self._ids):032x}"
+
+    def _check(self, wanted: PipelineApply, together: set[PipelineRef]) -> None:
+        ref, source = wanted.spec.ref, wanted.spec.input_branch.repo
+        if not wanted.update and ref in self.pipelines:
+            raise AlreadyExistsError("creating", f"pipeline {ref} already exists")
+        if ref not in self.pipelines and ref.output in self.repos:
+            raise RefusedError("creating", "a repo with the same name already exists")
+        if source not in self.repos and source not in {each.output for each in together}:
+            raise NotFoundError("creating", f"repo {source} not found")
+
+    def _write(self, wanted: PipelineApply, job: str = "") -> None:
+        spec = wanted.spec
+        versions = self.pipelines.setdefault(spec.ref, [])
+        self._kill(spec.ref, "all jobs killed because pipeline was updated")
+        stopped = versions[-1].stopped if versions else False
+        info = PipelineInfo(
+            ref=spec.ref,
+            version=len(versions) + 1,
+            state=PipelineState.PAUSED if stopped else PipelineState.RUNNING,
+            reason="",
+            stopped=stopped,
+            spec=spec,
+            inputs=(spec.input_branch,),
+        )
+        versions.append(info)
+        self.repos.setdefault(spec.ref.output, RepoInfo(spec.ref.output, branches=("master",)))
+        if not stopped:
+            self._new_job(spec.ref, job or self._new_id())
+
+    def _new_job(self, ref: PipelineRef, job_id: str) -> None:
+        """A job, its open output commit, and the jobs of the pipelines below it."""
+        job = JobRef(ref, job_id)
+        if job in self.jobs:  # both pipelines of a transaction: one job each, of the newest version
+            self.jobs[job] = replace(self.jobs[job], version=self.pipelines[ref][-1].version)
+            return
+        branch = self.pipelines[ref][-1].spec.input_branch
+        source = self.heads.get(branch) or self._empty_head(branch)
+        self.jobs[job] = JobInfo(job, self.pipelines[ref][-1].version, JobState.CREATED, created=self.now)
+        output = BranchRef(ref.output, "master")
+        self._commit(output, job_id, {}, finished=False, provenance=((branch.repo, source),))
+        self._cascade(output, job_id)
+
+    def _empty_head(self, branch: BranchRef) -> str:
+        commit = self._new_id()
+        self._commit(branch, commit, {}, finished=True)
+        return commit
+
+    def _cascade(self, branch: BranchRef, commit: str) -> None:
+        for versions in list(self.pipelines.values()):
+            info = versions[-1]
+            if branch in info.inputs and not info.stopped:
+                self._new_job(info.ref, commit)
+
+    def _commit(
+        self,
+        branch: BranchRef,
+        commit: str,
+        files: dict[str, bytes],
+        *,
+        finished: bool,
+        provenance: tuple[tuple[RepoRef, str], ...] = (),
+    ) -> None:
+        size = sum(map(len, files.values()))
+        info = CommitInfo(branch.repo, branch.name, commit, finished, size_bytes=size, provenance=provenance)
+        self.commits[branch.repo, commit] = info
+        self.files[branch.repo, commit] = files
+        self.heads[branch] = commit
+
+    def _end(self, job: JobInfo, state: JobState, reason: str, files: dict[str, bytes], *, total: int) -> JobInfo:
+        ended = replace(
+            job,
+            state=state,
+            reason=reason,
+            started=job.started or self.now,
+            finished=self.now,
+            data_total=total,
+            data_processed=total if state is JobState.SUCCESS else 0,
+        )
+        self.jobs[job.ref] = ended
+        key = (job.ref.pipeline.output, job.ref.id)
+        self.files[key] = files
+        error = "" if state is JobState.SUCCESS else reason
+        self.commits[key] = replace(self.commits[key], finished=True, error=error)
+        return ended
+
+    def _kill(self, ref: PipelineRef, reason: str) -> None:
+        for job in list(self.jobs.values()):
+            if job.ref.pipeline == ref and not job.state.final:
+                self._end(job, JobState.KILLED, reason, {}, total=0)
+
+    def _change(self, ref: PipelineRef, **changes: object) -> None:
+        if ref in self.pipelines:
+            self.pipelines[ref][-1] = replace(self.pipelines[ref][-1], **changes)  # type: ignore[arg-type]  # by name
+
+    def _oldest_unfinished(self, ref: PipelineRef) -> JobInfo:
+        return next(job for job in self.jobs.values() if job.ref.pipeline == ref and not job.state.final)

@@ -1,0 +1,133 @@
+"""One ScriptModel and a fake Pachyderm, reconciled without Kubernetes: look, decide, act, until nothing is left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from scriptmodel_operator.api.identity import FINALIZER
+from scriptmodel_operator.api.objects import ScriptModel
+from scriptmodel_operator.api.spec import ScriptModelSpec
+from scriptmodel_operator.desired.pipelines import corpus_branch, desired, generate_ref, train_ref
+from scriptmodel_operator.observe.observer import Observer
+from scriptmodel_operator.observe.snapshot import take_snapshot
+from scriptmodel_operator.observe.view import ModelView
+from scriptmodel_operator.pachyderm.values import BranchRef, PipelineRef
+from scriptmodel_operator.reconcile.assess import assess
+from scriptmodel_operator.reconcile.deletion import DeletionState, assess_deletion
+from scriptmodel_operator.reconcile.execute import execute
+from scriptmodel_operator.reconcile.plan import plan, plan_deletion
+from scriptmodel_operator.reconcile.state import ModelState
+from scriptmodel_operator.reconcile.status import status_of
+from tests.unit.operator.conformance import check_status
+from tests.unit.operator.fake_pachyderm import FakePachyderm
+
+CLUSTER = "cluster-1"
+IMAGE = "trainer:1"
+SPEC: dict[str, Any] = {"corpus": {"repo": {"name": "plays"}}, "model": {"preset": "test"}}
+PLAYS = {"/hamlet.txt": b"HAMLET: To be or not to be.\n"}
+
+
+def scriptmodel(spec: dict[str, Any] | None = None, **changes: Any) -> ScriptModel:
+    """A ScriptModel that has its finalizer; `spec` is laid over SPEC, key by key."""
+    values: dict[str, Any] = {
+        "namespace": "ml",
+        "name": "thrones",
+        "uid": "uid-1",
+        "generation": 1,
+        "finalizers": (FINALIZER,),
+        "spec": ScriptModelSpec.model_validate({**SPEC, **(spec or {})}),
+    }
+    return ScriptModel(**{**values, **changes})
+
+
+@dataclass
+class World:
+    """`model` is what the user wants now; `status` is on it as it would be in Kubernetes."""
+
+    pachyderm: FakePachyderm = field(default_factory=FakePachyderm)
+    model: ScriptModel = field(default_factory=scriptmodel)
+    image: str = IMAGE
+    cluster: str = CLUSTER
+
+    def __post_init__(self) -> None:
+        self.observer = Observer(self.pachyderm, self.cluster)
+
+    @property
+    def corpus(self) -> BranchRef:
+        return corpus_branch(self.model)
+
+    @property
+    def train(self) -> PipelineRef:
+        return train_ref(self.model)
+
+    @property
+    def generate(self) -> PipelineRef:
+        return generate_ref(self.model)
+
+    def want(self, spec: dict[str, Any] | None = None, **changes: Any) -> None:
+        """The user applies another spec; the status stays."""
+        wanted = ScriptModelSpec.model_validate({**SPEC, **(spec or {})})
+        generation = self.model.generation + (wanted != self.model.spec)
+        self.model = replace(self.model, spec=wanted, **{"generation": generation, **changes})
+
+    def look(self) -> tuple[ModelState, ModelView]:
+        snapshot = take_snapshot(self.pachyderm, {self.model.spec.pachyderm.project})
+        view = self.observer.view(self.model, snapshot)
+        mark = view.train.mark if view.train else None
+        wanted = desired(self.model, self.model.owner(self.cluster), self.image, mark)
+        return assess(self.model, wanted, view, self.pachyderm.now), view
+
+    def reconcile(self) -> ModelState:
+        """Until there is nothing to do; writes the status, which must hold to the rules."""
+        for _ in range(6):
+            state, view = self.look()
+            actions = plan(state)
+            if not actions:
+                break
+            execute(self.pachyderm, actions)
+        else:
+            raise AssertionError(f"does not come to rest: {actions}")
+        status = status_of(self.model, state, view, self.pachyderm.now)
+        check_status(status, self.model.generation)
+        self.model = replace(self.model, status=status)
+        return state
+
+    def delete(self) -> DeletionState:
+        """Until nothing is left to delete."""
+        for _ in range(6):
+            snapshot = take_snapshot(self.pachyderm, {self.model.spec.pachyderm.project})
+            state = assess_deletion(self.model, self.observer.view(self.model, snapshot))
+            actions = plan_deletion(state)
+            if not actions:
+                return state
+            execute(self.pachyderm, actions)
+        raise AssertionError("does not come to rest")
+
+    def condition(self, kind: str) -> dict[str, Any]:
+        conditions: list[dict[str, Any]] = self.model.status["conditions"]
+        return next(each for each in conditions if each["type"] == kind)
+
+    @property
+    def ready(self) -> tuple[str, str]:
+        """Status and reason of Ready."""
+        condition = self.condition("Ready")
+        return condition["status"], condition["reason"]
+
+    def written(self) -> list[str]:
+        """The writing calls since this was last asked."""
+        calls, self.pachyderm.calls = self.pachyderm.calls, []
+        return calls
+
+
+def trained_world(spec: dict[str, Any] | None = None) -> World:
+    """A world whose model is trained and has its script."""
+    world = World(model=scriptmodel(spec))
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    world.pachyderm.succeed(world.train)
+    world.pachyderm.succeed(world.generate)
+    world.reconcile()
+    assert world.ready == ("True", "Generated")
+    world.written()
+    return world
