@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 _WIDTH, _HEIGHT = 560, 260
+_LARGEST = 1e11  # beyond is no perplexity to draw
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 16, 16, 34
 
 
@@ -67,7 +68,7 @@ def line_chart(title: str, series: Sequence[Series], *, logarithmic: bool = Fals
 
 
 def _drawable(value: float, logarithmic: bool) -> bool:
-    return math.isfinite(value) and (value > 0 or not logarithmic)
+    return abs(value) < _LARGEST and (value > 0 or not logarithmic)
 
 
 def _log_ticks(low: float, high: float) -> list[float]:

@@ -113,7 +113,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "batch_size": (1, 4096),
     "epochs": (1, 10_000),
     "full_rate_epochs": (0, 10_000),
-    "learning_rate": (1e-8, 100.0),
+    "learning_rate": (1e-8, 1e6),
     "learning_rate_decay": (1e-6, 1.0),
     "dropout": (0.0, 0.95),
     "initial_range": (1e-6, 10.0),

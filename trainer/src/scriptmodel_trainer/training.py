@@ -27,6 +27,7 @@ Floats = npt.NDArray[np.float32]
 _CALL_SECONDS = 0.5  # how long one call into the graph should take: signals are answered between calls
 _REPORT_SECONDS = 5.0
 _CHECKPOINT_SECONDS = 30.0
+_HOPELESS = 40.0  # nats a token: far worse than guessing among all words, so the weights have exploded
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +120,14 @@ class _Run:
             count = min(self._per_call, windows - self._window)
             rates = [self._rate(self._window + ahead) for ahead in range(count)]
             done_before = (self._epoch - 1) * windows + self._window
-            self._loss += self._graph.run(self._window, done_before, rates)
+            loss = self._graph.run(self._window, done_before, rates)
+            self._loss += loss
             self._window += count
             took = time.monotonic() - began
             self._epoch_seconds += took
             self._seconds += took
-            if not math.isfinite(self._loss):
-                raise self._diverged()
+            if not loss / count < _HOPELESS:  # NaN is not less either
+                raise self._diverged(loss / count)
             self._adjust_call(count, took)
             tenth = self._window * 10 // windows > reported * 10 // windows
             if tenth or time.monotonic() - reported_at >= _REPORT_SECONDS:
@@ -157,8 +159,8 @@ class _Run:
         began = time.monotonic()
         mean = self._validation.run()
         self._seconds += time.monotonic() - began
-        if not math.isfinite(mean):
-            raise self._diverged()
+        if not mean < _HOPELESS:
+            raise self._diverged(mean)
         valid = _perplexity(mean)
         best = not self._history or valid < self._history[self._best_epoch - 1].valid_perplexity
         words = self._rows.windows * self._rows.words
@@ -227,9 +229,9 @@ class _Run:
         self._epoch_seconds, self._seconds = checkpoint.epoch_seconds, checkpoint.seconds
         self._resumed_from = checkpoint.epoch
 
-    def _diverged(self) -> DivergedError:
+    def _diverged(self, loss: float) -> DivergedError:
         return DivergedError(
-            f"the loss became {self._loss} in epoch {self._epoch}",
+            f"training diverged: the loss became {loss:.4g} in epoch {self._epoch}",
             "lower learning_rate or clip_norm; nothing was overwritten",
         )
 

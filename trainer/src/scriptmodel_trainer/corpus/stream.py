@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.layouts import Layout
 from scriptmodel_trainer.corpus.reading import Source
 from scriptmodel_trainer.corpus.splits import SPLITS, split_events, split_of_name
-from scriptmodel_trainer.corpus.tokens import event_tokens
+from scriptmodel_trainer.corpus.tokens import MARKERS, UNKNOWN, event_tokens
 from scriptmodel_trainer.errors import BadInputError
 
 Ids = npt.NDArray[np.int32]
@@ -58,8 +58,7 @@ def read_corpus(sources: Sequence[Source], layout: Layout | None, note: Callable
     used: dict[str, int] = {}
     for file in files:
         used[file.layout] = used.get(file.layout, 0) + 1
-    if not any(len(file.ids) for file in files):
-        raise BadInputError(f"no words found in the {len(files)} file(s) of the corpus", "check the files and --layout")
+    _require_words(lexicon, len(files))
     splits, notes = _split(files)
     for text in notes:
         note(text)
@@ -78,8 +77,7 @@ def read_whole(sources: Sequence[Source], layout: Layout | None) -> WholeStream:
     """Read and normalise all files without splitting; BadInputError if they hold no words."""
     lexicon = _Lexicon()
     ids = np.concatenate([_ids(_read_file(source, layout, lexicon)) for source in sources])
-    if not len(ids):
-        raise BadInputError(f"no words found in the {len(sources)} file(s)", "check the files and --layout")
+    _require_words(lexicon, len(sources))
     return WholeStream(ids, list(lexicon))
 
 
@@ -90,6 +88,12 @@ class _File:
     ids: array[int]
     lengths: array[int]  # tokens of each event
     scenes: array[int]  # 1 where a scene begins
+
+
+def _require_words(lexicon: Iterable[str], files: int) -> None:
+    words = (token for token in lexicon if token not in MARKERS and token != UNKNOWN)
+    if not any(character.isalnum() for word in words for character in word):
+        raise BadInputError(f"no words found in {files} file(s) of the corpus", "check the files and --layout")
 
 
 def _read_file(source: Source, layout: Layout | None, lexicon: _Lexicon) -> _File:

@@ -1,0 +1,55 @@
+"""A small play of our own writing, and the command under test."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+COMMAND = Path(sys.executable).with_name("scriptmodel-trainer")
+_NAMES = ("ANNA", "OLD_BEN", "THE CLERK", "Mira")
+_SUBJECTS = ("The lamp", "My brother", "A stranger", "The river", "Your letter", "The door")
+_VERBS = ("waits for", "remembers", "was sent to", "will not leave", "asks about", "belongs to")
+_OBJECTS = ("the harbour", "an old song", "our kitchen", "nobody", "the last train", "her garden")
+_ENDS = (".", ".", ".", "?", "!", "...")
+_DIRECTIONS = ("Enter {}", "Exit {}", "{} looks out of the window", "A pause")
+
+
+def play(speeches: int, seed: int = 1) -> str:
+    """A Markdown play with scenes, directions, brackets, quotes and apostrophes."""
+    draw = random.Random(seed)
+    lines = ["# The Last Train", "", "## ACT I", ""]
+    for number in range(speeches):
+        if number % 25 == 0:
+            lines += [f"### SCENE {number // 25 + 1}. A room.", ""]
+        name = draw.choice(_NAMES)
+        if draw.random() < 0.2:
+            lines += [f"_{draw.choice(_DIRECTIONS).format(name)}_", ""]
+        lines.append(f"**{name}**  ")
+        for _ in range(draw.randint(1, 3)):
+            sentence = f"{draw.choice(_SUBJECTS)} {draw.choice(_VERBS)} {draw.choice(_OBJECTS)}"
+            if draw.random() < 0.15:
+                sentence = f"(aside) {sentence}, and they're saying \"it isn't so\""
+            lines.append(f"{sentence}{draw.choice(_ENDS)}  ")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def run_trainer(
+    arguments: Sequence[str | Path], environment: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run the installed command as a person or a pipeline would."""
+    variables = {**os.environ, **(environment or {})}
+    if environment is None:
+        variables.pop("PFS_ROOT", None)
+    return subprocess.run(
+        [str(COMMAND), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env=variables,
+        timeout=120,
+        check=False,
+    )

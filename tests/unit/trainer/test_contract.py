@@ -1,0 +1,169 @@
+"""The trainer's side of the contract with the operator: command lines, files, events, exit codes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from samples import play, run_trainer
+
+MODEL_FILES = {"model.json", "weights.npz", "word_to_id.json", "id_to_word.json", "metrics.json", "report.html"}
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """One train job, run with exactly the command line of the pipeline, below PFS_ROOT."""
+    root = tmp_path_factory.mktemp("pfs")
+    (root / "corpus").mkdir()
+    (root / "corpus" / "play.md").write_text(play(120), "utf-8")
+    command = (
+        "train --data /pfs/corpus --out /pfs/out --layout auto --preset test "
+        "--set hidden_units=6 epochs=2 --seed 7 --log json"
+    )
+    done = run_trainer(command.split(), {"PFS_ROOT": str(root)})
+    return {"root": root, "done": done, "events": events_of(done.stdout)}
+
+
+def events_of(stdout: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in stdout.splitlines()]
+
+
+def test_train_writes_exactly_the_model_directory(job: dict[str, Any]) -> None:
+    assert job["done"].returncode == 0, job["done"].stderr
+    assert {path.name for path in (job["root"] / "out").iterdir()} == MODEL_FILES
+
+
+def test_every_line_of_stdout_is_an_event_with_a_time(job: dict[str, Any]) -> None:
+    assert all({"event", "time"} <= event.keys() for event in job["events"])
+
+
+def test_events_come_in_order_and_hold_what_the_contract_lists(job: dict[str, Any]) -> None:
+    events = job["events"]
+    keys = {
+        "start": {"preset", "parameters", "tokens", "vocabulary", "epochs", "resumed_from"},
+        "progress": {"epoch", "epochs", "fraction", "perplexity", "words_per_second", "eta_seconds"},
+        "epoch": {"epoch", "train_perplexity", "valid_perplexity", "best"},
+        "done": {"perplexity", "seconds"},
+    }
+    assert all(event.keys() - {"event", "time"} == keys[event["event"]] for event in events)
+    assert events[0]["event"] == "start"
+    assert events[-1]["event"] == "done"
+    assert [event["epoch"] for event in events if event["event"] == "epoch"] == [1, 2]
+    fractions = [event["fraction"] for event in events if event["event"] == "progress" and event["epoch"] == 1]
+    assert fractions == sorted(fractions)
+    assert len(fractions) > 1
+    assert fractions[-1] == 1.0
+
+
+def test_nothing_is_printed_to_stderr_by_a_run_that_goes_well(job: dict[str, Any]) -> None:
+    assert job["done"].stderr == ""
+
+
+def test_metrics_hold_the_contract_s_keys(job: dict[str, Any]) -> None:
+    metrics = json.loads((job["root"] / "out" / "metrics.json").read_text("utf-8"))
+    assert metrics["schema"] == 1
+    assert {"epochs", "perplexity", "tokens", "best_epoch", "seconds"} <= metrics.keys()
+    assert metrics["perplexity"].keys() == metrics["tokens"].keys() == {"train", "valid", "test"}
+    epoch_keys = {"epoch", "train_perplexity", "valid_perplexity", "learning_rate", "seconds", "words_per_second"}
+    assert [entry.keys() for entry in metrics["epochs"]] == [epoch_keys, epoch_keys]
+    assert metrics["perplexity"]["test"] == pytest.approx(job["events"][-1]["perplexity"], abs=0.001)
+
+
+def test_the_model_says_what_made_it(job: dict[str, Any]) -> None:
+    described = json.loads((job["root"] / "out" / "model.json").read_text("utf-8"))
+    assert described["preset"] == "test"
+    assert described["parameters"]["hidden_units"] == 6
+    assert described["seed"] == 7
+    assert len(described["corpus"]["digest"]) == 64
+    assert {"scriptmodel-trainer", "python", "numpy", "tensorflow"} <= described["versions"].keys()
+
+
+def test_the_vocabulary_files_are_each_other_s_inverse(job: dict[str, Any]) -> None:
+    out = job["root"] / "out"
+    words = json.loads((out / "word_to_id.json").read_text("utf-8"))
+    numbers = json.loads((out / "id_to_word.json").read_text("utf-8"))
+    assert {word: str(number) for word, number in words.items()} == {word: number for number, word in numbers.items()}
+
+
+def test_generate_writes_the_scripts_and_what_made_them(job: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "model").symlink_to(job["root"] / "out")
+    command = (
+        "generate /pfs/model --out /pfs/out/new_script.txt --words 60 --temperature 0.8 --top-p 0.95 --seed 1 "
+        "--prompt=The_lamp --speaker=ANNA --samples 2"
+    )
+    words = [word.replace("_", " ") if word.startswith("--prompt") else word for word in command.split()]
+    done = run_trainer(words, {"PFS_ROOT": str(tmp_path)})
+    assert done.returncode == 0, done.stderr
+    out = tmp_path / "out"
+    assert {path.name for path in out.iterdir()} == {"new_script.txt", "new_script.2.txt", "generation.json"}
+    text = (out / "new_script.txt").read_text("utf-8")
+    assert text.startswith("[ ANNA ]: The lamp")
+    assert len(text.split()) <= 60
+    record = json.loads((out / "generation.json").read_text("utf-8"))
+    assert [entry["file"] for entry in record["samples"]] == ["new_script.txt", "new_script.2.txt"]
+    assert record["seed"] == 1
+
+
+BAD_INPUT = {
+    "no such path": ["train", "--data", "{missing}", "--out", "{out}", "--preset", "test"],
+    "empty folder": ["train", "--data", "{empty}", "--out", "{out}", "--preset", "test"],
+    "empty file": ["train", "--data", "{hollow}", "--out", "{out}", "--preset", "test"],
+    "no words": ["train", "--data", "{wordless}", "--out", "{out}", "--preset", "test"],
+    "binary": ["train", "--data", "{binary}", "--out", "{out}", "--preset", "test"],
+    "unknown preset": ["train", "--data", "{good}", "--out", "{out}", "--preset", "smal"],
+    "unknown setting": ["train", "--data", "{good}", "--out", "{out}", "--set", "hiddenUnits=5"],
+    "setting out of range": ["train", "--data", "{good}", "--out", "{out}", "--set", "dropout=1.5"],
+    "unknown layout": ["train", "--data", "{good}", "--out", "{out}", "--layout", "quarto"],
+    "unknown option": ["train", "--data", "{good}", "--out", "{out}", "--turbo"],
+    "missing option": ["train", "--data", "{good}"],
+    "no model": ["generate", "{empty}", "--words", "10"],
+    "no command": [],
+}
+
+
+@pytest.mark.parametrize("case", BAD_INPUT)
+def test_bad_input_ends_with_code_2_and_one_clear_line(case: str, tmp_path: Path) -> None:
+    paths = {name: tmp_path / name for name in ("missing", "empty", "hollow", "wordless", "binary", "good", "out")}
+    paths["empty"].mkdir()
+    paths["hollow"].write_text("")
+    paths["wordless"].write_text("  \n\n ... !! \n")
+    paths["binary"].write_bytes(bytes(range(256)) * 20)
+    paths["good"].write_text(play(20), "utf-8")
+    done = run_trainer([word.format(**paths) for word in BAD_INPUT[case]])
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith("scriptmodel-trainer: error: ")
+    assert not done.stdout
+    assert not paths["out"].exists()
+
+
+def test_bad_input_is_an_error_event_in_json(tmp_path: Path) -> None:
+    done = run_trainer(["train", "--data", tmp_path / "no", "--out", tmp_path / "out", "--log", "json"])
+    (event,) = events_of(done.stdout)
+    assert done.returncode == 2
+    assert event["event"] == "error"
+    assert event["code"] == 2
+    assert "no such path" in event["message"]
+    assert event["hint"]
+
+
+def test_wrong_usage_is_an_error_event_in_json() -> None:
+    done = run_trainer(["train", "--nonsense", "--log", "json"])
+    assert done.returncode == 2
+    assert events_of(done.stdout)[0]["event"] == "error"
+
+
+def test_a_place_that_cannot_be_written_to_ends_with_code_3(tmp_path: Path, corpus: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    done = run_trainer(["train", "--data", corpus, "--out", tmp_path / "file" / "model", "--preset", "test"])
+    assert done.returncode == 3
+    assert "cannot write" in done.stderr
+
+
+def test_a_loss_that_is_not_a_number_ends_with_code_4(tmp_path: Path, corpus: Path) -> None:
+    settings = ["--set", "learning_rate=1000000", "clip_norm=1000000", "hidden_units=64", "epochs=3"]
+    done = run_trainer(["train", "--data", corpus, "--out", tmp_path / "m", "--preset", "test", *settings])
+    assert done.returncode == 4, done.stdout[-500:] + done.stderr
+    assert not (tmp_path / "m" / "model.json").exists()
