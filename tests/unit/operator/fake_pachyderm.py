@@ -175,6 +175,9 @@ class FakePachyderm:
         return content[:limit]
 
     def read_log(self, job: JobRef, *, follow: bool, seconds: float) -> FakeLog:
+        """All that was printed; neither waiting nor deadlines exist here."""
+        assert follow in (True, False)
+        assert seconds > 0
         return FakeLog([LogLine(job.id, text) for text in self.logs.get(job, [])])
 
     # --- Gateway: writes

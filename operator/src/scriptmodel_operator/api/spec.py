@@ -42,6 +42,7 @@ Quantity = Annotated[
             "x-kubernetes-int-or-string": True,
             "anyOf": [{"type": "integer"}, {"type": "string"}],
             "type": None,
+            "pattern": QUANTITY_PATTERN,
         },
     ),
 ]
@@ -148,7 +149,7 @@ class Corpus(ApiModel):
     )
 
     repo: CorpusRepo | None = None
-    """An existing Pachyderm repo."""
+    """A branch of an existing Pachyderm repo. The operator reads it; it never changes or deletes it."""
     http: CorpusHttp | None = None
     """Files on a web server."""
     config_map: CorpusConfigMap | None = None

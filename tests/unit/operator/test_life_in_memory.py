@@ -47,7 +47,7 @@ def test_progress_comes_from_the_running_jobs_log() -> None:
         ),
     ]
     job = world.pachyderm.run(world.train, lines)
-    world.observer.logs._read_once(job.ref)  # noqa: SLF001 - what the following thread does, without its timing
+    world.observer.logs._read_once(job.ref)
     world.reconcile()
     training = world.model.status["training"]
     assert world.ready == ("False", "Training")
@@ -167,7 +167,7 @@ def test_a_failure_without_an_error_event_tells_the_last_lines_or_that_they_are_
 @pytest.mark.parametrize(
     ("prepare", "reason", "words"),
     [
-        (lambda world: None, "CorpusNotFound", "pachctl create repo plays"),
+        (lambda world: world.written(), "CorpusNotFound", "pachctl create repo plays"),
         (
             lambda world: world.pachyderm.put(BranchRef(world.corpus.repo, "draft"), PLAYS),
             "CorpusBranchNotFound",

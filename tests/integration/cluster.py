@@ -1,0 +1,136 @@
+"""Drives Kubernetes as a person would: with kubectl."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
+
+from dev.stack import ControlPlane
+from tests.unit.operator.conformance import check_status
+
+Object = dict[str, Any]
+
+
+class Cluster:
+    """One namespace."""
+
+    def __init__(self, control_plane: ControlPlane, namespace: str) -> None:
+        self.control_plane = control_plane
+        self.namespace = namespace
+
+    def kubectl(self, *args: str, stdin: str | None = None, check: bool = True) -> str:
+        done = self.control_plane.kubectl("-n", self.namespace, *args, stdin=stdin, check=check)
+        return done.stdout + (done.stderr if not check else "")
+
+    def apply(self, name: str, spec: Object, annotations: dict[str, str] | None = None) -> None:
+        self.kubectl("apply", "-f", "-", stdin=json.dumps(manifest(name, spec, annotations)))
+
+    def refusal(self, name: str, spec: Object) -> str:
+        """What kubectl says to a ScriptModel that is refused; AssertionError if it is taken."""
+        text = self.kubectl("apply", "-f", "-", stdin=json.dumps(manifest(name, spec)), check=False)
+        assert "invalid" in text.lower(), text
+        return text
+
+    def get(self, name: str) -> Object:
+        found: Object = json.loads(self.kubectl("get", "scriptmodel", name, "-o", "json"))
+        return found
+
+    def ready(self, name: str, within: float = 90) -> Object:
+        """The object once Ready is True for its newest generation."""
+        return self.wait_for(name, is_ready, within)
+
+    def reason(self, name: str, reason: str, within: float = 30) -> Object:
+        """The object once Ready is False with that reason for its newest generation."""
+        return self.wait_for(name, lambda each: up_to_date(each) and condition(each).get("reason") == reason, within)
+
+    def wait_for(self, name: str, holds: Callable[[Object], bool], within: float) -> Object:
+        """Poll until `holds`; the error shows the last status."""
+        deadline = time.monotonic() + within
+        found: Object = {}
+        while time.monotonic() < deadline:
+            found = self.get(name)
+            if holds(found):
+                return found
+            time.sleep(0.2)
+        raise AssertionError(f"{name} did not get there in {within:.0f} s: {json.dumps(found.get('status'), indent=1)}")
+
+    def gone(self, name: str, within: float = 60) -> None:
+        self.kubectl("wait", "--for=delete", f"scriptmodel/{name}", f"--timeout={within:.0f}s")
+
+
+class StatusWatch:
+    """`kubectl get -w` in a process of its own; `check` holds every status seen so far to the rules."""
+
+    def __init__(self, control_plane: ControlPlane) -> None:
+        command = ["get", "scriptmodels", "-A", "-w", "-o", "json"]
+        self._process = subprocess.Popen(
+            [str(control_plane.kubectl_program), f"--kubeconfig={control_plane.kubeconfig}", *command],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        self._lock = threading.Lock()
+        self._seen: list[Object] = []
+        self.checked = 0
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        decoder = json.JSONDecoder()
+        text = ""
+        for line in self._process.stdout:
+            text += line
+            if not line.startswith("}"):
+                continue
+            found, _end = decoder.raw_decode(text.lstrip())
+            text = ""
+            with self._lock:
+                self._seen.append(found)
+
+    def check(self) -> None:
+        with self._lock:
+            seen, self._seen = self._seen, []
+        for each in seen:
+            if each.get("status"):
+                check_status(each["status"], each["metadata"]["generation"])
+                self.checked += 1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.terminate()
+        self._process.wait()
+        self._thread.join(timeout=5)
+        if error is None:
+            self.check()
+
+
+def manifest(name: str, spec: Object, annotations: dict[str, str] | None = None) -> Object:
+    return {
+        "apiVersion": "scriptmodel.dev/v1alpha1",
+        "kind": "ScriptModel",
+        "metadata": {"name": name, "annotations": annotations or {}},
+        "spec": spec,
+    }
+
+
+def condition(found: Object, kind: str = "Ready") -> Object:
+    conditions = found.get("status", {}).get("conditions", [])
+    return next((each for each in conditions if each["type"] == kind), {})
+
+
+def up_to_date(found: Object) -> bool:
+    return bool(found.get("status", {}).get("observedGeneration") == found["metadata"]["generation"])
+
+
+def is_ready(found: Object) -> bool:
+    return up_to_date(found) and condition(found).get("status") == "True"

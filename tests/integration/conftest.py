@@ -1,0 +1,90 @@
+"""A real kube-apiserver and etcd, a real localpach running the real trainer, and the operator as a process.
+
+The operator runs with a token that may do exactly what manifests/rbac.yaml says. Every status that any test makes
+it write is held to the conformance rules.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dev.stack import ControlPlane, Localpach, Operator
+from tests.integration.cluster import Cluster, StatusWatch
+from tests.integration.pachyderm import Pachyderm
+
+MANIFESTS = Path("manifests")
+POLL = "--poll-interval=0.5"
+
+
+@pytest.fixture(scope="session")
+def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """With the CRD and the operator's role."""
+    with ControlPlane(tmp_path_factory.mktemp("controlplane")) as running:
+        for name in ("namespace", "crd", "rbac"):
+            running.kubectl("apply", "--server-side", "-f", str(MANIFESTS / f"{name}.yaml"))
+        running.kubectl("wait", "--for=condition=Established", "crd/scriptmodels.scriptmodel.dev", "--timeout=30s")
+        yield running
+
+
+@pytest.fixture(scope="session")
+def operator_kubeconfig(control_plane: ControlPlane) -> Path:
+    """The operator's service account: a 403 is a verb that the role lacks."""
+    token = control_plane.kubectl(
+        "create", "token", "scriptmodel-operator", "-n", "scriptmodel-system", "--duration=2h"
+    )
+    config = json.loads(control_plane.kubeconfig.read_text())
+    config["users"][0]["user"] = {"token": token.stdout.strip()}
+    path = control_plane.root / "operator.kubeconfig"
+    path.write_text(json.dumps(config))
+    return path
+
+
+@pytest.fixture(scope="session")
+def localpach(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Localpach]:
+    with Localpach(tmp_path_factory.mktemp("localpach")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def operator(
+    tmp_path_factory: pytest.TempPathFactory, operator_kubeconfig: Path, localpach: Localpach
+) -> Iterator[Operator]:
+    """One for all tests that do not need one of their own; it must not have met a 403 or a bug."""
+    root = tmp_path_factory.mktemp("operator")
+    with Operator(root, operator_kubeconfig, localpach.address, options=[POLL]) as running:
+        yield running
+    text = running.log.read_text()
+    assert "HTTP 403" not in text, text
+    assert "Traceback" not in text, text
+
+
+@pytest.fixture(scope="session")
+def watched(control_plane: ControlPlane) -> Iterator[StatusWatch]:
+    """Sees every version of every ScriptModel."""
+    with StatusWatch(control_plane) as watch:
+        yield watch
+
+
+@pytest.fixture
+def namespace(control_plane: ControlPlane) -> str:
+    name = f"test-{uuid.uuid4().hex[:8]}"
+    control_plane.kubectl("create", "namespace", name)
+    return name
+
+
+@pytest.fixture
+def cluster(control_plane: ControlPlane, namespace: str, watched: StatusWatch) -> Iterator[Cluster]:
+    """The test's own namespace. Afterwards, all statuses seen so far must have kept to the rules."""
+    yield Cluster(control_plane, namespace)
+    watched.check()
+
+
+@pytest.fixture
+def pachyderm(localpach: Localpach) -> Iterator[Pachyderm]:
+    with Pachyderm(localpach.address) as client:
+        yield client

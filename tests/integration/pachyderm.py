@@ -1,0 +1,86 @@
+"""Drives Pachyderm as a person would: with python_pachyderm."""
+
+from __future__ import annotations
+
+import uuid
+from types import TracebackType
+from typing import Any, Self
+
+import grpc
+import python_pachyderm
+from python_pachyderm.proto.v2.pfs import pfs_pb2, pfs_pb2_grpc
+from python_pachyderm.proto.v2.pps import pps_pb2, pps_pb2_grpc
+
+DEADLINE = 30
+
+
+class Pachyderm:
+    """`client` for what is safe in python_pachyderm's own client, stubs with deadlines for the rest."""
+
+    def __init__(self, address: str) -> None:
+        host, _, port = address.rpartition(":")
+        self.client = python_pachyderm.Client(host=host, port=int(port))
+        self._channel = grpc.insecure_channel(address)
+        self.pfs = pfs_pb2_grpc.APIStub(self._channel)
+        self.pps = pps_pb2_grpc.APIStub(self._channel)
+
+    def corpus(self, files: dict[str, str], name: str = "") -> str:
+        """A new repo with one commit; its name."""
+        repo = name or f"plays-{uuid.uuid4().hex[:8]}"
+        self.client.create_repo(repo)
+        self.put(repo, files)
+        return repo
+
+    def put(self, repo: str, files: dict[str, str], branch: str = "master") -> None:
+        """One commit."""
+        with self.client.modify_file_client((repo, branch)) as changes:
+            for path, text in files.items():
+                changes.put_file_from_bytes(path, text.encode())
+
+    def head(self, repo: str, branch: str = "master") -> str:
+        request = pfs_pb2.InspectBranchRequest(branch=_branch(repo, branch))
+        return str(self.pfs.InspectBranch(request, timeout=DEADLINE).head.id)
+
+    def repos(self) -> set[str]:
+        request = pfs_pb2.ListRepoRequest(type="user")
+        return {info.repo.name for info in self.pfs.ListRepo(request, timeout=DEADLINE)}
+
+    def pipelines(self) -> dict[str, Any]:
+        found = self.pps.ListPipeline(pps_pb2.ListPipelineRequest(details=True), timeout=DEADLINE)
+        return {info.pipeline.name: info for info in found}
+
+    def versions(self, found: dict[str, Any]) -> dict[str, int]:
+        """Of an object's pipelines, by the last part of their names."""
+        pipelines = self.pipelines()
+        names = [each["name"] for each in found["status"]["pipelines"]]
+        return {name.rpartition("-")[2]: int(pipelines[name].version) for name in names}
+
+    def jobs(self, pipeline: str) -> list[Any]:
+        """Of all versions, newest first."""
+        request = pps_pb2.ListJobRequest(pipeline=_pipeline(pipeline), history=-1)
+        return list(self.pps.ListJob(request, timeout=DEADLINE))
+
+    def read(self, repo: str, commit: str, path: str) -> str:
+        file = pfs_pb2.File(commit=pfs_pb2.Commit(repo=_repo(repo), id=commit, branch=_branch(repo, "")), path=path)
+        pieces = self.pfs.GetFile(pfs_pb2.GetFileRequest(file=file), timeout=DEADLINE)
+        return b"".join(piece.value for piece in pieces).decode()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._channel.close()
+
+
+def _repo(name: str) -> Any:
+    return pfs_pb2.Repo(name=name, type="user", project=pfs_pb2.Project(name="default"))
+
+
+def _branch(repo: str, name: str) -> Any:
+    return pfs_pb2.Branch(repo=_repo(repo), name=name)
+
+
+def _pipeline(name: str) -> Any:
+    return pps_pb2.Pipeline(project=pfs_pb2.Project(name="default"), name=name)

@@ -1,0 +1,133 @@
+"""What the API server refuses at apply, with a message that a person understands; and that nothing valid is dropped."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.cluster import Cluster, manifest
+
+REPO = {"repo": {"name": "plays"}}
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ({}, "spec.corpus: Required value"),
+        ({"corpus": {}}, "name exactly one source of the corpus"),
+        ({"corpus": {**REPO, "configMap": {"name": "x"}}}, "name exactly one source of the corpus"),
+        ({"corpus": {"http": {"url": "https://example.com/a.tar"}}}, "corpus.http is not served"),
+        ({"corpus": {"configMap": {"name": "x"}}}, "corpus.configMap is not served"),
+        ({"corpus": {"repo": {"name": "a.b"}}}, "spec.corpus.repo.name in body should match"),
+        ({"corpus": {"repo": {"name": ""}}}, "spec.corpus.repo.name"),
+        ({"corpus": {"repo": {}}}, "spec.corpus.repo.name: Required value"),
+        ({"corpus": {**REPO, "layout": "yaml"}}, "spec.corpus.layout: Unsupported value"),
+        ({"corpus": REPO, "model": {"preset": "huge"}}, "spec.model.preset: Unsupported value"),
+        ({"corpus": REPO, "model": {"overrides": {"epochs": 0}}}, "spec.model.overrides.epochs"),
+        ({"corpus": REPO, "model": {"overrides": {"dropout": "1.5"}}}, "dropout must be at most 0.95"),
+        ({"corpus": REPO, "model": {"overrides": {"dropout": "much"}}}, "spec.model.overrides.dropout"),
+        ({"corpus": REPO, "model": {"seed": -1}}, "spec.model.seed"),
+        ({"corpus": REPO, "generation": {"words": 0}}, "spec.generation.words"),
+        ({"corpus": REPO, "generation": {"words": "many"}}, "spec.generation.words"),
+        ({"corpus": REPO, "generation": {"temperature": "0"}}, "temperature must be above 0"),
+        ({"corpus": REPO, "generation": {"temperature": 0.8}}, "spec.generation.temperature"),
+        ({"corpus": REPO, "generation": {"topP": "1.5"}}, "topP must be above 0 and at most 1"),
+        ({"corpus": REPO, "training": {"gpu": {"count": 0}}}, "spec.training.gpu.count"),
+        ({"corpus": REPO, "training": {"gpu": {"resource": "gpu"}}}, "spec.training.gpu.resource"),
+        ({"corpus": REPO, "training": {"resources": {"limits": {"memory": "lots"}}}}, "limits.memory"),
+        ({"corpus": REPO, "training": {"activeDeadline": "soon"}}, "spec.training.activeDeadline"),
+        ({"corpus": REPO, "training": {"backoffLimit": 11}}, "spec.training.backoffLimit"),
+        ({"corpus": REPO, "training": {"tolerations": [{"operator": "Maybe"}]}}, "tolerations[0].operator"),
+        ({"corpus": REPO, "training": {"image": "no spaces allowed"}}, "spec.training.image"),
+        ({"corpus": REPO, "pachyderm": {"project": "a-name-that-is-too-long"}}, "spec.pachyderm.project"),
+        ({"corpus": REPO, "deletionPolicy": "Forget"}, "spec.deletionPolicy: Unsupported value"),
+        ({"corpus": REPO, "driftPolicy": "Ignore"}, "spec.driftPolicy: Unsupported value"),
+        ({"corpus": REPO, "suspend": "yes"}, "spec.suspend"),
+        ({"corpus": REPO, "historyLimit": 51}, "spec.historyLimit"),
+    ],
+)
+def test_malformed_objects_are_refused_with_the_field_and_the_reason(
+    cluster: Cluster, spec: dict[str, Any], words: str
+) -> None:
+    assert words in cluster.refusal("bad", spec)
+
+
+def test_the_project_cannot_be_changed(cluster: Cluster) -> None:
+    dry = ["apply", "-f", "-"]
+    cluster.kubectl(*dry, stdin=json.dumps(manifest("fixed", {"corpus": REPO, "suspend": True})))
+    text = cluster.refusal("fixed", {"corpus": REPO, "pachyderm": {"project": "other"}})
+    assert "pachyderm.project cannot be changed" in text
+
+
+def test_nothing_valid_is_dropped_and_defaults_are_filled_in(cluster: Cluster) -> None:
+    spec = {
+        "corpus": {"repo": {"name": "GoT_scripts", "branch": "main", "project": "team"}, "layout": "plain"},
+        "model": {
+            "preset": "small",
+            "overrides": {
+                "layers": 1,
+                "hiddenUnits": 20,
+                "embeddingUnits": 10,
+                "steps": 5,
+                "batchSize": 8,
+                "epochs": 2,
+                "fullRateEpochs": 1,
+                "learningRate": "0.5",
+                "learningRateDecay": "0.9",
+                "dropout": "0.25",
+                "clipNorm": "5",
+                "vocabularySize": 100,
+            },
+            "seed": 7,
+        },
+        "training": {
+            "image": "trainer:2",
+            "gpu": {"count": 2, "resource": "amd.com/gpu"},
+            "resources": {"requests": {"cpu": 2, "memory": "4Gi"}, "limits": {"cpu": "500m"}},
+            "nodeSelector": {"disk": "ssd"},
+            "tolerations": [
+                {"key": "gpu", "operator": "Exists", "value": "", "effect": "NoExecute", "tolerationSeconds": 30}
+            ],
+            "priorityClassName": "high",
+            "runtimeClassName": "nvidia",
+            "pendingDeadline": "1h30m",
+            "activeDeadline": "2d",
+            "backoffLimit": 0,
+        },
+        "generation": {
+            "words": 50,
+            "temperature": "1.2",
+            "topP": "0.5",
+            "seed": 3,
+            "prompt": "Winter is",
+            "speaker": "JON",
+            "samples": 2,
+        },
+        "pachyderm": {"project": "team"},
+        "deletionPolicy": "Retain",
+        "driftPolicy": "Warn",
+        "suspend": True,
+        "historyLimit": 0,
+    }
+    dry = ["apply", "--dry-run=server", "-o", "json", "-f", "-"]
+    assert json.loads(cluster.kubectl(*dry, stdin=json.dumps(manifest("full", spec))))["spec"] == spec
+    bare = json.loads(cluster.kubectl(*dry, stdin=json.dumps(manifest("bare", {"corpus": REPO}))))["spec"]
+    assert bare["corpus"] == {"repo": {"name": "plays", "branch": "master", "project": "default"}, "layout": "auto"}
+    assert bare["generation"]["words"] == 1000
+    assert "gpu" not in bare["training"]
+
+
+@pytest.mark.parametrize("sample", sorted(Path("manifests/samples").glob("*.yaml")), ids=lambda path: path.stem)
+def test_samples_are_taken_as_they_are(cluster: Cluster, sample: Path) -> None:
+    text = cluster.kubectl("apply", "--dry-run=server", "--validate=strict", "-f", str(sample))
+    assert "created (server dry run)" in text
+
+
+def test_explain_describes_every_field(cluster: Cluster) -> None:
+    text = cluster.kubectl("explain", "scriptmodel.spec", "--recursive")
+    for field in ("corpus", "hiddenUnits", "activeDeadline", "temperature", "deletionPolicy"):
+        assert field in text
+    assert "never changes or deletes it" in cluster.kubectl("explain", "scriptmodel.spec.corpus.repo")

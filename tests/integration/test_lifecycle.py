@@ -1,0 +1,193 @@
+"""The life of a ScriptModel on the real API server and localpach, with the real trainer.
+
+The tests share trained models where they can: a training takes seconds, and there are many behaviours.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from dev.stack import ControlPlane, Localpach, Operator
+from tests.integration.cluster import Cluster, StatusWatch, condition, is_ready, up_to_date
+from tests.integration.pachyderm import Pachyderm
+from tests.integration.texts import play
+
+FIRST_TRAINING = 120
+
+
+@dataclass
+class Trained:
+    """A ScriptModel that is Ready, and what it was made from."""
+
+    cluster: Cluster
+    name: str
+    corpus: str
+    spec: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def trained(
+    control_plane: ControlPlane, localpach: Localpach, operator: Operator, watched: StatusWatch
+) -> Iterator[Trained]:
+    """Created by kubectl apply, waited for until it is Ready."""
+    namespace = "journey"
+    control_plane.kubectl("create", "namespace", namespace)
+    cluster = Cluster(control_plane, namespace)
+    with Pachyderm(localpach.address) as pachyderm:
+        corpus = pachyderm.corpus({"/hamlet.txt": play()})
+    spec = {"corpus": {"repo": {"name": corpus}}, "model": {"preset": "test"}, "generation": {"words": 60}}
+    cluster.apply("thrones", spec)
+    cluster.ready("thrones", FIRST_TRAINING)
+    yield Trained(cluster, "thrones", corpus, spec)
+    watched.check()
+
+
+def test_a_new_object_ends_with_a_script_and_tells_where_it_came_from(trained: Trained, pachyderm: Pachyderm) -> None:
+    found = trained.cluster.get(trained.name)
+    status = found["status"]
+    lineage = status["lineage"]
+    text = pachyderm.read(lineage["script"]["repo"], lineage["script"]["commit"], status["script"]["path"])
+    assert text.startswith(status["script"]["excerpt"])
+    assert len(text.encode()) == status["script"]["sizeBytes"]
+    assert 0 < status["script"]["words"] <= 60
+    assert lineage["corpus"]["commit"] == pachyderm.head(trained.corpus)
+    assert status["training"]["epochProgress"] == "1/1"
+    assert float(status["training"]["perplexity"]["test"]) > 1
+    assert [each["version"] for each in status["pipelines"]] == [1, 1]
+
+
+def test_kubectl_get_tells_the_story_in_columns(trained: Trained) -> None:
+    header, row, *_rest = trained.cluster.kubectl("get", "sm").splitlines()
+    assert header.split() == ["NAME", "READY", "STATUS", "PRESET", "EPOCH", "PERPLEXITY", "AGE"]
+    assert row.split()[:5] == [trained.name, "True", "Generated", "test", "1/1"]
+    assert trained.name in trained.cluster.kubectl("get", "all")
+
+
+def test_kubectl_wait_and_describe_work(trained: Trained) -> None:
+    trained.cluster.kubectl("wait", "--for=condition=Ready", f"sm/{trained.name}", "--timeout=5s")
+    text = trained.cluster.kubectl("describe", "sm", trained.name)
+    for reason in ("Creating", "Generated"):
+        assert reason in text
+    reasons = [line.split()[1] for line in text.partition("Events:")[2].splitlines()[3:] if line.split()]
+    assert len(reasons) == len(set(reasons)), f"an event for each transition, once: {reasons}"
+
+
+def test_the_object_carries_nothing_of_kopfs_own(trained: Trained) -> None:
+    metadata = trained.cluster.get(trained.name)["metadata"]
+    assert metadata["finalizers"] == ["scriptmodel.dev/pipelines"]
+    assert list(metadata["annotations"]) == ["kubectl.kubernetes.io/last-applied-configuration"]
+
+
+def test_another_generation_writes_a_new_script_without_training(trained: Trained, pachyderm: Pachyderm) -> None:
+    before = trained.cluster.ready(trained.name)
+    versions = pachyderm.versions(before)
+    trained.spec["generation"] = {"words": 40, "seed": 5}
+    trained.cluster.apply(trained.name, trained.spec)
+    after = trained.cluster.ready(trained.name, 60)
+    assert pachyderm.versions(after) == {"train": versions["train"], "generate": versions["generate"] + 1}
+    assert after["status"]["lineage"]["model"] == before["status"]["lineage"]["model"]
+    assert after["status"]["script"]["sha256"] != before["status"]["script"]["sha256"]
+    train = after["status"]["pipelines"][0]["name"]
+    assert [job.job.id for job in pachyderm.jobs(train)] == [after["status"]["lineage"]["model"]["commit"]]
+
+
+def test_a_new_commit_in_the_corpus_trains_again(trained: Trained, pachyderm: Pachyderm) -> None:
+    before = trained.cluster.ready(trained.name)
+    versions = pachyderm.versions(before)
+    pachyderm.put(trained.corpus, {"/macbeth.txt": play(title="The Heath")})
+    newest = pachyderm.head(trained.corpus)
+
+    def has_newest(found: dict[str, Any]) -> bool:
+        return is_ready(found) and found["status"]["lineage"]["corpus"]["commit"] == newest
+
+    trained.cluster.wait_for(trained.name, lambda found: condition(found)["status"] == "False", 20)
+    after = trained.cluster.wait_for(trained.name, has_newest, FIRST_TRAINING)
+    assert pachyderm.versions(after) == versions, "no pipeline was written for it"
+    commits = [entry["modelCommit"] for entry in after["status"]["history"]]
+    assert commits == [newest, before["status"]["lineage"]["model"]["commit"]]
+
+
+def test_another_preset_trains_again_in_place(trained: Trained, pachyderm: Pachyderm) -> None:
+    before = trained.cluster.ready(trained.name)
+    versions = pachyderm.versions(before)
+    created = {name: info.details.created_at.seconds for name, info in pachyderm.pipelines().items()}
+    # The published small preset, made short enough for a test by an override.
+    trained.spec["model"] = {"preset": "small", "overrides": {"epochs": 2, "hiddenUnits": 16}}
+    trained.cluster.apply(trained.name, trained.spec)
+    during = trained.cluster.wait_for(trained.name, lambda found: up_to_date(found) and not is_ready(found), 20)
+    assert during["status"]["script"] == before["status"]["script"], "the last good script stays meanwhile"
+    after = trained.cluster.ready(trained.name, FIRST_TRAINING)
+    assert pachyderm.versions(after) == {"train": versions["train"] + 1, "generate": versions["generate"]}
+    assert after["status"]["training"]["epochProgress"] == "2/2"
+    assert after["status"]["lineage"]["corpus"] == before["status"]["lineage"]["corpus"]
+    assert after["status"]["lineage"]["model"] != before["status"]["lineage"]["model"]
+    assert set(created) <= set(pachyderm.pipelines()), "nothing was torn down"
+
+
+def test_an_unchanged_object_is_left_alone_by_a_restarted_operator_with_another_default_image(
+    trained: Trained, pachyderm: Pachyderm, localpach: Localpach, operator_kubeconfig: Any, tmp_path: Any
+) -> None:
+    before = trained.cluster.ready(trained.name)
+    versions = pachyderm.versions(before)
+    options = ["--poll-interval=0.3", f"--namespace={trained.cluster.namespace}"]
+    upgraded = Operator(
+        tmp_path, operator_kubeconfig, localpach.address, trainer_image="scriptmodel-trainer:next", options=options
+    )
+    with upgraded:
+        trained.cluster.apply(trained.name, trained.spec, {"scriptmodel.dev/reconcile-at": "upgraded"})
+        after = trained.cluster.wait_for(
+            trained.name, lambda found: found["status"].get("lastHandledReconcileAt") == "upgraded", 20
+        )
+        assert is_ready(after)
+        assert pachyderm.versions(after) == versions
+        resource_version = after["metadata"]["resourceVersion"]
+    assert trained.cluster.get(trained.name)["metadata"]["resourceVersion"] == resource_version
+
+
+def test_deletion_removes_pipelines_and_their_repos_and_leaves_the_corpus(
+    trained: Trained, pachyderm: Pachyderm
+) -> None:
+    names = {each["name"] for each in trained.cluster.get(trained.name)["status"]["pipelines"]}
+    assert names <= set(pachyderm.pipelines())
+    assert names <= pachyderm.repos()
+    trained.cluster.kubectl("delete", "sm", trained.name, "--wait=false")
+    trained.cluster.gone(trained.name)
+    assert not names & set(pachyderm.pipelines())
+    assert not names & pachyderm.repos()
+    assert trained.corpus in pachyderm.repos()
+    assert pachyderm.head(trained.corpus)
+
+
+def test_progress_moves_while_it_trains(cluster: Cluster, operator: Operator, pachyderm: Pachyderm) -> None:
+    corpus = pachyderm.corpus({"/hamlet.txt": play(200)})
+    model = {"preset": "small", "overrides": {"epochs": 400, "hiddenUnits": 32}}
+    cluster.apply("long", {"corpus": {"repo": {"name": corpus}}, "model": model})
+    percents: set[int] = set()
+
+    def moved(found: dict[str, Any]) -> bool:
+        training = found.get("status", {}).get("training", {})
+        if training.get("perplexity", {}).get("best") and condition(found)["reason"] == "Training":
+            percents.add(training.get("progressPercent", 0))
+        return len(percents) >= 3
+
+    found = cluster.wait_for("long", moved, FIRST_TRAINING)
+    training = found["status"]["training"]
+    assert training["epochs"] == 400
+    assert training["epochProgress"].endswith("/400")
+    assert training["wordsPerSecond"] > 0
+    assert training["estimatedCompletionTime"] > training["startTime"]
+    # Suspended, the job is killed; resumed, it starts again; deleted, it is stopped with its pipelines.
+    cluster.apply("long", {"corpus": {"repo": {"name": corpus}}, "model": model, "suspend": True})
+    cluster.reason("long", "Suspended")
+    names = [each["name"] for each in cluster.get("long")["status"]["pipelines"]]
+    assert all(pachyderm.pipelines()[name].stopped for name in names)
+    cluster.kubectl("patch", "sm", "long", "--type=merge", "-p", json.dumps({"spec": {"suspend": False}}))
+    cluster.reason("long", "Training", FIRST_TRAINING)
+    cluster.kubectl("delete", "sm", "long", "--wait=false")
+    cluster.gone("long")
+    assert not set(names) & set(pachyderm.pipelines())

@@ -1,0 +1,108 @@
+"""What is wrong shows in Ready within seconds, with what to do; and it heals by itself once it is put right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dev.processes import free_port
+from dev.stack import Localpach, Operator
+from tests.integration.cluster import Cluster, condition
+from tests.integration.pachyderm import Pachyderm
+from tests.integration.texts import play
+
+SECONDS = 10
+
+
+def test_a_missing_repo_then_a_missing_branch_then_an_empty_one_then_scripts(
+    cluster: Cluster, operator: Operator, pachyderm: Pachyderm
+) -> None:
+    name = f"late-{cluster.namespace}"
+    cluster.apply("early", {"corpus": {"repo": {"name": name}}, "model": {"preset": "test"}})
+    found = cluster.reason("early", "CorpusNotFound", SECONDS)
+    assert f"pachctl create repo {name}" in condition(found)["message"]
+    assert condition(found, "Stalled")["status"] == "True"
+    pachyderm.client.create_repo(name)
+    found = cluster.reason("early", "CorpusBranchNotFound", SECONDS)
+    assert "has no branch 'master'" in condition(found)["message"]
+    pachyderm.client.create_branch(name, "master")
+    found = cluster.reason("early", "CorpusEmpty", SECONDS)
+    assert f"pachctl put file {name}@master" in condition(found)["message"]
+    assert not [each for each in pachyderm.pipelines() if each.startswith("early-")]
+    pachyderm.put(name, {"/hamlet.txt": play(2)})
+    cluster.wait_for("early", lambda each: bool(each["status"].get("pipelines")), SECONDS)
+
+
+def test_a_corpus_without_words_is_told_in_the_trainers_own_words(
+    cluster: Cluster, operator: Operator, pachyderm: Pachyderm
+) -> None:
+    corpus = pachyderm.corpus({"/blank.txt": "\n\n  \n"})
+    spec = {"corpus": {"repo": {"name": corpus}}, "model": {"preset": "test"}, "training": {"backoffLimit": 0}}
+    cluster.apply("wordless", spec)
+    found = cluster.reason("wordless", "TrainingFailed", 60)
+    message = condition(found)["message"]
+    assert "log is gone" not in message
+    assert "word" in message
+    assert condition(found, "Trained")["status"] == "False"
+    # A commit with words trains again, without any change of the object.
+    pachyderm.put(corpus, {"/hamlet.txt": play()})
+    cluster.ready("wordless", 120)
+
+
+@pytest.mark.parametrize(
+    ("training", "words"),
+    [
+        ({"image": "somebody/elses:1"}, "image 'somebody/elses:1' is not allowed"),
+        ({"priorityClassName": "system-node-critical"}, "--allow-priority-class system-node-critical"),
+        ({"runtimeClassName": "kata"}, "--allow-runtime-class kata"),
+    ],
+)
+def test_what_the_operator_does_not_allow_is_refused_before_any_call(
+    cluster: Cluster, operator: Operator, training: dict[str, str], words: str
+) -> None:
+    cluster.apply("greedy", {"corpus": {"repo": {"name": "plays"}}, "training": training})
+    found = cluster.reason("greedy", "NotAllowed", SECONDS)
+    assert words in condition(found)["message"]
+
+
+def test_another_project_of_the_corpus_is_not_allowed_and_a_missing_project_is_told(
+    cluster: Cluster, operator: Operator
+) -> None:
+    cluster.apply("foreign", {"corpus": {"repo": {"name": "plays", "project": "secret"}}})
+    found = cluster.reason("foreign", "NotAllowed", SECONDS)
+    assert "may not use Pachyderm project 'secret'" in condition(found)["message"]
+    repo = {"name": "plays", "project": "nowhere"}
+    cluster.apply("lost", {"corpus": {"repo": repo}, "pachyderm": {"project": "nowhere"}})
+    found = cluster.reason("lost", "ProjectNotFound", SECONDS)
+    assert "pachctl create project nowhere" in condition(found)["message"]
+
+
+def test_pachyderm_away_is_told_and_deletion_waits_unless_it_is_orphaned(
+    cluster: Cluster, operator_kubeconfig: Path, tmp_path: Path
+) -> None:
+    nowhere = f"127.0.0.1:{free_port()}"
+    options = ["--poll-interval=0.5", f"--namespace={cluster.namespace}"]
+    with Operator(tmp_path, operator_kubeconfig, nowhere, options=options) as alone:
+        cluster.apply("patient", {"corpus": {"repo": {"name": "plays"}}})
+        found = cluster.reason("patient", "PachydermUnavailable", SECONDS)
+        assert "--pachd" in condition(found)["message"]
+        assert condition(found, "Stalled")["status"] == "False"
+        cluster.kubectl("delete", "sm", "patient", "--wait=false")
+        found = cluster.wait_for(
+            "patient", lambda each: "deletionPolicy: Orphan" in condition(each)["message"], SECONDS
+        )
+        cluster.kubectl("patch", "sm", "patient", "--type=merge", "-p", '{"spec": {"deletionPolicy": "Orphan"}}')
+        cluster.gone("patient", SECONDS)
+        assert alone.running
+
+
+def test_pachyderm_that_comes_back_is_found(cluster: Cluster, operator_kubeconfig: Path, tmp_path: Path) -> None:
+    pachd = Localpach(tmp_path / "pachd")
+    options = ["--poll-interval=0.5", f"--namespace={cluster.namespace}"]
+    with Operator(tmp_path / "operator", operator_kubeconfig, pachd.address, options=options):
+        cluster.apply("waiting", {"corpus": {"repo": {"name": "plays"}}})
+        cluster.reason("waiting", "PachydermUnavailable", SECONDS)
+        with pachd:
+            cluster.reason("waiting", "CorpusNotFound", 20)
+        cluster.reason("waiting", "PachydermUnavailable", 20)
