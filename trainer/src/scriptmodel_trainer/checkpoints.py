@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from scriptmodel_trainer.artifacts import read_arrays, write_arrays
 from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.storage import read_arrays, write_arrays
 
 CHECKPOINT = "checkpoint.npz"
 
@@ -60,11 +59,11 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 def load_checkpoint(path: Path, fingerprint: str) -> Checkpoint:
     """Read a checkpoint; BadInputError if it is damaged or belongs to other settings or another corpus."""
     try:
-        arrays = dict(read_arrays(path))
+        arrays = read_arrays(path)
         described = json.loads(arrays.pop("described").tobytes())
         history = tuple(EpochRecord(**record) for record in described.pop("history"))
         checkpoint = Checkpoint(**described, history=history, arrays=arrays)
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+    except (ValueError, KeyError, TypeError, BadInputError) as error:
         raise BadInputError(f"{path} is damaged: {error}", "train without --resume") from error
     if checkpoint.fingerprint != fingerprint:
         raise BadInputError(

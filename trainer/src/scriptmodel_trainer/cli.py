@@ -144,6 +144,13 @@ def _add_train(commands: _Commands[_Parser]) -> None:
     command.add_argument("--seed", type=int, default=0, metavar="N", help="the same seed gives the same model")
     command.add_argument("--resume", action="store_true", help="go on from the saved state in MODEL_DIR")
     command.add_argument(
+        "--checkpoint-seconds",
+        type=float,
+        default=30.0,
+        metavar="S",
+        help="save the state about every S seconds, for --resume (default: 30)",
+    )
+    command.add_argument(
         "--log",
         choices=("text", "json"),
         default="text",
@@ -209,7 +216,14 @@ def _run(options: argparse.Namespace, signals: StopSignals) -> None:
             if not 0 <= options.seed < 2**31:
                 raise BadInputError(f"--seed {options.seed} must lie between 0 and {2**31 - 1}")
             task = commands.TrainOptions(
-                options.data, options.out, options.layout, options.preset, preset, options.seed, options.resume
+                data=options.data,
+                out=options.out,
+                layout=options.layout,
+                preset_name=options.preset,
+                preset=preset,
+                seed=options.seed,
+                resume=options.resume,
+                checkpoint_seconds=options.checkpoint_seconds,
             )
             commands.train(task, progress, signals)
         case "report":

@@ -24,6 +24,7 @@ from scriptmodel_trainer.presets import Preset
 from scriptmodel_trainer.progress import Progress
 from scriptmodel_trainer.report import render_report
 from scriptmodel_trainer.stopping import StopSignals
+from scriptmodel_trainer.storage import prepare_folder, write_json, write_text
 from scriptmodel_trainer.vocabulary import build_vocabulary
 
 
@@ -38,6 +39,7 @@ class TrainOptions:
     preset: Preset
     seed: int
     resume: bool
+    checkpoint_seconds: float
 
 
 def train(options: TrainOptions, progress: Progress, signals: StopSignals) -> None:
@@ -46,7 +48,7 @@ def train(options: TrainOptions, progress: Progress, signals: StopSignals) -> No
     layout = layouts.layout_named(options.layout)
     sources = reading.find_sources(options.data, progress.note)
     corpus = stream.read_corpus(sources, layout, progress.note)
-    artifacts.prepare_folder(options.out)
+    prepare_folder(options.out)
     vocabulary = build_vocabulary(corpus.splits["train"], corpus.lexicon, options.preset.vocabulary_size)
     mapping = vocabulary.mapping_from(corpus.lexicon)
     splits = {name: mapping[ids] for name, ids in corpus.splits.items()}
@@ -70,6 +72,7 @@ def train(options: TrainOptions, progress: Progress, signals: StopSignals) -> No
         seed=options.seed,
         fingerprint=fingerprint,
         checkpoint=checkpoint,
+        checkpoint_seconds=options.checkpoint_seconds,
     )
     result = training.fit(task, resume, progress, signals)
     test = score(Network(result.weights), vocabulary, splits["test"])
@@ -102,9 +105,7 @@ def train(options: TrainOptions, progress: Progress, signals: StopSignals) -> No
         artifacts.versions(tensorflow=tensorflow),
     )
     model = TrainedModel(origin, vocabulary, result.weights, metrics)
-    # The page first: where model.json stands, all of the directory is whole.
-    artifacts.write_text(options.out / artifacts.REPORT, render_report(model))
-    artifacts.save_model(options.out, model)
+    artifacts.save_model(options.out, model, render_report(model))
     checkpoint.unlink(missing_ok=True)
     progress.done(test.perplexity, time.monotonic() - began)
 
@@ -151,7 +152,7 @@ def evaluate(folder: Path, data: Sequence[Path], layout: str, as_json: bool, pro
 
 def report(folder: Path, out: Path) -> None:
     """Write the report page of a model anew."""
-    artifacts.write_text(out, render_report(artifacts.load_model(folder)))
+    write_text(out, render_report(artifacts.load_model(folder)))
 
 
 def normalize(data: Sequence[Path], out: Path | None, layout: str, stats: Path | None, progress: Progress) -> None:
@@ -160,7 +161,7 @@ def normalize(data: Sequence[Path], out: Path | None, layout: str, stats: Path |
     sources = reading.find_sources(data, progress.note)
     report = normalizing.write_normalized(sources, chosen, out)
     if stats is not None:
-        artifacts.write_json(stats, report)
+        write_json(stats, report)
 
 
 def settings_from(name: str, settings: Sequence[str], epochs: int | None) -> Preset:

@@ -26,7 +26,7 @@ Floats = npt.NDArray[np.float32]
 
 _CALL_SECONDS = 0.5  # how long one call into the graph should take: signals are answered between calls
 _REPORT_SECONDS = 5.0
-_CHECKPOINT_SECONDS = 30.0
+_SAVE_RATIO = 20  # at most this share (1/20) of the time goes into saving
 _HOPELESS = 40.0  # nats a token: far worse than guessing among all words, so the weights have exploded
 
 
@@ -44,6 +44,7 @@ class TrainingTask:
     seed: int
     fingerprint: str
     checkpoint: Path
+    checkpoint_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,9 +180,9 @@ class _Run:
         self._progress.epoch_ended(EpochEnded(self._epoch, self._history[-1].train_perplexity, valid, best))
 
     def _checkpoint_if_due(self) -> None:
-        """Save now and then, and never spend more than a twentieth of the time on it; stop if a signal came."""
+        """Save now and then; save and stop if a signal came."""
         now = time.monotonic()
-        due = now - self._saved_at >= max(_CHECKPOINT_SECONDS, 20 * self._save_cost)
+        due = now - self._saved_at >= max(self._task.checkpoint_seconds, _SAVE_RATIO * self._save_cost)
         stopping = self._signals.requested
         if not (due or stopping):
             return

@@ -14,6 +14,7 @@ from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.rendering import count_pieces, render
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Opening, Writer
+from scriptmodel_trainer.storage import prepare_folder, write_json, write_text
 
 GENERATION = "generation.json"
 
@@ -42,7 +43,7 @@ def generate(options: GenerateOptions) -> list[str]:
     began = time.monotonic()
     model = artifacts.load_model(options.model)
     if options.out is not None:
-        artifacts.prepare_folder(options.out.parent)
+        prepare_folder(options.out.parent)
     writer = Writer(Network(model.weights), model.vocabulary)
     scripts = [
         writer.write(options.words, options.sampling, (options.seed, sample), options.opening)
@@ -70,10 +71,10 @@ def _store(
     entries = []
     for number, (script, text) in enumerate(zip(scripts, texts, strict=True), 1):
         path = sample_path(out, number)
-        artifacts.write_text(path, text)
+        write_text(path, text)
         digest = hashlib.sha256(text.encode("utf-8", errors="replace")).hexdigest()
         entries.append({"file": path.name, "words": count_pieces(text), "tokens": len(script), "sha256": digest})
-    artifacts.write_json(
+    write_json(
         out.with_name(GENERATION),
         {
             "schema": 1,

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from scriptmodel_trainer.artifacts import atomic_writer
 from scriptmodel_trainer.corpus.events import EventKind
 from scriptmodel_trainer.corpus.layouts import Layout
 from scriptmodel_trainer.corpus.reading import Source
 from scriptmodel_trainer.corpus.stream import events_of
 from scriptmodel_trainer.corpus.tokens import MARKERS, OPEN_NAME, PUNCTUATION, event_tokens
 from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.storage import as_write_error, atomic_writer
 
 
 def write_normalized(sources: Sequence[Source], layout: Layout | None, out: Path | None) -> dict[str, Any]:
@@ -23,7 +23,8 @@ def write_normalized(sources: Sequence[Source], layout: Layout | None, out: Path
     """
     if out is None:
         return _write_all(sources, layout, sys.stdout.buffer)
-    out.parent.mkdir(parents=True, exist_ok=True)
+    with as_write_error(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
     with atomic_writer(out) as file:
         return _write_all(sources, layout, file)
 

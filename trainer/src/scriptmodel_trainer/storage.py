@@ -1,0 +1,131 @@
+"""Files that appear whole or not at all: a kill, a full disk or a read-only folder never spoils what was good."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import math
+import os
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from scriptmodel_trainer.errors import BadInputError, WriteError
+
+_PART = ".part"
+
+
+def prepare_folder(folder: Path) -> None:
+    """Make the folder, see that it can be written to before hours are spent, and clear away what a kill left there.
+
+    Raises WriteError if it cannot be written to.
+    """
+    with as_write_error(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".probe.{os.getpid()}{_PART}"
+        probe.write_bytes(b"")
+        for leftover in folder.glob(f".*{_PART}"):
+            leftover.unlink(missing_ok=True)
+
+
+def write_files(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """Store several files; the first takes its name only when all of them are on the disk, the last name comes last."""
+    temporaries: list[tuple[Path, Path]] = []
+    with as_write_error(folder):
+        try:
+            for name, content in contents.items():
+                path = folder / name
+                temporaries.append((_temporary(path), path))
+                with temporaries[-1][0].open("wb") as file:
+                    file.write(content)
+                    file.flush()
+                    os.fsync(file.fileno())
+            for temporary, path in temporaries:
+                temporary.replace(path)
+        finally:
+            for temporary, _ in temporaries:
+                with contextlib.suppress(OSError):
+                    temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def atomic_writer(path: Path) -> Iterator[BinaryIO]:
+    """A file that takes its name only when all of it is on the disk; WriteError if it cannot be stored."""
+    temporary = _temporary(path)
+    with as_write_error(path):
+        try:
+            with temporary.open("wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Store a value as JSON, atomically."""
+    write_files(path.parent, {path.name: json_bytes(value)})
+
+
+def write_text(path: Path, text: str) -> None:
+    """Store a text as UTF-8, atomically."""
+    write_files(path.parent, {path.name: text.encode("utf-8", errors="replace")})
+
+
+def write_arrays(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    """Store arrays as an .npz file, atomically."""
+    with atomic_writer(path) as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]  # numpy's stub takes the names for its own options
+
+
+def read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
+    """Arrays of an .npz file by name; pickled objects are refused. Raises BadInputError if it is not whole."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+        raise BadInputError(f"{path} is damaged: {error}") from error
+
+
+def arrays_bytes(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
+    """Arrays as the bytes of an .npz file."""
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)  # type: ignore[arg-type]  # numpy's stub takes the names for its own options
+    return buffer.getvalue()
+
+
+def json_bytes(value: Any) -> bytes:
+    """A value as JSON; a number that is not finite becomes null, which every reader understands."""
+    return (json.dumps(_finite(value), ensure_ascii=False, indent=1) + "\n").encode("utf-8", errors="replace")
+
+
+@contextlib.contextmanager
+def as_write_error(path: Path) -> Iterator[None]:
+    """Within it an OSError becomes a WriteError that names `path`."""
+    try:
+        yield
+    except OSError as error:
+        raise WriteError(
+            f"cannot write {path}: {error.strerror or error}", "free some space or choose another --out"
+        ) from error
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}{_PART}")
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _finite(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(entry) for entry in value]
+    return value
