@@ -1,0 +1,122 @@
+"""What the server says of itself: version, cluster, auth, enterprise, health."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import grpc
+from google.protobuf.empty_pb2 import Empty
+from python_pachyderm.proto.v2.admin import admin_pb2, admin_pb2_grpc
+from python_pachyderm.proto.v2.auth import auth_pb2
+from python_pachyderm.proto.v2.enterprise import enterprise_pb2, enterprise_pb2_grpc
+from python_pachyderm.proto.v2.version.versionpb import version_pb2, version_pb2_grpc
+
+from localpach.errors import PachError
+from localpach.pfs import projects
+from localpach.store.database import Database
+
+log = logging.getLogger(__name__)
+
+VERSION = (2, 7, 8)
+_NO_VERSION = (
+    "WARNING: The client used to connect to Pachyderm did not send its version, which means that it is likely too old."
+    "  Please upgrade it."
+)
+_CLIENT_OLD = (
+    "WARNING: The client used to connect to Pachyderm is much older than the server; please upgrade the client."
+)
+_CLIENT_NEW = (
+    "WARNING: The client used to connect to Pachyderm is much newer than the server; please use a version of the "
+    "client that matches the server."
+)
+AUTH_OFF = "the auth service is not activated"
+SERVING = b"\x08\x01"  # grpc.health.v1.HealthCheckResponse with status SERVING
+
+
+class VersionService(version_pb2_grpc.APIServicer):  # type: ignore[misc]  # generated code without types
+    """The version that localpach behaves like."""
+
+    def GetVersion(self, request: Empty, context: grpc.ServicerContext) -> version_pb2.Version:  # noqa: N802
+        """The version."""
+        major, minor, micro = VERSION
+        return version_pb2.Version(
+            major=major, minor=minor, micro=micro, additional="", platform="localpach", git_commit="localpach"
+        )
+
+
+class AdminService(admin_pb2_grpc.APIServicer):  # type: ignore[misc]  # generated code without types
+    """The cluster, which is one machine."""
+
+    def __init__(self, db: Database, cluster_id: str) -> None:
+        self._db = db
+        self._id = cluster_id
+
+    def InspectCluster(  # noqa: N802  # named by the protocol
+        self, request: admin_pb2.InspectClusterRequest, context: grpc.ServicerContext
+    ) -> admin_pb2.ClusterInfo:
+        """The ids of the cluster, and a word on clients of another version."""
+        info = admin_pb2.ClusterInfo(
+            id=self._id,
+            deployment_id=self._id,
+            version_warnings_ok=True,
+            version_warnings=self._warnings(request),
+        )
+        return info
+
+    def _warnings(self, request: Any) -> list[str]:
+        if not request.HasField("client_version"):
+            return [_NO_VERSION]
+        client = (request.client_version.major, request.client_version.minor)
+        warnings = []
+        if client < VERSION[:2]:
+            warnings.append(_CLIENT_OLD)
+        elif client > VERSION[:2]:
+            warnings.append(_CLIENT_NEW)
+        if request.HasField("current_project"):
+            name = request.current_project.name
+            try:
+                with self._db.read() as txn:
+                    projects.get(txn, name)
+            except PachError as error:
+                warnings.append(f'WARNING: Could not inspect project "{name}": {error.message}')
+        return warnings
+
+
+class EnterpriseService(enterprise_pb2_grpc.APIServicer):  # type: ignore[misc]  # generated code without types
+    """No licence."""
+
+    def GetState(  # noqa: N802  # named by the protocol
+        self, request: enterprise_pb2.GetStateRequest, context: grpc.ServicerContext
+    ) -> enterprise_pb2.GetStateResponse:
+        """The state of a server that never had a licence."""
+        return enterprise_pb2.GetStateResponse()
+
+
+def add_to(server: grpc.Server, db: Database, cluster_id: str) -> None:
+    """Register these services."""
+    version_pb2_grpc.add_APIServicer_to_server(VersionService(), server)
+    admin_pb2_grpc.add_APIServicer_to_server(AdminService(db, cluster_id), server)
+    enterprise_pb2_grpc.add_APIServicer_to_server(EnterpriseService(), server)
+    health = grpc.method_handlers_generic_handler(
+        "grpc.health.v1.Health",
+        {"Check": grpc.unary_unary_rpc_method_handler(lambda _request, _context: SERVING)},
+    )
+    server.add_generic_rpc_handlers((health,))
+
+
+def left_out() -> dict[str, str]:
+    """Services and methods that are knowingly not here, each with a sentence."""
+    return {
+        auth_pb2.DESCRIPTOR.services_by_name["API"].full_name: AUTH_OFF,
+        "identity_v2.API": "localpach has no identity service: it is for one person on one machine",
+        "license_v2.API": "localpach has no licences: it answers as an unlicensed Community server does",
+        "debug_v2.Debug": "localpach has no debug service: read its log and look into its --root folder",
+        "/enterprise_v2.API/Activate": "localpach has no licences",
+        "/enterprise_v2.API/Deactivate": "localpach has no licences",
+        "/enterprise_v2.API/GetActivationCode": "localpach has no licences",
+        "/enterprise_v2.API/Heartbeat": "localpach has no licences",
+        "/enterprise_v2.API/Pause": "localpach cannot be paused: stop it",
+        "/enterprise_v2.API/PauseStatus": "localpach cannot be paused: stop it",
+        "/enterprise_v2.API/Unpause": "localpach cannot be paused: start it",
+    }

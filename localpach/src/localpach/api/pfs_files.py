@@ -1,0 +1,275 @@
+"""The PFS calls about files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import grpc
+
+from localpach.errors import NotFoundError, PachError, UnimplementedError
+from localpach.messages import BytesValue, Empty, commit_ref, pfs
+from localpach.pfs import branches, commits, temporary
+from localpach.pfs.commits import Commit
+from localpach.pfs.diff import differences
+from localpach.pfs.filesets import EMPTY, Changes, Snapshot
+from localpach.pfs.globs import compile_glob
+from localpach.pfs.listing import Entry, Page
+from localpach.pfs.paths import clean
+from localpach.pfs.reading import OpenCommit
+from localpach.pfs.tar import tar_stream
+from localpach.pfs.writing import Upload
+from localpach.pps.datums import file_info
+from localpach.refs import CommitRef
+from localpach.service import Service
+from localpach.waiting import Nobody
+
+FIRST_MESSAGE = "first message must be a commit"
+
+
+class FileCalls:
+    """Reading and writing files."""
+
+    _service: Service
+
+    def ModifyFile(self, requests: Iterator[pfs.ModifyFileRequest], context: grpc.ServicerContext) -> Empty:
+        """Change files of a commit: all that the stream asks for, or nothing."""
+        first = next(requests, None)
+        if first is None:
+            raise PachError("EOF")
+        if not first.HasField("set_commit"):
+            raise PachError(FIRST_MESSAGE)
+        target = commit_ref(first.set_commit)
+        service = self._service
+        try:
+            with service.db.read() as txn:
+                commit: Commit | None = commits.resolve(txn, target)
+        except NotFoundError:
+            if not target.branch:
+                raise
+            commit = None
+        if commit is not None and commit.finishing is not None and target.id and not _is_branch(target):
+            raise PachError(f"commit {commit} has already finished")
+        with service.contents.session() as session:
+            upload = Upload(service.contents, session, lambda: self._snapshot(commit))
+            self._receive(upload, requests)
+            changes = upload.end()
+            if not context.is_active():
+                raise PachError("the caller has gone before its stream was complete")
+            self._apply(target, commit, changes)
+        return Empty()
+
+    def GetFile(self, request: pfs.GetFileRequest, context: grpc.ServicerContext) -> Iterator[BytesValue]:
+        """The bytes of the one file that a path or pattern means."""
+        entries = self._matched(request, context)
+        first = next(entries)
+        if first.is_dir:
+            raise PachError("cannot get directory or non-regular file. Use GetFileTAR instead")
+        second = next(entries, None)
+        if second is not None:
+            kind = "cannot get directory or non-regular file" if second.is_dir else "matched multiple files"
+            raise PachError(f"{kind}. Use GetFileTAR instead")
+        for piece in self._service.contents.read(first.parts, request.offset):
+            yield BytesValue(value=piece)
+
+    def GetFileTAR(self, request: pfs.GetFileRequest, context: grpc.ServicerContext) -> Iterator[BytesValue]:
+        """Files and directories that a path or pattern means, as a tar stream."""
+        for piece in tar_stream(self._matched(request, context), self._service.contents):
+            yield BytesValue(value=piece)
+
+    def InspectFile(self, request: pfs.InspectFileRequest, context: grpc.ServicerContext) -> pfs.FileInfo:
+        """A file or a directory."""
+        opened = self._open(request.file, context)
+        path = clean(request.file.path)
+        found = None
+        for entry in opened.tree.walk(path, request.file.datum):
+            if entry.path in (path, path.rstrip("/") + "/"):
+                found = entry
+        if found is None:
+            raise _not_found(request.file)
+        return file_info(opened.commit, opened.ref, found)
+
+    def ListFile(self, request: pfs.ListFileRequest, context: grpc.ServicerContext) -> Iterator[pfs.FileInfo]:
+        """What is directly in a directory."""
+        page = Page(request.number, request.reverse, request.paginationMarker.path)
+        page.validate()
+        opened = self._open(request.file, context)
+        for entry in page.of(opened.tree.list(clean(request.file.path), request.file.datum)):
+            yield file_info(opened.commit, opened.ref, entry)
+
+    def WalkFile(self, request: pfs.WalkFileRequest, context: grpc.ServicerContext) -> Iterator[pfs.FileInfo]:
+        """A file, or a directory and all below it."""
+        page = Page(request.number, request.reverse, request.paginationMarker.path)
+        page.validate()
+        opened = self._open(request.file, context)
+        path = clean(request.file.path)
+        entries = opened.tree.walk(path, request.file.datum)
+        first = next(entries, None)
+        if first is None:
+            if path == "/":
+                return
+            uuid = opened.commit.uuid if opened.commit else opened.ref.id
+            raise NotFoundError(f"commit/{uuid} does not contain item: ({path})")
+        for entry in page.of(_chain(first, entries)):
+            yield file_info(opened.commit, opened.ref, entry)
+
+    def GlobFile(self, request: pfs.GlobFileRequest, context: grpc.ServicerContext) -> Iterator[pfs.FileInfo]:
+        """What matches a pattern."""
+        opened = self._service.reader.open(commit_ref(request.commit), context)
+        glob = compile_glob(clean(request.pattern))
+        bounds = request.path_range
+        for entry in opened.tree.glob(glob, lower=bounds.lower, upper=bounds.upper):
+            yield file_info(opened.commit, opened.ref, entry)
+
+    def DiffFile(self, request: pfs.DiffFileRequest, context: grpc.ServicerContext) -> Iterator[pfs.DiffFileResponse]:
+        """How files differ between two commits, or between one and the one before it."""
+        new = self._open(request.new_file, context)
+        new_path = clean(request.new_file.path)
+        old: OpenCommit | None = None
+        old_path = new_path
+        if request.HasField("old_file"):
+            old = self._open(request.old_file, context)
+            old_path = clean(request.old_file.path)
+        elif new.commit is not None and new.commit.parent is not None:
+            with self._service.db.read() as txn:
+                parent = commits.get(txn, new.commit.parent)
+            old = self._service.reader.open(CommitRef(parent.repo, parent.uuid), context)
+        before = iter(()) if old is None else old.tree.walk(old_path)
+        for was, now in differences(before, new.tree.walk(new_path)):
+            answer = pfs.DiffFileResponse()
+            if was is not None and old is not None:
+                answer.old_file.CopyFrom(file_info(old.commit, old.ref, was))
+            if now is not None:
+                answer.new_file.CopyFrom(file_info(new.commit, new.ref, now))
+            yield answer
+
+    def CreateFileSet(
+        self, requests: Iterator[pfs.ModifyFileRequest], context: grpc.ServicerContext
+    ) -> pfs.CreateFileSetResponse:
+        """Keep changes for a while without a commit."""
+        service = self._service
+        with service.contents.session() as session:
+            upload = Upload(service.contents, session, lambda: EMPTY)
+            self._receive(upload, requests)
+            changes = upload.end()
+            with service.db.write() as txn:
+                return pfs.CreateFileSetResponse(file_set_id=temporary.save(txn, changes))
+
+    def GetFileSet(self, request: pfs.GetFileSetRequest, context: grpc.ServicerContext) -> pfs.CreateFileSetResponse:
+        """The files of a commit as a temporary set."""
+        opened = self._service.reader.open(commit_ref(request.commit), context)
+        if opened.commit is None:
+            return pfs.CreateFileSetResponse(file_set_id=opened.ref.id)
+        with self._service.db.write() as txn:
+            whole = Changes()
+            for name, parts in self._service.content.snapshot(txn, opened.commit).files.items():
+                path, _, datum = name.partition("\0")
+                whole.append(path, datum, parts)
+            return pfs.CreateFileSetResponse(file_set_id=temporary.save(txn, whole))
+
+    def AddFileSet(self, request: pfs.AddFileSetRequest, context: grpc.ServicerContext) -> Empty:
+        """Put a temporary set into an open commit."""
+        with self._service.db.write() as txn:
+            commit = commits.resolve(txn, commit_ref(request.commit))
+            self._service.content.add(txn, commit, temporary.load(txn, request.file_set_id))
+        return Empty()
+
+    def RenewFileSet(self, request: pfs.RenewFileSetRequest, context: grpc.ServicerContext) -> Empty:
+        """Keep a temporary set longer."""
+        with self._service.db.write() as txn:
+            temporary.renew(txn, request.file_set_id, request.ttl_seconds)
+        return Empty()
+
+    def ComposeFileSet(
+        self, request: pfs.ComposeFileSetRequest, context: grpc.ServicerContext
+    ) -> pfs.CreateFileSetResponse:
+        """Temporary sets one after another as one."""
+        with self._service.db.write() as txn:
+            whole = Changes()
+            for name in request.file_set_ids:
+                whole = whole.then(temporary.load(txn, name))
+            ttl = request.ttl_seconds or temporary.DEFAULT_TTL
+            return pfs.CreateFileSetResponse(file_set_id=temporary.save(txn, whole, ttl))
+
+    def ShardFileSet(self, request: pfs.ShardFileSetRequest, context: grpc.ServicerContext) -> pfs.ShardFileSetResponse:
+        """One shard: nothing is gained here by more."""
+        with self._service.db.read() as txn:
+            temporary.load(txn, request.file_set_id)
+        return pfs.ShardFileSetResponse(shards=[pfs.PathRange()])
+
+    def _receive(self, upload: Upload, requests: Iterator[Any]) -> None:
+        for request in requests:
+            kind = request.WhichOneof("body")
+            if kind == "add_file":
+                added = request.add_file
+                if added.WhichOneof("source") == "url":
+                    upload.add_url(added.path, added.datum, added.url.URL)
+                else:
+                    upload.add(added.path, added.datum, added.raw.value)
+            elif kind == "delete_file":
+                upload.delete(request.delete_file.path, request.delete_file.datum)
+            elif kind == "copy_file":
+                copy = request.copy_file
+                source = self._service.reader.open(commit_ref(copy.src.commit), Nobody())
+                path = clean(copy.src.path)
+                entries = source.tree.walk(path, copy.src.datum)
+                upload.copy(path, clean(copy.dst), entries, copy.datum, append=copy.append)
+            elif kind == "set_commit":
+                raise PachError("cannot set commit")
+            else:
+                raise PachError("unrecognized message type")
+
+    def _snapshot(self, commit: Commit | None) -> Snapshot:
+        if commit is None:
+            return EMPTY
+        with self._service.db.read() as txn:
+            return self._service.content.snapshot(txn, commits.get(txn, commit.id))
+
+    def _apply(self, target: CommitRef, commit: Commit | None, changes: Changes) -> None:
+        service = self._service
+        with service.db.write() as txn:
+            if commit is not None and commit.finishing is None:
+                now = commits.find(txn, commit.repo, commit.uuid)
+                if now is None:
+                    raise NotFoundError(f"commit {commit} not found")
+                service.content.add(txn, now, changes)
+                return
+            branch = target.repo.branch(target.branch or target.id)
+            fresh = branches.start_commit(txn, branch, None, "")
+            service.content.add(txn, fresh, changes)
+            service.content.finish(txn, fresh)
+
+    def _matched(self, request: pfs.GetFileRequest, context: grpc.ServicerContext) -> Iterator[Entry]:
+        if request.URL:
+            raise UnimplementedError("localpach sends files to the caller only, not to another address")
+        opened = self._open(request.file, context)
+        glob = compile_glob(clean(request.file.path))
+        bounds = request.path_range
+        entries = (
+            entry
+            for entry in opened.tree.matched_with_contents(glob, request.file.datum)
+            if entry.path >= bounds.lower and (not bounds.upper or entry.path < bounds.upper)
+        )
+        first = next(entries, None)
+        if first is None:
+            raise _not_found(request.file)
+        return _chain(first, entries)
+
+    def _open(self, file: pfs.File, context: grpc.ServicerContext) -> OpenCommit:
+        if not file.HasField("commit"):
+            raise PachError("file has no commit")
+        return self._service.reader.open(commit_ref(file.commit), context)
+
+
+def _is_branch(target: CommitRef) -> bool:
+    return not commits.is_commit_id(target.id)
+
+
+def _chain(first: Entry, rest: Iterator[Entry]) -> Iterator[Entry]:
+    yield first
+    yield from rest
+
+
+def _not_found(file: pfs.File) -> NotFoundError:
+    ref = commit_ref(file.commit)
+    return NotFoundError(f"file {file.path} not found in repo {ref.repo} at commit {ref.id}")

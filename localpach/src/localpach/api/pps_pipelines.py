@@ -1,0 +1,186 @@
+"""The PPS calls about pipelines and secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import grpc
+
+from localpach.api.serving import active_transaction
+from localpach.errors import NotFoundError, PachError, UnimplementedError
+from localpach.messages import Empty, pipeline_message, pipeline_ref, pps, timestamp
+from localpach.messages import transaction as tx
+from localpach.names import DEFAULT_PROJECT
+from localpach.pfs import commits
+from localpach.pps import jobs, pipelines, secrets
+from localpach.pps.pipelines import Pipeline
+from localpach.refs import SPEC, CommitRef, PipelineRef
+from localpach.service import Service
+from localpach.store.database import Txn
+
+NO_PIPELINE = "request.Pipeline cannot be nil"
+
+
+class PipelineCalls:
+    """Pipelines and secrets."""
+
+    _service: Service
+
+    def CreatePipeline(self, request: pps.CreatePipelineRequest, context: grpc.ServicerContext) -> Empty:
+        """Create or update a pipeline."""
+        if not request.HasField("pipeline"):
+            raise PachError(NO_PIPELINE)
+        request.pipeline.project.name = request.pipeline.project.name or DEFAULT_PROJECT
+        self._service.check_new_pipeline(request)
+        self._service.perform(active_transaction(context), tx.TransactionRequest(create_pipeline=request))
+        return Empty()
+
+    def InspectPipeline(self, request: pps.InspectPipelineRequest, context: grpc.ServicerContext) -> pps.PipelineInfo:
+        """A pipeline."""
+        with self._service.db.read() as txn:
+            pipeline = pipelines.inspect(txn, pipeline_ref(request.pipeline))
+            info = self._info(txn, pipeline)
+        if not request.details:
+            info.ClearField("details")
+            return info
+        self._add_workers(pipeline, info)
+        return info
+
+    def ListPipeline(
+        self, request: pps.ListPipelineRequest, context: grpc.ServicerContext
+    ) -> Iterator[pps.PipelineInfo]:
+        """Pipelines, newest first."""
+        _refuse_filter(request.jqFilter)
+        wanted = {each.name for each in request.projects}
+        only = pipeline_ref(request.pipeline) if request.HasField("pipeline") else None
+        found: list[pps.PipelineInfo] = []
+        with self._service.db.read() as txn:
+            try:
+                for pipeline in pipelines.listed(txn, only, request.history):
+                    if not wanted or pipeline.ref.project in wanted:
+                        shown = self._as_of(txn, pipeline, request.commit_set.id)
+                        if shown is not None:
+                            found.append(shown)
+            except NotFoundError as error:
+                raise error.within("could not list pipeline info") from None
+        yield from found
+
+    def DeletePipeline(self, request: pps.DeletePipelineRequest, context: grpc.ServicerContext) -> Empty:
+        """Delete a pipeline. As with the real server it is stopped first, and stays so if it cannot be deleted."""
+        if request.all:
+            self._delete_all(keep_repo=request.keep_repo, force=request.force, projects=None)
+            return Empty()
+        if not request.HasField("pipeline"):
+            raise PachError(NO_PIPELINE)
+        ref = pipeline_ref(request.pipeline)
+        content = self._service.content
+        with self._service.db.write() as txn:
+            pipelines.stop(txn, content, ref)
+        with self._service.db.write() as txn:
+            pipelines.delete(txn, content, [ref], keep_repo=request.keep_repo, force=request.force)
+        return Empty()
+
+    def DeletePipelines(
+        self, request: pps.DeletePipelinesRequest, context: grpc.ServicerContext
+    ) -> pps.DeletePipelinesResponse:
+        """Delete all pipelines, or those of some projects, together."""
+        projects = None if request.all else {each.name for each in request.projects}
+        deleted = self._delete_all(keep_repo=request.keep_repo, force=request.force, projects=projects)
+        return pps.DeletePipelinesResponse(pipelines=[pipeline_message(ref) for ref in deleted])
+
+    def StartPipeline(self, request: pps.StartPipelineRequest, context: grpc.ServicerContext) -> Empty:
+        """Let a stopped pipeline make jobs again."""
+        if not request.HasField("pipeline"):
+            raise PachError(NO_PIPELINE)
+        with self._service.db.write() as txn:
+            pipelines.start(txn, pipeline_ref(request.pipeline))
+        return Empty()
+
+    def StopPipeline(self, request: pps.StopPipelineRequest, context: grpc.ServicerContext) -> Empty:
+        """Kill a pipeline's jobs and let it make no more."""
+        if not request.HasField("pipeline"):
+            raise PachError(NO_PIPELINE)
+        with self._service.db.write() as txn:
+            pipelines.stop(txn, self._service.content, pipeline_ref(request.pipeline))
+        return Empty()
+
+    def DeleteAll(self, request: Empty, context: grpc.ServicerContext) -> Empty:
+        """Delete all pipelines and secrets."""
+        self._delete_all(keep_repo=False, force=True, projects=None)
+        with self._service.db.write() as txn:
+            secrets.delete_all(txn)
+        return Empty()
+
+    def CreateSecret(self, request: pps.CreateSecretRequest, context: grpc.ServicerContext) -> Empty:
+        """Keep a secret."""
+        with self._service.db.write() as txn:
+            secrets.create(txn, request.file)
+        return Empty()
+
+    def InspectSecret(self, request: pps.InspectSecretRequest, context: grpc.ServicerContext) -> pps.SecretInfo:
+        """A secret without its data."""
+        with self._service.db.read() as txn:
+            return _secret_info(secrets.inspect(txn, request.secret.name))
+
+    def ListSecret(self, request: Empty, context: grpc.ServicerContext) -> pps.SecretInfos:
+        """All secrets without their data."""
+        with self._service.db.read() as txn:
+            return pps.SecretInfos(secret_info=[_secret_info(each) for each in secrets.listed(txn)])
+
+    def DeleteSecret(self, request: pps.DeleteSecretRequest, context: grpc.ServicerContext) -> Empty:
+        """Forget a secret."""
+        with self._service.db.write() as txn:
+            secrets.delete(txn, request.secret.name)
+        return Empty()
+
+    def _info(self, txn: Txn, pipeline: Pipeline) -> pps.PipelineInfo:
+        info = pipeline.message()
+        latest = jobs.latest(txn, pipeline.ref)
+        if latest is not None:
+            info.last_job_state = int(latest.state)
+        return info
+
+    def _add_workers(self, pipeline: Pipeline, info: pps.PipelineInfo) -> None:
+        worker = self._service.master.worker(pipeline)
+        workers = pipelines.expected_workers(info.details)
+        info.details.workers_requested = pipeline.parallelism
+        info.details.workers_available = workers if worker is not None else 0
+
+    def _as_of(self, txn: Txn, pipeline: Pipeline, commit_set: str) -> pps.PipelineInfo | None:
+        if not commit_set:
+            return self._info(txn, pipeline)
+        try:
+            spec = commits.resolve(txn, CommitRef(pipeline.ref.repo(SPEC), commit_set))
+        except NotFoundError:
+            return None
+        then = pipelines.at_spec_commit(txn, pipeline.ref, spec.uuid)
+        if then is None:
+            return None
+        info = then.message()
+        for job in jobs.listed(txn, pipeline.ref):
+            if job.version <= then.version:
+                info.last_job_state = int(job.state)
+                break
+        return info
+
+    def _delete_all(self, *, keep_repo: bool, force: bool, projects: set[str] | None) -> list[PipelineRef]:
+        service = self._service
+        with service.db.read() as txn:
+            refs = [each.ref for each in pipelines.current(txn) if projects is None or each.ref.project in projects]
+        for ref in refs:
+            with service.db.write() as txn:
+                pipelines.stop(txn, service.content, ref)
+        with service.db.write() as txn:
+            pipelines.delete(txn, service.content, refs, keep_repo=keep_repo, force=force)
+        return refs
+
+
+def _refuse_filter(text: str) -> None:
+    if text:
+        raise UnimplementedError("localpach has no jq filters: filter the answer instead")
+
+
+def _secret_info(secret: secrets.Secret) -> pps.SecretInfo:
+    info = pps.SecretInfo(type=secret.type, creation_timestamp=timestamp(secret.created))
+    info.secret.name = secret.name
+    return info

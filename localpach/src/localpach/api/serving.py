@@ -1,0 +1,116 @@
+"""Between gRPC and the services: typed errors become statuses, what is not there says so."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import grpc
+
+from localpach.errors import PachError
+
+log = logging.getLogger(__name__)
+TRANSACTION_HEADER = "pach-transaction"
+
+
+def active_transaction(context: grpc.ServicerContext) -> str | None:
+    """The id of the transaction that a call belongs to, if any."""
+    for name, value in context.invocation_metadata():
+        if name == TRANSACTION_HEADER:
+            return str(value)
+    return None
+
+
+class ErrorTranslation(grpc.ServerInterceptor):
+    """Answers errors with their code and message, and logs each call."""
+
+    def __init__(self, left_out: dict[str, str]) -> None:
+        self._left_out = left_out
+
+    def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler | None],
+        details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler | None:
+        """Wrap the handler of a call."""
+        method = details.method
+        service, _, name = method.strip("/").partition("/")
+        sentence = self._left_out.get(method) or self._left_out.get(service)
+        if sentence is not None:
+            return grpc.unary_unary_rpc_method_handler(_refuse(sentence))
+        handler = continuation(details)
+        if handler is None:
+            return grpc.unary_unary_rpc_method_handler(_refuse(f"localpach has no {name or method}"))
+        return _wrapped(handler, method)
+
+
+def _refuse(sentence: str) -> Callable[[Any, grpc.ServicerContext], Any]:
+    def answer(_request: Any, context: grpc.ServicerContext) -> Any:
+        context.abort(grpc.StatusCode.UNIMPLEMENTED, sentence)
+
+    return answer
+
+
+def _wrapped(handler: grpc.RpcMethodHandler, method: str) -> grpc.RpcMethodHandler:
+    kind = ("stream" if handler.request_streaming else "unary", "stream" if handler.response_streaming else "unary")
+    inner = getattr(handler, "_".join(kind))
+    wrap = _streaming if handler.response_streaming else _single
+    make = getattr(grpc, "_".join(kind) + "_rpc_method_handler")
+    wrapped: grpc.RpcMethodHandler = make(
+        wrap(inner, method),
+        request_deserializer=handler.request_deserializer,
+        response_serializer=handler.response_serializer,
+    )
+    return wrapped
+
+
+def _single(inner: Callable[..., Any], method: str) -> Callable[..., Any]:
+    def call(request: Any, context: grpc.ServicerContext) -> Any:
+        start = time.monotonic()
+        try:
+            answer = inner(request, context)
+        except PachError as error:
+            _log(method, start, error)
+            context.abort(error.code, error.message)
+        except Exception as error:
+            _abort_internal(method, context, error)
+        _log(method, start, None)
+        return answer
+
+    return call
+
+
+def _streaming(inner: Callable[..., Any], method: str) -> Callable[..., Any]:
+    def call(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
+        start = time.monotonic()
+        try:
+            yield from inner(request, context)
+        except PachError as error:
+            _log(method, start, error)
+            context.abort(error.code, error.message)
+        except Exception as error:
+            _abort_internal(method, context, error)
+        _log(method, start, None)
+
+    return call
+
+
+def _log(method: str, start: float, error: PachError | None) -> None:
+    if not log.isEnabledFor(logging.DEBUG):
+        return
+    took = f"{1000 * (time.monotonic() - start):.1f} ms"
+    if error is None:
+        log.debug("%s in %s", method, took)
+    else:
+        log.debug("%s in %s: %s %s", method, took, error.code.name, error.message)
+
+
+def _abort_internal(method: str, context: grpc.ServicerContext, error: Exception) -> None:
+    if type(error) is Exception and not error.args:
+        raise error  # how gRPC itself ends a call that was aborted
+    if not context.is_active():
+        raise error
+    log.exception("%s has failed inside the server", method)
+    context.abort(grpc.StatusCode.INTERNAL, f"localpach failed inside: {type(error).__name__}: {error}")

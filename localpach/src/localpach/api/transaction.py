@@ -1,0 +1,53 @@
+"""The transaction service."""
+
+from __future__ import annotations
+
+import grpc
+from python_pachyderm.proto.v2.transaction import transaction_pb2_grpc
+
+from localpach.messages import Empty
+from localpach.messages import transaction as tx
+from localpach.transactions import Transactions
+
+
+class TransactionService(transaction_pb2_grpc.APIServicer):  # type: ignore[misc]  # generated without types
+    """Transactions."""
+
+    def __init__(self, transactions: Transactions) -> None:
+        self._transactions = transactions
+
+    def BatchTransaction(  # named by the protocol
+        self, request: tx.BatchTransactionRequest, context: grpc.ServicerContext
+    ) -> tx.TransactionInfo:
+        """Run requests as one."""
+        return self._transactions.batch(list(request.requests))
+
+    def StartTransaction(self, request: tx.StartTransactionRequest, context: grpc.ServicerContext) -> tx.Transaction:
+        """Open a transaction."""
+        return self._transactions.start()
+
+    def InspectTransaction(
+        self, request: tx.InspectTransactionRequest, context: grpc.ServicerContext
+    ) -> tx.TransactionInfo:
+        """An open transaction."""
+        return self._transactions.inspect(request.transaction.id)
+
+    def DeleteTransaction(self, request: tx.DeleteTransactionRequest, context: grpc.ServicerContext) -> Empty:
+        """Forget a transaction."""
+        self._transactions.delete(request.transaction.id)
+        return Empty()
+
+    def ListTransaction(self, request: tx.ListTransactionRequest, context: grpc.ServicerContext) -> tx.TransactionInfos:
+        """All open transactions."""
+        return tx.TransactionInfos(transaction_info=self._transactions.listed())
+
+    def FinishTransaction(
+        self, request: tx.FinishTransactionRequest, context: grpc.ServicerContext
+    ) -> tx.TransactionInfo:
+        """Run a transaction."""
+        return self._transactions.finish(request.transaction.id)
+
+    def DeleteAll(self, request: tx.DeleteAllRequest, context: grpc.ServicerContext) -> Empty:
+        """Forget all transactions."""
+        self._transactions.delete_all()
+        return Empty()

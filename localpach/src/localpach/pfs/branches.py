@@ -1,0 +1,257 @@
+"""Branches and their provenance.
+
+Only direct provenance is stored; what follows from it is asked of the database each time, so it cannot go stale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from localpach.errors import NotFoundError, PachError
+from localpach.names import is_commit_id, validate_name
+from localpach.pfs import commits, repos
+from localpach.pfs.commits import Commit, Origin
+from localpach.refs import BranchRef, CommitRef, RepoRef
+from localpach.store.database import Txn
+
+_COLUMNS = "b.id, r.project, r.name, r.type, b.name, b.head, b.trigger"
+_FROM = f"SELECT {_COLUMNS} FROM branches b JOIN repos r ON r.id = b.repo"
+_UP = "provenance FROM branch_provenance WHERE branch"
+_DOWN = "branch FROM branch_provenance WHERE provenance"
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A branch; ``id`` and ``head`` are rows, ``trigger`` a serialized message."""
+
+    id: int
+    ref: BranchRef
+    head: int
+    trigger: bytes | None
+
+
+def find(txn: Txn, ref: BranchRef) -> Branch | None:
+    """A branch, or None."""
+    repo = ref.repo
+    found = txn.row(
+        f"{_FROM} WHERE r.project = ? AND r.name = ? AND r.type = ? AND b.name = ?",
+        repo.project,
+        repo.name,
+        repo.type,
+        ref.name,
+    )
+    return None if found is None else _from_row(found)
+
+
+def get(txn: Txn, ref: BranchRef) -> Branch:
+    """A branch. Raises NotFoundError."""
+    found = find(txn, ref)
+    if found is None:
+        raise NotFoundError(f'branch "{ref.name}" not found in repo {ref.repo}')
+    return found
+
+
+def in_repo(txn: Txn, repo: RepoRef | None) -> list[Branch]:
+    """The branches of a repo, or of all repos, newest first."""
+    if repo is None:
+        return [_from_row(row) for row in txn.rows(f"{_FROM} ORDER BY b.id DESC")]
+    number = repos.get(txn, repo).id
+    return [_from_row(row) for row in txn.rows(f"{_FROM} WHERE b.repo = ? ORDER BY b.id DESC", number)]
+
+
+def direct_provenance(txn: Txn, branch: Branch) -> list[Branch]:
+    """The branches that a branch is made from, sorted."""
+    return _load(txn, (row[0] for row in txn.rows(f"SELECT {_UP} = ?", branch.id)))
+
+
+def provenance(txn: Txn, branch: Branch) -> list[Branch]:
+    """All branches upstream of a branch, sorted."""
+    return _load(txn, _closure(txn, branch.id, _UP))
+
+
+def subvenance(txn: Txn, branch: Branch) -> list[Branch]:
+    """All branches downstream of a branch, sorted."""
+    return _load(txn, _closure(txn, branch.id, _DOWN))
+
+
+def start_commit(txn: Txn, ref: BranchRef | None, parent: CommitRef | None, description: str) -> Commit:
+    """Open a commit at the head of a branch, which is made if it does not exist."""
+    if ref is None or not ref.name:
+        raise PachError("branch must be specified")
+    validate_name(ref.name)
+    repos.get(txn, ref.repo)
+    branch = find(txn, ref)
+    if branch is None:
+        _refuse_id(ref)
+    if branch is not None and direct_provenance(txn, branch):
+        raise PachError(f"cannot start a commit on an output branch: {ref}")
+    before = _parent_of_next(txn, branch, parent)
+    if before is not None and before.finishing is None:
+        raise PachError(f"parent commit {before} has not been finished")
+    commit = commits.add(
+        txn, ref, origin=Origin.USER, parent=before, provenance=(), description=description, details=True
+    )
+    branch = _point(txn, ref, commit) if branch is None else _move(txn, branch, commit)
+    txn.propagated[branch.id] = None
+    return commit
+
+
+def create(
+    txn: Txn,
+    ref: BranchRef | None,
+    head: CommitRef | None,
+    made_from: Sequence[BranchRef],
+    trigger: bytes | None = None,
+) -> Branch:
+    """Create a branch or change where it points, what it is made from and its trigger."""
+    if ref is None:
+        raise PachError("branch cannot be nil")
+    if made_from and trigger is not None:
+        raise PachError("a branch cannot have both provenance and a trigger")
+    for each in (*made_from, ref):
+        validate_name(each.name)
+    _make_missing(txn, made_from)
+    target = _resolve_head(txn, head)
+    repos.get(txn, ref.repo)
+    branch = find(txn, ref)
+    if branch is None:
+        _refuse_id(ref)
+    for each in made_from:
+        if each.repo == ref.repo:
+            raise PachError(f"repo {ref.repo} cannot be in the provenance of its own branch")
+    old = {b.ref for b in direct_provenance(txn, branch)} if branch else set()
+    propagate = target is not None
+    current = target or (commits.get(txn, branch.head) if branch else None)
+    if current is None or (made_from and old != set(made_from)):
+        current = make_empty_commit(txn, ref, made_from, current)
+        propagate = True
+    branch = _point(txn, ref, current) if branch is None else _move(txn, branch, current)
+    if trigger is not None:
+        txn.db.execute("UPDATE branches SET trigger = ? WHERE id = ?", (trigger, branch.id))
+    _set_provenance(txn, branch, made_from)
+    if propagate:
+        txn.propagated[branch.id] = None
+    return branch
+
+
+def delete(txn: Txn, ref: BranchRef | None, *, force: bool) -> None:
+    """Delete a branch. A missing one is no error, one that others are made from is refused unless forced."""
+    if ref is None:
+        raise PachError("branch cannot be nil")
+    branch = find(txn, ref)
+    if branch is None:
+        if not force:
+            repos.get(txn, ref.repo)
+        return
+    below = subvenance(txn, branch)
+    if below and not force:
+        names = " ".join(str(each.ref) for each in below)
+        raise PachError(f"branch {ref.name} has [{names}] as subvenance, deleting it would break those branches")
+    txn.db.execute("DELETE FROM branch_provenance WHERE branch = ? OR provenance = ?", (branch.id, branch.id))
+    txn.db.execute("DELETE FROM branches WHERE id = ?", (branch.id,))
+    txn.propagated.pop(branch.id, None)
+    txn.touched.add(("branches of", ref.repo))
+
+
+def make_empty_commit(txn: Txn, ref: BranchRef, made_from: Sequence[BranchRef], parent: Commit | None) -> Commit:
+    """A commit without files: closed on a source branch, open where a job is to fill it."""
+    heads = [commits.head(txn, branch) for branch in sorted(made_from, key=lambda branch: branch.key)]
+    commit = commits.add(txn, ref, origin=Origin.AUTO, parent=parent, provenance=heads)
+    if commits.has_spec_only(made_from):
+        # It is empty whatever its parent holds, so it is its own total and no changes are looked for below it.
+        txn.db.execute(
+            "UPDATE commits SET finishing = started, finished = started, details = 1, size = 0 WHERE id = ?",
+            (commit.id,),
+        )
+        return commits.get(txn, commit.id)
+    return commit
+
+
+def move_head(txn: Txn, branch: Branch, commit: Commit) -> None:
+    """Point a branch at a commit."""
+    _move(txn, branch, commit)
+
+
+def load(txn: Txn, number: int) -> Branch | None:
+    """The branch of a row, or None when it is gone."""
+    found = txn.row(f"{_FROM} WHERE b.id = ?", number)
+    return None if found is None else _from_row(found)
+
+
+def _parent_of_next(txn: Txn, branch: Branch | None, parent: CommitRef | None) -> Commit | None:
+    if parent is None:
+        return commits.get(txn, branch.head) if branch else None
+    try:
+        return commits.resolve(txn, parent)
+    except PachError as error:
+        raise error.within("parent commit not found") from None
+
+
+def _resolve_head(txn: Txn, head: CommitRef | None) -> Commit | None:
+    if head is None:
+        return None
+    try:
+        return commits.resolve(txn, head)
+    except PachError as error:
+        raise error.within(f"unable to inspect {head}") from None
+
+
+def _make_missing(txn: Txn, made_from: Iterable[BranchRef]) -> None:
+    made: dict[RepoRef, Commit] = {}
+    for ref in made_from:
+        if find(txn, ref) is None:
+            repos.get(txn, ref.repo)
+            _refuse_id(ref)
+            if ref.repo not in made:
+                made[ref.repo] = make_empty_commit(txn, ref, (), None)
+            _point(txn, ref, made[ref.repo])
+
+
+def _set_provenance(txn: Txn, branch: Branch, made_from: Sequence[BranchRef]) -> None:
+    below = {each.ref for each in subvenance(txn, branch)}
+    for ref in made_from:
+        if ref in below:
+            raise PachError(f'branch "{ref}" cannot be both in "{branch.ref}"\'s provenance and subvenance')
+    txn.db.execute("DELETE FROM branch_provenance WHERE branch = ?", (branch.id,))
+    for ref in made_from:
+        txn.db.execute("INSERT OR IGNORE INTO branch_provenance VALUES (?, ?)", (branch.id, get(txn, ref).id))
+
+
+def _refuse_id(ref: BranchRef) -> None:
+    if is_commit_id(ref.name):
+        raise PachError("bad key: branch name cannot be a UUID V4")
+
+
+def _point(txn: Txn, ref: BranchRef, commit: Commit) -> Branch:
+    repo = repos.get(txn, ref.repo)
+    txn.db.execute("INSERT INTO branches (repo, name, head) VALUES (?, ?, ?)", (repo.id, ref.name, commit.id))
+    txn.touched.add(("branches of", ref.repo))
+    return get(txn, ref)
+
+
+def _move(txn: Txn, branch: Branch, commit: Commit) -> Branch:
+    txn.db.execute("UPDATE branches SET head = ? WHERE id = ?", (commit.id, branch.id))
+    txn.touched.add(("branches of", branch.ref.repo))
+    return Branch(branch.id, branch.ref, commit.id, branch.trigger)
+
+
+def _closure(txn: Txn, start: int, step: str) -> list[int]:
+    found = txn.rows(
+        f"WITH RECURSIVE reached (id) AS (SELECT {step} = ?1 UNION"
+        f" SELECT {step.split(' ', maxsplit=1)[0]} FROM reached JOIN branch_provenance ON {step.rsplit(' ', 1)[1]} = reached.id)"
+        " SELECT id FROM reached",
+        start,
+    )
+    return [row[0] for row in found]
+
+
+def _load(txn: Txn, numbers: Iterable[int]) -> list[Branch]:
+    found = (load(txn, number) for number in numbers)
+    return sorted((branch for branch in found if branch is not None), key=lambda branch: branch.ref.key)
+
+
+def _from_row(row: tuple[Any, ...]) -> Branch:
+    number, project, name, kind, branch, head, trigger = row
+    return Branch(number, BranchRef(RepoRef(project, name, kind), branch), head, trigger)

@@ -1,0 +1,224 @@
+"""Commits: making, finding and finishing them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+from localpach.errors import CommitFinishedError, NotFoundError, PachError
+from localpach.names import is_commit_id, parse_ancestry
+from localpach.pfs import repos
+from localpach.refs import META, SPEC, USER, BranchRef, CommitRef, RepoRef
+from localpach.store.database import Txn
+
+_COLUMNS = """c.id, r.project, r.name, r.type, c.uuid, c.branch, c.origin, c.description, c.parent, c.started,
+c.finishing, c.finished, c.error, c.details, c.size, c.compacting, c.validating, c.files_since_total"""
+_FROM = f"SELECT {_COLUMNS} FROM commits c JOIN repos r ON r.id = c.repo"
+
+
+class Origin(IntEnum):
+    """Who made a commit; the numbers of the message."""
+
+    USER = 1
+    AUTO = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit; ``id`` and ``parent`` are rows, times are nanoseconds since the epoch, durations nanoseconds."""
+
+    id: int
+    repo: RepoRef
+    uuid: str
+    branch: str
+    origin: int
+    description: str
+    parent: int | None
+    started: int
+    finishing: int | None
+    finished: int | None
+    error: str
+    details: bool
+    size: int | None
+    compacting: int | None
+    validating: int | None
+    files_since_total: int
+
+    def __str__(self) -> str:
+        return f"{self.repo}@{self.uuid}"
+
+
+def get(txn: Txn, number: int) -> Commit:
+    """The commit of a row."""
+    found = txn.row(f"{_FROM} WHERE c.id = ?", number)
+    assert found is not None, "rows that are referred to exist"  # noqa: S101  # a bug, not a request's fault
+    return _from_row(found)
+
+
+def find(txn: Txn, repo: RepoRef, uuid: str) -> Commit | None:
+    """The commit of a repo with exactly this id."""
+    found = txn.row(
+        f"{_FROM} WHERE r.project = ? AND r.name = ? AND r.type = ? AND c.uuid = ?",
+        repo.project,
+        repo.name,
+        repo.type,
+        uuid,
+    )
+    return None if found is None else _from_row(found)
+
+
+def in_repo(txn: Txn, repo: RepoRef | None) -> list[Commit]:
+    """All commits of a repo, or of all repos, newest first."""
+    if repo is None:
+        return [_from_row(row) for row in txn.rows(f"{_FROM} ORDER BY c.id DESC")]
+    found = txn.rows(
+        f"{_FROM} WHERE r.project = ? AND r.name = ? AND r.type = ? ORDER BY c.id DESC",
+        repo.project,
+        repo.name,
+        repo.type,
+    )
+    return [_from_row(row) for row in found]
+
+
+def with_id(txn: Txn, uuid: str) -> list[Commit]:
+    """The commits that have this id as their own, sorted by repo."""
+    found = [_from_row(row) for row in txn.rows(f"{_FROM} WHERE c.uuid = ?", uuid)]
+    return sorted(found, key=lambda commit: commit.repo.key)
+
+
+def children(txn: Txn, commit: Commit) -> list[Commit]:
+    """The commits whose parent this is, oldest first."""
+    return [_from_row(row) for row in txn.rows(f"{_FROM} WHERE c.parent = ? ORDER BY c.id", commit.id)]
+
+
+def direct_provenance(txn: Txn, commit: Commit) -> list[Commit]:
+    """The commits that a commit was made from, in the order of its branch's provenance."""
+    found = txn.rows(
+        f"SELECT {_COLUMNS} FROM commit_provenance p JOIN commits c ON c.id = p.provenance"
+        " JOIN repos r ON r.id = c.repo WHERE p.commit_id = ? ORDER BY p.position",
+        commit.id,
+    )
+    return [_from_row(row) for row in found]
+
+
+def provenance_of_set(txn: Txn, uuid: str) -> list[Commit]:
+    """The commits outside a commit set that it was made from, sorted by repo."""
+    found = txn.rows(
+        "WITH RECURSIVE below (id) AS ("
+        " SELECT p.provenance FROM commits c JOIN commit_provenance p ON p.commit_id = c.id WHERE c.uuid = ?"
+        " UNION SELECT p.provenance FROM below b JOIN commit_provenance p ON p.commit_id = b.id)"
+        f" SELECT {_COLUMNS} FROM below b JOIN commits c ON c.id = b.id JOIN repos r ON r.id = c.repo WHERE c.uuid != ?",
+        uuid,
+        uuid,
+    )
+    return sorted((_from_row(row) for row in found), key=lambda commit: commit.repo.key)
+
+
+def resolve(txn: Txn, ref: CommitRef | None) -> Commit:
+    """The commit that a request means: by id, by branch, by an id shared with another repo, with `^2` after it."""
+    if ref is None:
+        raise PachError("cannot resolve nil commit")
+    if not ref.id and not ref.branch:
+        raise PachError("cannot resolve commit with no ID or branch")
+    uuid, generations = parse_ancestry(ref.id)
+    branch = ref.branch
+    if uuid and not is_commit_id(uuid):
+        if branch:
+            raise PachError(f"invalid commit ID given with a branch ({ref.repo.branch(branch)}): {uuid}\n")
+        branch, uuid = uuid, ""
+    commit = _by_id(txn, ref.repo, uuid) if uuid else head(txn, ref.repo.branch(branch))
+    if generations >= 0:
+        for _ in range(generations):
+            if commit.parent is None:
+                raise NotFoundError(f"commit {ref} not found")
+            commit = get(txn, commit.parent)
+        return commit
+    line = [commit]
+    while line[-1].parent is not None:
+        line.append(get(txn, line[-1].parent))
+    if len(line) < -generations:
+        raise NotFoundError(f"commit {ref} not found")
+    return line[generations]
+
+
+def head(txn: Txn, branch: BranchRef) -> Commit:
+    """The head of a branch. Raises NotFoundError when there is no such branch."""
+    found = txn.row(
+        f"SELECT {_COLUMNS} FROM branches b JOIN repos br ON br.id = b.repo JOIN commits c ON c.id = b.head"
+        " JOIN repos r ON r.id = c.repo WHERE br.project = ? AND br.name = ? AND br.type = ? AND b.name = ?",
+        branch.repo.project,
+        branch.repo.name,
+        branch.repo.type,
+        branch.name,
+    )
+    if found is None:
+        raise NotFoundError(f'branch "{branch.name}" not found in repo {branch.repo}')
+    return _from_row(found)
+
+
+def add(
+    txn: Txn,
+    branch: BranchRef,
+    *,
+    origin: Origin,
+    parent: Commit | None,
+    provenance: Sequence[Commit],
+    description: str = "",
+    details: bool = False,
+) -> Commit:
+    """Make an open commit with the transaction's id. Raises PachError when the repo already has one of that id."""
+    repo = repos.get(txn, branch.repo)
+    if txn.row("SELECT 1 FROM commits WHERE repo = ? AND uuid = ?", repo.id, txn.set_id) is not None:
+        raise PachError(
+            f"inconsistent dependencies: cannot create commit from {branch.repo}@{txn.set_id}; "
+            f"repo ({branch.repo.name}) already has a commit in this transaction"
+        )
+    cursor = txn.db.execute(
+        "INSERT INTO commits (repo, uuid, branch, origin, description, parent, started, details)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (repo.id, txn.set_id, branch.name, origin, description, parent and parent.id, txn.now, details),
+    )
+    number = cursor.lastrowid
+    assert number is not None  # noqa: S101  # an INSERT has a row
+    for position, commit in enumerate(provenance):
+        txn.db.execute("INSERT OR IGNORE INTO commit_provenance VALUES (?, ?, ?)", (number, commit.id, position))
+    txn.touched |= {("commit", number), ("commits of", branch.repo)}
+    return get(txn, number)
+
+
+def mark_finishing(txn: Txn, commit: Commit, *, description: str, error: str, force: bool) -> Commit:
+    """Close a commit to further changes. Raises CommitFinishedError when it is closed already."""
+    if commit.finishing is not None:
+        raise CommitFinishedError(f"commit {commit} has already finished")
+    if not force and commit.repo.type in (USER, META) and repos.belongs_to_pipeline(txn, commit.repo):
+        made_from = direct_provenance(txn, commit)
+        if made_from:
+            raise PachError("cannot finish a pipeline output or meta commit, use 'stop job' instead")
+    txn.db.execute(
+        "UPDATE commits SET finishing = ?, error = ?, description = ? WHERE id = ?",
+        (txn.now, error, description or commit.description, commit.id),
+    )
+    txn.touched.add(("commit", commit.id))
+    return get(txn, commit.id)
+
+
+def has_spec_only(provenance: Sequence[BranchRef]) -> bool:
+    """Whether a branch is made from nothing but a spec repo, or from nothing at all: then it gets no open commits."""
+    return all(branch.repo.type == SPEC for branch in provenance)
+
+
+def _by_id(txn: Txn, repo: RepoRef, uuid: str) -> Commit:
+    own = find(txn, repo, uuid)
+    if own is not None:
+        return own
+    for commit in provenance_of_set(txn, uuid):
+        if commit.repo == repo:
+            return commit
+    raise NotFoundError(f"commit {repo}@{uuid} not found")
+
+
+def _from_row(row: tuple[Any, ...]) -> Commit:
+    number, project, name, kind, *rest = row
+    return Commit(number, RepoRef(project, name, kind), *rest)

@@ -1,0 +1,161 @@
+"""Commit sets: all commits that came of one change, and removing them together."""
+
+from __future__ import annotations
+
+from localpach.errors import NotFoundError, PachError
+from localpach.pfs import branches, commits, repos
+from localpach.pfs.commits import Commit, Origin
+from localpach.pfs.content import CommitContent
+from localpach.pfs.repos import Repo
+from localpach.refs import SPEC, RepoRef
+from localpach.store.database import Txn
+
+
+def members(txn: Txn, uuid: str, *, with_aliases: bool) -> list[Commit]:
+    """The commits of a set, sources before what is made from them; with those that it only refers to, if asked."""
+    found = [*(commits.provenance_of_set(txn, uuid) if with_aliases else ()), *commits.with_id(txn, uuid)]
+    by_id = {commit.id: commit for commit in found}
+    result: dict[int, Commit] = {}
+
+    def visit(commit: Commit) -> None:
+        if commit.id in result:
+            return
+        for source in commits.direct_provenance(txn, commit):
+            if source.id in by_id:
+                visit(by_id[source.id])
+        result[commit.id] = commit
+
+    for commit in found:
+        visit(commit)
+    return list(result.values())
+
+
+def ids(txn: Txn) -> list[str]:
+    """The ids of all commit sets, newest first."""
+    found = txn.rows("SELECT uuid FROM commits GROUP BY uuid ORDER BY max(id) DESC")
+    return [row[0] for row in found]
+
+
+def drop(txn: Txn, content: CommitContent, uuid: str) -> None:
+    """Remove the newest commits of their branches, with what they changed."""
+    for commit in _removable(txn, uuid):
+        if commits.children(txn, commit):
+            raise PachError(f"cannot drop a commit that has children: {commit}")
+    _remove(txn, content, uuid)
+
+
+def squash(txn: Txn, content: CommitContent, uuid: str) -> None:
+    """Remove commits and leave what they changed to their children."""
+    for commit in _removable(txn, uuid):
+        if not commits.children(txn, commit):
+            raise PachError(
+                "cannot squash a commit that has no children as that would cause data loss, "
+                f"use the drop operation instead: {commit}"
+            )
+    _remove(txn, content, uuid)
+
+
+def delete_repo(txn: Txn, content: CommitContent, ref: RepoRef, *, force: bool) -> None:
+    """Delete a repo and, for a user repo, the system repos of its name. A missing one is no error."""
+    repo = repos.find(txn, ref)
+    if repo is None:
+        return
+    if repos.belongs_to_pipeline(txn, ref):
+        raise PachError(
+            f'error checking whether repo "{ref}" can be deleted: '
+            "cannot delete a repo associated with a pipeline - delete the pipeline instead"
+        )
+    delete_repos(txn, content, repos.related(txn, repo), force=force)
+
+
+def delete_repos(txn: Txn, content: CommitContent, doomed: list[Repo], *, force: bool) -> None:
+    """Delete repos together, so that branches of one may be made from branches of another."""
+    found = [(branch, repo) for repo in doomed for branch in sorted_branches(txn, repo.ref)]
+    found.sort(key=lambda pair: -len(branches.provenance(txn, pair[0])))
+    for branch, _ in found:
+        try:
+            branches.delete(txn, branch.ref, force=force)
+        except PachError as error:
+            raise error.within(f"delete branch {branch.ref}") from None
+    for repo in doomed:
+        for commit in commits.in_repo(txn, repo.ref):
+            txn.db.execute(
+                "DELETE FROM commit_provenance WHERE commit_id = ? OR provenance = ?", (commit.id, commit.id)
+            )
+            content.forget(txn, commit)
+            txn.touched.add(("commit", commit.id))
+        txn.db.execute("DELETE FROM commits WHERE repo = ?", (repo.id,))
+        txn.db.execute("DELETE FROM repos WHERE id = ?", (repo.id,))
+        txn.touched.add(("commits of", repo.ref))
+
+
+def sorted_branches(txn: Txn, ref: RepoRef) -> list[branches.Branch]:
+    """The branches of a repo by name, as repos list them."""
+    return sorted(branches.in_repo(txn, ref), key=lambda branch: branch.ref.key)
+
+
+def _removable(txn: Txn, uuid: str) -> list[Commit]:
+    dependents = _dependent_sets(txn, uuid)
+    if dependents:
+        names = " ".join(f'id:"{each}"' for each in dependents)
+        raise PachError(
+            f'commit set "id:\\"{uuid}\\"" cannot be dropped because it has subvenant commit sets: [{names}]'
+        )
+    found = members(txn, uuid, with_aliases=False)
+    for commit in found:
+        if commit.repo.type == SPEC and commit.origin == Origin.USER:
+            raise PachError(f"cannot squash commit {commit} because it updated a pipeline")
+    return found
+
+
+def _dependent_sets(txn: Txn, uuid: str) -> list[str]:
+    reached: set[str] = set()
+    frontier = {uuid}
+    while frontier:
+        marks = ", ".join("?" * len(frontier))
+        found = txn.rows(
+            "SELECT DISTINCT d.uuid FROM commits c JOIN commit_provenance p ON p.provenance = c.id"
+            f" JOIN commits d ON d.id = p.commit_id WHERE c.uuid IN ({marks})",
+            *frontier,
+        )
+        frontier = {row[0] for row in found} - reached - {uuid}
+        reached |= frontier
+    return sorted(reached)
+
+
+def _remove(txn: Txn, content: CommitContent, uuid: str) -> None:
+    for commit in members(txn, uuid, with_aliases=False):
+        _delete_commit(txn, content, commit)
+    txn.stopped_sets.append(uuid)
+
+
+def _delete_commit(txn: Txn, content: CommitContent, commit: Commit) -> None:
+    for child in commits.children(txn, commit):
+        if child.finished is None:
+            hint = ", consider using WaitCommit" if child.finishing is not None else ""
+            raise PachError(f"cannot squash until child commit {child} is finished{hint}")
+    content.fold_into_children(txn, commit)
+    txn.db.execute("UPDATE commits SET parent = ? WHERE parent = ?", (commit.parent, commit.id))
+    content.forget(txn, commit)
+    txn.db.execute("DELETE FROM commit_provenance WHERE commit_id = ? OR provenance = ?", (commit.id, commit.id))
+    txn.db.execute("DELETE FROM commits WHERE id = ?", (commit.id,))
+    txn.touched |= {("commit", commit.id), ("commits of", commit.repo)}
+    headless = [branch for branch in branches.in_repo(txn, commit.repo) if branch.head == commit.id]
+    if not headless:
+        return
+    if commit.parent is not None:
+        for branch in headless:
+            branches.move_head(txn, branch, commits.get(txn, commit.parent))
+        return
+    made_from = [each.ref for each in branches.direct_provenance(txn, headless[0])]
+    replacement = branches.make_empty_commit(txn, headless[0].ref, made_from, None)
+    for branch in headless:
+        branches.move_head(txn, branch, replacement)
+
+
+def require_set(txn: Txn, uuid: str) -> list[Commit]:
+    """The commits of a set, aliases included. Raises NotFoundError when there are none."""
+    found = members(txn, uuid, with_aliases=True)
+    if not found:
+        raise NotFoundError(f"no commits found for commitset {uuid}")
+    return found

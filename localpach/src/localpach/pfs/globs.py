@@ -1,0 +1,156 @@
+"""Glob patterns as the real server reads them, compiled to regular expressions.
+
+Beside `*`, `**`, `?`, `[...]` and `{a,b}` there are the extended forms `@(a|b)`, `?(...)`, `*(...)`, `+(...)` and
+`!(...)`, which capture what they match, for `join_on` and `group_by`.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from localpach.errors import PachError
+from localpach.pfs.paths import GLOB_CHARACTER
+
+_POSIX = {
+    "alnum": "0-9A-Za-z",
+    "alpha": "A-Za-z",
+    "ascii": r"\x00-\x7F",
+    "blank": r"\t ",
+    "cntrl": r"\x00-\x1F\x7F",
+    "digit": "0-9",
+    "graph": "!-~",
+    "lower": "a-z",
+    "print": " -~",
+    "punct": r"!-/:-@\[-`{-~",
+    "space": r"\t\n\v\f\r ",
+    "upper": "A-Z",
+    "word": "0-9A-Za-z_",
+    "xdigit": "0-9A-Fa-f",
+}
+_ANY = "[^/]"
+
+
+class Glob:
+    """A compiled pattern, matched against a whole path."""
+
+    def __init__(self, pattern: str) -> None:
+        self.pattern = pattern
+        found = GLOB_CHARACTER.search(pattern)
+        self.literal_prefix = pattern[: found.start()] if found else pattern
+        self._regex = re.compile(_Translation(pattern).text(), re.DOTALL)
+
+    def matches(self, path: str) -> bool:
+        """Whether the pattern matches; a directory is given with its trailing slash."""
+        if path == "/" and self.pattern == "/":
+            return True
+        return self._regex.fullmatch(path.rstrip("/")) is not None
+
+    def replace(self, path: str, template: str) -> str:
+        """The template with `$1`, `$2` ... replaced by what the pattern captures in the path."""
+        match = self._regex.fullmatch(path)
+        groups = (match[0], *match.groups()) if match else ()
+
+        def captured(reference: re.Match[str]) -> str:
+            if reference[0] == "$$":
+                return "$"
+            number = int(reference[1] or reference[2])
+            return (groups[number] or "") if number < len(groups) else ""
+
+        return re.sub(r"\$\$|\$(\d+)|\$\{(\d+)\}", captured, template)
+
+
+@lru_cache(maxsize=1024)
+def compile_glob(pattern: str) -> Glob:
+    """Compile a cleaned pattern. Raises PachError when it does not parse."""
+    return Glob(pattern)
+
+
+class _Translation:
+    """One pass over a pattern, character by character."""
+
+    def __init__(self, pattern: str) -> None:
+        self._pattern = pattern
+        self._position = 0
+
+    def text(self) -> str:
+        """The regular expression."""
+        return self._sequence(closing="", separator="")
+
+    def _sequence(self, closing: str, separator: str) -> str:
+        out: list[str] = []
+        while self._position < len(self._pattern):
+            char = self._pattern[self._position]
+            if closing and char == closing:
+                break
+            if separator and char == separator:
+                out.append("|")
+                self._position += 1
+                continue
+            out.append(self._item(char))
+        return "".join(out)
+
+    def _item(self, char: str) -> str:
+        following = self._pattern[self._position + 1 : self._position + 2]
+        if char in "*?@+!^" and following == "(":
+            self._position += 2
+            return self._capture(char)
+        self._position += 1
+        if char == "*":
+            return self._stars(following)
+        if char == "?":
+            return _ANY
+        if char == "(":
+            return self._capture("@")
+        if char == "{":
+            return "(?:" + self._group("}", ",") + ")"
+        if char == "[":
+            return self._range()
+        if char == "\\":
+            self._position += 1
+            return re.escape(following)
+        return re.escape(char)
+
+    def _stars(self, following: str) -> str:
+        after = self._pattern[self._position + 1 : self._position + 2]
+        if following == "*" and after != "(":
+            self._position += 1
+            return ".*"
+        return _ANY + "*"
+
+    def _group(self, closing: str, separator: str) -> str:
+        inner = self._sequence(closing, separator)
+        self._position += 1
+        return inner
+
+    def _capture(self, quantifier: str) -> str:
+        inner = self._group(")", "|")
+        if quantifier in "!^":
+            return f"((?!(?:{inner})(?:/|$)){_ANY}*)"
+        if quantifier == "@":
+            return f"({inner})"
+        return f"((?:{inner}){quantifier})"
+
+    def _range(self) -> str:
+        content: list[str] = []
+        negated = seen_any = nested = False
+        while True:
+            if self._position >= len(self._pattern):
+                raise PachError("unexpected end of input")
+            char = self._pattern[self._position]
+            self._position += 1
+            if char == "\\" and self._position < len(self._pattern):
+                content.append(re.escape(self._pattern[self._position]))
+                self._position += 1
+            elif char == "]" and not nested:
+                break
+            elif not seen_any and char in "!^":
+                negated = True
+            else:
+                nested = char == "[" or (nested and char != "]")
+                content.append(char if char in "-:[]" or char.isalnum() else re.escape(char))
+            seen_any = True
+        text = "".join(content)
+        for name, members in _POSIX.items():
+            text = text.replace(f"[:{name}:]", members)
+        return f"[{'^' if negated else ''}{text}]"

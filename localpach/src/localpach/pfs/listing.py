@@ -1,0 +1,184 @@
+"""Reading a snapshot as a tree: directories appear between the files, with the size and hash of all below them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from localpach.errors import PachError
+from localpach.pfs.filesets import Snapshot
+from localpach.pfs.globs import Glob
+from localpach.pfs.paths import SEPARATOR, split_key
+from localpach.store import parts as parts_of
+
+MAX_PAGE = 100_000
+Hasher = Callable[[bytes], bytes]
+
+
+@dataclass(slots=True)
+class Entry:
+    """A file or a directory; the path of a directory ends in a slash and it has no datum."""
+
+    path: str
+    datum: str
+    size: int
+    hash: bytes
+    parts: bytes = b""
+
+    @property
+    def is_dir(self) -> bool:
+        """Whether it is a directory."""
+        return self.path.endswith("/")
+
+
+class Tree:
+    """The files of a snapshot below one prefix, with their directories, in the order of paths."""
+
+    def __init__(self, snapshot: Snapshot, hasher: Hasher) -> None:
+        self._snapshot = snapshot
+        self._hash = hasher
+
+    def walk(self, top: str = "/", datum: str = "") -> Iterator[Entry]:
+        """The entry ``top`` and all below it. The root itself comes first if there is anything."""
+        keys = self._keys(self._snapshot.below(top), datum)
+        yield from self._entries(keys, "" if top == "/" else top)
+
+    def list(self, top: str, datum: str = "") -> Iterator[Entry]:
+        """The file ``top``, or the entries directly in the directory ``top``."""
+        inside = "/" if top == "/" else top + "/"
+        if top != "/":
+            for name in self._keys(self._snapshot.starting_with(top + SEPARATOR), datum):
+                yield self._file(name)
+        yield from self._children(inside, datum)
+
+    def glob(self, pattern: Glob, datum: str = "", lower: str = "", upper: str = "") -> Iterator[Entry]:
+        """The entries that match a pattern."""
+        for entry in self._candidates(pattern, datum):
+            if pattern.matches(entry.path) and entry.path >= lower and (not upper or entry.path < upper):
+                yield entry
+
+    def matched_with_contents(self, pattern: Glob, datum: str = "") -> Iterator[Entry]:
+        """The entries that match a pattern and everything below the directories among them."""
+        inside: str | None = None
+        for entry in self._candidates(pattern, datum):
+            if inside is not None and entry.path.startswith(inside):
+                yield entry
+            elif pattern.matches(entry.path):
+                inside = entry.path if entry.is_dir else None
+                yield entry
+            else:
+                inside = None
+
+    def _candidates(self, pattern: Glob, datum: str) -> Iterator[Entry]:
+        prefix = pattern.literal_prefix
+        if prefix == pattern.pattern:
+            return self.walk(prefix, datum)
+        top = prefix[: prefix.rfind("/")] or "/"
+        return self.walk(top, datum)
+
+    def _keys(self, names: Iterable[str], datum: str) -> Iterator[str]:
+        return (name for name in names if not datum or split_key(name)[1] == datum)
+
+    def _file(self, name: str) -> Entry:
+        path, datum = split_key(name)
+        parts = self._snapshot.files[name]
+        return Entry(path, datum, parts_of.size(parts), self._hash(parts), parts)
+
+    def _children(self, inside: str, datum: str) -> Iterator[Entry]:
+        directory: str | None = None
+        gathered: list[str] = []
+        for name in self._keys(self._snapshot.starting_with(inside), datum):
+            path, _ = split_key(name)
+            cut = path.find("/", len(inside))
+            parent = path[: cut + 1] if cut >= 0 else None
+            if directory is not None and parent != directory:
+                yield from self._directory_only(gathered, directory)
+                directory, gathered = None, []
+            if parent is None:
+                yield self._file(name)
+            else:
+                directory = parent
+                gathered.append(name)
+        if directory is not None:
+            yield from self._directory_only(gathered, directory)
+
+    def _directory_only(self, names: list[str], directory: str) -> Iterator[Entry]:
+        for entry in self._entries(names, directory.rstrip("/")):
+            yield entry
+            return
+
+    def _entries(self, names: Iterable[str], top: str) -> Iterator[Entry]:
+        """All entries at and below ``top`` in the order of paths, each directory before its content."""
+        out: list[Entry] = []
+        open_dirs: list[tuple[int, list[bytes], int]] = []
+        stack: list[str] = []
+
+        def close() -> None:
+            index, hashes, size = open_dirs.pop()
+            stack.pop()
+            entry = out[index]
+            entry.size = size
+            entry.hash = hashlib.blake2b(b"".join(hashes), digest_size=parts_of.DIGEST_SIZE).digest()
+            if open_dirs:
+                parent_index, parent_hashes, parent_size = open_dirs[-1]
+                parent_hashes.append(entry.hash)
+                open_dirs[-1] = (parent_index, parent_hashes, parent_size + size)
+
+        for name in names:
+            entry = self._file(name)
+            while stack and not entry.path.startswith(stack[-1]):
+                close()
+            start = len(stack[-1]) if stack else len(top)
+            if not stack and entry.path == top:
+                out.append(entry)
+                continue
+            cut = entry.path.find("/", start)
+            while cut >= 0:
+                stack.append(entry.path[: cut + 1])
+                open_dirs.append((len(out), [], 0))
+                out.append(Entry(stack[-1], "", 0, b""))
+                cut = entry.path.find("/", cut + 1)
+            out.append(entry)
+            if open_dirs:
+                index, hashes, size = open_dirs[-1]
+                hashes.append(entry.hash)
+                open_dirs[-1] = (index, hashes, size + entry.size)
+        while stack:
+            close()
+        return iter(out)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A part of a listing: after or before a marker, at most ``number`` entries (0: all)."""
+
+    number: int = 0
+    reverse: bool = False
+    marker: str = ""
+
+    def validate(self) -> None:
+        """Refuse what the real server refuses."""
+        if self.number == 0 and self.reverse:
+            raise PachError("number must be > 0 when reverse is true")
+        if self.number > MAX_PAGE:
+            raise PachError(f"cannot return more than {MAX_PAGE} files at a time")
+
+    def of(self, entries: Iterable[Entry]) -> Iterator[Entry]:
+        """The entries of this page."""
+        if self.reverse:
+            before = (e for e in entries if not self.marker or (e.path < self.marker and not self._is_marker(e)))
+            yield from reversed(deque(before, maxlen=self.number))
+            return
+        sent = 0
+        for entry in entries:
+            if self.number and sent == self.number:
+                return
+            if self.marker and (entry.path < self.marker or self._is_marker(entry)):
+                continue
+            sent += 1
+            yield entry
+
+    def _is_marker(self, entry: Entry) -> bool:
+        return entry.path.rstrip("/") == self.marker.rstrip("/")

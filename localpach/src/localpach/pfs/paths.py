@@ -1,0 +1,41 @@
+"""Paths of files: their clean form, what is refused, and the keys under which they are sorted."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+
+from localpach.errors import PachError
+
+DEFAULT_DATUM = "default"
+SEPARATOR = "\0"
+_PRINTABLE = re.compile(rb"[ -~]+")
+GLOB_CHARACTER = re.compile(r"[*?\[\]{}!()@+^]")
+
+
+def clean(path: str) -> str:
+    """The canonical form of a path in a request: absolute, no dots, no double or trailing slash."""
+    cleaned = posixpath.normpath(path) if path else "."
+    return "/" if cleaned == "." else "/" + cleaned.strip("/")
+
+
+def validate(path: str) -> None:
+    """Refuse what a path of a file cannot be."""
+    if not _PRINTABLE.fullmatch(path.encode()):
+        raise PachError(f"path ({path}) invalid: only printable ASCII characters allowed")
+    globbing = GLOB_CHARACTER.search(path)
+    if globbing:
+        raise PachError(f"path ({path}) invalid: globbing character ({globbing[0]}) not allowed in path")
+    if any(element in (".", "..") for element in path.split("/")):
+        raise PachError(f"path ({path}) invalid: relative file paths are not allowed")
+
+
+def key(path: str, datum: str) -> str:
+    """The key of a file: sorts by path, then by datum."""
+    return f"{path}{SEPARATOR}{datum}"
+
+
+def split_key(text: str) -> tuple[str, str]:
+    """The path and the datum of a key."""
+    path, _, datum = text.partition(SEPARATOR)
+    return path, datum

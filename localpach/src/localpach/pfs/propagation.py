@@ -1,0 +1,52 @@
+"""At the end of a transaction: new commits downstream of every branch whose head has moved."""
+
+from __future__ import annotations
+
+from localpach.errors import PachError
+from localpach.pfs import branches, commits
+from localpach.pfs.branches import Branch
+from localpach.pfs.commits import Origin
+from localpach.refs import SPEC, RepoRef
+from localpach.store.database import Txn
+
+
+def propagate(txn: Txn) -> None:
+    """Give each branch downstream of a moved one an open commit made from the new heads."""
+    moved = [branch for number in txn.propagated if (branch := branches.load(txn, number)) is not None]
+    if not moved:
+        return
+    _refuse_two_branches_of_a_repo(txn, moved)
+    below = {each.id: each for branch in moved for each in branches.subvenance(txn, branch)}
+    upstream = {each.id: branches.provenance(txn, each) for each in below.values()}
+    for branch in sorted(below.values(), key=lambda each: (len(upstream[each.id]), each.ref.key)):
+        made_from = upstream[branch.id]
+        if len(made_from) == 1 and made_from[0].ref.repo.type == SPEC:
+            continue
+        head = commits.get(txn, branch.head)
+        if head.uuid == txn.set_id:
+            continue
+        sources = [commits.head(txn, each.ref) for each in branches.direct_provenance(txn, branch)]
+        commit = commits.add(txn, branch.ref, origin=Origin.AUTO, parent=head, provenance=sources)
+        branches.move_head(txn, branch, commit)
+    txn.new_downstream = True
+
+
+def _refuse_two_branches_of_a_repo(txn: Txn, moved: list[Branch]) -> None:
+    for start in moved:
+        reached = {start.id: start}
+        frontier = [start]
+        while frontier:
+            branch = frontier.pop()
+            for each in (*branches.provenance(txn, branch), *branches.subvenance(txn, branch)):
+                if each.id not in reached:
+                    reached[each.id] = each
+                    frontier.append(each)
+        seen: set[RepoRef] = set()
+        for branch in reached.values():
+            repo = branch.ref.repo
+            if repo in seen:
+                raise PachError(
+                    "validate DAG at end of transaction: multiple branches from the same repo, "
+                    f'"{repo}", cannot participate in a DAG'
+                )
+            seen.add(repo)

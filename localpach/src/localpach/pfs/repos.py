@@ -1,0 +1,97 @@
+"""Repos."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from localpach.errors import AlreadyExistsError, NotFoundError, PachError
+from localpach.names import validate_name
+from localpach.refs import USER, PipelineRef, RepoRef
+from localpach.store.database import Txn
+
+FILESETS_REPO = "__filesets__"
+_COLUMNS = "id, project, name, type, description, created"
+
+
+@dataclass(frozen=True, slots=True)
+class Repo:
+    """A repo; ``id`` is its row."""
+
+    id: int
+    ref: RepoRef
+    description: str
+    created: int
+
+
+def find(txn: Txn, ref: RepoRef) -> Repo | None:
+    """A repo, or None."""
+    found = txn.row(
+        f"SELECT {_COLUMNS} FROM repos WHERE project = ? AND name = ? AND type = ?", ref.project, ref.name, ref.type
+    )
+    return None if found is None else _from_row(found)
+
+
+def get(txn: Txn, ref: RepoRef) -> Repo:
+    """A repo. Raises NotFoundError."""
+    found = find(txn, ref)
+    if found is None:
+        raise NotFoundError(f"repo {ref} not found")
+    return found
+
+
+def list_all(txn: Txn, *, kind: str = "", projects: Iterable[str] = ()) -> list[Repo]:
+    """Repos of a type (all types when empty) in some projects (all when empty), newest first."""
+    wanted = set(projects)
+    found = txn.rows(f"SELECT {_COLUMNS} FROM repos WHERE ? IN ('', type) ORDER BY id DESC", kind)
+    return [repo for repo in map(_from_row, found) if not wanted or repo.ref.project in wanted]
+
+
+def create(txn: Txn, ref: RepoRef | None, description: str, *, update: bool = False) -> None:
+    """Create a repo, or with ``update`` overwrite the description of an existing one."""
+    if ref is None:
+        raise PachError("repo cannot be nil")
+    if ref.name == FILESETS_REPO:
+        raise PachError(f"{FILESETS_REPO} is a reserved name")
+    ref = ref.of_type(ref.type or USER)
+    validate_name(ref.name)
+    if txn.row("SELECT 1 FROM projects WHERE name = ?", ref.project) is None:
+        raise NotFoundError(f'cannot find project "{ref.project}": project "{ref.project}" not found')
+    existing = find(txn, ref)
+    if existing is None:
+        if ref.type != USER and find(txn, ref.of_type(USER)) is None:
+            raise PachError("cannot create a system repo without a corresponding 'user' repo")
+        txn.db.execute(
+            "INSERT INTO repos (project, name, type, description, created) VALUES (?, ?, ?, ?, ?)",
+            (ref.project, ref.name, ref.type, description, txn.now),
+        )
+    elif not update:
+        raise AlreadyExistsError(f"repo {ref} already exists")
+    else:
+        txn.db.execute("UPDATE repos SET description = ? WHERE id = ?", (description, existing.id))
+
+
+def belongs_to_pipeline(txn: Txn, ref: RepoRef) -> bool:
+    """Whether a pipeline of this name exists, so that the repo lives and dies with it."""
+    pipeline = PipelineRef(ref.name, ref.project)
+    found = txn.row("SELECT 1 FROM pipelines WHERE project = ? AND name = ?", pipeline.project, pipeline.name)
+    return found is not None
+
+
+def related(txn: Txn, repo: Repo) -> list[Repo]:
+    """The repos that go with this one when it is deleted: all of its name for a user repo, else itself."""
+    if repo.ref.type != USER:
+        return [repo]
+    found = txn.rows(
+        f"SELECT {_COLUMNS} FROM repos WHERE project = ? AND name = ? ORDER BY id DESC",
+        repo.ref.project,
+        repo.ref.name,
+    )
+    return [_from_row(row) for row in found]
+
+
+def _from_row(row: tuple[Any, ...]) -> Repo:
+    number, project, name, kind, description, created = row
+    ref = RepoRef(project, name, kind)
+    return Repo(number, ref, description, created)

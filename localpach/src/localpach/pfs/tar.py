@@ -1,0 +1,38 @@
+"""A tar stream made of stored files, without holding one in memory."""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Iterable, Iterator
+
+from localpach.pfs.listing import Entry
+from localpach.store.contents import Contents
+
+BLOCK = 512
+SMALLEST_PIECE = 256 * 1024
+
+
+def tar_stream(entries: Iterable[Entry], contents: Contents) -> Iterator[bytes]:
+    """The bytes of the stream, in pieces of a fair size."""
+    pending = bytearray()
+    for entry in entries:
+        pending += _header(entry)
+        if not entry.is_dir:
+            for piece in contents.read(entry.parts):
+                pending += piece
+                if len(pending) >= SMALLEST_PIECE:
+                    yield bytes(pending)
+                    pending.clear()
+            pending += b"\0" * (-entry.size % BLOCK)
+        if len(pending) >= SMALLEST_PIECE:
+            yield bytes(pending)
+            pending.clear()
+    yield bytes(pending) + b"\0" * (2 * BLOCK)
+
+
+def _header(entry: Entry) -> bytes:
+    info = tarfile.TarInfo(entry.path)
+    info.size = 0 if entry.is_dir else entry.size
+    info.type = tarfile.DIRTYPE if entry.is_dir else tarfile.REGTYPE
+    info.mode = 0o777 if entry.is_dir else 0o666
+    return info.tobuf(tarfile.PAX_FORMAT)

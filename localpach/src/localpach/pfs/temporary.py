@@ -1,0 +1,49 @@
+"""Sets of changes that belong to no commit yet: made by CreateFileSet, kept for a time, then added to a commit."""
+
+from __future__ import annotations
+
+import uuid
+
+from localpach.errors import NotFoundError, PachError
+from localpach.pfs.filesets import Change, Changes
+from localpach.store.database import Txn
+
+SECOND = 1_000_000_000
+DEFAULT_TTL = 30 * 60
+MAX_TTL = 30 * 60
+
+
+def save(txn: Txn, changes: Changes, ttl: int = DEFAULT_TTL) -> str:
+    """Keep some changes for ``ttl`` seconds; their id."""
+    name = uuid.uuid4().hex
+    txn.db.execute("INSERT INTO filesets VALUES (?, ?)", (name, txn.now + ttl * SECOND))
+    txn.db.executemany(
+        "INSERT INTO fileset_files VALUES (?, ?, ?, ?)",
+        ((name, key, change.cut, change.parts) for key, change in changes.files.items()),
+    )
+    return name
+
+
+def load(txn: Txn, name: str) -> Changes:
+    """Changes by id. Raises NotFoundError when they never were or have expired."""
+    if txn.row("SELECT 1 FROM filesets WHERE id = ?", name) is None:
+        raise NotFoundError(f"fileset {name} not found")
+    found = txn.rows("SELECT key, cut, parts FROM fileset_files WHERE fileset = ? ORDER BY key", name)
+    return Changes({key: Change(bool(cut), parts) for key, cut, parts in found})
+
+
+def renew(txn: Txn, name: str, ttl: int) -> None:
+    """Keep changes for ``ttl`` seconds from now."""
+    if ttl < 1:
+        raise PachError(f"ttl ({ttl}) must be at least one second")
+    if ttl > MAX_TTL:
+        raise PachError(f"ttl ({ttl}) exceeds max ttl ({MAX_TTL})")
+    changed = txn.db.execute("UPDATE filesets SET expires = ? WHERE id = ?", (txn.now + ttl * SECOND, name))
+    if not changed.rowcount:
+        raise NotFoundError(f"fileset {name} not found")
+
+
+def expire(txn: Txn) -> None:
+    """Drop what nobody has renewed."""
+    txn.db.execute("DELETE FROM fileset_files WHERE fileset IN (SELECT id FROM filesets WHERE expires < ?)", (txn.now,))
+    txn.db.execute("DELETE FROM filesets WHERE expires < ?", (txn.now,))

@@ -1,0 +1,102 @@
+"""Uploads: a stream of adds, deletes and copies becomes the changes of one commit."""
+
+from __future__ import annotations
+
+import hashlib
+import posixpath
+import urllib.request
+from collections.abc import Callable, Iterator
+
+from localpach.errors import PachError, UnimplementedError
+from localpach.pfs.filesets import Changes, Snapshot
+from localpach.pfs.listing import Entry
+from localpach.pfs.paths import DEFAULT_DATUM, clean, split_key, validate
+from localpach.store import parts as parts_of
+from localpach.store.contents import PART, Contents, Session
+
+URL_TIMEOUT = 60
+URL_PIECE = 1024 * 1024
+
+
+class Upload:
+    """The changes asked for so far. Contents are stored as they come, so that memory stays bounded."""
+
+    def __init__(self, contents: Contents, session: Session, parent: Callable[[], Snapshot]) -> None:
+        self._contents = contents
+        self._session = session
+        self._parent = parent
+        self._changes = Changes()
+        self._path = ""
+        self._datum = ""
+        self._buffer = bytearray()
+        self._parts = b""
+        self._whole = hashlib.blake2b(digest_size=parts_of.DIGEST_SIZE)
+
+    def add(self, path: str, datum: str, data: bytes) -> None:
+        """Append bytes to a file. Raises PachError when the path cannot be one."""
+        validate(path)
+        target = (clean(path), datum or DEFAULT_DATUM)
+        if target != (self._path, self._datum):
+            self._end_file()
+            self._path, self._datum = target
+        self._whole.update(data)
+        self._buffer += data
+        while len(self._buffer) >= PART:
+            self._parts += self._session.add(bytes(self._buffer[:PART]))
+            del self._buffer[:PART]
+
+    def add_url(self, path: str, datum: str, url: str) -> None:
+        """Append what a web address answers with."""
+        if not url.startswith(("http://", "https://")):
+            raise UnimplementedError(f"localpach reads files from http and https addresses only, not from {url}")
+        try:
+            with urllib.request.urlopen(url, timeout=URL_TIMEOUT) as answer:  # noqa: S310  # the scheme is checked
+                self.add(path, datum, b"")
+                while piece := answer.read(URL_PIECE):
+                    self.add(path, datum, piece)
+        except OSError as error:
+            raise PachError(f"error retrieving content from {url}: {error}") from error
+
+    def delete(self, path: str, datum: str) -> None:
+        """Remove a file, or with a trailing slash everything in a directory."""
+        validate(path)
+        self._end_file()
+        datum = datum or DEFAULT_DATUM
+        if not path.endswith("/"):
+            self._changes.delete(clean(path), datum)
+            return
+        cleaned = clean(path)
+        prefix = cleaned if cleaned == "/" else cleaned + "/"
+        self._changes.delete_added_below(prefix)
+        for name in self._parent().starting_with(prefix):
+            self._changes.delete(split_key(name)[0], datum)
+
+    def copy(self, source: str, target: str, entries: Iterator[Entry], datum: str, *, append: bool) -> None:
+        """Take over files that are stored already, with their paths moved from ``source`` to ``target``."""
+        self._end_file()
+        datum = datum or DEFAULT_DATUM
+        for entry in entries:
+            if entry.is_dir:
+                continue
+            path = posixpath.normpath(posixpath.join(target, posixpath.relpath(entry.path, source)))
+            if not append:
+                self._changes.delete(path, datum)
+            self._session.hold(entry.parts)
+            self._changes.append(path, datum, entry.parts)
+
+    def end(self) -> Changes:
+        """The changes, with all contents stored."""
+        self._end_file()
+        self._session.flush()
+        return self._changes
+
+    def _end_file(self) -> None:
+        if self._path and self._path != "/":
+            parts = self._parts + self._session.add(bytes(self._buffer))
+            self._changes.append(self._path, self._datum, parts)
+            if len(parts) > parts_of.RECORD_SIZE:
+                self._contents.remember_hash(parts, self._whole.digest())
+        self._path = self._datum = ""
+        self._buffer = bytearray()
+        self._parts = b""
+        self._whole = hashlib.blake2b(digest_size=parts_of.DIGEST_SIZE)

@@ -1,0 +1,205 @@
+"""Datums: which pieces of an input are computed one by one, and how one is recognised as computed before."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import struct
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from localpach.messages import commit_message, pfs, pps, timestamp
+from localpach.pfs.commits import Commit
+from localpach.pfs.globs import compile_glob
+from localpach.pfs.listing import Entry, Tree
+from localpach.pps.states import DatumState
+from localpach.refs import CommitRef, JobRef, RepoRef
+from localpach.store.database import Txn
+
+_LENGTH = struct.Struct(">q")
+Opener = Callable[[CommitRef], tuple[Commit, Tree]]
+
+
+@dataclass(frozen=True, slots=True)
+class DatumInput:
+    """One file or directory of a datum."""
+
+    name: str
+    branch: str
+    info: bytes
+    repo: str
+    path: str
+    hash: bytes
+    commit: str
+    empty_files: bool = False
+    join_on: str = ""
+    group_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Datum:
+    """Files that are computed together."""
+
+    inputs: tuple[DatumInput, ...]
+
+    @property
+    def id(self) -> str:
+        """What the datum is called: depends on where its files are, not on what is in them."""
+        state = hashlib.blake2b(digest_size=32)
+        for each in self.inputs:
+            for text in (each.name, each.repo, each.branch, each.path):
+                data = text.encode()
+                state.update(data + _LENGTH.pack(len(data)))
+        return state.hexdigest()
+
+    def hash(self, salt: str) -> str:
+        """What tells whether it was computed before: its id, what is in its files, and the pipeline's salt."""
+        state = hashlib.blake2b(self.id.encode(), digest_size=32)
+        for each in self.inputs:
+            state.update(each.hash)
+        state.update(salt.encode())
+        return state.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class DatumRecord:
+    """How a datum of a job fared; ``job`` is the id of the job that computed it, ``inputs`` serialized FileInfos."""
+
+    id: str
+    hash: str
+    job: str
+    state: DatumState
+    reason: str
+    stats: bytes
+    inputs: tuple[bytes, ...]
+
+
+def of_input(root: pps.Input | None, uuid: str, opener: Opener) -> list[Datum]:
+    """The datums of an input as it was at a commit set (or at its branches, if ``uuid`` is empty), by id."""
+    if root is None:
+        return []
+    return sorted((Datum(tuple(inputs)) for inputs in _combinations(root, uuid, opener)), key=lambda datum: datum.id)
+
+
+def save(txn: Txn, commit: Commit, record: DatumRecord) -> None:
+    """Keep how a datum fared with the meta commit of its job."""
+    packed = b"".join(struct.pack(">I", len(each)) + each for each in record.inputs)
+    txn.db.execute(
+        "INSERT OR REPLACE INTO datums VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (commit.id, record.id, record.hash, record.job, record.state, record.reason, record.stats, packed),
+    )
+
+
+def of_commit(txn: Txn, commit: Commit) -> list[DatumRecord]:
+    """The datums kept with a meta commit, by id."""
+    found = txn.rows(
+        "SELECT datum, hash, job, state, reason, stats, inputs FROM datums WHERE commit_id = ? ORDER BY datum",
+        commit.id,
+    )
+    return [
+        DatumRecord(name, digest, job, DatumState(state), reason, stats, tuple(_unpack(packed)))
+        for name, digest, job, state, reason, stats, packed in found
+    ]
+
+
+def message(record: DatumRecord, job: JobRef) -> pps.DatumInfo:
+    """The message that describes a datum of a job."""
+    info = pps.DatumInfo(state=int(record.state))
+    info.datum.id = record.id
+    info.datum.job.pipeline.name = job.pipeline.name
+    info.datum.job.pipeline.project.name = job.pipeline.project
+    info.datum.job.id = record.job
+    info.stats.ParseFromString(record.stats)
+    for each in record.inputs:
+        info.data.add().ParseFromString(each)
+    if record.job != job.id:
+        info.state = int(DatumState.SKIPPED)
+    return info
+
+
+def file_info(commit: Commit | None, ref: CommitRef, entry: Entry) -> pfs.FileInfo:
+    """The message that describes a file of a commit."""
+    if commit is None:
+        where = pfs.Commit(repo=pfs.Repo(name=ref.repo.name, type=ref.repo.type), id=ref.id)
+    else:
+        where = commit_message(commit.repo, commit.uuid, commit.branch)
+    info = pfs.FileInfo(
+        file=pfs.File(commit=where, path=entry.path, datum=entry.datum),
+        file_type=pfs.FileType.DIR if entry.is_dir else pfs.FileType.FILE,
+        size_bytes=entry.size,
+        hash=entry.hash,
+    )
+    if commit is not None and commit.finishing is not None:
+        info.committed.CopyFrom(timestamp(commit.finishing))
+    return info
+
+
+def _combinations(node: pps.Input, uuid: str, opener: Opener) -> Iterator[Sequence[DatumInput]]:
+    if node.HasField("pfs"):
+        yield from ((each,) for each in _files(node.pfs, uuid, opener))
+    elif node.cross:
+        members = [list(_combinations(member, uuid, opener)) for member in node.cross]
+        yield from (tuple(itertools.chain(*choice)) for choice in itertools.product(*members))
+    elif node.union:
+        for member in node.union:
+            yield from _combinations(member, uuid, opener)
+    elif node.join:
+        yield from _joined(node, uuid, opener)
+    elif node.group:
+        yield from _grouped(node, uuid, opener)
+
+
+def _files(source: pps.PFSInput, uuid: str, opener: Opener) -> Iterator[DatumInput]:
+    repo = RepoRef(source.project, source.repo, source.repo_type)
+    ref = CommitRef(repo, uuid) if uuid else CommitRef(repo, branch=source.branch)
+    commit, tree = opener(ref)
+    glob = compile_glob(source.glob)
+    for entry in tree.glob(glob):
+        plain = entry.path if entry.path == "/" else entry.path.rstrip("/")
+        yield DatumInput(
+            name=source.name,
+            branch=source.branch,
+            info=file_info(commit, ref, entry).SerializeToString(),
+            repo=source.repo,
+            path=entry.path,
+            hash=entry.hash,
+            commit=commit.uuid,
+            empty_files=source.empty_files,
+            join_on=glob.replace(plain, source.join_on) if source.join_on else "",
+            group_by=glob.replace(plain, source.group_by) if source.group_by else "",
+        )
+
+
+def _joined(node: pps.Input, uuid: str, opener: Opener) -> Iterator[Sequence[DatumInput]]:
+    members = [_by_key(member, uuid, opener, "join_on") for member in node.join]
+    for key in sorted(set().union(*members)):
+        lists = [member.get(key) for member in members]
+        if any(found is None for found in lists):
+            outer = [member.HasField("pfs") and member.pfs.outer_join for member in node.join]
+            lists = [found for found, kept in zip(lists, outer, strict=True) if found is not None and kept]
+        choices = [found for found in lists if found is not None]
+        if choices:
+            yield from (tuple(itertools.chain(*choice)) for choice in itertools.product(*choices))
+
+
+def _grouped(node: pps.Input, uuid: str, opener: Opener) -> Iterator[Sequence[DatumInput]]:
+    members = [_by_key(member, uuid, opener, "group_by") for member in node.group]
+    for key in sorted(set().union(*members)):
+        found = itertools.chain.from_iterable(member.get(key, []) for member in members)
+        yield tuple(itertools.chain(*found))
+
+
+def _by_key(node: pps.Input, uuid: str, opener: Opener, field: str) -> dict[str, list[Sequence[DatumInput]]]:
+    found: dict[str, list[Sequence[DatumInput]]] = {}
+    for combination in _combinations(node, uuid, opener):
+        key = next((getattr(each, field) for each in combination if getattr(each, field)), "")
+        found.setdefault(key, []).append(combination)
+    return found
+
+
+def _unpack(packed: bytes) -> Iterator[bytes]:
+    start = 0
+    while start < len(packed):
+        (length,) = struct.unpack_from(">I", packed, start)
+        yield packed[start + 4 : start + 4 + length]
+        start += 4 + length

@@ -1,0 +1,240 @@
+"""Jobs: their rows and the moves between their states."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from localpach.errors import JobFinishedError, NotFoundError, PachError
+from localpach.messages import pps
+from localpach.pfs import commits
+from localpach.pfs.commits import Commit
+from localpach.pfs.content import CommitContent
+from localpach.pps.states import FINAL_JOB_STATES, JobState
+from localpach.refs import META, USER, JobRef, PipelineRef
+from localpach.store.database import Txn
+
+_COLUMNS = """id, project, pipeline, uuid, version, branch, state, reason, restart, processed, skipped, failed,
+recovered, total, stats, created, started, finished"""
+_FINAL = ", ".join(map(str, FINAL_JOB_STATES))
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How a job's datums fared."""
+
+    processed: int = 0
+    skipped: int = 0
+    failed: int = 0
+    recovered: int = 0
+    total: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job; ``id`` is its row, ``stats`` a serialized ProcessStats, times are nanoseconds since the epoch."""
+
+    id: int
+    ref: JobRef
+    version: int
+    branch: str
+    state: JobState
+    reason: str
+    restart: int
+    counts: Counts
+    stats: bytes
+    created: int
+    started: int | None
+    finished: int | None
+
+
+def find(txn: Txn, ref: JobRef) -> Job | None:
+    """A job, or None."""
+    found = txn.row(
+        f"SELECT {_COLUMNS} FROM jobs WHERE project = ? AND pipeline = ? AND uuid = ?",
+        ref.pipeline.project,
+        ref.pipeline.name,
+        ref.id,
+    )
+    return None if found is None else _from_row(found)
+
+
+def get(txn: Txn, ref: JobRef) -> Job:
+    """A job. Raises NotFoundError."""
+    found = find(txn, ref)
+    if found is None:
+        raise NotFoundError(f"jobs {ref} not found")
+    return found
+
+
+def listed(txn: Txn, pipeline: PipelineRef | None) -> list[Job]:
+    """The jobs of a pipeline, or of all, newest first."""
+    if pipeline is None:
+        return [_from_row(row) for row in txn.rows(f"SELECT {_COLUMNS} FROM jobs ORDER BY id DESC")]
+    found = txn.rows(
+        f"SELECT {_COLUMNS} FROM jobs WHERE project = ? AND pipeline = ? ORDER BY id DESC",
+        pipeline.project,
+        pipeline.name,
+    )
+    return [_from_row(row) for row in found]
+
+
+def latest(txn: Txn, pipeline: PipelineRef) -> Job | None:
+    """The newest job of a pipeline."""
+    found = txn.row(
+        f"SELECT {_COLUMNS} FROM jobs WHERE project = ? AND pipeline = ? ORDER BY id DESC LIMIT 1",
+        pipeline.project,
+        pipeline.name,
+    )
+    return None if found is None else _from_row(found)
+
+
+def unfinished(txn: Txn, pipeline: PipelineRef) -> list[Job]:
+    """The jobs of a pipeline that are not over, oldest first."""
+    found = txn.rows(
+        f"SELECT {_COLUMNS} FROM jobs WHERE project = ? AND pipeline = ? AND state NOT IN ({_FINAL}) ORDER BY id",
+        pipeline.project,
+        pipeline.name,
+    )
+    return [_from_row(row) for row in found]
+
+
+def with_id(txn: Txn, uuid: str) -> list[Job]:
+    """The jobs of a commit set."""
+    return [_from_row(row) for row in txn.rows(f"SELECT {_COLUMNS} FROM jobs WHERE uuid = ? ORDER BY id", uuid)]
+
+
+def create(txn: Txn, ref: JobRef, version: int, branch: str) -> None:
+    """Make a job for an open output commit, unless there is one."""
+    if find(txn, ref) is not None:
+        return
+    txn.db.execute(
+        "INSERT INTO jobs (project, pipeline, uuid, version, branch, state, created) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (ref.pipeline.project, ref.pipeline.name, ref.id, version, branch, JobState.CREATED, txn.now),
+    )
+    _touch(txn, ref)
+
+
+def move(txn: Txn, job: Job, state: JobState, reason: str = "") -> Job:
+    """Give a job another state. Raises JobFinishedError when it is over."""
+    current = get(txn, job.ref)
+    if current.state.final:
+        raise JobFinishedError(f"job {job.ref} has already finished")
+    started, finished = current.started, None
+    if current.state == JobState.STARTING and state == JobState.RUNNING:
+        started = txn.now
+    elif state.final:
+        started = started or txn.now
+        finished = txn.now
+    txn.db.execute(
+        "UPDATE jobs SET state = ?, reason = ?, started = ?, finished = ? WHERE id = ?",
+        (state, reason, started, finished, current.id),
+    )
+    _touch(txn, job.ref)
+    return get(txn, job.ref)
+
+
+def count(txn: Txn, job: Job, counts: Counts, stats: pps.ProcessStats) -> None:
+    """Write down how the datums of a job fare."""
+    txn.db.execute(
+        "UPDATE jobs SET processed = ?, skipped = ?, failed = ?, recovered = ?, total = ?, stats = ? WHERE id = ?",
+        (
+            counts.processed,
+            counts.skipped,
+            counts.failed,
+            counts.recovered,
+            counts.total,
+            stats.SerializeToString(),
+            job.id,
+        ),
+    )
+    _touch(txn, job.ref)
+
+
+def restart(txn: Txn, job: Job) -> None:
+    """Count a new beginning of a job that was cut off."""
+    txn.db.execute(
+        "UPDATE jobs SET restart = restart + 1, processed = 0, skipped = 0, failed = 0, recovered = 0, total = 0,"
+        " stats = x'' WHERE id = ?",
+        (job.id,),
+    )
+    _touch(txn, job.ref)
+
+
+def stop(txn: Txn, content: CommitContent, ref: JobRef | None, reason: str) -> None:
+    """Kill a job and close its commits with the reason as their error. A job that is over stays as it is."""
+    if ref is None:
+        raise PachError("Job must be specified")
+    job = get(txn, ref)
+    _close_commits(txn, content, job, reason)
+    if not job.state.final:
+        move(txn, job, JobState.KILLED, reason)
+
+
+def stop_all(txn: Txn, content: CommitContent, pipeline: PipelineRef, reason: str) -> None:
+    """Kill the unfinished jobs of a pipeline."""
+    for job in unfinished(txn, pipeline):
+        stop(txn, content, job.ref, f"{reason} for user unknown_username")
+
+
+def end(txn: Txn, content: CommitContent, job: Job, state: JobState, reason: str = "") -> None:
+    """End a job that its worker is done with; what its commits then turn out to be decides on success."""
+    move(txn, job, state, reason)
+    _close_commits(txn, content, job, reason)
+
+
+def output_finished(txn: Txn, commit: Commit) -> None:
+    """When an output commit is finished, its job is over: well, unless the commit is found to be bad."""
+    if commit.repo.type != USER:
+        return
+    job = find(txn, JobRef(PipelineRef(commit.repo.name, commit.repo.project), commit.uuid))
+    if job is None or job.state != JobState.FINISHING:
+        return
+    move(txn, job, JobState.FAILURE if commit.error else JobState.SUCCESS, commit.error)
+
+
+def delete(txn: Txn, content: CommitContent, ref: JobRef) -> None:
+    """Kill a job and forget it; its commits stay."""
+    stop(txn, content, ref, "job deleted")
+    job = get(txn, ref)
+    txn.db.execute("DELETE FROM jobs WHERE id = ?", (job.id,))
+    _touch(txn, ref)
+
+
+def output_commit(txn: Txn, job: Job) -> Commit | None:
+    """The output commit of a job, unless it was removed."""
+    return commits.find(txn, job.ref.pipeline.repo(), job.ref.id)
+
+
+def meta_commit(txn: Txn, job: Job) -> Commit | None:
+    """The meta commit of a job, unless it was removed."""
+    return commits.find(txn, job.ref.pipeline.repo(META), job.ref.id)
+
+
+def _close_commits(txn: Txn, content: CommitContent, job: Job, error: str) -> None:
+    for commit in (meta_commit(txn, job), output_commit(txn, job)):
+        if commit is not None and commit.finishing is None:
+            content.finish(txn, commit, error=error, force=True)
+
+
+def _touch(txn: Txn, ref: JobRef) -> None:
+    txn.touched |= {("job", ref), ("jobs of", ref.pipeline), "jobs"}
+
+
+def _from_row(row: tuple[Any, ...]) -> Job:
+    number, project, pipeline, uuid, version, branch, state, reason, restarts = row[:9]
+    processed, skipped, failed, recovered, total, stats, created, started, finished = row[9:]
+    return Job(
+        number,
+        JobRef(PipelineRef(pipeline, project), uuid),
+        version,
+        branch,
+        JobState(state),
+        reason,
+        restarts,
+        Counts(processed, skipped, failed, recovered, total),
+        stats,
+        created,
+        started,
+        finished,
+    )

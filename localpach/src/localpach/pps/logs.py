@@ -1,0 +1,209 @@
+"""The logs of pipelines: one file a version, one JSON line a message, gone when the workers are.
+
+A real server reads them from its pods, hence what is odd here: lines of the worker stand between those of the user's
+command, `tail` counts both, and a stopped, updated or deleted pipeline has no log.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TextIO
+
+from localpach.messages import pps, timestamp
+from localpach.refs import JobRef, PipelineRef
+from localpach.waiting import Caller
+
+FOLLOW_RECHECK_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which lines are asked for; ``since`` in nanoseconds since the epoch."""
+
+    pipeline: PipelineRef | None = None
+    job: JobRef | None = None
+    datum: str = ""
+    data_filters: tuple[str, ...] = ()
+    master: bool = False
+    tail: int = 0
+    since: int = 0
+
+    def accepts(self, line: dict[str, Any]) -> bool:
+        """Whether a line is one of them."""
+        owner = PipelineRef(line["pipeline"], line["project"])
+        if self.pipeline is not None and owner != self.pipeline:
+            return False
+        if self.job is not None and (line["job"] != self.job.id or owner != self.job.pipeline):
+            return False
+        if self.datum and line.get("datum", "") != self.datum:
+            return False
+        if self.master or line["ts"] < self.since:
+            return False
+        data = line.get("data", [])
+        return all(any(name in (path, *_spellings(digest)) for path, digest in data) for name in self.data_filters)
+
+
+@dataclass
+class _Log:
+    path: Path
+    file: TextIO
+    changed: threading.Condition = field(default_factory=threading.Condition)
+    closed: bool = False
+
+
+class Logs:
+    """The logs of all live pipeline versions, by the row of the version."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._open: dict[int, _Log] = {}
+
+    def open(self, version: int) -> None:
+        """Begin, or after a restart continue, the log of a pipeline version."""
+        with self._lock:
+            if version not in self._open:
+                path = self._folder / f"{version}.jsonl"
+                self._open[version] = _Log(path, path.open("a", encoding="utf-8", buffering=1))
+
+    def is_open(self, version: int) -> bool:
+        """Whether a version has workers, and so a log."""
+        return version in self._open
+
+    def discard(self, version: int) -> None:
+        """End the log of a version and forget it; those who follow it see its end."""
+        with self._lock:
+            log = self._open.pop(version, None)
+            path = self._folder / f"{version}.jsonl"
+        if log is not None:
+            with log.changed:
+                log.closed = True
+                log.file.close()
+                log.changed.notify_all()
+        path.unlink(missing_ok=True)
+
+    def keep_only(self, versions: Iterable[int]) -> None:
+        """Remove the logs of versions that are gone; for the start of the server."""
+        names = {f"{version}.jsonl" for version in versions}
+        for path in self._folder.glob("*.jsonl"):
+            if path.name not in names:
+                path.unlink()
+
+    def write(self, version: int, line: dict[str, Any]) -> None:
+        """Add a line. Lines of a version that is gone are dropped."""
+        log = self._open.get(version)
+        if log is None:
+            return
+        text = json.dumps(line, ensure_ascii=False) + "\n"
+        with log.changed:
+            if not log.closed:
+                log.file.write(text)
+                log.changed.notify_all()
+
+    def read(self, version: int, wanted: Wanted) -> Iterator[pps.LogMessage]:
+        """The lines that are there."""
+        log = self._open.get(version)
+        if log is None:
+            return
+        with log.path.open(encoding="utf-8") as file:
+            lines: Iterable[str] = deque(file, maxlen=wanted.tail) if wanted.tail > 0 else file
+            yield from _messages(lines, wanted)
+
+    def follow(self, version: int, wanted: Wanted, caller: Caller) -> Iterator[pps.LogMessage]:
+        """The lines that are there and those to come, until the caller goes or the workers do."""
+        log = self._open.get(version)
+        if log is None:
+            return
+
+        def wake() -> None:
+            with log.changed:
+                log.changed.notify_all()
+
+        caller.add_callback(wake)
+        with log.path.open(encoding="utf-8") as file:
+            lines: Iterable[str] = deque(file, maxlen=wanted.tail) if wanted.tail > 0 else file.readlines()
+            yield from _messages(lines, wanted)
+            while caller.is_active():
+                with log.changed:
+                    fresh = file.readlines()
+                    if not fresh:
+                        if log.closed:
+                            return
+                        log.changed.wait(FOLLOW_RECHECK_SECONDS)
+                yield from _messages(fresh, wanted)
+
+
+def _messages(lines: Iterable[str], wanted: Wanted) -> Iterator[pps.LogMessage]:
+    for text in lines:
+        if not text.endswith("\n"):
+            continue  # cut off by a kill
+        line = json.loads(text)
+        if wanted.accepts(line):
+            yield _message(line)
+
+
+def _message(line: dict[str, Any]) -> pps.LogMessage:
+    message = pps.LogMessage(
+        project_name=line["project"],
+        pipeline_name=line["pipeline"],
+        job_id=line["job"],
+        worker_id=line["worker"],
+        datum_id=line.get("datum", ""),
+        user=line.get("user", False),
+        message=line["message"],
+        ts=timestamp(line["ts"]),
+    )
+    for path, digest in line.get("data", []):
+        message.data.add(path=path, hash=bytes.fromhex(digest))
+    return message
+
+
+def _spellings(digest: str) -> tuple[str, str]:
+    return digest, base64.b64encode(bytes.fromhex(digest)).decode()
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Writes the lines of one job, or of one datum of it."""
+
+    logs: Logs
+    version: int
+    worker: str
+    job: JobRef
+    datum: str = ""
+    data: tuple[tuple[str, str], ...] = ()
+
+    def system(self, text: str) -> None:
+        """A line of the worker."""
+        self._write(text, user=False)
+
+    def user(self, text: str) -> None:
+        """A line of the user's command."""
+        self._write(text, user=True)
+
+    def for_datum(self, datum: str, data: tuple[tuple[str, str], ...]) -> Writer:
+        """A writer for a datum of this job."""
+        return Writer(self.logs, self.version, self.worker, self.job, datum, data)
+
+    def _write(self, text: str, *, user: bool) -> None:
+        line: dict[str, Any] = {
+            "ts": time.time_ns(),
+            "project": self.job.pipeline.project,
+            "pipeline": self.job.pipeline.name,
+            "job": self.job.id,
+            "worker": self.worker,
+            "message": text,
+        }
+        if self.datum:
+            line |= {"datum": self.datum, "data": self.data}
+        if user:
+            line["user"] = True
+        self.logs.write(self.version, line)

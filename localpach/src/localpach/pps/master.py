@@ -1,0 +1,229 @@
+"""One thread for each live pipeline version: takes it through its states and carries out its jobs."""
+
+from __future__ import annotations
+
+import logging
+import random
+import shutil
+import string
+import threading
+from pathlib import Path
+
+from localpach.pps import jobs, pipelines
+from localpach.pps.logs import Logs, Writer
+from localpach.pps.pipelines import Pipeline
+from localpach.pps.runner import Cancellation
+from localpach.pps.states import PipelineState
+from localpach.pps.validation import kubernetes_name
+from localpach.pps.worker import JobRun, Workshop
+from localpach.refs import PipelineRef
+
+log = logging.getLogger(__name__)
+
+STARTUP_SECONDS = 0.7  # so that STARTING can be seen, as with a real server, whose pods take seconds
+STANDBY_SECONDS = 0.5
+IDLE_SECONDS = 30.0
+END_SECONDS = 15.0
+
+
+class Master:
+    """Keeps one worker for each pipeline that is not stopped."""
+
+    def __init__(self, shop: Workshop, logs: Logs, folder: Path) -> None:
+        self._shop = shop
+        self._logs = logs
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._workers: dict[PipelineRef, Worker] = {}
+        self._ending: list[Worker] = []
+        self._stopped = False
+        self._thread = threading.Thread(target=self._watch, name="pipelines", daemon=True)
+
+    def start(self) -> None:
+        """Take up all pipelines, with the jobs that an earlier run of the server has left."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.mkdir(parents=True)
+        with self._shop.db.read() as txn:
+            self._logs.keep_only(each.id for each in pipelines.current(txn) if not each.stopped)
+        self._thread.start()
+
+    def worker(self, pipeline: Pipeline) -> Worker | None:
+        """The worker of exactly this version, if it has one that is up."""
+        worker = self._workers.get(pipeline.ref)
+        return worker if worker is not None and worker.pipeline.id == pipeline.id and worker.up else None
+
+    def stop(self) -> None:
+        """End all workers and the processes of their jobs. Their jobs go on when the server is started again."""
+        with self._lock:
+            self._stopped = True
+            workers = [*self._workers.values(), *self._ending]
+        for worker in workers:
+            worker.end()
+        for worker in workers:
+            worker.join(END_SECONDS)
+
+    def _watch(self) -> None:
+        with self._shop.db.changes.watching("pipelines") as changed:
+            while not self._stopped:
+                changed.clear()
+                try:
+                    self._refresh()
+                except Exception:
+                    log.exception("cannot take up the change of a pipeline")
+                changed.wait()
+
+    def _refresh(self) -> None:
+        with self._shop.db.read() as txn:
+            wanted = {each.ref: each for each in pipelines.current(txn) if not each.stopped}
+        with self._lock:
+            if self._stopped:
+                return
+            self._ending = [worker for worker in self._ending if worker.is_alive()]
+            for ref, worker in list(self._workers.items()):
+                if ref not in wanted or wanted[ref].id != worker.pipeline.id:
+                    worker.end()
+                    self._logs.discard(worker.pipeline.id)
+                    self._ending.append(self._workers.pop(ref))
+            for ref, pipeline in wanted.items():
+                if ref not in self._workers:
+                    self._workers[ref] = Worker(self._shop, self._logs, pipeline, self._folder)
+                    self._workers[ref].start()
+
+
+class Worker(threading.Thread):
+    """The worker of one pipeline version."""
+
+    def __init__(self, shop: Workshop, logs: Logs, pipeline: Pipeline, folder: Path) -> None:
+        super().__init__(name=f"pipeline {pipeline.ref} v{pipeline.version}", daemon=True)
+        self.pipeline = pipeline
+        self.name_of_pod = pod_name(pipeline)
+        self.up = False
+        self.running_job = ""
+        self._shop = shop
+        self._logs = logs
+        self._tmp = folder / f"tmp-{pipeline.id}"
+        self._ended = Cancellation()
+        self._current: JobRun | None = None
+
+    def end(self) -> None:
+        """Stop, killing what runs."""
+        self._ended.set()
+        current = self._current
+        if current is not None:
+            current.cancelled.set()
+
+    def run(self) -> None:
+        """Live until the version is stopped, replaced or deleted, or the server stops."""
+        self._tmp.mkdir(parents=True, exist_ok=True)
+        self._tmp.chmod(0o1777)
+        try:
+            self._live()
+        except Exception:
+            log.exception("the worker of %s has failed", self.pipeline.ref)
+        finally:
+            self.up = False
+            shutil.rmtree(self._tmp, ignore_errors=True)
+
+    def _live(self) -> None:
+        if self._state() == PipelineState.FAILURE:
+            return
+        if self._state() in (PipelineState.STARTING, PipelineState.PAUSED) and self._ended.wait(STARTUP_SECONDS):
+            return
+        details = self.pipeline.message().details
+        if not details.transform.cmd:
+            self._move(PipelineState.FAILURE, "nothing to run: no transform.cmd")
+            return
+        if details.autoscaling:
+            self._stand_by()
+        else:
+            self._wake()
+        self._serve(autoscaling=details.autoscaling)
+
+    def _serve(self, *, autoscaling: bool) -> None:
+        with self._shop.db.changes.watching(("jobs of", self.pipeline.ref)) as changed:
+            self._ended.wake(changed)
+            while not self._ended.is_set:
+                changed.clear()
+                job = self._next_job()
+                if job is not None:
+                    if autoscaling:
+                        self._wake()
+                    self._carry_out(job)
+                elif autoscaling and self._state() == PipelineState.RUNNING:
+                    if not changed.wait(STANDBY_SECONDS):
+                        self._stand_by()
+                else:
+                    changed.wait(IDLE_SECONDS)
+
+    def _carry_out(self, job: jobs.Job) -> None:
+        writer = Writer(self._logs, self.pipeline.id, self.name_of_pod, job.ref)
+        run = JobRun(self._shop, self.pipeline, job, self._tmp, writer)
+        self._current = run
+        self._ended_while(run)
+        with self._shop.db.changes.watching(("job", job.ref)) as changed:
+            watcher = threading.Thread(target=self._watch_job, args=(job, run, changed), daemon=True)
+            watcher.start()
+            self.running_job = job.ref.id
+            try:
+                run.carry_out()
+            except Exception:
+                log.exception("job %s has failed inside the server", job.ref)
+                writer.system("the job failed inside the server, see the server's log; trying again")
+                self._ended.wait(1.0)
+            finally:
+                self.running_job = ""
+                self._current = None
+                run.cancelled.set()
+                changed.set()
+                watcher.join()
+
+    def _ended_while(self, run: JobRun) -> None:
+        if self._ended.is_set:
+            run.cancelled.set()
+
+    def _watch_job(self, job: jobs.Job, run: JobRun, changed: threading.Event) -> None:
+        """Tell a run when its job is ended by somebody else."""
+        while not run.cancelled.is_set:
+            changed.clear()
+            with self._shop.db.read() as txn:
+                now = jobs.find(txn, job.ref)
+            if now is None or now.id != job.id or now.state.final:
+                run.cancelled.set()
+                return
+            if not run.cancelled.is_set:
+                changed.wait()
+
+    def _next_job(self) -> jobs.Job | None:
+        with self._shop.db.read() as txn:
+            waiting = jobs.unfinished(txn, self.pipeline.ref)
+        return next((job for job in waiting if job.version == self.pipeline.version), None)
+
+    def _wake(self) -> None:
+        self._logs.open(self.pipeline.id)
+        self._move(PipelineState.RUNNING, workers=pipelines.expected_workers(self.pipeline.message().details))
+        self.up = not self._ended.is_set
+
+    def _stand_by(self) -> None:
+        self.up = False
+        self._move(PipelineState.STANDBY, workers=0)
+        self._logs.discard(self.pipeline.id)
+
+    def _state(self) -> PipelineState:
+        with self._shop.db.read() as txn:
+            found = pipelines.find_latest(txn, self.pipeline.ref)
+        return PipelineState.UNKNOWN if found is None or found.id != self.pipeline.id else found.state
+
+    def _move(self, state: PipelineState, reason: str = "", workers: int | None = None) -> None:
+        with self._shop.db.write() as txn:
+            found = pipelines.find_latest(txn, self.pipeline.ref)
+            if found is None or found.id != self.pipeline.id or found.stopped or found.state == state:
+                return
+            pipelines.set_state(txn, found, state, reason)
+            if workers is not None:
+                pipelines.set_parallelism(txn, found, workers)
+
+
+def pod_name(pipeline: Pipeline) -> str:
+    """A name as Kubernetes would give the worker's pod."""
+    suffix = "".join(random.choices(string.ascii_lowercase + string.digits, k=5))
+    return f"{kubernetes_name(pipeline.ref.project, pipeline.ref.name, pipeline.version)}-{suffix}"

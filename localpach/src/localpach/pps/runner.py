@@ -1,0 +1,264 @@
+"""Running one datum: its files, its command, its tries, and what becomes of its output."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from localpach.errors import PachError
+from localpach.messages import duration, nanoseconds, pps
+from localpach.pfs.filesets import Changes
+from localpach.pfs.listing import Tree
+from localpach.pps.datums import Datum, DatumInput
+from localpach.pps.logs import Writer
+from localpach.pps.states import DatumState
+from localpach.run.environment import Images
+from localpach.run.isolation import Isolation
+from localpach.run.process import Command, Process
+from localpach.run.quantity import parse_quantity
+from localpach.run.tree import OUTPUT, Stored, read_output, write_input
+from localpach.store.contents import Contents, Session
+
+DEFAULT_RETRIES = 3
+SLOT_RECHECK_SECONDS = 0.5
+SECOND = 1_000_000_000
+
+
+class CancelledError(Exception):
+    """The job was stopped while its datum ran."""
+
+
+class FailedAttemptError(Exception):
+    """The command did not succeed."""
+
+
+class Cancellation:
+    """Set once a job is to stop; wakes whoever waits for something of it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._events: set[threading.Event] = set()
+        self.is_set = False
+
+    def set(self) -> None:
+        """Stop."""
+        with self._lock:
+            self.is_set = True
+            for event in self._events:
+                event.set()
+
+    def wake(self, event: threading.Event) -> None:
+        """Set an event when it is time to stop."""
+        with self._lock:
+            self._events.add(event)
+            if self.is_set:
+                event.set()
+
+    def forget(self, event: threading.Event) -> None:
+        """No longer set an event."""
+        with self._lock:
+            self._events.discard(event)
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for a time; True when it is to stop before."""
+        event = threading.Event()
+        self.wake(event)
+        event.wait(max(0.0, seconds))
+        self.forget(event)
+        return self.is_set
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What every job of this server runs with."""
+
+    contents: Contents
+    images: Images
+    isolation: Isolation
+    folder: Path
+    slots: threading.Semaphore
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a datum fared, and the changes that its output makes to the output commit."""
+
+    state: DatumState
+    reason: str
+    stats: pps.ProcessStats
+    output: Changes
+
+
+class DatumRunner:
+    """Runs datums of one job."""
+
+    def __init__(
+        self,
+        machine: Machine,
+        details: pps.PipelineInfo.Details,
+        secrets: dict[str, str],
+        job_id: str,
+        tmp: Path,
+        cancelled: Cancellation,
+    ) -> None:
+        self._machine = machine
+        self._details = details
+        self._secrets = secrets
+        self._job_id = job_id
+        self._tmp = tmp
+        self._cancelled = cancelled
+
+    def run(self, datum: Datum, session: Session, opener: Callable[[DatumInput], Tree], log: Writer) -> Outcome:
+        """Run a datum as often as it may be tried. Raises CancelledError when the job is stopped meanwhile."""
+        stats = pps.ProcessStats()
+        tries = self._details.datum_tries if self._details.datum_tries > 0 else DEFAULT_RETRIES + 1
+        state, reason = DatumState.FAILED, ""
+        for attempt in range(1, tries + 1):
+            stats = pps.ProcessStats()
+            work = self._machine.folder / uuid.uuid4().hex
+            try:
+                return self._attempt(datum, session, opener, log, work, stats)
+            except FailedAttemptError as error:
+                reason = str(error)
+                log.system(f"try {attempt} of {tries} failed: {reason}")
+                if self._details.transform.err_cmd and self._recover(datum, work, log):
+                    state = DatumState.RECOVERED
+            finally:
+                shutil.rmtree(work, ignore_errors=True)
+        return Outcome(state, reason, stats, Changes())
+
+    def _attempt(
+        self,
+        datum: Datum,
+        session: Session,
+        opener: Callable[[DatumInput], Tree],
+        log: Writer,
+        work: Path,
+        stats: pps.ProcessStats,
+    ) -> Outcome:
+        pfs = work / "pfs"
+        (pfs / OUTPUT).mkdir(parents=True)
+        start = time.monotonic_ns()
+        for each in datum.inputs:
+            files = (Stored(e.path, e.parts) for e in opener(each).walk(_top(each.path)) if not e.is_dir)
+            stats.download_bytes += write_input(self._machine.contents, pfs / each.name, files, empty=each.empty_files)
+        downloaded = time.monotonic_ns()
+        stats.download_time.CopyFrom(duration(downloaded - start))
+        log.system("starting the command")
+        transform = self._details.transform
+        timeout = nanoseconds(self._details.datum_timeout) if self._details.HasField("datum_timeout") else 0
+        try:
+            self._execute(transform.cmd, transform.stdin, datum, work, log, timeout)
+        finally:
+            stats.process_time.CopyFrom(duration(time.monotonic_ns() - downloaded))
+        processed = time.monotonic_ns()
+        output = Changes()
+        try:
+            for stored in read_output(session, pfs / OUTPUT, lambda link: _real(link, pfs)):
+                output.append(stored.path, datum.id, stored.parts)
+        except PachError as error:
+            raise FailedAttemptError(str(error)) from None
+        stats.upload_bytes = output.added_bytes()
+        stats.upload_time.CopyFrom(duration(time.monotonic_ns() - processed))
+        log.system(f"the command succeeded after {(processed - downloaded) / SECOND:.3f} s")
+        log.system(f"took in {len(output.files)} files of {stats.upload_bytes} bytes")
+        log.system("done with the datum")
+        return Outcome(DatumState.SUCCESS, "", stats, output)
+
+    def _recover(self, datum: Datum, work: Path, log: Writer) -> bool:
+        transform = self._details.transform
+        try:
+            self._execute(transform.err_cmd, transform.err_stdin, datum, work, log, 0)
+        except FailedAttemptError as error:
+            log.system(f"the error command failed too: {error}")
+            return False
+        return True
+
+    def _execute(self, words: list[str], stdin: list[str], datum: Datum, work: Path, log: Writer, timeout: int) -> None:
+        if not words:
+            raise FailedAttemptError("invalid pipeline transform, no command specified")
+        scratch = work / "root"
+        scratch.mkdir(exist_ok=True)
+        transform = self._details.transform
+        command = Command(
+            words=list(words),
+            variables=self._variables(datum),
+            stdin="".join(f"{line}\n" for line in stdin).encode(),
+            pfs=work / "pfs",
+            scratch=scratch,
+            tmp=self._tmp,
+            tmp_keeps=self._machine.images.kept_in_tmp(),
+            working_dir=transform.working_dir,
+            memory=parse_quantity(self._details.resource_limits.memory) or 0,
+        )
+        with self._slot():
+            status = self._run(command, log, timeout)
+        if status and status not in transform.accept_return_code:
+            raise FailedAttemptError(f"exit status {status}")
+
+    def _run(self, command: Command, log: Writer, timeout: int) -> int:
+        wake = threading.Event()
+        self._cancelled.wake(wake)
+        end = time.monotonic_ns() + timeout if timeout > 0 else None
+        process = Process(command, self._machine.isolation, log.user, wake.set)
+        try:
+            while (status := process.status) is None:
+                left = None if end is None else max(0.0, (end - time.monotonic_ns()) / SECOND)
+                if self._cancelled.is_set:
+                    process.kill()
+                    raise CancelledError
+                if left == 0.0:
+                    process.kill()
+                    raise FailedAttemptError("the datum timed out")
+                wake.wait(left)
+                wake.clear()  # what happens from here on is seen by the checks above
+        finally:
+            self._cancelled.forget(wake)
+        if self._cancelled.is_set:
+            raise CancelledError
+        return status
+
+    @contextmanager
+    def _slot(self) -> Iterator[None]:
+        while not self._machine.slots.acquire(timeout=SLOT_RECHECK_SECONDS):
+            if self._cancelled.is_set:
+                raise CancelledError
+        try:
+            yield
+        finally:
+            self._machine.slots.release()
+
+    def _variables(self, datum: Datum) -> dict[str, str]:
+        transform = self._details.transform
+        variables = self._machine.images.variables(transform.image)
+        variables |= dict(transform.env)
+        variables |= self._secrets
+        for each in datum.inputs:
+            variables[each.name] = f"/pfs/{each.name}{each.path}".rstrip("/")
+            variables[f"{each.name}_COMMIT"] = each.commit
+            if each.join_on:
+                variables[f"PACH_DATUM_{each.name}_JOIN_ON"] = each.join_on
+            if each.group_by:
+                variables[f"PACH_DATUM_{each.name}_GROUP_BY"] = each.group_by
+        variables["PACH_DATUM_ID"] = datum.id
+        variables["PACH_JOB_ID"] = self._job_id
+        variables["PACH_OUTPUT_COMMIT_ID"] = self._job_id
+        return variables
+
+
+def _top(path: str) -> str:
+    return path if path == "/" else path.rstrip("/")
+
+
+def _real(link: Path, pfs: Path) -> Path:
+    """What a link of the command means outside of its namespace: `/pfs/...` is in the job's folder."""
+    target = Path(link.parent / link.readlink())
+    if target.parts[:2] == ("/", "pfs"):
+        return pfs.joinpath(*target.parts[2:])
+    return target

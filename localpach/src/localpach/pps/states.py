@@ -1,0 +1,51 @@
+"""States of pipelines, jobs and datums, with the numbers of the messages."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class JobState(IntEnum):
+    """States of a job."""
+
+    CREATED = 1
+    STARTING = 2
+    RUNNING = 3
+    FAILURE = 4
+    SUCCESS = 5
+    KILLED = 6
+    EGRESSING = 7
+    FINISHING = 8
+    UNRUNNABLE = 9
+
+    @property
+    def final(self) -> bool:
+        """Whether the job never leaves this state."""
+        return self in (JobState.SUCCESS, JobState.FAILURE, JobState.KILLED, JobState.UNRUNNABLE)
+
+
+FINAL_JOB_STATES = tuple(int(state) for state in JobState if state.final)
+
+
+class PipelineState(IntEnum):
+    """States of a pipeline."""
+
+    UNKNOWN = 0
+    STARTING = 1
+    RUNNING = 2
+    RESTARTING = 3
+    FAILURE = 4
+    PAUSED = 5
+    STANDBY = 6
+    CRASHING = 7
+
+
+class DatumState(IntEnum):
+    """States of a datum."""
+
+    UNKNOWN = 0
+    FAILED = 1
+    SUCCESS = 2
+    SKIPPED = 3
+    STARTING = 4
+    RECOVERED = 5

@@ -1,0 +1,91 @@
+"""References to repos, branches, commits, pipelines and jobs, written as the real server writes them in messages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from localpach.names import DEFAULT_PROJECT
+
+USER = "user"
+SPEC = "spec"
+META = "meta"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class RepoRef:
+    """A repo: its project, name and type."""
+
+    project: str
+    name: str
+    type: str = USER
+
+    def __str__(self) -> str:
+        base = f"{self.project}/{self.name}" if self.project else self.name
+        return base if self.type == USER else f"{base}.{self.type}"
+
+    @property
+    def key(self) -> str:
+        """The text by which repos are sorted."""
+        return f"{self.project}/{self.name}.{self.type}"
+
+    def of_type(self, kind: str) -> RepoRef:
+        """The repo of the same name and another type."""
+        return replace(self, type=kind)
+
+    def branch(self, name: str) -> BranchRef:
+        """A branch of this repo."""
+        return BranchRef(self, name)
+
+
+@dataclass(frozen=True, slots=True)
+class BranchRef:
+    """A branch of a repo."""
+
+    repo: RepoRef
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.repo}@{self.name}"
+
+    @property
+    def key(self) -> str:
+        """The text by which branches are sorted in provenance lists."""
+        return f"{self.repo.key}@{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class CommitRef:
+    """A commit as a request names it: by id, by branch, or by an id with an ancestry suffix."""
+
+    repo: RepoRef
+    id: str = ""
+    branch: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.repo}@{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineRef:
+    """A pipeline: its project and name."""
+
+    name: str
+    project: str = DEFAULT_PROJECT
+
+    def __str__(self) -> str:
+        return f"{self.project}/{self.name}"
+
+    def repo(self, kind: str = USER) -> RepoRef:
+        """The output repo, or the spec or meta repo."""
+        return RepoRef(self.project, self.name, kind)
+
+
+@dataclass(frozen=True, slots=True)
+class JobRef:
+    """A job: its pipeline and the id it shares with its commit set."""
+
+    pipeline: PipelineRef
+    id: str
+
+    def __str__(self) -> str:
+        return f"{self.pipeline}@{self.id}"

@@ -1,0 +1,134 @@
+"""Starting a command of a job, reading what it says, ending it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from localpach.run.isolation import SUPERVISOR, Isolation
+
+TERM_SECONDS = 10.0
+MAX_LINE = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What is to be run, and where.
+
+    ``pfs`` is the folder that becomes `/pfs`, ``scratch`` an empty one, ``tmp`` the worker's `/tmp`;
+    ``memory`` in bytes, 0 for no limit.
+    """
+
+    words: Sequence[str]
+    variables: Mapping[str, str]
+    stdin: bytes
+    pfs: Path
+    scratch: Path
+    tmp: Path
+    tmp_keeps: Sequence[str]
+    working_dir: str = ""
+    memory: int = 0
+    nice: int = 0
+
+
+class Process:
+    """A running command. Its lines go to ``say`` as they come, ``on_end`` is called once it is over."""
+
+    def __init__(
+        self, command: Command, isolation: Isolation, say: Callable[[str], None], on_end: Callable[[], None]
+    ) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-S", str(SUPERVISOR), json.dumps(_describe(command, isolation))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        self._ended = threading.Event()
+        self._status = 0
+        self._on_end = on_end
+        readers = [
+            threading.Thread(target=_read_lines, args=(stream, say), daemon=True)
+            for stream in (self._process.stdout, self._process.stderr)
+            if stream is not None
+        ]
+        for thread in (
+            *readers,
+            threading.Thread(target=self._feed, args=(command.stdin,), daemon=True),
+            threading.Thread(target=self._await_end, args=(readers,), daemon=True),
+        ):
+            thread.start()
+
+    @property
+    def status(self) -> int | None:
+        """The exit status as a shell gives it, or None while the command runs."""
+        return self._status if self._ended.is_set() else None
+
+    def kill(self) -> None:
+        """Kill the command and everything that it has started, and wait until it is gone."""
+        self._process.send_signal(signal.SIGTERM)
+        if not self._ended.wait(TERM_SECONDS):
+            self._process.kill()
+            self._ended.wait()
+
+    def _await_end(self, readers: list[threading.Thread]) -> None:
+        self._status = self._process.wait()
+        for reader in readers:
+            reader.join()
+        self._ended.set()
+        self._on_end()
+
+    def _feed(self, data: bytes) -> None:
+        stdin = self._process.stdin
+        assert stdin is not None  # noqa: S101  # asked for above
+        with contextlib.suppress(BrokenPipeError):  # a command need not read what it is given
+            stdin.write(data)
+            stdin.close()
+
+
+def replace_pfs(text: str, pfs: Path) -> str:
+    """A word of a command with a leading `/pfs` replaced by the folder that stands for it."""
+    return f"{pfs}{text[4:]}" if text == "/pfs" or text.startswith("/pfs/") else text
+
+
+def _describe(command: Command, isolation: Isolation) -> dict[str, object]:
+    isolated = isolation is Isolation.NAMESPACE
+    words = list(command.words)
+    variables = dict(command.variables)
+    if not isolated:
+        words = [replace_pfs(word, command.pfs) for word in words]
+        variables = {name: replace_pfs(value, command.pfs) for name, value in variables.items()}
+        variables |= {"PFS_ROOT": str(command.pfs), "TMPDIR": str(command.tmp)}
+    return {
+        "server": os.getpid(),
+        "isolate": isolated,
+        "pfs": str(command.pfs),
+        "root": str(command.scratch),
+        "tmp": str(command.tmp) if isolated else "",
+        "tmp_keeps": list(command.tmp_keeps),
+        "cmd": words,
+        "env": variables,
+        "cwd": _directory(command, isolated),
+        "nice": command.nice,
+        "memory": command.memory,
+    }
+
+
+def _directory(command: Command, isolated: bool) -> str:
+    wanted = command.working_dir or "/"
+    return wanted if isolated else replace_pfs(wanted, command.pfs)
+
+
+def _read_lines(stream: IO[bytes], say: Callable[[str], None]) -> None:
+    with stream:
+        while line := stream.readline(MAX_LINE):
+            say(line.rstrip(b"\n").decode(errors="replace"))

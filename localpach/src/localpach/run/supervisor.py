@@ -1,0 +1,235 @@
+"""Runs one command of a job and lets nothing of it survive. A script of its own: it imports only the standard library.
+
+It is started by the server with a JSON object on its command line and stays between the server and the command. Where
+the machine allows, the command gets its own mount and process namespaces, with its file tree at `/pfs` and a `/tmp` of
+its own. When the command ends, when the server asks (SIGTERM) and when the server is killed, everything that the
+command has started is killed too.
+"""
+
+import contextlib
+import ctypes
+import json
+import os
+import resource
+import signal
+import sys
+import time
+
+CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWPID = 0x00020000, 0x10000000, 0x20000000
+MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+NOT_FOUND, NOT_EXECUTABLE, OUT_OF_MEMORY, CANNOT_ISOLATE = 127, 126, 137, 125
+MEMORY_CHECK_SECONDS = 0.2
+PAGE = os.sysconf("SC_PAGE_SIZE")
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def check(result, what):
+    """Raise OSError when a C function failed."""
+    if result < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, f"{what}: {os.strerror(code)}")
+
+
+def mount(source, target, flags):
+    """Bind or change a mount."""
+    check(libc.mount(source.encode(), target.encode(), None, flags, None), f"mount {source} on {target}")
+
+
+def enter_namespaces(job):
+    """Give this process and its children a view of the file system in which ``job["pfs"]`` is `/pfs`."""
+    user, group = os.getuid(), os.getgid()
+    flags = CLONE_NEWNS | CLONE_NEWPID
+    if user != 0:
+        flags |= CLONE_NEWUSER
+    check(libc.unshare(flags), "unshare")
+    if user != 0:
+        write("/proc/self/setgroups", "deny")
+        write("/proc/self/uid_map", f"{user} {user} 1")
+        write("/proc/self/gid_map", f"{group} {group} 1")
+    mount("none", "/", MS_REC | MS_PRIVATE)
+    if os.path.isdir("/pfs"):
+        mount(job["pfs"], "/pfs", MS_BIND)
+        bind_tmp(job, "/")
+    else:
+        change_root(job)
+
+
+def change_root(job):
+    """Move into a root that has everything of the present one and `/pfs` besides, without touching the present one."""
+    root = job["root"]
+    check(libc.mount(b"none", root.encode(), b"tmpfs", 0, b"mode=755"), "mount the new root")
+    for entry in os.scandir("/"):
+        target = os.path.join(root, entry.name)
+        if entry.is_symlink():
+            os.symlink(os.readlink(entry.path), target)
+        elif entry.is_dir():
+            os.mkdir(target)
+            mount(entry.path, target, MS_BIND | MS_REC)
+    os.mkdir(os.path.join(root, "pfs"))
+    mount(job["pfs"], os.path.join(root, "pfs"), MS_BIND)
+    bind_tmp(job, root)
+    os.chroot(root)
+    os.chdir("/")
+
+
+def bind_tmp(job, root):
+    """A `/tmp` of the worker's own, in which the folders that the command needs from the real one still appear."""
+    if not job["tmp"]:
+        return
+    for name in job["tmp_keeps"]:
+        kept = os.path.join(job["tmp"], name)
+        os.makedirs(kept, exist_ok=True)
+        mount(os.path.join("/tmp", name), kept, MS_BIND | MS_REC)  # noqa: S108  # the real one is meant
+    mount(job["tmp"], os.path.join(root, "tmp"), MS_BIND | MS_REC)
+
+
+def write(path, text):
+    """Write a file of /proc."""
+    with open(path, "w") as file:
+        file.write(text)
+
+
+def start(job):
+    """Start the command in a session of its own; its process id."""
+    child = os.fork()
+    if child:
+        return child
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if job["isolate"]:
+        # The first process of a namespace ignores signals from inside it, so it must not be the command.
+        command = os.fork()
+        if command:
+            reap(command)
+    try:
+        os.setsid()
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGPIPE):
+            signal.signal(number, signal.SIG_DFL)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        if job["nice"]:
+            os.nice(job["nice"])
+        os.chdir(job["cwd"])
+        os.execvpe(job["cmd"][0], job["cmd"], job["env"])
+    except FileNotFoundError as error:
+        complain(f"{error.filename or job['cmd'][0]}: no such file or directory")
+        os._exit(NOT_FOUND)
+    except OSError as error:
+        complain(str(error))
+        os._exit(NOT_EXECUTABLE)
+
+
+def reap(command):
+    """Be the first process of a namespace: wait for all, end with the command."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    while True:
+        process, status = os.waitpid(-1, 0)
+        if process == command:
+            os._exit(exit_status(status))
+
+
+def exit_status(status):
+    """An exit status as a shell gives it."""
+    return os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status)
+
+
+def complain(text):
+    """Say something in the log of the job."""
+    os.write(2, f"{text}\n".encode())
+
+
+def processes():
+    """The parent of each process that this one can see."""
+    parents = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            with contextlib.suppress(OSError, ValueError, IndexError), open(f"/proc/{name}/stat") as file:
+                parents[int(name)] = int(file.read().rpartition(")")[2].split()[1])
+    return parents
+
+
+def descendants(top):
+    """All processes below one."""
+    children = {}
+    for process, parent in processes().items():
+        children.setdefault(parent, []).append(process)
+    found, frontier = [], [top]
+    while frontier:
+        below = children.get(frontier.pop(), [])
+        found += below
+        frontier += below
+    return found
+
+
+def kill_all(child):
+    """Kill what is left. Repeated, because a process may start another while it is being looked for."""
+    for _ in range(100):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(child, signal.SIGKILL)
+        below = descendants(os.getpid())
+        for process in below:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(process, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        if not below:
+            return
+        time.sleep(0.01)
+
+
+def memory(top):
+    """The bytes of memory that all processes below one hold."""
+    total = 0
+    for process in descendants(top):
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            with open(f"/proc/{process}/statm") as file:
+                fields = file.read().split()
+            total += (int(fields[1]) - int(fields[2])) * PAGE
+    return total
+
+
+def wait(child, limit):
+    """Wait for the command; its exit status as a shell gives it."""
+    while True:
+        process, status = os.waitpid(-1, os.WNOHANG if limit else 0)
+        if process == child:
+            return exit_status(status)
+        if not process:
+            time.sleep(MEMORY_CHECK_SECONDS)
+            if memory(os.getpid()) > limit:
+                complain(f"killed: the command holds more than its memory limit of {limit} bytes")
+                return OUT_OF_MEMORY
+
+
+def main():
+    """Run the command described on the command line."""
+    job = json.loads(sys.argv[1])
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    child = 0
+
+    def stop(*_):
+        if child:
+            kill_all(child)
+        os._exit(128 + signal.SIGTERM)
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if os.getppid() != job["server"]:
+        os._exit(128 + signal.SIGTERM)  # the server died before it could be noticed
+    if job["isolate"]:
+        try:
+            enter_namespaces(job)
+        except OSError as error:
+            complain(f"cannot give the job a file system of its own: {error}")
+            os._exit(CANNOT_ISOLATE)
+    child = start(job)
+    status = wait(child, job["memory"])
+    kill_all(child)
+    os._exit(status)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""The `/pfs` of a datum: input files written out before the command, output files taken in after it."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from localpach.errors import PachError
+from localpach.pfs.paths import clean, validate
+from localpach.store import parts as parts_of
+from localpach.store.contents import PART, Contents, Session
+
+OUTPUT = "out"
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A file in the store."""
+
+    path: str
+    parts: bytes
+
+
+def write_input(contents: Contents, folder: Path, files: Iterator[Stored], *, empty: bool) -> int:
+    """Write files below ``folder`` at their paths; the number of bytes written."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = 0
+    made: set[Path] = {folder}
+    for file in files:
+        target = folder / file.path.lstrip("/")
+        if target.parent not in made:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            made.add(target.parent)
+        with target.open("wb") as out:
+            if not empty:
+                for piece in contents.read(file.parts):
+                    out.write(piece)
+                    written += len(piece)
+    return written
+
+
+def read_output(session: Session, folder: Path, real: Callable[[Path], Path]) -> Iterator[Stored]:
+    """Store the files below ``folder``; ``real`` finds what a link made by the command points to.
+
+    Raises PachError for a name that cannot be a path here.
+    """
+    yield from _read_folder(session, folder, "/", real, depth=0)
+
+
+def _read_folder(
+    session: Session, folder: Path, below: str, real: Callable[[Path], Path], depth: int
+) -> Iterator[Stored]:
+    if depth > 100:
+        raise PachError(f"cannot upload {below}: links that lead in a circle")
+    for entry in sorted(os.scandir(folder), key=lambda each: each.name):
+        path = Path(entry.path)
+        if entry.is_symlink():
+            path = real(path)
+            if not path.exists():
+                raise PachError(f"cannot upload {below}{entry.name}: its link points to nothing")
+        kind = path.stat().st_mode
+        name = below + entry.name
+        if stat.S_ISDIR(kind):
+            yield from _read_folder(session, path, name + "/", real, depth + 1)
+        elif stat.S_ISREG(kind):
+            yield Stored(_checked(name), _store(session, path))
+
+
+def _checked(name: str) -> str:
+    try:
+        validate(name)
+    except (PachError, UnicodeEncodeError) as error:
+        raise PachError(
+            f"cannot upload file produced by the user code because its name cannot be represented in PFS: {error}"
+        ) from None
+    return clean(name)
+
+
+def _store(session: Session, path: Path) -> bytes:
+    parts = parts_of.EMPTY
+    with path.open("rb") as file:
+        while data := file.read(PART):
+            parts += session.add(data)
+    return parts

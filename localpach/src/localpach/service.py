@@ -1,0 +1,186 @@
+"""Everything that the API services share: the stores, the logic that runs within transactions, the workers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from localpach.errors import PachError
+from localpach.messages import (
+    branch_ref,
+    commit_message,
+    commit_ref,
+    job_ref,
+    pfs,
+    pipeline_ref,
+    pps,
+    repo_ref,
+    transaction,
+)
+from localpach.pfs import branches, commits, commitsets, propagation, repos
+from localpach.pfs.content import CommitContent
+from localpach.pfs.reading import Reader
+from localpach.pps import jobs, pipelines, secrets
+from localpach.pps.logs import Logs
+from localpach.pps.master import Master
+from localpach.pps.validation import Limits
+from localpach.store.contents import Contents
+from localpach.store.database import Database, Txn
+from localpach.transactions import Transactions
+
+
+@dataclass
+class Service:
+    """The parts of a running server, wired together."""
+
+    db: Database
+    contents: Contents
+    content: CommitContent
+    reader: Reader
+    logs: Logs
+    master: Master
+    limits: Limits
+    transactions: Transactions
+
+    def perform(
+        self,
+        active: str | None,
+        request: transaction.TransactionRequest,
+    ) -> transaction.TransactionResponse:
+        """Run a request at once, or add it to the transaction that the call belongs to."""
+        if active is not None:
+            return self.transactions.append(active, request)
+        response = transaction.TransactionResponse()
+        with self.db.write() as txn:
+            self.transactions.apply(txn, request, response)
+        return response
+
+    def check_new_pipeline(self, request: pps.CreatePipelineRequest) -> None:
+        """What is checked before a pipeline is created, outside of any transaction."""
+        with self.db.read() as txn:
+            try:
+                pipelines.inspect(txn, pipeline_ref(request.pipeline))
+            except PachError as error:
+                if not isinstance(error, pipelines.NotFoundError):
+                    raise
+                self.limits.check(pipelines.count_names(txn), request)
+            secrets.check(txn, request.transform)
+
+
+def apply_request(content: CommitContent) -> Callable[..., None]:
+    """The function that runs one request within a transaction."""
+
+    def apply(txn: Txn, request: transaction.TransactionRequest, response: transaction.TransactionResponse) -> None:
+        for name, action in _ACTIONS.items():
+            if request.HasField(name):
+                action(txn, content, getattr(request, name), response)
+                return
+        raise PachError("unrecognized transaction request type")
+
+    return apply
+
+
+def end_of_transaction(db: Database, content: CommitContent) -> None:
+    """Register what is put off to the end of each transaction, in order."""
+    content.on_finished.append(jobs.output_finished)
+    db.finishers += [
+        propagation.propagate,
+        pipelines.create_jobs,
+        lambda txn: pipelines.stop_jobs_of_removed_sets(txn, content),
+    ]
+
+
+def _create_repo(
+    txn: Txn, content: CommitContent, request: pfs.CreateRepoRequest, response: transaction.TransactionResponse
+) -> None:
+    ref = repo_ref(request.repo) if request.HasField("repo") else None
+    repos.create(txn, ref, request.description, update=request.update)
+
+
+def _delete_repo(
+    txn: Txn, content: CommitContent, request: pfs.DeleteRepoRequest, response: transaction.TransactionResponse
+) -> None:
+    commitsets.delete_repo(txn, content, repo_ref(request.repo), force=request.force)
+
+
+def _start_commit(
+    txn: Txn, content: CommitContent, request: pfs.StartCommitRequest, response: transaction.TransactionResponse
+) -> None:
+    branch = branch_ref(request.branch) if request.HasField("branch") else None
+    parent = commit_ref(request.parent) if request.HasField("parent") else None
+    commit = branches.start_commit(txn, branch, parent, request.description)
+    response.commit.CopyFrom(commit_message(commit.repo, commit.uuid, commit.branch))
+
+
+def _finish_commit(
+    txn: Txn, content: CommitContent, request: pfs.FinishCommitRequest, response: transaction.TransactionResponse
+) -> None:
+    ref = commit_ref(request.commit) if request.HasField("commit") else None
+    commit = commits.resolve(txn, ref)
+    content.finish(txn, commit, description=request.description, error=request.error, force=request.force)
+
+
+def _squash(
+    txn: Txn, content: CommitContent, request: pfs.SquashCommitSetRequest, response: transaction.TransactionResponse
+) -> None:
+    commitsets.squash(txn, content, request.commit_set.id)
+
+
+def _create_branch(
+    txn: Txn, content: CommitContent, request: pfs.CreateBranchRequest, response: transaction.TransactionResponse
+) -> None:
+    branches.create(
+        txn,
+        branch_ref(request.branch) if request.HasField("branch") else None,
+        commit_ref(request.head) if request.HasField("head") else None,
+        [branch_ref(each) for each in request.provenance],
+        request.trigger.SerializeToString() if request.HasField("trigger") else None,
+    )
+
+
+def _delete_branch(
+    txn: Txn, content: CommitContent, request: pfs.DeleteBranchRequest, response: transaction.TransactionResponse
+) -> None:
+    branches.delete(txn, branch_ref(request.branch) if request.HasField("branch") else None, force=request.force)
+
+
+def _update_job_state(
+    txn: Txn, content: CommitContent, request: pps.UpdateJobStateRequest, response: transaction.TransactionResponse
+) -> None:
+    job = jobs.get(txn, job_ref(request.job))
+    jobs.move(txn, job, jobs.JobState(request.state), request.reason)
+    counts = jobs.Counts(
+        request.data_processed,
+        request.data_skipped,
+        request.data_failed,
+        request.data_recovered,
+        request.data_total,
+    )
+    jobs.count(txn, job, counts, request.stats)
+
+
+def _stop_job(
+    txn: Txn, content: CommitContent, request: pps.StopJobRequest, response: transaction.TransactionResponse
+) -> None:
+    ref = job_ref(request.job) if request.HasField("job") else None
+    jobs.stop(txn, content, ref, request.reason or "job stopped")
+
+
+def _create_pipeline(
+    txn: Txn, content: CommitContent, request: pps.CreatePipelineRequest, response: transaction.TransactionResponse
+) -> None:
+    pipelines.create(txn, content, request)
+
+
+_ACTIONS: dict[str, Callable[..., None]] = {
+    "create_repo": _create_repo,
+    "delete_repo": _delete_repo,
+    "start_commit": _start_commit,
+    "finish_commit": _finish_commit,
+    "squash_commit_set": _squash,
+    "create_branch": _create_branch,
+    "delete_branch": _delete_branch,
+    "update_job_state": _update_job_state,
+    "stop_job": _stop_job,
+    "create_pipeline": _create_pipeline,
+}

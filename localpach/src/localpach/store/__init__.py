@@ -1,0 +1,1 @@
+"""Where everything is kept: metadata in SQLite, contents under their own digest."""

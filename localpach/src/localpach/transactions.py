@@ -1,0 +1,105 @@
+"""Transactions: requests collected over several calls and run as one."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from localpach.errors import NotFoundError, PachError
+from localpach.messages import timestamp, transaction
+from localpach.store.database import Database, Txn
+
+Apply = Callable[[Txn, transaction.TransactionRequest, transaction.TransactionResponse], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Transactions:
+    """All open transactions; ``apply`` runs one request within a database transaction."""
+
+    db: Database
+    apply: Apply
+
+    def start(self) -> transaction.Transaction:
+        """Open a transaction."""
+        with self.db.write() as txn:
+            name = uuid.uuid4().hex
+            info = transaction.TransactionInfo(started=timestamp(txn.now))
+            info.transaction.id = name
+            txn.db.execute("INSERT INTO transactions VALUES (?, ?, 0, ?)", (name, txn.now, info.SerializeToString()))
+            return info.transaction
+
+    def inspect(self, name: str) -> transaction.TransactionInfo:
+        """A transaction with its requests. Raises NotFoundError."""
+        with self.db.read() as txn:
+            return _load(txn, name)
+
+    def listed(self) -> list[transaction.TransactionInfo]:
+        """All open transactions, newest first."""
+        with self.db.read() as txn:
+            found = txn.rows("SELECT id FROM transactions ORDER BY started DESC, rowid DESC")
+            return [_load(txn, row[0]) for row in found]
+
+    def delete(self, name: str) -> None:
+        """Forget a transaction."""
+        with self.db.write() as txn:
+            _load(txn, name)
+            txn.db.execute("DELETE FROM transactions WHERE id = ?", (name,))
+
+    def delete_all(self) -> None:
+        """Forget all transactions."""
+        with self.db.write() as txn:
+            txn.db.execute("DELETE FROM transactions")
+
+    def append(self, name: str, request: transaction.TransactionRequest) -> transaction.TransactionResponse:
+        """Try a request after those that the transaction has; keep it if that went well."""
+        while True:
+            info = self.inspect(name)
+            version = info.version
+            info.requests.add().CopyFrom(request)
+            with self.db.trial(name) as txn:
+                self._run(txn, info)
+            with self.db.write() as txn:
+                if _load(txn, name).version != version:
+                    continue  # another call has added a request meanwhile: try again after that one
+                info.version = version + 1
+                txn.db.execute(
+                    "UPDATE transactions SET version = ?, info = ? WHERE id = ?",
+                    (info.version, info.SerializeToString(), name),
+                )
+            return info.responses[-1]
+
+    def finish(self, name: str) -> transaction.TransactionInfo:
+        """Run all requests of a transaction as one and forget it; if one fails, nothing is done and it stays."""
+        with self.db.write(name) as txn:
+            info = _load(txn, name)
+            self._run(txn, info)
+            txn.db.execute("DELETE FROM transactions WHERE id = ?", (name,))
+            return info
+
+    def batch(self, requests: list[transaction.TransactionRequest]) -> transaction.TransactionInfo:
+        """Run requests as one."""
+        name = uuid.uuid4().hex
+        with self.db.write(name) as txn:
+            info = transaction.TransactionInfo(started=timestamp(txn.now), requests=requests)
+            info.transaction.id = name
+            self._run(txn, info)
+            return info
+
+    def _run(self, txn: Txn, info: transaction.TransactionInfo) -> None:
+        del info.responses[:]
+        for number, request in enumerate(info.requests, 1):
+            copy = transaction.TransactionRequest.FromString(request.SerializeToString())
+            try:
+                self.apply(txn, copy, info.responses.add())
+            except PachError as error:
+                raise error.within(f"error running request {number} of {len(info.requests)}") from None
+
+
+def _load(txn: Txn, name: str) -> transaction.TransactionInfo:
+    found = txn.row("SELECT version, info FROM transactions WHERE id = ?", name)
+    if found is None:
+        raise NotFoundError(f"transactions {name} not found")
+    info = transaction.TransactionInfo.FromString(found[1])
+    info.version = found[0]
+    return info
