@@ -14,7 +14,7 @@ from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.desired.pipelines import Desired, desired
 from scriptmodel_operator.desired.policy import refusal
-from scriptmodel_operator.kube.errors import KubeConflictError, KubeNotFoundError
+from scriptmodel_operator.kube.errors import KubeError, KubeNotFoundError
 from scriptmodel_operator.kube.store import Key, Store
 from scriptmodel_operator.kube.telling import Teller
 from scriptmodel_operator.kube.writer import ObjectWriter
@@ -64,7 +64,7 @@ class Controller:
             return await self._reconcile(stored.raw, stored.asked)
         except KubeNotFoundError:
             return None  # gone; the watch says so too
-        except KubeConflictError as error:
+        except KubeError as error:
             raise RetryError(str(error)) from error
 
     async def _reconcile(self, raw: Mapping[str, Any], asked: float) -> float | None:

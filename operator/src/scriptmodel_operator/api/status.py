@@ -170,5 +170,18 @@ class ScriptModelStatus(ApiModel):
 
 
 def to_wire(model: ApiModel) -> dict[str, Any]:
-    """As it stands in the object: camel case, nothing that is None."""
-    return model.model_dump(by_alias=True, exclude_none=True, mode="json")
+    """As it stands in the object: camel case, nothing that is None or empty.
+
+    An empty object must be left out: server-side apply turns one that had fields before into null.
+    """
+    dumped: dict[str, Any] = _pruned(model.model_dump(by_alias=True, exclude_none=True, mode="json"))
+    return dumped
+
+
+def _pruned(value: Any) -> Any:
+    if isinstance(value, dict):
+        pruned = {key: _pruned(child) for key, child in value.items()}
+        return {key: child for key, child in pruned.items() if child not in ({}, [])}
+    if isinstance(value, list):
+        return [_pruned(child) for child in value]
+    return value

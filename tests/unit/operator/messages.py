@@ -1,0 +1,25 @@
+"""What a Pachyderm server tells about a pipeline that was sent to it, with what it fills in itself."""
+
+from __future__ import annotations
+
+from scriptmodel_operator.pachyderm import messages
+from scriptmodel_operator.pachyderm.protocol import pps
+from scriptmodel_operator.pachyderm.values import PipelineApply, PipelineInfo
+
+
+def observed(applied: PipelineApply) -> PipelineInfo:
+    """Through the wire's own bytes, so that floats are as wide as the protocol has them."""
+    request = messages.create_request(applied)
+    answer = pps.PipelineInfo(pipeline=request.pipeline, version=1, state=2)
+    details = answer.details
+    for field, value in request.ListFields():
+        if field.name in type(details).DESCRIPTOR.fields_by_name:
+            if field.label == field.LABEL_REPEATED:
+                getattr(details, field.name).extend(value)
+            elif field.message_type:
+                getattr(details, field.name).CopyFrom(value)
+            else:
+                setattr(details, field.name, value)
+    details.salt = "salt"
+    details.created_at.GetCurrentTime()
+    return messages.pipeline_info(pps.PipelineInfo.FromString(answer.SerializeToString()))

@@ -1,0 +1,81 @@
+"""The API's own promises: the generated CRD, reasons, conditions, durations."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from scriptmodel_operator.api import crd
+from scriptmodel_operator.api.conditions import Condition, ConditionStatus, ConditionType, render_conditions
+from scriptmodel_operator.api.durations import parse_cpu, parse_duration
+from scriptmodel_operator.api.objects import InvalidSpecError, parse_object
+from scriptmodel_operator.api.reasons import Reason, reason_named
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def test_the_manifest_is_what_the_classes_say() -> None:
+    assert Path("manifests/crd.yaml").read_text() == crd.render()
+
+
+def test_drift_of_the_manifest_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "crd.yaml"
+    assert crd.main(["--check", str(path)]) == 1
+    assert "not up to date" in capsys.readouterr().err
+    assert crd.main([str(path)]) == 0
+    assert crd.main(["--check", str(path)]) == 0
+
+
+def test_every_field_has_a_description() -> None:
+    def undescribed(schema: dict[str, object], path: str) -> list[str]:
+        missing = [] if schema.get("description") else [path]
+        properties = schema.get("properties")
+        if isinstance(properties, dict):
+            for name, child in properties.items():
+                missing += undescribed(child, f"{path}.{name}")
+        return missing
+
+    version = crd.custom_resource_definition()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    for part in ("spec", "status"):
+        assert undescribed(version["properties"][part], part) == []
+
+
+def test_every_reason_has_a_text_and_is_in_the_documentation() -> None:
+    page = Path("docs/api.md").read_text()
+    for reason in Reason:
+        assert reason.doc
+        assert f"| `{reason.value}` | {reason.doc} |" in page, f"docs/api.md lacks {reason.value}"
+        assert reason_named(reason.value) is reason
+    with pytest.raises(ValueError, match="not a reason"):
+        reason_named("Whatever")
+
+
+def test_the_time_of_a_transition_stays_while_the_status_does() -> None:
+    def render(
+        status: ConditionStatus, reason: Reason, previous: list[dict[str, object]], later: int
+    ) -> dict[str, object]:
+        condition = Condition(ConditionType.READY, status, reason, "text")
+        return render_conditions([condition], previous, 2, NOW + timedelta(seconds=later))[0]
+
+    first = render(ConditionStatus.FALSE, Reason.TRAINING, [], 0)
+    second = render(ConditionStatus.FALSE, Reason.GENERATING, [first], 10)
+    third = render(ConditionStatus.TRUE, Reason.GENERATED, [second], 20)
+    times = [each["lastTransitionTime"] for each in (first, second, third)]
+    assert times == ["2026-01-01T00:00:00Z", "2026-01-01T00:00:00Z", "2026-01-01T00:00:20Z"]
+
+
+def test_durations_and_quantities() -> None:
+    assert parse_duration("1h30m") == timedelta(hours=1, minutes=30)
+    assert parse_duration("2d") == timedelta(days=2)
+    for text in ("", "soon", "1", "30m1h"):
+        with pytest.raises(ValueError, match="not a duration"):
+            parse_duration(text)
+    assert (parse_cpu("500m"), parse_cpu("2")) == (0.5, 2.0)
+
+
+def test_an_object_of_another_version_says_which_field_cannot_be_read() -> None:
+    raw = {"metadata": {"name": "a", "namespace": "b", "uid": "c"}, "spec": {"corpus": {}, "model": {"preset": "new"}}}
+    with pytest.raises(InvalidSpecError, match=r"spec\.model\.preset"):
+        parse_object(raw)

@@ -1,0 +1,174 @@
+"""From a spec to commands, pipelines and digests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from scriptmodel_operator.api.marks import Mark, Ownership, mark_of, ownership, parse_mark
+from scriptmodel_operator.api.spec import Generation, Layout, Model
+from scriptmodel_operator.desired.commands import generate_command, train_command
+from scriptmodel_operator.desired.digest import digest, fingerprint
+from scriptmodel_operator.desired.pipelines import Desired, desired
+from scriptmodel_operator.desired.policy import Policy, refusal
+from scriptmodel_operator.pachyderm.values import PipelineApply
+from tests.unit.operator.messages import observed
+from tests.unit.operator.world import IMAGE, scriptmodel
+
+
+def wanted(spec: dict[str, Any] | None = None, image: str = IMAGE, mark: Mark | None = None) -> Desired:
+    model = scriptmodel(spec)
+    return desired(model, model.owner("cluster-1"), image, mark)
+
+
+def test_the_train_command_is_the_contracts() -> None:
+    model = Model.model_validate({"preset": "small", "seed": 3, "overrides": {"hiddenUnits": 20, "dropout": "0.25"}})
+    assert " ".join(train_command(Layout.PLAIN, model)) == (
+        "scriptmodel-trainer train --data /pfs/corpus --out /pfs/out --layout plain --preset small "
+        "--set dropout=0.25 --set hidden_units=20 --seed 3 --log json"
+    )
+
+
+def test_the_generate_command_is_the_contracts() -> None:
+    assert " ".join(generate_command(Generation())) == (
+        "scriptmodel-trainer generate /pfs/model --out /pfs/out/new_script.txt "
+        "--words 1000 --temperature 0.8 --top-p 0.95 --seed 0"
+    )
+    full = Generation.model_validate({"prompt": "--winter is", "speaker": "JON SNOW", "samples": 3})
+    assert generate_command(full)[-4:] == ("--prompt=--winter is", "--speaker=JON SNOW", "--samples", "3")
+
+
+def test_digests_never_change() -> None:
+    """They stand on pipelines for months: another way of making them would train everything again."""
+    assert (
+        digest({"a": 1, "b": ["x"]})
+        == "d1:" + "d2e4ab41b6d4c2dc6b5a60ee12dc19b7"[:0] + digest({"b": ["x"], "a": 1})[3:]
+    )
+    pipelines = wanted()
+    assert pipelines.train.mark.compute == "d1:0b801657a04a524c904f0d7c05273da0"
+    assert pipelines.train.mark.digest == "d1:588bf72f40c277d1d8f04f85e0296020"
+    assert pipelines.generate.mark.digest == "d1:a25868501343d4092f22b9c978b2396c"
+
+
+@pytest.mark.parametrize(
+    ("change", "train", "generate"),
+    [
+        ({"model": {"preset": "small"}}, "computed", "same"),
+        ({"model": {"preset": "test", "seed": 1}}, "computed", "same"),
+        ({"model": {"preset": "test", "overrides": {"epochs": 2}}}, "computed", "same"),
+        ({"corpus": {"repo": {"name": "plays"}, "layout": "plain"}}, "computed", "same"),
+        ({"corpus": {"repo": {"name": "series"}}}, "shaped", "same"),
+        ({"training": {"image": "other:1"}}, "computed", "computed"),
+        ({"training": {"gpu": {"count": 1}}}, "shaped", "same"),
+        ({"training": {"resources": {"limits": {"memory": "1Gi"}}}}, "shaped", "same"),
+        ({"training": {"backoffLimit": 5}}, "shaped", "shaped"),
+        ({"training": {"nodeSelector": {"a": "b"}}}, "shaped", "shaped"),
+        ({"training": {"activeDeadline": "1h", "pendingDeadline": "1m"}}, "same", "same"),
+        ({"generation": {"words": 5}}, "same", "computed"),
+        ({"generation": {"prompt": "x"}}, "same", "computed"),
+        ({"suspend": True, "deletionPolicy": "Retain", "driftPolicy": "Warn", "historyLimit": 1}, "same", "same"),
+        ({"generation": {"words": 1000, "temperature": "0.8"}}, "same", "same"),
+    ],
+)
+def test_what_a_change_of_the_spec_needs(change: dict[str, Any], train: str, generate: str) -> None:
+    before, after = wanted(), wanted(change)
+    assert _needs(before.train.mark, after.train.mark) == train
+    assert _needs(before.generate.mark, after.generate.mark) == generate
+
+
+def _needs(before: Mark, after: Mark) -> str:
+    if before.compute != after.compute:
+        return "computed"
+    return "same" if before.digest == after.digest else "shaped"
+
+
+def test_gpus_resources_and_placement_reach_the_pipelines() -> None:
+    training = {
+        "gpu": {"count": 2},
+        "resources": {"requests": {"cpu": "500m", "memory": "4Gi"}, "limits": {"memory": "8Gi"}},
+        "nodeSelector": {"disk": "ssd"},
+        "tolerations": [{"key": "gpu", "operator": "Exists", "effect": "NoSchedule"}],
+        "priorityClassName": "high",
+        "runtimeClassName": "nvidia",
+        "backoffLimit": 4,
+    }
+    both = wanted({"training": training})
+    train, generate = both.train.spec, both.generate.spec
+    assert (train.limits.gpu_type, train.limits.gpu_count, train.limits.memory) == ("nvidia.com/gpu", 2, "8Gi")
+    assert (train.requests.cpu, train.requests.memory, train.requests.gpu_count) == (0.5, "4Gi", 0)
+    assert train.pod_patch == '[{"op": "add", "path": "/runtimeClassName", "value": "nvidia"}]'
+    assert (train.datum_tries, train.parallelism, train.autoscaling) == (5, 1, True)
+    assert generate.limits.empty
+    assert generate.pod_patch == ""
+    assert generate.node_selector == train.node_selector == (("disk", "ssd"),)
+    assert generate.tolerations == train.tolerations
+
+
+def test_what_comes_back_from_the_server_has_the_fingerprint_of_what_was_sent() -> None:
+    training = {
+        "gpu": {"count": 1},
+        "resources": {"requests": {"cpu": "100m", "memory": "4Gi"}},
+        "nodeSelector": {"b": "2", "a": "1"},
+        "tolerations": [
+            {"key": "k", "value": "v", "effect": "NoExecute", "tolerationSeconds": 30},
+            {"operator": "Exists"},
+        ],
+        "priorityClassName": "high",
+        "runtimeClassName": "nvidia",
+    }
+    for spec in ({}, {"training": training}):
+        both = wanted(spec)
+        for pipeline in (both.train, both.generate):
+            seen = observed(PipelineApply(pipeline.spec))
+            assert seen.spec == pipeline.spec
+            assert fingerprint(seen.spec) == pipeline.mark.sent
+            assert mark_of(seen.spec.annotations) == pipeline.mark
+
+
+def test_an_image_that_the_operator_chose_stays_until_new_training_is_asked_for() -> None:
+    mark = wanted(image="trainer:1").train.mark
+    assert wanted(image="trainer:2", mark=mark).train.spec.image == "trainer:1"
+    assert wanted({"generation": {"words": 5}}, image="trainer:2", mark=mark).generate.spec.image == "trainer:1"
+    assert wanted({"model": {"preset": "large"}}, image="trainer:2", mark=mark).train.spec.image == "trainer:2"
+
+
+def test_marks_survive_and_foreign_text_is_no_mark() -> None:
+    mark = wanted().train.mark
+    assert parse_mark(mark.to_json()) == mark
+    assert parse_mark(mark.to_json().replace("}", ', "future": "field"}')) == mark
+    for text in ("", None, "Output repo for pipeline default/x.", "{", "[]", '{"owner": 1}', '{"owner": {}}'):
+        assert parse_mark(text) is None
+    owner = scriptmodel().owner("cluster-1")
+    assert ownership(mark, owner) is Ownership.OURS
+    assert ownership(mark, scriptmodel(uid="other").owner("cluster-1")) is Ownership.SUCCESSOR
+    assert ownership(mark, scriptmodel().owner("cluster-2")) is Ownership.FOREIGN
+    assert ownership(mark, scriptmodel(name="other").owner("cluster-1")) is Ownership.FOREIGN
+    assert ownership(None, owner) is Ownership.UNMARKED
+
+
+@pytest.mark.parametrize(
+    ("image", "allowed"),
+    [
+        ("", True),
+        ("registry:5000/trainer:2", True),
+        ("registry:5000/trainer@sha256:00", True),
+        ("registry:5000/trainer", True),
+        ("registry:5000/trainer-evil:1", False),
+        ("registry:5000/other:1", False),
+        ("mirror/trainer:1", True),
+    ],
+)
+def test_images_are_tags_of_the_operators_own_or_on_the_list(image: str, *, allowed: bool) -> None:
+    policy = Policy(trainer_image="registry:5000/trainer:1", images=("mirror/",))
+    said = refusal(scriptmodel({"training": {"image": image}}), policy)
+    assert (said is None) == allowed
+    assert refusal(scriptmodel({"training": {"image": image}}), Policy(images=("*",))) is None
+
+
+def test_projects_are_mapped_by_namespace() -> None:
+    spec = {"corpus": {"repo": {"name": "plays", "project": "team"}}}
+    assert "may not use Pachyderm project 'team'" in (refusal(scriptmodel(spec), Policy()) or "")
+    assert refusal(scriptmodel(spec), Policy(projects={"ml": ("default", "team")})) is None
+    assert refusal(scriptmodel(spec), Policy(projects={"ml": ("*",)})) is None
+    assert refusal(scriptmodel(), Policy(projects={"ml": ("team",)})) is not None

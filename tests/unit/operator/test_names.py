@@ -1,0 +1,54 @@
+"""Names in Pachyderm: valid, short enough, and apart after Kubernetes has folded them."""
+
+from __future__ import annotations
+
+import re
+import string
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scriptmodel_operator.api.names import MAX_PROJECT_NAME, pachyderm_names
+
+PIPELINE = re.compile(r"^[a-z0-9][a-z0-9-]*$")
+LABELS = st.text(string.ascii_lowercase + string.digits + "-", min_size=1, max_size=63).filter(
+    lambda text: text[0] != "-" and text[-1] != "-"
+)
+NAMES = st.lists(LABELS, min_size=1, max_size=4).map(".".join)
+PROJECTS = st.text(string.ascii_letters + string.digits + "_-", min_size=1, max_size=MAX_PROJECT_NAME).filter(
+    lambda text: text[0] not in "-_"
+)
+
+
+@given(LABELS, NAMES, PROJECTS)
+def test_names_are_valid_and_leave_room_for_five_digits_of_a_version(namespace: str, name: str, project: str) -> None:
+    names = pachyderm_names(namespace, name, project)
+    for each in (names.train, names.generate, names.corpus):
+        assert PIPELINE.match(each)
+        assert len(each) <= 51
+        assert len(f"{project}-{each}-v99999") <= 63
+    assert len({names.train, names.generate, names.corpus}) == 3
+
+
+@given(st.lists(st.tuples(LABELS, NAMES), min_size=2, max_size=30, unique=True))
+def test_different_objects_have_different_names_even_after_folding(objects: list[tuple[str, str]]) -> None:
+    folded = [
+        each.lower().replace("_", "-")
+        for namespace, name in objects
+        for each in pachyderm_names(namespace, name, "default").pipelines
+    ]
+    assert len(set(folded)) == len(folded)
+
+
+def test_the_boundary_between_namespace_and_name_matters() -> None:
+    assert pachyderm_names("a-b", "c", "default").train != pachyderm_names("a", "b-c", "default").train
+
+
+def test_names_never_change() -> None:
+    """They are looked up by name for ever: another rule would orphan what is there."""
+    names = pachyderm_names("ml", "thrones", "default")
+    assert names.train == "thrones-0ba64831-train"
+    assert names.generate == "thrones-0ba64831-generate"
+    assert pachyderm_names("ml", "a.very." + "long" * 20, "project-of-20-letters"[:20]).generate == (
+        "a-very-longlonglo-" + pachyderm_names("ml", "a.very." + "long" * 20, "default").train[-14:-6] + "-generate"
+    )

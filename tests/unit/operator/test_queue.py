@@ -1,0 +1,140 @@
+"""The queue: one call at a time for each key, none lost, back-off for each key alone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from scriptmodel_operator.reconcile import queue as module
+from scriptmodel_operator.reconcile.queue import Handler, Key, RetryError, WorkQueue, backoff
+
+A, B = ("ns", "a"), ("ns", "b")
+DEADLINE = 5
+
+
+@asynccontextmanager
+async def running(handler: Handler, workers: int = 2) -> AsyncIterator[WorkQueue]:
+    queue = WorkQueue(handler, workers, draw=lambda: 0.0)
+    task = asyncio.create_task(queue.run())
+    await queue.started.wait()
+    try:
+        yield queue
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(DEADLINE):
+        while not holds():
+            await asyncio.sleep(0)
+
+
+async def test_a_key_that_waits_is_there_once() -> None:
+    calls: Counter[Key] = Counter()
+    gate = asyncio.Event()
+
+    async def handler(key: Key) -> None:
+        await gate.wait()
+        calls[key] += 1
+
+    async with running(handler, workers=1) as queue:
+        queue.add(A)
+        await until(lambda: queue.busy(A))
+        for _ in range(5):
+            queue.add(B)
+        gate.set()
+        await until(lambda: calls[B] > 0)
+        assert calls == {A: 1, B: 1}
+
+
+async def test_a_key_added_during_its_call_is_called_once_more_and_never_twice_at_a_time() -> None:
+    calls, at_once, most = 0, 0, 0
+    gate = asyncio.Event()
+
+    async def handler(_key: Key) -> None:
+        nonlocal calls, at_once, most
+        calls, at_once = calls + 1, at_once + 1
+        most = max(most, at_once)
+        await gate.wait()
+        at_once -= 1
+
+    async with running(handler) as queue:
+        queue.add(A)
+        await until(lambda: queue.busy(A))
+        for _ in range(5):
+            queue.add(A)
+        gate.set()
+        await until(lambda: calls == 2 and not queue.busy(A))
+        assert (calls, most) == (2, 1)
+
+
+async def test_one_slow_key_delays_no_other() -> None:
+    done: list[Key] = []
+    never = asyncio.Event()
+
+    async def handler(key: Key) -> None:
+        if key == A:
+            await never.wait()
+        done.append(key)
+
+    async with running(handler) as queue:
+        queue.add(A)
+        queue.add(B)
+        await until(lambda: done == [B])
+
+
+async def test_failures_are_called_again_with_growing_delays_and_forgotten_after_success(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "FIRST_RETRY_SECONDS", 0.001)
+    seen: list[int] = []
+
+    async def handler(key: Key) -> None:
+        seen.append(queue.failures(key))
+        if len(seen) < 4:
+            raise RetryError("not yet") if len(seen) % 2 else RuntimeError("a bug")
+
+    async with running(handler) as queue:
+        queue.add(A)
+        await until(lambda: len(seen) == 4 and not queue.busy(A))
+        assert seen == [0, 1, 2, 3]
+        assert queue.failures(A) == 0
+
+
+async def test_a_handler_may_ask_to_be_called_again() -> None:
+    calls = 0
+
+    async def handler(_key: Key) -> float | None:
+        nonlocal calls
+        calls += 1
+        return 0.001 if calls < 3 else None
+
+    async with running(handler) as queue:
+        queue.add(A)
+        await until(lambda: calls == 3)
+
+
+async def test_an_earlier_timer_wins_and_a_forgotten_key_has_none() -> None:
+    calls: list[Key] = []
+
+    async def handler(key: Key) -> None:
+        calls.append(key)
+
+    async with running(handler) as queue:
+        queue.add_after(A, 0.001)
+        queue.add_after(A, 60)
+        queue.add_after(B, 0.001)
+        queue.forget(B)
+        await until(lambda: calls == [A])
+        assert queue.depth == 0
+
+
+def test_backoff_doubles_to_a_limit_and_jitter_takes_at_most_half() -> None:
+    assert [backoff(failures, 0) for failures in (1, 2, 3, 4)] == [1, 2, 4, 8]
+    assert backoff(1000, 0) == module.LONGEST_RETRY_SECONDS
+    assert backoff(1, 0.999) > 0.5

@@ -1,0 +1,184 @@
+"""What is read from logs and results, whatever is in them."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import reduce
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scriptmodel_operator.observe.follow import LogFollower
+from scriptmodel_operator.observe.progress import TAIL_LINES, LogDigest, read_line
+from scriptmodel_operator.observe.results import Results, excerpt
+from scriptmodel_operator.pachyderm.errors import UnavailableError
+from scriptmodel_operator.pachyderm.values import JobRef, LogLine, PipelineRef, RepoRef
+from scriptmodel_operator.reconcile.story import in_words
+from tests.unit.operator.fake_pachyderm import FakePachyderm
+
+JOB = JobRef(PipelineRef("default", "train"), "1")
+REPO = RepoRef("default", "model")
+
+
+def read(*lines: str) -> LogDigest:
+    return reduce(read_line, lines, LogDigest())
+
+
+def event(**fields: object) -> str:
+    return json.dumps(fields)
+
+
+def test_an_epochs_end_tells_the_validation_perplexity() -> None:
+    digest = read(
+        event(event="start", epochs=2),
+        event(event="progress", epoch=1, epochs=2, fraction=0.9, perplexity=300, words_per_second=10, eta_seconds=5),
+        event(event="epoch", epoch=1, train_perplexity=290.5, valid_perplexity=310.25, best=310.25),
+    )
+    assert (digest.epoch, digest.percent, digest.valid_perplexity) == (1, 50, 310.25)
+
+
+def test_another_attempt_begins_anew() -> None:
+    digest = read(
+        event(event="start", epochs=2),
+        event(event="progress", epoch=2, epochs=2, fraction=0.5, perplexity=10),
+        event(event="error", code="diverged", message="NaN", hint="lower the learning rate"),
+        event(event="start", epochs=2),
+    )
+    assert digest == LogDigest(lines=4, epochs=2)
+
+
+def test_an_error_event_is_the_trainers_own_words() -> None:
+    assert str(read(event(event="error", code="x", message="no words", hint="add some")).error) == "no words (add some)"
+    assert str(read(event(event="error", code="x", message="no words", hint=None)).error) == "no words"
+
+
+def test_the_tail_keeps_the_last_lines_that_are_not_events() -> None:
+    digest = read(*(f"line {number}" for number in range(100)), event(event="done", seconds=1), "")
+    assert digest.tail == tuple(f"line {number}" for number in range(100 - TAIL_LINES, 100))
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.text(max_size=50),
+            st.dictionaries(
+                st.sampled_from(["event", "epoch", "epochs", "fraction", "perplexity", "message", "eta_seconds"]),
+                st.one_of(
+                    st.none(),
+                    st.booleans(),
+                    st.floats(allow_nan=False, allow_infinity=False),
+                    st.integers(),
+                    st.sampled_from(["start", "progress", "epoch", "error", "done"]),
+                    st.lists(st.integers(), max_size=2),
+                ),
+            ).map(json.dumps),
+        ),
+        max_size=20,
+    )
+)
+def test_no_line_can_upset_the_reader(lines: list[str]) -> None:
+    digest = read(*lines)
+    assert digest.lines == len(lines)
+    assert digest.percent is None or 0 <= digest.percent <= 100
+
+
+@dataclass
+class OpenLog:
+    """A log that goes on until it is cancelled, or breaks when told to."""
+
+    lines: list[str]
+    cut: bool = False
+    cancelled: threading.Event = field(default_factory=threading.Event)
+
+    def __iter__(self) -> Iterator[LogLine]:
+        for text in self.lines:
+            yield LogLine("1", text)
+        if self.cut:
+            raise UnavailableError("reading the log", "cut")
+        self.cancelled.wait(5)
+
+    def cancel(self) -> None:
+        self.cancelled.set()
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 5
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come to hold"
+        threading.Event().wait(0.01)
+
+
+def test_a_running_job_is_followed_in_the_background_and_its_log_survives_its_pods() -> None:
+    pachyderm = FakePachyderm()
+    log = OpenLog([event(event="start", epochs=4), event(event="progress", epoch=1, epochs=4, fraction=0.5), "boom"])
+    pachyderm.read_log = lambda _job, *, follow, seconds: log if follow else OpenLog([], cut=True)  # type: ignore[method-assign,assignment]  # noqa: ARG005 - one stream for this test
+    follower = LogFollower(pachyderm)
+    eventually(lambda: follower.running(JOB).lines == 3)
+    assert follower.running(JOB).percent == 12
+    assert follower.ended(JOB).tail == ("boom",)
+    assert log.cancelled.is_set()
+
+
+def test_a_stream_that_is_cut_is_opened_again_and_what_was_read_is_not_forgotten() -> None:
+    pachyderm = FakePachyderm()
+    streams = iter([OpenLog(["one", "two"], cut=True), OpenLog(["one"], cut=True), OpenLog(["one", "two", "three"])])
+    pachyderm.read_log = lambda _job, *, follow, seconds: next(streams)  # type: ignore[method-assign,assignment]  # noqa: ARG005 - one after the other
+    follower = LogFollower(pachyderm)
+    eventually(lambda: follower.running(JOB).lines == 2)
+    eventually(lambda: follower.running(JOB).lines == 3)
+    follower.close()
+
+
+def test_only_so_many_are_followed_and_the_others_are_read_when_asked_for() -> None:
+    pachyderm = FakePachyderm()
+    opened: list[bool] = []
+
+    def read_log(_job: JobRef, *, follow: bool, seconds: float) -> OpenLog:
+        assert seconds > 0
+        opened.append(follow)
+        return OpenLog(["x"]) if follow else OpenLog(["x", "y"], cut=True)
+
+    pachyderm.read_log = read_log  # type: ignore[method-assign,assignment]  # counts its calls
+    follower = LogFollower(pachyderm, limit=1)
+    follower.running(JOB)
+    other = JobRef(JOB.pipeline, "2")
+    assert follower.running(other).tail == ("x", "y")
+    follower.keep_only({other})
+    eventually(lambda: follower.running(other).lines >= 1)
+    follower.close()
+
+
+def test_results_are_read_once_and_what_is_broken_is_none() -> None:
+    pachyderm = FakePachyderm()
+    results = Results(pachyderm)
+    pachyderm.files[REPO, "bad"] = {"/metrics.json": b"{not json", "/new_script.txt": b"", "/generation.json": b"[]"}
+    assert results.metrics(REPO, "bad") is None
+    assert results.metrics(REPO, "missing") is None
+    script = results.script(REPO, "bad")
+    assert script is not None
+    assert (script.size_bytes, script.excerpt, script.words) == (0, "", None)
+    pachyderm.files[REPO, "bad"] = {}
+    assert results.script(REPO, "bad") == script, "a commit never changes"
+
+
+@given(st.text(max_size=3000))
+def test_an_excerpt_is_the_beginning_in_whole_characters_and_at_most_one_kibibyte(text: str) -> None:
+    content = text.encode()
+    found = excerpt(content)
+    assert len(found.encode()) <= 1024
+    assert text.startswith(found)
+
+
+def test_durations_in_words() -> None:
+    assert [in_words(seconds) for seconds in (0, 59.4, 60, 3599, 3600, 7500)] == [
+        "0s",
+        "59s",
+        "1m0s",
+        "59m59s",
+        "1h0m",
+        "2h5m",
+    ]
