@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -18,6 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import NoReturn
 
@@ -83,16 +85,11 @@ class Demo:
 
     def watch(self) -> None:
         """Show `kubectl get scriptmodels` each time it says something new, until the script is there."""
-        shown: list[str] = []
+        table = Table(widths={"STATUS": len("WaitingForWorker")})
         deadline = time.monotonic() + TRAINING_LIMIT
         while True:
-            header, row = self._row()
-            signature = [word for word in row.split() if not _is_age(word)]
-            if signature != shown:
-                if not shown:
-                    say(header)
-                say(row)
-                shown = signature
+            for line in table.news(self._kubectl("get", "scriptmodels", NAME, quiet=True)):
+                say(line)
             conditions = self._conditions()
             if conditions.get("Ready", {}).get("status") == "True":
                 return
@@ -122,10 +119,6 @@ class Demo:
         self.stack.pop_all()  # they go on when this process ends
         kubectl = f"{self.control_plane.kubectl_program} --kubeconfig={self.control_plane.kubeconfig}"
         print(HOW_TO_GO_ON.format(kubectl=kubectl, pachd=self.localpach.address, log=self.operator.log))
-
-    def _row(self) -> tuple[str, str]:
-        lines = self._kubectl("get", "scriptmodels", NAME, quiet=True).splitlines()
-        return lines[0], lines[1]
 
     def _conditions(self) -> dict[str, dict[str, str]]:
         found = json.loads(self._kubectl("get", "scriptmodel", NAME, "--output=json", quiet=True))
@@ -180,8 +173,29 @@ def say(text: str) -> None:
     print(f"    {text}", flush=True)
 
 
-def _is_age(word: str) -> bool:
-    return word[-1:] in "smhd" and word[:1].isdigit() and word[:-1].replace("m", "").replace("h", "").isdigit()
+@dataclass
+class Table:
+    """What `kubectl get` prints of one object again and again, as one table that grows by a row when a cell changes."""
+
+    widths: dict[str, int]
+    last: list[str] = field(default_factory=list)
+
+    def news(self, printed: str) -> list[str]:
+        """Return the lines to add: none if only the age has changed, the header too at the first call."""
+        header, row = printed.splitlines()[:2]
+        columns = [(found[0], found.start()) for found in re.finditer(r"\S+", header)]
+        names = [name for name, _ in columns]
+        bounds = [*(start for _, start in columns), len(row) + 1]
+        cells = [row[start:end].strip() for start, end in pairwise(bounds)]
+        lines = [] if self.last else [names]
+        if cells[:-1] != self.last[:-1]:
+            lines.append(cells)
+        self.last = cells
+        for name, cell in zip(names, cells, strict=True):
+            self.widths[name] = max(self.widths.get(name, 0), len(name), len(cell))
+        return [
+            "   ".join(cell.ljust(self.widths[name]) for name, cell in zip(names, line, strict=True)) for line in lines
+        ]
 
 
 @contextmanager
