@@ -7,6 +7,7 @@ it write is held to the conformance rules.
 from __future__ import annotations
 
 import json
+import signal
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,6 +62,14 @@ def operator(
     text = running.log.read_text()
     assert "HTTP 403" not in text, text
     assert "Traceback" not in text, text
+
+
+@pytest.fixture
+def shared_operator_paused(operator: Operator) -> Iterator[None]:
+    """For tests that run an operator of their own: two at a time would do each other's work."""
+    operator.signal(signal.SIGSTOP)
+    yield
+    operator.signal(signal.SIGCONT)
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -130,7 +131,12 @@ def test_another_preset_trains_again_in_place(trained: Trained, pachyderm: Pachy
 
 
 def test_an_unchanged_object_is_left_alone_by_a_restarted_operator_with_another_default_image(
-    trained: Trained, pachyderm: Pachyderm, localpach: Localpach, operator_kubeconfig: Any, tmp_path: Any
+    trained: Trained,
+    pachyderm: Pachyderm,
+    localpach: Localpach,
+    operator_kubeconfig: Path,
+    shared_operator_paused: None,
+    tmp_path: Path,
 ) -> None:
     before = trained.cluster.ready(trained.name)
     versions = pachyderm.versions(before)

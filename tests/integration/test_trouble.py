@@ -79,7 +79,7 @@ def test_another_project_of_the_corpus_is_not_allowed_and_a_missing_project_is_t
 
 
 def test_pachyderm_away_is_told_and_deletion_waits_unless_it_is_orphaned(
-    cluster: Cluster, operator_kubeconfig: Path, tmp_path: Path
+    cluster: Cluster, operator_kubeconfig: Path, shared_operator_paused: None, tmp_path: Path
 ) -> None:
     nowhere = f"127.0.0.1:{free_port()}"
     options = ["--poll-interval=0.5", f"--namespace={cluster.namespace}"]
@@ -97,7 +97,9 @@ def test_pachyderm_away_is_told_and_deletion_waits_unless_it_is_orphaned(
         assert alone.running
 
 
-def test_pachyderm_that_comes_back_is_found(cluster: Cluster, operator_kubeconfig: Path, tmp_path: Path) -> None:
+def test_pachyderm_that_comes_back_is_found(
+    cluster: Cluster, operator_kubeconfig: Path, shared_operator_paused: None, tmp_path: Path
+) -> None:
     pachd = Localpach(tmp_path / "pachd")
     options = ["--poll-interval=0.5", f"--namespace={cluster.namespace}"]
     with Operator(tmp_path / "operator", operator_kubeconfig, pachd.address, options=options):

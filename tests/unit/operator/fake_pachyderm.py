@@ -19,6 +19,7 @@ from scriptmodel_operator.pachyderm.errors import (
     PipelineLimitError,
     RefusedError,
 )
+from scriptmodel_operator.pachyderm.gateway import LogStream
 from scriptmodel_operator.pachyderm.values import (
     BranchRef,
     CommitInfo,
@@ -73,6 +74,7 @@ class FakePachyderm:
     logs: dict[JobRef, list[str]] = field(default_factory=dict)
     now: datetime = EPOCH
     fault: Callable[[str], PachydermError | None] = lambda _call: None
+    log_source: Callable[[JobRef, bool], LogStream] | None = None
     _ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     # --- what a test does
@@ -174,10 +176,11 @@ class FakePachyderm:
             raise NotFoundError(f"reading {repo}@{commit}:{path}", "not found", "NOT_FOUND")
         return content[:limit]
 
-    def read_log(self, job: JobRef, *, follow: bool, seconds: float) -> FakeLog:
-        """All that was printed; neither waiting nor deadlines exist here."""
-        assert follow in (True, False)
+    def read_log(self, job: JobRef, *, follow: bool, seconds: float) -> LogStream:
+        """All that was printed, or what a test put in its place; deadlines do not exist here."""
         assert seconds > 0
+        if self.log_source is not None:
+            return self.log_source(job, follow)
         return FakeLog([LogLine(job.id, text) for text in self.logs.get(job, [])])
 
     # --- Gateway: writes

@@ -41,10 +41,7 @@ def test_the_generate_command_is_the_contracts() -> None:
 
 def test_digests_never_change() -> None:
     """They stand on pipelines for months: another way of making them would train everything again."""
-    assert (
-        digest({"a": 1, "b": ["x"]})
-        == "d1:" + "d2e4ab41b6d4c2dc6b5a60ee12dc19b7"[:0] + digest({"b": ["x"], "a": 1})[3:]
-    )
+    assert digest({"a": 1, "b": ["x"]}) == digest({"b": ["x"], "a": 1})
     pipelines = wanted()
     assert pipelines.train.mark.compute == "d1:0b801657a04a524c904f0d7c05273da0"
     assert pipelines.train.mark.digest == "d1:588bf72f40c277d1d8f04f85e0296020"
