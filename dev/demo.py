@@ -193,9 +193,8 @@ class Table:
         self.last = cells
         for name, cell in zip(names, cells, strict=True):
             self.widths[name] = max(self.widths.get(name, 0), len(name), len(cell))
-        return [
-            "   ".join(cell.ljust(self.widths[name]) for name, cell in zip(names, line, strict=True)) for line in lines
-        ]
+        widths = [self.widths[name] for name in names]
+        return ["   ".join(map(str.ljust, line, widths)).rstrip() for line in lines]
 
 
 @contextmanager
