@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-from localpach.errors import PachError
+from localpach.errors import NotFoundError, PachError
 from localpach.messages import (
     branch_ref,
     commit_message,
@@ -18,15 +19,17 @@ from localpach.messages import (
     transaction,
 )
 from localpach.pfs import branches, commits, commitsets, propagation, repos
+from localpach.pfs.commits import Commit
 from localpach.pfs.content import CommitContent
 from localpach.pfs.reading import Reader
 from localpach.pps import jobs, pipelines, secrets
 from localpach.pps.logs import Logs
 from localpach.pps.master import Master
+from localpach.pps.states import JobState
 from localpach.pps.validation import Limits
 from localpach.store.contents import Contents
 from localpach.store.database import Database, Txn
-from localpach.transactions import Transactions
+from localpach.transactions import Apply, Transactions
 
 
 @dataclass
@@ -60,20 +63,20 @@ class Service:
         with self.db.read() as txn:
             try:
                 pipelines.inspect(txn, pipeline_ref(request.pipeline))
-            except PachError as error:
-                if not isinstance(error, pipelines.NotFoundError):
-                    raise
+            except NotFoundError:
                 self.limits.check(pipelines.count_names(txn), request)
             secrets.check(txn, request.transform)
 
 
-def apply_request(content: CommitContent) -> Callable[..., None]:
+def apply_request(content: CommitContent) -> Apply:
     """The function that runs one request within a transaction."""
 
     def apply(txn: Txn, request: transaction.TransactionRequest, response: transaction.TransactionResponse) -> None:
         for name, action in _ACTIONS.items():
             if request.HasField(name):
-                action(txn, content, getattr(request, name), response)
+                answer = action(txn, content, getattr(request, name))
+                if answer is not None:
+                    response.commit.CopyFrom(commit_message(answer.repo, answer.uuid, answer.branch))
                 return
         raise PachError("unrecognized transaction request type")
 
@@ -90,45 +93,32 @@ def end_of_transaction(db: Database, content: CommitContent) -> None:
     ]
 
 
-def _create_repo(
-    txn: Txn, content: CommitContent, request: pfs.CreateRepoRequest, response: transaction.TransactionResponse
-) -> None:
+def _create_repo(txn: Txn, _: CommitContent, request: pfs.CreateRepoRequest) -> None:
     ref = repo_ref(request.repo) if request.HasField("repo") else None
     repos.create(txn, ref, request.description, update=request.update)
 
 
-def _delete_repo(
-    txn: Txn, content: CommitContent, request: pfs.DeleteRepoRequest, response: transaction.TransactionResponse
-) -> None:
+def _delete_repo(txn: Txn, content: CommitContent, request: pfs.DeleteRepoRequest) -> None:
     commitsets.delete_repo(txn, content, repo_ref(request.repo), force=request.force)
 
 
-def _start_commit(
-    txn: Txn, content: CommitContent, request: pfs.StartCommitRequest, response: transaction.TransactionResponse
-) -> None:
+def _start_commit(txn: Txn, _: CommitContent, request: pfs.StartCommitRequest) -> Commit:
     branch = branch_ref(request.branch) if request.HasField("branch") else None
     parent = commit_ref(request.parent) if request.HasField("parent") else None
-    commit = branches.start_commit(txn, branch, parent, request.description)
-    response.commit.CopyFrom(commit_message(commit.repo, commit.uuid, commit.branch))
+    return branches.start_commit(txn, branch, parent, request.description)
 
 
-def _finish_commit(
-    txn: Txn, content: CommitContent, request: pfs.FinishCommitRequest, response: transaction.TransactionResponse
-) -> None:
+def _finish_commit(txn: Txn, content: CommitContent, request: pfs.FinishCommitRequest) -> None:
     ref = commit_ref(request.commit) if request.HasField("commit") else None
     commit = commits.resolve(txn, ref)
     content.finish(txn, commit, description=request.description, error=request.error, force=request.force)
 
 
-def _squash(
-    txn: Txn, content: CommitContent, request: pfs.SquashCommitSetRequest, response: transaction.TransactionResponse
-) -> None:
+def _squash(txn: Txn, content: CommitContent, request: pfs.SquashCommitSetRequest) -> None:
     commitsets.squash(txn, content, request.commit_set.id)
 
 
-def _create_branch(
-    txn: Txn, content: CommitContent, request: pfs.CreateBranchRequest, response: transaction.TransactionResponse
-) -> None:
+def _create_branch(txn: Txn, _: CommitContent, request: pfs.CreateBranchRequest) -> None:
     branches.create(
         txn,
         branch_ref(request.branch) if request.HasField("branch") else None,
@@ -138,17 +128,13 @@ def _create_branch(
     )
 
 
-def _delete_branch(
-    txn: Txn, content: CommitContent, request: pfs.DeleteBranchRequest, response: transaction.TransactionResponse
-) -> None:
+def _delete_branch(txn: Txn, _: CommitContent, request: pfs.DeleteBranchRequest) -> None:
     branches.delete(txn, branch_ref(request.branch) if request.HasField("branch") else None, force=request.force)
 
 
-def _update_job_state(
-    txn: Txn, content: CommitContent, request: pps.UpdateJobStateRequest, response: transaction.TransactionResponse
-) -> None:
+def _update_job_state(txn: Txn, _: CommitContent, request: pps.UpdateJobStateRequest) -> None:
     job = jobs.get(txn, job_ref(request.job))
-    jobs.move(txn, job, jobs.JobState(request.state), request.reason)
+    jobs.move(txn, job, JobState(request.state), request.reason)
     counts = jobs.Counts(
         request.data_processed,
         request.data_skipped,
@@ -159,20 +145,16 @@ def _update_job_state(
     jobs.count(txn, job, counts, request.stats)
 
 
-def _stop_job(
-    txn: Txn, content: CommitContent, request: pps.StopJobRequest, response: transaction.TransactionResponse
-) -> None:
+def _stop_job(txn: Txn, content: CommitContent, request: pps.StopJobRequest) -> None:
     ref = job_ref(request.job) if request.HasField("job") else None
     jobs.stop(txn, content, ref, request.reason or "job stopped")
 
 
-def _create_pipeline(
-    txn: Txn, content: CommitContent, request: pps.CreatePipelineRequest, response: transaction.TransactionResponse
-) -> None:
+def _create_pipeline(txn: Txn, content: CommitContent, request: pps.CreatePipelineRequest) -> None:
     pipelines.create(txn, content, request)
 
 
-_ACTIONS: dict[str, Callable[..., None]] = {
+_ACTIONS: dict[str, Callable[[Txn, CommitContent, Any], Commit | None]] = {
     "create_repo": _create_repo,
     "delete_repo": _delete_repo,
     "start_commit": _start_commit,

@@ -37,7 +37,7 @@ SERVING = b"\x08\x01"  # grpc.health.v1.HealthCheckResponse with status SERVING
 class VersionService(version_pb2_grpc.APIServicer):  # type: ignore[misc]  # generated code without types
     """The version that localpach behaves like."""
 
-    def GetVersion(self, request: Empty, context: grpc.ServicerContext) -> version_pb2.Version:  # noqa: N802
+    def GetVersion(self, request: Empty, context: grpc.ServicerContext) -> version_pb2.Version:
         """The version."""
         major, minor, micro = VERSION
         return version_pb2.Version(
@@ -52,17 +52,16 @@ class AdminService(admin_pb2_grpc.APIServicer):  # type: ignore[misc]  # generat
         self._db = db
         self._id = cluster_id
 
-    def InspectCluster(  # noqa: N802  # named by the protocol
+    def InspectCluster(
         self, request: admin_pb2.InspectClusterRequest, context: grpc.ServicerContext
     ) -> admin_pb2.ClusterInfo:
         """The ids of the cluster, and a word on clients of another version."""
-        info = admin_pb2.ClusterInfo(
+        return admin_pb2.ClusterInfo(
             id=self._id,
             deployment_id=self._id,
             version_warnings_ok=True,
             version_warnings=self._warnings(request),
         )
-        return info
 
     def _warnings(self, request: Any) -> list[str]:
         if not request.HasField("client_version"):
@@ -86,7 +85,7 @@ class AdminService(admin_pb2_grpc.APIServicer):  # type: ignore[misc]  # generat
 class EnterpriseService(enterprise_pb2_grpc.APIServicer):  # type: ignore[misc]  # generated code without types
     """No licence."""
 
-    def GetState(  # noqa: N802  # named by the protocol
+    def GetState(
         self, request: enterprise_pb2.GetStateRequest, context: grpc.ServicerContext
     ) -> enterprise_pb2.GetStateResponse:
         """The state of a server that never had a licence."""

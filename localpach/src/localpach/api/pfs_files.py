@@ -9,6 +9,7 @@ import grpc
 
 from localpach.errors import NotFoundError, PachError, UnimplementedError
 from localpach.messages import BytesValue, Empty, commit_ref, pfs
+from localpach.names import is_commit_id
 from localpach.pfs import branches, commits, temporary
 from localpach.pfs.commits import Commit
 from localpach.pfs.diff import differences
@@ -94,7 +95,7 @@ class FileCalls:
         page = Page(request.number, request.reverse, request.paginationMarker.path)
         page.validate()
         opened = self._open(request.file, context)
-        for entry in page.of(opened.tree.list(clean(request.file.path), request.file.datum)):
+        for entry in page.of(opened.tree.children(clean(request.file.path), request.file.datum)):
             yield file_info(opened.commit, opened.ref, entry)
 
     def WalkFile(self, request: pfs.WalkFileRequest, context: grpc.ServicerContext) -> Iterator[pfs.FileInfo]:
@@ -262,7 +263,7 @@ class FileCalls:
 
 
 def _is_branch(target: CommitRef) -> bool:
-    return not commits.is_commit_id(target.id)
+    return not is_commit_id(target.id)
 
 
 def _chain(first: Entry, rest: Iterator[Entry]) -> Iterator[Entry]:

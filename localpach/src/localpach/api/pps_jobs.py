@@ -354,5 +354,5 @@ class JobCalls:
 
 
 def _is_past(job: Job, border: Any, *, reverse: bool) -> bool:
-    limit = border.seconds * SECOND + border.nanos
+    limit = int(border.seconds) * SECOND + int(border.nanos)
     return job.created > limit if reverse else job.created < limit

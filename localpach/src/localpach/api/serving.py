@@ -23,7 +23,7 @@ def active_transaction(context: grpc.ServicerContext) -> str | None:
     return None
 
 
-class ErrorTranslation(grpc.ServerInterceptor):
+class ErrorTranslation(grpc.ServerInterceptor):  # type: ignore[type-arg]  # generic in its stubs only
     """Answers errors with their code and message, and logs each call."""
 
     def __init__(self, left_out: dict[str, str]) -> None:
@@ -31,9 +31,9 @@ class ErrorTranslation(grpc.ServerInterceptor):
 
     def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler | None],
+        continuation: Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler[Any, Any] | None],
         details: grpc.HandlerCallDetails,
-    ) -> grpc.RpcMethodHandler | None:
+    ) -> grpc.RpcMethodHandler[Any, Any] | None:
         """Wrap the handler of a call."""
         method = details.method
         service, _, name = method.strip("/").partition("/")
@@ -53,12 +53,12 @@ def _refuse(sentence: str) -> Callable[[Any, grpc.ServicerContext], Any]:
     return answer
 
 
-def _wrapped(handler: grpc.RpcMethodHandler, method: str) -> grpc.RpcMethodHandler:
+def _wrapped(handler: grpc.RpcMethodHandler[Any, Any], method: str) -> grpc.RpcMethodHandler[Any, Any]:
     kind = ("stream" if handler.request_streaming else "unary", "stream" if handler.response_streaming else "unary")
     inner = getattr(handler, "_".join(kind))
     wrap = _streaming if handler.response_streaming else _single
     make = getattr(grpc, "_".join(kind) + "_rpc_method_handler")
-    wrapped: grpc.RpcMethodHandler = make(
+    wrapped: grpc.RpcMethodHandler[Any, Any] = make(
         wrap(inner, method),
         request_deserializer=handler.request_deserializer,
         response_serializer=handler.response_serializer,

@@ -16,7 +16,7 @@ class TransactionService(transaction_pb2_grpc.APIServicer):  # type: ignore[misc
     def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
 
-    def BatchTransaction(  # named by the protocol
+    def BatchTransaction(
         self, request: tx.BatchTransactionRequest, context: grpc.ServicerContext
     ) -> tx.TransactionInfo:
         """Run requests as one."""

@@ -18,8 +18,8 @@ from localpach.store.database import Txn
 
 _COLUMNS = "b.id, r.project, r.name, r.type, b.name, b.head, b.trigger"
 _FROM = f"SELECT {_COLUMNS} FROM branches b JOIN repos r ON r.id = b.repo"
-_UP = "provenance FROM branch_provenance WHERE branch"
-_DOWN = "branch FROM branch_provenance WHERE provenance"
+_UP = "p.provenance FROM reached JOIN branch_provenance p ON p.branch"
+_DOWN = "p.branch FROM reached JOIN branch_provenance p ON p.provenance"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,9 @@ def in_repo(txn: Txn, repo: RepoRef | None) -> list[Branch]:
 
 def direct_provenance(txn: Txn, branch: Branch) -> list[Branch]:
     """The branches that a branch is made from, sorted."""
-    return _load(txn, (row[0] for row in txn.rows(f"SELECT {_UP} = ?", branch.id)))
+    return _load(
+        txn, (row[0] for row in txn.rows("SELECT provenance FROM branch_provenance WHERE branch = ?", branch.id))
+    )
 
 
 def provenance(txn: Txn, branch: Branch) -> list[Branch]:
@@ -239,9 +241,9 @@ def _move(txn: Txn, branch: Branch, commit: Commit) -> Branch:
 
 def _closure(txn: Txn, start: int, step: str) -> list[int]:
     found = txn.rows(
-        f"WITH RECURSIVE reached (id) AS (SELECT {step} = ?1 UNION"
-        f" SELECT {step.split(' ', maxsplit=1)[0]} FROM reached JOIN branch_provenance ON {step.rsplit(' ', 1)[1]} = reached.id)"
-        " SELECT id FROM reached",
+        f"WITH RECURSIVE reached (id) AS (SELECT ? UNION SELECT {step} = reached.id)"
+        " SELECT id FROM reached WHERE id != ?",
+        start,
         start,
     )
     return [row[0] for row in found]

@@ -109,7 +109,8 @@ def provenance_of_set(txn: Txn, uuid: str) -> list[Commit]:
         "WITH RECURSIVE below (id) AS ("
         " SELECT p.provenance FROM commits c JOIN commit_provenance p ON p.commit_id = c.id WHERE c.uuid = ?"
         " UNION SELECT p.provenance FROM below b JOIN commit_provenance p ON p.commit_id = b.id)"
-        f" SELECT {_COLUMNS} FROM below b JOIN commits c ON c.id = b.id JOIN repos r ON r.id = c.repo WHERE c.uuid != ?",
+        f" SELECT {_COLUMNS} FROM below b JOIN commits c ON c.id = b.id JOIN repos r ON r.id = c.repo"
+        " WHERE c.uuid != ?",
         uuid,
         uuid,
     )

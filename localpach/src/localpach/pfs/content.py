@@ -54,9 +54,11 @@ class CommitContent:
             before = txn.row("SELECT cut, parts FROM files WHERE commit_id = ? AND key = ?", commit.id, name)
             if before is not None:
                 earlier = Changes({name: Change(bool(before[0]), before[1])})
-                change = earlier.then(Changes({name: change})).files[name]
+                combined = earlier.then(Changes({name: change})).files[name]
+            else:
+                combined = change
             txn.db.execute(
-                "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", (commit.id, name, change.cut, change.parts)
+                "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", (commit.id, name, combined.cut, combined.parts)
             )
         txn.touched.add(("files", commit.id))
 

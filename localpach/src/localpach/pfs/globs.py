@@ -96,20 +96,17 @@ class _Translation:
             self._position += 2
             return self._capture(char)
         self._position += 1
-        if char == "*":
-            return self._stars(following)
-        if char == "?":
-            return _ANY
-        if char == "(":
-            return self._capture("@")
-        if char == "{":
-            return "(?:" + self._group("}", ",") + ")"
-        if char == "[":
-            return self._range()
         if char == "\\":
             self._position += 1
             return re.escape(following)
-        return re.escape(char)
+        special = {
+            "*": lambda: self._stars(following),
+            "?": lambda: _ANY,
+            "(": lambda: self._capture("@"),
+            "{": lambda: "(?:" + self._group("}", ",") + ")",
+            "[": self._range,
+        }.get(char)
+        return special() if special else re.escape(char)
 
     def _stars(self, following: str) -> str:
         after = self._pattern[self._position + 1 : self._position + 2]

@@ -45,13 +45,13 @@ class Tree:
         keys = self._keys(self._snapshot.below(top), datum)
         yield from self._entries(keys, "" if top == "/" else top)
 
-    def list(self, top: str, datum: str = "") -> Iterator[Entry]:
+    def children(self, top: str, datum: str = "") -> Iterator[Entry]:
         """The file ``top``, or the entries directly in the directory ``top``."""
         inside = "/" if top == "/" else top + "/"
         if top != "/":
             for name in self._keys(self._snapshot.starting_with(top + SEPARATOR), datum):
                 yield self._file(name)
-        yield from self._children(inside, datum)
+        yield from self._inside(inside, datum)
 
     def glob(self, pattern: Glob, datum: str = "", lower: str = "", upper: str = "") -> Iterator[Entry]:
         """The entries that match a pattern."""
@@ -86,7 +86,7 @@ class Tree:
         parts = self._snapshot.files[name]
         return Entry(path, datum, parts_of.size(parts), self._hash(parts), parts)
 
-    def _children(self, inside: str, datum: str) -> Iterator[Entry]:
+    def _inside(self, inside: str, datum: str) -> Iterator[Entry]:
         directory: str | None = None
         gathered: list[str] = []
         for name in self._keys(self._snapshot.starting_with(inside), datum):

@@ -40,7 +40,7 @@ class Limits:
                 f"{_PRODUCT} requires an activation key to create more than {self.pipelines} total pipelines "
                 f"(you have {existing}). {_CALL_TO_ACTION}"
             )
-        if self.pipelines and request.parallelism_spec.constant > self.parallelism:
+        if request.parallelism_spec.constant > self.parallelism:
             raise PachError(
                 f"{_PRODUCT} requires an activation key to create pipelines with parallelism more than "
                 f"{self.parallelism}. {_CALL_TO_ACTION}"

@@ -6,6 +6,8 @@ its own. When the command ends, when the server asks (SIGTERM) and when the serv
 command has started is killed too.
 """
 
+from __future__ import annotations
+
 import contextlib
 import ctypes
 import json
@@ -14,6 +16,12 @@ import resource
 import signal
 import sys
 import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # not imported when it runs: it starts for every command
+    from typing import Any, NoReturn
+
+    Job = dict[str, Any]
 
 CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWPID = 0x00020000, 0x10000000, 0x20000000
 MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
@@ -25,19 +33,19 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 libc = ctypes.CDLL(None, use_errno=True)
 
 
-def check(result, what):
+def check(result: int, what: str) -> None:
     """Raise OSError when a C function failed."""
     if result < 0:
         code = ctypes.get_errno()
         raise OSError(code, f"{what}: {os.strerror(code)}")
 
 
-def mount(source, target, flags):
+def mount(source: str, target: str, flags: int) -> None:
     """Bind or change a mount."""
     check(libc.mount(source.encode(), target.encode(), None, flags, None), f"mount {source} on {target}")
 
 
-def enter_namespaces(job):
+def enter_namespaces(job: Job) -> None:
     """Give this process and its children a view of the file system in which ``job["pfs"]`` is `/pfs`."""
     user, group = os.getuid(), os.getgid()
     flags = CLONE_NEWNS | CLONE_NEWPID
@@ -56,7 +64,7 @@ def enter_namespaces(job):
         change_root(job)
 
 
-def change_root(job):
+def change_root(job: Job) -> None:
     """Move into a root that has everything of the present one and `/pfs` besides, without touching the present one."""
     root = job["root"]
     check(libc.mount(b"none", root.encode(), b"tmpfs", 0, b"mode=755"), "mount the new root")
@@ -74,7 +82,7 @@ def change_root(job):
     os.chdir("/")
 
 
-def bind_tmp(job, root):
+def bind_tmp(job: Job, root: str) -> None:
     """A `/tmp` of the worker's own, in which the folders that the command needs from the real one still appear."""
     if not job["tmp"]:
         return
@@ -85,13 +93,13 @@ def bind_tmp(job, root):
     mount(job["tmp"], os.path.join(root, "tmp"), MS_BIND | MS_REC)
 
 
-def write(path, text):
+def write(path: str, text: str) -> None:
     """Write a file of /proc."""
     with open(path, "w") as file:
         file.write(text)
 
 
-def start(job):
+def start(job: Job) -> int:
     """Start the command in a session of its own; its process id."""
     child = os.fork()
     if child:
@@ -120,7 +128,7 @@ def start(job):
         os._exit(NOT_EXECUTABLE)
 
 
-def reap(command):
+def reap(command: int) -> NoReturn:
     """Be the first process of a namespace: wait for all, end with the command."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     while True:
@@ -129,19 +137,19 @@ def reap(command):
             os._exit(exit_status(status))
 
 
-def exit_status(status):
+def exit_status(status: int) -> int:
     """An exit status as a shell gives it."""
     return os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status)
 
 
-def complain(text):
+def complain(text: str) -> None:
     """Say something in the log of the job."""
     os.write(2, f"{text}\n".encode())
 
 
-def processes():
+def processes() -> dict[int, int]:
     """The parent of each process that this one can see."""
-    parents = {}
+    parents: dict[int, int] = {}
     for name in os.listdir("/proc"):
         if name.isdigit():
             with contextlib.suppress(OSError, ValueError, IndexError), open(f"/proc/{name}/stat") as file:
@@ -149,12 +157,13 @@ def processes():
     return parents
 
 
-def descendants(top):
+def descendants(top: int) -> list[int]:
     """All processes below one."""
-    children = {}
+    children: dict[int, list[int]] = {}
     for process, parent in processes().items():
         children.setdefault(parent, []).append(process)
-    found, frontier = [], [top]
+    found: list[int] = []
+    frontier = [top]
     while frontier:
         below = children.get(frontier.pop(), [])
         found += below
@@ -162,7 +171,7 @@ def descendants(top):
     return found
 
 
-def kill_all(child):
+def kill_all(child: int) -> None:
     """Kill what is left. Repeated, because a process may start another while it is being looked for."""
     for _ in range(100):
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -179,7 +188,7 @@ def kill_all(child):
         time.sleep(0.01)
 
 
-def memory(top):
+def memory(top: int) -> int:
     """The bytes of memory that all processes below one hold."""
     total = 0
     for process in descendants(top):
@@ -190,7 +199,7 @@ def memory(top):
     return total
 
 
-def wait(child, limit):
+def wait(child: int, limit: int) -> int:
     """Wait for the command; its exit status as a shell gives it."""
     while True:
         process, status = os.waitpid(-1, os.WNOHANG if limit else 0)
@@ -203,14 +212,14 @@ def wait(child, limit):
                 return OUT_OF_MEMORY
 
 
-def main():
+def main() -> NoReturn:
     """Run the command described on the command line."""
     job = json.loads(sys.argv[1])
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
     libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     child = 0
 
-    def stop(*_):
+    def stop(*_: Any) -> None:
         if child:
             kill_all(child)
         os._exit(128 + signal.SIGTERM)

@@ -1,0 +1,116 @@
+"""A localpach of a test's own: a subprocess on a free port, ended by its process id."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+
+START_SECONDS = 20.0
+END_SECONDS = 30.0
+MAX_MESSAGE = 64 * 1024 * 1024
+READY = re.compile(r"localpach \S+ is ready on (\S+)")
+
+
+@dataclass
+class Localpach:
+    """A running server."""
+
+    address: str
+    root: Path
+    process: subprocess.Popen[str]
+
+    @property
+    def host(self) -> str:
+        """The host part of the address."""
+        return self.address.rpartition(":")[0]
+
+    @property
+    def port(self) -> int:
+        """The port part of the address."""
+        return int(self.address.rpartition(":")[2])
+
+    def channel(self) -> grpc.Channel:
+        """A channel to it."""
+        return open_channel(self.address)
+
+    def log(self) -> str:
+        """What it has logged so far."""
+        return self.root.with_suffix(".log").read_text()
+
+    def kill(self) -> None:
+        """Kill it without warning."""
+        self.process.kill()
+        self.process.wait()
+
+    def end(self) -> int:
+        """Ask it to end; its exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise
+
+
+def open_channel(address: str) -> grpc.Channel:
+    """A channel that takes messages as large as clients send them."""
+    options = [("grpc.max_receive_message_length", MAX_MESSAGE), ("grpc.max_send_message_length", MAX_MESSAGE)]
+    return grpc.insecure_channel(address, options)
+
+
+def start(root: Path, *arguments: str, variables: dict[str, str] | None = None) -> Localpach:
+    """Start a server on a folder and wait until it says that it is ready."""
+    log = root.with_suffix(".log")
+    with log.open("a") as errors:
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "localpach.cli",
+                "serve",
+                "--root",
+                str(root),
+                "--listen",
+                "127.0.0.1:0",
+                *arguments,
+            ],
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            env=os.environ | (variables or {}),
+            start_new_session=True,
+        )
+    lines: list[str] = []
+    assert process.stdout is not None
+    reader = threading.Thread(target=lambda: lines.append(process.stdout.readline() if process.stdout else ""))
+    reader.start()
+    reader.join(START_SECONDS)
+    found = READY.match(lines[0]) if lines else None
+    if found is None:
+        process.kill()
+        status = process.wait()
+        raise AssertionError(f"localpach did not start (status {status}): {lines} {log.read_text()}")
+    threading.Thread(target=process.stdout.read, daemon=True).start()
+    return Localpach(found[1], root, process)
+
+
+@contextmanager
+def serving(root: Path, *arguments: str, variables: dict[str, str] | None = None) -> Iterator[Localpach]:
+    """A server for the time of a block."""
+    server = start(root, *arguments, variables=variables)
+    try:
+        yield server
+    finally:
+        server.end()
