@@ -25,7 +25,7 @@ def split_events(lengths: npt.NDArray[np.int64], scenes: npt.NDArray[np.bool_]) 
     to the split that lags its share most, so the order of the corpus is kept and the same corpus splits the same way.
     """
     blocks = _blocks(lengths, scenes)
-    sizes = np.bincount(blocks, weights=lengths)
+    sizes = np.bincount(blocks, weights=lengths).astype(np.float64)
     owner = np.zeros(len(sizes), np.int8)
     have = [0.0] * len(SPLITS)
     seen = 0.0
@@ -34,10 +34,16 @@ def split_events(lengths: npt.NDArray[np.int64], scenes: npt.NDArray[np.bool_]) 
         lag = [share * seen - got for share, got in zip(SHARES, have, strict=True)]
         owner[block] = chosen = max(range(len(SPLITS)), key=lag.__getitem__)
         have[chosen] += size
-    if len(sizes) >= 3 and len(set(owner.tolist())) < len(SPLITS):
-        owner[:] = 0
-        owner[-2:] = (1, 2)
+    _fill_empty(owner, sizes)
     return owner[blocks]
+
+
+def _fill_empty(owner: npt.NDArray[np.int8], sizes: npt.NDArray[np.float64]) -> None:
+    """Give the smallest training blocks to splits that got none, as long as training keeps one."""
+    for split in (1, 2):
+        training = np.flatnonzero(owner == 0)
+        if split not in owner and len(training) > 1:
+            owner[training[np.argmin(sizes[training])]] = split
 
 
 def _blocks(lengths: npt.NDArray[np.int64], scenes: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:

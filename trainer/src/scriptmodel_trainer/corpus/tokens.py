@@ -99,7 +99,8 @@ def _balanced(pieces: list[str]) -> list[str]:
     stack: list[str] = []
     for piece in pieces:
         if piece not in _GROUPING:
-            out.append(piece)
+            if not (piece in ENDERS and out and out[-1] in ENDERS):  # a stray bracket may have stood between
+                out.append(piece)
             continue
         opener = _OPENERS.get(piece)
         if piece == '"':

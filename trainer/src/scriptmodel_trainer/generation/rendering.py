@@ -11,6 +11,7 @@ _ENDERS = {tokens.EOS: ".", tokens.QUESTION: "?", tokens.EXCLAMATION: "!", token
 _OPENERS = {tokens.OPEN_BRACKET: "[", tokens.OPEN_QUOTE: '"'}
 _CLOSERS = {tokens.CLOSE_BRACKET: "]", tokens.CLOSE_QUOTE: '"'}
 _BEGINS_LINE = {Kind.OPEN_NAME: "[", Kind.OPEN_EXPOSITION: "{{"}
+_ALONE = frozenset((tokens.OPEN_NAME, tokens.CLOSE_NAME, tokens.OPEN_EXPOSITION))  # nothing attaches to these
 _ATTACHED = frozenset((Kind.CLITIC, Kind.COMMA, Kind.DASH, Kind.ENDER, Kind.CLOSE_BRACKET, Kind.CLOSE_QUOTE))
 
 
@@ -41,7 +42,7 @@ def _extended(line: str, token: str, kind: Kind, before: str) -> str:
     text = _ENDERS.get(token) or _CLOSERS.get(token) or _OPENERS.get(token) or token
     if kind is Kind.ENDER and before == "--" and token == tokens.EOS:
         return line  # an interrupted speech is printed as `and so--`, without a full stop
-    attached = kind in _ATTACHED and before != tokens.OPEN_NAME
+    attached = kind in _ATTACHED and before not in _ALONE
     if attached or not line or before == "--" or before in _OPENERS:
         return line + text
     return f"{line} {text}"

@@ -12,6 +12,7 @@ from scriptmodel_trainer.errors import BadInputError
 
 Floats = npt.NDArray[np.float32]
 _CANDIDATES = 256
+_COLD = 1e-6  # below, a choice is always the likeliest
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +41,12 @@ class Sampling:
 
 def choose(logits: Floats, sampling: Sampling, random: np.random.Generator) -> int:
     """The number of the chosen token; a logit of minus infinity is never chosen. At least one must be finite."""
-    if sampling.temperature == 0:
+    if sampling.temperature < _COLD:
         return int(np.argmax(logits))
     order = _leading(logits, sampling)
-    scaled = logits[order].astype(np.float64) / sampling.temperature
-    weights = np.exp(scaled - scaled[0])
+    leading = logits[order].astype(np.float64)
+    with np.errstate(over="ignore"):  # at a temperature of nearly zero all but the likeliest go to minus infinity
+        weights = np.exp((leading - leading[0]) / sampling.temperature)
     total = weights.sum()
     if sampling.top_p < 1:
         covered = np.cumsum(weights)
@@ -67,7 +69,8 @@ def _leading(logits: Floats, sampling: Sampling) -> npt.NDArray[np.int64]:
         return _sorted_top(logits, sampling.top_k)
     if sampling.top_p < 1 and size > 4 * _CANDIDATES:
         top = _sorted_top(logits, _CANDIDATES)
-        weights = np.exp((logits - logits[top[0]]) / np.float32(sampling.temperature))
+        with np.errstate(over="ignore"):
+            weights = np.exp((logits - logits[top[0]]) / np.float32(sampling.temperature))
         if weights[top].sum() >= sampling.top_p * weights.sum():
             return top
     return _sorted_top(logits, size)

@@ -1,0 +1,195 @@
+"""Every script is well formed, whatever the weights."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scriptmodel_trainer.corpus import tokens
+from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.generation.grammar import Grammar, Kind, cost, kind_of
+from scriptmodel_trainer.generation.network import Network
+from scriptmodel_trainer.generation.rendering import count_pieces, render
+from scriptmodel_trainer.generation.sampling import Sampling, choose
+from scriptmodel_trainer.generation.writer import Opening, Writer
+from scriptmodel_trainer.vocabulary import Vocabulary
+
+WORDS = ["the", "lamp", "waits", "ANNA", "BEN", "'s", "'tis", ",", ";", ":", "--", *sorted(tokens.MARKERS), "<unk>"]
+SCRIPT = Vocabulary(tuple(WORDS), frozenset((WORDS.index("ANNA"), WORDS.index("BEN"))))
+PLAIN = Vocabulary(("the", "lamp", "waits", "n't", "<eos>", "<unk>"))
+
+
+def network(vocabulary: Vocabulary, seed: int, scale: float = 3.0) -> Network:
+    """Random weights: the worst case for the grammar."""
+    random = np.random.default_rng(seed)
+    shapes = {
+        "embedding": (len(vocabulary), 6),
+        "lstm0/kernel": (6, 32),
+        "lstm0/recurrent": (8, 32),
+        "lstm0/bias": (32,),
+        "output/kernel": (len(vocabulary), 8),
+        "output/bias": (len(vocabulary),),
+    }
+    return Network({name: random.normal(0, scale, shape).astype(np.float32) for name, shape in shapes.items()})
+
+
+def faults(text: str, words: int) -> list[str]:
+    """What is wrong with a rendered script, found without the grammar."""
+    found = []
+    for line in text.splitlines():
+        speech = re.fullmatch(r"\[ (ANNA|BEN) \]: (.+)", line)
+        exposition = re.fullmatch(r"\{\{ (.+) \}\}", line)
+        body = speech[2] if speech else exposition[1] if exposition else None
+        if body is None:
+            found.append(f"neither speech nor exposition: {line}")
+            continue
+        if body.count("[") != body.count("]") or body.count('"') % 2:
+            found.append(f"unbalanced: {line}")
+        if "[]" in body or '""' in body or re.search(r"[\[{][^\]]*[{}]", body):
+            found.append(f"empty or crossing: {line}")
+    if "<" in text:
+        found.append("a marker or <unk> is shown")
+    if not re.search(r'[.?!]["\]]*( \}\})?\n$', text):
+        found.append(f"no sentence end: {text[-40:]!r}")
+    if count_pieces(text) > words:
+        found.append(f"{count_pieces(text)} words")
+    return found
+
+
+def test_a_thousand_scripts_of_random_networks_are_all_well_formed() -> None:
+    for seed in range(1000):
+        words = 4 + seed % 90
+        sampling = Sampling((0.0, 0.5, 1.0, 3.0)[seed % 4], top_p=(1.0, 0.9)[seed % 2])
+        script = Writer(network(SCRIPT, seed), SCRIPT).write(words, sampling, (seed,), Opening())
+        assert not faults(render(script), words), seed
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_corpus_without_speakers_gives_sentences(seed: int) -> None:
+    text = render(Writer(network(PLAIN, seed), PLAIN).write(25, Sampling(), (seed,), Opening()))
+    assert re.fullmatch(r"[^<>]+\.\n", text)
+    assert count_pieces(text) <= 25
+
+
+@pytest.mark.parametrize(
+    ("prompt", "speaker"),
+    [("the lamp (waits", ""), ("", "BEN"), ('"the lamp,', "anna"), ("] the ..", "BEN"), ("'s", "")],
+)
+def test_an_opening_of_any_form_still_gives_a_whole_script(prompt: str, speaker: str) -> None:
+    for seed in range(50):
+        script = Writer(network(SCRIPT, seed), SCRIPT).write(40, Sampling(), (seed,), Opening(speaker, prompt))
+        assert not faults(render(script), 40)
+        assert not speaker or render(script).startswith(f"[ {speaker.upper()} ]:")
+
+
+def test_words_of_the_prompt_stay_even_if_the_model_does_not_know_them() -> None:
+    script = Writer(network(SCRIPT, 1), SCRIPT).write(30, Sampling(), (1,), Opening("", "the zeppelin waits"))
+    assert "the zeppelin waits" in render(script)
+
+
+def test_a_prompt_longer_than_the_budget_is_refused() -> None:
+    with pytest.raises(BadInputError, match="does not fit"):
+        Writer(network(SCRIPT, 1), SCRIPT).write(10, Sampling(), (1,), Opening("", "the lamp " * 10))
+
+
+def test_an_unknown_speaker_is_answered_with_known_ones() -> None:
+    with pytest.raises(BadInputError) as caught:
+        Writer(network(SCRIPT, 1), SCRIPT).write(30, Sampling(), (1,), Opening("ZOE", ""))
+    assert "ANNA" in caught.value.line()
+
+
+def test_too_few_words_for_any_script_are_refused_with_the_least() -> None:
+    with pytest.raises(BadInputError, match="too few") as caught:
+        Writer(network(SCRIPT, 1), SCRIPT).write(2, Sampling(), (1,), Opening())
+    assert "3" in caught.value.hint
+
+
+def test_the_seed_repeats_a_script_and_another_changes_it() -> None:
+    writer = Writer(network(SCRIPT, 1), SCRIPT)
+    first, again, other = (writer.write(60, Sampling(1.5), (seed,), Opening()) for seed in (1, 1, 2))
+    assert first == again
+    assert first != other
+
+
+@settings(max_examples=300)
+@given(st.lists(st.integers(0, 10_000), max_size=60))
+def test_from_anywhere_in_the_grammar_there_is_a_way_to_the_end(choices: list[int]) -> None:
+    grammar = Grammar(frozenset(Kind))
+    at = grammar.start
+    for choice in choices:
+        allowed = sorted(kind for kind in Kind if grammar.allows(at, kind))
+        assert allowed
+        at = grammar.advance(at, allowed[choice % len(allowed)])
+    pieces, steps = grammar.to_end(at)
+    assert 0 <= pieces <= 6
+    assert (steps == 0) == at.final
+
+
+def test_counted_words_are_never_less_than_those_on_the_page() -> None:
+    grammar = Grammar(frozenset(Kind))
+    for seed in range(200):
+        script = Writer(network(SCRIPT, seed), SCRIPT).write(50, Sampling(1.0), (seed,), Opening())
+        at, used, name = grammar.start, 0, False
+        for token in script:
+            kind = Kind.NAME if name else kind_of(token)
+            used, at, name = used + cost(at, kind), grammar.advance(at, kind), token == tokens.OPEN_NAME
+        assert count_pieces(render(script)) <= used <= 50
+
+
+def test_rendering() -> None:
+    script = (
+        "<open-exp> Enter ANNA <eos> <close-exp> <boname> OLD_BEN <eoname> I do n't know , Anna 's gone <ellipsis> "
+        "<boquote> Go <exclamation> <eoquote> <open-brack> aside <close-brack> 'Tis late -- too late <question> "
+        "<boname> ANNA <eoname> And so -- <eos>"
+    )
+    assert render(script.split()) == (
+        "{{ Enter ANNA. }}\n"
+        "[ OLD_BEN ]: I don't know, Anna's gone... \"Go!\" [aside] 'Tis late--too late?\n"
+        "[ ANNA ]: And so--\n"
+    )
+
+
+LOGITS = st.lists(st.floats(-20, 20, width=32), min_size=1, max_size=40)
+
+
+@given(LOGITS, st.floats(0, 3), st.integers(0, 5), st.floats(0.01, 1), st.integers(0, 1000))
+def test_a_forbidden_token_is_never_chosen(
+    values: list[float], temperature: float, top_k: int, top_p: float, seed: int
+) -> None:
+    logits = np.array([*values, -np.inf], np.float32)
+    chosen = choose(logits, Sampling(temperature, top_k, top_p), np.random.default_rng(seed))
+    assert np.isfinite(logits[chosen])
+    if top_k == 1 or temperature == 0:
+        assert logits[chosen] == logits.max()
+
+
+def test_sampling_follows_the_probabilities() -> None:
+    random = np.random.default_rng(1)
+    logits = np.log(np.array([0.7, 0.2, 0.1], np.float32))
+    chosen = [choose(logits, Sampling(1.0, 0, 1.0), random) for _ in range(6000)]
+    assert np.bincount(chosen) / 6000 == pytest.approx([0.7, 0.2, 0.1], abs=0.02)
+
+
+def test_top_p_takes_the_fewest_words_that_hold_it() -> None:
+    random = np.random.default_rng(1)
+    logits = np.log(np.array([0.6, 0.3, 0.1], np.float32))
+    assert {choose(logits, Sampling(1.0, 0, 0.5), random) for _ in range(300)} == {0}
+    assert {choose(logits, Sampling(1.0, 0, 0.8), random) for _ in range(300)} == {0, 1}
+
+
+def test_the_short_cut_for_large_vocabularies_chooses_as_the_whole_would() -> None:
+    logits = np.random.default_rng(2).normal(0, 4, 5000).astype(np.float32)
+    fast = [choose(logits, Sampling(1.0, 0, 0.9), np.random.default_rng(seed)) for seed in range(200)]
+    whole = [choose(logits, Sampling(1.0, 5000, 0.9), np.random.default_rng(seed)) for seed in range(200)]
+    # The cumulated probability is that of the candidates, so a draw at the very edge may fall on a neighbour.
+    assert sum(a == b for a, b in zip(fast, whole, strict=True)) > 150
+
+
+@pytest.mark.parametrize("arguments", [(-1, 0, 1.0), (float("nan"), 0, 1.0), (1, -1, 1.0), (1, 0, 0.0), (1, 0, 1.5)])
+def test_sampling_that_cannot_work_is_refused(arguments: tuple[float, int, float]) -> None:
+    with pytest.raises(BadInputError):
+        Sampling(*arguments)

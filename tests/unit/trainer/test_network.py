@@ -1,0 +1,145 @@
+"""The hand-written pieces against plain Keras, and the two ways to a perplexity against each other."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from samples import run_trainer
+
+from scriptmodel_trainer.artifacts import load_model
+from scriptmodel_trainer.backend import load_tensorflow
+from scriptmodel_trainer.batches import cut_for_training, cut_for_validation
+from scriptmodel_trainer.evaluation import negative_log_likelihoods, score
+from scriptmodel_trainer.generation.network import Network
+from scriptmodel_trainer.presets import PRESETS, with_overrides
+
+load_tensorflow(0)
+
+import tensorflow as tf  # noqa: E402  # quietly loaded above
+
+from scriptmodel_trainer.model import LanguageModel  # noqa: E402
+from scriptmodel_trainer.softmax import mean_cross_entropy  # noqa: E402
+from scriptmodel_trainer.training_graph import ValidationGraph  # noqa: E402
+
+RANDOM = np.random.default_rng(5)
+STREAM = RANDOM.integers(0, 50, 1500).astype(np.int32)
+KINDS = {
+    "published": {"hidden_units": "12"},
+    "tied": {"hidden_units": "12", "tied_embeddings": "true"},
+    "projected": {"hidden_units": "12", "embedding_units": "7", "tied_embeddings": "true", "layers": "1"},
+}
+
+
+def model_of(kind: str) -> LanguageModel:
+    return LanguageModel(with_overrides(PRESETS["small"], {**KINDS[kind], "initial_range": "0.7"}), 50, seed=2)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_weights_are_as_many_as_the_preset_says(kind: str) -> None:
+    model = model_of(kind)
+    assert sum(array.size for array in model.weights().values()) == model.preset.parameter_count(50)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_numpy_predicts_what_keras_predicts(kind: str) -> None:
+    model = model_of(kind)
+    features, _ = model.features(tf.constant(STREAM[None, :60]), model.zero_state(1))
+    wanted = model.logits(tf.reshape(features, (60, -1))).numpy()
+    network = Network(model.weights())
+    state = network.initial_state()
+    stepped = np.stack([network.logits(network.step(state, int(token))) for token in STREAM[:60]])
+    assert stepped == pytest.approx(wanted, abs=2e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_reading_at_once_is_reading_step_by_step(kind: str) -> None:
+    network = Network(model_of(kind).weights())
+    first, second = network.initial_state(), network.initial_state()
+    at_once = network.read(first, STREAM[:40])
+    stepped = np.stack([network.step(second, int(token)) for token in STREAM[:40]])
+    assert at_once == pytest.approx(stepped, abs=1e-5)
+    assert first.cells[-1] == pytest.approx(second.cells[-1], abs=1e-5)
+
+
+def test_perplexity_through_the_generator_s_step_is_the_evaluator_s(model: Path) -> None:
+    trained = load_model(model)
+    network, vocabulary = Network(trained.weights), trained.vocabulary
+    stream = np.random.default_rng(1).integers(0, len(vocabulary), 700).astype(np.int32)
+    state = network.initial_state()
+    token, losses = vocabulary.id_of("<eos>"), []
+    for target in stream.tolist():
+        logits = network.logits(network.step(state, token)).astype(np.float64)
+        losses.append(np.log(np.exp(logits - logits.max()).sum()) + logits.max() - logits[target])
+        token = target
+    assert score(network, vocabulary, stream).perplexity == pytest.approx(np.exp(np.mean(losses)), rel=1e-4)
+
+
+@pytest.mark.parametrize("length", [1, 2, 49, 50, 51, 511, 512, 513, 1500])
+def test_validation_rows_score_every_token_once_close_to_the_exact_loss(length: int) -> None:
+    rows = cut_for_validation(STREAM[:length], 0)
+    assert rows.counted.sum() == length
+    counted = rows.counted.astype(bool)
+    assert sorted(rows.targets[counted].tolist()) == sorted(STREAM[:length].tolist())
+    model = model_of("tied")
+    exact = negative_log_likelihoods(Network(model.weights()), STREAM[:length], 0).mean()
+    assert ValidationGraph(model, rows).run() == pytest.approx(exact, rel=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("length", "batch", "steps"), [(1, 20, 20), (2, 10, 2), (30, 20, 20), (399, 20, 20), (1500, 20, 20)]
+)
+def test_training_rows_hold_the_stream_in_order_and_drop_less_than_a_window_a_row(
+    length: int, batch: int, steps: int
+) -> None:
+    rows = cut_for_training(STREAM[:length], batch, steps, first=49)
+    assert rows.windows >= 1
+    assert rows.tokens.shape[1] == rows.windows * rows.steps + 1
+    stream = [49, *STREAM[:length].tolist()]
+    own = length // len(rows.tokens)
+    for number, row in enumerate(rows.tokens.tolist()):
+        assert row == stream[number * own : number * own + len(row)]
+    assert length - len(rows.tokens) * rows.windows * rows.steps < len(rows.tokens) * (rows.steps + 1)
+
+
+def test_fused_cross_entropy_has_plain_keras_value_and_gradient() -> None:
+    features, kernel = (tf.Variable(RANDOM.normal(size=shape).astype(np.float32)) for shape in ((30, 9), (50, 9)))
+    bias = tf.Variable(RANDOM.normal(size=50).astype(np.float32))
+    targets = tf.constant(STREAM[:30])  # some words twice: their gradients must add up
+    with tf.GradientTape(persistent=True) as tape:
+        fused = mean_cross_entropy(features, kernel, bias, targets) * 3.0
+        logits = tf.matmul(features, kernel, transpose_b=True) + bias
+        plain = tf.reduce_mean(tf.keras.losses.sparse_categorical_crossentropy(targets, logits, from_logits=True)) * 3.0
+    assert float(fused) == pytest.approx(float(plain), rel=1e-6)
+    for variable in (features, kernel, bias):
+        difference = tape.gradient(fused, variable) - tf.convert_to_tensor(tape.gradient(plain, variable))
+        assert float(tf.reduce_max(tf.abs(difference))) < 1e-6
+
+
+def test_the_lstm_layers_meet_the_conditions_of_cudnn() -> None:
+    for layer in model_of("published").layers:
+        config = layer.get_config()
+        assert (config["activation"], config["recurrent_activation"]) == ("tanh", "sigmoid")
+        assert (config["use_bias"], config["unroll"]) == (True, False)
+        assert (config["dropout"], config["recurrent_dropout"]) == (0.0, 0.0)
+
+
+def test_evaluate_repeats_the_test_perplexity_of_the_training_run(corpus: Path, model: Path, tmp_path: Path) -> None:
+    trained = load_model(model)
+    named = tmp_path / "named"
+    named.mkdir()
+    done = run_trainer(["evaluate", model, "--data", corpus, "--json"])
+    result = json.loads(done.stdout)
+    assert {"perplexity", "tokens", "oov", "by_class"} <= result.keys()
+    assert result["tokens"] == sum(trained.metrics["tokens"].values())
+    assert sum(part["tokens"] for part in result["by_class"].values()) == result["tokens"]
+    losses = [np.log(part["perplexity"]) * part["tokens"] for part in result["by_class"].values()]
+    assert np.exp(sum(losses) / result["tokens"]) == pytest.approx(result["perplexity"], rel=1e-9)
+
+
+def test_training_learns_more_than_frequencies(model: Path) -> None:
+    metrics = load_model(model).metrics
+    assert metrics["perplexity"]["test"] < 45  # guessing by frequency alone gives about 60
+    assert metrics["epochs"][1]["valid_perplexity"] < metrics["epochs"][0]["valid_perplexity"]

@@ -1,0 +1,99 @@
+"""Presets: the published ones exactly, and how settings change them."""
+
+from __future__ import annotations
+
+import pytest
+
+from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.optimizers import learning_rate
+from scriptmodel_trainer.presets import PRESETS, override_keys, preset_named, with_overrides
+
+
+@pytest.mark.parametrize(("name", "count"), [("small", 4_651_600), ("medium", 19_775_200), ("large", 66_022_000)])
+def test_published_parameter_counts_at_ten_thousand_words(name: str, count: int) -> None:
+    assert PRESETS[name].parameter_count(10_000) == count
+
+
+@pytest.mark.parametrize(
+    ("name", "layers", "units", "steps", "batch", "epochs", "full", "decay", "keep", "init", "clip"),
+    [
+        ("test", 1, 2, 2, 10, 1, 1, 0.5, 1.0, 0.1, 1),
+        ("small", 2, 200, 20, 20, 13, 4, 0.5, 1.0, 0.1, 5),
+        ("medium", 2, 650, 35, 20, 39, 6, 0.8, 0.5, 0.05, 5),
+        ("large", 2, 1500, 35, 20, 55, 14, 1 / 1.15, 0.35, 0.04, 10),
+    ],
+)
+def test_published_hyperparameters(
+    name: str,
+    layers: int,
+    units: int,
+    steps: int,
+    batch: int,
+    epochs: int,
+    full: int,
+    decay: float,
+    keep: float,
+    init: float,
+    clip: float,
+) -> None:
+    preset = PRESETS[name]
+    assert (preset.layers, preset.hidden_units, preset.input_units) == (layers, units, units)
+    assert (preset.steps, preset.batch_size, preset.epochs, preset.full_rate_epochs) == (steps, batch, epochs, full)
+    assert preset.learning_rate_decay == pytest.approx(decay)
+    assert 1 - preset.dropout == pytest.approx(keep)
+    assert (preset.initial_range, preset.clip_norm) == (init, clip)
+    assert (preset.learning_rate, preset.optimizer, preset.tied_embeddings) == (1.0, "sgd", False)
+
+
+def test_published_schedule_halves_after_the_full_rate_epochs() -> None:
+    rates = [learning_rate(PRESETS["small"], epoch, 0.0) for epoch in range(1, 8)]
+    assert rates == [1, 1, 1, 1, 0.5, 0.25, 0.125]
+
+
+def test_one_cycle_rises_to_the_full_rate_and_falls_to_nearly_nothing() -> None:
+    preset = PRESETS["demo"]
+    rates = [learning_rate(preset, 1, step / 100) for step in range(101)]
+    top = rates.index(max(rates))
+    assert rates[top] == pytest.approx(preset.learning_rate)
+    assert rates[: top + 1] == sorted(rates[: top + 1])
+    assert rates[top:] == sorted(rates[top:], reverse=True)
+    assert rates[-1] < preset.learning_rate / 100
+
+
+def test_settings_replace_fields_of_their_kind() -> None:
+    changed = with_overrides(
+        PRESETS["small"], {"hidden_units": "64", "dropout": "0.25", "tied_embeddings": "true", "optimizer": "adam"}
+    )
+    assert (changed.hidden_units, changed.dropout, changed.tied_embeddings) == (64, 0.25, True)
+    assert changed.optimizer == "adam"
+    assert changed.steps == PRESETS["small"].steps
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "part"),
+    [
+        ("hiddenUnits", "3", "hidden_units"),
+        ("hidden_units", "2.5", "whole number"),
+        ("hidden_units", "0", "between 1 and"),
+        ("dropout", "nan", "between 0 and"),
+        ("dropout", "high", "not a number"),
+        ("tied_embeddings", "maybe", "true or false"),
+        ("optimizer", "magic", "sgd, adam"),
+    ],
+)
+def test_a_setting_that_cannot_work_is_refused_with_what_would(key: str, value: str, part: str) -> None:
+    with pytest.raises(BadInputError) as caught:
+        with_overrides(PRESETS["small"], {key: value})
+    assert part in caught.value.line()
+
+
+def test_an_unknown_setting_is_answered_with_all_that_exist() -> None:
+    with pytest.raises(BadInputError) as caught:
+        with_overrides(PRESETS["small"], {"colour": "red"})
+    assert all(key in caught.value.hint for key in override_keys())
+
+
+def test_a_mistyped_preset_is_answered_with_the_nearest() -> None:
+    with pytest.raises(BadInputError, match="smal") as caught:
+        preset_named("smal")
+    assert "'small'" in caught.value.hint

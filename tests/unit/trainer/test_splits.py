@@ -1,0 +1,95 @@
+"""Which text trains, validates and tests, and the vocabulary that comes of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from samples import play
+
+from scriptmodel_trainer.corpus import reading, stream
+from scriptmodel_trainer.corpus.splits import SHARES, split_events
+from scriptmodel_trainer.corpus.tokens import MARKERS
+from scriptmodel_trainer.vocabulary import build_vocabulary
+
+
+def read(folder: Path) -> stream.TokenStream:
+    return stream.read_corpus(reading.find_sources([folder], lambda _: None), None, lambda _: None)
+
+
+def words(corpus: stream.TokenStream, split: str) -> list[str]:
+    return [corpus.lexicon[number] for number in corpus.splits[split]]
+
+
+def test_named_files_are_the_splits(tmp_path: Path) -> None:
+    for split in ("train", "valid", "test"):
+        (tmp_path / f"x.{split}.txt").write_text(f"only {split} words\n" * 3)
+    corpus = read(tmp_path)
+    assert [set(words(corpus, split)) for split in ("train", "valid", "test")] == [
+        {"only", split, "words", "<eos>"} for split in ("train", "valid", "test")
+    ]
+
+
+def test_a_corpus_without_names_is_split_ninety_five_five_and_keeps_all(tmp_path: Path) -> None:
+    (tmp_path / "play.md").write_text(play(600), "utf-8")
+    corpus = read(tmp_path)
+    sizes = np.array([len(corpus.splits[split]) for split in ("train", "valid", "test")])
+    assert sizes / sizes.sum() == pytest.approx(SHARES, abs=0.02)
+    whole = stream.read_whole(reading.find_sources([tmp_path], lambda _: None), None)
+    assert sizes.sum() == len(whole.ids)
+
+
+def test_the_same_corpus_splits_the_same_way(tmp_path: Path) -> None:
+    (tmp_path / "play.md").write_text(play(100), "utf-8")
+    first, second = read(tmp_path), read(tmp_path)
+    assert all(np.array_equal(first.splits[name], second.splits[name]) for name in first.splits)
+    assert first.digest == second.digest
+
+
+def test_a_corpus_too_small_to_split_says_so(tmp_path: Path) -> None:
+    (tmp_path / "one.txt").write_text("word")
+    corpus = read(tmp_path)
+    assert words(corpus, "train") == words(corpus, "valid") == words(corpus, "test") == ["word", "<eos>"]
+    assert len(corpus.notes) == 2
+
+
+@given(st.lists(st.tuples(st.integers(1, 300), st.booleans()), min_size=1, max_size=200))
+def test_every_event_is_in_one_split_and_runs_stay_in_order(events: list[tuple[int, bool]]) -> None:
+    lengths = np.array([length for length, _ in events], np.int64)
+    scenes = np.array([scene for _, scene in events], np.bool_)
+    owner = split_events(lengths, scenes)
+    assert len(owner) == len(events)
+    assert set(owner.tolist()) <= {0, 1, 2}
+    assert 0 in owner
+    if len(events) >= 3 and lengths.max() < 5:
+        assert set(owner.tolist()) == {0, 1, 2}
+
+
+def test_vocabulary_comes_from_training_only_most_frequent_first() -> None:
+    lexicon = ["<eos>", "common", "rare", "unseen"]
+    vocabulary = build_vocabulary(np.array([1, 1, 1, 2, 0], np.int32), lexicon, 10)
+    assert vocabulary.words == ("common", "<eos>", "rare", "<unk>")
+    assert vocabulary.id_of("unseen") == vocabulary.unknown
+
+
+def test_vocabulary_keeps_its_size_and_never_cuts_markers() -> None:
+    lexicon = ["<eos>", "<boname>", "A", "<eoname>", *[f"w{number}" for number in range(50)]]
+    stream_of_all = np.concatenate([np.repeat(np.arange(4, 54), 3), np.array([1, 2, 3, 0])]).astype(np.int32)
+    vocabulary = build_vocabulary(stream_of_all, lexicon, 20)
+    assert len(vocabulary) == 20
+    assert {"<unk>", "<eos>", "<boname>", "<eoname>"} <= set(vocabulary.words)
+
+
+def test_what_is_opened_can_always_be_closed() -> None:
+    vocabulary = build_vocabulary(np.array([0, 1], np.int32), ["<open-exp>", "word"], 16)
+    assert "<close-exp>" in vocabulary
+
+
+def test_speakers_are_the_words_between_name_markers() -> None:
+    lexicon = ["<boname>", "ANNA", "<eoname>", "speaks", "<eos>"]
+    vocabulary = build_vocabulary(np.array([0, 1, 2, 3, 4], np.int32), lexicon, 100)
+    assert {vocabulary.words[number] for number in vocabulary.speakers} == {"ANNA"}
+    assert not {vocabulary.words[number] for number in vocabulary.speakers} & MARKERS

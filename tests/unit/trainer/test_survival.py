@@ -1,0 +1,217 @@
+"""Runs that are killed, stopped, or meet a full disk lose nothing that was good."""
+
+from __future__ import annotations
+
+import resource
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from samples import COMMAND, run_trainer
+
+from scriptmodel_trainer.artifacts import load_model
+
+SETTINGS = [
+    "--preset",
+    "demo",
+    "--seed",
+    "5",
+    "--set",
+    "epochs=3",
+    "batch_size=8",
+    "hidden_units=24",
+    "embedding_units=16",
+    "dropout=0.2",
+    "--checkpoint-seconds",
+    "0",
+]
+SLOW = ["layers=2", "hidden_units=200"]
+
+
+def weights(folder: Path) -> dict[str, np.ndarray]:
+    return load_model(folder).weights
+
+
+def start(corpus: Path, out: Path, more: Sequence[str] = ()) -> subprocess.Popen[str]:
+    arguments = [str(COMMAND), "train", "--data", str(corpus), "--out", str(out), *SETTINGS, "--set", *SLOW, *more]
+    return subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 90
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, np.ndarray]:
+    """Weights of the run that nothing disturbs."""
+    out = tmp_path_factory.mktemp("undisturbed")
+    done = run_trainer(["train", "--data", corpus, "--out", out, *SETTINGS, "--set", *SLOW])
+    assert done.returncode == 0, done.stderr
+    return weights(out)
+
+
+def resumed(corpus: Path, out: Path) -> dict[str, np.ndarray]:
+    done = run_trainer(["train", "--data", corpus, "--out", out, *SETTINGS, "--set", *SLOW, "--resume"])
+    assert done.returncode == 0, done.stderr
+    assert "resumed in epoch" in done.stdout
+    assert {path.name for path in out.iterdir()} == {
+        *("model.json", "weights.npz", "word_to_id.json", "id_to_word.json", "metrics.json", "report.html")
+    }
+    return weights(out)
+
+
+def assert_identical(first: dict[str, np.ndarray], second: dict[str, np.ndarray]) -> None:
+    assert first.keys() == second.keys()
+    assert all(np.array_equal(first[name], second[name]) for name in first)
+
+
+def test_a_killed_run_goes_on_to_bit_identical_weights(
+    corpus: Path, tmp_path: Path, undisturbed: dict[str, np.ndarray]
+) -> None:
+    process = start(corpus, tmp_path)
+    checkpoint = tmp_path / "checkpoint.npz"
+    seen: set[int] = set()
+
+    def saved_several_times() -> bool:
+        if checkpoint.exists():
+            seen.add(checkpoint.stat().st_ino)
+        return len(seen) > 4
+
+    wait_until(saved_several_times, process)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert not (tmp_path / "model.json").exists()
+    assert_identical(resumed(corpus, tmp_path), undisturbed)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stopped_run_saves_its_state_says_how_to_go_on_and_goes_on(
+    number: signal.Signals, code: int, corpus: Path, tmp_path: Path, undisturbed: dict[str, np.ndarray]
+) -> None:
+    process = start(corpus, tmp_path)
+    wait_until((tmp_path / "checkpoint.npz").exists, process)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert "state saved" in errors
+    assert "--resume" in errors
+    assert len(errors.splitlines()) == 1
+    assert_identical(resumed(corpus, tmp_path), undisturbed)
+
+
+def test_a_checkpoint_of_other_settings_is_refused(corpus: Path, tmp_path: Path) -> None:
+    process = start(corpus, tmp_path)
+    wait_until((tmp_path / "checkpoint.npz").exists, process)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    done = run_trainer(["train", "--data", corpus, "--out", tmp_path, "--preset", "test", "--resume"])
+    assert done.returncode == 2
+    assert "another corpus, preset, setting or seed" in done.stderr
+    (tmp_path / "checkpoint.npz").write_bytes(b"PK\x03\x04 broken")
+    done = run_trainer(["train", "--data", corpus, "--out", tmp_path, "--preset", "test", "--resume"])
+    assert done.returncode == 2
+    assert "damaged" in done.stderr
+
+
+def test_the_seed_repeats_a_model_exactly_and_another_gives_another(corpus: Path, tmp_path: Path) -> None:
+    small = ["train", "--data", corpus, "--preset", "test", "--set", "hidden_units=8", "dropout=0.3"]
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        assert run_trainer([*small, "--out", tmp_path / name, "--seed", str(seed)]).returncode == 0
+    assert_identical(weights(tmp_path / "a"), weights(tmp_path / "b"))
+    assert not np.array_equal(weights(tmp_path / "a")["embedding"], weights(tmp_path / "c")["embedding"])
+
+
+def test_resuming_a_finished_run_changes_nothing(corpus: Path, tmp_path: Path) -> None:
+    command = ["train", "--data", corpus, "--out", tmp_path, "--preset", "test", "--resume"]
+    assert run_trainer(command).returncode == 0
+    before = (tmp_path / "weights.npz").stat().st_mtime_ns
+    again = run_trainer(command)
+    assert again.returncode == 0
+    assert "already trained" in again.stderr
+    assert (tmp_path / "weights.npz").stat().st_mtime_ns == before
+
+
+def limit_file_size() -> None:
+    """The nearest to a full disk that needs no root: no file may grow beyond 30 kB."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))
+
+
+def test_a_full_disk_ends_with_code_3_and_leaves_the_old_model(corpus: Path, model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "model"
+    out.mkdir()
+    for path in model.iterdir():
+        (out / path.name).write_bytes(path.read_bytes())
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    arguments = [str(COMMAND), "train", "--data", str(corpus), "--out", str(out), "--preset", "test"]
+    done = subprocess.run(
+        [*arguments, "--set", "hidden_units=100"],
+        capture_output=True,
+        text=True,
+        preexec_fn=limit_file_size,
+        check=False,
+    )
+    assert done.returncode == 3, done.stderr
+    assert "cannot write" in done.stderr
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
+def test_a_folder_that_nobody_may_write_to_ends_with_code_3(corpus: Path) -> None:
+    done = run_trainer(["train", "--data", corpus, "--out", "/proc/model", "--preset", "test"])
+    assert done.returncode == 3
+    assert "cannot write /proc/model" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["weights.npz", "id_to_word.json", "metrics.json", "model.json"])
+@pytest.mark.parametrize("damage", ["cut", "missing"])
+def test_a_damaged_model_is_refused_with_what_to_do(name: str, damage: str, model: Path, tmp_path: Path) -> None:
+    for path in model.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    if damage == "cut":
+        (tmp_path / name).write_bytes((model / name).read_bytes()[:-20])
+    else:
+        (tmp_path / name).unlink()
+    done = run_trainer(["generate", tmp_path, "--words", "20"])
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+
+
+TINY = {
+    "one word": "word",
+    "one line": "All the world's a stage.",
+    "a name only": "**ANNA**\n",
+    "one giant line": "so long " * 60_000,
+}
+
+
+@pytest.mark.parametrize("text", TINY.values(), ids=TINY.keys())
+def test_tiny_and_odd_corpora_train_and_write(text: str, tmp_path: Path) -> None:
+    (tmp_path / "corpus.txt").write_text(text)
+    arguments = ["--preset", "test", "--set", "batch_size=100", "steps=20"]
+    done = run_trainer(["train", "--data", tmp_path / "corpus.txt", "--out", tmp_path / "m", *arguments])
+    if text == TINY["a name only"]:
+        assert done.returncode == 2
+        return
+    assert done.returncode == 0, done.stderr
+    written = run_trainer(["generate", tmp_path / "m", "--words", "12"])
+    assert written.returncode == 0, written.stderr
+    assert 0 < len(written.stdout.split()) <= 12
+
+
+def test_generate_does_not_import_tensorflow(model: Path) -> None:
+    done = subprocess.run(
+        [str(COMMAND.with_name("python")), "-X", "importtime", "-m", "scriptmodel_trainer", "generate", str(model)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "numpy" in done.stderr
+    assert "tensorflow" not in done.stderr
+    assert "keras" not in done.stderr
