@@ -12,6 +12,7 @@ class EventKind(enum.Enum):
     SPEECH = "speech"
     EXPOSITION = "exposition"
     HEADING = "heading"
+    CUT = "cut"  # front and end matter, page furniture: no part of the stream, only counted
     VERBATIM = "verbatim"  # already in token form: the layouts `normalized` and `plain`
 
 

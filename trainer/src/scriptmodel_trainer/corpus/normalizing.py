@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from scriptmodel_trainer.corpus.events import EventKind
+from scriptmodel_trainer.corpus import layouts, reading
+from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.layouts import Layout
 from scriptmodel_trainer.corpus.reading import Source
-from scriptmodel_trainer.corpus.stream import events_of
-from scriptmodel_trainer.corpus.tokens import MARKERS, OPEN_NAME, PUNCTUATION, event_tokens
+from scriptmodel_trainer.corpus.tokens import event_tokens
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.storage import as_write_error, atomic_writer
+
+_LISTED_LINES = 200
 
 
 def write_normalized(sources: Sequence[Source], layout: Layout | None, out: Path | None) -> dict[str, Any]:
@@ -29,33 +32,94 @@ def write_normalized(sources: Sequence[Source], layout: Layout | None, out: Path
         return _write_all(sources, layout, file)
 
 
+@dataclass(slots=True)
+class FileStatistics:
+    """What was found in one file. Words are pieces between spaces that hold a letter or digit.
+
+    `words_in` counts the file, `words_out` what became part of the stream, `words_cut` front and end matter and page
+    furniture, whose lines `cut_lines` names.
+    """
+
+    file: str
+    layout: str
+    confidence: float
+    speeches: int = 0
+    expositions: int = 0
+    words_in: int = 0
+    words_out: int = 0
+    words_cut: int = 0
+    cut_lines: list[int] = field(default_factory=list)
+    speakers: dict[str, int] = field(default_factory=dict)
+    _speaking: str = ""
+
+    def count_line(self, line: str) -> str:
+        """Count a line of the file on its way to the layout."""
+        self.words_in += count_words(line)
+        return line
+
+    def count(self, event: Event) -> None:
+        """Count an event on its way to the stream."""
+        words = count_words(event.text)
+        if event.kind is EventKind.CUT:
+            self.words_cut += words
+            if len(self.cut_lines) < _LISTED_LINES:
+                self.cut_lines.append(event.line)
+            return
+        self.words_out += words
+        if event.kind is EventKind.SPEECH:
+            self.speeches += 1
+            self.speakers[event.speaker] = self.speakers.get(event.speaker, 0) + 1
+            # A speech that goes on after an exposition had its name printed once.
+            if event.speaker != self._speaking:
+                self.words_out += count_words(event.speaker)
+            self._speaking = event.speaker
+        elif event.kind is not EventKind.VERBATIM:
+            self.expositions += 1
+
+    def summary(self) -> dict[str, Any]:
+        """The figures as JSON can hold them; `kept` is the share of the body's words that reached the stream."""
+        body = max(1, self.words_in - self.words_cut)
+        return {
+            "file": self.file,
+            "layout": self.layout,
+            "confidence": round(self.confidence, 3),
+            "speakers": dict(sorted(self.speakers.items(), key=lambda entry: (-entry[1], entry[0]))),
+            "speeches": self.speeches,
+            "expositions": self.expositions,
+            "words_in": self.words_in,
+            "words_out": self.words_out,
+            "words_cut": self.words_cut,
+            "kept": round(min(1.0, self.words_out / body), 5),
+            "cut_lines": self.cut_lines,
+        }
+
+
+def count_words(text: str) -> int:
+    """Pieces between spaces that hold a letter or digit."""
+    return sum(1 for piece in text.split() if any(map(str.isalnum, piece)))
+
+
 def _write_all(sources: Sequence[Source], layout: Layout | None, file: BinaryIO) -> dict[str, Any]:
-    files = [_write_one(source, layout, file) for source in sources]
-    words = sum(entry["words_out"] for entry in files)
+    found = [_write_one(source, layout, file) for source in sources]
+    words = sum(statistics.words_out for statistics in found)
     if not words:
         raise BadInputError(f"no words found in {len(sources)} file(s)", "check the files and --layout")
-    return {"schema": 1, "files": files, "words_out": words}
+    return {"schema": 1, "files": [statistics.summary() for statistics in found], "words_out": words}
 
 
-def _write_one(source: Source, layout: Layout | None, file: BinaryIO) -> dict[str, Any]:
-    chosen, confidence, events = events_of(source, layout)
-    speakers: set[str] = set()
-    counts = dict.fromkeys(("speeches", "expositions", "words_out"), 0)
+def _write_one(source: Source, layout: Layout | None, file: BinaryIO) -> FileStatistics:
+    sample = reading.sample_lines(source)
+    chosen, confidence = layouts.detect(sample) if layout is None else (layout, 1.0)
+    statistics = FileStatistics(source.name, chosen.name, confidence)
+    lines = map(statistics.count_line, reading.read_lines(source))
+    for line in _normalized(chosen.parse(lines, sample), statistics):
+        file.write(line)
+    return statistics
+
+
+def _normalized(events: Iterable[Event], statistics: FileStatistics) -> Iterator[bytes]:
     for event in events:
+        statistics.count(event)
         tokens = event_tokens(event)
-        if not tokens:
-            continue
-        file.write(" ".join(["", *tokens]).encode("utf-8", errors="replace") + b"\n")
-        if tokens[0] == OPEN_NAME:
-            speakers.add(tokens[1])
-            counts["speeches"] += 1
-        elif event.kind in (EventKind.EXPOSITION, EventKind.HEADING):
-            counts["expositions"] += 1
-        counts["words_out"] += sum(token not in MARKERS and token not in PUNCTUATION for token in tokens)
-    return {
-        "file": source.name,
-        "layout": chosen.name,
-        "confidence": round(confidence, 3),
-        "speakers": len(speakers),
-        **counts,
-    }
+        if tokens:
+            yield " ".join(["", *tokens]).encode("utf-8", errors="replace") + b"\n"

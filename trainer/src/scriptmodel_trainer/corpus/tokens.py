@@ -51,6 +51,8 @@ def event_tokens(event: Event) -> list[str]:
     """The tokens of one event; empty when it holds no words."""
     if event.kind is EventKind.VERBATIM:
         return event.text.split()
+    if event.kind is EventKind.CUT:
+        return []
     body = _body(event.text)
     if not body:
         return []

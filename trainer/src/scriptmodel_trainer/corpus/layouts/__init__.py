@@ -6,18 +6,25 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from scriptmodel_trainer.corpus.events import Event
-from scriptmodel_trainer.corpus.layouts import markdown, verbatim
+from scriptmodel_trainer.corpus.layouts import fountain, markdown, verbatim
+from scriptmodel_trainer.corpus.layouts.cues import STYLES
+from scriptmodel_trainer.corpus.layouts.stage import StageParser
 from scriptmodel_trainer.errors import BadInputError
 
 AUTO = "auto"
+_UNSURE = 0.12  # a script's layout that explains less of a file is not believed
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How scripts of one kind are read: `parse` turns lines into events, `score` tells how well lines fit (0 to 1)."""
+    """How scripts of one kind are read.
+
+    `parse` turns lines into events, given also a sample of the file's lines; `score` tells how well a sample fits,
+    from 0 to 1.
+    """
 
     name: str
-    parse: Callable[[Iterable[str]], Iterator[Event]]
+    parse: Callable[[Iterable[str], Sequence[str]], Iterator[Event]]
     score: Callable[[Sequence[str]], float]
 
 
@@ -27,6 +34,8 @@ LAYOUTS: dict[str, Layout] = {
         Layout("normalized", verbatim.parse_normalized, verbatim.score_normalized),
         Layout("plain", verbatim.parse_plain, verbatim.score_plain),
         Layout("markdown", markdown.parse, markdown.score),
+        Layout("fountain", fountain.parse, fountain.score),
+        *(Layout(style.name, parser.parse, parser.score) for style in STYLES for parser in (StageParser(style),)),
     )
 }
 
@@ -40,8 +49,8 @@ def layout_named(name: str) -> Layout | None:
     return LAYOUTS[name]
 
 
-def detect(lines: Sequence[str]) -> tuple[Layout, float]:
+def detect(sample: Sequence[str]) -> tuple[Layout, float]:
     """The layout that fits best and its score from 0 to 1; `plain` when none is recognised."""
-    scores = {name: layout.score(lines) for name, layout in LAYOUTS.items()}
+    scores = {name: layout.score(sample) for name, layout in LAYOUTS.items()}
     best = max(scores, key=lambda name: scores[name])
-    return LAYOUTS[best], scores[best]
+    return (LAYOUTS[best], scores[best]) if scores[best] >= _UNSURE else (LAYOUTS["plain"], scores["plain"])

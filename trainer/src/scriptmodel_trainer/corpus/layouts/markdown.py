@@ -16,8 +16,9 @@ _EMPHASIS = re.compile(r"[*_]+")
 _EMPTY_GROUP = re.compile(r"\[\s*\]|\(\s*\)")
 
 
-def parse(lines: Iterable[str]) -> Iterator[Event]:
+def parse(lines: Iterable[str], sample: Sequence[str]) -> Iterator[Event]:
     """Events of a Markdown play; the first-level heading (the title) is no part of the script."""
+    del sample
     reader = _Reader()
     for number, line in enumerate(lines, 1):
         yield from reader.feed(number, line.rstrip())

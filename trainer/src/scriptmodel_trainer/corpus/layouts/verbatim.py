@@ -9,15 +9,17 @@ from scriptmodel_trainer.corpus.events import Event, EventKind
 _TELLING = ("<eos>", "<boname>", "<open-exp>", "<question>", "<exclamation>")
 
 
-def parse_normalized(lines: Iterable[str]) -> Iterator[Event]:
+def parse_normalized(lines: Iterable[str], sample: Sequence[str]) -> Iterator[Event]:
     """Lines in token form, taken as they are."""
+    del sample
     for number, line in enumerate(lines, 1):
         if line and not line.isspace():
             yield Event(EventKind.VERBATIM, line, line=number)
 
 
-def parse_plain(lines: Iterable[str]) -> Iterator[Event]:
+def parse_plain(lines: Iterable[str], sample: Sequence[str]) -> Iterator[Event]:
     """One sentence a line, words separated by spaces; the end of the line is the end of the sentence."""
+    del sample
     for number, line in enumerate(lines, 1):
         if line and not line.isspace():
             yield Event(EventKind.VERBATIM, f"{line} <eos>", line=number)
