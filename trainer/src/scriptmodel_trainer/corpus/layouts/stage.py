@@ -5,9 +5,10 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from scriptmodel_trainer.corpus.events import Event, EventKind
-from scriptmodel_trainer.corpus.layouts.cues import CueStyle, cue_share, find_cues, speakers_of, starts_with_cue
+from scriptmodel_trainer.corpus.layouts.cues import STYLES, CueStyle, cue_share, find_cues, speakers_of, starts_with_cue
 from scriptmodel_trainer.corpus.layouts.paragraphs import (
     Paragraph,
     is_bracketed,
@@ -28,8 +29,26 @@ _BACK = 60  # paragraphs before the first cue in which the heading of its scene 
 _LONGEST_DIRECTION = 12_000  # characters; a bracket that is never closed must not swallow the play
 
 
+@dataclass(frozen=True, slots=True)
+class _Voice:
+    """A cue style together with the speakers that a file shows in it."""
+
+    style: CueStyle
+    speakers: frozenset[str]
+    enough: int
+
+    def begins(self, paragraph: Paragraph, following: Sequence[Paragraph]) -> bool:
+        """A play begins where someone speaks and others soon do, too."""
+        if not self.speakers or not starts_with_cue(self.style, paragraph, self.speakers):
+            return False
+        cues = sum(1 for other in following if starts_with_cue(self.style, other, self.speakers))
+        inside = sum(1 for _ in find_cues(self.style, paragraph.text, self.speakers)) - 1
+        most = max(0, len(following) - 1) // (2 if self.style.alone else 1)
+        return cues + inside >= min(self.enough, most)
+
+
 class StageParser:
-    """Reads files of one cue style."""
+    """Reads files of one cue style; another play in the same file may have another style."""
 
     def __init__(self, style: CueStyle) -> None:
         self._style = style
@@ -40,44 +59,36 @@ class StageParser:
 
     def parse(self, lines: Iterable[str], sample: Sequence[str]) -> Iterator[Event]:
         """Events of a file; `sample` are lines of it, from which the speakers are learned."""
-        speakers = speakers_of(self._style, sample)
+        voices = [_Voice(self._style, speakers_of(self._style, sample), _ENOUGH)]
+        voices += [
+            _Voice(other, speakers_of(other, sample), 2 * _ENOUGH) for other in STYLES if other is not self._style
+        ]
         source = paragraphs(lines)
-        body = _Body(self._style, speakers)
         ahead: deque[Paragraph] = deque()
         front: deque[Paragraph] = deque()
-        inside = False
+        body: _Body | None = None
         while True:
-            while len(ahead) < _AHEAD and (following := next(source, None)) is not None:
-                ahead.append(following)
+            ahead.extend(itertools.islice(source, _AHEAD - len(ahead)))
             if not ahead:
                 break
             paragraph = ahead.popleft()
-            if inside and self._leaves(paragraph):
+            if body is not None and (is_closing(paragraph.text) or is_front_heading(paragraph.text)):
                 yield from body.end()
-                inside = False
-            elif not inside and self._begins(paragraph, ahead, speakers):
-                yield from _opening(front, body)
-                inside = True
-            if inside:
+                body = None
+            elif body is None:
+                voice = next((voice for voice in voices if voice.begins(paragraph, list(ahead))), None)
+                if voice is not None:
+                    body = _Body(voice.style, voice.speakers)
+                    yield from _opening(front, body)
+            if body is not None:
                 yield from body.read(paragraph)
                 continue
             front.append(paragraph)
             if len(front) > _BACK:
                 yield _cut(front.popleft())
-        yield from body.end()
+        if body is not None:
+            yield from body.end()
         yield from map(_cut, front)
-
-    def _leaves(self, paragraph: Paragraph) -> bool:
-        return is_closing(paragraph.text) or is_front_heading(paragraph.text)
-
-    def _begins(self, paragraph: Paragraph, ahead: Iterable[Paragraph], speakers: frozenset[str]) -> bool:
-        """A play begins where someone speaks and others soon do, too."""
-        if not starts_with_cue(self._style, paragraph, speakers):
-            return False
-        following = list(ahead)
-        cues = sum(1 for other in following if starts_with_cue(self._style, other, speakers))
-        inside = sum(1 for _ in find_cues(self._style, paragraph.text, speakers)) - 1
-        return cues + inside >= min(_ENOUGH, max(0, len(following) - 1) // (2 if self._style.alone else 1))
 
 
 def _opening(front: deque[Paragraph], body: _Body) -> Iterator[Event]:
