@@ -18,9 +18,13 @@ class EventKind(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One speech or direction: `text` as printed, `line` where it begins (1-based, 0 if unknown)."""
+    """One speech or direction: `text` as printed, `line` where it begins (1-based, 0 if unknown).
+
+    `continued` is True for a speech that goes on after an exposition, without its speaker's name printed again.
+    """
 
     kind: EventKind
     text: str
     speaker: str = ""
     line: int = 0
+    continued: bool = False

@@ -50,7 +50,6 @@ class FileStatistics:
     words_cut: int = 0
     cut_lines: list[int] = field(default_factory=list)
     speakers: dict[str, int] = field(default_factory=dict)
-    _speaking: str = ""
 
     def count_line(self, line: str) -> str:
         """Count a line of the file on its way to the layout."""
@@ -69,10 +68,8 @@ class FileStatistics:
         if event.kind is EventKind.SPEECH:
             self.speeches += 1
             self.speakers[event.speaker] = self.speakers.get(event.speaker, 0) + 1
-            # A speech that goes on after an exposition had its name printed once.
-            if event.speaker != self._speaking:
+            if not event.continued:
                 self.words_out += count_words(event.speaker)
-            self._speaking = event.speaker
         elif event.kind is not EventKind.VERBATIM:
             self.expositions += 1
 

@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from scriptmodel_trainer.corpus.events import Event, EventKind
+from scriptmodel_trainer.corpus.layouts.paragraphs import is_bracketed
 
 _NAME = re.compile(r"\s*\*\*(?P<name>[^*]+?)[.:]?\*\*[.:]?(?:\s+(?P<text>\S.*))?\s*$")
 _HEADING = re.compile(r"\s*(?P<level>#{1,6})\s+(?P<text>.*?)\s*#*$")
-_DIRECTION = re.compile(r"(?P<mark>_{1,2}|\*{1,2}|(?=\\?\[))\s*(?P<text>.*?)\s*(?P=mark)$")
+_DIRECTION = re.compile(r"(?P<mark>_{1,2}|\*{1,2})\s*(?P<text>.*?)\s*(?P=mark)$")
 _RULE = re.compile(r"\s*([-*_])(\s*\1){2,}\s*$")
 _ESCAPE = re.compile(r"\\([\\`*_{}\[\]()#+.!~>|-])")
 _EMPHASIS = re.compile(r"[*_]+")
@@ -40,6 +41,7 @@ class _Reader:
 
     def __init__(self) -> None:
         self._speaker = ""
+        self._continued = False
         self._speech: list[str] = []
         self._speech_line = 0
         self._direction: list[str] = []
@@ -58,14 +60,14 @@ class _Reader:
             return
         if match := _NAME.match(line):
             yield from self._speech_done()
-            self._speaker = _clean(match["name"])
+            self._speaker, self._continued = _clean(match["name"]), False
             if match["text"]:
                 self._say(number, match["text"])
         elif match := _HEADING.match(line):
             yield from self._heading(number, match)
-        elif (stripped := line.strip()) and (found := _DIRECTION.fullmatch(stripped)) and found["text"]:
+        elif (stripped := line.strip()) and (_DIRECTION.fullmatch(stripped) or is_bracketed(_clean(stripped))):
             yield from self._speech_done()
-            yield Event(EventKind.EXPOSITION, _without_brackets(_clean(found["text"])), line=number)
+            yield Event(EventKind.EXPOSITION, _without_brackets(_clean(stripped)), line=number)
         elif stripped[0] in "_*" and stripped.count(stripped[0]) % 2 and not stripped.startswith("**"):
             yield from self._speech_done()
             self._direction, self._direction_line, self._mark = [stripped], number, stripped[0]
@@ -85,8 +87,8 @@ class _Reader:
     def _heading(self, number: int, match: re.Match[str]) -> Iterator[Event]:
         yield from self._speech_done()
         self._speaker = ""
-        if len(match["level"]) > 1:
-            yield Event(EventKind.HEADING, _clean(match["text"]), line=number)
+        title = len(match["level"]) == 1
+        yield Event(EventKind.CUT if title else EventKind.HEADING, _clean(match["text"]), line=number)
 
     def _speech_done(self) -> Iterator[Event]:
         if not self._speech:
@@ -94,7 +96,8 @@ class _Reader:
         text = _clean(" ".join(self._speech))
         self._speech = []
         kind = EventKind.SPEECH if self._speaker else EventKind.EXPOSITION
-        yield Event(kind, text, self._speaker, self._speech_line)
+        yield Event(kind, text, self._speaker, self._speech_line, self._continued)
+        self._continued = True
 
     def _direction_done(self) -> Iterator[Event]:
         text = _without_brackets(_clean(" ".join(self._direction)))

@@ -121,6 +121,7 @@ class _Body:
         self._style = style
         self._speakers = speakers
         self._speaker = ""
+        self._continued = False
         self._speech: list[str] = []
         self._speech_line = 0
         self._open: list[str] = []
@@ -160,7 +161,7 @@ class _Body:
             yield from self._continue(before, paragraph.line)
         for cue, following in itertools.zip_longest(cues, cues[1:]):
             yield from self._speech_done()
-            self._speaker = cue.name
+            self._speaker, self._continued = cue.name, False
             said = paragraph.text[cue.end : following.start if following else None]
             self._say(f"{cue.direction} {said}", paragraph.line + paragraph.text.count("\n", 0, cue.start))
 
@@ -194,7 +195,8 @@ class _Body:
         text = " ".join(self._speech).strip()
         self._speech = []
         if text:
-            yield Event(EventKind.SPEECH, text, self._speaker, self._speech_line)
+            yield Event(EventKind.SPEECH, text, self._speaker, self._speech_line, self._continued)
+            self._continued = True
 
     def _direction_done(self) -> Iterator[Event]:
         if self._open:

@@ -1,0 +1,221 @@
+"""The raw layouts of scripts: each is told from the others and read into the same events."""
+
+from __future__ import annotations
+
+import json
+import tracemalloc
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from samples import play, run_trainer
+
+from scriptmodel_trainer.corpus import layouts, reading
+from scriptmodel_trainer.corpus.events import Event, EventKind
+from scriptmodel_trainer.corpus.normalizing import write_normalized
+from scriptmodel_trainer.corpus.stream import events_of
+from scriptmodel_trainer.errors import BadInputError
+
+# The same short scene in every layout. Who speaks and what is done must come out the same.
+SCENE = [
+    ("", "Enter ANNA with a lamp"),
+    ("ANNA", "Is anybody here? It is late."),
+    ("OLD BEN", "[rising slowly] Only me, as ever."),
+    ("ANNA", "Then sit down. The train has gone."),
+    ("OLD BEN", "It will come back."),
+    ("", "A bell rings"),
+    ("OLD BEN", "There it is!"),
+    ("ANNA", "(laughing) That was the church."),
+    ("MRS. FOX", "Who rang?"),
+    ("ANNA", "Nobody rang, Mrs. Fox."),
+    ("MRS. FOX", "Somebody always does."),
+    ("OLD BEN", "Good night to you both."),
+    ("ANNA", "Good night."),
+    ("MRS. FOX", "Mind the step."),
+    ("", "Exit OLD BEN"),
+]
+PREFACE = (
+    "THE LAMP\n\nA Play in One Act\n\nPREFACE\n\n"
+    + "This play was written on a boat. It has no moral: none was asked for.\n\n" * 12
+)
+
+
+def title(name: str) -> str:
+    return name.title()
+
+
+def printed(cue: str, direction: str = "[{}]", case: str = "upper", separator: str = "\n\n") -> str:
+    parts = []
+    for speaker, text in SCENE:
+        shown = speaker if case == "upper" else title(speaker)
+        parts.append(direction.format(text) if not speaker else cue.format(name=shown, text=text))
+    return separator.join(parts) + separator
+
+
+LAYOUTS = {
+    "caps-period": PREFACE + "ACT I\n\n" + printed("{name}. {text}"),
+    "title-period": PREFACE + "ACT I\n\n" + printed("{name}. {text}", "({})", "title"),
+    "caps-colon": "ACT I\n\n" + printed("{name}: {text}", "({})"),
+    "title-colon": "ACT I\n\n" + printed("{name}: {text}", "[_{}_]", "title"),
+    "dash": "ACT I\n\n" + printed("{name}--{text}", "[_{}._]"),
+    "name-alone": "ACT I\n\n" + printed("{name}.\n\n{text}"),
+    "column": "ACT I\n\n" + printed("{name:<12}{text}", "[{}]"),
+    "markdown": "# The Lamp\n\n## ACT I\n\n" + printed("**{name}**  \n{text}", "_{}_"),
+    "fountain": "Title: The Lamp\nAuthor: nobody\n\nINT. A STATION - NIGHT\n\n" + printed("{name}\n{text}", "{}."),
+    "screenplay": "INT. A STATION - NIGHT\n\n" + printed(" " * 30 + "{name}\n" + " " * 15 + "{text}", "{}."),
+}
+EXPECTED = {"screenplay": "fountain"}
+
+
+def read(text: str, folder: Path, layout: str = "auto") -> tuple[str, list[Event]]:
+    path = folder / "script.txt"
+    path.write_text(text, "utf-8")
+    (source,) = reading.find_sources([path], lambda _: None)
+    chosen, _, events = events_of(source, layouts.layout_named(layout))
+    return chosen.name, [event for event in events if event.kind is not EventKind.CUT]
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_the_layout_is_recognised(name: str, tmp_path: Path) -> None:
+    assert read(LAYOUTS[name], tmp_path)[0] == EXPECTED.get(name, name)
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_everyone_says_their_own_words_and_directions_stand_apart(name: str, tmp_path: Path) -> None:
+    _, events = read(LAYOUTS[name], tmp_path)
+    found = [
+        (event.speaker.upper(), event.text.rstrip("."))
+        for event in events
+        if event.kind in (EventKind.SPEECH, EventKind.EXPOSITION)
+    ]
+    assert found == [(speaker, text.rstrip(".")) for speaker, text in SCENE]
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_windows_line_ends_a_byte_order_mark_and_other_encodings_change_nothing(name: str, tmp_path: Path) -> None:
+    wanted = read(LAYOUTS[name], tmp_path)
+    path = tmp_path / "other.txt"
+    for data in (
+        b"\xef\xbb\xbf" + LAYOUTS[name].replace("\n", "\r\n").encode(),
+        LAYOUTS[name].encode("utf-16"),
+        LAYOUTS[name].replace("\n", "\r").encode("cp1252"),
+    ):
+        path.write_bytes(data)
+        (source,) = reading.find_sources([path], lambda _: None)
+        chosen, _, events = events_of(source, None)
+        assert (chosen.name, [event for event in events if event.kind is not EventKind.CUT]) == wanted
+
+
+def test_the_preface_is_cut_and_counted(tmp_path: Path) -> None:
+    path = tmp_path / "play.txt"
+    path.write_text(LAYOUTS["caps-period"], "utf-8")
+    statistics = normalized(path)
+    assert statistics["words_cut"] == len(PREFACE.split())
+    assert statistics["kept"] == 1.0
+    assert statistics["words_in"] == statistics["words_out"] + statistics["words_cut"]
+
+
+def normalized(path: Path) -> dict[str, object]:
+    sources = reading.find_sources([path], lambda _: None)
+    report = write_normalized(sources, None, path.with_suffix(".out"))
+    (statistics,) = report["files"]
+    return dict(statistics)
+
+
+def test_statistics_tell_what_was_understood(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(LAYOUTS["caps-period"], "utf-8")
+    (tmp_path / "b.md").write_text(LAYOUTS["markdown"], "utf-8")
+    done = run_trainer(["normalize", tmp_path, "--out", tmp_path / "o" / "t.txt", "--stats", tmp_path / "s.json"])
+    assert done.returncode == 0, done.stderr
+    first, second = json.loads((tmp_path / "s.json").read_text("utf-8"))["files"]
+    assert (first["layout"], second["layout"]) == ("caps-period", "markdown")
+    assert first["speakers"] == {"ANNA": 5, "OLD BEN": 4, "MRS. FOX": 3}
+    assert (first["speeches"], first["expositions"]) == (12, 4)
+    assert 0 < first["confidence"] <= 1
+
+
+def test_a_speech_that_a_direction_breaks_goes_on_under_the_same_speaker(tmp_path: Path) -> None:
+    text = LAYOUTS["markdown"].replace("It is late.", "\n\n_She waits_\n\nIt is late.")
+    _, events = read(text, tmp_path)
+    spoken = [(event.speaker, event.text) for event in events[2:5]]
+    assert spoken == [("ANNA", "Is anybody here?"), ("", "She waits"), ("ANNA", "It is late.")]
+
+
+def test_a_bracket_that_is_never_closed_does_not_swallow_the_play(tmp_path: Path) -> None:
+    text = LAYOUTS["caps-period"].replace("[A bell rings]", "[A bell rings")
+    _, events = read(text, tmp_path)
+    assert sum(event.kind is EventKind.SPEECH for event in events) == 12
+
+
+def test_what_is_normalized_is_taken_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "play.md").write_text(play(40), "utf-8")
+    first = run_trainer(["normalize", tmp_path / "play.md"])
+    (tmp_path / "tokens.txt").write_text(first.stdout, "utf-8")
+    second = run_trainer(["normalize", tmp_path / "tokens.txt"])
+    assert second.stdout == first.stdout
+    assert first.stdout.startswith(" <open-exp> ACT I <eos> <close-exp>\n <open-exp> SCENE 1")
+
+
+def test_plain_text_gets_one_sentence_end_a_line(tmp_path: Path) -> None:
+    (tmp_path / "ptb.txt").write_text(" no it was n't black monday \n but while <unk> N points\n")
+    done = run_trainer(["normalize", tmp_path / "ptb.txt"])
+    assert done.stdout == " no it was n't black monday <eos>\n but while <unk> N points <eos>\n"
+
+
+ODD = st.binary(max_size=600) | st.text(max_size=300).map(lambda text: text.encode("utf-8", "surrogatepass"))
+PIECES = st.lists(
+    st.sampled_from(
+        (
+            *("ANNA. ", "Ben (aside). ", "ANNA\n", "**BEN**\n", "[", "]", "(", ")", "_", "\n\n", "\n", "    "),
+            *("ACT I\n\n", "INT. ROOM\n\n", "Enter. ", "word ", "'", '"', "--", ": ", "# ", "<eos> ", "<boname> "),
+            *("\f", "\x1b", "é", "…", "Title: x\n", "ANNA--", "ANNA: ", "ANNA      "),
+        )
+    ),
+    max_size=120,
+).map(lambda pieces: "".join(pieces).encode())
+
+
+@settings(max_examples=400, deadline=2000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=ODD | PIECES, layout=st.sampled_from([None, *layouts.LAYOUTS.values()]))
+def test_any_bytes_give_a_result_or_a_clear_error(data: bytes, layout: layouts.Layout | None, tmp_path: Path) -> None:
+    path = tmp_path / "any"
+    path.write_bytes(data)
+    try:
+        sources = reading.find_sources([path], lambda _: None)
+        report = write_normalized(sources, layout, tmp_path / "out")
+    except BadInputError:
+        return  # the clear error; anything else fails the test
+    assert report["words_out"] > 0
+    assert (tmp_path / "out").stat().st_size > 0
+
+
+def test_memory_stays_flat_as_the_corpus_grows(tmp_path: Path) -> None:
+    text = LAYOUTS["caps-period"]
+    peaks = []
+    for copies in (40, 800):
+        path = tmp_path / f"{copies}.txt"
+        path.write_text(text * copies, "utf-8")
+        sources = reading.find_sources([path], lambda _: None)
+        tracemalloc.start()
+        write_normalized(sources, None, tmp_path / "out")
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < peaks[0] + 8_000_000
+
+
+def test_folders_are_read_whole_without_hidden_binary_and_program_files(tmp_path: Path) -> None:
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    (tmp_path / "deep" / "er" / "b.txt").write_text("word")
+    (tmp_path / "a.md").write_text("word")
+    (tmp_path / ".hidden").write_text("word")
+    (tmp_path / "__pycache__").mkdir()
+    (tmp_path / "__pycache__" / "x.txt").write_text("word")
+    (tmp_path / "program.py").write_text("word")
+    (tmp_path / "picture.txt").write_bytes(b"\0\1\2" * 30)
+    (tmp_path / "empty.txt").write_text("")
+    (tmp_path / "deep" / "loop").symlink_to(tmp_path)
+    notes: list[str] = []
+    found = reading.find_sources([tmp_path], notes.append)
+    assert sorted(source.name for source in found) == ["a.md", "deep/er/b.txt"]
+    assert len(notes) == 3
