@@ -32,7 +32,7 @@ REPO = {"repo": {"name": "plays"}}
         ({"corpus": REPO, "model": {"seed": -1}}, "spec.model.seed"),
         ({"corpus": REPO, "generation": {"words": 0}}, "spec.generation.words"),
         ({"corpus": REPO, "generation": {"words": "many"}}, "spec.generation.words"),
-        ({"corpus": REPO, "generation": {"temperature": "0"}}, "temperature must be above 0"),
+        ({"corpus": REPO, "generation": {"temperature": "11"}}, "temperature must be at most 10"),
         ({"corpus": REPO, "generation": {"temperature": 0.8}}, "spec.generation.temperature"),
         ({"corpus": REPO, "generation": {"topP": "1.5"}}, "topP must be above 0 and at most 1"),
         ({"corpus": REPO, "training": {"gpu": {"count": 0}}}, "spec.training.gpu.count"),

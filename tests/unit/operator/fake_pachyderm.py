@@ -137,11 +137,11 @@ class FakePachyderm:
         self._checked("list_projects")
         return sorted(self.projects)
 
-    def list_repos(self) -> Sequence[RepoInfo]:
-        return list(self.repos.values())
+    def list_repos(self, projects: Sequence[str]) -> Sequence[RepoInfo]:
+        return [info for info in self.repos.values() if info.ref.project in projects]
 
-    def list_pipelines(self) -> Sequence[PipelineInfo]:
-        return [versions[-1] for versions in self.pipelines.values()]
+    def list_pipelines(self, projects: Sequence[str]) -> Sequence[PipelineInfo]:
+        return [versions[-1] for ref, versions in self.pipelines.items() if ref.project in projects]
 
     def list_pipeline_versions(self, pipeline: PipelineRef) -> Sequence[PipelineInfo]:
         return list(reversed(self.pipelines.get(pipeline, [])))
@@ -162,9 +162,6 @@ class FakePachyderm:
         if (repo, commit) not in self.commits:
             raise NotFoundError(f"looking at commit {repo}@{commit}", "not found", "NOT_FOUND")
         return self.commits[repo, commit]
-
-    def commit_size(self, repo: RepoRef, commit: str) -> int:
-        return sum(map(len, self.files[repo, commit].values()))
 
     def file_size(self, repo: RepoRef, commit: str, path: str) -> int:
         return len(self.read_file(repo, commit, path, 1 << 30))
@@ -219,7 +216,9 @@ class FakePachyderm:
         self._checked("delete_pipeline")
         self.calls.append(f"delete {pipeline.name}")
         readers = [
-            info.ref for info in self.list_pipelines() if any(branch.repo == pipeline.output for branch in info.inputs)
+            info.ref
+            for info in self.list_pipelines(sorted(self.projects))
+            if any(branch.repo == pipeline.output for branch in info.inputs)
         ]
         if readers:
             raise RefusedError("deleting", f"branch master has {readers} as subvenance")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,6 +41,20 @@ def test_every_field_has_a_description() -> None:
     version = crd.custom_resource_definition()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     for part in ("spec", "status"):
         assert undescribed(version["properties"][part], part) == []
+
+
+def test_every_field_of_the_spec_is_in_the_documentation_with_its_meaning() -> None:
+    page = Path("docs/api.md").read_text()
+    version = crd.custom_resource_definition()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+
+    def check(schema: dict[str, Any], path: str) -> None:
+        for name, child in schema.get("properties", {}).items():
+            row = next((line for line in page.splitlines() if line.startswith(f"| `{path}{name}` |")), "")
+            assert str(child["description"]) in row, f"docs/api.md lacks {path}{name}"
+            assert all(f"`{value}`" in row for value in child.get("enum", []))
+            check(child, f"{path}{name}.")
+
+    check(version["properties"]["spec"], "")
 
 
 def test_every_reason_has_a_text_and_is_in_the_documentation() -> None:

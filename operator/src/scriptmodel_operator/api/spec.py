@@ -64,10 +64,15 @@ class Layout(StrEnum):
     AUTO = "auto"
     NORMALIZED = "normalized"
     PLAIN = "plain"
-    CAPS_COLON = "caps-colon"
-    CAPS_PERIOD = "caps-period"
     MARKDOWN = "markdown"
     FOUNTAIN = "fountain"
+    CAPS_PERIOD = "caps-period"
+    TITLE_PERIOD = "title-period"
+    CAPS_COLON = "caps-colon"
+    TITLE_COLON = "title-colon"
+    DASH = "dash"
+    COLUMN = "column"
+    NAME_ALONE = "name-alone"
 
 
 class Preset(StrEnum):
@@ -301,8 +306,8 @@ class Generation(ApiModel):
     model_config = ConfigDict(
         json_schema_extra=rules(
             (
-                "!has(self.temperature) || double(self.temperature) > 0.0 && double(self.temperature) <= 10.0",
-                "temperature must be above 0 and at most 10",
+                "!has(self.temperature) || double(self.temperature) <= 10.0",
+                "temperature must be at most 10",
             ),
             (
                 "!has(self.topP) || double(self.topP) > 0.0 && double(self.topP) <= 1.0",
@@ -314,7 +319,7 @@ class Generation(ApiModel):
     words: Annotated[int, Field(ge=1, le=1000000)] = 1000
     """Length of the script in words, at most."""
     temperature: Decimal = "0.8"
-    """Below 1 the script keeps to what is likely, above 1 it dares more."""
+    """Below 1 the script keeps to what is likely, above 1 it dares more; 0 always takes the likeliest word."""
     top_p: Decimal = "0.95"
     """Only the likeliest words that together have this share are drawn from."""
     seed: Seed = 0

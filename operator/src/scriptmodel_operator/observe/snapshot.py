@@ -36,12 +36,12 @@ class Snapshot:
 def take_snapshot(gateway: Gateway, projects: Iterable[str]) -> Snapshot:
     """Blocking; raises PachydermError. Jobs come from the given projects only."""
     started = time.monotonic()
-    known = frozenset(gateway.list_projects())
-    repos = {info.ref: info for info in gateway.list_repos()}
-    pipelines = {info.ref: info for info in gateway.list_pipelines()}
+    known = sorted(gateway.list_projects())
+    repos = {info.ref: info for info in gateway.list_repos(known)}
+    pipelines = {info.ref: info for info in gateway.list_pipelines(known)}
     jobs: dict[PipelineRef, list[JobInfo]] = defaultdict(list)
     complete = set()
-    for project in sorted(set(projects) & known):
+    for project in sorted(set(projects).intersection(known)):
         listed = gateway.list_jobs(project, JOBS_PER_PROJECT)
         if len(listed) < JOBS_PER_PROJECT:
             complete.add(project)
@@ -49,7 +49,7 @@ def take_snapshot(gateway: Gateway, projects: Iterable[str]) -> Snapshot:
             jobs[job.ref.pipeline].append(job)
     return Snapshot(
         started=started,
-        projects=known,
+        projects=frozenset(known),
         repos=repos,
         pipelines=pipelines,
         jobs={ref: tuple(found) for ref, found in jobs.items()},

@@ -98,12 +98,13 @@ class PachydermGateway:
         stream = self._stream("listing projects", self._pfs.ListProject, pfs.ListProjectRequest())
         return [info.project.name for info in stream]
 
-    def list_repos(self) -> Sequence[RepoInfo]:
-        request = pfs.ListRepoRequest(type=messages.USER_REPO)
+    def list_repos(self, projects: Sequence[str]) -> Sequence[RepoInfo]:
+        request = pfs.ListRepoRequest(type=messages.USER_REPO, projects=_projects(projects))
         return [messages.repo_info(info) for info in self._stream("listing repos", self._pfs.ListRepo, request)]
 
-    def list_pipelines(self) -> Sequence[PipelineInfo]:
-        stream = self._stream("listing pipelines", self._pps.ListPipeline, pps.ListPipelineRequest())
+    def list_pipelines(self, projects: Sequence[str]) -> Sequence[PipelineInfo]:
+        request = pps.ListPipelineRequest(projects=_projects(projects))
+        stream = self._stream("listing pipelines", self._pps.ListPipeline, request)
         return [messages.pipeline_info(info) for info in stream]
 
     def list_pipeline_versions(self, pipeline: PipelineRef) -> Sequence[PipelineInfo]:
@@ -116,7 +117,7 @@ class PachydermGateway:
         return []
 
     def list_jobs(self, project: str, limit: int) -> Sequence[JobInfo]:
-        request = pps.ListJobRequest(projects=[pfs.Project(name=project)], history=ALL_VERSIONS, number=limit)
+        request = pps.ListJobRequest(projects=_projects([project]), history=ALL_VERSIONS, number=limit)
         stream = self._stream(f"listing jobs of project {project}", self._pps.ListJob, request)
         return [messages.job_info(info) for info in stream]
 
@@ -135,9 +136,6 @@ class PachydermGateway:
     def inspect_commit(self, repo: RepoRef, commit: str) -> CommitInfo:
         request = pfs.InspectCommitRequest(commit=messages.commit_message(repo, commit))
         return messages.commit_info(self._call(f"looking at commit {repo}@{commit}", self._pfs.InspectCommit, request))
-
-    def commit_size(self, repo: RepoRef, commit: str) -> int:
-        return self.file_size(repo, commit, "/")
 
     def file_size(self, repo: RepoRef, commit: str, path: str) -> int:
         request = pfs.InspectFileRequest(file=_file(repo, commit, path))
@@ -223,6 +221,11 @@ def _translated(what: str) -> Iterator[None]:
         raise translate(error, what) from error
     except ValueError as error:  # gRPC's answer to a call on a closed channel
         raise UnavailableError(what, str(error)) from error
+
+
+def _projects(names: Sequence[str]) -> list[Any]:
+    """Named one by one: what a list without any means differs from call to call."""
+    return [pfs.Project(name=name) for name in names]
 
 
 def _file(repo: RepoRef, commit: str, path: str) -> Any:

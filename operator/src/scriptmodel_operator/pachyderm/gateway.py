@@ -39,11 +39,11 @@ class Gateway(Protocol):
 
     def list_projects(self) -> Sequence[str]: ...
 
-    def list_repos(self) -> Sequence[RepoInfo]:
-        """User repos of all projects."""
+    def list_repos(self, projects: Sequence[str]) -> Sequence[RepoInfo]:
+        """User repos of the projects."""
 
-    def list_pipelines(self) -> Sequence[PipelineInfo]:
-        """Current versions of all projects."""
+    def list_pipelines(self, projects: Sequence[str]) -> Sequence[PipelineInfo]:
+        """Current versions in the projects."""
 
     def list_pipeline_versions(self, pipeline: PipelineRef) -> Sequence[PipelineInfo]:
         """All versions, newest first; empty for a missing pipeline."""
@@ -59,9 +59,6 @@ class Gateway(Protocol):
 
     def inspect_commit(self, repo: RepoRef, commit: str) -> CommitInfo:
         """The commit that `commit` stands for in `repo`: its own, or the ancestor that it resolves to."""
-
-    def commit_size(self, repo: RepoRef, commit: str) -> int:
-        """Bytes of all files."""
 
     def read_file(self, repo: RepoRef, commit: str, path: str, limit: int) -> bytes:
         """At most `limit` bytes from the start of a file, complete or an error."""

@@ -1,0 +1,1 @@
+"""What the command `scriptmodel` prints, and how it reaches the cluster."""

@@ -1,0 +1,100 @@
+"""The command `scriptmodel` against the real API server; and that operator and trainer know the same words."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+from pydantic.alias_generators import to_snake
+
+from dev.paths import OPERATOR_ENV, TRAINER_ENV
+from scriptmodel_operator.api.spec import Layout, Overrides, Preset
+from tests.integration.cluster import Cluster
+
+NO_SUCH_PACHD = {"SCRIPTMODEL_PACHD": ""}
+
+
+def scriptmodel(cluster: Cluster, *args: str) -> subprocess.CompletedProcess[str]:
+    command = [str(OPERATOR_ENV / "bin" / "scriptmodel"), "--namespace", cluster.namespace, *args]
+    env = {**os.environ, **NO_SUCH_PACHD, "KUBECONFIG": str(cluster.control_plane.kubeconfig)}
+    return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+
+
+def with_status(cluster: Cluster, name: str) -> None:
+    """An object whose status says what an operator would say; none runs here."""
+    cluster.apply(name, {"corpus": {"repo": {"name": "plays"}}, "suspend": True})
+    status = {
+        "script": {"path": "/new_script.txt", "sizeBytes": 12, "excerpt": "[ JON ]: ..\n"},
+        "lineage": {"script": {"project": "default", "repo": "r", "commit": "c"}},
+    }
+    patch = json.dumps({"status": status})
+    cluster.kubectl("patch", "sm", name, "--subresource=status", "--type=merge", "-p", patch)
+
+
+def test_a_short_script_needs_no_pachyderm_and_goes_to_a_file(
+    cluster: Cluster, shared_operator_paused: None, tmp_path: Path
+) -> None:
+    with_status(cluster, "short")
+    assert scriptmodel(cluster, "script", "short").stdout == "[ JON ]: ..\n"
+    out = tmp_path / "script.txt"
+    assert scriptmodel(cluster, "script", "short", "--out", str(out)).returncode == 0
+    assert out.read_text() == "[ JON ]: ..\n"
+
+
+def test_errors_are_one_line_that_says_what_to_do(
+    cluster: Cluster, shared_operator_paused: None, tmp_path: Path
+) -> None:
+    with_status(cluster, "long")
+    patch = json.dumps({"status": {"script": {"sizeBytes": 5000}}})
+    cluster.kubectl("patch", "sm", "long", "--subresource=status", "--type=merge", "-p", patch)
+    for args, words in (
+        (["status", "nobody"], "there is no ScriptModel 'nobody'"),
+        (["script", "long"], "name its address with --pachd"),
+        (["logs", "long"], "name its address with --pachd"),
+        (["wait", "long", "--timeout", "0"], "is not ready after 0 s"),
+    ):
+        done = scriptmodel(cluster, *args)
+        assert done.returncode == 1
+        assert words in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+    missing = subprocess.run(
+        [OPERATOR_ENV / "bin" / "scriptmodel", "--kubeconfig", tmp_path / "none", "list"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert missing.stderr == f"Error: kubeconfig {tmp_path / 'none'} does not exist\n"
+
+
+def test_suspend_resume_and_retrain_change_the_object(cluster: Cluster, shared_operator_paused: None) -> None:
+    cluster.apply("asked", {"corpus": {"repo": {"name": "plays"}}, "suspend": True})
+    assert scriptmodel(cluster, "resume", "asked").returncode == 0
+    assert cluster.get("asked")["spec"]["suspend"] is False
+    assert scriptmodel(cluster, "suspend", "asked").returncode == 0
+    assert cluster.get("asked")["spec"]["suspend"] is True
+    assert scriptmodel(cluster, "retrain", "asked").returncode == 0
+    assert cluster.get("asked")["metadata"]["annotations"]["scriptmodel.dev/retrain-at"]
+
+
+def test_list_status_and_why_read_well(cluster: Cluster, shared_operator_paused: None) -> None:
+    with_status(cluster, "told")
+    assert scriptmodel(cluster, "list").stdout.splitlines()[1].split()[0] == "told"
+    assert json.loads(scriptmodel(cluster, "status", "told", "-o", "json").stdout)["metadata"]["name"] == "told"
+    assert f"{cluster.namespace}/told" in scriptmodel(cluster, "status", "told").stdout
+    assert scriptmodel(cluster, "why", "told").returncode == 0
+
+
+def test_operator_and_trainer_know_the_same_presets_layouts_and_hyperparameters() -> None:
+    program = (
+        "import json\n"
+        "from scriptmodel_trainer.corpus.layouts import AUTO, LAYOUTS\n"
+        "from scriptmodel_trainer.presets import PRESETS, override_keys\n"
+        "print(json.dumps([[AUTO, *LAYOUTS], list(PRESETS), override_keys()]))"
+    )
+    done = subprocess.run([TRAINER_ENV / "bin" / "python", "-c", program], capture_output=True, text=True, check=True)
+    layouts, presets, keys = json.loads(done.stdout)
+    assert set(layouts) == set(Layout)
+    assert set(presets) == set(Preset)
+    assert {to_snake(name) for name in Overrides.model_fields} <= set(keys)

@@ -1,0 +1,144 @@
+"""Every call to Pachyderm fails, before or after it took effect: the end is the same as without the fault."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from scriptmodel_operator.pachyderm.errors import PachydermError, TimedOutError, UnavailableError
+from scriptmodel_operator.pachyderm.values import JobState, PipelineApply
+from scriptmodel_operator.reconcile.failures import problem_of
+from scriptmodel_operator.reconcile.status import status_of_problem
+from tests.unit.operator.conformance import check_status
+from tests.unit.operator.fake_pachyderm import FakePachyderm
+from tests.unit.operator.world import PLAYS, World, scriptmodel
+
+CALLS = (
+    "list_projects",
+    "list_repos",
+    "list_pipelines",
+    "list_jobs",
+    "branch_head",
+    "inspect_commit",
+    "file_size",
+    "read_file",
+    "apply_pipelines",
+    "start_pipeline",
+    "stop_pipeline",
+    "delete_pipeline",
+)
+ERRORS: tuple[type[PachydermError], ...] = (UnavailableError, TimedOutError)
+ATTEMPTS = 6
+
+
+class Faulty(FakePachyderm):
+    """Breaks the n-th call of one name, before or after it took effect."""
+
+    fired = False
+
+    def arm(self, call: str, number: int, error: type[PachydermError], *, after: bool) -> None:
+        count = itertools.count(1)
+        real: Callable[..., Any] = getattr(self, call)
+
+        def broken(*args: Any, **kwargs: Any) -> Any:
+            fails = next(count) == number
+            self.fired = self.fired or fails
+            if fails and not after:
+                raise error(call, "injected")
+            result = real(*args, **kwargs)
+            if fails:
+                raise error(call, "injected")
+            return result
+
+        setattr(self, call, broken)
+
+
+def persist(world: World, step: Callable[[], object]) -> None:
+    """As the queue does: again after a failure, whose status keeps to the rules too."""
+    for _ in range(ATTEMPTS):
+        try:
+            step()
+        except PachydermError as error:
+            status = status_of_problem(world.model, problem_of(error), world.pachyderm.now)
+            check_status(status, world.model.generation)
+        else:
+            return
+    raise AssertionError("one fault must not keep it from its end")
+
+
+def life(world: World) -> dict[str, Any]:
+    """Created, trained, given another preset, suspended, resumed; what is told at its end."""
+    pachyderm = world.pachyderm
+    pachyderm.put(world.corpus, PLAYS)
+    persist(world, world.reconcile)
+    _finish(world)
+    world.want({"model": {"preset": "small"}})
+    persist(world, world.reconcile)
+    _finish(world)
+    world.want({"model": {"preset": "small"}, "suspend": True})
+    persist(world, world.reconcile)
+    world.want({"model": {"preset": "small"}})
+    persist(world, world.reconcile)
+    _finish(world)
+    versions = {ref.name: len(found) for ref, found in pachyderm.pipelines.items()}
+    commands = {ref.name: found[-1].spec.command for ref, found in pachyderm.pipelines.items()}
+    return {"ready": world.ready, "versions": versions, "commands": commands}
+
+
+def _finish(world: World) -> None:
+    """All jobs run to their end, those of train before those of generate."""
+    for ref in (world.train, world.generate):
+        while any(job.ref.pipeline == ref and not job.state.final for job in world.pachyderm.jobs.values()):
+            world.pachyderm.succeed(ref)
+    persist(world, world.reconcile)
+
+
+def new_world() -> World:
+    return World(pachyderm=Faulty(), model=scriptmodel())
+
+
+@pytest.fixture(scope="module")
+def undisturbed() -> dict[str, Any]:
+    return life(new_world())
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("call", CALLS)
+def test_one_failed_call_anywhere_changes_nothing_of_the_end(
+    undisturbed: dict[str, Any], call: str, *, after: bool
+) -> None:
+    for number, error in itertools.product(range(1, 7), ERRORS):
+        world = new_world()
+        assert isinstance(world.pachyderm, Faulty)
+        world.pachyderm.arm(call, number, error, after=after)
+        assert life(world) == undisturbed
+        persist(world, world.delete)
+        assert world.pachyderm.fired or number > 1, "the fault was met"
+        assert world.pachyderm.pipelines == {}
+        assert set(world.pachyderm.repos) == {world.corpus.repo}
+
+
+def test_a_create_that_took_effect_unheard_is_not_repeated() -> None:
+    world = new_world()
+    assert isinstance(world.pachyderm, Faulty)
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.pachyderm.arm("apply_pipelines", 1, TimedOutError, after=True)
+    persist(world, world.reconcile)
+    assert world.written() == [f"create {world.train.name}", f"create {world.generate.name}"]
+
+
+def test_a_transaction_that_created_only_one_pipeline_is_completed() -> None:
+    """It cannot happen in Pachyderm; somebody may have deleted the other one in between, though."""
+    world = new_world()
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    train = world.pachyderm.pipelines[world.train][-1].spec
+    world.pachyderm.delete_pipeline(world.generate, keep_repo=False)
+    world.written()
+    world.reconcile()
+    assert world.written() == [f"create {world.generate.name}"]
+    assert PipelineApply(train).spec == world.pachyderm.pipelines[world.train][-1].spec
+    assert {job.state for job in world.pachyderm.jobs.values()} == {JobState.CREATED}
