@@ -3,6 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 
+export PYTHON ?= python3
 VENV := .venv
 OPERATOR := $(VENV)/operator
 TRAINER := $(VENV)/trainer
@@ -16,16 +17,17 @@ env: ## Make .venv/operator and .venv/trainer from the hashed lock files
 	@dev/env.sh
 
 .PHONY: controlplane
-controlplane: env ## Build or find kube-apiserver, etcd and kubectl; print their folder
-	@$(OPERATOR)/bin/python -m dev.binaries
+controlplane: ## Build or find kube-apiserver, etcd and kubectl; print their folder
+	@dev/env.sh tools
+	@$(PYTHON) -m dev.binaries
 
 .PHONY: demo
 demo: ## Plays in, a new script out, on this machine (KEEP=1 leaves all of it running)
-	@python3 -m dev.demo $(if $(KEEP),--keep)
+	@$(PYTHON) -m dev.demo $(if $(KEEP),--keep)
 
 .PHONY: demo-stop
 demo-stop: ## End what `make demo KEEP=1` left running
-	@python3 -m dev.demo --stop
+	@$(PYTHON) -m dev.demo --stop
 
 .PHONY: lock
 lock: ## Resolve the lock files anew (the only target that picks versions)

@@ -118,7 +118,7 @@ class Demo:
         (self.folder / "running.json").write_text(json.dumps(record, indent=2))
         self.stack.pop_all()  # they go on when this process ends
         kubectl = f"{self.control_plane.kubectl_program} --kubeconfig={self.control_plane.kubeconfig}"
-        print(HOW_TO_GO_ON.format(kubectl=kubectl, pachd=self.localpach.address, log=self.operator.log))
+        print(HOW_TO_GO_ON.format(kubectl=kubectl, pachd=self.localpach.address, log=self.operator.log, sample=SAMPLE))
 
     def _conditions(self) -> dict[str, dict[str, str]]:
         found = json.loads(self._kubectl("get", "scriptmodel", NAME, "--output=json", quiet=True))
@@ -161,9 +161,9 @@ Everything is left running. To go on:
   {kubectl} get scriptmodels
   {kubectl} describe scriptmodel shakespeare
   {kubectl} edit scriptmodel shakespeare        # another generation.temperature writes a new script without training
-  sed 's/name: shakespeare$/name: again/' manifests/samples/shakespeare.yaml | {kubectl} apply -f -
-  .venv/operator/bin/python -m dev.corpus --pachd {pachd} --repo another
-The operator's log: {log}
+  sed 's/^  name: .*/  name: again/' {sample} | {kubectl} apply -f -     # another ScriptModel
+  .venv/operator/bin/python -m dev.corpus --pachd {pachd} --repo another     # another corpus repo
+  tail -f {log}
 `make demo-stop` ends all of it.
 """
 

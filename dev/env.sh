@@ -35,7 +35,7 @@ tools() {
 environment() {
   local name=$1 lock=$2 want uv=$root/.venv/tools/bin/uv started=$SECONDS; shift 2
   want=$(digest "$locks/$lock.txt" $locks/corpus.txt "${@/%//pyproject.toml}")
-  fresh "$name" "$want" && { echo "env: .venv/$name is up to date"; return; }
+  fresh "$name" "$want" && { echo "env: .venv/$name is up to date" >&2; return; }
   "$uv" venv --quiet --clear --python "$python" ".venv/$name"
   export VIRTUAL_ENV=$root/.venv/$name
   "$uv" pip install --quiet --require-hashes -r "$locks/$lock.txt"
@@ -44,7 +44,7 @@ environment() {
   # Compiled once here, not at each start: importing TensorFlow takes a third of the time. (uv's own option stumbles over TensorFlow's RECORD.)
   "$VIRTUAL_ENV/bin/python" -m compileall -q -j 0 "$VIRTUAL_ENV"/lib >/dev/null || true # some packages ship templates that are no Python
   echo "$want" >".venv/$name/.digest"
-  echo "env: .venv/$name made in $((SECONDS - started)) s"
+  echo "env: .venv/$name made in $((SECONDS - started)) s" >&2
 }
 
 [ $# -gt 0 ] || set -- tools operator trainer
