@@ -262,22 +262,25 @@ def drop(value: Json, path: str) -> None:
 
 def substitute(value: Json, variables: dict[str, Json]) -> Json:
     """Fill in `${name}`, `{$text: ...}` (the bytes of a text) and `{$fill: n}` (n bytes, always the same)."""
-    if isinstance(value, dict):
-        if "$text" in value:
-            return base64.b64encode(substitute(value["$text"], variables).encode()).decode()
-        if "$fill" in value:
-            count = value["$fill"]
-            block = b"".join(hashlib.sha256(str(number).encode()).digest() for number in range(count // 32 + 1))
-            return base64.b64encode(block[:count]).decode()
-        return {substitute(key, variables): substitute(item, variables) for key, item in value.items()}
     if isinstance(value, list):
         return [substitute(item, variables) for item in value]
-    if not isinstance(value, str):
+    if isinstance(value, str):
+        return _filled_in(value, variables)
+    if not isinstance(value, dict):
         return value
-    whole = re.fullmatch(r"\$\{(\w+)\}", value)
+    if "$text" in value:
+        return base64.b64encode(substitute(value["$text"], variables).encode()).decode()
+    if "$fill" in value:
+        block = b"".join(hashlib.sha256(str(number).encode()).digest() for number in range(value["$fill"] // 32 + 1))
+        return base64.b64encode(block[: value["$fill"]]).decode()
+    return {substitute(key, variables): substitute(item, variables) for key, item in value.items()}
+
+
+def _filled_in(text: str, variables: dict[str, Json]) -> Json:
+    whole = re.fullmatch(r"\$\{(\w+)\}", text)
     if whole:
         return copy.deepcopy(variables.get(whole[1], f"unset-{whole[1]}"))
-    return re.sub(r"\$\{(\w+)\}", lambda match: str(variables.get(match[1], f"unset-{match[1]}")), value)
+    return re.sub(r"\$\{(\w+)\}", lambda match: str(variables.get(match[1], f"unset-{match[1]}")), text)
 
 
 def _restore(value: Json, variables: dict[str, Json]) -> Json:

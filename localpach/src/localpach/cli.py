@@ -129,6 +129,43 @@ def serve(
     _serve(settings, quiet=quiet)
 
 
+@main.command()
+@click.option(
+    "--root",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    required=True,
+    help="Folder of a localpach that is not running.",
+)
+@click.option("--collect", is_flag=True, help="Remove contents that no commit has any more, too.")
+def check(root: Path, *, collect: bool) -> None:
+    """Read everything that is kept and say what is damaged. Exit status 3 if anything is."""
+    from localpach.server import AlreadyServedError, lock_root  # noqa: PLC0415  # --help stays fast
+    from localpach.store import checking, garbage  # noqa: PLC0415  # likewise
+    from localpach.store.contents import Contents  # noqa: PLC0415  # likewise
+    from localpach.store.database import DamagedStoreError, Database  # noqa: PLC0415  # likewise
+
+    try:
+        lock = lock_root(root)
+    except AlreadyServedError as error:
+        _fail(REFUSED, str(error))
+    with lock:
+        try:
+            db, contents = Database(root / "metadata.db"), Contents(root)
+        except DamagedStoreError as error:
+            _fail(DAMAGED, str(error))
+        damage = list(checking.damaged_parts(db, contents))
+        for sentence in damage:
+            click.echo(sentence)
+        if collect:
+            count, size = garbage.collect(db, contents)
+            click.echo(f"removed {count} parts of {size} bytes that no commit has any more")
+        db.close()
+        contents.close()
+    if damage:
+        _fail(DAMAGED, f"{len(damage)} contents are damaged")
+    click.echo("everything is there and as it was written")
+
+
 def _serve(settings: Settings, *, quiet: bool) -> None:
     from localpach.server import AddressError, AlreadyServedError, Server  # noqa: PLC0415  # --help stays fast
     from localpach.store.database import DamagedStoreError  # noqa: PLC0415  # likewise

@@ -8,6 +8,7 @@ import os
 import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from types import TracebackType
 from typing import IO
 
@@ -32,6 +33,7 @@ from localpach.pps.worker import Workshop
 from localpach.run.environment import Images
 from localpach.run.isolation import detect
 from localpach.service import Service, apply_request, end_of_transaction
+from localpach.store.checking import refuse_damaged
 from localpach.store.contents import Contents
 from localpach.store.database import Database
 from localpach.store.garbage import GarbageCollector
@@ -58,9 +60,10 @@ class Server:
 
     def __init__(self, settings: Settings) -> None:
         settings.root.mkdir(parents=True, exist_ok=True)
-        self._lock = _lock(settings)
+        self._lock = lock_root(settings.root)
         self.db = Database(settings.root / "metadata.db", fsync=settings.fsync)
         self.contents = Contents(settings.root, fsync=settings.fsync)
+        refuse_damaged(self.db, self.contents)
         self.isolation = settings.isolation or detect()
         content = CommitContent()
         end_of_transaction(self.db, content)
@@ -136,16 +139,16 @@ class Server:
             return name
 
 
-def _lock(settings: Settings) -> IO[str]:
-    path = settings.root / "lock"
-    file = path.open("a+")
+def lock_root(root: Path) -> IO[str]:
+    """Keep every other server off a root. Raises AlreadyServedError when one has it."""
+    file = (root / "lock").open("a+")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         file.seek(0)
         owner = file.read().strip() or "unknown"
         file.close()
-        raise AlreadyServedError(f"{settings.root} is served already, by process {owner}") from None
+        raise AlreadyServedError(f"{root} is served already, by process {owner}") from None
     file.truncate(0)
     file.write(str(os.getpid()))
     file.flush()

@@ -90,16 +90,11 @@ class Contents:
             self._db.execute("INSERT OR REPLACE INTO joined VALUES (?, ?)", (key, whole))
             self._keep(parts, whole)
 
-    def has(self, name: bytes, size: int) -> bool:
-        """Whether a part is there, judged by its size and not by its bytes."""
-        if size <= SMALL:
-            with self._lock:
-                found = self._db.execute("SELECT length(data) FROM small WHERE digest = ?", (name,)).fetchone()
-            return found is not None and found[0] == size
-        try:
-            return self._path(name).stat().st_size == size
-        except FileNotFoundError:
-            return False
+    def missing(self, wanted: dict[bytes, int]) -> list[bytes]:
+        """The parts, of those wanted with their sizes, that are not there or of another size."""
+        with self._lock:
+            small = dict(self._db.execute("SELECT digest, length(data) FROM small").fetchall())
+        return [name for name, size in wanted.items() if self._size(name, size, small) != size]
 
     def collect(self, live: Callable[[], set[bytes]]) -> tuple[int, int]:
         """Remove the parts that ``live`` does not name; (number, bytes) removed.
@@ -154,6 +149,14 @@ class Contents:
                 os.fdatasync(file.fileno())
         final.parent.mkdir(exist_ok=True)
         temporary.replace(final)
+
+    def _size(self, name: bytes, expected: int, small: dict[bytes, int]) -> int | None:
+        if expected <= SMALL:
+            return small.get(name)
+        try:
+            return self._path(name).stat().st_size
+        except FileNotFoundError:
+            return None
 
     def _path(self, name: bytes) -> Path:
         text = name.hex()

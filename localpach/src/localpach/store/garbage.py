@@ -6,7 +6,7 @@ import logging
 import threading
 
 from localpach.pfs import temporary
-from localpach.store import parts as parts_of
+from localpach.store.checking import named_parts
 from localpach.store.contents import Contents
 from localpach.store.database import Database
 
@@ -14,21 +14,11 @@ log = logging.getLogger(__name__)
 PERIOD_SECONDS = 600.0
 
 
-def live_parts(db: Database) -> set[bytes]:
-    """The digests of all parts that the metadata names."""
-    found: set[bytes] = set()
-    with db.read() as txn:
-        for table in ("files", "totals", "fileset_files"):
-            for (packed,) in txn.db.execute(f"SELECT parts FROM {table} WHERE parts IS NOT NULL"):
-                found.update(name for name, _ in parts_of.unpack(packed))
-    return found
-
-
 def collect(db: Database, contents: Contents) -> tuple[int, int]:
     """Remove what nothing names; (parts, bytes) removed."""
     with db.write() as txn:
         temporary.expire(txn)
-    return contents.collect(lambda: live_parts(db))
+    return contents.collect(lambda: set(named_parts(db)))
 
 
 class GarbageCollector:

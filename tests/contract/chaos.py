@@ -1,0 +1,173 @@
+"""Kills a localpach again and again while several clients write, and checks what it says afterwards.
+
+    python -m tests.contract.chaos --kills 200 --seed 7
+
+A writer notes what the server has acknowledged. After each kill the server is started again, and everything
+acknowledged must be there, byte for byte, and nothing may be half-made: a commit holds all files of its call or does
+not exist, a branch and its downstream branches agree, and each job belongs to a commit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import random
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import grpc
+from python_pachyderm.proto.v2.pfs import pfs_pb2 as pfs
+from python_pachyderm.proto.v2.pps import pps_pb2 as pps
+
+from tests.contract.serving import Localpach, start
+from tests.unit.localpach.client import Client, commit, repo
+
+FILES_A_COMMIT = 5
+LARGE = 100_000  # above the size that is kept inside of the database
+
+
+@dataclass
+class Writer:
+    """One client with a repo of its own."""
+
+    name: str
+    random: random.Random
+    commits: list[str] = field(default_factory=list)
+    files: dict[str, str] = field(default_factory=dict)
+    in_doubt: dict[str, str] = field(default_factory=dict)
+    serial: int = 0
+
+    def run(self, address: str, ended: threading.Event) -> None:
+        """Write until the server dies."""
+        client = Client(address)
+        try:
+            while not ended.is_set():
+                self._write(client)
+        except (grpc.RpcError, ValueError):  # ValueError: the channel was closed under a call
+            return
+        finally:
+            client.channel.close()
+
+    def _write(self, client: Client) -> None:
+        self.serial += 1
+        files = {}
+        for number in range(FILES_A_COMMIT):
+            size = LARGE if self.random.random() < 0.2 else self.random.randrange(1, 2000)
+            files[f"/{self.serial}/{number}"] = self.random.randbytes(size)
+        self.in_doubt = {path: digest(content) for path, content in files.items()}
+        known = client.put(self.name, files)
+        self.commits.append(known)
+        self.files |= self.in_doubt
+        self.in_doubt = {}
+
+    def check(self, client: Client) -> None:
+        """Everything acknowledged is there, and what was in doubt is there as a whole or not at all."""
+        request = pfs.WalkFileRequest(file=pfs.File(commit=commit(self.name), path="/"))
+        seen = {info.file.path for info in client.pfs.WalkFile(request) if info.file_type == pfs.FILE}
+        extra = seen - self.files.keys()
+        assert self.files.keys() <= seen, f"{self.name} has lost {sorted(self.files.keys() - seen)}"
+        assert extra in (set(), set(self.in_doubt)), f"{self.name} has a half-made commit: {sorted(extra)}"
+        if extra:
+            self.files |= self.in_doubt
+            self.commits.append(client.head(self.name))
+        self.in_doubt = {}
+        for path in self.random.sample(sorted(self.files), min(20, len(self.files))):
+            assert digest(client.read(self.name, path)) == self.files[path], f"{self.name} has other bytes in {path}"
+        listed = [info.commit.id for info in client.pfs.ListCommit(pfs.ListCommitRequest(repo=repo(self.name)))]
+        assert set(self.commits) <= set(listed), f"{self.name} has lost a commit"
+
+
+def digest(content: bytes) -> str:
+    """What tells contents apart."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def check_whole(client: Client, writers: list[Writer]) -> None:
+    """What must hold between the parts of the store after every start."""
+    for writer in writers:
+        writer.check(client)
+        head = client.head(writer.name)
+        pipeline = f"{writer.name}-copy"
+        below = client.head(pipeline)
+        infos = list(client.pfs.ListCommit(pfs.ListCommitRequest(repo=repo(pipeline))))
+        jobs = {info.job.id for info in client.pps.ListJob(pps.ListJobRequest(pipeline=pps.Pipeline(name=pipeline)))}
+        assert {info.commit.id for info in infos} == jobs, f"{pipeline} has commits without jobs, or jobs without"
+        sources = {source.id for info in infos if info.commit.id == below for source in info.direct_provenance}
+        assert head in sources, f"{pipeline} is not made from the head of {writer.name}"
+
+
+def torture(root: Path, kills: int, seed: int, *, writers: int = 4, say: bool = False) -> None:
+    """Kill a server ``kills`` times. Raises AssertionError with what was lost."""
+    chance = random.Random(seed)
+    people = [Writer(f"repo-{number}", random.Random(chance.random())) for number in range(writers)]
+    server = start(root, "--pipeline-limit", "0", "--settle", "0")
+    client = Client(server.address)
+    for writer in people:
+        client.create_repo(writer.name)
+        client.put(writer.name, {"/0/0": b"first"})
+        writer.files["/0/0"] = digest(b"first")
+        client.create_pipeline(f"{writer.name}-copy", ["sh", "-c", "ls /pfs/in > /pfs/out/names"], writer.name)
+    try:
+        for number in range(1, kills + 1):
+            server = _once(server, people, chance, say=say, number=number)
+        # The jobs of all commits run one after another: those of one pipeline are enough to see that they go on.
+        _await_last_job(Client(server.address), f"{people[0].name}-copy")
+    finally:
+        server.kill()
+
+
+def _once(server: Localpach, people: list[Writer], chance: random.Random, *, say: bool, number: int) -> Localpach:
+    ended = threading.Event()
+    threads = [threading.Thread(target=writer.run, args=(server.address, ended)) for writer in people]
+    for thread in threads:
+        thread.start()
+    time.sleep(chance.uniform(0.05, 0.6))  # how long it writes before it dies is what chance decides here
+    server.kill()
+    ended.set()
+    for thread in threads:
+        thread.join()
+    again = start(server.root, "--pipeline-limit", "0", "--settle", "0")
+    client = Client(again.address)
+    try:
+        check_whole(client, people)
+    except BaseException:
+        again.kill()
+        raise
+    finally:
+        client.channel.close()
+    if say:
+        print(f"kill {number}: {sum(len(writer.commits) for writer in people)} commits, all there", flush=True)
+    return again
+
+
+def _await_last_job(client: Client, pipeline: str) -> None:
+    info = client.job_over(pipeline, client.head(pipeline), seconds=120)
+    assert info.state == pps.JOB_SUCCESS, f"the last job of {pipeline} ended as {info}"
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
+    parser.add_argument("--writers", type=int, default=4)
+    given = parser.parse_args()
+    print(f"seed {given.seed}", flush=True)
+    folder = Path(tempfile.mkdtemp(prefix="localpach-chaos-"))
+    try:
+        torture(folder / "root", given.kills, given.seed, writers=given.writers, say=True)
+    except AssertionError as error:
+        print(f"seed {given.seed}: {error}; the store is kept in {folder}", file=sys.stderr)
+        return 1
+    shutil.rmtree(folder)
+    print(f"{given.kills} kills, nothing lost")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,133 @@
+"""The calls that the tests make, in few words."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from python_pachyderm.proto.v2.pfs import pfs_pb2 as pfs
+from python_pachyderm.proto.v2.pfs import pfs_pb2_grpc
+from python_pachyderm.proto.v2.pps import pps_pb2 as pps
+from python_pachyderm.proto.v2.pps import pps_pb2_grpc
+from python_pachyderm.proto.v2.transaction import transaction_pb2_grpc
+
+from tests.contract.serving import open_channel
+
+T = TypeVar("T")
+FINAL = (pps.JOB_SUCCESS, pps.JOB_FAILURE, pps.JOB_KILLED, pps.JOB_UNRUNNABLE)
+
+
+def until(ask: Callable[[], T | None], seconds: float = 60.0) -> T:
+    """Ask until there is an answer; fails after a time."""
+    end = time.monotonic() + seconds
+    while True:
+        answer = ask()
+        if answer:
+            return answer
+        if time.monotonic() > end:
+            raise AssertionError(f"no answer after {seconds} s: {ask}")
+        time.sleep(0.02)
+
+
+class Client:
+    """Raw stubs and shorthand for the common calls."""
+
+    def __init__(self, address: str) -> None:
+        channel = open_channel(address)
+        self.channel = channel
+        self.pfs = pfs_pb2_grpc.APIStub(channel)
+        self.pps = pps_pb2_grpc.APIStub(channel)
+        self.transaction = transaction_pb2_grpc.APIStub(channel)
+
+    def create_repo(self, name: str) -> None:
+        """A repo in the default project."""
+        self.pfs.CreateRepo(pfs.CreateRepoRequest(repo=repo(name)))
+
+    def put(self, name: str, files: dict[str, bytes], branch: str = "master") -> str:
+        """Write files anew as one commit; its id."""
+        self.pfs.ModifyFile(modifications(name, files, branch))
+        return self.head(name, branch)
+
+    def head(self, name: str, branch: str = "master") -> str:
+        """The id of the head of a branch."""
+        request = pfs.InspectBranchRequest(branch=pfs.Branch(repo=repo(name), name=branch))
+        return str(self.pfs.InspectBranch(request).head.id)
+
+    def read(self, name: str, path: str, uuid: str = "") -> bytes:
+        """The bytes of a file."""
+        answer = self.pfs.GetFile(pfs.GetFileRequest(file=pfs.File(commit=commit(name, uuid), path=path)))
+        return b"".join(piece.value for piece in answer)
+
+    def paths(self, name: str, uuid: str = "") -> list[str]:
+        """The paths of all files."""
+        answer = self.pfs.WalkFile(pfs.WalkFileRequest(file=pfs.File(commit=commit(name, uuid), path="/")))
+        return [info.file.path for info in answer if info.file_type == pfs.FILE]
+
+    def create_pipeline(self, name: str, words: list[str], source: str | pps.Input, **fields: Any) -> str:
+        """A pipeline; the id of the job that it makes."""
+        request = pps.CreatePipelineRequest(pipeline=pps.Pipeline(name=name), **fields)
+        request.transform.cmd.extend(words)
+        if isinstance(source, str):
+            request.input.pfs.repo = source
+            request.input.pfs.name = "in"
+            request.input.pfs.glob = "/"
+        else:
+            request.input.CopyFrom(source)
+        self.pps.CreatePipeline(request)
+        return self.head(name)
+
+    def job(self, pipeline: str, uuid: str) -> pps.JobInfo:
+        """A job."""
+        return self.pps.InspectJob(pps.InspectJobRequest(job=job(pipeline, uuid)))
+
+    def job_over(self, pipeline: str, uuid: str, seconds: float = 60.0) -> pps.JobInfo:
+        """A job once it is over."""
+        request = pps.InspectJobRequest(job=job(pipeline, uuid), wait=True)
+        return self.pps.InspectJob(request, timeout=seconds)
+
+    def job_in(self, pipeline: str, uuid: str, state: int) -> pps.JobInfo:
+        """A job once it is in a state."""
+
+        def found() -> pps.JobInfo | None:
+            info = self.job(pipeline, uuid)
+            return info if info.state == state else None
+
+        return until(found)
+
+    def lines(self, pipeline: str, uuid: str, *, user: bool = True) -> list[str]:
+        """The lines that a job has logged."""
+        answer = self.pps.GetLogs(pps.GetLogsRequest(job=job(pipeline, uuid)))
+        return [line.message for line in answer if line.user == user]
+
+
+def repo(name: str) -> pfs.Repo:
+    """A user repo of the default project."""
+    return pfs.Repo(name=name, type="user", project=pfs.Project(name="default"))
+
+
+def commit(name: str, uuid: str = "", branch: str = "master") -> pfs.Commit:
+    """A commit by id, or the head of a branch."""
+    if uuid:
+        return pfs.Commit(repo=repo(name), id=uuid)
+    return pfs.Commit(repo=repo(name), branch=pfs.Branch(repo=repo(name), name=branch))
+
+
+def job(pipeline: str, uuid: str) -> pps.Job:
+    """A job of the default project."""
+    return pps.Job(pipeline=pps.Pipeline(name=pipeline, project=pfs.Project(name="default")), id=uuid)
+
+
+def modifications(name: str, files: dict[str, bytes], branch: str = "master") -> Iterable[pfs.ModifyFileRequest]:
+    """The stream that writes files anew."""
+    yield pfs.ModifyFileRequest(set_commit=commit(name, branch=branch))
+    for path, content in files.items():
+        yield pfs.ModifyFileRequest(delete_file=pfs.DeleteFile(path=path))
+        added = pfs.AddFile(path=path)
+        added.raw.value = content
+        yield pfs.ModifyFileRequest(add_file=added)
+
+
+def pfs_input(source: str, glob: str, **fields: Any) -> pps.Input:
+    """An input that reads a repo."""
+    return pps.Input(pfs=pps.PFSInput(repo=source, glob=glob, **fields))
