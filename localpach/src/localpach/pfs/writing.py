@@ -40,10 +40,15 @@ class Upload:
             self._end_file()
             self._path, self._datum = target
         self._whole.update(data)
-        self._buffer += data
-        while len(self._buffer) >= PART:
-            self._parts += self._session.add(bytes(self._buffer[:PART]))
-            del self._buffer[:PART]
+        start = min(len(data), -len(self._buffer) % PART)
+        self._buffer += data[:start]
+        if len(self._buffer) == PART:
+            self._parts += self._session.add(bytes(self._buffer))
+            self._buffer = bytearray()
+        end = start + (len(data) - start) // PART * PART
+        if end > start:
+            self._parts += self._session.add(data[start:end])
+        self._buffer += data[end:]
 
     def add_url(self, path: str, datum: str, url: str) -> None:
         """Append what a web address answers with."""

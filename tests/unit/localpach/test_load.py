@@ -1,0 +1,121 @@
+"""Many clients, many files, one large file: nothing waits for what it need not, and memory stays bounded."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from python_pachyderm.proto.v2.pfs import pfs_pb2 as pfs
+from python_pachyderm.proto.v2.pps import pps_pb2 as pps
+
+from tests.contract.serving import Localpach
+from tests.unit.localpach.client import Client, commit, job, repo, until
+
+Name = Callable[[str], str]
+MIB = 1024 * 1024
+LARGE = 256 * MIB  # the whole GiB is measured by the benchmark
+CLIENTS = 64
+MANY = 10_000
+
+
+def peak_memory(server: Localpach) -> int:
+    """The most memory that a server has held so far, in bytes."""
+    for line in Path(f"/proc/{server.process.pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM"):
+            return int(line.split()[1]) * 1024
+    raise AssertionError("no VmHWM")
+
+
+def large_stream(name: str, block: bytes) -> Iterator[pfs.ModifyFileRequest]:
+    """A file of LARGE bytes in pieces."""
+    yield pfs.ModifyFileRequest(set_commit=commit(name))
+    for _ in range(LARGE // len(block)):
+        added = pfs.AddFile(path="/large")
+        added.raw.value = block
+        yield pfs.ModifyFileRequest(add_file=added)
+
+
+def test_a_large_file_passes_in_bounded_memory(server: Localpach, client: Client, name: Name) -> None:
+    corpus = name("corpus")
+    client.create_repo(corpus)
+    block = bytes(range(256)) * (4 * MIB // 256)
+    before = peak_memory(server)
+    client.pfs.ModifyFile(large_stream(corpus, block))
+    seen, size = hashlib.sha256(), 0
+    for piece in client.pfs.GetFile(pfs.GetFileRequest(file=pfs.File(commit=commit(corpus), path="/large"))):
+        seen.update(piece.value)
+        size += len(piece.value)
+    wanted = hashlib.sha256()
+    for _ in range(LARGE // len(block)):
+        wanted.update(block)
+    assert (size, seen.digest()) == (LARGE, wanted.digest())
+    assert peak_memory(server) - before < LARGE // 2
+
+
+def test_ten_thousand_small_files_are_one_commit(client: Client, name: Name) -> None:
+    corpus = name("corpus")
+    client.create_repo(corpus)
+    client.put(corpus, {f"/{number % 100}/{number}": str(number).encode() for number in range(MANY)})
+    assert len(client.paths(corpus)) == MANY
+    info = client.pfs.InspectCommit(pfs.InspectCommitRequest(commit=commit(corpus)))
+    assert info.details.size_bytes == sum(len(str(number)) for number in range(MANY))
+
+
+def test_sixty_four_clients_write_at_once(server: Localpach, client: Client, name: Name) -> None:
+    names = [name(f"corpus{number}") for number in range(CLIENTS)]
+
+    def work(own: str) -> int:
+        mine = Client(server.address)
+        mine.create_repo(own)
+        for number in range(5):
+            mine.put(own, {f"/{number}": b"x"})
+        found = len(list(mine.pfs.ListCommit(pfs.ListCommitRequest(repo=repo(own)))))
+        mine.channel.close()
+        return found
+
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        assert list(pool.map(work, names)) == [5] * CLIENTS
+
+
+def test_calls_that_wait_do_not_keep_others_from_being_answered(server: Localpach, client: Client, name: Name) -> None:
+    corpus, train = name("corpus"), name("train")
+    client.create_repo(corpus)
+    client.put(corpus, {"/a": b"a"})
+    uuid = client.create_pipeline(train, ["sleep", "600"], corpus)
+    client.job_in(train, uuid, pps.JOB_RUNNING)
+    waiting = []
+    for _ in range(CLIENTS):
+        waiting.append(client.pps.InspectJob.future(pps.InspectJobRequest(job=job(train, uuid), wait=True)))
+        waiting.append(
+            client.pfs.InspectCommit.future(
+                pfs.InspectCommitRequest(commit=commit(train), wait=pfs.CommitState.FINISHED)
+            )
+        )
+        waiting.append(client.pps.GetLogs(pps.GetLogsRequest(pipeline=job(train, uuid).pipeline, follow=True)))
+    start = time.monotonic()
+    for _ in range(20):
+        client.head(corpus)
+    assert time.monotonic() - start < 10
+    client.pps.StopJob(pps.StopJobRequest(job=job(train, uuid)))
+    for call in waiting:
+        if hasattr(call, "result") and not isinstance(call, Iterator):
+            assert call.result(timeout=60)
+        else:
+            call.cancel()
+
+
+def test_a_call_that_the_client_gives_up_frees_its_thread(server: Localpach, client: Client, name: Name) -> None:
+    corpus = name("corpus")
+    client.create_repo(corpus)
+    branch = pfs.Branch(repo=repo(corpus), name="master")
+    opened = client.pfs.StartCommit(pfs.StartCommitRequest(branch=branch))
+    request = pfs.InspectCommitRequest(commit=opened, wait=pfs.CommitState.FINISHED)
+    for _ in range(3):
+        for call in [client.pfs.InspectCommit.future(request) for _ in range(CLIENTS)]:
+            call.cancel()
+    threads = Path(f"/proc/{server.process.pid}/task")
+    # The calls that wait in vain notice that nobody waits for them, so new ones need no threads of their own.
+    until(lambda: [client.head(corpus) for _ in range(CLIENTS)] and len(list(threads.iterdir())) < 5 * CLIENTS)
