@@ -15,6 +15,7 @@ import kopf
 from scriptmodel_operator import handlers
 from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.controller import Controller
+from scriptmodel_operator.health import Health, serving
 from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.errors import KubeError
 from scriptmodel_operator.kube.events import EventRecorder
@@ -22,6 +23,7 @@ from scriptmodel_operator.kube.login import login
 from scriptmodel_operator.kube.store import News, Store, key_of
 from scriptmodel_operator.kube.telling import Teller
 from scriptmodel_operator.kube.writer import ObjectWriter
+from scriptmodel_operator.metrics import Metrics
 from scriptmodel_operator.observe.observer import Observer
 from scriptmodel_operator.observe.source import SnapshotSource
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
@@ -62,15 +64,16 @@ async def run(config: OperatorConfig) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with _kube_client(config) as client:
-        starting = asyncio.create_task(_first_contact(client, config))
+    health = Health(Metrics(Store()))
+    async with serving(health, config.health_listen), _kube_client(config) as client:
+        starting = asyncio.create_task(_first_contact(client, config, health))
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if not starting.done():
             starting.cancel()
             return
         stopping.cancel()
-        await _serve(config, client, starting.result())
+        await _serve(config, client, starting.result(), health)
 
 
 @asynccontextmanager
@@ -82,10 +85,11 @@ async def _kube_client(config: OperatorConfig) -> AsyncIterator[KubeClient]:
         await client.close()
 
 
-async def _first_contact(client: KubeClient, config: OperatorConfig) -> str:
+async def _first_contact(client: KubeClient, config: OperatorConfig, health: Health) -> str:
     """The cluster's id, once the API server answers and serves ScriptModels."""
     told = ""
     while True:
+        health.beat()
         try:
             if await client.serves_scriptmodels():
                 return config.cluster_id or await client.namespace_uid("kube-system")
@@ -98,10 +102,11 @@ async def _first_contact(client: KubeClient, config: OperatorConfig) -> str:
         await asyncio.sleep(_WAIT_FOR_CRD_SECONDS)
 
 
-async def _serve(config: OperatorConfig, client: KubeClient, cluster: str) -> None:
-    gateway = PachydermGateway(config.pachd)
+async def _serve(config: OperatorConfig, client: KubeClient, cluster: str, health: Health) -> None:
+    gateway = PachydermGateway(config.pachd, health.metrics.called)
     calls = Calls(CALL_THREADS)
-    controller, inbox, ticker = compose(config, client, gateway, calls, cluster)
+    controller, inbox, ticker = compose(config, client, gateway, calls, cluster, health)
+    health.ready = True
     background = [
         asyncio.create_task(inbox.queue.run(), name="queue"),
         asyncio.create_task(ticker.run(), name="ticker"),
@@ -127,10 +132,10 @@ async def _serve(config: OperatorConfig, client: KubeClient, cluster: str) -> No
 
 
 def compose(
-    config: OperatorConfig, client: KubeClient, gateway: Gateway, calls: Calls, cluster: str
+    config: OperatorConfig, client: KubeClient, gateway: Gateway, calls: Calls, cluster: str, health: Health
 ) -> tuple[Controller, Inbox, Ticker]:
     """All parts, wired."""
-    store = Store()
+    store = health.metrics.store
     observer = Observer(gateway, cluster)
     snapshots = SnapshotSource(gateway, calls, store.projects)
     controller = Controller(
@@ -143,7 +148,9 @@ def compose(
         observer=observer,
         writer=ObjectWriter(client),
         teller=Teller(EventRecorder(client)),
+        metrics=health.metrics,
     )
     queue = WorkQueue(controller.reconcile, config.workers)
-    ticker = Ticker(store, snapshots, queue, observer.logs, config.poll_interval)
+    health.metrics.depth = lambda: queue.depth
+    ticker = Ticker(store, snapshots, queue, observer.logs, config.poll_interval, health.beat)
     return controller, Inbox(store, queue), ticker

@@ -112,6 +112,13 @@ def main() -> None:
     help="Pachyderm projects that a namespace may use; * for any. Default: the project of the object.",
 )
 @click.option(
+    "--health-listen",
+    envvar=f"{PREFIX}_HEALTH_LISTEN",
+    default="",
+    metavar="[HOST]:PORT",
+    help="Serve /healthz, /readyz and /metrics there. Default: nothing is served.",
+)
+@click.option(
     "--log-format",
     envvar=f"{PREFIX}_LOG_FORMAT",
     type=click.Choice(["text", "json"]),
@@ -135,6 +142,7 @@ def run(**options: Any) -> None:
         poll_interval=options["poll_interval"],
         workers=options["workers"],
         cluster_id=options["cluster_id"],
+        health_listen=options["health_listen"],
         policy=Policy(
             trainer_image=options["trainer_image"],
             images=options["images"],
@@ -149,13 +157,14 @@ def run(**options: Any) -> None:
 def _run(config: OperatorConfig, log_format: str, log_level: str) -> None:
     # kopf is imported only by the command that needs it: `crd` and `--help` stay quick.
     from scriptmodel_operator import app, logs  # noqa: PLC0415 - see above
+    from scriptmodel_operator.health import ListenError  # noqa: PLC0415 - see above
     from scriptmodel_operator.kube.errors import KubeError  # noqa: PLC0415 - see above
     from scriptmodel_operator.kube.login import LoginFailedError  # noqa: PLC0415 - see above
 
     logs.set_up(log_format, log_level)
     try:
         asyncio.run(app.run(config))
-    except (LoginFailedError, KubeError) as error:
+    except (LoginFailedError, KubeError, ListenError) as error:
         raise click.ClickException(str(error)) from error
 
 

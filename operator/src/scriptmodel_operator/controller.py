@@ -18,6 +18,7 @@ from scriptmodel_operator.kube.errors import KubeError, KubeNotFoundError
 from scriptmodel_operator.kube.store import Key, Store
 from scriptmodel_operator.kube.telling import Teller
 from scriptmodel_operator.kube.writer import ObjectWriter
+from scriptmodel_operator.metrics import Metrics
 from scriptmodel_operator.observe.observer import Observer
 from scriptmodel_operator.observe.source import SnapshotSource
 from scriptmodel_operator.observe.view import ModelView
@@ -54,18 +55,25 @@ class Controller:
     observer: Observer
     writer: ObjectWriter
     teller: Teller
+    metrics: Metrics
 
     async def reconcile(self, key: Key) -> float | None:
         """Seconds after which to come again, None if only a change calls for it. Raises RetryError after telling."""
         stored = self.store.get(key)
         if stored is None:
             return None
+        began, outcome = time.monotonic(), "failed"
         try:
-            return await self._reconcile(stored.raw, stored.asked)
+            again = await self._reconcile(stored.raw, stored.asked)
         except KubeNotFoundError:
             return None  # gone; the watch says so too
         except KubeError as error:
             raise RetryError(str(error)) from error
+        else:
+            outcome = "done"
+            return again
+        finally:
+            self.metrics.reconciled(outcome, time.monotonic() - began)
 
     async def _reconcile(self, raw: Mapping[str, Any], asked: float) -> float | None:
         try:

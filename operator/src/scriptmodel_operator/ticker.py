@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from typing import Any
 
 from scriptmodel_operator.api.names import pachyderm_names
@@ -23,13 +24,20 @@ class Ticker:
     """Also tells all objects when Pachyderm goes away and when it comes back."""
 
     def __init__(
-        self, store: Store, snapshots: SnapshotSource, queue: WorkQueue, logs: LogFollower, interval: float
+        self,
+        store: Store,
+        snapshots: SnapshotSource,
+        queue: WorkQueue,
+        logs: LogFollower,
+        interval: float,
+        beat: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
         self._snapshots = snapshots
         self._queue = queue
         self._logs = logs
         self._interval = interval
+        self._beat = beat
         self._seen: dict[Key, object] = {}
         self._reachable = True
         self.started = asyncio.Event()
@@ -39,6 +47,7 @@ class Ticker:
         self.started.set()
         while True:
             await asyncio.sleep(self._interval)
+            self._beat()
             if len(self._store):
                 await self._tick()
 

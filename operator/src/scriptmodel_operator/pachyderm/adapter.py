@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -41,6 +42,9 @@ DELETE_SECONDS = 60.0
 ALL_VERSIONS = -1
 
 
+CallObserver = Callable[[str, str, float], None]
+
+
 class GrpcLogStream:
     """A GetLogs call in flight. Implements `LogStream`."""
 
@@ -61,8 +65,10 @@ class GrpcLogStream:
 class PachydermGateway:
     """One channel, many threads. Implements `Gateway`."""
 
-    def __init__(self, target: PachdAddress) -> None:
+    def __init__(self, target: PachdAddress, called: CallObserver | None = None) -> None:
+        """`called` hears of each call: its method, gRPC's code, and how many seconds it took."""
         self._target = target
+        self._called = called
         self._channel = open_channel(target)
         self._pfs = pfs_grpc.APIStub(self._channel)
         self._pps = pps_grpc.APIStub(self._channel)
@@ -81,12 +87,24 @@ class PachydermGateway:
         return pairs
 
     def _call(self, what: str, method: Any, request: Any, seconds: float = READ_SECONDS, tx: str = "") -> Any:
-        with _translated(what):
+        with self._observed(method), _translated(what):
             return method(request, timeout=seconds, metadata=self._metadata(tx))
 
     def _stream(self, what: str, method: Any, request: Any, seconds: float = READ_SECONDS) -> Iterator[Any]:
-        with _translated(what):
+        with self._observed(method), _translated(what):
             yield from method(request, timeout=seconds, metadata=self._metadata())
+
+    @contextmanager
+    def _observed(self, method: Any) -> Iterator[None]:
+        began, code = time.monotonic(), "OK"
+        try:
+            yield
+        except PachydermError as error:
+            code = error.code or "UNKNOWN"
+            raise
+        finally:
+            if self._called is not None:
+                self._called(_method_name(method), code, time.monotonic() - began)
 
     # --- reads
 
@@ -221,6 +239,12 @@ def _translated(what: str) -> Iterator[None]:
         raise translate(error, what) from error
     except ValueError as error:  # gRPC's answer to a call on a closed channel
         raise UnavailableError(what, str(error)) from error
+
+
+def _method_name(method: Any) -> str:
+    """`InspectBranch` of the stub's `/pfs_v2.API/InspectBranch`."""
+    path: Any = getattr(method, "_method", b"")
+    return bytes(path).decode().rpartition("/")[2] if isinstance(path, bytes) else str(path).rpartition("/")[2]
 
 
 def _projects(names: Sequence[str]) -> list[Any]:

@@ -1,0 +1,83 @@
+"""/healthz, /readyz and /metrics, where --health-listen asks for them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from scriptmodel_operator.metrics import CONTENT_TYPE, Metrics
+
+SILENCE_SECONDS = 120.0
+
+
+class ListenError(Exception):
+    """The address cannot be listened on."""
+
+
+@dataclass
+class Health:
+    """`beat` is called by the ticker: when it stays away, the process hangs and should be started anew.
+
+    Pachyderm being away is no reason for that; neither is the API server being away.
+    """
+
+    metrics: Metrics
+    ready: bool = False
+    clock: Callable[[], float] = time.monotonic
+    _last: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.beat()
+
+    def beat(self) -> None:
+        self._last = self.clock()
+
+    @property
+    def alive(self) -> bool:
+        return self.clock() - self._last < SILENCE_SECONDS
+
+    async def healthz(self, _request: web.Request) -> web.Response:
+        """Alive: the event loop turns and the ticker ticks."""
+        return _answer(self.alive, "alive", "no tick for two minutes")
+
+    async def readyz(self, _request: web.Request) -> web.Response:
+        """Ready: the API server was reached and serves ScriptModels."""
+        return _answer(self.ready, "ready", "waiting for the API server or the CRD")
+
+    async def figures(self, _request: web.Request) -> web.Response:
+        return web.Response(text=self.metrics.render(), headers={"Content-Type": CONTENT_TYPE})
+
+
+def _answer(good: bool, yes: str, no: str) -> web.Response:
+    return web.Response(text=f"{yes if good else no}\n", status=200 if good else 503)
+
+
+@asynccontextmanager
+async def serving(health: Health, listen: str) -> AsyncIterator[None]:
+    """Serve on `HOST:PORT` (`:PORT` for all addresses); nothing is served for an empty string."""
+    if not listen:
+        yield
+        return
+    host, _, port = listen.rpartition(":")
+    application = web.Application()
+    application.add_routes(
+        [
+            web.get("/healthz", health.healthz),
+            web.get("/readyz", health.readyz),
+            web.get("/metrics", health.figures),
+        ]
+    )
+    runner = web.AppRunner(application, access_log=None)
+    await runner.setup()
+    try:
+        try:
+            await web.TCPSite(runner, host or None, int(port)).start()
+        except (OSError, ValueError) as error:
+            raise ListenError(f"cannot listen on {listen!r}: {error}") from error
+        yield
+    finally:
+        await runner.cleanup()

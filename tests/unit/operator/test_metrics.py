@@ -1,0 +1,79 @@
+"""Figures for Prometheus and answers for probes."""
+
+from __future__ import annotations
+
+import aiohttp
+import pytest
+
+from dev.processes import free_port
+from scriptmodel_operator.health import Health, ListenError, serving
+from scriptmodel_operator.kube.store import News, Store
+from scriptmodel_operator.metrics import Metrics
+
+RAW = {
+    "metadata": {"namespace": "ml", "name": "thrones", "uid": "1", "resourceVersion": "5", "generation": 1},
+    "spec": {"pachyderm": {"project": "team"}},
+    "status": {
+        "conditions": [{"type": "Ready", "status": "True"}],
+        "training": {"perplexity": {"best": "88.1"}, "progressPercent": 100},
+    },
+}
+
+
+def test_figures_of_an_object_go_with_it() -> None:
+    metrics = Metrics(Store(), depth=lambda: 3)
+    metrics.store.put(RAW)
+    metrics.called("ListJob", "OK", 0.25)
+    metrics.called("ListJob", "OK", 0.25)
+    text = metrics.render()
+    assert 'scriptmodel_ready{namespace="ml",name="thrones"} 1' in text
+    assert 'scriptmodel_perplexity{namespace="ml",name="thrones"} 88.1' in text
+    assert 'scriptmodel_pachyderm_calls_total{method="ListJob",code="OK"} 2' in text
+    assert 'scriptmodel_pachyderm_calls_seconds_total{method="ListJob",code="OK"} 0.500000' in text
+    assert "scriptmodel_queue_depth 3" in text
+    metrics.store.remove(RAW)
+    assert "thrones" not in metrics.render()
+
+
+def test_the_store_tells_news_from_echoes() -> None:
+    store = Store()
+    assert store.put(RAW) is News.ASKED
+    assert store.put(RAW) is News.NONE
+    older = {**RAW, "metadata": {**RAW["metadata"], "resourceVersion": "4"}}  # type: ignore[dict-item]  # a dict
+    assert store.put(older) is News.NONE
+    written = {**RAW, "metadata": {**RAW["metadata"], "resourceVersion": "6"}}  # type: ignore[dict-item]  # a dict
+    assert store.put(written) is News.WRITTEN
+    changed = {**RAW, "metadata": {**RAW["metadata"], "resourceVersion": "7", "generation": 2}}  # type: ignore[dict-item]  # a dict
+    assert store.put(changed) is News.ASKED
+    assert store.projects() == {"team"}
+    other = {**RAW, "metadata": {**RAW["metadata"], "uid": "2"}}  # type: ignore[dict-item]  # a dict
+    assert store.remove(other) is False
+    assert len(store) == 1
+
+
+async def test_probes_answer_what_they_are_asked() -> None:
+    now = 0.0
+    health = Health(Metrics(Store()), clock=lambda: now)
+    address = f"127.0.0.1:{free_port()}"
+    async with serving(health, address), aiohttp.ClientSession(f"http://{address}") as session:
+
+        async def ask(path: str) -> int:
+            async with session.get(path) as response:
+                return response.status
+
+        assert (await ask("/healthz"), await ask("/readyz"), await ask("/metrics")) == (200, 503, 200)
+        health.ready = True
+        assert await ask("/readyz") == 200
+        now = 121.0
+        assert await ask("/healthz") == 503
+        health.beat()
+        assert await ask("/healthz") == 200
+
+
+async def test_an_address_that_is_taken_is_one_clear_error() -> None:
+    health = Health(Metrics(Store()))
+    address = f"127.0.0.1:{free_port()}"
+    async with serving(health, address):
+        with pytest.raises(ListenError, match="cannot listen on"):
+            async with serving(health, address):
+                pass
