@@ -251,6 +251,15 @@ def test_drift_is_corrected_or_only_told_of() -> None:
     assert "changed by somebody else" in warned.condition("Ready")["message"]
 
 
+def test_what_the_server_makes_of_a_spec_is_no_drift() -> None:
+    """Otherwise a server that writes a quantity in another way would be corrected for ever."""
+    world = trained_world()
+    info = world.pachyderm.pipelines[world.train][-1]
+    world.pachyderm.pipelines[world.train][-1] = replace(info, spec=replace(info.spec, glob="/."))
+    world.reconcile()
+    assert world.written() == []
+
+
 def test_a_pipeline_that_vanished_is_created_again() -> None:
     world = trained_world()
     world.pachyderm.delete_pipeline(world.generate, keep_repo=False)

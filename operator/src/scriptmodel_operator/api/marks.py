@@ -43,6 +43,8 @@ class Mark:
     image: str = ""
     """The image that was resolved, whether the user named it or the operator did."""
     retrain_at: str = ""
+    version: int = 0
+    """The version that the write with this mark made. At another version, somebody else has written since."""
 
     def to_json(self) -> str:
         """Compact and with sorted keys, so that equal marks are equal text."""
@@ -84,11 +86,12 @@ def parse_mark(text: str | None) -> Mark | None:
     try:
         data = json.loads(text)
         owner = Owner(**{field.name: str(data["owner"][field.name]) for field in fields(Owner)})
-        known = {field.name for field in fields(Mark)} - {"owner"}
+        known = {field.name for field in fields(Mark)} - {"owner", "version"}
         rest = {key: str(value) for key, value in data.items() if key in known}
+        version = int(data.get("version", 0))
     except (ValueError, KeyError, TypeError):
         return None
-    return Mark(owner=owner, **rest)
+    return Mark(owner=owner, version=version, **rest)
 
 
 def mark_of(annotations: Mapping[str, str]) -> Mark | None:

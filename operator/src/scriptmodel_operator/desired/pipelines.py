@@ -32,6 +32,10 @@ class DesiredPipeline:
     spec: PipelineSpec
     mark: Mark
 
+    def as_version(self, version: int) -> PipelineSpec:
+        """The spec to be sent, when sending it will make that version."""
+        return replace(self.spec, annotations=replace(self.mark, version=version).annotations())
+
 
 @dataclass(frozen=True, slots=True)
 class Desired:

@@ -6,6 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from scriptmodel_operator.pachyderm.gateway import Gateway
 from scriptmodel_operator.pachyderm.values import JobInfo, PipelineInfo, PipelineRef, RepoInfo, RepoRef
@@ -28,9 +29,16 @@ class Snapshot:
 
     def readers(self, repo: RepoRef) -> tuple[PipelineRef, ...]:
         """Pipelines that read any branch of `repo`."""
-        return tuple(
-            sorted(info.ref for info in self.pipelines.values() if any(branch.repo == repo for branch in info.inputs))
-        )
+        return self._readers.get(repo, ())
+
+    @cached_property
+    def _readers(self) -> dict[RepoRef, tuple[PipelineRef, ...]]:
+        """Made once a snapshot: every object asks at every tick."""
+        found: dict[RepoRef, set[PipelineRef]] = defaultdict(set)
+        for info in self.pipelines.values():
+            for branch in info.inputs:
+                found[branch.repo].add(info.ref)
+        return {repo: tuple(sorted(refs)) for repo, refs in found.items()}
 
 
 def take_snapshot(gateway: Gateway, projects: Iterable[str]) -> Snapshot:

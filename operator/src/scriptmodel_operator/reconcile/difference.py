@@ -45,7 +45,7 @@ def _changes(model: ScriptModel, wanted: Desired, view: ModelView) -> Iterator[C
     generate = _change(model, wanted.generate, view.generate)
     if generate is None and train is not None and train.kind is ChangeKind.CREATE and view.generate:
         # Its input was deleted under it; an update ties the two together again.
-        generate = _write(ChangeKind.CORRECT, wanted.generate, "its input is created anew", update=True)
+        generate = _write(ChangeKind.CORRECT, wanted.generate, view.generate, "its input is created anew")
     if generate is None:
         return
     if train is None and _training_failed(view) and generate.kind is not ChangeKind.CREATE:
@@ -55,27 +55,30 @@ def _changes(model: ScriptModel, wanted: Desired, view: ModelView) -> Iterator[C
 
 def _change(model: ScriptModel, wanted: DesiredPipeline, seen: PipelineView | None) -> Change | None:
     if seen is None:
-        return _write(ChangeKind.CREATE, wanted, "it does not exist")
+        return _write(ChangeKind.CREATE, wanted, None, "it does not exist")
     if seen.mark is None or seen.ownership in (Ownership.FOREIGN, Ownership.UNMARKED):
-        return _write(ChangeKind.ADOPT, wanted, "it is adopted", update=True, reprocess=True)
+        return _write(ChangeKind.ADOPT, wanted, seen, "it is adopted", reprocess=True)
     return _asked_for(model, wanted, seen, seen.mark) or _drift(wanted, seen, seen.mark)
 
 
 def _asked_for(model: ScriptModel, wanted: DesiredPipeline, seen: PipelineView, mark: Mark) -> Change | None:
     """What the user's spec or annotation asks for."""
     if mark.compute != wanted.mark.compute:
-        return _write(ChangeKind.RECOMPUTE, wanted, "the spec changed", update=True, reprocess=True)
+        return _write(ChangeKind.RECOMPUTE, wanted, seen, "the spec changed", reprocess=True)
     if wanted.mark.retrain_at and wants_retraining(model, mark):
-        return _write(ChangeKind.RECOMPUTE, wanted, "retrain-at asks for it", update=True, reprocess=True)
+        return _write(ChangeKind.RECOMPUTE, wanted, seen, "retrain-at asks for it", reprocess=True)
     if mark.digest == wanted.mark.digest:
         return None
     # Another corpus is computed anyway, and nobody wants to wait for the end of training on the old one.
     moved = seen.info.spec.input_branch != wanted.spec.input_branch
     kind = ChangeKind.RECOMPUTE if moved else ChangeKind.RESHAPE
-    return _write(kind, wanted, "the spec changed", update=True)
+    return _write(kind, wanted, seen, "the spec changed")
 
 
 def _drift(wanted: DesiredPipeline, seen: PipelineView, mark: Mark) -> Change | None:
+    """Nobody has written since the mark was: then what is there is what was sent, as the server puts it."""
+    if seen.info.version == mark.version:
+        return None
     observed = fingerprint(seen.info.spec)
     differs = _comparable(observed, mark.sent) and observed != mark.sent
     return _correction(wanted, seen) if differs else None
@@ -84,7 +87,7 @@ def _drift(wanted: DesiredPipeline, seen: PipelineView, mark: Mark) -> Change | 
 def _correction(wanted: DesiredPipeline, seen: PipelineView) -> Change:
     theirs, ours = seen.info.spec, wanted.spec
     computes = (theirs.image, theirs.command) != (ours.image, ours.command)
-    return _write(ChangeKind.CORRECT, wanted, "somebody else changed it", update=True, reprocess=computes)
+    return _write(ChangeKind.CORRECT, wanted, seen, "somebody else changed it", reprocess=computes)
 
 
 def _comparable(one: str, other: str) -> bool:
@@ -93,9 +96,10 @@ def _comparable(one: str, other: str) -> bool:
 
 
 def _write(
-    kind: ChangeKind, wanted: DesiredPipeline, why: str, *, update: bool = False, reprocess: bool = False
+    kind: ChangeKind, wanted: DesiredPipeline, seen: PipelineView | None, why: str, *, reprocess: bool = False
 ) -> Change:
-    return Change(kind, PipelineApply(wanted.spec, update=update, reprocess=reprocess), why)
+    spec = wanted.as_version(seen.info.version + 1 if seen else 1)
+    return Change(kind, PipelineApply(spec, update=seen is not None, reprocess=reprocess), why)
 
 
 def _must_wait(change: Change, view: ModelView) -> bool:
