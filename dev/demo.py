@@ -104,9 +104,9 @@ class Demo:
     def show_script(self) -> None:
         """Fetch the whole script and print its first 30 lines."""
         target = self.folder / "new_script.txt"
-        command = [str(OPERATOR_ENV / "bin" / "scriptmodel"), "script", NAME, "--out", str(target)]
-        options = [f"--kubeconfig={self.control_plane.kubeconfig}", f"--pachd={self.localpach.address}"]
-        self._run("script", [*command, *options])
+        where = [f"--kubeconfig={self.control_plane.kubeconfig}", f"--pachd={self.localpach.address}"]
+        command = [str(OPERATOR_ENV / "bin" / "scriptmodel"), *where, "script", NAME, f"--out={target}"]
+        self._run("script", command)
         lines = target.read_text(encoding="utf-8").splitlines()
         print("\n" + "\n".join(f"    {line}" for line in lines[:30]) + "\n", flush=True)
         say(f"the whole script, {len(lines)} lines: {target.relative_to(ROOT)}")
@@ -117,8 +117,17 @@ class Demo:
         record = [{"name": p.name, "pid": p.pid, "started": start_time(p.pid)} for p in programs]
         (self.folder / "running.json").write_text(json.dumps(record, indent=2))
         self.stack.pop_all()  # they go on when this process ends
-        kubectl = f"{self.control_plane.kubectl_program} --kubeconfig={self.control_plane.kubeconfig}"
-        print(HOW_TO_GO_ON.format(kubectl=kubectl, pachd=self.localpach.address, log=self.operator.log, sample=SAMPLE))
+        print(
+            HOW_TO_GO_ON.format(
+                name=NAME,
+                sample=SAMPLE,
+                kubeconfig=self.control_plane.kubeconfig,
+                pachd=self.localpach.address,
+                binaries=self.control_plane.kubectl_program.parent,
+                commands=OPERATOR_ENV / "bin",
+                log=self.operator.log,
+            )
+        )
 
     def _conditions(self) -> dict[str, dict[str, str]]:
         found = json.loads(self._kubectl("get", "scriptmodel", NAME, "--output=json", quiet=True))
@@ -156,14 +165,15 @@ class Demo:
             raise StageError(f"`{shlex.join(command)}` ended with status {status}", log)
 
 
-HOW_TO_GO_ON = """\
-Everything is left running. To go on:
-  {kubectl} get scriptmodels
-  {kubectl} describe scriptmodel shakespeare
-  {kubectl} edit scriptmodel shakespeare        # another generation.temperature writes a new script without training
-  sed 's/^  name: .*/  name: again/' {sample} | {kubectl} apply -f -     # another ScriptModel
-  .venv/operator/bin/python -m dev.corpus --pachd {pachd} --repo another     # another corpus repo
-  tail -f {log}
+HOW_TO_GO_ON = """
+Everything is left running. To go on, in this folder:
+  export KUBECONFIG={kubeconfig} SCRIPTMODEL_PACHD={pachd}
+  export PATH={binaries}:{commands}:$PATH
+  kubectl describe scriptmodel {name}
+  kubectl edit scriptmodel {name}           # another generation.temperature: a new script, without training
+  sed 's/^  name: .*/  name: again/' {sample} | kubectl apply -f -     # another ScriptModel
+  scriptmodel why {name}
+  tail -f {log}                             # the operator's log
 `make demo-stop` ends all of it.
 """
 
