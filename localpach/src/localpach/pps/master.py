@@ -10,6 +10,7 @@ import threading
 from pathlib import Path
 
 from localpach.pps import jobs, pipelines
+from localpach.pps.admission import Fate, judge
 from localpach.pps.logs import Logs, Writer
 from localpach.pps.pipelines import Pipeline
 from localpach.pps.runner import Cancellation
@@ -24,6 +25,13 @@ STARTUP_SECONDS = 0.7  # so that STARTING can be seen, as with a real server, wh
 STANDBY_SECONDS = 0.5
 IDLE_SECONDS = 30.0
 END_SECONDS = 15.0
+
+
+_STATES = {
+    Fate.REFUSED: PipelineState.FAILURE,
+    Fate.CRASH: PipelineState.CRASHING,
+    Fate.NEVER_COME: PipelineState.RUNNING,
+}
 
 
 class Master:
@@ -125,13 +133,12 @@ class Worker(threading.Thread):
             shutil.rmtree(self._tmp, ignore_errors=True)
 
     def _live(self) -> None:
-        if self._state() == PipelineState.FAILURE:
-            return
         if self._state() in (PipelineState.STARTING, PipelineState.PAUSED) and self._ended.wait(STARTUP_SECONDS):
             return
         details = self.pipeline.message().details
-        if not details.transform.cmd:
-            self._move(PipelineState.FAILURE, "nothing to run: no transform.cmd")
+        verdict = judge(self.pipeline.ref, self.pipeline.version, details)
+        if verdict.fate is not Fate.RUN:
+            self._move(_STATES[verdict.fate], verdict.reason)
             return
         if details.autoscaling:
             self._stand_by()
