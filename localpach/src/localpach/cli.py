@@ -23,7 +23,7 @@ DAMAGED = 3
 REFUSED = 1
 
 
-@click.group(context_settings={"auto_envvar_prefix": "LOCALPACH", "help_option_names": ["-h", "--help"]})
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="localpach")
 def main() -> None:
     """Pachyderm's v2 gRPC API on one machine, for demos, tests and laptops.
@@ -36,12 +36,14 @@ def main() -> None:
 @main.command(context_settings={"show_default": True})
 @click.option(
     "--root",
+    envvar="LOCALPACH_ROOT",
     type=click.Path(path_type=Path, file_okay=False),
     required=True,
     help="Folder for everything that is kept. It is made if it is not there; the same one goes on where it was left.",
 )
 @click.option(
     "--listen",
+    envvar="LOCALPACH_LISTEN",
     default="127.0.0.1:30650",
     metavar="HOST:PORT",
     help="Address to serve on. Port 0 picks a free one. Anyone who can reach it can run commands as you.",
@@ -49,6 +51,7 @@ def main() -> None:
 @click.option(
     "--image",
     "images",
+    envvar="LOCALPACH_IMAGE",
     multiple=True,
     metavar="NAME=ENVIRONMENT",
     help="Run pipelines of this image with ENVIRONMENT/bin first on the PATH. May be given more than once. "
@@ -56,6 +59,7 @@ def main() -> None:
 )
 @click.option(
     "--pipeline-limit",
+    envvar="LOCALPACH_PIPELINE_LIMIT",
     type=click.IntRange(min=0),
     default=16,
     metavar="N",
@@ -63,6 +67,7 @@ def main() -> None:
 )
 @click.option(
     "--processes",
+    envvar="LOCALPACH_PROCESSES",
     type=click.IntRange(min=1),
     default=32,
     metavar="N",
@@ -70,6 +75,7 @@ def main() -> None:
 )
 @click.option(
     "--isolation",
+    envvar="LOCALPACH_ISOLATION",
     type=click.Choice(["auto", "namespace", "replace"]),
     default="auto",
     help="How a job gets its /pfs: in a mount namespace of its own, or by replacing a leading /pfs in the words of "
@@ -77,15 +83,32 @@ def main() -> None:
 )
 @click.option(
     "--settle",
+    envvar="LOCALPACH_SETTLE",
     type=click.FloatRange(min=0),
     default=1.0,
     metavar="SECONDS",
     help="How long a job says JOB_RUNNING at least, so that those who poll see it, as with the real server.",
 )
-@click.option("--fsync/--no-fsync", help="Survive a power cut too, not only a kill of the process. Slower.")
-@click.option("--quiet", "-q", is_flag=True, help="Print nothing but warnings, errors and the ready line.")
-@click.option("--verbose", "-v", is_flag=True, help="Log every call.")
-@click.option("--log-format", type=click.Choice(["text", "json"]), default="text", help="Form of the log on stderr.")
+@click.option(
+    "--fsync/--no-fsync",
+    envvar="LOCALPACH_FSYNC",
+    help="Survive a power cut too, not only a kill of the process. Slower.",
+)
+@click.option(
+    "--quiet",
+    "-q",
+    is_flag=True,
+    envvar="LOCALPACH_QUIET",
+    help="Print nothing but warnings, errors and the ready line.",
+)
+@click.option("--verbose", "-v", is_flag=True, envvar="LOCALPACH_VERBOSE", help="Log every call.")
+@click.option(
+    "--log-format",
+    envvar="LOCALPACH_LOG_FORMAT",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    help="Form of the log on stderr.",
+)
 def serve(
     root: Path,
     listen: str,
@@ -101,8 +124,8 @@ def serve(
 ) -> None:
     """Serve until SIGINT or SIGTERM.
 
-    Every option can be given as an environment variable instead: --pipeline-limit as LOCALPACH_SERVE_PIPELINE_LIMIT,
-    and so on; several images are separated by spaces.
+    Every option can be given as an environment variable instead: --pipeline-limit as LOCALPACH_PIPELINE_LIMIT, and so
+    on; several images are separated by spaces.
 
     \b
     Try it:
@@ -173,7 +196,7 @@ def _serve(settings: Settings, *, quiet: bool) -> None:
     ended = threading.Event()
 
     def end(number: int, _frame: FrameType | None) -> None:
-        logging.getLogger(__name__).info("ending on %s", signal.Signals(number).name)
+        logging.getLogger("localpach").info("ending on %s", signal.Signals(number).name)
         ended.set()
 
     signal.signal(signal.SIGTERM, end)

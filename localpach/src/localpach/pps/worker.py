@@ -25,7 +25,7 @@ from localpach.pps.pipelines import Pipeline, expected_workers
 from localpach.pps.runner import Cancellation, CancelledError, DatumRunner, Machine, Outcome
 from localpach.pps.states import DatumState, JobState
 from localpach.pps.validation import EVERY_JOB
-from localpach.refs import CommitRef, RepoRef
+from localpach.refs import CommitRef, JobRef, RepoRef
 from localpach.store.database import Database, Txn
 from localpach.waiting import Nobody
 
@@ -265,7 +265,8 @@ class JobRun:
             while parent is not None:
                 below = commits.get(txn, parent)
                 twin = commits.find(txn, meta.repo, below.uuid)
-                if not below.error and twin is not None and not twin.error:
+                done = jobs.find(txn, JobRef(self._job.ref.pipeline, below.uuid)) is not None
+                if done and not below.error and twin is not None and not twin.error:
                     return below, {record.id: record for record in datums.of_commit(txn, twin)}
                 parent = below.parent
         return None, {}

@@ -1,0 +1,87 @@
+"""The command line: it teaches, it is told by options or by variables, it is quiet when told so."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.contract.serving import serving, start
+from tests.unit.localpach.client import Client
+
+
+def localpach(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line."""
+    return subprocess.run(
+        [sys.executable, "-m", "localpach.cli", *arguments], capture_output=True, text=True, check=False
+    )
+
+
+def test_help_names_every_option_and_variable() -> None:
+    text = localpach("serve", "--help").stdout
+    for option in (
+        "--root",
+        "--listen",
+        "--image",
+        "--pipeline-limit",
+        "--quiet",
+        "--log-format",
+        "LOCALPACH_PIPELINE_LIMIT",
+    ):
+        assert option in text
+    assert "no replacement for a cluster" in " ".join(localpach("--help").stdout.split())
+
+
+@pytest.mark.parametrize("given", ["trainer", "=x", "trainer=/no/such/folder"])
+def test_an_image_without_an_environment_is_a_usage_error(tmp_path: Path, given: str) -> None:
+    result = localpach("serve", "--root", str(tmp_path / "root"), "--image", given)
+    assert result.returncode == 2
+    assert "--image" in result.stderr
+
+
+def test_options_can_be_variables(tmp_path: Path) -> None:
+    with serving(tmp_path / "root", variables={"LOCALPACH_PIPELINE_LIMIT": "1", "LOCALPACH_SETTLE": "0"}) as server:
+        client = Client(server.address)
+        client.create_repo("corpus")
+        client.create_pipeline("one", ["true"], "corpus")
+        with pytest.raises(Exception, match="more than 1 total pipelines"):
+            client.create_pipeline("two", ["true"], "corpus")
+
+
+def test_it_is_ready_in_a_second_and_ends_cleanly(tmp_path: Path) -> None:
+    begin = time.monotonic()
+    server = start(tmp_path / "root", "--log-format", "json")
+    # Twice the promised second: machines that test are busy.
+    assert time.monotonic() - begin < 2.0
+    assert server.port > 0
+    assert server.end() == 0
+    entries = [json.loads(line) for line in server.log().splitlines()]
+    assert [entry["message"] for entry in entries] == ["ending on SIGTERM"]
+
+
+def test_quiet_prints_the_ready_line_only(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "localpach.cli",
+            "serve",
+            "--root",
+            str(tmp_path / "root"),
+            "--listen",
+            "127.0.0.1:0",
+            "-q",
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert "is ready on 127.0.0.1:" in process.stdout.readline()
+    process.terminate()
+    assert process.communicate(timeout=30) == ("", "")
+    assert process.returncode == 0

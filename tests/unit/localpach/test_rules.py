@@ -1,0 +1,155 @@
+"""The pure rules: names, ancestry, paths, patterns, quantities, and the algebra of changes."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from localpach.errors import PachError
+from localpach.names import is_commit_id, parse_ancestry, validate_name, validate_project_name
+from localpach.pfs.filesets import EMPTY, Changes, Snapshot
+from localpach.pfs.globs import compile_glob
+from localpach.pfs.paths import clean, validate
+from localpach.run.quantity import parse_quantity
+from localpach.store import parts as parts_of
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("master", ("master", 0)),
+        ("master^", ("master", 1)),
+        ("master~3", ("master", 3)),
+        ("master^^^", ("master", 3)),
+        ("master.1", ("master", -1)),
+        ("a.-2", ("a", 2)),
+    ],
+)
+def test_ancestry(text: str, expected: tuple[str, int]) -> None:
+    assert parse_ancestry(text) == expected
+
+
+@pytest.mark.parametrize("text", ["a.b", "master^~", "master~x"])
+def test_ancestry_that_does_not_parse(text: str) -> None:
+    with pytest.raises(PachError, match="invalid ancestry syntax"):
+        parse_ancestry(text)
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a.b", "a/b", "é"])
+def test_names_that_are_refused(name: str) -> None:
+    with pytest.raises(PachError, match="only alphanumeric characters"):
+        validate_name(name)
+
+
+def test_project_names_are_limited() -> None:
+    validate_project_name("p" * 51)
+    with pytest.raises(PachError, match="is 2 characters longer than the 51 max"):
+        validate_project_name("p" * 53)
+    with pytest.raises(PachError, match="must start with an alphanumeric character"):
+        validate_project_name("_p")
+
+
+def test_commit_ids_are_version_4_uuids() -> None:
+    assert is_commit_id("11111111111141118111111111111111")
+    assert not is_commit_id("11111111111111111111111111111111")
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [("", "/"), (".", "/"), ("/", "/"), ("a", "/a"), ("//a//b/", "/a/b"), ("/a/../b", "/b"), ("/a/./b", "/a/b")],
+)
+def test_clean_paths(path: str, expected: str) -> None:
+    assert clean(path) == expected
+
+
+@pytest.mark.parametrize("path", ["/a\n", "/é", "/a*", "/a/../b", "/{a}", "/a^", ""])
+def test_paths_that_are_refused(path: str) -> None:
+    with pytest.raises(PachError, match="invalid"):
+        validate(path)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "matching", "other"),
+    [
+        ("/*", ["/a", "/a.txt", "/d/"], ["/", "/d/a"]),
+        ("/**", ["/a", "/d/", "/d/a"], ["/"]),
+        ("/", ["/"], ["/a"]),
+        ("/*.txt", ["/a.txt"], ["/a.md", "/d/a.txt"]),
+        ("/**/*.txt", ["/d/a.txt", "/d/e/a.txt"], ["/a.txt"]),
+        ("/[a-c].txt", ["/a.txt", "/c.txt"], ["/d.txt"]),
+        ("/[!a].txt", ["/b.txt"], ["/a.txt"]),
+        ("/[[:digit:]]", ["/1"], ["/a"]),
+        ("/{a,b}/*", ["/a/x", "/b/y"], ["/c/x"]),
+        ("/a?", ["/ab"], ["/a", "/a/"]),
+        ("/@(a|b)", ["/a", "/b"], ["/c", "/ab"]),
+        ("/+(ab)", ["/ab", "/abab"], ["/"]),
+        ("/!(a)", ["/b", "/ab"], ["/a"]),
+        (r"/a\*", ["/a*"], ["/ab"]),
+    ],
+)
+def test_patterns(pattern: str, matching: list[str], other: list[str]) -> None:
+    glob = compile_glob(pattern)
+    assert [path for path in (*matching, *other) if glob.matches(path)] == matching
+
+
+def test_patterns_capture() -> None:
+    assert compile_glob("/(*)/(*).txt").replace("/1/a.txt", "$2-${1}-$$-$3") == "a-1-$-"
+
+
+@pytest.mark.parametrize("pattern", ["/[", "/[a", "/x[[:alpha:]"])
+def test_patterns_that_do_not_parse(pattern: str) -> None:
+    with pytest.raises(PachError, match="unexpected end of input"):
+        compile_glob(pattern)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("128Mi", 128 * 2**20), ("1G", 10**9), ("1.5k", 1500), ("1e3", 1000), ("7", 7), ("lots", None), ("", None)],
+)
+def test_quantities(text: str, expected: int | None) -> None:
+    assert parse_quantity(text) == expected
+
+
+def content(text: str) -> bytes:
+    """The packed parts of a content."""
+    return parts_of.pack(parts_of.digest(text.encode()), len(text))
+
+
+def some_changes(chance: random.Random) -> Changes:
+    """A few changes of a few files."""
+    changes = Changes()
+    for _ in range(chance.randrange(1, 8)):
+        path = chance.choice(["/a", "/b", "/d/c", "/d/e", "/f"])
+        if chance.random() < 0.3:
+            changes.delete(path, "default")
+        else:
+            changes.append(path, "default", content(str(chance.random())))
+    return changes
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_changes_compose(seed: int) -> None:
+    """Changes one after another are the same as their composition, whatever they are applied to."""
+    chance = random.Random(seed)
+    base = EMPTY.apply(some_changes(chance))
+    first, second = some_changes(chance), some_changes(chance)
+    step_by_step = base.apply(first).apply(second)
+    at_once = base.apply(first.then(second))
+    assert at_once.files == step_by_step.files
+    assert at_once.keys == sorted(at_once.files)
+    assert step_by_step.size == sum(parts_of.size(parts) for parts in step_by_step.files.values())
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_conflicts_are_found_from_the_changes_alone(seed: int) -> None:
+    chance = random.Random(seed)
+    files = {f"/{chance.randrange(3)}/{chance.randrange(9)}{suffix}\0default": content("x") for suffix in "abcdefgh"}
+    for number in range(60):
+        files[f"/many/{number}\0default"] = content("y")
+    base = Snapshot(files)
+    assert base.first_conflict() == ""
+    changes = Changes()
+    changes.append(chance.choice(["/0", "/1", "/new", "/many/7", "/many/7/below"]), "default", content("z"))
+    after = base.apply(changes)
+    assert after.conflict_after(changes) == after.first_conflict()
