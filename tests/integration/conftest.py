@@ -57,7 +57,7 @@ def operator(
 ) -> Iterator[Operator]:
     """One for all tests that do not need one of their own; it must not have met a 403 or a bug."""
     root = tmp_path_factory.mktemp("operator")
-    with Operator(root, operator_kubeconfig, localpach.address, options=[POLL]) as running:
+    with Operator(root, operator_kubeconfig, localpach.address, options=[POLL, "--source-interval=1"]) as running:
         yield running
     text = running.log.read_text()
     assert "HTTP 403" not in text, text

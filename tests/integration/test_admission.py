@@ -20,7 +20,7 @@ REPO = {"repo": {"name": "plays"}}
         ({"corpus": {}}, "name exactly one source of the corpus"),
         ({"corpus": {**REPO, "configMap": {"name": "x"}}}, "name exactly one source of the corpus"),
         ({"corpus": {"http": {"url": "https://example.com/a.tar"}}}, "corpus.http is not served"),
-        ({"corpus": {"configMap": {"name": "x"}}}, "corpus.configMap is not served"),
+        ({"corpus": {"configMap": {"name": "No Such"}}}, "spec.corpus.configMap.name"),
         ({"corpus": {"repo": {"name": "a.b"}}}, "spec.corpus.repo.name in body should match"),
         ({"corpus": {"repo": {"name": ""}}}, "spec.corpus.repo.name"),
         ({"corpus": {"repo": {}}}, "spec.corpus.repo.name: Required value"),

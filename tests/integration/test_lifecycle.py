@@ -197,3 +197,27 @@ def test_progress_moves_while_it_trains(cluster: Cluster, operator: Operator, pa
     cluster.kubectl("delete", "sm", "long", "--wait=false")
     cluster.gone("long")
     assert not set(names) & set(pachyderm.pipelines())
+
+
+def test_a_config_map_is_learned_from_and_its_changes_are_followed(
+    cluster: Cluster, operator: Operator, pachyderm: Pachyderm, tmp_path: Path
+) -> None:
+    spec = {"corpus": {"configMap": {"name": "plays"}}, "model": {"preset": "test"}, "generation": {"words": 30}}
+    cluster.apply("small", spec)
+    found = cluster.reason("small", "ConfigMapNotFound", 10)
+    assert "kubectl create configmap plays" in condition(found)["message"]
+    (tmp_path / "hamlet.txt").write_text(play())
+    cluster.kubectl("create", "configmap", "plays", f"--from-file={tmp_path}")
+    found = cluster.ready("small", FIRST_TRAINING)
+    corpus = found["status"]["lineage"]["corpus"]
+    assert pachyderm.read(corpus["repo"], corpus["commit"], "/hamlet.txt") == play()
+    patch = json.dumps({"data": {"macbeth.txt": play(3, "The Heath")}})
+    cluster.kubectl("patch", "configmap", "plays", "--type=merge", "-p", patch)
+    cluster.wait_for("small", lambda _found: pachyderm.head(corpus["repo"]) != corpus["commit"], 20)
+    newest = pachyderm.head(corpus["repo"])
+    assert pachyderm.read(corpus["repo"], newest, "/macbeth.txt") == play(3, "The Heath")
+    assert pachyderm.read(corpus["repo"], newest, "/hamlet.txt") == play()
+    names = {corpus["repo"], *(each["name"] for each in found["status"]["pipelines"])}
+    cluster.kubectl("delete", "sm", "small", "--wait=false")
+    cluster.gone("small")
+    assert not names & pachyderm.repos()

@@ -20,6 +20,7 @@ from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.errors import KubeError
 from scriptmodel_operator.kube.events import EventRecorder
 from scriptmodel_operator.kube.login import login
+from scriptmodel_operator.kube.sources import Sources
 from scriptmodel_operator.kube.store import News, Store, key_of
 from scriptmodel_operator.kube.telling import Teller
 from scriptmodel_operator.kube.writer import ObjectWriter
@@ -148,6 +149,7 @@ def compose(
         observer=observer,
         writer=ObjectWriter(client),
         teller=Teller(EventRecorder(client)),
+        sources=Sources(client),
         metrics=health.metrics,
     )
     queue = WorkQueue(controller.reconcile, config.workers)

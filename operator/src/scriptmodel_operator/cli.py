@@ -9,7 +9,12 @@ from typing import Any
 import click
 
 from scriptmodel_operator.api import crd as crd_module
-from scriptmodel_operator.config import DEFAULT_POLL_SECONDS, DEFAULT_WORKERS, OperatorConfig
+from scriptmodel_operator.config import (
+    DEFAULT_POLL_SECONDS,
+    DEFAULT_SOURCE_SECONDS,
+    DEFAULT_WORKERS,
+    OperatorConfig,
+)
 from scriptmodel_operator.desired.policy import Policy
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 
@@ -52,6 +57,15 @@ def main() -> None:
     show_default=True,
     metavar="SECONDS",
     help="Time between two looks at Pachyderm.",
+)
+@click.option(
+    "--source-interval",
+    envvar=f"{PREFIX}_SOURCE_INTERVAL",
+    type=click.FloatRange(min=0.1),
+    default=DEFAULT_SOURCE_SECONDS,
+    show_default=True,
+    metavar="SECONDS",
+    help="Time between two looks at a ConfigMap that is a corpus.",
 )
 @click.option(
     "--workers",
@@ -140,6 +154,7 @@ def run(**options: Any) -> None:
         kubeconfig=options["kubeconfig"],
         namespaces=options["namespaces"],
         poll_interval=options["poll_interval"],
+        source_interval=options["source_interval"],
         workers=options["workers"],
         cluster_id=options["cluster_id"],
         health_listen=options["health_listen"],

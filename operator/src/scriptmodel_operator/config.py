@@ -9,6 +9,7 @@ from scriptmodel_operator.desired.policy import Policy
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 
 DEFAULT_POLL_SECONDS = 5.0
+DEFAULT_SOURCE_SECONDS = 60.0
 DEFAULT_WORKERS = 8
 
 
@@ -22,6 +23,8 @@ class OperatorConfig:
     namespaces: tuple[str, ...] = ()
     """Empty for all."""
     poll_interval: float = DEFAULT_POLL_SECONDS
+    source_interval: float = DEFAULT_SOURCE_SECONDS
+    """Seconds between two looks at a ConfigMap that is a corpus."""
     workers: int = DEFAULT_WORKERS
     cluster_id: str = ""
     """Empty: the uid of the namespace kube-system."""

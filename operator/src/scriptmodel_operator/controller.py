@@ -15,6 +15,7 @@ from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.desired.pipelines import Desired, desired
 from scriptmodel_operator.desired.policy import refusal
 from scriptmodel_operator.kube.errors import KubeError, KubeNotFoundError
+from scriptmodel_operator.kube.sources import Sources
 from scriptmodel_operator.kube.store import Key, Store
 from scriptmodel_operator.kube.telling import Teller
 from scriptmodel_operator.kube.writer import ObjectWriter
@@ -55,6 +56,7 @@ class Controller:
     observer: Observer
     writer: ObjectWriter
     teller: Teller
+    sources: Sources
     metrics: Metrics
 
     async def reconcile(self, key: Key) -> float | None:
@@ -94,14 +96,15 @@ class Controller:
             await self._tell_problem(model, problem_of(error))
             raise RetryError(str(error)) from error
         await self._tell(model, status_of(model, state, view, _now()))
-        return self._again(state)
+        return self._again(model, state)
 
     async def _settle(self, model: ScriptModel, asked: float) -> tuple[ModelState, ModelView]:
         """Act until nothing is left to be done now."""
         after = max(asked, time.monotonic() - self.config.poll_interval)
+        source = None if model.spec.suspend else await self.sources.fetch(model)
         for _ in range(MAX_ROUNDS):
             view, wanted = await self._look(model, after)
-            state = assess(model, wanted, view, _now())
+            state = assess(model, wanted, view, _now(), source)
             actions = plan(state)
             if not actions:
                 break
@@ -147,13 +150,15 @@ class Controller:
             after = time.monotonic()
         return Problem(Reason.DELETING, "its pipelines are being deleted", stalled=False)
 
-    def _again(self, state: ModelState) -> float | None:
+    def _again(self, model: ScriptModel, state: ModelState) -> float | None:
         """What is under way is looked at each tick, and so is what waits for something outside to appear."""
         told = summary(state)
-        if told.ready or state.suspended:
+        if state.suspended:
             return None
-        waits_outside = state.problem is not None
-        return self.config.poll_interval if waits_outside or not told.stalled else None
+        if told.ready or told.stalled:
+            rest = self.config.source_interval if model.spec.corpus.config_map else None
+            return self.config.poll_interval if state.problem else rest
+        return self.config.poll_interval
 
     async def _tell_invalid(self, raw: Mapping[str, Any], error: InvalidSpecError) -> None:
         """The spec cannot be read, so all of it but what names the corpus is taken as not said."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -173,6 +173,9 @@ class FakePachyderm:
             raise NotFoundError(f"reading {repo}@{commit}:{path}", "not found", "NOT_FOUND")
         return content[:limit]
 
+    def list_files(self, repo: RepoRef, commit: str) -> Sequence[str]:
+        return sorted(self.files.get((repo, commit), {}))
+
     def read_log(self, job: JobRef, *, follow: bool, seconds: float) -> LogStream:
         """All that was printed, or what a test put in its place; deadlines do not exist here."""
         assert seconds > 0
@@ -181,6 +184,19 @@ class FakePachyderm:
         return FakeLog([LogLine(job.id, text) for text in self.logs.get(job, [])])
 
     # --- Gateway: writes
+
+    def create_repo(self, repo: RepoRef, description: str) -> None:
+        self._checked("create_repo")
+        self.calls.append(f"create repo {repo.name}")
+        if repo in self.repos:
+            raise AlreadyExistsError("creating", f"repo {repo} already exists")
+        self.repos[repo] = RepoInfo(repo, description)
+
+    def replace_files(self, branch: BranchRef, files: Mapping[str, bytes], gone: Sequence[str]) -> None:
+        self._checked("replace_files")
+        self.calls.append(f"put {branch.repo.name}")
+        before = self.files.get((branch.repo, self.heads.get(branch, "")), {})
+        self.put(branch, {**{path: text for path, text in before.items() if path not in gone}, **files})
 
     def apply_pipelines(self, pipelines: Sequence[PipelineApply]) -> None:
         self._checked("apply_pipelines")

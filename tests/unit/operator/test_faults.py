@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from scriptmodel_operator.ingest.source import Source
 from scriptmodel_operator.pachyderm.errors import PachydermError, TimedOutError, UnavailableError
 from scriptmodel_operator.pachyderm.values import JobState, PipelineApply
 from scriptmodel_operator.reconcile.failures import problem_of
@@ -142,3 +143,21 @@ def test_a_transaction_that_created_only_one_pipeline_is_completed() -> None:
     assert world.written() == [f"create {world.generate.name}"]
     assert PipelineApply(train).spec == world.pachyderm.pipelines[world.train][-1].spec
     assert {job.state for job in world.pachyderm.jobs.values()} == {JobState.CREATED}
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("call", ["create_repo", "replace_files", "list_files", "read_file", "branch_head"])
+def test_a_corpus_of_its_own_is_committed_once_whatever_fails(call: str, *, after: bool) -> None:
+    for number, error in itertools.product(range(1, 4), ERRORS):
+        world = World(pachyderm=Faulty(), model=scriptmodel({"corpus": {"configMap": {"name": "plays"}}}))
+        world.source = Source(PLAYS)
+        assert isinstance(world.pachyderm, Faulty)
+        world.pachyderm.arm(call, number, error, after=after)
+        persist(world, world.reconcile)
+        _finish(world)
+        assert world.ready == ("True", "Generated")
+        commits = [commit for repo, commit in world.pachyderm.commits if repo == world.corpus.repo]
+        assert len(commits) == 1, "no second commit of equal data"
+        persist(world, world.delete)
+        assert world.pachyderm.repos == {}
+        assert world.pachyderm.fired or number > 1, "the fault was met"

@@ -46,6 +46,7 @@ class Reason(StrEnum):
     CORPUS_NOT_FOUND = "CorpusNotFound", "The corpus repo does not exist."
     CORPUS_BRANCH_NOT_FOUND = "CorpusBranchNotFound", "The corpus repo has no such branch."
     CORPUS_EMPTY = "CorpusEmpty", "The newest commit of the corpus branch has no bytes."
+    CONFIG_MAP_NOT_FOUND = "ConfigMapNotFound", "The ConfigMap of the corpus does not exist."
     CORPUS_FAILED = "CorpusFailed", "The newest commit of the corpus could not be finished by Pachyderm."
     NAME_CONFLICT = "NameConflict", "A pipeline or repo of the needed name belongs to somebody else."
     RETAINED_REPOS = (

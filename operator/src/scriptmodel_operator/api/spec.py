@@ -146,10 +146,6 @@ class Corpus(ApiModel):
                 "!has(self.http)",
                 "corpus.http is not served by this version: put the files into a repo and name it in corpus.repo",
             ),
-            (
-                "!has(self.configMap)",
-                "corpus.configMap is not served by this version: put the files into a repo and name it in corpus.repo",
-            ),
         )
     )
 

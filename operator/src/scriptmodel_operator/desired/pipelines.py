@@ -23,6 +23,7 @@ from scriptmodel_operator.pachyderm.values import (
 )
 
 WHOLE_REPO = "/"
+OWNED_BRANCH = "master"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ def corpus_branch(model: ScriptModel) -> BranchRef:
     repo = model.spec.corpus.repo
     if repo is not None:
         return BranchRef(RepoRef(repo.project, repo.name), repo.branch)
-    return BranchRef(RepoRef(model.spec.pachyderm.project, model.names.corpus), "master")
+    return BranchRef(RepoRef(model.spec.pachyderm.project, model.names.corpus), OWNED_BRANCH)
 
 
 def train_ref(model: ScriptModel) -> PipelineRef:

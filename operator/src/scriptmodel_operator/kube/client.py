@@ -58,6 +58,10 @@ class KubeClient:
     async def get_scriptmodel(self, namespace: str, name: str) -> dict[str, Any]:
         return await self.request("GET", _path(namespace, name), f"reading {namespace}/{name}")
 
+    async def get_config_map(self, namespace: str, name: str) -> dict[str, Any]:
+        path = f"/api/v1/namespaces/{namespace}/configmaps/{name}"
+        return await self.request("GET", path, f"reading ConfigMap {namespace}/{name}")
+
     async def list_scriptmodels(self, namespace: str | None) -> list[dict[str, Any]]:
         where = f"/namespaces/{namespace}" if namespace else ""
         path = f"/apis/{GROUP}/{VERSION}{where}/{PLURAL}"

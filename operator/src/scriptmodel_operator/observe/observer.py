@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 
-from scriptmodel_operator.api.marks import Mark, Owner, Ownership, mark_of, ownership
+from scriptmodel_operator.api.marks import Mark, Owner, mark_of, ownership, parse_mark
 from scriptmodel_operator.api.objects import ScriptModel
-from scriptmodel_operator.desired.pipelines import corpus_branch, generate_ref, train_ref
+from scriptmodel_operator.desired.pipelines import OWNED_BRANCH, corpus_branch, generate_ref, train_ref
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.observe.results import Results
 from scriptmodel_operator.observe.snapshot import JOBS_PER_PIPELINE, Snapshot
-from scriptmodel_operator.observe.view import CorpusView, ModelCommits, ModelView, PipelineView
+from scriptmodel_operator.observe.view import CorpusView, ModelCommits, ModelView, OwnedCorpus, PipelineView
 from scriptmodel_operator.pachyderm.errors import NotFoundError
 from scriptmodel_operator.pachyderm.gateway import Gateway
 from scriptmodel_operator.pachyderm.values import (
@@ -57,7 +57,7 @@ class Observer:
                 if found is None and ref.output in snapshot.repos
             ),
             corpus=self._corpus(model, train, snapshot),
-            pipeline_count=len(snapshot.pipelines),
+            owned_corpus=self._owned_corpus(model, owner, snapshot),
             readers=self._readers(model, snapshot),
             training_log=self._log(told),
             generation_log=self._log(newest_script),
@@ -117,6 +117,22 @@ class Observer:
             return CorpusView(branch, branch_exists=False)
         return CorpusView(branch, head=head)
 
+    def _owned_corpus(self, model: ScriptModel, owner: Owner, snapshot: Snapshot) -> OwnedCorpus | None:
+        ref = RepoRef(model.spec.pachyderm.project, model.names.corpus)
+        repo = snapshot.repos.get(ref)
+        if repo is None:
+            return None
+        found = ownership(parse_mark(repo.description), owner)
+        head = self._head(BranchRef(ref, OWNED_BRANCH))
+        digests = self._results.digests(ref, head.id) if head is not None and head.finished else {}
+        return OwnedCorpus(ref, found, digests, snapshot.readers(ref))
+
+    def _head(self, branch: BranchRef) -> CommitInfo | None:
+        try:
+            return self._gateway.branch_head(branch)
+        except NotFoundError:
+            return None
+
     def _readers(self, model: ScriptModel, snapshot: Snapshot) -> tuple[PipelineRef, ...]:
         own = {train_ref(model), generate_ref(model)}
         found: set[PipelineRef] = set()
@@ -161,6 +177,3 @@ class Observer:
 def _provenance_in(commit: CommitInfo, preferred: RepoRef) -> tuple[RepoRef, str] | None:
     """The commit in `preferred`; else, for a pipeline that once read another repo, in whichever it read."""
     return next((pair for pair in commit.provenance if pair[0] == preferred), next(iter(commit.provenance), None))
-
-
-__all__ = ["Observer", "Ownership"]

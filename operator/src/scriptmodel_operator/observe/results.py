@@ -70,6 +70,10 @@ class Results:
         """None where the commit has no script."""
         return self._remembered("script", repo, commit, self._read_script)
 
+    def digests(self, repo: RepoRef, commit: str) -> dict[str, str]:
+        """sha256 of each file at the top of a commit, by path."""
+        return self._remembered("digests", repo, commit, self._read_digests) or {}
+
     def commit(self, repo: RepoRef, commit: str) -> CommitInfo | None:
         """Remembered only once it is finished; None where `repo` does not know it."""
         key = ("commit", repo, commit)
@@ -123,6 +127,11 @@ class Results:
             seconds=number(data.get("seconds")),
             words_per_second=speeds[-1] if speeds else None,
         )
+
+    def _read_digests(self, repo: RepoRef, commit: str) -> dict[str, str]:
+        paths = self._gateway.list_files(repo, commit)
+        contents = ((path, self._gateway.read_file(repo, commit, path, _MAX_SCRIPT)) for path in paths)
+        return {path: hashlib.sha256(content).hexdigest() for path, content in contents}
 
     def _read_script(self, repo: RepoRef, commit: str) -> Script | None:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from scriptmodel_operator.api.marks import Mark, Ownership
@@ -65,6 +66,17 @@ class CorpusView:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnedCorpus:
+    """The repo of the object's own corpus name, if it is there, and the files of its newest commit."""
+
+    ref: RepoRef
+    ownership: Ownership
+    digests: Mapping[str, str]
+    """sha256 by path."""
+    readers: tuple[PipelineRef, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ModelCommits:
     """A model's commit and the corpus commit that it was made from."""
 
@@ -83,7 +95,7 @@ class ModelView:
     retained: tuple[RepoRef, ...] = ()
     """Output repos of our names without a pipeline: they block the names."""
     corpus: CorpusView | None = None
-    pipeline_count: int = 0
+    owned_corpus: OwnedCorpus | None = None
     readers: tuple[PipelineRef, ...] = ()
     """Pipelines outside the object that read its output."""
     training_log: LogDigest | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -177,6 +177,11 @@ class PachydermGateway:
             raise UnavailableError(what, f"only {len(content)} of {expected} bytes came")
         return bytes(content[:expected])
 
+    def list_files(self, repo: RepoRef, commit: str) -> Sequence[str]:
+        request = pfs.ListFileRequest(file=_file(repo, commit, "/"))
+        found = self._stream(f"listing files of {repo}@{commit}", self._pfs.ListFile, request)
+        return [info.file.path for info in found if info.file_type == pfs.FILE]
+
     def read_log(self, job: JobRef, *, follow: bool, seconds: float) -> GrpcLogStream:
         request = pps.GetLogsRequest(job=messages.job_message(job), follow=follow)
         what = f"reading the log of job {job}"
@@ -184,6 +189,14 @@ class PachydermGateway:
             return GrpcLogStream(self._pps.GetLogs(request, timeout=seconds, metadata=self._metadata()), what)
 
     # --- writes
+
+    def create_repo(self, repo: RepoRef, description: str) -> None:
+        request = pfs.CreateRepoRequest(repo=messages.repo_message(repo), description=description)
+        self._call(f"creating repo {repo}", self._pfs.CreateRepo, request, WRITE_SECONDS)
+
+    def replace_files(self, branch: BranchRef, files: Mapping[str, bytes], gone: Sequence[str]) -> None:
+        requests = messages.modify_requests(branch, files, gone)
+        self._call(f"putting files into {branch}", self._pfs.ModifyFile, requests, WRITE_SECONDS)
 
     def apply_pipelines(self, pipelines: Sequence[PipelineApply]) -> None:
         names = " and ".join(str(item.spec.ref) for item in pipelines)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from scriptmodel_operator.pachyderm.values import JobRef, PipelineApply, PipelineRef, RepoRef
+from scriptmodel_operator.pachyderm.values import BranchRef, JobRef, PipelineApply, PipelineRef, RepoRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,30 @@ class DeleteRepo:
         return f"deleting repo {self.ref}"
 
 
-Action = ApplyPipelines | StartPipeline | StopPipeline | StopJob | DeletePipeline | DeleteRepo
+@dataclass(frozen=True, slots=True)
+class CreateRepo:
+    ref: RepoRef
+    description: str
+
+    def describe(self) -> str:
+        return f"creating repo {self.ref}"
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaceFiles:
+    """One commit."""
+
+    branch: BranchRef
+    files: Mapping[str, bytes]
+    gone: tuple[str, ...]
+
+    def describe(self) -> str:
+        return f"putting {len(self.files)} files into {self.branch}"
+
+
+Action = (
+    CreateRepo | ReplaceFiles | ApplyPipelines | StartPipeline | StopPipeline | StopJob | DeletePipeline | DeleteRepo
+)
 
 
 def _describe(wanted: PipelineApply) -> str:

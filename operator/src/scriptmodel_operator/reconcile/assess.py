@@ -13,20 +13,25 @@ from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.spec import DriftPolicy
 from scriptmodel_operator.desired.pipelines import Desired
+from scriptmodel_operator.ingest.source import Source
 from scriptmodel_operator.observe.view import ModelView, PipelineView
 from scriptmodel_operator.pachyderm.values import PipelineRef
+from scriptmodel_operator.reconcile.corpus import ingest, unused
 from scriptmodel_operator.reconcile.difference import difference
 from scriptmodel_operator.reconcile.obstacles import corpus_stage, obstacle
 from scriptmodel_operator.reconcile.stages import generation_stage, overdue, training_stage
 from scriptmodel_operator.reconcile.state import ModelState, Problem, Stage
 
 
-def assess(model: ScriptModel, wanted: Desired, view: ModelView, now: datetime) -> ModelState:
-    """The whole state of an object that is not being deleted."""
+def assess(
+    model: ScriptModel, wanted: Desired, view: ModelView, now: datetime, source: Source | Problem | None = None
+) -> ModelState:
+    """The whole state of an object that is not being deleted. `source` has the files of a corpus of its own."""
     if model.spec.suspend:
         return _suspended(view)
-    if problem := obstacle(model, view):
-        return _with_stages(ModelState(problem=problem), view)
+    first = _before_pipelines(model, wanted, view, source)
+    if first is not None:
+        return _with_stages(first, view)
     corpus = _corpus(view)
     differs = difference(model, wanted, view)
     if (differs.now or view.train is None) and view.corpus is not None and not corpus.done:
@@ -39,6 +44,7 @@ def assess(model: ScriptModel, wanted: Desired, view: ModelView, now: datetime) 
         deferred=differs.deferred,
         drifted=differs.tolerated,
         start=() if differs.now or tolerant else stopped,
+        drop_repos=unused(model, view),
         stop_jobs=() if differs.now or stopped else overdue(model, view, now),
     )
     if stopped and tolerant:
@@ -46,6 +52,21 @@ def assess(model: ScriptModel, wanted: Desired, view: ModelView, now: datetime) 
         problem = Problem(Reason.DRIFTED, f"somebody stopped {names}: start it, or set driftPolicy: Correct")
         state = replace(state, problem=problem)
     return _with_stages(state, view)
+
+
+def _before_pipelines(
+    model: ScriptModel, wanted: Desired, view: ModelView, source: Source | Problem | None
+) -> ModelState | None:
+    """What comes before any pipeline is written: an obstacle to be removed, or a corpus to be put into its repo."""
+    problem = obstacle(model, view) or (source if isinstance(source, Problem) else None)
+    if problem is not None:
+        return ModelState(problem=problem)
+    if not isinstance(source, Source):
+        return None
+    found = ingest(model, wanted.train.mark.owner, source, view)
+    if isinstance(found, Problem):
+        return ModelState(problem=found)
+    return ModelState(ingest=found) if found else None
 
 
 def _with_stages(state: ModelState, view: ModelView) -> ModelState:

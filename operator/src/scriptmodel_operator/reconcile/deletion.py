@@ -48,4 +48,13 @@ def assess_deletion(model: ScriptModel, view: ModelView) -> DeletionState:
                 "or set deletionPolicy: Orphan to leave everything as it is",
             )
         )
-    return DeletionState(pipelines=pipelines, keep_repos=model.spec.deletion_policy is DeletionPolicy.RETAIN)
+    keep = model.spec.deletion_policy is DeletionPolicy.RETAIN
+    return DeletionState(pipelines=pipelines, repos=() if keep else _own_corpus(view, pipelines), keep_repos=keep)
+
+
+def _own_corpus(view: ModelView, pipelines: tuple[PipelineRef, ...]) -> tuple[RepoRef, ...]:
+    """Only a repo that carries our mark, and only once nothing else reads it."""
+    owned = view.owned_corpus
+    if owned is None or owned.ownership not in (Ownership.OURS, Ownership.SUCCESSOR):
+        return ()
+    return () if set(owned.readers) - set(pipelines) else (owned.ref,)

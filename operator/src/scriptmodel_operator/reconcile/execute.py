@@ -8,8 +8,10 @@ from scriptmodel_operator.pachyderm.gateway import Gateway
 from scriptmodel_operator.reconcile.actions import (
     Action,
     ApplyPipelines,
+    CreateRepo,
     DeletePipeline,
     DeleteRepo,
+    ReplaceFiles,
     StartPipeline,
     StopJob,
     StopPipeline,
@@ -24,6 +26,10 @@ def execute(gateway: Gateway, actions: Sequence[Action]) -> None:
 
 def _execute(gateway: Gateway, action: Action) -> None:
     match action:
+        case CreateRepo(ref, description):
+            gateway.create_repo(ref, description)
+        case ReplaceFiles(branch, files, gone):
+            gateway.replace_files(branch, files, gone)
         case ApplyPipelines(pipelines):
             gateway.apply_pipelines(pipelines)
         case StartPipeline(ref):

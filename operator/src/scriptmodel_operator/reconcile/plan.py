@@ -21,11 +21,14 @@ def plan(state: ModelState) -> tuple[Action, ...]:
         return ()
     if state.stop:
         return tuple(StopPipeline(ref) for ref in state.stop)
+    if state.ingest:
+        return state.ingest
     if state.changes:
         return (ApplyPipelines(tuple(change.apply for change in state.changes)),)
     if state.start:
         return tuple(StartPipeline(ref) for ref in state.start)
-    return tuple(StopJob(ref, why) for ref, why in state.stop_jobs)
+    dropped = tuple(DeleteRepo(ref) for ref in state.drop_repos)
+    return (*(StopJob(ref, why) for ref, why in state.stop_jobs), *dropped)
 
 
 def plan_deletion(state: DeletionState) -> tuple[Action, ...]:

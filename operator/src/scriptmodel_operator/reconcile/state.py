@@ -7,7 +7,8 @@ from enum import Enum
 
 from scriptmodel_operator.api.conditions import ConditionStatus
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.pachyderm.values import JobRef, PipelineApply, PipelineRef
+from scriptmodel_operator.pachyderm.values import JobRef, PipelineApply, PipelineRef, RepoRef
+from scriptmodel_operator.reconcile.actions import CreateRepo, ReplaceFiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +79,7 @@ class ModelState:
     stop: tuple[PipelineRef, ...] = ()
     stop_jobs: tuple[tuple[JobRef, str], ...] = ()
     suspended: bool = False
+    ingest: tuple[CreateRepo | ReplaceFiles, ...] = ()
+    """What brings the object's own corpus to what its source has."""
+    drop_repos: tuple[RepoRef, ...] = ()
+    """Of ours, and read by nothing any more."""

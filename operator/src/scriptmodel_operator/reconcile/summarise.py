@@ -43,6 +43,8 @@ def summary(state: ModelState) -> Summary:
             "pipelines are stopped because spec.suspend is true",
             reconciling=bool(state.stop),
         )
+    if state.ingest:
+        return Summary(False, Reason.INGESTING, "the corpus is being put into Pachyderm")
     if state.changes:
         creating = all(change.kind is ChangeKind.CREATE for change in state.changes)
         reason = Reason.CREATING if creating else Reason.UPDATING

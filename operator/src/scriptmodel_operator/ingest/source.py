@@ -1,0 +1,44 @@
+"""The files of a source, and how they differ from what a repo has. Pure."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Files by path; small, because a ConfigMap holds at most 1 MiB."""
+
+    files: Mapping[str, bytes]
+
+    @property
+    def digests(self) -> dict[str, str]:
+        return {path: sha256(content) for path, content in self.files.items()}
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(map(len, self.files.values()))
+
+
+class SourceError(ValueError):
+    """The source cannot be made into files."""
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def from_config_map(raw: Mapping[str, Any]) -> Source:
+    """One file a key; keys of a ConfigMap are letters, digits, `-`, `_` and `.`, so they are fine as paths."""
+    files = {f"/{key}": str(text).encode() for key, text in (raw.get("data") or {}).items()}
+    for key, encoded in (raw.get("binaryData") or {}).items():
+        try:
+            files[f"/{key}"] = base64.b64decode(encoded, validate=True)
+        except binascii.Error as error:
+            raise SourceError(f"binaryData.{key} is not base64: {error}") from error
+    return Source(files)
