@@ -70,12 +70,15 @@ def open_channel(address: str) -> grpc.Channel:
     return grpc.insecure_channel(address, options)
 
 
-def start(root: Path, *arguments: str, variables: dict[str, str] | None = None) -> Localpach:
+def start(
+    root: Path, *arguments: str, variables: dict[str, str] | None = None, wrapper: tuple[str, ...] = ()
+) -> Localpach:
     """Start a server on a folder and wait until it says that it is ready."""
     log = root.with_suffix(".log")
     with log.open("a") as errors:
         process = subprocess.Popen(
             [
+                *wrapper,
                 sys.executable,
                 "-m",
                 "localpach.cli",

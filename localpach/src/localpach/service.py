@@ -18,7 +18,7 @@ from localpach.messages import (
     repo_ref,
     transaction,
 )
-from localpach.pfs import branches, commits, commitsets, propagation, repos
+from localpach.pfs import branches, commits, commitsets, propagation, repos, triggers
 from localpach.pfs.commits import Commit
 from localpach.pfs.content import CommitContent
 from localpach.pfs.reading import Reader
@@ -85,7 +85,7 @@ def apply_request(content: CommitContent) -> Apply:
 
 def end_of_transaction(db: Database, content: CommitContent) -> None:
     """Register what is put off to the end of each transaction, in order."""
-    content.on_finished.append(jobs.output_finished)
+    content.on_finished += [jobs.output_finished, triggers.fire]
     db.finishers += [
         propagation.propagate,
         pipelines.create_jobs,
@@ -119,9 +119,12 @@ def _squash(txn: Txn, content: CommitContent, request: pfs.SquashCommitSetReques
 
 
 def _create_branch(txn: Txn, _: CommitContent, request: pfs.CreateBranchRequest) -> None:
+    ref = branch_ref(request.branch) if request.HasField("branch") else None
+    if ref is not None and request.HasField("trigger"):
+        triggers.validate(txn, ref, request.trigger)
     branches.create(
         txn,
-        branch_ref(request.branch) if request.HasField("branch") else None,
+        ref,
         commit_ref(request.head) if request.HasField("head") else None,
         [branch_ref(each) for each in request.provenance],
         request.trigger.SerializeToString() if request.HasField("trigger") else None,

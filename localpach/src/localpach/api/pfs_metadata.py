@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +13,6 @@ from localpach.errors import (
     InvalidArgumentError,
     PachError,
     UnavailableError,
-    UnimplementedError,
 )
 from localpach.messages import (
     Empty,
@@ -32,8 +30,6 @@ from localpach.pfs.commits import Commit
 from localpach.refs import CommitRef, RepoRef
 from localpach.service import Service
 from localpach.store.database import Txn
-
-UNSAFE_TRIGGERS = ("cron_spec", "rate_limit_spec")
 
 
 class MetadataCalls:
@@ -249,8 +245,6 @@ class MetadataCalls:
 
     def CreateBranch(self, request: pfs.CreateBranchRequest, context: grpc.ServicerContext) -> Empty:
         """Create or change a branch."""
-        if request.HasField("trigger"):
-            self._check_trigger(request)
         self._service.perform(active_transaction(context), tx.TransactionRequest(create_branch=request))
         return Empty()
 
@@ -344,15 +338,3 @@ class MetadataCalls:
         while current is not None and (first is None or current.uuid != first.uuid):
             yield current
             current = None if current.parent is None else commits.get(txn, current.parent)
-
-    def _check_trigger(self, request: pfs.CreateBranchRequest) -> None:
-        trigger = request.trigger
-        if not trigger.branch:
-            raise PachError("triggers must specify a branch to trigger on")
-        for field in UNSAFE_TRIGGERS:
-            if getattr(trigger, field):
-                raise UnimplementedError(f"localpach has no triggers by time ({field}): use size or commits")
-        if trigger.commits < 0:
-            raise PachError("can't trigger on a negative number of commits")
-        if trigger.size and not re.fullmatch(r"\d+(\.\d+)? ?([kKmMgGtTpP]i?)?[bB]?", trigger.size):
-            raise PachError(f"invalid trigger size: invalid size: '{trigger.size}'")

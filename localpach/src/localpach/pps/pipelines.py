@@ -10,7 +10,7 @@ from typing import Any
 from localpach.errors import AlreadyExistsError, NotFoundError, PachError
 from localpach.messages import commit_message, pipeline_ref, pps, timestamp
 from localpach.names import parse_ancestry
-from localpach.pfs import branches, commits, commitsets, repos
+from localpach.pfs import branches, commits, commitsets, repos, triggers
 from localpach.pfs.content import CommitContent
 from localpach.pps import inputs, jobs, validation
 from localpach.pps.states import PipelineState
@@ -331,6 +331,7 @@ def _create_triggers(txn: Txn, ref: PipelineRef, root: pps.Input | None) -> None
             before = branches.find(txn, target)
             head = None if before is None else commits.get(txn, before.head)
             try:
+                triggers.validate(txn, target, node.pfs.trigger)
                 branches.create(
                     txn,
                     target,

@@ -1,0 +1,273 @@
+"""What an operator must know of the server beyond the recordings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import grpc
+import pytest
+from python_pachyderm.proto.v2.pfs import pfs_pb2 as pfs
+from python_pachyderm.proto.v2.pps import pps_pb2 as pps
+from python_pachyderm.proto.v2.transaction import transaction_pb2 as tx
+
+from tests.unit.localpach.client import Client, commit, job, pfs_input, repo, until
+
+Name = Callable[[str], str]
+
+
+def sh(script: str) -> list[str]:
+    """A command that is a script."""
+    return ["sh", "-c", script]
+
+
+def refused(call: Callable[[], object]) -> grpc.RpcError:
+    """The error of a call that must fail."""
+    with pytest.raises(grpc.RpcError) as caught:
+        consumed(call())
+    return caught.value
+
+
+def consumed(answer: object) -> object:
+    """An answer; a stream fails only when it is read."""
+    return list(answer) if hasattr(answer, "__iter__") else answer
+
+
+@pytest.fixture
+def corpus(client: Client, name: Name) -> str:
+    """A repo with a file."""
+    found = name("corpus")
+    client.create_repo(found)
+    client.put(found, {"/a": b"a"})
+    return found
+
+
+def test_a_failure_makes_all_that_is_downstream_unrunnable(client: Client, name: Name, corpus: str) -> None:
+    one, two, three = name("one"), name("two"), name("three")
+    client.create_pipeline(one, sh("test ! -e /pfs/in/bad; cp /pfs/in/a /pfs/out/"), corpus, datum_tries=1)
+    client.create_pipeline(two, sh("cp /pfs/in/a /pfs/out/"), one, datum_tries=1)
+    client.job_over(three, client.create_pipeline(three, sh("cp /pfs/in/a /pfs/out/"), two, datum_tries=1))
+    client.create_pipeline(one, sh("exit 1"), corpus, update=True, reprocess=True, datum_tries=1)
+    uuid = client.head(three)
+    assert client.head(one) == uuid
+    assert client.job_over(one, uuid).state == pps.JOB_FAILURE
+    for pipeline in (two, three):
+        info = client.job_over(pipeline, uuid)
+        assert info.state == pps.JOB_UNRUNNABLE
+        assert info.reason == "unrunnable because the following upstream pipelines failed: in"
+    # Read by branch there is still what was there before, read by id too: only the commit's error tells.
+    assert client.read(three, "/a", uuid) == b"a"
+    assert client.pfs.InspectCommit(pfs.InspectCommitRequest(commit=commit(three, uuid))).error == info.reason
+
+
+def test_one_commit_passes_through_three_levels_with_one_id(client: Client, name: Name, corpus: str) -> None:
+    chain = [name(f"p{number}") for number in range(3)]
+    for source, pipeline in zip([corpus, *chain], chain, strict=False):
+        client.create_pipeline(pipeline, sh("cp /pfs/in/* /pfs/out/"), source)
+    client.put(corpus, {"/b": b"b"})
+    uuid = client.head(corpus)
+    assert client.job_over(chain[-1], uuid).state == pps.JOB_SUCCESS
+    assert client.paths(chain[-1], uuid) == ["/a", "/b"]
+    infos = list(client.pps.InspectJobSet(pps.InspectJobSetRequest(job_set=pps.JobSet(id=uuid), wait=True)))
+    assert [info.job.pipeline.name for info in infos] == chain
+
+
+def test_two_inputs_from_one_source_make_one_job(client: Client, name: Name, corpus: str) -> None:
+    left, right, both = name("left"), name("right"), name("both")
+    for pipeline in (left, right):
+        client.create_pipeline(pipeline, sh("cp /pfs/in/* /pfs/out/"), corpus)
+    crossed = pps.Input(cross=[pfs_input(left, "/", name="left"), pfs_input(right, "/", name="right")])
+    client.job_over(both, client.create_pipeline(both, sh("cat /pfs/left/a /pfs/right/a > /pfs/out/x"), crossed))
+    client.put(corpus, {"/a": b"new"})
+    uuid = client.head(corpus)
+    assert client.job_over(both, uuid).state == pps.JOB_SUCCESS
+    assert client.read(both, "/x", uuid) == b"newnew"
+    listed = client.pps.ListJob(pps.ListJobRequest(pipeline=pps.Pipeline(name=both)))
+    assert len(list(listed)) == 2
+
+
+def test_a_transaction_whose_end_fails_remains(client: Client, name: Name) -> None:
+    first, second = name("first"), name("second")
+    opened = client.transaction.StartTransaction(tx.StartTransactionRequest())
+    header = [("pach-transaction", opened.id)]
+    for each in (first, second):
+        client.pfs.CreateRepo(pfs.CreateRepoRequest(repo=repo(each)), metadata=header)
+    client.create_repo(second)
+    error = refused(lambda: client.transaction.FinishTransaction(tx.FinishTransactionRequest(transaction=opened)))
+    assert error.code() == grpc.StatusCode.ALREADY_EXISTS
+    assert error.details() == f"error running request 2 of 2: repo default/{second} already exists"
+    assert refused(lambda: client.head(first)).code() == grpc.StatusCode.NOT_FOUND
+    client.pfs.DeleteRepo(pfs.DeleteRepoRequest(repo=repo(second)))
+    client.transaction.FinishTransaction(tx.FinishTransactionRequest(transaction=opened))
+    for each in (first, second):
+        assert client.pfs.InspectRepo(pfs.InspectRepoRequest(repo=repo(each))).repo.name == each
+
+
+def test_calls_of_a_transaction_that_are_not_transactional_run_at_once(client: Client, name: Name) -> None:
+    project = name("project")
+    opened = client.transaction.StartTransaction(tx.StartTransactionRequest())
+    header = [("pach-transaction", opened.id)]
+    client.pfs.CreateProject(pfs.CreateProjectRequest(project=pfs.Project(name=project)), metadata=header)
+    assert (
+        client.pfs.InspectProject(pfs.InspectProjectRequest(project=pfs.Project(name=project))).project.name == project
+    )
+    client.transaction.DeleteTransaction(tx.DeleteTransactionRequest(transaction=opened))
+
+
+def test_a_batch_is_one_transaction(client: Client, name: Name) -> None:
+    made, twice = name("made"), name("twice")
+    requests = [
+        tx.TransactionRequest(create_repo=pfs.CreateRepoRequest(repo=repo(each))) for each in (made, twice, twice)
+    ]
+    error = refused(lambda: client.transaction.BatchTransaction(tx.BatchTransactionRequest(requests=requests)))
+    assert error.details().startswith("error running request 3 of 3: ")
+    assert refused(lambda: client.head(made)).code() == grpc.StatusCode.NOT_FOUND
+    client.transaction.BatchTransaction(tx.BatchTransactionRequest(requests=requests[:2]))
+    assert client.pfs.InspectRepo(pfs.InspectRepoRequest(repo=repo(made))).repo.name == made
+
+
+def test_an_open_commit_below_an_open_one_cannot_be_read_yet(client: Client, name: Name, corpus: str) -> None:
+    train = name("train")
+    first = client.create_pipeline(train, sh("sleep 600"), corpus)
+    client.put(corpus, {"/b": b"b"})
+    error = refused(lambda: client.read(train, "/a", client.head(train)))
+    assert error.details() == (
+        f"base commit default/{train}@{first} for commit default/{train}@{client.head(train)} unfinished"
+    )
+
+
+def test_a_commit_that_is_not_finished_cannot_be_searched(client: Client, corpus: str) -> None:
+    branch = pfs.Branch(repo=repo(corpus), name="master")
+    client.pfs.StartCommit(pfs.StartCommitRequest(branch=branch))
+    error = refused(lambda: client.pfs.FindCommits(pfs.FindCommitsRequest(start=commit(corpus), file_path="/a")))
+    assert error.code() == grpc.StatusCode.UNAVAILABLE
+    assert error.details().endswith("not finished")
+
+
+def test_commits_that_change_a_file_are_found(client: Client, corpus: str) -> None:
+    first = client.head(corpus)
+    client.put(corpus, {"/b": b"b"})
+    third = client.put(corpus, {"/a": b"again"})
+    answers = client.pfs.FindCommits(pfs.FindCommitsRequest(start=commit(corpus), file_path="/a"))
+    assert [each.found_commit.id for each in answers if each.HasField("found_commit")] == [third, first]
+
+
+def test_only_heads_can_be_dropped_and_only_others_squashed(client: Client, corpus: str) -> None:
+    first = client.head(corpus)
+    second = client.put(corpus, {"/b": b"b"})
+    dropped = refused(lambda: client.pfs.DropCommitSet(pfs.DropCommitSetRequest(commit_set=pfs.CommitSet(id=first))))
+    assert dropped.details() == f"cannot drop a commit that has children: default/{corpus}@{first}"
+    squashed = refused(
+        lambda: client.pfs.SquashCommitSet(pfs.SquashCommitSetRequest(commit_set=pfs.CommitSet(id=second)))
+    )
+    assert squashed.details().startswith("cannot squash a commit that has no children")
+    client.pfs.SquashCommitSet(pfs.SquashCommitSetRequest(commit_set=pfs.CommitSet(id=first)))
+    assert client.paths(corpus) == ["/a", "/b"]
+    client.pfs.DropCommitSet(pfs.DropCommitSetRequest(commit_set=pfs.CommitSet(id=second)))
+    assert client.paths(corpus) == []
+
+
+def test_a_branch_with_a_trigger_follows_in_strides(client: Client, name: Name) -> None:
+    corpus = name("corpus")
+    client.create_repo(corpus)
+    client.put(corpus, {"/0": b"x"})
+    follower = pfs.Branch(repo=repo(corpus), name="follower")
+    trigger = pfs.Trigger(branch="master", commits=2)
+    client.pfs.CreateBranch(pfs.CreateBranchRequest(branch=follower, trigger=trigger, head=commit(corpus)))
+    before = client.head(corpus, "follower")
+    client.put(corpus, {"/1": b"x"})
+    assert client.head(corpus, "follower") == before
+    second = client.put(corpus, {"/2": b"x"})
+    assert client.head(corpus, "follower") == second
+    loop = pfs.Branch(repo=repo(corpus), name="master")
+    error = refused(
+        lambda: client.pfs.CreateBranch(
+            pfs.CreateBranchRequest(branch=loop, trigger=pfs.Trigger(branch="follower", commits=1))
+        )
+    )
+    assert error.details() == "triggers cannot form a loop"
+
+
+def test_datums_can_be_filtered_and_paged(client: Client, name: Name) -> None:
+    corpus, train = name("corpus"), name("train")
+    client.create_repo(corpus)
+    client.put(corpus, {f"/{number}": str(number).encode() for number in range(4)})
+    uuid = client.create_pipeline(train, sh("test ! -e /pfs/in/2"), pfs_input(corpus, "/*", name="in"), datum_tries=1)
+    client.job_over(train, uuid)
+    failed = pps.ListDatumRequest.Filter(state=[pps.DatumState.FAILED])
+    found = list(client.pps.ListDatum(pps.ListDatumRequest(job=job(train, uuid), filter=failed)))
+    assert [info.data[0].file.path for info in found] == ["/2"]
+    whole = [info.datum.id for info in client.pps.ListDatum(pps.ListDatumRequest(job=job(train, uuid)))]
+    assert whole == sorted(whole)
+    page = pps.ListDatumRequest(job=job(train, uuid), paginationMarker=whole[0], number=2)
+    assert [info.datum.id for info in client.pps.ListDatum(page)] == whole[1:3]
+    back = pps.ListDatumRequest(job=job(train, uuid), reverse=True, number=2)
+    assert [info.datum.id for info in client.pps.ListDatum(back)] == whole[:1:-1]
+
+
+def test_a_large_listing_comes_in_pages(client: Client, name: Name) -> None:
+    corpus = name("corpus")
+    client.create_repo(corpus)
+    client.put(corpus, {f"/{number}": b"x" for number in range(9)})
+    root = pfs.File(commit=commit(corpus), path="/")
+    marker = pfs.File(commit=commit(corpus), path="/3")
+    forward = pfs.ListFileRequest(file=root, paginationMarker=marker, number=2)
+    assert [info.file.path for info in client.pfs.ListFile(forward)] == ["/4", "/5"]
+    backward = pfs.ListFileRequest(file=root, paginationMarker=marker, number=2, reverse=True)
+    assert [info.file.path for info in client.pfs.ListFile(backward)] == ["/2", "/1"]
+
+
+def test_temporary_file_sets_can_be_added_to_a_commit(client: Client, name: Name) -> None:
+    corpus = name("corpus")
+    client.create_repo(corpus)
+    added = pfs.AddFile(path="/a")
+    added.raw.value = b"a"
+    made = client.pfs.CreateFileSet(iter([pfs.ModifyFileRequest(add_file=added)]))
+    opened = client.pfs.StartCommit(pfs.StartCommitRequest(branch=pfs.Branch(repo=repo(corpus), name="master")))
+    client.pfs.AddFileSet(pfs.AddFileSetRequest(commit=opened, file_set_id=made.file_set_id))
+    client.pfs.FinishCommit(pfs.FinishCommitRequest(commit=opened))
+    assert client.read(corpus, "/a") == b"a"
+
+
+@pytest.mark.parametrize(
+    ("fields", "word"),
+    [
+        ({"spout": pps.Spout()}, "spouts"),
+        ({"service": pps.Service(internal_port=80)}, "service"),
+        ({"egress": pps.Egress(URL="s3://bucket")}, "egress"),
+        ({"s3_out": True}, "S3"),
+    ],
+)
+def test_pipelines_of_kinds_that_are_left_out(
+    client: Client, name: Name, corpus: str, fields: dict[str, object], word: str
+) -> None:
+    error = refused(lambda: client.create_pipeline(name("odd"), ["true"], corpus, **fields))
+    assert error.code() == grpc.StatusCode.UNIMPLEMENTED
+    assert word in error.details()
+
+
+def test_cron_inputs_are_left_out(client: Client, name: Name) -> None:
+    cron = pps.Input(cron=pps.CronInput(name="tick", spec="@every 10s"))
+    error = refused(lambda: client.create_pipeline(name("odd"), ["true"], cron))
+    assert error.code() == grpc.StatusCode.UNIMPLEMENTED
+    assert "cron" in error.details()
+
+
+def test_a_subscription_tells_of_each_job_once(client: Client, name: Name, corpus: str) -> None:
+    train = name("train")
+    first = client.create_pipeline(train, sh("true"), corpus)
+    stream = client.pps.SubscribeJob(pps.SubscribeJobRequest(pipeline=pps.Pipeline(name=train)), timeout=60)
+    assert next(stream).job.id == first
+    client.job_over(train, first)
+    client.put(corpus, {"/b": b"b"})
+    assert next(stream).job.id == client.head(train)
+    stream.cancel()
+
+
+def test_a_pipeline_made_anew_has_nothing_of_the_old_one(client: Client, name: Name, corpus: str) -> None:
+    train = name("train")
+    for _ in range(2):
+        uuid = client.create_pipeline(train, sh("echo once >> /pfs/out/x"), corpus)
+        assert client.job_over(train, uuid).data_processed == 1
+        assert client.read(train, "/x") == b"once\n"
+        client.pps.DeletePipeline(pps.DeletePipelineRequest(pipeline=pps.Pipeline(name=train)))
+    until(lambda: refused(lambda: client.head(train)).code() == grpc.StatusCode.NOT_FOUND)
