@@ -213,19 +213,32 @@ def test_stopping_a_job_kills_all_that_it_started(client: Client, name: Name, co
     until(lambda: not any(alive(pid) for pid in mine))
 
 
-def test_an_end_of_the_server_leaves_no_process(tmp_path: Path) -> None:
-    for how in (Localpach.end, Localpach.kill):
-        server = start(tmp_path / how.__name__)
+@pytest.mark.parametrize("how", [Localpach.end, Localpach.kill], ids=["ended", "killed"])
+def test_an_end_of_the_server_leaves_no_process(tmp_path: Path, how: Callable[[Localpach], object]) -> None:
+    server = start(tmp_path / "root")
+    try:
         client = Client(server.address)
         client.create_repo("corpus")
         client.put("corpus", {"/a": b"a"})
-        uuid = client.create_pipeline("train", sh("setsid sleep 600 & echo up; sleep 600"), "corpus")
-        client.job_in("train", uuid, pps.JOB_RUNNING)
-        until(lambda client=client, uuid=uuid: client.lines("train", uuid))
-        until(lambda server=server: len(sleepers_below(server.process.pid)) >= 2)
+        client.create_pipeline("train", sh("setsid sleep 600 & sleep 600"), "corpus")
+        until(lambda: len(sleepers_below(server.process.pid)) >= 2)
         mine = sleepers_below(server.process.pid)
+    finally:
         how(server)
-        until(lambda mine=mine: not any(alive(pid) for pid in mine))
+    until(lambda: not any(alive(pid) for pid in mine))
+
+
+def test_the_orders_of_a_command_cannot_be_seen_by_others(
+    server: Localpach, client: Client, name: Name, corpus: str
+) -> None:
+    train = name("train")
+    transform = pps.Transform(env={"TOKEN": "xyzzy-secret"})
+    uuid = client.create_pipeline(train, sh("echo up; sleep 600"), corpus, transform=transform)
+    client.job_in(train, uuid, pps.JOB_RUNNING)
+    until(lambda: client.lines(train, uuid))
+    lines = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
+    assert not any(b"xyzzy-secret" in line for line in lines)
+    client.pps.StopPipeline(pps.StopPipelineRequest(pipeline=job(train, uuid).pipeline))
 
 
 def test_a_restart_goes_on_with_unfinished_jobs(tmp_path: Path) -> None:

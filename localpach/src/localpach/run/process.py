@@ -11,13 +11,20 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import IO
 
-from localpach.run.isolation import SUPERVISOR, Isolation
-
+SUPERVISOR = Path(__file__).with_name("supervisor.py")
 TERM_SECONDS = 10.0
 MAX_LINE = 1024 * 1024
+
+
+class Isolation(Enum):
+    """How a job finds its files."""
+
+    NAMESPACE = "namespace"
+    REPLACE = "replace"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +53,7 @@ class Process:
     def __init__(
         self, command: Command, isolation: Isolation, say: Callable[[str], None], on_end: Callable[[], None]
     ) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(SUPERVISOR), json.dumps(_describe(command, isolation))],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
+        self._process = supervise(_describe(command, isolation))
         self._ended = threading.Event()
         self._status = 0
         self._on_end = on_end
@@ -93,6 +94,25 @@ class Process:
         with contextlib.suppress(BrokenPipeError):  # a command need not read what it is given
             stdin.write(data)
             stdin.close()
+
+
+def supervise(orders: Mapping[str, object]) -> subprocess.Popen[bytes]:
+    """Start a supervisor. It is told what to do through a pipe: orders hold secrets, and command lines can be seen."""
+    orders_end, our_end = os.pipe()
+    with open(our_end, "w", encoding="utf-8") as out:  # noqa: PTH123  # a descriptor, not a path
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-S", str(SUPERVISOR), str(orders_end)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            pass_fds=(orders_end,),
+            start_new_session=True,
+        )
+        os.close(orders_end)
+        with contextlib.suppress(BrokenPipeError):
+            json.dump(orders, out)
+            out.flush()
+    return process
 
 
 def replace_pfs(text: str, pfs: Path) -> str:

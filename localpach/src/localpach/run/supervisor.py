@@ -1,9 +1,9 @@
 """Runs one command of a job and lets nothing of it survive. A script of its own: it imports only the standard library.
 
-It is started by the server with a JSON object on its command line and stays between the server and the command. Where
-the machine allows, the command gets its own mount and process namespaces, with its file tree at `/pfs` and a `/tmp` of
-its own. When the command ends, when the server asks (SIGTERM) and when the server is killed, everything that the
-command has started is killed too.
+It is started by the server with the number of an open file that holds its orders (a JSON object), and stays between the
+server and the command. Where the machine allows, the command gets its own mount and process namespaces, with its file
+tree at `/pfs` and a `/tmp` of its own. When the command ends, when the server asks (SIGTERM) and when the server is
+killed, everything that the command has started is killed too.
 """
 
 from __future__ import annotations
@@ -210,8 +210,9 @@ def wait(child: int, limit: int) -> int:
 
 
 def main() -> NoReturn:
-    """Run the command described on the command line."""
-    job = json.loads(sys.argv[1])
+    """Run the command described in the orders."""
+    with open(int(sys.argv[1])) as given:
+        job = json.load(given)
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
     libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     child = 0
