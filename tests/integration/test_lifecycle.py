@@ -18,7 +18,7 @@ from tests.integration.cluster import Cluster, StatusWatch, condition, is_ready,
 from tests.integration.pachyderm import Pachyderm
 from tests.integration.texts import play
 
-FIRST_TRAINING = 120
+FIRST_TRAINING = 200
 
 
 @dataclass

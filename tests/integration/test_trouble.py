@@ -12,7 +12,7 @@ from tests.integration.cluster import Cluster, condition
 from tests.integration.pachyderm import Pachyderm
 from tests.integration.texts import play
 
-SECONDS = 10
+SECONDS = 15
 
 
 def test_a_missing_repo_then_a_missing_branch_then_an_empty_one_then_scripts(
@@ -40,7 +40,7 @@ def test_a_corpus_without_words_is_told_in_the_trainers_own_words(
     corpus = pachyderm.corpus({"/blank.txt": "\n\n  \n"})
     spec = {"corpus": {"repo": {"name": corpus}}, "model": {"preset": "test"}, "training": {"backoffLimit": 0}}
     cluster.apply("wordless", spec)
-    found = cluster.reason("wordless", "TrainingFailed", 60)
+    found = cluster.reason("wordless", "TrainingFailed", 120)
     message = condition(found)["message"]
     assert "log is gone" not in message
     assert "word" in message

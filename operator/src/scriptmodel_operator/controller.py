@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -45,7 +45,7 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Controller:
-    """One for the process. Holds no memory of objects: the store has what Kubernetes says, Pachyderm the rest."""
+    """One for the process. All that it knows of objects is in Kubernetes and Pachyderm, but for when it last acted."""
 
     config: OperatorConfig
     cluster: str
@@ -58,6 +58,8 @@ class Controller:
     teller: Teller
     sources: Sources
     metrics: Metrics
+    _acted: dict[str, float] = field(default_factory=dict)
+    """When something was last done for an object, by uid (monotonic seconds)."""
 
     async def reconcile(self, key: Key) -> float | None:
         """Seconds after which to come again, None if only a change calls for it. Raises RetryError after telling."""
@@ -81,8 +83,11 @@ class Controller:
         try:
             model = parse_object(raw)
         except InvalidSpecError as error:
-            await self._tell_invalid(raw, error)
-            return None
+            bare = parse_object({**raw, "spec": _what_deletion_needs(raw["spec"])})
+            if not bare.deleting:
+                await self._tell_problem(bare, _invalid(error))
+                return None
+            model = bare
         if model.deleting:
             return await self._delete(model, asked) if model.has_finalizer else None
         if not model.has_finalizer:
@@ -100,7 +105,7 @@ class Controller:
 
     async def _settle(self, model: ScriptModel, asked: float) -> tuple[ModelState, ModelView]:
         """Act until nothing is left to be done now."""
-        after = max(asked, time.monotonic() - self.config.poll_interval)
+        after = max(asked, time.monotonic() - self.config.poll_interval, self._acted.get(model.uid, 0.0))
         source = None if model.spec.suspend else await self.sources.fetch(model)
         for _ in range(MAX_ROUNDS):
             view, wanted = await self._look(model, after)
@@ -121,7 +126,11 @@ class Controller:
 
     async def _act(self, model: ScriptModel, actions: tuple[Action, ...]) -> None:
         log.info("%s: %s", model, "; ".join(action.describe() for action in actions))
-        await self.calls.run(execute, self.gateway, actions)
+        try:
+            await self.calls.run(execute, self.gateway, actions)
+        finally:
+            # Whether a call that failed took effect is not known: no look from before it may be trusted.
+            self._acted[model.uid] = time.monotonic()
         await self.teller.acted(model, actions)
 
     async def _delete(self, model: ScriptModel, asked: float) -> float | None:
@@ -134,13 +143,14 @@ class Controller:
             if blocked is not None:
                 await self._tell_problem(model, blocked)
                 return self.config.poll_interval
-        self._taken(model, await self.writer.remove_finalizer(model))
+        await self.writer.remove_finalizer(model)
+        self._acted.pop(model.uid, None)
         log.info("%s: released", model)
         return None
 
     async def _remove(self, model: ScriptModel, asked: float) -> Problem | None:
         """Remove what is ours; what keeps us from it, or None once nothing is left."""
-        after = asked
+        after = max(asked, self._acted.get(model.uid, 0.0))
         for _ in range(MAX_ROUNDS):
             view, _wanted = await self._look(model, after)
             state = assess_deletion(model, view)
@@ -160,27 +170,31 @@ class Controller:
             return self.config.poll_interval if state.problem else rest
         return self.config.poll_interval
 
-    async def _tell_invalid(self, raw: Mapping[str, Any], error: InvalidSpecError) -> None:
-        """The spec cannot be read, so all of it but what names the corpus is taken as not said."""
-        bare = parse_object({**raw, "spec": {"corpus": {}}})
-        message = f"{error}: the CustomResourceDefinition and the operator are of different versions; upgrade the older"
-        await self._tell_problem(bare, Problem(Reason.INVALID_SPEC, message))
-
     async def _tell_problem(self, model: ScriptModel, problem: Problem) -> None:
         await self._tell(model, status_of_problem(model, problem, _now()))
 
     async def _tell(self, model: ScriptModel, status: dict[str, Any]) -> None:
         written = await self.writer.write_status(model, status)
         if written is not None:
-            self.store.put(written)
+            self.store.refresh(written)
             await self.teller.told(model, status)
 
     def _taken(self, model: ScriptModel, written: dict[str, Any] | None) -> ScriptModel:
         """The object after our own write, so that the watch's echo of it is no news."""
         if written is None:
             return model
-        self.store.put(written)
+        self.store.refresh(written)
         return parse_object(written)
+
+
+def _what_deletion_needs(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a spec that cannot be read whole. An object must be deletable whatever is in its spec."""
+    return {"corpus": {}, **{key: spec[key] for key in ("pachyderm", "deletionPolicy") if key in spec}}
+
+
+def _invalid(error: InvalidSpecError) -> Problem:
+    text = f"{error}: the CustomResourceDefinition and the operator are of different versions; upgrade the older"
+    return Problem(Reason.INVALID_SPEC, text)
 
 
 def _now() -> datetime:

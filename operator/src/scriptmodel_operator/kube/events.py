@@ -8,7 +8,7 @@ import socket
 from datetime import UTC, datetime
 
 from scriptmodel_operator.api.conditions import cut
-from scriptmodel_operator.api.identity import API_VERSION, FIELD_MANAGER, KIND
+from scriptmodel_operator.api.identity import API_VERSION, KIND
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.kube.client import KubeClient
@@ -56,6 +56,3 @@ class EventRecorder:
             return  # it was written before
         except KubeError as error:
             log.warning("%s: event %s: %s (%s)", model, reason.value, note, error)
-
-
-__all__ = ["FIELD_MANAGER", "EventRecorder"]

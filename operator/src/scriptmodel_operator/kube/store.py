@@ -78,6 +78,12 @@ class Store:
         self._objects[key] = Stored(trimmed, time.monotonic())
         return News.ASKED
 
+    def refresh(self, raw: Mapping[str, Any]) -> None:
+        """Take in what our own write was answered with, unless the object has gone in the meantime."""
+        known = self._objects.get(key_of(raw))
+        if known is not None and known.raw["metadata"]["uid"] == raw["metadata"]["uid"]:
+            self.put(raw)
+
     def remove(self, raw: Mapping[str, Any]) -> bool:
         """The object is gone, unless one of the same name has come since."""
         key = key_of(raw)

@@ -12,13 +12,11 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from scriptmodel_operator.api.status import MAX_EXCERPT
+from scriptmodel_operator.desired.commands import GENERATION_PATH, METRICS_PATH, SCRIPT_PATH
 from scriptmodel_operator.pachyderm.errors import NotFoundError
 from scriptmodel_operator.pachyderm.gateway import Gateway
 from scriptmodel_operator.pachyderm.values import CommitInfo, RepoRef
 
-METRICS_PATH = "/metrics.json"
-SCRIPT_PATH = "/new_script.txt"
-GENERATION_PATH = "/generation.json"
 _MAX_JSON = 4 * 1024 * 1024
 _MAX_SCRIPT = 8 * 1024 * 1024
 _REMEMBERED = 1024

@@ -1,0 +1,158 @@
+"""The controller with a fake API server's answers: what is written, and when it wants to come again."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import pytest
+
+from scriptmodel_operator.app import compose
+from scriptmodel_operator.config import OperatorConfig
+from scriptmodel_operator.controller import Controller
+from scriptmodel_operator.health import Health
+from scriptmodel_operator.kube.client import KubeClient
+from scriptmodel_operator.kube.store import Store
+from scriptmodel_operator.metrics import Metrics
+from scriptmodel_operator.pachyderm.calls import Calls
+from scriptmodel_operator.pachyderm.channel import PachdAddress
+from scriptmodel_operator.pachyderm.errors import TimedOutError, UnavailableError
+from scriptmodel_operator.pachyderm.values import BranchRef, PipelineApply, PipelineRef, RepoRef
+from scriptmodel_operator.reconcile.queue import RetryError
+from tests.unit.operator.conformance import check_status
+from tests.unit.operator.fake_pachyderm import FakePachyderm
+from tests.unit.operator.world import PLAYS, SPEC
+
+KEY = ("ml", "thrones")
+
+
+@dataclass
+class FakeKube:
+    """One ScriptModel; `writes` has each request that changed something."""
+
+    raw: dict[str, Any]
+    writes: list[str] = field(default_factory=list)
+
+    def _changed(self) -> dict[str, Any]:
+        metadata = self.raw["metadata"]
+        self.raw = {**self.raw, "metadata": {**metadata, "resourceVersion": str(int(metadata["resourceVersion"]) + 1)}}
+        return self.raw
+
+    async def patch_scriptmodel(self, _namespace: str, _name: str, patch: Mapping[str, Any]) -> dict[str, Any]:
+        self.writes.append("finalizers")
+        self.raw["metadata"] = {**self.raw["metadata"], "finalizers": patch["metadata"]["finalizers"]}
+        return self._changed()
+
+    async def apply_status(self, _namespace: str, _name: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        self.writes.append("status")
+        check_status(body["status"], self.raw["metadata"]["generation"])
+        self.raw = {**self.raw, "status": body["status"]}
+        return self._changed()
+
+    async def create_event(self, _namespace: str, body: Mapping[str, Any]) -> None:
+        self.writes.append(f"event {body['reason']}")
+
+
+def raw_object(spec: dict[str, Any], **metadata: Any) -> dict[str, Any]:
+    known = {"namespace": KEY[0], "name": KEY[1], "uid": "1", "generation": 1, "resourceVersion": "1"}
+    return {"metadata": {**known, **metadata}, "spec": spec}
+
+
+@asynccontextmanager
+async def controller(raw: dict[str, Any]) -> AsyncIterator[tuple[Controller, FakeKube, FakePachyderm]]:
+    kube, pachyderm, calls = FakeKube(raw), FakePachyderm(now=datetime.now(UTC)), Calls(2)
+    config = OperatorConfig(pachd=PachdAddress("nowhere:1"), trainer_image="trainer:1", poll_interval=5)
+    health = Health(Metrics(Store()))
+    # The fake answers the few requests of the client that the controller makes.
+    found, _inbox, _ticker = compose(config, cast(KubeClient, kube), pachyderm, calls, "cluster-1", health)
+    found.store.put(raw)
+    try:
+        yield found, kube, pachyderm
+    finally:
+        found.observer.logs.close()
+        calls.close()
+
+
+def reason(kube: FakeKube) -> str:
+    conditions = {each["type"]: each for each in kube.raw["status"]["conditions"]}
+    return str(conditions["Ready"]["reason"])
+
+
+async def test_the_finalizer_comes_before_any_pipeline_and_an_idle_object_is_not_written() -> None:
+    async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
+        pachyderm.put(BranchRef(RepoRef("default", "plays"), "master"), PLAYS)
+        pachyderm.fault = lambda call: UnavailableError(call, "gone") if call == "apply_pipelines" else None
+        with pytest.raises(RetryError):
+            await found.reconcile(KEY)
+        assert kube.writes == ["finalizers", "status", "event PachydermUnavailable"]
+        pachyderm.fault = lambda _call: None
+        assert await found.reconcile(KEY) == 5
+        assert kube.writes[3:] == ["event Creating", "status", "event WaitingForWorker"]
+        for ref in list(pachyderm.pipelines):
+            pachyderm.succeed(ref)
+        found.store.put({**kube.raw, "metadata": {**kube.raw["metadata"], "generation": 1}})
+        found.config = OperatorConfig(pachd=PachdAddress("nowhere:1"), trainer_image="trainer:1", poll_interval=0.0)
+        assert await found.reconcile(KEY) is None
+        assert reason(kube) == "Generated"
+        written = list(kube.writes)
+        assert await found.reconcile(KEY) is None
+        assert kube.writes == written
+
+
+async def test_a_spec_that_cannot_be_read_is_told_and_can_still_be_deleted() -> None:
+    spec = {**SPEC, "model": {"preset": "from-the-future"}}
+    async with controller(raw_object(spec, finalizers=["scriptmodel.dev/pipelines"])) as (found, kube, pachyderm):
+        assert await found.reconcile(KEY) is None
+        assert reason(kube) == "InvalidSpec"
+        deleted = raw_object(spec, finalizers=["scriptmodel.dev/pipelines"], deletionTimestamp="now", generation=2)
+        deleted["metadata"]["resourceVersion"] = "9"
+        found.store.put(deleted)
+        kube.raw = deleted
+        assert await found.reconcile(KEY) is None
+        assert kube.raw["metadata"]["finalizers"] == []
+        assert pachyderm.pipelines == {}
+
+
+async def test_what_is_not_allowed_makes_no_call_at_all() -> None:
+    spec = {**SPEC, "training": {"image": "evil:1"}}
+    async with controller(raw_object(spec)) as (found, kube, pachyderm):
+        pachyderm.fault = lambda call: UnavailableError(call, "must not be called")
+        assert await found.reconcile(KEY) is None
+        assert reason(kube) == "NotAllowed"
+
+
+async def test_an_object_that_is_gone_needs_nothing() -> None:
+    async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
+        found.store.remove(raw_object(SPEC))
+        assert await found.reconcile(KEY) is None
+        assert kube.writes == []
+        assert PipelineRef("default", "x") not in pachyderm.pipelines
+
+
+async def test_an_update_that_took_effect_unheard_is_not_sent_again() -> None:
+    """The look from before the update is still young enough, but must not be trusted any more."""
+    async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
+        pachyderm.put(BranchRef(RepoRef("default", "plays"), "master"), PLAYS)
+        await found.reconcile(KEY)
+        changed = raw_object({**SPEC, "model": {"preset": "small"}}, generation=2, resourceVersion="20")
+        changed["metadata"]["finalizers"] = kube.raw["metadata"]["finalizers"]
+        changed["status"] = kube.raw["status"]
+        kube.raw = changed
+        found.store.put(changed)
+        real = pachyderm.apply_pipelines
+
+        def unheard(pipelines: Sequence[PipelineApply]) -> None:
+            real(pipelines)
+            raise TimedOutError("updating", "no answer")
+
+        pachyderm.calls.clear()
+        pachyderm.apply_pipelines = unheard  # type: ignore[method-assign]  # the answer is lost
+        with pytest.raises(RetryError):
+            await found.reconcile(KEY)
+        pachyderm.apply_pipelines = real  # type: ignore[method-assign]  # answers again
+        await found.reconcile(KEY)
+        assert len(pachyderm.calls) == 1
+        assert reason(kube) == "WaitingForWorker"
