@@ -18,11 +18,11 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def model(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The directory of a small two-layer model with a projection, trained for two epochs."""
+    """The directory of a small two-layer model with a projection, trained for four epochs."""
     folder = tmp_path_factory.mktemp("models") / "model"
     arguments = ["--set", "hidden_units=24", "embedding_units=16", "layers=2", "tied_embeddings=true", "batch_size=8"]
     done = run_trainer(
-        ["train", "--data", corpus, "--out", folder, "--preset", "demo", "--epochs", "2", "--seed", "3", *arguments]
+        ["train", "--data", corpus, "--out", folder, "--preset", "demo", "--epochs", "4", "--seed", "3", *arguments]
     )
     assert done.returncode == 0, done.stderr
     return folder

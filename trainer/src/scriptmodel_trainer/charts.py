@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-_WIDTH, _HEIGHT = 560, 260
+_HEIGHT = 260  # units of the drawing; the page scales it
 _LARGEST = 1e11  # beyond is no perplexity to draw
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 16, 16, 34
 
@@ -21,7 +21,7 @@ class Series:
     values: Sequence[float]
 
 
-def line_chart(title: str, series: Sequence[Series], *, logarithmic: bool = False) -> str:
+def line_chart(title: str, series: Sequence[Series], *, width: int = 560, logarithmic: bool = False) -> str:
     """An SVG element with axes, a line and dots a series, and a tooltip on each dot. Values must be finite and,
     for a logarithmic axis, positive; others are left out.
     """
@@ -38,15 +38,15 @@ def line_chart(title: str, series: Sequence[Series], *, logarithmic: bool = Fals
 
     def x(index: int) -> float:
         share = 0.5 if count == 1 else index / (count - 1)
-        return _LEFT + share * (_WIDTH - _LEFT - _RIGHT)
+        return _LEFT + share * (width - _LEFT - _RIGHT)
 
     def y(value: float) -> float:
         share = math.log(value / low) / math.log(high / low) if logarithmic else (value - low) / (high - low)
         return _HEIGHT - _BOTTOM - share * (_HEIGHT - _TOP - _BOTTOM)
 
-    parts = [f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{html.escape(title)}">']
+    parts = [f'<svg viewBox="0 0 {width} {_HEIGHT}" role="img" aria-label="{html.escape(title)}">']
     for tick in ticks:
-        parts.append(f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y(tick):.1f}" y2="{y(tick):.1f}"/>')
+        parts.append(f'<line class="grid" x1="{_LEFT}" x2="{width - _RIGHT}" y1="{y(tick):.1f}" y2="{y(tick):.1f}"/>')
         parts.append(f'<text class="tick" x="{_LEFT - 8}" y="{y(tick) + 4:.1f}" text-anchor="end">{tick:,g}</text>')
     for index in _shown_epochs(count):
         parts.append(

@@ -83,10 +83,12 @@ def _curves(epochs: Sequence[Mapping[str, Any]], best: int) -> str:
         ("Learning rate at the end of each epoch", [Series("learning rate", "three", values("learning_rate"))], False),
         ("Words a second", [Series("words/s", "four", values("words_per_second"))], False),
     )
-    figures = []
+    figures: list[str] = []
     for title, series, logarithmic in charts:
         legend = "".join(f"<span class='key {line.style}'>{line.name}</span>" for line in series)
-        chart = line_chart(title, series, logarithmic=logarithmic)
+        chart = line_chart(
+            title, series, width=1140 if not figures else 560, logarithmic=logarithmic
+        )  # the first is wide
         figures.append(f"<figure><figcaption>{title} {legend}</figcaption>{chart}</figure>")
     note = f"<p class='note'>The weights of epoch {best} are kept: it validated best.</p>"
     return f"<div class='charts'>{''.join(figures)}</div>{note}"

@@ -14,7 +14,7 @@ h3{font-size:.8rem;letter-spacing:.06em;text-transform:uppercase;color:var(--sof
 .eyebrow{margin:0;color:var(--soft);font-size:.8rem;letter-spacing:.08em;text-transform:uppercase}
 .lead{max-width:44em;font-size:1.1rem;margin:0;color:var(--soft)}.lead strong{color:var(--ink)}
 section{margin-top:52px}
-.cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(150px,1fr));gap:12px;margin:32px 0 0}
+.cards{display:grid;grid-template-columns:repeat(4,minmax(0,1fr));gap:12px;margin:32px 0 0}
 .card,figure,.script{background:var(--card);border:1px solid var(--line);border-radius:10px}
 .card{padding:14px 16px}.card dt{font-size:.8rem;color:var(--soft)}
 .card dd{margin:2px 0 0;font:600 1.35rem/1.3 Georgia,serif;font-variant-numeric:tabular-nums}
@@ -45,7 +45,7 @@ th{font-weight:500;color:var(--soft)}.facts th{width:12em}.classes td:not(.wide)
 pre,code{font:13px/1.5 ui-monospace,SFMono-Regular,Menlo,monospace}
 pre{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:14px 16px;white-space:pre-wrap}
 code{overflow-wrap:anywhere}.note{color:var(--soft);font-size:.92rem}summary{cursor:pointer;color:var(--soft)}
-@media(max-width:720px){.charts{grid-template-columns:1fr}main{padding-top:28px}}
+@media(max-width:720px){.cards{grid-template-columns:repeat(2,minmax(0,1fr))}.charts{grid-template-columns:1fr}main{padding-top:28px}}
 @media print{:root{--bg:#fff;--card:#fff;--ink:#000;--soft:#444;--line:#ccc}main{max-width:none;padding:0}
 section,figure,.card,.script p{break-inside:avoid}details{display:none}}
 """

@@ -13,7 +13,7 @@ _HEADING = re.compile(r"\s*(?P<level>#{1,6})\s+(?P<text>.*?)\s*#*$")
 _DIRECTION = re.compile(r"(?P<mark>_{1,2}|\*{1,2})\s*(?P<text>.*?)\s*(?P=mark)$")
 _RULE = re.compile(r"\s*([-*_])(\s*\1){2,}\s*$")
 _ESCAPE = re.compile(r"\\([\\`*_{}\[\]()#+.!~>|-])")
-_EMPHASIS = re.compile(r"[*_]+")
+_EMPHASIS = re.compile(r"\*+|(?<![^\W_])_+|_+(?![^\W_])")  # an underscore within a word belongs to it
 _EMPTY_GROUP = re.compile(r"\[\s*\]|\(\s*\)")
 
 

@@ -1,0 +1,91 @@
+"""The report page: self-contained, safe, and whole."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+import xml.etree.ElementTree as ET
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from samples import run_trainer
+
+from scriptmodel_trainer.artifacts import load_model
+from scriptmodel_trainer.charts import Series, line_chart
+from scriptmodel_trainer.report import render_report
+
+
+class Page(HTMLParser):
+    """Checks that tags nest, and keeps what a browser would fetch."""
+
+    VOID = frozenset(("meta", "line", "circle", "polyline", "br"))
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.fetched: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.fetched += [value or "" for name, value in attrs if name in ("src", "href")]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in self.VOID:
+            assert self.open.pop() == tag
+
+
+def test_the_page_is_whole_and_fetches_nothing(model: Path) -> None:
+    text = (model / "report.html").read_text("utf-8")
+    page = Page()
+    page.feed(text)
+    assert not page.open
+    assert not page.fetched
+    assert "http" not in text
+    assert "<script" not in text
+
+
+def test_the_page_shows_curves_classes_corpus_samples_and_recipe(model: Path) -> None:
+    text = (model / "report.html").read_text("utf-8")
+    assert text.count("<svg") == 3
+    assert text.count("class='script'") == 3
+    assert "prefers-color-scheme:dark" in text
+    assert "@media print" in text
+    assert "--preset demo --seed 3" in text
+    assert "OLD BEN" in text
+    assert load_model(model).origin.corpus["digest"] in text
+
+
+def test_the_report_command_writes_the_page_anew(model: Path, tmp_path: Path) -> None:
+    done = run_trainer(["report", model, "--out", tmp_path / "page.html"])
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "page.html").read_text("utf-8") == (model / "report.html").read_text("utf-8")
+
+
+def test_words_of_the_corpus_cannot_become_markup(model: Path) -> None:
+    trained = load_model(model)
+    corpus = {**trained.origin.corpus, "notes": ["<script>alert(1)</script>"]}
+    corpus["summary"] = {**corpus["summary"], "frequent_words": [["<img src=x>", 3]]}
+    text = render_report(dataclasses.replace(trained, origin=dataclasses.replace(trained.origin, corpus=corpus)))
+    assert "<script>" not in text
+    assert "<img" not in text
+
+
+@pytest.mark.parametrize(
+    "values", [[100.0], [100.0, 50.0, 20.0], [1.0, 1.0], [math.inf, math.nan, 30.0], [1e300, 3.0], list(range(1, 80))]
+)
+@pytest.mark.parametrize("logarithmic", [True, False])
+def test_a_chart_stays_within_its_frame(values: list[float], logarithmic: bool) -> None:
+    svg = line_chart("title", [Series("line", "one", values)], logarithmic=logarithmic)
+    root = ET.fromstring(svg)  # noqa: S314  # our own text
+    _, _, width, height = map(float, root.attrib["viewBox"].split())
+    for dot in root.iter("circle"):
+        assert 0 <= float(dot.attrib["cx"]) <= width
+        assert 0 <= float(dot.attrib["cy"]) <= height
+    assert "nan" not in re.sub(r"<title>.*?</title>", "", svg)
+
+
+def test_a_chart_of_nothing_is_nothing() -> None:
+    assert line_chart("title", [Series("line", "one", [math.nan])]) == ""
