@@ -52,11 +52,18 @@ def test_options_can_be_variables(tmp_path: Path) -> None:
             client.create_pipeline("two", ["true"], "corpus")
 
 
-def test_it_is_ready_in_a_second_and_ends_cleanly(tmp_path: Path) -> None:
-    begin = time.monotonic()
+def test_it_is_ready_in_a_second(tmp_path: Path) -> None:
+    took = []
+    for number in range(5):  # the best of them: what else the machine does is not what is measured
+        begin = time.monotonic()
+        server = start(tmp_path / f"root{number}")
+        took.append(time.monotonic() - begin)
+        server.end()
+    assert min(took) < 1.0
+
+
+def test_it_ends_cleanly_and_says_so(tmp_path: Path) -> None:
     server = start(tmp_path / "root", "--log-format", "json")
-    # Twice the promised second: machines that test are busy.
-    assert time.monotonic() - begin < 2.0
     assert server.port > 0
     assert server.end() == 0
     entries = [json.loads(line) for line in server.log().splitlines()]
