@@ -63,7 +63,7 @@ def kind_of(word: str) -> Kind:
 
 
 # Clitics among the words that lose their first letters attach all the same.
-APHAERESIS_ALONE = APHAERESIS - frozenset(["'d", "'ll", "'s", "'re", "'ve", "'t", "'ud"])
+APHAERESIS_ALONE = APHAERESIS - frozenset(["'d", "'ll", "'s", "'re", "'ve", "'t", "'ud", "'er"])
 
 
 class Place(enum.Enum):
