@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 TMP = Path("/tmp")  # noqa: S108  # what jobs see there is decided in this module
-# What belongs to the server and not to the machine.
-_PRIVATE = ("LOCALPACH_", "PYTHON", "VIRTUAL_ENV", "PYTEST_", "COVERAGE_")
+# What belongs to the server and not to the machine; a TMPDIR of the server's is not there for a job.
+_PRIVATE = ("LOCALPACH_", "PYTHON", "VIRTUAL_ENV", "PYTEST_", "COVERAGE_", "TMPDIR")
 
 
 class Images:
