@@ -60,4 +60,4 @@ test-operator: env ## Unit tests of operator, localpach and dev, and the contrac
 
 .PHONY: test-integration
 test-integration: env ## The operator against a real API server and localpach; the demo's own tests
-	$(OPERATOR)/bin/pytest -n 2 tests/integration tests/e2e
+	$(OPERATOR)/bin/pytest -n 2 --dist loadfile tests/integration tests/e2e

@@ -32,6 +32,8 @@ NAME = "shakespeare"
 SAMPLE = Path("manifests/samples/shakespeare.yaml")
 RUNS = ROOT / "build" / "demo"
 PYTHON = OPERATOR_ENV / "bin" / "python"
+LEFT_OUT = ("MODEL COMMIT", "MESSAGE")
+"""Columns of `kubectl get -o wide` that are too wide for a terminal."""
 TRAINING_LIMIT = 20 * 60
 """Seconds after which a script that is not there counts as a failure: many times what a slow machine needs."""
 
@@ -88,7 +90,7 @@ class Demo:
         table = Table(widths={"STATUS": len("WaitingForWorker")})
         deadline = time.monotonic() + TRAINING_LIMIT
         while True:
-            for line in table.news(self._kubectl("get", "scriptmodels", NAME, quiet=True)):
+            for line in table.news(self._kubectl("get", "scriptmodels", NAME, "--output=wide", quiet=True)):
                 say(line)
             conditions = self._conditions()
             if conditions.get("Ready", {}).get("status") == "True":
@@ -185,25 +187,25 @@ def say(text: str) -> None:
 
 @dataclass
 class Table:
-    """What `kubectl get` prints of one object again and again, as one table that grows by a row when a cell changes."""
+    """What `kubectl get -o wide` prints of one object again and again, as one table that grows when a cell changes."""
 
     widths: dict[str, int]
-    last: list[str] = field(default_factory=list)
+    last: dict[str, str] = field(default_factory=dict)
 
     def news(self, printed: str) -> list[str]:
         """Return the lines to add: none if only the age has changed, the header too at the first call."""
         header, row = printed.splitlines()[:2]
-        columns = [(found[0], found.start()) for found in re.finditer(r"\S+", header)]
-        names = [name for name, _ in columns]
+        columns = [(found[0], found.start()) for found in re.finditer(r"\S+(?: \S+)*", header)]
         bounds = [*(start for _, start in columns), len(row) + 1]
-        cells = [row[start:end].strip() for start, end in pairwise(bounds)]
-        lines = [] if self.last else [names]
-        if cells[:-1] != self.last[:-1]:
-            lines.append(cells)
+        spans = zip(columns, pairwise(bounds), strict=True)
+        cells = {name: row[start:end].strip() for (name, _), (start, end) in spans if name not in LEFT_OUT}
+        lines = [] if self.last else [list(cells)]
+        if any(cells[name] != self.last.get(name) for name in cells if name != "AGE"):
+            lines.append(list(cells.values()))
         self.last = cells
-        for name, cell in zip(names, cells, strict=True):
+        for name, cell in cells.items():
             self.widths[name] = max(self.widths.get(name, 0), len(name), len(cell))
-        widths = [self.widths[name] for name in names]
+        widths = [self.widths[name] for name in cells]
         return ["   ".join(map(str.ljust, line, widths)).rstrip() for line in lines]
 
 
@@ -237,7 +239,7 @@ def run(keep: bool) -> None:
             ("Start the control plane, localpach and the operator", demo.start),
             ("Put 38 plays into the Pachyderm repo shakespeare", demo.put_corpus),
             ("Apply the ScriptModel", demo.apply),
-            ("Train: kubectl get scriptmodels", demo.watch),
+            ("Train: kubectl get scriptmodels -o wide", demo.watch),
             ("Read the new script", demo.show_script),
         ]
         for number, (title, action) in enumerate(stages, 1):
