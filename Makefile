@@ -61,3 +61,15 @@ test-operator: env ## Unit tests of operator, localpach and dev, and the contrac
 .PHONY: test-integration
 test-integration: env ## The operator against a real API server and localpach; the demo's own tests
 	$(OPERATOR)/bin/pytest -n 2 --dist loadfile tests/integration tests/e2e
+
+.PHONY: chaos
+chaos: env ## Kill localpach hundreds of times under concurrent writers (KILLS=300, SEED=a number)
+	$(OPERATOR)/bin/python -m tests.contract.chaos --kills $(or $(KILLS),300) $(if $(SEED),--seed $(SEED))
+
+.PHONY: bench-localpach
+bench-localpach: env ## How fast localpach is; beside it the server at PACHD_ADDRESS
+	$(OPERATOR)/bin/python -m tests.bench.localpach
+
+.PHONY: bench-trainer
+bench-trainer: env ## How fast the trainer is, as a share of what this machine allows
+	$(TRAINER)/bin/python tests/bench/trainer.py

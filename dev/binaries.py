@@ -12,10 +12,12 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from dev.paths import ROOT, TOOLS_ENV, cache
 
@@ -90,13 +92,13 @@ def _compile(output: Path, version: str) -> None:
     env = {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly"}
     say(f"control plane: building Kubernetes {version} with {go} (once; about 5 minutes on 2 cores)")
     started = time.monotonic()
-    listed = subprocess.run([go, "list", "-deps", "."], cwd=MODULE, env=env, stdout=subprocess.PIPE, check=False)
-    if listed.returncode:
-        raise BuildError(f"`go list -deps .` failed in {MODULE}; its messages are above")
-    total = len(listed.stdout.splitlines())
+    with tempfile.TemporaryFile("w+") as packages:
+        _follow([go, "list", "-deps", "."], env, "{} modules downloaded", started, packages)
+        packages.seek(0)
+        total = len(packages.readlines())
     partial = output.with_suffix(".partial")
     command = [go, "build", "-v", "-trimpath", f"-ldflags={_ldflags(version)}", "-o", str(partial), "."]
-    _follow(command, env, total, started)
+    _follow(command, env, f"{{}} of {total} packages", started)
     partial.rename(output)
     say(f"control plane: built in {time.monotonic() - started:.0f} s, kept in {output.parent}")
 
@@ -107,23 +109,28 @@ def _ldflags(version: str) -> str:
     return " ".join(["-s", "-w", *(f"-X k8s.io/component-base/version.{key}={value}" for key, value in values.items())])
 
 
-def _follow(command: list[str], env: dict[str, str], total: int, started: float) -> None:
-    """Run `go build -v`, which names each package as it is compiled, and turn the names into progress."""
-    compiled, shown, messages = 0, 0.0, list[str]()
-    with subprocess.Popen(command, cwd=MODULE, env=env, stderr=subprocess.PIPE, text=True) as build:
-        for line in build.stderr or ():
-            if re.fullmatch(r"[\w./~-]+\n", line):
-                compiled += 1
+def _follow(
+    command: list[str], env: dict[str, str], progress: str, started: float, output: IO[str] | None = None
+) -> None:
+    """Run go and turn what it says on stderr, a line for each module or package, into progress.
+
+    `progress` is a format with a place for the number of lines.
+    """
+    done, shown, messages = 0, 0.0, list[str]()
+    with subprocess.Popen(command, cwd=MODULE, env=env, stdout=output, stderr=subprocess.PIPE, text=True) as go:
+        for line in go.stderr or ():
+            if re.fullmatch(r"(go: downloading )?[\w./~-]+( v\S+)?\n", line):
+                done += 1
             else:
                 messages.append(line)
             if time.monotonic() - shown > (1 if sys.stderr.isatty() else 15):
                 shown = time.monotonic()
-                _progress(f"control plane: {compiled} of {total} packages, {shown - started:.0f} s")
+                _progress(f"control plane: {progress.format(done)}, {shown - started:.0f} s")
     if sys.stderr.isatty():
         sys.stderr.write("\r\033[K")
-    if build.returncode:
+    if go.returncode:
         sys.stderr.writelines(messages[-40:])
-        raise BuildError(f"`go build` failed with status {build.returncode} in {MODULE}")
+        raise BuildError(f"`{' '.join(command[:2])}` failed with status {go.returncode} in {MODULE}")
 
 
 def _go() -> str:
