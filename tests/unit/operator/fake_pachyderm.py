@@ -75,6 +75,8 @@ class FakePachyderm:
     now: datetime = EPOCH
     fault: Callable[[str], PachydermError | None] = lambda _call: None
     log_source: Callable[[JobRef, bool], LogStream] | None = None
+    finishes_at_once: bool = True
+    """A real server shows a commit for a moment before it has finished it."""
     _ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     # --- what a test does
@@ -83,9 +85,14 @@ class FakePachyderm:
         """One commit with these files, and the jobs that it causes."""
         self.repos.setdefault(branch.repo, RepoInfo(branch.repo, branches=(branch.name,)))
         commit = self._new_id()
-        self._commit(branch, commit, files, finished=True)
+        self._commit(branch, commit, files, finished=self.finishes_at_once)
         self._cascade(branch, commit)
         return commit
+
+    def finish(self, branch: BranchRef) -> None:
+        """The server is done with the newest commit of a branch."""
+        head = branch.repo, self.heads[branch]
+        self.commits[head] = replace(self.commits[head], finished=True)
 
     def succeed(self, ref: PipelineRef) -> JobInfo:
         """The oldest unfinished job of a pipeline ends well and writes what the trainer would write."""

@@ -422,6 +422,20 @@ def test_a_config_map_becomes_one_commit_of_a_repo_of_the_objects_own() -> None:
     assert set(world.pachyderm.files[world.corpus.repo, head]) == {"/macbeth.txt"}
 
 
+def test_a_commit_that_the_server_still_finishes_is_waited_for_and_not_made_again() -> None:
+    world = World(model=scriptmodel(CONFIG_MAP))
+    world.source = Source(PLAYS)
+    world.pachyderm.finishes_at_once = False
+    world.reconcile()
+    world.reconcile()
+    corpus = world.model.names.corpus
+    assert world.written() == [f"create repo {corpus}", f"put {corpus}"]
+    assert world.ready == ("False", "WaitingForCorpusCommit")
+    world.pachyderm.finish(world.corpus)
+    world.reconcile()
+    assert world.written() == [f"create {world.train.name}", f"create {world.generate.name}"]
+
+
 def test_an_own_corpus_goes_with_the_object_unless_it_is_retained_or_read_by_others() -> None:
     world = owned_world()
     assert world.delete().gone

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 
 from scriptmodel_operator.api.marks import Mark, Owner, mark_of, ownership, parse_mark
 from scriptmodel_operator.api.objects import ScriptModel
@@ -124,7 +125,9 @@ class Observer:
             return None
         found = ownership(parse_mark(repo.description), owner)
         head = self._head(BranchRef(ref, OWNED_BRANCH))
-        digests = self._results.digests(ref, head.id) if head is not None and head.finished else {}
+        digests: Mapping[str, str] | None = {}
+        if head is not None:
+            digests = self._results.digests(ref, head.id) if head.finished else None
         return OwnedCorpus(ref, found, digests, snapshot.readers(ref))
 
     def _head(self, branch: BranchRef) -> CommitInfo | None:

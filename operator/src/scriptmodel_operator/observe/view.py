@@ -71,8 +71,8 @@ class OwnedCorpus:
 
     ref: RepoRef
     ownership: Ownership
-    digests: Mapping[str, str]
-    """sha256 by path."""
+    digests: Mapping[str, str] | None
+    """sha256 by path; None while the server has not finished the commit."""
     readers: tuple[PipelineRef, ...] = ()
 
 

@@ -28,7 +28,7 @@ def ingest(model: ScriptModel, owner: Owner, source: Source, view: ModelView) ->
         return Problem(
             Reason.NAME_CONFLICT, f"repo {owned.ref} of the corpus was not made for this object: delete or rename it"
         )
-    if dict(owned.digests) == source.digests:
+    if owned.digests is None or dict(owned.digests) == source.digests:
         return ()
     gone = tuple(sorted(set(owned.digests) - set(source.files)))
     return (ReplaceFiles(branch, source.files, gone),)
