@@ -62,10 +62,10 @@ def load(path: Path) -> Json:
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
-def differences(address: str, recording: Json, prefix: str) -> list[str]:
-    """Play a recording; one text for each step whose result is another than the recorded one."""
+def differences(address: str, recording: Json, prefix: str, given: Json) -> list[str]:
+    """Play a recording with some variables given; one text for each step whose result is not the recorded one."""
     found = []
-    for number, (step, seen) in enumerate(Run(address, recording, prefix).steps(), 1):
+    for number, (step, seen) in enumerate(Run(address, recording, given | {"prefix": prefix}).steps(), 1):
         if seen is not None and seen != step["result"]:
             title = f"{recording['name']}, step {number}: {step.get('step', step['call'])}"
             lines = difflib.unified_diff(
@@ -78,10 +78,10 @@ def differences(address: str, recording: Json, prefix: str) -> list[str]:
 class Run:
     """One pass over one recording."""
 
-    def __init__(self, address: str, recording: Json, prefix: str) -> None:
+    def __init__(self, address: str, recording: Json, given: Json) -> None:
         self._caller = _Caller(address)
         self._recording = recording
-        self._given = DEFAULT_VARIABLES | recording.get("vars", {}) | {"prefix": prefix}
+        self._given = DEFAULT_VARIABLES | recording.get("vars", {}) | given
         self._variables = dict(self._given)
         self._names = _Names()
 
