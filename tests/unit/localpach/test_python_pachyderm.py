@@ -157,7 +157,6 @@ def test_what_the_server_says_of_itself(library: python_pachyderm.Client) -> Non
 def test_what_is_left_out_says_so_in_a_sentence(library: python_pachyderm.Client) -> None:
     calls = [
         lambda: list(library.fsck()),
-        lambda: library.run_cron("train"),
         lambda: list(library.get_kube_events(None)),
     ]
     for call in calls:

@@ -91,6 +91,12 @@ class EnterpriseService(enterprise_pb2_grpc.APIServicer):  # type: ignore[misc] 
         """The state of a server that never had a licence."""
         return enterprise_pb2.GetStateResponse()
 
+    def GetActivationCode(
+        self, request: enterprise_pb2.GetActivationCodeRequest, context: grpc.ServicerContext
+    ) -> enterprise_pb2.GetActivationCodeResponse:
+        """No code, as of a server that never had a licence."""
+        return enterprise_pb2.GetActivationCodeResponse()
+
 
 def add_to(server: grpc.Server, db: Database, cluster_id: str) -> None:
     """Register these services."""
@@ -113,9 +119,8 @@ def left_out() -> dict[str, str]:
         "debug_v2.Debug": "localpach has no debug service: read its log and look into its --root folder",
         "/enterprise_v2.API/Activate": "localpach has no licences",
         "/enterprise_v2.API/Deactivate": "localpach has no licences",
-        "/enterprise_v2.API/GetActivationCode": "localpach has no licences",
         "/enterprise_v2.API/Heartbeat": "localpach has no licences",
         "/enterprise_v2.API/Pause": "localpach cannot be paused: stop it",
-        "/enterprise_v2.API/PauseStatus": "localpach cannot be paused: stop it",
+        "/enterprise_v2.API/PauseStatus": AUTH_OFF,
         "/enterprise_v2.API/Unpause": "localpach cannot be paused: start it",
     }

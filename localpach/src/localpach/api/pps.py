@@ -20,8 +20,6 @@ def left_out() -> dict[str, str]:
     """Calls that are knowingly not here, each with a sentence."""
     base = "/pps_v2.API/"
     return {
-        base + "RunPipeline": "localpach has no RunPipeline, which the real server does not implement either",
-        base + "RunCron": "localpach has no cron inputs: commit to a repo from a timer of your own",
         base + "ActivateAuth": "localpach has no auth: it is for one person on one machine",
         base + "RunLoadTest": "localpach runs no load tests of itself",
         base + "RunLoadTestDefault": "localpach runs no load tests of itself",
@@ -29,5 +27,4 @@ def left_out() -> dict[str, str]:
         base + "ListTask": "localpach has no distributed tasks",
         base + "GetKubeEvents": "localpach has no Kubernetes, and so no events of it",
         base + "QueryLoki": "localpach has no Loki: use GetLogs",
-        base + "RestartDatum": "localpach cannot restart one datum: stop the job and start the pipeline again",
     }

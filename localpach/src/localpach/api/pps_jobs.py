@@ -100,8 +100,8 @@ class JobCalls:
             versions = {(each.ref, each.version) for each in pipelines.listed(txn, only, request.history)}
             found = [job for job in jobs.listed(txn, only) if (job.ref.pipeline, job.version) in versions]
             if request.input_commit:
-                wanted = self._sets_made_from(txn, [commit_ref(each) for each in request.input_commit])
-                found = [job for job in found if job.ref.id in wanted]
+                sources = {str(commit_ref(each)) for each in request.input_commit}
+                found = [job for job in found if sources <= _sources_of_set(txn, job.ref.id)]
         projects = {each.name for each in request.projects}
         border = request.paginationMarker if request.HasField("paginationMarker") else None
         sent = 0
@@ -163,6 +163,14 @@ class JobCalls:
                     yield self._described(job, details=request.details)
                 if not fresh:
                     changed.wait(30.0)
+
+    def RestartDatum(self, request: pps.RestartDatumRequest, context: grpc.ServicerContext) -> Empty:
+        """Refused for every job that exists."""
+        if not request.HasField("job"):
+            raise PachError("must specify a job")
+        with self._service.db.read() as txn:
+            jobs.get(txn, job_ref(request.job))
+        raise UnimplementedError("localpach cannot restart one datum: stop the job and start the pipeline again")
 
     def DeleteJob(self, request: pps.DeleteJobRequest, context: grpc.ServicerContext) -> Empty:
         """Kill a job and forget it."""
@@ -339,18 +347,11 @@ class JobCalls:
             infos.append(info)
         return infos
 
-    def _sets_made_from(self, txn: Txn, refs: list[CommitRef]) -> set[str]:
-        found: set[str] | None = None
-        for ref in refs:
-            commit = commits.resolve(txn, ref)
-            rows = txn.rows(
-                "SELECT DISTINCT c.uuid FROM commit_provenance p JOIN commits c ON c.id = p.commit_id"
-                " WHERE p.provenance = ?",
-                commit.id,
-            )
-            sets = {row[0] for row in rows}
-            found = sets if found is None else found & sets
-        return found or set()
+
+def _sources_of_set(txn: Txn, uuid: str) -> set[str]:
+    """What the commits of a set are made from, as text: the real server compares no more than that of a commit."""
+    members = commitsets.members(txn, uuid, with_aliases=True)
+    return {str(source) for commit in members for source in commits.direct_provenance(txn, commit)}
 
 
 def _is_past(job: Job, border: Any, *, reverse: bool) -> bool:

@@ -104,6 +104,16 @@ class PipelineCalls:
             pipelines.stop(txn, self._service.content, pipeline_ref(request.pipeline))
         return Empty()
 
+    def RunPipeline(self, request: pps.RunPipelineRequest, context: grpc.ServicerContext) -> Empty:
+        """Refused: the real server does not implement it either, and says so with this code."""
+        raise PachError("unimplemented")
+
+    def RunCron(self, request: pps.RunCronRequest, context: grpc.ServicerContext) -> Empty:
+        """Refused: no pipeline here can have a cron input."""
+        with self._service.db.read() as txn:
+            pipelines.inspect(txn, pipeline_ref(request.pipeline))
+        raise PachError("pipeline doesn't have a cron input")
+
     def DeleteAll(self, request: Empty, context: grpc.ServicerContext) -> Empty:
         """Delete all pipelines and secrets."""
         self._delete_all(keep_repo=False, force=True, projects=None)
