@@ -18,6 +18,7 @@ from localpach.pfs.listing import Tree
 from localpach.pps.datums import Datum, DatumInput
 from localpach.pps.logs import Writer
 from localpach.pps.states import DatumState
+from localpach.refs import JobRef
 from localpach.run.environment import Images
 from localpach.run.isolation import Isolation
 from localpach.run.process import Command, Process
@@ -103,14 +104,14 @@ class DatumRunner:
         machine: Machine,
         details: pps.PipelineInfo.Details,
         secrets: dict[str, str],
-        job_id: str,
+        job: JobRef,
         tmp: Path,
         cancelled: Cancellation,
     ) -> None:
         self._machine = machine
         self._details = details
         self._secrets = secrets
-        self._job_id = job_id
+        self._job = job
         self._tmp = tmp
         self._cancelled = cancelled
 
@@ -239,6 +240,8 @@ class DatumRunner:
         variables = self._machine.images.variables(transform.image)
         variables |= dict(transform.env)
         variables |= self._secrets
+        variables["PPS_PIPELINE_NAME"] = self._job.pipeline.name
+        variables["PPS_PROJECT_NAME"] = self._job.pipeline.project
         for each in datum.inputs:
             variables[each.name] = f"/pfs/{each.name}{each.path}".rstrip("/")
             variables[f"{each.name}_COMMIT"] = each.commit
@@ -247,8 +250,8 @@ class DatumRunner:
             if each.group_by:
                 variables[f"PACH_DATUM_{each.name}_GROUP_BY"] = each.group_by
         variables["PACH_DATUM_ID"] = datum.id
-        variables["PACH_JOB_ID"] = self._job_id
-        variables["PACH_OUTPUT_COMMIT_ID"] = self._job_id
+        variables["PACH_JOB_ID"] = self._job.id
+        variables["PACH_OUTPUT_COMMIT_ID"] = self._job.id
         return variables
 
 

@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from localpach.errors import AlreadyExistsError, PachError, UnimplementedError
+from localpach.errors import PachError, UnimplementedError
 from localpach.messages import pps
 from localpach.store.database import Txn
 
@@ -26,13 +26,18 @@ def create(txn: Txn, file: bytes) -> None:
     """Keep a secret given as a Kubernetes object in JSON."""
     try:
         given = json.loads(file)
-        name = given["metadata"]["name"]
+        name = given.get("metadata", {}).get("name", "")
         data = {key: base64.b64decode(value).decode() for key, value in given.get("data", {}).items()}
         data |= given.get("stringData", {})
-    except (ValueError, KeyError, TypeError, AttributeError, binascii.Error) as error:
+    except (ValueError, TypeError, AttributeError, binascii.Error) as error:
         raise PachError(f"failed to unmarshal secret: {error}") from None
+    if not name:
+        raise PachError(
+            'failed to create secret: Secret "" is invalid: metadata.name: Required value: '
+            "name or generateName is required"
+        )
     if txn.row("SELECT 1 FROM secrets WHERE name = ?", name) is not None:
-        raise AlreadyExistsError(f'failed to create secret: secrets "{name}" already exists')
+        raise PachError(f'failed to create secret: secrets "{name}" already exists')
     txn.db.execute(
         "INSERT INTO secrets VALUES (?, ?, ?, ?)", (name, given.get("type", "Opaque"), txn.now, json.dumps(data))
     )

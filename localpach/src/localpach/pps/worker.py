@@ -201,7 +201,7 @@ class JobRun:
             self._has_stats = True
         with self._shop.db.read() as txn:
             hidden = secrets.variables(txn, self._details.transform)
-        runner = DatumRunner(self._shop.machine, self._details, hidden, self._job.ref.id, self._tmp, self.cancelled)
+        runner = DatumRunner(self._shop.machine, self._details, hidden, self._job.ref, self._tmp, self.cancelled)
         with ThreadPoolExecutor(max_workers=expected_workers(self._details)) as pool:
             for outcome in [pool.submit(self._run_datum, runner, datum, stale) for datum in todo]:
                 try:
