@@ -61,7 +61,10 @@ def create(txn: Txn, ref: RepoRef | None, description: str, *, update: bool = Fa
     existing = find(txn, ref)
     if existing is None:
         if ref.type != USER and find(txn, ref.of_type(USER)) is None:
-            raise PachError("cannot create a system repo without a corresponding 'user' repo")
+            user = ref.of_type(USER)
+            raise NotFoundError(
+                f"cannot create a system repo without a corresponding 'user' repo: repo {user} not found"
+            )
         txn.db.execute(
             "INSERT INTO repos (project, name, type, description, created) VALUES (?, ?, ?, ?, ?)",
             (ref.project, ref.name, ref.type, description, txn.now),

@@ -11,6 +11,7 @@ from localpach.store.database import Txn
 SECOND = 1_000_000_000
 DEFAULT_TTL = 30 * 60
 MAX_TTL = 30 * 60
+ID_LENGTH = 32  # hex digits
 
 
 def save(txn: Txn, changes: Changes, ttl: int = DEFAULT_TTL) -> str:
@@ -26,6 +27,7 @@ def save(txn: Txn, changes: Changes, ttl: int = DEFAULT_TTL) -> str:
 
 def load(txn: Txn, name: str) -> Changes:
     """Changes by id. Raises NotFoundError when they never were or have expired."""
+    _validate_id(name)
     if txn.row("SELECT 1 FROM filesets WHERE id = ?", name) is None:
         raise NotFoundError(f"fileset {name} not found")
     found = txn.rows("SELECT key, cut, parts FROM fileset_files WHERE fileset = ? ORDER BY key", name)
@@ -34,10 +36,11 @@ def load(txn: Txn, name: str) -> Changes:
 
 def renew(txn: Txn, name: str, ttl: int) -> None:
     """Keep changes for ``ttl`` seconds from now."""
+    _validate_id(name)
     if ttl < 1:
-        raise PachError(f"ttl ({ttl}) must be at least one second")
+        raise PachError(f"ttl ({ttl * SECOND}) must be at least one second")
     if ttl > MAX_TTL:
-        raise PachError(f"ttl ({ttl}) exceeds max ttl ({MAX_TTL})")
+        raise PachError(f"ttl ({ttl * SECOND}) exceeds max ttl ({MAX_TTL * SECOND})")
     changed = txn.db.execute("UPDATE filesets SET expires = ? WHERE id = ?", (txn.now + ttl * SECOND, name))
     if not changed.rowcount:
         raise NotFoundError(f"fileset {name} not found")
@@ -47,3 +50,9 @@ def expire(txn: Txn) -> None:
     """Drop what nobody has renewed."""
     txn.db.execute("DELETE FROM fileset_files WHERE fileset IN (SELECT id FROM filesets WHERE expires < ?)", (txn.now,))
     txn.db.execute("DELETE FROM filesets WHERE expires < ?", (txn.now,))
+
+
+def _validate_id(name: str) -> None:
+    length = len(name.replace("-", ""))
+    if length != ID_LENGTH:
+        raise PachError(f"parsing fileset.ID: too {'short' if length < ID_LENGTH else 'long'} to be ID len={length}")

@@ -13,6 +13,7 @@ from localpach.pfs.commits import Commit
 from localpach.refs import BranchRef
 from localpach.store.database import Txn
 
+CRON_FIELDS = 5
 _SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([kKmMgGtTpP]?)[iI]?[bB]?")
 _FACTORS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "p": 10**15}
 
@@ -22,13 +23,15 @@ def validate(txn: Txn, ref: BranchRef, trigger: pfs.Trigger) -> None:
     if not trigger.branch:
         raise PachError("triggers must specify a branch to trigger on")
     validate_name(trigger.branch)
-    for field in ("cron_spec", "rate_limit_spec"):
-        if getattr(trigger, field):
-            raise UnimplementedError(f"localpach has no triggers by time ({field}): use size or commits")
+    _validate_times(trigger.rate_limit_spec, "rate limit")
     if trigger.size and not _SIZE.fullmatch(trigger.size):
         raise PachError(f"invalid trigger size: invalid size: '{trigger.size}'")
     if trigger.commits < 0:
         raise PachError("can't trigger on a negative number of commits")
+    _validate_times(trigger.cron_spec, "cron")
+    for field in ("cron_spec", "rate_limit_spec"):
+        if getattr(trigger, field):
+            raise UnimplementedError(f"localpach has no triggers by time ({field}): use size or commits")
     followed = {each.ref.name: _trigger(each) for each in branches.in_repo(txn, ref.repo)}
     name: str | None = trigger.branch
     while name is not None:
@@ -57,6 +60,12 @@ def fire(txn: Txn, commit: Commit) -> None:
                 txn.propagated[branch.id] = None
                 moved[branch.ref.name] = head
                 progress = True
+
+
+def _validate_times(spec: str, kind: str) -> None:
+    count = len(spec.split())
+    if spec and not spec.startswith(("@", "TZ=")) and count != CRON_FIELDS:
+        raise PachError(f"invalid trigger {kind} spec: Expected exactly {CRON_FIELDS} fields, found {count}: {spec}")
 
 
 def _trigger(branch: Branch) -> pfs.Trigger | None:
