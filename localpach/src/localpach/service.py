@@ -27,6 +27,7 @@ from localpach.pps.logs import Logs
 from localpach.pps.master import Master
 from localpach.pps.states import JobState
 from localpach.pps.validation import Limits
+from localpach.required import check_within_transaction
 from localpach.store.contents import Contents
 from localpach.store.database import Database, Txn
 from localpach.transactions import Apply, Transactions
@@ -72,6 +73,7 @@ def apply_request(content: CommitContent) -> Apply:
     """The function that runs one request within a transaction."""
 
     def apply(txn: Txn, request: transaction.TransactionRequest, response: transaction.TransactionResponse) -> None:
+        check_within_transaction(request)
         for name, action in _ACTIONS.items():
             if request.HasField(name):
                 answer = action(txn, content, getattr(request, name))
@@ -109,8 +111,7 @@ def _start_commit(txn: Txn, _: CommitContent, request: pfs.StartCommitRequest) -
 
 
 def _finish_commit(txn: Txn, content: CommitContent, request: pfs.FinishCommitRequest) -> None:
-    ref = commit_ref(request.commit) if request.HasField("commit") else None
-    commit = commits.resolve(txn, ref)
+    commit = commits.resolve(txn, commit_ref(request.commit))
     content.finish(txn, commit, description=request.description, error=request.error, force=request.force)
 
 
@@ -119,8 +120,8 @@ def _squash(txn: Txn, content: CommitContent, request: pfs.SquashCommitSetReques
 
 
 def _create_branch(txn: Txn, _: CommitContent, request: pfs.CreateBranchRequest) -> None:
-    ref = branch_ref(request.branch) if request.HasField("branch") else None
-    if ref is not None and request.HasField("trigger"):
+    ref = branch_ref(request.branch)
+    if request.HasField("trigger"):
         triggers.validate(txn, ref, request.trigger)
     branches.create(
         txn,
@@ -132,7 +133,7 @@ def _create_branch(txn: Txn, _: CommitContent, request: pfs.CreateBranchRequest)
 
 
 def _delete_branch(txn: Txn, _: CommitContent, request: pfs.DeleteBranchRequest) -> None:
-    branches.delete(txn, branch_ref(request.branch) if request.HasField("branch") else None, force=request.force)
+    branches.delete(txn, branch_ref(request.branch), force=request.force)
 
 
 def _update_job_state(txn: Txn, _: CommitContent, request: pps.UpdateJobStateRequest) -> None:

@@ -252,6 +252,33 @@ def test_cron_inputs_are_left_out(client: Client, name: Name) -> None:
     assert "cron" in error.details()
 
 
+def test_ticks_and_restarts_are_refused_where_there_is_something_to_run(
+    client: Client, name: Name, corpus: str
+) -> None:
+    train = name("train")
+    job = pps.Job(pipeline=pps.Pipeline(name=train), id=client.create_pipeline(train, ["true"], corpus))
+    ticked = refused(lambda: client.pps.RunCron(pps.RunCronRequest(pipeline=job.pipeline)))
+    assert ticked.details() == "pipeline doesn't have a cron input"
+    restarted = refused(lambda: client.pps.RestartDatum(pps.RestartDatumRequest(job=job)))
+    assert restarted.code() == grpc.StatusCode.UNIMPLEMENTED
+
+
+def test_a_set_to_remove_must_be_named(client: Client) -> None:
+    for call in (
+        lambda: client.pfs.DropCommitSet(pfs.DropCommitSetRequest()),
+        lambda: client.pfs.SquashCommitSet(pfs.SquashCommitSetRequest()),
+    ):
+        assert refused(call).details() == "commitset cannot be nil"
+
+
+def test_a_head_comes_from_the_repo_of_its_branch(client: Client, name: Name, corpus: str) -> None:
+    other = name("other")
+    client.create_repo(other)
+    branch = pfs.Branch(repo=repo(other), name="master")
+    error = refused(lambda: client.pfs.CreateBranch(pfs.CreateBranchRequest(branch=branch, head=commit(corpus))))
+    assert error.details() == "branch and head commit must belong to the same repo"
+
+
 def test_a_subscription_tells_of_each_job_once(client: Client, name: Name, corpus: str) -> None:
     train = name("train")
     first = client.create_pipeline(train, sh("true"), corpus)

@@ -257,8 +257,6 @@ class FileCalls:
         return _chain(first, entries)
 
     def _open(self, file: pfs.File, context: grpc.ServicerContext) -> OpenCommit:
-        if not file.HasField("commit"):
-            raise PachError("file has no commit")
         return self._service.reader.open(commit_ref(file.commit), context)
 
 

@@ -133,8 +133,7 @@ class MetadataCalls:
 
     def InspectCommit(self, request: pfs.InspectCommitRequest, context: grpc.ServicerContext) -> pfs.CommitInfo:
         """A commit, once it is in the state that is waited for."""
-        ref = commit_ref(request.commit) if request.HasField("commit") else None
-        commit = self._in_state(ref, request.wait, context)
+        commit = self._in_state(commit_ref(request.commit), request.wait, context)
         with self._service.db.read() as txn:
             return commit_info(txn, commit)
 
@@ -250,8 +249,6 @@ class MetadataCalls:
 
     def InspectBranch(self, request: pfs.InspectBranchRequest, context: grpc.ServicerContext) -> pfs.BranchInfo:
         """A branch with what it is made from."""
-        if not request.HasField("branch"):
-            raise PachError("branch cannot be nil")
         with self._service.db.read() as txn:
             return branch_info(txn, branches.get(txn, branch_ref(request.branch)))
 
@@ -283,7 +280,7 @@ class MetadataCalls:
             projects.create(txn, DEFAULT_PROJECT, "", update=False)
         return Empty()
 
-    def _in_state(self, ref: CommitRef | None, state: int, context: grpc.ServicerContext) -> Commit:
+    def _in_state(self, ref: CommitRef, state: int, context: grpc.ServicerContext) -> Commit:
         reader, db = self._service.reader, self._service.db
         with db.read() as txn:
             commit = commits.resolve(txn, ref)
@@ -310,6 +307,8 @@ class MetadataCalls:
         last = commits.resolve(txn, upper) if upper else None
         if first is not None and last is None:
             raise PachError("cannot use `from` commit without `to` commit")
+        if last is not None and request.reverse:
+            raise PachError("cannot use 'Reverse' while also using 'From' or 'To'")
         sent = 0
         for commit in self._ancestry(txn, last, first) if last else self._in_order(txn, repo, request):
             if not request.all and request.origin_kind and commit.origin != request.origin_kind:
@@ -320,8 +319,6 @@ class MetadataCalls:
             info = commit_info(txn, commit)
             info.size_bytes_upper_bound = self._service.content.size_upper_bound(txn, commit)
             yield info
-            if last is not None and request.reverse:
-                return
 
     def _in_order(self, txn: Txn, repo: RepoRef, request: Any) -> Iterator[Commit]:
         found = commits.in_repo(txn, repo if repo.name else None)

@@ -10,6 +10,7 @@ from typing import Any
 import grpc
 
 from localpach.errors import PachError
+from localpach.required import check_call
 
 log = logging.getLogger(__name__)
 TRANSACTION_HEADER = "pach-transaction"
@@ -70,6 +71,7 @@ def _single(inner: Callable[..., Any], method: str) -> Callable[..., Any]:
     def call(request: Any, context: grpc.ServicerContext) -> Any:
         start = time.monotonic()
         try:
+            check_call(request)
             answer = inner(request, context)
         except PachError as error:
             _log(method, start, error)
@@ -86,6 +88,7 @@ def _streaming(inner: Callable[..., Any], method: str) -> Callable[..., Any]:
     def call(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
         start = time.monotonic()
         try:
+            check_call(request)
             yield from inner(request, context)
         except PachError as error:
             _log(method, start, error)

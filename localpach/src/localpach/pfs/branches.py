@@ -102,14 +102,12 @@ def start_commit(txn: Txn, ref: BranchRef | None, parent: CommitRef | None, desc
 
 def create(
     txn: Txn,
-    ref: BranchRef | None,
+    ref: BranchRef,
     head: CommitRef | None,
     made_from: Sequence[BranchRef],
     trigger: bytes | None = None,
 ) -> Branch:
     """Create a branch or change where it points, what it is made from and its trigger."""
-    if ref is None:
-        raise PachError("branch cannot be nil")
     if made_from and trigger is not None:
         raise PachError("a branch cannot have both provenance and a trigger")
     for each in (*made_from, ref):
@@ -138,10 +136,8 @@ def create(
     return branch
 
 
-def delete(txn: Txn, ref: BranchRef | None, *, force: bool) -> None:
+def delete(txn: Txn, ref: BranchRef, *, force: bool) -> None:
     """Delete a branch. A missing one is no error, one that others are made from is refused unless forced."""
-    if ref is None:
-        raise PachError("branch cannot be nil")
     branch = find(txn, ref)
     if branch is None:
         if not force:

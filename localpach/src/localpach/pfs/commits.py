@@ -117,10 +117,8 @@ def provenance_of_set(txn: Txn, uuid: str) -> list[Commit]:
     return sorted((_from_row(row) for row in found), key=lambda commit: commit.repo.key)
 
 
-def resolve(txn: Txn, ref: CommitRef | None) -> Commit:
+def resolve(txn: Txn, ref: CommitRef) -> Commit:
     """The commit that a request means: by id, by branch, by an id shared with another repo, with `^2` after it."""
-    if ref is None:
-        raise PachError("cannot resolve nil commit")
     if not ref.id and not ref.branch:
         raise PachError("cannot resolve commit with no ID or branch")
     uuid, generations = parse_ancestry(ref.id)
