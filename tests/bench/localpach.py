@@ -2,6 +2,8 @@
 
     python -m tests.bench.localpach [--scale 0.1]
 
+PACHD_IMAGE names an image that the server can pull and that has `sh`; without it the server takes its default.
+
 The last figure of the first column is the bound that protobuf sets: how many small files a second its messages alone
 can be written and read with, in this process, without a server.
 """
@@ -171,6 +173,7 @@ class Bench:
     def _pipeline(self, name: str, source: str) -> None:
         request = pps.CreatePipelineRequest(pipeline=pps.Pipeline(name=name), input=pfs_input(source, "/"))
         request.transform.cmd.extend(["sh", "-c", "true"])
+        request.transform.image = os.environ.get("PACHD_IMAGE", "")
         self._client.pps.CreatePipeline(request)
 
     def _clean(self) -> None:
