@@ -76,7 +76,7 @@ def _single(inner: Callable[..., Any], method: str) -> Callable[..., Any]:
         except PachError as error:
             _log(method, start, error)
             context.abort(error.code, error.message)
-        except Exception as error:
+        except Exception as error:  # a bug: logged with its traceback, answered INTERNAL
             _abort_internal(method, context, error)
         _log(method, start, None)
         return answer
@@ -93,7 +93,7 @@ def _streaming(inner: Callable[..., Any], method: str) -> Callable[..., Any]:
         except PachError as error:
             _log(method, start, error)
             context.abort(error.code, error.message)
-        except Exception as error:
+        except Exception as error:  # likewise
             _abort_internal(method, context, error)
         _log(method, start, None)
 

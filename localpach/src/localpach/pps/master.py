@@ -76,7 +76,7 @@ class Master:
                 changed.clear()
                 try:
                     self._refresh()
-                except Exception:
+                except Exception:  # one broken pipeline must not end the thread that serves all
                     log.exception("cannot take up the change of a pipeline")
                 changed.wait()
 
@@ -126,7 +126,7 @@ class Worker(threading.Thread):
         self._tmp.chmod(0o1777)
         try:
             self._live()
-        except Exception:
+        except Exception:  # a bug: told in the log, and the worker counts as gone
             log.exception("the worker of %s has failed", self.pipeline.ref)
         finally:
             self.up = False
@@ -173,7 +173,7 @@ class Worker(threading.Thread):
             self.running_job = job.ref.id
             try:
                 run.carry_out()
-            except Exception:
+            except Exception:  # a bug of ours is no failure of the job, so it is tried again
                 log.exception("job %s has failed inside the server", job.ref)
                 writer.system("the job failed inside the server, see the server's log; trying again")
                 self._ended.wait(1.0)

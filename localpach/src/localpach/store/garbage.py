@@ -43,7 +43,7 @@ class GarbageCollector:
         while not self._ended.wait(PERIOD_SECONDS):
             try:
                 count, size = collect(self._db, self._contents)
-            except Exception:
+            except Exception:  # the next round tries again; serving goes on
                 log.exception("the garbage could not be collected")
                 continue
             if count:
