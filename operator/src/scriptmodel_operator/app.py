@@ -10,8 +10,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import kopf
-
 from scriptmodel_operator import handlers
 from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.controller import Controller
@@ -19,6 +17,7 @@ from scriptmodel_operator.health import Health, serving
 from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.errors import KubeError
 from scriptmodel_operator.kube.events import EventRecorder
+from scriptmodel_operator.kube.framework import kopf
 from scriptmodel_operator.kube.login import login
 from scriptmodel_operator.kube.sources import Sources
 from scriptmodel_operator.kube.store import News, Store, key_of

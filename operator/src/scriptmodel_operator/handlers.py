@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-import kopf
-
 from scriptmodel_operator.api.identity import GROUP, PLURAL, VERSION
+from scriptmodel_operator.kube.framework import kopf
 
 
 class Inbox(Protocol):

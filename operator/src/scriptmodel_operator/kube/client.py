@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import aiohttp
-import kopf
 
 from scriptmodel_operator.api.identity import FIELD_MANAGER, GROUP, PLURAL, VERSION
 from scriptmodel_operator.kube.errors import (
@@ -17,6 +16,7 @@ from scriptmodel_operator.kube.errors import (
     KubeNotFoundError,
     KubeUnavailableError,
 )
+from scriptmodel_operator.kube.framework import kopf
 
 REQUEST_SECONDS = 15.0
 _BY_STATUS: dict[int, type[KubeError]] = {

@@ -6,7 +6,7 @@ import logging
 import os
 from pathlib import Path
 
-import kopf
+from scriptmodel_operator.kube.framework import kopf
 
 log = logging.getLogger(__name__)
 

@@ -1,0 +1,18 @@
+"""What the operator's process loads."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+
+def test_the_kubernetes_package_is_not_loaded_until_a_login_needs_it() -> None:
+    code = (
+        "import sys, scriptmodel_operator.app\n"
+        "assert 'kubernetes' not in sys.modules\n"
+        "import kubernetes.config\n"
+        "from scriptmodel_operator.kube.framework import kopf\n"
+        "print(kopf.login_via_client.__name__)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, "login_via_client"), done.stderr
