@@ -10,7 +10,8 @@ from pathlib import Path
 from pydantic.alias_generators import to_snake
 
 from dev.paths import OPERATOR_ENV, TRAINER_ENV
-from scriptmodel_operator.api.spec import Layout, Overrides, Preset
+from scriptmodel_operator.api.corpus import Layout
+from scriptmodel_operator.api.network import Overrides, Preset
 from tests.integration.cluster import Cluster
 
 NO_SUCH_PACHD = {"SCRIPTMODEL_PACHD": ""}

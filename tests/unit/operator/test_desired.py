@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from scriptmodel_operator.api.corpus import Layout
+from scriptmodel_operator.api.generation import Generation
 from scriptmodel_operator.api.marks import Mark, Ownership, mark_of, ownership, parse_mark
-from scriptmodel_operator.api.spec import Generation, Layout, Model
+from scriptmodel_operator.api.network import Model
 from scriptmodel_operator.desired.commands import generate_command, train_command
 from scriptmodel_operator.desired.digest import digest, fingerprint
 from scriptmodel_operator.desired.pipelines import Desired, desired

@@ -9,7 +9,8 @@ from typing import Any
 import yaml
 
 from scriptmodel_operator.api import identity
-from scriptmodel_operator.api.spec import ApiModel, ScriptModelSpec
+from scriptmodel_operator.api.fields import ApiModel
+from scriptmodel_operator.api.spec import ScriptModelSpec
 from scriptmodel_operator.api.status import ScriptModelStatus
 
 _DROPPED = {"title", "$defs", "discriminator"}

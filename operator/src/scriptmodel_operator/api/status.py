@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from scriptmodel_operator.api.spec import ApiModel
+from scriptmodel_operator.api.fields import ApiModel
 
 MAX_EXCERPT = 1024
 

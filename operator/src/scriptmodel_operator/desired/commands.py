@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pydantic.alias_generators import to_snake
 
-from scriptmodel_operator.api.spec import Generation, Layout, Model
+from scriptmodel_operator.api.corpus import Layout
+from scriptmodel_operator.api.generation import Generation
+from scriptmodel_operator.api.network import Model
 
 PROGRAM = "scriptmodel-trainer"
 CORPUS_INPUT = "corpus"

@@ -9,7 +9,7 @@ from typing import Any
 from scriptmodel_operator.api.durations import parse_cpu
 from scriptmodel_operator.api.marks import Mark, Owner
 from scriptmodel_operator.api.objects import ScriptModel
-from scriptmodel_operator.api.spec import ResourceList, Training
+from scriptmodel_operator.api.training import ResourceList, Training
 from scriptmodel_operator.desired import commands
 from scriptmodel_operator.desired.digest import digest, fingerprint
 from scriptmodel_operator.pachyderm.values import (

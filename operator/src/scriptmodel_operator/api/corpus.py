@@ -1,0 +1,90 @@
+"""`spec.corpus`: where the scripts come from."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import ConfigDict, Field
+
+from scriptmodel_operator.api.fields import ApiModel, Duration, rules
+
+RepoName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$", min_length=1, max_length=128)]
+ProjectName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", min_length=1, max_length=51)]
+BranchName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_/-]+$", min_length=1, max_length=128)]
+
+
+class Layout(StrEnum):
+    """How the scripts are laid out."""
+
+    AUTO = "auto"
+    NORMALIZED = "normalized"
+    PLAIN = "plain"
+    MARKDOWN = "markdown"
+    FOUNTAIN = "fountain"
+    CAPS_PERIOD = "caps-period"
+    TITLE_PERIOD = "title-period"
+    CAPS_COLON = "caps-colon"
+    TITLE_COLON = "title-colon"
+    DASH = "dash"
+    COLUMN = "column"
+    NAME_ALONE = "name-alone"
+
+
+class CorpusRepo(ApiModel):
+    """A branch of an existing Pachyderm repo. The operator reads it; it never changes or deletes it."""
+
+    name: RepoName
+    """Name of the repo."""
+    branch: BranchName = "master"
+    """Branch whose newest commit is learned from; a new commit trains again."""
+    project: ProjectName = "default"
+    """Pachyderm project that the repo is in."""
+
+
+class CorpusHttp(ApiModel):
+    """Files to be fetched from a web server into a repo that the object owns."""
+
+    url: Annotated[str, Field(pattern=r"^https?://[^\s]+$", max_length=2048)]
+    """Address of a tar, tar.gz, zip or text file."""
+    sha256: Annotated[str, Field(pattern=r"^$|^[a-f0-9]{64}$")] = ""
+    """Digest that the file must have."""
+    include: Annotated[list[Annotated[str, Field(max_length=256)]], Field(max_length=32)] = Field(default_factory=list)
+    """Globs of the files in the archive to keep; all when empty."""
+    max_size_mi: Annotated[int, Field(ge=1, le=16384)] = 256
+    """Largest size in MiB, before and after unpacking."""
+    interval: Duration = "1h"
+    """How often to look for a newer file."""
+
+
+class CorpusConfigMap(ApiModel):
+    """Scripts kept in a ConfigMap of the object's namespace, one file a key."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", min_length=1, max_length=253)]
+    """Name of the ConfigMap."""
+
+
+class Corpus(ApiModel):
+    """The scripts to learn from: exactly one source, and how they are laid out."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            (
+                "[has(self.repo), has(self.http), has(self.configMap)].filter(x, x).size() == 1",
+                "name exactly one source of the corpus: repo, http or configMap",
+            ),
+            (
+                "!has(self.http)",
+                "corpus.http is not served by this version: put the files into a repo and name it in corpus.repo",
+            ),
+        )
+    )
+
+    repo: CorpusRepo | None = None
+    """A branch of an existing Pachyderm repo. The operator reads it; it never changes or deletes it."""
+    http: CorpusHttp | None = None
+    """Files on a web server."""
+    config_map: CorpusConfigMap | None = None
+    """Files in a ConfigMap."""
+    layout: Layout = Layout.AUTO
+    """Layout of the scripts; `auto` recognises it for each file."""

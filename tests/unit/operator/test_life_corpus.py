@@ -1,0 +1,120 @@
+"""Corpora: another repo, and a repo of the object's own that the operator fills."""
+
+from __future__ import annotations
+
+import pytest
+
+from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.ingest.source import Source, SourceError, from_config_map
+from scriptmodel_operator.pachyderm.values import (
+    BranchRef,
+    RepoRef,
+)
+from scriptmodel_operator.reconcile.state import Problem
+from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
+
+CONFIG_MAP = {"corpus": {"configMap": {"name": "plays"}}}
+
+
+def test_another_corpus_repo_is_read_in_place() -> None:
+    world = trained_world()
+    other = BranchRef(RepoRef("default", "series"), "master")
+    world.want({"corpus": {"repo": {"name": "series"}}})
+    world.reconcile()
+    assert world.ready == ("False", "CorpusNotFound")
+    assert world.written() == []
+    world.pachyderm.put(other, PLAYS)
+    world.reconcile()
+    assert world.written() == [f"update {world.train.name}"]
+    assert world.pachyderm.pipelines[world.train][-1].inputs == (other,)
+
+
+def owned_world() -> World:
+    world = World(model=scriptmodel(CONFIG_MAP))
+    world.source = Source(PLAYS)
+    world.reconcile()
+    return world
+
+
+def test_a_config_map_becomes_one_commit_of_a_repo_of_the_objects_own() -> None:
+    world = owned_world()
+    corpus = world.model.names.corpus
+    assert world.written() == [
+        f"create repo {corpus}",
+        f"put {corpus}",
+        f"create {world.train.name}",
+        f"create {world.generate.name}",
+    ]
+    world.reconcile()
+    assert world.written() == [], "equal data is not committed again"
+    world.source = Source({"/macbeth.txt": b"MACBETH: Is this a dagger?"})
+    world.reconcile()
+    assert world.written() == [f"put {corpus}", f"stop job {world.train.name}"]
+    head = world.pachyderm.heads[world.corpus]
+    assert set(world.pachyderm.files[world.corpus.repo, head]) == {"/macbeth.txt"}
+
+
+def test_a_commit_that_the_server_still_finishes_is_waited_for_and_not_made_again() -> None:
+    world = World(model=scriptmodel(CONFIG_MAP))
+    world.source = Source(PLAYS)
+    world.pachyderm.finishes_at_once = False
+    world.reconcile()
+    world.reconcile()
+    corpus = world.model.names.corpus
+    assert world.written() == [f"create repo {corpus}", f"put {corpus}"]
+    assert world.ready == ("False", "WaitingForCorpusCommit")
+    world.pachyderm.finish(world.corpus)
+    world.reconcile()
+    assert world.written() == [f"create {world.train.name}", f"create {world.generate.name}"]
+
+
+def test_an_own_corpus_goes_with_the_object_unless_it_is_retained_or_read_by_others() -> None:
+    world = owned_world()
+    assert world.delete().gone
+    assert world.pachyderm.repos == {}
+    kept = owned_world()
+    kept.want({**CONFIG_MAP, "deletionPolicy": "Retain"})
+    assert kept.delete().gone
+    assert kept.corpus.repo in kept.pachyderm.repos
+
+
+def test_an_own_corpus_goes_once_the_pipelines_read_another_one() -> None:
+    world = owned_world()
+    own = world.corpus.repo
+    world.pachyderm.put(BranchRef(RepoRef("default", "plays"), "master"), PLAYS)
+    world.want({})
+    world.source = None
+    world.written()
+    world.reconcile()
+    assert world.written() == [f"update {world.train.name}", f"delete repo {own.name}"]
+    assert own not in world.pachyderm.repos
+
+
+def test_a_repo_of_somebody_else_by_that_name_is_never_written_to() -> None:
+    world = World(model=scriptmodel(CONFIG_MAP))
+    world.source = Source(PLAYS)
+    world.pachyderm.put(world.corpus, {"/theirs.txt": b"x"})
+    world.reconcile()
+    assert world.ready == ("False", "NameConflict")
+    assert world.written() == []
+    assert world.delete().gone
+    assert world.corpus.repo in world.pachyderm.repos
+
+
+def test_a_source_without_bytes_or_without_a_config_map_is_told() -> None:
+    world = World(model=scriptmodel(CONFIG_MAP))
+    world.source = Source({"/empty.txt": b""})
+    world.reconcile()
+    assert world.ready == ("False", "CorpusEmpty")
+    world.source = Problem(Reason.CONFIG_MAP_NOT_FOUND, "create it")
+    world.reconcile()
+    assert world.ready == ("False", "ConfigMapNotFound")
+    assert world.written() == []
+
+
+def test_config_maps_have_text_and_bytes() -> None:
+    raw = {"data": {"a.txt": "Ü"}, "binaryData": {"b.txt": "aGVsbG8="}}
+    assert from_config_map(raw).files == {"/a.txt": "Ü".encode(), "/b.txt": b"hello"}
+    assert from_config_map({}).size_bytes == 0
+    with pytest.raises(SourceError, match=r"binaryData\.b"):
+        from_config_map({"binaryData": {"b": "!"}})

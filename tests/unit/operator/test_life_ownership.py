@@ -1,0 +1,91 @@
+"""Whose a pipeline is, what somebody else did to it, and what deletion leaves."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from scriptmodel_operator.pachyderm.values import (
+    PipelineApply,
+    PipelineRef,
+)
+from tests.unit.operator.world import World, scriptmodel, trained_world
+
+
+def test_drift_is_corrected_or_only_told_of() -> None:
+    world = trained_world()
+    world.pachyderm.edit(world.generate, command=("rm", "-rf", "/"))
+    world.reconcile()
+    assert world.written() == [f"update {world.generate.name}"]
+    assert world.pachyderm.pipelines[world.generate][-1].spec.command[0] == "scriptmodel-trainer"
+    warned = trained_world({"driftPolicy": "Warn"})
+    warned.pachyderm.edit(warned.generate, datum_tries=7)
+    warned.pachyderm.succeed(warned.generate)
+    warned.reconcile()
+    assert warned.written() == []
+    assert warned.ready == ("True", "Generated")
+    assert "changed by somebody else" in warned.condition("Ready")["message"]
+
+
+def test_what_the_server_makes_of_a_spec_is_no_drift() -> None:
+    """Otherwise a server that writes a quantity in another way would be corrected for ever."""
+    world = trained_world()
+    info = world.pachyderm.pipelines[world.train][-1]
+    world.pachyderm.pipelines[world.train][-1] = replace(info, spec=replace(info.spec, glob="/."))
+    world.reconcile()
+    assert world.written() == []
+
+
+def test_a_pipeline_that_vanished_is_created_again() -> None:
+    world = trained_world()
+    world.pachyderm.delete_pipeline(world.generate, keep_repo=False)
+    world.written()
+    world.reconcile()
+    assert world.written() == [f"create {world.generate.name}"]
+
+
+def test_a_pipeline_of_somebody_else_is_never_touched() -> None:
+    other = trained_world()
+    world = World(pachyderm=other.pachyderm, model=scriptmodel(uid="uid-2"), cluster="cluster-2")
+    world.reconcile()
+    assert world.ready == ("False", "NameConflict")
+    assert world.written() == []
+    world.want(adopt=True)
+    world.reconcile()
+    assert world.written() == [f"update {world.train.name}", f"update {world.generate.name}"]
+
+
+def test_the_same_name_with_another_uid_takes_over_without_a_write() -> None:
+    world = trained_world()
+    successor = World(pachyderm=world.pachyderm, model=scriptmodel(uid="uid-2"))
+    successor.reconcile()
+    assert successor.ready == ("True", "Generated")
+    assert successor.written() == []
+
+
+def test_deletion_takes_both_pipelines_and_leaves_the_corpus() -> None:
+    world = trained_world()
+    assert world.delete().gone
+    assert world.written() == [f"delete {world.generate.name}", f"delete {world.train.name}"]
+    assert set(world.pachyderm.repos) == {world.corpus.repo}
+
+
+def test_deletion_that_retains_keeps_the_repos_and_a_new_object_says_what_is_in_the_way() -> None:
+    world = trained_world({"deletionPolicy": "Retain"})
+    assert world.delete().gone
+    assert world.train.output in world.pachyderm.repos
+    world.reconcile()
+    assert world.ready == ("False", "RetainedRepos")
+    assert f"pachctl delete repo {world.train.name}" in world.condition("Ready")["message"]
+
+
+def test_deletion_with_foreign_readers_deletes_nothing_and_names_them() -> None:
+    world = trained_world()
+    theirs = replace(
+        world.pachyderm.pipelines[world.generate][-1].spec, ref=PipelineRef("default", "reader"), annotations={}
+    )
+    world.pachyderm.apply_pipelines([PipelineApply(theirs)])
+    world.written()
+    state = world.delete()
+    assert state.blocked is not None
+    assert "default/reader" in state.blocked.message
+    assert world.written() == []

@@ -1,0 +1,176 @@
+"""The good path in memory: pipelines, progress, scripts, what trains again and what does not."""
+
+from __future__ import annotations
+
+import json
+
+from scriptmodel_operator.pachyderm.values import (
+    JobState,
+)
+from tests.unit.operator.fake_pachyderm import SCRIPT
+from tests.unit.operator.world import PLAYS, World, trained_world
+
+
+def event(**fields: object) -> str:
+    return json.dumps({"time": 0, **fields})
+
+
+def test_a_new_object_gets_both_pipelines_in_one_call_and_then_nothing_more_is_written() -> None:
+    world = World()
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    assert world.written() == [f"create {world.train.name}", f"create {world.generate.name}"]
+    assert world.ready == ("False", "WaitingForWorker")
+    world.reconcile()
+    assert world.written() == []
+
+
+def test_progress_comes_from_the_running_jobs_log() -> None:
+    world = World()
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    lines = [
+        "2026 I tensorflow/core: this binary is optimized",
+        event(event="start", epochs=4),
+        event(
+            event="progress", epoch=2, epochs=4, fraction=0.5, perplexity=321.5, words_per_second=900, eta_seconds=75
+        ),
+    ]
+    job = world.pachyderm.run(world.train, lines)
+    world.observer.logs._read_once(job.ref)
+    world.reconcile()
+    training = world.model.status["training"]
+    assert world.ready == ("False", "Training")
+    assert (training["epochProgress"], training["progressPercent"]) == ("2/4", 37)
+    assert training["perplexity"] == {"train": "321.5", "best": "321.5"}
+    assert (training["wordsPerSecond"], training["eta"]) == (900, "1m15s")
+    world.observer.logs.close()
+
+
+def test_a_script_makes_it_ready_with_lineage_excerpt_and_history() -> None:
+    world = trained_world()
+    status = world.model.status
+    assert status["training"]["perplexity"] == {"train": "150.0", "valid": "170.0", "test": "160.0", "best": "160.0"}
+    assert status["training"]["progressPercent"] == 100
+    assert status["script"]["excerpt"] == SCRIPT.decode()
+    assert status["script"]["words"] == 5
+    assert status["lineage"]["corpus"]["commit"] == world.pachyderm.heads[world.corpus]
+    assert status["history"] == [
+        {
+            "generation": 1,
+            "modelCommit": status["lineage"]["model"]["commit"],
+            "perplexity": "160.0",
+            "finished": "2026-01-01T00:00:00Z",
+        }
+    ]
+
+
+def test_another_preset_retrains_in_place_and_the_old_script_stays_meanwhile() -> None:
+    world = trained_world()
+    world.want({"model": {"preset": "small"}})
+    world.reconcile()
+    assert world.written() == [f"update {world.train.name}"]
+    assert world.ready == ("False", "WaitingForWorker")
+    assert world.model.status["script"]["excerpt"] == SCRIPT.decode()
+    world.pachyderm.succeed(world.train)
+    world.reconcile()
+    assert world.ready == ("False", "Generating")
+    world.pachyderm.succeed(world.generate)
+    world.reconcile()
+    assert world.ready == ("True", "Generated")
+    assert [entry["generation"] for entry in world.model.status["history"]] == [2, 1]
+    assert world.written() == []
+
+
+def test_another_generation_writes_a_new_script_and_leaves_training_alone() -> None:
+    world = trained_world()
+    model = world.model.status["lineage"]["model"]["commit"]
+    first = world.model.status["lineage"]["script"]["commit"]
+    world.want({"generation": {"words": 50}})
+    world.reconcile()
+    assert world.written() == [f"update {world.generate.name}"]
+    assert world.ready == ("False", "Generating")
+    world.pachyderm.succeed(world.generate)
+    world.reconcile()
+    assert world.ready == ("True", "Generated")
+    assert world.model.status["lineage"]["model"]["commit"] == model
+    assert world.model.status["lineage"]["script"]["commit"] != first
+
+
+def test_a_new_commit_in_the_corpus_is_not_ready_until_it_has_a_script() -> None:
+    world = trained_world()
+    commit = world.pachyderm.put(world.corpus, {**PLAYS, "/macbeth.txt": b"MACBETH: Is this a dagger?\n"})
+    world.reconcile()
+    assert world.ready == ("False", "WaitingForWorker")
+    world.pachyderm.succeed(world.train)
+    world.pachyderm.succeed(world.generate)
+    world.reconcile()
+    assert world.ready == ("True", "Generated")
+    assert world.model.status["lineage"]["corpus"]["commit"] == commit
+    assert world.written() == []
+
+
+def test_waiting_jobs_that_a_newer_commit_overtook_are_stopped_and_the_running_one_goes_on() -> None:
+    world = trained_world()
+    first = world.pachyderm.put(world.corpus, PLAYS)
+    world.pachyderm.run(world.train)
+    world.pachyderm.put(world.corpus, PLAYS)
+    newest = world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    assert world.written() == [f"stop job {world.train.name}"]
+    states = {job.ref.id: job.state for job in world.pachyderm.jobs.values() if job.ref.pipeline == world.train}
+    assert states[first] is JobState.RUNNING
+    assert states[newest] is JobState.CREATED
+    world.observer.logs.close()
+
+
+def test_an_operator_with_another_default_image_changes_nothing_until_the_spec_changes() -> None:
+    world = trained_world()
+    world.image = "trainer:2"
+    world.reconcile()
+    assert world.written() == []
+    world.want({"generation": {"words": 50}})
+    world.reconcile()
+    assert world.pachyderm.pipelines[world.generate][-1].spec.image == "trainer:1", "the image that made the model"
+    world.want({"model": {"preset": "small"}})
+    world.reconcile()
+    assert world.pachyderm.pipelines[world.train][-1].spec.image == "trainer:2"
+    assert world.pachyderm.pipelines[world.generate][-1].spec.image == "trainer:2"
+
+
+def test_retrain_at_trains_again_once() -> None:
+    world = trained_world()
+    world.want(retrain_at="now")
+    world.reconcile()
+    assert world.written() == [f"update {world.train.name}"]
+    assert world.model.status["lastHandledRetrainAt"] == "now"
+    world.reconcile()
+    assert world.written() == []
+
+
+def test_a_change_of_resources_waits_for_the_running_job_and_computes_nothing_again() -> None:
+    world = trained_world()
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.pachyderm.run(world.train)
+    world.want({"training": {"resources": {"requests": {"memory": "8Gi"}}}})
+    world.reconcile()
+    assert world.written() == []
+    assert world.condition("Reconciling")["reason"] == "UpdateDeferred"
+    world.pachyderm.succeed(world.train)
+    world.pachyderm.succeed(world.generate)
+    world.reconcile()
+    assert world.written() == [f"update {world.train.name}"]
+    world.observer.logs.close()
+
+
+def test_suspend_stops_both_and_resume_starts_them() -> None:
+    world = trained_world()
+    world.want({"suspend": True})
+    world.reconcile()
+    assert world.written() == [f"stop {world.generate.name}", f"stop {world.train.name}"]
+    assert world.ready == ("False", "Suspended")
+    world.reconcile()
+    assert world.written() == []
+    world.want({})
+    world.reconcile()
+    assert world.written() == [f"start {world.train.name}", f"start {world.generate.name}"]

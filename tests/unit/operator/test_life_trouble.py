@@ -1,0 +1,133 @@
+"""What goes wrong, and that status says what and what to do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from scriptmodel_operator.pachyderm.errors import PipelineLimitError
+from scriptmodel_operator.pachyderm.values import (
+    BranchRef,
+    PipelineState,
+)
+from tests.unit.operator.fake_pachyderm import SCRIPT
+from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
+
+
+def event(**fields: object) -> str:
+    return json.dumps({"time": 0, **fields})
+
+
+def test_a_failed_training_tells_the_trainers_own_words_and_keeps_the_last_script() -> None:
+    world = trained_world()
+    world.pachyderm.put(world.corpus, {"/empty.txt": b"\n"})
+    error = event(event="error", code="no-words", message="the corpus has no words", hint="put scripts into it")
+    world.pachyderm.fail(world.train, ["Traceback of something", error])
+    world.reconcile()
+    assert world.ready == ("False", "TrainingFailed")
+    assert "the corpus has no words (put scripts into it)" in world.condition("Ready")["message"]
+    assert world.condition("Stalled")["status"] == "True"
+    assert world.model.status["script"]["excerpt"] == SCRIPT.decode()
+    world.want({"generation": {"words": 9}})
+    world.reconcile()
+    assert world.written() == [], "generate is not touched while there is no model for it"
+
+
+def test_a_failure_without_an_error_event_tells_the_last_lines_or_that_they_are_gone() -> None:
+    world = World()
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    world.pachyderm.fail(world.train, ["Segmentation fault"])
+    world.reconcile()
+    assert "Segmentation fault" in world.condition("Ready")["message"]
+    other = World()
+    other.pachyderm.put(other.corpus, PLAYS)
+    other.reconcile()
+    other.pachyderm.fail(other.train)
+    other.reconcile()
+    assert "log is gone" in other.condition("Ready")["message"]
+
+
+@pytest.mark.parametrize(
+    ("prepare", "reason", "words"),
+    [
+        (lambda world: world.written(), "CorpusNotFound", "pachctl create repo plays"),
+        (
+            lambda world: world.pachyderm.put(BranchRef(world.corpus.repo, "draft"), PLAYS),
+            "CorpusBranchNotFound",
+            "has no branch 'master'",
+        ),
+        (lambda world: world.pachyderm.put(world.corpus, {}), "CorpusEmpty", "pachctl put file plays@master"),
+        (lambda world: world.pachyderm.projects.clear(), "ProjectNotFound", "pachctl create project default"),
+    ],
+)
+def test_what_is_missing_is_told_with_what_to_do_and_nothing_is_created(
+    prepare: Callable[[World], object], reason: str, words: str
+) -> None:
+    world = World()
+    prepare(world)
+    world.reconcile()
+    assert world.ready == ("False", reason)
+    assert words in world.condition("Ready")["message"]
+    assert world.condition("Stalled")["status"] == "True"
+    assert [world.condition(kind)["reason"] for kind in ("Trained", "Generated")] == ["NotStarted", "NotStarted"]
+    assert world.written() == []
+
+
+def test_a_corpus_that_appears_later_is_taken_up() -> None:
+    world = World()
+    world.reconcile()
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    assert len(world.written()) == 2
+
+
+def test_a_server_without_room_refuses_both_pipelines() -> None:
+    world = World()
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.pachyderm.pipeline_limit = 1
+    with pytest.raises(PipelineLimitError):
+        world.reconcile()
+    assert world.pachyderm.pipelines == {}
+
+
+def test_no_worker_in_time_and_too_long_a_run_are_stopped_and_say_so() -> None:
+    world = World(model=scriptmodel({"training": {"pendingDeadline": "1m", "activeDeadline": "2m"}}))
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    world.pachyderm.advance(61)
+    world.reconcile()
+    assert world.ready == ("False", "WorkerUnavailable")
+    world.want({"training": {"pendingDeadline": "1m", "activeDeadline": "2m"}}, retrain_at="again")
+    world.reconcile()
+    world.pachyderm.run(world.train)
+    world.pachyderm.advance(121)
+    world.reconcile()
+    assert world.ready == ("False", "DeadlineExceeded")
+    world.observer.logs.close()
+
+
+def test_a_pipeline_that_kubernetes_refuses_and_one_that_finds_no_node_say_why() -> None:
+    world = World()
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    world.pachyderm.set_state(
+        world.train, PipelineState.CRASHING, "0/1 nodes are available: 1 Insufficient nvidia.com/gpu"
+    )
+    world.reconcile()
+    assert world.ready == ("False", "WaitingForWorker")
+    assert "Insufficient nvidia.com/gpu" in world.condition("Ready")["message"]
+    world.pachyderm.set_state(world.train, PipelineState.FAILURE, "could not update resources")
+    world.reconcile()
+    assert world.ready == ("False", "PipelineFailed")
+
+
+def test_a_job_without_data_never_counts_as_trained() -> None:
+    world = trained_world()
+    world.pachyderm.put(world.corpus, {})
+    world.pachyderm.succeed(world.train)
+    world.reconcile()
+    assert world.ready == ("False", "NoData")
+    assert world.condition("Trained")["status"] == "False"
