@@ -20,7 +20,7 @@ from scriptmodel_operator.reconcile.corpus import ingest, unused
 from scriptmodel_operator.reconcile.difference import difference
 from scriptmodel_operator.reconcile.obstacles import corpus_stage, obstacle
 from scriptmodel_operator.reconcile.stages import generation_stage, overdue, training_stage
-from scriptmodel_operator.reconcile.state import ModelState, Problem, Stage
+from scriptmodel_operator.reconcile.state import NOT_STARTED, ModelState, Problem, Stage
 
 
 def assess(
@@ -70,8 +70,10 @@ def _before_pipelines(
 
 
 def _with_stages(state: ModelState, view: ModelView) -> ModelState:
-    trained = training_stage(view)
-    return replace(state, corpus=_corpus(view), trained=trained, generated=generation_stage(view, trained))
+    """A pipeline that is not there is being created only where nothing keeps it from that."""
+    trained = training_stage(view) if view.train or state.changes else NOT_STARTED
+    generated = generation_stage(view, trained) if view.generate or state.changes else NOT_STARTED
+    return replace(state, corpus=_corpus(view), trained=trained, generated=generated)
 
 
 def _corpus(view: ModelView) -> Stage:
