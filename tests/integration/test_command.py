@@ -99,3 +99,46 @@ def test_operator_and_trainer_know_the_same_presets_layouts_and_hyperparameters(
     assert set(layouts) == set(Layout)
     assert set(presets) == set(Preset)
     assert {to_snake(name) for name in Overrides.model_fields} <= set(keys)
+
+
+def completed(cluster: Cluster, *words: str) -> list[str]:
+    """What kubectl is told when it asks for completions of `kubectl scriptmodel WORDS`."""
+    env = {**os.environ, "KUBECONFIG": str(cluster.control_plane.kubeconfig)}
+    done = subprocess.run(
+        [OPERATOR_ENV / "bin" / "kubectl_complete-scriptmodel", *words],
+        env=env,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [line.partition("\t")[0] for line in done.stdout.splitlines()]
+
+
+def test_names_commands_and_forms_are_completed(cluster: Cluster, shared_operator_paused: None) -> None:
+    cluster.apply("hamlet", {"corpus": {"repo": {"name": "plays"}}, "suspend": True})
+    cluster.apply("macbeth", {"corpus": {"repo": {"name": "plays"}}, "suspend": True})
+    where = ("-n", cluster.namespace)
+    assert completed(cluster, *where, "status", "") == ["hamlet", "macbeth", ":4"]
+    assert completed(cluster, "why", *where, "mac") == ["macbeth", ":4"]
+    assert completed(cluster, *where, "re") == ["retrain", "resume", ":4"]
+    assert completed(cluster, "list", "-o", "w") == ["wide", ":4"]
+    assert completed(cluster, "--kubeconfig", "") == [":0"], "files"
+
+
+def test_the_connection_may_be_named_after_the_command_and_goes_before_the_environment(
+    cluster: Cluster, shared_operator_paused: None, tmp_path: Path
+) -> None:
+    cluster.apply("hamlet", {"corpus": {"repo": {"name": "plays"}}, "suspend": True})
+    where = ["-n", cluster.namespace, "--kubeconfig", str(cluster.control_plane.kubeconfig)]
+    env = {**os.environ, "SCRIPTMODEL_KUBECONFIG": str(tmp_path / "none")}
+    program = str(OPERATOR_ENV / "bin" / "scriptmodel")
+    for command in ([program, "list", "-o", "name", *where], [program, *where, "list", "-o", "name"]):
+        done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+        assert done.stdout == "scriptmodel.scriptmodel.dev/hamlet\n", done.stderr
+
+
+def test_a_list_in_json_is_what_kubectl_prints(cluster: Cluster, shared_operator_paused: None) -> None:
+    cluster.apply("hamlet", {"corpus": {"repo": {"name": "plays"}}, "suspend": True})
+    ours = json.loads(scriptmodel(cluster, "list", "-o", "json").stdout)
+    theirs = json.loads(cluster.kubectl("get", "scriptmodels", "-o", "json"))
+    assert (ours["kind"], ours["apiVersion"], ours["items"]) == (theirs["kind"], theirs["apiVersion"], theirs["items"])

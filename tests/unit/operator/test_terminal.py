@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import io
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from scriptmodel_operator.terminal import text
+import click
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scriptmodel_operator.observe.follow import LogFollower
+from scriptmodel_operator.pachyderm.values import JobRef, LogLine, PipelineRef
+from scriptmodel_operator.terminal import logs, text
+from scriptmodel_operator.terminal.charts import ASCII, UNICODE, bar, glyphs_for, sparkline
 from scriptmodel_operator.terminal.diagnosis import why
-from tests.unit.operator.world import World, trained_world
+from scriptmodel_operator.terminal.epochs import perplexities
+from scriptmodel_operator.terminal.live import Live
+from scriptmodel_operator.terminal.logs import in_words, lines_of
+from scriptmodel_operator.terminal.screen import status_of
+from tests.unit.operator.fake_pachyderm import FakeLog, FakePachyderm
+from tests.unit.operator.world import PLAYS, World, trained_world
 
 CREATED = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -26,19 +41,195 @@ def as_object(world: World) -> dict[str, Any]:
     }
 
 
+def event(**fields: object) -> str:
+    return json.dumps(fields)
+
+
+def training_world() -> World:
+    """In the third of four epochs."""
+    world = World()
+    world.observer.logs = LogFollower(world.pachyderm, limit=0)  # read when asked for, not in the background
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    world.pachyderm.run(
+        world.train,
+        [
+            event(event="start", epochs=4),
+            event(event="epoch", epoch=1, train_perplexity=500, valid_perplexity=400.5),
+            event(event="epoch", epoch=2, train_perplexity=300, valid_perplexity=200.25),
+            event(
+                event="progress",
+                epoch=3,
+                epochs=4,
+                fraction=0.5,
+                perplexity=150,
+                words_per_second=12345,
+                eta_seconds=100,
+            ),
+        ],
+    )
+    world.reconcile()
+    return world
+
+
+def plain(lines: list[str]) -> str:
+    return click.unstyle("\n".join(lines))
+
+
 def test_a_list_has_the_columns_of_kubectl() -> None:
     lines = text.list_of([as_object(trained_world())], CREATED + timedelta(minutes=5), namespaces=True)
     assert lines[0].split() == ["NAMESPACE", "NAME", "READY", "STATUS", "PRESET", "EPOCH", "PERPLEXITY", "AGE"]
-    assert lines[1].split() == ["ml", "thrones", "True", "Generated", "test", "1/1", "160.0", "5m"]
+    assert click.unstyle(lines[1]).split() == ["ml", "thrones", "True", "Generated", "test", "1/1", "160.0", "5m"]
+
+
+def test_a_wide_list_adds_speed_model_and_message() -> None:
+    world = trained_world()
+    head, row = text.list_of([as_object(world)], CREATED, namespaces=False, wide=True)
+    assert head.split()[-5:] == ["WPS", "ETA", "MODEL", "COMMIT", "MESSAGE"]
+    model = world.model.status["lineage"]["model"]["commit"]
+    assert "   5000   " in row
+    assert f"   {model}   script " in row
+
+
+def test_columns_line_up_whatever_their_colour() -> None:
+    rows = [("A", "B"), (click.style("long", fg="red"), "x"), ("b", "y")]
+    assert [click.unstyle(line) for line in text.table(rows)] == ["A      B", "long   x", "b      y"]
+
+
+def test_ready_is_green_stuck_is_red_and_work_is_yellow() -> None:
+    stuck = World()
+    stuck.reconcile()
+    for world, colour in ((trained_world(), "green"), (stuck, "red"), (training_world(), "yellow")):
+        found = as_object(world)
+        assert text.coloured(found, "word") == click.style("word", fg=colour)
 
 
 def test_a_status_tells_of_training_lineage_and_script() -> None:
     world = trained_world()
-    told = "\n".join(text.status_of(as_object(world), CREATED))
-    assert "100%  epoch 1/1, 5000 words/s" in told
-    assert "perplexity  train 150.0, valid 170.0, test 160.0" in told
+    told = plain(status_of(as_object(world), CREATED))
+    assert "100%  epoch 1/1  5,000 words/s" in told
+    assert "perplexity   train 150.0, valid 170.0, test 160.0" in told
     assert world.model.status["lineage"]["corpus"]["commit"] in told
     assert "[ JON ]: You know nothing ." in told
+
+
+def test_a_status_of_a_training_shows_progress_time_to_go_and_the_curve() -> None:
+    world = training_world()
+    told = plain(status_of(as_object(world), CREATED, [400.5, 200.25, 100.1]))
+    assert f"{'█' * 18}{'░' * 12} 62%  epoch 3/4  12,345 words/s  1m40s to go" in told
+    assert "by epoch     █▅▁  400.5 → 100.1" in told
+
+
+def test_the_curve_comes_from_the_log_of_the_running_job_and_then_from_its_model() -> None:
+    world = training_world()
+    assert perplexities(world.pachyderm, world.model) == [400.5, 200.25]
+    job = world.pachyderm.succeed(world.train)
+    world.pachyderm.files[job.ref.pipeline.output, job.ref.id]["/metrics.json"] = json.dumps(
+        {"epochs": [{"valid_perplexity": 400}, {"valid_perplexity": None}, {"valid_perplexity": 90.5}, "?"]}
+    ).encode()
+    assert perplexities(world.pachyderm, world.model) == [400.0, 90.5]
+
+
+def test_the_curve_begins_anew_with_each_attempt_and_is_empty_before_the_first_epoch() -> None:
+    world = training_world()
+    assert perplexities(FakePachyderm(), world.model) == []
+    for lines in world.pachyderm.logs.values():
+        lines.append(event(event="start", epochs=4))
+    assert perplexities(world.pachyderm, world.model) == []
+
+
+def test_a_line_of_a_change_has_progress_while_it_trains_and_the_message_else() -> None:
+    line = click.unstyle(text.line_of(as_object(training_world())))
+    assert line.split() == ["Training", "epoch", "3/4", "62%", "perplexity", "200.2", "1m40s", "to", "go"]
+    stuck = World()
+    stuck.reconcile()
+    assert "corpus repo default/plays does not exist" in text.line_of(as_object(stuck))
+
+
+@given(st.lists(st.floats(min_value=1, max_value=1e6), max_size=200), st.integers(1, 60))
+def test_a_sparkline_never_outgrows_its_width(values: list[float], width: int) -> None:
+    assert len(sparkline(values, width)) == min(len(values), width)
+
+
+def test_a_sparkline_of_many_values_ends_with_the_newest() -> None:
+    assert sparkline([10.0] * 99 + [1000.0], 5) == "▁▁▁▁█"
+
+
+def test_charts_use_only_what_the_stream_can_show() -> None:
+    assert glyphs_for(io.TextIOWrapper(io.BytesIO(), encoding="ascii")) is ASCII
+    assert glyphs_for(io.TextIOWrapper(io.BytesIO(), encoding="utf-8")) is UNICODE
+    assert bar(50, 4, ASCII) == "##--"
+    assert sparkline([8, 4, 2, 1], 4, ASCII) == "#=-_"
+
+
+def test_elsewhere_than_on_a_terminal_a_live_view_prints_a_line_for_each_change(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    live = Live()
+    assert not live.redraws
+    for line in ("a", "a", "b"):
+        live.show(["never seen"], line, CREATED)
+    assert [each[10:] for each in capsys.readouterr().out.splitlines()] == ["a", "b"]
+
+
+def test_on_a_terminal_a_live_view_draws_over_what_it_drew(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "10")
+    monkeypatch.setenv("LINES", "4")
+    live = Live()
+    live.redraws = True
+    with click.Context(click.Command("x"), color=True).scope():
+        live.show(["one", "two"], "", CREATED)
+        live.show(["a line that is too long", "2", "3", "4", "5"], "", CREATED)
+    first, second = capsys.readouterr().out.split("\x1b[2F")
+    assert first == "\x1b[Jone\ntwo\n"
+    assert second == "\x1b[Ja line th…\n2\n3\n"
+
+
+def test_events_of_the_trainer_are_told_in_words_and_other_lines_as_they_are() -> None:
+    assert in_words("plain") == "plain"
+    progress = event(
+        event="progress", epoch=2, epochs=3, fraction=0.5, perplexity=77.94, words_per_second=55789.2, eta_seconds=19
+    )
+    assert in_words(progress) == "epoch 2/3  50%  perplexity 77.9  55,789 words/s  19s to go"
+    ended = event(event="epoch", epoch=1, train_perplexity=1.0, valid_perplexity=2.0, best=True)
+    assert in_words(ended) == "epoch 1 done: train 1.0, valid 2.0, the best so far"
+    assert (
+        in_words(event(event="error", code="x", message="no words", hint="add some")) == "failed: no words (add some)"
+    )
+    for odd in (event(event="progress"), event(event="new"), event(event="done", seconds=None), "{", "{}"):
+        assert in_words(odd) == odd
+
+
+def test_a_followed_log_that_is_cut_goes_on_where_it_was_and_ends_with_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "_POLL_SECONDS", 0.0)
+    world = training_world()
+    job = next(job for job in world.pachyderm.jobs.values() if job.ref.pipeline == world.train)
+    opened: list[bool] = []
+
+    def source(_job: JobRef, follow: bool) -> FakeLog:
+        opened.append(follow)
+        if len(opened) == 2:
+            world.pachyderm.succeed(world.train)
+        return FakeLog([LogLine("1", f"line {number}") for number in range(2 + len(opened))])
+
+    world.pachyderm.log_source = source
+    assert list(lines_of(world.pachyderm, job.ref, follow=True, raw=True)) == [
+        "line 0",
+        "line 1",
+        "line 2",
+        "line 3",
+        "line 4",
+    ]
+    assert opened == [True, True, False], "the last look is at all that there is"
+
+
+def test_the_log_of_a_job_that_is_gone_is_read_once() -> None:
+    pachyderm = FakePachyderm()
+    ref = JobRef(PipelineRef("default", "train"), "1")
+    pachyderm.logs[ref] = ["only line"]
+    assert list(lines_of(pachyderm, ref, follow=True, raw=False)) == ["only line"]
 
 
 def test_why_gives_the_verdict_first_and_what_the_reason_means() -> None:
@@ -55,11 +246,12 @@ def test_why_gives_the_verdict_first_and_what_the_reason_means() -> None:
 def test_an_object_that_no_operator_has_seen_says_where_to_look() -> None:
     found = {**as_object(World()), "status": {}}
     assert "whether it watches this namespace" in why(found, [])[1]
-    assert "not looked at it yet" in text.status_of(found, CREATED)[1]
+    assert "not looked at it yet" in status_of(found, CREATED)[1]
+    assert "no operator has looked" in text.line_of(found)
 
 
 def test_an_older_status_is_told_to_be_older() -> None:
     found = as_object(trained_world())
     found["metadata"]["generation"] = 2
-    assert "has not seen the newest spec yet" in "\n".join(text.status_of(found, CREATED))
+    assert "has not seen the newest spec yet" in "\n".join(status_of(found, CREATED))
     assert "older spec" in why(found, [])[0]

@@ -1,71 +1,75 @@
-"""How the command reaches the cluster and Pachyderm. Errors are one line that says what to do."""
+"""How the command reaches the cluster and Pachyderm. Errors are one line that says what to do.
+
+What reaches them is imported when it is needed: a kubeconfig costs kopf, Pachyderm costs gRPC.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from scriptmodel_operator.api.identity import PLURAL
-from scriptmodel_operator.api.objects import ScriptModel, parse_object
-from scriptmodel_operator.kube.client import KubeClient
-from scriptmodel_operator.kube.errors import KubeError, KubeNotFoundError
-from scriptmodel_operator.kube.login import LoginFailedError, login
-from scriptmodel_operator.pachyderm.adapter import PachydermGateway
-from scriptmodel_operator.pachyderm.channel import PachdAddress
-from scriptmodel_operator.pachyderm.errors import PachydermError
+
+if TYPE_CHECKING:
+    from scriptmodel_operator.kube.client import KubeClient
+    from scriptmodel_operator.kube.framework import kopf
+    from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Session:
-    """What the options of all commands say."""
+    """What the connection's options say. One connection to the cluster for all that a command asks."""
 
-    kubeconfig: Path | None
-    namespace: str
-    pachd: str
-    token_file: Path | None = None
-    ca_file: Path | None = None
+    kubeconfig: Path | None = None
+    namespace: str = ""
+    pachd: str = ""
+    pachd_token_file: Path | None = None
+    pachd_ca_file: Path | None = None
+    _runner: asyncio.Runner | None = field(default=None, init=False)
 
-    def ask(self, question: Callable[[KubeClient], Awaitable[T]]) -> T:
-        """The answer of the API server; ClickException where there is none."""
+    def ask(self, question: Callable[[KubeClient], Awaitable[T]], seconds: float | None = None) -> T:
+        """The answer of the API server; ClickException where there is none (or none within `seconds`)."""
+        from scriptmodel_operator.kube.errors import KubeError  # noqa: PLC0415 - see above
 
-        async def asked() -> T:
-            client = KubeClient(lambda: login(self.kubeconfig))
-            try:
-                return await question(client)
-            finally:
-                await client.close()
-
+        client = self._client
+        if self._runner is None:
+            self._runner = asyncio.Runner()
         try:
-            return asyncio.run(asked())
-        except (KubeError, LoginFailedError) as error:
-            raise click.ClickException(str(error)) from error
+            return self._runner.run(_answer(question(client), seconds))
+        except (KubeError, TimeoutError) as error:
+            raise click.ClickException(str(error) or "no answer in time") from error
 
     def where(self) -> str:
         """The namespace: the option's, else the kubeconfig's, else `default`."""
-        if self.namespace:
-            return self.namespace
-        try:
-            return login(self.kubeconfig).default_namespace or "default"
-        except LoginFailedError as error:
-            raise click.ClickException(str(error)) from error
+        return self.namespace or self._connection.default_namespace or "default"
 
     def get(self, name: str) -> dict[str, Any]:
-        namespace = self.where()
+        """A ScriptModel; ClickException where there is none."""
+        found = self.find(name)
+        if found is None:
+            where = self.where()
+            raise click.ClickException(
+                f"there is no ScriptModel {name!r} in namespace {where!r}: see `scriptmodel list -A`"
+            )
+        return found
 
-        async def question(client: KubeClient) -> dict[str, Any]:
+    def find(self, name: str) -> dict[str, Any] | None:
+        from scriptmodel_operator.kube.errors import KubeNotFoundError  # noqa: PLC0415 - see above
+
+        async def question(client: KubeClient) -> dict[str, Any] | None:
             try:
-                return await client.get_scriptmodel(namespace, name)
-            except KubeNotFoundError as error:
-                text = f"there is no ScriptModel {name!r} in namespace {namespace!r}: see `scriptmodel list -A`"
-                raise click.ClickException(text) from error
+                return await client.get_scriptmodel(self.where(), name)
+            except KubeNotFoundError:
+                return None
 
         return self.ask(question)
 
@@ -84,18 +88,52 @@ class Session:
             return []
         return list(listed.get("items", []))
 
-    def model(self, name: str) -> ScriptModel:
-        return parse_object(self.get(name))
-
     @contextmanager
     def pachyderm(self, purpose: str) -> Iterator[PachydermGateway]:
         """For what only Pachyderm has."""
+        from scriptmodel_operator.pachyderm.adapter import PachydermGateway  # noqa: PLC0415 - see above
+        from scriptmodel_operator.pachyderm.channel import PachdAddress  # noqa: PLC0415 - see above
+        from scriptmodel_operator.pachyderm.errors import PachydermError  # noqa: PLC0415 - see above
+
         if not self.pachd:
             raise click.ClickException(f"{purpose} is in Pachyderm: name its address with --pachd or SCRIPTMODEL_PACHD")
-        gateway = PachydermGateway(PachdAddress(self.pachd, self.token_file, self.ca_file))
+        try:
+            gateway = PachydermGateway(PachdAddress(self.pachd, self.pachd_token_file, self.pachd_ca_file))
+        except OSError as error:
+            raise click.ClickException(f"cannot read {error.filename}: {error.strerror}") from error
         try:
             yield gateway
         except PachydermError as error:
             raise click.ClickException(str(error)) from error
         finally:
             gateway.close()
+
+    def close(self) -> None:
+        if self._runner is not None:
+            self._runner.run(self._client.close())
+            self._runner.close()
+            self._runner = None
+
+    @cached_property
+    def _client(self) -> KubeClient:
+        from scriptmodel_operator.kube.client import KubeClient  # noqa: PLC0415 - see above
+
+        first = [self._connection]
+        return KubeClient(lambda: first.pop() if first else self._login())
+
+    @cached_property
+    def _connection(self) -> kopf.ConnectionInfo:
+        return self._login()
+
+    def _login(self) -> kopf.ConnectionInfo:
+        from scriptmodel_operator.kube.login import LoginFailedError, login  # noqa: PLC0415 - see above
+
+        try:
+            return login(self.kubeconfig)
+        except LoginFailedError as error:
+            raise click.ClickException(str(error)) from error
+
+
+async def _answer(question: Awaitable[T], seconds: float | None) -> T:
+    async with asyncio.timeout(seconds):
+        return await question

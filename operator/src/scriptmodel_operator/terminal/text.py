@@ -1,4 +1,4 @@
-"""Plain text for a terminal. Pure: objects as the API server sends them in, lines out."""
+"""Plain text for a terminal. Pure: objects as the API server sends them in, lines out; colours fall off elsewhere."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import click
+
 Object = Mapping[str, Any]
-_BAR_WIDTH = 30
-_HEADERS = ("NAME", "READY", "STATUS", "PRESET", "EPOCH", "PERPLEXITY", "AGE")
+HEADERS = ("NAME", "READY", "STATUS", "PRESET", "EPOCH", "PERPLEXITY", "AGE")
+WIDE_HEADERS = ("WPS", "ETA", "MODEL COMMIT", "MESSAGE")
+_WIDEST_MESSAGE = 120
 
 
 def condition(found: Object, kind: str = "Ready") -> Object:
@@ -17,19 +20,40 @@ def condition(found: Object, kind: str = "Ready") -> Object:
     return next((each for each in conditions if each.get("type") == kind), {})
 
 
+def seen(found: Object) -> bool:
+    """Whether the status tells of the newest spec."""
+    return bool((found.get("status") or {}).get("observedGeneration") == found["metadata"].get("generation"))
+
+
+def settled(found: Object) -> bool:
+    """Ready or stuck, as of the newest spec."""
+    return seen(found) and "True" in (condition(found, kind).get("status") for kind in ("Ready", "Stalled"))
+
+
+def coloured(found: Object, word: str) -> str:
+    """Green where it is ready, red where it is stuck, yellow where work goes on."""
+    if condition(found).get("status") == "True":
+        return click.style(word, fg="green")
+    return click.style(word, fg="red" if condition(found, "Stalled").get("status") == "True" else "yellow")
+
+
 def table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Columns as wide as their widest cell, three spaces apart."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    padded = ("   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    """Columns as wide as their widest cell, three spaces apart; colours take no width."""
+    widths = [max(len(click.unstyle(row[column])) for row in rows) for column in range(len(rows[0]))]
+    padded = (
+        "   ".join(cell + " " * (width - len(click.unstyle(cell))) for cell, width in zip(row, widths, strict=True))
+        for row in rows
+    )
     return [line.rstrip() for line in padded]
 
 
-def list_of(objects: Iterable[Object], now: datetime, *, namespaces: bool) -> list[str]:
-    """The columns of `kubectl get scriptmodels`."""
-    rows: list[tuple[str, ...]] = [("NAMESPACE", *_HEADERS) if namespaces else _HEADERS]
+def list_of(objects: Iterable[Object], now: datetime, *, namespaces: bool, wide: bool = False) -> list[str]:
+    """The columns of `kubectl get scriptmodels`, with `wide` those of -o wide."""
+    headers = (*(("NAMESPACE",) if namespaces else ()), *HEADERS, *(WIDE_HEADERS if wide else ()))
+    rows: list[tuple[str, ...]] = [headers]
     for found in objects:
-        row = _row(found, now)
-        rows.append((found["metadata"]["namespace"], *row) if namespaces else row)
+        place = (str(found["metadata"]["namespace"]),) if namespaces else ()
+        rows.append((*place, *_row(found, now), *(_wide(found) if wide else ())))
     return table(rows)
 
 
@@ -39,7 +63,7 @@ def _row(found: Object, now: datetime) -> tuple[str, ...]:
     return (
         found["metadata"]["name"],
         ready.get("status", "Unknown"),
-        ready.get("reason", "Pending"),
+        coloured(found, ready.get("reason", "Pending")),
         found["spec"]["model"]["preset"],
         training.get("epochProgress", ""),
         (training.get("perplexity") or {}).get("best", ""),
@@ -47,65 +71,32 @@ def _row(found: Object, now: datetime) -> tuple[str, ...]:
     )
 
 
-def status_of(found: Object, now: datetime) -> list[str]:
-    """Everything that the status tells, on one screen."""
+def _wide(found: Object) -> tuple[str, ...]:
     status = found.get("status") or {}
-    ready = condition(found)
-    lines = [
-        f"{found['metadata']['namespace']}/{found['metadata']['name']}   preset {found['spec']['model']['preset']}, "
-        f"{age(found['metadata']['creationTimestamp'], now)} old",
-        f"{ready.get('reason', 'Pending')}: {ready.get('message', 'the operator has not looked at it yet')}",
-    ]
-    if status.get("observedGeneration") != found["metadata"].get("generation"):
-        lines.append("The operator has not seen the newest spec yet.")
-    lines += _training(status.get("training") or {})
-    lines += _lineage(status.get("lineage") or {})
-    lines += _history(status.get("history") or [])
-    lines += _script(status.get("script") or {})
-    return lines
+    training, model = status.get("training") or {}, (status.get("lineage") or {}).get("model") or {}
+    message = one_line(condition(found).get("message", ""), _WIDEST_MESSAGE)
+    return str(training.get("wordsPerSecond", "")), training.get("eta", ""), model.get("commit", ""), message
 
 
-def _training(training: Object) -> list[str]:
-    if not training.get("epochProgress"):
-        return []
-    percent = int(training.get("progressPercent", 0))
-    full = _BAR_WIDTH * percent // 100
-    bar = "#" * full + "-" * (_BAR_WIDTH - full)
-    speed = f", {training['wordsPerSecond']} words/s" if training.get("wordsPerSecond") else ""
-    eta = f", {training['eta']} to go" if training.get("eta") else ""
-    lines = ["", f"training    [{bar}] {percent}%  epoch {training['epochProgress']}{speed}{eta}"]
-    figures = training.get("perplexity") or {}
-    told = [f"{kind} {figures[kind]}" for kind in ("train", "valid", "test") if figures.get(kind)]
-    return [*lines, f"perplexity  {', '.join(told)}"] if told else lines
+def line_of(found: Object) -> str:
+    """All that matters on one line, for a log of changes: reason, progress, perplexity, time to go or message."""
+    training = (found.get("status") or {}).get("training") or {}
+    reason = str(condition(found).get("reason", "Pending"))
+    parts = [coloured(found, reason) + " " * (22 - len(reason))]
+    if reason == "Training" and training.get("epochProgress"):
+        parts += [f"epoch {training['epochProgress']}", f"{training.get('progressPercent', 0)}%"]
+        if best := (training.get("perplexity") or {}).get("best"):
+            parts.append(f"perplexity {best}")
+        if training.get("eta"):
+            parts.append(f"{training['eta']} to go")
+    else:
+        parts.append(one_line(condition(found).get("message", "no operator has looked at it yet"), 400))
+    return "  ".join(parts)
 
 
-def _lineage(lineage: Object) -> list[str]:
-    rows = [
-        (kind, f"{commit.get('project')}/{commit.get('repo')}", str(commit.get("commit")))
-        for kind in ("corpus", "model", "script")
-        if (commit := lineage.get(kind))
-    ]
-    return ["", *table(rows)] if rows else []
-
-
-def _history(history: Sequence[Object]) -> list[str]:
-    if len(history) < 2:
-        return []
-    rows = [("MODEL", "GENERATION", "PERPLEXITY", "FINISHED")]
-    for entry in history:
-        generation = str(entry.get("generation", ""))
-        perplexity = str(entry.get("perplexity", ""))
-        rows.append((str(entry.get("modelCommit")), generation, perplexity, str(entry.get("finished", ""))))
-    return ["", *table(rows)]
-
-
-def _script(script: Object) -> list[str]:
-    if not script:
-        return []
-    words = f", {script['words']} words" if script.get("words") else ""
-    head = f"script      {script.get('sizeBytes', 0)} bytes{words}; it begins:"
-    excerpt = str(script.get("excerpt", "")).splitlines()[:8]
-    return ["", head, *(f"  {line}" for line in excerpt)]
+def one_line(message: str, limit: int) -> str:
+    joined = " ".join(str(message).split())
+    return joined if len(joined) <= limit else joined[: limit - 1] + "…"
 
 
 def age(created: str, now: datetime) -> str:

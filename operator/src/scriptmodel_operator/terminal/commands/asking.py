@@ -1,0 +1,73 @@
+"""Commands that ask the operator for something by changing the object, and `wait`."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+import click
+
+from scriptmodel_operator.api.identity import RETRAIN_AT
+from scriptmodel_operator.terminal import text
+from scriptmodel_operator.terminal.connection import pass_session
+from scriptmodel_operator.terminal.options import name_argument
+from scriptmodel_operator.terminal.program import Command
+from scriptmodel_operator.terminal.session import Session
+
+_POLL_SECONDS = 1.0
+
+
+@click.command(cls=Command)
+@name_argument
+@pass_session
+def retrain(session: Session, name: str) -> None:
+    """Train NAME again with the same spec, for instance after a failure that was not its own.
+
+    A running job is killed and starts from its first epoch. The last script stays until there is a new one.
+    """
+    stamp = datetime.now(UTC).isoformat(timespec="seconds")
+    session.patch(name, {"metadata": {"annotations": {RETRAIN_AT: stamp}}})
+    click.echo(f"{name} is asked to train again: see `scriptmodel status {name} -w`", err=True)
+
+
+@click.command(cls=Command)
+@name_argument
+@pass_session
+def suspend(session: Session, name: str) -> None:
+    """Stop the pipelines of NAME. A running job is killed and starts from its first epoch later."""
+    session.patch(name, {"spec": {"suspend": True}})
+    click.echo(f"{name} is asked to stop: `scriptmodel resume {name}` goes on", err=True)
+
+
+@click.command(cls=Command)
+@name_argument
+@pass_session
+def resume(session: Session, name: str) -> None:
+    """Start the pipelines of NAME again."""
+    session.patch(name, {"spec": {"suspend": False}})
+    click.echo(f"{name} is asked to go on: see `scriptmodel status {name} -w`", err=True)
+
+
+@click.command(cls=Command)
+@name_argument
+@click.option("--timeout", type=float, default=3600, show_default=True, help="Seconds to wait at most.")
+@pass_session
+def wait(session: Session, name: str, timeout: float) -> None:
+    """Wait until NAME is ready. Exit status 1 as soon as it is stuck, or when the time is over.
+
+    \b
+    Example:
+      kubectl apply -f thrones.yaml && scriptmodel wait thrones && scriptmodel script thrones
+    """
+    deadline = time.monotonic() + timeout
+    found = session.get(name)
+    while not text.settled(found):
+        if time.monotonic() > deadline:
+            reason = text.condition(found).get("reason", "Pending")
+            raise click.ClickException(f"{name} is not ready after {timeout:.0f} s: {reason}")
+        time.sleep(_POLL_SECONDS)
+        found = session.get(name)
+    ready = text.condition(found)
+    if ready["status"] != "True":
+        raise click.ClickException(f"{name} is stuck ({ready['reason']}): {ready['message']}")
+    click.echo(f"{name} is ready", err=True)

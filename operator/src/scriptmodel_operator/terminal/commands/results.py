@@ -1,0 +1,73 @@
+"""Commands that read what Pachyderm has: the script and the log."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from scriptmodel_operator.api.objects import parse_object
+from scriptmodel_operator.desired.pipelines import generate_ref, train_ref
+from scriptmodel_operator.pachyderm.values import RepoRef
+from scriptmodel_operator.terminal.connection import pass_session
+from scriptmodel_operator.terminal.logs import lines_of
+from scriptmodel_operator.terminal.options import name_argument
+from scriptmodel_operator.terminal.program import Command
+from scriptmodel_operator.terminal.session import Session
+
+_MAX_SCRIPT_BYTES = 1 << 30
+
+
+@click.command(cls=Command)
+@name_argument
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write it to a file.")
+@pass_session
+def script(session: Session, name: str, out: Path | None) -> None:
+    """Print the newest script of NAME, whole. A short one stands in the object; a longer one is in Pachyderm.
+
+    \b
+    Examples:
+      scriptmodel script thrones | less
+      scriptmodel script thrones --out new_script.txt
+    """
+    status = session.get(name).get("status") or {}
+    told, where = status.get("script") or {}, (status.get("lineage") or {}).get("script")
+    if not told or not where:
+        raise click.ClickException(f"{name} has no script yet: see `scriptmodel why {name}`")
+    content = str(told.get("excerpt", "")).encode()
+    if len(content) < told["sizeBytes"]:
+        repo = RepoRef(where["project"], where["repo"])
+        with session.pachyderm(f"the whole script of {name}") as gateway:
+            content = gateway.read_file(repo, where["commit"], told["path"], _MAX_SCRIPT_BYTES)
+    if out is None:
+        click.echo(content.decode(errors="replace"), nl=False)
+        return
+    try:
+        out.write_bytes(content)
+    except OSError as error:
+        raise click.ClickException(f"cannot write {out}: {error.strerror}") from error
+    click.echo(f"{len(content)} bytes in {out}", err=True)
+
+
+@click.command(cls=Command)
+@name_argument
+@click.option("-f", "--follow", is_flag=True, help="Go on until the job ends.")
+@click.option("--generate", is_flag=True, help="Of the generate job instead of training.")
+@click.option("--raw", is_flag=True, help="The trainer's JSON events as they are.")
+@pass_session
+def logs(session: Session, name: str, follow: bool, generate: bool, raw: bool) -> None:
+    """Print the log of the newest job of NAME, the trainer's events in words.
+
+    \b
+    Examples:
+      scriptmodel logs thrones -f
+      scriptmodel logs thrones --raw | jq 'select(.event == "epoch")'
+    """
+    model = parse_object(session.get(name))
+    pipeline = generate_ref(model) if generate else train_ref(model)
+    with session.pachyderm(f"the log of {name}") as gateway:
+        jobs = gateway.list_pipeline_jobs(pipeline, 1)
+        if not jobs:
+            raise click.ClickException(f"pipeline {pipeline} has no job: see `scriptmodel why {name}`")
+        for line in lines_of(gateway, jobs[0].ref, follow=follow, raw=raw):
+            click.echo(line)

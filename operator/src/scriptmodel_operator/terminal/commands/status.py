@@ -1,0 +1,94 @@
+"""`scriptmodel status`."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import click
+
+from scriptmodel_operator.terminal import text
+from scriptmodel_operator.terminal.charts import glyphs_for
+from scriptmodel_operator.terminal.connection import pass_session
+from scriptmodel_operator.terminal.live import Live
+from scriptmodel_operator.terminal.options import name_argument, now, output_option, say, say_structured
+from scriptmodel_operator.terminal.program import Command
+from scriptmodel_operator.terminal.screen import status_of
+from scriptmodel_operator.terminal.session import Session
+
+_POLL_SECONDS = 1.0
+
+
+@click.command(cls=Command)
+@name_argument
+@output_option("text")
+@click.option("-w", "--watch", is_flag=True, help="Go on until it is ready or stuck: live on a terminal, else lines.")
+@pass_session
+def status(session: Session, name: str, output: str, watch: bool) -> None:
+    """Tell everything about NAME on one screen: progress, perplexity, where it came from, the script's beginning.
+
+    With --pachd also the perplexity of each epoch, as a curve. Exit status of -w: 0 ready, 1 stuck.
+
+    \b
+    Examples:
+      scriptmodel status thrones -w
+      scriptmodel status thrones -o json | jq .status.training
+    """
+    found = session.get(name)
+    if output != "text":
+        say_structured(found, output)
+        return
+    curve, glyphs = Curve(session), glyphs_for(sys.stdout)
+    if not watch:
+        say(status_of(found, now(), curve.of(found), glyphs))
+        return
+    live = Live()
+    while True:
+        live.show(status_of(found, now(), curve.of(found), glyphs), text.line_of(found), now())
+        if text.settled(found):
+            break
+        time.sleep(_POLL_SECONDS)
+        found = session.get(name)
+    if text.condition(found).get("status") != "True":
+        raise click.ClickException(f"{name} is stuck: see `scriptmodel why {name}`")
+
+
+@dataclass
+class Curve:
+    """Perplexity by epoch, asked for again when an epoch has ended; without a pachd, what was seen meanwhile."""
+
+    session: Session
+    _of: tuple[Any, ...] = ()
+    _values: list[float] = field(default_factory=list)
+    _asks: bool = True
+
+    def of(self, found: dict[str, Any]) -> list[float]:
+        training = (found.get("status") or {}).get("training") or {}
+        stage = (training.get("startTime"), training.get("epoch"), training.get("completionTime"))
+        if training.get("epochProgress") and stage != self._of:
+            if self.session.pachd and self._asks:
+                self._values = self._from_pachyderm(found)
+            else:
+                self._add(stage, (training.get("perplexity") or {}).get("valid"))
+            self._of = stage
+        return self._values
+
+    def _add(self, stage: tuple[Any, ...], valid: str | None) -> None:
+        if self._of and self._of[0] != stage[0]:
+            self._values = []  # another training
+        if valid is not None:
+            self._values = [*self._values, float(valid)]
+
+    def _from_pachyderm(self, found: dict[str, Any]) -> list[float]:
+        from scriptmodel_operator.api.objects import parse_object  # noqa: PLC0415 - without --pachd it starts faster
+        from scriptmodel_operator.terminal.epochs import perplexities  # noqa: PLC0415 - likewise
+
+        try:
+            with self.session.pachyderm("the curve") as gateway:
+                return perplexities(gateway, parse_object(found))
+        except click.ClickException as error:
+            self._asks = False  # the rest of the status needs no Pachyderm
+            click.echo(f"perplexity by epoch: {error.message}", err=True)
+            return []

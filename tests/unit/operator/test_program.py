@@ -1,0 +1,89 @@
+"""The program `scriptmodel` itself: its table of commands, its help, its errors."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib import import_module
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from scriptmodel_operator.scriptmodel import SECTIONS, main
+
+COMMANDS = [(name, *entry) for section in SECTIONS.values() for name, entry in section.items()]
+HEAVY = ("kopf", "kubernetes", "grpc", "python_pachyderm", "pydantic", "aiohttp")
+
+
+@pytest.mark.parametrize(("name", "place", "doc"), COMMANDS, ids=[each[0] for each in COMMANDS])
+def test_every_command_of_the_table_is_there_and_its_help_teaches(name: str, place: str, doc: str) -> None:
+    module, _, attribute = place.partition(":")
+    command = getattr(import_module(module), attribute)
+    assert isinstance(command, click.Command)
+    assert command.name == name
+    told = CliRunner().invoke(main, [name, "-h"]).output
+    assert "Connection:" in told
+    assert (command.help or "").splitlines()[0].split()[0] in doc.split(maxsplit=1)[0]
+
+
+def imported(*words: str) -> set[str]:
+    """The heavy packages that a run of the command has imported at its end."""
+    program = (
+        "import sys\n"
+        "from scriptmodel_operator.scriptmodel import main\n"
+        "try:\n"
+        f"    main({list(words)!r})\n"
+        "except SystemExit:\n"
+        "    pass\n"
+        f"print('imported', *(name for name in {HEAVY!r} if name in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    return set(done.stdout.splitlines()[-1].split()[1:])
+
+
+def test_help_imports_nothing_heavy() -> None:
+    assert imported("-h") == set()
+
+
+def test_a_list_needs_no_pachyderm_and_no_models() -> None:
+    assert not imported("list", "--kubeconfig", "/nonexistent") & {
+        "kubernetes",
+        "grpc",
+        "python_pachyderm",
+        "pydantic",
+    }
+
+
+def test_a_wrong_command_line_is_one_line_that_says_where_to_read_on() -> None:
+    for words, told in (
+        (["statu"], "Error: No such command 'statu': see scriptmodel -h"),
+        (["status"], "Error: Missing argument 'NAME': see scriptmodel status -h"),
+        (["list", "-o", "pdf"], "see scriptmodel list -h"),
+    ):
+        done = CliRunner().invoke(main, words, prog_name="scriptmodel")
+        assert done.exit_code == 2
+        assert told in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+
+
+def test_colours_are_dropped_where_nobody_wants_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    @click.command()
+    def colourful() -> None:
+        click.secho("word", fg="red")
+
+    monkeypatch.setattr(main, "get_command", lambda _context, _name: colourful)
+    assert CliRunner().invoke(main, ["x"], color=True).output == "\x1b[31mword\x1b[0m\n"
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert CliRunner().invoke(main, ["x"], color=True).output == "word\n"
+
+
+def test_completion_scripts_are_printed_for_each_shell() -> None:
+    for shell, word in (
+        ("bash", "complete -o nosort"),
+        ("zsh", "#compdef scriptmodel"),
+        ("fish", "complete --no-files"),
+    ):
+        done = CliRunner().invoke(main, ["completion", shell])
+        assert word in done.output
+        assert "_SCRIPTMODEL_COMPLETE" in done.output
