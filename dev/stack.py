@@ -31,9 +31,12 @@ class ControlPlane:
     Without scheduler, kubelet and controller-manager objects are stored, validated and watched; nothing runs.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, audited: str = "") -> None:
+        """What the user `audited` asks of the server is noted, one JSON object a line, in `audit_log`."""
         self.root = root
         self.kubeconfig = root / "kubeconfig"
+        self.audit_log = root / "audit.log"
+        self._audited = audited
         self.server = f"https://127.0.0.1:{free_port()}"
         self.token = secrets.token_hex(16)
         self._binaries = find_or_build()
@@ -86,11 +89,20 @@ class ControlPlane:
             "--disable-admission-plugins=ServiceAccount",  # no controller-manager makes the accounts
             "--endpoint-reconciler-type=none",
         ]
+        if self._audited:
+            command += [f"--audit-policy-file={self._audit_policy}", f"--audit-log-path={self.audit_log}"]
         return Program("kube-apiserver", command, self.root / "kube-apiserver.log", grace=20.0)
+
+    @property
+    def _audit_policy(self) -> Path:
+        return self.root / "audit-policy.json"
 
     def start(self) -> None:
         """Start both and wait until the API answers."""
         self.root.mkdir(parents=True, exist_ok=True)
+        rules = [{"level": "Metadata", "users": [self._audited]}, {"level": "None"}]
+        policy = {"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived"], "rules": rules}
+        self._audit_policy.write_text(json.dumps(policy))
         tokens = self.root / "tokens.csv"
         tokens.touch(mode=0o600)
         tokens.write_text(f"{self.token},admin,admin,system:masters\n")

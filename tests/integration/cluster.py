@@ -7,6 +7,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -120,6 +121,18 @@ def _written_by_the_operator(found: Object) -> bool:
         entry["manager"] for entry in found["metadata"]["managedFields"] if entry.get("subresource") == "status"
     }
     return managers == {"scriptmodel-operator"}
+
+
+def account_kubeconfig(control_plane: ControlPlane, name: str, server: str = "") -> Path:
+    """A kubeconfig with a token of its own for the operator's service account; `server` stands before the real one."""
+    account = ["create", "token", "scriptmodel-operator", "-n", "scriptmodel-system", "--duration=2h"]
+    config = json.loads(control_plane.kubeconfig.read_text())
+    config["users"][0]["user"] = {"token": control_plane.kubectl(*account).stdout.strip()}
+    if server:
+        config["clusters"][0]["cluster"] = {"server": server}
+    path = control_plane.root / f"{name}.kubeconfig"
+    path.write_text(json.dumps(config))
+    return path
 
 
 def manifest(name: str, spec: Object, annotations: dict[str, str] | None = None) -> Object:

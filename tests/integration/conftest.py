@@ -6,7 +6,6 @@ it write is held to the conformance rules.
 
 from __future__ import annotations
 
-import json
 import signal
 import uuid
 from collections.abc import Iterator
@@ -15,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from dev.stack import ControlPlane, Localpach, Operator
-from tests.integration.cluster import Cluster, StatusWatch
+from tests.integration.audit import OPERATOR_ACCOUNT, requests_in
+from tests.integration.cluster import Cluster, StatusWatch, account_kubeconfig
 from tests.integration.pachyderm import Pachyderm
 
 MANIFESTS = Path("manifests")
@@ -24,25 +24,20 @@ POLL = "--poll-interval=0.5"
 
 @pytest.fixture(scope="session")
 def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
-    """With the CRD and the operator's role."""
-    with ControlPlane(tmp_path_factory.mktemp("controlplane")) as running:
+    """With the CRD and the operator's role. Nothing that any operator of the suite asks may be forbidden to it."""
+    with ControlPlane(tmp_path_factory.mktemp("controlplane"), audited=OPERATOR_ACCOUNT) as running:
         for name in ("namespace", "crd", "rbac"):
             running.kubectl("apply", "--server-side", "-f", str(MANIFESTS / f"{name}.yaml"))
         running.kubectl("wait", "--for=condition=Established", "crd/scriptmodels.scriptmodel.dev", "--timeout=30s")
         yield running
+        forbidden = [str(asked) for asked in requests_in(running.audit_log) if asked.status == 403]
+        assert not forbidden, f"manifests/rbac.yaml lacks what the operator needs: {forbidden}"
 
 
 @pytest.fixture(scope="session")
 def operator_kubeconfig(control_plane: ControlPlane) -> Path:
     """The operator's service account: a 403 is a verb that the role lacks."""
-    token = control_plane.kubectl(
-        "create", "token", "scriptmodel-operator", "-n", "scriptmodel-system", "--duration=2h"
-    )
-    config = json.loads(control_plane.kubeconfig.read_text())
-    config["users"][0]["user"] = {"token": token.stdout.strip()}
-    path = control_plane.root / "operator.kubeconfig"
-    path.write_text(json.dumps(config))
-    return path
+    return account_kubeconfig(control_plane, "operator")
 
 
 @pytest.fixture(scope="session")

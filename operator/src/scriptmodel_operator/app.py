@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import signal
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,8 @@ from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.errors import KubeError
 from scriptmodel_operator.kube.events import EventRecorder
 from scriptmodel_operator.kube.framework import kopf
-from scriptmodel_operator.kube.login import login
+from scriptmodel_operator.kube.leader import Leader
+from scriptmodel_operator.kube.login import LoginFailedError, login, own_namespace
 from scriptmodel_operator.kube.sources import Sources
 from scriptmodel_operator.kube.store import News, Store, key_of
 from scriptmodel_operator.kube.telling import Teller
@@ -59,30 +61,72 @@ class Inbox:
 
 
 async def run(config: OperatorConfig) -> None:
-    """Until SIGTERM or SIGINT. Raises LoginFailedError or KubeError where the cluster cannot be used at all."""
+    """Until SIGTERM or SIGINT.
+
+    Raises LoginFailedError or KubeError where the cluster cannot be used at all, LeadershipLostError where another
+    replica is to go on.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     health = Health(Metrics(Store()))
-    async with serving(health, config.health_listen), _kube_client(config) as client:
-        starting = asyncio.create_task(_first_contact(client, config, health))
-        stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if not starting.done():
-            starting.cancel()
-            return
-        stopping.cancel()
-        await _serve(config, client, starting.result(), health)
+    async with AsyncExitStack() as parts:
+        await parts.enter_async_context(serving(health, config.health_listen))
+        leader = await parts.enter_async_context(_leader(config)) if config.leader_elect else None
+        left = leader.left if leader else lambda: math.inf
+        client = await parts.enter_async_context(_kube_client(config, left))
+        if leader is not None:
+            health.ready = True  # to take over
+            await _first_of(leader.acquire(health.beat), stop.wait())
+        if not stop.is_set():
+            # The lease is kept until nothing is under way any more.
+            keep = [leader.keep()] if leader else []
+            await _first_of(_work(config, client, health, left), stop.wait(), *keep)
+
+
+async def _first_of(*parts: Coroutine[Any, Any, object]) -> None:
+    """Run together until the first one ends; the others are cancelled one after another. Raises what it raised."""
+    tasks = [asyncio.create_task(part) for part in parts]
+    ended: set[asyncio.Task[object]] = set()
+    try:
+        ended, _others = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+    for task in ended:
+        task.result()
 
 
 @asynccontextmanager
-async def _kube_client(config: OperatorConfig) -> AsyncIterator[KubeClient]:
-    client = KubeClient(lambda: login(config.kubeconfig))
+async def _kube_client(
+    config: OperatorConfig, left: Callable[[], float] = lambda: math.inf
+) -> AsyncIterator[KubeClient]:
+    client = KubeClient(lambda: login(config.kubeconfig), left)
     try:
         yield client
     finally:
         await client.close()
+
+
+@asynccontextmanager
+async def _leader(config: OperatorConfig) -> AsyncIterator[Leader]:
+    """With connections of its own, so that renewals wait for nothing."""
+    namespace = config.lease_namespace or own_namespace()
+    if not namespace:
+        raise LoginFailedError("not in a pod: name the namespace of the lease with --lease-namespace")
+    async with _kube_client(config) as client:
+        leader = Leader(client, namespace)
+        try:
+            yield leader
+        finally:
+            await leader.release()
+
+
+async def _work(config: OperatorConfig, client: KubeClient, health: Health, left: Callable[[], float]) -> None:
+    cluster = await _first_contact(client, config, health)
+    await _serve(config, client, cluster, health, left)
 
 
 async def _first_contact(client: KubeClient, config: OperatorConfig, health: Health) -> str:
@@ -102,8 +146,14 @@ async def _first_contact(client: KubeClient, config: OperatorConfig, health: Hea
         await asyncio.sleep(_WAIT_FOR_CRD_SECONDS)
 
 
-async def _serve(config: OperatorConfig, client: KubeClient, cluster: str, health: Health) -> None:
-    gateway = PachydermGateway(config.pachd, health.metrics.called)
+async def _serve(
+    config: OperatorConfig,
+    client: KubeClient,
+    cluster: str,
+    health: Health,
+    left: Callable[[], float],
+) -> None:
+    gateway = PachydermGateway(config.pachd, health.metrics.called, left)
     calls = Calls(CALL_THREADS)
     controller, inbox, ticker = compose(config, client, gateway, calls, cluster, health)
     health.ready = True

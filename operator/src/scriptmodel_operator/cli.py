@@ -126,6 +126,20 @@ def main() -> None:
     help="Pachyderm projects that a namespace may use; * for any. Default: the project of the object.",
 )
 @click.option(
+    "--leader-elect/--no-leader-elect",
+    envvar=f"{PREFIX}_LEADER_ELECT",
+    default=False,
+    show_default=True,
+    help="Act only while holding the Lease scriptmodel-operator; needed for more than one replica.",
+)
+@click.option(
+    "--lease-namespace",
+    envvar=f"{PREFIX}_LEASE_NAMESPACE",
+    default="",
+    metavar="NS",
+    help="Namespace of that Lease. Default: the pod's own.",
+)
+@click.option(
     "--health-listen",
     envvar=f"{PREFIX}_HEALTH_LISTEN",
     default="",
@@ -158,6 +172,8 @@ def run(**options: Any) -> None:
         workers=options["workers"],
         cluster_id=options["cluster_id"],
         health_listen=options["health_listen"],
+        leader_elect=options["leader_elect"],
+        lease_namespace=options["lease_namespace"],
         policy=Policy(
             trainer_image=options["trainer_image"],
             images=options["images"],
@@ -174,12 +190,13 @@ def _run(config: OperatorConfig, log_format: str, log_level: str) -> None:
     from scriptmodel_operator import app, logs  # noqa: PLC0415 - see above
     from scriptmodel_operator.health import ListenError  # noqa: PLC0415 - see above
     from scriptmodel_operator.kube.errors import KubeError  # noqa: PLC0415 - see above
+    from scriptmodel_operator.kube.leader import LeadershipLostError  # noqa: PLC0415 - see above
     from scriptmodel_operator.kube.login import LoginFailedError  # noqa: PLC0415 - see above
 
     logs.set_up(log_format, log_level)
     try:
         asyncio.run(app.run(config))
-    except (LoginFailedError, KubeError, ListenError) as error:
+    except (LoginFailedError, KubeError, ListenError, LeadershipLostError) as error:
         raise click.ClickException(str(error)) from error
 
 

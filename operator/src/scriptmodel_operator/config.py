@@ -29,4 +29,7 @@ class OperatorConfig:
     cluster_id: str = ""
     """Empty: the uid of the namespace kube-system."""
     health_listen: str = ""
+    leader_elect: bool = False
+    lease_namespace: str = ""
+    """Empty: the pod's own."""
     policy: Policy = field(default_factory=Policy)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -30,10 +31,14 @@ _MERGE = "application/merge-patch+json"
 
 
 class KubeClient:
-    """One connection pool. A token that has expired is read again, once a request."""
+    """One connection pool. A token that has expired is read again, once a request.
 
-    def __init__(self, login: Callable[[], kopf.ConnectionInfo]) -> None:
+    `left` has the seconds for which the process may act (see `leader.py`): no request lasts longer.
+    """
+
+    def __init__(self, login: Callable[[], kopf.ConnectionInfo], left: Callable[[], float] = lambda: math.inf) -> None:
         self._login = login
+        self._left = left
         self._connection = login()
         self._session: aiohttp.ClientSession | None = None
 
@@ -106,13 +111,17 @@ class KubeClient:
     async def _send(
         self, method: str, path: str, what: str, body: Mapping[str, Any] | None, content_type: str
     ) -> tuple[int, dict[str, Any]]:
+        left = self._left()
+        if left <= 0:
+            raise KubeUnavailableError(what, 0, "not sent: this process does not lead")
         if self._session is None:
             self._session = _open_session(self._connection)
+        timeout = aiohttp.ClientTimeout(total=min(REQUEST_SECONDS, left))
         data = None if body is None else json.dumps(body).encode()
         headers = {"Content-Type": content_type} if data is not None else {}
         url = self._connection.server.rstrip("/") + path
         try:
-            async with self._session.request(method, url, data=data, headers=headers) as response:
+            async with self._session.request(method, url, data=data, headers=headers, timeout=timeout) as response:
                 return response.status, _parsed(await response.read())
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise KubeUnavailableError(what, 0, str(error) or type(error).__name__) from error
@@ -122,7 +131,6 @@ def _open_session(connection: kopf.ConnectionInfo) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(ssl=connection.as_ssl_context(), limit=32),
         headers={"Accept": "application/json", **connection.as_http_headers()},
-        timeout=aiohttp.ClientTimeout(total=REQUEST_SECONDS),
         trust_env=connection.trust_env,
         proxy=connection.proxy_url,
     )

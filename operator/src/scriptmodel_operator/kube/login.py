@@ -8,6 +8,8 @@ from pathlib import Path
 
 from scriptmodel_operator.kube.framework import kopf
 
+_NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+
 log = logging.getLogger(__name__)
 
 
@@ -40,6 +42,11 @@ def login(kubeconfig: Path | None) -> kopf.ConnectionInfo:
     if rich is None:
         raise LoginFailedError("no service account, no KUBECONFIG and no ~/.kube/config: name a file with --kubeconfig")
     return rich
+
+
+def own_namespace() -> str:
+    """The namespace of the pod that this process runs in; empty outside of any."""
+    return _NAMESPACE_FILE.read_text().strip() if _NAMESPACE_FILE.exists() else ""
 
 
 def _has_credentials(info: kopf.ConnectionInfo) -> bool:

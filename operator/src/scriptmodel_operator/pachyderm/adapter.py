@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -65,9 +66,15 @@ class GrpcLogStream:
 class PachydermGateway:
     """One channel, many threads. Implements `Gateway`."""
 
-    def __init__(self, target: PachdAddress, called: CallObserver | None = None) -> None:
-        """`called` hears of each call: its method, gRPC's code, and how many seconds it took."""
+    def __init__(
+        self, target: PachdAddress, called: CallObserver | None = None, left: Callable[[], float] = lambda: math.inf
+    ) -> None:
+        """`called` hears of each call: its method, gRPC's code, and how many seconds it took.
+
+        `left` has the seconds for which the process may act: no deadline is later.
+        """
         self._target = target
+        self._left = left
         self._called = called
         self._channel = open_channel(target)
         self._pfs = pfs_grpc.APIStub(self._channel)
@@ -88,11 +95,17 @@ class PachydermGateway:
 
     def _call(self, what: str, method: Any, request: Any, seconds: float = READ_SECONDS, tx: str = "") -> Any:
         with self._observed(method), _translated(what):
-            return method(request, timeout=seconds, metadata=self._metadata(tx))
+            return method(request, timeout=self._deadline(what, seconds), metadata=self._metadata(tx))
 
     def _stream(self, what: str, method: Any, request: Any, seconds: float = READ_SECONDS) -> Iterator[Any]:
         with self._observed(method), _translated(what):
-            yield from method(request, timeout=seconds, metadata=self._metadata())
+            yield from method(request, timeout=self._deadline(what, seconds), metadata=self._metadata())
+
+    def _deadline(self, what: str, seconds: float) -> float:
+        left = self._left()
+        if left <= 0:
+            raise UnavailableError(what, "not sent: this process does not lead")
+        return min(seconds, left)
 
     @contextmanager
     def _observed(self, method: Any) -> Iterator[None]:
@@ -166,8 +179,8 @@ class PachydermGateway:
         content = bytearray()
         if expected:
             request = pfs.GetFileRequest(file=_file(repo, commit, path))
-            with _translated(what):
-                call = self._pfs.GetFile(request, timeout=READ_SECONDS, metadata=self._metadata())
+            with self._observed(self._pfs.GetFile), _translated(what):
+                call = self._pfs.GetFile(request, timeout=self._deadline(what, READ_SECONDS), metadata=self._metadata())
                 for piece in call:
                     content += piece.value
                     if len(content) >= expected:

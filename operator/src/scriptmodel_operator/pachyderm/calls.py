@@ -23,5 +23,5 @@ class Calls:
         return await loop.run_in_executor(self._pool, lambda: function(*args, **kwargs))
 
     def close(self) -> None:
-        """Calls that have not begun are dropped; those in flight end when the gateway is closed."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        """Calls that have not begun are dropped. Waits for those in flight, which closing the gateway ends."""
+        self._pool.shutdown(wait=True, cancel_futures=True)

@@ -1,0 +1,151 @@
+"""The Lease, with a clock and a server of the test's own: who may act, and for how long."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import pytest
+
+from scriptmodel_operator.kube.client import KubeClient
+from scriptmodel_operator.kube.errors import KubeConflictError, KubeNotFoundError, KubeUnavailableError
+from scriptmodel_operator.kube.leader import LEASE_SECONDS, MARGIN_SECONDS, Leader, LeadershipLostError
+from scriptmodel_operator.pachyderm.adapter import PachydermGateway
+from scriptmodel_operator.pachyderm.channel import PachdAddress
+from scriptmodel_operator.pachyderm.errors import UnavailableError
+
+
+@dataclass
+class Server:
+    """One Lease, with resource versions; `now` is everybody's clock. `broken` says of a request what happens to it."""
+
+    lease: dict[str, Any] | None = None
+    now: float = 1000.0
+    broken: Callable[[str], str] = lambda _method: ""
+    writes: list[tuple[float, str]] = field(default_factory=list)
+
+    async def request(self, method: str, _path: str, what: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        trouble = self.broken(method)
+        if trouble == "before":
+            raise KubeUnavailableError(what, 0, "injected")
+        answer = self._answer(method, what, body)
+        if trouble == "after":
+            raise KubeUnavailableError(what, 0, "injected")
+        return answer
+
+    def _answer(self, method: str, what: str, body: dict[str, Any] | None) -> dict[str, Any]:
+        if method == "GET":
+            if self.lease is None:
+                raise KubeNotFoundError(what, 404, "not found")
+            return copy.deepcopy(self.lease)
+        assert body is not None
+        version = self.lease["metadata"]["resourceVersion"] if self.lease else None
+        if body["metadata"].get("resourceVersion") != version:
+            raise KubeConflictError(what, 409, "changed")
+        metadata = {**body["metadata"], "resourceVersion": str(int(version or 0) + 1)}
+        self.lease = {**copy.deepcopy(body), "metadata": metadata}
+        self.writes.append((self.now, str(body["spec"]["holderIdentity"])))
+        return copy.deepcopy(self.lease)
+
+    def candidate(self, name: str) -> Leader:
+        async def sleep(seconds: float) -> None:
+            self.now += seconds
+
+        # It answers the requests that a Leader makes of its client.
+        return Leader(cast(KubeClient, self), "ns", name, clock=lambda: self.now, sleep=sleep)
+
+
+async def test_a_lease_that_nobody_renews_is_taken_after_its_time_and_not_before() -> None:
+    server = Server()
+    first, second = server.candidate("first"), server.candidate("second")
+    await first.acquire()
+    began = server.now
+    await second.acquire()
+    assert LEASE_SECONDS <= server.now - began <= 30
+    assert server.lease is not None
+    assert server.lease["spec"]["holderIdentity"] == "second"
+    assert server.lease["spec"]["leaseTransitions"] == 1
+
+
+async def test_a_leader_may_act_until_ten_seconds_before_its_lease_can_be_taken() -> None:
+    server = Server()
+    first, second = server.candidate("first"), server.candidate("second")
+    assert first.left() == 0
+    await first.acquire()
+    assert first.left() == LEASE_SECONDS - MARGIN_SECONDS
+    server.broken = lambda method: "before" if method == "PUT" else ""
+    with pytest.raises(LeadershipLostError, match="not renewed in time"):
+        await first.keep()
+    stopped = server.now
+    assert first.left() == 0
+    server.broken = lambda _method: ""
+    await second.acquire()
+    assert server.now - stopped >= MARGIN_SECONDS
+    await first.release()
+    assert [who for _when, who in server.writes] == ["first", "second"], "who has lost it writes no more"
+
+
+async def test_a_leader_that_slept_does_not_renew_what_may_be_another_s() -> None:
+    server = Server()
+    first = server.candidate("first")
+    await first.acquire()
+    server.now += LEASE_SECONDS
+    with pytest.raises(LeadershipLostError):
+        await first.keep()
+    assert len(server.writes) == 1
+
+
+async def test_a_renewal_that_took_effect_unheard_is_no_loss() -> None:
+    server = Server()
+    first = server.candidate("first")
+    await first.acquire()
+    faults = iter(["after", ""])
+    server.broken = lambda method: next(faults, "before") if method == "PUT" else ""
+    began = server.now
+    with pytest.raises(LeadershipLostError, match="not renewed in time"):
+        await first.keep()
+    assert server.now - began > LEASE_SECONDS - MARGIN_SECONDS, "the renewal after the unheard one counted"
+
+
+async def test_a_lease_created_unheard_is_ones_own() -> None:
+    server = Server(broken=lambda method: "after" if method == "POST" else "")
+    first = server.candidate("first")
+    began = server.now
+    await first.acquire()
+    assert server.now - began < LEASE_SECONDS
+    assert first.left() > 0
+
+
+async def test_a_released_lease_is_taken_at_once() -> None:
+    server = Server()
+    first, second = server.candidate("first"), server.candidate("second")
+    await first.acquire()
+    await first.release()
+    assert first.left() == 0
+    began = server.now
+    await second.acquire()
+    assert server.now == began
+
+
+async def test_another_holder_ends_it() -> None:
+    server = Server()
+    first = server.candidate("first")
+    await first.acquire()
+    assert server.lease is not None
+    server.lease["spec"]["holderIdentity"] = "somebody"
+    server.lease["metadata"]["resourceVersion"] = "77"
+    with pytest.raises(LeadershipLostError, match="'somebody' leads"):
+        await first.keep()
+
+
+def test_who_may_not_act_calls_nobody_and_who_may_calls_no_longer_than_that() -> None:
+    left = 0.0
+    gateway = PachydermGateway(PachdAddress("127.0.0.1:1"), left=lambda: left)
+    with pytest.raises(UnavailableError, match="does not lead"):
+        gateway.list_projects()
+    left = 4.0
+    assert gateway._deadline("creating", 30.0) == 4.0
+    assert gateway._deadline("creating", 3.0) == 3.0
+    gateway.close()
