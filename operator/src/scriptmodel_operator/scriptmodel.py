@@ -24,6 +24,7 @@ SECTIONS = {
         "wait": (f"{COMMANDS}.asking:wait", "Wait until one is ready; fail as soon as it is stuck."),
     },
     "Change": {
+        "push": (f"{COMMANDS}.push:push", "Put a corpus into a Pachyderm repo as one commit."),
         "retrain": (f"{COMMANDS}.asking:retrain", "Train again with the same spec."),
         "suspend": (f"{COMMANDS}.asking:suspend", "Stop the pipelines."),
         "resume": (f"{COMMANDS}.asking:resume", "Start the pipelines again."),
@@ -35,7 +36,7 @@ SECTIONS = {
 EXAMPLES = """
 \b
 Examples:
-  scriptmodel list -A
+  scriptmodel push plays/ --repo plays --create      # a corpus into Pachyderm
   scriptmodel status thrones -w                      # perplexity falls, live
   scriptmodel script thrones --out new_script.txt
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -24,6 +24,7 @@ from scriptmodel_operator.pachyderm.protocol import (
     version_grpc,
 )
 from scriptmodel_operator.pachyderm.refusals import translate
+from scriptmodel_operator.pachyderm.uploads import Upload, send, upload_requests
 from scriptmodel_operator.pachyderm.values import (
     BranchRef,
     CommitInfo,
@@ -40,6 +41,8 @@ from scriptmodel_operator.pachyderm.values import (
 READ_SECONDS = 10.0
 WRITE_SECONDS = 30.0
 DELETE_SECONDS = 60.0
+UPLOAD_SECONDS = 6 * 3600.0
+"""Keepalive finds out within half a minute that the other side is gone."""
 ALL_VERSIONS = -1
 
 
@@ -210,6 +213,15 @@ class PachydermGateway:
     def replace_files(self, branch: BranchRef, files: Mapping[str, bytes], gone: Sequence[str]) -> None:
         requests = messages.modify_requests(branch, files, gone)
         self._call(f"putting files into {branch}", self._pfs.ModifyFile, requests, WRITE_SECONDS)
+
+    def upload(self, branch: BranchRef, files: Iterable[Upload], *, replace: bool = False) -> None:
+        """One commit, whole or not at all; `replace` leaves nothing of what the branch had. Not part of Gateway.
+
+        What `files` raises while they are read is raised here, and nothing is committed then.
+        """
+        with self._observed(self._pfs.ModifyFile), _translated(f"putting files into {branch}"):
+            requests = upload_requests(branch, files, replace=replace)
+            send(self._pfs.ModifyFile, requests, UPLOAD_SECONDS, self._metadata())
 
     def apply_pipelines(self, pipelines: Sequence[PipelineApply]) -> None:
         names = " and ".join(str(item.spec.ref) for item in pipelines)

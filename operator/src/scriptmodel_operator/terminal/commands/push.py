@@ -1,0 +1,66 @@
+"""`scriptmodel push`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from scriptmodel_operator.pachyderm.values import BranchRef, RepoRef
+from scriptmodel_operator.terminal.connection import pass_session
+from scriptmodel_operator.terminal.corpus import CorpusError, CorpusFile, find_corpus
+from scriptmodel_operator.terminal.program import Command
+from scriptmodel_operator.terminal.pushing import ensure_repo, megabytes
+from scriptmodel_operator.terminal.pushing import push as push_files
+from scriptmodel_operator.terminal.session import Session
+
+_NOTES_SHOWN = 10
+
+
+@click.command(cls=Command)
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True), metavar="PATH...")
+@click.option("--repo", required=True, help="Repo to put them into.")
+@click.option("--project", default="default", show_default=True, help="Pachyderm project of the repo.")
+@click.option("--branch", default="master", show_default=True, help="Branch of the repo.")
+@click.option("--create", is_flag=True, help="Make the repo if it is missing.")
+@click.option("--replace", is_flag=True, help="Leave nothing that the branch had before.")
+@pass_session
+def push(
+    session: Session, paths: tuple[Path, ...], repo: str, project: str, branch: str, create: bool, replace: bool
+) -> None:
+    """Put a corpus into a Pachyderm repo as one commit: all files or, after an error or Ctrl-C, none.
+
+    PATH is a text file, or a folder whose text files are put with the folders in it. What is hidden, empty or binary in
+    a folder is left out with a note. A ScriptModel that reads the repo trains again by itself.
+
+    \b
+    Examples:
+      scriptmodel push plays/ --repo plays --create
+      scriptmodel push plays/ --repo plays --replace     # also forget what is not in plays/ any more
+    """
+    files = corpus_of(paths)
+    target = BranchRef(RepoRef(project, repo), branch)
+    with session.pachyderm("what you push") as gateway:
+        readers = ensure_repo(gateway, target, create=create)
+        commit = push_files(gateway, target, files, replace=replace)
+    size = megabytes(sum(file.size for file in files))
+    click.echo(f"{len(files)} files, {size}, in {target} as commit {commit.id}")
+    if readers:
+        click.echo(f"Next: {', '.join(map(str, readers))} trains on it; see `scriptmodel list -A`", err=True)
+    else:
+        where = f"{{name: {repo}, branch: {branch}, project: {project}}}"
+        click.echo(f"Next: write a ScriptModel with spec.corpus.repo: {where}", err=True)
+
+
+def corpus_of(paths: tuple[Path, ...]) -> list[CorpusFile]:
+    """The files, with a note for those left out; ClickException where they cannot be put."""
+    notes: list[str] = []
+    try:
+        files = find_corpus(paths, notes.append)
+    except CorpusError as error:
+        raise click.ClickException(str(error)) from error
+    for note in notes[:_NOTES_SHOWN]:
+        click.echo(note, err=True)
+    if len(notes) > _NOTES_SHOWN:
+        click.echo(f"... and {len(notes) - _NOTES_SHOWN} more", err=True)
+    return files

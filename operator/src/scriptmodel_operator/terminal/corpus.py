@@ -1,0 +1,102 @@
+"""Which files of a folder are a corpus, and what they are called in Pachyderm."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+_HEAD_BYTES = 64 * 1024
+_PIECE_BYTES = 1024 * 1024
+_WIDE_TEXT = (b"\xff\xfe", b"\xfe\xff")
+"""Byte order marks of UTF-16 and UTF-32: text, though full of zeros."""
+_REFUSED = re.compile(r"[^ -~]|[*?\[\]{}!()@+^]")
+"""What Pachyderm takes in no path; one refused path would undo the whole stream."""
+
+
+class CorpusError(Exception):
+    """The files cannot be put as they are; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusFile:
+    """A file on disk and its path in the repo."""
+
+    source: Path
+    path: str
+    size: int
+
+    def pieces(self) -> Iterator[bytes]:
+        """Raises CorpusError where the file cannot be read, or is not what it was when it was found."""
+        left = self.size
+        try:
+            with self.source.open("rb") as file:
+                while piece := file.read(_PIECE_BYTES):
+                    left -= len(piece)
+                    yield piece
+        except OSError as error:
+            raise CorpusError(f"cannot read {self.source}: {error.strerror}") from error
+        if left:
+            raise CorpusError(f"{self.source} changed while it was read: try again")
+
+
+def find_corpus(paths: Iterable[Path], note: Callable[[str], None]) -> list[CorpusFile]:
+    """Text files of files and folders, sorted; of a folder its contents, with the folders in it.
+
+    What in a folder is hidden, empty or no text is noted and left out; a file that was named itself must be text.
+    """
+    found: dict[str, CorpusFile] = {}
+    for source, path, named in _files(paths, note):
+        reason = _unfit(source)
+        if reason and named:
+            raise CorpusError(f"{source} {reason}")
+        if reason:
+            note(f"left out {source}: it {reason}")
+            continue
+        if bad := _REFUSED.search(path):
+            raise CorpusError(f"Pachyderm takes no {bad[0]!r} in a path: rename {source}")
+        if path in found:
+            raise CorpusError(
+                f"{found[path].source} and {source} would both be {path}: rename one or push their parent"
+            )
+        found[path] = CorpusFile(source, path, source.stat().st_size)
+    if not found:
+        raise CorpusError(f"there is no text file in {', '.join(map(str, paths))}")
+    return [found[path] for path in sorted(found)]
+
+
+def _files(paths: Iterable[Path], note: Callable[[str], None]) -> Iterator[tuple[Path, str, bool]]:
+    """Files, their paths in the repo, and whether somebody named them."""
+    for top in paths:
+        if not top.is_dir():
+            yield top, f"/{top.name}", True
+            continue
+        for folder, folders, names in os.walk(top, onerror=_unreadable):
+            for hidden in sorted(name for name in folders if name.startswith(".")):
+                note(f"left out {Path(folder, hidden)}: it is hidden")
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            for name in sorted(names):
+                source = Path(folder, name)
+                yield source, f"/{source.relative_to(top).as_posix()}", False
+
+
+def _unreadable(error: OSError) -> None:
+    raise CorpusError(f"cannot read {error.filename}: {error.strerror}") from error
+
+
+def _unfit(source: Path) -> str:
+    """Why a file is no part of a corpus; empty where it is."""
+    if source.name.startswith("."):
+        return "is hidden"
+    if not source.is_file():
+        return "is no file"
+    try:
+        with source.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+    except OSError as error:
+        raise CorpusError(f"cannot read {source}: {error.strerror}") from error
+    if not head:
+        return "is empty"
+    return "is binary, not text" if b"\0" in head and not head.startswith(_WIDE_TEXT) else ""

@@ -1,0 +1,153 @@
+"""`scriptmodel push` against localpach: one commit or none."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import uuid
+from pathlib import Path
+
+import click
+import pytest
+
+from dev.paths import OPERATOR_ENV
+from dev.stack import Localpach
+from scriptmodel_operator.pachyderm.adapter import PachydermGateway
+from scriptmodel_operator.pachyderm.channel import PachdAddress
+from scriptmodel_operator.pachyderm.values import BranchRef, RepoRef
+from scriptmodel_operator.terminal.corpus import CorpusFile
+from scriptmodel_operator.terminal.pushing import push
+from tests.integration.pachyderm import Pachyderm
+from tests.integration.texts import play
+
+PROGRAM = str(OPERATOR_ENV / "bin" / "scriptmodel")
+
+
+@pytest.fixture
+def repo() -> str:
+    return f"pushed-{uuid.uuid4().hex[:8]}"
+
+
+def scriptmodel(localpach: Localpach, *args: str | Path) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, "SCRIPTMODEL_PACHD": localpach.address}
+    return subprocess.run([PROGRAM, *args], env=env, capture_output=True, text=True, check=False)
+
+
+def commits(pachyderm: Pachyderm, repo: str) -> list[str]:
+    """Ids on master."""
+    return [info.commit.id for info in pachyderm.client.list_commit(repo)]
+
+
+def corpus(folder: Path) -> Path:
+    (folder / "acts").mkdir(parents=True)
+    (folder / "hamlet.txt").write_text(play(2))
+    (folder / "acts" / "one.txt").write_text("[ HAMLET ]: Words .\n")
+    (folder / ".hidden").write_text("secret")
+    (folder / "picture.png").write_bytes(b"\x89PNG\0\0")
+    (folder / "empty.txt").touch()
+    return folder
+
+
+def test_a_folder_becomes_one_commit_and_what_is_no_text_is_noted(
+    localpach: Localpach, pachyderm: Pachyderm, repo: str, tmp_path: Path
+) -> None:
+    plays = corpus(tmp_path / "plays")
+    done = scriptmodel(localpach, "push", plays, "--repo", repo, "--create")
+    assert done.returncode == 0, done.stderr
+    (commit,) = commits(pachyderm, repo)
+    assert f"2 files, 0.6 kB, in default/{repo}@master as commit {commit}" in done.stdout
+    assert pachyderm.read(repo, commit, "/hamlet.txt") == play(2)
+    assert pachyderm.read(repo, commit, "/acts/one.txt") == "[ HAMLET ]: Words .\n"
+    left_out = [line for line in done.stderr.splitlines() if line.startswith("left out")]
+    assert [line.rpartition(": it is ")[2] for line in left_out] == ["hidden", "empty", "binary, not text"]
+    assert f"spec.corpus.repo: {{name: {repo}," in done.stderr
+
+
+def test_a_second_push_overwrites_and_with_replace_forgets_the_rest(
+    localpach: Localpach, pachyderm: Pachyderm, repo: str, tmp_path: Path
+) -> None:
+    scriptmodel(localpach, "push", corpus(tmp_path / "plays"), "--repo", repo, "--create")
+    hamlet = tmp_path / "hamlet.txt"
+    hamlet.write_text("[ HAMLET ]: New .\n")
+    assert scriptmodel(localpach, "push", hamlet, "--repo", repo).returncode == 0
+    newest = pachyderm.head(repo)
+    assert pachyderm.read(repo, newest, "/hamlet.txt") == "[ HAMLET ]: New .\n"
+    assert pachyderm.read(repo, newest, "/acts/one.txt")
+    assert scriptmodel(localpach, "push", hamlet, "--repo", repo, "--replace").returncode == 0
+    files = {info.file.path for info in pachyderm.client.list_file((repo, pachyderm.head(repo)), "/")}
+    assert files == {"/hamlet.txt"}
+    assert len(commits(pachyderm, repo)) == 3
+
+
+def test_what_cannot_be_pushed_is_one_line_that_says_what_to_do(
+    localpach: Localpach, pachyderm: Pachyderm, repo: str, tmp_path: Path
+) -> None:
+    plays = corpus(tmp_path / "plays")
+    (tmp_path / "what?.txt").write_text("[ A ]: B\n")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "hamlet.txt").write_text("x")
+    for args, words in (
+        ([plays], f"repo default/{repo} does not exist: --create makes it"),
+        ([plays, "--project", "nowhere"], "pachctl create project nowhere"),
+        ([plays / "picture.png"], "is binary, not text"),
+        ([plays / "empty.txt"], "is empty"),
+        ([tmp_path / "what?.txt"], "takes no '?' in a path: rename"),
+        ([plays, tmp_path / "other"], "would both be /hamlet.txt: rename one"),
+    ):
+        done = scriptmodel(localpach, "push", *args, "--repo", repo)
+        assert done.returncode == 1
+        assert words in done.stderr.splitlines()[-1]
+    assert repo not in pachyderm.repos()
+
+
+def test_an_open_commit_and_the_output_of_a_pipeline_are_left_alone(
+    localpach: Localpach, pachyderm: Pachyderm, repo: str, tmp_path: Path
+) -> None:
+    plays = corpus(tmp_path / "plays")
+    pachyderm.client.create_repo(repo)
+    pachyderm.client.start_commit(repo, "master")
+    done = scriptmodel(localpach, "push", plays, "--repo", repo)
+    assert f"`pachctl finish commit {repo}@master" in done.stderr
+    pachyderm.client.finish_commit((repo, "master"))
+    pipeline = f"{repo}-reader"
+    pachyderm.client.create_pipeline(
+        pipeline, transform={"cmd": ["true"]}, input={"pfs": {"repo": repo, "glob": "/", "project": "default"}}
+    )
+    try:
+        assert "is the output of a pipeline" in scriptmodel(localpach, "push", plays, "--repo", pipeline).stderr
+        assert f"default/{pipeline} trains on it" in scriptmodel(localpach, "push", plays, "--repo", repo).stderr
+    finally:
+        pachyderm.client.delete_pipeline(pipeline)
+
+
+def test_a_file_that_changes_meanwhile_leaves_no_commit(
+    localpach: Localpach, pachyderm: Pachyderm, repo: str, tmp_path: Path
+) -> None:
+    pachyderm.client.create_repo(repo)
+    (tmp_path / "a.txt").write_text("whole")
+    (tmp_path / "b.txt").write_text("short")
+    files = [CorpusFile(tmp_path / "a.txt", "/a.txt", 5), CorpusFile(tmp_path / "b.txt", "/b.txt", 50)]
+    gateway = PachydermGateway(PachdAddress(localpach.address))
+    try:
+        with pytest.raises(click.ClickException, match="changed while it was read: try again; nothing was committed"):
+            push(gateway, BranchRef(RepoRef("default", repo), "master"), files, replace=False)
+    finally:
+        gateway.close()
+    assert commits(pachyderm, repo) == []
+
+
+def test_an_interrupt_leaves_no_commit(localpach: Localpach, pachyderm: Pachyderm, repo: str, tmp_path: Path) -> None:
+    pachyderm.client.create_repo(repo)
+    with (tmp_path / "long.txt").open("w") as file:
+        for _ in range(128):
+            file.write("[ HAMLET ]: Words , words , words .\n" * 30_000)
+    command = [PROGRAM, "--pachd", localpach.address, "push", str(tmp_path), "--repo", repo]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert "0% of" in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert "Traceback" not in errors
+    assert commits(pachyderm, repo) == []
