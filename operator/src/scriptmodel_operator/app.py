@@ -153,6 +153,27 @@ async def _serve(
     health: Health,
     left: Callable[[], float],
 ) -> None:
+    # kopf waits at its end for tasks that began after it, so ours begin before.
+    async with working(config, client, cluster, health, left) as inbox:
+        log.info("watching %s; pachd at %s", ", ".join(config.namespaces) or "all namespaces", config.pachd.address)
+        await kopf.operator(
+            registry=handlers.registry(inbox, lambda: login(config.kubeconfig)),
+            settings=handlers.settings(),
+            standalone=True,
+            clusterwide=not config.namespaces,
+            namespaces=config.namespaces,
+        )
+
+
+@asynccontextmanager
+async def working(
+    config: OperatorConfig,
+    client: KubeClient,
+    cluster: str,
+    health: Health,
+    left: Callable[[], float] = lambda: math.inf,
+) -> AsyncIterator[Inbox]:
+    """Everything but the watch: what is put into the inbox is reconciled until the end."""
     gateway = PachydermGateway(config.pachd, health.metrics.called, left)
     calls = Calls(CALL_THREADS)
     controller, inbox, ticker = compose(config, client, gateway, calls, cluster, health)
@@ -161,17 +182,9 @@ async def _serve(
         asyncio.create_task(inbox.queue.run(), name="queue"),
         asyncio.create_task(ticker.run(), name="ticker"),
     ]
-    # kopf waits at its end for tasks that began after it, so ours begin before.
     await asyncio.gather(*(part.started.wait() for part in (inbox.queue, ticker)))
-    log.info("watching %s; pachd at %s", ", ".join(config.namespaces) or "all namespaces", config.pachd.address)
     try:
-        await kopf.operator(
-            registry=handlers.registry(inbox, lambda: login(config.kubeconfig)),
-            settings=handlers.settings(),
-            standalone=True,
-            clusterwide=not config.namespaces,
-            namespaces=config.namespaces,
-        )
+        yield inbox
     finally:
         for task in background:
             task.cancel()

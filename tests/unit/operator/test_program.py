@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from importlib import import_module
+from pathlib import Path
 
 import click
 import pytest
@@ -87,3 +88,10 @@ def test_completion_scripts_are_printed_for_each_shell() -> None:
         done = CliRunner().invoke(main, ["completion", shell])
         assert word in done.output
         assert "_SCRIPTMODEL_COMPLETE" in done.output
+
+
+def test_without_any_kubeconfig_it_says_how_to_name_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    done = CliRunner().invoke(main, ["list"])
+    assert done.stderr.startswith("Error: no service account, no KUBECONFIG and no ~/.kube/config: name a file with")

@@ -34,14 +34,13 @@ def login(kubeconfig: Path | None) -> kopf.ConnectionInfo:
             return account
     try:
         found = kopf.login_with_kubeconfig(settings=settings, logger=log)
-        if found is not None and _has_credentials(found):
-            return found
-        rich = kopf.login_via_client(settings=settings, logger=log)
+        if found is not None and not _has_credentials(found):
+            found = kopf.login_via_client(settings=settings, logger=log)
     except Exception as error:  # the readers raise whatever their parsers do
         raise LoginFailedError(f"cannot read the kubeconfig: {error}") from error
-    if rich is None:
+    if found is None:
         raise LoginFailedError("no service account, no KUBECONFIG and no ~/.kube/config: name a file with --kubeconfig")
-    return rich
+    return found
 
 
 def own_namespace() -> str:
