@@ -34,6 +34,10 @@ demo: ## Plays in, a new script out, on this machine (KEEP=1 leaves all of it ru
 demo-stop: ## End what `make demo KEEP=1` left running
 	@$(PYTHON) -m dev.demo --stop
 
+.PHONY: images
+images: ## Build the images with docker, podman or buildah (BASE=debootstrap needs no registry, VARIANT=gpu)
+	@$(PYTHON) -m dev.images $(if $(BASE),--base $(BASE)) $(if $(VARIANT),--variant $(VARIANT))
+
 .PHONY: lock
 lock: ## Resolve the lock files anew (the only target that picks versions)
 	@dev/lock.sh

@@ -17,5 +17,10 @@ lock() {
 lock bootstrap $locks/bootstrap.in
 lock operator operator/pyproject.toml localpach/pyproject.toml $locks/operator.in
 lock trainer trainer/pyproject.toml --extra cpu $locks/trainer.in
+# What the images hold: no tools, and of the versions that the environments were tested with.
+lock operator-runtime operator/pyproject.toml --constraints $locks/operator.txt
+lock trainer-cpu-runtime trainer/pyproject.toml --extra cpu --constraints $locks/trainer.txt
+lock trainer-gpu-runtime trainer/pyproject.toml --extra gpu --constraints $locks/trainer.txt
+lock wheel $locks/wheel.in --constraints $locks/operator.txt
 lock go $locks/go.in
 lock corpus $locks/corpus.in --no-deps

@@ -1,0 +1,45 @@
+"""Programs that come from Debian's packages: found on PATH, or installed where this process may do that."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+
+
+class MissingProgramError(Exception):
+    """A program is not there and cannot be installed; the message says how to get it."""
+
+
+def need(packages: Mapping[str, str]) -> None:
+    """Make sure that each program (or file, by its absolute path) is there; the values name Debian's packages.
+
+    As root on Debian what is missing is installed; anywhere else MissingProgramError says what to install.
+    """
+    missing = sorted({package for program, package in packages.items() if shutil.which(program) is None})
+    if not missing:
+        return
+    names = " ".join(missing)
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        raise MissingProgramError(f"missing: {names}; on Debian or Ubuntu: sudo apt-get install {names}")
+    print(f"debian: installing {names}", file=sys.stderr, flush=True)
+    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    # An old list of packages names files that are gone from the archive.
+    for command in (["update"], ["install", "--yes", "--no-install-recommends", *missing]):
+        done = subprocess.run(["apt-get", "-q", *command], env=env, capture_output=True, text=True, check=False)
+        if done.returncode:
+            lines = "\n".join((done.stdout + done.stderr).splitlines()[-12:])
+            raise MissingProgramError(f"`apt-get {' '.join(command)}` failed:\n{lines}")
+
+
+def mirror() -> str:
+    """Return the address of the archive that this machine's apt uses for bookworm."""
+    columns = ["apt-get", "indextargets", "--format", "$(CODENAME) $(COMPONENT) $(REPO_URI)", "Created-By: Packages"]
+    said = subprocess.run(columns, capture_output=True, text=True, check=True).stdout
+    for line in said.splitlines():
+        suite, component, address = line.split(" ", 2)
+        if (suite, component) == ("bookworm", "main"):
+            return address
+    return "https://deb.debian.org/debian"

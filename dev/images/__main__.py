@@ -1,0 +1,122 @@
+"""Build the images, write them as archives, and say how large they are and what they hold.
+
+`make images` runs it. The archives and their bills of materials lie in build/images.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from dev.debian import MissingProgramError
+from dev.images.archive import Content, read
+from dev.images.base import debian_base
+from dev.images.engine import Engine, EngineError, find
+from dev.images.sbom import cyclonedx
+from dev.images.sources import secrets
+from dev.paths import ROOT
+
+FOLDER = ROOT / "build" / "images"
+DEBOOTSTRAP = "debootstrap"
+
+
+@dataclass(frozen=True)
+class Image:
+    """One of the project's images."""
+
+    part: str
+    version: str
+    variant: str = ""
+
+    @property
+    def tag(self) -> str:
+        """With the registry that docker, podman and containerd mean when none is named."""
+        suffix = f"-{self.variant}" if self.variant == "gpu" else ""
+        return f"docker.io/library/scriptmodel-{self.part}:{self.version}{suffix}"
+
+    @property
+    def archive(self) -> Path:
+        """Where it is written to."""
+        return FOLDER / f"{self.tag.rpartition('/')[2].replace(':', '-')}.tar"
+
+
+def image(part: str, variant: str = "", version: str = "") -> Image:
+    """Return the image of a part of the repository, by default at the version of its distribution."""
+    project = tomllib.loads((ROOT / part / "pyproject.toml").read_text())["project"]
+    return Image(part, version or project["version"], variant)
+
+
+def build(engine: Engine, wanted: Image, base: str) -> Content:
+    """Build one image and write its archive and its bill of materials."""
+    arguments = {"VERSION": wanted.version, "REVISION": _revision()}
+    if base:
+        arguments["BASE"] = base
+    if wanted.variant:
+        arguments["VARIANT"] = wanted.variant
+    with tempfile.TemporaryDirectory(prefix="scriptmodel-build-") as folder:
+        engine.build(wanted.tag, ROOT / f"Dockerfile.{wanted.part}", arguments=arguments, secrets=secrets(Path(folder)))
+    engine.save(wanted.tag, wanted.archive)
+    content = read(wanted.archive)
+    bill = cyclonedx(f"scriptmodel-{wanted.part}", wanted.version, content)
+    wanted.archive.with_suffix(".cdx.json").write_text(json.dumps(bill, indent=2) + "\n")
+    return content
+
+
+def _revision() -> str:
+    said = subprocess.run(
+        ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    return said.stdout.strip() or "unknown"
+
+
+def report(wanted: Image, content: Content, seconds: float) -> str:
+    """Return what a person wants to know of an image."""
+    kinds = {kind: sum(p.kind == kind for p in content.packages) for kind in ("pypi", "deb")}
+    layers = " + ".join(f"{size / 1e6:.0f}" for size in content.layers if size >= 1e5)
+    archive = wanted.archive.relative_to(ROOT)
+    name = wanted.tag.removeprefix("docker.io/library/")
+    return (
+        f"{name}  {content.size / 1e6:.0f} MB unpacked ({layers}), {seconds:.0f} s\n"
+        f"  image  {archive}\n"
+        f"  SBOM   {archive.with_suffix('.cdx.json')}  {kinds['pypi']} Python packages, {kinds['deb']} of Debian"
+    )
+
+
+def main() -> int:
+    """Build what the command line names."""
+    parser = argparse.ArgumentParser(prog="python3 -m dev.images", description=__doc__)
+    parser.add_argument("parts", nargs="*", choices=[[], "operator", "trainer"], default=[], metavar="operator|trainer")
+    parser.add_argument("--variant", choices=["cpu", "gpu"], default="cpu", help="of the trainer (cpu)")
+    parser.add_argument("--version", default="", help="tag and label; default: the distribution's version")
+    parser.add_argument(
+        "--base",
+        default="",
+        metavar="IMAGE",
+        help=f"base image; `{DEBOOTSTRAP}` makes one from Debian's packages; default: the Dockerfile's own",
+    )
+    args = parser.parse_args()
+    try:
+        engine = find()
+        print(f"images: {engine.name}", file=sys.stderr, flush=True)
+        base = debian_base(engine) if args.base == DEBOOTSTRAP else args.base
+        for part in args.parts or ["operator", "trainer"]:
+            started = time.monotonic()
+            wanted = image(part, args.variant if part == "trainer" else "", args.version)
+            content = build(engine, wanted, base)
+            print(report(wanted, content, time.monotonic() - started), flush=True)
+    except (EngineError, MissingProgramError) as error:
+        hint = "" if args.base else f"\nimages: without a registry, try `make images BASE={DEBOOTSTRAP}`"
+        print(f"images: {error}{hint}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

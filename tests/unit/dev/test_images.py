@@ -1,0 +1,184 @@
+"""What the images' build does on the host: which engine, which secrets, what is cut, and what is said of the result."""
+
+from __future__ import annotations
+
+import ctypes
+import io
+import json
+import re
+import shutil
+import tarfile
+from pathlib import Path
+
+import _cffi_backend
+import pytest
+
+from dev import binaries, debian
+from dev.images import engine, slim, sources
+from dev.images.archive import Package, read
+from dev.images.sbom import cyclonedx
+from dev.paths import ROOT
+
+LOCKS = ROOT / "dev" / "requirements"
+
+
+def program(folder: Path, name: str, script: str) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+    (folder / name).chmod(0o755)
+
+
+def versions(lock: str) -> dict[str, str]:
+    return dict(re.findall(r"^([a-z0-9-]+)==(\S+)", (LOCKS / lock).read_text(), re.MULTILINE))
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    return tmp_path / "bin"
+
+
+def test_a_docker_client_without_an_engine_is_passed_over(path: Path) -> None:
+    program(path, "docker", "echo 'Cannot connect to the Docker daemon' >&2; exit 1")
+    program(path, "podman", "exit 0")
+    assert engine.find().name == "podman"
+
+
+def test_without_an_engine_it_says_what_each_said_and_what_to_install(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program(path, "docker", "echo 'Cannot connect to the Docker daemon' >&2; exit 1")
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    with pytest.raises(engine.EngineError) as error:
+        engine.find()
+    for told in ("docker: Cannot connect", "podman: not on PATH", "apt-get install buildah"):
+        assert told in str(error.value)
+
+
+def test_as_root_on_debian_what_is_missing_is_installed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    program(path, "apt-get", f'echo "$@" >> {path}/asked')
+    debian.need({"no-such-program": "its-package"})
+    asked = (path / "asked").read_text().splitlines()
+    assert asked == ["-q update", "-q install --yes --no-install-recommends its-package"]
+
+
+def test_pips_index_and_certificates_reach_the_build_as_secrets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = tmp_path / "authority.pem"
+    authority.write_text("certificate")
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("PIP_INDEX_URL", "https://user:password@index.example/simple")
+    monkeypatch.setenv("PIP_CERT", str(authority))
+    found = sources.secrets(tmp_path)
+    assert found["ca.crt"].read_text() == "certificate"
+    assert found["pip.conf"].stat().st_mode & 0o077 == 0
+    text = found["pip.conf"].read_text()
+    assert "index-url = https://user:password@index.example/simple" in text
+    assert "cert = /run/secrets/ca.crt" in text
+
+
+def test_uvs_index_is_used_where_pip_names_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    monkeypatch.delenv("PIP_INDEX_URL", raising=False)
+    monkeypatch.setenv("UV_DEFAULT_INDEX", "https://index.example/simple")
+    assert sources.pip_settings()["index-url"] == "https://index.example/simple"
+
+
+def test_a_library_works_without_what_is_cut_behind_it(tmp_path: Path) -> None:
+    library = tmp_path / "tensorflow" / "python" / "some.so"
+    library.parent.mkdir(parents=True)
+    shutil.copyfile(_cffi_backend.__file__, library)
+    before = library.stat().st_size
+    cut = dict(slim.cut(tmp_path))
+    assert 0 < cut["symbol tables"] == before - library.stat().st_size
+    assert ctypes.CDLL(str(library)).PyInit__cffi_backend
+
+
+def test_what_training_never_imports_is_cut_with_its_record(tmp_path: Path) -> None:
+    for name in ("clang/cindex.py", "libclang-18.1.1.dist-info/METADATA", "keras/models.py", "keras/models_test.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x")
+    list(slim.cut(tmp_path))
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["models.py"]
+
+
+DPKG = """Package: zlib1g
+Status: install ok installed
+Architecture: amd64
+Version: 1:1.2.13+dfsg-1
+
+Package: gone
+Status: deinstall ok config-files
+Version: 1
+"""
+METADATA = """Name: My_Package
+Version: 2.0
+License-Expression: MIT
+
+Text"""
+
+
+def add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
+    member = tarfile.TarInfo(name)
+    member.size = len(content)
+    archive.addfile(member, io.BytesIO(content))
+
+
+def layer(files: dict[str, str]) -> bytes:
+    written = io.BytesIO()
+    with tarfile.open(fileobj=written, mode="w") as archive:
+        for name, text in files.items():
+            add(archive, name, text.encode())
+    return written.getvalue()
+
+
+def test_the_bill_of_materials_lists_what_the_image_holds(tmp_path: Path) -> None:
+    site = "opt/app/lib/python3.11/site-packages"
+    old = f"{site}/old-1.dist-info/METADATA"
+    layers = {
+        "a.tar": layer({"var/lib/dpkg/status": DPKG, old: "Name: old\nVersion: 1\n"}),
+        "b.tar": layer(
+            {
+                f"./{site}/.wh.old-1.dist-info": "",
+                f"./{site}/My_Package-2.0.dist-info/METADATA": METADATA,
+            }
+        ),
+    }
+    with tarfile.open(tmp_path / "image.tar", "w") as archive:
+        add(archive, "manifest.json", json.dumps([{"Config": "c.json", "Layers": list(layers)}]).encode())
+        add(archive, "c.json", b'{"config": {}}')
+        for name, content in layers.items():
+            add(archive, name, content)
+    content = read(tmp_path / "image.tar")
+    assert content.packages == (
+        Package("deb", "zlib1g", "1:1.2.13+dfsg-1", "", "amd64"),
+        Package("pypi", "My_Package", "2.0", "MIT"),
+    )
+    bill = cyclonedx("app", "1", content)
+    assert [component["purl"] for component in bill["components"]] == [
+        "pkg:deb/debian/zlib1g@1:1.2.13+dfsg-1?arch=amd64",
+        "pkg:pypi/my-package@2.0",
+    ]
+    assert bill["components"][1]["licenses"] == [{"expression": "MIT"}]
+
+
+@pytest.mark.parametrize(
+    ("runtime", "tested"),
+    [
+        ("operator-runtime.txt", "operator.txt"),
+        ("trainer-cpu-runtime.txt", "trainer.txt"),
+        ("trainer-gpu-runtime.txt", "trainer.txt"),
+        ("wheel.txt", "operator.txt"),
+    ],
+)
+def test_an_image_holds_the_versions_that_were_tested(runtime: str, tested: str) -> None:
+    known = versions(tested) | {"tensorflow": versions("trainer.txt")["tensorflow-cpu"]}
+    found = {name: version for name, version in versions(runtime).items() if not name.startswith("nvidia-")}
+    assert found
+    assert found == {name: known[name] for name in found}
+
+
+def test_the_node_is_of_the_control_planes_version() -> None:
+    assert binaries.NODE.version == binaries.CONTROL_PLANE.version
