@@ -22,6 +22,13 @@ CONTROL_PLANE = GoProgram(
     links=PROGRAMS,
     takes="about 5 minutes on 2 cores",
 )
+NODE = GoProgram(
+    name="node",
+    module=ROOT / "dev" / "node",
+    requires="k8s.io/kubernetes",
+    links=("kube-controller-manager", "kube-scheduler", "kubelet"),
+    takes="about 3 minutes after the control plane, whose compiled packages it shares",
+)
 
 
 def find_or_build() -> Path:
@@ -49,13 +56,19 @@ def _find() -> Path | None:
     return None
 
 
+def node() -> Path:
+    """Return a folder that holds what a node needs besides: kubelet, kube-controller-manager and kube-scheduler."""
+    return build(NODE, _ldflags(NODE.version))
+
+
 def _build() -> Path:
-    version = CONTROL_PLANE.version
+    return build(CONTROL_PLANE, _ldflags(CONTROL_PLANE.version))
+
+
+def _ldflags(version: str) -> tuple[str, ...]:
     major, minor, _ = version.lstrip("v").split(".")
     values = {"gitVersion": version, "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"}
-    return build(
-        CONTROL_PLANE, tuple(f"-X k8s.io/component-base/version.{key}={value}" for key, value in values.items())
-    )
+    return tuple(f"-X k8s.io/component-base/version.{key}={value}" for key, value in values.items())
 
 
 def main() -> int:

@@ -31,16 +31,26 @@ class ControlPlane:
     Without scheduler, kubelet and controller-manager objects are stored, validated and watched; nothing runs.
     """
 
-    def __init__(self, root: Path, audited: str = "") -> None:
+    options: Sequence[str] = (
+        "--authorization-mode=RBAC",
+        "--disable-admission-plugins=ServiceAccount",  # no controller-manager makes the accounts
+        "--service-cluster-ip-range=10.96.0.0/24",
+    )
+    """Of the API server, where a cluster with a node needs others."""
+
+    def __init__(self, root: Path, audited: str = "", address: str = "") -> None:
         """What the user `audited` asks of the server is noted, one JSON object a line, in `audit_log`."""
         self.root = root
         self.kubeconfig = root / "kubeconfig"
         self.audit_log = root / "audit.log"
         self._audited = audited
-        self.server = f"https://127.0.0.1:{free_port()}"
+        self.address = address or f"127.0.0.1:{free_port()}"
+        self.server = f"https://{self.address}"
         self.token = secrets.token_hex(16)
+        self.users = {self.token: "admin,admin,system:masters"}
+        """Name, uid and group of each token."""
         self._binaries = find_or_build()
-        self._pki = root / "pki"
+        self.pki = root / "pki"
         self.etcd = self._etcd()
         self.apiserver = self._apiserver()
 
@@ -72,22 +82,21 @@ class ControlPlane:
     def _apiserver(self) -> Program:
         tokens = self.root / "tokens.csv"
         key = (
-            self._pki / "apiserver.key"
+            self.pki / "apiserver.key"
         )  # the server makes it at its start, and a certificate that is its own authority
+        host, _, port = self.address.rpartition(":")
         command = [
             str(self._binaries / "kube-apiserver"),
             f"--etcd-servers={self._etcd_url}",
-            "--bind-address=127.0.0.1",
-            f"--secure-port={self.server.rpartition(':')[2]}",
-            f"--cert-dir={self._pki}",
+            f"--bind-address={host}",
+            f"--secure-port={port}",
+            f"--cert-dir={self.pki}",
             f"--token-auth-file={tokens}",
             f"--service-account-signing-key-file={key}",
             f"--service-account-key-file={key}",
             "--service-account-issuer=https://kubernetes.default.svc",
-            "--service-cluster-ip-range=10.96.0.0/24",
-            "--authorization-mode=RBAC",
-            "--disable-admission-plugins=ServiceAccount",  # no controller-manager makes the accounts
             "--endpoint-reconciler-type=none",
+            *self.options,
         ]
         if self._audited:
             command += [f"--audit-policy-file={self._audit_policy}", f"--audit-log-path={self.audit_log}"]
@@ -105,31 +114,32 @@ class ControlPlane:
         self._audit_policy.write_text(json.dumps(policy))
         tokens = self.root / "tokens.csv"
         tokens.touch(mode=0o600)
-        tokens.write_text(f"{self.token},admin,admin,system:masters\n")
+        tokens.write_text("".join(f"{token},{user}\n" for token, user in self.users.items()))
         self.etcd.start()
         self.etcd.wait_until(lambda: _answers(f"{self._etcd_url}/health"))
         self.apiserver.start()
         self.apiserver.wait_until(self._ready, within=120)
-        self._write_kubeconfig()
+        self.write_kubeconfig(self.kubeconfig, self.token)
 
     def _ready(self) -> bool:
-        certificate = self._pki / "apiserver.crt"
+        certificate = self.pki / "apiserver.crt"
         if not certificate.exists():
             return False
         return _answers(f"{self.server}/readyz", token=self.token, authority=certificate)
 
-    def _write_kubeconfig(self) -> None:
-        certificate = str(self._pki / "apiserver.crt")
+    def write_kubeconfig(self, path: Path, token: str) -> None:
+        """Write a kubeconfig of the user whose token it is."""
+        certificate = str(self.pki / "apiserver.crt")
         config = {
             "apiVersion": "v1",
             "kind": "Config",
             "clusters": [{"name": "dev", "cluster": {"server": self.server, "certificate-authority": certificate}}],
-            "users": [{"name": "admin", "user": {"token": self.token}}],
-            "contexts": [{"name": "dev", "context": {"cluster": "dev", "user": "admin"}}],
+            "users": [{"name": "user", "user": {"token": token}}],
+            "contexts": [{"name": "dev", "context": {"cluster": "dev", "user": "user"}}],
             "current-context": "dev",
         }
-        self.kubeconfig.touch(mode=0o600)
-        self.kubeconfig.write_text(json.dumps(config, indent=2))  # JSON is YAML
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(config, indent=2))  # JSON is YAML
 
     def kubectl(self, *args: str, stdin: str | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run kubectl against this server; with `check`, CalledProcessError carries its stderr as a note."""
