@@ -38,6 +38,15 @@ demo-stop: ## End what `make demo KEEP=1` left running
 images: ## Build the images with docker, podman or buildah (BASE=debootstrap needs no registry, VARIANT=gpu)
 	@$(PYTHON) -m dev.images $(if $(BASE),--base $(BASE)) $(if $(VARIANT),--variant $(VARIANT))
 
+.PHONY: cluster
+cluster: ## Start a one-node Kubernetes on this machine, with the images in it (root, Linux)
+	@dev/env.sh tools
+	@$(PYTHON) -m dev.cluster
+
+.PHONY: cluster-stop
+cluster-stop: ## End what `make cluster` started, pods included
+	@$(PYTHON) -m dev.cluster --stop
+
 .PHONY: lock
 lock: ## Resolve the lock files anew (the only target that picks versions)
 	@dev/lock.sh

@@ -11,46 +11,18 @@ import subprocess
 import sys
 import tempfile
 import time
-import tomllib
-from dataclasses import dataclass
 from pathlib import Path
 
 from dev.debian import MissingProgramError
 from dev.images.archive import Content, read
 from dev.images.base import debian_base
 from dev.images.engine import Engine, EngineError, find
+from dev.images.project import Image, image
 from dev.images.sbom import cyclonedx
 from dev.images.sources import secrets
 from dev.paths import ROOT
 
-FOLDER = ROOT / "build" / "images"
 DEBOOTSTRAP = "debootstrap"
-
-
-@dataclass(frozen=True)
-class Image:
-    """One of the project's images."""
-
-    part: str
-    version: str
-    variant: str = ""
-
-    @property
-    def tag(self) -> str:
-        """With the registry that docker, podman and containerd mean when none is named."""
-        suffix = f"-{self.variant}" if self.variant == "gpu" else ""
-        return f"docker.io/library/scriptmodel-{self.part}:{self.version}{suffix}"
-
-    @property
-    def archive(self) -> Path:
-        """Where it is written to."""
-        return FOLDER / f"{self.tag.rpartition('/')[2].replace(':', '-')}.tar"
-
-
-def image(part: str, variant: str = "", version: str = "") -> Image:
-    """Return the image of a part of the repository, by default at the version of its distribution."""
-    project = tomllib.loads((ROOT / part / "pyproject.toml").read_text())["project"]
-    return Image(part, version or project["version"], variant)
 
 
 def build(engine: Engine, wanted: Image, base: str) -> Content:

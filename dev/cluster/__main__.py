@@ -1,0 +1,139 @@
+"""A Kubernetes cluster of one node on this machine, with our images in it: `make cluster`, `make cluster-stop`.
+
+Everything that it starts is a process of this machine. State lies in build/cluster; the images in build/cluster/images
+outlive the cluster, so that they are unpacked once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from dev.binaries import find_or_build
+from dev.cluster import leftovers, network, preflight
+from dev.cluster.loading import NoImageError, load
+from dev.cluster.node import Node
+from dev.cluster.runtime import Runtime
+from dev.debian import MissingProgramError
+from dev.gobuild import BuildError
+from dev.images.engine import EngineError
+from dev.images.project import image
+from dev.paths import ROOT
+from dev.processes import StartError, has_ended, start_time, stop_group
+
+FOLDER = ROOT / "build" / "cluster"
+STATE = FOLDER / "state"
+IMAGES = FOLDER / "images"
+RECORD = FOLDER / "running.json"
+
+FAILURES = (
+    preflight.UnfitMachineError,
+    MissingProgramError,
+    NoImageError,
+    EngineError,
+    BuildError,
+    StartError,
+    subprocess.CalledProcessError,
+    OSError,
+)
+
+
+def up() -> None:
+    """Start the cluster, unless it runs, and see that it has the images as they are now."""
+    runtime = Runtime(STATE, IMAGES)
+    if _programs() and all(_alive(program) for program in _programs().values()):
+        with _stage("images"):
+            load(runtime, [image("operator"), image("trainer")])
+        return
+    stop()
+    with _stage("this machine"):
+        preflight.check(IMAGES)
+    with _stage("programs"):
+        STATE.mkdir(parents=True)
+        node = Node(runtime)
+    try:
+        with _stage("control plane, containerd"):
+            node.start()
+        with _stage("images"):
+            load(runtime, [image("operator"), image("trainer")])
+        with _stage("node"):
+            node.start_kubelet()
+    finally:
+        _record(node)
+
+
+def stop() -> None:
+    """End the cluster: its pods, its programs and what they left, but for the images."""
+    if not RECORD.exists():
+        return
+    programs = _programs()
+    runtime = Runtime(STATE, IMAGES)
+    for name in ("kube-controller-manager", "kube-scheduler"):  # or they would make the pods again
+        _end(programs.pop(name, None))
+    if runtime.answers():
+        leftovers.delete_pods(runtime, STATE / "kubeconfig")
+    _end(programs.pop("kubelet", None))
+    if runtime.answers():
+        leftovers.end_containers(runtime)
+    for program in reversed(programs.values()):
+        _end(program)
+    leftovers.unmount(STATE)
+    leftovers.remove_cgroups()
+    network.down()
+    shutil.rmtree(STATE)
+    RECORD.unlink()
+
+
+def _programs() -> dict[str, dict[str, Any]]:
+    if not RECORD.exists():
+        return {}
+    return {program["name"]: program for program in json.loads(RECORD.read_text())}
+
+
+def _record(node: Node) -> None:
+    started = [program for program in node.programs if program.running]
+    found = [{"name": p.name, "pid": p.pid, "started": start_time(p.pid)} for p in started]
+    RECORD.write_text(json.dumps(found, indent=2))
+
+
+def _alive(program: dict[str, Any]) -> bool:
+    return not has_ended(program["pid"], program["started"])
+
+
+def _end(program: dict[str, Any] | None) -> None:
+    if program and _alive(program):
+        stop_group(program["pid"], 20.0, lambda: not _alive(program))
+
+
+@contextmanager
+def _stage(title: str) -> Iterator[None]:
+    started = time.monotonic()
+    yield
+    print(f"cluster: {time.monotonic() - started:4.0f} s  {title}", flush=True)
+
+
+def main() -> int:
+    """Start or stop the cluster."""
+    parser = argparse.ArgumentParser(prog="python3 -m dev.cluster", description=__doc__)
+    parser.add_argument("--stop", action="store_true", help="end the cluster")
+    try:
+        stop() if parser.parse_args().stop else up()
+    except FAILURES as error:
+        print(f"cluster: {error}\ncluster: logs are in {STATE.relative_to(ROOT)}", file=sys.stderr)
+        for note in getattr(error, "__notes__", []):
+            print(f"cluster: {note}", file=sys.stderr)
+        return 1
+    if _programs():
+        print(f"export KUBECONFIG={STATE / 'kubeconfig'} PATH={find_or_build()}:$PATH")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

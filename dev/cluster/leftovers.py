@@ -1,0 +1,55 @@
+"""What containers leave on the machine when the programs that kept them have ended: tasks, mounts and cgroups."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from dev.binaries import find_or_build
+from dev.cluster.preflight import CGROUPS
+from dev.cluster.runtime import Runtime
+
+
+def delete_pods(runtime: Runtime, kubeconfig: Path, within: float = 30.0) -> None:
+    """Have the kubelet end all pods, networks included, and wait until they are gone or `within` seconds are over."""
+    kubectl = [str(find_or_build() / "kubectl"), f"--kubeconfig={kubeconfig}", "--request-timeout=10s"]
+    words = ["delete", "pods", "--all", "--all-namespaces", "--grace-period=1", "--wait=false"]
+    if subprocess.run([*kubectl, *words], capture_output=True, check=False).returncode:
+        return  # no API server: the containers are ended without the kubelet
+    deadline = time.monotonic() + within
+    while runtime.ctr("containers", "list", "--quiet").split() and time.monotonic() < deadline:
+        time.sleep(0.2)
+
+
+def end_containers(runtime: Runtime) -> None:
+    """Kill and forget every container; the kubelet must have ended, or it would start them again."""
+    for name in runtime.ctr("tasks", "list", "--quiet").split():
+        with suppress(subprocess.CalledProcessError):  # it has just ended by itself
+            runtime.ctr("tasks", "delete", "--force", name)
+    for name in runtime.ctr("containers", "list", "--quiet").split():
+        with suppress(subprocess.CalledProcessError):  # the same
+            runtime.ctr("containers", "delete", name)
+
+
+def unmount(folder: Path) -> None:
+    """Unmount all that is mounted below a folder, the innermost first."""
+    points = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    for point in reversed([p for p in points if Path(p).is_relative_to(folder)]):
+        subprocess.run(["umount", point], check=True)
+
+
+def remove_cgroups() -> None:
+    """Remove the kubelet's cgroups; those that another kubelet still uses are not empty and stay."""
+    for root in [CGROUPS, *_folders(CGROUPS)]:
+        for top in ("kubepods", "k8s.io"):
+            for folder, _, _ in os.walk(root / top, topdown=False):
+                with suppress(OSError):  # in use
+                    Path(folder).rmdir()
+
+
+def _folders(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.iterdir() if path.is_dir() and not path.is_symlink())

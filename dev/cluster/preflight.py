@@ -1,0 +1,73 @@
+"""Whether this machine can run a node at all, and what it lacks: told before anything is started."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import tempfile
+from pathlib import Path
+
+from dev import debian
+from dev.cluster import network
+
+PROGRAMS = {
+    "containerd": "containerd",
+    "ctr": "containerd",
+    "runc": "runc",
+    "/usr/lib/cni/bridge": "containernetworking-plugins",
+    "/usr/lib/cni/host-local": "containernetworking-plugins",
+    "ip": "iproute2",
+    "mount": "mount",
+    "openssl": "openssl",
+}
+CGROUPS = Path("/sys/fs/cgroup")
+CONTROLLERS = ("cpu", "memory", "pids")
+
+
+class UnfitMachineError(Exception):
+    """This machine cannot run a node; the message says why."""
+
+
+def check(folder: Path) -> None:
+    """Install what is missing where that is possible; UnfitMachineError or MissingProgramError where it is not.
+
+    `folder` is where the images will lie.
+    """
+    if platform.system() != "Linux" or os.geteuid() != 0:
+        raise UnfitMachineError("a node needs Linux and root: it makes cgroups, mounts and a network bridge")
+    debian.need(PROGRAMS)
+    _check_cgroups()
+    _check_overlay(folder)
+    if network.exists():
+        raise UnfitMachineError(f"the bridge {network.BRIDGE} is there already: does another clone's cluster run?")
+    if taken := network.taken_by():
+        raise UnfitMachineError(f"{network.GATEWAY.network} or {network.SERVICES.network} is taken: route {taken}")
+
+
+def _check_cgroups() -> None:
+    unified = CGROUPS / "cgroup.controllers"
+    roots = [CGROUPS] if unified.exists() else [CGROUPS / name for name in CONTROLLERS]
+    if unified.exists() and (missing := set(CONTROLLERS) - set(unified.read_text().split())):
+        raise UnfitMachineError(f"{unified} lacks {', '.join(sorted(missing))}")
+    for root in roots:
+        probe = root / f"scriptmodel-probe-{os.getpid()}"
+        try:
+            probe.mkdir()
+            probe.rmdir()
+        except OSError as error:
+            raise UnfitMachineError(f"no cgroup can be made in {root}: {error.strerror}") from error
+
+
+def _check_overlay(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix="probe-") as name:
+        parts = {part: Path(name, part) for part in ("lower", "upper", "work", "merged")}
+        for part in parts.values():
+            part.mkdir()
+        options = f"lowerdir={parts['lower']},upperdir={parts['upper']},workdir={parts['work']}"
+        command = ["mount", "-t", "overlay", "overlay", "-o", options, str(parts["merged"])]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise UnfitMachineError(f"overlayfs cannot be mounted in {folder}: {done.stderr.strip()}")
+        subprocess.run(["umount", str(parts["merged"])], check=True)

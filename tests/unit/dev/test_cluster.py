@@ -1,0 +1,62 @@
+"""A machine that cannot run a node is told so before anything is started. What a fit one does: tests/node."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from dev.cluster import network, preflight
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    (tmp_path / "bin").mkdir()
+    return tmp_path / "bin"
+
+
+def program(folder: Path, name: str, script: str) -> None:
+    (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+    (folder / name).chmod(0o755)
+
+
+def routes(folder: Path, *found: dict[str, str]) -> None:
+    program(folder, "ip", f"echo '{json.dumps(found)}'")
+
+
+def test_a_node_needs_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    with pytest.raises(preflight.UnfitMachineError, match="needs Linux and root"):
+        preflight.check(tmp_path)
+
+
+def test_cgroups_that_cannot_be_made_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preflight, "CGROUPS", tmp_path)
+    with pytest.raises(preflight.UnfitMachineError, match=f"no cgroup can be made in {tmp_path}/cpu: No such file"):
+        preflight._check_cgroups()
+
+
+def test_a_controller_that_is_not_delegated_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "cgroup.controllers").write_text("cpuset cpu pids\n")
+    monkeypatch.setattr(preflight, "CGROUPS", tmp_path)
+    with pytest.raises(preflight.UnfitMachineError, match="lacks memory"):
+        preflight._check_cgroups()
+
+
+def test_a_refused_overlay_is_told_with_the_kernels_words(path: Path, tmp_path: Path) -> None:
+    program(path, "mount", "echo 'mount: unknown filesystem type overlay' >&2; exit 32")
+    with pytest.raises(preflight.UnfitMachineError, match="unknown filesystem type overlay"):
+        preflight._check_overlay(tmp_path / "images")
+    assert not list((tmp_path / "images").iterdir())
+
+
+def test_a_route_into_the_pods_network_is_told(path: Path) -> None:
+    routes(path, {"dst": "default", "dev": "eth0"}, {"dst": "10.231.7.0/24", "dev": "tun0"})
+    assert network.taken_by() == "10.231.7.0/24 dev tun0"
+
+
+def test_other_routes_and_the_bridges_own_are_none_of_its_business(path: Path) -> None:
+    routes(path, {"dst": "10.0.0.0/24", "dev": "eth0"}, {"dst": "10.231.0.0/16", "dev": network.BRIDGE})
+    assert network.taken_by() == ""
