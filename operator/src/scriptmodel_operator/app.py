@@ -32,6 +32,7 @@ from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.calls import Calls
 from scriptmodel_operator.pachyderm.gateway import Gateway
 from scriptmodel_operator.reconcile.queue import WorkQueue
+from scriptmodel_operator.sweeper import Sweeper
 from scriptmodel_operator.ticker import Ticker
 
 CALL_THREADS = 12
@@ -177,12 +178,14 @@ async def working(
     gateway = PachydermGateway(config.pachd, health.metrics.called, left)
     calls = Calls(CALL_THREADS)
     controller, inbox, ticker = compose(config, client, gateway, calls, cluster, health)
+    sweeper = Sweeper(gateway, calls, cluster)
     health.ready = True
     background = [
         asyncio.create_task(inbox.queue.run(), name="queue"),
         asyncio.create_task(ticker.run(), name="ticker"),
+        asyncio.create_task(sweeper.run(), name="sweeper"),
     ]
-    await asyncio.gather(*(part.started.wait() for part in (inbox.queue, ticker)))
+    await asyncio.gather(*(part.started.wait() for part in (inbox.queue, ticker, sweeper)))
     try:
         yield inbox
     finally:

@@ -126,12 +126,12 @@ class Controller:
 
     async def _act(self, model: ScriptModel, actions: tuple[Action, ...]) -> None:
         log.info("%s: %s", model, "; ".join(action.describe() for action in actions))
+        await self.teller.acting(model, actions)
         try:
             await self.calls.run(execute, self.gateway, actions)
         finally:
             # Whether a call that failed took effect is not known: no look from before it may be trusted.
             self._acted[model.uid] = time.monotonic()
-        await self.teller.acted(model, actions)
 
     async def _delete(self, model: ScriptModel, asked: float) -> float | None:
         if not needs_no_pachyderm(model):
@@ -174,10 +174,12 @@ class Controller:
         await self._tell(model, status_of_problem(model, problem, _now()))
 
     async def _tell(self, model: ScriptModel, status: dict[str, Any]) -> None:
+        if status == model.status:
+            return
+        await self.teller.told(model, status)
         written = await self.writer.write_status(model, status)
         if written is not None:
             self.store.refresh(written)
-            await self.teller.told(model, status)
 
     def _taken(self, model: ScriptModel, written: dict[str, Any] | None) -> ScriptModel:
         """The object after our own write, so that the watch's echo of it is no news."""

@@ -27,6 +27,7 @@ from scriptmodel_operator.pachyderm.values import (
     JobRef,
     JobState,
     LogLine,
+    OpenTransaction,
     PipelineApply,
     PipelineInfo,
     PipelineRef,
@@ -72,6 +73,7 @@ class FakePachyderm:
     pipelines: dict[PipelineRef, list[PipelineInfo]] = field(default_factory=dict)
     jobs: dict[JobRef, JobInfo] = field(default_factory=dict)
     logs: dict[JobRef, list[str]] = field(default_factory=dict)
+    transactions: dict[str, OpenTransaction] = field(default_factory=dict)
     now: datetime = EPOCH
     fault: Callable[[str], PachydermError | None] = lambda _call: None
     log_source: Callable[[JobRef, bool], LogStream] | None = None
@@ -190,7 +192,13 @@ class FakePachyderm:
             return self.log_source(job, follow)
         return FakeLog([LogLine(job.id, text) for text in self.logs.get(job, [])])
 
+    def list_transactions(self) -> Sequence[OpenTransaction]:
+        return list(self.transactions.values())
+
     # --- Gateway: writes
+
+    def delete_transaction(self, transaction_id: str) -> None:
+        self.transactions.pop(transaction_id, None)
 
     def create_repo(self, repo: RepoRef, description: str) -> None:
         self._checked("create_repo")

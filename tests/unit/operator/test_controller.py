@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,6 +15,7 @@ from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.controller import Controller
 from scriptmodel_operator.health import Health
 from scriptmodel_operator.kube.client import KubeClient
+from scriptmodel_operator.kube.errors import KubeConflictError, KubeUnavailableError
 from scriptmodel_operator.kube.store import Store
 from scriptmodel_operator.metrics import Metrics
 from scriptmodel_operator.pachyderm.calls import Calls
@@ -35,6 +36,8 @@ class FakeKube:
 
     raw: dict[str, Any]
     writes: list[str] = field(default_factory=list)
+    events: set[str] = field(default_factory=set)
+    fault: Callable[[str], bool] = lambda _what: False
 
     def _changed(self) -> dict[str, Any]:
         metadata = self.raw["metadata"]
@@ -47,12 +50,20 @@ class FakeKube:
         return self._changed()
 
     async def apply_status(self, _namespace: str, _name: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        if self.fault("status"):
+            raise KubeUnavailableError("writing the status", 503, "injected")
         self.writes.append("status")
         check_status(body["status"], self.raw["metadata"]["generation"])
         self.raw = {**self.raw, "status": body["status"]}
         return self._changed()
 
     async def create_event(self, _namespace: str, body: Mapping[str, Any]) -> None:
+        if self.fault("event"):
+            raise KubeUnavailableError("writing an event", 503, "injected")
+        name = body["metadata"]["name"]
+        if name in self.events:
+            raise KubeConflictError("writing an event", 409, "exists")
+        self.events.add(name)
         self.writes.append(f"event {body['reason']}")
 
 
@@ -87,10 +98,10 @@ async def test_the_finalizer_comes_before_any_pipeline_and_an_idle_object_is_not
         pachyderm.fault = lambda call: UnavailableError(call, "gone") if call == "apply_pipelines" else None
         with pytest.raises(RetryError):
             await found.reconcile(KEY)
-        assert kube.writes == ["finalizers", "status", "event PachydermUnavailable"]
+        assert kube.writes == ["finalizers", "event Creating", "event PachydermUnavailable", "status"]
         pachyderm.fault = lambda _call: None
         assert await found.reconcile(KEY) == 5
-        assert kube.writes[3:] == ["event Creating", "status", "event WaitingForWorker"]
+        assert kube.writes[4:] == ["event WaitingForWorker", "status"], "what was told of once is not told again"
         for ref in list(pachyderm.pipelines):
             pachyderm.succeed(ref)
         found.store.put({**kube.raw, "metadata": {**kube.raw["metadata"], "generation": 1}})
@@ -122,6 +133,17 @@ async def test_what_is_not_allowed_makes_no_call_at_all() -> None:
         pachyderm.fault = lambda call: UnavailableError(call, "must not be called")
         assert await found.reconcile(KEY) is None
         assert reason(kube) == "NotAllowed"
+
+
+@pytest.mark.parametrize("broken", ["event", "status"])
+async def test_no_event_is_lost_or_told_twice_where_a_write_fails(broken: str) -> None:
+    async with controller(raw_object(SPEC)) as (found, kube, _pachyderm):
+        faults = iter([True])
+        kube.fault = lambda what: what == broken and next(faults, False)
+        with pytest.raises(RetryError):
+            await found.reconcile(KEY)
+        await found.reconcile(KEY)
+        assert kube.writes == ["finalizers", "event CorpusNotFound", "status"]
 
 
 async def test_an_object_that_is_gone_needs_nothing() -> None:

@@ -12,7 +12,7 @@ from scriptmodel_operator.api.identity import API_VERSION, KIND
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.kube.client import KubeClient
-from scriptmodel_operator.kube.errors import KubeConflictError, KubeError
+from scriptmodel_operator.kube.errors import KubeConflictError, KubeError, KubeUnavailableError
 
 _MAX_NOTE = 1000
 _MAX_NAME = 230
@@ -21,15 +21,18 @@ log = logging.getLogger(__name__)
 
 
 class EventRecorder:
-    """An event that cannot be written is logged and forgotten: status has the truth."""
+    """Where the API server is away, KubeUnavailableError: the event comes first, and what it tells of has to wait.
+
+    An event that the server does not want is logged and forgotten: status has the truth.
+    """
 
     def __init__(self, client: KubeClient) -> None:
         self._client = client
         self._instance = socket.gethostname()
 
     async def record(self, model: ScriptModel, reason: Reason, note: str, *, warning: bool, occasion: str) -> None:
-        """`occasion` tells apart events of the same reason and note; equal ones are one event."""
-        text = "\0".join((model.uid, reason.value, note, occasion))
+        """`occasion` tells apart events of the same reason; equal ones are one event, told of any number of times."""
+        text = "\0".join((model.uid, reason.value, occasion))
         digest = hashlib.sha256(text.encode()).hexdigest()[:16]
         body = {
             "apiVersion": "events.k8s.io/v1",
@@ -54,5 +57,7 @@ class EventRecorder:
             await self._client.create_event(model.namespace, body)
         except KubeConflictError:
             return  # it was written before
+        except KubeUnavailableError:
+            raise
         except KubeError as error:
             log.warning("%s: event %s: %s (%s)", model, reason.value, note, error)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,13 +19,17 @@ _TROUBLE = (Reason.PACHYDERM_UNAVAILABLE.value, Reason.RETRYING.value)
 
 
 class Teller:
-    """Compares what was told before with what is told now; a reason that stays makes no event."""
+    """Compares what was told before with what is told now; a reason that stays makes no event.
+
+    Events come before what they tell of, and their names follow from what was there before it: an operator that is
+    killed in between finds the same to tell again, and the server knows that it has been told.
+    """
 
     def __init__(self, events: EventRecorder) -> None:
         self._events = events
 
     async def told(self, model: ScriptModel, status: Mapping[str, Any]) -> None:
-        """`status` was written over `model.status`."""
+        """`status` is about to be written over `model.status`."""
         before, now = _condition(model.status, _READY), _condition(status, _READY)
         same = before.get("reason") == now.get("reason") and before.get("status") == now.get("status")
         if same and before.get("observedGeneration") == now.get("observedGeneration"):
@@ -31,13 +37,15 @@ class Teller:
         warning = _condition(status, _STALLED).get("status") == "True" or now.get("reason") in _TROUBLE
         if same and not warning:
             return
-        occasion = f"{model.generation}/{_newest_commit(status)}/{now.get('lastTransitionTime')}"
+        before_it = json.dumps([model.generation, model.status], sort_keys=True)
         note = one_line(str(now.get("message", ""))) or str(now.get("reason"))
         reason = reason_named(str(now.get("reason")))
-        await self._events.record(model, reason, note, warning=warning, occasion=occasion)
+        await self._events.record(
+            model, reason, note, warning=warning, occasion=hashlib.sha256(before_it.encode()).hexdigest()
+        )
 
-    async def acted(self, model: ScriptModel, actions: Sequence[Action]) -> None:
-        """`actions` were carried out for `model`."""
+    async def acting(self, model: ScriptModel, actions: Sequence[Action]) -> None:
+        """`actions` are about to be carried out for `model`."""
         for action in actions:
             if isinstance(action, ApplyPipelines):
                 updates = any(each.update for each in action.pipelines)
@@ -51,11 +59,6 @@ class Teller:
 
 def _condition(status: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
     return next((each for each in status.get("conditions") or [] if each.get("type") == kind), {})
-
-
-def _newest_commit(status: Mapping[str, Any]) -> str:
-    script = (status.get("lineage") or {}).get("script") or {}
-    return str(script.get("commit", ""))
 
 
 def _marks(action: ApplyPipelines) -> str:

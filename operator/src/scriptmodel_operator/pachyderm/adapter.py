@@ -31,6 +31,7 @@ from scriptmodel_operator.pachyderm.values import (
     JobInfo,
     JobRef,
     LogLine,
+    OpenTransaction,
     PipelineApply,
     PipelineInfo,
     PipelineRef,
@@ -83,6 +84,8 @@ class PachydermGateway:
         self._pfs = pfs_grpc.APIStub(self._channel)
         self._pps = pps_grpc.APIStub(self._channel)
         self._transactions = transaction_grpc.APIStub(self._channel)
+        self._at_work: set[str] = set()
+        """Transactions that calls of ours are filling."""
         self._version = version_grpc.APIStub(self._channel)
 
     def close(self) -> None:
@@ -230,6 +233,7 @@ class PachydermGateway:
         opened = self._call(
             what, self._transactions.StartTransaction, transaction.StartTransactionRequest(), WRITE_SECONDS
         )
+        self._at_work.add(opened.id)
         try:
             for item in pipelines:
                 request = messages.create_request(item)
@@ -237,14 +241,22 @@ class PachydermGateway:
             finish = transaction.FinishTransactionRequest(transaction=opened)
             self._call(what, self._transactions.FinishTransaction, finish, WRITE_SECONDS)
         except PachydermError:
-            self._abandon(opened)
+            # Finishing it would run what it accepted before the refusal. What cannot be reached is swept up later.
+            with suppress(PachydermError):
+                self.delete_transaction(opened.id)
             raise
+        finally:
+            self._at_work.discard(opened.id)
 
-    def _abandon(self, opened: Any) -> None:
-        """Transactions never expire, and finishing one would run what it accepted before the refusal."""
-        request = transaction.DeleteTransactionRequest(transaction=opened)
-        with suppress(PachydermError):
-            self._call("giving up a transaction", self._transactions.DeleteTransaction, request, READ_SECONDS)
+    def list_transactions(self) -> Sequence[OpenTransaction]:
+        request = transaction.ListTransactionRequest()
+        found = self._call("listing transactions", self._transactions.ListTransaction, request).transaction_info
+        return [messages.open_transaction(info) for info in found if info.transaction.id not in self._at_work]
+
+    def delete_transaction(self, transaction_id: str) -> None:
+        request = transaction.DeleteTransactionRequest(transaction=transaction.Transaction(id=transaction_id))
+        with suppress(NotFoundError):
+            self._call(f"dropping transaction {transaction_id}", self._transactions.DeleteTransaction, request)
 
     def start_pipeline(self, pipeline: PipelineRef) -> None:
         request = pps.StartPipelineRequest(pipeline=messages.pipeline_message(pipeline))

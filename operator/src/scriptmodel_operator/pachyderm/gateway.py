@@ -15,6 +15,7 @@ from scriptmodel_operator.pachyderm.values import (
     JobInfo,
     JobRef,
     LogLine,
+    OpenTransaction,
     PipelineApply,
     PipelineInfo,
     PipelineRef,
@@ -70,6 +71,12 @@ class Gateway(Protocol):
 
     def read_log(self, job: JobRef, *, follow: bool, seconds: float) -> LogStream:
         """Lines that the job's process printed, for at most `seconds`; with `follow` also those to come."""
+
+    def list_transactions(self) -> Sequence[OpenTransaction]:
+        """Open ones, without those that calls of this gateway are at work on."""
+
+    def delete_transaction(self, transaction_id: str) -> None:
+        """Missing ones are fine. Nothing of what is in it is done."""
 
     def create_repo(self, repo: RepoRef, description: str) -> None:
         """AlreadyExistsError for one that is there."""

@@ -13,6 +13,7 @@ from scriptmodel_operator.pachyderm.values import (
     JobInfo,
     JobRef,
     JobState,
+    OpenTransaction,
     PipelineApply,
     PipelineInfo,
     PipelineRef,
@@ -239,6 +240,17 @@ def _provenance(message: Any) -> Iterator[tuple[RepoRef, str]]:
         repo = commit.repo if commit.HasField("repo") else commit.branch.repo
         if repo.type == USER_REPO:
             yield RepoRef(repo.project.name, repo.name), commit.id
+
+
+def open_transaction(info: Any) -> OpenTransaction:
+    """From a TransactionInfo."""
+    pipelines = [each.create_pipeline for each in info.requests if each.HasField("create_pipeline")]
+    return OpenTransaction(
+        info.transaction.id,
+        moment(info, "started"),
+        tuple(dict(each.metadata.annotations) for each in pipelines),
+        len(info.requests) - len(pipelines),
+    )
 
 
 def moment(message: Any, name: str) -> datetime | None:

@@ -171,6 +171,22 @@ class PipelineInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenTransaction:
+    """A transaction that was neither finished nor dropped."""
+
+    id: str
+    started: datetime | None
+    pipelines: tuple[Mapping[str, str], ...] = ()
+    """Annotations of the pipelines that it would create or update."""
+    others: int = 0
+    """How many requests of other kinds it has."""
+
+    @property
+    def empty(self) -> bool:
+        return not self.pipelines and not self.others
+
+
+@dataclass(frozen=True, slots=True)
 class JobInfo:
     """An observed job."""
 

@@ -1,0 +1,45 @@
+"""Now and then: drops the transactions in Pachyderm that a killed operator left open."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from scriptmodel_operator.pachyderm.calls import Calls
+from scriptmodel_operator.pachyderm.errors import PachydermError
+from scriptmodel_operator.pachyderm.gateway import Gateway
+from scriptmodel_operator.reconcile.leftovers import leftovers
+
+INTERVAL_SECONDS = 600.0
+RETRY_SECONDS = 15.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Sweeper:
+    """The first time as soon as Pachyderm answers."""
+
+    gateway: Gateway
+    calls: Calls
+    cluster: str
+    started: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        self.started.set()
+        while True:
+            try:
+                await self.calls.run(self._sweep)
+            except PachydermError as error:
+                log.debug("transactions: %s", error)  # who needs Pachyderm tells of it
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                await asyncio.sleep(INTERVAL_SECONDS)
+
+    def _sweep(self) -> None:
+        for transaction in leftovers(self.gateway.list_transactions(), self.cluster, datetime.now(UTC)):
+            log.info("dropping transaction %s, which nobody will finish", transaction)
+            self.gateway.delete_transaction(transaction)

@@ -1,0 +1,33 @@
+"""Transactions that a killed operator leaves open in Pachyderm."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from scriptmodel_operator.api.marks import Mark, Owner
+from scriptmodel_operator.pachyderm.values import OpenTransaction
+from scriptmodel_operator.reconcile.leftovers import leftovers
+from tests.unit.operator.fake_pachyderm import EPOCH
+
+OURS = Mark(Owner("cluster-1", "ml", "thrones", "1")).annotations()
+THEIRS = Mark(Owner("cluster-2", "ml", "thrones", "1")).annotations()
+
+
+def dropped(*found: OpenTransaction) -> tuple[str, ...]:
+    return leftovers(found, "cluster-1", EPOCH)
+
+
+def test_what_carries_our_mark_is_dropped_and_nothing_else() -> None:
+    assert dropped(
+        OpenTransaction("ours", EPOCH, (OURS,)),
+        OpenTransaction("theirs", EPOCH, (THEIRS,)),
+        OpenTransaction("unmarked", EPOCH, ({},)),
+        OpenTransaction("mixed", EPOCH, (OURS, {})),
+        OpenTransaction("with more", EPOCH, (OURS,), others=1),
+        OpenTransaction("a repo", EPOCH - timedelta(days=1), others=1),
+    ) == ("ours",)
+
+
+def test_an_empty_one_is_dropped_once_nobody_can_be_about_to_fill_it() -> None:
+    old, young = EPOCH - timedelta(minutes=61), EPOCH - timedelta(minutes=59)
+    assert dropped(OpenTransaction("old", old), OpenTransaction("young", young)) == ("old",)
