@@ -81,8 +81,16 @@ test-integration: env ## The operator against a real API server and localpach; t
 	$(OPERATOR)/bin/pytest -n 2 --dist loadfile tests/integration tests/e2e
 
 .PHONY: chaos
-chaos: env ## Kill localpach hundreds of times under concurrent writers (KILLS=300, SEED=a number)
+chaos: chaos-localpach chaos-operator ## All of what follows
+
+.PHONY: chaos-localpach
+chaos-localpach: env ## Kill localpach hundreds of times under concurrent writers (KILLS=300, SEED=a number)
 	$(OPERATOR)/bin/python -m tests.contract.chaos --kills $(or $(KILLS),300) $(if $(SEED),--seed $(SEED))
+
+.PHONY: chaos-operator
+chaos-operator: env controlplane ## Spoil each call of the operator in each way (CASES=a sample, SEED=a number, LIMIT=seconds)
+	$(OPERATOR)/bin/python -m tests.chaos.operator $(if $(CASES),--cases $(CASES)) $(if $(SEED),--seed $(SEED)) \
+	  $(if $(LIMIT),--seconds $(LIMIT))
 
 .PHONY: bench-localpach
 bench-localpach: env ## How fast localpach is; beside it the server at PACHD_ADDRESS

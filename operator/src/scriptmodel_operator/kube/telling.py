@@ -32,6 +32,7 @@ class Teller:
         """`status` is about to be written over `model.status`."""
         before, now = _condition(model.status, _READY), _condition(status, _READY)
         same = before.get("reason") == now.get("reason") and before.get("status") == now.get("status")
+        same = same and _newest_commit(model.status) == _newest_commit(status)
         if same and before.get("observedGeneration") == now.get("observedGeneration"):
             return
         warning = _condition(status, _STALLED).get("status") == "True" or now.get("reason") in _TROUBLE
@@ -59,6 +60,11 @@ class Teller:
 
 def _condition(status: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
     return next((each for each in status.get("conditions") or [] if each.get("type") == kind), {})
+
+
+def _newest_commit(status: Mapping[str, Any]) -> str:
+    script = (status.get("lineage") or {}).get("script") or {}
+    return str(script.get("commit", ""))
 
 
 def _marks(action: ApplyPipelines) -> str:

@@ -1,0 +1,223 @@
+"""The life of one ScriptModel, from its creation to its deletion, and what is there to be seen at its end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+from python_pachyderm.proto.v2.pfs import pfs_pb2, pfs_pb2_grpc
+from python_pachyderm.proto.v2.pps import pps_pb2, pps_pb2_grpc
+from python_pachyderm.proto.v2.transaction import transaction_pb2, transaction_pb2_grpc
+
+from scriptmodel_operator.api.names import pachyderm_names
+from scriptmodel_operator.kube.client import KubeClient
+
+NAME = "mortal"
+STEP_SECONDS = 90.0
+SETTLE_SECONDS = 15.0
+MILESTONES = {"Creating", "Updating", "Generated", "Suspended"}
+"""Events that do not depend on how quick anything is: each has to be there as often as in the undisturbed run."""
+_CALL_SECONDS = 30.0
+_SM = "/apis/scriptmodel.dev/v1alpha1/namespaces"
+_MERGE = "application/merge-patch+json"
+_MOMENTS = {"lastTransitionTime", "startTime", "completionTime", "estimatedCompletionTime", "finished", "gpuSeconds"}
+
+Object = dict[str, Any]
+
+
+class AstrayError(AssertionError):
+    """The life did not go as it should."""
+
+
+@dataclass
+class Life:
+    """`kube` and `address` lead to the servers themselves, past any proxy."""
+
+    kube: KubeClient
+    address: str
+    namespace: str
+    ended: Callable[[], str] = lambda: ""
+    """Why nothing can come any more; empty while the operator is there."""
+    step: str = ""
+    names: list[str] = field(default_factory=list)
+
+    async def run(self, wanted: Object | None) -> Object:
+        """All of it. What was there in the end; raises AstrayError where it does not come to its end.
+
+        It is looked at again for a while where it is not as `wanted`, or, where nothing is, until it is at rest.
+        """
+        names = pachyderm_names(self.namespace, NAME, "default")
+        self.names = [names.train, names.generate, names.corpus]
+        async with grpc.aio.insecure_channel(self.address) as channel:
+            self._pps = pps_pb2_grpc.APIStub(channel)
+            self._pfs = pfs_pb2_grpc.APIStub(channel)
+            self._transactions = transaction_pb2_grpc.APIStub(channel)
+            await self._live()
+            end = await self._settled(wanted)
+            await self._die()
+            end["left"] = await self._left()
+            end["events"] = await self._events()
+        return end
+
+    async def _live(self) -> None:
+        spec = {"corpus": {"configMap": {"name": "plays"}}, "model": {"preset": "test"}, "generation": {"words": 30}}
+        await self._post(
+            "/api/v1/namespaces", {"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": self.namespace}}
+        )
+        await self._config_map("POST", "HAMLET: To be or not to be.\n")
+        body = {"apiVersion": "scriptmodel.dev/v1alpha1", "kind": "ScriptModel", "metadata": {"name": NAME}}
+        await self._post(f"{_SM}/{self.namespace}/scriptmodels", {**body, "spec": spec})
+        first = await self._until("created", lambda found: _ready(found, 1))
+        await self._patch({"generation": {"words": 40}})
+        await self._until("another generation", lambda found: _ready(found, 2))
+        await self._patch({"model": {"preset": "small"}})
+        await self._until("another preset", lambda found: _ready(found, 3))
+        await self._config_map("PUT", "HAMLET: To be, and then to be no more.\n")
+        before = first["status"]["lineage"]["corpus"]["commit"]
+        await self._until(
+            "another corpus",
+            lambda found: _ready(found, 3) and found["status"]["lineage"]["corpus"]["commit"] != before,
+        )
+        await self._patch({"suspend": True})
+        await self._until("suspended", lambda found: _reason(found, 4) == "Suspended")
+        await self._patch({"suspend": False})
+        await self._until("resumed", lambda found: _ready(found, 5))
+
+    async def _die(self) -> None:
+        await self.kube.request("DELETE", self._path, "deleting")
+        deadline = time.monotonic() + STEP_SECONDS
+        self.step = "deleted"
+        while await self._objects():
+            await self._wait(deadline, {})
+
+    async def _until(self, step: str, holds: Callable[[Object], bool]) -> Object:
+        self.step = step
+        deadline = time.monotonic() + STEP_SECONDS
+        while True:
+            found = next(iter(await self._objects()))
+            if holds(found):
+                return found
+            await self._wait(deadline, found)
+
+    async def _wait(self, deadline: float, found: Object) -> None:
+        if why := self.ended():
+            raise AstrayError(f"{self.step}: {why}")
+        if time.monotonic() > deadline:
+            raise AstrayError(f"{self.step}: not within {STEP_SECONDS:.0f} s: {json.dumps(found.get('status'))}")
+        await asyncio.sleep(0.2)
+
+    async def _settled(self, wanted: Object | None) -> Object:
+        deadline = time.monotonic() + SETTLE_SECONDS
+        end = await self._outcome()
+        while any(end[key] != (wanted or {}).get(key) for key in end) and time.monotonic() < deadline:
+            await asyncio.sleep(1.0 if wanted is None else 0.3)
+            last, end = end, await self._outcome()
+            if wanted is None and last == end:
+                break
+        return end
+
+    async def _outcome(self) -> Object:
+        found = next(iter(await self._objects()))
+        pipelines = {}
+        for name in self.names[:2]:
+            request = pps_pb2.InspectPipelineRequest(pipeline=_pipeline(name), details=True)
+            info = await self._pps.InspectPipeline(request, timeout=_CALL_SECONDS)
+            jobs = self._pps.ListJob(
+                pps_pb2.ListJobRequest(pipeline=_pipeline(name), history=-1), timeout=_CALL_SECONDS
+            )
+            states = sorted([f"v{job.pipeline_version} {pps_pb2.JobState.Name(job.state)}" async for job in jobs])
+            pipelines[name] = {
+                "version": info.version,
+                "state": pps_pb2.PipelineState.Name(info.state),
+                "command": list(info.details.transform.cmd),
+                "jobs": states,
+            }
+        commits = {}
+        for name in self.names:
+            listed = self._pfs.ListCommit(pfs_pb2.ListCommitRequest(repo=_repo(name)), timeout=_CALL_SECONDS)
+            commits[name] = sum([1 async for _commit in listed])
+        metadata = {key: found["metadata"].get(key) for key in ("finalizers", "annotations", "generation")}
+        told = {"metadata": metadata, "status": found["status"], "pipelines": pipelines, "commits": commits}
+        normal: Object = self._normal(told)
+        return normal
+
+    async def _left(self) -> list[str]:
+        """What should be gone."""
+        repos = self._pfs.ListRepo(pfs_pb2.ListRepoRequest(type="user"), timeout=_CALL_SECONDS)
+        left = [f"repo {info.repo.name}" async for info in repos if info.repo.name in self.names]
+        pipelines = self._pps.ListPipeline(pps_pb2.ListPipelineRequest(), timeout=_CALL_SECONDS)
+        left += [f"pipeline {info.pipeline.name}" async for info in pipelines if info.pipeline.name in self.names]
+        request = transaction_pb2.ListTransactionRequest()
+        found = await self._transactions.ListTransaction(request, timeout=_CALL_SECONDS)
+        return left + [
+            f"transaction {info.transaction.id}"
+            for info in found.transaction_info
+            if any(each.create_pipeline.pipeline.name in self.names for each in info.requests)
+        ]
+
+    async def _events(self) -> dict[str, int]:
+        """How often each reason was told."""
+        path = f"/apis/events.k8s.io/v1/namespaces/{self.namespace}/events"
+        found = await self.kube.request("GET", path, "listing events")
+        return dict(sorted(Counter(each["reason"] for each in found["items"]).items()))
+
+    def _normal(self, value: Any) -> Any:
+        """Without moments, ids, and names that differ from run to run."""
+        if isinstance(value, dict):
+            return {self._normal(key): self._normal(each) for key, each in value.items() if key not in _MOMENTS}
+        if isinstance(value, list):
+            return [self._normal(each) for each in value]
+        if isinstance(value, str):
+            for name in self.names:
+                value = value.replace(name, f"<{name.rpartition('-')[2]}>")
+            return re.sub(r"\b[0-9a-f]{32}\b", "<id>", value.replace(self.namespace, "<namespace>"))
+        return value
+
+    @property
+    def _path(self) -> str:
+        return f"{_SM}/{self.namespace}/scriptmodels/{NAME}"
+
+    async def _objects(self) -> list[Object]:
+        return await self.kube.list_scriptmodels(self.namespace)
+
+    async def _post(self, path: str, body: Object) -> None:
+        await self.kube.request("POST", path, path, body)
+
+    async def _patch(self, spec: Object) -> None:
+        await self.kube.request("PATCH", self._path, "changing the spec", {"spec": spec}, _MERGE)
+
+    async def _config_map(self, method: str, text: str) -> None:
+        path = f"/api/v1/namespaces/{self.namespace}/configmaps" + ("/plays" if method == "PUT" else "")
+        body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "plays"}, "data": {"hamlet.txt": text}}
+        await self.kube.request(method, path, "writing the scripts", body)
+
+
+def _ready(found: Object, generation: int) -> bool:
+    return _condition(found, generation).get("status") == "True"
+
+
+def _reason(found: Object, generation: int) -> str:
+    return str(_condition(found, generation).get("reason"))
+
+
+def _condition(found: Object, generation: int) -> Object:
+    """Ready, of that generation."""
+    status = found.get("status") or {}
+    if status.get("observedGeneration") != generation:
+        return {}
+    return next((each for each in status.get("conditions", []) if each["type"] == "Ready"), {})
+
+
+def _repo(name: str) -> Any:
+    return pfs_pb2.Repo(name=name, type="user", project=pfs_pb2.Project(name="default"))
+
+
+def _pipeline(name: str) -> Any:
+    return pps_pb2.Pipeline(project=pfs_pb2.Project(name="default"), name=name)

@@ -1,0 +1,272 @@
+"""The fault matrix of the operator: one fault at one call of a ScriptModel's whole life, at each call, of each kind.
+
+    python -m tests.chaos.operator                     # the whole matrix
+    python -m tests.chaos.operator --cases 40 --seed 7 # a sample, the same one for the same seed
+
+An undisturbed run comes first; it says which calls there are. In each case an operator of its own lives through the
+same life of an object of its own, behind proxies that spoil one call: the call fails before or after it took effect,
+with each code that leaves its effect unknown; its stream is cut; it is delayed beyond the operator's patience; or the
+operator is killed (SIGKILL) there and started again. Each case has to end as the undisturbed run did: the same status,
+pipelines, versions, jobs, commits and milestones among the events, and nothing left after the deletion.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import random
+import shutil
+import ssl
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import grpc
+
+from dev.stack import ControlPlane, Localpach
+from scriptmodel_operator.kube.client import KubeClient
+from scriptmodel_operator.kube.errors import KubeError
+from scriptmodel_operator.kube.login import login
+from tests.chaos import process
+from tests.chaos.faults import Calls, Fault, faults_at
+from tests.chaos.kubernetes_proxy import KubernetesProxy
+from tests.chaos.life import MILESTONES, AstrayError, Life
+from tests.chaos.pachyderm_proxy import PachydermProxy
+
+IMAGE = "chaos:1"
+TRAINER = Path(__file__).parent / "trainer"
+MANIFESTS = Path("manifests")
+TROUBLE = {"PachydermUnavailable", "Retrying", "Refused"}
+"""Events that a fault may add."""
+
+
+@dataclass
+class World:
+    """Both servers, shared by all cases, and the operator's credentials."""
+
+    root: Path
+    control_plane: ControlPlane
+    localpach: Localpach
+    token: str = ""
+    serial: int = 0
+
+    def prepare(self) -> None:
+        for name in ("namespace", "crd", "rbac"):
+            self.control_plane.kubectl("apply", "--server-side", "-f", str(MANIFESTS / f"{name}.yaml"))
+        crd = "crd/scriptmodels.scriptmodel.dev"
+        self.control_plane.kubectl("wait", "--for=condition=Established", crd, "--timeout=60s")
+        account = ("scriptmodel-operator", "-n", "scriptmodel-system", "--duration=12h")
+        self.token = self.control_plane.kubectl("create", "token", *account).stdout.strip()
+
+    def kubeconfig(self, path: Path, server: str) -> Path:
+        config = json.loads(self.control_plane.kubeconfig.read_text())
+        config["clusters"][0]["cluster"] = {"server": server}
+        config["users"][0]["user"] = {"token": self.token}
+        path.write_text(json.dumps(config))
+        return path
+
+    @property
+    def trusted(self) -> ssl.SSLContext:
+        config = json.loads(self.control_plane.kubeconfig.read_text())
+        return ssl.create_default_context(cafile=config["clusters"][0]["cluster"]["certificate-authority"])
+
+
+@dataclass
+class Operator:
+    """Started again after a kill; what else ends it, ends the case."""
+
+    arguments: list[str]
+    log: Path
+    _process: BaseProcess | None = None
+    _killed: bool = False
+    died: str = ""
+
+    def start(self) -> None:
+        self._process = process.start(self.arguments, self.log)
+        asyncio.get_running_loop().add_reader(self._process.sentinel, self._ended)
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._killed = True
+            self._process.kill()
+
+    def _ended(self) -> None:
+        assert self._process is not None
+        asyncio.get_running_loop().remove_reader(self._process.sentinel)
+        self._process.join()
+        if self._killed:
+            self._killed = False
+            self.start()
+        else:
+            self.died = f"the operator ended by itself with exit status {self._process.exitcode}"
+
+    def stop(self) -> None:
+        if self._process is not None:
+            if not self.died:
+                asyncio.get_running_loop().remove_reader(self._process.sentinel)
+            self._process.kill()
+            self._process.join()
+
+
+@dataclass
+class Result:
+    fault: Fault | None
+    outcome: dict[str, Any]
+    calls: Calls
+    problem: str = ""
+    seconds: float = 0.0
+
+
+async def run_case(world: World, kube: KubeClient, fault: Fault | None, wanted: dict[str, Any] | None) -> Result:
+    """One life. Problems are told, not raised."""
+    began = time.monotonic()
+    world.serial += 1
+    namespace = f"life-{world.serial:05d}"
+    folder = world.root / namespace
+    folder.mkdir()
+    calls = Calls(fault)
+    async with (
+        PachydermProxy(world.localpach.address, calls) as pachyderm,
+        KubernetesProxy(world.control_plane.server, world.trusted, calls) as kubernetes,
+    ):
+        config = world.kubeconfig(folder / "kubeconfig", kubernetes.server)
+        options = {
+            "kubeconfig": config,
+            "pachd": pachyderm.address,
+            "trainer-image": IMAGE,
+            "namespace": namespace,
+            "cluster-id": namespace,
+            "poll-interval": 0.3,
+            "source-interval": 0.5,
+        }
+        operator = Operator(["run", *(f"--{name}={value}" for name, value in options.items())], folder / "operator.log")
+        calls.kill = operator.kill
+        life = Life(kube, world.localpach.address, namespace, ended=lambda: operator.died)
+        result = Result(fault, {}, calls)
+        operator.start()
+        try:
+            result.outcome = await life.run(wanted)
+            text = operator.log.read_text()
+            if "Traceback" in text:
+                result.problem = f"a traceback: {text[text.index('Traceback') :][-1500:]}"
+        except AstrayError as error:
+            result.problem = str(error)
+        except (KubeError, grpc.RpcError) as error:
+            result.problem = f"the servers themselves: {error!r}"
+        finally:
+            operator.stop()
+    result.seconds = time.monotonic() - began
+    if not result.problem:
+        shutil.rmtree(folder)
+    return result
+
+
+def difference(wanted: dict[str, Any], found: dict[str, Any]) -> str:
+    """What differs from the undisturbed outcome; empty where nothing does."""
+    told = [line for key in sorted(wanted.keys() - {"events"}) for line in _leaves(key, wanted[key], found[key])]
+    events = {reason: number for reason, number in wanted["events"].items() if reason in MILESTONES}
+    if events != {reason: number for reason, number in found["events"].items() if reason in MILESTONES}:
+        told.append(f"events: wanted {events}, found {found['events']}")
+    return "\n".join(told)
+
+
+def _leaves(where: str, wanted: Any, found: Any) -> Iterator[str]:
+    if isinstance(wanted, dict) and isinstance(found, dict):
+        for key in sorted(wanted.keys() | found.keys()):
+            yield from _leaves(f"{where}.{key}", wanted.get(key), found.get(key))
+    elif isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found):
+        for number, pair in enumerate(zip(wanted, found, strict=True)):
+            yield from _leaves(f"{where}[{number}]", *pair)
+    elif wanted != found:
+        yield f"  {where}: wanted {json.dumps(wanted)}, found {json.dumps(found)}"
+
+
+@dataclass
+class Matrix:
+    """Runs cases, several at a time, and tells of each that fails."""
+
+    world: World
+    kube: KubeClient
+    wanted: dict[str, Any]
+    until: float
+    counts: Counter[str] = field(default_factory=Counter)
+    failures: list[str] = field(default_factory=list)
+    begun: float = field(default_factory=time.monotonic)
+
+    async def run(self, faults: list[Fault], parallel: int) -> None:
+        waiting = iter(faults)
+        async with asyncio.TaskGroup() as group:
+            for _ in range(parallel):
+                group.create_task(self._work(waiting, len(faults)))
+
+    async def _work(self, waiting: Any, total: int) -> None:
+        for fault in waiting:
+            if time.monotonic() > self.until:
+                return
+            result = await run_case(self.world, self.kube, fault, self.wanted)
+            problem = result.problem or difference(self.wanted, result.outcome)
+            self.counts["failed" if problem else "as undisturbed" if result.calls.met else "not met"] += 1
+            if problem:
+                self.failures.append(f"{fault}\n{problem}")
+                print(f"FAILED {fault}\n{problem}", flush=True)
+            done = self.counts.total()
+            if done % 10 == 0 or problem:
+                told = ", ".join(f"{number} {what}" for what, number in sorted(self.counts.items()))
+                print(f"{done}/{total} cases in {time.monotonic() - self.begun:.0f} s: {told}", flush=True)
+
+
+async def _main(given: argparse.Namespace, world: World) -> int:
+    world.prepare()
+    kube = KubeClient(lambda: login(world.control_plane.kubeconfig))
+    try:
+        reference = await run_case(world, kube, None, None)
+        if reference.problem:
+            print(f"the undisturbed run failed: {reference.problem}", file=sys.stderr)
+            return 1
+        matrix = faults_at(reference.calls.places)
+        print(f"{len(reference.calls.places)} calls in {reference.seconds:.0f} s, {len(matrix)} cases", flush=True)
+        random.Random(given.seed).shuffle(matrix)
+        chosen = [fault for fault in matrix if given.only in str(fault)][: given.cases or None]
+        until = time.monotonic() + (given.seconds or float("inf"))
+        running = Matrix(world, kube, reference.outcome, until)
+        await running.run(chosen, given.parallel)
+    finally:
+        await kube.close()
+    told = ", ".join(f"{number} {what}" for what, number in sorted(running.counts.items()))
+    print(f"seed {given.seed}: {running.counts.total()} of {len(matrix)} cases: {told}")
+    return 1 if running.failures or not running.counts["as undisturbed"] else 0
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cases", type=int, default=0, help="a sample of so many; 0 for all")
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
+    parser.add_argument("--seconds", type=float, default=0, help="begin no case after so many seconds; 0 for no limit")
+    parser.add_argument("--parallel", type=int, default=4, help="cases at a time")
+    parser.add_argument("--only", default="", metavar="TEXT", help="cases that have TEXT in them, as `CreatePipeline`")
+    given = parser.parse_args()
+    print(f"seed {given.seed}", flush=True)
+    root = Path(tempfile.mkdtemp(prefix="operator-chaos-"))
+    options = ["--pipeline-limit=0", "--settle=0"]
+    with (
+        ControlPlane(root / "controlplane") as control_plane,
+        Localpach(root / "localpach", {IMAGE: TRAINER}, options) as localpach,
+    ):
+        status = asyncio.run(_main(given, World(root, control_plane, localpach)))
+    if status:
+        print(f"logs are in {root}", file=sys.stderr)
+    else:
+        shutil.rmtree(root)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

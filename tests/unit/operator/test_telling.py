@@ -1,0 +1,65 @@
+"""Which transitions make an event."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
+
+from scriptmodel_operator.api.objects import ScriptModel
+from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.kube.events import EventRecorder
+from scriptmodel_operator.kube.telling import Teller
+from tests.unit.operator.world import scriptmodel
+
+
+@dataclass
+class Recorder:
+    """Keeps what it is given as the API server does: an event of a known name is there already."""
+
+    events: dict[tuple[Reason, str], str] = field(default_factory=dict)
+
+    async def record(self, _model: ScriptModel, reason: Reason, note: str, *, warning: bool, occasion: str) -> None:
+        self.events.setdefault((reason, occasion), f"Warning: {note}" if warning else note)
+
+    @property
+    def reasons(self) -> list[str]:
+        return [reason.value for reason, _occasion in self.events]
+
+
+def status(reason: str, *, ready: bool = False, script: str = "", message: str = "") -> dict[str, Any]:
+    condition = {"type": "Ready", "status": str(ready), "reason": reason, "message": message, "observedGeneration": 1}
+    return {"conditions": [condition], "lineage": {"script": {"commit": script}}}
+
+
+async def told(*statuses: dict[str, Any], unheard: bool = False) -> list[str]:
+    """The events of statuses that follow each other; `unheard`: each is told twice before it is written."""
+    recorder = Recorder()
+    teller = Teller(cast(EventRecorder, recorder))
+    model = scriptmodel()
+    for each in statuses:
+        for _ in range(2 if unheard else 1):
+            await teller.told(model, each)
+        model = replace(model, status=each)
+    return recorder.reasons
+
+
+async def test_a_reason_that_stays_makes_no_event() -> None:
+    assert await told(status("Training"), status("Training", message="half of it"), status("Generating")) == [
+        "Training",
+        "Generating",
+    ]
+
+
+async def test_each_script_is_told_of_even_where_nobody_saw_it_being_made() -> None:
+    first, second = (status("Generated", ready=True, script=commit) for commit in ("one", "two"))
+    assert await told(first, second, second) == ["Generated", "Generated"]
+
+
+async def test_what_comes_back_is_told_again() -> None:
+    there, away = status("Training", message="1"), status("PachydermUnavailable")
+    back = status("Training", message="2")
+    assert await told(there, away, back, away) == ["Training", "PachydermUnavailable"] * 2
+
+
+async def test_an_event_whose_status_was_not_written_is_the_same_event_the_next_time() -> None:
+    assert await told(status("Training"), status("Generated", ready=True), unheard=True) == ["Training", "Generated"]
