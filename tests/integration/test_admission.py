@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
+from scriptmodel_operator.local.schema import admitted
 from tests.integration.cluster import Cluster, manifest
 
 REPO = {"repo": {"name": "plays"}}
 
 
-@pytest.mark.parametrize(
+REFUSED = pytest.mark.parametrize(
     ("spec", "words"),
     [
         ({}, "spec.corpus: Required value"),
@@ -49,6 +50,9 @@ REPO = {"repo": {"name": "plays"}}
         ({"corpus": REPO, "historyLimit": 51}, "spec.historyLimit"),
     ],
 )
+
+
+@REFUSED
 def test_malformed_objects_are_refused_with_the_field_and_the_reason(
     cluster: Cluster, spec: dict[str, Any], words: str
 ) -> None:
@@ -118,6 +122,16 @@ def test_nothing_valid_is_dropped_and_defaults_are_filled_in(cluster: Cluster) -
     assert bare["corpus"] == {"repo": {"name": "plays", "branch": "master", "project": "default"}, "layout": "auto"}
     assert bare["generation"]["words"] == 1000
     assert "gpu" not in bare["training"]
+
+
+def test_without_a_cluster_the_same_defaults_are_filled_in(cluster: Cluster) -> None:
+    spec = {
+        "corpus": {"configMap": {"name": "plays"}},
+        "training": {"gpu": {}, "tolerations": [{"key": "gpu"}], "resources": {"requests": {"cpu": 2}}},
+    }
+    dry = ["apply", "--dry-run=server", "-o", "json", "-f", "-"]
+    theirs = json.loads(cluster.kubectl(*dry, stdin=json.dumps(manifest("bare", spec))))["spec"]
+    assert admitted(spec) == theirs
 
 
 @pytest.mark.parametrize("sample", sorted(Path("manifests/samples").glob("*.yaml")), ids=lambda path: path.stem)

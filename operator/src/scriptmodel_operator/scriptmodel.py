@@ -24,12 +24,14 @@ SECTIONS = {
         "wait": (f"{COMMANDS}.asking:wait", "Wait until one is ready; fail as soon as it is stuck."),
     },
     "Change": {
+        "plan": (f"{COMMANDS}.plan:plan", "Show what would change in Pachyderm, without changing anything."),
         "push": (f"{COMMANDS}.push:push", "Put a corpus into a Pachyderm repo as one commit."),
         "retrain": (f"{COMMANDS}.asking:retrain", "Train again with the same spec."),
         "suspend": (f"{COMMANDS}.asking:suspend", "Stop the pipelines."),
         "resume": (f"{COMMANDS}.asking:resume", "Start the pipelines again."),
     },
-    "Set up": {
+    "Without a cluster": {
+        "local": ("scriptmodel_operator.local.command:local", "Train and write a script on this machine alone."),
         "completion": (f"{COMMANDS}.completion:completion", "Print completion for bash, zsh, fish or kubectl."),
     },
 }
@@ -37,8 +39,10 @@ EXAMPLES = """
 \b
 Examples:
   scriptmodel push plays/ --repo plays --create      # a corpus into Pachyderm
+  scriptmodel plan -f thrones.yaml                   # what kubectl apply would do there
   scriptmodel status thrones -w                      # perplexity falls, live
   scriptmodel script thrones --out new_script.txt
+  scriptmodel local -f thrones.yaml --corpus plays/  # the same on a laptop, without Kubernetes
 """
 
 

@@ -247,7 +247,7 @@ def test_an_object_that_no_operator_has_seen_says_where_to_look() -> None:
     found = {**as_object(World()), "status": {}}
     assert "whether it watches this namespace" in why(found, [])[1]
     assert "not looked at it yet" in status_of(found, CREATED)[1]
-    assert "no operator has looked" in text.line_of(found)
+    assert "no operator has looked at the newest spec yet" in text.line_of(found)
 
 
 def test_an_older_status_is_told_to_be_older() -> None:

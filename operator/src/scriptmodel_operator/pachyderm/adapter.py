@@ -209,6 +209,11 @@ class PachydermGateway:
 
     # --- writes
 
+    def create_project(self, project: str) -> None:
+        """Not part of Gateway: the operator makes no projects."""
+        request = pfs.CreateProjectRequest(project=pfs.Project(name=project))
+        self._call(f"creating project {project}", self._pfs.CreateProject, request, WRITE_SECONDS)
+
     def create_repo(self, repo: RepoRef, description: str) -> None:
         request = pfs.CreateRepoRequest(repo=messages.repo_message(repo), description=description)
         self._call(f"creating repo {repo}", self._pfs.CreateRepo, request, WRITE_SECONDS)

@@ -17,7 +17,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _COMPLETION_SECONDS = 3.0
 
 
-def _names(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+def names(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
     """Of the ScriptModels in the namespace; none where the cluster does not answer at once."""
     session = session_of(context)
     try:
@@ -26,13 +26,13 @@ def _names(context: click.Context, _parameter: click.Parameter, incomplete: str)
         return []
     finally:
         session.close()
-    names = (str(each["metadata"]["name"]) for each in found)
-    return [name for name in names if name.startswith(incomplete)]
+    known = (str(each["metadata"]["name"]) for each in found)
+    return [name for name in known if name.startswith(incomplete)]
 
 
 def name_argument(function: F) -> F:
     """The NAME of a ScriptModel, completed from the cluster."""
-    return click.argument("name", shell_complete=_names)(function)
+    return click.argument("name", shell_complete=names)(function)
 
 
 def output_option(*forms: str) -> Callable[[F], F]:

@@ -62,12 +62,12 @@ class Session:
             )
         return found
 
-    def find(self, name: str) -> dict[str, Any] | None:
+    def find(self, name: str, namespace: str = "") -> dict[str, Any] | None:
         from scriptmodel_operator.kube.errors import KubeNotFoundError  # noqa: PLC0415 - see above
 
         async def question(client: KubeClient) -> dict[str, Any] | None:
             try:
-                return await client.get_scriptmodel(self.where(), name)
+                return await client.get_scriptmodel(namespace or self.where(), name)
             except KubeNotFoundError:
                 return None
 

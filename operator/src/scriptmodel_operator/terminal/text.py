@@ -80,6 +80,8 @@ def _wide(found: Object) -> tuple[str, ...]:
 
 def line_of(found: Object) -> str:
     """All that matters on one line, for a log of changes: reason, progress, perplexity, time to go or message."""
+    if not seen(found):
+        return click.style("Pending", fg="yellow") + " " * 17 + "no operator has looked at the newest spec yet"
     training = (found.get("status") or {}).get("training") or {}
     reason = str(condition(found).get("reason", "Pending"))
     parts = [coloured(found, reason) + " " * (22 - len(reason))]
@@ -90,7 +92,7 @@ def line_of(found: Object) -> str:
         if training.get("eta"):
             parts.append(f"{training['eta']} to go")
     else:
-        parts.append(one_line(condition(found).get("message", "no operator has looked at it yet"), 400))
+        parts.append(one_line(condition(found).get("message", ""), 400))
     return "  ".join(parts)
 
 

@@ -19,6 +19,7 @@ from scriptmodel_operator.terminal.screen import status_of
 from scriptmodel_operator.terminal.session import Session
 
 _POLL_SECONDS = 1.0
+_CURVE_SECONDS = 5.0
 
 
 @click.command(cls=Command)
@@ -63,13 +64,18 @@ class Curve:
     _of: tuple[Any, ...] = ()
     _values: list[float] = field(default_factory=list)
     _asks: bool = True
+    _next: float = 0.0
+    """When the curve may be asked for again: epochs of a small model are short."""
 
     def of(self, found: dict[str, Any]) -> list[float]:
         training = (found.get("status") or {}).get("training") or {}
         stage = (training.get("startTime"), training.get("epoch"), training.get("completionTime"))
         if training.get("epochProgress") and stage != self._of:
             if self.session.pachd and self._asks:
+                if time.monotonic() < self._next and not training.get("completionTime"):
+                    return self._values
                 self._values = self._from_pachyderm(found)
+                self._next = time.monotonic() + _CURVE_SECONDS
             else:
                 self._add(stage, (training.get("perplexity") or {}).get("valid"))
             self._of = stage

@@ -1,0 +1,73 @@
+"""`scriptmodel local`."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+import click
+
+from scriptmodel_operator.local.run import Run
+from scriptmodel_operator.terminal.commands.push import corpus_of
+from scriptmodel_operator.terminal.connection import PREFIX, pass_session
+from scriptmodel_operator.terminal.documents import read_documents
+from scriptmodel_operator.terminal.program import Command
+from scriptmodel_operator.terminal.session import Session
+
+
+@click.command(cls=Command)
+@click.option(
+    "-f",
+    "--filename",
+    "file",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False, exists=True, allow_dash=True),
+    help="File with a ScriptModel, and the ConfigMap if it names one; - for stdin.",
+)
+@click.option(
+    "--corpus",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True),
+    help="Text file or folder to put into the repo of spec.corpus.repo; may be repeated.",
+)
+@click.option("--keep", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Keep all state in DIR.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the script to a file.")
+@click.option(
+    "--trainer",
+    envvar=f"{PREFIX}_TRAINER",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    metavar="ENV",
+    help="Environment with bin/scriptmodel-trainer; default: .venv/trainer, else the one on PATH.",
+)
+@pass_session
+def local(
+    session: Session, file: Path, corpus: tuple[Path, ...], keep: Path | None, out: Path | None, trainer: Path | None
+) -> None:
+    """Train and write a script on this machine alone: the same object and the operator's own code, without Kubernetes.
+
+    Pachyderm is played by localpach, which runs the trainer as a process. Progress goes to stderr, the script to
+    stdout. With --keep, a second run with a changed file updates in place, as kubectl apply would: another `generation`
+    writes a new script without training again. Nothing in a cluster is touched.
+
+    \b
+    Examples:
+      scriptmodel local -f thrones.yaml --corpus plays/ --keep state/
+      scriptmodel local -f thrones.yaml --keep state/ --out new_script.txt
+    """
+    documents = read_documents(file)
+    with ExitStack() as stack:
+        folder = keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="scriptmodel-")))
+        folder.mkdir(parents=True, exist_ok=True)
+        run = Run(folder.absolute(), documents, session.namespace or "default", corpus_of(corpus) if corpus else [])
+        script = run.to_the_script(trainer)
+    if out is None:
+        click.echo(script.decode(errors="replace"), nl=False)
+    else:
+        try:
+            out.write_bytes(script)
+        except OSError as error:
+            raise click.ClickException(f"cannot write {out}: {error.strerror}") from error
+        click.echo(f"{len(script)} bytes in {out}", err=True)
+    if keep is None:
+        click.echo("Nothing was kept: with --keep DIR a changed file updates in place.", err=True)

@@ -1,0 +1,141 @@
+"""What the API server does with a ScriptModel at apply, by the same schema: defaults, types, limits, rules. Pure.
+
+The API server's rules are CEL, which nothing here can run: `RULES` has each of them in Python, and a test holds that
+none is missing.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
+from typing import Any
+
+from scriptmodel_operator.api.crd import structural_schema
+from scriptmodel_operator.api.spec import ScriptModelSpec
+
+_TYPES: dict[str, tuple[type, ...]] = {"object": (dict,), "array": (list,), "string": (str,), "integer": (int,)}
+_LIMITS: tuple[tuple[str, Callable[[Any, Any], bool], str], ...] = (
+    ("minimum", lambda value, limit: value >= limit, "must be at least {}"),
+    ("maximum", lambda value, limit: value <= limit, "must be at most {}"),
+    ("minLength", lambda value, limit: len(value) >= limit, "must have at least {} characters"),
+    ("maxLength", lambda value, limit: len(value) <= limit, "must have at most {} characters"),
+    ("maxItems", lambda value, limit: len(value) <= limit, "must have at most {} items"),
+    ("maxProperties", lambda value, limit: len(value) <= limit, "must have at most {} entries"),
+    ("pattern", lambda value, limit: re.search(limit, str(value)) is not None, "must match {}"),
+    ("enum", lambda value, limit: value in limit, "must be one of {}"),
+)
+
+Rule = Callable[[Any, Any], bool]
+"""Whether a value keeps to a rule; the second is the value before, None for a new object."""
+
+
+def _number(name: str, holds: Callable[[float], bool]) -> Rule:
+    return lambda value, _old: name not in value or holds(float(value[name]))
+
+
+RULES: dict[str, Rule] = {
+    "[has(self.repo), has(self.http), has(self.configMap)].filter(x, x).size() == 1": (
+        lambda value, _old: len({"repo", "http", "configMap"} & set(value)) == 1
+    ),
+    "!has(self.http)": lambda value, _old: "http" not in value,
+    "!self.url.matches('^https?://[^/?#]*@')": lambda value, _old: not re.match("https?://[^/?#]*@", value["url"]),
+    "!has(self.interval) || self.interval.matches('[1-9]')": (
+        lambda value, _old: "interval" not in value or re.search("[1-9]", value["interval"]) is not None
+    ),
+    "!has(self.dropout) || double(self.dropout) <= 0.95": _number("dropout", lambda number: number <= 0.95),
+    "!has(self.learningRate) || double(self.learningRate) > 0.0": _number("learningRate", lambda number: number > 0),
+    (
+        "!has(self.learningRateDecay) || "
+        "(double(self.learningRateDecay) > 0.0 && double(self.learningRateDecay) <= 1.0)"
+    ): _number("learningRateDecay", lambda number: 0 < number <= 1),
+    "!has(self.clipNorm) || double(self.clipNorm) > 0.0": _number("clipNorm", lambda number: number > 0),
+    "!has(self.temperature) || double(self.temperature) <= 10.0": _number("temperature", lambda number: number <= 10),
+    "!has(self.topP) || double(self.topP) > 0.0 && double(self.topP) <= 1.0": _number("topP", lambda n: 0 < n <= 1),
+    "self == oldSelf": lambda value, old: old is None or value == old,
+}
+
+
+class RefusedError(ValueError):
+    """The API server would refuse the object; the message has every cause, each with its field."""
+
+
+def spec_schema() -> dict[str, Any]:
+    return structural_schema(ScriptModelSpec)
+
+
+def admitted(spec: Mapping[str, Any], old: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """`spec` with its defaults; `old` is the spec before. RefusedError where the API server would refuse it."""
+    schema, wanted = spec_schema(), deepcopy(dict(spec))
+    _fill_in(schema, wanted)
+    causes = list(_violations(schema, wanted, "spec"))
+    causes = causes or list(_broken_rules(schema, wanted, old, "spec"))
+    if causes:
+        raise RefusedError("; ".join(causes))
+    return wanted
+
+
+def _fill_in(schema: Mapping[str, Any], value: Any) -> None:
+    """Defaults, into objects that are there."""
+    if isinstance(value, list):
+        for item in value:
+            _fill_in(schema.get("items", {}), item)
+    if not isinstance(value, dict):
+        return
+    for name, child in schema.get("properties", {}).items():
+        if name not in value and "default" in child:
+            value[name] = deepcopy(child["default"])
+        if name in value:
+            _fill_in(child, value[name])
+
+
+def _violations(schema: Mapping[str, Any], value: Any, path: str) -> Iterator[str]:
+    kind = schema.get("type")
+    if not _is_a(kind, value):
+        yield f"{path}: must be {_article(str(kind))}, not {value!r}"
+        return
+    for name, holds, text in _LIMITS:
+        if name in schema and not holds(value, schema[name]):
+            limit = ", ".join(schema[name]) if name == "enum" else schema[name]
+            yield f"{path}: {text.format(limit)}, not {value!r}"
+    if kind == "object":
+        yield from _members(schema, value, path)
+    elif kind == "array":
+        for index, item in enumerate(value):
+            yield from _violations(schema["items"], item, f"{path}[{index}]")
+
+
+def _is_a(kind: str | None, value: Any) -> bool:
+    """A quantity, which has no type, is a string or an integer."""
+    if kind == "boolean" or isinstance(value, bool):
+        return kind == "boolean" and isinstance(value, bool)
+    return isinstance(value, _TYPES[kind] if kind else (str, int))
+
+
+def _article(kind: str) -> str:
+    kind = {"None": "string or integer", "boolean": "true or false", "array": "list"}.get(kind, kind)
+    return kind if kind == "true or false" else f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+
+
+def _members(schema: Mapping[str, Any], value: Mapping[str, Any], path: str) -> Iterator[str]:
+    known, others = schema.get("properties", {}), schema.get("additionalProperties")
+    yield from (f"{path}.{name}: is required" for name in schema.get("required", []) if name not in value)
+    for name, child in value.items():
+        if name in known or others:
+            yield from _violations(known.get(name, others), child, f"{path}.{name}")
+        else:
+            near = difflib.get_close_matches(str(name), known, 1)
+            yield f"{path}.{name}: there is no such field" + (f"; do you mean {near[0]}?" if near else "")
+
+
+def _broken_rules(schema: Mapping[str, Any], value: Any, old: Any, path: str) -> Iterator[str]:
+    """Of what the schema finds nothing wrong with, as the API server does it."""
+    for rule in schema.get("x-kubernetes-validations", []):
+        if not RULES[rule["rule"]](value, old):
+            yield f"{path}: {rule['message']}"
+    if isinstance(value, dict):
+        before = old if isinstance(old, Mapping) else {}
+        for name, child in schema.get("properties", {}).items():
+            if name in value:
+                yield from _broken_rules(child, value[name], before.get(name), f"{path}.{name}")

@@ -1,0 +1,48 @@
+"""Reads a file with one ScriptModel and perhaps the ConfigMaps that it names, as kubectl takes it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+
+from scriptmodel_operator.api.identity import API_VERSION, KIND
+
+STDIN = Path("-")
+
+
+@dataclass(frozen=True)
+class Documents:
+    """`config_maps` by name."""
+
+    scriptmodel: dict[str, Any]
+    config_maps: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+
+
+def read_documents(path: Path) -> Documents:
+    """YAML or JSON; `-` is stdin. ClickException where there is not exactly one ScriptModel in it."""
+    try:
+        text = sys.stdin.read() if path == STDIN else path.read_text(encoding="utf-8")
+        found = [each for each in yaml.safe_load_all(text) if each]
+    except OSError as error:
+        raise click.ClickException(f"cannot read {path}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise click.ClickException(f"{path} is no YAML: {error}") from error
+    models = [each for each in found if isinstance(each, dict) and each.get("kind") == KIND]
+    if len(models) != 1:
+        raise click.ClickException(f"{path} has {len(models) or 'no'} ScriptModel{'s'[: len(models) != 1]}; name one")
+    (model,) = models
+    if model.get("apiVersion") != API_VERSION:
+        raise click.ClickException(f"{path}: apiVersion must be {API_VERSION}, not {model.get('apiVersion')!r}")
+    metadata = model.get("metadata")
+    if not isinstance(metadata, dict) or not isinstance(metadata.get("name"), str):
+        raise click.ClickException(f"{path}: metadata.name is required")
+    if not isinstance(model.get("spec"), dict):
+        raise click.ClickException(f"{path}: spec is required")
+    maps = {each["metadata"]["name"]: each for each in found if each.get("kind") == "ConfigMap"}
+    return Documents(model, maps)

@@ -1,0 +1,123 @@
+"""What the operator would do about an object, found out by its own plan; only reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+
+from scriptmodel_operator.api.objects import ScriptModel
+from scriptmodel_operator.desired.pipelines import Desired, corpus_branch, desired
+from scriptmodel_operator.ingest.source import Source
+from scriptmodel_operator.observe.follow import LogFollower
+from scriptmodel_operator.observe.observer import Observer
+from scriptmodel_operator.observe.snapshot import take_snapshot
+from scriptmodel_operator.observe.view import CorpusView, ModelView, PipelineView
+from scriptmodel_operator.pachyderm.gateway import Gateway
+from scriptmodel_operator.pachyderm.values import CommitInfo, PipelineApply, PipelineRef
+from scriptmodel_operator.reconcile.actions import (
+    Action,
+    ApplyPipelines,
+    CreateRepo,
+    DeletePipeline,
+    DeleteRepo,
+    ReplaceFiles,
+)
+from scriptmodel_operator.reconcile.assess import assess
+from scriptmodel_operator.reconcile.deletion import assess_deletion, needs_no_pachyderm
+from scriptmodel_operator.reconcile.plan import plan, plan_deletion
+from scriptmodel_operator.reconcile.state import ModelState, Problem
+from scriptmodel_operator.terminal.changes import Change, Outlook, field_changes
+
+
+def outlook(
+    gateway: Gateway, model: ScriptModel, cluster: str, image: str, source: Source | Problem | None, now: datetime
+) -> Outlook:
+    """`image` is the operator's default, empty where it is not known. Raises PachydermError where a read fails."""
+    observer = Observer(gateway, cluster)
+    observer.logs = LogFollower(gateway, limit=0)  # one look: nothing is followed
+    view = observer.view(model, take_snapshot(gateway, {model.spec.pachyderm.project}))
+    if model.deleting:
+        return _of_deletion(model, view)
+    mark = view.train.mark if view.train else None
+    assumed = image or (mark.image if mark else "")
+    wanted = desired(model, model.owner(cluster), assumed, mark)
+    state = assess(model, wanted, view, now, source)
+    changes = [change for action in plan(state) for change in _of_action(action, state, view)]
+    if any(isinstance(action, CreateRepo | ReplaceFiles) for action in plan(state)):
+        changes += _after_ingest(model, wanted, view, now)
+    changes += [_later(deferred.apply, deferred.why, view) for deferred in state.deferred]
+    problem = f"{state.problem.reason}: {state.problem.message}" if state.problem else ""
+    return Outlook(str(model), tuple(changes), problem, tuple(_notes(model, state, view, image)))
+
+
+def _of_deletion(model: ScriptModel, view: ModelView) -> Outlook:
+    title = f"{model} is being deleted ({model.spec.deletion_policy})"
+    if needs_no_pachyderm(model):
+        return Outlook(title)
+    state = assess_deletion(model, view)
+    changes = [change for action in plan_deletion(state) for change in _of_action(action, ModelState(), view)]
+    return Outlook(title, tuple(changes), state.blocked.message if state.blocked else "")
+
+
+def _after_ingest(model: ScriptModel, wanted: Desired, view: ModelView, now: datetime) -> list[Change]:
+    """The operator looks again once the corpus is there; here it is taken for granted."""
+    branch = corpus_branch(model)
+    head = CommitInfo(branch.repo, branch.name, "to come", finished=True, size_bytes=1)
+    state = assess(model, wanted, replace(view, corpus=CorpusView(branch, head=head)), now, None)
+    return [change for action in plan(state) for change in _of_action(action, state, view)]
+
+
+def _of_action(action: Action, state: ModelState, view: ModelView) -> Iterator[Change]:
+    match action:
+        case ApplyPipelines(pipelines):
+            why = {change.ref: change.why for change in state.changes}
+            for each in pipelines:
+                yield _pipeline(each, why.get(each.spec.ref, ""), view)
+        case CreateRepo():
+            yield Change("+", action.describe().replace("creating", "create", 1))
+        case ReplaceFiles(branch, files, gone):
+            removed = f" and remove {len(gone)}" if gone else ""
+            yield Change("~", f"put {len(files)} files into {branch}{removed}, as one commit")
+        case DeletePipeline() | DeleteRepo():
+            yield Change("-", action.describe().replace("deleting", "delete", 1).replace("keeping", "keep"))
+        case _:
+            verb, _, rest = action.describe().partition(" ")
+            yield Change(">", f"{ {'starting': 'start', 'stopping': 'stop'}.get(verb, verb) } {rest}")
+
+
+def _seen(ref: PipelineRef, view: ModelView) -> PipelineView | None:
+    return next((seen for seen in (view.train, view.generate) if seen and seen.info.ref == ref), None)
+
+
+def _pipeline(wanted: PipelineApply, why: str, view: ModelView) -> Change:
+    seen = _seen(wanted.spec.ref, view)
+    fields = field_changes(seen.info.spec if seen else None, wanted.spec)
+    if seen is None:
+        return Change("+", f"create pipeline {wanted.spec.ref}", why, fields=fields)
+    again = "trains again from the first epoch" if seen is view.train else "writes a new script"
+    effect = again if wanted.reprocess else "computes nothing again"
+    if seen.running:
+        effect += f"; kills the running job {seen.running.ref.id}"
+    return Change("~", f"update pipeline {wanted.spec.ref} to version {seen.info.version + 1}", why, effect, fields)
+
+
+def _later(wanted: PipelineApply, why: str, view: ModelView) -> Change:
+    change = _pipeline(wanted, why, view)
+    seen = _seen(wanted.spec.ref, view)
+    job = seen.running.ref.id if seen and seen.running else ""
+    return replace(change, effect=f"waits until the running job {job} has ended; computes nothing again")
+
+
+def _notes(model: ScriptModel, state: ModelState, view: ModelView, image: str) -> Iterator[str]:
+    for drift in state.drifted:
+        seen = _seen(drift.ref, view)
+        differing = field_changes(drift.apply.spec, seen.info.spec) if seen else ()
+        names = ", ".join(field.name for field in differing)
+        yield f"{drift.ref} was changed by somebody else ({names}), and driftPolicy Warn leaves it so"
+    training = model.spec.training
+    if not training.image and not image and state.changes:
+        yield "the operator's default image is taken to be what it was; --trainer-image names another"
+    asked = [name for name in (training.image, training.priority_class_name, training.runtime_class_name) if name]
+    if asked:
+        yield f"whether the operator's configuration allows {', '.join(asked)} is not known here"

@@ -1,0 +1,136 @@
+"""`scriptmodel local`: from a file to a script with the real trainer, and no cluster at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dev.paths import OPERATOR_ENV, TRAINER_ENV
+from tests.integration.texts import play
+from tests.unit.operator.conformance import check_status
+
+SPEC: dict[str, Any] = {
+    "corpus": {"repo": {"name": "plays"}},
+    "model": {"preset": "test"},
+    "generation": {"words": 30},
+}
+COMMAND = [str(OPERATOR_ENV / "bin" / "scriptmodel"), "local", f"--trainer={TRAINER_ENV}"]
+ENV = {**os.environ, "KUBECONFIG": "/nonexistent", "SCRIPTMODEL_PACHD": ""}
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    (tmp_path / "plays").mkdir()
+    (tmp_path / "plays" / "hamlet.txt").write_text(play())
+    return tmp_path / "plays"
+
+
+def write(folder: Path, *documents: dict[str, Any], **spec: Any) -> Path:
+    model = {
+        "apiVersion": "scriptmodel.dev/v1alpha1",
+        "kind": "ScriptModel",
+        "metadata": {"name": "hamlet"},
+        "spec": {**SPEC, **spec},
+    }
+    file = folder / "model.yaml"
+    file.write_text("\n---\n".join(map(json.dumps, [model, *documents])))
+    return file
+
+
+def local(*args: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*COMMAND, *map(str, args)], env=ENV, capture_output=True, text=True, check=False)
+
+
+def kept(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "scriptmodel.json").read_text())
+    check_status(found["status"], found["metadata"]["generation"])
+    return found
+
+
+def reasons(done: subprocess.CompletedProcess[str]) -> list[str]:
+    """Of the lines of change."""
+    return [line.split()[1] for line in done.stderr.splitlines() if line[2:3] == ":"]
+
+
+def test_from_a_file_to_a_script_and_a_changed_file_updates_in_place(tmp_path: Path, corpus: Path) -> None:
+    state = tmp_path / "state"
+    first = local("-f", write(tmp_path), "--corpus", corpus, "--keep", state)
+    assert first.returncode == 0, first.stderr
+    assert reasons(first)[-2:] == ["Generating", "Generated"]
+    assert "Training" in reasons(first)
+    assert len(first.stdout.split()) > 10
+    before = kept(state)
+    # The same again: the corpus is equal, so nothing is put and nothing is computed.
+    same = local("-f", write(tmp_path), "--corpus", corpus, "--keep", state)
+    assert same.stdout == first.stdout
+    assert "Training" not in reasons(same)
+    assert kept(state)["status"]["lineage"] == before["status"]["lineage"]
+    # Another generation: a new script from the same model.
+    file = write(tmp_path, generation={"words": 8, "seed": 4})
+    changed = local("-f", file, "--keep", state, "--out", tmp_path / "script.txt")
+    assert changed.returncode == 0, changed.stderr
+    assert 0 < len((tmp_path / "script.txt").read_text()) < len(first.stdout)
+    after = kept(state)
+    assert after["metadata"]["uid"] == before["metadata"]["uid"]
+    assert after["metadata"]["generation"] == 2
+    assert after["status"]["lineage"]["model"] == before["status"]["lineage"]["model"]
+    assert after["status"]["lineage"]["script"] != before["status"]["lineage"]["script"]
+
+
+def test_a_config_map_in_the_same_file_is_the_corpus(tmp_path: Path) -> None:
+    config_map = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "plays"}, "data": {"a.txt": play()}}
+    done = local("-f", write(tmp_path, config_map, corpus={"configMap": {"name": "plays"}}))
+    assert done.returncode == 0, done.stderr
+    assert "Nothing was kept" in done.stderr
+    assert done.stdout
+
+
+def test_a_failure_is_told_in_the_trainers_own_words(tmp_path: Path) -> None:
+    (tmp_path / "blank.txt").write_text("\n \n")
+    file = write(tmp_path, training={"backoffLimit": 0})
+    done = local("-f", file, "--corpus", tmp_path / "blank.txt")
+    assert done.returncode == 1
+    assert "Error: it is stuck (TrainingFailed): training failed:" in done.stderr.splitlines()[-1]
+    assert "word" in done.stderr.splitlines()[-1]
+
+
+def test_what_cannot_work_is_one_line_before_anything_is_started(tmp_path: Path, corpus: Path) -> None:
+    for spec, args, words in (
+        ({"model": {"preset": "huge"}}, [], "spec.model.preset: must be one of test, small"),
+        ({"corpus": {"configMap": {"name": "x"}}}, [], "the file has no ConfigMap 'x'"),
+        ({"corpus": {"configMap": {"name": "x"}}}, ["--corpus", corpus], "--corpus goes into a repo"),
+        ({}, ["--trainer", tmp_path], "has no bin/scriptmodel-trainer"),
+    ):
+        done = local("-f", write(tmp_path, **spec), *args)
+        assert done.returncode == 1
+        assert words in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+    done = local("-f", write(tmp_path))
+    assert "repo default/plays is empty here: say --corpus PATH once" in done.stderr
+
+
+def test_an_interrupt_ends_everything_and_the_same_command_goes_on(tmp_path: Path, corpus: Path) -> None:
+    state = tmp_path / "state"
+    file = write(tmp_path, model={"preset": "test", "overrides": {"epochs": 5000}})
+    command = [*COMMAND, "-f", str(file), "--corpus", str(corpus), "--keep", str(state)]
+    with subprocess.Popen(command, env=ENV, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "Training" in line:
+                break
+        process.send_signal(signal.SIGINT)
+        _out, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "With --keep the same command goes on." in errors
+    assert "Traceback" not in errors
+    # localpach is gone, so its root is free; a shorter training ends.
+    file = write(tmp_path, model={"preset": "test"})
+    done = local("-f", file, "--keep", state)
+    assert done.returncode == 0, done.stderr
+    assert kept(state)["metadata"]["generation"] == 2

@@ -1,0 +1,124 @@
+"""What stands in the API server's place when there is none: admission, and the object in a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+import yaml
+
+from scriptmodel_operator.api.identity import FINALIZER
+from scriptmodel_operator.api.objects import parse_object
+from scriptmodel_operator.kube.errors import KubeConflictError, KubeNotFoundError
+from scriptmodel_operator.kube.writer import ObjectWriter
+from scriptmodel_operator.local.objects import Objects
+from scriptmodel_operator.local.programs import find_trainer
+from scriptmodel_operator.local.schema import RULES, RefusedError, admitted, spec_schema
+from scriptmodel_operator.terminal.documents import Documents, read_documents
+from tests.integration.test_admission import REFUSED
+
+REPO = {"repo": {"name": "plays"}}
+
+
+@REFUSED
+def test_what_the_api_server_refuses_is_refused_here_too(spec: dict[str, Any], words: str) -> None:
+    told = words.split(":", maxsplit=1)[0].split(maxsplit=1)[0] if words.startswith("spec.") else words
+    with pytest.raises(RefusedError) as caught:
+        admitted(spec)
+    assert told in str(caught.value)
+
+
+def test_every_rule_of_the_api_server_is_known_here() -> None:
+    def rules(schema: Any) -> set[str]:
+        children = schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ()
+        own = (
+            {rule["rule"] for rule in schema.get("x-kubernetes-validations", [])} if isinstance(schema, dict) else set()
+        )
+        return own.union(*map(rules, children))
+
+    assert rules(spec_schema()) <= set(RULES)
+
+
+def test_a_field_that_is_not_there_is_named_with_the_one_that_is_meant() -> None:
+    with pytest.raises(RefusedError, match=r"spec.model.overides: there is no such field; do you mean overrides\?"):
+        admitted({"corpus": REPO, "model": {"overides": {}}})
+
+
+def test_the_project_cannot_be_changed() -> None:
+    old = admitted({"corpus": REPO})
+    assert admitted({"corpus": REPO, "suspend": True}, old)["suspend"]
+    with pytest.raises(RefusedError, match=r"pachyderm\.project cannot be changed"):
+        admitted({"corpus": REPO, "pachyderm": {"project": "other"}}, old)
+
+
+def test_admission_leaves_what_it_was_given_as_it_is() -> None:
+    spec: dict[str, Any] = {"corpus": {"repo": {"name": "plays"}}}
+    assert admitted(spec)["corpus"]["repo"]["branch"] == "master"
+    assert spec == {"corpus": {"repo": {"name": "plays"}}}
+
+
+def documents(**spec: Any) -> Documents:
+    return Documents({"metadata": {"name": "hamlet"}, "spec": {"corpus": REPO, **spec}})
+
+
+async def test_the_operators_own_writer_writes_to_the_file_and_a_later_run_goes_on(tmp_path: Path) -> None:
+    objects = Objects(tmp_path / "object.json")
+    objects.apply(documents(), "ml")
+    model = parse_object(objects.raw)
+    assert (model.namespace, model.generation) == ("ml", 1)
+    assert not objects.looked_at
+    assert await ObjectWriter(objects).add_finalizer(model)
+    with pytest.raises(KubeConflictError):
+        await ObjectWriter(objects).add_finalizer(model)
+    status = {"lastHandledReconcileAt": model.reconcile_at}
+    await ObjectWriter(objects).write_status(parse_object(objects.raw), status)
+    assert objects.looked_at
+    later = Objects(tmp_path / "object.json")
+    later.apply(documents(suspend=True), "ml")
+    again = parse_object(later.raw)
+    assert (again.uid, again.generation, again.finalizers) == (model.uid, 2, (FINALIZER,))
+    assert (again.status, later.looked_at) == (status, False)
+    later.apply(documents(suspend=True), "ml")
+    assert parse_object(later.raw).generation == 2, "nothing has changed"
+
+
+async def test_config_maps_come_from_the_same_file(tmp_path: Path) -> None:
+    config_map = {"kind": "ConfigMap", "metadata": {"name": "plays"}, "data": {"a.txt": "x"}}
+    objects = Objects(tmp_path / "object.json")
+    objects.apply(Documents(documents().scriptmodel, {"plays": config_map}), "ml")
+    assert (await objects.get_config_map("ml", "plays"))["data"] == {"a.txt": "x"}
+    with pytest.raises(KubeNotFoundError):
+        await objects.get_config_map("ml", "others")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "has no ScriptModel"),
+        ("kind: [", "is no YAML"),
+        ("{kind: ScriptModel, apiVersion: v1}", "apiVersion must be scriptmodel.dev/v1alpha1, not 'v1'"),
+        ("{kind: ScriptModel, apiVersion: scriptmodel.dev/v1alpha1}", "metadata.name is required"),
+        ("{kind: ScriptModel, apiVersion: scriptmodel.dev/v1alpha1, metadata: {name: a}}", "spec is required"),
+        ("{kind: ScriptModel}\n---\n{kind: ScriptModel}", "has 2 ScriptModels"),
+    ],
+)
+def test_a_file_that_is_no_scriptmodel_says_why(tmp_path: Path, text: str, words: str) -> None:
+    file = tmp_path / "x.yaml"
+    file.write_text(text)
+    with pytest.raises(click.ClickException, match=words):
+        read_documents(file)
+
+
+def test_a_file_may_have_the_config_map_beside_the_scriptmodel(tmp_path: Path) -> None:
+    model = {"kind": "ScriptModel", "apiVersion": "scriptmodel.dev/v1alpha1", "metadata": {"name": "a"}, "spec": {}}
+    config_map = {"kind": "ConfigMap", "metadata": {"name": "plays"}}
+    (tmp_path / "x.yaml").write_text(yaml.safe_dump_all([config_map, model]))
+    found = read_documents(tmp_path / "x.yaml")
+    assert (found.scriptmodel, found.config_maps) == (model, {"plays": config_map})
+
+
+def test_a_trainer_that_is_not_there_says_how_to_get_one(tmp_path: Path) -> None:
+    with pytest.raises(click.ClickException, match="has no bin/scriptmodel-trainer: install the trainer there"):
+        find_trainer(tmp_path)
