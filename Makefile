@@ -80,6 +80,10 @@ test-operator: env ## Unit tests of operator, localpach and dev, and the contrac
 test-integration: env ## The operator against a real API server and localpach; the demo's own tests
 	$(OPERATOR)/bin/pytest -n 2 --dist loadfile tests/integration tests/e2e
 
+.PHONY: gold
+gold: env ## How well plays are read, beside notes made by hand (PLAYS=folder of the real ones)
+	$(TRAINER)/bin/python tests/gold/measure.py $(if $(PLAYS),--plays $(PLAYS))
+
 .PHONY: chaos
 chaos: chaos-localpach chaos-operator ## All of what follows
 

@@ -20,7 +20,8 @@ class EventKind(enum.Enum):
 class Event:
     """One speech or direction: `text` as printed, `line` where it begins (1-based, 0 if unknown).
 
-    `continued` is True for a speech that goes on after an exposition, without its speaker's name printed again.
+    `continued` is True for a speech that goes on after an exposition, without its speaker's name printed again,
+    `doubtful` for a text that was taken for a direction only because nobody spoke.
     """
 
     kind: EventKind
@@ -28,3 +29,4 @@ class Event:
     speaker: str = ""
     line: int = 0
     continued: bool = False
+    doubtful: bool = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,12 +12,15 @@ from typing import Any, BinaryIO
 from scriptmodel_trainer.corpus import layouts, reading
 from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.layouts import Layout
+from scriptmodel_trainer.corpus.layouts.paragraphs import without_notes
 from scriptmodel_trainer.corpus.reading import Source
 from scriptmodel_trainer.corpus.tokens import event_tokens
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.storage import as_write_error, atomic_writer
 
 _LISTED_LINES = 200
+_COUNTED_SPEAKERS = 50_000  # a file of another kind may seem to hold any number
+_WORD = re.compile(r"[^\W_]+")
 
 
 def write_normalized(sources: Sequence[Source], layout: Layout | None, out: Path | None) -> dict[str, Any]:
@@ -34,10 +38,11 @@ def write_normalized(sources: Sequence[Source], layout: Layout | None, out: Path
 
 @dataclass(slots=True)
 class FileStatistics:
-    """What was found in one file. Words are pieces between spaces that hold a letter or digit.
+    """What was found in one file. Words are runs of letters and digits.
 
     `words_in` counts the file, `words_out` what became part of the stream, `words_cut` front and end matter and page
-    furniture, whose lines `cut_lines` names.
+    furniture, whose lines `cut_lines` names. `unclear_lines` are those of the body that fit nothing and were taken for
+    directions. Both lists are bounded, the counts beside them are not.
     """
 
     file: str
@@ -48,7 +53,10 @@ class FileStatistics:
     words_in: int = 0
     words_out: int = 0
     words_cut: int = 0
+    cut: int = 0
     cut_lines: list[int] = field(default_factory=list)
+    unclear: int = 0
+    unclear_lines: list[int] = field(default_factory=list)
     speakers: dict[str, int] = field(default_factory=dict)
 
     def count_line(self, line: str) -> str:
@@ -56,18 +64,27 @@ class FileStatistics:
         self.words_in += count_words(line)
         return line
 
-    def count(self, event: Event) -> None:
-        """Count an event on its way to the stream."""
+    def count(self, event: Event, reaches_stream: bool) -> None:
+        """Count an event; one that does not reach the stream is cut or holds no words."""
         words = count_words(event.text)
-        if event.kind is EventKind.CUT:
+        if not reaches_stream:
+            words += count_words(event.speaker)
             self.words_cut += words
+            self.cut += 1
             if len(self.cut_lines) < _LISTED_LINES:
                 self.cut_lines.append(event.line)
             return
+        if event.kind is EventKind.VERBATIM and self.layout == "plain":
+            words -= 1  # the sentence end that the layout added
         self.words_out += words
+        if event.doubtful:
+            self.unclear += 1
+            if len(self.unclear_lines) < _LISTED_LINES:
+                self.unclear_lines.append(event.line)
         if event.kind is EventKind.SPEECH:
             self.speeches += 1
-            self.speakers[event.speaker] = self.speakers.get(event.speaker, 0) + 1
+            if event.speaker in self.speakers or len(self.speakers) < _COUNTED_SPEAKERS:
+                self.speakers[event.speaker] = self.speakers.get(event.speaker, 0) + 1
             if not event.continued:
                 self.words_out += count_words(event.speaker)
         elif event.kind is not EventKind.VERBATIM:
@@ -87,13 +104,16 @@ class FileStatistics:
             "words_out": self.words_out,
             "words_cut": self.words_cut,
             "kept": round(min(1.0, self.words_out / body), 5),
+            "cut": self.cut,
             "cut_lines": self.cut_lines,
+            "not_understood": self.unclear,
+            "not_understood_lines": self.unclear_lines,
         }
 
 
 def count_words(text: str) -> int:
-    """Pieces between spaces that hold a letter or digit."""
-    return sum(1 for piece in text.split() if any(map(str.isalnum, piece)))
+    """Runs of letters and digits, without the numbers of footnotes."""
+    return len(_WORD.findall(without_notes(text.replace("\u00ad", ""))))
 
 
 def _write_all(sources: Sequence[Source], layout: Layout | None, file: BinaryIO) -> dict[str, Any]:
@@ -116,7 +136,7 @@ def _write_one(source: Source, layout: Layout | None, file: BinaryIO) -> FileSta
 
 def _normalized(events: Iterable[Event], statistics: FileStatistics) -> Iterator[bytes]:
     for event in events:
-        statistics.count(event)
         tokens = event_tokens(event)
+        statistics.count(event, bool(tokens))
         if tokens:
             yield " ".join(["", *tokens]).encode("utf-8", errors="replace") + b"\n"

@@ -82,6 +82,7 @@ APHAERESIS = frozenset(
 _ELISION_END = frozenset(["o", "i", "th", "a", "wi", "t", "an", "d", "ha", "de"])
 
 _DROPPED = frozenset("_*\\`~|<>{}")
+_INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))  # soft hyphens, joiners: within words
 _ASCII_QUOTES = str.maketrans({"’": "'", "‘": "'", "«": "“", "»": "”", "„": "“", "‛": "'", "`": "'", "´": "'"})
 
 
@@ -91,7 +92,7 @@ def split_words(text: str) -> list[str]:
     Words split at apostrophes (`They 're`, `d 'you`); runs of enders become one marker.
     """
     if not text.isascii():
-        text = unicodedata.normalize("NFC", text).translate(_ASCII_QUOTES)
+        text = unicodedata.normalize("NFC", text.translate(_INVISIBLE)).translate(_ASCII_QUOTES)
     if _SINGLE_OPEN.search(text) and _SINGLE_CLOSE.search(text):
         text = _single_quotes_paired(text)
     return [token for piece in _PIECES.findall(text) if (token := _TOKENS[piece])]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from scriptmodel_trainer.corpus.events import Event
 from scriptmodel_trainer.corpus.layouts import fountain, markdown, verbatim
-from scriptmodel_trainer.corpus.layouts.cues import STYLES
 from scriptmodel_trainer.corpus.layouts.stage import StageParser
+from scriptmodel_trainer.corpus.layouts.survey import STYLES
 from scriptmodel_trainer.errors import BadInputError
 
 AUTO = "auto"

@@ -6,29 +6,65 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from scriptmodel_trainer.corpus.events import Event, EventKind
-from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph, is_furniture, is_heading, paragraphs, plain
+from scriptmodel_trainer.corpus.layouts.marks import is_closing, is_furniture, is_heading
+from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph, paragraphs, plain
 
 _SLUG = re.compile(r"\s*(?:\d+\s+)?(?:INT|EXT|EST|INT\./EXT|INT/EXT|I/E)[. ]", re.IGNORECASE)
 _SECTION = re.compile(r"\s*#{1,6}\s*(?P<text>.*)", re.DOTALL)
 _NAME = re.compile(r"\s*@?(?P<name>[^\W\d_][^\n(a-z:!?]*?|@[^\n(]+?)\s*(?P<more>(?:\([^)\n]*\)\s*)*)\^?\s*(?:\n|$)")
 _TRANSITION = re.compile(r"\s*(?:>.*(?<!<)|[A-Z ]+ TO:|FADE (?:IN|OUT).{0,12}|THE END\.?)\s*")
 _TITLE_PAGE = re.compile(r"(?:title|credit|authors?|source|notes|draft date|date|contact|copyright)\s*:", re.IGNORECASE)
-_NOTES = re.compile(r"\[\[.*?\]\]|/\*.*?\*/", re.DOTALL)
+_NOTES = re.compile(r"\[\[.*?\]\]", re.DOTALL)
+_SCENE_NUMBER = re.compile(r"^\s*[A-Z]?\d+[A-Z]?\.?\s+|\s+#[^#\n]{1,10}#\s*$|\s{3,}[A-Z]?\d+[A-Z]?\.?\s*$")
+_CENTRED = 12  # spaces before the lines of a printed title page
 _ASIDE = re.compile(r"^\s*(\(.*\))\s*$", re.MULTILINE)
-_SPOKEN_EXTENSIONS = frozenset(("V.O.", "VO", "O.S.", "OS", "O.C.", "CONT'D", "CONT’D", "CONTD", "CONTINUED", "MORE"))
+_EXTENSION = re.compile(
+    r"\s*(?:(?:V\.? ?O|O\.? ?S|O\.? ?C)\.?|CONT(?:['’]?D|INUED|INUING)?\.?|MORE|OFF|PRE-?LAP|FILTERED)\s*",
+    re.IGNORECASE,
+)
+_NAME_MORE = re.compile(r"[^\n]+\n\s*\(\s*MORE\s*\)\s*", re.IGNORECASE)  # the foot of a page
+_MORE = re.compile(r"\(\s*MORE\s*\)", re.IGNORECASE)
 
 
 def parse(lines: Iterable[str], sample: Sequence[str]) -> Iterator[Event]:
     """Events of a screenplay; the title page is no part of it."""
-    del sample
+    slugs = any(map(_SLUG.match, sample))
     begun = False
-    for paragraph in paragraphs(lines):
+    notes: list[Event] = []
+    for paragraph in paragraphs(_without_boneyard(lines, notes)):
+        yield from notes
+        notes.clear()
         text = _NOTES.sub("", paragraph.text)
-        if not begun and _TITLE_PAGE.match(text):
+        if not begun and (_TITLE_PAGE.match(text) or (slugs and paragraph.indent >= _CENTRED and not _starts(text))):
             yield Event(EventKind.CUT, text, line=paragraph.line)
             continue
         begun = True
         yield from _events(Paragraph(text, paragraph.line))
+    yield from notes
+
+
+def _starts(text: str) -> bool:
+    return _SLUG.match(text) is not None or _TRANSITION.fullmatch(text) is not None or _dialogue(text) is not None
+
+
+def _without_boneyard(lines: Iterable[str], notes: list[Event]) -> Iterator[str]:
+    """Lines without what stands between /* and */, which goes to `notes` as cut."""
+    inside = False
+    for number, line in enumerate(lines, 1):
+        if not inside and "/*" not in line:
+            yield line
+            continue
+        kept = ""
+        rest = line
+        while rest:
+            before, mark, rest = rest.partition("*/" if inside else "/*")
+            if inside:
+                notes.append(Event(EventKind.CUT, before, line=number))
+            else:
+                kept += before
+            if mark:
+                inside = not inside
+        yield kept
 
 
 def score(sample: Sequence[str]) -> float:
@@ -49,26 +85,39 @@ def _events(paragraph: Paragraph) -> Iterator[Event]:
         yield Event(EventKind.HEADING, plain(section["text"]), line=line)
     elif _SLUG.match(text) or (text.startswith(".") and not text.startswith("..")):
         yield from _scene(text.lstrip("."), line)
-    elif _TRANSITION.fullmatch(text) or is_furniture(text) or text.lstrip().startswith("="):
+    elif _is_print(text):
         yield Event(EventKind.CUT, text, line=line)
     elif is_heading(text):
         yield Event(EventKind.HEADING, plain(text), line=line)
     elif (spoken := _dialogue(text)) is not None:
-        yield Event(EventKind.SPEECH, spoken[1], spoken[0], line)
+        speaker, words, dropped = spoken
+        if dropped:
+            yield Event(EventKind.CUT, dropped, line=line)
+        if words:
+            yield Event(EventKind.SPEECH, words, speaker, line)
     else:
         yield Event(EventKind.EXPOSITION, plain(text.lstrip("!").replace("*", "")), line=line)
+
+
+def _is_print(text: str) -> bool:
+    """True for transitions, page furniture, synopses and closing words."""
+    printed = _TRANSITION.fullmatch(text) or _NAME_MORE.fullmatch(text) or is_furniture(text)
+    return bool(printed) or is_closing(text.strip(" <>")) or text.lstrip().startswith("=")
 
 
 def _scene(text: str, line: int) -> Iterator[Event]:
     """A slugline, and the action that may follow it without a blank line."""
     slug, _, action = text.partition("\n")
-    yield Event(EventKind.HEADING, plain(slug), line=line)
+    numbers = " ".join(_SCENE_NUMBER.findall(slug)).strip()
+    if numbers:
+        yield Event(EventKind.CUT, numbers, line=line)
+    yield Event(EventKind.HEADING, plain(_SCENE_NUMBER.sub("", slug)), line=line)
     if action.strip():
         yield Event(EventKind.EXPOSITION, plain(action), line=line + 1)
 
 
-def _dialogue(text: str) -> tuple[str, str] | None:
-    """Speaker and words, if the paragraph is a name on a line of its own with words below it."""
+def _dialogue(text: str) -> tuple[str, str, str] | None:
+    """Speaker, words, and what belongs to the print alone, if the paragraph is a name on its own line above words."""
     match = _NAME.match(text)
     if match is None or _SLUG.match(text):
         return None
@@ -76,7 +125,11 @@ def _dialogue(text: str) -> tuple[str, str] | None:
     name = match["name"].lstrip("@").strip(" .,-")
     if not words.strip() or not name or len(name) > 50 or is_heading(match.group()):
         return None
-    extensions = [part.strip() for part in re.findall(r"\(([^)]*)\)", match["more"])]
-    asides = "".join(f"({part}) " for part in extensions if part.upper() not in _SPOKEN_EXTENSIONS)
+    beside = re.findall(r"\(([^)]*)\)", match["more"])
+    kept = "".join(f"({part}) " for part in beside if not _EXTENSION.fullmatch(part))
+    dropped = [part for part in beside if _EXTENSION.fullmatch(part)]
     spoken = _ASIDE.sub(r"\1", words).replace("*", "").replace("~", "")
-    return name, asides + plain(spoken)
+    if _MORE.search(spoken):
+        dropped += [name, "MORE"] if not _MORE.sub("", spoken).strip() else ["MORE"]
+        spoken = _MORE.sub("", spoken)
+    return name, (kept + plain(spoken) if spoken.strip() else ""), " ".join(dropped)

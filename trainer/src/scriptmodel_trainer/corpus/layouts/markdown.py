@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from scriptmodel_trainer.corpus.events import Event, EventKind
-from scriptmodel_trainer.corpus.layouts.paragraphs import is_bracketed
+from scriptmodel_trainer.corpus.layouts.directions import is_bracketed
 
 _NAME = re.compile(r"\s*\*\*(?P<name>[^*]+?)[.:]?\*\*[.:]?(?:\s+(?P<text>\S.*))?\s*$")
 _HEADING = re.compile(r"\s*(?P<level>#{1,6})\s+(?P<text>.*?)\s*#*$")

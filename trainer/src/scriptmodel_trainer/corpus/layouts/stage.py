@@ -3,85 +3,62 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from scriptmodel_trainer.corpus.events import Event, EventKind
-from scriptmodel_trainer.corpus.layouts.cues import STYLES, CueStyle, cue_share, find_cues, speakers_of, starts_with_cue
-from scriptmodel_trainer.corpus.layouts.paragraphs import (
-    Paragraph,
-    is_bracketed,
+from scriptmodel_trainer.corpus.layouts.body import Body
+from scriptmodel_trainer.corpus.layouts.cast import Cast, cast_of
+from scriptmodel_trainer.corpus.layouts.directions import is_bracketed
+from scriptmodel_trainer.corpus.layouts.marks import (
     is_closing,
     is_front_heading,
     is_furniture,
     is_heading,
-    opens_only,
-    paragraphs,
-    plain,
-    reads_like_direction,
-    without_brackets,
+    is_rule,
 )
+from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph, paragraphs
+from scriptmodel_trainer.corpus.layouts.survey import Style, survey
 
-_AHEAD = 12  # paragraphs looked at to see whether a play has begun
+_NEAR = 12  # paragraphs looked at to see whether a play has begun
 _ENOUGH = 4  # cues among them
+_AHEAD = 40  # paragraphs looked at for a play that begins with a long speech, or has ended
 _BACK = 60  # paragraphs before the first cue in which the heading of its scene is looked for
-_LONGEST_DIRECTION = 12_000  # characters; a bracket that is never closed must not swallow the play
-
-
-@dataclass(frozen=True, slots=True)
-class _Voice:
-    """A cue style together with the speakers that a file shows in it."""
-
-    style: CueStyle
-    speakers: frozenset[str]
-    enough: int
-
-    def begins(self, paragraph: Paragraph, following: Sequence[Paragraph]) -> bool:
-        """A play begins where someone speaks and others soon do, too."""
-        if not self.speakers or not starts_with_cue(self.style, paragraph, self.speakers):
-            return False
-        cues = sum(1 for other in following if starts_with_cue(self.style, other, self.speakers))
-        inside = sum(1 for _ in find_cues(self.style, paragraph.text, self.speakers)) - 1
-        most = max(0, len(following) - 1) // (2 if self.style.alone else 1)
-        return cues + inside >= min(self.enough, most)
+_CURTAIN = re.compile(r"CURTAIN|TABLEAU|DROP|DANCE")
+_PROSE = 55  # characters; lines of prose are longer, those of verse shorter
 
 
 class StageParser:
     """Reads files of one cue style; another play in the same file may have another style."""
 
-    def __init__(self, style: CueStyle) -> None:
+    def __init__(self, style: Style) -> None:
         self._style = style
 
     def score(self, sample: Sequence[str]) -> float:
         """How well the style fits a sample of lines, 0 to 1."""
-        return min(0.98, cue_share(self._style, sample))
+        return min(0.98, survey(tuple(sample)).share(self._style))
 
     def parse(self, lines: Iterable[str], sample: Sequence[str]) -> Iterator[Event]:
         """Events of a file; `sample` are lines of it, from which the speakers are learned."""
-        voices = [_Voice(self._style, speakers_of(self._style, sample), _ENOUGH)]
-        voices += [
-            _Voice(other, speakers_of(other, sample), 2 * _ENOUGH) for other in STYLES if other is not self._style
-        ]
+        cast = cast_of(sample, self._style)
         source = paragraphs(lines)
         ahead: deque[Paragraph] = deque()
         front: deque[Paragraph] = deque()
-        body: _Body | None = None
+        body: Body | None = None
         while True:
             ahead.extend(itertools.islice(source, _AHEAD - len(ahead)))
             if not ahead:
                 break
             paragraph = ahead.popleft()
-            if body is not None and (is_closing(paragraph.text) or is_front_heading(paragraph.text)):
+            if body is not None and _ends(paragraph, ahead, cast):
                 yield from body.end()
                 body = None
-            elif body is None:
-                voice = next((voice for voice in voices if voice.begins(paragraph, list(ahead))), None)
-                if voice is not None:
-                    body = _Body(voice.style, voice.speakers)
-                    yield from _opening(front, body)
+            elif body is None and _begins(paragraph, ahead, cast):
+                body = Body(cast)
+                yield from _opening(front, body, ahead)
             if body is not None:
-                yield from body.read(paragraph)
+                yield from body.read(paragraph, ahead)
                 continue
             front.append(paragraph)
             if len(front) > _BACK:
@@ -91,7 +68,56 @@ class StageParser:
         yield from map(_cut, front)
 
 
-def _opening(front: deque[Paragraph], body: _Body) -> Iterator[Event]:
+def _begins(paragraph: Paragraph, ahead: deque[Paragraph], cast: Cast) -> bool:
+    """A play begins where someone speaks and others soon do, too."""
+    if not cast.begins_with_cue(paragraph, sure=True):
+        return False
+    known = cast.knows(paragraph)
+    inside = sum(1 for _ in cast.cues(paragraph)) - 1
+    near = 0
+    for other in ahead if known else itertools.islice(ahead, _NEAR):
+        if is_front_heading(other.text):
+            return False
+        near += cast.begins_with_cue(other, sure=True)
+        if near + inside >= _ENOUGH:
+            return True
+    return near + inside >= min(_ENOUGH, max(0, len(ahead) - 1) // 2)
+
+
+def _ends(paragraph: Paragraph, ahead: deque[Paragraph], cast: Cast) -> bool:
+    """A play ends at words that say so, at a new front matter, or where nobody speaks any more."""
+    text = paragraph.text
+    if is_furniture(text) and not is_rule(text):
+        return False
+    if is_closing(text) or is_front_heading(text):
+        return True
+    if text.strip().isupper() and len(text) < 100 and not cast.begins_with_cue(paragraph) and _title_page(ahead, cast):
+        return not _CURTAIN.search(text)
+    if is_rule(text):
+        return not any(map(cast.begins_with_cue, ahead)) and any(not is_furniture(other.text) for other in ahead)
+    if len(ahead) < _AHEAD - 1 or cast.begins_with_cue(paragraph) or cast.begins_with_cue(ahead[0]):
+        return False
+    prose = sum(1 for other in ahead if not _verse(other) and not is_bracketed(other.text))
+    return prose > len(ahead) // 2 and not any(map(cast.begins_with_cue, ahead))
+
+
+def _title_page(ahead: deque[Paragraph], cast: Cast) -> bool:
+    """Whether the next play's cast list comes before anyone speaks."""
+    for other in itertools.islice(ahead, _NEAR):
+        if is_front_heading(other.text):
+            return True
+        if cast.begins_with_cue(other):
+            return False
+    return False
+
+
+def _verse(paragraph: Paragraph) -> bool:
+    """Short lines."""
+    lines = paragraph.text.split("\n")
+    return sum(len(line.strip()) < _PROSE for line in lines) > len(lines) // 2
+
+
+def _opening(front: deque[Paragraph], body: Body, ahead: deque[Paragraph]) -> Iterator[Event]:
     """What stands before the first cue: cut up to the last heading of an act or scene, the rest belongs to it."""
     held = list(front)
     front.clear()
@@ -99,107 +125,31 @@ def _opening(front: deque[Paragraph], body: _Body) -> Iterator[Event]:
     start = len(held)
     if headings:
         start = headings[-1]
-        while start - 1 in headings:  # ACT I, then SCENE I
+        while start and (start - 1 in headings or is_furniture(held[start - 1].text)):  # ACT I, then SCENE I
             start -= 1
-    while start == len(held) and start and is_bracketed(held[start - 1].text):
-        start -= 1  # no heading: a direction right before the first cue
+        while is_furniture(held[start].text):
+            start += 1
+    else:
+        start = _bracketed_before(held)
     for index, paragraph in enumerate(held):
         if index < start:
             yield _cut(paragraph)
         else:
-            yield from body.read(paragraph)
+            yield from body.read(paragraph, deque([*held[index + 1 :], *ahead]))
+
+
+def _bracketed_before(held: list[Paragraph]) -> int:
+    """Where no heading is: directions in brackets right before the first cue; one may span paragraphs."""
+    if held and held[-1].text.rstrip("_. ").endswith(("]", ")")):
+        for index in range(len(held) - 1, max(-1, len(held) - 12), -1):
+            text = "\n".join(paragraph.text for paragraph in held[index:])
+            if text.lstrip()[0] in "[(" and is_bracketed(text):
+                return index
+    start = len(held)
+    while start and is_bracketed(held[start - 1].text):
+        start -= 1
+    return start
 
 
 def _cut(paragraph: Paragraph) -> Event:
     return Event(EventKind.CUT, paragraph.text, line=paragraph.line)
-
-
-class _Body:
-    """State within a play: who speaks, the speech so far, a direction that is still open."""
-
-    def __init__(self, style: CueStyle, speakers: frozenset[str]) -> None:
-        self._style = style
-        self._speakers = speakers
-        self._speaker = ""
-        self._continued = False
-        self._speech: list[str] = []
-        self._speech_line = 0
-        self._open: list[str] = []
-        self._open_line = 0
-
-    def read(self, paragraph: Paragraph) -> Iterator[Event]:
-        text = paragraph.text
-        if self._open and not starts_with_cue(self._style, paragraph, self._speakers):
-            self._open.append(text)
-            closed = not opens_only("\n".join(self._open))
-            if closed or sum(map(len, self._open)) > _LONGEST_DIRECTION:
-                yield from self._direction_done()
-            return
-        yield from self._direction_done()
-        if is_furniture(text):
-            yield _cut(paragraph)
-        elif is_heading(text):
-            yield from self.end()
-            yield Event(EventKind.HEADING, plain(text), line=paragraph.line)
-        elif opens_only(text):
-            self._open, self._open_line = [text], paragraph.line
-        elif is_bracketed(text):
-            yield from self._exposition(text, paragraph.line)
-        else:
-            yield from self._speak(paragraph)
-
-    def end(self) -> Iterator[Event]:
-        """The play, or a scene of it, is over: nobody speaks any more."""
-        yield from self._direction_done()
-        yield from self._speech_done()
-        self._speaker = ""
-
-    def _speak(self, paragraph: Paragraph) -> Iterator[Event]:
-        cues = list(find_cues(self._style, paragraph.text, self._speakers))
-        before = paragraph.text[: cues[0].start] if cues else paragraph.text
-        if before.strip():
-            yield from self._continue(before, paragraph.line)
-        for cue, following in itertools.zip_longest(cues, cues[1:]):
-            yield from self._speech_done()
-            self._speaker, self._continued = cue.name, False
-            said = paragraph.text[cue.end : following.start if following else None]
-            self._say(f"{cue.direction} {said}", paragraph.line + paragraph.text.count("\n", 0, cue.start))
-
-    def _continue(self, text: str, line: int) -> Iterator[Event]:
-        """A paragraph without a cue: the speech goes on, or it is a direction without brackets."""
-        if not self._speaker or self._is_direction(text):
-            yield from self._exposition(text, line)
-        else:
-            self._say(text, line)
-
-    def _is_direction(self, text: str) -> bool:
-        if reads_like_direction(text) and len(text) < 400:
-            return True
-        if self._style.alone and not self._speech:
-            return False  # the words of the name that stands alone before it
-        words = plain(text).split()
-        names_someone = words[0].strip(".,") in self._speakers if words else False
-        # `HELENA goes out. A pause.`: a capital name that does not speak here, in a short paragraph
-        return names_someone and words[0].isupper() and len(words) < 40
-
-    def _exposition(self, text: str, line: int) -> Iterator[Event]:
-        yield from self._speech_done()
-        yield Event(EventKind.EXPOSITION, without_brackets(text), line=line)
-
-    def _say(self, text: str, line: int) -> None:
-        if not self._speech:
-            self._speech_line = line
-        self._speech.append(plain(text))
-
-    def _speech_done(self) -> Iterator[Event]:
-        text = " ".join(self._speech).strip()
-        self._speech = []
-        if text:
-            yield Event(EventKind.SPEECH, text, self._speaker, self._speech_line, self._continued)
-            self._continued = True
-
-    def _direction_done(self) -> Iterator[Event]:
-        if self._open:
-            text = "\n".join(self._open)
-            self._open = []
-            yield from self._exposition(text, self._open_line)

@@ -1,0 +1,189 @@
+"""What stands within a play: speeches, what breaks them, and what stands between them."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterable, Iterator
+
+from scriptmodel_trainer.corpus.events import Event, EventKind
+from scriptmodel_trainer.corpus.layouts.cast import Cast
+from scriptmodel_trainer.corpus.layouts.cues import Cue, Kind
+from scriptmodel_trainer.corpus.layouts.directions import (
+    closes_at,
+    ends_open,
+    is_bracketed,
+    narrates,
+    opens_only,
+    own_lines,
+    reads_like_direction,
+    tells,
+    without_brackets,
+)
+from scriptmodel_trainer.corpus.layouts.marks import centred_name, is_furniture, is_heading, music_heading
+from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph, plain
+
+_LONGEST_DIRECTION = 12_000  # characters; a bracket that is never closed must not swallow the play
+_CENTRED = " " * 24
+_VOICES = re.compile(
+    r"\s*[\[(]_?(?P<who>(?:An? |The )?(?:[A-Z]?\w+ )?(?:[Vv]oices?|[Ss]houts|[Cc]ries)\b[^\])_]{0,40})_?[\])]"
+    r"[.:]?\s+(?=\S)"
+)
+
+
+class Body:
+    """State within a play: who speaks, the speech so far, a direction that is still open."""
+
+    def __init__(self, cast: Cast) -> None:
+        self._cast = cast
+        self._speaker = ""
+        self._continued = False
+        self._speech: list[str] = []
+        self._speech_line = 0
+        self._silent = False  # the one who speaks has only been named so far
+        self._singing = False  # named by the heading of a song
+        self._songs = False  # the play has such headings
+        self._open: list[str] = []
+        self._open_line = 0
+        self._open_length = 0
+
+    def read(self, paragraph: Paragraph, ahead: Iterable[Paragraph]) -> Iterator[Event]:
+        """Events that are complete once this paragraph is read; `ahead` are those that follow it."""
+        text = paragraph.text
+        if self._open:
+            yield from self._go_on_opening(paragraph)
+        elif is_furniture(text):
+            yield Event(EventKind.CUT, text, line=paragraph.line)
+        elif is_heading(text):
+            yield from self.end()
+            yield Event(EventKind.HEADING, plain(text), line=paragraph.line)
+        elif opens_only(text):
+            if self._closed_ahead(ahead):
+                yield from self._speech_done()
+                self._open, self._open_line, self._open_length = [text], paragraph.line, len(text)
+            else:
+                yield from self._exposition(text, paragraph.line, doubtful=ends_open(text))
+        elif is_bracketed(text):
+            yield from self._exposition(text, paragraph.line)
+        elif (singer := music_heading(text)) is not None:
+            self._songs = True
+            yield from self._exposition(text, paragraph.line)
+            yield from self._sing(singer)
+        elif self._songs and (singer := centred_name(text)):
+            yield from self._sing(singer)
+        else:
+            yield from self._speak(paragraph)
+
+    def _sing(self, singer: str) -> Iterator[Event]:
+        """The heading of a song says who sings what follows."""
+        yield from self._speech_done()
+        if singer:
+            self._speaker, self._continued, self._singing = singer, True, True
+
+    def end(self) -> Iterator[Event]:
+        """The play, or a scene of it, is over: nobody speaks any more."""
+        if self._open:
+            yield from self._opening_done()
+        yield from self._speech_done()
+        self._speaker = ""
+
+    def _closed_ahead(self, ahead: Iterable[Paragraph]) -> bool:
+        """Whether a bracket opened here closes in a following paragraph, before anyone speaks or another opens."""
+        for other in itertools.islice(ahead, 12):
+            if self._cast.begins_with_cue(other) or other.text.lstrip(" _")[:1] in ("[", "("):
+                return False
+            if closes_at(other.text, depth=1) >= 0:
+                return True
+        return False
+
+    def _go_on_opening(self, paragraph: Paragraph) -> Iterator[Event]:
+        self._open.append(paragraph.text)
+        self._open_length += len(paragraph.text)
+        if closes_at(paragraph.text, depth=1) >= 0 or self._open_length > _LONGEST_DIRECTION:
+            yield from self._opening_done()
+
+    def _opening_done(self) -> Iterator[Event]:
+        text = "\n".join(self._open)
+        self._open = []
+        yield from self._exposition(text, self._open_line)
+
+    def _speak(self, paragraph: Paragraph) -> Iterator[Event]:
+        text = paragraph.text
+        cues = list(self._cast.cues(paragraph))
+        if not cues and (voices := _VOICES.match(text)):
+            cues = [Cue(voices["who"], Kind.ASIDE, False, "", 0, voices.end())]
+        before = text[: cues[0].start] if cues else text
+        if before.strip():
+            yield from self._without_cue(before, paragraph.line)
+        for cue, following in itertools.zip_longest(cues, cues[1:]):
+            yield from self._speech_done()
+            self._speaker, self._continued, self._singing, self._silent = cue.name, False, False, True
+            line = paragraph.line_at(cue.start)
+            if cue.direction:
+                self._say(cue.direction, line)
+                self._silent = True
+            said = text[cue.end : following.start if following else None]
+            if cue.direction and "--" in said[:4]:
+                said = said.lstrip(" .,-")
+            if said.strip():
+                yield from self._lines(said, line)
+
+    def _without_cue(self, text: str, line: int) -> Iterator[Event]:
+        """A paragraph without a cue: the speech goes on, or it is a direction without brackets."""
+        if not self._speaker:
+            yield from self._exposition(text, line, doubtful=not (tells(text) or reads_like_direction(text)))
+        elif self._silent or (self._speech and ends_open(self._speech[-1])):
+            yield from self._lines(text, line)
+        elif self._is_direction(text):
+            yield from self._exposition(text, line)
+        else:
+            yield from self._lines(text, line)
+
+    def _is_direction(self, text: str) -> bool:
+        stripped = text.strip()
+        if stripped.startswith(("[", "(")) and not (reads_like_direction(text) and tells(text)):
+            return False  # a direction at the beginning of words that go on
+        if reads_like_direction(text) and len(text) < 400:
+            return True
+        if stripped.isupper() and len(stripped) < 80 and not stripped.endswith(("!", "?")):
+            return True  # CURTAIN, TABLEAU, ACT DROP
+        if text.startswith(_CENTRED) and len(stripped) < 40 and stripped[-1].isalnum():
+            return True  # Dance
+        if self._cast.plain_directions and not self._singing and narrates(text):
+            return True
+        words = plain(text[:200]).split()
+        names_someone = words[0].strip(".,") in self._cast.speakers if words else False
+        # `HELENA goes out. A pause.`: a capital name that does not speak here, in a short paragraph
+        return names_someone and words[0].isupper() and len(text) < 240 and tells(text)
+
+    def _lines(self, text: str, line: int) -> Iterator[Event]:
+        """Words of a speech, and the directions that stand between them on lines of their own."""
+        done = 0
+        if "\n" in text:
+            for start, end in own_lines(text, self._cast.width):
+                if text[done:start].strip():
+                    self._say(text[done:start], line + text.count("\n", 0, done))
+                if self._silent:
+                    continue  # beside the name, if on another line
+                yield from self._exposition(text[start:end], line + text.count("\n", 0, start))
+                done = end
+        if text[done:].strip():
+            self._say(text[done:], line + text.count("\n", 0, done))
+
+    def _exposition(self, text: str, line: int, doubtful: bool = False) -> Iterator[Event]:
+        yield from self._speech_done()
+        yield Event(EventKind.EXPOSITION, without_brackets(text), line=line, doubtful=doubtful)
+
+    def _say(self, text: str, line: int) -> None:
+        if not self._speech:
+            self._speech_line = line + len(text[: len(text) - len(text.lstrip())].split("\n")) - 1
+        said = plain(text)
+        self._speech.append(said)
+        self._silent = self._silent and not said.strip()
+
+    def _speech_done(self) -> Iterator[Event]:
+        text = " ".join(self._speech).strip()
+        self._speech = []
+        if text:
+            yield Event(EventKind.SPEECH, text, self._speaker, self._speech_line, self._continued)
+            self._continued = True

@@ -1,0 +1,164 @@
+"""Who speaks in a file, and which of the things that look like cues are believed to be some."""
+
+from __future__ import annotations
+
+import heapq
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass
+
+from scriptmodel_trainer.corpus.layouts.cues import Cue, Kind, candidate_at_start, candidates, lost_cues
+from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph
+from scriptmodel_trainer.corpus.layouts.survey import Form, Style, Survey, survey
+
+_STRONG = frozenset((Kind.PERIOD, Kind.COLON, Kind.DASH, Kind.ASIDE))
+_ENDS_SENTENCE = re.compile(r"[.?!:;)\]\"”’'_*…|-]\s*\Z")
+_SMALL_WORDS = frozenset(("of", "the", "and"))
+_MOST_SPEAKERS = 20_000  # names beyond are read, but not remembered
+
+
+@dataclass(slots=True)
+class Cast:
+    """Who speaks in a file and how that is printed; `speakers` grows while the file is read."""
+
+    speakers: set[str]
+    forms: frozenset[Form]  # believed with a known name
+    main: frozenset[Form]  # believed with any name at the beginning of a paragraph
+    dense: bool  # names stand at the beginning of lines inside paragraphs, too
+    lower: Counter[str]
+    width: int  # characters of a full line
+    plain_directions: bool  # directions are not always in brackets
+
+    def cues(self, paragraph: Paragraph) -> Iterator[Cue]:
+        """The cues of a paragraph, in order."""
+        text = paragraph.text
+        last, speaker = -1, ""
+        for cue in self._candidates(text):
+            if cue.start < last or cue.name == speaker or not self._believed(cue, text):
+                continue
+            speaker, last = cue.name, cue.end
+            if len(self.speakers) < _MOST_SPEAKERS:
+                self.speakers.add(cue.name)
+            yield cue
+
+    def begins_with_cue(self, paragraph: Paragraph, sure: bool = False) -> bool:
+        """True if someone begins to speak at the beginning of the paragraph; if `sure`, in the file's main form."""
+        first = self._first(paragraph.text)
+        if first is None or not sure:
+            return first is not None
+        return first.name in self.speakers if first.kind is Kind.ALONE else (first.caps, first.kind) in self.main
+
+    def knows(self, paragraph: Paragraph) -> bool:
+        """True if the paragraph begins with the cue of someone known."""
+        first = self._first(paragraph.text)
+        return first is not None and first.name in self.speakers
+
+    def _first(self, text: str) -> Cue | None:
+        for caps in (True, False):
+            cue = candidate_at_start(text, caps)
+            if cue is not None and self._opens_paragraph(cue):
+                return cue
+        return None
+
+    def _candidates(self, text: str) -> Iterator[Cue]:
+        found = [candidates(text, caps) for caps in {caps for caps, _ in self.forms}]
+        if (True, Kind.PERIOD) in self.main or (False, Kind.PERIOD) in self.main:
+            found.append(lost_cues(text))
+        return found[0] if len(found) == 1 else heapq.merge(*found, key=lambda cue: cue.start)
+
+    def _believed(self, cue: Cue, text: str) -> bool:
+        if cue.start == 0:
+            return self._opens_paragraph(cue)
+        return cue.name in self.speakers and self._opens_line(cue, text[: cue.start])
+
+    def _opens_paragraph(self, cue: Cue) -> bool:
+        form = (cue.caps, cue.kind)
+        if cue.name in self.speakers:
+            columns = cue.kind is Kind.SPACE and (True, Kind.COLUMN) in self.forms
+            return form in self.forms or cue.kind in _STRONG or columns
+        if cue.kind is Kind.COLUMN:
+            return form in self.forms
+        if cue.kind is Kind.ALONE and "," in cue.name:
+            return False  # who is on the stage
+        return form in self.main and (cue.caps or self._new_name(cue))
+
+    def _opens_line(self, cue: Cue, before: str) -> bool:
+        """A known name inside a paragraph: where sentences end, and not within a direction."""
+        form = (cue.caps, cue.kind)
+        if cue.kind is not Kind.LOST:
+            if form not in (self.main if cue.kind in (Kind.SPACE, Kind.ALONE) else self.forms):
+                return False
+            if not self.dense and not (cue.caps and _ENDS_SENTENCE.search(before)):
+                return False
+        return before.count("[") + before.count("(") <= before.count("]") + before.count(")")
+
+    def _new_name(self, cue: Cue) -> bool:
+        """A word that the file also writes small is no name, as `Sixpence.`; `Porter (in the doorway).` is one."""
+        if cue.direction:
+            return True
+        return not any(self.lower[word.lower().strip(".")] for word in cue.name.split() if word not in _SMALL_WORDS)
+
+
+def cast_of(sample: Sequence[str], style: Style) -> Cast:
+    """Learn a file's conventions from a sample of its lines; `style` is the layout it was found or said to have."""
+    found = survey(tuple(sample))
+    names = _repeated(found, style)
+    totals: Counter[Form] = Counter()
+    for counted in (found.first, found.inside):
+        for form, counts in counted.items():
+            totals[form] += sum(count for name, count in counts.items() if name in names)
+    total = max(1, totals.total())
+    main = {form for form, count in totals.items() if count >= 0.05 * total and form[1] in _STRONG}
+    main |= {form for form in style.forms if form[0] or totals[form] >= 0.05 * total} or style.forms
+    forms = {form for form, count in totals.items() if count >= max(3, 0.01 * total)} | main
+    first = sum(found.first[form].total() for form in main if form in found.first)
+    return Cast(
+        speakers=set(names),
+        forms=frozenset(forms),
+        main=frozenset(main - {(True, Kind.SPACE)}),
+        dense=_inside(found, main, names) > 0.2 * first,
+        lower=found.lower,
+        width=found.width,
+        plain_directions=_directions_are_plain(found, forms, names),
+    )
+
+
+def _repeated(found: Survey, style: Style) -> frozenset[str]:
+    """Names that begin two paragraphs, or several lines inside some: in capitals two, else five."""
+    believed = [form for form in {*found.first, *found.inside} if form in style.forms or form[1] in _STRONG]
+    first: Counter[str] = Counter()
+    inside: Counter[str] = Counter()
+    for form in believed:
+        first.update(found.first.get(form, {}))
+        inside.update(found.inside.get(form, {}))
+    return frozenset(
+        name
+        for name in {*first, *inside}
+        if first[name] >= 2 or first[name] + inside[name] >= (2 if name.isupper() else 5)
+    )
+
+
+def _inside(found: Survey, main: Set[Form], names: Set[str]) -> int:
+    """How many cues begin lines inside paragraphs."""
+    return sum(
+        count for form in main for name, count in found.inside.get(form, Counter[str]()).items() if name in names
+    )
+
+
+def _directions_are_plain(found: Survey, forms: Set[Form], names: Set[str]) -> bool:
+    """Whether most paragraphs between speeches that have neither cue nor brackets read like directions."""
+    begins = [
+        next((cue for cue in cues[:1] if cue.start == 0 and (cue.caps, cue.kind) in forms and cue.name in names), None)
+        for cues in found.cues
+    ]
+    told = untold = 0
+    for index in range(2, len(begins) - 2):
+        before, after = begins[index - 2 : index], begins[index + 1 : index + 3]
+        if begins[index] is not None or found.tells[index] is None or not any(before) or not any(after):
+            continue
+        if before[1] is not None and before[1].kind is Kind.ALONE:
+            continue  # the words of the name before it
+        told += bool(found.tells[index])
+        untold += not found.tells[index]
+    return told > untold

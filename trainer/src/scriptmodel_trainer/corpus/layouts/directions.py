@@ -1,0 +1,129 @@
+"""Stage directions: by their brackets, their italics, or only by how they read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from scriptmodel_trainer.corpus.layouts.paragraphs import plain
+
+_START = re.compile(
+    r"\W*(?:Enters?|Re-?enters?|Exit|Exeunt|Curtain|The curtain|A pause|Pause|Silence|Music|Flourish|Alarums?|"
+    r"Sennet|Thunder|Manet|Manent)\b",
+    re.IGNORECASE,
+)
+# Whoever speaks says I or you sooner or later; a direction never does, nor does it ask or shout.
+_SPOKEN = re.compile(
+    r"\b(?:I|I['’](?:m|ll|ve|d)|me|my|mine|myself|we|us|our|ours|you|your|yours|yourself|thee|thou|thy|thine|ye|let['’]s|"
+    r"youse|yuh|yer|d'ye|ha|oh|ah|yes|no(?=[,.;!?-]))\b(?!['’]s)",
+    re.IGNORECASE,
+)
+_QUOTED = re.compile(r"[\"“‘].{0,200}?[\"”’]", re.DOTALL)
+_WHOLE_LINES = re.compile(r"^[ \t]*_?[\[(][^\[\]()]*[\])][.,;]?_?[ \t]*$", re.MULTILINE)
+_ENTERS = re.compile(r"^[ \t]+(?:Enter|Re-?enter|Exit|Exeunt)\b[^\n]*$", re.MULTILINE)
+_ENDED = (".", "!", "?", "]", ")", '"', "”", "’", "_", "…", "'", "*")
+_SLACK = 8  # characters that would have fitted on the line before: its end was meant
+
+
+def is_bracketed(text: str) -> bool:
+    """True where one pair of brackets surrounds all of it, or all of it is in italics."""
+    stripped = text.strip().rstrip(".;,: ")
+    if len(stripped) < 3:
+        return False
+    if stripped[0] == "_" and stripped[1] not in "[(":
+        return _in_italics(stripped)
+    if stripped.lstrip("_")[0] not in "[(" or stripped.rstrip("_")[-1] not in "])":
+        return False
+    depth = 0
+    for character in stripped:
+        depth += (character in "[(") - (character in "])")
+        if depth <= 0 and character.isalnum():
+            return False
+    return depth <= 0
+
+
+def _in_italics(text: str) -> bool:
+    """Most of the letters stand between underscores; names in directions often do not."""
+    if text[-1] != "_" and text.count("_") < 2:
+        return False
+    inside = sum(len(part) for part in text.split("_")[1::2])
+    return inside >= 0.6 * (len(text) - text.count("_"))
+
+
+def opens_only(text: str) -> bool:
+    """True where the bracket that the first character opens is never closed."""
+    stripped = text.lstrip(" _")
+    if not stripped.startswith(("[", "(")):
+        return False
+    return closes_at(stripped) < 0
+
+
+def closes_at(text: str, depth: int = 0) -> int:
+    """Where the outermost bracket of `text` closes, -1 if it does not; `depth` brackets are open already."""
+    for match in re.finditer(r"[\[\](){}]", text):
+        depth += 1 if match[0] in "[({" else -1
+        if depth <= 0:
+            return match.start()
+    return -1
+
+
+def reads_like_direction(text: str) -> bool:
+    """True where the first words are those of a stage direction."""
+    return _START.match(plain(text[:200])) is not None
+
+
+def narrates(text: str) -> bool:
+    """True for a paragraph that tells what is done: nobody is spoken to, nothing asked or exclaimed, no verse."""
+    return text.rstrip().endswith(_ENDED) and text.lstrip()[:1] not in "\"“‘'-_" and tells(text)
+
+
+def tells(text: str) -> bool:
+    """True for words in which nobody is spoken to, nothing asked or exclaimed."""
+    told = _QUOTED.sub("", text)
+    spoken = told.count("?") + told.count("!") + len(_SPOKEN.findall(told))
+    return spoken <= len(told) // 300  # a page of description may say `you` or `we` of its readers
+
+
+def ends_open(text: str) -> bool:
+    """True where a speech breaks off within a sentence."""
+    stripped = text.rstrip()
+    return stripped[-1:].isalnum() or stripped.endswith((",", ";"))
+
+
+def own_lines(text: str, width: int) -> Iterator[tuple[int, int]]:
+    """Where directions stand on lines of their own inside a paragraph, as (start, end) places.
+
+    In prose a direction may fill a line only because the text was wrapped at `width`: such a line is none of its own.
+    """
+    if "[" in text or "(" in text:
+        for match in _WHOLE_LINES.finditer(text):
+            if match.start() and _meant(text, match.start(), match.group(), width):
+                yield match.start(), match.end()
+    elif "Enter" in text or "Ex" in text:
+        for match in _ENTERS.finditer(text):
+            if match.start() and _meant(text, match.start(), match.group(), width):
+                yield match.start(), match.end()
+
+
+def _meant(text: str, start: int, line: str, width: int) -> bool:
+    before = text[text.rfind("\n", 0, start - 1) + 1 : start - 1]
+    indent = len(line) - len(line.lstrip(" "))
+    if indent - (len(before) - len(before.lstrip(" "))) >= 4:
+        return True
+    first_word = line.split(None, 1)[0]
+    return len(before) + len(first_word) + _SLACK < width
+
+
+def without_brackets(text: str) -> str:
+    """The words of a direction, without the brackets around it."""
+    stripped = plain(text).strip()
+    while len(stripped) > 1 and stripped[0] in "[(":
+        closed = closes_at(stripped)
+        if closed < 0:
+            return stripped[1:].strip()
+        if closed < len(stripped.rstrip(" .;,:")) - 1:
+            return stripped
+        stripped = (stripped[1:closed] + stripped[closed + 1 :]).strip()
+        if stripped.endswith(".."):
+            stripped = stripped[:-1]
+    return stripped

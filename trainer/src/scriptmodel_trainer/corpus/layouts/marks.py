@@ -1,0 +1,105 @@
+"""Paragraphs that are the same in every printed play: headings, page furniture, what ends a play or comes before it."""
+
+from __future__ import annotations
+
+import re
+
+from scriptmodel_trainer.corpus.layouts.names import CAPS_NAME, could_be_name
+from scriptmodel_trainer.corpus.layouts.paragraphs import plain
+
+_NUMBER = r"(?:[IVXLC]+|\d+|ONE|TWO|THREE|FOUR|FIVE|SIX|SEVEN|EIGHT|NINE|TEN)"
+_ORDINAL = r"(?:FIRST|SECOND|THIRD|FOURTH|FIFTH|SIXTH|SEVENTH|LAST)"
+_HEADING = re.compile(
+    rf"(?:(?:ACT|SCENE|PART|TABLEAU|EPISODE|PROLOGUE|EPILOGUE|STASIMON)\b[ .:]*(?:THE )?(?:{_NUMBER}|{_ORDINAL})\b.*|"
+    rf"(?:THE )?(?:{_ORDINAL}|[IVX]+)[ .]+(?:ACT|SCENE|PART)\b.{{0,80}}|"
+    r"(?:THE )?(?:PROLOGUE|EPILOGUE|INDUCTION|INTERLUDE)|"
+    r"(?:END|CURTAIN|CLOSE) OF (?:THE )?.{0,30}(?:ACT|SCENE|PLAY).{0,20}|"
+    r"SCENE\s*[.:-].*|(?:THE )?(?:SAME )?SCENE)[.:]?",
+    re.IGNORECASE | re.DOTALL,
+)
+_CLOSING = re.compile(
+    r"\W*(?:(?:THE )?END|FINIS|(?:THE )?END OF (?:THE )?(?:PLAY|OPERA|COMEDY|TRAGEDY|DRAMA|BOOK)|"
+    r"\*+ ?END .*|END OF (?:THE |THIS )?PROJECT.*)\W*",
+    re.IGNORECASE,
+)
+_FRONT = re.compile(
+    r"\W*(?:DRAMATIS PERSON|(?:THE )?PERSONS(?: OF| IN| REPRESENTED)?\b|(?:CAST OF )?(?:THE )?CHARACTERS\b|"
+    r"(?:THE )?(?:ORIGINAL )?CAST\b|(?:THE )?PEOPLE (?:IN|OF) THE PLAY|(?:TABLE OF )?CONTENTS\b|PREFACE\b|"
+    r"FOREWORD\b|INTRODUCTION\b|FOOTNOTES?\b|ENDNOTES\b|BIBLIOGRAPHY\b|APPENDIX\b|GLOSSARY\b|INDEX\b|ADVERTISEMENTS?\b|"
+    r"TRANSCRIBER)[\w '’,.:;&-]{0,50}\W*",
+    re.IGNORECASE,
+)
+_FURNITURE = re.compile(
+    r"\W*(?:\[?(?:pg|page|p)\.? ?\d+\]?|\d{1,4}|[ivxlc]{1,6}|[*=_~.\-–—•#+ ]+|\[_?illustration.*\]|"
+    r"\(?continued:?\)?|\(?more\)?)\W*",
+    re.IGNORECASE | re.DOTALL,
+)
+_FOOTNOTE = re.compile(
+    r"\s*(?:\[(?:Footnote|Illustration|Transcriber)\b|(?:\[\d{1,3}\]|<\d{1,3}>)\s+\S)", re.IGNORECASE
+)
+_RULE = re.compile(r"[\s*~=_.\-–—•#+]{3,}")
+_MUSIC_WORD = (
+    r"(?:SONGS?|DUETT?|DUO|TRIO|QUART(?:ETTE|ETT?)|QUINTETT?E?|SEXTETT?E?|SEPTETT?E?|OCTETT?E?|(?:DOUBLE )?CHORUS|"
+    r"SOL[OI]S?|RECIT(?:ATIVE)?|AIR|ARIA|BALLAD|FINALE|ENSEMBLE|MADRIGAL|GLEE|SCENA|COUPLETS?|BARCAROLLE|CAVATINA)"
+)
+_MUSIC = re.compile(
+    rf"\s*(?:No\.\s*\d+\.?\s.*|{_MUSIC_WORD}(?:,? (?:and|AND|&|with|WITH) {_MUSIC_WORD})?\b\.?"
+    r"(?:\s*(?:(?:--|[—–-]|OF\b|of\b|,)\s*(?P<who>[^.!?]*)|\((?P<these>[^()]*)\)))?)\.?\s*",
+    re.DOTALL,
+)
+
+_CENTRED_NAME = re.compile(rf" {{20,}}(?P<name>{CAPS_NAME})\.?")
+
+
+def is_heading(text: str) -> bool:
+    """True for the heading of an act, a scene or a part; a short paragraph, or one that begins with SCENE."""
+    first = text.lstrip(" *#_=([")[:1]
+    if first not in "ASPTEFLVXIOCaspteflvxioc12345" or not first:
+        return False  # most paragraphs are none: the rest is costly
+    stripped = plain(text).strip("*# []")
+    short = len(stripped) <= 120 or stripped[:5].isupper()
+    return short and _HEADING.fullmatch(stripped) is not None
+
+
+def is_furniture(text: str) -> bool:
+    """True for page numbers, rules, ornaments and illustrations: no part of a script."""
+    if text.startswith("<<") and text.rstrip().endswith(">>"):
+        return True  # notices that some archives repeat throughout
+    if _FOOTNOTE.match(text):
+        return True
+    return len(text) < 200 and _FURNITURE.fullmatch(text.strip()) is not None
+
+
+def is_rule(text: str) -> bool:
+    """True for a line of stars or strokes."""
+    return len(text) < 200 and _RULE.fullmatch(text) is not None
+
+
+def is_closing(text: str) -> bool:
+    """True for the words that end a play; what follows is not part of it."""
+    return len(text) < 120 and _CLOSING.fullmatch(plain(text)) is not None
+
+
+def is_front_heading(text: str) -> bool:
+    """True for the heading of a cast list, a preface, contents, notes: what follows is not part of a script."""
+    first = text.partition("\n")[0]
+    return len(text) < 3000 and len(first) < 70 and _FRONT.fullmatch(plain(first)) is not None
+
+
+def music_heading(text: str) -> str | None:
+    """Who sings, where the paragraph is the heading of a song ("" if it does not say); None for any other paragraph."""
+    if len(text) > 240 or text.count("\n") > 3:
+        return None
+    match = _MUSIC.fullmatch(text)
+    if match is None or not (text.startswith("    ") or text.strip()[:4].isupper()):
+        return None
+    who = " ".join((match["who"] or match["these"] or "").split())
+    if "OF" in text.partition("\n")[0] and who and "--" not in text:
+        return " ".join(text.split()).strip(" .")  # CHORUS OF GIRLS sing as such
+    return who.rpartition("(")[0].strip(" .,") if who.endswith(")") and "(" in who[1:] else who.strip(" .,()")
+
+
+def centred_name(text: str) -> str | None:
+    """The name, where the paragraph is only a name in capitals in the middle of the line: among songs, who sings."""
+    match = _CENTRED_NAME.fullmatch(text)
+    return match["name"] if match and could_be_name(match["name"]) else None

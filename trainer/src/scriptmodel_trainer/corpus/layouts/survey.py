@@ -1,0 +1,91 @@
+"""What a sample of a file shows, counted once: the names that stand as cues do, words, lines, how paragraphs read."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+
+from scriptmodel_trainer.corpus.layouts.cues import Cue, Kind, candidates
+from scriptmodel_trainer.corpus.layouts.directions import is_bracketed, narrates
+from scriptmodel_trainer.corpus.layouts.marks import is_furniture, is_heading
+from scriptmodel_trainer.corpus.layouts.paragraphs import paragraphs
+
+Form = tuple[bool, Kind]  # names in capitals or not, and what follows the name
+
+_LOWER = re.compile(r"(?<![^\W_])[^\W\d_A-Z][^\W\d_]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """A layout of printed plays by its name, and the forms of cue that make it up."""
+
+    name: str
+    forms: frozenset[Form]
+
+
+STYLES: tuple[Style, ...] = (
+    Style("caps-period", frozenset(((True, Kind.PERIOD), (True, Kind.ASIDE)))),
+    Style("title-period", frozenset(((False, Kind.PERIOD), (False, Kind.ASIDE)))),
+    Style("caps-colon", frozenset(((True, Kind.COLON),))),
+    Style("title-colon", frozenset(((False, Kind.COLON),))),
+    Style("dash", frozenset(((True, Kind.DASH), (False, Kind.DASH)))),
+    Style("column", frozenset(((True, Kind.COLUMN), (True, Kind.SPACE)))),
+    Style("name-alone", frozenset(((True, Kind.ALONE),))),
+)
+
+
+@dataclass(slots=True)
+class Survey:
+    """Counts over a sample: names by form, at the beginning of paragraphs and of lines inside them."""
+
+    first: dict[Form, Counter[str]] = field(default_factory=dict)
+    inside: dict[Form, Counter[str]] = field(default_factory=dict)
+    cues: list[list[Cue]] = field(default_factory=list)  # of each paragraph
+    lower: Counter[str] = field(default_factory=Counter)  # words that do not begin with a capital
+    tells: list[bool | None] = field(
+        default_factory=list
+    )  # of each paragraph: reads like a direction; None in brackets
+    width: int = 0  # characters of a full line
+
+    def share(self, style: Style) -> float:
+        """How much of the sample a style explains, 0 to 1: its cues for each paragraph, or line with a cue."""
+        names = self._names(style.forms)
+        found = held = 0
+        for cues in self.cues:
+            number = sum(1 for cue in cues if (cue.caps, cue.kind) in style.forms and cue.name in names)
+            found += number
+            held += max(1, number)
+        return found / held if found >= 3 else 0.0
+
+    def _names(self, forms: frozenset[Form]) -> frozenset[str]:
+        counts: Counter[str] = Counter()
+        for form in forms:
+            counts += self.first.get(form, Counter()) + self.inside.get(form, Counter())
+        return frozenset(
+            name
+            for name, count in counts.items()
+            if count >= (2 if name.isupper() or any(kind in (Kind.COLON, Kind.DASH) for _, kind in forms) else 3)
+        )
+
+
+@functools.lru_cache(maxsize=1)
+def survey(sample: tuple[str, ...]) -> Survey:
+    """Look through the lines of a sample once; the last result is kept, since every style asks for it."""
+    result = Survey()
+    lengths = sorted(len(line) for line in sample if line.strip())
+    result.width = lengths[len(lengths) * 95 // 100] if lengths else 0
+    for paragraph in paragraphs(sample):
+        text = paragraph.text
+        result.lower.update(_LOWER.findall(text))
+        if is_heading(text) or is_furniture(text):
+            continue
+        cues = [cue for caps in (True, False) for cue in candidates(text, caps)]
+        result.cues.append(cues)
+        for cue in cues:
+            where = result.inside if text[: cue.start].strip() else result.first
+            where.setdefault((cue.caps, cue.kind), Counter())[cue.name] += 1
+        bracketed = is_bracketed(text) or text.lstrip(" _")[:1] in ("[", "(")
+        result.tells.append(None if bracketed else narrates(text))
+    return result
