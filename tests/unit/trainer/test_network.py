@@ -23,7 +23,6 @@ load_tensorflow(0)
 import tensorflow as tf  # noqa: E402  # quietly loaded above
 
 from scriptmodel_trainer.model import LanguageModel  # noqa: E402
-from scriptmodel_trainer.softmax import mean_cross_entropy  # noqa: E402
 from scriptmodel_trainer.training_graph import ValidationGraph  # noqa: E402
 
 RANDOM = np.random.default_rng(5)
@@ -106,26 +105,13 @@ def test_training_rows_hold_the_stream_in_order_and_drop_less_than_a_window_a_ro
     assert length - len(rows.tokens) * rows.windows * rows.steps < len(rows.tokens) * (rows.steps + 1)
 
 
-def test_fused_cross_entropy_has_plain_keras_value_and_gradient() -> None:
-    features, kernel = (tf.Variable(RANDOM.normal(size=shape).astype(np.float32)) for shape in ((30, 9), (50, 9)))
-    bias = tf.Variable(RANDOM.normal(size=50).astype(np.float32))
-    targets = tf.constant(STREAM[:30])  # some words twice: their gradients must add up
-    with tf.GradientTape(persistent=True) as tape:
-        fused = mean_cross_entropy(features, kernel, bias, targets) * 3.0
-        logits = tf.matmul(features, kernel, transpose_b=True) + bias
-        plain = tf.reduce_mean(tf.keras.losses.sparse_categorical_crossentropy(targets, logits, from_logits=True)) * 3.0
-    assert float(fused) == pytest.approx(float(plain), rel=1e-6)
-    for variable in (features, kernel, bias):
-        difference = tape.gradient(fused, variable) - tf.convert_to_tensor(tape.gradient(plain, variable))
-        assert float(tf.reduce_max(tf.abs(difference))) < 1e-6
-
-
 def test_the_lstm_layers_meet_the_conditions_of_cudnn() -> None:
     for layer in model_of("published").layers:
         config = layer.get_config()
         assert (config["activation"], config["recurrent_activation"]) == ("tanh", "sigmoid")
         assert (config["use_bias"], config["unroll"]) == (True, False)
         assert (config["dropout"], config["recurrent_dropout"]) == (0.0, 0.0)
+        assert layer.dtype_policy.name == "float32"
 
 
 def test_evaluate_repeats_the_test_perplexity_of_the_training_run(corpus: Path, model: Path, tmp_path: Path) -> None:

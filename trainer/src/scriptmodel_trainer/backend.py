@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 from scriptmodel_trainer.errors import BadInputError
 
@@ -29,6 +31,19 @@ def load_tensorflow(seed: int) -> str:
         tf.config.experimental.enable_op_determinism()
     version: str = tf.__version__
     return version
+
+
+def multiplies_bfloat16() -> bool:
+    """True unless this machine is known to emulate bfloat16, slower than float32: no GPU, and no such instructions."""
+    import tensorflow as tf  # noqa: PLC0415  # quietly loaded by then
+
+    if tf.config.list_physical_devices("GPU"):
+        return True
+    try:
+        described = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
+    except OSError:  # not Linux
+        return True
+    return bool(re.search(r"^(flags|Features)\b.*\b(avx512_bf16|amx_bf16|bf16)\b", described, re.MULTILINE))
 
 
 @contextlib.contextmanager

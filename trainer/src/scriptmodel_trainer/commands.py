@@ -59,6 +59,8 @@ def train(options: TrainOptions, progress: Progress, signals: StopSignals) -> No
     if resume is None:
         return
     tensorflow = backend.load_tensorflow(options.seed)
+    if options.preset.precision == "bfloat16" and not backend.multiplies_bfloat16():
+        progress.note("precision=bfloat16: this processor emulates bfloat16, float32 trains faster here")
     from scriptmodel_trainer import training  # noqa: PLC0415  # it imports TensorFlow
 
     task = training.TrainingTask(

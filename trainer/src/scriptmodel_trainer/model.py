@@ -1,7 +1,8 @@
 """The LSTM language model in Keras: word vectors, LSTM layers, softmax over the vocabulary.
 
 Dropout stands outside the LSTM layers (Zaremba et al. 2014), so that on a GPU Keras takes cuDNN's kernel, which
-also needs tanh/sigmoid, a bias, and neither recurrent dropout nor unrolling.
+also needs tanh/sigmoid, a bias, and neither recurrent dropout nor unrolling. On a processor the layers' weights go
+through `recurrence` instead, which is Keras' arithmetic in a faster order.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from scriptmodel_trainer.precision import FLOAT32
 from scriptmodel_trainer.presets import Preset
+from scriptmodel_trainer.recurrence import MOST_STEPS, read_window
 
 Floats = npt.NDArray[np.float32]
 
@@ -37,6 +40,7 @@ class LanguageModel:
             shape = (vocabulary, preset.hidden_units)  # a row a word, like the word vectors
             self.output_kernel = tf.Variable(tf.zeros(shape), name="output/kernel")
         self.output_bias = tf.Variable(tf.zeros(vocabulary), name="output/bias")
+        self._on_gpu = bool(tf.config.list_physical_devices("GPU"))
         self._initialise(seed)
 
     @property
@@ -68,25 +72,35 @@ class LanguageModel:
         return [[tf.zeros(shape), tf.zeros(shape)] for _ in self.layers]
 
     def features(
-        self, inputs: Any, state: Sequence[Sequence[Any]], masks: Sequence[Any] | None = None
+        self,
+        inputs: Any,
+        state: Sequence[Sequence[Any]],
+        masks: Sequence[Any] | None = None,
+        precision: str = FLOAT32,
     ) -> tuple[Any, list[list[Any]]]:
         """Token numbers (B, T) to features (B, T, E or H) that `output_weights` takes, and the state after them.
 
         `masks` are dropout's multipliers, one for the word vectors and one for each layer's output, broadcast to
-        (B, T, units).
+        (B, T, units). `precision` is that of the matrix products on a processor; a GPU's LSTM stays in float32.
         """
         sequence = tf.gather(self.embedding, inputs)
         if masks:
             sequence *= masks[0]
         after: list[list[Any]] = []
         for index, layer in enumerate(self.layers):
-            sequence, output, cell = layer(sequence, initial_state=list(state[index]))
+            sequence, output, cell = self._read(layer, sequence, state[index], precision)
             after.append([output, cell])
             if masks:
                 sequence *= masks[index + 1]
         if self.projection is not None:
             sequence = tf.tensordot(sequence, self.projection, 1)
         return sequence, after
+
+    def _read(self, layer: Any, sequence: Any, state: Sequence[Any], precision: str) -> Any:
+        if self._on_gpu or sequence.shape[1] is None or sequence.shape[1] > MOST_STEPS:
+            return layer(sequence, initial_state=list(state))
+        kernel, recurrent, bias = (variable.value for variable in layer.trainable_variables)
+        return read_window(sequence, state[0], state[1], kernel, recurrent, bias, precision)
 
     def logits(self, features: Any) -> Any:
         """Features (N, D) to logits (N, V)."""

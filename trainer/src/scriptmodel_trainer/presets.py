@@ -16,6 +16,7 @@ from scriptmodel_trainer.errors import BadInputError
 
 OPTIMIZERS = ("sgd", "adam")
 SCHEDULES = ("step-decay", "one-cycle")
+PRECISIONS = ("float32", "bfloat16")  # of matrix products while training; weights and sums are float32 always
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class Preset:
     weight_decay: float = 0.0
     optimizer: str = "sgd"
     schedule: str = "step-decay"
+    precision: str = "float32"
 
     @property
     def input_units(self) -> int:
@@ -121,7 +123,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "vocabulary_size": (16, 1_000_000),
     "weight_decay": (0.0, 1.0),
 }
-_CHOICES = {"optimizer": OPTIMIZERS, "schedule": SCHEDULES}
+_CHOICES = {"optimizer": OPTIMIZERS, "schedule": SCHEDULES, "precision": PRECISIONS}
 
 
 def preset_named(name: str) -> Preset:

@@ -7,7 +7,8 @@ Machine Learning, 4.3.4)
 
     dF = (p K - K[target]) / N    dK = (p' F - rows of F summed by target) / N    db = (sum p - counts of targets) / N
 
-so the one-hot targets are never written out: their part is a gather and a scatter of N rows.
+so the one-hot targets are never written out: their part is a gather and a scatter of N rows. In bfloat16 the three
+products' operands and results are rounded, and so are the logits; softmax and loss are computed in float32.
 """
 
 from __future__ import annotations
@@ -16,18 +17,22 @@ from typing import Any
 
 import tensorflow as tf
 
+from scriptmodel_trainer.precision import FLOAT32, product
+
 _SMALLEST = 1e-37  # a probability below is taken for this: -ln of it is 85
 
 
-def mean_cross_entropy(features: Any, kernel: Any, bias: Any, targets: Any) -> Any:
+def mean_cross_entropy(features: Any, kernel: Any, bias: Any, targets: Any, precision: str = FLOAT32) -> Any:
     """Mean of -ln softmax(features @ kernel.T + bias)[target], a scalar in nats.
 
-    features (N, D), kernel (V, D), bias (V,), targets (N,) int32.
+    features (N, D), kernel (V, D), bias (V,), targets (N,) int32; `precision` is that of the matrix products.
     """
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow ships no types
     def loss(features: Any, kernel: Any, bias: Any) -> Any:
-        likely = tf.nn.softmax(tf.matmul(features, kernel, transpose_b=True) + bias)
+        rounded = tf.cast(kernel, precision)
+        logits = tf.matmul(tf.cast(features, precision), rounded, transpose_b=True) + tf.cast(bias, precision)
+        likely = tf.nn.softmax(tf.cast(logits, tf.float32))
         rows = tf.range(tf.shape(targets)[0])
         wanted = tf.gather_nd(likely, tf.stack([rows, targets], axis=1))
         # NaN must stay NaN here (tf.maximum keeps it): that is how a diverged run is noticed.
@@ -37,8 +42,9 @@ def mean_cross_entropy(features: Any, kernel: Any, bias: Any, targets: Any) -> A
             scale = upstream / tf.cast(tf.shape(targets)[0], tf.float32)
             at = targets[:, tf.newaxis]
             scaled = features * scale
-            to_features = (tf.matmul(likely, kernel) - tf.gather(kernel, targets)) * scale
-            to_kernel = tf.matmul(likely, scaled, transpose_a=True)
+            rounded_likely = tf.cast(likely, precision)
+            to_features = (product(rounded_likely, rounded, precision) - tf.gather(kernel, targets)) * scale
+            to_kernel = product(rounded_likely, scaled, precision, transpose_left=True)
             to_kernel = tf.tensor_scatter_nd_sub(to_kernel, at, scaled)
             to_bias = tf.reduce_sum(likely, axis=0) * scale
             to_bias = tf.tensor_scatter_nd_sub(to_bias, at, tf.fill([tf.shape(targets)[0]], scale))

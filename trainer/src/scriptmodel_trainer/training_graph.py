@@ -62,13 +62,14 @@ class TrainingGraph:
     def _train(self, inputs: Any, targets: Any, step: Any, rate: Any) -> Any:
         steps = self._rows.steps
         inputs = tf.ensure_shape(inputs, (None, steps))
-        variables = self._model.variables
+        model, precision = self._model, self._model.preset.precision
+        variables = model.variables
         with tf.GradientTape() as tape:
-            features, after = self._model.features(inputs, self.state, self._masks(tf.shape(inputs)[0], step))
+            features, after = model.features(inputs, self.state, self._masks(tf.shape(inputs)[0], step), precision)
             flat = tf.reshape(features, (-1, features.shape[-1]))
-            mean = mean_cross_entropy(flat, self._model.kernel, self._model.output_bias, tf.reshape(targets, (-1,)))
+            mean = mean_cross_entropy(flat, model.kernel, model.output_bias, tf.reshape(targets, (-1,)), precision)
             # Zaremba's recipe sums over a window's steps; rate and clipping are meant for that.
-            objective = mean * steps if self._model.preset.optimizer == "sgd" else mean
+            objective = mean * steps if model.preset.optimizer == "sgd" else mean
         gradients = tape.gradient(objective, variables)
         self._optimizer.apply(gradients, rate)
         for layer, parts in zip(self.state, after, strict=True):

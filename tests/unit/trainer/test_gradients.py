@@ -1,0 +1,75 @@
+"""The hand-written pieces of the training step have plain Keras' values and gradients, within a stated rounding.
+
+float32 differs in the order of additions only; bfloat16 rounds what a product takes and gives by up to 1 part in 256,
+so its gradients are compared as a whole: the length of the difference, as a share of the gradient's length.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from scriptmodel_trainer.backend import load_tensorflow
+
+load_tensorflow(0)
+
+import keras  # noqa: E402  # quietly loaded above
+import tensorflow as tf  # noqa: E402
+
+from scriptmodel_trainer.recurrence import read_window  # noqa: E402
+from scriptmodel_trainer.softmax import mean_cross_entropy  # noqa: E402
+
+ROUNDING = {"float32": 2e-6, "bfloat16": 0.01}
+
+
+def variable(random: np.random.Generator, *shape: int) -> Any:
+    return tf.Variable(random.normal(size=shape).astype(np.float32))
+
+
+def worst_difference(tape: Any, ours: Any, plain: Any, variables: Sequence[Any]) -> float:
+    """Largest over the variables of |our gradient - plain gradient| / |plain gradient|, in Euclidean length."""
+    shares = []
+    for ours_part, plain_part in zip(tape.gradient(ours, variables), tape.gradient(plain, variables), strict=True):
+        wanted = tf.convert_to_tensor(plain_part)
+        shares.append(float(tf.norm(ours_part - wanted) / tf.norm(wanted)))
+    return max(shares)
+
+
+@pytest.mark.parametrize("precision", ROUNDING)
+def test_fused_cross_entropy_is_keras(precision: str) -> None:
+    random = np.random.default_rng(5)
+    features, kernel, bias = variable(random, 30, 9), variable(random, 50, 9), variable(random, 50)
+    targets = tf.constant(random.integers(0, 20, 30), tf.int32)  # some words twice: their gradients must add up
+    with tf.GradientTape(persistent=True) as tape:
+        fused = mean_cross_entropy(features, kernel, bias, targets, precision) * 3.0
+        logits = tf.matmul(features, kernel, transpose_b=True) + bias
+        plain = tf.reduce_mean(tf.keras.losses.sparse_categorical_crossentropy(targets, logits, from_logits=True)) * 3.0
+    assert float(fused) == pytest.approx(float(plain), rel=ROUNDING[precision])
+    assert worst_difference(tape, fused, plain, [features, kernel, bias]) < ROUNDING[precision]
+
+
+@pytest.mark.parametrize("precision", ROUNDING)
+@pytest.mark.parametrize("steps", [1, 7])
+def test_an_lstm_window_is_keras(precision: str, steps: int) -> None:
+    random = np.random.default_rng(6)
+    layer = keras.layers.LSTM(5, return_sequences=True, return_state=True)
+    layer.build((None, None, 3))
+    weights = [weight.value for weight in layer.trainable_variables]
+    for weight in weights:
+        weight.assign(random.normal(size=weight.shape).astype(np.float32) * 0.5)
+    inputs, output, cell = variable(random, 4, steps, 3), variable(random, 4, 5), variable(random, 4, 5)
+    factors = [tf.constant(variable(random, *shape)) for shape in ((4, steps, 5), (4, 5), (4, 5))]
+    with tf.GradientTape(persistent=True) as tape:
+        ours = read_window(inputs, output, cell, *weights, precision)
+        plain = layer(inputs, initial_state=[output, cell])
+        # The last outputs and the state after them are weighed apart: gradients through each must be right.
+        ours_sum, plain_sum = (
+            tf.add_n([tf.reduce_sum(part * factor) for part, factor in zip(parts, factors, strict=True)])
+            for parts in (ours, plain)
+        )
+    for ours_part, plain_part in zip(ours, plain, strict=True):
+        assert float(tf.norm(ours_part - plain_part) / tf.norm(plain_part)) < ROUNDING[precision]
+    assert worst_difference(tape, ours_sum, plain_sum, [inputs, output, cell, *weights]) < ROUNDING[precision]

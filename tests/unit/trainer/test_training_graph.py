@@ -1,0 +1,108 @@
+"""Training windows: which arithmetic they take, and that they can be interrupted anywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from scriptmodel_trainer.backend import load_tensorflow, multiplies_bfloat16
+from scriptmodel_trainer.batches import cut_for_training
+
+load_tensorflow(0)
+
+import tensorflow as tf  # noqa: E402  # quietly loaded above
+
+from scriptmodel_trainer import model as model_module  # noqa: E402
+from scriptmodel_trainer.model import LanguageModel  # noqa: E402
+from scriptmodel_trainer.optimizers import Optimizer  # noqa: E402
+from scriptmodel_trainer.presets import PRESETS, Preset, with_overrides  # noqa: E402
+from scriptmodel_trainer.training_graph import TrainingGraph  # noqa: E402
+
+STREAM = np.random.default_rng(5).integers(0, 50, 1500).astype(np.int32)
+SETTINGS = {"hidden_units": "12", "steps": "5", "batch_size": "4", "dropout": "0.2"}
+
+
+def preset(name: str, **more: str) -> Preset:
+    return with_overrides(PRESETS[name], {**SETTINGS, **more})
+
+
+class Run:
+    """A model in training."""
+
+    def __init__(self, chosen: Preset) -> None:
+        self.model = LanguageModel(chosen, 50, seed=2)
+        self.optimizer = Optimizer(chosen, self.model.variables)
+        rows = cut_for_training(STREAM, chosen.batch_size, chosen.steps, 0)
+        self.graph = TrainingGraph(self.model, self.optimizer, rows, seed=3)
+
+    def train(self, first: int, windows: int) -> float:
+        return self.graph.run(first, first, [0.01] * windows)
+
+    def take_over(self, other: Run) -> None:
+        self.model.set_weights(other.model.weights())
+        for name, variable in self.optimizer.slots.items():
+            variable.assign(other.optimizer.slots[name])
+        for mine, layer in zip(self.graph.state, other.graph.state, strict=True):
+            for variable, value in zip(mine, layer, strict=True):
+                variable.assign(value)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("name", ["small", "demo"])
+def test_a_run_cut_in_two_gives_the_same_bits(name: str, precision: str) -> None:
+    chosen = preset(name, precision=precision, embedding_units="8")
+    whole, first, second = Run(chosen), Run(chosen), Run(chosen)
+    whole.train(0, 6)
+    first.train(0, 2)
+    second.take_over(first)
+    second.train(2, 4)
+    for key, weights in whole.model.weights().items():
+        assert np.array_equal(weights, second.model.weights()[key]), key
+
+
+def test_bfloat16_learns_what_float32_learns() -> None:
+    exact, rounded = Run(preset("demo")), Run(preset("demo", precision="bfloat16"))
+    for _ in range(3):
+        losses = exact.train(0, 40), rounded.train(0, 40)
+    assert losses[0] < 40 * np.log(50)  # better than guessing: there is something to compare
+    assert losses[1] == pytest.approx(losses[0], rel=5e-3)
+    assert {weights.dtype for weights in rounded.model.weights().values()} == {np.dtype(np.float32)}
+
+
+@pytest.mark.parametrize("where", ["on a GPU", "in a window too long to write out"])
+def test_keras_layers_are_taken_and_compute_the_same(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens = tf.constant(STREAM[None, :40])
+    usual = LanguageModel(preset("small"), 50, seed=2)
+    wanted, _ = usual.features(tokens, usual.zero_state(1))
+    if where == "on a GPU":
+        monkeypatch.setattr(tf.config, "list_physical_devices", lambda _: ["GPU:0"])
+    else:
+        monkeypatch.setattr(model_module, "MOST_STEPS", 39)
+    monkeypatch.setattr(model_module, "read_window", lambda *_: pytest.fail("not Keras' layer"))
+    model = LanguageModel(preset("small"), 50, seed=2)
+    features, _ = model.features(tokens, model.zero_state(1), precision="bfloat16")
+    assert features.numpy() == pytest.approx(wanted.numpy(), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("described", "native"),
+    [
+        ("flags\t\t: fpu avx2 avx512f avx512_bf16 vaes\n", True),
+        ("flags\t\t: fpu amx_bf16\n", True),
+        ("Features\t: fp asimd bf16\n", True),
+        ("model name\t: bf16\nflags\t\t: fpu avx2 avx512f\n", False),
+        (None, True),  # not Linux: nothing is known against it
+    ],
+)
+def test_a_processor_says_whether_it_multiplies_bfloat16(
+    described: str | None, native: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_text(path: Path, **_: str) -> str:
+        if described is None:
+            raise FileNotFoundError(path)
+        return described
+
+    monkeypatch.setattr(Path, "read_text", read_text)
+    assert multiplies_bfloat16() is native
