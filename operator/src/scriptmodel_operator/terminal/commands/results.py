@@ -8,7 +8,8 @@ import click
 
 from scriptmodel_operator.api.objects import parse_object
 from scriptmodel_operator.desired.pipelines import generate_ref, train_ref
-from scriptmodel_operator.pachyderm.values import RepoRef
+from scriptmodel_operator.pachyderm.errors import RefusedError
+from scriptmodel_operator.pachyderm.values import JobInfo, RepoRef
 from scriptmodel_operator.terminal.connection import pass_session
 from scriptmodel_operator.terminal.logs import lines_of
 from scriptmodel_operator.terminal.options import name_argument
@@ -16,6 +17,7 @@ from scriptmodel_operator.terminal.program import Command
 from scriptmodel_operator.terminal.session import Session
 
 _MAX_SCRIPT_BYTES = 1 << 30
+_NO_PODS = "no pods belonging"
 
 
 @click.command(cls=Command)
@@ -69,5 +71,19 @@ def logs(session: Session, name: str, follow: bool, generate: bool, raw: bool) -
         jobs = gateway.list_pipeline_jobs(pipeline, 1)
         if not jobs:
             raise click.ClickException(f"pipeline {pipeline} has no job: see `scriptmodel why {name}`")
-        for line in lines_of(gateway, jobs[0].ref, follow=follow, raw=raw):
-            click.echo(line)
+        try:
+            for line in lines_of(gateway, jobs[0].ref, follow=follow, raw=raw):
+                click.echo(line)
+        except RefusedError as error:
+            if _NO_PODS not in error.detail:
+                raise
+            raise click.ClickException(_without_log(name, jobs[0])) from error
+
+
+def _without_log(name: str, job: JobInfo) -> str:
+    if not job.state.final:
+        return f"job {job.ref.id} waits for a worker and has printed nothing yet: -f waits for it"
+    return (
+        f"the log of job {job.ref.id} ({job.state.name}) is gone with its pods, which Pachyderm removes soon after a "
+        f"job ends; `scriptmodel why {name}` has the last words of one that failed"
+    )

@@ -1,0 +1,129 @@
+"""The command `scriptmodel` beside a working operator: plan before, status and log meanwhile, plan after."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dev.paths import OPERATOR_ENV
+from dev.processes import free_port
+from dev.stack import Localpach, Operator
+from tests.integration.cluster import Cluster, condition, manifest
+from tests.integration.pachyderm import Pachyderm
+from tests.integration.texts import play
+
+
+class Command:
+    """The program in one namespace, with one pachd."""
+
+    def __init__(self, cluster: Cluster, pachd: str) -> None:
+        self._words = [str(OPERATOR_ENV / "bin" / "scriptmodel"), "-n", cluster.namespace, "--pachd", pachd]
+        self._env = {**os.environ, "KUBECONFIG": str(cluster.control_plane.kubeconfig)}
+
+    def __call__(self, *args: str | Path) -> subprocess.CompletedProcess[str]:
+        words = [*self._words, *map(str, args)]
+        return subprocess.run(words, env=self._env, capture_output=True, text=True, check=False)
+
+    def start(self, *args: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [*self._words, *args], env=self._env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
+
+@pytest.fixture
+def command(cluster: Cluster, localpach: Localpach) -> Command:
+    return Command(cluster, localpach.address)
+
+
+def written(folder: Path, spec: dict[str, Any]) -> Path:
+    file = folder / "model.yaml"
+    file.write_text(json.dumps(manifest("hamlet", spec)))
+    return file
+
+
+def test_from_a_plan_to_a_script_and_to_a_plan_of_a_change(
+    cluster: Cluster, operator: Operator, pachyderm: Pachyderm, command: Command, tmp_path: Path
+) -> None:
+    corpus = pachyderm.corpus({"/hamlet.txt": play()})
+    model: dict[str, Any] = {"preset": "test", "overrides": {"epochs": 30}}
+    spec = {"corpus": {"repo": {"name": corpus}}, "model": model, "generation": {"words": 30}}
+    file = written(tmp_path, spec)
+    before = pachyderm.pipelines()
+
+    plan = command("plan", "-f", file)
+    assert plan.returncode == 1, plan.stderr
+    assert [line.split()[1] for line in plan.stdout.splitlines() if line.startswith("+")] == ["create", "create"]
+    assert "--set epochs        30" in plan.stdout
+    assert pachyderm.pipelines() == before
+    assert "NotFound" in cluster.kubectl("get", "sm", "hamlet", check=False)
+
+    cluster.kubectl("apply", "-f", str(file))
+    with command.start("status", "hamlet", "-w") as watching:
+        cluster.reason("hamlet", "Training", 120)
+        with command.start("logs", "hamlet", "-f") as following:
+            log, errors = following.communicate(timeout=240)
+        assert following.returncode == 0, errors
+        lines, errors = watching.communicate(timeout=120)
+    assert watching.returncode == 0, errors
+    assert "preset test: " in log
+    assert "epoch 30 done: train " in log
+    assert log.splitlines()[-1].startswith("done in ")
+    told = [line.split()[1] for line in lines.splitlines()]
+    assert "Training" in told
+    assert told[-1] == "Generated"
+
+    screen = command("status", "hamlet").stdout
+    assert "100%  epoch 30/30" in screen
+    assert "by epoch" in screen
+    # The pods of an idle pipeline go, and the log goes with them.
+    gone = command("logs", "hamlet", "--generate")
+    assert gone.returncode == 0 or "(SUCCESS) is gone with its pods" in gone.stderr
+
+    nothing = command("plan", "hamlet")
+    assert (nothing.returncode, nothing.stdout.splitlines()[-1]) == (0, "Nothing would change in Pachyderm.")
+    assert command("plan", "-f", file).returncode == 0
+    version = cluster.get("hamlet")["metadata"]["resourceVersion"]
+    # An override that is left out of the file goes, as kubectl apply would have it.
+    change = command("plan", "-f", written(tmp_path, {**spec, "model": {"preset": "test", "seed": 7}}), "-o", "json")
+    assert change.returncode == 1, change.stderr
+    (train,) = json.loads(change.stdout)["changes"]
+    assert {field["name"]: (field["before"], field["after"]) for field in train["fields"]} == {
+        "--seed": ("0", "7"),
+        "--set epochs": ("30", ""),
+    }
+    assert cluster.get("hamlet")["metadata"]["resourceVersion"] == version
+
+
+def test_a_plan_that_cannot_be_made_is_told_in_one_line_and_ends_with_2(
+    cluster: Cluster, shared_operator_paused: None, command: Command, tmp_path: Path
+) -> None:
+    missing = {"corpus": {"repo": {"name": f"none-{uuid.uuid4().hex[:8]}"}}}
+    stuck = command("plan", "-f", written(tmp_path, missing))
+    assert stuck.returncode == 2
+    assert "it would be stuck: CorpusNotFound" in stuck.stdout
+    away = Command(cluster, f"127.0.0.1:{free_port()}")
+    for done, words in (
+        (away("plan", "-f", tmp_path / "model.yaml"), "listing projects: "),
+        (command("plan", "-f", written(tmp_path, {**missing, "model": {"preset": "huge"}})), "Unsupported value"),
+        (command("plan", "-f", written(tmp_path, {**missing, "modell": {}})), "unknown field"),
+        (command("plan"), "say either NAME or -f FILE"),
+        (command("plan", "nobody"), "there is no ScriptModel 'nobody'"),
+    ):
+        assert done.returncode == 2, done.stderr
+        assert words in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_stuck_object_ends_the_live_view_with_1(cluster: Cluster, operator: Operator, command: Command) -> None:
+    cluster.apply("lost", {"corpus": {"repo": {"name": f"none-{uuid.uuid4().hex[:8]}"}}})
+    done = command("status", "lost", "-w")
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[-1].split()[1] == "CorpusNotFound"
+    assert done.stderr == "Error: lost is stuck: see `scriptmodel why lost`\n"
+    assert condition(cluster.get("lost"), "Stalled")["status"] == "True"
