@@ -53,9 +53,11 @@ class KubernetesProxy:
         async with self._session.request(
             request.method, url, data=body or None, headers={**headers, "Accept-Encoding": "identity"}, timeout=timeout
         ) as answer:
-            if "watch" not in request.query:
-                return await self._whole(request, kind, answer)
-            return await self._stream(request, kind, answer)
+            part = self._stream if "watch" in request.query else self._whole
+            try:
+                return await part(request, kind, answer)
+            except aiohttp.ClientConnectionResetError:
+                return web.Response()  # the operator has gone
 
     async def _whole(self, request: web.Request, kind: Kind | None, answer: Any) -> web.StreamResponse:
         content = await answer.read()

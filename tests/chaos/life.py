@@ -21,9 +21,9 @@ from scriptmodel_operator.kube.client import KubeClient
 
 NAME = "mortal"
 STEP_SECONDS = 90.0
-SETTLE_SECONDS = 15.0
+SETTLE_SECONDS = 30.0
 MILESTONES = {"Creating", "Updating", "Generated", "Suspended"}
-"""Events that do not depend on how quick anything is: each has to be there as often as in the undisturbed run."""
+"""Events that do not depend on how quick anything is: their notes are as many as in the undisturbed run."""
 _CALL_SECONDS = 30.0
 _SM = "/apis/scriptmodel.dev/v1alpha1/namespaces"
 _MERGE = "application/merge-patch+json"
@@ -63,7 +63,9 @@ class Life:
             end = await self._settled(wanted)
             await self._die()
             end["left"] = await self._left()
-            end["events"] = await self._events()
+            events = await self._events()
+            end["events"] = dict(sorted(Counter(reason for reason, _note in events).items()))
+            end["milestones"] = Counter(reason for reason, _note in set(events) if reason in MILESTONES)
         return end
 
     async def _live(self) -> None:
@@ -162,11 +164,11 @@ class Life:
             if any(each.create_pipeline.pipeline.name in self.names for each in info.requests)
         ]
 
-    async def _events(self) -> dict[str, int]:
-        """How often each reason was told."""
+    async def _events(self) -> list[tuple[str, str]]:
+        """Reasons and notes of all that was told."""
         path = f"/apis/events.k8s.io/v1/namespaces/{self.namespace}/events"
         found = await self.kube.request("GET", path, "listing events")
-        return dict(sorted(Counter(each["reason"] for each in found["items"]).items()))
+        return [(each["reason"], each["note"]) for each in found["items"]]
 
     def _normal(self, value: Any) -> Any:
         """Without moments, ids, and names that differ from run to run."""

@@ -15,6 +15,7 @@ from dev.stack import ControlPlane
 from tests.unit.operator.conformance import check_status
 
 Object = dict[str, Any]
+MANIFESTS = Path("manifests")
 
 
 class Cluster:
@@ -123,13 +124,20 @@ def _written_by_the_operator(found: Object) -> bool:
     return managers == {"scriptmodel-operator"}
 
 
+def prepare(control_plane: ControlPlane) -> None:
+    """The CRD, and the operator's account and role."""
+    for name in ("namespace", "crd", "rbac"):
+        control_plane.kubectl("apply", "--server-side", "-f", str(MANIFESTS / f"{name}.yaml"))
+    control_plane.kubectl("wait", "--for=condition=Established", "crd/scriptmodels.scriptmodel.dev", "--timeout=30s")
+
+
 def account_kubeconfig(control_plane: ControlPlane, name: str, server: str = "") -> Path:
-    """A kubeconfig with a token of its own for the operator's service account; `server` stands before the real one."""
+    """With a token of its own for the operator's service account; `server`, HOST:PORT, stands before the real one."""
     account = ["create", "token", "scriptmodel-operator", "-n", "scriptmodel-system", "--duration=2h"]
     config = json.loads(control_plane.kubeconfig.read_text())
     config["users"][0]["user"] = {"token": control_plane.kubectl(*account).stdout.strip()}
     if server:
-        config["clusters"][0]["cluster"] = {"server": server}
+        config["clusters"][0]["cluster"]["server"] = f"https://{server}"
     path = control_plane.root / f"{name}.kubeconfig"
     path.write_text(json.dumps(config))
     return path

@@ -15,10 +15,9 @@ import pytest
 
 from dev.stack import ControlPlane, Localpach, Operator
 from tests.integration.audit import OPERATOR_ACCOUNT, requests_in
-from tests.integration.cluster import Cluster, StatusWatch, account_kubeconfig
+from tests.integration.cluster import Cluster, StatusWatch, account_kubeconfig, prepare
 from tests.integration.pachyderm import Pachyderm
 
-MANIFESTS = Path("manifests")
 POLL = "--poll-interval=0.5"
 
 
@@ -26,9 +25,7 @@ POLL = "--poll-interval=0.5"
 def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """With the CRD and the operator's role. Nothing that any operator of the suite asks may be forbidden to it."""
     with ControlPlane(tmp_path_factory.mktemp("controlplane"), audited=OPERATOR_ACCOUNT) as running:
-        for name in ("namespace", "crd", "rbac"):
-            running.kubectl("apply", "--server-side", "-f", str(MANIFESTS / f"{name}.yaml"))
-        running.kubectl("wait", "--for=condition=Established", "crd/scriptmodels.scriptmodel.dev", "--timeout=30s")
+        prepare(running)
         yield running
         forbidden = [str(asked) for asked in requests_in(running.audit_log) if asked.status == 403]
         assert not forbidden, f"manifests/rbac.yaml lacks what the operator needs: {forbidden}"

@@ -21,6 +21,7 @@ from scriptmodel_operator.kube.events import EventRecorder
 from scriptmodel_operator.kube.framework import kopf
 from scriptmodel_operator.kube.leader import Leader
 from scriptmodel_operator.kube.login import LoginFailedError, login, own_namespace
+from scriptmodel_operator.kube.pulse import listening
 from scriptmodel_operator.kube.sources import Sources
 from scriptmodel_operator.kube.store import News, Store, key_of
 from scriptmodel_operator.kube.telling import Teller
@@ -158,7 +159,7 @@ async def _serve(
     async with working(config, client, cluster, health, left) as inbox:
         log.info("watching %s; pachd at %s", ", ".join(config.namespaces) or "all namespaces", config.pachd.address)
         await kopf.operator(
-            registry=handlers.registry(inbox, lambda: login(config.kubeconfig)),
+            registry=handlers.registry(inbox, lambda: listening(login(config.kubeconfig), health.pulse)),
             settings=handlers.settings(),
             standalone=True,
             clusterwide=not config.namespaces,

@@ -17,12 +17,12 @@ class Inbox(Protocol):
     def gone(self, raw: Mapping[str, Any]) -> None: ...
 
 
-def registry(inbox: Inbox, login: Callable[[], kopf.ConnectionInfo]) -> kopf.OperatorRegistry:
+def registry(inbox: Inbox, login: Callable[[], kopf.AiohttpSession]) -> kopf.OperatorRegistry:
     """A registry of its own, so that two operators in one process do not meet."""
     found = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=found)
-    async def credentials(**_: Any) -> kopf.ConnectionInfo:
+    async def credentials(**_: Any) -> kopf.AiohttpSession:
         return login()
 
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=found)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from scriptmodel_operator.kube.pulse import Pulse
 from scriptmodel_operator.metrics import CONTENT_TYPE, Metrics
 
 SILENCE_SECONDS = 120.0
+WATCH_SILENCE_SECONDS = 110.0
+"""Of a watch. The API server sends a bookmark each minute where it has nothing else."""
 
 
 class ListenError(Exception):
@@ -22,11 +25,13 @@ class ListenError(Exception):
 class Health:
     """`beat` is called by the ticker: when it stays away, the process hangs and should be started anew.
 
-    Pachyderm being away is no reason for that; neither is the API server being away.
+    So it should when a watch is open that brings nothing, not even bookmarks: objects change unseen. Pachyderm being
+    away is no reason; neither is the API server being away.
     """
 
     metrics: Metrics
     ready: bool = False
+    pulse: Pulse = field(default_factory=Pulse)
     clock: Callable[[], float] = time.monotonic
     _last: float = 0.0
 
@@ -37,12 +42,17 @@ class Health:
         self._last = self.clock()
 
     @property
-    def alive(self) -> bool:
-        return self.clock() - self._last < SILENCE_SECONDS
+    def trouble(self) -> str:
+        """Why the process should be started anew; empty while it need not."""
+        if self.clock() - self._last >= SILENCE_SECONDS:
+            return "no tick for two minutes"
+        if self.pulse.silence >= WATCH_SILENCE_SECONDS:
+            return f"a watch has brought nothing for {self.pulse.silence:.0f} s, not even a bookmark"
+        return ""
 
     async def healthz(self, _request: web.Request) -> web.Response:
-        """Alive: the event loop turns and the ticker ticks."""
-        return _answer(self.alive, "alive", "no tick for two minutes")
+        """Alive: the event loop turns, the ticker ticks, and watches bring something."""
+        return _answer(not self.trouble, "alive", self.trouble)
 
     async def readyz(self, _request: web.Request) -> web.Response:
         """Ready: the API server was reached and serves ScriptModels."""

@@ -20,6 +20,7 @@ from scriptmodel_operator.kube.errors import (
 from scriptmodel_operator.kube.framework import kopf
 
 REQUEST_SECONDS = 15.0
+CONNECTIONS = 32
 _BY_STATUS: dict[int, type[KubeError]] = {
     403: KubeForbiddenError,
     404: KubeNotFoundError,
@@ -115,7 +116,7 @@ class KubeClient:
         if left <= 0:
             raise KubeUnavailableError(what, 0, "not sent: this process does not lead")
         if self._session is None:
-            self._session = _open_session(self._connection)
+            self._session = open_session(self._connection, limit=CONNECTIONS)
         timeout = aiohttp.ClientTimeout(total=min(REQUEST_SECONDS, left))
         data = None if body is None else json.dumps(body).encode()
         headers = {"Content-Type": content_type} if data is not None else {}
@@ -127,12 +128,14 @@ class KubeClient:
             raise KubeUnavailableError(what, 0, str(error) or type(error).__name__) from error
 
 
-def _open_session(connection: kopf.ConnectionInfo) -> aiohttp.ClientSession:
+def open_session(connection: kopf.ConnectionInfo, *, limit: int, **options: Any) -> aiohttp.ClientSession:
+    """A pool of at most `limit` connections, 0 for any number; `options` are further ones of aiohttp's session."""
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(ssl=connection.as_ssl_context(), limit=32),
+        connector=aiohttp.TCPConnector(ssl=connection.as_ssl_context(), limit=limit),
         headers={"Accept": "application/json", **connection.as_http_headers()},
         trust_env=connection.trust_env,
         proxy=connection.proxy_url,
+        **options,
     )
 
 

@@ -1,0 +1,124 @@
+"""What the operator lives through: restarts of both servers, and a connection that is open but dead."""
+
+from __future__ import annotations
+
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dev.processes import free_port
+from dev.stack import TRAINER_IMAGE, ControlPlane, Localpach, Operator
+from tests.integration.cluster import Cluster, account_kubeconfig, condition, prepare
+from tests.integration.pachyderm import Pachyderm
+from tests.integration.relay import Relay
+from tests.integration.texts import play
+
+NOWHERE = {"corpus": {"repo": {"name": "plays"}}, "model": {"preset": "test"}}
+QUICK_TRAINER = Path("tests/chaos/trainer")
+NOTICED_SECONDS = 120
+"""A dead watch is to be found within this time."""
+
+
+@pytest.fixture(scope="module")
+def own_control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """One that may be ended, unlike the one that all other tests share."""
+    with ControlPlane(tmp_path_factory.mktemp("controlplane")) as running:
+        prepare(running)
+        yield running
+
+
+@pytest.fixture
+def own_cluster(own_control_plane: ControlPlane, request: pytest.FixtureRequest) -> Cluster:
+    name = f"outage-{request.node.name[5:25].strip('_').replace('_', '-')}"
+    own_control_plane.kubectl("create", "namespace", name)
+    return Cluster(own_control_plane, name)
+
+
+def alive(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://{address}/healthz", timeout=5) as answer:
+            return bool(answer.status == 200)
+    except urllib.error.HTTPError:
+        return False
+
+
+def test_a_dead_watch_fails_liveness_and_neither_a_quiet_one_nor_a_missing_pachyderm_does(
+    own_cluster: Cluster, tmp_path: Path
+) -> None:
+    """Both operators have nothing to do and no Pachyderm. One of them hears bookmarks, the other one nothing."""
+    plane = own_cluster.control_plane
+    server = plane.server.removeprefix("https://")
+    with Relay(server) as sound, Relay(server) as broken:
+        operators, probes = [], []
+        for name, relay in (("sound", sound), ("broken", broken)):
+            config = account_kubeconfig(plane, name, relay.address)
+            probes.append(f"127.0.0.1:{free_port()}")
+            options = [f"--namespace={own_cluster.namespace}", f"--health-listen={probes[-1]}", "--poll-interval=1"]
+            pachd = f"127.0.0.1:{free_port()}"
+            operators.append(Operator(tmp_path / name, config, pachd, options=options))
+        with operators[0] as first, operators[1] as second:
+            own_cluster.apply("unheard", NOWHERE)
+            for operator in (first, second):
+                operator.wait_until(lambda log=operator.log: "own/unheard" in log.read_text() or log.exists())
+            own_cluster.reason("unheard", "PachydermUnavailable")
+            first.wait_until(lambda: alive(probes[0]))
+            second.wait_until(lambda: alive(probes[1]))
+            broken.swallows.set()
+            deadline = time.monotonic() + NOTICED_SECONDS
+            while alive(probes[1]):
+                assert time.monotonic() < deadline, "the dead watch was not noticed"
+                time.sleep(1)
+            assert alive(probes[0])
+
+
+def test_a_restarted_api_server_is_found_again_and_nothing_is_missed(own_cluster: Cluster, tmp_path: Path) -> None:
+    plane = own_cluster.control_plane
+    options = [f"--namespace={own_cluster.namespace}", "--poll-interval=0.5"]
+    config = account_kubeconfig(plane, "restart")
+    with (
+        Localpach(tmp_path / "pachd", {TRAINER_IMAGE: QUICK_TRAINER}) as pachd,
+        Pachyderm(pachd.address) as pachyderm,
+        Operator(tmp_path / "operator", config, pachd.address, options=options) as operator,
+    ):
+        corpus = pachyderm.corpus({"/hamlet.txt": play(2)})
+        own_cluster.apply("before", NOWHERE)
+        own_cluster.reason("before", "CorpusNotFound")
+        process = operator.pid
+        plane.apiserver.stop()
+        pachyderm.client.create_repo("plays")
+        operator.wait_until(lambda: "attempt 1, next in" in operator.log.read_text())
+        plane.apiserver.start()
+        plane.apiserver.wait_until(lambda: not plane.kubectl("get", "--raw=/readyz", check=False).returncode)
+        own_cluster.reason("before", "CorpusBranchNotFound", 60)
+        own_cluster.apply("after", {**NOWHERE, "corpus": {"repo": {"name": corpus}}})
+        found = own_cluster.ready("after", 200)
+        assert pachyderm.versions(found) == {"train": 1, "generate": 1}
+        assert operator.running
+        assert operator.pid == process
+        assert "Traceback" not in operator.log.read_text()
+        for name in ("before", "after"):
+            own_cluster.kubectl("delete", "sm", name, "--wait=false")
+            own_cluster.gone(name)
+
+
+def test_a_restarted_pachyderm_is_found_again_and_nothing_is_made_twice(own_cluster: Cluster, tmp_path: Path) -> None:
+    pachd = Localpach(tmp_path / "pachd", {TRAINER_IMAGE: QUICK_TRAINER})
+    config = account_kubeconfig(own_cluster.control_plane, "pachd")
+    options = [f"--namespace={own_cluster.namespace}", "--poll-interval=0.5"]
+    with pachd, Operator(tmp_path / "operator", config, pachd.address, options=options) as operator:
+        with Pachyderm(pachd.address) as pachyderm:
+            corpus = pachyderm.corpus({"/hamlet.txt": play()})
+        own_cluster.apply("lasting", {**NOWHERE, "corpus": {"repo": {"name": corpus}}})
+        own_cluster.wait_for("lasting", lambda found: bool(found.get("status", {}).get("pipelines")), 30)
+        pachd.kill()
+        own_cluster.reason("lasting", "PachydermUnavailable")
+        with pachd:
+            found = own_cluster.ready("lasting", 200)
+            assert condition(found, "Stalled")["status"] == "False"
+            with Pachyderm(pachd.address) as pachyderm:
+                assert pachyderm.versions(found) == {"train": 1, "generate": 1}
+            assert "Traceback" not in operator.log.read_text()

@@ -1,0 +1,110 @@
+"""Whether watches are alive, seen from the connections that kopf uses."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from dev.processes import free_port
+from scriptmodel_operator.health import WATCH_SILENCE_SECONDS, Health
+from scriptmodel_operator.kube.framework import kopf
+from scriptmodel_operator.kube.pulse import Pulse, listening
+from scriptmodel_operator.kube.store import Store
+from scriptmodel_operator.metrics import Metrics
+
+PATH = "/apis/scriptmodel.dev/v1alpha1/scriptmodels"
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@asynccontextmanager
+async def server(bookmark: asyncio.Event, *, answers: bool = True) -> AsyncIterator[str]:
+    """Each watch begins with headers, where it `answers`, and brings one bookmark when the test says so."""
+
+    async def watch(request: web.Request) -> web.StreamResponse:
+        if not answers:
+            await bookmark.wait()
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await bookmark.wait()
+        await response.write(b'{"type": "BOOKMARK"}\n')
+        await asyncio.Event().wait()
+        return response
+
+    application = web.Application()
+    application.router.add_get(PATH, watch)
+    runner = web.AppRunner(application, shutdown_timeout=0.1, handler_cancellation=True)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+async def test_headers_and_bookmarks_are_signs_of_life_and_silence_is_told_by_health() -> None:
+    clock, bookmark = Clock(), asyncio.Event()
+    pulse = Pulse(clock)
+    health = Health(Metrics(Store()), pulse=pulse, clock=clock)
+    async with server(bookmark) as address:
+        session = listening(kopf.ConnectionInfo(server=address), pulse).aiohttp_session
+        async with session, session.get(address + PATH, params={"watch": "true"}) as response:
+            clock.now = 60
+            pieces = response.content.iter_chunked(1024)
+            bookmark.set()
+            assert b"BOOKMARK" in await anext(pieces)
+            assert pulse.silence == 0
+            clock.now = 60 + WATCH_SILENCE_SECONDS - 1
+            health.beat()
+            assert health.trouble == ""
+            clock.now = 60 + WATCH_SILENCE_SECONDS
+            assert "not even a bookmark" in health.trouble
+
+
+async def test_a_watch_that_is_never_answered_is_silent_from_its_start() -> None:
+    clock, bookmark = Clock(), asyncio.Event()
+    pulse = Pulse(clock)
+    async with server(bookmark, answers=False) as address:
+        session = listening(kopf.ConnectionInfo(server=address), pulse).aiohttp_session
+        async with session:
+            for _ in range(2):  # as kopf does, which gives up a silent watch for a new one
+                with pytest.raises(TimeoutError):
+                    async with asyncio.timeout(0.2):
+                        await session.get(address + PATH, params={"watch": "true"})
+                clock.now += 70
+            assert pulse.silence == 140
+
+
+async def test_a_server_that_refuses_connections_is_away_and_not_silent() -> None:
+    clock = Clock()
+    pulse = Pulse(clock)
+    address = f"http://127.0.0.1:{free_port()}"
+    session = listening(kopf.ConnectionInfo(server=address), pulse).aiohttp_session
+    async with session:
+        for _ in range(3):
+            clock.now += 70
+            with pytest.raises(aiohttp.ClientConnectionError):
+                await session.get(address + PATH, params={"watch": "true"})
+        assert pulse.silence == 0
+
+
+async def test_other_requests_say_nothing_of_watches() -> None:
+    clock, bookmark = Clock(), asyncio.Event()
+    pulse = Pulse(clock)
+    pulse.opened(PATH)
+    clock.now = 50
+    async with server(bookmark) as address:
+        session = listening(kopf.ConnectionInfo(server=address), pulse).aiohttp_session
+        async with session, session.get(address + PATH):
+            assert pulse.silence == 50
