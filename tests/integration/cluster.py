@@ -16,6 +16,8 @@ from tests.unit.operator.conformance import check_status
 
 Object = dict[str, Any]
 MANIFESTS = Path("manifests")
+QUICK_TRAINER = Path("tests/chaos/trainer")
+"""Learns nothing, at once: for tests of what surrounds it."""
 
 
 class Cluster:

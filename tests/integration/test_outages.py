@@ -12,13 +12,12 @@ import pytest
 
 from dev.processes import free_port
 from dev.stack import TRAINER_IMAGE, ControlPlane, Localpach, Operator
-from tests.integration.cluster import Cluster, account_kubeconfig, condition, prepare
+from tests.integration.cluster import QUICK_TRAINER, Cluster, account_kubeconfig, condition, prepare
 from tests.integration.pachyderm import Pachyderm
 from tests.integration.relay import Relay
 from tests.integration.texts import play
 
 NOWHERE = {"corpus": {"repo": {"name": "plays"}}, "model": {"preset": "test"}}
-QUICK_TRAINER = Path("tests/chaos/trainer")
 NOTICED_SECONDS = 120
 """A dead watch is to be found within this time."""
 

@@ -91,7 +91,7 @@ def main() -> None:
     "--pachd-ca-file",
     envvar=f"{PREFIX}_PACHD_CA_FILE",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="Certificates to trust; turns TLS on.",
+    help="Certificates to trust; turns TLS on. Taken anew when the file changes.",
 )
 @click.option(
     "--allow-image",

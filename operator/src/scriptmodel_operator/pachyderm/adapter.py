@@ -11,17 +11,14 @@ from typing import Any
 import grpc
 
 from scriptmodel_operator.pachyderm import messages
-from scriptmodel_operator.pachyderm.channel import PachdAddress, open_channel
-from scriptmodel_operator.pachyderm.errors import NotFoundError, PachydermError, UnavailableError
+from scriptmodel_operator.pachyderm.channel import PachdAddress
+from scriptmodel_operator.pachyderm.connection import Connection
+from scriptmodel_operator.pachyderm.errors import AccessError, NotFoundError, PachydermError, UnavailableError
 from scriptmodel_operator.pachyderm.protocol import (
     empty_pb2,
     pfs,
-    pfs_grpc,
     pps,
-    pps_grpc,
     transaction,
-    transaction_grpc,
-    version_grpc,
 )
 from scriptmodel_operator.pachyderm.refusals import translate
 from scriptmodel_operator.pachyderm.uploads import Upload, send, upload_requests
@@ -80,24 +77,43 @@ class PachydermGateway:
         self._target = target
         self._left = left
         self._called = called
-        self._channel = open_channel(target)
-        self._pfs = pfs_grpc.APIStub(self._channel)
-        self._pps = pps_grpc.APIStub(self._channel)
-        self._transactions = transaction_grpc.APIStub(self._channel)
+        self._connection = Connection(target)
         self._at_work: set[str] = set()
         """Transactions that calls of ours are filling."""
-        self._version = version_grpc.APIStub(self._channel)
 
     def close(self) -> None:
-        self._channel.close()
+        self._connection.close()
+
+    @property
+    def _pfs(self) -> Any:
+        return self._connection.stubs.pfs
+
+    @property
+    def _pps(self) -> Any:
+        return self._connection.stubs.pps
+
+    @property
+    def _transactions(self) -> Any:
+        return self._connection.stubs.transactions
 
     def _metadata(self, transaction_id: str = "") -> list[tuple[str, str]]:
         pairs = []
-        if token := self._target.token():
+        if token := self._token():
             pairs.append(("authn-token", token))
         if transaction_id:
             pairs.append(("pach-transaction", transaction_id))
         return pairs
+
+    def _token(self) -> str:
+        """gRPC would show a token that it cannot send, in its error."""
+        try:
+            token = self._target.token()
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "not text"
+            raise AccessError("reading the token", f"{self._target.token_file}: {why}") from None
+        if not (token.isascii() and token.isprintable()):
+            raise AccessError("reading the token", f"{self._target.token_file}: more than one line, or not ASCII")
+        return token
 
     def _call(self, what: str, method: Any, request: Any, seconds: float = READ_SECONDS, tx: str = "") -> Any:
         with self._observed(method), _translated(what):
@@ -128,7 +144,9 @@ class PachydermGateway:
     # --- reads
 
     def server_version(self) -> str:
-        answer = self._call("asking pachd for its version", self._version.GetVersion, empty_pb2.Empty())
+        answer = self._call(
+            "asking pachd for its version", self._connection.stubs.version.GetVersion, empty_pb2.Empty()
+        )
         return f"{answer.major}.{answer.minor}.{answer.micro}"
 
     def list_projects(self) -> Sequence[str]:

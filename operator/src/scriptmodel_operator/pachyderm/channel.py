@@ -22,9 +22,13 @@ class PachdAddress:
         """Read each time, so that a renewed Secret is taken without a restart."""
         return self.token_file.read_text().strip() if self.token_file else ""
 
+    def certificates(self) -> bytes | None:
+        """None where there is no TLS."""
+        return self.ca_file.read_bytes() if self.ca_file else None
 
-def open_channel(target: PachdAddress) -> grpc.Channel:
-    """A channel that finds out within half a minute that the other side is gone."""
+
+def open_channel(address: str, certificates: bytes | None = None) -> grpc.Channel:
+    """A channel that finds out within half a minute that the other side is gone; with `certificates`, over TLS."""
     options = [
         ("grpc.keepalive_time_ms", 20_000),
         ("grpc.keepalive_timeout_ms", 10_000),
@@ -36,7 +40,7 @@ def open_channel(target: PachdAddress) -> grpc.Channel:
         ("grpc.initial_reconnect_backoff_ms", 500),
         ("grpc.max_reconnect_backoff_ms", 5_000),
     ]
-    if target.ca_file is None:
-        return grpc.insecure_channel(target.address, options=options)
-    credentials = grpc.ssl_channel_credentials(root_certificates=target.ca_file.read_bytes())
-    return grpc.secure_channel(target.address, credentials, options=options)
+    if certificates is None:
+        return grpc.insecure_channel(address, options=options)
+    credentials = grpc.ssl_channel_credentials(root_certificates=certificates)
+    return grpc.secure_channel(address, credentials, options=options)

@@ -1,0 +1,102 @@
+"""What the operator may do, and what it tells: no verb too many or too few, and no secret anywhere."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import yaml
+
+from dev.stack import TRAINER_IMAGE, ControlPlane, Localpach, Operator
+from tests.integration.audit import requests_in
+from tests.integration.cluster import MANIFESTS, QUICK_TRAINER, Cluster, StatusWatch, account_kubeconfig
+from tests.integration.pachyderm import Pachyderm
+from tests.integration.texts import play
+
+CANARY = "canary-7f3a9c-of-pachd"
+
+
+@dataclass
+class Lived:
+    """A whole life, with every feature that needs something of the API server, and what was told of it."""
+
+    log: str
+    objects: str
+    kubernetes_token: str = field(repr=False)
+
+
+@pytest.fixture(scope="module")
+def lived(
+    control_plane: ControlPlane, watched: StatusWatch, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Lived]:
+    """Pachyderm goes away in it, so that errors are told too, and the operator logs all that it can."""
+    root = tmp_path_factory.mktemp("privilege")
+    control_plane.kubectl("create", "namespace", "modest")
+    cluster = Cluster(control_plane, "modest")
+    token = root / "token"
+    token.write_text(CANARY)
+    config = account_kubeconfig(control_plane, "modest")
+    options = ["--poll-interval=0.5", "--namespace=modest", "--log-level=debug", f"--pachd-token-file={token}"]
+    options += ["--leader-elect", "--lease-namespace=scriptmodel-system"]
+    told = []
+    pachd = Localpach(root / "pachd", {TRAINER_IMAGE: QUICK_TRAINER})
+    with pachd, Operator(root / "operator", config, pachd.address, options=options) as operator:
+        (root / "hamlet.txt").write_text(play(2))
+        cluster.kubectl("create", "configmap", "plays", f"--from-file={root / 'hamlet.txt'}")
+        cluster.apply("modest", {"corpus": {"configMap": {"name": "plays"}}, "model": {"preset": "test"}})
+        cluster.ready("modest", 120)
+        pachd.kill()
+        cluster.reason("modest", "PachydermUnavailable")
+        told.append(cluster.kubectl("get", "sm", "-o", "yaml", "--show-managed-fields"))
+        with pachd:
+            cluster.ready("modest", 60)
+            with Pachyderm(pachd.address) as pachyderm:
+                assert pachyderm.pipelines()
+                told.append(str(pachyderm.pipelines()))
+            cluster.kubectl("delete", "sm", "modest", "--wait=false")
+            cluster.gone("modest")
+        told.append(cluster.kubectl("get", "events.events.k8s.io", "-o", "yaml"))
+        operator.stop()
+        log = operator.log.read_text()
+    kubernetes_token = json.loads(config.read_text())["users"][0]["user"]["token"]
+    yield Lived(log, "\n".join(told), kubernetes_token)
+    watched.check()
+
+
+def granted() -> set[tuple[str, str, str]]:
+    """Group, resource and verb of the operator's own roles."""
+    documents = yaml.safe_load_all(Path(MANIFESTS / "rbac.yaml").read_text())
+    rules = [
+        rule
+        for each in documents
+        if each["kind"] in ("Role", "ClusterRole") and each["metadata"]["name"] == "scriptmodel-operator"
+        for rule in each["rules"]
+    ]
+    return {
+        (group, resource, verb)
+        for rule in rules
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+
+
+def test_every_verb_that_is_granted_is_used_and_no_other(lived: Lived, control_plane: ControlPlane) -> None:
+    asked = list(requests_in(control_plane.audit_log))
+    used = {(each.group, each.resource, each.verb) for each in asked if each.resource and each.status != 403}
+    assert used == granted()
+
+
+def test_nothing_that_was_asked_for_was_forbidden(lived: Lived, control_plane: ControlPlane) -> None:
+    assert [each for each in requests_in(control_plane.audit_log) if each.status in (401, 403)] == []
+
+
+def test_no_secret_is_told_anywhere(lived: Lived) -> None:
+    assert "DEBUG" in lived.log
+    assert "Pachyderm does not answer" in lived.log + lived.objects
+    for secret in (CANARY, lived.kubernetes_token, lived.kubernetes_token.split(".")[2]):
+        assert secret not in lived.log
+        assert secret not in lived.objects

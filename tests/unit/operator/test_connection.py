@@ -1,0 +1,142 @@
+"""Token and certificates for pachd come from files, as a Secret mounts them, and are taken anew when they change."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from python_pachyderm.proto.v2.version.versionpb import version_pb2, version_pb2_grpc
+
+from scriptmodel_operator.pachyderm.adapter import PachydermGateway
+from scriptmodel_operator.pachyderm.channel import PachdAddress
+from scriptmodel_operator.pachyderm.errors import AccessError, UnavailableError
+
+Pair = tuple[bytes, bytes]
+
+
+class Version(version_pb2_grpc.APIServicer):  # type: ignore[misc]  # generated code without types
+    def __init__(self) -> None:
+        self.tokens: list[str] = []
+
+    def GetVersion(self, _request: Any, context: Any) -> Any:  # noqa: N802 - gRPC's name
+        self.tokens.append(str(dict(context.invocation_metadata()).get("authn-token", "")))
+        return version_pb2.Version(major=2, minor=7, micro=8)
+
+
+@contextmanager
+def pachd(pair: Pair | None = None, port: int = 0) -> Iterator[tuple[str, Version]]:
+    """A server that only says its version; with a key and a certificate, over TLS."""
+    server, answers = grpc.server(ThreadPoolExecutor(2)), Version()
+    version_pb2_grpc.add_APIServicer_to_server(answers, server)
+    address = f"127.0.0.1:{port}"
+    if pair:
+        bound = server.add_secure_port(address, grpc.ssl_server_credentials([pair]))
+    else:
+        bound = server.add_insecure_port(address)
+    server.start()
+    try:
+        yield f"127.0.0.1:{bound}", answers
+    finally:
+        server.stop(None).wait()
+
+
+def key_and_certificate() -> Pair:
+    """Its own authority, for loopback."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "pachd")])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return private, certificate.public_bytes(serialization.Encoding.PEM)
+
+
+def mount(folder: Path, name: str, content: bytes) -> Path:
+    """As the kubelet does: a link to another folder, put in place of the one before at once."""
+    version = folder / f"..{len(list(folder.iterdir()))}"
+    version.mkdir()
+    (version / name).write_bytes(content)
+    (folder / "..new").symlink_to(version.name)
+    os.replace(folder / "..new", folder / "..data")  # noqa: PTH105 - what the kubelet calls
+    link = folder / name
+    if not link.is_symlink():
+        link.symlink_to(f"..data/{name}")
+    return link
+
+
+def test_a_renewed_token_is_sent_with_the_next_call(tmp_path: Path) -> None:
+    with pachd() as (address, answers):
+        gateway = PachydermGateway(PachdAddress(address, token_file=mount(tmp_path, "token", b"first\n")))
+        assert gateway.server_version() == "2.7.8"
+        mount(tmp_path, "token", b"second\n")
+        gateway.server_version()
+        gateway.close()
+    assert answers.tokens == ["first", "second"]
+
+
+@pytest.mark.parametrize("content", [b"two\nlines-of-a-secret", "sécret".encode(), None])
+def test_a_token_that_cannot_be_sent_is_told_without_being_shown(tmp_path: Path, content: bytes | None) -> None:
+    token = tmp_path / "token"
+    token.write_bytes(content or b"")
+    with pachd() as (address, answers):
+        gateway = PachydermGateway(PachdAddress(address, token))
+        if content is None:
+            token.unlink()
+        with pytest.raises(AccessError) as caught:
+            gateway.server_version()
+        gateway.close()
+    assert str(token) in str(caught.value)
+    assert "secret" not in str(caught.value)
+    assert answers.tokens == []
+
+
+def test_renewed_certificates_are_trusted_without_a_restart(tmp_path: Path) -> None:
+    old, new = key_and_certificate(), key_and_certificate()
+    with pachd(old) as (address, _answers):
+        gateway = PachydermGateway(PachdAddress(address, ca_file=mount(tmp_path, "ca.crt", old[1])))
+        assert gateway.server_version() == "2.7.8"
+    with pachd(new, int(address.rpartition(":")[2])):
+        with pytest.raises(UnavailableError):
+            gateway.server_version()
+        mount(tmp_path, "ca.crt", new[1])
+        assert gateway.server_version() == "2.7.8"
+        (tmp_path / "ca.crt").unlink()
+        assert gateway.server_version() == "2.7.8", "a file that is away for a moment changes nothing"
+    gateway.close()
+
+
+def test_a_server_with_another_authority_is_not_talked_to(tmp_path: Path) -> None:
+    ours, theirs = key_and_certificate(), key_and_certificate()
+    with pachd(theirs) as (address, answers):
+        token = tmp_path / "token"
+        token.write_text("secret")
+        gateway = PachydermGateway(PachdAddress(address, token, mount(tmp_path, "ca.crt", ours[1])))
+        with pytest.raises(UnavailableError) as caught:
+            gateway.server_version()
+        gateway.close()
+    assert answers.tokens == []
+    assert "secret" not in str(caught.value)
