@@ -87,6 +87,20 @@ def test_list_status_and_why_read_well(cluster: Cluster, shared_operator_paused:
     assert scriptmodel(cluster, "why", "told").returncode == 0
 
 
+def test_why_shows_the_workers_of_its_pipelines_and_only_those(cluster: Cluster, shared_operator_paused: None) -> None:
+    with_status(cluster, "told")
+    pipelines = [{"name": f"told-{cluster.namespace}-train", "version": 1, "state": "RUNNING"}]
+    patch = json.dumps({"status": {"pipelines": pipelines}})
+    cluster.kubectl("patch", "sm", "told", "--subresource=status", "--type=merge", "-p", patch)
+    for name in (pipelines[0]["name"], "other"):
+        labels = f"suite=pachyderm,pipelineName={name}"
+        cluster.kubectl("run", f"worker-{name}", "--image=trainer:1", "--labels", labels)
+    done = scriptmodel(cluster, "why", "told")
+    assert done.stderr == ""
+    workers = [line for line in done.stdout.splitlines() if f"{cluster.namespace}/worker" in line]
+    assert [line.split()[:2] for line in workers] == [[f"{cluster.namespace}/worker-{pipelines[0]['name']}", "Pending"]]
+
+
 def test_operator_and_trainer_know_the_same_presets_layouts_and_hyperparameters() -> None:
     program = (
         "import json\n"
@@ -123,6 +137,21 @@ def test_names_commands_and_forms_are_completed(cluster: Cluster, shared_operato
     assert completed(cluster, *where, "re") == ["retrain", "resume", ":4"]
     assert completed(cluster, "list", "-o", "w") == ["wide", ":4"]
     assert completed(cluster, "--kubeconfig", "") == [":0"], "files"
+
+
+def test_kubectl_finds_the_plugin_and_its_completion(cluster: Cluster, shared_operator_paused: None) -> None:
+    cluster.apply("hamlet", {"corpus": {"repo": {"name": "plays"}}, "suspend": True})
+    path = f"{OPERATOR_ENV / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    env = {**os.environ, "PATH": path, "KUBECONFIG": str(cluster.control_plane.kubeconfig)}
+
+    def kubectl(*words: str) -> str:
+        command = [str(cluster.control_plane.kubectl_program), *words]
+        return subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout
+
+    listed = kubectl("scriptmodel", "list", "-n", cluster.namespace, "-o", "name")
+    assert listed == "scriptmodel.scriptmodel.dev/hamlet\n"
+    assert "Usage: kubectl scriptmodel status" in kubectl("scriptmodel", "status", "-h")
+    assert kubectl("__complete", "scriptmodel", "why", "-n", cluster.namespace, "ham").splitlines() == ["hamlet", ":4"]
 
 
 def test_the_connection_may_be_named_after_the_command_and_goes_before_the_environment(

@@ -85,6 +85,13 @@ def test_from_a_plan_to_a_script_and_to_a_plan_of_a_change(
     gone = command("logs", "hamlet", "--generate")
     assert gone.returncode == 0 or "(SUCCESS) is gone with its pods" in gone.stderr
 
+    why = command("why", "hamlet")
+    assert why.stdout.startswith("Nothing is wrong: script")
+    assert [line.split()[1:4] for line in why.stdout.splitlines() if "SUCCESS" in line] == [
+        ["train", "1", "SUCCESS"],
+        ["generate", "1", "SUCCESS"],
+    ]
+
     nothing = command("plan", "hamlet")
     assert (nothing.returncode, nothing.stdout.splitlines()[-1]) == (0, "Nothing would change in Pachyderm.")
     assert command("plan", "-f", file).returncode == 0

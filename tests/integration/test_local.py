@@ -115,6 +115,21 @@ def test_what_cannot_work_is_one_line_before_anything_is_started(tmp_path: Path,
     assert "repo default/plays is empty here: say --corpus PATH once" in done.stderr
 
 
+def test_a_localpach_that_ends_by_itself_ends_the_run(tmp_path: Path, corpus: Path) -> None:
+    state = tmp_path / "state"
+    file = write(tmp_path, model={"preset": "test", "overrides": {"epochs": 5000}})
+    command = [*COMMAND, "-f", str(file), "--corpus", str(corpus), "--keep", str(state)]
+    with subprocess.Popen(command, env=ENV, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "WaitingForWorker" in line or "Training" in line:
+                break
+        os.kill(int((state / "pachyderm" / "lock").read_text()), signal.SIGTERM)
+        _out, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "Error: localpach has ended by itself: " in errors
+
+
 def test_an_interrupt_ends_everything_and_the_same_command_goes_on(tmp_path: Path, corpus: Path) -> None:
     state = tmp_path / "state"
     file = write(tmp_path, model={"preset": "test", "overrides": {"epochs": 5000}})

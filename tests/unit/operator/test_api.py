@@ -63,6 +63,9 @@ def test_every_reason_has_a_text_and_is_in_the_documentation() -> None:
         assert reason.doc
         assert f"| `{reason.value}` | {reason.doc} |" in page, f"docs/api.md lacks {reason.value}"
         assert reason_named(reason.value) is reason
+    listed = page.partition("### Reasons")[2].partition("### ")[0]
+    rows = [line.split("`")[1] for line in listed.splitlines() if line.startswith("| `")]
+    assert sorted(rows) == sorted(reason.value for reason in Reason), "a closed list"
     with pytest.raises(ValueError, match="not a reason"):
         reason_named("Whatever")
 

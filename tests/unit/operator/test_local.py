@@ -84,6 +84,12 @@ async def test_the_operators_own_writer_writes_to_the_file_and_a_later_run_goes_
     assert parse_object(later.raw).generation == 2, "nothing has changed"
 
 
+def test_a_folder_is_for_one_object(tmp_path: Path) -> None:
+    Objects(tmp_path / "object.json").apply(documents(), "ml")
+    with pytest.raises(RefusedError, match="keeps ScriptModel ml/hamlet: give other/hamlet a folder of its own"):
+        Objects(tmp_path / "object.json").apply(documents(), "other")
+
+
 async def test_config_maps_come_from_the_same_file(tmp_path: Path) -> None:
     config_map = {"kind": "ConfigMap", "metadata": {"name": "plays"}, "data": {"a.txt": "x"}}
     objects = Objects(tmp_path / "object.json")

@@ -12,17 +12,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scriptmodel_operator.api.crd import custom_resource_definition
+from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.pachyderm.values import JobRef, LogLine, PipelineRef
 from scriptmodel_operator.terminal import logs, text
 from scriptmodel_operator.terminal.charts import ASCII, UNICODE, bar, glyphs_for, sparkline
-from scriptmodel_operator.terminal.diagnosis import why
+from scriptmodel_operator.terminal.diagnosis import Evidence, next_step, why
 from scriptmodel_operator.terminal.epochs import perplexities
 from scriptmodel_operator.terminal.live import Live
 from scriptmodel_operator.terminal.logs import in_words, lines_of
 from scriptmodel_operator.terminal.screen import status_of
 from tests.unit.operator.fake_pachyderm import FakeLog, FakePachyderm
-from tests.unit.operator.world import PLAYS, World, trained_world
+from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
 
 CREATED = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -89,6 +91,11 @@ def test_a_wide_list_adds_speed_model_and_message() -> None:
     model = world.model.status["lineage"]["model"]["commit"]
     assert "   5000   " in row
     assert f"   {model}   script " in row
+
+
+def test_the_columns_are_those_that_the_definition_tells_kubectl_to_print() -> None:
+    columns = custom_resource_definition()["spec"]["versions"][0]["additionalPrinterColumns"]
+    assert [*text.HEADERS[1:], *text.WIDE_HEADERS] == [str(column["name"]).upper() for column in columns]
 
 
 def test_columns_line_up_whatever_their_colour() -> None:
@@ -232,20 +239,55 @@ def test_the_log_of_a_job_that_is_gone_is_read_once() -> None:
     assert list(lines_of(pachyderm, ref, follow=True, raw=False)) == ["only line"]
 
 
-def test_why_gives_the_verdict_first_and_what_the_reason_means() -> None:
-    assert why(as_object(trained_world()), [])[0].startswith("Nothing is wrong: script")
+def test_why_gives_the_verdict_and_the_next_step_first() -> None:
+    lines = why(as_object(trained_world()), Evidence(), CREATED)
+    assert click.unstyle(lines[0]).startswith("Nothing is wrong: script")
+    assert lines[1] == "Next: scriptmodel script thrones -n ml"
     world = World()
     world.reconcile()
-    lines = why(as_object(world), [{"eventTime": "2026", "reason": "CorpusNotFound", "note": "note"}])
+    event = {"eventTime": "2026-01-01T00:00:00Z", "reason": "CorpusNotFound", "note": "note", "type": "Warning"}
+    lines = [click.unstyle(line) for line in why(as_object(world), Evidence([event]), CREATED)]
     assert lines[0].startswith("It is stuck (CorpusNotFound): corpus repo default/plays does not exist")
     assert lines[1] == "CorpusNotFound means: The corpus repo does not exist."
+    assert lines[2] == "Next: scriptmodel push PATH --repo plays --project default --branch master --create"
     assert "It has no pipelines." in lines
-    assert lines[-1].split()[1] == "CorpusNotFound"
+    assert lines[-1].split() == ["CorpusNotFound", "0s", "note"]
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_every_next_step_is_whole_and_names_the_object(reason: Reason) -> None:
+    step = next_step(as_object(trained_world()), reason)
+    assert "{" not in step
+    assert not step or "thrones" in step or "plays" in step or "app=pachd" in step
+
+
+def test_no_step_is_given_for_a_corpus_that_is_no_repo() -> None:
+    found = as_object(World(model=scriptmodel({"corpus": {"configMap": {"name": "plays"}}})))
+    del found["spec"]["corpus"]["repo"]
+    assert next_step(found, Reason.CORPUS_EMPTY) == ""
+
+
+def test_why_shows_pods_that_cannot_run_and_jobs() -> None:
+    def pod(**status: Any) -> dict[str, Any]:
+        metadata = {"namespace": "pach", "name": "worker", "creationTimestamp": "2026-01-01T00:00:00Z"}
+        return {"metadata": metadata, "status": {"phase": "Pending", **status}}
+
+    pods = [
+        pod(conditions=[{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "no GPU"}]),
+        pod(containerStatuses=[{"name": "user", "state": {"waiting": {"reason": "ImagePullBackOff", "message": "x"}}}]),
+        pod(phase="Running", containerStatuses=[{"name": "user", "state": {"running": {}}}]),
+    ]
+    jobs = [("123", "train", "1", "CREATED", "5s", "")]
+    told = plain(why(as_object(training_world()), Evidence(jobs=jobs, pods=pods), CREATED))
+    assert "pach/worker   Pending   0s    Unschedulable: no GPU" in told
+    assert "pach/worker   Pending   0s    user: ImagePullBackOff x" in told
+    assert "pach/worker   Running   0s\n" in told + "\n"
+    assert "123   train   1         CREATED   5s" in told
 
 
 def test_an_object_that_no_operator_has_seen_says_where_to_look() -> None:
     found = {**as_object(World()), "status": {}}
-    assert "whether it watches this namespace" in why(found, [])[1]
+    assert "whether it watches this namespace" in why(found, Evidence(), CREATED)[1]
     assert "not looked at it yet" in status_of(found, CREATED)[1]
     assert "no operator has looked at the newest spec yet" in text.line_of(found)
 
@@ -254,4 +296,4 @@ def test_an_older_status_is_told_to_be_older() -> None:
     found = as_object(trained_world())
     found["metadata"]["generation"] = 2
     assert "has not seen the newest spec yet" in "\n".join(status_of(found, CREATED))
-    assert "older spec" in why(found, [])[0]
+    assert "older spec" in why(found, Evidence(), CREATED)[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
@@ -56,6 +57,7 @@ def local(
       scriptmodel local -f thrones.yaml --keep state/ --out new_script.txt
     """
     documents = read_documents(file)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # localpach is to end with us, whoever ends us
     with ExitStack() as stack:
         folder = keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="scriptmodel-")))
         folder.mkdir(parents=True, exist_ok=True)

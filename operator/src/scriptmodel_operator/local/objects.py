@@ -13,7 +13,7 @@ from scriptmodel_operator.api.identity import API_VERSION, KIND, PLURAL, RECONCI
 from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.errors import KubeConflictError, KubeNotFoundError
 from scriptmodel_operator.kube.framework import kopf
-from scriptmodel_operator.local.schema import admitted
+from scriptmodel_operator.local.schema import RefusedError, admitted
 from scriptmodel_operator.terminal.documents import Documents
 from scriptmodel_operator.terminal.options import now
 
@@ -33,7 +33,12 @@ class Objects(KubeClient):
         """As kubectl would, and ask for a look. RefusedError where the API server would refuse it."""
         wanted = documents.scriptmodel
         name, namespace = wanted["metadata"]["name"], wanted["metadata"].get("namespace") or namespace
-        old = self.raw if self.holds(namespace, name) else {}
+        old = self.raw
+        if old and not self.holds(namespace, name):
+            kept = f"{old['metadata']['namespace']}/{old['metadata']['name']}"
+            raise RefusedError(
+                f"{self._file.parent} keeps ScriptModel {kept}: give {namespace}/{name} a folder of its own"
+            )
         spec = admitted(wanted["spec"], old.get("spec"))
         before: Object = old.get("metadata") or {
             "name": name,

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -32,9 +33,23 @@ def find_trainer(named: Path | None) -> Path:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Localpach:
+    """A localpach that runs as a child."""
+
+    address: str
+    process: subprocess.Popen[str]
+    log: Path
+
+    def check(self) -> None:
+        """ClickException where it has ended by itself."""
+        if self.process.poll() is not None:
+            raise click.ClickException(f"localpach has ended by itself: {last_line(self.log)}")
+
+
 @contextmanager
-def localpach(root: Path, log: Path, images: Sequence[tuple[str, Path]]) -> Iterator[str]:
-    """A localpach that ends with the block; its address. Its state stays in `root`."""
+def localpach(root: Path, log: Path, images: Sequence[tuple[str, Path]]) -> Iterator[Localpach]:
+    """One that ends with the block. Its state stays in `root`."""
     beside = Path(sys.executable).parent / "localpach"
     program = str(beside) if beside.exists() else shutil.which("localpach")
     if program is None:
@@ -45,7 +60,7 @@ def localpach(root: Path, log: Path, images: Sequence[tuple[str, Path]]) -> Iter
         # In a session of its own, so that Ctrl-C reaches us alone and it is ended in order.
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, start_new_session=True)
     try:
-        yield _address(process, log)
+        yield Localpach(_address(process, log), process, log)
     finally:
         process.terminate()
         try:
@@ -60,6 +75,9 @@ def localpach(root: Path, log: Path, images: Sequence[tuple[str, Path]]) -> Iter
 def _address(process: subprocess.Popen[str], log: Path) -> str:
     line = process.stdout.readline() if process.stdout else ""
     if _READY not in line:
-        last = (log.read_text().strip().splitlines() or ["it said nothing"])[-1]
-        raise click.ClickException(f"localpach did not start: {last.removeprefix('localpach: ')}")
+        raise click.ClickException(f"localpach did not start: {last_line(log)}")
     return line.strip().partition(_READY)[2]
+
+
+def last_line(log: Path) -> str:
+    return (log.read_text().strip().splitlines() or ["it said nothing"])[-1].removeprefix("localpach: ")

@@ -20,7 +20,7 @@ from scriptmodel_operator.desired.policy import ANYTHING, Policy
 from scriptmodel_operator.health import Health
 from scriptmodel_operator.kube.store import Store
 from scriptmodel_operator.local.objects import Objects
-from scriptmodel_operator.local.programs import find_trainer, localpach
+from scriptmodel_operator.local.programs import Localpach, find_trainer, localpach
 from scriptmodel_operator.local.schema import RefusedError
 from scriptmodel_operator.metrics import Metrics
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
@@ -64,13 +64,15 @@ class Run:
         spec = objects.raw["spec"]
         self._check_corpus(spec["corpus"])
         environment = find_trainer(trainer)
+        if "gpu" in spec["training"]:
+            click.echo("training.gpu means nothing here: the trainer runs with what this machine has", err=True)
         images = sorted({IMAGE, spec["training"]["image"] or IMAGE})
         logging.basicConfig(filename=self.folder / "operator.log", level=logging.INFO)
         pachyderm, log = self.folder / "pachyderm", self.folder / "localpach.log"
-        with localpach(pachyderm, log, [(image, environment) for image in images]) as address:
-            session = Session(pachd=address)
+        with localpach(pachyderm, log, [(image, environment) for image in images]) as pachd:
+            session = Session(pachd=pachd.address)
             self._put_corpus(session, spec)
-            asyncio.run(self._reconcile(objects, session))
+            asyncio.run(self._reconcile(objects, session, pachd))
             return self._result(objects.raw, session)
 
     def _check_corpus(self, corpus: dict[str, Any]) -> None:
@@ -98,9 +100,9 @@ class Run:
             push(gateway, branch, self.corpus, replace=True)
         known.write_text(digest)
 
-    async def _reconcile(self, objects: Objects, session: Session) -> None:
+    async def _reconcile(self, objects: Objects, session: Session, pachd: Localpach) -> None:
         """The operator's own loop, until the object is ready or stuck."""
-        watching = asyncio.create_task(self._watch(objects, session))
+        watching = asyncio.create_task(self._watch(objects, session, pachd))
         interrupted = False
 
         def interrupt() -> None:
@@ -126,9 +128,10 @@ class Run:
             click.echo("Stopped. With --keep the same command goes on.", err=True)
             raise click.exceptions.Exit(INTERRUPTED)
 
-    async def _watch(self, objects: Objects, session: Session) -> None:
+    async def _watch(self, objects: Objects, session: Session, pachd: Localpach) -> None:
         live, curve, glyphs = Live(err=True), Curve(session), glyphs_for(sys.stderr)
         while True:
+            pachd.check()
             found = objects.raw
             live.show(status_of(found, now(), curve.of(found), glyphs), text.line_of(found), now())
             if objects.looked_at and text.settled(found):
