@@ -22,7 +22,7 @@ controlplane: ## Build or find kube-apiserver, etcd and kubectl; print their fol
 	@$(PYTHON) -m dev.binaries
 
 .PHONY: helm
-helm: ## Build or find helm; print its path
+helm: ## Build or find helm, and what the tests ask of Prometheus; print the path of helm
 	@dev/env.sh tools
 	@$(PYTHON) -m dev.helm
 

@@ -1,7 +1,4 @@
-"""Find helm, or build it once for all clones: `python -m dev.helm` prints its path.
-
-Only the version that the tests know is used: what another helm renders, and which hooks it knows, may differ.
-"""
+"""The programs that the chart is made and tested with: `python -m dev.helm` builds them once and prints helm's path."""
 
 from __future__ import annotations
 
@@ -19,16 +16,28 @@ HELM = GoProgram(
     package="helm.sh/helm/v3/cmd/helm",
     takes="a minute or two after the control plane, whose compiled packages it shares",
 )
+PROMQL = GoProgram(
+    name="promql",
+    module=ROOT / "dev" / "promql",
+    requires="github.com/prometheus/prometheus",
+    takes="a minute or two",
+)
 
 
 def helm() -> Path:
-    """Return the program."""
+    """Return helm. One that the machine has is not taken: it may render otherwise, or not know our hooks."""
     return build(HELM, (f"-X helm.sh/helm/v3/internal/version.version={HELM.version}",)) / HELM.name
 
 
+def promql() -> Path:
+    """Return the program of dev/promql, which asks Prometheus' own code about alerts and queries."""
+    return build(PROMQL) / PROMQL.name
+
+
 def main() -> int:
-    """Print the path of helm; 1 if it cannot be had."""
+    """Print the path of helm; 1 if it or promql cannot be had."""
     try:
+        promql()
         print(helm())
     except (BuildError, OSError, subprocess.CalledProcessError) as error:
         say(f"helm: {error}")
