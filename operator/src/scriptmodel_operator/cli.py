@@ -16,6 +16,7 @@ from scriptmodel_operator.config import (
     OperatorConfig,
 )
 from scriptmodel_operator.desired.policy import Policy
+from scriptmodel_operator.installation.commands import before_uninstall, check
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 
 PREFIX = "SCRIPTMODEL"
@@ -217,6 +218,10 @@ def crd(path: Path, check: bool) -> None:
     """Write the CustomResourceDefinition to PATH."""
     if not crd_module.write(path, check=check):
         raise click.ClickException(f"{path} is not up to date: run scriptmodel-operator crd {path}")
+
+
+main.add_command(check)
+main.add_command(before_uninstall)
 
 
 if __name__ == "__main__":

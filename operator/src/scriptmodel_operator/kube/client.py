@@ -28,7 +28,7 @@ _BY_STATUS: dict[int, type[KubeError]] = {
     429: KubeUnavailableError,
 }
 _APPLY = "application/apply-patch+yaml"
-_MERGE = "application/merge-patch+json"
+MERGE_PATCH = "application/merge-patch+json"
 
 
 class KubeClient:
@@ -78,7 +78,12 @@ class KubeClient:
         """A merge patch; with metadata.resourceVersion in it, KubeConflictError if the object has changed."""
         query = f"?fieldManager={FIELD_MANAGER}"
         what = f"changing {namespace}/{name}"
-        return await self.request("PATCH", _path(namespace, name) + query, what, patch, _MERGE)
+        return await self.request("PATCH", _path(namespace, name) + query, what, patch, MERGE_PATCH)
+
+    async def dry_run_scriptmodel(self, namespace: str, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Server-side apply of which nothing is kept; a KubeError where the API server would refuse it."""
+        query = f"?fieldManager={FIELD_MANAGER}-check&force=true&dryRun=All&fieldValidation=Strict"
+        return await self.request("PATCH", _path(namespace, name) + query, f"trying {namespace}/{name}", body, _APPLY)
 
     async def apply_status(self, namespace: str, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Server-side apply on the status subresource."""

@@ -1,0 +1,1 @@
+"""What is done once around an installation: checking it, and letting go of it."""

@@ -1,0 +1,107 @@
+"""Before the operator goes: nobody may be left who waits for it.
+
+A ScriptModel carries a finalizer that only the operator removes. Without an operator, deleting it would hang, and
+its pipelines would stay in Pachyderm.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+from scriptmodel_operator.api.identity import FINALIZER
+from scriptmodel_operator.kube.client import MERGE_PATCH, KubeClient
+from scriptmodel_operator.kube.errors import KubeConflictError, KubeError, KubeNotFoundError
+
+POLL_SECONDS = 1.0
+_TRIES = 5
+
+Tell = Callable[[str], None]
+
+
+class StillRunningError(Exception):
+    """The operator's pods did not end in time."""
+
+
+async def waiting(client: KubeClient, namespaces: tuple[str, ...]) -> list[dict[str, Any]]:
+    """ScriptModels of the namespaces (all of them for none); none where the CRD is gone."""
+    found: list[dict[str, Any]] = []
+    for namespace in namespaces or (None,):
+        try:
+            found += await client.list_scriptmodels(namespace)
+        except KubeNotFoundError:
+            return []
+    return found
+
+
+def refusal(models: list[dict[str, Any]]) -> str:
+    """Why the operator may not go yet, and the two ways out."""
+    names = ", ".join(_name(each) for each in models[:10]) + (" ..." if len(models) > 10 else "")
+    return (
+        f"{len(models)} ScriptModel(s) are still there: {names}. Without the operator, their pipelines would stay in "
+        "Pachyderm and deleting them would hang.\n"
+        "Delete them while the operator runs, each by its own deletionPolicy:\n"
+        "    kubectl delete scriptmodels --all -A\n"
+        "or let go of them, which leaves objects, pipelines and repos as they are (with Helm: set the value "
+        "uninstall.policy=orphan by `helm upgrade --reuse-values`, then uninstall again):\n"
+        "    scriptmodel-operator before-uninstall --policy orphan"
+    )
+
+
+async def stop(client: KubeClient, namespace: str, deployment: str, seconds: float) -> None:
+    """Scale the operator's Deployment to zero and wait until no pod of it is left; it would take objects back."""
+    path = f"/apis/apps/v1/namespaces/{namespace}/deployments/{deployment}"
+    what = f"Deployment {namespace}/{deployment}"
+    try:
+        found = await client.request("GET", path, f"reading {what}")
+        await client.request("PATCH", f"{path}/scale", f"scaling {what}", {"spec": {"replicas": 0}}, MERGE_PATCH)
+    except KubeNotFoundError:
+        return
+    labels = ",".join(f"{key}={value}" for key, value in found["spec"]["selector"]["matchLabels"].items())
+    pods = f"/api/v1/namespaces/{namespace}/pods?labelSelector={quote(labels)}"
+    deadline = time.monotonic() + seconds
+    while left := (await client.request("GET", pods, f"listing pods of {what}"))["items"]:
+        if time.monotonic() > deadline:
+            names = ", ".join(pod["metadata"]["name"] for pod in left)
+            raise StillRunningError(f"{what} is scaled to zero, but after {seconds:.0f} s there still are: {names}")
+        await asyncio.sleep(POLL_SECONDS)
+
+
+async def let_go(client: KubeClient, models: list[dict[str, Any]], tell: Tell) -> None:
+    """Take the finalizer off each. What is being deleted already goes at once; nothing in Pachyderm is touched."""
+    for model in models:
+        if await _without_finalizer(client, model):
+            pipelines = [each["name"] for each in (model.get("status") or {}).get("pipelines") or []]
+            left = f"; Pachyderm keeps {', '.join(pipelines)}" if pipelines else ""
+            tell(f"let go of {_name(model)}{left}")
+
+
+async def _without_finalizer(client: KubeClient, model: Mapping[str, Any]) -> bool:
+    """Whether there was one. Others' finalizers stay, so the object must be the one that was read."""
+    namespace, name = model["metadata"]["namespace"], model["metadata"]["name"]
+    for attempt in range(_TRIES):
+        metadata = model["metadata"]
+        finalizers = metadata.get("finalizers") or []
+        if FINALIZER not in finalizers:
+            return False
+        rest = [each for each in finalizers if each != FINALIZER]
+        patch = {"metadata": {"resourceVersion": metadata["resourceVersion"], "finalizers": rest}}
+        try:
+            await client.patch_scriptmodel(namespace, name, patch)
+        except KubeNotFoundError:
+            return False
+        except KubeConflictError as error:
+            if attempt == _TRIES - 1:
+                raise KubeError(f"letting go of {_name(model)}", error.status, "it keeps changing") from error
+            again = await client.list_scriptmodels(namespace)
+            model = next((each for each in again if each["metadata"]["name"] == name), {"metadata": {}})
+        else:
+            return True
+    return False
+
+
+def _name(model: Mapping[str, Any]) -> str:
+    return f"{model['metadata']['namespace']}/{model['metadata']['name']}"
