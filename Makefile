@@ -64,9 +64,16 @@ check: env ## Formatting, lint, types, layers and generated files
 	$(TRAINER)/bin/mypy trainer/src
 	$(OPERATOR)/bin/lint-imports --no-cache
 	$(OPERATOR)/bin/scriptmodel-operator crd --check manifests/crd.yaml
+	$(OPERATOR)/bin/scriptmodel-operator crd --check charts/scriptmodel-operator/files/crd.yaml
+
+.PHONY: manifests
+manifests: env ## Write manifests/ from the chart, and the CRD from its classes
+	@$(OPERATOR)/bin/scriptmodel-operator crd manifests/crd.yaml
+	@$(OPERATOR)/bin/scriptmodel-operator crd charts/scriptmodel-operator/files/crd.yaml
+	@$(OPERATOR)/bin/python -m dev.chart
 
 .PHONY: test
-test: test-trainer test-operator test-integration ## All tests; needs no container runtime and no cluster
+test: test-trainer test-operator test-integration test-chart ## All tests; needs no container runtime and no cluster
 
 .PHONY: test-trainer
 test-trainer: env ## The trainer's tests, in its environment
@@ -83,6 +90,10 @@ test-integration: env ## The operator against a real API server and localpach; t
 .PHONY: gold
 gold: env ## How well plays are read, beside notes made by hand (PLAYS=folder of the real ones)
 	$(TRAINER)/bin/python tests/gold/measure.py $(if $(PLAYS),--plays $(PLAYS))
+
+.PHONY: test-chart
+test-chart: env ## The chart and the manifests: values, every object against a real API server, install and uninstall
+	$(OPERATOR)/bin/pytest -n 2 --dist loadfile tests/chart
 
 .PHONY: chaos
 chaos: chaos-localpach chaos-operator ## All of what follows

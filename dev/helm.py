@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from dev.binaries import CONTROL_PLANE
 from dev.gobuild import BuildError, GoProgram, build, say
 from dev.paths import ROOT
 
@@ -26,7 +27,15 @@ PROMQL = GoProgram(
 
 def helm() -> Path:
     """Return helm. One that the machine has is not taken: it may render otherwise, or not know our hooks."""
-    return build(HELM, (f"-X helm.sh/helm/v3/internal/version.version={HELM.version}",)) / HELM.name
+    _, major, minor, *_ = CONTROL_PLANE.version.replace("v", ".").split(".")
+    packages = ("pkg/chartutil", "pkg/lint/rules")
+    # The Kubernetes that it renders for where it asks no cluster; without these it would be 1.20.
+    kubernetes = [
+        f"-X helm.sh/helm/v3/{package}.k8sVersion{part}={number}"
+        for package in packages
+        for part, number in (("Major", major), ("Minor", minor))
+    ]
+    return build(HELM, (f"-X helm.sh/helm/v3/internal/version.version={HELM.version}", *kubernetes)) / HELM.name
 
 
 def promql() -> Path:

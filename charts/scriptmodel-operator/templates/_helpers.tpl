@@ -1,0 +1,135 @@
+{{- define "scriptmodel-operator.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{/* The release's name, with the chart's unless it has that already. 45 characters leave room for the longest suffix. */}}
+{{- define "scriptmodel-operator.fullname" -}}
+{{- if .Values.fullnameOverride }}
+{{- .Values.fullnameOverride | trunc 45 | trimSuffix "-" }}
+{{- else }}
+{{- $name := default .Chart.Name .Values.nameOverride }}
+{{- if contains $name .Release.Name }}
+{{- .Release.Name | trunc 45 | trimSuffix "-" }}
+{{- else }}
+{{- printf "%s-%s" .Release.Name $name | trunc 45 | trimSuffix "-" }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* What finds the operator's pods; never changed, since a Deployment's selector cannot be. */}}
+{{- define "scriptmodel-operator.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "scriptmodel-operator.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: operator
+{{- end }}
+
+{{/* Labels of every object but pods. */}}
+{{- define "scriptmodel-operator.labels" -}}
+{{ include "scriptmodel-operator.selectorLabels" . }}
+app.kubernetes.io/part-of: scriptmodel
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{- define "scriptmodel-operator.serviceAccountName" -}}
+{{- default (ternary (include "scriptmodel-operator.fullname" .) "default" .Values.serviceAccount.create) .Values.serviceAccount.name }}
+{{- end }}
+
+{{/* [registry/]repository[:tag][@digest] of a dict of image and default tag. */}}
+{{- define "scriptmodel-operator.image" -}}
+{{- with .image }}
+{{- with .registry }}{{ trimSuffix "/" . }}/{{ end }}{{ .repository }}
+{{- if or .tag (not .digest) }}:{{ default $.tag .tag }}{{ end }}
+{{- with .digest }}@{{ . }}{{ end }}
+{{- end }}
+{{- end }}
+
+{{- define "scriptmodel-operator.pachdEnv" -}}
+- name: SCRIPTMODEL_PACHD
+{{- if and .Values.pachd.secret.name .Values.pachd.secret.addressKey }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ .Values.pachd.secret.name }}
+      key: {{ .Values.pachd.secret.addressKey }}
+{{- else }}
+  value: {{ .Values.pachd.address | quote }} # HOST:PORT of pachd
+{{- end }}
+{{- if .Values.pachd.secret.name }}
+{{- if .Values.pachd.secret.tokenKey }}
+- name: SCRIPTMODEL_PACHD_TOKEN_FILE
+  value: /etc/scriptmodel/pachd/token
+{{- end }}
+{{- if .Values.pachd.secret.caKey }}
+- name: SCRIPTMODEL_PACHD_CA_FILE
+  value: /etc/scriptmodel/pachd/ca.crt
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Token and certificates of pachd, where a Secret has them. */}}
+{{- define "scriptmodel-operator.pachdVolume" -}}
+{{- with .Values.pachd.secret }}
+{{- if and .name (or .tokenKey .caKey) }}
+- name: pachd
+  secret:
+    secretName: {{ .name }}
+    items:
+      {{- with .tokenKey }}
+      - key: {{ . }}
+        path: token
+      {{- end }}
+      {{- with .caKey }}
+      - key: {{ . }}
+        path: ca.crt
+      {{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "scriptmodel-operator.pachdVolumeMount" -}}
+{{- if include "scriptmodel-operator.pachdVolume" . }}
+- name: pachd
+  mountPath: /etc/scriptmodel/pachd
+  readOnly: true
+{{- end }}
+{{- end }}
+
+{{/* Pods of hooks have no selector label in common with the operator's: a Service or a budget must not find them. */}}
+{{- define "scriptmodel-operator.hookLabels" -}}
+{{ include "scriptmodel-operator.labels" . | replace "app.kubernetes.io/component: operator" "app.kubernetes.io/component: hook" }}
+{{- end }}
+
+{{/* What the pods of hooks have in common with the operator's: image, security, place. */}}
+{{- define "scriptmodel-operator.hookContainer" -}}
+image: {{ include "scriptmodel-operator.image" (dict "image" .Values.image "tag" .Chart.AppVersion) }}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+{{- with .Values.resources }}
+resources:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+securityContext:
+  {{- toYaml .Values.securityContext | nindent 2 }}
+terminationMessagePolicy: FallbackToLogsOnError
+{{- end }}
+
+{{- define "scriptmodel-operator.hookPod" -}}
+automountServiceAccountToken: true
+securityContext:
+  {{- toYaml .Values.podSecurityContext | nindent 2 }}
+{{- with .Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}

@@ -1,0 +1,112 @@
+"""What the chart and the plain manifests have in common: manifests, the table of values, the sample that is tested.
+
+`python -m dev.chart` writes them; with `--check` it only says which are not up to date.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from dev.gobuild import BuildError, say
+from dev.helm import helm
+from dev.paths import ROOT
+
+CHART = ROOT / "charts" / "scriptmodel-operator"
+MANIFESTS = ROOT / "manifests"
+NAMESPACE = "scriptmodel-system"
+RELEASE = "scriptmodel-operator"
+TEMPLATES = {
+    "rbac.yaml": ("serviceaccount", "rbac", "rbac-people"),
+    "deployment.yaml": ("deployment",),
+    "service.yaml": ("service",),
+    "poddisruptionbudget.yaml": ("poddisruptionbudget",),
+}
+HEADER = "# Rendered from charts/scriptmodel-operator by `make manifests`; edit the chart.\n"
+TABLE = re.compile(r"(?<=<!-- values -->\n).*(?=<!-- /values -->)", re.DOTALL)
+# What says that Helm looks after an object, which here nobody does.
+_OF_HELM = re.compile(r"^ *(helm\.sh/chart|app\.kubernetes\.io/managed-by): .*\n|^# Source: .*\n", re.MULTILINE)
+
+
+def manifests() -> dict[Path, str]:
+    """Text of each plain manifest, as the chart makes it with its default values."""
+    return {MANIFESTS / name: HEADER + _rendered(templates) for name, templates in TEMPLATES.items()}
+
+
+def _rendered(templates: tuple[str, ...]) -> str:
+    shown = [f"--show-only=templates/{name}.yaml" for name in templates]
+    command = [str(helm()), "template", RELEASE, str(CHART), f"--namespace={NAMESPACE}", *shown]
+    text = _OF_HELM.sub("", subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+    return text.removeprefix("---\n")
+
+
+def readme() -> str:
+    """The chart's README with the table as values.yaml has it."""
+    rows = [f"| `{path}` | `{_json(value)}` | {text} |\n" for path, value, text in values()]
+    table = "".join(["| value | default | meaning |\n|---|---|---|\n", *rows])
+    return TABLE.sub(lambda _: table, (CHART / "README.md").read_text())
+
+
+def values() -> Iterator[tuple[str, Any, str]]:
+    """Path, default and meaning of each value that has a comment, which begins with `# --`."""
+    text = (CHART / "values.yaml").read_text()
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    assert isinstance(root, yaml.MappingNode)  # noqa: S101 - for mypy: values.yaml is a mapping
+    yield from _documented(root, yaml.safe_load(text), text.splitlines())
+
+
+def _documented(
+    node: yaml.MappingNode, value: dict[str, Any], lines: list[str], above: str = ""
+) -> Iterator[tuple[str, Any, str]]:
+    for key, child in node.value:
+        path = f"{above}{key.value}"
+        comment = _comment_above(lines, key.start_mark.line)
+        if comment:
+            yield path, value[key.value], comment
+        elif isinstance(child, yaml.MappingNode):
+            yield from _documented(child, value[key.value], lines, f"{path}.")
+        else:
+            raise ValueError(f"{path} has no comment `# -- ...` in values.yaml")
+
+
+def _comment_above(lines: list[str], number: int) -> str:
+    words: list[str] = []
+    while number and lines[number - 1].lstrip().startswith("#"):
+        number -= 1
+        words.insert(0, lines[number].strip().lstrip("# "))
+    text = " ".join(words)
+    return text.removeprefix("-- ") if text.startswith("-- ") else ""
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value).replace("|", "\\|")
+
+
+def main(arguments: list[str]) -> int:
+    """Write, or with `--check` compare; 1 if something is not as it should be."""
+    try:
+        sample = (MANIFESTS / "samples" / "shakespeare.yaml").read_text()
+        wanted = {**manifests(), CHART / "README.md": readme(), CHART / "files" / "sample.yaml": sample}
+    except (BuildError, OSError, ValueError, subprocess.CalledProcessError) as error:
+        say(f"chart: {error}")
+        return 1
+    old = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
+    if "--check" in arguments:
+        for path in old:
+            say(f"{path.relative_to(ROOT)} is not what the chart makes: run `make manifests`")
+        return 1 if old else 0
+    for path in old:
+        path.write_text(wanted[path])
+        say(f"{path.relative_to(ROOT)} written")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

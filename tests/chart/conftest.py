@@ -1,0 +1,38 @@
+"""A real API server that knows ScriptModels, and the two kinds of the Prometheus operator that the chart makes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dev.chart import NAMESPACE
+from dev.stack import ControlPlane
+from tests.chart.monitoring import CUSTOM_RESOURCES
+
+WATCHED = ("team-a", "team-b")
+
+
+@pytest.fixture(scope="session")
+def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """With the namespaces that the values name; the release's refuses pods that are not `restricted`."""
+    with ControlPlane(tmp_path_factory.mktemp("controlplane")) as running:
+        crds = json.dumps({"apiVersion": "v1", "kind": "List", "items": CUSTOM_RESOURCES})
+        running.kubectl("apply", "--server-side", "-f", "-", stdin=crds)
+        for name in ("namespace", "crd"):
+            running.kubectl("apply", "--server-side", "-f", f"manifests/{name}.yaml")
+        for name in WATCHED:
+            running.kubectl("create", "namespace", name)
+        running.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+        yield running
+
+
+def account_kubeconfig(control_plane: ControlPlane, account: str, path: Path, namespace: str = NAMESPACE) -> Path:
+    """A kubeconfig for a service account, with exactly its rights."""
+    token = control_plane.kubectl("create", "token", account, "-n", namespace, "--duration=1h").stdout.strip()
+    config = json.loads(control_plane.kubeconfig.read_text())
+    config["users"][0]["user"] = {"token": token}
+    path.write_text(json.dumps(config))
+    return path

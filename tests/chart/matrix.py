@@ -1,0 +1,138 @@
+"""For each value of the chart another one than its default, and what must be set for it to matter."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.chart.rendering import Object, merged, nested
+
+DIGEST = "sha256:" + "0123456789abcdef" * 4
+SECRET = {"pachd": {"secret": {"name": "pachd-access"}}}
+POLICY = {"networkPolicy": {"enabled": True}}
+MONITORED = {"serviceMonitor": {"enabled": True}}
+ALERTED = {"prometheusRule": {"enabled": True}}
+SHOWN = {"dashboard": {"enabled": True}}
+
+CHANGES: dict[str, Any] = {
+    "nameOverride": "scripts",
+    "fullnameOverride": "scripts",
+    "commonLabels": {"team": "drama"},
+    "crds.install": False,
+    "crds.keep": False,
+    "image.registry": "registry.example.com",
+    "image.repository": "mirror/operator",
+    "image.tag": "1.2.3",
+    "image.digest": DIGEST,
+    "image.pullPolicy": "Always",
+    "trainer.image.registry": "registry.example.com/ml",
+    "trainer.image.repository": "mirror/trainer",
+    "trainer.image.tag": "1.2.3-gpu",
+    "trainer.image.digest": DIGEST,
+    "imagePullSecrets": [{"name": "registry"}],
+    "pachd.address": "10.0.0.1:30650",
+    "pachd.secret.name": ("pachd-access", {"pachd": {"secret": {"tokenKey": "token"}}}),
+    "pachd.secret.addressKey": ("address", SECRET),
+    "pachd.secret.tokenKey": ("token", SECRET),
+    "pachd.secret.caKey": ("ca.pem", SECRET),
+    "watchNamespaces": ["team-a", "team-b"],
+    "clusterId": "blue",
+    "pollInterval": 2.5,
+    "sourceInterval": 30,
+    "workers": 16,
+    "log.format": "text",
+    "log.level": "debug",
+    "policy.images": ["registry.example.com/trainers/"],
+    "policy.priorityClasses": ["*"],
+    "policy.runtimeClasses": ["nvidia"],
+    "policy.projects": {"team-a": ["drama", "comedy"]},
+    "replicas": 3,
+    "leaderElection.enabled": (False, {"replicas": 1}),
+    "rbac.create": False,
+    "rbac.aggregateView": False,
+    "rbac.aggregateEdit": True,
+    "serviceAccount.create": False,
+    "serviceAccount.name": "theirs",
+    "serviceAccount.annotations": {"example.com/role": "reader"},
+    "podAnnotations": {"example.com/scrape": "yes"},
+    "podLabels": {"example.com/zone": "a"},
+    "podSecurityContext": {"runAsUser": 1000, "fsGroup": 1000},
+    "securityContext": {"capabilities": {"add": ["NET_BIND_SERVICE"]}},
+    "resources": {"requests": {"cpu": "1"}},
+    "scratchSize": "5Gi",
+    "nodeSelector": {"kubernetes.io/os": "linux"},
+    "tolerations": [{"key": "infra", "operator": "Exists"}],
+    "affinity": {"nodeAffinity": {}},
+    "topologySpreadConstraints": [
+        {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway", "labelSelector": {}}
+    ],
+    "priorityClassName": "high",
+    "livenessProbe.periodSeconds": 30,
+    "livenessProbe.timeoutSeconds": 2,
+    "livenessProbe.failureThreshold": 6,
+    "readinessProbe.periodSeconds": 5,
+    "readinessProbe.timeoutSeconds": 2,
+    "readinessProbe.failureThreshold": 6,
+    "extraArgs": ["--poll-interval=9"],
+    "extraEnv": [{"name": "HTTPS_PROXY", "value": "http://proxy:3128"}],
+    "extraVolumes": [{"name": "certificates", "configMap": {"name": "certificates"}}],
+    "extraVolumeMounts": [{"name": "scratch", "mountPath": "/var/cache"}],
+    "service.enabled": False,
+    "service.port": 9090,
+    "service.annotations": {"prometheus.io/scrape": "true"},
+    "podDisruptionBudget.enabled": False,
+    "podDisruptionBudget.maxUnavailable": "50%",
+    "networkPolicy.enabled": True,
+    "networkPolicy.metricsFrom": ([{"namespaceSelector": {"matchLabels": {"name": "monitoring"}}}], POLICY),
+    "networkPolicy.apiServerPorts": ([16443], POLICY),
+    "networkPolicy.pachdPorts": ([1651], POLICY),
+    "networkPolicy.corpusPorts": ([8443], POLICY),
+    "networkPolicy.egress": ([{"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}], POLICY),
+    "serviceMonitor.enabled": True,
+    "serviceMonitor.labels": ({"release": "prometheus"}, MONITORED),
+    "serviceMonitor.interval": ("15s", MONITORED),
+    "prometheusRule.enabled": True,
+    "prometheusRule.labels": ({"release": "prometheus"}, ALERTED),
+    "dashboard.enabled": True,
+    "dashboard.labels": ({"grafana_dashboard": "2"}, SHOWN),
+    "dashboard.annotations": ({"grafana_folder": "ML"}, SHOWN),
+    "uninstall.policy": "orphan",
+    "uninstall.timeoutSeconds": 60,
+}
+"""A pair is the value and what else must be set."""
+
+
+def change(path: str) -> tuple[Object, Object]:
+    """Values without and with the change."""
+    given = CHANGES[path]
+    value, base = given if isinstance(given, tuple) else (given, {})
+    return base, merged(base, nested(path, value))
+
+
+ALL_AT_ONCE: Object = {}
+_SWITCHES_OFF = {
+    "crds.install",
+    "leaderElection.enabled",
+    "rbac.create",
+    "service.enabled",
+    "serviceAccount.create",
+    "podDisruptionBudget.enabled",
+}
+for _path in sorted(set(CHANGES) - _SWITCHES_OFF):
+    ALL_AT_ONCE = merged(ALL_AT_ONCE, change(_path)[1])
+
+COMBINATIONS: dict[str, Object] = {
+    "defaults": {},
+    "everything": ALL_AT_ONCE,
+    "one replica without a lease": {"replicas": 1, "leaderElection": {"enabled": False}},
+    "some namespaces": {"watchNamespaces": ["team-a", "team-b"], "uninstall": {"policy": "orphan"}},
+    "no rights made, theirs used": {"rbac": {"create": False}, "serviceAccount": {"create": False, "name": "theirs"}},
+    "no hooks, no service, no CRD": {
+        "crds": {"install": False},
+        "service": {"enabled": False},
+        "uninstall": {"policy": "off"},
+    },
+    "pachd with auth and TLS": {
+        "pachd": {"secret": {"name": "pachd-access", "addressKey": "address", "tokenKey": "token", "caKey": "ca.pem"}}
+    },
+    "monitored": {**MONITORED, **ALERTED, **SHOWN},
+}

@@ -1,0 +1,99 @@
+"""helm as the tests drive it, in a home of its own."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from dev.chart import CHART, NAMESPACE
+from dev.helm import helm
+
+Object = dict[str, Any]
+Values = Mapping[str, Any]
+
+RELEASE = "scriptmodel-operator"
+
+
+@functools.cache
+def _home() -> Path:
+    return Path(tempfile.mkdtemp(prefix="helm-"))
+
+
+def command(*words: str) -> list[str]:
+    return [str(helm()), *words]
+
+
+def environment(kubeconfig: Path | None = None) -> dict[str, str]:
+    """Nothing of the person's own helm, and no cluster unless one is given."""
+    home = {f"HELM_{name}_HOME": str(_home() / name.lower()) for name in ("CACHE", "CONFIG", "DATA")}
+    return {**os.environ, **home, "KUBECONFIG": str(kubeconfig or _home() / "none")}
+
+
+def run_helm(*words: str, kubeconfig: Path | None = None, values: Values | None = None) -> Any:
+    """What helm did; the caller looks at its status."""
+    given = [*words, "--values=-"] if values is not None else list(words)
+    text = json.dumps(values)
+    env = environment(kubeconfig)
+    return subprocess.run(command(*given), env=env, input=text, capture_output=True, text=True, check=False)
+
+
+def rendered(values: Values | None = None, release: str = RELEASE) -> str:
+    """Text of all objects; AssertionError with helm's words where it refuses."""
+    return _rendered(json.dumps(values or {}, sort_keys=True), release)
+
+
+@functools.cache
+def _rendered(values: str, release: str) -> str:
+    done = run_helm("template", release, str(CHART), f"--namespace={NAMESPACE}", values=json.loads(values))
+    assert done.returncode == 0, done.stderr
+    return str(done.stdout)
+
+
+def objects(values: Values | None = None, release: str = RELEASE) -> list[Object]:
+    return [each for each in yaml.load_all(rendered(values, release), Loader=yaml.CSafeLoader) if each]
+
+
+def only(kind: str, found: list[Object], name: str = "") -> Object:
+    """The one object of that kind (and name)."""
+    (one,) = (each for each in found if each["kind"] == kind and name in ("", each["metadata"]["name"]))
+    return one
+
+
+def kinds(values: Values | None = None) -> set[str]:
+    return {each["kind"] for each in objects(values)}
+
+
+def operator_container(values: Values | None = None) -> Object:
+    (container,) = only("Deployment", objects(values))["spec"]["template"]["spec"]["containers"]
+    return dict(container)
+
+
+def refusal(values: Values) -> str:
+    """What helm says to values that it does not take."""
+    done = run_helm("template", RELEASE, str(CHART), values=values)
+    assert done.returncode != 0, f"{values} were taken"
+    return str(done.stderr)
+
+
+def nested(path: str, value: Any) -> Object:
+    """`a.b` and 1 make {a: {b: 1}}."""
+    for key in reversed(path.split(".")):
+        value = {key: value}
+    return dict(value)
+
+
+def merged(base: Values, more: Values) -> Object:
+    """As helm merges values: mappings deeply, all else replaced."""
+    result = dict(base)
+    for key, value in more.items():
+        below = result.get(key)
+        result[key] = merged(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return result

@@ -1,0 +1,159 @@
+"""Alerts and dashboard ask for what the operator tells, and alerts fire in time: Prometheus' own code judges."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from typing import Any
+
+import pytest
+import yaml
+
+from dev.chart import CHART
+from dev.helm import promql
+from scriptmodel_operator.kube.store import Store
+from scriptmodel_operator.metrics import Metrics
+from tests.chart.rendering import objects, only
+
+ALERTS = CHART / "files" / "alerts.yaml"
+DASHBOARD = json.loads((CHART / "files" / "dashboard.json").read_text())
+RULES = [rule for group in yaml.safe_load(ALERTS.read_text())["groups"] for rule in group["rules"]]
+PANELS = {
+    f"{panel['title']}: {target['expr']}": target["expr"]
+    for panel in DASHBOARD["panels"]
+    for target in panel["targets"]
+}
+QUERIES = {**{rule["alert"]: rule["expr"] for rule in RULES}, **PANELS}
+STATUS = {
+    "conditions": [{"type": "Ready", "status": "False"}, {"type": "Stalled", "status": "True"}],
+    "training": {"perplexity": {"best": "88.1"}, "progressPercent": 40, "gpuSeconds": 12},
+}
+
+
+def exported() -> dict[str, set[str]]:
+    """Labels of each metric that a working operator tells, from the text that it serves."""
+    metrics = Metrics(Store())
+    metadata = {"namespace": "ml", "name": "thrones", "uid": "1", "resourceVersion": "5", "generation": 1}
+    metrics.store.put({"metadata": metadata, "spec": {}, "status": STATUS})
+    metrics.called("ListJob", "OK", 0.25)
+    metrics.reconciled("done", 0.1)
+    lines = [line for line in metrics.render().splitlines() if not line.startswith("#")]
+    return {re.split(r"[{ ]", line)[0]: set(re.findall(r'(\w+)="', line)) for line in lines}
+
+
+def selectors(expression: str) -> list[dict[str, Any]]:
+    text = json.dumps([expression.replace("$namespace", "ml").replace("$datasource", "d")])
+    done = subprocess.run([promql(), "selectors"], input=text, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return list(json.loads(done.stdout)[0])
+
+
+def firing(minutes: int, *series: str) -> dict[str, dict[str, Any]]:
+    """Alerts that fire after so many minutes of the series, one value a minute."""
+    text = "\n  ".join(["load 1m", *series])
+    command = [str(promql()), "firing", str(ALERTS), str(minutes)]
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return {each["alert"]: each for each in json.loads(done.stdout)}
+
+
+HEALTHY = "scriptmodel_queue_depth 0x120"
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_a_query_names_metrics_and_labels_that_the_operator_tells(query: str) -> None:
+    known = exported()
+    found = selectors(QUERIES[query])
+    assert found
+    for each in found:
+        assert each["metric"] in known
+        assert set(each["labels"]) <= known[each["metric"]]
+
+
+def test_the_dashboard_shows_every_metric() -> None:
+    shown = {each["metric"] for query in PANELS.values() for each in selectors(query)}
+    assert shown == set(exported())
+
+
+def test_the_dashboards_variable_is_filled_from_a_metric_that_is_told() -> None:
+    variable = next(each for each in DASHBOARD["templating"]["list"] if each["name"] == "namespace")
+    metric, label = re.fullmatch(r"label_values\((\w+), (\w+)\)", variable["definition"]).groups()  # type: ignore[union-attr]  # a failure of the test
+    assert label in exported()[metric]
+
+
+def test_the_chart_ships_alerts_and_dashboard_as_they_are() -> None:
+    found = objects({"prometheusRule": {"enabled": True}, "dashboard": {"enabled": True}})
+    assert only("PrometheusRule", found)["spec"] == yaml.safe_load(ALERTS.read_text())
+    shipped = only("ConfigMap", found, "scriptmodel-operator-dashboard")["data"]["scriptmodels.json"]
+    assert json.loads(shipped) == DASHBOARD
+
+
+def test_nothing_fires_while_all_is_well() -> None:
+    series = (
+        HEALTHY,
+        'scriptmodel_pachyderm_calls_total{method="ListJob",code="OK"} 0+60x120',
+        'scriptmodel_pachyderm_calls_total{method="ListJob",code="UNAVAILABLE"} 0+1x120',
+        'scriptmodel_reconciles_total{outcome="done"} 0+10x120',
+        'scriptmodel_reconciles_total{outcome="failed"} 0+1x120',
+        'scriptmodel_stalled{namespace="ml",name="thrones"} 0x120',
+    )
+    assert firing(100, *series) == {}
+
+
+def test_an_operator_that_is_away_for_ten_minutes_is_told() -> None:
+    last_seen = "scriptmodel_queue_depth 0x3"  # and counts as there for five minutes more
+    assert firing(18, last_seen) == {}
+    assert "ScriptModelOperatorAbsent" in firing(19, last_seen)
+
+
+@pytest.mark.parametrize("code", ["UNAVAILABLE", "DEADLINE_EXCEEDED", "UNAUTHENTICATED", "PERMISSION_DENIED"])
+def test_pachyderm_that_does_not_answer_is_told(code: str) -> None:
+    series = (
+        HEALTHY,
+        'scriptmodel_pachyderm_calls_total{method="ListJob",code="OK"} 0+10x120',
+        f'scriptmodel_pachyderm_calls_total{{method="ListJob",code="{code}"}} 0+30x120',
+    )
+    assert firing(9, *series) == {}
+    alert = firing(30, *series)["ScriptModelPachydermUnavailable"]
+    assert alert["annotations"]["summary"] == "75% of the operator's calls to Pachyderm fail."
+
+
+def test_calls_that_pachyderm_refuses_for_a_reason_are_not_an_outage() -> None:
+    refused = 'scriptmodel_pachyderm_calls_total{method="InspectBranch",code="NOT_FOUND"} 0+60x120'
+    assert firing(60, HEALTHY, refused) == {}
+
+
+def test_reconciles_that_fail_are_told() -> None:
+    series = (
+        'scriptmodel_reconciles_total{outcome="done"} 0+6x120',
+        'scriptmodel_reconciles_total{outcome="failed"} 0+4x120',
+    )
+    assert firing(14, HEALTHY, *series) == {}
+    assert firing(40, HEALTHY, *series)["ScriptModelReconcilesFail"]["annotations"]["summary"].startswith("40% ")
+
+
+def test_a_queue_that_never_empties_is_told() -> None:
+    assert set(firing(30, "scriptmodel_queue_depth 30x60")) == {"ScriptModelQueueGrows"}
+    assert firing(30, "scriptmodel_queue_depth 30x9 0 30x20") == {}
+
+
+def test_a_stalled_model_is_told_by_its_name_after_a_quarter_of_an_hour() -> None:
+    stalled = 'scriptmodel_stalled{namespace="ml",name="thrones"} 1x60'
+    assert firing(14, HEALTHY, stalled) == {}
+    alert = firing(17, HEALTHY, stalled)["ScriptModelStalled"]
+    assert alert["labels"] == {
+        "alertname": "ScriptModelStalled",
+        "severity": "warning",
+        "namespace": "ml",
+        "name": "thrones",
+    }
+    assert "kubectl -n ml describe scriptmodel thrones" in alert["annotations"]["description"]
+
+
+def test_every_alert_has_a_severity_and_says_what_to_do() -> None:
+    for rule in RULES:
+        assert rule["labels"]["severity"] in ("warning", "critical")
+        assert rule["annotations"]["summary"]
+        assert rule["annotations"]["description"]
+        assert rule["for"]

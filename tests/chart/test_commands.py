@@ -1,0 +1,115 @@
+"""`scriptmodel-operator check` and `before-uninstall` where things are not as they should be."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dev.chart import NAMESPACE
+from dev.paths import OPERATOR_ENV
+from dev.processes import free_port
+from dev.stack import ControlPlane
+
+DEPLOYMENT = f"{NAMESPACE}/scriptmodel-operator"
+SERVED = "crd/scriptmodels.scriptmodel.dev"
+
+
+def operator(control_plane: ControlPlane, *words: str) -> subprocess.CompletedProcess[str]:
+    """As an administrator, with a pachd that is not there."""
+    env = {
+        **os.environ,
+        "SCRIPTMODEL_KUBECONFIG": str(control_plane.kubeconfig),
+        "SCRIPTMODEL_PACHD": f"127.0.0.1:{free_port()}",
+    }
+    command = [str(OPERATOR_ENV / "bin" / "scriptmodel-operator"), *words]
+    return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def without_crd(control_plane: ControlPlane) -> Iterator[ControlPlane]:
+    control_plane.kubectl("delete", SERVED)
+    yield control_plane
+    control_plane.kubectl("apply", "--server-side", "-f", "manifests/crd.yaml")
+    control_plane.kubectl("wait", "--for=condition=Established", SERVED, "--timeout=30s")
+
+
+@pytest.fixture
+def waiting_model(control_plane: ControlPlane) -> Iterator[ControlPlane]:
+    """A model with the operator's finalizer."""
+    metadata = {"name": "waiting", "namespace": "team-a", "finalizers": ["scriptmodel.dev/pipelines"]}
+    spec = {"corpus": {"repo": {"name": "plays"}}}
+    model = {"apiVersion": "scriptmodel.dev/v1alpha1", "kind": "ScriptModel", "metadata": metadata, "spec": spec}
+    control_plane.kubectl("apply", "-f", "-", stdin=json.dumps(model))
+    yield control_plane
+    nothing = '{"metadata": {"finalizers": []}}'
+    control_plane.kubectl("patch", "sm", "waiting", "-n", "team-a", "--type=merge", "-p", nothing)
+    control_plane.kubectl("delete", "sm", "waiting", "-n", "team-a")
+
+
+def test_a_missing_crd_is_told_with_what_installs_it(without_crd: ControlPlane) -> None:
+    done = operator(without_crd, "check")
+    assert done.returncode == 1
+    assert "FAILED  the ScriptModel CRD is not installed: kubectl apply -f manifests/crd.yaml" in done.stdout
+
+
+def test_nobody_waits_where_the_crd_is_gone(without_crd: ControlPlane) -> None:
+    done = operator(without_crd, "before-uninstall")
+    assert (done.returncode, done.stdout) == (0, "no ScriptModel is left\n")
+
+
+def test_a_sample_that_is_refused_is_told_with_the_servers_words(control_plane: ControlPlane, tmp_path: Path) -> None:
+    sample = tmp_path / "sample.yaml"
+    sample.write_text(Path("manifests/samples/shakespeare.yaml").read_text().replace("preset: demo", "preset: huge"))
+    done = operator(control_plane, "check", f"--sample={sample}", "--namespace=team-a")
+    assert done.returncode == 1
+    assert "FAILED  ScriptModel 'shakespeare' is refused in namespace 'team-a'" in done.stdout
+    assert "spec.model.preset: Unsupported value" in done.stdout
+
+
+@pytest.mark.parametrize(("text", "words"), [("[]", "holds no ScriptModel"), ("a: [", "cannot read")])
+def test_a_file_without_a_scriptmodel_is_no_sample(
+    control_plane: ControlPlane, tmp_path: Path, text: str, words: str
+) -> None:
+    (tmp_path / "sample.yaml").write_text(text)
+    done = operator(control_plane, "check", f"--sample={tmp_path / 'sample.yaml'}")
+    assert done.returncode == 1
+    assert words in done.stderr
+
+
+def test_without_a_deployment_to_stop_the_finalizer_goes_at_once(waiting_model: ControlPlane) -> None:
+    done = operator(waiting_model, "before-uninstall", "--policy=orphan", f"--deployment={NAMESPACE}/gone")
+    assert (done.returncode, done.stdout) == (0, "let go of team-a/waiting\n")
+
+
+def test_models_of_other_namespaces_do_not_count(waiting_model: ControlPlane) -> None:
+    assert operator(waiting_model, "before-uninstall", "--namespace=team-b").returncode == 0
+    assert operator(waiting_model, "before-uninstall", "--namespace=team-b", "--namespace=team-a").returncode == 1
+
+
+def test_an_operator_that_does_not_end_is_told_and_keeps_its_finalizer(waiting_model: ControlPlane) -> None:
+    waiting_model.kubectl("apply", "-f", "manifests/deployment.yaml")
+    template = json.loads(waiting_model.kubectl("get", "-f", "manifests/deployment.yaml", "-o", "json").stdout)["spec"]
+    metadata = {"name": "lasting", "namespace": NAMESPACE, "labels": template["selector"]["matchLabels"]}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["template"]["spec"]}
+    waiting_model.kubectl("create", "-f", "-", stdin=json.dumps(pod))
+    try:
+        words = ("before-uninstall", "--policy=orphan", f"--deployment={DEPLOYMENT}", "--timeout=1")
+        done = operator(waiting_model, *words)
+        assert done.returncode == 1
+        assert "is scaled to zero, but after 1 s there still are: lasting" in done.stderr
+        kept = waiting_model.kubectl("get", "sm", "waiting", "-n", "team-a", "-o", "jsonpath={.metadata.finalizers}")
+        assert kept.stdout == '["scriptmodel.dev/pipelines"]'
+    finally:
+        waiting_model.kubectl("delete", "pod", "lasting", "-n", NAMESPACE, "--force", "--grace-period=0")
+        waiting_model.kubectl("delete", "-f", "manifests/deployment.yaml")
+
+
+def test_a_deployment_is_named_with_its_namespace(control_plane: ControlPlane) -> None:
+    done = operator(control_plane, "before-uninstall", "--deployment=scriptmodel-operator")
+    assert done.returncode == 2
+    assert "'scriptmodel-operator' is not NAMESPACE/NAME" in done.stderr

@@ -1,0 +1,145 @@
+"""What the values mean in the objects that come of them."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from dev.chart import NAMESPACE
+from dev.paths import OPERATOR_ENV
+from tests.chart.matrix import COMBINATIONS, DIGEST
+from tests.chart.rendering import kinds, objects, only, operator_container
+
+SECRET = COMBINATIONS["pachd with auth and TLS"]
+
+
+def env(values: dict[str, object] | None = None) -> dict[str, object]:
+    return {each["name"]: each.get("value", each.get("valueFrom")) for each in operator_container(values)["env"]}
+
+
+@pytest.mark.parametrize(
+    ("image", "reference"),
+    [
+        ({}, "scriptmodel-operator:0.1.0"),
+        ({"registry": "registry.example.com"}, "registry.example.com/scriptmodel-operator:0.1.0"),
+        ({"tag": "main"}, "scriptmodel-operator:main"),
+        ({"digest": DIGEST}, f"scriptmodel-operator@{DIGEST}"),
+        ({"tag": "main", "digest": DIGEST}, f"scriptmodel-operator:main@{DIGEST}"),
+    ],
+)
+def test_an_image_is_named_by_registry_tag_and_digest(image: dict[str, str], reference: str) -> None:
+    assert operator_container({"image": image})["image"] == reference
+    trainer = reference.replace("scriptmodel-operator", "scriptmodel-trainer")
+    assert env({"trainer": {"image": image}})["SCRIPTMODEL_TRAINER_IMAGE"] == trainer
+
+
+def test_all_arguments_of_the_operator_are_known_to_it() -> None:
+    args = operator_container(COMBINATIONS["everything"])["args"]
+    known = subprocess.run(
+        [OPERATOR_ENV / "bin" / "scriptmodel-operator", "run", "--help"], capture_output=True, text=True, check=True
+    ).stdout
+    assert args[0] == "run"
+    for argument in args[1:]:
+        assert argument.partition("=")[0] in known, argument
+
+
+def test_the_policy_becomes_options() -> None:
+    args = operator_container({"policy": COMBINATIONS["everything"]["policy"]})["args"]
+    for argument in (
+        "--allow-image=registry.example.com/trainers/",
+        "--allow-priority-class=*",
+        "--allow-runtime-class=nvidia",
+        "--allow-project=team-a=drama",
+        "--allow-project=team-a=comedy",
+    ):
+        assert argument in args
+
+
+def test_address_token_and_certificates_of_pachd_come_from_a_secret() -> None:
+    found = env(SECRET)
+    assert found["SCRIPTMODEL_PACHD"] == {"secretKeyRef": {"name": "pachd-access", "key": "address"}}
+    files = [found[f"SCRIPTMODEL_PACHD_{name}_FILE"] for name in ("TOKEN", "CA")]
+    assert files == ["/etc/scriptmodel/pachd/token", "/etc/scriptmodel/pachd/ca.crt"]
+    pods = (only("Deployment", objects(SECRET))["spec"]["template"], only("Pod", objects(SECRET)))
+    for pod in pods:
+        (volume,) = (each["secret"] for each in pod["spec"]["volumes"] if each["name"] == "pachd")
+        paths = {each["key"]: each["path"] for each in volume["items"]}
+        assert paths == {"token": "token", "ca.pem": "ca.crt"}
+        (mount,) = (each for each in pod["spec"]["containers"][0]["volumeMounts"] if each["name"] == "pachd")
+        assert mount["mountPath"] == "/etc/scriptmodel/pachd"
+
+
+def test_with_listed_namespaces_the_operator_has_no_right_in_any_other() -> None:
+    found = objects({"watchNamespaces": ["team-a", "team-b"], "clusterId": "blue"})
+    bound = {each["metadata"]["namespace"] for each in found if each["kind"] == "RoleBinding"}
+    assert bound == {"team-a", "team-b", NAMESPACE}
+    assert not [each for each in found if each["kind"] == "ClusterRoleBinding"]
+    assert {"--namespace=team-a", "--namespace=team-b"} <= set(
+        operator_container({"watchNamespaces": ["team-a", "team-b"]})["args"]
+    )
+
+
+def test_nobody_but_the_viewers_gets_a_right_by_default() -> None:
+    found = objects()
+    aggregated = [each for each in found if "aggregate-to" in str(each["metadata"].get("labels"))]
+    assert [each["metadata"]["name"] for each in aggregated] == ["scriptmodel-operator-view"]
+    assert {verb for rule in aggregated[0]["rules"] for verb in rule["verbs"]} == {"get", "list", "watch"}
+    edit = only("ClusterRole", objects({"rbac": {"aggregateEdit": True}}), "scriptmodel-operator-edit")
+    assert edit["rules"][0]["verbs"] == ["create", "update", "patch", "delete", "deletecollection"]
+
+
+def test_the_crd_is_kept_unless_told_otherwise_and_is_the_operators() -> None:
+    crd = only("CustomResourceDefinition", objects())
+    assert crd["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+    assert crd["spec"] == yaml.safe_load(Path("manifests/crd.yaml").read_text())["spec"]
+    lost = only("CustomResourceDefinition", objects({"crds": {"keep": False}}))
+    assert "annotations" not in lost["metadata"]
+
+
+def test_a_budget_is_made_only_where_it_blocks_no_drain() -> None:
+    assert "PodDisruptionBudget" in kinds()
+    assert "PodDisruptionBudget" not in kinds({"replicas": 1})
+
+
+def test_pods_of_hooks_are_found_neither_by_the_service_nor_by_the_deployment() -> None:
+    found = objects()
+    selector = only("Service", found)["spec"]["selector"]
+    hooks = [only("Job", found)["spec"]["template"]["metadata"]["labels"], only("Pod", found)["metadata"]["labels"]]
+    assert selector == only("Deployment", found)["spec"]["selector"]["matchLabels"]
+    for labels in hooks:
+        assert not selector.items() <= labels.items()
+
+
+def test_the_network_policy_lets_out_what_the_operator_and_its_hooks_need() -> None:
+    found = objects({"networkPolicy": {"enabled": True}})
+    policy = only("NetworkPolicy", found)["spec"]
+    ports = {port["port"] for rule in policy["egress"] for port in rule["ports"]}
+    assert {53, 443, 6443, 1650, 30650} <= ports
+    selected = policy["podSelector"]["matchLabels"].items()
+    assert selected <= only("Pod", found)["metadata"]["labels"].items()
+    assert selected <= only("Deployment", found)["spec"]["template"]["metadata"]["labels"].items()
+
+
+def test_the_service_monitor_finds_the_service_and_keeps_the_label_namespace() -> None:
+    found = objects(COMBINATIONS["monitored"])
+    monitor, service = only("ServiceMonitor", found)["spec"], only("Service", found)
+    assert monitor["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+    (endpoint,) = monitor["endpoints"]
+    assert endpoint["port"] in {port["name"] for port in service["spec"]["ports"]}
+    assert endpoint["honorLabels"] is True
+
+
+def test_names_fit_however_long_the_release_is() -> None:
+    release = "a-very-long-release-name-that-just-about-fits-helm-53"
+    for each in objects({"watchNamespaces": ["team-a"], "uninstall": {"policy": "orphan"}}, release):
+        assert len(each["metadata"]["name"]) <= 63
+
+
+def test_two_releases_have_no_name_in_common_but_the_crd() -> None:
+    def names(release: str) -> set[tuple[str, str]]:
+        return {(each["kind"], each["metadata"]["name"]) for each in objects({}, release)}
+
+    assert {kind for kind, _name in names("blue") & names("green")} == {"CustomResourceDefinition"}

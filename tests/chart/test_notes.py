@@ -1,0 +1,45 @@
+"""What helm says after an installation is what a person should do next."""
+
+from __future__ import annotations
+
+import pytest
+
+from dev.chart import CHART
+from dev.stack import ControlPlane
+from tests.chart.matrix import COMBINATIONS
+from tests.chart.rendering import Values, run_helm
+
+
+def notes(control_plane: ControlPlane, values: Values) -> str:
+    words = ("install", "drama", str(CHART), "--dry-run=client", "--namespace=ml")
+    done = run_helm(*words, kubeconfig=control_plane.kubeconfig, values={"crds": {"install": False}, **values})
+    assert done.returncode == 0, done.stderr
+    return str(done.stdout.partition("NOTES:")[2])
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({}, ["helm test drama -n ml", "rollout status deployment/drama-scriptmodel-operator", "all namespaces"]),
+        ({}, ["what rbac.aggregateEdit grants", "kubectl delete scriptmodels --all -A"]),
+        ({"watchNamespaces": ["team-a"]}, ["watches team-a", "kubectl apply -n team-a"]),
+        (COMBINATIONS["pachd with auth and TLS"], ["at the address in Secret pachd-access"]),
+    ],
+)
+def test_the_notes_say_what_to_do_next(control_plane: ControlPlane, values: Values, words: list[str]) -> None:
+    said = notes(control_plane, values)
+    for each in words:
+        assert each in said
+
+
+def test_the_notes_do_not_warn_of_what_is_not_so(control_plane: ControlPlane) -> None:
+    said = notes(control_plane, {"rbac": {"aggregateEdit": True}, "uninstall": {"policy": "off"}})
+    assert "Only administrators" not in said
+    assert "refuses" not in said
+
+
+def test_the_first_model_of_the_notes_is_taken(control_plane: ControlPlane) -> None:
+    said = notes(control_plane, {})
+    text = said.partition("<<'END'\n")[2].partition("\n    END\n")[0]
+    done = control_plane.kubectl("apply", "--dry-run=server", "--validate=strict", "-f", "-", stdin=text)
+    assert done.stdout == "scriptmodel.scriptmodel.dev/first created (server dry run)\n"

@@ -1,0 +1,126 @@
+"""Everything that the chart renders and that manifests/ holds is taken by a real API server."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from dev.chart import NAMESPACE
+from dev.stack import ControlPlane
+from tests.chart.matrix import COMBINATIONS
+from tests.chart.rendering import Object, objects, only, rendered
+
+DRY = ("apply", "--server-side", "--force-conflicts", "--dry-run=server", "--validate=strict")
+SAMPLES = sorted(Path("manifests/samples").glob("*.yaml"))
+
+
+def pods_of(found: list[Object]) -> list[Object]:
+    """Each pod that the objects would bring about, as a pod."""
+    result = []
+    for each in found:
+        template = each["spec"].get("template") if each["kind"] in ("Deployment", "Job") else None
+        if each["kind"] == "Pod" or template:
+            pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "try"}, "spec": (template or each)["spec"]}
+            result.append(pod)
+    return result
+
+
+@pytest.mark.parametrize("name", COMBINATIONS)
+def test_every_object_is_taken(control_plane: ControlPlane, name: str) -> None:
+    done = control_plane.kubectl(*DRY, "-f", "-", stdin=rendered(COMBINATIONS[name]))
+    assert len(done.stdout.splitlines()) == len(objects(COMBINATIONS[name]))
+    assert "PodSecurity" not in done.stderr
+
+
+def test_what_is_not_in_the_schema_is_refused(control_plane: ControlPlane) -> None:
+    """The check above can fail, also for the kinds whose schema is the tests' own."""
+    for kind, field in (("ServiceMonitor", "endpoint"), ("PrometheusRule", "group"), ("Deployment", "replica")):
+        wrong = only(kind, objects(COMBINATIONS["monitored"])) | {"metadata": {"name": "wrong", "namespace": NAMESPACE}}
+        wrong["spec"] = {**wrong["spec"], field: []}
+        done = control_plane.kubectl(*DRY, "-f", "-", stdin=json.dumps(wrong), check=False)
+        assert done.returncode != 0, kind
+        assert field in done.stderr
+
+
+@pytest.mark.parametrize("name", ["defaults", "some namespaces"])
+def test_every_pod_meets_the_pod_security_standard_restricted(control_plane: ControlPlane, name: str) -> None:
+    pods = pods_of(objects(COMBINATIONS[name]))
+    assert len(pods) == 3
+    for pod in pods:
+        control_plane.kubectl("-n", NAMESPACE, "create", "--dry-run=server", "-f", "-", stdin=json.dumps(pod))
+        (container,) = pod["spec"]["containers"]
+        assert container["securityContext"]["readOnlyRootFilesystem"] is True
+
+
+def test_the_namespace_refuses_a_pod_that_does_not(control_plane: ControlPlane) -> None:
+    pod = pods_of(objects())[0]
+    pod["spec"]["containers"][0]["securityContext"]["allowPrivilegeEscalation"] = True
+    text = json.dumps(pod)
+    done = control_plane.kubectl("-n", NAMESPACE, "create", "--dry-run=server", "-f", "-", stdin=text, check=False)
+    assert 'violates PodSecurity "restricted' in done.stderr
+
+
+def test_the_manifests_apply_with_kustomize(control_plane: ControlPlane) -> None:
+    done = control_plane.kubectl("apply", "-k", "manifests", "--server-side", "--force-conflicts", "--validate=strict")
+    assert "deployment.apps/scriptmodel-operator serverside-applied" in done.stdout
+    resources = yaml.safe_load(Path("manifests/kustomization.yaml").read_text())["resources"]
+    assert {path.name for path in Path("manifests").glob("*.yaml")} == {*resources, "kustomization.yaml"}
+    control_plane.kubectl("delete", "-n", NAMESPACE, "deployment,service,poddisruptionbudget", "--all")
+
+
+def test_the_example_of_an_overlay_in_the_kustomization_works(control_plane: ControlPlane, tmp_path: Path) -> None:
+    """What the comment says, taken out of it."""
+    comment = Path("manifests/kustomization.yaml").read_text().splitlines()
+    said = yaml.safe_load("\n".join(line[4:] for line in comment if line.startswith("#   ")))
+    (tmp_path / "base").symlink_to(Path("manifests").resolve())
+    overlay = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "resources": ["base"], **said}
+    (tmp_path / "kustomization.yaml").write_text(json.dumps(overlay))
+    made = yaml.safe_load_all(control_plane.kubectl("kustomize", str(tmp_path)).stdout)
+    (container,) = only("Deployment", list(made))["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == "registry.example.com/scriptmodel-operator:0.1.0"
+    assert [each["value"] for each in container["env"]] == [
+        "pachd.pachyderm.svc:30650",
+        "registry.example.com/scriptmodel-trainer:0.1.0",
+    ]
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
+def test_every_sample_is_applied_and_accepted(control_plane: ControlPlane, sample: Path) -> None:
+    control_plane.kubectl("apply", "-n", "team-a", "--validate=strict", "-f", str(sample))
+    kept = control_plane.kubectl("get", "-n", "team-a", "-f", str(sample), "-o", "json").stdout
+    documents = [each for each in yaml.safe_load_all(sample.read_text()) if each["kind"] == "ScriptModel"]
+    found = json.loads(kept)
+    found = {each["metadata"]["name"]: each for each in found.get("items", [found])}
+    assert documents
+    for document in documents:
+        assert contains(found[document["metadata"]["name"]]["spec"], document["spec"])
+
+
+def contains(whole: Any, part: Any) -> bool:
+    """Nothing of `part` was dropped; defaults may have come."""
+    if isinstance(part, dict):
+        return all(key in whole and contains(whole[key], value) for key, value in part.items())
+    if isinstance(part, list):
+        return len(whole) == len(part) and all(map(contains, whole, part))
+    return bool(whole == part)
+
+
+def spec_of(name: str) -> Object:
+    return dict(yaml.safe_load(Path(f"manifests/samples/{name}.yaml").read_text())["spec"])
+
+
+def test_a_new_script_differs_from_the_first_try_in_generation_alone() -> None:
+    first, second = spec_of("shakespeare"), spec_of("new-script")
+    assert first.pop("generation") != second.pop("generation")
+    assert first == second
+
+
+def test_there_is_a_sample_for_each_use() -> None:
+    names = {path.stem for path in SAMPLES}
+    assert names >= {"shakespeare", "thrones", "existing-repo", "retraining", "new-script", "config-map"}
+    assert spec_of("thrones")["training"]["tolerations"]
+    assert spec_of("thrones")["training"]["gpu"]

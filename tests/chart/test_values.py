@@ -1,0 +1,110 @@
+"""Every value does something, and what is not a value is refused."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import yaml
+
+from dev.chart import CHART, main, values
+from tests.chart.matrix import CHANGES, COMBINATIONS, change
+from tests.chart.rendering import merged, nested, refusal, rendered, run_helm
+
+DOCUMENTED = {path: default for path, default, _text in values()}
+DEFAULTS = yaml.safe_load((CHART / "values.yaml").read_text())
+SCHEMA = json.loads((CHART / "values.schema.json").read_text())
+OPEN = {"podSecurityContext", "securityContext", "affinity"}
+"""Whatever Kubernetes takes there; the API server checks it."""
+
+
+def closed_mappings(schema: dict[str, Any], above: str = "") -> list[str]:
+    """Paths of the mappings whose keys are the chart's own."""
+    found = [above.rstrip(".")] if schema.get("additionalProperties") is False else []
+    for name, child in schema.get("properties", {}).items():
+        found += closed_mappings(child, f"{above}{name}.")
+    return found
+
+
+def test_lint_has_nothing_to_say() -> None:
+    done = run_helm("lint", "--strict", str(CHART))
+    assert done.returncode == 0, done.stdout
+    assert "WARNING" not in done.stdout
+
+
+@pytest.mark.parametrize("name", COMBINATIONS)
+def test_lint_takes_the_combinations(name: str) -> None:
+    done = run_helm("lint", "--strict", str(CHART), values=COMBINATIONS[name])
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_matrix_has_every_value() -> None:
+    assert set(CHANGES) == set(DOCUMENTED)
+
+
+@pytest.mark.parametrize("path", CHANGES)
+def test_each_value_has_an_effect(path: str) -> None:
+    base, changed = change(path)
+    assert rendered(changed) != rendered(base)
+
+
+@pytest.mark.parametrize("path", closed_mappings(SCHEMA))
+def test_unknown_keys_are_refused(path: str) -> None:
+    said = refusal(nested(f"{path}.tpyo" if path else "tpyo", 1))
+    assert "additional properties 'tpyo' not allowed" in said
+
+
+def test_only_what_is_kubernetes_own_is_left_open() -> None:
+    def keys_of(value: Any, above: str = "") -> set[str]:
+        if not isinstance(value, dict) or not value:
+            return set()
+        below = {path for key, child in value.items() for path in keys_of(child, f"{above}{key}.")}
+        return {above.rstrip("."), *below}
+
+    mappings = keys_of(DEFAULTS)
+    open_ones = mappings - set(closed_mappings(SCHEMA))
+    free = {"podSecurityContext.seccompProfile", "securityContext.capabilities", "dashboard.labels"}
+    assert open_ones <= OPEN | free | {"resources.requests", "resources.limits"}
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"pachd": {"address": "grpc://pachd:30650"}}, "/pachd/address"),
+        ({"pachd": {"address": "pachd"}}, "/pachd/address"),
+        ({"image": {"digest": "latest"}}, "/image/digest"),
+        ({"image": {"repository": ""}}, "/image/repository"),
+        ({"replicas": "2"}, "/replicas"),
+        ({"workers": 0}, "/workers"),
+        ({"log": {"level": "trace"}}, "/log/level"),
+        ({"watchNamespaces": ["No_Such"]}, "/watchNamespaces/0"),
+        ({"uninstall": {"policy": "force"}}, "/uninstall/policy"),
+        ({"policy": {"projects": {"team": "drama"}}}, "/policy/projects/team"),
+        ({"imagePullSecrets": ["registry"]}, "/imagePullSecrets/0"),
+        ({"leaderElection": {"enabled": False}}, "replicas is above 1 without leaderElection.enabled"),
+        ({"serviceMonitor": {"enabled": True}, "service": {"enabled": False}}, "needs service.enabled"),
+    ],
+)
+def test_values_that_cannot_work_are_refused_with_their_path(given: dict[str, Any], words: str) -> None:
+    assert words in refusal(given)
+
+
+def test_the_schema_and_the_values_have_the_same_keys() -> None:
+    def keys_of(schema: dict[str, Any], value: Any, above: str = "") -> None:
+        declared = set(schema.get("properties", {})) - ({"global"} if not above else {"claims"})
+        if declared:
+            assert declared == set(value), above
+        for name in declared:
+            keys_of(schema["properties"][name], value[name], f"{above}{name}.")
+
+    keys_of(SCHEMA, DEFAULTS)
+
+
+def test_manifests_and_readme_are_what_the_chart_makes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--check"]) == 0, capsys.readouterr().err
+
+
+def test_merging_is_helms() -> None:
+    base, more = {"image": {"tag": "1"}, "extraArgs": ["a"]}, {"image": {"registry": "r"}, "extraArgs": ["b"]}
+    assert merged(base, more) == {"image": {"tag": "1", "registry": "r"}, "extraArgs": ["b"]}
