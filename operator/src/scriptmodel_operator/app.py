@@ -218,7 +218,7 @@ def compose(
         sources=Sources(client),
         metrics=health.metrics,
     )
-    queue = WorkQueue(controller.reconcile, config.workers)
+    queue = WorkQueue(controller.reconcile, config.workers, failed=health.metrics.retried)
     health.metrics.depth = lambda: queue.depth
     ticker = Ticker(store, snapshots, queue, observer.logs, config.poll_interval, health.beat)
     return controller, Inbox(store, queue), ticker

@@ -127,6 +127,14 @@ def main() -> None:
     help="Pachyderm projects that a namespace may use; * for any. Default: the project of the object.",
 )
 @click.option(
+    "--allow-repo",
+    "repos",
+    envvar=f"{PREFIX}_ALLOW_REPO",
+    multiple=True,
+    metavar="NS=REPO",
+    help="Repos that a namespace may read as corpus, as plays-*. Default: any of its projects.",
+)
+@click.option(
     "--leader-elect/--no-leader-elect",
     envvar=f"{PREFIX}_LEADER_ELECT",
     default=False,
@@ -180,7 +188,8 @@ def run(**options: Any) -> None:
             images=options["images"],
             priority_classes=options["priority_classes"],
             runtime_classes=options["runtime_classes"],
-            projects=_projects(options["projects"]),
+            projects=_by_namespace("--allow-project", options["projects"]),
+            repos=_by_namespace("--allow-repo", options["repos"]),
         ),
     )
     _run(config, options["log_format"], options["log_level"])
@@ -201,13 +210,13 @@ def _run(config: OperatorConfig, log_format: str, log_level: str) -> None:
         raise click.ClickException(str(error)) from error
 
 
-def _projects(pairs: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+def _by_namespace(option: str, pairs: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
     for pair in pairs:
-        namespace, separator, project = pair.partition("=")
-        if not separator or not namespace or not project:
-            raise click.BadParameter(f"{pair!r} is not NAMESPACE=PROJECT", param_hint="--allow-project")
-        found[namespace] = (*found.get(namespace, ()), project)
+        namespace, separator, name = pair.partition("=")
+        if not separator or not namespace or not name:
+            raise click.BadParameter(f"{pair!r} is not NAMESPACE=NAME", param_hint=option)
+        found[namespace] = (*found.get(namespace, ()), name)
     return found
 
 

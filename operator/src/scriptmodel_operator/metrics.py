@@ -32,14 +32,19 @@ class Metrics:
         labels = (("outcome", outcome),)
         self._add("scriptmodel_reconciles", labels, seconds)
 
+    def retried(self) -> None:
+        """A reconcile that failed is to be tried again."""
+        self._add("scriptmodel_retries", (), None)
+
     def called(self, method: str, code: str, seconds: float) -> None:
         """A call to Pachyderm; `code` is gRPC's."""
         self._add("scriptmodel_pachyderm_calls", (("method", method), ("code", code)), seconds)
 
-    def _add(self, name: str, labels: Labels, seconds: float) -> None:
+    def _add(self, name: str, labels: Labels, seconds: float | None) -> None:
         with self._lock:
             self._counts[name, labels] += 1
-            self._seconds[name, labels] = self._seconds.get((name, labels), 0.0) + seconds
+            if seconds is not None:
+                self._seconds[name, labels] = self._seconds.get((name, labels), 0.0) + seconds
 
     def render(self) -> str:
         """Everything, sorted by name."""
@@ -49,10 +54,9 @@ class Metrics:
         for name in sorted({key[0] for key in counts}):
             lines.append(f"# TYPE {name}_total counter")
             lines += [f"{name}_total{_labels(key[1])} {counts[key]}" for key in sorted(counts) if key[0] == name]
-            lines.append(f"# TYPE {name}_seconds_total counter")
-            lines += [
-                f"{name}_seconds_total{_labels(key[1])} {seconds[key]:.6f}" for key in sorted(seconds) if key[0] == name
-            ]
+            took = [key for key in sorted(seconds) if key[0] == name]
+            lines += [f"# TYPE {name}_seconds_total counter"] if took else []
+            lines += [f"{name}_seconds_total{_labels(key[1])} {seconds[key]:.6f}" for key in took]
         lines += ["# TYPE scriptmodel_queue_depth gauge", f"scriptmodel_queue_depth {self.depth()}"]
         lines += self._objects()
         return "\n".join(lines) + "\n"

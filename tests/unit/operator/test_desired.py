@@ -165,6 +165,18 @@ def test_images_are_tags_of_the_operators_own_or_on_the_list(image: str, *, allo
     assert refusal(scriptmodel({"training": {"image": image}}), Policy(images=("*",))) is None
 
 
+def test_repos_are_mapped_by_namespace() -> None:
+    spec = {"corpus": {"repo": {"name": "plays-2024"}}}
+    assert refusal(scriptmodel(spec), Policy()) is None
+    assert refusal(scriptmodel(spec), Policy(repos={"other": ("poems",)})) is None
+    assert refusal(scriptmodel(spec), Policy(repos={"ml": ("poems", "plays-*")})) is None
+    said = refusal(scriptmodel(spec), Policy(repos={"ml": ("poems",)})) or ""
+    assert "may not read repo 'plays-2024': use one of poems" in said
+    assert "--allow-repo ml=plays-2024" in said
+    own = scriptmodel({"corpus": {"configMap": {"name": "plays"}}})
+    assert refusal(own, Policy(repos={"ml": ("poems",)})) is None, "a repo of its own is no foreign one"
+
+
 def test_projects_are_mapped_by_namespace() -> None:
     spec = {"corpus": {"repo": {"name": "plays", "project": "team"}}}
     assert "may not use Pachyderm project 'team'" in (refusal(scriptmodel(spec), Policy()) or "")

@@ -15,7 +15,7 @@ RAW = {
     "spec": {"pachyderm": {"project": "team"}},
     "status": {
         "conditions": [{"type": "Ready", "status": "True"}],
-        "training": {"perplexity": {"best": "88.1"}, "progressPercent": 100},
+        "training": {"perplexity": {"best": "88.1"}, "progressPercent": 100, "gpuSeconds": 512},
     },
 }
 
@@ -24,12 +24,22 @@ def test_figures_of_an_object_go_with_it() -> None:
     metrics = Metrics(Store(), depth=lambda: 3)
     metrics.store.put(RAW)
     metrics.called("ListJob", "OK", 0.25)
+    metrics.reconciled("done", 0.5)
+    metrics.reconciled("failed", 0.25)
+    metrics.retried()
     metrics.called("ListJob", "OK", 0.25)
     text = metrics.render()
     assert 'scriptmodel_ready{namespace="ml",name="thrones"} 1' in text
     assert 'scriptmodel_perplexity{namespace="ml",name="thrones"} 88.1' in text
     assert 'scriptmodel_pachyderm_calls_total{method="ListJob",code="OK"} 2' in text
     assert 'scriptmodel_pachyderm_calls_seconds_total{method="ListJob",code="OK"} 0.500000' in text
+    assert 'scriptmodel_progress_percent{namespace="ml",name="thrones"} 100' in text
+    assert 'scriptmodel_gpu_seconds{namespace="ml",name="thrones"} 512' in text
+    assert 'scriptmodel_reconciles_total{outcome="done"} 1' in text
+    assert 'scriptmodel_reconciles_total{outcome="failed"} 1' in text
+    assert 'scriptmodel_reconciles_seconds_total{outcome="done"} 0.500000' in text
+    assert "scriptmodel_retries_total 1" in text
+    assert "scriptmodel_retries_seconds" not in text
     assert "scriptmodel_queue_depth 3" in text
     metrics.store.remove(RAW)
     assert "thrones" not in metrics.render()

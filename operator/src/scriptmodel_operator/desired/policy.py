@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 
 from scriptmodel_operator.api.objects import ScriptModel
 
@@ -17,7 +18,8 @@ class Policy:
     """Allow-lists of the operator's configuration; `*` allows everything.
 
     `projects` maps a namespace to the projects that its objects may use. A namespace that is not mapped may use any
-    project for its pipelines, and corpora of that project only.
+    project for its pipelines, and corpora of that project only. `repos` does the same for the corpora that are read:
+    names or patterns such as `plays-*`; a namespace that is not mapped may read any repo of its projects.
     """
 
     trainer_image: str = ""
@@ -26,6 +28,7 @@ class Policy:
     priority_classes: tuple[str, ...] = ()
     runtime_classes: tuple[str, ...] = ()
     projects: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    repos: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def repository(image: str) -> str:
@@ -41,6 +44,7 @@ def refusal(model: ScriptModel, policy: Policy) -> str | None:
         _listed("priority class", training.priority_class_name, policy.priority_classes),
         _listed("runtime class", training.runtime_class_name, policy.runtime_classes),
         _projects(model, policy),
+        _repo(model, policy),
     )
     return next((check for check in checks if check), None)
 
@@ -75,4 +79,15 @@ def _projects(model: ScriptModel, policy: Policy) -> str | None:
     return (
         f"namespace {model.namespace!r} may not use Pachyderm project {refused[0]!r}: use project "
         f"{allowed[0]!r}, or have the operator run with --allow-project {model.namespace}={refused[0]}"
+    )
+
+
+def _repo(model: ScriptModel, policy: Policy) -> str | None:
+    repo = model.spec.corpus.repo
+    allowed = policy.repos.get(model.namespace)
+    if repo is None or allowed is None or any(fnmatchcase(repo.name, pattern) for pattern in allowed):
+        return None
+    return (
+        f"namespace {model.namespace!r} may not read repo {repo.name!r}: use one of {', '.join(allowed)}, "
+        f"or have the operator run with --allow-repo {model.namespace}={repo.name}"
     )

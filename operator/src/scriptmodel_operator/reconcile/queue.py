@@ -28,10 +28,17 @@ def backoff(failures: int, draw: float) -> float:
 class WorkQueue:
     """Keys in, one call of the handler at a time for each key; a key added during its call is called again."""
 
-    def __init__(self, handler: Handler, workers: int, draw: Callable[[], float] = random.random) -> None:
+    def __init__(
+        self,
+        handler: Handler,
+        workers: int,
+        draw: Callable[[], float] = random.random,
+        failed: Callable[[], None] = lambda: None,
+    ) -> None:
         self._handler = handler
         self._workers = workers
         self._draw = draw
+        self._failed = failed
         self._ready: asyncio.Queue[Key] = asyncio.Queue()
         self._waiting: set[Key] = set()
         self._processing: set[Key] = set()
@@ -108,6 +115,7 @@ class WorkQueue:
         except Exception as error:  # one broken object must not end the worker
             failures = self._failures[key] = self._failures.get(key, 0) + 1
             delay = backoff(failures, self._draw())
+            self._failed()
             expected = isinstance(error, RetryError)
             log.log(
                 logging.WARNING if expected else logging.ERROR,
