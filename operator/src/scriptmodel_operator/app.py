@@ -79,8 +79,7 @@ async def run(config: OperatorConfig) -> None:
         left = leader.left if leader else lambda: math.inf
         client = await parts.enter_async_context(_kube_client(config, left))
         if leader is not None:
-            health.ready = True  # to take over
-            await _first_of(leader.acquire(health.beat), stop.wait())
+            await _first_of(leader.acquire(health.beat, health.can_take_over), stop.wait())
         if not stop.is_set():
             # The lease is kept until nothing is under way any more.
             keep = [leader.keep()] if leader else []

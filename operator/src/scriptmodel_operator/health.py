@@ -41,6 +41,10 @@ class Health:
     def beat(self) -> None:
         self._last = self.clock()
 
+    def can_take_over(self) -> None:
+        """The API server answers a replica that stands by."""
+        self.ready = True
+
     @property
     def trouble(self) -> str:
         """Why the process should be started anew; empty while it need not."""

@@ -149,3 +149,12 @@ def test_who_may_not_act_calls_nobody_and_who_may_calls_no_longer_than_that() ->
     assert gateway._deadline("creating", 30.0) == 4.0
     assert gateway._deadline("creating", 3.0) == 3.0
     gateway.close()
+
+
+async def test_a_replica_says_that_the_server_answered_only_when_it_did() -> None:
+    server = Server()
+    server.broken = lambda _method: "before" if server.now < 1010 else ""
+    times: list[float] = []
+    await server.candidate("first").acquire(answered=lambda: times.append(server.now))
+    assert len(times) == 1
+    assert times[0] >= 1010

@@ -59,13 +59,19 @@ class Leader:
         renewed = self._renewed
         return 0.0 if renewed is None else renewed + LEASE_SECONDS - MARGIN_SECONDS - self.clock()
 
-    async def acquire(self, beat: Callable[[], None] = lambda: None) -> None:
-        """Until this process leads. KubeForbiddenError if its role lets it not even ask."""
+    async def acquire(
+        self, beat: Callable[[], None] = lambda: None, answered: Callable[[], None] = lambda: None
+    ) -> None:
+        """Until this process leads. KubeForbiddenError if its role lets it not even ask.
+
+        `beat` is called at each try, `answered` at each that the API server answered.
+        """
         told: object = None
         while True:
             beat()
             try:
                 wait = await self._try()
+                answered()
             except KubeForbiddenError:
                 raise
             except KubeError as error:

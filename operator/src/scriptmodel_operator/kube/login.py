@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from scriptmodel_operator.kube.framework import kopf
@@ -31,7 +32,8 @@ def login(kubeconfig: Path | None) -> kopf.ConnectionInfo:
     else:
         account = kopf.login_with_service_account(settings=settings, logger=log)
         if account is not None:
-            return account
+            # The kubelet gives every pod the address; kopf would ask a DNS, which can be missing or down.
+            return replace(account, server=_server_of_the_pod() or account.server)
     try:
         found = kopf.login_with_kubeconfig(settings=settings, logger=log)
         if found is not None and not _has_credentials(found):
@@ -41,6 +43,11 @@ def login(kubeconfig: Path | None) -> kopf.ConnectionInfo:
     if found is None:
         raise LoginFailedError("no service account, no KUBECONFIG and no ~/.kube/config: name a file with --kubeconfig")
     return found
+
+
+def _server_of_the_pod() -> str:
+    host, port = (os.environ.get(f"KUBERNETES_SERVICE_{name}", "") for name in ("HOST", "PORT"))
+    return f"https://{f'[{host}]' if ':' in host else host}:{port}" if host and port else ""
 
 
 def own_namespace() -> str:
