@@ -23,17 +23,21 @@ from dev.images.sources import secrets
 from dev.paths import ROOT
 
 DEBOOTSTRAP = "debootstrap"
+OCI = "org.opencontainers.image"
 
 
 def build(engine: Engine, wanted: Image, base: str) -> Content:
     """Build one image and write its archive and its bill of materials."""
-    arguments = {"VERSION": wanted.version, "REVISION": _revision()}
+    arguments = {}
+    # As options, because buildah 1.28 takes a LABEL that names an argument from its cache whatever the argument is.
+    labels = {f"{OCI}.version": wanted.version, f"{OCI}.revision": _revision()}
     if base:
         arguments["BASE"] = base
     if wanted.variant:
         arguments["VARIANT"] = wanted.variant
     with tempfile.TemporaryDirectory(prefix="scriptmodel-build-") as folder:
-        engine.build(wanted.tag, ROOT / f"Dockerfile.{wanted.part}", arguments=arguments, secrets=secrets(Path(folder)))
+        dockerfile = ROOT / f"Dockerfile.{wanted.part}"
+        engine.build(wanted.tag, dockerfile, arguments=arguments, labels=labels, secrets=secrets(Path(folder)))
     engine.save(wanted.tag, wanted.archive)
     content = read(wanted.archive)
     bill = cyclonedx(f"scriptmodel-{wanted.part}", wanted.version, content)

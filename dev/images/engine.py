@@ -35,10 +35,12 @@ class Engine:
         *,
         context: Path = ROOT,
         arguments: Mapping[str, str] | None = None,
+        labels: Mapping[str, str] | None = None,
         secrets: Mapping[str, Path] | None = None,
     ) -> None:
         """Build an image, its progress shown on stderr. Layers that have not changed are taken from the last time."""
         options = [f"--build-arg={name}={value}" for name, value in (arguments or {}).items()]
+        options += [f"--label={name}={value}" for name, value in (labels or {}).items()]
         options += [f"--secret=id={name},src={path}" for name, path in (secrets or {}).items()]
         if self.name == "buildah":
             options += ["--layers", "--pull=missing" if self._version() >= (1, 29) else "--pull=false"]
