@@ -38,6 +38,7 @@ def exported() -> dict[str, set[str]]:
     metrics.store.put({"metadata": metadata, "spec": {}, "status": STATUS})
     metrics.called("ListJob", "OK", 0.25)
     metrics.reconciled("done", 0.1)
+    metrics.retried()
     lines = [line for line in metrics.render().splitlines() if not line.startswith("#")]
     return {re.split(r"[{ ]", line)[0]: set(re.findall(r'(\w+)="', line)) for line in lines}
 

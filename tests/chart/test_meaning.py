@@ -54,6 +54,7 @@ def test_the_policy_becomes_options() -> None:
         "--allow-runtime-class=nvidia",
         "--allow-project=team-a=drama",
         "--allow-project=team-a=comedy",
+        "--allow-repo=team-a=plays-*",
     ):
         assert argument in args
 
