@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
 
-from dev.chart import NAMESPACE
+from dev.chart import CHART, NAMESPACE
 from dev.paths import OPERATOR_ENV
 from tests.chart.matrix import COMBINATIONS, DIGEST
 from tests.chart.rendering import kinds, objects, only, operator_container
@@ -44,6 +45,12 @@ def test_all_arguments_of_the_operator_are_known_to_it() -> None:
     assert args[0] == "run"
     for argument in args[1:]:
         assert argument.partition("=")[0] in known, argument
+
+
+def test_the_chart_installs_the_operator_of_its_own_version() -> None:
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    assert chart["appVersion"] == tomllib.loads(Path("operator/pyproject.toml").read_text())["project"]["version"]
+    assert operator_container()["image"].endswith(f":{chart['appVersion']}")
 
 
 def test_the_policy_becomes_options() -> None:

@@ -65,8 +65,8 @@ def test_the_namespace_refuses_a_pod_that_does_not(control_plane: ControlPlane) 
 
 
 def test_the_manifests_apply_with_kustomize(control_plane: ControlPlane) -> None:
-    done = control_plane.kubectl("apply", "-k", "manifests", "--server-side", "--force-conflicts", "--validate=strict")
-    assert "deployment.apps/scriptmodel-operator serverside-applied" in done.stdout
+    done = control_plane.kubectl("apply", "-k", "manifests", "--validate=strict")
+    assert "deployment.apps/scriptmodel-operator created" in done.stdout
     resources = yaml.safe_load(Path("manifests/kustomization.yaml").read_text())["resources"]
     assert {path.name for path in Path("manifests").glob("*.yaml")} == {*resources, "kustomization.yaml"}
     control_plane.kubectl("delete", "-n", NAMESPACE, "deployment,service,poddisruptionbudget", "--all")

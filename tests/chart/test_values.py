@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -103,6 +105,22 @@ def test_the_schema_and_the_values_have_the_same_keys() -> None:
 
 def test_manifests_and_readme_are_what_the_chart_makes(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--check"]) == 0, capsys.readouterr().err
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/install.md", "charts/scriptmodel-operator/README.md"])
+def test_what_the_documentation_sets_is_taken(page: str) -> None:
+    text = Path(page).read_text()
+    given = re.findall(r"--set ([\w.]+=[^\s`]+)", text)
+    assert given
+    done = run_helm("template", "scriptmodel", str(CHART), *(f"--set={each}" for each in given))
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_values_that_the_guide_names_are_there() -> None:
+    rows = [line for line in Path("docs/install.md").read_text().splitlines() if line.startswith("| ") and "." in line]
+    named = {word for row in rows for word in re.findall(r"`([a-zA-Z]+\.[a-zA-Z.]+[a-zA-Z])(?:=[^`]*)?`", row)}
+    assert len(named) > 10
+    assert {name for name in named if not name.endswith(".yaml")} <= set(DOCUMENTED)
 
 
 def test_merging_is_helms() -> None:
