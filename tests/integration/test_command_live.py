@@ -18,6 +18,8 @@ from tests.integration.cluster import Cluster, condition, manifest
 from tests.integration.pachyderm import Pachyderm
 from tests.integration.texts import play
 
+pytestmark = pytest.mark.timeout(900)  # a whole training, with the program started a dozen times beside it
+
 
 class Command:
     """The program in one namespace, with one pachd."""
@@ -65,11 +67,11 @@ def test_from_a_plan_to_a_script_and_to_a_plan_of_a_change(
 
     cluster.kubectl("apply", "-f", str(file))
     with command.start("status", "hamlet", "-w") as watching:
-        cluster.reason("hamlet", "Training", 120)
+        cluster.reason("hamlet", "Training", 200)
         with command.start("logs", "hamlet", "-f") as following:
-            log, errors = following.communicate(timeout=240)
+            log, errors = following.communicate(timeout=400)
         assert following.returncode == 0, errors
-        lines, errors = watching.communicate(timeout=120)
+        lines, errors = watching.communicate(timeout=200)
     assert watching.returncode == 0, errors
     assert "preset test: " in log
     assert "epoch 30 done: train " in log

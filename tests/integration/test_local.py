@@ -10,16 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from dev.paths import OPERATOR_ENV, TRAINER_ENV
 from tests.integration.texts import play
 from tests.unit.operator.conformance import check_status
 
-SPEC: dict[str, Any] = {
-    "corpus": {"repo": {"name": "plays"}},
-    "model": {"preset": "test"},
-    "generation": {"words": 30},
-}
+pytestmark = pytest.mark.timeout(900)  # each run starts localpach and the trainer, on whatever machine
+SAMPLE: dict[str, Any] = yaml.safe_load(Path("manifests/samples/shakespeare.yaml").read_text())
+SMALL = {"model": {"preset": "test"}, "generation": {**SAMPLE["spec"]["generation"], "words": 30}}
 COMMAND = [str(OPERATOR_ENV / "bin" / "scriptmodel"), "local", f"--trainer={TRAINER_ENV}"]
 ENV = {**os.environ, "KUBECONFIG": "/nonexistent", "SCRIPTMODEL_PACHD": ""}
 
@@ -32,12 +31,8 @@ def corpus(tmp_path: Path) -> Path:
 
 
 def write(folder: Path, *documents: dict[str, Any], **spec: Any) -> Path:
-    model = {
-        "apiVersion": "scriptmodel.dev/v1alpha1",
-        "kind": "ScriptModel",
-        "metadata": {"name": "hamlet"},
-        "spec": {**SPEC, **spec},
-    }
+    """The sample, small enough for a test, with other parts of its spec where given."""
+    model = {**SAMPLE, "spec": {**SAMPLE["spec"], **SMALL, **spec}}
     file = folder / "model.yaml"
     file.write_text("\n---\n".join(map(json.dumps, [model, *documents])))
     return file
@@ -112,7 +107,7 @@ def test_what_cannot_work_is_one_line_before_anything_is_started(tmp_path: Path,
         assert words in done.stderr
         assert len(done.stderr.splitlines()) == 1
     done = local("-f", write(tmp_path))
-    assert "repo default/plays is empty here: say --corpus PATH once" in done.stderr
+    assert "repo default/shakespeare is empty here: say --corpus PATH once" in done.stderr
 
 
 def test_a_localpach_that_ends_by_itself_ends_the_run(tmp_path: Path, corpus: Path) -> None:
