@@ -59,13 +59,12 @@ def train(options: TrainOptions, progress: Progress, signals: StopSignals) -> No
     if resume is None:
         return
     tensorflow = backend.load_tensorflow(options.seed)
-    if options.preset.precision == "bfloat16" and not backend.multiplies_bfloat16():
-        progress.note("precision=bfloat16: this processor emulates bfloat16, float32 trains faster here")
+    preset = _for_this_machine(options.preset, progress)
     from scriptmodel_trainer import training  # noqa: PLC0415  # it imports TensorFlow
 
     task = training.TrainingTask(
         preset_name=options.preset_name,
-        preset=options.preset,
+        preset=preset,
         vocabulary=len(vocabulary),
         train=splits["train"],
         valid=splits["valid"],
@@ -95,7 +94,7 @@ def train(options: TrainOptions, progress: Progress, signals: StopSignals) -> No
     }
     origin = Origin(
         options.preset_name,
-        options.preset,
+        preset,
         options.seed,
         {
             "digest": corpus.digest,
@@ -110,6 +109,16 @@ def train(options: TrainOptions, progress: Progress, signals: StopSignals) -> No
     artifacts.save_model(options.out, model, render_report(model))
     checkpoint.unlink(missing_ok=True)
     progress.done(test.perplexity, time.monotonic() - began)
+
+
+def _for_this_machine(preset: Preset, progress: Progress) -> Preset:
+    """`preset` with the precision that `auto` stands for; says so where the chosen one does not pay."""
+    pays = backend.multiplies_bfloat16()
+    if preset.precision == "auto":
+        return dataclasses.replace(preset, precision="bfloat16" if pays else "float32")
+    if preset.precision == "bfloat16" and not pays:
+        progress.note("precision=bfloat16: this processor emulates bfloat16, float32 trains faster here")
+    return preset
 
 
 def _fingerprint(options: TrainOptions, digest: str) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from scriptmodel_trainer.dropout import Dropout
 from scriptmodel_trainer.precision import FLOAT32
 from scriptmodel_trainer.presets import Preset
 from scriptmodel_trainer.recurrence import MOST_STEPS, read_window
@@ -75,26 +76,25 @@ class LanguageModel:
         self,
         inputs: Any,
         state: Sequence[Sequence[Any]],
-        masks: Sequence[Any] | None = None,
+        dropout: Dropout | None = None,
         precision: str = FLOAT32,
     ) -> tuple[Any, list[list[Any]]]:
         """Token numbers (B, T) to features (B, T, E or H) that `output_weights` takes, and the state after them.
 
-        `masks` are dropout's multipliers, one for the word vectors and one for each layer's output, broadcast to
-        (B, T, units). `precision` is that of the matrix products on a processor; a GPU's LSTM stays in float32.
+        `precision` is that of the matrix products on a processor; a GPU's LSTM stays in float32.
         """
         sequence = tf.gather(self.embedding, inputs)
-        if masks:
-            sequence *= masks[0]
+        if dropout:
+            sequence = dropout.of_units(dropout.of_words(sequence, inputs, self.embedding.shape[0]), 0)
         after: list[list[Any]] = []
         for index, layer in enumerate(self.layers):
             sequence, output, cell = self._read(layer, sequence, state[index], precision)
             after.append([output, cell])
-            if masks:
-                sequence *= masks[index + 1]
+            if dropout:
+                sequence = dropout.of_units(sequence, index + 1)
         if self.projection is not None:
             sequence = tf.tensordot(sequence, self.projection, 1)
-        return sequence, after
+        return dropout.of_output(sequence) if dropout else sequence, after
 
     def _read(self, layer: Any, sequence: Any, state: Sequence[Any], precision: str) -> Any:
         if self._on_gpu or sequence.shape[1] is None or sequence.shape[1] > MOST_STEPS:
@@ -112,14 +112,18 @@ class LanguageModel:
         return self.embedding if self.output_kernel is None else self.output_kernel
 
     def _initialise(self, seed: int) -> None:
-        """Uniform in +-initial_range, LSTM biases zero; with tied embeddings the output bias is zero too."""
+        """Uniform in +-initial_range, LSTM biases zero but for the forget gates' (Jozefowicz et al. 2015).
+
+        With tied embeddings the output bias is zero too.
+        """
         random = np.random.default_rng(seed)
         limit = self.preset.initial_range
         for name, variable in self.variables.items():
-            zero = name.startswith("lstm") and name.endswith("bias")
-            if zero or (name == "output/bias" and self.preset.tied_embeddings):
-                continue
-            variable.assign(random.uniform(-limit, limit, variable.shape).astype(np.float32))
+            if name.startswith("lstm") and name.endswith("bias"):
+                units = self.preset.hidden_units
+                variable.assign(np.repeat(np.array([0, self.preset.forget_bias, 0, 0], np.float32), units))
+            elif not (name == "output/bias" and self.preset.tied_embeddings):
+                variable.assign(random.uniform(-limit, limit, variable.shape).astype(np.float32))
 
 
 def _lstm(index: int, preset: Preset) -> keras.layers.LSTM:

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from scriptmodel_trainer.presets import Preset
 
-_BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-8
+_BETA1, _EPSILON = 0.9, 1e-8
 _WARMUP = 0.2  # share of one-cycle's steps that raise the rate
 _FIRST, _FINAL = 1 / 10, 1 / 200  # the rate at both ends, as a share of the highest
 
@@ -51,7 +51,7 @@ class Optimizer:
                 _descend(self._variables[name], gradient, rate)
             return
         steps = self.slots["steps"].assign_add(1.0)
-        scale = rate * tf.sqrt(1.0 - tf.pow(_BETA2, steps)) / (1.0 - tf.pow(_BETA1, steps))
+        scale = rate * tf.sqrt(1.0 - tf.pow(self._preset.adam_beta2, steps)) / (1.0 - tf.pow(_BETA1, steps))
         for name, gradient in zip(names, clipped, strict=True):
             self._adam(name, tf.convert_to_tensor(gradient), rate, scale)
 
@@ -60,7 +60,7 @@ class Optimizer:
         first = self.slots[f"first/{name}"]
         second = self.slots[f"second/{name}"]
         first.assign_add((1 - _BETA1) * (gradient - first))
-        second.assign_add((1 - _BETA2) * (tf.square(gradient) - second))
+        second.assign_add((1 - self._preset.adam_beta2) * (tf.square(gradient) - second))
         change = scale * first / (tf.sqrt(second) + _EPSILON)
         if self._preset.weight_decay and not name.endswith("bias"):
             change += rate * self._preset.weight_decay * variable

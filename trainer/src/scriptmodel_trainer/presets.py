@@ -16,7 +16,7 @@ from scriptmodel_trainer.errors import BadInputError
 
 OPTIMIZERS = ("sgd", "adam")
 SCHEDULES = ("step-decay", "one-cycle")
-PRECISIONS = ("float32", "bfloat16")  # of matrix products while training; weights and sums are float32 always
+PRECISIONS = ("float32", "bfloat16", "auto")  # of matrix products in training; weights and sums are float32 always
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +32,18 @@ class Preset:
     full_rate_epochs: int = 4
     learning_rate: float = 1.0
     learning_rate_decay: float = 0.5
-    dropout: float = 0.0
+    dropout: float = 0.0  # of word vectors and of each layer's outputs
+    word_dropout: float = 0.0  # of whole words of the vocabulary
+    output_dropout: float = 0.0  # of what the softmax reads, after the projection
     initial_range: float = 0.1
+    forget_bias: float = 0.0
     clip_norm: float = 5.0
     vocabulary_size: int = 10_000
     tied_embeddings: bool = False
     variational_dropout: bool = False
     weight_decay: float = 0.0
     optimizer: str = "sgd"
+    adam_beta2: float = 0.999
     schedule: str = "step-decay"
     precision: str = "float32"
 
@@ -66,6 +70,27 @@ class Preset:
             count += hidden * vocabulary
         return count
 
+
+_TUNED = Preset(
+    hidden_units=352,
+    embedding_units=256,
+    steps=35,
+    batch_size=32,
+    epochs=13,
+    learning_rate=0.005,
+    dropout=0.2,
+    word_dropout=0.05,
+    output_dropout=0.3,
+    initial_range=0.06,
+    forget_bias=1.0,
+    clip_norm=0.5,
+    tied_embeddings=True,
+    variational_dropout=True,
+    optimizer="adam",
+    adam_beta2=0.99,
+    schedule="one-cycle",
+    precision="auto",  # bfloat16 where that is faster
+)
 
 PRESETS: dict[str, Preset] = {
     "test": Preset(layers=1, hidden_units=2, steps=2, batch_size=10, epochs=1, full_rate_epochs=1, clip_norm=1.0),
@@ -105,6 +130,8 @@ PRESETS: dict[str, Preset] = {
         optimizer="adam",
         schedule="one-cycle",
     ),
+    "tuned": _TUNED,
+    "tuned-long": dataclasses.replace(_TUNED, epochs=40, dropout=0.3, word_dropout=0.1, output_dropout=0.4),
 }
 
 _LIMITS: dict[str, tuple[float, float]] = {
@@ -118,7 +145,11 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "learning_rate": (1e-8, 1e6),
     "learning_rate_decay": (1e-6, 1.0),
     "dropout": (0.0, 0.95),
+    "word_dropout": (0.0, 0.95),
+    "output_dropout": (0.0, 0.95),
     "initial_range": (1e-6, 10.0),
+    "forget_bias": (-10.0, 10.0),
+    "adam_beta2": (0.5, 0.999999),
     "clip_norm": (1e-6, 1e6),
     "vocabulary_size": (16, 1_000_000),
     "weight_decay": (0.0, 1.0),

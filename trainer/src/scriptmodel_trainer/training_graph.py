@@ -10,6 +10,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from scriptmodel_trainer.batches import TrainingRows, ValidationRows
+from scriptmodel_trainer.dropout import Dropout
 from scriptmodel_trainer.model import LanguageModel
 from scriptmodel_trainer.optimizers import Optimizer
 from scriptmodel_trainer.softmax import mean_cross_entropy
@@ -64,8 +65,9 @@ class TrainingGraph:
         inputs = tf.ensure_shape(inputs, (None, steps))
         model, precision = self._model, self._model.preset.precision
         variables = model.variables
+        dropout = Dropout(model.preset, self._seed, step)
         with tf.GradientTape() as tape:
-            features, after = model.features(inputs, self.state, self._masks(tf.shape(inputs)[0], step), precision)
+            features, after = model.features(inputs, self.state, dropout, precision)
             flat = tf.reshape(features, (-1, features.shape[-1]))
             mean = mean_cross_entropy(flat, model.kernel, model.output_bias, tf.reshape(targets, (-1,)), precision)
             # Zaremba's recipe sums over a window's steps; rate and clipping are meant for that.
@@ -76,21 +78,6 @@ class TrainingGraph:
             for variable, part in zip(layer, parts, strict=True):
                 variable.assign(part)
         return mean
-
-    def _masks(self, rows: Any, step: Any) -> list[Any] | None:
-        """Dropout multipliers, the same for the same seed and step wherever a run was interrupted."""
-        preset = self._model.preset
-        if not preset.dropout:
-            return None
-        keep = 1.0 - preset.dropout
-        steps = 1 if preset.variational_dropout else self._rows.steps
-        widths = [preset.input_units, *[preset.hidden_units] * preset.layers]
-        masks = []
-        for place, width in enumerate(widths):
-            key = tf.stack([tf.constant(self._seed * 64 + place, tf.int32), step])
-            kept = tf.random.stateless_uniform((rows, steps, width), key) < keep
-            masks.append(tf.cast(kept, tf.float32) / keep)
-        return masks
 
 
 class ValidationGraph:

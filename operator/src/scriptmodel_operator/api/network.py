@@ -18,6 +18,8 @@ class Preset(StrEnum):
     MEDIUM = "medium"
     LARGE = "large"
     DEMO = "demo"
+    TUNED = "tuned"
+    TUNED_LONG = "tuned-long"
 
 
 class Overrides(ApiModel):
@@ -66,7 +68,7 @@ class Model(ApiModel):
     """The network to be trained."""
 
     preset: Preset = Preset.SMALL
-    """test, small, medium and large as published; demo is for the first ten minutes."""
+    """test to large as published; demo for a first look; tuned betters small at its size, tuned-long in 40 epochs."""
     overrides: Overrides = Field(default_factory=Overrides)
     """Hyperparameters that differ from the preset."""
     seed: Seed = 0
