@@ -32,7 +32,7 @@ SECTIONS = {
     },
     "Without a cluster": {
         "local": ("scriptmodel_operator.local.command:local", "Train and write a script on this machine alone."),
-        "completion": (f"{COMMANDS}.completion:completion", "Print completion for bash, zsh, fish or kubectl."),
+        "completion": (f"{COMMANDS}.completion:completion", "Print completion for bash, zsh or fish."),
     },
 }
 EXAMPLES = """
