@@ -93,9 +93,9 @@ def split_words(text: str) -> list[str]:
     """
     if not text.isascii():
         text = unicodedata.normalize("NFC", text.translate(_INVISIBLE)).translate(_ASCII_QUOTES)
-    if _SINGLE_OPEN.search(text) and _SINGLE_CLOSE.search(text):
+    if "'" in text and _SINGLE_OPEN.search(text) and _SINGLE_CLOSE.search(text):
         text = _single_quotes_paired(text)
-    return [token for piece in _PIECES.findall(text) if (token := _TOKENS[piece])]
+    return list(filter(None, map(_TOKENS.__getitem__, _PIECES.findall(text))))
 
 
 class _TokenOf(dict[str, str]):

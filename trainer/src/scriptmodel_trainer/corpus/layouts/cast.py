@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import heapq
+import operator
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence, Set
@@ -15,6 +15,7 @@ from scriptmodel_trainer.corpus.layouts.survey import Form, Style, Survey, surve
 _STRONG = frozenset((Kind.PERIOD, Kind.COLON, Kind.DASH, Kind.ASIDE))
 _ENDS_SENTENCE = re.compile(r"[.?!:;)\]\"”’'_*…|-]\s*\Z")
 _SMALL_WORDS = frozenset(("of", "the", "and"))
+_start = operator.attrgetter("start")
 _MOST_SPEAKERS = 20_000  # names beyond are read, but not remembered
 
 
@@ -29,6 +30,8 @@ class Cast:
     lower: Counter[str]
     width: int  # characters of a full line
     plain_directions: bool  # directions are not always in brackets
+    kinds: tuple[tuple[bool, frozenset[Kind]], ...]  # worth looking at, for names in capitals and for others
+    full_stops: bool  # between name and words
 
     def cues(self, paragraph: Paragraph) -> Iterator[Cue]:
         """The cues of a paragraph, in order."""
@@ -61,11 +64,11 @@ class Cast:
                 return cue
         return None
 
-    def _candidates(self, text: str) -> Iterator[Cue]:
-        found = [candidates(text, caps) for caps in {caps for caps, _ in self.forms}]
-        if (True, Kind.PERIOD) in self.main or (False, Kind.PERIOD) in self.main:
-            found.append(lost_cues(text))
-        return found[0] if len(found) == 1 else heapq.merge(*found, key=lambda cue: cue.start)
+    def _candidates(self, text: str) -> list[Cue]:
+        found = [cue for caps, kinds in self.kinds for cue in candidates(text, caps, kinds)]
+        if self.full_stops:
+            found += lost_cues(text)
+        return found if len(found) < 2 else sorted(found, key=_start)
 
     def _believed(self, cue: Cue, text: str) -> bool:
         if cue.start == 0:
@@ -121,6 +124,8 @@ def cast_of(sample: Sequence[str], style: Style) -> Cast:
         lower=found.lower,
         width=found.width,
         plain_directions=_directions_are_plain(found, forms, names),
+        kinds=_worth_looking_at(forms),
+        full_stops=(True, Kind.PERIOD) in main or (False, Kind.PERIOD) in main,
     )
 
 
@@ -136,6 +141,14 @@ def _repeated(found: Survey, style: Style) -> frozenset[str]:
         name
         for name in {*first, *inside}
         if first[name] >= 2 or first[name] + inside[name] >= (2 if name.isupper() else 5)
+    )
+
+
+def _worth_looking_at(forms: Set[Form]) -> tuple[tuple[bool, frozenset[Kind]], ...]:
+    columns = {Kind.SPACE} if (True, Kind.COLUMN) in forms else set()
+    return tuple(
+        (caps, frozenset({kind for case, kind in forms if case is caps} | _STRONG | columns))
+        for caps in sorted({caps for caps, _ in forms})
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 
 from scriptmodel_trainer.corpus.layouts.names import CAPS_NAME, TITLE_NAME, could_be_name
@@ -75,12 +75,13 @@ def lost_cues(text: str) -> Iterator[Cue]:
             yield Cue(name, Kind.LOST, name.isupper(), direction, match.start(), match.end())
 
 
-def candidates(text: str, caps: bool) -> Iterator[Cue]:
-    """Whatever stands where a name would, at the beginning of each line of a paragraph."""
+def candidates(text: str, caps: bool, kinds: Set[Kind] = frozenset(Kind)) -> Iterator[Cue]:
+    """Whatever stands where a name would, at the beginning of each line of a paragraph; of those `kinds` only."""
     for match in (_CAPS if caps else _TITLE).finditer(text):
-        cue = _cue(match, caps)
-        if cue is not None:
-            yield cue
+        if _KINDS[match.lastgroup or "space"] in kinds or match["direction"]:
+            cue = _cue(match, caps)
+            if cue is not None:
+                yield cue
 
 
 def candidate_at_start(text: str, caps: bool) -> Cue | None:

@@ -10,6 +10,7 @@ _MOST_LINES = 400  # a file without blank lines is cut, so that memory stays fla
 _MOST_CHARACTERS = 1 << 18
 _NOTE = re.compile(r"(?<=[^\s\[(])(?:\[\d{1,3}\]|\{\d{1,4}\}|<\d{1,3}>|\(\d{1,2}\)(?=\s|$))")  # the sign of a footnote
 _SOFT_HYPHEN = re.compile("\u00ad(?:\n\\s*)?")
+_NOTE_BEGINS = re.compile(r"[\[{<(]\d")
 _BROKEN_WORD = re.compile(r"(?<=[^\W\d_])-\n\s*(?=[^\W\d_])")
 
 
@@ -37,7 +38,7 @@ def paragraphs(lines: Iterable[str]) -> Iterator[Paragraph]:
     begin = 1
     for number, raw in enumerate(lines, 1):
         line = raw.rstrip()
-        if line.startswith(("\t", " \t", "\f", "\v")) or "\f" in line or "\v" in line:
+        if not line.isprintable():
             line = line.replace("\f", "").replace("\v", "")
             body = line.lstrip()
             line = line[: len(line) - len(body)].expandtabs() + body
@@ -56,7 +57,7 @@ def paragraphs(lines: Iterable[str]) -> Iterator[Paragraph]:
 
 def without_notes(text: str) -> str:
     """Text without the signs that point to footnotes (`upon[12]`, `Rina.(1)`)."""
-    return _NOTE.sub("", text) if _NOTE.search(text) else text
+    return _NOTE.sub("", text) if _NOTE_BEGINS.search(text) else text
 
 
 def plain(text: str) -> str:

@@ -87,15 +87,15 @@ def _begins(paragraph: Paragraph, ahead: deque[Paragraph], cast: Cast) -> bool:
 def _ends(paragraph: Paragraph, ahead: deque[Paragraph], cast: Cast) -> bool:
     """A play ends at words that say so, at a new front matter, or where nobody speaks any more."""
     text = paragraph.text
-    if is_furniture(text) and not is_rule(text):
+    if cast.begins_with_cue(paragraph) or (is_furniture(text) and not is_rule(text)):
         return False
     if is_closing(text) or is_front_heading(text):
         return True
-    if text.strip().isupper() and len(text) < 100 and not cast.begins_with_cue(paragraph) and _title_page(ahead, cast):
+    if text.strip().isupper() and len(text) < 100 and _title_page(ahead, cast):
         return not _CURTAIN.search(text)
     if is_rule(text):
         return not any(map(cast.begins_with_cue, ahead)) and any(not is_furniture(other.text) for other in ahead)
-    if len(ahead) < _AHEAD - 1 or cast.begins_with_cue(paragraph) or cast.begins_with_cue(ahead[0]):
+    if len(ahead) < _AHEAD - 1 or cast.begins_with_cue(ahead[0]):
         return False
     prose = sum(1 for other in ahead if not _verse(other) and not is_bracketed(other.text))
     return prose > len(ahead) // 2 and not any(map(cast.begins_with_cue, ahead))
