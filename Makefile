@@ -95,6 +95,10 @@ gold: env ## How well plays are read, beside notes made by hand (PLAYS=folder of
 test-chart: env ## The chart and the manifests: values, every object against a real API server, install and uninstall
 	$(OPERATOR)/bin/pytest -n 2 --dist loadfile tests/chart
 
+.PHONY: fuzz-trainer
+fuzz-trainer: env ## Damaged scripts: a result or a clear error (FUZZ_SECONDS=60, SEED=a number)
+	$(TRAINER)/bin/python tests/fuzz/fuzz_trainer.py --seconds $(or $(FUZZ_SECONDS),60) $(if $(SEED),--seed $(SEED))
+
 .PHONY: chaos
 chaos: chaos-localpach chaos-operator ## All of what follows
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
-import tracemalloc
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
+from fuzz_trainer import fuzz
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from samples import play, run_trainer
@@ -191,17 +194,74 @@ def test_any_bytes_give_a_result_or_a_clear_error(data: bytes, layout: layouts.L
 
 
 def test_memory_stays_flat_as_the_corpus_grows(tmp_path: Path) -> None:
-    text = LAYOUTS["caps-period"]
     peaks = []
-    for copies in (40, 800):
+    for copies in (800, 4000):  # both larger than the sample that conventions are learned from
         path = tmp_path / f"{copies}.txt"
-        path.write_text(text * copies, "utf-8")
-        sources = reading.find_sources([path], lambda _: None)
-        tracemalloc.start()
-        write_normalized(sources, None, tmp_path / "out")
-        peaks.append(tracemalloc.get_traced_memory()[1])
-        tracemalloc.stop()
-    assert peaks[1] < peaks[0] + 8_000_000
+        path.write_text(LAYOUTS["caps-period"] * copies, "utf-8")
+        peaks.append(peak_memory(["normalize", str(path), "--out", str(tmp_path / "out")]))
+    grown = path.stat().st_size * 4 // 5
+    assert peaks[1] - peaks[0] < grown // 2
+
+
+def peak_memory(arguments: list[str]) -> int:
+    """Bytes that the command held at most, as the kernel counted them since the program began."""
+    program = (
+        "import atexit, pathlib, runpy\n"
+        "atexit.register(lambda: print(pathlib.Path('/proc/self/status').read_text()))\n"
+        "runpy.run_module('scriptmodel_trainer', run_name='__main__')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=True)
+    (line,) = (line for line in done.stdout.splitlines() if line.startswith("VmHWM:"))
+    return int(line.split()[1]) * 1024
+
+
+TINY = {
+    "one word": (b"word", " word <eos>\n"),
+    "one line": (b"All the world's a stage.", " All the world's a stage. <eos>\n"),
+    "one speech": (b"ANNA: Who is there?\n\nBEN: I am.\n\nANNA: Oh.\n", None),
+    "a letter": (b"a", " a <eos>\n"),
+    "a byte order mark and a word": (b"\xef\xbb\xbfword\r\n", " word <eos>\n"),
+    "a giant line": (b"so " * 1_000_000, None),
+    "a giant word": (b"a" * 3_000_000, None),
+}
+REFUSED = {
+    "nothing": (b"", "is empty"),
+    "blank lines": (b"\n\n \n", "no words"),
+    "only marks": (b"... -- !!\n", "no words"),
+    "only a byte order mark": (b"\xef\xbb\xbf", "no words"),
+    "a picture": (b"\x89PNG\r\n\x1a\n\0\0\0", "is binary"),
+    "half a character": (b"\xff\xfe\x41", "no words"),
+}
+
+
+@pytest.mark.parametrize(("data", "stream"), TINY.values(), ids=list(TINY))
+def test_tiny_and_giant_files_are_normalized(data: bytes, stream: str | None, tmp_path: Path) -> None:
+    (tmp_path / "script").write_bytes(data)
+    write_normalized(reading.find_sources([tmp_path / "script"], lambda _: None), None, tmp_path / "out")
+    written = (tmp_path / "out").read_text("utf-8")
+    assert written == stream if stream else written.strip()
+
+
+@pytest.mark.parametrize(("data", "reason"), REFUSED.values(), ids=list(REFUSED))
+def test_files_without_words_are_refused_with_a_reason(data: bytes, reason: str, tmp_path: Path) -> None:
+    (tmp_path / "script").write_bytes(data)
+    with pytest.raises(BadInputError, match=reason):
+        write_normalized(reading.find_sources([tmp_path / "script"], lambda _: None), None, tmp_path / "out")
+
+
+def test_lines_that_fit_nothing_are_listed(tmp_path: Path) -> None:
+    text = LAYOUTS["caps-period"].replace("[Enter ANNA", "What is this? Why, I hope it is a speech!\n\n[Enter ANNA")
+    (tmp_path / "play.txt").write_text(text, "utf-8")
+    statistics = normalized(tmp_path / "play.txt")
+    line = text[: text.index("What is this")].count("\n") + 1
+    assert (statistics["not_understood"], statistics["not_understood_lines"]) == (1, [line])
+
+
+def test_damaged_scripts_give_a_result_or_a_clear_error(tmp_path: Path) -> None:
+    seed = 20_16
+    rounds, failure = fuzz(seed, time.monotonic() + 20, tmp_path, rounds=40)
+    assert failure is None, f"seed {seed}: {failure}"
+    assert rounds > 0
 
 
 def test_folders_are_read_whole_without_hidden_binary_and_program_files(tmp_path: Path) -> None:
