@@ -213,7 +213,7 @@ def compose(
         snapshots=snapshots,
         observer=observer,
         writer=ObjectWriter(client),
-        teller=Teller(EventRecorder(client)),
+        teller=Teller(EventRecorder(client, health.metrics.event_left_out)),
         sources=Sources(client),
         metrics=health.metrics,
     )

@@ -71,10 +71,10 @@ def main() -> None:
 @click.option(
     "--workers",
     envvar=f"{PREFIX}_WORKERS",
-    type=click.IntRange(min=1, max=64),
+    type=click.IntRange(min=1, max=4096),
     default=DEFAULT_WORKERS,
     show_default=True,
-    help="Objects reconciled at a time.",
+    help="Objects under way at a time; most of them wait for a look at Pachyderm that they share.",
 )
 @click.option(
     "--cluster-id",

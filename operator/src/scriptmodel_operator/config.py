@@ -10,7 +10,7 @@ from scriptmodel_operator.pachyderm.channel import PachdAddress
 
 DEFAULT_POLL_SECONDS = 5.0
 DEFAULT_SOURCE_SECONDS = 60.0
-DEFAULT_WORKERS = 8
+DEFAULT_WORKERS = 512
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from scriptmodel_operator.kube.telling import Teller
 from scriptmodel_operator.kube.writer import ObjectWriter
 from scriptmodel_operator.metrics import Metrics
 from scriptmodel_operator.observe.observer import Observer
+from scriptmodel_operator.observe.snapshot import Snapshot
 from scriptmodel_operator.observe.source import SnapshotSource
 from scriptmodel_operator.observe.view import ModelView
 from scriptmodel_operator.pachyderm.calls import Calls
@@ -33,11 +34,12 @@ from scriptmodel_operator.reconcile.execute import execute
 from scriptmodel_operator.reconcile.failures import problem_of
 from scriptmodel_operator.reconcile.plan import plan, plan_deletion
 from scriptmodel_operator.reconcile.queue import RetryError
+from scriptmodel_operator.reconcile.stages import patience
 from scriptmodel_operator.reconcile.state import ModelState, Problem
 from scriptmodel_operator.reconcile.status import status_of, status_of_problem
 from scriptmodel_operator.reconcile.summarise import summary
 
-MAX_ROUNDS = 4
+MAX_ROUNDS = 5
 """Act and look again at most so often before the status is written; the queue goes on from there."""
 
 log = logging.getLogger(__name__)
@@ -58,8 +60,8 @@ class Controller:
     teller: Teller
     sources: Sources
     metrics: Metrics
-    _acted: dict[str, float] = field(default_factory=dict)
-    """When something was last done for an object, by uid (monotonic seconds)."""
+    _acted: dict[Key, float] = field(default_factory=dict)
+    """When something was last done in Pachyderm for the object of a name (monotonic seconds)."""
 
     async def reconcile(self, key: Key) -> float | None:
         """Seconds after which to come again, None if only a change calls for it. Raises RetryError after telling."""
@@ -96,33 +98,39 @@ class Controller:
             await self._tell_problem(model, Problem(Reason.NOT_ALLOWED, reason))
             return None
         try:
-            state, view = await self._settle(model, asked)
+            model, state, view = await self._settle(model, asked)
         except PachydermError as error:
             await self._tell_problem(model, problem_of(error))
             raise RetryError(str(error)) from error
         await self._tell(model, status_of(model, state, view, _now()))
-        return self._again(model, state)
+        return self._again(model, state, view)
 
-    async def _settle(self, model: ScriptModel, asked: float) -> tuple[ModelState, ModelView]:
-        """Act until nothing is left to be done now."""
-        after = max(asked, time.monotonic() - self.config.poll_interval, self._acted.get(model.uid, 0.0))
+    async def _settle(self, model: ScriptModel, asked: float) -> tuple[ScriptModel, ModelState, ModelView]:
+        """Act until nothing is left to be done now. A look that is a little older than the object will do at first."""
+        after = max(time.monotonic() - 2 * self.config.poll_interval, self._acted.get(_key(model), 0.0))
+        if model.wants_a_look:
+            after = max(after, asked)
         source = None if model.spec.suspend else await self.sources.fetch(model)
         for _ in range(MAX_ROUNDS):
-            view, wanted = await self._look(model, after)
+            snapshot, view, wanted = await self._look(model, after)
             state = assess(model, wanted, view, _now(), source)
+            if state.problem is not None and snapshot.started < asked:
+                after = asked  # what stood in the way then may have been put right before the object was written
+                continue
             actions = plan(state)
             if not actions:
                 break
             await self._act(model, actions)
+            model = await self._tell_changes(model, state)
             after = time.monotonic()
-        return state, view
+        return model, state, view
 
-    async def _look(self, model: ScriptModel, after: float) -> tuple[ModelView, Desired]:
+    async def _look(self, model: ScriptModel, after: float) -> tuple[Snapshot, ModelView, Desired]:
         snapshot = await self.snapshots.latest(after)
         view = await self.calls.run(self.observer.view, model, snapshot)
         mark = view.train.mark if view.train else None
         owner = model.owner(self.cluster)
-        return view, desired(model, owner, self.config.trainer_image, mark)
+        return snapshot, view, desired(model, owner, self.config.trainer_image, mark)
 
     async def _act(self, model: ScriptModel, actions: tuple[Action, ...]) -> None:
         log.info("%s: %s", model, "; ".join(action.describe() for action in actions))
@@ -131,7 +139,18 @@ class Controller:
             await self.calls.run(execute, self.gateway, actions)
         finally:
             # Whether a call that failed took effect is not known: no look from before it may be trusted.
-            self._acted[model.uid] = time.monotonic()
+            self._acted[_key(model)] = time.monotonic()
+
+    async def _tell_changes(self, model: ScriptModel, state: ModelState) -> ScriptModel:
+        """That pipelines were changed is told at once; the look that shows its outcome is shared and may take a while.
+
+        Of a new object nothing is told before that look: one write less where there are thousands.
+        """
+        if not state.changes or not model.status:
+            return model
+        told = summary(state)
+        status = status_of_problem(model, Problem(told.reason, told.message, stalled=False), _now())
+        return self._taken(model, await self.writer.write_status(model, status))
 
     async def _delete(self, model: ScriptModel, asked: float) -> float | None:
         if not needs_no_pachyderm(model):
@@ -144,15 +163,14 @@ class Controller:
                 await self._tell_problem(model, blocked)
                 return self.config.poll_interval
         await self.writer.remove_finalizer(model)
-        self._acted.pop(model.uid, None)
         log.info("%s: released", model)
         return None
 
     async def _remove(self, model: ScriptModel, asked: float) -> Problem | None:
         """Remove what is ours; what keeps us from it, or None once nothing is left."""
-        after = max(asked, self._acted.get(model.uid, 0.0))
+        after = max(asked, self._acted.get(_key(model), 0.0))
         for _ in range(MAX_ROUNDS):
-            view, _wanted = await self._look(model, after)
+            _snapshot, view, _wanted = await self._look(model, after)
             state = assess_deletion(model, view)
             if state.blocked or state.gone:
                 return state.blocked
@@ -160,15 +178,20 @@ class Controller:
             after = time.monotonic()
         return Problem(Reason.DELETING, "its pipelines are being deleted", stalled=False)
 
-    def _again(self, model: ScriptModel, state: ModelState) -> float | None:
-        """What is under way is looked at each tick, and so is what waits for something outside to appear."""
+    def _again(self, model: ScriptModel, state: ModelState, view: ModelView) -> float | None:
+        """When to come though nothing calls the object up: where time alone, or what no shared look has, can matter."""
         told = summary(state)
         if state.suspended:
             return None
+        if state.problem:
+            return self.config.poll_interval
+        rest = self.config.source_interval if model.spec.corpus.config_map else None
         if told.ready or told.stalled:
-            rest = self.config.source_interval if model.spec.corpus.config_map else None
-            return self.config.poll_interval if state.problem else rest
-        return self.config.poll_interval
+            return rest
+        waits = patience(model, view, _now())
+        if waits is None:
+            return self.config.poll_interval
+        return max(self.config.poll_interval, min(waits.total_seconds(), rest or waits.total_seconds()))
 
     async def _tell_problem(self, model: ScriptModel, problem: Problem) -> None:
         await self._tell(model, status_of_problem(model, problem, _now()))
@@ -187,6 +210,10 @@ class Controller:
             return model
         self.store.refresh(written)
         return parse_object(written)
+
+
+def _key(model: ScriptModel) -> Key:
+    return model.namespace, model.name
 
 
 def _what_deletion_needs(spec: Mapping[str, Any]) -> dict[str, Any]:

@@ -36,6 +36,10 @@ class Metrics:
         """A reconcile that failed is to be tried again."""
         self._add("scriptmodel_retries", (), None)
 
+    def event_left_out(self) -> None:
+        """There was no room for an event: status alone told of it."""
+        self._add("scriptmodel_events_left_out", (), None)
+
     def called(self, method: str, code: str, seconds: float) -> None:
         """A call to Pachyderm; `code` is gRPC's."""
         self._add("scriptmodel_pachyderm_calls", (("method", method), ("code", code)), seconds)

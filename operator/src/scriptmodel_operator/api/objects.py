@@ -43,6 +43,11 @@ class ScriptModel:
     def has_finalizer(self) -> bool:
         return FINALIZER in self.finalizers
 
+    @property
+    def wants_a_look(self) -> bool:
+        """Whether reconcile-at asks for one that is newer than the annotation."""
+        return bool(self.reconcile_at) and self.reconcile_at != self.status.get("lastHandledReconcileAt")
+
     def owner(self, cluster: str) -> Owner:
         return Owner(cluster=cluster, namespace=self.namespace, name=self.name, uid=self.uid)
 

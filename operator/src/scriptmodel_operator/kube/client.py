@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 from collections.abc import Callable, Mapping
@@ -20,7 +21,8 @@ from scriptmodel_operator.kube.errors import (
 from scriptmodel_operator.kube.framework import kopf
 
 REQUEST_SECONDS = 15.0
-CONNECTIONS = 32
+CONNECTIONS = 16
+"""More would only wait longer where thousands have something to write, and their deadlines would pass meanwhile."""
 _BY_STATUS: dict[int, type[KubeError]] = {
     403: KubeForbiddenError,
     404: KubeNotFoundError,
@@ -42,6 +44,7 @@ class KubeClient:
         self._left = left
         self._connection = login()
         self._session: aiohttp.ClientSession | None = None
+        self._turn = asyncio.Semaphore(CONNECTIONS)
 
     async def close(self) -> None:
         if self._session is not None:
@@ -104,11 +107,12 @@ class KubeClient:
         content_type: str = "application/json",
     ) -> dict[str, Any]:
         """The answer's JSON, or a KubeError."""
-        status, answer = await self._send(method, path, what, body, content_type)
-        if status == 401:
-            await self.close()
-            self._connection = self._login()
+        async with self._turn:  # before the request's deadline begins
             status, answer = await self._send(method, path, what, body, content_type)
+            if status == 401:
+                await self.close()
+                self._connection = self._login()
+                status, answer = await self._send(method, path, what, body, content_type)
         if status < 300:
             return answer
         kind = _BY_STATUS.get(status, KubeUnavailableError if status >= 500 else KubeError)

@@ -40,17 +40,25 @@ class LogFollower:
 
     def running(self, job: JobRef) -> LogDigest:
         """What the job has said so far. Begins to follow it; where there are too many, reads the log once instead."""
+        known = self._followed(job, self._limit)
+        return self._read_once(job) if known is None else known
+
+    def waiting(self, job: JobRef) -> LogDigest:
+        """Of a job that has no worker yet: it may fail as soon as it has one, so it is followed while there is room."""
+        return self._followed(job, self._limit // 2) or LogDigest()
+
+    def _followed(self, job: JobRef, limit: int) -> LogDigest | None:
         with self._lock:
             known = self._digests.get(job, LogDigest())
             if job in self._active:
                 return known
-            if len(self._active) < self._limit:
-                following = _Following()
-                self._active[job] = following
-                name = f"log-{job.pipeline.name}"
-                threading.Thread(target=self._follow, args=(job, following), name=name, daemon=True).start()
-                return known
-        return self._read_once(job)
+            if len(self._active) >= limit:
+                return None
+            following = _Following()
+            self._active[job] = following
+            name = f"log-{job.pipeline.name}"
+            threading.Thread(target=self._follow, args=(job, following), name=name, daemon=True).start()
+            return known
 
     def ended(self, job: JobRef) -> LogDigest:
         """All that is known of a job that has ended: what was followed, or what is still there to be read."""

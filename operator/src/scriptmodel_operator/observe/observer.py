@@ -10,7 +10,7 @@ from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.desired.pipelines import OWNED_BRANCH, corpus_branch, generate_ref, train_ref
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.progress import LogDigest
-from scriptmodel_operator.observe.results import Results
+from scriptmodel_operator.observe.results import Provenance, Results
 from scriptmodel_operator.observe.snapshot import JOBS_PER_PIPELINE, Snapshot
 from scriptmodel_operator.observe.view import CorpusView, ModelCommits, ModelView, OwnedCorpus, PipelineView
 from scriptmodel_operator.pachyderm.errors import NotFoundError
@@ -47,7 +47,7 @@ class Observer:
         told = train.told if train else None
         good = train.last_good if train else None
         written = generate.last_good if generate else None
-        newest_script = generate.newest if generate else None
+        newest_script = generate.newest if generate and train and _has_model(train) else None
         return ModelView(
             project_exists=model.spec.pachyderm.project in snapshot.projects,
             train=train,
@@ -76,7 +76,11 @@ class Observer:
         if info is None:
             return None
         mark = mark_of(info.spec.annotations) or self._earlier_mark(info)
-        return PipelineView(info, mark, ownership(mark, owner), self._jobs(ref, info, snapshot))
+        jobs = snapshot.jobs.get(ref, ())
+        listed = ref.project in snapshot.complete_projects or any(job.version == info.version for job in jobs)
+        if not listed:
+            jobs = tuple(self._gateway.list_pipeline_jobs(ref, JOBS_PER_PIPELINE))
+        return PipelineView(info, mark, ownership(mark, owner), jobs, listed)
 
     def _earlier_mark(self, info: PipelineInfo) -> Mark | None:
         """Of an earlier version: somebody replaced the whole spec of a pipeline that was ours."""
@@ -85,13 +89,6 @@ class Observer:
         versions = self._gateway.list_pipeline_versions(info.ref)
         marks = (mark_of(version.spec.annotations) for version in versions)
         return next((mark for mark in marks if mark is not None), None)
-
-    def _jobs(self, ref: PipelineRef, info: PipelineInfo, snapshot: Snapshot) -> tuple[JobInfo, ...]:
-        jobs = snapshot.jobs.get(ref, ())
-        known = any(job.version == info.version for job in jobs)
-        if known or ref.project in snapshot.complete_projects:
-            return jobs
-        return tuple(self._gateway.list_pipeline_jobs(ref, JOBS_PER_PIPELINE))
 
     def _corpus(self, model: ScriptModel, train: PipelineView | None, snapshot: Snapshot) -> CorpusView | None:
         branch = corpus_branch(model)
@@ -146,6 +143,8 @@ class Observer:
     def _log(self, job: JobInfo | None) -> LogDigest | None:
         if job is None:
             return None
+        if job.state.waiting:
+            return self.logs.waiting(job.ref)
         if not job.state.final:
             return self.logs.running(job.ref)
         return self.logs.ended(job.ref) if job.state in _LOGS_TOLD_OF else None
@@ -168,15 +167,18 @@ class Observer:
         commit = self._model_of(model, job)
         if commit is None:
             return None
-        made = self._results.commit(train_ref(model).output, commit)
-        source = _provenance_in(made, corpus_branch(model).repo) if made else None
+        source = _preferred(self._results.provenance(train_ref(model).output, commit), corpus_branch(model).repo)
         return ModelCommits(commit, source[1] if source else None)
 
     def _input_of(self, job: JobInfo, repo: RepoRef) -> tuple[RepoRef, str] | None:
-        output: CommitInfo | None = self._results.commit(job.ref.pipeline.output, job.ref.id)
-        return _provenance_in(output, repo) if output else None
+        return _preferred(self._results.provenance(job.ref.pipeline.output, job.ref.id), repo)
 
 
-def _provenance_in(commit: CommitInfo, preferred: RepoRef) -> tuple[RepoRef, str] | None:
-    """The commit in `preferred`; else, for a pipeline that once read another repo, in whichever it read."""
-    return next((pair for pair in commit.provenance if pair[0] == preferred), next(iter(commit.provenance), None))
+def _has_model(train: PipelineView) -> bool:
+    """Before that it does not matter what the generate job reads."""
+    return train.newest is not None and train.newest.state is JobState.SUCCESS
+
+
+def _preferred(provenance: Provenance, repo: RepoRef) -> tuple[RepoRef, str] | None:
+    """The commit in `repo`; else, for a pipeline that once read another repo, in whichever it read."""
+    return next((pair for pair in provenance if pair[0] == repo), next(iter(provenance), None))

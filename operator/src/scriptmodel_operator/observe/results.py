@@ -22,6 +22,8 @@ _MAX_SCRIPT = 8 * 1024 * 1024
 _REMEMBERED = 1024
 
 T = TypeVar("T")
+Provenance = tuple[tuple[RepoRef, str], ...]
+"""Repos and commits that a commit was made from, directly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,19 @@ class Results:
         if found.finished:
             self._remember(key, found)
         return found
+
+    def provenance(self, repo: RepoRef, commit: str) -> Provenance:
+        """Fixed when a commit is begun; empty where `repo` does not know it."""
+        key = ("provenance", repo, commit)
+        with self._lock:
+            known: Provenance | None = self._known.get(key)
+        if known is not None:
+            return known
+        found = self.commit(repo, commit)
+        if found is None:
+            return ()
+        self._remember(key, found.provenance)
+        return found.provenance
 
     def _remembered(self, kind: str, repo: RepoRef, commit: str, read: Callable[[RepoRef, str], T | None]) -> T | None:
         key = (kind, repo, commit)

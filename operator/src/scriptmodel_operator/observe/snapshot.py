@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +12,8 @@ from scriptmodel_operator.pachyderm.gateway import Gateway
 from scriptmodel_operator.pachyderm.values import JobInfo, PipelineInfo, PipelineRef, RepoInfo, RepoRef
 
 JOBS_PER_PROJECT = 500
+JOBS_FOR_EACH_PIPELINE = 2
+"""The newest jobs of a project come in one list, which has room for more where there are more pipelines."""
 JOBS_PER_PIPELINE = 50
 
 
@@ -49,9 +51,11 @@ def take_snapshot(gateway: Gateway, projects: Iterable[str]) -> Snapshot:
     pipelines = {info.ref: info for info in gateway.list_pipelines(known)}
     jobs: dict[PipelineRef, list[JobInfo]] = defaultdict(list)
     complete = set()
+    sizes = Counter(ref.project for ref in pipelines)
     for project in sorted(set(projects).intersection(known)):
-        listed = gateway.list_jobs(project, JOBS_PER_PROJECT)
-        if len(listed) < JOBS_PER_PROJECT:
+        limit = JOBS_PER_PROJECT + JOBS_FOR_EACH_PIPELINE * sizes[project]
+        listed = gateway.list_jobs(project, limit)
+        if len(listed) < limit:
             complete.add(project)
         for job in listed:
             jobs[job.ref.pipeline].append(job)

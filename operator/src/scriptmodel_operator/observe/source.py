@@ -1,4 +1,7 @@
-"""Where snapshots come from: one at a time, shared by all who ask, and never older than asked for."""
+"""Where snapshots come from: one at a time, shared by all who ask, and never older than asked for.
+
+A look at many pipelines takes a while, so the next one is not begun at once: whoever asks meanwhile shares it.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,10 @@ from scriptmodel_operator.pachyderm.calls import Calls
 from scriptmodel_operator.pachyderm.errors import PachydermError
 from scriptmodel_operator.pachyderm.gateway import Gateway
 
+_REST_SHARE = 3.0
+_LONGEST_REST_SECONDS = 5.0
+"""After a look there is none for three times as long as it took."""
+
 
 class SnapshotSource:
     """`latest(after)` gives a snapshot that was begun at or after `after` (monotonic seconds)."""
@@ -22,6 +29,7 @@ class SnapshotSource:
         self._lock = asyncio.Lock()
         self._snapshot: Snapshot | None = None
         self._error: tuple[float, PachydermError] | None = None
+        self._rested = 0.0
 
     async def latest(self, after: float) -> Snapshot:
         """Raises the PachydermError that the newest look met, if it was begun after `after`."""
@@ -34,6 +42,7 @@ class SnapshotSource:
             return self._snapshot
 
     async def _take(self) -> None:
+        await asyncio.sleep(max(0.0, self._rested - time.monotonic()))
         started = time.monotonic()
         try:
             self._snapshot = await self._calls.run(take_snapshot, self._gateway, tuple(self._projects()))
@@ -41,3 +50,6 @@ class SnapshotSource:
         except PachydermError as error:
             self._error = (started, error)
             raise
+        finally:
+            ended = time.monotonic()
+            self._rested = ended + min(_LONGEST_REST_SECONDS, _REST_SHARE * (ended - started))

@@ -27,6 +27,8 @@ class PipelineView:
     mark: Mark | None
     ownership: Ownership
     jobs: tuple[JobInfo, ...]
+    listed: bool = True
+    """Its jobs came with the look that all objects share: then a change of them calls the object up."""
 
     @property
     def current(self) -> tuple[JobInfo, ...]:

@@ -14,6 +14,7 @@ from scriptmodel_operator.pachyderm import messages
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 from scriptmodel_operator.pachyderm.connection import Connection
 from scriptmodel_operator.pachyderm.errors import AccessError, NotFoundError, PachydermError, UnavailableError
+from scriptmodel_operator.pachyderm.lists import ListReader
 from scriptmodel_operator.pachyderm.protocol import (
     empty_pb2,
     pfs,
@@ -80,6 +81,10 @@ class PachydermGateway:
         self._connection = Connection(target)
         self._at_work: set[str] = set()
         """Transactions that calls of ours are filling."""
+        self._repos = ListReader(pfs.RepoInfo.FromString, messages.repo_info)
+        self._pipelines = ListReader(pps.PipelineInfo.FromString, messages.pipeline_info)
+        self._jobs: dict[str, ListReader[JobInfo]] = {}
+        """By project."""
 
     def close(self) -> None:
         self._connection.close()
@@ -123,6 +128,11 @@ class PachydermGateway:
         with self._observed(method), _translated(what):
             yield from method(request, timeout=self._deadline(what, seconds), metadata=self._metadata())
 
+    def _listing(self, what: str, method: str, request: Any) -> Iterator[bytes]:
+        """Messages as they are on the wire: most of them were read before (see `lists.py`)."""
+        serialize = type(request).SerializeToString
+        return self._stream(what, self._connection.stubs.channel.unary_stream(method, serialize, bytes), request)
+
     def _deadline(self, what: str, seconds: float) -> float:
         left = self._left()
         if left <= 0:
@@ -155,12 +165,11 @@ class PachydermGateway:
 
     def list_repos(self, projects: Sequence[str]) -> Sequence[RepoInfo]:
         request = pfs.ListRepoRequest(type=messages.USER_REPO, projects=_projects(projects))
-        return [messages.repo_info(info) for info in self._stream("listing repos", self._pfs.ListRepo, request)]
+        return self._repos.read(self._listing("listing repos", "/pfs_v2.API/ListRepo", request))
 
     def list_pipelines(self, projects: Sequence[str]) -> Sequence[PipelineInfo]:
         request = pps.ListPipelineRequest(projects=_projects(projects))
-        stream = self._stream("listing pipelines", self._pps.ListPipeline, request)
-        return [messages.pipeline_info(info) for info in stream]
+        return self._pipelines.read(self._listing("listing pipelines", "/pps_v2.API/ListPipeline", request))
 
     def list_pipeline_versions(self, pipeline: PipelineRef) -> Sequence[PipelineInfo]:
         request = pps.ListPipelineRequest(
@@ -173,8 +182,8 @@ class PachydermGateway:
 
     def list_jobs(self, project: str, limit: int) -> Sequence[JobInfo]:
         request = pps.ListJobRequest(projects=_projects([project]), history=ALL_VERSIONS, number=limit)
-        stream = self._stream(f"listing jobs of project {project}", self._pps.ListJob, request)
-        return [messages.job_info(info) for info in stream]
+        reader = self._jobs.setdefault(project, ListReader(pps.JobInfo.FromString, messages.job_info))
+        return reader.read(self._listing(f"listing jobs of project {project}", "/pps_v2.API/ListJob", request))
 
     def list_pipeline_jobs(self, pipeline: PipelineRef, limit: int) -> Sequence[JobInfo]:
         request = pps.ListJobRequest(pipeline=messages.pipeline_message(pipeline), history=ALL_VERSIONS, number=limit)

@@ -163,11 +163,31 @@ def overdue(model: ScriptModel, view: ModelView, now: datetime) -> tuple[tuple[J
     newest = view.train.newest
     open_corpus = view.told_commits is not None and not view.told_commits.corpus_finished
     stopped = view.train.info.stopped or open_corpus
-    if newest and newest.state.waiting and running is None and not stopped:
-        began = max((moment for moment in (_last_end(view.train), newest.created) if moment), default=None)
-        if _longer(began, training.pending_deadline, now):
-            stops.append((newest.ref, f"{PENDING_TEXT} ({training.pending_deadline})"))
+    idle = running is None and not stopped
+    due = newest and newest.state.waiting and _longer(_waits_since(view.train, newest), training.pending_deadline, now)
+    if newest and due and idle:
+        stops.append((newest.ref, f"{PENDING_TEXT} ({training.pending_deadline})"))
     return tuple(stops)
+
+
+def patience(model: ScriptModel, view: ModelView, now: datetime) -> timedelta | None:
+    """How long nothing but a changed part of the shared look can matter; None where what is under way must be followed.
+
+    A job that waits for a worker is such a time: until pendingDeadline.
+    """
+    train, generate = view.train, view.generate
+    if train is None or generate is None or not (train.listed and generate.listed):
+        return None
+    newest = train.newest
+    open_corpus = view.told_commits is not None and not view.told_commits.corpus_finished
+    if newest is None or not newest.state.waiting or train.running or generate.running or open_corpus:
+        return None
+    began = _waits_since(train, newest)
+    return None if began is None else began + parse_duration(model.spec.training.pending_deadline) - now
+
+
+def _waits_since(train: PipelineView, newest: JobInfo) -> datetime | None:
+    return max((moment for moment in (_last_end(train), newest.created) if moment), default=None)
 
 
 def _last_end(train: PipelineView) -> datetime | None:

@@ -1,0 +1,54 @@
+"""How the operator scales, beside a plain aiohttp loop and a kopf operator as the tutorial writes one.
+
+    python -m tests.bench.operator [--objects 1000] [--rounds 1] [--naive-limit 120]
+
+Each contender gets a control plane of its own with the same objects, made before it starts, and the operator a stub of
+pachd. Objects are handled when their status is of their newest spec; for the operator, also when both pipelines of the
+object were created and are told of. The other two call no Pachyderm at all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import tempfile
+from pathlib import Path
+
+from tests.bench.operator.contenders import NAIVE, OURS, PLAIN, Contender
+from tests.bench.operator.run import Figures, Sizes, measure
+from tests.bench.operator.table import render
+
+
+async def main() -> None:
+    given = _arguments()
+    sizes = Sizes(given.objects, given.changes, given.idle)
+    found: dict[str, list[Figures]] = {}
+    with tempfile.TemporaryDirectory(prefix="bench-operator-") as folder:
+        for number in range(given.rounds):
+            for contender, limit in _order(given):
+                root = Path(folder) / f"{contender.name.replace(' ', '-')}-{number}"
+                print(f"# {contender.name}, {sizes.objects} objects, round {number + 1} of {given.rounds}", flush=True)
+                found.setdefault(contender.name, []).append(await measure(contender, sizes, root, limit))
+    print(render(sizes, found))
+
+
+def _order(given: argparse.Namespace) -> list[tuple[Contender, float]]:
+    every: list[tuple[Contender, float]] = [(OURS, given.limit), (PLAIN, given.limit), (NAIVE, given.naive_limit)]
+    return [(each, limit) for each, limit in every if each.name.split()[0] in given.only and limit]
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.operator", description=__doc__.partition("\n")[0])
+    add = parser.add_argument
+    add("--objects", type=int, default=1000, help="how many there are (1000)")
+    add("--changes", type=int, default=100, help="how many specs are changed, one after the other (100)")
+    add("--rounds", type=int, default=1, help="how often all take their turn; the table has medians (1)")
+    add("--idle", type=float, default=10.0, help="seconds for which nothing happens (10)")
+    add("--limit", type=float, default=900.0, help="seconds until a contender is cut off (900)")
+    add("--naive-limit", type=float, default=120.0, help="the same for naive kopf; 0 leaves it out (120)")
+    add("--only", default="operator plain naive", help="contenders (operator plain naive)")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,55 @@
+"""Who is measured: this operator, the plain loop, and the naive kopf operator."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dev.paths import OPERATOR_ENV
+from dev.processes import Program
+from dev.stack import Operator
+from tests.bench.operator.objects import pending
+
+Told = Callable[[dict[str, Any]], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """How to start it, and when an object is handled."""
+
+    name: str
+    start: Callable[[Path, Path, str, str], Program]
+    """From a folder, a kubeconfig, a namespace and pachd's address."""
+    told: Told
+
+
+def _ours(root: Path, kubeconfig: Path, namespace: str, pachd: str) -> Program:
+    operator = Operator(root, kubeconfig, pachd, options=["--namespace", namespace, "--log-level", "warning"])
+    return Program(operator.name, operator.command, operator.log)  # which does not start by itself
+
+
+def _plain(root: Path, kubeconfig: Path, namespace: str, _pachd: str) -> Program:
+    command = [sys.executable, "-m", "tests.bench.operator.plain", str(kubeconfig), namespace]
+    return Program("plain loop", command, root / "plain.log")
+
+
+def _naive(root: Path, kubeconfig: Path, namespace: str, _pachd: str) -> Program:
+    script = Path(__file__).with_name("naive.py")
+    command = [str(OPERATOR_ENV / "bin" / "kopf"), "run", "--standalone", "--quiet", "-n", namespace, str(script)]
+    return Program("naive kopf", command, root / "naive.log", env={"KUBECONFIG": str(kubeconfig)})
+
+
+def _status_is_current(found: dict[str, Any]) -> bool:
+    return not pending(found)
+
+
+def _pipelines_are_told(found: dict[str, Any]) -> bool:
+    return not pending(found) and len(found["status"].get("pipelines") or []) == 2
+
+
+OURS = Contender("operator", _ours, _pipelines_are_told)
+PLAIN = Contender("plain loop", _plain, _status_is_current)
+NAIVE = Contender("naive kopf", _naive, _status_is_current)

@@ -1,0 +1,45 @@
+"""A kopf operator as the tutorial writes one: a handler for each occasion and a timer, each with one call of 5 ms.
+
+kopf run -n NAMESPACE tests/bench/operator/naive.py
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import kopf
+
+GROUP, VERSION, PLURAL = "scriptmodel.dev", "v1alpha1", "scriptmodels"
+CALL_SECONDS = 0.005
+
+
+def call(patch: kopf.Patch, meta: kopf.Meta) -> None:
+    """What stands for the work, and the status that tells of it."""
+    time.sleep(CALL_SECONDS)
+    patch.status["observedGeneration"] = meta["generation"]
+
+
+@kopf.on.create(GROUP, VERSION, PLURAL)
+def created(patch: kopf.Patch, meta: kopf.Meta, **_: Any) -> None:
+    call(patch, meta)
+
+
+@kopf.on.update(GROUP, VERSION, PLURAL)
+def updated(patch: kopf.Patch, meta: kopf.Meta, **_: Any) -> None:
+    call(patch, meta)
+
+
+@kopf.on.resume(GROUP, VERSION, PLURAL)
+def resumed(patch: kopf.Patch, meta: kopf.Meta, **_: Any) -> None:
+    call(patch, meta)
+
+
+@kopf.on.delete(GROUP, VERSION, PLURAL)
+def deleted(**_: Any) -> None:
+    time.sleep(CALL_SECONDS)
+
+
+@kopf.timer(GROUP, VERSION, PLURAL, interval=60)
+def looked_at(patch: kopf.Patch, meta: kopf.Meta, **_: Any) -> None:
+    call(patch, meta)

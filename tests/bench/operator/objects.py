@@ -1,0 +1,57 @@
+"""The objects of the bench, and what a status of the operator's size is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+FINALIZER = "bench.scriptmodel.dev/plain"
+GROUP, VERSION, PLURAL = "scriptmodel.dev", "v1alpha1", "scriptmodels"
+_TIME = "2026-01-01T00:00:00Z"
+_MESSAGE = "train job 0123456789abcdef0123456789abcdef waits for a worker"
+_CONDITIONS = ("Ready", "Reconciling", "Stalled", "CorpusReady", "Trained", "Generated")
+
+
+def path(namespace: str, name: str = "") -> str:
+    """Of the objects of a namespace, or of one of them."""
+    return f"/apis/{GROUP}/{VERSION}/namespaces/{namespace}/{PLURAL}" + (f"/{name}" if name else "")
+
+
+def scriptmodel(name: str, words: int = 1000, history: int = 5) -> dict[str, Any]:
+    """As a person would write it: one corpus for all."""
+    return {
+        "apiVersion": f"{GROUP}/{VERSION}",
+        "kind": "ScriptModel",
+        "metadata": {"name": name},
+        "spec": {
+            "corpus": {"repo": {"name": "plays"}},
+            "model": {"preset": "small"},
+            "generation": {"words": words},
+            "historyLimit": history,
+        },
+    }
+
+
+def pending(found: dict[str, Any]) -> bool:
+    """Whether the status is of another spec."""
+    return bool((found.get("status") or {}).get("observedGeneration") != found["metadata"]["generation"])
+
+
+def status_of(generation: int) -> dict[str, Any]:
+    """As large as the operator's own for an object whose training waits for a worker."""
+    conditions = [
+        {
+            "type": kind,
+            "status": "False",
+            "reason": "WaitingForWorker",
+            "message": _MESSAGE,
+            "observedGeneration": generation,
+            "lastTransitionTime": _TIME,
+        }
+        for kind in _CONDITIONS
+    ]
+    pipelines = [
+        {"name": f"bench-00000-01234567-{kind}", "version": 1, "state": "RUNNING", "digest": "d1:0123456789abcdef"}
+        for kind in ("train", "generate")
+    ]
+    training = {"startTime": _TIME}
+    return {"observedGeneration": generation, "conditions": conditions, "pipelines": pipelines, "training": training}

@@ -1,0 +1,86 @@
+"""The plain loop: list, watch, patch with aiohttp, and nothing else. What the API server allows.
+
+    python -m tests.bench.operator.plain KUBECONFIG NAMESPACE
+
+Each object gets a finalizer and then a status of the operator's size; a changed spec gets a new status. It calls no
+Pachyderm, keeps nothing but a queue, and repeats nothing that fails.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+import sys
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from tests.bench.operator.objects import FINALIZER, path, pending, status_of
+
+WORKERS = 16
+
+
+async def main(kubeconfig: Path, namespace: str) -> None:
+    config = json.loads(kubeconfig.read_text())
+    cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
+    context = ssl.create_default_context(cafile=cluster["certificate-authority"])
+    queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    async with (
+        aiohttp.ClientSession(
+            cluster["server"],
+            connector=aiohttp.TCPConnector(ssl=context),
+            headers={"Authorization": f"Bearer {user['token']}"},
+            timeout=aiohttp.ClientTimeout(total=None),
+        ) as session,
+        asyncio.TaskGroup() as group,
+    ):
+        for _ in range(WORKERS):
+            group.create_task(work(session, queue))
+        while True:
+            await follow(session, path(namespace), queue)
+
+
+async def follow(session: aiohttp.ClientSession, target: str, queue: asyncio.Queue[dict[str, Any]]) -> None:
+    """List, then watch until the server ends it."""
+    async with session.get(target) as answer:
+        listed = await answer.json()
+    for found in listed["items"]:
+        if pending(found):
+            queue.put_nowait(found)
+    query = f"?watch=true&resourceVersion={listed['metadata']['resourceVersion']}"
+    del listed
+    async with session.get(target + query) as stream:
+        async for event in lines(stream.content):
+            if event["type"] in ("ADDED", "MODIFIED") and pending(event["object"]):
+                queue.put_nowait(event["object"])
+
+
+async def work(session: aiohttp.ClientSession, queue: asyncio.Queue[dict[str, Any]]) -> None:
+    while True:
+        found = await queue.get()
+        metadata = found["metadata"]
+        target = path(metadata["namespace"], metadata["name"])
+        if not metadata.get("finalizers"):
+            await patch(session, target, {"metadata": {"finalizers": [FINALIZER]}})
+        await patch(session, f"{target}/status", {"status": status_of(metadata["generation"])})
+
+
+async def patch(session: aiohttp.ClientSession, target: str, body: dict[str, Any]) -> None:
+    headers = {"Content-Type": "application/merge-patch+json"}
+    async with session.patch(target, data=json.dumps(body), headers=headers) as answer:
+        await answer.read()
+        answer.raise_for_status()
+
+
+async def lines(content: aiohttp.StreamReader) -> Any:
+    rest = b""
+    async for piece in content.iter_any():
+        *whole, rest = (rest + piece).split(b"\n")
+        for line in whole:
+            yield json.loads(line)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1]), sys.argv[2]))
