@@ -6,7 +6,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from typing import Any
 
 from scriptmodel_operator.api.names import pachyderm_names
 from scriptmodel_operator.kube.store import Key, Store
@@ -77,15 +76,14 @@ class Ticker:
             stored = self._store.get(key)
             if stored is None:
                 continue
-            seen[key] = part = _part_of(key, stored.raw["spec"], snapshot)
+            seen[key] = part = _part_of(key, stored.project, snapshot)
             if key in self._seen and self._seen[key] != part:
                 self._queue.add(key)
         self._seen = seen
 
 
-def _part_of(key: Key, spec: dict[str, Any], snapshot: Snapshot) -> object:
+def _part_of(key: Key, project: str, snapshot: Snapshot) -> object:
     """What of a snapshot concerns one object; equal parts mean that nothing happened to it."""
-    project = (spec.get("pachyderm") or {}).get("project", "default")
     names = pachyderm_names(*key, project)
     refs = [PipelineRef(project, name) for name in names.pipelines]
     return (

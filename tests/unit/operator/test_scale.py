@@ -1,0 +1,196 @@
+"""What is asked and written does not grow faster than it has to: many objects through the queue, side by side."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from scriptmodel_operator.app import Inbox, compose
+from scriptmodel_operator.config import OperatorConfig
+from scriptmodel_operator.health import Health
+from scriptmodel_operator.kube.client import KubeClient
+from scriptmodel_operator.kube.events import BURST, Budget
+from scriptmodel_operator.kube.store import Store
+from scriptmodel_operator.metrics import Metrics
+from scriptmodel_operator.observe.follow import LogFollower
+from scriptmodel_operator.pachyderm.calls import Calls
+from scriptmodel_operator.pachyderm.channel import PachdAddress
+from scriptmodel_operator.pachyderm.errors import PachydermError
+from scriptmodel_operator.pachyderm.lists import ListReader
+from scriptmodel_operator.pachyderm.values import BranchRef, JobRef, PipelineRef, RepoRef
+from tests.unit.operator.fake_pachyderm import FakePachyderm
+from tests.unit.operator.world import PLAYS, SPEC
+
+LISTS = ("list_projects", "list_repos", "list_pipelines", "list_jobs", "list_pipeline_jobs")
+DEADLINE = 60
+
+
+@dataclass
+class Kube:
+    """As many objects as there are; `writes` counts what was written by kind."""
+
+    objects: dict[str, dict[str, Any]]
+    writes: Counter[str] = field(default_factory=Counter)
+    version: int = 1
+
+    def _changed(self, name: str, change: Mapping[str, Any]) -> dict[str, Any]:
+        self.version += 1
+        known = self.objects[name]
+        metadata = {**known["metadata"], **change.get("metadata", {}), "resourceVersion": str(self.version)}
+        self.objects[name] = {**known, **change, "metadata": metadata}
+        return self.objects[name]
+
+    async def patch_scriptmodel(self, _namespace: str, name: str, patch: Mapping[str, Any]) -> dict[str, Any]:
+        self.writes["finalizer"] += 1
+        return self._changed(name, {"metadata": {"finalizers": patch["metadata"]["finalizers"]}})
+
+    async def apply_status(self, _namespace: str, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        self.writes["status"] += 1
+        return self._changed(name, {"status": body["status"]})
+
+    async def create_event(self, _namespace: str, _body: Mapping[str, Any]) -> None:
+        self.writes["event"] += 1
+
+
+@dataclass
+class Bench:
+    """Objects over one corpus, and what was asked of Pachyderm."""
+
+    kube: Kube
+    pachyderm: FakePachyderm
+    asked: Counter[str] = field(default_factory=Counter)
+
+    @classmethod
+    def of(cls, many: int) -> Bench:
+        names = [f"model-{number}" for number in range(many)]
+        kube = Kube({name: _object(name) for name in names})
+        bench = cls(kube, FakePachyderm(now=datetime.now(UTC), pipeline_limit=10 * many))
+        bench.pachyderm.put(BranchRef(RepoRef("default", "plays"), "master"), PLAYS)
+        bench.pachyderm.fault = bench._count
+        return bench
+
+    def _count(self, call: str) -> PachydermError | None:
+        self.asked[call] += 1
+        return None
+
+    @property
+    def lists(self) -> int:
+        return sum(self.asked[call] for call in LISTS)
+
+    @asynccontextmanager
+    async def operator(self) -> AsyncIterator[Inbox]:
+        """A new process, as far as these objects can tell."""
+        calls, health = Calls(4), Health(Metrics(Store()))
+        config = OperatorConfig(pachd=PachdAddress("nowhere:1"), trainer_image="trainer:1")
+        client = cast(KubeClient, self.kube)  # the few of its requests that the controller makes
+        controller, inbox, _ticker = compose(config, client, self.pachyderm, calls, "cluster-1", health)
+        running = asyncio.create_task(inbox.queue.run())
+        await inbox.queue.started.wait()
+        try:
+            yield inbox
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+            controller.observer.logs.close()
+            calls.close()
+
+    async def start(self) -> None:
+        """Meet all objects and handle them."""
+        async with self.operator() as inbox:
+            for raw in list(self.kube.objects.values()):
+                inbox.arrived(raw)
+            async with asyncio.timeout(DEADLINE):
+                while inbox.queue.depth or any(inbox.queue.busy(("ml", name)) for name in self.kube.objects):
+                    await asyncio.sleep(0.01)
+
+
+def _object(name: str) -> dict[str, Any]:
+    metadata = {"namespace": "ml", "name": name, "uid": name, "generation": 1, "resourceVersion": "1"}
+    return {"metadata": metadata, "spec": SPEC}
+
+
+async def test_a_first_start_writes_finalizer_and_status_of_each_object_and_few_events() -> None:
+    bench = Bench.of(120)
+    await bench.start()
+    assert bench.kube.writes["finalizer"] == 120
+    assert bench.kube.writes["status"] == 120
+    assert BURST <= bench.kube.writes["event"] < 2 * BURST
+    assert all(len(found["status"]["pipelines"]) == 2 for found in bench.kube.objects.values())
+
+
+async def test_a_restart_with_nothing_to_do_writes_nothing() -> None:
+    bench = Bench.of(20)
+    await bench.start()
+    written, pipelines = Counter(bench.kube.writes), Counter(bench.pachyderm.calls)
+    await bench.start()
+    assert bench.kube.writes == written
+    assert Counter(bench.pachyderm.calls) == pipelines
+
+
+async def test_calls_that_list_are_shared_by_all_objects() -> None:
+    few, many = Bench.of(10), Bench.of(200)
+    for bench in (few, many):
+        await bench.start()
+        bench.asked.clear()
+        await bench.start()
+    assert many.lists <= 2 * few.lists, "20 times the objects"
+    assert many.asked["list_pipeline_jobs"] == 0
+
+
+async def test_a_changed_spec_is_told_of_at_once_and_then_what_came_of_it() -> None:
+    bench = Bench.of(1)
+    await bench.start()
+    statuses: list[str] = []
+    real = bench.kube.apply_status
+
+    async def noting(namespace: str, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        ready = next(each for each in body["status"]["conditions"] if each["type"] == "Ready")
+        statuses.append(f"{ready['reason']} {ready['observedGeneration']}")
+        return await real(namespace, name, body)
+
+    bench.kube.apply_status = noting  # type: ignore[method-assign]  # notes what the real one is given
+    changed = {**SPEC, "model": {"preset": "small"}}
+    bench.kube._changed("model-0", {"spec": changed, "metadata": {"generation": 2}})
+    await bench.start()
+    assert statuses == ["Updating 2", "WaitingForWorker 2"]
+
+
+def test_a_message_that_came_before_is_not_decoded_again() -> None:
+    decoded: list[bytes] = []
+
+    def decode(message: bytes) -> bytes:
+        decoded.append(message)
+        return message
+
+    reader: ListReader[list[bytes]] = ListReader(decode, lambda message: [message])
+    first = reader.read([b"a", b"b"])
+    second = reader.read([b"b", b"c"])
+    assert (first, second) == ([[b"a"], [b"b"]], [[b"b"], [b"c"]])
+    assert second[0] is first[1]
+    assert reader.read([b"a"]) == [[b"a"]]
+    assert decoded == [b"a", b"b", b"c", b"a"], "only what the last list had is kept"
+
+
+def test_events_beyond_the_burst_come_back_with_time() -> None:
+    now = 0.0
+    budget = Budget(clock=lambda: now)
+    assert [budget.take() for _ in range(BURST + 1)] == [True] * BURST + [False]
+    now = 2.5
+    assert [budget.take() for _ in range(3)] == [True, True, False]
+
+
+def test_jobs_that_wait_leave_room_for_logs_of_jobs_that_run() -> None:
+    follower = LogFollower(FakePachyderm(), limit=4)
+    jobs = [JobRef(PipelineRef("default", f"p{number}"), "1") for number in range(8)]
+    for job in jobs[:4]:
+        follower.waiting(job)
+    assert len(follower._active) == 2
+    for job in jobs[4:]:
+        follower.running(job)
+    assert len(follower._active) == 4
+    follower.close()
