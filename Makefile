@@ -115,6 +115,10 @@ chaos-operator: env controlplane ## Spoil each call of the operator in each way 
 bench-localpach: env ## How fast localpach is; beside it the server at PACHD_ADDRESS
 	$(OPERATOR)/bin/python -m tests.bench.localpach
 
+.PHONY: bench-operator
+bench-operator: env ## How the operator scales beside a plain loop and naive kopf (OBJECTS=1000, ROUNDS=1, NAIVE_LIMIT=120 s)
+	$(OPERATOR)/bin/python -m tests.bench.operator --objects $(or $(OBJECTS),1000) --rounds $(or $(ROUNDS),1) --naive-limit $(or $(NAIVE_LIMIT),120)
+
 .PHONY: bench-trainer
 bench-trainer: env ## How fast the trainer is, as a share of what this machine allows
 	$(TRAINER)/bin/python tests/bench/trainer.py

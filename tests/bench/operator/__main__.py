@@ -23,13 +23,16 @@ async def main() -> None:
     given = _arguments()
     sizes = Sizes(given.objects, given.changes, given.idle)
     found: dict[str, list[Figures]] = {}
-    with tempfile.TemporaryDirectory(prefix="bench-operator-") as folder:
-        for number in range(given.rounds):
-            for contender, limit in _order(given):
-                root = Path(folder) / f"{contender.name.replace(' ', '-')}-{number}"
-                print(f"# {contender.name}, {sizes.objects} objects, round {number + 1} of {given.rounds}", flush=True)
-                found.setdefault(contender.name, []).append(await measure(contender, sizes, root, limit))
-    print(render(sizes, found))
+    try:
+        with tempfile.TemporaryDirectory(prefix="bench-operator-") as folder:
+            for number in range(given.rounds):
+                for contender, limit in _order(given):
+                    root = Path(folder) / f"{contender.name.replace(' ', '-')}-{number}"
+                    figures = Figures()
+                    found.setdefault(contender.name, []).append(figures)
+                    await measure(contender, sizes, root, limit, figures, lambda text: print(text, flush=True))
+    finally:
+        print(render(sizes, found))  # when interrupted, what is known until then
 
 
 def _order(given: argparse.Namespace) -> list[tuple[Contender, float]]:

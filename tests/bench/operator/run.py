@@ -6,7 +6,7 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -82,8 +82,11 @@ class Pachd:
         return found
 
 
-async def measure(contender: Contender, sizes: Sizes, root: Path, limit: float) -> Figures:
-    """In a control plane of its own, that is gone afterwards."""
+async def measure(
+    contender: Contender, sizes: Sizes, root: Path, limit: float, found: Figures, say: Callable[[str], None]
+) -> None:
+    """In a control plane of its own, that is gone afterwards. `found` is filled as the figures come."""
+    say(f"# {contender.name}: making {sizes.objects} objects")
     with ControlPlane(root / "controlplane") as plane, _stub(root) as pachd:
         plane.kubectl("apply", "--server-side", "-f", str(ROOT / "manifests" / "crd.yaml"))
         plane.kubectl("wait", "--for=condition=Established", "crd/scriptmodels.scriptmodel.dev", "--timeout=60s")
@@ -93,7 +96,7 @@ async def measure(contender: Contender, sizes: Sizes, root: Path, limit: float) 
             watch = Watch(cluster, contender.told)
             following = asyncio.create_task(watch.run())
             try:
-                return await _Measurement(contender, sizes, root, limit, cluster, watch, pachd).run()
+                await _Measurement(contender, sizes, root, limit, cluster, watch, pachd, say).run(found)
             finally:
                 following.cancel()
                 await asyncio.gather(following, return_exceptions=True)
@@ -120,20 +123,23 @@ class _Measurement:
     cluster: Cluster
     watch: Watch
     pachd: Pachd
+    say: Callable[[str], None]
 
-    async def run(self) -> Figures:
-        found = Figures()
+    async def run(self, found: Figures) -> None:
         with self._program() as program:
             before = await self._start(program)
             done = await self.watch.until(lambda: len(self.watch.told_at) >= self.sizes.objects, self.limit)
             found.first = await self._since(before, program)
             found.handled = len(self.watch.told_at)
+            self._say(f"{found.handled} handled", found.first)
             if not done:
-                return found
+                self.say(f"# {self.contender.name}: cut off")
+                return
             await until_quiet(program.pid, 60)
             before = await self._mark(program)
             await asyncio.sleep(self.sizes.idle)
             found.idle = await self._since(before, program)
+            self._say("idle", found.idle)
             found.changes = await self._changes(lambda number: {"historyLimit": 6 + number % 2}, 0)
             if self.contender is OURS:
                 found.updates = await self._changes(lambda number: {"generation": {"words": 500 + number}}, 1)
@@ -143,7 +149,14 @@ class _Measurement:
             before = await self._start(program)
             quiet = await until_quiet(program.pid, self.limit)
             found.restart = await self._since(before, program, quiet)
-        return found
+            self._say("started again", found.restart)
+
+    def _say(self, what: str, stretch: Stretch) -> None:
+        used, asked = stretch.usage, stretch.requests
+        self.say(
+            f"# {self.contender.name}: {what} in {stretch.seconds:.1f} s, {used.cpu:.1f} s of CPU, {used.rss:.0f} MiB, "
+            f"{asked.writes} writes, {sum(stretch.pachd.values())} calls to pachd"
+        )
 
     def _program(self) -> Program:
         return self.contender.start(self.root, self.cluster.plane.kubeconfig, NAMESPACE, self.pachd.address)

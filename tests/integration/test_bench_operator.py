@@ -1,0 +1,35 @@
+"""The bench of the operator's scale, with few objects: that it runs, and what does not depend on the machine."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+MANY = 6
+
+
+@pytest.fixture(scope="module")
+def table() -> dict[str, list[float]]:
+    """Figures of the operator and the plain loop, by row."""
+    command = [sys.executable, "-m", "tests.bench.operator", f"--objects={MANY}", "--changes=4", "--idle=2"]
+    command += ["--limit=100", "--naive-limit=0"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=280)
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in done.stdout.splitlines() if line[:2] == "| "
+    ]
+    return {row[0]: [float(cell) for cell in row[1:] if cell != "-"] for row in rows[1:]}
+
+
+def test_everything_is_handled_with_two_writes_for_each_object_besides_events(table: dict[str, list[float]]) -> None:
+    assert table["handled"] == [MANY, MANY]
+    ours, plain = table["first start: writes to the API server"]
+    assert plain == 2 * MANY
+    assert 2 * MANY <= ours <= 4 * MANY, "at most two events for each"
+
+
+def test_nothing_is_written_at_a_restart_or_when_idle(table: dict[str, list[float]]) -> None:
+    assert table["restart: writes to the API server"] == [0, 0]
+    assert table["idle 2 s: writes to the API server"] == [0, 0]
