@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
-DELAY_SECONDS = 6.0
-"""The operator of the matrix has a fifth of its usual deadlines, so this is half a minute to it."""
+DELAY_SECONDS = 10.0
+"""The operator of the matrix has a third of its usual deadlines, so this is half a minute to it."""
 READS_OF_A_KIND = 8
 """An operator that waits makes the same reads again and again: later ones of a kind are no places of their own."""
 

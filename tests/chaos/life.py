@@ -20,8 +20,8 @@ from scriptmodel_operator.api.names import pachyderm_names
 from scriptmodel_operator.kube.client import KubeClient
 
 NAME = "mortal"
-STEP_SECONDS = 90.0
-SETTLE_SECONDS = 30.0
+STEP_SECONDS = 150.0
+SETTLE_SECONDS = 60.0
 MILESTONES = {"Creating", "Updating", "Generated", "Suspended"}
 """Events that do not depend on how quick anything is: their notes are as many as in the undisturbed run."""
 _CALL_SECONDS = 30.0
@@ -137,7 +137,7 @@ class Life:
             states = sorted([f"v{job.pipeline_version} {pps_pb2.JobState.Name(job.state)}" async for job in jobs])
             pipelines[name] = {
                 "version": info.version,
-                "state": pps_pb2.PipelineState.Name(info.state),
+                "state": pps_pb2.PipelineState.Name(info.state).removeprefix("PIPELINE_"),
                 "command": list(info.details.transform.cmd),
                 "jobs": states,
             }
@@ -176,6 +176,8 @@ class Life:
             return {self._normal(key): self._normal(each) for key, each in value.items() if key not in _MOMENTS}
         if isinstance(value, list):
             return [self._normal(each) for each in value]
+        if value == "STANDBY":
+            return "RUNNING"  # what an idle pipeline becomes after a while
         if isinstance(value, str):
             for name in self.names:
                 value = value.replace(name, f"<{name.rpartition('-')[2]}>")

@@ -16,7 +16,7 @@ from scriptmodel_operator.kube import client
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.reconcile import queue
 
-FASTER = 5
+FASTER = 3
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload([__name__])
