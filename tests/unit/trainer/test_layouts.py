@@ -145,6 +145,22 @@ def test_a_speech_that_a_direction_breaks_goes_on_under_the_same_speaker(tmp_pat
     assert spoken == [("ANNA", "Is anybody here?"), ("", "She waits"), ("ANNA", "It is late.")]
 
 
+def test_a_direction_on_a_line_of_its_own_within_verse_stands_apart(tmp_path: Path) -> None:
+    verse = "ANNA. The water rose,\n  And nobody was told.\n      Exeunt [all but ANNA.]\n  I watched it close.\n\n"
+    _, events = read(LAYOUTS["caps-period"] + verse, tmp_path)
+    assert [(event.speaker, event.text) for event in events[-3:]] == [
+        ("ANNA", "The water rose, And nobody was told."),
+        ("", "Exeunt [all but ANNA.]"),
+        ("ANNA", "I watched it close."),
+    ]
+
+
+def test_dashes_around_a_direction_beside_the_name_are_not_spoken(tmp_path: Path) -> None:
+    text = LAYOUTS["dash"].replace("ANNA--Good night.", "ANNA -- [yawning.] -- Good night.")
+    _, events = read(text, tmp_path)
+    assert ("ANNA", "[yawning.] Good night.") in [(event.speaker, event.text) for event in events]
+
+
 def test_a_bracket_that_is_never_closed_does_not_swallow_the_play(tmp_path: Path) -> None:
     text = LAYOUTS["caps-period"].replace("[A bell rings]", "[A bell rings")
     _, events = read(text, tmp_path)

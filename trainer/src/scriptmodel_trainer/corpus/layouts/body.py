@@ -25,6 +25,7 @@ from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph, plain
 
 _LONGEST_DIRECTION = 12_000  # characters; a bracket that is never closed must not swallow the play
 _CENTRED = " " * 24
+_DASH_AFTER = re.compile(r"^(\s*[\[(][^\[\]()]*[\])])[.,]?\s*--\s*")  # `NAME -- [aside.] -- words`
 _VOICES = re.compile(
     r"\s*[\[(]_?(?P<who>(?:An? |The )?(?:[A-Z]?\w+ )?(?:[Vv]oices?|[Ss]houts|[Cc]ries)\b[^\])_]{0,40})_?[\])]"
     r"[.:]?\s+(?=\S)"
@@ -125,6 +126,8 @@ class Body:
             said = text[cue.end : following.start if following else None]
             if cue.direction and "--" in said[:4]:
                 said = said.lstrip(" .,-")
+            elif cue.kind is Kind.DASH:
+                said = _DASH_AFTER.sub(r"\1 ", said, count=1)
             if said.strip():
                 yield from self._lines(said, line)
 

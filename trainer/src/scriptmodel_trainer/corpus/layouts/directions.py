@@ -95,14 +95,13 @@ def own_lines(text: str, width: int) -> Iterator[tuple[int, int]]:
 
     In prose a direction may fill a line only because the text was wrapped at `width`: such a line is none of its own.
     """
-    if "[" in text or "(" in text:
-        for match in _WHOLE_LINES.finditer(text):
-            if match.start() and _meant(text, match.start(), match.group(), width):
-                yield match.start(), match.end()
-    elif "Enter" in text or "Ex" in text:
-        for match in _ENTERS.finditer(text):
-            if match.start() and _meant(text, match.start(), match.group(), width):
-                yield match.start(), match.end()
+    found = list(_WHOLE_LINES.finditer(text)) if "[" in text or "(" in text else []
+    found += _ENTERS.finditer(text)
+    last = 0
+    for match in sorted(found, key=re.Match.start):
+        if match.start() > last and _meant(text, match.start(), match.group(), width):
+            last = match.end()
+            yield match.start(), last
 
 
 def _meant(text: str, start: int, line: str, width: int) -> bool:
