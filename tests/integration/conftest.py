@@ -19,6 +19,7 @@ from tests.integration.cluster import Cluster, StatusWatch, account_kubeconfig, 
 from tests.integration.pachyderm import Pachyderm
 
 POLL = "--poll-interval=0.5"
+SOURCES = ("--source-interval=1", "--allow-download=127.0.0.1")
 
 
 @pytest.fixture(scope="session")
@@ -49,7 +50,7 @@ def operator(
 ) -> Iterator[Operator]:
     """One for all tests that do not need one of their own; it must not have met a 403 or a bug."""
     root = tmp_path_factory.mktemp("operator")
-    with Operator(root, operator_kubeconfig, localpach.address, options=[POLL, "--source-interval=1"]) as running:
+    with Operator(root, operator_kubeconfig, localpach.address, options=[POLL, *SOURCES]) as running:
         yield running
     text = running.log.read_text()
     assert "HTTP 403" not in text, text

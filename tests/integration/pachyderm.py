@@ -41,6 +41,11 @@ class Pachyderm:
         request = pfs_pb2.InspectBranchRequest(branch=_branch(repo, branch))
         return str(self.pfs.InspectBranch(request, timeout=DEADLINE).head.id)
 
+    def commits(self, repo: str) -> list[str]:
+        """Newest first."""
+        found = self.pfs.ListCommit(pfs_pb2.ListCommitRequest(repo=_repo(repo)), timeout=DEADLINE)
+        return [info.commit.id for info in found]
+
     def repos(self) -> set[str]:
         request = pfs_pb2.ListRepoRequest(type="user")
         return {info.repo.name for info in self.pfs.ListRepo(request, timeout=DEADLINE)}

@@ -20,7 +20,14 @@ REFUSED = pytest.mark.parametrize(
         ({}, "spec.corpus: Required value"),
         ({"corpus": {}}, "name exactly one source of the corpus"),
         ({"corpus": {**REPO, "configMap": {"name": "x"}}}, "name exactly one source of the corpus"),
-        ({"corpus": {"http": {"url": "https://example.com/a.tar"}}}, "corpus.http is not served"),
+        ({"corpus": {"http": {}}}, "spec.corpus.http.url: Required value"),
+        ({"corpus": {"http": {"url": "ftp://example.com/a.tar"}}}, "spec.corpus.http.url"),
+        ({"corpus": {"http": {"url": "file:///etc/passwd"}}}, "spec.corpus.http.url"),
+        ({"corpus": {"http": {"url": "https://me:word@example.com/a.tar"}}}, "must not have a user or password in it"),
+        ({"corpus": {"http": {"url": "https://example.com/a", "sha256": "abc"}}}, "spec.corpus.http.sha256"),
+        ({"corpus": {"http": {"url": "https://example.com/a", "maxSizeMi": 0}}}, "spec.corpus.http.maxSizeMi"),
+        ({"corpus": {"http": {"url": "https://example.com/a", "include": [""]}}}, "spec.corpus.http.include[0]"),
+        ({"corpus": {"http": {"url": "https://example.com/a", "interval": "0s"}}}, "interval must be more than 0"),
         ({"corpus": {"configMap": {"name": "No Such"}}}, "spec.corpus.configMap.name"),
         ({"corpus": {"repo": {"name": "a.b"}}}, "spec.corpus.repo.name in body should match"),
         ({"corpus": {"repo": {"name": ""}}}, "spec.corpus.repo.name"),
@@ -117,7 +124,15 @@ def test_nothing_valid_is_dropped_and_defaults_are_filled_in(cluster: Cluster) -
         "historyLimit": 0,
     }
     dry = ["apply", "--dry-run=server", "-o", "json", "-f", "-"]
-    assert json.loads(cluster.kubectl(*dry, stdin=json.dumps(manifest("full", spec))))["spec"] == spec
+    http = {"url": "https://example.com/a@b?c=d@e", "sha256": "0" * 64, "include": ["*.txt"], "maxSizeMi": 5}
+    sources: list[dict[str, Any]] = [
+        spec["corpus"],
+        {"http": {**http, "interval": "1d"}, "layout": "auto"},
+        {"configMap": {"name": "my-plays"}, "layout": "auto"},
+    ]
+    for corpus in sources:
+        wanted = {**spec, "corpus": corpus}
+        assert json.loads(cluster.kubectl(*dry, stdin=json.dumps(manifest("full", wanted))))["spec"] == wanted
     bare = json.loads(cluster.kubectl(*dry, stdin=json.dumps(manifest("bare", {"corpus": REPO}))))["spec"]
     assert bare["corpus"] == {"repo": {"name": "plays", "branch": "master", "project": "default"}, "layout": "auto"}
     assert bare["generation"]["words"] == 1000

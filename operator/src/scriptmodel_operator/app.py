@@ -15,6 +15,7 @@ from scriptmodel_operator import handlers
 from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.controller import Controller
 from scriptmodel_operator.health import Health, serving
+from scriptmodel_operator.ingest.downloads import Downloads
 from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.errors import KubeError
 from scriptmodel_operator.kube.events import EventRecorder
@@ -193,6 +194,7 @@ async def working(
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
         controller.observer.logs.close()
+        controller.sources.close()
         gateway.close()
         calls.close()
 
@@ -204,6 +206,7 @@ def compose(
     store = health.metrics.store
     observer = Observer(gateway, cluster)
     snapshots = SnapshotSource(gateway, calls, store.projects)
+    downloads = Downloads(gateway, config.destinations, config.downloads, health.metrics.downloaded)
     controller = Controller(
         config=config,
         cluster=cluster,
@@ -214,10 +217,11 @@ def compose(
         observer=observer,
         writer=ObjectWriter(client),
         teller=Teller(EventRecorder(client, health.metrics.event_left_out)),
-        sources=Sources(client),
+        sources=Sources(client, downloads, config.source_interval),
         metrics=health.metrics,
     )
     queue = WorkQueue(controller.reconcile, config.workers, failed=health.metrics.retried)
+    downloads.call_up = queue.add
     health.metrics.depth = lambda: queue.depth
     ticker = Ticker(store, snapshots, queue, observer.logs, config.poll_interval, health.beat)
     return controller, Inbox(store, queue), ticker

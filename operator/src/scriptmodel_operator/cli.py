@@ -10,12 +10,14 @@ import click
 
 from scriptmodel_operator.api import crd as crd_module
 from scriptmodel_operator.config import (
+    DEFAULT_DOWNLOADS,
     DEFAULT_POLL_SECONDS,
     DEFAULT_SOURCE_SECONDS,
     DEFAULT_WORKERS,
     OperatorConfig,
 )
 from scriptmodel_operator.desired.policy import Policy
+from scriptmodel_operator.ingest.addresses import Destinations, parse_destinations
 from scriptmodel_operator.installation.commands import before_uninstall, check
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 
@@ -135,6 +137,23 @@ def main() -> None:
     help="Repos that a namespace may read as corpus, as plays-*. Default: any of its projects.",
 )
 @click.option(
+    "--allow-download",
+    "destinations",
+    envvar=f"{PREFIX}_ALLOW_DOWNLOAD",
+    multiple=True,
+    metavar="NETWORK|HOST",
+    help="Where corpora may be downloaded from besides public addresses, such as 10.1.0.0/16 or files.example.com; "
+    "* for anywhere.",
+)
+@click.option(
+    "--downloads",
+    envvar=f"{PREFIX}_DOWNLOADS",
+    type=click.IntRange(min=1, max=64),
+    default=DEFAULT_DOWNLOADS,
+    show_default=True,
+    help="Corpora downloaded at a time.",
+)
+@click.option(
     "--leader-elect/--no-leader-elect",
     envvar=f"{PREFIX}_LEADER_ELECT",
     default=False,
@@ -181,6 +200,8 @@ def run(**options: Any) -> None:
         workers=options["workers"],
         cluster_id=options["cluster_id"],
         health_listen=options["health_listen"],
+        destinations=_destinations(options["destinations"]),
+        downloads=options["downloads"],
         leader_elect=options["leader_elect"],
         lease_namespace=options["lease_namespace"],
         policy=Policy(
@@ -218,6 +239,13 @@ def _by_namespace(option: str, pairs: tuple[str, ...]) -> dict[str, tuple[str, .
             raise click.BadParameter(f"{pair!r} is not NAMESPACE=NAME", param_hint=option)
         found[namespace] = (*found.get(namespace, ()), name)
     return found
+
+
+def _destinations(entries: tuple[str, ...]) -> Destinations:
+    try:
+        return parse_destinations(entries)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--allow-download") from error
 
 
 @main.command()

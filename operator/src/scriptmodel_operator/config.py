@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scriptmodel_operator.desired.policy import Policy
+from scriptmodel_operator.ingest.addresses import Destinations
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 
 DEFAULT_POLL_SECONDS = 5.0
 DEFAULT_SOURCE_SECONDS = 60.0
 DEFAULT_WORKERS = 512
+DEFAULT_DOWNLOADS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,10 @@ class OperatorConfig:
     cluster_id: str = ""
     """Empty: the uid of the namespace kube-system."""
     health_listen: str = ""
+    destinations: Destinations = field(default_factory=Destinations)
+    """Where corpora may be downloaded from."""
+    downloads: int = DEFAULT_DOWNLOADS
+    """Corpora downloaded at a time."""
     leader_elect: bool = False
     lease_namespace: str = ""
     """Empty: the pod's own."""

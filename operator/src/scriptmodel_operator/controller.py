@@ -110,7 +110,7 @@ class Controller:
         after = max(time.monotonic() - 2 * self.config.poll_interval, self._acted.get(_key(model), 0.0))
         if model.wants_a_look:
             after = max(after, asked)
-        source = None if model.spec.suspend else await self.sources.fetch(model)
+        source = await self.sources.fetch(model)
         for _ in range(MAX_ROUNDS):
             snapshot, view, wanted = await self._look(model, after)
             state = assess(model, wanted, view, _now(), source)
@@ -123,6 +123,7 @@ class Controller:
             await self._act(model, actions)
             model = await self._tell_changes(model, state)
             after = time.monotonic()
+        self.sources.begin(model, state)
         return model, state, view
 
     async def _look(self, model: ScriptModel, after: float) -> tuple[Snapshot, ModelView, Desired]:
@@ -153,6 +154,7 @@ class Controller:
         return self._taken(model, await self.writer.write_status(model, status))
 
     async def _delete(self, model: ScriptModel, asked: float) -> float | None:
+        self.sources.forget(model)
         if not needs_no_pachyderm(model):
             try:
                 blocked = await self._remove(model, asked)
@@ -185,7 +187,7 @@ class Controller:
             return None
         if state.problem:
             return self.config.poll_interval
-        rest = self.config.source_interval if model.spec.corpus.config_map else None
+        rest = self.sources.rest(model)
         if told.ready or told.stalled:
             return rest
         waits = patience(model, view, _now())

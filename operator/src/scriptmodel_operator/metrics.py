@@ -26,6 +26,7 @@ class Metrics:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _counts: Counter[tuple[str, Labels]] = field(default_factory=Counter)
     _seconds: dict[tuple[str, Labels], float] = field(default_factory=dict)
+    _bytes: int = 0
 
     def reconciled(self, outcome: str, seconds: float) -> None:
         """`outcome` is done or failed."""
@@ -44,6 +45,12 @@ class Metrics:
         """A call to Pachyderm; `code` is gRPC's."""
         self._add("scriptmodel_pachyderm_calls", (("method", method), ("code", code)), seconds)
 
+    def downloaded(self, outcome: str, seconds: float, size: int) -> None:
+        """An attempt to fetch a corpus; `outcome` is committed, unchanged or the reason of a failure."""
+        self._add("scriptmodel_downloads", (("outcome", outcome),), seconds)
+        with self._lock:
+            self._bytes += size
+
     def _add(self, name: str, labels: Labels, seconds: float | None) -> None:
         with self._lock:
             self._counts[name, labels] += 1
@@ -61,6 +68,7 @@ class Metrics:
             took = [key for key in sorted(seconds) if key[0] == name]
             lines += [f"# TYPE {name}_seconds_total counter"] if took else []
             lines += [f"{name}_seconds_total{_labels(key[1])} {seconds[key]:.6f}" for key in took]
+        lines += ["# TYPE scriptmodel_download_bytes_total counter", f"scriptmodel_download_bytes_total {self._bytes}"]
         lines += ["# TYPE scriptmodel_queue_depth gauge", f"scriptmodel_queue_depth {self.depth()}"]
         lines += self._objects()
         return "\n".join(lines) + "\n"

@@ -34,6 +34,7 @@ from scriptmodel_operator.pachyderm.values import (
     PipelineState,
     RepoInfo,
     RepoRef,
+    Upload,
 )
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -182,8 +183,13 @@ class FakePachyderm:
             raise NotFoundError(f"reading {repo}@{commit}:{path}", "not found", "NOT_FOUND")
         return content[:limit]
 
-    def list_files(self, repo: RepoRef, commit: str) -> Sequence[str]:
-        return sorted(self.files.get((repo, commit), {}))
+    def stream_file(self, repo: RepoRef, commit: str, path: str, seconds: float) -> Iterator[bytes]:
+        assert seconds > 0
+        yield self.read_file(repo, commit, path, 1 << 30)
+
+    def walk_files(self, repo: RepoRef, commit: str) -> Mapping[str, int]:
+        self._checked("walk_files")
+        return {path: len(content) for path, content in sorted(self.files.get((repo, commit), {}).items())}
 
     def read_log(self, job: JobRef, *, follow: bool, seconds: float) -> LogStream:
         """All that was printed, or what a test put in its place; deadlines do not exist here."""
@@ -207,11 +213,13 @@ class FakePachyderm:
             raise AlreadyExistsError("creating", f"repo {repo} already exists")
         self.repos[repo] = RepoInfo(repo, description)
 
-    def replace_files(self, branch: BranchRef, files: Mapping[str, bytes], gone: Sequence[str]) -> None:
+    def replace_files(self, branch: BranchRef, files: Iterable[Upload], gone: Sequence[str], seconds: float) -> None:
         self._checked("replace_files")
+        assert seconds > 0
+        new = {file.path: b"".join(file.pieces) for file in files}
         self.calls.append(f"put {branch.repo.name}")
         before = self.files.get((branch.repo, self.heads.get(branch, "")), {})
-        self.put(branch, {**{path: text for path, text in before.items() if path not in gone}, **files})
+        self.put(branch, {**{path: text for path, text in before.items() if path not in gone}, **new})
 
     def apply_pipelines(self, pipelines: Sequence[PipelineApply]) -> None:
         self._checked("apply_pipelines")

@@ -146,7 +146,7 @@ def test_a_transaction_that_created_only_one_pipeline_is_completed() -> None:
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("call", ["create_repo", "replace_files", "list_files", "read_file", "branch_head"])
+@pytest.mark.parametrize("call", ["create_repo", "replace_files", "walk_files", "read_file", "branch_head"])
 def test_a_corpus_of_its_own_is_committed_once_whatever_fails(call: str, *, after: bool) -> None:
     for number, error in itertools.product(range(1, 4), ERRORS):
         world = World(pachyderm=Faulty(), model=scriptmodel({"corpus": {"configMap": {"name": "plays"}}}))

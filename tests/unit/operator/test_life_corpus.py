@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.ingest.source import Source, SourceError, from_config_map
+from scriptmodel_operator.ingest.failures import SourceError
+from scriptmodel_operator.ingest.source import Source, from_config_map
 from scriptmodel_operator.pachyderm.values import (
     BranchRef,
     RepoRef,

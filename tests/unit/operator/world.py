@@ -9,16 +9,16 @@ from scriptmodel_operator.api.identity import FINALIZER
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.spec import ScriptModelSpec
 from scriptmodel_operator.desired.pipelines import corpus_branch, desired, generate_ref, train_ref
-from scriptmodel_operator.ingest.source import Source
 from scriptmodel_operator.observe.observer import Observer
 from scriptmodel_operator.observe.snapshot import take_snapshot
 from scriptmodel_operator.observe.view import ModelView
 from scriptmodel_operator.pachyderm.values import BranchRef, PipelineRef
 from scriptmodel_operator.reconcile.assess import assess
+from scriptmodel_operator.reconcile.corpus import Sourced
 from scriptmodel_operator.reconcile.deletion import DeletionState, assess_deletion
 from scriptmodel_operator.reconcile.execute import execute
 from scriptmodel_operator.reconcile.plan import plan, plan_deletion
-from scriptmodel_operator.reconcile.state import ModelState, Problem
+from scriptmodel_operator.reconcile.state import ModelState
 from scriptmodel_operator.reconcile.status import status_of
 from tests.unit.operator.conformance import check_status
 from tests.unit.operator.fake_pachyderm import FakePachyderm
@@ -50,7 +50,7 @@ class World:
     model: ScriptModel = field(default_factory=scriptmodel)
     image: str = IMAGE
     cluster: str = CLUSTER
-    source: Source | Problem | None = None
+    source: Sourced = None
 
     def __post_init__(self) -> None:
         self.observer = Observer(self.pachyderm, self.cluster)

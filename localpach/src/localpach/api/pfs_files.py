@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -26,6 +27,7 @@ from localpach.service import Service
 from localpach.waiting import Nobody
 
 FIRST_MESSAGE = "first message must be a commit"
+_A_MOMENT = 0.01
 
 
 class FileCalls:
@@ -55,7 +57,7 @@ class FileCalls:
             upload = Upload(service.contents, session, lambda: self._snapshot(commit))
             self._receive(upload, requests)
             changes = upload.end()
-            if not context.is_active():
+            if _has_gone(context):
                 raise PachError("the caller has gone before its stream was complete")
             self._apply(target, commit, changes)
         return Empty()
@@ -258,6 +260,12 @@ class FileCalls:
 
     def _open(self, file: pfs.File, context: grpc.ServicerContext) -> OpenCommit:
         return self._service.reader.open(commit_ref(file.commit), context)
+
+
+def _has_gone(context: grpc.ServicerContext) -> bool:
+    """Whether the caller broke off. What ends its stream then is seen a moment before what says that it has gone."""
+    gone = threading.Event()
+    return not context.add_callback(gone.set) or gone.wait(_A_MOMENT) or not context.is_active()
 
 
 def _is_branch(target: CommitRef) -> bool:

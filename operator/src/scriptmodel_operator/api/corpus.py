@@ -43,18 +43,30 @@ class CorpusRepo(ApiModel):
 
 
 class CorpusHttp(ApiModel):
-    """Files to be fetched from a web server into a repo that the object owns."""
+    """Files to be fetched from a web server into a repo that the object owns, one commit for each change."""
 
-    url: Annotated[str, Field(pattern=r"^https?://[^\s]+$", max_length=2048)]
-    """Address of a tar, tar.gz, zip or text file."""
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            (
+                "!self.url.matches('^https?://[^/?#]*@')",
+                "url must not have a user or password in it: whoever may read the object could read them",
+            ),
+            ("!has(self.interval) || self.interval.matches('[1-9]')", "interval must be more than 0"),
+        )
+    )
+
+    url: Annotated[str, Field(pattern=r"^https?://[^\s/?#]+([/?#]\S*)?$", max_length=2048)]
+    """Address of a tar, tar.gz or zip archive or a text; what it is shows in its first bytes, not in its name."""
     sha256: Annotated[str, Field(pattern=r"^$|^[a-f0-9]{64}$")] = ""
-    """Digest that the file must have."""
-    include: Annotated[list[Annotated[str, Field(max_length=256)]], Field(max_length=32)] = Field(default_factory=list)
-    """Globs of the files in the archive to keep; all when empty."""
+    """Digest that the downloaded file must have. Once it is there, the address is not asked again."""
+    include: Annotated[list[Annotated[str, Field(min_length=1, max_length=256)]], Field(max_length=32)] = Field(
+        default_factory=list
+    )
+    """Globs of the files in the archive to keep, such as `*.txt` or `scripts/**/*.txt`; all when empty."""
     max_size_mi: Annotated[int, Field(ge=1, le=16384)] = 256
     """Largest size in MiB, before and after unpacking."""
     interval: Duration = "1h"
-    """How often to look for a newer file."""
+    """How often to ask for a newer file. Equal data is never committed again."""
 
 
 class CorpusConfigMap(ApiModel):
@@ -73,18 +85,14 @@ class Corpus(ApiModel):
                 "[has(self.repo), has(self.http), has(self.configMap)].filter(x, x).size() == 1",
                 "name exactly one source of the corpus: repo, http or configMap",
             ),
-            (
-                "!has(self.http)",
-                "corpus.http is not served by this version: put the files into a repo and name it in corpus.repo",
-            ),
         )
     )
 
     repo: CorpusRepo | None = None
     """A branch of an existing Pachyderm repo. The operator reads it; it never changes or deletes it."""
     http: CorpusHttp | None = None
-    """Files on a web server."""
+    """Files to be fetched from a web server into a repo that the object owns, one commit for each change."""
     config_map: CorpusConfigMap | None = None
-    """Files in a ConfigMap."""
+    """Scripts kept in a ConfigMap of the object's namespace, one file a key."""
     layout: Layout = Layout.AUTO
     """Layout of the scripts; `auto` recognises it for each file."""

@@ -37,7 +37,11 @@ class Reason(StrEnum):
     GENERATING = "Generating", "The generate job runs."
     GENERATED = "Generated", "A script of the newest spec and the newest corpus commit exists."
     CORPUS_FOUND = "CorpusFound", "The corpus has a finished commit with files."
-    INGESTING = "Ingesting", "The corpus is being put into a repo of the object's own."
+    INGESTING = "Ingesting", "The corpus is being fetched and put into a repo of the object's own."
+    CHECK_FAILED = (
+        "CheckFailed",
+        "The corpus is there, but its source could not be asked for a newer one; the message says why.",
+    )
 
     # What a person has to put right.
     INVALID_SPEC = "InvalidSpec", "The spec says something that cannot be carried out."
@@ -47,6 +51,10 @@ class Reason(StrEnum):
     CORPUS_BRANCH_NOT_FOUND = "CorpusBranchNotFound", "The corpus repo has no such branch."
     CORPUS_EMPTY = "CorpusEmpty", "The newest commit of the corpus branch has no bytes."
     CONFIG_MAP_NOT_FOUND = "ConfigMapNotFound", "The ConfigMap of the corpus does not exist."
+    DOWNLOAD_FAILED = "DownloadFailed", "The corpus could not be downloaded; the message says why."
+    DIGEST_MISMATCH = "DigestMismatch", "The downloaded file does not have the digest that the spec names."
+    CORPUS_INVALID = "CorpusInvalid", "The downloaded file is no archive or text, or has what must not be in one."
+    CORPUS_TOO_LARGE = "CorpusTooLarge", "The downloaded file, or what is in it, is more than the limits allow."
     CORPUS_FAILED = "CorpusFailed", "The newest commit of the corpus could not be finished by Pachyderm."
     NAME_CONFLICT = "NameConflict", "A pipeline or repo of the needed name belongs to somebody else."
     RETAINED_REPOS = (

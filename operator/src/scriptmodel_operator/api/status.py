@@ -107,6 +107,23 @@ class Lineage(ApiModel):
     """The script."""
 
 
+class SourceStatus(ApiModel):
+    """What the newest commit of a corpus by URL was made from."""
+
+    url: str | None = None
+    """Address, without what may be secret in it."""
+    sha256: str | None = None
+    """Digest of the file that was downloaded."""
+    etag: str | None = None
+    """What the server calls that version of it."""
+    last_modified: str | None = None
+    """When the server says that it was changed."""
+    request: str | None = None
+    """Digest of url and include at the time."""
+    commit: str | None = None
+    """Commit that has its files."""
+
+
 class PipelineStatus(ApiModel):
     """One of the two pipelines."""
 
@@ -163,6 +180,8 @@ class ScriptModelStatus(ApiModel):
     """The newest script."""
     lineage: Lineage | None = None
     """What it was made from."""
+    source: SourceStatus | None = None
+    """What a corpus by URL was made from."""
     pipelines: list[PipelineStatus] | None = None
     """The two pipelines."""
     history: list[HistoryEntry] | None = None

@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.ingest.failures import SourceError
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -25,10 +28,6 @@ class Source:
         return sum(map(len, self.files.values()))
 
 
-class SourceError(ValueError):
-    """The source cannot be made into files."""
-
-
 def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
@@ -40,5 +39,5 @@ def from_config_map(raw: Mapping[str, Any]) -> Source:
         try:
             files[f"/{key}"] = base64.b64decode(encoded, validate=True)
         except binascii.Error as error:
-            raise SourceError(f"binaryData.{key} is not base64: {error}") from error
+            raise SourceError(Reason.INVALID_SPEC, f"binaryData.{key} is not base64: {error}") from error
     return Source(files)

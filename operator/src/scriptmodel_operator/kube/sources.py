@@ -1,26 +1,58 @@
-"""Corpus sources that are in Kubernetes."""
+"""Corpus sources that are not in Pachyderm yet."""
 
 from __future__ import annotations
 
+from scriptmodel_operator.api.corpus import CorpusConfigMap
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.ingest.source import Source, SourceError, from_config_map
+from scriptmodel_operator.ingest.downloads import Downloads
+from scriptmodel_operator.ingest.failures import SourceError
+from scriptmodel_operator.ingest.origin import request_of
+from scriptmodel_operator.ingest.source import Source, from_config_map
 from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.errors import KubeForbiddenError, KubeNotFoundError
-from scriptmodel_operator.reconcile.state import Problem
+from scriptmodel_operator.reconcile.corpus import Sourced
+from scriptmodel_operator.reconcile.state import ModelState, Problem
 
 
 class Sources:
-    """Reads a source whole: a ConfigMap holds at most 1 MiB."""
+    """Reads a ConfigMap whole, since it holds at most 1 MiB; has everything else downloaded in the background."""
 
-    def __init__(self, client: KubeClient) -> None:
+    def __init__(self, client: KubeClient, downloads: Downloads, interval: float) -> None:
         self._client = client
+        self._downloads = downloads
+        self._interval = interval
 
-    async def fetch(self, model: ScriptModel) -> Source | Problem | None:
-        """The files, what keeps us from them, or None where the corpus is a repo already. Raises KubeError."""
-        config_map = model.spec.corpus.config_map
-        if config_map is None:
+    async def fetch(self, model: ScriptModel) -> Sourced:
+        """What is known of the source. Raises KubeError."""
+        corpus = model.spec.corpus
+        if corpus.http is None or model.spec.suspend:
+            self._downloads.forget(model.uid)
+        if model.spec.suspend:
             return None
+        if corpus.http is not None:
+            return self._downloads.look(model.uid, request_of(corpus.http))
+        return await self._config_map(model, corpus.config_map) if corpus.config_map else None
+
+    def begin(self, model: ScriptModel, state: ModelState) -> None:
+        """The download that `state` asks for, if it is due."""
+        if state.intake.download is not None:
+            self._downloads.begin(model.uid, state.intake.download)
+
+    def rest(self, model: ScriptModel) -> float | None:
+        """Seconds after which the source is to be looked at again."""
+        if model.spec.corpus.http is not None:
+            return self._downloads.due_in(model.uid)
+        return self._interval if model.spec.corpus.config_map is not None else None
+
+    def forget(self, model: ScriptModel) -> None:
+        """The object is being deleted."""
+        self._downloads.forget(model.uid)
+
+    def close(self) -> None:
+        self._downloads.close()
+
+    async def _config_map(self, model: ScriptModel, config_map: CorpusConfigMap) -> Source | Problem:
         name = config_map.name
         try:
             return from_config_map(await self._client.get_config_map(model.namespace, name))
@@ -32,4 +64,4 @@ class Sources:
         except KubeForbiddenError as error:
             return Problem(Reason.NOT_ALLOWED, f"{error}: let the operator's role get configmaps in this namespace")
         except SourceError as error:
-            return Problem(Reason.INVALID_SPEC, f"ConfigMap {name!r}: {error}")
+            return Problem(error.reason, f"ConfigMap {name!r}: {error}")

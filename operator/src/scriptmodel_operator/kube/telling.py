@@ -15,6 +15,7 @@ from scriptmodel_operator.reconcile.summarise import one_line
 
 _READY = "Ready"
 _STALLED = "Stalled"
+_CORPUS_READY = "CorpusReady"
 _TROUBLE = (Reason.PACHYDERM_UNAVAILABLE.value, Reason.RETRYING.value)
 
 
@@ -30,6 +31,7 @@ class Teller:
 
     async def told(self, model: ScriptModel, status: Mapping[str, Any]) -> None:
         """`status` is about to be written over `model.status`."""
+        await self._told_of_corpus(model, status)
         before, now = _condition(model.status, _READY), _condition(status, _READY)
         same = before.get("reason") == now.get("reason") and before.get("status") == now.get("status")
         same = same and _newest_commit(model.status) == _newest_commit(status)
@@ -38,12 +40,16 @@ class Teller:
         warning = _condition(status, _STALLED).get("status") == "True" or now.get("reason") in _TROUBLE
         if same and not warning:
             return
-        before_it = json.dumps([model.generation, model.status], sort_keys=True)
         note = one_line(str(now.get("message", ""))) or str(now.get("reason"))
         reason = reason_named(str(now.get("reason")))
-        await self._events.record(
-            model, reason, note, warning=warning, occasion=hashlib.sha256(before_it.encode()).hexdigest()
-        )
+        await self._events.record(model, reason, note, warning=warning, occasion=_before(model))
+
+    async def _told_of_corpus(self, model: ScriptModel, status: Mapping[str, Any]) -> None:
+        """That nobody can say whether a corpus is the newest changes nothing of Ready."""
+        before, now = _condition(model.status, _CORPUS_READY), _condition(status, _CORPUS_READY)
+        if now.get("reason") == Reason.CHECK_FAILED.value != before.get("reason"):
+            note = one_line(str(now.get("message", "")))
+            await self._events.record(model, Reason.CHECK_FAILED, note, warning=True, occasion=_before(model))
 
     async def acting(self, model: ScriptModel, actions: Sequence[Action]) -> None:
         """`actions` are about to be carried out for `model`."""
@@ -60,6 +66,12 @@ class Teller:
 
 def _condition(status: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
     return next((each for each in status.get("conditions") or [] if each.get("type") == kind), {})
+
+
+def _before(model: ScriptModel) -> str:
+    """What was there before the transition."""
+    text = json.dumps([model.generation, model.status], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _newest_commit(status: Mapping[str, Any]) -> str:

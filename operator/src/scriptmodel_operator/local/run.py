@@ -18,6 +18,7 @@ from scriptmodel_operator.app import working
 from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.desired.policy import ANYTHING, Policy
 from scriptmodel_operator.health import Health
+from scriptmodel_operator.ingest.addresses import parse_destinations
 from scriptmodel_operator.kube.store import Store
 from scriptmodel_operator.local.objects import Objects
 from scriptmodel_operator.local.programs import Localpach, find_trainer, localpach
@@ -116,6 +117,7 @@ class Run:
             trainer_image=IMAGE,
             poll_interval=_POLL_SECONDS,
             policy=_everything_for(objects.raw["metadata"]["namespace"]),
+            destinations=parse_destinations([ANYTHING]),  # what they may reach themselves
         )
         async with working(config, objects, CLUSTER, Health(Metrics(Store()))) as inbox:
             inbox.arrived(objects.raw)

@@ -39,7 +39,6 @@ RULES: dict[str, Rule] = {
     "[has(self.repo), has(self.http), has(self.configMap)].filter(x, x).size() == 1": (
         lambda value, _old: len({"repo", "http", "configMap"} & set(value)) == 1
     ),
-    "!has(self.http)": lambda value, _old: "http" not in value,
     "!self.url.matches('^https?://[^/?#]*@')": lambda value, _old: not re.match("https?://[^/?#]*@", value["url"]),
     "!has(self.interval) || self.interval.matches('[1-9]')": (
         lambda value, _old: "interval" not in value or re.search("[1-9]", value["interval"]) is not None

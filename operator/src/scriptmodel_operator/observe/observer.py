@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
 
 from scriptmodel_operator.api.marks import Mark, Owner, mark_of, ownership, parse_mark
 from scriptmodel_operator.api.objects import ScriptModel
@@ -46,6 +45,7 @@ class Observer:
         generate = self._pipeline(generate_ref(model), owner, snapshot)
         told = train.told if train else None
         good = train.last_good if train else None
+        owned = self._owned_corpus(model, owner, snapshot)
         written = generate.last_good if generate else None
         newest_script = generate.newest if generate and train and _has_model(train) else None
         return ModelView(
@@ -57,8 +57,8 @@ class Observer:
                 for ref, found in ((train_ref(model), train), (generate_ref(model), generate))
                 if found is None and ref.output in snapshot.repos
             ),
-            corpus=self._corpus(model, train, snapshot),
-            owned_corpus=self._owned_corpus(model, owner, snapshot),
+            corpus=self._corpus(model, train, owned, snapshot),
+            owned_corpus=owned,
             readers=self._readers(model, snapshot),
             training_log=self._log(told),
             generation_log=self._log(newest_script),
@@ -90,10 +90,14 @@ class Observer:
         marks = (mark_of(version.spec.annotations) for version in versions)
         return next((mark for mark in marks if mark is not None), None)
 
-    def _corpus(self, model: ScriptModel, train: PipelineView | None, snapshot: Snapshot) -> CorpusView | None:
+    def _corpus(
+        self, model: ScriptModel, train: PipelineView | None, owned: OwnedCorpus | None, snapshot: Snapshot
+    ) -> CorpusView | None:
         branch = corpus_branch(model)
         if train is not None and train.info.spec.input_branch == branch:
             return None
+        if owned is not None and owned.ref == branch.repo:
+            return CorpusView(branch, branch_exists=owned.head is not None, head=owned.head)
         with self._heads_lock:
             started, known = self._heads.get(branch, (0.0, None))
         if known is not None and started == snapshot.started:
@@ -121,11 +125,12 @@ class Observer:
         if repo is None:
             return None
         found = ownership(parse_mark(repo.description), owner)
+        if model.spec.corpus.repo is not None:
+            return OwnedCorpus(ref, found, readers=snapshot.readers(ref))
         head = self._head(BranchRef(ref, OWNED_BRANCH))
-        digests: Mapping[str, str] | None = {}
-        if head is not None:
-            digests = self._results.digests(ref, head.id) if head.finished else None
-        return OwnedCorpus(ref, found, digests, snapshot.readers(ref))
+        small = model.spec.corpus.config_map is not None and head is not None and head.finished
+        digests = self._results.digests(ref, head.id) if small and head else {}
+        return OwnedCorpus(ref, found, head, digests, snapshot.readers(ref))
 
     def _head(self, branch: BranchRef) -> CommitInfo | None:
         try:

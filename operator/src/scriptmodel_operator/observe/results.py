@@ -71,7 +71,7 @@ class Results:
         return self._remembered("script", repo, commit, self._read_script)
 
     def digests(self, repo: RepoRef, commit: str) -> dict[str, str]:
-        """sha256 of each file at the top of a commit, by path."""
+        """sha256 of each file of a commit, by path."""
         return self._remembered("digests", repo, commit, self._read_digests) or {}
 
     def commit(self, repo: RepoRef, commit: str) -> CommitInfo | None:
@@ -142,7 +142,7 @@ class Results:
         )
 
     def _read_digests(self, repo: RepoRef, commit: str) -> dict[str, str]:
-        paths = self._gateway.list_files(repo, commit)
+        paths = self._gateway.walk_files(repo, commit)
         contents = ((path, self._gateway.read_file(repo, commit, path, _MAX_SCRIPT)) for path in paths)
         return {path: hashlib.sha256(content).hexdigest() for path, content in contents}
 

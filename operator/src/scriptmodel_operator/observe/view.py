@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from scriptmodel_operator.api.marks import Mark, Ownership
 from scriptmodel_operator.observe.progress import LogDigest
@@ -69,12 +69,13 @@ class CorpusView:
 
 @dataclass(frozen=True, slots=True)
 class OwnedCorpus:
-    """The repo of the object's own corpus name, if it is there, and the files of its newest commit."""
+    """The repo of the object's own corpus name, if it is there, and its newest commit."""
 
     ref: RepoRef
     ownership: Ownership
-    digests: Mapping[str, str] | None
-    """sha256 by path; None while the server has not finished the commit."""
+    head: CommitInfo | None = None
+    digests: Mapping[str, str] = field(default_factory=dict)
+    """sha256 of its files by path, where the source is a ConfigMap; empty while the commit is not finished."""
     readers: tuple[PipelineRef, ...] = ()
 
 

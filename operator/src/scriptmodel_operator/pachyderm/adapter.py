@@ -22,7 +22,7 @@ from scriptmodel_operator.pachyderm.protocol import (
     transaction,
 )
 from scriptmodel_operator.pachyderm.refusals import translate
-from scriptmodel_operator.pachyderm.uploads import Upload, send, upload_requests
+from scriptmodel_operator.pachyderm.uploads import send, upload_requests
 from scriptmodel_operator.pachyderm.values import (
     BranchRef,
     CommitInfo,
@@ -35,12 +35,12 @@ from scriptmodel_operator.pachyderm.values import (
     PipelineRef,
     RepoInfo,
     RepoRef,
+    Upload,
 )
 
 READ_SECONDS = 10.0
 WRITE_SECONDS = 30.0
 DELETE_SECONDS = 60.0
-UPLOAD_SECONDS = 6 * 3600.0
 """Keepalive finds out within half a minute that the other side is gone."""
 ALL_VERSIONS = -1
 
@@ -223,10 +223,15 @@ class PachydermGateway:
             raise UnavailableError(what, f"only {len(content)} of {expected} bytes came")
         return bytes(content[:expected])
 
-    def list_files(self, repo: RepoRef, commit: str) -> Sequence[str]:
-        request = pfs.ListFileRequest(file=_file(repo, commit, "/"))
-        found = self._stream(f"listing files of {repo}@{commit}", self._pfs.ListFile, request)
-        return [info.file.path for info in found if info.file_type == pfs.FILE]
+    def stream_file(self, repo: RepoRef, commit: str, path: str, seconds: float) -> Iterator[bytes]:
+        request = pfs.GetFileRequest(file=_file(repo, commit, path))
+        for piece in self._stream(f"reading {repo}@{commit}:{path}", self._pfs.GetFile, request, seconds):
+            yield bytes(piece.value)
+
+    def walk_files(self, repo: RepoRef, commit: str) -> Mapping[str, int]:
+        request = pfs.WalkFileRequest(file=_file(repo, commit, "/"))
+        found = self._stream(f"listing files of {repo}@{commit}", self._pfs.WalkFile, request)
+        return {info.file.path: int(info.size_bytes) for info in found if info.file_type == pfs.FILE}
 
     def read_log(self, job: JobRef, *, follow: bool, seconds: float) -> GrpcLogStream:
         request = pps.GetLogsRequest(job=messages.job_message(job), follow=follow)
@@ -245,18 +250,12 @@ class PachydermGateway:
         request = pfs.CreateRepoRequest(repo=messages.repo_message(repo), description=description)
         self._call(f"creating repo {repo}", self._pfs.CreateRepo, request, WRITE_SECONDS)
 
-    def replace_files(self, branch: BranchRef, files: Mapping[str, bytes], gone: Sequence[str]) -> None:
-        requests = messages.modify_requests(branch, files, gone)
-        self._call(f"putting files into {branch}", self._pfs.ModifyFile, requests, WRITE_SECONDS)
-
-    def upload(self, branch: BranchRef, files: Iterable[Upload], *, replace: bool = False) -> None:
-        """One commit, whole or not at all; `replace` leaves nothing of what the branch had. Not part of Gateway.
-
-        What `files` raises while they are read is raised here, and nothing is committed then.
-        """
-        with self._observed(self._pfs.ModifyFile), _translated(f"putting files into {branch}"):
-            requests = upload_requests(branch, files, replace=replace)
-            send(self._pfs.ModifyFile, requests, UPLOAD_SECONDS, self._metadata())
+    def replace_files(self, branch: BranchRef, files: Iterable[Upload], gone: Sequence[str], seconds: float) -> None:
+        what = f"putting files into {branch}"
+        with self._observed(self._pfs.ModifyFile), _translated(what):
+            self._deadline(what, seconds)
+            requests = upload_requests(branch, files, gone)
+            send(self._pfs.ModifyFile, requests, seconds, self._metadata(), self._left)
 
     def apply_pipelines(self, pipelines: Sequence[PipelineApply]) -> None:
         names = " and ".join(str(item.spec.ref) for item in pipelines)

@@ -6,7 +6,7 @@ raises a `PachydermError`. The adapter over python-pachyderm is `adapter.py`; te
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from scriptmodel_operator.pachyderm.values import (
@@ -21,6 +21,7 @@ from scriptmodel_operator.pachyderm.values import (
     PipelineRef,
     RepoInfo,
     RepoRef,
+    Upload,
 )
 
 
@@ -66,8 +67,11 @@ class Gateway(Protocol):
 
     def file_size(self, repo: RepoRef, commit: str, path: str) -> int: ...
 
-    def list_files(self, repo: RepoRef, commit: str) -> Sequence[str]:
-        """Paths of the files at the top of a commit."""
+    def stream_file(self, repo: RepoRef, commit: str, path: str, seconds: float) -> Iterator[bytes]:
+        """A whole file in pieces, within `seconds`."""
+
+    def walk_files(self, repo: RepoRef, commit: str) -> Mapping[str, int]:
+        """Sizes of all files of a commit by path."""
 
     def read_log(self, job: JobRef, *, follow: bool, seconds: float) -> LogStream:
         """Lines that the job's process printed, for at most `seconds`; with `follow` also those to come."""
@@ -81,8 +85,8 @@ class Gateway(Protocol):
     def create_repo(self, repo: RepoRef, description: str) -> None:
         """AlreadyExistsError for one that is there."""
 
-    def replace_files(self, branch: BranchRef, files: Mapping[str, bytes], gone: Sequence[str]) -> None:
-        """One commit, whole or not at all, that has `files` and no longer what is `gone`."""
+    def replace_files(self, branch: BranchRef, files: Iterable[Upload], gone: Sequence[str], seconds: float) -> None:
+        """One commit, whole or not at all, that has `files` and not what is `gone`. What `files` raises ends it."""
 
     def apply_pipelines(self, pipelines: Sequence[PipelineApply]) -> None:
         """Create or update all of them, or none, in one transaction."""

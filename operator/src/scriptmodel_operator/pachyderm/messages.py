@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -55,17 +55,6 @@ def pipeline_message(ref: PipelineRef) -> Any:
 
 def job_message(ref: JobRef) -> Any:
     return pps.Job(pipeline=pipeline_message(ref.pipeline), id=ref.id)
-
-
-def modify_requests(branch: BranchRef, files: Mapping[str, bytes], gone: Sequence[str]) -> Iterator[Any]:
-    """A ModifyFile stream. Adding to a path that is there appends, so each is deleted first."""
-    target = pfs.Commit(repo=repo_message(branch.repo), branch=branch_message(branch))
-    yield pfs.ModifyFileRequest(set_commit=target)
-    for path in (*gone, *sorted(files)):
-        yield pfs.ModifyFileRequest(delete_file=pfs.DeleteFile(path=path))
-    for path, content in sorted(files.items()):
-        raw = wrappers_pb2.BytesValue(value=content)
-        yield pfs.ModifyFileRequest(add_file=pfs.AddFile(path=path, raw=raw))
 
 
 def create_request(wanted: PipelineApply) -> Any:

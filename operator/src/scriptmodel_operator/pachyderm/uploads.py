@@ -2,44 +2,49 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import threading
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
+
+import grpc
 
 from scriptmodel_operator.pachyderm import messages
 from scriptmodel_operator.pachyderm.protocol import pfs, wrappers_pb2
-from scriptmodel_operator.pachyderm.values import BranchRef
+from scriptmodel_operator.pachyderm.values import BranchRef, Upload
 
+UPLOAD_SECONDS = 6 * 3600.0
+_LOOK_SECONDS = 0.5
 EVERYTHING = "/"
 """With its slash at the end, a DeleteFile of it removes all that is below."""
 
 
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """A file at `path`, made of `pieces` of at most a few MiB; each is asked for when the one before is sent."""
-
-    path: str
-    pieces: Iterable[bytes]
-
-
-def upload_requests(branch: BranchRef, files: Iterable[Upload], *, replace: bool) -> Iterator[Any]:
+def upload_requests(branch: BranchRef, files: Iterable[Upload], gone: Iterable[str]) -> Iterator[Any]:
     """A ModifyFile stream. Adding to a path that is there appends, so each is deleted first."""
     target = pfs.Commit(repo=messages.repo_message(branch.repo), branch=messages.branch_message(branch))
     yield pfs.ModifyFileRequest(set_commit=target)
-    if replace:
-        yield pfs.ModifyFileRequest(delete_file=pfs.DeleteFile(path=EVERYTHING))
+    for path in gone:
+        yield pfs.ModifyFileRequest(delete_file=pfs.DeleteFile(path=path))
     for file in files:
         yield pfs.ModifyFileRequest(delete_file=pfs.DeleteFile(path=file.path))
-        for piece in file.pieces:
+        # The first piece is an empty one, without which an empty file would not be there.
+        for piece in itertools.chain([b""], file.pieces):
             raw = wrappers_pb2.BytesValue(value=piece)
             yield pfs.ModifyFileRequest(add_file=pfs.AddFile(path=file.path, raw=raw))
 
 
-def send(method: Any, requests: Iterator[Any], seconds: float, metadata: list[tuple[str, str]]) -> None:
+def send(
+    method: Any,
+    requests: Iterator[Any],
+    seconds: float,
+    metadata: list[tuple[str, str]],
+    left: Callable[[], float] = lambda: math.inf,
+) -> None:
     """The whole stream, or none of it: an error of `requests`, raised here again, or an interrupt cancels the call.
 
-    A stream that only ended early would be taken for a complete one.
+    A stream that only ended early would be taken for a complete one. It may last longer than `left`, the seconds for
+    which the process may act, has at its start; once those have run out it is cancelled too. Raises grpc.RpcError.
     """
     failures: list[BaseException] = []
     begun = threading.Event()
@@ -55,9 +60,22 @@ def send(method: Any, requests: Iterator[Any], seconds: float, metadata: list[tu
     call = method.future(guarded(), timeout=seconds, metadata=metadata)
     begun.set()
     try:
-        call.result()
-    except BaseException:
+        _result(call, left)
+    except BaseException as error:
         call.cancel()
         if failures:
             raise failures[0] from None
+        if isinstance(error, grpc.FutureCancelledError):
+            raise call from error  # a call that has failed is its own error
         raise
+
+
+def _result(call: Any, left: Callable[[], float]) -> None:
+    while True:
+        try:
+            call.result(timeout=_LOOK_SECONDS)
+        except grpc.FutureTimeoutError:
+            if left() <= 0:
+                call.cancel()
+        else:
+            return

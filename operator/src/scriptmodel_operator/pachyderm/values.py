@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -223,6 +223,14 @@ class CommitInfo:
     error: str = ""
     size_bytes: int = 0
     provenance: tuple[tuple[RepoRef, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file at `path`, made of `pieces` of at most a few MiB; each is asked for when the one before is sent."""
+
+    path: str
+    pieces: Iterable[bytes]
 
 
 @dataclass(frozen=True, slots=True)

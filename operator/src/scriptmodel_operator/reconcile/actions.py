@@ -75,6 +75,7 @@ class ReplaceFiles:
 
     branch: BranchRef
     files: Mapping[str, bytes]
+    """Small ones."""
     gone: tuple[str, ...]
 
     def describe(self) -> str:

@@ -13,25 +13,33 @@ from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.spec import DriftPolicy
 from scriptmodel_operator.desired.pipelines import Desired
-from scriptmodel_operator.ingest.source import Source
 from scriptmodel_operator.observe.view import ModelView, PipelineView
 from scriptmodel_operator.pachyderm.values import PipelineRef
-from scriptmodel_operator.reconcile.corpus import ingest, unused
+from scriptmodel_operator.reconcile.corpus import Sourced, intake, unused
 from scriptmodel_operator.reconcile.difference import difference
 from scriptmodel_operator.reconcile.obstacles import corpus_stage, obstacle
+from scriptmodel_operator.reconcile.origins import told_origin
 from scriptmodel_operator.reconcile.stages import generation_stage, overdue, training_stage
-from scriptmodel_operator.reconcile.state import NOT_STARTED, ModelState, Problem, Stage
+from scriptmodel_operator.reconcile.state import NOT_STARTED, Intake, ModelState, Problem, Stage
 
 
-def assess(
-    model: ScriptModel, wanted: Desired, view: ModelView, now: datetime, source: Source | Problem | None = None
-) -> ModelState:
-    """The whole state of an object that is not being deleted. `source` has the files of a corpus of its own."""
+def assess(model: ScriptModel, wanted: Desired, view: ModelView, now: datetime, source: Sourced = None) -> ModelState:
+    """The whole state of an object that is not being deleted. `source` has what is known of a corpus of its own."""
     if model.spec.suspend:
-        return _suspended(view)
-    first = _before_pipelines(model, wanted, view, source)
-    if first is not None:
-        return _with_stages(first, view)
+        return _suspended(model, view)
+    problem = obstacle(model, view)
+    if problem is not None:
+        return _with_stages(ModelState(problem=problem, intake=Intake(origin=told_origin(model))), view)
+    found = intake(model, wanted.train.mark.owner, source, view)
+    if found.problem or found.actions or found.waiting:
+        state = _with_stages(ModelState(problem=found.problem, intake=found), view)
+        return replace(state, corpus=_corpus_to_come(found))
+    state = _of_pipelines(model, wanted, view, now)
+    return replace(state, intake=found, corpus=_with_note(state.corpus, found.note))
+
+
+def _of_pipelines(model: ScriptModel, wanted: Desired, view: ModelView, now: datetime) -> ModelState:
+    """Once nothing has to be done first."""
     corpus = _corpus(view)
     differs = difference(model, wanted, view)
     if (differs.now or view.train is None) and view.corpus is not None and not corpus.done:
@@ -54,26 +62,21 @@ def assess(
     return _with_stages(state, view)
 
 
-def _before_pipelines(
-    model: ScriptModel, wanted: Desired, view: ModelView, source: Source | Problem | None
-) -> ModelState | None:
-    """What comes before any pipeline is written: an obstacle to be removed, or a corpus to be put into its repo."""
-    problem = obstacle(model, view) or (source if isinstance(source, Problem) else None)
-    if problem is not None:
-        return ModelState(problem=problem)
-    if not isinstance(source, Source):
-        return None
-    found = ingest(model, wanted.train.mark.owner, source, view)
-    if isinstance(found, Problem):
-        return ModelState(problem=found)
-    return ModelState(ingest=found) if found else None
-
-
 def _with_stages(state: ModelState, view: ModelView) -> ModelState:
     """A pipeline that is not there is being created only where nothing keeps it from that."""
     trained = training_stage(view) if view.train or state.changes else NOT_STARTED
     generated = generation_stage(view, trained) if view.generate or state.changes else NOT_STARTED
     return replace(state, corpus=_corpus(view), trained=trained, generated=generated)
+
+
+def _corpus_to_come(found: Intake) -> Stage:
+    if found.problem is not None:
+        return Stage(ConditionStatus.FALSE, found.problem.reason, found.problem.message, found.problem.stalled)
+    return Stage(ConditionStatus.FALSE, Reason.INGESTING, found.waiting or "the corpus is being put into Pachyderm")
+
+
+def _with_note(corpus: Stage, note: str) -> Stage:
+    return replace(corpus, reason=Reason.CHECK_FAILED, message=note) if note and corpus.done else corpus
 
 
 def _corpus(view: ModelView) -> Stage:
@@ -92,9 +95,10 @@ def _ours(seen: PipelineView | None) -> bool:
     return seen is not None and seen.ownership in (Ownership.OURS, Ownership.SUCCESSOR)
 
 
-def _suspended(view: ModelView) -> ModelState:
+def _suspended(model: ScriptModel, view: ModelView) -> ModelState:
     running = [seen for seen in (view.generate, view.train) if seen and _ours(seen) and not seen.info.stopped]
-    state = ModelState(stop=tuple(seen.info.ref for seen in running), suspended=True)
+    stop = tuple(seen.info.ref for seen in running)
+    state = ModelState(stop=stop, suspended=True, intake=Intake(origin=told_origin(model)))
     return _with_stages(state, view)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from scriptmodel_operator.pachyderm.gateway import Gateway
+from scriptmodel_operator.pachyderm.values import Upload
 from scriptmodel_operator.reconcile.actions import (
     Action,
     ApplyPipelines,
@@ -16,6 +17,8 @@ from scriptmodel_operator.reconcile.actions import (
     StopJob,
     StopPipeline,
 )
+
+PUT_SECONDS = 30.0
 
 
 def execute(gateway: Gateway, actions: Sequence[Action]) -> None:
@@ -29,7 +32,8 @@ def _execute(gateway: Gateway, action: Action) -> None:
         case CreateRepo(ref, description):
             gateway.create_repo(ref, description)
         case ReplaceFiles(branch, files, gone):
-            gateway.replace_files(branch, files, gone)
+            contents = (Upload(path, [content]) for path, content in sorted(files.items()))
+            gateway.replace_files(branch, contents, gone, PUT_SECONDS)
         case ApplyPipelines(pipelines):
             gateway.apply_pipelines(pipelines)
         case StartPipeline(ref):

@@ -21,8 +21,8 @@ def plan(state: ModelState) -> tuple[Action, ...]:
         return ()
     if state.stop:
         return tuple(StopPipeline(ref) for ref in state.stop)
-    if state.ingest:
-        return state.ingest
+    if state.intake.actions:
+        return state.intake.actions
     if state.changes:
         return (ApplyPipelines(tuple(change.apply for change in state.changes)),)
     if state.start:

@@ -7,6 +7,7 @@ from enum import Enum
 
 from scriptmodel_operator.api.conditions import ConditionStatus
 from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.ingest.origin import Download, Origin
 from scriptmodel_operator.pachyderm.values import JobRef, PipelineApply, PipelineRef, RepoRef
 from scriptmodel_operator.reconcile.actions import CreateRepo, ReplaceFiles
 
@@ -64,6 +65,22 @@ NOT_STARTED = Stage(ConditionStatus.FALSE, Reason.NOT_STARTED, "an earlier stage
 
 
 @dataclass(frozen=True, slots=True)
+class Intake:
+    """What comes next of bringing the object's own corpus to what its source has."""
+
+    actions: tuple[CreateRepo | ReplaceFiles, ...] = ()
+    problem: Problem | None = None
+    waiting: str = ""
+    """What pipelines wait for."""
+    download: Download | None = None
+    """To be begun once it is due."""
+    origin: Origin | None = None
+    """Of the newest commit, where it is known."""
+    note: str = ""
+    """Why nobody knows whether there is something newer."""
+
+
+@dataclass(frozen=True, slots=True)
 class ModelState:
     """All that plan and summary need. `changes` may be carried out now, `deferred` later."""
 
@@ -79,7 +96,6 @@ class ModelState:
     stop: tuple[PipelineRef, ...] = ()
     stop_jobs: tuple[tuple[JobRef, str], ...] = ()
     suspended: bool = False
-    ingest: tuple[CreateRepo | ReplaceFiles, ...] = ()
-    """What brings the object's own corpus to what its source has."""
+    intake: Intake = Intake()
     drop_repos: tuple[RepoRef, ...] = ()
     """Of ours, and read by nothing any more."""

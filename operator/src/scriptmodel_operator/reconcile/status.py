@@ -9,6 +9,7 @@ from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.status import ScriptModelStatus, to_wire
 from scriptmodel_operator.observe.view import ModelView
 from scriptmodel_operator.reconcile import story
+from scriptmodel_operator.reconcile.origins import source_status
 from scriptmodel_operator.reconcile.state import ModelState, Problem
 from scriptmodel_operator.reconcile.summarise import conditions_of_problem, conditions_of_state
 
@@ -23,6 +24,7 @@ def status_of(model: ScriptModel, state: ModelState, view: ModelView, now: datet
         training=story.training_status(view, now),
         script=story.script_status(view),
         lineage=story.lineage(model, view),
+        source=source_status(model, state.intake.origin),
         pipelines=story.pipeline_statuses(view),
         history=story.history(model, view),
     )

@@ -43,8 +43,8 @@ def summary(state: ModelState) -> Summary:
             "pipelines are stopped because spec.suspend is true",
             reconciling=bool(state.stop),
         )
-    if state.ingest:
-        return Summary(False, Reason.INGESTING, "the corpus is being put into Pachyderm")
+    if state.intake.actions or state.intake.waiting:
+        return Summary(False, Reason.INGESTING, state.intake.waiting or "the corpus is being put into Pachyderm")
     if state.changes:
         creating = all(change.kind is ChangeKind.CREATE for change in state.changes)
         reason = Reason.CREATING if creating else Reason.UPDATING
@@ -65,6 +65,8 @@ def summary(state: ModelState) -> Summary:
     if state.drifted:
         names = ", ".join(str(change.ref) for change in state.drifted)
         message += f"; {names} was changed by somebody else, and driftPolicy Warn leaves it so"
+    if state.intake.note:
+        message += f"; whether there is a newer corpus is not known: {state.intake.note}"
     return Summary(True, Reason.GENERATED, message, reconciling=False)
 
 

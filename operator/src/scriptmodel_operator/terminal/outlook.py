@@ -8,7 +8,7 @@ from datetime import datetime
 
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.desired.pipelines import Desired, corpus_branch, desired
-from scriptmodel_operator.ingest.source import Source
+from scriptmodel_operator.ingest.origin import shown
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.observer import Observer
 from scriptmodel_operator.observe.snapshot import take_snapshot
@@ -24,15 +24,14 @@ from scriptmodel_operator.reconcile.actions import (
     ReplaceFiles,
 )
 from scriptmodel_operator.reconcile.assess import assess
+from scriptmodel_operator.reconcile.corpus import Sourced
 from scriptmodel_operator.reconcile.deletion import assess_deletion, needs_no_pachyderm
 from scriptmodel_operator.reconcile.plan import plan, plan_deletion
-from scriptmodel_operator.reconcile.state import ModelState, Problem
+from scriptmodel_operator.reconcile.state import ModelState
 from scriptmodel_operator.terminal.changes import Change, Outlook, field_changes
 
 
-def outlook(
-    gateway: Gateway, model: ScriptModel, cluster: str, image: str, source: Source | Problem | None, now: datetime
-) -> Outlook:
+def outlook(gateway: Gateway, model: ScriptModel, cluster: str, image: str, source: Sourced, now: datetime) -> Outlook:
     """`image` is the operator's default, empty where it is not known. Raises PachydermError where a read fails."""
     observer = Observer(gateway, cluster)
     observer.logs = LogFollower(gateway, limit=0)  # one look: nothing is followed
@@ -44,7 +43,10 @@ def outlook(
     wanted = desired(model, model.owner(cluster), assumed, mark)
     state = assess(model, wanted, view, now, source)
     changes = [change for action in plan(state) for change in _of_action(action, state, view)]
-    if any(isinstance(action, CreateRepo | ReplaceFiles) for action in plan(state)):
+    if model.spec.corpus.http and (state.intake.actions or state.intake.waiting):
+        where = f"{shown(model.spec.corpus.http.url)} and put its files into {corpus_branch(model)}"
+        changes.append(Change("~", f"fetch {where}, as one commit"))
+    if state.intake.actions or state.intake.waiting:
         changes += _after_ingest(model, wanted, view, now)
     changes += [_later(deferred.apply, deferred.why, view) for deferred in state.deferred]
     problem = f"{state.problem.reason}: {state.problem.message}" if state.problem else ""

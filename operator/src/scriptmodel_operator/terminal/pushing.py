@@ -11,8 +11,8 @@ import click
 
 from scriptmodel_operator.api.marks import parse_mark
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
-from scriptmodel_operator.pachyderm.uploads import Upload
-from scriptmodel_operator.pachyderm.values import BranchRef, CommitInfo, PipelineRef
+from scriptmodel_operator.pachyderm.uploads import EVERYTHING, UPLOAD_SECONDS
+from scriptmodel_operator.pachyderm.values import BranchRef, CommitInfo, PipelineRef, Upload
 from scriptmodel_operator.terminal.charts import bar, glyphs_for
 from scriptmodel_operator.terminal.corpus import CorpusError, CorpusFile
 from scriptmodel_operator.terminal.live import Live
@@ -60,7 +60,7 @@ def push(gateway: PachydermGateway, branch: BranchRef, files: Sequence[CorpusFil
     meter = Meter(sum(file.size for file in files), len(files))
     uploads = (Upload(file.path, meter.counted(file)) for file in files)
     try:
-        gateway.upload(branch, uploads, replace=replace)
+        gateway.replace_files(branch, uploads, [EVERYTHING] if replace else [], UPLOAD_SECONDS)
     except CorpusError as error:
         raise click.ClickException(f"{error}; nothing was committed") from error
     commit = _finished(gateway, branch)

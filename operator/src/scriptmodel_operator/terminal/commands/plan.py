@@ -12,8 +12,11 @@ import click
 from scriptmodel_operator.api.identity import GROUP, PLURAL, VERSION
 from scriptmodel_operator.api.objects import ScriptModel, parse_object
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.ingest.source import Source, SourceError, from_config_map
+from scriptmodel_operator.ingest.failures import SourceError
+from scriptmodel_operator.ingest.origin import Attempt
+from scriptmodel_operator.ingest.source import from_config_map
 from scriptmodel_operator.kube.errors import KubeNotFoundError
+from scriptmodel_operator.reconcile.corpus import Sourced
 from scriptmodel_operator.reconcile.state import Problem
 from scriptmodel_operator.terminal.changes import merged, render
 from scriptmodel_operator.terminal.charts import glyphs_for
@@ -117,17 +120,17 @@ def _if_applied(session: Session, wanted: dict[str, Any]) -> dict[str, Any]:
     return session.ask(lambda client: client.request("PUT", f"{path}/{name}{_DRY}", f"checking {name}", body))
 
 
-def _source(session: Session, model: ScriptModel, documents: Documents | None) -> Source | Problem | None:
-    """The files of a ConfigMap, from the same file or from the cluster."""
+def _source(session: Session, model: ScriptModel, documents: Documents | None) -> Sourced:
+    """The files of a ConfigMap, from the same file or from the cluster; nothing is downloaded for a plan."""
     wanted = model.spec.corpus.config_map
     if wanted is None:
-        return None
+        return Attempt() if model.spec.corpus.http else None
     given = (documents.config_maps if documents else {}).get(wanted.name)
     try:
         found = given or session.ask(lambda client: client.get_config_map(model.namespace, wanted.name))
         return from_config_map(found)
     except SourceError as error:
-        return Problem(Reason.INVALID_SPEC, f"ConfigMap {wanted.name!r}: {error}")
+        return Problem(error.reason, f"ConfigMap {wanted.name!r}: {error}")
     except click.ClickException as error:
         if isinstance(error.__cause__, KubeNotFoundError):
             return Problem(Reason.CONFIG_MAP_NOT_FOUND, f"ConfigMap {wanted.name!r} does not exist")

@@ -1,0 +1,225 @@
+"""Corpora from web servers, each fetched and committed in the background, a few at a time.
+
+Nothing here has to survive the process: what a commit was made from stands in the object's status, and where that is
+lost the commit itself is read and compared.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import Any, BinaryIO
+
+from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.ingest.addresses import Destinations
+from scriptmodel_operator.ingest.deliver import Delivered, Delivery, DeliveryCancelledError
+from scriptmodel_operator.ingest.failures import SourceError
+from scriptmodel_operator.ingest.fetch import USUAL, Fetched, Fetcher, Patience
+from scriptmodel_operator.ingest.origin import (
+    Attempt,
+    Download,
+    Failure,
+    Key,
+    Origin,
+    Request,
+    Validators,
+    file_name,
+    shown,
+)
+from scriptmodel_operator.ingest.package import Limits, Package
+from scriptmodel_operator.pachyderm.errors import PachydermError
+from scriptmodel_operator.pachyderm.gateway import Gateway
+
+FIRST_RETRY_SECONDS = 5.0
+LONGEST_RETRY_SECONDS = 600.0
+_LARGEST_EXPONENT = 16
+
+Observed = Callable[[str, float, int], None]
+"""Hears of each attempt: its outcome, its seconds, and the bytes that came."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class _Entry:
+    """One for each object, in memory only."""
+
+    request: Request
+    asked: str
+    task: asyncio.Task[None] | None = None
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    ended: float | None = None
+    """Monotonic seconds."""
+    failures: int = 0
+    failure: Failure | None = None
+    origin: Origin | None = None
+
+    def due(self) -> float:
+        """Seconds until it has to be asked again; 0 or less means now."""
+        if self.ended is None:
+            return 0.0
+        wait = self.request.interval
+        if self.failure is not None and _backs_off(self.failure):
+            wait = max(min(wait, _back_off(self.failures)), getattr(self.failure, "wait", 0.0))
+        return self.ended + wait - time.monotonic()
+
+
+class Downloads:
+    """`call_up` is told the key of an object whose attempt has ended. All methods belong to the event loop."""
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        destinations: Destinations,
+        slots: int,
+        observed: Observed = lambda _outcome, _seconds, _size: None,
+        patience: Patience = USUAL,
+    ) -> None:
+        self._gateway = gateway
+        self._slots = asyncio.Semaphore(slots)
+        self._pool = ThreadPoolExecutor(max_workers=slots, thread_name_prefix="download")
+        self._fetcher = Fetcher(destinations, self._run, patience)
+        self._observed = observed
+        self._entries: dict[str, _Entry] = {}
+        self.call_up: Callable[[Key], None] = lambda _key: None
+
+    def look(self, uid: str, request: Request) -> Attempt:
+        """What is known of this request; another request makes what was known of the one before worthless."""
+        entry = self._entries.get(uid)
+        if entry is not None and replace(entry.request, interval=request.interval) != request:
+            self.forget(uid)
+            entry = None
+        return Attempt(entry.failure, entry.failures, entry.origin) if entry else Attempt()
+
+    def begin(self, uid: str, download: Download) -> None:
+        """Unless it is under way or not due yet."""
+        entry = self._entries.get(uid)
+        if entry is None:
+            entry = self._entries[uid] = _Entry(download.request, download.asked)
+        if entry.task is not None:
+            return
+        asked, entry.asked, entry.request = entry.asked != download.asked, download.asked, download.request
+        if asked or entry.due() <= 0:
+            entry.task = asyncio.create_task(self._attempt(entry, download), name=f"download-{uid}")
+
+    def due_in(self, uid: str) -> float | None:
+        """Seconds until the next attempt; None while there is none to be made or one is under way."""
+        entry = self._entries.get(uid)
+        if entry is None or entry.task is not None:
+            return None
+        return max(entry.due(), 0.1)
+
+    def forget(self, uid: str) -> None:
+        """Nobody wants it any more: what is under way breaks off at its next piece."""
+        entry = self._entries.pop(uid, None)
+        if entry is not None:
+            entry.cancelled.set()
+
+    def close(self) -> None:
+        """For the end of the process. Calls in flight end when the gateway is closed."""
+        for entry in self._entries.values():
+            entry.cancelled.set()
+            if entry.task is not None:
+                entry.task.cancel()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def _run(self, function: Callable[..., Any], *args: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, function, *args)
+
+    async def _attempt(self, entry: _Entry, download: Download) -> None:
+        try:
+            async with self._slots:
+                if not entry.cancelled.is_set():
+                    await self._timed(entry, download)
+        except DeliveryCancelledError:
+            return
+        finally:
+            entry.task = None
+            entry.ended = time.monotonic()
+        if not entry.cancelled.is_set():
+            self.call_up(download.key)
+
+    async def _timed(self, entry: _Entry, download: Download) -> None:
+        began, size = time.monotonic(), 0
+        try:
+            outcome, entry.origin, size = await self._transfer(entry, download)
+            entry.failure, entry.failures = None, 0
+        except (SourceError, PachydermError) as error:
+            outcome = _outcome(error)
+            self._failed(entry, download, error)
+        except DeliveryCancelledError:
+            raise
+        except OSError as error:
+            outcome = "failed"
+            text = f"the operator cannot keep the download ({error.strerror or error}): see to the space at its TMPDIR"
+            self._failed(entry, download, SourceError(Reason.RETRYING, text, passing=True))
+        except Exception as error:  # a bug must not leave the object without a word
+            log.exception("%s/%s: its download ended unexpectedly", *download.key)
+            outcome = "failed"
+            self._failed(entry, download, SourceError(Reason.RETRYING, f"{error}; trying again", passing=True))
+        self._observed(outcome, time.monotonic() - began, size)
+
+    def _failed(self, entry: _Entry, download: Download, error: Failure) -> None:
+        if str(error) != str(entry.failure):
+            log.warning("%s/%s: %s", *download.key, error)
+        entry.failure, entry.failures = error, entry.failures + 1
+
+    async def _transfer(self, entry: _Entry, download: Download) -> tuple[str, Origin, int]:
+        """The outcome for the figures, what the newest commit was made from, and the bytes that came."""
+        request, known = download.request, download.known if download.request.answered_by(download.known) else None
+        with tempfile.TemporaryFile(prefix="scriptmodel-") as file:  # has no name: nothing is left after a kill
+            found = await self._fetch(entry, file, request, known)
+            if known is not None and (found is None or found.sha256 == known.sha256):
+                validators = found.validators if found else known.validators
+                return "unchanged", replace(known, validators=validators), found.size if found else 0
+            assert found is not None  # noqa: S101 - only who names validators is told that nothing has changed
+            limits = Limits(request.most_bytes)
+            package = Package(file, found.size, file_name(request.url), request.include, limits)
+            delivery = Delivery(self._gateway, download.branch, entry.cancelled)
+            delivered = await self._run(_put, package, delivery, request)
+        log.info("%s/%s: %s is commit %s of %s", *download.key, shown(request.url), delivered.commit, download.branch)
+        origin = Origin(delivered.commit, request.digest, found.sha256, found.validators)
+        return "committed" if delivered.new else "unchanged", origin, found.size
+
+    async def _fetch(self, entry: _Entry, file: BinaryIO, request: Request, known: Origin | None) -> Fetched | None:
+        validators = known.validators if known else Validators()
+        found = await self._fetcher.fetch(request.url, file, request.most_bytes, validators)
+        if entry.cancelled.is_set():
+            raise DeliveryCancelledError
+        if found is not None and request.sha256 not in ("", found.sha256):
+            raise SourceError(
+                Reason.DIGEST_MISMATCH,
+                f"the file at {shown(request.url)} has the digest {found.sha256}, and not the one that "
+                "spec.corpus.http.sha256 names: find out which is right before you change it",
+            )
+        return found
+
+
+def _put(package: Package, delivery: Delivery, request: Request) -> Delivered:
+    manifest = package.manifest()
+    if not any(digest.size for digest in manifest.values()):
+        none = "no file in it matches spec.corpus.http.include" if request.include else "it has no bytes"
+        raise SourceError(Reason.CORPUS_EMPTY, f"the file at {shown(request.url)} has no corpus: {none}")
+    return delivery.deliver(package, manifest)
+
+
+def _backs_off(failure: Failure) -> bool:
+    """What a server does may be another thing soon; what is wrong with a file is so until there is another file."""
+    return not isinstance(failure, SourceError) or failure.passing or failure.reason is Reason.DOWNLOAD_FAILED
+
+
+def _outcome(failure: Failure) -> str:
+    return str(failure.reason.value) if isinstance(failure, SourceError) else "PachydermError"
+
+
+def _back_off(failures: int) -> float:
+    """Doubles with each failure up to a limit; chance takes away up to half, so that many do not come at once."""
+    longest = min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** min(failures - 1, _LARGEST_EXPONENT))
+    return float(longest * (1 - random.random() / 2))

@@ -1,0 +1,26 @@
+"""What is in an archive, whatever its format: entries in order, whose contents are read as they come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+PIECE_BYTES = 256 * 1024
+Read = Callable[[int], bytes]
+"""At most so many bytes, fewer only at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file, a folder, or with `odd` something else, such as "a symbolic link"; `pieces` are its contents."""
+
+    name: str
+    pieces: Iterator[bytes] = field(default_factory=lambda: iter(()))
+    folder: bool = False
+    odd: str = ""
+
+
+def pieces_of(read: Read) -> Iterator[bytes]:
+    """Until the end."""
+    while piece := read(PIECE_BYTES):
+        yield piece

@@ -1,0 +1,193 @@
+"""Downloads a file over HTTP into an open file, as a stream, from nowhere that is not allowed."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, BinaryIO
+
+import aiohttp
+from yarl import URL
+
+from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.ingest.addresses import Destinations
+from scriptmodel_operator.ingest.failures import SourceError, too_large
+from scriptmodel_operator.ingest.origin import Validators, shown
+
+_AGENT = "scriptmodel-operator"
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_PASSING = frozenset({408, 425, 429})
+_BUFFER = 1024 * 1024
+_MEBIBYTE = 1024 * 1024
+_MAX_VALIDATOR = 256
+_LONGEST_WAIT = 3600.0
+_HTTPS, _SCHEMES = "https", ("http", "https")
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How much of a server's slowness is borne. Seconds, and bytes a second."""
+
+    connect: float = 15.0
+    silence: float = 30.0
+    """Without a single byte."""
+    grace: float = 60.0
+    """Time after which the average speed counts."""
+    slowest: float = 16 * 1024
+    redirects: int = 5
+
+
+USUAL = Patience()
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A file that was downloaded whole."""
+
+    size: int
+    sha256: str
+    validators: Validators
+
+
+@dataclass(frozen=True, slots=True)
+class Fetcher:
+    """`run` calls a blocking function off the event loop: writing and hashing."""
+
+    destinations: Destinations
+    run: Callable[..., Any]
+    patience: Patience = USUAL
+
+    async def fetch(self, address: str, into: BinaryIO, most: int, known: Validators) -> Fetched | None:
+        """At most `most` bytes; None where the server says that nothing has changed. Raises SourceError."""
+        url = _checked(_parsed(address), None)
+        for _ in range(self.patience.redirects + 1):
+            async with self._answer(url, known) as answer:
+                if answer.status in _REDIRECTS and "Location" in answer.headers:
+                    url = _checked(url.join(_parsed(answer.headers["Location"])), url)
+                    continue
+                if answer.status == HTTPStatus.NOT_MODIFIED and known.headers():
+                    return None
+                if answer.status != HTTPStatus.OK:
+                    raise _refusal(url, answer)
+                return await self._receive(url, answer, into, most)
+        raise _failed(url, f"more than {self.patience.redirects} redirects", passing=False)
+
+    @asynccontextmanager
+    async def _answer(self, url: URL, known: Validators) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Of one request. The address that is connected to is the one that is checked: no name is looked up twice."""
+
+        def checked_socket(info: tuple[Any, ...]) -> socket.socket:
+            family, kind, protocol, _name, address = info
+            self.destinations.check(str(url.host), str(address[0]))
+            return socket.socket(family, kind, protocol)
+
+        # One address after the other, so that the refusal of one is not taken for a failure to connect.
+        connector = aiohttp.TCPConnector(socket_factory=checked_socket, happy_eyeballs_delay=None, force_close=True)
+        timeout = aiohttp.ClientTimeout(total=None, connect=self.patience.connect, sock_read=self.patience.silence)
+        # No proxy and no cookies; and the bytes as they are stored, since their digest counts.
+        headers = {"User-Agent": _AGENT, "Accept-Encoding": "identity", **known.headers()}
+        try:
+            async with (
+                asyncio.timeout(self.patience.connect + self.patience.silence) as until_headers,
+                aiohttp.ClientSession(
+                    connector=connector,
+                    timeout=timeout,
+                    cookie_jar=aiohttp.DummyCookieJar(),
+                    auto_decompress=False,
+                ) as session,
+                session.get(url, headers=headers, allow_redirects=False) as answer,
+            ):
+                until_headers.reschedule(None)
+                yield answer
+        except aiohttp.ConnectionTimeoutError as error:
+            raise _failed(url, f"no connection within {self.patience.connect:.0f} s") from error
+        except TimeoutError as error:
+            raise _failed(url, f"it said nothing for {self.patience.silence:.0f} s") from error
+        except (aiohttp.ClientConnectorDNSError, UnicodeError) as error:  # what no name server can be asked for
+            raise _failed(url, f"there is no host {url.host!r}") from error
+        except aiohttp.ClientSSLError as error:
+            raise _failed(url, f"its certificate is not trusted ({_plain(error)})", passing=False) from error
+        except aiohttp.ClientConnectorError as error:
+            raise _failed(url, f"cannot connect ({error.os_error.strerror or 'no answer'})") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise _failed(url, f"the connection broke ({_plain(error)})") from error
+
+    async def _receive(self, url: URL, answer: aiohttp.ClientResponse, into: BinaryIO, most: int) -> Fetched:
+        size, hashed, began = 0, hashlib.sha256(), time.monotonic()
+
+        def keep(content: bytes) -> None:
+            into.write(content)
+            hashed.update(content)
+
+        _check_size(answer.content_length or 0, most)
+        pending = bytearray()
+        async for piece in answer.content.iter_any():
+            size += len(piece)
+            _check_size(size, most)
+            self._check_speed(url, size, time.monotonic() - began)
+            pending += piece
+            if len(pending) >= _BUFFER:
+                await self.run(keep, bytes(pending))
+                pending.clear()
+        await self.run(keep, bytes(pending))
+        return Fetched(size, hashed.hexdigest(), _validators(answer.headers))
+
+    def _check_speed(self, url: URL, size: int, seconds: float) -> None:
+        if seconds > self.patience.grace and size < self.patience.slowest * seconds:
+            raise _failed(url, f"it is too slow: {size} bytes in {seconds:.0f} s")
+
+
+def _checked(url: URL, before: URL | None) -> URL:
+    where = "its address" if before is None else f"it redirects to {shown(url)}, which"
+    if url.scheme not in _SCHEMES or not url.host:
+        raise _failed(before or url, f"{where} is not one of http or https", passing=False)
+    if url.user is not None or url.password is not None:
+        raise _failed(before or url, f"{where} has a user or password in it", passing=False)
+    if before is not None and before.scheme == _HTTPS and url.scheme != _HTTPS:
+        raise _failed(before, f"{where} is not encrypted any more", passing=False)
+    return url
+
+
+def _parsed(text: str) -> URL:
+    try:
+        return URL(text)
+    except ValueError as error:
+        message = f"cannot download the corpus: it, or what it redirects to, is no address ({error})"
+        raise SourceError(Reason.DOWNLOAD_FAILED, message) from error
+
+
+def _check_size(size: int, most: int) -> None:
+    if size > most:
+        raise too_large(f"the file at the address has more than {most // _MEBIBYTE} MiB: raise maxSizeMi or pack less")
+
+
+def _validators(headers: Mapping[str, str]) -> Validators:
+    """What is too long to be kept is not."""
+    texts = [headers.get(name, "") for name in ("ETag", "Last-Modified")]
+    return Validators(*(text if len(text) <= _MAX_VALIDATOR and text.isprintable() else "" for text in texts))
+
+
+def _refusal(url: URL, answer: aiohttp.ClientResponse) -> SourceError:
+    """4xx is for a person to put right; the rest may pass."""
+    passing = answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR or answer.status in _PASSING
+    text = answer.headers.get("Retry-After", "")
+    wait = min(float(text), _LONGEST_WAIT) if text.isascii() and text.isdigit() else 0.0
+    name = f" {HTTPStatus(answer.status).phrase}" if answer.status in set(HTTPStatus) else ""
+    return _failed(url, f"the server answers HTTP {answer.status}{name}", passing=passing, wait=wait)
+
+
+def _failed(url: URL, why: str, *, passing: bool = True, wait: float = 0.0) -> SourceError:
+    next_step = "the operator tries again" if passing else "correct spec.corpus.http.url"
+    message = f"cannot download the corpus from {shown(url)}: {why}; {next_step}"
+    return SourceError(Reason.DOWNLOAD_FAILED, message, passing=passing, wait=wait)
+
+
+def _plain(error: Exception) -> str:
+    """Without the address, which the texts of some errors have."""
+    return str(getattr(error, "strerror", "") or type(error).__name__)

@@ -1,0 +1,68 @@
+"""Names in an archive: which are refused, which are wanted, and how they are called in Pachyderm. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+
+from scriptmodel_operator.ingest.failures import invalid
+
+MAX_PATH = 1000
+_DRIVE = re.compile(r"^[A-Za-z]:/")
+_REFUSED_BY_PACHYDERM = re.compile(r"[^ -~]|[*?\[\]{}!()@+^]")
+_ANY_DEPTH = "**"
+_SHOWN = 80
+
+
+def clean(name: str) -> str:
+    """`name` without empty and `.` parts; "" for the root itself. SourceError for what would lead outside."""
+    path = name.replace("\\", "/")
+    if path.startswith("/") or _DRIVE.match(path):
+        raise invalid(f"the archive has the absolute path {shown(name)}: pack it with relative paths")
+    parts = [part for part in path.split("/") if part not in ("", ".")]
+    if ".." in parts:
+        raise invalid(f"the archive has the path {shown(name)}, which leads outside: pack it without `..`")
+    if len(path) > MAX_PATH:
+        raise invalid(f"the archive has a path of {len(path)} characters ({shown(name)}): at most {MAX_PATH} are taken")
+    return "/".join(parts)
+
+
+def in_pachyderm(path: str) -> str:
+    """Absolute; what Pachyderm does not allow in a path is percent-encoded, such as `(` and `é`."""
+    return "/" + _REFUSED_BY_PACHYDERM.sub(_percent, path)
+
+
+def _percent(match: re.Match[str]) -> str:
+    return "".join(f"%{byte:02X}" for byte in match[0].encode("utf-8", "surrogateescape"))
+
+
+def selected(path: str, patterns: Sequence[str]) -> bool:
+    """Whether a pattern matches; no pattern at all selects everything.
+
+    A pattern without a slash is for the name, in whatever folder: `*.txt`. One with a slash is for the whole path;
+    `**` stands for any number of folders: `scripts/**/*.txt`.
+    """
+    return not patterns or any(_matches(path, pattern) for pattern in patterns)
+
+
+def _matches(path: str, pattern: str) -> bool:
+    parts, wanted = path.split("/"), [part for part in pattern.split("/") if part]
+    if "/" not in pattern:
+        return fnmatchcase(parts[-1], pattern)
+    # One row of the table "the first n parts of the path match the first m of the pattern" for each m.
+    row = [True] + [False] * len(parts)
+    for part in wanted:
+        if part == _ANY_DEPTH:
+            reached = False
+            row = [reached := reached or cell for cell in row]
+        else:
+            row = [False] + [cell and fnmatchcase(name, part) for cell, name in zip(row, parts, strict=False)]
+    return row[-1]
+
+
+def shown(name: str) -> str:
+    """For messages: printable and not long."""
+    text = name.encode("ascii", "backslashreplace").decode()
+    text = "".join(character if character.isprintable() else "?" for character in text)
+    return repr(text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "...")

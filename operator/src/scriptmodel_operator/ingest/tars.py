@@ -1,0 +1,136 @@
+"""Reads a tar as a stream: one header and one piece of a file in memory at a time, whatever the headers say.
+
+`tarfile.TarFile` keeps a header for each entry and reads extended headers and maps of sparse files whole, so a small
+archive could fill the memory. Headers themselves are decoded by `tarfile.TarInfo`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from tarfile import AREGTYPE, CONTTYPE, DIRTYPE, GNUTYPE_LONGLINK, GNUTYPE_LONGNAME, REGTYPE, HeaderError, TarInfo
+
+from scriptmodel_operator.ingest.entries import PIECE_BYTES, Entry, Read
+from scriptmodel_operator.ingest.failures import invalid
+
+BLOCK = 512
+_MAX_EXTENDED = 1024 * 1024
+_MAX_DIGITS = 10
+_EXTENDED, _EXTENDED_FOR_ALL, _GNU_SPARSE = b"x", b"g", b"S"
+_ODD = {
+    b"1": "a hard link",
+    b"2": "a symbolic link",
+    b"3": "a device",
+    b"4": "a device",
+    b"6": "a named pipe",
+    _GNU_SPARSE: "a sparse file",
+}
+
+
+def is_tar(block: bytes) -> bool:
+    """Whether the first block is a header with the right checksum, or the end of an empty archive."""
+    return len(block) == BLOCK and (_empty(block) or _header(block) is not None)
+
+
+def entries(read: Read) -> Iterator[Entry]:
+    """SourceError where it is broken. Contents that are not taken are skipped."""
+    name, extended = "", dict[str, str]()
+    while not _empty(block := _exactly(read, BLOCK)):
+        header = _header(block)
+        if header is None or header.size < 0:
+            raise invalid("the tar archive is broken: a header has the wrong checksum or size")
+        if header.type in (GNUTYPE_LONGNAME, GNUTYPE_LONGLINK, _EXTENDED, _EXTENDED_FOR_ALL):
+            content = _extension(read, header)
+            if header.type == GNUTYPE_LONGNAME:
+                name = content.partition(b"\0")[0].decode(errors="surrogateescape")
+            elif header.type == _EXTENDED:
+                extended = _records(content)
+            continue
+        size = int(extended["size"]) if _is_number(extended.get("size", "")) else header.size
+        remaining = _Contents(read, size)
+        yield _entry(header, extended.get("path") or name or header.name, extended, remaining)
+        remaining.skip()
+        name, extended = "", {}
+    while read(PIECE_BYTES):
+        pass  # what follows the end is read too, so that limits and checksums hold for the whole file
+
+
+def _entry(header: TarInfo, name: str, extended: dict[str, str], contents: _Contents) -> Entry:
+    if header.type == DIRTYPE:
+        return Entry(name, folder=True)
+    if any(key.startswith("GNU.sparse.") for key in extended):
+        return Entry(name, odd=_ODD[_GNU_SPARSE])
+    if header.type in (REGTYPE, AREGTYPE, CONTTYPE):
+        return Entry(name, pieces=iter(contents))
+    return Entry(name, odd=_ODD.get(header.type, "of an unknown kind"))
+
+
+class _Contents:
+    """The bytes of an entry and the padding behind them."""
+
+    def __init__(self, read: Read, size: int) -> None:
+        self._read = read
+        self._left = size
+        self._padding = -size % BLOCK
+
+    def __iter__(self) -> Iterator[bytes]:
+        while self._left:
+            piece = self._read(min(self._left, PIECE_BYTES))
+            if not piece:
+                raise invalid("the tar archive is cut short")
+            self._left -= len(piece)
+            yield piece
+
+    def skip(self) -> None:
+        for _piece in self:
+            pass
+        _exactly(self._read, self._padding)
+
+
+def _header(block: bytes) -> TarInfo | None:
+    try:
+        return TarInfo.frombuf(block, "utf-8", "surrogateescape")
+    except (HeaderError, ValueError):
+        return None
+
+
+def _empty(block: bytes) -> bool:
+    return not block.strip(b"\0")
+
+
+def _exactly(read: Read, size: int) -> bytes:
+    found = b""
+    while len(found) < size:
+        piece = read(size - len(found))
+        if not piece:
+            raise invalid("the tar archive is cut short")
+        found += piece
+    return found
+
+
+def _extension(read: Read, header: TarInfo) -> bytes:
+    if header.size > _MAX_EXTENDED:
+        raise invalid(
+            f"the tar archive has an extended header of {header.size} bytes: at most {_MAX_EXTENDED} are read"
+        )
+    content = _exactly(read, header.size)
+    _exactly(read, -header.size % BLOCK)
+    return content
+
+
+def _records(content: bytes) -> dict[str, str]:
+    """`<length> <key>=<value>\\n` one after another, as POSIX has it."""
+    found, start = dict[str, str](), 0
+    while start < len(content) and content[start]:
+        space = content.find(b" ", start, start + _MAX_DIGITS)
+        digits = content[start:space].decode("ascii", "replace") if space > start else ""
+        end = start + int(digits) if _is_number(digits) else 0
+        if not space < end <= len(content):
+            raise invalid("the tar archive is broken: an extended header has a wrong length")
+        key, _, value = content[space + 1 : end - 1].partition(b"=")
+        found[key.decode(errors="surrogateescape")] = value.decode(errors="surrogateescape")
+        start = end
+    return found
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 2 * _MAX_DIGITS

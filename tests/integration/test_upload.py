@@ -1,0 +1,102 @@
+"""Large corpora through the real wire into localpach: streamed, whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from dev.stack import Localpach
+from scriptmodel_operator.pachyderm.adapter import PachydermGateway
+from scriptmodel_operator.pachyderm.channel import PachdAddress
+from scriptmodel_operator.pachyderm.errors import NotFoundError, UnavailableError
+from scriptmodel_operator.pachyderm.values import BranchRef, RepoRef, Upload
+
+MEBIBYTE = 1024 * 1024
+SECONDS = 120.0
+
+
+class BrokenOffError(Exception):
+    """The source of the files broke off."""
+
+
+@pytest.fixture
+def gateway(localpach: Localpach) -> Iterator[PachydermGateway]:
+    opened = PachydermGateway(PachdAddress(localpach.address))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def branch(gateway: PachydermGateway) -> BranchRef:
+    repo = RepoRef("default", f"upload-{uuid.uuid4().hex[:8]}")
+    gateway.create_repo(repo, "")
+    return BranchRef(repo, "master")
+
+
+def pieces(number: int) -> Iterator[bytes]:
+    for index in range(number):
+        yield bytes([index % 256]) * MEBIBYTE
+
+
+def test_a_file_larger_than_any_message_comes_back_as_it_was(gateway: PachydermGateway, branch: BranchRef) -> None:
+    files = [Upload("/large.bin", pieces(40)), Upload("/folder/a b.txt", [b"one ", b"two"]), Upload("/empty.txt", [])]
+    gateway.replace_files(branch, files, [], SECONDS)
+    head = gateway.branch_head(branch)
+    assert head is not None
+    assert gateway.walk_files(branch.repo, head.id) == {
+        "/empty.txt": 0,
+        "/folder/a b.txt": 7,
+        "/large.bin": 40 * MEBIBYTE,
+    }
+    read = hashlib.sha256()
+    for piece in gateway.stream_file(branch.repo, head.id, "/large.bin", SECONDS):
+        read.update(piece)
+    assert read.digest() == hashlib.sha256(b"".join(pieces(40))).digest()
+    assert b"".join(gateway.stream_file(branch.repo, head.id, "/empty.txt", SECONDS)) == b""
+
+
+def test_what_is_put_again_replaces_what_was_there(gateway: PachydermGateway, branch: BranchRef) -> None:
+    gateway.replace_files(branch, [Upload("/a", [b"old"]), Upload("/b/c", [b"old"])], [], SECONDS)
+    gateway.replace_files(branch, [Upload("/a", [b"new"]), Upload("/b", [b"a file now"])], ["/a", "/b/c"], SECONDS)
+    head = gateway.branch_head(branch)
+    assert head is not None
+    assert not head.error
+    assert gateway.walk_files(branch.repo, head.id) == {"/a": 3, "/b": 10}
+    assert b"".join(gateway.stream_file(branch.repo, head.id, "/a", SECONDS)) == b"new"
+
+
+def test_a_source_that_breaks_off_commits_nothing(
+    gateway: PachydermGateway, branch: BranchRef, caplog: pytest.LogCaptureFixture
+) -> None:
+    def breaks() -> Iterator[bytes]:
+        yield from pieces(3)
+        raise BrokenOffError
+
+    with pytest.raises(BrokenOffError):
+        gateway.replace_files(branch, [Upload("/a", [b"whole"]), Upload("/b", breaks())], [], SECONDS)
+    with pytest.raises(NotFoundError):
+        gateway.branch_head(branch)
+    assert caplog.records == [], "gRPC has nothing to complain of"
+
+
+def test_a_process_that_may_not_act_any_more_commits_nothing(localpach: Localpach, branch: BranchRef) -> None:
+    left = [60.0]
+    opened = PachydermGateway(PachdAddress(localpach.address), left=lambda: left[0])
+
+    def endless() -> Iterator[bytes]:
+        yield from pieces(2)
+        left[0] = 0.0
+        while True:
+            yield b"x" * 1024
+
+    with pytest.raises(UnavailableError, match="ancelled"):
+        opened.replace_files(branch, [Upload("/a", endless())], [], SECONDS)
+    with pytest.raises(UnavailableError, match="does not lead"):
+        opened.replace_files(branch, [Upload("/a", [b"x"])], [], SECONDS)
+    left[0] = 60.0
+    with pytest.raises(NotFoundError):
+        opened.branch_head(branch)
+    opened.close()

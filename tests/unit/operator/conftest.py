@@ -1,0 +1,8 @@
+"""Property tests say nothing of speed: machines are shared."""
+
+from __future__ import annotations
+
+from hypothesis import settings
+
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")

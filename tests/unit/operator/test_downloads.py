@@ -1,0 +1,365 @@
+"""From an address to a commit: what is asked, what is committed, and that nothing is committed twice or half."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import hashlib
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.ingest import downloads as module
+from scriptmodel_operator.ingest.addresses import parse_destinations
+from scriptmodel_operator.ingest.downloads import Downloads
+from scriptmodel_operator.ingest.failures import SourceError
+from scriptmodel_operator.ingest.fetch import Patience
+from scriptmodel_operator.ingest.origin import Attempt, Download, Key, Origin, Request
+from scriptmodel_operator.pachyderm.errors import NotFoundError, PachydermError, TimedOutError, UnavailableError
+from scriptmodel_operator.pachyderm.values import BranchRef, RepoInfo, RepoRef
+from tests.unit.operator.archives import PLAYS, tar_gz_of, tar_of, zip_of
+from tests.unit.operator.fake_pachyderm import FakePachyderm
+from tests.web import Handler, WebServer, content, status, tagged
+
+UID, KEY = "uid-1", ("ml", "thrones")
+BRANCH = BranchRef(RepoRef("default", "corpus"), "master")
+TAKEN = {f"/{name}": text for name, text in PLAYS.items()}
+DEADLINE = 20
+
+
+@dataclass
+class World:
+    """One object, a web server and a Pachyderm. `known` is what status would tell of the newest commit."""
+
+    server: WebServer
+    pachyderm: FakePachyderm
+    downloads: Downloads
+    figures: list[str]
+    called_up: asyncio.Queue[Key] = field(default_factory=asyncio.Queue)
+    known: Origin | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def request(self) -> Request:
+        usual = {"sha256": "", "include": (), "most_bytes": 1 << 20, "interval": 3600.0}
+        return Request(url=self.server.url("/corpus"), **{**usual, **self.options})
+
+    async def attempt(self, asked: str = "") -> Attempt:
+        """Begun and ended."""
+        self.downloads.begin(UID, Download(KEY, self.request, BRANCH, self.known, asked))
+        async with asyncio.timeout(DEADLINE):
+            assert await self.called_up.get() == KEY
+        found = self.downloads.look(UID, self.request)
+        self.known = found.origin or self.known
+        return found
+
+    async def refused(self) -> SourceError:
+        found = await self.attempt()
+        assert isinstance(found.failure, SourceError)
+        assert self.pachyderm.calls == [], "nothing is committed"
+        return found.failure
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        return self.pachyderm.files[BRANCH.repo, self.pachyderm.heads[BRANCH]]
+
+    @property
+    def commits(self) -> int:
+        return self.pachyderm.calls.count("put corpus")
+
+
+@asynccontextmanager
+async def world(slots: int = 2, **options: Any) -> AsyncIterator[World]:
+    pachyderm, figures = FakePachyderm(), list[str]()
+    pachyderm.repos[BRANCH.repo] = RepoInfo(BRANCH.repo)
+    destinations = parse_destinations(["127.0.0.1"])
+    with WebServer() as server:
+
+        def observed(outcome: str, _seconds: float, _size: int) -> None:
+            figures.append(outcome)
+
+        downloads = Downloads(pachyderm, destinations, slots, observed, Patience(silence=5))
+        made = World(server, pachyderm, downloads, figures, options=options)
+        downloads.call_up = made.called_up.put_nowait
+        try:
+            yield made
+        finally:
+            downloads.close()
+
+
+@pytest.mark.parametrize("make", [tar_of, tar_gz_of, zip_of])
+async def test_an_archive_becomes_one_commit(make: Callable[[dict[str, bytes]], bytes]) -> None:
+    async with world() as made:
+        packed = make(PLAYS)
+        made.server.answers["/corpus"] = tagged(packed)
+        found = await made.attempt()
+        assert found.failure is None
+        assert found.origin is not None
+        assert found.origin.commit == made.pachyderm.heads[BRANCH]
+        assert found.origin.sha256 == hashlib.sha256(packed).hexdigest()
+        assert made.files == TAKEN
+        assert (made.commits, made.figures) == (1, ["committed"])
+
+
+async def test_unchanged_data_is_not_even_sent_again_where_the_server_knows_conditional_requests() -> None:
+    async with world(interval=0.0) as made:
+        made.server.answers["/corpus"] = tagged(tar_of(PLAYS))
+        first = await made.attempt()
+        again = await made.attempt()
+        assert again == first
+        assert made.server.conditions[1] == first.origin.validators.etag  # type: ignore[union-attr]  # it is there
+        assert (made.commits, made.figures) == (1, ["committed", "unchanged"])
+
+
+async def test_equal_bytes_from_a_server_that_knows_nothing_of_them_are_not_committed_again() -> None:
+    async with world(interval=0.0) as made:
+        made.server.answers["/corpus"] = content(tar_of(PLAYS))
+        await made.attempt()
+        await made.attempt()
+        assert (made.commits, made.figures) == (1, ["committed", "unchanged"])
+
+
+async def test_the_same_files_packed_anew_are_not_committed_again() -> None:
+    async with world(interval=0.0) as made:
+        made.server.answers["/corpus"] = tagged(tar_of(PLAYS))
+        first = await made.attempt()
+        made.server.answers["/corpus"] = tagged(zip_of(PLAYS))
+        second = await made.attempt()
+        assert made.commits == 1
+        assert first.origin is not None
+        assert second.origin is not None
+        assert first.origin.commit == second.origin.commit
+        assert first.origin.sha256 != second.origin.sha256
+
+
+async def test_a_changed_archive_is_one_more_commit_that_has_its_files_and_no_others() -> None:
+    async with world(interval=0.0) as made:
+        made.server.answers["/corpus"] = tagged(tar_of(PLAYS))
+        await made.attempt()
+        made.server.answers["/corpus"] = tagged(tar_of({"macbeth.txt": b"MACBETH: Is this a dagger?\n"}))
+        found = await made.attempt()
+        assert found.failure is None
+        assert set(made.files) == {"/macbeth.txt"}
+        assert made.commits == 2
+
+
+async def test_after_a_restart_without_status_the_commit_itself_says_that_all_is_there() -> None:
+    """Killed between the commit and the status: nothing is known of what was committed."""
+    async with world() as made:
+        made.server.answers["/corpus"] = tagged(tar_of(PLAYS))
+        first = await made.attempt()
+        made.downloads.forget(UID)
+        made.known = None
+        second = await made.attempt()
+        assert second.origin == first.origin
+        assert (made.commits, made.figures) == (1, ["committed", "unchanged"])
+
+
+async def test_what_somebody_else_committed_is_put_right() -> None:
+    async with world() as made:
+        made.server.answers["/corpus"] = tagged(tar_of(PLAYS))
+        await made.attempt()
+        made.pachyderm.put(BRANCH, {**TAKEN, "/readme.md": b"# Plots\n"})
+        made.downloads.forget(UID)
+        made.known = None
+        await made.attempt()
+        assert made.files == TAKEN
+        assert made.commits == 2
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("error", [UnavailableError, TimedOutError])
+@pytest.mark.parametrize("call", ["branch_head", "walk_files", "replace_files", "stream_file"])
+async def test_a_call_that_fails_before_or_after_it_took_effect_makes_no_second_commit(
+    call: str, error: type[PachydermError], *, after: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FIRST_RETRY_SECONDS", 0.0)
+    async with world() as made:
+        made.server.answers["/corpus"] = tagged(tar_of(PLAYS))
+        real, failed = getattr(made.pachyderm, call), threading.Event()
+
+        def broken(*args: Any, **kwargs: Any) -> Any:
+            if failed.is_set():
+                return real(*args, **kwargs)
+            failed.set()
+            if after:
+                with suppress(NotFoundError):
+                    real(*args, **kwargs)
+            raise error(call, "injected")
+
+        monkeypatch.setattr(made.pachyderm, call, broken)
+        first = await made.attempt()
+        assert isinstance(first.failure, error)
+        second = await made.attempt()
+        assert second.failure is None
+        assert made.files == TAKEN
+        assert made.commits == 1
+
+
+async def test_a_commit_that_the_server_is_still_finishing_is_waited_for() -> None:
+    async with world() as made:
+        made.server.answers["/corpus"] = tagged(tar_of(PLAYS))
+        made.pachyderm.finishes_at_once = False
+        made.downloads.begin(UID, Download(KEY, made.request, BRANCH, None))
+        async with asyncio.timeout(DEADLINE):
+            while BRANCH not in made.pachyderm.heads:
+                await asyncio.sleep(0.01)
+            assert made.called_up.empty()
+            made.pachyderm.finish(BRANCH)
+            await made.called_up.get()
+        assert made.downloads.look(UID, made.request).failure is None
+        assert made.commits == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "options", "reason", "words"),
+    [
+        (tar_of(PLAYS), {"include": ("*.pdf",)}, Reason.CORPUS_EMPTY, "no file in it matches"),
+        (tar_of({}), {}, Reason.CORPUS_EMPTY, "it has no bytes"),
+        (b"", {}, Reason.CORPUS_EMPTY, "it has no bytes"),
+        (tar_of({"../up": b"x"}), {}, Reason.CORPUS_INVALID, "leads outside"),
+        (tar_gz_of({"a.txt": bytes(900_000), "b.txt": bytes(900_000)}), {}, Reason.CORPUS_TOO_LARGE, "when unpacked"),
+        (bytes(2 << 20), {}, Reason.CORPUS_TOO_LARGE, "more than 1 MiB"),
+        (tar_of(PLAYS), {"sha256": "0" * 64}, Reason.DIGEST_MISMATCH, "find out which is right"),
+    ],
+)
+async def test_what_is_refused_is_told_and_not_committed(
+    body: bytes, options: dict[str, Any], reason: Reason, words: str
+) -> None:
+    async with world(**options) as made:
+        made.server.answers["/corpus"] = content(body)
+        failure = await made.refused()
+        assert (failure.reason, words in str(failure)) == (reason, True)
+        assert made.figures == [reason.value]
+
+
+async def test_no_space_for_a_download_is_told_and_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(**_options: Any) -> Any:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    async with world() as made:
+        monkeypatch.setattr(module.tempfile, "TemporaryFile", full)
+        failure = await made.refused()
+        assert (failure.reason, failure.passing) == (Reason.RETRYING, True)
+        assert "No space left on device" in str(failure)
+
+
+async def test_a_digest_that_fits_is_taken() -> None:
+    packed = tar_of(PLAYS)
+    async with world(sha256=hashlib.sha256(packed).hexdigest()) as made:
+        made.server.answers["/corpus"] = content(packed)
+        assert (await made.attempt()).failure is None
+        assert made.request.settled_by(made.known)
+
+
+async def test_a_failure_stays_told_until_a_success_and_what_was_there_stays() -> None:
+    async with world(interval=0.0) as made:
+        made.server.answers["/corpus"] = tagged(tar_of(PLAYS))
+        first = await made.attempt()
+        made.server.answers["/corpus"] = status(503)
+        failed = await made.attempt()
+        assert (failed.failures, failed.origin) == (1, first.origin)
+        assert (await made.attempt("now")).failures == 2
+        made.server.answers["/corpus"] = tagged(tar_of(PLAYS))
+        assert await made.attempt("again") == first
+        assert made.files == TAKEN
+
+
+async def test_it_is_asked_again_when_the_interval_has_passed_or_when_somebody_asks_for_it() -> None:
+    async with world(interval=1000.0) as made:
+        made.server.answers["/corpus"] = tagged(tar_of(PLAYS))
+        await made.attempt()
+        assert 900 < (made.downloads.due_in(UID) or 0) <= 1000
+        made.downloads.begin(UID, Download(KEY, made.request, BRANCH, made.known))
+        assert made.server.asked == ["/corpus"], "not due yet"
+        await made.attempt(asked="2026-01-01")
+        assert made.server.asked == ["/corpus"] * 2
+        made.options["interval"] = 0.0
+        await made.attempt(asked="2026-01-01")
+        assert made.server.asked == ["/corpus"] * 3, "a shorter interval counts at once"
+
+
+async def test_failures_of_a_server_are_tried_again_with_growing_pauses_and_a_bad_file_after_the_interval() -> None:
+    async with world(interval=1e6) as made:
+        made.server.answers["/corpus"] = status(500)
+        pauses = []
+        for number in range(4):
+            await made.attempt(asked=str(number))
+            pauses.append(made.downloads.due_in(UID) or 0)
+        assert all(2.4 * 2**number <= pause <= 5 * 2**number for number, pause in enumerate(pauses)), pauses
+        made.server.answers["/corpus"] = status(503, {"Retry-After": "3000"})
+        await made.attempt(asked="later")
+        assert 2900 < (made.downloads.due_in(UID) or 0) <= 3000
+        made.server.answers["/corpus"] = content(b"%PDF")
+        await made.attempt(asked="bad")
+        assert (made.downloads.due_in(UID) or 0) > 9e5
+
+
+async def test_another_request_is_made_at_once_and_is_not_told_of_the_failure_of_the_one_before() -> None:
+    async with world() as made:
+        made.server.answers["/corpus"] = status(404)
+        await made.attempt()
+        made.options["include"] = ("*.txt",)
+        assert made.downloads.look(UID, made.request) == Attempt()
+        made.server.answers["/corpus"] = content(tar_of(PLAYS))
+        assert (await made.attempt()).failure is None
+        assert set(made.files) == {"/plays/hamlet.txt"}
+
+
+async def test_one_slow_server_delays_no_other_object() -> None:
+    async with world(slots=2) as made:
+        made.server.answers["/slow"] = lambda handler: handler.stopping.wait(DEADLINE) and None
+        made.server.answers["/corpus"] = content(tar_of(PLAYS))
+        slow = replace(made.request, url=made.server.url("/slow"))
+        made.downloads.begin("slow", Download(("ml", "slow"), slow, BRANCH, None))
+        assert (await made.attempt()).failure is None
+
+
+async def test_only_so_many_are_downloaded_at_a_time() -> None:
+    async with world(slots=2) as made:
+        at_once, most, lock = 0, 0, threading.Lock()
+
+        def counted(handler: Handler) -> None:
+            nonlocal at_once, most
+            with lock:
+                at_once += 1
+                most = max(most, at_once)
+            handler.stopping.wait(0.05)
+            with lock:
+                at_once -= 1
+            status(500)(handler)
+
+        made.server.answers["/corpus"] = counted
+        for number in range(8):
+            made.downloads.begin(str(number), Download(("ml", str(number)), made.request, BRANCH, None))
+        async with asyncio.timeout(DEADLINE):
+            assert {(await made.called_up.get())[1] for _ in range(8)} == {str(number) for number in range(8)}
+        assert most <= 2
+
+
+async def test_a_download_that_nobody_wants_any_more_commits_nothing_and_calls_nobody_up() -> None:
+    async with world() as made:
+        begun, go = threading.Event(), threading.Event()
+
+        def waits(handler: Handler) -> None:
+            begun.set()
+            go.wait(DEADLINE)
+            content(tar_of(PLAYS))(handler)
+
+        made.server.answers["/corpus"] = waits
+        made.downloads.begin(UID, Download(KEY, made.request, BRANCH, None))
+        task = made.downloads._entries[UID].task
+        await asyncio.to_thread(begun.wait, DEADLINE)
+        made.downloads.forget(UID)
+        go.set()
+        assert task is not None
+        async with asyncio.timeout(DEADLINE):
+            await task
+        assert made.pachyderm.calls == []
+        assert made.called_up.empty()
+        assert made.downloads.due_in(UID) is None

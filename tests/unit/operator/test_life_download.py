@@ -1,0 +1,215 @@
+"""A corpus by URL in the life of an object: what is decided from what is known of its download."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.ingest.failures import SourceError
+from scriptmodel_operator.ingest.origin import Attempt, Origin, Validators, request_of
+from scriptmodel_operator.pachyderm.errors import UnavailableError
+from scriptmodel_operator.pachyderm.values import BranchRef, RepoRef
+from tests.unit.operator.world import PLAYS, World, scriptmodel
+
+URL = "https://example.com/plays.tar.gz"
+SHA = "5" * 64
+DOWN = SourceError(Reason.DOWNLOAD_FAILED, "HTTP 503", passing=True)
+MISSING = SourceError(Reason.DOWNLOAD_FAILED, "HTTP 404")
+
+
+def by_url(**http: Any) -> dict[str, Any]:
+    return {"corpus": {"http": {"url": URL, **http}}}
+
+
+def new_world(**http: Any) -> World:
+    return World(model=scriptmodel(by_url(**http)), source=Attempt())
+
+
+def origin_of(world: World, commit: str) -> Origin:
+    http = world.model.spec.corpus.http
+    assert http is not None
+    return Origin(commit, request_of(http).digest, SHA, Validators('"1"'))
+
+
+def delivered(world: World) -> None:
+    """The download that the object asked for has ended in a commit."""
+    world.source = Attempt(origin=origin_of(world, world.pachyderm.put(world.corpus, PLAYS)))
+
+
+def trained() -> World:
+    world = new_world()
+    world.reconcile()
+    delivered(world)
+    world.reconcile()
+    world.pachyderm.succeed(world.train)
+    world.pachyderm.succeed(world.generate)
+    world.reconcile()
+    assert world.ready == ("True", "Generated")
+    world.written()
+    return world
+
+
+def test_the_repo_comes_first_then_the_download_then_the_pipelines() -> None:
+    world = new_world()
+    state = world.reconcile()
+    corpus = world.model.names.corpus
+    assert world.written() == [f"create repo {corpus}"]
+    assert state.intake.download is not None
+    assert (state.intake.download.branch, state.intake.download.known) == (world.corpus, None)
+    assert world.ready == ("False", "Ingesting")
+    assert URL in world.condition("Ready")["message"]
+    assert [world.condition(kind)["reason"] for kind in ("CorpusReady", "Trained")] == ["Ingesting", "NotStarted"]
+    delivered(world)
+    world.reconcile()
+    assert world.written() == [f"create {world.train.name}", f"create {world.generate.name}"]
+    assert world.model.status["source"] == {
+        "url": URL,
+        "sha256": SHA,
+        "etag": '"1"',
+        "request": request_of(world.model.spec.corpus.http).digest,  # type: ignore[arg-type]  # it is there
+        "commit": world.pachyderm.heads[world.corpus],
+    }
+
+
+def test_a_restarted_operator_knows_from_status_what_is_there_and_asks_only_for_news() -> None:
+    world = trained()
+    status = world.model.status
+    world.source = Attempt()
+    state = world.reconcile()
+    assert state.intake.download is not None
+    assert state.intake.download.known == origin_of(world, status["source"]["commit"])
+    assert world.model.status == status, "nothing is written"
+    assert world.written() == []
+
+
+def test_without_status_the_download_is_made_again_and_nothing_else_happens() -> None:
+    world = trained()
+    world.model = scriptmodel(by_url())
+    world.source = Attempt()
+    state = world.reconcile()
+    assert state.intake.download is not None
+    assert state.intake.download.known is None
+    assert world.ready == ("False", "Ingesting")
+    assert world.written() == []
+
+
+def test_a_server_that_is_down_later_is_told_of_and_the_model_stays_ready() -> None:
+    world = trained()
+    world.source = Attempt(DOWN, failures=9)
+    world.reconcile()
+    assert world.ready == ("True", "Generated")
+    assert "newer corpus is not known: HTTP 503" in world.condition("Ready")["message"]
+    assert (world.condition("CorpusReady")["status"], world.condition("CorpusReady")["reason"]) == (
+        "True",
+        "CheckFailed",
+    )
+    assert world.written() == []
+    world.want({**by_url(), "model": {"preset": "small"}})
+    world.reconcile()
+    assert world.written() == [f"update {world.train.name}"], "what needs no news goes on"
+
+
+def test_a_server_that_was_never_reached_is_stalled_after_some_attempts_or_at_once_where_waiting_cannot_help() -> None:
+    world = new_world()
+    for failure, failures, stalled in ((DOWN, 1, "False"), (DOWN, 5, "True"), (MISSING, 1, "True")):
+        world.source = Attempt(failure, failures)
+        state = world.reconcile()
+        assert world.ready == ("False", "DownloadFailed")
+        assert world.condition("Stalled")["status"] == stalled
+        assert world.condition("CorpusReady")["reason"] == "DownloadFailed"
+        assert state.intake.download is not None, "it is tried again"
+    world.source = Attempt(UnavailableError("putting files", "gone"), 1)
+    world.reconcile()
+    assert world.ready == ("False", "PachydermUnavailable")
+
+
+def test_another_address_waits_for_its_download_and_keeps_what_is_there() -> None:
+    world = trained()
+    world.want({"corpus": {"http": {"url": "https://example.com/other.zip"}}})
+    world.source = Attempt()
+    world.reconcile()
+    assert world.ready == ("False", "Ingesting")
+    assert "script" in world.model.status
+    world.source = Attempt(SourceError(Reason.CORPUS_INVALID, "a web page"), 1)
+    world.reconcile()
+    assert world.ready == ("False", "CorpusInvalid")
+    assert world.written() == []
+    delivered(world)
+    world.reconcile()
+    world.pachyderm.succeed(world.train)
+    world.pachyderm.succeed(world.generate)
+    world.reconcile()
+    assert world.ready == ("True", "Generated")
+
+
+def test_another_digest_than_that_of_the_commit_is_asked_for_and_the_right_one_never_again() -> None:
+    world = trained()
+    world.want(by_url(sha256=SHA))
+    world.source = Attempt()
+    state = world.reconcile()
+    assert world.ready == ("True", "Generated")
+    assert state.intake.download is None, "there can be nothing newer"
+    world.want(by_url(sha256="6" * 64))
+    world.source = Attempt(SourceError(Reason.DIGEST_MISMATCH, "not the one"), 1)
+    state = world.reconcile()
+    assert world.ready == ("False", "DigestMismatch")
+    assert state.intake.download is not None
+
+
+def test_the_interval_is_no_part_of_what_is_asked_for() -> None:
+    world = trained()
+    world.want(by_url(interval="5m", maxSizeMi=1))
+    world.source = Attempt()
+    world.reconcile()
+    assert world.ready == ("True", "Generated")
+
+
+def test_what_somebody_else_committed_is_not_taken_for_the_source() -> None:
+    world = trained()
+    world.pachyderm.put(world.corpus, {"/theirs.txt": b"x"})
+    state = world.reconcile()
+    assert world.ready == ("False", "Ingesting")
+    assert state.intake.download is not None
+    assert state.intake.download.known is None
+
+
+def test_a_repo_that_pipelines_read_is_kept_until_they_read_the_new_one() -> None:
+    """From a repo of somebody to a URL and back again."""
+    world = World()
+    theirs = BranchRef(RepoRef("default", "plays"), "master")
+    world.pachyderm.put(theirs, PLAYS)
+    world.reconcile()
+    world.written()
+    world.want(by_url())
+    world.source = Attempt()
+    world.reconcile()
+    own = world.corpus.repo
+    assert world.written() == [f"create repo {own.name}"]
+    delivered(world)
+    world.reconcile()
+    assert world.written() == [f"update {world.train.name}"]
+    assert world.pachyderm.pipelines[world.train][-1].inputs == (world.corpus,)
+    world.want({})
+    world.source = None
+    world.reconcile()
+    assert world.written() == [f"update {world.train.name}", f"delete repo {own.name}"]
+    assert "source" not in world.model.status
+    assert theirs.repo in world.pachyderm.repos
+
+
+def test_a_repo_of_somebody_else_by_the_corpus_name_is_not_downloaded_into() -> None:
+    world = new_world()
+    world.pachyderm.put(world.corpus, {"/theirs.txt": b"x"})
+    state = world.reconcile()
+    assert world.ready == ("False", "NameConflict")
+    assert state.intake.download is None
+
+
+def test_suspended_it_keeps_what_it_knows() -> None:
+    world = trained()
+    source = world.model.status["source"]
+    world.want({**by_url(), "suspend": True})
+    world.source = None
+    state = world.reconcile()
+    assert world.model.status["source"] == source
+    assert state.intake.download is None

@@ -1,0 +1,91 @@
+"""Every way in which Pachyderm refuses becomes a reason of the closed list, and a message that says what to do.
+
+The texts are those of the recordings.
+"""
+
+from __future__ import annotations
+
+import grpc
+import pytest
+
+from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.pachyderm.errors import (
+    AccessError,
+    AlreadyExistsError,
+    NotFoundError,
+    PachydermError,
+    PipelineLimitError,
+    RefusedError,
+    TimedOutError,
+    UnavailableError,
+)
+from scriptmodel_operator.pachyderm.refusals import translate
+from scriptmodel_operator.reconcile.failures import problem_of
+
+UNKNOWN = grpc.StatusCode.UNKNOWN
+LIMIT = "Pachyderm Community Edition requires an activation key to create more than 16 total pipelines (you have 16). "
+
+
+class Refusal(grpc.RpcError):
+    """As gRPC raises it."""
+
+    def __init__(self, code: grpc.StatusCode, details: str) -> None:
+        super().__init__()
+        self._code, self._details = code, details
+
+    def code(self) -> grpc.StatusCode:
+        return self._code
+
+    def details(self) -> str:
+        return self._details
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "error", "reason", "stalled"),
+    [
+        (UNKNOWN, LIMIT, PipelineLimitError, Reason.PIPELINE_LIMIT, True),
+        (UNKNOWN, f"error running request 2 of 3: {LIMIT}", PipelineLimitError, Reason.PIPELINE_LIMIT, True),
+        (UNKNOWN, "missing Kubernetes secret x", RefusedError, Reason.REFUSED, True),
+        (
+            UNKNOWN,
+            'pipeline "x" cannot be created because a repo with the same name',
+            RefusedError,
+            Reason.REFUSED,
+            True,
+        ),
+        (UNKNOWN, "pod patch is not JSON", RefusedError, Reason.REFUSED, True),
+        (UNKNOWN, "branch master has [p/y.meta@master] as subvenance", RefusedError, Reason.REFUSED, True),
+        (UNKNOWN, "cannot start a commit on an output branch: p/x@master", RefusedError, Reason.REFUSED, True),
+        (grpc.StatusCode.FAILED_PRECONDITION, "repo x/y still exists", RefusedError, Reason.REFUSED, True),
+        (grpc.StatusCode.INVALID_ARGUMENT, "bad name", RefusedError, Reason.REFUSED, True),
+        (grpc.StatusCode.UNIMPLEMENTED, "the auth service is not activated", RefusedError, Reason.REFUSED, True),
+        (grpc.StatusCode.NOT_FOUND, "repo p/x not found", NotFoundError, Reason.RETRYING, False),
+        (grpc.StatusCode.ALREADY_EXISTS, 'pipeline "x" already exists', AlreadyExistsError, Reason.RETRYING, False),
+        (grpc.StatusCode.UNAUTHENTICATED, "no token", AccessError, Reason.REFUSED, True),
+        (grpc.StatusCode.PERMISSION_DENIED, "not yours", AccessError, Reason.REFUSED, True),
+        (grpc.StatusCode.UNAVAILABLE, "connection refused", UnavailableError, Reason.PACHYDERM_UNAVAILABLE, False),
+        (grpc.StatusCode.CANCELLED, "channel closed", UnavailableError, Reason.PACHYDERM_UNAVAILABLE, False),
+        (grpc.StatusCode.RESOURCE_EXHAUSTED, "too many", UnavailableError, Reason.PACHYDERM_UNAVAILABLE, False),
+        (grpc.StatusCode.DEADLINE_EXCEEDED, "deadline", TimedOutError, Reason.PACHYDERM_UNAVAILABLE, False),
+    ],
+)
+def test_a_refusal_is_told_with_the_servers_words(
+    code: grpc.StatusCode, text: str, error: type[PachydermError], reason: Reason, *, stalled: bool
+) -> None:
+    found = translate(Refusal(code, text), "creating p/x")
+    assert type(found) is error
+    problem = problem_of(found)
+    assert (problem.reason, problem.stalled) == (reason, stalled)
+    assert text.strip() in problem.message or text in problem.message
+
+
+@pytest.mark.parametrize("code", list(grpc.StatusCode))
+def test_no_code_is_without_a_reason(code: grpc.StatusCode) -> None:
+    problem = problem_of(translate(Refusal(code, ""), "creating p/x"))
+    assert problem.reason in Reason
+    assert problem.message
+
+
+def test_while_it_is_deleted_a_refusal_says_how_to_release_the_object() -> None:
+    for error in (UnavailableError("deleting p/x", "gone"), RefusedError("deleting p/x", "no")):
+        assert "deletionPolicy: Orphan" in problem_of(error, deleting=True).message

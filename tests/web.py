@@ -1,0 +1,115 @@
+"""A web server on loopback for tests: what it answers can be changed, and it remembers what it was asked."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Self
+
+Answer = Callable[["Handler"], None]
+
+
+@dataclass
+class Handler:
+    """One request and its answer."""
+
+    http: BaseHTTPRequestHandler
+    stopping: threading.Event
+    """Set when the server ends: for answers that never come."""
+
+    def header(self, name: str) -> str:
+        return self.http.headers.get(name, "")
+
+    def start(self, status: int, headers: Mapping[str, str] = {}) -> None:
+        self.http.send_response(status)
+        for name, value in headers.items():
+            self.http.send_header(name, value)
+        self.http.end_headers()
+
+    def write(self, content: bytes) -> None:
+        self.http.wfile.write(content)
+        self.http.wfile.flush()
+
+
+@dataclass
+class WebServer:
+    """`asked` has the paths of all requests, in order; what has no answer is 404."""
+
+    answers: dict[str, Answer] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    conditions: list[str] = field(default_factory=list)
+    """The If-None-Match of each request."""
+    host: str = "127.0.0.1"
+
+    def __post_init__(self) -> None:
+        answers, asked, conditions, stopping = self.answers, self.asked, self.conditions, threading.Event()
+
+        class RequestHandler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                asked.append(self.path)
+                conditions.append(self.headers.get("If-None-Match", ""))
+                answer = answers.get(self.path.partition("?")[0], status(404))
+                try:
+                    answer(Handler(self, stopping))
+                except (BrokenPipeError, ConnectionResetError):
+                    self.close_connection = True
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - named by the standard library
+                """Says nothing."""
+
+        self._stopping = stopping
+        self._server = ThreadingHTTPServer((self.host, 0), RequestHandler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+
+    @property
+    def port(self) -> int:
+        return int(self._server.server_address[1])
+
+    def url(self, path: str, host: str = "") -> str:
+        return f"http://{host or self.host}:{self.port}{path}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stopping.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(timeout=5)
+
+
+def status(number: int, headers: Mapping[str, str] = {}) -> Answer:
+    return lambda handler: handler.start(number, {"Content-Length": "0", **headers})
+
+
+def content(body: bytes, headers: Mapping[str, str] = {}) -> Answer:
+    """As a server that knows nothing of conditional requests."""
+    return lambda handler: (
+        handler.start(200, {"Content-Length": str(len(body)), **headers}),
+        handler.write(body),
+    )[0]
+
+
+def tagged(body: bytes) -> Answer:
+    """As a server that answers 304 to whoever has it."""
+    tag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
+
+    def answer(handler: Handler) -> None:
+        if handler.header("If-None-Match") == tag:
+            handler.start(304, {"ETag": tag})
+        else:
+            content(body, {"ETag": tag, "Last-Modified": "Thu, 01 Jan 2026 00:00:00 GMT"})(handler)
+
+    return answer
+
+
+def redirect(to: str, number: int = 302) -> Answer:
+    return status(number, {"Location": to})
