@@ -222,6 +222,7 @@ def compose(
     )
     queue = WorkQueue(controller.reconcile, config.workers, failed=health.metrics.retried)
     downloads.call_up = queue.add
+    controller.failures = queue.failures
     health.metrics.depth = lambda: queue.depth
     ticker = Ticker(store, snapshots, queue, observer.logs, config.poll_interval, health.beat)
     return controller, Inbox(store, queue), ticker

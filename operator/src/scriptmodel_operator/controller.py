@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -60,6 +60,8 @@ class Controller:
     teller: Teller
     sources: Sources
     metrics: Metrics
+    failures: Callable[[Key], int] = lambda _key: 0
+    """How often in a row an object's reconcile has failed before."""
     _acted: dict[Key, float] = field(default_factory=dict)
     """When something was last done in Pachyderm for the object of a name (monotonic seconds)."""
 
@@ -100,7 +102,7 @@ class Controller:
         try:
             model, state, view = await self._settle(model, asked)
         except PachydermError as error:
-            await self._tell_problem(model, problem_of(error))
+            await self._tell_problem(model, problem_of(error, failures=self.failures(_key(model)) + 1))
             raise RetryError(str(error)) from error
         await self._tell(model, status_of(model, state, view, _now()))
         return self._again(model, state, view)
@@ -159,7 +161,8 @@ class Controller:
             try:
                 blocked = await self._remove(model, asked)
             except PachydermError as error:
-                await self._tell_problem(model, problem_of(error, deleting=True))
+                failures = self.failures(_key(model)) + 1
+                await self._tell_problem(model, problem_of(error, deleting=True, failures=failures))
                 raise RetryError(str(error)) from error
             if blocked is not None:
                 await self._tell_problem(model, blocked)

@@ -20,7 +20,7 @@ from scriptmodel_operator.kube.store import Store
 from scriptmodel_operator.metrics import Metrics
 from scriptmodel_operator.pachyderm.calls import Calls
 from scriptmodel_operator.pachyderm.channel import PachdAddress
-from scriptmodel_operator.pachyderm.errors import TimedOutError, UnavailableError
+from scriptmodel_operator.pachyderm.errors import NotFoundError, TimedOutError, UnavailableError
 from scriptmodel_operator.pachyderm.values import BranchRef, PipelineApply, PipelineRef, RepoRef
 from scriptmodel_operator.reconcile.queue import RetryError
 from tests.unit.operator.conformance import check_status
@@ -179,4 +179,21 @@ async def test_an_update_that_took_effect_unheard_is_not_sent_again() -> None:
         pachyderm.apply_pipelines = real  # type: ignore[method-assign]  # answers again
         await found.reconcile(KEY)
         assert len(pachyderm.calls) == 1
+        assert reason(kube) == "WaitingForWorker"
+
+
+async def test_a_call_that_fails_again_and_again_is_told_as_stalled_and_still_tried() -> None:
+    async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
+        pachyderm.put(BranchRef(RepoRef("default", "plays"), "master"), PLAYS)
+        pachyderm.fault = lambda call: NotFoundError(call, "gone") if call == "apply_pipelines" else None
+        told = []
+        for number in range(6):
+            found.failures = lambda _key, number=number: number
+            with pytest.raises(RetryError):
+                await found.reconcile(KEY)
+            conditions = {each["type"]: each["status"] for each in kube.raw["status"]["conditions"]}
+            told.append(conditions["Stalled"])
+        assert told == ["False"] * 4 + ["True"] * 2
+        pachyderm.fault = lambda _call: None
+        await found.reconcile(KEY)
         assert reason(kube) == "WaitingForWorker"

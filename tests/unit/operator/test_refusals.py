@@ -89,3 +89,9 @@ def test_no_code_is_without_a_reason(code: grpc.StatusCode) -> None:
 def test_while_it_is_deleted_a_refusal_says_how_to_release_the_object() -> None:
     for error in (UnavailableError("deleting p/x", "gone"), RefusedError("deleting p/x", "no")):
         assert "deletionPolicy: Orphan" in problem_of(error, deleting=True).message
+
+
+def test_what_does_not_pass_after_some_attempts_is_stalled_but_not_that_pachyderm_is_away() -> None:
+    stalled = [problem_of(NotFoundError("creating p/x", "gone"), failures=number).stalled for number in (1, 4, 5, 9)]
+    assert stalled == [False, False, True, True]
+    assert not problem_of(UnavailableError("creating p/x", "gone"), failures=99).stalled

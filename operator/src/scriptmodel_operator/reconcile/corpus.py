@@ -13,11 +13,10 @@ from scriptmodel_operator.ingest.source import Source
 from scriptmodel_operator.observe.view import ModelView, OwnedCorpus
 from scriptmodel_operator.pachyderm.values import RepoRef
 from scriptmodel_operator.reconcile.actions import CreateRepo, ReplaceFiles
-from scriptmodel_operator.reconcile.failures import problem_of
+from scriptmodel_operator.reconcile.failures import FAILURES_UNTIL_STALLED, problem_of
 from scriptmodel_operator.reconcile.origins import told_origin
 from scriptmodel_operator.reconcile.state import Intake, Problem
 
-FAILURES_UNTIL_STALLED = 5
 _MINE = (Ownership.OURS, Ownership.SUCCESSOR)
 Sourced = Source | Attempt | Problem | None
 """The files of a ConfigMap, what is known of a download, what keeps us from either; None where the corpus is a repo."""
@@ -78,10 +77,12 @@ def _origin(model: ScriptModel, attempt: Attempt, owned: OwnedCorpus) -> Origin 
 
 def _problem(attempt: Attempt) -> Problem:
     failure = attempt.failure
+    if failure is None:
+        return Problem(Reason.RETRYING, "trying again", stalled=False)
     if isinstance(failure, SourceError):
         stalled = not failure.passing or attempt.failures >= FAILURES_UNTIL_STALLED
         return Problem(failure.reason, str(failure), stalled=stalled)
-    return problem_of(failure) if failure else Problem(Reason.RETRYING, "trying again", stalled=False)
+    return problem_of(failure, failures=attempt.failures)
 
 
 def unused(model: ScriptModel, view: ModelView) -> tuple[RepoRef, ...]:

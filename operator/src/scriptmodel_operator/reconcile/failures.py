@@ -14,11 +14,14 @@ from scriptmodel_operator.pachyderm.errors import (
 )
 from scriptmodel_operator.reconcile.state import Problem
 
+FAILURES_UNTIL_STALLED = 5
+"""In a row. It is tried again all the same; but whoever waits for it should know."""
 _ORPHAN_HINT = "; to release the object without Pachyderm, set deletionPolicy: Orphan"
 
 
-def problem_of(error: PachydermError, *, deleting: bool = False) -> Problem:
-    """What happened and what to do; stalled where repeating alone will not help."""
+def problem_of(error: PachydermError, *, deleting: bool = False, failures: int = 1) -> Problem:
+    """What happened and what to do; stalled where repeating alone will not, or after `failures` has not, helped."""
+    passing = failures < FAILURES_UNTIL_STALLED
     hint = _ORPHAN_HINT if deleting else ""
     match error:
         case UnavailableError():
@@ -37,7 +40,7 @@ def problem_of(error: PachydermError, *, deleting: bool = False) -> Problem:
                 "nobody needs, or activate an enterprise licence; the operator tries again from time to time",
             )
         case NotFoundError() | AlreadyExistsError():
-            return Problem(Reason.RETRYING, f"{error}; looking again", stalled=False)
+            return Problem(Reason.RETRYING, f"{error}; looking again", stalled=not passing)
         case RefusedError():
             return Problem(Reason.REFUSED, f"Pachyderm refused {error.what}: {error.detail}; correct the spec{hint}")
-    return Problem(Reason.RETRYING, f"{error}; trying again", stalled=False)
+    return Problem(Reason.RETRYING, f"{error}; trying again", stalled=not passing)
