@@ -65,12 +65,19 @@ check: env ## Formatting, lint, types, layers and generated files
 	$(OPERATOR)/bin/lint-imports --no-cache
 	$(OPERATOR)/bin/scriptmodel-operator crd --check manifests/crd.yaml
 	$(OPERATOR)/bin/scriptmodel-operator crd --check charts/scriptmodel-operator/files/crd.yaml
+	$(OPERATOR)/bin/scriptmodel-operator reference --check docs/api.md
 
 .PHONY: manifests
-manifests: env ## Write manifests/ from the chart, and the CRD from its classes
+manifests: env ## Write manifests/ from the chart, CRD and API reference from the classes
 	@$(OPERATOR)/bin/scriptmodel-operator crd manifests/crd.yaml
 	@$(OPERATOR)/bin/scriptmodel-operator crd charts/scriptmodel-operator/files/crd.yaml
+	@$(OPERATOR)/bin/scriptmodel-operator reference docs/api.md
 	@$(OPERATOR)/bin/python -m dev.chart
+
+.PHONY: docs
+docs: env ## Build the site into build/site; a link that leads nowhere fails it
+	$(OPERATOR)/bin/mkdocs build --quiet
+	@echo "build/site/index.html"
 
 .PHONY: test
 test: test-trainer test-operator test-integration test-chart ## All tests; needs no container runtime and no cluster

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from scriptmodel_operator.api import crd as crd_module
+from scriptmodel_operator.api import reference as reference_module
 from scriptmodel_operator.config import (
     DEFAULT_DOWNLOADS,
     DEFAULT_POLL_SECONDS,
@@ -255,6 +256,15 @@ def crd(path: Path, check: bool) -> None:
     """Write the CustomResourceDefinition to PATH."""
     if not crd_module.write(path, check=check):
         raise click.ClickException(f"{path} is not up to date: run scriptmodel-operator crd {path}")
+
+
+@main.command()
+@click.argument("path", type=click.Path(path_type=Path, dir_okay=False, exists=True), default=Path("docs/api.md"))
+@click.option("--check", is_flag=True, help="Only say whether the tables are up to date.")
+def reference(path: Path, check: bool) -> None:
+    """Fill the tables of the API reference in PATH."""
+    if not reference_module.write(path, check=check):
+        raise click.ClickException(f"{path} is not up to date: run scriptmodel-operator reference {path}")
 
 
 main.add_command(check)

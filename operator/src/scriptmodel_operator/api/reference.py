@@ -1,0 +1,86 @@
+"""The tables of docs/api.md, from the CustomResourceDefinition and the reasons.
+
+Each stands between `<!-- generated: NAME -->` and `<!-- end -->`; what is around them is written by hand.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from scriptmodel_operator.api.crd import custom_resource_definition
+from scriptmodel_operator.api.reasons import Reason
+
+_BLOCK = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+Schema = dict[str, Any]
+
+
+def tables() -> dict[str, str]:
+    """The Markdown of each table by its name."""
+    version = custom_resource_definition()["spec"]["versions"][0]
+    parts: Schema = version["schema"]["openAPIV3Schema"]["properties"]
+    spec = [
+        (f"`{path}`", _type(schema), _default(schema), schema["description"]) for path, schema in _fields(parts["spec"])
+    ]
+    status = [(f"`{path}`", schema["description"]) for path, schema in _fields(parts["status"])]
+    columns = [
+        (column["name"].upper(), column["description"], "with `-o wide`" if column["priority"] else "")
+        for column in version["additionalPrinterColumns"]
+    ]
+    return {
+        "spec": _table(("field", "type", "default", "meaning"), spec),
+        "status": _table(("field", "meaning"), status),
+        "reasons": _table(("reason", "meaning"), [(f"`{reason.value}`", reason.doc) for reason in Reason]),
+        "columns": _table(("column", "meaning", ""), columns),
+    }
+
+
+def filled(page: str) -> str:
+    """`page` with each table as it is now; KeyError for a name that no table has."""
+    made = tables()
+    return _BLOCK.sub(lambda found: found[1] + made[found[2]] + found[3], page)
+
+
+def write(path: Path, *, check: bool) -> bool:
+    """Fill the tables of `path`, or with `check` only compare; True when the file is what it should be."""
+    page = path.read_text()
+    if check:
+        return filled(page) == page
+    path.write_text(filled(page))
+    return True
+
+
+def _fields(schema: Schema, prefix: str = "") -> Iterator[tuple[str, Schema]]:
+    """Every field below, with its path; those of a list's items behind `[]`. Conditions are Kubernetes' own."""
+    for name, child in schema.get("properties", {}).items():
+        path = prefix + name
+        yield path, child
+        if name != "conditions":
+            yield from _fields(child.get("items", {}), f"{path}[].")
+            yield from _fields(child, f"{path}.")
+
+
+def _type(schema: Schema) -> str:
+    if "enum" in schema:
+        return " \\| ".join(f"`{value}`" for value in schema["enum"])
+    if schema.get("x-kubernetes-int-or-string"):
+        return "quantity"
+    if schema["type"] == "array":
+        return f"list of {schema['items']['type']}"
+    if "additionalProperties" in schema:
+        return "map of strings"
+    return str(schema["type"])
+
+
+def _default(schema: Schema) -> str:
+    value = schema.get("default")
+    if value is None or value in ({}, [], ""):
+        return ""
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [heads, ("---",) * len(heads), *rows]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)

@@ -1,0 +1,195 @@
+"""Every command that README and docs show is run, as it stands there; what cannot run here says why.
+
+The commands run in the order of their page, in one folder, beside a control plane, localpach and the operator. A
+ScriptModel called `shakespeare` has its script already. What a page leaves open (NAME, HOST:PORT) is filled in.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from dev.corpus import plays
+from dev.paths import OPERATOR_ENV, ROOT, TRAINER_ENV
+from dev.stack import TRAINER_IMAGE, ControlPlane, Localpach, Operator
+from tests.integration.cluster import Cluster, manifest
+
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "localpach/README.md", *sorted(ROOT.glob("docs/*.md"))]
+_PROGRAMS = r"(\.ci/run|make|git|docker|kind|minikube|gcloud|helm|kubectl|pachctl|scriptmodel[\w-]*|localpach)"
+_INDENTED = re.compile(rf" {{4,8}}(?={_PROGRAMS}( |$))")
+
+CORPUS = "documented-plays"
+SPEC = {"corpus": {"repo": {"name": CORPUS}}, "model": {"preset": "test"}, "generation": {"words": 60}}
+UNTIL_STOPPED = 12.0
+"""Seconds that a command which goes on for ever is given."""
+
+
+@dataclass(frozen=True)
+class Here:
+    """Run by this test, with ` option` behind it where what the page shows would take too long or too much with it."""
+
+    pattern: str
+    option: str = ""
+    lasts: bool = False
+    """Goes on until it is stopped; it must not have failed by then."""
+    status: int = 0
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """Not run by this test, and why."""
+
+    pattern: str
+    why: str
+
+
+RULES = [
+    # Targets of the Makefile: that they are there is seen here, what they do is a stage of CI or has tests of its own.
+    Here(r"make .*", option="--dry-run --silent"),
+    Elsewhere(r"\.ci/run", "is what runs this"),
+    Elsewhere(r"docker .*", "needs a docker engine and a registry; the images are built by buildah in CI"),
+    Elsewhere(r"kind .*|minikube .*|gcloud .*", "needs an engine or an account; the e2e suite has a node of its own"),
+    Elsewhere(r"helm .*", "tests/chart and the e2e suite install, test, upgrade and remove the chart"),
+    Elsewhere(r"pachctl .*|echo hello \| pachctl .*|cat > upper.json .*", "needs pachctl, which is not on PyPI"),
+    # The cluster.
+    Here(r"kubectl apply -k manifests/?", option="--dry-run=server"),
+    Here(r"kubectl apply .*-f manifests/\S+", option="--dry-run=server"),
+    Here(r"kubectl get nodes .*"),
+    Here(r"kubectl get \S+ -w", lasts=True),
+    Here(r"kubectl (get|describe) (sm|scriptmodels?)( .*)?"),
+    Here(r"kubectl (annotate|patch) sm .*", option="--dry-run=server"),
+    Elsewhere(r"kubectl -n PACHYDERM .*", "needs pods; localpach has none"),
+    Elsewhere(r"kubectl -n (scriptmodel-system|pachyderm) .*", "needs pods; the e2e suite has them"),
+    # Our own commands.
+    Here(r"scriptmodel-operator run .*", lasts=True),
+    Here(r"localpach serve .*", lasts=True),
+    Here(r"scriptmodel push .*", option="--replace"),
+    Here(r"scriptmodel plan -f thrones.yaml", status=1),
+    Here(r"scriptmodel local -f thrones.yaml .*"),
+    Here(r"scriptmodel why \S+"),
+    Here(r'eval "\$\(scriptmodel completion bash\)"|scriptmodel completion fish > .*'),
+    Here(r"scriptmodel-trainer train .*", option="--epochs 1"),
+    Here(r"scriptmodel-trainer (generate|evaluate|normalize|report) .*"),
+]
+
+
+@dataclass(frozen=True)
+class Documented:
+    """A command as it stands on a page, without its comment."""
+
+    page: Path
+    text: str
+
+    @property
+    def rule(self) -> Here | Elsewhere:
+        fitting = [rule for rule in RULES if re.fullmatch(rule.pattern, self.text)]
+        assert fitting, f"{self.page.name} shows `{self.text}`, and RULES does not say how it is tested"
+        return fitting[0]
+
+
+def documented(page: Path) -> Iterator[Documented]:
+    """What follows `$ ` in console blocks, and what is indented and begins with a program of ours."""
+    fence = None
+    lines = iter(page.read_text().splitlines())
+    for line in lines:
+        if line.lstrip().startswith("```"):
+            fence = None if fence is not None else line.strip().removeprefix("```")
+        elif (fence == "console" and line.startswith("$ ")) or (fence is None and _INDENTED.match(line)):
+            whole = line.strip().removeprefix("$ ")
+            while whole.endswith("\\"):
+                whole = whole[:-1].rstrip() + " " + next(lines).strip()
+            yield Documented(page, re.sub(r"\s+# .*", "", whole))
+
+
+@dataclass
+class World:
+    """Where the commands run."""
+
+    folder: Path
+    env: dict[str, str]
+    filled: dict[str, str]
+
+    def run(self, command: Documented, rule: Here) -> None:
+        text = command.text
+        for word, value in self.filled.items():
+            text = re.sub(rf"(?<![\w-]){re.escape(word)}(?![\w-])", value, text)
+        where = ROOT if text.startswith("make ") else self.folder
+        shell = ["bash", "-euo", "pipefail", "-c", f"{text} {rule.option}".strip()]
+        if rule.lasts:
+            shell = ["timeout", "--signal=INT", "--kill-after=20", str(UNTIL_STOPPED), *shell[:-1], f"exec {text}"]
+        done = subprocess.run(shell, cwd=where, env=self.env, capture_output=True, text=True, check=False, timeout=300)
+        expected = (124, 130, 0) if rule.lasts else (rule.status,)
+        assert done.returncode in expected, f"{shlex.join(shell)}: {done.returncode}\n{done.stdout}{done.stderr}"
+
+
+@pytest.fixture(scope="module")
+def world(
+    control_plane: ControlPlane, operator: Operator, localpach: Localpach, tmp_path_factory: pytest.TempPathFactory
+) -> World:
+    cluster = Cluster(control_plane, "documented")
+    control_plane.kubectl("create", "namespace", cluster.namespace)
+    folder = tmp_path_factory.mktemp("documented")
+    _lay_out(folder, cluster)
+    programs = [OPERATOR_ENV / "bin", TRAINER_ENV / "bin", control_plane.kubectl_program.parent]
+    env = {
+        **os.environ,
+        "HOME": str(folder),
+        "KUBECONFIG": str(folder / ".kube/config"),
+        "PATH": os.pathsep.join([*map(str, programs), os.environ["PATH"]]),
+        "SCRIPTMODEL_PACHD": localpach.address,
+        "SCRIPTMODEL_TRAINER": str(TRAINER_ENV),
+    }
+    filled = {
+        "HOST:PORT": localpach.address,
+        "localhost:30650": localpach.address,
+        "127.0.0.1:30650": "127.0.0.1:0",
+        "IMAGE": TRAINER_IMAGE,
+        "NAME": "shakespeare",
+        "DIR": "pach",
+        "/tmp/pach": "pach2",
+        "--repo shakespeare": f"--repo {CORPUS}",
+        "--repo plays": f"--repo {CORPUS}",
+    }
+    found = World(folder, env, filled)
+    found.run(Documented(folder, f"scriptmodel push plays --repo {CORPUS} --create"), Here(""))
+    cluster.apply("shakespeare", SPEC)
+    cluster.ready("shakespeare", within=240)
+    return found
+
+
+def _lay_out(folder: Path, cluster: Cluster) -> None:
+    """The files that the pages speak of."""
+    (folder / "plays").mkdir()
+    hamlet = next(path for path in plays() if "hamlet" in path.name.lower())
+    lines = hamlet.read_text().splitlines(keepends=True)
+    (folder / "plays/hamlet.md").write_text("".join(lines[:900]))
+    (folder / "another_play.txt").write_text("".join(lines[900:1000]))
+    for name in ("manifests", "charts"):
+        (folder / name).symlink_to(ROOT / name)
+    config = json.loads(cluster.control_plane.kubeconfig.read_text())
+    config["contexts"][0]["context"]["namespace"] = cluster.namespace
+    (folder / ".kube").mkdir()
+    (folder / ".kube/config").write_text(json.dumps(config))
+    (folder / ".config/fish/completions").mkdir(parents=True)
+    (folder / "thrones.yaml").write_text(json.dumps(manifest("thrones", SPEC)))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_what_a_page_shows_works(page: Path, world: World) -> None:
+    for command in documented(page):
+        rule = command.rule
+        if isinstance(rule, Here):
+            world.run(command, rule)
+
+
+def test_every_rule_is_of_a_command_that_is_shown() -> None:
+    used = {command.rule.pattern for page in PAGES for command in documented(page)}
+    assert [rule.pattern for rule in RULES if rule.pattern not in used] == []
