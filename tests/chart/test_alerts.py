@@ -39,6 +39,8 @@ def exported() -> dict[str, set[str]]:
     metrics.called("ListJob", "OK", 0.25)
     metrics.reconciled("done", 0.1)
     metrics.retried()
+    metrics.downloaded("committed", 2.0, 1000)
+    metrics.event_left_out()
     lines = [line for line in metrics.render().splitlines() if not line.startswith("#")]
     return {re.split(r"[{ ]", line)[0]: set(re.findall(r'(\w+)="', line)) for line in lines}
 

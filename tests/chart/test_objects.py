@@ -121,6 +121,6 @@ def test_a_new_script_differs_from_the_first_try_in_generation_alone() -> None:
 
 def test_there_is_a_sample_for_each_use() -> None:
     names = {path.stem for path in SAMPLES}
-    assert names >= {"shakespeare", "thrones", "existing-repo", "retraining", "new-script", "config-map"}
+    assert names >= {"shakespeare", "thrones", "existing-repo", "retraining", "new-script", "config-map", "from-url"}
     assert spec_of("thrones")["training"]["tolerations"]
     assert spec_of("thrones")["training"]["gpu"]
