@@ -11,6 +11,7 @@ from typing import Any
 import grpc
 
 from scriptmodel_operator.pachyderm import messages
+from scriptmodel_operator.pachyderm.errors import UnavailableError
 from scriptmodel_operator.pachyderm.protocol import pfs, wrappers_pb2
 from scriptmodel_operator.pachyderm.values import BranchRef, Upload
 
@@ -51,7 +52,10 @@ def send(
 
     def guarded() -> Iterator[Any]:
         try:
-            yield from requests
+            for request in requests:
+                _may_go_on(left)
+                yield request
+            _may_go_on(left)  # the end of the stream is what commits it
         except Exception as error:
             failures.append(error)
             begun.wait()
@@ -68,6 +72,12 @@ def send(
         if isinstance(error, grpc.FutureCancelledError):
             raise call from error  # a call that has failed is its own error
         raise
+
+
+def _may_go_on(left: Callable[[], float]) -> None:
+    """A process that was paused meanwhile must not send the rest."""
+    if left() <= 0:
+        raise UnavailableError("uploading", "not sent: this process does not lead")
 
 
 def _result(call: Any, left: Callable[[], float]) -> None:
