@@ -106,6 +106,11 @@ test-chart: env ## The chart and the manifests: values, every object against a r
 fuzz-trainer: env ## Damaged scripts: a result or a clear error (FUZZ_SECONDS=60, SEED=a number)
 	$(TRAINER)/bin/python tests/fuzz/fuzz_trainer.py --seconds $(or $(FUZZ_SECONDS),60) $(if $(SEED),--seed $(SEED))
 
+.PHONY: e2e
+e2e: env cluster ## The chart on a real node, with pods: needs root and `make images`; PACHD_ADDRESS names a real Pachyderm
+	@$(PYTHON) -m dev.helm >/dev/null
+	$(OPERATOR)/bin/pytest -x -v --durations=0 --durations-min=1 tests/node
+
 .PHONY: chaos
 chaos: chaos-localpach chaos-operator ## All of what follows
 

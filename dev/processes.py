@@ -18,10 +18,10 @@ class StartError(Exception):
     """A program did not become ready; the message names its log and shows its last lines."""
 
 
-def free_port() -> int:
-    """Return a TCP port that was free on loopback a moment ago."""
+def free_port(host: str = "127.0.0.1") -> int:
+    """Return a TCP port that was free at that address of this machine a moment ago."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind((host, 0))
         port: int = probe.getsockname()[1]
         return port
 

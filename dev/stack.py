@@ -173,9 +173,15 @@ class ControlPlane:
 class Localpach(Program):
     """`localpach serve` on a free port, the trainer's image mapped to the trainer's environment."""
 
-    def __init__(self, root: Path, images: Mapping[str, Path] | None = None, options: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        root: Path,
+        images: Mapping[str, Path] | None = None,
+        options: Sequence[str] = (),
+        host: str = "127.0.0.1",
+    ) -> None:
         self.root = root
-        self.address = f"127.0.0.1:{free_port()}"
+        self.address = f"{host}:{free_port(host)}"
         images = {TRAINER_IMAGE: TRAINER_ENV} if images is None else images
         mapped = [f"--image={name}={environment}" for name, environment in images.items()]
         command = [

@@ -18,20 +18,17 @@ from typing import Any
 
 from dev.binaries import find_or_build
 from dev.cluster import leftovers, network, preflight
-from dev.cluster.loading import NoImageError, load
+from dev.cluster.loading import NoImageError, load, ours
 from dev.cluster.node import Node
-from dev.cluster.runtime import Runtime
+from dev.cluster.runtime import OURS
 from dev.debian import MissingProgramError
 from dev.gobuild import BuildError
 from dev.images.engine import EngineError
-from dev.images.project import image
 from dev.paths import ROOT
 from dev.processes import StartError, has_ended, start_time, stop_group
 
-FOLDER = ROOT / "build" / "cluster"
-STATE = FOLDER / "state"
-IMAGES = FOLDER / "images"
-RECORD = FOLDER / "running.json"
+STATE = OURS.root
+RECORD = STATE.parent / "running.json"
 
 FAILURES = (
     preflight.UnfitMachineError,
@@ -47,22 +44,21 @@ FAILURES = (
 
 def up() -> None:
     """Start the cluster, unless it runs, and see that it has the images as they are now."""
-    runtime = Runtime(STATE, IMAGES)
     if _programs() and all(_alive(program) for program in _programs().values()):
         with _stage("images"):
-            load(runtime, [image("operator"), image("trainer")])
+            load(OURS, ours())
         return
     stop()
     with _stage("this machine"):
-        preflight.check(IMAGES)
+        preflight.check(OURS.images)
     with _stage("programs"):
         STATE.mkdir(parents=True)
-        node = Node(runtime)
+        node = Node(OURS)
     try:
         with _stage("control plane, containerd"):
             node.start()
         with _stage("images"):
-            load(runtime, [image("operator"), image("trainer")])
+            load(OURS, ours())
         with _stage("node"):
             node.start_kubelet()
     finally:
@@ -74,14 +70,13 @@ def stop() -> None:
     if not RECORD.exists():
         return
     programs = _programs()
-    runtime = Runtime(STATE, IMAGES)
     for name in ("kube-controller-manager", "kube-scheduler"):  # or they would make the pods again
         _end(programs.pop(name, None))
-    if runtime.answers():
-        leftovers.delete_pods(runtime, STATE / "kubeconfig")
+    if OURS.answers():
+        leftovers.delete_pods(OURS, STATE / "kubeconfig")
     _end(programs.pop("kubelet", None))
-    if runtime.answers():
-        leftovers.end_containers(runtime)
+    if OURS.answers():
+        leftovers.end_containers(OURS)
     for program in reversed(programs.values()):
         _end(program)
     leftovers.unmount(STATE)
@@ -100,6 +95,7 @@ def _programs() -> dict[str, dict[str, Any]]:
 def _record(node: Node) -> None:
     started = [program for program in node.programs if program.running]
     found = [{"name": p.name, "pid": p.pid, "started": start_time(p.pid)} for p in started]
+    RECORD.parent.mkdir(parents=True, exist_ok=True)
     RECORD.write_text(json.dumps(found, indent=2))
 
 

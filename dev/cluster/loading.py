@@ -1,30 +1,46 @@
-"""Images into the node's containerd: what `make images` has built, and what holds a pod together."""
+"""Images into the node's containerd."""
 
 from __future__ import annotations
 
 import json
 import tarfile
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from dev.cluster.runtime import PAUSE, Runtime
 from dev.images import engine
-from dev.images.project import FOLDER, Image
-
-PAUSE_ARCHIVE = FOLDER / "pause.tar"
+from dev.images.project import FOLDER, Image, image
 
 
 class NoImageError(Exception):
     """An image was not built; the message says how to build it."""
 
 
-def load(runtime: Runtime, images: list[Image]) -> list[str]:
-    """Import each archive that the runtime does not have yet; return the names of those imported."""
-    missing = [image.archive.name for image in images if not image.archive.exists()]
+def ours() -> dict[str, Path]:
+    """Return the archives of the project's images, and of what holds a pod together, by tag."""
+    built = [image("operator"), image("trainer")]
+    missing = [each.archive.name for each in built if not each.archive.exists()]
     if missing:
         raise NoImageError(f"build/images lacks {', '.join(missing)}: run `make images` first")
-    archives = {image.tag: image.archive for image in images}
-    archives[PAUSE] = _pause(images[0])
+    asleep = 'ENTRYPOINT ["/usr/bin/sleep", "infinity"]\nCMD []\n'
+    return {each.tag: each.archive for each in built} | {PAUSE: derive(built[0], PAUSE, asleep)}
+
+
+def derive(base: Image, tag: str, instructions: str) -> Path:
+    """Build an image on one of ours that adds no files, and so takes no further room; return its archive."""
+    builder = engine.find()
+    with tempfile.TemporaryDirectory(prefix="scriptmodel-derived-") as folder:
+        dockerfile = Path(folder, "Dockerfile")
+        dockerfile.write_text(f"FROM {base.tag}\n{instructions}")
+        builder.build(tag, dockerfile, context=Path(folder))
+    archive = FOLDER / f"{tag.rpartition('/')[2].replace(':', '-')}.tar"
+    builder.save(tag, archive)
+    return archive
+
+
+def load(runtime: Runtime, archives: Mapping[str, Path]) -> list[str]:
+    """Import each archive that the runtime does not have yet; return the tags of those imported."""
     record = runtime.images / "imported.json"
     known: dict[str, str] = json.loads(record.read_text()) if record.exists() else {}
     there = set(runtime.ctr("images", "list", "--quiet").split())
@@ -44,14 +60,3 @@ def _identity(archive: Path) -> str:
         if manifest is None:
             raise NoImageError(f"{archive} is no docker-archive")
         return str(json.load(manifest)[0]["Config"])
-
-
-def _pause(base: Image) -> Path:
-    """Build the image that holds a pod's namespaces: another of ours, asleep, so that it takes no further room."""
-    builder = engine.find()
-    with tempfile.TemporaryDirectory(prefix="scriptmodel-pause-") as folder:
-        dockerfile = Path(folder, "Dockerfile")
-        dockerfile.write_text(f'FROM {base.tag}\nENTRYPOINT ["/usr/bin/sleep", "infinity"]\nCMD []\n')
-        builder.build(PAUSE, dockerfile, context=Path(folder))
-    builder.save(PAUSE, PAUSE_ARCHIVE)
-    return PAUSE_ARCHIVE

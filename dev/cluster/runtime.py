@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dev.cluster import network
+from dev.paths import ROOT
 from dev.processes import Program
 
 PAUSE = "docker.io/library/scriptmodel-pause:1"
@@ -69,3 +70,7 @@ state = "{self.root / "containerd"}"
     bin_dir = "/usr/lib/cni"
     conf_dir = "{networks}"
 """
+
+
+OURS = Runtime(ROOT / "build" / "cluster" / "state", ROOT / "build" / "cluster" / "images")
+"""The one of this clone's cluster."""

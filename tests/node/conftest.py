@@ -1,0 +1,94 @@
+"""A real node: the operator as pods of its image, the chart, and the trainer's image at work.
+
+`make e2e` starts the cluster and runs this. Pachyderm is localpach, a process of the host that listens on the bridge,
+or the server that PACHD_ADDRESS names, which pods and host must reach by the same address.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dev.cluster import network
+from dev.cluster.loading import derive, load
+from dev.cluster.runtime import OURS, Runtime
+from dev.images.project import Image, image
+from dev.paths import TRAINER_ENV
+from dev.stack import Localpach
+from tests.integration.pachyderm import Pachyderm
+from tests.node.release import NAME, NAMESPACE, Release, chart_of
+from tests.node.running import Namespace, Running
+
+PREVIOUS = "0.0.9"
+"""The version that the upgrade starts from: the same programs under another version, as image and as chart."""
+
+
+@pytest.fixture(scope="session")
+def runtime() -> Runtime:
+    if not OURS.answers():
+        pytest.exit("no cluster is running: `make e2e` starts it, `make cluster` alone does too", returncode=1)
+    return OURS
+
+
+@pytest.fixture(scope="session")
+def cluster(runtime: Runtime) -> Running:
+    return Running(runtime.root / "kubeconfig")
+
+
+@pytest.fixture(scope="session")
+def pachd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of Pachyderm."""
+    if given := os.environ.get("PACHD_ADDRESS"):
+        yield given
+        return
+    root = tmp_path_factory.mktemp("localpach")
+    names = [_short(image("trainer", version=version)) for version in ("", PREVIOUS)]
+    with Localpach(root, dict.fromkeys(names, TRAINER_ENV), host=str(network.GATEWAY.ip)) as running:
+        yield running.address
+
+
+@pytest.fixture(scope="session")
+def pachyderm(pachd: str) -> Iterator[Pachyderm]:
+    with Pachyderm(pachd) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def release(cluster: Running, pachd: str) -> Iterator[Release]:
+    """Taken away at the end, with everything in its namespace, whatever happened."""
+    found = Release(cluster, pachd)
+    yield found
+    found.helm("uninstall", NAME, "--no-hooks", "--ignore-not-found", check=False)
+    cluster.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found")
+
+
+@pytest.fixture(scope="session")
+def current(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The chart at its own version."""
+    return chart_of(image("operator").version, tmp_path_factory.mktemp("chart"))
+
+
+@pytest.fixture(scope="session")
+def previous(tmp_path_factory: pytest.TempPathFactory, runtime: Runtime) -> Path:
+    """The chart of the previous version; the node has its images."""
+    tag = image("operator", version=PREVIOUS).tag
+    load(runtime, {tag: derive(image("operator"), tag, f'LABEL org.opencontainers.image.version="{PREVIOUS}"\n')})
+    runtime.ctr("images", "tag", "--force", image("trainer").tag, image("trainer", version=PREVIOUS).tag)
+    return chart_of(PREVIOUS, tmp_path_factory.mktemp("chart"))
+
+
+@pytest.fixture(scope="session")
+def plays(cluster: Running) -> Iterator[Namespace]:
+    """The namespace of a person who has ScriptModels."""
+    cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "plays"}})
+    yield Namespace(cluster, "plays")
+    for name in cluster.names("scriptmodels", "--namespace=plays"):
+        cluster.kubectl("patch", name, "--namespace=plays", "--type=merge", '--patch={"metadata":{"finalizers":null}}')
+    cluster.kubectl("delete", "namespace", "plays")
+
+
+def _short(found: Image) -> str:
+    return found.tag.removeprefix("docker.io/library/")

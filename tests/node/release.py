@@ -1,0 +1,74 @@
+"""The chart as a release: installed, upgraded, taken away, with helm."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+from dev.helm import helm
+from dev.paths import ROOT
+from tests.node.running import CommandFailedError, Object, Running, run
+
+CHART = ROOT / "charts" / "scriptmodel-operator"
+NAME = "scriptmodel"
+NAMESPACE = "scriptmodel-system"
+PODS = f"--selector=app.kubernetes.io/instance={NAME},app.kubernetes.io/component=operator"
+
+
+def chart_of(version: str, folder: Path) -> Path:
+    """A copy of the chart that says it is of that version, for images of that version."""
+    target = folder / f"chart-{version}"
+    shutil.copytree(CHART, target, dirs_exist_ok=True)
+    about = target / "Chart.yaml"
+    text = re.sub(r"(?m)^version:.*$", f"version: {version}", about.read_text())
+    about.write_text(re.sub(r"(?m)^appVersion:.*$", f'appVersion: "{version}"', text))
+    return target
+
+
+class Release:
+    """One release in the namespace of the operator, which enforces the Pod Security Standard `restricted`."""
+
+    def __init__(self, cluster: Running, pachd: str) -> None:
+        self.cluster = cluster
+        self.values: dict[str, Any] = {"pachd": {"address": pachd}, "pollInterval": 1}
+
+    def deploy(self, chart: Path, **values: Any) -> None:
+        """Install it, or upgrade what is there, and wait until every pod is ready."""
+        self.cluster.kubectl("apply", f"--filename={ROOT / 'manifests' / 'namespace.yaml'}")
+        given = json.dumps(self.values | values)
+        upgrade = ["upgrade", "--install", NAME, str(chart), "--values=-", "--wait", "--timeout=5m"]
+        try:
+            self.helm(*upgrade, stdin=given)
+        except CommandFailedError as error:
+            where = f"--namespace={NAMESPACE}"
+            error.add_note(self.cluster.kubectl("get", "pods", where, "--output=wide", check=False))
+            error.add_note(self.cluster.kubectl("logs", where, PODS, "--tail=20", check=False))
+            raise
+
+    def helm(self, *words: str, stdin: str | None = None, check: bool = True) -> str:
+        whole = [f"--kubeconfig={self.cluster.kubeconfig}", f"--namespace={NAMESPACE}"]
+        return run(str(helm()), *words, *whole, stdin=stdin, check=check)
+
+    def pods(self) -> list[Object]:
+        """The operator's own, not those that are ending."""
+        found = self.cluster.get("pods", f"--namespace={NAMESPACE}", PODS)["items"]
+        return [pod for pod in found if not pod["metadata"].get("deletionTimestamp")]
+
+    def ready(self) -> list[Object]:
+        """Those of its pods that are ready."""
+        return [pod for pod in self.pods() if _condition(pod, "Ready") == "True"]
+
+    def leftovers(self) -> list[str]:
+        """Every object in the cluster that carries the release's label."""
+        kinds = self.cluster.kubectl("api-resources", "--verbs=list", "--output=name").split()
+        ours = f"--selector=app.kubernetes.io/instance={NAME}"
+        listed = self.cluster.names(",".join(k for k in kinds if k != "events"), "--all-namespaces", ours)
+        return sorted(name for name in set(listed) if not name.startswith("event"))
+
+
+def _condition(pod: Object, kind: str) -> str:
+    conditions = pod["status"].get("conditions", [])
+    return next((str(c["status"]) for c in conditions if c["type"] == kind), "")

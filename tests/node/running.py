@@ -1,0 +1,71 @@
+"""The cluster that `make cluster` started, driven with kubectl."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dev.binaries import find_or_build
+from tests.integration.cluster import Cluster
+
+Object = dict[str, Any]
+
+
+class CommandFailedError(AssertionError):
+    """A command that should have succeeded did not; the message is what it said."""
+
+
+def run(*command: str, stdin: str | None = None, check: bool = True, env: dict[str, str] | None = None) -> str:
+    """What the command said on stdout and, unless `check`, on stderr."""
+    whole = {**os.environ, **(env or {})}
+    done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, env=whole)
+    if check and done.returncode:
+        raise CommandFailedError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+    return done.stdout if check else done.stdout + done.stderr
+
+
+@dataclass(frozen=True)
+class Running:
+    """The whole cluster, as its administrator."""
+
+    kubeconfig: Path
+
+    def kubectl(self, *words: str, stdin: str | None = None, check: bool = True) -> str:
+        program = str(find_or_build() / "kubectl")
+        return run(program, f"--kubeconfig={self.kubeconfig}", *words, stdin=stdin, check=check)
+
+    def get(self, *words: str) -> Object:
+        found: Object = json.loads(self.kubectl("get", *words, "--output=json"))
+        return found
+
+    def names(self, kind: str, *words: str) -> list[str]:
+        return self.kubectl("get", kind, *words, "--output=name", "--ignore-not-found").split()
+
+    def apply(self, *objects: Object) -> None:
+        listed = {"apiVersion": "v1", "kind": "List", "items": list(objects)}
+        self.kubectl("apply", "--filename=-", stdin=json.dumps(listed))
+
+    def until(self, what: str, holds: Callable[[], Any], within: float = 120) -> Any:
+        """Poll until `holds` is true; what it returned."""
+        deadline = time.monotonic() + within
+        while not (found := holds()):
+            assert time.monotonic() < deadline, f"not in {within:.0f} s: {what}\n{self.kubectl('get', 'pods', '-A')}"
+            time.sleep(0.5)
+        return found
+
+
+class Namespace(Cluster):
+    """A namespace of it, as a person with ScriptModels uses it."""
+
+    def __init__(self, running: Running, namespace: str) -> None:
+        self.running = running
+        self.namespace = namespace
+
+    def kubectl(self, *args: str, stdin: str | None = None, check: bool = True) -> str:
+        return self.running.kubectl(f"--namespace={self.namespace}", *args, stdin=stdin, check=check)

@@ -1,0 +1,224 @@
+"""The life of a release on a real node, told in order: each test goes on where the one before it ended.
+
+Installed in the previous version, used, upgraded, drained, and taken away in both ways.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dev.cluster.node import NAME as NODE
+from dev.paths import ROOT
+from tests.integration.cluster import condition, is_ready
+from tests.integration.pachyderm import Pachyderm
+from tests.integration.texts import play
+from tests.node import trainer_pods
+from tests.node.conftest import PREVIOUS
+from tests.node.release import NAME, NAMESPACE, PODS, Release
+from tests.node.running import Namespace, Object, Running
+
+pytestmark = pytest.mark.timeout(900)
+
+SAMPLE = ROOT / "manifests" / "samples" / "shakespeare.yaml"
+SCRIPTMODEL = "shakespeare"
+TRAINING = 600
+"""Seconds that a small corpus may take to be learned from on a slow machine, pods of a real Pachyderm included."""
+STATUS_OF_PID_1 = """
+import pathlib
+print(pathlib.Path("/proc/1/status").read_text())
+try:
+    pathlib.Path("/probe").touch()
+except OSError as error:
+    print("Root:", error.strerror)
+"""
+
+
+def operator_images(release: Release) -> set[str]:
+    return {container["image"] for pod in release.pods() for container in pod["spec"]["containers"]}
+
+
+def all_ready(release: Release) -> bool:
+    return len(release.ready()) == len(release.pods()) == 2
+
+
+def looked_at_anew(plays: Namespace, stamp: str) -> Object:
+    """The object after an operator has answered the annotation that asks it to look."""
+    plays.kubectl("annotate", "scriptmodel", SCRIPTMODEL, f"scriptmodel.dev/reconcile-at={stamp}", "--overwrite")
+    return plays.wait_for(
+        SCRIPTMODEL, lambda o: o["status"].get("lastHandledReconcileAt") == stamp and is_ready(o), 120
+    )
+
+
+def work_done(pachyderm: Pachyderm, found: Object) -> dict[str, Any]:
+    """What retraining would change: versions of the pipelines, and their jobs."""
+    names = [each["name"] for each in found["status"]["pipelines"]]
+    jobs = {name: sorted(info.job.id for info in pachyderm.jobs(name)) for name in names}
+    return {"versions": pachyderm.versions(found), "jobs": jobs}
+
+
+def offer(cluster: Running, gpus: str | None) -> None:
+    """Have the node's status offer so many GPUs; None for none at all."""
+    offered = {"nvidia.com/gpu": gpus}
+    patch = json.dumps({"status": {"capacity": offered, "allocatable": offered}})
+    cluster.kubectl("patch", "node", NODE, "--subresource=status", "--type=merge", f"--patch={patch}")
+
+
+def lasting(found: Object) -> Object:
+    """Of a status what stays as long as nothing is trained or written anew; a pipeline's state goes up and down."""
+    parts = {part: found["status"][part] for part in ("conditions", "lineage", "script", "training")}
+    return parts | {
+        "pipelines": [(each["name"], each["version"], each["digest"]) for each in found["status"]["pipelines"]]
+    }
+
+
+def test_the_previous_version_installs(release: Release, previous: Path) -> None:
+    release.deploy(previous)
+    assert operator_images(release) == {f"scriptmodel-operator:{PREVIOUS}"}
+    assert len(release.ready()) == 2
+
+
+def test_the_operator_runs_restricted(release: Release, cluster: Running) -> None:
+    pod = release.pods()[0]["metadata"]["name"]
+    said = cluster.kubectl("exec", pod, f"--namespace={NAMESPACE}", "--", "python3", "-c", STATUS_OF_PID_1)
+    facts = {line.partition(":")[0]: line.partition(":")[2].split() for line in said.splitlines() if ":" in line}
+    assert facts["Uid"] == ["65532"] * 4
+    assert facts["Root"] == ["Read-only", "file", "system"]
+    assert int(facts["CapEff"][0], 16) == int(facts["CapBnd"][0], 16) == 0
+    assert facts["NoNewPrivs"] == ["1"]
+    assert facts["Seccomp"] == ["2"]
+
+
+def test_helm_test_passes(release: Release) -> None:
+    assert "Phase:          Succeeded" in release.helm("test", NAME, "--timeout=3m")
+
+
+def test_a_sample_becomes_ready(plays: Namespace, pachyderm: Pachyderm) -> None:
+    pachyderm.corpus({"castle.txt": play(60)}, SCRIPTMODEL)
+    plays.kubectl("apply", f"--filename={SAMPLE}")
+    found = plays.ready(SCRIPTMODEL, TRAINING)
+    script = found["status"]["lineage"]["script"]
+    text = pachyderm.read(script["repo"], script["commit"], found["status"]["script"]["path"])
+    assert len(text.split()) > 100
+    assert text.startswith(found["status"]["script"]["excerpt"][:100])
+
+
+def test_the_pipelines_commands_run_in_pods_of_the_trainers_image(
+    cluster: Running, plays: Namespace, pachyderm: Pachyderm, tmp_path: Path
+) -> None:
+    plan = {name.rpartition("-")[2]: info.details for name, info in pachyderm.pipelines().items()}
+    folders = trainer_pods.Folders.lay(tmp_path, {"castle.txt": play(60)})
+    trainer_pods.succeed(cluster, trainer_pods.pod(plan["train"], corpus=folders.corpus, out=folders.model))
+    assert json.loads((folders.model / "metrics.json").read_text())["perplexity"]["test"] > 1
+    trainer_pods.succeed(cluster, trainer_pods.pod(plan["generate"], model=folders.model, out=folders.script))
+    assert len((folders.script / "new_script.txt").read_text().split()) > 100
+
+
+def test_a_pipeline_that_wants_a_gpu_runs_where_the_node_offers_one(
+    cluster: Running, plays: Namespace, pachyderm: Pachyderm, tmp_path: Path
+) -> None:
+    spec = {"corpus": {"repo": {"name": SCRIPTMODEL}}, "model": {"preset": "test"}, "training": {"gpu": {"count": 1}}}
+    plays.apply("gpu", spec)
+    plays.wait_for("gpu", lambda o: len(o.get("status", {}).get("pipelines", [])) == 2, 60)
+    name = next(each["name"] for each in plays.get("gpu")["status"]["pipelines"] if each["name"].endswith("-train"))
+    folders = trainer_pods.Folders.lay(tmp_path, {"castle.txt": play(60)})
+    pod = trainer_pods.pod(pachyderm.pipelines()[name].details, corpus=folders.corpus, out=folders.model)
+    assert pod["spec"]["containers"][0]["resources"]["limits"] == {"nvidia.com/gpu": "1"}
+    offer(cluster, None)  # an earlier run on this cluster may have left one
+    cluster.kubectl("delete", "pod", "trainer", "--ignore-not-found")
+    cluster.apply(pod)
+    cluster.until(
+        "no node has a GPU", lambda: "Insufficient nvidia.com/gpu" in cluster.kubectl("describe", "pod/trainer")
+    )
+    offer(cluster, "1")
+    trainer_pods.wait(cluster)
+    assert (folders.model / "model.json").exists()
+    plays.kubectl("delete", "scriptmodel", "gpu", "--timeout=120s")
+
+
+def test_an_upgrade_keeps_objects_and_status_and_retrains_nothing(
+    release: Release, current: Path, plays: Namespace, pachyderm: Pachyderm, cluster: Running
+) -> None:
+    before = looked_at_anew(plays, "2026-01-01T00:00:00Z")
+    done = work_done(pachyderm, before)
+    release.deploy(current)
+    cluster.until("two pods of the new version", lambda: all_ready(release))
+    assert not any(PREVIOUS in name for name in operator_images(release))
+    after = looked_at_anew(plays, "2026-01-02T00:00:00Z")
+    assert work_done(pachyderm, after) == done
+    assert after["metadata"]["uid"] == before["metadata"]["uid"]
+    assert after["spec"] == before["spec"]
+    assert lasting(after) == lasting(before)
+
+
+def test_while_the_node_is_drained_an_operator_goes_on(
+    release: Release, cluster: Running, plays: Namespace, pachyderm: Pachyderm
+) -> None:
+    trained = plays.get(SCRIPTMODEL)["status"]["lineage"]["model"]["commit"]
+    drain = ["drain", NODE, "--ignore-daemonsets", "--delete-emptydir-data", "--force", "--timeout=20s"]
+    selected = f"--pod-selector={PODS.partition('=')[2]}"
+    said = cluster.kubectl(*drain, selected, check=False)
+    assert "would violate the pod's disruption budget" in said, said
+    assert len(release.ready()) == 1
+    plays.kubectl("patch", "sm", SCRIPTMODEL, "--type=merge", '--patch={"spec":{"generation":{"words":300}}}')
+    found = plays.ready(SCRIPTMODEL, TRAINING)
+    assert found["status"]["lineage"]["model"]["commit"] == trained
+    cluster.kubectl("uncordon", NODE)
+    cluster.until("both pods are back", lambda: all_ready(release))
+
+
+def test_an_evicted_leader_is_replaced(release: Release, cluster: Running, plays: Namespace) -> None:
+    lease = cluster.get("lease", "scriptmodel-operator", f"--namespace={NAMESPACE}")
+    leader = next(
+        pod["metadata"]["name"] for pod in release.pods() if pod["metadata"]["name"] in lease["spec"]["holderIdentity"]
+    )
+    eviction = {
+        "apiVersion": "policy/v1",
+        "kind": "Eviction",
+        "metadata": {"name": leader, "namespace": NAMESPACE},
+    }
+    path = f"/api/v1/namespaces/{NAMESPACE}/pods/{leader}/eviction"
+    cluster.kubectl("create", f"--raw={path}", "--filename=-", stdin=json.dumps(eviction))
+    looked_at_anew(plays, "2026-01-03T00:00:00Z")
+    cluster.until("both pods are back", lambda: all_ready(release) and leader not in json.dumps(release.pods()))
+
+
+def test_uninstall_refuses_while_there_are_scriptmodels(release: Release, plays: Namespace) -> None:
+    said = release.helm("uninstall", NAME, "--wait", "--timeout=3m", check=False)
+    assert f"plays/{SCRIPTMODEL}" in said, said
+    assert len(release.ready()) == 2
+    looked_at_anew(plays, "2026-01-04T00:00:00Z")
+
+
+def test_without_scriptmodels_it_uninstalls_and_leaves_the_crd_alone(
+    release: Release, plays: Namespace, pachyderm: Pachyderm, cluster: Running
+) -> None:
+    mine = {each["name"] for each in plays.get(SCRIPTMODEL)["status"]["pipelines"]}
+    plays.kubectl("delete", "scriptmodel", SCRIPTMODEL, "--timeout=180s")
+    assert not mine & (set(pachyderm.pipelines()) | pachyderm.repos())
+    assert SCRIPTMODEL in pachyderm.repos(), "the corpus was there before"
+    release.helm("uninstall", NAME, "--wait", "--timeout=3m")
+    crd = "customresourcedefinition.apiextensions.k8s.io/scriptmodels.scriptmodel.dev"
+    cluster.until("only the CRD is left", lambda: release.leftovers() == [crd])
+
+
+def test_uninstall_with_orphan_leaves_models_and_pipelines_as_they_are(
+    release: Release, current: Path, plays: Namespace, pachyderm: Pachyderm, cluster: Running
+) -> None:
+    release.deploy(current, uninstall={"policy": "orphan"})
+    plays.kubectl("apply", f"--filename={SAMPLE}")
+    before = plays.ready(SCRIPTMODEL, TRAINING)
+    mine = {each["name"] for each in before["status"]["pipelines"]}
+    release.helm("uninstall", NAME, "--wait", "--timeout=5m")
+    after = plays.get(SCRIPTMODEL)
+    assert lasting(after) == lasting(before)
+    assert condition(after)["status"] == "True"
+    assert not after["metadata"].get("finalizers")
+    assert mine <= set(pachyderm.pipelines())
+    plays.kubectl("delete", "scriptmodel", SCRIPTMODEL, "--timeout=20s")
+    for name in sorted(mine):  # generate reads from train
+        pachyderm.client.delete_pipeline(name, force=True)
+    cluster.until("only the CRD is left", lambda: len(release.leftovers()) == 1)
