@@ -132,5 +132,7 @@ bench-operator: env ## How the operator scales beside a plain loop and naive kop
 	$(OPERATOR)/bin/python -m tests.bench.operator --objects $(or $(OBJECTS),1000) --rounds $(or $(ROUNDS),1) --naive-limit $(or $(NAIVE_LIMIT),120)
 
 .PHONY: bench-trainer
-bench-trainer: env ## How fast the trainer is, as a share of what this machine allows
-	$(TRAINER)/bin/python tests/bench/trainer.py
+bench-trainer: PYTORCH ?= yes
+bench-trainer: env ## The trainer's speed beside PyTorch's (4 GB, PYTORCH= leaves it out) and the machine's (PARTS=steps ...)
+	$(if $(PYTORCH),@dev/bench-env.sh)
+	$(TRAINER)/bin/python -m tests.bench.trainer $(PARTS)

@@ -22,5 +22,7 @@ lock operator-runtime operator/pyproject.toml --constraints $locks/operator.txt
 lock trainer-cpu-runtime trainer/pyproject.toml --extra cpu --constraints $locks/trainer.txt
 lock trainer-gpu-runtime trainer/pyproject.toml --extra gpu --constraints $locks/trainer.txt
 lock wheel $locks/wheel.in --constraints $locks/operator.txt
+# What compiles for a GPU is left out of the benchmark's PyTorch; it starts without, but not without CUDA's libraries.
+lock bench $locks/bench.in --no-emit-package triton --no-emit-package cuda-bindings --no-emit-package cuda-pathfinder
 lock go $locks/go.in
 lock corpus $locks/corpus.in --no-deps

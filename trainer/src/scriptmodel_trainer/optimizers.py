@@ -43,32 +43,43 @@ class Optimizer:
             self.slots["steps"] = tf.Variable(0.0)
 
     def apply(self, gradients: Mapping[str, Any], rate: Any) -> None:
-        """One update of all variables; `rate` is a scalar tensor."""
-        names = list(gradients)
-        clipped, _ = tf.clip_by_global_norm([gradients[name] for name in names], self._preset.clip_norm)
+        """One update of all variables; `rate` is a scalar tensor.
+
+        Tables of ten thousand words make each pass over a gradient cost as much as a product of the LSTM, so clipping
+        is no pass of its own, and an update is TensorFlow's one operation for it.
+        """
+        norm = tf.linalg.global_norm(list(gradients.values()))
+        most = self._preset.clip_norm
+        # As tf.clip_by_global_norm: a norm that is not finite makes all weights NaN, which is how it is noticed.
+        clip = tf.where(tf.math.is_finite(norm), most / tf.maximum(norm, most), math.nan)
         if self._preset.optimizer == "sgd":
-            for name, gradient in zip(names, clipped, strict=True):
-                _descend(self._variables[name], gradient, rate)
+            for name, gradient in gradients.items():
+                _descend(self._variables[name], gradient, rate * clip)
             return
         steps = self.slots["steps"].assign_add(1.0)
-        scale = rate * tf.sqrt(1.0 - tf.pow(self._preset.adam_beta2, steps)) / (1.0 - tf.pow(_BETA1, steps))
-        for name, gradient in zip(names, clipped, strict=True):
-            self._adam(name, tf.convert_to_tensor(gradient), rate, scale)
+        for name, gradient in gradients.items():
+            self._adam(name, tf.convert_to_tensor(gradient) * clip, rate, steps)
 
-    def _adam(self, name: str, gradient: Any, rate: Any, scale: Any) -> None:
+    def _adam(self, name: str, gradient: Any, rate: Any, steps: Any) -> None:
         variable = self._variables[name]
-        first = self.slots[f"first/{name}"]
-        second = self.slots[f"second/{name}"]
-        first.assign_add((1 - _BETA1) * (gradient - first))
-        second.assign_add((1 - self._preset.adam_beta2) * (tf.square(gradient) - second))
-        change = scale * first / (tf.sqrt(second) + _EPSILON)
         if self._preset.weight_decay and not name.endswith("bias"):
-            change += rate * self._preset.weight_decay * variable
-        variable.assign_sub(change)
+            variable.assign_sub(rate * self._preset.weight_decay * variable)
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=self.slots[f"first/{name}"].handle,
+            v=self.slots[f"second/{name}"].handle,
+            beta1_power=tf.pow(_BETA1, steps),
+            beta2_power=tf.pow(self._preset.adam_beta2, steps),
+            lr=rate,
+            beta1=_BETA1,
+            beta2=self._preset.adam_beta2,
+            epsilon=_EPSILON,
+            grad=gradient,
+        )
 
 
 def _descend(variable: Any, gradient: Any, rate: Any) -> None:
     if isinstance(gradient, tf.IndexedSlices):  # only the rows of the words that occurred
         variable.scatter_sub(tf.IndexedSlices(gradient.values * rate, gradient.indices))
     else:
-        variable.assign_sub(gradient * rate)
+        tf.raw_ops.ResourceApplyGradientDescent(var=variable.handle, alpha=rate, delta=gradient)

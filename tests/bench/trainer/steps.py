@@ -1,0 +1,106 @@
+"""Training steps of ours and of PyTorch's word_language_model, each beside its matrix products alone, taking turns."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from scriptmodel_trainer.batches import cut_for_training
+from scriptmodel_trainer.model import LanguageModel
+from scriptmodel_trainer.optimizers import Optimizer
+from scriptmodel_trainer.presets import PRECISIONS, Preset, preset_named
+from scriptmodel_trainer.training_graph import TrainingGraph
+from tests.bench.trainer.pytorch import PyTorch
+from tests.bench.trainer.timing import seconds_of
+
+VOCABULARY = 10_000
+Task = Callable[[], object]
+
+
+def bench_steps(name: str, rounds: int, windows: int, pytorch: PyTorch | None) -> None:
+    """Print words/s of both in each precision, the ratio of the better ones, and their shares of the roofline."""
+    preset = preset_named(name)
+    tasks: dict[tuple[str, str, str], Task] = {}
+    for precision in PRECISIONS:
+        tasks["ours", precision, "step"] = our_steps(dataclasses.replace(preset, precision=precision), windows)
+        tasks["ours", precision, "roof"] = our_products(preset, precision, windows)
+        if pytorch is not None:
+            for kind, part in (("steps", "step"), ("products", "roof")):
+                tasks["PyTorch", precision, part] = their_task(pytorch, kind, preset, precision, windows)
+    taken = dict(zip(tasks, seconds_of(rounds, *tasks.values()), strict=True))
+    words = windows * preset.batch_size * preset.steps
+    best: dict[str, float] = {}
+    for who, precision, part in tasks:
+        if part == "roof":
+            continue
+        speed, most = words / taken[who, precision, "step"], words / taken[who, precision, "roof"]
+        share = f"{speed / most:4.0%} of its products ({most:,.0f})"
+        print(f"{name:<7} {who:<8} {precision:<9} {speed:>8,.0f} words/s, {share}")
+        best[who] = max(best.get(who, 0.0), speed)
+    if pytorch is not None:
+        pytorch.ask("drop")
+        same = taken["PyTorch", "float32", "step"] / taken["ours", "float32", "step"]
+        print(f"{name:<7} ours / PyTorch: {same:.2f} in float32, {best['ours'] / best['PyTorch']:.2f} each at its best")
+
+
+def our_steps(preset: Preset, windows: int) -> Task:
+    """Training on tokens drawn at random."""
+    stream = np.random.default_rng(0).integers(0, VOCABULARY, preset.batch_size * (preset.steps * windows + 1))
+    rows = cut_for_training(stream.astype(np.int32), preset.batch_size, preset.steps, 0)
+    model = LanguageModel(preset, VOCABULARY, 0)
+    graph = TrainingGraph(model, Optimizer(preset, model.variables), rows, 0)
+    return lambda: graph.run(0, 0, [0.001] * windows)
+
+
+def our_products(preset: Preset, precision: str, windows: int) -> Task:
+    """The matrix products of such steps, and nothing else."""
+    tokens, hidden = preset.batch_size * preset.steps, preset.hidden_units
+    shapes = ((tokens, hidden), (VOCABULARY, hidden), (tokens, 4 * hidden), (hidden, 4 * hidden))
+    features, kernel, gates, recurrent = (tf.cast(tf.random.normal(shape), precision) for shape in shapes)
+    state = tf.cast(tf.random.normal((preset.batch_size, hidden)), precision)
+
+    def products_of_a_window(total: tf.Tensor) -> tf.Tensor:
+        read = features + total  # a result that nobody uses, or that is always the same, would not be computed at all
+        logits = tf.matmul(read, kernel, transpose_b=True)
+        results = [tf.matmul(logits, kernel), tf.matmul(logits, read, transpose_a=True)]
+        for _ in range(preset.layers):
+            results.append(tf.matmul(read, recurrent))
+            results.append(tf.matmul(gates + total, recurrent, transpose_b=True))
+            results.append(tf.matmul(read, gates, transpose_a=True))
+            results.append(tf.matmul(features - total, gates, transpose_a=True))
+            carried = state + total
+            for _ in range(preset.steps):
+                carried = tf.matmul(tf.matmul(carried, recurrent), recurrent, transpose_b=True)
+            results.append(carried)
+            total += results[-2][0, 0] * 0
+        return tf.add_n([result[0, 0] for result in results]) * 0
+
+    @tf.function
+    def products() -> tf.Tensor:
+        total = tf.zeros((), precision)
+        for _ in tf.range(windows):
+            total = products_of_a_window(total)
+        return total
+
+    return lambda: products().numpy()
+
+
+def their_task(pytorch: PyTorch, kind: str, preset: Preset, precision: str, windows: int) -> Task:
+    """The same in the process that runs PyTorch."""
+    name = f"{kind} {precision}"
+    pytorch.ask(
+        "make",
+        name=name,
+        kind=kind,
+        vocabulary=VOCABULARY,
+        units=preset.hidden_units,
+        layers=preset.layers,
+        steps=preset.steps,
+        batch=preset.batch_size,
+        bfloat16=precision == "bfloat16",
+        **({"dropout": preset.dropout} if kind == "steps" else {}),
+    )
+    return lambda: pytorch.ask("run", name=name, windows=windows)

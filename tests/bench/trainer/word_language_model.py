@@ -1,0 +1,173 @@
+"""The model and recipe of PyTorch's example word_language_model, in words of our own, as a process that does as told.
+
+It runs in .venv/bench, which holds PyTorch and nothing of ours. Each line on standard input is a JSON object with a
+`do` and its arguments; each is answered by one line of JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+ANNEAL = 4.0  # the rate is divided by it when validation stops improving
+
+
+class WordLanguageModel(nn.Module):
+    """Word vectors, LSTM, softmax; dropout between them. Tokens (T, B) to logits (T * B, V)."""
+
+    def __init__(self, vocabulary: int, units: int, layers: int, dropout: float, tied: bool) -> None:
+        super().__init__()
+        self.drop = nn.Dropout(dropout)
+        self.encoder = nn.Embedding(vocabulary, units)
+        self.rnn = nn.LSTM(units, units, layers, dropout=dropout)
+        self.decoder = nn.Linear(units, vocabulary)
+        nn.init.uniform_(self.encoder.weight, -0.1, 0.1)
+        nn.init.uniform_(self.decoder.weight, -0.1, 0.1)
+        nn.init.zeros_(self.decoder.bias)
+        if tied:
+            self.decoder.weight = self.encoder.weight
+
+    def forward(self, tokens: Any, state: Any) -> tuple[Any, Any]:
+        """Logits of the next tokens, and the state after these."""
+        outputs, state = self.rnn(self.drop(self.encoder(tokens)), state)
+        return self.decoder(self.drop(outputs)).flatten(0, 1), state
+
+    def zero_state(self, rows: int) -> tuple[Any, Any]:
+        """Outputs and cells before the first token."""
+        shape = (self.rnn.num_layers, rows, self.rnn.hidden_size)
+        return torch.zeros(shape), torch.zeros(shape)
+
+
+class Steps:
+    """Training steps on tokens drawn at random, for their time alone."""
+
+    def __init__(
+        self, vocabulary: int, units: int, layers: int, steps: int, batch: int, dropout: float, bfloat16: bool
+    ) -> None:
+        self.model = WordLanguageModel(vocabulary, units, layers, dropout, tied=False)
+        self.inputs = torch.randint(0, vocabulary, (steps, batch))
+        self.targets = torch.randint(0, vocabulary, (steps * batch,))
+        self.state = self.model.zero_state(batch)
+        self.bfloat16 = bfloat16
+
+    def run(self, windows: int) -> None:
+        """Train on that many windows."""
+        for _ in range(windows):
+            self.state = train_window(self.model, self.inputs, self.targets, self.state, 0.001, 5.0, self.bfloat16)[1]
+
+
+class Products:
+    """The matrix products of the same steps, and nothing else."""
+
+    def __init__(self, vocabulary: int, units: int, layers: int, steps: int, batch: int, bfloat16: bool) -> None:
+        kind, self.layers, self.steps = torch.bfloat16 if bfloat16 else torch.float32, layers, steps
+        words = steps * batch
+        self.features, self.kernel = torch.randn(words, units, dtype=kind), torch.randn(vocabulary, units, dtype=kind)
+        self.gates, self.recurrent = (
+            torch.randn(words, 4 * units, dtype=kind),
+            torch.randn(units, 4 * units, dtype=kind),
+        )
+        self.state = torch.randn(batch, units, dtype=kind)
+
+    def run(self, windows: int) -> None:
+        """Multiply as often as that many windows do."""
+        for _ in range(windows):
+            logits = self.features @ self.kernel.T
+            logits @ self.kernel
+            logits.T @ self.features
+            for _ in range(self.layers):
+                self.features @ self.recurrent
+                self.gates @ self.recurrent.T
+                self.features.T @ self.gates
+                self.features.T @ self.gates
+                for _ in range(self.steps):
+                    (self.state @ self.recurrent) @ self.recurrent.T
+
+
+def train_window(
+    model: WordLanguageModel, inputs: Any, targets: Any, state: Any, rate: float, clip: float, bfloat16: bool
+) -> tuple[Any, Any]:
+    """One step of plain SGD, as the example does it; returns the loss and the state."""
+    model.zero_grad()
+    with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+        logits, state = model(inputs, tuple(part.detach() for part in state))
+        loss = nn.functional.cross_entropy(logits, targets)
+    loss.backward()
+    nn.utils.clip_grad_norm_(model.parameters(), clip)
+    with torch.no_grad():
+        for weights in model.parameters():
+            weights.add_(weights.grad, alpha=-rate)
+    return loss, state
+
+
+class Recipe:
+    """The example's recipe: tied, dropout 0.2, rate 20 divided by 4 when validation stops improving, clip 0.25."""
+
+    def __init__(self, corpus: str, seed: int, units: int, bfloat16: bool, batch: int = 20, steps: int = 35) -> None:
+        torch.manual_seed(seed)
+        arrays = np.load(corpus)
+        train, self.valid = (torch.from_numpy(arrays[name].astype(np.int64)) for name in ("train", "valid"))
+        rows = len(train) // batch
+        self.rows = train[: rows * batch].view(batch, rows).t().contiguous()
+        self.model = WordLanguageModel(int(arrays["vocabulary"]), units, 2, 0.2, tied=True)
+        self.batch, self.steps, self.bfloat16 = batch, steps, bfloat16
+        self.rate, self.best = 20.0, math.inf
+
+    def epoch(self) -> tuple[float, float]:
+        """One pass over the text, then validation; returns the seconds of the pass and the validation perplexity."""
+        self.model.train()
+        began = time.perf_counter()
+        state = self.model.zero_state(self.batch)
+        for begin in range(0, len(self.rows) - 1, self.steps):
+            end = min(begin + self.steps, len(self.rows) - 1)
+            targets = self.rows[begin + 1 : end + 1].flatten()
+            _, state = train_window(self.model, self.rows[begin:end], targets, state, self.rate, 0.25, self.bfloat16)
+        return time.perf_counter() - began, self._validate()
+
+    @torch.no_grad()
+    def _validate(self) -> float:
+        self.model.eval()
+        state, total = self.model.zero_state(1), 0.0
+        for begin in range(0, len(self.valid) - 1, 256):
+            end = min(begin + 256, len(self.valid) - 1)
+            logits, state = self.model(self.valid[begin:end, None], state)
+            total += float(nn.functional.cross_entropy(logits, self.valid[begin + 1 : end + 1], reduction="sum"))
+        perplexity = math.exp(total / (len(self.valid) - 1))
+        if perplexity >= self.best:
+            self.rate /= ANNEAL
+        self.best = min(self.best, perplexity)
+        return perplexity
+
+
+def main() -> None:
+    """Do as each line says."""
+    torch.set_num_threads(int(sys.argv[1]))
+    tasks: dict[str, Any] = {}
+    for line in sys.stdin:
+        order = json.loads(line)
+        what, name = order.pop("do"), order.pop("name", "")
+        answer: dict[str, Any] = {}
+        if what == "version":
+            answer["version"] = torch.__version__
+        elif what == "make":
+            tasks[name] = {"steps": Steps, "products": Products, "recipe": Recipe}[order.pop("kind")](**order)
+        elif what == "drop":
+            tasks.clear()
+        elif what == "epoch":
+            answer["seconds"], answer["perplexity"] = tasks[name].epoch()
+        else:
+            began = time.perf_counter()
+            tasks[name].run(order["windows"])
+            answer["seconds"] = time.perf_counter() - began
+        print(json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+"""Generation beside its matrix-vector products, from a running process and from a cold start; normalising."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from scriptmodel_trainer import artifacts
+from scriptmodel_trainer.corpus import layouts, reading
+from scriptmodel_trainer.corpus.normalizing import write_normalized
+from scriptmodel_trainer.corpus.tokens import MARKERS, UNKNOWN
+from scriptmodel_trainer.generation.network import Floats, Network
+from scriptmodel_trainer.presets import preset_named
+from scriptmodel_trainer.vocabulary import Vocabulary
+from tests.bench.trainer.timing import seconds_of
+
+_STEPS = 300
+_WORDS = 1000
+
+
+def bench_generation(rounds: int) -> None:
+    """Print tokens/s of one stream of `small`, and the time of `generate` from a cold start."""
+    weights = random_weights(10_000, 200)
+    network = Network(weights)
+    matrices = [weights[f"lstm{layer}/{name}"] for layer in range(2) for name in ("kernel", "recurrent")]
+    output, vector = weights["output/kernel"], np.ones(200, np.float32)
+
+    def generate() -> None:
+        state = network.initial_state()
+        for step in range(_STEPS):
+            network.logits(network.step(state, step))
+
+    def products() -> None:
+        for _ in range(_STEPS):
+            for matrix in matrices:
+                vector @ matrix
+            output @ vector
+
+    ours, roof = seconds_of(rounds, generate, products)
+    print(f"generation: {_STEPS / ours:,.0f} tokens/s, {roof / ours:.0%} of its products ({_STEPS / roof:,.0f})")
+    with tempfile.TemporaryDirectory() as folder:
+        bench_cold_start(rounds, Path(folder), weights, roof / _STEPS)
+
+
+def bench_cold_start(rounds: int, folder: Path, weights: dict[str, Floats], roof: float) -> None:
+    """A new process that writes 1,000 words, beside one that imports NumPy; `roof`: seconds of a token's products."""
+    known = (UNKNOWN, *sorted(MARKERS - {UNKNOWN}), ",")
+    words = (*known, *(f"word{number}" for number in range(len(weights["output/bias"]) - len(known))))
+    speakers = frozenset(range(len(known), len(known) + 50))
+    origin = artifacts.Origin("small", preset_named("small"), 0, {}, artifacts.versions())
+    artifacts.save_model(folder, artifacts.TrainedModel(origin, Vocabulary(words, speakers), weights, {}), "")
+    command = Path(sys.executable).with_name("scriptmodel-trainer")
+    written = folder / "script.txt"
+
+    def generate() -> None:
+        subprocess.run(
+            [command, "generate", folder, "--words", str(_WORDS), "--out", written], check=True, env=os.environ
+        )
+
+    def start() -> None:
+        subprocess.run([sys.executable, "-c", "import numpy"], check=True, env=os.environ)
+
+    cold, least = seconds_of(rounds, generate, start)
+    (sample,) = json.loads((folder / "generation.json").read_bytes())["samples"]
+    possible = least + sample["tokens"] * roof
+    print(
+        f"cold start: {sample['words']:,} words ({sample['tokens']:,} tokens) in {cold:.2f} s, {cold / possible:.1f} "
+        f"times NumPy's import ({least:.2f} s) and these tokens' products ({possible - least:.2f} s)"
+    )
+
+
+def random_weights(vocabulary: int, units: int) -> dict[str, Floats]:
+    """Weights of `small`, drawn as training begins."""
+    random = np.random.default_rng(0)
+    shapes: dict[str, tuple[int, ...]] = {"embedding": (vocabulary, units), "output/kernel": (vocabulary, units)}
+    for layer in range(2):
+        shapes |= {f"lstm{layer}/{name}": (units, 4 * units) for name in ("kernel", "recurrent")}
+        shapes[f"lstm{layer}/bias"] = (4 * units,)
+    shapes["output/bias"] = (vocabulary,)
+    return {name: random.uniform(-0.1, 0.1, shape).astype(np.float32) for name, shape in shapes.items()}
+
+
+def bench_normalising(path: Path) -> None:
+    """Print megabytes a second of one file."""
+    (source,) = reading.find_sources([path], lambda _: None)
+    layout, _ = layouts.detect(reading.sample_lines(source))
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder, "tokens.txt")
+        (taken,) = seconds_of(2, lambda: write_normalized([source], layout, out))
+    print(f"normalising: {source.size / taken / 1e6:.2f} MB/s ({layout.name})")
