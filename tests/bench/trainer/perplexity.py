@@ -7,7 +7,6 @@ how the time is read, compiling and loading are left out for all three.
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import distribution
@@ -24,8 +23,9 @@ from scriptmodel_trainer.optimizers import Optimizer, learning_rate
 from scriptmodel_trainer.presets import Preset, preset_named, with_overrides
 from scriptmodel_trainer.training_graph import TrainingGraph, ValidationGraph
 from scriptmodel_trainer.vocabulary import build_vocabulary
-from tests.bench.trainer.published import PublishedRecipe
+from tests.bench.trainer.published import Clock, PublishedRecipe
 from tests.bench.trainer.pytorch import PyTorch
+from tests.bench.trainer.timing import clock_for
 
 Ids = npt.NDArray[np.int32]
 _MOST_EPOCHS = 40  # of word_language_model
@@ -58,8 +58,9 @@ class Course:
 class OurRecipe:
     """A preset of ours."""
 
-    def __init__(self, preset: Preset, train: Ids, valid: Ids, vocabulary: int, seed: int) -> None:
+    def __init__(self, preset: Preset, train: Ids, valid: Ids, vocabulary: int, seed: int, clock: Clock) -> None:
         self._preset = preset
+        self._clock = clock
         self._rows = cut_for_training(train, preset.batch_size, preset.steps, 0)
         model = LanguageModel(preset, vocabulary, seed)
         optimizer = Optimizer(preset, model.variables)
@@ -78,21 +79,24 @@ class OurRecipe:
         self._graph.reset_state()
         done, whole = self._epoch * windows, windows * self._preset.epochs
         rates = [learning_rate(self._preset, self._epoch + 1, (done + ahead) / whole) for ahead in range(windows)]
-        began = time.perf_counter()
+        began = self._clock()
         self._graph.run(0, done, rates)
-        taken = time.perf_counter() - began
+        taken = self._clock() - began
         self._epoch += 1
         return taken, float(np.exp(self._valid.run()))
 
 
-def bench_perplexity(data: Path | None, plays: int, settings: dict[str, str], pytorch: PyTorch | None) -> None:
+def bench_perplexity(
+    data: Path | None, plays: int, settings: dict[str, str], threads: int, pytorch: PyTorch | None
+) -> None:
     """Print the course of each recipe, and how the times to the published perplexity compare."""
     train, valid, vocabulary = corpus(data, plays)
-    preset = with_overrides(preset_named("small"), settings)
-    published = PublishedRecipe(train, valid, vocabulary, seed=0)
+    preset, clock = with_overrides(preset_named("small"), settings), clock_for(threads)
+    published = PublishedRecipe(train, valid, vocabulary, 0, clock)
+    ours = OurRecipe(preset, train, valid, vocabulary, 0, clock)
     courses = [
         Course("published", published.epoch, published.epochs),
-        Course("ours", OurRecipe(preset, train, valid, vocabulary, seed=0).epoch, preset.epochs),
+        Course("ours", ours.epoch, preset.epochs),
     ]
     print(f"time to perplexity: {len(train):,} tokens to train on, {len(valid):,} to validate, {vocabulary:,} words")
     print(f"  ours: small with {' '.join(f'{key}={value}' for key, value in settings.items())}")

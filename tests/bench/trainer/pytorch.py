@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,14 +31,13 @@ class PyTorch:
 
 
 @contextlib.contextmanager
-def pytorch() -> Iterator[PyTorch | None]:
+def pytorch(threads: int) -> Iterator[PyTorch | None]:
     """The process, or None where PyTorch is not installed: whoever asks says that aloud."""
     if not _PYTHON.exists():
         print("SKIPPED: all comparisons with PyTorch, there is no .venv/bench (make bench-trainer makes it)")
         yield None
         return
-    threads = str(len(os.sched_getaffinity(0)))
     with subprocess.Popen(
-        [str(_PYTHON), str(_PROGRAM), threads], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [str(_PYTHON), str(_PROGRAM), str(threads)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         yield PyTorch(process)

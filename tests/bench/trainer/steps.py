@@ -14,19 +14,20 @@ from scriptmodel_trainer.optimizers import Optimizer
 from scriptmodel_trainer.presets import PRECISIONS, Preset, preset_named
 from scriptmodel_trainer.training_graph import TrainingGraph
 from tests.bench.trainer.pytorch import PyTorch
-from tests.bench.trainer.timing import seconds_of
+from tests.bench.trainer.timing import Task, clock_for, seconds_of, timed
 
 VOCABULARY = 10_000
-Task = Callable[[], object]
+Work = Callable[[], object]
 
 
-def bench_steps(name: str, rounds: int, windows: int, pytorch: PyTorch | None) -> None:
+def bench_steps(name: str, rounds: int, windows: int, threads: int, pytorch: PyTorch | None) -> None:
     """Print words/s of both in each precision, the ratio of the better ones, and their shares of the roofline."""
-    preset = preset_named(name)
+    preset, clock = preset_named(name), clock_for(threads)
     tasks: dict[tuple[str, str, str], Task] = {}
     for precision in PRECISIONS:
-        tasks["ours", precision, "step"] = our_steps(dataclasses.replace(preset, precision=precision), windows)
-        tasks["ours", precision, "roof"] = our_products(preset, precision, windows)
+        ours = our_steps(dataclasses.replace(preset, precision=precision), windows)
+        tasks["ours", precision, "step"] = timed(ours, clock)
+        tasks["ours", precision, "roof"] = timed(our_products(preset, precision, windows), clock)
         if pytorch is not None:
             for kind, part in (("steps", "step"), ("products", "roof")):
                 tasks["PyTorch", precision, part] = their_task(pytorch, kind, preset, precision, windows)
@@ -46,7 +47,7 @@ def bench_steps(name: str, rounds: int, windows: int, pytorch: PyTorch | None) -
         print(f"{name:<7} ours / PyTorch: {same:.2f} in float32, {best['ours'] / best['PyTorch']:.2f} each at its best")
 
 
-def our_steps(preset: Preset, windows: int) -> Task:
+def our_steps(preset: Preset, windows: int) -> Work:
     """Training on tokens drawn at random."""
     stream = np.random.default_rng(0).integers(0, VOCABULARY, preset.batch_size * (preset.steps * windows + 1))
     rows = cut_for_training(stream.astype(np.int32), preset.batch_size, preset.steps, 0)
@@ -55,7 +56,7 @@ def our_steps(preset: Preset, windows: int) -> Task:
     return lambda: graph.run(0, 0, [0.001] * windows)
 
 
-def our_products(preset: Preset, precision: str, windows: int) -> Task:
+def our_products(preset: Preset, precision: str, windows: int) -> Work:
     """The matrix products of such steps, and nothing else."""
     tokens, hidden = preset.batch_size * preset.steps, preset.hidden_units
     shapes = ((tokens, hidden), (VOCABULARY, hidden), (tokens, 4 * hidden), (hidden, 4 * hidden))
@@ -103,4 +104,4 @@ def their_task(pytorch: PyTorch, kind: str, preset: Preset, precision: str, wind
         bfloat16=precision == "bfloat16",
         **({"dropout": preset.dropout} if kind == "steps" else {}),
     )
-    return lambda: pytorch.ask("run", name=name, windows=windows)
+    return lambda: float(pytorch.ask("run", name=name, windows=windows)["seconds"])

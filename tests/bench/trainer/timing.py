@@ -5,15 +5,31 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+Task = Callable[[], float]  # does its work and returns the seconds that it took
 
-def seconds_of(rounds: int, *tasks: Callable[[], object]) -> list[float]:
+
+def clock_for(threads: int) -> Callable[[], float]:
+    """Time on the wall; of a single thread the time that it computed, which holds on a machine that others use, too."""
+    return time.process_time if threads == 1 else time.perf_counter
+
+
+def timed(work: Callable[[], object], clock: Callable[[], float] = time.perf_counter) -> Task:
+    """A task from a function."""
+
+    def task() -> float:
+        began = clock()
+        work()
+        return clock() - began
+
+    return task
+
+
+def seconds_of(rounds: int, *tasks: Task) -> list[float]:
     """Seconds of each task's fastest round, after one that is not counted."""
     taken: list[list[float]] = [[] for _ in tasks]
     for task in tasks:
         task()
     for _ in range(rounds):
         for task, times in zip(tasks, taken, strict=True):
-            began = time.perf_counter()
-            task()
-            times.append(time.perf_counter() - began)
+            times.append(task())
     return [min(times) for times in taken]

@@ -18,7 +18,7 @@ from scriptmodel_trainer.corpus.tokens import MARKERS, UNKNOWN
 from scriptmodel_trainer.generation.network import Floats, Network
 from scriptmodel_trainer.presets import preset_named
 from scriptmodel_trainer.vocabulary import Vocabulary
-from tests.bench.trainer.timing import seconds_of
+from tests.bench.trainer.timing import seconds_of, timed
 
 _STEPS = 300
 _WORDS = 1000
@@ -42,7 +42,7 @@ def bench_generation(rounds: int) -> None:
                 vector @ matrix
             output @ vector
 
-    ours, roof = seconds_of(rounds, generate, products)
+    ours, roof = seconds_of(rounds, timed(generate), timed(products))
     print(f"generation: {_STEPS / ours:,.0f} tokens/s, {roof / ours:.0%} of its products ({_STEPS / roof:,.0f})")
     with tempfile.TemporaryDirectory() as folder:
         bench_cold_start(rounds, Path(folder), weights, roof / _STEPS)
@@ -66,7 +66,7 @@ def bench_cold_start(rounds: int, folder: Path, weights: dict[str, Floats], roof
     def start() -> None:
         subprocess.run([sys.executable, "-c", "import numpy"], check=True, env=os.environ)
 
-    cold, least = seconds_of(rounds, generate, start)
+    cold, least = seconds_of(rounds, timed(generate), timed(start))
     (sample,) = json.loads((folder / "generation.json").read_bytes())["samples"]
     possible = least + sample["tokens"] * roof
     print(
@@ -92,5 +92,5 @@ def bench_normalising(path: Path) -> None:
     layout, _ = layouts.detect(reading.sample_lines(source))
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "tokens.txt")
-        (taken,) = seconds_of(2, lambda: write_normalized([source], layout, out))
+        (taken,) = seconds_of(2, timed(lambda: write_normalized([source], layout, out)))
     print(f"normalising: {source.size / taken / 1e6:.2f} MB/s ({layout.name})")

@@ -59,7 +59,9 @@ def test_an_update_is_keras(settings: dict[str, str], plain: object, size: float
         found = gradients(size * (step + 1))
         optimizer.apply(found, tf.constant(0.1))
         clipped, _ = tf.clip_by_global_norm(list(found.values()), 5.0)
-        reference.apply_gradients([(tf.convert_to_tensor(g), theirs[name]) for g, name in zip(clipped, NAMES)])
+        reference.apply_gradients(
+            [(tf.convert_to_tensor(g), theirs[name]) for g, name in zip(clipped, NAMES, strict=True)]
+        )
     for name in NAMES:
         assert ours[name].numpy() == pytest.approx(theirs[name].numpy(), rel=1e-5, abs=5e-6), name
 

@@ -34,11 +34,16 @@ def load_tensorflow(seed: int) -> str:
 
 
 def multiplies_bfloat16() -> bool:
-    """True unless this machine is known to emulate bfloat16, slower than float32: no GPU, and no such instructions."""
+    """True unless this machine is known to emulate bfloat16, slower than float32: no GPU, and no such instructions.
+
+    They are oneDNN's to use, so without it bfloat16 is emulated anywhere.
+    """
     import tensorflow as tf  # noqa: PLC0415  # quietly loaded by then
 
     if tf.config.list_physical_devices("GPU"):
         return True
+    if os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "0":
+        return False
     try:
         described = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
     except OSError:  # not Linux
