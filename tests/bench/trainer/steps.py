@@ -11,12 +11,13 @@ import tensorflow as tf
 from scriptmodel_trainer.batches import cut_for_training
 from scriptmodel_trainer.model import LanguageModel
 from scriptmodel_trainer.optimizers import Optimizer
-from scriptmodel_trainer.presets import PRECISIONS, Preset, preset_named
+from scriptmodel_trainer.presets import Preset, preset_named
 from scriptmodel_trainer.training_graph import TrainingGraph
 from tests.bench.trainer.pytorch import PyTorch
 from tests.bench.trainer.timing import Task, clock_for, seconds_of, timed
 
 VOCABULARY = 10_000
+PRECISIONS = ("float32", "bfloat16")
 Work = Callable[[], object]
 
 

@@ -8,7 +8,7 @@ Machine Learning, 4.3.4)
     dF = (p K - K[target]) / N    dK = (p' F - rows of F summed by target) / N    db = (sum p - counts of targets) / N
 
 so the one-hot targets are never written out: their part is a gather and a scatter of N rows. In bfloat16 the three
-products' operands and results are rounded, and so are logits and p; softmax adds up and the loss is in float32.
+products' operands and results are rounded, and so are the logits; softmax and loss are computed in float32.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from typing import Any
 
 import tensorflow as tf
 
-from scriptmodel_trainer.backend import multiplies_bfloat16
 from scriptmodel_trainer.precision import FLOAT32, product
 
 _SMALLEST = 1e-37  # a probability below is taken for this: -ln of it is 85
@@ -33,12 +32,11 @@ def mean_cross_entropy(features: Any, kernel: Any, bias: Any, targets: Any, prec
     def loss(features: Any, kernel: Any, bias: Any) -> Any:
         rounded = tf.cast(kernel, precision)
         logits = tf.matmul(tf.cast(features, precision), rounded, transpose_b=True) + tf.cast(bias, precision)
-        # Where bfloat16 is emulated, its softmax adds up in bfloat16, too: wrong by several parts in a hundred.
-        likely = tf.nn.softmax(logits if multiplies_bfloat16() else tf.cast(logits, tf.float32))
+        likely = tf.nn.softmax(tf.cast(logits, tf.float32))
         rows = tf.range(tf.shape(targets)[0])
         wanted = tf.gather_nd(likely, tf.stack([rows, targets], axis=1))
         # NaN must stay NaN here (tf.maximum keeps it): that is how a diverged run is noticed.
-        value = -tf.reduce_mean(tf.math.log(tf.maximum(tf.cast(wanted, tf.float32), _SMALLEST)))
+        value = -tf.reduce_mean(tf.math.log(tf.maximum(wanted, _SMALLEST)))
 
         def gradient(upstream: Any) -> tuple[Any, Any, Any]:
             scale = upstream / tf.cast(tf.shape(targets)[0], tf.float32)
@@ -48,7 +46,7 @@ def mean_cross_entropy(features: Any, kernel: Any, bias: Any, targets: Any, prec
             to_features = (product(rounded_likely, rounded, precision) - tf.gather(kernel, targets)) * scale
             to_kernel = product(rounded_likely, scaled, precision, transpose_left=True)
             to_kernel = tf.tensor_scatter_nd_sub(to_kernel, at, scaled)
-            to_bias = tf.cast(tf.reduce_sum(likely, axis=0), tf.float32) * scale
+            to_bias = tf.reduce_sum(likely, axis=0) * scale
             to_bias = tf.tensor_scatter_nd_sub(to_bias, at, tf.fill([tf.shape(targets)[0]], scale))
             return to_features, to_kernel, to_bias
 
