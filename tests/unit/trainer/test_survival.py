@@ -29,7 +29,7 @@ SETTINGS = [
     "--checkpoint-seconds",
     "0",
 ]
-SLOW = ["layers=2", "hidden_units=200"]
+SLOW = ["layers=2", "hidden_units=200", "epochs=16"]  # long enough to be interrupted after several checkpoints
 
 
 def weights(folder: Path) -> dict[str, np.ndarray]:
@@ -83,7 +83,7 @@ def test_a_killed_run_goes_on_to_bit_identical_weights(
     def saved_several_times() -> bool:
         if checkpoint.exists():
             seen.add(checkpoint.stat().st_mtime_ns)
-        return len(seen) > 2
+        return len(seen) > 1
 
     wait_until(saved_several_times, process)
     process.send_signal(signal.SIGKILL)
