@@ -1,0 +1,48 @@
+"""Stopping the operator before it is removed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from scriptmodel_operator.installation import uninstall
+from scriptmodel_operator.kube.errors import KubeUnavailableError
+
+POD = {"metadata": {"name": "operator-0"}}
+
+
+class Server:
+    """Answers as a Deployment whose pods are listed as `answers` say, the last for ever."""
+
+    def __init__(self, *answers: list[dict[str, Any]] | Exception) -> None:
+        self.answers = list(answers)
+        self.scaled = False
+
+    async def request(self, method: str, path: str, what: str, *_: object) -> dict[str, Any]:
+        if method == "PATCH":
+            self.scaled = True
+            return {}
+        if "/pods" not in path:
+            return {"spec": {"selector": {"matchLabels": {"app": "operator"}}}}
+        assert self.scaled, "first it is told to stop"
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return {"items": answer}
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uninstall, "POLL_SECONDS", 0.001)
+
+
+async def test_it_waits_until_no_pod_is_left_also_through_an_api_server_that_does_not_answer() -> None:
+    server = Server([POD], KubeUnavailableError("listing", 0, "TimeoutError"), [])
+    await uninstall.stop(server, "ns", "operator", 60)
+    assert server.answers == [[]]
+
+
+async def test_it_says_which_pods_did_not_end_in_time() -> None:
+    with pytest.raises(uninstall.StillRunningError, match="there still are: operator-0"):
+        await uninstall.stop(Server([POD]), "ns", "operator", 0.01)
