@@ -19,7 +19,7 @@ class Server:
         self.answers = list(answers)
         self.scaled = False
 
-    async def request(self, method: str, path: str, what: str, *_: object) -> dict[str, Any]:
+    async def request(self, method: str, path: str, *_: object) -> dict[str, Any]:
         if method == "PATCH":
             self.scaled = True
             return {}
