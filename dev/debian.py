@@ -35,11 +35,11 @@ def need(packages: Mapping[str, str]) -> None:
 
 
 def mirror() -> str:
-    """Return the address of the archive that this machine's apt uses for bookworm."""
+    """Return the address of the archive that this machine's apt uses for bookworm; MissingProgramError without one."""
     columns = ["apt-get", "indextargets", "--format", "$(CODENAME) $(COMPONENT) $(REPO_URI)", "Created-By: Packages"]
     said = subprocess.run(columns, capture_output=True, text=True, check=True).stdout
     for line in said.splitlines():
         suite, component, address = line.split(" ", 2)
         if (suite, component) == ("bookworm", "main"):
             return address
-    return "https://deb.debian.org/debian"
+    raise MissingProgramError("apt on this machine names no archive of bookworm: add one to its sources")

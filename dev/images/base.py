@@ -24,15 +24,12 @@ UNWANTED = (
     "usr/share/man",
 )
 """As in Debian's own slim images, by and large."""
-SOURCES = f"""deb https://deb.debian.org/debian {SUITE} main
-deb https://deb.debian.org/debian-security {SUITE}-security main
-"""
 DOCKERFILE = "FROM scratch\nADD rootfs.tar /\nENV PATH=/usr/local/bin:/usr/bin:/bin\n"
 
 
 def debian_base(engine: Engine) -> str:
     """Return the tag of a minimal Debian with Python 3.11; made by debootstrap once, which takes root and a minute."""
-    recipe = "".join([SUITE, *INCLUDE, *UNWANTED, SOURCES, DOCKERFILE])
+    recipe = "".join([SUITE, *INCLUDE, *UNWANTED, DOCKERFILE])
     tag = f"docker.io/library/scriptmodel-base:{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
     if engine.has(tag):
         return tag
@@ -66,7 +63,7 @@ def _rootfs(target: Path) -> None:
     for name in UNWANTED:
         shutil.rmtree(target / name)
         (target / name).mkdir()
-    # Not the address that this machine happens to use.
-    (target / "etc" / "apt" / "sources.list").write_text(SOURCES)
+    # It holds the address that this machine happens to use; the images install nothing more.
+    (target / "etc" / "apt" / "sources.list").unlink()
     for device in (target / "dev").iterdir():
         shutil.rmtree(device) if device.is_dir() and not device.is_symlink() else device.unlink()
