@@ -44,6 +44,15 @@ def test_the_weights_are_as_many_as_the_preset_says(kind: str) -> None:
     assert sum(array.size for array in model.weights().values()) == model.preset.parameter_count(50)
 
 
+def test_the_lstm_and_the_projection_may_begin_nearer_to_zero_than_the_tables() -> None:
+    settings = {**KINDS["projected"], "initial_range": "0.5", "lstm_initial_range": "0.02"}
+    weights = LanguageModel(with_overrides(PRESETS["small"], settings), 50, seed=2).weights()
+    largest = {name: float(np.abs(array).max()) for name, array in weights.items()}
+    assert 0.4 < largest["embedding"] <= 0.5
+    for name in ("lstm0/kernel", "lstm0/recurrent", "projection"):
+        assert 0.01 < largest[name] <= 0.02, name
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_numpy_predicts_what_keras_predicts(kind: str) -> None:
     model = model_of(kind)

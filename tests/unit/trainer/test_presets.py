@@ -65,6 +65,14 @@ def test_one_cycle_rises_to_the_full_rate_and_falls_to_nearly_nothing() -> None:
     assert rates[-1] < preset.learning_rate / 100
 
 
+def test_warm_up_is_the_share_of_one_cycle_in_which_the_rate_rises() -> None:
+    preset = with_overrides(PRESETS["demo"], {"warm_up": "0.05"})
+    rates = [learning_rate(preset, 1, step / 100) for step in range(101)]
+    assert rates.index(max(rates)) == 5
+    none = with_overrides(preset, {"warm_up": "0"})
+    assert learning_rate(none, 1, 0.0) == none.learning_rate
+
+
 def test_settings_replace_fields_of_their_kind() -> None:
     changed = with_overrides(
         PRESETS["small"], {"hidden_units": "64", "dropout": "0.25", "tied_embeddings": "true", "optimizer": "adam"}

@@ -117,12 +117,14 @@ class LanguageModel:
         With tied embeddings the output bias is zero too.
         """
         random = np.random.default_rng(seed)
-        limit = self.preset.initial_range
+        wide = self.preset.initial_range
+        narrow = self.preset.lstm_initial_range or wide
         for name, variable in self.variables.items():
             if name.startswith("lstm") and name.endswith("bias"):
                 units = self.preset.hidden_units
                 variable.assign(np.repeat(np.array([0, self.preset.forget_bias, 0, 0], np.float32), units))
             elif not (name == "output/bias" and self.preset.tied_embeddings):
+                limit = narrow if name.startswith(("lstm", "projection")) else wide
                 variable.assign(random.uniform(-limit, limit, variable.shape).astype(np.float32))
 
 

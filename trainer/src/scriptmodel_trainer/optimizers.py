@@ -11,7 +11,6 @@ import tensorflow as tf
 from scriptmodel_trainer.presets import Preset
 
 _BETA1, _EPSILON = 0.9, 1e-8
-_WARMUP = 0.2  # share of one-cycle's steps that raise the rate
 _FIRST, _FINAL = 1 / 10, 1 / 200  # the rate at both ends, as a share of the highest
 
 
@@ -23,9 +22,10 @@ def learning_rate(preset: Preset, epoch: int, progress: float) -> float:
     """
     if preset.schedule == "step-decay":
         return preset.learning_rate * preset.learning_rate_decay ** max(epoch - preset.full_rate_epochs, 0)
-    if progress < _WARMUP:
-        return preset.learning_rate * (_FIRST + (1 - _FIRST) * progress / _WARMUP)
-    fall = (progress - _WARMUP) / (1 - _WARMUP)
+    warm_up = preset.warm_up
+    if progress < warm_up:
+        return preset.learning_rate * (_FIRST + (1 - _FIRST) * progress / warm_up)
+    fall = (progress - warm_up) / (1 - warm_up)
     return preset.learning_rate * (_FINAL + (1 - _FINAL) * 0.5 * (1 + math.cos(math.pi * min(fall, 1.0))))
 
 

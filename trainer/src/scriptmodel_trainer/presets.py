@@ -36,6 +36,7 @@ class Preset:
     word_dropout: float = 0.0  # of whole words of the vocabulary
     output_dropout: float = 0.0  # of what the softmax reads, after the projection
     initial_range: float = 0.1
+    lstm_initial_range: float = 0.0  # of the LSTM layers and the projection; 0: initial_range
     forget_bias: float = 0.0
     clip_norm: float = 5.0
     vocabulary_size: int = 10_000
@@ -45,6 +46,7 @@ class Preset:
     optimizer: str = "sgd"
     adam_beta2: float = 0.999
     schedule: str = "step-decay"
+    warm_up: float = 0.2  # share of one-cycle's steps that raise the rate
     precision: str = "float32"
 
     @property
@@ -148,6 +150,8 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "word_dropout": (0.0, 0.95),
     "output_dropout": (0.0, 0.95),
     "initial_range": (1e-6, 10.0),
+    "lstm_initial_range": (0.0, 10.0),
+    "warm_up": (0.0, 0.9),
     "forget_bias": (-10.0, 10.0),
     "adam_beta2": (0.5, 0.999999),
     "clip_norm": (1e-6, 1e6),
