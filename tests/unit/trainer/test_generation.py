@@ -181,6 +181,22 @@ def test_top_p_takes_the_fewest_words_that_hold_it() -> None:
     assert {choose(logits, Sampling(1.0, 0, 0.8), random) for _ in range(300)} == {0, 1}
 
 
+def test_within_the_nucleus_the_probabilities_keep_their_ratio() -> None:
+    random = np.random.default_rng(1)
+    logits = np.log(np.array([0.1, 0.3, 0.1, 0.5], np.float32))
+    chosen = [choose(logits, Sampling(1.0, 0, 0.7), random) for _ in range(6000)]
+    assert np.bincount(chosen, minlength=4) / 6000 == pytest.approx([0, 0.375, 0, 0.625], abs=0.02)
+
+
+def test_a_large_vocabulary_is_drawn_from_in_proportion() -> None:
+    random = np.random.default_rng(1)
+    weights = np.linspace(0, 1, 1000, dtype=np.float32)
+    with np.errstate(divide="ignore"):
+        chosen = [choose(np.log(weights), Sampling(1.0, 0, 1.0), random) for _ in range(6000)]
+    shares = np.histogram(chosen, bins=10, range=(0, 1000))[0] / 6000
+    assert shares == pytest.approx(np.arange(0.5, 10) / 50, abs=0.02)
+
+
 def test_in_a_large_vocabulary_the_choice_is_among_those_that_sorting_all_words_gives() -> None:
     logits = np.random.default_rng(3).normal(size=5000).astype(np.float32) * 3
     falling = np.argsort(-logits)

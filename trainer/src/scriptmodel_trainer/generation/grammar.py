@@ -140,7 +140,16 @@ class Grammar:
 
     def allows(self, at: Position, kind: Kind) -> bool:
         """True if a token of that kind may come next."""
-        return kind in self.kinds and kind is not Kind.UNKNOWN and _may_follow(at, kind, self.has_names)
+        return kind in self.allowed(at)
+
+    def allowed(self, at: Position) -> frozenset[Kind]:
+        """The kinds of token that may come next."""
+        known = self._allowed.get(at)
+        if known is None:
+            kinds = self.kinds - {Kind.UNKNOWN}
+            known = frozenset(kind for kind in kinds if _may_follow(at, kind, self.has_names))
+            self._allowed[at] = known
+        return known
 
     def advance(self, at: Position, kind: Kind) -> Position:
         """The state after a token of that kind, which must be allowed."""
@@ -148,6 +157,10 @@ class Grammar:
         if kind is Kind.CLOSE_EXPOSITION and not self.has_names:
             return replace(after, place=Place.SPEECH)
         return after
+
+    @functools.cached_property
+    def _allowed(self) -> dict[Position, frozenset[Kind]]:
+        return {}
 
     @functools.cached_property
     def _distances(self) -> dict[Position, tuple[int, int]]:
@@ -172,11 +185,10 @@ class Grammar:
             if at in seen:
                 continue
             seen.add(at)
-            for kind in self.kinds:
-                if self.allows(at, kind):
-                    order += 1
-                    entry = (pieces + cost(at, kind), steps + 1, order, self.advance(at, kind))
-                    heapq.heappush(queue, entry)
+            for kind in self.allowed(at):
+                order += 1
+                entry = (pieces + cost(at, kind), steps + 1, order, self.advance(at, kind))
+                heapq.heappush(queue, entry)
         raise AssertionError(f"no way to end a script from {at}")
 
 

@@ -12,6 +12,7 @@ from scriptmodel_trainer.errors import BadInputError
 
 Floats = npt.NDArray[np.float32]
 _COLD = 1e-6  # below, a choice is always the likeliest
+_BLOCK = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,26 +40,41 @@ class Sampling:
 
 
 def choose(logits: Floats, sampling: Sampling, random: np.random.Generator) -> int:
-    """The number of the chosen token; a logit of minus infinity is never chosen. At least one must be finite."""
+    """The number of the chosen token; a logit of minus infinity is never chosen. At least one must be finite.
+
+    top-p (nucleus sampling, Holtzman et al. 2020, arXiv:1904.09751) needs no sorting: a word is in the nucleus if all
+    that are likelier hold less than `top_p`. Else another is drawn, which leaves the others' shares as they are.
+    """
     if sampling.temperature < _COLD:
         return int(np.argmax(logits))
     with np.errstate(over="ignore"):  # at a temperature of nearly zero all but the likeliest go to minus infinity
         weights = np.exp((logits - logits.max()) / np.float32(sampling.temperature))
     if 0 < sampling.top_k < len(logits):
         weights[np.argpartition(logits, -sampling.top_k)[: -sampling.top_k]] = 0
-    if sampling.top_p < 1:
-        weights[weights < _least_in_nucleus(weights, sampling.top_p)] = 0
-    covered = np.cumsum(weights, dtype=np.float64)
-    point = min(random.random() * covered[-1], np.nextafter(covered[-1], 0))  # a product may be rounded up
-    return int(np.searchsorted(covered, point, side="right"))
+    enough = sampling.top_p * float(weights.sum(dtype=np.float64))
+    while True:
+        number = _draw(weights, random)
+        least = weights[number]
+        if sampling.top_p == 1 or np.dot(weights, weights > least) < enough:
+            return number
+        weights[weights <= least] = 0  # none of these is in it either, so it takes few draws
 
 
-def _least_in_nucleus(weights: Floats, share: float) -> np.float32:
-    """The smallest weight among the largest that hold `share` of the whole (Holtzman et al. 2020, arXiv:1904.09751).
+def _draw(weights: Floats, random: np.random.Generator) -> int:
+    """A number with probability in proportion to its weight, one of which at least is not zero.
 
-    Sorting the weights alone is several times faster than sorting the words by them, and nothing else asks their order.
+    Adding up one after the other takes longer than all else here, so first sums of blocks are added up, then those of
+    one block.
     """
-    falling = np.sort(weights)[::-1]
-    covered = np.cumsum(falling, dtype=np.float64)
-    least: np.float32 = falling[np.searchsorted(covered, share * covered[-1])]
-    return least
+    blocks = np.add.reduceat(weights, np.arange(0, len(weights), _BLOCK))
+    block, rest = _reached(blocks, random.random())
+    number, _ = _reached(weights[block * _BLOCK : (block + 1) * _BLOCK], rest)
+    return block * _BLOCK + number
+
+
+def _reached(weights: Floats, share: float) -> tuple[int, float]:
+    """Which of the weights, laid end to end, covers that share of their length, and the share of that one before it."""
+    covered = np.cumsum(weights, dtype=np.float64)
+    point = min(share * covered[-1], np.nextafter(covered[-1], 0))  # a product may be rounded up
+    number = int(np.searchsorted(covered, point, side="right"))
+    return number, max(0.0, 1 - float((covered[number] - point) / weights[number]))

@@ -38,12 +38,11 @@ class Writer:
         self._vocabulary = vocabulary
         kinds = [kind_of(word) for word in vocabulary.words]
         self._kinds = kinds
-        self._members = {
-            kind: np.array([number for number, other in enumerate(kinds) if other is kind], np.int64) for kind in Kind
-        }
+        numbered = np.array(kinds)
+        self._members = {kind: np.flatnonzero(numbered == kind) for kind in Kind}
         self._members[Kind.NAME] = np.array(sorted(vocabulary.speakers), np.int64)
         self._grammar = Grammar(frozenset(kind for kind, numbers in self._members.items() if len(numbers)))
-        self._penalised = np.array([kind in (Kind.WORD, Kind.CLITIC) for kind in kinds], np.bool_)
+        self._penalised = np.isin(numbered, (Kind.WORD, Kind.CLITIC))
         self._penalised[:_COMMON] = False
         self._masks: dict[frozenset[Kind], Floats] = {}
 
@@ -101,9 +100,9 @@ class Writer:
 
     def _allowed(self, page: _Page) -> frozenset[Kind]:
         """Kinds that may come next and leave enough of the budget to close everything."""
-        allowed = (kind for kind in self._grammar.kinds if self._grammar.allows(page.position, kind))
+        allowed = self._grammar.allowed(page.position)
         if page.left > 16:
-            return frozenset(allowed)
+            return allowed
         return frozenset(kind for kind in allowed if self._affordable(page, kind))
 
     def _affordable(self, page: _Page, kind: Kind) -> bool:
