@@ -11,6 +11,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from scriptmodel_trainer.backend import multiplies_bfloat16
+
 FLOAT32 = "float32"
 
 
@@ -22,3 +24,13 @@ def product(
         tf.cast(left, precision), tf.cast(right, precision), transpose_a=transpose_left, transpose_b=transpose_right
     )
     return tf.cast(result, tf.float32)
+
+
+def softmax(logits: Any) -> Any:
+    """Probabilities of the last axis, in the precision of the logits, computed in float32.
+
+    Where bfloat16 is native TensorFlow's operation does the same in one pass; elsewhere that adds up in bfloat16.
+    """
+    if logits.dtype == tf.float32 or multiplies_bfloat16():
+        return tf.nn.softmax(logits)
+    return tf.cast(tf.nn.softmax(tf.cast(logits, tf.float32)), logits.dtype)
