@@ -64,30 +64,35 @@ def our_products(preset: Preset, precision: str, windows: int) -> Work:
     features, kernel, gates, recurrent = (tf.cast(tf.random.normal(shape), precision) for shape in shapes)
     state = tf.cast(tf.random.normal((preset.batch_size, hidden)), precision)
 
-    def products_of_a_window(total: tf.Tensor) -> tf.Tensor:
-        read = features + total  # a result that nobody uses, or that is always the same, would not be computed at all
+    def products_of_a_window(total: tf.Tensor, zero: tf.Tensor) -> tf.Tensor:
+        # Each operand differs from all before: what is always the same, or the same twice, is computed once.
+        read = features + total
         logits = tf.matmul(read, kernel, transpose_b=True)
         results = [tf.matmul(logits, kernel), tf.matmul(logits, read, transpose_a=True)]
         for _ in range(preset.layers):
-            results.append(tf.matmul(read, recurrent))
-            results.append(tf.matmul(gates + total, recurrent, transpose_b=True))
-            results.append(tf.matmul(read, gates, transpose_a=True))
-            results.append(tf.matmul(features - total, gates, transpose_a=True))
-            carried = state + total
-            for _ in range(preset.steps):
-                carried = tf.matmul(tf.matmul(carried, recurrent), recurrent, transpose_b=True)
-            results.append(carried)
-            total += results[-2][0, 0] * 0
-        return tf.add_n([result[0, 0] for result in results]) * 0
+            total += results[-1][0, 0] * zero
+            read, delta = features + total, gates + total
+            carried = tf.matmul(state + total, recurrent)
+            for _ in range(preset.steps - 1):  # nobody asks the gradient of a window's first state
+                carried = tf.matmul(tf.matmul(carried, recurrent, transpose_b=True), recurrent)
+            results += [
+                tf.matmul(read, recurrent),
+                tf.matmul(delta, recurrent, transpose_b=True),
+                tf.matmul(read, delta, transpose_a=True),
+                tf.matmul(features - total, delta, transpose_a=True),
+                carried,
+            ]
+        return tf.add_n([result[0, 0] for result in results]) * zero
 
     @tf.function
-    def products() -> tf.Tensor:
-        total = tf.zeros((), precision)
+    def products(zero: tf.Tensor) -> tf.Tensor:
+        total = zero
         for _ in tf.range(windows):
-            total = products_of_a_window(total)
+            total = products_of_a_window(total, zero)
         return total
 
-    return lambda: products().numpy()
+    zero = tf.zeros((), precision)
+    return lambda: products(zero).numpy()
 
 
 def their_task(pytorch: PyTorch, kind: str, preset: Preset, precision: str, windows: int) -> Task:
