@@ -24,8 +24,7 @@ from tests.bench.trainer.writing import bench_generation, bench_normalising
 PARTS = ("steps", "perplexity", "generation", "normalising")
 # Of our own recipe for the published perplexity, over the preset small.
 OURS = (
-    "tied_embeddings=true optimizer=adam schedule=one-cycle learning_rate=0.01 batch_size=20 clip_norm=1 dropout=0.2 "
-    "epochs=4 precision=bfloat16"
+    "layers=1 hidden_units=128 tied_embeddings=true schedule=one-cycle learning_rate=4 steps=10 epochs=2 precision=auto"
 )
 
 
@@ -81,6 +80,8 @@ def run(parts: list[str], options: argparse.Namespace, process: PyTorch | None) 
         from tests.bench.trainer.perplexity import bench_perplexity  # noqa: PLC0415
 
         settings = dict(setting.split("=", 1) for setting in options.ours)
+        if settings.get("precision") == "auto":
+            settings["precision"] = "bfloat16" if multiplies_bfloat16() else "float32"
         bench_perplexity(options.data, options.plays, settings, options.threads, process)
     if "generation" in parts:
         bench_generation(options.rounds)

@@ -111,7 +111,7 @@ def train_window(
 class Recipe:
     """The example's recipe: tied, dropout 0.2, rate 20 divided by 4 when validation stops improving, clip 0.25."""
 
-    def __init__(self, corpus: str, seed: int, units: int, bfloat16: bool, batch: int = 20, steps: int = 35) -> None:
+    def __init__(self, corpus: str, seed: int, units: int, bfloat16: bool, batch: int, steps: int) -> None:
         torch.manual_seed(seed)
         arrays = np.load(corpus)
         train, self.valid = (torch.from_numpy(arrays[name].astype(np.int64)) for name in ("train", "valid"))
