@@ -30,7 +30,7 @@ from tests.bench.trainer.timing import clock_for
 
 Ids = npt.NDArray[np.int32]
 _MOST_EPOCHS = 13  # of word_language_model, as many as the published recipe has
-_THEIR_ROWS, _THEIR_STEPS = 20, 35  # the best for it among those that docs/trainer.md lists
+THEIR_SHAPE = {"batch": 20, "steps": 35}  # the best for it among those that docs/trainer.md lists
 
 
 @dataclass
@@ -115,7 +115,7 @@ def bench_perplexity(
 def their_course(pytorch: PyTorch, file: Path, bfloat16: bool) -> Course:
     """word_language_model in the process that runs PyTorch, in the precision that this processor is faster with."""
     name = f"PyTorch {'bfloat16' if bfloat16 else 'float32'}"
-    shape = {"units": 200, "batch": _THEIR_ROWS, "steps": _THEIR_STEPS}
+    shape = {"units": 200, **THEIR_SHAPE}
     pytorch.ask("make", kind="recipe", name=name, corpus=str(file), seed=0, bfloat16=bfloat16, **shape)
 
     def epoch() -> tuple[float, float]:

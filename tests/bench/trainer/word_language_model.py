@@ -160,7 +160,9 @@ def main() -> None:
         if what == "version":
             answer["version"] = torch.__version__
         elif what == "make":
-            tasks[name] = {"steps": Steps, "products": Products, "recipe": Recipe}[order.pop("kind")](**order)
+            tasks[name] = made = {"steps": Steps, "products": Products, "recipe": Recipe}[order.pop("kind")](**order)
+            if isinstance(made, Recipe):
+                answer["weights"] = sum(weights.numel() for weights in made.model.parameters())
         elif what == "drop":
             tasks.clear()
         elif what == "epoch":
