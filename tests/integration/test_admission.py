@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -27,34 +28,127 @@ REFUSED = pytest.mark.parametrize(
         ({"corpus": {"http": {"url": "https://example.com/a", "sha256": "abc"}}}, "spec.corpus.http.sha256"),
         ({"corpus": {"http": {"url": "https://example.com/a", "maxSizeMi": 0}}}, "spec.corpus.http.maxSizeMi"),
         ({"corpus": {"http": {"url": "https://example.com/a", "include": [""]}}}, "spec.corpus.http.include[0]"),
-        ({"corpus": {"http": {"url": "https://example.com/a", "interval": "0s"}}}, "interval must be more than 0"),
-        ({"corpus": {"configMap": {"name": "No Such"}}}, "spec.corpus.configMap.name"),
-        ({"corpus": {"repo": {"name": "a.b"}}}, "spec.corpus.repo.name in body should match"),
+        (
+            {"corpus": {"http": {"url": "https://example.com/a", "interval": "0s"}}},
+            'spec.corpus.http.interval: Invalid value: "string": must be more than 0',
+        ),
+        ({"corpus": {"http": {"url": "https://"}}}, "must be an address such as https://example.com/scripts.zip"),
+        ({"corpus": {"http": {"url": "http://:80/a.tar"}}}, "must be an address such as"),
+        ({"corpus": {"http": {"url": "https://exa mple.com/a.tar"}}}, "must be an address such as"),
+        ({"corpus": {"http": {"url": "https://example.com/" + 2048 * "a"}}}, "spec.corpus.http.url: Too long"),
+        (
+            {"corpus": {"http": {"url": "https://example.com/a", "sha256": 64 * "A"}}},
+            "hexadecimal digits in lower case",
+        ),
+        ({"corpus": {"http": {"url": "https://example.com/a", "include": 33 * ["*"]}}}, "include: Too many"),
+        ({"corpus": {"http": {"url": "https://example.com/a", "include": [257 * "*"]}}}, "include[0]: Too long"),
+        ({"corpus": {"http": {"url": "https://example.com/a", "interval": "30m1h"}}}, "must be a duration such as"),
+        ({"corpus": {"configMap": {"name": "No Such"}}}, "name of lower case letters, digits, - and ."),
+        ({"corpus": {"configMap": {"name": "a..b"}}}, "spec.corpus.configMap.name"),
+        ({"corpus": {"repo": {"name": "a.b"}}}, "must be letters, digits, _ and -"),
+        ({"corpus": {"repo": {"name": "plays", "branch": "a b"}}}, "must be letters, digits, _, - and /"),
+        ({"corpus": {"repo": {"name": "plays", "project": "-a"}}}, "with a letter or digit first"),
         ({"corpus": {"repo": {"name": ""}}}, "spec.corpus.repo.name"),
         ({"corpus": {"repo": {}}}, "spec.corpus.repo.name: Required value"),
         ({"corpus": {**REPO, "layout": "yaml"}}, "spec.corpus.layout: Unsupported value"),
         ({"corpus": REPO, "model": {"preset": "huge"}}, "spec.model.preset: Unsupported value"),
         ({"corpus": REPO, "model": {"overrides": {"epochs": 0}}}, "spec.model.overrides.epochs"),
-        ({"corpus": REPO, "model": {"overrides": {"dropout": "1.5"}}}, "dropout must be at most 0.95"),
-        ({"corpus": REPO, "model": {"overrides": {"dropout": "much"}}}, "spec.model.overrides.dropout"),
+        (
+            {"corpus": REPO, "model": {"overrides": {"dropout": "1.5"}}},
+            'spec.model.overrides.dropout: Invalid value: "string": must be at most 0.95',
+        ),
+        ({"corpus": REPO, "model": {"overrides": {"dropout": "much"}}}, 'must be a number in quotes such as "0.8"'),
+        ({"corpus": REPO, "model": {"overrides": {"learningRate": "0"}}}, "must be above 0"),
         ({"corpus": REPO, "model": {"seed": -1}}, "spec.model.seed"),
         ({"corpus": REPO, "generation": {"words": 0}}, "spec.generation.words"),
         ({"corpus": REPO, "generation": {"words": "many"}}, "spec.generation.words"),
-        ({"corpus": REPO, "generation": {"temperature": "11"}}, "temperature must be at most 10"),
+        (
+            {"corpus": REPO, "generation": {"temperature": "11"}},
+            'spec.generation.temperature: Invalid value: "string": must be at most 10',
+        ),
         ({"corpus": REPO, "generation": {"temperature": 0.8}}, "spec.generation.temperature"),
-        ({"corpus": REPO, "generation": {"topP": "1.5"}}, "topP must be above 0 and at most 1"),
+        (
+            {"corpus": REPO, "generation": {"topP": "1.5"}},
+            'spec.generation.topP: Invalid value: "string": must be at most 1',
+        ),
+        ({"corpus": REPO, "generation": {"topP": "0"}}, "must be above 0"),
+        ({"corpus": REPO, "generation": {"prompt": "To be\0"}}, "must be text without control characters"),
+        ({"corpus": REPO, "generation": {"prompt": 1001 * "a"}}, "spec.generation.prompt: Too long"),
+        ({"corpus": REPO, "generation": {"speaker": "HAMLET\n"}}, "must be one line without control characters"),
+        ({"corpus": REPO, "generation": {"seed": 2**31}}, "spec.generation.seed"),
         ({"corpus": REPO, "training": {"gpu": {"count": 0}}}, "spec.training.gpu.count"),
-        ({"corpus": REPO, "training": {"gpu": {"resource": "gpu"}}}, "spec.training.gpu.resource"),
-        ({"corpus": REPO, "training": {"resources": {"limits": {"memory": "lots"}}}}, "limits.memory"),
-        ({"corpus": REPO, "training": {"activeDeadline": "soon"}}, "spec.training.activeDeadline"),
+        ({"corpus": REPO, "training": {"gpu": {"resource": "gpu"}}}, "name of a resource such as nvidia.com/gpu"),
+        ({"corpus": REPO, "training": {"resources": {"limits": {"memory": "lots"}}}}, "such as 512Mi or 4Gi"),
+        ({"corpus": REPO, "training": {"resources": {"limits": {"memory": "500m"}}}}, "such as 512Mi or 4Gi"),
+        ({"corpus": REPO, "training": {"resources": {"limits": {"cpu": -1}}}}, "such as 2, 0.5 or 500m, not -1"),
+        ({"corpus": REPO, "training": {"resources": {"requests": {"cpu": "2Gi"}}}}, "such as 2, 0.5 or 500m"),
+        (
+            {"corpus": REPO, "training": {"resources": {"requests": {"cpu": 1}, "limits": {"cpu": "900m"}}}},
+            "requests.cpu must not be more than limits.cpu",
+        ),
+        (
+            {"corpus": REPO, "training": {"resources": {"requests": {"memory": "1G"}, "limits": {"memory": "900Mi"}}}},
+            "requests.memory must not be more than limits.memory",
+        ),
+        ({"corpus": REPO, "training": {"activeDeadline": "soon"}}, "such as 90s, 30m, 6h or 1h30m, not soon"),
+        ({"corpus": REPO, "training": {"pendingDeadline": "0m"}}, "must be more than 0"),
+        ({"corpus": REPO, "training": {"nodeSelector": {"a b": "x"}}}, "each key must be that of a label such as"),
+        ({"corpus": REPO, "training": {"nodeSelector": {"Upper.case/x": "x"}}}, "each key must be that of a label"),
+        ({"corpus": REPO, "training": {"nodeSelector": {64 * "k": "x"}}}, "each key must be that of a label such as"),
+        ({"corpus": REPO, "training": {"nodeSelector": {"disk": "a b"}}}, "must be the value of a label"),
+        ({"corpus": REPO, "training": {"nodeSelector": {"disk": 64 * "v"}}}, "spec.training.nodeSelector.disk"),
+        ({"corpus": REPO, "training": {"tolerations": [{"key": "a b"}]}}, "must be the key of a taint such as"),
+        ({"corpus": REPO, "training": {"tolerations": [{"key": "/gpu"}]}}, "must be the key of a taint such as"),
+        ({"corpus": REPO, "training": {"tolerations": [{}]}}, "without a key, operator must be Exists"),
+        ({"corpus": REPO, "training": {"tolerations": [{"key": "gpu", "value": "-"}]}}, "must be the value of a label"),
+        (
+            {"corpus": REPO, "training": {"tolerations": [{"operator": "Exists", "value": "x"}]}},
+            "value goes with operator Equal only",
+        ),
+        (
+            {"corpus": REPO, "training": {"tolerations": [{"key": "gpu", "tolerationSeconds": 3}]}},
+            "tolerationSeconds goes with effect NoExecute only",
+        ),
+        ({"corpus": REPO, "training": {"priorityClassName": "Very_High"}}, "spec.training.priorityClassName"),
+        ({"corpus": REPO, "training": {"runtimeClassName": "a.-b"}}, "name of lower case letters, digits, - and ."),
         ({"corpus": REPO, "training": {"backoffLimit": 11}}, "spec.training.backoffLimit"),
         ({"corpus": REPO, "training": {"tolerations": [{"operator": "Maybe"}]}}, "tolerations[0].operator"),
-        ({"corpus": REPO, "training": {"image": "no spaces allowed"}}, "spec.training.image"),
-        ({"corpus": REPO, "pachyderm": {"project": "a-name-that-is-too-long"}}, "spec.pachyderm.project"),
+        ({"corpus": REPO, "training": {"image": "no spaces allowed"}}, "must be the name of an image such as"),
+        ({"corpus": REPO, "training": {"image": "registry.example.com//trainer"}}, "must be the name of an image"),
+        ({"corpus": REPO, "training": {"image": "trainer:"}}, "must be the name of an image such as"),
+        ({"corpus": REPO, "training": {"image": "Trainer:1"}}, "must be the name of an image such as"),
+        ({"corpus": REPO, "training": {"image": "trainer@sha256:12"}}, "must be the name of an image such as"),
+        ({"corpus": REPO, "pachyderm": {"project": 21 * "a"}}, "spec.pachyderm.project: Too long"),
+        ({"corpus": REPO, "pachyderm": {"project": ""}}, "spec.pachyderm.project"),
+        ({"corpus": REPO, "pachyderm": {"project": "_team"}}, "with a letter or digit first"),
         ({"corpus": REPO, "deletionPolicy": "Forget"}, "spec.deletionPolicy: Unsupported value"),
         ({"corpus": REPO, "driftPolicy": "Ignore"}, "spec.driftPolicy: Unsupported value"),
         ({"corpus": REPO, "suspend": "yes"}, "spec.suspend"),
         ({"corpus": REPO, "historyLimit": 51}, "spec.historyLimit"),
+    ],
+)
+
+TAKEN = pytest.mark.parametrize(
+    "training",
+    [
+        {"image": "trainer"},
+        {"image": "localhost:5000/team_a/trainer__x:v1.0-rc.1_2"},
+        {"image": "Registry.example.com/a/b/c:1@sha256:" + 64 * "0"},
+        {"resources": {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"cpu": 1, "memory": "1024Mi"}}},
+        {"resources": {"requests": {"cpu": "1500m", "memory": 900}, "limits": {"cpu": "1.5", "memory": "1k"}}},
+        {"resources": {"requests": {"cpu": 8}, "limits": {"memory": "17179869184"}}},
+        {
+            "nodeSelector": {
+                "disk": "",
+                "cloud.google.com/gke-accelerator": "nvidia-tesla-t4",
+                "a/" + 63 * "k": 63 * "v",
+            }
+        },
+        {"nodeSelector": {f"example.com/label-{number}": "Yes_1.2-3" for number in range(32)}},
+        {"tolerations": [{"operator": "Exists"}, {"key": "nvidia.com/gpu", "operator": "Exists"}, {"key": "a_B.c"}]},
+        {"tolerations": [{"key": "gpu", "value": "a100", "effect": "NoExecute", "tolerationSeconds": 0}]},
+        {"gpu": {"resource": "gpu.intel.com/i915"}, "priorityClassName": "a.b-c.d", "runtimeClassName": "nvidia"},
+        {"pendingDeadline": "1d2h3m4s", "activeDeadline": "1s"},
     ],
 )
 
@@ -63,7 +157,15 @@ REFUSED = pytest.mark.parametrize(
 def test_malformed_objects_are_refused_with_the_field_and_the_reason(
     cluster: Cluster, spec: dict[str, Any], words: str
 ) -> None:
-    assert words in cluster.refusal("bad", spec)
+    text = cluster.refusal("bad", spec)
+    assert words in text
+    assert not re.search(r"should match|failed rule|no such|evaluat", text), f"this is for machines: {text}"
+
+
+@TAKEN
+def test_what_kubernetes_takes_is_taken(cluster: Cluster, training: dict[str, Any]) -> None:
+    spec = json.dumps(manifest("good", {"corpus": REPO, "training": training}))
+    assert "created (server dry run)" in cluster.kubectl("apply", "--dry-run=server", "-f", "-", stdin=spec)
 
 
 def test_the_project_cannot_be_changed(cluster: Cluster) -> None:
@@ -97,7 +199,7 @@ def test_nothing_valid_is_dropped_and_defaults_are_filled_in(cluster: Cluster) -
         "training": {
             "image": "trainer:2",
             "gpu": {"count": 2, "resource": "amd.com/gpu"},
-            "resources": {"requests": {"cpu": 2, "memory": "4Gi"}, "limits": {"cpu": "500m"}},
+            "resources": {"requests": {"cpu": 2, "memory": "4Gi"}, "limits": {"cpu": "2500m"}},
             "nodeSelector": {"disk": "ssd"},
             "tolerations": [
                 {"key": "gpu", "operator": "Exists", "value": "", "effect": "NoExecute", "tolerationSeconds": 30}

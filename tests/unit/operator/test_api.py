@@ -9,7 +9,7 @@ import pytest
 
 from scriptmodel_operator.api import crd, reference
 from scriptmodel_operator.api.conditions import Condition, ConditionStatus, ConditionType, render_conditions
-from scriptmodel_operator.api.durations import parse_cpu, parse_duration
+from scriptmodel_operator.api.durations import parse_duration, parse_quantity
 from scriptmodel_operator.api.objects import InvalidSpecError, parse_object
 from scriptmodel_operator.api.reasons import Reason, reason_named
 
@@ -80,7 +80,11 @@ def test_durations_and_quantities() -> None:
     for text in ("", "soon", "1", "30m1h"):
         with pytest.raises(ValueError, match="not a duration"):
             parse_duration(text)
-    assert (parse_cpu("500m"), parse_cpu("2")) == (0.5, 2.0)
+    amounts = {"500m": 0.5, "2": 2.0, "0.25": 0.25, "3k": 3e3, "1.5Ki": 1536.0, "2Gi": 2.0 * 1024**3}
+    assert {text: parse_quantity(text) for text in amounts} == amounts
+    for text in ("", "lots", "-1", "1Qi", "1 Gi"):
+        with pytest.raises(ValueError, match="not a quantity"):
+            parse_quantity(text)
 
 
 def test_an_object_of_another_version_says_which_field_cannot_be_read() -> None:

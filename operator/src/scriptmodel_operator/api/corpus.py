@@ -7,11 +7,26 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from scriptmodel_operator.api.fields import ApiModel, Duration, rules
+from scriptmodel_operator.api.fields import (
+    PROJECT_PATTERN,
+    PROJECT_WORDS,
+    ApiModel,
+    DnsName,
+    Duration,
+    formatted,
+    rules,
+)
 
-RepoName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$", min_length=1, max_length=128)]
-ProjectName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", min_length=1, max_length=51)]
-BranchName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_/-]+$", min_length=1, max_length=128)]
+_HOST = r"(\[[0-9A-Fa-f:.]+\]|[^\s/?#@:\[\]]+)(:[0-9]{1,5})?"
+URL_PATTERN = rf"^https?://([^\s/?#]*@)?{_HOST}([/?#]\S*)?$"
+"""A user and a password have a rule of their own, which says why not."""
+RepoName = Annotated[str, formatted(r"^[A-Za-z0-9_-]+$", "letters, digits, _ and -", max_length=128)]
+ProjectName = Annotated[str, formatted(PROJECT_PATTERN, PROJECT_WORDS, max_length=51)]
+BranchName = Annotated[str, formatted(r"^[A-Za-z0-9_/-]+$", "letters, digits, _, - and /", max_length=128)]
+Digest = Annotated[
+    str, formatted(r"^([a-f0-9]{64})?$", "64 hexadecimal digits in lower case, as sha256sum prints them", max_length=64)
+]
+Url = Annotated[str, formatted(URL_PATTERN, "an address such as https://example.com/scripts.zip", max_length=2048)]
 
 
 class Layout(StrEnum):
@@ -51,13 +66,12 @@ class CorpusHttp(ApiModel):
                 "!self.url.matches('^https?://[^/?#]*@')",
                 "url must not have a user or password in it: whoever may read the object could read them",
             ),
-            ("!has(self.interval) || self.interval.matches('[1-9]')", "interval must be more than 0"),
         )
     )
 
-    url: Annotated[str, Field(pattern=r"^https?://[^\s/?#]+([/?#]\S*)?$", max_length=2048)]
+    url: Url
     """Address of a tar, tar.gz or zip archive or a text; what it is shows in its first bytes, not in its name."""
-    sha256: Annotated[str, Field(pattern=r"^$|^[a-f0-9]{64}$")] = ""
+    sha256: Digest = ""
     """Digest that the downloaded file must have. Once it is there, the address is not asked again."""
     include: Annotated[list[Annotated[str, Field(min_length=1, max_length=256)]], Field(max_length=32)] = Field(
         default_factory=list
@@ -72,7 +86,7 @@ class CorpusHttp(ApiModel):
 class CorpusConfigMap(ApiModel):
     """Scripts kept in a ConfigMap of the object's namespace, one file a key."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", min_length=1, max_length=253)]
+    name: DnsName
     """Name of the ConfigMap."""
 
 

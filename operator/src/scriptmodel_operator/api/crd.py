@@ -46,7 +46,7 @@ def _structural(node: Any, definitions: dict[str, Any]) -> Any:
     node = _resolved(node, definitions)
     result: dict[str, Any] = {}
     for key, value in node.items():
-        if key in _DROPPED or value is None:
+        if key in _DROPPED or value is None or (key == "pattern" and _has_rules(node)):
             continue
         if key == "properties":
             result[key] = {
@@ -61,6 +61,11 @@ def _structural(node: Any, definitions: dict[str, Any]) -> Any:
     if result.get("type") == "integer":
         result.setdefault("format", _INTEGER_FORMAT)
     return result
+
+
+def _has_rules(node: dict[str, Any]) -> bool:
+    """A rule says the same as the pattern beside it, in words."""
+    return "x-kubernetes-validations" in node
 
 
 def _with_default(child: Any, parent: dict[str, Any], name: str, schema: dict[str, Any]) -> dict[str, Any]:

@@ -6,12 +6,16 @@ import re
 from datetime import timedelta
 
 DURATION_PATTERN = r"^([0-9]{1,5}d)?([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?$"
-QUANTITY_PATTERN = r"^[0-9]+(\.[0-9]{1,3})?(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$"
+CPU_PATTERN = r"^([0-9]{1,6}(\.[0-9]{1,3})?|[0-9]{1,9}m)$"
+MEMORY_PATTERN = r"^[0-9]{1,15}(\.[0-9]{1,3})?(k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$"
 DECIMAL_PATTERN = r"^[0-9]{1,4}(\.[0-9]{1,6})?$"
 
 _DURATION = re.compile(DURATION_PATTERN)
 _UNIT_SECONDS = (86_400, 3_600, 60, 1)
-_CPU_MILLI = "m"
+_QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)(m|[kMGTP]|[KMGTP]i)?")
+_UNITS = {"": 1.0, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15} | {
+    f"{letter}i": float(1024**power) for power, letter in enumerate("KMGTP", start=1)
+}
 
 
 def parse_duration(text: str) -> timedelta:
@@ -23,8 +27,9 @@ def parse_duration(text: str) -> timedelta:
     return timedelta(seconds=sum(int(part[:-1]) * unit for part, unit in parts if part))
 
 
-def parse_cpu(text: str) -> float:
-    """A CPU quantity in cores: `500m` is 0.5."""
-    if text.endswith(_CPU_MILLI):
-        return int(text[:-1]) / 1000
-    return float(text)
+def parse_quantity(text: str) -> float:
+    """`500m` is 0.5, `2Ki` is 2048; ValueError for anything else than what the patterns of cpu and memory allow."""
+    match = _QUANTITY.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is not a quantity such as 2, 500m or 4Gi")
+    return float(match[1]) * _UNITS[match[2] or ""]

@@ -7,12 +7,40 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from scriptmodel_operator.api.durations import DECIMAL_PATTERN, DURATION_PATTERN, QUANTITY_PATTERN
+from scriptmodel_operator.api.durations import CPU_PATTERN, DECIMAL_PATTERN, DURATION_PATTERN, MEMORY_PATTERN
+
+_SUBDOMAIN = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*"
+_LABEL_NAME = r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
+DNS_NAME_PATTERN = f"^{_SUBDOMAIN}$"
+LABEL_KEY_PATTERN = f"^({_SUBDOMAIN}/)?{_LABEL_NAME}$"
+LABEL_VALUE_PATTERN = f"^({_LABEL_NAME})?$"
+RESOURCE_NAME_PATTERN = f"^{_SUBDOMAIN}/{_LABEL_NAME}$"
+PROJECT_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
+PROJECT_WORDS = "letters, digits, _ and -, with a letter or digit first"
+MAX_LABEL_KEY = 317
+_ITSELF = "self"
 
 
-def rules(*pairs: tuple[str, str]) -> dict[str, Any]:
-    """CEL rules for a class: (expression, message)."""
-    return {"x-kubernetes-validations": [{"rule": rule, "message": message} for rule, message in pairs]}
+def rules(*pairs: tuple[str, str], shown: str = "") -> dict[str, Any]:
+    """CEL rules for a class or a field: (expression, message). `shown` is an expression for the value in messages.
+
+    The API server itself would show the value's type only.
+    """
+    found = [{"rule": rule, "message": message} for rule, message in pairs]
+    if shown:
+        found = [{**each, "messageExpression": f"'{each['message']}, not ' + {shown}"} for each in found]
+    return {"x-kubernetes-validations": found}
+
+
+def must_match(pattern: str) -> str:
+    """The CEL rule that a string is of that form."""
+    return f"self.matches(r'{pattern}')"
+
+
+def formatted(pattern: str, expected: str, **limits: Any) -> Any:
+    """A string of that form; the API server says what was `expected`, which a person understands, not the pattern."""
+    rule = (must_match(pattern), f"must be {expected}")
+    return Field(pattern=pattern, json_schema_extra=rules(rule, shown=_ITSELF), **limits)
 
 
 class ApiModel(BaseModel):
@@ -31,20 +59,52 @@ def _text(value: Any) -> Any:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-Quantity = Annotated[
-    str,
-    BeforeValidator(_text),
-    Field(
-        pattern=QUANTITY_PATTERN,
+def _quantity(pattern: str, expected: str) -> Any:
+    """Kubernetes takes a number for one, too."""
+    rule = f"string(self).matches(r'{pattern}')"
+    return Field(
+        pattern=pattern,
+        max_length=20,
         json_schema_extra={
             "x-kubernetes-int-or-string": True,
             "anyOf": [{"type": "integer"}, {"type": "string"}],
             "type": None,
-            "pattern": QUANTITY_PATTERN,
+            **rules((rule, f"must be {expected}"), shown="string(self)"),
         },
+    )
+
+
+Cpu = Annotated[str, BeforeValidator(_text), _quantity(CPU_PATTERN, "a number of cores such as 2, 0.5 or 500m")]
+Memory = Annotated[str, BeforeValidator(_text), _quantity(MEMORY_PATTERN, "an amount of memory such as 512Mi or 4Gi")]
+Duration = Annotated[
+    str,
+    Field(
+        pattern=DURATION_PATTERN,
+        min_length=2,
+        max_length=24,
+        json_schema_extra=rules(
+            (must_match(DURATION_PATTERN), "must be a duration such as 90s, 30m, 6h or 1h30m"),
+            (must_match("[1-9]"), "must be more than 0"),
+            shown=_ITSELF,
+        ),
     ),
 ]
-Duration = Annotated[str, Field(pattern=DURATION_PATTERN, min_length=2, max_length=24)]
-Decimal = Annotated[str, Field(pattern=DECIMAL_PATTERN, max_length=12)]
-DnsName = Annotated[str, Field(pattern=r"^$|^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", max_length=253)]
+
+
+def decimal(*, above: float | None = None, at_most: float | None = None) -> Any:
+    """A number that is not negative, as a string: Kubernetes' API convention."""
+    no_number = f"!{must_match(DECIMAL_PATTERN)}"
+    ranges = [
+        (f"{no_number} || double(self) {sign} {limit:.2f}", f"must be {words} {limit:g}")
+        for sign, limit, words in ((">", above, "above"), ("<=", at_most, "at most"))
+        if limit is not None
+    ]
+    form = (must_match(DECIMAL_PATTERN), 'must be a number in quotes such as "0.8"')
+    return Field(pattern=DECIMAL_PATTERN, max_length=12, json_schema_extra=rules(form, *ranges, shown=_ITSELF))
+
+
+DnsName = Annotated[str, formatted(DNS_NAME_PATTERN, "a name of lower case letters, digits, - and .", max_length=253)]
+OptionalDnsName = Annotated[
+    str, formatted(f"^$|{DNS_NAME_PATTERN}", "a name of lower case letters, digits, - and .", max_length=253)
+]
 Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]

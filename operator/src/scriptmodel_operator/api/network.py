@@ -5,9 +5,9 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-from scriptmodel_operator.api.fields import ApiModel, Decimal, Seed, rules
+from scriptmodel_operator.api.fields import ApiModel, Seed, decimal
 
 
 class Preset(StrEnum):
@@ -25,19 +25,6 @@ class Preset(StrEnum):
 class Overrides(ApiModel):
     """Single hyperparameters that differ from the preset; each is optional."""
 
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            ("!has(self.dropout) || double(self.dropout) <= 0.95", "dropout must be at most 0.95"),
-            ("!has(self.learningRate) || double(self.learningRate) > 0.0", "learningRate must be above 0"),
-            (
-                "!has(self.learningRateDecay) || "
-                "(double(self.learningRateDecay) > 0.0 && double(self.learningRateDecay) <= 1.0)",
-                "learningRateDecay must be above 0 and at most 1",
-            ),
-            ("!has(self.clipNorm) || double(self.clipNorm) > 0.0", "clipNorm must be above 0"),
-        )
-    )
-
     layers: Annotated[int, Field(ge=1, le=8)] | None = None
     """LSTM layers."""
     hidden_units: Annotated[int, Field(ge=1, le=8192)] | None = None
@@ -52,13 +39,13 @@ class Overrides(ApiModel):
     """Times that the whole corpus is read."""
     full_rate_epochs: Annotated[int, Field(ge=0, le=10000)] | None = None
     """Epochs before the learning rate begins to fall."""
-    learning_rate: Decimal | None = None
+    learning_rate: Annotated[str, decimal(above=0)] | None = None
     """Learning rate at the start."""
-    learning_rate_decay: Decimal | None = None
+    learning_rate_decay: Annotated[str, decimal(above=0, at_most=1)] | None = None
     """Factor of the learning rate from one epoch to the next."""
-    dropout: Decimal | None = None
+    dropout: Annotated[str, decimal(at_most=0.95)] | None = None
     """Share of connections left out in training, from 0 to below 1."""
-    clip_norm: Decimal | None = None
+    clip_norm: Annotated[str, decimal(above=0)] | None = None
     """Largest norm of the gradient."""
     vocabulary_size: Annotated[int, Field(ge=16, le=1000000)] | None = None
     """Words known to the model; the rest is one unknown word."""

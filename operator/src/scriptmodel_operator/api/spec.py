@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from scriptmodel_operator.api.corpus import Corpus
-from scriptmodel_operator.api.fields import ApiModel, rules
+from scriptmodel_operator.api.fields import PROJECT_PATTERN, PROJECT_WORDS, ApiModel, must_match, rules
 from scriptmodel_operator.api.generation import Generation
 from scriptmodel_operator.api.names import MAX_PROJECT_NAME
 from scriptmodel_operator.api.network import Model
@@ -36,11 +36,11 @@ class Pachyderm(ApiModel):
     project: Annotated[
         str,
         Field(
-            pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$",
-            min_length=1,
+            pattern=PROJECT_PATTERN,
             max_length=MAX_PROJECT_NAME,
             json_schema_extra=rules(
-                ("self == oldSelf", "pachyderm.project cannot be changed: create another ScriptModel")
+                (must_match(PROJECT_PATTERN), f"must be {PROJECT_WORDS}"),
+                ("self == oldSelf", "pachyderm.project cannot be changed: create another ScriptModel"),
             ),
         ),
     ] = "default"

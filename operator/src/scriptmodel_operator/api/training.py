@@ -5,13 +5,43 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
-from scriptmodel_operator.api.fields import ApiModel, DnsName, Duration, Quantity
+from scriptmodel_operator.api.fields import (
+    LABEL_KEY_PATTERN,
+    LABEL_VALUE_PATTERN,
+    MAX_LABEL_KEY,
+    RESOURCE_NAME_PATTERN,
+    ApiModel,
+    Cpu,
+    Duration,
+    Memory,
+    OptionalDnsName,
+    formatted,
+    rules,
+)
 
-ImageName = Annotated[str, Field(pattern=r"^$|^[a-z0-9][A-Za-z0-9._/:@-]*$", max_length=512)]
-LabelKey = r"^([a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$"
-LabelValue = r"^$|^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$"
+_HOST = r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*(:[0-9]{1,5})?"
+_PATH = r"[a-z0-9]+((\.|__?|-+)[a-z0-9]+)*"
+_TAG = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}"
+IMAGE_PATTERN = rf"^(({_HOST}/)?{_PATH}(/{_PATH})*(:{_TAG})?(@sha256:[a-f0-9]{{64}})?)?$"
+ImageName = Annotated[
+    str, formatted(IMAGE_PATTERN, "the name of an image such as registry.example.com/team/trainer:1.0", max_length=512)
+]
+LabelValue = Annotated[
+    str,
+    formatted(
+        LABEL_VALUE_PATTERN,
+        "the value of a label: at most 63 letters, digits, -, _ and ., with a letter or digit first and last",
+        max_length=63,
+    ),
+]
+AT_MOST = (
+    "!has(self.requests) || !has(self.limits) || !has(self.requests.{0}) || !has(self.limits.{0}) || "
+    "!isQuantity(string(self.requests.{0})) || !isQuantity(string(self.limits.{0})) || "
+    "quantity(string(self.requests.{0})).compareTo(quantity(string(self.limits.{0}))) <= 0"
+)
+"""What is no quantity is refused by another rule."""
 
 
 class Gpu(ApiModel):
@@ -19,21 +49,30 @@ class Gpu(ApiModel):
 
     count: Annotated[int, Field(ge=1, le=16)] = 1
     """Number of GPUs."""
-    resource: Annotated[str, Field(pattern=r"^[a-z0-9.-]+/[a-z0-9A-Z._-]+$", max_length=128)] = "nvidia.com/gpu"
+    resource: Annotated[
+        str, formatted(RESOURCE_NAME_PATTERN, "the name of a resource such as nvidia.com/gpu", max_length=128)
+    ] = "nvidia.com/gpu"
     """Resource name under which the nodes offer them."""
 
 
 class ResourceList(ApiModel):
     """Amounts of a kind; what is left out is up to Pachyderm."""
 
-    cpu: Quantity | None = None
+    cpu: Cpu | None = None
     """Cores, such as 2 or 500m."""
-    memory: Quantity | None = None
+    memory: Memory | None = None
     """Memory, such as 4Gi."""
 
 
 class Resources(ApiModel):
     """What the training container asks for and may use."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            (AT_MOST.format("cpu"), "requests.cpu must not be more than limits.cpu"),
+            (AT_MOST.format("memory"), "requests.memory must not be more than limits.memory"),
+        )
+    )
 
     requests: ResourceList = Field(default_factory=ResourceList)
     """What a node must have free."""
@@ -59,11 +98,24 @@ class TaintEffect(StrEnum):
 class Toleration(ApiModel):
     """A taint of nodes that training tolerates."""
 
-    key: Annotated[str, Field(max_length=317)] = ""
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            ("self.key != '' || self.operator == 'Exists'", "without a key, operator must be Exists"),
+            ("self.value == '' || self.operator == 'Equal'", "value goes with operator Equal only"),
+            (
+                "!has(self.tolerationSeconds) || has(self.effect) && self.effect == 'NoExecute'",
+                "tolerationSeconds goes with effect NoExecute only",
+            ),
+        )
+    )
+
+    key: Annotated[
+        str, formatted(f"^$|{LABEL_KEY_PATTERN}", "the key of a taint such as nvidia.com/gpu", max_length=MAX_LABEL_KEY)
+    ] = ""
     """Key of the taint; empty with Exists matches all."""
     operator: TolerationOperator = TolerationOperator.EQUAL
     """Exists or Equal."""
-    value: Annotated[str, Field(max_length=63)] = ""
+    value: LabelValue = ""
     """Value of the taint, with Equal."""
     effect: TaintEffect | None = None
     """Effect of the taint; all when absent."""
@@ -81,14 +133,23 @@ class Training(ApiModel):
     resources: Resources = Field(default_factory=Resources)
     """CPU and memory of the training container."""
     node_selector: Annotated[
-        dict[str, Annotated[str, Field(pattern=LabelValue, max_length=63)]], Field(max_length=32)
+        dict[str, LabelValue],
+        Field(
+            max_length=32,
+            json_schema_extra=rules(
+                (
+                    f"self.all(key, key.matches(r'{LABEL_KEY_PATTERN}'))",
+                    "each key must be that of a label such as disk or cloud.example.com/gpu-type",
+                )
+            ),
+        ),
     ] = Field(default_factory=dict)
     """Labels that a node must have."""
     tolerations: Annotated[list[Toleration], Field(max_length=32)] = Field(default_factory=list)
     """Taints that are tolerated."""
-    priority_class_name: DnsName = ""
+    priority_class_name: OptionalDnsName = ""
     """Priority class of the pods."""
-    runtime_class_name: DnsName = ""
+    runtime_class_name: OptionalDnsName = ""
     """Runtime class of the pods."""
     pending_deadline: Duration = "30m"
     """Longest wait for a worker; counted only while no older job of the pipeline runs."""

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, replace
 from typing import Any
 
-from scriptmodel_operator.api.durations import parse_cpu
+from scriptmodel_operator.api.durations import parse_quantity
 from scriptmodel_operator.api.marks import Mark, Owner
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.training import ResourceList, Training
@@ -167,7 +167,7 @@ def _sealed(spec: PipelineSpec, mark: Mark) -> DesiredPipeline:
 
 
 def _amounts(resources: ResourceList) -> ResourceAmounts:
-    cpu = as_float32(parse_cpu(resources.cpu)) if resources.cpu else 0.0
+    cpu = as_float32(parse_quantity(resources.cpu)) if resources.cpu else 0.0
     return ResourceAmounts(cpu=cpu, memory=resources.memory or "")
 
 

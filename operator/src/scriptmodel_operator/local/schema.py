@@ -7,23 +7,26 @@ none is missing.
 from __future__ import annotations
 
 import difflib
+import operator
 import re
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from typing import Any
 
 from scriptmodel_operator.api.crd import structural_schema
+from scriptmodel_operator.api.durations import parse_quantity
 from scriptmodel_operator.api.spec import ScriptModelSpec
+from scriptmodel_operator.api.training import AT_MOST
 
 _TYPES: dict[str, tuple[type, ...]] = {"object": (dict,), "array": (list,), "string": (str,), "integer": (int,)}
 _LIMITS: tuple[tuple[str, Callable[[Any, Any], bool], str], ...] = (
     ("minimum", lambda value, limit: value >= limit, "must be at least {}"),
     ("maximum", lambda value, limit: value <= limit, "must be at most {}"),
     ("minLength", lambda value, limit: len(value) >= limit, "must have at least {} characters"),
-    ("maxLength", lambda value, limit: len(value) <= limit, "must have at most {} characters"),
+    ("maxLength", lambda value, limit: len(str(value)) <= limit, "must have at most {} characters"),
     ("maxItems", lambda value, limit: len(value) <= limit, "must have at most {} items"),
     ("maxProperties", lambda value, limit: len(value) <= limit, "must have at most {} entries"),
-    ("pattern", lambda value, limit: re.search(limit, str(value)) is not None, "must match {}"),
+    ("pattern", lambda value, limit: _matches(limit, str(value)), "must match {}"),
     ("enum", lambda value, limit: value in limit, "must be one of {}"),
 )
 
@@ -31,8 +34,22 @@ Rule = Callable[[Any, Any], bool]
 """Whether a value keeps to a rule; the second is the value before, None for a new object."""
 
 
-def _number(name: str, holds: Callable[[float], bool]) -> Rule:
-    return lambda value, _old: name not in value or holds(float(value[name]))
+def _matches(pattern: str, text: str) -> bool:
+    """As the API server matches: the end is the end, not a line's."""
+    return re.search(pattern.replace("$", r"\Z"), text) is not None
+
+
+def _at_most(amount: str) -> Rule:
+    """The request of that is no more than the limit; what is no quantity is not compared."""
+
+    def holds(value: Any, _old: Any) -> bool:
+        try:
+            request, limit = (parse_quantity(str(value[part][amount])) for part in ("requests", "limits"))
+        except (KeyError, ValueError):
+            return True
+        return request <= limit
+
+    return holds
 
 
 RULES: dict[str, Rule] = {
@@ -40,20 +57,35 @@ RULES: dict[str, Rule] = {
         lambda value, _old: len({"repo", "http", "configMap"} & set(value)) == 1
     ),
     "!self.url.matches('^https?://[^/?#]*@')": lambda value, _old: not re.match("https?://[^/?#]*@", value["url"]),
-    "!has(self.interval) || self.interval.matches('[1-9]')": (
-        lambda value, _old: "interval" not in value or re.search("[1-9]", value["interval"]) is not None
+    AT_MOST.format("cpu"): _at_most("cpu"),
+    AT_MOST.format("memory"): _at_most("memory"),
+    "self.key != '' || self.operator == 'Exists'": (
+        lambda value, _old: value["key"] != "" or value["operator"] == "Exists"
     ),
-    "!has(self.dropout) || double(self.dropout) <= 0.95": _number("dropout", lambda number: number <= 0.95),
-    "!has(self.learningRate) || double(self.learningRate) > 0.0": _number("learningRate", lambda number: number > 0),
-    (
-        "!has(self.learningRateDecay) || "
-        "(double(self.learningRateDecay) > 0.0 && double(self.learningRateDecay) <= 1.0)"
-    ): _number("learningRateDecay", lambda number: 0 < number <= 1),
-    "!has(self.clipNorm) || double(self.clipNorm) > 0.0": _number("clipNorm", lambda number: number > 0),
-    "!has(self.temperature) || double(self.temperature) <= 10.0": _number("temperature", lambda number: number <= 10),
-    "!has(self.topP) || double(self.topP) > 0.0 && double(self.topP) <= 1.0": _number("topP", lambda n: 0 < n <= 1),
+    "self.value == '' || self.operator == 'Equal'": (
+        lambda value, _old: value["value"] == "" or value["operator"] == "Equal"
+    ),
+    "!has(self.tolerationSeconds) || has(self.effect) && self.effect == 'NoExecute'": (
+        lambda value, _old: "tolerationSeconds" not in value or value.get("effect") == "NoExecute"
+    ),
     "self == oldSelf": lambda value, old: old is None or value == old,
 }
+_COMPARISONS: dict[str, Callable[[float, float], bool]] = {">": operator.gt, "<=": operator.le}
+_FORM = re.compile(r"(?:self|string\(self\))\.matches\(r'(.*)'\)")
+_KEYS = re.compile(r"self\.all\(key, key\.matches\(r'(.*)'\)\)")
+_RANGE = re.compile(r"!self\.matches\(r'(.*)'\) \|\| double\(self\) (>|<=) ([0-9.]+)")
+
+
+def rule_of(expression: str) -> Rule:
+    """KeyError for a rule that is not known here."""
+    if form := _FORM.fullmatch(expression):
+        return lambda value, _old: _matches(form[1], str(value))
+    if keys := _KEYS.fullmatch(expression):
+        return lambda value, _old: all(_matches(keys[1], key) for key in value)
+    if within := _RANGE.fullmatch(expression):
+        holds, limit = _COMPARISONS[within[2]], float(within[3])
+        return lambda value, _old: not _matches(within[1], value) or holds(float(value), limit)
+    return RULES[expression]
 
 
 class RefusedError(ValueError):
@@ -131,10 +163,13 @@ def _members(schema: Mapping[str, Any], value: Mapping[str, Any], path: str) -> 
 def _broken_rules(schema: Mapping[str, Any], value: Any, old: Any, path: str) -> Iterator[str]:
     """Of what the schema finds nothing wrong with, as the API server does it."""
     for rule in schema.get("x-kubernetes-validations", []):
-        if not RULES[rule["rule"]](value, old):
-            yield f"{path}: {rule['message']}"
+        if not rule_of(rule["rule"])(value, old):
+            yield f"{path}: {rule['message']}" + (f", not {value}" if "messageExpression" in rule else "")
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _broken_rules(schema["items"], item, None, f"{path}[{index}]")
     if isinstance(value, dict):
         before = old if isinstance(old, Mapping) else {}
-        for name, child in schema.get("properties", {}).items():
-            if name in value:
-                yield from _broken_rules(child, value[name], before.get(name), f"{path}.{name}")
+        known, others = schema.get("properties", {}), schema.get("additionalProperties", {})
+        for name, child in value.items():
+            yield from _broken_rules(known.get(name, others), child, before.get(name), f"{path}.{name}")
