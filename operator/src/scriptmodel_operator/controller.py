@@ -136,7 +136,8 @@ class Controller:
         return snapshot, view, desired(model, owner, self.config.trainer_image, mark)
 
     async def _act(self, model: ScriptModel, actions: tuple[Action, ...]) -> None:
-        log.info("%s: %s", model, "; ".join(action.describe() for action in actions))
+        told = "; ".join(action.describe() for action in actions)
+        log.info("%s: %s", model, told, extra={"object": _key(model)})
         await self.teller.acting(model, actions)
         try:
             await self.calls.run(execute, self.gateway, actions)
@@ -168,7 +169,7 @@ class Controller:
                 await self._tell_problem(model, blocked)
                 return self.config.poll_interval
         await self.writer.remove_finalizer(model)
-        log.info("%s: released", model)
+        log.info("%s: released", model, extra={"object": _key(model)})
         return None
 
     async def _remove(self, model: ScriptModel, asked: float) -> Problem | None:

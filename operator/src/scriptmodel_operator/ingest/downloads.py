@@ -161,14 +161,14 @@ class Downloads:
             text = f"the operator cannot keep the download ({error.strerror or error}): see to the space at its TMPDIR"
             self._failed(entry, download, SourceError(Reason.RETRYING, text, passing=True))
         except Exception as error:  # a bug must not leave the object without a word
-            log.exception("%s/%s: its download ended unexpectedly", *download.key)
+            log.exception("%s/%s: its download ended unexpectedly", *download.key, extra={"object": download.key})
             outcome = "failed"
             self._failed(entry, download, SourceError(Reason.RETRYING, f"{error}; trying again", passing=True))
         self._observed(outcome, time.monotonic() - began, size)
 
     def _failed(self, entry: _Entry, download: Download, error: Failure) -> None:
         if str(error) != str(entry.failure):
-            log.warning("%s/%s: %s", *download.key, error)
+            log.warning("%s/%s: %s", *download.key, error, extra={"object": download.key})
         entry.failure, entry.failures = error, entry.failures + 1
 
     async def _transfer(self, entry: _Entry, download: Download) -> tuple[str, Origin, int]:
@@ -184,7 +184,8 @@ class Downloads:
             package = Package(file, found.size, file_name(request.url), request.include, limits)
             delivery = Delivery(self._gateway, download.branch, entry.cancelled)
             delivered = await self._run(_put, package, delivery, request)
-        log.info("%s/%s: %s is commit %s of %s", *download.key, shown(request.url), delivered.commit, download.branch)
+        told = (shown(request.url), delivered.commit, download.branch)
+        log.info("%s/%s: %s is commit %s of %s", *download.key, *told, extra={"object": download.key})
         origin = Origin(delivered.commit, request.digest, found.sha256, found.validators)
         return "committed" if delivered.new else "unchanged", origin, found.size
 

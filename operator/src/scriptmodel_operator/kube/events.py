@@ -94,4 +94,5 @@ class EventRecorder:
         except KubeUnavailableError:
             raise
         except KubeError as error:
-            log.warning("%s: event %s: %s (%s)", model, reason.value, note, error)
+            about = {"object": (model.namespace, model.name)}
+            log.warning("%s: event %s: %s (%s)", model, reason.value, note, error, extra=about)

@@ -122,6 +122,7 @@ class WorkQueue:
                 "%s/%s: %s; attempt %d, next in %.0f s",
                 *(*key, error, failures, delay),
                 exc_info=None if expected else error,
+                extra={"object": key},
             )
             self.add_after(key, delay)
         else:
