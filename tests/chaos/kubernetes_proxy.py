@@ -12,7 +12,7 @@ from aiohttp import web
 from tests.chaos.faults import DELAY_SECONDS, Calls, Kind
 
 _HOP = {"connection", "transfer-encoding", "content-length", "content-encoding", "host", "accept-encoding"}
-_STATUS = {Kind.ERROR_BEFORE: 500, Kind.BUSY_BEFORE: 429, Kind.GATEWAY_AFTER: 504}
+STATUS = {Kind.ERROR_BEFORE: 500, Kind.BUSY_BEFORE: 429, Kind.GATEWAY_AFTER: 504}
 
 
 class KubernetesProxy:
@@ -68,7 +68,7 @@ class KubernetesProxy:
         await response.prepare(request)
         if kind is Kind.CUT:
             await response.write(content[: len(content) // 2])
-            _reset(request)
+            reset(request)
             return response
         await response.write(content)
         return response
@@ -82,21 +82,21 @@ class KubernetesProxy:
         async for piece in answer.content.iter_any():
             await response.write(piece)
             if kind is Kind.CUT:
-                _reset(request)
+                reset(request)
                 break
         return response
 
     def _spoil(self, kind: Kind, request: web.Request) -> web.StreamResponse:
         if kind.kills:
             self._calls.kill()
-        if kind in _STATUS:
+        if kind in STATUS:
             body = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": f"injected: {kind.value}"}
-            return web.json_response(body, status=_STATUS[kind])
-        _reset(request)
+            return web.json_response(body, status=STATUS[kind])
+        reset(request)
         return web.Response()
 
 
-def _reset(request: web.Request) -> None:
+def reset(request: web.Request) -> None:
     if request.transport is not None:
         request.transport.abort()
 

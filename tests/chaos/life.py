@@ -18,6 +18,8 @@ from python_pachyderm.proto.v2.transaction import transaction_pb2, transaction_p
 
 from scriptmodel_operator.api.names import pachyderm_names
 from scriptmodel_operator.kube.client import KubeClient
+from tests.chaos.scripts import Scripts
+from tests.unit.operator.conformance import check_status
 
 NAME = "mortal"
 STEP_SECONDS = 150.0
@@ -28,6 +30,8 @@ _CALL_SECONDS = 30.0
 _SM = "/apis/scriptmodel.dev/v1alpha1/namespaces"
 _MERGE = "application/merge-patch+json"
 _MOMENTS = {"lastTransitionTime", "startTime", "completionTime", "estimatedCompletionTime", "finished", "gpuSeconds"}
+_DIFFERENT = _MOMENTS | {"request"}
+"""The digest of an address differs with the address."""
 
 Object = dict[str, Any]
 
@@ -43,6 +47,7 @@ class Life:
     kube: KubeClient
     address: str
     namespace: str
+    scripts: Scripts
     ended: Callable[[], str] = lambda: ""
     """Why nothing can come any more; empty while the operator is there."""
     step: str = ""
@@ -69,11 +74,11 @@ class Life:
         return end
 
     async def _live(self) -> None:
-        spec = {"corpus": {"configMap": {"name": "plays"}}, "model": {"preset": "test"}, "generation": {"words": 30}}
+        spec = {"corpus": self.scripts.corpus, "model": {"preset": "test"}, "generation": {"words": 30}}
         await self._post(
             "/api/v1/namespaces", {"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": self.namespace}}
         )
-        await self._config_map("POST", "HAMLET: To be or not to be.\n")
+        await self.scripts.put("HAMLET: To be or not to be.\n")
         body = {"apiVersion": "scriptmodel.dev/v1alpha1", "kind": "ScriptModel", "metadata": {"name": NAME}}
         await self._post(f"{_SM}/{self.namespace}/scriptmodels", {**body, "spec": spec})
         first = await self._until("created", lambda found: _ready(found, 1))
@@ -81,7 +86,7 @@ class Life:
         await self._until("another generation", lambda found: _ready(found, 2))
         await self._patch({"model": {"preset": "small"}})
         await self._until("another preset", lambda found: _ready(found, 3))
-        await self._config_map("PUT", "HAMLET: To be, and then to be no more.\n")
+        await self.scripts.put("HAMLET: To be, and then to be no more.\n")
         before = first["status"]["lineage"]["corpus"]["commit"]
         await self._until(
             "another corpus",
@@ -110,9 +115,9 @@ class Life:
 
     async def _wait(self, deadline: float, found: Object) -> None:
         if why := self.ended():
-            raise AstrayError(f"{self.step}: {why}")
+            raise AstrayError(why)
         if time.monotonic() > deadline:
-            raise AstrayError(f"{self.step}: not within {STEP_SECONDS:.0f} s: {json.dumps(found.get('status'))}")
+            raise AstrayError(f"not within {STEP_SECONDS:.0f} s: {json.dumps(found.get('status'))}")
         await asyncio.sleep(0.2)
 
     async def _settled(self, wanted: Object | None) -> Object:
@@ -173,7 +178,7 @@ class Life:
     def _normal(self, value: Any) -> Any:
         """Without moments, ids, and names that differ from run to run."""
         if isinstance(value, dict):
-            return {self._normal(key): self._normal(each) for key, each in value.items() if key not in _MOMENTS}
+            return {self._normal(key): self._normal(each) for key, each in value.items() if key not in _DIFFERENT}
         if isinstance(value, list):
             return [self._normal(each) for each in value]
         if value == "STANDBY":
@@ -181,7 +186,8 @@ class Life:
         if isinstance(value, str):
             for name in self.names:
                 value = value.replace(name, f"<{name.rpartition('-')[2]}>")
-            return re.sub(r"\b[0-9a-f]{32}\b", "<id>", value.replace(self.namespace, "<namespace>"))
+            value = re.sub(r"//127\.0\.0\.1:\d+/", "//<server>/", value.replace(self.namespace, "<namespace>"))
+            return re.sub(r"\b[0-9a-f]{32}\b", "<id>", value)
         return value
 
     @property
@@ -189,18 +195,18 @@ class Life:
         return f"{_SM}/{self.namespace}/scriptmodels/{NAME}"
 
     async def _objects(self) -> list[Object]:
-        return await self.kube.list_scriptmodels(self.namespace)
+        """Each status that is seen has to keep to the rules."""
+        found = await self.kube.list_scriptmodels(self.namespace)
+        for each in found:
+            if status := each.get("status"):
+                check_status(status, each["metadata"]["generation"])
+        return found
 
     async def _post(self, path: str, body: Object) -> None:
         await self.kube.request("POST", path, path, body)
 
     async def _patch(self, spec: Object) -> None:
         await self.kube.request("PATCH", self._path, "changing the spec", {"spec": spec}, _MERGE)
-
-    async def _config_map(self, method: str, text: str) -> None:
-        path = f"/api/v1/namespaces/{self.namespace}/configmaps" + ("/plays" if method == "PUT" else "")
-        body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "plays"}, "data": {"hamlet.txt": text}}
-        await self.kube.request(method, path, "writing the scripts", body)
 
 
 def _ready(found: Object, generation: int) -> bool:

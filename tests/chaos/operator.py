@@ -8,6 +8,8 @@ same life of an object of its own, behind proxies that spoil one call: the call 
 with each code that leaves its effect unknown; its stream is cut; it is delayed beyond the operator's patience; or the
 operator is killed (SIGKILL) there and started again. Each case has to end as the undisturbed run did: the same status,
 pipelines, versions, jobs, commits and milestones among the events, and nothing left after the deletion.
+
+There are two such lives: of a corpus in a ConfigMap, and of one on a web server, whose answers are spoiled as well.
 """
 
 from __future__ import annotations
@@ -21,10 +23,10 @@ import ssl
 import sys
 import tempfile
 import time
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -34,16 +36,18 @@ from dev.stack import ControlPlane, Localpach
 from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.errors import KubeError
 from scriptmodel_operator.kube.login import login
-from tests.chaos import process
 from tests.chaos.faults import Calls, Fault, faults_at
 from tests.chaos.kubernetes_proxy import KubernetesProxy
-from tests.chaos.life import MILESTONES, AstrayError, Life
+from tests.chaos.life import MILESTONES, Life
 from tests.chaos.pachyderm_proxy import PachydermProxy
+from tests.chaos.process import Operator
+from tests.chaos.scripts import InConfigMap, OnTheWeb
 from tests.integration.cluster import prepare
 
 IMAGE = "chaos:1"
 TRAINER = Path(__file__).parent / "trainer"
-TROUBLE = {"PachydermUnavailable", "Retrying", "Refused"}
+LIVES = ("config-map", "url")
+TROUBLE = {"PachydermUnavailable", "Retrying", "Refused", "DownloadFailed", "CheckFailed"}
 """Events that a fault may add; after each, what was told before may be told again."""
 
 
@@ -75,41 +79,19 @@ class World:
         return ssl.create_default_context(cafile=config["clusters"][0]["cluster"]["certificate-authority"])
 
 
-@dataclass
-class Operator:
-    """Started again after a kill; what else ends it, ends the case."""
+@dataclass(frozen=True)
+class Case:
+    """A life, and what goes wrong in it."""
 
-    arguments: list[str]
-    log: Path
-    _process: BaseProcess | None = None
-    _killed: bool = False
-    died: str = ""
+    life: str
+    fault: Fault | None = None
 
-    def start(self) -> None:
-        self._process = process.start(self.arguments, self.log)
-        asyncio.get_running_loop().add_reader(self._process.sentinel, self._ended)
+    def __str__(self) -> str:
+        return f"{self.life}: {self.fault}"
 
-    def kill(self) -> None:
-        if self._process is not None:
-            self._killed = True
-            self._process.kill()
-
-    def _ended(self) -> None:
-        assert self._process is not None
-        asyncio.get_running_loop().remove_reader(self._process.sentinel)
-        self._process.join()
-        if self._killed:
-            self._killed = False
-            self.start()
-        else:
-            self.died = f"the operator ended by itself with exit status {self._process.exitcode}"
-
-    def stop(self) -> None:
-        if self._process is not None:
-            if not self.died:
-                asyncio.get_running_loop().remove_reader(self._process.sentinel)
-            self._process.kill()
-            self._process.join()
+    def part(self, parts: int) -> int:
+        """Which of so many parts of the matrix it belongs to: the same in each run."""
+        return zlib.crc32(str(self).encode()) % parts
 
 
 @dataclass
@@ -121,15 +103,16 @@ class Result:
     seconds: float = 0.0
 
 
-async def run_case(world: World, kube: KubeClient, fault: Fault | None, wanted: dict[str, Any] | None) -> Result:
+async def run_case(world: World, kube: KubeClient, case: Case, wanted: dict[str, Any] | None) -> Result:
     """One life. Problems are told, not raised."""
     began = time.monotonic()
     world.serial += 1
     namespace = f"life-{world.serial:05d}"
     folder = world.root / namespace
     folder.mkdir()
-    calls = Calls(fault)
+    calls = Calls(case.fault)
     async with (
+        OnTheWeb(calls) if case.life == "url" else InConfigMap(kube, namespace) as scripts,
         PachydermProxy(world.localpach.address, calls) as pachyderm,
         KubernetesProxy(world.control_plane.server, world.trusted, calls) as kubernetes,
     ):
@@ -142,10 +125,11 @@ async def run_case(world: World, kube: KubeClient, fault: Fault | None, wanted: 
             "cluster-id": namespace,
             "poll-interval": 0.3,
             "source-interval": 0.5,
+            "allow-download": "127.0.0.1",
         }
         operator = Operator(["run", *(f"--{name}={value}" for name, value in options.items())], folder / "operator.log")
         calls.kill = operator.kill
-        life = Life(kube, world.localpach.address, namespace, ended=lambda: operator.died)
+        life = Life(kube, world.localpach.address, namespace, scripts, ended=lambda: operator.died)
         result = Result(namespace, {}, calls)
         operator.start()
         try:
@@ -153,8 +137,8 @@ async def run_case(world: World, kube: KubeClient, fault: Fault | None, wanted: 
             text = operator.log.read_text()
             if "Traceback" in text:
                 result.problem = f"a traceback: {text[text.index('Traceback') :][-1500:]}"
-        except AstrayError as error:
-            result.problem = str(error)
+        except AssertionError as error:  # astray, or a status that breaks a rule
+            result.problem = f"{life.step}: {error}"
         except (KubeError, grpc.RpcError) as error:
             result.problem = f"the servers themselves: {error!r}"
         finally:
@@ -198,26 +182,27 @@ class Matrix:
 
     world: World
     kube: KubeClient
-    wanted: dict[str, Any]
+    wanted: dict[str, dict[str, Any]]
+    """What each life came to undisturbed."""
     until: float
     counts: Counter[str] = field(default_factory=Counter)
     begun: float = field(default_factory=time.monotonic)
 
-    async def run(self, faults: list[Fault], parallel: int) -> None:
-        waiting = iter(faults)
+    async def run(self, cases: list[Case], parallel: int) -> None:
+        waiting = iter(cases)
         async with asyncio.TaskGroup() as group:
             for _ in range(parallel):
-                group.create_task(self._work(waiting, len(faults)))
+                group.create_task(self._work(waiting, len(cases)))
 
     async def _work(self, waiting: Any, total: int) -> None:
-        for fault in waiting:
+        for case in waiting:
             if time.monotonic() > self.until:
                 return
-            result = await run_case(self.world, self.kube, fault, self.wanted)
+            result = await run_case(self.world, self.kube, case, self.wanted[case.life])
             self.counts["failed" if result.problem else "as undisturbed" if result.calls.met else "not met"] += 1
             if result.problem:
                 print(
-                    f"FAILED {fault}, after {result.seconds:.0f} s in {result.namespace}\n{result.problem}", flush=True
+                    f"FAILED {case}, after {result.seconds:.0f} s in {result.namespace}\n{result.problem}", flush=True
                 )
             done = self.counts.total()
             if done % 10 == 0 or result.problem:
@@ -229,16 +214,22 @@ async def _main(given: argparse.Namespace, world: World) -> int:
     world.prepare()
     kube = KubeClient(lambda: login(world.control_plane.kubeconfig))
     try:
-        reference = await run_case(world, kube, None, None)
-        if reference.problem:
-            print(f"the undisturbed run failed: {reference.problem}", file=sys.stderr)
-            return 1
-        matrix = faults_at(reference.calls.places)
-        print(f"{len(reference.calls.places)} calls in {reference.seconds:.0f} s, {len(matrix)} cases", flush=True)
+        matrix, wanted = [], {}
+        for life in LIVES:
+            reference = await run_case(world, kube, Case(life), None)
+            if reference.problem:
+                print(f"the undisturbed life of {life} failed: {reference.problem}", file=sys.stderr)
+                return 1
+            cases = [Case(life, fault) for fault in faults_at(reference.calls.places)]
+            told = f"{len(reference.calls.places)} calls in {reference.seconds:.0f} s, {len(cases)} cases"
+            print(f"{life}: {told}", flush=True)
+            matrix += cases
+            wanted[life] = reference.outcome
         random.Random(given.seed).shuffle(matrix)
-        chosen = [fault for fault in matrix if given.only in str(fault)][: given.cases or None]
+        of_part = [case for case in matrix if case.part(given.parts) == given.part % given.parts]
+        chosen = [case for case in of_part if given.only in str(case)][: given.cases or None] * given.times
         until = time.monotonic() + (given.seconds or float("inf"))
-        running = Matrix(world, kube, reference.outcome, until)
+        running = Matrix(world, kube, wanted, until)
         await running.run(chosen, given.parallel)
     finally:
         await kube.close()
@@ -255,6 +246,11 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=0, help="begin no case after so many seconds; 0 for no limit")
     parser.add_argument("--parallel", type=int, default=4, help="cases at a time")
     parser.add_argument("--only", default="", metavar="TEXT", help="cases that have TEXT in them, as `CreatePipeline`")
+    parser.add_argument(
+        "--parts", type=int, default=1, help="divide the cases into so many parts, always the same ones"
+    )
+    parser.add_argument("--part", type=int, default=0, help="run only that one, counted from 0")
+    parser.add_argument("--times", type=int, default=1, help="run each case so often, for one that fails now and then")
     given = parser.parse_args()
     print(f"seed {given.seed}", flush=True)
     root = Path(tempfile.mkdtemp(prefix="operator-chaos-"))

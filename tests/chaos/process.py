@@ -5,13 +5,16 @@ It is the real operator, run by its own command line. Only its patience is short
 
 from __future__ import annotations
 
+import asyncio
 import multiprocessing
 import os
 import signal
+from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from scriptmodel_operator import app, cli
+from scriptmodel_operator.ingest import downloads, fetch
 from scriptmodel_operator.kube import client
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.reconcile import queue
@@ -30,6 +33,43 @@ def start(arguments: list[str], log: Path) -> BaseProcess:
     return process
 
 
+@dataclass
+class Operator:
+    """Started again after a kill; what else ends it, ends the case."""
+
+    arguments: list[str]
+    log: Path
+    _process: BaseProcess | None = None
+    _killed: bool = False
+    died: str = ""
+
+    def start(self) -> None:
+        self._process = start(self.arguments, self.log)
+        asyncio.get_running_loop().add_reader(self._process.sentinel, self._ended)
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._killed = True
+            self._process.kill()
+
+    def _ended(self) -> None:
+        assert self._process is not None
+        asyncio.get_running_loop().remove_reader(self._process.sentinel)
+        self._process.join()
+        if self._killed:
+            self._killed = False
+            self.start()
+        else:
+            self.died = f"the operator ended by itself with exit status {self._process.exitcode}"
+
+    def stop(self) -> None:
+        if self._process is not None:
+            if not self.died:
+                asyncio.get_running_loop().remove_reader(self._process.sentinel)
+            self._process.kill()
+            self._process.join()
+
+
 def _run(arguments: list[str], log: Path) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with log.open("ab") as file:
@@ -39,5 +79,8 @@ def _run(arguments: list[str], log: Path) -> None:
     client.REQUEST_SECONDS /= FASTER
     queue.FIRST_RETRY_SECONDS /= FASTER
     queue.LONGEST_RETRY_SECONDS /= FASTER
+    downloads.FIRST_RETRY_SECONDS /= FASTER
+    for patience in ("connect", "silence"):
+        object.__setattr__(fetch.USUAL, patience, getattr(fetch.USUAL, patience) / FASTER)
     app._WAIT_FOR_CRD_SECONDS /= FASTER
     cli.main(arguments)
