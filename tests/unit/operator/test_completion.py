@@ -1,0 +1,43 @@
+"""What the Tab key gives in each shell, by the shells themselves."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from dev.paths import OPERATOR_ENV
+
+PRESSED = {
+    "bash": r"""
+        eval "$(scriptmodel completion bash)"
+        COMP_WORDS=(scriptmodel sta) COMP_CWORD=1
+        _scriptmodel_completion scriptmodel
+        printf '%s\n' "${COMPREPLY[@]}"
+    """,
+    "fish": "scriptmodel completion fish | source; complete -C 'scriptmodel sta'",
+    # Completion of zsh lives in its line editor alone, so the key is pressed in one on a terminal of its own.
+    "zsh": r"""
+        zmodload zsh/zpty
+        zpty shell zsh -fi
+        zpty -w shell 'autoload -Uz compinit; compinit -u -D; eval "$(scriptmodel completion zsh)"; print REA\DY'
+        zpty -r -m shell line '*READY*'
+        zpty -w -n shell $'scriptmodel sta\t'
+        zpty -r -m shell line '*scriptmodel status*'
+        print -r -- $line
+    """,
+}
+
+
+@pytest.mark.parametrize("shell", PRESSED)
+def test_a_command_that_was_begun_is_completed(shell: str, tmp_path: Path) -> None:
+    program = shutil.which(shell)
+    if program is None:
+        pytest.skip(f"{shell} is not installed, so whether its completion works is NOT tested here")
+    env = {**os.environ, "PATH": f"{OPERATOR_ENV / 'bin'}{os.pathsep}{os.environ['PATH']}", "HOME": str(tmp_path)}
+    command = [program, "-c", PRESSED[shell]]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=60)
+    assert "status" in done.stdout, done.stderr
