@@ -18,6 +18,7 @@ from scriptmodel_operator.kube.store import Store
 from scriptmodel_operator.metrics import Metrics
 
 PATH = "/apis/scriptmodel.dev/v1alpha1/scriptmodels"
+VERSIONS = b'{"kind": "APIGroupList", "groups": []}'
 
 
 class Clock:
@@ -99,12 +100,49 @@ async def test_a_server_that_refuses_connections_is_away_and_not_silent() -> Non
         assert pulse.silence == 0
 
 
+@asynccontextmanager
+async def server_that_breaks_off(times: int) -> AsyncIterator[str]:
+    """So many answers end in the middle; the next one is whole."""
+    left = times
+
+    async def versions(request: web.Request) -> web.StreamResponse:
+        nonlocal left
+        response = web.StreamResponse()
+        response.content_length = len(VERSIONS)
+        await response.prepare(request)
+        left -= 1
+        await response.write(VERSIONS[: len(VERSIONS) // 2] if left >= 0 else VERSIONS)
+        if left >= 0 and request.transport is not None:
+            request.transport.abort()
+        return response
+
+    application = web.Application()
+    application.router.add_get("/apis", versions)
+    runner = web.AppRunner(application, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+async def test_an_answer_that_breaks_off_is_a_failed_request_which_kopf_sends_again() -> None:
+    async with server_that_breaks_off(1) as address:
+        session = listening(kopf.ConnectionInfo(server=address), Pulse()).aiohttp_session
+        async with session:
+            with pytest.raises(aiohttp.ClientConnectionError, match="broke off"):
+                await session.get(address + "/apis")
+            async with session.get(address + "/apis") as response:
+                assert await response.read() == VERSIONS
+
+
 async def test_other_requests_say_nothing_of_watches() -> None:
-    clock, bookmark = Clock(), asyncio.Event()
+    clock = Clock()
     pulse = Pulse(clock)
     pulse.opened(PATH)
     clock.now = 50
-    async with server(bookmark) as address:
+    async with server_that_breaks_off(0) as address:
         session = listening(kopf.ConnectionInfo(server=address), pulse).aiohttp_session
-        async with session, session.get(address + PATH):
+        async with session, session.get(address + "/apis"):
             assert pulse.silence == 50

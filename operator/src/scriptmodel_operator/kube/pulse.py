@@ -39,7 +39,11 @@ class Pulse:
 
 
 def listening(info: kopf.ConnectionInfo, pulse: Pulse) -> kopf.AiohttpSession:
-    """kopf's session with the API server, whose watches are listened to."""
+    """kopf's session with the API server, whose watches are listened to.
+
+    Other answers have come whole when a request returns: kopf sends a request that fails once more, but ends where an
+    answer breaks off after its headers.
+    """
 
     class Response(aiohttp.ClientResponse):
         async def start(self, connection: Any) -> aiohttp.ClientResponse:
@@ -47,6 +51,11 @@ def listening(info: kopf.ConnectionInfo, pulse: Pulse) -> kopf.AiohttpSession:
             if "watch" in self.url.query:
                 pulse.heard(self.url.path)
                 self.content = _Listened(self.content, lambda: pulse.heard(self.url.path))  # type: ignore[assignment]  # has all of its methods
+                return self
+            try:
+                await self.read()
+            except aiohttp.ClientPayloadError as error:
+                raise aiohttp.ClientConnectionError(f"the answer broke off: {error}") from error
             return self
 
     trace = aiohttp.TraceConfig()
