@@ -92,7 +92,10 @@ REFUSED = pytest.mark.parametrize(
         ),
         ({"corpus": REPO, "training": {"activeDeadline": "soon"}}, "such as 90s, 30m, 6h or 1h30m, not soon"),
         ({"corpus": REPO, "training": {"pendingDeadline": "0m"}}, "must be more than 0"),
-        ({"corpus": REPO, "training": {"nodeSelector": {"a b": "x"}}}, "each key must be that of a label such as"),
+        (
+            {"corpus": REPO, "training": {"nodeSelector": {"a b": "x", "c": "y"}}},
+            "each key must be that of a label such as",
+        ),
         ({"corpus": REPO, "training": {"nodeSelector": {"Upper.case/x": "x"}}}, "each key must be that of a label"),
         ({"corpus": REPO, "training": {"nodeSelector": {64 * "k": "x"}}}, "each key must be that of a label such as"),
         ({"corpus": REPO, "training": {"nodeSelector": {"disk": "a b"}}}, "must be the value of a label"),

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from scriptmodel_operator.scriptmodel import SECTIONS, main
+from scriptmodel_operator.terminal.options import seconds
 
 COMMANDS = [(name, *entry) for section in SECTIONS.values() for name, entry in section.items()]
 HEAVY = ("kopf", "kubernetes", "grpc", "python_pachyderm", "pydantic", "aiohttp")
@@ -95,3 +96,9 @@ def test_without_any_kubeconfig_it_says_how_to_name_one(monkeypatch: pytest.Monk
     monkeypatch.setenv("HOME", str(tmp_path))
     done = CliRunner().invoke(main, ["list"])
     assert done.stderr.startswith("Error: no service account, no KUBECONFIG and no ~/.kube/config: name a file with")
+
+
+def test_a_time_is_given_in_seconds_or_as_kubernetes_writes_it() -> None:
+    assert [seconds(text) for text in ("90", "0.5", "90s", "1h30m")] == [90, 0.5, 90, 5400]
+    with pytest.raises(click.BadParameter, match="not a duration such as 90s"):
+        seconds("soon")

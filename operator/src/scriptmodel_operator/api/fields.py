@@ -84,7 +84,7 @@ Duration = Annotated[
         max_length=24,
         json_schema_extra=rules(
             (must_match(DURATION_PATTERN), "must be a duration such as 90s, 30m, 6h or 1h30m"),
-            (must_match("[1-9]"), "must be more than 0"),
+            (f"!{must_match(DURATION_PATTERN)} || {must_match('[1-9]')}", "must be more than 0"),
             shown=_ITSELF,
         ),
     ),

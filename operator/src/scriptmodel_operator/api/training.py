@@ -140,7 +140,7 @@ class Training(ApiModel):
                 (
                     f"self.all(key, key.matches(r'{LABEL_KEY_PATTERN}'))",
                     "each key must be that of a label such as disk or cloud.example.com/gpu-type",
-                )
+                ),
             ),
         ),
     ] = Field(default_factory=dict)

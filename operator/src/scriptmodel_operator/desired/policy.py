@@ -56,7 +56,7 @@ def _image(image: str, policy: Policy) -> str | None:
         return None
     return (
         f"image {image!r} is not allowed: leave training.image empty for {policy.trainer_image!r}, "
-        "or have the operator run with --allow-image"
+        f"or have the operator run with --allow-image {repository(image)}"
     )
 
 

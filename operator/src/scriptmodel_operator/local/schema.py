@@ -73,6 +73,7 @@ RULES: dict[str, Rule] = {
 _COMPARISONS: dict[str, Callable[[float, float], bool]] = {">": operator.gt, "<=": operator.le}
 _FORM = re.compile(r"(?:self|string\(self\))\.matches\(r'(.*)'\)")
 _KEYS = re.compile(r"self\.all\(key, key\.matches\(r'(.*)'\)\)")
+_POSITIVE = re.compile(r"!self\.matches\(r'(.*)'\) \|\| self\.matches\(r'(.*)'\)")
 _RANGE = re.compile(r"!self\.matches\(r'(.*)'\) \|\| double\(self\) (>|<=) ([0-9.]+)")
 
 
@@ -82,6 +83,8 @@ def rule_of(expression: str) -> Rule:
         return lambda value, _old: _matches(form[1], str(value))
     if keys := _KEYS.fullmatch(expression):
         return lambda value, _old: all(_matches(keys[1], key) for key in value)
+    if positive := _POSITIVE.fullmatch(expression):
+        return lambda value, _old: not _matches(positive[1], value) or _matches(positive[2], value)
     if within := _RANGE.fullmatch(expression):
         holds, limit = _COMPARISONS[within[2]], float(within[3])
         return lambda value, _old: not _matches(within[1], value) or holds(float(value), limit)

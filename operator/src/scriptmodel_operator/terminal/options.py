@@ -10,11 +10,24 @@ from typing import Any, TypeVar
 import click
 import yaml
 
+from scriptmodel_operator.api.durations import parse_duration
 from scriptmodel_operator.api.identity import GROUP, SINGULAR
 from scriptmodel_operator.terminal.connection import session_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 _COMPLETION_SECONDS = 3.0
+
+
+def seconds(value: str | float) -> float:
+    """An option that is a time, in seconds or as Kubernetes writes it: `90`, `90s`, `1h30m`."""
+    try:
+        return float(value)
+    except ValueError:
+        pass
+    try:
+        return parse_duration(str(value)).total_seconds()
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 def names(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:

@@ -10,7 +10,7 @@ import click
 from scriptmodel_operator.api.identity import RETRAIN_AT
 from scriptmodel_operator.terminal import text
 from scriptmodel_operator.terminal.connection import pass_session
-from scriptmodel_operator.terminal.options import name_argument
+from scriptmodel_operator.terminal.options import name_argument, seconds
 from scriptmodel_operator.terminal.program import Command
 from scriptmodel_operator.terminal.session import Session
 
@@ -50,7 +50,9 @@ def resume(session: Session, name: str) -> None:
 
 @click.command(cls=Command)
 @name_argument
-@click.option("--timeout", type=float, default=3600, show_default=True, help="Seconds to wait at most.")
+@click.option(
+    "--timeout", type=seconds, default="1h", show_default=True, help="Longest wait, such as 90, 90s or 1h30m."
+)
 @pass_session
 def wait(session: Session, name: str, timeout: float) -> None:
     """Wait until NAME is ready. Exit status 1 as soon as it is stuck, or when the time is over.

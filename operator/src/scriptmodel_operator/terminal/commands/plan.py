@@ -102,7 +102,7 @@ def _planned(session: Session, name: str | None, documents: Documents | None, im
     model = parse_object(raw)
     cluster = cluster_id or session.ask(lambda client: client.namespace_uid("kube-system"))
     source = _source(session, model, documents)
-    with session.pachyderm("what there is") as gateway:
+    with session.pachyderm("what the plan compares with") as gateway:
         return outlook(gateway, model, cluster, image, source, now())
 
 
