@@ -18,6 +18,7 @@ import argparse
 import asyncio
 import json
 import random
+import re
 import shutil
 import ssl
 import sys
@@ -227,7 +228,7 @@ async def _main(given: argparse.Namespace, world: World) -> int:
             wanted[life] = reference.outcome
         random.Random(given.seed).shuffle(matrix)
         of_part = [case for case in matrix if case.part(given.parts) == given.part % given.parts]
-        chosen = [case for case in of_part if given.only in str(case)][: given.cases or None] * given.times
+        chosen = [case for case in of_part if re.search(given.only, str(case))][: given.cases or None] * given.times
         until = time.monotonic() + (given.seconds or float("inf"))
         running = Matrix(world, kube, wanted, until)
         await running.run(chosen, given.parallel)
@@ -245,7 +246,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     parser.add_argument("--seconds", type=float, default=0, help="begin no case after so many seconds; 0 for no limit")
     parser.add_argument("--parallel", type=int, default=4, help="cases at a time")
-    parser.add_argument("--only", default="", metavar="TEXT", help="cases that have TEXT in them, as `CreatePipeline`")
+    parser.add_argument("--only", default="", metavar="RE", help="cases that match, as `url: (ModifyFile|GetFile)`")
     parser.add_argument(
         "--parts", type=int, default=1, help="divide the cases into so many parts, always the same ones"
     )
