@@ -44,6 +44,24 @@ def test_progress_comes_from_the_running_jobs_log() -> None:
     assert (training["epochProgress"], training["progressPercent"]) == ("2/4", 37)
     assert training["perplexity"] == {"train": "321.5", "best": "321.5"}
     assert (training["wordsPerSecond"], training["eta"]) == (900, "1m15s")
+    assert world.condition("Trained")["message"] == "epoch 2 of 4"
+    world.observer.logs.close()
+
+
+def test_what_comes_after_the_last_epoch_is_told() -> None:
+    """Scoring the test split may take minutes, in which nothing else moves."""
+    world = World()
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    lines = [
+        event(event="start", epochs=2),
+        event(event="progress", epoch=2, epochs=2, fraction=0.9),
+        event(event="epoch", epoch=2, train_perplexity=90.0, valid_perplexity=99.0),
+    ]
+    job = world.pachyderm.run(world.train, lines)
+    world.observer.logs._read_once(job.ref)
+    world.reconcile()
+    assert world.condition("Ready")["message"] == "all 2 epochs are done, and the model is being tested and written"
     world.observer.logs.close()
 
 

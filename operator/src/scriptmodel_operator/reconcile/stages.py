@@ -55,6 +55,8 @@ def _training_message(train: PipelineView, newest: JobInfo, log: LogDigest | Non
     text = "the train job runs"
     if log and log.epoch:
         text = f"epoch {log.epoch} of {log.epochs}" if log.epochs else f"epoch {log.epoch}"
+    if log and log.percent == 100:
+        text = f"all {log.epochs} epochs are done, and the model is being tested and written"
     if log and log.error:
         text = f"an attempt failed and is repeated: {log.error}"
     if train.running and train.running.ref != newest.ref:
