@@ -14,6 +14,7 @@ from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.desired.pipelines import Desired, desired
 from scriptmodel_operator.desired.policy import refusal
+from scriptmodel_operator.ingest.origin import Attempt
 from scriptmodel_operator.kube.errors import KubeError, KubeNotFoundError
 from scriptmodel_operator.kube.sources import Sources
 from scriptmodel_operator.kube.store import Key, Store
@@ -113,6 +114,8 @@ class Controller:
         if model.wants_a_look:
             after = max(after, asked)
         source = await self.sources.fetch(model)
+        if isinstance(source, Attempt):
+            after = max(after, source.committed)
         for _ in range(MAX_ROUNDS):
             snapshot, view, wanted = await self._look(model, after)
             state = assess(model, wanted, view, _now(), source)

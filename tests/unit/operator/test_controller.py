@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
 
+from scriptmodel_operator.api.identity import RECONCILE_AT
 from scriptmodel_operator.app import compose
 from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.controller import Controller
 from scriptmodel_operator.health import Health
+from scriptmodel_operator.ingest.addresses import parse_destinations
 from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.errors import KubeConflictError, KubeUnavailableError
 from scriptmodel_operator.kube.store import Store
@@ -26,6 +29,7 @@ from scriptmodel_operator.reconcile.queue import RetryError
 from tests.unit.operator.conformance import check_status
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 from tests.unit.operator.world import PLAYS, SPEC
+from tests.web import WebServer, content
 
 KEY = ("ml", "thrones")
 
@@ -73,9 +77,16 @@ def raw_object(spec: dict[str, Any], **metadata: Any) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def controller(raw: dict[str, Any]) -> AsyncIterator[tuple[Controller, FakeKube, FakePachyderm]]:
+async def controller(
+    raw: dict[str, Any], allow_download: Sequence[str] = ()
+) -> AsyncIterator[tuple[Controller, FakeKube, FakePachyderm]]:
     kube, pachyderm, calls = FakeKube(raw), FakePachyderm(now=datetime.now(UTC)), Calls(2)
-    config = OperatorConfig(pachd=PachdAddress("nowhere:1"), trainer_image="trainer:1", poll_interval=5)
+    config = OperatorConfig(
+        pachd=PachdAddress("nowhere:1"),
+        trainer_image="trainer:1",
+        poll_interval=5,
+        destinations=parse_destinations(allow_download),
+    )
     health = Health(Metrics(Store()))
     # The fake answers the few requests of the client that the controller makes.
     found, _inbox, _ticker = compose(config, cast(KubeClient, kube), pachyderm, calls, "cluster-1", health)
@@ -146,6 +157,38 @@ async def test_no_event_is_lost_or_told_twice_where_a_write_fails(broken: str) -
             await found.reconcile(KEY)
         await found.reconcile(KEY)
         assert kube.writes == ["finalizers", "event CorpusNotFound", "status"]
+
+
+async def test_a_downloaded_commit_is_not_ready_before_its_own_script_is_there() -> None:
+    """The look that all objects share may be older than a commit that was made in the background."""
+    with WebServer() as server:
+        server.answers["/plays"] = content(b"HAMLET: To be.\n")
+        spec = {**SPEC, "corpus": {"http": {"url": server.url("/plays"), "interval": "1h"}}}
+        async with controller(raw_object(spec), allow_download=["127.0.0.1"]) as (found, kube, pachyderm):
+
+            async def downloaded() -> None:
+                called_up = asyncio.Event()
+                found.sources._downloads.call_up = lambda _key: called_up.set()
+                await found.reconcile(KEY)
+                await asyncio.wait_for(called_up.wait(), 10)
+                found.store.put(kube.raw)
+                await found.reconcile(KEY)
+                found.store.put(kube.raw)
+
+            await downloaded()
+            for ref in list(pachyderm.pipelines):
+                pachyderm.succeed(ref)
+            found.config = replace(found.config, poll_interval=0.0)
+            await found.reconcile(KEY)
+            assert reason(kube) == "Generated"
+            found.config = replace(found.config, poll_interval=60.0)
+            server.answers["/plays"] = content(b"HAMLET: Not to be.\n")
+            metadata = {**kube.raw["metadata"], "annotations": {RECONCILE_AT: "now"}, "resourceVersion": "90"}
+            kube.raw = {**kube.raw, "metadata": metadata}
+            found.store.put(kube.raw)
+            await downloaded()
+            assert len([call for call in pachyderm.calls if call.startswith("put ")]) == 2
+            assert reason(kube) == "WaitingForWorker"
 
 
 async def test_an_object_that_is_gone_needs_nothing() -> None:

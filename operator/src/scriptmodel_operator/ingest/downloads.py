@@ -40,6 +40,7 @@ from scriptmodel_operator.pachyderm.gateway import Gateway
 FIRST_RETRY_SECONDS = 5.0
 LONGEST_RETRY_SECONDS = 600.0
 _LARGEST_EXPONENT = 16
+_COMMITTED = "committed"
 
 Observed = Callable[[str, float, int], None]
 """Hears of each attempt: its outcome, its seconds, and the bytes that came."""
@@ -60,6 +61,7 @@ class _Entry:
     failures: int = 0
     failure: Failure | None = None
     origin: Origin | None = None
+    committed: float = 0.0
 
     def due(self) -> float:
         """Seconds until it has to be asked again; 0 or less means now."""
@@ -96,7 +98,7 @@ class Downloads:
         if entry is not None and replace(entry.request, interval=request.interval) != request:
             self.forget(uid)
             entry = None
-        return Attempt(entry.failure, entry.failures, entry.origin) if entry else Attempt()
+        return Attempt(entry.failure, entry.failures, entry.origin, entry.committed) if entry else Attempt()
 
     def begin(self, uid: str, download: Download) -> None:
         """Unless it is under way or not due yet."""
@@ -151,6 +153,8 @@ class Downloads:
         try:
             outcome, entry.origin, size = await self._transfer(entry, download)
             entry.failure, entry.failures = None, 0
+            if outcome == _COMMITTED:
+                entry.committed = time.monotonic()
         except (SourceError, PachydermError) as error:
             outcome = _outcome(error)
             self._failed(entry, download, error)
@@ -187,7 +191,7 @@ class Downloads:
         told = (shown(request.url), delivered.commit, download.branch)
         log.info("%s/%s: %s is commit %s of %s", *download.key, *told, extra={"object": download.key})
         origin = Origin(delivered.commit, request.digest, found.sha256, found.validators)
-        return "committed" if delivered.new else "unchanged", origin, found.size
+        return _COMMITTED if delivered.new else "unchanged", origin, found.size
 
     async def _fetch(self, entry: _Entry, file: BinaryIO, request: Request, known: Origin | None) -> Fetched | None:
         validators = known.validators if known else Validators()

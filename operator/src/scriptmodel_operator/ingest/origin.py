@@ -92,6 +92,8 @@ class Attempt:
     """In a row."""
     origin: Origin | None = None
     """Of what the newest attempt that went well found or made."""
+    committed: float = 0.0
+    """When this process last made a commit of it (monotonic seconds): no earlier look has the jobs of that commit."""
 
 
 @dataclass(frozen=True, slots=True)
