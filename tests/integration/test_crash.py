@@ -29,10 +29,10 @@ def test_a_killed_operator_leaves_nothing_twice_and_nothing_behind(
     spec = {"corpus": {"repo": {"name": corpus}}, "model": model, "generation": {"words": 30}}
     with operator(1) as first:
         cluster.apply("mortal", spec)
-        cluster.wait_for("mortal", lambda found: bool(found["metadata"].get("finalizers")), 20)
+        cluster.wait_for("mortal", lambda found: bool(found["metadata"].get("finalizers")), 60)
         first.kill()
     with operator(2) as second:
-        cluster.wait_for("mortal", lambda found: bool(found.get("status", {}).get("pipelines")), 20)
+        cluster.wait_for("mortal", lambda found: bool(found.get("status", {}).get("pipelines")), 60)
         second.kill()
     with operator(3) as third:
         # Or later: a busy machine may look only when a training this short is over.

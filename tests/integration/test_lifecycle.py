@@ -79,6 +79,7 @@ def test_kubectl_wait_and_describe_work(trained: Trained) -> None:
         assert reason in text
     reasons = [line.split()[1] for line in text.partition("Events:")[2].splitlines()[3:] if line.split()]
     assert len(reasons) == len(set(reasons)), f"an event for each transition, once: {reasons}"
+    assert reasons.index("Creating") < reasons.index("Generated"), "in the order of time"
 
 
 def test_the_object_carries_nothing_of_kopfs_own(trained: Trained) -> None:

@@ -95,7 +95,7 @@ class KubeClient:
         return await self.request("PATCH", f"{_path(namespace, name)}/status{query}", what, body, _APPLY)
 
     async def create_event(self, namespace: str, body: Mapping[str, Any]) -> None:
-        path = f"/apis/events.k8s.io/v1/namespaces/{namespace}/events"
+        path = f"/api/v1/namespaces/{namespace}/events"
         await self.request("POST", path, f"writing an event in {namespace}", body)
 
     async def request(

@@ -13,13 +13,14 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from scriptmodel_operator.api.conditions import cut
+from scriptmodel_operator.api.conditions import cut, timestamp
 from scriptmodel_operator.api.identity import API_VERSION, KIND
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.errors import KubeConflictError, KubeError, KubeUnavailableError
 
+_COMPONENT = "scriptmodel.dev/operator"
 _MAX_NOTE = 1000
 _MAX_NAME = 230
 BURST = 50
@@ -68,18 +69,24 @@ class EventRecorder:
             return
         text = "\0".join((model.uid, reason.value, occasion))
         digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+        now = datetime.now(UTC)
         body = {
-            "apiVersion": "events.k8s.io/v1",
+            # Not of events.k8s.io, whose events may have no lastTimestamp: that is what `kubectl describe` sorts by.
+            "apiVersion": "v1",
             "kind": "Event",
             "metadata": {"name": f"{model.name[:_MAX_NAME]}.{digest}", "namespace": model.namespace},
-            "eventTime": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-            "reportingController": "scriptmodel.dev/operator",
+            "eventTime": now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            "firstTimestamp": timestamp(now),
+            "lastTimestamp": timestamp(now),
+            "count": 1,
+            "source": {"component": _COMPONENT},
+            "reportingComponent": _COMPONENT,
             "reportingInstance": self._instance,
             "action": "Reconcile",
             "reason": reason.value,
-            "note": cut(note, _MAX_NOTE),
+            "message": cut(note, _MAX_NOTE),
             "type": "Warning" if warning else "Normal",
-            "regarding": {
+            "involvedObject": {
                 "apiVersion": API_VERSION,
                 "kind": KIND,
                 "namespace": model.namespace,
