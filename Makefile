@@ -119,9 +119,9 @@ chaos-localpach: env ## Kill localpach hundreds of times under concurrent writer
 	$(OPERATOR)/bin/python -m tests.contract.chaos --kills $(or $(KILLS),300) $(if $(SEED),--seed $(SEED))
 
 .PHONY: chaos-operator
-chaos-operator: env controlplane ## Spoil each call of the operator in each way (CASES=a sample, SEED=a number, LIMIT=seconds)
+chaos-operator: env controlplane ## Spoil each call of the operator in each way (CASES=a sample, SEED, LIMIT=seconds, PART=1/4, ONLY=a pattern)
 	$(OPERATOR)/bin/python -m tests.chaos.operator $(if $(CASES),--cases $(CASES)) $(if $(SEED),--seed $(SEED)) \
-	  $(if $(LIMIT),--seconds $(LIMIT))
+	  $(if $(LIMIT),--seconds $(LIMIT)) $(if $(PART),--part $(PART)) $(if $(ONLY),--only '$(ONLY)')
 
 .PHONY: bench-localpach
 bench-localpach: env ## How fast localpach is; beside it the server at PACHD_ADDRESS

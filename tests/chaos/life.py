@@ -51,6 +51,8 @@ class Life:
     ended: Callable[[], str] = lambda: ""
     """Why nothing can come any more; empty while the operator is there."""
     step: str = ""
+    slowest: float = 0.0
+    """Seconds of the slowest call of its own, which nobody spoils: it shows how busy the machine is."""
     names: list[str] = field(default_factory=list)
 
     async def run(self, wanted: Object | None) -> Object:
@@ -196,7 +198,9 @@ class Life:
 
     async def _objects(self) -> list[Object]:
         """Each status that is seen has to keep to the rules."""
+        began = time.monotonic()
         found = await self.kube.list_scriptmodels(self.namespace)
+        self.slowest = max(self.slowest, time.monotonic() - began)
         for each in found:
             if status := each.get("status"):
                 check_status(status, each["metadata"]["generation"])
