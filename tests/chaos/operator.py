@@ -20,6 +20,7 @@ import json
 import random
 import re
 import shutil
+import signal
 import ssl
 import sys
 import tempfile
@@ -266,6 +267,7 @@ def main() -> int:
     )
     parser.add_argument("--times", type=int, default=1, help="run each case so often, for one that fails now and then")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that servers and operators end, too
     print(f"seed {given.seed}", flush=True)
     root = Path(tempfile.mkdtemp(prefix="operator-chaos-"))
     options = ["--pipeline-limit=0", "--settle=0"]
