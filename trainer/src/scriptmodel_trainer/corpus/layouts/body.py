@@ -20,7 +20,13 @@ from scriptmodel_trainer.corpus.layouts.directions import (
     tells,
     without_brackets,
 )
-from scriptmodel_trainer.corpus.layouts.marks import centred_name, is_furniture, is_heading, music_heading
+from scriptmodel_trainer.corpus.layouts.marks import (
+    centred_name,
+    is_furniture,
+    is_heading,
+    music_heading,
+    spoken_by,
+)
 from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph, plain
 
 _LONGEST_DIRECTION = 12_000  # characters; a bracket that is never closed must not swallow the play
@@ -70,6 +76,9 @@ class Body:
             self._songs = True
             yield from self._exposition(text, paragraph.line)
             yield from self._sing(singer)
+        elif (speaker := spoken_by(text)) is not None:
+            yield from self._exposition(text, paragraph.line)
+            yield from self._sing(speaker)
         elif self._songs and (singer := centred_name(text)):
             yield from self._sing(singer)
         else:
@@ -153,7 +162,7 @@ class Body:
         if text.startswith(_CENTRED) and len(stripped) < 40 and stripped[-1].isalnum():
             return True  # Dance
         if self._cast.plain_directions and not self._singing and narrates(text):
-            return True
+            return text[0] == " " or not self._cast.indented_directions
         words = plain(text[:200]).split()
         names_someone = words[0].strip(".,") in self._cast.speakers if words else False
         # `HELENA goes out. A pause.`: a capital name that does not speak here, in a short paragraph
@@ -163,7 +172,7 @@ class Body:
         """Words of a speech, and the directions that stand between them on lines of their own."""
         done = 0
         if "\n" in text:
-            for start, end in own_lines(text, self._cast.width):
+            for start, end in own_lines(text, self._cast.width, self._cast.round_brackets):
                 if text[done:start].strip():
                     self._say(text[done:start], line + text.count("\n", 0, done))
                 if self._silent:

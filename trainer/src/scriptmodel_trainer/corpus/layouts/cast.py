@@ -14,6 +14,7 @@ from scriptmodel_trainer.corpus.layouts.survey import Form, Style, Survey, surve
 
 _STRONG = frozenset((Kind.PERIOD, Kind.COLON, Kind.DASH, Kind.ASIDE))
 _ENDS_SENTENCE = re.compile(r"[.?!:;)\]\"”’'_*…|-]\s*\Z")
+_GROUP_WORDS = frozenset(("The", "All", "Both", "Several", "Some", "Another", "Other", "First", "Second", "Third"))
 _SMALL_WORDS = frozenset(("of", "the", "and"))
 _start = operator.attrgetter("start")
 _MOST_SPEAKERS = 20_000  # names beyond are read, but not remembered
@@ -32,6 +33,8 @@ class Cast:
     plain_directions: bool  # directions are not always in brackets
     kinds: tuple[tuple[bool, frozenset[Kind]], ...]  # worth looking at, for names in capitals and for others
     full_stops: bool  # between name and words
+    round_brackets: bool  # hold directions, not only asides of a sentence
+    indented_directions: bool  # those without brackets are set in, speeches are not
 
     def cues(self, paragraph: Paragraph) -> Iterator[Cue]:
         """The cues of a paragraph, in order."""
@@ -98,8 +101,8 @@ class Cast:
 
     def _new_name(self, cue: Cue) -> bool:
         """A word that the file also writes small is no name, as `Sixpence.`; `Porter (in the doorway).` is one."""
-        if cue.direction:
-            return True
+        if cue.direction or (cue.name.partition(" ")[0] in _GROUP_WORDS and cue.name.istitle() and " " in cue.name):
+            return True  # prose would go on small: `The boys.`
         return not any(self.lower[word.lower().strip(".")] for word in cue.name.split() if word not in _SMALL_WORDS)
 
 
@@ -126,6 +129,8 @@ def cast_of(sample: Sequence[str], style: Style) -> Cast:
         plain_directions=_directions_are_plain(found, forms, names),
         kinds=_worth_looking_at(forms),
         full_stops=(True, Kind.PERIOD) in main or (False, Kind.PERIOD) in main,
+        round_brackets=found.square < 10 or found.round > 0.1 * found.square,
+        indented_directions=found.indented >= 5 and found.flush <= 0.05 * found.indented,
     )
 
 

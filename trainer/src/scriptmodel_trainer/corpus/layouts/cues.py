@@ -35,7 +35,7 @@ class Cue:
     end: int
 
 
-_DIRECTION = r"(?P<direction>,?\s{0,2}_?[\[(][^\[\]()]{0,600}[\])][.,;]?_?)?"
+_DIRECTION = r"(?:\[\d{1,3}\])?(?P<direction>,?\s{0,2}_?[\[(](?!\d{1,3}[\])])[^\[\]()]{0,600}[\])][.,;]?_?)?"
 _BETWEEN = (
     r"(?:[ \t]*\.?:?[ \t]*(?P<alone>\n|\Z)"
     r"|(?:[ \t]?\.?[ \t]?(?:--+|[—–])|[ \t][-–—][ \t])(?=\s*\S)(?P<dash>)"
@@ -93,6 +93,8 @@ def candidate_at_start(text: str, caps: bool) -> Cue | None:
 def _cue(match: re.Match[str], caps: bool) -> Cue | None:
     name = " ".join(match["name"].split()).strip(" .-")
     kind = _KINDS[match.lastgroup or "space"]
+    if not caps and "\n" in match["name"]:
+        return None  # a name in capitals alone on its line, and the first word spoken
     if not could_be_name(name) or (not caps and (name.isupper() or kind not in _TITLE_KINDS)):
         return None
     direction = (match["direction"] or "").strip(" ,.;\n_")

@@ -19,8 +19,16 @@ _SPOKEN = re.compile(
     re.IGNORECASE,
 )
 _QUOTED = re.compile(r"[\"“‘].{0,200}?[\"”’]", re.DOTALL)
-_WHOLE_LINES = re.compile(r"^[ \t]*_?[\[(][^\[\]()]*[\])][.,;]?_?[ \t]*$", re.MULTILINE)
-_ENTERS = re.compile(r"^[ \t]+(?:Enter|Re-?enter|Exit|Exeunt)\b[^\n]*$", re.MULTILINE)
+_WHOLE_LINES = re.compile(r"^[ \t]*_?[\[(][^\[\]()]*(?<!,)[\])][.,;:]?_?(?:[ ]*\[\d{1,3}\])?[ \t]*$", re.MULTILINE)
+_ENTERS = re.compile(
+    r"^(?:[ \t]+(?:Enter|Re-?enter|Exit|Exeunt)|[ ]{16,}(?:Flourish|Alarums?|Sennet|Retreat|Thunder|Music))\b[^\n]*$",
+    re.MULTILINE,
+)
+# Directions without brackets at the right end of a line of verse.
+_AT_THE_RIGHT = re.compile(
+    r"(?<=\S) {6,}(?:Enter|Re-?enter|Exit|Exeunt|Flourish|Alarums?|Sennet|Retreat|Thunder|Music)\b[^\n]*$", re.MULTILINE
+)
+_LAST_NOTE = re.compile(r"(?<=[\])])\s+\[\d{1,3}\]$")
 _ENDED = (".", "!", "?", "]", ")", '"', "”", "’", "_", "…", "'", "*")
 _SLACK = 8  # characters that would have fitted on the line before: its end was meant
 
@@ -90,16 +98,20 @@ def ends_open(text: str) -> bool:
     return stripped[-1:].isalnum() or stripped.endswith((",", ";"))
 
 
-def own_lines(text: str, width: int) -> Iterator[tuple[int, int]]:
+def own_lines(text: str, width: int, round_brackets: bool = True) -> Iterator[tuple[int, int]]:
     """Where directions stand on lines of their own inside a paragraph, as (start, end) places.
 
     In prose a direction may fill a line only because the text was wrapped at `width`: such a line is none of its own.
+    Without `round_brackets` a line in parentheses is verse, since the play has its directions in square brackets.
     """
     found = list(_WHOLE_LINES.finditer(text)) if "[" in text or "(" in text else []
+    if not round_brackets:
+        found = [match for match in found if not match.group().lstrip(" \t_").startswith("(")]
     found += _ENTERS.finditer(text)
+    found += _AT_THE_RIGHT.finditer(text)
     last = 0
     for match in sorted(found, key=re.Match.start):
-        if match.start() > last and _meant(text, match.start(), match.group(), width):
+        if match.start() > last and (match.re is _AT_THE_RIGHT or _meant(text, match.start(), match.group(), width)):
             last = match.end()
             yield match.start(), last
 
@@ -115,7 +127,7 @@ def _meant(text: str, start: int, line: str, width: int) -> bool:
 
 def without_brackets(text: str) -> str:
     """The words of a direction, without the brackets around it."""
-    stripped = plain(text).strip()
+    stripped = _LAST_NOTE.sub("", plain(text)).strip()
     while len(stripped) > 1 and stripped[0] in "[(":
         closed = closes_at(stripped)
         if closed < 0:

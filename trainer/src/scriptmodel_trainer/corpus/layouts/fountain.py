@@ -101,7 +101,7 @@ def _events(paragraph: Paragraph) -> Iterator[Event]:
 
 def _is_print(text: str) -> bool:
     """True for transitions, page furniture, synopses and closing words."""
-    printed = _TRANSITION.fullmatch(text) or _NAME_MORE.fullmatch(text) or is_furniture(text)
+    printed = _TRANSITION.fullmatch(text.replace("*", "")) or _NAME_MORE.fullmatch(text) or is_furniture(text)
     return bool(printed) or is_closing(text.strip(" <>")) or text.lstrip().startswith("=")
 
 

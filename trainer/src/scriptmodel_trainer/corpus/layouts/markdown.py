@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.layouts.directions import is_bracketed
 
-_NAME = re.compile(r"\s*\*\*(?P<name>[^*]+?)[.:]?\*\*[.:]?(?:\s+(?P<text>\S.*))?\s*$")
+_NAME = re.compile(r"\s*\*\*(?P<name>[^*]+?)\s*[.:]?\*\*[.:]?(?:\s+(?P<text>\S.*))?\s*$")
 _HEADING = re.compile(r"\s*(?P<level>#{1,6})\s+(?P<text>.*?)\s*#*$")
 _DIRECTION = re.compile(r"(?P<mark>_{1,2}|\*{1,2})\s*(?P<text>.*?)\s*(?P=mark)$")
 _RULE = re.compile(r"\s*([-*_])(\s*\1){2,}\s*$")
@@ -21,8 +21,14 @@ def parse(lines: Iterable[str], sample: Sequence[str]) -> Iterator[Event]:
     """Events of a Markdown play; the first-level heading (the title) is no part of the script."""
     del sample
     reader = _Reader()
-    for number, line in enumerate(lines, 1):
-        yield from reader.feed(number, line.rstrip())
+    matter = False  # what some editors keep between two lines of `---` at the top
+    for number, line in enumerate(map(str.rstrip, lines), 1):
+        if line == "---" and (matter or number == 1):
+            matter = number == 1
+        elif matter or line == "[TOC]":
+            yield Event(EventKind.CUT, line, line=number)
+        else:
+            yield from reader.feed(number, line)
     yield from reader.end()
 
 
@@ -88,7 +94,8 @@ class _Reader:
         yield from self._speech_done()
         self._speaker = ""
         title = len(match["level"]) == 1
-        yield Event(EventKind.CUT if title else EventKind.HEADING, _clean(match["text"]), line=number)
+        text = _without_brackets(_clean(match["text"]))
+        yield Event(EventKind.CUT if title else EventKind.HEADING, text, line=number)
 
     def _speech_done(self) -> Iterator[Event]:
         if not self._speech:

@@ -12,7 +12,7 @@ _ORDINAL = r"(?:FIRST|SECOND|THIRD|FOURTH|FIFTH|SIXTH|SEVENTH|LAST)"
 _HEADING = re.compile(
     rf"(?:(?:ACT|SCENE|PART|TABLEAU|EPISODE|PROLOGUE|EPILOGUE|STASIMON)\b[ .:]*(?:THE )?(?:{_NUMBER}|{_ORDINAL})\b.*|"
     rf"(?:THE )?(?:{_ORDINAL}|[IVX]+)[ .]+(?:ACT|SCENE|PART)\b.{{0,80}}|"
-    r"(?:THE )?(?:PROLOGUE|EPILOGUE|INDUCTION|INTERLUDE)|"
+    r"(?:THE )?(?:PROLOGUE|EPILOGUE|INDUCTION|INTERLUDE)(?:[ .,:-]+(?:(?:WRITTEN|SPOKEN|SUNG) )?BY .{1,60})?|"
     r"(?:END|CURTAIN|CLOSE) OF (?:THE )?.{0,30}(?:ACT|SCENE|PLAY).{0,20}|"
     r"SCENE\s*[.:-].*|(?:THE )?(?:SAME )?SCENE)[.:]?",
     re.IGNORECASE | re.DOTALL,
@@ -37,6 +37,15 @@ _FURNITURE = re.compile(
 _FOOTNOTE = re.compile(
     r"\s*(?:\[(?:Footnote|Illustration|Transcriber)\b|(?:\[\d{1,3}\]|<\d{1,3}>)\s+\S)", re.IGNORECASE
 )
+_CURTAIN = re.compile(
+    r"\W*(?:(?:the |a |an |quick |slow |final )*curtain(?: slowly| quickly)?(?: falls?| drops?| descends?| comes down)?"
+    r"(?: slowly| quickly)?|tableau(?: curtain)?|act drop)\W*",
+    re.IGNORECASE,
+)
+_SPOKEN_BY = re.compile(
+    rf"[\W_]*(?:SPOKEN|SUNG)\b.{{0,40}}? (?:BY|IN THE CHARACTER OF) (?P<who>{CAPS_NAME})[\W_]*", re.IGNORECASE
+)
+_LEADERS = re.compile(r"\w[ ]?\.{4,}[ ]?\w|\w(?: \.){4,} \w")
 _RULE = re.compile(r"[\s*~=_.\-–—•#+]{3,}")
 _MUSIC_WORD = (
     r"(?:SONGS?|DUETT?|DUO|TRIO|QUART(?:ETTE|ETT?)|QUINTETT?E?|SEXTETT?E?|SEPTETT?E?|OCTETT?E?|(?:DOUBLE )?CHORUS|"
@@ -73,6 +82,33 @@ def is_furniture(text: str) -> bool:
 def is_rule(text: str) -> bool:
     """True for a line of stars or strokes."""
     return len(text) < 200 and _RULE.fullmatch(text) is not None
+
+
+def is_curtain(text: str) -> bool:
+    """True for the direction that ends an act or a play."""
+    return len(text) < 100 and _CURTAIN.fullmatch(plain(text)) is not None
+
+
+def spoken_by(text: str) -> str | None:
+    """The name, where the paragraph only says who speaks a prologue or an epilogue."""
+    match = _SPOKEN_BY.fullmatch(plain(text)) if len(text) < 100 else None
+    return match["who"] if match and match["who"].isupper() else None
+
+
+def has_leaders(text: str) -> bool:
+    """True for rows of dots between names, as cast lists and tables of contents have them."""
+    return _LEADERS.search(text) is not None
+
+
+def heading_kind(text: str) -> str:
+    """What a heading is of: PROLOGUE, ACT, SCENE, or PLACE for a scene that has no number; "" for any other."""
+    words = re.findall(r"[A-Z]+|\d+", plain(text).upper().removeprefix("THE "))
+    if not words:
+        return ""
+    if words[0] == "SCENE" and (len(words) < 2 or not re.fullmatch(rf"{_NUMBER}|{_ORDINAL}", words[1])):
+        return "PLACE"
+    kinds = ("PROLOGUE", "INDUCTION", "ACT", "SCENE", "PART", "EPISODE")
+    return next((word for word in words[:2] if word in kinds), "")
 
 
 def is_closing(text: str) -> bool:

@@ -37,6 +37,7 @@ Stop Hush Silence Pause Music Adieu Farewell Goodbye Title Author Characters Set
 Date Produced Copyright Page Persons
 """
 _NEVER = frozenset(_STAGE_WORDS.split())
+_MOVES = frozenset(("ENTER", "REENTER", "EXIT", "EXEUNT", "ACT", "SCENE", "CURTAIN"))  # in small letters, too
 _NEVER_ALONE = frozenset((*_SHORT_WORDS.split(), *_SENTENCE_WORDS.split()))
 
 
@@ -46,6 +47,6 @@ def could_be_name(name: str) -> bool:
         return False
     words = name.replace(",", " ").split()
     first = words[0].rstrip(".")
-    if first in _NEVER or (first.isdigit() and len(words) == 1):
+    if first in _NEVER or first.upper().replace("-", "") in _MOVES or (first.isdigit() and len(words) == 1):
         return False
     return len(words) > 1 or first not in _NEVER_ALONE

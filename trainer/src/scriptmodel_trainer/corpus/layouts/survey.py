@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from scriptmodel_trainer.corpus.layouts.cues import Cue, Kind, candidates
-from scriptmodel_trainer.corpus.layouts.directions import is_bracketed, narrates
+from scriptmodel_trainer.corpus.layouts.directions import is_bracketed, narrates, reads_like_direction
 from scriptmodel_trainer.corpus.layouts.marks import is_furniture, is_heading
 from scriptmodel_trainer.corpus.layouts.paragraphs import paragraphs
 
@@ -48,6 +48,10 @@ class Survey:
         default_factory=list
     )  # of each paragraph: reads like a direction; None in brackets
     width: int = 0  # characters of a full line
+    square: int = 0  # lines that are a direction in square brackets
+    round: int = 0  # in parentheses
+    indented: int = 0  # entrances and exits without brackets that are set in
+    flush: int = 0  # that are not
 
     def share(self, style: Style) -> float:
         """How much of the sample a style explains, 0 to 1: its cues for each paragraph, or line with a cue."""
@@ -58,6 +62,17 @@ class Survey:
             found += number
             held += max(1, number)
         return found / held if found >= 3 else 0.0
+
+    def count_directions(self, text: str) -> None:
+        """Count how a paragraph sets its directions apart, if it holds any."""
+        for line in text.split("\n"):
+            first = line.lstrip(" _")[:1]
+            self.square += first == "["
+            self.round += first == "("
+        if text[:1].isspace() and reads_like_direction(text):
+            self.indented += 1
+        elif text[:1].isalpha() and reads_like_direction(text):
+            self.flush += 1
 
     def _names(self, forms: frozenset[Form]) -> frozenset[str]:
         counts: Counter[str] = Counter()
@@ -78,6 +93,7 @@ def survey(sample: tuple[str, ...]) -> Survey:
     result.width = lengths[len(lengths) * 95 // 100] if lengths else 0
     for paragraph in paragraphs(sample):
         text = paragraph.text
+        result.count_directions(text)
         result.lower.update(_LOWER.findall(text))
         if is_heading(text) or is_furniture(text):
             continue

@@ -1,0 +1,195 @@
+"""Habits of printers: where a play begins and ends, and what stands between its speeches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from scriptmodel_trainer.corpus import reading
+from scriptmodel_trainer.corpus.events import EventKind
+from scriptmodel_trainer.corpus.stream import events_of
+
+Read = Callable[[str], list[tuple[str, str]]]
+
+TALK = """
+ANNA. The tide is early today.
+
+BEN. It was early yesterday as well.
+
+ANNA. Then somebody must speak to it.
+
+BEN. I have spoken to it, twice.
+"""
+LICENCE = "\n\nEnd of the Project Gutenberg EBook of The Pier\n\n" + (
+    "You may copy this text and give it away, to one or to many, as often as you like.\n\n" * 60
+)
+CAST = "THE PIER\n\nDRAMATIS PERSONAE\n\nANNA, a ferrywoman.\n\nBEN, her brother.\n\n"
+LONG = "The pier is longer than the play, and it is older than anyone who walks on it today, or who ever did.\n\n"
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Read:
+    """Who speaks (nobody: a direction) and what, as the layout found by itself has it; what is cut is left out."""
+
+    def reader(text: str) -> list[tuple[str, str]]:
+        path = tmp_path / "play.txt"
+        path.write_text(text, "utf-8")
+        (source,) = reading.find_sources([path], lambda _: None)
+        return [
+            (event.speaker if event.kind is EventKind.SPEECH else "", event.text)
+            for event in events_of(source, None)[2]
+            if event.kind is not EventKind.CUT
+        ]
+
+    return reader
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        ["[She rows away. Ben waves.]", "CURTAIN"],
+        ["[Exeunt.]"],
+        ["[They look at the water.]", "Kill the lamp!", "[The lamp goes out.]", "The curtain falls."],
+        ["* * * * *", "CURTAIN"],
+    ],
+    ids=["a direction and the curtain", "a direction", "words between directions", "the curtain after a rule"],
+)
+def test_a_play_goes_on_to_its_last_direction(last: list[str], read: Read) -> None:
+    events = read(CAST + "ACT I\n" + TALK * 8 + "\n\n" + "\n\n".join(last) + LICENCE)
+    wanted = [text.strip("[]") for text in last if "*" not in text]
+    assert [text for _, text in events[-len(wanted) :]] == wanted
+
+
+def test_verse_after_the_last_name_is_still_spoken(read: Read) -> None:
+    verse = "  Let those who wait upon the tide\n  Wait on the dry and sunny side."
+    assert read(CAST + "ACT I\n" + TALK * 8 + "\n\n" + verse + LICENCE)[-1] == (
+        "BEN",
+        "I have spoken to it, twice. Let those who wait upon the tide Wait on the dry and sunny side.",
+    )
+
+
+def test_what_follows_the_last_curtain_is_cut(read: Read) -> None:
+    printed = "This play was first acted on a pier in April.\n\nAnna, MISS GULL.\nBen, MR. HERON."
+    assert read(CAST + "ACT I\n" + TALK * 8 + "\n\nCURTAIN\n\n" + printed + LICENCE)[-1] == ("", "CURTAIN")
+
+
+def test_an_epilogue_belongs_to_the_play_and_to_its_speaker(read: Read) -> None:
+    epilogue = "EPILOGUE\n\nSpoken by MRS. GULL\n\n"
+    epilogue += "  Good friends, the water has gone out,\n  And so should you, beyond a doubt."
+    events = read(CAST + "ACT I\n" + TALK * 8 + "\n\n[Exeunt.]\n\n" + epilogue + LICENCE)
+    assert events[-4:] == [
+        ("", "Exeunt."),
+        ("", "EPILOGUE"),
+        ("", "Spoken by MRS. GULL"),
+        ("MRS. GULL", "Good friends, the water has gone out, And so should you, beyond a doubt."),
+    ]
+
+
+def test_a_play_begins_with_the_heading_of_its_act_not_of_its_scene(read: Read) -> None:
+    events = read(CAST + "ACT I\n\n" + LONG + LONG + "SCENE I\n" + TALK)
+    assert [text for _, text in events[:4]] == ["ACT I", LONG.strip(), LONG.strip(), "SCENE I"]
+
+
+def test_a_prologue_without_a_speaker_belongs_to_the_play(read: Read) -> None:
+    prologue = "PROLOGUE\n\n  The sea is deep, the play is not,\n  And here is all there is of plot.\n\n"
+    events = read(CAST + prologue + "ACT I\n\nSCENE I\n" + TALK)
+    assert [text for _, text in events[:3]] == [
+        "PROLOGUE",
+        "The sea is deep, the play is not, And here is all there is of plot.",
+        "ACT I",
+    ]
+
+
+def test_a_table_of_contents_does_not(read: Read) -> None:
+    contents = "ACT I\n     SCENE I. A pier.\n\nACT II. A boat.\n\n"
+    assert [text for _, text in read("THE PIER\n\n" + contents + "ACT I\n\nSCENE I\n" + TALK)[:2]] == [
+        "ACT I",
+        "SCENE I",
+    ]
+
+
+def test_a_cast_list_with_rows_of_dots_does_not(read: Read) -> None:
+    cast = "EPISODE 3\n\nThe Cast\n\nAnna Gull ........ Anna\n\nBen Heron.......... Ben\n\n"
+    talk = TALK.replace("ANNA.", "ANNA:").replace("BEN.", "BEN:")
+    assert read(cast + "[A pier]\n" + talk)[0] == ("", "A pier")
+
+
+def test_names_in_a_cast_list_do_not_speak(read: Read) -> None:
+    cast = (
+        "THE PIER\n\nDRAMATIS PERSONAE\n\n     THE GULL.\n     The Moon.\n\n     ANNA.\n     BEN.\n     Fishermen.\n\n"
+    )
+    assert read(cast + "ACT I\n" + TALK)[:2] == [("", "ACT I"), ("ANNA", "The tide is early today.")]
+
+
+def test_directions_at_the_right_of_a_line_of_verse_stand_apart(read: Read) -> None:
+    verse = """
+  ANNA. The tide is early. Let us go,
+    And tell the men who row below.             Exeunt.
+                        Enter two fishermen.
+  BEN. Is nobody at home?
+  ANNA. Nobody but the foam.
+  BEN. Then we shall wait for it to come.
+                                        Flourish. Exit.
+"""
+    assert read("ACT I\n" + verse)[1:4] == [
+        ("ANNA", "The tide is early. Let us go, And tell the men who row below."),
+        ("", "Exeunt."),
+        ("", "Enter two fishermen."),
+    ]
+    assert read("ACT I\n" + verse)[-1] == ("", "Flourish. Exit.")
+
+
+def test_a_direction_on_its_own_line_may_end_with_a_colon(read: Read) -> None:
+    talk = "ANNA:\n  Look there!\n(She points at the tide):\n  It is going out.\n\n"
+    talk += "BEN:\n  Let it go, over the roofs and far away.\n\n"
+    assert read("ACT I\n\n" + talk * 3)[1:5] == [
+        ("ANNA", "Look there!"),
+        ("", "She points at the tide:"),
+        ("ANNA", "It is going out."),
+        ("BEN", "Let it go, over the roofs and far away."),
+    ]
+
+
+def test_a_line_of_verse_in_parentheses_is_spoken_where_directions_have_square_brackets(read: Read) -> None:
+    verse = "  ANNA. The tide comes in, the boats go out,\n  (It does so every day, about,)\n  And so do I.\n\n"
+    verse += "  [Exit.]\n\n  BEN. Then take the oar.\n\n  [He gives it.]\n\n"
+    speeches = [event for event in read("ACT I\n\n" + verse * 6) if event[0]]
+    assert speeches[0] == ("ANNA", "The tide comes in, the boats go out, (It does so every day, about,) And so do I.")
+
+
+def test_where_directions_are_set_in_words_at_the_margin_are_spoken(read: Read) -> None:
+    talk = TALK + "\n Enter a fisherman.\n\nThis is the fisherman, cousin to the tide.\n"
+    assert read("ACT I\n" + talk * 6)[5:7] == [
+        ("", "Enter a fisherman."),
+        ("BEN", "This is the fisherman, cousin to the tide."),
+    ]
+
+
+def test_a_direction_with_a_footnote_names_no_speaker(read: Read) -> None:
+    talk = (
+        "     ANNA. The tide is early.[2]\n\n          Enter BEN.[3]\n\n     BEN. So it is.\n          [Exit.] [4]\n\n"
+    )
+    assert read("ACT I\n\n" + talk * 4)[1:5] == [
+        ("ANNA", "The tide is early."),
+        ("", "Enter BEN."),
+        ("BEN", "So it is."),
+        ("", "Exit."),
+    ]
+
+
+def test_a_crowd_is_a_speaker_though_its_word_is_a_common_one(read: Read) -> None:
+    talk = "Anna. Where are the boys?\n\nBen. The boys are on the pier.\n\nAnna. Call them.\n\n" * 3
+    assert ("The Boys", "Here we are!") in read("ACT I\n\n" + talk + "The Boys. Here we are!\n\n" + talk)
+
+
+def test_the_first_word_after_a_name_on_its_own_line_is_no_part_of_it(read: Read) -> None:
+    talk = "ANNA\nAy--and so it is.\n\nBEN\nThen we agree.\n\n" * 4
+    assert read("ACT I\n\n" + talk)[1:3] == [("ANNA", "Ay--and so it is."), ("BEN", "Then we agree.")]
+
+
+def test_markdown_keeps_its_own_matter_to_itself(read: Read) -> None:
+    text = "---\nTitle: The Pier\nDate: May\n---\n\n# The Pier\n\n[TOC]\n\n"
+    text += "### [A pier]\n\n**Anna\u00a0:** The tide.\n\n**Ben\u00a0:** Yes.\n"
+    assert read(text) == [("", "A pier"), ("Anna", "The tide."), ("Ben", "Yes.")]

@@ -1,0 +1,102 @@
+"""Where a play ends: its last words, and what follows them."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterable, Sequence
+
+from scriptmodel_trainer.corpus.layouts.cast import Cast
+from scriptmodel_trainer.corpus.layouts.directions import is_bracketed, opens_only, reads_like_direction
+from scriptmodel_trainer.corpus.layouts.marks import (
+    is_closing,
+    is_curtain,
+    is_front_heading,
+    is_furniture,
+    is_heading,
+    is_rule,
+    spoken_by,
+)
+from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph
+
+AHEAD = 40  # paragraphs looked at for a play that has ended, or begins with a long speech
+_NEAR = 12  # paragraphs before the next play's cast list
+_LAST = 6  # paragraphs after the last cue that a final direction may follow
+_CURTAIN = re.compile(r"CURTAIN|TABLEAU|DROP|DANCE")
+_PROSE = 55  # characters; lines of prose are longer, those of verse shorter
+_PRINTED = re.compile(
+    r"\b(?:printed|published|produced by|first (?:played|acted)|copyright|transcriber|19\d\d|18\d\d)\b", re.I
+)
+
+
+def ends(paragraph: Paragraph, ahead: Sequence[Paragraph], cast: Cast, before: Paragraph | None) -> bool:
+    """True at words that say so, at a new front matter, or where nobody speaks any more.
+
+    `ahead` are the paragraphs that follow, `before` is the one before.
+    """
+    text = paragraph.text
+    if cast.begins_with_cue(paragraph) or (is_furniture(text) and not is_rule(text)):
+        return False
+    if is_closing(text) or is_front_heading(text):
+        return True
+    if text.strip().isupper() and len(text) < 100 and _title_page(ahead, cast):
+        return not _CURTAIN.search(text)
+    if any(map(cast.begins_with_cue, ahead)) or is_epilogue(text) or spoken_by(text) is not None:
+        return False
+    return (before is not None and is_curtain(before.text)) or _nobody_speaks(paragraph, ahead)
+
+
+def _nobody_speaks(paragraph: Paragraph, ahead: Sequence[Paragraph]) -> bool:
+    """Whether the play is over where no cue follows: what follows is prose, or stands after a rule."""
+    if is_rule(paragraph.text):
+        over = any(not is_furniture(other.text) for other in ahead)
+    else:
+        prose = sum(1 for other in ahead if not _verse(other) and not is_bracketed(other.text))
+        over = len(ahead) >= AHEAD - 1 and prose > len(ahead) // 2
+    return over and not _goes_on(paragraph, ahead)
+
+
+def is_epilogue(text: str) -> bool:
+    """True for the heading of what is spoken after the last scene."""
+    return is_heading(text) and "EPILOGUE" in text.upper()
+
+
+def _goes_on(paragraph: Paragraph, ahead: Iterable[Paragraph]) -> bool:
+    """Whether this still belongs to the play though nobody is named any more.
+
+    So it is if a direction, a curtain or an epilogue follows soon, or nothing but verse or a last word before the end.
+    """
+    verse = True
+    for index, other in enumerate(itertools.chain([paragraph], ahead)):
+        text = other.text
+        if is_closing(text):
+            return verse or index == 1
+        if is_front_heading(text) or _PRINTED.search(text):
+            return False
+        if index <= _LAST and (_moves(text) or is_epilogue(text)):
+            return True
+        verse = verse and (_verse(other) or is_furniture(text))
+    return False
+
+
+def _moves(text: str) -> bool:
+    if is_furniture(text):
+        return False
+    short = len(text) < 400
+    return is_bracketed(text) or is_curtain(text) or opens_only(text) or (short and reads_like_direction(text))
+
+
+def _title_page(ahead: Sequence[Paragraph], cast: Cast) -> bool:
+    """Whether the next play's cast list comes before anyone speaks."""
+    for other in itertools.islice(ahead, _NEAR):
+        if is_front_heading(other.text):
+            return True
+        if cast.begins_with_cue(other):
+            return False
+    return False
+
+
+def _verse(paragraph: Paragraph) -> bool:
+    """Short lines."""
+    lines = paragraph.text.split("\n")
+    return sum(len(line.strip()) < _PROSE for line in lines) > len(lines) // 2

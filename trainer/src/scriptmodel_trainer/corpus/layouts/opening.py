@@ -1,0 +1,106 @@
+"""Where a play begins, and what of the lines before its first speech belongs to it."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Sequence
+
+from scriptmodel_trainer.corpus.layouts.cast import Cast
+from scriptmodel_trainer.corpus.layouts.directions import is_bracketed
+from scriptmodel_trainer.corpus.layouts.marks import (
+    has_leaders,
+    heading_kind,
+    is_front_heading,
+    is_furniture,
+    is_heading,
+)
+from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph
+
+_NEAR = 12  # paragraphs looked at to see whether a play has begun
+_ENOUGH = 4  # cues among them
+_RANKS = {"PROLOGUE": 0, "INDUCTION": 0, "PART": 1, "ACT": 2, "EPISODE": 2, "SCENE": 3, "PLACE": 3}
+_LISTED = re.compile(r"\s*[A-Z][^.?!\n]{1,40}[.,]")
+_FEW = 5  # words of a name in a list
+
+
+def begins(paragraph: Paragraph, front: Sequence[Paragraph], ahead: Sequence[Paragraph], cast: Cast) -> bool:
+    """True where someone speaks and others soon do, too.
+
+    `front` are the paragraphs before, `ahead` those that follow.
+    """
+    if not cast.begins_with_cue(paragraph, sure=True) or (_lists_names(paragraph) and _in_cast_list(front)):
+        return False
+    known = cast.knows(paragraph)
+    inside = sum(1 for _ in cast.cues(paragraph)) - 1
+    near = 0
+    for other in ahead if known else itertools.islice(ahead, _NEAR):
+        if is_front_heading(other.text):
+            return False
+        near += cast.begins_with_cue(other, sure=True)
+        if near + inside >= _ENOUGH:
+            return True
+    return near + inside >= min(_ENOUGH, max(0, len(ahead) - 1) // 2)
+
+
+def first_of_play(held: Sequence[Paragraph]) -> int:
+    """Where the play begins among the paragraphs before its first speech.
+
+    That is the last heading of a scene, with the headings of its act and of a prologue before it, or, where there is
+    no heading, a direction in brackets right before the first speech. What stands before is cut.
+    """
+    headings = [index for index, paragraph in enumerate(held) if is_heading(paragraph.text)]
+    if not headings:
+        return max(_bracketed_before(held), _after_lists(held, 0))
+    start = headings.pop()
+    used = {heading_kind(held[start].text)}
+    while headings:
+        earlier = headings.pop()
+        kind = heading_kind(held[earlier].text)
+        adjacent = all(is_furniture(paragraph.text) for paragraph in held[earlier + 1 : start])
+        higher = _RANKS.get(kind, 9) < min(_RANKS.get(name, -1) for name in used)
+        if kind in used or not (adjacent or (higher and _after_lists(held[:start], earlier) == earlier)):
+            break  # a table of contents
+        used.add(kind)
+        start = earlier
+    start = _after_lists(held, start)
+    while start < len(held) and is_furniture(held[start].text):
+        start += 1
+    return start
+
+
+def _lists_names(paragraph: Paragraph) -> bool:
+    lines = paragraph.text.split("\n")
+    listed = sum(_LISTED.fullmatch(line) is not None and len(line.split()) <= _FEW for line in lines)
+    return len(lines) > 2 and listed > len(lines) // 2
+
+
+def _in_cast_list(front: Sequence[Paragraph]) -> bool:
+    """Whether a cast list stands before, and no scene has begun since."""
+    for paragraph in reversed(front):
+        if is_front_heading(paragraph.text):
+            return True
+        if is_heading(paragraph.text):
+            return False
+    return False
+
+
+def _after_lists(held: Sequence[Paragraph], start: int) -> int:
+    """The place after the last cast list or table of contents that follows `start`, or `start` itself."""
+    for index in range(len(held) - 1, start, -1):
+        if is_front_heading(held[index].text) or has_leaders(held[index].text):
+            return index + 1
+    return start
+
+
+def _bracketed_before(held: Sequence[Paragraph]) -> int:
+    """Where no heading is: directions in brackets right before the first cue; one may span paragraphs."""
+    if held and held[-1].text.rstrip("_. ").endswith(("]", ")")):
+        for index in range(len(held) - 1, max(-1, len(held) - 12), -1):
+            text = "\n".join(paragraph.text for paragraph in held[index:])
+            if text.lstrip()[0] in "[(" and is_bracketed(text):
+                return index
+    start = len(held)
+    while start and is_bracketed(held[start - 1].text):
+        start -= 1
+    return start
