@@ -26,6 +26,7 @@ LICENCE = "\n\nEnd of the Project Gutenberg EBook of The Pier\n\n" + (
     "You may copy this text and give it away, to one or to many, as often as you like.\n\n" * 60
 )
 CAST = "THE PIER\n\nDRAMATIS PERSONAE\n\nANNA, a ferrywoman.\n\nBEN, her brother.\n\n"
+BEGINNING = CAST + "ACT I\n" + TALK * 8 + "\n\n"
 LONG = "The pier is longer than the play, and it is older than anyone who walks on it today, or who ever did.\n\n"
 
 
@@ -57,14 +58,14 @@ def read(tmp_path: Path) -> Read:
     ids=["a direction and the curtain", "a direction", "words between directions", "the curtain after a rule"],
 )
 def test_a_play_goes_on_to_its_last_direction(last: list[str], read: Read) -> None:
-    events = read(CAST + "ACT I\n" + TALK * 8 + "\n\n" + "\n\n".join(last) + LICENCE)
+    events = read(BEGINNING + "\n\n".join(last) + LICENCE)
     wanted = [text.strip("[]") for text in last if "*" not in text]
     assert [text for _, text in events[-len(wanted) :]] == wanted
 
 
 def test_verse_after_the_last_name_is_still_spoken(read: Read) -> None:
     verse = "  Let those who wait upon the tide\n  Wait on the dry and sunny side."
-    assert read(CAST + "ACT I\n" + TALK * 8 + "\n\n" + verse + LICENCE)[-1] == (
+    assert read(BEGINNING + verse + LICENCE)[-1] == (
         "BEN",
         "I have spoken to it, twice. Let those who wait upon the tide Wait on the dry and sunny side.",
     )
@@ -72,13 +73,13 @@ def test_verse_after_the_last_name_is_still_spoken(read: Read) -> None:
 
 def test_what_follows_the_last_curtain_is_cut(read: Read) -> None:
     printed = "This play was first acted on a pier in April.\n\nAnna, MISS GULL.\nBen, MR. HERON."
-    assert read(CAST + "ACT I\n" + TALK * 8 + "\n\nCURTAIN\n\n" + printed + LICENCE)[-1] == ("", "CURTAIN")
+    assert read(BEGINNING + "CURTAIN\n\n" + printed + LICENCE)[-1] == ("", "CURTAIN")
 
 
 def test_an_epilogue_belongs_to_the_play_and_to_its_speaker(read: Read) -> None:
     epilogue = "EPILOGUE\n\nSpoken by MRS. GULL\n\n"
     epilogue += "  Good friends, the water has gone out,\n  And so should you, beyond a doubt."
-    events = read(CAST + "ACT I\n" + TALK * 8 + "\n\n[Exeunt.]\n\n" + epilogue + LICENCE)
+    events = read(BEGINNING + "[Exeunt.]\n\n" + epilogue + LICENCE)
     assert events[-4:] == [
         ("", "Exeunt."),
         ("", "EPILOGUE"),
@@ -193,3 +194,54 @@ def test_markdown_keeps_its_own_matter_to_itself(read: Read) -> None:
     text = "---\nTitle: The Pier\nDate: May\n---\n\n# The Pier\n\n[TOC]\n\n"
     text += "### [A pier]\n\n**Anna\u00a0:** The tide.\n\n**Ben\u00a0:** Yes.\n"
     assert read(text) == [("", "A pier"), ("Anna", "The tide."), ("Ben", "Yes.")]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        "     THE GULL\n     ANNA\n     BEN\n     Fishermen\n\n",
+        "ANNA (a ferrywoman)......  Miss Gull\n\nBEN (her brother).......  Mr. Heron\n\n",
+    ],
+    ids=["without stops", "with their actors"],
+)
+def test_a_cast_list_may_look_like_speeches(names: str, read: Read) -> None:
+    talk = TALK.replace("ANNA.", "ANNA (softly).") if "....." in names else TALK
+    assert read("THE PIER\n\nPERSONS\n\n" + names + "SCENE.\n" + talk * 3)[1][0] == "ANNA"
+
+
+def test_speeches_quoted_in_notes_after_the_end_are_no_play(read: Read) -> None:
+    notes = "<1> An earlier draft goes on:\n" + TALK
+    assert read(BEGINNING + "[Exeunt.]\n\nEND OF THE PLAY\n\n" + notes + LICENCE)[-1] == ("", "Exeunt.")
+
+
+def test_a_known_name_alone_with_a_full_stop_speaks_in_any_layout(read: Read) -> None:
+    assert read("ACT I\n" + TALK * 8 + "\nANNA.\n\n  The sea, the sea,\n  It sings to me.\n\n" + TALK)[33] == (
+        "ANNA",
+        "The sea, the sea, It sings to me.",
+    )
+
+
+def test_a_name_in_italics_speaks_however_short_the_words(read: Read) -> None:
+    talk = "_Anna._ Yes.\n\n_Ben._ [_Turning round to the pier._] No.\n\n"
+    talk += "_Enter_ Carl, _with a lamp._\n\n_Anna._ Why not today?\n\n"
+    assert read("ACT I\n\n" + talk * 4)[1:5] == [
+        ("Anna", "Yes."),
+        ("Ben", "[Turning round to the pier.] No."),
+        ("", "Enter Carl, with a lamp."),
+        ("Anna", "Why not today?"),
+    ]
+
+
+def test_places_in_capitals_are_no_speakers(read: Read) -> None:
+    assert ("HARWICH", "THE HOUSE OF A MERCHANT") not in read(
+        "ACT I\n" + TALK * 4 + "HARWICH. THE HOUSE OF A MERCHANT\n" + TALK
+    )
+
+
+def test_whoever_is_named_but_says_nothing_is_not_lost(read: Read) -> None:
+    talk = "ANNA\nThe tide is early.\n\nBEN\nSo it is.\n\n"
+    assert ("", "SECOND SCENE") in read("ACT I\n\n" + talk * 4 + "SECOND SCENE\n\n" + talk)
+
+
+def test_the_last_word_of_a_speech_may_be_end(read: Read) -> None:
+    assert read("ACT I\n" + TALK * 8 + "ANNA. Where will it\nend!\n" + TALK)[33] == ("ANNA", "Where will it end!")

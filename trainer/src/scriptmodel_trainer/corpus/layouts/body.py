@@ -48,6 +48,7 @@ class Body:
         self._speech: list[str] = []
         self._speech_line = 0
         self._silent = False  # the one who speaks has only been named so far
+        self._named_line = 0  # where someone was named who has said nothing yet
         self._singing = False  # named by the heading of a song
         self._songs = False  # the play has such headings
         self._open: list[str] = []
@@ -70,7 +71,7 @@ class Body:
                 self._open, self._open_line, self._open_length = [text], paragraph.line, len(text)
             else:
                 yield from self._exposition(text, paragraph.line, doubtful=ends_open(text))
-        elif is_bracketed(text):
+        elif is_bracketed(text) and not (text.startswith("_") and self._cast.knows(paragraph)):
             yield from self._exposition(text, paragraph.line)
         elif (singer := music_heading(text)) is not None:
             self._songs = True
@@ -95,6 +96,7 @@ class Body:
         if self._open:
             yield from self._opening_done()
         yield from self._speech_done()
+        yield from self._only_named()
         self._speaker = ""
 
     def _closed_ahead(self, ahead: Iterable[Paragraph]) -> bool:
@@ -127,8 +129,9 @@ class Body:
             yield from self._without_cue(before, paragraph.line)
         for cue, following in itertools.zip_longest(cues, cues[1:]):
             yield from self._speech_done()
+            yield from self._only_named()
             self._speaker, self._continued, self._singing, self._silent = cue.name, False, False, True
-            line = paragraph.line_at(cue.start)
+            line = self._named_line = paragraph.line_at(cue.start)
             if cue.direction:
                 self._say(cue.direction, line)
                 self._silent = True
@@ -193,9 +196,16 @@ class Body:
         self._speech.append(said)
         self._silent = self._silent and not said.strip()
 
+    def _only_named(self) -> Iterator[Event]:
+        """Whoever was named but said nothing: a heading that looks like a name, or who is seen."""
+        if self._named_line:
+            yield Event(EventKind.EXPOSITION, self._speaker, line=self._named_line, doubtful=True)
+        self._named_line = 0
+
     def _speech_done(self) -> Iterator[Event]:
         text = " ".join(self._speech).strip()
         self._speech = []
         if text:
+            self._named_line = 0
             yield Event(EventKind.SPEECH, text, self._speaker, self._speech_line, self._continued)
             self._continued = True

@@ -17,6 +17,8 @@ _ENDS_SENTENCE = re.compile(r"[.?!:;)\]\"”’'_*…|-]\s*\Z")
 _GROUP_WORDS = frozenset(("The", "All", "Both", "Several", "Some", "Another", "Other", "First", "Second", "Third"))
 _SMALL_WORDS = frozenset(("of", "the", "and"))
 _start = operator.attrgetter("start")
+_OFTEN = 3
+_SHOUT = 8  # characters; more words in capitals after an unknown name are a heading
 _MOST_SPEAKERS = 20_000  # names beyond are read, but not remembered
 
 
@@ -25,6 +27,7 @@ class Cast:
     """Who speaks in a file and how that is printed; `speakers` grows while the file is read."""
 
     speakers: set[str]
+    alone: frozenset[str]  # names that often stand on lines of their own
     forms: frozenset[Form]  # believed with a known name
     main: frozenset[Form]  # believed with any name at the beginning of a paragraph
     dense: bool  # names stand at the beginning of lines inside paragraphs, too
@@ -63,7 +66,7 @@ class Cast:
     def _first(self, text: str) -> Cue | None:
         for caps in (True, False):
             cue = candidate_at_start(text, caps)
-            if cue is not None and self._opens_paragraph(cue):
+            if cue is not None and self._opens_paragraph(cue, text):
                 return cue
         return None
 
@@ -75,18 +78,23 @@ class Cast:
 
     def _believed(self, cue: Cue, text: str) -> bool:
         if cue.start == 0:
-            return self._opens_paragraph(cue)
+            return self._opens_paragraph(cue, text)
         return cue.name in self.speakers and self._opens_line(cue, text[: cue.start])
 
-    def _opens_paragraph(self, cue: Cue) -> bool:
+    def _opens_paragraph(self, cue: Cue, text: str) -> bool:
         form = (cue.caps, cue.kind)
+        words = text[cue.end :].strip()
+        if cue.caps and not words and text.endswith(".") and (cue.name in self.speakers or cue.name in self.alone):
+            return True
         if cue.name in self.speakers:
             columns = cue.kind is Kind.SPACE and (True, Kind.COLUMN) in self.forms
             return form in self.forms or cue.kind in _STRONG or columns
         if cue.kind is Kind.COLUMN:
             return form in self.forms
-        if cue.kind is Kind.ALONE and "," in cue.name:
+        if "," in cue.name and (cue.kind is Kind.ALONE or not words):
             return False  # who is on the stage
+        if cue.kind is Kind.PERIOD and words.isupper() and len(words) > _SHOUT:
+            return False  # MOSCOW. THE HOUSE OF A MERCHANT.
         return form in self.main and (cue.caps or self._new_name(cue))
 
     def _opens_line(self, cue: Cue, before: str) -> bool:
@@ -121,6 +129,9 @@ def cast_of(sample: Sequence[str], style: Style) -> Cast:
     first = sum(found.first[form].total() for form in main if form in found.first)
     return Cast(
         speakers=set(names),
+        alone=frozenset(
+            name for name, count in found.first.get((True, Kind.ALONE), Counter()).items() if count > _OFTEN
+        ),
         forms=frozenset(forms),
         main=frozenset(main - {(True, Kind.SPACE)}),
         dense=_inside(found, main, names) > 0.2 * first,
@@ -150,9 +161,9 @@ def _repeated(found: Survey, style: Style) -> frozenset[str]:
 
 
 def _worth_looking_at(forms: Set[Form]) -> tuple[tuple[bool, frozenset[Kind]], ...]:
-    columns = {Kind.SPACE} if (True, Kind.COLUMN) in forms else set()
+    besides = _STRONG | {Kind.ALONE} | ({Kind.SPACE} if (True, Kind.COLUMN) in forms else set())
     return tuple(
-        (caps, frozenset({kind for case, kind in forms if case is caps} | _STRONG | columns))
+        (caps, frozenset({kind for case, kind in forms if case is caps} | besides))
         for caps in sorted({caps for caps, _ in forms})
     )
 

@@ -93,7 +93,7 @@ def candidate_at_start(text: str, caps: bool) -> Cue | None:
 def _cue(match: re.Match[str], caps: bool) -> Cue | None:
     name = " ".join(match["name"].split()).strip(" .-")
     kind = _KINDS[match.lastgroup or "space"]
-    if not caps and "\n" in match["name"]:
+    if not caps and match["name"].partition("\n")[0].rstrip().isupper():
         return None  # a name in capitals alone on its line, and the first word spoken
     if not could_be_name(name) or (not caps and (name.isupper() or kind not in _TITLE_KINDS)):
         return None

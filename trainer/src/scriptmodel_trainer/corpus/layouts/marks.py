@@ -45,7 +45,7 @@ _CURTAIN = re.compile(
 _SPOKEN_BY = re.compile(
     rf"[\W_]*(?:SPOKEN|SUNG)\b.{{0,40}}? (?:BY|IN THE CHARACTER OF) (?P<who>{CAPS_NAME})[\W_]*", re.IGNORECASE
 )
-_LEADERS = re.compile(r"\w[ ]?\.{4,}[ ]?\w|\w(?: \.){4,} \w")
+_LEADERS = re.compile(r"[\w)] *\.{6,} *\w|[\w)](?: \.){6,} \w")
 _RULE = re.compile(r"[\s*~=_.\-–—•#+]{3,}")
 _MUSIC_WORD = (
     r"(?:SONGS?|DUETT?|DUO|TRIO|QUART(?:ETTE|ETT?)|QUINTETT?E?|SEXTETT?E?|SEPTETT?E?|OCTETT?E?|(?:DOUBLE )?CHORUS|"
@@ -101,12 +101,14 @@ def has_leaders(text: str) -> bool:
 
 
 def heading_kind(text: str) -> str:
-    """What a heading is of: PROLOGUE, ACT, SCENE, or PLACE for a scene that has no number; "" for any other."""
+    """What a heading is of: PROLOGUE, ACT, SCENE, PLACE for a scene without a number, END of an act; "" for others."""
     words = re.findall(r"[A-Z]+|\d+", plain(text).upper().removeprefix("THE "))
     if not words:
         return ""
     if words[0] == "SCENE" and (len(words) < 2 or not re.fullmatch(rf"{_NUMBER}|{_ORDINAL}", words[1])):
         return "PLACE"
+    if words[0] in ("END", "CLOSE", "CURTAIN"):
+        return "END"
     kinds = ("PROLOGUE", "INDUCTION", "ACT", "SCENE", "PART", "EPISODE")
     return next((word for word in words[:2] if word in kinds), "")
 

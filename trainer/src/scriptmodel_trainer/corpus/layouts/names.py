@@ -49,4 +49,6 @@ def could_be_name(name: str) -> bool:
     first = words[0].rstrip(".")
     if first in _NEVER or first.upper().replace("-", "") in _MOVES or (first.isdigit() and len(words) == 1):
         return False
+    if words == ["THE", "END"]:
+        return False
     return len(words) > 1 or first not in _NEVER_ALONE

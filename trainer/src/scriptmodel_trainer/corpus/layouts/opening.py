@@ -11,6 +11,7 @@ from scriptmodel_trainer.corpus.layouts.directions import is_bracketed
 from scriptmodel_trainer.corpus.layouts.marks import (
     has_leaders,
     heading_kind,
+    is_closing,
     is_front_heading,
     is_furniture,
     is_heading,
@@ -20,8 +21,11 @@ from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph
 _NEAR = 12  # paragraphs looked at to see whether a play has begun
 _ENOUGH = 4  # cues among them
 _RANKS = {"PROLOGUE": 0, "INDUCTION": 0, "PART": 1, "ACT": 2, "EPISODE": 2, "SCENE": 3, "PLACE": 3}
-_LISTED = re.compile(r"\s*[A-Z][^.?!\n]{1,40}[.,]")
+_LISTED = re.compile(r"\s*[A-Z][^.?!\n]{1,40}[.,]?")
 _FEW = 5  # words of a name in a list
+_TITLE = 100  # characters
+_FIRST = frozenset(("I", "1", "ONE", "FIRST"))
+_LIST = 8  # paragraphs of a cast list, at most, that look like speeches
 
 
 def begins(paragraph: Paragraph, front: Sequence[Paragraph], ahead: Sequence[Paragraph], cast: Cast) -> bool:
@@ -29,7 +33,9 @@ def begins(paragraph: Paragraph, front: Sequence[Paragraph], ahead: Sequence[Par
 
     `front` are the paragraphs before, `ahead` those that follow.
     """
-    if not cast.begins_with_cue(paragraph, sure=True) or (_lists_names(paragraph) and _in_cast_list(front)):
+    if not cast.begins_with_cue(paragraph, sure=True):
+        return False
+    if _in_cast_list(front) and (_lists_names(paragraph) or has_leaders(paragraph.text) or _first_scene_follows(ahead)):
         return False
     known = cast.knows(paragraph)
     inside = sum(1 for _ in cast.cues(paragraph)) - 1
@@ -43,13 +49,27 @@ def begins(paragraph: Paragraph, front: Sequence[Paragraph], ahead: Sequence[Par
     return near + inside >= min(_ENOUGH, max(0, len(ahead) - 1) // 2)
 
 
+def untitled(front: Sequence[Paragraph]) -> bool:
+    """True if nothing among these paragraphs could be the heading of a play."""
+    return not any(
+        is_front_heading(paragraph.text)
+        or (is_heading(paragraph.text) and heading_kind(paragraph.text) != "END")
+        or (len(paragraph.text) < _TITLE and paragraph.text.isupper() and not is_closing(paragraph.text))
+        for paragraph in front
+    )
+
+
 def first_of_play(held: Sequence[Paragraph]) -> int:
     """Where the play begins among the paragraphs before its first speech.
 
     That is the last heading of a scene, with the headings of its act and of a prologue before it, or, where there is
     no heading, a direction in brackets right before the first speech. What stands before is cut.
     """
-    headings = [index for index, paragraph in enumerate(held) if is_heading(paragraph.text)]
+    headings = [
+        index
+        for index, paragraph in enumerate(held)
+        if is_heading(paragraph.text) and heading_kind(paragraph.text) != "END"
+    ]
     if not headings:
         return max(_bracketed_before(held), _after_lists(held, 0))
     start = headings.pop()
@@ -73,6 +93,16 @@ def _lists_names(paragraph: Paragraph) -> bool:
     lines = paragraph.text.split("\n")
     listed = sum(_LISTED.fullmatch(line) is not None and len(line.split()) <= _FEW for line in lines)
     return len(lines) > 2 and listed > len(lines) // 2
+
+
+def _first_scene_follows(ahead: Sequence[Paragraph]) -> bool:
+    """Whether the first act or scene is announced a few paragraphs on."""
+    for paragraph in itertools.islice(ahead, _LIST):
+        if is_heading(paragraph.text):
+            kind = heading_kind(paragraph.text)
+            words = re.findall(r"\w+", paragraph.text.upper())[:3]
+            return kind in ("PLACE", "PROLOGUE", "INDUCTION") or not _FIRST.isdisjoint(words)
+    return False
 
 
 def _in_cast_list(front: Sequence[Paragraph]) -> bool:

@@ -11,7 +11,7 @@ from scriptmodel_trainer.corpus.layouts.body import Body
 from scriptmodel_trainer.corpus.layouts.cast import cast_of
 from scriptmodel_trainer.corpus.layouts.closing import AHEAD, ends
 from scriptmodel_trainer.corpus.layouts.marks import is_closing
-from scriptmodel_trainer.corpus.layouts.opening import begins, first_of_play
+from scriptmodel_trainer.corpus.layouts.opening import begins, first_of_play, untitled
 from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph, paragraphs
 from scriptmodel_trainer.corpus.layouts.survey import Style, survey
 
@@ -36,6 +36,7 @@ class StageParser:
         front: deque[Paragraph] = deque()
         body: Body | None = None
         before: Paragraph | None = None
+        closed = False  # with words that say so: what follows is no play unless it has a title
         while True:
             ahead.extend(itertools.islice(source, AHEAD - len(ahead)))
             if not ahead:
@@ -43,8 +44,8 @@ class StageParser:
             paragraph = ahead.popleft()
             if body is not None and ends(paragraph, ahead, cast, before):
                 yield from body.end()
-                body = None
-            elif body is None and begins(paragraph, front, ahead, cast):
+                body, closed = None, is_closing(paragraph.text)
+            elif body is None and not (closed and untitled(front)) and begins(paragraph, front, ahead, cast):
                 body = Body(cast)
                 yield from _opening(front, body, ahead)
             before = paragraph
@@ -63,7 +64,7 @@ def _closings_apart(source: Iterable[Paragraph]) -> Iterator[Paragraph]:
     """Paragraphs, the words that end a play apart from those right before them."""
     for paragraph in source:
         above, _, last = paragraph.text.rpartition("\n")
-        if above and is_closing(last):
+        if above and last.isupper() and is_closing(last):
             yield Paragraph(above, paragraph.line)
             yield Paragraph(last, paragraph.line + above.count("\n") + 1)
         else:
