@@ -245,3 +245,41 @@ def test_whoever_is_named_but_says_nothing_is_not_lost(read: Read) -> None:
 
 def test_the_last_word_of_a_speech_may_be_end(read: Read) -> None:
     assert read("ACT I\n" + TALK * 8 + "ANNA. Where will it\nend!\n" + TALK)[33] == ("ANNA", "Where will it end!")
+
+
+def test_a_name_and_its_direction_in_italics_above_the_words(read: Read) -> None:
+    talk = "_The Boy (laughing)._\n\nDid you see the gull?\n\n_Anna._\n\nI see it every day.\n\n"
+    assert read("ACT I\n\n" + talk * 6)[1:3] == [
+        ("The Boy", "(laughing) Did you see the gull?"),
+        ("Anna", "I see it every day."),
+    ]
+
+
+def test_numbers_tell_speakers_apart(read: Read) -> None:
+    talk = "WOMAN #1: Is this the pier?\n\nWOMAN #2: It was.\n\n"
+    assert read("[The pier]\n\n" + talk * 3)[1:3] == [("WOMAN #1", "Is this the pier?"), ("WOMAN #2", "It was.")]
+
+
+def test_an_abbreviation_may_look_like_a_small_word(read: Read) -> None:
+    talk = "OR. The gull is white.\n\nCL. The gull is grey.\n\n"
+    assert read("ACT I\n\n" + talk * 5)[1] == ("OR", "The gull is white.")
+
+
+def test_all_directions_before_the_first_speech_belong_to_the_play(read: Read) -> None:
+    text = CAST + "[A pier. It is late.]\n\n[ANNA is asleep in the boat.]\n\n" + TALK * 2
+    assert [text for _, text in read(text)[:2]] == ["A pier. It is late.", "ANNA is asleep in the boat."]
+
+
+def test_a_glossary_is_no_play(read: Read) -> None:
+    glossary = (
+        "GLOSSARY\n\n" + "".join(f"{word}. See {word.title()}fish.\n\n" for word in ("COD", "EEL", "HAKE", "LING")) * 12
+    )
+    assert read(BEGINNING + "[EXEUNT.]\n\n" + glossary + LICENCE)[-1] == ("", "EXEUNT.")
+
+
+def test_titles_of_honour_in_a_cast_list_are_no_speech(read: Read) -> None:
+    cast = "THE PERSONS OF THE PLAY\n\nTHE REV. BENJAMIN GULL, D.D.\n\nANNA\n\nBEN\n\n"
+    assert read("THE PIER\n\n" + cast + "FIRST ACT\n" + TALK * 3 + "THE REV. Good day.\n" + TALK)[0] == (
+        "",
+        "FIRST ACT",
+    )

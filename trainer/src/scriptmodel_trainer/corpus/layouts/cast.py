@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 
 from scriptmodel_trainer.corpus.layouts.cues import Cue, Kind, candidate_at_start, candidates, lost_cues
+from scriptmodel_trainer.corpus.layouts.names import ABBREVIATIONS
 from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph
 from scriptmodel_trainer.corpus.layouts.survey import Form, Style, Survey, survey
 
@@ -17,8 +18,8 @@ _ENDS_SENTENCE = re.compile(r"[.?!:;)\]\"”’'_*…|-]\s*\Z")
 _GROUP_WORDS = frozenset(("The", "All", "Both", "Several", "Some", "Another", "Other", "First", "Second", "Third"))
 _SMALL_WORDS = frozenset(("of", "the", "and"))
 _start = operator.attrgetter("start")
-_OFTEN = 3
-_SHOUT = 8  # characters; more words in capitals after an unknown name are a heading
+_OFTEN = 4
+_SHOUT = 8  # characters; more words in capitals after a name are a heading
 _MOST_SPEAKERS = 20_000  # names beyond are read, but not remembered
 
 
@@ -86,6 +87,8 @@ class Cast:
         words = text[cue.end :].strip()
         if cue.caps and not words and text.endswith(".") and (cue.name in self.speakers or cue.name in self.alone):
             return True
+        if self._heads(cue, words):
+            return False
         if cue.name in self.speakers:
             columns = cue.kind is Kind.SPACE and (True, Kind.COLUMN) in self.forms
             return form in self.forms or cue.kind in _STRONG or columns
@@ -93,9 +96,13 @@ class Cast:
             return form in self.forms
         if "," in cue.name and (cue.kind is Kind.ALONE or not words):
             return False  # who is on the stage
-        if cue.kind is Kind.PERIOD and words.isupper() and len(words) > _SHOUT:
-            return False  # MOSCOW. THE HOUSE OF A MERCHANT.
-        return form in self.main and (cue.caps or self._new_name(cue))
+        return form in self.main and cue.name not in ABBREVIATIONS and (cue.caps or self._new_name(cue))
+
+    def _heads(self, cue: Cue, words: str) -> bool:
+        """True for a heading that looks like a speech: MOSCOW. THE HOUSE OF A MERCHANT."""
+        if cue.kind is not Kind.PERIOD or len(words) <= _SHOUT or not words.isupper() or "!" in words or "?" in words:
+            return False
+        return cue.name not in self.speakers or "\n" not in words
 
     def _opens_line(self, cue: Cue, before: str) -> bool:
         """A known name inside a paragraph: where sentences end, and not within a direction."""
@@ -130,7 +137,7 @@ def cast_of(sample: Sequence[str], style: Style) -> Cast:
     return Cast(
         speakers=set(names),
         alone=frozenset(
-            name for name, count in found.first.get((True, Kind.ALONE), Counter()).items() if count > _OFTEN
+            name for name, count in found.first.get((True, Kind.ALONE), Counter()).items() if count >= _OFTEN
         ),
         forms=frozenset(forms),
         main=frozenset(main - {(True, Kind.SPACE)}),
@@ -156,7 +163,8 @@ def _repeated(found: Survey, style: Style) -> frozenset[str]:
     return frozenset(
         name
         for name in {*first, *inside}
-        if first[name] >= 2 or first[name] + inside[name] >= (2 if name.isupper() else 5)
+        if first[name] >= (_OFTEN if name in ABBREVIATIONS else 2)
+        or first[name] + inside[name] >= (2 if name.isupper() and name not in ABBREVIATIONS else 5)
     )
 
 

@@ -35,11 +35,13 @@ def ends(paragraph: Paragraph, ahead: Sequence[Paragraph], cast: Cast, before: P
     `ahead` are the paragraphs that follow, `before` is the one before.
     """
     text = paragraph.text
-    if cast.begins_with_cue(paragraph) or (is_furniture(text) and not is_rule(text)):
+    if cast.begins_with_cue(paragraph):
         return False
+    if is_furniture(text) and not is_rule(text):  # a page, an illustration; notes at the end
+        return is_front_heading(text) and not any(map(cast.begins_with_cue, ahead))
     if is_closing(text) or is_front_heading(text):
         return True
-    if text.strip().isupper() and len(text) < 100 and _title_page(ahead, cast):
+    if text.strip().isupper() and len(text) < 100 and not is_bracketed(text) and _title_page(ahead, cast):
         return not _CURTAIN.search(text)
     if any(map(cast.begins_with_cue, ahead)) or is_epilogue(text) or spoken_by(text) is not None:
         return False

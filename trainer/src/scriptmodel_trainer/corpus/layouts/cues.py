@@ -95,11 +95,11 @@ def _cue(match: re.Match[str], caps: bool) -> Cue | None:
     kind = _KINDS[match.lastgroup or "space"]
     if not caps and match["name"].partition("\n")[0].rstrip().isupper():
         return None  # a name in capitals alone on its line, and the first word spoken
-    if not could_be_name(name) or (not caps and (name.isupper() or kind not in _TITLE_KINDS)):
-        return None
     direction = (match["direction"] or "").strip(" ,.;\n_")
     if kind is Kind.ALONE and direction:
         kind = Kind.ASIDE
+    if not could_be_name(name) or (not caps and (name.isupper() or kind not in _TITLE_KINDS)):
+        return None
     if kind is Kind.ASIDE and not direction:
         return None
     return Cue(name, kind, caps, direction, match.start(), match.end())

@@ -29,6 +29,7 @@ _FRONT = re.compile(
     r"TRANSCRIBER)[\w '’,.:;&-]{0,50}\W*",
     re.IGNORECASE,
 )
+_BACK = re.compile(r"\W*(?:FOOTNOTE|ENDNOTE|NOTE|BIBLIOGRAPHY|APPENDIX|GLOSSARY|INDEX|TRANSCRIBER)", re.IGNORECASE)
 _FURNITURE = re.compile(
     r"\W*(?:\[?(?:pg|page|p)\.? ?\d+\]?|\d{1,4}|[ivxlc]{1,6}|[*=_~.\-–—•#+ ]+|\[_?illustration.*\]|"
     r"\(?continued:?\)?|\(?more\)?)\W*",
@@ -122,6 +123,11 @@ def is_front_heading(text: str) -> bool:
     """True for the heading of a cast list, a preface, contents, notes: what follows is not part of a script."""
     first = text.partition("\n")[0]
     return len(text) < 3000 and len(first) < 70 and _FRONT.fullmatch(plain(first)) is not None
+
+
+def is_back_matter(text: str) -> bool:
+    """True for the headings of what stands after the last play: notes, a glossary, an index."""
+    return is_front_heading(text) and _BACK.match(text) is not None
 
 
 def music_heading(text: str) -> str | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 # Letters of the Latin, Greek and Cyrillic alphabets: Python's `re` has no class for them.
 _LETTERS = tuple(map(chr, range(0xC0, 0x530)))
 _UPPER = "A-Z" + "".join(letter for letter in _LETTERS if letter.isupper())
@@ -13,21 +15,23 @@ _TITLES = (
 )
 _PREFIX = r"(?:Mc|Mac|[DOLdl]['’]|De|Di|Du|La|Le|Fitz)"
 _CAPS_WORD = (
-    rf"(?:{_TITLES}|{_PREFIX}?[{_UPPER}][{_UPPER}0-9'’]*(?:[-/][{_UPPER}0-9'’]+)*|\d+(?:ST|ND|RD|TH|st|nd|rd|th|d)?)"
+    rf"(?:{_TITLES}|{_PREFIX}?[{_UPPER}][{_UPPER}0-9'’]*(?:[-/][{_UPPER}0-9'’]+)*|"
+    r"#?\d+(?:ST|ND|RD|TH|st|nd|rd|th|d)?)"
 )
-_TITLE_WORD = rf"(?:{_TITLES}|[{_UPPER}]['’{_LOWER}{_UPPER}]+(?:-[{_LOWER}{_UPPER}]+)*|\d+(?:st|nd|rd|th|d)?)"
+_TITLE_WORD = rf"(?:{_TITLES}|[{_UPPER}]['’{_LOWER}{_UPPER}]+(?:-[{_LOWER}{_UPPER}]+)*|#?\d+(?:st|nd|rd|th|d)?)"
 _AND = r"\.?,?\s+(?:and|AND|&|with)\s+(?:the )?"
 _TITLED = r"(?:(?:Miss|Mrs?|Dr|Lady|Lord|Sir|Madame|Captain|Old|Young|The|An?) )?"
 CAPS_NAME = rf"{_TITLED}{_CAPS_WORD}(?:(?:{_AND}|,\s+|\s(?:of |the |de |von |van |in |to )?){_CAPS_WORD}){{0,8}}"
 TITLE_NAME = rf"{_TITLE_WORD}(?:(?:{_AND}|\s(?:of |the |de |von |van )?){_TITLE_WORD}){{0,4}}"
 
 _STAGE_WORDS = """
-ACT SCENE CURTAIN END PROJECT CHAPTER PREFACE VOLUME TIME PLACE CHARACTERS PERSONS CONTENTS NOTE NOTES ENTER EXIT EXEUNT
-INT EXT FADE CUT FINIS BY AND OR ALSO PS PP VOL NO COPYRIGHT PRODUCED TRANSCRIBED TITLE AUTHOR BOOK PART PROLOGUE
+ACT ACTS SCENE SCENES CURTAIN END PROJECT CHAPTER PREFACE VOLUME TIME PLACE CHARACTERS PERSONS CONTENTS NOTE NOTES
+ENTER EXIT EXEUNT
+INT EXT FADE CUT FINIS BY ALSO PS PP VOL NO COPYRIGHT PRODUCED TRANSCRIBED TITLE AUTHOR BOOK PART PROLOGUE
 EPILOGUE FOOTNOTE FOOTNOTES BIBLIOGRAPHY APPENDIX INDEX GLOSSARY INTRODUCTION FOREWORD CAST
 ILLUSTRATION TABLEAU DRAMATIS SETTING SONG DUET TRIO RECIT RECITATIVE AIR FINALE ENSEMBLE SOLO SOLI
 """
-_SHORT_WORDS = "I A O OH AH YES WELL THE"
+_SHORT_WORDS = "I A AND OR O OH AH YES WELL THE"
 # They begin a sentence of one word, or stand before a colon.
 _SENTENCE_WORDS = """
 Yes No Oh Ah Well Why What Who Where When How Good Come Go And But The It He She They We You That This There Then Now
@@ -41,14 +45,20 @@ _MOVES = frozenset(("ENTER", "REENTER", "EXIT", "EXEUNT", "ACT", "SCENE", "CURTA
 _NEVER_ALONE = frozenset((*_SHORT_WORDS.split(), *_SENTENCE_WORDS.split()))
 
 
+_NUMERAL = re.compile("X{0,2}(?:IX|IV|VI{0,3}|I{1,3})|X{1,3}")
+ABBREVIATIONS = frozenset(("OR", "AND"))  # of names like Orante, where they stand before many speeches
+
+
 def could_be_name(name: str) -> bool:
     """False for headings, stage words and the short words that begin sentences."""
     if len(name) < 2 or len(name) > 80:
         return False
     words = name.replace(",", " ").split()
     first = words[0].rstrip(".")
+    if _NUMERAL.fullmatch(name):
+        return False
     if first in _NEVER or first.upper().replace("-", "") in _MOVES or (first.isdigit() and len(words) == 1):
         return False
     if words == ["THE", "END"]:
         return False
-    return len(words) > 1 or first not in _NEVER_ALONE
+    return len(words) > 1 or name in ABBREVIATIONS or first not in _NEVER_ALONE

@@ -11,6 +11,7 @@ from scriptmodel_trainer.corpus.layouts.directions import is_bracketed
 from scriptmodel_trainer.corpus.layouts.marks import (
     has_leaders,
     heading_kind,
+    is_back_matter,
     is_closing,
     is_front_heading,
     is_furniture,
@@ -56,6 +57,7 @@ def untitled(front: Sequence[Paragraph]) -> bool:
         or (is_heading(paragraph.text) and heading_kind(paragraph.text) != "END")
         or (len(paragraph.text) < _TITLE and paragraph.text.isupper() and not is_closing(paragraph.text))
         for paragraph in front
+        if not is_back_matter(paragraph.text)
     )
 
 
@@ -129,8 +131,11 @@ def _bracketed_before(held: Sequence[Paragraph]) -> int:
         for index in range(len(held) - 1, max(-1, len(held) - 12), -1):
             text = "\n".join(paragraph.text for paragraph in held[index:])
             if text.lstrip()[0] in "[(" and is_bracketed(text):
-                return index
-    start = len(held)
+                return _bracketed_from(held, index)
+    return _bracketed_from(held, len(held))
+
+
+def _bracketed_from(held: Sequence[Paragraph], start: int) -> int:
     while start and is_bracketed(held[start - 1].text):
         start -= 1
     return start

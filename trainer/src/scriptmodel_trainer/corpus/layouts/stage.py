@@ -10,7 +10,7 @@ from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.layouts.body import Body
 from scriptmodel_trainer.corpus.layouts.cast import cast_of
 from scriptmodel_trainer.corpus.layouts.closing import AHEAD, ends
-from scriptmodel_trainer.corpus.layouts.marks import is_closing
+from scriptmodel_trainer.corpus.layouts.marks import is_back_matter, is_closing
 from scriptmodel_trainer.corpus.layouts.opening import begins, first_of_play, untitled
 from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph, paragraphs
 from scriptmodel_trainer.corpus.layouts.survey import Style, survey
@@ -44,7 +44,7 @@ class StageParser:
             paragraph = ahead.popleft()
             if body is not None and ends(paragraph, ahead, cast, before):
                 yield from body.end()
-                body, closed = None, is_closing(paragraph.text)
+                body, closed = None, is_closing(paragraph.text) or is_back_matter(paragraph.text)
             elif body is None and not (closed and untitled(front)) and begins(paragraph, front, ahead, cast):
                 body = Body(cast)
                 yield from _opening(front, body, ahead)
