@@ -283,3 +283,27 @@ def test_titles_of_honour_in_a_cast_list_are_no_speech(read: Read) -> None:
         "",
         "FIRST ACT",
     )
+
+
+def test_directions_may_stand_in_braces(read: Read) -> None:
+    talk = "ANNA {Looking out.}\n\nThe tide is early.\n\nBEN {Sadly.} So it is.\n\n{He sits down.}\n\n"
+    assert read("SCENE.\n\n" + talk * 5)[1:4] == [
+        ("ANNA", "[Looking out.] The tide is early."),
+        ("BEN", "[Sadly.] So it is."),
+        ("", "He sits down."),
+    ]
+
+
+def test_initials_are_a_name_where_they_often_speak(read: Read) -> None:
+    talk = "C.-C. The tide is early.\n\nANNA. So it is.\n\n"
+    assert read("ACT I\n\n" + talk * 5)[1:3] == [("C.-C", "The tide is early."), ("ANNA", "So it is.")]
+
+
+def test_a_number_may_stand_before_a_name_in_italics(read: Read) -> None:
+    talk = "1 _Sol_. Who goes there?\n\n2 _Sol_. A gull.\n\n_Anna_. Only a gull.\n\n"
+    assert read("ACT I\n\n" + talk * 5)[1:3] == [("1 Sol", "Who goes there?"), ("2 Sol", "A gull.")]
+
+
+def test_a_text_that_only_resembles_a_play_is_not_cut_away(read: Read) -> None:
+    text = "ANNA. A woman of the pier.\n\n" + LONG * 5
+    assert read(text * 3)[0][1].startswith("ANNA. A woman of the pier.")

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from scriptmodel_trainer.corpus.events import Event
+from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.layouts import fountain, markdown, verbatim
 from scriptmodel_trainer.corpus.layouts.stage import StageParser
 from scriptmodel_trainer.corpus.layouts.survey import STYLES
 from scriptmodel_trainer.errors import BadInputError
 
 AUTO = "auto"
+_SURE = 0.5
 _UNSURE = 0.12  # a script's layout that explains less of a file is not believed
 
 
@@ -52,5 +53,14 @@ def layout_named(name: str) -> Layout | None:
 def detect(sample: Sequence[str]) -> tuple[Layout, float]:
     """The layout that fits best and its score from 0 to 1; `plain` when none is recognised."""
     scores = {name: layout.score(sample) for name, layout in LAYOUTS.items()}
-    best = max(scores, key=lambda name: scores[name])
-    return (LAYOUTS[best], scores[best]) if scores[best] >= _UNSURE else (LAYOUTS["plain"], scores["plain"])
+    for name in sorted(scores, key=lambda name: -scores[name]):
+        if scores[name] < _UNSURE:
+            break
+        if scores[name] >= _SURE or _reads_any(LAYOUTS[name], sample):
+            return LAYOUTS[name], scores[name]
+    return LAYOUTS["plain"], scores["plain"]
+
+
+def _reads_any(layout: Layout, sample: Sequence[str]) -> bool:
+    """Whether anything would be left of the sample: a layout that fits badly may take all of it for front matter."""
+    return any(event.kind is not EventKind.CUT for event in layout.parse(sample, sample))

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 
 from scriptmodel_trainer.corpus.layouts.cues import Cue, Kind, candidate_at_start, candidates, lost_cues
-from scriptmodel_trainer.corpus.layouts.names import ABBREVIATIONS
+from scriptmodel_trainer.corpus.layouts.names import is_doubtful
 from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph
 from scriptmodel_trainer.corpus.layouts.survey import Form, Style, Survey, survey
 
@@ -57,7 +57,9 @@ class Cast:
         first = self._first(paragraph.text)
         if first is None or not sure:
             return first is not None
-        return first.name in self.speakers if first.kind is Kind.ALONE else (first.caps, first.kind) in self.main
+        if first.kind in (Kind.ALONE, Kind.SPACE):
+            return first.name in self.speakers
+        return (first.caps, first.kind) in self.main
 
     def knows(self, paragraph: Paragraph) -> bool:
         """True if the paragraph begins with the cue of someone known."""
@@ -96,7 +98,7 @@ class Cast:
             return form in self.forms
         if "," in cue.name and (cue.kind is Kind.ALONE or not words):
             return False  # who is on the stage
-        return form in self.main and cue.name not in ABBREVIATIONS and (cue.caps or self._new_name(cue))
+        return form in self.main and not is_doubtful(cue.name) and (cue.caps or self._new_name(cue))
 
     def _heads(self, cue: Cue, words: str) -> bool:
         """True for a heading that looks like a speech: MOSCOW. THE HOUSE OF A MERCHANT."""
@@ -163,8 +165,8 @@ def _repeated(found: Survey, style: Style) -> frozenset[str]:
     return frozenset(
         name
         for name in {*first, *inside}
-        if first[name] >= (_OFTEN if name in ABBREVIATIONS else 2)
-        or first[name] + inside[name] >= (2 if name.isupper() and name not in ABBREVIATIONS else 5)
+        if first[name] >= (_OFTEN if is_doubtful(name) else 2)
+        or first[name] + inside[name] >= (2 if name.isupper() and not is_doubtful(name) else 5)
     )
 
 

@@ -91,7 +91,7 @@ def candidate_at_start(text: str, caps: bool) -> Cue | None:
 
 
 def _cue(match: re.Match[str], caps: bool) -> Cue | None:
-    name = " ".join(match["name"].split()).strip(" .-")
+    name = " ".join(match["name"].replace("_", "").split()).strip(" .-")
     kind = _KINDS[match.lastgroup or "space"]
     if not caps and match["name"].partition("\n")[0].rstrip().isupper():
         return None  # a name in capitals alone on its line, and the first word spoken

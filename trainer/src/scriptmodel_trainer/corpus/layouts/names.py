@@ -14,15 +14,16 @@ _TITLES = (
     r"Mrs?|Mme|Mlle|Dr|Ste?|Rev|Lt|Sgt|Capt|Col|Gen|Maj|Prof|Hon|Jr|Sr|Messrs)\."
 )
 _PREFIX = r"(?:Mc|Mac|[DOLdl]['’]|De|Di|Du|La|Le|Fitz)"
+_INITIALS = rf"(?:[{_UPPER}]\.-?){{1,3}}[{_UPPER}](?=\.)"
 _CAPS_WORD = (
-    rf"(?:{_TITLES}|{_PREFIX}?[{_UPPER}][{_UPPER}0-9'’]*(?:[-/][{_UPPER}0-9'’]+)*|"
+    rf"(?:{_TITLES}|{_INITIALS}|{_PREFIX}?[{_UPPER}][{_UPPER}0-9'’]*(?:[-/][{_UPPER}0-9'’]+)*|"
     r"#?\d+(?:ST|ND|RD|TH|st|nd|rd|th|d)?)"
 )
 _TITLE_WORD = rf"(?:{_TITLES}|[{_UPPER}]['’{_LOWER}{_UPPER}]+(?:-[{_LOWER}{_UPPER}]+)*|#?\d+(?:st|nd|rd|th|d)?)"
 _AND = r"\.?,?\s+(?:and|AND|&|with)\s+(?:the )?"
 _TITLED = r"(?:(?:Miss|Mrs?|Dr|Lady|Lord|Sir|Madame|Captain|Old|Young|The|An?) )?"
 CAPS_NAME = rf"{_TITLED}{_CAPS_WORD}(?:(?:{_AND}|,\s+|\s(?:of |the |de |von |van |in |to )?){_CAPS_WORD}){{0,8}}"
-TITLE_NAME = rf"{_TITLE_WORD}(?:(?:{_AND}|\s(?:of |the |de |von |van )?){_TITLE_WORD}){{0,4}}"
+TITLE_NAME = rf"{_TITLE_WORD}(?:(?:{_AND}|\s(?:of |the |de |von |van )?)_?{_TITLE_WORD}){{0,4}}"
 
 _STAGE_WORDS = """
 ACT ACTS SCENE SCENES CURTAIN END PROJECT CHAPTER PREFACE VOLUME TIME PLACE CHARACTERS PERSONS CONTENTS NOTE NOTES
@@ -41,12 +42,19 @@ Stop Hush Silence Pause Music Adieu Farewell Goodbye Title Author Characters Set
 Date Produced Copyright Page Persons
 """
 _NEVER = frozenset(_STAGE_WORDS.split())
-_MOVES = frozenset(("ENTER", "REENTER", "EXIT", "EXEUNT", "ACT", "SCENE", "CURTAIN"))  # in small letters, too
+_MOVES = frozenset(
+    ("ENTER", "REENTER", "EXIT", "EXEUNT", "ACT", "SCENE", "CURTAIN", "MANET", "MANENT")
+)  # in small letters, too
 _NEVER_ALONE = frozenset((*_SHORT_WORDS.split(), *_SENTENCE_WORDS.split()))
 
 
 _NUMERAL = re.compile("X{0,2}(?:IX|IV|VI{0,3}|I{1,3})|X{1,3}")
-ABBREVIATIONS = frozenset(("OR", "AND"))  # of names like Orante, where they stand before many speeches
+_ABBREVIATED = re.compile(rf"OR|AND|(?:[{_UPPER}]\.-?){{1,3}}[{_UPPER}]")
+
+
+def is_doubtful(name: str) -> bool:
+    """True for what is a name, like Orante's or C.-C., only where it stands before many speeches."""
+    return _ABBREVIATED.fullmatch(name) is not None
 
 
 def could_be_name(name: str) -> bool:
@@ -61,4 +69,4 @@ def could_be_name(name: str) -> bool:
         return False
     if words == ["THE", "END"]:
         return False
-    return len(words) > 1 or name in ABBREVIATIONS or first not in _NEVER_ALONE
+    return len(words) > 1 or is_doubtful(name) or first not in _NEVER_ALONE

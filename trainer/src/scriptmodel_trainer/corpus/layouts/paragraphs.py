@@ -9,6 +9,7 @@ from dataclasses import dataclass
 _MOST_LINES = 400  # a file without blank lines is cut, so that memory stays flat
 _MOST_CHARACTERS = 1 << 18
 _NOTE = re.compile(r"(?<=[^\s\[(])(?:\[\d{1,3}\]|\{\d{1,4}\}|<\d{1,3}>|\(\d{1,2}\)(?=\s|$))")  # the sign of a footnote
+_BRACES = re.compile(r"\{(?=[A-Z_])([^{}]*)(?<=[^\s{}])\}")  # directions, not the braces that join voices
 _SOFT_HYPHEN = re.compile("\u00ad(?:\n\\s*)?")
 _NOTE_BEGINS = re.compile(r"[\[{<(]\d")
 _BROKEN_WORD = re.compile(r"(?<=[^\W\d_])-\n\s*(?=[^\W\d_])")
@@ -48,11 +49,16 @@ def paragraphs(lines: Iterable[str]) -> Iterator[Paragraph]:
             held.append(line)
             size += len(line)
         if held and (not line or len(held) >= _MOST_LINES or size >= _MOST_CHARACTERS):
-            yield Paragraph("\n".join(held), begin)
+            yield _paragraph(held, begin)
             held = []
             size = 0
     if held:
-        yield Paragraph("\n".join(held), begin)
+        yield _paragraph(held, begin)
+
+
+def _paragraph(lines: list[str], line: int) -> Paragraph:
+    text = "\n".join(lines)
+    return Paragraph(_BRACES.sub(r"[\1]", text) if "{" in text else text, line)
 
 
 def without_notes(text: str) -> str:
