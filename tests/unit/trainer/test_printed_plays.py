@@ -307,3 +307,20 @@ def test_a_number_may_stand_before_a_name_in_italics(read: Read) -> None:
 def test_a_text_that_only_resembles_a_play_is_not_cut_away(read: Read) -> None:
     text = "ANNA. A woman of the pier.\n\n" + LONG * 5
     assert read(text * 3)[0][1].startswith("ANNA. A woman of the pier.")
+
+
+def test_a_direction_without_brackets_may_stand_between_name_and_colon(read: Read) -> None:
+    talk = "Anna: “The tide is early.”\n\nBen, turning\nround to the pier: “So it is.”\n\nBen: “It always was.”\n\n"
+    assert read("[A pier]\n\n" + talk * 5)[1:3] == [
+        ("Anna", "“The tide is early.”"),
+        ("Ben", "(turning round to the pier) “So it is.”"),
+    ]
+
+
+def test_a_direction_beside_a_name_in_markdown_is_no_part_of_it(read: Read) -> None:
+    talk = "**Anna (softly):** The tide.\n\n**Ben, turning round:** Yes.\n\n**Anna, Ben and Carl:** Yes!\n\n"
+    assert read("# The Pier\n\n" + talk) == [
+        ("Anna", "(softly) The tide."),
+        ("Ben", "(turning round) Yes."),
+        ("Anna, Ben and Carl", "Yes!"),
+    ]

@@ -8,12 +8,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 
-from scriptmodel_trainer.corpus.layouts.cues import Cue, Kind, candidate_at_start, candidates, lost_cues
+from scriptmodel_trainer.corpus.layouts.cues import Cue, Kind, candidate_at_start, candidates, lost_cues, phrased_cues
 from scriptmodel_trainer.corpus.layouts.names import is_doubtful
 from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph
 from scriptmodel_trainer.corpus.layouts.survey import Form, Style, Survey, survey
 
-_STRONG = frozenset((Kind.PERIOD, Kind.COLON, Kind.DASH, Kind.ASIDE))
+_STRONG = frozenset((Kind.PERIOD, Kind.COLON, Kind.DASH, Kind.ASIDE, Kind.PHRASE))
 _ENDS_SENTENCE = re.compile(r"[.?!:;)\]\"”’'_*…|-]\s*\Z")
 _GROUP_WORDS = frozenset(("The", "All", "Both", "Several", "Some", "Another", "Other", "First", "Second", "Third"))
 _SMALL_WORDS = frozenset(("of", "the", "and"))
@@ -37,6 +37,7 @@ class Cast:
     plain_directions: bool  # directions are not always in brackets
     kinds: tuple[tuple[bool, frozenset[Kind]], ...]  # worth looking at, for names in capitals and for others
     full_stops: bool  # between name and words
+    colons: bool
     round_brackets: bool  # hold directions, not only asides of a sentence
     indented_directions: bool  # those without brackets are set in, speeches are not
 
@@ -71,12 +72,15 @@ class Cast:
             cue = candidate_at_start(text, caps)
             if cue is not None and self._opens_paragraph(cue, text):
                 return cue
-        return None
+        phrased = next(phrased_cues(text), None) if self.colons else None
+        return phrased if phrased is not None and phrased.start == 0 and phrased.name in self.speakers else None
 
     def _candidates(self, text: str) -> list[Cue]:
         found = [cue for caps, kinds in self.kinds for cue in candidates(text, caps, kinds)]
         if self.full_stops:
             found += lost_cues(text)
+        if self.colons:
+            found += phrased_cues(text)
         return found if len(found) < 2 else sorted(found, key=_start)
 
     def _believed(self, cue: Cue, text: str) -> bool:
@@ -149,6 +153,7 @@ def cast_of(sample: Sequence[str], style: Style) -> Cast:
         plain_directions=_directions_are_plain(found, forms, names),
         kinds=_worth_looking_at(forms),
         full_stops=(True, Kind.PERIOD) in main or (False, Kind.PERIOD) in main,
+        colons=(True, Kind.COLON) in main or (False, Kind.COLON) in main,
         round_brackets=found.square < 10 or found.round > 0.1 * found.square,
         indented_directions=found.indented >= 5 and found.flush <= 0.05 * found.indented,
     )

@@ -21,6 +21,7 @@ class Kind(enum.Enum):
     SPACE = "space"  # a single space
     ALONE = "alone"  # the line's end
     LOST = "lost"  # a full stop, in the middle of a line
+    PHRASE = "phrase"  # a direction without brackets, then a colon
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,9 @@ _LOST = re.compile(
     r"(?P<name>(?:Mrs?\. |Dr\. |MRS?\. |DR\. )?[^\W\d_a-z][^\W\d_]+)"
     r"(?:(?P<direction>\s\([a-z][^()]{0,300}\))\.|\.)\s+(?=[\"“(\[A-Z])"
 )
+_PHRASED = re.compile(
+    rf"^[ \t]*(?P<name>{CAPS_NAME}|{TITLE_NAME}), (?P<phrase>[a-z][^:.!?“”\"()\[\]]{{2,240}}):(?=\s)", re.MULTILINE
+)
 _TITLE_KINDS = frozenset((Kind.PERIOD, Kind.COLON, Kind.DASH, Kind.ASIDE))
 
 
@@ -73,6 +77,13 @@ def lost_cues(text: str) -> Iterator[Cue]:
         name, direction = match["name"], (match["direction"] or "").strip()
         if direction or text[match.start() : match.start() + 1] == " ":
             yield Cue(name, Kind.LOST, name.isupper(), direction, match.start(), match.end())
+
+
+def phrased_cues(text: str) -> Iterator[Cue]:
+    """`Anna, turning round: words`: to be believed only of known names, where colons stand between name and words."""
+    for match in _PHRASED.finditer(text):
+        name, phrase = match["name"], " ".join(match["phrase"].split())
+        yield Cue(name, Kind.PHRASE, name.isupper(), f"({phrase})", match.start(), match.end())
 
 
 def candidates(text: str, caps: bool, kinds: Set[Kind] = frozenset(Kind)) -> Iterator[Cue]:

@@ -13,6 +13,7 @@ _HEADING = re.compile(r"\s*(?P<level>#{1,6})\s+(?P<text>.*?)\s*#*$")
 _DIRECTION = re.compile(r"(?P<mark>_{1,2}|\*{1,2})\s*(?P<text>.*?)\s*(?P=mark)$")
 _RULE = re.compile(r"\s*([-*_])(\s*\1){2,}\s*$")
 _ESCAPE = re.compile(r"\\([\\`*_{}\[\]()#+.!~>|-])")
+_WITH_DIRECTION = re.compile(r"(?P<name>[^(,]+?)(?:\s*\((?P<beside>[^()]+)\)|, (?P<after>[^\W\dA-Z][^,]+))")
 _EMPHASIS = re.compile(r"\*+|(?<![^\W_])_+|_+(?![^\W_])")  # an underscore within a word belongs to it
 _EMPTY_GROUP = re.compile(r"\[\s*\]|\(\s*\)")
 
@@ -66,9 +67,10 @@ class _Reader:
             return
         if match := _NAME.match(line):
             yield from self._speech_done()
-            self._speaker, self._continued = _clean(match["name"]), False
-            if match["text"]:
-                self._say(number, match["text"])
+            self._speaker, direction = _parted(_clean(match["name"]).strip())
+            self._continued = False
+            if direction or match["text"]:
+                self._say(number, f"{direction} {match['text'] or ''}")
         elif match := _HEADING.match(line):
             yield from self._heading(number, match)
         elif (stripped := line.strip()) and (_DIRECTION.fullmatch(stripped) or is_bracketed(_clean(stripped))):
@@ -110,6 +112,12 @@ class _Reader:
         text = _without_brackets(_clean(" ".join(self._direction)))
         self._direction = []
         yield Event(EventKind.EXPOSITION, text, line=self._direction_line)
+
+
+def _parted(name: str) -> tuple[str, str]:
+    """Who speaks, and the direction that stands with the name: `Anna (softly)`, `Anna, turning round`."""
+    match = _WITH_DIRECTION.fullmatch(name)
+    return (match["name"], f"({match['beside'] or match['after']})") if match else (name, "")
 
 
 def _clean(text: str) -> str:
