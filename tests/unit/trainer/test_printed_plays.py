@@ -324,3 +324,35 @@ def test_a_direction_beside_a_name_in_markdown_is_no_part_of_it(read: Read) -> N
         ("Ben", "(turning round) Yes."),
         ("Anna, Ben and Carl", "Yes!"),
     ]
+
+
+def test_names_alone_may_be_in_small_letters(read: Read) -> None:
+    talk = "Mrs. Gull.\n\nThe tide is early. It often is.\n\nBen.\n\nSo it is.\n\n"
+    assert read("ACT I\n\n" + talk * 8)[1:3] == [
+        ("Mrs. Gull", "The tide is early. It often is."),
+        ("Ben", "So it is."),
+    ]
+
+
+def test_a_programme_before_the_cast_list_is_no_play(read: Read) -> None:
+    programme = "PROGRAMME\n\nANNA (a ferrywoman).     Miss Gull.\n\nBEN (her brother).     Mr. Heron.\n\n"
+    talk = TALK.replace("ANNA.", "ANNA (softly).")
+    assert read(programme * 3 + CAST + "ACT I\n" + talk * 3)[0] == ("", "ACT I")
+
+
+def test_a_couplet_that_is_set_in_is_spoken(read: Read) -> None:
+    talk = TALK + "\n She goes down to the boat.\n\n"
+    couplet = "   So ends the day that had begun so ill:\n   The tide goes out, and all the gulls are still.\n\n"
+    assert ("BEN", "I have spoken to it, twice. " + " ".join(couplet.split())) in read(
+        "ACT I\n" + talk * 6 + TALK + "\n" + couplet + TALK
+    )
+
+
+def test_without_a_heading_the_play_begins_with_the_room_it_is_set_in(read: Read) -> None:
+    room = (
+        "Evening. A hut at the end of a pier, with a lamp that\nnobody has lit, and a chair that nobody has mended.\n\n"
+    )
+    assert read("THE PIER\n\nCHARACTERS\n\nANNA.\nBEN.\nA GULL.\n\n" + room + TALK * 2)[0] == (
+        "",
+        " ".join(room.split()),
+    )

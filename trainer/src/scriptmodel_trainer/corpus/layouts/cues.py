@@ -68,7 +68,7 @@ _LOST = re.compile(
 _PHRASED = re.compile(
     rf"^[ \t]*(?P<name>{CAPS_NAME}|{TITLE_NAME}), (?P<phrase>[a-z][^:.!?“”\"()\[\]]{{2,240}}):(?=\s)", re.MULTILINE
 )
-_TITLE_KINDS = frozenset((Kind.PERIOD, Kind.COLON, Kind.DASH, Kind.ASIDE))
+_TITLE_KINDS = frozenset((Kind.PERIOD, Kind.COLON, Kind.DASH, Kind.ASIDE, Kind.ALONE))
 
 
 def lost_cues(text: str) -> Iterator[Cue]:
@@ -109,6 +109,8 @@ def _cue(match: re.Match[str], caps: bool) -> Cue | None:
     direction = (match["direction"] or "").strip(" ,.;\n_")
     if kind is Kind.ALONE and direction:
         kind = Kind.ASIDE
+    if kind is Kind.ALONE and not caps and match.group().rstrip()[-1:] not in ".:":
+        return None  # a short line
     if not could_be_name(name) or (not caps and (name.isupper() or kind not in _TITLE_KINDS)):
         return None
     if kind is Kind.ASIDE and not direction:

@@ -30,6 +30,7 @@ _AT_THE_RIGHT = re.compile(
 )
 _LAST_NOTE = re.compile(r"(?<=[\])])\s+\[\d{1,3}\]$")
 _ENDED = (".", "!", "?", "]", ")", '"', "”", "’", "_", "…", "'", "*")
+_PROSE = 55  # characters; lines of prose are longer
 _SLACK = 8  # characters that would have fitted on the line before: its end was meant
 
 
@@ -82,7 +83,15 @@ def reads_like_direction(text: str) -> bool:
 
 def narrates(text: str) -> bool:
     """True for a paragraph that tells what is done: nobody is spoken to, nothing asked or exclaimed, no verse."""
-    return text.rstrip().endswith(_ENDED) and text.lstrip()[:1] not in "\"“‘'-_" and tells(text)
+    return text.rstrip().endswith(_ENDED) and text.lstrip()[:1] not in "\"“‘'-_" and not _verse(text) and tells(text)
+
+
+def _verse(text: str) -> bool:
+    """Short lines, set in, each with a capital."""
+    lines = text.split("\n")
+    return len(lines) > 1 and all(
+        line[:1] == " " and line.lstrip()[:1].isupper() and len(line.strip()) < _PROSE for line in lines
+    )
 
 
 def tells(text: str) -> bool:

@@ -27,10 +27,13 @@ _FRONT = re.compile(
     r"(?:THE )?(?:ORIGINAL )?CAST\b|(?:THE )?PEOPLE (?:IN|OF) THE PLAY|(?:TABLE OF )?CONTENTS\b|PREFACE\b|"
     r"NOTES (?:TO|ON) [A-Z]|FOREWORD\b|INTRODUCTION\b|FOOTNOTES?\b|ENDNOTES\b|"
     r"BIBLIOGRAPHY\b|APPENDIX\b|GLOSSARY\b|INDEX\b|ADVERTISEMENTS?\b|"
+    r"(?:OTHER|NEW|RECENT) (?:WORKS?|BOOKS?|PLAYS) BY\b|BY THE SAME AUTHOR|PRESS NOTICES|"
     r"TRANSCRIBER)[\w '’,.:;&-]{0,50}\W*",
     re.IGNORECASE,
 )
-_BACK = re.compile(r"\W*(?:FOOTNOTE|ENDNOTE|NOTE|BIBLIOGRAPHY|APPENDIX|GLOSSARY|INDEX|TRANSCRIBER)", re.IGNORECASE)
+_BACK = re.compile(
+    r"\W*(?:FOOTNOTE|ENDNOTE|NOTE|BIBLIOGRAPHY|APPENDIX|GLOSSARY|INDEX|OTHER|NEW|RECENT|BY THE|PRESS|TRANSCRIBER)", re.I
+)
 _FURNITURE = re.compile(
     r"\W*(?:\[?(?:pg|page|p)\.? ?\d+\]?|\d{1,4}|[ivxlc]{1,6}|[*=_~.\-–—•#+ ]+|\[_?illustration.*\]|"
     r"\(?continued:?\)?|\(?more\)?)\W*",

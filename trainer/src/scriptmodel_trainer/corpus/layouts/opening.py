@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 from scriptmodel_trainer.corpus.layouts.cast import Cast
-from scriptmodel_trainer.corpus.layouts.directions import is_bracketed
+from scriptmodel_trainer.corpus.layouts.directions import is_bracketed, narrates
 from scriptmodel_trainer.corpus.layouts.marks import (
     has_leaders,
     heading_kind,
@@ -21,7 +21,7 @@ from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph
 
 _NEAR = 12  # paragraphs looked at to see whether a play has begun
 _ENOUGH = 4  # cues among them
-_RANKS = {"PROLOGUE": 0, "INDUCTION": 0, "PART": 1, "ACT": 2, "EPISODE": 2, "SCENE": 3, "PLACE": 3}
+_RANKS = {"PROLOGUE": 0, "INDUCTION": 0, "PART": 1, "ACT": 2, "EPISODE": 2, "SCENE": 3, "PLACE": 4}
 _LISTED = re.compile(r"\s*[A-Z][^.?!\n]{1,40}[.,]?")
 _FEW = 5  # words of a name in a list
 _TITLE = 100  # characters
@@ -41,6 +41,8 @@ def begins(paragraph: Paragraph, front: Sequence[Paragraph], ahead: Sequence[Par
     known = cast.knows(paragraph)
     inside = sum(1 for _ in cast.cues(paragraph)) - 1
     near = 0
+    if not any(is_front_heading(other.text) for other in front) and any(map(_is_cast_heading, ahead)):
+        return False  # a programme before the cast list
     for other in ahead if known else itertools.islice(ahead, _NEAR):
         if is_front_heading(other.text):
             return False
@@ -73,7 +75,8 @@ def first_of_play(held: Sequence[Paragraph]) -> int:
         if is_heading(paragraph.text) and heading_kind(paragraph.text) != "END"
     ]
     if not headings:
-        return max(_bracketed_before(held), _after_lists(held, 0))
+        start = max(_bracketed_before(held), _after_lists(held, 0))
+        return _described_from(held, start) if any(is_front_heading(paragraph.text) for paragraph in held) else start
     start = headings.pop()
     used = {heading_kind(held[start].text)}
     while headings:
@@ -81,6 +84,7 @@ def first_of_play(held: Sequence[Paragraph]) -> int:
         kind = heading_kind(held[earlier].text)
         adjacent = all(is_furniture(paragraph.text) for paragraph in held[earlier + 1 : start])
         higher = _RANKS.get(kind, 9) < min(_RANKS.get(name, -1) for name in used)
+        adjacent = adjacent and (higher or kind in ("PLACE", ""))
         if kind in used or not (adjacent or (higher and _after_lists(held[:start], earlier) == earlier)):
             break  # a table of contents
         used.add(kind)
@@ -95,6 +99,11 @@ def _lists_names(paragraph: Paragraph) -> bool:
     lines = paragraph.text.split("\n")
     listed = sum(_LISTED.fullmatch(line) is not None and len(line.split()) <= _FEW for line in lines)
     return len(lines) > 2 and listed > len(lines) // 2
+
+
+def _is_cast_heading(paragraph: Paragraph) -> bool:
+    text = paragraph.text
+    return text.strip("_= \n").isupper() and is_front_heading(text) and not is_back_matter(text)
 
 
 def _first_scene_follows(ahead: Sequence[Paragraph]) -> bool:
@@ -133,6 +142,15 @@ def _bracketed_before(held: Sequence[Paragraph]) -> int:
             if text.lstrip()[0] in "[(" and is_bracketed(text):
                 return _bracketed_from(held, index)
     return _bracketed_from(held, len(held))
+
+
+def _described_from(held: Sequence[Paragraph], start: int) -> int:
+    """After a cast list, the paragraphs that tell of the room before anyone speaks belong to the play."""
+    while (
+        start and narrates(held[start - 1].text) and "\n" in held[start - 1].text and not _lists_names(held[start - 1])
+    ):
+        start -= 1
+    return start
 
 
 def _bracketed_from(held: Sequence[Paragraph], start: int) -> int:
