@@ -84,8 +84,21 @@ def test_a_chart_stays_within_its_frame(values: list[float], logarithmic: bool) 
     for dot in root.iter("circle"):
         assert 0 <= float(dot.attrib["cx"]) <= width
         assert 0 <= float(dot.attrib["cy"]) <= height
+    for text in root.iter("text"):
+        assert 0 <= float(text.attrib["y"]) <= height
     assert "nan" not in re.sub(r"<title>.*?</title>", "", svg)
 
 
 def test_a_chart_of_nothing_is_nothing() -> None:
     assert line_chart("title", [Series("line", "one", [math.nan])]) == ""
+
+
+def test_the_last_values_stand_beside_their_lines_and_not_over_each_other() -> None:
+    svg = line_chart("title", [Series("a", "one", [90.0, 71.4]), Series("b", "two", [80.0, 71.5])], logarithmic=True)
+    values = [text for text in ET.fromstring(svg).iter("text") if text.attrib["class"].startswith("value")]  # noqa: S314
+    assert [text.text for text in values] == ["71.5", "71.4"]
+    assert float(values[1].attrib["y"]) - float(values[0].attrib["y"]) >= 12
+
+
+def test_small_numbers_are_written_without_powers_of_ten() -> None:
+    assert "e-05" not in line_chart("title", [Series("rate", "one", [0.00007, 0.00003])])

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-_HEIGHT = 260  # units of the drawing; the page scales it
 _LARGEST = 1e11  # beyond is no perplexity to draw
-_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 16, 16, 34
+_LEFT, _RIGHT, _TOP, _BOTTOM = 66, 68, 16, 34
+_APART = 16  # units between two values at the ends of lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +21,15 @@ class Series:
     values: Sequence[float]
 
 
-def line_chart(title: str, series: Sequence[Series], *, width: int = 560, logarithmic: bool = False) -> str:
-    """An SVG element with axes, a line and dots a series, and a tooltip on each dot. Values must be finite and,
-    for a logarithmic axis, positive; others are left out.
+def line_chart(
+    title: str, series: Sequence[Series], *, size: tuple[int, int] = (560, 260), logarithmic: bool = False
+) -> str:
+    """An SVG element with axes, a line and dots a series, the last value beside its dot, and a tooltip on each.
+
+    `size` is in units of the drawing, which the page scales. Values must be finite and, for a logarithmic axis,
+    positive; others are left out.
     """
+    width, height = size
     clean = [
         Series(line.name, line.style, [value if _drawable(value, logarithmic) else math.nan for value in line.values])
         for line in series
@@ -42,29 +47,54 @@ def line_chart(title: str, series: Sequence[Series], *, width: int = 560, logari
 
     def y(value: float) -> float:
         share = math.log(value / low) / math.log(high / low) if logarithmic else (value - low) / (high - low)
-        return _HEIGHT - _BOTTOM - share * (_HEIGHT - _TOP - _BOTTOM)
+        return height - _BOTTOM - share * (height - _TOP - _BOTTOM)
 
-    parts = [f'<svg viewBox="0 0 {width} {_HEIGHT}" role="img" aria-label="{html.escape(title)}">']
+    parts = [f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{html.escape(title)}">']
     for tick in ticks:
         parts.append(f'<line class="grid" x1="{_LEFT}" x2="{width - _RIGHT}" y1="{y(tick):.1f}" y2="{y(tick):.1f}"/>')
-        parts.append(f'<text class="tick" x="{_LEFT - 8}" y="{y(tick) + 4:.1f}" text-anchor="end">{tick:,g}</text>')
-    for index in _shown_epochs(count):
         parts.append(
-            f'<text class="tick" x="{x(index):.1f}" y="{_HEIGHT - 14}" text-anchor="middle">{index + 1}</text>'
+            f'<text class="tick" x="{_LEFT - 8}" y="{y(tick) + 4:.1f}" text-anchor="end">{_shown(tick)}</text>'
         )
+    parts.append(f'<text class="tick" x="{_LEFT - 8}" y="{height - 12}" text-anchor="end">epoch</text>')
+    for index in _shown_epochs(count):
+        parts.append(f'<text class="tick" x="{x(index):.1f}" y="{height - 12}" text-anchor="middle">{index + 1}</text>')
+    ends: list[tuple[float, float, str, str]] = []
     for line in clean:
         points = [(x(index), y(value)) for index, value in enumerate(line.values) if not math.isnan(value)]
         path = " ".join(f"{px:.1f},{py:.1f}" for px, py in points)
         parts.append(f'<polyline class="line {line.style}" points="{path}"/>')
         for index, value in enumerate(line.values):
             if not math.isnan(value):
-                tip = f"{html.escape(line.name)}, epoch {index + 1}: {value:,.4g}"
+                tip = f"{html.escape(line.name)}, epoch {index + 1}: {_shown(value)}"
                 parts.append(
                     f'<circle class="dot {line.style}" cx="{x(index):.1f}" cy="{y(value):.1f}" r="4">'
                     f"<title>{tip}</title></circle>"
                 )
+        if points:
+            last = next(value for value in reversed(line.values) if not math.isnan(value))
+            ends.append((points[-1][1], points[-1][0], line.style, _shown(last)))
+    parts += _values(ends)
     parts.append("</svg>")
     return "".join(parts)
+
+
+def _values(ends: Sequence[tuple[float, float, str, str]]) -> Iterator[str]:
+    """The last value of each line to the right of its dot, from the top, none over another."""
+    free = 0.0
+    for py, px, style, text in sorted(ends):
+        at = max(py + 4, free)
+        free = at + _APART
+        yield f'<text class="value {style}" x="{px + 9:.1f}" y="{at:.1f}">{text}</text>'
+
+
+def _shown(value: float) -> str:
+    """A number as people write it: no powers of ten, three digits or so."""
+    if value == 0 or abs(value) >= 1e6:
+        return f"{value:,.3g}"
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    digits = 2 - math.floor(math.log10(abs(value)))
+    return f"{value:,.{digits}f}".rstrip("0").rstrip(".")
 
 
 def _drawable(value: float, logarithmic: bool) -> bool:

@@ -15,10 +15,18 @@ from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.rendering import render
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Opening, Writer
+from scriptmodel_trainer.presets import PRESETS
 from scriptmodel_trainer.report_style import STYLE
 
 _TEMPERATURES = (0.5, 0.8, 1.0)
 _SAMPLE_WORDS = 160
+_CLASSES = {
+    "word": "words",
+    "name": "who speaks",
+    "ender": "ends of sentences",
+    "marker": "brackets and quotes",
+    "unknown": "rare words, as one",
+}
 _SPEECH = re.compile(r"\[ (?P<name>\S+) \]: (?P<text>.*)")
 
 
@@ -84,11 +92,10 @@ def _curves(epochs: Sequence[Mapping[str, Any]], best: int) -> str:
         ("Words a second", [Series("words/s", "four", values("words_per_second"))], False),
     )
     figures: list[str] = []
-    for title, series, logarithmic in charts:
-        legend = "".join(f"<span class='key {line.style}'>{line.name}</span>" for line in series)
-        chart = line_chart(
-            title, series, width=1140 if not figures else 560, logarithmic=logarithmic
-        )  # the first is wide
+    for title, series, logarithmic in charts:  # the first is the large one
+        keys = series if len(series) > 1 else []  # one line needs no key: the title names it
+        legend = "".join(f"<span class='key {line.style}'>{line.name}</span>" for line in keys)
+        chart = line_chart(title, series, size=(380, 186) if figures else (640, 470), logarithmic=logarithmic)
         figures.append(f"<figure><figcaption>{title} {legend}</figcaption>{chart}</figure>")
     note = f"<p class='note'>The weights of epoch {best} are kept: it validated best.</p>"
     return f"<div class='charts'>{''.join(figures)}</div>{note}"
@@ -104,7 +111,7 @@ def _classes(test: Mapping[str, Any]) -> str:
         share = math.log(max(entry["perplexity"] or 1.0, 1.0001)) / highest if highest else 0.0
         bar = f"<span class='bar' style='width:{share:.1%}'></span>"
         rows.append(
-            f"<tr><th scope='row'>{html.escape(name)}</th><td>{entry['tokens']:,}</td>"
+            f"<tr><th scope='row'>{html.escape(_CLASSES.get(name, name))}</th><td>{entry['tokens']:,}</td>"
             f"<td>{_number(entry['perplexity'])}</td><td class='wide'>{bar}</td></tr>"
         )
     head = "<tr><th>class</th><th>tokens</th><th>perplexity</th><th class='wide'>on a logarithmic scale</th></tr>"
@@ -164,13 +171,20 @@ def _recipe(model: TrainedModel) -> str:
     command = (
         f"scriptmodel-trainer train --data CORPUS --out MODEL_DIR --preset {origin.preset_name} --seed {origin.seed}"
     )
+    original = PRESETS.get(origin.preset_name, origin.preset)
+    changed = [
+        f"{field}={getattr(origin.preset, field)}"
+        for field in origin.preset.__dataclass_fields__
+        if getattr(origin.preset, field) != getattr(original, field)
+    ]
+    command += f" --set {' '.join(changed)}" if changed else ""
     settings = "".join(
         f"<tr><th scope='row'>{field}</th><td>{getattr(origin.preset, field)}</td></tr>"
         for field in origin.preset.__dataclass_fields__
     )
     made_with = ", ".join(f"{name} {version}" for name, version in origin.versions.items())
     return (
-        f"<pre>{html.escape(command)}</pre><p class='note'>with the settings below, on the corpus with the digest "
+        f"<pre>{html.escape(command)}</pre><p class='note'>on the corpus with the digest "
         f"<code>{html.escape(str(origin.corpus.get('digest', '')))}</code>; made with {html.escape(made_with)}.</p>"
         f"<details><summary>All settings</summary><table class='facts'><tbody>{settings}</tbody></table></details>"
     )

@@ -2,7 +2,7 @@
 
 STYLE = """
 :root{color-scheme:light dark;--bg:#fbfaf7;--card:#fff;--ink:#1d1f24;--soft:#666b75;--line:#e4e1d9;
---one:#2f6fb0;--two:#c8553d;--three:#7a5cc0;--four:#2e8b6f}
+--one:#2a66a3;--two:#b8452f;--three:#6f50b8;--four:#23775c}
 @media(prefers-color-scheme:dark){:root{--bg:#15171b;--card:#1d2026;--ink:#e9e7e2;--soft:#9aa0ab;--line:#30343c;
 --one:#6cacea;--two:#f08a70;--three:#b199f0;--four:#63c7a6}}
 *{box-sizing:border-box}
@@ -19,10 +19,12 @@ section{margin-top:52px}
 .card{padding:14px 16px}.card dt{font-size:.8rem;color:var(--soft)}
 .card dd{margin:2px 0 0;font:600 1.35rem/1.3 Georgia,serif;font-variant-numeric:tabular-nums}
 .card:first-child dd{color:var(--two)}
-.charts{display:grid;grid-template-columns:repeat(2,minmax(0,1fr));gap:16px}
-figure{margin:0;padding:16px}figure:first-child{grid-column:1/-1}
+.charts{display:grid;grid-template-columns:minmax(0,5fr) minmax(0,3fr);gap:16px}
+figure{margin:0;padding:16px}figure:first-child{grid-row:span 2}
 figcaption{font-size:.9rem;color:var(--soft);margin-bottom:8px}svg{width:100%;height:auto;display:block}
-.grid{stroke:var(--line);stroke-width:1}.tick{fill:var(--soft);font-size:11px}
+.grid{stroke:var(--line);stroke-width:1}.tick{fill:var(--soft);font-size:12px}
+.value{font-size:13px;font-weight:600;font-variant-numeric:tabular-nums}
+.value.one{fill:var(--one)}.value.two{fill:var(--two)}.value.three{fill:var(--three)}.value.four{fill:var(--four)}
 .line{fill:none;stroke-width:2.2;stroke-linejoin:round}.dot{stroke:var(--card);stroke-width:1.5}
 .line.one{stroke:var(--one)}.line.two{stroke:var(--two)}.line.three{stroke:var(--three)}.line.four{stroke:var(--four)}
 .dot.one{fill:var(--one)}.dot.two{fill:var(--two)}.dot.three{fill:var(--three)}.dot.four{fill:var(--four)}
@@ -45,7 +47,9 @@ th{font-weight:500;color:var(--soft)}.facts th{width:12em}.classes td:not(.wide)
 pre,code{font:13px/1.5 ui-monospace,SFMono-Regular,Menlo,monospace}
 pre{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:14px 16px;white-space:pre-wrap}
 code{overflow-wrap:anywhere}.note{color:var(--soft);font-size:.92rem}summary{cursor:pointer;color:var(--soft)}
-@media(max-width:720px){.cards{grid-template-columns:repeat(2,minmax(0,1fr))}.charts{grid-template-columns:1fr}main{padding-top:28px}}
+@media(max-width:720px){.cards{grid-template-columns:repeat(2,minmax(0,1fr))}.charts{grid-template-columns:minmax(0,1fr)}main{padding-top:28px}}
 @media print{:root{--bg:#fff;--card:#fff;--ink:#000;--soft:#444;--line:#ccc}main{max-width:none;padding:0}
-section,figure,.card,.script p{break-inside:avoid}details{display:none}}
+section{margin-top:32px}h2,h3{break-after:avoid}figure,.card,tr,.script p,pre{break-inside:avoid}
+.scripts{grid-template-columns:repeat(3,minmax(0,1fr))}
+.script{padding:4px 14px 8px;font-size:13px}details{display:none}}
 """

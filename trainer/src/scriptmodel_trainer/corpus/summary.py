@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,20 +38,19 @@ def summarize(train: Ids, vocabulary: Vocabulary) -> CorpusSummary:
     after_name = train[1:][train[:-1] == vocabulary.id_of(OPEN_NAME)] if OPEN_NAME in vocabulary else train[:0]
     named = np.bincount(after_name, minlength=len(vocabulary))
     plain = MARKERS | PUNCTUATION | {UNKNOWN}
-    words = [
-        (word, int(counts[number] - named[number]))
-        for number, word in enumerate(vocabulary.words)
-        if word not in plain and len(word) > _SHORT and number not in vocabulary.speakers
-    ]
+    words: Counter[str] = Counter()  # `That` at the beginning of a line is no other word than `that`
+    for number, word in enumerate(vocabulary.words):
+        if word not in plain and len(word) > _SHORT and number not in vocabulary.speakers:
+            words[word.lower()] += int(counts[number] - named[number])
     speakers = [(vocabulary.words[number], int(named[number])) for number in vocabulary.speakers]
     return CorpusSummary(
         count_of(OPEN_NAME),
         count_of(OPEN_EXPOSITION),
         len(vocabulary.speakers),
-        _most_frequent(words),
+        _most_frequent(words.items()),
         _most_frequent(speakers),
     )
 
 
-def _most_frequent(entries: list[tuple[str, int]]) -> list[tuple[str, int]]:
+def _most_frequent(entries: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
     return sorted(entries, key=lambda entry: (-entry[1], entry[0]))[:_LISTED]
