@@ -13,6 +13,7 @@ from samples import play
 from scriptmodel_trainer.corpus import reading, stream
 from scriptmodel_trainer.corpus.splits import SHARES, split_events
 from scriptmodel_trainer.corpus.tokens import MARKERS
+from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.vocabulary import build_vocabulary
 
 
@@ -31,6 +32,20 @@ def test_named_files_are_the_splits(tmp_path: Path) -> None:
     assert [set(words(corpus, split)) for split in ("train", "valid", "test")] == [
         {"only", split, "words", "<eos>"} for split in ("train", "valid", "test")
     ]
+
+
+def test_a_named_split_without_words_is_refused_and_not_replaced_by_another(tmp_path: Path) -> None:
+    for split in ("train", "valid"):
+        (tmp_path / f"x.{split}.txt").write_text("some words\n" * 3)
+    (tmp_path / "x.test.txt").write_text("  \n\n")
+    with pytest.raises(BadInputError, match=r"no words found in .*x\.test\.txt, which is named as the test split"):
+        read(tmp_path)
+
+
+def test_a_file_that_gives_nothing_is_told_of(tmp_path: Path) -> None:
+    (tmp_path / "play.md").write_text(play(100), "utf-8")
+    (tmp_path / "blank.txt").write_text("  \n\n")
+    assert any(note.startswith("no words found in blank.txt") for note in read(tmp_path).notes)
 
 
 def test_a_corpus_without_names_is_split_ninety_five_five_and_keeps_all(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def events_of(source: Source, layout: Layout | None) -> tuple[Layout, float, Ite
 def read_corpus(sources: Sequence[Source], layout: Layout | None, note: Callable[[str], None]) -> TokenStream:
     """Read, normalise and split all files.
 
-    Raises BadInputError if they hold no words.
+    Raises BadInputError if they hold no words, or a file that is named for a split holds none.
     """
     lexicon = _Lexicon()
     files = [_read_file(source, layout, lexicon) for source in sources]
@@ -60,7 +60,9 @@ def read_corpus(sources: Sequence[Source], layout: Layout | None, note: Callable
     for file in files:
         used[file.layout] = used.get(file.layout, 0) + 1
     _require_words(lexicon, len(files))
-    splits, notes = _split(files)
+    without_words = _told_of_empty(files)
+    splits, gaps = _split(files)
+    notes = [*without_words, *gaps]
     for text in notes:
         note(text)
     return TokenStream(splits, list(lexicon), used, len(files), reading.corpus_digest(sources), tuple(notes))
@@ -84,6 +86,7 @@ def read_whole(sources: Sequence[Source], layout: Layout | None) -> WholeStream:
 
 @dataclass(frozen=True, slots=True)
 class _File:
+    name: str
     layout: str
     split: str | None
     ids: array[int]
@@ -109,11 +112,26 @@ def _read_file(source: Source, layout: Layout | None, lexicon: _Lexicon) -> _Fil
             scenes.append(event.kind is EventKind.HEADING)
     if scenes:
         scenes[0] = 1  # a file never shares a scene with the one before
-    return _File(chosen.name, split_of_name(source.name), ids, lengths, scenes)
+    return _File(source.name, chosen.name, split_of_name(source.name), ids, lengths, scenes)
+
+
+def _told_of_empty(files: Iterable[_File]) -> list[str]:
+    """A note for each file that gave nothing; BadInputError if its name says that it is a split."""
+    notes = []
+    for file in files:
+        if file.ids:
+            continue
+        if file.split:
+            raise BadInputError(
+                f"no words found in {file.name}, which is named as the {file.split} split (read as {file.layout})",
+                "check the file and --layout, or leave it out",
+            )
+        notes.append(f"no words found in {file.name} (read as {file.layout})")
+    return notes
 
 
 def _split(files: Sequence[_File]) -> tuple[dict[str, Ids], list[str]]:
-    named = {file.split for file in files if len(file.ids)} - {None}
+    named = {file.split for file in files} - {None}
     parts: dict[str, list[Ids]] = {name: [] for name in SPLITS}
     loose = []
     for file in files:
