@@ -18,6 +18,19 @@ from scriptmodel_operator.pachyderm.values import PipelineApply
 from tests.unit.operator.messages import observed
 from tests.unit.operator.world import IMAGE, scriptmodel
 
+EVERYTHING: dict[str, Any] = {
+    "gpu": {"count": 1},
+    "resources": {"requests": {"cpu": "100m", "memory": "4Gi"}},
+    "nodeSelector": {"b": "2", "a": "1"},
+    "tolerations": [
+        {"key": "k", "value": "v", "effect": "NoExecute", "tolerationSeconds": 30},
+        {"operator": "Exists"},
+    ],
+    "priorityClassName": "high",
+    "runtimeClassName": "nvidia",
+}
+"""All that a spec can say of how training runs."""
+
 
 def wanted(spec: dict[str, Any] | None = None, image: str = IMAGE, mark: Mark | None = None) -> Desired:
     model = scriptmodel(spec)
@@ -48,6 +61,14 @@ def test_digests_never_change() -> None:
     assert pipelines.train.mark.compute == "d1:0b801657a04a524c904f0d7c05273da0"
     assert pipelines.train.mark.digest == "d1:588bf72f40c277d1d8f04f85e0296020"
     assert pipelines.generate.mark.digest == "d1:a25868501343d4092f22b9c978b2396c"
+
+
+def test_fingerprints_never_change() -> None:
+    """Another way of making them would take every pipeline for changed by somebody else."""
+    assert wanted().train.mark.sent == "p1:0b5f301f3de4c4644baf25634773d9b9"
+    both = wanted({"training": EVERYTHING})
+    assert both.train.mark.sent == "p1:e87621a0a4755a2add7f192232d75795"
+    assert both.generate.mark.sent == "p1:ae784a79f4ef862cb8f2278cf760ac98"
 
 
 @pytest.mark.parametrize(
@@ -105,18 +126,7 @@ def test_gpus_resources_and_placement_reach_the_pipelines() -> None:
 
 
 def test_what_comes_back_from_the_server_has_the_fingerprint_of_what_was_sent() -> None:
-    training = {
-        "gpu": {"count": 1},
-        "resources": {"requests": {"cpu": "100m", "memory": "4Gi"}},
-        "nodeSelector": {"b": "2", "a": "1"},
-        "tolerations": [
-            {"key": "k", "value": "v", "effect": "NoExecute", "tolerationSeconds": 30},
-            {"operator": "Exists"},
-        ],
-        "priorityClassName": "high",
-        "runtimeClassName": "nvidia",
-    }
-    for spec in ({}, {"training": training}):
+    for spec in ({}, {"training": EVERYTHING}):
         both = wanted(spec)
         for pipeline in (both.train, both.generate):
             seen = observed(PipelineApply(pipeline.spec))

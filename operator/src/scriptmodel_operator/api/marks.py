@@ -8,12 +8,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from enum import Enum
+from typing import Any
 
 from scriptmodel_operator.api.identity import GROUP
 
 ANNOTATION = f"{GROUP}/mark"
+
+
+def plain(value: Any) -> dict[str, Any]:
+    """A dataclass, as JSON is to have it. `asdict` would copy all that it meets, which every reconcile pays for."""
+    return {name: getattr(value, name) for name in value.__dataclass_fields__}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +54,7 @@ class Mark:
 
     def to_json(self) -> str:
         """Compact and with sorted keys, so that equal marks are equal text."""
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        return json.dumps(self, sort_keys=True, separators=(",", ":"), default=plain)
 
     def annotations(self) -> dict[str, str]:
         return {ANNOTATION: self.to_json()}

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
+from dataclasses import fields
 from typing import Any
 
+from scriptmodel_operator.api.marks import plain
 from scriptmodel_operator.pachyderm.values import PipelineSpec
 
 _DIGITS = 32
-_NOT_PART_OF_A_FINGERPRINT = ("annotations", "description")
+_FINGERPRINTED = [each.name for each in fields(PipelineSpec) if each.name not in ("annotations", "description")]
 
 
 def digest(value: Any) -> str:
@@ -20,10 +21,9 @@ def digest(value: Any) -> str:
 
 def fingerprint(spec: PipelineSpec) -> str:
     """`p1:` and a hash of all that makes the pipeline do what it does; equal for what was sent and what is observed."""
-    fields = {key: value for key, value in asdict(spec).items() if key not in _NOT_PART_OF_A_FINGERPRINT}
-    return f"p1:{_hash(fields)}"
+    return f"p1:{_hash({name: getattr(spec, name) for name in _FINGERPRINTED})}"
 
 
 def _hash(value: Any) -> str:
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=plain)
     return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]

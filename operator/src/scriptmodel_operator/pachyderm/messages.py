@@ -138,7 +138,7 @@ def projection(ref: PipelineRef, details: Any) -> PipelineSpec:
     return PipelineSpec(
         ref=ref,
         image=details.transform.image,
-        command=tuple(details.transform.cmd),
+        command=tuple(details.transform.cmd[:]),  # which copies at once: to iterate goes through Python for each
         input_name=source.name,
         input_branch=branch,
         glob=source.glob,
