@@ -196,6 +196,7 @@ async def working(
         controller.observer.logs.close()
         controller.sources.close()
         gateway.close()
+        controller.snapshots.close()
         calls.close()
 
 
@@ -205,7 +206,7 @@ def compose(
     """All parts, wired."""
     store = health.metrics.store
     observer = Observer(gateway, cluster)
-    snapshots = SnapshotSource(gateway, calls, store.projects)
+    snapshots = SnapshotSource(gateway, store.projects)
     downloads = Downloads(gateway, config.destinations, config.downloads, health.metrics.downloaded)
     controller = Controller(
         config=config,
@@ -221,8 +222,9 @@ def compose(
         metrics=health.metrics,
     )
     queue = WorkQueue(controller.reconcile, config.workers, failed=health.metrics.retried)
-    downloads.call_up = queue.add
+    downloads.call_up = snapshots.call_up = queue.add
     controller.failures = queue.failures
     health.metrics.depth = lambda: queue.depth
     ticker = Ticker(store, snapshots, queue, observer.logs, config.poll_interval, health.beat)
+    controller.saw = ticker.saw
     return controller, Inbox(store, queue), ticker

@@ -1,4 +1,4 @@
-"""Reconciles one ScriptModel: observe, decide, act, look again, write one status."""
+"""Reconciles one ScriptModel: observe, decide, act and come again, until there is one status to write."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from scriptmodel_operator.reconcile.status import status_of, status_of_problem
 from scriptmodel_operator.reconcile.summarise import summary
 
 MAX_ROUNDS = 5
-"""Act and look again at most so often before the status is written; the queue goes on from there."""
+"""Act and look again at most so often before the status is written, and then only once a poll interval."""
 
 log = logging.getLogger(__name__)
 
@@ -63,13 +63,19 @@ class Controller:
     metrics: Metrics
     failures: Callable[[Key], int] = lambda _key: 0
     """How often in a row an object's reconcile has failed before."""
+    saw: Callable[[Key, Snapshot], None] = lambda _key, _snapshot: None
+    """Hears which look an object is reconciled with."""
     _acted: dict[Key, float] = field(default_factory=dict)
     """When something was last done in Pachyderm for the object of a name (monotonic seconds)."""
+    _rounds: dict[Key, int] = field(default_factory=dict)
+    """How often in a row something was done for an object, and it is not settled yet."""
 
     async def reconcile(self, key: Key) -> float | None:
         """Seconds after which to come again, None if only a change calls for it. Raises RetryError after telling."""
+        self.snapshots.forget(key)
         stored = self.store.get(key)
         if stored is None:
+            self._rounds.pop(key, None)
             return None
         began, outcome = time.monotonic(), "failed"
         try:
@@ -101,38 +107,46 @@ class Controller:
             await self._tell_problem(model, Problem(Reason.NOT_ALLOWED, reason))
             return None
         try:
-            model, state, view = await self._settle(model, asked)
+            return await self._settle(model, asked)
         except PachydermError as error:
             await self._tell_problem(model, problem_of(error, failures=self.failures(_key(model)) + 1))
             raise RetryError(str(error)) from error
+
+    async def _settle(self, model: ScriptModel, asked: float) -> float | None:
+        """Act, and come again with the look that shows what came of it; tell, once nothing is left to be done now."""
+        key = _key(model)
+        state, view = await self._observe(model, asked)
+        actions = plan(state)
+        rounds = self._rounds.pop(key, 0)
+        if actions and rounds < MAX_ROUNDS:
+            await self._act(model, actions)
+            self._rounds[key] = rounds + 1
+            await self._tell_changes(model, state)
+            self.snapshots.wait(key, self._acted[key])
+            return None
+        self.sources.begin(model, state)
         await self._tell(model, status_of(model, state, view, _now()))
         return self._again(model, state, view)
 
-    async def _settle(self, model: ScriptModel, asked: float) -> tuple[ScriptModel, ModelState, ModelView]:
-        """Act until nothing is left to be done now. A look that is a little older than the object will do at first."""
+    async def _observe(self, model: ScriptModel, asked: float) -> tuple[ModelState, ModelView]:
+        """A look that is a little older than the object will do at first."""
         after = max(time.monotonic() - 2 * self.config.poll_interval, self._acted.get(_key(model), 0.0))
         if model.wants_a_look:
             after = max(after, asked)
         source = await self.sources.fetch(model)
         if isinstance(source, Attempt):
             after = max(after, source.committed)
-        for _ in range(MAX_ROUNDS):
-            snapshot, view, wanted = await self._look(model, after)
+        snapshot, view, wanted = await self._look(model, after)
+        state = assess(model, wanted, view, _now(), source)
+        if state.problem is not None and snapshot.started < asked:
+            # What stood in the way then may have been put right before the object was written.
+            _, view, wanted = await self._look(model, asked)
             state = assess(model, wanted, view, _now(), source)
-            if state.problem is not None and snapshot.started < asked:
-                after = asked  # what stood in the way then may have been put right before the object was written
-                continue
-            actions = plan(state)
-            if not actions:
-                break
-            await self._act(model, actions)
-            model = await self._tell_changes(model, state)
-            after = time.monotonic()
-        self.sources.begin(model, state)
-        return model, state, view
+        return state, view
 
     async def _look(self, model: ScriptModel, after: float) -> tuple[Snapshot, ModelView, Desired]:
         snapshot = await self.snapshots.latest(after)
+        self.saw(_key(model), snapshot)
         view = await self.calls.run(self.observer.view, model, snapshot)
         mark = view.train.mark if view.train else None
         owner = model.owner(self.cluster)
@@ -148,16 +162,16 @@ class Controller:
             # Whether a call that failed took effect is not known: no look from before it may be trusted.
             self._acted[_key(model)] = time.monotonic()
 
-    async def _tell_changes(self, model: ScriptModel, state: ModelState) -> ScriptModel:
+    async def _tell_changes(self, model: ScriptModel, state: ModelState) -> None:
         """That pipelines were changed is told at once; the look that shows its outcome is shared and may take a while.
 
         Of a new object nothing is told before that look: one write less where there are thousands.
         """
         if not state.changes or not model.status:
-            return model
+            return
         told = summary(state)
         status = status_of_problem(model, Problem(told.reason, told.message, stalled=False), _now())
-        return self._taken(model, await self.writer.write_status(model, status))
+        self._taken(model, await self.writer.write_status(model, status))
 
     async def _delete(self, model: ScriptModel, asked: float) -> float | None:
         self.sources.forget(model)

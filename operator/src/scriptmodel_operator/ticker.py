@@ -16,6 +16,9 @@ from scriptmodel_operator.pachyderm.errors import PachydermError
 from scriptmodel_operator.pachyderm.values import PipelineRef
 from scriptmodel_operator.reconcile.queue import WorkQueue
 
+_AT_ONCE = 100
+"""Objects looked through before others get their turn."""
+
 log = logging.getLogger(__name__)
 
 
@@ -63,23 +66,32 @@ class Ticker:
             log.info("Pachyderm answers again")
             self._call_up_all()
         self._reachable = True
-        self._call_up_changed(snapshot)
+        await self._call_up_changed(snapshot)
         self._logs.keep_only({job.ref for jobs in snapshot.jobs.values() for job in jobs if not job.state.final})
 
     def _call_up_all(self) -> None:
         for key in self._store:
             self._queue.add(key)
 
-    def _call_up_changed(self, snapshot: Snapshot) -> None:
-        seen: dict[Key, object] = {}
-        for key in self._store:
+    def saw(self, key: Key, snapshot: Snapshot) -> None:
+        """The object is being reconciled with this look, so what it shows of the object is no news."""
+        stored = self._store.get(key)
+        if stored is not None:
+            self._seen[key] = _part_of(key, stored.project, snapshot)
+
+    async def _call_up_changed(self, snapshot: Snapshot) -> None:
+        for number, key in enumerate(self._store):
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)
             stored = self._store.get(key)
             if stored is None:
                 continue
-            seen[key] = part = _part_of(key, stored.project, snapshot)
-            if key in self._seen and self._seen[key] != part:
+            part = _part_of(key, stored.project, snapshot)
+            if self._seen.setdefault(key, part) != part:
+                self._seen[key] = part
                 self._queue.add(key)
-        self._seen = seen
+        for key in self._seen.keys() - set(self._store):
+            del self._seen[key]
 
 
 def _part_of(key: Key, project: str, snapshot: Snapshot) -> object:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -81,6 +82,7 @@ class FakePachyderm:
     finishes_at_once: bool = True
     """A real server shows a commit for a moment before it has finished it."""
     _ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     # --- what a test does
 
@@ -230,8 +232,9 @@ class FakePachyderm:
         for each in pipelines:
             self._check(each, {other.spec.ref for other in pipelines})
         job = self._new_id()
-        for each in pipelines:
-            self._write(each, job)
+        with self._lock:
+            for each in pipelines:
+                self._write(each, job)
 
     def start_pipeline(self, pipeline: PipelineRef) -> None:
         self._checked("start_pipeline")
@@ -295,7 +298,7 @@ class FakePachyderm:
 
     def _write(self, wanted: PipelineApply, job: str = "") -> None:
         spec = wanted.spec
-        versions = self.pipelines.setdefault(spec.ref, [])
+        versions = self.pipelines.get(spec.ref, [])
         self._kill(spec.ref, "all jobs killed because pipeline was updated")
         stopped = versions[-1].stopped if versions else False
         info = PipelineInfo(
@@ -307,7 +310,7 @@ class FakePachyderm:
             spec=spec,
             inputs=(spec.input_branch,),
         )
-        versions.append(info)
+        self.pipelines[spec.ref] = [*versions, info]  # whoever reads meanwhile sees no pipeline without a version
         self.repos.setdefault(spec.ref.output, RepoInfo(spec.ref.output, branches=("master",)))
         if not stopped:
             self._new_job(spec.ref, job or self._new_id())

@@ -18,6 +18,7 @@ from scriptmodel_operator.kube.events import BURST, Budget
 from scriptmodel_operator.kube.store import Store
 from scriptmodel_operator.metrics import Metrics
 from scriptmodel_operator.observe.follow import LogFollower
+from scriptmodel_operator.observe.source import SnapshotSource
 from scriptmodel_operator.pachyderm.calls import Calls
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 from scriptmodel_operator.pachyderm.errors import PachydermError
@@ -83,7 +84,7 @@ class Bench:
         return sum(self.asked[call] for call in LISTS)
 
     @asynccontextmanager
-    async def operator(self) -> AsyncIterator[Inbox]:
+    async def operator(self) -> AsyncIterator[tuple[Inbox, SnapshotSource]]:
         """A new process, as far as these objects can tell."""
         calls, health = Calls(4), Health(Metrics(Store()))
         config = OperatorConfig(pachd=PachdAddress("nowhere:1"), trainer_image="trainer:1")
@@ -92,20 +93,25 @@ class Bench:
         running = asyncio.create_task(inbox.queue.run())
         await inbox.queue.started.wait()
         try:
-            yield inbox
+            yield inbox, controller.snapshots
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
             controller.observer.logs.close()
+            controller.snapshots.close()
             calls.close()
 
     async def start(self) -> None:
         """Meet all objects and handle them."""
-        async with self.operator() as inbox:
+        async with self.operator() as (inbox, looks):
             for raw in list(self.kube.objects.values()):
                 inbox.arrived(raw)
             async with asyncio.timeout(DEADLINE):
-                while inbox.queue.depth or any(inbox.queue.busy(("ml", name)) for name in self.kube.objects):
+                while (
+                    looks.waiting
+                    or inbox.queue.depth
+                    or any(inbox.queue.busy(("ml", name)) for name in self.kube.objects)
+                ):
                     await asyncio.sleep(0.01)
 
 

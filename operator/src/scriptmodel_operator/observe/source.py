@@ -8,11 +8,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from scriptmodel_operator.observe.snapshot import Snapshot, take_snapshot
 from scriptmodel_operator.pachyderm.calls import Calls
 from scriptmodel_operator.pachyderm.errors import PachydermError
 from scriptmodel_operator.pachyderm.gateway import Gateway
+
+Key = tuple[str, str]
+"""Namespace and name of an object."""
 
 _REST_SHARE = 3.0
 _LONGEST_REST_SECONDS = 5.0
@@ -20,12 +24,19 @@ _LONGEST_REST_SECONDS = 5.0
 
 
 class SnapshotSource:
-    """`latest(after)` gives a snapshot that was begun at or after `after` (monotonic seconds)."""
+    """`latest(after)` gives a snapshot that was begun at or after `after` (monotonic seconds).
 
-    def __init__(self, gateway: Gateway, calls: Calls, projects: Callable[[], Iterable[str]]) -> None:
+    Whoever need not have it in hand says `wait`, and is called up when it is there: thousands may wait, and hold
+    nothing meanwhile. Looks are taken in a thread of their own, so that they queue behind no call of a single object.
+    """
+
+    def __init__(self, gateway: Gateway, projects: Callable[[], Iterable[str]]) -> None:
         self._gateway = gateway
-        self._calls = calls
+        self._thread = Calls(1)
         self._projects = projects
+        self.call_up: Callable[[Key], None] = lambda _key: None
+        self._waiting: dict[Key, float] = {}
+        self._serving: asyncio.Task[None] | None = None
         self._lock = asyncio.Lock()
         self._snapshot: Snapshot | None = None
         self._error: tuple[float, PachydermError] | None = None
@@ -41,15 +52,44 @@ class SnapshotSource:
             assert self._snapshot is not None  # noqa: S101 - _take raises or sets it
             return self._snapshot
 
+    def wait(self, key: Key, after: float) -> None:
+        """Call `key` up once a look was begun at or after `after`, whatever it met."""
+        self._waiting[key] = after
+        if self._serving is None or self._serving.done():
+            self._serving = asyncio.create_task(self._serve(), name="looks")
+
+    @property
+    def waiting(self) -> int:
+        """How many have said `wait` and were not called up yet."""
+        return len(self._waiting)
+
+    def forget(self, key: Key) -> None:
+        """It was called up by something else, or is gone."""
+        self._waiting.pop(key, None)
+
+    def close(self) -> None:
+        """Waits for the look that is under way, which closing the gateway ends."""
+        if self._serving is not None:
+            self._serving.cancel()
+        self._thread.close()
+
+    async def _serve(self) -> None:
+        while self._waiting:
+            with suppress(PachydermError):
+                await self.latest(max(self._waiting.values()))
+
     async def _take(self) -> None:
         await asyncio.sleep(max(0.0, self._rested - time.monotonic()))
-        started = time.monotonic()
+        started = begun = time.monotonic()
         try:
-            self._snapshot = await self._calls.run(take_snapshot, self._gateway, tuple(self._projects()))
-            self._error = None
+            self._snapshot = await self._thread.run(take_snapshot, self._gateway, tuple(self._projects()))
+            self._error, begun = None, self._snapshot.started
         except PachydermError as error:
             self._error = (started, error)
             raise
         finally:
             ended = time.monotonic()
-            self._rested = ended + min(_LONGEST_REST_SECONDS, _REST_SHARE * (ended - started))
+            self._rested = ended + min(_LONGEST_REST_SECONDS, _REST_SHARE * (ended - begun))
+            for key in [key for key, after in self._waiting.items() if after <= begun]:
+                del self._waiting[key]
+                self.call_up(key)

@@ -1,0 +1,101 @@
+"""Looks at Pachyderm: shared, never older than asked for, and awaited without holding anything."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from scriptmodel_operator.observe.source import SnapshotSource
+from scriptmodel_operator.pachyderm.errors import PachydermError, UnavailableError
+from tests.unit.operator.fake_pachyderm import FakePachyderm
+
+SECONDS = 30
+
+
+class CalledUp:
+    """Keys in the order in which they were called up."""
+
+    def __init__(self) -> None:
+        self.keys: list[str] = []
+        self._news = asyncio.Event()
+
+    def add(self, key: tuple[str, str]) -> None:
+        self.keys.append(key[1])
+        self._news.set()
+
+    async def until(self, many: int) -> list[str]:
+        async with asyncio.timeout(SECONDS):
+            while len(self.keys) < many:
+                self._news.clear()
+                await self._news.wait()
+        return sorted(self.keys)
+
+
+@asynccontextmanager
+async def looks(pachyderm: FakePachyderm) -> AsyncIterator[tuple[SnapshotSource, CalledUp]]:
+    source, called = SnapshotSource(pachyderm, lambda: {"default"}), CalledUp()
+    source.call_up = called.add
+    try:
+        yield source, called
+    finally:
+        source.close()
+
+
+def counting(pachyderm: FakePachyderm, answers: Iterator[PachydermError | None]) -> list[str]:
+    """The looks that were begun; each meets the next of `answers`."""
+    begun: list[str] = []
+
+    def fault(call: str) -> PachydermError | None:
+        if call != "list_projects":
+            return None
+        begun.append(call)
+        return next(answers, None)
+
+    pachyderm.fault = fault
+    return begun
+
+
+async def test_one_look_serves_all_who_wait_for_it() -> None:
+    pachyderm = FakePachyderm()
+    begun = counting(pachyderm, iter(()))
+    async with looks(pachyderm) as (source, called):
+        for number in range(100):
+            source.wait(("ml", f"{number:02}"), time.monotonic())
+        assert await called.until(100) == [f"{number:02}" for number in range(100)]
+        assert len(begun) == 1
+        assert source.waiting == 0
+
+
+async def test_who_wants_a_newer_look_gets_another_one() -> None:
+    pachyderm = FakePachyderm()
+    begun = counting(pachyderm, iter(()))
+    async with looks(pachyderm) as (source, called):
+        source.wait(("ml", "a"), time.monotonic())
+        await called.until(1)
+        source.wait(("ml", "b"), time.monotonic())
+        assert await called.until(2) == ["a", "b"]
+        assert len(begun) == 2
+
+
+async def test_a_look_that_fails_calls_up_who_waits_too() -> None:
+    """They have it to tell that Pachyderm is away."""
+    pachyderm = FakePachyderm()
+    counting(pachyderm, iter([UnavailableError("list_projects", "gone")]))
+    async with looks(pachyderm) as (source, called):
+        before = time.monotonic()
+        source.wait(("ml", "a"), before)
+        assert await called.until(1) == ["a"]
+        with pytest.raises(UnavailableError):
+            await source.latest(before)
+
+
+async def test_who_was_called_up_by_something_else_is_not_called_up_again() -> None:
+    async with looks(FakePachyderm()) as (source, called):
+        source.wait(("ml", "a"), time.monotonic())
+        source.wait(("ml", "b"), time.monotonic())
+        source.forget(("ml", "a"))
+        assert await called.until(1) == ["b"]
