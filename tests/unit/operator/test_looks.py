@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -79,6 +80,27 @@ async def test_who_wants_a_newer_look_gets_another_one() -> None:
         source.wait(("ml", "b"), time.monotonic())
         assert await called.until(2) == ["a", "b"]
         assert len(begun) == 2
+
+
+async def test_who_is_content_with_the_look_that_is_there_does_not_wait_for_one_under_way() -> None:
+    pachyderm, under_way, go_on = FakePachyderm(), threading.Event(), threading.Event()
+    async with looks(pachyderm) as (source, called):
+        before = time.monotonic()
+        first = await source.latest(before)
+
+        def slow(call: str) -> None:
+            under_way.set()
+            assert go_on.wait(SECONDS), "the look that is under way was waited for"
+
+        pachyderm.fault = slow
+        source.wait(("ml", "a"), time.monotonic())
+        try:
+            assert await asyncio.to_thread(under_way.wait, SECONDS)
+            async with asyncio.timeout(SECONDS / 2):
+                assert await source.latest(before) is first
+        finally:
+            go_on.set()
+        assert await called.until(1) == ["a"]
 
 
 async def test_a_look_that_fails_calls_up_who_waits_too() -> None:

@@ -43,14 +43,22 @@ class SnapshotSource:
         self._rested = 0.0
 
     async def latest(self, after: float) -> Snapshot:
-        """Raises the PachydermError that the newest look met, if it was begun after `after`."""
+        """Raises the PachydermError that the newest look met, if it was begun after `after`.
+
+        Who is content with the look that is there does not wait for one that is under way.
+        """
+        known = self._known(after)
+        if known is not None:
+            return known
         async with self._lock:
-            if self._error is not None and self._error[0] >= after:
+            return self._known(after) or await self._take()
+
+    def _known(self, after: float) -> Snapshot | None:
+        if self._error is not None:
+            if self._error[0] >= after:
                 raise self._error[1]
-            if self._snapshot is None or self._snapshot.started < after or self._error is not None:
-                await self._take()
-            assert self._snapshot is not None  # noqa: S101 - _take raises or sets it
-            return self._snapshot
+            return None
+        return self._snapshot if self._snapshot is not None and self._snapshot.started >= after else None
 
     def wait(self, key: Key, after: float) -> None:
         """Call `key` up once a look was begun at or after `after`, whatever it met."""
@@ -78,14 +86,14 @@ class SnapshotSource:
             with suppress(PachydermError):
                 await self.latest(max(self._waiting.values()))
 
-    async def _take(self) -> None:
+    async def _take(self) -> Snapshot:
         await asyncio.sleep(max(0.0, self._rested - time.monotonic()))
-        started = begun = time.monotonic()
+        begun = time.monotonic()
         try:
-            self._snapshot = await self._thread.run(take_snapshot, self._gateway, tuple(self._projects()))
-            self._error, begun = None, self._snapshot.started
+            found = await self._thread.run(take_snapshot, self._gateway, tuple(self._projects()))
+            self._snapshot, self._error, begun = found, None, found.started
         except PachydermError as error:
-            self._error = (started, error)
+            self._error = (begun, error)
             raise
         finally:
             ended = time.monotonic()
@@ -93,3 +101,4 @@ class SnapshotSource:
             for key in [key for key, after in self._waiting.items() if after <= begun]:
                 del self._waiting[key]
                 self.call_up(key)
+        return found
