@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
+from grpc.experimental import ChannelOptions
 
 MAX_MESSAGE_BYTES = 20 * 1024 * 1024
 
@@ -39,6 +40,8 @@ def open_channel(address: str, certificates: bytes | None = None) -> grpc.Channe
         # A pachd that comes back is found within seconds, not after gRPC's own two minutes.
         ("grpc.initial_reconnect_backoff_ms", 500),
         ("grpc.max_reconnect_backoff_ms", 5_000),
+        # Who reads a list takes each message from gRPC itself; another thread would hand over one after the other.
+        (ChannelOptions.SingleThreadedUnaryStream, 1),
     ]
     if certificates is None:
         return grpc.insecure_channel(address, options=options)
