@@ -12,7 +12,7 @@ MANY = 6
 
 @pytest.fixture(scope="module")
 def table() -> dict[str, list[float]]:
-    """Figures of the operator and the plain loop, by row."""
+    """Figures of the operator, the plain loop and the loop with pipelines, by row."""
     command = [sys.executable, "-m", "tests.bench.operator", f"--objects={MANY}", "--changes=4", "--idle=2"]
     command += ["--limit=100", "--naive-limit=0"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=280)
@@ -24,12 +24,25 @@ def table() -> dict[str, list[float]]:
 
 
 def test_everything_is_handled_with_two_writes_for_each_object_besides_events(table: dict[str, list[float]]) -> None:
-    assert table["handled"] == [MANY, MANY]
-    ours, plain = table["first start: writes to the API server"]
-    assert plain == 2 * MANY
+    assert table["handled"] == [MANY, MANY, MANY]
+    ours, *loops = table["first start: writes to the API server"]
+    assert loops == [2 * MANY, 2 * MANY]
     assert 2 * MANY <= ours <= 4 * MANY, "at most two events for each"
 
 
+def test_both_make_two_pipelines_for_each_object_in_one_transaction(table: dict[str, list[float]]) -> None:
+    ours, plain, pipelines = table["first start: pachd calls per object"]
+    assert (plain, pipelines) == (0, 4)
+    assert ours > 4, "it looks, too"
+
+
+def test_pipelines_that_are_there_are_told_of_with_two_writes_and_not_made_again(table: dict[str, list[float]]) -> None:
+    ours, plain = table["pipelines there: writes to the API server"]
+    assert plain == 2 * MANY
+    assert 2 * MANY <= ours <= 4 * MANY, "at most two events for each"
+    assert table["pipelines there: pipelines written"][0] == 0
+
+
 def test_nothing_is_written_at_a_restart_or_when_idle(table: dict[str, list[float]]) -> None:
-    assert table["restart: writes to the API server"] == [0, 0]
-    assert table["idle 2 s: writes to the API server"] == [0, 0]
+    assert table["restart: writes to the API server"] == [0, 0, 0]
+    assert table["idle 2 s: writes to the API server"] == [0, 0, 0]

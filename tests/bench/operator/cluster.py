@@ -8,7 +8,7 @@ import re
 import ssl
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -60,24 +60,35 @@ class Cluster:
 
     async def create(self, names: list[str]) -> None:
         """Many at a time."""
-        left = iter(names)
 
-        async def worker() -> None:
-            for name in left:
-                async with self.session.post(path(self.namespace), json=scriptmodel(name)) as answer:
-                    await answer.read()
-                    answer.raise_for_status()
+        async def one(name: str) -> None:
+            async with self.session.post(path(self.namespace), json=scriptmodel(name)) as answer:
+                await answer.read()
+                answer.raise_for_status()
 
-        await asyncio.gather(*(worker() for _ in range(_AT_ONCE)))
+        await _each(one, names)
+
+    async def take_away(self, names: list[str]) -> None:
+        """Finalizers and statuses, as if no operator had ever been there."""
+
+        async def one(name: str) -> None:
+            # In this order, so that no version without finalizers has a status.
+            await self._patch(path(self.namespace, name) + "/status", {"status": None})
+            await self._patch(path(self.namespace, name), {"metadata": {"finalizers": None}})
+
+        await _each(one, names)
 
     async def change(self, name: str, spec: dict[str, Any]) -> int:
-        """A merge patch of the spec; the generation that it made."""
+        """The generation that the changed spec made."""
+        found = await self._patch(path(self.namespace, name), {"spec": spec})
+        return int(found["metadata"]["generation"])
+
+    async def _patch(self, target: str, patch: dict[str, Any]) -> dict[str, Any]:
         headers = {"Content-Type": "application/merge-patch+json"}
-        target = path(self.namespace, name)
-        async with self.session.patch(target, data=json.dumps({"spec": spec}), headers=headers) as answer:
+        async with self.session.patch(target, data=json.dumps(patch), headers=headers) as answer:
             answer.raise_for_status()
-            found = await answer.json()
-            return int(found["metadata"]["generation"])
+            found: dict[str, Any] = await answer.json()
+            return found
 
     async def requests(self) -> Requests:
         async with self.session.get("/metrics") as answer:
@@ -89,6 +100,16 @@ class Cluster:
                 counts["writes" if found["verb"] in _WRITES else "reads"] += int(float(figure))
                 counts["refused"] += int(float(figure)) if int(found["code"]) >= 400 else 0
         return Requests(counts["reads"], counts["writes"], counts["refused"])
+
+
+async def _each(one: Callable[[str], Awaitable[None]], names: list[str]) -> None:
+    left = iter(names)
+
+    async def worker() -> None:
+        for name in left:
+            await one(name)
+
+    await asyncio.gather(*(worker() for _ in range(_AT_ONCE)))
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Who is measured: this operator, the plain loop, and the naive kopf operator."""
+"""Who is measured: this operator, the plain loop without and with Pachyderm, and the naive kopf operator."""
 
 from __future__ import annotations
 
@@ -36,6 +36,11 @@ def _plain(root: Path, kubeconfig: Path, namespace: str, _pachd: str) -> Program
     return Program("plain loop", command, root / "plain.log")
 
 
+def _plain_with_pachd(root: Path, kubeconfig: Path, namespace: str, pachd: str) -> Program:
+    alone = _plain(root, kubeconfig, namespace, pachd)
+    return Program("loop with pipelines", [*alone.command, pachd], alone.log)
+
+
 def _naive(root: Path, kubeconfig: Path, namespace: str, _pachd: str) -> Program:
     script = Path(__file__).with_name("naive.py")
     command = [str(OPERATOR_ENV / "bin" / "kopf"), "run", "--standalone", "--quiet", "-n", namespace, str(script)]
@@ -52,4 +57,5 @@ def _pipelines_are_told(found: dict[str, Any]) -> bool:
 
 OURS = Contender("operator", _ours, _pipelines_are_told)
 PLAIN = Contender("plain loop", _plain, _status_is_current)
+LOOP = Contender("loop with pipelines", _plain_with_pachd, _status_is_current)
 NAIVE = Contender("naive kopf", _naive, _status_is_current)

@@ -1,9 +1,10 @@
 """The plain loop: list, watch, patch with aiohttp, and nothing else. What the API server allows.
 
-    python -m tests.bench.operator.plain KUBECONFIG NAMESPACE
+    python -m tests.bench.operator.plain KUBECONFIG NAMESPACE [PACHD]
 
-Each object gets a finalizer and then a status of the operator's size; a changed spec gets a new status. It calls no
-Pachyderm, keeps nothing but a queue, and repeats nothing that fails.
+Each object gets a finalizer and then a status of the operator's size; a changed spec gets a new status. It keeps
+nothing but a queue, and repeats nothing that fails. With the address of a pachd it makes both pipelines of a new
+object in between, without looking whether they are there; else it calls no Pachyderm.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 import aiohttp
 
 from tests.bench.operator.objects import FINALIZER, path, pending, status_of
+from tests.bench.operator.pipelines import Pachd
 
 WORKERS = 16
 
@@ -36,11 +38,11 @@ class Queue:
             self.objects.put_nowait(found)
 
 
-async def main(kubeconfig: Path, namespace: str) -> None:
+async def main(kubeconfig: Path, namespace: str, pachd: str = "") -> None:
     config = json.loads(kubeconfig.read_text())
     cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
     context = ssl.create_default_context(cafile=cluster["certificate-authority"])
-    queue = Queue()
+    queue, pipelines = Queue(), Pachd(pachd) if pachd else None
     async with (
         aiohttp.ClientSession(
             cluster["server"],
@@ -51,7 +53,7 @@ async def main(kubeconfig: Path, namespace: str) -> None:
         asyncio.TaskGroup() as group,
     ):
         for _ in range(WORKERS):
-            group.create_task(work(session, queue))
+            group.create_task(work(session, queue, pipelines))
         while True:
             await follow(session, path(namespace), queue)
 
@@ -70,13 +72,15 @@ async def follow(session: aiohttp.ClientSession, target: str, queue: Queue) -> N
                 queue.add(event["object"])
 
 
-async def work(session: aiohttp.ClientSession, queue: Queue) -> None:
+async def work(session: aiohttp.ClientSession, queue: Queue, pipelines: Pachd | None) -> None:
     while True:
         found = await queue.objects.get()
         metadata = found["metadata"]
         target = path(metadata["namespace"], metadata["name"])
         if not metadata.get("finalizers"):
             await patch(session, target, {"metadata": {"finalizers": [FINALIZER]}})
+        if pipelines and not found.get("status"):
+            await pipelines.create(metadata["name"])
         await patch(session, f"{target}/status", {"status": status_of(metadata["generation"])})
 
 
@@ -96,4 +100,4 @@ async def lines(content: aiohttp.StreamReader) -> Any:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), sys.argv[2]))
+    asyncio.run(main(Path(sys.argv[1]), *sys.argv[2:]))

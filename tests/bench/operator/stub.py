@@ -25,7 +25,7 @@ import grpc
 
 from tests.bench.operator.wire import field, fields, first
 
-_SPEC = {2: 1, 4: 3, 7: 9, 9: 10, 10: 11, 12: 13, 13: 14, 23: 24, 24: 25, 26: 27, 28: 29, 29: 30, 30: 33, 34: 34}
+_SPEC = {3: 1, 4: 3, 7: 9, 9: 10, 10: 11, 12: 13, 13: 14, 23: 24, 24: 25, 26: 27, 28: 29, 29: 30, 30: 33, 34: 34}
 """Numbers of a CreatePipelineRequest's fields in PipelineInfo.Details."""
 _RUNNING, _JOB_CREATED, _JOB_SUCCESS = 2, 1, 5
 _USER = "user"
@@ -99,7 +99,7 @@ class Stub:
         now = field(1, int(time.time()))
         message = head + field(12, details + field(5, now))
         self.pipelines[key] = Pipeline(message, version, first(first(first(request, 12), 1), 2))
-        self.written[first(key, 2).decode()] = time.monotonic()
+        self.written[first(key, 1).decode()] = time.monotonic()
 
     # --- lists
 
@@ -109,7 +109,7 @@ class Stub:
     def list_repos(self, _request: bytes, _context: grpc.ServicerContext) -> Iterator[bytes]:
         yield field(1, _repo(self.corpus.encode()))
         for key in list(self.pipelines):
-            yield field(1, _repo(first(key, 2)))
+            yield field(1, _repo(first(key, 1)))
 
     def list_pipelines(self, request: bytes, _context: grpc.ServicerContext) -> Iterator[bytes]:
         only = first(request, 1)
@@ -182,7 +182,7 @@ def _repo(name: bytes) -> bytes:
 
 
 def _pipeline(name: bytes) -> bytes:
-    return field(1, _PROJECT) + field(2, name)
+    return field(1, name) + field(2, _PROJECT)
 
 
 class Service(grpc.GenericRpcHandler):

@@ -25,7 +25,12 @@ def render(sizes: Sizes, found: Mapping[str, Sequence[Figures]]) -> str:
 def _rows(sizes: Sizes) -> list[tuple[str, Callable[[Figures], float | None]]]:
     many = sizes.objects
     rows: list[tuple[str, Callable[[Figures], float | None]]] = [("handled", lambda each: each.handled)]
-    for title, stretch in (("first start", "first"), ("restart", "restart"), (f"idle {sizes.idle:.0f} s", "idle")):
+    for title, stretch in (
+        ("first start", "first"),
+        ("pipelines there", "second"),
+        ("restart", "restart"),
+        (f"idle {sizes.idle:.0f} s", "idle"),
+    ):
         rows += [
             (f"{title}: {name}", _of(stretch, figure))
             for name, figure in _STRETCH
@@ -56,6 +61,7 @@ _STRETCH: tuple[tuple[str, Callable[[Stretch], float]], ...] = (
     ("reads from the API server", lambda each: each.requests.reads),
     ("refused by the API server", lambda each: each.requests.refused),
     ("calls to pachd", lambda each: sum(each.pachd.values())),
+    ("pipelines written", lambda each: each.pachd.get("CreatePipeline", 0)),
     ("calls to pachd that list", lambda each: sum(each.pachd.get(name, 0) for name in _LISTS)),
 )
 
