@@ -1,6 +1,6 @@
 """How the operator scales, beside a plain aiohttp loop and a kopf operator as the tutorial writes one.
 
-    python -m tests.bench.operator [--objects 1000] [--rounds 1] [--naive-limit 120]
+    python -m tests.bench.operator [--objects 1000] [--rounds 1] [--naive-limit 120] [--start-only]
 
 Each contender gets a control plane of its own with the same objects, made before it starts, and a stub of pachd.
 Objects are handled when their status is of their newest spec; for the operator, also when both pipelines of the object
@@ -23,7 +23,7 @@ from tests.bench.operator.table import render
 
 async def main() -> None:
     given = _arguments()
-    sizes = Sizes(given.objects, given.changes, given.idle)
+    sizes = Sizes(given.objects, given.changes, given.idle, given.start_only)
     found: dict[str, list[Figures]] = {}
     try:
         with tempfile.TemporaryDirectory(prefix="bench-operator-") as folder:
@@ -51,6 +51,7 @@ def _arguments() -> argparse.Namespace:
     add("--idle", type=float, default=10.0, help="seconds for which nothing happens (10)")
     add("--limit", type=float, default=900.0, help="seconds until a contender is cut off (900)")
     add("--naive-limit", type=float, default=120.0, help="the same for naive kopf; 0 leaves it out (120)")
+    add("--start-only", action="store_true", help="nothing but the first start")
     add("--only", default="operator plain loop naive", help="contenders (operator plain loop naive)")
     return parser.parse_args()
 

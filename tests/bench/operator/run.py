@@ -32,6 +32,7 @@ class Sizes:
     objects: int
     changes: int
     idle: float
+    start_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +137,7 @@ class _Measurement:
             self._say(f"{found.handled} handled", found.first)
             if not done:
                 self.say(f"# {self.contender.name}: cut off")
+            if self.sizes.start_only or not done:
                 return
             await until_quiet(program.pid, 60)
             before = await self._mark(program)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -137,8 +138,8 @@ def projection(ref: PipelineRef, details: Any) -> PipelineSpec:
     branch = BranchRef(RepoRef(source.project or "default", source.repo), source.branch or "master")
     return PipelineSpec(
         ref=ref,
-        image=details.transform.image,
-        command=tuple(details.transform.cmd[:]),  # which copies at once: to iterate goes through Python for each
+        image=sys.intern(details.transform.image),
+        command=tuple(map(sys.intern, details.transform.cmd[:])),  # most words stand in every pipeline's
         input_name=source.name,
         input_branch=branch,
         glob=source.glob,
