@@ -34,15 +34,21 @@ def check(folder: Path) -> None:
 
     `folder` is where the images will lie.
     """
+    check_machine(folder)
+    if network.exists():
+        raise UnfitMachineError(f"the bridge {network.BRIDGE} is there already: does another clone's cluster run?")
+    if taken := network.taken_by():
+        raise UnfitMachineError(f"{network.GATEWAY.network} or {network.SERVICES.network} is taken: route {taken}")
+
+
+def check_machine(folder: Path) -> None:
+    """As `check`, but for what passes, such as another cluster."""
     if platform.system() != "Linux" or os.geteuid() != 0:
         raise UnfitMachineError("a node needs Linux and root: it makes cgroups, mounts and a network bridge")
     debian.need(PROGRAMS)
     _check_cgroups()
     _check_overlay(folder)
-    if network.exists():
-        raise UnfitMachineError(f"the bridge {network.BRIDGE} is there already: does another clone's cluster run?")
-    if taken := network.taken_by():
-        raise UnfitMachineError(f"{network.GATEWAY.network} or {network.SERVICES.network} is taken: route {taken}")
+    _check_network()
 
 
 def _check_cgroups() -> None:
@@ -71,3 +77,12 @@ def _check_overlay(folder: Path) -> None:
         if done.returncode:
             raise UnfitMachineError(f"overlayfs cannot be mounted in {folder}: {done.stderr.strip()}")
         subprocess.run(["umount", str(parts["merged"])], check=True)
+
+
+def _check_network() -> None:
+    name = f"probe{os.getpid()}"
+    for kind in ("bridge", "veth"):
+        done = subprocess.run(["ip", "link", "add", name, "type", kind], capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise UnfitMachineError(f"no network device of type {kind} can be made: {done.stderr.strip()}")
+        subprocess.run(["ip", "link", "delete", name], check=True)
