@@ -108,7 +108,7 @@ fuzz-trainer: env ## Damaged scripts: a result or a clear error (FUZZ_SECONDS=60
 
 .PHONY: e2e
 e2e: env cluster ## The chart on a real node, with pods: needs root and `make images`; PACHD_ADDRESS names a real Pachyderm
-	@$(PYTHON) -m dev.helm >/dev/null
+	@$(PYTHON) -m dev.helm alone >/dev/null
 	$(OPERATOR)/bin/pytest -x -v --durations=0 --durations-min=1 tests/node
 
 .PHONY: chaos

@@ -1,4 +1,7 @@
-"""The programs that the chart is made and tested with: `python -m dev.helm` builds them once and prints helm's path."""
+"""The programs that the chart is made and tested with: `python -m dev.helm` builds them once and prints helm's path.
+
+`python -m dev.helm alone` leaves out promql, which a release on a node does not ask for.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +49,8 @@ def promql() -> Path:
 def main() -> int:
     """Print the path of helm; 1 if it or promql cannot be had."""
     try:
-        promql()
+        if sys.argv[1:] != ["alone"]:
+            promql()
         print(helm())
     except (BuildError, OSError, subprocess.CalledProcessError) as error:
         say(f"helm: {error}")
