@@ -28,6 +28,8 @@ class Server:
 
     async def request(self, method: str, _path: str, what: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         trouble = self.broken(method)
+        if trouble == "silent":
+            raise TimeoutError
         if trouble == "before":
             raise KubeUnavailableError(what, 0, "injected")
         answer = self._answer(method, what, body)
@@ -85,6 +87,16 @@ async def test_a_leader_may_act_until_ten_seconds_before_its_lease_can_be_taken(
     assert server.now - stopped >= MARGIN_SECONDS
     await first.release()
     assert [who for _when, who in server.writes] == ["first", "second"], "who has lost it writes no more"
+
+
+async def test_a_server_that_is_silent_is_told_as_such(caplog: pytest.LogCaptureFixture) -> None:
+    server = Server()
+    leader = server.candidate("first")
+    await leader.acquire()
+    server.broken = lambda method: "silent" if method == "PUT" else ""
+    with pytest.raises(LeadershipLostError):
+        await leader.keep()
+    assert "lease: no answer" in caplog.messages
 
 
 async def test_a_leader_that_slept_does_not_renew_what_may_be_another_s() -> None:

@@ -240,6 +240,16 @@ def test_a_damaged_archive_is_refused() -> None:
     assert "zip archive is broken" in refused(bytes(packed))[1]
 
 
+def test_an_error_without_words_is_told_by_its_name() -> None:
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w") as archive:
+        archive.writestr("a.txt", "as it is, not compressed")
+    packed = bytearray(written.getvalue())
+    directory = packed.index(b"PK\x01\x02")
+    struct.pack_into("<2L", packed, directory + 20, 90_000, 90_000)  # more than there is: EOFError, without a word
+    assert "zip archive is broken: EOFError" in refused(bytes(packed))[1]
+
+
 @given(form=st.sampled_from(list(FORMS)), changes=st.lists(st.tuples(st.integers(0, 9999), st.integers(0, 255))))
 def test_whatever_is_changed_in_an_archive_it_is_read_or_refused(form: str, changes: list[tuple[int, int]]) -> None:
     content = bytearray(FORMS[form](PLAYS))

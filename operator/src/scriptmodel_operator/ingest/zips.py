@@ -56,7 +56,7 @@ def _explained() -> Iterator[None]:
     try:
         yield
     except _BROKEN as error:
-        raise invalid(f"the zip archive is broken: {error or type(error).__name__}") from error
+        raise invalid(f"the zip archive is broken: {str(error) or type(error).__name__}") from error
     except OSError as error:
         if error.errno != errno.EINVAL:
             raise

@@ -102,7 +102,7 @@ class Leader:
         except KubeConflictError:
             return 0.0  # perhaps by a write of our own that was late: the next look tells
         except (KubeError, TimeoutError) as error:
-            log.warning("lease: %s", error or "no answer")
+            log.warning("lease: %s", str(error) or "no answer")
             return RETRY_SECONDS
         return RENEW_SECONDS
 
