@@ -163,10 +163,13 @@ def test_while_the_node_is_drained_an_operator_goes_on(
     said = cluster.kubectl(*drain, selected, check=False)
     assert "would violate the pod's disruption budget" in said, said
     assert len(release.ready()) == 1
+    before = pachyderm.versions(plays.get(SCRIPTMODEL))
     plays.kubectl("patch", "sm", SCRIPTMODEL, "--type=merge", '--patch={"spec":{"generation":{"words":300}}}')
+    updated = before | {"generate": before["generate"] + 1}
+    cluster.until("the pipeline is updated", lambda: pachyderm.versions(plays.get(SCRIPTMODEL)) == updated)
+    cluster.kubectl("uncordon", NODE)  # or a real Pachyderm would find no node for its worker
     found = plays.ready(SCRIPTMODEL, TRAINING)
     assert found["status"]["lineage"]["model"]["commit"] == trained
-    cluster.kubectl("uncordon", NODE)
     cluster.until("both pods are back", lambda: all_ready(release))
 
 
