@@ -65,6 +65,13 @@ class Pachyderm:
         request = pps_pb2.ListJobRequest(pipeline=_pipeline(pipeline), history=-1)
         return list(self.pps.ListJob(request, timeout=DEADLINE))
 
+    def delete_pipeline(self, name: str) -> None:
+        request = pps_pb2.DeletePipelineRequest(pipeline=_pipeline(name), force=True)
+        self.pps.DeletePipeline(request, timeout=DEADLINE)
+
+    def delete_repo(self, name: str) -> None:
+        self.pfs.DeleteRepo(pfs_pb2.DeleteRepoRequest(repo=_repo(name)), timeout=DEADLINE)
+
     def read(self, repo: str, commit: str, path: str) -> str:
         file = pfs_pb2.File(commit=pfs_pb2.Commit(repo=_repo(repo), id=commit, branch=_branch(repo, "")), path=path)
         pieces = self.pfs.GetFile(pfs_pb2.GetFileRequest(file=file), timeout=DEADLINE)

@@ -24,6 +24,10 @@ from tests.node.running import Namespace, Running
 
 PREVIOUS = "0.0.9"
 """The version that the upgrade starts from: the same programs under another version, as image and as chart."""
+SCRIPTMODEL = "shakespeare"
+"""What the sample calls itself, and the repo that it reads."""
+GPU = "gpu"
+"""The one that asks for a GPU."""
 
 
 @pytest.fixture(scope="session")
@@ -52,13 +56,22 @@ def pachd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def pachyderm(pachd: str) -> Iterator[Pachyderm]:
+    """What the tests make in it is gone at the end, whatever happened: a real one has a life after them."""
     with Pachyderm(pachd) as client:
+        before = set(client.pipelines()) | client.repos()
+        assert SCRIPTMODEL not in before, f"{pachd} has a repo {SCRIPTMODEL} already, and the tests would make it"
         yield client
+        ours = (f"{SCRIPTMODEL}-", f"{GPU}-")
+        for name in sorted(set(client.pipelines()) - before):  # generate reads from train
+            if name.startswith(ours):
+                client.delete_pipeline(name)
+        if SCRIPTMODEL in client.repos():
+            client.delete_repo(SCRIPTMODEL)
 
 
 @pytest.fixture(scope="session")
-def release(cluster: Running, pachd: str) -> Iterator[Release]:
-    """Taken away at the end, with everything in its namespace, whatever happened."""
+def release(cluster: Running, pachd: str, pachyderm: Pachyderm) -> Iterator[Release]:
+    """Taken away at the end, with everything in its namespace, whatever happened: before `pachyderm` is tidied."""
     found = Release(cluster, pachd)
     yield found
     found.helm("uninstall", NAME, "--no-hooks", "--ignore-not-found", check=False)

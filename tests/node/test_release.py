@@ -17,14 +17,13 @@ from tests.integration.cluster import condition, is_ready
 from tests.integration.pachyderm import Pachyderm
 from tests.integration.texts import play
 from tests.node import trainer_pods
-from tests.node.conftest import PREVIOUS
+from tests.node.conftest import GPU, PREVIOUS, SCRIPTMODEL
 from tests.node.release import NAME, NAMESPACE, PODS, Release
 from tests.node.running import Namespace, Object, Running
 
 pytestmark = pytest.mark.timeout(900)
 
 SAMPLE = ROOT / "manifests" / "samples" / "shakespeare.yaml"
-SCRIPTMODEL = "shakespeare"
 TRAINING = 600
 """Seconds that a small corpus may take to be learned from on a slow machine, pods of a real Pachyderm included."""
 STATUS_OF_PID_1 = """
@@ -109,7 +108,9 @@ def test_a_sample_becomes_ready(plays: Namespace, pachyderm: Pachyderm) -> None:
 def test_the_pipelines_commands_run_in_pods_of_the_trainers_image(
     cluster: Running, plays: Namespace, pachyderm: Pachyderm, tmp_path: Path
 ) -> None:
-    plan = {name.rpartition("-")[2]: info.details for name, info in pachyderm.pipelines().items()}
+    pipelines = pachyderm.pipelines()
+    names = [each["name"] for each in plays.get(SCRIPTMODEL)["status"]["pipelines"]]
+    plan = {name.rpartition("-")[2]: pipelines[name].details for name in names}
     folders = trainer_pods.Folders.lay(tmp_path, {"castle.txt": play(60)})
     trainer_pods.succeed(cluster, trainer_pods.pod(plan["train"], corpus=folders.corpus, out=folders.model))
     assert json.loads((folders.model / "metrics.json").read_text())["perplexity"]["test"] > 1
@@ -121,9 +122,9 @@ def test_a_pipeline_that_wants_a_gpu_runs_where_the_node_offers_one(
     cluster: Running, plays: Namespace, pachyderm: Pachyderm, tmp_path: Path
 ) -> None:
     spec = {"corpus": {"repo": {"name": SCRIPTMODEL}}, "model": {"preset": "test"}, "training": {"gpu": {"count": 1}}}
-    plays.apply("gpu", spec)
-    plays.wait_for("gpu", lambda o: len(o.get("status", {}).get("pipelines", [])) == 2, 60)
-    name = next(each["name"] for each in plays.get("gpu")["status"]["pipelines"] if each["name"].endswith("-train"))
+    plays.apply(GPU, spec)
+    plays.wait_for(GPU, lambda o: len(o.get("status", {}).get("pipelines", [])) == 2, 60)
+    name = next(each["name"] for each in plays.get(GPU)["status"]["pipelines"] if each["name"].endswith("-train"))
     folders = trainer_pods.Folders.lay(tmp_path, {"castle.txt": play(60)})
     pod = trainer_pods.pod(pachyderm.pipelines()[name].details, corpus=folders.corpus, out=folders.model)
     assert pod["spec"]["containers"][0]["resources"]["limits"] == {"nvidia.com/gpu": "1"}
@@ -136,7 +137,7 @@ def test_a_pipeline_that_wants_a_gpu_runs_where_the_node_offers_one(
     offer(cluster, "1")
     trainer_pods.wait(cluster)
     assert (folders.model / "model.json").exists()
-    plays.kubectl("delete", "scriptmodel", "gpu", "--timeout=120s")
+    plays.kubectl("delete", "scriptmodel", GPU, "--timeout=120s")
 
 
 def test_an_upgrade_keeps_objects_and_status_and_retrains_nothing(
@@ -223,5 +224,5 @@ def test_uninstall_with_orphan_leaves_models_and_pipelines_as_they_are(
     assert mine <= set(pachyderm.pipelines())
     plays.kubectl("delete", "scriptmodel", SCRIPTMODEL, "--timeout=20s")
     for name in sorted(mine):  # generate reads from train
-        pachyderm.client.delete_pipeline(name, force=True)
+        pachyderm.delete_pipeline(name)
     cluster.until("only the CRD is left", lambda: len(release.leftovers()) == 1)
