@@ -10,6 +10,9 @@ from pathlib import Path
 BRIDGE = "scriptmodel0"
 GATEWAY = ipaddress.ip_interface("10.231.0.1/16")
 """Pods' network, and the host's address in it: where pods reach processes of the host."""
+ADDRESS = "0a:53:6d:00:00:01"
+"""Of the bridge itself: one of its own, or it takes another whenever a pod comes or goes, and those that are there send
+to the old one for many seconds."""
 SERVICES = ipaddress.ip_interface("10.232.0.1/24")
 """Services' network. Its first address is that of the Service `kubernetes`: the API server listens on it itself."""
 
@@ -17,7 +20,7 @@ SERVICES = ipaddress.ip_interface("10.232.0.1/24")
 def up() -> None:
     """Make the bridge, unless it is there."""
     if not exists():
-        _ip("link", "add", BRIDGE, "type", "bridge")
+        _ip("link", "add", BRIDGE, "address", ADDRESS, "type", "bridge")
     _ip("address", "replace", str(GATEWAY), "dev", BRIDGE)
     _ip("address", "replace", f"{SERVICES.ip}/32", "dev", BRIDGE)
     _ip("link", "set", BRIDGE, "up")
