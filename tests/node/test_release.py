@@ -138,6 +138,7 @@ def test_a_pipeline_that_wants_a_gpu_runs_where_the_node_offers_one(
     trainer_pods.wait(cluster)
     assert (folders.model / "model.json").exists()
     plays.kubectl("delete", "scriptmodel", GPU, "--timeout=120s")
+    offer(cluster, None)
 
 
 def test_an_upgrade_keeps_objects_and_status_and_retrains_nothing(
