@@ -182,17 +182,15 @@ async def test_a_downloaded_commit_is_not_ready_before_its_own_script_is_there()
             async def downloaded() -> None:
                 called_up = asyncio.Event()
                 found.sources._downloads.call_up = lambda _key: called_up.set()
-                await found.reconcile(KEY)
+                await settled(found)
                 await asyncio.wait_for(called_up.wait(), 10)
-                found.store.put(kube.raw)
-                await found.reconcile(KEY)
-                found.store.put(kube.raw)
+                await settled(found)
 
             await downloaded()
             for ref in list(pachyderm.pipelines):
                 pachyderm.succeed(ref)
             found.config = replace(found.config, poll_interval=0.0)
-            await found.reconcile(KEY)
+            await settled(found)
             assert reason(kube) == "Generated"
             found.config = replace(found.config, poll_interval=60.0)
             server.answers["/plays"] = content(b"HAMLET: Not to be.\n")
