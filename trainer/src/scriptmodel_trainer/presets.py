@@ -83,14 +83,15 @@ _TUNED = Preset(
     dropout=0.2,
     word_dropout=0.05,
     output_dropout=0.3,
-    initial_range=0.06,
-    forget_bias=1.0,
+    initial_range=0.1,
+    lstm_initial_range=0.05,
     clip_norm=0.5,
     tied_embeddings=True,
     variational_dropout=True,
     optimizer="adam",
     adam_beta2=0.99,
     schedule="one-cycle",
+    warm_up=0.06,
     precision="auto",  # bfloat16 where that is faster
 )
 
@@ -133,7 +134,9 @@ PRESETS: dict[str, Preset] = {
         schedule="one-cycle",
     ),
     "tuned": _TUNED,
-    "tuned-long": dataclasses.replace(_TUNED, epochs=40, dropout=0.3, word_dropout=0.1, output_dropout=0.4),
+    "tuned-long": dataclasses.replace(
+        _TUNED, epochs=40, dropout=0.3, word_dropout=0.1, output_dropout=0.4, warm_up=0.02
+    ),
 }
 
 _LIMITS: dict[str, tuple[float, float]] = {
