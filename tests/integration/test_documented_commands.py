@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from dev.corpus import plays
+from dev.helm import helm
 from dev.paths import OPERATOR_ENV, ROOT, TRAINER_ENV
 from dev.stack import TRAINER_IMAGE, ControlPlane, Localpach, Operator
 from tests.integration.cluster import Cluster, manifest
@@ -57,7 +58,9 @@ RULES = [
     Elsewhere(r"\.ci/run", "is what runs this"),
     Elsewhere(r"docker .*", "needs a docker engine and a registry; `make images` has buildah build them"),
     Elsewhere(r"kind .*|minikube .*|gcloud .*", "needs an engine or an account; the e2e suite has a node of its own"),
-    Elsewhere(r"helm .*", "tests/chart and the e2e suite install, test, upgrade and remove the chart"),
+    Elsewhere(r"helm (repo .*|install pachyderm .*)", "needs Pachyderm's chart, from a place of its own"),
+    Here(r"helm install scriptmodel .*", option="--dry-run=server --set crds.install=false"),  # the CRD is there
+    Elsewhere(r"helm test .*", "needs pods; the e2e suite has them"),
     Elsewhere(r"pachctl .*|echo hello \| pachctl .*|cat > upper.json .*", "needs pachctl, which is not on PyPI"),
     # The cluster.
     Here(r"kubectl apply -k manifests/?", option="--dry-run=server"),
@@ -138,7 +141,7 @@ def world(
     control_plane.kubectl("create", "namespace", cluster.namespace)
     folder = tmp_path_factory.mktemp("documented")
     _lay_out(folder, cluster)
-    programs = [OPERATOR_ENV / "bin", TRAINER_ENV / "bin", control_plane.kubectl_program.parent]
+    programs = [OPERATOR_ENV / "bin", TRAINER_ENV / "bin", control_plane.kubectl_program.parent, helm().parent]
     env = {
         **os.environ,
         "HOME": str(folder),
