@@ -176,6 +176,14 @@ def test_what_is_normalized_is_taken_as_it_is(tmp_path: Path) -> None:
     assert first.stdout.startswith(" <open-exp> ACT I <eos> <close-exp>\n <open-exp> SCENE 1")
 
 
+def test_text_that_is_split_into_words_is_plain_though_a_table_has_capitals() -> None:
+    """As in the Penn Treebank's test set, where N stands for a number and once passed for a speaker."""
+    sentences = [f" sales {word} by N in the quarter " for word in ("rose", "fell", "grew") * 400]
+    table = [" N N N ", " N N to N N ", " N N of the loans "] * 8
+    layout, _ = layouts.detect([*sentences, *table, *sentences])
+    assert layout.name == "plain"
+
+
 def test_plain_text_gets_one_sentence_end_a_line(tmp_path: Path) -> None:
     (tmp_path / "ptb.txt").write_text(" no it was n't black monday \n but while <unk> N points\n")
     done = run_trainer(["normalize", tmp_path / "ptb.txt"])

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from scriptmodel_trainer.corpus.events import Event, EventKind
 
+_GLUED = re.compile(r"\w[,;:?!]")
+_TELLING_WORDS = 200  # fewer words tell nothing by what they lack
+_MOST_GLUED = 0.002
 _TELLING = ("<eos>", "<boname>", "<open-exp>", "<question>", "<exclamation>")
 
 
@@ -33,5 +37,12 @@ def score_normalized(lines: Sequence[str]) -> float:
 
 
 def score_plain(lines: Sequence[str]) -> float:
-    """Little for anything with words: what is chosen when no layout of scripts is recognised."""
-    return 0.05 if any(line.strip() for line in lines) else 0.0
+    """Much for text that is split into words already, so that no punctuation touches a word.
+
+    Else little for anything with words: what is chosen when no layout of scripts is recognised.
+    """
+    words = [word for line in lines for word in line.split()]
+    if not words:
+        return 0.0
+    glued = sum(_GLUED.search(word) is not None for word in words)
+    return 0.8 if len(words) >= _TELLING_WORDS and glued <= _MOST_GLUED * len(words) else 0.05
