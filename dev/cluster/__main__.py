@@ -52,7 +52,7 @@ def up() -> None:
     with _stage("this machine"):
         preflight.check(OURS.images)
     with _stage("programs"):
-        STATE.mkdir(parents=True)
+        STATE.mkdir(parents=True, exist_ok=True)  # what was interrupted while it built them left it empty
         node = Node(OURS)
     try:
         with _stage("control plane, containerd"):

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from dev.cluster import __main__ as program_of_clusters
 from dev.cluster import network, preflight
+from dev.gobuild import BuildError
 
 
 @pytest.fixture
@@ -68,3 +70,16 @@ def test_a_route_into_the_pods_network_is_told(path: Path) -> None:
 def test_other_routes_and_the_bridges_own_are_none_of_its_business(path: Path) -> None:
     routes(path, {"dst": "10.0.0.0/24", "dev": "eth0"}, {"dst": "10.231.0.0/16", "dev": network.BRIDGE})
     assert network.taken_by() == ""
+
+
+def test_after_a_build_that_failed_the_next_try_begins_anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def failing(_runtime: object) -> None:
+        raise BuildError("the compiler was killed")
+
+    monkeypatch.setattr(program_of_clusters, "STATE", tmp_path / "state")
+    monkeypatch.setattr(program_of_clusters, "RECORD", tmp_path / "record.json")
+    monkeypatch.setattr(program_of_clusters, "Node", failing)
+    monkeypatch.setattr(preflight, "check", lambda _folder: None)
+    for _try in range(2):
+        with pytest.raises(BuildError):
+            program_of_clusters.up()
