@@ -65,6 +65,15 @@ def up() -> None:
         _record(node)
 
 
+def why_not() -> str:
+    """Return why this machine can never run a node; empty if it can."""
+    try:
+        preflight.check_machine(OURS.images)
+    except preflight.UnfitMachineError as error:
+        return str(error)
+    return ""
+
+
 def stop() -> None:
     """End the cluster: its pods, its programs and what they left, but for the images."""
     if not RECORD.exists():
@@ -119,8 +128,14 @@ def main() -> int:
     """Start or stop the cluster."""
     parser = argparse.ArgumentParser(prog="python3 -m dev.cluster", description=__doc__)
     parser.add_argument("--stop", action="store_true", help="end the cluster")
+    parser.add_argument("--why-not", action="store_true", help="say why this machine cannot run one; nothing if it can")
+    args = parser.parse_args()
     try:
-        stop() if parser.parse_args().stop else up()
+        if args.why_not:
+            if reason := why_not():
+                print(reason)
+            return 0
+        stop() if args.stop else up()
     except FAILURES as error:
         print(f"cluster: {error}\ncluster: logs are in {STATE.relative_to(ROOT)}", file=sys.stderr)
         for note in getattr(error, "__notes__", []):

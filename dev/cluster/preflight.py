@@ -34,16 +34,21 @@ def check(folder: Path) -> None:
 
     `folder` is where the images will lie.
     """
+    check_machine(folder)
+    if network.exists():
+        raise UnfitMachineError(f"the bridge {network.BRIDGE} is there already: does another clone's cluster run?")
+    if taken := network.taken_by():
+        raise UnfitMachineError(f"{network.GATEWAY.network} or {network.SERVICES.network} is taken: route {taken}")
+
+
+def check_machine(folder: Path) -> None:
+    """As `check`, but for what passes, such as another cluster."""
     if platform.system() != "Linux" or os.geteuid() != 0:
         raise UnfitMachineError("a node needs Linux and root: it makes cgroups, mounts and a network bridge")
     debian.need(PROGRAMS)
     _check_cgroups()
     _check_overlay(folder)
     _check_network()
-    if network.exists():
-        raise UnfitMachineError(f"the bridge {network.BRIDGE} is there already: does another clone's cluster run?")
-    if taken := network.taken_by():
-        raise UnfitMachineError(f"{network.GATEWAY.network} or {network.SERVICES.network} is taken: route {taken}")
 
 
 def _check_cgroups() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from dev.cluster import __main__ as program_of_clusters
 from dev.cluster import network, preflight
+from dev.debian import MissingProgramError
 from dev.gobuild import BuildError
 
 
@@ -60,6 +61,25 @@ def test_a_network_that_cannot_be_made_is_told_with_the_kernels_words(path: Path
     )
     with pytest.raises(preflight.UnfitMachineError, match="of type veth can be made: RTNETLINK answers: Not permitted"):
         preflight._check_network()
+
+
+def test_why_a_machine_is_unfit_is_one_line_for_ci_and_no_failure(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    monkeypatch.setattr("sys.argv", ["dev.cluster", "--why-not"])
+    assert program_of_clusters.main() == 0
+    assert capsys.readouterr().out == "a node needs Linux and root: it makes cgroups, mounts and a network bridge\n"
+
+
+def test_what_cannot_be_found_out_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    def without_archive(packages: object) -> None:
+        raise MissingProgramError("`apt-get install` failed")
+
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr("dev.debian.need", without_archive)
+    monkeypatch.setattr("sys.argv", ["dev.cluster", "--why-not"])
+    assert program_of_clusters.main() == 1
 
 
 def test_a_route_into_the_pods_network_is_told(path: Path) -> None:
