@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from scriptmodel_trainer.corpus.events import Event, EventKind
@@ -82,6 +82,7 @@ TEXT = st.text(alphabet="abÄ ,.;:!?…()[]“”\"'’-—&\n1", max_size=80) |
 
 
 @given(TEXT)
+@example("1?'?")
 def test_any_text_gives_a_balanced_stream_with_each_sentence_ended_once(text: str) -> None:
     tokens = speech(text).split()
     stack = []

@@ -6,6 +6,7 @@ The stream is the one that the 2016 example trained on: names between `<boname>`
 
 from __future__ import annotations
 
+import itertools
 import re
 
 from scriptmodel_trainer.corpus.events import Event, EventKind
@@ -67,6 +68,10 @@ def event_tokens(event: Event) -> list[str]:
 def _body(text: str) -> list[str]:
     """Words and markers of a text, brackets and quotes balanced, each sentence ended exactly once."""
     pieces = split_words(text)
+    # A mark that is nothing, such as a stray quote, may have stood between two ends.
+    pieces = [
+        piece for before, piece in itertools.pairwise(["", *pieces]) if before not in ENDERS or piece not in ENDERS
+    ]
     if not _GROUPING.isdisjoint(pieces):
         pieces = _balanced(pieces)
     if not any(map(_is_word, pieces)):
