@@ -63,7 +63,7 @@ def main() -> None:
 
 def use_threads(threads: int) -> None:
     """Hold TensorFlow to so many threads; before it computes anything."""
-    import tensorflow as tf  # noqa: PLC0415
+    import tensorflow as tf  # noqa: PLC0415  # quietly loaded by then
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
@@ -72,12 +72,12 @@ def use_threads(threads: int) -> None:
 def run(parts: list[str], options: argparse.Namespace, process: PyTorch | None) -> None:
     """The benchmarks themselves; they import TensorFlow, which is quietly loaded by then."""
     if "steps" in parts:
-        from tests.bench.trainer.steps import bench_steps  # noqa: PLC0415
+        from tests.bench.trainer.steps import bench_steps  # noqa: PLC0415  # imports TensorFlow
 
         for name in options.presets:
             bench_steps(name, options.rounds, 3 if name == "small" else 1, options.threads, process)
     if "perplexity" in parts:
-        from tests.bench.trainer.perplexity import bench_perplexity  # noqa: PLC0415
+        from tests.bench.trainer.perplexity import bench_perplexity  # noqa: PLC0415  # imports TensorFlow
 
         settings = dict(setting.split("=", 1) for setting in options.ours)
         if settings.get("precision") == "auto":
