@@ -69,6 +69,12 @@ def test_a_wrong_command_line_is_one_line_that_says_where_to_read_on() -> None:
         assert len(done.stderr.splitlines()) == 1
 
 
+def test_the_program_alone_prints_its_help() -> None:
+    done = CliRunner().invoke(main, [], prog_name="scriptmodel")
+    assert done.exit_code == 2
+    assert done.stderr == CliRunner().invoke(main, ["-h"], prog_name="scriptmodel").output
+
+
 def test_colours_are_dropped_where_nobody_wants_them(monkeypatch: pytest.MonkeyPatch) -> None:
     @click.command()
     def colourful() -> None:

@@ -66,13 +66,16 @@ class Program(click.Group):
         return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def main(self, *args: Any, **extra: Any) -> Any:
-        """Errors are one line; an interrupt says nothing."""
+        """Errors are one line, but for the help that no command at all asks for; an interrupt says nothing."""
         if Path(sys.argv[0]).name == "kubectl-scriptmodel":
             extra.setdefault("prog_name", "kubectl scriptmodel")
         if not extra.setdefault("standalone_mode", True):
             return super().main(*args, **extra)
         try:
             status = super().main(*args, **{**extra, "standalone_mode": False})
+        except click.exceptions.NoArgsIsHelpError as error:
+            error.show()
+            sys.exit(error.exit_code)
         except click.ClickException as error:
             click.echo(f"Error: {_one_line(error)}", err=True)
             sys.exit(error.exit_code)
