@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import reduce
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scriptmodel_operator.api.status import TrainingStatus, to_wire
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.progress import TAIL_LINES, LogDigest, read_line
 from scriptmodel_operator.observe.results import Results, excerpt
 from scriptmodel_operator.pachyderm.errors import UnavailableError
 from scriptmodel_operator.pachyderm.values import JobRef, LogLine, PipelineRef, RepoRef
-from scriptmodel_operator.reconcile.story import in_words
+from scriptmodel_operator.reconcile.story import _from_log, in_words
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 
 JOB = JobRef(PipelineRef("default", "train"), "1")
@@ -61,6 +65,13 @@ def test_the_tail_keeps_the_last_lines_that_are_not_events() -> None:
     assert digest.tail == tuple(f"line {number}" for number in range(100 - TAIL_LINES, 100))
 
 
+def test_what_a_terminal_would_take_for_orders_is_not_told_and_an_attempt_that_says_the_same_says_it_once() -> None:
+    line = "\x1b[31mRuntimeError\x1b[0m: no\x07 \x1b]memory\r\n"
+    assert read(line, line).tail == ("RuntimeError: no memory",)
+    assert read(" 10% |#   |\r100% |####|").tail == ("100% |####|",)
+    assert str(read(event(event="error", code="x", message="\x1b[1mno\ud800 words\x1b[0m")).error) == "no words"
+
+
 @given(
     st.lists(
         st.one_of(
@@ -70,8 +81,10 @@ def test_the_tail_keeps_the_last_lines_that_are_not_events() -> None:
                 st.one_of(
                     st.none(),
                     st.booleans(),
-                    st.floats(allow_nan=False, allow_infinity=False),
+                    st.floats(),
+                    st.floats(1e10, 1e13),
                     st.integers(),
+                    st.just(10**400),
                     st.sampled_from(["start", "progress", "epoch", "error", "done"]),
                     st.lists(st.integers(), max_size=2),
                 ),
@@ -84,6 +97,20 @@ def test_no_line_can_upset_the_reader(lines: list[str]) -> None:
     digest = read(*lines)
     assert digest.lines == len(lines)
     assert digest.percent is None or 0 <= digest.percent <= 100
+    told = _from_log(digest, running=True, now=datetime(2026, 1, 1, tzinfo=UTC))
+    check_fields(to_wire(TrainingStatus.model_validate(told)))
+
+
+def check_fields(told: dict[str, Any]) -> None:
+    """As the schema has them: whatever the log says, the API server must take the status."""
+    assert 0 <= told.get("progressPercent", 0) <= 100
+    assert all(abs(value) < 2**63 for value in told.values() if isinstance(value, int))
+    assert not {"nan", "inf"} & set(told.get("perplexity", {}).values())
+
+
+def test_a_line_of_json_that_has_no_bottom_is_a_line() -> None:
+    deep = '{"event":' + "[" * 100_000
+    assert read(deep).tail == (deep[:400],)
 
 
 @dataclass
@@ -155,6 +182,11 @@ def test_only_so_many_are_followed_and_the_others_are_read_when_asked_for() -> N
 def test_results_are_read_once_and_what_is_broken_is_none() -> None:
     pachyderm = FakePachyderm()
     results = Results(pachyderm)
+    odd = json.dumps({"perplexity": {"test": math.inf, "valid": 1e300, "train": 9}, "epochs": []})
+    pachyderm.files[REPO, "odd"] = {"/metrics.json": odd.encode()}
+    metrics = results.metrics(REPO, "odd")
+    assert metrics is not None
+    assert (metrics.test, metrics.valid, metrics.best) == (None, None, 9)
     pachyderm.files[REPO, "bad"] = {"/metrics.json": b"{not json", "/new_script.txt": b"", "/generation.json": b"[]"}
     assert results.metrics(REPO, "bad") is None
     assert results.metrics(REPO, "missing") is None

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, replace
 from typing import Any
 
+from scriptmodel_operator.observe.figures import number, whole
+
 TAIL_LINES = 12
 _LONGEST_LINE = 400
+_ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|[@-_])")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +58,18 @@ def read_line(digest: LogDigest, text: str) -> LogDigest:
     counted = replace(digest, lines=digest.lines + 1)
     event = _event(text)
     if event is None:
-        if not text.strip():
+        line = readable(text)[:_LONGEST_LINE]
+        if not line.strip() or counted.tail[-1:] == (line,):  # each attempt of a job says the same
             return counted
-        return replace(counted, tail=(*counted.tail, text[:_LONGEST_LINE])[-TAIL_LINES:])
+        return replace(counted, tail=(*counted.tail, line)[-TAIL_LINES:])
     reader = _READERS.get(str(event.get("event")))
     return reader(counted, event) if reader else counted
+
+
+def readable(text: str) -> str:
+    """As it would stand on a terminal at the end, without what would colour or move something there."""
+    shown = _ESCAPES.sub("", text).rstrip("\r\n").rpartition("\r")[2]
+    return _CONTROLS.sub("", shown)
 
 
 def _event(text: str) -> dict[str, Any] | None:
@@ -65,54 +77,45 @@ def _event(text: str) -> dict[str, Any] | None:
         return None
     try:
         event = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return event if isinstance(event, dict) and "event" in event else None
 
 
 def _start(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
     """A new attempt: what an earlier one reached is void, its error too."""
-    return LogDigest(lines=digest.lines, epochs=_whole(event.get("epochs")) or 0)
+    return LogDigest(lines=digest.lines, epochs=whole(event.get("epochs")) or 0)
 
 
 def _progress(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
     return replace(
         digest,
-        epoch=_whole(event.get("epoch")) or digest.epoch,
-        epochs=_whole(event.get("epochs")) or digest.epochs,
-        fraction=_number(event.get("fraction")) or 0.0,
-        running_perplexity=_number(event.get("perplexity")),
-        words_per_second=_number(event.get("words_per_second")),
-        eta_seconds=_number(event.get("eta_seconds")),
+        epoch=whole(event.get("epoch")) or digest.epoch,
+        epochs=whole(event.get("epochs")) or digest.epochs,
+        fraction=number(event.get("fraction")) or 0.0,
+        running_perplexity=number(event.get("perplexity")),
+        words_per_second=number(event.get("words_per_second")),
+        eta_seconds=number(event.get("eta_seconds")),
     )
 
 
 def _epoch(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
     return replace(
         digest,
-        epoch=_whole(event.get("epoch")) or digest.epoch,
+        epoch=whole(event.get("epoch")) or digest.epoch,
         fraction=1.0,
-        train_perplexity=_number(event.get("train_perplexity")),
-        valid_perplexity=_number(event.get("valid_perplexity")),
+        train_perplexity=number(event.get("train_perplexity")),
+        valid_perplexity=number(event.get("valid_perplexity")),
     )
 
 
 def _error(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
     error = TrainerError(
         code=str(event.get("code", "")),
-        message=str(event.get("message", "")).strip() or "the trainer gave no message",
-        hint=str(event.get("hint") or "").strip(),
+        message=readable(str(event.get("message", ""))).strip() or "the trainer gave no message",
+        hint=readable(str(event.get("hint") or "")).strip(),
     )
     return replace(digest, error=error)
 
 
 _READERS = {"start": _start, "progress": _progress, "epoch": _epoch, "error": _error}
-
-
-def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def _whole(value: Any) -> int | None:
-    number = _number(value)
-    return None if number is None else int(number)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from typing import Any, TypeVar
 
 from scriptmodel_operator.api.status import MAX_EXCERPT
 from scriptmodel_operator.desired.commands import GENERATION_PATH, METRICS_PATH, SCRIPT_PATH
+from scriptmodel_operator.observe.figures import number, whole
 from scriptmodel_operator.pachyderm.errors import NotFoundError
 from scriptmodel_operator.pachyderm.gateway import Gateway
 from scriptmodel_operator.pachyderm.values import CommitInfo, RepoRef
@@ -121,7 +121,7 @@ class Results:
     def _json(self, repo: RepoRef, commit: str, path: str) -> dict[str, Any]:
         try:
             value = json.loads(self._gateway.read_file(repo, commit, path, _MAX_JSON))
-        except (NotFoundError, ValueError):
+        except (NotFoundError, ValueError, RecursionError):
             return {}
         return value if isinstance(value, dict) else {}
 
@@ -166,8 +166,7 @@ def _words(generation: dict[str, Any]) -> int | None:
     """Of the first sample, which is the script at SCRIPT_PATH."""
     samples = generation.get("samples")
     first = samples[0] if isinstance(samples, list) and samples else None
-    words = first.get("words") if isinstance(first, dict) else None
-    return words if isinstance(words, int) else None
+    return whole(first.get("words")) if isinstance(first, dict) else None
 
 
 def excerpt(content: bytes) -> str:
@@ -177,10 +176,3 @@ def excerpt(content: bytes) -> str:
     head = content[:MAX_EXCERPT]
     whole = head[: head.rfind(b"\n") + 1] or head
     return whole.decode(errors="ignore")
-
-
-def number(value: Any) -> float | None:
-    """A finite JSON number; None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return float(value) if math.isfinite(value) else None

@@ -8,7 +8,7 @@ from typing import Any
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.desired.commands import METRICS_PATH
 from scriptmodel_operator.desired.pipelines import train_ref
-from scriptmodel_operator.observe.results import number
+from scriptmodel_operator.observe.figures import number
 from scriptmodel_operator.pachyderm.errors import NotFoundError, PachydermError
 from scriptmodel_operator.pachyderm.gateway import Gateway
 from scriptmodel_operator.pachyderm.values import JobInfo, JobState
