@@ -99,8 +99,11 @@ class FakePachyderm:
         head = branch.repo, self.heads[branch]
         self.commits[head] = replace(self.commits[head], finished=True)
 
-    def succeed(self, ref: PipelineRef) -> JobInfo:
-        """The oldest unfinished job of a pipeline ends well and writes what the trainer would write."""
+    def succeed(self, ref: PipelineRef, *, skipped: bool = False) -> JobInfo:
+        """The oldest unfinished job of a pipeline ends well and has what the trainer would write.
+
+        With `skipped`, an earlier job wrote it already.
+        """
         job = self._oldest_unfinished(ref)
         output = ref.output
         source = self.commits[output, job.ref.id].provenance[0]
@@ -109,7 +112,10 @@ class FakePachyderm:
         if "generate" in self.pipelines[ref][-1].spec.command:
             generation = {"schema": 1, "samples": [{"file": "new_script.txt", "words": 5}]}
             result = {"/new_script.txt": SCRIPT, "/generation.json": json.dumps(generation).encode()}
-        return self._end(job, JobState.SUCCESS, "", result if data else {}, total=int(data))
+        ended = self._end(job, JobState.SUCCESS, "", result if data else {}, total=int(data))
+        if skipped:
+            ended = self.jobs[job.ref] = replace(ended, data_processed=0, data_skipped=ended.data_total)
+        return ended
 
     def fail(self, ref: PipelineRef, lines: Iterable[str] = ()) -> JobInfo:
         """The oldest unfinished job fails after having printed `lines`; jobs below it cannot run."""

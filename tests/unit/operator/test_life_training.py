@@ -8,7 +8,7 @@ from scriptmodel_operator.pachyderm.values import (
     JobState,
 )
 from tests.unit.operator.fake_pachyderm import SCRIPT
-from tests.unit.operator.world import PLAYS, World, trained_world
+from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
 
 
 def event(**fields: object) -> str:
@@ -192,3 +192,29 @@ def test_suspend_stops_both_and_resume_starts_them() -> None:
     world.want({})
     world.reconcile()
     assert world.written() == [f"start {world.train.name}", f"start {world.generate.name}"]
+
+
+def test_a_job_that_computes_nothing_is_no_training_of_its_own() -> None:
+    """Other resources, or a resume, give a new commit with the same model: its figures are those of the training."""
+    gpu = {"training": {"gpu": {"count": 1}}}
+    world = World(model=scriptmodel(gpu))
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    world.pachyderm.run(world.train)
+    world.pachyderm.advance(600)
+    world.pachyderm.succeed(world.train)
+    world.pachyderm.succeed(world.generate)
+    world.reconcile()
+    before = world.model.status
+    assert before["training"]["gpuSeconds"] == 600
+    for spec in ({"training": {"gpu": {"count": 4}}}, {**gpu, "suspend": True}, gpu):
+        world.want(spec)
+        world.reconcile()
+        world.pachyderm.advance(60)
+        if not world.model.spec.suspend:
+            world.pachyderm.succeed(world.train, skipped=True)
+            world.pachyderm.succeed(world.generate, skipped=True)
+            world.reconcile()
+            assert world.ready == ("True", "Generated")
+        assert world.model.status["training"] == before["training"]
+        assert world.model.status["history"] == before["history"]

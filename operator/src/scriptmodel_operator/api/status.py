@@ -150,6 +150,8 @@ class HistoryEntry(ApiModel):
     """The best known perplexity of it."""
     finished: str | None = None
     """When its training ended."""
+    gpu_seconds: int | None = None
+    """GPUs times seconds that its training used."""
 
 
 class ScriptModelStatus(ApiModel):

@@ -202,6 +202,11 @@ class JobInfo:
     data_skipped: int = 0
     data_failed: int = 0
 
+    @property
+    def skipped(self) -> bool:
+        """It computed nothing: its result is that of an earlier job."""
+        return bool(self.data_total) and self.data_skipped == self.data_total
+
 
 @dataclass(frozen=True, slots=True)
 class RepoInfo:

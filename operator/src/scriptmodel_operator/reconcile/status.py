@@ -21,12 +21,12 @@ def status_of(model: ScriptModel, state: ModelState, view: ModelView, now: datet
         observed_generation=model.generation,
         last_handled_reconcile_at=model.reconcile_at or None,
         last_handled_retrain_at=(mark.retrain_at if mark else "") or None,
-        training=story.training_status(view, now),
+        training=story.training_status(model, view, now),
         script=story.script_status(view),
         lineage=story.lineage(model, view),
         source=source_status(model, state.intake.origin),
         pipelines=story.pipeline_statuses(view),
-        history=story.history(model, view),
+        history=story.history(model, view, now),
     )
     wire = to_wire(told)
     wire["conditions"] = conditions_of_state(state, model.status, model.generation, now)

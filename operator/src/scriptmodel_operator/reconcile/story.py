@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from scriptmodel_operator.api.conditions import cut, timestamp
@@ -19,23 +18,24 @@ from scriptmodel_operator.api.status import (
 from scriptmodel_operator.desired.pipelines import corpus_branch, generate_ref, train_ref
 from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.observe.results import Metrics
-from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView
+from scriptmodel_operator.observe.view import ModelView, PipelineView
 from scriptmodel_operator.pachyderm.values import JobInfo, JobState, RepoRef
 
 _MAX_REASON = 500
 _MIN_SPEED_SECONDS = 1.0
 
 
-def training_status(view: ModelView, now: datetime) -> TrainingStatus | None:
-    """Of the running train job, else of the newest; None before there is one."""
+def training_status(model: ScriptModel, view: ModelView, now: datetime) -> TrainingStatus | None:
+    """Of the running train job, else of the newest, or of the one whose result that has; None before there is one."""
     train = view.train
     job = train.told if train else None
     if train is None or job is None:
         return None
+    trained = train.computed(job)
     times = TrainingStatus(
-        start_time=timestamp(job.started) if job.started else None,
-        completion_time=timestamp(job.finished) if job.finished else None,
-        gpu_seconds=_gpu_seconds(train, job, now),
+        start_time=timestamp(trained.started) if trained.started else None,
+        completion_time=timestamp(trained.finished) if trained.finished else None,
+        gpu_seconds=_gpu_seconds(model, train, trained, now),
     )
     good = view.good_model
     if job.state is JobState.SUCCESS:
@@ -82,7 +82,10 @@ def _from_log(log: LogDigest, *, running: bool, now: datetime) -> dict[str, obje
     return found
 
 
-def _gpu_seconds(train: PipelineView, job: JobInfo, now: datetime) -> int | None:
+def _gpu_seconds(model: ScriptModel, train: PipelineView, job: JobInfo, now: datetime) -> int | None:
+    """How many GPUs an earlier version had is not seen any more, but it was told once."""
+    if job.state.final and job.version != train.info.version:
+        return _told_of(model, job.ref.id).gpu_seconds
     gpus = train.info.spec.limits.gpu_count
     if not gpus or job.started is None:
         return None
@@ -134,33 +137,37 @@ def _pipeline(seen: PipelineView) -> PipelineStatus:
     )
 
 
-def history(model: ScriptModel, view: ModelView) -> list[HistoryEntry] | None:
+def history(model: ScriptModel, view: ModelView, now: datetime) -> list[HistoryEntry] | None:
     """What status already told, with the newest model in front of it; at most historyLimit entries."""
-    told = [HistoryEntry.model_validate(item) for item in model.status.get("history") or []]
-    newest = _history_entry(model, view, view.good_model)
+    told = _told(model)
+    newest = _history_entry(model, view, now)
     if newest is not None:
         told = [newest, *(entry for entry in told if entry.model_commit != newest.model_commit)]
     return told[: model.spec.history_limit] or None
 
 
-def _history_entry(model: ScriptModel, view: ModelView, good: ModelCommits | None) -> HistoryEntry | None:
-    job = view.train.last_good if view.train else None
-    if good is None or job is None or job.ref.id != good.model:
+def _history_entry(model: ScriptModel, view: ModelView, now: datetime) -> HistoryEntry | None:
+    """A model keeps the generation that it was first told of with."""
+    train = view.train
+    if train is None or train.last_good is None:
         return None
-    before = _told_generation(model.status.get("history") or [], good.model)
+    job = train.computed(train.last_good)
     return HistoryEntry(
-        generation=before or model.generation,
-        model_commit=good.model,
+        generation=_told_of(model, job.ref.id).generation or model.generation,
+        model_commit=job.ref.id,
         perplexity=_figure(view.metrics.best) if view.metrics else None,
         finished=timestamp(job.finished) if job.finished else None,
+        gpu_seconds=_gpu_seconds(model, train, job, now),
     )
 
 
-def _told_generation(entries: Iterable[dict[str, object]], commit: str) -> int | None:
-    """A model keeps the generation that it was first told of with."""
-    found = next((entry for entry in entries if entry.get("modelCommit") == commit), {})
-    generation = found.get("generation")
-    return generation if isinstance(generation, int) else None
+def _told(model: ScriptModel) -> list[HistoryEntry]:
+    return [HistoryEntry.model_validate(item) for item in model.status.get("history") or []]
+
+
+def _told_of(model: ScriptModel, commit: str) -> HistoryEntry:
+    """What history has of a model; nothing where it is a new one."""
+    return next((entry for entry in _told(model) if entry.model_commit == commit), HistoryEntry())
 
 
 def in_words(seconds: float) -> str:
