@@ -123,7 +123,9 @@ def test_a_status_tells_of_training_lineage_and_script() -> None:
 def test_a_status_of_a_training_shows_progress_time_to_go_and_the_curve() -> None:
     world = training_world()
     told = plain(status_of(as_object(world), CREATED, [400.5, 200.25, 100.1]))
-    assert f"{'█' * 18}{'░' * 12} 62%  epoch 3/4  12,345 words/s  1m40s to go" in told
+    assert f"{'█' * 18}{'░' * 12} 62%  epoch 3/4  12,345 words/s" in told
+    assert "time         0s so far, 1m40s to go" in told
+    assert max(map(len, told.splitlines())) <= 80, "a terminal of the usual width cuts nothing"
     assert "by epoch     █▅▁  400.5 → 100.1" in told
 
 
@@ -259,6 +261,12 @@ def test_every_next_step_is_whole_and_names_the_object(reason: Reason) -> None:
     step = next_step(as_object(trained_world()), reason)
     assert "{" not in step
     assert not step or "thrones" in step or "plays" in step or "app=pachd" in step
+
+
+def test_nobody_is_told_to_train_again_for_a_script_that_could_not_be_written() -> None:
+    step = next_step(as_object(trained_world()), Reason.GENERATION_FAILED)
+    assert "spec.generation" in step
+    assert "retrain" not in step
 
 
 def test_no_step_is_given_for_a_corpus_that_is_no_repo() -> None:

@@ -16,6 +16,7 @@ _EVENTS_SHOWN = 8
 _WIDEST = 110
 _LOOK = "scriptmodel status {name} -n {namespace} -w"
 _AGAIN = "once that is put right: scriptmodel retrain {name} -n {namespace}"
+_REWRITE = "kubectl edit sm {name} -n {namespace}: another spec.generation, if only another seed, writes without training"
 _PUSH = "scriptmodel push PATH --repo {repo} --project {project} --branch {branch}"
 
 NEXT: Mapping[Reason, str] = {
@@ -39,7 +40,7 @@ NEXT: Mapping[Reason, str] = {
     Reason.CORPUS_EMPTY: _PUSH,
     Reason.CORPUS_FAILED: _PUSH,
     Reason.TRAINING_FAILED: _AGAIN,
-    Reason.GENERATION_FAILED: _AGAIN,
+    Reason.GENERATION_FAILED: _REWRITE,
     Reason.JOB_STOPPED: _AGAIN,
     Reason.WORKER_UNAVAILABLE: _AGAIN,
     Reason.DEADLINE_EXCEEDED: _AGAIN,

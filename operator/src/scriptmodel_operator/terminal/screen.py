@@ -48,8 +48,6 @@ def _training(training: Object, now: datetime, glyphs: Glyphs) -> list[tuple[str
     parts = [f"{bar(percent, _BAR_WIDTH, glyphs)} {percent}%", f"epoch {training['epochProgress']}"]
     if training.get("wordsPerSecond"):
         parts.append(f"{training['wordsPerSecond']:,} words/s")
-    if training.get("eta"):
-        parts.append(f"{training['eta']} to go")
     rows = [("training", "  ".join(parts))]
     if took := _took(training, now):
         rows.append(("time", took))
@@ -61,8 +59,12 @@ def _took(training: Object, now: datetime) -> str:
         return ""
     end = training.get("completionTime")
     seconds = ((parse_time(end) if end else now) - parse_time(training["startTime"])).total_seconds()
-    gpu = f", {training['gpuSeconds']} GPU-seconds" if training.get("gpuSeconds") else ""
-    return f"{duration(seconds)}{'' if end else ' so far'}{gpu}"
+    parts = [f"{duration(seconds)}{'' if end else ' so far'}"]
+    if training.get("eta"):
+        parts.append(f"{training['eta']} to go")
+    if training.get("gpuSeconds"):
+        parts.append(f"{training['gpuSeconds']} GPU-seconds")
+    return ", ".join(parts)
 
 
 def _perplexity(figures: Object, epochs: Sequence[float], glyphs: Glyphs) -> list[tuple[str, str]]:
