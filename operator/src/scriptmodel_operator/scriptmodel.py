@@ -20,7 +20,7 @@ SECTIONS = {
         "status": (f"{COMMANDS}.status:status", "Tell everything about one on one screen; -w goes on."),
         "why": (f"{COMMANDS}.why:why", "Say why one is as it is, and what to do next."),
         "script": (f"{COMMANDS}.results:script", "Print the newest script, whole."),
-        "logs": (f"{COMMANDS}.results:logs", "Print the log of the newest job; -f goes on."),
+        "logs": (f"{COMMANDS}.results:logs", "Print the log of the running or newest job; -f goes on."),
         "wait": (f"{COMMANDS}.asking:wait", "Wait until one is ready; fail as soon as it is stuck."),
     },
     "Change": {

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from scriptmodel_operator.api.crd import custom_resource_definition
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.observe.follow import LogFollower
-from scriptmodel_operator.pachyderm.values import JobRef, LogLine, PipelineRef
+from scriptmodel_operator.pachyderm.values import JobRef, JobState, LogLine, PipelineRef
 from scriptmodel_operator.terminal import logs, text
 from scriptmodel_operator.terminal.charts import ASCII, UNICODE, bar, glyphs_for, sparkline
 from scriptmodel_operator.terminal.diagnosis import Evidence, next_step, why
 from scriptmodel_operator.terminal.epochs import perplexities
 from scriptmodel_operator.terminal.live import Live
-from scriptmodel_operator.terminal.logs import in_words, lines_of
+from scriptmodel_operator.terminal.logs import in_words, lines_of, told_job
 from scriptmodel_operator.terminal.screen import status_of
 from tests.unit.operator.fake_pachyderm import FakeLog, FakePachyderm
 from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
@@ -232,6 +232,19 @@ def test_a_followed_log_that_is_cut_goes_on_where_it_was_and_ends_with_the_job(m
         "line 4",
     ]
     assert opened == [True, True, False], "the last look is at all that there is"
+
+
+def test_the_job_whose_log_is_wanted_is_the_running_one_though_another_waits() -> None:
+    world = training_world()
+    running = told_job(world.pachyderm, world.train)
+    world.pachyderm.put(world.corpus, PLAYS)
+    assert running is not None
+    assert told_job(world.pachyderm, world.train) == running
+    world.pachyderm.succeed(world.train)
+    newest = told_job(world.pachyderm, world.train)
+    assert newest is not None
+    assert newest.state is JobState.CREATED
+    assert told_job(FakePachyderm(), world.train) is None
 
 
 def test_the_log_of_a_job_that_is_gone_is_read_once() -> None:

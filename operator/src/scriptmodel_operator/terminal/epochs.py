@@ -12,17 +12,15 @@ from scriptmodel_operator.observe.figures import number
 from scriptmodel_operator.pachyderm.errors import NotFoundError, PachydermError
 from scriptmodel_operator.pachyderm.gateway import Gateway
 from scriptmodel_operator.pachyderm.values import JobInfo, JobState
+from scriptmodel_operator.terminal.logs import told_job
 
 _MAX_METRICS = 4 * 1024 * 1024
 _READ_SECONDS = 5.0
-_JOBS = 10
 
 
 def perplexities(gateway: Gateway, model: ScriptModel) -> list[float]:
     """On the validation split, of the train job that status tells of; empty before its first epoch has ended."""
-    jobs = gateway.list_pipeline_jobs(train_ref(model), _JOBS)
-    running = next((job for job in jobs if not job.state.final and not job.state.waiting), None)
-    job = running or next(iter(jobs), None)
+    job = told_job(gateway, train_ref(model))
     if job is None:
         return []
     epochs = _of_model(gateway, job) if job.state is JobState.SUCCESS else _of_log(gateway, job)

@@ -10,13 +10,20 @@ from typing import Any
 
 from scriptmodel_operator.pachyderm.errors import PachydermError, UnavailableError
 from scriptmodel_operator.pachyderm.gateway import Gateway, LogStream
-from scriptmodel_operator.pachyderm.values import JobRef
+from scriptmodel_operator.pachyderm.values import JobInfo, JobRef, PipelineRef
 from scriptmodel_operator.terminal.screen import duration
 
 _STREAM_SECONDS = 3600.0
 _POLL_SECONDS = 1.0
 _LAST_WORDS_SECONDS = 2.0
 _JOBS = 50
+
+
+def told_job(gateway: Gateway, pipeline: PipelineRef) -> JobInfo | None:
+    """The job that status tells of: the running one, else the newest."""
+    jobs = gateway.list_pipeline_jobs(pipeline, _JOBS)
+    running = (job for job in jobs if not job.state.final and not job.state.waiting)
+    return next(running, next(iter(jobs), None))
 
 
 def lines_of(gateway: Gateway, job: JobRef, *, follow: bool, raw: bool) -> Iterator[str]:

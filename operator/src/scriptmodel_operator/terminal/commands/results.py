@@ -11,7 +11,7 @@ from scriptmodel_operator.desired.pipelines import generate_ref, train_ref
 from scriptmodel_operator.pachyderm.errors import RefusedError
 from scriptmodel_operator.pachyderm.values import JobInfo, RepoRef
 from scriptmodel_operator.terminal.connection import pass_session
-from scriptmodel_operator.terminal.logs import lines_of
+from scriptmodel_operator.terminal.logs import lines_of, told_job
 from scriptmodel_operator.terminal.options import name_argument
 from scriptmodel_operator.terminal.program import Command
 from scriptmodel_operator.terminal.session import Session
@@ -58,7 +58,7 @@ def script(session: Session, name: str, out: Path | None) -> None:
 @click.option("--raw", is_flag=True, help="The trainer's JSON events as they are.")
 @pass_session
 def logs(session: Session, name: str, follow: bool, generate: bool, raw: bool) -> None:
-    """Print the log of the newest job of NAME, the trainer's events in words.
+    """Print the log of the running job of NAME, or of the newest, the trainer's events in words.
 
     \b
     Examples:
@@ -68,16 +68,16 @@ def logs(session: Session, name: str, follow: bool, generate: bool, raw: bool) -
     model = parse_object(session.get(name))
     pipeline = generate_ref(model) if generate else train_ref(model)
     with session.pachyderm(f"the log of {name}") as gateway:
-        jobs = gateway.list_pipeline_jobs(pipeline, 1)
-        if not jobs:
+        job = told_job(gateway, pipeline)
+        if job is None:
             raise click.ClickException(f"pipeline {pipeline} has no job: see `scriptmodel why {name}`")
         try:
-            for line in lines_of(gateway, jobs[0].ref, follow=follow, raw=raw):
+            for line in lines_of(gateway, job.ref, follow=follow, raw=raw):
                 click.echo(line)
         except RefusedError as error:
             if _NO_PODS not in error.detail:
                 raise
-            raise click.ClickException(_without_log(name, jobs[0])) from error
+            raise click.ClickException(_without_log(name, job)) from error
 
 
 def _without_log(name: str, job: JobInfo) -> str:
