@@ -214,12 +214,12 @@ class FakePachyderm:
     def delete_transaction(self, transaction_id: str) -> None:
         self.transactions.pop(transaction_id, None)
 
-    def create_repo(self, repo: RepoRef, description: str) -> None:
+    def create_repo(self, repo: RepoRef, description: str, *, update: bool = False) -> None:
         self._checked("create_repo")
-        self.calls.append(f"create repo {repo.name}")
-        if repo in self.repos:
+        self.calls.append(f"{'update' if update else 'create'} repo {repo.name}")
+        if repo in self.repos and not update:
             raise AlreadyExistsError("creating", f"repo {repo} already exists")
-        self.repos[repo] = RepoInfo(repo, description)
+        self.repos[repo] = replace(self.repos.get(repo, RepoInfo(repo)), description=description)
 
     def replace_files(self, branch: BranchRef, files: Iterable[Upload], gone: Sequence[str], seconds: float) -> None:
         self._checked("replace_files")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from scriptmodel_operator.api.reasons import Reason
@@ -9,6 +11,8 @@ from scriptmodel_operator.ingest.failures import SourceError
 from scriptmodel_operator.ingest.source import Source, from_config_map
 from scriptmodel_operator.pachyderm.values import (
     BranchRef,
+    PipelineApply,
+    PipelineRef,
     RepoRef,
 )
 from scriptmodel_operator.reconcile.state import Problem
@@ -69,7 +73,24 @@ def test_a_commit_that_the_server_still_finishes_is_waited_for_and_not_made_agai
     assert world.written() == [f"create {world.train.name}", f"create {world.generate.name}"]
 
 
-def test_an_own_corpus_goes_with_the_object_unless_it_is_retained_or_read_by_others() -> None:
+def test_an_own_corpus_that_others_read_keeps_everything_as_it_is() -> None:
+    """It would stay behind without an owner, and nobody would know."""
+    world = owned_world()
+    theirs = replace(
+        world.pachyderm.pipelines[world.train][-1].spec, ref=PipelineRef("default", "reader"), annotations={}
+    )
+    world.pachyderm.apply_pipelines([PipelineApply(theirs)])
+    world.written()
+    state = world.delete()
+    assert state.blocked is not None
+    assert "(default/reader)" in state.blocked.message
+    assert world.written() == []
+    world.pachyderm.delete_pipeline(PipelineRef("default", "reader"), keep_repo=False)
+    assert world.delete().gone
+    assert world.pachyderm.repos == {}
+
+
+def test_an_own_corpus_goes_with_the_object_unless_it_is_retained() -> None:
     world = owned_world()
     assert world.delete().gone
     assert world.pachyderm.repos == {}
@@ -100,6 +121,20 @@ def test_a_repo_of_somebody_else_by_that_name_is_never_written_to() -> None:
     assert world.written() == []
     assert world.delete().gone
     assert world.corpus.repo in world.pachyderm.repos
+
+
+def test_a_corpus_repo_of_another_cluster_is_adopted_with_the_pipelines_that_read_it() -> None:
+    """They could not be told from somebody else's, and the repo could not be deleted while they read it."""
+    first = owned_world()
+    world = World(pachyderm=first.pachyderm, model=scriptmodel(CONFIG_MAP), cluster="cluster-2")
+    world.source = first.source
+    world.pachyderm.calls.clear()
+    world.want(CONFIG_MAP, adopt=True)
+    world.reconcile()
+    names = [f"update {name}" for name in (world.train.name, world.generate.name)]
+    assert world.written() == [f"update repo {world.corpus.repo.name}", *names], "the files are those of the source"
+    assert world.delete().gone
+    assert world.pachyderm.repos == {}
 
 
 def test_a_source_without_bytes_or_without_a_config_map_is_told() -> None:

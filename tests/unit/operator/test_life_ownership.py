@@ -8,7 +8,7 @@ from scriptmodel_operator.pachyderm.values import (
     PipelineApply,
     PipelineRef,
 )
-from tests.unit.operator.world import World, scriptmodel, trained_world
+from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
 
 
 def test_drift_is_corrected_or_only_told_of() -> None:
@@ -50,8 +50,31 @@ def test_a_pipeline_of_somebody_else_is_never_touched() -> None:
     assert world.ready == ("False", "NameConflict")
     assert world.written() == []
     world.want(adopt=True)
+    state, _view = world.look()
+    assert [change.apply.reprocess for change in state.changes] == [False, False], "it is trained already"
     world.reconcile()
     assert world.written() == [f"update {world.train.name}", f"update {world.generate.name}"]
+    world.pachyderm.succeed(world.train, skipped=True)
+    world.reconcile()
+    assert world.delete().gone, "what was adopted is the object's own"
+
+
+def test_a_pipeline_without_a_mark_is_computed_anew_when_it_is_adopted_and_one_that_trains_goes_on() -> None:
+    other = trained_world()
+    for ref in (other.train, other.generate):
+        versions = other.pachyderm.pipelines[ref]
+        other.pachyderm.pipelines[ref] = [replace(versions[-1], spec=replace(versions[-1].spec, annotations={}))]
+    world = World(pachyderm=other.pachyderm, model=scriptmodel(adopt=True))
+    state, _view = world.look()
+    assert [change.apply.reprocess for change in state.changes] == [True, True]
+    running = trained_world()
+    running.pachyderm.put(running.corpus, PLAYS)
+    running.pachyderm.run(running.train)
+    world = World(pachyderm=running.pachyderm, model=scriptmodel(adopt=True), cluster="cluster-2")
+    world.reconcile()
+    assert world.written() == [f"update {world.generate.name}"], "an update of train would kill its job"
+    assert world.condition("Reconciling")["reason"] == "UpdateDeferred"
+    world.observer.logs.close()
 
 
 def test_the_same_name_with_another_uid_takes_over_without_a_write() -> None:

@@ -77,7 +77,7 @@ class Reason(StrEnum):
     RETRYING = "Retrying", "A call failed and is being repeated; the message has the error."
     SUSPENDED = "Suspended", "spec.suspend is true: pipelines are stopped."
     DELETING = "Deleting", "The object is being deleted; its pipelines and repos go first."
-    DELETION_BLOCKED = "DeletionBlocked", "Something else reads the object's output; nothing has been deleted."
+    DELETION_BLOCKED = "DeletionBlocked", "Something else reads the object's repos; nothing has been deleted."
 
     # Of conditions that are False because all is well, or that do not apply yet.
     SUCCEEDED = "Succeeded", "Nothing is left to do."

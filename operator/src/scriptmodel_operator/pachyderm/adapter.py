@@ -246,9 +246,11 @@ class PachydermGateway:
         request = pfs.CreateProjectRequest(project=pfs.Project(name=project))
         self._call(f"creating project {project}", self._pfs.CreateProject, request, WRITE_SECONDS)
 
-    def create_repo(self, repo: RepoRef, description: str) -> None:
-        request = pfs.CreateRepoRequest(repo=messages.repo_message(repo), description=description)
-        self._call(f"creating repo {repo}", self._pfs.CreateRepo, request, WRITE_SECONDS)
+    def create_repo(self, repo: RepoRef, description: str, *, update: bool = False) -> None:
+        request = pfs.CreateRepoRequest(repo=messages.repo_message(repo), description=description, update=update)
+        self._call(
+            f"{'describing' if update else 'creating'} repo {repo}", self._pfs.CreateRepo, request, WRITE_SECONDS
+        )
 
     def replace_files(self, branch: BranchRef, files: Iterable[Upload], gone: Sequence[str], seconds: float) -> None:
         what = f"putting files into {branch}"

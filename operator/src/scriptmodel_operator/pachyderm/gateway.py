@@ -82,8 +82,8 @@ class Gateway(Protocol):
     def delete_transaction(self, transaction_id: str) -> None:
         """Missing ones are fine. Nothing of what is in it is done."""
 
-    def create_repo(self, repo: RepoRef, description: str) -> None:
-        """AlreadyExistsError for one that is there."""
+    def create_repo(self, repo: RepoRef, description: str, *, update: bool = False) -> None:
+        """AlreadyExistsError for one that is there; with `update` that gets the description, and keeps all else."""
 
     def replace_files(self, branch: BranchRef, files: Iterable[Upload], gone: Sequence[str], seconds: float) -> None:
         """One commit, whole or not at all, that has `files` and not what is `gone`. What `files` raises ends it."""

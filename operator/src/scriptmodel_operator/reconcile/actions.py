@@ -70,6 +70,15 @@ class CreateRepo:
 
 
 @dataclass(frozen=True, slots=True)
+class AdoptRepo:
+    ref: RepoRef
+    description: str
+
+    def describe(self) -> str:
+        return f"adopting repo {self.ref}"
+
+
+@dataclass(frozen=True, slots=True)
 class ReplaceFiles:
     """One commit."""
 
@@ -83,7 +92,15 @@ class ReplaceFiles:
 
 
 Action = (
-    CreateRepo | ReplaceFiles | ApplyPipelines | StartPipeline | StopPipeline | StopJob | DeletePipeline | DeleteRepo
+    CreateRepo
+    | AdoptRepo
+    | ReplaceFiles
+    | ApplyPipelines
+    | StartPipeline
+    | StopPipeline
+    | StopJob
+    | DeletePipeline
+    | DeleteRepo
 )
 
 

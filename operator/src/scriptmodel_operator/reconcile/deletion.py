@@ -8,7 +8,7 @@ from scriptmodel_operator.api.marks import Ownership
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.spec import DeletionPolicy
-from scriptmodel_operator.observe.view import ModelView
+from scriptmodel_operator.observe.view import ModelView, OwnedCorpus
 from scriptmodel_operator.pachyderm.values import PipelineRef, RepoRef
 from scriptmodel_operator.reconcile.state import Problem
 
@@ -39,22 +39,23 @@ def assess_deletion(model: ScriptModel, view: ModelView) -> DeletionState:
         for seen in (view.generate, view.train)
         if seen is not None and seen.ownership in (Ownership.OURS, Ownership.SUCCESSOR)
     )
-    if pipelines and view.readers:
-        names = ", ".join(str(ref) for ref in view.readers)
+    keep = model.spec.deletion_policy is DeletionPolicy.RETAIN
+    corpus = None if keep else _own_corpus(view)
+    readers = {*(view.readers if pipelines else ()), *(corpus.readers if corpus else ())} - set(pipelines)
+    if readers:
+        names = ", ".join(str(ref) for ref in sorted(readers))
         return DeletionState(
             blocked=Problem(
                 Reason.DELETION_BLOCKED,
-                f"pipelines outside this object read its output ({names}): delete them or point them elsewhere, "
+                f"pipelines outside this object read its repos ({names}): delete them or point them elsewhere, "
                 "or set deletionPolicy: Orphan to leave everything as it is",
             )
         )
-    keep = model.spec.deletion_policy is DeletionPolicy.RETAIN
-    return DeletionState(pipelines=pipelines, repos=() if keep else _own_corpus(view, pipelines), keep_repos=keep)
+    return DeletionState(pipelines=pipelines, repos=(corpus.ref,) if corpus else (), keep_repos=keep)
 
 
-def _own_corpus(view: ModelView, pipelines: tuple[PipelineRef, ...]) -> tuple[RepoRef, ...]:
-    """Only a repo that carries our mark, and only once nothing else reads it."""
+def _own_corpus(view: ModelView) -> OwnedCorpus | None:
+    """Only a repo that carries our mark."""
     owned = view.owned_corpus
-    if owned is None or owned.ownership not in (Ownership.OURS, Ownership.SUCCESSOR):
-        return ()
-    return () if set(owned.readers) - set(pipelines) else (owned.ref,)
+    ours = owned is not None and owned.ownership in (Ownership.OURS, Ownership.SUCCESSOR)
+    return owned if ours else None

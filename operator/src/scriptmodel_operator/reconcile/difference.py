@@ -14,7 +14,7 @@ from scriptmodel_operator.observe.view import ModelView, PipelineView
 from scriptmodel_operator.pachyderm.values import JobState, PipelineApply, PipelineState
 from scriptmodel_operator.reconcile.state import Change, ChangeKind
 
-_DEFERRABLE = (ChangeKind.RESHAPE,)
+_DEFERRABLE = (ChangeKind.RESHAPE, ChangeKind.ADOPT)
 _MUST_CHANGE_NOW = (PipelineState.FAILURE, PipelineState.CRASHING)
 
 
@@ -56,9 +56,13 @@ def _changes(model: ScriptModel, wanted: Desired, view: ModelView) -> Iterator[C
 def _change(model: ScriptModel, wanted: DesiredPipeline, seen: PipelineView | None) -> Change | None:
     if seen is None:
         return _write(ChangeKind.CREATE, wanted, None, "it does not exist")
-    if seen.mark is None or seen.ownership in (Ownership.FOREIGN, Ownership.UNMARKED):
+    if seen.mark is None:
         return _write(ChangeKind.ADOPT, wanted, seen, "it is adopted", reprocess=True)
-    return _asked_for(model, wanted, seen, seen.mark) or _drift(wanted, seen, seen.mark)
+    change = _asked_for(model, wanted, seen, seen.mark) or _drift(wanted, seen, seen.mark)
+    if seen.ownership is not Ownership.FOREIGN:
+        return change
+    # What another cluster's operator had trained from the same spec is trained.
+    return _write(ChangeKind.ADOPT, wanted, seen, "it is adopted", reprocess=bool(change and change.apply.reprocess))
 
 
 def _asked_for(model: ScriptModel, wanted: DesiredPipeline, seen: PipelineView, mark: Mark) -> Change | None:
@@ -105,7 +109,7 @@ def _write(
 def _must_wait(change: Change, view: ModelView) -> bool:
     """An update kills the running job: one that needs no new computation can wait for its end."""
     seen = next((each for each in (view.train, view.generate) if each and each.info.ref == change.ref), None)
-    if seen is None or change.kind not in _DEFERRABLE or seen.info.state in _MUST_CHANGE_NOW:
+    if seen is None or change.kind not in _DEFERRABLE or change.apply.reprocess or seen.info.state in _MUST_CHANGE_NOW:
         return False
     return seen.running is not None
 

@@ -8,6 +8,7 @@ from scriptmodel_operator.pachyderm.gateway import Gateway
 from scriptmodel_operator.pachyderm.values import Upload
 from scriptmodel_operator.reconcile.actions import (
     Action,
+    AdoptRepo,
     ApplyPipelines,
     CreateRepo,
     DeletePipeline,
@@ -31,6 +32,8 @@ def _execute(gateway: Gateway, action: Action) -> None:
     match action:
         case CreateRepo(ref, description):
             gateway.create_repo(ref, description)
+        case AdoptRepo(ref, description):
+            gateway.create_repo(ref, description, update=True)
         case ReplaceFiles(branch, files, gone):
             contents = (Upload(path, [content]) for path, content in sorted(files.items()))
             gateway.replace_files(branch, contents, gone, PUT_SECONDS)

@@ -9,7 +9,7 @@ from scriptmodel_operator.api.conditions import ConditionStatus
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.ingest.origin import Download, Origin
 from scriptmodel_operator.pachyderm.values import JobRef, PipelineApply, PipelineRef, RepoRef
-from scriptmodel_operator.reconcile.actions import CreateRepo, ReplaceFiles
+from scriptmodel_operator.reconcile.actions import AdoptRepo, CreateRepo, ReplaceFiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ NOT_STARTED = Stage(ConditionStatus.FALSE, Reason.NOT_STARTED, "an earlier stage
 class Intake:
     """What comes next of bringing the object's own corpus to what its source has."""
 
-    actions: tuple[CreateRepo | ReplaceFiles, ...] = ()
+    actions: tuple[CreateRepo | AdoptRepo | ReplaceFiles, ...] = ()
     problem: Problem | None = None
     waiting: str = ""
     """What pipelines wait for."""

@@ -17,6 +17,7 @@ from scriptmodel_operator.pachyderm.gateway import Gateway
 from scriptmodel_operator.pachyderm.values import CommitInfo, PipelineApply, PipelineRef
 from scriptmodel_operator.reconcile.actions import (
     Action,
+    AdoptRepo,
     ApplyPipelines,
     CreateRepo,
     DeletePipeline,
@@ -78,6 +79,8 @@ def _of_action(action: Action, state: ModelState, view: ModelView) -> Iterator[C
                 yield _pipeline(each, why.get(each.spec.ref, ""), view)
         case CreateRepo():
             yield Change("+", action.describe().replace("creating", "create", 1))
+        case AdoptRepo():
+            yield Change("~", action.describe().replace("adopting", "adopt", 1))
         case ReplaceFiles(branch, files, gone):
             removed = f" and remove {len(gone)}" if gone else ""
             yield Change("~", f"put {len(files)} files into {branch}{removed}, as one commit")
