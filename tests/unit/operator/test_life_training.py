@@ -173,7 +173,9 @@ def test_a_change_of_resources_waits_for_the_running_job_and_computes_nothing_ag
     world.want({"training": {"resources": {"requests": {"memory": "8Gi"}}}})
     world.reconcile()
     assert world.written() == []
-    assert world.condition("Reconciling")["reason"] == "UpdateDeferred"
+    reconciling = world.condition("Reconciling")
+    assert reconciling["reason"] == "UpdateDeferred"
+    assert f"an update of {world.train} waits for the job's end" in reconciling["message"]
     world.pachyderm.succeed(world.train)
     world.pachyderm.succeed(world.generate)
     world.reconcile()

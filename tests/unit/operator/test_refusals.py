@@ -66,6 +66,7 @@ class Refusal(grpc.RpcError):
         (grpc.StatusCode.UNAVAILABLE, "connection refused", UnavailableError, Reason.PACHYDERM_UNAVAILABLE, False),
         (grpc.StatusCode.CANCELLED, "channel closed", UnavailableError, Reason.PACHYDERM_UNAVAILABLE, False),
         (grpc.StatusCode.RESOURCE_EXHAUSTED, "too many", UnavailableError, Reason.PACHYDERM_UNAVAILABLE, False),
+        (grpc.StatusCode.INTERNAL, "RST_STREAM", UnavailableError, Reason.PACHYDERM_UNAVAILABLE, False),
         (grpc.StatusCode.DEADLINE_EXCEEDED, "deadline", TimedOutError, Reason.PACHYDERM_UNAVAILABLE, False),
     ],
 )
@@ -84,6 +85,13 @@ def test_no_code_is_without_a_reason(code: grpc.StatusCode) -> None:
     problem = problem_of(translate(Refusal(code, ""), "creating p/x"))
     assert problem.reason in Reason
     assert problem.message
+
+
+def test_the_limit_is_told_in_one_line_without_what_is_for_sale() -> None:
+    message = problem_of(PipelineLimitError("creating p/x", f"{LIMIT}\n\nLearn about licences here:\n")).message
+    assert "(you have 16).)" in message
+    assert "\n" not in message
+    assert "Learn" not in message
 
 
 def test_while_it_is_deleted_a_refusal_says_how_to_release_the_object() -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
+import pytest
+
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.events import EventRecorder
 from scriptmodel_operator.kube.telling import Teller
 from tests.unit.operator.world import scriptmodel
@@ -63,3 +67,17 @@ async def test_what_comes_back_is_told_again() -> None:
 
 async def test_an_event_whose_status_was_not_written_is_the_same_event_the_next_time() -> None:
     assert await told(status("Training"), status("Generated", ready=True), unheard=True) == ["Training", "Generated"]
+
+
+@pytest.mark.parametrize("name", ["thrones", "a" * 253, f"{'a' * 229}.{'b' * 23}", f"{'a' * 229}-{'b' * 23}"])
+async def test_an_event_of_an_object_of_any_name_has_a_name_that_the_server_takes(name: str) -> None:
+    names = []
+
+    class Client:
+        async def create_event(self, _namespace: str, body: dict[str, Any]) -> None:
+            names.append(body["metadata"]["name"])
+
+    recorder = EventRecorder(cast(KubeClient, Client()))
+    await recorder.record(scriptmodel(name=name), Reason.TRAINING, "note", warning=False, occasion="")
+    assert re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*", names[0])
+    assert len(names[0]) <= 253

@@ -74,7 +74,7 @@ class EventRecorder:
             # Not of events.k8s.io, whose events may have no lastTimestamp: that is what `kubectl describe` sorts by.
             "apiVersion": "v1",
             "kind": "Event",
-            "metadata": {"name": f"{model.name[:_MAX_NAME]}.{digest}", "namespace": model.namespace},
+            "metadata": {"name": f"{model.name[:_MAX_NAME].rstrip('.-')}.{digest}", "namespace": model.namespace},
             "eventTime": now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
             "firstTimestamp": timestamp(now),
             "lastTimestamp": timestamp(now),

@@ -36,11 +36,19 @@ def problem_of(error: PachydermError, *, deleting: bool = False, failures: int =
         case PipelineLimitError():
             return Problem(
                 Reason.PIPELINE_LIMIT,
-                f"the Pachyderm server has no room for two more pipelines ({error.detail}): delete pipelines that "
-                "nobody needs, or activate an enterprise licence; the operator tries again from time to time",
+                f"the Pachyderm server has no room for two more pipelines ({_first_line(error.detail)}): "
+                "delete pipelines that nobody needs, or activate an enterprise licence; the operator tries again from "
+                "time to time",
             )
         case NotFoundError() | AlreadyExistsError():
             return Problem(Reason.RETRYING, f"{error}; looking again", stalled=not passing)
         case RefusedError():
-            return Problem(Reason.REFUSED, f"Pachyderm refused {error.what}: {error.detail}; correct the spec{hint}")
+            return Problem(
+                Reason.REFUSED, f"Pachyderm refused {error.what}: {error.detail}; correct what it names{hint}"
+            )
     return Problem(Reason.RETRYING, f"{error}; trying again", stalled=not passing)
+
+
+def _first_line(text: str) -> str:
+    """What follows is about licences that are for sale."""
+    return text.strip().partition("\n")[0].strip()

@@ -53,10 +53,12 @@ def summary(state: ModelState) -> Summary:
     unfinished = _first_unfinished(state)
     if unfinished is not None:
         deferred = Reason.UPDATE_DEFERRED if state.deferred else None
+        names = ", ".join(str(change.ref) for change in state.deferred)
+        waits = f"; an update of {names} waits for the job's end" if names else ""
         return Summary(
             False,
             unfinished.reason,
-            unfinished.message,
+            unfinished.message + waits,
             stalled=unfinished.stalled,
             reconciling=not unfinished.stalled,
             reconciling_reason=deferred,
