@@ -13,7 +13,8 @@ from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.events import EventRecorder
 from scriptmodel_operator.kube.telling import Teller
-from tests.unit.operator.world import scriptmodel
+from scriptmodel_operator.reconcile.plan import plan
+from tests.unit.operator.world import scriptmodel, trained_world
 
 
 @dataclass
@@ -67,6 +68,16 @@ async def test_what_comes_back_is_told_again() -> None:
 
 async def test_an_event_whose_status_was_not_written_is_the_same_event_the_next_time() -> None:
     assert await told(status("Training"), status("Generated", ready=True), unheard=True) == ["Training", "Generated"]
+
+
+async def test_an_update_is_told_with_what_asks_for_it() -> None:
+    world = trained_world()
+    world.pachyderm.edit(world.generate, datum_tries=7)
+    state, _view = world.look()
+    recorder = Recorder()
+    await Teller(cast(EventRecorder, recorder)).acting(world.model, plan(state))
+    (note,) = recorder.events.values()
+    assert note == f"updating pipeline {world.generate} (somebody else changed it), computing nothing again"
 
 
 @pytest.mark.parametrize("name", ["thrones", "a" * 253, f"{'a' * 229}.{'b' * 23}", f"{'a' * 229}-{'b' * 23}"])

@@ -10,12 +10,13 @@ from scriptmodel_operator.pachyderm.values import BranchRef, JobRef, PipelineApp
 
 @dataclass(frozen=True, slots=True)
 class ApplyPipelines:
-    """Create or update, all in one transaction."""
+    """Create or update, all in one transaction; `why` says for each what asks for it."""
 
     pipelines: tuple[PipelineApply, ...]
+    why: tuple[str, ...]
 
     def describe(self) -> str:
-        return "; ".join(_describe(each) for each in self.pipelines)
+        return "; ".join(map(_describe, self.pipelines, self.why))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +105,8 @@ Action = (
 )
 
 
-def _describe(wanted: PipelineApply) -> str:
+def _describe(wanted: PipelineApply, why: str) -> str:
     if not wanted.update:
         return f"creating pipeline {wanted.spec.ref}"
     how = "computing everything again" if wanted.reprocess else "computing nothing again"
-    return f"updating pipeline {wanted.spec.ref}, {how}"
+    return f"updating pipeline {wanted.spec.ref} ({why}), {how}"

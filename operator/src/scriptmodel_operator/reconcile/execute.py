@@ -37,7 +37,7 @@ def _execute(gateway: Gateway, action: Action) -> None:
         case ReplaceFiles(branch, files, gone):
             contents = (Upload(path, [content]) for path, content in sorted(files.items()))
             gateway.replace_files(branch, contents, gone, PUT_SECONDS)
-        case ApplyPipelines(pipelines):
+        case ApplyPipelines(pipelines, _why):
             gateway.apply_pipelines(pipelines)
         case StartPipeline(ref):
             gateway.start_pipeline(ref)

@@ -24,7 +24,8 @@ def plan(state: ModelState) -> tuple[Action, ...]:
     if state.intake.actions:
         return state.intake.actions
     if state.changes:
-        return (ApplyPipelines(tuple(change.apply for change in state.changes)),)
+        why = tuple(change.why for change in state.changes)
+        return (ApplyPipelines(tuple(change.apply for change in state.changes), why),)
     if state.start:
         return tuple(StartPipeline(ref) for ref in state.start)
     dropped = tuple(DeleteRepo(ref) for ref in state.drop_repos)

@@ -43,7 +43,7 @@ def outlook(gateway: Gateway, model: ScriptModel, cluster: str, image: str, sour
     assumed = image or (mark.image if mark else "")
     wanted = desired(model, model.owner(cluster), assumed, mark)
     state = assess(model, wanted, view, now, source)
-    changes = [change for action in plan(state) for change in _of_action(action, state, view)]
+    changes = [change for action in plan(state) for change in _of_action(action, view)]
     if model.spec.corpus.http and (state.intake.actions or state.intake.waiting):
         where = f"{shown(model.spec.corpus.http.url)} and put its files into {corpus_branch(model)}"
         changes.append(Change("~", f"fetch {where}, as one commit"))
@@ -59,7 +59,7 @@ def _of_deletion(model: ScriptModel, view: ModelView) -> Outlook:
     if needs_no_pachyderm(model):
         return Outlook(title)
     state = assess_deletion(model, view)
-    changes = [change for action in plan_deletion(state) for change in _of_action(action, ModelState(), view)]
+    changes = [change for action in plan_deletion(state) for change in _of_action(action, view)]
     return Outlook(title, tuple(changes), state.blocked.message if state.blocked else "")
 
 
@@ -68,15 +68,14 @@ def _after_ingest(model: ScriptModel, wanted: Desired, view: ModelView, now: dat
     branch = corpus_branch(model)
     head = CommitInfo(branch.repo, branch.name, "to come", finished=True, size_bytes=1)
     state = assess(model, wanted, replace(view, corpus=CorpusView(branch, head=head)), now, None)
-    return [change for action in plan(state) for change in _of_action(action, state, view)]
+    return [change for action in plan(state) for change in _of_action(action, view)]
 
 
-def _of_action(action: Action, state: ModelState, view: ModelView) -> Iterator[Change]:
+def _of_action(action: Action, view: ModelView) -> Iterator[Change]:
     match action:
-        case ApplyPipelines(pipelines):
-            why = {change.ref: change.why for change in state.changes}
-            for each in pipelines:
-                yield _pipeline(each, why.get(each.spec.ref, ""), view)
+        case ApplyPipelines(pipelines, reasons):
+            for each, why in zip(pipelines, reasons, strict=True):
+                yield _pipeline(each, why, view)
         case CreateRepo():
             yield Change("+", action.describe().replace("creating", "create", 1))
         case AdoptRepo():
