@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from scriptmodel_operator.ingest.paths import in_pachyderm
 
 _HEAD_BYTES = 64 * 1024
 _PIECE_BYTES = 1024 * 1024
 _WIDE_TEXT = (b"\xff\xfe", b"\xfe\xff")
 """Byte order marks of UTF-16 and UTF-32: text, though full of zeros."""
-_REFUSED = re.compile(r"[^ -~]|[*?\[\]{}!()@+^]")
-"""What Pachyderm takes in no path; one refused path would undo the whole stream."""
 
 
 class CorpusError(Exception):
@@ -46,17 +45,19 @@ def find_corpus(paths: Iterable[Path], note: Callable[[str], None]) -> list[Corp
     """Text files of files and folders, sorted; of a folder its contents, with the folders in it.
 
     What in a folder is hidden, empty or no text is noted and left out; a file that was named itself must be text.
+    What Pachyderm takes in no path is percent-encoded and noted: one refused path would undo the whole stream.
     """
     found: dict[str, CorpusFile] = {}
-    for source, path, named in _files(paths, note):
+    for source, name, named in _files(paths, note):
         reason = _unfit(source)
         if reason and named:
             raise CorpusError(f"{source} {reason}")
         if reason:
             note(f"left out {source}: it {reason}")
             continue
-        if bad := _REFUSED.search(path):
-            raise CorpusError(f"Pachyderm takes no {bad[0]!r} in a path: rename {source}")
+        path = in_pachyderm(name)
+        if path != f"/{name}":
+            note(f"{source} is called {path} there")
         if path in found:
             raise CorpusError(
                 f"{found[path].source} and {source} would both be {path}: rename one or push their parent"
@@ -68,10 +69,10 @@ def find_corpus(paths: Iterable[Path], note: Callable[[str], None]) -> list[Corp
 
 
 def _files(paths: Iterable[Path], note: Callable[[str], None]) -> Iterator[tuple[Path, str, bool]]:
-    """Files, their paths in the repo, and whether somebody named them."""
+    """Files, their paths below what was named, and whether somebody named them."""
     for top in paths:
         if not top.is_dir():
-            yield top, f"/{top.name}", True
+            yield top, top.name, True
             continue
         for folder, folders, names in os.walk(top, onerror=_unreadable):
             for hidden in sorted(name for name in folders if name.startswith(".")):
@@ -79,7 +80,7 @@ def _files(paths: Iterable[Path], note: Callable[[str], None]) -> Iterator[tuple
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             for name in sorted(names):
                 source = Path(folder, name)
-                yield source, f"/{source.relative_to(top).as_posix()}", False
+                yield source, source.relative_to(top).as_posix(), False
 
 
 def _unreadable(error: OSError) -> None:
