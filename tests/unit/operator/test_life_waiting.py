@@ -1,0 +1,124 @@
+"""What waits, for what, and for how long: jobs for workers, updates for jobs, training for an open commit."""
+
+from __future__ import annotations
+
+from scriptmodel_operator.pachyderm.values import BranchRef, JobState, PipelineState, RepoRef
+from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
+
+HURRIED = {"training": {"pendingDeadline": "1m", "activeDeadline": "1h"}}
+
+
+def test_a_job_does_not_wait_for_a_worker_while_an_older_one_runs_and_its_time_begins_at_the_end_of_that() -> None:
+    world = trained_world(HURRIED)
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.pachyderm.run(world.train)
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.pachyderm.advance(600)
+    world.reconcile()
+    assert world.ready == ("False", "Training")
+    assert "a newer corpus commit or spec is next" in world.condition("Ready")["message"]
+    assert world.written() == []
+    world.pachyderm.succeed(world.train)
+    world.pachyderm.advance(50)
+    world.reconcile()
+    assert world.ready == ("False", "WaitingForWorker")
+    assert world.written() == []
+    world.pachyderm.advance(11)
+    world.reconcile()
+    assert world.ready == ("False", "WorkerUnavailable")
+    world.observer.logs.close()
+
+
+def test_a_job_of_an_open_commit_waits_for_that_as_long_as_it_takes() -> None:
+    world = trained_world(HURRIED)
+    world.pachyderm.finishes_at_once = False
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.pachyderm.advance(600)
+    world.reconcile()
+    assert world.ready == ("False", "WaitingForCorpusCommit")
+    assert world.condition("CorpusReady")["status"] == "False"
+    assert world.written() == []
+    world.pachyderm.finish(world.corpus)
+    world.reconcile()
+    assert world.condition("CorpusReady")["status"] == "True"
+
+
+def test_a_script_of_the_model_before_is_not_the_one_that_is_waited_for() -> None:
+    """Pachyderm makes both jobs at once, but between two looks one may be there without the other."""
+    world = trained_world()
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.pachyderm.succeed(world.train)
+    world.pachyderm.jobs = {
+        ref: job
+        for ref, job in world.pachyderm.jobs.items()
+        if ref.pipeline != world.generate or job.state is JobState.SUCCESS
+    }
+    world.reconcile()
+    assert world.ready == ("False", "Generating")
+
+
+def test_what_cannot_run_upstream_is_told() -> None:
+    """The corpus may be the output of somebody's pipeline."""
+    world = trained_world()
+    world.pachyderm.put(world.corpus, PLAYS)
+    job = next(job for job in world.pachyderm.jobs.values() if job.state is JobState.CREATED)
+    world.pachyderm._end(job, JobState.UNRUNNABLE, "upstream pipelines failed: clean", {}, total=0)
+    world.reconcile()
+    assert world.ready == ("False", "TrainingFailed")
+    assert "training could not run: upstream pipelines failed: clean" in world.condition("Ready")["message"]
+
+
+def test_a_pipeline_that_cannot_go_on_is_updated_though_a_job_runs() -> None:
+    world = trained_world()
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.pachyderm.run(world.train)
+    world.pachyderm.set_state(world.train, PipelineState.CRASHING, "ImagePullBackOff")
+    world.want({"training": {"resources": {"limits": {"memory": "8Gi"}}}})
+    world.reconcile()
+    assert world.written() == [f"update {world.train.name}"]
+    world.observer.logs.close()
+
+
+def test_a_change_of_deadlines_touches_no_pipeline() -> None:
+    world = trained_world()
+    world.want({"training": {"pendingDeadline": "1m", "activeDeadline": "1m"}})
+    world.reconcile()
+    assert world.written() == []
+    assert world.ready == ("True", "Generated")
+
+
+def test_another_corpus_does_not_wait_for_the_end_of_training_on_the_old_one() -> None:
+    world = trained_world()
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.pachyderm.run(world.train)
+    world.pachyderm.put(BranchRef(RepoRef("default", "series"), "master"), PLAYS)
+    world.want({"corpus": {"repo": {"name": "series"}}})
+    world.reconcile()
+    assert world.written() == [f"update {world.train.name}"]
+    world.observer.logs.close()
+
+
+def test_with_drift_tolerated_what_suspension_stopped_is_started_and_what_somebody_stopped_is_not() -> None:
+    world = World(model=scriptmodel({"driftPolicy": "Warn"}))
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    world.want({"driftPolicy": "Warn", "suspend": True})
+    world.reconcile()
+    world.written()
+    world.want({"driftPolicy": "Warn"})
+    world.reconcile()
+    assert world.written() == [f"start {world.train.name}", f"start {world.generate.name}"]
+    world.pachyderm.stop_pipeline(world.train)
+    world.written()
+    world.reconcile()
+    assert world.written() == []
+    assert world.ready == ("False", "Drifted")
+    assert f"somebody stopped {world.train}" in world.condition("Ready")["message"]
+
+
+def test_a_train_pipeline_that_vanished_under_generate_is_created_and_tied_to_it_again() -> None:
+    world = trained_world()
+    del world.pachyderm.pipelines[world.train]
+    del world.pachyderm.repos[world.train.output]
+    world.reconcile()
+    assert world.written() == [f"create {world.train.name}", f"update {world.generate.name}"]
