@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -251,3 +252,51 @@ async def test_a_call_that_fails_again_and_again_is_told_as_stalled_and_still_tr
         pachyderm.fault = lambda _call: None
         await settled(found)
         assert reason(kube) == "WaitingForWorker"
+
+
+PLAYS_BRANCH = BranchRef(RepoRef("default", "plays"), "master")
+
+
+async def test_what_came_just_before_the_object_is_not_told_to_be_missing() -> None:
+    """The look that is there is young enough to begin with, but the corpus is younger."""
+    async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
+        await found.snapshots.latest(time.monotonic())
+        pachyderm.put(PLAYS_BRANCH, PLAYS)
+        found.store.put(raw_object(SPEC, generation=2, resourceVersion="2"))
+        await settled(found)
+        assert "event CorpusNotFound" not in kube.writes
+        assert reason(kube) == "WaitingForWorker"
+
+
+async def test_reconcile_at_is_answered_from_a_look_that_is_newer() -> None:
+    async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
+        pachyderm.put(PLAYS_BRANCH, PLAYS)
+        await settled(found)
+        names = [ref.name for ref in pachyderm.pipelines]
+        pachyderm.delete_pipeline(PipelineRef("default", names[1]), keep_repo=False)
+        pachyderm.calls.clear()
+        found.store.put({**kube.raw, "metadata": {**kube.raw["metadata"], "resourceVersion": "80"}})
+        await settled(found)
+        assert pachyderm.calls == [], "nothing asks for a newer look"
+        annotated = {**kube.raw["metadata"], "annotations": {RECONCILE_AT: "now"}, "resourceVersion": "90"}
+        kube.raw = {**kube.raw, "metadata": annotated}
+        found.store.put(kube.raw)
+        await settled(found)
+        assert pachyderm.calls == [f"create {names[1]}"]
+        assert kube.raw["status"]["lastHandledReconcileAt"] == "now"
+
+
+async def test_nothing_is_deleted_by_an_older_look() -> None:
+    """A reader that came meanwhile would make Pachyderm stop the pipeline and refuse."""
+    async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
+        pachyderm.put(PLAYS_BRANCH, PLAYS)
+        await settled(found)
+        generate = next(ref for ref in pachyderm.pipelines if ref.name.endswith("-generate"))
+        theirs = replace(pachyderm.pipelines[generate][-1].spec, ref=PipelineRef("default", "reader"), annotations={})
+        pachyderm.apply_pipelines([PipelineApply(theirs)])
+        pachyderm.calls.clear()
+        kube.raw["metadata"] = {**kube.raw["metadata"], "deletionTimestamp": "now", "resourceVersion": "90"}
+        found.store.put(kube.raw)
+        await settled(found)
+        assert pachyderm.calls == []
+        assert reason(kube) == "DeletionBlocked"

@@ -26,6 +26,15 @@ def test_drift_is_corrected_or_only_told_of() -> None:
     assert "changed by somebody else" in warned.condition("Ready")["message"]
 
 
+def test_a_pipeline_whose_whole_spec_somebody_replaced_is_still_ours() -> None:
+    """The mark went with the spec; an earlier version has it."""
+    world = trained_world()
+    world.pachyderm.edit(world.train, annotations={}, datum_tries=9)
+    world.reconcile()
+    assert world.written() == [f"update {world.train.name}"]
+    assert world.pachyderm.pipelines[world.train][-1].spec.datum_tries == 3
+
+
 def test_what_the_server_makes_of_a_spec_is_no_drift() -> None:
     """Otherwise a server that writes a quantity in another way would be corrected for ever."""
     world = trained_world()

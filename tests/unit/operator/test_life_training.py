@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
+from scriptmodel_operator.observe import snapshot
 from scriptmodel_operator.pachyderm.values import (
     JobState,
 )
@@ -126,6 +129,25 @@ def test_a_new_commit_in_the_corpus_is_not_ready_until_it_has_a_script() -> None
     assert world.ready == ("True", "Generated")
     assert world.model.status["lineage"]["corpus"]["commit"] == commit
     assert world.written() == []
+
+
+def test_until_there_is_another_script_its_lineage_is_that_of_the_last_one() -> None:
+    world = trained_world()
+    before = world.model.status["lineage"]
+    world.pachyderm.put(world.corpus, {**PLAYS, "/macbeth.txt": b"MACBETH: Is this a dagger?\n"})
+    world.pachyderm.succeed(world.train)
+    world.reconcile()
+    assert world.ready == ("False", "Generating")
+    assert world.model.status["lineage"] == before
+
+
+def test_jobs_that_the_shared_list_has_no_room_for_are_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = trained_world()
+    status = world.model.status
+    monkeypatch.setattr(snapshot, "JOBS_PER_PROJECT", 1)
+    monkeypatch.setattr(snapshot, "JOBS_FOR_EACH_PIPELINE", 0)
+    world.reconcile()
+    assert world.model.status == status
 
 
 def test_waiting_jobs_that_a_newer_commit_overtook_are_stopped_and_the_running_one_goes_on() -> None:

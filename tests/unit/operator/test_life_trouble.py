@@ -102,10 +102,11 @@ def test_no_worker_in_time_and_too_long_a_run_are_stopped_and_say_so() -> None:
     assert world.ready == ("False", "WorkerUnavailable")
     world.want({"training": {"pendingDeadline": "1m", "activeDeadline": "2m"}}, retrain_at="again")
     world.reconcile()
-    world.pachyderm.run(world.train)
+    world.pachyderm.run(world.train, [event(event="progress", epoch=2, epochs=9, fraction=0.5)])
     world.pachyderm.advance(121)
     world.reconcile()
     assert world.ready == ("False", "DeadlineExceeded")
+    assert world.model.status["training"]["epochProgress"] == "2/9", "how far it came"
     world.observer.logs.close()
 
 

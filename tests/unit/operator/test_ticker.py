@@ -1,0 +1,111 @@
+"""Each tick: who is called up, and whose log is followed no longer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+from scriptmodel_operator.kube.store import Key, Store
+from scriptmodel_operator.observe.follow import LogFollower
+from scriptmodel_operator.observe.source import SnapshotSource
+from scriptmodel_operator.pachyderm.errors import UnavailableError
+from scriptmodel_operator.pachyderm.values import JobRef
+from scriptmodel_operator.reconcile.queue import WorkQueue
+from scriptmodel_operator.ticker import Ticker
+from tests.unit.operator.fake_pachyderm import FakePachyderm
+from tests.unit.operator.world import PLAYS, World, scriptmodel
+
+SECONDS = 30
+
+
+class Witness:
+    """Stands where the queue and the log follower would be."""
+
+    def __init__(self) -> None:
+        self.called: list[str] = []
+        self.followed: list[set[JobRef]] = []
+
+    def add(self, key: Key) -> None:
+        self.called.append(key[1])
+
+    def keep_only(self, jobs: set[JobRef]) -> None:
+        self.followed.append(jobs)
+
+    async def ticks(self, more: int) -> list[str]:
+        """Who was called up until so many more looks have come."""
+        self.called.clear()
+        until = len(self.followed) + more
+        async with asyncio.timeout(SECONDS):
+            while len(self.followed) < until:
+                await asyncio.sleep(0.01)
+        return sorted(self.called)
+
+
+def world_named(pachyderm: FakePachyderm, name: str) -> World:
+    world = World(pachyderm=pachyderm, model=scriptmodel(name=name))
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    return world
+
+
+@asynccontextmanager
+async def ticking(pachyderm: FakePachyderm, *names: str) -> AsyncIterator[Witness]:
+    store, witness = Store(), Witness()
+    for name in names:
+        metadata: dict[str, Any] = {"namespace": "ml", "name": name, "uid": name, "resourceVersion": "1"}
+        store.put({"metadata": metadata, "spec": {}})
+    looks = SnapshotSource(pachyderm, store.projects)
+    ticker = Ticker(store, looks, cast(WorkQueue, witness), cast(LogFollower, witness), 0.02)
+    task = asyncio.create_task(ticker.run())
+    try:
+        yield witness
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        looks.close()
+
+
+async def test_only_an_object_whose_pipelines_or_jobs_changed_is_called_up() -> None:
+    pachyderm = FakePachyderm()
+    thrones, _empire = world_named(pachyderm, "thrones"), world_named(pachyderm, "empire")
+    async with ticking(pachyderm, "thrones", "empire") as witness:
+        await witness.ticks(2)
+        assert await witness.ticks(2) == []
+        pachyderm.edit(thrones.generate, datum_tries=9)
+        assert await witness.ticks(3) == ["thrones"]
+
+
+async def test_all_are_called_up_when_pachyderm_goes_away_and_when_it_is_back_and_not_in_between() -> None:
+    pachyderm = FakePachyderm()
+    async with ticking(pachyderm, "thrones", "empire") as witness:
+        await witness.ticks(2)
+        failed = 0
+
+        def away(_call: str) -> UnavailableError:
+            nonlocal failed
+            failed += 1
+            return UnavailableError("listing", "away")
+
+        witness.called.clear()
+        pachyderm.fault = away
+        async with asyncio.timeout(SECONDS):
+            while failed < 4:
+                await asyncio.sleep(0.01)
+        assert sorted(witness.called) == ["empire", "thrones"]
+        pachyderm.fault = lambda _call: None
+        assert await witness.ticks(2) == ["empire", "thrones"]
+
+
+async def test_only_logs_of_jobs_that_have_not_ended_are_followed_on() -> None:
+    pachyderm = FakePachyderm()
+    world = world_named(pachyderm, "thrones")
+    running = pachyderm.run(world.train)
+    async with ticking(pachyderm, "thrones") as witness:
+        await witness.ticks(2)
+        assert running.ref in witness.followed[-1]
+        pachyderm.succeed(world.train)
+        await witness.ticks(2)
+        assert running.ref not in witness.followed[-1]
+    world.observer.logs.close()
