@@ -1,0 +1,164 @@
+"""The gateway over gRPC: what it asks of a server, and what it makes of answers that are not as they should be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import grpc
+import pytest
+
+from scriptmodel_operator.pachyderm import messages
+from scriptmodel_operator.pachyderm.adapter import PachydermGateway
+from scriptmodel_operator.pachyderm.channel import PachdAddress
+from scriptmodel_operator.pachyderm.errors import RefusedError, UnavailableError
+from scriptmodel_operator.pachyderm.protocol import (
+    empty_pb2,
+    pfs,
+    pfs_grpc,
+    pps,
+    pps_grpc,
+    transaction,
+    transaction_grpc,
+    wrappers_pb2,
+)
+from scriptmodel_operator.pachyderm.values import (
+    BranchRef,
+    JobRef,
+    PipelineApply,
+    PipelineRef,
+    PipelineSpec,
+    RepoRef,
+)
+
+REPO = RepoRef("default", "plays")
+
+
+class Pfs(pfs_grpc.APIServicer):  # type: ignore[misc]  # generated code without types
+    """Has one file of ten bytes, of which `sent` come."""
+
+    sent = b"0123456789"
+
+    def InspectFile(self, request: Any, _context: Any) -> Any:  # noqa: N802 - gRPC's name
+        return pfs.FileInfo(file=request.file, size_bytes=10)
+
+    def GetFile(self, _request: Any, _context: Any) -> Iterator[Any]:  # noqa: N802 - gRPC's name
+        yield wrappers_pb2.BytesValue(value=self.sent[:4])
+        yield wrappers_pb2.BytesValue(value=self.sent[4:])
+
+
+class Pps(pps_grpc.APIServicer):  # type: ignore[misc]  # generated code without types
+    """Refuses the second pipeline of each transaction."""
+
+    def __init__(self, transactions: Transactions) -> None:
+        self.transactions = transactions
+
+    def CreatePipeline(self, request: Any, context: Any) -> Any:  # noqa: N802 - gRPC's name
+        told = dict(context.invocation_metadata())["pach-transaction"]
+        self.transactions.seen_at_work.append(self.transactions.unknown())
+        if request.pipeline.name == "second":
+            context.abort(grpc.StatusCode.UNKNOWN, f"{told}: no")
+        return empty_pb2.Empty()
+
+    def GetLogs(self, request: Any, _context: Any) -> Iterator[Any]:  # noqa: N802 - gRPC's name
+        yield pps.LogMessage(job_id=request.job.id, user=False, message="of the worker\n")
+        yield pps.LogMessage(job_id=request.job.id, user=True, message="of the trainer\n")
+
+
+class Transactions(transaction_grpc.APIServicer):  # type: ignore[misc]  # generated code without types
+    """Remembers which are open."""
+
+    def __init__(self) -> None:
+        self.open: list[str] = []
+        self.finished: list[str] = []
+        self.seen_at_work: list[list[str]] = []
+        self.gateway: PachydermGateway | None = None
+
+    def unknown(self) -> list[str]:
+        """Those that the sweeper would find, asked for in the middle of a call."""
+        return [each.id for each in self.gateway.list_transactions()] if self.gateway else []
+
+    def StartTransaction(self, _request: Any, _context: Any) -> Any:  # noqa: N802 - gRPC's name
+        self.open.append(f"tx{len(self.open)}")
+        return transaction.Transaction(id=self.open[-1])
+
+    def ListTransaction(self, _request: Any, _context: Any) -> Any:  # noqa: N802 - gRPC's name
+        infos = [transaction.TransactionInfo(transaction=transaction.Transaction(id=each)) for each in self.open]
+        return transaction.TransactionInfos(transaction_info=infos)
+
+    def FinishTransaction(self, request: Any, _context: Any) -> Any:  # noqa: N802 - gRPC's name
+        self.finished.append(request.transaction.id)
+        self.open.remove(request.transaction.id)
+        return transaction.TransactionInfo(transaction=request.transaction)
+
+    def DeleteTransaction(self, request: Any, _context: Any) -> Any:  # noqa: N802 - gRPC's name
+        self.open.remove(request.transaction.id)
+        return empty_pb2.Empty()
+
+
+@contextmanager
+def pachd() -> Iterator[tuple[PachydermGateway, Pfs, Transactions]]:
+    server, files, transactions = grpc.server(ThreadPoolExecutor(4)), Pfs(), Transactions()
+    pfs_grpc.add_APIServicer_to_server(files, server)
+    pps_grpc.add_APIServicer_to_server(Pps(transactions), server)
+    transaction_grpc.add_APIServicer_to_server(transactions, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    gateway = PachydermGateway(PachdAddress(f"127.0.0.1:{port}"))
+    transactions.gateway = gateway
+    try:
+        yield gateway, files, transactions
+    finally:
+        gateway.close()
+        server.stop(None).wait()
+
+
+def pipeline(name: str) -> PipelineApply:
+    branch = BranchRef(REPO, "master")
+    return PipelineApply(PipelineSpec(PipelineRef("default", name), "image:1", ("true",), "corpus", branch, "/", 1))
+
+
+def test_a_refusal_in_a_transaction_drops_it_with_what_it_had_accepted() -> None:
+    with pachd() as (gateway, _files, transactions):
+        with pytest.raises(RefusedError, match="tx0: no"):
+            gateway.apply_pipelines([pipeline("first"), pipeline("second")])
+        assert (transactions.open, transactions.finished) == ([], [])
+        gateway.apply_pipelines([pipeline("first"), pipeline("third")])
+        assert transactions.finished == ["tx0"]
+
+
+def test_a_transaction_that_is_being_filled_is_not_among_those_that_are_left_over() -> None:
+    with pachd() as (gateway, _files, transactions):
+        transactions.open.append("abandoned")
+        gateway.apply_pipelines([pipeline("first")])
+        assert transactions.seen_at_work == [["abandoned"]]
+
+
+def test_a_file_that_does_not_come_whole_is_an_error_and_no_short_file() -> None:
+    with pachd() as (gateway, files, _transactions):
+        assert gateway.read_file(REPO, "1", "/a", 100) == b"0123456789"
+        assert gateway.read_file(REPO, "1", "/a", 3) == b"012", "as much as is wanted"
+        files.sent = b"0123456"
+        with pytest.raises(UnavailableError, match="only 7 of 10 bytes came"):
+            gateway.read_file(REPO, "1", "/a", 100)
+
+
+def test_a_log_has_the_lines_of_the_trainer_and_not_the_workers_own() -> None:
+    with pachd() as (gateway, _files, _transactions):
+        found = gateway.read_log(JobRef(PipelineRef("default", "train"), "1"), follow=False, seconds=5)
+        assert [line.text for line in found] == ["of the trainer"]
+
+
+@pytest.mark.parametrize("kind", ["join", "group", "cross", "union"])
+def test_readers_are_found_however_their_inputs_are_nested(kind: str) -> None:
+    """Overlooked, the deletion of what they read would stop a pipeline and then fail."""
+    inner, outer = pps.Input(), pps.Input()
+    inner.cross.extend([pps.Input(pfs=pps.PFSInput(repo="plays", branch="draft", project="x"))])
+    getattr(outer, kind).extend([pps.Input(pfs=pps.PFSInput(repo="other")), inner])
+    info = pps.PipelineInfo(pipeline=pps.Pipeline(name="reader"), details=pps.PipelineInfo.Details(input=outer))
+    assert messages.pipeline_info(info).inputs == (
+        BranchRef(RepoRef("default", "other"), "master"),
+        BranchRef(RepoRef("x", "plays"), "draft"),
+    )

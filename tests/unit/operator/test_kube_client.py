@@ -1,0 +1,99 @@
+"""The client of the API server: credentials that are renewed, deadlines, and writes that touch no other object."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from scriptmodel_operator.kube.client import KubeClient
+from scriptmodel_operator.kube.errors import KubeError, KubeUnavailableError
+from scriptmodel_operator.kube.framework import kopf
+from scriptmodel_operator.kube.writer import ObjectWriter
+from tests.unit.operator.world import scriptmodel
+
+STATUS = {"conditions": [{"type": "Ready"}]}
+
+
+class Server:
+    """Lets in whoever has the token `valid`."""
+
+    def __init__(self) -> None:
+        self.valid = "one"
+        self.asked: list[tuple[str, str, Any]] = []
+        """Method, path and body of each request that was let in."""
+        self.refused = 0
+
+    async def answer(self, request: web.Request) -> web.Response:
+        if request.headers.get("Authorization") != f"Bearer {self.valid}":
+            self.refused += 1
+            return web.json_response({"message": "Unauthorized"}, status=401)
+        text = await request.text()
+        self.asked.append((request.method, request.path, json.loads(text) if text else None))
+        return web.json_response({"items": []})
+
+
+@asynccontextmanager
+async def running() -> AsyncIterator[tuple[Server, str]]:
+    server, application = Server(), web.Application()
+    application.router.add_route("*", "/{path:.*}", server.answer)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    port = runner.addresses[0][1]
+    try:
+        yield server, f"http://127.0.0.1:{port}"
+    finally:
+        await runner.cleanup()
+
+
+def logging_in(url: str, tokens: list[str]) -> Any:
+    """Each login reads the next token; the last one stays."""
+    return lambda: kopf.ConnectionInfo(server=url, token=tokens.pop(0) if len(tokens) > 1 else tokens[0])
+
+
+async def test_a_token_that_is_no_longer_valid_is_read_again_and_the_request_is_made() -> None:
+    async with running() as (server, url):
+        client = KubeClient(logging_in(url, ["one", "two"]))
+        await client.list_scriptmodels(None)
+        server.valid = "two"
+        await client.list_scriptmodels(None)
+        await client.list_scriptmodels(None)
+        assert (len(server.asked), server.refused) == (3, 1)
+        server.valid = "three"
+        with pytest.raises(KubeError, match="Unauthorized"):
+            await client.list_scriptmodels(None)
+        assert server.refused == 3, "once more, and not for ever"
+        await client.close()
+
+
+async def test_who_may_not_act_any_more_sends_nothing() -> None:
+    left = 5.0
+    async with running() as (server, url):
+        client = KubeClient(logging_in(url, ["one"]), lambda: left)
+        await client.list_scriptmodels(None)
+        left = 0.0
+        with pytest.raises(KubeUnavailableError, match="does not lead"):
+            await client.list_scriptmodels(None)
+        assert len(server.asked) == 1
+        await client.close()
+
+
+async def test_a_write_names_what_it_was_made_from() -> None:
+    """So that an object of the same name that came since, or a newer list of finalizers, is not touched."""
+    async with running() as (server, url):
+        client = KubeClient(logging_in(url, ["one"]))
+        writer, model = ObjectWriter(client), scriptmodel(resource_version="7")
+        assert await writer.write_status(model, model.status) is None, "equal ones are not written"
+        await writer.write_status(model, STATUS)
+        await writer.remove_finalizer(model)
+        (_, status_path, status), (_, object_path, patch) = server.asked
+        assert status_path == f"{object_path}/status"
+        assert status["metadata"] == {"name": "thrones", "namespace": "ml", "uid": "uid-1"}
+        assert patch == {"metadata": {"resourceVersion": "7", "finalizers": []}}
+        await client.close()
