@@ -52,6 +52,18 @@ def test_a_pipeline_that_vanished_is_created_again() -> None:
     assert world.written() == [f"create {world.generate.name}"]
 
 
+def test_in_a_pachyderm_that_came_back_empty_all_is_made_again_and_history_stays() -> None:
+    before = trained_world()
+    world = World(model=before.model)
+    world.reconcile()
+    assert world.ready == ("False", "CorpusNotFound")
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    assert world.written() == [f"create {world.train.name}", f"create {world.generate.name}"]
+    assert world.model.status["history"] == before.model.status["history"]
+    assert not {"script", "lineage"} & set(world.model.status), "there is none any more"
+
+
 def test_a_pipeline_of_somebody_else_is_never_touched() -> None:
     other = trained_world()
     world = World(pachyderm=other.pachyderm, model=scriptmodel(uid="uid-2"), cluster="cluster-2")

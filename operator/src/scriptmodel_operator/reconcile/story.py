@@ -89,7 +89,7 @@ def _gpu_seconds(model: ScriptModel, train: PipelineView, job: JobInfo, now: dat
     gpus = train.info.spec.limits.gpu_count
     if not gpus or job.started is None:
         return None
-    return int(gpus * ((job.finished or now) - job.started).total_seconds())
+    return max(0, int(gpus * ((job.finished or now) - job.started).total_seconds()))
 
 
 def script_status(view: ModelView) -> ScriptStatus | None:
