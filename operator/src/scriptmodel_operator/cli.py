@@ -26,6 +26,7 @@ PREFIX = "SCRIPTMODEL"
 
 
 @click.group(context_settings={"auto_envvar_prefix": PREFIX, "help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="scriptmodel-operator", prog_name="scriptmodel-operator")
 def main() -> None:
     """Keeps Pachyderm pipelines true to ScriptModel objects."""
 

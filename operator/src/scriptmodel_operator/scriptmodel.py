@@ -52,6 +52,7 @@ Examples:
     help=f"Look at ScriptModels, read their scripts, and find out why one is as it is.\n{EXAMPLES}",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
+@click.version_option(package_name="scriptmodel-operator", prog_name="scriptmodel")
 @click.pass_context
 def main(context: click.Context) -> None:
     context.call_on_close(session_of(context).close)

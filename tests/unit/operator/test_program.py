@@ -5,12 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner
 
+from scriptmodel_operator.cli import main as operator
 from scriptmodel_operator.scriptmodel import SECTIONS, main
 from scriptmodel_operator.terminal.options import seconds
 
@@ -67,6 +69,12 @@ def test_a_wrong_command_line_is_one_line_that_says_where_to_read_on() -> None:
         assert done.exit_code == 2
         assert told in done.stderr
         assert len(done.stderr.splitlines()) == 1
+
+
+def test_both_programs_say_their_version() -> None:
+    for program, name in ((main, "scriptmodel"), (operator, "scriptmodel-operator")):
+        done = CliRunner().invoke(program, ["--version"])
+        assert done.output == f"{name}, version {version('scriptmodel-operator')}\n"
 
 
 def test_the_program_alone_prints_its_help() -> None:

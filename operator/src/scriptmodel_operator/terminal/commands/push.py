@@ -44,7 +44,7 @@ def push(
         readers = ensure_repo(gateway, target, create=create)
         commit = push_files(gateway, target, files, replace=replace)
     size = megabytes(sum(file.size for file in files))
-    click.echo(f"{len(files)} files, {size}, in {target} as commit {commit.id}")
+    click.echo(f"{len(files)} file{'s'[: len(files) != 1]}, {size}, in {target} as commit {commit.id}")
     if readers:
         click.echo(f"Next: {', '.join(map(str, readers))} trains on it; see `scriptmodel list -A`", err=True)
     else:
