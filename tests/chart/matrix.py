@@ -29,7 +29,7 @@ CHANGES: dict[str, Any] = {
     "trainer.image.tag": "1.2.3-gpu",
     "trainer.image.digest": DIGEST,
     "imagePullSecrets": [{"name": "registry"}],
-    "pachd.address": "10.0.0.1:30650",
+    "pachd.address": "grpc://10.0.0.1:30650",
     "pachd.secret.name": ("pachd-access", {"pachd": {"secret": {"tokenKey": "token"}}}),
     "pachd.secret.addressKey": ("address", SECRET),
     "pachd.secret.tokenKey": ("token", SECRET),

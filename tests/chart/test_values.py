@@ -73,7 +73,7 @@ def test_only_what_is_kubernetes_own_is_left_open() -> None:
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"pachd": {"address": "grpc://pachd:30650"}}, "/pachd/address"),
+        ({"pachd": {"address": "http://pachd:30650"}}, "/pachd/address"),
         ({"pachd": {"address": "pachd"}}, "/pachd/address"),
         ({"image": {"digest": "latest"}}, "/image/digest"),
         ({"image": {"repository": ""}}, "/image/repository"),

@@ -114,6 +114,22 @@ def test_a_token_that_cannot_be_sent_is_told_without_being_shown(tmp_path: Path,
     assert answers.tokens == []
 
 
+def test_an_address_may_stand_as_pachyderms_own_tools_write_it(tmp_path: Path) -> None:
+    with pachd() as (address, _answers):
+        gateway = PachydermGateway(PachdAddress(f"grpc://{address}"))
+        assert gateway.server_version() == "2.7.8"
+        gateway.close()
+    pair = key_and_certificate()
+    with pachd(pair) as (address, _answers):
+        gateway = PachydermGateway(PachdAddress(f"grpcs://{address}", ca_file=mount(tmp_path, "ca.crt", pair[1])))
+        assert gateway.server_version() == "2.7.8"
+        gateway.close()
+        stranger = PachydermGateway(PachdAddress(f"grpcs://{address}"))
+        with pytest.raises(UnavailableError, match=r"(?i)certificate|handshake|ssl"):
+            stranger.server_version()
+        stranger.close()
+
+
 def test_renewed_certificates_are_trusted_without_a_restart(tmp_path: Path) -> None:
     old, new = key_and_certificate(), key_and_certificate()
     with pachd(old) as (address, _answers):

@@ -9,11 +9,15 @@ import grpc
 from grpc.experimental import ChannelOptions
 
 MAX_MESSAGE_BYTES = 20 * 1024 * 1024
+_SCHEME, _TLS_SCHEME = "grpc://", "grpcs://"
 
 
 @dataclass(frozen=True, slots=True)
 class PachdAddress:
-    """HOST:PORT, and optionally files with a token and with the certificates to trust (which turn TLS on)."""
+    """HOST:PORT, and optionally files with a token and with the certificates to trust (which turn TLS on).
+
+    Pachyderm's own tools write grpc://HOST:PORT, with TLS grpcs://HOST:PORT; without a file gRPC's roots are trusted.
+    """
 
     address: str
     token_file: Path | None = None
@@ -23,13 +27,22 @@ class PachdAddress:
         """Read each time, so that a renewed Secret is taken without a restart."""
         return self.token_file.read_text().strip() if self.token_file else ""
 
+    @property
+    def target(self) -> str:
+        """As gRPC takes it."""
+        return self.address.removeprefix(_TLS_SCHEME).removeprefix(_SCHEME)
+
+    @property
+    def tls(self) -> bool:
+        return self.ca_file is not None or self.address.startswith(_TLS_SCHEME)
+
     def certificates(self) -> bytes | None:
-        """None where there is no TLS."""
+        """None where none are named."""
         return self.ca_file.read_bytes() if self.ca_file else None
 
 
-def open_channel(address: str, certificates: bytes | None = None) -> grpc.Channel:
-    """A channel that finds out within half a minute that the other side is gone; with `certificates`, over TLS."""
+def open_channel(address: str, certificates: bytes | None = None, *, tls: bool = False) -> grpc.Channel:
+    """A channel that finds out within half a minute that the other side is gone."""
     options = [
         ("grpc.keepalive_time_ms", 20_000),
         ("grpc.keepalive_timeout_ms", 10_000),
@@ -43,7 +56,7 @@ def open_channel(address: str, certificates: bytes | None = None) -> grpc.Channe
         # Who reads a list takes each message from gRPC itself; another thread would hand over one after the other.
         (ChannelOptions.SingleThreadedUnaryStream, 1),
     ]
-    if certificates is None:
+    if not tls:
         return grpc.insecure_channel(address, options=options)
     credentials = grpc.ssl_channel_credentials(root_certificates=certificates)
     return grpc.secure_channel(address, credentials, options=options)

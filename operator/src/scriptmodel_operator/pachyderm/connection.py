@@ -62,7 +62,7 @@ class Connection:
                     stubs.channel.close()
 
     def _open(self, certificates: bytes | None) -> Stubs:
-        channel = open_channel(self._target.address, certificates)
+        channel = open_channel(self._target.target, certificates, tls=self._target.tls)
         return Stubs(
             channel,
             certificates,
