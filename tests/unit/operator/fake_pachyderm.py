@@ -374,7 +374,8 @@ class FakePachyderm:
         key = (job.ref.pipeline.output, job.ref.id)
         self.files[key] = files
         error = "" if state is JobState.SUCCESS else reason
-        self.commits[key] = replace(self.commits[key], finished=True, error=error)
+        size = sum(map(len, files.values()))
+        self.commits[key] = replace(self.commits[key], finished=True, error=error, size_bytes=size)
         return ended
 
     def _kill(self, ref: PipelineRef, reason: str) -> None:

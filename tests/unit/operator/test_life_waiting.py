@@ -43,6 +43,27 @@ def test_a_job_of_an_open_commit_waits_for_that_as_long_as_it_takes() -> None:
     assert world.condition("CorpusReady")["status"] == "True"
 
 
+def test_a_corpus_that_a_pipeline_makes_is_waited_for_and_nobody_is_told_to_put_something_into_it() -> None:
+    clean = trained_world()
+    world = World(
+        pachyderm=clean.pachyderm, model=scriptmodel({"corpus": {"repo": {"name": clean.train.name}}}, name="second")
+    )
+    world.pachyderm.put(clean.corpus, PLAYS)
+    world.reconcile()
+    assert world.ready == ("False", "WaitingForCorpusCommit")
+    assert f"pipeline {clean.train} is at work on it" in world.condition("Ready")["message"]
+    world.pachyderm.fail(clean.train)
+    world.reconcile()
+    assert world.ready == ("False", "CorpusFailed")
+    message = world.condition("Ready")["message"]
+    assert f"see to pipeline {clean.train}" in message
+    assert "put file" not in message
+    world.pachyderm.put(clean.corpus, PLAYS)
+    world.pachyderm.succeed(clean.train)
+    world.reconcile()
+    assert world.ready == ("False", "WaitingForWorker")
+
+
 def test_a_script_of_the_model_before_is_not_the_one_that_is_waited_for() -> None:
     """Pachyderm makes both jobs at once, but between two looks one may be there without the other."""
     world = trained_world()

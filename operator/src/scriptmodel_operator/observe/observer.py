@@ -117,7 +117,8 @@ class Observer:
             head = self._gateway.branch_head(branch)
         except NotFoundError:
             return CorpusView(branch, branch_exists=False)
-        return CorpusView(branch, head=head)
+        pipeline = PipelineRef(branch.repo.project, branch.repo.name)
+        return CorpusView(branch, head=head, maker=pipeline if pipeline in snapshot.pipelines else None)
 
     def _owned_corpus(self, model: ScriptModel, owner: Owner, snapshot: Snapshot) -> OwnedCorpus | None:
         ref = RepoRef(model.spec.pachyderm.project, model.names.corpus)

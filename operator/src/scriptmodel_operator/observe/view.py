@@ -73,6 +73,8 @@ class CorpusView:
     repo_exists: bool = True
     branch_exists: bool = True
     head: CommitInfo | None = None
+    maker: PipelineRef | None = None
+    """The pipeline whose output it is; most corpora are put by people."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,12 +75,15 @@ def _head_stage(corpus: CorpusView) -> Stage:
         f"put scripts into it with `pachctl put file {branch.repo.name}@{branch.name}:/ -r -f DIR "
         f"--project {branch.repo.project}`"
     )
+    if corpus.maker is not None:
+        put = f"see to pipeline {corpus.maker}, whose output it is"
     if head is not None and not head.finished:
+        finish = f"pachctl finish commit {branch.repo.name}@{branch.name} --project {branch.repo.project}"
+        until = f"pipeline {corpus.maker} is at work on it" if corpus.maker else f"finish it with `{finish}`"
         return Stage(
             ConditionStatus.FALSE,
             Reason.WAITING_FOR_CORPUS_COMMIT,
-            f"commit {head.id} of {branch} is still open: finish it with "
-            f"`pachctl finish commit {branch.repo.name}@{branch.name} --project {branch.repo.project}`",
+            f"commit {head.id} of {branch} is still open: {until}",
         )
     if head is None or (not head.size_bytes and not head.error):
         return _missing(Reason.CORPUS_EMPTY, f"corpus {branch} is empty: {put}")
