@@ -29,6 +29,32 @@ def test_a_job_does_not_wait_for_a_worker_while_an_older_one_runs_and_its_time_b
     world.observer.logs.close()
 
 
+def test_a_script_that_no_worker_writes_in_time_is_stopped_and_its_time_begins_when_the_model_is_there() -> None:
+    world = World(model=scriptmodel(HURRIED))
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    world.pachyderm.run(world.train)
+    world.pachyderm.advance(600)
+    world.reconcile()
+    world.pachyderm.succeed(world.train)
+    world.pachyderm.advance(50)
+    world.written()
+    world.reconcile()
+    assert world.ready == ("False", "Generating")
+    assert "waits for a worker" in world.condition("Ready")["message"]
+    assert world.written() == []
+    world.pachyderm.advance(11)
+    world.reconcile()
+    assert world.written() == [f"stop job {world.generate.name}"]
+    assert world.ready == ("False", "WorkerUnavailable")
+    assert world.condition("Stalled")["status"] == "True"
+    assert "change spec.generation" in world.condition("Ready")["message"]
+    world.want({**HURRIED, "generation": {"seed": 1}})
+    world.reconcile()
+    assert world.ready == ("False", "Generating")
+    world.observer.logs.close()
+
+
 def test_a_job_of_an_open_commit_waits_for_that_as_long_as_it_takes() -> None:
     world = trained_world(HURRIED)
     world.pachyderm.finishes_at_once = False

@@ -277,9 +277,11 @@ def test_every_next_step_is_whole_and_names_the_object(reason: Reason) -> None:
 
 
 def test_nobody_is_told_to_train_again_for_a_script_that_could_not_be_written() -> None:
-    step = next_step(as_object(trained_world()), Reason.GENERATION_FAILED)
-    assert "spec.generation" in step
-    assert "retrain" not in step
+    for reason in (Reason.GENERATION_FAILED, Reason.WORKER_UNAVAILABLE):
+        step = next_step(as_object(trained_world()), reason)
+        assert "spec.generation" in step
+        assert "retrain" not in step
+        assert "retrain" in next_step(as_object(training_world()), reason)
 
 
 def test_no_step_is_given_for_a_corpus_that_is_no_repo() -> None:

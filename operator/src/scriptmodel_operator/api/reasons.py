@@ -34,7 +34,7 @@ class Reason(StrEnum):
     )
     TRAINING = "Training", "The train job runs."
     TRAINED = "Trained", "A model of the newest corpus commit and the newest spec exists."
-    GENERATING = "Generating", "The generate job runs."
+    GENERATING = "Generating", "The generate job runs, or waits for a worker."
     GENERATED = "Generated", "A script of the newest spec and the newest corpus commit exists."
     CORPUS_FOUND = "CorpusFound", "The corpus has a finished commit with files."
     INGESTING = "Ingesting", "The corpus is being fetched and put into a repo of the object's own."

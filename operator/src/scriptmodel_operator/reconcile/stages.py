@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from scriptmodel_operator.api.conditions import ConditionStatus
@@ -16,6 +17,8 @@ from scriptmodel_operator.reconcile.state import Stage
 PENDING_TEXT = "scriptmodel: no worker within pendingDeadline"
 ACTIVE_TEXT = "scriptmodel: longer than activeDeadline"
 SUPERSEDED_TEXT = "scriptmodel: superseded by a newer commit"
+_TRAIN_AGAIN = "change the spec or annotate scriptmodel.dev/retrain-at"
+_WRITE_AGAIN = "change spec.generation, if only its seed; the model is there"
 
 
 def training_stage(view: ModelView) -> Stage:
@@ -35,7 +38,7 @@ def _training_job(view: ModelView, train: PipelineView, job: JobInfo) -> Stage:
     if job.state is JobState.SUCCESS:
         return _succeeded(job, view)
     if job.state.final:
-        return _ended(job, view.training_log, Reason.TRAINING_FAILED, "training")
+        return _ended(job, view.training_log, Reason.TRAINING_FAILED, _TRAIN_AGAIN)
     if train.running is not None:
         return _under_way(Reason.TRAINING, _training_message(train, job, view.training_log))
     return _waiting(view, train, job)
@@ -95,9 +98,11 @@ def _generation_job(view: ModelView, generate: PipelineView, job: JobInfo) -> St
             return _failed(Reason.NO_DATA, "the generate job saw no model")
         return Stage(ConditionStatus.TRUE, Reason.GENERATED, f"script {job.ref.id} is written")
     if job.state.final:
-        return _ended(job, view.generation_log, Reason.GENERATION_FAILED, "generation")
+        return _ended(job, view.generation_log, Reason.GENERATION_FAILED, _WRITE_AGAIN)
     if job.state.waiting and generate.info.state is PipelineState.CRASHING:
         return _under_way(Reason.WAITING_FOR_WORKER, f"no worker can start: {generate.info.reason}")
+    if job.state.waiting:
+        return _under_way(Reason.GENERATING, f"generate job {job.ref.id} waits for a worker")
     return _under_way(Reason.GENERATING, "the script is being written")
 
 
@@ -106,32 +111,31 @@ def _reads_newest_model(view: ModelView) -> bool:
     return newest is not None and view.newest_script_model == newest.ref.id
 
 
-def _ended(job: JobInfo, log: LogDigest | None, failed: Reason, what: str) -> Stage:
-    """Of a job that ended without a result."""
+def _ended(job: JobInfo, log: LogDigest | None, failed: Reason, again: str) -> Stage:
+    """Of a job that ended without a result; `again` says what makes another one."""
+    what = "training" if failed is Reason.TRAINING_FAILED else "generation"
     if job.state is JobState.KILLED:
-        return _killed(job)
+        return _killed(job, again)
     if job.state is JobState.UNRUNNABLE:
         return _failed(failed, f"{what} could not run: {job.reason}")
     return _failed(failed, f"{what} failed: {_last_words(job, log)}")
 
 
-def _killed(job: JobInfo) -> Stage:
+def _killed(job: JobInfo, again: str) -> Stage:
     if job.reason.startswith(PENDING_TEXT):
         return _failed(
             Reason.WORKER_UNAVAILABLE,
-            f"no worker came in time and job {job.ref.id} was stopped: see to nodes, GPUs and image, then change "
-            "the spec or annotate scriptmodel.dev/retrain-at",
+            f"no worker came in time and job {job.ref.id} was stopped: see to nodes, GPUs and image, then {again}",
         )
     if job.reason.startswith(ACTIVE_TEXT):
         return _failed(
             Reason.DEADLINE_EXCEEDED,
             f"job {job.ref.id} ran longer than activeDeadline and was stopped: raise training.activeDeadline or "
-            "train less, then change the spec or annotate scriptmodel.dev/retrain-at",
+            f"train less, then {again}",
         )
     return _failed(
         Reason.JOB_STOPPED,
-        f"job {job.ref.id} was stopped ({job.reason.strip() or 'no reason given'}): "
-        "annotate scriptmodel.dev/retrain-at to train again",
+        f"job {job.ref.id} was stopped ({job.reason.strip() or 'no reason given'}): {again}",
     )
 
 
@@ -167,9 +171,31 @@ def overdue(model: ScriptModel, view: ModelView, now: datetime) -> tuple[tuple[J
     stopped = view.train.info.stopped or open_corpus
     idle = running is None and not stopped
     due = newest and newest.state.waiting and _longer(_waits_since(view.train, newest), training.pending_deadline, now)
+    pending = f"{PENDING_TEXT} ({training.pending_deadline})"
     if newest and due and idle:
-        stops.append((newest.ref, f"{PENDING_TEXT} ({training.pending_deadline})"))
+        stops.append((newest.ref, pending))
+    unwritten = _unwritten(view)
+    if unwritten and _longer(unwritten.since, training.pending_deadline, now):
+        stops.append((unwritten.ref, pending))
     return tuple(stops)
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    ref: JobRef
+    since: datetime | None
+
+
+def _unwritten(view: ModelView) -> _Waiting | None:
+    """The generate job that waits for nothing but a worker, since its model is there."""
+    generate, trained = view.generate, view.train.newest if view.train else None
+    job = generate.newest if generate else None
+    if generate is None or job is None or trained is None or not job.state.waiting:
+        return None
+    if generate.running or generate.info.stopped or not _reads_newest_model(view):
+        return None
+    moments = (_waits_since(generate, job), trained.finished)
+    return _Waiting(job.ref, max((moment for moment in moments if moment), default=None))
 
 
 def patience(model: ScriptModel, view: ModelView, now: datetime) -> timedelta | None:
@@ -188,13 +214,13 @@ def patience(model: ScriptModel, view: ModelView, now: datetime) -> timedelta | 
     return None if began is None else began + parse_duration(model.spec.training.pending_deadline) - now
 
 
-def _waits_since(train: PipelineView, newest: JobInfo) -> datetime | None:
-    return max((moment for moment in (_last_end(train), newest.created) if moment), default=None)
+def _waits_since(seen: PipelineView, newest: JobInfo) -> datetime | None:
+    return max((moment for moment in (_last_end(seen), newest.created) if moment), default=None)
 
 
-def _last_end(train: PipelineView) -> datetime | None:
+def _last_end(seen: PipelineView) -> datetime | None:
     """Waiting counts from when no older job of the pipeline ran any more."""
-    return max((job.finished for job in train.jobs if job.finished), default=None)
+    return max((job.finished for job in seen.jobs if job.finished), default=None)
 
 
 def _longer(since: datetime | None, limit: str, now: datetime) -> bool:

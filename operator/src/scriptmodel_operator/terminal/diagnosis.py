@@ -42,7 +42,7 @@ NEXT: Mapping[Reason, str] = {
     Reason.CORPUS_EMPTY: _PUSH,
     Reason.CORPUS_FAILED: _PUSH,
     Reason.TRAINING_FAILED: _AGAIN,
-    Reason.GENERATION_FAILED: _REWRITE,
+    Reason.GENERATION_FAILED: _AGAIN,
     Reason.JOB_STOPPED: _AGAIN,
     Reason.WORKER_UNAVAILABLE: _AGAIN,
     Reason.DEADLINE_EXCEEDED: _AGAIN,
@@ -107,6 +107,8 @@ def next_step(found: Object, reason: Reason) -> str:
     repo = (found["spec"].get("corpus") or {}).get("repo") or {}
     pipelines = [str(each["name"]) for each in (found.get("status") or {}).get("pipelines") or []]
     text = NEXT.get(reason, "")
+    if text == _AGAIN and condition(found, "Trained").get("status") == "True":
+        text = _REWRITE
     if "{repo}" in text and not repo:
         return ""
     return text.format(
