@@ -155,11 +155,14 @@ async def _serve(
     health: Health,
     left: Callable[[], float],
 ) -> None:
+    def connect() -> kopf.AiohttpSession:
+        return listening(login(config.kubeconfig), health.pulse, health.metrics.store.echoes)
+
     # kopf waits at its end for tasks that began after it, so ours begin before.
     async with working(config, client, cluster, health, left) as inbox:
         log.info("watching %s; pachd at %s", ", ".join(config.namespaces) or "all namespaces", config.pachd.address)
         await kopf.operator(
-            registry=handlers.registry(inbox, lambda: listening(login(config.kubeconfig), health.pulse)),
+            registry=handlers.registry(inbox, connect),
             settings=handlers.settings(),
             standalone=True,
             clusterwide=not config.namespaces,
@@ -223,6 +226,7 @@ def compose(
     )
     queue = WorkQueue(controller.reconcile, config.workers, failed=health.metrics.retried)
     downloads.call_up = snapshots.call_up = queue.add
+    snapshots.at_work = lambda: queue.at_work
     controller.failures = queue.failures
     health.metrics.depth = lambda: queue.depth
     ticker = Ticker(store, snapshots, queue, observer.logs, config.poll_interval, health.beat)

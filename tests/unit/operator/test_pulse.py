@@ -12,6 +12,7 @@ from aiohttp import web
 
 from dev.processes import free_port
 from scriptmodel_operator.health import WATCH_SILENCE_SECONDS, Health
+from scriptmodel_operator.kube.echoes import Echoes
 from scriptmodel_operator.kube.framework import kopf
 from scriptmodel_operator.kube.pulse import Pulse, listening
 from scriptmodel_operator.kube.store import Store
@@ -59,7 +60,7 @@ async def test_headers_and_bookmarks_are_signs_of_life_and_silence_is_told_by_he
     pulse = Pulse(clock)
     health = Health(Metrics(Store()), pulse=pulse, clock=clock)
     async with server(bookmark) as address:
-        session = listening(kopf.ConnectionInfo(server=address), pulse).aiohttp_session
+        session = listening(kopf.ConnectionInfo(server=address), pulse, Echoes()).aiohttp_session
         async with session, session.get(address + PATH, params={"watch": "true"}) as response:
             clock.now = 60
             pieces = response.content.iter_chunked(1024)
@@ -77,7 +78,7 @@ async def test_a_watch_that_is_never_answered_is_silent_from_its_start() -> None
     clock, bookmark = Clock(), asyncio.Event()
     pulse = Pulse(clock)
     async with server(bookmark, answers=False) as address:
-        session = listening(kopf.ConnectionInfo(server=address), pulse).aiohttp_session
+        session = listening(kopf.ConnectionInfo(server=address), pulse, Echoes()).aiohttp_session
         async with session:
             for _ in range(2):  # as kopf does, which gives up a silent watch for a new one
                 with pytest.raises(TimeoutError):
@@ -91,7 +92,7 @@ async def test_a_server_that_refuses_connections_is_away_and_not_silent() -> Non
     clock = Clock()
     pulse = Pulse(clock)
     address = f"http://127.0.0.1:{free_port()}"
-    session = listening(kopf.ConnectionInfo(server=address), pulse).aiohttp_session
+    session = listening(kopf.ConnectionInfo(server=address), pulse, Echoes()).aiohttp_session
     async with session:
         for _ in range(3):
             clock.now += 70
@@ -129,7 +130,7 @@ async def server_that_breaks_off(times: int) -> AsyncIterator[str]:
 
 async def test_an_answer_that_breaks_off_is_a_failed_request_which_kopf_sends_again() -> None:
     async with server_that_breaks_off(1) as address:
-        session = listening(kopf.ConnectionInfo(server=address), Pulse()).aiohttp_session
+        session = listening(kopf.ConnectionInfo(server=address), Pulse(), Echoes()).aiohttp_session
         async with session:
             with pytest.raises(aiohttp.ClientConnectionError, match="broke off"):
                 await session.get(address + "/apis")
@@ -143,6 +144,6 @@ async def test_other_requests_say_nothing_of_watches() -> None:
     pulse.opened(PATH)
     clock.now = 50
     async with server_that_breaks_off(0) as address:
-        session = listening(kopf.ConnectionInfo(server=address), pulse).aiohttp_session
+        session = listening(kopf.ConnectionInfo(server=address), pulse, Echoes()).aiohttp_session
         async with session, session.get(address + "/apis"):
             assert pulse.silence == 50

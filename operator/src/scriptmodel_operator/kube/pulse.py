@@ -1,11 +1,13 @@
 """Whether watches are alive: the API server sends something at least each minute, if only a bookmark.
 
 kopf looks at no bookmarks itself. It opens a silent watch again, but where a proxy takes bytes and passes none on, the
-next one is as silent. So its connections are made here, and everything that a watch brings is noted.
+next one is as silent. So its connections are made here, and everything that a watch brings is noted; echoes of our own
+writes go no further.
 """
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -15,6 +17,7 @@ from typing import Any
 import aiohttp
 
 from scriptmodel_operator.kube.client import open_session
+from scriptmodel_operator.kube.echoes import Echoes
 from scriptmodel_operator.kube.framework import kopf
 
 
@@ -38,7 +41,7 @@ class Pulse:
         return max((self.clock() - last for last in self._last.values()), default=0.0)
 
 
-def listening(info: kopf.ConnectionInfo, pulse: Pulse) -> kopf.AiohttpSession:
+def listening(info: kopf.ConnectionInfo, pulse: Pulse, echoes: Echoes) -> kopf.AiohttpSession:
     """kopf's session with the API server, whose watches are listened to.
 
     Other answers have come whole when a request returns: kopf sends a request that fails once more, but ends where an
@@ -50,7 +53,8 @@ def listening(info: kopf.ConnectionInfo, pulse: Pulse) -> kopf.AiohttpSession:
             await super().start(connection)
             if "watch" in self.url.query:
                 pulse.heard(self.url.path)
-                self.content = _Listened(self.content, lambda: pulse.heard(self.url.path))  # type: ignore[assignment]  # has all of its methods
+                heard = functools.partial(pulse.heard, self.url.path)
+                self.content = _Listened(self.content, heard, echoes)  # type: ignore[assignment]  # has all of its methods
                 return self
             try:
                 await self.read()
@@ -77,16 +81,20 @@ def listening(info: kopf.ConnectionInfo, pulse: Pulse) -> kopf.AiohttpSession:
 
 
 class _Listened:
-    """A StreamReader that says when something came."""
+    """A StreamReader that says when something came, and keeps echoes to itself."""
 
-    def __init__(self, content: aiohttp.StreamReader, heard: Callable[[], None]) -> None:
+    def __init__(self, content: aiohttp.StreamReader, heard: Callable[[], None], echoes: Echoes) -> None:
         self._content = content
         self._heard = heard
+        self._echoes = echoes
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._content, name)
 
-    async def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
+    def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
+        return self._echoes.dropped(self._pieces(size))
+
+    async def _pieces(self, size: int) -> AsyncIterator[bytes]:
         async for piece in self._content.iter_chunked(size):
             self._heard()
             yield piece

@@ -11,7 +11,9 @@ from enum import Enum
 from typing import Any
 
 from scriptmodel_operator.api.identity import ADOPT, RECONCILE_AT, RETRAIN_AT
+from scriptmodel_operator.kube.echoes import Echoes
 
+_pack = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 Key = tuple[str, str]
 _METADATA = (
     "name",
@@ -63,6 +65,7 @@ class Store:
 
     def __init__(self) -> None:
         self._objects: dict[Key, Stored] = {}
+        self.echoes = Echoes()
 
     def __len__(self) -> int:
         return len(self._objects)
@@ -94,8 +97,8 @@ class Store:
     def refresh(self, raw: Mapping[str, Any]) -> None:
         """Take in what our own write was answered with, unless the object has gone in the meantime."""
         known = self._objects.get(key_of(raw))
-        if known is not None and known.uid == raw["metadata"]["uid"]:
-            self.put(raw)
+        if known is not None and known.uid == raw["metadata"]["uid"] and self.put(raw) is not News.NONE:
+            self.echoes.expect(_version(raw))
 
     def remove(self, raw: Mapping[str, Any]) -> bool:
         """The object is gone, unless one of the same name has come since."""
@@ -125,7 +128,7 @@ def _asks_for(raw: Mapping[str, Any]) -> tuple[Any, ...]:
 def _stored(trimmed: Mapping[str, Any], asked: float) -> Stored:
     project = str(((trimmed["spec"] or {}).get("pachyderm") or {}).get("project", "default"))
     return Stored(
-        packed=json.dumps(trimmed, separators=(",", ":"), ensure_ascii=False).encode(),
+        packed=_pack(trimmed).encode(),
         uid=trimmed["metadata"]["uid"],
         version=_version(trimmed),
         asks=_asks_for(trimmed),
