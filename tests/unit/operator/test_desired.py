@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -65,10 +66,10 @@ def test_digests_never_change() -> None:
 
 def test_fingerprints_never_change() -> None:
     """Another way of making them would take every pipeline for changed by somebody else."""
-    assert wanted().train.mark.sent == "p1:0b5f301f3de4c4644baf25634773d9b9"
+    assert fingerprint(wanted().train.spec) == "p1:0b5f301f3de4c4644baf25634773d9b9"
     both = wanted({"training": EVERYTHING})
-    assert both.train.mark.sent == "p1:e87621a0a4755a2add7f192232d75795"
-    assert both.generate.mark.sent == "p1:ae784a79f4ef862cb8f2278cf760ac98"
+    assert fingerprint(both.train.spec) == "p1:e87621a0a4755a2add7f192232d75795"
+    assert fingerprint(both.generate.spec) == "p1:ae784a79f4ef862cb8f2278cf760ac98"
 
 
 @pytest.mark.parametrize(
@@ -129,10 +130,11 @@ def test_what_comes_back_from_the_server_has_the_fingerprint_of_what_was_sent() 
     for spec in ({}, {"training": EVERYTHING}):
         both = wanted(spec)
         for pipeline in (both.train, both.generate):
-            seen = observed(PipelineApply(pipeline.spec))
-            assert seen.spec == pipeline.spec
-            assert fingerprint(seen.spec) == pipeline.mark.sent
-            assert mark_of(seen.spec.annotations) == pipeline.mark
+            sent = pipeline.as_version(3)
+            seen = observed(PipelineApply(sent))
+            assert seen.spec == sent
+            mark = replace(pipeline.mark, sent=fingerprint(seen.spec), version=3)
+            assert mark_of(seen.spec.annotations) == mark
 
 
 def test_an_image_that_the_operator_chose_stays_until_new_training_is_asked_for() -> None:

@@ -11,6 +11,7 @@ from scriptmodel_operator.api.marks import plain
 from scriptmodel_operator.pachyderm.values import PipelineSpec
 
 _DIGITS = 32
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=plain).encode
 _FINGERPRINTED = [each.name for each in fields(PipelineSpec) if each.name not in ("annotations", "description")]
 
 
@@ -25,5 +26,4 @@ def fingerprint(spec: PipelineSpec) -> str:
 
 
 def _hash(value: Any) -> str:
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=plain)
-    return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
+    return hashlib.sha256(_encode(value).encode()).hexdigest()[:_DIGITS]

@@ -28,14 +28,15 @@ OWNED_BRANCH = "master"
 
 @dataclass(frozen=True, slots=True)
 class DesiredPipeline:
-    """A pipeline as it should be, and the mark that it carries then."""
+    """A pipeline as it should be, and what its mark says of it before it is sent."""
 
     spec: PipelineSpec
     mark: Mark
 
     def as_version(self, version: int) -> PipelineSpec:
-        """The spec to be sent, when sending it will make that version."""
-        return replace(self.spec, annotations=replace(self.mark, version=version).annotations())
+        """The spec to be sent, when sending it will make that version, with its mark."""
+        sealed = replace(self.mark, sent=fingerprint(self.spec), version=version)
+        return replace(self.spec, annotations=sealed.annotations())
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +66,10 @@ def generate_ref(model: ScriptModel) -> PipelineRef:
 
 def desired(model: ScriptModel, owner: Owner, default_image: str, train_mark: Mark | None) -> Desired:
     """What the object asks for. `train_mark` is that of the train pipeline as it is now, if it is there and ours."""
-    branch = corpus_branch(model)
-    image = _image(model, default_image, train_mark)
-    return Desired(branch, _train(model, owner, branch, image, train_mark), _generate(model, owner, image))
+    branch, compute = corpus_branch(model), _train_compute(model)
+    image = _image(model, default_image, compute, train_mark)
+    train = _train(model, owner, branch, compute, image, train_mark)
+    return Desired(branch, train, _generate(model, owner, image))
 
 
 def _train_compute(model: ScriptModel) -> str:
@@ -81,11 +83,11 @@ def _train_compute(model: ScriptModel) -> str:
     )
 
 
-def _image(model: ScriptModel, default_image: str, mark: Mark | None) -> str:
+def _image(model: ScriptModel, default_image: str, compute: str, mark: Mark | None) -> str:
     """The user's image; else the one resolved earlier, while nothing asks for new training; else today's default."""
     if model.spec.training.image:
         return model.spec.training.image
-    if mark and mark.image and mark.compute == _train_compute(model) and not wants_retraining(model, mark):
+    if mark and mark.image and mark.compute == compute and not wants_retraining(model, mark):
         return mark.image
     return default_image
 
@@ -95,9 +97,10 @@ def wants_retraining(model: ScriptModel, mark: Mark) -> bool:
     return bool(model.retrain_at) and model.retrain_at != mark.retrain_at
 
 
-def _train(model: ScriptModel, owner: Owner, branch: BranchRef, image: str, mark: Mark | None) -> DesiredPipeline:
+def _train(
+    model: ScriptModel, owner: Owner, branch: BranchRef, compute: str, image: str, mark: Mark | None
+) -> DesiredPipeline:
     training = model.spec.training
-    compute = _train_compute(model)
     whole = digest(
         {
             "compute": compute,
@@ -119,8 +122,8 @@ def _train(model: ScriptModel, owner: Owner, branch: BranchRef, image: str, mark
         description=f"Trains the model of ScriptModel {model}",
     )
     retrain_at = model.retrain_at or (mark.retrain_at if mark else "")
-    draft = Mark(owner, digest=whole, compute=compute, image=image, retrain_at=retrain_at)
-    return _sealed(_placed(spec, training), draft)
+    mark = Mark(owner, digest=whole, compute=compute, image=image, retrain_at=retrain_at)
+    return DesiredPipeline(_placed(spec, training), mark)
 
 
 def _generate(model: ScriptModel, owner: Owner, image: str) -> DesiredPipeline:
@@ -138,11 +141,13 @@ def _generate(model: ScriptModel, owner: Owner, image: str) -> DesiredPipeline:
         datum_tries=training.backoff_limit + 1,
         description=f"Writes the script of ScriptModel {model}",
     )
-    draft = Mark(owner, digest=digest({"compute": compute, "placement": placement}), compute=compute, image=image)
-    return _sealed(_placed(spec, training), draft)
+    mark = Mark(owner, digest=digest({"compute": compute, "placement": placement}), compute=compute, image=image)
+    return DesiredPipeline(_placed(spec, training), mark)
 
 
 def _placed(spec: PipelineSpec, training: Training) -> PipelineSpec:
+    if not (training.node_selector or training.tolerations or training.priority_class_name):
+        return spec
     tolerations = tuple(
         PodToleration(
             key=item.key,
@@ -159,11 +164,6 @@ def _placed(spec: PipelineSpec, training: Training) -> PipelineSpec:
         tolerations=tolerations,
         priority_class=training.priority_class_name,
     )
-
-
-def _sealed(spec: PipelineSpec, mark: Mark) -> DesiredPipeline:
-    sealed = replace(mark, sent=fingerprint(spec))
-    return DesiredPipeline(replace(spec, annotations=sealed.annotations()), sealed)
 
 
 def _amounts(resources: ResourceList) -> ResourceAmounts:
