@@ -121,3 +121,24 @@ async def test_who_was_called_up_by_something_else_is_not_called_up_again() -> N
         source.wait(("ml", "b"), time.monotonic())
         source.forget(("ml", "a"))
         assert await called.until(1) == ["b"]
+
+
+@pytest.mark.parametrize("at_work", [True, False])
+async def test_a_look_is_put_off_for_longer_while_somebody_is_at_work_who_could_share_it(at_work: bool) -> None:
+    pachyderm, took = FakePachyderm(), 0.5
+    begun: list[float] = []
+
+    def slow(call: str) -> None:
+        if call == "list_projects":
+            begun.append(time.monotonic())
+            time.sleep(took)
+
+    pachyderm.fault = slow
+    async with looks(pachyderm) as (source, called):
+        source.at_work = lambda: at_work
+        source.wait(("ml", "a"), time.monotonic())
+        await called.until(1)
+        source.wait(("ml", "b"), time.monotonic())
+        await called.until(2)
+    rested = begun[1] - begun[0] - took
+    assert rested >= 3 * took if at_work else took <= rested < 2.5 * took

@@ -1,6 +1,7 @@
 """Where snapshots come from: one at a time, shared by all who ask, and never older than asked for.
 
-A look at many pipelines takes a while, so the next one is not begun at once: whoever asks meanwhile shares it.
+A look at many pipelines takes a while, so the next one is not begun at once: whoever asks meanwhile shares it. Once
+nobody is at work who could, it is not put off for longer.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ from scriptmodel_operator.pachyderm.gateway import Gateway
 Key = tuple[str, str]
 """Namespace and name of an object."""
 
-_REST_SHARE = 3.0
-_LONGEST_REST_SECONDS = 5.0
-"""After a look there is none for three times as long as it took."""
+_LEAST_REST, _REST = 1.0, 3.0
+"""After a look there is none for three times as long as it took; for as long as it took, where all who could share
+the next one wait for it."""
+_LONGEST_REST_SECONDS, _LONGEST_AFTER_FAILURE = 15.0, 5.0
+_NAP_SECONDS = 0.05
 
 
 class SnapshotSource:
@@ -35,12 +38,15 @@ class SnapshotSource:
         self._thread = Calls(1)
         self._projects = projects
         self.call_up: Callable[[Key], None] = lambda _key: None
+        self.at_work: Callable[[], bool] = lambda: True
+        """Whether any object is being worked on."""
         self._waiting: dict[Key, float] = {}
         self._serving: asyncio.Task[None] | None = None
         self._lock = asyncio.Lock()
         self._snapshot: Snapshot | None = None
         self._error: tuple[float, PachydermError] | None = None
-        self._rested = 0.0
+        self._ended = 0.0
+        self._took = 0.0
 
     async def latest(self, after: float) -> Snapshot:
         """Raises the PachydermError that the newest look met, if it was begun after `after`.
@@ -87,7 +93,7 @@ class SnapshotSource:
                 await self.latest(max(self._waiting.values()))
 
     async def _take(self) -> Snapshot:
-        await asyncio.sleep(max(0.0, self._rested - time.monotonic()))
+        await self._rest()
         begun = time.monotonic()
         try:
             found = await self._thread.run(take_snapshot, self._gateway, tuple(self._projects()))
@@ -96,9 +102,17 @@ class SnapshotSource:
             self._error = (begun, error)
             raise
         finally:
-            ended = time.monotonic()
-            self._rested = ended + min(_LONGEST_REST_SECONDS, _REST_SHARE * (ended - begun))
+            self._ended = time.monotonic()
+            self._took = self._ended - begun
             for key in [key for key, after in self._waiting.items() if after <= begun]:
                 del self._waiting[key]
                 self.call_up(key)
         return found
+
+    async def _rest(self) -> None:
+        limit = _LONGEST_AFTER_FAILURE if self._error else _LONGEST_REST_SECONDS
+        least, longest = (min(limit, times * self._took) for times in (_LEAST_REST, _REST))
+        while (rested := time.monotonic() - self._ended) < longest:
+            if rested >= least and self._waiting and not self.at_work():
+                return
+            await asyncio.sleep(min(_NAP_SECONDS, longest - rested))

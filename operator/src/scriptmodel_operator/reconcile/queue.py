@@ -52,6 +52,11 @@ class WorkQueue:
         return key in self._processing
 
     @property
+    def at_work(self) -> bool:
+        """Whether the handler is at work on any key, or one is in line."""
+        return bool(self._waiting or self._processing)
+
+    @property
     def depth(self) -> int:
         return len(self._waiting)
 
