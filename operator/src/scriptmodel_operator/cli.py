@@ -229,10 +229,11 @@ def _run(config: OperatorConfig, log_format: str, log_level: str) -> None:
     from scriptmodel_operator.kube.leader import LeadershipLostError  # noqa: PLC0415 - see above
     from scriptmodel_operator.kube.login import LoginFailedError  # noqa: PLC0415 - see above
 
-    # What was made until here stays: no collection need go through it. And a thread that reads a long list lets
-    # others go on after a millisecond, not after five each time they come back from waiting.
+    # What was made until here stays, and most of what comes is long lists of values: to go through all of it is seldom
+    # of use. And a thread that reads such a list lets others go on after a millisecond, not after five each time.
     gc.freeze()
     gc.enable()
+    gc.set_threshold(*gc.get_threshold()[:2], 50)
     sys.setswitchinterval(0.001)
     logs.set_up(log_format, log_level)
     try:

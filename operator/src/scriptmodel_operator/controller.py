@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -102,7 +102,7 @@ class Controller:
         if model.deleting:
             return await self._delete(model, asked) if model.has_finalizer else None
         if not model.has_finalizer:
-            model = self._taken(model, await self.writer.add_finalizer(model))
+            model = await self._held(model)
         if reason := refusal(model, self.config.policy):
             await self._tell_problem(model, Problem(Reason.NOT_ALLOWED, reason))
             return None
@@ -171,7 +171,7 @@ class Controller:
             return
         told = summary(state)
         status = status_of_problem(model, Problem(told.reason, told.message, stalled=False), _now())
-        self._taken(model, await self.writer.write_status(model, status))
+        await self._write(model, status)
 
     async def _delete(self, model: ScriptModel, asked: float) -> float | None:
         self.sources.forget(model)
@@ -223,16 +223,22 @@ class Controller:
         if status == model.status:
             return
         await self.teller.told(model, status)
+        await self._write(model, status)
+
+    async def _write(self, model: ScriptModel, status: dict[str, Any]) -> None:
         written = await self.writer.write_status(model, status)
         if written is not None:
             self.store.refresh(written)
 
-    def _taken(self, model: ScriptModel, written: dict[str, Any] | None) -> ScriptModel:
-        """The object after our own write, so that the watch's echo of it is no news."""
+    async def _held(self, model: ScriptModel) -> ScriptModel:
+        """With the finalizer, and nothing else changed: the write names the version that it is for."""
+        written = await self.writer.add_finalizer(model)
         if written is None:
             return model
         self.store.refresh(written)
-        return parse_object(written)
+        metadata = written["metadata"]
+        version, finalizers = metadata["resourceVersion"], metadata.get("finalizers") or ()
+        return replace(model, resource_version=version, finalizers=tuple(finalizers))
 
 
 def _key(model: ScriptModel) -> Key:

@@ -96,12 +96,9 @@ class Ticker:
 
 def _part_of(key: Key, project: str, snapshot: Snapshot) -> object:
     """What of a snapshot concerns one object; equal parts mean that nothing happened to it."""
-    names = pachyderm_names(*key, project)
-    refs = [PipelineRef(project, name) for name in names.pipelines]
-    return (
-        project in snapshot.projects,
-        tuple(snapshot.pipelines.get(ref) for ref in refs),
-        tuple(snapshot.jobs.get(ref) for ref in refs),
-        tuple(ref.output in snapshot.repos for ref in refs),
-        tuple(snapshot.readers(ref.output) for ref in refs),
-    )
+    parts: list[object] = [project in snapshot.projects]
+    for name in pachyderm_names(*key, project).pipelines:
+        ref = PipelineRef(project, name)
+        repo = ref.output
+        parts += (snapshot.pipelines.get(ref), snapshot.jobs.get(ref), repo in snapshot.repos, snapshot.readers(repo))
+    return tuple(parts)

@@ -19,10 +19,10 @@ from scriptmodel_operator.pachyderm.gateway import Gateway
 Key = tuple[str, str]
 """Namespace and name of an object."""
 
-_LEAST_REST, _REST = 1.0, 3.0
-"""After a look there is none for three times as long as it took; for as long as it took, where all who could share
+_LEAST_REST, _REST = 1.0, 5.0
+"""After a look there is none for five times as long as it took; for as long as it took, where all who could share
 the next one wait for it."""
-_LONGEST_REST_SECONDS, _LONGEST_AFTER_FAILURE = 15.0, 5.0
+_LONGEST_REST_SECONDS, _LONGEST_AFTER_FAILURE = 20.0, 5.0
 _NAP_SECONDS = 0.05
 
 

@@ -32,6 +32,7 @@ REPROCESS_SPEC = "until_success"
 _OPERATORS = {"Exists": 1, "Equal": 2}
 _EFFECTS = {"": 0, "NoSchedule": 1, "PreferNoSchedule": 2, "NoExecute": 3}
 _OPERATOR_NAMES = {0: "Exists", 1: "Exists", 2: "Equal"}
+_NO_AMOUNTS = ResourceAmounts()
 _EFFECT_NAMES = {number: name for name, number in _EFFECTS.items()}
 
 
@@ -136,6 +137,7 @@ def projection(ref: PipelineRef, details: Any) -> PipelineSpec:
     """Exactly the fields that the operator sets, as they are on the server."""
     source = details.input.pfs
     branch = BranchRef(RepoRef(source.project or "default", source.repo), source.branch or "master")
+    scheduling = details.scheduling_spec if details.HasField("scheduling_spec") else None
     return PipelineSpec(
         ref=ref,
         image=sys.intern(details.transform.image),
@@ -146,18 +148,21 @@ def projection(ref: PipelineRef, details: Any) -> PipelineSpec:
         datum_tries=int(details.datum_tries),
         parallelism=int(details.parallelism_spec.constant) or 1,
         autoscaling=bool(details.autoscaling),
-        requests=_amounts(details.resource_requests),
-        limits=_amounts(details.resource_limits),
-        node_selector=tuple(sorted(details.scheduling_spec.node_selector.items())),
+        requests=_amounts(details, "resource_requests"),
+        limits=_amounts(details, "resource_limits"),
+        node_selector=tuple(sorted(scheduling.node_selector.items())) if scheduling else (),
         tolerations=tuple(_pod_toleration(item) for item in details.tolerations),
-        priority_class=details.scheduling_spec.priority_class_name,
+        priority_class=scheduling.priority_class_name if scheduling else "",
         pod_patch=details.pod_patch,
         description=details.description,
         annotations=dict(details.metadata.annotations),
     )
 
 
-def _amounts(message: Any) -> ResourceAmounts:
+def _amounts(details: Any, name: str) -> ResourceAmounts:
+    if not details.HasField(name):
+        return _NO_AMOUNTS
+    message = getattr(details, name)
     return ResourceAmounts(
         cpu=as_float32(message.cpu),
         memory=message.memory,
