@@ -130,7 +130,8 @@ class Controller:
 
     async def _observe(self, model: ScriptModel, asked: float) -> tuple[ModelState, ModelView]:
         """A look that is a little older than the object will do at first."""
-        after = max(time.monotonic() - 2 * self.config.poll_interval, self._acted.get(_key(model), 0.0))
+        age = max(2 * self.config.poll_interval, self.snapshots.pace)
+        after = max(time.monotonic() - age, self._acted.get(_key(model), 0.0))
         if model.wants_a_look:
             after = max(after, asked)
         source = await self.sources.fetch(model)

@@ -71,6 +71,22 @@ async def test_one_look_serves_all_who_wait_for_it() -> None:
         assert source.waiting == 0
 
 
+async def test_who_waits_for_a_look_that_is_there_already_is_called_up_at_once() -> None:
+    pachyderm = FakePachyderm()
+    begun = counting(pachyderm, iter([None, UnavailableError("list_projects", "gone")]))
+    async with looks(pachyderm) as (source, called):
+        before = time.monotonic()
+        await source.latest(before)
+        source.wait(("ml", "a"), before)
+        assert called.keys == ["a"]
+        before = time.monotonic()
+        with pytest.raises(UnavailableError):
+            await source.latest(before)
+        source.wait(("ml", "b"), before)
+        assert called.keys == ["a", "b"]
+        assert (len(begun), source.waiting) == (2, 0)
+
+
 async def test_who_wants_a_newer_look_gets_another_one() -> None:
     pachyderm = FakePachyderm()
     begun = counting(pachyderm, iter(()))
@@ -123,8 +139,10 @@ async def test_who_was_called_up_by_something_else_is_not_called_up_again() -> N
         assert await called.until(1) == ["b"]
 
 
-@pytest.mark.parametrize("at_work", [True, False])
-async def test_a_look_is_put_off_for_longer_while_somebody_is_at_work_who_could_share_it(at_work: bool) -> None:
+@pytest.mark.parametrize(("at_work", "asking"), [(1, 0), (2, 1), (0, 0), (1, 1)])
+async def test_a_look_is_put_off_for_longer_while_somebody_is_at_work_who_could_share_it(
+    at_work: int, asking: int
+) -> None:
     pachyderm, took = FakePachyderm(), 0.3
     begun: list[float] = []
 
@@ -135,10 +153,27 @@ async def test_a_look_is_put_off_for_longer_while_somebody_is_at_work_who_could_
 
     pachyderm.fault = slow
     async with looks(pachyderm) as (source, called):
-        source.at_work = lambda: at_work
         source.wait(("ml", "a"), time.monotonic())
         await called.until(1)
-        source.wait(("ml", "b"), time.monotonic())
-        await called.until(2)
+        source.at_work = lambda: at_work
+        if asking:
+            await source.latest(time.monotonic())
+        else:
+            source.wait(("ml", "b"), time.monotonic())
+            await called.until(2)
     rested = begun[1] - begun[0] - took
-    assert rested >= 5 * took if at_work else took <= rested < 4 * took
+    assert rested >= 5 * took if at_work > asking else took <= rested < 4 * took
+
+
+async def test_nobody_but_the_ticker_asking_is_no_reason_to_look_earlier() -> None:
+    pachyderm, took = FakePachyderm(), 0.1
+
+    def slow(call: str) -> None:
+        if call == "list_projects":
+            time.sleep(took)
+
+    pachyderm.fault = slow
+    async with looks(pachyderm) as (source, _called):
+        source.at_work = lambda: 0
+        first = await source.latest(time.monotonic())
+        assert (await source.latest(time.monotonic())).started - first.started >= 6 * took

@@ -7,6 +7,7 @@ nobody is at work who could, it is not put off for longer.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -38,11 +39,12 @@ class SnapshotSource:
         self._thread = Calls(1)
         self._projects = projects
         self.call_up: Callable[[Key], None] = lambda _key: None
-        self.at_work: Callable[[], bool] = lambda: True
-        """Whether any object is being worked on."""
+        self.at_work: Callable[[], float] = lambda: math.inf
+        """How many objects are being worked on or in line for it; those that wait in `latest` count."""
         self._waiting: dict[Key, float] = {}
         self._serving: asyncio.Task[None] | None = None
         self._lock = asyncio.Lock()
+        self._asking = 0
         self._snapshot: Snapshot | None = None
         self._error: tuple[float, PachydermError] | None = None
         self._ended = 0.0
@@ -56,18 +58,40 @@ class SnapshotSource:
         known = self._known(after)
         if known is not None:
             return known
+        self._asking += 1
+        try:
+            return await self._newer(after)
+        finally:
+            self._asking -= 1
+
+    async def _newer(self, after: float) -> Snapshot:
         async with self._lock:
             return self._known(after) or await self._take()
 
-    def _known(self, after: float) -> Snapshot | None:
+    @property
+    def pace(self) -> float:
+        """Seconds from the beginning of one look to the end of the next, when many ask for them."""
+        return 2 * self._took + self._longest_rest
+
+    @property
+    def _newest(self) -> float:
+        """When the newest look that has ended was begun."""
         if self._error is not None:
-            if self._error[0] >= after:
-                raise self._error[1]
+            return self._error[0]
+        return -math.inf if self._snapshot is None else self._snapshot.started
+
+    def _known(self, after: float) -> Snapshot | None:
+        if self._newest < after:
             return None
-        return self._snapshot if self._snapshot is not None and self._snapshot.started >= after else None
+        if self._error is not None:
+            raise self._error[1]
+        return self._snapshot
 
     def wait(self, key: Key, after: float) -> None:
-        """Call `key` up once a look was begun at or after `after`, whatever it met."""
+        """Call `key` up once a look was begun at or after `after`, whatever it met; one may be there already."""
+        if self._newest >= after:
+            self.call_up(key)
+            return
         self._waiting[key] = after
         if self._serving is None or self._serving.done():
             self._serving = asyncio.create_task(self._serve(), name="looks")
@@ -90,7 +114,7 @@ class SnapshotSource:
     async def _serve(self) -> None:
         while self._waiting:
             with suppress(PachydermError):
-                await self.latest(max(self._waiting.values()))
+                await self._newer(max(self._waiting.values()))
 
     async def _take(self) -> Snapshot:
         await self._rest()
@@ -109,10 +133,19 @@ class SnapshotSource:
                 self.call_up(key)
         return found
 
+    @property
+    def _longest_rest(self) -> float:
+        return min(_LONGEST_AFTER_FAILURE if self._error else _LONGEST_REST_SECONDS, _REST * self._took)
+
     async def _rest(self) -> None:
-        limit = _LONGEST_AFTER_FAILURE if self._error else _LONGEST_REST_SECONDS
-        least, longest = (min(limit, times * self._took) for times in (_LEAST_REST, _REST))
+        least, longest = min(_LEAST_REST * self._took, self._longest_rest), self._longest_rest
         while (rested := time.monotonic() - self._ended) < longest:
-            if rested >= least and self._waiting and not self.at_work():
+            if rested >= least and self._all_wait:
                 return
             await asyncio.sleep(min(_NAP_SECONDS, longest - rested))
+
+    @property
+    def _all_wait(self) -> bool:
+        """Whether there are objects that wait for a look, and none that does anything else."""
+        at_work = self.at_work()
+        return at_work <= self._asking and bool(at_work or self._waiting)

@@ -52,9 +52,9 @@ class WorkQueue:
         return key in self._processing
 
     @property
-    def at_work(self) -> bool:
-        """Whether the handler is at work on any key, or one is in line."""
-        return bool(self._waiting or self._processing)
+    def at_work(self) -> int:
+        """How many keys the handler is at work on, and how many are in line."""
+        return len(self._waiting) + len(self._processing)
 
     @property
     def depth(self) -> int:
