@@ -1,18 +1,22 @@
 """How the operator scales, beside a plain aiohttp loop and a kopf operator as the tutorial writes one.
 
-    python -m tests.bench.operator [--objects 1000] [--rounds 1] [--naive-limit 120] [--start-only]
+    python -m tests.bench.operator [--objects 1000] [--rounds 1] [--naive-limit 120] [--start-only] [--apart]
 
 Each contender gets a control plane of its own with the same objects, made before it starts, and a stub of pachd.
 Objects are handled when their status is of their newest spec; for the operator, also when both pipelines of the object
 are there and told of. The loop with pipelines has as much to do as the operator: it makes the same two writes and the
 same four calls for a new object, blindly. The plain loop and naive kopf call no Pachyderm at all; beside them stands
 the operator's second start, which finds pipelines there, but neither finalizers nor statuses.
+
+Wherever there is room, a contender shares the cores with the API server, etcd, the stub and the bench itself. With
+`--apart` it has the last core for itself and they have the others, as if it ran on another machine than they do.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import tempfile
 from pathlib import Path
 
@@ -23,7 +27,12 @@ from tests.bench.operator.table import render
 
 async def main() -> None:
     given = _arguments()
-    sizes = Sizes(given.objects, given.changes, given.idle, given.start_only)
+    *others, last = sorted(os.sched_getaffinity(0))
+    if given.apart:
+        if not others:
+            raise SystemExit("--apart needs a second core")
+        os.sched_setaffinity(0, others)  # and of all that is started from here
+    sizes = Sizes(given.objects, given.changes, given.idle, given.start_only, last if given.apart else None)
     found: dict[str, list[Figures]] = {}
     try:
         with tempfile.TemporaryDirectory(prefix="bench-operator-") as folder:
@@ -52,6 +61,7 @@ def _arguments() -> argparse.Namespace:
     add("--limit", type=float, default=900.0, help="seconds until a contender is cut off (900)")
     add("--naive-limit", type=float, default=120.0, help="the same for naive kopf; 0 leaves it out (120)")
     add("--start-only", action="store_true", help="nothing but the first start")
+    add("--apart", action="store_true", help="the contender has a core for itself")
     add("--only", default="operator plain loop naive", help="contenders (operator plain loop naive)")
     return parser.parse_args()
 

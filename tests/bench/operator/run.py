@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ from tests.bench.operator.contenders import LOOP, OURS, Contender
 from tests.bench.operator.process import Usage, until_quiet, usage
 
 NAMESPACE = "bench"
+SERVER, STUB = "API server", "stub of pachd"
 _CHANGE_SECONDS = 60.0
 
 
@@ -33,6 +35,8 @@ class Sizes:
     changes: int
     idle: float
     start_only: bool = False
+    core: int | None = None
+    """Which the contender has for itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,8 @@ class Stretch:
     requests: Requests
     pachd: dict[str, int]
     """Calls by method."""
+    around: dict[str, float]
+    """CPU seconds of the API server with etcd, and of pachd's stub."""
 
 
 @dataclass
@@ -70,6 +76,7 @@ class Pachd:
     """The stub, and what it counted."""
 
     address: str
+    pid: int
 
     def _ask(self, method: str) -> bytes:
         with grpc.insecure_channel(self.address) as channel:
@@ -112,7 +119,7 @@ def _stub(root: Path) -> Iterator[Pachd]:
         "stub of pachd", [sys.executable, "-m", "tests.bench.operator.stub", address], root / "stub.log"
     ) as stub:
         stub.start()
-        found = Pachd(address)
+        found = Pachd(address, stub.pid)
         found.calls()
         yield found
 
@@ -180,13 +187,19 @@ class _Measurement:
         return self.contender.start(self.root, self.cluster.plane.kubeconfig, NAMESPACE, self.pachd.address)
 
     async def _start(self, program: Program) -> Mark:
-        mark = Mark(time.monotonic(), 0.0, await self.cluster.requests(), self.pachd.calls())
+        mark = Mark(time.monotonic(), 0.0, await self.cluster.requests(), self.pachd.calls(), self._around())
         program.start()
+        if self.sizes.core is not None:
+            os.sched_setaffinity(program.pid, {self.sizes.core})  # before it has any thread
         return mark
+
+    def _around(self) -> dict[str, float]:
+        server = sum(usage(program.pid).cpu for program in self.cluster.plane.programs)
+        return {SERVER: server, STUB: usage(self.pachd.pid).cpu}
 
     async def _mark(self, program: Program) -> Mark:
         requests = await self.cluster.requests()
-        return Mark(time.monotonic(), usage(program.pid).cpu, requests, self.pachd.calls())
+        return Mark(time.monotonic(), usage(program.pid).cpu, requests, self.pachd.calls(), self._around())
 
     async def _since(self, before: Mark, program: Program, seconds: float | None = None) -> Stretch:
         ended = time.monotonic()
@@ -195,11 +208,13 @@ class _Measurement:
         used = usage(program.pid)
         requests = (await self.cluster.requests()).since(before.requests)
         calls = {name: count - before.pachd.get(name, 0) for name, count in self.pachd.calls().items()}
+        around = {name: cpu - before.around[name] for name, cpu in self._around().items()}
         return Stretch(
             ended - before.moment if seconds is None else seconds,
             Usage(used.cpu - before.cpu, used.rss, used.peak),
             requests,
             {name: count for name, count in calls.items() if count},
+            around,
         )
 
     async def _changes(self, spec: Any, lane: int) -> list[float]:
@@ -235,6 +250,7 @@ class Mark:
     cpu: float
     requests: Requests
     pachd: dict[str, int]
+    around: dict[str, float]
 
 
 def _name(number: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 
-from tests.bench.operator.run import Figures, Sizes, Stretch
+from tests.bench.operator.run import SERVER, STUB, Figures, Sizes, Stretch
 
 _LISTS = ("ListProject", "ListRepo", "ListPipeline", "ListJob")
 
@@ -55,6 +55,8 @@ _NOT_IDLE = ("seconds",)
 _STRETCH: tuple[tuple[str, Callable[[Stretch], float]], ...] = (
     ("seconds", lambda each: each.seconds),
     ("CPU seconds", lambda each: each.usage.cpu),
+    ("CPU seconds of the API server", lambda each: each.around[SERVER]),
+    ("CPU seconds of the stub of pachd", lambda each: each.around[STUB]),
     ("MiB", lambda each: each.usage.rss),
     ("MiB at most", lambda each: each.usage.peak),
     ("writes to the API server", lambda each: each.requests.writes),
