@@ -225,7 +225,7 @@ def compose(
         metrics=health.metrics,
     )
     queue = WorkQueue(controller.reconcile, config.workers, failed=health.metrics.retried)
-    downloads.call_up = snapshots.call_up = queue.add
+    downloads.call_up = snapshots.call_up = controller.call_up = queue.add
     snapshots.at_work = lambda: queue.at_work
     controller.failures = queue.failures
     health.metrics.depth = lambda: queue.depth

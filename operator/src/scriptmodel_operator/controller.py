@@ -17,7 +17,7 @@ from scriptmodel_operator.desired.policy import refusal
 from scriptmodel_operator.ingest.origin import Attempt
 from scriptmodel_operator.kube.errors import KubeError, KubeNotFoundError
 from scriptmodel_operator.kube.sources import Sources
-from scriptmodel_operator.kube.store import Key, Store
+from scriptmodel_operator.kube.store import Key, News, Store
 from scriptmodel_operator.kube.telling import Teller
 from scriptmodel_operator.kube.writer import ObjectWriter
 from scriptmodel_operator.metrics import Metrics
@@ -63,6 +63,8 @@ class Controller:
     metrics: Metrics
     failures: Callable[[Key], int] = lambda _key: 0
     """How often in a row an object's reconcile has failed before."""
+    call_up: Callable[[Key], None] = lambda _key: None
+    """Has an object reconciled again soon."""
     saw: Callable[[Key, Snapshot], None] = lambda _key, _snapshot: None
     """Hears which look an object is reconciled with."""
     _acted: dict[Key, float] = field(default_factory=dict)
@@ -228,8 +230,9 @@ class Controller:
 
     async def _write(self, model: ScriptModel, status: dict[str, Any]) -> None:
         written = await self.writer.write_status(model, status)
-        if written is not None:
-            self.store.refresh(written)
+        if written is not None and self.store.refresh(written) is News.ASKED:
+            # The user has changed the object meanwhile. What the watch says of that is older than this answer.
+            self.call_up(_key(model))
 
     async def _held(self, model: ScriptModel) -> ScriptModel:
         """With the finalizer, and nothing else changed: the write names the version that it is for."""

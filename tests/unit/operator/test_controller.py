@@ -132,7 +132,7 @@ async def test_the_finalizer_comes_before_any_pipeline_and_an_idle_object_is_not
         for ref in list(pachyderm.pipelines):
             pachyderm.succeed(ref)
         found.store.put({**kube.raw, "metadata": {**kube.raw["metadata"], "generation": 1}})
-        found.config = OperatorConfig(pachd=PachdAddress("nowhere:1"), trainer_image="trainer:1", poll_interval=0.0)
+        await found.snapshots.latest(time.monotonic())
         assert await found.reconcile(KEY) is None
         assert reason(kube) == "Generated"
         written = list(kube.writes)
@@ -190,7 +190,7 @@ async def test_a_downloaded_commit_is_not_ready_before_its_own_script_is_there()
             await downloaded()
             for ref in list(pachyderm.pipelines):
                 pachyderm.succeed(ref)
-            found.config = replace(found.config, poll_interval=0.0)
+            await found.snapshots.latest(time.monotonic())
             await settled(found)
             assert reason(kube) == "Generated"
             found.config = replace(found.config, poll_interval=60.0)
@@ -201,6 +201,25 @@ async def test_a_downloaded_commit_is_not_ready_before_its_own_script_is_there()
             await downloaded()
             assert len([call for call in pachyderm.calls if call.startswith("put ")]) == 2
             assert reason(kube) == "WaitingForWorker"
+
+
+async def test_a_spec_that_changes_just_before_the_status_is_written_is_not_missed() -> None:
+    """The answer to the write has the new spec, and so the watch brings nothing that is newer."""
+    async with controller(raw_object(SPEC)) as (found, kube, _pachyderm):
+        called_up: list[tuple[str, str]] = []
+        found.call_up = called_up.append
+
+        def changed(what: str) -> bool:
+            if what == "status":
+                kube.raw = {**kube.raw, "metadata": {**kube.raw["metadata"], "generation": 2}}
+            return False
+
+        kube.fault = changed
+        await found.reconcile(KEY)
+        assert (kube.writes[-1], called_up) == ("status", [KEY])
+        await found.reconcile(KEY)
+        assert kube.raw["status"]["observedGeneration"] == 2
+        assert called_up == [KEY]
 
 
 async def test_an_object_that_is_gone_needs_nothing() -> None:

@@ -94,11 +94,15 @@ class Store:
         self._objects[key] = _stored(trimmed, time.monotonic())
         return News.ASKED
 
-    def refresh(self, raw: Mapping[str, Any]) -> None:
+    def refresh(self, raw: Mapping[str, Any]) -> News:
         """Take in what our own write was answered with, unless the object has gone in the meantime."""
         known = self._objects.get(key_of(raw))
-        if known is not None and known.uid == raw["metadata"]["uid"] and self.put(raw) is not News.NONE:
+        if known is None or known.uid != raw["metadata"]["uid"]:
+            return News.NONE
+        news = self.put(raw)
+        if news is not News.NONE:
             self.echoes.expect(_version(raw))
+        return news
 
     def remove(self, raw: Mapping[str, Any]) -> bool:
         """The object is gone, unless one of the same name has come since."""
