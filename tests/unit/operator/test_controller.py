@@ -281,7 +281,8 @@ async def test_what_came_just_before_the_object_is_not_told_to_be_missing() -> N
     async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
         await found.snapshots.latest(time.monotonic())
         pachyderm.put(PLAYS_BRANCH, PLAYS)
-        found.store.put(raw_object(SPEC, generation=2, resourceVersion="2"))
+        kube.raw = raw_object(SPEC, generation=2, resourceVersion="2")
+        found.store.put(kube.raw)
         await settled(found)
         assert "event CorpusNotFound" not in kube.writes
         assert reason(kube) == "WaitingForWorker"
