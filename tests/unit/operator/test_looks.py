@@ -12,6 +12,7 @@ import pytest
 
 from scriptmodel_operator.observe.source import SnapshotSource
 from scriptmodel_operator.pachyderm.errors import PachydermError, UnavailableError
+from scriptmodel_operator.pachyderm.values import BranchRef, PipelineApply, PipelineRef, PipelineSpec, RepoRef
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 
 SECONDS = 30
@@ -163,6 +164,40 @@ async def test_a_look_is_put_off_for_longer_while_somebody_is_at_work_who_could_
             await called.until(2)
     rested = begun[1] - begun[0] - took
     assert rested >= 5 * took if at_work > asking else took <= rested < 4 * took
+
+
+async def test_few_objects_beside_many_pipelines_are_no_reason_to_look_earlier() -> None:
+    pachyderm, took = FakePachyderm(), 0.1
+    pachyderm.put(BranchRef(RepoRef("default", "plays"), "master"), {"/hamlet.txt": b"HAMLET: To be.\n"})
+    for number in range(21):
+        spec = PipelineSpec(
+            ref=PipelineRef("default", f"p{number}"),
+            image="trainer:1",
+            command=("train",),
+            input_name="corpus",
+            input_branch=BranchRef(RepoRef("default", "plays"), "master"),
+            glob="/",
+            datum_tries=1,
+        )
+        pachyderm.apply_pipelines([PipelineApply(spec)])
+
+    def slow(call: str) -> None:
+        if call == "list_projects":
+            time.sleep(took)
+
+    pachyderm.fault = slow
+    async with looks(pachyderm) as (source, called):
+        source.at_work = lambda: 0
+        rested = []
+        for waiting in (1, 2):
+            before = await source.latest(time.monotonic())
+            for number in range(waiting):
+                source.wait(("ml", str(number)), time.monotonic())
+            called.keys.clear()
+            await called.until(waiting)
+            rested.append((await source.latest(before.started)).started - before.started)
+    assert rested[0] >= 6 * took
+    assert rested[1] < 5 * took
 
 
 async def test_nobody_but_the_ticker_asking_is_no_reason_to_look_earlier() -> None:

@@ -1,7 +1,7 @@
 """Where snapshots come from: one at a time, shared by all who ask, and never older than asked for.
 
-A look at many pipelines takes a while, so the next one is not begun at once: whoever asks meanwhile shares it. Once
-nobody is at work who could, it is not put off for longer.
+A look at many pipelines takes a while, so the next one is not begun at once: whoever asks meanwhile shares it. Where
+many wait and nobody is at work who could join them, it is not put off for longer.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ Key = tuple[str, str]
 
 _LEAST_REST, _REST = 1.0, 5.0
 """After a look there is none for five times as long as it took; for as long as it took, where all who could share
-the next one wait for it."""
+the next one wait for it, and they are not few for as many pipelines as it lists."""
+_PIPELINES_FOR_EACH = 20
 _LONGEST_REST_SECONDS, _LONGEST_AFTER_FAILURE = 20.0, 5.0
 _NAP_SECONDS = 0.05
 
@@ -146,6 +147,8 @@ class SnapshotSource:
 
     @property
     def _all_wait(self) -> bool:
-        """Whether there are objects that wait for a look, and none that does anything else."""
+        """Whether there are enough objects that wait for a look, and none that does anything else."""
         at_work = self.at_work()
-        return at_work <= self._asking and bool(at_work or self._waiting)
+        wait = at_work + len(self._waiting)
+        pipelines = len(self._snapshot.pipelines) if self._snapshot else 0
+        return at_work <= self._asking and wait > 0 and wait * _PIPELINES_FOR_EACH >= pipelines
