@@ -167,9 +167,9 @@ async def test_a_look_is_put_off_for_longer_while_somebody_is_at_work_who_could_
 
 
 async def test_few_objects_beside_many_pipelines_are_no_reason_to_look_earlier() -> None:
-    pachyderm, took = FakePachyderm(), 0.1
+    pachyderm, took = FakePachyderm(pipeline_limit=200), 0.1
     pachyderm.put(BranchRef(RepoRef("default", "plays"), "master"), {"/hamlet.txt": b"HAMLET: To be.\n"})
-    for number in range(21):
+    for number in range(101):
         spec = PipelineSpec(
             ref=PipelineRef("default", f"p{number}"),
             image="trainer:1",

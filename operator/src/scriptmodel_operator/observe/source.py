@@ -23,7 +23,7 @@ Key = tuple[str, str]
 _LEAST_REST, _REST = 1.0, 5.0
 """After a look there is none for five times as long as it took; for as long as it took, where all who could share
 the next one wait for it, and they are not few for as many pipelines as it lists."""
-_PIPELINES_FOR_EACH = 20
+_PIPELINES_FOR_EACH = 100
 _LONGEST_REST_SECONDS, _LONGEST_AFTER_FAILURE = 20.0, 5.0
 _NAP_SECONDS = 0.05
 
