@@ -32,6 +32,7 @@ from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph, plain
 _LONGEST_DIRECTION = 12_000  # characters; a bracket that is never closed must not swallow the play
 _CENTRED = " " * 24
 _DASH_AFTER = re.compile(r"^(\s*[\[(][^\[\]()]*[\])])[.,]?\s*--\s*")  # `NAME -- [aside.] -- words`
+_ITALIC_AFTER = re.compile(r"^\s*_([^_]{1,300}?)\.?_\.?\s*--\s*")  # `NAME -- _aside._ -- words`
 _VOICES = re.compile(
     r"\s*[\[(]_?(?P<who>(?:An? |The )?(?:[A-Z]?\w+ )?(?:[Vv]oices?|[Ss]houts|[Cc]ries)\b[^\])_]{0,40})_?[\])]"
     r"[.:]?\s+(?=\S)"
@@ -65,7 +66,7 @@ class Body:
         elif is_heading(text):
             yield from self.end()
             yield Event(EventKind.HEADING, plain(text), line=paragraph.line)
-        elif opens_only(text):
+        elif opens_only(text) and next(self._cast.cues(paragraph), None) is None:
             if self._closed_ahead(ahead):
                 yield from self._speech_done()
                 self._open, self._open_line, self._open_length = [text], paragraph.line, len(text)
@@ -122,7 +123,7 @@ class Body:
     def _speak(self, paragraph: Paragraph) -> Iterator[Event]:
         text = paragraph.text
         cues = list(self._cast.cues(paragraph))
-        if not cues and (voices := _VOICES.match(text)):
+        if not cues and not self._silent and (voices := _VOICES.match(text)):
             cues = [Cue(voices["who"], Kind.ASIDE, False, "", 0, voices.end())]
         before = text[: cues[0].start] if cues else text
         if before.strip():
@@ -139,18 +140,22 @@ class Body:
             if cue.direction and "--" in said[:4]:
                 said = said.lstrip(" .,-")
             elif cue.kind is Kind.DASH:
-                said = _DASH_AFTER.sub(r"\1 ", said, count=1)
+                said = _DASH_AFTER.sub(r"\1 ", _ITALIC_AFTER.sub(r"(\1) ", said, count=1), count=1)
             if said.strip():
-                yield from self._lines(said, line)
+                yield from self._lines(said, line, lead=cue.end - text.rfind("\n", 0, cue.end) - 1)
 
     def _without_cue(self, text: str, line: int) -> Iterator[Event]:
         """A paragraph without a cue: the speech goes on, or it is a direction without brackets."""
-        if not self._speaker:
+        if opens_only(text):
+            yield from self._exposition(text, line)
+        elif not self._speaker:
             yield from self._exposition(text, line, doubtful=not (tells(text) or reads_like_direction(text)))
         elif self._silent or (self._speech and ends_open(self._speech[-1])):
             yield from self._lines(text, line)
         elif self._is_direction(text):
             yield from self._exposition(text, line)
+            if "CURTAIN" in text:
+                self._speaker = ""
         else:
             yield from self._lines(text, line)
 
@@ -161,7 +166,7 @@ class Body:
         if reads_like_direction(text) and len(text) < 400:
             return True
         if stripped.isupper() and len(stripped) < 80 and not stripped.endswith(("!", "?")):
-            return True  # CURTAIN, TABLEAU, ACT DROP
+            return True  # TABLEAU, ACT DROP
         if text.startswith(_CENTRED) and len(stripped) < 40 and stripped[-1].isalnum():
             return True  # Dance
         if self._cast.plain_directions and not self._singing and narrates(text):
@@ -171,11 +176,14 @@ class Body:
         # `HELENA goes out. A pause.`: a capital name that does not speak here, in a short paragraph
         return names_someone and words[0].isupper() and len(text) < 240 and tells(text)
 
-    def _lines(self, text: str, line: int) -> Iterator[Event]:
-        """Words of a speech, and the directions that stand between them on lines of their own."""
+    def _lines(self, text: str, line: int, lead: int = 0) -> Iterator[Event]:
+        """Words of a speech, and the directions that stand between them on lines of their own.
+
+        `lead` characters, those of the cue, stand before the words on their first line.
+        """
         done = 0
         if "\n" in text:
-            for start, end in own_lines(text, self._cast.width, self._cast.round_brackets):
+            for start, end in own_lines(text, self._cast.width, self._cast.round_brackets, lead):
                 if text[done:start].strip():
                     self._say(text[done:start], line + text.count("\n", 0, done))
                 if self._silent:

@@ -39,6 +39,8 @@ class Cast:
     full_stops: bool  # between name and words
     colons: bool
     round_brackets: bool  # hold directions, not only asides of a sentence
+    attached: bool  # names alone on their lines stand right above the words
+    italic: bool  # names are in italics
     indented_directions: bool  # those without brackets are set in, speeches are not
 
     def cues(self, paragraph: Paragraph) -> Iterator[Cue]:
@@ -46,8 +48,10 @@ class Cast:
         text = paragraph.text
         last, speaker = -1, ""
         for cue in self._candidates(text):
-            if cue.start < last or cue.name == speaker or not self._believed(cue, text):
+            if cue.start < last or not self._believed(cue, text):
                 continue
+            if cue.name == speaker and "[" not in text[last : cue.start]:
+                continue  # said of oneself, unless a direction stands between
             speaker, last = cue.name, cue.end
             if len(self.speakers) < _MOST_SPEAKERS:
                 self.speakers.add(cue.name)
@@ -86,11 +90,14 @@ class Cast:
     def _believed(self, cue: Cue, text: str) -> bool:
         if cue.start == 0:
             return self._opens_paragraph(cue, text)
-        return cue.name in self.speakers and self._opens_line(cue, text[: cue.start])
+        known = cue.name in self.speakers or (self.italic and cue.italic)
+        return known and self._opens_line(cue, text[: cue.start], text[cue.end :])
 
     def _opens_paragraph(self, cue: Cue, text: str) -> bool:
         form = (cue.caps, cue.kind)
         words = text[cue.end :].strip()
+        if self.attached and cue.kind is Kind.ALONE and not words and cue.name not in self.speakers:
+            return False  # a title
         if cue.caps and not words and text.endswith(".") and (cue.name in self.speakers or cue.name in self.alone):
             return True
         if self._heads(cue, words):
@@ -110,7 +117,7 @@ class Cast:
             return False
         return cue.name not in self.speakers or "\n" not in words
 
-    def _opens_line(self, cue: Cue, before: str) -> bool:
+    def _opens_line(self, cue: Cue, before: str, after: str) -> bool:
         """A known name inside a paragraph: where sentences end, and not within a direction."""
         form = (cue.caps, cue.kind)
         if cue.kind is not Kind.LOST:
@@ -118,13 +125,21 @@ class Cast:
                 return False
             if not self.dense and not (cue.caps and _ENDS_SENTENCE.search(before)):
                 return False
-        return before.count("[") + before.count("(") <= before.count("]") + before.count(")")
+        return not any(
+            before.count(opens) > before.count(closes) and _next_of(after, opens, closes) == closes
+            for opens, closes in ("[]", "()")
+        )
 
     def _new_name(self, cue: Cue) -> bool:
         """A word that the file also writes small is no name, as `Sixpence.`; `Porter (in the doorway).` is one."""
         if cue.direction or (cue.name.partition(" ")[0] in _GROUP_WORDS and cue.name.istitle() and " " in cue.name):
             return True  # prose would go on small: `The boys.`
         return not any(self.lower[word.lower().strip(".")] for word in cue.name.split() if word not in _SMALL_WORDS)
+
+
+def _next_of(text: str, opens: str, closes: str) -> str:
+    """The one of the two brackets that comes first: one that opens shows that the bracket before is never closed."""
+    return next((character for character in text if character in (opens, closes)), "")
 
 
 def cast_of(sample: Sequence[str], style: Style) -> Cast:
@@ -143,7 +158,9 @@ def cast_of(sample: Sequence[str], style: Style) -> Cast:
     return Cast(
         speakers=set(names),
         alone=frozenset(
-            name for name, count in found.first.get((True, Kind.ALONE), Counter()).items() if count >= _OFTEN
+            name
+            for name, count in found.first.get((True, Kind.ALONE), Counter()).items()
+            if count - found.places[name] >= _OFTEN
         ),
         forms=frozenset(forms),
         main=frozenset(main - {(True, Kind.SPACE)}),
@@ -155,6 +172,8 @@ def cast_of(sample: Sequence[str], style: Style) -> Cast:
         full_stops=(True, Kind.PERIOD) in main or (False, Kind.PERIOD) in main,
         colons=(True, Kind.COLON) in main or (False, Kind.COLON) in main,
         round_brackets=found.square < 10 or found.round > 0.1 * found.square,
+        attached=found.attached,
+        italic=found.italic.total() > 0.5 * totals.total(),
         indented_directions=found.indented >= 5 and found.flush <= 0.05 * found.indented,
     )
 
@@ -172,6 +191,7 @@ def _repeated(found: Survey, style: Style) -> frozenset[str]:
         for name in {*first, *inside}
         if first[name] >= (_OFTEN if is_doubtful(name) else 2)
         or first[name] + inside[name] >= (2 if name.isupper() and not is_doubtful(name) else 5)
+        or found.italic[name] >= 2
     )
 
 

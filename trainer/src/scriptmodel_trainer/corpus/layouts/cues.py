@@ -34,6 +34,7 @@ class Cue:
     direction: str
     start: int
     end: int
+    italic: bool = False  # so that nothing but a name ends where the italics do
 
 
 _DIRECTION = r"(?:\[\d{1,3}\])?(?P<direction>,?\s{0,2}_?[\[(](?!\d{1,3}[\])])[^\[\]()]{0,600}[\])][.,;]?_?)?"
@@ -49,6 +50,12 @@ _BETWEEN = (
 )
 _CAPS = re.compile(rf"^[ \t]*[_*]{{0,2}}(?P<name>{CAPS_NAME})[_*]{{0,2}}{_DIRECTION}{_BETWEEN}", re.MULTILINE)
 _TITLE = re.compile(rf"^[ \t]*[_*]{{0,2}}(?P<name>{TITLE_NAME})[_*]{{0,2}}{_DIRECTION}{_BETWEEN}", re.MULTILINE)
+# `_K. Edw._`, `_First P. Man._`: italics show where the name ends, whatever its abbreviations.
+_ITALIC = re.compile(
+    r"^[ \t]*_(?P<name>(?:[^\W_a-z][\w'’]*\.?,? (?:(?:of|the|and|&) )?){0,4}[^\W_a-z][\w'’]*)"
+    r"(?:\._|_\.)(?=\s|\Z)(?P<alone>\s*(?:\n|\Z))?",
+    re.MULTILINE,
+)
 _KINDS = {
     "alone": Kind.ALONE,
     "dash": Kind.DASH,
@@ -88,15 +95,37 @@ def phrased_cues(text: str) -> Iterator[Cue]:
 
 def candidates(text: str, caps: bool, kinds: Set[Kind] = frozenset(Kind)) -> Iterator[Cue]:
     """Whatever stands where a name would, at the beginning of each line of a paragraph; of those `kinds` only."""
+    italics = _italic_cues(text, caps, kinds)
+    yield from italics.values()
     for match in (_CAPS if caps else _TITLE).finditer(text):
+        if match.start() in italics:
+            continue
         if _KINDS[match.lastgroup or "space"] in kinds or match["direction"]:
             cue = _cue(match, caps)
             if cue is not None:
                 yield cue
 
 
+def _italic_cues(text: str, caps: bool, kinds: Set[Kind]) -> dict[int, Cue]:
+    """Names in italics with a full stop at the beginning of lines, by where they start."""
+    if "._" not in text and "_." not in text:
+        return {}
+    found = (_italic_cue(match, caps) for match in _ITALIC.finditer(text))
+    return {cue.start: cue for cue in found if cue is not None and cue.kind in kinds}
+
+
+def _italic_cue(match: re.Match[str], caps: bool) -> Cue | None:
+    name = match["name"]
+    if name.isupper() is not caps or not could_be_name(name):
+        return None
+    kind = Kind.PERIOD if match["alone"] is None else Kind.ALONE
+    return Cue(name, kind, caps, "", match.start(), match.end(), italic=True)
+
+
 def candidate_at_start(text: str, caps: bool) -> Cue | None:
     """What stands where a name would at the beginning of a paragraph, if anything does."""
+    if text.lstrip()[:1] == "_" and (italic := _ITALIC.match(text)) and (cue := _italic_cue(italic, caps)):
+        return cue
     match = (_CAPS if caps else _TITLE).match(text)
     return _cue(match, caps) if match else None
 
@@ -106,6 +135,8 @@ def _cue(match: re.Match[str], caps: bool) -> Cue | None:
     kind = _KINDS[match.lastgroup or "space"]
     if not caps and match["name"].partition("\n")[0].rstrip().isupper():
         return None  # a name in capitals alone on its line, and the first word spoken
+    if match.group().count("_") == 1 and match.group().lstrip()[0] == "_" and match.string[match.end() : match.end() + 1] != "_":
+        return None  # the first words of a direction in italics
     direction = (match["direction"] or "").strip(" ,.;\n_")
     if kind is Kind.ALONE and direction:
         kind = Kind.ASIDE

@@ -20,6 +20,8 @@ _SPOKEN = re.compile(
 )
 _QUOTED = re.compile(r"[\"“‘].{0,200}?[\"”’]", re.DOTALL)
 _WHOLE_LINES = re.compile(r"^[ \t]*_?[\[(][^\[\]()]*(?<!,)[\])][.,;:]?_?(?:[ ]*\[\d{1,3}\])?[ \t]*$", re.MULTILINE)
+# A bracket that opens on a line further in and stays open to the end of what one person says.
+_NEVER_CLOSED = re.compile(r"^[ \t]{4,}\[[^\[\]]{1,400}\Z", re.MULTILINE)
 _ENTERS = re.compile(
     r"^(?:[ \t]+(?:Enter|Re-?enter|Exit|Exeunt)|[ ]{16,}(?:Flourish|Alarums?|Sennet|Retreat|Thunder|Music))\b[^\n]*$",
     re.MULTILINE,
@@ -107,26 +109,30 @@ def ends_open(text: str) -> bool:
     return stripped[-1:].isalnum() or stripped.endswith((",", ";"))
 
 
-def own_lines(text: str, width: int, round_brackets: bool = True) -> Iterator[tuple[int, int]]:
+def own_lines(text: str, width: int, round_brackets: bool = True, lead: int = 0) -> Iterator[tuple[int, int]]:
     """Where directions stand on lines of their own inside a paragraph, as (start, end) places.
 
     In prose a direction may fill a line only because the text was wrapped at `width`: such a line is none of its own.
     Without `round_brackets` a line in parentheses is verse, since the play has its directions in square brackets.
+    The first line of `text` has `lead` characters before it.
     """
     found = list(_WHOLE_LINES.finditer(text)) if "[" in text or "(" in text else []
+    if "[" in text:
+        found += _NEVER_CLOSED.finditer(text)
     if not round_brackets:
         found = [match for match in found if not match.group().lstrip(" \t_").startswith("(")]
     found += _ENTERS.finditer(text)
     found += _AT_THE_RIGHT.finditer(text)
     last = 0
     for match in sorted(found, key=re.Match.start):
-        if match.start() > last and (match.re is _AT_THE_RIGHT or _meant(text, match.start(), match.group(), width)):
+        if match.start() > last and (match.re is _AT_THE_RIGHT or _meant(text, match.start(), match.group(), width, lead)):
             last = match.end()
             yield match.start(), last
 
 
-def _meant(text: str, start: int, line: str, width: int) -> bool:
-    before = text[text.rfind("\n", 0, start - 1) + 1 : start - 1]
+def _meant(text: str, start: int, line: str, width: int, lead: int) -> bool:
+    begin = text.rfind("\n", 0, start - 1) + 1
+    before = text[begin : start - 1] if begin else "-" * lead + text[: start - 1]
     indent = len(line) - len(line.lstrip(" "))
     if indent - (len(before) - len(before.lstrip(" "))) >= 4:
         return True

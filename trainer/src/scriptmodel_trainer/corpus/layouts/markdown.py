@@ -15,6 +15,7 @@ _RULE = re.compile(r"\s*([-*_])(\s*\1){2,}\s*$")
 _ESCAPE = re.compile(r"\\([\\`*_{}\[\]()#+.!~>|-])")
 _WITH_DIRECTION = re.compile(r"(?P<name>[^(,]+?)(?:\s*\((?P<beside>[^()]+)\)|, (?P<after>[^\W\dA-Z][^,]+))")
 _EMPHASIS = re.compile(r"\*+|(?<![^\W_])_+|_+(?![^\W_])")  # an underscore within a word belongs to it
+_FEWEST = 0.005  # of the lines hold a name, in a long play of long speeches
 _EMPTY_GROUP = re.compile(r"\[\s*\]|\(\s*\)")
 
 
@@ -34,13 +35,13 @@ def parse(lines: Iterable[str], sample: Sequence[str]) -> Iterator[Event]:
 
 
 def score(lines: Sequence[str]) -> float:
-    """Near 1 when many lines are `**NAME**`, 0 when there is none."""
+    """Near 1 when many lines are `**NAME**`, 0 when there is none or hardly any: bold words in another layout."""
     names = sum(1 for line in lines if _NAME.match(line))
     if not names:
         return 0.0
     headings = sum(1 for line in lines if _HEADING.match(line))
     full = sum(1 for line in lines if line.strip())
-    return min(1.0, 0.5 + 4.0 * (names + headings) / full)
+    return min(1.0, 0.5 + 4.0 * (names + headings) / full) if names >= _FEWEST * full else 0.0
 
 
 class _Reader:

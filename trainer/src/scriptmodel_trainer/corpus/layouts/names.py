@@ -10,7 +10,7 @@ _UPPER = "A-Z" + "".join(letter for letter in _LETTERS if letter.isupper())
 _LOWER = "a-z" + "".join(letter for letter in _LETTERS if letter.islower())
 
 _TITLES = (
-    r"(?:MRS?|MME|MLLE|M|DR|STE?|REV|LT|SGT|CAPT|COL|GEN|MAJ|PROF|HON|JR|SR|MESSRS|"
+    rf"(?:(?:MRS?|MME|MLLE|M|DR|STE?|REV|LT|SGT|CAPT|COL|GEN|MAJ|PROF|HON|JR|SR|MESSRS)(?=\.\s+[{_UPPER}](?:['’.{_UPPER}]|\s*[\[(:]))|"
     r"Mrs?|Mme|Mlle|Dr|Ste?|Rev|Lt|Sgt|Capt|Col|Gen|Maj|Prof|Hon|Jr|Sr|Messrs)\."
 )
 _PREFIX = r"(?:Mc|Mac|[DOLdl]['’]|De|Di|Du|La|Le|Fitz)"
@@ -39,7 +39,7 @@ Yes No Oh Ah Well Why What Who Where When How Good Come Go And But The It He She
 Here So If In On At For My Your His Her Our Indeed Never Nothing Exactly Really Perhaps Certainly Quite Please Thanks
 Nonsense Enter Exit Exeunt Act Scene Time Place Note Curtain Always Today Tomorrow Yesterday Splendid Listen Look Wait
 Stop Hush Silence Pause Music Adieu Farewell Goodbye Title Author Characters Setting Chapter Contents Language Release
-Date Produced Copyright Page Persons
+Date Produced Copyright Page Persons Aside Within Sings Reads Kneels Dies Flourish Alarum
 """
 _NEVER = frozenset(_STAGE_WORDS.split())
 _MOVES = frozenset(

@@ -23,6 +23,7 @@ _NEAR = 12  # paragraphs looked at to see whether a play has begun
 _ENOUGH = 4  # cues among them
 _RANKS = {"PROLOGUE": 0, "INDUCTION": 0, "PART": 1, "ACT": 2, "EPISODE": 2, "SCENE": 3, "PLACE": 4}
 _LISTED = re.compile(r"\s*[A-Z][^.?!\n]{1,40}[.,]?")
+_DESCRIBED = re.compile(r"\s*[A-Z]{2,}[A-Z .'’-]*,.*")
 _FEW = 5  # words of a name in a list
 _TITLE = 100  # characters
 _FIRST = frozenset(("I", "1", "ONE", "FIRST"))
@@ -97,7 +98,10 @@ def first_of_play(held: Sequence[Paragraph]) -> int:
 
 def _lists_names(paragraph: Paragraph) -> bool:
     lines = paragraph.text.split("\n")
-    listed = sum(_LISTED.fullmatch(line) is not None and len(line.split()) <= _FEW for line in lines)
+    listed = sum(
+        (_LISTED.fullmatch(line) is not None and len(line.split()) <= _FEW) or _DESCRIBED.fullmatch(line) is not None
+        for line in lines
+    )
     return len(lines) > 2 and listed > len(lines) // 2
 
 

@@ -12,6 +12,8 @@ _NOTE = re.compile(r"(?<=[^\s\[(])(?:\[\d{1,3}\]|\{\d{1,4}\}|<\d{1,3}>|\(\d{1,2}
 _BRACES = re.compile(r"\{(?=[A-Z_])([^{}]*)(?<=[^\s{}])\}")  # directions, not the braces that join voices
 _SOFT_HYPHEN = re.compile("\u00ad(?:\n\\s*)?")
 _NOTE_BEGINS = re.compile(r"[\[{<(]\d")
+_ITALIC_TAG = re.compile(r"</?(?:i|em)>", re.IGNORECASE)
+_TAG = re.compile(r"</?(?:b|strong|u|i|em|center|p|br) ?/?>", re.IGNORECASE)
 _BROKEN_WORD = re.compile(r"(?<=[^\W\d_])-\n\s*(?=[^\W\d_])")
 
 
@@ -58,11 +60,17 @@ def paragraphs(lines: Iterable[str]) -> Iterator[Paragraph]:
 
 def _paragraph(lines: list[str], line: int) -> Paragraph:
     text = "\n".join(lines)
-    return Paragraph(_BRACES.sub(r"[\1]", text) if "{" in text else text, line)
+    if "{" in text:
+        text = _BRACES.sub(r"[\1]", text)
+    if "<" in text:
+        text = _TAG.sub("", _ITALIC_TAG.sub("_", text))
+    return Paragraph(text, line)
 
 
 def without_notes(text: str) -> str:
-    """Text without the signs that point to footnotes (`upon[12]`, `Rina.(1)`)."""
+    """Text without the signs that point to footnotes (`upon[12]`, `Rina.(1)`) and the tags of web pages (`<i>`)."""
+    if "<" in text:
+        text = _TAG.sub("", text)
     return _NOTE.sub("", text) if _NOTE_BEGINS.search(text) else text
 
 

@@ -14,6 +14,8 @@ from scriptmodel_trainer.corpus.layouts.paragraphs import paragraphs
 
 Form = tuple[bool, Kind]  # names in capitals or not, and what follows the name
 
+_MANY = 20  # cues
+_ABOVE = 5  # times as many names right above the words as names alone in their paragraphs
 _LOWER = re.compile(r"(?<![^\W_])[^\W\d_A-Z][^\W\d_]+")
 
 
@@ -44,9 +46,14 @@ class Survey:
     inside: dict[Form, Counter[str]] = field(default_factory=dict)
     cues: list[list[Cue]] = field(default_factory=list)  # of each paragraph
     lower: Counter[str] = field(default_factory=Counter)  # words that do not begin with a capital
+    italic: Counter[str] = field(default_factory=Counter)  # names in italics with a full stop before words
+    detached: dict[Form, Counter[str]] = field(default_factory=dict)  # names alone in their paragraph
+    softly: dict[Form, Counter[str]] = field(default_factory=dict)  # of those, words in italics and small letters
+    places: Counter[str] = field(default_factory=Counter)  # of those, right below the heading of an act or a scene
     tells: list[bool | None] = field(
         default_factory=list
     )  # of each paragraph: reads like a direction; None in brackets
+    attached: bool = False  # names alone on their lines stand right above the words
     width: int = 0  # characters of a full line
     square: int = 0  # lines that are a direction in square brackets
     round: int = 0  # in parentheses
@@ -74,6 +81,18 @@ class Survey:
         elif text[:1].isalpha() and reads_like_direction(text):
             self.flush += 1
 
+    def join_detached(self) -> None:
+        """Count names alone in their paragraphs as cues, unless names stand right above the words: then as titles."""
+        caps = sum(counted.get((True, Kind.ALONE), Counter()).total() for counted in (self.first, self.detached))
+        for form, counts in self.softly.items():
+            if counts.total() > caps:  # else they say how the words are said
+                self.detached[form] = self.detached.get(form, Counter()) + counts
+        for form, counts in self.detached.items():
+            above = self.first.get(form, Counter()).total()
+            self.attached = self.attached or above > max(_MANY, _ABOVE * counts.total())
+            if above <= max(_MANY, _ABOVE * counts.total()):
+                self.first[form] = self.first.get(form, Counter()) + counts
+
     def _names(self, forms: frozenset[Form]) -> frozenset[str]:
         counts: Counter[str] = Counter()
         for form in forms:
@@ -91,17 +110,28 @@ def survey(sample: tuple[str, ...]) -> Survey:
     result = Survey()
     lengths = sorted(len(line) for line in sample if line.strip())
     result.width = lengths[len(lengths) * 95 // 100] if lengths else 0
+    headed = False
     for paragraph in paragraphs(sample):
         text = paragraph.text
         result.count_directions(text)
         result.lower.update(_LOWER.findall(text))
         if is_heading(text) or is_furniture(text):
+            headed = is_heading(text)
             continue
         cues = [cue for caps in (True, False) for cue in candidates(text, caps)]
+        detached = len(cues) == 1 and cues[0].kind is Kind.ALONE and not text[cues[0].end :].strip()
         result.cues.append(cues)
         for cue in cues:
-            where = result.inside if text[: cue.start].strip() else result.first
+            first = result.detached if detached else result.first
+            first = result.softly if detached and cue.italic and not cue.caps else first
+            where = result.inside if text[: cue.start].strip() else first
             where.setdefault((cue.caps, cue.kind), Counter())[cue.name] += 1
+            if cue.italic and cue.kind is Kind.PERIOD:
+                result.italic[cue.name] += 1
+            if detached and headed:
+                result.places[cue.name] += 1
+        headed = False
         bracketed = is_bracketed(text) or text.lstrip(" _")[:1] in ("[", "(")
         result.tells.append(None if bracketed else narrates(text))
+    result.join_detached()
     return result
