@@ -53,7 +53,7 @@ _TITLE = re.compile(rf"^[ \t]*[_*]{{0,2}}(?P<name>{TITLE_NAME})[_*]{{0,2}}{_DIRE
 # `_K. Edw._`, `_First P. Man._`: italics show where the name ends, whatever its abbreviations.
 _ITALIC = re.compile(
     r"^[ \t]*_(?P<name>(?:[^\W_a-z][\w'’]*\.?,? (?:(?:of|the|and|&) )?){0,4}[^\W_a-z][\w'’]*)"
-    r"(?:\._|_\.)(?=\s|\Z)(?P<alone>\s*(?:\n|\Z))?",
+    r"(?:\._|_\.)(?=\s|\Z)",
     re.MULTILINE,
 )
 _KINDS = {
@@ -118,8 +118,7 @@ def _italic_cue(match: re.Match[str], caps: bool) -> Cue | None:
     name = match["name"]
     if name.isupper() is not caps or not could_be_name(name):
         return None
-    kind = Kind.PERIOD if match["alone"] is None else Kind.ALONE
-    return Cue(name, kind, caps, "", match.start(), match.end(), italic=True)
+    return Cue(name, Kind.PERIOD, caps, "", match.start(), match.end(), italic=True)
 
 
 def candidate_at_start(text: str, caps: bool) -> Cue | None:

@@ -48,7 +48,7 @@ class Survey:
     lower: Counter[str] = field(default_factory=Counter)  # words that do not begin with a capital
     italic: Counter[str] = field(default_factory=Counter)  # names in italics with a full stop before words
     detached: dict[Form, Counter[str]] = field(default_factory=dict)  # names alone in their paragraph
-    softly: dict[Form, Counter[str]] = field(default_factory=dict)  # of those, words in italics and small letters
+    softly: Counter[str] = field(default_factory=Counter)  # words in italics alone: names, or how something is said
     places: Counter[str] = field(default_factory=Counter)  # of those, right below the heading of an act or a scene
     tells: list[bool | None] = field(
         default_factory=list
@@ -84,9 +84,8 @@ class Survey:
     def join_detached(self) -> None:
         """Count names alone in their paragraphs as cues, unless names stand right above the words: then as titles."""
         caps = sum(counted.get((True, Kind.ALONE), Counter()).total() for counted in (self.first, self.detached))
-        for form, counts in self.softly.items():
-            if counts.total() > caps:  # else they say how the words are said
-                self.detached[form] = self.detached.get(form, Counter()) + counts
+        if self.softly.total() > caps:
+            self.first[False, Kind.PERIOD] = self.first.get((False, Kind.PERIOD), Counter()) + self.softly
         for form, counts in self.detached.items():
             above = self.first.get(form, Counter()).total()
             self.attached = self.attached or above > max(_MANY, _ABOVE * counts.total())
@@ -119,14 +118,18 @@ def survey(sample: tuple[str, ...]) -> Survey:
             headed = is_heading(text)
             continue
         cues = [cue for caps in (True, False) for cue in candidates(text, caps)]
-        detached = len(cues) == 1 and cues[0].kind is Kind.ALONE and not text[cues[0].end :].strip()
+        alone = len(cues) == 1 and not text[cues[0].end :].strip()
+        detached = alone and cues[0].kind is Kind.ALONE
+        softly = alone and cues[0].italic and not cues[0].caps
         result.cues.append(cues)
         for cue in cues:
+            if softly:
+                result.softly[cue.name] += 1
+                continue
             first = result.detached if detached else result.first
-            first = result.softly if detached and cue.italic and not cue.caps else first
             where = result.inside if text[: cue.start].strip() else first
             where.setdefault((cue.caps, cue.kind), Counter())[cue.name] += 1
-            if cue.italic and cue.kind is Kind.PERIOD:
+            if cue.italic:
                 result.italic[cue.name] += 1
             if detached and headed:
                 result.places[cue.name] += 1
