@@ -74,7 +74,7 @@ class Body:
                 yield from self._exposition(text, paragraph.line, doubtful=ends_open(text))
         elif is_bracketed(text) and not (text.startswith("_") and self._cast.knows(paragraph)):
             yield from self._exposition(text, paragraph.line)
-        elif (singer := music_heading(text)) is not None:
+        elif not self._names_chorus(text) and (singer := music_heading(text)) is not None:
             self._songs = True
             yield from self._exposition(text, paragraph.line)
             yield from self._sing(singer)
@@ -85,6 +85,10 @@ class Body:
             yield from self._sing(singer)
         else:
             yield from self._speak(paragraph)
+
+    def _names_chorus(self, text: str) -> bool:
+        """Whether the heading is only the name of a chorus that speaks in this play, too."""
+        return plain(text).rstrip(".:") in self._cast.speakers
 
     def _sing(self, singer: str) -> Iterator[Event]:
         """The heading of a song says who sings what follows."""

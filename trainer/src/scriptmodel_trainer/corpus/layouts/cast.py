@@ -66,10 +66,21 @@ class Cast:
             return first.name in self.speakers
         return (first.caps, first.kind) in self.main
 
+    def first_name(self, paragraph: Paragraph) -> str:
+        """Who begins to speak at the beginning of the paragraph, "" if nobody does."""
+        first = self._first(paragraph.text)
+        return first.name if first is not None else ""
+
     def knows(self, paragraph: Paragraph) -> bool:
         """True if the paragraph begins with the cue of someone known."""
         first = self._first(paragraph.text)
         return first is not None and first.name in self.speakers
+
+    def may_be_title(self, paragraph: Paragraph) -> bool:
+        """True if the paragraph is a name alone that hardly ever stands so: the title of the play may look like it."""
+        first = self._first(paragraph.text)
+        alone = first is not None and first.kind is Kind.ALONE and not paragraph.text[first.end :].strip()
+        return alone and first is not None and first.name not in self.alone
 
     def _first(self, text: str) -> Cue | None:
         for caps in (True, False):

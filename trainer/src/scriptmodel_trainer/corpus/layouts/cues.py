@@ -56,6 +56,7 @@ _ITALIC = re.compile(
     r"(?:\._|_\.)(?=\s|\Z)",
     re.MULTILINE,
 )
+_MIDDLE = " " * 16
 _KINDS = {
     "alone": Kind.ALONE,
     "dash": Kind.DASH,
@@ -129,17 +130,31 @@ def candidate_at_start(text: str, caps: bool) -> Cue | None:
     return _cue(match, caps) if match else None
 
 
+def _centred(match: re.Match[str]) -> bool:
+    """Whether the name is a paragraph of its own in the middle of the line."""
+    return match.group() == match.string and match.string.startswith(_MIDDLE)
+
+
+def _goes_on_in_italics(match: re.Match[str]) -> bool:
+    """Whether the italics that begin with the name go on with words."""
+    return (
+        match.group().count("_") == 1
+        and match.group().lstrip()[0] == "_"
+        and match.string[match.end() : match.end() + 8].lstrip()[:1] not in ("_", "[", "(")
+    )
+
+
 def _cue(match: re.Match[str], caps: bool) -> Cue | None:
     name = " ".join(match["name"].replace("_", "").split()).strip(" .-")
     kind = _KINDS[match.lastgroup or "space"]
     if not caps and match["name"].partition("\n")[0].rstrip().isupper():
         return None  # a name in capitals alone on its line, and the first word spoken
-    if match.group().count("_") == 1 and match.group().lstrip()[0] == "_" and match.string[match.end() : match.end() + 1] != "_":
-        return None  # the first words of a direction in italics
+    if kind is Kind.PERIOD and _goes_on_in_italics(match):
+        return None  # the first words of a direction
     direction = (match["direction"] or "").strip(" ,.;\n_")
     if kind is Kind.ALONE and direction:
         kind = Kind.ASIDE
-    if kind is Kind.ALONE and not caps and match.group().rstrip()[-1:] not in ".:":
+    if kind is Kind.ALONE and not caps and match.group().rstrip()[-1:] not in ".:" and not _centred(match):
         return None  # a short line
     if not could_be_name(name) or (not caps and (name.isupper() or kind not in _TITLE_KINDS)):
         return None

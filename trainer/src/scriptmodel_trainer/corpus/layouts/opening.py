@@ -17,13 +17,14 @@ from scriptmodel_trainer.corpus.layouts.marks import (
     is_furniture,
     is_heading,
 )
-from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph
+from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph, plain
 
 _NEAR = 12  # paragraphs looked at to see whether a play has begun
 _ENOUGH = 4  # cues among them
 _RANKS = {"PROLOGUE": 0, "INDUCTION": 0, "PART": 1, "ACT": 2, "EPISODE": 2, "SCENE": 3, "PLACE": 4}
 _LISTED = re.compile(r"\s*[A-Z][^.?!\n]{1,40}[.,]?")
 _DESCRIBED = re.compile(r"\s*[A-Z]{2,}[A-Z .'’-]*,.*")
+_ENTRANCE = re.compile(r"\s*_?[\[(]?_?Enter(?![a-z])")
 _FEW = 5  # words of a name in a list
 _TITLE = 100  # characters
 _FIRST = frozenset(("I", "1", "ONE", "FIRST"))
@@ -37,9 +38,18 @@ def begins(paragraph: Paragraph, front: Sequence[Paragraph], ahead: Sequence[Par
     """
     if not cast.begins_with_cue(paragraph, sure=True):
         return False
-    if _in_cast_list(front) and (_lists_names(paragraph) or has_leaders(paragraph.text) or _first_scene_follows(ahead)):
+    if front and _ENTRANCE.match(front[-1].text) and cast.first_name(paragraph) in front[-1].text:
+        return True
+    if _in_cast_list(front) and (
+        _lists_names(paragraph)
+        or has_leaders(paragraph.text)
+        or _first_scene_follows(ahead)
+        or _each_once([paragraph, *ahead], cast)
+    ):
         return False
-    known = cast.knows(paragraph)
+    known = cast.knows(paragraph) and not cast.may_be_title(paragraph) and not _stands_in(front, paragraph)
+    if not known and not _prologue(front) and _first_scene_follows(ahead):
+        return False  # a list of scenes
     inside = sum(1 for _ in cast.cues(paragraph)) - 1
     near = 0
     if not any(is_front_heading(other.text) for other in front) and any(map(_is_cast_heading, ahead)):
@@ -75,9 +85,12 @@ def first_of_play(held: Sequence[Paragraph]) -> int:
         for index, paragraph in enumerate(held)
         if is_heading(paragraph.text) and heading_kind(paragraph.text) != "END"
     ]
+    after = _after_lists(held, 0)
+    entrance = next((index for index in range(after, len(held)) if _ENTRANCE.match(held[index].text)), -1)
+    if not headings and entrance >= 0:
+        return entrance
     if not headings:
-        start = max(_bracketed_before(held), _after_lists(held, 0))
-        return _described_from(held, start) if any(is_front_heading(paragraph.text) for paragraph in held) else start
+        return _described_from(held, max(_bracketed_before(held), _lists_end(held)), after)
     start = headings.pop()
     used = {heading_kind(held[start].text)}
     while headings:
@@ -120,6 +133,31 @@ def _first_scene_follows(ahead: Sequence[Paragraph]) -> bool:
     return False
 
 
+def _stands_in(front: Sequence[Paragraph], paragraph: Paragraph) -> bool:
+    """Whether the same words stood alone before: the title, on two pages."""
+    words = plain(paragraph.text)
+    return len(words) < _TITLE and any(plain(other.text) == words for other in front if len(other.text) < _TITLE)
+
+
+def _each_once(listed: Sequence[Paragraph], cast: Cast) -> bool:
+    """Whether each of several names stands once only, up to the next heading or through a long list."""
+    names: set[str] = set()
+    for paragraph in listed:
+        if is_heading(paragraph.text):
+            return len(names) >= _ENOUGH
+        name = cast.first_name(paragraph)
+        if name in names:
+            return False
+        names.update([name] if name else [])
+    return len(names) >= _LIST
+
+
+def _prologue(front: Sequence[Paragraph]) -> bool:
+    """Whether the last heading before is that of a prologue."""
+    headings = (heading_kind(paragraph.text) for paragraph in reversed(front) if is_heading(paragraph.text))
+    return next(headings, "") in ("PROLOGUE", "INDUCTION")
+
+
 def _in_cast_list(front: Sequence[Paragraph]) -> bool:
     """Whether a cast list stands before, and no scene has begun since."""
     for paragraph in reversed(front):
@@ -148,10 +186,21 @@ def _bracketed_before(held: Sequence[Paragraph]) -> int:
     return _bracketed_from(held, len(held))
 
 
-def _described_from(held: Sequence[Paragraph], start: int) -> int:
+def _lists_end(held: Sequence[Paragraph]) -> int:
+    """The place after the last paragraph of a cast list, where one stands before the first cue; else 0."""
+    start = _after_lists(held, 0)
+    if not start:
+        return 0
+    return next((index + 1 for index in range(len(held) - 1, start - 1, -1) if _lists_names(held[index])), start)
+
+
+def _described_from(held: Sequence[Paragraph], start: int, first: int) -> int:
     """After a cast list, the paragraphs that tell of the room before anyone speaks belong to the play."""
     while (
-        start and narrates(held[start - 1].text) and "\n" in held[start - 1].text and not _lists_names(held[start - 1])
+        start > first > 0
+        and narrates(held[start - 1].text)
+        and "\n" in held[start - 1].text
+        and not _lists_names(held[start - 1])
     ):
         start -= 1
     return start

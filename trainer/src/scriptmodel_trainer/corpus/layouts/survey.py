@@ -48,7 +48,7 @@ class Survey:
     lower: Counter[str] = field(default_factory=Counter)  # words that do not begin with a capital
     italic: Counter[str] = field(default_factory=Counter)  # names in italics with a full stop before words
     detached: dict[Form, Counter[str]] = field(default_factory=dict)  # names alone in their paragraph
-    softly: Counter[str] = field(default_factory=Counter)  # words in italics alone: names, or how something is said
+    softly: Counter[str] = field(default_factory=Counter)  # words alone, in italics or below a name: names, or how or what is said
     places: Counter[str] = field(default_factory=Counter)  # of those, right below the heading of an act or a scene
     tells: list[bool | None] = field(
         default_factory=list
@@ -109,7 +109,7 @@ def survey(sample: tuple[str, ...]) -> Survey:
     result = Survey()
     lengths = sorted(len(line) for line in sample if line.strip())
     result.width = lengths[len(lengths) * 95 // 100] if lengths else 0
-    headed = False
+    headed = named = False  # by the paragraph before
     for paragraph in paragraphs(sample):
         text = paragraph.text
         result.count_directions(text)
@@ -123,7 +123,7 @@ def survey(sample: tuple[str, ...]) -> Survey:
         softly = alone and cues[0].italic and not cues[0].caps
         result.cues.append(cues)
         for cue in cues:
-            if softly:
+            if softly or (detached and named and not cue.caps):
                 result.softly[cue.name] += 1
                 continue
             first = result.detached if detached else result.first
@@ -133,7 +133,7 @@ def survey(sample: tuple[str, ...]) -> Survey:
                 result.italic[cue.name] += 1
             if detached and headed:
                 result.places[cue.name] += 1
-        headed = False
+        headed, named = False, detached and cues[0].caps
         bracketed = is_bracketed(text) or text.lstrip(" _")[:1] in ("[", "(")
         result.tells.append(None if bracketed else narrates(text))
     result.join_detached()
