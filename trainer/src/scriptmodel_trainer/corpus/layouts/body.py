@@ -83,8 +83,27 @@ class Body:
             yield from self._sing(speaker)
         elif self._songs and (singer := centred_name(text)):
             yield from self._sing(singer)
+        elif self._is_lone_name(paragraph, ahead):
+            yield from self._speech_done()
+            yield from self._only_named()
+            self._speaker, self._continued, self._singing, self._silent = plain(text).strip(" ."), False, False, True
+            self._named_line = paragraph.line
         else:
             yield from self._speak(paragraph)
+
+    def _is_lone_name(self, paragraph: Paragraph, ahead: Iterable[Paragraph]) -> bool:
+        """Whether a known name stands alone where names usually stand before the words, which then follow."""
+        name = plain(paragraph.text).strip(" .")
+        if name not in self._cast.speakers or not name.isupper() or next(self._cast.cues(paragraph), None) is not None:
+            return False
+        following = next(iter(ahead), None)
+        return (
+            following is not None
+            and not self._cast.begins_with_cue(following)
+            and not is_heading(following.text)
+            and not is_bracketed(following.text)
+            and not reads_like_direction(following.text)
+        )
 
     def _names_chorus(self, text: str) -> bool:
         """Whether the heading is only the name of a chorus that speaks in this play, too."""

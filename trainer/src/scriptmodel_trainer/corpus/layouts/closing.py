@@ -14,6 +14,7 @@ from scriptmodel_trainer.corpus.layouts.marks import (
     is_front_heading,
     is_furniture,
     is_heading,
+    is_priced,
     is_rule,
     spoken_by,
 )
@@ -43,6 +44,8 @@ def ends(paragraph: Paragraph, ahead: Sequence[Paragraph], cast: Cast, before: P
         return True
     if text.strip().isupper() and len(text) < 100 and not is_bracketed(text) and _title_page(ahead, cast):
         return not _CURTAIN.search(text)
+    if before is not None and is_curtain(before.text) and _advertises([paragraph, *ahead]):
+        return True
     if any(map(cast.begins_with_cue, ahead)) or is_epilogue(text) or spoken_by(text) is not None:
         return False
     return (before is not None and is_curtain(before.text)) or _nobody_speaks(paragraph, ahead)
@@ -86,6 +89,16 @@ def _moves(text: str) -> bool:
         return False
     short = len(text) < 400
     return is_bracketed(text) or is_curtain(text) or opens_only(text) or (short and reads_like_direction(text))
+
+
+def _advertises(following: Sequence[Paragraph]) -> bool:
+    """Whether prices are named before another scene begins."""
+    for paragraph in following:
+        if is_heading(paragraph.text):
+            return False
+        if is_priced(paragraph.text):
+            return True
+    return False
 
 
 def _title_page(ahead: Sequence[Paragraph], cast: Cast) -> bool:

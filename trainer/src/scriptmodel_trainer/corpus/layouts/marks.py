@@ -50,6 +50,7 @@ _CURTAIN = re.compile(
 _SPOKEN_BY = re.compile(
     rf"[\W_]*(?:SPOKEN|SUNG)\b.{{0,40}}? (?:BY|IN THE CHARACTER OF) (?P<who>{CAPS_NAME})[\W_]*", re.IGNORECASE
 )
+_PRICE = re.compile(r"\bPrice,? (?:\$|\d)|\$\d+\.\d\d|\bRoyalty, |\b\d+s\. ?(?:\d+d\. )?net\b|\bpostpaid\b")
 _LEADERS = re.compile(r"[\w)] *\.{6,} *\w|[\w)](?: \.){6,} \w")
 _RULE = re.compile(r"[\s*~=_.\-–—•#+]{3,}")
 _MUSIC_WORD = (
@@ -98,6 +99,11 @@ def spoken_by(text: str) -> str | None:
     """The name, where the paragraph only says who speaks a prologue or an epilogue."""
     match = _SPOKEN_BY.fullmatch(plain(text)) if len(text) < 100 else None
     return match["who"] if match and match["who"].isupper() else None
+
+
+def is_priced(text: str) -> bool:
+    """True where a catalogue names the price of a book."""
+    return _PRICE.search(text) is not None
 
 
 def has_leaders(text: str) -> bool:

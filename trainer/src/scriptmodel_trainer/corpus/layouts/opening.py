@@ -16,6 +16,7 @@ from scriptmodel_trainer.corpus.layouts.marks import (
     is_front_heading,
     is_furniture,
     is_heading,
+    is_priced,
 )
 from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph, plain
 
@@ -28,6 +29,7 @@ _ENTRANCE = re.compile(r"\s*_?[\[(]?_?Enter(?![a-z])")
 _FEW = 5  # words of a name in a list
 _TITLE = 100  # characters
 _FIRST = frozenset(("I", "1", "ONE", "FIRST"))
+_PRICED = 3  # paragraphs about a book before its price
 _LIST = 8  # paragraphs of a cast list, at most, that look like speeches
 
 
@@ -38,6 +40,8 @@ def begins(paragraph: Paragraph, front: Sequence[Paragraph], ahead: Sequence[Par
     """
     if not cast.begins_with_cue(paragraph, sure=True):
         return False
+    if any(is_priced(other.text) for other in itertools.islice(ahead, _PRICED)):
+        return False  # a catalogue of plays
     if front and _ENTRANCE.match(front[-1].text) and cast.first_name(paragraph) in front[-1].text:
         return True
     if _in_cast_list(front) and (
@@ -140,11 +144,11 @@ def _stands_in(front: Sequence[Paragraph], paragraph: Paragraph) -> bool:
 
 
 def _each_once(listed: Sequence[Paragraph], cast: Cast) -> bool:
-    """Whether each of several names stands once only, up to the next heading or through a long list."""
+    """Whether each name stands once only, up to the next heading or through a long list."""
     names: set[str] = set()
     for paragraph in listed:
         if is_heading(paragraph.text):
-            return len(names) >= _ENOUGH
+            return True
         name = cast.first_name(paragraph)
         if name in names:
             return False
