@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 
 from scriptmodel_trainer.corpus.layouts.cues import Cue, Kind, candidate_at_start, candidates, lost_cues, phrased_cues
+from scriptmodel_trainer.corpus.layouts.directions import reads_like_direction
 from scriptmodel_trainer.corpus.layouts.names import is_doubtful
 from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph
 from scriptmodel_trainer.corpus.layouts.survey import Form, Style, Survey, survey
@@ -62,8 +63,10 @@ class Cast:
         first = self._first(paragraph.text)
         if first is None or not sure:
             return first is not None
+        if first.kind in (Kind.ALONE, Kind.SPACE, Kind.ASIDE) and first.name in self.speakers:
+            return True
         if first.kind in (Kind.ALONE, Kind.SPACE):
-            return first.name in self.speakers
+            return False
         return (first.caps, first.kind) in self.main
 
     def first_name(self, paragraph: Paragraph) -> str:
@@ -107,20 +110,23 @@ class Cast:
     def _opens_paragraph(self, cue: Cue, text: str) -> bool:
         form = (cue.caps, cue.kind)
         words = text[cue.end :].strip()
+        ends = (".", ":") if cue.caps else (":",)
+        if not words and text.endswith(ends) and (cue.name in self.speakers or cue.name in self.alone):
+            return True
         if self.attached and cue.kind is Kind.ALONE and not words and cue.name not in self.speakers:
             return False  # a title
-        if cue.caps and not words and text.endswith(".") and (cue.name in self.speakers or cue.name in self.alone):
-            return True
         if self._heads(cue, words):
             return False
         if cue.name in self.speakers:
             columns = cue.kind is Kind.SPACE and (True, Kind.COLUMN) in self.forms
-            return form in self.forms or cue.kind in _STRONG or columns
+            told = cue.kind is Kind.DASH and not cue.caps and "." not in text[: cue.end]  # `Anna--a small woman--enters.`
+            return form in self.forms or (cue.kind in _STRONG and not told) or columns
         if cue.kind is Kind.COLUMN:
             return form in self.forms
         if "," in cue.name and (cue.kind is Kind.ALONE or not words):
             return False  # who is on the stage
-        return form in self.main and not is_doubtful(cue.name) and (cue.caps or self._new_name(cue))
+        named = cue.caps or self._new_name(cue) or (self.italic and cue.italic and not reads_like_direction(words))
+        return form in self.main and not is_doubtful(cue.name) and named
 
     def _heads(self, cue: Cue, words: str) -> bool:
         """True for a heading that looks like a speech: MOSCOW. THE HOUSE OF A MERCHANT."""

@@ -53,7 +53,7 @@ _TITLE = re.compile(rf"^[ \t]*[_*]{{0,2}}(?P<name>{TITLE_NAME})[_*]{{0,2}}{_DIRE
 # `_K. Edw._`, `_First P. Man._`: italics show where the name ends, whatever its abbreviations.
 _ITALIC = re.compile(
     r"^[ \t]*_(?P<name>(?:[^\W_a-z][\w'’]*\.?,? (?:(?:of|the|and|&) )?){0,4}[^\W_a-z][\w'’]*)"
-    r"(?:\._|_\.)(?=\s|\Z)",
+    r"(?:\._|_\.)(?=\s|\Z)|^[ \t]*_(?P<called>[^\W_a-z][^_\n:.!?]{1,40})(?:_:|:_)(?=\s*\S)",
     re.MULTILINE,
 )
 _MIDDLE = " " * 16
@@ -109,17 +109,17 @@ def candidates(text: str, caps: bool, kinds: Set[Kind] = frozenset(Kind)) -> Ite
 
 def _italic_cues(text: str, caps: bool, kinds: Set[Kind]) -> dict[int, Cue]:
     """Names in italics with a full stop at the beginning of lines, by where they start."""
-    if "._" not in text and "_." not in text:
+    if not any(end in text for end in ("._", "_.", "_:", ":_")):
         return {}
     found = (_italic_cue(match, caps) for match in _ITALIC.finditer(text))
     return {cue.start: cue for cue in found if cue is not None and cue.kind in kinds}
 
 
 def _italic_cue(match: re.Match[str], caps: bool) -> Cue | None:
-    name = match["name"]
+    name = match["name"] or match["called"]
     if name.isupper() is not caps or not could_be_name(name):
         return None
-    return Cue(name, Kind.PERIOD, caps, "", match.start(), match.end(), italic=True)
+    return Cue(name, Kind.PERIOD if match["name"] else Kind.COLON, caps, "", match.start(), match.end(), italic=True)
 
 
 def candidate_at_start(text: str, caps: bool) -> Cue | None:

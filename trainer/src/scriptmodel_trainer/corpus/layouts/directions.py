@@ -89,11 +89,9 @@ def narrates(text: str) -> bool:
 
 
 def _verse(text: str) -> bool:
-    """Short lines, set in, each with a capital."""
+    """Short lines, each with a capital."""
     lines = text.split("\n")
-    return len(lines) > 1 and all(
-        line[:1] == " " and line.lstrip()[:1].isupper() and len(line.strip()) < _PROSE for line in lines
-    )
+    return len(lines) > 1 and all(line.lstrip()[:1].isupper() and len(line.strip()) < _PROSE for line in lines)
 
 
 def tells(text: str) -> bool:

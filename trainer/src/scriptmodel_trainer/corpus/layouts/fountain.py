@@ -13,6 +13,7 @@ _SLUG = re.compile(r"\s*(?:\d+\s+)?(?:INT|EXT|EST|INT\./EXT|INT/EXT|I/E)[. ]", r
 _SECTION = re.compile(r"\s*#{1,6}\s*(?P<text>.*)", re.DOTALL)
 _NAME = re.compile(r"\s*@?(?P<name>[^\W\d_][^\n(a-z:!?]*?|@[^\n(]+?)\s*(?P<more>(?:\([^)\n]*\)\s*)*)\^?\s*(?:\n|$)")
 _TRANSITION = re.compile(r"\s*(?:>.*(?<!<)|[A-Z ]+ TO:|FADE (?:IN|OUT).{0,12}|THE END\.?)\s*")
+_CUT_TO = re.compile(r"\s*(?:>.*|[A-Z ]+ TO:)\s*")
 _TITLE_PAGE = re.compile(r"(?:title|credit|authors?|source|notes|draft date|date|contact|copyright)\s*:", re.IGNORECASE)
 _NOTES = re.compile(r"\[\[[^\[\]]*\]\]")
 _SCENE_NUMBER = re.compile(r"^\s*[A-Z]?\d+[A-Z]?\.?\s+|\s+#[^#\n]{1,10}#\s*$|\s{3,}[A-Z]?\d+[A-Z]?\.?\s*$")
@@ -80,6 +81,11 @@ def score(sample: Sequence[str]) -> float:
 def _events(paragraph: Paragraph) -> Iterator[Event]:
     text, line = paragraph.text, paragraph.line
     if not text.strip():
+        return
+    first, _, rest = text.partition("\n")
+    if rest.strip() and _CUT_TO.fullmatch(first):
+        yield Event(EventKind.CUT, first, line=line)
+        yield from _events(Paragraph(rest, line + 1))
         return
     if section := _SECTION.fullmatch(text):
         yield Event(EventKind.HEADING, plain(section["text"]), line=line)

@@ -52,6 +52,8 @@ def begins(paragraph: Paragraph, front: Sequence[Paragraph], ahead: Sequence[Par
     ):
         return False
     known = cast.knows(paragraph) and not cast.may_be_title(paragraph) and not _stands_in(front, paragraph)
+    if not any(is_heading(other.text) for other in front) and _each_once([paragraph, *ahead], cast, headed=False):
+        return False  # a list of works
     if not known and not _prologue(front) and _first_scene_follows(ahead):
         return False  # a list of scenes
     inside = sum(1 for _ in cast.cues(paragraph)) - 1
@@ -143,17 +145,19 @@ def _stands_in(front: Sequence[Paragraph], paragraph: Paragraph) -> bool:
     return len(words) < _TITLE and any(plain(other.text) == words for other in front if len(other.text) < _TITLE)
 
 
-def _each_once(listed: Sequence[Paragraph], cast: Cast) -> bool:
-    """Whether each name stands once only, up to the next heading or through a long list."""
+def _each_once(listed: Sequence[Paragraph], cast: Cast, headed: bool = True) -> bool:
+    """Whether each name stands once only, up to the next heading (if `headed`) or through a long list."""
     names: set[str] = set()
     for paragraph in listed:
         if is_heading(paragraph.text):
-            return True
+            return headed
         name = cast.first_name(paragraph)
         if name in names:
             return False
         names.update([name] if name else [])
-    return len(names) >= _LIST
+        if len(names) >= _LIST:
+            return True
+    return False
 
 
 def _prologue(front: Sequence[Paragraph]) -> bool:

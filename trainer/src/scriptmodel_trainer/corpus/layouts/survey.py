@@ -129,7 +129,7 @@ def survey(sample: tuple[str, ...]) -> Survey:
             first = result.detached if detached else result.first
             where = result.inside if text[: cue.start].strip() else first
             where.setdefault((cue.caps, cue.kind), Counter())[cue.name] += 1
-            if cue.italic:
+            if cue.italic and not reads_like_direction(text[cue.end :]):
                 result.italic[cue.name] += 1
             if detached and headed:
                 result.places[cue.name] += 1
