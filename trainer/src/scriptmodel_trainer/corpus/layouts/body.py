@@ -72,7 +72,7 @@ class Body:
                 self._open, self._open_line, self._open_length = [text], paragraph.line, len(text)
             else:
                 yield from self._exposition(text, paragraph.line, doubtful=ends_open(text))
-        elif is_bracketed(text) and not (text.startswith("_") and self._cast.knows(paragraph)):
+        elif is_bracketed(text) and not (text.lstrip()[0] == "_" and self._cast.knows(paragraph)):
             yield from self._exposition(text, paragraph.line)
         elif not self._names_chorus(text) and (singer := music_heading(text)) is not None:
             self._songs = True

@@ -111,6 +111,9 @@ class Cast:
         form = (cue.caps, cue.kind)
         words = text[cue.end :].strip()
         ends = (".", ":") if cue.caps else (":",)
+        stopped = cue.caps and cue.kind is Kind.ALONE and self.full_stops and text[: cue.end].rstrip().endswith(".")
+        if stopped and cue.name in self.speakers:
+            return True
         if not words and text.endswith(ends) and (cue.name in self.speakers or cue.name in self.alone):
             return True
         if self.attached and cue.kind is Kind.ALONE and not words and cue.name not in self.speakers:
@@ -119,7 +122,8 @@ class Cast:
             return False
         if cue.name in self.speakers:
             columns = cue.kind is Kind.SPACE and (True, Kind.COLUMN) in self.forms
-            told = cue.kind is Kind.DASH and not cue.caps and "." not in text[: cue.end]  # `Anna--a small woman--enters.`
+            # `Anna--a small woman--enters.`
+            told = cue.kind is Kind.DASH and not cue.caps and not text[: cue.end].rstrip(" -—–").endswith(".")
             return form in self.forms or (cue.kind in _STRONG and not told) or columns
         if cue.kind is Kind.COLUMN:
             return form in self.forms

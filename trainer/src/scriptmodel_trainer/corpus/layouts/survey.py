@@ -123,13 +123,14 @@ def survey(sample: tuple[str, ...]) -> Survey:
         softly = alone and cues[0].italic and not cues[0].caps
         result.cues.append(cues)
         for cue in cues:
-            if softly or (detached and named and not cue.caps):
+            place = cue.italic and reads_like_direction(text[cue.end :])
+            if softly or place or (detached and named and not cue.caps):
                 result.softly[cue.name] += 1
                 continue
             first = result.detached if detached else result.first
             where = result.inside if text[: cue.start].strip() else first
             where.setdefault((cue.caps, cue.kind), Counter())[cue.name] += 1
-            if cue.italic and not reads_like_direction(text[cue.end :]):
+            if cue.italic:
                 result.italic[cue.name] += 1
             if detached and headed:
                 result.places[cue.name] += 1
