@@ -17,6 +17,7 @@ from scriptmodel_trainer.corpus.layouts.marks import (
     is_priced,
     is_rule,
     spoken_by,
+    tells_of_print,
 )
 from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph
 
@@ -25,9 +26,7 @@ _NEAR = 12  # paragraphs before the next play's cast list
 _LAST = 6  # paragraphs after the last cue that a final direction may follow
 _CURTAIN = re.compile(r"CURTAIN|TABLEAU|DROP|DANCE")
 _PROSE = 55  # characters; lines of prose are longer, those of verse shorter
-_PRINTED = re.compile(
-    r"\b(?:printed|published|produced by|first (?:played|acted)|copyright|transcriber|19\d\d|18\d\d)\b", re.I
-)
+_COLOPHON = re.compile(r"PRINTED (?:BY|IN|AT)\b|(?:Printed|_Printed) (?:_?by|in|at)\b")
 
 
 def ends(paragraph: Paragraph, ahead: Sequence[Paragraph], cast: Cast, before: Paragraph | None) -> bool:
@@ -48,6 +47,8 @@ def ends(paragraph: Paragraph, ahead: Sequence[Paragraph], cast: Cast, before: P
         return True
     if any(map(cast.begins_with_cue, ahead)) or is_epilogue(text) or spoken_by(text) is not None:
         return False
+    if _COLOPHON.search(text):
+        return True
     return (before is not None and is_curtain(before.text)) or _nobody_speaks(paragraph, ahead)
 
 
@@ -76,7 +77,7 @@ def _goes_on(paragraph: Paragraph, ahead: Iterable[Paragraph]) -> bool:
         text = other.text
         if is_closing(text):
             return verse or index == 1
-        if is_front_heading(text) or _PRINTED.search(text):
+        if is_front_heading(text) or tells_of_print(text):
             return False
         if index <= _LAST and (_moves(text) or is_epilogue(text)):
             return True

@@ -52,7 +52,7 @@ _CAPS = re.compile(rf"^[ \t]*[_*]{{0,2}}(?P<name>{CAPS_NAME})[_*]{{0,2}}{_DIRECT
 _TITLE = re.compile(rf"^[ \t]*[_*]{{0,2}}(?P<name>{TITLE_NAME})[_*]{{0,2}}{_DIRECTION}{_BETWEEN}", re.MULTILINE)
 # `_K. Edw._`, `_First P. Man._`: italics show where the name ends, whatever its abbreviations.
 _ITALIC = re.compile(
-    r"^[ \t]*_(?P<name>(?:[^\W_a-z][\w'’]*\.?,? (?:(?:of|the|and|&) )?){0,4}[^\W_a-z][\w'’]*)"
+    r"^[ \t]*_(?P<name>(?:[^\W_a-z][\w'’]*\.?,? (?:(?:of|the|and|in|a|from|&) ){0,2}){0,4}[^\W_a-z][\w'’]*)"
     r"(?:\._|_\.)(?=\s|\Z)|^[ \t]*_(?P<called>[^\W_a-z][^_\n:.!?]{1,40})(?:_:|:_)(?=\s*\S)",
     re.MULTILINE,
 )

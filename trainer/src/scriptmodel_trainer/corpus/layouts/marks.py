@@ -14,6 +14,7 @@ _HEADING = re.compile(
     rf"(?:THE )?(?:{_ORDINAL}|[IVX]+)[ .]+(?:ACT|SCENE|PART)\b.{{0,80}}|"
     r"(?:THE )?(?:PROLOGUE|EPILOGUE|INDUCTION|INTERLUDE)(?:[ .,:-]+(?:(?:WRITTEN|SPOKEN|SUNG) )?BY .{1,60})?|"
     r"(?:END|CURTAIN|CLOSE) OF (?:THE )?.{0,30}(?:ACT|SCENE|PLAY).{0,20}|"
+    r"(?:ACTUS|SC[AE]?ENA)\b[ .:]*(?:PRIM|SECUND|TERTI|QUART|QUINT|SEXT|SEPTIM|[IVX]+\b).{0,60}|"
     r"SCENE\s*[.:-].*|(?:THE )?(?:SAME )?SCENE)[.:]?",
     re.IGNORECASE | re.DOTALL,
 )
@@ -50,7 +51,12 @@ _CURTAIN = re.compile(
 _SPOKEN_BY = re.compile(
     rf"[\W_]*(?:SPOKEN|SUNG)\b.{{0,40}}? (?:BY|IN THE CHARACTER OF) (?P<who>{CAPS_NAME})[\W_]*", re.IGNORECASE
 )
-_PRICE = re.compile(r"\bPrice,? (?:\$|\d)|\$\d+\.\d\d|\bRoyalty, |\b\d+s\. ?(?:\d+d\. )?net\b|\bpostpaid\b")
+_PRINTED = re.compile(
+    r"\b(?:printed|published|produced (?:by|at)|(?:first|originally) (?:played|acted|given|produced|performed)|copyright|"
+    r"transcriber|19\d\d|18\d\d)\b",
+    re.IGNORECASE,
+)
+_PRICE = re.compile(r"\b(?:8vo|12mo|16mo)\b|\bPrice,? (?:\$|\d)|\$\d+\.\d\d|\bRoyalty, |\b\d+s\. ?(?:\d+d\. )?net\b|\bpostpaid\b")
 _LEADERS = re.compile(r"[\w)] *\.{6,} *\w|[\w)](?: \.){6,} \w")
 _RULE = re.compile(r"[\s*~=_.\-–—•#+]{3,}")
 _MUSIC_WORD = (
@@ -99,6 +105,11 @@ def spoken_by(text: str) -> str | None:
     """The name, where the paragraph only says who speaks a prologue or an epilogue."""
     match = _SPOKEN_BY.fullmatch(plain(text)) if len(text) < 100 else None
     return match["who"] if match and match["who"].isupper() else None
+
+
+def tells_of_print(text: str) -> bool:
+    """True for words of publishers and theatres: who printed the book, where the play was given."""
+    return _PRINTED.search(text) is not None
 
 
 def is_priced(text: str) -> bool:

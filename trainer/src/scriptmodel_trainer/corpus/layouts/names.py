@@ -14,7 +14,7 @@ _TITLES = (
     r"Mrs?|Mme|Mlle|Dr|Ste?|Rev|Lt|Sgt|Capt|Col|Gen|Maj|Prof|Hon|Jr|Sr|Messrs)\."
 )
 _PREFIX = r"(?:Mc|Mac|[DOLdl]['’]|De|Di|Du|La|Le|Fitz)"
-_INITIALS = rf"(?:[{_UPPER}]\.-?){{1,3}}[{_UPPER}](?=\.)"
+_INITIALS = rf"(?:[{_UPPER}]\.[- ]?){{1,3}}[{_UPPER}](?=\.)"
 _CAPS_WORD = (
     rf"(?:{_TITLES}|{_INITIALS}|{_PREFIX}?[{_UPPER}][{_UPPER}0-9'’]*(?:[-/][{_UPPER}0-9'’]+)*|"
     r"#?\d+(?:ST|ND|RD|TH|st|nd|rd|th|d)?)"
@@ -49,7 +49,7 @@ _NEVER_ALONE = frozenset((*_SHORT_WORDS.split(), *_SENTENCE_WORDS.split()))
 
 
 _NUMERAL = re.compile("X{0,2}(?:IX|IV|VI{0,3}|I{1,3})|X{1,3}")
-_ABBREVIATED = re.compile(rf"OR|AND|(?:[{_UPPER}]\.-?){{1,3}}[{_UPPER}]")
+_ABBREVIATED = re.compile(rf"OR|AND|(?:[{_UPPER}]\.[- ]?){{1,3}}[{_UPPER}]")
 
 
 def is_doubtful(name: str) -> bool:

@@ -17,6 +17,7 @@ from scriptmodel_trainer.corpus.layouts.marks import (
     is_furniture,
     is_heading,
     is_priced,
+    tells_of_print,
 )
 from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph, plain
 
@@ -26,6 +27,7 @@ _RANKS = {"PROLOGUE": 0, "INDUCTION": 0, "PART": 1, "ACT": 2, "EPISODE": 2, "SCE
 _LISTED = re.compile(r"\s*[A-Z][^.?!\n]{1,40}[.,]?")
 _DESCRIBED = re.compile(r"\s*[A-Z]{2,}[A-Z .'’-]*,.*")
 _ENTRANCE = re.compile(r"\s*_?[\[(]?_?Enter(?![a-z])")
+_PLAYED = re.compile(r"\S {4,}_?(?:MRS?|MISS|Mrs?|Miss|Mme|Mlle|Messrs)\b\.? _?[A-Z]")
 _FEW = 5  # words of a name in a list
 _TITLE = 100  # characters
 _FIRST = frozenset(("I", "1", "ONE", "FIRST"))
@@ -40,8 +42,10 @@ def begins(paragraph: Paragraph, front: Sequence[Paragraph], ahead: Sequence[Par
     """
     if not cast.begins_with_cue(paragraph, sure=True):
         return False
-    if any(is_priced(other.text) for other in itertools.islice(ahead, _PRICED)):
+    if any(is_priced(other.text) for other in itertools.chain([paragraph], itertools.islice(ahead, _PRICED))):
         return False  # a catalogue of plays
+    if _PLAYED.search(paragraph.text):
+        return False  # a programme
     if front and _ENTRANCE.match(front[-1].text) and cast.first_name(paragraph) in front[-1].text:
         return True
     if _in_cast_list(front) and (
@@ -207,6 +211,7 @@ def _described_from(held: Sequence[Paragraph], start: int, first: int) -> int:
     while (
         start > first > 0
         and narrates(held[start - 1].text)
+        and not tells_of_print(held[start - 1].text)
         and "\n" in held[start - 1].text
         and not _lists_names(held[start - 1])
     ):

@@ -123,8 +123,9 @@ def survey(sample: tuple[str, ...]) -> Survey:
         softly = alone and cues[0].italic and not cues[0].caps
         result.cues.append(cues)
         for cue in cues:
-            place = cue.italic and reads_like_direction(text[cue.end :])
-            if softly or place or (detached and named and not cue.caps):
+            if cue.italic and reads_like_direction(text[cue.end :]):
+                continue  # a place, and who comes
+            if softly or (detached and named and not cue.caps):
                 result.softly[cue.name] += 1
                 continue
             first = result.detached if detached else result.first
