@@ -56,6 +56,15 @@ class Body:
         self._open_line = 0
         self._open_length = 0
 
+    def open_with(self, paragraph: Paragraph, ahead: Iterable[Paragraph]) -> Iterator[Event]:
+        """Events of a paragraph before the first speech: a name alone is a title there."""
+        first = next(self._cast.cues(paragraph), None)
+        alone = first is not None and not paragraph.text[first.end :].strip() and not first.direction
+        if alone and not is_heading(paragraph.text):
+            yield from self._exposition(paragraph.text, paragraph.line)
+        else:
+            yield from self.read(paragraph, ahead)
+
     def read(self, paragraph: Paragraph, ahead: Iterable[Paragraph]) -> Iterator[Event]:
         """Events that are complete once this paragraph is read; `ahead` are those that follow it."""
         text = paragraph.text

@@ -82,11 +82,15 @@ class Cast:
     def may_be_title(self, paragraph: Paragraph) -> bool:
         """True if the paragraph is a name alone that hardly ever stands so: the title of the play may look like it."""
         first = self._first(paragraph.text)
-        alone = first is not None and first.kind is Kind.ALONE and not paragraph.text[first.end :].strip()
-        return alone and first is not None and first.name not in self.alone
+        return first is not None and _stands_alone(first, paragraph.text) and first.name not in self.alone
+
+    def is_title(self, paragraph: Paragraph) -> bool:
+        """True for a name alone in its paragraph where names stand right above the words."""
+        first = self._first(paragraph.text)
+        return self.attached and first is not None and _stands_alone(first, paragraph.text)
 
     def _first(self, text: str) -> Cue | None:
-        for caps in (True, False):
+        for caps, _ in reversed(self.kinds):
             cue = candidate_at_start(text, caps)
             if cue is not None and self._opens_paragraph(cue, text):
                 return cue
@@ -129,7 +133,7 @@ class Cast:
             return form in self.forms
         if "," in cue.name and (cue.kind is Kind.ALONE or not words):
             return False  # who is on the stage
-        named = cue.caps or self._new_name(cue) or (self.italic and cue.italic and not reads_like_direction(words))
+        named = cue.caps or self._new_name(cue) or (self.italic and cue.italic and bool(words) and not reads_like_direction(words))
         return form in self.main and not is_doubtful(cue.name) and named
 
     def _heads(self, cue: Cue, words: str) -> bool:
@@ -156,6 +160,10 @@ class Cast:
         if cue.direction or (cue.name.partition(" ")[0] in _GROUP_WORDS and cue.name.istitle() and " " in cue.name):
             return True  # prose would go on small: `The boys.`
         return not any(self.lower[word.lower().strip(".")] for word in cue.name.split() if word not in _SMALL_WORDS)
+
+
+def _stands_alone(cue: Cue, text: str) -> bool:
+    return cue.kind is Kind.ALONE and not text[cue.end :].strip()
 
 
 def _next_of(text: str, opens: str, closes: str) -> str:

@@ -9,8 +9,10 @@ from collections.abc import Iterable, Sequence
 from scriptmodel_trainer.corpus.layouts.cast import Cast
 from scriptmodel_trainer.corpus.layouts.directions import is_bracketed, opens_only, reads_like_direction
 from scriptmodel_trainer.corpus.layouts.marks import (
+    is_back_matter,
     is_closing,
     is_curtain,
+    is_for_sale,
     is_front_heading,
     is_furniture,
     is_heading,
@@ -22,6 +24,9 @@ from scriptmodel_trainer.corpus.layouts.marks import (
 from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph
 
 AHEAD = 40  # paragraphs looked at for a play that has ended, or begins with a long speech
+_SOLD = 3  # paragraphs from the heading of a catalogue to its first price
+_TITLE = 100  # characters
+_TAIL = 8  # paragraphs that may follow the last cue before the words that end the play
 _NEAR = 12  # paragraphs before the next play's cast list
 _LAST = 6  # paragraphs after the last cue that a final direction may follow
 _CURTAIN = re.compile(r"CURTAIN|TABLEAU|DROP|DANCE")
@@ -35,8 +40,12 @@ def ends(paragraph: Paragraph, ahead: Sequence[Paragraph], cast: Cast, before: P
     `ahead` are the paragraphs that follow, `before` is the one before.
     """
     text = paragraph.text
+    if is_back_matter(text) and not is_furniture(text) and not cast.knows(paragraph):
+        return True
     if cast.begins_with_cue(paragraph):
         return False
+    if len(text) < _TITLE and any(is_for_sale(other.text) for other in itertools.islice(ahead, _SOLD)):
+        return True
     if is_furniture(text) and not is_rule(text):  # a page, an illustration; notes at the end
         return is_front_heading(text) and not any(map(cast.begins_with_cue, ahead))
     if is_closing(text) or is_front_heading(text):
@@ -45,10 +54,10 @@ def ends(paragraph: Paragraph, ahead: Sequence[Paragraph], cast: Cast, before: P
         return not _CURTAIN.search(text)
     if before is not None and is_curtain(before.text) and _advertises([paragraph, *ahead]):
         return True
+    if _COLOPHON.search(text) and not any(map(cast.knows, ahead)):
+        return True
     if any(map(cast.begins_with_cue, ahead)) or is_epilogue(text) or spoken_by(text) is not None:
         return False
-    if _COLOPHON.search(text):
-        return True
     return (before is not None and is_curtain(before.text)) or _nobody_speaks(paragraph, ahead)
 
 
@@ -72,16 +81,17 @@ def _goes_on(paragraph: Paragraph, ahead: Iterable[Paragraph]) -> bool:
 
     So it is if a direction, a curtain or an epilogue follows soon, or nothing but verse or a last word before the end.
     """
-    verse = True
+    verse, ruled = True, False
     for index, other in enumerate(itertools.chain([paragraph], ahead)):
         text = other.text
         if is_closing(text):
-            return verse or index == 1
+            return verse or (index <= _TAIL and not ruled)
         if is_front_heading(text) or tells_of_print(text):
             return False
         if index <= _LAST and (_moves(text) or is_epilogue(text)):
             return True
         verse = verse and (_verse(other) or is_furniture(text))
+        ruled = ruled or is_rule(text)
     return False
 
 

@@ -37,7 +37,7 @@ class Cue:
     italic: bool = False  # so that nothing but a name ends where the italics do
 
 
-_DIRECTION = r"(?:\[\d{1,3}\])?(?P<direction>,?\s{0,2}_?[\[(](?!\d{1,3}[\])])[^\[\]()]{0,600}[\])][.,;]?_?)?"
+_DIRECTION = r"(?:\[\d{1,3}\])?(?P<direction>,?\s{0,2}_?[\[(](?!(?:\d{1,3}|[A-Z])[\])])[^\[\]()]{0,600}[\])][.,;]?_?)?"
 _BETWEEN = (
     r"(?:[ \t]*\.?:?[ \t]*(?P<alone>\n|\Z)"
     r"|(?:[ \t]?\.?[ \t]?(?:--+|[—–])|[ \t][-–—][ \t])(?=\s*\S)(?P<dash>)"

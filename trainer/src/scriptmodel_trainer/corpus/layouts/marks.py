@@ -24,16 +24,19 @@ _CLOSING = re.compile(
     re.IGNORECASE,
 )
 _FRONT = re.compile(
-    r"\W*(?:DRAMATIS PERSON|(?:THE )?PERSONS(?: OF| IN| REPRESENTED)?\b|(?:CAST OF )?(?:THE )?CHARACTERS\b|"
+    r"\W*(?:DRAMATIS PERSON|(?:THE )?PERSONS(?: OF| IN| REPRESENTED)?\b|(?:CAST OF )?(?:THE )?(?:ACTING )?CHARACTERS\b|"
     r"(?:THE )?(?:ORIGINAL )?CAST\b|(?:THE )?PEOPLE (?:IN|OF) THE PLAY|(?:TABLE OF )?CONTENTS\b|PREFACE\b|"
-    r"NOTES (?:TO|ON) [A-Z]|FOREWORD\b|INTRODUCTION\b|FOOTNOTES?\b|ENDNOTES\b|"
+    r"NOTES(?: (?:TO|ON) [A-Z]|(?=\W*$))|(?:LIST OF )?ILLUSTRATIONS\b|"
+    r"(?:LIGHT(?:ING)?|PROPERTY|SCENE|COSTUME) PLOT|(?:HAND |LIST OF )?PROPERTIES\b|FOREWORD\b|INTRODUCTION\b|FOOTNOTES?\b|ENDNOTES\b|"
     r"BIBLIOGRAPHY\b|APPENDIX\b|GLOSSARY\b|INDEX\b|ADVERTISEMENTS?\b|"
-    r"(?:OTHER|NEW|RECENT) (?:WORKS?|BOOKS?|PLAYS) BY\b|BY THE SAME AUTHOR|PRESS NOTICES|"
+    r"(?:(?:OTHER|NEW|RECENT) )?(?:WORKS?|BOOKS?|PLAYS) BY\b|BY THE SAME AUTHOR|PRESS NOTICES|"
     r"TRANSCRIBER)[\w '’,.:;&-]{0,50}\W*",
     re.IGNORECASE,
 )
 _BACK = re.compile(
-    r"\W*(?:FOOTNOTE|ENDNOTE|NOTE|BIBLIOGRAPHY|APPENDIX|GLOSSARY|INDEX|OTHER|NEW|RECENT|BY THE|PRESS|TRANSCRIBER)", re.I
+    r"\W*(?:FOOTNOTE|ENDNOTE|NOTE|BIBLIOGRAPHY|APPENDIX|GLOSSARY|INDEX|OTHER|NEW|RECENT|BY THE|PRESS|TRANSCRIBER|"
+    r"WORKS?|BOOKS?|PLAYS|LIGHT|PROPERT|HAND|SCENE|COSTUME|LIST OF PROPERT)",
+    re.IGNORECASE,
 )
 _FURNITURE = re.compile(
     r"\W*(?:\[?(?:pg|page|p)\.? ?\d+\]?|\d{1,4}|[ivxlc]{1,6}|[*=_~.\-–—•#+ ]+|\[_?illustration.*\]|"
@@ -57,6 +60,9 @@ _PRINTED = re.compile(
     re.IGNORECASE,
 )
 _PRICE = re.compile(r"\b(?:8vo|12mo|16mo)\b|\bPrice,? (?:\$|\d)|\$\d+\.\d\d|\bRoyalty, |\b\d+s\. ?(?:\d+d\. )?net\b|\bpostpaid\b")
+_FOR_SALE = re.compile(
+    r"\b(?:8vo|12mo|16mo|postpaid)\b|\b[Cc]loth\b[^.]{0,60}[.,;][^.]{0,20}(?:\$\d|\bcents\b|\bnet\b)|\$\d+\.\d\d\s+net"
+)
 _LEADERS = re.compile(r"[\w)] *\.{6,} *\w|[\w)](?: \.){6,} \w")
 _RULE = re.compile(r"[\s*~=_.\-–—•#+]{3,}")
 _MUSIC_WORD = (
@@ -110,6 +116,11 @@ def spoken_by(text: str) -> str | None:
 def tells_of_print(text: str) -> bool:
     """True for words of publishers and theatres: who printed the book, where the play was given."""
     return _PRINTED.search(text) is not None
+
+
+def is_for_sale(text: str) -> bool:
+    """True where a publisher says how a book is bound and what it costs."""
+    return _FOR_SALE.search(text) is not None
 
 
 def is_priced(text: str) -> bool:

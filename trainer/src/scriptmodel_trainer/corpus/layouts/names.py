@@ -67,6 +67,6 @@ def could_be_name(name: str) -> bool:
         return False
     if first in _NEVER or first.upper().replace("-", "") in _MOVES or (first.isdigit() and len(words) == 1):
         return False
-    if words == ["THE", "END"]:
+    if words == ["THE", "END"] or words[-1] == "CUE":
         return False
     return len(words) > 1 or is_doubtful(name) or first not in _NEVER_ALONE

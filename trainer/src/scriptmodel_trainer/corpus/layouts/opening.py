@@ -27,6 +27,8 @@ _RANKS = {"PROLOGUE": 0, "INDUCTION": 0, "PART": 1, "ACT": 2, "EPISODE": 2, "SCE
 _LISTED = re.compile(r"\s*[A-Z][^.?!\n]{1,40}[.,]?")
 _DESCRIBED = re.compile(r"\s*[A-Z]{2,}[A-Z .'’-]*,.*")
 _ENTRANCE = re.compile(r"\s*_?[\[(]?_?Enter(?![a-z])")
+_PAGED = re.compile(r" {4,}\d{1,3}$", re.MULTILINE)
+_LISTS_ON = re.compile(r"\s*_?[A-Z]{2}[A-Z .'’-]*(?:,.*|\W*)", re.DOTALL)
 _PLAYED = re.compile(r"\S {4,}_?(?:MRS?|MISS|Mrs?|Miss|Mme|Mlle|Messrs)\b\.? _?[A-Z]")
 _FEW = 5  # words of a name in a list
 _TITLE = 100  # characters
@@ -40,7 +42,7 @@ def begins(paragraph: Paragraph, front: Sequence[Paragraph], ahead: Sequence[Par
 
     `front` are the paragraphs before, `ahead` those that follow.
     """
-    if not cast.begins_with_cue(paragraph, sure=True):
+    if not cast.begins_with_cue(paragraph, sure=True) or cast.is_title(paragraph):
         return False
     if any(is_priced(other.text) for other in itertools.chain([paragraph], itertools.islice(ahead, _PRICED))):
         return False  # a catalogue of plays
@@ -51,6 +53,8 @@ def begins(paragraph: Paragraph, front: Sequence[Paragraph], ahead: Sequence[Par
     if _in_cast_list(front) and (
         _lists_names(paragraph)
         or has_leaders(paragraph.text)
+        or _PAGED.search(paragraph.text) is not None
+        or (cast.may_be_title(paragraph) and any(map(_goes_on_listing, itertools.islice(ahead, 1))))
         or _first_scene_follows(ahead)
         or _each_once([paragraph, *ahead], cast)
     ):
@@ -100,6 +104,8 @@ def first_of_play(held: Sequence[Paragraph]) -> int:
     if not headings and entrance >= 0:
         return entrance
     if not headings:
+        if not after:
+            return min(_bracketed_before(held), _told_from(held))
         return _described_from(held, max(_bracketed_before(held), _lists_end(held)), after)
     start = headings.pop()
     used = {heading_kind(held[start].text)}
@@ -126,6 +132,11 @@ def _lists_names(paragraph: Paragraph) -> bool:
         for line in lines
     )
     return len(lines) > 2 and listed > len(lines) // 2
+
+
+def _goes_on_listing(paragraph: Paragraph) -> bool:
+    """Whether the paragraph after a name describes a person, or names another one, or tells of the scene."""
+    return _LISTS_ON.fullmatch(paragraph.text) is not None or is_bracketed(paragraph.text)
 
 
 def _is_cast_heading(paragraph: Paragraph) -> bool:
@@ -203,20 +214,33 @@ def _lists_end(held: Sequence[Paragraph]) -> int:
     start = _after_lists(held, 0)
     if not start:
         return 0
-    return next((index + 1 for index in range(len(held) - 1, start - 1, -1) if _lists_names(held[index])), start)
+    listed = (
+        index + 1
+        for index in range(len(held) - 1, start - 1, -1)
+        if _lists_names(held[index]) or _LISTS_ON.fullmatch(held[index].text)
+    )
+    return next(listed, start)
+
+
+def _told_from(held: Sequence[Paragraph]) -> int:
+    """Where the paragraphs begin that tell of the scene between the title and the first speech, if there are some."""
+    start = len(held)
+    while start and (narrates(held[start - 1].text) or is_furniture(held[start - 1].text)):
+        start -= 1
+    titled = start and held[start - 1].text.strip().isupper() and len(held[start - 1].text) < _TITLE
+    return start if titled or (start and held[start - 1].text.strip().isdigit()) else len(held)
 
 
 def _described_from(held: Sequence[Paragraph], start: int, first: int) -> int:
     """After a cast list, the paragraphs that tell of the room before anyone speaks belong to the play."""
-    while (
-        start > first > 0
-        and narrates(held[start - 1].text)
-        and not tells_of_print(held[start - 1].text)
-        and "\n" in held[start - 1].text
-        and not _lists_names(held[start - 1])
-    ):
+    while start > first > 0 and (is_bracketed(held[start - 1].text) or _describes(held[start - 1])):
         start -= 1
     return start
+
+
+def _describes(paragraph: Paragraph) -> bool:
+    text = paragraph.text
+    return "\n" in text and narrates(text) and not tells_of_print(text) and not _lists_names(paragraph)
 
 
 def _bracketed_from(held: Sequence[Paragraph], start: int) -> int:

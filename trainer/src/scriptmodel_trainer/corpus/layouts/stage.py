@@ -80,7 +80,7 @@ def _opening(front: deque[Paragraph], body: Body, ahead: deque[Paragraph]) -> It
         if index < start:
             yield _cut(paragraph)
         else:
-            yield from body.read(paragraph, deque([*held[index + 1 :], *ahead]))
+            yield from body.open_with(paragraph, deque([*held[index + 1 :], *ahead]))
 
 
 def _cut(paragraph: Paragraph) -> Event:

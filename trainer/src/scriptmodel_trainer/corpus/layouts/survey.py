@@ -125,6 +125,8 @@ def survey(sample: tuple[str, ...]) -> Survey:
         for cue in cues:
             if cue.italic and reads_like_direction(text[cue.end :]):
                 continue  # a place, and who comes
+            if softly and headed:
+                continue  # a place
             if softly or (detached and named and not cue.caps):
                 result.softly[cue.name] += 1
                 continue
