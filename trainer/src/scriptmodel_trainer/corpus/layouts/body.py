@@ -14,6 +14,7 @@ from scriptmodel_trainer.corpus.layouts.directions import (
     ends_open,
     is_bracketed,
     narrates,
+    open_end,
     opens_only,
     own_lines,
     reads_like_direction,
@@ -57,10 +58,10 @@ class Body:
         self._open_length = 0
 
     def open_with(self, paragraph: Paragraph, ahead: Iterable[Paragraph]) -> Iterator[Event]:
-        """Events of a paragraph before the first speech: a name alone is a title there."""
+        """Events of a paragraph before the first speech: a name alone is a title if no words follow it."""
         first = next(self._cast.cues(paragraph), None)
         alone = first is not None and not paragraph.text[first.end :].strip() and not first.direction
-        if alone and not is_heading(paragraph.text):
+        if alone and not is_heading(paragraph.text) and not any(map(_may_be_said, itertools.islice(ahead, 1))):
             yield from self._exposition(paragraph.text, paragraph.line)
         else:
             yield from self.read(paragraph, ahead)
@@ -76,7 +77,11 @@ class Body:
             yield from self.end()
             yield Event(EventKind.HEADING, plain(text), line=paragraph.line)
         elif opens_only(text) and next(self._cast.cues(paragraph), None) is None:
-            if self._closed_ahead(ahead):
+            end = open_end(text)
+            if end < len(text) and self._speaker and text[:end].rstrip().endswith("."):
+                yield from self._exposition(text[:end], paragraph.line)
+                yield from self._speak(Paragraph(text[end:], paragraph.line_at(end)))
+            elif self._closed_ahead(ahead):
                 yield from self._speech_done()
                 self._open, self._open_line, self._open_length = [text], paragraph.line, len(text)
             else:
@@ -249,3 +254,9 @@ class Body:
             self._named_line = 0
             yield Event(EventKind.SPEECH, text, self._speaker, self._speech_line, self._continued)
             self._continued = True
+
+
+def _may_be_said(paragraph: Paragraph) -> bool:
+    """Whether these could be someone's first words: no description of the scene, no direction."""
+    text = paragraph.text
+    return not is_bracketed(text) and not ("\n" in text and narrates(text))

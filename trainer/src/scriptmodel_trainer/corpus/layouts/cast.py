@@ -128,7 +128,10 @@ class Cast:
             columns = cue.kind is Kind.SPACE and (True, Kind.COLUMN) in self.forms
             # `Anna--a small woman--enters.`
             told = cue.kind is Kind.DASH and not cue.caps and not text[: cue.end].rstrip(" -—–").endswith(".")
-            return form in self.forms or (cue.kind in _STRONG and not told) or columns
+            alone = (True, Kind.ALONE) in self.main
+            return (form in self.forms or cue.kind in _STRONG or columns) and not (
+                told and (alone or form not in self.forms)
+            )
         if cue.kind is Kind.COLUMN:
             return form in self.forms
         if "," in cue.name and (cue.kind is Kind.ALONE or not words):

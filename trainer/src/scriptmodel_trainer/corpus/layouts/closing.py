@@ -40,12 +40,11 @@ def ends(paragraph: Paragraph, ahead: Sequence[Paragraph], cast: Cast, before: P
     `ahead` are the paragraphs that follow, `before` is the one before.
     """
     text = paragraph.text
-    if is_back_matter(text) and not is_furniture(text) and not cast.knows(paragraph):
+    catalogue = len(text) < _TITLE and not _moves(text) and any(map(_for_sale, itertools.islice(ahead, _SOLD)))
+    if (catalogue or (is_back_matter(text) and not is_furniture(text))) and not cast.knows(paragraph):
         return True
     if cast.begins_with_cue(paragraph):
         return False
-    if len(text) < _TITLE and any(is_for_sale(other.text) for other in itertools.islice(ahead, _SOLD)):
-        return True
     if is_furniture(text) and not is_rule(text):  # a page, an illustration; notes at the end
         return is_front_heading(text) and not any(map(cast.begins_with_cue, ahead))
     if is_closing(text) or is_front_heading(text):
@@ -59,6 +58,10 @@ def ends(paragraph: Paragraph, ahead: Sequence[Paragraph], cast: Cast, before: P
     if any(map(cast.begins_with_cue, ahead)) or is_epilogue(text) or spoken_by(text) is not None:
         return False
     return (before is not None and is_curtain(before.text)) or _nobody_speaks(paragraph, ahead)
+
+
+def _for_sale(paragraph: Paragraph) -> bool:
+    return is_for_sale(paragraph.text)
 
 
 def _nobody_speaks(paragraph: Paragraph, ahead: Sequence[Paragraph]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 
@@ -20,8 +21,7 @@ _SPOKEN = re.compile(
 )
 _QUOTED = re.compile(r"[\"“‘].{0,200}?[\"”’]", re.DOTALL)
 _WHOLE_LINES = re.compile(r"^[ \t]*_?[\[(][^\[\]()]*(?<!,)[\])][.,;:]?_?(?:[ ]*\[\d{1,3}\])?[ \t]*$", re.MULTILINE)
-# A bracket that opens on a line further in and stays open to the end of what one person says.
-_NEVER_CLOSED = re.compile(r"^[ \t]{4,}\[[^\[\]]{1,400}\Z", re.MULTILINE)
+_OPENING_LINE = re.compile(r"^[ \t]+\[[^\[\]\n]+$", re.MULTILINE)
 _ENTERS = re.compile(
     r"^(?:[ \t]+(?:Enter|Re-?enter|Exit|Exeunt)|[ ]{16,}(?:Flourish|Alarums?|Sennet|Retreat|Thunder|Music))\b[^\n]*$",
     re.MULTILINE,
@@ -33,6 +33,7 @@ _AT_THE_RIGHT = re.compile(
 _LAST_NOTE = re.compile(r"(?<=[\])])\s+\[\d{1,3}\]$")
 _ENDED = (".", "!", "?", "]", ")", '"', "”", "’", "_", "…", "'", "*")
 _PROSE = 55  # characters; lines of prose are longer
+_HANGING = 5  # characters that the second line of a direction is set in more than its first, at most
 _SLACK = 8  # characters that would have fitted on the line before: its end was meant
 
 
@@ -115,17 +116,41 @@ def own_lines(text: str, width: int, round_brackets: bool = True, lead: int = 0)
     The first line of `text` has `lead` characters before it.
     """
     found = list(_WHOLE_LINES.finditer(text)) if "[" in text or "(" in text else []
-    if "[" in text:
-        found += _NEVER_CLOSED.finditer(text)
     if not round_brackets:
         found = [match for match in found if not match.group().lstrip(" \t_").startswith("(")]
     found += _ENTERS.finditer(text)
     found += _AT_THE_RIGHT.finditer(text)
+    spans = [(match.start(), match.end(), match.re is _AT_THE_RIGHT) for match in found]
+    if "[" in text:
+        spans += [(begin, end, False) for begin, end in _never_closed(text)]
     last = 0
-    for match in sorted(found, key=re.Match.start):
-        if match.start() > last and (match.re is _AT_THE_RIGHT or _meant(text, match.start(), match.group(), width, lead)):
-            last = match.end()
-            yield match.start(), last
+    for begin, end, meant in sorted(spans):
+        if begin > last and (meant or _meant(text, begin, text[begin:end], width, lead)):
+            last = end
+            yield begin, last
+
+
+def _never_closed(text: str) -> Iterator[tuple[int, int]]:
+    """Where lines are directions whose bracket is never closed, as (start, end) places."""
+    for match in _OPENING_LINE.finditer(text):
+        following = re.search(r"[\[\]]", text[match.end() :])
+        if following is None or following[0] == "[":
+            yield match.start(), match.start() + open_end(text[match.start() :])
+
+
+def open_end(text: str) -> int:
+    """Where a direction ends whose bracket is never closed: before a line that hangs no longer under its first one."""
+    lines = text.splitlines(keepends=True)
+    indent = len(lines[0]) - len(lines[0].lstrip())
+    if not indent:
+        return len(text)
+    end = len(lines[0])
+    for before, line in itertools.pairwise(lines):
+        hangs = len(line) - len(line.lstrip()) - indent
+        if hangs <= 0 or (hangs > _HANGING and before.rstrip(" _\n").endswith((".", "!", "?"))):
+            break
+        end += len(line)
+    return end
 
 
 def _meant(text: str, start: int, line: str, width: int, lead: int) -> bool:

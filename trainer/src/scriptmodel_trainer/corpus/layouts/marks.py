@@ -63,6 +63,7 @@ _PRICE = re.compile(r"\b(?:8vo|12mo|16mo)\b|\bPrice,? (?:\$|\d)|\$\d+\.\d\d|\bRo
 _FOR_SALE = re.compile(
     r"\b(?:8vo|12mo|16mo|postpaid)\b|\b[Cc]loth\b[^.]{0,60}[.,;][^.]{0,20}(?:\$\d|\bcents\b|\bnet\b)|\$\d+\.\d\d\s+net"
 )
+_SCENE = re.compile(r"Scene ?(?:[:.]|--|—)")
 _LEADERS = re.compile(r"[\w)] *\.{6,} *\w|[\w)](?: \.){6,} \w")
 _RULE = re.compile(r"[\s*~=_.\-–—•#+]{3,}")
 _MUSIC_WORD = (
@@ -84,7 +85,7 @@ def is_heading(text: str) -> bool:
     if first not in "ASPTEFLVXIOCaspteflvxioc12345" or not first:
         return False  # most paragraphs are none: the rest is costly
     stripped = plain(text).strip("*# []")
-    short = len(stripped) <= 120 or stripped[:5].isupper()
+    short = len(stripped) <= 120 or stripped[:5].isupper() or _SCENE.match(stripped) is not None
     return short and _HEADING.fullmatch(stripped) is not None
 
 

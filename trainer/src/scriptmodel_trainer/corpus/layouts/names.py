@@ -39,7 +39,7 @@ Yes No Oh Ah Well Why What Who Where When How Good Come Go And But The It He She
 Here So If In On At For My Your His Her Our Indeed Never Nothing Exactly Really Perhaps Certainly Quite Please Thanks
 Nonsense Enter Exit Exeunt Act Scene Time Place Note Curtain Always Today Tomorrow Yesterday Splendid Listen Look Wait
 Stop Hush Silence Pause Music Adieu Farewell Goodbye Title Author Characters Setting Chapter Contents Language Release
-Date Produced Copyright Page Persons Aside Within Sings Reads Kneels Dies Flourish Alarum
+Date Produced Copyright Page Persons Aside Within Sings Reads Kneels Dies Flourish Alarum Er Um Hm Ha Hallo Hullo
 """
 _NEVER = frozenset(_STAGE_WORDS.split())
 _MOVES = frozenset(
