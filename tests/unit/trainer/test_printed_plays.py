@@ -9,6 +9,7 @@ import pytest
 
 from scriptmodel_trainer.corpus import reading
 from scriptmodel_trainer.corpus.events import EventKind
+from scriptmodel_trainer.corpus.layouts.paragraphs import plain
 from scriptmodel_trainer.corpus.stream import events_of
 
 Read = Callable[[str], list[tuple[str, str]]]
@@ -356,3 +357,187 @@ def test_without_a_heading_the_play_begins_with_the_room_it_is_set_in(read: Read
         "",
         " ".join(room.split()),
     )
+
+
+def test_italics_show_where_a_shortened_name_ends(read: Read) -> None:
+    talk = "_K. Ben._ Who left the gate open?\n_Gate. of Pier._ Not I.\n_First G. Man._ Nor I.\n_K. Ben._ Then it was the wind.\n\n"
+    assert read("ACT I\n\n" + talk * 4)[1:4] == [
+        ("K. Ben", "Who left the gate open?"),
+        ("Gate. of Pier", "Not I."),
+        ("First G. Man", "Nor I."),
+    ]
+
+
+def test_italics_before_a_colon_are_a_name_whatever_its_words(read: Read) -> None:
+    talk = "_Anna_: Listen.\n\n_Ben_: I do.\n\n"
+    assert read("ACT I\n\n" + talk * 5 + "_The two of them_: It is the tide.\n\n" + talk)[11] == (
+        "The two of them",
+        "It is the tide.",
+    )
+
+
+def test_italics_alone_say_how_where_names_are_in_capitals(read: Read) -> None:
+    talk = "ANNA\n\nThe tide is early.\n\nBEN\n\n_Softly._\n\nIt was early yesterday, too.\n\n"
+    assert read("ACT I\n\n" + talk * 6)[2:4] == [("", "Softly."), ("BEN", "It was early yesterday, too.")]
+
+
+def test_an_adverb_alone_may_be_all_that_is_said(read: Read) -> None:
+    talk = "ANNA\n\nIs it deep?\n\nBEN\n\nPossibly. Nobody has come back to tell us.\n\nANNA\n\nPossibly.\n\n"
+    assert {speaker for speaker, _ in read("ACT I\n\n" + talk * 6)} == {"", "ANNA", "BEN"}
+
+
+@pytest.mark.parametrize(
+    "line", ["So be it.                [_Aside._", "So be it.      [_She goes"], ids=["aside", "direction"]
+)
+def test_a_bracket_that_stays_open_at_the_end_of_a_line_hides_no_names(line: str, read: Read) -> None:
+    talk = f"_Anna._ {line}\n_Ben._ What did you say?\n_Anna._ Nothing at all.\n_Ben._ I heard it, though.\n\n"
+    assert [speaker for speaker, _ in read("ACT I\n\n" + talk * 4)[1:5]] == ["Anna", "Ben", "Anna", "Ben"]
+
+
+def test_a_direction_on_its_own_line_may_never_be_closed(read: Read) -> None:
+    speech = "ANNA.\nThe water is as grey as any stone\n   [She looks at it.\nAnd colder than a stone has ever been.\n\n"
+    assert read("ACT I\n\n" + speech + TALK * 3)[1:4] == [
+        ("ANNA", "The water is as grey as any stone"),
+        ("", "She looks at it."),
+        ("ANNA", "And colder than a stone has ever been."),
+    ]
+
+
+def test_a_direction_that_hangs_under_its_bracket_is_one(read: Read) -> None:
+    direction = "     [BEN goes to the edge. He looks at the water.\n        He comes back.\n\n"
+    assert ("", "BEN goes to the edge. He looks at the water. He comes back.") in read(BEGINNING + direction + TALK)
+
+
+def test_a_bracket_below_a_short_first_line_stands_apart_only_if_the_line_was_ended_on_purpose(read: Read) -> None:
+    wide = "ANNA (turning away from the water and from everything on it). Look!\n(She points at the gull that sits on it.)\n\n"
+    assert ("ANNA", "(turning away from the water and from everything on it) Look! (She points at the gull that sits on it.)") in (
+        read("ACT I\n" + (TALK.replace("yesterday as well", "yesterday as well, as early as it can be when") + wide) * 8)
+    )
+
+
+def test_tags_of_web_pages_are_italics(read: Read) -> None:
+    talk = "ANNA -- <i>coming in, wet.</i> -- It rains.\n\nBEN -- <i>grimly.</i> -- It does. <b>Always.</b>\n\n"
+    assert read("ACT I\n\n" + talk * 6)[1:3] == [("ANNA", "(coming in, wet) It rains."), ("BEN", "(grimly) It does. Always.")]
+
+
+@pytest.mark.parametrize("name", ["OLD M", "B. B"])
+def test_an_initial_ends_a_name(name: str, read: Read) -> None:
+    talk = f"{name}. As dry as a fish. It will rain again.\n\nBEN. It will.\n\n"
+    assert read("ACT I\n\n" + talk * 6)[1] == (name, "As dry as a fish. It will rain again.")
+
+
+def test_a_list_of_scenes_is_no_play(read: Read) -> None:
+    scenes = "ACT I. The pier, at dawn.\n\nACT II. The same.\n\nAFTERWARDS. The ferry, at night. Nobody is on it.\n\n"
+    assert read("PERSONS\n\nANNA, a ferrywoman.\n\nBEN, her brother.\n\n" + scenes + "ACT I\n" + TALK * 4)[:2] == [
+        ("", "ACT I"),
+        ("ANNA", "The tide is early today."),
+    ]
+
+
+def test_a_long_cast_list_may_look_like_speeches(read: Read) -> None:
+    persons = "".join(f"{name} GULL:     A cousin of hers.\n\n" for name in "ADA EVE IDA OLA UNA ROY IAN TOM TIM".split())
+    talk = TALK.replace(".", ":", 1).replace("BEN.", "BEN:").replace("ANNA.", "ANNA:")
+    assert read("CHARACTERS\n\n" + persons + "ACT I\n" + talk * 6)[0] == ("", "ACT I")
+
+
+def test_a_list_of_works_is_no_play(read: Read) -> None:
+    works = "".join(f"THE {name} (Der {name}); a play in one act; 1903.\n\n" for name in "TIDE GULL PIER BOAT ROPE SALT WIND RAIN FISH".split())
+    assert read("LIST OF PLAYS\n\n" + works + "ACT I\n" + TALK * 6)[0] == ("", "ACT I")
+
+
+def test_a_programme_with_actors_is_no_play(read: Read) -> None:
+    actors = "ANNA (a ferrywoman)            MISS TERN.\n\nBEN (her brother)              MR. HERON.\n\n"
+    assert read("THE PIER\n\n" + actors + "\n\nACT I\n" + TALK * 6)[0] == ("", "ACT I")
+
+
+def test_a_title_is_no_speaker_where_names_stand_right_above_the_words(read: Read) -> None:
+    talk = "ANNA\nThe tide is early.\n\nBEN\nIt was early yesterday, too.\n\n"
+    events = read("THE PIER\n\nTHE PIER\n\n[A pier at dawn.]\n\n" + talk * 12)
+    assert events[:2] == [("", "A pier at dawn."), ("ANNA", "The tide is early.")]
+
+
+def test_a_prologue_begins_with_whoever_enters(read: Read) -> None:
+    prologue = "Enter the GULL.\n\nGULL. You who have paid to hear about the sea, be patient with a bird.\n\n[Exit.]\n\n"
+    assert read(CAST + prologue + "ACT I\n" + TALK * 8)[:2] == [
+        ("", "Enter the GULL."),
+        ("GULL", "You who have paid to hear about the sea, be patient with a bird."),
+    ]
+
+
+def test_the_scene_is_described_between_the_title_and_the_first_words(read: Read) -> None:
+    room = "The pier at dawn. The boards are wet, and a rope hangs from the rail into the grey water below\nthem.\n\n"
+    assert read("A preface about ferries.\n\nTHE PIER\n\n" + room + TALK * 8)[0] == ("", plain(room))
+
+
+def test_a_chorus_that_speaks_is_no_heading_of_a_song(read: Read) -> None:
+    talk = "ANNA.\n\nWho comes?\n\nCHORUS.\n\nThe sea, the sea, which was here before you were.\n\n"
+    assert read("ACT I\n\n" + talk * 6)[2] == ("CHORUS", "The sea, the sea, which was here before you were.")
+
+
+def test_names_in_the_middle_of_the_line_need_no_full_stop(read: Read) -> None:
+    talk = " " * 30 + "Anna\n\n     Whose boat is that?\n\n" + " " * 30 + "Ben\n\n     It was mine.\n\n"
+    assert read("SCENE I\n\n" + talk * 8)[1:3] == [("Anna", "Whose boat is that?"), ("Ben", "It was mine.")]
+
+
+def test_a_known_name_alone_speaks_where_names_stand_before_the_words(read: Read) -> None:
+    assert ("BEN", "Good evening, all of you.") in read(BEGINNING + "BEN\n\nGood evening, all of you.\n\n" + TALK)
+
+
+def test_a_known_name_with_a_full_stop_may_stand_above_its_verse(read: Read) -> None:
+    assert ("BEN", "Good evening to the sea.") in read(BEGINNING + "BEN.\nGood evening to the sea.\n\n" + TALK)
+
+
+def test_a_place_below_a_heading_is_no_speaker(read: Read) -> None:
+    scene = "SCENE I\n\nA ROOM IN THE FERRY HOUSE.\n\nENTER ANNA.\n\nANNA: Is it early?\n\nBEN: It is.\n\n"
+    assert read("ACT I\n\n" + scene * 6)[2:4] == [("", "A ROOM IN THE FERRY HOUSE."), ("", "ENTER ANNA.")]
+
+
+def test_a_person_may_be_described_after_a_dash(read: Read) -> None:
+    talk = "_Mrs. Gull._\n\nIs it early?\n\n_Ben._\n\nIt is, and cold, too.\n\n"
+    described = "Mrs. Gull--a stout woman in black--is mending a net. Ben comes in with an oar and puts it into\nthe corner.\n\n"
+    assert read("ACT I\n\n" + described + talk * 24)[1] == ("", plain(described))
+
+
+def test_verse_at_the_margin_is_spoken(read: Read) -> None:
+    verse = "ANNA: The sea has many names.\n\nAnd every name is cold;\nIts boats are young each spring,\nIts ropes are always old.\n\n"
+    talk = "ANNA: Listen!\n\nBEN: I do.\n\nBen goes.\n\nAnna follows him.\n\n"
+    events = read("ACT I\n\n" + talk * 3 + verse + talk)
+    assert next(speaker for speaker, text in events if "ropes" in text) == "ANNA"
+
+
+def test_after_the_curtain_nobody_speaks(read: Read) -> None:
+    after = "THE CURTAIN FALLS, AND RISES AGAIN.\n\nLATER\n\nA grey dawn. You could see the pier, if there were one.\n\n"
+    assert read(BEGINNING + after + "THE CURTAIN FALLS." + LICENCE)[-2][0] == ""
+
+
+def test_what_is_seen_last_belongs_to_the_play(read: Read) -> None:
+    last = "All stand as if the water had risen to their knees. A long silence.\n\nTHE LAST PICTURE\n\nAnna holds the rope.\n\n"
+    assert [text for _, text in read(BEGINNING + last + "THE END" + LICENCE)[-2:]] == ["THE LAST PICTURE", "Anna holds the rope."]
+
+
+@pytest.mark.parametrize(
+    "back",
+    [
+        "PLAYS BY THE SAME AUTHOR\n\nTHE GULL. A comedy. 12mo. Cloth. 75 cents.\n\nTHE ROPE. A farce. 12mo. Cloth. 50 cents.",
+        "LIGHTING PLOT\n\n1ST CUE.--When ANNA enters, dim lamps.\n\n2ND CUE.--When BEN enters, lamps out.",
+        "NOTES\n\nANNA. The name is an old one.",
+        "PRINTED BY HERON AND TERN, LONDON.",
+    ],
+    ids=["catalogue", "plot", "notes", "printer"],
+)
+def test_what_a_book_ends_with_is_cut(back: str, read: Read) -> None:
+    assert read(BEGINNING + "[She rows away.]\n\n" + back + LICENCE)[-1] == ("", "She rows away.")
+
+
+def test_headings_may_be_latin(read: Read) -> None:
+    assert read(CAST + "Actus Primus. Scaena Prima.\n" + TALK * 8)[0] == ("", "Actus Primus. Scaena Prima.")
+
+
+def test_a_few_bold_words_are_no_markdown(read: Read) -> None:
+    talk = "ANNA\n\nThe tide is early.\n\nBEN\n\nIt was early yesterday, too.\n\n" + "Nobody minds the tide.\n\n" * 4
+    assert ("ANNA", "The tide is early.") in read("ACT I\n\n" + talk * 20 + "**All at once.**\n\n" + talk * 20)
+
+
+def test_a_slugline_may_follow_a_cut_at_once(read: Read) -> None:
+    script = "INT. PIER - DAY\n\nANNA\nIs it early?\n\nBEN\nIt is.\n\nCUT TO:\nint. ferry\n\nBEN\nAnd cold.\n"
+    assert ("", "int. ferry") in read(script)

@@ -86,10 +86,10 @@ def reads_like_direction(text: str) -> bool:
 
 def narrates(text: str) -> bool:
     """True for a paragraph that tells what is done: nobody is spoken to, nothing asked or exclaimed, no verse."""
-    return text.rstrip().endswith(_ENDED) and text.lstrip()[:1] not in "\"“‘'-_" and not _verse(text) and tells(text)
+    return text.rstrip().endswith(_ENDED) and text.lstrip()[:1] not in "\"“‘'-_" and not is_verse(text) and tells(text)
 
 
-def _verse(text: str) -> bool:
+def is_verse(text: str) -> bool:
     """Short lines, each with a capital."""
     lines = text.split("\n")
     return len(lines) > 1 and all(line.lstrip()[:1].isupper() and len(line.strip()) < _PROSE for line in lines)
@@ -122,7 +122,7 @@ def own_lines(text: str, width: int, round_brackets: bool = True, lead: int = 0)
     found += _AT_THE_RIGHT.finditer(text)
     spans = [(match.start(), match.end(), match.re is _AT_THE_RIGHT) for match in found]
     if "[" in text:
-        spans += [(begin, end, False) for begin, end in _never_closed(text)]
+        spans += [(begin, end, True) for begin, end in _never_closed(text)]
     last = 0
     for begin, end, meant in sorted(spans):
         if begin > last and (meant or _meant(text, begin, text[begin:end], width, lead)):

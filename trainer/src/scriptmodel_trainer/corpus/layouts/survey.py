@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from scriptmodel_trainer.corpus.layouts.cues import Cue, Kind, candidates
-from scriptmodel_trainer.corpus.layouts.directions import is_bracketed, narrates, reads_like_direction
+from scriptmodel_trainer.corpus.layouts.directions import is_bracketed, is_verse, narrates, reads_like_direction
 from scriptmodel_trainer.corpus.layouts.marks import is_furniture, is_heading
 from scriptmodel_trainer.corpus.layouts.paragraphs import paragraphs
 
@@ -48,11 +48,11 @@ class Survey:
     lower: Counter[str] = field(default_factory=Counter)  # words that do not begin with a capital
     italic: Counter[str] = field(default_factory=Counter)  # names in italics with a full stop before words
     detached: dict[Form, Counter[str]] = field(default_factory=dict)  # names alone in their paragraph
-    softly: Counter[str] = field(default_factory=Counter)  # words alone, in italics or below a name: names, or how or what is said
+    softly: Counter[str] = field(default_factory=Counter)  # words alone in italics: names, or how something is said
     places: Counter[str] = field(default_factory=Counter)  # of those, right below the heading of an act or a scene
     tells: list[bool | None] = field(
         default_factory=list
-    )  # of each paragraph: reads like a direction; None in brackets
+    )  # of each paragraph: reads like a direction; None in brackets or verse
     attached: bool = False  # names alone on their lines stand right above the words
     width: int = 0  # characters of a full line
     square: int = 0  # lines that are a direction in square brackets
@@ -127,7 +127,9 @@ def survey(sample: tuple[str, ...]) -> Survey:
                 continue  # a place, and who comes
             if softly and headed:
                 continue  # a place
-            if softly or (detached and named and not cue.caps):
+            if named and not cue.caps and cue.start == 0:
+                continue  # the words of the name above
+            if softly:
                 result.softly[cue.name] += 1
                 continue
             first = result.detached if detached else result.first
@@ -139,6 +141,6 @@ def survey(sample: tuple[str, ...]) -> Survey:
                 result.places[cue.name] += 1
         headed, named = False, detached and cues[0].caps
         bracketed = is_bracketed(text) or text.lstrip(" _")[:1] in ("[", "(")
-        result.tells.append(None if bracketed else narrates(text))
+        result.tells.append(None if bracketed or is_verse(text) else narrates(text))
     result.join_detached()
     return result
