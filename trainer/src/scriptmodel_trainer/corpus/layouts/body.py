@@ -77,18 +77,10 @@ class Body:
             yield from self.end()
             yield Event(EventKind.HEADING, plain(text), line=paragraph.line)
         elif opens_only(text) and next(self._cast.cues(paragraph), None) is None:
-            end = open_end(text)
-            if end < len(text) and self._speaker and text[:end].rstrip().endswith("."):
-                yield from self._exposition(text[:end], paragraph.line)
-                yield from self._speak(Paragraph(text[end:], paragraph.line_at(end)))
-            elif self._closed_ahead(ahead):
-                yield from self._speech_done()
-                self._open, self._open_line, self._open_length = [text], paragraph.line, len(text)
-            else:
-                yield from self._exposition(text, paragraph.line, doubtful=ends_open(text))
+            yield from self._open_direction(paragraph, ahead)
         elif is_bracketed(text) and not (text.lstrip()[0] == "_" and self._cast.knows(paragraph)):
             yield from self._exposition(text, paragraph.line)
-        elif not self._names_chorus(text) and (singer := music_heading(text)) is not None:
+        elif (singer := music_heading(text)) is not None and not self._names_chorus(text):
             self._songs = True
             yield from self._exposition(text, paragraph.line)
             yield from self._sing(singer)
@@ -97,18 +89,28 @@ class Body:
             yield from self._sing(speaker)
         elif self._songs and (singer := centred_name(text)):
             yield from self._sing(singer)
-        elif self._is_lone_name(paragraph, ahead):
-            yield from self._speech_done()
-            yield from self._only_named()
-            self._speaker, self._continued, self._singing, self._silent = plain(text).strip(" ."), False, False, True
-            self._named_line = paragraph.line
         else:
-            yield from self._speak(paragraph)
+            yield from self._speak(paragraph, lone=self._is_lone_name(paragraph, ahead))
+
+    def _open_direction(self, paragraph: Paragraph, ahead: Iterable[Paragraph]) -> Iterator[Event]:
+        """A bracket that this paragraph opens and does not close."""
+        text = paragraph.text
+        end = open_end(text)
+        if end < len(text) and self._speaker and text[:end].rstrip().endswith("."):
+            yield from self._exposition(text[:end], paragraph.line)
+            yield from self._speak(Paragraph(text[end:], paragraph.line_at(end)))
+        elif self._closed_ahead(ahead):
+            yield from self._speech_done()
+            self._open, self._open_line, self._open_length = [text], paragraph.line, len(text)
+        else:
+            yield from self._exposition(text, paragraph.line, doubtful=ends_open(text))
 
     def _is_lone_name(self, paragraph: Paragraph, ahead: Iterable[Paragraph]) -> bool:
         """Whether a known name stands alone where names usually stand before the words, which then follow."""
+        if not paragraph.text.isupper() or "\n" in paragraph.text:
+            return False
         name = plain(paragraph.text).strip(" .")
-        if name not in self._cast.speakers or not name.isupper() or next(self._cast.cues(paragraph), None) is not None:
+        if name not in self._cast.speakers or next(self._cast.cues(paragraph), None) is not None:
             return False
         following = next(iter(ahead), None)
         return (
@@ -157,9 +159,12 @@ class Body:
         self._open = []
         yield from self._exposition(text, self._open_line)
 
-    def _speak(self, paragraph: Paragraph) -> Iterator[Event]:
+    def _speak(self, paragraph: Paragraph, lone: bool = False) -> Iterator[Event]:
+        """Words of a paragraph, and who says them; `lone` where it is nothing but a name."""
         text = paragraph.text
         cues = list(self._cast.cues(paragraph))
+        if lone:
+            cues = [Cue(plain(text).strip(" ."), Kind.ALONE, True, "", 0, len(text))]
         if not cues and not self._silent and (voices := _VOICES.match(text)):
             cues = [Cue(voices["who"], Kind.ASIDE, False, "", 0, voices.end())]
         before = text[: cues[0].start] if cues else text

@@ -116,13 +116,11 @@ class Cast:
         words = text[cue.end :].strip()
         ends = (".", ":") if cue.caps else (":",)
         stopped = cue.caps and cue.kind is Kind.ALONE and self.full_stops and text[: cue.end].rstrip().endswith(".")
-        if stopped and cue.name in self.speakers:
+        ended = not words and text.endswith(ends)
+        if (stopped and cue.name in self.speakers) or (ended and (cue.name in self.speakers or cue.name in self.alone)):
             return True
-        if not words and text.endswith(ends) and (cue.name in self.speakers or cue.name in self.alone):
-            return True
-        if self.attached and cue.kind is Kind.ALONE and not words and cue.name not in self.speakers:
-            return False  # a title
-        if self._heads(cue, words):
+        title = self.attached and cue.kind is Kind.ALONE and not words and cue.name not in self.speakers
+        if title or self._heads(cue, words):
             return False
         if cue.name in self.speakers:
             columns = cue.kind is Kind.SPACE and (True, Kind.COLUMN) in self.forms
@@ -132,11 +130,14 @@ class Cast:
             return (form in self.forms or cue.kind in _STRONG or columns) and not (
                 told and (alone or form not in self.forms)
             )
-        if cue.kind is Kind.COLUMN:
-            return form in self.forms
-        if "," in cue.name and (cue.kind is Kind.ALONE or not words):
-            return False  # who is on the stage
-        named = cue.caps or self._new_name(cue) or (self.italic and cue.italic and bool(words) and not reads_like_direction(words))
+        seen = "," in cue.name and (cue.kind is Kind.ALONE or not words)  # who is on the stage
+        if cue.kind is Kind.COLUMN or seen:
+            return form in self.forms and not seen
+        named = (
+            cue.caps
+            or self._new_name(cue)
+            or (self.italic and cue.italic and bool(words) and not reads_like_direction(words))
+        )
         return form in self.main and not is_doubtful(cue.name) and named
 
     def _heads(self, cue: Cue, words: str) -> bool:
@@ -171,7 +172,10 @@ def _stands_alone(cue: Cue, text: str) -> bool:
 
 def _next_of(text: str, opens: str, closes: str) -> str:
     """The one of the two brackets that comes first: one that opens shows that the bracket before is never closed."""
-    return next((character for character in text if character in (opens, closes)), "")
+    first, last = text.find(opens), text.find(closes)
+    if first < 0 or last < 0:
+        return closes if last >= 0 else opens if first >= 0 else ""
+    return opens if first < last else closes
 
 
 def cast_of(sample: Sequence[str], style: Style) -> Cast:

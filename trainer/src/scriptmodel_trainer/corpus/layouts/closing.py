@@ -40,24 +40,28 @@ def ends(paragraph: Paragraph, ahead: Sequence[Paragraph], cast: Cast, before: P
     `ahead` are the paragraphs that follow, `before` is the one before.
     """
     text = paragraph.text
-    catalogue = len(text) < _TITLE and not _moves(text) and any(map(_for_sale, itertools.islice(ahead, _SOLD)))
-    if (catalogue or (is_back_matter(text) and not is_furniture(text))) and not cast.knows(paragraph):
+    if _back_matter_begins(paragraph, ahead) and not cast.knows(paragraph):
         return True
     if cast.begins_with_cue(paragraph):
         return False
     if is_furniture(text) and not is_rule(text):  # a page, an illustration; notes at the end
         return is_front_heading(text) and not any(map(cast.begins_with_cue, ahead))
-    if is_closing(text) or is_front_heading(text):
-        return True
-    if text.strip().isupper() and len(text) < 100 and not is_bracketed(text) and _title_page(ahead, cast):
-        return not _CURTAIN.search(text)
-    if before is not None and is_curtain(before.text) and _advertises([paragraph, *ahead]):
-        return True
-    if _COLOPHON.search(text) and not any(map(cast.knows, ahead)):
+    fallen = before is not None and is_curtain(before.text)
+    if text.strip().isupper() and len(text) < _TITLE and not is_bracketed(text) and _title_page(ahead, cast):
+        return not _CURTAIN.search(text) or is_closing(text) or is_front_heading(text)
+    if is_closing(text) or is_front_heading(text) or (fallen and _advertises([paragraph, *ahead])):
         return True
     if any(map(cast.begins_with_cue, ahead)) or is_epilogue(text) or spoken_by(text) is not None:
-        return False
-    return (before is not None and is_curtain(before.text)) or _nobody_speaks(paragraph, ahead)
+        return _COLOPHON.search(text) is not None and not any(map(cast.knows, ahead))
+    return fallen or _COLOPHON.search(text) is not None or _nobody_speaks(paragraph, ahead)
+
+
+def _back_matter_begins(paragraph: Paragraph, ahead: Sequence[Paragraph]) -> bool:
+    """Whether this is the heading of notes or of a catalogue."""
+    text = paragraph.text
+    if text.isupper() and len(text) < _TITLE and any(map(_for_sale, itertools.islice(ahead, _SOLD))):
+        return not _moves(text)
+    return is_back_matter(text) and not is_furniture(text)
 
 
 def _for_sale(paragraph: Paragraph) -> bool:

@@ -33,6 +33,7 @@ _AT_THE_RIGHT = re.compile(
 _LAST_NOTE = re.compile(r"(?<=[\])])\s+\[\d{1,3}\]$")
 _ENDED = (".", "!", "?", "]", ")", '"', "”", "’", "_", "…", "'", "*")
 _PROSE = 55  # characters; lines of prose are longer
+_LONG = 2000  # characters of a direction
 _HANGING = 5  # characters that the second line of a direction is set in more than its first, at most
 _SLACK = 8  # characters that would have fitted on the line before: its end was meant
 
@@ -135,7 +136,7 @@ def _never_closed(text: str) -> Iterator[tuple[int, int]]:
     for match in _OPENING_LINE.finditer(text):
         following = re.search(r"[\[\]]", text[match.end() :])
         if following is None or following[0] == "[":
-            yield match.start(), match.start() + open_end(text[match.start() :])
+            yield match.start(), match.start() + open_end(text[match.start() : match.start() + _LONG])
 
 
 def open_end(text: str) -> int:

@@ -27,7 +27,8 @@ _FRONT = re.compile(
     r"\W*(?:DRAMATIS PERSON|(?:THE )?PERSONS(?: OF| IN| REPRESENTED)?\b|(?:CAST OF )?(?:THE )?(?:ACTING )?CHARACTERS\b|"
     r"(?:THE )?(?:ORIGINAL )?CAST\b|(?:THE )?PEOPLE (?:IN|OF) THE PLAY|(?:TABLE OF )?CONTENTS\b|PREFACE\b|"
     r"NOTES(?: (?:TO|ON) [A-Z]|(?=\W*$))|(?:LIST OF )?ILLUSTRATIONS\b|"
-    r"(?:LIGHT(?:ING)?|PROPERTY|SCENE|COSTUME) PLOT|(?:HAND |LIST OF )?PROPERTIES\b|FOREWORD\b|INTRODUCTION\b|FOOTNOTES?\b|ENDNOTES\b|"
+    r"(?:LIGHT(?:ING)?|PROPERTY|SCENE|COSTUME) PLOT|(?:HAND |LIST OF )?PROPERTIES\b|"
+    r"FOREWORD\b|INTRODUCTION\b|FOOTNOTES?\b|ENDNOTES\b|"
     r"BIBLIOGRAPHY\b|APPENDIX\b|GLOSSARY\b|INDEX\b|ADVERTISEMENTS?\b|"
     r"(?:(?:OTHER|NEW|RECENT) )?(?:WORKS?|BOOKS?|PLAYS) BY\b|BY THE SAME AUTHOR|PRESS NOTICES|"
     r"TRANSCRIBER)[\w '’,.:;&-]{0,50}\W*",
@@ -55,11 +56,13 @@ _SPOKEN_BY = re.compile(
     rf"[\W_]*(?:SPOKEN|SUNG)\b.{{0,40}}? (?:BY|IN THE CHARACTER OF) (?P<who>{CAPS_NAME})[\W_]*", re.IGNORECASE
 )
 _PRINTED = re.compile(
-    r"\b(?:printed|published|produced (?:by|at)|(?:first|originally) (?:played|acted|given|produced|performed)|copyright|"
-    r"transcriber|19\d\d|18\d\d)\b",
+    r"\b(?:printed|published|produced (?:by|at)|(?:first|originally) (?:played|acted|given|produced|performed)|"
+    r"copyright|transcriber|19\d\d|18\d\d)\b",
     re.IGNORECASE,
 )
-_PRICE = re.compile(r"\b(?:8vo|12mo|16mo)\b|\bPrice,? (?:\$|\d)|\$\d+\.\d\d|\bRoyalty, |\b\d+s\. ?(?:\d+d\. )?net\b|\bpostpaid\b")
+_PRICE = re.compile(
+    r"\b(?:8vo|12mo|16mo)\b|\bPrice,? (?:\$|\d)|\$\d+\.\d\d|\bRoyalty, |\b\d+s\. ?(?:\d+d\. )?net\b|\bpostpaid\b"
+)
 _FOR_SALE = re.compile(
     r"\b(?:8vo|12mo|16mo|postpaid)\b|\b[Cc]loth\b[^.]{0,60}[.,;][^.]{0,20}(?:\$\d|\bcents\b|\bnet\b)|\$\d+\.\d\d\s+net"
 )
@@ -105,7 +108,9 @@ def is_rule(text: str) -> bool:
 
 def is_curtain(text: str) -> bool:
     """True for the direction that ends an act or a play."""
-    return len(text) < 100 and _CURTAIN.fullmatch(plain(text)) is not None
+    if len(text) > 100 or not any(word in text.lower() for word in ("curtain", "tableau", "drop")):
+        return False  # most paragraphs
+    return _CURTAIN.fullmatch(plain(text)) is not None
 
 
 def spoken_by(text: str) -> str | None:
@@ -160,7 +165,7 @@ def is_front_heading(text: str) -> bool:
 
 def is_back_matter(text: str) -> bool:
     """True for the headings of what stands after the last play: notes, a glossary, an index."""
-    return is_front_heading(text) and _BACK.match(text) is not None
+    return _BACK.match(text) is not None and is_front_heading(text)
 
 
 def music_heading(text: str) -> str | None:

@@ -25,10 +25,10 @@ _NEAR = 12  # paragraphs looked at to see whether a play has begun
 _ENOUGH = 4  # cues among them
 _RANKS = {"PROLOGUE": 0, "INDUCTION": 0, "PART": 1, "ACT": 2, "EPISODE": 2, "SCENE": 3, "PLACE": 4}
 _LISTED = re.compile(r"\s*[A-Z][^.?!\n]{1,40}[.,]?")
-_DESCRIBED = re.compile(r"\s*[A-Z]{2,}[A-Z .'’-]*,.*")
+_DESCRIBED = re.compile(r"\s*[A-Z]{2}[A-Z .'’-]*,.*")
 _ENTRANCE = re.compile(r"\s*_?[\[(]?_?Enter(?![a-z])")
-_PAGED = re.compile(r" {4,}\d{1,3}$", re.MULTILINE)
-_LISTS_ON = re.compile(r"\s*_?[A-Z]{2}[A-Z .'’-]*(?:,.*|\W*)", re.DOTALL)
+_PAGED = re.compile(r"(?<! ) {4,}\d{1,3}$", re.MULTILINE)
+_LISTS_ON = re.compile(r"\s*_?[A-Z]{2}[A-Z .'’-]*(?:,.*|[_:]*\s*)", re.DOTALL)
 _PLAYED = re.compile(r"\S {4,}_?(?:MRS?|MISS|Mrs?|Miss|Mme|Mlle|Messrs)\b\.? _?[A-Z]")
 _FEW = 5  # words of a name in a list
 _TITLE = 100  # characters
@@ -42,39 +42,43 @@ def begins(paragraph: Paragraph, front: Sequence[Paragraph], ahead: Sequence[Par
 
     `front` are the paragraphs before, `ahead` those that follow.
     """
-    if not cast.begins_with_cue(paragraph, sure=True) or cast.is_title(paragraph):
+    if not cast.begins_with_cue(paragraph, sure=True) or cast.is_title(paragraph) or _is_sold(paragraph, ahead):
         return False
-    if any(is_priced(other.text) for other in itertools.chain([paragraph], itertools.islice(ahead, _PRICED))):
-        return False  # a catalogue of plays
-    if _PLAYED.search(paragraph.text):
-        return False  # a programme
     if front and _ENTRANCE.match(front[-1].text) and cast.first_name(paragraph) in front[-1].text:
         return True
-    if _in_cast_list(front) and (
+    known = cast.knows(paragraph) and not cast.may_be_title(paragraph) and not _stands_in(front, paragraph)
+    if _lists(paragraph, front, ahead, cast) or (not known and not _prologue(front) and _first_scene_follows(ahead)):
+        return False
+    near = sum(1 for _ in cast.cues(paragraph)) - 1
+    for other in ahead if known else itertools.islice(ahead, _NEAR):
+        if is_front_heading(other.text):
+            return False
+        near += cast.begins_with_cue(other, sure=True)
+        if near >= _ENOUGH:
+            return True
+    return near >= min(_ENOUGH, max(0, len(ahead) - 1) // 2)
+
+
+def _is_sold(paragraph: Paragraph, ahead: Sequence[Paragraph]) -> bool:
+    """Whether this stands in a catalogue of plays, or names who played a part."""
+    near = itertools.chain([paragraph], itertools.islice(ahead, _PRICED))
+    return _PLAYED.search(paragraph.text) is not None or any(is_priced(other.text) for other in near)
+
+
+def _lists(paragraph: Paragraph, front: Sequence[Paragraph], ahead: Sequence[Paragraph], cast: Cast) -> bool:
+    """Whether this only looks like a speech: in a programme, a cast list, a list of works."""
+    if not any(is_front_heading(other.text) for other in front) and any(map(_is_cast_heading, ahead)):
+        return True
+    if not any(is_heading(other.text) for other in front) and _each_once([paragraph, *ahead], cast, headed=False):
+        return True
+    return _in_cast_list(front) and (
         _lists_names(paragraph)
         or has_leaders(paragraph.text)
         or _PAGED.search(paragraph.text) is not None
         or (cast.may_be_title(paragraph) and any(map(_goes_on_listing, itertools.islice(ahead, 1))))
         or _first_scene_follows(ahead)
         or _each_once([paragraph, *ahead], cast)
-    ):
-        return False
-    known = cast.knows(paragraph) and not cast.may_be_title(paragraph) and not _stands_in(front, paragraph)
-    if not any(is_heading(other.text) for other in front) and _each_once([paragraph, *ahead], cast, headed=False):
-        return False  # a list of works
-    if not known and not _prologue(front) and _first_scene_follows(ahead):
-        return False  # a list of scenes
-    inside = sum(1 for _ in cast.cues(paragraph)) - 1
-    near = 0
-    if not any(is_front_heading(other.text) for other in front) and any(map(_is_cast_heading, ahead)):
-        return False  # a programme before the cast list
-    for other in ahead if known else itertools.islice(ahead, _NEAR):
-        if is_front_heading(other.text):
-            return False
-        near += cast.begins_with_cue(other, sure=True)
-        if near + inside >= _ENOUGH:
-            return True
-    return near + inside >= min(_ENOUGH, max(0, len(ahead) - 1) // 2)
+    )
 
 
 def untitled(front: Sequence[Paragraph]) -> bool:
