@@ -522,16 +522,14 @@ def test_a_person_may_be_described_after_a_dash(read: Read) -> None:
 
 
 def test_verse_at_the_margin_is_spoken(read: Read) -> None:
-    verse = "ANNA: The sea has names.\n\nAnd every name is cold;\nIts boats are young each spring,\nIts ropes are always old.\n\n"
+    verse = "ANNA: The sea has names.\n\nAnd every name is cold;\nIts boats are young,\nIts ropes are always old.\n\n"
     talk = "ANNA: Listen!\n\nBEN: I do.\n\nBen goes.\n\nAnna follows him.\n\n"
     events = read("ACT I\n\n" + talk * 3 + verse + talk)
     assert next(speaker for speaker, text in events if "ropes" in text) == "ANNA"
 
 
 def test_after_the_curtain_nobody_speaks(read: Read) -> None:
-    after = (
-        "THE CURTAIN FALLS, AND RISES AGAIN.\n\nLATER\n\nA grey dawn. You could see the pier, if there were one.\n\n"
-    )
+    after = "THE CURTAIN FALLS, AND RISES.\n\nLATER\n\nA grey dawn. You could see the pier, if there were one.\n\n"
     assert read(BEGINNING + after + "THE CURTAIN FALLS." + LICENCE)[-2][0] == ""
 
 

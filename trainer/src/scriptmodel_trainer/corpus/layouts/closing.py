@@ -40,10 +40,9 @@ def ends(paragraph: Paragraph, ahead: Sequence[Paragraph], cast: Cast, before: P
     `ahead` are the paragraphs that follow, `before` is the one before.
     """
     text = paragraph.text
-    if _back_matter_begins(paragraph, ahead) and not cast.knows(paragraph):
-        return True
-    if cast.begins_with_cue(paragraph):
-        return False
+    matter = _back_matter_begins(paragraph, ahead) and not cast.knows(paragraph)
+    if matter or cast.begins_with_cue(paragraph):
+        return matter
     if is_furniture(text) and not is_rule(text):  # a page, an illustration; notes at the end
         return is_front_heading(text) and not any(map(cast.begins_with_cue, ahead))
     fallen = before is not None and is_curtain(before.text)
