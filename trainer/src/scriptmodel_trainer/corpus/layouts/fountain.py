@@ -13,6 +13,7 @@ _SLUG = re.compile(r"\s*(?:\d+\s+)?(?:INT|EXT|EST|INT\./EXT|INT/EXT|I/E)[. ]", r
 _SECTION = re.compile(r"\s*#{1,6}\s*(?P<text>.*)", re.DOTALL)
 _NAME = re.compile(r"\s*@?(?P<name>[^\W\d_][^\n(a-z:!?]*?|@[^\n(]+?)\s*(?P<more>(?:\([^)\n]*\)\s*)*)\^?\s*(?:\n|$)")
 _TRANSITION = re.compile(r"\s*(?:>.*(?<!<)|[A-Z ]+ TO:|FADE (?:IN|OUT).{0,12}|THE END\.?)\s*")
+_PRINTED = 200  # characters of a transition
 _CUT_TO = re.compile(r"\s*(?:>.*|[A-Z ]+ TO:)\s*")
 _TITLE_PAGE = re.compile(r"(?:title|credit|authors?|source|notes|draft date|date|contact|copyright)\s*:", re.IGNORECASE)
 _NOTES = re.compile(r"\[\[[^\[\]]*\]\]")
@@ -83,7 +84,7 @@ def _events(paragraph: Paragraph) -> Iterator[Event]:
     if not text.strip():
         return
     first, _, rest = text.partition("\n")
-    if rest.strip() and _CUT_TO.fullmatch(first):
+    if rest.strip() and len(first) < _PRINTED and _CUT_TO.fullmatch(first):
         yield Event(EventKind.CUT, first, line=line)
         yield from _events(Paragraph(rest, line + 1))
         return
@@ -107,7 +108,10 @@ def _events(paragraph: Paragraph) -> Iterator[Event]:
 
 def _is_print(text: str) -> bool:
     """True for transitions, page furniture, synopses and closing words."""
-    printed = _TRANSITION.fullmatch(text.replace("*", "")) or _NAME_MORE.fullmatch(text) or is_furniture(text)
+    short = len(text) < _PRINTED
+    printed = (
+        (short and _TRANSITION.fullmatch(text.replace("*", ""))) or _NAME_MORE.fullmatch(text) or is_furniture(text)
+    )
     return bool(printed) or is_closing(text.strip(" <>")) or text.lstrip().startswith("=")
 
 
