@@ -216,6 +216,18 @@ async def test_a_commit_that_the_server_is_still_finishing_is_waited_for() -> No
         assert made.commits == 1
 
 
+async def test_a_commit_that_pachyderm_could_not_finish_counts_for_nothing_whatever_is_in_it() -> None:
+    async with world() as made:
+        made.server.answers["/corpus"] = tagged(tar_of(PLAYS))
+        broken = made.pachyderm.put(BRANCH, TAKEN)
+        key = BRANCH.repo, broken
+        made.pachyderm.commits[key] = replace(made.pachyderm.commits[key], error="path collision")
+        found = await made.attempt()
+        assert found.failure is None
+        assert made.pachyderm.heads[BRANCH] != broken
+        assert (made.files, made.commits) == (TAKEN, 1)
+
+
 @pytest.mark.parametrize(
     ("body", "options", "reason", "words"),
     [
