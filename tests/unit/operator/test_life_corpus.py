@@ -112,6 +112,23 @@ def test_an_own_corpus_goes_once_the_pipelines_read_another_one() -> None:
     assert own not in world.pachyderm.repos
 
 
+def test_an_own_corpus_that_somebody_else_reads_outlives_its_use() -> None:
+    world = owned_world()
+    own = world.corpus.repo
+    theirs = replace(
+        world.pachyderm.pipelines[world.train][-1].spec, ref=PipelineRef("default", "reader"), annotations={}
+    )
+    world.pachyderm.apply_pipelines([PipelineApply(theirs)])
+    world.pachyderm.put(BranchRef(RepoRef("default", "plays"), "master"), PLAYS)
+    world.want({})
+    world.source = None
+    world.reconcile()
+    assert own in world.pachyderm.repos
+    world.pachyderm.delete_pipeline(PipelineRef("default", "reader"), keep_repo=False)
+    world.reconcile()
+    assert own not in world.pachyderm.repos
+
+
 def test_a_repo_of_somebody_else_by_that_name_is_never_written_to() -> None:
     world = World(model=scriptmodel(CONFIG_MAP))
     world.source = Source(PLAYS)

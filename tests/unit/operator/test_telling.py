@@ -13,6 +13,8 @@ from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.events import EventRecorder
 from scriptmodel_operator.kube.telling import Teller
+from scriptmodel_operator.pachyderm.values import JobRef, PipelineRef
+from scriptmodel_operator.reconcile.actions import StartPipeline, StopJob
 from scriptmodel_operator.reconcile.plan import plan
 from tests.unit.operator.world import scriptmodel, trained_world
 
@@ -31,9 +33,13 @@ class Recorder:
         return [reason.value for reason, _occasion in self.events]
 
 
-def status(reason: str, *, ready: bool = False, script: str = "", message: str = "") -> dict[str, Any]:
-    condition = {"type": "Ready", "status": str(ready), "reason": reason, "message": message, "observedGeneration": 1}
-    return {"conditions": [condition], "lineage": {"script": {"commit": script}}}
+def status(
+    reason: str, *, ready: bool = False, script: str = "", message: str = "", generation: int = 1, corpus: str = ""
+) -> dict[str, Any]:
+    condition = {"type": "Ready", "status": str(ready), "reason": reason, "message": message}
+    conditions = [{**condition, "observedGeneration": generation}]
+    conditions += [{"type": "CorpusReady", "status": "True", "reason": corpus}] if corpus else []
+    return {"conditions": conditions, "lineage": {"script": {"commit": script}}}
 
 
 async def told(*statuses: dict[str, Any], unheard: bool = False) -> list[str]:
@@ -68,6 +74,24 @@ async def test_what_comes_back_is_told_again() -> None:
 
 async def test_an_event_whose_status_was_not_written_is_the_same_event_the_next_time() -> None:
     assert await told(status("Training"), status("Generated", ready=True), unheard=True) == ["Training", "Generated"]
+
+
+async def test_trouble_that_another_spec_does_not_end_is_told_again_and_what_goes_well_is_not() -> None:
+    for reason, times in (("PachydermUnavailable", 2), ("Training", 1)):
+        assert await told(status(reason), status(reason, generation=2)) == [reason] * times
+
+
+async def test_a_source_that_cannot_be_asked_for_news_is_told_once_though_all_is_ready() -> None:
+    fine = status("Generated", ready=True, script="one", corpus="CorpusFound")
+    unsure = status("Generated", ready=True, script="one", corpus="CheckFailed")
+    assert await told(fine, unsure, unsure) == ["Generated", "CheckFailed"]
+
+
+async def test_a_job_that_the_operator_stops_is_told_with_why() -> None:
+    recorder, job = Recorder(), JobRef(PipelineRef("default", "train"), "1")
+    stopping = [StopJob(job, "overtaken"), StartPipeline(job.pipeline)]
+    await Teller(cast(EventRecorder, recorder)).acting(scriptmodel(), stopping)
+    assert recorder.events == {(Reason.JOB_STOPPED, "1"): "stopping job default/train@1: overtaken"}
 
 
 async def test_an_update_is_told_with_what_asks_for_it() -> None:
