@@ -166,6 +166,14 @@ async def test_a_look_is_put_off_for_longer_while_somebody_is_at_work_who_could_
     assert rested >= 5 * took if at_work > asking else took <= rested < 4 * took
 
 
+def let_looks_take(seconds: float, pachyderm: FakePachyderm) -> None:
+    def slow(call: str) -> None:
+        if call == "list_projects":
+            time.sleep(seconds)
+
+    pachyderm.fault = slow
+
+
 async def test_few_objects_beside_many_pipelines_are_no_reason_to_look_earlier() -> None:
     pachyderm, took = FakePachyderm(pipeline_limit=200), 0.1
     pachyderm.put(BranchRef(RepoRef("default", "plays"), "master"), {"/hamlet.txt": b"HAMLET: To be.\n"})
@@ -180,12 +188,7 @@ async def test_few_objects_beside_many_pipelines_are_no_reason_to_look_earlier()
             datum_tries=1,
         )
         pachyderm.apply_pipelines([PipelineApply(spec)])
-
-    def slow(call: str) -> None:
-        if call == "list_projects":
-            time.sleep(took)
-
-    pachyderm.fault = slow
+    let_looks_take(took, pachyderm)
     async with looks(pachyderm) as (source, called):
         source.at_work = lambda: 0
         rested = []
@@ -202,12 +205,7 @@ async def test_few_objects_beside_many_pipelines_are_no_reason_to_look_earlier()
 
 async def test_nobody_but_the_ticker_asking_is_no_reason_to_look_earlier() -> None:
     pachyderm, took = FakePachyderm(), 0.1
-
-    def slow(call: str) -> None:
-        if call == "list_projects":
-            time.sleep(took)
-
-    pachyderm.fault = slow
+    let_looks_take(took, pachyderm)
     async with looks(pachyderm) as (source, _called):
         source.at_work = lambda: 0
         first = await source.latest(time.monotonic())
