@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from scriptmodel_operator.pachyderm.values import BranchRef, JobState, PipelineState, RepoRef
 from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
 
@@ -51,6 +53,51 @@ def test_a_script_that_no_worker_writes_in_time_is_stopped_and_its_time_begins_w
     assert "change spec.generation" in world.condition("Ready")["message"]
     world.want({**HURRIED, "generation": {"seed": 1}})
     world.reconcile()
+    assert world.ready == ("False", "Generating")
+    world.observer.logs.close()
+
+
+def test_a_script_that_takes_too_long_is_stopped_and_its_time_begins_when_the_model_is_there() -> None:
+    """A worker may take the generate job while its model is still being trained."""
+    world = World(model=scriptmodel(HURRIED))
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    world.pachyderm.run(world.train)
+    writing = world.pachyderm.run(world.generate)
+    world.pachyderm.jobs[writing.ref] = replace(writing, state=JobState.STARTING)
+    world.pachyderm.advance(3000)
+    world.pachyderm.succeed(world.train)
+    world.pachyderm.run(world.generate)
+    world.pachyderm.advance(3599)
+    world.written()
+    world.reconcile()
+    assert world.ready == ("False", "Generating")
+    assert world.written() == []
+    world.pachyderm.advance(2)
+    world.reconcile()
+    assert world.written() == [f"stop job {world.generate.name}"]
+    assert world.ready == ("False", "DeadlineExceeded")
+    assert world.condition("Stalled")["status"] == "True"
+    message = world.condition("Ready")["message"]
+    assert "raise training.activeDeadline or write less, then change spec.generation" in message
+    assert world.condition("Trained")["status"] == "True"
+    world.want({**HURRIED, "generation": {"words": 10}})
+    world.reconcile()
+    assert world.ready == ("False", "Generating")
+    world.observer.logs.close()
+
+
+def test_the_script_of_an_older_model_does_not_hold_up_the_newest_beyond_its_deadline() -> None:
+    world = trained_world(HURRIED)
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.pachyderm.succeed(world.train)
+    hung = world.pachyderm.run(world.generate)
+    for _ in range(2):  # each new model would begin the time anew
+        world.pachyderm.advance(1801)
+        world.pachyderm.put(world.corpus, PLAYS)
+        world.pachyderm.succeed(world.train)
+    world.reconcile()
+    assert world.pachyderm.jobs[hung.ref].state is JobState.KILLED
     assert world.ready == ("False", "Generating")
     world.observer.logs.close()
 

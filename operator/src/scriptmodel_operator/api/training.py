@@ -154,6 +154,6 @@ class Training(ApiModel):
     pending_deadline: Duration = "30m"
     """Longest wait for a worker; counted only while no older job of the pipeline runs."""
     active_deadline: Duration = "6h"
-    """Longest time that a training job may run; the operator stops it then."""
+    """Longest time that a job, to train or to write, may run; the operator stops it then."""
     backoff_limit: Annotated[int, Field(ge=0, le=10)] = 2
     """How often a failed computation is repeated within a job."""

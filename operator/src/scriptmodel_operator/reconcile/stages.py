@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -115,13 +116,13 @@ def _ended(job: JobInfo, log: LogDigest | None, failed: Reason, again: str) -> S
     """Of a job that ended without a result; `again` says what makes another one."""
     what = "training" if failed is Reason.TRAINING_FAILED else "generation"
     if job.state is JobState.KILLED:
-        return _killed(job, again)
+        return _killed(job, "train" if failed is Reason.TRAINING_FAILED else "write", again)
     if job.state is JobState.UNRUNNABLE:
         return _failed(failed, f"{what} could not run: {job.reason}")
     return _failed(failed, f"{what} failed: {_last_words(job, log)}")
 
 
-def _killed(job: JobInfo, again: str) -> Stage:
+def _killed(job: JobInfo, verb: str, again: str) -> Stage:
     if job.reason.startswith(PENDING_TEXT):
         return _failed(
             Reason.WORKER_UNAVAILABLE,
@@ -131,7 +132,7 @@ def _killed(job: JobInfo, again: str) -> Stage:
         return _failed(
             Reason.DEADLINE_EXCEEDED,
             f"job {job.ref.id} ran longer than activeDeadline and was stopped: raise training.activeDeadline or "
-            f"train less, then {again}",
+            f"{verb} less, then {again}",
         )
     return _failed(
         Reason.JOB_STOPPED,
@@ -163,13 +164,12 @@ def overdue(model: ScriptModel, view: ModelView, now: datetime) -> tuple[tuple[J
     unfinished = [job for job in view.train.current if not job.state.final]
     waiting = [job for job in unfinished if job.state.waiting]
     stops += [(job.ref, SUPERSEDED_TEXT) for job in waiting if job != unfinished[0]]
-    running = view.train.running
-    if running and _longer(running.started or running.created, training.active_deadline, now):
-        stops.append((running.ref, f"{ACTIVE_TEXT} ({training.active_deadline})"))
+    active = f"{ACTIVE_TEXT} ({training.active_deadline})"
+    stops += [(each.ref, active) for each in _at_work(view) if _longer(each.since, training.active_deadline, now)]
     newest = view.train.newest
     open_corpus = view.told_commits is not None and not view.told_commits.corpus_finished
     stopped = view.train.info.stopped or open_corpus
-    idle = running is None and not stopped
+    idle = view.train.running is None and not stopped
     due = newest and newest.state.waiting and _longer(_waits_since(view.train, newest), training.pending_deadline, now)
     pending = f"{PENDING_TEXT} ({training.pending_deadline})"
     if newest and due and idle:
@@ -181,12 +181,23 @@ def overdue(model: ScriptModel, view: ModelView, now: datetime) -> tuple[tuple[J
 
 
 @dataclass(frozen=True, slots=True)
-class _Waiting:
+class _Timed:
     ref: JobRef
     since: datetime | None
 
 
-def _unwritten(view: ModelView) -> _Waiting | None:
+def _at_work(view: ModelView) -> Iterator[_Timed]:
+    """The running jobs. A worker may take a generate job while its model is being trained, which is not its time."""
+    train, generate = view.train, view.generate
+    if train and train.running:
+        yield _Timed(train.running.ref, train.running.started or train.running.created)
+    if train and generate and (job := generate.running):
+        model = (view.newest_script_model if job == generate.newest else None) or job.ref.id
+        trained = next((each.finished for each in train.jobs if each.ref.id == model), None)
+        yield _Timed(job.ref, max(filter(None, (job.started or job.created, trained)), default=None))
+
+
+def _unwritten(view: ModelView) -> _Timed | None:
     """The generate job that waits for nothing but a worker, since its model is there."""
     generate, trained = view.generate, view.train.newest if view.train else None
     job = generate.newest if generate else None
@@ -195,7 +206,7 @@ def _unwritten(view: ModelView) -> _Waiting | None:
     if generate.running or generate.info.stopped or not _reads_newest_model(view):
         return None
     moments = (_waits_since(generate, job), trained.finished)
-    return _Waiting(job.ref, max((moment for moment in moments if moment), default=None))
+    return _Timed(job.ref, max((moment for moment in moments if moment), default=None))
 
 
 def patience(model: ScriptModel, view: ModelView, now: datetime) -> timedelta | None:
