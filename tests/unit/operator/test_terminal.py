@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,7 +16,8 @@ from hypothesis import strategies as st
 from scriptmodel_operator.api.crd import custom_resource_definition
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.observe.follow import LogFollower
-from scriptmodel_operator.pachyderm.values import JobRef, JobState, LogLine, PipelineRef
+from scriptmodel_operator.pachyderm.errors import UnavailableError
+from scriptmodel_operator.pachyderm.values import JobInfo, JobRef, JobState, LogLine, PipelineRef
 from scriptmodel_operator.terminal import logs, text
 from scriptmodel_operator.terminal.charts import ASCII, UNICODE, bar, glyphs_for, sparkline
 from scriptmodel_operator.terminal.diagnosis import Evidence, next_step, why
@@ -191,9 +193,13 @@ def test_on_a_terminal_a_live_view_draws_over_what_it_drew(
     with click.Context(click.Command("x"), color=True).scope():
         live.show(["one", "two"], "", CREATED)
         live.show(["a line that is too long", "2", "3", "4", "5"], "", CREATED)
-    first, second = capsys.readouterr().out.split("\x1b[2F")
+        live.note("a note")
+        live.show(["below the note"], "", CREATED)
+    printed = capsys.readouterr()
+    first, second = printed.out.split("\x1b[2F")
     assert first == "\x1b[Jone\ntwo\n"
-    assert second == "\x1b[Ja line th…\n2\n3\n"
+    assert second == "\x1b[Ja line th…\n2\n3\n\x1b[Jbelow the…\n"
+    assert printed.err == "a note\n"
 
 
 def test_events_of_the_trainer_are_told_in_words_and_other_lines_as_they_are() -> None:
@@ -232,6 +238,25 @@ def test_a_followed_log_that_is_cut_goes_on_where_it_was_and_ends_with_the_job(m
         "line 4",
     ]
     assert opened == [True, True, False], "the last look is at all that there is"
+
+
+def test_a_log_is_followed_on_though_pachyderm_is_away_for_a_while(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(logs, "_POLL_SECONDS", 0.0)
+    world = training_world()
+    job = world.pachyderm.fail(world.train, ["last words"])
+    jobs, faults = world.pachyderm.list_pipeline_jobs, [UnavailableError("listing jobs", "gone")] * 2
+
+    def listed(pipeline: PipelineRef, limit: int) -> Sequence[JobInfo]:
+        if faults:
+            raise faults.pop()
+        return jobs(pipeline, limit)
+
+    monkeypatch.setattr(world.pachyderm, "list_pipeline_jobs", listed)
+    assert list(lines_of(world.pachyderm, job.ref, follow=True, raw=True)) == ["last words"]
+    assert capsys.readouterr().err == "listing jobs: gone; asking again\n"
+    world.observer.logs.close()
 
 
 def test_the_job_whose_log_is_wanted_is_the_running_one_though_another_waits() -> None:

@@ -131,7 +131,8 @@ class Run:
             raise click.exceptions.Exit(INTERRUPTED)
 
     async def _watch(self, objects: Objects, session: Session, pachd: Localpach) -> None:
-        live, curve, glyphs = Live(err=True), Curve(session), glyphs_for(sys.stderr)
+        live, glyphs = Live(err=True), glyphs_for(sys.stderr)
+        curve = Curve(session, live.note)
         while True:
             pachd.check()
             found = objects.raw

@@ -36,6 +36,11 @@ class Live:
         click.echo(f"{up}{_CLEAR_BELOW}" + "\n".join(shown), err=self._err)
         self._drawn = len(shown)
 
+    def note(self, text: str) -> None:
+        """A line on stderr, which stays above what is drawn next."""
+        click.echo(text, err=True)
+        self._drawn = 0
+
 
 def _cut(line: str, width: int) -> str:
     bare = click.unstyle(line)

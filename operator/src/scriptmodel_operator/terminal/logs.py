@@ -8,6 +8,8 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import click
+
 from scriptmodel_operator.pachyderm.errors import PachydermError, UnavailableError
 from scriptmodel_operator.pachyderm.gateway import Gateway, LogStream
 from scriptmodel_operator.pachyderm.values import JobInfo, JobRef, PipelineRef
@@ -47,7 +49,7 @@ def _followed(gateway: Gateway, job: JobRef) -> Iterator[str]:
     """
     told = 0
     while True:
-        ended = _has_ended(gateway, job)
+        ended = _has_ended_at_last(gateway, job)
         try:
             stream = gateway.read_log(job, follow=not ended, seconds=_STREAM_SECONDS)
             if not ended:
@@ -74,6 +76,19 @@ def _cancel_at_end(gateway: Gateway, job: JobRef, stream: LogStream) -> None:
     except PachydermError:
         pass  # whoever reads the stream hears of it too
     stream.cancel()
+
+
+def _has_ended_at_last(gateway: Gateway, job: JobRef) -> bool:
+    """Asked until Pachyderm answers, with a note where it does not at once."""
+    noted = False
+    while True:
+        try:
+            return _has_ended(gateway, job)
+        except UnavailableError as error:
+            if not noted:
+                click.echo(f"{error}; asking again", err=True)
+        noted = True
+        time.sleep(_POLL_SECONDS)
 
 
 def _has_ended(gateway: Gateway, job: JobRef) -> bool:

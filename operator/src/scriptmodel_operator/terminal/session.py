@@ -6,6 +6,7 @@ What reaches them is imported when it is needed: a kubeconfig costs kopf, Pachyd
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,6 +25,13 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_POLL_SECONDS = 1.0
+_LOG_IN = "renew the kubeconfig's credentials, or name another with --kubeconfig"
+
+
+class AwayError(click.ClickException):
+    """The API server did not answer, or said to try again."""
+
 
 @dataclass
 class Session:
@@ -35,26 +43,36 @@ class Session:
     pachd_token_file: Path | None = None
     pachd_ca_file: Path | None = None
     _runner: asyncio.Runner | None = field(default=None, init=False)
+    _reached: bool = field(default=False, init=False)
+    """The API server has answered, if only that it is busy: its address is right."""
 
     def ask(self, question: Callable[[KubeClient], Awaitable[T]], seconds: float | None = None) -> T:
-        """The answer of the API server; ClickException where there is none (or none within `seconds`)."""
-        from scriptmodel_operator.kube.errors import KubeError  # noqa: PLC0415 - see above
+        """The answer of the API server; AwayError where there is none (or none within `seconds`), ClickException where
+        asking again would not help."""
+        from scriptmodel_operator.kube.errors import KubeError, KubeUnavailableError  # noqa: PLC0415 - see above
 
         client = self._client
         if self._runner is None:
             self._runner = asyncio.Runner()
         try:
-            return self._runner.run(_answer(question(client), seconds))
-        except (KubeError, TimeoutError) as error:
-            raise click.ClickException(str(error) or "no answer in time") from error
+            answer = self._runner.run(_answer(question(client), seconds))
+        except TimeoutError as error:
+            raise AwayError("no answer in time") from error
+        except KubeUnavailableError as error:
+            self._reached = self._reached or bool(error.status)
+            raise AwayError(str(error)) from error
+        except KubeError as error:
+            raise click.ClickException(f"{error}: {_LOG_IN}" if error.status == 401 else str(error)) from error
+        self._reached = True
+        return answer
 
     def where(self) -> str:
         """The namespace: the option's, else the kubeconfig's, else `default`."""
         return self.namespace or self._connection.default_namespace or "default"
 
-    def get(self, name: str) -> dict[str, Any]:
+    def get(self, name: str, seconds: float | None = None) -> dict[str, Any]:
         """A ScriptModel; ClickException where there is none."""
-        found = self.find(name)
+        found = self.find(name, seconds=seconds)
         if found is None:
             where = self.where()
             raise click.ClickException(
@@ -62,7 +80,23 @@ class Session:
             )
         return found
 
-    def find(self, name: str, namespace: str = "") -> dict[str, Any] | None:
+    def get_patiently(self, name: str, note: Callable[[str], None], until: float | None = None) -> dict[str, Any]:
+        """As `get`, but an API server that is away or busy, and is known to be one, is asked again: with a note, and
+        where that is given until `until` (monotonic seconds)."""
+        noted = False
+        while True:
+            left = None if until is None else until - time.monotonic()
+            try:
+                return self.get(name, left if left is None else max(left, _POLL_SECONDS))
+            except AwayError as error:
+                if not self._reached or (left is not None and left <= _POLL_SECONDS):
+                    raise
+                if not noted:
+                    note(f"{error.message}; asking again")
+            noted = True
+            time.sleep(_POLL_SECONDS)
+
+    def find(self, name: str, namespace: str = "", seconds: float | None = None) -> dict[str, Any] | None:
         from scriptmodel_operator.kube.errors import KubeNotFoundError  # noqa: PLC0415 - see above
 
         async def question(client: KubeClient) -> dict[str, Any] | None:
@@ -71,7 +105,7 @@ class Session:
             except KubeNotFoundError:
                 return None
 
-        return self.ask(question)
+        return self.ask(question, seconds)
 
     def patch(self, name: str, patch: dict[str, Any]) -> dict[str, Any]:
         self.get(name)  # for its message where there is none

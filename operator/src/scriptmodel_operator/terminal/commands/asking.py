@@ -12,7 +12,7 @@ from scriptmodel_operator.terminal import text
 from scriptmodel_operator.terminal.connection import pass_session
 from scriptmodel_operator.terminal.options import name_argument, seconds
 from scriptmodel_operator.terminal.program import Command
-from scriptmodel_operator.terminal.session import Session
+from scriptmodel_operator.terminal.session import AwayError, Session
 
 _POLL_SECONDS = 1.0
 
@@ -62,14 +62,21 @@ def wait(session: Session, name: str, timeout: float) -> None:
       kubectl apply -f thrones.yaml && scriptmodel wait thrones && scriptmodel script thrones
     """
     deadline = time.monotonic() + timeout
-    found = session.get(name)
+    found = session.get_patiently(name, _note, deadline)
     while not text.settled(found):
+        late = f"{name} is not ready after {timeout:g} s: "
         if time.monotonic() > deadline:
-            reason = text.condition(found).get("reason", "Pending")
-            raise click.ClickException(f"{name} is not ready after {timeout:.0f} s: {reason}")
+            raise click.ClickException(late + text.condition(found).get("reason", "Pending"))
         time.sleep(_POLL_SECONDS)
-        found = session.get(name)
+        try:
+            found = session.get_patiently(name, _note, deadline)
+        except AwayError as error:
+            raise click.ClickException(late + error.message) from error
     ready = text.condition(found)
     if ready["status"] != "True":
         raise click.ClickException(f"{name} is stuck ({ready['reason']}): {ready['message']}")
     click.echo(f"{name} is ready", err=True)
+
+
+def _note(text: str) -> None:
+    click.echo(text, err=True)

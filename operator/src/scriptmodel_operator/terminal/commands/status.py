@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,21 +38,21 @@ def status(session: Session, name: str, output: str, watch: bool) -> None:
       scriptmodel status thrones -w
       scriptmodel status thrones -o json | jq .status.training
     """
-    found = session.get(name)
+    live, glyphs = Live(), glyphs_for(sys.stdout)
+    found = session.get_patiently(name, live.note) if watch else session.get(name)
     if output != "text":
         say_structured(found, output)
         return
-    curve, glyphs = Curve(session), glyphs_for(sys.stdout)
+    curve = Curve(session, live.note)
     if not watch:
         say(status_of(found, now(), curve.of(found), glyphs))
         return
-    live = Live()
     while True:
         live.show(status_of(found, now(), curve.of(found), glyphs), text.line_of(found), now())
         if text.settled(found):
             break
         time.sleep(_POLL_SECONDS)
-        found = session.get(name)
+        found = session.get_patiently(name, live.note)
     if text.condition(found).get("status") != "True":
         raise click.ClickException(f"{name} is stuck: see `scriptmodel why {name}`")
 
@@ -61,6 +62,7 @@ class Curve:
     """Perplexity by epoch, asked for again when an epoch has ended; without a pachd, what was seen meanwhile."""
 
     session: Session
+    note: Callable[[str], None]
     _of: tuple[Any, ...] = ()
     _values: list[float] = field(default_factory=list)
     _asks: bool = True
@@ -96,5 +98,5 @@ class Curve:
                 return perplexities(gateway, parse_object(found))
         except click.ClickException as error:
             self._asks = False  # the rest of the status needs no Pachyderm
-            click.echo(f"perplexity by epoch: {error.message}", err=True)
+            self.note(f"perplexity by epoch: {error.message}")
             return []

@@ -1,0 +1,151 @@
+"""Commands that go on for a while outlast an API server that is away, and end where asking again is no use."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from scriptmodel_operator.scriptmodel import main
+from scriptmodel_operator.terminal import session
+from scriptmodel_operator.terminal.commands import asking, status
+from tests.unit.operator.test_terminal import as_object, training_world
+from tests.unit.operator.world import trained_world
+from tests.web import Answer, Handler, WebServer
+
+PATH = "/apis/scriptmodel.dev/v1alpha1/namespaces/ml/scriptmodels/thrones"
+FOLLOW = [["wait"], ["status", "-w"]]
+
+
+def replying(number: int, value: dict[str, Any]) -> Answer:
+    def answer(handler: Handler) -> None:
+        body = json.dumps(value).encode()
+        handler.start(number, {"Content-Length": str(len(body))})
+        handler.write(body)
+
+    return answer
+
+
+def busy(number: int) -> Answer:
+    return replying(number, {"message": "too many requests"})
+
+
+def cut(handler: Handler) -> None:
+    """The connection ends in the middle of an answer, as when the server is restarted."""
+    handler.start(200, {"Content-Length": "1000"})
+    handler.write(b"{")
+    handler.http.close_connection = True
+
+
+def told(found: dict[str, Any]) -> Answer:
+    return replying(200, found)
+
+
+@pytest.fixture(scope="module")
+def training() -> dict[str, Any]:
+    world = training_world()
+    world.observer.logs.close()
+    return as_object(world)
+
+
+@pytest.fixture(scope="module")
+def ready() -> dict[str, Any]:
+    return as_object(trained_world())
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[WebServer]:
+    for module in (session, asking, status):
+        monkeypatch.setattr(module, "_POLL_SECONDS", 0.01)
+    with WebServer() as running:
+        yield running
+
+
+def run(server: WebServer, folder: Path, words: list[str], *answers: Answer) -> Result:
+    """With each answer in turn, the last for ever."""
+    left = list(answers)
+
+    def next_one(handler: Handler) -> None:
+        answer = left.pop(0) if len(left) > 1 else left[0]
+        answer(handler)
+
+    server.answers[PATH] = next_one
+    config = {
+        "clusters": [{"name": "c", "cluster": {"server": server.url("")}}],
+        "users": [{"name": "u", "user": {"token": "t"}}],
+        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+        "current-context": "x",
+    }
+    file = folder / "kubeconfig"
+    file.write_text(json.dumps(config))
+    command, *rest = words
+    return CliRunner().invoke(main, [command, "thrones", "-n", "ml", "--kubeconfig", str(file), *rest])
+
+
+@pytest.mark.parametrize("words", FOLLOW, ids=" ".join)
+@pytest.mark.parametrize("trouble", [busy(503), busy(429), cut], ids=["503", "429", "cut"])
+def test_an_api_server_that_is_away_for_a_while_is_told_of_once_and_outlasted(
+    server: WebServer,
+    tmp_path: Path,
+    words: list[str],
+    trouble: Answer,
+    training: dict[str, Any],
+    ready: dict[str, Any],
+) -> None:
+    done = run(server, tmp_path, words, told(training), trouble, trouble, told(training), told(ready))
+    assert done.exit_code == 0, done.stderr
+    note, *rest = [line for line in done.stderr.splitlines() if line != "thrones is ready"]
+    assert note.startswith("reading ml/thrones: ")
+    assert note.endswith("; asking again")
+    assert rest == []
+    assert len(server.asked) == 5
+
+
+@pytest.mark.parametrize("words", FOLLOW, ids=" ".join)
+def test_an_api_server_that_is_busy_from_the_first_is_outlasted_too(
+    server: WebServer, tmp_path: Path, words: list[str], ready: dict[str, Any]
+) -> None:
+    assert run(server, tmp_path, words, busy(429), told(ready)).exit_code == 0
+
+
+def test_an_address_that_never_answered_is_an_error_at_once(
+    server: WebServer, tmp_path: Path, ready: dict[str, Any]
+) -> None:
+    done = run(server, tmp_path, ["wait"], cut, told(ready))
+    assert done.exit_code == 1
+    assert done.stderr.startswith("Error: reading ml/thrones: ")
+    assert len(server.asked) == 1
+
+
+def test_waiting_for_an_api_server_ends_with_the_time_that_was_given(
+    server: WebServer, tmp_path: Path, training: dict[str, Any]
+) -> None:
+    def silent(handler: Handler) -> None:
+        handler.stopping.wait(20)
+
+    for trouble, words in ((busy(503), "too many requests (HTTP 503)"), (silent, "no answer in time")):
+        done = run(server, tmp_path, ["wait", "--timeout", "0.2"], told(training), trouble)
+        assert done.exit_code == 1
+        assert done.stderr.splitlines()[-1].startswith("Error: thrones is not ready after 0.2 s: ")
+        assert words in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("words", FOLLOW, ids=" ".join)
+@pytest.mark.parametrize(
+    ("number", "line"),
+    [
+        (401, f"Error: reading ml/thrones: no (HTTP 401): {session._LOG_IN}"),
+        (403, "Error: reading ml/thrones: no (HTTP 403)"),
+        (404, "Error: there is no ScriptModel 'thrones' in namespace 'ml': see `scriptmodel list -A`"),
+    ],
+)
+def test_what_asking_again_does_not_change_ends_it_at_once(
+    server: WebServer, tmp_path: Path, words: list[str], number: int, line: str, training: dict[str, Any]
+) -> None:
+    done = run(server, tmp_path, words, told(training), busy(503), replying(number, {"message": "no"}))
+    assert done.exit_code == 1
+    assert done.stderr.splitlines()[-1] == line
