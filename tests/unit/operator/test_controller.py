@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -33,6 +33,7 @@ from tests.unit.operator.world import PLAYS, SPEC
 from tests.web import WebServer, content
 
 KEY = ("ml", "thrones")
+PLAYS_BRANCH = BranchRef(RepoRef("default", "plays"), "master")
 
 
 @dataclass
@@ -173,6 +174,66 @@ async def test_no_event_is_lost_or_told_twice_where_a_write_fails(broken: str) -
         assert kube.writes == ["finalizers", "event CorpusNotFound", "status"]
 
 
+def events(kube: FakeKube) -> list[str]:
+    return [write.removeprefix("event ") for write in kube.writes if write.startswith("event ")]
+
+
+@pytest.mark.parametrize(
+    ("policy", "told"), [("Correct", ["Updating", "WaitingForWorker"]), ("Warn", ["Drifted"])], ids=["Correct", "Warn"]
+)
+async def test_that_somebody_stopped_a_pipeline_is_told_once_each_time(policy: str, told: list[str]) -> None:
+    async with controller(raw_object({**SPEC, "driftPolicy": policy})) as (found, kube, pachyderm):
+        pachyderm.put(PLAYS_BRANCH, PLAYS)
+        await settled(found)
+        refs = list(pachyderm.pipelines)
+        for _ in range(2):
+            for ref in refs:
+                pachyderm.succeed(ref)
+            await found.snapshots.latest(time.monotonic())
+            await settled(found)
+            assert reason(kube) == "Generated"
+            kube.writes.clear()
+            pachyderm.stop_pipeline(refs[0])
+            await found.snapshots.latest(time.monotonic())
+            pachyderm.fault = lambda call: UnavailableError(call, "gone") if call == "start_pipeline" else None
+            with suppress(RetryError):
+                await settled(found)
+            pachyderm.fault = lambda _call: None
+            await settled(found)
+            assert [each for each in events(kube) if each != "PachydermUnavailable"] == told
+            if policy == "Warn":
+                pachyderm.start_pipeline(refs[0])
+
+
+async def test_that_somebody_changed_a_pipeline_is_told_once_where_it_stays_so() -> None:
+    async with controller(raw_object({**SPEC, "driftPolicy": "Warn"})) as (found, kube, pachyderm):
+        pachyderm.put(PLAYS_BRANCH, PLAYS)
+        await settled(found)
+        refs = list(pachyderm.pipelines)
+        pachyderm.edit(refs[1], datum_tries=7)
+        for ref in refs:
+            pachyderm.succeed(ref)
+        kube.writes.clear()
+        for _ in range(2):
+            await found.snapshots.latest(time.monotonic())
+            await settled(found)
+        assert events(kube) == ["Drifted"]
+
+
+async def test_what_a_suspension_stopped_nobody_else_has_stopped() -> None:
+    async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
+        pachyderm.put(PLAYS_BRANCH, PLAYS)
+        await settled(found)
+        for number, spec in enumerate(({**SPEC, "suspend": True}, SPEC), start=2):
+            kube.writes.clear()
+            metadata = {**kube.raw["metadata"], "generation": number, "resourceVersion": str(10 * number)}
+            kube.raw = {**kube.raw, "metadata": metadata, "spec": spec}
+            found.store.put(kube.raw)
+            await settled(found)
+        assert not any(info[-1].stopped for info in pachyderm.pipelines.values())
+        assert events(kube) == ["WaitingForWorker"]
+
+
 async def test_a_downloaded_commit_is_not_ready_before_its_own_script_is_there() -> None:
     """The look that all objects share may be older than a commit that was made in the background."""
     with WebServer() as server:
@@ -271,9 +332,6 @@ async def test_a_call_that_fails_again_and_again_is_told_as_stalled_and_still_tr
         pachyderm.fault = lambda _call: None
         await settled(found)
         assert reason(kube) == "WaitingForWorker"
-
-
-PLAYS_BRANCH = BranchRef(RepoRef("default", "plays"), "master")
 
 
 async def test_what_came_just_before_the_object_is_not_told_to_be_missing() -> None:

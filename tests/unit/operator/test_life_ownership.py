@@ -22,7 +22,7 @@ def test_drift_is_corrected_or_only_told_of() -> None:
     warned.pachyderm.succeed(warned.generate)
     warned.reconcile()
     assert warned.written() == []
-    assert warned.ready == ("True", "Generated")
+    assert warned.ready == ("True", "Drifted")
     assert "changed by somebody else" in warned.condition("Ready")["message"]
 
 

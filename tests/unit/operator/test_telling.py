@@ -89,7 +89,7 @@ async def test_a_source_that_cannot_be_asked_for_news_is_told_once_though_all_is
 
 async def test_a_job_that_the_operator_stops_is_told_with_why() -> None:
     recorder, job = Recorder(), JobRef(PipelineRef("default", "train"), "1")
-    stopping = [StopJob(job, "overtaken"), StartPipeline(job.pipeline)]
+    stopping = [StopJob(job, "overtaken"), StartPipeline(job.pipeline)]  # after a suspension
     await Teller(cast(EventRecorder, recorder)).acting(scriptmodel(), stopping)
     assert recorder.events == {(Reason.JOB_STOPPED, "1"): "stopping job default/train@1: overtaken"}
 

@@ -22,7 +22,10 @@ class Reason(StrEnum):
     # The good path, in order.
     PENDING = "Pending", "The object was seen; nothing has been decided yet."
     CREATING = "Creating", "The pipelines are being created."
-    UPDATING = "Updating", "The spec changed; the pipelines are being brought up to date."
+    UPDATING = (
+        "Updating",
+        "The spec changed, or somebody else changed or stopped a pipeline; the pipelines are being brought up to date.",
+    )
     UPDATE_DEFERRED = (
         "UpdateDeferred",
         "A change that needs no new training waits for the running job, because an update would kill it.",
@@ -64,7 +67,7 @@ class Reason(StrEnum):
     PIPELINE_LIMIT = "PipelineLimit", "The server has no room for two more pipelines."
     REFUSED = "Refused", "Pachyderm refused the pipelines; the message has its words."
     PIPELINE_FAILED = "PipelineFailed", "Kubernetes refused what the pipeline asks for."
-    DRIFTED = "Drifted", "A pipeline was changed by somebody else and driftPolicy is Warn."
+    DRIFTED = "Drifted", "A pipeline was changed or stopped by somebody else and driftPolicy is Warn."
     TRAINING_FAILED = "TrainingFailed", "The train job failed; the message has the trainer's own words."
     GENERATION_FAILED = "GenerationFailed", "The generate job failed; the message has the trainer's own words."
     JOB_STOPPED = "JobStopped", "The job was stopped by somebody before it ended."

@@ -10,13 +10,13 @@ from typing import Any
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason, reason_named
 from scriptmodel_operator.kube.events import EventRecorder
-from scriptmodel_operator.reconcile.actions import Action, ApplyPipelines, StopJob
+from scriptmodel_operator.reconcile.actions import Action, ApplyPipelines, StartPipeline, StopJob
 from scriptmodel_operator.reconcile.summarise import one_line
 
 _READY = "Ready"
 _STALLED = "Stalled"
 _CORPUS_READY = "CorpusReady"
-_TROUBLE = (Reason.PACHYDERM_UNAVAILABLE.value, Reason.RETRYING.value)
+_TROUBLE = (Reason.PACHYDERM_UNAVAILABLE.value, Reason.RETRYING.value, Reason.DRIFTED.value)
 
 
 class Teller:
@@ -58,6 +58,9 @@ class Teller:
                 updates = any(each.update for each in action.pipelines)
                 reason = Reason.UPDATING if updates else Reason.CREATING
                 await self._events.record(model, reason, action.describe(), warning=False, occasion=_marks(action))
+            elif isinstance(action, StartPipeline) and action.stopped_after:
+                occasion = f"{action.ref} {action.stopped_after}"
+                await self._events.record(model, Reason.UPDATING, action.describe(), warning=False, occasion=occasion)
             elif isinstance(action, StopJob):
                 await self._events.record(
                     model, Reason.JOB_STOPPED, action.describe(), warning=False, occasion=action.ref.id

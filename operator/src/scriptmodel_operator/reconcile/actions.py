@@ -22,9 +22,11 @@ class ApplyPipelines:
 @dataclass(frozen=True, slots=True)
 class StartPipeline:
     ref: PipelineRef
+    stopped_after: str = ""
+    """The newest job that it had when somebody stopped it; empty where the user has asked for both."""
 
     def describe(self) -> str:
-        return f"starting pipeline {self.ref}"
+        return f"starting pipeline {self.ref}" + (" (somebody stopped it)" if self.stopped_after else "")
 
 
 @dataclass(frozen=True, slots=True)

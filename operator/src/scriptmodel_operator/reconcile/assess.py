@@ -14,7 +14,7 @@ from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.spec import DriftPolicy
 from scriptmodel_operator.desired.pipelines import Desired
 from scriptmodel_operator.observe.view import ModelView, PipelineView
-from scriptmodel_operator.pachyderm.values import PipelineRef
+from scriptmodel_operator.reconcile.actions import StartPipeline
 from scriptmodel_operator.reconcile.corpus import Sourced, intake, unused
 from scriptmodel_operator.reconcile.difference import difference
 from scriptmodel_operator.reconcile.obstacles import corpus_stage, obstacle
@@ -45,8 +45,9 @@ def _of_pipelines(model: ScriptModel, wanted: Desired, view: ModelView, now: dat
     if (differs.now or view.train is None) and view.corpus is not None and not corpus.done:
         problem = Problem(corpus.reason, corpus.message, corpus.stalled)
         return replace(_with_stages(ModelState(problem=problem), view), corpus=corpus)
-    stopped = _stopped(view)
-    tolerant = model.spec.drift_policy is DriftPolicy.WARN and _was_never_suspended(model)
+    by_hand = _was_never_suspended(model)
+    stopped = _stopped(view, by_hand=by_hand)
+    tolerant = model.spec.drift_policy is DriftPolicy.WARN and by_hand
     state = ModelState(
         changes=differs.now,
         deferred=differs.deferred,
@@ -56,7 +57,7 @@ def _of_pipelines(model: ScriptModel, wanted: Desired, view: ModelView, now: dat
         stop_jobs=() if differs.now or stopped else overdue(model, view, now),
     )
     if stopped and tolerant:
-        names = ", ".join(str(ref) for ref in stopped)
+        names = ", ".join(str(each.ref) for each in stopped)
         problem = Problem(Reason.DRIFTED, f"somebody stopped {names}: start it, or set driftPolicy: Correct")
         state = replace(state, problem=problem)
     return _with_stages(state, view)
@@ -102,9 +103,14 @@ def _suspended(model: ScriptModel, view: ModelView) -> ModelState:
     return _with_stages(state, view)
 
 
-def _stopped(view: ModelView) -> tuple[PipelineRef, ...]:
-    """Pipelines of ours that are stopped though nobody asked for it; training first."""
-    return tuple(seen.info.ref for seen in (view.train, view.generate) if seen and _ours(seen) and seen.info.stopped)
+def _stopped(view: ModelView, *, by_hand: bool) -> tuple[StartPipeline, ...]:
+    """Pipelines of ours that are stopped though the spec does not ask for it; training first."""
+    stopped = (seen for seen in (view.train, view.generate) if seen and _ours(seen) and seen.info.stopped)
+    return tuple(StartPipeline(seen.info.ref, _last_job(seen) if by_hand else "") for seen in stopped)
+
+
+def _last_job(seen: PipelineView) -> str:
+    return seen.jobs[0].ref.id if seen.jobs else "none"
 
 
 def _was_never_suspended(model: ScriptModel) -> bool:

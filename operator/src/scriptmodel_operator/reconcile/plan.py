@@ -7,7 +7,6 @@ from scriptmodel_operator.reconcile.actions import (
     ApplyPipelines,
     DeletePipeline,
     DeleteRepo,
-    StartPipeline,
     StopJob,
     StopPipeline,
 )
@@ -27,7 +26,7 @@ def plan(state: ModelState) -> tuple[Action, ...]:
         why = tuple(change.why for change in state.changes)
         return (ApplyPipelines(tuple(change.apply for change in state.changes), why),)
     if state.start:
-        return tuple(StartPipeline(ref) for ref in state.start)
+        return state.start
     dropped = tuple(DeleteRepo(ref) for ref in state.drop_repos)
     return (*(StopJob(ref, why) for ref, why in state.stop_jobs), *dropped)
 

@@ -9,7 +9,7 @@ from scriptmodel_operator.api.conditions import ConditionStatus
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.ingest.origin import Download, Origin
 from scriptmodel_operator.pachyderm.values import JobRef, PipelineApply, PipelineRef, RepoRef
-from scriptmodel_operator.reconcile.actions import AdoptRepo, CreateRepo, ReplaceFiles
+from scriptmodel_operator.reconcile.actions import AdoptRepo, CreateRepo, ReplaceFiles, StartPipeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class ModelState:
     deferred: tuple[Change, ...] = ()
     drifted: tuple[Change, ...] = ()
     """Drift that driftPolicy Warn leaves as it is."""
-    start: tuple[PipelineRef, ...] = ()
+    start: tuple[StartPipeline, ...] = ()
     stop: tuple[PipelineRef, ...] = ()
     stop_jobs: tuple[tuple[JobRef, str], ...] = ()
     suspended: bool = False

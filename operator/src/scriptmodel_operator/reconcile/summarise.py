@@ -63,13 +63,14 @@ def summary(state: ModelState) -> Summary:
             reconciling=not unfinished.stalled,
             reconciling_reason=deferred,
         )
-    message = state.generated.message
+    reason, message = Reason.GENERATED, state.generated.message
     if state.drifted:
+        reason = Reason.DRIFTED
         names = ", ".join(str(change.ref) for change in state.drifted)
         message += f"; {names} was changed by somebody else, and driftPolicy Warn leaves it so"
     if state.intake.note:
         message += f"; whether there is a newer corpus is not known: {state.intake.note}"
-    return Summary(True, Reason.GENERATED, message, reconciling=False)
+    return Summary(True, reason, message, reconciling=False)
 
 
 def _of_problem(problem: Problem) -> Summary:
