@@ -16,7 +16,7 @@ from scriptmodel_operator.kube.telling import Teller
 from scriptmodel_operator.pachyderm.values import JobRef, PipelineRef
 from scriptmodel_operator.reconcile.actions import StartPipeline, StopJob
 from scriptmodel_operator.reconcile.plan import plan
-from tests.unit.operator.world import scriptmodel, trained_world
+from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
 
 
 @dataclass
@@ -94,6 +94,17 @@ async def test_a_job_that_the_operator_stops_is_told_with_why() -> None:
     assert recorder.events == {(Reason.JOB_STOPPED, "1"): "stopping job default/train@1: overtaken"}
 
 
+async def test_a_creation_that_pachyderm_may_refuse_is_told_as_one_that_is_asked_for() -> None:
+    """Events come before what they tell of."""
+    world = World()
+    world.pachyderm.put(world.corpus, PLAYS)
+    state, _view = world.look()
+    recorder = Recorder()
+    await Teller(cast(EventRecorder, recorder)).acting(world.model, plan(state))
+    (note,) = recorder.events.values()
+    assert note == f"asking Pachyderm to create pipeline {world.train}; create pipeline {world.generate}"
+
+
 async def test_an_update_is_told_with_what_asks_for_it() -> None:
     world = trained_world()
     world.pachyderm.edit(world.generate, datum_tries=7)
@@ -101,7 +112,8 @@ async def test_an_update_is_told_with_what_asks_for_it() -> None:
     recorder = Recorder()
     await Teller(cast(EventRecorder, recorder)).acting(world.model, plan(state))
     (note,) = recorder.events.values()
-    assert note == f"updating pipeline {world.generate} (somebody else changed it), computing nothing again"
+    asked = f"update pipeline {world.generate} (somebody else changed it), computing nothing again"
+    assert note == f"asking Pachyderm to {asked}"
 
 
 @pytest.mark.parametrize("name", ["thrones", "a" * 253, f"{'a' * 229}.{'b' * 23}", f"{'a' * 229}-{'b' * 23}"])

@@ -16,7 +16,7 @@ class ApplyPipelines:
     why: tuple[str, ...]
 
     def describe(self) -> str:
-        return "; ".join(map(_describe, self.pipelines, self.why))
+        return "asking Pachyderm to " + "; ".join(map(_describe, self.pipelines, self.why))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +109,6 @@ Action = (
 
 def _describe(wanted: PipelineApply, why: str) -> str:
     if not wanted.update:
-        return f"creating pipeline {wanted.spec.ref}"
+        return f"create pipeline {wanted.spec.ref}"
     how = "computing everything again" if wanted.reprocess else "computing nothing again"
-    return f"updating pipeline {wanted.spec.ref} ({why}), {how}"
+    return f"update pipeline {wanted.spec.ref} ({why}), {how}"
