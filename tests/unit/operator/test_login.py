@@ -1,13 +1,20 @@
-"""In a pod the API server is found by the address that every pod is given, not by a name."""
+"""Where the API server is and who one is there: from a kubeconfig as kubectl reads it, or from the pod.
+
+In a pod the API server is found by the address that every pod is given, not by a name.
+"""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+from kubernetes.config import kube_config
 
 from scriptmodel_operator.kube import login as module
 from scriptmodel_operator.kube.framework import kopf
+from tests.unit.operator.test_connection import key_and_certificate
 
 ACCOUNT = kopf.ConnectionInfo(server="https://kubernetes.default.svc", username="somebody")
 
@@ -37,3 +44,103 @@ def test_a_kubeconfig_that_is_named_comes_first(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.96.0.1")
     with pytest.raises(module.LoginFailedError, match="does not exist"):
         module.login(tmp_path / "none")
+
+
+@pytest.fixture
+def package_reads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The `kubernetes` package finds out at its import which file to read: once for all tests."""
+    monkeypatch.setattr(kube_config, "KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "config"))
+
+
+def kubeconfig(path: Path, *, cluster: Any = None, user: Any = None, context: Any = None) -> Path:
+    """Of one context; what is given goes over what is usual."""
+    config = {
+        "clusters": [{"name": "c", "cluster": {"server": "https://127.0.0.1:1", **(cluster or {})}}],
+        "users": [{"name": "u", "user": {"token": "t"} if user is None else user}],
+        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u", **(context or {})}}],
+        "current-context": "x",
+    }
+    path.write_text(json.dumps(config))
+    return path
+
+
+def helper(folder: Path, text: str) -> dict[str, Any]:
+    """A user whose credentials a program prints."""
+    program = folder / "helper"
+    program.write_text(f"#!/bin/sh\n{text}\n")
+    program.chmod(0o755)
+    return {"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": str(program), "args": []}}
+
+
+@pytest.mark.usefixtures("package_reads")
+def test_what_a_program_gives_goes_with_the_rest_of_the_kubeconfig_and_not_with_the_pod(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.96.0.1")
+    status = {"token": "given"}
+    answer = {"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": status}
+    user = helper(tmp_path, f"echo '{json.dumps(answer)}'")
+    file = kubeconfig(tmp_path / "config", user=user, cluster={"proxy-url": "http://p:1"}, context={"namespace": "ml"})
+    found = module.login(file)
+    assert (found.server, found.token) == ("https://127.0.0.1:1", "given")
+    assert (found.default_namespace, found.proxy_url) == ("ml", "http://p:1")
+
+
+@pytest.mark.usefixtures("package_reads")
+def test_a_program_that_gives_no_credentials_is_told_with_its_own_error(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for text, told in (("exit 3", "process returned 3"), ("echo no json", "failed to decode process output")):
+        file = kubeconfig(tmp_path / "config", user=helper(tmp_path, text))
+        with pytest.raises(module.LoginFailedError, match=f"gave no credentials: exec: {told}"):
+            module.login(file)
+    assert "ERROR:root" not in capfd.readouterr().err
+
+
+def test_files_that_a_kubeconfig_names_are_found_from_where_it_is(tmp_path: Path) -> None:
+    authority = tmp_path / "ca.crt"
+    authority.write_bytes(key_and_certificate()[1])
+    found = module.login(kubeconfig(tmp_path / "config", cluster={"certificate-authority": "ca.crt"}))
+    assert found.ca_path == str(authority)
+
+
+def test_certificates_that_cannot_be_read_are_told_before_anything_is_asked(tmp_path: Path) -> None:
+    (tmp_path / "broken").write_text("no certificate")
+    for cluster, told in (
+        ({"certificate-authority": "none.crt"}, f"it names {tmp_path / 'none.crt'}, which does not exist"),
+        ({"certificate-authority": "broken"}, "its certificates: "),
+        ({"certificate-authority-data": "x"}, "its certificates: "),
+    ):
+        with pytest.raises(module.LoginFailedError, match=f"cannot read the kubeconfig: {told}"):
+            module.login(kubeconfig(tmp_path / "config", cluster=cluster))
+
+
+def test_a_file_that_is_no_kubeconfig_is_told_in_words(tmp_path: Path) -> None:
+    file = tmp_path / "config"
+    for text, told in (("hello", "it is none"), ('{"current-context": "gone"}', "it has no 'gone'")):
+        file.write_text(text)
+        with pytest.raises(module.LoginFailedError, match=f"cannot read the kubeconfig: {told}"):
+            module.login(file)
+
+
+def test_of_several_kubeconfigs_those_that_are_missing_are_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = kubeconfig(tmp_path / "config")
+    monkeypatch.setenv("KUBECONFIG", f"{tmp_path / 'none'}:{file}")
+    assert module.login(None, account_first=False).server == "https://127.0.0.1:1"
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
+    with pytest.raises(module.LoginFailedError, match="none does not exist"):
+        module.login(None, account_first=False)
+
+
+def test_people_in_a_pod_have_their_kubeconfig_and_without_one_the_pods_account(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.96.0.1")
+    monkeypatch.setenv("KUBECONFIG", str(kubeconfig(tmp_path / "config")))
+    assert module.login(None).username == "somebody"
+    assert module.login(None, account_first=False).server == "https://127.0.0.1:1"
+    monkeypatch.setenv("KUBECONFIG", "")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert module.login(None, account_first=False).username == "somebody"

@@ -163,7 +163,7 @@ class Session:
         from scriptmodel_operator.kube.login import LoginFailedError, login  # noqa: PLC0415 - see above
 
         try:
-            return login(self.kubeconfig)
+            return login(self.kubeconfig, account_first=False)
         except LoginFailedError as error:
             raise click.ClickException(str(error)) from error
 
