@@ -26,12 +26,15 @@ class Server:
         self.valid = "one"
         self.asked: list[tuple[str, str, Any]] = []
         """Method, path and body of each request that was let in."""
+        self.raw = ""
+        """The newest address, as it was sent."""
         self.refused = 0
 
     async def answer(self, request: web.Request) -> web.Response:
         if request.headers.get("Authorization") != f"Bearer {self.valid}":
             self.refused += 1
             return web.json_response({"message": "Unauthorized"}, status=401)
+        self.raw = request.raw_path
         text = await request.text()
         self.asked.append((request.method, request.path, json.loads(text) if text else None))
         return web.json_response({"items": []})
@@ -55,6 +58,14 @@ async def running() -> AsyncIterator[tuple[Server, str]]:
 def logging_in(url: str, tokens: list[str]) -> Any:
     """Each login reads the next token; the last one stays."""
     return lambda: kopf.ConnectionInfo(server=url, token=tokens.pop(0) if len(tokens) > 1 else tokens[0])
+
+
+async def test_a_name_is_no_more_than_one_part_of_an_address() -> None:
+    async with running() as (server, url):
+        client = KubeClient(logging_in(url, ["one"]))
+        await client.get_scriptmodel("ml", "a/b?c")
+        assert server.raw == "/apis/scriptmodel.dev/v1alpha1/namespaces/ml/scriptmodels/a%2Fb%3Fc"
+        await client.close()
 
 
 async def test_a_token_that_is_no_longer_valid_is_read_again_and_the_request_is_made() -> None:

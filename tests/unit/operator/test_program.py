@@ -114,5 +114,17 @@ def test_without_any_kubeconfig_it_says_how_to_name_one(monkeypatch: pytest.Monk
 
 def test_a_time_is_given_in_seconds_or_as_kubernetes_writes_it() -> None:
     assert [seconds(text) for text in ("90", "0.5", "90s", "1h30m")] == [90, 0.5, 90, 5400]
-    with pytest.raises(click.BadParameter, match="not a duration such as 90s"):
-        seconds("soon")
+    for text in ("soon", "-5", "nan"):
+        with pytest.raises(click.BadParameter, match="not a duration such as 90s"):
+            seconds(text)
+
+
+@pytest.mark.parametrize("name", ["", "..", "ham/let", "hamlet?x=y", "Hamlet", "hämlet", "-", "a b"])
+def test_what_is_no_name_of_an_object_is_not_asked_for(name: str) -> None:
+    """It would be part of an address of the API server."""
+    for words in (["status", "--", name], ["plan", "--", name], ["list", f"--namespace={name}"]):
+        if words[0] == "list" and not name:
+            continue  # as if it were not said
+        done = CliRunner().invoke(main, words)
+        assert done.exit_code == 2
+        assert f"{name!r} is no name of an object: lower case letters, digits, . and -" in done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import cache, wraps
 from pathlib import Path
@@ -20,6 +21,18 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+class ObjectName(click.ParamType[str]):
+    """Of an object or a namespace: part of an address of the API server."""
+
+    name = "name"
+    _form = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not self._form.fullmatch(value) and (value or isinstance(param, click.Argument)):
+            self.fail(f"{value!r} is no name of an object: lower case letters, digits, . and -", param, ctx)
+        return value
+
+
 def _said(context: click.Context, option: click.Parameter, value: Any) -> None:
     """The last word on the command line wins; the environment never overrides it."""
     said = context.meta.setdefault(_META, {})
@@ -33,7 +46,10 @@ def connection_options() -> tuple[click.Option, ...]:
     """Made once: a parameter keeps nothing of a call."""
     file = click.Path(path_type=Path, dir_okay=False)
     settings: tuple[tuple[list[str], dict[str, Any]], ...] = (
-        (["-n", "--namespace"], {"metavar": "NS", "help": "Namespace; default: the kubeconfig's."}),
+        (
+            ["-n", "--namespace"],
+            {"type": ObjectName(), "metavar": "NS", "help": "Namespace; default: the kubeconfig's."},
+        ),
         (
             ["--kubeconfig"],
             {"envvar": f"{PREFIX}_KUBECONFIG", "type": file, "help": "Default: KUBECONFIG, else ~/.kube/config."},

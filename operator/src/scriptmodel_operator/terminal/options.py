@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -12,7 +13,7 @@ import yaml
 
 from scriptmodel_operator.api.durations import parse_duration
 from scriptmodel_operator.api.identity import GROUP, SINGULAR
-from scriptmodel_operator.terminal.connection import session_of
+from scriptmodel_operator.terminal.connection import ObjectName, session_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 _COMPLETION_SECONDS = 3.0
@@ -20,10 +21,10 @@ _COMPLETION_SECONDS = 3.0
 
 def seconds(value: str | float) -> float:
     """An option that is a time, in seconds or as Kubernetes writes it: `90`, `90s`, `1h30m`."""
-    try:
-        return float(value)
-    except ValueError:
-        pass
+    with suppress(ValueError):
+        number = float(value)
+        if number >= 0:
+            return number
     try:
         return parse_duration(str(value)).total_seconds()
     except ValueError as error:
@@ -45,7 +46,7 @@ def names(context: click.Context, _parameter: click.Parameter, incomplete: str) 
 
 def name_argument(function: F) -> F:
     """The NAME of a ScriptModel, completed from the cluster."""
-    return click.argument("name", shell_complete=names)(function)
+    return click.argument("name", type=ObjectName(), shell_complete=names)(function)
 
 
 def output_option(*forms: str) -> Callable[[F], F]:

@@ -20,7 +20,7 @@ from scriptmodel_operator.reconcile.corpus import Sourced
 from scriptmodel_operator.reconcile.state import Problem
 from scriptmodel_operator.terminal.changes import merged, render
 from scriptmodel_operator.terminal.charts import glyphs_for
-from scriptmodel_operator.terminal.connection import PREFIX, pass_session
+from scriptmodel_operator.terminal.connection import PREFIX, ObjectName, pass_session
 from scriptmodel_operator.terminal.documents import Documents, read_documents
 from scriptmodel_operator.terminal.options import names, now, say, say_value
 from scriptmodel_operator.terminal.outlook import outlook
@@ -40,7 +40,7 @@ class PlanError(click.ClickException):
 
 
 @click.command(cls=Command)
-@click.argument("name", required=False, shell_complete=names)
+@click.argument("name", type=ObjectName(), required=False, shell_complete=names)
 @click.option(
     "-f",
     "--filename",
