@@ -114,6 +114,8 @@ async def test_config_maps_come_from_the_same_file(tmp_path: Path) -> None:
         ("{kind: ScriptModel, apiVersion: scriptmodel.dev/v1alpha1}", "metadata.name is required"),
         ("{kind: ScriptModel, apiVersion: scriptmodel.dev/v1alpha1, metadata: {name: a}}", "spec is required"),
         ("{kind: ScriptModel}\n---\n{kind: ScriptModel}", "has 2 ScriptModels"),
+        ("a word", "has a document that is no object"),
+        ("{kind: ConfigMap}", "ConfigMap: metadata.name is required"),
     ],
 )
 def test_a_file_that_is_no_scriptmodel_says_why(tmp_path: Path, text: str, words: str) -> None:

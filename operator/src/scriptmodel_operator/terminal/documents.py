@@ -33,16 +33,24 @@ def read_documents(path: Path) -> Documents:
         raise click.ClickException(f"cannot read {path}: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise click.ClickException(f"{path} is no YAML: {error}") from error
-    models = [each for each in found if isinstance(each, dict) and each.get("kind") == KIND]
+    if not all(isinstance(each, dict) for each in found):
+        raise click.ClickException(f"{path} has a document that is no object")
+    maps = {_name(path, each, "ConfigMap: "): each for each in found if each.get("kind") == "ConfigMap"}
+    models = [each for each in found if each.get("kind") == KIND]
     if len(models) != 1:
         raise click.ClickException(f"{path} has {len(models) or 'no'} ScriptModel{'s'[: len(models) != 1]}; name one")
     (model,) = models
     if model.get("apiVersion") != API_VERSION:
         raise click.ClickException(f"{path}: apiVersion must be {API_VERSION}, not {model.get('apiVersion')!r}")
-    metadata = model.get("metadata")
-    if not isinstance(metadata, dict) or not isinstance(metadata.get("name"), str):
-        raise click.ClickException(f"{path}: metadata.name is required")
+    _name(path, model)
     if not isinstance(model.get("spec"), dict):
         raise click.ClickException(f"{path}: spec is required")
-    maps = {each["metadata"]["name"]: each for each in found if each.get("kind") == "ConfigMap"}
     return Documents(model, maps)
+
+
+def _name(path: Path, document: Mapping[str, Any], which: str = "") -> str:
+    metadata = document.get("metadata")
+    name = metadata.get("name") if isinstance(metadata, dict) else None
+    if not isinstance(name, str):
+        raise click.ClickException(f"{path}: {which}metadata.name is required")
+    return name
