@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from scriptmodel_operator.kube import login  # noqa: F401 - takes its time, which a wait has not
 from scriptmodel_operator.scriptmodel import main
 from scriptmodel_operator.terminal import session
 from scriptmodel_operator.terminal.commands import asking, status
@@ -18,6 +19,8 @@ from tests.unit.operator.world import trained_world
 from tests.web import Answer, Handler, WebServer
 
 PATH = "/apis/scriptmodel.dev/v1alpha1/namespaces/ml/scriptmodels/thrones"
+SERVED = "/apis/scriptmodel.dev/v1alpha1"
+NAMED = {"metadata": {"name": "thrones"}}
 FOLLOW = [["wait"], ["status", "-w"]]
 
 
@@ -83,7 +86,8 @@ def run(server: WebServer, folder: Path, words: list[str], *answers: Answer) -> 
     file = folder / "kubeconfig"
     file.write_text(json.dumps(config))
     command, *rest = words
-    return CliRunner().invoke(main, [command, "thrones", "-n", "ml", "--kubeconfig", str(file), *rest])
+    name = [] if command in ("list", "plan") else ["thrones"]
+    return CliRunner().invoke(main, [command, *name, "-n", "ml", "--kubeconfig", str(file), *rest])
 
 
 @pytest.mark.parametrize("words", FOLLOW, ids=" ".join)
@@ -128,9 +132,9 @@ def test_waiting_for_an_api_server_ends_with_the_time_that_was_given(
         handler.stopping.wait(20)
 
     for trouble, words in ((busy(503), "too many requests (HTTP 503)"), (silent, "no answer in time")):
-        done = run(server, tmp_path, ["wait", "--timeout", "0.2"], told(training), trouble)
+        done = run(server, tmp_path, ["wait", "--timeout", "2"], told(training), trouble)
         assert done.exit_code == 1
-        assert done.stderr.splitlines()[-1].startswith("Error: thrones is not ready after 0.2 s: ")
+        assert done.stderr.splitlines()[-1].startswith("Error: thrones is not ready after 2 s: ")
         assert words in done.stderr.splitlines()[-1]
 
 
@@ -146,6 +150,22 @@ def test_waiting_for_an_api_server_ends_with_the_time_that_was_given(
 def test_what_asking_again_does_not_change_ends_it_at_once(
     server: WebServer, tmp_path: Path, words: list[str], number: int, line: str, training: dict[str, Any]
 ) -> None:
+    server.answers[SERVED] = replying(200, {"resources": [{"name": "scriptmodels"}]})
     done = run(server, tmp_path, words, told(training), busy(503), replying(number, {"message": "no"}))
     assert done.exit_code == 1
     assert done.stderr.splitlines()[-1] == line
+
+
+@pytest.mark.parametrize("words", [["status"], ["list"], ["plan"]], ids=" ".join)
+def test_a_cluster_that_does_not_know_scriptmodels_is_told_to_be_one(
+    server: WebServer, tmp_path: Path, words: list[str]
+) -> None:
+    file = tmp_path / "thrones.yaml"
+    file.write_text(json.dumps({"apiVersion": "scriptmodel.dev/v1alpha1", "kind": "ScriptModel", **NAMED, "spec": {}}))
+    options = ["-f", str(file)] if words == ["plan"] else []
+    done = run(server, tmp_path, [*words, *options], replying(404, {"message": "404 page not found"}))
+    assert done.exit_code == (2 if words == ["plan"] else 1)
+    assert done.stderr == (
+        "Error: the API server does not know ScriptModels: is it the right cluster? "
+        "`kubectl apply -f manifests/crd.yaml` installs them\n"
+    )

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _POLL_SECONDS = 1.0
+_NOT_SERVED = (
+    "the API server does not know ScriptModels: is it the right cluster? `kubectl apply -f manifests/crd.yaml` "
+    "installs them"
+)
 _LOG_IN = "renew the kubeconfig's credentials, or name another with --kubeconfig"
 
 
@@ -74,11 +78,28 @@ class Session:
         """A ScriptModel; ClickException where there is none."""
         found = self.find(name, seconds=seconds)
         if found is None:
+            self.check_served()
             where = self.where()
             raise click.ClickException(
                 f"there is no ScriptModel {name!r} in namespace {where!r}: see `scriptmodel list -A`"
             )
         return found
+
+    def all_of(self, namespace: str | None) -> list[dict[str, Any]]:
+        """The ScriptModels of a namespace, or of all."""
+        from scriptmodel_operator.kube.errors import KubeNotFoundError  # noqa: PLC0415 - see above
+
+        try:
+            return self.ask(lambda client: client.list_scriptmodels(namespace))
+        except click.ClickException as error:
+            if isinstance(error.__cause__, KubeNotFoundError):
+                self.check_served()
+            raise
+
+    def check_served(self) -> None:
+        """ClickException where the cluster has no such kind of object."""
+        if not self.ask(lambda client: client.serves_scriptmodels()):
+            raise click.ClickException(_NOT_SERVED)
 
     def get_patiently(self, name: str, note: Callable[[str], None], until: float | None = None) -> dict[str, Any]:
         """As `get`, but an API server that is away or busy, and is known to be one, is asked again: with a note, and

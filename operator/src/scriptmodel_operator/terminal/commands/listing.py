@@ -25,7 +25,7 @@ def list_(session: Session, all_namespaces: bool, output: str) -> None:
       scriptmodel list -o name | xargs kubectl describe
     """
     where = None if all_namespaces else session.where()
-    found = session.ask(lambda client: client.list_scriptmodels(where))
+    found = session.all_of(where)
     if output not in ("table", "wide"):
         say_structured(found, output)
     elif not found:

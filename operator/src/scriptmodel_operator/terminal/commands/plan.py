@@ -112,6 +112,7 @@ def _if_applied(session: Session, wanted: dict[str, Any]) -> dict[str, Any]:
     path = f"/apis/{GROUP}/{VERSION}/namespaces/{namespace}/{PLURAL}"
     live = session.find(name, namespace)
     if live is None:
+        session.check_served()
         body = {**wanted, "metadata": {**wanted["metadata"], "namespace": namespace}}
         return session.ask(lambda client: client.request("POST", path + _DRY, f"checking {name}", body))
     last = json.loads((live["metadata"].get("annotations") or {}).get(_LAST_APPLIED, "{}"))
