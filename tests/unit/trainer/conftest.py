@@ -1,11 +1,15 @@
-"""A corpus, and a model trained on it."""
+"""A corpus, a model trained on it, and a reader of printed plays."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-from samples import play, run_trainer
+from samples import Read, play, run_trainer
+
+from scriptmodel_trainer.corpus import reading
+from scriptmodel_trainer.corpus.events import EventKind
+from scriptmodel_trainer.corpus.stream import events_of
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +30,20 @@ def model(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     assert done.returncode == 0, done.stderr
     return folder
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Read:
+    """Who speaks (nobody: a direction) and what, as the layout found by itself has it; what is cut is left out."""
+
+    def reader(text: str) -> list[tuple[str, str]]:
+        path = tmp_path / "play.txt"
+        path.write_text(text, "utf-8")
+        (source,) = reading.find_sources([path], lambda _: None)
+        return [
+            (event.speaker if event.kind is EventKind.SPEECH else "", event.text)
+            for event in events_of(source, None)[2]
+            if event.kind is not EventKind.CUT
+        ]
+
+    return reader

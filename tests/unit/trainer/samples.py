@@ -1,4 +1,4 @@
-"""A small play of our own writing, and the command under test."""
+"""Small plays of our own writing, and the command under test."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 COMMAND = Path(sys.executable).with_name("scriptmodel-trainer")
@@ -16,6 +16,26 @@ _VERBS = ("waits for", "remembers", "was sent to", "will not leave", "asks about
 _OBJECTS = ("the harbour", "an old song", "our kitchen", "nobody", "the last train", "her garden")
 _ENDS = (".", ".", ".", "?", "!", "...")
 _DIRECTIONS = ("Enter {}", "Exit {}", "{} looks out of the window", "A pause")
+
+Read = Callable[[str], list[tuple[str, str]]]  # who speaks (nobody: a direction) and what
+
+# A printed play, and what stands around it.
+
+TALK = """
+ANNA. The tide is early today.
+
+BEN. It was early yesterday as well.
+
+ANNA. Then somebody must speak to it.
+
+BEN. I have spoken to it, twice.
+"""
+LICENCE = "\n\nEnd of the Project Gutenberg EBook of The Pier\n\n" + (
+    "You may copy this text and give it away, to one or to many, as often as you like.\n\n" * 60
+)
+CAST = "THE PIER\n\nDRAMATIS PERSONAE\n\nANNA, a ferrywoman.\n\nBEN, her brother.\n\n"
+BEGINNING = CAST + "ACT I\n" + TALK * 8 + "\n\n"
+LONG = "The pier is longer than the play, and it is older than anyone who walks on it today, or who ever did.\n\n"
 
 
 def play(speeches: int, seed: int = 1) -> str:
