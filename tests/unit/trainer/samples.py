@@ -20,7 +20,6 @@ _DIRECTIONS = ("Enter {}", "Exit {}", "{} looks out of the window", "A pause")
 Read = Callable[[str], list[tuple[str, str]]]  # who speaks (nobody: a direction) and what
 
 # A printed play, and what stands around it.
-
 TALK = """
 ANNA. The tide is early today.
 
@@ -34,6 +33,7 @@ LICENCE = "\n\nEnd of the Project Gutenberg EBook of The Pier\n\n" + (
     "You may copy this text and give it away, to one or to many, as often as you like.\n\n" * 60
 )
 CAST = "THE PIER\n\nDRAMATIS PERSONAE\n\nANNA, a ferrywoman.\n\nBEN, her brother.\n\n"
+ALONE = "ANNA\n\nIs it early?\n\nBEN\n\nIt is, and cold, too.\n\n"  # names on lines of their own
 BEGINNING = CAST + "ACT I\n" + TALK * 8 + "\n\n"
 LONG = "The pier is longer than the play, and it is older than anyone who walks on it today, or who ever did.\n\n"
 

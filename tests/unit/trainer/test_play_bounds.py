@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from samples import BEGINNING, CAST, LICENCE, LONG, TALK, Read
+from samples import ALONE, BEGINNING, CAST, LICENCE, LONG, TALK, Read
 
 from scriptmodel_trainer.corpus.layouts.paragraphs import plain
+
+CROWD = "--Is that a boat, far out there, between the two buoys where no boat ever was before today?\n\n"
 
 
 @pytest.mark.parametrize(
@@ -223,3 +225,20 @@ def test_what_a_book_ends_with_is_cut(back: str, read: Read) -> None:
 
 def test_headings_may_be_latin(read: Read) -> None:
     assert read(CAST + "Actus Primus. Scaena Prima.\n" + TALK * 8)[0] == ("", "Actus Primus. Scaena Prima.")
+
+
+def test_a_title_page_in_capitals_after_the_curtain_is_no_play(read: Read) -> None:
+    title = "THE PIER\n\n(DER STEG)\n\nA PLAY IN TWO SCENES\n\n1906\n\nTO THE TIDE\n\nPERSONS\n\nAnna\n\nBen\n\n"
+    events = read("THE BOAT\n\nACT I\n\n" + ALONE * 9 + "CURTAIN\n\n" + title + "ACT I\n\n" + ALONE * 9)
+    assert events[19:21] == [("", "CURTAIN"), ("", "ACT I")]
+
+
+def test_one_long_speech_may_be_the_prologue(read: Read) -> None:
+    prologue = "PROLOGUE\n\nTHE GULL\n\n" + LONG * 3
+    events = read(CAST + prologue + "ACT I\n\n" + CROWD * 70 + ALONE * 9 + "THE GULL\n\nSo it is.\n\n" * 4)
+    assert [speaker for speaker, _ in events[:2]] == ["", "THE GULL"]
+
+
+def test_a_crowd_whose_words_begin_with_dashes_does_not_end_the_play(read: Read) -> None:
+    events = read(CAST + "ACT I\n\n" + ALONE * 9 + "ALL\n\n" + CROWD * 50 + ALONE)
+    assert sum(text.count("--Is that a boat") for _, text in events) == 50

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from samples import BEGINNING, TALK, Read
+from samples import ALONE, BEGINNING, TALK, Read
 
 from scriptmodel_trainer.corpus.layouts.paragraphs import plain
 
@@ -310,3 +310,34 @@ def test_a_few_bold_words_are_no_markdown(read: Read) -> None:
 def test_a_slugline_may_follow_a_cut_at_once(read: Read) -> None:
     script = "INT. PIER - DAY\n\nANNA\nIs it early?\n\nBEN\nIt is.\n\nCUT TO:\nint. ferry\n\nBEN\nAnd cold.\n"
     assert ("", "int. ferry") in read(script)
+
+
+def test_a_direction_in_italics_may_fill_paragraphs(read: Read) -> None:
+    direction = "_The pier at dawn. Nobody is there.\n\nIt rains on the boards.\n\nANNA comes, and sits down._\n\n"
+    events = read("ACT I\n\n" + ALONE * 6 + direction + ALONE)
+    assert [text for speaker, text in events if not speaker][1:] == [
+        "The pier at dawn. Nobody is there.",
+        "It rains on the boards.",
+        "ANNA comes, and sits down.",
+    ]
+
+
+def test_verse_in_brackets_that_speaks_to_someone_is_no_direction(read: Read) -> None:
+    said = "[And you have seen it come\nBefore I called you from the boat.]"
+    verse = f"ANNA.\nThe tide is in.\n\n   [She points.\n\n{said}\n\n"
+    events = read("ACT I\n\n" + (verse + "BEN.\nSo it is.\n\n") * 6)
+    assert events[3] == ("ANNA", said.replace("\n", " "))
+
+
+def test_i_alone_below_a_name_is_no_page_number(read: Read) -> None:
+    assert ("BEN", "I.") in read("ACT I\n\n" + ALONE * 6 + "ANNA\n\nWho is there?\n\nBEN\n\nI.\n\n" + ALONE)
+
+
+def test_a_lost_line_break_may_follow_a_single_word(read: Read) -> None:
+    events = read("ACT I\n" + TALK * 3 + "ANNA. Never.  BEN. Then we shall wait for it.\n" + TALK)
+    assert events[13:15] == [("ANNA", "Never."), ("BEN", "Then we shall wait for it.")]
+
+
+def test_whoever_cries_for_silence_speaks(read: Read) -> None:
+    talk = ALONE + "[_A bell rings._]\n\nSilence! Somebody is coming!\n\n"
+    assert read("ACT I\n\n" + talk * 4)[4] == ("BEN", "Silence! Somebody is coming!")

@@ -13,6 +13,7 @@ from scriptmodel_trainer.corpus.layouts.directions import (
     closes_at,
     ends_open,
     is_bracketed,
+    is_verse,
     narrates,
     open_end,
     opens_only,
@@ -34,6 +35,7 @@ _LONGEST_DIRECTION = 12_000  # characters; a bracket that is never closed must n
 _CENTRED = " " * 24
 _DASH_AFTER = re.compile(r"^(\s*[\[(][^\[\]()]*[\])])[.,]?\s*--\s*")  # `NAME -- [aside.] -- words`
 _ITALIC_AFTER = re.compile(r"^\s*_([^_]{1,300}?)\.?_\.?\s*--\s*")  # `NAME -- _aside._ -- words`
+_SAYS_I = re.compile(r"\s*I\s*[.!?…—-]+\s*")  # no page number
 _VOICES = re.compile(
     r"\s*[\[(]_?(?P<who>(?:An? |The )?(?:[A-Z]?\w+ )?(?:[Vv]oices?|[Ss]houts|[Cc]ries)\b[^\])_]{0,40})_?[\])]"
     r"[.:]?\s+(?=\S)"
@@ -53,6 +55,7 @@ class Body:
         self._named_line = 0  # where someone was named who has said nothing yet
         self._singing = False  # named by the heading of a song
         self._songs = False  # the play has such headings
+        self._italic = False  # within a direction in italics that goes on over paragraphs
         self._open: list[str] = []
         self._open_line = 0
         self._open_length = 0
@@ -71,14 +74,17 @@ class Body:
         text = paragraph.text
         if self._open:
             yield from self._go_on_opening(paragraph)
-        elif is_furniture(text):
+        elif is_furniture(text) and not (self._silent and _SAYS_I.fullmatch(text)):
             yield Event(EventKind.CUT, text, line=paragraph.line)
         elif is_heading(text):
             yield from self.end()
             yield Event(EventKind.HEADING, plain(text), line=paragraph.line)
+        elif self._italic or (_opens_italics(text) and self._italics_close(ahead)):
+            self._italic = self._italic is not _odd_italics(text)
+            yield from self._exposition(text, paragraph.line)
         elif opens_only(text) and next(self._cast.cues(paragraph), None) is None:
             yield from self._open_direction(paragraph, ahead)
-        elif is_bracketed(text) and not (text.lstrip()[0] == "_" and self._cast.knows(paragraph)):
+        elif is_bracketed(text) and not (text.lstrip()[0] == "_" and self._cast.knows(paragraph)) and not _says(text):
             yield from self._exposition(text, paragraph.line)
         elif (singer := music_heading(text)) is not None and not self._names_chorus(text):
             self._songs = True
@@ -137,7 +143,7 @@ class Body:
             yield from self._opening_done()
         yield from self._speech_done()
         yield from self._only_named()
-        self._speaker = ""
+        self._speaker, self._italic = "", False
 
     def _closed_ahead(self, ahead: Iterable[Paragraph]) -> bool:
         """Whether a bracket opened here closes in a following paragraph, before anyone speaks or another opens."""
@@ -146,6 +152,15 @@ class Body:
                 return False
             if closes_at(other.text, depth=1) >= 0:
                 return True
+        return False
+
+    def _italics_close(self, ahead: Iterable[Paragraph]) -> bool:
+        """Whether italics opened here close at the end of a following paragraph, before anyone speaks."""
+        for other in itertools.islice(ahead, 12):
+            if self._cast.begins_with_cue(other) or is_heading(other.text):
+                return False
+            if _odd_italics(other.text):
+                return other.text.rstrip(" .:;])").endswith("_")
         return False
 
     def _go_on_opening(self, paragraph: Paragraph) -> Iterator[Event]:
@@ -205,7 +220,7 @@ class Body:
         stripped = text.strip()
         if stripped.startswith(("[", "(")) and not (reads_like_direction(text) and tells(text)):
             return False  # a direction at the beginning of words that go on
-        if reads_like_direction(text) and len(text) < 400:
+        if reads_like_direction(text) and len(text) < 400 and tells(text):
             return True
         if stripped.isupper() and len(stripped) < 80 and not stripped.endswith(("!", "?")):
             return True  # TABLEAU, ACT DROP
@@ -259,6 +274,20 @@ class Body:
             self._named_line = 0
             yield Event(EventKind.SPEECH, text, self._speaker, self._speech_line, self._continued)
             self._continued = True
+
+
+def _opens_italics(text: str) -> bool:
+    """Whether the paragraph begins with italics and ends within some."""
+    return text.lstrip()[:1] == "_" and _odd_italics(text)
+
+
+def _odd_italics(text: str) -> bool:
+    return text.count("_") % 2 == 1
+
+
+def _says(text: str) -> bool:
+    """Verse in brackets that speaks to someone: the stage leaves it out, the book does not."""
+    return is_verse(text.lstrip(" _[(")) and not tells(text)
 
 
 def _may_be_said(paragraph: Paragraph) -> bool:

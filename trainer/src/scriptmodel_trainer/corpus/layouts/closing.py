@@ -41,11 +41,11 @@ def ends(paragraph: Paragraph, ahead: Sequence[Paragraph], cast: Cast, before: P
     """
     text = paragraph.text
     matter = _back_matter_begins(paragraph, ahead) and not cast.knows(paragraph)
-    if matter or cast.begins_with_cue(paragraph):
-        return matter
+    fallen = before is not None and is_curtain(before.text)
+    if matter or cast.begins_with_cue(paragraph):  # a title may look like a name
+        return matter or (fallen and _title_page(ahead, cast))
     if is_furniture(text) and not is_rule(text):  # a page, an illustration; notes at the end
         return is_front_heading(text) and not any(map(cast.begins_with_cue, ahead))
-    fallen = before is not None and is_curtain(before.text)
     if text.strip().isupper() and len(text) < _TITLE and not is_bracketed(text) and _title_page(ahead, cast):
         return not _CURTAIN.search(text) or is_closing(text) or is_front_heading(text)
     if is_closing(text) or is_front_heading(text) or (fallen and _advertises([paragraph, *ahead])):
@@ -72,7 +72,7 @@ def _nobody_speaks(paragraph: Paragraph, ahead: Sequence[Paragraph]) -> bool:
     if is_rule(paragraph.text):
         over = any(not is_furniture(other.text) for other in ahead)
     else:
-        prose = sum(1 for other in ahead if not _verse(other) and not is_bracketed(other.text))
+        prose = sum(1 for other in ahead if not (_verse(other) or is_bracketed(other.text) or _by_someone(other)))
         over = len(ahead) >= AHEAD - 1 and prose > len(ahead) // 2
     return over and not _goes_on(paragraph, ahead)
 
@@ -119,13 +119,18 @@ def _advertises(following: Sequence[Paragraph]) -> bool:
 
 
 def _title_page(ahead: Sequence[Paragraph], cast: Cast) -> bool:
-    """Whether the next play's cast list comes before anyone speaks."""
+    """Whether the next play's cast list comes before anyone known speaks."""
     for other in itertools.islice(ahead, _NEAR):
         if is_front_heading(other.text):
             return True
-        if cast.begins_with_cue(other):
+        if cast.knows(other):
             return False
     return False
+
+
+def _by_someone(paragraph: Paragraph) -> bool:
+    """Words after a dash: someone in a crowd says them."""
+    return paragraph.text.lstrip().startswith(("--", "—"))
 
 
 def _verse(paragraph: Paragraph) -> bool:

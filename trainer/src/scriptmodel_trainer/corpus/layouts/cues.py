@@ -71,7 +71,7 @@ _KINDS = {
 _LOST = re.compile(
     r"(?<=[.!?\"”)\]—-])(?<!Mr\.)(?<!Mrs\.)(?<!Dr\.)(?<!MR\.)(?<!MRS\.)(?<!DR\.)(?<!Miss)[ ]{0,2}"
     r"(?P<name>(?:Mrs?\. |Dr\. |MRS?\. |DR\. )?[^\W\d_a-z][^\W\d_]+)"
-    r"(?:(?P<direction>\s\([a-z][^()]{0,300}\))\.|\.)\s+(?=[\"“(\[A-Z])"
+    r"(?:(?P<direction>\s\([a-z][^()]{0,300}\))\.|\.)(?=\s+[\"“(\[A-Z])"
 )
 _PHRASED = re.compile(
     rf"^[ \t]*(?P<name>{CAPS_NAME}|{TITLE_NAME}), (?P<phrase>[a-z][^:.!?“”\"()\[\]]{{2,240}}):(?=\s)", re.MULTILINE

@@ -56,7 +56,7 @@ def begins(paragraph: Paragraph, front: Sequence[Paragraph], ahead: Sequence[Par
         near += cast.begins_with_cue(other, sure=True)
         if near >= _ENOUGH:
             return True
-    return near >= min(_ENOUGH, max(0, len(ahead) - 1) // 2)
+    return near >= min(_ENOUGH, max(0, len(ahead) - 1) // 2) or (known and _prologue(front))
 
 
 def _is_sold(paragraph: Paragraph, ahead: Sequence[Paragraph]) -> bool:
