@@ -76,7 +76,9 @@ def test_suspend_resume_and_retrain_change_the_object(cluster: Cluster, shared_o
     assert scriptmodel(cluster, "suspend", "asked").returncode == 0
     assert cluster.get("asked")["spec"]["suspend"] is True
     assert scriptmodel(cluster, "retrain", "asked").returncode == 0
-    assert cluster.get("asked")["metadata"]["annotations"]["scriptmodel.dev/retrain-at"]
+    annotations = cluster.get("asked")["metadata"]["annotations"]
+    assert annotations["scriptmodel.dev/retrain-at"]
+    assert annotations["scriptmodel.dev/reconcile-at"], "the answer to it is newer than what was told before"
 
 
 def test_list_status_and_why_read_well(cluster: Cluster, shared_operator_paused: None) -> None:

@@ -15,7 +15,7 @@ from scriptmodel_operator.scriptmodel import main
 from scriptmodel_operator.terminal import session
 from scriptmodel_operator.terminal.commands import asking, status
 from tests.unit.operator.test_terminal import as_object, training_world
-from tests.unit.operator.world import trained_world
+from tests.unit.operator.world import World, trained_world
 from tests.web import Answer, Handler, WebServer
 
 PATH = "/apis/scriptmodel.dev/v1alpha1/namespaces/ml/scriptmodels/thrones"
@@ -154,6 +154,34 @@ def test_what_asking_again_does_not_change_ends_it_at_once(
     done = run(server, tmp_path, words, told(training), busy(503), replying(number, {"message": "no"}))
     assert done.exit_code == 1
     assert done.stderr.splitlines()[-1] == line
+
+
+def asked(found: dict[str, Any], annotations: dict[str, str], **status: str) -> dict[str, Any]:
+    metadata = {**found["metadata"], "annotations": annotations}
+    return {**found, "metadata": metadata, "status": {**found["status"], **status}}
+
+
+@pytest.mark.parametrize("words", FOLLOW, ids=" ".join)
+def test_what_a_retraining_was_asked_of_is_not_ready_until_it_is_trained_again(
+    server: WebServer, tmp_path: Path, words: list[str], training: dict[str, Any], ready: dict[str, Any]
+) -> None:
+    """Generation and conditions are still those from before."""
+    wanted = {"scriptmodel.dev/retrain-at": "now"}
+    again = asked(ready, wanted, lastHandledRetrainAt="now")
+    before = [told(asked(ready, wanted)), told(asked(ready, wanted, lastHandledRetrainAt="then"))]
+    assert run(server, tmp_path, words, *before, told(training), told(again)).exit_code == 0
+    assert len(server.asked) == 4
+
+
+def test_what_was_stuck_is_not_stuck_again_until_the_operator_has_answered(
+    server: WebServer, tmp_path: Path, ready: dict[str, Any]
+) -> None:
+    world = World()
+    world.reconcile()
+    stuck, wanted = as_object(world), {"scriptmodel.dev/reconcile-at": "now"}
+    assert run(server, tmp_path, ["wait"], told(asked(stuck, wanted)), told(ready)).exit_code == 0
+    still = run(server, tmp_path, ["wait"], told(asked(stuck, wanted, lastHandledReconcileAt="now")))
+    assert "thrones is stuck (CorpusNotFound)" in still.stderr
 
 
 @pytest.mark.parametrize("words", [["status"], ["list"], ["plan"]], ids=" ".join)

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from scriptmodel_operator.api.identity import RECONCILE_AT, RETRAIN_AT
+
 Object = Mapping[str, Any]
 HEADERS = ("NAME", "READY", "STATUS", "PRESET", "EPOCH", "PERPLEXITY", "AGE")
 WIDE_HEADERS = ("WPS", "ETA", "MODEL COMMIT", "MESSAGE")
@@ -26,8 +28,16 @@ def seen(found: Object) -> bool:
 
 
 def settled(found: Object) -> bool:
-    """Ready or stuck, as of the newest spec."""
-    return seen(found) and "True" in (condition(found, kind).get("status") for kind in ("Ready", "Stalled"))
+    """Ready or stuck, as of the newest spec and of what annotations ask for."""
+    if not seen(found) or not _answered(found, RECONCILE_AT, "lastHandledReconcileAt"):
+        return False
+    ready = condition(found).get("status") == "True" and _answered(found, RETRAIN_AT, "lastHandledRetrainAt")
+    return ready or condition(found, "Stalled").get("status") == "True"
+
+
+def _answered(found: Object, annotation: str, field: str) -> bool:
+    asked = (found["metadata"].get("annotations") or {}).get(annotation)
+    return not asked or asked == (found.get("status") or {}).get(field)
 
 
 def coloured(found: Object, word: str) -> str:

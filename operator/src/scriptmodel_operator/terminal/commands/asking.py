@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import click
 
-from scriptmodel_operator.api.identity import RETRAIN_AT
+from scriptmodel_operator.api.identity import RECONCILE_AT, RETRAIN_AT
 from scriptmodel_operator.terminal import text
 from scriptmodel_operator.terminal.connection import pass_session
 from scriptmodel_operator.terminal.options import name_argument, seconds
@@ -26,7 +26,8 @@ def retrain(session: Session, name: str) -> None:
     A running job is killed and starts from its first epoch. The last script stays until there is a new one.
     """
     stamp = datetime.now(UTC).isoformat(timespec="seconds")
-    session.patch(name, {"metadata": {"annotations": {RETRAIN_AT: stamp}}})
+    # The answer to the second tells whoever waits that what stands in the status is not from before.
+    session.patch(name, {"metadata": {"annotations": {RETRAIN_AT: stamp, RECONCILE_AT: stamp}}})
     click.echo(f"{name} is asked to train again: see `scriptmodel status {name} -w`", err=True)
 
 
