@@ -220,18 +220,31 @@ async def test_that_somebody_changed_a_pipeline_is_told_once_where_it_stays_so()
         assert events(kube) == ["Drifted"]
 
 
-async def test_what_a_suspension_stopped_nobody_else_has_stopped() -> None:
-    async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
+@pytest.mark.parametrize("policy", ["Correct", "Warn"])
+@pytest.mark.parametrize("changed", [{}, {"model": {"preset": "small"}}], ids=["as it was", "changed"])
+async def test_what_a_suspension_stopped_nobody_else_has_stopped(policy: str, changed: dict[str, Any]) -> None:
+    """Though the spec changes in the same moment, and Pachyderm does not answer then."""
+    spec = {**SPEC, "driftPolicy": policy}
+    async with controller(raw_object(spec)) as (found, kube, pachyderm):
         pachyderm.put(PLAYS_BRANCH, PLAYS)
         await settled(found)
-        for number, spec in enumerate(({**SPEC, "suspend": True}, SPEC), start=2):
+        for number, wanted in enumerate(({**spec, "suspend": True}, {**spec, **changed}), start=2):
             kube.writes.clear()
             metadata = {**kube.raw["metadata"], "generation": number, "resourceVersion": str(10 * number)}
-            kube.raw = {**kube.raw, "metadata": metadata, "spec": spec}
+            kube.raw = {**kube.raw, "metadata": metadata, "spec": wanted}
             found.store.put(kube.raw)
+            pachyderm.fault = lambda call: UnavailableError(call, "gone") if call == "start_pipeline" else None
+            with suppress(RetryError):
+                await settled(found)
+            pachyderm.fault = lambda _call: None
             await settled(found)
         assert not any(info[-1].stopped for info in pachyderm.pipelines.values())
-        assert events(kube) == ["WaitingForWorker"]
+        told = ["Updating"] if changed else []
+        assert events(kube) == [*told, "PachydermUnavailable", "WaitingForWorker"]
+        pachyderm.stop_pipeline(next(iter(pachyderm.pipelines)))
+        await found.snapshots.latest(time.monotonic())
+        await settled(found)
+        assert events(kube)[-1] == {"Correct": "Updating", "Warn": "Drifted"}[policy]
 
 
 async def test_a_downloaded_commit_is_not_ready_before_its_own_script_is_there() -> None:

@@ -163,6 +163,8 @@ class ScriptModelStatus(ApiModel):
     """The newest annotation scriptmodel.dev/reconcile-at that was answered."""
     last_handled_retrain_at: str | None = None
     """The newest annotation scriptmodel.dev/retrain-at that was answered."""
+    suspended: bool | None = None
+    """True from when spec.suspend has stopped the pipelines until they are started again."""
     conditions: (
         Annotated[
             list[ConditionSchema],

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 from scriptmodel_operator.api.conditions import ConditionStatus
 from scriptmodel_operator.api.marks import Ownership
@@ -45,8 +43,10 @@ def _of_pipelines(model: ScriptModel, wanted: Desired, view: ModelView, now: dat
     if (differs.now or view.train is None) and view.corpus is not None and not corpus.done:
         problem = Problem(corpus.reason, corpus.message, corpus.stalled)
         return replace(_with_stages(ModelState(problem=problem), view), corpus=corpus)
-    by_hand = _was_never_suspended(model)
-    stopped = _stopped(view, by_hand=by_hand)
+    by_hand = not was_suspended(model)
+    stopped = tuple(
+        StartPipeline(seen.info.ref, _last_job(seen) if by_hand else "") for seen in stopped_pipelines(view)
+    )
     tolerant = model.spec.drift_policy is DriftPolicy.WARN and by_hand
     state = ModelState(
         changes=differs.now,
@@ -103,19 +103,17 @@ def _suspended(model: ScriptModel, view: ModelView) -> ModelState:
     return _with_stages(state, view)
 
 
-def _stopped(view: ModelView, *, by_hand: bool) -> tuple[StartPipeline, ...]:
-    """Pipelines of ours that are stopped though the spec does not ask for it; training first."""
-    stopped = (seen for seen in (view.train, view.generate) if seen and _ours(seen) and seen.info.stopped)
-    return tuple(StartPipeline(seen.info.ref, _last_job(seen) if by_hand else "") for seen in stopped)
+def stopped_pipelines(view: ModelView) -> tuple[PipelineView, ...]:
+    """Of ours; training first."""
+    return tuple(seen for seen in (view.train, view.generate) if seen and _ours(seen) and seen.info.stopped)
 
 
 def _last_job(seen: PipelineView) -> str:
     return seen.jobs[0].ref.id if seen.jobs else "none"
 
 
-def _was_never_suspended(model: ScriptModel) -> bool:
-    """With driftPolicy Warn, pipelines that `suspend` stopped are started again all the same."""
-    ready: Mapping[str, Any] = next(
-        (each for each in model.status.get("conditions", []) if each.get("type") == "Ready"), {}
-    )
-    return ready.get("reason") != Reason.SUSPENDED.value
+def was_suspended(model: ScriptModel) -> bool:
+    """Whether `suspend` has stopped what is stopped now, and nobody else, as the status remembers."""
+    conditions = model.status.get("conditions", [])
+    told = next((each.get("reason") for each in conditions if each.get("type") == "Ready"), "")
+    return bool(model.status.get("suspended")) or told == Reason.SUSPENDED.value

@@ -9,6 +9,7 @@ from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.status import ScriptModelStatus, to_wire
 from scriptmodel_operator.observe.view import ModelView
 from scriptmodel_operator.reconcile import story
+from scriptmodel_operator.reconcile.assess import stopped_pipelines, was_suspended
 from scriptmodel_operator.reconcile.origins import source_status
 from scriptmodel_operator.reconcile.state import ModelState, Problem
 from scriptmodel_operator.reconcile.summarise import conditions_of_problem, conditions_of_state
@@ -21,6 +22,7 @@ def status_of(model: ScriptModel, state: ModelState, view: ModelView, now: datet
         observed_generation=model.generation,
         last_handled_reconcile_at=model.reconcile_at or None,
         last_handled_retrain_at=(mark.retrain_at if mark else "") or None,
+        suspended=state.suspended or (was_suspended(model) and bool(stopped_pipelines(view))) or None,
         training=story.training_status(model, view, now),
         script=story.script_status(view),
         lineage=story.lineage(model, view),
