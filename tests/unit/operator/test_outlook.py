@@ -131,6 +131,19 @@ def test_drift_is_corrected_or_only_told_of() -> None:
     assert "was changed by somebody else (tries), and driftPolicy Warn leaves it so" in told(found)
 
 
+def test_what_was_suspended_is_changed_and_then_started() -> None:
+    world = trained_world()
+    world.want({"suspend": True})
+    world.reconcile()
+    world.written()
+    world.want({"generation": {"words": 5}})
+    assert [change.what for change in planned(world).changes] == [
+        f"update pipeline {world.generate} to version 2",
+        f"start pipeline {world.train}",
+        f"start pipeline {world.generate}",
+    ]
+
+
 def test_suspension_stops_and_deletion_removes() -> None:
     world = trained_world()
     world.want({"suspend": True})

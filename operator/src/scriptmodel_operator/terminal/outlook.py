@@ -24,7 +24,7 @@ from scriptmodel_operator.reconcile.actions import (
     DeleteRepo,
     ReplaceFiles,
 )
-from scriptmodel_operator.reconcile.assess import assess
+from scriptmodel_operator.reconcile.assess import assess, stopped_pipelines
 from scriptmodel_operator.reconcile.corpus import Sourced
 from scriptmodel_operator.reconcile.deletion import assess_deletion, needs_no_pachyderm
 from scriptmodel_operator.reconcile.plan import plan, plan_deletion
@@ -50,6 +50,8 @@ def outlook(gateway: Gateway, model: ScriptModel, cluster: str, image: str, sour
     if state.intake.actions or state.intake.waiting:
         changes += _after_ingest(model, wanted, view, now)
     changes += [_later(deferred.apply, deferred.why, view) for deferred in state.deferred]
+    if state.changes:  # which leave a pipeline stopped; it is started at the next look
+        changes += [Change(">", f"start pipeline {seen.info.ref}") for seen in stopped_pipelines(view)]
     problem = f"{state.problem.reason}: {state.problem.message}" if state.problem else ""
     return Outlook(str(model), tuple(changes), problem, tuple(_notes(model, state, view, image)))
 
