@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -29,11 +30,13 @@ class Server:
         self.raw = ""
         """The newest address, as it was sent."""
         self.refused = 0
+        self.delay = 0.0
 
     async def answer(self, request: web.Request) -> web.Response:
         if request.headers.get("Authorization") != f"Bearer {self.valid}":
             self.refused += 1
             return web.json_response({"message": "Unauthorized"}, status=401)
+        await asyncio.sleep(self.delay)
         self.raw = request.raw_path
         text = await request.text()
         self.asked.append((request.method, request.path, json.loads(text) if text else None))
@@ -80,6 +83,15 @@ async def test_a_token_that_is_no_longer_valid_is_read_again_and_the_request_is_
         with pytest.raises(KubeError, match="Unauthorized"):
             await client.list_scriptmodels(None)
         assert server.refused == 3, "once more, and not for ever"
+        await client.close()
+
+
+async def test_a_server_that_does_not_answer_is_told_with_how_long_it_was_waited_for() -> None:
+    async with running() as (server, url):
+        server.delay = 1.0
+        client = KubeClient(logging_in(url, ["one"]), lambda: 0.2)
+        with pytest.raises(KubeUnavailableError, match=r"listing ScriptModels: no answer within 0\.2 s"):
+            await client.list_scriptmodels(None)
         await client.close()
 
 

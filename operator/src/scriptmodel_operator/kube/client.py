@@ -127,14 +127,17 @@ class KubeClient:
             raise KubeUnavailableError(what, 0, "not sent: this process does not lead")
         if self._session is None:
             self._session = open_session(self._connection, limit=CONNECTIONS)
-        timeout = aiohttp.ClientTimeout(total=min(REQUEST_SECONDS, left))
+        seconds = min(REQUEST_SECONDS, left)
+        timeout = aiohttp.ClientTimeout(total=seconds)
         data = None if body is None else json.dumps(body).encode()
         headers = {"Content-Type": content_type} if data is not None else {}
         url = self._connection.server.rstrip("/") + path
         try:
             async with self._session.request(method, url, data=data, headers=headers, timeout=timeout) as response:
                 return response.status, _parsed(await response.read())
-        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+        except TimeoutError as error:
+            raise KubeUnavailableError(what, 0, f"no answer within {seconds:g} s") from error
+        except (aiohttp.ClientError, OSError) as error:
             raise KubeUnavailableError(what, 0, str(error) or type(error).__name__) from error
 
 
