@@ -242,3 +242,58 @@ def test_one_long_speech_may_be_the_prologue(read: Read) -> None:
 def test_a_crowd_whose_words_begin_with_dashes_does_not_end_the_play(read: Read) -> None:
     events = read(CAST + "ACT I\n\n" + ALONE * 9 + "ALL\n\n" + CROWD * 50 + ALONE)
     assert sum(text.count("--Is that a boat") for _, text in events) == 50
+
+
+def test_names_with_a_title_in_small_letters_do_not_hide_the_play(read: Read) -> None:
+    talk = "Sir GULL.\n\nIs it early?\n\nMrs. BEN.\n\nIt is.\n\nANNA.\n\nAnd cold, too.\n\n"
+    assert read("ACT I.\n\n" + talk * 12 + "Sir GULL.\n\nEntirely.\n\n")[:2] == [
+        ("", "ACT I."),
+        ("Sir GULL", "Is it early?"),
+    ]
+
+
+def test_without_a_heading_the_play_begins_below_its_title(read: Read) -> None:
+    room = "At the ferry house, in the evening.\n\n_There is a lamp that\nnobody has lit._\n\n"
+    assert [text for _, text in read("A preface of a kind.\n\nTHE PIER\n\n" + room + TALK * 8)[:2]] == [
+        "At the ferry house, in the evening.",
+        "There is a lamp that nobody has lit.",
+    ]
+
+
+def test_a_title_page_with_its_translator_and_its_actors_is_no_play(read: Read) -> None:
+    page = "  The Three Gulls\n  of Harwich\n\n  [Les Mouettes]\n\n  Translated by A. Tern\n\n"
+    page += "Cast of the original production before the Ferry Society at the\nPier.\n\n  Anna     MARY HERON\n\n"
+    events = read("ACT I\n" + TALK * 9 + "\n[She rows away.]\n\n" + page + "ACT I\n" + TALK * 9)
+    assert [text for _, text in events[37:39]] == ["She rows away.", "ACT I"]
+
+
+def test_the_original_cast_of_a_translation_is_no_play(read: Read) -> None:
+    page = "Cast of the original production before the Ferry Society at the\nPier.\n\n  Anna     MARY HERON\n\n"
+    assert read(BEGINNING + "[She rows away.]\n\n" + page + "ACT I\n" + TALK * 9)[34] == ("", "ACT I")
+
+
+def test_titles_in_a_catalogue_are_no_titles_of_plays(read: Read) -> None:
+    books = "".join(
+        f"{title}. By a gull. A new edition, with a map.\n\n"
+        for title in ["ON ROPES", "OF SALT", "THE WIND", "ON RAIN", "OF NETS", "THE LAMP", "ON OARS"]
+    )
+    catalogue = "PLAYS BY THE SAME GULL\n\nRE-ISSUE OF OLDER WORKS\n\n" + books * 2
+    assert read(BEGINNING + "[She rows away.]\n\n" + catalogue + LICENCE)[-1] == ("", "She rows away.")
+
+
+def test_strange_names_after_the_curtain_do_not_speak(read: Read) -> None:
+    strange = "GULL AND HERON\nOF HARWICH\nBOOKSELLERS\n\n"
+    events = read("ACT I\n\n" + ALONE * 9 + "CURTAIN\n\n" + strange + LICENCE)
+    assert events[-1] == ("", "CURTAIN")
+
+
+def test_a_selection_of_books_is_no_play(read: Read) -> None:
+    selection = "A SELECTION FROM\nGULL & CO.'S\nLIST OF PUBLICATIONS\n\nANNA\n\nBEN\n\n"
+    events = read("ACT I\n\n" + ALONE * 9 + "CURTAIN\n\n" + selection + LICENCE)
+    assert events[-1] == ("", "CURTAIN")
+
+
+def test_a_text_of_which_nothing_would_be_left_is_read_as_plain(read: Read) -> None:
+    assert read(
+        "LIST OF PLAYS\n\n" + "THE GULL. A comedy. 75 cents postpaid.\n\nTHE ROPE. A farce. 75 cents postpaid.\n\n" * 3
+    )

@@ -341,3 +341,60 @@ def test_a_lost_line_break_may_follow_a_single_word(read: Read) -> None:
 def test_whoever_cries_for_silence_speaks(read: Read) -> None:
     talk = ALONE + "[_A bell rings._]\n\nSilence! Somebody is coming!\n\n"
     assert read("ACT I\n\n" + talk * 4)[4] == ("BEN", "Silence! Somebody is coming!")
+
+
+def test_a_trade_belongs_to_the_name(read: Read) -> None:
+    talk = "ANNA the Ferrywoman\nIs it early?\n\nBEN\nIt is, and cold, too.\n\n"
+    assert read("ACT I\n\n" + talk * 6)[1] == ("ANNA the Ferrywoman", "Is it early?")
+
+
+def test_several_who_speak_at_once_may_be_named_with_commas(read: Read) -> None:
+    talk = "ANNA\nIs it early?\n\nBEN\nIt is, and cold, too.\n\n"
+    assert ("ANNA, BEN, AND OTHERS", "Hurrah for the tide!") in read(
+        "ACT I\n\n" + talk * 6 + "ANNA, BEN, AND OTHERS\nHurrah for the tide!\n\n" + talk
+    )
+
+
+def test_i_at_the_beginning_of_the_words_is_no_part_of_the_name_above(read: Read) -> None:
+    talk = "ANNA\nI--I never said so.\n\nBEN\nThen who did?\n\n"
+    assert read("ACT I\n\n" + talk * 6)[1] == ("ANNA", "I--I never said so.")
+
+
+def test_two_who_speak_at_once_are_believed_when_named_again(read: Read) -> None:
+    both = "ANNA. Is it deep?\nBEN. and ANN. No.\nANNA. Then jump.\n\n"
+    assert ("BEN. and ANN", "No.") in read("ACT I\n" + TALK * 4 + both + TALK + both)
+
+
+def test_a_direction_above_words_that_go_on_stands_apart(read: Read) -> None:
+    talk = "ANNA\nIs it early?\n\n[She looks up.]\nIt is.\n\nBEN\nAnd cold, as it has been since the gulls left us.\n\n"
+    assert read("ACT I\n\n" + talk * 6)[1:4] == [
+        ("ANNA", "Is it early?"),
+        ("", "She looks up."),
+        ("ANNA", "It is."),
+    ]
+
+
+def test_a_bracket_at_the_margin_that_is_never_closed_ends_where_its_lines_go_on_no_more(read: Read) -> None:
+    talk = "ANNA\n  Is it early?\n[She looks up, and then at the\nboats that lie there.\nIt is.\n\n"
+    talk += "BEN\nAnd cold, as it has been since the gulls left us.\n\n"
+    assert read("ACT I\n\n" + talk * 6)[1:4] == [
+        ("ANNA", "Is it early?"),
+        ("", "She looks up, and then at the boats that lie there."),
+        ("ANNA", "It is."),
+    ]
+
+
+def test_whoever_is_alone_speaks_without_a_name(read: Read) -> None:
+    alone = "\nSCENE II.--BEN, _alone_.\n\nWhat am I to do? My boat is gone.\n\nSCENE III.--BEN, ANNA.\n"
+    assert ("BEN", "What am I to do? My boat is gone.") in read("SCENE I.\n" + TALK * 4 + alone + TALK * 4)
+
+
+def test_a_screenplay_with_bold_transitions_is_no_markdown(read: Read) -> None:
+    script = "Title: The Pier\nAuthor: A Gull\n\n"
+    script += "**FADE IN:**\n\nA pier at dawn.\n\nANNA \n(looks up)\n\nBEN\nIs it early?\n\n**The tide comes in.**\n\n"
+    assert read(script + "ANNA\nIt is.\n\nBEN\nAnd cold.\n\n" * 4)[:4] == [
+        ("", "A pier at dawn."),
+        ("ANNA", "(looks up)"),
+        ("BEN", "Is it early?"),
+        ("", "The tide comes in."),
+    ]

@@ -12,7 +12,6 @@ from scriptmodel_trainer.corpus.layouts.survey import STYLES
 from scriptmodel_trainer.errors import BadInputError
 
 AUTO = "auto"
-_SURE = 0.5
 _UNSURE = 0.12  # a script's layout that explains less of a file is not believed
 
 
@@ -56,11 +55,11 @@ def detect(sample: Sequence[str]) -> tuple[Layout, float]:
     for name in sorted(scores, key=lambda name: -scores[name]):
         if scores[name] < _UNSURE:
             break
-        if scores[name] >= _SURE or _reads_any(LAYOUTS[name], sample):
+        if _reads_any(LAYOUTS[name], sample):
             return LAYOUTS[name], scores[name]
     return LAYOUTS["plain"], scores["plain"]
 
 
 def _reads_any(layout: Layout, sample: Sequence[str]) -> bool:
-    """Whether anything would be left of the sample: a layout that fits badly may take all of it for front matter."""
+    """Whether anything would be left of the sample: a layout may take all of it for front matter."""
     return any(event.kind is not EventKind.CUT for event in layout.parse(sample, sample))

@@ -27,6 +27,7 @@ from scriptmodel_trainer.corpus.layouts.marks import (
     is_furniture,
     is_heading,
     music_heading,
+    speaks_alone,
     spoken_by,
 )
 from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph, plain
@@ -55,6 +56,7 @@ class Body:
         self._named_line = 0  # where someone was named who has said nothing yet
         self._singing = False  # named by the heading of a song
         self._songs = False  # the play has such headings
+        self._soliloquy = ""  # who is alone on the stage, as the heading of the scene says
         self._italic = False  # within a direction in italics that goes on over paragraphs
         self._open: list[str] = []
         self._open_line = 0
@@ -78,6 +80,7 @@ class Body:
             yield Event(EventKind.CUT, text, line=paragraph.line)
         elif is_heading(text):
             yield from self.end()
+            self._soliloquy = speaks_alone(text)
             yield Event(EventKind.HEADING, plain(text), line=paragraph.line)
         elif self._italic or (_opens_italics(text) and self._italics_close(ahead)):
             self._italic = self._italic is not _odd_italics(text)
@@ -205,6 +208,9 @@ class Body:
         """A paragraph without a cue: the speech goes on, or it is a direction without brackets."""
         if opens_only(text):
             yield from self._exposition(text, line)
+        elif not self._speaker and self._soliloquy and not tells(text):
+            self._speaker, self._continued = self._soliloquy, False
+            yield from self._lines(text, line)
         elif not self._speaker:
             yield from self._exposition(text, line, doubtful=not (tells(text) or reads_like_direction(text)))
         elif self._silent or (self._speech and ends_open(self._speech[-1])):
@@ -239,7 +245,7 @@ class Body:
         `lead` characters, those of the cue, stand before the words on their first line.
         """
         done = 0
-        if "\n" in text:
+        if "\n" in text and not _says(text):
             for start, end in own_lines(text, self._cast.width, self._cast.round_brackets, lead):
                 if text[done:start].strip():
                     self._say(text[done:start], line + text.count("\n", 0, done))
@@ -287,7 +293,7 @@ def _odd_italics(text: str) -> bool:
 
 def _says(text: str) -> bool:
     """Verse in brackets that speaks to someone: the stage leaves it out, the book does not."""
-    return is_verse(text.lstrip(" _[(")) and not tells(text)
+    return is_bracketed(text) and is_verse(text.lstrip(" _[(")) and not tells(text)
 
 
 def _may_be_said(paragraph: Paragraph) -> bool:

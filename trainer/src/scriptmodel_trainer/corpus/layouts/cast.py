@@ -130,7 +130,8 @@ class Cast:
             return (form in self.forms or cue.kind in _STRONG or columns) and not (
                 told and (alone or form not in self.forms)
             )
-        seen = "," in cue.name and (cue.kind is Kind.ALONE or not words)  # who is on the stage
+        both = words and " AND " in cue.name
+        seen = "," in cue.name and (cue.kind is Kind.ALONE or not words) and not both  # who is on the stage
         if cue.kind is Kind.COLUMN or seen:
             return form in self.forms and not seen
         named = (
@@ -219,14 +220,17 @@ def _repeated(found: Survey, style: Style) -> frozenset[str]:
     believed = [form for form in {*found.first, *found.inside} if form in style.forms or form[1] in _STRONG]
     first: Counter[str] = Counter()
     inside: Counter[str] = Counter()
+    capital: set[str] = set()
     for form in believed:
         first.update(found.first.get(form, {}))
         inside.update(found.inside.get(form, {}))
+        if form[0]:
+            capital.update(found.first.get(form, {}), found.inside.get(form, {}))
     return frozenset(
         name
         for name in {*first, *inside}
         if first[name] >= (_OFTEN if is_doubtful(name) else 2)
-        or first[name] + inside[name] >= (2 if name.isupper() and not is_doubtful(name) else 5)
+        or first[name] + inside[name] >= (2 if name in capital and not is_doubtful(name) else 5)
         or found.italic[name] >= 2
     )
 

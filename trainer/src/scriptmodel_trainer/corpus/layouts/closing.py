@@ -31,6 +31,7 @@ _NEAR = 12  # paragraphs before the next play's cast list
 _LAST = 6  # paragraphs after the last cue that a final direction may follow
 _CURTAIN = re.compile(r"CURTAIN|TABLEAU|DROP|DANCE")
 _PROSE = 55  # characters; lines of prose are longer, those of verse shorter
+_CAPITAL_WORDS = re.compile(r"\s*[A-Z]\S*(?:\s+(?:[A-Z]\S*|of|the|and|in|an?|to|for|or))*(?<![.!?,;:_])\s*")
 _COLOPHON = re.compile(r"PRINTED (?:BY|IN|AT)\b|(?:Printed|_Printed) (?:_?by|in|at)\b")
 
 
@@ -43,10 +44,11 @@ def ends(paragraph: Paragraph, ahead: Sequence[Paragraph], cast: Cast, before: P
     matter = _back_matter_begins(paragraph, ahead) and not cast.knows(paragraph)
     fallen = before is not None and is_curtain(before.text)
     if matter or cast.begins_with_cue(paragraph):  # a title may look like a name
-        return matter or (fallen and _title_page(ahead, cast))
+        strange = fallen and not is_heading(text) and not any(map(cast.knows, [paragraph, *ahead]))
+        return matter or strange or (fallen and _title_page(ahead, cast))
     if is_furniture(text) and not is_rule(text):  # a page, an illustration; notes at the end
         return is_front_heading(text) and not any(map(cast.begins_with_cue, ahead))
-    if text.strip().isupper() and len(text) < _TITLE and not is_bracketed(text) and _title_page(ahead, cast):
+    if _may_be_title(text) and _title_page(ahead, cast):
         return not _CURTAIN.search(text) or is_closing(text) or is_front_heading(text)
     if is_closing(text) or is_front_heading(text) or (fallen and _advertises([paragraph, *ahead])):
         return True
@@ -116,6 +118,12 @@ def _advertises(following: Sequence[Paragraph]) -> bool:
         if is_priced(paragraph.text):
             return True
     return False
+
+
+def _may_be_title(text: str) -> bool:
+    """A short paragraph in capitals, or with a capital to each word."""
+    upper = text.strip().isupper() and not is_bracketed(text)
+    return len(text) < _TITLE and (upper or _CAPITAL_WORDS.fullmatch(text) is not None)
 
 
 def _title_page(ahead: Sequence[Paragraph], cast: Cast) -> bool:

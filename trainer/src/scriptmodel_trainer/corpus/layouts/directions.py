@@ -21,7 +21,8 @@ _SPOKEN = re.compile(
 )
 _QUOTED = re.compile(r"[\"“‘].{0,200}?[\"”’]", re.DOTALL)
 _WHOLE_LINES = re.compile(r"^[ \t]*_?[\[(][^\[\]()]*(?<!,)[\])][.,;:]?_?(?:[ ]*\[\d{1,3}\])?[ \t]*$", re.MULTILINE)
-_OPENING_LINE = re.compile(r"^[ \t]+\[[^\[\]\n]+$", re.MULTILINE)
+_OPENING_LINE = re.compile(r"^[ \t]*\[[^\[\]\n]+$", re.MULTILINE)
+_AT_MARGIN = re.compile(r"\[.*?[.!?_](?=\n[^a-z]|\Z)", re.DOTALL)  # as far as its lines go on
 _ENTERS = re.compile(
     r"^(?:[ \t]+(?:Enter|Re-?enter|Exit|Exeunt)|[ ]{16,}(?:Flourish|Alarums?|Sennet|Retreat|Thunder|Music))\b[^\n]*$",
     re.MULTILINE,
@@ -123,10 +124,11 @@ def own_lines(text: str, width: int, round_brackets: bool = True, lead: int = 0)
     found += _AT_THE_RIGHT.finditer(text)
     spans = [(match.start(), match.end(), match.re is _AT_THE_RIGHT) for match in found]
     if "[" in text:
-        spans += [(begin, end, True) for begin, end in _never_closed(text)]
+        spans += [(begin, end, text[begin] != "[") for begin, end in _never_closed(text)]
     last = 0
     for begin, end, meant in sorted(spans):
-        if begin > last and (meant or _meant(text, begin, text[begin:end], width, lead)):
+        first = begin == 0 and not lead  # of what goes on in a new paragraph
+        if (begin > last or first) and (meant or _meant(text, begin, text[begin:end], width, lead)):
             last = end
             yield begin, last
 
@@ -136,7 +138,9 @@ def _never_closed(text: str) -> Iterator[tuple[int, int]]:
     for match in _OPENING_LINE.finditer(text):
         following = re.search(r"[\[\]]", text[match.end() :])
         if following is None or following[0] == "[":
-            yield match.start(), match.start() + open_end(text[match.start() : match.start() + _LONG])
+            rest = text[match.start() : match.start() + _LONG]
+            at_margin = _AT_MARGIN.match(rest)
+            yield match.start(), match.start() + (at_margin.end() if at_margin else open_end(rest))
 
 
 def open_end(text: str) -> int:
@@ -155,6 +159,9 @@ def open_end(text: str) -> int:
 
 
 def _meant(text: str, start: int, line: str, width: int, lead: int) -> bool:
+    if start == 0:
+        last, following = line.rpartition("\n")[2], text[len(line) :].split(None, 1)
+        return not following or len(last) + len(following[0]) + _SLACK < width
     begin = text.rfind("\n", 0, start - 1) + 1
     before = text[begin : start - 1] if begin else "-" * lead + text[: start - 1]
     indent = len(line) - len(line.lstrip(" "))

@@ -11,7 +11,9 @@ from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph, paragraphs,
 
 _SLUG = re.compile(r"\s*(?:\d+\s+)?(?:INT|EXT|EST|INT\./EXT|INT/EXT|I/E)[. ]", re.IGNORECASE)
 _SECTION = re.compile(r"\s*#{1,6}\s*(?P<text>.*)", re.DOTALL)
-_NAME = re.compile(r"\s*@?(?P<name>[^\W\d_][^\n(a-z:!?]*?|@[^\n(]+?)\s*(?P<more>(?:\([^)\n]*\)\s*)*)\^?\s*(?:\n|$)")
+_NAME = re.compile(
+    r"\s*@?(?P<name>[^\W\d_][^\n(a-z:!?]*?|@[^\n(]+?)[ \t]*(?P<more>(?:\([^)\n]*\)[ \t]*)*)\^?\s*(?:\n|$)"
+)
 _TRANSITION = re.compile(r"\s*(?:>.*(?<!<)|[A-Z ]+ TO:|FADE (?:IN|OUT).{0,12}|THE END\.?)\s*")
 _PRINTED = 200  # characters of a transition
 _CUT_TO = re.compile(r"\s*(?:>.*|[A-Z ]+ TO:)\s*")
@@ -72,11 +74,11 @@ def _without_boneyard(lines: Iterable[str], notes: list[Event]) -> Iterator[str]
 def score(sample: Sequence[str]) -> float:
     """Share of paragraphs that are dialogue, for files that have sluglines or a title page; 0 for others."""
     found = [paragraph.text for paragraph in paragraphs(sample)]
-    marks = sum(1 for text in found if _SLUG.match(text)) + (1 if found and _TITLE_PAGE.match(found[0]) else 0)
-    if not marks:
+    titled = bool(found) and _TITLE_PAGE.match(found[0]) is not None
+    if not titled and not any(map(_SLUG.match, found)):
         return 0.0
     spoken = sum(1 for text in found if _dialogue(text) is not None or _SLUG.match(text))
-    return min(0.99, 0.3 + spoken / len(found)) if spoken >= 2 else 0.0
+    return min(0.99, (0.6 if titled else 0.3) + spoken / len(found)) if spoken >= 2 else 0.0
 
 
 def _events(paragraph: Paragraph) -> Iterator[Event]:

@@ -25,9 +25,11 @@ _CLOSING = re.compile(
 )
 _FRONT = re.compile(
     r"\W*(?:DRAMATIS PERSON|(?:THE )?PERSONS(?: OF| IN| REPRESENTED)?\b|(?:CAST OF )?(?:THE )?(?:ACTING )?CHARACTERS\b|"
-    r"(?:THE )?(?:ORIGINAL )?CAST\b|(?:THE )?PEOPLE (?:IN|OF) THE PLAY|(?:TABLE OF )?CONTENTS\b|PREFACE\b|"
+    r"(?:THE )?(?:ORIGINAL )?CAST(?: OF THE ORIGINAL PRODUCTION .{0,30}|(?= (?:OF|IN|AND|AS|LIST)\b|\W*$))|"
+    r"(?:THE )?PEOPLE (?:IN|OF) THE PLAY|(?:TABLE OF )?CONTENTS\b|PREFACE\b|"
     r"NOTES(?: (?:TO|ON) [A-Z]|(?=\W*$))|(?:LIST OF )?ILLUSTRATIONS\b|"
     r"(?:LIGHT(?:ING)?|PROPERTY|SCENE|COSTUME) PLOT|(?:HAND |LIST OF )?PROPERTIES\b|"
+    r"(?-i:(?:A )?SELECTION FROM|LIST OF (?:PUBLICATIONS|BOOKS))\b|TRANSLATED (?:BY|FROM)\b|"
     r"FOREWORD\b|INTRODUCTION\b|FOOTNOTES?\b|ENDNOTES\b|"
     r"BIBLIOGRAPHY\b|APPENDIX\b|GLOSSARY\b|INDEX\b|ADVERTISEMENTS?\b|"
     r"(?:(?:OTHER|NEW|RECENT) )?(?:WORKS?|BOOKS?|PLAYS) BY\b|BY THE SAME AUTHOR|PRESS NOTICES|"
@@ -36,7 +38,7 @@ _FRONT = re.compile(
 )
 _BACK = re.compile(
     r"\W*(?:FOOTNOTE|ENDNOTE|NOTE|BIBLIOGRAPHY|APPENDIX|GLOSSARY|INDEX|OTHER|NEW|RECENT|BY THE|PRESS|TRANSCRIBER|"
-    r"WORKS?|BOOKS?|PLAYS|LIGHT|PROPERT|HAND|SCENE|COSTUME|LIST OF PROPERT)",
+    r"WORKS?|BOOKS?|PLAYS|LIGHT|PROPERT|HAND|SCENE|COSTUME|LIST OF (?:PROPERT|PUBLI|BOOKS)|(?:A )?SELECTION)",
     re.IGNORECASE,
 )
 _FURNITURE = re.compile(
@@ -69,6 +71,7 @@ _FOR_SALE = re.compile(
 _SCENE = re.compile(r"Scene ?(?:[:.]|--|—)")
 _LEADERS = re.compile(r"[\w)] *\.{6,} *\w|[\w)](?: \.){6,} \w")
 _RULE = re.compile(r"[\s*~=_.\-–—•#+]{3,}")
+_ALONE = re.compile(rf"(?P<who>{CAPS_NAME}),? [\[(]?alone[\])]?\.?$")
 _MUSIC_WORD = (
     r"(?:SONGS?|DUETT?|DUO|TRIO|QUART(?:ETTE|ETT?)|QUINTETT?E?|SEXTETT?E?|SEPTETT?E?|OCTETT?E?|(?:DOUBLE )?CHORUS|"
     r"SOL[OI]S?|RECIT(?:ATIVE)?|AIR|ARIA|BALLAD|FINALE|ENSEMBLE|MADRIGAL|GLEE|SCENA|COUPLETS?|BARCAROLLE|CAVATINA)"
@@ -90,6 +93,12 @@ def is_heading(text: str) -> bool:
     stripped = plain(text).strip("*# []")
     short = len(stripped) <= 120 or stripped[:5].isupper() or _SCENE.match(stripped) is not None
     return short and _HEADING.fullmatch(stripped) is not None
+
+
+def speaks_alone(heading: str) -> str:
+    """Whoever is alone in the scene, where its heading says so: `SCENE II.--ANNA, _alone_.`; else ""."""
+    match = _ALONE.search(plain(heading)) if "alone" in heading else None
+    return match["who"] if match else ""
 
 
 def is_furniture(text: str) -> bool:

@@ -81,12 +81,12 @@ def _lists(paragraph: Paragraph, front: Sequence[Paragraph], ahead: Sequence[Par
     )
 
 
-def untitled(front: Sequence[Paragraph]) -> bool:
-    """True if nothing among these paragraphs could be the heading of a play."""
+def untitled(front: Sequence[Paragraph], listed: bool) -> bool:
+    """True if nothing among these could be the heading of a play; in a catalogue (`listed`) titles are none."""
     return not any(
         is_front_heading(paragraph.text)
         or (is_heading(paragraph.text) and heading_kind(paragraph.text) != "END")
-        or (len(paragraph.text) < _TITLE and paragraph.text.isupper() and not is_closing(paragraph.text))
+        or (not listed and len(paragraph.text) < _TITLE and paragraph.text.isupper() and not is_closing(paragraph.text))
         for paragraph in front
         if not is_back_matter(paragraph.text)
     )
@@ -229,7 +229,7 @@ def _lists_end(held: Sequence[Paragraph]) -> int:
 def _told_from(held: Sequence[Paragraph]) -> int:
     """Where the paragraphs begin that tell of the scene between the title and the first speech, if there are some."""
     start = len(held)
-    while start and (narrates(held[start - 1].text) or is_furniture(held[start - 1].text)):
+    while start and any(tells_so(held[start - 1].text) for tells_so in (narrates, is_bracketed, is_furniture)):
         start -= 1
     titled = start and held[start - 1].text.strip().isupper() and len(held[start - 1].text) < _TITLE
     return start if titled or (start and held[start - 1].text.strip().isdigit()) else len(held)

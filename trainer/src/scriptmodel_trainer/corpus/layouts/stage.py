@@ -36,7 +36,7 @@ class StageParser:
         front: deque[Paragraph] = deque()
         body: Body | None = None
         before: Paragraph | None = None
-        closed = False  # with words that say so: what follows is no play unless it has a title
+        closed = listed = False  # with words that say so, or a catalogue: what follows is no play unless it has a title
         while True:
             ahead.extend(itertools.islice(source, AHEAD - len(ahead)))
             if not ahead:
@@ -44,8 +44,9 @@ class StageParser:
             paragraph = ahead.popleft()
             if body is not None and ends(paragraph, ahead, cast, before):
                 yield from body.end()
-                body, closed = None, is_closing(paragraph.text) or is_back_matter(paragraph.text)
-            elif body is None and not (closed and untitled(front)) and begins(paragraph, front, ahead, cast):
+                listed = is_back_matter(paragraph.text)
+                body, closed = None, listed or is_closing(paragraph.text)
+            elif body is None and not (closed and untitled(front, listed)) and begins(paragraph, front, ahead, cast):
                 body = Body(cast)
                 yield from _opening(front, body, ahead)
             before = paragraph

@@ -117,7 +117,9 @@ def survey(sample: tuple[str, ...]) -> Survey:
         if is_heading(text) or is_furniture(text):
             headed = is_heading(text)
             continue
-        cues = [cue for caps in (True, False) for cue in candidates(text, caps)]
+        cues = list(candidates(text, caps=True))
+        seen = {(cue.start, cue.name) for cue in cues}
+        cues += [cue for cue in candidates(text, caps=False) if (cue.start, cue.name) not in seen]  # `Sir LUKE` is both
         alone = len(cues) == 1 and not text[cues[0].end :].strip()
         detached = alone and cues[0].kind is Kind.ALONE
         softly = alone and cues[0].italic and not cues[0].caps
