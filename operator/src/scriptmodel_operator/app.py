@@ -38,6 +38,7 @@ from scriptmodel_operator.sweeper import Sweeper
 from scriptmodel_operator.ticker import Ticker
 
 CALL_THREADS = 12
+PUT_RIGHT_SECONDS = 1.0
 _WAIT_FOR_CRD_SECONDS = 2.0
 
 log = logging.getLogger(__name__)
@@ -54,9 +55,11 @@ class Inbox:
         key = key_of(raw)
         news = self.store.put(raw)
         # What is written while the object is being reconciled is the echo of that; what is written at another
-        # time was written by somebody else, and is put right.
-        if news is News.ASKED or (news is News.WRITTEN and not self.queue.busy(key)):
+        # time was written by somebody else, and is put right; not at once, for it may be another operator that does so.
+        if news is News.ASKED:
             self.queue.add(key)
+        elif news is News.WRITTEN and not self.queue.busy(key):
+            self.queue.add_after(key, PUT_RIGHT_SECONDS)
 
     def gone(self, raw: Mapping[str, Any]) -> None:
         if self.store.remove(raw):

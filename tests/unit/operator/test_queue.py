@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from scriptmodel_operator import app
+from scriptmodel_operator.kube.store import Store
 from scriptmodel_operator.reconcile import queue as module
 from scriptmodel_operator.reconcile.queue import Handler, Key, RetryError, WorkQueue, backoff
 
@@ -50,6 +52,32 @@ async def test_a_key_that_waits_is_there_once() -> None:
         gate.set()
         await until(lambda: calls[B] > 0)
         assert calls == {A: 1, B: 1}
+
+
+async def test_a_status_that_somebody_else_writes_again_and_again_is_put_right_once_in_a_while(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two operators that do not agree would else answer each other as fast as they can."""
+    monkeypatch.setattr(app, "PUT_RIGHT_SECONDS", 0.2)
+    calls = 0
+
+    async def handler(_key: Key) -> None:
+        nonlocal calls
+        calls += 1
+
+    def arrives(version: int) -> None:
+        metadata = {"namespace": A[0], "name": A[1], "uid": "1", "generation": 1, "resourceVersion": str(version)}
+        inbox.arrived({"metadata": metadata, "spec": {}, "status": {"version": version}})
+
+    async with running(handler) as queue:
+        inbox = app.Inbox(Store(), queue)
+        arrives(1)
+        await until(lambda: calls == 1)
+        for version in range(2, 20):
+            arrives(version)
+            await asyncio.sleep(0.001)
+        assert calls == 1
+        await until(lambda: calls == 2)
 
 
 async def test_a_key_added_during_its_call_is_called_once_more_and_never_twice_at_a_time() -> None:
