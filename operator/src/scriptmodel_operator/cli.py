@@ -194,8 +194,12 @@ def main() -> None:
 )
 def run(**options: Any) -> None:
     """Run the operator until SIGTERM or SIGINT."""
+    try:
+        pachd = PachdAddress(options["pachd"], options["pachd_token_file"], options["pachd_ca_file"])
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--pachd") from error
     config = OperatorConfig(
-        pachd=PachdAddress(options["pachd"], options["pachd_token_file"], options["pachd_ca_file"]),
+        pachd=pachd,
         trainer_image=options["trainer_image"],
         kubeconfig=options["kubeconfig"],
         namespaces=options["namespaces"],

@@ -90,7 +90,7 @@ async def serving(health: Health, listen: str) -> AsyncIterator[None]:
     try:
         try:
             await web.TCPSite(runner, host or None, int(port)).start()
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, OverflowError) as error:
             raise ListenError(f"cannot listen on {listen!r}: {error}") from error
         yield
     finally:

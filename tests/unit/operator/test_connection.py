@@ -75,6 +75,11 @@ def key_and_certificate() -> Pair:
     return private, certificate.public_bytes(serialization.Encoding.PEM)
 
 
+@pytest.mark.parametrize("address", ["pachd:30650", "grpc://10.0.0.1:1", "grpcs://pachd.example.com", "[::1]:30650"])
+def test_addresses_of_pachd_have_these_forms(address: str) -> None:
+    assert PachdAddress(address).target in address
+
+
 def mount(folder: Path, name: str, content: bytes) -> Path:
     """As the kubelet does: a link to another folder, put in place of the one before at once."""
     version = folder / f"..{len(list(folder.iterdir()))}"

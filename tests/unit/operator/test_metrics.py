@@ -80,10 +80,11 @@ async def test_probes_answer_what_they_are_asked() -> None:
         assert await ask("/healthz") == 200
 
 
-async def test_an_address_that_is_taken_is_one_clear_error() -> None:
+async def test_an_address_that_is_taken_or_is_none_is_one_clear_error() -> None:
     health = Health(Metrics(Store()))
     address = f"127.0.0.1:{free_port()}"
     async with serving(health, address):
-        with pytest.raises(ListenError, match="cannot listen on"):
-            async with serving(health, address):
-                pass
+        for wrong in (address, "nowhere", "127.0.0.1:99999"):
+            with pytest.raises(ListenError, match="cannot listen on"):
+                async with serving(health, wrong):
+                    pass

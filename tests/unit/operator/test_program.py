@@ -119,6 +119,20 @@ def test_a_time_is_given_in_seconds_or_as_kubernetes_writes_it() -> None:
             seconds(text)
 
 
+@pytest.mark.parametrize("address", ["", " ", "http://pachd:30650", "pachd:port", "pachd:30650/path"])
+def test_what_is_no_address_of_pachd_is_refused_before_anything_is_asked(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
+    for program, words in ((operator, ["run", "--trainer-image=x"]), (operator, ["check"])):
+        done = CliRunner().invoke(program, [*words, f"--pachd={address}"])
+        assert done.exit_code == 2
+        assert f"{address!r} is not HOST:PORT" in done.stderr
+    if address:
+        done = CliRunner().invoke(main, ["push", str(Path(__file__)), "--repo=r", f"--pachd={address}"])
+        assert done.stderr.splitlines()[-1].startswith(f"Error: {address!r} is not HOST:PORT".rstrip())
+
+
 @pytest.mark.parametrize("name", ["", "..", "ham/let", "hamlet?x=y", "Hamlet", "hämlet", "-", "a b"])
 def test_what_is_no_name_of_an_object_is_not_asked_for(name: str) -> None:
     """It would be part of an address of the API server."""

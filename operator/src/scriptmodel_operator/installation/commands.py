@@ -59,11 +59,14 @@ def check(
     from scriptmodel_operator.pachyderm.channel import PachdAddress  # noqa: PLC0415 - see above
 
     try:
+        target = PachdAddress(pachd, pachd_token_file, pachd_ca_file)
         model = checking.read_sample(sample) if sample else checking.SMALLEST
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--pachd") from error
     except checking.NoSampleError as error:
         raise click.ClickException(str(error)) from error
     findings = _asked(kubeconfig, lambda client: checking.check_cluster(client, namespace, model))
-    findings += checking.check_pachyderm(PachdAddress(pachd, pachd_token_file, pachd_ca_file))
+    findings += checking.check_pachyderm(target)
     for finding in findings:
         click.echo(f"{'ok    ' if finding.good else 'FAILED'}  {finding.text}")
     if not all(finding.good for finding in findings):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from grpc.experimental import ChannelOptions
 
 MAX_MESSAGE_BYTES = 20 * 1024 * 1024
 _SCHEME, _TLS_SCHEME = "grpc://", "grpcs://"
+_FORM = re.compile(r"(grpcs?://)?(\[[0-9A-Fa-f:.]+\]|[^\s/:\[\]]+)(:[0-9]{1,5})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +19,16 @@ class PachdAddress:
     """HOST:PORT, and optionally files with a token and with the certificates to trust (which turn TLS on).
 
     Pachyderm's own tools write grpc://HOST:PORT, with TLS grpcs://HOST:PORT; without a file gRPC's roots are trusted.
+    ValueError for what is none of these.
     """
 
     address: str
     token_file: Path | None = None
     ca_file: Path | None = None
+
+    def __post_init__(self) -> None:
+        if not _FORM.fullmatch(self.address):
+            raise ValueError(f"{self.address!r} is not HOST:PORT, grpc://HOST:PORT or grpcs://HOST:PORT")
 
     def token(self) -> str:
         """Read each time, so that a renewed Secret is taken without a restart."""

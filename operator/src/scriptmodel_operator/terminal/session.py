@@ -154,6 +154,8 @@ class Session:
             raise click.ClickException(f"{purpose} is in Pachyderm: name its address with --pachd or SCRIPTMODEL_PACHD")
         try:
             gateway = PachydermGateway(PachdAddress(self.pachd, self.pachd_token_file, self.pachd_ca_file))
+        except ValueError as error:
+            raise click.ClickException(str(error)) from error
         except OSError as error:
             raise click.ClickException(f"cannot read {error.filename}: {error.strerror}") from error
         try:
