@@ -80,7 +80,9 @@ class FakePachyderm:
     fault: Callable[[str], PachydermError | None] = lambda _call: None
     log_source: Callable[[JobRef, bool], LogStream] | None = None
     finishes_at_once: bool = True
-    """A real server shows a commit for a moment before it has finished it."""
+    """A real server shows a commit for a moment between its end and its check."""
+    leaves_open: bool = False
+    """Commits are begun and not ended."""
     _ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -90,14 +92,14 @@ class FakePachyderm:
         """One commit with these files, and the jobs that it causes."""
         self.repos.setdefault(branch.repo, RepoInfo(branch.repo, branches=(branch.name,)))
         commit = self._new_id()
-        self._commit(branch, commit, files, finished=self.finishes_at_once)
+        self._commit(branch, commit, files, finished=self.finishes_at_once and not self.leaves_open)
         self._cascade(branch, commit)
         return commit
 
     def finish(self, branch: BranchRef) -> None:
         """The server is done with the newest commit of a branch."""
         head = branch.repo, self.heads[branch]
-        self.commits[head] = replace(self.commits[head], finished=True)
+        self.commits[head] = replace(self.commits[head], finished=True, finishing=False)
 
     def succeed(self, ref: PipelineRef, *, skipped: bool = False) -> JobInfo:
         """The oldest unfinished job of a pipeline ends well and has what the trainer would write.
@@ -355,7 +357,15 @@ class FakePachyderm:
         provenance: tuple[tuple[RepoRef, str], ...] = (),
     ) -> None:
         size = sum(map(len, files.values()))
-        info = CommitInfo(branch.repo, branch.name, commit, finished, size_bytes=size, provenance=provenance)
+        info = CommitInfo(
+            branch.repo,
+            branch.name,
+            commit,
+            finished,
+            finishing=not (finished or self.leaves_open or provenance),
+            size_bytes=size,
+            provenance=provenance,
+        )
         self.commits[branch.repo, commit] = info
         self.files[branch.repo, commit] = files
         self.heads[branch] = commit

@@ -162,3 +162,15 @@ def test_readers_are_found_however_their_inputs_are_nested(kind: str) -> None:
         BranchRef(RepoRef("default", "other"), "master"),
         BranchRef(RepoRef("x", "plays"), "draft"),
     )
+
+
+def test_a_closed_commit_is_finishing_until_the_server_has_checked_it() -> None:
+    said = pfs.CommitInfo(commit=messages.commit_message(REPO, "1"))
+    opened = messages.commit_info(said)
+    assert (opened.open, opened.finishing, opened.finished) == (True, False, False)
+    said.finishing.GetCurrentTime()
+    closed = messages.commit_info(said)
+    assert (closed.open, closed.finishing, closed.finished) == (False, True, False)
+    said.finished.GetCurrentTime()
+    finished = messages.commit_info(said)
+    assert (finished.open, finished.finishing, finished.finished) == (False, False, True)

@@ -104,7 +104,7 @@ def test_the_script_of_an_older_model_does_not_hold_up_the_newest_beyond_its_dea
 
 def test_a_job_of_an_open_commit_waits_for_that_as_long_as_it_takes() -> None:
     world = trained_world(HURRIED)
-    world.pachyderm.finishes_at_once = False
+    world.pachyderm.leaves_open = True
     world.pachyderm.put(world.corpus, PLAYS)
     world.pachyderm.advance(600)
     world.reconcile()
@@ -113,6 +113,22 @@ def test_a_job_of_an_open_commit_waits_for_that_as_long_as_it_takes() -> None:
     assert world.written() == []
     world.pachyderm.finish(world.corpus)
     world.reconcile()
+    assert world.condition("CorpusReady")["status"] == "True"
+
+
+def test_nobody_is_told_to_finish_a_commit_that_pachyderm_is_finishing() -> None:
+    world = World()
+    world.pachyderm.finishes_at_once = False
+    head = world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    assert world.ready == ("False", "WaitingForCorpusCommit")
+    assert world.condition("Ready")["message"] == f"Pachyderm is finishing commit {head} of {world.corpus}"
+    world.pachyderm.finish(world.corpus)
+    world.reconcile()
+    assert world.ready == ("False", "WaitingForWorker")
+    head = world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    assert world.ready == ("False", "WaitingForWorker"), "its job is there already"
     assert world.condition("CorpusReady")["status"] == "True"
 
 

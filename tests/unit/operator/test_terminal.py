@@ -17,13 +17,14 @@ from scriptmodel_operator.api.crd import custom_resource_definition
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.pachyderm.errors import UnavailableError
-from scriptmodel_operator.pachyderm.values import JobInfo, JobRef, JobState, LogLine, PipelineRef
+from scriptmodel_operator.pachyderm.values import BranchRef, JobInfo, JobRef, JobState, LogLine, PipelineRef, RepoRef
 from scriptmodel_operator.terminal import logs, text
 from scriptmodel_operator.terminal.charts import ASCII, UNICODE, bar, glyphs_for, sparkline
 from scriptmodel_operator.terminal.diagnosis import Evidence, next_step, why
 from scriptmodel_operator.terminal.epochs import perplexities
 from scriptmodel_operator.terminal.live import Live
 from scriptmodel_operator.terminal.logs import in_words, lines_of, told_job
+from scriptmodel_operator.terminal.pushing import ensure_repo
 from scriptmodel_operator.terminal.screen import status_of
 from tests.unit.operator.fake_pachyderm import FakeLog, FakePachyderm
 from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
@@ -345,3 +346,14 @@ def test_an_older_status_is_told_to_be_older() -> None:
     found["metadata"]["generation"] = 2
     assert "has not seen the newest spec yet" in "\n".join(status_of(found, CREATED))
     assert "older spec" in why(found, Evidence(), CREATED)[0]
+
+
+def test_a_push_waits_for_nobody_but_whoever_has_a_commit_open() -> None:
+    """What is put while Pachyderm still checks the commit before becomes a commit of its own."""
+    pachyderm, branch = FakePachyderm(finishes_at_once=False), BranchRef(RepoRef("default", "plays"), "master")
+    pachyderm.put(branch, PLAYS)
+    assert ensure_repo(pachyderm, branch, create=False) == ()
+    pachyderm.leaves_open = True
+    head = pachyderm.put(branch, PLAYS)
+    with pytest.raises(click.ClickException, match=f"commit {head} of default/plays@master is still open"):
+        ensure_repo(pachyderm, branch, create=False)

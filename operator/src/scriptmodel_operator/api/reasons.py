@@ -30,7 +30,7 @@ class Reason(StrEnum):
         "UpdateDeferred",
         "A change that needs no new training waits for the running job, because an update would kill it.",
     )
-    WAITING_FOR_CORPUS_COMMIT = "WaitingForCorpusCommit", "A commit of the corpus is still open."
+    WAITING_FOR_CORPUS_COMMIT = "WaitingForCorpusCommit", "A commit of the corpus is not finished yet."
     WAITING_FOR_WORKER = (
         "WaitingForWorker",
         "The job is there but no worker has taken it: the image is being pulled, or no node has room or a GPU.",

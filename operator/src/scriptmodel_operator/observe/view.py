@@ -95,7 +95,7 @@ class ModelCommits:
 
     model: str
     corpus: str | None
-    corpus_finished: bool = True
+    corpus_open: bool = False
 
 
 @dataclass(frozen=True, slots=True)

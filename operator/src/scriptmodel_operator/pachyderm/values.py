@@ -225,9 +225,16 @@ class CommitInfo:
     branch: str
     id: str
     finished: bool
+    finishing: bool = False
+    """It was ended, and the server has yet to check it."""
     error: str = ""
     size_bytes: int = 0
     provenance: tuple[tuple[RepoRef, str], ...] = ()
+
+    @property
+    def open(self) -> bool:
+        """Somebody may still put something into it."""
+        return not self.finished and not self.finishing
 
 
 @dataclass(frozen=True, slots=True)

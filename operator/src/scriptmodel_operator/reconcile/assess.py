@@ -86,7 +86,7 @@ def _corpus(view: ModelView) -> Stage:
     commits = view.told_commits
     if commits is None or commits.corpus is None:
         return Stage(ConditionStatus.UNKNOWN, Reason.PROGRESSING, "the train pipeline has not read the corpus yet")
-    if not commits.corpus_finished:
+    if commits.corpus_open:
         message = f"commit {commits.corpus} of the corpus is still open"
         return Stage(ConditionStatus.FALSE, Reason.WAITING_FOR_CORPUS_COMMIT, message)
     return Stage(ConditionStatus.TRUE, Reason.CORPUS_FOUND, f"training reads commit {commits.corpus}")

@@ -77,7 +77,13 @@ def _head_stage(corpus: CorpusView) -> Stage:
     )
     if corpus.maker is not None:
         put = f"see to pipeline {corpus.maker}, whose output it is"
-    if head is not None and not head.finished:
+    if head is not None and head.finishing:
+        return Stage(
+            ConditionStatus.FALSE,
+            Reason.WAITING_FOR_CORPUS_COMMIT,
+            f"Pachyderm is finishing commit {head.id} of {branch}",
+        )
+    if head is not None and head.open:
         finish = f"pachctl finish commit {branch.repo.name}@{branch.name} --project {branch.repo.project}"
         until = f"pipeline {corpus.maker} is at work on it" if corpus.maker else f"finish it with `{finish}`"
         return Stage(

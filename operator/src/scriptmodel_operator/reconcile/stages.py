@@ -69,7 +69,7 @@ def _training_message(train: PipelineView, newest: JobInfo, log: LogDigest | Non
 
 
 def _waiting(view: ModelView, train: PipelineView, job: JobInfo) -> Stage:
-    if view.told_commits and not view.told_commits.corpus_finished:
+    if view.told_commits and view.told_commits.corpus_open:
         return _under_way(
             Reason.WAITING_FOR_CORPUS_COMMIT, f"commit {view.told_commits.corpus} of the corpus is still open"
         )
@@ -167,7 +167,7 @@ def overdue(model: ScriptModel, view: ModelView, now: datetime) -> tuple[tuple[J
     active = f"{ACTIVE_TEXT} ({training.active_deadline})"
     stops += [(each.ref, active) for each in _at_work(view) if _longer(each.since, training.active_deadline, now)]
     newest = view.train.newest
-    open_corpus = view.told_commits is not None and not view.told_commits.corpus_finished
+    open_corpus = view.told_commits is not None and view.told_commits.corpus_open
     stopped = view.train.info.stopped or open_corpus
     idle = view.train.running is None and not stopped
     due = newest and newest.state.waiting and _longer(_waits_since(view.train, newest), training.pending_deadline, now)
@@ -218,7 +218,7 @@ def patience(model: ScriptModel, view: ModelView, now: datetime) -> timedelta | 
     if train is None or generate is None or not (train.listed and generate.listed):
         return None
     newest = train.newest
-    open_corpus = view.told_commits is not None and not view.told_commits.corpus_finished
+    open_corpus = view.told_commits is not None and view.told_commits.corpus_open
     if newest is None or not newest.state.waiting or train.running or generate.running or open_corpus:
         return None
     began = _waits_since(train, newest)

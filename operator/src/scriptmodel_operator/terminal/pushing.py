@@ -50,7 +50,7 @@ def ensure_repo(gateway: PachydermGateway, branch: BranchRef, *, create: bool) -
 def _refuse_open_head(gateway: PachydermGateway, branch: BranchRef) -> None:
     """What is put meanwhile goes into the open commit, not into one of its own."""
     head = gateway.branch_head(branch)
-    if head is not None and not head.finished:
+    if head is not None and head.open:
         finish = f"pachctl finish commit {branch.repo.name}@{branch.name} --project {branch.repo.project}"
         raise click.ClickException(f"commit {head.id} of {branch} is still open: `{finish}`")
 
