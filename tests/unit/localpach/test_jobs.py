@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -146,6 +147,24 @@ def test_the_memory_limit_is_kept(client: Client, name: Name, corpus: str) -> No
     uuid = client.create_pipeline(train, ["python3", "-c", hog], corpus, resource_limits=limits, datum_tries=1)
     assert client.job_over(train, uuid).state == pps.JOB_FAILURE
     assert any("memory limit" in line for line in client.lines(train, uuid))
+    assert verdicts(client, train, uuid) == ["signal: killed"]
+
+
+def test_the_worker_says_how_the_command_ended(client: Client, name: Name, corpus: str) -> None:
+    """In the words of the real server's worker, which are all that there is of a command that says nothing."""
+    train = name("train")
+    uuid = client.create_pipeline(train, sh("exit 3"), corpus, datum_tries=2)
+    assert client.job_over(train, uuid).state == pps.JOB_FAILURE
+    assert verdicts(client, train, uuid) == ["exit status 3", "exit status 3"]
+    train = name("killed")
+    uuid = client.create_pipeline(train, sh("kill -SEGV $$"), corpus, datum_tries=1)
+    assert client.job_over(train, uuid).state == pps.JOB_FAILURE
+    assert verdicts(client, train, uuid) == ["signal: segmentation fault"]
+
+
+def verdicts(client: Client, pipeline: str, uuid: str) -> list[str]:
+    said = "\n".join(client.lines(pipeline, uuid, user=False))
+    return re.findall(r"^errored running user code after [0-9.]+s: (.*)$", said, re.MULTILINE)
 
 
 def test_gpu_limits_are_ignored_and_that_is_said_once(client: Client, name: Name, corpus: str) -> None:

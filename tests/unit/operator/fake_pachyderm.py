@@ -75,6 +75,8 @@ class FakePachyderm:
     pipelines: dict[PipelineRef, list[PipelineInfo]] = field(default_factory=dict)
     jobs: dict[JobRef, JobInfo] = field(default_factory=dict)
     logs: dict[JobRef, list[str]] = field(default_factory=dict)
+    verdicts: dict[JobRef, str] = field(default_factory=dict)
+    """How the process of a job ended, in the worker's words."""
     transactions: dict[str, OpenTransaction] = field(default_factory=dict)
     now: datetime = EPOCH
     fault: Callable[[str], PachydermError | None] = lambda _call: None
@@ -119,10 +121,11 @@ class FakePachyderm:
             ended = self.jobs[job.ref] = replace(ended, data_processed=0, data_skipped=ended.data_total)
         return ended
 
-    def fail(self, ref: PipelineRef, lines: Iterable[str] = ()) -> JobInfo:
+    def fail(self, ref: PipelineRef, lines: Iterable[str] = (), verdict: str = "") -> JobInfo:
         """The oldest unfinished job fails after having printed `lines`; jobs below it cannot run."""
         job = self._oldest_unfinished(ref)
         self.logs[job.ref] = list(lines)
+        self.verdicts[job.ref] = verdict
         failed = self._end(job, JobState.FAILURE, "datum 1 failed", {}, total=1)
         for below in list(self.jobs.values()):
             if below.ref.id == job.ref.id and below.ref.pipeline != ref and not below.state.final:
@@ -206,7 +209,9 @@ class FakePachyderm:
         assert seconds > 0
         if self.log_source is not None:
             return self.log_source(job, follow)
-        return FakeLog([LogLine(job.id, text) for text in self.logs.get(job, [])])
+        verdict = self.verdicts.get(job)
+        said = [LogLine(job.id, verdict, verdict=True)] if verdict else []
+        return FakeLog([*(LogLine(job.id, text) for text in self.logs.get(job, [])), *said])
 
     def list_transactions(self) -> Sequence[OpenTransaction]:
         return list(self.transactions.values())

@@ -65,6 +65,8 @@ class Pps(pps_grpc.APIServicer):  # type: ignore[misc]  # generated code without
     def GetLogs(self, request: Any, _context: Any) -> Iterator[Any]:  # noqa: N802 - gRPC's name
         yield pps.LogMessage(job_id=request.job.id, user=False, message="of the worker\n")
         yield pps.LogMessage(job_id=request.job.id, user=True, message="of the trainer\n")
+        verdict = "errored running user code after 1m6.162928307s: signal: killed"
+        yield pps.LogMessage(job_id=request.job.id, user=False, message=verdict)
 
 
 class Transactions(transaction_grpc.APIServicer):  # type: ignore[misc]  # generated code without types
@@ -145,10 +147,11 @@ def test_a_file_that_does_not_come_whole_is_an_error_and_no_short_file() -> None
             gateway.read_file(REPO, "1", "/a", 100)
 
 
-def test_a_log_has_the_lines_of_the_trainer_and_not_the_workers_own() -> None:
+def test_a_log_has_the_lines_of_the_trainer_and_of_the_workers_own_only_how_it_ended() -> None:
     with pachd() as (gateway, _files, _transactions):
         found = gateway.read_log(JobRef(PipelineRef("default", "train"), "1"), follow=False, seconds=5)
-        assert [line.text for line in found] == ["of the trainer"]
+        lines = [(line.text, line.verdict) for line in found]
+        assert lines == [("of the trainer", False), ("signal: killed", True)]
 
 
 @pytest.mark.parametrize("kind", ["join", "group", "cross", "union"])

@@ -50,6 +50,24 @@ def test_a_failure_without_an_error_event_tells_the_last_lines_or_that_they_are_
     assert "log is gone" in other.condition("Ready")["message"]
 
 
+def test_a_process_that_said_nothing_is_told_of_in_the_workers_words() -> None:
+    """What is killed for its memory cannot say so itself."""
+    world = World()
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    world.pachyderm.fail(world.train, verdict="signal: killed")
+    world.reconcile()
+    message = world.condition("Ready")["message"]
+    assert message.startswith("training failed: the process ended with `signal: killed`, as where memory runs out")
+    assert "training.resources.limits.memory" in message
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.pachyderm.fail(world.train, ["a warning"], verdict="exit status 2")
+    world.reconcile()
+    message = world.condition("Ready")["message"]
+    assert message.startswith("training failed: the process ended with `exit status 2`; the last lines of its log are:")
+    assert message.endswith("\na warning")
+
+
 @pytest.mark.parametrize(
     ("prepare", "reason", "words"),
     [

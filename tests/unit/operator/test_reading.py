@@ -29,7 +29,7 @@ REPO = RepoRef("default", "model")
 
 
 def read(*lines: str) -> LogDigest:
-    return reduce(read_line, lines, LogDigest())
+    return reduce(read_line, (LogLine("1", text) for text in lines), LogDigest())
 
 
 def event(**fields: object) -> str:

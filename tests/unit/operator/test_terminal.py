@@ -280,6 +280,17 @@ def test_the_log_of_a_job_that_is_gone_is_read_once() -> None:
     assert list(lines_of(pachyderm, ref, follow=True, raw=False)) == ["only line"]
 
 
+def test_a_log_ends_with_how_the_process_did_where_only_the_worker_knows() -> None:
+    world = World()
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    job = world.pachyderm.fail(world.train, ["a warning"], verdict="signal: killed")
+    for follow in (True, False):
+        said = list(lines_of(world.pachyderm, job.ref, follow=follow, raw=False))
+        assert said == ["a warning", "the process ended with `signal: killed`"]
+    assert list(lines_of(world.pachyderm, job.ref, follow=False, raw=True)) == ["a warning"]
+
+
 def test_why_gives_the_verdict_and_the_next_step_first() -> None:
     lines = why(as_object(trained_world()), Evidence(), CREATED)
     assert click.unstyle(lines[0]).startswith("Nothing is wrong: script")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import threading
 import time
 import uuid
@@ -29,6 +30,7 @@ from localpach.store.contents import Contents, Session
 DEFAULT_RETRIES = 3
 SLOT_RECHECK_SECONDS = 0.5
 SECOND = 1_000_000_000
+FROM_SIGNAL = 128
 
 
 class CancelledError(Exception):
@@ -151,11 +153,14 @@ class DatumRunner:
             stats.download_bytes += write_input(self._machine.contents, pfs / each.name, files, empty=each.empty_files)
         downloaded = time.monotonic_ns()
         stats.download_time.CopyFrom(duration(downloaded - start))
-        log.system("starting the command")
+        log.system("beginning to run user code")
         transform = self._details.transform
         timeout = nanoseconds(self._details.datum_timeout) if self._details.HasField("datum_timeout") else 0
         try:
             self._execute(transform.cmd, transform.stdin, datum, work, log, timeout)
+        except FailedAttemptError as error:
+            log.system(f"errored running user code after {_since(downloaded)}: {error}")
+            raise
         finally:
             stats.process_time.CopyFrom(duration(time.monotonic_ns() - downloaded))
         processed = time.monotonic_ns()
@@ -167,7 +172,7 @@ class DatumRunner:
             raise FailedAttemptError(str(error)) from None
         stats.upload_bytes = output.added_bytes()
         stats.upload_time.CopyFrom(duration(time.monotonic_ns() - processed))
-        log.system(f"the command succeeded after {(processed - downloaded) / SECOND:.3f} s")
+        log.system(f"finished running user code after {_since(downloaded)}")
         log.system(f"took in {len(output.files)} files of {stats.upload_bytes} bytes")
         log.system("done with the datum")
         return Outcome(DatumState.SUCCESS, "", stats, output)
@@ -201,7 +206,7 @@ class DatumRunner:
         with self._slot():
             status = self._run(command, log, timeout)
         if status and status not in transform.accept_return_code:
-            raise FailedAttemptError(f"exit status {status}")
+            raise FailedAttemptError(_described(status))
 
     def _run(self, command: Command, log: Writer, timeout: int) -> int:
         wake = threading.Event()
@@ -253,6 +258,16 @@ class DatumRunner:
         variables["PACH_JOB_ID"] = self._job.id
         variables["PACH_OUTPUT_COMMIT_ID"] = self._job.id
         return variables
+
+
+def _since(start: int) -> str:
+    return f"{(time.monotonic_ns() - start) / SECOND:.3f}s"
+
+
+def _described(status: int) -> str:
+    """An exit status, as a shell gives it, in the words of Go."""
+    name = signal.strsignal(status - FROM_SIGNAL) if FROM_SIGNAL < status < FROM_SIGNAL + signal.NSIG else None
+    return f"signal: {name.lower()}" if name else f"exit status {status}"
 
 
 def _top(path: str) -> str:

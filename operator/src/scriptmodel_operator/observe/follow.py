@@ -96,7 +96,7 @@ class LogFollower:
         digest = LogDigest()
         try:
             for line in self._gateway.read_log(job, follow=False, seconds=_READ_SECONDS):
-                digest = read_line(digest, line.text)
+                digest = read_line(digest, line)
         except PachydermError:
             pass  # a log that is gone, or cut, still leaves what was followed
         return self._publish(job, digest)
@@ -118,7 +118,7 @@ class LogFollower:
             try:
                 following.stream = self._gateway.read_log(job, follow=True, seconds=_STREAM_SECONDS)
                 for line in following.stream:
-                    digest = read_line(digest, line.text)
+                    digest = read_line(digest, line)
                     self._publish(job, digest)
                     if following.stop.is_set():
                         return

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from scriptmodel_operator.observe.figures import number, whole
+from scriptmodel_operator.pachyderm.values import LogLine
 
 TAIL_LINES = 12
 _LONGEST_LINE = 400
@@ -43,6 +44,8 @@ class LogDigest:
     error: TrainerError | None = None
     tail: tuple[str, ...] = ()
     """Last lines that are not events, for a failure that has no `error` event."""
+    verdict: str = ""
+    """How the process ended, in the worker's words."""
 
     @property
     def percent(self) -> int | None:
@@ -53,9 +56,11 @@ class LogDigest:
         return max(0, min(100, int(100 * done)))
 
 
-def read_line(digest: LogDigest, text: str) -> LogDigest:
+def read_line(digest: LogDigest, said: LogLine) -> LogDigest:
     """The digest after one more line. Lines that are no events are kept as a tail; unknown events are skipped."""
-    counted = replace(digest, lines=digest.lines + 1)
+    counted, text = replace(digest, lines=digest.lines + 1), said.text
+    if said.verdict:
+        return replace(counted, verdict=readable(text)[:_LONGEST_LINE])
     event = _event(text)
     if event is None:
         line = readable(text)[:_LONGEST_LINE]

@@ -57,9 +57,9 @@ class GrpcLogStream:
 
     def __iter__(self) -> Iterator[LogLine]:
         with _translated(self._what):
-            for line in self._call:
-                if line.user:
-                    yield LogLine(line.job_id, line.message.rstrip("\n"), messages.moment(line, "ts"))
+            for message in self._call:
+                if line := messages.log_line(message):
+                    yield line
 
     def cancel(self) -> None:
         self._call.cancel()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from scriptmodel_operator.pachyderm.values import (
     JobInfo,
     JobRef,
     JobState,
+    LogLine,
     OpenTransaction,
     PipelineApply,
     PipelineInfo,
@@ -33,6 +35,7 @@ _OPERATORS = {"Exists": 1, "Equal": 2}
 _EFFECTS = {"": 0, "NoSchedule": 1, "PreferNoSchedule": 2, "NoExecute": 3}
 _OPERATOR_NAMES = {0: "Exists", 1: "Exists", 2: "Equal"}
 _NO_AMOUNTS = ResourceAmounts()
+_ENDED = re.compile(r"errored running user code after [\w.µ]+: (.*\S)", re.DOTALL)
 _EFFECT_NAMES = {number: name for name, number in _EFFECTS.items()}
 
 
@@ -247,6 +250,14 @@ def open_transaction(info: Any) -> OpenTransaction:
         tuple(dict(each.metadata.annotations) for each in pipelines),
         len(info.requests) - len(pipelines),
     )
+
+
+def log_line(message: Any) -> LogLine | None:
+    """From a LogMessage; None for what the worker says of itself."""
+    if message.user:
+        return LogLine(message.job_id, message.message.rstrip("\n"), moment(message, "ts"))
+    ended = _ENDED.match(message.message)
+    return LogLine(message.job_id, ended[1], moment(message, "ts"), verdict=True) if ended else None
 
 
 def moment(message: Any, name: str) -> datetime | None:

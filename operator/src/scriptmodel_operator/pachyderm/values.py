@@ -252,3 +252,5 @@ class LogLine:
     job_id: str
     text: str
     time: datetime | None = None
+    verdict: bool = False
+    """Not printed by the process: how it ended, in the worker's words, such as `signal: killed`."""

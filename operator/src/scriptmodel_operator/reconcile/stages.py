@@ -18,6 +18,7 @@ from scriptmodel_operator.reconcile.state import Stage
 PENDING_TEXT = "scriptmodel: no worker within pendingDeadline"
 ACTIVE_TEXT = "scriptmodel: longer than activeDeadline"
 SUPERSEDED_TEXT = "scriptmodel: superseded by a newer commit"
+_KILLED = ", as where memory runs out: that of training.resources.limits.memory, or the node's"
 _TRAIN_AGAIN = "change the spec or annotate scriptmodel.dev/retrain-at"
 _WRITE_AGAIN = "change spec.generation, if only its seed; the model is there"
 
@@ -143,9 +144,14 @@ def _killed(job: JobInfo, verb: str, again: str) -> Stage:
 def _last_words(job: JobInfo, log: LogDigest | None) -> str:
     if log and log.error:
         return str(log.error)
+    known = []
+    if log and log.verdict:
+        known.append(f"the process ended with `{log.verdict}`{_KILLED if log.verdict == 'signal: killed' else ''}")
     if log and log.tail:
-        return "the last lines of its log are:\n" + "\n".join(log.tail)
-    return f"{job.reason or 'no reason given'}; its log is gone, because nobody read it while it ran"
+        known.append("the last lines of its log are:\n" + "\n".join(log.tail))
+    return (
+        "; ".join(known) or f"{job.reason or 'no reason given'}; its log is gone, because nobody read it while it ran"
+    )
 
 
 def _pipeline_failed(seen: PipelineView) -> str:

@@ -12,7 +12,7 @@ import click
 
 from scriptmodel_operator.pachyderm.errors import PachydermError, UnavailableError
 from scriptmodel_operator.pachyderm.gateway import Gateway, LogStream
-from scriptmodel_operator.pachyderm.values import JobInfo, JobRef, PipelineRef
+from scriptmodel_operator.pachyderm.values import JobInfo, JobRef, LogLine, PipelineRef
 from scriptmodel_operator.terminal.screen import duration
 
 _STREAM_SECONDS = 3600.0
@@ -30,19 +30,21 @@ def told_job(gateway: Gateway, pipeline: PipelineRef) -> JobInfo | None:
 
 def lines_of(gateway: Gateway, job: JobRef, *, follow: bool, raw: bool) -> Iterator[str]:
     """What the job printed; with `follow` until it ends. Raises PachydermError where there is no log to be read."""
-    texts = _followed(gateway, job) if follow else _texts(gateway.read_log(job, follow=False, seconds=_STREAM_SECONDS))
-    for text in texts:
-        line = text if raw else in_words(text)
-        if line:
-            yield line
+    lines = _followed(gateway, job) if follow else gateway.read_log(job, follow=False, seconds=_STREAM_SECONDS)
+    for line in lines:
+        if said := _raw(line) if raw else _in_words(line):
+            yield said
 
 
-def _texts(stream: LogStream) -> Iterator[str]:
-    for line in stream:
-        yield line.text
+def _raw(line: LogLine) -> str:
+    return "" if line.verdict else line.text
 
 
-def _followed(gateway: Gateway, job: JobRef) -> Iterator[str]:
+def _in_words(line: LogLine) -> str:
+    return f"the process ended with `{line.text}`" if line.verdict else in_words(line.text)
+
+
+def _followed(gateway: Gateway, job: JobRef) -> Iterator[LogLine]:
     """A stream that is cut is opened again, starts from the first line, and is skipped up to where it was cut.
 
     Pachyderm itself never ends a stream that follows, and refuses one while the job has no worker.
@@ -54,10 +56,10 @@ def _followed(gateway: Gateway, job: JobRef) -> Iterator[str]:
             stream = gateway.read_log(job, follow=not ended, seconds=_STREAM_SECONDS)
             if not ended:
                 threading.Thread(target=_cancel_at_end, args=(gateway, job, stream), daemon=True).start()
-            for number, text in enumerate(_texts(stream), start=1):
+            for number, line in enumerate(stream, start=1):
                 if number > told:
                     told = number
-                    yield text
+                    yield line
         except UnavailableError:
             pass
         except PachydermError:
