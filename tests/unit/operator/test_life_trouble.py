@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from scriptmodel_operator.observe.observer import Observer
 from scriptmodel_operator.pachyderm.errors import PipelineLimitError
 from scriptmodel_operator.pachyderm.values import (
     BranchRef,
@@ -48,6 +49,21 @@ def test_a_failure_without_an_error_event_tells_the_last_lines_or_that_they_are_
     other.pachyderm.fail(other.train)
     other.reconcile()
     assert "log is gone" in other.condition("Ready")["message"]
+
+
+def test_a_result_whose_commit_somebody_deleted_is_none_though_pachyderm_keeps_its_job() -> None:
+    world = trained_world()
+    before = world.model.status["lineage"]
+    commit = world.pachyderm.put(world.corpus, {"/macbeth.txt": b"MACBETH: Is this a dagger?"})
+    world.pachyderm.succeed(world.train)
+    world.pachyderm.succeed(world.generate)
+    world.reconcile()
+    assert world.model.status["lineage"]["script"]["commit"] == commit
+    world.pachyderm.commits = {key: info for key, info in world.pachyderm.commits.items() if info.id != commit}
+    world.observer = Observer(world.pachyderm, world.cluster)  # that of an operator which has not read it
+    world.reconcile()
+    assert world.ready == ("True", "Generated")
+    assert world.model.status["lineage"] == before
 
 
 def test_a_process_that_said_nothing_is_told_of_in_the_workers_words() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 
 from scriptmodel_operator.api.marks import Mark, Owner, mark_of, ownership, parse_mark
@@ -80,7 +81,12 @@ class Observer:
         listed = ref.project in snapshot.complete_projects or any(job.version == info.version for job in jobs)
         if not listed:
             jobs = tuple(self._gateway.list_pipeline_jobs(ref, JOBS_PER_PIPELINE))
+        jobs = tuple(itertools.dropwhile(self._is_gone, jobs))
         return PipelineView(info, mark, ownership(mark, owner), jobs, listed)
+
+    def _is_gone(self, job: JobInfo) -> bool:
+        """Pachyderm keeps the job of a result whose commit somebody has deleted."""
+        return job.state is JobState.SUCCESS and self._results.commit(job.ref.pipeline.output, job.ref.id) is None
 
     def _earlier_mark(self, info: PipelineInfo) -> Mark | None:
         """Of an earlier version: somebody replaced the whole spec of a pipeline that was ours."""
