@@ -86,7 +86,7 @@ def run(server: WebServer, folder: Path, words: list[str], *answers: Answer) -> 
     file = folder / "kubeconfig"
     file.write_text(json.dumps(config))
     command, *rest = words
-    name = [] if command in ("list", "plan") else ["thrones"]
+    name = [] if command == "list" or "-f" in rest else ["thrones"]
     return CliRunner().invoke(main, [command, *name, "-n", "ml", "--kubeconfig", str(file), *rest])
 
 
@@ -182,6 +182,18 @@ def test_what_was_stuck_is_not_stuck_again_until_the_operator_has_answered(
     assert run(server, tmp_path, ["wait"], told(asked(stuck, wanted)), told(ready)).exit_code == 0
     still = run(server, tmp_path, ["wait"], told(asked(stuck, wanted, lastHandledReconcileAt="now")))
     assert "thrones is stuck (CorpusNotFound)" in still.stderr
+
+
+def test_who_may_not_read_the_clusters_id_is_told_how_to_name_it(
+    server: WebServer, tmp_path: Path, ready: dict[str, Any]
+) -> None:
+    server.answers["/api/v1/namespaces/kube-system"] = replying(403, {"message": "no"})
+    found = {**ready, "metadata": {**ready["metadata"], "uid": "1"}}
+    done = run(server, tmp_path, ["plan", "--pachd=nowhere:1"], told(found))
+    assert done.exit_code == 2
+    assert done.stderr == "Error: reading namespace kube-system: no (HTTP 403): its uid can be given as --cluster-id\n"
+    done = run(server, tmp_path, ["plan", "--pachd=127.0.0.1:1", "--cluster-id=id"], told(found))
+    assert "listing projects" in done.stderr
 
 
 @pytest.mark.parametrize("words", [["status"], ["list"], ["plan"]], ids=" ".join)

@@ -15,7 +15,7 @@ from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.ingest.failures import SourceError
 from scriptmodel_operator.ingest.origin import Attempt
 from scriptmodel_operator.ingest.source import from_config_map
-from scriptmodel_operator.kube.errors import KubeNotFoundError
+from scriptmodel_operator.kube.errors import KubeForbiddenError, KubeNotFoundError
 from scriptmodel_operator.reconcile.corpus import Sourced
 from scriptmodel_operator.reconcile.state import Problem
 from scriptmodel_operator.terminal.changes import merged, render
@@ -100,10 +100,19 @@ def plan(
 def _planned(session: Session, name: str | None, documents: Documents | None, image: str, cluster_id: str) -> Any:
     raw = _if_applied(session, documents.scriptmodel) if documents else session.get(str(name))
     model = parse_object(raw)
-    cluster = cluster_id or session.ask(lambda client: client.namespace_uid("kube-system"))
+    cluster = cluster_id or _cluster(session)
     source = _source(session, model, documents)
     with session.pachyderm("what the plan compares with") as gateway:
         return outlook(gateway, model, cluster, image, source, now())
+
+
+def _cluster(session: Session) -> str:
+    try:
+        return session.ask(lambda client: client.namespace_uid("kube-system"))
+    except click.ClickException as error:
+        if isinstance(error.__cause__, KubeForbiddenError):
+            raise click.ClickException(f"{error.message}: its uid can be given as --cluster-id") from error
+        raise
 
 
 def _if_applied(session: Session, wanted: dict[str, Any]) -> dict[str, Any]:
