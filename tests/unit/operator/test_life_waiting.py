@@ -109,6 +109,8 @@ def test_a_job_of_an_open_commit_waits_for_that_as_long_as_it_takes() -> None:
     world.pachyderm.advance(600)
     world.reconcile()
     assert world.ready == ("False", "WaitingForCorpusCommit")
+    finish = "`pachctl finish commit plays@master --project default`, unless a pipeline is at work on it"
+    assert finish in world.condition("Ready")["message"]
     assert world.condition("CorpusReady")["status"] == "False"
     assert world.written() == []
     world.pachyderm.finish(world.corpus)

@@ -17,7 +17,7 @@ from scriptmodel_operator.reconcile.corpus import Sourced, intake, unused
 from scriptmodel_operator.reconcile.difference import difference
 from scriptmodel_operator.reconcile.obstacles import corpus_stage, obstacle
 from scriptmodel_operator.reconcile.origins import told_origin
-from scriptmodel_operator.reconcile.stages import generation_stage, overdue, training_stage
+from scriptmodel_operator.reconcile.stages import generation_stage, overdue, still_open, training_stage
 from scriptmodel_operator.reconcile.state import NOT_STARTED, Intake, ModelState, Problem, Stage
 
 
@@ -86,8 +86,8 @@ def _corpus(view: ModelView) -> Stage:
     commits = view.told_commits
     if commits is None or commits.corpus is None:
         return Stage(ConditionStatus.UNKNOWN, Reason.PROGRESSING, "the train pipeline has not read the corpus yet")
-    if commits.corpus_open:
-        message = f"commit {commits.corpus} of the corpus is still open"
+    if view.train is not None and commits.corpus_open:
+        message = still_open(view.train, commits)
         return Stage(ConditionStatus.FALSE, Reason.WAITING_FOR_CORPUS_COMMIT, message)
     return Stage(ConditionStatus.TRUE, Reason.CORPUS_FOUND, f"training reads commit {commits.corpus}")
 

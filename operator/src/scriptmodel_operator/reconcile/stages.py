@@ -11,7 +11,7 @@ from scriptmodel_operator.api.durations import parse_duration
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.observe.progress import LogDigest
-from scriptmodel_operator.observe.view import ModelView, PipelineView
+from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView
 from scriptmodel_operator.pachyderm.values import JobInfo, JobRef, JobState, PipelineState
 from scriptmodel_operator.reconcile.state import Stage
 
@@ -71,12 +71,17 @@ def _training_message(train: PipelineView, newest: JobInfo, log: LogDigest | Non
 
 def _waiting(view: ModelView, train: PipelineView, job: JobInfo) -> Stage:
     if view.told_commits and view.told_commits.corpus_open:
-        return _under_way(
-            Reason.WAITING_FOR_CORPUS_COMMIT, f"commit {view.told_commits.corpus} of the corpus is still open"
-        )
+        return _under_way(Reason.WAITING_FOR_CORPUS_COMMIT, still_open(train, view.told_commits))
     if train.info.state is PipelineState.CRASHING:
         return _under_way(Reason.WAITING_FOR_WORKER, f"no worker can start: {train.info.reason}")
     return _under_way(Reason.WAITING_FOR_WORKER, f"train job {job.ref.id} waits for a worker")
+
+
+def still_open(train: PipelineView, commits: ModelCommits) -> str:
+    """Of the commit that training waits for."""
+    branch = train.info.spec.input_branch
+    finish = f"pachctl finish commit {branch.repo.name}@{branch.name} --project {branch.repo.project}"
+    return f"commit {commits.corpus} of the corpus is still open: `{finish}`, unless a pipeline is at work on it"
 
 
 def generation_stage(view: ModelView, trained: Stage) -> Stage:
