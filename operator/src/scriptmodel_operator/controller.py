@@ -212,7 +212,7 @@ class Controller:
         if state.problem:
             return self.config.poll_interval
         rest = self.sources.rest(model)
-        if told.ready or told.stalled:
+        if (told.ready or told.stalled) and not any(seen and seen.running for seen in (view.train, view.generate)):
             return rest
         waits = patience(model, view, _now())
         if waits is None:
