@@ -132,9 +132,9 @@ def test_waiting_for_an_api_server_ends_with_the_time_that_was_given(
         handler.stopping.wait(20)
 
     for trouble, words in ((busy(503), "too many requests (HTTP 503)"), (silent, "no answer in time")):
-        done = run(server, tmp_path, ["wait", "--timeout", "2"], told(training), trouble)
+        done = run(server, tmp_path, ["wait", "--timeout", "5"], told(training), trouble)
         assert done.exit_code == 1
-        assert done.stderr.splitlines()[-1].startswith("Error: thrones is not ready after 2 s: ")
+        assert done.stderr.splitlines()[-1].startswith("Error: thrones is not ready after 5 s: ")
         assert words in done.stderr.splitlines()[-1]
 
 
