@@ -44,8 +44,7 @@ def ends(paragraph: Paragraph, ahead: Sequence[Paragraph], cast: Cast, before: P
     matter = _back_matter_begins(paragraph, ahead) and not cast.knows(paragraph)
     fallen = before is not None and is_curtain(before.text)
     if matter or cast.begins_with_cue(paragraph):  # a title may look like a name
-        strange = fallen and not is_heading(text) and not any(map(cast.knows, [paragraph, *ahead]))
-        return matter or strange or (fallen and _title_page(ahead, cast))
+        return matter or (fallen and (_title_page(ahead, cast) or _strange(paragraph, ahead, cast)))
     if is_furniture(text) and not is_rule(text):  # a page, an illustration; notes at the end
         return is_front_heading(text) and not any(map(cast.begins_with_cue, ahead))
     if _may_be_title(text) and _title_page(ahead, cast):
@@ -63,6 +62,11 @@ def _back_matter_begins(paragraph: Paragraph, ahead: Sequence[Paragraph]) -> boo
     if text.isupper() and len(text) < _TITLE and any(map(_for_sale, itertools.islice(ahead, _SOLD))):
         return not _moves(text)
     return is_back_matter(text) and not is_furniture(text)
+
+
+def _strange(paragraph: Paragraph, ahead: Sequence[Paragraph], cast: Cast) -> bool:
+    """Whether what looks like a name is nobody's, and nobody known speaks any more."""
+    return not is_heading(paragraph.text) and not any(map(cast.knows, [paragraph, *ahead]))
 
 
 def _for_sale(paragraph: Paragraph) -> bool:

@@ -117,7 +117,8 @@ def is_rule(text: str) -> bool:
 
 def is_curtain(text: str) -> bool:
     """True for the direction that ends an act or a play."""
-    if len(text) > 100 or not any(word in text.lower() for word in ("curtain", "tableau", "drop")):
+    lower = text.lower() if len(text) <= 100 else ""
+    if "curtain" not in lower and "tableau" not in lower and "drop" not in lower:
         return False  # most paragraphs
     return _CURTAIN.fullmatch(plain(text)) is not None
 

@@ -16,14 +16,15 @@ _TITLES = (
 _PREFIX = r"(?:Mc|Mac|[DOLdl]['’]|De|Di|Du|La|Le|Fitz)"
 _INITIALS = rf"(?:[{_UPPER}]\.[- ]?){{1,3}}[{_UPPER}](?=\.)"
 _CAPS_WORD = (
-    rf"(?:{_TITLES}|{_INITIALS}|(?!(?<=\n)[IAO](?![\w'’.])){_PREFIX}?[{_UPPER}][{_UPPER}0-9'’]*(?:[-/][{_UPPER}0-9'’]+)*|"
+    rf"(?:{_TITLES}|{_INITIALS}|{_PREFIX}?[{_UPPER}][{_UPPER}0-9'’]*(?:[-/][{_UPPER}0-9'’]+)*|"
     r"#?\d+(?:ST|ND|RD|TH|st|nd|rd|th|d)?)"
 )
 _TITLE_WORD = rf"(?:{_TITLES}|[{_UPPER}]['’{_LOWER}{_UPPER}]+(?:-[{_LOWER}{_UPPER}]+)*|#?\d+(?:st|nd|rd|th|d)?)"
 _AND = r"\.?,?\s+(?:and|AND|&|with)\s+(?:the )?"
+_GAP = r"(?:[ \t]|\n(?![IAO](?![\w'’.])))"  # below a name, `I--never!` is what is said
 _TITLED = r"(?:(?:Miss|Mrs?|Dr|Lady|Lord|Sir|Madame|Captain|Old|Young|The|An?) )?"
 CAPS_NAME = (
-    rf"{_TITLED}{_CAPS_WORD}(?:(?:{_AND}|,\s+|\s(?:of |the |de |von |van |in |to )?){_CAPS_WORD}){{0,8}}"
+    rf"{_TITLED}{_CAPS_WORD}(?:(?:{_AND}|,\s+|{_GAP}(?:of |the |de |von |van |in |to )?){_CAPS_WORD}){{0,8}}"
     rf"(?: the {_TITLE_WORD})?"
 )
 TITLE_NAME = rf"{_TITLE_WORD}(?:(?:{_AND}|\s(?:of |the |de |von |van )?)_?{_TITLE_WORD}){{0,4}}"

@@ -46,7 +46,7 @@ class StageParser:
                 yield from body.end()
                 listed = is_back_matter(paragraph.text)
                 body, closed = None, listed or is_closing(paragraph.text)
-            elif body is None and not (closed and untitled(front, listed)) and begins(paragraph, front, ahead, cast):
+            elif body is None and begins(paragraph, front, ahead, cast) and not (closed and untitled(front, listed)):
                 body = Body(cast)
                 yield from _opening(front, body, ahead)
             before = paragraph
