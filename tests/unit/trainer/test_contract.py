@@ -61,6 +61,16 @@ def test_nothing_is_printed_to_stderr_by_a_run_that_goes_well(job: dict[str, Any
     assert job["done"].stderr == ""
 
 
+@pytest.mark.parametrize(("preset", "advised"), [("tuned", True), ("tuned-few", False)])
+def test_a_preset_for_much_text_says_which_is_for_little(
+    preset: str, advised: bool, tmp_path: Path, corpus: Path
+) -> None:
+    tiny = ["--set", "hidden_units=4", "embedding_units=4", "epochs=1", "vocabulary_size=50"]
+    done = run_trainer(["train", "--data", corpus, "--out", tmp_path / "model", "--preset", preset, *tiny])
+    assert done.returncode == 0, done.stderr
+    assert ("tuned-few learns better from so few" in done.stderr) is advised
+
+
 def test_metrics_hold_the_contract_s_keys(job: dict[str, Any]) -> None:
     metrics = json.loads((job["root"] / "out" / "metrics.json").read_text("utf-8"))
     assert metrics["schema"] == 1

@@ -58,6 +58,10 @@ def train(options: TrainOptions, progress: Progress, signals: StopSignals) -> No
     resume = _resumable(options, checkpoint, fingerprint, progress)
     if resume is None:
         return
+    if options.preset_name in presets.FOR_MUCH and tokens["train"] < presets.MUCH:
+        progress.note(
+            f"{options.preset_name} with {tokens['train']:,} tokens to train on: tuned-few learns better from so few"
+        )
     tensorflow = backend.load_tensorflow(options.seed)
     preset = _for_this_machine(options.preset, progress)
     from scriptmodel_trainer import training  # noqa: PLC0415  # it imports TensorFlow

@@ -20,6 +20,7 @@ class Preset(StrEnum):
     DEMO = "demo"
     TUNED = "tuned"
     TUNED_LONG = "tuned-long"
+    TUNED_FEW = "tuned-few"
 
 
 class Overrides(ApiModel):
@@ -55,7 +56,8 @@ class Model(ApiModel):
     """The network to be trained."""
 
     preset: Preset = Preset.SMALL
-    """test to large as published; demo for a first look; tuned betters small at its size, tuned-long in 40 epochs."""
+    """test to large as published; demo for a first look; tuned betters small at its size, tuned-long in 40 epochs,
+    tuned-few where there are only a few plays."""
     overrides: Overrides = Field(default_factory=Overrides)
     """Hyperparameters that differ from the preset."""
     seed: Seed = 0
