@@ -398,3 +398,56 @@ def test_a_screenplay_with_bold_transitions_is_no_markdown(read: Read) -> None:
         ("BEN", "Is it early?"),
         ("", "The tide comes in."),
     ]
+
+
+def test_names_in_small_letters_may_stand_right_above_the_words(read: Read) -> None:
+    talk = "Mrs. Gull\nIs it early? It often is.\n\nBen of Pier (softly)\nIt is.\n\nBen of Pier\nAnd cold.\n\n"
+    assert read("SCENE FIRST\n\n" + talk * 8)[1:4] == [
+        ("Mrs. Gull", "Is it early? It often is."),
+        ("Ben of Pier", "(softly) It is."),
+        ("Ben of Pier", "And cold."),
+    ]
+
+
+def test_junior_belongs_to_the_name(read: Read) -> None:
+    talk = "_Gull, jun._ Is it early?\n\n_Anna._ It is.\n\n"
+    assert read("ACT I\n\n" + talk * 6)[1] == ("Gull, jun", "Is it early?")
+
+
+def test_a_name_in_small_letters_may_stand_above_its_verse(read: Read) -> None:
+    song = "First Gull.\n\n     The sea, the sea,\n     It sings to me.\n\n"
+    talk = "Anna. Is it early?\n\nFirst Gull. It is. It often is.\n\n"
+    assert read("ACT I\n\n" + song + talk * 6)[1] == ("First Gull", "The sea, the sea, It sings to me.")
+
+
+def test_what_is_seen_at_rise_is_no_speech(read: Read) -> None:
+    rise = "AT RISE. ANNA _is seen on the pier. She looks at the water._\n\n"
+    assert read("ACT I\n\n" + rise + TALK * 6)[1] == ("", "AT RISE. ANNA is seen on the pier. She looks at the water.")
+
+
+@pytest.mark.parametrize("last", ["I go now (_she takes the oar_", "I go now."], ids=["open", "ended"])
+def test_the_curtain_is_no_word_of_the_last_speech(last: str, read: Read) -> None:
+    assert read("ACT I\n" + TALK * 6 + f"\nANNA. {last}\n\n          Final Curtain.\n")[-1] == ("", "Final Curtain.")
+
+
+def test_a_line_that_speaks_does_not_hang_under_a_direction(read: Read) -> None:
+    speech = "ANNA.\nThe water is as grey as any stone\n   [She looks at it.\n       Ben! will you come?\n\n"
+    assert read("ACT I\n\n" + speech + TALK * 3)[1:4] == [
+        ("ANNA", "The water is as grey as any stone"),
+        ("", "She looks at it."),
+        ("ANNA", "Ben! will you come?"),
+    ]
+
+
+def test_scenes_are_counted_beyond_seven(read: Read) -> None:
+    scene = "\nSCENE TWELFTH.\nThe same, and a gull.\n"
+    assert ("", "SCENE TWELFTH. The same, and a gull.") in read("SCENE FIRST.\n" + TALK * 4 + scene + TALK)
+
+
+def test_a_title_page_may_be_set_in(read: Read) -> None:
+    script = (
+        "    Title: The Pier\n    Author: A Gull\n\n===\n\nACT ONE\n\n" + "ANNA\nIs it early?\n\nBEN\nIt is.\n\n" * 3
+    )
+    script += "Anna takes a dramatic pause\n\nBEN\nAnd cold.\n"
+    assert read(script)[0] == ("", "ACT ONE")
+    assert read(script)[-2:] == [("", "Anna takes a dramatic pause"), ("BEN", "And cold.")]

@@ -24,6 +24,7 @@ from scriptmodel_trainer.corpus.layouts.directions import (
 )
 from scriptmodel_trainer.corpus.layouts.marks import (
     centred_name,
+    is_curtain,
     is_furniture,
     is_heading,
     music_heading,
@@ -32,6 +33,7 @@ from scriptmodel_trainer.corpus.layouts.marks import (
 )
 from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph, plain
 
+_LONGEST_NAME = 80  # characters
 _LONGEST_DIRECTION = 12_000  # characters; a bracket that is never closed must not swallow the play
 _CENTRED = " " * 24
 _DASH_AFTER = re.compile(r"^(\s*[\[(][^\[\]()]*[\])])[.,]?\s*--\s*")  # `NAME -- [aside.] -- words`
@@ -116,14 +118,14 @@ class Body:
 
     def _is_lone_name(self, paragraph: Paragraph, ahead: Iterable[Paragraph]) -> bool:
         """Whether a known name stands alone where names usually stand before the words, which then follow."""
-        if not paragraph.text.isupper() or "\n" in paragraph.text:
+        text, following = paragraph.text, next(iter(ahead), None)
+        if len(text) > _LONGEST_NAME or "\n" in text or following is None:
             return False
-        name = plain(paragraph.text).strip(" .")
-        if name not in self._cast.speakers or next(self._cast.cues(paragraph), None) is not None:
+        known = plain(text).strip(" .") in self._cast.speakers
+        if not known or next(self._cast.cues(paragraph), None) is not None:
             return False
-        following = next(iter(ahead), None)
         return (
-            following is not None
+            (text.isupper() or (following.indent > 0 and is_verse(following.text)))
             and not self._cast.begins_with_cue(following)
             and not is_heading(following.text)
             and not is_bracketed(following.text)
@@ -213,7 +215,7 @@ class Body:
             yield from self._lines(text, line)
         elif not self._speaker:
             yield from self._exposition(text, line, doubtful=not (tells(text) or reads_like_direction(text)))
-        elif self._silent or (self._speech and ends_open(self._speech[-1])):
+        elif self._silent or (self._speech and ends_open(self._speech[-1]) and not is_curtain(text)):
             yield from self._lines(text, line)
         elif self._is_direction(text):
             yield from self._exposition(text, line)
@@ -226,7 +228,7 @@ class Body:
         stripped = text.strip()
         if stripped.startswith(("[", "(")) and not (reads_like_direction(text) and tells(text)):
             return False  # a direction at the beginning of words that go on
-        if reads_like_direction(text) and len(text) < 400 and tells(text):
+        if (reads_like_direction(text) or is_curtain(text)) and len(text) < 400 and tells(text):
             return True
         if stripped.isupper() and len(stripped) < 80 and not stripped.endswith(("!", "?")):
             return True  # TABLEAU, ACT DROP

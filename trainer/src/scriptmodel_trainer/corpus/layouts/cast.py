@@ -63,9 +63,9 @@ class Cast:
         first = self._first(paragraph.text)
         if first is None or not sure:
             return first is not None
-        if first.kind in (Kind.ALONE, Kind.SPACE, Kind.ASIDE) and first.name in self.speakers:
+        if first.kind in (Kind.ALONE, Kind.ABOVE, Kind.SPACE, Kind.ASIDE) and first.name in self.speakers:
             return True
-        if first.kind in (Kind.ALONE, Kind.SPACE):
+        if first.kind in (Kind.ALONE, Kind.ABOVE, Kind.SPACE):
             return False
         return (first.caps, first.kind) in self.main
 

@@ -20,6 +20,7 @@ class Kind(enum.Enum):
     COLUMN = "column"  # two spaces or more
     SPACE = "space"  # a single space
     ALONE = "alone"  # the line's end
+    ABOVE = "above"  # the line's end without a full stop, right above the words
     LOST = "lost"  # a full stop, in the middle of a line
     PHRASE = "phrase"  # a direction without brackets, then a colon
 
@@ -52,7 +53,8 @@ _CAPS = re.compile(rf"^[ \t]*[_*]{{0,2}}(?P<name>{CAPS_NAME})[_*]{{0,2}}{_DIRECT
 _TITLE = re.compile(rf"^[ \t]*[_*]{{0,2}}(?P<name>{TITLE_NAME})[_*]{{0,2}}{_DIRECTION}{_BETWEEN}", re.MULTILINE)
 # `_K. Edw._`, `_First P. Man._`: italics show where the name ends, whatever its abbreviations.
 _ITALIC = re.compile(
-    r"^[ \t]*_(?P<name>(?:[^\W_a-z][\w'’]*\.?,? (?:(?:of|the|and|in|a|from|&) ){0,2}){0,4}[^\W_a-z][\w'’]*)"
+    r"^[ \t]*_(?P<name>(?:[^\W_a-z][\w'’]*\.?,? (?:(?:of|the|and|in|a|from|&) ){0,2}){0,4}"
+    r"[^\W_a-z][\w'’]*(?:,? (?:jun|sen|jr|sr))?)"
     r"(?:\._|_\.)(?=\s|\Z)|^[ \t]*_(?P<called>[^\W_a-z][^_\n:.!?]{1,40})(?:_:|:_)(?=\s*\S)",
     re.MULTILINE,
 )
@@ -76,7 +78,7 @@ _LOST = re.compile(
 _PHRASED = re.compile(
     rf"^[ \t]*(?P<name>{CAPS_NAME}|{TITLE_NAME}), (?P<phrase>[a-z][^:.!?“”\"()\[\]]{{2,240}}):(?=\s)", re.MULTILINE
 )
-_TITLE_KINDS = frozenset((Kind.PERIOD, Kind.COLON, Kind.DASH, Kind.ASIDE, Kind.ALONE))
+_TITLE_KINDS = frozenset((Kind.PERIOD, Kind.COLON, Kind.DASH, Kind.ASIDE, Kind.ALONE, Kind.ABOVE))
 
 
 def lost_cues(text: str) -> Iterator[Cue]:
@@ -155,7 +157,9 @@ def _cue(match: re.Match[str], caps: bool) -> Cue | None:
     if kind is Kind.ALONE and direction:
         kind = Kind.ASIDE
     if kind is Kind.ALONE and not caps and match.group().rstrip()[-1:] not in ".:" and not _centred(match):
-        return None  # a short line
+        if match.start() or not match.string[match.end() :].strip():
+            return None  # a short line
+        kind = Kind.ABOVE
     if not could_be_name(name) or (not caps and (name.isupper() or kind not in _TITLE_KINDS)):
         return None
     if kind is Kind.ASIDE and not direction:

@@ -152,7 +152,8 @@ def open_end(text: str) -> int:
     end = len(lines[0])
     for before, line in itertools.pairwise(lines):
         hangs = len(line) - len(line.lstrip()) - indent
-        if hangs <= 0 or (hangs > _HANGING and before.rstrip(" _\n").endswith((".", "!", "?"))):
+        ended = before.rstrip(" _\n").endswith((".", "!", "?"))
+        if hangs <= 0 or (ended and (hangs > _HANGING or not tells(line))):
             break
         end += len(line)
     return end

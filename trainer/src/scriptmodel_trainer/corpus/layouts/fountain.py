@@ -17,7 +17,9 @@ _NAME = re.compile(
 _TRANSITION = re.compile(r"\s*(?:>.*(?<!<)|[A-Z ]+ TO:|FADE (?:IN|OUT).{0,12}|THE END\.?)\s*")
 _PRINTED = 200  # characters of a transition
 _CUT_TO = re.compile(r"\s*(?:>.*|[A-Z ]+ TO:)\s*")
-_TITLE_PAGE = re.compile(r"(?:title|credit|authors?|source|notes|draft date|date|contact|copyright)\s*:", re.IGNORECASE)
+_TITLE_PAGE = re.compile(
+    r"\s*(?:title|credit|authors?|source|notes|draft date|date|contact|copyright)\s*:", re.IGNORECASE
+)
 _NOTES = re.compile(r"\[\[[^\[\]]*\]\]")
 _SCENE_NUMBER = re.compile(r"^\s*[A-Z]?\d+[A-Z]?\.?\s+|\s+#[^#\n]{1,10}#\s*$|\s{3,}[A-Z]?\d+[A-Z]?\.?\s*$")
 _CENTRED = 12  # spaces before the lines of a printed title page

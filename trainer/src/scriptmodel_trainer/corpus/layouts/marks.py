@@ -8,7 +8,10 @@ from scriptmodel_trainer.corpus.layouts.names import CAPS_NAME, could_be_name
 from scriptmodel_trainer.corpus.layouts.paragraphs import plain
 
 _NUMBER = r"(?:[IVXLC]+|\d+|ONE|TWO|THREE|FOUR|FIVE|SIX|SEVEN|EIGHT|NINE|TEN)"
-_ORDINAL = r"(?:FIRST|SECOND|THIRD|FOURTH|FIFTH|SIXTH|SEVENTH|LAST)"
+_ORDINAL = (
+    r"(?:FIRST|SECOND|THIRD|FOURTH|FIFTH|SIXTH|SEVENTH|EIGHTH|NINTH|TENTH|ELEVENTH|TWELFTH|"
+    r"(?:THIR|FOUR|FIF|SIX|SEVEN|EIGH|NINE)TEENTH|TWENTIETH|LAST)"
+)
 _HEADING = re.compile(
     rf"(?:(?:ACT|SCENE|PART|TABLEAU|EPISODE|PROLOGUE|EPILOGUE|STASIMON)\b[ .:]*(?:THE )?(?:{_NUMBER}|{_ORDINAL})\b.*|"
     rf"(?:THE )?(?:{_ORDINAL}|[IVX]+)[ .]+(?:ACT|SCENE|PART)\b.{{0,80}}|"

@@ -34,7 +34,7 @@ STYLES: tuple[Style, ...] = (
     Style("title-colon", frozenset(((False, Kind.COLON),))),
     Style("dash", frozenset(((True, Kind.DASH), (False, Kind.DASH)))),
     Style("column", frozenset(((True, Kind.COLUMN), (True, Kind.SPACE)))),
-    Style("name-alone", frozenset(((True, Kind.ALONE), (False, Kind.ALONE)))),
+    Style("name-alone", frozenset(((True, Kind.ALONE), (False, Kind.ALONE), (False, Kind.ABOVE)))),
 )
 
 
