@@ -216,8 +216,9 @@ def test_what_is_seen_last_belongs_to_the_play(read: Read) -> None:
         "LIGHTING PLOT\n\n1ST CUE.--When ANNA enters, dim lamps.\n\n2ND CUE.--When BEN enters, lamps out.",
         "NOTES\n\nANNA. The name is an old one.",
         "PRINTED BY HERON AND TERN, LONDON.",
+        "DISPOSITION OF THE CHARACTERS AT THE FALL OF THE CURTAIN.\n\nANNA. BEN. A GULL.",
     ],
-    ids=["catalogue", "plot", "notes", "printer"],
+    ids=["catalogue", "plot", "notes", "printer", "disposition"],
 )
 def test_what_a_book_ends_with_is_cut(back: str, read: Read) -> None:
     assert read(BEGINNING + "[She rows away.]\n\n" + back + LICENCE)[-1] == ("", "She rows away.")
@@ -297,3 +298,9 @@ def test_a_text_of_which_nothing_would_be_left_is_read_as_plain(read: Read) -> N
     assert read(
         "LIST OF PLAYS\n\n" + "THE GULL. A comedy. 75 cents postpaid.\n\nTHE ROPE. A farce. 75 cents postpaid.\n\n" * 3
     )
+
+
+def test_costumes_are_no_part_of_the_play(read: Read) -> None:
+    costumes = "COSTUMES.\n\n_Anna._ A grey dress. Boots.\n\n_Ben._ A blue coat, torn.\n\n"
+    talk = TALK.replace("ANNA.", "_Anna._").replace("BEN.", "_Ben._")
+    assert read("THE PIER\n\n" + costumes + "ACT I\n" + talk * 6)[0] == ("", "ACT I")

@@ -448,6 +448,11 @@ def test_a_title_page_may_be_set_in(read: Read) -> None:
     script = (
         "    Title: The Pier\n    Author: A Gull\n\n===\n\nACT ONE\n\n" + "ANNA\nIs it early?\n\nBEN\nIt is.\n\n" * 3
     )
-    script += "Anna takes a dramatic pause\n\nBEN\nAnd cold.\n"
+    script += "Anna takes a dramatic pause\n\n(silence)\n\nBEN\nAnd cold.\n"
     assert read(script)[0] == ("", "ACT ONE")
-    assert read(script)[-2:] == [("", "Anna takes a dramatic pause"), ("BEN", "And cold.")]
+    assert read(script)[-3:] == [("", "Anna takes a dramatic pause"), ("", "silence"), ("BEN", "And cold.")]
+
+
+def test_a_letter_in_italics_may_be_a_name(read: Read) -> None:
+    talk = "_A._ Is it early?\n\n_Bb._ It is.\n\n"
+    assert read("ACT I\n\n" + talk * 6)[1:3] == [("A", "Is it early?"), ("Bb", "It is.")]

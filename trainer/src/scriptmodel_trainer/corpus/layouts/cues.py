@@ -119,7 +119,8 @@ def _italic_cues(text: str, caps: bool, kinds: Set[Kind]) -> dict[int, Cue]:
 
 def _italic_cue(match: re.Match[str], caps: bool) -> Cue | None:
     name = match["name"] or match["called"]
-    if name.isupper() is not caps or not could_be_name(name):
+    letter = len(name) == 1 and name not in "IVX"
+    if name.isupper() is not caps or not (letter or could_be_name(name)):
         return None
     return Cue(name, Kind.PERIOD if match["name"] else Kind.COLON, caps, "", match.start(), match.end(), italic=True)
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from scriptmodel_trainer.corpus.events import Event, EventKind
+from scriptmodel_trainer.corpus.layouts.directions import without_brackets
 from scriptmodel_trainer.corpus.layouts.marks import is_closing, is_furniture, is_heading
 from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph, paragraphs, plain
 
@@ -107,7 +108,7 @@ def _events(paragraph: Paragraph) -> Iterator[Event]:
         if words:
             yield Event(EventKind.SPEECH, words, speaker, line)
     else:
-        yield Event(EventKind.EXPOSITION, plain(text.lstrip("!").replace("*", "")), line=line)
+        yield Event(EventKind.EXPOSITION, without_brackets(text.lstrip("!").replace("*", "")), line=line)
 
 
 def _is_print(text: str) -> bool:
