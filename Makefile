@@ -90,6 +90,10 @@ test-trainer: env ## The trainer's tests, in its environment
 test-operator: env ## Unit tests of operator, localpach and dev, and the contract suite
 	$(OPERATOR)/bin/pytest -n 2 tests/unit/operator tests/unit/localpach tests/unit/dev tests/contract
 
+.PHONY: contract
+contract: env ## The recordings of the real Pachyderm, one after another, against localpach or the server at PACHD_ADDRESS
+	$(OPERATOR)/bin/pytest tests/contract
+
 .PHONY: test-integration
 test-integration: env ## The operator against a real API server and localpach; the demo's own tests
 	$(OPERATOR)/bin/pytest -n 2 --dist loadfile tests/integration tests/e2e
