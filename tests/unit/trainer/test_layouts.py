@@ -16,6 +16,7 @@ from samples import play, run_trainer
 
 from scriptmodel_trainer.corpus import layouts, reading
 from scriptmodel_trainer.corpus.events import Event, EventKind
+from scriptmodel_trainer.corpus.layouts import fountain
 from scriptmodel_trainer.corpus.normalizing import write_normalized
 from scriptmodel_trainer.corpus.stream import events_of
 from scriptmodel_trainer.errors import BadInputError
@@ -303,3 +304,9 @@ def test_folders_are_read_whole_without_hidden_binary_and_program_files(tmp_path
     found = reading.find_sources([tmp_path], notes.append)
     assert sorted(source.name for source in found) == ["a.md", "deep/er/b.txt"]
     assert len(notes) == 3
+
+
+def test_spaces_beyond_a_name_take_no_time() -> None:
+    begin = time.process_time()
+    fountain.score(["INT. PIER - DAY", "", "ANNA" + " " * 1200 + "x", "Is it early?"])
+    assert time.process_time() - begin < 1

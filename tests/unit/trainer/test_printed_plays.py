@@ -456,3 +456,7 @@ def test_a_title_page_may_be_set_in(read: Read) -> None:
 def test_a_letter_in_italics_may_be_a_name(read: Read) -> None:
     talk = "_A._ Is it early?\n\n_Bb._ It is.\n\n"
     assert read("ACT I\n\n" + talk * 6)[1:3] == [("A", "Is it early?"), ("Bb", "It is.")]
+
+
+def test_underscores_alone_are_no_words(read: Read) -> None:
+    assert read("ACT I\n" + TALK * 4 + "\n" + "_ " * 150 + "\n" + TALK)[-1] == ("BEN", "I have spoken to it, twice.")

@@ -296,7 +296,7 @@ def _odd_italics(text: str) -> bool:
 def _says(text: str) -> bool:
     """Verse in brackets that speaks to someone: the stage leaves it out, the book does not."""
     bare = text.lstrip(" _")
-    return bare[0] in "[(" and is_bracketed(text) and is_verse(bare[1:]) and not tells(text)
+    return bare.startswith(("[", "(")) and is_bracketed(text) and is_verse(bare[1:]) and not tells(text)
 
 
 def _may_be_said(paragraph: Paragraph) -> bool:

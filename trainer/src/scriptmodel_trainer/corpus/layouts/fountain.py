@@ -13,7 +13,8 @@ from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph, paragraphs,
 _SLUG = re.compile(r"\s*(?:\d+\s+)?(?:INT|EXT|EST|INT\./EXT|INT/EXT|I/E)[. ]", re.IGNORECASE)
 _SECTION = re.compile(r"\s*#{1,6}\s*(?P<text>.*)", re.DOTALL)
 _NAME = re.compile(
-    r"\s*@?(?P<name>[^\W\d_][^\n(a-z:!?]*?|@[^\n(]+?)[ \t]*(?P<more>(?:\([^)\n]*\)[ \t]*)*)\^?\s*(?:\n|$)"
+    r"\s*@?(?P<name>[^\W\d_][^\n(a-z:!?]{0,80}?|@[^\n(]{1,80}?)"
+    r"[^\S\n]*+(?P<more>(?:\([^)\n]*\)[^\S\n]*+)*)\^?[^\S\n]*+(?:\n|$)"
 )
 _TRANSITION = re.compile(r"\s*(?:>.*(?<!<)|[A-Z ]+ TO:|FADE (?:IN|OUT).{0,12}|THE END\.?)\s*")
 _PRINTED = 200  # characters of a transition
