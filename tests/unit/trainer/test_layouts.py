@@ -16,7 +16,7 @@ from samples import play, run_trainer
 
 from scriptmodel_trainer.corpus import layouts, reading
 from scriptmodel_trainer.corpus.events import Event, EventKind
-from scriptmodel_trainer.corpus.layouts import fountain
+from scriptmodel_trainer.corpus.layouts import fountain, markdown
 from scriptmodel_trainer.corpus.normalizing import write_normalized
 from scriptmodel_trainer.corpus.stream import events_of
 from scriptmodel_trainer.errors import BadInputError
@@ -306,7 +306,13 @@ def test_folders_are_read_whole_without_hidden_binary_and_program_files(tmp_path
     assert len(notes) == 3
 
 
-def test_spaces_beyond_a_name_take_no_time() -> None:
+@pytest.mark.parametrize(
+    "line", ["ANNA{}x\nIs it early?", "**ANNA{}x\n**BEN** Yes.", "# ANNA{}x\n**BEN** Yes.", "_ANNA{}x\n**BEN** Yes."]
+)
+def test_a_run_of_spaces_takes_no_time(line: str) -> None:
+    lines = ["INT. PIER - DAY", "", *line.format(" " * 20_000).split("\n")]
     begin = time.process_time()
-    fountain.score(["INT. PIER - DAY", "", "ANNA" + " " * 1200 + "x", "Is it early?"])
+    for layout in (fountain, markdown):
+        layout.score(lines)
+        list(layout.parse(lines, lines))
     assert time.process_time() - begin < 1

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.layouts.directions import is_bracketed
 
-_NAME = re.compile(r"\s*\*\*(?P<name>[^*]+?)\s*[.:]?\*\*[.:]?(?:\s+(?P<text>\S.*))?\s*$")
-_HEADING = re.compile(r"\s*(?P<level>#{1,6})\s+(?P<text>.*?)\s*#*$")
-_DIRECTION = re.compile(r"(?P<mark>_{1,2}|\*{1,2})\s*(?P<text>.*?)\s*(?P=mark)$")
+_NAME = re.compile(r"\s*\*\*(?P<name>[^*]+)\*\*[.:]?(?:\s+(?P<text>\S.*))?\s*$")
+_NAME_ENDS = re.compile(r"(?<!\s)\s*[.:]$")
+_HEADING = re.compile(r"\s*(?P<level>#{1,6})\s+(?P<text>.*)$")
+_DIRECTION = re.compile(r"(?P<mark>_{1,2}|\*{1,2}).*(?P=mark)")
 _RULE = re.compile(r"\s*([-*_])(\s*\1){2,}\s*$")
 _ESCAPE = re.compile(r"\\([\\`*_{}\[\]()#+.!~>|-])")
 _WITH_DIRECTION = re.compile(r"(?P<name>[^(,]+?)(?:\s*\((?P<beside>[^()]+)\)|, (?P<after>[^\W\dA-Z][^,]+))")
@@ -68,7 +69,7 @@ class _Reader:
             return
         if match := _NAME.match(line):
             yield from self._speech_done()
-            self._speaker, direction = _parted(_clean(match["name"]).strip())
+            self._speaker, direction = _parted(_NAME_ENDS.sub("", _clean(match["name"]).strip()))
             self._continued = False
             if direction or match["text"]:
                 self._say(number, f"{direction} {match['text'] or ''}")
@@ -97,7 +98,7 @@ class _Reader:
         yield from self._speech_done()
         self._speaker = ""
         title = len(match["level"]) == 1
-        text = _without_brackets(_clean(match["text"]))
+        text = _without_brackets(_clean(match["text"].rstrip("# ")))
         yield Event(EventKind.CUT if title else EventKind.HEADING, text, line=number)
 
     def _speech_done(self) -> Iterator[Event]:
