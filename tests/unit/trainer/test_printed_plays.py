@@ -459,4 +459,4 @@ def test_a_letter_in_italics_may_be_a_name(read: Read) -> None:
 
 
 def test_underscores_alone_are_no_words(read: Read) -> None:
-    assert read("ACT I\n" + TALK * 4 + "\n" + "_ " * 150 + "\n" + TALK)[-1] == ("BEN", "I have spoken to it, twice.")
+    assert read("ACT I\n" + TALK * 4 + "\n" + "_ _" * 100 + "\n" + TALK)[-1] == ("BEN", "I have spoken to it, twice.")
