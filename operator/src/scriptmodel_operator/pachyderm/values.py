@@ -30,6 +30,11 @@ class BranchRef:
     def __str__(self) -> str:
         return f"{self.repo}@{self.name}"
 
+    @property
+    def finish_command(self) -> str:
+        """What a person types to finish its open commit."""
+        return f"pachctl finish commit {self.repo.name}@{self.name} --project {self.repo.project}"
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class PipelineRef:

@@ -84,8 +84,9 @@ def _head_stage(corpus: CorpusView) -> Stage:
             f"Pachyderm is finishing commit {head.id} of {branch}",
         )
     if head is not None and head.open:
-        finish = f"pachctl finish commit {branch.repo.name}@{branch.name} --project {branch.repo.project}"
-        until = f"pipeline {corpus.maker} is at work on it" if corpus.maker else f"finish it with `{finish}`"
+        until = (
+            f"pipeline {corpus.maker} is at work on it" if corpus.maker else f"finish it with `{branch.finish_command}`"
+        )
         return Stage(
             ConditionStatus.FALSE,
             Reason.WAITING_FOR_CORPUS_COMMIT,

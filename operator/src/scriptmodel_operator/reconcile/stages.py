@@ -79,8 +79,7 @@ def _waiting(view: ModelView, train: PipelineView, job: JobInfo) -> Stage:
 
 def still_open(train: PipelineView, commits: ModelCommits) -> str:
     """Of the commit that training waits for."""
-    branch = train.info.spec.input_branch
-    finish = f"pachctl finish commit {branch.repo.name}@{branch.name} --project {branch.repo.project}"
+    finish = train.info.spec.input_branch.finish_command
     return f"commit {commits.corpus} of the corpus is still open: `{finish}`, unless a pipeline is at work on it"
 
 

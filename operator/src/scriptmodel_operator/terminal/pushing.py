@@ -51,8 +51,7 @@ def _refuse_open_head(gateway: PachydermGateway, branch: BranchRef) -> None:
     """What is put meanwhile goes into the open commit, not into one of its own."""
     head = gateway.branch_head(branch)
     if head is not None and head.open:
-        finish = f"pachctl finish commit {branch.repo.name}@{branch.name} --project {branch.repo.project}"
-        raise click.ClickException(f"commit {head.id} of {branch} is still open: `{finish}`")
+        raise click.ClickException(f"commit {head.id} of {branch} is still open: `{branch.finish_command}`")
 
 
 def push(gateway: PachydermGateway, branch: BranchRef, files: Sequence[CorpusFile], *, replace: bool) -> CommitInfo:
