@@ -12,6 +12,7 @@ from scriptmodel_trainer.corpus.layouts.survey import STYLES
 from scriptmodel_trainer.errors import BadInputError
 
 AUTO = "auto"
+_SURE = 0.5
 _UNSURE = 0.12  # a script's layout that explains less of a file is not believed
 
 
@@ -55,11 +56,19 @@ def detect(sample: Sequence[str]) -> tuple[Layout, float]:
     for name in sorted(scores, key=lambda name: -scores[name]):
         if scores[name] < _UNSURE:
             break
-        if _reads_any(LAYOUTS[name], sample):
+        if _fits(LAYOUTS[name], sample, sure=scores[name] >= _SURE):
             return LAYOUTS[name], scores[name]
     return LAYOUTS["plain"], scores["plain"]
 
 
-def _reads_any(layout: Layout, sample: Sequence[str]) -> bool:
-    """Whether anything would be left of the sample: a layout may take all of it for front matter."""
-    return any(event.kind is not EventKind.CUT for event in layout.parse(sample, sample))
+def _fits(layout: Layout, sample: Sequence[str], *, sure: bool) -> bool:
+    """Whether anything would be left of the sample: a layout may take all of it for front matter.
+
+    One that is `sure` is believed, too, where there is nothing in the sample but names.
+    """
+    names_only = True
+    for event in layout.parse(sample, sample):
+        if event.kind is not EventKind.CUT:
+            return True
+        names_only = False
+    return sure and names_only
