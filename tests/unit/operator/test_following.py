@@ -13,7 +13,6 @@ from click.testing import CliRunner, Result
 from scriptmodel_operator.kube import login  # noqa: F401 - takes its time, which a wait has not
 from scriptmodel_operator.scriptmodel import main
 from scriptmodel_operator.terminal import session
-from scriptmodel_operator.terminal.commands import asking, status
 from tests.unit.operator.test_terminal import as_object, training_world
 from tests.unit.operator.world import World, trained_world
 from tests.web import Answer, Handler, WebServer
@@ -62,8 +61,7 @@ def ready() -> dict[str, Any]:
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[WebServer]:
-    for module in (session, asking, status):
-        monkeypatch.setattr(module, "_POLL_SECONDS", 0.01)
+    monkeypatch.setattr(session, "_POLL_SECONDS", 0.01)
     with WebServer() as running:
         yield running
 

@@ -18,7 +18,7 @@ from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.pachyderm.errors import UnavailableError
 from scriptmodel_operator.pachyderm.values import BranchRef, JobInfo, JobRef, JobState, LogLine, PipelineRef, RepoRef
-from scriptmodel_operator.terminal import logs, text
+from scriptmodel_operator.terminal import session, text
 from scriptmodel_operator.terminal.charts import ASCII, UNICODE, bar, glyphs_for, sparkline
 from scriptmodel_operator.terminal.diagnosis import Evidence, next_step, why
 from scriptmodel_operator.terminal.epochs import perplexities
@@ -219,7 +219,7 @@ def test_events_of_the_trainer_are_told_in_words_and_other_lines_as_they_are() -
 
 
 def test_a_followed_log_that_is_cut_goes_on_where_it_was_and_ends_with_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logs, "_POLL_SECONDS", 0.0)
+    monkeypatch.setattr(session, "_POLL_SECONDS", 0.0)
     world = training_world()
     job = next(job for job in world.pachyderm.jobs.values() if job.ref.pipeline == world.train)
     opened: list[bool] = []
@@ -244,7 +244,7 @@ def test_a_followed_log_that_is_cut_goes_on_where_it_was_and_ends_with_the_job(m
 def test_a_log_is_followed_on_though_pachyderm_is_away_for_a_while(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(logs, "_POLL_SECONDS", 0.0)
+    monkeypatch.setattr(session, "_POLL_SECONDS", 0.0)
     world = training_world()
     job = world.pachyderm.fail(world.train, ["last words"])
     jobs, faults = world.pachyderm.list_pipeline_jobs, [UnavailableError("listing jobs", "gone")] * 2

@@ -14,9 +14,9 @@ from scriptmodel_operator.pachyderm.errors import PachydermError, UnavailableErr
 from scriptmodel_operator.pachyderm.gateway import Gateway, LogStream
 from scriptmodel_operator.pachyderm.values import JobInfo, JobRef, LogLine, PipelineRef
 from scriptmodel_operator.terminal.screen import duration
+from scriptmodel_operator.terminal.session import pause
 
 _STREAM_SECONDS = 3600.0
-_POLL_SECONDS = 1.0
 _LAST_WORDS_SECONDS = 2.0
 _JOBS = 50
 
@@ -67,13 +67,13 @@ def _followed(gateway: Gateway, job: JobRef) -> Iterator[LogLine]:
                 raise
         if ended:
             return
-        time.sleep(_POLL_SECONDS)
+        pause()
 
 
 def _cancel_at_end(gateway: Gateway, job: JobRef, stream: LogStream) -> None:
     try:
         while not _has_ended(gateway, job):
-            time.sleep(_POLL_SECONDS)
+            pause()
         time.sleep(_LAST_WORDS_SECONDS)
     except PachydermError:
         pass  # whoever reads the stream hears of it too
@@ -90,7 +90,7 @@ def _has_ended_at_last(gateway: Gateway, job: JobRef) -> bool:
             if not noted:
                 click.echo(f"{error}; asking again", err=True)
         noted = True
-        time.sleep(_POLL_SECONDS)
+        pause()
 
 
 def _has_ended(gateway: Gateway, job: JobRef) -> bool:

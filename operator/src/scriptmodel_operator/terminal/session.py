@@ -33,6 +33,11 @@ _NOT_SERVED = (
 _LOG_IN = "renew the kubeconfig's credentials, or name another with --kubeconfig"
 
 
+def pause() -> None:
+    """Until whoever waits for something asks again."""
+    time.sleep(_POLL_SECONDS)
+
+
 class AwayError(click.ClickException):
     """The API server did not answer, or said to try again."""
 
@@ -115,7 +120,7 @@ class Session:
                 if not noted:
                     note(f"{error.message}; asking again")
             noted = True
-            time.sleep(_POLL_SECONDS)
+            pause()
 
     def find(self, name: str, namespace: str = "", seconds: float | None = None) -> dict[str, Any] | None:
         from scriptmodel_operator.kube.errors import KubeNotFoundError  # noqa: PLC0415 - see above

@@ -12,9 +12,7 @@ from scriptmodel_operator.terminal import text
 from scriptmodel_operator.terminal.connection import pass_session
 from scriptmodel_operator.terminal.options import name_argument, seconds
 from scriptmodel_operator.terminal.program import Command
-from scriptmodel_operator.terminal.session import AwayError, Session
-
-_POLL_SECONDS = 1.0
+from scriptmodel_operator.terminal.session import AwayError, Session, pause
 
 
 @click.command(cls=Command)
@@ -68,7 +66,7 @@ def wait(session: Session, name: str, timeout: float) -> None:
         late = f"{name} is not ready after {timeout:g} s: "
         if time.monotonic() > deadline:
             raise click.ClickException(late + text.condition(found).get("reason", "Pending"))
-        time.sleep(_POLL_SECONDS)
+        pause()
         try:
             found = session.get_patiently(name, _note, deadline)
         except AwayError as error:

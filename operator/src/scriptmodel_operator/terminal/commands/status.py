@@ -17,9 +17,8 @@ from scriptmodel_operator.terminal.live import Live
 from scriptmodel_operator.terminal.options import name_argument, now, output_option, say, say_structured
 from scriptmodel_operator.terminal.program import Command
 from scriptmodel_operator.terminal.screen import status_of
-from scriptmodel_operator.terminal.session import Session
+from scriptmodel_operator.terminal.session import Session, pause
 
-_POLL_SECONDS = 1.0
 _CURVE_SECONDS = 5.0
 
 
@@ -51,7 +50,7 @@ def status(session: Session, name: str, output: str, watch: bool) -> None:
         live.show(status_of(found, now(), curve.of(found), glyphs), text.line_of(found), now())
         if text.settled(found):
             break
-        time.sleep(_POLL_SECONDS)
+        pause()
         found = session.get_patiently(name, live.note)
     if text.condition(found).get("status") != "True":
         raise click.ClickException(f"{name} is stuck: see `scriptmodel why {name}`")
