@@ -12,7 +12,7 @@ import pytest
 
 from dev.processes import free_port
 from dev.stack import TRAINER_IMAGE, ControlPlane, Localpach, Operator
-from tests.integration.cluster import QUICK_TRAINER, Cluster, account_kubeconfig, condition, prepare
+from tests.integration.cluster import MANIFESTS, QUICK_TRAINER, Cluster, account_kubeconfig, condition, prepare
 from tests.integration.pachyderm import Pachyderm
 from tests.integration.relay import Relay
 from tests.integration.texts import play
@@ -38,8 +38,12 @@ def own_cluster(own_control_plane: ControlPlane, request: pytest.FixtureRequest)
 
 
 def alive(address: str) -> bool:
+    return says_yes(address, "healthz")
+
+
+def says_yes(address: str, path: str) -> bool:
     try:
-        with urllib.request.urlopen(f"http://{address}/healthz", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://{address}/{path}", timeout=5) as answer:
             return bool(answer.status == 200)
     except urllib.error.HTTPError:
         return False
@@ -127,3 +131,23 @@ def test_a_restarted_pachyderm_is_found_again_and_nothing_is_made_twice(own_clus
             with Pachyderm(pachd.address) as pachyderm:
                 assert pachyderm.versions(found) == {"train": 1, "generate": 1}
             assert "Traceback" not in operator.log.read_text()
+
+
+def test_a_deleted_crd_is_told_of_and_waited_for(own_cluster: Cluster, tmp_path: Path) -> None:
+    plane, probe = own_cluster.control_plane, f"127.0.0.1:{free_port()}"
+    options = [f"--namespace={own_cluster.namespace}", "--poll-interval=0.5", f"--health-listen={probe}"]
+    config, nowhere = account_kubeconfig(plane, "crd"), f"127.0.0.1:{free_port()}"
+    with Operator(tmp_path / "operator", config, nowhere, options=options) as operator:
+        operator.wait_until(lambda: has_come_alive(probe) and says_yes(probe, "readyz"))
+        plane.kubectl("delete", "-f", str(MANIFESTS / "crd.yaml"))
+        operator.wait_until(lambda: not says_yes(probe, "readyz"))
+        assert alive(probe)
+        assert "the ScriptModel CRD is not installed: kubectl apply -f manifests/crd.yaml" in operator.log.read_text()
+        prepare(plane)
+        own_cluster.apply("after", NOWHERE)
+        own_cluster.reason("after", "PachydermUnavailable", 90)
+        assert says_yes(probe, "readyz")
+        assert "Traceback" not in operator.log.read_text()
+        own_cluster.kubectl("patch", "sm", "after", "--type=merge", "-p", '{"spec": {"deletionPolicy": "Orphan"}}')
+        own_cluster.kubectl("delete", "sm", "after", "--wait=false")
+        own_cluster.gone("after")

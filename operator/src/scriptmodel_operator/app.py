@@ -17,7 +17,7 @@ from scriptmodel_operator.controller import Controller
 from scriptmodel_operator.health import Health, serving
 from scriptmodel_operator.ingest.downloads import Downloads
 from scriptmodel_operator.kube.client import KubeClient
-from scriptmodel_operator.kube.errors import KubeError
+from scriptmodel_operator.kube.errors import NOT_INSTALLED, KubeError
 from scriptmodel_operator.kube.events import EventRecorder
 from scriptmodel_operator.kube.framework import kopf
 from scriptmodel_operator.kube.leader import Leader
@@ -142,7 +142,7 @@ async def _first_contact(client: KubeClient, config: OperatorConfig, health: Hea
         try:
             if await client.serves_scriptmodels():
                 return config.cluster_id or await client.namespace_uid("kube-system")
-            problem = "the ScriptModel CRD is not installed: kubectl apply -f manifests/crd.yaml"
+            problem = NOT_INSTALLED
         except KubeError as error:
             problem = str(error)
         if problem != told:

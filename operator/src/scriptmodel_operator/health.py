@@ -60,7 +60,7 @@ class Health:
 
     async def readyz(self, _request: web.Request) -> web.Response:
         """Ready: the API server was reached and serves ScriptModels."""
-        return _answer(self.ready, "ready", "waiting for the API server or the CRD")
+        return _answer(self.ready and self.pulse.served, "ready", "waiting for the API server or the CRD")
 
     async def figures(self, _request: web.Request) -> web.Response:
         return web.Response(text=self.metrics.render(), headers={"Content-Type": CONTENT_TYPE})

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 import aiohttp
 import pytest
 from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
 
 from dev.processes import free_port
 from scriptmodel_operator.health import WATCH_SILENCE_SECONDS, Health
@@ -99,6 +100,56 @@ async def test_a_server_that_refuses_connections_is_away_and_not_silent() -> Non
             with pytest.raises(aiohttp.ClientConnectionError):
                 await session.get(address + PATH, params={"watch": "true"})
         assert pulse.silence == 0
+
+
+@asynccontextmanager
+async def server_that_says(*statuses: int) -> AsyncIterator[str]:
+    """To a list of ScriptModels: each status in turn."""
+    left = list(statuses)
+
+    async def models(_request: web.Request) -> web.Response:
+        return web.json_response({"message": "no"}, status=left.pop(0))
+
+    application = web.Application()
+    application.router.add_get(PATH, models)
+    runner = web.AppRunner(application, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+@pytest.mark.parametrize(
+    ("status", "words", "served"),
+    [
+        (404, "kubectl apply -f manifests/crd.yaml", False),
+        (403, "no", False),
+        (503, "no", True),
+        (410, "no", True),
+    ],
+)
+@pytest.mark.parametrize("watch", [{}, {"watch": "true"}], ids=["list", "watch"])
+async def test_what_kopf_would_end_with_is_a_failed_request_which_it_sends_again(
+    status: int, words: str, served: bool, watch: dict[str, str]
+) -> None:
+    pulse = Pulse()
+    health = Health(Metrics(Store()), ready=True, pulse=pulse)
+    async with server_that_says(status, 429, 401, 200) as address:
+        session = listening(kopf.ConnectionInfo(server=address), pulse, Echoes()).aiohttp_session
+        async with session:
+            with pytest.raises(aiohttp.ClientConnectionError, match=rf"{words}.* \(HTTP {status}\)"):
+                await session.get(address + PATH, params=watch)
+            assert (pulse.served, await readiness(health)) == (served, 200 if served else 503)
+            for handled in (429, 401, 200):
+                async with session.get(address + PATH, params=watch) as response:
+                    assert response.status == handled
+            assert (pulse.served, await readiness(health)) == (True, 200)
+
+
+async def readiness(health: Health) -> int:
+    return (await health.readyz(make_mocked_request("GET", "/readyz"))).status
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ import yaml
 
 from scriptmodel_operator.api.identity import API_VERSION, KIND
 from scriptmodel_operator.kube.client import KubeClient
-from scriptmodel_operator.kube.errors import KubeError
+from scriptmodel_operator.kube.errors import NOT_INSTALLED, KubeError
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 from scriptmodel_operator.pachyderm.errors import PachydermError
@@ -51,7 +51,7 @@ async def check_cluster(client: KubeClient, namespace: str, sample: Mapping[str,
     """The API server serves ScriptModels and takes this one, which is not kept."""
     try:
         if not await client.serves_scriptmodels():
-            return [Finding(False, "the ScriptModel CRD is not installed: kubectl apply -f manifests/crd.yaml")]
+            return [Finding(False, NOT_INSTALLED)]
         served = Finding(True, f"the API server serves {API_VERSION}")
     except KubeError as error:
         return [Finding(False, str(error))]

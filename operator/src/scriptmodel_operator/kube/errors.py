@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+NOT_INSTALLED = "the ScriptModel CRD is not installed: kubectl apply -f manifests/crd.yaml"
+
 
 class KubeError(Exception):
     """A request failed; `status` is the HTTP status, 0 where there was no answer."""

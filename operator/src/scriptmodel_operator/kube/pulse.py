@@ -8,6 +8,7 @@ writes go no further.
 from __future__ import annotations
 
 import functools
+import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -16,9 +17,18 @@ from typing import Any
 
 import aiohttp
 
+from scriptmodel_operator.api.identity import PLURAL
 from scriptmodel_operator.kube.client import open_session
 from scriptmodel_operator.kube.echoes import Echoes
+from scriptmodel_operator.kube.errors import NOT_INSTALLED
 from scriptmodel_operator.kube.framework import kopf
+
+_HANDLED_BY_KOPF = (401, 429)
+"""With credentials that are read again, and with a later request."""
+
+_MOST_TOLD = 300
+
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -26,6 +36,8 @@ class Pulse:
     """When each watch, by its path, showed a sign of life."""
 
     clock: Callable[[], float] = time.monotonic
+    served: bool = True
+    """The API server serves ScriptModels, to this process: its last answer did not deny it."""
     _last: dict[str, float] = field(default_factory=dict)
 
     def opened(self, watch: str) -> None:
@@ -34,6 +46,14 @@ class Pulse:
 
     def heard(self, watch: str) -> None:
         self._last[watch] = self.clock()
+
+    def answered(self, status: int) -> None:
+        """A list or a watch of ScriptModels, with that HTTP status."""
+        before = self.served
+        if status < 400 or status in (403, 404):
+            self.served = status < 400
+        if self.served and not before:
+            log.info("the API server serves ScriptModels again")
 
     @property
     def silence(self) -> float:
@@ -45,14 +65,18 @@ def listening(info: kopf.ConnectionInfo, pulse: Pulse, echoes: Echoes) -> kopf.A
     """kopf's session with the API server, whose watches are listened to.
 
     Other answers have come whole when a request returns: kopf sends a request that fails once more, but ends where an
-    answer breaks off after its headers.
+    answer breaks off after its headers. It would end, too, where ScriptModels are not served for a while: when the CRD
+    is deleted, the role is taken away, or a proxy answers in the API server's stead.
     """
 
     class Response(aiohttp.ClientResponse):
         async def start(self, connection: Any) -> aiohttp.ClientResponse:
             await super().start(connection)
-            if "watch" in self.url.query:
+            watch = "watch" in self.url.query
+            if watch:
                 pulse.heard(self.url.path)
+            if watch and self.ok:
+                pulse.answered(self.status)
                 heard = functools.partial(pulse.heard, self.url.path)
                 self.content = _Listened(self.content, heard, echoes)  # type: ignore[assignment]  # has all of its methods
                 return self
@@ -60,6 +84,9 @@ def listening(info: kopf.ConnectionInfo, pulse: Pulse, echoes: Echoes) -> kopf.A
                 await self.read()
             except aiohttp.ClientPayloadError as error:
                 raise aiohttp.ClientConnectionError(f"the answer broke off: {error}") from error
+            if self.url.path.endswith(f"/{PLURAL}"):
+                pulse.answered(self.status)
+                _raise_for_status(self.status, await self.text(errors="replace"))
             return self
 
     trace = aiohttp.TraceConfig()
@@ -78,6 +105,13 @@ def listening(info: kopf.ConnectionInfo, pulse: Pulse, echoes: Echoes) -> kopf.A
     trace.on_request_exception.append(failed)
     session = open_session(info, limit=0, response_class=Response, trace_configs=[trace])
     return kopf.AiohttpSession(server=info.server, default_namespace=info.default_namespace, aiohttp_session=session)
+
+
+def _raise_for_status(status: int, body: str) -> None:
+    if status < 400 or status in _HANDLED_BY_KOPF:
+        return
+    why = NOT_INSTALLED if status == 404 else " ".join(body[:_MOST_TOLD].split())
+    raise aiohttp.ClientConnectionError(f"{why} (HTTP {status})")
 
 
 class _Listened:
