@@ -92,6 +92,11 @@ def test_values_that_cannot_work_are_refused_with_their_path(given: dict[str, An
     assert words in refusal(given)
 
 
+@pytest.mark.parametrize("address", ["[::1]:30650", "grpcs://pachd:1", "dns:///pachd.pachyderm:30650"])
+def test_an_address_of_pachd_is_taken_as_the_operator_takes_it(address: str) -> None:
+    assert address in rendered({"pachd": {"address": address}})
+
+
 def test_the_schema_and_the_values_have_the_same_keys() -> None:
     def keys_of(schema: dict[str, Any], value: Any, above: str = "") -> None:
         declared = set(schema.get("properties", {})) - ({"global"} if not above else {"claims"})

@@ -7,7 +7,7 @@ import ipaddress
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +36,11 @@ class Version(version_pb2_grpc.APIServicer):  # type: ignore[misc]  # generated 
 
 
 @contextmanager
-def pachd(pair: Pair | None = None, port: int = 0) -> Iterator[tuple[str, Version]]:
+def pachd(pair: Pair | None = None, port: int = 0, target: str = "") -> Iterator[tuple[str, Version]]:
     """A server that only says its version; with a key and a certificate, over TLS."""
     server, answers = grpc.server(ThreadPoolExecutor(2)), Version()
     version_pb2_grpc.add_APIServicer_to_server(answers, server)
-    address = f"127.0.0.1:{port}"
+    address = target or f"127.0.0.1:{port}"
     if pair:
         bound = server.add_secure_port(address, grpc.ssl_server_credentials([pair]))
     else:
@@ -78,6 +78,19 @@ def key_and_certificate() -> Pair:
 @pytest.mark.parametrize("address", ["pachd:30650", "grpc://10.0.0.1:1", "grpcs://pachd.example.com", "[::1]:30650"])
 def test_addresses_of_pachd_have_these_forms(address: str) -> None:
     assert PachdAddress(address).target in address
+
+
+@pytest.mark.parametrize("form", ["{}", "grpc://{}", "dns:///{}", "dns:{}", "ipv4:{}", "ipv4:127.0.0.1:1,{}"])
+def test_each_form_reaches_the_same_pachd(form: str) -> None:
+    with pachd() as (address, _answers), closing(PachydermGateway(PachdAddress(form.format(address)))) as gateway:
+        assert gateway.server_version() == "2.7.8"
+
+
+def test_a_socket_of_this_machine_and_ipv6_are_reached_by_their_names(tmp_path: Path) -> None:
+    assert PachdAddress("ipv6:[::1]:30650,[::1]:30651").target.startswith("ipv6:[")
+    target = f"unix:{tmp_path / 'pachd.sock'}"
+    with pachd(target=target), closing(PachydermGateway(PachdAddress(target))) as gateway:
+        assert gateway.server_version() == "2.7.8"
 
 
 def mount(folder: Path, name: str, content: bytes) -> Path:

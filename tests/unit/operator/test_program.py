@@ -119,7 +119,10 @@ def test_a_time_is_given_in_seconds_or_as_kubernetes_writes_it() -> None:
             seconds(text)
 
 
-@pytest.mark.parametrize("address", ["", " ", "http://pachd:30650", "pachd:port", "pachd:30650/path"])
+@pytest.mark.parametrize(
+    "address",
+    ["", " ", "http://pachd:30650", "pachd:port", "pachd:30650/path", "dns:///", "ipv4:pachd:1", "xds:///pachd"],
+)
 def test_what_is_no_address_of_pachd_is_refused_before_anything_is_asked(
     address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

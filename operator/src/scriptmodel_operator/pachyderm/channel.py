@@ -11,7 +11,16 @@ from grpc.experimental import ChannelOptions
 
 MAX_MESSAGE_BYTES = 20 * 1024 * 1024
 _SCHEME, _TLS_SCHEME = "grpc://", "grpcs://"
-_FORM = re.compile(r"(grpcs?://)?(\[[0-9A-Fa-f:.]+\]|[^\s/:\[\]]+)(:[0-9]{1,5})?")
+_PORT = r":[0-9]{1,5}"
+_IPV4, _IPV6 = r"[0-9]{1,3}(\.[0-9]{1,3}){3}", r"\[[0-9A-Fa-f:.]+\]"
+_PLACE = rf"({_IPV6}|[^\s/:\[\]]+)({_PORT})?"
+_FORMS = (
+    rf"(grpcs?://)?{_PLACE}",
+    rf"dns:(//[^\s/]*/)?{_PLACE}",
+    *(rf"{family}:({address}{_PORT},)*{address}{_PORT}" for family, address in (("ipv4", _IPV4), ("ipv6", _IPV6))),
+    r"unix:\S+",
+)
+_FORM = re.compile("|".join(_FORMS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +28,7 @@ class PachdAddress:
     """HOST:PORT, and optionally files with a token and with the certificates to trust (which turn TLS on).
 
     Pachyderm's own tools write grpc://HOST:PORT, with TLS grpcs://HOST:PORT; without a file gRPC's roots are trusted.
+    gRPC's own names are taken too: dns:///HOST:PORT, ipv4:ADDRESS:PORT,..., ipv6:[ADDRESS]:PORT,..., unix:PATH.
     ValueError for what is none of these.
     """
 
@@ -28,7 +38,7 @@ class PachdAddress:
 
     def __post_init__(self) -> None:
         if not _FORM.fullmatch(self.address):
-            raise ValueError(f"{self.address!r} is not HOST:PORT, grpc://HOST:PORT or grpcs://HOST:PORT")
+            raise ValueError(f"{self.address!r} is not HOST:PORT, grpc[s]://HOST:PORT, dns:///HOST:PORT or unix:PATH")
 
     def token(self) -> str:
         """Read each time, so that a renewed Secret is taken without a restart."""
