@@ -171,6 +171,14 @@ def test_what_a_retraining_was_asked_of_is_not_ready_until_it_is_trained_again(
     assert len(server.asked) == 4
 
 
+def test_each_retrain_asks_anew_however_soon_it_follows(monkeypatch: pytest.MonkeyPatch) -> None:
+    patches: list[dict[str, Any]] = []
+    monkeypatch.setattr(session.Session, "patch", lambda _self, _name, patch: patches.append(patch))
+    for _ in range(5):
+        assert CliRunner().invoke(main, ["retrain", "thrones"]).exit_code == 0
+    assert len({patch["metadata"]["annotations"]["scriptmodel.dev/retrain-at"] for patch in patches}) == 5
+
+
 def test_what_was_stuck_is_not_stuck_again_until_the_operator_has_answered(
     server: WebServer, tmp_path: Path, ready: dict[str, Any]
 ) -> None:

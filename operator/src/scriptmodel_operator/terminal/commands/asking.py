@@ -23,7 +23,7 @@ def retrain(session: Session, name: str) -> None:
 
     A running job is killed and starts from its first epoch. The last script stays until there is a new one.
     """
-    stamp = datetime.now(UTC).isoformat(timespec="seconds")
+    stamp = datetime.now(UTC).isoformat(timespec="microseconds")
     # The answer to the second tells whoever waits that what stands in the status is not from before.
     session.patch(name, {"metadata": {"annotations": {RETRAIN_AT: stamp, RECONCILE_AT: stamp}}})
     click.echo(f"{name} is asked to train again: see `scriptmodel status {name} -w`", err=True)
