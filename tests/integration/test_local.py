@@ -95,6 +95,12 @@ def test_a_failure_is_told_in_the_trainers_own_words(tmp_path: Path) -> None:
     assert "word" in done.stderr.splitlines()[-1]
 
 
+def test_a_suspended_file_ends_with_a_status_of_its_own(tmp_path: Path, corpus: Path) -> None:
+    done = local("-f", write(tmp_path, suspend=True), "--corpus", corpus)
+    assert done.returncode == 3
+    assert done.stderr.splitlines()[-1] == "Error: it is suspended: with `suspend: false` in the file it goes on"
+
+
 def test_what_cannot_work_is_one_line_before_anything_is_started(tmp_path: Path, corpus: Path) -> None:
     for spec, args, words in (
         ({"model": {"preset": "huge"}}, [], "spec.model.preset: must be one of test, small"),

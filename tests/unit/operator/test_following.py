@@ -171,6 +171,22 @@ def test_what_a_retraining_was_asked_of_is_not_ready_until_it_is_trained_again(
     assert len(server.asked) == 4
 
 
+@pytest.mark.parametrize("words", FOLLOW, ids=" ".join)
+def test_what_is_suspended_ends_a_wait_with_a_status_of_its_own_once_the_operator_has_stopped_it(
+    server: WebServer, tmp_path: Path, words: list[str], training: dict[str, Any]
+) -> None:
+    world = trained_world()
+    before = as_object(world)
+    world.want({"suspend": True})
+    world.reconcile()
+    suspended = as_object(world)
+    not_seen = {**before, "metadata": suspended["metadata"], "spec": suspended["spec"]}
+    done = run(server, tmp_path, words, told(training), told(not_seen), told(suspended))
+    assert done.exit_code == 3
+    assert done.stderr.splitlines()[-1] == "Error: thrones is suspended: `scriptmodel resume thrones` goes on"
+    assert len(server.asked) == 3
+
+
 def test_each_retrain_asks_anew_however_soon_it_follows(monkeypatch: pytest.MonkeyPatch) -> None:
     patches: list[dict[str, Any]] = []
     monkeypatch.setattr(session.Session, "patch", lambda _self, _name, patch: patches.append(patch))

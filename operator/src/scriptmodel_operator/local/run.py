@@ -34,7 +34,7 @@ from scriptmodel_operator.terminal.corpus import CorpusFile
 from scriptmodel_operator.terminal.documents import Documents
 from scriptmodel_operator.terminal.live import Live
 from scriptmodel_operator.terminal.options import now
-from scriptmodel_operator.terminal.program import INTERRUPTED
+from scriptmodel_operator.terminal.program import INTERRUPTED, SuspendedError
 from scriptmodel_operator.terminal.pushing import ensure_repo, push
 from scriptmodel_operator.terminal.screen import status_of
 from scriptmodel_operator.terminal.session import Session
@@ -142,6 +142,8 @@ class Run:
             await asyncio.sleep(_LOOK_SECONDS)
 
     def _result(self, found: dict[str, Any], session: Session) -> bytes:
+        if text.suspended(found):
+            raise SuspendedError("it is suspended: with `suspend: false` in the file it goes on")
         ready = text.condition(found)
         if ready["status"] != "True":
             raise click.ClickException(f"it is stuck ({ready['reason']}): {ready['message']}")

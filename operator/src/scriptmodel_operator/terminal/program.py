@@ -18,6 +18,12 @@ Sections = Mapping[str, Mapping[str, tuple[str, str]]]
 """Of the help: title, then name of a command, then `module:attribute` and what the command does."""
 
 
+class SuspendedError(click.ClickException):
+    """What is waited for does not come, though nothing is wrong."""
+
+    exit_code = 3
+
+
 class Command(click.Command):
     """Takes the options of the connection after its name too, as kubectl does."""
 

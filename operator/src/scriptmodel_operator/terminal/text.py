@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from scriptmodel_operator.api.identity import RECONCILE_AT, RETRAIN_AT
+from scriptmodel_operator.api.reasons import Reason
 
 Object = Mapping[str, Any]
 HEADERS = ("NAME", "READY", "STATUS", "PRESET", "EPOCH", "PERPLEXITY", "AGE")
@@ -28,11 +29,16 @@ def seen(found: Object) -> bool:
 
 
 def settled(found: Object) -> bool:
-    """Ready or stuck, as of the newest spec and of what annotations ask for."""
+    """Ready, stuck or suspended, as of the newest spec and of what annotations ask for."""
     if not seen(found) or not _answered(found, RECONCILE_AT, "lastHandledReconcileAt"):
         return False
     ready = condition(found).get("status") == "True" and _answered(found, RETRAIN_AT, "lastHandledRetrainAt")
-    return ready or condition(found, "Stalled").get("status") == "True"
+    return ready or suspended(found) or condition(found, "Stalled").get("status") == "True"
+
+
+def suspended(found: Object) -> bool:
+    """Its pipelines are stopped, as its spec asks for: it is neither at work nor stuck."""
+    return bool(condition(found).get("reason") == Reason.SUSPENDED.value)
 
 
 def _answered(found: Object, annotation: str, field: str) -> bool:

@@ -11,7 +11,7 @@ from scriptmodel_operator.api.identity import RECONCILE_AT, RETRAIN_AT
 from scriptmodel_operator.terminal import text
 from scriptmodel_operator.terminal.connection import pass_session
 from scriptmodel_operator.terminal.options import name_argument, seconds
-from scriptmodel_operator.terminal.program import Command
+from scriptmodel_operator.terminal.program import Command, SuspendedError
 from scriptmodel_operator.terminal.session import AwayError, Session, pause
 
 
@@ -54,7 +54,7 @@ def resume(session: Session, name: str) -> None:
 )
 @pass_session
 def wait(session: Session, name: str, timeout: float) -> None:
-    """Wait until NAME is ready. Exit status 1 as soon as it is stuck, or when the time is over.
+    """Wait until NAME is ready. Exit status 1 as soon as it is stuck, or when the time is over; 3 if it is suspended.
 
     \b
     Example:
@@ -71,6 +71,8 @@ def wait(session: Session, name: str, timeout: float) -> None:
             found = session.get_patiently(name, _note, deadline)
         except AwayError as error:
             raise click.ClickException(late + error.message) from error
+    if text.suspended(found):
+        raise SuspendedError(f"{name} is suspended: `scriptmodel resume {name}` goes on")
     ready = text.condition(found)
     if ready["status"] != "True":
         raise click.ClickException(f"{name} is stuck ({ready['reason']}): {ready['message']}")

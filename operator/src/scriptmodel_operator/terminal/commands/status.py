@@ -15,7 +15,7 @@ from scriptmodel_operator.terminal.charts import glyphs_for
 from scriptmodel_operator.terminal.connection import pass_session
 from scriptmodel_operator.terminal.live import Live
 from scriptmodel_operator.terminal.options import name_argument, now, output_option, say, say_structured
-from scriptmodel_operator.terminal.program import Command
+from scriptmodel_operator.terminal.program import Command, SuspendedError
 from scriptmodel_operator.terminal.screen import status_of
 from scriptmodel_operator.terminal.session import Session, pause
 
@@ -25,12 +25,14 @@ _CURVE_SECONDS = 5.0
 @click.command(cls=Command)
 @name_argument
 @output_option("text")
-@click.option("-w", "--watch", is_flag=True, help="Go on until it is ready or stuck: live on a terminal, else lines.")
+@click.option(
+    "-w", "--watch", is_flag=True, help="Go on until it is ready, stuck or suspended: live on a terminal, else lines."
+)
 @pass_session
 def status(session: Session, name: str, output: str, watch: bool) -> None:
     """Tell everything about NAME on one screen: progress, perplexity, where it came from, the script's beginning.
 
-    With --pachd also the perplexity of each epoch, as a curve. Exit status of -w: 0 ready, 1 stuck.
+    With --pachd also the perplexity of each epoch, as a curve. Exit status of -w: 0 ready, 1 stuck, 3 suspended.
 
     \b
     Examples:
@@ -52,6 +54,8 @@ def status(session: Session, name: str, output: str, watch: bool) -> None:
             break
         pause()
         found = session.get_patiently(name, live.note)
+    if text.suspended(found):
+        raise SuspendedError(f"{name} is suspended: `scriptmodel resume {name}` goes on")
     if text.condition(found).get("status") != "True":
         raise click.ClickException(f"{name} is stuck: see `scriptmodel why {name}`")
 
