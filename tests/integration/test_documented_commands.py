@@ -147,6 +147,7 @@ def world(
         "HOME": str(folder),
         "KUBECONFIG": str(folder / ".kube/config"),
         "PATH": os.pathsep.join([*map(str, programs), os.environ["PATH"]]),
+        "LOCALPACH_LISTEN": "127.0.0.1:0",  # where a page leaves it at 30650: somebody else may be there
         "SCRIPTMODEL_PACHD": localpach.address,
         "SCRIPTMODEL_TRAINER": str(TRAINER_ENV),
     }
