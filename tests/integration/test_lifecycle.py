@@ -115,6 +115,13 @@ def test_a_new_commit_in_the_corpus_trains_again(trained: Trained, pachyderm: Pa
     assert pachyderm.versions(after) == versions, "no pipeline was written for it"
     commits = [entry["modelCommit"] for entry in after["status"]["history"]]
     assert commits == [newest, before["status"]["lineage"]["model"]["commit"]]
+    # Somebody deletes it with all that came of it, which nothing else tells the operator of.
+    pachyderm.client.drop_commit(newest)
+    again = trained.cluster.wait_for(
+        trained.name, lambda found: found["status"]["lineage"] == before["status"]["lineage"], 20
+    )
+    assert is_ready(again)
+    assert again["status"]["script"] == before["status"]["script"]
 
 
 def test_another_preset_trains_again_in_place(trained: Trained, pachyderm: Pachyderm) -> None:

@@ -100,5 +100,5 @@ def _part_of(key: Key, project: str, snapshot: Snapshot) -> object:
     for name in pachyderm_names(*key, project).pipelines:
         ref = PipelineRef(project, name)
         repo = ref.output
-        parts += (snapshot.pipelines.get(ref), snapshot.jobs.get(ref), repo in snapshot.repos, snapshot.readers(repo))
+        parts += (snapshot.pipelines.get(ref), snapshot.jobs.get(ref), snapshot.repos.get(repo), snapshot.readers(repo))
     return tuple(parts)

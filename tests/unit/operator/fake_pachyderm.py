@@ -111,15 +111,24 @@ class FakePachyderm:
         job = self._oldest_unfinished(ref)
         output = ref.output
         source = self.commits[output, job.ref.id].provenance[0]
-        data = bool(self.files.get(source))
-        result = {"/metrics.json": json.dumps(METRICS).encode(), "/model.json": b"{}"}
+        data = self.files.get(source, {})
+        words = b"".join(data.values())
+        result = {"/metrics.json": json.dumps(METRICS).encode(), "/model.json": b"{}", "/word_to_id.json": words}
         if "generate" in self.pipelines[ref][-1].spec.command:
             generation = {"schema": 1, "samples": [{"file": "new_script.txt", "words": 5}]}
             result = {"/new_script.txt": SCRIPT, "/generation.json": json.dumps(generation).encode()}
-        ended = self._end(job, JobState.SUCCESS, "", result if data else {}, total=int(data))
+        ended = self._end(job, JobState.SUCCESS, "", result if data else {}, total=int(bool(data)))
         if skipped:
             ended = self.jobs[job.ref] = replace(ended, data_processed=0, data_skipped=ended.data_total)
         return ended
+
+    def drop(self, commit: str) -> None:
+        """Somebody deletes all commits of that id; the jobs stay, and branches go back to what was there before."""
+        self.commits = {key: info for key, info in self.commits.items() if info.id != commit}
+        for branch, head in self.heads.items():
+            if head == commit:
+                left = [info.id for info in self.commits.values() if info.repo == branch.repo]
+                self.heads[branch] = left[-1]
 
     def fail(self, ref: PipelineRef, lines: Iterable[str] = (), verdict: str = "") -> JobInfo:
         """The oldest unfinished job fails after having printed `lines`; jobs below it cannot run."""
@@ -161,7 +170,12 @@ class FakePachyderm:
         return sorted(self.projects)
 
     def list_repos(self, projects: Sequence[str]) -> Sequence[RepoInfo]:
-        return [info for info in self.repos.values() if info.ref.project in projects]
+        heads = {branch.repo: head for branch, head in self.heads.items() if branch.name == "master"}
+        return [
+            replace(info, size_bytes=self._size(info.ref, heads.get(info.ref)))
+            for info in self.repos.values()
+            if info.ref.project in projects
+        ]
 
     def list_pipelines(self, projects: Sequence[str]) -> Sequence[PipelineInfo]:
         return [versions[-1] for ref, versions in self.pipelines.items() if ref.project in projects]
@@ -291,6 +305,12 @@ class FakePachyderm:
         return None
 
     # --- inside
+
+    def _size(self, repo: RepoRef, head: str | None) -> int:
+        """As a real server: of the newest commit that is finished."""
+        ids = [info.id for info in self.commits.values() if info.repo == repo and info.finished]
+        newest = head if head in ids else next(reversed(ids), "")
+        return self.commits[repo, newest].size_bytes if newest else 0
 
     def _checked(self, call: str) -> None:
         error = self.fault(call)

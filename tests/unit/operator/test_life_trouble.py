@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from unittest import mock
 
 import pytest
 
-from scriptmodel_operator.observe.observer import Observer
 from scriptmodel_operator.pachyderm.errors import PipelineLimitError
 from scriptmodel_operator.pachyderm.values import (
     BranchRef,
@@ -59,11 +59,13 @@ def test_a_result_whose_commit_somebody_deleted_is_none_though_pachyderm_keeps_i
     world.pachyderm.succeed(world.generate)
     world.reconcile()
     assert world.model.status["lineage"]["script"]["commit"] == commit
-    world.pachyderm.commits = {key: info for key, info in world.pachyderm.commits.items() if info.id != commit}
-    world.observer = Observer(world.pachyderm, world.cluster)  # that of an operator which has not read it
+    world.pachyderm.drop(commit)
     world.reconcile()
     assert world.ready == ("True", "Generated")
     assert world.model.status["lineage"] == before
+    with mock.patch.object(world.pachyderm, "inspect_commit") as asked:
+        world.reconcile()
+    assert asked.mock_calls == [], "nothing has changed"
 
 
 def test_a_process_that_said_nothing_is_told_of_in_the_workers_words() -> None:

@@ -15,7 +15,7 @@ from scriptmodel_operator.pachyderm.values import JobRef
 from scriptmodel_operator.reconcile.queue import WorkQueue
 from scriptmodel_operator.ticker import Ticker
 from tests.unit.operator.fake_pachyderm import FakePachyderm
-from tests.unit.operator.world import PLAYS, World, scriptmodel
+from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
 
 SECONDS = 30
 
@@ -74,6 +74,19 @@ async def test_only_an_object_whose_pipelines_or_jobs_changed_is_called_up() -> 
         await witness.ticks(2)
         assert await witness.ticks(2) == []
         pachyderm.edit(thrones.generate, datum_tries=9)
+        assert await witness.ticks(3) == ["thrones"]
+
+
+async def test_an_object_whose_result_somebody_deleted_is_called_up() -> None:
+    world = trained_world()
+    pachyderm = world.pachyderm
+    commit = pachyderm.put(world.corpus, {"/macbeth.txt": b"MACBETH: Is this a dagger?"})
+    for ref in (world.train, world.generate):
+        pachyderm.succeed(ref)
+    async with ticking(pachyderm, "thrones") as witness:
+        await witness.ticks(2)
+        assert await witness.ticks(2) == []
+        pachyderm.drop(commit)
         assert await witness.ticks(3) == ["thrones"]
 
 

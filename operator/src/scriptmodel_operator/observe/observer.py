@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+from collections.abc import Iterable
 
 from scriptmodel_operator.api.marks import Mark, Owner, mark_of, ownership, parse_mark
 from scriptmodel_operator.api.objects import ScriptModel
@@ -42,8 +43,9 @@ class Observer:
     def view(self, model: ScriptModel, snapshot: Snapshot) -> ModelView:
         """Raises PachydermError where a read fails."""
         owner = model.owner(self._cluster)
-        train = self._pipeline(train_ref(model), owner, snapshot)
-        generate = self._pipeline(generate_ref(model), owner, snapshot)
+        outputs = train_ref(model).output, generate_ref(model).output
+        train = self._pipeline(train_ref(model), outputs, owner, snapshot)
+        generate = self._pipeline(generate_ref(model), outputs, owner, snapshot)
         told = train.told if train else None
         good = train.last_good if train else None
         owned = self._owned_corpus(model, owner, snapshot)
@@ -72,7 +74,9 @@ class Observer:
             script_model=self._script_model(model, written),
         )
 
-    def _pipeline(self, ref: PipelineRef, owner: Owner, snapshot: Snapshot) -> PipelineView | None:
+    def _pipeline(
+        self, ref: PipelineRef, outputs: Iterable[RepoRef], owner: Owner, snapshot: Snapshot
+    ) -> PipelineView | None:
         info = snapshot.pipelines.get(ref)
         if info is None:
             return None
@@ -81,12 +85,13 @@ class Observer:
         listed = ref.project in snapshot.complete_projects or any(job.version == info.version for job in jobs)
         if not listed:
             jobs = tuple(self._gateway.list_pipeline_jobs(ref, JOBS_PER_PIPELINE))
-        jobs = tuple(itertools.dropwhile(self._is_gone, jobs))
+        sizes = tuple(repo and repo.size_bytes for repo in map(snapshot.repos.get, outputs))
+        jobs = tuple(itertools.dropwhile(lambda job: self._is_gone(job, sizes), jobs))
         return PipelineView(info, mark, ownership(mark, owner), jobs, listed)
 
-    def _is_gone(self, job: JobInfo) -> bool:
-        """Pachyderm keeps the job of a result whose commit somebody has deleted."""
-        return job.state is JobState.SUCCESS and self._results.commit(job.ref.pipeline.output, job.ref.id) is None
+    def _is_gone(self, job: JobInfo, sizes: object) -> bool:
+        """Pachyderm keeps the job of a result whose commit somebody has deleted, which shows in the sizes of repos."""
+        return job.state is JobState.SUCCESS and not self._results.has(job.ref.pipeline.output, job.ref.id, sizes)
 
     def _earlier_mark(self, info: PipelineInfo) -> Mark | None:
         """Of an earlier version: somebody replaced the whole spec of a pipeline that was ours."""

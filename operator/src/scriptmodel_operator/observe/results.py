@@ -1,4 +1,7 @@
-"""Results of finished jobs, read by commit id. A commit never changes, so what was read once is remembered."""
+"""Results of finished jobs, read by commit id. A commit never changes, so what was read once is remembered.
+
+That it is there at all is no part of it: somebody may delete it.
+"""
 
 from __future__ import annotations
 
@@ -88,6 +91,18 @@ class Results:
         if found.finished:
             self._remember(key, found)
         return found
+
+    def has(self, repo: RepoRef, commit: str, as_of: object) -> bool:
+        """Whether `repo` knows the commit. Somebody may delete it: it is asked for again once `as_of` is another."""
+        key = ("has", repo, commit)
+        with self._lock:
+            then, found = self._known.get(key, (None, False))
+            if then is not None and then != as_of:
+                self._known.pop(("commit", repo, commit), None)
+        if then != as_of:
+            found = self.commit(repo, commit) is not None
+            self._remember(key, (as_of, found))
+        return bool(found)
 
     def provenance(self, repo: RepoRef, commit: str) -> Provenance:
         """Fixed when a commit is begun; empty where `repo` does not know it."""

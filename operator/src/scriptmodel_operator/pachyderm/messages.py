@@ -217,6 +217,7 @@ def repo_info(message: Any) -> RepoInfo:
         ref=RepoRef(message.repo.project.name, message.repo.name),
         description=message.description,
         branches=tuple(branch.name for branch in message.branches),
+        size_bytes=message.size_bytes_upper_bound,
     )
 
 

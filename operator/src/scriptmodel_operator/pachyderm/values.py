@@ -220,6 +220,8 @@ class RepoInfo:
     ref: RepoRef
     description: str = ""
     branches: tuple[str, ...] = ()
+    size_bytes: int = 0
+    """Of the newest finished commit of master: another one, or one less, shows in it."""
 
 
 @dataclass(frozen=True, slots=True)
