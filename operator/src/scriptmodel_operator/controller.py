@@ -29,14 +29,14 @@ from scriptmodel_operator.pachyderm.calls import Calls
 from scriptmodel_operator.pachyderm.errors import PachydermError
 from scriptmodel_operator.pachyderm.gateway import Gateway
 from scriptmodel_operator.reconcile.actions import Action
-from scriptmodel_operator.reconcile.assess import assess
+from scriptmodel_operator.reconcile.assess import assess, corpus_beside
 from scriptmodel_operator.reconcile.deletion import assess_deletion, needs_no_pachyderm
 from scriptmodel_operator.reconcile.execute import execute
 from scriptmodel_operator.reconcile.failures import problem_of
 from scriptmodel_operator.reconcile.plan import plan, plan_deletion
 from scriptmodel_operator.reconcile.queue import RetryError
 from scriptmodel_operator.reconcile.stages import patience
-from scriptmodel_operator.reconcile.state import ModelState, Problem
+from scriptmodel_operator.reconcile.state import ModelState, Problem, Stage
 from scriptmodel_operator.reconcile.status import status_of, status_of_problem
 from scriptmodel_operator.reconcile.summarise import summary
 
@@ -111,7 +111,7 @@ class Controller:
         try:
             return await self._settle(model, asked)
         except PachydermError as error:
-            await self._tell_problem(model, problem_of(error, failures=self.failures(_key(model)) + 1))
+            await self._tell_problem(model, self._problem(model, error))
             raise RetryError(str(error)) from error
 
     async def _settle(self, model: ScriptModel, asked: float) -> float | None:
@@ -121,7 +121,12 @@ class Controller:
         actions = plan(state)
         rounds = self._rounds.pop(key, 0)
         if actions and rounds < MAX_ROUNDS:
-            await self._act(model, actions)
+            try:
+                await self._act(model, actions)
+            except PachydermError as error:
+                problem = self._problem(model, error)
+                await self._tell_problem(model, problem, corpus_beside(problem, state))
+                raise RetryError(str(error)) from error
             self._rounds[key] = rounds + 1
             await self._tell_changes(model, state)
             self.snapshots.wait(key, self._acted[key])
@@ -173,7 +178,7 @@ class Controller:
         if not state.changes or not model.status:
             return
         told = summary(state)
-        status = status_of_problem(model, Problem(told.reason, told.message, stalled=False), _now())
+        status = status_of_problem(model, Problem(told.reason, told.message, stalled=False), _now(), state.corpus)
         await self._write(model, status)
 
     async def _delete(self, model: ScriptModel, asked: float) -> float | None:
@@ -182,8 +187,7 @@ class Controller:
             try:
                 blocked = await self._remove(model, asked)
             except PachydermError as error:
-                failures = self.failures(_key(model)) + 1
-                await self._tell_problem(model, problem_of(error, deleting=True, failures=failures))
+                await self._tell_problem(model, self._problem(model, error))
                 raise RetryError(str(error)) from error
             if blocked is not None:
                 await self._tell_problem(model, blocked)
@@ -219,8 +223,11 @@ class Controller:
             return self.config.poll_interval
         return max(self.config.poll_interval, min(waits.total_seconds(), rest or waits.total_seconds()))
 
-    async def _tell_problem(self, model: ScriptModel, problem: Problem) -> None:
-        await self._tell(model, status_of_problem(model, problem, _now()))
+    def _problem(self, model: ScriptModel, error: PachydermError) -> Problem:
+        return problem_of(error, deleting=model.deleting, failures=self.failures(_key(model)) + 1)
+
+    async def _tell_problem(self, model: ScriptModel, problem: Problem, corpus: Stage | None = None) -> None:
+        await self._tell(model, status_of_problem(model, problem, _now(), corpus))
 
     async def _tell(self, model: ScriptModel, status: dict[str, Any]) -> None:
         if status == model.status:

@@ -63,6 +63,9 @@ class FakeKube:
         self.raw = {**self.raw, "status": body["status"]}
         return self._changed()
 
+    async def get_config_map(self, _namespace: str, _name: str) -> dict[str, Any]:
+        return {"data": {"hamlet.txt": "HAMLET: To be or not to be."}}
+
     async def create_event(self, _namespace: str, body: Mapping[str, Any]) -> None:
         if self.fault("event"):
             raise KubeUnavailableError("writing an event", 503, "injected")

@@ -76,6 +76,13 @@ def _corpus_to_come(found: Intake) -> Stage:
     return Stage(ConditionStatus.FALSE, Reason.INGESTING, found.waiting or "the corpus is being put into Pachyderm")
 
 
+def corpus_beside(problem: Problem, state: ModelState) -> Stage:
+    """The corpus as it was seen before an action of `state` met a problem, which may be about the corpus itself."""
+    if not state.intake.actions:
+        return state.corpus
+    return Stage(ConditionStatus.FALSE, problem.reason, problem.message, problem.stalled)
+
+
 def _with_note(corpus: Stage, note: str) -> Stage:
     return replace(corpus, reason=Reason.CHECK_FAILED, message=note) if note and corpus.done else corpus
 

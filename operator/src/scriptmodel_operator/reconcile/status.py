@@ -11,7 +11,7 @@ from scriptmodel_operator.observe.view import ModelView
 from scriptmodel_operator.reconcile import story
 from scriptmodel_operator.reconcile.assess import stopped_pipelines, was_suspended
 from scriptmodel_operator.reconcile.origins import source_status
-from scriptmodel_operator.reconcile.state import ModelState, Problem
+from scriptmodel_operator.reconcile.state import ModelState, Problem, Stage
 from scriptmodel_operator.reconcile.summarise import conditions_of_problem, conditions_of_state
 
 
@@ -35,11 +35,13 @@ def status_of(model: ScriptModel, state: ModelState, view: ModelView, now: datet
     return wire
 
 
-def status_of_problem(model: ScriptModel, problem: Problem, now: datetime) -> dict[str, Any]:
-    """Where nothing could be observed: what was told before stays, and the problem is told."""
+def status_of_problem(
+    model: ScriptModel, problem: Problem, now: datetime, corpus: Stage | None = None
+) -> dict[str, Any]:
+    """Where nothing, or `corpus` only, could be observed: what was told before stays, and the problem is told."""
     wire = dict(model.status)
     wire["observedGeneration"] = model.generation
     if model.reconcile_at:
         wire["lastHandledReconcileAt"] = model.reconcile_at
-    wire["conditions"] = conditions_of_problem(problem, model.status, model.generation, now)
+    wire["conditions"] = conditions_of_problem(problem, model.status, model.generation, now, corpus)
     return wire

@@ -111,10 +111,11 @@ def summary_conditions(told: Summary) -> tuple[Condition, Condition, Condition]:
 
 def stage_conditions(state: ModelState) -> tuple[Condition, ...]:
     stages = (state.corpus, state.trained, state.generated)
-    return tuple(
-        Condition(kind, stage.status, stage.reason, stage.message)
-        for kind, stage in zip(_STAGE_TYPES, stages, strict=True)
-    )
+    return tuple(_condition(kind, stage) for kind, stage in zip(_STAGE_TYPES, stages, strict=True))
+
+
+def _condition(kind: ConditionType, stage: Stage) -> Condition:
+    return Condition(kind, stage.status, stage.reason, stage.message)
 
 
 def conditions_of_state(
@@ -126,20 +127,18 @@ def conditions_of_state(
 
 
 def conditions_of_problem(
-    problem: Problem, previous: Mapping[str, Any], generation: int, now: datetime
+    problem: Problem, previous: Mapping[str, Any], generation: int, now: datetime, corpus: Stage | None
 ) -> list[dict[str, Any]]:
-    """Where nothing could be observed: stages stay as last seen, with the generation they were seen for."""
+    """Where nothing else could be observed: stages stay as last seen, with the generation they were seen for."""
     before = previous.get("conditions", [])
-    rendered = render_conditions(summary_conditions(_of_problem(problem)), before, generation, now)
     known = {item.get("type"): item for item in before}
-    unknown = [
-        Condition(kind, ConditionStatus.UNKNOWN, Reason.PENDING, "not looked at yet")
-        for kind in _STAGE_TYPES
-        if kind.value not in known
-    ]
-    stages = {item["type"]: item for item in render_conditions(unknown, [], generation, now)}
-    stages.update({kind.value: known[kind.value] for kind in _STAGE_TYPES if kind.value in known})
-    return rendered + [stages[kind.value] for kind in _STAGE_TYPES]
+    unseen = Stage(ConditionStatus.UNKNOWN, Reason.PENDING, "not looked at yet")
+    seen = {kind: unseen for kind in _STAGE_TYPES if kind.value not in known}
+    if corpus is not None:
+        seen[ConditionType.CORPUS_READY] = corpus
+    told = (*summary_conditions(_of_problem(problem)), *(_condition(kind, stage) for kind, stage in seen.items()))
+    rendered = {item["type"]: item for item in render_conditions(told, before, generation, now)}
+    return [rendered.get(kind.value) or dict(known[kind.value]) for kind in ConditionType]
 
 
 def one_line(message: str, limit: int = 300) -> str:

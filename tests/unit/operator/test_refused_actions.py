@@ -1,0 +1,38 @@
+"""What is told of the corpus where Pachyderm refuses what is done with it."""
+
+from __future__ import annotations
+
+import pytest
+
+from scriptmodel_operator.api.identity import RECONCILE_AT
+from scriptmodel_operator.pachyderm.errors import RefusedError
+from scriptmodel_operator.reconcile.queue import RetryError
+from tests.unit.operator.test_controller import PLAYS_BRANCH, FakeKube, controller, raw_object, reason, settled
+from tests.unit.operator.world import PLAYS, SPEC
+
+
+def corpus_ready(kube: FakeKube) -> tuple[str, str]:
+    conditions = {each["type"]: each for each in kube.raw["status"]["conditions"]}
+    return conditions["CorpusReady"]["status"], conditions["CorpusReady"]["reason"]
+
+
+async def test_a_corpus_that_came_is_told_to_be_there_though_the_pipelines_are_refused() -> None:
+    async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
+        await settled(found)
+        assert corpus_ready(kube) == ("False", "CorpusNotFound")
+        pachyderm.put(PLAYS_BRANCH, PLAYS)
+        pachyderm.pipeline_limit = 1
+        kube.raw["metadata"] = {**kube.raw["metadata"], "annotations": {RECONCILE_AT: "now"}, "resourceVersion": "9"}
+        found.store.put(kube.raw)
+        with pytest.raises(RetryError):
+            await settled(found)
+        assert reason(kube) == "PipelineLimit"
+        assert corpus_ready(kube) == ("True", "CorpusFound")
+
+
+async def test_a_corpus_that_cannot_be_put_into_pachyderm_is_not_told_to_be_on_its_way() -> None:
+    async with controller(raw_object({"corpus": {"configMap": {"name": "x"}}})) as (found, kube, pachyderm):
+        pachyderm.fault = lambda call: RefusedError(call, "no room") if call == "create_repo" else None
+        with pytest.raises(RetryError):
+            await settled(found)
+        assert (reason(kube), corpus_ready(kube)) == ("Refused", ("False", "Refused"))
