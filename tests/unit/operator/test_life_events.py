@@ -1,0 +1,87 @@
+"""Which events tell of what somebody else did to a pipeline: each transition once."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from scriptmodel_operator.pachyderm.errors import UnavailableError
+from scriptmodel_operator.reconcile.queue import RetryError
+from tests.unit.operator.test_controller import PLAYS_BRANCH, FakeKube, controller, raw_object, reason, settled
+from tests.unit.operator.world import PLAYS, SPEC
+
+
+def events(kube: FakeKube) -> list[str]:
+    return [write.removeprefix("event ") for write in kube.writes if write.startswith("event ")]
+
+
+@pytest.mark.parametrize(
+    ("policy", "told"), [("Correct", ["Updating", "WaitingForWorker"]), ("Warn", ["Drifted"])], ids=["Correct", "Warn"]
+)
+async def test_that_somebody_stopped_a_pipeline_is_told_once_each_time(policy: str, told: list[str]) -> None:
+    async with controller(raw_object({**SPEC, "driftPolicy": policy})) as (found, kube, pachyderm):
+        pachyderm.put(PLAYS_BRANCH, PLAYS)
+        await settled(found)
+        refs = list(pachyderm.pipelines)
+        for _ in range(2):
+            for ref in refs:
+                pachyderm.succeed(ref)
+            await found.snapshots.latest(time.monotonic())
+            await settled(found)
+            assert reason(kube) == "Generated"
+            kube.writes.clear()
+            pachyderm.stop_pipeline(refs[0])
+            await found.snapshots.latest(time.monotonic())
+            pachyderm.fault = lambda call: UnavailableError(call, "gone") if call == "start_pipeline" else None
+            with suppress(RetryError):
+                await settled(found)
+            pachyderm.fault = lambda _call: None
+            await settled(found)
+            assert [each for each in events(kube) if each != "PachydermUnavailable"] == told
+            if policy == "Warn":
+                pachyderm.start_pipeline(refs[0])
+
+
+async def test_that_somebody_changed_a_pipeline_is_told_once_where_it_stays_so() -> None:
+    async with controller(raw_object({**SPEC, "driftPolicy": "Warn"})) as (found, kube, pachyderm):
+        pachyderm.put(PLAYS_BRANCH, PLAYS)
+        await settled(found)
+        refs = list(pachyderm.pipelines)
+        pachyderm.edit(refs[1], datum_tries=7)
+        for ref in refs:
+            pachyderm.succeed(ref)
+        kube.writes.clear()
+        for _ in range(2):
+            await found.snapshots.latest(time.monotonic())
+            await settled(found)
+        assert events(kube) == ["Drifted"]
+
+
+@pytest.mark.parametrize("policy", ["Correct", "Warn"])
+@pytest.mark.parametrize("changed", [{}, {"model": {"preset": "small"}}], ids=["as it was", "changed"])
+async def test_what_a_suspension_stopped_nobody_else_has_stopped(policy: str, changed: dict[str, Any]) -> None:
+    """Though the spec changes in the same moment, and Pachyderm does not answer then."""
+    spec = {**SPEC, "driftPolicy": policy}
+    async with controller(raw_object(spec)) as (found, kube, pachyderm):
+        pachyderm.put(PLAYS_BRANCH, PLAYS)
+        await settled(found)
+        for number, wanted in enumerate(({**spec, "suspend": True}, {**spec, **changed}), start=2):
+            kube.writes.clear()
+            metadata = {**kube.raw["metadata"], "generation": number, "resourceVersion": str(10 * number)}
+            kube.raw = {**kube.raw, "metadata": metadata, "spec": wanted}
+            found.store.put(kube.raw)
+            pachyderm.fault = lambda call: UnavailableError(call, "gone") if call == "start_pipeline" else None
+            with suppress(RetryError):
+                await settled(found)
+            pachyderm.fault = lambda _call: None
+            await settled(found)
+        assert not any(info[-1].stopped for info in pachyderm.pipelines.values())
+        told = ["Updating"] if changed else []
+        assert events(kube) == [*told, "PachydermUnavailable", "WaitingForWorker"]
+        pachyderm.stop_pipeline(next(iter(pachyderm.pipelines)))
+        await found.snapshots.latest(time.monotonic())
+        await settled(found)
+        assert events(kube)[-1] == {"Correct": "Updating", "Warn": "Drifted"}[policy]
