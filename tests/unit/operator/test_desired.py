@@ -64,6 +64,17 @@ def test_digests_never_change() -> None:
     assert pipelines.generate.mark.digest == "d1:a25868501343d4092f22b9c978b2396c"
 
 
+def test_how_a_number_is_written_changes_nothing() -> None:
+    def written(dropout: str, temperature: str) -> Desired:
+        overrides = {"dropout": dropout, "learningRate": "1"}
+        return wanted({"model": {"overrides": overrides}, "generation": {"temperature": temperature}})
+
+    one, other = written("0.5", "0.8"), written("0.50", "00.800")
+    assert (one.train.spec, one.train.mark) == (other.train.spec, other.train.mark)
+    assert (one.generate.spec, one.generate.mark) == (other.generate.spec, other.generate.mark)
+    assert one.train.mark.compute != written("0.05", "0.8").train.mark.compute
+
+
 def test_fingerprints_never_change() -> None:
     """Another way of making them would take every pipeline for changed by somebody else."""
     assert fingerprint(wanted().train.spec) == "p1:0b5f301f3de4c4644baf25634773d9b9"

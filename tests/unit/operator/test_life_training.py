@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from scriptmodel_operator.api.marks import mark_of
+from scriptmodel_operator.desired.digest import digest
 from scriptmodel_operator.observe import snapshot
 from scriptmodel_operator.pachyderm.values import (
     JobState,
@@ -116,6 +119,25 @@ def test_another_generation_writes_a_new_script_and_leaves_training_alone() -> N
     assert world.ready == ("True", "Generated")
     assert world.model.status["lineage"]["model"]["commit"] == model
     assert world.model.status["lineage"]["script"]["commit"] != first
+
+
+def test_a_number_that_is_written_in_another_way_computes_nothing_again_and_an_upgrade_does_not_either() -> None:
+    said = {"generation": {"temperature": "0.90"}}
+    world = trained_world(said)
+    # As an operator left it that compared numbers by how they are written.
+    info = world.pachyderm.pipelines[world.generate][-1]
+    mark = mark_of(info.spec.annotations)
+    assert mark is not None
+    compute = digest({**said, "image": mark.image})
+    mark = replace(mark, compute=compute, digest=digest({"compute": compute, "placement": {}}))
+    before = replace(info, spec=replace(info.spec, annotations=mark.annotations()))
+    world.pachyderm.pipelines[world.generate] = [before]
+    world.reconcile()
+    assert world.written() == []
+    world.pachyderm.pipelines[world.generate] = [info]
+    world.want({"generation": {"temperature": "0.9"}})
+    world.reconcile()
+    assert (world.written(), world.ready) == ([], ("True", "Generated"))
 
 
 def test_a_new_commit_in_the_corpus_is_not_ready_until_it_has_a_script() -> None:

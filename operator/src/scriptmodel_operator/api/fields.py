@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from scriptmodel_operator.api.durations import CPU_PATTERN, DECIMAL_PATTERN, DURATION_PATTERN, MEMORY_PATTERN
@@ -43,6 +43,23 @@ def formatted(pattern: str, expected: str, **limits: Any) -> Any:
     return Field(pattern=pattern, json_schema_extra=rules(rule, shown=_ITSELF), **limits)
 
 
+class Decimal(str):
+    """A number as somebody wrote it."""
+
+    __slots__ = ()
+
+    def by_value(self) -> str:
+        """In the form that all ways to write the same number share, which is the shortest: `0.8` of `0.80`."""
+        whole, _, fraction = self.partition(".")
+        fraction = fraction.rstrip("0")
+        shortest = (whole.lstrip("0") or "0") + (f".{fraction}" if fraction else "")
+        return self if self == shortest else shortest
+
+
+AS_DECIMAL = AfterValidator(Decimal)
+"""Goes behind `decimal`."""
+
+
 class ApiModel(BaseModel):
     """Camel case outside, snake case inside; immutable; what is unknown is ignored (the API server prunes it)."""
 
@@ -53,6 +70,12 @@ class ApiModel(BaseModel):
         extra="ignore",
         use_attribute_docstrings=True,
     )
+
+    def by_value(self) -> Self:
+        """Equal for specs that differ only in how a number is written; itself where all are in their shortest form."""
+        parts = {name: value for name, value in vars(self).items() if hasattr(value, "by_value")}
+        changed = {name: form for name, value in parts.items() if (form := value.by_value()) is not value}
+        return self.model_copy(update=changed) if changed else self
 
 
 def _text(value: Any) -> Any:

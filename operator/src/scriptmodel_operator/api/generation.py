@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from scriptmodel_operator.api.fields import ApiModel, Seed, decimal, formatted
+from scriptmodel_operator.api.fields import AS_DECIMAL, ApiModel, Seed, decimal, formatted
 
 _TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
 _LINE = r"^[^\x00-\x1f\x7f]*$"
@@ -17,9 +17,9 @@ class Generation(ApiModel):
 
     words: Annotated[int, Field(ge=1, le=1000000)] = 1000
     """Length of the script in words, at most."""
-    temperature: Annotated[str, decimal(at_most=10)] = "0.8"
+    temperature: Annotated[str, decimal(at_most=10), AS_DECIMAL] = "0.8"
     """Below 1 the script keeps to what is likely, above 1 it dares more; 0 always takes the likeliest word."""
-    top_p: Annotated[str, decimal(above=0, at_most=1)] = "0.95"
+    top_p: Annotated[str, decimal(above=0, at_most=1), AS_DECIMAL] = "0.95"
     """Only the likeliest words that together have this share are drawn from."""
     seed: Seed = 0
     """Another seed writes another script from the same model."""

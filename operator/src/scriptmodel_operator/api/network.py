@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from scriptmodel_operator.api.fields import ApiModel, Seed, decimal
+from scriptmodel_operator.api.fields import AS_DECIMAL, ApiModel, Seed, decimal
 
 
 class Preset(StrEnum):
@@ -40,13 +40,13 @@ class Overrides(ApiModel):
     """Times that the whole corpus is read."""
     full_rate_epochs: Annotated[int, Field(ge=0, le=10000)] | None = None
     """Epochs before the learning rate begins to fall."""
-    learning_rate: Annotated[str, decimal(above=0)] | None = None
+    learning_rate: Annotated[str, decimal(above=0), AS_DECIMAL] | None = None
     """Learning rate at the start."""
-    learning_rate_decay: Annotated[str, decimal(above=0, at_most=1)] | None = None
+    learning_rate_decay: Annotated[str, decimal(above=0, at_most=1), AS_DECIMAL] | None = None
     """Factor of the learning rate from one epoch to the next."""
-    dropout: Annotated[str, decimal(at_most=0.95)] | None = None
+    dropout: Annotated[str, decimal(at_most=0.95), AS_DECIMAL] | None = None
     """Share of connections left out in training, from 0 to below 1."""
-    clip_norm: Annotated[str, decimal(above=0)] | None = None
+    clip_norm: Annotated[str, decimal(above=0), AS_DECIMAL] | None = None
     """Largest norm of the gradient."""
     vocabulary_size: Annotated[int, Field(ge=16, le=1000000)] | None = None
     """Words known to the model; the rest is one unknown word."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from scriptmodel_operator.api.durations import parse_quantity
+from scriptmodel_operator.api.fields import ApiModel
 from scriptmodel_operator.api.marks import Mark, Owner
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.training import ResourceList, Training
@@ -28,10 +29,15 @@ OWNED_BRANCH = "master"
 
 @dataclass(frozen=True, slots=True)
 class DesiredPipeline:
-    """A pipeline as it should be, and what its mark says of it before it is sent."""
+    """A pipeline as it should be, and what its mark says of it before it is sent.
+
+    Numbers are compared by value. Operators of before did so by how they are written, so marks of theirs are known too.
+    """
 
     spec: PipelineSpec
     mark: Mark
+    known: frozenset[str]
+    """All digests that say what the spec says."""
 
     def as_version(self, version: int) -> PipelineSpec:
         """The spec to be sent, when sending it will make that version, with its mark."""
@@ -72,22 +78,19 @@ def desired(model: ScriptModel, owner: Owner, default_image: str, train_mark: Ma
     return Desired(branch, train, _generate(model, owner, image))
 
 
-def _train_compute(model: ScriptModel) -> str:
+def _train_compute(model: ScriptModel) -> tuple[str, ...]:
     spec = model.spec
-    return digest(
-        {
-            "layout": spec.corpus.layout.value,
-            "model": _said(spec.model),
-            "image": spec.training.image,
-        }
+    return tuple(
+        digest({"layout": spec.corpus.layout.value, "model": said, "image": spec.training.image})
+        for said in _ways_to_say(spec.model)
     )
 
 
-def _image(model: ScriptModel, default_image: str, compute: str, mark: Mark | None) -> str:
+def _image(model: ScriptModel, default_image: str, compute: tuple[str, ...], mark: Mark | None) -> str:
     """The user's image; else the one resolved earlier, while nothing asks for new training; else today's default."""
     if model.spec.training.image:
         return model.spec.training.image
-    if mark and mark.image and mark.compute == compute and not wants_retraining(model, mark):
+    if mark and mark.image and mark.compute in compute and not wants_retraining(model, mark):
         return mark.image
     return default_image
 
@@ -98,20 +101,15 @@ def wants_retraining(model: ScriptModel, mark: Mark) -> bool:
 
 
 def _train(
-    model: ScriptModel, owner: Owner, branch: BranchRef, compute: str, image: str, mark: Mark | None
+    model: ScriptModel, owner: Owner, branch: BranchRef, compute: tuple[str, ...], image: str, mark: Mark | None
 ) -> DesiredPipeline:
     training = model.spec.training
-    whole = digest(
-        {
-            "compute": compute,
-            "branch": str(branch),
-            "training": _said(training, exclude={"image", "pending_deadline", "active_deadline"}),
-        }
-    )
+    said = _said(training, exclude={"image", "pending_deadline", "active_deadline"})
+    whole = tuple(digest({"compute": each, "branch": str(branch), "training": said}) for each in compute)
     spec = PipelineSpec(
         ref=train_ref(model),
         image=image,
-        command=commands.train_command(model.spec.corpus.layout, model.spec.model),
+        command=commands.train_command(model.spec.corpus.layout, model.spec.model.by_value()),
         input_name=commands.CORPUS_INPUT,
         input_branch=branch,
         glob=WHOLE_REPO,
@@ -122,27 +120,29 @@ def _train(
         description=f"Trains the model of ScriptModel {model}",
     )
     retrain_at = model.retrain_at or (mark.retrain_at if mark else "")
-    mark = Mark(owner, digest=whole, compute=compute, image=image, retrain_at=retrain_at)
-    return DesiredPipeline(_placed(spec, training), mark)
+    mark = Mark(owner, digest=whole[0], compute=compute[0], image=image, retrain_at=retrain_at)
+    return DesiredPipeline(_placed(spec, training), mark, frozenset((*compute, *whole)))
 
 
 def _generate(model: ScriptModel, owner: Owner, image: str) -> DesiredPipeline:
     """Reads the model, so it runs with the image that made it; without GPU or the resources of training."""
     training = model.spec.training
-    compute = digest({"generation": _said(model.spec.generation), "image": image})
+    generation = model.spec.generation
+    compute = tuple(digest({"generation": said, "image": image}) for said in _ways_to_say(generation))
     placement = _said(training, include={"node_selector", "tolerations", "priority_class_name", "backoff_limit"})
     spec = PipelineSpec(
         ref=generate_ref(model),
         image=image,
-        command=commands.generate_command(model.spec.generation),
+        command=commands.generate_command(generation.by_value()),
         input_name=commands.MODEL_INPUT,
         input_branch=BranchRef(train_ref(model).output, "master"),
         glob=WHOLE_REPO,
         datum_tries=training.backoff_limit + 1,
         description=f"Writes the script of ScriptModel {model}",
     )
-    mark = Mark(owner, digest=digest({"compute": compute, "placement": placement}), compute=compute, image=image)
-    return DesiredPipeline(_placed(spec, training), mark)
+    whole = tuple(digest({"compute": each, "placement": placement}) for each in compute)
+    mark = Mark(owner, digest=whole[0], compute=compute[0], image=image)
+    return DesiredPipeline(_placed(spec, training), mark, frozenset((*compute, *whole)))
 
 
 def _placed(spec: PipelineSpec, training: Training) -> PipelineSpec:
@@ -184,6 +184,12 @@ def _pod_patch(training: Training) -> str:
     if not training.runtime_class_name:
         return ""
     return json.dumps([{"op": "add", "path": "/runtimeClassName", "value": training.runtime_class_name}])
+
+
+def _ways_to_say(part: ApiModel) -> list[dict[str, Any]]:
+    """With numbers by their value, and as they are written where that is another way."""
+    by_value = part.by_value()
+    return [_said(part)] if by_value is part else [_said(by_value), _said(part)]
 
 
 def _said(model: Any, **selection: Any) -> dict[str, Any]:

@@ -67,11 +67,11 @@ def _change(model: ScriptModel, wanted: DesiredPipeline, seen: PipelineView | No
 
 def _asked_for(model: ScriptModel, wanted: DesiredPipeline, seen: PipelineView, mark: Mark) -> Change | None:
     """What the user's spec or annotation asks for."""
-    if mark.compute != wanted.mark.compute:
+    if mark.compute not in wanted.known:
         return _write(ChangeKind.RECOMPUTE, wanted, seen, "the spec changed", reprocess=True)
     if wanted.mark.retrain_at and wants_retraining(model, mark):
         return _write(ChangeKind.RECOMPUTE, wanted, seen, "retrain-at asks for it", reprocess=True)
-    if mark.digest == wanted.mark.digest:
+    if mark.digest in wanted.known:
         return None
     # Another corpus is computed anyway, and nobody wants to wait for the end of training on the old one.
     moved = seen.info.spec.input_branch != wanted.spec.input_branch
