@@ -14,6 +14,7 @@ from typing import Any
 from scriptmodel_operator.kube.store import Store
 
 Labels = tuple[tuple[str, str], ...]
+_RETRIES, _LEFT_OUT = "scriptmodel_retries", "scriptmodel_events_left_out"
 CONTENT_TYPE = "text/plain; version=0.0.4"
 
 
@@ -24,7 +25,10 @@ class Metrics:
     store: Store
     depth: Callable[[], int] = lambda: 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _counts: Counter[tuple[str, Labels]] = field(default_factory=Counter)
+    _counts: Counter[tuple[str, Labels]] = field(
+        default_factory=lambda: Counter({(_RETRIES, ()): 0, (_LEFT_OUT, ()): 0})
+    )
+    """Those without labels are told from the beginning: what begins with 1 has not increased, for Prometheus."""
     _seconds: dict[tuple[str, Labels], float] = field(default_factory=dict)
     _bytes: int = 0
 
@@ -35,11 +39,11 @@ class Metrics:
 
     def retried(self) -> None:
         """A reconcile that failed is to be tried again."""
-        self._add("scriptmodel_retries", (), None)
+        self._add(_RETRIES, (), None)
 
     def event_left_out(self) -> None:
         """There was no room for an event: status alone told of it."""
-        self._add("scriptmodel_events_left_out", (), None)
+        self._add(_LEFT_OUT, (), None)
 
     def called(self, method: str, code: str, seconds: float) -> None:
         """A call to Pachyderm; `code` is gRPC's."""

@@ -45,6 +45,12 @@ def test_figures_of_an_object_go_with_it() -> None:
     assert "thrones" not in metrics.render()
 
 
+def test_what_has_not_happened_yet_is_told_to_be_none() -> None:
+    """The first time is an increase only where there was a figure before it."""
+    lines = Metrics(Store()).render().splitlines()
+    assert {"scriptmodel_retries_total 0", "scriptmodel_events_left_out_total 0"} <= set(lines)
+
+
 def test_the_store_tells_news_from_echoes() -> None:
     store = Store()
     assert store.put(RAW) is News.ASKED
