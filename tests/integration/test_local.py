@@ -107,6 +107,8 @@ def test_what_cannot_work_is_one_line_before_anything_is_started(tmp_path: Path,
         ({"corpus": {"configMap": {"name": "x"}}}, [], "the file has no ConfigMap 'x'"),
         ({"corpus": {"configMap": {"name": "x"}}}, ["--corpus", corpus], "--corpus goes into a repo"),
         ({}, ["--trainer", tmp_path], "has no bin/scriptmodel-trainer"),
+        ({}, ["--out", tmp_path / "none" / "script.txt"], "name a file in a folder that is there"),
+        ({}, ["--keep", corpus / "hamlet.txt" / "state"], "cannot make"),
     ):
         done = local("-f", write(tmp_path, **spec), *args)
         assert done.returncode == 1

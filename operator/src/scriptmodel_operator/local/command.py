@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import tempfile
 from contextlib import ExitStack
@@ -57,10 +58,15 @@ def local(
       scriptmodel local -f thrones.yaml --keep state/ --out new_script.txt
     """
     documents = read_documents(file)
+    if out is not None and not os.access(out if out.exists() else out.parent, os.W_OK):
+        raise click.ClickException(f"cannot write {out}: name a file in a folder that is there and yours")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # localpach is to end with us, whoever ends us
     with ExitStack() as stack:
-        folder = keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="scriptmodel-")))
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder = keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="scriptmodel-")))
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise click.ClickException(f"cannot make {keep or 'a temporary folder'}: {error.strerror}") from error
         run = Run(folder.absolute(), documents, session.namespace or "default", corpus_of(corpus) if corpus else [])
         script = run.to_the_script(trainer)
     if out is None:
