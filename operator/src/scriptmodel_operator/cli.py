@@ -197,7 +197,7 @@ def run(**options: Any) -> None:
     try:
         pachd = PachdAddress(options["pachd"], options["pachd_token_file"], options["pachd_ca_file"])
     except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--pachd") from error
+        raise click.UsageError(str(error)) from error
     config = OperatorConfig(
         pachd=pachd,
         trainer_image=options["trainer_image"],

@@ -158,9 +158,19 @@ def test_renewed_certificates_are_trusted_without_a_restart(tmp_path: Path) -> N
             gateway.server_version()
         mount(tmp_path, "ca.crt", new[1])
         assert gateway.server_version() == "2.7.8"
+        mount(tmp_path, "ca.crt", new[1][:100])
+        assert gateway.server_version() == "2.7.8", "half a file changes nothing"
         (tmp_path / "ca.crt").unlink()
         assert gateway.server_version() == "2.7.8", "a file that is away for a moment changes nothing"
     gateway.close()
+
+
+@pytest.mark.parametrize("content", [b"", b"no certificate", b"-----BEGIN CERTIFICATE-----\nAAAA\n"])
+def test_a_file_without_certificates_is_refused_before_anything_is_asked(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(ValueError, match=r"ca.crt has no certificates in PEM form"):
+        PachdAddress("pachd:1", ca_file=mount(tmp_path, "ca.crt", content))
+    commented = "# Autorité\n".encode() + key_and_certificate()[1]
+    assert PachdAddress("pachd:1", ca_file=mount(tmp_path, "ca.crt", commented)).tls
 
 
 def test_a_server_with_another_authority_is_not_talked_to(tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def check(
         target = PachdAddress(pachd, pachd_token_file, pachd_ca_file)
         model = checking.read_sample(sample) if sample else checking.SMALLEST
     except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--pachd") from error
+        raise click.UsageError(str(error)) from error
     except checking.NoSampleError as error:
         raise click.ClickException(str(error)) from error
     findings = _asked(kubeconfig, lambda client: checking.check_cluster(client, namespace, model))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +30,7 @@ class PachdAddress:
 
     Pachyderm's own tools write grpc://HOST:PORT, with TLS grpcs://HOST:PORT; without a file gRPC's roots are trusted.
     gRPC's own names are taken too: dns:///HOST:PORT, ipv4:ADDRESS:PORT,..., ipv6:[ADDRESS]:PORT,..., unix:PATH.
-    ValueError for what is none of these.
+    ValueError for what is none of these, and where the file has no certificates.
     """
 
     address: str
@@ -39,6 +40,7 @@ class PachdAddress:
     def __post_init__(self) -> None:
         if not _FORM.fullmatch(self.address):
             raise ValueError(f"{self.address!r} is not HOST:PORT, grpc[s]://HOST:PORT, dns:///HOST:PORT or unix:PATH")
+        self.check(self.certificates())
 
     def token(self) -> str:
         """Read each time, so that a renewed Secret is taken without a restart."""
@@ -56,6 +58,16 @@ class PachdAddress:
     def certificates(self) -> bytes | None:
         """None where none are named."""
         return self.ca_file.read_bytes() if self.ca_file else None
+
+    def check(self, certificates: bytes | None) -> None:
+        """ValueError for what has none in PEM form: gRPC itself would take it, and then reach nobody."""
+        if certificates is None:
+            return
+        text = certificates.decode("ascii", errors="ignore")
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=text)
+        except (ssl.SSLError, ValueError) as error:
+            raise ValueError(f"{self.ca_file} has no certificates in PEM form, or damaged ones") from error
 
 
 def open_channel(address: str, certificates: bytes | None = None, *, tls: bool = False) -> grpc.Channel:

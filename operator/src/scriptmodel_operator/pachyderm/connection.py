@@ -44,14 +44,16 @@ class Connection:
         with self._lock:
             try:
                 certificates = self._target.certificates()
-            except OSError as error:  # for a moment, while it is being replaced
+                if certificates == self._stubs.certificates:
+                    return self._stubs
+                self._target.check(certificates)
+            except (OSError, ValueError) as error:  # for a moment, while it is being replaced
                 log.warning("certificates of pachd: %s", error)
                 return self._stubs
-            if certificates and certificates != self._stubs.certificates:
-                log.info("the certificates of pachd have changed: connecting anew")
-                if self._before is not None:
-                    self._before.channel.close()
-                self._before, self._stubs = self._stubs, self._open(certificates)
+            log.info("the certificates of pachd have changed: connecting anew")
+            if self._before is not None:
+                self._before.channel.close()
+            self._before, self._stubs = self._stubs, self._open(certificates)
             return self._stubs
 
     def close(self) -> None:
