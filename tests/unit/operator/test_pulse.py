@@ -102,6 +102,23 @@ async def test_a_server_that_refuses_connections_is_away_and_not_silent() -> Non
         assert pulse.silence == 0
 
 
+async def test_a_server_that_goes_away_while_what_was_watched_is_listed_anew_is_not_silent_either() -> None:
+    clock = Clock()
+    pulse = Pulse(clock)
+    pulse.opened(PATH)
+    async with server_that_says(503) as address:
+        session = listening(kopf.ConnectionInfo(server=address), pulse, Echoes()).aiohttp_session
+        async with session:
+            clock.now = 70
+            with pytest.raises(aiohttp.ClientConnectionError):
+                await session.get(address + PATH)
+            assert pulse.silence == 0
+            clock.now = 140
+            with pytest.raises(aiohttp.ClientConnectionError):
+                await session.get(f"http://127.0.0.1:{free_port()}{PATH}")
+            assert pulse.silence == 0
+
+
 @asynccontextmanager
 async def server_that_says(*statuses: int) -> AsyncIterator[str]:
     """To a list of ScriptModels: each status in turn."""

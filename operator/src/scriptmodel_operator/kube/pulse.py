@@ -45,7 +45,9 @@ class Pulse:
         self._last.setdefault(watch, self.clock())
 
     def heard(self, watch: str) -> None:
-        self._last[watch] = self.clock()
+        """From the watch, or from the server of which the same is being listed anew."""
+        if watch in self._last:
+            self._last[watch] = self.clock()
 
     def answered(self, status: int) -> None:
         """A list or a watch of ScriptModels, with that HTTP status."""
@@ -72,10 +74,8 @@ def listening(info: kopf.ConnectionInfo, pulse: Pulse, echoes: Echoes) -> kopf.A
     class Response(aiohttp.ClientResponse):
         async def start(self, connection: Any) -> aiohttp.ClientResponse:
             await super().start(connection)
-            watch = "watch" in self.url.query
-            if watch:
-                pulse.heard(self.url.path)
-            if watch and self.ok:
+            pulse.heard(self.url.path)
+            if "watch" in self.url.query and self.ok:
                 pulse.answered(self.status)
                 heard = functools.partial(pulse.heard, self.url.path)
                 self.content = _Listened(self.content, heard, echoes)  # type: ignore[assignment]  # has all of its methods
@@ -98,7 +98,7 @@ def listening(info: kopf.ConnectionInfo, pulse: Pulse, echoes: Echoes) -> kopf.A
     async def failed(_session: aiohttp.ClientSession, _context: SimpleNamespace, asked: Any) -> None:
         """A server that is away says so at once, or its machine does: to start this process anew would not help."""
         away = isinstance(asked.exception, aiohttp.ClientConnectionError)
-        if "watch" in asked.url.query and away and not isinstance(asked.exception, TimeoutError):
+        if away and not isinstance(asked.exception, TimeoutError):
             pulse.heard(asked.url.path)
 
     trace.on_request_start.append(sent)
