@@ -23,6 +23,7 @@ from scriptmodel_trainer.vocabulary import Vocabulary
 SCHEMA = 1
 MODEL, WEIGHTS, METRICS, REPORT = "model.json", "weights.npz", "metrics.json", "report.html"
 WORD_TO_ID, ID_TO_WORD = "word_to_id.json", "id_to_word.json"
+FILES = (MODEL, WEIGHTS, METRICS, REPORT, WORD_TO_ID, ID_TO_WORD)
 
 Floats = npt.NDArray[np.float32]
 

@@ -24,7 +24,7 @@ from scriptmodel_trainer.presets import Preset
 from scriptmodel_trainer.progress import Progress
 from scriptmodel_trainer.report import render_report
 from scriptmodel_trainer.stopping import StopSignals
-from scriptmodel_trainer.storage import prepare_folder, write_json, write_text
+from scriptmodel_trainer.storage import prepare_folder, require_file, write_json, write_text
 from scriptmodel_trainer.vocabulary import build_vocabulary
 
 
@@ -48,7 +48,7 @@ def train(options: TrainOptions, progress: Progress, signals: StopSignals) -> No
     layout = layouts.layout_named(options.layout)
     sources = reading.find_sources(options.data, progress.note)
     corpus = stream.read_corpus(sources, layout, progress.note)
-    prepare_folder(options.out)
+    prepare_folder(options.out, (*artifacts.FILES, CHECKPOINT))
     vocabulary = build_vocabulary(corpus.splits["train"], corpus.lexicon, options.preset.vocabulary_size)
     mapping = vocabulary.mapping_from(corpus.lexicon)
     splits = {name: mapping[ids] for name, ids in corpus.splits.items()}
@@ -173,6 +173,8 @@ def report(folder: Path, out: Path) -> None:
 def normalize(data: Sequence[Path], out: Path | None, layout: str, stats: Path | None, progress: Progress) -> None:
     """Write the token stream of scripts, one event a line."""
     chosen = layouts.layout_named(layout)
+    if stats is not None:
+        require_file(stats)
     sources = reading.find_sources(data, progress.note)
     report = normalizing.write_normalized(sources, chosen, out)
     if stats is not None:

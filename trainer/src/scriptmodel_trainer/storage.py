@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import io
 import json
 import math
 import os
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -20,17 +21,26 @@ from scriptmodel_trainer.errors import BadInputError, WriteError
 _PART = ".part"
 
 
-def prepare_folder(folder: Path) -> None:
+def prepare_folder(folder: Path, names: Iterable[str]) -> None:
     """Make the folder, see that it can be written to before hours are spent, and clear away what a kill left there.
 
-    Raises WriteError if it cannot be written to.
+    `names` are the files that will be written: what belongs to others in the folder is left alone. Raises WriteError if
+    it cannot be written to.
     """
     with as_write_error(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".probe.{os.getpid()}{_PART}"
+        probe = _temporary(folder / "probe")
         probe.write_bytes(b"")
-        for leftover in folder.glob(f".*{_PART}"):
-            leftover.unlink(missing_ok=True)
+        probe.unlink()
+        for name in names:
+            for leftover in folder.glob(f".{glob.escape(name)}.*{_PART}"):
+                leftover.unlink(missing_ok=True)
+
+
+def require_file(path: Path) -> None:
+    """Raise WriteError unless `path` is a file or nothing yet: a folder, a pipe or a device cannot be replaced."""
+    if path.exists() and not path.is_file():
+        raise WriteError(f"cannot write {path}: it is no regular file", "give the name of a file")
 
 
 def write_files(folder: Path, contents: Mapping[str, bytes]) -> None:
@@ -55,15 +65,21 @@ def write_files(folder: Path, contents: Mapping[str, bytes]) -> None:
 
 @contextlib.contextmanager
 def atomic_writer(path: Path) -> Iterator[BinaryIO]:
-    """A file that takes its name only when all of it is on the disk; WriteError if it cannot be stored."""
-    temporary = _temporary(path)
+    """A file that takes its name only when all of it is on the disk; WriteError if it cannot be stored.
+
+    Its folder is made where there is none; a link stays a link, and what it leads to is written.
+    """
+    require_file(path)
+    target = Path(os.path.realpath(path))
+    temporary = _temporary(target)
     with as_write_error(path):
+        target.parent.mkdir(parents=True, exist_ok=True)
         try:
             with temporary.open("wb") as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            temporary.replace(path)
+            temporary.replace(target)
         finally:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
@@ -71,12 +87,14 @@ def atomic_writer(path: Path) -> Iterator[BinaryIO]:
 
 def write_json(path: Path, value: Any) -> None:
     """Store a value as JSON, atomically."""
-    write_files(path.parent, {path.name: json_bytes(value)})
+    with atomic_writer(path) as file:
+        file.write(json_bytes(value))
 
 
 def write_text(path: Path, text: str) -> None:
     """Store a text as UTF-8, atomically."""
-    write_files(path.parent, {path.name: text.encode("utf-8", errors="replace")})
+    with atomic_writer(path) as file:
+        file.write(text.encode("utf-8", errors="replace"))
 
 
 def write_arrays(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:

@@ -14,7 +14,7 @@ from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.rendering import count_pieces, render
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Opening, Writer
-from scriptmodel_trainer.storage import prepare_folder, write_json, write_text
+from scriptmodel_trainer.storage import prepare_folder, require_file, write_json, write_text
 
 GENERATION = "generation.json"
 
@@ -43,7 +43,7 @@ def generate(options: GenerateOptions) -> list[str]:
     began = time.monotonic()
     model = artifacts.load_model(options.model)
     if options.out is not None:
-        prepare_folder(options.out.parent)
+        _prepare(options.out, options.samples)
     writer = Writer(Network(model.weights), model.vocabulary)
     scripts = [
         writer.write(options.words, options.sampling, (options.seed, sample), options.opening)
@@ -53,6 +53,18 @@ def generate(options: GenerateOptions) -> list[str]:
     if options.out is not None:
         _store(options, options.out, model, scripts, texts, time.monotonic() - began)
     return texts
+
+
+def _prepare(out: Path, samples: int) -> None:
+    """See that all files can be stored, before anything is written."""
+    names = [GENERATION]
+    for sample in range(1, samples + 1):
+        path = sample_path(out, sample)
+        require_file(path)
+        names.append(path.name)
+    if out.name == GENERATION:
+        raise BadInputError(f"--out {out}: {GENERATION} tells how scripts were made", "give another name")
+    prepare_folder(out.parent, names)
 
 
 def sample_path(out: Path, sample: int) -> Path:

@@ -16,7 +16,7 @@ from scriptmodel_trainer.corpus.layouts.paragraphs import without_notes
 from scriptmodel_trainer.corpus.reading import Source
 from scriptmodel_trainer.corpus.tokens import event_tokens
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.storage import as_write_error, atomic_writer
+from scriptmodel_trainer.storage import atomic_writer
 
 _LISTED_LINES = 200
 _COUNTED_AT_ONCE = 1 << 16  # characters
@@ -32,8 +32,6 @@ def write_normalized(sources: Sequence[Source], layout: Layout | None, out: Path
     """
     if out is None:
         return _write_all(sources, layout, sys.stdout.buffer)
-    with as_write_error(out):
-        out.parent.mkdir(parents=True, exist_ok=True)
     with atomic_writer(out) as file:
         return _write_all(sources, layout, file)
 

@@ -1,0 +1,68 @@
+"""What is written where: other people's files, pipes, links and folders are never replaced."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from samples import run_trainer
+
+COMMANDS = {
+    "normalize": ["normalize", "{corpus}", "--out", "{out}"],
+    "statistics": ["normalize", "{corpus}", "--out", "{tmp}/tokens.txt", "--stats", "{out}"],
+    "report": ["report", "{model}", "--out", "{out}"],
+    "generate": ["generate", "{model}", "--words", "20", "--out", "{out}"],
+}
+
+
+def run(command: str, out: Path, corpus: Path, model: Path) -> tuple[int, str]:
+    places = {"corpus": corpus, "model": model, "out": out, "tmp": out.parent}
+    done = run_trainer([word.format(**places) for word in COMMANDS[command]])
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_folder_or_a_pipe_in_the_place_of_the_file_is_refused(
+    command: str, corpus: Path, model: Path, tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for out in (tmp_path, tmp_path / "pipe"):
+        code, errors = run(command, out, corpus, model)
+        assert code == 3
+        assert (
+            errors
+            == f"scriptmodel-trainer: error: cannot write {out}: it is no regular file; give the name of a file\n"
+        )
+    assert (tmp_path / "pipe").is_fifo()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_missing_folder_is_made_and_a_link_stays_a_link(
+    command: str, corpus: Path, model: Path, tmp_path: Path
+) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "kept" / "here")
+    for out in (tmp_path / "new" / "folder" / "out", link):
+        assert run(command, out, corpus, model) == (0, "")
+        assert out.stat().st_size
+    assert link.is_symlink()
+
+
+def test_what_others_keep_in_the_folder_is_left_alone(corpus: Path, model: Path, tmp_path: Path) -> None:
+    theirs = [tmp_path / ".download.part", tmp_path / ".scene.txt.77.part"]
+    ours = tmp_path / ".new_script.txt.77.part"
+    for path in (*theirs, ours):
+        path.write_text("half")
+    assert run("generate", tmp_path / "new_script.txt", corpus, model) == (0, "")
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *("new_script.txt", "generation.json"),
+        *(path.name for path in theirs),
+    }
+
+
+def test_a_script_does_not_take_the_name_of_its_description(corpus: Path, model: Path, tmp_path: Path) -> None:
+    code, errors = run("generate", tmp_path / "generation.json", corpus, model)
+    assert code == 2
+    assert "give another name" in errors
+    assert not list(tmp_path.iterdir())
