@@ -1,12 +1,13 @@
-"""What is written where: other people's files, pipes, links and folders are never replaced."""
+"""What is written where: other people's files, pipes, links and folders are never replaced; any stream will do."""
 
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
-from samples import run_trainer
+from samples import COMMAND, play, run_trainer
 
 COMMANDS = {
     "normalize": ["normalize", "{corpus}", "--out", "{out}"],
@@ -66,3 +67,35 @@ def test_a_script_does_not_take_the_name_of_its_description(corpus: Path, model:
     assert code == 2
     assert "give another name" in errors
     assert not list(tmp_path.iterdir())
+
+
+def test_a_stream_that_cannot_hold_a_character_gets_another(model: Path) -> None:
+    generate = ["generate", model, "--words", "20", "--prompt", "naïve \udce9t"]
+    done = run_trainer(generate, {"PYTHONIOENCODING": "ascii"})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "na?ve" in done.stdout
+
+
+def test_closed_streams_are_no_failure(model: Path) -> None:
+    for closed, words in ((">&-", "20"), (">&- 2>&-", "20"), ("<&- >&- 2>&-", "0")):
+        line = f"exec {COMMAND} generate {model} --words {words} {closed}"
+        done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout, done.stderr) == (0 if words == "20" else 2, "", "")
+
+
+def test_a_file_may_have_any_name(tmp_path: Path) -> None:
+    corpus = tmp_path / "two\nlines"
+    corpus.mkdir()
+    (corpus / "caf\udce9 <b>.md").write_text(play(40), "utf-8")
+    (corpus / "nothing\n.txt").touch()
+    done = run_trainer(["train", "--data", corpus, "--out", tmp_path / "model", "--preset", "test"])
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == "note: left out nothing .txt: it is empty\n"
+
+
+@pytest.mark.parametrize("seconds", ["nan", "-1"])
+def test_seconds_between_checkpoints_that_cannot_be_are_refused(seconds: str, corpus: Path, tmp_path: Path) -> None:
+    arguments = ["--out", tmp_path / "m", "--preset", "test", f"--checkpoint-seconds={seconds}"]
+    done = run_trainer(["train", "--data", corpus, *arguments])
+    assert done.returncode == 2
+    assert f"--checkpoint-seconds {seconds} must not be negative" in done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import itertools
 import os
 import sys
@@ -31,6 +32,7 @@ _LAYOUT_HELP = "how the scripts are laid out: auto (told per file), normalized, 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code. Expected failures become one line, never a traceback."""
+    _open_streams()
     words = list(sys.argv[1:] if arguments is None else arguments)
     progress = progress_for("json" if _wants_json(words) else "text")
     try:
@@ -53,6 +55,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         progress.failed(refused)
         return refused.code
     return ExitCode.DONE
+
+
+def _open_streams() -> None:
+    """Open what whoever started us had closed; a character that standard output cannot hold becomes a question mark."""
+    if sys.stdout is None or sys.stderr is None:
+        while (number := os.open(os.devnull, os.O_RDWR)) <= 2:  # else the next file opened would be taken for it
+            pass
+        os.close(number)
+        sys.stdout = sys.stdout or os.fdopen(1, "w")
+        sys.stderr = sys.stderr or os.fdopen(2, "w")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
 
 
 def _wants_json(words: Sequence[str]) -> bool:
@@ -215,6 +229,8 @@ def _run(options: argparse.Namespace, signals: StopSignals) -> None:
             preset = commands.settings_from(options.preset, options.settings, options.epochs)
             if not 0 <= options.seed < 2**31:
                 raise BadInputError(f"--seed {options.seed} must lie between 0 and {2**31 - 1}")
+            if not options.checkpoint_seconds >= 0:  # NaN is not either
+                raise BadInputError(f"--checkpoint-seconds {options.checkpoint_seconds:g} must not be negative")
             task = commands.TrainOptions(
                 data=options.data,
                 out=options.out,

@@ -86,7 +86,7 @@ class JsonProgress:
         self._out = out
 
     def note(self, text: str) -> None:
-        print(f"note: {text}", file=sys.stderr, flush=True)
+        print("note:", *text.split(), file=sys.stderr, flush=True)  # one line, whatever a file is called
 
     def started(self, event: Started) -> None:
         self._write(
@@ -144,7 +144,7 @@ class TextProgress:
         self._out = out
 
     def note(self, text: str) -> None:
-        print(f"note: {text}", file=sys.stderr, flush=True)
+        print("note:", *text.split(), file=sys.stderr, flush=True)  # one line, whatever a file is called
 
     def started(self, event: Started) -> None:
         tokens = ", ".join(f"{count:,} {name}" for name, count in event.tokens.items())

@@ -92,7 +92,7 @@ def corpus_digest(sources: Iterable[Source]) -> str:
     """SHA-256 over the names and contents of all files."""
     total = hashlib.sha256()
     for source in sources:
-        total.update(f"{source.name}\0{source.digest}\n".encode())
+        total.update(f"{source.name}\0{source.digest}\n".encode(errors="surrogateescape"))  # a name may be any bytes
     return total.hexdigest()
 
 
