@@ -75,6 +75,24 @@ def test_a_corpus_without_speakers_gives_sentences(seed: int) -> None:
     assert count_pieces(text) <= 25
 
 
+@pytest.mark.parametrize("seed", range(50))
+def test_words_taken_as_they_are_bring_no_brackets_of_their_own_and_no_second_full_stop(seed: int) -> None:
+    words = ("the", "(lamp", "waits.", "]:", "{{", ".", "?", '"', "[Enter", "“so", "“", "Mr.]", "%", "<eos>", "<unk>")
+    vocabulary = Vocabulary(words)
+    text = render(Writer(network(vocabulary, seed), vocabulary).write(25, Sampling(), (seed,), Opening()))
+    assert set(text.split()) <= {
+        word + end for word in ("the", "lamp", "waits", "waits.", "Enter", "so", "Mr", "Mr.", "%") for end in ("", ".")
+    } - {"waits..", "Mr.."}
+    assert text.endswith(".\n")
+
+
+def test_a_mark_is_no_speaker() -> None:
+    vocabulary = Vocabulary((*WORDS, "]"), SCRIPT.speakers | {len(WORDS)})
+    for seed in range(50):
+        script = Writer(network(vocabulary, seed), vocabulary).write(40, Sampling(3.0), (seed,), Opening())
+        assert not faults(render(script), 40)
+
+
 @pytest.mark.parametrize(
     ("prompt", "speaker"),
     [("the lamp (waits", ""), ("", "BEN"), ('"the lamp,', "anna"), ("] the ..", "BEN"), ("'s", "")],

@@ -33,7 +33,7 @@ class Kind(enum.IntEnum):
     OPEN_EXPOSITION = 11
     CLOSE_EXPOSITION = 12
     NAME = 13  # a word in the place of a name
-    UNKNOWN = 14
+    UNWRITTEN = 14  # `<unk>`, and what a text that is taken as it is uses for ends of sentences, brackets and quotes
 
 
 _KINDS = {
@@ -48,8 +48,16 @@ _KINDS = {
     tokens.CLOSE_NAME: Kind.CLOSE_NAME,
     tokens.OPEN_EXPOSITION: Kind.OPEN_EXPOSITION,
     tokens.CLOSE_EXPOSITION: Kind.CLOSE_EXPOSITION,
-    tokens.UNKNOWN: Kind.UNKNOWN,
+    tokens.UNKNOWN: Kind.UNWRITTEN,
 }
+
+
+def without_brackets(word: str) -> str:
+    """A word as it may stand on a page, where brackets and double quotes are the structure's alone."""
+    return word.translate(_BRACKETS)
+
+
+_BRACKETS = dict.fromkeys(map(ord, '[](){}"“”'))
 
 
 def kind_of(word: str) -> Kind:
@@ -57,6 +65,8 @@ def kind_of(word: str) -> Kind:
     kind = _KINDS.get(word)
     if kind is not None:
         return kind
+    if not without_brackets(word).strip(".?!…,;:"):
+        return Kind.UNWRITTEN
     if word == "n't" or (word[0] == "'" and word.lower() not in APHAERESIS_ALONE):
         return Kind.CLITIC
     return Kind.WORD
@@ -146,7 +156,7 @@ class Grammar:
         """The kinds of token that may come next."""
         known = self._allowed.get(at)
         if known is None:
-            kinds = self.kinds - {Kind.UNKNOWN}
+            kinds = self.kinds - {Kind.UNWRITTEN}
             known = frozenset(kind for kind in kinds if _may_follow(at, kind, self.has_names))
             self._allowed[at] = known
         return known

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from scriptmodel_trainer.corpus import tokens
-from scriptmodel_trainer.generation.grammar import Kind, kind_of
+from scriptmodel_trainer.generation.grammar import Kind, kind_of, without_brackets
 
 _ENDERS = {tokens.EOS: ".", tokens.QUESTION: "?", tokens.EXCLAMATION: "!", tokens.ELLIPSIS: "..."}
 _OPENERS = {tokens.OPEN_BRACKET: "[", tokens.OPEN_QUOTE: '"'}
@@ -39,9 +39,9 @@ def _extended(line: str, token: str, kind: Kind, before: str) -> str:
     """The line with one more token; a token attaches to what belongs before it."""
     if kind is Kind.CLOSE_NAME:
         return f"{line} ]:"
-    text = _ENDERS.get(token) or _CLOSERS.get(token) or _OPENERS.get(token) or token
-    if kind is Kind.ENDER and before == "--" and token == tokens.EOS:
-        return line  # an interrupted speech is printed as `and so--`, without a full stop
+    text = _ENDERS.get(token) or _CLOSERS.get(token) or _OPENERS.get(token) or without_brackets(token)
+    if token == tokens.EOS and (before == "--" or without_brackets(before).endswith((".", "?", "!", "…"))):
+        return line  # an interrupted speech is printed as `and so--`; words taken as they are may hold their full stop
     attached = kind in _ATTACHED and before not in _ALONE
     if attached or not line or before == "--" or before in _OPENERS:
         return line + text

@@ -40,7 +40,8 @@ class Writer:
         self._kinds = kinds
         numbered = np.array(kinds)
         self._members = {kind: np.flatnonzero(numbered == kind) for kind in Kind}
-        self._members[Kind.NAME] = np.array(sorted(vocabulary.speakers), np.int64)
+        names = [number for number in sorted(vocabulary.speakers) if kinds[number] is not Kind.UNWRITTEN]
+        self._members[Kind.NAME] = np.array(names, np.int64)
         self._grammar = Grammar(frozenset(kind for kind, numbers in self._members.items() if len(numbers)))
         self._penalised = np.isin(numbered, (Kind.WORD, Kind.CLITIC))
         self._penalised[:_COMMON] = False
