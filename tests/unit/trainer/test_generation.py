@@ -109,6 +109,27 @@ def test_words_of_the_prompt_stay_even_if_the_model_does_not_know_them() -> None
     assert "the zeppelin waits" in render(script)
 
 
+@pytest.mark.parametrize("prompt", ['"the lamp" waits', "“the lamp” waits", "«the lamp» waits"])
+def test_quotation_marks_of_any_kind_in_a_prompt_open_and_close(prompt: str) -> None:
+    for seed in range(20):
+        script = Writer(network(SCRIPT, seed), SCRIPT).write(30, Sampling(), (1,), Opening("BEN", prompt))
+        assert render(script).startswith('[ BEN ]: "the lamp" waits')
+        assert not faults(render(script), 30)
+
+
+def test_a_speaker_is_known_in_large_and_small_letters() -> None:
+    vocabulary = Vocabulary((*WORDS, "LeBeau", "ben"), SCRIPT.speakers | {len(WORDS), len(WORDS) + 1})
+    for given_name, name in (
+        ("lebeau.", "LeBeau"),
+        ("LEBEAU", "LeBeau"),
+        ("ben", "ben"),
+        ("BEN", "BEN"),
+        ("Ben", "BEN"),
+    ):
+        script = Writer(network(vocabulary, 1), vocabulary).write(30, Sampling(), (1,), Opening(given_name, ""))
+        assert render(script).startswith(f"[ {name} ]:")
+
+
 def test_a_prompt_longer_than_the_budget_is_refused() -> None:
     with pytest.raises(BadInputError, match="does not fit"):
         Writer(network(SCRIPT, 1), SCRIPT).write(10, Sampling(), (1,), Opening("", "the lamp " * 10))
@@ -117,7 +138,10 @@ def test_a_prompt_longer_than_the_budget_is_refused() -> None:
 def test_an_unknown_speaker_is_answered_with_known_ones() -> None:
     with pytest.raises(BadInputError) as caught:
         Writer(network(SCRIPT, 1), SCRIPT).write(30, Sampling(), (1,), Opening("ZOE", ""))
-    assert "ANNA" in caught.value.line()
+    assert caught.value.hint == "it knows ANNA, BEN"
+    with pytest.raises(BadInputError) as caught:
+        Writer(network(SCRIPT, 1), SCRIPT).write(30, Sampling(), (1,), Opening("Anne", ""))
+    assert caught.value.hint.startswith("did you mean ANNA? ")
 
 
 def test_too_few_words_for_any_script_are_refused_with_the_least() -> None:

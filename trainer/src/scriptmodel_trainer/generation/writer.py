@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +10,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, EOS, OPEN_NAME, name_token
+from scriptmodel_trainer.corpus.tokens import (
+    CLOSE_BRACKET,
+    CLOSE_NAME,
+    CLOSE_QUOTE,
+    EOS,
+    OPEN_BRACKET,
+    OPEN_NAME,
+    OPEN_QUOTE,
+    name_token,
+)
 from scriptmodel_trainer.corpus.words import split_words
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.grammar import Grammar, Kind, Place, cost, kind_of
@@ -19,7 +29,12 @@ from scriptmodel_trainer.vocabulary import Vocabulary
 
 _MEMORY = 64  # words back that the repetition penalty looks
 _COMMON = 150  # the commonest words that it spares
-_GROUPS = {"[": "<open-brack>", "(": "<open-brack>", "]": "<close-brack>", ")": "<close-brack>", '"': "<boquote>"}
+_GROUPS = {
+    **dict.fromkeys("[(", OPEN_BRACKET),
+    **dict.fromkeys("])", CLOSE_BRACKET),
+    "“": OPEN_QUOTE,
+    "”": CLOSE_QUOTE,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +73,7 @@ class Writer:
         random = np.random.default_rng(seed)
         least, _ = self._grammar.to_end(page.position)
         if words < least:
-            raise BadInputError(f"{words} words are too few", f"the shortest script has {least}")
+            raise BadInputError(f"--words {words} is too few", f"the shortest script has {least}")
         self._open(page, opening, sampling, random)
         # Sentences end by themselves often enough: within the last words the first such end is taken.
         enough = words - min(60, max(words // 8, 4))
@@ -76,16 +91,21 @@ class Writer:
             else:
                 self._next(page, sampling, random, frozenset((Kind.NAME,)))
             self._force(page, [CLOSE_NAME])
-        self._force(page, [_GROUPS.get(piece, piece) for piece in split_words(opening.prompt)])
+        for piece in split_words(opening.prompt):
+            quoting = any(group is Kind.OPEN_QUOTE for group, _ in page.position.groups)
+            token = ("”" if quoting else "“") if piece == '"' else piece
+            self._force(page, [_GROUPS.get(token, token)])
 
     def _known_speaker(self, name: str) -> str:
-        speakers = {self._vocabulary.words[number] for number in self._vocabulary.speakers}
+        speakers = [self._vocabulary.words[number] for number in self._members[Kind.NAME]]  # most frequent first
         token = name_token(name)
-        for candidate in (token, token.upper(), token.title()):
-            if candidate in speakers:
-                return candidate
-        ranked = [word for word in self._vocabulary.words if word in speakers]
-        raise BadInputError(f"the model knows no speaker {name!r}", f"it knows {', '.join(ranked[:12])} ...")
+        alike = [speaker for speaker in speakers if speaker.casefold() == token.casefold()]
+        if alike:
+            return token if token in alike else alike[0]
+        near = difflib.get_close_matches(token.upper(), speakers, n=1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        more = " ..." if len(speakers) > 12 else ""
+        raise BadInputError(f"the model knows no speaker {name!r}", f"{hint}it knows {', '.join(speakers[:12])}{more}")
 
     def _force(self, page: _Page, tokens: Sequence[str]) -> None:
         """Put given tokens on the page; marks that the grammar forbids there are left out, words never are."""
