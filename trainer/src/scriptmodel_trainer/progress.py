@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import sys
 import time
 from collections.abc import Mapping
@@ -177,20 +178,45 @@ class TextProgress:
 
 
 class BarProgress(TextProgress):
-    """On a terminal: one line that moves instead of many."""
+    """On a terminal: one line that moves instead of many, and never wraps."""
 
-    _width = 24
+    _widest = 24
+
+    def note(self, text: str) -> None:
+        self._clear()
+        super().note(text)
 
     def progressed(self, event: Progressed) -> None:
-        filled = round(event.fraction * self._width)
-        bar = "█" * filled + "░" * (self._width - filled)
-        eta = time.strftime("%H:%M:%S", time.gmtime(max(0.0, event.eta_seconds)))
-        line = (
-            f"\rEpoch {event.epoch}/{event.epochs} {bar} {event.fraction:4.0%}  perplexity {event.perplexity:.1f}  "
-            f"{event.words_per_second:,.0f} words/s  {eta} left"
-        )
-        self._out.write(f"{line}\x1b[K")
+        columns = shutil.get_terminal_size().columns - 1
+        self._clear()
+        self._out.write(self._line(event, columns)[:columns])
         self._out.flush()
 
+    def failed(self, error: TrainerError) -> None:
+        self._clear()
+        super().failed(error)
+
+    def _line(self, event: Progressed, columns: int) -> str:
+        epoch, share = f"{event.epoch}/{event.epochs}", f"{event.fraction:.0%}"
+        perplexity, speed, left = f"{event.perplexity:.1f}", event.words_per_second, _duration(event.eta_seconds)
+        before = f"Epoch {epoch} "
+        after = f" {share:>4}  perplexity {perplexity}  {speed:,.0f} words/s  {left} left"
+        width = min(self._widest, columns - len(before) - len(after))
+        if width < 1:
+            return f"{epoch} {share} ppl {perplexity} {left} {speed:.0f} w/s"
+        filled = round(event.fraction * width)
+        return before + "█" * filled + "░" * (width - filled) + after
+
     def _print(self, line: str) -> None:
-        print(f"\r\x1b[K{line}", file=self._out, flush=True)
+        self._clear()
+        super()._print(line)
+
+    def _clear(self) -> None:
+        self._out.write("\r\x1b[K")
+        self._out.flush()
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(max(0.0, seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}"

@@ -1,0 +1,56 @@
+"""What a person sees on a terminal while a model is trained."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.progress import BarProgress, Progressed
+
+
+def shown(written: str) -> list[str]:
+    """What each line of a terminal shows in the end: a carriage return and an erased line begin it anew."""
+    return [line.rpartition("\r\x1b[K")[2] for line in written.split("\n")]
+
+
+@pytest.mark.parametrize("columns", [20, 40, 60, 80, 200])
+@pytest.mark.parametrize(
+    "event",
+    [
+        Progressed(1, 3, 0.5, 71.26, 9_800.4, 61.2),
+        Progressed(12, 55, 1.0, 1234.5, 12_345.6, 200_000),
+        Progressed(1, 10_000, 0.001, 123_456_789.0, 1.0, 9e6),
+    ],
+)
+def test_the_bar_never_wraps_and_says_what_matters(
+    columns: int, event: Progressed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    out = io.StringIO()
+    BarProgress(out).progressed(event)
+    (line,) = shown(out.getvalue())
+    assert len(line) < columns
+    if event.epochs < 100 and columns >= 40:
+        seconds = round(event.eta_seconds)
+        left = f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+        for told in (f"{event.epoch}/{event.epochs}", f"{event.fraction:.0%}", f"{event.perplexity:.1f}", left):
+            assert told in line
+        assert f"{event.words_per_second:.0f}" in line.replace(",", "")
+        assert ("█" in line) is (columns >= 80)
+
+
+def test_lines_and_errors_take_the_place_of_the_bar(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    out = io.StringIO()
+    bar = BarProgress(out)
+    event = Progressed(1, 3, 0.5, 71.26, 9_800.4, 61.2)
+    bar.progressed(event)
+    bar.epoch_began(2, 0.5)
+    bar.progressed(event)
+    bar.failed(BadInputError("no"))  # goes to standard error: the same terminal
+    assert shown(out.getvalue()) == ["Epoch: 2 Learning rate: 0.500", ""]
+    assert capsys.readouterr().err == "scriptmodel-trainer: error: no\n"
