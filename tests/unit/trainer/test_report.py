@@ -73,6 +73,23 @@ def test_words_of_the_corpus_cannot_become_markup(model: Path) -> None:
     assert "<img" not in text
 
 
+def test_the_recipe_names_a_layout_that_was_forced(model: Path) -> None:
+    trained = load_model(model)
+    assert trained.origin.corpus["layout"] == "auto"
+    assert "--layout" not in render_report(trained)
+    corpus = {**trained.origin.corpus, "layout": "normalized"}
+    text = render_report(dataclasses.replace(trained, origin=dataclasses.replace(trained.origin, corpus=corpus)))
+    assert "--preset demo --seed 3 --layout normalized --set" in text
+
+
+def test_long_words_are_broken_and_bars_are_printed(model: Path) -> None:
+    style, _, _ = (model / "report.html").read_text("utf-8").partition("</style>")
+    body = re.search(r"\nbody\{[^}]*", style)
+    assert body
+    assert "overflow-wrap:break-word" in body[0]
+    assert "print-color-adjust:exact" in style.partition("@media print")[2]  # a browser leaves backgrounds out
+
+
 @pytest.mark.parametrize(
     "values", [[100.0], [100.0, 50.0, 20.0], [1.0, 1.0], [math.inf, math.nan, 30.0], [1e300, 3.0], list(range(1, 80))]
 )

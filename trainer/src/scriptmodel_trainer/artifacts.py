@@ -30,7 +30,7 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What made a model: enough to make it again. `corpus` holds digest, files, layouts, notes and a summary."""
+    """What made a model: enough to make it again. `corpus` holds digest, layout as asked for, files, notes and more."""
 
     preset_name: str
     preset: Preset

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 _LARGEST = 1e11  # beyond is no perplexity to draw
 _LEFT, _RIGHT, _TOP, _BOTTOM = 66, 68, 16, 34
-_APART = 16  # units between two values at the ends of lines
+_APART = 18  # units between two values at the ends of lines
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,6 +102,7 @@ def train(options: TrainOptions, progress: Progress, signals: StopSignals) -> No
         options.seed,
         {
             "digest": corpus.digest,
+            "layout": options.layout,
             "files": corpus.files,
             "layouts": corpus.layouts,
             "notes": list(corpus.notes),

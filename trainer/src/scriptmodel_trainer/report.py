@@ -171,6 +171,8 @@ def _recipe(model: TrainedModel) -> str:
     command = (
         f"scriptmodel-trainer train --data CORPUS --out MODEL_DIR --preset {origin.preset_name} --seed {origin.seed}"
     )
+    layout = origin.corpus.get("layout", "auto")
+    command += f" --layout {layout}" if layout != "auto" else ""
     original = PRESETS.get(origin.preset_name, origin.preset)
     changed = [
         f"{field}={getattr(origin.preset, field)}"

@@ -6,7 +6,8 @@ STYLE = """
 @media(prefers-color-scheme:dark){:root{--bg:#15171b;--card:#1d2026;--ink:#e9e7e2;--soft:#9aa0ab;--line:#30343c;
 --one:#6cacea;--two:#f08a70;--three:#b199f0;--four:#63c7a6}}
 *{box-sizing:border-box}
-body{margin:0;background:var(--bg);color:var(--ink);font:16px/1.55 system-ui,-apple-system,"Segoe UI",sans-serif}
+body{margin:0;background:var(--bg);color:var(--ink);font:16px/1.55 system-ui,-apple-system,"Segoe UI",sans-serif;
+overflow-wrap:break-word}
 main{max-width:1080px;margin:0 auto;padding:48px 24px 80px}
 h1{font:600 2.3rem/1.15 Georgia,"Times New Roman",serif;margin:.1em 0 .4em}
 h2{font:600 1.35rem/1.3 Georgia,"Times New Roman",serif;margin:0 0 16px}
@@ -36,7 +37,8 @@ th,td{text-align:left;padding:7px 14px 7px 0;border-bottom:1px solid var(--line)
 th{font-weight:500;color:var(--soft)}.facts th{width:12em}.classes td:not(.wide){width:9em}
 .wide{width:50%}.bar{display:block;height:10px;margin-top:7px;border-radius:5px;background:var(--one)}
 .chips{list-style:none;display:flex;flex-wrap:wrap;gap:6px;margin:0;padding:0}
-.chips li{border:1px solid var(--line);background:var(--card);border-radius:14px;padding:2px 11px;font-size:.9rem}
+.chips li{border:1px solid var(--line);background:var(--card);border-radius:14px;padding:2px 11px;font-size:.9rem;
+overflow-wrap:anywhere}
 .chips small{color:var(--soft);margin-left:6px}
 .scripts{display:grid;grid-template-columns:repeat(auto-fit,minmax(300px,1fr));gap:16px;align-items:start}
 .script{padding:4px 22px 14px;font:15px/1.5 Georgia,"Times New Roman",serif}
@@ -46,9 +48,11 @@ th{font-weight:500;color:var(--soft)}.facts th{width:12em}.classes td:not(.wide)
 .exposition{font-style:italic;color:var(--soft);text-align:center}
 pre,code{font:13px/1.5 ui-monospace,SFMono-Regular,Menlo,monospace}
 pre{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:14px 16px;white-space:pre-wrap}
-code{overflow-wrap:anywhere}.note{color:var(--soft);font-size:.92rem}summary{cursor:pointer;color:var(--soft)}
-@media(max-width:720px){.cards{grid-template-columns:repeat(2,minmax(0,1fr))}.charts{grid-template-columns:minmax(0,1fr)}main{padding-top:28px}}
-@media print{:root{--bg:#fff;--card:#fff;--ink:#000;--soft:#444;--line:#ccc}main{max-width:none;padding:0}
+.note{color:var(--soft);font-size:.92rem}summary{cursor:pointer;color:var(--soft)}
+@media(max-width:720px){.cards{grid-template-columns:repeat(2,minmax(0,1fr))}.charts{grid-template-columns:minmax(0,1fr)}main{padding-top:28px}
+figure:first-child :is(.tick,.value){font-size:18px}.classes td:not(.wide){width:auto}th,td{padding-right:8px}}
+@media print{*{print-color-adjust:exact;-webkit-print-color-adjust:exact}
+:root{--bg:#fff;--card:#fff;--ink:#000;--soft:#444;--line:#ccc}main{max-width:none;padding:0}
 section{margin-top:32px}h2,h3{break-after:avoid}figure,.card,tr,.script p,pre{break-inside:avoid}
 .scripts{grid-template-columns:repeat(3,minmax(0,1fr))}
 .script{padding:4px 14px 8px;font-size:13px}details{display:none}}
