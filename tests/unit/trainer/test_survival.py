@@ -14,6 +14,7 @@ import pytest
 from samples import COMMAND, run_trainer
 
 from scriptmodel_trainer.artifacts import load_model
+from scriptmodel_trainer.errors import BadInputError
 
 SETTINGS = [
     "--preset",
@@ -181,6 +182,23 @@ def test_a_damaged_model_is_refused_with_what_to_do(name: str, damage: str, mode
     done = run_trainer(["generate", tmp_path, "--words", "20"])
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_what_a_model_says_of_itself_cannot_be_changed(model: Path, tmp_path: Path) -> None:
+    for path in model.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    described = (model / "model.json").read_text("utf-8")
+    for good, bad, told in (
+        ('"seed": 3', '"seed": 4', "model.json is not as it was written"),
+        ('"speakers": [', '"speakers": [999999, ', "model.json is not as it was written"),
+        ('"schema": 1', '"schema": 2', "has schema 2; this program reads 1: use the version that trained it"),
+        ("{", "[" * 100_000, "is damaged"),
+    ):
+        assert good in described
+        (tmp_path / "model.json").write_text(described.replace(good, bad, 1), "utf-8")
+        with pytest.raises(BadInputError) as caught:
+            load_model(tmp_path)
+        assert told in caught.value.line()
 
 
 TINY = {

@@ -72,20 +72,19 @@ def save_model(folder: Path, model: TrainedModel, report: str) -> None:
         METRICS: json_bytes(model.metrics),
         REPORT: report.encode("utf-8", errors="replace"),
     }
-    contents[MODEL] = json_bytes(
-        {
-            "schema": SCHEMA,
-            "preset": model.origin.preset_name,
-            "parameters": dataclasses.asdict(model.origin.preset),
-            "vocabulary": len(words),
-            "weights": sum(array.size for array in model.weights.values()),
-            "speakers": sorted(model.vocabulary.speakers),
-            "seed": model.origin.seed,
-            "corpus": model.origin.corpus,
-            "versions": model.origin.versions,
-            "files": {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()},
-        }
-    )
+    described = {
+        "schema": SCHEMA,
+        "preset": model.origin.preset_name,
+        "parameters": dataclasses.asdict(model.origin.preset),
+        "vocabulary": len(words),
+        "weights": sum(array.size for array in model.weights.values()),
+        "speakers": sorted(model.vocabulary.speakers),
+        "seed": model.origin.seed,
+        "corpus": model.origin.corpus,
+        "versions": model.origin.versions,
+        "files": {name: _digest(content) for name, content in contents.items()},
+    }
+    contents[MODEL] = json_bytes({**described, "digest": _digest(json_bytes(described))})
     write_files(folder, contents)
 
 
@@ -98,15 +97,15 @@ def load_model(folder: Path) -> TrainedModel:
     try:
         described = json.loads((folder / MODEL).read_bytes())
         if described["schema"] != SCHEMA:
-            raise BadInputError(f"{folder} has schema {described['schema']}", f"this program reads {SCHEMA}")
-        for name in (WEIGHTS, ID_TO_WORD, METRICS):
-            _check_digest(folder / name, described["files"][name])
+            hint = f"this program reads {SCHEMA}: use the version that trained it"
+            raise BadInputError(f"{folder} has schema {described['schema']}", hint)
+        _check_digests(folder, described)
         names = json.loads((folder / ID_TO_WORD).read_bytes())
         words = tuple(names[str(number)] for number in range(len(names)))
         metrics = json.loads((folder / METRICS).read_bytes())
         vocabulary = Vocabulary(words, frozenset(described["speakers"]))
         origin = _origin(described)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BadInputError(f"{folder} is damaged: {error}", "train the model again") from error
     weights = read_arrays(folder / WEIGHTS)
     return TrainedModel(origin, vocabulary, weights, metrics)
@@ -118,6 +117,14 @@ def _origin(described: Mapping[str, Any]) -> Origin:
     return Origin(described["preset"], preset, described["seed"], described["corpus"], described["versions"])
 
 
-def _check_digest(path: Path, wanted: str) -> None:
-    if hashlib.sha256(path.read_bytes()).hexdigest() != wanted:
-        raise ValueError(f"{path.name} is not the file that {MODEL} describes")
+def _check_digests(folder: Path, described: dict[str, Any]) -> None:
+    own = described.pop("digest", None)  # models of before have none
+    if own not in (None, _digest(json_bytes(described))):
+        raise ValueError(f"{MODEL} is not as it was written")
+    for name in (WEIGHTS, ID_TO_WORD, METRICS):
+        if _digest((folder / name).read_bytes()) != described["files"][name]:
+            raise ValueError(f"{name} is not the file that {MODEL} describes")
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
