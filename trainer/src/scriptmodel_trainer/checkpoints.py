@@ -52,6 +52,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         if field.name not in ("arrays", "history")
     }
     described["history"] = [dataclasses.asdict(record) for record in checkpoint.history]
+    described["names"] = sorted(checkpoint.arrays)
     text = json.dumps(described).encode()
     write_arrays(path, {**checkpoint.arrays, "described": np.frombuffer(text, np.uint8)})
 
@@ -62,6 +63,7 @@ def load_checkpoint(path: Path, fingerprint: str) -> Checkpoint:
         arrays = read_arrays(path)
         described = json.loads(arrays.pop("described").tobytes())
         history = tuple(EpochRecord(**record) for record in described.pop("history"))
+        arrays = {name: arrays[name] for name in described.pop("names")}
         checkpoint = Checkpoint(**described, history=history, arrays=arrays)
     except (ValueError, KeyError, TypeError, BadInputError) as error:
         raise BadInputError(f"{path} is damaged: {error}", "train without --resume") from error
