@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from samples import play, run_trainer
+
+from scriptmodel_trainer import commands
+from scriptmodel_trainer.checkpoints import EpochRecord
+from scriptmodel_trainer.progress import JsonProgress
 
 MODEL_FILES = {"model.json", "weights.npz", "word_to_id.json", "id_to_word.json", "metrics.json", "report.html"}
 
@@ -55,6 +61,16 @@ def test_events_come_in_order_and_hold_what_the_contract_lists(job: dict[str, An
     assert fractions == sorted(fractions)
     assert len(fractions) > 1
     assert fractions[-1] == 1.0
+
+
+def test_progress_goes_on_while_the_test_split_is_read(capsys: pytest.CaptureFixture[str]) -> None:
+    tell = commands._while_testing(JsonProgress(sys.stdout), EpochRecord(2, 9.0, 8.0, 0.1, 3.0, 500.0), 0.0)
+    time.sleep(0.01)
+    tell(0.5)
+    tell(1.0)
+    halfway, end = events_of(capsys.readouterr().out)
+    assert (halfway["event"], halfway["epoch"], halfway["epochs"], halfway["fraction"]) == ("progress", 2, 2, 1.0)
+    assert halfway["eta_seconds"] >= end["eta_seconds"] == 0
 
 
 def test_nothing_is_printed_to_stderr_by_a_run_that_goes_well(job: dict[str, Any]) -> None:

@@ -84,7 +84,10 @@ def test_perplexity_through_the_generator_s_step_is_the_evaluator_s(model: Path)
         logits = network.logits(network.step(state, token)).astype(np.float64)
         losses.append(np.log(np.exp(logits - logits.max()).sum()) + logits.max() - logits[target])
         token = target
-    assert score(network, vocabulary, stream).perplexity == pytest.approx(np.exp(np.mean(losses)), rel=1e-4)
+    shares: list[float] = []
+    result = score(network, vocabulary, stream, shares.append)
+    assert result.perplexity == pytest.approx(np.exp(np.mean(losses)), rel=1e-4)
+    assert shares == [256 / 700, 512 / 700, 1.0]
 
 
 @pytest.mark.parametrize("length", [1, 2, 49, 50, 51, 511, 512, 513, 1500])
@@ -95,7 +98,12 @@ def test_validation_rows_score_every_token_once_close_to_the_exact_loss(length: 
     assert sorted(rows.targets[counted].tolist()) == sorted(STREAM[:length].tolist())
     model = model_of("tied")
     exact = negative_log_likelihoods(Network(model.weights()), STREAM[:length], 0).mean()
-    assert ValidationGraph(model, rows).run() == pytest.approx(exact, rel=2e-3)
+    graph, calls = ValidationGraph(model, rows), []
+    loss = graph.run(lambda: calls.append(1))
+    assert loss == pytest.approx(exact, rel=2e-3)
+    assert 1 <= len(calls) <= rows.windows
+    assert len(calls) > 1 or rows.windows == 1  # signals are answered meanwhile
+    assert graph.run() == loss
 
 
 @pytest.mark.parametrize(

@@ -111,6 +111,24 @@ def test_a_stopped_run_saves_its_state_says_how_to_go_on_and_goes_on(
     assert_identical(resumed(corpus, tmp_path), undisturbed)
 
 
+def test_a_run_that_is_stopped_while_it_tests_goes_on_from_its_last_epoch(tmp_path: Path) -> None:
+    data, out = tmp_path / "data", tmp_path / "model"
+    data.mkdir()
+    for name, size in (("train", 400), ("valid", 400), ("test", 100_000)):
+        (data / f"a.{name}.txt").write_text("the river waits for nobody\n" * (size // 5))
+    train = ["train", "--data", str(data), "--out", str(out), "--preset", "demo", "--set", "epochs=1", "batch_size=8"]
+    process = subprocess.Popen([str(COMMAND), *train], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout
+    while "Valid Perplexity" not in process.stdout.readline():
+        assert process.poll() is None, process.communicate()
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert "state saved: repeat the command with --resume" in errors
+    (data / "a.test.txt").write_text("the river waits for nobody\n" * 80)
+    assert run_trainer([*train, "--resume"]).returncode == 2  # another corpus
+
+
 def test_a_checkpoint_of_other_settings_is_refused(corpus: Path, tmp_path: Path) -> None:
     process = start(corpus, tmp_path)
     wait_until((tmp_path / "checkpoint.npz").exists, process)

@@ -6,14 +6,14 @@ import dataclasses
 import hashlib
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from scriptmodel_trainer import artifacts, backend, presets
 from scriptmodel_trainer.artifacts import Origin, TrainedModel
-from scriptmodel_trainer.checkpoints import CHECKPOINT
+from scriptmodel_trainer.checkpoints import CHECKPOINT, EpochRecord
 from scriptmodel_trainer.corpus import layouts, normalizing, reading, stream
 from scriptmodel_trainer.corpus.summary import summarize
 from scriptmodel_trainer.corpus.tokens import EOS
@@ -21,7 +21,7 @@ from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.evaluation import score
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.presets import Preset
-from scriptmodel_trainer.progress import Progress
+from scriptmodel_trainer.progress import Progress, Progressed
 from scriptmodel_trainer.report import render_report
 from scriptmodel_trainer.stopping import StopSignals
 from scriptmodel_trainer.storage import prepare_folder, require_file, write_json, write_text
@@ -80,7 +80,8 @@ def train(options: TrainOptions, progress: Progress, signals: StopSignals) -> No
         checkpoint_seconds=options.checkpoint_seconds,
     )
     result = training.fit(task, resume, progress, signals)
-    test = score(Network(result.weights), vocabulary, splits["test"])
+    tell = _while_testing(progress, result.history[-1], training.REPORT_SECONDS)
+    test = score(Network(result.weights), vocabulary, splits["test"], tell)
     best = result.history[result.best_epoch - 1]
     metrics: dict[str, Any] = {
         "schema": artifacts.SCHEMA,
@@ -111,9 +112,27 @@ def train(options: TrainOptions, progress: Progress, signals: StopSignals) -> No
         artifacts.versions(tensorflow=tensorflow),
     )
     model = TrainedModel(origin, vocabulary, result.weights, metrics)
-    artifacts.save_model(options.out, model, render_report(model))
+    page = render_report(model)
+    signals.deferred = True  # a model is stored whole
+    artifacts.save_model(options.out, model, page)
     checkpoint.unlink(missing_ok=True)
     progress.done(test.perplexity, time.monotonic() - began)
+
+
+def _while_testing(progress: Progress, last: EpochRecord, pause: float) -> Callable[[float], None]:
+    """What tells every `pause` seconds that the work goes on, given the share of the test that is done."""
+    began = told = time.monotonic()
+
+    def tell(share: float) -> None:
+        nonlocal told
+        now = time.monotonic()
+        if now - told >= pause:
+            told, left = now, (now - began) * (1 - share) / share
+            progress.progressed(
+                Progressed(last.epoch, last.epoch, 1.0, last.train_perplexity, last.words_per_second, left)
+            )
+
+    return tell
 
 
 def _for_this_machine(preset: Preset, progress: Progress) -> Preset:

@@ -37,8 +37,13 @@ class Score:
     by_class: dict[str, ClassScore]
 
 
-def negative_log_likelihoods(network: Network, stream: Ids, first: int) -> npt.NDArray[np.float64]:
-    """-ln p of each token given all before it, shape (len(stream),); the first is predicted after `first` (`<eos>`)."""
+def negative_log_likelihoods(
+    network: Network, stream: Ids, first: int, between: Callable[[float], None] = lambda _: None
+) -> npt.NDArray[np.float64]:
+    """-ln p of each token given all before it, shape (len(stream),); the first is predicted after `first` (`<eos>`).
+
+    `between` is told again and again what share is done.
+    """
     state = network.initial_state()
     inputs = np.concatenate([np.array([first], np.int32), stream[:-1]])
     result = np.empty(len(stream), np.float64)
@@ -49,12 +54,18 @@ def negative_log_likelihoods(network: Network, stream: Ids, first: int) -> npt.N
         wanted = logits[np.arange(len(logits)), stream[chunk]].astype(np.float64)
         np.exp(logits, out=logits)
         result[chunk] = np.log(logits.sum(axis=1, dtype=np.float64)) - wanted
+        between(min(1.0, (start + _CHUNK) / len(stream)))
     return result
 
 
-def score(network: Network, vocabulary: Vocabulary, stream: Ids) -> Score:
-    """Perplexity of a stream of token numbers, whole and by class of token. The stream must not be empty."""
-    losses = negative_log_likelihoods(network, stream, vocabulary.id_of(EOS))
+def score(
+    network: Network, vocabulary: Vocabulary, stream: Ids, between: Callable[[float], None] = lambda _: None
+) -> Score:
+    """Perplexity of a stream of token numbers, whole and by class of token. The stream must not be empty.
+
+    `between` is told again and again what share is done.
+    """
+    losses = negative_log_likelihoods(network, stream, vocabulary.id_of(EOS), between)
     classes = token_classes(vocabulary, stream)
     by_class = {
         name: ClassScore(int(chosen.sum()), perplexity(losses[chosen]))

@@ -10,12 +10,19 @@ from scriptmodel_trainer.errors import ExitCode, StoppedError
 _CODES = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitCode.TERMINATED}
 
 
+RESUMABLE = "state saved: repeat the command with --resume to go on"
+
+
 class StopSignals:
-    """Context manager that listens to both signals; outside of `deferred` work a signal raises StoppedError."""
+    """Context manager that listens to both signals; outside of `deferred` work a signal raises StoppedError.
+
+    `hint` tells what is left of the work until then.
+    """
 
     def __init__(self) -> None:
         self.deferred = False
         self.requested: ExitCode | None = None
+        self.hint = "nothing was saved"
         self._before: dict[signal.Signals, object] = {}
 
     def __enter__(self) -> StopSignals:
@@ -29,10 +36,14 @@ class StopSignals:
         for number, handler in self._before.items():
             signal.signal(number, handler)  # type: ignore[arg-type]  # what signal.signal itself returned
 
+    def answer(self) -> None:
+        """Raise StoppedError if a signal came while work was deferred."""
+        if self.requested is not None:
+            name = next(number.name for number, code in _CODES.items() if code is self.requested)
+            raise StoppedError(self.requested, f"stopped by {name}", self.hint)
+
     def _receive(self, number: int, frame: FrameType | None) -> None:
         del frame
-        code = _CODES[signal.Signals(number)]
-        if self.deferred and self.requested is None:
-            self.requested = code
-            return
-        raise StoppedError(code, f"stopped by {signal.Signals(number).name}", "nothing was saved")
+        first, self.requested = self.requested is None, _CODES[signal.Signals(number)]
+        if not (self.deferred and first):
+            self.answer()

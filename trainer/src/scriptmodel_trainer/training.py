@@ -18,14 +18,13 @@ from scriptmodel_trainer.model import LanguageModel
 from scriptmodel_trainer.optimizers import Optimizer, learning_rate
 from scriptmodel_trainer.presets import Preset
 from scriptmodel_trainer.progress import EpochEnded, Progress, Progressed, Started
-from scriptmodel_trainer.stopping import StopSignals
-from scriptmodel_trainer.training_graph import TrainingGraph, ValidationGraph
+from scriptmodel_trainer.stopping import RESUMABLE, StopSignals
+from scriptmodel_trainer.training_graph import Pace, TrainingGraph, ValidationGraph
 
 Ids = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float32]
 
-_CALL_SECONDS = 0.5  # how long one call into the graph should take: signals are answered between calls
-_REPORT_SECONDS = 5.0
+REPORT_SECONDS = 5.0
 _SAVE_RATIO = 20  # at most this share (1/20) of the time goes into saving
 _HOPELESS = 40.0  # nats a token: far worse than guessing among all words, so the weights have exploded
 
@@ -64,9 +63,11 @@ def fit(task: TrainingTask, resume: bool, progress: Progress, signals: StopSigna
         run.restore(load_checkpoint(task.checkpoint, task.fingerprint))
     signals.deferred = True
     try:
-        return run.to_end()
+        result = run.to_end()
     finally:
         signals.deferred = False
+    signals.answer()
+    return result
 
 
 class _Run:
@@ -88,7 +89,8 @@ class _Run:
         self._best: dict[str, Floats] = {}
         self._best_epoch = 0
         self._resumed_from: int | None = None
-        self._per_call = 1
+        self._pace = Pace()
+        self._reported_at = time.monotonic()
         self._saved_at = time.monotonic()
         self._save_cost = 0.0
 
@@ -110,36 +112,32 @@ class _Run:
             self._epoch, self._window, self._loss, self._epoch_seconds = self._epoch + 1, 0, 0.0, 0.0
             self._graph.reset_state()
             self._checkpoint_if_due()
+        self._save()  # what comes next may take long, too
         return TrainingResult(self._best, tuple(self._history), self._best_epoch, self._seconds)
 
     def _pass_over_text(self) -> None:
         windows = self._rows.windows
         self._progress.epoch_began(self._epoch, self._rate(self._window))
-        reported, reported_at = self._window, time.monotonic()
+        self._reported_at = time.monotonic()
         while self._window < windows:
-            began = time.monotonic()
-            count = min(self._per_call, windows - self._window)
-            rates = [self._rate(self._window + ahead) for ahead in range(count)]
-            done_before = (self._epoch - 1) * windows + self._window
-            loss = self._graph.run(self._window, done_before, rates)
+            before, count = self._window, min(self._pace.count, windows - self._window)
+            rates = [self._rate(before + ahead) for ahead in range(count)]
+            with self._pace.of(count):
+                loss = self._graph.run(before, (self._epoch - 1) * windows + before, rates)
             self._loss += loss
             self._window += count
-            took = time.monotonic() - began
-            self._epoch_seconds += took
-            self._seconds += took
+            self._epoch_seconds += self._pace.took
+            self._seconds += self._pace.took
             if not loss / count < _HOPELESS:  # NaN is not less either
                 raise self._diverged(loss / count)
-            self._adjust_call(count, took)
-            tenth = self._window * 10 // windows > reported * 10 // windows
-            if tenth or time.monotonic() - reported_at >= _REPORT_SECONDS:
-                self._report()
-                reported, reported_at = self._window, time.monotonic()
-            self._checkpoint_if_due()
+            self._between(self._window * 10 // windows > before * 10 // windows)
 
-    def _adjust_call(self, count: int, took: float) -> None:
-        """Grow slowly (the first call also compiles the graph), shrink at once."""
-        wanted = int(count * _CALL_SECONDS / max(took, 1e-6))
-        self._per_call = max(1, min(wanted, self._per_call * 4, 2000))
+    def _between(self, report: bool = False) -> None:
+        """Answer signals, and tell now and then how far it is; at once if `report`."""
+        if report or time.monotonic() - self._reported_at >= REPORT_SECONDS:
+            self._report()
+            self._reported_at = time.monotonic()
+        self._checkpoint_if_due()
 
     def _rate(self, window: int) -> float:
         windows = self._rows.windows
@@ -158,7 +156,7 @@ class _Run:
 
     def _validate(self) -> None:
         began = time.monotonic()
-        mean = self._validation.run()
+        mean = self._validation.run(self._between)
         self._seconds += time.monotonic() - began
         if not mean < _HOPELESS:
             raise self._diverged(mean)
@@ -186,14 +184,17 @@ class _Run:
         stopping = self._signals.requested
         if not (due or stopping):
             return
-        save_checkpoint(self._task.checkpoint, self._snapshot())
-        self._saved_at = time.monotonic()
-        self._save_cost = self._saved_at - now
+        self._save()
         if stopping:
             where = f"epoch {self._epoch} at {self._window / self._rows.windows:.0%}"
-            raise StoppedError(
-                stopping, f"stopped in {where}, state saved", "repeat the command with --resume to go on"
-            )
+            raise StoppedError(stopping, f"stopped in {where}", RESUMABLE)
+
+    def _save(self) -> None:
+        began = time.monotonic()
+        save_checkpoint(self._task.checkpoint, self._snapshot())
+        self._signals.hint = RESUMABLE
+        self._saved_at = time.monotonic()
+        self._save_cost = self._saved_at - began
 
     def _snapshot(self) -> Checkpoint:
         arrays: dict[str, npt.NDArray[Any]] = {}
@@ -228,7 +229,7 @@ class _Run:
         self._history = list(checkpoint.history)
         self._epoch, self._window, self._loss = checkpoint.epoch, checkpoint.window, checkpoint.loss
         self._epoch_seconds, self._seconds = checkpoint.epoch_seconds, checkpoint.seconds
-        self._resumed_from = checkpoint.epoch
+        self._resumed_from = min(checkpoint.epoch, self._task.preset.epochs)
 
     def _diverged(self, loss: float) -> DivergedError:
         return DivergedError(

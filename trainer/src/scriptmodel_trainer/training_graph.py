@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import itertools
+import time
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 
 from scriptmodel_trainer.batches import TrainingRows, ValidationRows
@@ -14,6 +16,25 @@ from scriptmodel_trainer.dropout import Dropout
 from scriptmodel_trainer.model import LanguageModel
 from scriptmodel_trainer.optimizers import Optimizer
 from scriptmodel_trainer.softmax import mean_cross_entropy
+
+
+class Pace:
+    """How many windows go into a call of the graph, so that it takes half a second: signals are answered in between."""
+
+    _SECONDS = 0.5
+
+    def __init__(self) -> None:
+        self.count = 1
+        self.took = 0.0
+
+    @contextlib.contextmanager
+    def of(self, count: int) -> Iterator[None]:
+        """Time a call of `count` windows; the count grows slowly (the first call also compiles) and shrinks at once."""
+        began = time.monotonic()
+        yield
+        self.took = time.monotonic() - began
+        wanted = int(count * self._SECONDS / max(self.took, 1e-6))
+        self.count = max(1, min(wanted, self.count * 4, 2000))
 
 
 class TrainingGraph:
@@ -89,20 +110,26 @@ class ValidationGraph:
         self._tokens = tf.constant(np.stack([rows.inputs, rows.targets]))
         self._counted = tf.constant(rows.counted)
         self._state = [[tf.Variable(part) for part in layer] for layer in model.zero_state(len(rows.inputs))]
-        self._run = tf.function(self._windows)
+        self._total = tf.Variable(tf.zeros((), tf.float64))
+        self._run = tf.function(self._windows, input_signature=[tf.TensorSpec((), tf.int32)] * 2)
 
-    def run(self) -> float:
-        """The mean over all counted tokens, in nats."""
-        for layer in self._state:
-            for part in layer:
-                part.assign(tf.zeros_like(part))
-        total: npt.NDArray[np.float64] = self._run().numpy()
-        return float(total) / float(self._rows.counted.sum())
+    def run(self, between: Callable[[], None] = lambda: None) -> float:
+        """The mean over all counted tokens, in nats; `between` is called again and again meanwhile."""
+        for part in (self._total, *itertools.chain.from_iterable(self._state)):
+            part.assign(tf.zeros_like(part))
+        pace, window = Pace(), 0
+        while window < self._rows.windows:
+            count = min(pace.count, self._rows.windows - window)
+            with pace.of(count):
+                self._run(tf.constant(window), tf.constant(window + count))
+                window += count
+                total = float(self._total.numpy())
+            between()
+        return total / float(self._rows.counted.sum())
 
-    def _windows(self) -> Any:
+    def _windows(self, first: Any, end: Any) -> None:
         steps = self._rows.steps
-        total = tf.zeros((), tf.float64)
-        for window in tf.range(self._rows.windows):
+        for window in tf.range(first, end):
             begin = window * steps
             tokens = self._tokens[:, :, begin : begin + steps]
             features, after = self._model.features(tf.ensure_shape(tokens[0], (None, steps)), self._state)
@@ -111,8 +138,7 @@ class ValidationGraph:
                 logits=self._model.logits(tf.reshape(features, (-1, features.shape[-1]))),
             )
             counted = tf.reshape(self._counted[:, begin : begin + steps], (-1,))
-            total += tf.cast(tf.reduce_sum(losses * counted), tf.float64)
+            self._total.assign_add(tf.cast(tf.reduce_sum(losses * counted), tf.float64))
             for layer, parts in zip(self._state, after, strict=True):
                 for variable, part in zip(layer, parts, strict=True):
                     variable.assign(part)
-        return total
