@@ -184,6 +184,9 @@ def test_resuming_a_finished_run_changes_nothing(corpus: Path, tmp_path: Path) -
     again = run_trainer(command)
     assert again.returncode == 0
     assert "already trained" in again.stderr
+    other = run_trainer([*command, "--seed", "2"])
+    assert other.returncode == 2
+    assert "holds a model of another corpus, preset, setting or seed" in other.stderr
     assert (tmp_path / "weights.npz").stat().st_mtime_ns == before
 
 

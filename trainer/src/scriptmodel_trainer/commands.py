@@ -165,6 +165,10 @@ def _resumable(options: TrainOptions, checkpoint: Path, fingerprint: str, progre
             progress.note(f"{options.out} is already trained with these settings")
             progress.done(metrics["perplexity"]["test"], 0.0)
             return None
+        raise BadInputError(
+            f"{options.out} holds a model of another corpus, preset, setting or seed",
+            "train without --resume to replace it, or choose another --out",
+        )
     progress.note("there is nothing to resume: training from the start")
     return False
 

@@ -186,8 +186,11 @@ class _Run:
             return
         self._save()
         if stopping:
-            where = f"epoch {self._epoch} at {self._window / self._rows.windows:.0%}"
-            raise StoppedError(stopping, f"stopped in {where}", RESUMABLE)
+            share = self._window / self._rows.windows
+            where = (
+                f"in epoch {self._epoch} at {share:.0%}" if self._epoch <= self._task.preset.epochs else "at the end"
+            )
+            raise StoppedError(stopping, f"stopped {where}", RESUMABLE)
 
     def _save(self) -> None:
         began = time.monotonic()
