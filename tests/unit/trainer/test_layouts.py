@@ -103,12 +103,26 @@ def test_windows_line_ends_a_byte_order_mark_and_other_encodings_change_nothing(
     for data in (
         b"\xef\xbb\xbf" + LAYOUTS[name].replace("\n", "\r\n").encode(),
         LAYOUTS[name].encode("utf-16"),
+        LAYOUTS[name].encode("utf-16-le"),
+        LAYOUTS[name].encode("utf-16-be"),
         LAYOUTS[name].replace("\n", "\r").encode("cp1252"),
     ):
         path.write_bytes(data)
         (source,) = reading.find_sources([path], lambda _: None)
         chosen, _, events = events_of(source, None)
         assert (chosen.name, [event for event in events if event.kind is not EventKind.CUT]) == wanted
+
+
+def test_stray_bytes_among_many_characters_leave_the_others_as_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "play.txt"
+    text = "ANNA. Zoë’s lamp is lit, and nobody’s here.\n\nBEN. It was early — too early.\n\n" * 20
+    for data in (b"ANNA. Caf\xe9!\n\n" + text.encode(), text.encode() + "BEN. Zoë".encode()[:-1]):
+        path.write_bytes(data)
+        (source,) = reading.find_sources([path], lambda _: None)
+        assert text.strip() in "\n".join(reading.read_lines(source))
+    path.write_bytes(text.encode("cp1252"))
+    (source,) = reading.find_sources([path], lambda _: None)
+    assert text.strip() == "\n".join(reading.read_lines(source)).strip()
 
 
 def test_the_preface_is_cut_and_counted(tmp_path: Path) -> None:

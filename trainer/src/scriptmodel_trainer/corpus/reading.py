@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import hashlib
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +46,8 @@ _NOT_SCRIPTS = frozenset(
         ".svg",
     ]
 )
+_ASCII = bytes(range(128))
+_BEYOND_ASCII = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")  # UTF-8
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1a\x1b"))
 
 
@@ -171,30 +174,44 @@ def _inspect(path: Path, name: str) -> Source | str:
     size = 0
     utf8 = codecs.getincrementaldecoder("utf-8")()
     encoding = ""
+    characters = 0
     try:
         with path.open("rb") as file:
             while block := file.read(_BLOCK):
                 if size == 0:
-                    encoding = next((name for bom, name in _BOMS if block.startswith(bom)), "")
+                    encoding = next((name for bom, name in _BOMS if block.startswith(bom)), "") or _unmarked(block)
                 if not encoding and _looks_binary(block):
                     return "is binary, not text"
                 size += len(block)
                 digest.update(block)
                 if not encoding:
+                    found = _BEYOND_ASCII.findall(block)
+                    characters += len(found)
                     try:
                         utf8.decode(block)
-                    except UnicodeDecodeError:
-                        encoding = "cp1252"
+                    except UnicodeDecodeError:  # some stray bytes among many characters do not make it another encoding
+                        stray = len(block.translate(None, _ASCII)) - sum(map(len, found))
+                        encoding = "utf-8" if characters > stray else "cp1252"
         if not encoding:
             utf8.decode(b"", final=True)
             encoding = "utf-8"
-    except UnicodeDecodeError:
-        encoding = "cp1252"
+    except UnicodeDecodeError:  # cut within a character
+        encoding = "utf-8" if characters else "cp1252"
     except OSError as error:
         raise BadInputError(f"cannot read {path}: {error.strerror}") from error
     if size == 0:
         return "is empty"
     return Source(path, name, encoding, digest.hexdigest(), size)
+
+
+def _unmarked(block: bytes) -> str:
+    """The encoding of UTF-16 without a byte order mark: in most of its pairs one byte, always the same, is zero."""
+    head = block[:65_536]
+    for first, name in ((1, "utf-16-le"), (0, "utf-16-be")):
+        zeros, others = head[first::2].count(0), head[1 - first :: 2].count(0)
+        if zeros > len(head) // 4 and others * 50 < zeros:
+            return name
+    return ""
 
 
 def _looks_binary(block: bytes) -> bool:
