@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,12 @@ load_tensorflow(0)
 import tensorflow as tf  # noqa: E402  # quietly loaded above
 
 from scriptmodel_trainer import model as model_module  # noqa: E402
+from scriptmodel_trainer import training  # noqa: E402
 from scriptmodel_trainer.model import LanguageModel  # noqa: E402
 from scriptmodel_trainer.optimizers import Optimizer  # noqa: E402
 from scriptmodel_trainer.presets import PRESETS, Preset, with_overrides  # noqa: E402
+from scriptmodel_trainer.progress import TextProgress  # noqa: E402
+from scriptmodel_trainer.stopping import StopSignals  # noqa: E402
 from scriptmodel_trainer.training_graph import TrainingGraph  # noqa: E402
 
 STREAM = np.random.default_rng(5).integers(0, 50, 1500).astype(np.int32)
@@ -106,3 +110,13 @@ def test_a_processor_says_whether_it_multiplies_bfloat16(
 
     monkeypatch.setattr(Path, "read_text", read_text)
     assert multiplies_bfloat16() is native
+
+
+def test_a_network_too_large_for_the_memory_is_told_as_such(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def too_large(*_: object) -> None:
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor with shape[8192,32768]")
+
+    monkeypatch.setattr(training, "LanguageModel", too_large)
+    task = training.TrainingTask("test", preset("test"), 50, STREAM, STREAM, {}, 0, 1, "", tmp_path / "c.npz", 30.0)
+    with pytest.raises(MemoryError):
+        training.fit(task, False, TextProgress(sys.stdout), StopSignals())

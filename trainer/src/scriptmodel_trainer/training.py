@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import tensorflow as tf
 
 from scriptmodel_trainer.batches import cut_for_training, cut_for_validation
 from scriptmodel_trainer.checkpoints import Checkpoint, EpochRecord, load_checkpoint, save_checkpoint
@@ -57,13 +58,18 @@ class TrainingResult:
 
 
 def fit(task: TrainingTask, resume: bool, progress: Progress, signals: StopSignals) -> TrainingResult:
-    """Train to the end, or raise StoppedError with the state saved, or DivergedError with nothing overwritten."""
-    run = _Run(task, progress, signals)
-    if resume:
-        run.restore(load_checkpoint(task.checkpoint, task.fingerprint))
-    signals.deferred = True
+    """Train to the end, or raise StoppedError with the state saved, or DivergedError with nothing overwritten.
+
+    Raises MemoryError if the network does not fit into the processor's memory or the GPU's.
+    """
     try:
+        run = _Run(task, progress, signals)
+        if resume:
+            run.restore(load_checkpoint(task.checkpoint, task.fingerprint))
+        signals.deferred = True
         result = run.to_end()
+    except tf.errors.ResourceExhaustedError as error:
+        raise MemoryError from error
     finally:
         signals.deferred = False
     signals.answer()
