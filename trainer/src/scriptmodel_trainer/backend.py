@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.errors import BadInputError, StoppedError
 
 
 def load_tensorflow(seed: int) -> str:
@@ -60,6 +60,8 @@ def _native_stderr_held() -> Iterator[None]:
         os.dup2(held.fileno(), 2)
         try:
             yield
+        except StoppedError:  # a signal: what was written is not why
+            raise
         except BaseException:
             os.dup2(kept, 2)
             held.seek(0)
