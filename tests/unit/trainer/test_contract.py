@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 import sys
 import time
 from pathlib import Path
@@ -11,8 +13,10 @@ from typing import Any
 import pytest
 from samples import play, run_trainer
 
-from scriptmodel_trainer import commands
+from scriptmodel_trainer import cli, commands
 from scriptmodel_trainer.checkpoints import EpochRecord
+from scriptmodel_trainer.evaluation import Score
+from scriptmodel_trainer.presets import PRESETS
 from scriptmodel_trainer.progress import JsonProgress
 
 MODEL_FILES = {"model.json", "weights.npz", "word_to_id.json", "id_to_word.json", "metrics.json", "report.html"}
@@ -163,6 +167,23 @@ def test_bad_input_ends_with_code_2_and_one_clear_line(case: str, tmp_path: Path
     assert done.stderr.startswith("scriptmodel-trainer: error: ")
     assert not done.stdout
     assert not paths["out"].exists()
+
+
+@pytest.mark.parametrize("command", ["normalize", "train", "evaluate", "generate", "report"])
+def test_help_has_an_example_that_is_understood(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli._parser().parse_args([command, "--help"])
+    text = capsys.readouterr().out
+    program, *words = text.partition("example: ")[2].partition("\n\n")[0].split()
+    assert program == "scriptmodel-trainer"
+    assert cli._parser().parse_args(words).command == command
+    assert command != "train" or all(re.search(rf"\b{name}[ ,]", text) for name in PRESETS)
+
+
+def test_a_perplexity_beyond_all_numbers_is_null(model: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commands, "score", lambda *_: Score(math.inf, 1, 0, {}))
+    line = commands.evaluate(model, [corpus], "auto", True, JsonProgress(sys.stdout))
+    assert json.loads(line, parse_constant=pytest.fail)["perplexity"] is None
 
 
 def test_bad_input_is_an_error_event_in_json(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import io
 import itertools
 import os
 import sys
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -27,7 +28,22 @@ _EXIT_CODES = """\
 exit codes: 0 done, 2 bad input or usage, 3 could not write, 4 diverged (NaN), 130/143 stopped by a signal
 (state saved: repeat train with --resume)
 """
-_LAYOUT_HELP = "how the scripts are laid out: auto (told per file), normalized, plain, markdown ... (default: auto)"
+_LAYOUT_HELP = (
+    "how the scripts are laid out: auto (told per file), normalized, plain, markdown ...; a wrong name is answered "
+    "with all there are (default: auto)"
+)
+_MODEL_HELP = "what train left in its --out"
+_PRESETS = """\
+presets:
+  demo                    a first look, in minutes
+  small, medium, large    as published for the Penn Treebank (Zaremba et al. 2014)
+  tuned, tuned-long       better networks of small's size, for 250,000 tokens and more
+  tuned-few               the same for a few plays
+  test                    tiny, to try whether all works
+
+example: scriptmodel-trainer train --data plays/ --out model/ --preset small --epochs 8
+
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -117,6 +133,7 @@ def _add_normalize(commands: _Commands[_Parser]) -> None:
         "normalize",
         help="turn scripts into the token stream that training reads",
         description="Reads scripts in any layout and writes them as one token stream, a speech or direction a line.",
+        epilog="example: scriptmodel-trainer normalize plays/ --out tokens.txt --stats stats.json",
     )
     command.add_argument("data", nargs="+", type=_pfs_path, metavar="PATH", help="files, or folders read whole")
     command.add_argument(
@@ -131,7 +148,8 @@ def _add_train(commands: _Commands[_Parser]) -> None:
         "train",
         help="train a model on scripts",
         description="Trains a model and stores it in a folder of its own, with metrics and a report.",
-        epilog=f"presets: {', '.join(presets.PRESETS)}. settings for --set: {', '.join(presets.override_keys())}.",
+        epilog=_PRESETS + textwrap.fill(f"settings for --set: {', '.join(presets.override_keys())}", 78),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument(
         "--data",
@@ -155,7 +173,7 @@ def _add_train(commands: _Commands[_Parser]) -> None:
         help="change a preset's settings, for example hidden_units=300 dropout=0.2",
     )
     command.add_argument("--epochs", metavar="N", help="short for --set epochs=N")
-    command.add_argument("--seed", type=int, default=0, metavar="N", help="the same seed gives the same model")
+    command.add_argument("--seed", type=int, default=0, metavar="N", help="the same gives the same model (default: 0)")
     command.add_argument("--resume", action="store_true", help="go on from the saved state in MODEL_DIR")
     command.add_argument(
         "--checkpoint-seconds",
@@ -177,8 +195,9 @@ def _add_evaluate(commands: _Commands[_Parser]) -> None:
         "evaluate",
         help="perplexity of a model on texts",
         description="Perplexity over all tokens of the texts, the state carried from the first to the last.",
+        epilog="example: scriptmodel-trainer evaluate model/ --data another_play.txt --json",
     )
-    command.add_argument("model", type=_pfs_path, metavar="MODEL_DIR")
+    command.add_argument("model", type=_pfs_path, metavar="MODEL_DIR", help=_MODEL_HELP)
     command.add_argument("--data", nargs="+", required=True, type=_pfs_path, metavar="PATH", help="files or folders")
     command.add_argument("--layout", default="auto", help=_LAYOUT_HELP)
     command.add_argument("--json", action="store_true", dest="as_json", help="one JSON object, with token classes")
@@ -189,18 +208,37 @@ def _add_generate(commands: _Commands[_Parser]) -> None:
         "generate",
         help="write a new script",
         description="Writes whole, well-formed scripts that end at a sentence end within the number of words.",
+        epilog="example: scriptmodel-trainer generate model/ --words 300 --speaker HAMLET --seed 7",
     )
     add = command.add_argument
-    add("model", type=_pfs_path, metavar="MODEL_DIR")
+    add("model", type=_pfs_path, metavar="MODEL_DIR", help=_MODEL_HELP)
     add("--words", type=int, default=500, metavar="N", help="at most N words, as wc -w counts (default: 500)")
     add("--temperature", type=float, default=0.8, metavar="T", help="boldness, 0 is none (default: 0.8)")
-    add("--top-k", type=int, default=0, metavar="K", help="choose among the K likeliest words only (0: all)")
-    add("--top-p", type=float, default=0.95, metavar="P", help="choose among the likeliest that hold P (0.95)")
-    add("--repetition-penalty", type=float, default=1.2, metavar="R", help="1 is none (default: 1.2)")
-    add("--seed", type=int, default=0, metavar="N", help="the same seed writes the same script")
+    add("--top-k", type=int, default=0, metavar="K", help="choose among the K likeliest words only (default: 0, all)")
+    add(
+        "--top-p",
+        type=float,
+        default=0.95,
+        metavar="P",
+        help="choose among the likeliest that hold a share P (default: 0.95)",
+    )
+    add(
+        "--repetition-penalty",
+        type=float,
+        default=1.2,
+        metavar="R",
+        help="how much rarer a recent word gets, 1: not at all (1.2)",
+    )
+    add("--seed", type=int, default=0, metavar="N", help="the same writes the same script (default: 0)")
     add("--prompt", default="", metavar="TEXT", help="words that the script begins with")
     add("--speaker", default="", metavar="NAME", help="who speaks first")
-    add("--samples", type=int, default=1, metavar="N", help="how many scripts: new_script.txt, new_script.2.txt ...")
+    add(
+        "--samples",
+        type=int,
+        default=1,
+        metavar="N",
+        help="how many: new_script.txt, new_script.2.txt ... (default: 1)",
+    )
     add("--out", type=_pfs_path, metavar="FILE", help="where the script goes (default: standard output)")
 
 
@@ -209,9 +247,16 @@ def _add_report(commands: _Commands[_Parser]) -> None:
         "report",
         help="write the report page of a model",
         description="Writes one self-contained HTML page: curves, corpus, perplexity by class of token, samples.",
+        epilog="example: scriptmodel-trainer report model/ --out report.html",
     )
-    command.add_argument("model", type=_pfs_path, metavar="MODEL_DIR")
-    command.add_argument("--out", type=_pfs_path, default=Path("report.html"), metavar="FILE")
+    command.add_argument("model", type=_pfs_path, metavar="MODEL_DIR", help=_MODEL_HELP)
+    command.add_argument(
+        "--out",
+        type=_pfs_path,
+        default=Path("report.html"),
+        metavar="FILE",
+        help="where the page goes (default: report.html)",
+    )
 
 
 def _run(options: argparse.Namespace, signals: StopSignals) -> None:

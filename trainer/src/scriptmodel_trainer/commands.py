@@ -24,7 +24,7 @@ from scriptmodel_trainer.presets import Preset
 from scriptmodel_trainer.progress import Progress, Progressed
 from scriptmodel_trainer.report import render_report
 from scriptmodel_trainer.stopping import StopSignals
-from scriptmodel_trainer.storage import prepare_folder, require_file, write_json, write_text
+from scriptmodel_trainer.storage import finite, prepare_folder, require_file, write_json, write_text
 from scriptmodel_trainer.vocabulary import build_vocabulary
 
 
@@ -181,7 +181,7 @@ def evaluate(folder: Path, data: Sequence[Path], layout: str, as_json: bool, pro
     ids = model.vocabulary.mapping_from(tokens.lexicon)[tokens.ids]
     result = score(Network(model.weights), model.vocabulary, ids)
     if as_json:
-        return json.dumps(dataclasses.asdict(result))
+        return json.dumps(finite(dataclasses.asdict(result)))
     lines = [f"Perplexity: {result.perplexity:.3f} ({result.tokens:,} tokens, {result.oov:,} unknown)"]
     lines += [
         f"  {name:<12} {part.perplexity:>12.3f} ({part.tokens:,} tokens)" for name, part in result.by_class.items()

@@ -120,7 +120,18 @@ def arrays_bytes(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
 
 def json_bytes(value: Any) -> bytes:
     """A value as JSON; a number that is not finite becomes null, which every reader understands."""
-    return (json.dumps(_finite(value), ensure_ascii=False, indent=1) + "\n").encode("utf-8", errors="replace")
+    return (json.dumps(finite(value), ensure_ascii=False, indent=1) + "\n").encode("utf-8", errors="replace")
+
+
+def finite(value: Any) -> Any:
+    """A value as strict JSON can hold it: numbers in it that are not finite become None."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: finite(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(entry) for entry in value]
+    return value
 
 
 @contextlib.contextmanager
@@ -136,13 +147,3 @@ def as_write_error(path: Path) -> Iterator[None]:
 
 def _temporary(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}{_PART}")
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {key: _finite(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(entry) for entry in value]
-    return value
