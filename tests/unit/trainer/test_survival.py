@@ -46,7 +46,7 @@ def start(corpus: Path, out: Path, more: Sequence[str] = ()) -> subprocess.Popen
 
 
 def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 300
     while not condition():
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
