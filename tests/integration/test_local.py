@@ -91,7 +91,7 @@ def test_a_failure_is_told_in_the_trainers_own_words(tmp_path: Path) -> None:
     file = write(tmp_path, training={"backoffLimit": 0})
     done = local("-f", file, "--corpus", tmp_path / "blank.txt")
     assert done.returncode == 1
-    assert "Error: it is stuck (TrainingFailed): training failed:" in done.stderr.splitlines()[-1]
+    assert "Error: it is stuck (TrainingFailed): train job " in done.stderr.splitlines()[-1]
     assert "word" in done.stderr.splitlines()[-1]
 
 

@@ -8,6 +8,7 @@ from unittest import mock
 
 import pytest
 
+from scriptmodel_operator.observe.observer import Observer
 from scriptmodel_operator.pachyderm.errors import PipelineLimitError
 from scriptmodel_operator.pachyderm.values import (
     BranchRef,
@@ -51,6 +52,32 @@ def test_a_failure_without_an_error_event_tells_the_last_lines_or_that_they_are_
     assert "log is gone" in other.condition("Ready")["message"]
 
 
+@pytest.mark.parametrize("kind", ["train", "generate"])
+def test_what_was_told_of_a_failure_outlasts_its_log_and_is_not_told_of_another_one(kind: str) -> None:
+    world = World()
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    if kind == "generate":
+        world.pachyderm.succeed(world.train)
+    ref = {"train": world.train, "generate": world.generate}[kind]
+    begun = [event(event="start", epochs=4), event(event="epoch", epoch=1, train_perplexity=50, valid_perplexity=40)]
+    job = world.pachyderm.fail(ref, [*begun, "Segmentation fault"])
+    world.reconcile()
+    told = world.model.status
+    assert told["training"]["epochProgress"] == ("1/4" if kind == "train" else "1/1")
+    assert world.condition("Ready")["message"].startswith(f"{kind} job {job.ref.id} failed: ")
+    world.pachyderm.logs.clear()
+    world.observer = Observer(world.pachyderm, world.cluster)  # that of an operator which was started anew
+    world.reconcile()
+    assert world.model.status == told
+    world.pachyderm.put(world.corpus, {"/macbeth.txt": b"MACBETH: Is this a dagger?"})
+    if kind == "generate":
+        world.pachyderm.succeed(world.train)
+    world.pachyderm.fail(ref)
+    world.reconcile()
+    assert world.condition("Ready")["message"].endswith("its log is gone, because nobody read it while it ran")
+
+
 def test_a_result_whose_commit_somebody_deleted_is_none_though_pachyderm_keeps_its_job() -> None:
     world = trained_world()
     before = world.model.status["lineage"]
@@ -76,13 +103,13 @@ def test_a_process_that_said_nothing_is_told_of_in_the_workers_words() -> None:
     world.pachyderm.fail(world.train, verdict="signal: killed")
     world.reconcile()
     message = world.condition("Ready")["message"]
-    assert message.startswith("training failed: the process ended with `signal: killed`, as where memory runs out")
+    assert " failed: the process ended with `signal: killed`, as where memory runs out" in message
     assert "training.resources.limits.memory" in message
     world.pachyderm.put(world.corpus, PLAYS)
     world.pachyderm.fail(world.train, ["a warning"], verdict="exit status 2")
     world.reconcile()
     message = world.condition("Ready")["message"]
-    assert message.startswith("training failed: the process ended with `exit status 2`; the last lines of its log are:")
+    assert " failed: the process ended with `exit status 2`; the last lines of its log are:" in message
     assert message.endswith("\na warning")
 
 

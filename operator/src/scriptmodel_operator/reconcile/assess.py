@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from scriptmodel_operator.api.conditions import ConditionStatus
+from scriptmodel_operator.api.conditions import ConditionStatus, ConditionType
 from scriptmodel_operator.api.marks import Ownership
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
@@ -17,12 +17,20 @@ from scriptmodel_operator.reconcile.corpus import Sourced, intake, unused
 from scriptmodel_operator.reconcile.difference import difference
 from scriptmodel_operator.reconcile.obstacles import corpus_stage, obstacle
 from scriptmodel_operator.reconcile.origins import told_origin
-from scriptmodel_operator.reconcile.stages import generation_stage, overdue, still_open, training_stage
+from scriptmodel_operator.reconcile.stages import as_told, generation_stage, overdue, still_open, training_stage
 from scriptmodel_operator.reconcile.state import NOT_STARTED, Intake, ModelState, Problem, Stage
 
 
 def assess(model: ScriptModel, wanted: Desired, view: ModelView, now: datetime, source: Sourced = None) -> ModelState:
     """The whole state of an object that is not being deleted. `source` has what is known of a corpus of its own."""
+    state = _assessed(model, wanted, view, now, source)
+    told = {each.get("type"): str(each.get("message", "")) for each in model.status.get("conditions", [])}
+    trained = as_told(state.trained, told.get(ConditionType.TRAINED.value, ""))
+    generated = as_told(state.generated, told.get(ConditionType.GENERATED.value, ""))
+    return replace(state, trained=trained, generated=generated)
+
+
+def _assessed(model: ScriptModel, wanted: Desired, view: ModelView, now: datetime, source: Sourced) -> ModelState:
     if model.spec.suspend:
         return _suspended(model, view)
     problem = obstacle(model, view)

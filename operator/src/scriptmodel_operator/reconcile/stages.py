@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from scriptmodel_operator.api.conditions import ConditionStatus
@@ -19,6 +19,7 @@ PENDING_TEXT = "scriptmodel: no worker within pendingDeadline"
 ACTIVE_TEXT = "scriptmodel: longer than activeDeadline"
 SUPERSEDED_TEXT = "scriptmodel: superseded by a newer commit"
 _KILLED = ", as where memory runs out: that of training.resources.limits.memory, or the node's"
+_LOG_GONE = "; its log is gone, because nobody read it while it ran"
 _TRAIN_AGAIN = "change the spec or annotate scriptmodel.dev/retrain-at"
 _WRITE_AGAIN = "change spec.generation, if only its seed; the model is there"
 
@@ -119,12 +120,12 @@ def _reads_newest_model(view: ModelView) -> bool:
 
 def _ended(job: JobInfo, log: LogDigest | None, failed: Reason, again: str) -> Stage:
     """Of a job that ended without a result; `again` says what makes another one."""
-    what = "training" if failed is Reason.TRAINING_FAILED else "generation"
+    what, kind = ("training", "train") if failed is Reason.TRAINING_FAILED else ("generation", "generate")
     if job.state is JobState.KILLED:
         return _killed(job, "train" if failed is Reason.TRAINING_FAILED else "write", again)
     if job.state is JobState.UNRUNNABLE:
         return _failed(failed, f"{what} could not run: {job.reason}")
-    return _failed(failed, f"{what} failed: {_last_words(job, log)}")
+    return _failed(failed, f"{kind} job {job.ref.id} failed: {_last_words(job, log)}")
 
 
 def _killed(job: JobInfo, verb: str, again: str) -> Stage:
@@ -153,9 +154,14 @@ def _last_words(job: JobInfo, log: LogDigest | None) -> str:
         known.append(f"the process ended with `{log.verdict}`{_KILLED if log.verdict == 'signal: killed' else ''}")
     if log and log.tail:
         known.append("the last lines of its log are:\n" + "\n".join(log.tail))
-    return (
-        "; ".join(known) or f"{job.reason or 'no reason given'}; its log is gone, because nobody read it while it ran"
-    )
+    return "; ".join(known) or f"{job.reason or 'no reason given'}{_LOG_GONE}"
+
+
+def as_told(stage: Stage, before: str) -> Stage:
+    """What was known of a failed job while its log was there, such as before a restart of the operator, is `before`."""
+    if not stage.message.endswith(_LOG_GONE) or not before.startswith(stage.message.partition(": ")[0] + ": "):
+        return stage
+    return replace(stage, message=before)
 
 
 def _pipeline_failed(seen: PipelineView) -> str:

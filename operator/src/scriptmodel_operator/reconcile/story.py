@@ -43,6 +43,9 @@ def training_status(model: ScriptModel, view: ModelView, now: datetime) -> Train
         return times.model_copy(update=_finished(metrics)) if metrics else times
     if view.training_log is None:
         return times
+    told = model.status.get("training") or {}
+    if not view.training_log.epochs and told.get("completionTime") == times.completion_time is not None:
+        return TrainingStatus.model_validate(told)  # its log is gone since
     return times.model_copy(update=_from_log(view.training_log, running=not job.state.final, now=now))
 
 
