@@ -69,7 +69,7 @@ class Demo:
         self.control_plane = self.stack.enter_context(ControlPlane(self.folder / "control-plane"))
         say(f"kube-apiserver  {self.control_plane.server}")
         self._kubectl("apply", "-f", "manifests/crd.yaml")
-        self._kubectl("wait", "--for=condition=Established", "crd/scriptmodels.scriptmodel.dev", "--timeout=30s")
+        self.control_plane.wait_for_definitions()
         self.localpach = self.stack.enter_context(Localpach(self.folder / "localpach"))
         say(f"localpach       {self.localpach.address}")
         options = ["--poll-interval=2"]

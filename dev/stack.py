@@ -151,6 +151,11 @@ class ControlPlane:
             raise error
         return done
 
+    def wait_for_definitions(self) -> None:
+        """Until all CRDs are served; `kubectl wait --for=condition` fails at one that has no conditions yet."""
+        established = "jsonpath={.status.conditions[?(@.type=='Established')].status}=True"
+        self.kubectl("wait", f"--for={established}", "crd", "--all", "--timeout=60s")
+
     def __enter__(self) -> Self:
         try:
             self.start()

@@ -25,7 +25,7 @@ def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlP
             running.kubectl("apply", "--server-side", "-f", f"manifests/{name}.yaml")
         for name in WATCHED:
             running.kubectl("create", "namespace", name)
-        running.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+        running.wait_for_definitions()
         yield running
 
 

@@ -35,7 +35,7 @@ def without_crd(control_plane: ControlPlane) -> Iterator[ControlPlane]:
     control_plane.kubectl("delete", SERVED)
     yield control_plane
     control_plane.kubectl("apply", "--server-side", "-f", "manifests/crd.yaml")
-    control_plane.kubectl("wait", "--for=condition=Established", SERVED, "--timeout=30s")
+    control_plane.wait_for_definitions()
 
 
 @pytest.fixture

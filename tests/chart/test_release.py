@@ -46,7 +46,7 @@ class Release:
         words = ("upgrade", RELEASE, str(CHART), "--install", f"--namespace={NAMESPACE}")
         done = run_helm(*words, kubeconfig=self.control_plane.kubeconfig, values=values)
         assert done.returncode == 0, done.stderr
-        self.control_plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+        self.control_plane.wait_for_definitions()
 
     def begin(self, *words: str) -> subprocess.Popen[str]:
         """A command of helm's that waits for what a node does."""

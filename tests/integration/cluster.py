@@ -130,7 +130,7 @@ def prepare(control_plane: ControlPlane) -> None:
     """The CRD, and the operator's account and role."""
     for name in ("namespace", "crd", "rbac"):
         control_plane.kubectl("apply", "--server-side", "-f", str(MANIFESTS / f"{name}.yaml"))
-    control_plane.kubectl("wait", "--for=condition=Established", "crd/scriptmodels.scriptmodel.dev", "--timeout=30s")
+    control_plane.wait_for_definitions()
 
 
 def account_kubeconfig(control_plane: ControlPlane, name: str, server: str = "") -> Path:

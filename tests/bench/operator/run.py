@@ -99,7 +99,7 @@ async def measure(
     say(f"# {contender.name}: making {sizes.objects} objects")
     with ControlPlane(root / "controlplane") as plane, _stub(root) as pachd:
         plane.kubectl("apply", "--server-side", "-f", str(ROOT / "manifests" / "crd.yaml"))
-        plane.kubectl("wait", "--for=condition=Established", "crd/scriptmodels.scriptmodel.dev", "--timeout=60s")
+        plane.wait_for_definitions()
         plane.kubectl("create", "namespace", NAMESPACE)
         async with Cluster.open(plane, NAMESPACE) as cluster:
             await cluster.create([_name(number) for number in range(sizes.objects)])
