@@ -93,6 +93,9 @@ def test_a_result_whose_commit_somebody_deleted_is_none_though_pachyderm_keeps_i
     with mock.patch.object(world.pachyderm, "inspect_commit") as asked:
         world.reconcile()
     assert asked.mock_calls == [], "nothing has changed"
+    world.want({"model": {"preset": "small"}})
+    world.reconcile()
+    assert world.model.status["lineage"] == before, "nor is it the last good one while there is a newer job"
 
 
 def test_a_process_that_said_nothing_is_told_of_in_the_workers_words() -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from scriptmodel_operator.api.marks import Mark, Owner, mark_of, ownership, parse_mark
 from scriptmodel_operator.api.objects import ScriptModel
@@ -86,12 +85,21 @@ class Observer:
         if not listed:
             jobs = tuple(self._gateway.list_pipeline_jobs(ref, JOBS_PER_PIPELINE))
         sizes = tuple(repo and repo.size_bytes for repo in map(snapshot.repos.get, outputs))
-        jobs = tuple(itertools.dropwhile(lambda job: self._is_gone(job, sizes), jobs))
+        jobs = tuple(self._without_gone(jobs, sizes))
         return PipelineView(info, mark, ownership(mark, owner), jobs, listed)
 
-    def _is_gone(self, job: JobInfo, sizes: object) -> bool:
-        """Pachyderm keeps the job of a result whose commit somebody has deleted, which shows in the sizes of repos."""
-        return job.state is JobState.SUCCESS and not self._results.has(job.ref.pipeline.output, job.ref.id, sizes)
+    def _without_gone(self, jobs: Iterable[JobInfo], sizes: object) -> Iterator[JobInfo]:
+        """Pachyderm keeps the job of a result whose commit somebody has deleted, which shows in the sizes of repos.
+
+        Those before the newest result that is there are looked for: older ones matter to nobody.
+        """
+        found = False
+        for job in jobs:
+            if job.state is JobState.SUCCESS and not found:
+                found = self._results.has(job.ref.pipeline.output, job.ref.id, sizes)
+                if not found:
+                    continue
+            yield job
 
     def _earlier_mark(self, info: PipelineInfo) -> Mark | None:
         """Of an earlier version: somebody replaced the whole spec of a pipeline that was ours."""
