@@ -108,18 +108,19 @@ class Session:
 
     def get_patiently(self, name: str, note: Callable[[str], None], until: float | None = None) -> dict[str, Any]:
         """As `get`, but an API server that is away or busy, and is known to be one, is asked again: with a note, and
-        where that is given until `until` (monotonic seconds)."""
-        noted = False
+        where that is given until `until` (monotonic seconds). What it said first is then raised, not that the last
+        request was cut short."""
+        first: AwayError | None = None
         while True:
             left = None if until is None else until - time.monotonic()
             try:
                 return self.get(name, left if left is None else max(left, _POLL_SECONDS))
             except AwayError as error:
                 if not self._reached or (left is not None and left <= _POLL_SECONDS):
-                    raise
-                if not noted:
+                    raise first or error from error
+                if first is None:
+                    first = error
                     note(f"{error.message}; asking again")
-            noted = True
             pause()
 
     def find(self, name: str, namespace: str = "", seconds: float | None = None) -> dict[str, Any] | None:
