@@ -125,7 +125,7 @@ class WorkQueue:
             log.log(
                 logging.WARNING if expected else logging.ERROR,
                 "%s/%s: %s; attempt %d, next in %.0f s",
-                *(*key, error, failures, delay),
+                *(*key, " ".join(str(error).split()), failures, delay),
                 exc_info=None if expected else error,
                 extra={"object": key},
             )
