@@ -99,6 +99,6 @@ def _part_of(key: Key, project: str, snapshot: Snapshot) -> object:
     parts: list[object] = [project in snapshot.projects]
     for name in pachyderm_names(*key, project).pipelines:
         ref = PipelineRef(project, name)
-        repo = ref.output
-        parts += (snapshot.pipelines.get(ref), snapshot.jobs.get(ref), snapshot.repos.get(repo), snapshot.readers(repo))
+        parts += (snapshot.pipelines.get(ref), snapshot.jobs.get(ref))
+        parts += (snapshot.repos_of(ref), snapshot.readers(ref.output))
     return tuple(parts)

@@ -307,8 +307,8 @@ class FakePachyderm:
     # --- inside
 
     def _size(self, repo: RepoRef, head: str | None) -> int:
-        """As a real server: of the newest commit that is finished."""
-        ids = [info.id for info in self.commits.values() if info.repo == repo and info.finished]
+        """As a real server: of the newest commit that is finished without an error."""
+        ids = [info.id for info in self.commits.values() if info.repo == repo and info.finished and not info.error]
         newest = head if head in ids else next(reversed(ids), "")
         return self.commits[repo, newest].size_bytes if newest else 0
 

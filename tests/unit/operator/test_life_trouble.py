@@ -98,6 +98,51 @@ def test_a_result_whose_commit_somebody_deleted_is_none_though_pachyderm_keeps_i
     assert world.model.status["lineage"] == before, "nor is it the last good one while there is a newer job"
 
 
+def test_a_commit_that_could_not_be_learned_from_is_forgotten_once_it_is_deleted() -> None:
+    world = trained_world()
+    before = world.model.status
+    commit = world.pachyderm.put(world.corpus, {"/empty.txt": b"\n"})
+    world.pachyderm.fail(world.train)
+    world.reconcile()
+    assert world.ready == ("False", "TrainingFailed")
+    world.pachyderm.drop(commit)
+    world.reconcile()
+    assert world.ready == ("True", "Generated")
+    assert world.model.status["lineage"] == before["lineage"]
+    assert world.condition("CorpusReady")["message"] in str(before["conditions"])
+
+
+def test_a_deleted_result_below_a_failed_job_is_none() -> None:
+    world = trained_world()
+    before = world.model.status["lineage"]
+    commit = world.pachyderm.put(world.corpus, {"/macbeth.txt": b"MACBETH: Is this a dagger?"})
+    world.pachyderm.succeed(world.train)
+    world.pachyderm.succeed(world.generate)
+    world.pachyderm.put(world.corpus, {"/empty.txt": b"\n"})
+    world.pachyderm.fail(world.train)
+    world.reconcile()
+    assert world.model.status["lineage"]["script"]["commit"] == commit
+    world.pachyderm.drop(commit)
+    world.reconcile()
+    assert world.ready == ("False", "TrainingFailed")
+    assert world.model.status["lineage"] == before
+
+
+def test_a_deleted_result_that_is_as_large_as_the_one_before_is_noticed_by_who_asks_for_a_look() -> None:
+    world = trained_world()
+    before = world.model.status["lineage"]
+    commit = world.pachyderm.put(world.corpus, PLAYS)
+    world.pachyderm.succeed(world.train, skipped=True)
+    world.pachyderm.succeed(world.generate, skipped=True)
+    world.reconcile()
+    assert world.model.status["lineage"]["script"]["commit"] == commit
+    world.pachyderm.drop(commit)
+    world.want(reconcile_at="now")
+    world.reconcile()
+    assert world.ready == ("True", "Generated")
+    assert world.model.status["lineage"] == before
+
+
 def test_a_process_that_said_nothing_is_told_of_in_the_workers_words() -> None:
     """What is killed for its memory cannot say so itself."""
     world = World()

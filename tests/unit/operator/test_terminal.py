@@ -273,6 +273,16 @@ def test_the_job_whose_log_is_wanted_is_the_running_one_though_another_waits() -
     assert told_job(FakePachyderm(), world.train) is None
 
 
+def test_the_job_of_a_commit_that_somebody_deleted_is_not_the_newest() -> None:
+    world = trained_world()
+    before = told_job(world.pachyderm, world.train)
+    commit = world.pachyderm.put(world.corpus, PLAYS)
+    world.pachyderm.succeed(world.train)
+    assert told_job(world.pachyderm, world.train) != before
+    world.pachyderm.drop(commit)
+    assert told_job(world.pachyderm, world.train) == before
+
+
 def test_the_log_of_a_job_that_is_gone_is_read_once() -> None:
     pachyderm = FakePachyderm()
     ref = JobRef(PipelineRef("default", "train"), "1")

@@ -90,6 +90,18 @@ async def test_an_object_whose_result_somebody_deleted_is_called_up() -> None:
         assert await witness.ticks(3) == ["thrones"]
 
 
+async def test_an_object_whose_bad_corpus_commit_somebody_deleted_is_called_up() -> None:
+    world = trained_world()
+    pachyderm = world.pachyderm
+    commit = pachyderm.put(world.corpus, {"/empty.txt": b"\n"})
+    pachyderm.fail(world.train)
+    async with ticking(pachyderm, "thrones") as witness:
+        await witness.ticks(2)
+        assert await witness.ticks(2) == []
+        pachyderm.drop(commit)
+        assert await witness.ticks(3) == ["thrones"]
+
+
 async def test_all_are_called_up_when_pachyderm_goes_away_and_when_it_is_back_and_not_in_between() -> None:
     pachyderm = FakePachyderm()
     async with ticking(pachyderm, "thrones", "empire") as witness:

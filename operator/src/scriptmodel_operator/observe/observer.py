@@ -42,9 +42,8 @@ class Observer:
     def view(self, model: ScriptModel, snapshot: Snapshot) -> ModelView:
         """Raises PachydermError where a read fails."""
         owner = model.owner(self._cluster)
-        outputs = train_ref(model).output, generate_ref(model).output
-        train = self._pipeline(train_ref(model), outputs, owner, snapshot)
-        generate = self._pipeline(generate_ref(model), outputs, owner, snapshot)
+        train = self._pipeline(train_ref(model), model, owner, snapshot)
+        generate = self._pipeline(generate_ref(model), model, owner, snapshot)
         told = train.told if train else None
         good = train.last_good if train else None
         owned = self._owned_corpus(model, owner, snapshot)
@@ -73,9 +72,7 @@ class Observer:
             script_model=self._script_model(model, written),
         )
 
-    def _pipeline(
-        self, ref: PipelineRef, outputs: Iterable[RepoRef], owner: Owner, snapshot: Snapshot
-    ) -> PipelineView | None:
+    def _pipeline(self, ref: PipelineRef, model: ScriptModel, owner: Owner, snapshot: Snapshot) -> PipelineView | None:
         info = snapshot.pipelines.get(ref)
         if info is None:
             return None
@@ -84,22 +81,20 @@ class Observer:
         listed = ref.project in snapshot.complete_projects or any(job.version == info.version for job in jobs)
         if not listed:
             jobs = tuple(self._gateway.list_pipeline_jobs(ref, JOBS_PER_PIPELINE))
-        sizes = tuple(repo and repo.size_bytes for repo in map(snapshot.repos.get, outputs))
-        jobs = tuple(self._without_gone(jobs, sizes))
-        return PipelineView(info, mark, ownership(mark, owner), jobs, listed)
+        as_of = snapshot.repos_of(train_ref(model)), snapshot.repos_of(generate_ref(model)), model.reconcile_at
+        return PipelineView(info, mark, ownership(mark, owner), tuple(self._left(jobs, as_of)), listed)
 
-    def _without_gone(self, jobs: Iterable[JobInfo], sizes: object) -> Iterator[JobInfo]:
-        """Pachyderm keeps the job of a result whose commit somebody has deleted, which shows in the sizes of repos.
-
-        Those before the newest result that is there are looked for: older ones matter to nobody.
-        """
-        found = False
-        for job in jobs:
-            if job.state is JobState.SUCCESS and not found:
-                found = self._results.has(job.ref.pipeline.output, job.ref.id, sizes)
-                if not found:
-                    continue
+    def _left(self, jobs: Iterable[JobInfo], as_of: object) -> Iterator[JobInfo]:
+        """Pachyderm keeps the job of a commit that somebody has deleted. What is older than the newest result that is
+        there does not matter."""
+        rest = iter(jobs)
+        for job in rest:
+            if job.state.final and not self._results.has(job.ref.pipeline.output, job.ref.id, as_of):
+                continue
             yield job
+            if job.state is JobState.SUCCESS and job.data_total:
+                break
+        yield from rest
 
     def _earlier_mark(self, info: PipelineInfo) -> Mark | None:
         """Of an earlier version: somebody replaced the whole spec of a pipeline that was ours."""

@@ -33,6 +33,13 @@ class Snapshot:
         """Pipelines that read any branch of `repo`."""
         return self._readers.get(repo, ())
 
+    def repos_of(self, pipeline: PipelineRef) -> tuple[RepoInfo | None, ...]:
+        """Its output and what it reads. That somebody deleted a commit of master shows in their sizes, unless the one
+        before it is as large, as where nothing new was computed."""
+        info = self.pipelines.get(pipeline)
+        inputs = (branch.repo for branch in info.inputs) if info else ()
+        return tuple(self.repos.get(repo) for repo in (pipeline.output, *inputs))
+
     @cached_property
     def _readers(self) -> dict[RepoRef, tuple[PipelineRef, ...]]:
         """Made once a snapshot: every object asks at every tick."""

@@ -221,7 +221,7 @@ class RepoInfo:
     description: str = ""
     branches: tuple[str, ...] = ()
     size_bytes: int = 0
-    """Of the newest finished commit of master: another one, or one less, shows in it."""
+    """Of the newest commit of master that is finished and has no error."""
 
 
 @dataclass(frozen=True, slots=True)

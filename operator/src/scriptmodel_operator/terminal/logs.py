@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from scriptmodel_operator.pachyderm.errors import PachydermError, UnavailableError
+from scriptmodel_operator.pachyderm.errors import NotFoundError, PachydermError, UnavailableError
 from scriptmodel_operator.pachyderm.gateway import Gateway, LogStream
 from scriptmodel_operator.pachyderm.values import JobInfo, JobRef, LogLine, PipelineRef
 from scriptmodel_operator.terminal.screen import duration
@@ -22,10 +22,18 @@ _JOBS = 50
 
 
 def told_job(gateway: Gateway, pipeline: PipelineRef) -> JobInfo | None:
-    """The job that status tells of: the running one, else the newest."""
+    """The job that status tells of: the running one, else the newest whose commit nobody has deleted."""
     jobs = gateway.list_pipeline_jobs(pipeline, _JOBS)
-    running = (job for job in jobs if not job.state.final and not job.state.waiting)
-    return next(running, next(iter(jobs), None))
+    running = next((job for job in jobs if not job.state.final and not job.state.waiting), None)
+    return running or next((job for job in jobs if _is_there(gateway, job)), None)
+
+
+def _is_there(gateway: Gateway, job: JobInfo) -> bool:
+    try:
+        gateway.inspect_commit(job.ref.pipeline.output, job.ref.id)
+    except NotFoundError:
+        return False
+    return True
 
 
 def lines_of(gateway: Gateway, job: JobRef, *, follow: bool, raw: bool) -> Iterator[str]:
