@@ -304,3 +304,17 @@ def test_costumes_are_no_part_of_the_play(read: Read) -> None:
     costumes = "COSTUMES.\n\n_Anna._ A grey dress. Boots.\n\n_Ben._ A blue coat, torn.\n\n"
     talk = TALK.replace("ANNA.", "_Anna._").replace("BEN.", "_Ben._")
     assert read("THE PIER\n\n" + costumes + "ACT I\n" + talk * 6)[0] == ("", "ACT I")
+
+
+def test_a_play_may_begin_with_nothing_but_a_place(read: Read) -> None:
+    place = "\n\n\n\nA PIER IN THE NORTH\n\n(MAY 4th)\n\nANNA and BEN\n\n"
+    assert read(CAST + place + TALK * 4)[:4] == [
+        ("", "A PIER IN THE NORTH"),
+        ("", "MAY 4th"),
+        ("", "ANNA and BEN"),
+        ("ANNA", "The tide is early today."),
+    ]
+
+
+def test_the_title_printed_again_is_no_place(read: Read) -> None:
+    assert read(CAST + "\n\n\n\nTHE PIER\n\n" + TALK * 4)[0] == ("ANNA", "The tide is early today.")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scriptmodel_trainer.corpus.events import Event, EventKind
-from scriptmodel_trainer.corpus.layouts import fountain, markdown, verbatim
+from scriptmodel_trainer.corpus.layouts import fountain, frames, markdown, verbatim
 from scriptmodel_trainer.corpus.layouts.stage import StageParser
 from scriptmodel_trainer.corpus.layouts.survey import STYLES
 from scriptmodel_trainer.errors import BadInputError
@@ -14,6 +14,7 @@ from scriptmodel_trainer.errors import BadInputError
 AUTO = "auto"
 _SURE = 0.5
 _UNSURE = 0.12  # a script's layout that explains less of a file is not believed
+_DOUBTFUL = 0.3  # where no layout explains more, names may be set in a way of the file's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,16 @@ def layout_named(name: str) -> Layout | None:
 
 def detect(sample: Sequence[str]) -> tuple[Layout, float]:
     """The layout that fits best and its score from 0 to 1; `plain` when none is recognised."""
+    layout, score = _best(sample)
+    if score < _DOUBTFUL:
+        for frame in frames.infer(sample):
+            framed, better = _best([frame.bare(line)[0] for line in sample])
+            if better > max(score, _UNSURE):
+                return replace(framed, parse=frame.around(framed.parse)), better
+    return layout, score
+
+
+def _best(sample: Sequence[str]) -> tuple[Layout, float]:
     scores = {name: layout.score(sample) for name, layout in LAYOUTS.items()}
     for name in sorted(scores, key=lambda name: -scores[name]):
         if scores[name] < _UNSURE:

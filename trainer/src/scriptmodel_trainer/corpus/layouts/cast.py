@@ -99,8 +99,8 @@ class Cast:
 
     def _candidates(self, text: str) -> list[Cue]:
         found = [cue for caps, kinds in self.kinds for cue in candidates(text, caps, kinds)]
-        if self.full_stops:
-            found += lost_cues(text)
+        if marks := "." * self.full_stops + ":" * self.colons:
+            found += lost_cues(text, marks)
         if self.colons:
             found += phrased_cues(text)
         return found if len(found) < 2 else sorted(found, key=_start)

@@ -21,7 +21,7 @@ class Kind(enum.Enum):
     SPACE = "space"  # a single space
     ALONE = "alone"  # the line's end
     ABOVE = "above"  # the line's end without a full stop, right above the words
-    LOST = "lost"  # a full stop, in the middle of a line
+    LOST = "lost"  # a full stop or a colon, in the middle of a line
     PHRASE = "phrase"  # a direction without brackets, then a colon
 
 
@@ -42,8 +42,8 @@ _DIRECTION = r"(?:\[\d{1,3}\])?(?P<direction>,?\s{0,2}_?[\[(](?!(?:\d{1,3}|[A-Z]
 _BETWEEN = (
     r"(?:[ \t]*\.?:?[ \t]*(?P<alone>\n|\Z)"
     r"|(?:[ \t]?\.?[ \t]?(?:--+|[—–])|[ \t][-–—][ \t])(?=\s*\S)(?P<dash>)"
-    r"|[ \t]?\.(?=[\s\[(_]|[.?!])(?P<period>)"
-    r"|[ \t]?:(?=\s*\S)(?P<colon>)"
+    r"|[ \t]?\.\*{0,2}(?=[\s\[(_]|[.?!])(?P<period>)"
+    r"|[ \t]?:\*{0,2}(?=\s*\S)(?P<colon>)"
     r"|\.?[ \t]*\|(?P<pipe>)"
     r"|(?<=[\])_.,;])(?=[\s?!])(?P<aside>)"
     r"|(?: {2,}|\t+)(?=\S)(?P<gap>)"
@@ -73,7 +73,7 @@ _KINDS = {
 _LOST = re.compile(
     r"(?<=[.!?\"”)\]—-])(?<!Mr\.)(?<!Mrs\.)(?<!Dr\.)(?<!MR\.)(?<!MRS\.)(?<!DR\.)(?<!Miss)[ ]{0,2}"
     r"(?P<name>(?:Mrs?\. |Dr\. |MRS?\. |DR\. )?[^\W\d_a-z][^\W\d_]+)"
-    r"(?:(?P<direction>\s\([a-z][^()]{0,300}\))\.|\.)(?=\s+[\"“(\[A-Z])"
+    r"(?:(?P<direction>\s\([a-z][^()]{0,300}\))[.:]|[.:])(?=\s+[\"“(\[A-Z])"
 )
 _PHRASED = re.compile(
     rf"^[ \t]*(?P<name>{CAPS_NAME}|{TITLE_NAME}), (?P<phrase>[a-z][^:.!?“”\"()\[\]]{{2,240}}):(?=\s)", re.MULTILINE
@@ -81,9 +81,11 @@ _PHRASED = re.compile(
 _TITLE_KINDS = frozenset((Kind.PERIOD, Kind.COLON, Kind.DASH, Kind.ASIDE, Kind.ALONE, Kind.ABOVE))
 
 
-def lost_cues(text: str) -> Iterator[Cue]:
-    """Names that stand within lines as cues do: to be believed only if they are known."""
+def lost_cues(text: str, marks: str) -> Iterator[Cue]:
+    """Names that stand within lines as cues do, one of `marks` after them: to be believed only if they are known."""
     for match in _LOST.finditer(text):
+        if text[match.end() - 1] not in marks:
+            continue
         name, direction = match["name"], (match["direction"] or "").strip()
         if direction or text[match.start() : match.start() + 1] == " ":
             yield Cue(name, Kind.LOST, name.isupper(), direction, match.start(), match.end())

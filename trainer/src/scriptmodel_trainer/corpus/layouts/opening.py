@@ -32,6 +32,7 @@ _LISTS_ON = re.compile(r"\s*_?[A-Z]{2}[A-Z .'’-]*(?:,.*|[_:]*\s*)", re.DOTALL)
 _PLAYED = re.compile(r"\S {4,}_?(?:MRS?|MISS|Mrs?|Miss|Mme|Mlle|Messrs)\b\.? _?[A-Z]")
 _FEW = 5  # words of a name in a list
 _TITLE = 100  # characters
+_GAP = 3  # lines
 _FIRST = frozenset(("I", "1", "ONE", "FIRST"))
 _PRICED = 3  # paragraphs about a book before its price
 _LIST = 8  # paragraphs of a cast list, at most, that look like speeches
@@ -110,7 +111,8 @@ def first_of_play(held: Sequence[Paragraph]) -> int:
     if not headings:
         if not after:
             return min(_bracketed_before(held), _told_from(held))
-        return _described_from(held, max(_bracketed_before(held), _lists_end(held)), after)
+        described = _described_from(held, max(_bracketed_before(held), _lists_end(held)), after)
+        return _set_apart_from(held, described, after)
     start = headings.pop()
     used = {heading_kind(held[start].text)}
     while headings:
@@ -239,6 +241,17 @@ def _described_from(held: Sequence[Paragraph], start: int, first: int) -> int:
     """After a cast list, the paragraphs that tell of the room before anyone speaks belong to the play."""
     while start > first > 0 and (is_bracketed(held[start - 1].text) or _describes(held[start - 1])):
         start -= 1
+    return start
+
+
+def _set_apart_from(held: Sequence[Paragraph], start: int, first: int) -> int:
+    """After a cast list, the few short paragraphs below a wide gap: the place, the time, who is there."""
+    for index in range(len(held) - 1, max(first, len(held) - _FEW), -1):
+        paragraph, above = held[index], held[index - 1]
+        if len(paragraph.text) > _TITLE or tells_of_print(paragraph.text) or _stands_in(held[:index], paragraph):
+            break
+        if paragraph.line - above.line - above.text.count("\n") > _GAP:
+            return min(start, index)
     return start
 
 

@@ -1,0 +1,226 @@
+"""Habits of printers: what stands between speeches and inside them, and what only looks like a direction."""
+
+from __future__ import annotations
+
+import pytest
+from samples import ALONE, BEGINNING, TALK, Read
+
+from scriptmodel_trainer.corpus.layouts.paragraphs import plain
+
+
+def test_directions_at_the_right_of_a_line_of_verse_stand_apart(read: Read) -> None:
+    verse = """
+  ANNA. The tide is early. Let us go,
+    And tell the men who row below.             Exeunt.
+                        Enter two fishermen.
+  BEN. Is nobody at home?
+  ANNA. Nobody but the foam.
+  BEN. Then we shall wait for it to come.
+                                        Flourish. Exit.
+"""
+    assert read("ACT I\n" + verse)[1:4] == [
+        ("ANNA", "The tide is early. Let us go, And tell the men who row below."),
+        ("", "Exeunt."),
+        ("", "Enter two fishermen."),
+    ]
+    assert read("ACT I\n" + verse)[-1] == ("", "Flourish. Exit.")
+
+
+def test_a_direction_on_its_own_line_may_end_with_a_colon(read: Read) -> None:
+    talk = "ANNA:\n  Look there!\n(She points at the tide):\n  It is going out.\n\n"
+    talk += "BEN:\n  Let it go, over the roofs and far away.\n\n"
+    assert read("ACT I\n\n" + talk * 3)[1:5] == [
+        ("ANNA", "Look there!"),
+        ("", "She points at the tide:"),
+        ("ANNA", "It is going out."),
+        ("BEN", "Let it go, over the roofs and far away."),
+    ]
+
+
+def test_a_line_of_verse_in_parentheses_is_spoken_where_directions_have_square_brackets(read: Read) -> None:
+    verse = "  ANNA. The tide comes in, the boats go out,\n  (It does so every day, about,)\n  And so do I.\n\n"
+    verse += "  [Exit.]\n\n  BEN. Then take the oar.\n\n  [He gives it.]\n\n"
+    speeches = [event for event in read("ACT I\n\n" + verse * 6) if event[0]]
+    assert speeches[0] == ("ANNA", "The tide comes in, the boats go out, (It does so every day, about,) And so do I.")
+
+
+def test_where_directions_are_set_in_words_at_the_margin_are_spoken(read: Read) -> None:
+    talk = TALK + "\n Enter a fisherman.\n\nThis is the fisherman, cousin to the tide.\n"
+    assert read("ACT I\n" + talk * 6)[5:7] == [
+        ("", "Enter a fisherman."),
+        ("BEN", "This is the fisherman, cousin to the tide."),
+    ]
+
+
+def test_places_in_capitals_are_no_speakers(read: Read) -> None:
+    assert ("HARWICH", "THE HOUSE OF A MERCHANT") not in read(
+        "ACT I\n" + TALK * 4 + "HARWICH. THE HOUSE OF A MERCHANT\n" + TALK
+    )
+
+
+def test_whoever_is_named_but_says_nothing_is_not_lost(read: Read) -> None:
+    talk = "ANNA\nThe tide is early.\n\nBEN\nSo it is.\n\n"
+    assert ("", "SECOND SCENE") in read("ACT I\n\n" + talk * 4 + "SECOND SCENE\n\n" + talk)
+
+
+def test_directions_may_stand_in_braces(read: Read) -> None:
+    talk = "ANNA {Looking out.}\n\nThe tide is early.\n\nBEN {Sadly.} So it is.\n\n{He sits down.}\n\n"
+    assert read("SCENE.\n\n" + talk * 5)[1:4] == [
+        ("ANNA", "[Looking out.] The tide is early."),
+        ("BEN", "[Sadly.] So it is."),
+        ("", "He sits down."),
+    ]
+
+
+def test_a_direction_without_brackets_may_stand_between_name_and_colon(read: Read) -> None:
+    talk = "Anna: “The tide is early.”\n\nBen, turning\nround to the pier: “So it is.”\n\nBen: “It always was.”\n\n"
+    assert read("[A pier]\n\n" + talk * 5)[1:3] == [
+        ("Anna", "“The tide is early.”"),
+        ("Ben", "(turning round to the pier) “So it is.”"),
+    ]
+
+
+def test_a_couplet_that_is_set_in_is_spoken(read: Read) -> None:
+    talk = TALK + "\n She goes down to the boat.\n\n"
+    couplet = "   So ends the day that had begun so ill:\n   The tide goes out, and all the gulls are still.\n\n"
+    assert ("BEN", "I have spoken to it, twice. " + " ".join(couplet.split())) in read(
+        "ACT I\n" + talk * 6 + TALK + "\n" + couplet + TALK
+    )
+
+
+def test_italics_alone_say_how_where_names_are_in_capitals(read: Read) -> None:
+    talk = "ANNA\n\nThe tide is early.\n\nBEN\n\n_Softly._\n\nIt was early yesterday, too.\n\n"
+    assert read("ACT I\n\n" + talk * 6)[2:4] == [("", "Softly."), ("BEN", "It was early yesterday, too.")]
+
+
+def test_an_adverb_alone_may_be_all_that_is_said(read: Read) -> None:
+    talk = "ANNA\n\nIs it deep?\n\nBEN\n\nPossibly. Nobody has come back to tell us.\n\nANNA\n\nPossibly.\n\n"
+    assert {speaker for speaker, _ in read("ACT I\n\n" + talk * 6)} == {"", "ANNA", "BEN"}
+
+
+def test_a_direction_on_its_own_line_may_never_be_closed(read: Read) -> None:
+    speech = (
+        "ANNA.\nThe water is as grey as any stone\n   [She looks at it.\nAnd colder than a stone has ever been.\n\n"
+    )
+    assert read("ACT I\n\n" + speech + TALK * 3)[1:4] == [
+        ("ANNA", "The water is as grey as any stone"),
+        ("", "She looks at it."),
+        ("ANNA", "And colder than a stone has ever been."),
+    ]
+
+
+def test_a_direction_that_hangs_under_its_bracket_is_one(read: Read) -> None:
+    direction = "     [BEN goes to the edge. He looks at the water.\n        He comes back.\n\n"
+    assert ("", "BEN goes to the edge. He looks at the water. He comes back.") in read(BEGINNING + direction + TALK)
+
+
+def test_a_bracket_below_a_short_first_line_stands_apart_only_if_the_line_was_ended_on_purpose(read: Read) -> None:
+    wide = (
+        "ANNA (turning away from the water and from everything on it). Look!\n(She points at the gull that sits.)\n\n"
+    )
+    assert (
+        "ANNA",
+        "(turning away from the water and from everything on it) Look! (She points at the gull that sits.)",
+    ) in (
+        read(
+            "ACT I\n" + (TALK.replace("yesterday as well", "yesterday as well, as early as it can be when") + wide) * 8
+        )
+    )
+
+
+def test_tags_of_web_pages_are_italics(read: Read) -> None:
+    talk = "ANNA -- <i>coming in, wet.</i> -- It rains.\n\nBEN -- <i>grimly.</i> -- It does. <b>Always.</b>\n\n"
+    assert read("ACT I\n\n" + talk * 6)[1:3] == [
+        ("ANNA", "(coming in, wet) It rains."),
+        ("BEN", "(grimly) It does. Always."),
+    ]
+
+
+def test_a_place_below_a_heading_is_no_speaker(read: Read) -> None:
+    scene = "SCENE I\n\nA ROOM IN THE FERRY HOUSE.\n\nENTER ANNA.\n\nANNA: Is it early?\n\nBEN: It is.\n\n"
+    assert read("ACT I\n\n" + scene * 6)[2:4] == [("", "A ROOM IN THE FERRY HOUSE."), ("", "ENTER ANNA.")]
+
+
+def test_a_person_may_be_described_after_a_dash(read: Read) -> None:
+    talk = "_Mrs. Gull._\n\nIs it early?\n\n_Ben._\n\nIt is, and cold, too.\n\n"
+    described = (
+        "Mrs. Gull--a stout woman in black--is mending a net. Ben comes in and puts an oar into\nthe corner.\n\n"
+    )
+    assert read("ACT I\n\n" + described + talk * 24)[1] == ("", plain(described))
+
+
+def test_verse_at_the_margin_is_spoken(read: Read) -> None:
+    verse = "ANNA: The sea has names.\n\nAnd every name is cold;\nIts boats are young,\nIts ropes are always old.\n\n"
+    talk = "ANNA: Listen!\n\nBEN: I do.\n\nBen goes.\n\nAnna follows him.\n\n"
+    events = read("ACT I\n\n" + talk * 3 + verse + talk)
+    assert next(speaker for speaker, text in events if "ropes" in text) == "ANNA"
+
+
+def test_a_slugline_may_follow_a_cut_at_once(read: Read) -> None:
+    script = "INT. PIER - DAY\n\nANNA\nIs it early?\n\nBEN\nIt is.\n\nCUT TO:\nint. ferry\n\nBEN\nAnd cold.\n"
+    assert ("", "int. ferry") in read(script)
+
+
+def test_a_direction_in_italics_may_fill_paragraphs(read: Read) -> None:
+    direction = "_The pier at dawn. Nobody is there.\n\nIt rains on the boards.\n\nANNA comes, and sits down._\n\n"
+    events = read("ACT I\n\n" + ALONE * 6 + direction + ALONE)
+    assert [text for speaker, text in events if not speaker][1:] == [
+        "The pier at dawn. Nobody is there.",
+        "It rains on the boards.",
+        "ANNA comes, and sits down.",
+    ]
+
+
+def test_verse_in_brackets_that_speaks_to_someone_is_no_direction(read: Read) -> None:
+    said = "[And you have seen it come\nBefore I called you from the boat.]"
+    verse = f"ANNA.\nThe tide is in.\n\n   [She points.\n\n{said}\n\n"
+    events = read("ACT I\n\n" + (verse + "BEN.\nSo it is.\n\n") * 6)
+    assert events[3] == ("ANNA", said.replace("\n", " "))
+
+
+def test_whoever_cries_for_silence_speaks(read: Read) -> None:
+    talk = ALONE + "[_A bell rings._]\n\nSilence! Somebody is coming!\n\n"
+    assert read("ACT I\n\n" + talk * 4)[4] == ("BEN", "Silence! Somebody is coming!")
+
+
+def test_a_direction_above_words_that_go_on_stands_apart(read: Read) -> None:
+    talk = "ANNA\nIs it early?\n\n[She looks up.]\nIt is.\n\nBEN\nAnd cold, as it has been since the gulls left us.\n\n"
+    assert read("ACT I\n\n" + talk * 6)[1:4] == [
+        ("ANNA", "Is it early?"),
+        ("", "She looks up."),
+        ("ANNA", "It is."),
+    ]
+
+
+def test_a_bracket_at_the_margin_that_is_never_closed_ends_where_its_lines_go_on_no_more(read: Read) -> None:
+    talk = "ANNA\n  Is it early?\n[She looks up, and then at the\nboats that lie there.\nIt is.\n\n"
+    talk += "BEN\nAnd cold, as it has been since the gulls left us.\n\n"
+    assert read("ACT I\n\n" + talk * 6)[1:4] == [
+        ("ANNA", "Is it early?"),
+        ("", "She looks up, and then at the boats that lie there."),
+        ("ANNA", "It is."),
+    ]
+
+
+def test_what_is_seen_at_rise_is_no_speech(read: Read) -> None:
+    rise = "AT RISE. ANNA _is seen on the pier. She looks at the water._\n\n"
+    assert read("ACT I\n\n" + rise + TALK * 6)[1] == ("", "AT RISE. ANNA is seen on the pier. She looks at the water.")
+
+
+@pytest.mark.parametrize("last", ["I go now (_she takes the oar_", "I go now."], ids=["open", "ended"])
+def test_the_curtain_is_no_word_of_the_last_speech(last: str, read: Read) -> None:
+    assert read("ACT I\n" + TALK * 6 + f"\nANNA. {last}\n\n          Final Curtain.\n")[-1] == ("", "Final Curtain.")
+
+
+def test_a_line_that_speaks_does_not_hang_under_a_direction(read: Read) -> None:
+    speech = "ANNA.\nThe water is as grey as any stone\n   [She looks at it.\n       Ben! will you come?\n\n"
+    assert read("ACT I\n\n" + speech + TALK * 3)[1:4] == [
+        ("ANNA", "The water is as grey as any stone"),
+        ("", "She looks at it."),
+        ("ANNA", "Ben! will you come?"),
+    ]
+
+
+def test_scenes_are_counted_beyond_seven(read: Read) -> None:
+    scene = "\nSCENE TWELFTH.\nThe same, and a gull.\n"
+    assert ("", "SCENE TWELFTH. The same, and a gull.") in read("SCENE FIRST.\n" + TALK * 4 + scene + TALK)
