@@ -318,3 +318,29 @@ def test_a_play_may_begin_with_nothing_but_a_place(read: Read) -> None:
 
 def test_the_title_printed_again_is_no_place(read: Read) -> None:
     assert read(CAST + "\n\n\n\nTHE PIER\n\n" + TALK * 4)[0] == ("ANNA", "The tide is early today.")
+
+
+def test_who_played_the_next_play_is_no_speech(read: Read) -> None:
+    played = "II. THE BOAT\n\nA Play in One Act\n\nIn the cast were the following:\n\n"
+    played += (
+        "     ANNA.             Mary Heron\n     BEN, her brother. John Gull\n     MRS. GULL.        Jane Tern\n\n"
+    )
+    second = "CHARACTERS\n\n     ANNA.\n     BEN.\n\nSCENE: A boat.\n"
+    events = read(BEGINNING + "CURTAIN.\n\n\n\n" + played + second + TALK)
+    assert [text for _, text in events if text == "CURTAIN." or "BOAT" in text or "Heron" in text] == ["CURTAIN."]
+
+
+def test_a_footnote_below_the_last_direction_is_cut(read: Read) -> None:
+    note = "[_Flourish as the curtain falls._]\n\n*This was added in a later edition.\n\n"
+    assert read(BEGINNING + note + "And so it stands.\n" + LICENCE)[-1] == ("", "Flourish as the curtain falls.")
+
+
+def test_names_with_dots_after_them_list_who_is_in_the_play(read: Read) -> None:
+    listed = "THE PIER\n\nAnna Gull.......\n\nBen.............\n\nMrs. Gull.......\n\nCarl............\n\n"
+    talk = "Anna. Is it early?\n\nBen. It is, and cold.\n\n"
+    assert read(listed + "ACT I\n\n" + talk * 12)[0] == ("", "ACT I")
+
+
+def test_after_the_curtain_only_those_who_spoke_before_speak(read: Read) -> None:
+    sold = "THE BEST PLAYS OF THE PIER\n\nFOR SCHOOLS AND CLUBS\n\nMARY A. HERON. General Editor\n\n"
+    assert read(BEGINNING + "CURTAIN.\n\n\n" + sold + LONG * 40)[-1] == ("", "CURTAIN.")

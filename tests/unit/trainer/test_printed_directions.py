@@ -224,3 +224,49 @@ def test_a_line_that_speaks_does_not_hang_under_a_direction(read: Read) -> None:
 def test_scenes_are_counted_beyond_seven(read: Read) -> None:
     scene = "\nSCENE TWELFTH.\nThe same, and a gull.\n"
     assert ("", "SCENE TWELFTH. The same, and a gull.") in read("SCENE FIRST.\n" + TALK * 4 + scene + TALK)
+
+
+def test_a_direction_that_is_set_in_may_stand_right_below_the_words(read: Read) -> None:
+    told = "     BEN goes down to the boat. He comes back with an oar.\n\n"
+    talk = "ANNA.  Is it early?  It often is when nobody waits for it, on the pier or on\nthe boats.\n\n" + told
+    talk += "BEN.  It is.\n\n     Enter a gull.\n\nANNA.  So it is.\n\n     Exit the gull.\n\n"
+    below = "BEN.  The red oar, please.\n     ANNA fetches the oar.  BEN puts it into the boat.\n\n"
+    assert read("ACT I\n\n" + talk * 24 + below + talk)[-8:-6] == [
+        ("BEN", "The red oar, please."),
+        ("", "ANNA fetches the oar. BEN puts it into the boat."),
+    ]
+
+
+def test_a_direction_between_lines_of_verse_stands_apart_however_long_they_are(read: Read) -> None:
+    verse = "ANNA\n    The tide that nobody has seen comes in at last.\n"
+    verse += "      [_Enter_ BEN; _he looks about._]\n    Come here.\n\n"
+    talk = verse + "BEN\n    I come.\n\n"
+    assert read("ACT I\n\n" + talk * 6)[1:4] == [
+        ("ANNA", "The tide that nobody has seen comes in at last."),
+        ("", "Enter BEN; he looks about."),
+        ("ANNA", "Come here."),
+    ]
+
+
+def test_the_last_words_may_be_set_as_the_title(read: Read) -> None:
+    last = "ANNA. And here you see all that is left of\n\n                  THE PIER.\n\nCURTAIN.\n"
+    assert read("THE PIER.\n\n" * 2 + BEGINNING + last)[-2:] == [
+        ("ANNA", "And here you see all that is left of THE PIER."),
+        ("", "CURTAIN."),
+    ]
+
+
+def test_who_is_seen_as_the_curtain_falls_says_nothing(read: Read) -> None:
+    picture = "(_Tableau._)\n\n    ANNA.   BEN.\n    GULL.   ANNA.\n\nCURTAIN.\n"
+    assert read(BEGINNING + picture)[-3:] == [("", "Tableau."), ("", "ANNA. BEN. GULL. ANNA."), ("", "CURTAIN.")]
+
+
+def test_sections_of_a_screenplay_may_follow_each_other_at_once(read: Read) -> None:
+    script = "INT. PIER - DAY\n\nANNA\nIs it early?\n\nBEN\nIt is.\n\n# ACT II\n## The boat\n\nANNA\nSo.\n"
+    assert read(script)[3:5] == [("", "ACT II"), ("", "The boat")]
+
+
+def test_a_direction_in_italics_may_begin_with_a_name_that_is_not(read: Read) -> None:
+    talk = "_An._ Is it early?\n\n_Ben._ It is.\n\nI saw it, and so did you.\n\n"
+    brought = "ANNA _is brought on, in a chair_.\n\n"
+    assert ("", "ANNA is brought on, in a chair.") in read("ACT I\n\n" + talk * 6 + brought + talk)

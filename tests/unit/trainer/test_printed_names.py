@@ -246,3 +246,56 @@ def test_a_name_within_a_line_may_have_a_colon(read: Read) -> None:
     talk = "ANNA: Is it early?\n\nBEN: It is, and cold, too.\n\n"
     lost = "ANNA: Is it early? BEN: It is. It often is.\n\n"
     assert read("ACT I\n\n" + talk * 6 + lost)[-2:] == [("ANNA", "Is it early?"), ("BEN", "It is. It often is.")]
+
+
+def test_italics_may_stand_between_two_who_speak_at_once(read: Read) -> None:
+    talk = "ANNA. Is it early?\n\nBEN. It is.\n\n"
+    assert ("ANNA and BEN", "Hurrah for the tide!") in read(
+        "ACT I\n\n" + talk * 6 + "ANNA _and_ BEN. Hurrah for the tide!\n\n" + talk
+    )
+
+
+def test_a_king_may_be_an_initial(read: Read) -> None:
+    talk = "K. BEN. Who left it open?\n\nANNA. Not I.\n\n"
+    assert read("ACT I\n\n" + talk * 6)[1:3] == [("K. BEN", "Who left it open?"), ("ANNA", "Not I.")]
+
+
+def test_a_comma_may_follow_a_name_on_a_line_of_its_own(read: Read) -> None:
+    talk = "THE OLD FERRYMAN,\n\n  Is it early?\n\nANNA\n\n  It is, and cold.\n\n"
+    assert read("ACT I\n\n" + talk * 6)[1:3] == [("THE OLD FERRYMAN", "Is it early?"), ("ANNA", "It is, and cold.")]
+
+
+def test_music_before_a_colon_does_not_speak(read: Read) -> None:
+    talk = "ANNA. Is it early?\n\nBEN. It is.\n\nMUSIC: “_The Tide._”\n\n"
+    assert read("ACT I\n\n" + talk * 6)[3] == ("", "MUSIC: “The Tide.”")
+
+
+def test_a_direction_may_say_who_speaks(read: Read) -> None:
+    talk = "ANNA. Is it early?\n\n(Ben looks at the water and says). It is, and cold.\n\nANNA. So.\n\nBEN. So.\n\n"
+    assert read("ACT I\n\n" + talk * 6)[2] == ("BEN", "(Ben looks at the water and says) It is, and cold.")
+
+
+def test_a_direction_may_say_who_sings(read: Read) -> None:
+    song = "     Ben comes from the boat and BEN sings:\n\n        The sea, the sea,\n        It sings to me.\n\n"
+    talk = "ANNA. Is it early?\n\nBEN. It is.\n\n     Ben goes.\n\nANNA. So it is.\n\n     Ben comes back.\n\n"
+    assert ("BEN", "The sea, the sea, It sings to me.") in read("ACT I\n\n" + talk * 6 + song + talk)
+
+
+def test_a_name_may_be_shortened_to_a_common_word(read: Read) -> None:
+    talk = "_At._ Yes, it is early.\n\n_Ben._ It is, and cold.\n\n"
+    assert read("ACT I\n\n" + talk * 6)[1] == ("At", "Yes, it is early.")
+
+
+def test_a_name_alone_may_end_with_a_dash(read: Read) -> None:
+    talk = "ANNA.--\n\n  Is it early?\n\nBEN. It is.\n\nANNA. And cold.\n\n"
+    assert read("ACT I\n\n" + talk * 6)[1] == ("ANNA", "Is it early?")
+
+
+def test_whoever_sings_a_numbered_song_is_not_its_title(read: Read) -> None:
+    talk = "ANNA.\n\nIs it early?\n\nBEN.\n\nIt is.\n\n"
+    song = "SANG II.--The gull of the pier.\n\nBEN sings.\n\n    _The sea, the sea,\n    It sings to me._\n\n"
+    assert read("ACT I\n\n" + talk * 6 + song + talk)[13:16] == [
+        ("", "SANG II.--The gull of the pier."),
+        ("", "BEN sings."),
+        ("BEN", "The sea, the sea, It sings to me."),
+    ]

@@ -31,6 +31,7 @@ from scriptmodel_trainer.corpus.layouts.marks import (
     speaks_alone,
     spoken_by,
 )
+from scriptmodel_trainer.corpus.layouts.names import CAPS_NAME, could_be_name
 from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph, plain
 
 _LONGEST_NAME = 80  # characters
@@ -39,6 +40,13 @@ _CENTRED = " " * 24
 _DASH_AFTER = re.compile(r"^(\s*[\[(][^\[\]()]*[\])])[.,]?\s*--\s*")  # `NAME -- [aside.] -- words`
 _ITALIC_AFTER = re.compile(r"^\s*_([^_]{1,300}?)\.?_\.?\s*--\s*")  # `NAME -- _aside._ -- words`
 _SAYS_I = re.compile(r"\s*I\s*[.!?…—-]+\s*")  # no page number
+_SAYS = re.compile(  # `(Anna looks up and says.) Words`
+    r"\s*(?P<direction>[\[(]_?(?P<who>[^\W\d_a-z]\w+)\b[^\[\]()]{1,400}\b"
+    r"(?:says|speaks|sings|cries|calls|asks|answers|replies|murmurs|shouts|whispers|reads)(?:\s\w+)?\s*_?[\])])[.:]?\s+(?=\S)"
+)
+_SINGS = re.compile(rf"\b(?P<who>{CAPS_NAME}) (?:sings?|speaks?|says?|reads?)\b[^.!?]*[:;]$")
+_SET_IN = " " * 3
+_APART = re.compile(r"\.?\s*\n\s*|\.?\s{2,}|\.\s+|\.\Z")
 _VOICES = re.compile(
     r"\s*[\[(]_?(?P<who>(?:An? |The )?(?:[A-Z]?\w+ )?(?:[Vv]oices?|[Ss]houts|[Cc]ries)\b[^\])_]{0,40})_?[\])]"
     r"[.:]?\s+(?=\S)"
@@ -89,9 +97,15 @@ class Body:
             yield from self._exposition(text, paragraph.line)
         elif opens_only(text) and next(self._cast.cues(paragraph), None) is None:
             yield from self._open_direction(paragraph, ahead)
-        elif is_bracketed(text) and not (text.lstrip()[0] == "_" and self._cast.knows(paragraph)) and not _says(text):
+        elif is_bracketed(text) and not self._said_in_italics(paragraph) and not _says(text):
             yield from self._exposition(text, paragraph.line)
-        elif (singer := music_heading(text)) is not None and not self._names_chorus(text):
+        else:
+            yield from self._read_words(paragraph, ahead)
+
+    def _read_words(self, paragraph: Paragraph, ahead: Iterable[Paragraph]) -> Iterator[Event]:
+        """Events of a paragraph that is no heading and no direction in brackets."""
+        text = paragraph.text
+        if (singer := music_heading(text)) is not None and not self._names_chorus(text):
             self._songs = True
             yield from self._exposition(text, paragraph.line)
             yield from self._sing(singer)
@@ -100,6 +114,14 @@ class Body:
             yield from self._sing(speaker)
         elif self._songs and (singer := centred_name(text)):
             yield from self._sing(singer)
+        elif (
+            self._breaks_off()
+            and text.isupper()
+            and any(is_curtain(other.text) for other in itertools.islice(ahead, 1))
+        ):
+            yield from self._lines(text, paragraph.line)  # the title, for last words
+        elif self._shows_who(text):
+            yield from self._exposition(text, paragraph.line)
         else:
             yield from self._speak(paragraph, lone=self._is_lone_name(paragraph, ahead))
 
@@ -132,6 +154,26 @@ class Body:
             and not reads_like_direction(following.text)
         )
 
+    def _breaks_off(self) -> bool:
+        return bool(self._speech) and ends_open(self._speech[-1])
+
+    def _shows_who(self, text: str) -> bool:
+        """Whether these are only names: who stands where as the curtain falls."""
+        if not text.isupper() or "!" in text or "?" in text:
+            return False
+        names = [name for name in _APART.split(text.strip(" \n.")) if name]
+        known = {word for name in self._cast.speakers for word in name.split()}
+        return (
+            len(names) > 2
+            and all(map(could_be_name, names))
+            and sum(not known.isdisjoint(name.split()) for name in names) > len(names) // 2
+        )
+
+    def _said_in_italics(self, paragraph: Paragraph) -> bool:
+        """Whether a name begins the italics, or they are a song."""
+        sung = self._singing and self._speaker != "" and is_verse(paragraph.text.replace("_", ""))
+        return paragraph.text.lstrip()[0] == "_" and (sung or self._cast.knows(paragraph))
+
     def _names_chorus(self, text: str) -> bool:
         """Whether the heading is only the name of a chorus that speaks in this play, too."""
         return plain(text).rstrip(".:") in self._cast.speakers
@@ -139,8 +181,9 @@ class Body:
     def _sing(self, singer: str) -> Iterator[Event]:
         """The heading of a song says who sings what follows."""
         yield from self._speech_done()
+        self._singing = True
         if singer:
-            self._speaker, self._continued, self._singing = singer, True, True
+            self._speaker, self._continued = singer, True
 
     def end(self) -> Iterator[Event]:
         """The play, or a scene of it, is over: nobody speaks any more."""
@@ -187,24 +230,34 @@ class Body:
             cues = [Cue(plain(text).strip(" ."), Kind.ALONE, True, "", 0, len(text))]
         if not cues and not self._silent and (voices := _VOICES.match(text)):
             cues = [Cue(voices["who"], Kind.ASIDE, False, "", 0, voices.end())]
+        elif not cues and (told := _SAYS.match(text)) and (name := self._known(told["who"])) not in ("", self._speaker):
+            cues = [Cue(name, Kind.ASIDE, False, told["direction"], 0, told.end())]
         before = text[: cues[0].start] if cues else text
         if before.strip():
             yield from self._without_cue(before, paragraph.line)
         for cue, following in itertools.zip_longest(cues, cues[1:]):
-            yield from self._speech_done()
-            yield from self._only_named()
-            self._speaker, self._continued, self._singing, self._silent = cue.name, False, False, True
-            line = self._named_line = paragraph.line_at(cue.start)
-            if cue.direction:
-                self._say(cue.direction, line)
-                self._silent = True
-            said = text[cue.end : following.start if following else None]
-            if cue.direction and "--" in said[:4]:
-                said = said.lstrip(" .,-")
-            elif cue.kind is Kind.DASH:
-                said = _DASH_AFTER.sub(r"\1 ", _ITALIC_AFTER.sub(r"(\1) ", said, count=1), count=1)
-            if said.strip():
-                yield from self._lines(said, line, lead=cue.end - text.rfind("\n", 0, cue.end) - 1)
+            yield from self._begin(cue, paragraph, following.start if following else len(text))
+
+    def _begin(self, cue: Cue, paragraph: Paragraph, end: int) -> Iterator[Event]:
+        """Someone begins to speak: the words of the paragraph up to `end`."""
+        text = paragraph.text
+        yield from self._speech_done()
+        yield from self._only_named()
+        self._speaker, self._continued, self._singing, self._silent = cue.name, False, False, True
+        line = self._named_line = paragraph.line_at(cue.start)
+        if cue.direction:
+            self._say(cue.direction, line)
+            self._silent = True
+        said = text[cue.end : end]
+        if cue.direction and "--" in said[:4]:
+            said = said.lstrip(" .,-")
+        elif cue.kind is Kind.DASH:
+            said = _DASH_AFTER.sub(r"\1 ", _ITALIC_AFTER.sub(r"(\1) ", said, count=1), count=1)
+        said, below = _set_in_below(said) if self._cast.directions_below and text[0] != " " else (said, "")
+        if said.strip():
+            yield from self._lines(said, line, lead=cue.end - text.rfind("\n", 0, cue.end) - 1)
+        if below:
+            yield from self._exposition(below, line + said.count("\n") + 1)
 
     def _without_cue(self, text: str, line: int) -> Iterator[Event]:
         """A paragraph without a cue: the speech goes on, or it is a direction without brackets."""
@@ -215,14 +268,24 @@ class Body:
             yield from self._lines(text, line)
         elif not self._speaker:
             yield from self._exposition(text, line, doubtful=not (tells(text) or reads_like_direction(text)))
-        elif self._silent or (self._speech and ends_open(self._speech[-1]) and not is_curtain(text)):
+        elif self._silent or (self._breaks_off() and not is_curtain(text)):
             yield from self._lines(text, line)
         elif self._is_direction(text):
             yield from self._exposition(text, line)
             if "CURTAIN" in text:
                 self._speaker = ""
+            elif (
+                text.endswith((":", ";"))
+                and (told := _SINGS.search(plain(text)))
+                and (name := self._known(told["who"]))
+            ):
+                yield from self._sing(name)
         else:
             yield from self._lines(text, line)
+
+    def _known(self, name: str) -> str:
+        """The speaker of that name, in capitals or not; "" if there is none."""
+        return next((speaker for speaker in sorted(self._cast.speakers) if speaker.upper() == name.upper()), "")
 
     def _is_direction(self, text: str) -> bool:
         stripped = text.strip()
@@ -234,7 +297,8 @@ class Body:
             return True  # TABLEAU, ACT DROP
         if text.startswith(_CENTRED) and len(stripped) < 40 and stripped[-1].isalnum():
             return True  # Dance
-        if self._cast.plain_directions and not self._singing and narrates(text):
+        told = text.rstrip(":;") + "." if text[0] == " " else text  # `ANNA sings:`
+        if self._cast.plain_directions and not self._singing and narrates(told):
             return text[0] == " " or not self._cast.indented_directions
         words = plain(text[:200]).split()
         names_someone = words[0].strip(".,") in self._cast.speakers if words else False
@@ -282,6 +346,16 @@ class Body:
             self._named_line = 0
             yield Event(EventKind.SPEECH, text, self._speaker, self._speech_line, self._continued)
             self._continued = True
+
+
+def _set_in_below(text: str) -> tuple[str, str]:
+    """Words, and the direction that stands below them without a blank line, where directions are set in."""
+    lines = text.split("\n")
+    first = len(lines)
+    while first > 1 and lines[first - 1].startswith(_SET_IN):
+        first -= 1
+    below = "\n".join(lines[first:])
+    return ("\n".join(lines[:first]), below) if below and narrates(below) else (text, "")
 
 
 def _opens_italics(text: str) -> bool:

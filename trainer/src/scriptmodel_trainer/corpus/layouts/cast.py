@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from scriptmodel_trainer.corpus.layouts.cues import Cue, Kind, candidate_at_start, candidates, lost_cues, phrased_cues
 from scriptmodel_trainer.corpus.layouts.directions import reads_like_direction
+from scriptmodel_trainer.corpus.layouts.marks import has_columns
 from scriptmodel_trainer.corpus.layouts.names import is_doubtful
 from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph
 from scriptmodel_trainer.corpus.layouts.survey import Form, Style, Survey, survey
@@ -20,6 +21,7 @@ _GROUP_WORDS = frozenset(("The", "All", "Both", "Several", "Some", "Another", "O
 _SMALL_WORDS = frozenset(("of", "the", "and"))
 _start = operator.attrgetter("start")
 _OFTEN = 4
+_MANY = 20  # paragraphs
 _SHOUT = 8  # characters; more words in capitals after a name are a heading
 _MOST_SPEAKERS = 20_000  # names beyond are read, but not remembered
 
@@ -43,6 +45,7 @@ class Cast:
     attached: bool  # names alone on their lines stand right above the words
     italic: bool  # names are in italics
     indented_directions: bool  # those without brackets are set in, speeches are not
+    directions_below: bool  # such directions may stand right below the words, which are never set in
 
     def cues(self, paragraph: Paragraph) -> Iterator[Cue]:
         """The cues of a paragraph, in order."""
@@ -90,6 +93,8 @@ class Cast:
         return self.attached and first is not None and _stands_alone(first, paragraph.text)
 
     def _first(self, text: str) -> Cue | None:
+        if "  " in text and (True, Kind.COLUMN) not in self.forms and has_columns(text):
+            return None
         for caps, _ in reversed(self.kinds):
             cue = candidate_at_start(text, caps)
             if cue is not None and self._opens_paragraph(cue, text):
@@ -192,6 +197,8 @@ def cast_of(sample: Sequence[str], style: Style) -> Cast:
     main |= {form for form in style.forms if form[0] or totals[form] >= 0.05 * total} or style.forms
     forms = {form for form, count in totals.items() if count >= max(3, 0.01 * total)} | main
     first = sum(found.first[form].total() for form in main if form in found.first)
+    plain = _directions_are_plain(found, forms, names)
+    indented = found.indented >= 5 and found.flush <= 0.05 * found.indented
     return Cast(
         speakers=set(names),
         alone=frozenset(
@@ -204,14 +211,15 @@ def cast_of(sample: Sequence[str], style: Style) -> Cast:
         dense=_inside(found, main, names) > 0.2 * first,
         lower=found.lower,
         width=found.width,
-        plain_directions=_directions_are_plain(found, forms, names),
+        plain_directions=plain,
         kinds=_worth_looking_at(forms),
         full_stops=(True, Kind.PERIOD) in main or (False, Kind.PERIOD) in main,
         colons=(True, Kind.COLON) in main or (False, Kind.COLON) in main,
         round_brackets=found.square < 10 or found.round > 0.1 * found.square,
         attached=found.attached,
         italic=found.italic.total() > 0.5 * totals.total(),
-        indented_directions=found.indented >= 5 and found.flush <= 0.05 * found.indented,
+        indented_directions=indented,
+        directions_below=indented and plain and found.straight > max(_MANY, 10 * found.hung),
     )
 
 
@@ -231,7 +239,7 @@ def _repeated(found: Survey, style: Style) -> frozenset[str]:
         for name in {*first, *inside}
         if first[name] >= (_OFTEN if is_doubtful(name) else 2)
         or first[name] + inside[name] >= (2 if name in capital and not is_doubtful(name) else 5)
-        or found.italic[name] >= 2
+        or found.italic[name] >= (_OFTEN if is_doubtful(name) else 2)
     )
 
 

@@ -28,6 +28,7 @@ _SOLD = 3  # paragraphs from the heading of a catalogue to its first price
 _TITLE = 100  # characters
 _TAIL = 8  # paragraphs that may follow the last cue before the words that end the play
 _NEAR = 12  # paragraphs before the next play's cast list
+_SHOWN = 2  # paragraphs from a tableau to the curtain
 _LAST = 6  # paragraphs after the last cue that a final direction may follow
 _CURTAIN = re.compile(r"CURTAIN|TABLEAU|DROP|DANCE")
 _PROSE = 55  # characters; lines of prose are longer, those of verse shorter
@@ -51,9 +52,11 @@ def ends(paragraph: Paragraph, ahead: Sequence[Paragraph], cast: Cast, before: P
         return not _CURTAIN.search(text) or is_closing(text) or is_front_heading(text)
     if is_closing(text) or is_front_heading(text) or (fallen and _advertises([paragraph, *ahead])):
         return True
-    if any(map(cast.begins_with_cue, ahead)) or is_epilogue(text) or spoken_by(text) is not None:
+    speaks = cast.knows if fallen else cast.begins_with_cue
+    if any(map(speaks, ahead)) or is_epilogue(text) or spoken_by(text) is not None:
         return _COLOPHON.search(text) is not None and not any(map(cast.knows, ahead))
-    return fallen or _COLOPHON.search(text) is not None or _nobody_speaks(paragraph, ahead)
+    picture = fallen and any(is_curtain(other.text) for other in itertools.islice(ahead, _SHOWN))
+    return not picture and (fallen or _COLOPHON.search(text) is not None or _nobody_speaks(paragraph, ahead))
 
 
 def _back_matter_begins(paragraph: Paragraph, ahead: Sequence[Paragraph]) -> bool:

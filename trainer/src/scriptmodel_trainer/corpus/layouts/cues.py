@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Set
 from dataclasses import dataclass
 
-from scriptmodel_trainer.corpus.layouts.names import CAPS_NAME, TITLE_NAME, could_be_name
+from scriptmodel_trainer.corpus.layouts.names import CAPS_NAME, TITLE_NAME, could_be_name, is_shortened
 
 
 class Kind(enum.Enum):
@@ -40,7 +40,7 @@ class Cue:
 
 _DIRECTION = r"(?:\[\d{1,3}\])?(?P<direction>,?\s{0,2}_?[\[(](?!(?:\d{1,3}|[A-Z])[\])])[^\[\]()]{0,600}[\])][.,;]?_?)?"
 _BETWEEN = (
-    r"(?:[ \t]*\.?:?[ \t]*(?P<alone>\n|\Z)"
+    r"(?:[ \t]*\.?:?(?:(?<=[.:])(?:--|—))?[ \t]*(?P<alone>\n|\Z)|,(?P<comma>\Z)"
     r"|(?:[ \t]?\.?[ \t]?(?:--+|[—–])|[ \t][-–—][ \t])(?=\s*\S)(?P<dash>)"
     r"|[ \t]?\.\*{0,2}(?=[\s\[(_]|[.?!])(?P<period>)"
     r"|[ \t]?:\*{0,2}(?=\s*\S)(?P<colon>)"
@@ -59,8 +59,10 @@ _ITALIC = re.compile(
     re.MULTILINE,
 )
 _MIDDLE = " " * 16
+_EFFECTS = frozenset(("MUSIC", "SOUND", "SOUNDS", "LIGHT", "LIGHTS", "EFFECT", "EFFECTS"))  # before a colon
 _KINDS = {
     "alone": Kind.ALONE,
+    "comma": Kind.ALONE,
     "dash": Kind.DASH,
     "period": Kind.PERIOD,
     "colon": Kind.COLON,
@@ -122,7 +124,8 @@ def _italic_cues(text: str, caps: bool, kinds: Set[Kind]) -> dict[int, Cue]:
 def _italic_cue(match: re.Match[str], caps: bool) -> Cue | None:
     name = match["name"] or match["called"]
     letter = len(name) == 1 and name not in "IVX"
-    if name.isupper() is not caps or not (letter or could_be_name(name)):
+    short = letter or (match["name"] is not None and is_shortened(name))
+    if name.isupper() is not caps or not (short or could_be_name(name)):
         return None
     return Cue(name, Kind.PERIOD if match["name"] else Kind.COLON, caps, "", match.start(), match.end(), italic=True)
 
@@ -163,7 +166,9 @@ def _cue(match: re.Match[str], caps: bool) -> Cue | None:
         if match.start() or not match.string[match.end() :].strip():
             return None  # a short line
         kind = Kind.ABOVE
-    if not could_be_name(name) or (not caps and (name.isupper() or kind not in _TITLE_KINDS)):
+    sounds = kind is Kind.COLON and name in _EFFECTS
+    within = match.lastgroup == "comma" and (not caps or match.start() > 0)
+    if sounds or within or not could_be_name(name) or (not caps and (name.isupper() or kind not in _TITLE_KINDS)):
         return None
     if kind is Kind.ASIDE and not direction:
         return None

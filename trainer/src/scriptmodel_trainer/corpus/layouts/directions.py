@@ -19,6 +19,7 @@ _SPOKEN = re.compile(
     r"youse|yuh|yer|d'ye|ha|oh|ah|yes|no(?=[,.;!?-]))\b(?!['’]s)",
     re.IGNORECASE,
 )
+_NAMED = re.compile(r"(?:[A-Z][A-Z'’]+,? ){1,3}_[a-z]")  # `ANNA _goes to the boat_`
 _QUOTED = re.compile(r"[\"“‘].{0,200}?[\"”’]", re.DOTALL)
 _WHOLE_LINES = re.compile(r"^[ \t]*_?[\[(][^\[\]()]*(?<!,)[\])][.,;:]?_?(?:[ ]*\[\d{1,3}\])?[ \t]*$", re.MULTILINE)
 _OPENING_LINE = re.compile(r"^[ \t]*\[[^\[\]\n]+$", re.MULTILINE)
@@ -37,6 +38,7 @@ _PROSE = 55  # characters; lines of prose are longer
 _LONG = 2000  # characters of a direction
 _HANGING = 5  # characters that the second line of a direction is set in more than its first, at most
 _SLACK = 8  # characters that would have fitted on the line before: its end was meant
+_SENTENCE = re.compile(r"[.?!—-][\s_]*\n[\s_]*[\[(]_*[A-Z]")  # ends, and a direction begins one
 
 
 def is_bracketed(text: str) -> bool:
@@ -45,6 +47,8 @@ def is_bracketed(text: str) -> bool:
     if len(stripped) < 3:
         return False
     if stripped[0] == "_" and stripped[1] not in "[(":
+        return _in_italics(stripped)
+    if _NAMED.match(stripped):
         return _in_italics(stripped)
     if stripped.lstrip("_")[0] not in "[(" or stripped.rstrip("_")[-1] not in "])":
         return False
@@ -58,7 +62,7 @@ def is_bracketed(text: str) -> bool:
 
 def _in_italics(text: str) -> bool:
     """Most of the letters stand between underscores; names in directions often do not."""
-    if text[-1] != "_" and text.count("_") < 2:
+    if text.count("_") < 2:
         return False
     inside = sum(len(part) for part in text.split("_")[1::2])
     return inside >= 0.6 * (len(text) - text.count("_"))
@@ -165,11 +169,14 @@ def _meant(text: str, start: int, line: str, width: int, lead: int) -> bool:
         return not following or len(last) + len(following[0]) + _SLACK < width
     begin = text.rfind("\n", 0, start - 1) + 1
     before = text[begin : start - 1] if begin else "-" * lead + text[: start - 1]
-    indent = len(line) - len(line.lstrip(" "))
-    if indent - (len(before) - len(before.lstrip(" "))) >= 4:
+    after = text[start + len(line) + 1 :].split("\n", 1)[0]
+    indent, above, below = (len(other) - len(other.lstrip(" ")) for other in (line, before, after))
+    if indent - above >= 4:
         return True
-    first_word = line.split(None, 1)[0]
-    return len(before) + len(first_word) + _SLACK < width
+    begins = indent > 0 and _SENTENCE.match(text, start - 2) is not None and tells(line)
+    if begins and after and above == below != indent:
+        return True
+    return len(before) + len(line.split(None, 1)[0]) + (1 if begins else _SLACK) < width
 
 
 def without_brackets(text: str) -> str:

@@ -11,7 +11,7 @@ from scriptmodel_trainer.corpus.layouts.marks import is_closing, is_furniture, i
 from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph, paragraphs, plain
 
 _SLUG = re.compile(r"\s*(?:\d+\s+)?(?:INT|EXT|EST|INT\./EXT|INT/EXT|I/E)[. ]", re.IGNORECASE)
-_SECTION = re.compile(r"\s*#{1,6}\s*(?P<text>.*)", re.DOTALL)
+_SECTION = re.compile(r"\s*#{1,6}[^\S\n]*(?P<text>.*)")
 _NAME = re.compile(
     r"\s*@?(?P<name>[^\W\d_][^\n(a-z:!?]{0,80}?|@[^\n(]{1,80}?)"
     r"[^\S\n]*+(?P<more>(?:\([^)\n]*\)[^\S\n]*+)*)\^?[^\S\n]*+(?:\n|$)"
@@ -43,6 +43,8 @@ def parse(lines: Iterable[str], sample: Sequence[str]) -> Iterator[Event]:
         yield from notes
         notes.clear()
         text = _NOTES.sub("", paragraph.text)
+        if text != paragraph.text:
+            yield Event(EventKind.CUT, " ".join(_NOTES.findall(paragraph.text)), line=paragraph.line)
         if not begun and (_TITLE_PAGE.match(text) or (slugs and paragraph.indent >= _CENTRED and not _starts(text))):
             yield Event(EventKind.CUT, text, line=paragraph.line)
             continue
@@ -86,17 +88,22 @@ def score(sample: Sequence[str]) -> float:
 
 
 def _events(paragraph: Paragraph) -> Iterator[Event]:
+    """Events of a paragraph; sections and transitions may stand right above something else."""
     text, line = paragraph.text, paragraph.line
-    if not text.strip():
-        return
-    first, _, rest = text.partition("\n")
-    if rest.strip() and len(first) < _PRINTED and _CUT_TO.fullmatch(first):
-        yield Event(EventKind.CUT, first, line=line)
-        yield from _events(Paragraph(rest, line + 1))
-        return
-    if section := _SECTION.fullmatch(text):
-        yield Event(EventKind.HEADING, plain(section["text"]), line=line)
-    elif _SLUG.match(text) or (text.startswith(".") and not text.startswith("..")):
+    while text.strip():
+        first, _, rest = text.partition("\n")
+        if section := _SECTION.match(first):
+            yield Event(EventKind.HEADING, plain(section["text"]), line=line)
+        elif rest.strip() and len(first) < _PRINTED and _CUT_TO.fullmatch(first):
+            yield Event(EventKind.CUT, first, line=line)
+        else:
+            yield from _whole(text, line)
+            return
+        text, line = rest, line + 1
+
+
+def _whole(text: str, line: int) -> Iterator[Event]:
+    if _SLUG.match(text) or (text.startswith(".") and not text.startswith("..")):
         yield from _scene(text.lstrip("."), line)
     elif _is_print(text):
         yield Event(EventKind.CUT, text, line=line)

@@ -51,7 +51,8 @@ _FURNITURE = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _FOOTNOTE = re.compile(
-    r"\s*(?:\[(?:Footnote|Illustration|Transcriber)\b|(?:\[\d{1,3}\]|<\d{1,3}>)\s+\S)", re.IGNORECASE
+    r"\s*(?:\[(?:Footnote|Illustration|Transcriber)\b|(?:\[\d{1,3}\]|<\d{1,3}>)\s+\S|\*(?-i:(?=[A-Z][^*]*\Z)))",
+    re.IGNORECASE,
 )
 _CURTAIN = re.compile(
     r"\W*(?:(?:the |a |an |quick |slow |final )*curtain(?: slowly| quickly)?(?: falls?| drops?| descends?| comes down)?"
@@ -61,6 +62,7 @@ _CURTAIN = re.compile(
 _SPOKEN_BY = re.compile(
     rf"[\W_]*(?:SPOKEN|SUNG)\b.{{0,40}}? (?:BY|IN THE CHARACTER OF) (?P<who>{CAPS_NAME})[\W_]*", re.IGNORECASE
 )
+_SINGS = re.compile(rf"(?P<who>{CAPS_NAME}) sings[.:]?")
 _PRINTED = re.compile(
     r"\b(?:printed|published|produced (?:by|at)|(?:first|originally) (?:played|acted|given|produced|performed)|"
     r"copyright|transcriber|19\d\d|18\d\d)\b",
@@ -74,14 +76,15 @@ _FOR_SALE = re.compile(
 )
 _SCENE = re.compile(r"Scene ?(?:[:.]|--|—)")
 _LEADERS = re.compile(r"[\w)] *\.{6,} *\w|[\w)](?: \.){6,} \w")
+_COLUMN_GAP = re.compile(r"(?<=\S) {2,}(?=\S)")
 _RULE = re.compile(r"[\s*~=_.\-–—•#+]{3,}")
 _ALONE = re.compile(rf"(?P<who>{CAPS_NAME}),? [\[(]?alone[\])]?\.?$")
 _MUSIC_WORD = (
-    r"(?:SONGS?|DUETT?|DUO|TRIO|QUART(?:ETTE|ETT?)|QUINTETT?E?|SEXTETT?E?|SEPTETT?E?|OCTETT?E?|(?:DOUBLE )?CHORUS|"
+    r"(?:S[OA]NGS?|DUETT?|DUO|TRIO|QUART(?:ETTE|ETT?)|QUINTETT?E?|SEXTETT?E?|SEPTETT?E?|OCTETT?E?|(?:DOUBLE )?CHORUS|"
     r"SOL[OI]S?|RECIT(?:ATIVE)?|AIR|ARIA|BALLAD|FINALE|ENSEMBLE|MADRIGAL|GLEE|SCENA|COUPLETS?|BARCAROLLE|CAVATINA)"
 )
 _MUSIC = re.compile(
-    rf"\s*(?:No\.\s*\d+\.?\s.*|{_MUSIC_WORD}(?:,? (?:and|AND|&|with|WITH) {_MUSIC_WORD})?\b\.?"
+    rf"\s*(?:No\.\s*\d+\.?\s.*|{_MUSIC_WORD}(?:,? (?:and|AND|&|with|WITH) {_MUSIC_WORD})?\b(?P<number> [IVXL\d]+)?\.?"
     r"(?:\s*(?:(?:--|[—–-]|OF\b|of\b|,)\s*(?P<who>[^.!?]*)|\((?P<these>[^()]*)\)))?)\.?\s*",
     re.DOTALL,
 )
@@ -114,6 +117,17 @@ def is_furniture(text: str) -> bool:
     return len(text) < 200 and _FURNITURE.fullmatch(text.strip()) is not None
 
 
+def has_columns(text: str) -> bool:
+    """True for a list in two columns, a gap ending at the same place in each line: persons, and who played them."""
+    first, *others = text.split("\n")
+    for gap in _COLUMN_GAP.finditer(first) if others else ():
+        place = gap.end()
+        if all(line[place - 1 : place] == " " and line[place : place + 1].strip() for line in others):
+            left = [line[:place] for line in others]
+            return all(map(str.strip, left)) and sum(line.endswith("  ") for line in left) >= len(left) // 2
+    return False
+
+
 def is_rule(text: str) -> bool:
     """True for a line of stars or strokes."""
     return len(text) < 200 and _RULE.fullmatch(text) is not None
@@ -122,14 +136,16 @@ def is_rule(text: str) -> bool:
 def is_curtain(text: str) -> bool:
     """True for the direction that ends an act or a play."""
     lower = text.lower() if len(text) <= 100 else ""
+    if "curtain falls" in lower and lower.lstrip(" _")[:1] in "[(" and lower.rstrip(" _.")[-1:] in "])":
+        return True
     if "curtain" not in lower and "tableau" not in lower and "drop" not in lower:
         return False  # most paragraphs
     return _CURTAIN.fullmatch(plain(text)) is not None
 
 
 def spoken_by(text: str) -> str | None:
-    """The name, where the paragraph only says who speaks a prologue or an epilogue."""
-    match = _SPOKEN_BY.fullmatch(plain(text)) if len(text) < 100 else None
+    """The name, where the paragraph only says who speaks a prologue or an epilogue, or who sings."""
+    match = (_SINGS if " sings" in text else _SPOKEN_BY).fullmatch(plain(text)) if len(text) < 100 else None
     return match["who"] if match and match["who"].isupper() else None
 
 
@@ -189,6 +205,8 @@ def music_heading(text: str) -> str | None:
     match = _MUSIC.fullmatch(text)
     if match is None or not (text.startswith("    ") or text.strip()[:4].isupper()):
         return None
+    if match["number"]:
+        return ""  # what stands after it is the title or the tune
     who = " ".join((match["who"] or match["these"] or "").split())
     if "OF" in text.partition("\n")[0] and who and "--" not in text:
         return " ".join(text.split()).strip(" .")  # CHORUS OF GIRLS sing as such

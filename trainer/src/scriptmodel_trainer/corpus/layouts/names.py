@@ -15,16 +15,18 @@ _TITLES = (
 )
 _PREFIX = r"(?:Mc|Mac|[DOLdl]['’]|De|Di|Du|La|Le|Fitz)"
 _INITIALS = rf"(?:[{_UPPER}]\.[- ]?){{1,3}}[{_UPPER}](?=\.)"
+_KING = rf"[A-HJ-LN-UWYZ]\.(?= [{_UPPER}]['’{_UPPER}]+(?:[.,:]|\s*[\[(\n]))"  # `K. HENRY`; `I. MUSIC` is a number
 _CAPS_WORD = (
     rf"(?:{_TITLES}|{_INITIALS}|{_PREFIX}?[{_UPPER}][{_UPPER}0-9'’]*(?:[-/][{_UPPER}0-9'’]+)*|"
     r"#?\d+(?:ST|ND|RD|TH|st|nd|rd|th|d)?)"
 )
 _TITLE_WORD = rf"(?:{_TITLES}|[{_UPPER}]['’{_LOWER}{_UPPER}]+(?:-[{_LOWER}{_UPPER}]+)*|#?\d+(?:st|nd|rd|th|d)?)"
-_AND = r"\.?,?\s+(?:and|AND|&|with)\s+(?:the )?"
+_AND = r"\.?,?\s+_?(?:and|AND|&|with)_?\s+(?:the )?"
 _GAP = r"(?:[ \t]|\n(?![IAO](?![\w'’.])))"  # below a name, `I--never!` is what is said
 _TITLED = r"(?:(?:Miss|Mrs?|Dr|Lady|Lord|Sir|Madame|Captain|Old|Young|The|An?) )?"
 CAPS_NAME = (
-    rf"{_TITLED}{_CAPS_WORD}(?:(?:{_AND}|,\s+|{_GAP}(?:of |the |de |von |van |in |to )?){_CAPS_WORD}){{0,8}}"
+    rf"{_TITLED}(?:{_KING} )?{_CAPS_WORD}"
+    rf"(?:(?:{_AND}|,\s+|{_GAP}(?:of |the |de |von |van |in |to )?){_CAPS_WORD}){{0,8}}"
     rf"(?: the {_TITLE_WORD})?"
 )
 TITLE_NAME = rf"{_TITLE_WORD}(?:(?:{_AND}|\s(?:of |the |de |von |van )?)_?{_TITLE_WORD}){{0,4}}"
@@ -52,13 +54,20 @@ _MOVES = frozenset(
 _NEVER_ALONE = frozenset((*_SHORT_WORDS.split(), *_SENTENCE_WORDS.split()))
 
 
+# Names that are shortened to a common word: Attilia, Hermione, Goodman.
+_SHORTENED = frozenset(("At", "Come", "Date", "For", "Good", "Her", "Look", "Page", "Time", "Wait", "Well", "Who"))
 _NUMERAL = re.compile("X{0,2}(?:IX|IV|VI{0,3}|I{1,3})|X{1,3}")
-_ABBREVIATED = re.compile(rf"OR|AND|(?:[{_UPPER}]\.[- ]?){{1,3}}[{_UPPER}]")
+_ABBREVIATED = re.compile(rf"OR|AND|(?:[{_UPPER}]\.[- ]?){{1,3}}[{_UPPER}]|[A-LN-Z]\. [^a-z]*")
 
 
 def is_doubtful(name: str) -> bool:
     """True for what is a name, like Orante's or C.-C., only where it stands before many speeches."""
-    return _ABBREVIATED.fullmatch(name) is not None
+    return is_shortened(name) or _ABBREVIATED.fullmatch(name) is not None
+
+
+def is_shortened(name: str) -> bool:
+    """True for common words that are names, too, where italics and a full stop say so."""
+    return name in _SHORTENED
 
 
 def could_be_name(name: str) -> bool:
@@ -73,4 +82,4 @@ def could_be_name(name: str) -> bool:
         return False
     if words == ["THE", "END"] or words[-1] == "CUE":
         return False
-    return len(words) > 1 or is_doubtful(name) or first not in _NEVER_ALONE
+    return len(words) > 1 or _ABBREVIATED.fullmatch(name) is not None or first not in _NEVER_ALONE

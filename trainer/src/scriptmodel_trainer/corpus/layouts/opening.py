@@ -27,6 +27,7 @@ _RANKS = {"PROLOGUE": 0, "INDUCTION": 0, "PART": 1, "ACT": 2, "EPISODE": 2, "SCE
 _LISTED = re.compile(r"\s*[A-Z][^.?!\n]{1,40}[.,]?")
 _DESCRIBED = re.compile(r"\s*[A-Z]{2}[A-Z .'’-]*,.*")
 _ENTRANCE = re.compile(r"\s*_?[\[(]?_?Enter(?![a-z])")
+_DOTS = re.compile(r"[^\n]{2,60}?\.{4,}\s*")
 _PAGED = re.compile(r"(?<! ) {4,}\d{1,3}$", re.MULTILINE)
 _LISTS_ON = re.compile(r"\s*_?[A-Z]{2}[A-Z .'’-]*(?:,.*|[_:]*\s*)", re.DOTALL)
 _PLAYED = re.compile(r"\S {4,}_?(?:MRS?|MISS|Mrs?|Miss|Mme|Mlle|Messrs)\b\.? _?[A-Z]")
@@ -61,9 +62,10 @@ def begins(paragraph: Paragraph, front: Sequence[Paragraph], ahead: Sequence[Par
 
 
 def _is_sold(paragraph: Paragraph, ahead: Sequence[Paragraph]) -> bool:
-    """Whether this stands in a catalogue of plays, or names who played a part."""
+    """Whether this stands in a catalogue of plays, or names a part or who played it."""
     near = itertools.chain([paragraph], itertools.islice(ahead, _PRICED))
-    return _PLAYED.search(paragraph.text) is not None or any(is_priced(other.text) for other in near)
+    named = _DOTS.fullmatch(paragraph.text) or _PLAYED.search(paragraph.text)
+    return named is not None or any(is_priced(other.text) for other in near)
 
 
 def _lists(paragraph: Paragraph, front: Sequence[Paragraph], ahead: Sequence[Paragraph], cast: Cast) -> bool:

@@ -10,7 +10,7 @@ from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.layouts.body import Body
 from scriptmodel_trainer.corpus.layouts.cast import cast_of
 from scriptmodel_trainer.corpus.layouts.closing import AHEAD, ends
-from scriptmodel_trainer.corpus.layouts.marks import is_back_matter, is_closing
+from scriptmodel_trainer.corpus.layouts.marks import is_back_matter, is_closing, is_furniture
 from scriptmodel_trainer.corpus.layouts.opening import begins, first_of_play, untitled
 from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph, paragraphs
 from scriptmodel_trainer.corpus.layouts.survey import Style, survey
@@ -49,7 +49,8 @@ class StageParser:
             elif body is None and begins(paragraph, front, ahead, cast) and not (closed and untitled(front, listed)):
                 body = Body(cast)
                 yield from _opening(front, body, ahead)
-            before = paragraph
+            if not is_furniture(paragraph.text):
+                before = paragraph
             if body is not None:
                 yield from body.read(paragraph, ahead)
                 continue

@@ -59,6 +59,8 @@ class Survey:
     round: int = 0  # in parentheses
     indented: int = 0  # entrances and exits without brackets that are set in
     flush: int = 0  # that are not
+    hung: int = 0  # paragraphs whose second line is set in below a first one that is not
+    straight: int = 0  # whose second line is not
 
     def share(self, style: Style) -> float:
         """How much of the sample a style explains, 0 to 1: its cues for each paragraph, or line with a cue."""
@@ -76,6 +78,10 @@ class Survey:
             first = line.lstrip(" _")[:1]
             self.square += first == "["
             self.round += first == "("
+        second = text.partition("\n")[2][:1]
+        if second and not text[:1].isspace():
+            self.hung += second == " "
+            self.straight += second != " "
         if text[:1].isspace() and reads_like_direction(text):
             self.indented += 1
         elif text[:1].isalpha() and reads_like_direction(text):
