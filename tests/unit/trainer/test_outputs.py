@@ -99,3 +99,25 @@ def test_seconds_between_checkpoints_that_cannot_be_are_refused(seconds: str, co
     done = run_trainer(["train", "--data", corpus, *arguments])
     assert done.returncode == 2
     assert f"--checkpoint-seconds {seconds} must not be negative" in done.stderr
+
+
+@pytest.mark.parametrize("option", ["--out", "--stats"])
+def test_a_script_is_not_overwritten_by_what_is_made_of_it(option: str, tmp_path: Path) -> None:
+    (tmp_path / "play.md").write_text(play(20), "utf-8")
+    done = run_trainer(["normalize", tmp_path, option, tmp_path / "play.md"])
+    assert done.returncode == 2
+    assert "play.md is one of the scripts and would be overwritten; name another file" in done.stderr
+    assert (tmp_path / "play.md").read_text("utf-8") == play(20)
+
+
+def test_a_reader_that_goes_away_ends_a_script_well_but_no_training(corpus: Path, model: Path, tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    generate = ["generate", str(model), "--words", "20"]
+    train = ["train", "--data", str(corpus), "--out", str(tmp_path / "m"), "--preset", "test"]
+    for words, code, errors in ((generate, 0, ""), (train, 3, "nobody reads the log any more")):
+        done = subprocess.run([str(COMMAND), *words], stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+        assert done.returncode == code, done.stderr
+        assert errors in done.stderr
+        assert len(done.stderr.splitlines()) == len(errors.splitlines())
+    os.close(writer)

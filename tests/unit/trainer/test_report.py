@@ -68,7 +68,9 @@ def test_words_of_the_corpus_cannot_become_markup(model: Path) -> None:
     trained = load_model(model)
     corpus = {**trained.origin.corpus, "notes": ["<script>alert(1)</script>"]}
     corpus["summary"] = {**corpus["summary"], "frequent_words": [["<img src=x>", 3]]}
-    text = render_report(dataclasses.replace(trained, origin=dataclasses.replace(trained.origin, corpus=corpus)))
+    preset = dataclasses.replace(trained.origin.preset, optimizer="<script>alert(2)</script>")
+    origin = dataclasses.replace(trained.origin, corpus=corpus, preset=preset)
+    text = render_report(dataclasses.replace(trained, origin=origin))
     assert "<script>" not in text
     assert "<img" not in text
 

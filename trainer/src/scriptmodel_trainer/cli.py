@@ -56,9 +56,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options = _parser().parse_args(words)
             _run(options, signals)
     except BrokenPipeError:
-        # The reader of our output went away (`... | head`): not our failure, and nothing more can be said.
+        # The reader of our output went away (`... | head`): no failure where the output is all that was wanted.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.DONE
+        if words[0] != "train":
+            return ExitCode.DONE
+        gone = WriteError("nobody reads the log any more, and the model is not trained", "--resume goes on")
+        progress.failed(gone)
+        return gone.code
     except TrainerError as error:
         progress.failed(error)
         return error.code

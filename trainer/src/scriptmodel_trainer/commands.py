@@ -200,6 +200,9 @@ def normalize(data: Sequence[Path], out: Path | None, layout: str, stats: Path |
     if stats is not None:
         require_file(stats)
     sources = reading.find_sources(data, progress.note)
+    for written in filter(None, (out, stats)):
+        if written.exists() and any(written.samefile(source.path) for source in sources):
+            raise BadInputError(f"{written} is one of the scripts and would be overwritten", "name another file")
     report = normalizing.write_normalized(sources, chosen, out)
     if stats is not None:
         write_json(stats, report)

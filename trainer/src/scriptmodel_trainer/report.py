@@ -181,7 +181,7 @@ def _recipe(model: TrainedModel) -> str:
     ]
     command += f" --set {' '.join(changed)}" if changed else ""
     settings = "".join(
-        f"<tr><th scope='row'>{field}</th><td>{getattr(origin.preset, field)}</td></tr>"
+        f"<tr><th scope='row'>{field}</th><td>{html.escape(str(getattr(origin.preset, field)))}</td></tr>"
         for field in origin.preset.__dataclass_fields__
     )
     made_with = ", ".join(f"{name} {version}" for name, version in origin.versions.items())
