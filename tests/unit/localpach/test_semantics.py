@@ -166,6 +166,28 @@ def test_only_heads_can_be_dropped_and_only_others_squashed(client: Client, corp
     assert client.paths(corpus) == []
 
 
+@pytest.mark.parametrize("autoscaling", [False, True])
+def test_a_worker_deletes_the_job_whose_commit_is_dropped_unless_it_is_scaled_away(
+    client: Client, name: Name, corpus: str, autoscaling: bool
+) -> None:
+    train = name("train")
+    first = client.create_pipeline(train, sh("test ! -e /pfs/in/slow || sleep 60"), corpus, autoscaling=autoscaling)
+    client.job_over(train, first)
+    second = client.put(corpus, {"/slow": b"slow"})
+    client.job_in(train, second, pps.JOB_RUNNING)
+    client.pfs.DropCommitSet(pfs.DropCommitSetRequest(commit_set=pfs.CommitSet(id=second)))
+
+    def left() -> dict[str, str]:
+        listed = client.pps.ListJob(pps.ListJobRequest(pipeline=job(train, second).pipeline))
+        return {info.job.id: info.reason for info in listed}
+
+    if autoscaling:
+        client.job_over(train, client.put(corpus, {"/fine": b""}))
+        assert left()[second] == "output commit removed"
+    else:
+        until(lambda: second not in left())
+
+
 def test_a_branch_with_a_trigger_follows_in_strides(client: Client, name: Name) -> None:
     corpus = name("corpus")
     client.create_repo(corpus)

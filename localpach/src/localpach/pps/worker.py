@@ -71,6 +71,16 @@ class JobRun:
             self._run_in_time()
         except (JobOverError, JobFinishedError, CancelledError):
             self._log.system("the job was ended from outside")
+            self._forget_without_output()
+
+    def _forget_without_output(self) -> None:
+        """A worker deletes the job whose output commit was removed, unless it is scaled away before that."""
+        if self._details.autoscaling:
+            return
+        with self._shop.db.write() as txn:
+            job = jobs.find(txn, self._job.ref)
+            if job is not None and jobs.output_commit(txn, job) is None:
+                jobs.delete(txn, self._shop.content, job.ref)
 
     def _start(self) -> None:
         with self._shop.db.write() as txn:
