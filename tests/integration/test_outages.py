@@ -31,10 +31,14 @@ def own_control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cont
 
 
 @pytest.fixture
-def own_cluster(own_control_plane: ControlPlane, request: pytest.FixtureRequest) -> Cluster:
+def own_cluster(own_control_plane: ControlPlane, request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    """What it holds at the end nobody has to release any more, so that the CRD can be deleted."""
     name = f"outage-{request.node.name[5:25].strip('_').replace('_', '-')}"
     own_control_plane.kubectl("create", "namespace", name)
-    return Cluster(own_control_plane, name)
+    cluster = Cluster(own_control_plane, name)
+    yield cluster
+    for left in cluster.kubectl("get", "sm", "-o", "name").split():
+        cluster.kubectl("patch", left, "--type=merge", "-p", '{"metadata": {"finalizers": null}}')
 
 
 def alive(address: str) -> bool:
