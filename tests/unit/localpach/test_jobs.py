@@ -37,7 +37,7 @@ def alive(pid: int) -> bool:
     """Whether a process runs, be it as a zombie or not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # gone before it is opened, or before it is read
         return False
 
 
