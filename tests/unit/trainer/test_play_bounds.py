@@ -344,3 +344,21 @@ def test_names_with_dots_after_them_list_who_is_in_the_play(read: Read) -> None:
 def test_after_the_curtain_only_those_who_spoke_before_speak(read: Read) -> None:
     sold = "THE BEST PLAYS OF THE PIER\n\nFOR SCHOOLS AND CLUBS\n\nMARY A. HERON. General Editor\n\n"
     assert read(BEGINNING + "CURTAIN.\n\n\n" + sold + LONG * 40)[-1] == ("", "CURTAIN.")
+
+
+def test_names_with_a_title_and_a_full_stop_list_who_is_in_the_play(read: Read) -> None:
+    names = " MRS. GULL\n BEN\n MRS. HERON\n MRS. TERN\n MRS. AUK\n MRS. SHORE\n CARL\n\n\n"
+    room = "     _A pier. As the curtain rises, MRS. GULL is alone\n     on it, and BEN is in the boat._\n\n"
+    talk = TALK.replace("ANNA", "MRS. GULL") + "MRS. HERON. Yes.\n\nMRS. TERN. No.\n\nMRS. AUK. So.\n\nCARL. No.\n\n"
+    assert read("THE PIER\n\nCHARACTERS\n\n" + names + room + talk * 4)[0][1].startswith("A pier.")
+
+
+def test_a_picture_before_the_last_curtain_belongs_to_the_play(read: Read) -> None:
+    last = "POSITIONS.\n\n    _BEN in the boat, ANNA on the pier._\n\n\nCURTAIN.\n\n\n"
+    events = read(BEGINNING + last + "THE EARLY TIDE, and other Plays.\n\nCONTENTS.\n\n    The Tide\n\n" + LICENCE)
+    assert [text for _, text in events[-3:]] == ["POSITIONS.", "BEN in the boat, ANNA on the pier.", "CURTAIN."]
+
+
+def test_a_catalogue_with_a_column_of_prices_is_no_play(read: Read) -> None:
+    plays = (f"    THE {word} OF THE PIER. 8 char.{'':15}15" for word in ("TIDE", "GULL", "BOAT", "OAR", "LAMP"))
+    assert read(BEGINNING + "CURTAIN.\n\nMUSICAL.\n\n" + "\n\n".join(plays))[-1] == ("", "CURTAIN.")

@@ -270,3 +270,49 @@ def test_a_direction_in_italics_may_begin_with_a_name_that_is_not(read: Read) ->
     talk = "_An._ Is it early?\n\n_Ben._ It is.\n\nI saw it, and so did you.\n\n"
     brought = "ANNA _is brought on, in a chair_.\n\n"
     assert ("", "ANNA is brought on, in a chair.") in read("ACT I\n\n" + talk * 6 + brought + talk)
+
+
+@pytest.mark.parametrize("said", [0, 3], ids=["little else", "words"])
+def test_what_is_set_in_as_far_as_the_directions_in_brackets_is_a_direction(said: int, read: Read) -> None:
+    talk = "ANNA.  Is it early?\n\n     [BEN looks at the water,\n     and nods.]\n\nSo it is, I know.\n\n"
+    talk += "BEN.  It is, and cold.\n\n     [He goes.]\n\nANNA.  So.\n\nSomebody goes to the pier, I see.\n\n"
+    heard, words = "A sound of oars is heard.", "     I know, I see.\n\n" * said
+    events = read("ACT I\n\n" + (talk + words + f"     {heard}\n\n") * 12)
+    assert (("", heard) in events) is not bool(said)
+
+
+def test_a_signature_in_a_letter_that_is_read_is_spoken(read: Read) -> None:
+    letter = 'ANNA. [Reading.]\n\n"Wait for the tide."\n\n"BEN GULL."\n\n"On the pier, in May."\n\n'
+    said = ("ANNA", '[Reading.] "Wait for the tide." "BEN GULL." "On the pier, in May."')
+    assert said in read("ACT I\n" + TALK * 6 + "\n" + letter + TALK)
+
+
+def test_words_set_in_far_below_a_direction_that_is_never_closed_are_spoken(read: Read) -> None:
+    verse = (
+        "ANNA.\nIs it the tide that comes?\n   [After she has looked at the pier\n           Speak! In your hearts\n"
+    )
+    verse += "You know it well.\n\nBEN.\nI know it not, nor do I care.\n\n"
+    assert read("ACT I\n\n" + verse * 4)[1:4] == [
+        ("ANNA", "Is it the tide that comes?"),
+        ("", "After she has looked at the pier"),
+        ("ANNA", "Speak! In your hearts You know it well."),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "apart"),
+    [("[_Rows away._", True), ("[_Rows away._]", True), ("[And so it shall be still]", False)],
+    ids=["never closed", "closed", "said"],
+)
+def test_a_line_of_verse_is_never_a_full_one(line: str, apart: bool, read: Read) -> None:
+    end = "." if "_]" in line else ","
+    verse = f"_Anna._ The tide that goes is early and cold and old{end}\n{line}\nAnd comes before the day is told.\n\n"
+    events = read("ACT I\n\n" + (verse + "_Ben._ So it is.\n\n") * 4)
+    assert (("", line.strip("[]").replace("_", "")) in events) is apart
+
+
+def test_who_stands_where_may_be_more_than_the_names_before_the_words(read: Read) -> None:
+    talk = "ACT I\n" + TALK.replace("ANNA", "ANN").replace("BEN", "BENJ") * 6 + "\n"
+    last = "  BENJAMIN.   ANNABEL.   CARL.\n  RIGHT.                  LEFT.\n\n  Curtain.\n"
+    shown = ("", "BENJAMIN. ANNABEL. CARL. RIGHT. LEFT.")
+    assert read(talk + last + "\n" + talk.replace("ACT I", "ACT II") + last)[-2] == shown

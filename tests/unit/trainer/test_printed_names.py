@@ -299,3 +299,59 @@ def test_whoever_sings_a_numbered_song_is_not_its_title(read: Read) -> None:
         ("", "BEN sings."),
         ("BEN", "The sea, the sea, It sings to me."),
     ]
+
+
+@pytest.mark.parametrize("name", ["_Ben_", "_Ben_ (softly)"])
+def test_italics_without_a_full_stop_are_enough_for_a_name(name: str, read: Read) -> None:
+    talk = f"_Mrs. De G._ Is it early?\n\n{name} It is, and cold.\n\n"
+    said = ("Ben", f"{name[6:]} It is, and cold.".strip())
+    assert read("ACT I\n\n" + talk * 6)[1:3] == [("Mrs. De G", "Is it early?"), said]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "_Anna._ The tide:\n_Ben_ He is not, nor am I\n",
+        "\n_Sir_ BEN goes to the boat.\n\n",
+        "\nMr. and Mrs. GULL look at it.\n\n",
+    ],
+    ids=["in verse", "a title", "two titles"],
+)
+def test_words_that_only_begin_like_a_name_are_nobodys_cue(line: str, read: Read) -> None:
+    talk = "_Anna._ Is it early?\n_Ben._ It is, and cold.\n_Sir._ So it is.\n_Mr. and Mrs. Gull._ It is.\n"
+    events = read("ACT I\n\n" + (talk + line) * 6)
+    assert any("Ben He is" in said or "Sir BEN" in said or "Mrs. GULL" in said for _, said in events)
+
+
+def test_an_initial_at_the_end_of_a_name_takes_no_word_from_the_speech(read: Read) -> None:
+    talk = "ANNA. Is it early?\n\nMRS. M. I’ve told you that it is.\n\n"
+    assert read("ACT I\n\n" + talk * 6)[1:3] == [("ANNA", "Is it early?"), ("MRS. M", "I’ve told you that it is.")]
+
+
+def test_a_comma_and_a_dash_may_follow_the_direction_beside_a_name(read: Read) -> None:
+    song = "BEN (_sings_),--\n\n      The sea, the sea!\n\n"
+    assert ("BEN", "(sings) The sea, the sea!") in read("ACT I\n" + TALK * 6 + "\nANNA. So.\n\n" + song + TALK)
+
+
+def test_the_heading_of_an_act_may_say_who_sings(read: Read) -> None:
+    heading = "ACT I.--_A pier, a boat. ANNA sings_,--\n\n      Oh! the sea, the sea,\n      Oh! it sings to me.\n\n"
+    assert read(heading + TALK * 6)[1] == ("ANNA", "Oh! the sea, the sea, Oh! it sings to me.")
+
+
+def test_part_of_a_chorus_is_a_speaker(read: Read) -> None:
+    talk = "ANNA.\nIs it early?\n\nBEN.\nIt is, I know.\n\n     Chorus (CARL).\n\n   The tide goes out.\n\n"
+    talk += "     The whole Chorus.\n\n   It is, and cold,\n   And it is old.\n\n"
+    talk += "     One of the Chorus (CARL).\n\n   It comes again,\n   We know not when.\n\n"
+    assert read("ACT I\n\n" + talk * 6)[4:6] == [
+        ("The whole Chorus", "It is, and cold, And it is old."),
+        ("One of the Chorus", "(CARL) It comes again, We know not when."),
+    ]
+
+
+def test_a_title_in_quotation_marks_may_be_the_last_word(read: Read) -> None:
+    last = 'BEN. "THE EARLY TIDE."\n\n(_music outside_)\n\nCURTAIN.'
+    assert read("ACT I\n" + TALK * 6 + "\n" + last)[-3:] == [
+        ("BEN", '"THE EARLY TIDE."'),
+        ("", "music outside"),
+        ("", "CURTAIN."),
+    ]

@@ -13,6 +13,7 @@ from scriptmodel_trainer.corpus.layouts.directions import (
     closes_at,
     ends_open,
     is_bracketed,
+    is_quoted,
     is_verse,
     narrates,
     open_end,
@@ -35,6 +36,7 @@ from scriptmodel_trainer.corpus.layouts.names import CAPS_NAME, could_be_name
 from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph, plain
 
 _LONGEST_NAME = 80  # characters
+_LONGEST_PICTURE = 1000  # characters that say who stands where
 _LONGEST_DIRECTION = 12_000  # characters; a bracket that is never closed must not swallow the play
 _CENTRED = " " * 24
 _DASH_AFTER = re.compile(r"^(\s*[\[(][^\[\]()]*[\])])[.,]?\s*--\s*")  # `NAME -- [aside.] -- words`
@@ -45,6 +47,9 @@ _SAYS = re.compile(  # `(Anna looks up and says.) Words`
     r"(?:says|speaks|sings|cries|calls|asks|answers|replies|murmurs|shouts|whispers|reads)(?:\s\w+)?\s*_?[\])])[.:]?\s+(?=\S)"
 )
 _SINGS = re.compile(rf"\b(?P<who>{CAPS_NAME}) (?:sings?|speaks?|says?|reads?)\b[^.!?]*[:;]$")
+_SOME = re.compile(  # `The whole Chorus.`, `One of the Chorus (Carl).`
+    r"\s*(?:The|All|Both|One|Some|Another)(?: [a-z]+){1,3} (?P<who>[^\W\d_a-z]\w+)(?: \([^()]*\))?[.:]?"
+)
 _SET_IN = " " * 3
 _APART = re.compile(r"\.?\s*\n\s*|\.?\s{2,}|\.\s+|\.\Z")
 _VOICES = re.compile(
@@ -143,8 +148,9 @@ class Body:
         text, following = paragraph.text, next(iter(ahead), None)
         if len(text) > _LONGEST_NAME or "\n" in text or following is None:
             return False
-        known = plain(text).strip(" .") in self._cast.speakers
-        if not known or next(self._cast.cues(paragraph), None) is not None:
+        some = _SOME.fullmatch(text)
+        known = some["who"] if some else plain(text).strip(" .")
+        if known not in self._cast.speakers or next(self._cast.cues(paragraph), None) is not None:
             return False
         return (
             (text.isupper() or (following.indent > 0 and is_verse(following.text)))
@@ -159,14 +165,14 @@ class Body:
 
     def _shows_who(self, text: str) -> bool:
         """Whether these are only names: who stands where as the curtain falls."""
-        if not text.isupper() or "!" in text or "?" in text:
+        if len(text) > _LONGEST_PICTURE or not text.isupper() or "!" in text or "?" in text:
             return False
         names = [name for name in _APART.split(text.strip(" \n.")) if name]
-        known = {word for name in self._cast.speakers for word in name.split()}
+        known = tuple(word for name in self._cast.speakers for word in name.split() if len(word) > 2)  # or begin so
         return (
             len(names) > 2
             and all(map(could_be_name, names))
-            and sum(not known.isdisjoint(name.split()) for name in names) > len(names) // 2
+            and sum(any(word.startswith(known) for word in name.split()) for name in names) > len(names) // 2
         )
 
     def _said_in_italics(self, paragraph: Paragraph) -> bool:
@@ -227,7 +233,8 @@ class Body:
         text = paragraph.text
         cues = list(self._cast.cues(paragraph))
         if lone:
-            cues = [Cue(plain(text).strip(" ."), Kind.ALONE, True, "", 0, len(text))]
+            name, bracket, direction = plain(text).strip(" .").partition(" (")
+            cues = [Cue(name, Kind.ALONE, True, bracket + direction, 0, len(text))]
         if not cues and not self._silent and (voices := _VOICES.match(text)):
             cues = [Cue(voices["who"], Kind.ASIDE, False, "", 0, voices.end())]
         elif not cues and (told := _SAYS.match(text)) and (name := self._known(told["who"])) not in ("", self._speaker):
@@ -293,17 +300,19 @@ class Body:
             return False  # a direction at the beginning of words that go on
         if (reads_like_direction(text) or is_curtain(text)) and len(text) < 400 and tells(text):
             return True
-        if stripped.isupper() and len(stripped) < 80 and not stripped.endswith(("!", "?")):
+        if stripped.isupper() and len(stripped) < 80 and not (stripped.endswith(("!", "?")) or is_quoted(stripped)):
             return True  # TABLEAU, ACT DROP
         if text.startswith(_CENTRED) and len(stripped) < 40 and stripped[-1].isalnum():
             return True  # Dance
         told = text.rstrip(":;") + "." if text[0] == " " else text  # `ANNA sings:`
         if self._cast.plain_directions and not self._singing and narrates(told):
             return text[0] == " " or not self._cast.indented_directions
+        as_far = len(text) - len(text.lstrip(" ")) == self._cast.set_in != 0  # as directions in brackets
         words = plain(text[:200]).split()
         names_someone = words[0].strip(".,") in self._cast.speakers if words else False
         # `HELENA goes out. A pause.`: a capital name that does not speak here, in a short paragraph
-        return names_someone and words[0].isupper() and len(text) < 240 and tells(text)
+        named = names_someone and words[0].isupper() and len(text) < 240 and tells(text)
+        return named or (as_far and not self._singing and narrates(text))
 
     def _lines(self, text: str, line: int, lead: int = 0) -> Iterator[Event]:
         """Words of a speech, and the directions that stand between them on lines of their own.

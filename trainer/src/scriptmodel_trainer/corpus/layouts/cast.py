@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 
 from scriptmodel_trainer.corpus.layouts.cues import Cue, Kind, candidate_at_start, candidates, lost_cues, phrased_cues
-from scriptmodel_trainer.corpus.layouts.directions import reads_like_direction
+from scriptmodel_trainer.corpus.layouts.directions import is_quoted, reads_like_direction
 from scriptmodel_trainer.corpus.layouts.marks import has_columns
 from scriptmodel_trainer.corpus.layouts.names import is_doubtful
 from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph
@@ -46,6 +46,7 @@ class Cast:
     italic: bool  # names are in italics
     indented_directions: bool  # those without brackets are set in, speeches are not
     directions_below: bool  # such directions may stand right below the words, which are never set in
+    set_in: int  # spaces before directions in brackets, where hardly anything else is set in so far; else 0
 
     def cues(self, paragraph: Paragraph) -> Iterator[Cue]:
         """The cues of a paragraph, in order."""
@@ -148,7 +149,9 @@ class Cast:
 
     def _heads(self, cue: Cue, words: str) -> bool:
         """True for a heading that looks like a speech: MOSCOW. THE HOUSE OF A MERCHANT."""
-        if cue.kind is not Kind.PERIOD or len(words) <= _SHOUT or not words.isupper() or "!" in words or "?" in words:
+        if cue.kind is not Kind.PERIOD or len(words) <= _SHOUT or not words.isupper():
+            return False
+        if "!" in words or "?" in words or is_quoted(words):
             return False
         return cue.name not in self.speakers or "\n" not in words
 
@@ -220,6 +223,7 @@ def cast_of(sample: Sequence[str], style: Style) -> Cast:
         italic=found.italic.total() > 0.5 * totals.total(),
         indented_directions=indented,
         directions_below=indented and plain and found.straight > max(_MANY, 10 * found.hung),
+        set_in=_set_in(found),
     )
 
 
@@ -256,6 +260,15 @@ def _inside(found: Survey, main: Set[Form], names: Set[str]) -> int:
     return sum(
         count for form in main for name, count in found.inside.get(form, Counter[str]()).items() if name in names
     )
+
+
+def _set_in(found: Survey) -> int:
+    """How far most directions in brackets are set in, if little else is; else 0."""
+    boxed = Counter({indent: count for (indent, bracketed), count in found.indents.items() if bracketed})
+    for indent, count in boxed.most_common(1):
+        if count > max(_MANY, 0.8 * boxed.total(), found.indents[indent, False]):
+            return indent
+    return 0
 
 
 def _directions_are_plain(found: Survey, forms: Set[Form], names: Set[str]) -> bool:

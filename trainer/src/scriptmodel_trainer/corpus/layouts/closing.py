@@ -138,7 +138,7 @@ def _title_page(ahead: Sequence[Paragraph], cast: Cast) -> bool:
     for other in itertools.islice(ahead, _NEAR):
         if is_front_heading(other.text):
             return True
-        if cast.knows(other):
+        if cast.knows(other) or is_curtain(other.text):
             return False
     return False
 

@@ -40,7 +40,7 @@ class Cue:
 
 _DIRECTION = r"(?:\[\d{1,3}\])?(?P<direction>,?\s{0,2}_?[\[(](?!(?:\d{1,3}|[A-Z])[\])])[^\[\]()]{0,600}[\])][.,;]?_?)?"
 _BETWEEN = (
-    r"(?:[ \t]*\.?:?(?:(?<=[.:])(?:--|—))?[ \t]*(?P<alone>\n|\Z)|,(?P<comma>\Z)"
+    r"(?:[ \t]*\.?:?(?:(?<=[.:,])(?:--|—))?[ \t]*(?P<alone>\n|\Z)|,(?P<comma>\Z)"
     r"|(?:[ \t]?\.?[ \t]?(?:--+|[—–])|[ \t][-–—][ \t])(?=\s*\S)(?P<dash>)"
     r"|[ \t]?\.\*{0,2}(?=[\s\[(_]|[.?!])(?P<period>)"
     r"|[ \t]?:\*{0,2}(?=\s*\S)(?P<colon>)"
@@ -58,6 +58,8 @@ _ITALIC = re.compile(
     r"(?:\._|_\.)(?=\s|\Z)|^[ \t]*_(?P<called>[^\W_a-z][^_\n:.!?]{1,40})(?:_:|:_)(?=\s*\S)",
     re.MULTILINE,
 )
+_INITIAL = re.compile(r"\s[^\W\d_a-z]\.\Z")
+_SENTENCE = re.compile(r" [\"“‘'(\[_]?[A-Z](?![A-Z])")
 _MIDDLE = " " * 16
 _EFFECTS = frozenset(("MUSIC", "SOUND", "SOUNDS", "LIGHT", "LIGHTS", "EFFECT", "EFFECTS"))  # before a colon
 _KINDS = {
@@ -107,7 +109,7 @@ def candidates(text: str, caps: bool, kinds: Set[Kind] = frozenset(Kind)) -> Ite
     for match in (_CAPS if caps else _TITLE).finditer(text):
         if match.start() in italics:
             continue
-        if _KINDS[match.lastgroup or "space"] in kinds or match["direction"]:
+        if _kind(match) in kinds or match["direction"]:
             cue = _cue(match, caps)
             if cue is not None:
                 yield cue
@@ -138,6 +140,17 @@ def candidate_at_start(text: str, caps: bool) -> Cue | None:
     return _cue(match, caps) if match else None
 
 
+def _kind(match: re.Match[str]) -> Kind:
+    """What stands after the name; the full stop of an initial is one, and italics around it are as good as one."""
+    kind = _KINDS[match.lastgroup or "space"]
+    if kind is Kind.ASIDE and not match["direction"]:
+        cue = match.group().lstrip()
+        italic = not match.start() and cue[0] == cue[-1] == "_" and _SENTENCE.match(match.string, match.end())
+        if italic or _INITIAL.search(cue):
+            return Kind.PERIOD
+    return kind
+
+
 def _centred(match: re.Match[str]) -> bool:
     """Whether the name is a paragraph of its own in the middle of the line."""
     return match.group() == match.string and match.string.startswith(_MIDDLE)
@@ -154,7 +167,7 @@ def _goes_on_in_italics(match: re.Match[str]) -> bool:
 
 def _cue(match: re.Match[str], caps: bool) -> Cue | None:
     name = " ".join(match["name"].replace("_", "").split()).strip(" .-")
-    kind = _KINDS[match.lastgroup or "space"]
+    kind = _kind(match)
     if not caps and match["name"].partition("\n")[0].rstrip().isupper():
         return None  # a name in capitals alone on its line, and the first word spoken
     if kind is Kind.PERIOD and _goes_on_in_italics(match):

@@ -32,6 +32,8 @@ _ENTERS = re.compile(
 _AT_THE_RIGHT = re.compile(
     r"(?<=\S) {6,}(?:Enter|Re-?enter|Exit|Exeunt|Flourish|Alarums?|Sennet|Retreat|Thunder|Music)\b[^\n]*$", re.MULTILINE
 )
+_SAID = re.compile(r"[.?!—-]\n")
+_CLOSED = re.compile(r"[\])]")
 _LAST_NOTE = re.compile(r"(?<=[\])])\s+\[\d{1,3}\]$")
 _ENDED = (".", "!", "?", "]", ")", '"', "”", "’", "_", "…", "'", "*")
 _PROSE = 55  # characters; lines of prose are longer
@@ -95,6 +97,11 @@ def narrates(text: str) -> bool:
     return text.rstrip().endswith(_ENDED) and text.lstrip()[:1] not in "\"“‘'-_" and not is_verse(text) and tells(text)
 
 
+def is_quoted(text: str) -> bool:
+    """True for words that begin with a quotation mark: someone says or reads them."""
+    return text.lstrip(" _")[:1] in ('"', "“")
+
+
 def is_verse(text: str) -> bool:
     """Short lines, each with a capital."""
     lines = text.split("\n")
@@ -129,10 +136,14 @@ def own_lines(text: str, width: int, round_brackets: bool = True, lead: int = 0)
     spans = [(match.start(), match.end(), match.re is _AT_THE_RIGHT) for match in found]
     if "[" in text:
         spans += [(begin, end, text[begin] != "[") for begin, end in _never_closed(text)]
+    said = (line for line in text.split("\n") if line.lstrip(" _")[:1] not in ("[", "("))
+    verse = bool(spans) and is_verse("\n".join(said))
     last = 0
     for begin, end, meant in sorted(spans):
         first = begin == 0 and not lead  # of what goes on in a new paragraph
-        if (begin > last or first) and (meant or _meant(text, begin, text[begin:end], width, lead)):
+        # no line of verse is a full one
+        apart = verse and begin and (_SAID.search(text, begin - 2, begin) or not _CLOSED.search(text, begin, end))
+        if (begin > last or first) and (meant or apart or _meant(text, begin, text[begin:end], width, lead)):
             last = end
             yield begin, last
 
@@ -157,7 +168,8 @@ def open_end(text: str) -> int:
     for before, line in itertools.pairwise(lines):
         hangs = len(line) - len(line.lstrip()) - indent
         ended = before.rstrip(" _\n").endswith((".", "!", "?"))
-        if hangs <= 0 or (ended and (hangs > _HANGING or not tells(line))):
+        signs = (ended, hangs > _HANGING, not tells(line))
+        if hangs <= 0 or signs.count(True) > 1:
             break
         end += len(line)
     return end

@@ -78,7 +78,7 @@ _SCENE = re.compile(r"Scene ?(?:[:.]|--|—)")
 _LEADERS = re.compile(r"[\w)] *\.{6,} *\w|[\w)](?: \.){6,} \w")
 _COLUMN_GAP = re.compile(r"(?<=\S) {2,}(?=\S)")
 _RULE = re.compile(r"[\s*~=_.\-–—•#+]{3,}")
-_ALONE = re.compile(rf"(?P<who>{CAPS_NAME}),? [\[(]?alone[\])]?\.?$")
+_ALONE = re.compile(rf"(?P<who>{CAPS_NAME}),? (?:[\[(]?alone[\])]?\.?|sings[.:,]?(?:--|—)?)$")
 _MUSIC_WORD = (
     r"(?:S[OA]NGS?|DUETT?|DUO|TRIO|QUART(?:ETTE|ETT?)|QUINTETT?E?|SEXTETT?E?|SEPTETT?E?|OCTETT?E?|(?:DOUBLE )?CHORUS|"
     r"SOL[OI]S?|RECIT(?:ATIVE)?|AIR|ARIA|BALLAD|FINALE|ENSEMBLE|MADRIGAL|GLEE|SCENA|COUPLETS?|BARCAROLLE|CAVATINA)"
@@ -103,8 +103,8 @@ def is_heading(text: str) -> bool:
 
 
 def speaks_alone(heading: str) -> str:
-    """Whoever is alone in the scene, where its heading says so: `SCENE II.--ANNA, _alone_.`; else ""."""
-    match = _ALONE.search(plain(heading)) if "alone" in heading else None
+    """Whoever is alone in the scene, or sings, where its heading says so: `SCENE II.--ANNA, _alone_.`; else ""."""
+    match = _ALONE.search(plain(heading)) if "alone" in heading or "sings" in heading else None
     return match["who"] if match else ""
 
 

@@ -24,7 +24,7 @@ from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph, plain
 _NEAR = 12  # paragraphs looked at to see whether a play has begun
 _ENOUGH = 4  # cues among them
 _RANKS = {"PROLOGUE": 0, "INDUCTION": 0, "PART": 1, "ACT": 2, "EPISODE": 2, "SCENE": 3, "PLACE": 4}
-_LISTED = re.compile(r"\s*[A-Z][^.?!\n]{1,40}[.,]?")
+_LISTED = re.compile(r"\s*(?:(?:M|D)(?:RS?|rs?)\. )?[A-Z][^.?!\n]{1,40}[.,]?")
 _DESCRIBED = re.compile(r"\s*[A-Z]{2}[A-Z .'’-]*,.*")
 _ENTRANCE = re.compile(r"\s*_?[\[(]?_?Enter(?![a-z])")
 _DOTS = re.compile(r"[^\n]{2,60}?\.{4,}\s*")
@@ -62,10 +62,11 @@ def begins(paragraph: Paragraph, front: Sequence[Paragraph], ahead: Sequence[Par
 
 
 def _is_sold(paragraph: Paragraph, ahead: Sequence[Paragraph]) -> bool:
-    """Whether this stands in a catalogue of plays, or names a part or who played it."""
-    near = itertools.chain([paragraph], itertools.islice(ahead, _PRICED))
+    """Whether this stands in a catalogue of plays, prices in a column or not, or names a part or who played it."""
+    near = [paragraph, *itertools.islice(ahead, _PRICED)]
     named = _DOTS.fullmatch(paragraph.text) or _PLAYED.search(paragraph.text)
-    return named is not None or any(is_priced(other.text) for other in near)
+    column = sum(_PAGED.search(other.text.rpartition("\n")[2]) is not None for other in near)
+    return named is not None or column >= min(_PRICED, len(near)) or any(is_priced(other.text) for other in near)
 
 
 def _lists(paragraph: Paragraph, front: Sequence[Paragraph], ahead: Sequence[Paragraph], cast: Cast) -> bool:
