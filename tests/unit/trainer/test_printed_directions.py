@@ -316,3 +316,21 @@ def test_who_stands_where_may_be_more_than_the_names_before_the_words(read: Read
     last = "  BENJAMIN.   ANNABEL.   CARL.\n  RIGHT.                  LEFT.\n\n  Curtain.\n"
     shown = ("", "BENJAMIN. ANNABEL. CARL. RIGHT. LEFT.")
     assert read(talk + last + "\n" + talk.replace("ACT I", "ACT II") + last)[-2] == shown
+
+
+def test_a_sentence_of_verse_goes_on_through_parentheses(read: Read) -> None:
+    verse = "ANNA.\n\nHe comes again, my brother and the boat\n(Like all the gulls that ever were afloat)\n"
+    verse += "And brings the tide to everyone but me.\n\nBEN.\n\n" + "So it is, " * 9 + "as it was.\n\n"
+    said = "He comes again, my brother and the boat (Like all the gulls that ever were afloat)"
+    assert read("ACT I\n\n" + verse * 4)[1] == ("ANNA", said + " And brings the tide to everyone but me.")
+
+
+def test_verse_in_italics_that_speaks_to_someone_is_no_direction(read: Read) -> None:
+    verse = "    _The tide goes out, and so do I,\n    And you must tell the others why._\n\n"
+    told = "    _The tide goes out, and so does Ben,\n    And comes again, and goes again._\n\n"
+    events = read("ACT I\n" + TALK * 6 + "\n" + verse + TALK + "\n" + told + TALK)
+    assert (
+        "BEN",
+        "I have spoken to it, twice. The tide goes out, and so do I, And you must tell the others why.",
+    ) in events
+    assert ("", "The tide goes out, and so does Ben, And comes again, and goes again.") in events

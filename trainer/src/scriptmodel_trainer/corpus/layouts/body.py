@@ -176,9 +176,10 @@ class Body:
         )
 
     def _said_in_italics(self, paragraph: Paragraph) -> bool:
-        """Whether a name begins the italics, or they are a song."""
-        sung = self._singing and self._speaker != "" and is_verse(paragraph.text.replace("_", ""))
-        return paragraph.text.lstrip()[0] == "_" and (sung or self._cast.knows(paragraph))
+        """Whether a name begins the italics, or they are a song, or verse that speaks to someone."""
+        text = paragraph.text.replace("_", "")
+        said = self._speaker != "" and is_verse(text) and (self._singing or not tells(text))
+        return paragraph.text.lstrip()[0] == "_" and (said or self._cast.knows(paragraph))
 
     def _names_chorus(self, text: str) -> bool:
         """Whether the heading is only the name of a chorus that speaks in this play, too."""

@@ -141,6 +141,8 @@ def own_lines(text: str, width: int, round_brackets: bool = True, lead: int = 0)
     last = 0
     for begin, end, meant in sorted(spans):
         first = begin == 0 and not lead  # of what goes on in a new paragraph
+        if verse and begin and text[begin] == "(" and text[begin - 2].isalnum():
+            continue  # a sentence that goes on
         # no line of verse is a full one
         apart = verse and begin and (_SAID.search(text, begin - 2, begin) or not _CLOSED.search(text, begin, end))
         if (begin > last or first) and (meant or apart or _meant(text, begin, text[begin:end], width, lead)):
