@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import aiohttp
@@ -31,6 +31,20 @@ class Clock:
 
 
 @asynccontextmanager
+async def serving(path: str, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> AsyncIterator[str]:
+    """Where `handler` answers GET requests for `path`."""
+    application = web.Application()
+    application.router.add_get(path, handler)
+    runner = web.AppRunner(application, shutdown_timeout=0.1, handler_cancellation=True)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+@asynccontextmanager
 async def server(bookmark: asyncio.Event, *, answers: bool = True) -> AsyncIterator[str]:
     """Each watch begins with headers, where it `answers`, and brings one bookmark when the test says so."""
 
@@ -44,16 +58,8 @@ async def server(bookmark: asyncio.Event, *, answers: bool = True) -> AsyncItera
         await asyncio.Event().wait()
         return response
 
-    application = web.Application()
-    application.router.add_get(PATH, watch)
-    runner = web.AppRunner(application, shutdown_timeout=0.1, handler_cancellation=True)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
+    async with serving(PATH, watch) as address:
+        yield address
 
 
 async def test_headers_and_bookmarks_are_signs_of_life_and_silence_is_told_by_health() -> None:
@@ -127,15 +133,8 @@ async def server_that_says(*statuses: int) -> AsyncIterator[str]:
     async def models(_request: web.Request) -> web.Response:
         return web.json_response({"message": "no"}, status=left.pop(0))
 
-    application = web.Application()
-    application.router.add_get(PATH, models)
-    runner = web.AppRunner(application, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
+    async with serving(PATH, models) as address:
+        yield address
 
 
 @pytest.mark.parametrize(
@@ -185,15 +184,8 @@ async def server_that_breaks_off(times: int) -> AsyncIterator[str]:
             request.transport.abort()
         return response
 
-    application = web.Application()
-    application.router.add_get("/apis", versions)
-    runner = web.AppRunner(application, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
+    async with serving("/apis", versions) as address:
+        yield address
 
 
 async def test_an_answer_that_breaks_off_is_a_failed_request_which_kopf_sends_again() -> None:
