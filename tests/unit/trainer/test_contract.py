@@ -138,6 +138,7 @@ def test_generate_writes_the_scripts_and_what_made_them(job: dict[str, Any], tmp
 
 BAD_INPUT = {
     "no such path": ["train", "--data", "{missing}", "--out", "{out}", "--preset", "test"],
+    "a name too long": ["train", "--data", "{good}" + "x" * 300, "--out", "{out}", "--preset", "test"],
     "empty folder": ["train", "--data", "{empty}", "--out", "{out}", "--preset", "test"],
     "empty file": ["train", "--data", "{hollow}", "--out", "{out}", "--preset", "test"],
     "no words": ["train", "--data", "{wordless}", "--out", "{out}", "--preset", "test"],

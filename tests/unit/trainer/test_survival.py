@@ -143,6 +143,18 @@ def test_a_checkpoint_of_other_settings_is_refused(corpus: Path, tmp_path: Path)
     assert "damaged" in done.stderr
 
 
+def test_a_second_training_into_the_same_folder_is_refused(corpus: Path, tmp_path: Path) -> None:
+    process = start(corpus, tmp_path)
+    try:
+        wait_until((tmp_path / "checkpoint.npz").exists, process)
+        done = run_trainer(["train", "--data", corpus, "--out", tmp_path, "--preset", "test"])
+        assert done.returncode == 3
+        assert f"another training writes into {tmp_path}; wait for it" in done.stderr
+    finally:
+        process.kill()
+        process.communicate()
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_arrays_with_any_byte_changed_are_read_as_they_were_or_refused(seed: int, tmp_path: Path) -> None:
     arrays = {"weights/lstm0/kernel": np.arange(6.0), "weights/output/bias": np.ones((2, 3), np.float32)}

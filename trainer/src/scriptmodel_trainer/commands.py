@@ -24,7 +24,7 @@ from scriptmodel_trainer.presets import Preset
 from scriptmodel_trainer.progress import Progress, Progressed
 from scriptmodel_trainer.report import render_report
 from scriptmodel_trainer.stopping import StopSignals
-from scriptmodel_trainer.storage import finite, prepare_folder, require_file, write_json, write_text
+from scriptmodel_trainer.storage import finite, locked, prepare_folder, require_file, write_json, write_text
 from scriptmodel_trainer.vocabulary import build_vocabulary
 
 
@@ -48,7 +48,15 @@ def train(options: TrainOptions, progress: Progress, signals: StopSignals) -> No
     layout = layouts.layout_named(options.layout)
     sources = reading.find_sources(options.data, progress.note)
     corpus = stream.read_corpus(sources, layout, progress.note)
-    prepare_folder(options.out, (*artifacts.FILES, CHECKPOINT))
+    with locked(options.out):
+        prepare_folder(options.out, (*artifacts.FILES, CHECKPOINT))
+        _learn(options, corpus, progress, signals, began)
+
+
+def _learn(
+    options: TrainOptions, corpus: stream.TokenStream, progress: Progress, signals: StopSignals, began: float
+) -> None:
+    """Train on the corpus and store the model, in a folder that is ours; `began` is when the command began."""
     vocabulary = build_vocabulary(corpus.splits["train"], corpus.lexicon, options.preset.vocabulary_size)
     mapping = vocabulary.mapping_from(corpus.lexicon)
     splits = {name: mapping[ids] for name, ids in corpus.splits.items()}

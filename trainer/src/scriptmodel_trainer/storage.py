@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import glob
 import io
 import json
@@ -34,6 +35,27 @@ def prepare_folder(folder: Path, names: Iterable[str]) -> None:
         for name in names:
             for leftover in folder.glob(f".{glob.escape(name)}.*{_PART}"):
                 leftover.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Make the folder and keep other trainings out of it; a lock ends with its process, however that ends.
+
+    Raises WriteError if the folder cannot be made or another training holds it.
+    """
+    with as_write_error(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        number = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise WriteError(f"another training writes into {folder}", "wait for it or choose another --out") from error
+        except OSError:
+            pass  # a file system without locks
+        yield
+    finally:
+        os.close(number)
 
 
 def require_file(path: Path) -> None:

@@ -6,6 +6,7 @@ import codecs
 import hashlib
 import os
 import re
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,14 +140,18 @@ def sample_lines(source: Source, blocks: int = 48, size: int = 16_384) -> list[s
 
 def _files(paths: Iterable[Path]) -> Iterator[tuple[Path, str]]:
     for path in paths:
-        if path.is_dir():
+        try:
+            mode = path.stat().st_mode
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise BadInputError(f"no such path: {path}", "check --data") from error
+        except OSError as error:
+            raise BadInputError(f"cannot read {path}: {error.strerror}", "check --data") from error
+        if stat.S_ISDIR(mode):
             yield from _below(path)
-        elif path.is_file():
+        elif stat.S_ISREG(mode):
             yield path, path.name
-        elif path.exists():
-            raise BadInputError(f"{path} is neither a file nor a folder")
         else:
-            raise BadInputError(f"no such path: {path}", "check --data")
+            raise BadInputError(f"{path} is neither a file nor a folder")
 
 
 def _below(folder: Path) -> Iterator[tuple[Path, str]]:
