@@ -101,7 +101,7 @@ class FakePachyderm:
     def finish(self, branch: BranchRef) -> None:
         """The server is done with the newest commit of a branch."""
         head = branch.repo, self.heads[branch]
-        self.commits[head] = replace(self.commits[head], finished=True, finishing=False)
+        self.commits[head] = replace(self.commits[head], finished=True, finishing=False, finished_at=self.now)
 
     def succeed(self, ref: PipelineRef, *, skipped: bool = False) -> JobInfo:
         """The oldest unfinished job of a pipeline ends well and has what the trainer would write.

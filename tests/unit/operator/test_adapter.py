@@ -177,3 +177,4 @@ def test_a_closed_commit_is_finishing_until_the_server_has_checked_it() -> None:
     said.finished.GetCurrentTime()
     finished = messages.commit_info(said)
     assert (finished.open, finished.finishing, finished.finished) == (False, False, True)
+    assert finished.finished_at == messages.moment(said, "finished")

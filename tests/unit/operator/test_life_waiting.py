@@ -116,6 +116,20 @@ def test_a_job_of_an_open_commit_waits_for_that_as_long_as_it_takes() -> None:
     world.pachyderm.finish(world.corpus)
     world.reconcile()
     assert world.condition("CorpusReady")["status"] == "True"
+    assert world.written() == [], "its time begins only now"
+    assert world.ready == ("False", "WaitingForWorker")
+    world.pachyderm.advance(61)
+    world.reconcile()
+    assert world.ready == ("False", "WorkerUnavailable")
+
+
+def test_a_job_waits_for_no_worker_while_the_server_finishes_its_commit() -> None:
+    world = trained_world(HURRIED)
+    world.pachyderm.finishes_at_once = False
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.pachyderm.advance(61)
+    world.reconcile()
+    assert world.written() == []
 
 
 def test_nobody_is_told_to_finish_a_commit_that_pachyderm_is_finishing() -> None:

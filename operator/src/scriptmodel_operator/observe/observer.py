@@ -175,8 +175,7 @@ class Observer:
         branch = self._input_of(job, corpus_branch(model).repo)
         if branch is None:
             return ModelCommits(job.ref.id, None)
-        corpus = self._results.commit(*branch)
-        return ModelCommits(job.ref.id, branch[1], corpus_open=corpus is not None and corpus.open)
+        return ModelCommits(job.ref.id, branch[1], self._results.commit(*branch))
 
     def _model_of(self, model: ScriptModel, job: JobInfo | None) -> str | None:
         found = self._input_of(job, train_ref(model).output) if job else None

@@ -95,7 +95,18 @@ class ModelCommits:
 
     model: str
     corpus: str | None
-    corpus_open: bool = False
+    corpus_info: CommitInfo | None = None
+    """Of that commit, where it was looked at."""
+
+    @property
+    def corpus_open(self) -> bool:
+        """Somebody may still put something into it."""
+        return self.corpus_info is not None and self.corpus_info.open
+
+    @property
+    def corpus_unfinished(self) -> bool:
+        """No worker can read it yet."""
+        return self.corpus_info is not None and not self.corpus_info.finished
 
 
 @dataclass(frozen=True, slots=True)

@@ -229,6 +229,7 @@ def commit_info(message: Any) -> CommitInfo:
         id=message.commit.id,
         finished=message.HasField("finished"),
         finishing=message.HasField("finishing") and not message.HasField("finished"),
+        finished_at=moment(message, "finished"),
         error=message.error,
         size_bytes=int(message.details.size_bytes or message.size_bytes_upper_bound),
         provenance=tuple(_provenance(message)),

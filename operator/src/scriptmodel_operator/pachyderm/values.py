@@ -234,6 +234,7 @@ class CommitInfo:
     finished: bool
     finishing: bool = False
     """It was ended, and the server has yet to check it."""
+    finished_at: datetime | None = None
     error: str = ""
     size_bytes: int = 0
     provenance: tuple[tuple[RepoRef, str], ...] = ()

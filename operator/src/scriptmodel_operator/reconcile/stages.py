@@ -183,10 +183,8 @@ def overdue(model: ScriptModel, view: ModelView, now: datetime) -> tuple[tuple[J
     active = f"{ACTIVE_TEXT} ({training.active_deadline})"
     stops += [(each.ref, active) for each in _at_work(view) if _longer(each.since, training.active_deadline, now)]
     newest = view.train.newest
-    open_corpus = view.told_commits is not None and view.told_commits.corpus_open
-    stopped = view.train.info.stopped or open_corpus
-    idle = view.train.running is None and not stopped
-    due = newest and newest.state.waiting and _longer(_waits_since(view.train, newest), training.pending_deadline, now)
+    idle = view.train.running is None and not view.train.info.stopped and not _corpus_unfinished(view)
+    due = newest and newest.state.waiting and _longer(_train_waits_since(view, newest), training.pending_deadline, now)
     pending = f"{PENDING_TEXT} ({training.pending_deadline})"
     if newest and due and idle:
         stops.append((newest.ref, pending))
@@ -234,11 +232,22 @@ def patience(model: ScriptModel, view: ModelView, now: datetime) -> timedelta | 
     if train is None or generate is None or not (train.listed and generate.listed):
         return None
     newest = train.newest
-    open_corpus = view.told_commits is not None and view.told_commits.corpus_open
-    if newest is None or not newest.state.waiting or train.running or generate.running or open_corpus:
+    busy = train.running or generate.running or _corpus_unfinished(view)
+    if newest is None or not newest.state.waiting or busy:
         return None
-    began = _waits_since(train, newest)
+    began = _train_waits_since(view, newest)
     return None if began is None else began + parse_duration(model.spec.training.pending_deadline) - now
+
+
+def _corpus_unfinished(view: ModelView) -> bool:
+    return view.told_commits is not None and view.told_commits.corpus_unfinished
+
+
+def _train_waits_since(view: ModelView, newest: JobInfo) -> datetime | None:
+    """A job is there as soon as its corpus commit is begun, and can wait for a worker only once that is finished."""
+    corpus = view.told_commits.corpus_info if view.told_commits else None
+    moments = (_waits_since(view.train, newest) if view.train else None, corpus.finished_at if corpus else None)
+    return max((moment for moment in moments if moment), default=None)
 
 
 def _waits_since(seen: PipelineView, newest: JobInfo) -> datetime | None:
