@@ -34,6 +34,16 @@ def test_another_corpus_repo_is_read_in_place() -> None:
     assert world.pachyderm.pipelines[world.train][-1].inputs == (other,)
 
 
+def test_the_last_script_keeps_its_lineage_while_another_corpus_is_learned() -> None:
+    world = trained_world()
+    made_from = world.model.status["lineage"]["corpus"]
+    world.pachyderm.put(BranchRef(RepoRef("default", "series"), "master"), PLAYS)
+    world.want({"corpus": {"repo": {"name": "series"}}})
+    world.reconcile()
+    told = world.model.status["lineage"]["corpus"]
+    assert told == {key: made_from[key] for key in ("project", "repo", "commit")}
+
+
 def owned_world() -> World:
     world = World(model=scriptmodel(CONFIG_MAP))
     world.source = Source(PLAYS)

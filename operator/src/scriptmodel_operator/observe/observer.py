@@ -175,7 +175,8 @@ class Observer:
         branch = self._input_of(job, corpus_branch(model).repo)
         if branch is None:
             return ModelCommits(job.ref.id, None)
-        return ModelCommits(job.ref.id, branch[1], self._results.commit(*branch))
+        repo, commit = branch
+        return ModelCommits(job.ref.id, commit, repo, self._results.commit(repo, commit))
 
     def _model_of(self, model: ScriptModel, job: JobInfo | None) -> str | None:
         found = self._input_of(job, train_ref(model).output) if job else None
@@ -187,7 +188,7 @@ class Observer:
         if commit is None:
             return None
         source = _preferred(self._results.provenance(train_ref(model).output, commit), corpus_branch(model).repo)
-        return ModelCommits(commit, source[1] if source else None)
+        return ModelCommits(commit, source[1], source[0]) if source else ModelCommits(commit, None)
 
     def _input_of(self, job: JobInfo, repo: RepoRef) -> tuple[RepoRef, str] | None:
         return _preferred(self._results.provenance(job.ref.pipeline.output, job.ref.id), repo)

@@ -95,6 +95,8 @@ class ModelCommits:
 
     model: str
     corpus: str | None
+    corpus_repo: RepoRef | None = None
+    """The spec may name another one since."""
     corpus_info: CommitInfo | None = None
     """Of that commit, where it was looked at."""
 

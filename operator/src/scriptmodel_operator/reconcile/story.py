@@ -116,11 +116,15 @@ def lineage(model: ScriptModel, view: ModelView) -> Lineage | None:
         return None
     branch = corpus_branch(model)
     script = _commit(generate_ref(model).output, view.script_commit) if view.script_commit else None
-    corpus = _commit(branch.repo, source.corpus, branch.name) if source.corpus else None
+    corpus = None
+    if source.corpus and source.corpus_repo:
+        # Which branch of another repo it was found by is not known any more.
+        name = branch.name if source.corpus_repo == branch.repo else None
+        corpus = _commit(source.corpus_repo, source.corpus, name)
     return Lineage(corpus=corpus, model=_commit(train_ref(model).output, source.model), script=script)
 
 
-def _commit(repo: RepoRef, commit: str, branch: str = "master") -> CommitRef:
+def _commit(repo: RepoRef, commit: str, branch: str | None = "master") -> CommitRef:
     return CommitRef(project=repo.project, repo=repo.name, branch=branch, commit=commit)
 
 
