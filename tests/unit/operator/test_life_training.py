@@ -172,6 +172,21 @@ def test_jobs_that_the_shared_list_has_no_room_for_are_looked_up(monkeypatch: py
     assert world.model.status == status
 
 
+def test_the_last_script_stays_though_the_shared_list_has_room_for_the_newest_job_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Such as in a project where other pipelines have had hundreds of jobs since."""
+    world = trained_world()
+    before = world.model.status
+    monkeypatch.setattr(snapshot, "JOBS_PER_PROJECT", 2)
+    monkeypatch.setattr(snapshot, "JOBS_FOR_EACH_PIPELINE", 0)
+    world.want(retrain_at="now")
+    world.reconcile()
+    assert world.ready == ("False", "WaitingForWorker")
+    for told in ("script", "lineage", "history"):
+        assert world.model.status[told] == before[told]
+
+
 def test_waiting_jobs_that_a_newer_commit_overtook_are_stopped_and_the_running_one_goes_on() -> None:
     world = trained_world()
     first = world.pachyderm.put(world.corpus, PLAYS)

@@ -77,9 +77,9 @@ class Observer:
         if info is None:
             return None
         mark = mark_of(info.spec.annotations) or self._earlier_mark(info)
-        jobs = snapshot.jobs.get(ref, ())
-        listed = ref.project in snapshot.complete_projects or any(job.version == info.version for job in jobs)
-        if not listed:
+        jobs, complete = snapshot.jobs.get(ref, ()), ref.project in snapshot.complete_projects
+        listed = complete or any(job.version == info.version for job in jobs)
+        if not complete and not any(job.good for job in jobs):  # the last good one may be among those left out
             jobs = tuple(self._gateway.list_pipeline_jobs(ref, JOBS_PER_PIPELINE))
         as_of = snapshot.repos_of(train_ref(model)), snapshot.repos_of(generate_ref(model)), model.reconcile_at
         return PipelineView(info, mark, ownership(mark, owner), tuple(self._left(jobs, as_of)), listed)
@@ -92,7 +92,7 @@ class Observer:
             if job.state.final and not self._results.has(job.ref.pipeline.output, job.ref.id, as_of):
                 continue
             yield job
-            if job.state is JobState.SUCCESS and job.data_total:
+            if job.good:
                 break
         yield from rest
 

@@ -12,7 +12,6 @@ from scriptmodel_operator.pachyderm.values import (
     BranchRef,
     CommitInfo,
     JobInfo,
-    JobState,
     PipelineInfo,
     PipelineRef,
     RepoRef,
@@ -53,14 +52,14 @@ class PipelineView:
     @property
     def last_good(self) -> JobInfo | None:
         """The newest job that made a result, of whatever version."""
-        return next((job for job in self.jobs if job.state is JobState.SUCCESS and job.data_total), None)
+        return next((job for job in self.jobs if job.good), None)
 
     def computed(self, good: JobInfo) -> JobInfo:
         """The job that made the result of `good`: an update, or a start, that asks for nothing new skips it all."""
         if not good.skipped:
             return good
         before = self.jobs[self.jobs.index(good) + 1 :]
-        made = (job for job in before if job.state is JobState.SUCCESS and job.data_total and not job.skipped)
+        made = (job for job in before if job.good and not job.skipped)
         return next(made, good)
 
 

@@ -208,6 +208,11 @@ class JobInfo:
     data_failed: int = 0
 
     @property
+    def good(self) -> bool:
+        """It has a result."""
+        return self.state is JobState.SUCCESS and self.data_total > 0
+
+    @property
     def skipped(self) -> bool:
         """It computed nothing: its result is that of an earlier job."""
         return bool(self.data_total) and self.data_skipped == self.data_total
