@@ -242,6 +242,25 @@ def test_a_change_of_resources_waits_for_the_running_job_and_computes_nothing_ag
     world.observer.logs.close()
 
 
+def test_an_update_that_has_waited_for_a_job_does_not_lose_its_gpu_seconds() -> None:
+    """The job's end and the update are seen and done before anything is told of the job's end."""
+    world = World(model=scriptmodel({"training": {"gpu": {"count": 2}}}))
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    world.pachyderm.run(world.train)
+    world.pachyderm.advance(600)
+    world.want({"training": {"resources": {"requests": {"memory": "8Gi"}}}})
+    world.reconcile()
+    world.pachyderm.succeed(world.train)
+    world.reconcile()
+    world.pachyderm.succeed(world.train, skipped=True)
+    world.pachyderm.succeed(world.generate)
+    world.reconcile()
+    assert world.model.status["history"][0]["gpuSeconds"] == 1200
+    assert world.model.status["training"]["gpuSeconds"] == 1200
+    world.observer.logs.close()
+
+
 def test_suspend_stops_both_and_resume_starts_them() -> None:
     world = trained_world()
     world.want({"suspend": True})

@@ -86,9 +86,11 @@ def _from_log(log: LogDigest, *, running: bool, now: datetime) -> dict[str, obje
 
 
 def _gpu_seconds(model: ScriptModel, train: PipelineView, job: JobInfo, now: datetime) -> int | None:
-    """How many GPUs an earlier version had is not seen any more, but it was told once."""
+    """How many GPUs an earlier version had is not seen any more, but it was told once, if only while the job ran."""
     if job.state.final and job.version != train.info.version:
-        return _told_of(model, job.ref.id).gpu_seconds
+        running = TrainingStatus.model_validate(model.status.get("training") or {})
+        same = job.started is not None and running.start_time == timestamp(job.started)
+        return _told_of(model, job.ref.id).gpu_seconds or (running.gpu_seconds if same else None)
     gpus = train.info.spec.limits.gpu_count
     if not gpus or job.started is None:
         return None
