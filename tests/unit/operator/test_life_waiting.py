@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
+from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.ingest.source import Source
 from scriptmodel_operator.pachyderm.values import BranchRef, JobState, PipelineState, RepoRef
+from scriptmodel_operator.reconcile.state import Problem
 from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
 
 HURRIED = {"training": {"pendingDeadline": "1m", "activeDeadline": "1h"}}
@@ -84,6 +89,28 @@ def test_a_script_that_takes_too_long_is_stopped_and_its_time_begins_when_the_mo
     world.want({**HURRIED, "generation": {"words": 10}})
     world.reconcile()
     assert world.ready == ("False", "Generating")
+    world.observer.logs.close()
+
+
+@pytest.mark.parametrize("source", ["configMap", "repo"])
+def test_a_job_has_its_deadline_also_while_its_corpus_is_in_trouble(source: str) -> None:
+    own = {**HURRIED, "corpus": {"configMap": {"name": "plays"}}}
+    world = World(model=scriptmodel(own), source=Source(PLAYS))
+    world.reconcile()
+    world.pachyderm.run(world.train)
+    if source == "configMap":
+        world.source = Problem(Reason.CONFIG_MAP_NOT_FOUND, "create it")
+    else:
+        world.source = None
+        world.want({**HURRIED, "corpus": {"repo": {"name": "missing"}}})
+    world.written()
+    world.pachyderm.advance(3599)
+    state = world.reconcile()
+    assert (world.written(), state.problem is not None) == ([], True)
+    world.pachyderm.advance(2)
+    world.reconcile()
+    assert world.written() == [f"stop job {world.train.name}"]
+    assert world.condition("Trained")["reason"] == "DeadlineExceeded"
     world.observer.logs.close()
 
 

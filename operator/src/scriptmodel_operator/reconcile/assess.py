@@ -12,6 +12,7 @@ from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.spec import DriftPolicy
 from scriptmodel_operator.desired.pipelines import Desired
 from scriptmodel_operator.observe.view import ModelView, PipelineView
+from scriptmodel_operator.pachyderm.values import JobRef
 from scriptmodel_operator.reconcile.actions import StartPipeline
 from scriptmodel_operator.reconcile.corpus import Sourced, intake, unused
 from scriptmodel_operator.reconcile.difference import difference
@@ -38,8 +39,8 @@ def _assessed(model: ScriptModel, wanted: Desired, view: ModelView, now: datetim
         return _with_stages(ModelState(problem=problem, intake=Intake(origin=told_origin(model))), view)
     found = intake(model, wanted.train.mark.owner, source, view)
     if found.problem or found.actions or found.waiting:
-        state = _with_stages(ModelState(problem=found.problem, intake=found), view)
-        return replace(state, corpus=_corpus_to_come(found))
+        state = ModelState(problem=found.problem, intake=found, stop_jobs=_overdue(model, view, now))
+        return replace(_with_stages(state, view), corpus=_corpus_to_come(found))
     state = _of_pipelines(model, wanted, view, now)
     return replace(state, intake=found, corpus=_with_note(state.corpus, found.note))
 
@@ -50,7 +51,8 @@ def _of_pipelines(model: ScriptModel, wanted: Desired, view: ModelView, now: dat
     differs = difference(model, wanted, view)
     if (differs.now or view.train is None) and view.corpus is not None and not corpus.done:
         problem = Problem(corpus.reason, corpus.message, corpus.stalled)
-        return replace(_with_stages(ModelState(problem=problem), view), corpus=corpus)
+        state = ModelState(problem=problem, stop_jobs=_overdue(model, view, now))
+        return replace(_with_stages(state, view), corpus=corpus)
     by_hand = not was_suspended(model)
     stopped = tuple(
         StartPipeline(seen.info.ref, _last_job(seen) if by_hand else "") for seen in stopped_pipelines(view)
@@ -62,13 +64,17 @@ def _of_pipelines(model: ScriptModel, wanted: Desired, view: ModelView, now: dat
         drifted=differs.tolerated,
         start=() if differs.now or tolerant else stopped,
         drop_repos=unused(model, view),
-        stop_jobs=() if differs.now or stopped else overdue(model, view, now),
+        stop_jobs=() if differs.now else _overdue(model, view, now),
     )
     if stopped and tolerant:
         names = ", ".join(str(each.ref) for each in stopped)
         problem = Problem(Reason.DRIFTED, f"somebody stopped {names}: start it, or set driftPolicy: Correct")
         state = replace(state, problem=problem)
     return _with_stages(state, view)
+
+
+def _overdue(model: ScriptModel, view: ModelView, now: datetime) -> tuple[tuple[JobRef, str], ...]:
+    return () if stopped_pipelines(view) else overdue(model, view, now)
 
 
 def _with_stages(state: ModelState, view: ModelView) -> ModelState:

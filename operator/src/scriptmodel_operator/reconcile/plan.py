@@ -15,9 +15,10 @@ from scriptmodel_operator.reconcile.state import ModelState
 
 
 def plan(state: ModelState) -> tuple[Action, ...]:
-    """Nothing while there is a problem; pipelines before jobs, because writing a pipeline replaces its jobs."""
+    """While there is a problem, jobs only; pipelines before jobs, because writing a pipeline replaces its jobs."""
+    stops = tuple(StopJob(ref, why) for ref, why in state.stop_jobs)
     if state.problem is not None:
-        return ()
+        return stops
     if state.stop:
         return tuple(StopPipeline(ref) for ref in state.stop)
     if state.intake.actions:
@@ -27,8 +28,7 @@ def plan(state: ModelState) -> tuple[Action, ...]:
         return (ApplyPipelines(tuple(change.apply for change in state.changes), why),)
     if state.start:
         return state.start
-    dropped = tuple(DeleteRepo(ref) for ref in state.drop_repos)
-    return (*(StopJob(ref, why) for ref, why in state.stop_jobs), *dropped)
+    return (*stops, *(DeleteRepo(ref) for ref in state.drop_repos))
 
 
 def plan_deletion(state: DeletionState) -> tuple[Action, ...]:
