@@ -176,7 +176,7 @@ def test_a_source_without_bytes_or_without_a_config_map_is_told() -> None:
 
 
 def test_config_maps_have_text_and_bytes() -> None:
-    raw = {"data": {"a.txt": "Ü"}, "binaryData": {"b.txt": "aGVsbG8="}}
+    raw = {"data": {"a.txt": "Ü"}, "binaryData": {"b.txt": "aGVs\nbG8=\n"}}
     assert from_config_map(raw).files == {"/a.txt": "Ü".encode(), "/b.txt": b"hello"}
     assert from_config_map({}).size_bytes == 0
     with pytest.raises(SourceError, match=r"binaryData\.b"):

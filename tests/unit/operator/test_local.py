@@ -116,6 +116,13 @@ async def test_config_maps_come_from_the_same_file(tmp_path: Path) -> None:
         ("{kind: ScriptModel}\n---\n{kind: ScriptModel}", "has 2 ScriptModels"),
         ("a word", "has a document that is no object"),
         ("{kind: ConfigMap}", "ConfigMap: metadata.name is required"),
+        ("{kind: ConfigMap, metadata: {name: Plays}}", "ConfigMap: metadata.name must be of lower case letters"),
+        ("{kind: ConfigMap, metadata: {name: a}, data: [x]}", "ConfigMap: data must have a text for each key"),
+        ("{kind: ConfigMap, metadata: {name: a}, binaryData: {x: 1}}", "ConfigMap: binaryData must have a text"),
+        (
+            "{kind: ScriptModel, apiVersion: scriptmodel.dev/v1alpha1, metadata: {name: a, annotations: {x: 1}}}",
+            "metadata.annotations must have a text",
+        ),
     ],
 )
 def test_a_file_that_is_no_scriptmodel_says_why(tmp_path: Path, text: str, words: str) -> None:

@@ -37,7 +37,7 @@ def from_config_map(raw: Mapping[str, Any]) -> Source:
     files = {f"/{key}": str(text).encode() for key, text in (raw.get("data") or {}).items()}
     for key, encoded in (raw.get("binaryData") or {}).items():
         try:
-            files[f"/{key}"] = base64.b64decode(encoded, validate=True)
+            files[f"/{key}"] = base64.b64decode("".join(encoded.split()), validate=True)  # a manifest may break lines
         except binascii.Error as error:
             raise SourceError(Reason.INVALID_SPEC, f"binaryData.{key} is not base64: {error}") from error
     return Source(files)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from typing import Any
 import click
 import yaml
 
+from scriptmodel_operator.api.fields import DNS_NAME_PATTERN
 from scriptmodel_operator.api.identity import API_VERSION, KIND
 
 STDIN = Path("-")
@@ -36,6 +38,8 @@ def read_documents(path: Path) -> Documents:
     if not all(isinstance(each, dict) for each in found):
         raise click.ClickException(f"{path} has a document that is no object")
     maps = {_name(path, each, "ConfigMap: "): each for each in found if each.get("kind") == "ConfigMap"}
+    for each in maps.values():
+        _check_texts(path, each, "ConfigMap: ", "data", "binaryData")
     models = [each for each in found if each.get("kind") == KIND]
     if len(models) != 1:
         raise click.ClickException(f"{path} has {len(models) or 'no'} ScriptModel{'s'[: len(models) != 1]}; name one")
@@ -43,6 +47,7 @@ def read_documents(path: Path) -> Documents:
     if model.get("apiVersion") != API_VERSION:
         raise click.ClickException(f"{path}: apiVersion must be {API_VERSION}, not {model.get('apiVersion')!r}")
     _name(path, model)
+    _check_texts(path, model["metadata"], "metadata.", "annotations")
     if not isinstance(model.get("spec"), dict):
         raise click.ClickException(f"{path}: spec is required")
     return Documents(model, maps)
@@ -53,4 +58,15 @@ def _name(path: Path, document: Mapping[str, Any], which: str = "") -> str:
     name = metadata.get("name") if isinstance(metadata, dict) else None
     if not isinstance(name, str):
         raise click.ClickException(f"{path}: {which}metadata.name is required")
+    if not re.fullmatch(DNS_NAME_PATTERN, name):
+        raise click.ClickException(
+            f"{path}: {which}metadata.name must be of lower case letters, digits, - and ., not {name!r}"
+        )
     return name
+
+
+def _check_texts(path: Path, holder: Mapping[str, Any], which: str, *keys: str) -> None:
+    for key in keys:
+        texts = holder.get(key) or {}
+        if not isinstance(texts, dict) or not all(isinstance(text, str) for text in texts.values()):
+            raise click.ClickException(f"{path}: {which}{key} must have a text for each key (a number in quotes)")
