@@ -23,7 +23,7 @@ from scriptmodel_operator.terminal.charts import ASCII, UNICODE, bar, glyphs_for
 from scriptmodel_operator.terminal.diagnosis import Evidence, next_step, why
 from scriptmodel_operator.terminal.epochs import perplexities
 from scriptmodel_operator.terminal.live import Live
-from scriptmodel_operator.terminal.logs import in_words, lines_of, told_job
+from scriptmodel_operator.terminal.logs import in_words, lines_of, newest_jobs, told_job
 from scriptmodel_operator.terminal.pushing import ensure_repo
 from scriptmodel_operator.terminal.screen import status_of
 from tests.unit.operator.fake_pachyderm import FakeLog, FakePachyderm
@@ -281,6 +281,7 @@ def test_the_job_of_a_commit_that_somebody_deleted_is_not_the_newest() -> None:
     assert told_job(world.pachyderm, world.train) != before
     world.pachyderm.drop(commit)
     assert told_job(world.pachyderm, world.train) == before
+    assert newest_jobs(world.pachyderm, world.train, 3) == [before]
 
 
 def test_the_log_of_a_job_that_is_gone_is_read_once() -> None:

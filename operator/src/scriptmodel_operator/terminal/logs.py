@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 import click
@@ -25,7 +26,16 @@ def told_job(gateway: Gateway, pipeline: PipelineRef) -> JobInfo | None:
     """The job that status tells of: the running one, else the newest whose commit nobody has deleted."""
     jobs = gateway.list_pipeline_jobs(pipeline, _JOBS)
     running = next((job for job in jobs if not job.state.final and not job.state.waiting), None)
-    return running or next((job for job in jobs if _is_there(gateway, job)), None)
+    return running or next(_there(gateway, jobs), None)
+
+
+def newest_jobs(gateway: Gateway, pipeline: PipelineRef, count: int) -> list[JobInfo]:
+    """At most `count` whose commits nobody has deleted, newest first."""
+    return list(islice(_there(gateway, gateway.list_pipeline_jobs(pipeline, _JOBS)), count))
+
+
+def _there(gateway: Gateway, jobs: Iterable[JobInfo]) -> Iterator[JobInfo]:
+    return (job for job in jobs if _is_there(gateway, job))
 
 
 def _is_there(gateway: Gateway, job: JobInfo) -> bool:

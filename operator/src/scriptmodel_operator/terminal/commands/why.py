@@ -11,6 +11,7 @@ from scriptmodel_operator.pachyderm.values import JobInfo, PipelineRef
 from scriptmodel_operator.terminal.connection import pass_session
 from scriptmodel_operator.terminal.diagnosis import Evidence
 from scriptmodel_operator.terminal.diagnosis import why as diagnosis
+from scriptmodel_operator.terminal.logs import newest_jobs
 from scriptmodel_operator.terminal.options import name_argument, now, say
 from scriptmodel_operator.terminal.program import Command
 from scriptmodel_operator.terminal.session import Session
@@ -57,7 +58,7 @@ def _jobs(session: Session, project: str, names: list[str]) -> list[tuple[str, .
         return []
     try:
         with session.pachyderm("what jobs there are") as gateway:
-            found = [gateway.list_pipeline_jobs(PipelineRef(project, name), _JOBS) for name in names]
+            found = [newest_jobs(gateway, PipelineRef(project, name), _JOBS) for name in names]
     except click.ClickException as error:
         click.echo(f"jobs: {error.message}", err=True)
         return []
