@@ -111,7 +111,7 @@ class Controller:
         try:
             return await self._settle(model, asked)
         except PachydermError as error:
-            await self._tell_problem(model, self._problem(model, error))
+            await self._tell_problem(model, self._problem(model, error, looking=True))
             raise RetryError(str(error)) from error
 
     async def _settle(self, model: ScriptModel, asked: float) -> float | None:
@@ -223,8 +223,9 @@ class Controller:
             return self.config.poll_interval
         return max(self.config.poll_interval, min(waits.total_seconds(), rest or waits.total_seconds()))
 
-    def _problem(self, model: ScriptModel, error: PachydermError) -> Problem:
-        return problem_of(error, deleting=model.deleting, failures=self.failures(_key(model)) + 1)
+    def _problem(self, model: ScriptModel, error: PachydermError, *, looking: bool = False) -> Problem:
+        failures = self.failures(_key(model)) + 1
+        return problem_of(error, deleting=model.deleting, looking=looking, failures=failures)
 
     async def _tell_problem(self, model: ScriptModel, problem: Problem, corpus: Stage | None = None) -> None:
         await self._tell(model, status_of_problem(model, problem, _now(), corpus))

@@ -1,4 +1,4 @@
-"""What is told of the corpus where Pachyderm refuses what is done with it."""
+"""What is told where Pachyderm refuses what is done, and where it cannot answer."""
 
 from __future__ import annotations
 
@@ -28,6 +28,18 @@ async def test_a_corpus_that_came_is_told_to_be_there_though_the_pipelines_are_r
             await settled(found)
         assert reason(kube) == "PipelineLimit"
         assert corpus_ready(kube) == ("True", "CorpusFound")
+
+
+async def test_a_look_that_fails_inside_pachyderm_is_no_refusal_of_what_the_spec_asks_for() -> None:
+    async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
+        error = RefusedError("listing projects", "failed to connect to the database", "UNKNOWN")
+        pachyderm.fault = lambda call: error if call == "list_projects" else None
+        for failures, stalled in ((0, "False"), (4, "True")):
+            found.failures = lambda _key, before=failures: before
+            with pytest.raises(RetryError):
+                await settled(found)
+            conditions = {each["type"]: each for each in kube.raw["status"]["conditions"]}
+            assert (reason(kube), conditions["Stalled"]["status"]) == ("Retrying", stalled)
 
 
 async def test_a_corpus_that_cannot_be_put_into_pachyderm_is_not_told_to_be_on_its_way() -> None:

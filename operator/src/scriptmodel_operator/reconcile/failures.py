@@ -19,8 +19,12 @@ FAILURES_UNTIL_STALLED = 5
 _ORPHAN_HINT = "; to release the object without Pachyderm, set deletionPolicy: Orphan"
 
 
-def problem_of(error: PachydermError, *, deleting: bool = False, failures: int = 1) -> Problem:
-    """What happened and what to do; stalled where repeating alone will not, or after `failures` has not, helped."""
+def problem_of(error: PachydermError, *, deleting: bool = False, looking: bool = False, failures: int = 1) -> Problem:
+    """What happened and what to do; stalled where repeating alone will not, or after `failures` has not, helped.
+
+    Pachyderm answers UNKNOWN to what it refuses, and also where its own database or storage is away. Nothing that is
+    asked for while `looking` can be refused, so then it is the latter.
+    """
     passing = failures < FAILURES_UNTIL_STALLED
     hint = _ORPHAN_HINT if deleting else ""
     match error:
@@ -42,7 +46,7 @@ def problem_of(error: PachydermError, *, deleting: bool = False, failures: int =
             )
         case NotFoundError() | AlreadyExistsError():
             return Problem(Reason.RETRYING, f"{error}; looking again", stalled=not passing)
-        case RefusedError():
+        case RefusedError() if not (looking and error.code == "UNKNOWN"):
             return Problem(
                 Reason.REFUSED, f"Pachyderm refused {error.what}: {error.detail}; correct what it names{hint}"
             )
