@@ -78,9 +78,10 @@ def test_from_a_file_to_a_script_and_a_changed_file_updates_in_place(tmp_path: P
     assert after["status"]["lineage"]["script"] != before["status"]["lineage"]["script"]
 
 
-def test_a_config_map_in_the_same_file_is_the_corpus(tmp_path: Path) -> None:
+def test_a_config_map_in_the_same_file_is_the_corpus_in_whatever_project(tmp_path: Path) -> None:
     config_map = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "plays"}, "data": {"a.txt": play()}}
-    done = local("-f", write(tmp_path, config_map, corpus={"configMap": {"name": "plays"}}))
+    spec = {"corpus": {"configMap": {"name": "plays"}}, "pachyderm": {"project": "stage"}}
+    done = local("-f", write(tmp_path, config_map, **spec))
     assert done.returncode == 0, done.stderr
     assert "Nothing was kept" in done.stderr
     assert done.stdout

@@ -85,13 +85,13 @@ class Run:
 
     def _put_corpus(self, session: Session, spec: dict[str, Any]) -> None:
         """Equal files are not put again: that would be a commit, and a job to find out that nothing has changed."""
-        repo = spec["corpus"].get("repo")
-        if repo is None:
-            return
-        branch = BranchRef(RepoRef(repo["project"], repo["name"]), repo["branch"])
+        repo, own = spec["corpus"].get("repo"), spec["pachyderm"]["project"]
         known = self.folder / "corpus.sha256"
         with session.pachyderm("the corpus") as gateway:
-            _make_projects(gateway, {branch.repo.project, spec["pachyderm"]["project"]})
+            _make_projects(gateway, {own, repo["project"]} if repo else {own})
+            if repo is None:
+                return
+            branch = BranchRef(RepoRef(repo["project"], repo["name"]), repo["branch"])
             digest = _digest(branch, self.corpus)
             if not self.corpus or (known.exists() and known.read_text() == digest):
                 if branch.repo not in {info.ref for info in gateway.list_repos([branch.repo.project])}:
