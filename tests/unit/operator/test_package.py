@@ -52,6 +52,10 @@ def test_archives_are_known_by_their_bytes(form: str) -> None:
     assert files(FORMS[form](PLAYS)) == TAKEN
 
 
+def test_a_zip_of_windows_may_have_folders_with_its_own_separator() -> None:
+    assert files(zip_of({"plays\\": b"", "plays\\hamlet.txt": b"x"})) == {"/plays/hamlet.txt": b"x"}
+
+
 @pytest.mark.parametrize("form", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
 def test_every_kind_of_tar_with_long_and_strange_names(form: int) -> None:
     long = "d" * 90 + "/" + "f" * 90 + ".txt"
@@ -168,6 +172,8 @@ def test_a_path_twice_or_below_a_file_is_refused(form: str) -> None:
         (lzma.compress(b"x"), "an xz archive"),
         (b"%PDF-1.7", "a PDF"),
         (b"\n<!DOCTYPE HTML><html>", "a web page"),
+        (b"\xef\xbb\xbf\r\n<!DOCTYPE html><html>", "a web page"),
+        (b'<?xml version="1.0"?>\n<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Strict//EN">', "a web page"),
         (b"\x7fELF\0\0\0", "binary"),
         (gzip.compress(b"\x7fELF\0\0\0", mtime=0), "binary"),
     ],

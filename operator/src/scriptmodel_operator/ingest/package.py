@@ -179,9 +179,13 @@ def _check_new(path: str, taken: set[str], folders: set[str]) -> None:
 
 def _check_text(head: bytes) -> None:
     known = next((what for magic, what in _NOT_READ.items() if head.startswith(magic)), "")
-    if not known and head.lstrip().lower().startswith(_HTML):
+    if not known and _is_web_page(head.removeprefix(codecs.BOM_UTF8).lstrip().lower()):
         known = "a web page"
     if not known and b"\0" in head and not head.startswith(_WIDE):
         known = "binary"
     if known:
         raise invalid(f"the address gives a file that is {known}: tar, tar.gz, zip and plain text are read")
+
+
+def _is_web_page(head: bytes) -> bool:
+    return head.startswith(_HTML) or (head.startswith(b"<?xml") and any(tag in head for tag in _HTML))

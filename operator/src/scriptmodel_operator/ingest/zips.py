@@ -30,7 +30,7 @@ def entries(file: BinaryIO) -> Iterator[Entry]:
 
 
 def _entry(archive: ZipFile, info: ZipInfo) -> Entry:
-    if info.is_dir():
+    if info.is_dir() or info.filename.endswith("\\"):  # as some programs of Windows end a folder
         return Entry(info.filename, folder=True)
     return Entry(info.filename, pieces=_contents(archive, info), odd=_odd(info))
 
