@@ -15,6 +15,7 @@ from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.errors import KubeError, KubeUnavailableError
 from scriptmodel_operator.kube.framework import kopf
 from scriptmodel_operator.kube.writer import ObjectWriter
+from scriptmodel_operator.terminal.session import Session
 from tests.unit.operator.world import scriptmodel
 
 STATUS = {"conditions": [{"type": "Ready"}]}
@@ -69,6 +70,16 @@ async def test_a_name_is_no_more_than_one_part_of_an_address() -> None:
         await client.get_scriptmodel("ml", "a/b?c")
         assert server.raw == "/apis/scriptmodel.dev/v1alpha1/namespaces/ml/scriptmodels/a%2Fb%3Fc"
         await client.close()
+
+
+async def test_what_people_ask_for_by_the_command_is_not_told_to_be_the_operators_doing() -> None:
+    """kubectl names the manager of a field where two want it otherwise."""
+    async with running() as (server, url):
+        people = Session(namespace="ml")
+        people.__dict__["_client"] = KubeClient(logging_in(url, ["one"]))
+        await asyncio.to_thread(people.patch, "thrones", {"spec": {"suspend": True}})
+        assert server.raw.endswith("/scriptmodels/thrones?fieldManager=scriptmodel")
+        await asyncio.to_thread(people.close)
 
 
 async def test_a_token_that_is_no_longer_valid_is_read_again_and_the_request_is_made() -> None:

@@ -13,6 +13,8 @@ CATEGORY = "all"
 
 FINALIZER = f"{GROUP}/pipelines"
 FIELD_MANAGER = "scriptmodel-operator"
+COMMAND_MANAGER = "scriptmodel"
+"""Of what people ask for by the command: not the operator's doing."""
 
 RECONCILE_AT = f"{GROUP}/reconcile-at"
 """Any new value asks for a reconcile now; answered in status.lastHandledReconcileAt."""

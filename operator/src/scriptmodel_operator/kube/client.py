@@ -78,9 +78,11 @@ class KubeClient:
         found = await self.request("GET", path, "listing ScriptModels")
         return list(found.get("items", []))
 
-    async def patch_scriptmodel(self, namespace: str, name: str, patch: Mapping[str, Any]) -> dict[str, Any]:
+    async def patch_scriptmodel(
+        self, namespace: str, name: str, patch: Mapping[str, Any], manager: str = FIELD_MANAGER
+    ) -> dict[str, Any]:
         """A merge patch; with metadata.resourceVersion in it, KubeConflictError if the object has changed."""
-        query = f"?fieldManager={FIELD_MANAGER}"
+        query = f"?fieldManager={manager}"
         what = f"changing {namespace}/{name}"
         return await self.request("PATCH", _path(namespace, name) + query, what, patch, MERGE_PATCH)
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from scriptmodel_operator.api.identity import PLURAL
+from scriptmodel_operator.api.identity import COMMAND_MANAGER, PLURAL
 
 if TYPE_CHECKING:
     from scriptmodel_operator.kube.client import KubeClient
@@ -136,7 +136,7 @@ class Session:
 
     def patch(self, name: str, patch: dict[str, Any]) -> dict[str, Any]:
         self.get(name)  # for its message where there is none
-        return self.ask(lambda client: client.patch_scriptmodel(self.where(), name, patch))
+        return self.ask(lambda client: client.patch_scriptmodel(self.where(), name, patch, COMMAND_MANAGER))
 
     def events(self, found: dict[str, Any]) -> list[dict[str, Any]]:
         """Of one object; none where they may not be read."""
