@@ -132,7 +132,8 @@ class Controller:
             self.snapshots.wait(key, self._acted[key])
             return None
         self.sources.begin(model, state)
-        await self._tell(model, status_of(model, state, view, _now()))
+        status = status_of(model, state, view, _now(), downloading=self.sources.under_way(model))
+        await self._tell(model, status)
         return self._again(model, state, view)
 
     async def _observe(self, model: ScriptModel, asked: float) -> tuple[ModelState, ModelView]:

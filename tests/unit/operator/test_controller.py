@@ -202,6 +202,7 @@ async def test_a_downloaded_commit_is_not_ready_before_its_own_script_is_there()
                 called_up = asyncio.Event()
                 found.sources._downloads.call_up = lambda _key: called_up.set()
                 await settled(found)
+                assert "lastHandledReconcileAt" not in kube.raw["status"], "it asks for the download, too"
                 await asyncio.wait_for(called_up.wait(), 10)
                 await settled(found)
 
@@ -219,6 +220,7 @@ async def test_a_downloaded_commit_is_not_ready_before_its_own_script_is_there()
             await downloaded()
             assert len([call for call in pachyderm.calls if call.startswith("put ")]) == 2
             assert reason(kube) == "WaitingForWorker"
+            assert kube.raw["status"]["lastHandledReconcileAt"] == "now"
 
 
 async def test_a_spec_that_changes_just_before_the_status_is_written_is_not_missed() -> None:

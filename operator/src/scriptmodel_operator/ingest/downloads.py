@@ -111,10 +111,15 @@ class Downloads:
         if asked or entry.due() <= 0:
             entry.task = asyncio.create_task(self._attempt(entry, download), name=f"download-{uid}")
 
+    def under_way(self, uid: str) -> bool:
+        """Whether its server is being asked."""
+        entry = self._entries.get(uid)
+        return entry is not None and entry.task is not None
+
     def due_in(self, uid: str) -> float | None:
         """Seconds until the next attempt; None while there is none to be made or one is under way."""
         entry = self._entries.get(uid)
-        if entry is None or entry.task is not None:
+        if entry is None or self.under_way(uid):
             return None
         return max(entry.due(), 0.1)
 

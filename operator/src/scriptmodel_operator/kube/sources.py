@@ -39,6 +39,10 @@ class Sources:
         if state.intake.download is not None:
             self._downloads.begin(model.uid, state.intake.download)
 
+    def under_way(self, model: ScriptModel) -> bool:
+        """Whether a download is."""
+        return self._downloads.under_way(model.uid)
+
     def rest(self, model: ScriptModel) -> float | None:
         """Seconds after which the source is to be looked at again."""
         if model.spec.corpus.http is not None:

@@ -15,12 +15,15 @@ from scriptmodel_operator.reconcile.state import ModelState, Problem, Stage
 from scriptmodel_operator.reconcile.summarise import conditions_of_problem, conditions_of_state
 
 
-def status_of(model: ScriptModel, state: ModelState, view: ModelView, now: datetime) -> dict[str, Any]:
-    """Everything that is known."""
+def status_of(
+    model: ScriptModel, state: ModelState, view: ModelView, now: datetime, *, downloading: bool = False
+) -> dict[str, Any]:
+    """Everything that is known. While it is `downloading`, reconcile-at is not answered: it has asked for that, too."""
+    answered = model.status.get("lastHandledReconcileAt") if downloading else model.reconcile_at
     mark = view.train.mark if view.train else None
     told = ScriptModelStatus(
         observed_generation=model.generation,
-        last_handled_reconcile_at=model.reconcile_at or None,
+        last_handled_reconcile_at=answered or None,
         last_handled_retrain_at=(mark.retrain_at if mark else "") or None,
         suspended=state.suspended or (was_suspended(model) and bool(stopped_pipelines(view))) or None,
         training=story.training_status(model, view, now),
