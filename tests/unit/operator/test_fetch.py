@@ -261,7 +261,7 @@ async def test_nobody_there_and_no_such_host() -> None:
         taken.bind(("127.0.0.1", 0))
         error = await refused(f"http://127.0.0.1:{taken.getsockname()[1]}/a")
     assert error.passing
-    assert "cannot connect (Connect" in str(error)
+    assert "cannot connect (Connection refused)" in str(error)
     error = await refused("http://no-such-host.invalid/a")
     assert "there is no host 'no-such-host.invalid'" in str(error)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import socket
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -114,7 +115,8 @@ class Fetcher:
         except aiohttp.ClientSSLError as error:
             raise _failed(url, f"its certificate is not trusted ({_plain(error)})", passing=False) from error
         except aiohttp.ClientConnectorError as error:
-            raise _failed(url, f"cannot connect ({error.os_error.strerror or 'no answer'})") from error
+            number = error.os_error.errno  # whose text is that of asyncio, which does not say why
+            raise _failed(url, f"cannot connect ({os.strerror(number) if number else 'no answer'})") from error
         except (aiohttp.ClientError, OSError) as error:
             raise _failed(url, f"the connection broke ({_plain(error)})") from error
 
