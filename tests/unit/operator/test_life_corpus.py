@@ -34,14 +34,20 @@ def test_another_corpus_repo_is_read_in_place() -> None:
     assert world.pachyderm.pipelines[world.train][-1].inputs == (other,)
 
 
-def test_the_last_script_keeps_its_lineage_while_another_corpus_is_learned() -> None:
+@pytest.mark.parametrize("other", [{"name": "series"}, {"name": "plays", "branch": "staging"}])
+def test_the_last_script_keeps_its_lineage_while_another_corpus_is_learned(other: dict[str, str]) -> None:
     world = trained_world()
-    made_from = world.model.status["lineage"]["corpus"]
-    world.pachyderm.put(BranchRef(RepoRef("default", "series"), "master"), PLAYS)
-    world.want({"corpus": {"repo": {"name": "series"}}})
+    before = world.model.status["lineage"]
+    world.want({"corpus": {"repo": other}})
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    assert world.written() == [f"update {world.train.name}"]
+    assert world.model.status["lineage"] == before
+    world.pachyderm.succeed(world.train)
+    world.pachyderm.succeed(world.generate)
     world.reconcile()
     told = world.model.status["lineage"]["corpus"]
-    assert told == {key: made_from[key] for key in ("project", "repo", "commit")}
+    assert (told["repo"], told["branch"]) == (world.corpus.repo.name, world.corpus.name)
 
 
 def owned_world() -> World:

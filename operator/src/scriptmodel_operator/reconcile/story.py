@@ -18,7 +18,7 @@ from scriptmodel_operator.api.status import (
 from scriptmodel_operator.desired.pipelines import corpus_branch, generate_ref, train_ref
 from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.observe.results import Metrics
-from scriptmodel_operator.observe.view import ModelView, PipelineView
+from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView
 from scriptmodel_operator.pachyderm.values import JobInfo, JobState, RepoRef
 
 _MAX_REASON = 500
@@ -116,14 +116,20 @@ def lineage(model: ScriptModel, view: ModelView) -> Lineage | None:
     source = view.script_model if view.script_commit else view.good_model
     if source is None:
         return None
-    branch = corpus_branch(model)
     script = _commit(generate_ref(model).output, view.script_commit) if view.script_commit else None
-    corpus = None
-    if source.corpus and source.corpus_repo:
-        # Which branch of another repo it was found by is not known any more.
-        name = branch.name if source.corpus_repo == branch.repo else None
-        corpus = _commit(source.corpus_repo, source.corpus, name)
-    return Lineage(corpus=corpus, model=_commit(train_ref(model).output, source.model), script=script)
+    model_commit = _commit(train_ref(model).output, source.model)
+    return Lineage(corpus=_corpus_commit(model, source), model=model_commit, script=script)
+
+
+def _corpus_commit(model: ScriptModel, source: ModelCommits) -> CommitRef | None:
+    """The spec may name another repo or branch since, so what was told of the commit before is kept."""
+    if source.corpus is None or source.corpus_repo is None:
+        return None
+    told, branch = Lineage.model_validate(model.status.get("lineage") or {}).corpus, corpus_branch(model)
+    found = _commit(source.corpus_repo, source.corpus, branch.name if source.corpus_repo == branch.repo else None)
+    if told is not None and (told.project, told.repo, told.commit) == (found.project, found.repo, found.commit):
+        return told
+    return found
 
 
 def _commit(repo: RepoRef, commit: str, branch: str | None = "master") -> CommitRef:
