@@ -37,6 +37,20 @@ def test_a_failed_training_tells_the_trainers_own_words_and_keeps_the_last_scrip
     assert world.written() == [], "generate is not touched while there is no model for it"
 
 
+def test_an_object_without_a_script_is_not_ready_though_its_job_ended_well() -> None:
+    """As with an image that is something else than a trainer."""
+    world = World()
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    world.pachyderm.succeed(world.train)
+    job = world.pachyderm.succeed(world.generate)
+    del world.pachyderm.files[world.generate.output, job.ref.id]["/new_script.txt"]
+    world.reconcile()
+    assert world.ready == ("False", "GenerationFailed")
+    assert f"generate job {job.ref.id} wrote no /new_script.txt" in world.condition("Ready")["message"]
+    assert world.condition("Stalled")["status"] == "True"
+
+
 def test_a_failure_without_an_error_event_tells_the_last_lines_or_that_they_are_gone() -> None:
     world = World()
     world.pachyderm.put(world.corpus, PLAYS)

@@ -10,6 +10,7 @@ from scriptmodel_operator.api.conditions import ConditionStatus
 from scriptmodel_operator.api.durations import parse_duration
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.desired.commands import SCRIPT_PATH
 from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView
 from scriptmodel_operator.pachyderm.values import JobInfo, JobRef, JobState, PipelineState
@@ -101,9 +102,7 @@ def generation_stage(view: ModelView, trained: Stage) -> Stage:
 
 def _generation_job(view: ModelView, generate: PipelineView, job: JobInfo) -> Stage:
     if job.state is JobState.SUCCESS:
-        if not job.data_total:
-            return _failed(Reason.NO_DATA, "the generate job saw no model")
-        return Stage(ConditionStatus.TRUE, Reason.GENERATED, f"script {job.ref.id} is written")
+        return _written(job, view)
     if job.state.final:
         return _ended(job, view.generation_log, Reason.GENERATION_FAILED, _WRITE_AGAIN)
     if job.state.waiting and generate.info.state is PipelineState.CRASHING:
@@ -111,6 +110,15 @@ def _generation_job(view: ModelView, generate: PipelineView, job: JobInfo) -> St
     if job.state.waiting:
         return _under_way(Reason.GENERATING, f"generate job {job.ref.id} waits for a worker")
     return _under_way(Reason.GENERATING, "the script is being written")
+
+
+def _written(job: JobInfo, view: ModelView) -> Stage:
+    if not job.data_total:
+        return _failed(Reason.NO_DATA, "the generate job saw no model")
+    if view.script is None:
+        text = f"generate job {job.ref.id} wrote no {SCRIPT_PATH}: training.image is no trainer of scripts"
+        return _failed(Reason.GENERATION_FAILED, text)
+    return Stage(ConditionStatus.TRUE, Reason.GENERATED, f"script {job.ref.id} is written")
 
 
 def _reads_newest_model(view: ModelView) -> bool:
