@@ -172,6 +172,22 @@ async def test_what_somebody_else_committed_is_put_right() -> None:
         assert made.commits == 2
 
 
+async def test_what_somebody_else_commits_is_put_right_before_the_interval_has_passed() -> None:
+    async with world(interval=1000.0) as made:
+        made.server.answers["/corpus"] = tagged(tar_of(PLAYS))
+        await made.attempt()
+        made.pachyderm.put(BRANCH, {**TAKEN, "/readme.md": b"# Plots\n"})
+        made.known = None
+        await made.attempt()
+        assert made.files == TAKEN
+        made.pachyderm.put(BRANCH, {})
+        made.server.answers["/corpus"] = status(500)
+        made.known = None
+        await made.attempt()
+        made.downloads.begin(UID, Download(KEY, made.request, BRANCH, None))
+        assert len(made.server.asked) == 3, "a server that fails is given a pause"
+
+
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("error", [UnavailableError, TimedOutError])
 @pytest.mark.parametrize("call", ["branch_head", "walk_files", "replace_files", "stream_file"])

@@ -82,6 +82,20 @@ def test_a_restarted_operator_knows_from_status_what_is_there_and_asks_only_for_
     assert world.written() == []
 
 
+def test_a_commit_that_was_not_told_of_before_a_kill_is_looked_into_without_a_word() -> None:
+    world = trained()
+    status = world.model.status
+    world.pachyderm.put(world.corpus, {"/hamlet.txt": b"HAMLET: To be no more."})
+    world.pachyderm.succeed(world.train)
+    world.pachyderm.succeed(world.generate)
+    world.source = Attempt()
+    state = world.reconcile()
+    assert state.intake.download is not None
+    assert state.intake.download.known is None, "all of it is fetched and compared"
+    assert world.ready == ("True", "Generated")
+    assert world.model.status["source"] == status["source"]
+
+
 def test_without_status_the_download_is_made_again_and_nothing_else_happens() -> None:
     world = trained()
     world.model = scriptmodel(by_url())

@@ -101,14 +101,15 @@ class Downloads:
         return Attempt(entry.failure, entry.failures, entry.origin, entry.committed) if entry else Attempt()
 
     def begin(self, uid: str, download: Download) -> None:
-        """Unless it is under way or not due yet."""
+        """Unless it is under way or not due yet; at once where somebody else has committed since."""
         entry = self._entries.get(uid)
         if entry is None:
             entry = self._entries[uid] = _Entry(download.request, download.asked)
         if entry.task is not None:
             return
         asked, entry.asked, entry.request = entry.asked != download.asked, download.asked, download.request
-        if asked or entry.due() <= 0:
+        astray = entry.origin is not None and entry.failure is None and download.known is None
+        if asked or astray or entry.due() <= 0:
             entry.task = asyncio.create_task(self._attempt(entry, download), name=f"download-{uid}")
 
     def under_way(self, uid: str) -> bool:

@@ -65,9 +65,10 @@ def _from_http(model: ScriptModel, http: CorpusHttp, attempt: Attempt, owned: Ow
     download = Download((model.namespace, model.name), request, corpus_branch(model), origin, model.reconcile_at)
     if request.settled_by(origin):
         return Intake(origin=origin)
-    if request.answered_by(origin):
+    told = told_origin(model) if attempt.origin is None else None  # it may have been killed before it told of the head
+    if request.answered_by(origin or told):
         note = _problem(attempt).message if attempt.failure else ""
-        return Intake(download=download, origin=origin, note=note)
+        return Intake(download=download, origin=origin or told, note=note)
     if attempt.failure is not None:
         return Intake(problem=_problem(attempt), download=download, origin=origin)
     return Intake(waiting=f"the corpus is being fetched from {shown(http.url)}", download=download, origin=origin)
