@@ -317,6 +317,15 @@ def test_why_gives_the_verdict_and_the_next_step_first() -> None:
     assert lines[-1].split() == ["CorpusNotFound", "0s", "note"]
 
 
+def test_why_tells_what_a_newer_operator_says_though_it_does_not_know_the_reason() -> None:
+    found = as_object(World())
+    ready = {"type": "Ready", "status": "False", "reason": "OutOfTune", "message": "tune the piano"}
+    found["status"] = {"observedGeneration": 1, "conditions": [ready]}
+    lines = [click.unstyle(line) for line in why(found, Evidence(), CREATED)]
+    assert lines[0] == "It is not done yet (OutOfTune): tune the piano"
+    assert lines[1] == "OutOfTune means: this program is older than the operator and does not know"
+
+
 @pytest.mark.parametrize("reason", Reason)
 def test_every_next_step_is_whole_and_names_the_object(reason: Reason) -> None:
     step = next_step(as_object(trained_world()), reason)

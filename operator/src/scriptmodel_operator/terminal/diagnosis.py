@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from scriptmodel_operator.api.reasons import Reason, reason_named
+from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.terminal.text import Object, age, coloured, condition, one_line, seen, table
 
 _EVENTS_SHOWN = 8
@@ -21,7 +21,7 @@ _REWRITE = (
 )
 _PUSH = "scriptmodel push PATH --repo {repo} --project {project} --branch {branch}"
 
-NEXT: Mapping[Reason, str] = {
+NEXT: Mapping[str, str] = {
     **dict.fromkeys(
         (
             Reason.PENDING,
@@ -89,7 +89,7 @@ def _verdict(found: Object) -> Iterator[str]:
             "kubectl -n scriptmodel-system get pods,deployments"
         )
         return
-    reason, message = reason_named(ready["reason"]), ready["message"]
+    reason, message = str(ready["reason"]), ready["message"]
     if not seen(found):
         yield "What follows is of an older spec: the operator has not seen the newest yet."
     if ready["status"] == "True":
@@ -97,12 +97,13 @@ def _verdict(found: Object) -> Iterator[str]:
     else:
         stuck = condition(found, "Stalled").get("status") == "True"
         yield f"{coloured(found, 'It is stuck' if stuck else 'It is not done yet')} ({reason}): {message}"
-        yield f"{reason} means: {reason.doc}"
+        meaning = next((each.doc for each in Reason if each.value == reason), "")
+        yield f"{reason} means: {meaning or 'this program is older than the operator and does not know'}"
     if step := next_step(found, reason):
         yield f"Next: {step}"
 
 
-def next_step(found: Object, reason: Reason) -> str:
+def next_step(found: Object, reason: str) -> str:
     """A command, or nothing where the message says all."""
     repo = (found["spec"].get("corpus") or {}).get("repo") or {}
     pipelines = [str(each["name"]) for each in (found.get("status") or {}).get("pipelines") or []]
