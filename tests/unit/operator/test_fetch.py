@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import io
 import socket
+import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -68,6 +69,14 @@ async def test_the_bytes_are_those_that_are_sent_whatever_the_server_says_of_the
     packed = b"\x1f\x8b not really"
     server.answers["/a"] = content(packed, {"Content-Encoding": "gzip", "Content-Type": "text/html"})
     assert (await fetch(server.url("/a")))[1] == packed
+
+
+@pytest.mark.parametrize("encoding", ["br", "deflate", "zstd", "gzip, br", "compress"])
+async def test_what_a_server_encodes_though_asked_not_to_is_no_text(server: WebServer, encoding: str) -> None:
+    server.answers["/a"] = content(zlib.compress(TEXT), {"Content-Encoding": encoding})
+    error = await refused(server.url("/a"))
+    assert (error.reason, error.passing) == (Reason.DOWNLOAD_FAILED, False)
+    assert f"the server sends it encoded ({encoding.rpartition(' ')[2]!r}), though it was asked not to" in str(error)
 
 
 async def test_redirects_are_followed_relative_ones_too(server: WebServer) -> None:

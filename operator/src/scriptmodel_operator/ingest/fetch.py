@@ -24,6 +24,9 @@ from scriptmodel_operator.ingest.origin import Validators, shown
 _AGENT = "scriptmodel-operator"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PASSING = frozenset({408, 425, 429})
+_TAKEN_AS_SENT = frozenset({"", "identity", "gzip", "x-gzip"})
+"""Encodings. What gzip has packed shows that, and is unpacked within the limits of a tar.gz; of the others, nothing."""
+_SHOWN = 40
 _BUFFER = 1024 * 1024
 _MEBIBYTE = 1024 * 1024
 _MAX_VALIDATOR = 256
@@ -76,6 +79,7 @@ class Fetcher:
                     return None
                 if answer.status != HTTPStatus.OK:
                     raise _refusal(url, answer)
+                _check_encoding(url, answer)
                 return await self._receive(url, answer, into, most)
         raise _failed(url, f"more than {self.patience.redirects} redirects", passing=False)
 
@@ -162,6 +166,13 @@ def _parsed(text: str) -> URL:
     except ValueError as error:
         message = f"cannot download the corpus: it, or what it redirects to, is no address ({error})"
         raise SourceError(Reason.DOWNLOAD_FAILED, message) from error
+
+
+def _check_encoding(url: URL, answer: aiohttp.ClientResponse) -> None:
+    named = ",".join(answer.headers.getall("Content-Encoding", [])).lower()
+    if unread := [each for each in map(str.strip, named.split(",")) if each not in _TAKEN_AS_SENT]:
+        why = f"the server sends it encoded ({unread[0][:_SHOWN]!r}), though it was asked not to"
+        raise _failed(url, why, passing=False)
 
 
 def _check_size(size: int, most: int) -> None:
