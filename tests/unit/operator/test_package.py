@@ -78,6 +78,15 @@ def test_an_archive_of_git_with_its_global_header_is_read() -> None:
     assert files(buffer.getvalue()) == {"/a.txt": b"x"}
 
 
+def test_the_label_of_a_volume_and_the_lists_of_an_incremental_archive_are_no_scripts() -> None:
+    label, names = odd_entry(b"V", "/backup of ../plays"), odd_entry(b"D", "plays/")
+    names.size = 10
+    listed = names.tobuf(tarfile.GNU_FORMAT) + b"Yhamlet\0\0\0".ljust(tarfile.BLOCKSIZE, b"\0")
+    assert files(label.tobuf(tarfile.GNU_FORMAT) + listed + tar_of(PLAYS, tarfile.GNU_FORMAT)) == TAKEN
+    labelled = tarfile.GNU_FORMAT, [odd_entry(b"V", "label")]
+    assert files(gzip.compress(tar_of(PLAYS, *labelled))) == TAKEN
+
+
 @pytest.mark.parametrize("text", ["To be\n", "Sein oder Nichtsein, „Füße“\n", "\ufefftext\n"])
 def test_a_text_is_one_file_also_when_it_is_packed(text: str) -> None:
     for content in (text.encode(), text.encode("utf-16"), text.encode("cp1252", "replace")):

@@ -16,6 +16,8 @@ BLOCK = 512
 _MAX_EXTENDED = 1024 * 1024
 _MAX_DIGITS = 10
 _EXTENDED, _EXTENDED_FOR_ALL, _GNU_SPARSE = b"x", b"g", b"S"
+_GNU_LABEL, _GNU_FOLDER = b"V", b"D"
+_BESIDE_FILES = (GNUTYPE_LONGNAME, GNUTYPE_LONGLINK, _EXTENDED, _EXTENDED_FOR_ALL, _GNU_LABEL)
 _ODD = {
     b"1": "a hard link",
     b"2": "a symbolic link",
@@ -38,7 +40,7 @@ def entries(read: Read) -> Iterator[Entry]:
         header = _header(block)
         if header is None or header.size < 0:
             raise invalid("the tar archive is broken: a header has the wrong checksum or size")
-        if header.type in (GNUTYPE_LONGNAME, GNUTYPE_LONGLINK, _EXTENDED, _EXTENDED_FOR_ALL):
+        if header.type in _BESIDE_FILES:
             content = _extension(read, header)
             if header.type == GNUTYPE_LONGNAME:
                 name = content.partition(b"\0")[0].decode(errors="surrogateescape")
@@ -55,7 +57,7 @@ def entries(read: Read) -> Iterator[Entry]:
 
 
 def _entry(header: TarInfo, name: str, extended: dict[str, str], contents: _Contents) -> Entry:
-    if header.type == DIRTYPE:
+    if header.type in (DIRTYPE, _GNU_FOLDER):  # the latter, of an incremental archive, with a list of names
         return Entry(name, folder=True)
     if any(key.startswith("GNU.sparse.") for key in extended):
         return Entry(name, odd=_ODD[_GNU_SPARSE])
