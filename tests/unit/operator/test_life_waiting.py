@@ -266,7 +266,17 @@ def test_with_drift_tolerated_what_suspension_stopped_is_started_and_what_somebo
     world.reconcile()
     assert world.written() == []
     assert world.ready == ("False", "Drifted")
-    assert f"somebody stopped {world.train}" in world.condition("Ready")["message"]
+    message = f"somebody stopped {world.train}: start it, or set driftPolicy: Correct"
+    assert world.condition("Ready")["message"] == message
+    world.want({"driftPolicy": "Warn", "generation": {"words": 5}})
+    world.reconcile()
+    assert world.written() == []
+    message += f"; until then nothing is written to {world.generate} (the spec changed)"
+    assert world.condition("Ready")["message"] == message
+    world.pachyderm.start_pipeline(world.train)
+    world.written()
+    world.reconcile()
+    assert world.written() == [f"update {world.generate.name}"]
 
 
 def test_a_train_pipeline_that_vanished_under_generate_is_created_and_tied_to_it_again() -> None:

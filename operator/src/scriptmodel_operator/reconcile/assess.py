@@ -68,7 +68,10 @@ def _of_pipelines(model: ScriptModel, wanted: Desired, view: ModelView, now: dat
     )
     if stopped and tolerant:
         names = ", ".join(str(each.ref) for each in stopped)
-        problem = Problem(Reason.DRIFTED, f"somebody stopped {names}: start it, or set driftPolicy: Correct")
+        waits = ", ".join(f"{each.ref} ({each.why})" for each in (*differs.now, *differs.deferred))
+        text = f"somebody stopped {names}: start it, or set driftPolicy: Correct"
+        text += f"; until then nothing is written to {waits}" if waits else ""
+        problem = Problem(Reason.DRIFTED, text)
         state = replace(state, problem=problem)
     return _with_stages(state, view)
 
