@@ -79,6 +79,7 @@ def test_only_what_is_kubernetes_own_is_left_open() -> None:
         ({"image": {"repository": ""}}, "/image/repository"),
         ({"replicas": "2"}, "/replicas"),
         ({"workers": 0}, "/workers"),
+        ({"maxDownloadMi": 16385}, "/maxDownloadMi"),
         ({"log": {"level": "trace"}}, "/log/level"),
         ({"watchNamespaces": ["No_Such"]}, "/watchNamespaces/0"),
         ({"uninstall": {"policy": "force"}}, "/uninstall/policy"),
@@ -127,6 +128,10 @@ def test_the_values_that_the_guide_names_are_there() -> None:
     named = {word for row in rows for word in re.findall(r"`([a-zA-Z]+\.[a-zA-Z.]+[a-zA-Z])(?:=[^`]*)?`", row)}
     assert len(named) > 10
     assert {name for name in named if not name.endswith(".yaml")} <= set(DOCUMENTED)
+
+
+def test_the_scratch_space_holds_all_that_may_be_downloaded_at_a_time() -> None:
+    assert DEFAULTS["scratchSize"] == f"{DEFAULTS['downloads'] * DEFAULTS['maxDownloadMi'] // 1024}Gi"
 
 
 def test_merging_is_helms() -> None:

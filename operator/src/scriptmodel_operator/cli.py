@@ -12,6 +12,7 @@ import click
 
 from scriptmodel_operator.api import crd as crd_module
 from scriptmodel_operator.api import reference as reference_module
+from scriptmodel_operator.api.corpus import LARGEST_DOWNLOAD_MI
 from scriptmodel_operator.config import (
     DEFAULT_DOWNLOADS,
     DEFAULT_POLL_SECONDS,
@@ -19,7 +20,7 @@ from scriptmodel_operator.config import (
     DEFAULT_WORKERS,
     OperatorConfig,
 )
-from scriptmodel_operator.desired.policy import Policy
+from scriptmodel_operator.desired.policy import DEFAULT_DOWNLOAD_MI, Policy
 from scriptmodel_operator.ingest.addresses import Destinations, parse_destinations
 from scriptmodel_operator.installation.commands import before_uninstall, check
 from scriptmodel_operator.pachyderm.channel import PachdAddress
@@ -158,6 +159,15 @@ def main() -> None:
     help="Corpora downloaded at a time.",
 )
 @click.option(
+    "--max-download-mi",
+    envvar=f"{PREFIX}_MAX_DOWNLOAD_MI",
+    type=click.IntRange(min=1, max=LARGEST_DOWNLOAD_MI),
+    default=DEFAULT_DOWNLOAD_MI,
+    show_default=True,
+    metavar="MIB",
+    help="Largest maxSizeMi that may be named: each download under way takes up to so much at TMPDIR.",
+)
+@click.option(
     "--leader-elect/--no-leader-elect",
     envvar=f"{PREFIX}_LEADER_ELECT",
     default=False,
@@ -219,6 +229,7 @@ def run(**options: Any) -> None:
             runtime_classes=options["runtime_classes"],
             projects=_by_namespace("--allow-project", options["projects"]),
             repos=_by_namespace("--allow-repo", options["repos"]),
+            max_download_mi=options["max_download_mi"],
         ),
     )
     _run(config, options["log_format"], options["log_level"])

@@ -200,6 +200,17 @@ def test_repos_are_mapped_by_namespace() -> None:
     assert refusal(own, Policy(repos={"ml": ("poems",)})) is None, "a repo of its own is no foreign one"
 
 
+def test_a_corpus_by_url_may_not_be_larger_than_the_operator_takes() -> None:
+    def said(largest: int, most: int) -> str:
+        http = {"url": "https://example.com/plays.tar", "maxSizeMi": largest}
+        return refusal(scriptmodel({"corpus": {"http": http}}), Policy(max_download_mi=most)) or ""
+
+    assert said(1024, 1024) == ""
+    assert "maxSizeMi 1025 is not allowed: say at most 1024" in said(1025, 1024)
+    assert "--max-download-mi 1025" in said(1025, 1024)
+    assert refusal(scriptmodel(), Policy(max_download_mi=1)) is None, "a repo is not downloaded"
+
+
 def test_projects_are_mapped_by_namespace() -> None:
     spec = {"corpus": {"repo": {"name": "plays", "project": "team"}}}
     assert "may not use Pachyderm project 'team'" in (refusal(scriptmodel(spec), Policy()) or "")

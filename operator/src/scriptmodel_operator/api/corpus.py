@@ -18,6 +18,7 @@ from scriptmodel_operator.api.fields import (
 )
 
 _HOST = r"(\[[0-9A-Fa-f:.]+\]|[^\s/?#@:\[\]]+)(:[0-9]{1,5})?"
+LARGEST_DOWNLOAD_MI = 16384
 URL_PATTERN = rf"^https?://([^\s/?#]*@)?{_HOST}([/?#]\S*)?$"
 """A user and a password have a rule of their own, which says why not."""
 RepoName = Annotated[str, formatted(r"^[A-Za-z0-9_-]+$", "letters, digits, _ and -", max_length=128)]
@@ -77,8 +78,8 @@ class CorpusHttp(ApiModel):
         default_factory=list
     )
     """Globs of the files in the archive to keep, such as `*.txt` or `scripts/**/*.txt`; all when empty."""
-    max_size_mi: Annotated[int, Field(ge=1, le=16384)] = 256
-    """Largest size in MiB, before and after unpacking."""
+    max_size_mi: Annotated[int, Field(ge=1, le=LARGEST_DOWNLOAD_MI)] = 256
+    """Largest size in MiB, before and after unpacking; the operator may allow less than 16384."""
     interval: Duration = "1h"
     """How often to ask for a newer file. Equal data is never committed again."""
 

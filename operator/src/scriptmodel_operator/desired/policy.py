@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
+from scriptmodel_operator.api.corpus import LARGEST_DOWNLOAD_MI
 from scriptmodel_operator.api.objects import ScriptModel
 
 ANYTHING = "*"
+DEFAULT_DOWNLOAD_MI = 1024
 _TAG_OR_DIGEST = re.compile(r"(:[^/:@]+)?(@[^@]+)?$")
 
 
@@ -29,6 +31,8 @@ class Policy:
     runtime_classes: tuple[str, ...] = ()
     projects: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     repos: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    max_download_mi: int = LARGEST_DOWNLOAD_MI
+    """What `corpus.http.maxSizeMi` may be: each download under way takes so much of the operator's disk, in MiB."""
 
 
 def repository(image: str) -> str:
@@ -45,6 +49,7 @@ def refusal(model: ScriptModel, policy: Policy) -> str | None:
         _listed("runtime class", training.runtime_class_name, policy.runtime_classes),
         _projects(model, policy),
         _repo(model, policy),
+        _size(model, policy),
     )
     return next((check for check in checks if check), None)
 
@@ -90,4 +95,14 @@ def _repo(model: ScriptModel, policy: Policy) -> str | None:
     return (
         f"namespace {model.namespace!r} may not read repo {repo.name!r}: use one of {', '.join(allowed)}, "
         f"or have the operator run with --allow-repo {model.namespace}={repo.name}"
+    )
+
+
+def _size(model: ScriptModel, policy: Policy) -> str | None:
+    http = model.spec.corpus.http
+    if http is None or http.max_size_mi <= policy.max_download_mi:
+        return None
+    return (
+        f"corpus.http.maxSizeMi {http.max_size_mi} is not allowed: say at most {policy.max_download_mi}, "
+        f"or have the operator run with --max-download-mi {http.max_size_mi}"
     )
