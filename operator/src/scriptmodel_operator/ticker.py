@@ -67,7 +67,7 @@ class Ticker:
             self._call_up_all()
         self._reachable = True
         await self._call_up_changed(snapshot)
-        self._logs.keep_only({job.ref for jobs in snapshot.jobs.values() for job in jobs if not job.state.final})
+        self._logs.keep_only(snapshot.may_run)
 
     def _call_up_all(self) -> None:
         for key in self._store:

@@ -174,7 +174,7 @@ def test_only_so_many_are_followed_and_the_others_are_read_when_asked_for() -> N
     other = JobRef(JOB.pipeline, "2")
     assert follower.running(other).tail == ("x", "y")
     assert opened.count(True) <= 1
-    follower.keep_only({other})
+    follower.keep_only(lambda job: job == other)
     eventually(lambda: follower.running(other).lines >= 1)
     follower.close()
 

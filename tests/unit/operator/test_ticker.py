@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any, cast
 
+import pytest
+
 from scriptmodel_operator.kube.store import Key, Store
+from scriptmodel_operator.observe import snapshot
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.source import SnapshotSource
 from scriptmodel_operator.pachyderm.errors import UnavailableError
-from scriptmodel_operator.pachyderm.values import JobRef
+from scriptmodel_operator.pachyderm.values import JobRef, JobState
 from scriptmodel_operator.reconcile.queue import WorkQueue
 from scriptmodel_operator.ticker import Ticker
 from tests.unit.operator.fake_pachyderm import FakePachyderm
+from tests.unit.operator.test_reading import OpenLog, eventually
 from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
 
 SECONDS = 30
@@ -25,13 +30,13 @@ class Witness:
 
     def __init__(self) -> None:
         self.called: list[str] = []
-        self.followed: list[set[JobRef]] = []
+        self.followed: list[Callable[[JobRef], bool]] = []
 
     def add(self, key: Key) -> None:
         self.called.append(key[1])
 
-    def keep_only(self, jobs: set[JobRef]) -> None:
-        self.followed.append(jobs)
+    def keep_only(self, may_run: Callable[[JobRef], bool]) -> None:
+        self.followed.append(may_run)
 
     async def ticks(self, more: int) -> list[str]:
         """Who was called up until so many more looks have come."""
@@ -129,8 +134,45 @@ async def test_only_logs_of_jobs_that_have_not_ended_are_followed_on() -> None:
     running = pachyderm.run(world.train)
     async with ticking(pachyderm, "thrones") as witness:
         await witness.ticks(2)
-        assert running.ref in witness.followed[-1]
+        assert witness.followed[-1](running.ref)
         pachyderm.succeed(world.train)
         await witness.ticks(2)
-        assert running.ref not in witness.followed[-1]
+        assert not witness.followed[-1](running.ref)
     world.observer.logs.close()
+
+
+async def test_the_log_of_a_job_that_newer_ones_push_out_of_the_shared_list_is_followed_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pachyderm, log = FakePachyderm(), OpenLog(["a line"])
+    pachyderm.log_source = lambda _job, follow: log if follow else OpenLog([], cut=True)
+    world = world_named(pachyderm, "thrones")
+    running = pachyderm.run(world.train).ref
+    logs = world.observer.logs
+    eventually(lambda: logs.running(running).lines == 1)
+    world_named(pachyderm, "empire")
+    monkeypatch.setattr(snapshot, "JOBS_PER_PROJECT", 2)
+    monkeypatch.setattr(snapshot, "JOBS_FOR_EACH_PIPELINE", 0)
+    look = snapshot.take_snapshot(pachyderm, {"default"})
+    assert world.train not in look.jobs
+    logs.keep_only(look.may_run)
+    assert not log.cancelled.is_set()
+    pachyderm.succeed(world.train)
+    world.reconcile()
+    assert log.cancelled.is_set(), "that it has ended shows where its object is looked at"
+    for ref in (world.generate, world.train):
+        pachyderm.delete_pipeline(ref, keep_repo=False)
+    assert not snapshot.take_snapshot(pachyderm, {"default"}).may_run(running)
+
+
+def test_of_jobs_that_are_not_in_the_list_only_one_that_others_wait_for_may_run() -> None:
+    pachyderm = FakePachyderm()
+    world = world_named(pachyderm, "thrones")
+    pachyderm.run(world.train)
+    pachyderm.put(world.corpus, PLAYS)
+    whole = snapshot.take_snapshot(pachyderm, {"default"})
+    newer, older = whole.jobs[world.train]
+    cut = replace(whole, jobs={world.train: (newer,)}, complete_projects=frozenset())
+    assert cut.may_run(older.ref)
+    assert not replace(cut, complete_projects=whole.complete_projects).may_run(older.ref)
+    assert not replace(cut, jobs={world.train: (replace(newer, state=JobState.RUNNING),)}).may_run(older.ref)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from scriptmodel_operator.observe.progress import LogDigest, read_line
@@ -65,7 +66,7 @@ class LogFollower:
         with self._lock:
             if job in self._ended:
                 return self._ended[job]
-        self._cancel(job)
+        self.leave([job])
         digest = self._read_once(job)
         with self._lock:
             self._digests.pop(job, None)
@@ -74,20 +75,20 @@ class LogFollower:
                 self._ended.popitem(last=False)
         return digest
 
-    def keep_only(self, jobs: set[JobRef]) -> None:
-        """Stop following any job that is not among `jobs`; called with those that have not ended."""
+    def keep_only(self, may_run: Callable[[JobRef], bool]) -> None:
+        """Stop following any job that has ended."""
         with self._lock:
-            gone = [job for job in self._active if job not in jobs]
-        for job in gone:
-            self._cancel(job)
+            gone = [job for job in self._active if not may_run(job)]
+        self.leave(gone)
 
     def close(self) -> None:
-        self.keep_only(set())
+        self.keep_only(lambda _job: False)
 
-    def _cancel(self, job: JobRef) -> None:
+    def leave(self, jobs: Iterable[JobRef]) -> None:
+        """Stop following those that are followed."""
         with self._lock:
-            following = self._active.pop(job, None)
-        if following is not None:
+            gone = [self._active.pop(job) for job in jobs if job in self._active]
+        for following in gone:
             following.stop.set()
             if following.stream is not None:
                 following.stream.cancel()

@@ -81,6 +81,7 @@ class Observer:
         listed = complete or any(job.version == info.version for job in jobs)
         if not complete and not any(job.good for job in jobs):  # the last good one may be among those left out
             jobs = tuple(self._gateway.list_pipeline_jobs(ref, JOBS_PER_PIPELINE))
+        self.logs.leave(job.ref for job in jobs if job.state.final)
         as_of = snapshot.repos_of(train_ref(model)), snapshot.repos_of(generate_ref(model)), model.reconcile_at
         return PipelineView(info, mark, ownership(mark, owner), tuple(self._left(jobs, as_of)), listed)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from scriptmodel_operator.pachyderm.gateway import Gateway
-from scriptmodel_operator.pachyderm.values import JobInfo, PipelineInfo, PipelineRef, RepoInfo, RepoRef
+from scriptmodel_operator.pachyderm.values import JobInfo, JobRef, PipelineInfo, PipelineRef, RepoInfo, RepoRef
 
 JOBS_PER_PROJECT = 500
 JOBS_FOR_EACH_PIPELINE = 2
@@ -39,6 +39,18 @@ class Snapshot:
         info = self.pipelines.get(pipeline)
         inputs = (branch.repo for branch in info.inputs) if info else ()
         return tuple(self.repos.get(repo) for repo in (pipeline.output, *inputs))
+
+    def may_run(self, job: JobRef) -> bool:
+        """Whether it has not ended, as far as this look can tell.
+
+        One that newer jobs have pushed out of the list may run, unless a later one of its pipeline waits no more.
+        """
+        listed = self.jobs.get(job.pipeline, ())
+        found = next((each for each in listed if each.ref == job), None)
+        if found is not None:
+            return not found.state.final
+        left_out = job.pipeline in self.pipelines and job.pipeline.project not in self.complete_projects
+        return left_out and all(each.state.waiting for each in listed)
 
     @cached_property
     def _readers(self) -> dict[RepoRef, tuple[PipelineRef, ...]]:
