@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -131,3 +132,24 @@ async def test_a_write_names_what_it_was_made_from() -> None:
         assert status["metadata"] == {"name": "thrones", "namespace": "ml", "uid": "uid-1"}
         assert patch == {"metadata": {"resourceVersion": "7", "finalizers": []}}
         await client.close()
+
+
+@pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning")  # aiohttp 3 has no other way for a session
+@pytest.mark.parametrize("server", ["https://api.example.com", "http://api.example.com"])
+async def test_a_proxy_gets_its_password_and_messages_do_not(server: str) -> None:
+    heads = []
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as proxy:
+        address = f"http://someone:secret@127.0.0.1:{proxy.sockets[0].getsockname()[1]}"
+        client = KubeClient(lambda: kopf.ConnectionInfo(server=server, proxy_url=address))
+        with pytest.raises(KubeError) as caught:
+            await client.request("GET", "/x", "asking")
+        await client.close()
+    assert "407" in str(caught.value)
+    assert "secret" not in repr(caught.value) + repr(caught.value.__cause__)
+    assert b"Proxy-Authorization: Basic " + b64encode(b"someone:secret") in heads[0]

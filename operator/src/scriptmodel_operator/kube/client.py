@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 import aiohttp
+from yarl import URL
 
 from scriptmodel_operator.api.identity import FIELD_MANAGER, GROUP, PLURAL, VERSION
 from scriptmodel_operator.kube.errors import (
@@ -145,11 +146,14 @@ class KubeClient:
 
 def open_session(connection: kopf.ConnectionInfo, *, limit: int, **options: Any) -> aiohttp.ClientSession:
     """A pool of at most `limit` connections, 0 for any number; `options` are further ones of aiohttp's session."""
+    proxy = URL(connection.proxy_url or "")
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(ssl=connection.as_ssl_context(), limit=limit),
         headers={"Accept": "application/json", **connection.as_http_headers()},
         trust_env=connection.trust_env,
-        proxy=connection.proxy_url,
+        # Without user and password, which messages of aiohttp would have with the proxy's address.
+        proxy=proxy.with_user(None) if proxy.host else None,
+        proxy_auth=aiohttp.BasicAuth(proxy.user, proxy.password or "") if proxy.user else None,
         **options,
     )
 
