@@ -370,16 +370,37 @@ async def test_only_so_many_are_downloaded_at_a_time() -> None:
         assert most <= 2
 
 
-async def test_a_download_that_nobody_wants_any_more_commits_nothing_and_calls_nobody_up() -> None:
+async def test_a_download_that_nobody_wants_any_more_makes_room_at_once_and_calls_nobody_up() -> None:
+    async with world(slots=1) as made:
+        begun = threading.Event()
+
+        def drips(handler: Handler) -> None:
+            handler.start(200, {"Content-Length": "100000"})
+            begun.set()
+            while not handler.stopping.wait(0.05):
+                handler.write(b"x")
+
+        made.server.answers["/slow"] = drips
+        made.server.answers["/corpus"] = content(tar_of(PLAYS))
+        slow = replace(made.request, url=made.server.url("/slow"))
+        made.downloads.begin("slow", Download(("ml", "slow"), slow, BRANCH, None))
+        await asyncio.to_thread(begun.wait, DEADLINE)
+        made.downloads.forget("slow")
+        assert (await made.attempt()).failure is None
+        assert made.called_up.empty()
+        assert made.downloads.due_in("slow") is None
+
+
+async def test_a_file_that_nobody_wants_any_more_is_not_put() -> None:
     async with world() as made:
         begun, go = threading.Event(), threading.Event()
 
-        def waits(handler: Handler) -> None:
+        def waits(call: str) -> None:
             begun.set()
             go.wait(DEADLINE)
-            content(tar_of(PLAYS))(handler)
 
-        made.server.answers["/corpus"] = waits
+        made.pachyderm.fault = waits
+        made.server.answers["/corpus"] = content(tar_of(PLAYS))
         made.downloads.begin(UID, Download(KEY, made.request, BRANCH, None))
         task = made.downloads._entries[UID].task
         await asyncio.to_thread(begun.wait, DEADLINE)

@@ -56,6 +56,8 @@ class _Entry:
     asked: str
     task: asyncio.Task[None] | None = None
     cancelled: threading.Event = field(default_factory=threading.Event)
+    delivering: bool = False
+    """Its file is there, and a thread is at work with it."""
     ended: float | None = None
     """Monotonic seconds."""
     failures: int = 0
@@ -125,10 +127,13 @@ class Downloads:
         return max(entry.due(), 0.1)
 
     def forget(self, uid: str) -> None:
-        """Nobody wants it any more: what is under way breaks off at its next piece."""
+        """Nobody wants it any more: a download breaks off at once, what is being put at its next piece."""
         entry = self._entries.pop(uid, None)
-        if entry is not None:
-            entry.cancelled.set()
+        if entry is None:
+            return
+        entry.cancelled.set()
+        if entry.task is not None and not entry.delivering:
+            entry.task.cancel()
 
     def close(self) -> None:
         """For the end of the process. Calls in flight end when the gateway is closed."""
@@ -149,7 +154,7 @@ class Downloads:
         except DeliveryCancelledError:
             return
         finally:
-            entry.task = None
+            entry.task, entry.delivering = None, False
             entry.ended = time.monotonic()
         if not entry.cancelled.is_set():
             self.call_up(download.key)
@@ -193,6 +198,7 @@ class Downloads:
             limits = Limits(request.most_bytes)
             package = Package(file, found.size, file_name(request.url), request.include, limits)
             delivery = Delivery(self._gateway, download.branch, entry.cancelled)
+            entry.delivering = True
             delivered = await self._run(_put, package, delivery, request)
         told = (shown(request.url), delivered.commit, download.branch)
         log.info("%s/%s: %s is commit %s of %s", *download.key, *told, extra={"object": download.key})
