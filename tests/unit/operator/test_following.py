@@ -231,3 +231,14 @@ def test_a_cluster_that_does_not_know_scriptmodels_is_told_to_be_one(
         "Error: the API server does not know ScriptModels: is it the right cluster? "
         "`kubectl apply -f manifests/crd.yaml` installs them\n"
     )
+
+
+@pytest.mark.parametrize(("words", "code"), [(["logs"], 1), (["plan"], 2)])
+def test_a_spec_of_a_newer_api_is_told_of_in_a_line(
+    server: WebServer, tmp_path: Path, words: list[str], code: int, ready: dict[str, Any]
+) -> None:
+    newer = {**ready, "spec": {**ready["spec"], "model": {"preset": "gigantic"}}}
+    done = run(server, tmp_path, words, told(newer))
+    assert done.exit_code == code, done.exception
+    assert done.stderr.startswith("Error: spec.model.preset: ")
+    assert done.stderr.endswith("the CRD and this program are of different versions; upgrade the older\n")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,6 +19,7 @@ import click
 from scriptmodel_operator.api.identity import COMMAND_MANAGER, PLURAL
 
 if TYPE_CHECKING:
+    from scriptmodel_operator.api.objects import ScriptModel
     from scriptmodel_operator.kube.client import KubeClient
     from scriptmodel_operator.kube.framework import kopf
     from scriptmodel_operator.pachyderm.adapter import PachydermGateway
@@ -36,6 +37,18 @@ _LOG_IN = "renew the kubeconfig's credentials, or name another with --kubeconfig
 def pause() -> None:
     """Until whoever waits for something asks again."""
     time.sleep(_POLL_SECONDS)
+
+
+def parsed(found: Mapping[str, Any]) -> ScriptModel:
+    """An object as the API server has it; ClickException where its spec is of another version of the API."""
+    from scriptmodel_operator.api.objects import InvalidSpecError, parse_object  # noqa: PLC0415 - pydantic takes time
+
+    try:
+        return parse_object(found)
+    except InvalidSpecError as error:
+        raise click.ClickException(
+            f"{error}: the CRD and this program are of different versions; upgrade the older"
+        ) from error
 
 
 class AwayError(click.ClickException):

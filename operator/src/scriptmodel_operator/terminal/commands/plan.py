@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from scriptmodel_operator.api.identity import GROUP, PLURAL, VERSION
-from scriptmodel_operator.api.objects import ScriptModel, parse_object
+from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.ingest.failures import SourceError
 from scriptmodel_operator.ingest.origin import Attempt
@@ -25,7 +25,7 @@ from scriptmodel_operator.terminal.documents import Documents, read_documents
 from scriptmodel_operator.terminal.options import names, now, say, say_value
 from scriptmodel_operator.terminal.outlook import outlook
 from scriptmodel_operator.terminal.program import Command
-from scriptmodel_operator.terminal.session import Session
+from scriptmodel_operator.terminal.session import Session, parsed
 
 CHANGES, FAILED = 1, 2
 """Exit statuses, as those of diff and of kubectl diff."""
@@ -99,7 +99,7 @@ def plan(
 
 def _planned(session: Session, name: str | None, documents: Documents | None, image: str, cluster_id: str) -> Any:
     raw = _if_applied(session, documents.scriptmodel) if documents else session.get(str(name))
-    model = parse_object(raw)
+    model = parsed(raw)
     cluster = cluster_id or _cluster(session)
     source = _source(session, model, documents)
     with session.pachyderm("what the plan compares with") as gateway:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from scriptmodel_operator.api.objects import parse_object
 from scriptmodel_operator.desired.pipelines import generate_ref, train_ref
 from scriptmodel_operator.pachyderm.errors import RefusedError
 from scriptmodel_operator.pachyderm.values import JobInfo, RepoRef
@@ -14,7 +13,7 @@ from scriptmodel_operator.terminal.connection import pass_session
 from scriptmodel_operator.terminal.logs import lines_of, told_job
 from scriptmodel_operator.terminal.options import name_argument
 from scriptmodel_operator.terminal.program import Command
-from scriptmodel_operator.terminal.session import Session
+from scriptmodel_operator.terminal.session import Session, parsed
 
 _MAX_SCRIPT_BYTES = 1 << 30
 _NO_PODS = "no pods belonging"
@@ -65,7 +64,7 @@ def logs(session: Session, name: str, follow: bool, generate: bool, raw: bool) -
       scriptmodel logs thrones -f
       scriptmodel logs thrones --raw | jq 'select(.event == "epoch")'
     """
-    model = parse_object(session.get(name))
+    model = parsed(session.get(name))
     pipeline = generate_ref(model) if generate else train_ref(model)
     with session.pachyderm(f"the log of {name}") as gateway:
         job = told_job(gateway, pipeline)

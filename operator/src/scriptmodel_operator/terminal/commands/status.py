@@ -17,7 +17,7 @@ from scriptmodel_operator.terminal.live import Live
 from scriptmodel_operator.terminal.options import name_argument, now, output_option, say, say_structured
 from scriptmodel_operator.terminal.program import Command, SuspendedError
 from scriptmodel_operator.terminal.screen import status_of
-from scriptmodel_operator.terminal.session import Session, pause
+from scriptmodel_operator.terminal.session import Session, parsed, pause
 
 _CURVE_SECONDS = 5.0
 
@@ -93,12 +93,11 @@ class Curve:
             self._values = [*self._values, float(valid)]
 
     def _from_pachyderm(self, found: dict[str, Any]) -> list[float]:
-        from scriptmodel_operator.api.objects import parse_object  # noqa: PLC0415 - without --pachd it starts faster
-        from scriptmodel_operator.terminal.epochs import perplexities  # noqa: PLC0415 - likewise
+        from scriptmodel_operator.terminal.epochs import perplexities  # noqa: PLC0415 - without --pachd it starts faster
 
         try:
             with self.session.pachyderm("the curve") as gateway:
-                return perplexities(gateway, parse_object(found))
+                return perplexities(gateway, parsed(found))
         except click.ClickException as error:
             self._asks = False  # the rest of the status needs no Pachyderm
             self.note(f"perplexity by epoch: {error.message}")
