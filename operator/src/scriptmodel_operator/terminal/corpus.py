@@ -44,7 +44,7 @@ class CorpusFile:
 def find_corpus(paths: Iterable[Path], note: Callable[[str], None]) -> list[CorpusFile]:
     """Text files of files and folders, sorted; of a folder its contents, with the folders in it.
 
-    What in a folder is hidden, empty or no text is noted and left out; a file that was named itself must be text.
+    What in a folder is hidden, empty, no text or a link to a folder is noted and left out; what was named must be text.
     What Pachyderm takes in no path is percent-encoded and noted: one refused path would undo the whole stream.
     """
     found: dict[str, CorpusFile] = {}
@@ -75,12 +75,20 @@ def _files(paths: Iterable[Path], note: Callable[[str], None]) -> Iterator[tuple
             yield top, top.name, True
             continue
         for folder, folders, names in os.walk(top, onerror=_unreadable):
-            for hidden in sorted(name for name in folders if name.startswith(".")):
-                note(f"left out {Path(folder, hidden)}: it is hidden")
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            for name in sorted(folders):
+                if why := _closed(Path(folder, name)):
+                    note(f"left out {Path(folder, name)}: it {why}")
+            folders[:] = sorted(name for name in folders if not _closed(Path(folder, name)))
             for name in sorted(names):
                 source = Path(folder, name)
                 yield source, source.relative_to(top).as_posix(), False
+
+
+def _closed(folder: Path) -> str:
+    """Why nobody looks into a folder below the one that was named; empty where somebody does."""
+    if folder.name.startswith("."):
+        return "is hidden"
+    return "is a link to a folder" if folder.is_symlink() else ""
 
 
 def _unreadable(error: OSError) -> None:
@@ -91,9 +99,9 @@ def _unfit(source: Path) -> str:
     """Why a file is no part of a corpus; empty where it is."""
     if source.name.startswith("."):
         return "is hidden"
-    if not source.is_file():
-        return "is no file"
     try:
+        if not source.is_file():
+            return "is no file"
         with source.open("rb") as file:
             head = file.read(_HEAD_BYTES)
     except OSError as error:

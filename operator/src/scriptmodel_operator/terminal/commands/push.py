@@ -30,8 +30,8 @@ def push(
 ) -> None:
     """Put a corpus into a Pachyderm repo as one commit: all files or, after an error or Ctrl-C, none.
 
-    PATH is a text file, or a folder whose text files are put with the folders in it. What is hidden, empty or binary in
-    a folder is left out with a note. A ScriptModel that reads the repo trains again by itself.
+    PATH is a text file, or a folder whose text files are put with the folders in it. What is hidden, empty, binary or a
+    link to a folder in there is left out with a note. A ScriptModel that reads the repo trains again by itself.
 
     \b
     Examples:

@@ -1,0 +1,39 @@
+"""Which files of a folder `push` takes, and that nothing is left out in silence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scriptmodel_operator.terminal.corpus import CorpusError, find_corpus
+
+
+def test_a_link_to_a_folder_is_noted_and_one_to_a_file_is_that_file(tmp_path: Path) -> None:
+    plays, elsewhere = tmp_path / "plays", tmp_path / "elsewhere"
+    for folder in (plays / "acts", elsewhere):
+        folder.mkdir(parents=True)
+        (folder / "hamlet.txt").write_text("HAMLET: Words.")
+    (plays / "more").symlink_to(elsewhere)
+    (plays / "round").symlink_to(plays)
+    (plays / "macbeth.txt").symlink_to(elsewhere / "hamlet.txt")
+    (plays / "lost.txt").symlink_to(elsewhere / "lost.txt")
+    notes = list[str]()
+    assert [file.path for file in find_corpus([plays], notes.append)] == ["/acts/hamlet.txt", "/macbeth.txt"]
+    assert notes == [
+        f"left out {plays / 'more'}: it is a link to a folder",
+        f"left out {plays / 'round'}: it is a link to a folder",
+        f"left out {plays / 'lost.txt'}: it is no file",
+    ]
+    assert [file.path for file in find_corpus([plays / "more"], notes.append)] == ["/hamlet.txt"], "as it was named"
+
+
+def test_a_file_in_a_folder_that_may_not_be_entered_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "hamlet.txt").write_text("HAMLET: Words.")
+
+    def denied(_self: Path) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "is_file", denied)
+    with pytest.raises(CorpusError, match=r"cannot read .*hamlet\.txt: Permission denied"):
+        find_corpus([tmp_path], lambda _note: None)
