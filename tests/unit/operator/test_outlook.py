@@ -166,6 +166,9 @@ def test_what_only_the_operators_configuration_knows_is_said_to_be_unknown() -> 
     world = World(model=scriptmodel({"training": {"image": "mine:1", "runtimeClassName": "kata"}}))
     world.pachyderm.put(world.corpus, PLAYS)
     assert "Note: whether the operator's configuration allows mine:1, kata is not known here" in told(planned(world))
+    http = {"url": "https://example.com/plays.zip", "maxSizeMi": 2048}
+    large = planned(World(model=scriptmodel({"corpus": {"http": http}})))
+    assert "Note: whether the operator's configuration allows maxSizeMi 2048 is not known here" in told(large)
 
 
 def test_a_plan_as_a_value_has_all_that_the_text_has() -> None:

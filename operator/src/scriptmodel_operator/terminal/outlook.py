@@ -8,6 +8,7 @@ from datetime import datetime
 
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.desired.pipelines import Desired, corpus_branch, desired
+from scriptmodel_operator.desired.policy import DEFAULT_DOWNLOAD_MI
 from scriptmodel_operator.ingest.origin import shown
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.observer import Observer
@@ -121,9 +122,11 @@ def _notes(model: ScriptModel, state: ModelState, view: ModelView, image: str) -
         differing = field_changes(drift.apply.spec, seen.info.spec) if seen else ()
         names = ", ".join(field.name for field in differing)
         yield f"{drift.ref} was changed by somebody else ({names}), and driftPolicy Warn leaves it so"
-    training = model.spec.training
+    training, http = model.spec.training, model.spec.corpus.http
     if not training.image and not image and state.changes:
         yield "the operator's default image is taken to be what it was; --trainer-image names another"
     asked = [name for name in (training.image, training.priority_class_name, training.runtime_class_name) if name]
+    if http and http.max_size_mi > DEFAULT_DOWNLOAD_MI:
+        asked.append(f"maxSizeMi {http.max_size_mi}")
     if asked:
         yield f"whether the operator's configuration allows {', '.join(asked)} is not known here"
