@@ -229,7 +229,7 @@ def compose(
     )
     queue = WorkQueue(controller.reconcile, config.workers, failed=health.metrics.retried)
     downloads.call_up = snapshots.call_up = controller.call_up = queue.add
-    snapshots.at_work = lambda: queue.at_work
+    snapshots.at_work, snapshots.heard = lambda: queue.at_work, health.beat
     controller.failures = queue.failures
     health.metrics.depth = lambda: queue.depth
     ticker = Ticker(store, snapshots, queue, observer.logs, config.poll_interval, health.beat)

@@ -23,7 +23,8 @@ class ListenError(Exception):
 
 @dataclass
 class Health:
-    """`beat` is called by the ticker: when it stays away, the process hangs and should be started anew.
+    """`beat` is called by the ticker, and by a look that is under way: when it stays away, the process hangs and should
+    be started anew.
 
     So it should when a watch is open that brings nothing, not even bookmarks: objects change unseen. Pachyderm being
     away is no reason; neither is the API server being away.

@@ -6,9 +6,17 @@ import aiohttp
 import pytest
 
 from dev.processes import free_port
+from scriptmodel_operator.app import compose
+from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.health import Health, ListenError, serving
+from scriptmodel_operator.kube.client import KubeClient
+from scriptmodel_operator.kube.framework import kopf
 from scriptmodel_operator.kube.store import News, Store
 from scriptmodel_operator.metrics import Metrics
+from scriptmodel_operator.pachyderm.calls import Calls
+from scriptmodel_operator.pachyderm.channel import PachdAddress
+from scriptmodel_operator.pachyderm.values import JobInfo
+from tests.unit.operator.fake_pachyderm import FakePachyderm
 
 RAW = {
     "metadata": {"namespace": "ml", "name": "thrones", "uid": "1", "resourceVersion": "5", "generation": 1},
@@ -84,6 +92,34 @@ async def test_probes_answer_what_they_are_asked() -> None:
         assert await ask("/healthz") == 503
         health.beat()
         assert await ask("/healthz") == 200
+
+
+async def test_a_long_look_at_many_projects_of_a_slow_pachyderm_is_no_reason_to_start_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now, troubles = 0.0, list[str]()
+    health, pachyderm, calls = Health(Metrics(Store()), clock=lambda: now), FakePachyderm(), Calls(1)
+    for number in range(20):
+        pachyderm.projects.add(project := f"project-{number}")
+        metadata = {**RAW["metadata"], "name": project, "uid": project}
+        health.metrics.store.put({"metadata": metadata, "spec": {"pachyderm": {"project": project}}})
+
+    def slow(_project: str, _limit: int) -> list[JobInfo]:
+        nonlocal now
+        now += 9
+        troubles.append(health.trouble)
+        return []
+
+    monkeypatch.setattr(pachyderm, "list_jobs", slow)
+    config = OperatorConfig(pachd=PachdAddress("nowhere:1"), trainer_image="trainer:1")
+    client = KubeClient(lambda: kopf.ConnectionInfo(server="http://nowhere"))
+    controller, _inbox, _ticker = compose(config, client, pachyderm, calls, "cluster-1", health)
+    try:
+        await controller.snapshots.latest(0.0)
+    finally:
+        controller.snapshots.close()
+        calls.close()
+    assert troubles == [""] * 20
 
 
 async def test_an_address_that_is_taken_or_is_none_is_one_clear_error() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -62,8 +62,8 @@ class Snapshot:
         return {repo: tuple(sorted(refs)) for repo, refs in found.items()}
 
 
-def take_snapshot(gateway: Gateway, projects: Iterable[str]) -> Snapshot:
-    """Blocking; raises PachydermError. Jobs come from the given projects only."""
+def take_snapshot(gateway: Gateway, projects: Iterable[str], heard: Callable[[], None] = lambda: None) -> Snapshot:
+    """Blocking; raises PachydermError. Jobs come from the given projects only; `heard` is called at each of these."""
     started = time.monotonic()
     known = sorted(gateway.list_projects())
     repos = {info.ref: info for info in gateway.list_repos(known)}
@@ -73,6 +73,7 @@ def take_snapshot(gateway: Gateway, projects: Iterable[str]) -> Snapshot:
     sizes = Counter(ref.project for ref in pipelines)
     for project in sorted(set(projects).intersection(known)):
         limit = JOBS_PER_PROJECT + JOBS_FOR_EACH_PIPELINE * sizes[project]
+        heard()
         listed = gateway.list_jobs(project, limit)
         if len(listed) < limit:
             complete.add(project)

@@ -42,6 +42,8 @@ class SnapshotSource:
         self.call_up: Callable[[Key], None] = lambda _key: None
         self.at_work: Callable[[], float] = lambda: math.inf
         """How many objects are being worked on or in line for it; those that wait in `latest` count."""
+        self.heard: Callable[[], None] = lambda: None
+        """Called in the thread of a look, which takes minutes where there are many projects and Pachyderm is slow."""
         self._waiting: dict[Key, float] = {}
         self._serving: asyncio.Task[None] | None = None
         self._lock = asyncio.Lock()
@@ -121,7 +123,7 @@ class SnapshotSource:
         await self._rest()
         begun = time.monotonic()
         try:
-            found = await self._thread.run(take_snapshot, self._gateway, tuple(self._projects()))
+            found = await self._thread.run(take_snapshot, self._gateway, tuple(self._projects()), self.heard)
             self._snapshot, self._error, begun = found, None, found.started
         except PachydermError as error:
             self._error = (begun, error)
