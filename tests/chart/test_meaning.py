@@ -133,6 +133,15 @@ def test_the_network_policy_lets_out_what_the_operator_and_its_hooks_need() -> N
     assert selected <= only("Deployment", found)["spec"]["template"]["metadata"]["labels"].items()
 
 
+def test_a_policy_without_ports_allows_names_and_its_own_rules_alone() -> None:
+    rule = {"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}], "ports": [{"port": 443}]}
+    ports = {"apiServerPorts": [], "pachdPorts": [], "corpusPorts": []}
+    found = objects({"networkPolicy": {"enabled": True, **ports, "egress": [rule]}})
+    names, *others = only("NetworkPolicy", found)["spec"]["egress"]
+    assert {each["port"] for each in names["ports"]} == {53}
+    assert others == [rule]
+
+
 def test_the_service_monitor_finds_the_service_and_keeps_the_label_namespace() -> None:
     found = objects(COMBINATIONS["monitored"])
     monitor, service = only("ServiceMonitor", found)["spec"], only("Service", found)

@@ -83,6 +83,7 @@ def test_only_what_is_kubernetes_own_is_left_open() -> None:
         ({"log": {"level": "trace"}}, "/log/level"),
         ({"watchNamespaces": ["No_Such"]}, "/watchNamespaces/0"),
         ({"uninstall": {"policy": "force"}}, "/uninstall/policy"),
+        ({"uninstall": {"timeoutSeconds": 1_000_000}}, "/uninstall/timeoutSeconds"),
         ({"policy": {"projects": {"team": "drama"}}}, "/policy/projects/team"),
         ({"imagePullSecrets": ["registry"]}, "/imagePullSecrets/0"),
         ({"leaderElection": {"enabled": False}}, "replicas is above 1 without leaderElection.enabled"),
