@@ -115,6 +115,13 @@ def test_certificates_that_cannot_be_read_are_told_before_anything_is_asked(tmp_
             module.login(kubeconfig(tmp_path / "config", cluster=cluster))
 
 
+@pytest.mark.parametrize("address", ["someone:secret@proxy:3128", "socks5://someone:secret@proxy", "http://[secret"])
+def test_a_proxy_that_is_not_understood_is_told_and_not_passed_over(tmp_path: Path, address: str) -> None:
+    with pytest.raises(module.LoginFailedError, match="its proxy-url is none such as http://") as caught:
+        module.login(kubeconfig(tmp_path / "config", cluster={"proxy-url": address}))
+    assert "secret" not in str(caught.value)
+
+
 def test_a_file_that_is_no_kubeconfig_is_told_in_words(tmp_path: Path) -> None:
     file = tmp_path / "config"
     for text, told in (("hello", "it is none"), ('{"current-context": "gone"}', "it has no 'gone'")):

@@ -7,6 +7,8 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+from yarl import URL
+
 from scriptmodel_operator.kube.framework import kopf
 
 _NOTHING = "no service account, no KUBECONFIG and no ~/.kube/config: name a file with --kubeconfig"
@@ -63,7 +65,20 @@ def _from(files: list[Path], settings: kopf.OperatorSettings) -> kopf.Connection
         found.as_ssl_context()
     except (OSError, ValueError) as error:
         raise LoginFailedError(f"cannot read the kubeconfig: its certificates: {error}") from error
+    if found.proxy_url and not _is_proxy(found.proxy_url):
+        raise LoginFailedError(
+            "cannot read the kubeconfig: its proxy-url is none such as http://proxy.example.com:3128"
+        )
     return found
+
+
+def _is_proxy(address: str) -> bool:
+    """One that is understood here; it is not told, since it may have a password."""
+    try:
+        url = URL(address)
+    except ValueError:
+        return False
+    return url.scheme in ("http", "https") and bool(url.host)
 
 
 def _read(settings: kopf.OperatorSettings) -> kopf.ConnectionInfo | None:
