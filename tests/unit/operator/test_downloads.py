@@ -24,7 +24,7 @@ from scriptmodel_operator.pachyderm.errors import NotFoundError, PachydermError,
 from scriptmodel_operator.pachyderm.values import BranchRef, RepoInfo, RepoRef
 from tests.unit.operator.archives import PLAYS, tar_gz_of, tar_of, zip_of
 from tests.unit.operator.fake_pachyderm import FakePachyderm
-from tests.web import Handler, WebServer, content, status, tagged
+from tests.web import WebServer, content, status, tagged
 
 UID, KEY = "uid-1", ("ml", "thrones")
 BRANCH = BranchRef(RepoRef("default", "corpus"), "master")
@@ -337,78 +337,3 @@ async def test_another_request_is_made_at_once_and_is_not_told_of_the_failure_of
         made.server.answers["/corpus"] = content(tar_of(PLAYS))
         assert (await made.attempt()).failure is None
         assert set(made.files) == {"/plays/hamlet.txt"}
-
-
-async def test_one_slow_server_delays_no_other_object() -> None:
-    async with world(slots=2) as made:
-        made.server.answers["/slow"] = lambda handler: handler.stopping.wait(DEADLINE) and None
-        made.server.answers["/corpus"] = content(tar_of(PLAYS))
-        slow = replace(made.request, url=made.server.url("/slow"))
-        made.downloads.begin("slow", Download(("ml", "slow"), slow, BRANCH, None))
-        assert (await made.attempt()).failure is None
-
-
-async def test_only_so_many_are_downloaded_at_a_time() -> None:
-    async with world(slots=2) as made:
-        at_once, most, lock = 0, 0, threading.Lock()
-
-        def counted(handler: Handler) -> None:
-            nonlocal at_once, most
-            with lock:
-                at_once += 1
-                most = max(most, at_once)
-            handler.stopping.wait(0.05)
-            with lock:
-                at_once -= 1
-            status(500)(handler)
-
-        made.server.answers["/corpus"] = counted
-        for number in range(8):
-            made.downloads.begin(str(number), Download(("ml", str(number)), made.request, BRANCH, None))
-        async with asyncio.timeout(DEADLINE):
-            assert {(await made.called_up.get())[1] for _ in range(8)} == {str(number) for number in range(8)}
-        assert most <= 2
-
-
-async def test_a_download_that_nobody_wants_any_more_makes_room_at_once_and_calls_nobody_up() -> None:
-    async with world(slots=1) as made:
-        begun = threading.Event()
-
-        def drips(handler: Handler) -> None:
-            handler.start(200, {"Content-Length": "100000"})
-            begun.set()
-            while not handler.stopping.wait(0.05):
-                handler.write(b"x")
-
-        made.server.answers["/slow"] = drips
-        made.server.answers["/corpus"] = content(tar_of(PLAYS))
-        slow = replace(made.request, url=made.server.url("/slow"))
-        made.downloads.begin("slow", Download(("ml", "slow"), slow, BRANCH, None))
-        await asyncio.to_thread(begun.wait, DEADLINE)
-        made.downloads.forget("slow")
-        assert (await made.attempt()).failure is None
-        assert made.called_up.empty()
-        assert made.downloads.due_in("slow") is None
-
-
-async def test_a_file_that_nobody_wants_any_more_is_not_put() -> None:
-    async with world() as made:
-        begun, go = threading.Event(), threading.Event()
-
-        def waits(call: str) -> None:
-            begun.set()
-            go.wait(DEADLINE)
-
-        made.pachyderm.fault = waits
-        made.server.answers["/corpus"] = content(tar_of(PLAYS))
-        made.downloads.begin(UID, Download(KEY, made.request, BRANCH, None))
-        task = made.downloads._entries[UID].task
-        await asyncio.to_thread(begun.wait, DEADLINE)
-        made.downloads.forget(UID)
-        go.set()
-        assert task is not None
-        async with asyncio.timeout(DEADLINE):
-            await task
-        assert made.pachyderm.calls == []
-        assert made.called_up.empty()
-        assert made.downloads.due_in(UID) is None
