@@ -67,6 +67,22 @@ def test_numbers_before_names_are_cut() -> None:
     assert [text for text in cut if text.isdigit()] == [str(number) for number in range(1, 26)]
 
 
+@pytest.mark.parametrize("frame", ["{{{name}.}} {text}", "={caps}=\n{text}", "#  {name}. {text}"])
+@pytest.mark.parametrize("asked", ["caps-period", "title-period", "name-alone"])
+def test_a_layout_that_is_asked_for_is_read_in_the_frame_too(asked: str, frame: str) -> None:
+    sample = framed(frame).split("\n")
+    layout, confidence = layouts.detect(sample, layouts.layout_named(asked))
+    spoken = [event.speaker for event in layout.parse(sample, sample) if event.kind.value == "speech"]
+    assert (layout.name, confidence) == (asked, 1.0)
+    assert [name.upper() for name in spoken] == [name.upper() for name, _ in TALK * 5 if name]
+
+
+def test_plain_text_that_is_asked_for_has_no_frame() -> None:
+    sample = framed("{{{name}.}} {text}").split("\n")
+    layout, _ = layouts.detect(sample, layouts.layout_named("plain"))
+    assert [event.text for event in layout.parse(sample, sample)] == [f"{line} <eos>" for line in sample if line]
+
+
 def test_a_rare_name_in_the_frame_speaks_too(read: Read) -> None:
     assert ("A Gull", "Never!") in read(framed("{{{name}.}} {text}") + "\n{A Gull.} Never!\n")
 

@@ -355,3 +355,29 @@ def test_a_title_in_quotation_marks_may_be_the_last_word(read: Read) -> None:
         ("", "music outside"),
         ("", "CURTAIN."),
     ]
+
+
+def test_one_of_a_crowd_may_be_named_after_a_comma(read: Read) -> None:
+    talk = "ANNA. Is it early?\n\nCHORUS. It is, Ben, and cold.\n\n"
+    crowd = "Chorus, BEN (softly). Who is it?\n\nFirst Voice, CARL.\nThe gull.\n\nWell, ANNA. It is so.\n\n"
+    assert read("ACT I\n\n" + talk * 6 + crowd + talk)[13:15] == [
+        ("Chorus, BEN", "(softly) Who is it?"),
+        ("First Voice, CARL", "The gull. Well, ANNA. It is so."),
+    ]
+
+
+@pytest.mark.parametrize("shown", ["The QUEEN, ANNA, BEN.", "The QUEEN, ANNA.", "Chorus, ANNA and BEN."])
+def test_who_is_on_the_stage_does_not_speak(shown: str, read: Read) -> None:
+    talk = "ANNA.\nIs it early?\n\nThe QUEEN.\nIt is, and cold.\n\nCHORUS.\nSo it is.\n\n"
+    scene = f"SCENE II.\n\n{shown} They look at the water.\n\n"
+    assert ("", f"{shown} They look at the water.") in read("ACT I\n\n" + talk * 6 + scene + talk)
+
+
+def test_nothing_need_stand_between_names_and_words_nor_between_speeches(read: Read) -> None:
+    talk = "ANNA Is it early? It is, and so is\n  BEN Gull.\nMRS. GULL It is, and cold, too.\nBEN Then we wait.\n"
+    assert read("ACT I\n\n" + talk * 12)[1:5] == [
+        ("ANNA", "Is it early? It is, and so is BEN Gull."),
+        ("MRS. GULL", "It is, and cold, too."),
+        ("BEN", "Then we wait."),
+        ("ANNA", "Is it early? It is, and so is BEN Gull."),
+    ]

@@ -150,7 +150,7 @@ def _write_all(sources: Sequence[Source], layout: Layout | None, file: BinaryIO)
 
 def _write_one(source: Source, layout: Layout | None, file: BinaryIO) -> FileStatistics:
     sample = reading.sample_lines(source)
-    chosen, confidence = layouts.detect(sample) if layout is None else (layout, 1.0)
+    chosen, confidence = layouts.detect(sample, layout)
     statistics = FileStatistics(source.name, chosen.name, confidence)
     lines = statistics.count_lines(reading.read_lines(source))
     for line in _normalized(chosen.parse(lines, sample), statistics):

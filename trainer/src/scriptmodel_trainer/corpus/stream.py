@@ -43,9 +43,7 @@ class _Lexicon(dict[str, int]):
 def events_of(source: Source, layout: Layout | None) -> tuple[Layout, float, Iterator[Event]]:
     """The layout of a file (found if None), the confidence in it, and the file's events."""
     sample = reading.sample_lines(source)
-    confidence = 1.0
-    if layout is None:
-        layout, confidence = layouts.detect(sample)
+    layout, confidence = layouts.detect(sample, layout)
     return layout, confidence, layout.parse(reading.read_lines(source), sample)
 
 

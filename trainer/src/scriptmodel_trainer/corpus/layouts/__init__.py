@@ -14,6 +14,7 @@ from scriptmodel_trainer.errors import BadInputError
 AUTO = "auto"
 _SURE = 0.5
 _UNSURE = 0.12  # a script's layout that explains less of a file is not believed
+_PRINTED = frozenset(style.name for style in STYLES)
 _DOUBTFUL = 0.3  # where no layout explains more, names may be set in a way of the file's own
 
 
@@ -51,15 +52,22 @@ def layout_named(name: str) -> Layout | None:
     return LAYOUTS[name]
 
 
-def detect(sample: Sequence[str]) -> tuple[Layout, float]:
-    """The layout that fits best and its score from 0 to 1; `plain` when none is recognised."""
-    layout, score = _best(sample)
+def detect(sample: Sequence[str], asked: Layout | None = None) -> tuple[Layout, float]:
+    """The layout that fits best and its score from 0 to 1, `plain` when none is recognised; or the one `asked` for, 1.
+
+    A layout of printed plays that explains little is read in a frame of the file's own, if its names have one.
+    """
+    if asked is not None and asked.name not in _PRINTED:
+        return asked, 1.0
+    layout, score = _best(sample) if asked is None else (asked, asked.score(sample))
     if score < _DOUBTFUL:
         for frame in frames.infer(sample):
             framed, better = _best([frame.bare(line)[0] for line in sample])
             if better > max(score, _UNSURE):
-                return replace(framed, parse=frame.around(framed.parse)), better
-    return layout, score
+                chosen = asked or framed
+                layout, score = replace(chosen, parse=frame.around(chosen.parse)), better
+                break
+    return layout, score if asked is None else 1.0
 
 
 def _best(sample: Sequence[str]) -> tuple[Layout, float]:

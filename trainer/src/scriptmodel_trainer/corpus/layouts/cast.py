@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import operator
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 
-from scriptmodel_trainer.corpus.layouts.cues import Cue, Kind, candidate_at_start, candidates, lost_cues, phrased_cues
+from scriptmodel_trainer.corpus.layouts.cues import (
+    Cue,
+    Kind,
+    candidate_at_start,
+    candidates,
+    lost_cues,
+    member_cues,
+    phrased_cues,
+)
 from scriptmodel_trainer.corpus.layouts.directions import is_quoted, reads_like_direction
 from scriptmodel_trainer.corpus.layouts.marks import has_columns
 from scriptmodel_trainer.corpus.layouts.names import is_doubtful
@@ -18,10 +27,13 @@ from scriptmodel_trainer.corpus.layouts.survey import Form, Style, Survey, surve
 _STRONG = frozenset((Kind.PERIOD, Kind.COLON, Kind.DASH, Kind.ASIDE, Kind.PHRASE))
 _ENDS_SENTENCE = re.compile(r"[.?!:;)\]\"”’'_*…|-]\s*\Z")
 _GROUP_WORDS = frozenset(("The", "All", "Both", "Several", "Some", "Another", "Other", "First", "Second", "Third"))
+_CROWDS = frozenset(("CHORUS", "SEMICHORUS", "VOICE", "VOICES"))
 _SMALL_WORDS = frozenset(("of", "the", "and"))
 _start = operator.attrgetter("start")
 _OFTEN = 4
 _MANY = 20  # paragraphs
+_MOST_QUOTED = 40  # speeches in a preface
+_QUOTED = 0.25  # of its paragraphs
 _SHOUT = 8  # characters; more words in capitals after a name are a heading
 _MOST_SPEAKERS = 20_000  # names beyond are read, but not remembered
 
@@ -35,6 +47,8 @@ class Cast:
     forms: frozenset[Form]  # believed with a known name
     main: frozenset[Form]  # believed with any name at the beginning of a paragraph
     dense: bool  # names stand at the beginning of lines inside paragraphs, too
+    members: frozenset[str]  # those among the speakers who are one of a crowd: `Chorus, CARL`
+    spaced: bool  # lines begin with a name and nothing between it and the words
     lower: Counter[str]
     width: int  # characters of a full line
     plain_directions: bool  # directions are not always in brackets
@@ -46,6 +60,7 @@ class Cast:
     italic: bool  # names are in italics
     indented_directions: bool  # those without brackets are set in, speeches are not
     directions_below: bool  # such directions may stand right below the words, which are never set in
+    prefaces: frozenset[str]  # headings of those that quote a play before it begins
     set_in: int  # spaces before directions in brackets, where hardly anything else is set in so far; else 0
 
     def cues(self, paragraph: Paragraph) -> Iterator[Cue]:
@@ -94,14 +109,15 @@ class Cast:
         return self.attached and first is not None and _stands_alone(first, paragraph.text)
 
     def _first(self, text: str) -> Cue | None:
-        if "  " in text and (True, Kind.COLUMN) not in self.forms and has_columns(text):
-            return None
         for caps, _ in reversed(self.kinds):
             cue = candidate_at_start(text, caps)
             if cue is not None and self._opens_paragraph(cue, text):
-                return cue
-        phrased = next(phrased_cues(text), None) if self.colons else None
-        return phrased if phrased is not None and phrased.start == 0 and phrased.name in self.speakers else None
+                columns = "  " in text and (True, Kind.COLUMN) not in self.forms and has_columns(text)
+                return None if columns else cue
+        others = itertools.chain(
+            phrased_cues(text) if self.colons else (), member_cues(text) if self.members and ", " in text else ()
+        )
+        return next((cue for cue in others if cue.start == 0 and cue.name in self.speakers), None)
 
     def _candidates(self, text: str) -> list[Cue]:
         found = [cue for caps, kinds in self.kinds for cue in candidates(text, caps, kinds)]
@@ -109,6 +125,8 @@ class Cast:
             found += lost_cues(text, marks)
         if self.colons:
             found += phrased_cues(text)
+        if self.members and ", " in text:
+            found += (cue for cue in member_cues(text) if cue.name in self.members)
         return found if len(found) < 2 else sorted(found, key=_start)
 
     def _believed(self, cue: Cue, text: str) -> bool:
@@ -133,7 +151,7 @@ class Cast:
             # `Anna--a small woman--enters.`
             told = cue.kind is Kind.DASH and not cue.caps and not text[: cue.end].rstrip(" -—–").endswith(".")
             alone = (True, Kind.ALONE) in self.main
-            return (form in self.forms or cue.kind in _STRONG or columns) and not (
+            return (form in self.forms or cue.kind in _STRONG or columns or cue.name in self.members) and not (
                 told and (alone or form not in self.forms)
             )
         both = words and " AND " in cue.name
@@ -159,6 +177,8 @@ class Cast:
         """A known name inside a paragraph: where sentences end, and not within a direction."""
         form = (cue.caps, cue.kind)
         if cue.kind is not Kind.LOST:
+            if cue.kind is Kind.SPACE and self.spaced:
+                return _ENDS_SENTENCE.search(before) is not None
             if form not in (self.main if cue.kind in (Kind.SPACE, Kind.ALONE) else self.forms):
                 return False
             if not self.dense and not (cue.caps and _ENDS_SENTENCE.search(before)):
@@ -191,6 +211,7 @@ def cast_of(sample: Sequence[str], style: Style) -> Cast:
     """Learn a file's conventions from a sample of its lines; `style` is the layout it was found or said to have."""
     found = survey(tuple(sample))
     names = _repeated(found, style)
+    members = _of_crowds(found.members, names)
     totals: Counter[Form] = Counter()
     for counted in (found.first, found.inside):
         for form, counts in counted.items():
@@ -199,11 +220,12 @@ def cast_of(sample: Sequence[str], style: Style) -> Cast:
     main = {form for form, count in totals.items() if count >= 0.05 * total and form[1] in _STRONG}
     main |= {form for form in style.forms if form[0] or totals[form] >= 0.05 * total} or style.forms
     forms = {form for form, count in totals.items() if count >= max(3, 0.01 * total)} | main
-    first = sum(found.first[form].total() for form in main if form in found.first)
+    dense = _inside(found, main, names) > 0.2 * sum(found.first[form].total() for form in main if form in found.first)
     plain = _directions_are_plain(found, forms, names)
     indented = found.indented >= 5 and found.flush <= 0.05 * found.indented
     return Cast(
-        speakers=set(names),
+        speakers={*names, *members},
+        members=members,
         alone=frozenset(
             name
             for name, count in found.first.get((True, Kind.ALONE), Counter()).items()
@@ -211,7 +233,8 @@ def cast_of(sample: Sequence[str], style: Style) -> Cast:
         ),
         forms=frozenset(forms),
         main=frozenset(main - {(True, Kind.SPACE)}),
-        dense=_inside(found, main, names) > 0.2 * first,
+        dense=dense,
+        spaced=dense and totals[True, Kind.SPACE] > 0.5 * total,
         lower=found.lower,
         width=found.width,
         plain_directions=plain,
@@ -223,6 +246,7 @@ def cast_of(sample: Sequence[str], style: Style) -> Cast:
         italic=found.italic.total() > 0.5 * totals.total(),
         indented_directions=indented,
         directions_below=indented and plain and found.straight > max(_MANY, 10 * found.hung),
+        prefaces=_quoting(found, names),
         set_in=_set_in(found),
     )
 
@@ -247,6 +271,21 @@ def _repeated(found: Survey, style: Style) -> frozenset[str]:
     )
 
 
+def _of_crowds(members: Set[str], names: Set[str]) -> frozenset[str]:
+    """Those of a chorus, or of the counted: `First Voice, ANNA`, or `Guard, ANNA` where a second one speaks.
+
+    `Anna, MISS GULL` is who played her.
+    """
+    counted = {name.split()[-1].upper() for name in names if name.split()[0].title() in _GROUP_WORDS}
+    crowds = counted | _CROWDS
+    return frozenset(
+        member
+        for member in members
+        for crowd in (member.partition(",")[0].split(),)
+        if crowd[-1].upper() in crowds or (len(crowd) > 1 and crowd[0] in _GROUP_WORDS)
+    )
+
+
 def _worth_looking_at(forms: Set[Form]) -> tuple[tuple[bool, frozenset[Kind]], ...]:
     besides = _STRONG | {Kind.ALONE} | ({Kind.SPACE} if (True, Kind.COLUMN) in forms else set())
     return tuple(
@@ -260,6 +299,16 @@ def _inside(found: Survey, main: Set[Form], names: Set[str]) -> int:
     return sum(
         count for form in main for name, count in found.inside.get(form, Counter[str]()).items() if name in names
     )
+
+
+def _quoting(found: Survey, names: Set[str]) -> frozenset[str]:
+    """The headings of prefaces in which some paragraphs look like speeches, but not as many as in a play."""
+    quoting = set()
+    for preface in found.prefaces:
+        said = sum(any(cue.name in names for cue in cues[:1]) for cues in found.cues[preface.begin : preface.end])
+        if 0 < said <= min(_MOST_QUOTED, _QUOTED * (preface.end - preface.begin)):
+            quoting.add(preface.heading)
+    return frozenset(quoting)
 
 
 def _set_in(found: Survey) -> int:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from scriptmodel_trainer.corpus.layouts.cast import Cast
-from scriptmodel_trainer.corpus.layouts.directions import is_bracketed, opens_only, reads_like_direction
+from scriptmodel_trainer.corpus.layouts.directions import is_bracketed, opens_only, reads_like_direction, tells
 from scriptmodel_trainer.corpus.layouts.marks import (
     is_back_matter,
     is_closing,
@@ -50,7 +50,8 @@ def ends(paragraph: Paragraph, ahead: Sequence[Paragraph], cast: Cast, before: P
         return is_front_heading(text) and not any(map(cast.begins_with_cue, ahead))
     if _may_be_title(text) and _title_page(ahead, cast):
         return not _CURTAIN.search(text) or is_closing(text) or is_front_heading(text)
-    if is_closing(text) or is_front_heading(text) or (fallen and _advertises([paragraph, *ahead])):
+    advertised = fallen and _advertises([paragraph, *ahead])
+    if is_closing(text) or is_front_heading(text) or advertised or _heads_list(paragraph, ahead, cast):
         return True
     speaks = cast.knows if fallen else cast.begins_with_cue
     if any(map(speaks, ahead)) or is_epilogue(text) or spoken_by(text) is not None:
@@ -65,6 +66,19 @@ def _back_matter_begins(paragraph: Paragraph, ahead: Sequence[Paragraph]) -> boo
     if text.isupper() and len(text) < _TITLE and any(map(_for_sale, itertools.islice(ahead, _SOLD))):
         return not _moves(text)
     return is_back_matter(text) and not is_furniture(text)
+
+
+def _heads_list(paragraph: Paragraph, ahead: Sequence[Paragraph], cast: Cast) -> bool:
+    """Whether this is the heading of a catalogue: only strange names follow, and nobody asks or speaks to anyone."""
+    text = paragraph.text
+    if len(text) > _TITLE or not text.strip().isupper() or any(map(cast.knows, ahead)):
+        return False
+    names = sum(map(cast.begins_with_cue, ahead))
+    return (
+        names > max(_SOLD, len(ahead) // 2)
+        and not (_moves(text) or is_heading(text))
+        and all(tells(other.text) for other in ahead)
+    )
 
 
 def _strange(paragraph: Paragraph, ahead: Sequence[Paragraph], cast: Cast) -> bool:

@@ -7,7 +7,14 @@ import re
 from collections.abc import Iterator, Set
 from dataclasses import dataclass
 
-from scriptmodel_trainer.corpus.layouts.names import CAPS_NAME, TITLE_NAME, could_be_name, is_shortened
+from scriptmodel_trainer.corpus.layouts.names import (
+    CAPS_NAME,
+    CROWD_NAME,
+    TITLE_NAME,
+    could_be_name,
+    is_letter,
+    is_shortened,
+)
 
 
 class Kind(enum.Enum):
@@ -58,7 +65,7 @@ _ITALIC = re.compile(
     r"(?:\._|_\.)(?=\s|\Z)|^[ \t]*_(?P<called>[^\W_a-z][^_\n:.!?]{1,40})(?:_:|:_)(?=\s*\S)",
     re.MULTILINE,
 )
-_INITIAL = re.compile(r"\s[^\W\d_a-z]\.\Z")
+_INITIAL = re.compile(r"(?:\A|\s)[^\W\d_a-z]\.\Z")
 _SENTENCE = re.compile(r" [\"“‘'(\[_]?[A-Z](?![A-Z])")
 _MIDDLE = " " * 16
 _EFFECTS = frozenset(("MUSIC", "SOUND", "SOUNDS", "LIGHT", "LIGHTS", "EFFECT", "EFFECTS"))  # before a colon
@@ -82,7 +89,13 @@ _LOST = re.compile(
 _PHRASED = re.compile(
     rf"^[ \t]*(?P<name>{CAPS_NAME}|{TITLE_NAME}), (?P<phrase>[a-z][^:.!?“”\"()\[\]]{{2,240}}):(?=\s)", re.MULTILINE
 )
-_TITLE_KINDS = frozenset((Kind.PERIOD, Kind.COLON, Kind.DASH, Kind.ASIDE, Kind.ALONE, Kind.ABOVE))
+_MARKED = frozenset((Kind.PERIOD, Kind.COLON, Kind.DASH, Kind.ASIDE))
+# `Chorus, CARL. Words`: one of a crowd.
+_MEMBER = re.compile(
+    rf"^[ \t]*[_*]{{0,2}}(?P<name>{CROWD_NAME}, {CAPS_NAME})[_*]{{0,2}}{_DIRECTION}{_BETWEEN}", re.MULTILINE
+)
+_OTHERS = re.compile(r",[^,]*,| and ", re.IGNORECASE)
+_TITLE_KINDS = _MARKED | {Kind.ALONE, Kind.ABOVE}
 
 
 def lost_cues(text: str, marks: str) -> Iterator[Cue]:
@@ -100,6 +113,14 @@ def phrased_cues(text: str) -> Iterator[Cue]:
     for match in _PHRASED.finditer(text):
         name, phrase = match["name"], " ".join(match["phrase"].split())
         yield Cue(name, Kind.PHRASE, name.isupper(), f"({phrase})", match.start(), match.end())
+
+
+def member_cues(text: str) -> Iterator[Cue]:
+    """`Chorus, CARL. Words`: to be believed only of crowds that are known; more names are those on the stage."""
+    for match in _MEMBER.finditer(text):
+        cue = _cue(match, caps=False)
+        if cue is not None and _stopped(match, cue.kind) and not _OTHERS.search(cue.name):
+            yield cue
 
 
 def candidates(text: str, caps: bool, kinds: Set[Kind] = frozenset(Kind)) -> Iterator[Cue]:
@@ -125,8 +146,7 @@ def _italic_cues(text: str, caps: bool, kinds: Set[Kind]) -> dict[int, Cue]:
 
 def _italic_cue(match: re.Match[str], caps: bool) -> Cue | None:
     name = match["name"] or match["called"]
-    letter = len(name) == 1 and name not in "IVX"
-    short = letter or (match["name"] is not None and is_shortened(name))
+    short = is_letter(name) or (match["name"] is not None and is_shortened(name))
     if name.isupper() is not caps or not (short or could_be_name(name)):
         return None
     return Cue(name, Kind.PERIOD if match["name"] else Kind.COLON, caps, "", match.start(), match.end(), italic=True)
@@ -149,6 +169,11 @@ def _kind(match: re.Match[str]) -> Kind:
         if italic or _INITIAL.search(cue):
             return Kind.PERIOD
     return kind
+
+
+def _stopped(match: re.Match[str], kind: Kind) -> bool:
+    """Whether something more than a gap stands after the name."""
+    return kind in _MARKED or (kind is Kind.ALONE and match.group().rstrip()[-1:] in ".:")
 
 
 def _centred(match: re.Match[str]) -> bool:
@@ -181,7 +206,8 @@ def _cue(match: re.Match[str], caps: bool) -> Cue | None:
         kind = Kind.ABOVE
     sounds = kind is Kind.COLON and name in _EFFECTS
     within = match.lastgroup == "comma" and (not caps or match.start() > 0)
-    if sounds or within or not could_be_name(name) or (not caps and (name.isupper() or kind not in _TITLE_KINDS)):
+    named = could_be_name(name) or (is_letter(name) and _stopped(match, kind))
+    if sounds or within or not named or (not caps and (name.isupper() or kind not in _TITLE_KINDS)):
         return None
     if kind is Kind.ASIDE and not direction:
         return None

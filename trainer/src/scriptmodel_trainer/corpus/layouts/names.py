@@ -30,6 +30,7 @@ CAPS_NAME = (
     rf"(?: the {_TITLE_WORD})?"
 )
 TITLE_NAME = rf"{_TITLE_WORD}(?:(?:{_AND}|\s(?:of |the |de |von |van )?)_?{_TITLE_WORD}){{0,4}}"
+CROWD_NAME = rf"(?:[{_UPPER}][{_LOWER}]+ ){{0,2}}[{_UPPER}][{_LOWER}]+"
 
 _STAGE_WORDS = """
 ACT ACTS SCENE SCENES CURTAIN END PROJECT CHAPTER PREFACE VOLUME TIME PLACE CHARACTERS PERSONS CONTENTS NOTE NOTES
@@ -62,7 +63,12 @@ _ABBREVIATED = re.compile(rf"OR|AND|(?:[{_UPPER}]\.[- ]?){{1,3}}[{_UPPER}]|[A-LN
 
 def is_doubtful(name: str) -> bool:
     """True for what is a name, like Orante's or C.-C., only where it stands before many speeches."""
-    return is_shortened(name) or _ABBREVIATED.fullmatch(name) is not None
+    return is_letter(name) or is_shortened(name) or _ABBREVIATED.fullmatch(name) is not None
+
+
+def is_letter(name: str) -> bool:
+    """True for a single letter that is no number."""
+    return len(name) == 1 and name.isupper() and name not in "IVX"
 
 
 def is_shortened(name: str) -> bool:

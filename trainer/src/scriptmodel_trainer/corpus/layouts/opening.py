@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 from scriptmodel_trainer.corpus.layouts.cast import Cast
-from scriptmodel_trainer.corpus.layouts.directions import is_bracketed, narrates
+from scriptmodel_trainer.corpus.layouts.directions import is_bracketed, narrates, tells
 from scriptmodel_trainer.corpus.layouts.marks import (
     has_leaders,
     heading_kind,
@@ -36,6 +36,7 @@ _TITLE = 100  # characters
 _GAP = 3  # lines
 _FIRST = frozenset(("I", "1", "ONE", "FIRST"))
 _PRICED = 3  # paragraphs about a book before its price
+_SPEAKING = 10  # of so many speeches at least one is spoken to someone
 _LIST = 8  # paragraphs of a cast list, at most, that look like speeches
 
 
@@ -83,6 +84,22 @@ def _lists(paragraph: Paragraph, front: Sequence[Paragraph], ahead: Sequence[Par
         or _first_scene_follows(ahead)
         or _each_once([paragraph, *ahead], cast)
     )
+
+
+def only_lists(
+    paragraph: Paragraph, front: Sequence[Paragraph], ahead: Sequence[Paragraph], played: bool = False
+) -> bool:
+    """Whether what looks like speeches is a list: properties by act, who is seen in which, a catalogue without prices.
+
+    Up to the next heading nobody asks, exclaims or speaks to anyone. Such lists follow a heading of their own, or a
+    play (`played`) that is over.
+    """
+    following = [paragraph, *itertools.takewhile(lambda other: not is_heading(other.text), ahead)]
+    said = sum(not tells(other.text) for other in following)
+    if played or any(is_back_matter(other.text) for other in front):
+        return said <= len(following) // _SPEAKING
+    headed = any(is_front_heading(other.text) for other in front) and not _prologue(front)
+    return headed and not said and len(following) <= len(ahead)
 
 
 def untitled(front: Sequence[Paragraph], listed: bool) -> bool:

@@ -10,8 +10,8 @@ from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.layouts.body import Body
 from scriptmodel_trainer.corpus.layouts.cast import cast_of
 from scriptmodel_trainer.corpus.layouts.closing import AHEAD, ends
-from scriptmodel_trainer.corpus.layouts.marks import is_back_matter, is_closing, is_furniture
-from scriptmodel_trainer.corpus.layouts.opening import begins, first_of_play, untitled
+from scriptmodel_trainer.corpus.layouts.marks import announces_play, is_back_matter, is_closing, is_furniture
+from scriptmodel_trainer.corpus.layouts.opening import begins, first_of_play, only_lists, untitled
 from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph, paragraphs
 from scriptmodel_trainer.corpus.layouts.survey import Style, survey
 
@@ -36,6 +36,8 @@ class StageParser:
         front: deque[Paragraph] = deque()
         body: Body | None = None
         before: Paragraph | None = None
+        played = False  # a play, to its end
+        quoting = False  # a preface quotes the play that is yet to be announced
         closed = listed = False  # with words that say so, or a catalogue: what follows is no play unless it has a title
         while True:
             ahead.extend(itertools.islice(source, AHEAD - len(ahead)))
@@ -45,8 +47,14 @@ class StageParser:
             if body is not None and ends(paragraph, ahead, cast, before):
                 yield from body.end()
                 listed = is_back_matter(paragraph.text)
-                body, closed = None, listed or is_closing(paragraph.text)
-            elif body is None and begins(paragraph, front, ahead, cast) and not (closed and untitled(front, listed)):
+                body, played, closed = None, True, listed or is_closing(paragraph.text)
+            elif (
+                body is None
+                and not quoting
+                and begins(paragraph, front, ahead, cast)
+                and not (closed and untitled(front, listed))
+                and not only_lists(paragraph, front, ahead, played)
+            ):
                 body = Body(cast)
                 yield from _opening(front, body, ahead)
             if not is_furniture(paragraph.text):
@@ -55,6 +63,7 @@ class StageParser:
                 yield from body.read(paragraph, ahead)
                 continue
             front.append(paragraph)
+            quoting = paragraph.text in cast.prefaces or (quoting and not announces_play(paragraph.text))
             if len(front) > _BACK:
                 yield _cut(front.popleft())
         if body is not None:

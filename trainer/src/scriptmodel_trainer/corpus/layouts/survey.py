@@ -5,17 +5,20 @@ from __future__ import annotations
 import functools
 import re
 from collections import Counter
+from collections.abc import Set
 from dataclasses import dataclass, field
 
-from scriptmodel_trainer.corpus.layouts.cues import Cue, Kind, candidates
+from scriptmodel_trainer.corpus.layouts.cues import Cue, Kind, candidates, member_cues
 from scriptmodel_trainer.corpus.layouts.directions import is_bracketed, is_verse, narrates, reads_like_direction
-from scriptmodel_trainer.corpus.layouts.marks import is_furniture, is_heading
+from scriptmodel_trainer.corpus.layouts.letters import Letters
+from scriptmodel_trainer.corpus.layouts.marks import announces_play, is_furniture, is_heading, is_preface
 from scriptmodel_trainer.corpus.layouts.paragraphs import paragraphs
 
 Form = tuple[bool, Kind]  # names in capitals or not, and what follows the name
 
 _MANY = 20  # cues
 _ABOVE = 5  # times as many names right above the words as names alone in their paragraphs
+_CAPS_AFTER_COMMA = re.compile(r", [A-Z][A-Z.]")
 _LOWER = re.compile(r"(?<![^\W_])[^\W\d_A-Z][^\W\d_]+")
 
 
@@ -39,12 +42,23 @@ STYLES: tuple[Style, ...] = (
 
 
 @dataclass(slots=True)
+class Preface:
+    """What is said of a play before it begins: its heading, and its paragraphs among those with `cues`."""
+
+    heading: str
+    begin: int
+    end: int = 0  # 0 if no play follows
+
+
+@dataclass(slots=True)
 class Survey:
     """Counts over a sample: names by form, at the beginning of paragraphs and of lines inside them."""
 
     first: dict[Form, Counter[str]] = field(default_factory=dict)
     inside: dict[Form, Counter[str]] = field(default_factory=dict)
     cues: list[list[Cue]] = field(default_factory=list)  # of each paragraph
+    members: set[str] = field(default_factory=set)  # names of one of a crowd: `Chorus, CARL`
+    prefaces: list[Preface] = field(default_factory=list)
     lower: Counter[str] = field(default_factory=Counter)  # words that do not begin with a capital
     italic: Counter[str] = field(default_factory=Counter)  # names in italics with a full stop before words
     detached: dict[Form, Counter[str]] = field(default_factory=dict)  # names alone in their paragraph
@@ -89,6 +103,28 @@ class Survey:
         elif text[:1].isalpha() and reads_like_direction(text):
             self.flush += 1
 
+    def find_preface(self, text: str) -> None:
+        """Note where a preface begins, and where the play that follows it is announced."""
+        if self.prefaces and not self.prefaces[-1].end and announces_play(text):
+            self.prefaces[-1].end = len(self.cues)
+        elif is_preface(text):
+            self.prefaces.append(Preface(text, len(self.cues)))
+
+    def find_members(self, text: str) -> None:
+        """Add the names in a paragraph that could be those of one of a crowd."""
+        if _CAPS_AFTER_COMMA.search(text):
+            self.members.update(cue.name for cue in member_cues(text))
+
+    def forget(self, names: Set[str]) -> None:
+        """Leave out what turned out to be no names."""
+        if not names:
+            return
+        for counts in (self.first, self.inside, self.detached):
+            for counted in counts.values():
+                for name in names:
+                    del counted[name]
+        self.cues = [[cue for cue in cues if cue.name not in names] for cues in self.cues]
+
     def join_detached(self) -> None:
         """Count names alone in their paragraphs as cues, unless names stand right above the words: then as titles."""
         caps = sum(counted.get((True, Kind.ALONE), Counter()).total() for counted in (self.first, self.detached))
@@ -118,9 +154,11 @@ def survey(sample: tuple[str, ...]) -> Survey:
     lengths = sorted(len(line) for line in sample if line.strip())
     result.width = lengths[len(lengths) * 95 // 100] if lengths else 0
     headed = named = False  # by the paragraph before
+    letters = Letters()
     for paragraph in paragraphs(sample):
         text = paragraph.text
         result.count_directions(text)
+        result.find_preface(text)
         result.lower.update(_LOWER.findall(text))
         if is_heading(text) or is_furniture(text):
             headed = is_heading(text)
@@ -132,6 +170,8 @@ def survey(sample: tuple[str, ...]) -> Survey:
         detached = alone and cues[0].kind is Kind.ALONE
         softly = alone and cues[0].italic and not cues[0].caps
         result.cues.append(cues)
+        letters.read(text, cues)
+        result.find_members(text)
         for cue in cues:
             if cue.italic and reads_like_direction(text[cue.end :]):
                 continue  # a place, and who comes
@@ -152,5 +192,6 @@ def survey(sample: tuple[str, ...]) -> Survey:
         headed, named = False, detached and cues[0].caps
         bracketed = is_bracketed(text) or text.lstrip(" _")[:1] in ("[", "(")
         result.tells.append(None if bracketed or is_verse(text) else narrates(text))
+    result.forget(letters.no_names(result.lower) - result.italic.keys())
     result.join_detached()
     return result
