@@ -12,7 +12,7 @@ import pytest
 from fuzz_trainer import fuzz
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from samples import play, run_trainer
+from samples import LICENCE, Read, play, run_trainer
 
 from scriptmodel_trainer.corpus import layouts, reading
 from scriptmodel_trainer.corpus.events import Event, EventKind
@@ -301,6 +301,13 @@ def test_damaged_scripts_give_a_result_or_a_clear_error(tmp_path: Path) -> None:
     rounds, failure = fuzz(seed, time.monotonic() + 20, tmp_path, rounds=40)
     assert failure is None, f"seed {seed}: {failure}"
     assert rounds > 0
+
+
+def test_the_licence_around_a_short_play_does_not_hide_its_layout(read: Read) -> None:
+    song = "\n\n".join(["The tide is in,", "The tide is out,", "The gulls begin"] * 16)
+    talk = "Anna--Is it early?\n\nBen--It is, and cold.\n\nAnna--Then I wait.\n\nBen--Do.\n\n"
+    edges = [f"*** {edge} OF THIS PROJECT GUTENBERG EBOOK THE PIER ***\n\n" for edge in ("START", "END")]
+    assert ("Anna", "Is it early?") in read(edges[0] + talk * 2 + song + "\n\n" + edges[1] + LICENCE)
 
 
 def test_folders_are_read_whole_without_hidden_binary_and_program_files(tmp_path: Path) -> None:

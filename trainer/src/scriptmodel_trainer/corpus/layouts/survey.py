@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections import Counter
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 
 from scriptmodel_trainer.corpus.layouts.cues import Cue, Kind, candidates, member_cues
@@ -19,6 +19,7 @@ Form = tuple[bool, Kind]  # names in capitals or not, and what follows the name
 _MANY = 20  # cues
 _ABOVE = 5  # times as many names right above the words as names alone in their paragraphs
 _CAPS_AFTER_COMMA = re.compile(r", [A-Z][A-Z.]")
+_EDGE = re.compile(r"\*\*\* ?(START|END) OF TH(?:E|IS) PROJECT GUTENBERG")
 _LOWER = re.compile(r"(?<![^\W_])[^\W\d_A-Z][^\W\d_]+")
 
 
@@ -147,6 +148,14 @@ class Survey:
         )
 
 
+def _without_licence(sample: Sequence[str]) -> Sequence[str]:
+    """The lines between those at which a text of Project Gutenberg begins and ends, all if one of them is missing."""
+    edges = [(index, edge[1]) for index, line in enumerate(sample) if (edge := _EDGE.match(line))]
+    first = next((index + 1 for index, edge in edges if edge == "START"), 0)
+    last = next((index for index, edge in reversed(edges) if edge == "END"), 0)
+    return sample[first:last] if 0 < first < last else sample
+
+
 @functools.lru_cache(maxsize=1)
 def survey(sample: tuple[str, ...]) -> Survey:
     """Look through the lines of a sample once; the last result is kept, since every style asks for it."""
@@ -155,7 +164,7 @@ def survey(sample: tuple[str, ...]) -> Survey:
     result.width = lengths[len(lengths) * 95 // 100] if lengths else 0
     headed = named = False  # by the paragraph before
     letters = Letters()
-    for paragraph in paragraphs(sample):
+    for paragraph in paragraphs(_without_licence(sample)):
         text = paragraph.text
         result.count_directions(text)
         result.find_preface(text)
