@@ -45,6 +45,7 @@ def framed(frame: str) -> str:
         "={name}.= {text}",
         "={caps}=\n{text}",
         "+{name}+ {text}",
+        "~{name}.~~\n{text}",
         "*{caps}:* {text}",
         "_{name}_ {text}",
         "| {name} | {text}",

@@ -29,6 +29,7 @@ _TITLE = 100  # characters
 _TAIL = 8  # paragraphs that may follow the last cue before the words that end the play
 _NEAR = 12  # paragraphs before the next play's cast list
 _SHOWN = 2  # paragraphs from a tableau to the curtain
+_PLAYED = 2  # directions in brackets among the paragraphs ahead
 _LAST = 6  # paragraphs after the last cue that a final direction may follow
 _CURTAIN = re.compile(r"CURTAIN|TABLEAU|DROP|DANCE")
 _PROSE = 55  # characters; lines of prose are longer, those of verse shorter
@@ -56,6 +57,8 @@ def ends(paragraph: Paragraph, ahead: Sequence[Paragraph], cast: Cast, before: P
     speaks = cast.knows if fallen else cast.begins_with_cue
     if any(map(speaks, ahead)) or is_epilogue(text) or spoken_by(text) is not None:
         return _COLOPHON.search(text) is not None and not any(map(cast.knows, ahead))
+    if fallen and is_heading(text) and is_played(ahead):
+        return False
     picture = fallen and any(is_curtain(other.text) for other in itertools.islice(ahead, _SHOWN))
     return not picture and (fallen or _COLOPHON.search(text) is not None or _nobody_speaks(paragraph, ahead))
 
@@ -96,8 +99,19 @@ def _nobody_speaks(paragraph: Paragraph, ahead: Sequence[Paragraph]) -> bool:
         over = any(not is_furniture(other.text) for other in ahead)
     else:
         prose = sum(1 for other in ahead if not (_verse(other) or is_bracketed(other.text) or _by_someone(other)))
-        over = len(ahead) >= AHEAD - 1 and prose > len(ahead) // 2
+        over = len(ahead) >= AHEAD - 1 and prose > len(ahead) // 2 and not is_played(ahead)
     return over and not _goes_on(paragraph, ahead)
+
+
+def is_played(following: Iterable[Paragraph]) -> bool:
+    """Whether directions in brackets stand among these: a crowd whose members have no names may speak for pages."""
+    return sum(map(_is_direction, following)) >= _PLAYED
+
+
+def _is_direction(paragraph: Paragraph) -> bool:
+    text = paragraph.text
+    bracketed = text.lstrip(" _")[:1] in ("[", "(") and (is_bracketed(text) or opens_only(text))
+    return bracketed and not is_furniture(text)
 
 
 def is_epilogue(text: str) -> bool:

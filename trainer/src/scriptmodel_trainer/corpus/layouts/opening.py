@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 
 from scriptmodel_trainer.corpus.layouts.cast import Cast
+from scriptmodel_trainer.corpus.layouts.closing import AHEAD, is_played
 from scriptmodel_trainer.corpus.layouts.directions import is_bracketed, narrates, tells
 from scriptmodel_trainer.corpus.layouts.marks import (
     has_leaders,
@@ -60,6 +61,18 @@ def begins(paragraph: Paragraph, front: Sequence[Paragraph], ahead: Sequence[Par
         if near >= _ENOUGH:
             return True
     return near >= min(_ENOUGH, max(0, len(ahead) - 1) // 2) or (known and _prologue(front))
+
+
+def begins_without_names(paragraph: Paragraph, ahead: Sequence[Paragraph], cast: Cast) -> bool:
+    """True for the heading of a prologue or an act above a direction, where nobody who has a name speaks for long."""
+    return (
+        is_heading(paragraph.text)
+        and heading_kind(paragraph.text) in ("PROLOGUE", "ACT")
+        and len(ahead) >= AHEAD - 1
+        and ahead[0].text.lstrip()[0] in "[("
+        and is_played(ahead)
+        and not any(cast.knows(other) or is_front_heading(other.text) for other in ahead)
+    )
 
 
 def _is_sold(paragraph: Paragraph, ahead: Sequence[Paragraph]) -> bool:

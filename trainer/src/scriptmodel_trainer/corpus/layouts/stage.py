@@ -11,7 +11,13 @@ from scriptmodel_trainer.corpus.layouts.body import Body
 from scriptmodel_trainer.corpus.layouts.cast import cast_of
 from scriptmodel_trainer.corpus.layouts.closing import AHEAD, ends
 from scriptmodel_trainer.corpus.layouts.marks import announces_play, is_back_matter, is_closing, is_furniture
-from scriptmodel_trainer.corpus.layouts.opening import begins, first_of_play, only_lists, untitled
+from scriptmodel_trainer.corpus.layouts.opening import (
+    begins,
+    begins_without_names,
+    first_of_play,
+    only_lists,
+    untitled,
+)
 from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph, paragraphs
 from scriptmodel_trainer.corpus.layouts.survey import Style, survey
 
@@ -57,6 +63,10 @@ class StageParser:
             ):
                 body = Body(cast)
                 yield from _opening(front, body, ahead)
+            elif body is None and begins_without_names(paragraph, ahead, cast):
+                body = Body(cast)
+                yield from map(_cut, front)
+                front.clear()
             if not is_furniture(paragraph.text):
                 before = paragraph
             if body is not None:
