@@ -23,3 +23,15 @@ def test_a_play_may_end_with_such_a_crowd(read: Read) -> None:
 def test_nobody_goes_on_speaking_in_prose_without_directions(read: Read) -> None:
     prose = "Is it early? Nobody knows, and nobody who stands on the pier will ever ask again.\n\n" * 60
     assert read(BEGINNING + prose)[-1][1] == "I have spoken to it, twice."
+
+
+def test_costumes_end_where_the_curtain_rises(read: Read) -> None:
+    costumes = "COSTUMES\n\nANNA. A grey dress.\n\nBEN. A blue coat.\n\nTHE GULL. White, with a hat.\n\n"
+    events = read("THE PIER\n\n" + costumes + "[Curtain rising discloses a pier.]\n\n" + TALK * 4)
+    assert events[:2] == [("", "Curtain rising discloses a pier."), ("ANNA", "The tide is early today.")]
+
+
+def test_one_paragraph_that_tells_something_is_no_habit(read: Read) -> None:
+    blessing = "Blessed be the tide for this, and by such tides shall the wild gulls learn patience.\n\n"
+    events = read("ACT I\n" + TALK * 4 + "\nANNA. So it is.\n\n" + blessing + "BEN. Yes.\n" + TALK * 4)
+    assert ("ANNA", "So it is. " + blessing.strip()) in events

@@ -21,6 +21,7 @@ from scriptmodel_trainer.corpus.layouts.directions import (
     own_lines,
     reads_like_direction,
     tells,
+    without_angles,
     without_brackets,
 )
 from scriptmodel_trainer.corpus.layouts.marks import (
@@ -301,8 +302,9 @@ class Body:
             return False  # a direction at the beginning of words that go on
         if (reads_like_direction(text) or is_curtain(text)) and len(text) < 400 and tells(text):
             return True
-        if stripped.isupper() and len(stripped) < 80 and not (stripped.endswith(("!", "?")) or is_quoted(stripped)):
-            return True  # TABLEAU, ACT DROP
+        shown = without_angles(stripped)
+        if shown.isupper() and len(shown) < 80 and not (shown.endswith(("!", "?")) or is_quoted(shown)):
+            return True  # TABLEAU, ACT DROP, FLASHBACK <to a pier>
         if text.startswith(_CENTRED) and len(stripped) < 40 and stripped[-1].isalnum():
             return True  # Dance
         told = text.rstrip(":;") + "." if text[0] == " " else text  # `ANNA sings:`

@@ -20,7 +20,7 @@ from scriptmodel_trainer.corpus.layouts.cues import (
 )
 from scriptmodel_trainer.corpus.layouts.directions import is_quoted, reads_like_direction
 from scriptmodel_trainer.corpus.layouts.marks import has_columns
-from scriptmodel_trainer.corpus.layouts.names import is_doubtful
+from scriptmodel_trainer.corpus.layouts.names import is_common, is_doubtful
 from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph
 from scriptmodel_trainer.corpus.layouts.survey import Form, Style, Survey, survey
 
@@ -31,6 +31,7 @@ _CROWDS = frozenset(("CHORUS", "SEMICHORUS", "VOICE", "VOICES"))
 _SMALL_WORDS = frozenset(("of", "the", "and"))
 _start = operator.attrgetter("start")
 _OFTEN = 4
+_SEVERAL = 3  # times, of a common word
 _MANY = 20  # paragraphs
 _MOST_QUOTED = 40  # speeches in a preface
 _QUOTED = 0.25  # of its paragraphs
@@ -265,10 +266,15 @@ def _repeated(found: Survey, style: Style) -> frozenset[str]:
     return frozenset(
         name
         for name in {*first, *inside}
-        if first[name] >= (_OFTEN if is_doubtful(name) else 2)
+        if first[name] >= _wanted(name)
         or first[name] + inside[name] >= (2 if name in capital and not is_doubtful(name) else 5)
-        or found.italic[name] >= (_OFTEN if is_doubtful(name) else 2)
+        or found.italic[name] >= _wanted(name)
     )
+
+
+def _wanted(name: str) -> int:
+    """How many paragraphs begin with a name, at least."""
+    return _SEVERAL if is_common(name) else _OFTEN if is_doubtful(name) else 2
 
 
 def _of_crowds(members: Set[str], names: Set[str]) -> frozenset[str]:
@@ -322,17 +328,18 @@ def _set_in(found: Survey) -> int:
 
 def _directions_are_plain(found: Survey, forms: Set[Form], names: Set[str]) -> bool:
     """Whether most paragraphs between speeches that have neither cue nor brackets read like directions."""
-    begins = [
-        next((cue for cue in cues[:1] if cue.start == 0 and (cue.caps, cue.kind) in forms and cue.name in names), None)
+    firsts = [
+        next((cue for cue in cues[:1] if cue.start == 0 and (cue.caps, cue.kind) in forms), None)
         for cues in found.cues
     ]
+    begins = [cue if cue is not None and cue.name in names else None for cue in firsts]
     told = untold = 0
     for index in range(2, len(begins) - 2):
         before, after = begins[index - 2 : index], begins[index + 1 : index + 3]
-        if begins[index] is not None or found.tells[index] is None or not any(before) or not any(after):
+        if firsts[index] is not None or found.tells[index] is None or not any(before) or not any(after):
             continue
         if before[1] is not None and before[1].kind is Kind.ALONE:
             continue  # the words of the name before it
         told += bool(found.tells[index])
         untold += not found.tells[index]
-    return told > untold
+    return told > max(1, untold)

@@ -12,6 +12,7 @@ from scriptmodel_trainer.corpus.layouts.names import (
     CROWD_NAME,
     TITLE_NAME,
     could_be_name,
+    is_common,
     is_letter,
     is_shortened,
 )
@@ -206,7 +207,8 @@ def _cue(match: re.Match[str], caps: bool) -> Cue | None:
         kind = Kind.ABOVE
     sounds = kind is Kind.COLON and name in _EFFECTS
     within = match.lastgroup == "comma" and (not caps or match.start() > 0)
-    named = could_be_name(name) or (is_letter(name) and _stopped(match, kind))
+    common = is_common(name) and kind in _MARKED - {Kind.COLON}
+    named = could_be_name(name) or common or (is_letter(name) and _stopped(match, kind))
     if sounds or within or not named or (not caps and (name.isupper() or kind not in _TITLE_KINDS)):
         return None
     if kind is Kind.ASIDE and not direction:

@@ -21,6 +21,8 @@ _SPOKEN = re.compile(
 )
 _NAMED = re.compile(r"(?:[A-Z][A-Z'’]+,? ){1,3}_[a-z]")  # `ANNA _goes to the boat_`
 _QUOTED = re.compile(r"[\"“‘].{0,200}?[\"”’]", re.DOTALL)
+_ANGLED = re.compile(r"[<‹][^<>‹›]*[^\W\d_][^<>‹›]*[>›]")
+_DASHED = re.compile(r"(?<=[\])])\s*(?:--+|[—–])$")  # `(They sing)--`
 _WHOLE_LINES = re.compile(r"^[ \t]*_?[\[(][^\[\]()]*(?<!,)[\])][.,;:]?_?(?:[ ]*\[\d{1,3}\])?[ \t]*$", re.MULTILINE)
 _OPENING_LINE = re.compile(r"^[ \t]*\[[^\[\]\n]+$", re.MULTILINE)
 _AT_MARGIN = re.compile(r"\[.*?[.!?_](?=\n[^a-z]|\Z)", re.DOTALL)  # as far as its lines go on
@@ -45,9 +47,11 @@ _SENTENCE = re.compile(r"[.?!—-][\s_]*\n[\s_]*[\[(]_*[A-Z]")  # ends, and a di
 
 def is_bracketed(text: str) -> bool:
     """True where one pair of brackets surrounds all of it, or all of it is in italics."""
-    stripped = text.strip().rstrip(".;,: ")
+    stripped = _DASHED.sub("", text.strip().rstrip(".;,: "))
     if len(stripped) < 3:
         return False
+    if stripped[0] in "<‹":
+        return _ANGLED.fullmatch(stripped) is not None
     if stripped[0] == "_" and stripped[1] not in "[(":
         return _in_italics(stripped)
     if _NAMED.match(stripped):
@@ -68,6 +72,11 @@ def _in_italics(text: str) -> bool:
         return False
     inside = sum(len(part) for part in text.split("_")[1::2])
     return inside >= 0.6 * (len(text) - text.count("_"))
+
+
+def without_angles(text: str) -> str:
+    """Words without what stands in angle brackets, as some transcripts set their directions."""
+    return _ANGLED.sub("", text) if ">" in text or "›" in text else text
 
 
 def opens_only(text: str) -> bool:
@@ -195,7 +204,9 @@ def _meant(text: str, start: int, line: str, width: int, lead: int) -> bool:
 
 def without_brackets(text: str) -> str:
     """The words of a direction, without the brackets around it."""
-    stripped = _LAST_NOTE.sub("", plain(text)).strip()
+    stripped = _DASHED.sub("", _LAST_NOTE.sub("", plain(text)).strip())
+    if _ANGLED.fullmatch(stripped):
+        return stripped[1:-1].strip()
     while len(stripped) > 1 and stripped[0] in "[(":
         closed = closes_at(stripped)
         if closed < 0:

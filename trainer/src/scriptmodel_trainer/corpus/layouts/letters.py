@@ -1,4 +1,7 @@
-"""Single letters before words: people, as in `E. Who is there?`, or initials (`E. Gull`), numbers and lists."""
+"""Single letters before words: people, as in `E. Who is there?`, or initials (`E. Gull`), numbers and lists.
+
+Common words, too: `Wait. What is it?` may be what the Wait says.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,11 @@ from collections import Counter
 from collections.abc import Sequence, Set
 
 from scriptmodel_trainer.corpus.layouts.cues import Cue
-from scriptmodel_trainer.corpus.layouts.names import is_letter
+from scriptmodel_trainer.corpus.layouts.names import is_common, is_letter
 
 _start = operator.attrgetter("start")
 _OFTEN = 4
+_SEVERAL = 3  # times, of a word
 _IN_ORDER = 0.7  # of the letters that follow others
 _FIRST_WORD = re.compile(r"[\s_\"“‘'—-]*(?:(?P<bracket>[\[(])|(?P<word>[^\W\d_a-z][^\W\d_]*)(?![.:]|[^\W\d_]))")
 
@@ -34,10 +38,10 @@ class Letters:
         ordered = sorted(cues, key=_start) if len(cues) > 1 else cues
         for cue in ordered:
             name = cue.name
-            if is_letter(name) and not cue.italic:
+            if (is_letter(name) or is_common(name)) and not cue.italic:
                 self._begun[name] += 1
                 self._turns[name] += name != self._last
-                if is_letter(self._last):
+                if is_letter(name) and is_letter(self._last):
                     self._pairs += 1
                     self._ordered += ord(name) - ord(self._last) == 1
                 said = text[cue.end :]
@@ -50,13 +54,15 @@ class Letters:
             self._last = name
 
     def no_names(self, lower: Counter[str]) -> Set[str]:
-        """The letters that are nobody's name; `lower` are words that the file writes small, too.
+        """The letters and words that are nobody's name; `lower` are words that the file writes small, too.
 
-        Whoever is called by a letter speaks often and after others, and begins with words of any kind, never one of
+        Whoever is called so speaks often and after others, and begins with words of any kind, never one of
         them most of the time. After an initial comes a name. Letters of a list follow one another.
         """
         listed = self._ordered > _IN_ORDER * self._pairs and self._pairs > 1
-        return {name for name in self._begun if listed or not self._speaks(name, lower)}
+        return {
+            name for name in self._begun if (listed and is_letter(name)) or not self._speaks(name, lower)
+        }
 
     def _say(self, name: str, said: str) -> None:
         match = _FIRST_WORD.match(said)
@@ -70,4 +76,4 @@ class Letters:
             many for word, many in words.items() if not word[0].isalpha() or len(word) == 1 or lower[word.lower()]
         )
         most = max((many for word, many in words.items() if word[0].isalpha()), default=0)
-        return count >= _OFTEN and min(said, self._turns[name]) > count // 2 and most <= count // 2
+        return count >= (_OFTEN if is_letter(name) else _SEVERAL) and min(said, self._turns[name]) > count // 2 and most <= count // 2

@@ -57,18 +57,25 @@ _NEVER_ALONE = frozenset((*_SHORT_WORDS.split(), *_SENTENCE_WORDS.split()))
 
 # Names that are shortened to a common word: Attilia, Hermione, Goodman.
 _SHORTENED = frozenset(("At", "Come", "Date", "For", "Good", "Her", "Look", "Page", "Time", "Wait", "Well", "Who"))
+# Words of the stage and of a sentence that people are called by, too: Cutaway, the Wait.
+_COMMON = frozenset(("CUT", "FADE", "BOOK", "Wait", "Page"))
 _NUMERAL = re.compile("X{0,2}(?:IX|IV|VI{0,3}|I{1,3})|X{1,3}")
 _ABBREVIATED = re.compile(rf"OR|AND|(?:[{_UPPER}]\.[- ]?){{1,3}}[{_UPPER}]|[A-LN-Z]\. [^a-z]*")
 
 
 def is_doubtful(name: str) -> bool:
     """True for what is a name, like Orante's or C.-C., only where it stands before many speeches."""
-    return is_letter(name) or is_shortened(name) or _ABBREVIATED.fullmatch(name) is not None
+    return is_letter(name) or is_common(name) or is_shortened(name) or _ABBREVIATED.fullmatch(name) is not None
 
 
 def is_letter(name: str) -> bool:
     """True for a single letter that is no number."""
     return len(name) == 1 and name.isupper() and name not in "IVX"
+
+
+def is_common(name: str) -> bool:
+    """True for words that mean something else at the beginning of a paragraph, unless somebody is called so."""
+    return name in _COMMON
 
 
 def is_shortened(name: str) -> bool:

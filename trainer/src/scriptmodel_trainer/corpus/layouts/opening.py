@@ -32,6 +32,7 @@ _DOTS = re.compile(r"[^\n]{2,60}?\.{4,}\s*")
 _PAGED = re.compile(r"(?<! ) {4,}\d{1,3}$", re.MULTILINE)
 _LISTS_ON = re.compile(r"\s*_?[A-Z]{2}[A-Z .'’-]*(?:,.*|[_:]*\s*)", re.DOTALL)
 _PLAYED = re.compile(r"\S {4,}_?(?:MRS?|MISS|Mrs?|Miss|Mme|Mlle|Messrs)\b\.? _?[A-Z]")
+_RISES = re.compile(r"\W*(?:As the |The )?curtain (?:ris|goes up|is raised|discloses)", re.IGNORECASE)
 _FEW = 5  # words of a name in a list
 _TITLE = 100  # characters
 _GAP = 3  # lines
@@ -138,7 +139,7 @@ def first_of_play(held: Sequence[Paragraph]) -> int:
         if is_heading(paragraph.text) and heading_kind(paragraph.text) != "END"
     ]
     after = _after_lists(held, 0)
-    entrance = next((index for index in range(after, len(held)) if _ENTRANCE.match(held[index].text)), -1)
+    entrance = next((index for index in range(after, len(held)) if _opens(held[index].text)), -1)
     if not headings and entrance >= 0:
         return entrance
     if not headings:
@@ -162,6 +163,11 @@ def first_of_play(held: Sequence[Paragraph]) -> int:
     while start < len(held) and is_furniture(held[start].text):
         start += 1
     return start
+
+
+def _opens(text: str) -> bool:
+    """Whether this is a direction with which plays open: who enters, or that the curtain rises."""
+    return _ENTRANCE.match(text) is not None or (_RISES.match(text) is not None and is_bracketed(text))
 
 
 def _lists_names(paragraph: Paragraph) -> bool:
@@ -200,11 +206,13 @@ def _stands_in(front: Sequence[Paragraph], paragraph: Paragraph) -> bool:
 
 
 def _each_once(listed: Sequence[Paragraph], cast: Cast, headed: bool = True) -> bool:
-    """Whether each name stands once only, up to the next heading (if `headed`) or through a long list."""
+    """Whether each name stands once only, up to the next heading or the curtain (if `headed`), or through a long list."""
     names: set[str] = set()
     for paragraph in listed:
         if is_heading(paragraph.text):
             return headed
+        if headed and _RISES.match(paragraph.text):
+            return True
         name = cast.first_name(paragraph)
         if name in names:
             return False
