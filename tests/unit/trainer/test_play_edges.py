@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from samples import BEGINNING, CAST, LICENCE, TALK, Read
 
 CROWD = ("Is it early?\n\nNobody knows.\n\nI know!\n\n" * 3 + "[They laugh at the tide.]\n\n") * 5
@@ -31,7 +32,37 @@ def test_costumes_end_where_the_curtain_rises(read: Read) -> None:
     assert events[:2] == [("", "Curtain rising discloses a pier."), ("ANNA", "The tide is early today.")]
 
 
-def test_one_paragraph_that_tells_something_is_no_habit(read: Read) -> None:
-    blessing = "Blessed be the tide for this, and by such tides shall the wild gulls learn patience.\n\n"
-    events = read("ACT I\n" + TALK * 4 + "\nANNA. So it is.\n\n" + blessing + "BEN. Yes.\n" + TALK * 4)
-    assert ("ANNA", "So it is. " + blessing.strip()) in events
+def test_a_monologue_after_a_line_that_recurs_between_scenes_belongs_to_the_play(read: Read) -> None:
+    line = "=" * 40 + "\n\n"
+    scene = "THE PIER\n\n" + TALK.replace(".", ":", 1).replace("BEN.", "BEN:").replace("ANNA.", "ANNA:") + "\n"
+    last = "THE BOAT\n\nAnd so the tide came in, as it does.\n\nIt will go out again. So will you.\n\n"
+    events = read((scene + line) * 3 + scene + line + last + line + "- THE END -\n\nCharacters\n\nAnna and Ben.\n" + LICENCE)
+    assert events[-2][1] == "THE BOAT"
+    assert events[-1][1] == "And so the tide came in, as it does. It will go out again. So will you."
+
+
+@pytest.mark.parametrize("word", ["FIN.", "FINE", "ENDE.", "EINDE", "FIM."])
+def test_a_play_may_end_in_another_language(word: str, read: Read) -> None:
+    assert read(BEGINNING + f"[She rows away.]\n\n{word}\n\nANNA. A catalogue.\n" + LICENCE)[-1] == ("", "She rows away.")
+
+
+def test_a_speech_may_be_fine(read: Read) -> None:
+    assert read(BEGINNING + "Fine.\n" + TALK)[-1] == ("BEN", "I have spoken to it, twice.")
+
+
+def test_credits_below_the_title_are_cut(read: Read) -> None:
+    credits = "Jane Gull [ Anna ]\n\nJohn Heron [ The Clerk ]\n\nWriter: A. Tern\n\nDirected by: B. Tern\n\n"
+    talk = "ANNA: Is it early?\n\nCLERK: It is, and cold.\n\n"
+    assert read("Episode 3\n\n" + credits + "A PIER\n\n" + talk * 6)[:2] == [("", "A PIER"), ("ANNA", "Is it early?")]
+
+
+def test_a_place_in_italics_below_a_heading_comes_before_what_is_seen_there(read: Read) -> None:
+    talk = "_Anna._ Is it early?\n\n_Ben._ It is, and cold.\n\n"
+    place = "SCENE I.\n\n_Anna's Pier._\n\n(Night. A lamp.)\n\n"
+    assert read("ACT I.\n\n" + place + talk * 6)[:5] == [
+        ("", "ACT I."),
+        ("", "SCENE I."),
+        ("", "Anna's Pier."),
+        ("", "Night. A lamp."),
+        ("Anna", "Is it early?"),
+    ]

@@ -25,3 +25,32 @@ def test_such_a_word_is_no_name_where_few_paragraphs_begin_with_it(read: Read) -
     spoken = [f"{name}--{said}" for name, said in talk("", ["Robin", "Tuck"])]
     spoken[5:5] = spoken[9:9] = ["Wait--is it early?"]
     assert {name for name, _ in read("ACT I\n\n" + "\n\n".join(spoken))} == {"", "Robin", "Tuck"}
+
+
+def test_a_joined_name_is_believed_if_one_of_the_two_is_known(read: Read) -> None:
+    talk = "Anna: Are the kids here?\n\nBen: They are, and cold.\n\n"
+    assert read(talk * 4 + "Kids & Anna: Yes!\n\n" + talk)[8:10] == [
+        ("Kids & Anna", "Yes!"),
+        ("Anna", "Are the kids here?"),
+    ]
+
+
+def test_small_words_of_other_languages_stand_in_names(read: Read) -> None:
+    talk = "_Cho. des Anges._ Is it early?\n\n_Graf von der Gull._ It is.\n\n_Herr von Tern._ And cold.\n\n"
+    assert [name for name, _ in read("ACT I\n\n" + talk * 5)[1:4]] == ["Cho. des Anges", "Graf von der Gull", "Herr von Tern"]
+
+
+def test_a_name_within_a_line_may_have_its_direction_in_italics(read: Read) -> None:
+    talk = "ANNA (_softly_). Is it early?\n\nBEN. It is, and cold.\n\n"
+    lost = "ANNA. The lamp is out. BEN (_humbly. He kneels._). It is, madam.\n\n"
+    assert read("ACT I\n\n" + talk * 5 + lost)[11:] == [
+        ("ANNA", "The lamp is out."),
+        ("BEN", "(humbly. He kneels.) It is, madam."),
+    ]
+
+
+@pytest.mark.parametrize("kind", ["GRAND", "FULL", "GENERAL"])
+def test_a_whole_chorus_sings_its_song(kind: str, read: Read) -> None:
+    talk = "_Anna._ Is it early?\n\n_Ben._ It is, and cold.\n\n"
+    song = f"{kind} CHORUS.\n\n  Rear, rear our banner high,\n  Until the tide is dry.\n\n"
+    assert read("ACT I\n\n" + talk * 6 + song)[-1] == (f"{kind} CHORUS", "Rear, rear our banner high, Until the tide is dry.")

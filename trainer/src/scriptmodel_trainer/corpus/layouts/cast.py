@@ -29,10 +29,12 @@ _ENDS_SENTENCE = re.compile(r"[.?!:;)\]\"”’'_*…|-]\s*\Z")
 _GROUP_WORDS = frozenset(("The", "All", "Both", "Several", "Some", "Another", "Other", "First", "Second", "Third"))
 _CROWDS = frozenset(("CHORUS", "SEMICHORUS", "VOICE", "VOICES"))
 _SMALL_WORDS = frozenset(("of", "the", "and"))
+_JOINED = re.compile(r",? (?:and|AND|&|with) (?:the )?|, ")
 _start = operator.attrgetter("start")
 _OFTEN = 4
 _SEVERAL = 3  # times, of a common word
 _MANY = 20  # paragraphs
+_NEAR = 12  # paragraphs
 _MOST_QUOTED = 40  # speeches in a preface
 _QUOTED = 0.25  # of its paragraphs
 _SHOUT = 8  # characters; more words in capitals after a name are a heading
@@ -62,6 +64,8 @@ class Cast:
     indented_directions: bool  # those without brackets are set in, speeches are not
     directions_below: bool  # such directions may stand right below the words, which are never set in
     prefaces: frozenset[str]  # headings of those that quote a play before it begins
+    settings: frozenset[str]  # places in italics below the headings of scenes, that look like names
+    rules: frozenset[str]  # characters of solid lines between scenes
     set_in: int  # spaces before directions in brackets, where hardly anything else is set in so far; else 0
 
     def cues(self, paragraph: Paragraph) -> Iterator[Cue]:
@@ -144,8 +148,9 @@ class Cast:
         ended = not words and text.endswith(ends)
         if (stopped and cue.name in self.speakers) or (ended and (cue.name in self.speakers or cue.name in self.alone)):
             return True
+        place = cue.italic and not words and cue.name in self.settings
         title = self.attached and cue.kind is Kind.ALONE and not words and cue.name not in self.speakers
-        if title or self._heads(cue, words):
+        if place or title or self._heads(cue, words):
             return False
         if cue.name in self.speakers:
             columns = cue.kind is Kind.SPACE and (True, Kind.COLUMN) in self.forms
@@ -162,6 +167,7 @@ class Cast:
         named = (
             cue.caps
             or self._new_name(cue)
+            or not self.speakers.isdisjoint(_JOINED.split(cue.name))
             or (self.italic and cue.italic and bool(words) and not reads_like_direction(words))
         )
         return form in self.main and not is_doubtful(cue.name) and named
@@ -248,6 +254,10 @@ def cast_of(sample: Sequence[str], style: Style) -> Cast:
         indented_directions=indented,
         directions_below=indented and plain and found.straight > max(_MANY, 10 * found.hung),
         prefaces=_quoting(found, names),
+        settings=frozenset(
+            found.settings.difference(found.softly, *found.first.values(), *found.inside.values(), names)
+        ),
+        rules=_rules_between(found, names),
         set_in=_set_in(found),
     )
 
@@ -292,6 +302,15 @@ def _of_crowds(members: Set[str], names: Set[str]) -> frozenset[str]:
     )
 
 
+def _rules_between(found: Survey, names: Set[str]) -> frozenset[str]:
+    """The characters of the solid lines that stand between speeches more than once."""
+    between: Counter[str] = Counter()
+    for drawn, place in found.rules:
+        near = found.cues[max(0, place - _NEAR) : place], found.cues[place : place + _NEAR]
+        between[drawn] += all(any(cue.name in names for cues in side for cue in cues) for side in near)
+    return frozenset(drawn for drawn, count in between.items() if count > 1)
+
+
 def _worth_looking_at(forms: Set[Form]) -> tuple[tuple[bool, frozenset[Kind]], ...]:
     besides = _STRONG | {Kind.ALONE} | ({Kind.SPACE} if (True, Kind.COLUMN) in forms else set())
     return tuple(
@@ -328,18 +347,17 @@ def _set_in(found: Survey) -> int:
 
 def _directions_are_plain(found: Survey, forms: Set[Form], names: Set[str]) -> bool:
     """Whether most paragraphs between speeches that have neither cue nor brackets read like directions."""
-    firsts = [
-        next((cue for cue in cues[:1] if cue.start == 0 and (cue.caps, cue.kind) in forms), None)
+    begins = [
+        next((cue for cue in cues[:1] if cue.start == 0 and (cue.caps, cue.kind) in forms and cue.name in names), None)
         for cues in found.cues
     ]
-    begins = [cue if cue is not None and cue.name in names else None for cue in firsts]
     told = untold = 0
     for index in range(2, len(begins) - 2):
         before, after = begins[index - 2 : index], begins[index + 1 : index + 3]
-        if firsts[index] is not None or found.tells[index] is None or not any(before) or not any(after):
+        if begins[index] is not None or found.tells[index] is None or not any(before) or not any(after):
             continue
         if before[1] is not None and before[1].kind is Kind.ALONE:
             continue  # the words of the name before it
         told += bool(found.tells[index])
         untold += not found.tells[index]
-    return told > max(1, untold)
+    return told > untold

@@ -19,6 +19,7 @@ from scriptmodel_trainer.corpus.layouts.marks import (
     is_priced,
     is_rule,
     spoken_by,
+    stroke,
     tells_of_print,
 )
 from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph
@@ -47,7 +48,7 @@ def ends(paragraph: Paragraph, ahead: Sequence[Paragraph], cast: Cast, before: P
     fallen = before is not None and is_curtain(before.text)
     if matter or cast.begins_with_cue(paragraph):  # a title may look like a name
         return matter or (fallen and (_title_page(ahead, cast) or _strange(paragraph, ahead, cast)))
-    if is_furniture(text) and not is_rule(text):  # a page, an illustration; notes at the end
+    if is_furniture(text) and (not is_rule(text) or stroke(text) in cast.rules):  # a page, an illustration; notes at the end
         return is_front_heading(text) and not any(map(cast.begins_with_cue, ahead))
     if _may_be_title(text) and _title_page(ahead, cast):
         return not _CURTAIN.search(text) or is_closing(text) or is_front_heading(text)
@@ -60,7 +61,7 @@ def ends(paragraph: Paragraph, ahead: Sequence[Paragraph], cast: Cast, before: P
     if fallen and is_heading(text) and is_played(ahead):
         return False
     picture = fallen and any(is_curtain(other.text) for other in itertools.islice(ahead, _SHOWN))
-    return not picture and (fallen or _COLOPHON.search(text) is not None or _nobody_speaks(paragraph, ahead))
+    return not picture and (fallen or _COLOPHON.search(text) is not None or _nobody_speaks(paragraph, ahead, cast))
 
 
 def _back_matter_begins(paragraph: Paragraph, ahead: Sequence[Paragraph]) -> bool:
@@ -93,14 +94,14 @@ def _for_sale(paragraph: Paragraph) -> bool:
     return is_for_sale(paragraph.text)
 
 
-def _nobody_speaks(paragraph: Paragraph, ahead: Sequence[Paragraph]) -> bool:
+def _nobody_speaks(paragraph: Paragraph, ahead: Sequence[Paragraph], cast: Cast) -> bool:
     """Whether the play is over where no cue follows: what follows is prose, or stands after a rule."""
     if is_rule(paragraph.text):
         over = any(not is_furniture(other.text) for other in ahead)
     else:
         prose = sum(1 for other in ahead if not (_verse(other) or is_bracketed(other.text) or _by_someone(other)))
         over = len(ahead) >= AHEAD - 1 and prose > len(ahead) // 2 and not is_played(ahead)
-    return over and not _goes_on(paragraph, ahead)
+    return over and not _goes_on(paragraph, ahead, cast)
 
 
 def is_played(following: Iterable[Paragraph]) -> bool:
@@ -119,7 +120,7 @@ def is_epilogue(text: str) -> bool:
     return is_heading(text) and "EPILOGUE" in text.upper()
 
 
-def _goes_on(paragraph: Paragraph, ahead: Iterable[Paragraph]) -> bool:
+def _goes_on(paragraph: Paragraph, ahead: Iterable[Paragraph], cast: Cast) -> bool:
     """Whether this still belongs to the play though nobody is named any more.
 
     So it is if a direction, a curtain or an epilogue follows soon, or nothing but verse or a last word before the end.
@@ -134,7 +135,7 @@ def _goes_on(paragraph: Paragraph, ahead: Iterable[Paragraph]) -> bool:
         if index <= _LAST and (_moves(text) or is_epilogue(text)):
             return True
         verse = verse and (_verse(other) or is_furniture(text))
-        ruled = ruled or is_rule(text)
+        ruled = ruled or (is_rule(text) and stroke(text) not in cast.rules)
     return False
 
 
@@ -166,7 +167,7 @@ def _title_page(ahead: Sequence[Paragraph], cast: Cast) -> bool:
     for other in itertools.islice(ahead, _NEAR):
         if is_front_heading(other.text):
             return True
-        if cast.knows(other) or is_curtain(other.text):
+        if cast.knows(other) or is_curtain(other.text) or is_closing(other.text):
             return False
     return False
 

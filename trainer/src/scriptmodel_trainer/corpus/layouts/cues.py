@@ -59,9 +59,10 @@ _BETWEEN = (
 )
 _CAPS = re.compile(rf"^[ \t]*[_*]{{0,2}}(?P<name>{CAPS_NAME})[_*]{{0,2}}{_DIRECTION}{_BETWEEN}", re.MULTILINE)
 _TITLE = re.compile(rf"^[ \t]*[_*]{{0,2}}(?P<name>{TITLE_NAME})[_*]{{0,2}}{_DIRECTION}{_BETWEEN}", re.MULTILINE)
+_SMALL = "de|des|du|la|le|les|et|von|van|der|den|und|di|del|della"  # words within names of other languages
 # `_K. Edw._`, `_First P. Man._`: italics show where the name ends, whatever its abbreviations.
 _ITALIC = re.compile(
-    r"^[ \t]*_(?P<name>(?:[^\W_a-z][\w'’]*\.?,? (?:(?:of|the|and|in|a|from|&) ){0,2}){0,4}"
+    r"^[ \t]*_(?P<name>(?:[^\W_a-z][\w'’]*\.?,? (?:(?:of|the|and|in|a|from|&|" + _SMALL + r") ){0,2}){0,4}"
     r"[^\W_a-z][\w'’]*(?:,? (?:jun|sen|jr|sr))?)"
     r"(?:\._|_\.)(?=\s|\Z)|^[ \t]*_(?P<called>[^\W_a-z][^_\n:.!?]{1,40})(?:_:|:_)(?=\s*\S)",
     re.MULTILINE,
@@ -85,7 +86,7 @@ _KINDS = {
 _LOST = re.compile(
     r"(?<=[.!?\"”)\]—-])(?<!Mr\.)(?<!Mrs\.)(?<!Dr\.)(?<!MR\.)(?<!MRS\.)(?<!DR\.)(?<!Miss)[ ]{0,2}"
     r"(?P<name>(?:Mrs?\. |Dr\. |MRS?\. |DR\. )?[^\W\d_a-z][^\W\d_]+)"
-    r"(?:(?P<direction>\s\([a-z][^()]{0,300}\))[.:]|[.:])(?=\s+[\"“(\[A-Z])"
+    r"(?:(?P<direction>\s\(_?[a-z][^()]{0,300}\))[.:]|[.:])(?=\s+[\"“(\[A-Z])"
 )
 _PHRASED = re.compile(
     rf"^[ \t]*(?P<name>{CAPS_NAME}|{TITLE_NAME}), (?P<phrase>[a-z][^:.!?“”\"()\[\]]{{2,240}}):(?=\s)", re.MULTILINE

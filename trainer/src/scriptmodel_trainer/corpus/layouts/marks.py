@@ -23,7 +23,7 @@ _HEADING = re.compile(
 )
 _CLOSING = re.compile(
     r"\W*(?:(?:THE )?END|FINIS|(?:THE )?END OF (?:THE )?(?:PLAY|OPERA|COMEDY|TRAGEDY|DRAMA|BOOK)|"
-    r"\*+ ?END .*|END OF (?:THE |THIS )?PROJECT.*)\W*",
+    r"(?-i:FINE?|EINDE|ENDE|FIM)|\*+ ?END .*|END OF (?:THE |THIS )?PROJECT.*)\W*",
     re.IGNORECASE,
 )
 _FRONT = re.compile(
@@ -81,9 +81,14 @@ _SCENE = re.compile(r"Scene ?(?:[:.]|--|—)")
 _LEADERS = re.compile(r"[\w)] *\.{6,} *\w|[\w)](?: \.){6,} \w")
 _COLUMN_GAP = re.compile(r"(?<=\S) {2,}(?=\S)")
 _RULE = re.compile(r"[\s*~=_.\-–—•#+]{3,}")
+_LINE = 10  # characters
+_CREDIT = re.compile(
+    r"\s*(?:(?:Writ(?:er|ten)|Direct(?:or|ed)|Produc(?:er|ed)|Transcri(?:ber|bed)|Teleplay|Story|Created)(?: by)?s?:.*|"
+    r"(?:[A-Z][\w.'’-]* ){1,4}\[ ?(?:The |the )?[\"“]?[A-Z][^\[\]]*\])\s*"
+)
 _ALONE = re.compile(rf"(?P<who>{CAPS_NAME}),? (?:[\[(]?alone[\])]?\.?|sings[.:,]?(?:--|—)?)$")
 _MUSIC_WORD = (
-    r"(?:S[OA]NGS?|DUETT?|DUO|TRIO|QUART(?:ETTE|ETT?)|QUINTETT?E?|SEXTETT?E?|SEPTETT?E?|OCTETT?E?|(?:DOUBLE )?CHORUS|"
+    r"(?:S[OA]NGS?|DUETT?|DUO|TRIO|QUART(?:ETTE|ETT?)|QUINTETT?E?|SEXTETT?E?|SEPTETT?E?|OCTETT?E?|(?:(?:DOUBLE|GRAND|FULL|GENERAL) )?CHORUS|"
     r"SOL[OI]S?|RECIT(?:ATIVE)?|AIR|ARIA|BALLAD|FINALE|ENSEMBLE|MADRIGAL|GLEE|SCENA|COUPLETS?|BARCAROLLE|CAVATINA)"
 )
 _MUSIC = re.compile(
@@ -92,6 +97,7 @@ _MUSIC = re.compile(
     re.DOTALL,
 )
 
+_ALL_SING = re.compile(r"\s*(?:GRAND|FULL|GENERAL) CHORUS\.?\s*")
 _CENTRED_NAME = re.compile(rf" {{20,}}(?P<name>{CAPS_NAME})\.?")
 
 
@@ -134,6 +140,17 @@ def has_columns(text: str) -> bool:
 def is_rule(text: str) -> bool:
     """True for a line of stars or strokes."""
     return len(text) < 200 and _RULE.fullmatch(text) is not None
+
+
+def stroke(text: str) -> str:
+    """The character that a solid line is drawn with, "" for anything else."""
+    drawn = text.strip()
+    return drawn[0] if len(drawn) >= _LINE and drawn[0] in "=-_~" and drawn == drawn[0] * len(drawn) else ""
+
+
+def is_credit(text: str) -> bool:
+    """True for who wrote, directed or copied out a script, or played in it: `Writer: Jane Gull`, `Jane Gull [ Anna ]`."""
+    return len(text) < 200 and _CREDIT.fullmatch(text) is not None
 
 
 def is_curtain(text: str) -> bool:
@@ -222,6 +239,8 @@ def music_heading(text: str) -> str | None:
     match = _MUSIC.fullmatch(text)
     if match is None or not (text.startswith("    ") or text.strip()[:4].isupper()):
         return None
+    if _ALL_SING.fullmatch(text):
+        return plain(text).rstrip(".")
     if match["number"]:
         return ""  # what stands after it is the title or the tune
     who = " ".join((match["who"] or match["these"] or "").split())

@@ -14,6 +14,7 @@ from scriptmodel_trainer.corpus.layouts.marks import (
     heading_kind,
     is_back_matter,
     is_closing,
+    is_credit,
     is_front_heading,
     is_furniture,
     is_heading,
@@ -239,9 +240,9 @@ def _in_cast_list(front: Sequence[Paragraph]) -> bool:
 
 
 def _after_lists(held: Sequence[Paragraph], start: int) -> int:
-    """The place after the last cast list or table of contents that follows `start`, or `start` itself."""
+    """The place after the last cast list, credits or table of contents that follow `start`, or `start` itself."""
     for index in range(len(held) - 1, start, -1):
-        if is_front_heading(held[index].text) or has_leaders(held[index].text):
+        if any(lists(held[index].text) for lists in (is_front_heading, has_leaders, is_credit)):
             return index + 1
     return start
 

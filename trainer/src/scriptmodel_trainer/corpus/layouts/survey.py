@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from scriptmodel_trainer.corpus.layouts.cues import Cue, Kind, candidates, member_cues
 from scriptmodel_trainer.corpus.layouts.directions import is_bracketed, is_verse, narrates, reads_like_direction
 from scriptmodel_trainer.corpus.layouts.letters import Letters
-from scriptmodel_trainer.corpus.layouts.marks import announces_play, is_furniture, is_heading, is_preface
+from scriptmodel_trainer.corpus.layouts.marks import announces_play, is_furniture, is_heading, is_preface, stroke
 from scriptmodel_trainer.corpus.layouts.paragraphs import paragraphs
 
 Form = tuple[bool, Kind]  # names in capitals or not, and what follows the name
@@ -65,9 +65,11 @@ class Survey:
     detached: dict[Form, Counter[str]] = field(default_factory=dict)  # names alone in their paragraph
     softly: Counter[str] = field(default_factory=Counter)  # words alone in italics: names, or how something is said
     places: Counter[str] = field(default_factory=Counter)  # of those, right below the heading of an act or a scene
+    settings: set[str] = field(default_factory=set)  # of the words alone in italics, those right below such a heading
     tells: list[bool | None] = field(
         default_factory=list
     )  # of each paragraph: reads like a direction; None in brackets or verse
+    rules: list[tuple[str, int]] = field(default_factory=list)  # characters of solid lines, paragraphs before each
     attached: bool = False  # names alone on their lines stand right above the words
     width: int = 0  # characters of a full line
     square: int = 0  # lines that are a direction in square brackets
@@ -171,6 +173,8 @@ def survey(sample: tuple[str, ...]) -> Survey:
         result.lower.update(_LOWER.findall(text))
         if is_heading(text) or is_furniture(text):
             headed = is_heading(text)
+            if drawn := stroke(text):
+                result.rules.append((drawn, len(result.cues)))
             continue
         cues = list(candidates(text, caps=True))
         seen = {(cue.start, cue.name) for cue in cues}
@@ -185,7 +189,8 @@ def survey(sample: tuple[str, ...]) -> Survey:
             if cue.italic and reads_like_direction(text[cue.end :]):
                 continue  # a place, and who comes
             if softly and headed:
-                continue  # a place
+                result.settings.add(cue.name)
+                continue
             if named and not cue.caps and cue.start == 0:
                 continue  # the words of the name above
             if softly:
