@@ -36,14 +36,19 @@ def test_a_monologue_after_a_line_that_recurs_between_scenes_belongs_to_the_play
     line = "=" * 40 + "\n\n"
     scene = "THE PIER\n\n" + TALK.replace(".", ":", 1).replace("BEN.", "BEN:").replace("ANNA.", "ANNA:") + "\n"
     last = "THE BOAT\n\nAnd so the tide came in, as it does.\n\nIt will go out again. So will you.\n\n"
-    events = read((scene + line) * 3 + scene + line + last + line + "- THE END -\n\nCharacters\n\nAnna and Ben.\n" + LICENCE)
+    events = read(
+        (scene + line) * 3 + scene + line + last + line + "- THE END -\n\nCharacters\n\nAnna and Ben.\n" + LICENCE
+    )
     assert events[-2][1] == "THE BOAT"
     assert events[-1][1] == "And so the tide came in, as it does. It will go out again. So will you."
 
 
 @pytest.mark.parametrize("word", ["FIN.", "FINE", "ENDE.", "EINDE", "FIM."])
 def test_a_play_may_end_in_another_language(word: str, read: Read) -> None:
-    assert read(BEGINNING + f"[She rows away.]\n\n{word}\n\nANNA. A catalogue.\n" + LICENCE)[-1] == ("", "She rows away.")
+    assert read(BEGINNING + f"[She rows away.]\n\n{word}\n\nANNA. A catalogue.\n" + LICENCE)[-1] == (
+        "",
+        "She rows away.",
+    )
 
 
 def test_a_speech_may_be_fine(read: Read) -> None:
@@ -51,9 +56,9 @@ def test_a_speech_may_be_fine(read: Read) -> None:
 
 
 def test_credits_below_the_title_are_cut(read: Read) -> None:
-    credits = "Jane Gull [ Anna ]\n\nJohn Heron [ The Clerk ]\n\nWriter: A. Tern\n\nDirected by: B. Tern\n\n"
+    makers = "Jane Gull [ Anna ]\n\nJohn Heron [ The Clerk ]\n\nWriter: A. Tern\n\nDirected by: B. Tern\n\n"
     talk = "ANNA: Is it early?\n\nCLERK: It is, and cold.\n\n"
-    assert read("Episode 3\n\n" + credits + "A PIER\n\n" + talk * 6)[:2] == [("", "A PIER"), ("ANNA", "Is it early?")]
+    assert read("Episode 3\n\n" + makers + "A PIER\n\n" + talk * 6)[:2] == [("", "A PIER"), ("ANNA", "Is it early?")]
 
 
 def test_a_place_in_italics_below_a_heading_comes_before_what_is_seen_there(read: Read) -> None:

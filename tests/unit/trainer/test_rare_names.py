@@ -37,7 +37,11 @@ def test_a_joined_name_is_believed_if_one_of_the_two_is_known(read: Read) -> Non
 
 def test_small_words_of_other_languages_stand_in_names(read: Read) -> None:
     talk = "_Cho. des Anges._ Is it early?\n\n_Graf von der Gull._ It is.\n\n_Herr von Tern._ And cold.\n\n"
-    assert [name for name, _ in read("ACT I\n\n" + talk * 5)[1:4]] == ["Cho. des Anges", "Graf von der Gull", "Herr von Tern"]
+    assert [name for name, _ in read("ACT I\n\n" + talk * 5)[1:4]] == [
+        "Cho. des Anges",
+        "Graf von der Gull",
+        "Herr von Tern",
+    ]
 
 
 def test_a_name_within_a_line_may_have_its_direction_in_italics(read: Read) -> None:
@@ -53,4 +57,7 @@ def test_a_name_within_a_line_may_have_its_direction_in_italics(read: Read) -> N
 def test_a_whole_chorus_sings_its_song(kind: str, read: Read) -> None:
     talk = "_Anna._ Is it early?\n\n_Ben._ It is, and cold.\n\n"
     song = f"{kind} CHORUS.\n\n  Rear, rear our banner high,\n  Until the tide is dry.\n\n"
-    assert read("ACT I\n\n" + talk * 6 + song)[-1] == (f"{kind} CHORUS", "Rear, rear our banner high, Until the tide is dry.")
+    assert read("ACT I\n\n" + talk * 6 + song)[-1] == (
+        f"{kind} CHORUS",
+        "Rear, rear our banner high, Until the tide is dry.",
+    )

@@ -305,7 +305,7 @@ def _of_crowds(members: Set[str], names: Set[str]) -> frozenset[str]:
 def _rules_between(found: Survey, names: Set[str]) -> frozenset[str]:
     """The characters of the solid lines that stand between speeches more than once."""
     between: Counter[str] = Counter()
-    for drawn, place in found.rules:
+    for drawn, place in ((drawn, place) for drawn, place in found.rules if drawn):
         near = found.cues[max(0, place - _NEAR) : place], found.cues[place : place + _NEAR]
         between[drawn] += all(any(cue.name in names for cues in side for cue in cues) for side in near)
     return frozenset(drawn for drawn, count in between.items() if count > 1)

@@ -48,7 +48,9 @@ def ends(paragraph: Paragraph, ahead: Sequence[Paragraph], cast: Cast, before: P
     fallen = before is not None and is_curtain(before.text)
     if matter or cast.begins_with_cue(paragraph):  # a title may look like a name
         return matter or (fallen and (_title_page(ahead, cast) or _strange(paragraph, ahead, cast)))
-    if is_furniture(text) and (not is_rule(text) or stroke(text) in cast.rules):  # a page, an illustration; notes at the end
+    if is_furniture(text) and (
+        not is_rule(text) or stroke(text) in cast.rules
+    ):  # a page, an illustration; notes at the end
         return is_front_heading(text) and not any(map(cast.begins_with_cue, ahead))
     if _may_be_title(text) and _title_page(ahead, cast):
         return not _CURTAIN.search(text) or is_closing(text) or is_front_heading(text)
@@ -58,10 +60,9 @@ def ends(paragraph: Paragraph, ahead: Sequence[Paragraph], cast: Cast, before: P
     speaks = cast.knows if fallen else cast.begins_with_cue
     if any(map(speaks, ahead)) or is_epilogue(text) or spoken_by(text) is not None:
         return _COLOPHON.search(text) is not None and not any(map(cast.knows, ahead))
-    if fallen and is_heading(text) and is_played(ahead):
-        return False
     picture = fallen and any(is_curtain(other.text) for other in itertools.islice(ahead, _SHOWN))
-    return not picture and (fallen or _COLOPHON.search(text) is not None or _nobody_speaks(paragraph, ahead, cast))
+    goes_on = picture or (fallen and is_heading(text) and is_played(ahead))
+    return not goes_on and (fallen or _COLOPHON.search(text) is not None or _nobody_speaks(paragraph, ahead, cast))
 
 
 def _back_matter_begins(paragraph: Paragraph, ahead: Sequence[Paragraph]) -> bool:

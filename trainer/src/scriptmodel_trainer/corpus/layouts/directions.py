@@ -47,17 +47,15 @@ _SENTENCE = re.compile(r"[.?!—-][\s_]*\n[\s_]*[\[(]_*[A-Z]")  # ends, and a di
 
 def is_bracketed(text: str) -> bool:
     """True where one pair of brackets surrounds all of it, or all of it is in italics."""
-    stripped = _DASHED.sub("", text.strip().rstrip(".;,: "))
+    stripped = text.strip().rstrip(".;,: ")
     if len(stripped) < 3:
         return False
-    if stripped[0] in "<‹":
-        return _ANGLED.fullmatch(stripped) is not None
-    if stripped[0] == "_" and stripped[1] not in "[(":
-        return _in_italics(stripped)
-    if _NAMED.match(stripped):
+    if stripped[-1] in "-—–":
+        stripped = _DASHED.sub("", stripped)
+    if (stripped[0] == "_" and stripped[1] not in "[(") or _NAMED.match(stripped):
         return _in_italics(stripped)
     if stripped.lstrip("_")[0] not in "[(" or stripped.rstrip("_")[-1] not in "])":
-        return False
+        return _ANGLED.fullmatch(stripped) is not None
     depth = 0
     for character in stripped:
         depth += (character in "[(") - (character in "])")

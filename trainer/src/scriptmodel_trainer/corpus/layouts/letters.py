@@ -38,7 +38,7 @@ class Letters:
         ordered = sorted(cues, key=_start) if len(cues) > 1 else cues
         for cue in ordered:
             name = cue.name
-            if (is_letter(name) or is_common(name)) and not cue.italic:
+            if not cue.italic and (is_letter(name) or is_common(name)):
                 self._begun[name] += 1
                 self._turns[name] += name != self._last
                 if is_letter(name) and is_letter(self._last):
@@ -60,9 +60,7 @@ class Letters:
         them most of the time. After an initial comes a name. Letters of a list follow one another.
         """
         listed = self._ordered > _IN_ORDER * self._pairs and self._pairs > 1
-        return {
-            name for name in self._begun if (listed and is_letter(name)) or not self._speaks(name, lower)
-        }
+        return {name for name in self._begun if (listed and is_letter(name)) or not self._speaks(name, lower)}
 
     def _say(self, name: str, said: str) -> None:
         match = _FIRST_WORD.match(said)
@@ -76,4 +74,8 @@ class Letters:
             many for word, many in words.items() if not word[0].isalpha() or len(word) == 1 or lower[word.lower()]
         )
         most = max((many for word, many in words.items() if word[0].isalpha()), default=0)
-        return count >= (_OFTEN if is_letter(name) else _SEVERAL) and min(said, self._turns[name]) > count // 2 and most <= count // 2
+        return (
+            count >= (_OFTEN if is_letter(name) else _SEVERAL)
+            and min(said, self._turns[name]) > count // 2
+            and most <= count // 2
+        )

@@ -88,7 +88,8 @@ _CREDIT = re.compile(
 )
 _ALONE = re.compile(rf"(?P<who>{CAPS_NAME}),? (?:[\[(]?alone[\])]?\.?|sings[.:,]?(?:--|—)?)$")
 _MUSIC_WORD = (
-    r"(?:S[OA]NGS?|DUETT?|DUO|TRIO|QUART(?:ETTE|ETT?)|QUINTETT?E?|SEXTETT?E?|SEPTETT?E?|OCTETT?E?|(?:(?:DOUBLE|GRAND|FULL|GENERAL) )?CHORUS|"
+    r"(?:S[OA]NGS?|DUETT?|DUO|TRIO|QUART(?:ETTE|ETT?)|QUINTETT?E?|SEXTETT?E?|SEPTETT?E?|OCTETT?E?|"
+    r"(?:(?:DOUBLE|GRAND|FULL|GENERAL) )?CHORUS|"
     r"SOL[OI]S?|RECIT(?:ATIVE)?|AIR|ARIA|BALLAD|FINALE|ENSEMBLE|MADRIGAL|GLEE|SCENA|COUPLETS?|BARCAROLLE|CAVATINA)"
 )
 _MUSIC = re.compile(
@@ -149,7 +150,7 @@ def stroke(text: str) -> str:
 
 
 def is_credit(text: str) -> bool:
-    """True for who wrote, directed or copied out a script, or played in it: `Writer: Jane Gull`, `Jane Gull [ Anna ]`."""
+    """True for who made a script or played in it: `Writer: Jane Gull`, `Jane Gull [ Anna ]`."""
     return len(text) < 200 and _CREDIT.fullmatch(text) is not None
 
 

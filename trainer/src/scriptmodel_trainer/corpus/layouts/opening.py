@@ -207,7 +207,7 @@ def _stands_in(front: Sequence[Paragraph], paragraph: Paragraph) -> bool:
 
 
 def _each_once(listed: Sequence[Paragraph], cast: Cast, headed: bool = True) -> bool:
-    """Whether each name stands once only, up to the next heading or the curtain (if `headed`), or through a long list."""
+    """Whether each name stands once only, up to a heading or the curtain (if `headed`), or through a long list."""
     names: set[str] = set()
     for paragraph in listed:
         if is_heading(paragraph.text):

@@ -69,7 +69,7 @@ class Survey:
     tells: list[bool | None] = field(
         default_factory=list
     )  # of each paragraph: reads like a direction; None in brackets or verse
-    rules: list[tuple[str, int]] = field(default_factory=list)  # characters of solid lines, paragraphs before each
+    rules: list[tuple[str, int]] = field(default_factory=list)  # characters of solid lines (else ""), paragraphs before
     attached: bool = False  # names alone on their lines stand right above the words
     width: int = 0  # characters of a full line
     square: int = 0  # lines that are a direction in square brackets
@@ -152,7 +152,7 @@ class Survey:
 
 def _without_licence(sample: Sequence[str]) -> Sequence[str]:
     """The lines between those at which a text of Project Gutenberg begins and ends, all if one of them is missing."""
-    edges = [(index, edge[1]) for index, line in enumerate(sample) if (edge := _EDGE.match(line))]
+    edges = [(index, edge[1]) for index, line in enumerate(sample) if line[:1] == "*" and (edge := _EDGE.match(line))]
     first = next((index + 1 for index, edge in edges if edge == "START"), 0)
     last = next((index for index, edge in reversed(edges) if edge == "END"), 0)
     return sample[first:last] if 0 < first < last else sample
@@ -173,8 +173,7 @@ def survey(sample: tuple[str, ...]) -> Survey:
         result.lower.update(_LOWER.findall(text))
         if is_heading(text) or is_furniture(text):
             headed = is_heading(text)
-            if drawn := stroke(text):
-                result.rules.append((drawn, len(result.cues)))
+            result.rules.append((stroke(text), len(result.cues)))
             continue
         cues = list(candidates(text, caps=True))
         seen = {(cue.start, cue.name) for cue in cues}
