@@ -66,12 +66,20 @@ class JobRun:
     def carry_out(self) -> None:
         """Do the job, from whatever state an earlier run of the server has left it in."""
         try:
-            self._start()
-            self._await_inputs()
-            self._run_in_time()
+            self._do()
         except (JobOverError, JobFinishedError, CancelledError):
             self._log.system("the job was ended from outside")
             self._forget_without_output()
+
+    def _do(self) -> None:
+        try:
+            self._start()
+            self._await_inputs()
+            self._run_in_time()
+        except NotFoundError:
+            with self._shop.db.read() as txn:
+                self._current(txn)  # JobOverError where it was removed together with what it reads
+            raise
 
     def _forget_without_output(self) -> None:
         """A worker deletes the job whose output commit was removed, unless it is scaled away before that."""
