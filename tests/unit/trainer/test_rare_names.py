@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from samples import Read
+from samples import TALK, Read
 
 SAID = ["Is it early?", "The tide is, not the gull.", "Early or not, it is so.", "So it is.", "Not even the gull."]
 
@@ -61,3 +61,49 @@ def test_a_whole_chorus_sings_its_song(kind: str, read: Read) -> None:
         f"{kind} CHORUS",
         "Rear, rear our banner high, Until the tide is dry.",
     )
+
+
+def test_a_name_in_small_letters_may_stand_among_capitals(read: Read) -> None:
+    talk = "ANNA: Is it early?\n\nBEN: It is, and cold.\n\n"
+    events = read("ACT I\n\n" + talk * 4 + "Anna: So it is.\n\nLook: is it late?\n\n" + talk)
+    assert events[9] == ("ANNA", "So it is. Look: is it late?")
+
+
+def test_above_words_that_are_set_in_stands_a_name(read: Read) -> None:
+    talk = " Anna.\n    Is it early? Is anyone there?\n\n Ben. [_aside_]\n    It is, and cold.\n\n"
+    rare = (
+        " A third.\n    And late.\n\n Old Gull. [_to the\n  third_]\n    Never the boat!\n\n Certainly. The boat.\n\n"
+    )
+    events = read("ACT I\n\n" + talk * 12 + rare)
+    assert events[-2:] == [
+        ("A third", "And late."),
+        ("Old Gull", "[to the third] Never the boat! Certainly. The boat."),
+    ]
+
+
+def test_how_something_is_said_may_stand_within_the_italics_of_the_name(read: Read) -> None:
+    talk = "_Anna_: Is it early?\n\n_Mr. Ben (in\nthe boat):_ It is, and cold.\n\n"
+    song = "_The two together (singing):_\n\n  So it is.\n\n"
+    assert read("ACT I\n\n" + (talk + song) * 5)[1:4] == [
+        ("Anna", "Is it early?"),
+        ("Mr. Ben", "(in the boat) It is, and cold."),
+        ("The two together", "(singing) So it is."),
+    ]
+
+
+def test_a_name_that_ends_a_direction_without_its_bracket_does_not_speak(read: Read) -> None:
+    last = "ANNA\n\n[_Who rows, looks up. To_\nBEN.\n\nNo answer.\n\n"
+    talk = "ANNA\n\nIs it early?\n\nBEN.\n\nIt is, and cold, too.\n\n"
+    assert read("ACT I\n\n" + talk * 5 + last)[-2:] == [("", "Who rows, looks up. To BEN."), ("ANNA", "No answer.")]
+
+
+def test_two_names_with_a_dash_are_on_the_stage(read: Read) -> None:
+    assert read("ACT I\n\nSCENE I.\n\n   ANNA--BEN.\n" + TALK * 8)[2:4] == [
+        ("", "ANNA--BEN."),
+        ("ANNA", "The tide is early today."),
+    ]
+
+
+def test_a_word_of_the_letters_of_numerals_is_said(read: Read) -> None:
+    talk = "ANNA\n\nIs it early?\n\nBEN\n\nIll!\n\niv\n\n"
+    assert read("ACT I\n\n" + talk * 5)[1:4] == [("ANNA", "Is it early?"), ("BEN", "Ill!"), ("ANNA", "Is it early?")]

@@ -168,6 +168,9 @@ class Body:
         """Whether these are only names: who stands where as the curtain falls."""
         if len(text) > _LONGEST_PICTURE or not text.isupper() or "!" in text or "?" in text:
             return False
+        apart = (True, Kind.DASH) not in self._cast.main and "--" in text
+        if apart and self._cast.speakers.issuperset(text.strip(" \n.").split("--")):
+            return True
         names = [name for name in _APART.split(text.strip(" \n.")) if name]
         known = tuple(word for name in self._cast.speakers for word in name.split() if len(word) > 2)  # or begin so
         return (
@@ -179,7 +182,9 @@ class Body:
     def _said_in_italics(self, paragraph: Paragraph) -> bool:
         """Whether a name begins the italics, or they are a song, or verse that speaks to someone."""
         text = paragraph.text.replace("_", "")
-        said = self._speaker != "" and is_verse(text) and (self._singing or not tells(text))
+        said = self._speaker != "" and (
+            (self._silent and not tells(text)) or (is_verse(text) and (self._singing or not tells(text)))
+        )
         return paragraph.text.lstrip()[0] == "_" and (said or self._cast.knows(paragraph))
 
     def _names_chorus(self, text: str) -> bool:

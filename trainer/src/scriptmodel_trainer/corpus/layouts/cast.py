@@ -7,13 +7,14 @@ import operator
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scriptmodel_trainer.corpus.layouts.cues import (
     Cue,
     Kind,
     candidate_at_start,
     candidates,
+    hung_cue,
     lost_cues,
     member_cues,
     phrased_cues,
@@ -35,6 +36,7 @@ _OFTEN = 4
 _SEVERAL = 3  # times, of a common word
 _MANY = 20  # paragraphs
 _NEAR = 12  # paragraphs
+_MOSTLY = 0.8
 _MOST_QUOTED = 40  # speeches in a preface
 _QUOTED = 0.25  # of its paragraphs
 _SHOUT = 8  # characters; more words in capitals after a name are a heading
@@ -66,6 +68,7 @@ class Cast:
     prefaces: frozenset[str]  # headings of those that quote a play before it begins
     settings: frozenset[str]  # places in italics below the headings of scenes, that look like names
     rules: frozenset[str]  # characters of solid lines between scenes
+    hung: bool  # names in small letters stand above words that are all set in
     set_in: int  # spaces before directions in brackets, where hardly anything else is set in so far; else 0
 
     def cues(self, paragraph: Paragraph) -> Iterator[Cue]:
@@ -122,7 +125,8 @@ class Cast:
         others = itertools.chain(
             phrased_cues(text) if self.colons else (), member_cues(text) if self.members and ", " in text else ()
         )
-        return next((cue for cue in others if cue.start == 0 and cue.name in self.speakers), None)
+        found = next((cue for cue in others if cue.start == 0 and cue.name in self.speakers), None)
+        return found or self._set_apart(text)
 
     def _candidates(self, text: str) -> list[Cue]:
         found = [cue for caps, kinds in self.kinds for cue in candidates(text, caps, kinds)]
@@ -132,7 +136,20 @@ class Cast:
             found += phrased_cues(text)
         if self.members and ", " in text:
             found += (cue for cue in member_cues(text) if cue.name in self.members)
+        if cue := self._set_apart(text):
+            found.append(cue)
         return found if len(found) < 2 else sorted(found, key=_start)
+
+    def _set_apart(self, text: str) -> Cue | None:
+        """What can be nothing but a name: above words set in, or `Anna: Words` where the others are as `ANNA:`."""
+        if self.hung and (cue := hung_cue(text)) is not None:
+            return cue
+        if (True, Kind.COLON) not in self.main or (False, Kind.COLON) in self.forms:
+            return None
+        cue = candidate_at_start(text, caps=False)
+        if cue is None or cue.kind is not Kind.COLON or cue.name.upper() not in self.speakers:
+            return None
+        return replace(cue, name=cue.name.upper(), caps=True)
 
     def _believed(self, cue: Cue, text: str) -> bool:
         if cue.start == 0:
@@ -141,6 +158,8 @@ class Cast:
         return known and self._opens_line(cue, text[: cue.start], text[cue.end :])
 
     def _opens_paragraph(self, cue: Cue, text: str) -> bool:
+        if cue.kind is Kind.HUNG:
+            return True
         form = (cue.caps, cue.kind)
         words = text[cue.end :].strip()
         ends = (".", ":") if cue.caps else (":",)
@@ -190,8 +209,9 @@ class Cast:
                 return False
             if not self.dense and not (cue.caps and _ENDS_SENTENCE.search(before)):
                 return False
+        goes_on = not after.strip() and before.rstrip(" _\n")[-1:].isalnum()  # `[_She turns to_ ANNA.`, never closed
         return not any(
-            before.count(opens) > before.count(closes) and _next_of(after, opens, closes) == closes
+            before.count(opens) > before.count(closes) and (goes_on or _next_of(after, opens, closes) == closes)
             for opens, closes in ("[]", "()")
         )
 
@@ -258,6 +278,7 @@ def cast_of(sample: Sequence[str], style: Style) -> Cast:
             found.settings.difference(found.softly, *found.first.values(), *found.inside.values(), names)
         ),
         rules=_rules_between(found, names),
+        hung=found.below > max(_MANY, _MOSTLY * found.begun),
         set_in=_set_in(found),
     )
 

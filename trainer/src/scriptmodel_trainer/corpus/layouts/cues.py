@@ -31,6 +31,7 @@ class Kind(enum.Enum):
     ABOVE = "above"  # the line's end without a full stop, right above the words
     LOST = "lost"  # a full stop or a colon, in the middle of a line
     PHRASE = "phrase"  # a direction without brackets, then a colon
+    HUNG = "hung"  # a full stop, all words set in below
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,8 @@ _SMALL = "de|des|du|la|le|les|et|von|van|der|den|und|di|del|della"  # words with
 _ITALIC = re.compile(
     r"^[ \t]*_(?P<name>(?:[^\W_a-z][\w'’]*\.?,? (?:(?:of|the|and|in|a|from|&|" + _SMALL + r") ){0,2}){0,4}"
     r"[^\W_a-z][\w'’]*(?:,? (?:jun|sen|jr|sr))?)"
-    r"(?:\._|_\.)(?=\s|\Z)|^[ \t]*_(?P<called>[^\W_a-z][^_\n:.!?]{1,40})(?:_:|:_)(?=\s*\S)",
+    r"(?:\._|_\.)(?=\s|\Z)"
+    r"|^[ \t]*_(?P<called>[^\W_a-z][^_\n:.!?()]{1,40}?)(?P<manner>\s\([^_:()]{1,200}\))?(?:_:|:_)(?=\s|\Z)",
     re.MULTILINE,
 )
 _INITIAL = re.compile(r"(?:\A|\s)[^\W\d_a-z]\.\Z")
@@ -96,6 +98,11 @@ _MARKED = frozenset((Kind.PERIOD, Kind.COLON, Kind.DASH, Kind.ASIDE))
 _MEMBER = re.compile(
     rf"^[ \t]*[_*]{{0,2}}(?P<name>{CROWD_NAME}, {CAPS_NAME})[_*]{{0,2}}{_DIRECTION}{_BETWEEN}", re.MULTILINE
 )
+# A name, or whatever stands for one, above words that are all set in.
+_HUNG = re.compile(
+    r"(?P<indent> *)(?P<name>[^\W\d_a-z][^\n.,!?:;_\[(]{1,40})\.(?P<direction>\s*[\[(][^\[\]()]*[\])])?"
+    r"(?=(?:\n(?P=indent) +\S.*)+\Z)"
+)
 _OTHERS = re.compile(r",[^,]*,| and ", re.IGNORECASE)
 _TITLE_KINDS = _MARKED | {Kind.ALONE, Kind.ABOVE}
 
@@ -125,6 +132,14 @@ def member_cues(text: str) -> Iterator[Cue]:
             yield cue
 
 
+def hung_cue(text: str) -> Cue | None:
+    """`A Third.` above words that are all set in: to be believed only where names usually stand so."""
+    match = _HUNG.match(text)
+    if match is None or match["name"].isupper() or not could_be_name(match["name"]):
+        return None
+    return Cue(match["name"], Kind.HUNG, False, (match["direction"] or "").strip(), 0, match.end())
+
+
 def candidates(text: str, caps: bool, kinds: Set[Kind] = frozenset(Kind)) -> Iterator[Cue]:
     """Whatever stands where a name would, at the beginning of each line of a paragraph; of those `kinds` only."""
     italics = _italic_cues(text, caps, kinds)
@@ -151,7 +166,8 @@ def _italic_cue(match: re.Match[str], caps: bool) -> Cue | None:
     short = is_letter(name) or (match["name"] is not None and is_shortened(name))
     if name.isupper() is not caps or not (short or could_be_name(name)):
         return None
-    return Cue(name, Kind.PERIOD if match["name"] else Kind.COLON, caps, "", match.start(), match.end(), italic=True)
+    kind, manner = Kind.PERIOD if match["name"] else Kind.COLON, (match["manner"] or "").strip()
+    return Cue(name, kind, caps, manner, match.start(), match.end(), italic=True)
 
 
 def candidate_at_start(text: str, caps: bool) -> Cue | None:

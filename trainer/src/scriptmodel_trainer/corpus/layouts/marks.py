@@ -15,7 +15,8 @@ _ORDINAL = (
 _HEADING = re.compile(
     rf"(?:(?:ACT|SCENE|PART|TABLEAU|EPISODE|PROLOGUE|EPILOGUE|STASIMON)\b[ .:]*(?:THE )?(?:{_NUMBER}|{_ORDINAL})\b.*|"
     rf"(?:THE )?(?:{_ORDINAL}|[IVX]+)[ .]+(?:ACT|SCENE|PART)\b.{{0,80}}|"
-    r"(?:THE )?(?:PROLOGUE|EPILOGUE|INDUCTION|INTERLUDE)(?:[ .,:-]+(?:(?:WRITTEN|SPOKEN|SUNG) )?BY .{1,60})?|"
+    r"(?:THE )?(?:PROLOGUE|EPILOGUE|INDUCTION|INTERLUDE|PRELUDE)"
+    r"(?:[ .,:-]+(?:(?:(?:WRITTEN|SPOKEN|SUNG) )?BY|(?-i:IN|AT|ON)) .{1,60})?|"
     r"(?:END|CURTAIN|CLOSE) OF (?:THE )?.{0,30}(?:ACT|SCENE|PLAY).{0,20}|"
     r"(?:ACTUS|SC[AE]?ENA)\b[ .:]*(?:PRIM|SECUND|TERTI|QUART|QUINT|SEXT|SEPTIM|[IVX]+\b).{0,60}|"
     r"SCENE\s*[.:-].*|(?:THE )?(?:SAME )?SCENE)[.:]?",
@@ -49,7 +50,7 @@ _PREFACE = re.compile(
     r"\W*(?:(?:THE )?(?:AUTHOR|EDITOR|TRANSLATOR)['’]S )?(?:PREFACE|FOREWORD|INTRODUCTION|NOTES?)\b", re.IGNORECASE
 )
 _FURNITURE = re.compile(
-    r"\W*(?:\[?(?:pg|page|p)\.? ?\d+\]?|\d{1,4}|[ivxlc]{1,6}|[*=_~.\-–—•#+ ]+|\[_?illustration.*\]|"
+    r"\W*(?:\[?(?:pg|page|p)\.? ?\d+\]?|\d{1,4}|(?-i:[ivxlc]{1,6}|[IVXLC]{1,6})|[*=_~.\-–—•#+ ]+|\[_?illustration.*\]|"
     r"\(?continued:?\)?|\(?more\)?)\W*",
     re.IGNORECASE | re.DOTALL,
 )
@@ -199,6 +200,8 @@ def heading_kind(text: str) -> str:
         return "PLACE"
     if words[0] in ("END", "CLOSE", "CURTAIN"):
         return "END"
+    if words[0] == "PRELUDE":
+        return "PROLOGUE"
     kinds = ("PROLOGUE", "INDUCTION", "ACT", "SCENE", "PART", "EPISODE")
     return next((word for word in words[:2] if word in kinds), "")
 

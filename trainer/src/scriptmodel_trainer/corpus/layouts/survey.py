@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 
-from scriptmodel_trainer.corpus.layouts.cues import Cue, Kind, candidates, member_cues
+from scriptmodel_trainer.corpus.layouts.cues import Cue, Kind, candidates, hung_cue, member_cues
 from scriptmodel_trainer.corpus.layouts.directions import is_bracketed, is_verse, narrates, reads_like_direction
 from scriptmodel_trainer.corpus.layouts.letters import Letters
 from scriptmodel_trainer.corpus.layouts.marks import announces_play, is_furniture, is_heading, is_preface, stroke
@@ -79,6 +79,8 @@ class Survey:
     indents: Counter[tuple[int, bool]] = field(default_factory=Counter)  # of paragraphs, those in brackets or not
     hung: int = 0  # paragraphs whose second line is set in below a first one that is not
     straight: int = 0  # whose second line is not
+    begun: int = 0  # paragraphs that begin with a name in small letters
+    below: int = 0  # of those, the ones whose words are all set in below it
 
     def share(self, style: Style) -> float:
         """How much of the sample a style explains, 0 to 1: its cues for each paragraph, or line with a cue."""
@@ -105,6 +107,12 @@ class Survey:
             self.indented += 1
         elif text[:1].isalpha() and reads_like_direction(text):
             self.flush += 1
+
+    def count_hung(self, text: str, cues: Sequence[Cue]) -> None:
+        """Count a paragraph that begins with a name in small letters, and whether its words are all set in below."""
+        if any(cue.start == 0 and not cue.caps for cue in cues):
+            self.begun += 1
+            self.below += hung_cue(text) is not None
 
     def find_preface(self, text: str) -> None:
         """Note where a preface begins, and where the play that follows it is announced."""
@@ -183,6 +191,7 @@ def survey(sample: tuple[str, ...]) -> Survey:
         softly = alone and cues[0].italic and not cues[0].caps
         result.cues.append(cues)
         letters.read(text, cues)
+        result.count_hung(text, cues)
         result.find_members(text)
         for cue in cues:
             if cue.italic and reads_like_direction(text[cue.end :]):
