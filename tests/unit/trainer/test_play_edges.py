@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from samples import BEGINNING, CAST, LICENCE, TALK, Read
+from samples import ALONE, BEGINNING, CAST, LICENCE, TALK, Read
+
+from scriptmodel_trainer.corpus.layouts.paragraphs import plain
 
 CROWD = ("Is it early?\n\nNobody knows.\n\nI know!\n\n" * 3 + "[They laugh at the tide.]\n\n") * 5
 
@@ -71,3 +73,25 @@ def test_a_place_in_italics_below_a_heading_comes_before_what_is_seen_there(read
         ("", "Night. A lamp."),
         ("Anna", "Is it early?"),
     ]
+
+
+def test_a_scene_in_which_nobody_speaks_belongs_to_the_play(read: Read) -> None:
+    events = read("CONTENTS\n\nSCENE I\n\nSCENE II\n\nSCENE I\n\n_A pier._\n\nEND OF SCENE I\n\nSCENE II\n" + TALK * 4)
+    assert [text for _, text in events[:4]] == ["SCENE I", "A pier.", "END OF SCENE I", "SCENE II"]
+
+
+def test_a_cast_list_below_the_heading_of_the_scene_is_cut(read: Read) -> None:
+    place = "SCENE\n\nTHE HARBOUR OF ANNA;\nAFTERWARDS THE BOAT.\n\n"
+    people = "CHARACTERS\n\nANNA, a ferrywoman.\nBEN, her brother.\nA CLERK.\nA GULL.\n\nTHE PIER\n\n"
+    told = "THE BOAT is old and lies at the pier, where BEN\nhas left it.\n\n"
+    verse = "ANNA.\nOld without oars!\nThe tide will take it,\nThe gull without.\n\n"
+    assert read(place + people + told + (verse + "BEN.\nIt is early.\n\n") * 5)[:2] == [
+        ("", plain(told)),
+        ("ANNA", "Old without oars! The tide will take it, The gull without."),
+    ]
+
+
+@pytest.mark.parametrize("heading", ["PRELUDE ON THE PIER.", "PRELUDE"])
+def test_a_prelude_is_no_speaker(heading: str, read: Read) -> None:
+    events = read(f"THE PIER\n\n{heading}\n\nAnna of the ferry, and Ben.\n\n" + ALONE * 5)
+    assert events[:3] == [("", heading), ("", "Anna of the ferry, and Ben."), ("ANNA", "Is it early?")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from samples import ALONE, BEGINNING, TALK, Read
+from samples import ALONE, BEGINNING, LONG, TALK, Read
 
 from scriptmodel_trainer.corpus.layouts.paragraphs import plain
 
@@ -334,3 +334,37 @@ def test_verse_in_italics_that_speaks_to_someone_is_no_direction(read: Read) -> 
         "I have spoken to it, twice. The tide goes out, and so do I, And you must tell the others why.",
     ) in events
     assert ("", "The tide goes out, and so does Ben, And comes again, and goes again.") in events
+
+
+@pytest.mark.parametrize("told", ["A CLERK _goes_.", "ANNA, MRS. GULL _and_ BEN _rise_. THE CLERK _goes_."])
+def test_names_in_capitals_stand_outside_the_italics_of_a_direction(told: str, read: Read) -> None:
+    talk = "_Anna._ Is it early?\n\nIs it late?\n\n_Ben._ It is, and cold.\n\n"
+    assert read("ACT I\n\n" + talk * 5 + told + "\n\n" + talk)[11] == ("", plain(told))
+
+
+def test_names_joined_in_italics_speak(read: Read) -> None:
+    assert read("ACT I\n\n" + ALONE * 5 + "ANNA _and_ BEN.\n\nYes, yes.\n\n")[-1] == ("ANNA and BEN", "Yes, yes.")
+
+
+def test_a_line_of_verse_in_parentheses_that_exclaims_is_spoken(read: Read) -> None:
+    verse = "ANNA.\nThe tide comes in, the boats go out,\n(O boats that are so old and stout!)\nAnd so do I.\n\n"
+    direction = "BEN.\nThen take the oar.\n(He gives it.)\nAnd row.\n\n"
+    assert read("ACT I\n\n" + (verse + direction) * 6 + f"ANNA.\n{LONG}" * 6)[1:4] == [
+        ("ANNA", "The tide comes in, the boats go out, (O boats that are so old and stout!) And so do I."),
+        ("BEN", "Then take the oar."),
+        ("", "He gives it."),
+    ]
+
+
+def test_words_in_italics_that_ask_are_said_right_below_a_name(read: Read) -> None:
+    told = "ANNA\n\n_We?_\n\n_She rows away._\n\nBEN\n\n_She rows away._\n\n"
+    assert read("ACT I\n\n" + ALONE * 5 + told)[11:13] == [("ANNA", "We?"), ("", "She rows away.")]
+
+
+def test_a_direction_without_its_bracket_goes_on_with_its_italics(read: Read) -> None:
+    told = " [_She takes the oars and rows away to the pier.\n He looks after her, then follows._\n\n"
+    talk = " ANNA.\n  Is it early? Is anyone there?\n\n BEN.\n  It is, and cold.\n\n"
+    assert read("ACT I\n\n" + (talk + told) * 5)[3] == (
+        "",
+        "She takes the oars and rows away to the pier. He looks after her, then follows.",
+    )

@@ -20,6 +20,7 @@ _SPOKEN = re.compile(
     re.IGNORECASE,
 )
 _NAMED = re.compile(r"(?:[A-Z][A-Z'’]+,? ){1,3}_[a-z]")  # `ANNA _goes to the boat_`
+_ACTS = re.compile(r"(?:A )?(?:(?:[A-Z]{1,4}\. )?[A-Z][A-Z'’]+,?\s)+_[a-z]")  # `MRS. GULL _and_ ANNA _go._`
 _QUOTED = re.compile(r"[\"“‘].{0,200}?[\"”’]", re.DOTALL)
 _ANGLED = re.compile(r"[<‹][^<>‹›]*[^\W\d_][^<>‹›]*[>›]")
 _DASHED = re.compile(r"(?<=[\])])\s*(?:--+|[—–])$")  # `(They sing)--`
@@ -52,6 +53,8 @@ def is_bracketed(text: str) -> bool:
         return False
     if stripped[-1] in "-—–":
         stripped = _DASHED.sub("", stripped)
+    if _someone_acts(stripped):
+        return True
     if (stripped[0] == "_" and stripped[1] not in "[(") or _NAMED.match(stripped):
         return _in_italics(stripped)
     if stripped.lstrip("_")[0] not in "[(" or stripped.rstrip("_")[-1] not in "])":
@@ -70,6 +73,15 @@ def _in_italics(text: str) -> bool:
         return False
     inside = sum(len(part) for part in text.split("_")[1::2])
     return inside >= 0.6 * (len(text) - text.count("_"))
+
+
+def _someone_acts(text: str) -> bool:
+    """Nothing but names in capitals stands outside the italics, which are more than an `and` between two."""
+    if not _ACTS.match(text):
+        return False
+    names, told = text.split("_")[::2], text.split("_")[1::2]
+    acts = len(names) > len(told) and any(part.strip() not in ("and", "with") for part in told)
+    return acts and " ".join(names).isupper() and tells(text)
 
 
 def without_angles(text: str) -> str:
@@ -148,8 +160,9 @@ def own_lines(text: str, width: int, round_brackets: bool = True, lead: int = 0)
     last = 0
     for begin, end, meant in sorted(spans):
         first = begin == 0 and not lead  # of what goes on in a new paragraph
-        if verse and begin and text[begin] == "(" and text[begin - 2].isalnum():
-            continue  # a sentence that goes on
+        exclaims = text[begin:end].rstrip(" _)").endswith(("!", "?"))
+        if verse and begin and text[begin] == "(" and (exclaims or text[begin - 2].isalnum()):
+            continue  # someone says so, or a sentence goes on
         # no line of verse is a full one
         apart = verse and begin and (_SAID.search(text, begin - 2, begin) or not _CLOSED.search(text, begin, end))
         if (begin > last or first) and (meant or apart or _meant(text, begin, text[begin:end], width, lead)):
@@ -178,8 +191,8 @@ def open_end(text: str) -> int:
         hangs = len(line) - len(line.lstrip()) - indent
         ended = before.rstrip(" _\n").endswith((".", "!", "?"))
         signs = (ended, hangs > _HANGING, not tells(line))
-        if hangs <= 0 or signs.count(True) > 1:
-            break
+        if (hangs <= 0 and text[:end].count("_") % 2 == 0) or signs.count(True) > 1:
+            break  # unless its italics go on
         end += len(line)
     return end
 

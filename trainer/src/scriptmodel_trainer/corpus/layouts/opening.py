@@ -92,7 +92,7 @@ def _lists(paragraph: Paragraph, front: Sequence[Paragraph], ahead: Sequence[Par
     if not any(is_heading(other.text) for other in front) and _each_once([paragraph, *ahead], cast, headed=False):
         return True
     return _in_cast_list(front) and (
-        _lists_names(paragraph)
+        (_lists_names(paragraph) and tells(paragraph.text))
         or has_leaders(paragraph.text)
         or _PAGED.search(paragraph.text) is not None
         or (cast.may_be_title(paragraph) and any(map(_goes_on_listing, itertools.islice(ahead, 1))))
@@ -121,7 +121,7 @@ def untitled(front: Sequence[Paragraph], listed: bool) -> bool:
     """True if nothing among these could be the heading of a play; in a catalogue (`listed`) titles are none."""
     return not any(
         is_front_heading(paragraph.text)
-        or (is_heading(paragraph.text) and heading_kind(paragraph.text) != "END")
+        or _heads_scene(paragraph)
         or (not listed and len(paragraph.text) < _TITLE and paragraph.text.isupper() and not is_closing(paragraph.text))
         for paragraph in front
         if not is_back_matter(paragraph.text)
@@ -131,15 +131,14 @@ def untitled(front: Sequence[Paragraph], listed: bool) -> bool:
 def first_of_play(held: Sequence[Paragraph]) -> int:
     """Where the play begins among the paragraphs before its first speech.
 
-    That is the last heading of a scene, with the headings of its act and of a prologue before it, or, where there is
-    no heading, a direction in brackets right before the first speech. What stands before is cut.
+    That is the last heading of a scene, with the headings of its act and of a prologue before it, and the scene before
+    if only a direction makes it up. Where there is no heading, or a cast list follows it, that is a direction right
+    before the first speech. What stands before is cut.
     """
-    headings = [
-        index
-        for index, paragraph in enumerate(held)
-        if is_heading(paragraph.text) and heading_kind(paragraph.text) != "END"
-    ]
     after = _after_lists(held, 0)
+    headings = [index for index, paragraph in enumerate(held) if _heads_scene(paragraph)]
+    if headings and headings[-1] < after and is_front_heading(held[after - 1].text):
+        headings = []  # above a cast list
     entrance = next((index for index in range(after, len(held)) if _opens(held[index].text)), -1)
     if not headings and entrance >= 0:
         return entrance
@@ -156,7 +155,9 @@ def first_of_play(held: Sequence[Paragraph]) -> int:
         adjacent = all(is_furniture(paragraph.text) for paragraph in held[earlier + 1 : start])
         higher = _RANKS.get(kind, 9) < min(_RANKS.get(name, -1) for name in used)
         adjacent = adjacent and (higher or kind in ("PLACE", ""))
-        if kind in used or not (adjacent or (higher and _after_lists(held[:start], earlier) == earlier)):
+        if any(map(_ends_scene, held[earlier:start])):
+            used.clear()  # nobody speaks in the scene before
+        elif kind in used or not (adjacent or (higher and _after_lists(held[:start], earlier) == earlier)):
             break  # a table of contents
         used.add(kind)
         start = earlier
@@ -164,6 +165,14 @@ def first_of_play(held: Sequence[Paragraph]) -> int:
     while start < len(held) and is_furniture(held[start].text):
         start += 1
     return start
+
+
+def _heads_scene(paragraph: Paragraph) -> bool:
+    return is_heading(paragraph.text) and heading_kind(paragraph.text) != "END"
+
+
+def _ends_scene(paragraph: Paragraph) -> bool:
+    return is_heading(paragraph.text) and heading_kind(paragraph.text) == "END"
 
 
 def _opens(text: str) -> bool:
