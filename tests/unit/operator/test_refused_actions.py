@@ -34,12 +34,12 @@ async def test_a_look_that_fails_inside_pachyderm_is_no_refusal_of_what_the_spec
     async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
         error = RefusedError("listing projects", "failed to connect to the database", "UNKNOWN")
         pachyderm.fault = lambda call: error if call == "list_projects" else None
-        for failures, stalled in ((0, "False"), (4, "True")):
-            found.failures = lambda _key, before=failures: before
-            with pytest.raises(RetryError):
-                await settled(found)
-            conditions = {each["type"]: each for each in kube.raw["status"]["conditions"]}
-            assert (reason(kube), conditions["Stalled"]["status"]) == ("Retrying", stalled)
+        found.failures = lambda _key: 100
+        with pytest.raises(RetryError):
+            await settled(found)
+        conditions = {each["type"]: each for each in kube.raw["status"]["conditions"]}
+        assert (reason(kube), conditions["Stalled"]["status"]) == ("PachydermUnavailable", "False")
+        assert "failed to connect to the database" in conditions["Ready"]["message"]
 
 
 async def test_a_corpus_that_cannot_be_put_into_pachyderm_is_not_told_to_be_on_its_way() -> None:

@@ -76,7 +76,10 @@ class Reason(StrEnum):
     NO_DATA = "NoData", "The job ended without having seen any data."
 
     # What passes by itself, or was asked for.
-    PACHYDERM_UNAVAILABLE = "PachydermUnavailable", "Pachyderm does not answer; the operator keeps trying."
+    PACHYDERM_UNAVAILABLE = (
+        "PachydermUnavailable",
+        "Pachyderm does not answer, or fails inside; the operator keeps trying.",
+    )
     RETRYING = "Retrying", "A call failed and is being repeated; the message has the error."
     SUSPENDED = "Suspended", "spec.suspend is true: pipelines are stopped."
     DELETING = "Deleting", "The object is being deleted; its pipelines and repos go first."

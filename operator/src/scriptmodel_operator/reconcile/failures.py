@@ -20,11 +20,7 @@ _ORPHAN_HINT = "; to release the object without Pachyderm, set deletionPolicy: O
 
 
 def problem_of(error: PachydermError, *, deleting: bool = False, looking: bool = False, failures: int = 1) -> Problem:
-    """What happened and what to do; stalled where repeating alone will not, or after `failures` has not, helped.
-
-    Pachyderm answers UNKNOWN to what it refuses, and also where its own database or storage is away. Nothing that is
-    asked for while `looking` can be refused, so then it is the latter.
-    """
+    """What happened and what to do; stalled where repeating alone will not, or after `failures` has not, helped."""
     passing = failures < FAILURES_UNTIL_STALLED
     hint = _ORPHAN_HINT if deleting else ""
     match error:
@@ -46,11 +42,23 @@ def problem_of(error: PachydermError, *, deleting: bool = False, looking: bool =
             )
         case NotFoundError() | AlreadyExistsError():
             return Problem(Reason.RETRYING, f"{error}; looking again", stalled=not passing)
-        case RefusedError() if not (looking and error.code == "UNKNOWN"):
-            return Problem(
-                Reason.REFUSED, f"Pachyderm refused {error.what}: {error.detail}; correct what it names{hint}"
-            )
+        case RefusedError():
+            return _refused(error, hint, looking=looking)
     return Problem(Reason.RETRYING, f"{error}; trying again", stalled=not passing)
+
+
+def _refused(error: RefusedError, hint: str, *, looking: bool) -> Problem:
+    """Pachyderm answers UNKNOWN to what it refuses, and also where its own database or storage is away.
+
+    Nothing that is asked for while `looking` can be refused, so then it is the latter.
+    """
+    if looking and error.code == "UNKNOWN":
+        text = (
+            f"Pachyderm answers but fails ({error}): see its log, and whether its database and its storage are there; "
+            f"the operator keeps trying{hint}"
+        )
+        return Problem(Reason.PACHYDERM_UNAVAILABLE, text, stalled=False)
+    return Problem(Reason.REFUSED, f"Pachyderm refused {error.what}: {error.detail}; correct what it names{hint}")
 
 
 def _first_line(text: str) -> str:
