@@ -23,3 +23,58 @@ def test_directions_may_stand_in_other_brackets(printed: str, shown: str, read: 
         ("", shown),
         ("ANNA", "Is it early?"),
     ]
+
+
+def test_names_may_be_joined(read: Read) -> None:
+    assert read("Anna_Gull: Is it early?\nOld_Ben: It is, and cold.\n" * 6)[:2] == [
+        ("Anna Gull", "Is it early?"),
+        ("Old Ben", "It is, and cold."),
+    ]
+
+
+def test_a_speaker_may_be_named_again(read: Read) -> None:
+    lines = (
+        "ANNA: Is it early, or has nobody told the lamp?\nBEN: It is.\nBEN: And cold.\n(She shivers)\nBEN: Come in.\n"
+    )
+    assert read(lines * 4)[:5] == [
+        ("ANNA", "Is it early, or has nobody told the lamp?"),
+        ("BEN", "It is."),
+        ("BEN", "And cold."),
+        ("", "She shivers"),
+        ("BEN", "Come in."),
+    ]
+
+
+def test_a_scene_may_begin_with_a_direction_right_above_the_first_name(read: Read) -> None:
+    scene = (
+        "[Pier]\nANNA: Is it early?\nBEN: It is, and cold.\nANNA: Too cold?\n\n[Boat]\n\nBEN: No.\nANNA: Then come.\n\n"
+    )
+    assert read(scene * 4)[:2] == [("", "Pier"), ("ANNA", "Is it early?")]
+
+
+def test_whoever_speaks_once_is_known_where_every_line_begins_with_a_name(read: Read) -> None:
+    lines = "Anna: Is it early?\nBen: It is, and cold.\n" * 12
+    assert read(f"{lines}Mr. Gull: Come in.\n{lines}")[24] == ("Mr. Gull", "Come in.")
+
+
+def test_three_may_speak_at_once(read: Read) -> None:
+    shown = read("Anna: Is it early?\n\nBen: It is.\n\nCora: Is it?\n\n" * 4 + "Anna, Ben, and Cora: Good night.\n")
+    assert shown[-1] == ("Anna, Ben, and Cora", "Good night.")
+
+
+def test_a_whole_scene_may_be_one_paragraph(read: Read) -> None:
+    turns = "ANNA\nIs it early?\nBEN\nIt is, and cold.\n" * 6
+    names = ("A CLERK", "CORA", "DORA", "EVA", "FRED", "GUS", "HAL", "IDA", "JOE", "KIM")
+    scenes = "".join(f"[A pier.]\n{name}\nGood day.\n{turns}\n" for name in names)
+    assert read(scenes)[:3] == [("", "A pier."), ("A CLERK", "Good day."), ("ANNA", "Is it early?")]
+
+
+def test_words_below_a_name_may_begin_with_a_title(read: Read) -> None:
+    turns = "ANNA\nIs it early?\nBEN\nMr. Gull says it is.\nCORA\nMrs. Gull?\n" * 6
+    assert read(f"{turns}\n{turns}")[1:3] == [("BEN", "Mr. Gull says it is."), ("CORA", "Mrs. Gull?")]
+
+
+def test_what_is_done_between_speeches_needs_no_brackets(read: Read) -> None:
+    told = "The clerk comes in with a lamp and looks at the boats.\n\n"
+    scene = f"ANNA\nIs it early?\n\nBEN\nIt is, and cold.\n\n{told}ANNA\nI see.\n\nBEN\nDo you?\n\n"
+    assert read(scene * 8)[:3] == [("ANNA", "Is it early?"), ("BEN", "It is, and cold."), ("", told.strip())]

@@ -52,6 +52,7 @@ class Cast:
     forms: frozenset[Form]  # believed with a known name
     main: frozenset[Form]  # believed with any name at the beginning of a paragraph
     dense: bool  # names stand at the beginning of lines inside paragraphs, too
+    lined: bool  # almost every line begins with a name and a colon
     members: frozenset[str]  # those among the speakers who are one of a crowd: `Chorus, CARL`
     spaced: bool  # lines begin with a name and nothing between it and the words
     lower: Counter[str]
@@ -78,7 +79,8 @@ class Cast:
         for cue in self._candidates(text):
             if cue.start < last or not self._believed(cue, text):
                 continue
-            if cue.name == speaker and "[" not in text[last : cue.start]:
+            again = cue.name == speaker and not (self.dense and cue.kind is Kind.COLON)
+            if again and "[" not in text[last : cue.start]:
                 continue  # said of oneself, unless a direction stands between
             speaker, last = cue.name, cue.end
             if len(self.speakers) < _MOST_SPEAKERS:
@@ -155,6 +157,7 @@ class Cast:
         if cue.start == 0:
             return self._opens_paragraph(cue, text)
         known = cue.name in self.speakers or (self.italic and cue.italic)
+        known = known or (self.lined and cue.kind is Kind.COLON and self._opens_paragraph(cue, text))
         return known and self._opens_line(cue, text[: cue.start], text[cue.end :])
 
     def _opens_paragraph(self, cue: Cue, text: str) -> bool:
@@ -183,10 +186,12 @@ class Cast:
         seen = "," in cue.name and (cue.kind is Kind.ALONE or not words) and not both  # who is on the stage
         if cue.kind is Kind.COLUMN or seen:
             return form in self.forms and not seen
-        named = (
+        joined = set(_JOINED.split(cue.name))
+        strangers = "," in cue.name and not cue.caps and not self.speakers.issuperset(joined)
+        named = not strangers and (
             cue.caps
             or self._new_name(cue)
-            or not self.speakers.isdisjoint(_JOINED.split(cue.name))
+            or not self.speakers.isdisjoint(joined)
             or (self.italic and cue.italic and bool(words) and not reads_like_direction(words))
         )
         return form in self.main and not is_doubtful(cue.name) and named
@@ -261,6 +266,7 @@ def cast_of(sample: Sequence[str], style: Style) -> Cast:
         forms=frozenset(forms),
         main=frozenset(main - {(True, Kind.SPACE)}),
         dense=dense,
+        lined=totals[True, Kind.COLON] + totals[False, Kind.COLON] > _MOSTLY * sum(map(bool, map(str.strip, sample))),
         spaced=dense and totals[True, Kind.SPACE] > 0.5 * total,
         lower=found.lower,
         width=found.width,
@@ -373,11 +379,12 @@ def _directions_are_plain(found: Survey, forms: Set[Form], names: Set[str]) -> b
         for cues in found.cues
     ]
     told = untold = 0
+    below = found.attached or not found.detached  # words stand right below the names
     for index in range(2, len(begins) - 2):
         before, after = begins[index - 2 : index], begins[index + 1 : index + 3]
         if begins[index] is not None or found.tells[index] is None or not any(before) or not any(after):
             continue
-        if before[1] is not None and before[1].kind is Kind.ALONE:
+        if before[1] is not None and before[1].kind is Kind.ALONE and not below:
             continue  # the words of the name before it
         told += bool(found.tells[index])
         untold += not found.tells[index]

@@ -69,6 +69,7 @@ _ITALIC = re.compile(
     r"|^[ \t]*_(?P<called>[^\W_a-z][^_\n:.!?()]{1,40}?)(?P<manner>\s\([^_:()]{1,200}\))?(?:_:|:_)(?=\s|\Z)",
     re.MULTILINE,
 )
+_JOINED = re.compile(r"(?<=[^\W_])_(?=[^\W_])")  # `Anna_Gull`
 _INITIAL = re.compile(r"(?:\A|\s)[^\W\d_a-z]\.\Z")
 _SENTENCE = re.compile(r" [\"“‘'(\[_]?[A-Z](?![A-Z])")
 _MIDDLE = " " * 16
@@ -209,7 +210,7 @@ def _goes_on_in_italics(match: re.Match[str]) -> bool:
 
 
 def _cue(match: re.Match[str], caps: bool) -> Cue | None:
-    name = " ".join(match["name"].replace("_", "").split()).strip(" .-")
+    name = " ".join(_JOINED.sub(" ", match["name"]).replace("_", "").split()).strip(" .-")
     kind = _kind(match)
     if not caps and match["name"].partition("\n")[0].rstrip().isupper():
         return None  # a name in capitals alone on its line, and the first word spoken

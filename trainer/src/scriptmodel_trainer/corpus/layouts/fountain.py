@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from scriptmodel_trainer.corpus.events import Event, EventKind
+from scriptmodel_trainer.corpus.layouts import drafts
 from scriptmodel_trainer.corpus.layouts.directions import without_brackets
 from scriptmodel_trainer.corpus.layouts.marks import is_closing, is_furniture, is_heading
 from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph, paragraphs, plain
@@ -27,19 +28,22 @@ _SCENE_NUMBER = re.compile(r"^\s*[A-Z]?\d+[A-Z]?\.?\s+|\s+#[^#\n]{1,10}#\s*$|\s{
 _CENTRED = 12  # spaces before the lines of a printed title page
 _ASIDE = re.compile(r"^\s*(\(.*\))\s*$", re.MULTILINE)
 _EXTENSION = re.compile(
-    r"\s*(?:(?:V\.? ?O|O\.? ?S|O\.? ?C)\.?|CONT(?:['’]?D|INUED|INUING)?\.?|MORE|OFF|PRE-?LAP|FILTERED)\s*",
+    r"\s*(?:(?:V\.? ?[O0]|O\.? ?S|O\.? ?C)\.?|CONT(?:['’]?D|INUED|INUING)?\.?|MORE|OFF|PRE-?LAP|FILTERED)\s*",
     re.IGNORECASE,
 )
+_SUNG = re.compile(r"![^\S\n]*[^\W\d_][^\na-z]*(?:\n+~[^\n]*)+")
 _NAME_MORE = re.compile(r"[^\n]+\n\s*\(\s*MORE\s*\)\s*", re.IGNORECASE)  # the foot of a page
+_CONTINUED = re.compile(r"\s*\(?CONTINUED\b\W*\d{0,3}\W*")  # the head of a page
 _MORE = re.compile(r"\(\s*MORE\s*\)", re.IGNORECASE)
 
 
 def parse(lines: Iterable[str], sample: Sequence[str]) -> Iterator[Event]:
     """Events of a screenplay; the title page is no part of it."""
     slugs = any(map(_SLUG.match, sample))
+    draft = drafts.learn(paragraphs(sample), _speaks)
     begun = False
     notes: list[Event] = []
-    for paragraph in paragraphs(_without_boneyard(lines, notes)):
+    for paragraph in draft.recut(paragraphs(_without_boneyard(lines, notes))):
         yield from notes
         notes.clear()
         text = _NOTES.sub("", paragraph.text)
@@ -49,7 +53,10 @@ def parse(lines: Iterable[str], sample: Sequence[str]) -> Iterator[Event]:
             yield Event(EventKind.CUT, text, line=paragraph.line)
             continue
         begun = True
-        yield from _events(Paragraph(text, paragraph.line))
+        if draft.is_head(text):
+            yield Event(EventKind.CUT, text, line=paragraph.line)
+        else:
+            yield from _events(Paragraph(text, paragraph.line))
     yield from notes
 
 
@@ -94,7 +101,7 @@ def _events(paragraph: Paragraph) -> Iterator[Event]:
         first, _, rest = text.partition("\n")
         if section := _SECTION.match(first):
             yield Event(EventKind.HEADING, plain(section["text"]), line=line)
-        elif rest.strip() and len(first) < _PRINTED and _CUT_TO.fullmatch(first):
+        elif rest.strip() and len(first) < _PRINTED and (_CUT_TO.fullmatch(first) or _CONTINUED.fullmatch(first)):
             yield Event(EventKind.CUT, first, line=line)
         else:
             yield from _whole(text, line)
@@ -139,8 +146,14 @@ def _scene(text: str, line: int) -> Iterator[Event]:
         yield Event(EventKind.EXPOSITION, plain(action), line=line + 1)
 
 
+def _speaks(text: str) -> bool:
+    return _dialogue(text) is not None
+
+
 def _dialogue(text: str) -> tuple[str, str, str] | None:
     """Speaker, words, and what belongs to the print alone, if the paragraph is a name on its own line above words."""
+    if _SUNG.fullmatch(text):
+        text = text.lstrip("! ")  # a name that was forced to be action, above its song
     match = _NAME.match(text)
     if match is None or _SLUG.match(text):
         return None

@@ -51,7 +51,7 @@ _PREFACE = re.compile(
 )
 _FURNITURE = re.compile(
     r"\W*(?:\[?(?:pg|page|p)\.? ?\d+\]?|\d{1,4}|(?-i:[ivxlc]{1,6}|[IVXLC]{1,6})|[*=_~.\-–—•#+ ]+|\[_?illustration.*\]|"
-    r"\(?continued:?\)?|\(?more\)?)\W*",
+    r"\(?continued\b\W*\d{0,3}\)?|\(?more\)?)\W*",
     re.IGNORECASE | re.DOTALL,
 )
 _FOOTNOTE = re.compile(

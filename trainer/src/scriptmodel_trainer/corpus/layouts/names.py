@@ -9,27 +9,32 @@ _LETTERS = tuple(map(chr, range(0xC0, 0x530)))
 _UPPER = "A-Z" + "".join(letter for letter in _LETTERS if letter.isupper())
 _LOWER = "a-z" + "".join(letter for letter in _LETTERS if letter.islower())
 
+_SMALL_TITLES = "Mrs?|Mme|Mlle|Dr|Ste?|Rev|Lt|Sgt|Capt|Col|Gen|Maj|Prof|Hon|Jr|Sr|Messrs"
 _TITLES = (
     rf"(?:(?:MRS?|MME|MLLE|M|DR|STE?|REV|LT|SGT|CAPT|COL|GEN|MAJ|PROF|HON|JR|SR|MESSRS)(?=\.\s+[{_UPPER}](?:['’.{_UPPER}]|\s*[\[(:]))|"
-    r"Mrs?|Mme|Mlle|Dr|Ste?|Rev|Lt|Sgt|Capt|Col|Gen|Maj|Prof|Hon|Jr|Sr|Messrs)\."
+    rf"{_SMALL_TITLES})\."
 )
 _PREFIX = r"(?:Mc|Mac|[DOLdl]['’]|De|Di|Du|La|Le|Fitz)"
 _INITIALS = rf"(?:[{_UPPER}]\.[- ]?){{1,3}}[{_UPPER}](?=\.)"
 _KING = rf"[A-HJ-LN-UWYZ]\.(?= [{_UPPER}]['’{_UPPER}]+(?:[.,:]|\s*[\[(\n]))"  # `K. HENRY`; `I. MUSIC` is a number
 _CAPS_WORD = (
-    rf"(?:{_TITLES}|{_INITIALS}|{_PREFIX}?[{_UPPER}][{_UPPER}0-9'’]*(?:[-/][{_UPPER}0-9'’]+)*|"
+    rf"(?:{_TITLES}|{_INITIALS}|{_PREFIX}?[{_UPPER}][{_UPPER}0-9'’]*(?:[-/_][{_UPPER}0-9'’]+)*|"
     r"#?\d+(?:ST|ND|RD|TH|st|nd|rd|th|d)?)"
 )
-_TITLE_WORD = rf"(?:{_TITLES}|[{_UPPER}]['’{_LOWER}{_UPPER}]+(?:-[{_LOWER}{_UPPER}]+)*|#?\d+(?:st|nd|rd|th|d)?)"
+_TITLE_WORD = rf"(?:{_TITLES}|[{_UPPER}]['’{_LOWER}{_UPPER}]+(?:[-_][{_LOWER}{_UPPER}]+)*|#?\d+(?:st|nd|rd|th|d)?)"
 _AND = r"\.?,?\s+_?(?:and|AND|&|with)_?\s+(?:the )?"
-_GAP = r"(?:[ \t]|\n(?![IAO](?![\w'’.])))"  # below a name, `I--never!` is what is said
+# Below a name, `I--never!` and `Mr. Gull is here.` are what is said.
+_GAP = rf"(?:[ \t]|\n(?!(?:{_SMALL_TITLES})\.|[IAO](?![\w'’.])))"
 _TITLED = r"(?:(?:Miss|Mrs?|Dr|Lady|Lord|Sir|Madame|Captain|Old|Young|The|An?) )?"
 CAPS_NAME = (
     rf"{_TITLED}(?:{_KING} )?{_CAPS_WORD}"
     rf"(?:(?:{_AND}|,\s+|{_GAP}(?:of |the |de |von |van |in |to )?){_CAPS_WORD}){{0,8}}"
     rf"(?: the {_TITLE_WORD})?"
 )
-TITLE_NAME = rf"{_TITLE_WORD}(?:(?:{_AND}|\s(?:of |the |de |von |van )?)_?{_TITLE_WORD}){{0,4}}"
+TITLE_NAME = (
+    rf"{_TITLE_WORD}(?:(?:, {_TITLE_WORD}){{1,3}}(?={_AND}))?"
+    rf"(?:(?:{_AND}|\s(?:of |the |de |von |van )?)_?{_TITLE_WORD}){{0,4}}"
+)
 CROWD_NAME = rf"(?:[{_UPPER}][{_LOWER}]+ ){{0,2}}[{_UPPER}][{_LOWER}]+"
 
 _STAGE_WORDS = """

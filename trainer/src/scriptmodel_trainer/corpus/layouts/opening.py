@@ -25,6 +25,7 @@ from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph, plain
 
 _NEAR = 12  # paragraphs looked at to see whether a play has begun
 _ENOUGH = 4  # cues among them
+_SCENE = 8  # lines; a scene may be a single paragraph
 _RANKS = {"PROLOGUE": 0, "INDUCTION": 0, "PART": 1, "ACT": 2, "EPISODE": 2, "SCENE": 3, "PLACE": 4}
 _LISTED = re.compile(r"\s*(?:(?:M|D)(?:RS?|rs?)\. )?[A-Z][^.?!\n]{1,40}[.,]?")
 _DESCRIBED = re.compile(r"\s*[A-Z]{2}[A-Z .'’-]*,.*")
@@ -48,9 +49,10 @@ def begins(paragraph: Paragraph, front: Sequence[Paragraph], ahead: Sequence[Par
 
     `front` are the paragraphs before, `ahead` those that follow.
     """
+    scene = _is_scene(paragraph, cast)
     if not cast.begins_with_cue(paragraph, sure=True) or cast.is_title(paragraph) or _is_sold(paragraph, ahead):
         return False
-    if front and _ENTRANCE.match(front[-1].text) and cast.first_name(paragraph) in front[-1].text:
+    if scene or (front and _ENTRANCE.match(front[-1].text) and cast.first_name(paragraph) in front[-1].text):
         return True
     known = cast.knows(paragraph) and not cast.may_be_title(paragraph) and not _stands_in(front, paragraph)
     if _lists(paragraph, front, ahead, cast) or (not known and not _prologue(front) and _first_scene_follows(ahead)):
@@ -63,6 +65,14 @@ def begins(paragraph: Paragraph, front: Sequence[Paragraph], ahead: Sequence[Par
         if near >= _ENOUGH:
             return True
     return near >= min(_ENOUGH, max(0, len(ahead) - 1) // 2) or (known and _prologue(front))
+
+
+def _is_scene(paragraph: Paragraph, cast: Cast) -> bool:
+    """Whether a whole scene stands in the paragraph: people who speak in turns, on many lines."""
+    if paragraph.text.count("\n") < _SCENE or not cast.begins_with_cue(paragraph):
+        return False
+    names = [cue.name for cue in cast.cues(paragraph)]
+    return len(names) - len(set(names)) > _ENOUGH
 
 
 def begins_without_names(paragraph: Paragraph, ahead: Sequence[Paragraph], cast: Cast) -> bool:

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.layouts.body import Body
-from scriptmodel_trainer.corpus.layouts.cast import cast_of
+from scriptmodel_trainer.corpus.layouts.cast import Cast, cast_of
 from scriptmodel_trainer.corpus.layouts.closing import AHEAD, ends
+from scriptmodel_trainer.corpus.layouts.directions import closes_at, is_bracketed
 from scriptmodel_trainer.corpus.layouts.marks import announces_play, is_back_matter, is_closing, is_furniture
 from scriptmodel_trainer.corpus.layouts.opening import (
     begins,
@@ -37,7 +38,7 @@ class StageParser:
     def parse(self, lines: Iterable[str], sample: Sequence[str]) -> Iterator[Event]:
         """Events of a file; `sample` are lines of it, from which the speakers are learned."""
         cast = cast_of(sample, self._style)
-        source = _closings_apart(paragraphs(lines))
+        source = _directions_apart(_closings_apart(paragraphs(lines)), cast)
         ahead: deque[Paragraph] = deque()
         front: deque[Paragraph] = deque()
         body: Body | None = None
@@ -88,6 +89,19 @@ def _closings_apart(source: Iterable[Paragraph]) -> Iterator[Paragraph]:
         if above and last.isupper() and is_closing(last):
             yield Paragraph(above, paragraph.line)
             yield Paragraph(last, paragraph.line + above.count("\n") + 1)
+        else:
+            yield paragraph
+
+
+def _directions_apart(source: Iterable[Paragraph], cast: Cast) -> Iterator[Paragraph]:
+    """Paragraphs, a direction in brackets on lines of its own apart from the cue right below it."""
+    for paragraph in source:
+        text = paragraph.text
+        end = text.find("\n", closes_at(text, depth=0)) if text[0] in "[(" else -1
+        above, below = text[:end], Paragraph(text[end + 1 :], paragraph.line_at(end + 1))
+        if end > 0 and is_bracketed(above) and cast.begins_with_cue(below):
+            yield Paragraph(above, paragraph.line)
+            yield below
         else:
             yield paragraph
 
