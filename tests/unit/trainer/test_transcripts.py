@@ -63,7 +63,7 @@ def test_three_may_speak_at_once(read: Read) -> None:
 
 
 def test_a_whole_scene_may_be_one_paragraph(read: Read) -> None:
-    turns = "ANNA\nIs it early?\nBEN\nIt is, and cold.\n" * 6
+    turns = "ANNA\nIs it early?\nBEN\nIt costs $2.50.\n" * 6
     names = ("A CLERK", "CORA", "DORA", "EVA", "FRED", "GUS", "HAL", "IDA", "JOE", "KIM")
     scenes = "".join(f"[A pier.]\n{name}\nGood day.\n{turns}\n" for name in names)
     assert read(scenes)[:3] == [("", "A pier."), ("A CLERK", "Good day."), ("ANNA", "Is it early?")]

@@ -50,7 +50,9 @@ def begins(paragraph: Paragraph, front: Sequence[Paragraph], ahead: Sequence[Par
     `front` are the paragraphs before, `ahead` those that follow.
     """
     scene = _is_scene(paragraph, cast)
-    if not cast.begins_with_cue(paragraph, sure=True) or cast.is_title(paragraph) or _is_sold(paragraph, ahead):
+    if not scene and (
+        not cast.begins_with_cue(paragraph, sure=True) or cast.is_title(paragraph) or _is_sold(paragraph, ahead)
+    ):
         return False
     if scene or (front and _ENTRANCE.match(front[-1].text) and cast.first_name(paragraph) in front[-1].text):
         return True
