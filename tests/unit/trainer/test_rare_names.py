@@ -107,3 +107,9 @@ def test_two_names_with_a_dash_are_on_the_stage(read: Read) -> None:
 def test_a_word_of_the_letters_of_numerals_is_said(read: Read) -> None:
     talk = "ANNA\n\nIs it early?\n\nBEN\n\nIll!\n\niv\n\n"
     assert read("ACT I\n\n" + talk * 5)[1:4] == [("ANNA", "Is it early?"), ("BEN", "Ill!"), ("ANNA", "Is it early?")]
+
+
+def test_a_place_may_follow_the_name(read: Read) -> None:
+    said = "_1st Gent._ Who goes?\n\n_2nd Gent._ Nobody.\n\n" * 8
+    shown = read(said + "_1st Gent., L._ All is over.\n\n_2nd Gent., R._ So I heard.\n\n" + said)
+    assert shown[16:18] == [("1st Gent., L", "All is over."), ("2nd Gent., R", "So I heard.")]

@@ -55,6 +55,11 @@ def test_how_it_is_said_may_stand_between_blank_lines(read: Read) -> None:
     ]
 
 
+def test_a_number_in_parentheses_is_not_how_it_is_said(read: Read) -> None:
+    text = SLUG + TALK * 3 + "                         (146 & 147)\n          INT. A BOAT - LATER\n\n" + BEN
+    assert read(text)[-3] == ("BEN", "It is early, and cold.")
+
+
 def test_pages_that_go_on_are_no_names(read: Read) -> None:
     text = (
         SLUG

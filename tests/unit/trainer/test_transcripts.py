@@ -62,6 +62,11 @@ def test_three_may_speak_at_once(read: Read) -> None:
     assert shown[-1] == ("Anna, Ben, and Cora", "Good night.")
 
 
+def test_one_known_name_does_not_make_a_list_a_cue(read: Read) -> None:
+    shown = read("Anna: Is it early?\n\nBen: It is.\n\n" * 4 + "Listen, Anna and Gull: the bell.\n\nBen: Yes.\n")
+    assert shown[-2] == ("Ben", "It is. Listen, Anna and Gull: the bell.")
+
+
 def test_a_whole_scene_may_be_one_paragraph(read: Read) -> None:
     turns = "ANNA\nIs it early?\nBEN\nIt costs $2.50.\n" * 6
     names = ("A CLERK", "CORA", "DORA", "EVA", "FRED", "GUS", "HAL", "IDA", "JOE", "KIM")

@@ -31,6 +31,7 @@ _GROUP_WORDS = frozenset(("The", "All", "Both", "Several", "Some", "Another", "O
 _CROWDS = frozenset(("CHORUS", "SEMICHORUS", "VOICE", "VOICES"))
 _SMALL_WORDS = frozenset(("of", "the", "and"))
 _JOINED = re.compile(r",? (?:and|AND|&|with) (?:the )?|, ")
+_SEVERAL_JOINED = re.compile(r", .*\b(?:and|AND|&|with) ")  # `Anna, Ben and Cora`
 _start = operator.attrgetter("start")
 _OFTEN = 4
 _SEVERAL = 3  # times, of a common word
@@ -187,7 +188,8 @@ class Cast:
         if cue.kind is Kind.COLUMN or seen:
             return form in self.forms and not seen
         joined = set(_JOINED.split(cue.name))
-        strangers = "," in cue.name and not cue.caps and not self.speakers.issuperset(joined)
+        several = not (cue.caps or cue.italic) and _SEVERAL_JOINED.search(cue.name)
+        strangers = several and not self.speakers.issuperset(joined)
         named = not strangers and (
             cue.caps
             or self._new_name(cue)

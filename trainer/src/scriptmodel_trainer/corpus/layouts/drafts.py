@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from scriptmodel_trainer.corpus.layouts.marks import is_furniture, is_heading
 from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph
 
-_ASIDE = re.compile(r"\s*\([^()]*\)\s*")
+_ASIDE = re.compile(r"\s*\((?=[^()]*[^\W\d_])[^()]*\)\s*")
 _HEAD = re.compile(r"(?P<head>\S.*?)(?:\s{2,}(?P<number>\d{1,3})\.?|\s(?P<stopped>\d{1,3})\.)\s*")
 _SENTENCE_ENDS = re.compile(r"(?:[.?!:…]|--|—)[\"”'’)]*\s*\Z")
 _MIDDLE = 8  # spaces before names that stand in the middle of the line
