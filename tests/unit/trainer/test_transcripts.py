@@ -83,3 +83,10 @@ def test_what_is_done_between_speeches_needs_no_brackets(read: Read) -> None:
     told = "The clerk comes in with a lamp and looks at the boats.\n\n"
     scene = f"ANNA\nIs it early?\n\nBEN\nIt is, and cold.\n\n{told}ANNA\nI see.\n\nBEN\nDo you?\n\n"
     assert read(scene * 8)[:3] == [("ANNA", "Is it early?"), ("BEN", "It is, and cold."), ("", told.strip())]
+
+
+def test_what_is_said_below_a_speech_goes_on_with_it(read: Read) -> None:
+    told = "The clerk comes in with a lamp and looks at the boats.\n\n"
+    turns = "ANNA\nIs it early?\n\nBEN\nIt is, and cold.\n\n"
+    scene = (turns + told) * 4 + (turns + "Do you see the lamp?\n\n") * 3 + turns
+    assert read(scene * 3)[1] == ("BEN", f"It is, and cold. {told.strip()}")

@@ -390,4 +390,4 @@ def _directions_are_plain(found: Survey, forms: Set[Form], names: Set[str]) -> b
             continue  # the words of the name before it
         told += bool(found.tells[index])
         untold += not found.tells[index]
-    return told > untold
+    return told > (2 if below else 1) * untold  # there a paragraph without a name may be more words
