@@ -381,7 +381,8 @@ def _directions_are_plain(found: Survey, forms: Set[Form], names: Set[str]) -> b
         for cues in found.cues
     ]
     told = untold = 0
-    below = found.attached or not found.detached  # words stand right below the names
+    alone = any(kind is Kind.ALONE for _, kind in forms)
+    below = alone and (found.attached or not found.detached)  # words stand right below the names
     for index in range(2, len(begins) - 2):
         before, after = begins[index - 2 : index], begins[index + 1 : index + 3]
         if begins[index] is not None or found.tells[index] is None or not any(before) or not any(after):
