@@ -22,7 +22,7 @@ _SPOKEN = re.compile(
 _NAMED = re.compile(r"(?:[A-Z][A-Z'’]+,? ){1,3}_[a-z]")  # `ANNA _goes to the boat_`
 _ACTS = re.compile(r"(?:A )?(?:(?:[A-Z]{1,4}\. )?[A-Z][A-Z'’]+,?\s)+_[a-z]")  # `MRS. GULL _and_ ANNA _go._`
 _QUOTED = re.compile(r"[\"“‘].{0,200}?[\"”’]", re.DOTALL)
-_ANGLED = re.compile(r"[<‹][^<>‹›]*[^\W\d_][^<>‹›]*[>›]")
+_ANGLED = re.compile(r"[<‹](?=[^<>‹›]*?[^\W\d_])[^<>‹›]*+[>›]")
 _DASHED = re.compile(r"(?<=[\])])\s*(?:--+|[—–])$")  # `(They sing)--`
 _WHOLE_LINES = re.compile(r"^[ \t]*_?[\[(][^\[\]()]*(?<!,)[\])][.,;:]?_?(?:[ ]*\[\d{1,3}\])?[ \t]*$", re.MULTILINE)
 _OPENING_LINE = re.compile(r"^[ \t]*\[[^\[\]\n]+$", re.MULTILINE)
