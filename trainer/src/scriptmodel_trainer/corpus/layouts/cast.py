@@ -21,7 +21,7 @@ from scriptmodel_trainer.corpus.layouts.cues import (
 )
 from scriptmodel_trainer.corpus.layouts.directions import is_quoted, reads_like_direction
 from scriptmodel_trainer.corpus.layouts.marks import has_columns
-from scriptmodel_trainer.corpus.layouts.names import is_common, is_doubtful
+from scriptmodel_trainer.corpus.layouts.names import is_doubtful, times_wanted
 from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph
 from scriptmodel_trainer.corpus.layouts.survey import Form, Style, Survey, survey
 
@@ -34,7 +34,6 @@ _JOINED = re.compile(r",? (?:and|AND|&|with) (?:the )?|, ")
 _SEVERAL_JOINED = re.compile(r", .*\b(?:and|AND|&|with) ")  # `Anna, Ben and Cora`
 _start = operator.attrgetter("start")
 _OFTEN = 4
-_SEVERAL = 3  # times, of a common word
 _MANY = 20  # paragraphs
 _NEAR = 12  # paragraphs
 _MOSTLY = 0.8
@@ -305,15 +304,10 @@ def _repeated(found: Survey, style: Style) -> frozenset[str]:
     return frozenset(
         name
         for name in {*first, *inside}
-        if first[name] >= _wanted(name)
+        if first[name] >= times_wanted(name)
         or first[name] + inside[name] >= (2 if name in capital and not is_doubtful(name) else 5)
-        or found.italic[name] >= _wanted(name)
+        or found.italic[name] >= times_wanted(name)
     )
-
-
-def _wanted(name: str) -> int:
-    """How many paragraphs begin with a name, at least."""
-    return _SEVERAL if is_common(name) else _OFTEN if is_doubtful(name) else 2
 
 
 def _of_crowds(members: Set[str], names: Set[str]) -> frozenset[str]:

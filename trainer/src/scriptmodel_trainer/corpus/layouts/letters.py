@@ -11,11 +11,9 @@ from collections import Counter
 from collections.abc import Sequence, Set
 
 from scriptmodel_trainer.corpus.layouts.cues import Cue
-from scriptmodel_trainer.corpus.layouts.names import is_common, is_letter
+from scriptmodel_trainer.corpus.layouts.names import is_common, is_letter, times_wanted
 
 _start = operator.attrgetter("start")
-_OFTEN = 4
-_SEVERAL = 3  # times, of a word
 _IN_ORDER = 0.7  # of the letters that follow others
 _FIRST_WORD = re.compile(r"[\s_\"“‘'—-]*(?:(?P<bracket>[\[(])|(?P<word>[^\W\d_a-z][^\W\d_]*)(?![.:]|[^\W\d_]))")
 
@@ -74,8 +72,4 @@ class Letters:
             many for word, many in words.items() if not word[0].isalpha() or len(word) == 1 or lower[word.lower()]
         )
         most = max((many for word, many in words.items() if word[0].isalpha()), default=0)
-        return (
-            count >= (_OFTEN if is_letter(name) else _SEVERAL)
-            and min(said, self._turns[name]) > count // 2
-            and most <= count // 2
-        )
+        return count >= times_wanted(name) and min(said, self._turns[name]) > count // 2 and most <= count // 2

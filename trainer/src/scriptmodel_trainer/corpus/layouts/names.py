@@ -73,6 +73,11 @@ def is_doubtful(name: str) -> bool:
     return is_letter(name) or is_common(name) or is_shortened(name) or _ABBREVIATED.fullmatch(name) is not None
 
 
+def times_wanted(name: str) -> int:
+    """How many paragraphs begin with it, at least, if it is a name."""
+    return 3 if is_common(name) else 4 if is_doubtful(name) else 2
+
+
 def is_letter(name: str) -> bool:
     """True for a single letter that is no number."""
     return len(name) == 1 and name.isupper() and name not in "IVX"
