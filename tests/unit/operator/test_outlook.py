@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import click
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -177,6 +178,14 @@ def test_a_plan_as_a_value_has_all_that_the_text_has() -> None:
     (change,) = planned(world).as_dict()["changes"]
     assert change["sign"] == "~"
     assert change["fields"] == ({"name": "--preset", "before": "test", "after": "small"},)
+
+
+def test_a_plan_with_decimals_is_told_as_yaml() -> None:
+    world = trained_world()
+    world.want({"generation": {"temperature": "1.1"}})
+    (change,) = planned(world).as_dict()["changes"]
+    told_again = yaml.safe_load(yaml.safe_dump([*change["fields"]]))
+    assert told_again == [{"name": "--temperature", "before": "0.8", "after": "1.1"}]
 
 
 def test_merging_is_that_of_kubectl_apply() -> None:

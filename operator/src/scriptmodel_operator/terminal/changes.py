@@ -65,7 +65,8 @@ def spec_fields(spec: PipelineSpec) -> dict[str, str]:
         "priority class": spec.priority_class,
         "pod patch": spec.pod_patch,
     }
-    return {name: value for name, value in fields.items() if value}
+    # Decimals of the spec are texts of a kind of their own, which YAML does not know.
+    return {name: str(value) for name, value in fields.items() if value}
 
 
 def _command(words: tuple[str, ...]) -> dict[str, str]:
