@@ -13,6 +13,7 @@ from scriptmodel_operator.kube.pulse import Pulse
 from scriptmodel_operator.metrics import CONTENT_TYPE, Metrics
 
 SILENCE_SECONDS = 120.0
+LARGEST_PORT = 65_535
 WATCH_SILENCE_SECONDS = 110.0
 """Of a watch. The API server sends a bookmark each minute where it has nothing else."""
 
@@ -78,6 +79,8 @@ async def serving(health: Health, listen: str) -> AsyncIterator[None]:
         yield
         return
     host, _, port = listen.rpartition(":")
+    if not (port.isdecimal() and int(port) <= LARGEST_PORT):
+        raise ListenError(f"cannot listen on {listen!r}: it must be HOST:PORT, or :PORT for all addresses")
     application = web.Application()
     application.add_routes(
         [
@@ -91,7 +94,7 @@ async def serving(health: Health, listen: str) -> AsyncIterator[None]:
     try:
         try:
             await web.TCPSite(runner, host or None, int(port)).start()
-        except (OSError, ValueError, OverflowError) as error:
+        except (OSError, ValueError) as error:
             raise ListenError(f"cannot listen on {listen!r}: {error}") from error
         yield
     finally:

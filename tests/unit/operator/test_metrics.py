@@ -126,7 +126,12 @@ async def test_an_address_that_is_taken_or_is_none_is_one_clear_error() -> None:
     health = Health(Metrics(Store()))
     address = f"127.0.0.1:{free_port()}"
     async with serving(health, address):
-        for wrong in (address, "nowhere", "127.0.0.1:99999"):
-            with pytest.raises(ListenError, match="cannot listen on"):
+        for wrong, told in (
+            (address, "in use"),
+            ("nowhere", "must be HOST:PORT"),
+            ("127.0.0.1:99999", "must be HOST:PORT"),
+            (":99999", "must be HOST:PORT"),  # the system would take it for 34463
+        ):
+            with pytest.raises(ListenError, match=f"cannot listen on .*{told}"):
                 async with serving(health, wrong):
                     pass
