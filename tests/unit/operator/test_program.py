@@ -12,6 +12,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from dev.processes import free_port
 from scriptmodel_operator.cli import main as operator
 from scriptmodel_operator.scriptmodel import SECTIONS, main
 from scriptmodel_operator.terminal.options import seconds
@@ -134,6 +135,21 @@ def test_what_is_no_address_of_pachd_is_refused_before_anything_is_asked(
     if address:
         done = CliRunner().invoke(main, ["push", str(Path(__file__)), "--repo=r", f"--pachd={address}"])
         assert done.stderr.splitlines()[-1].startswith(f"Error: {address!r} is not HOST:PORT".rstrip())
+
+
+def test_a_pachd_that_is_not_there_is_told_with_its_address(tmp_path: Path) -> None:
+    (tmp_path / "play.txt").write_text("JULIET: Ay me!")
+    address = f"127.0.0.1:{free_port()}"
+    done = CliRunner().invoke(main, ["push", str(tmp_path), "--repo=plays", f"--pachd={address}"])
+    assert done.exit_code == 1
+    assert done.stderr.endswith(f": does pachd run, and is {address} (--pachd) its address?\n")
+
+
+def test_a_sample_that_is_no_text_is_told_by_its_name(tmp_path: Path) -> None:
+    sample = tmp_path / "sample.yaml"
+    sample.write_bytes(b"\x97")
+    done = CliRunner().invoke(operator, ["check", "--pachd=nowhere:1", f"--sample={sample}"])
+    assert done.stderr.startswith(f"Error: cannot read {sample}: ")
 
 
 @pytest.mark.parametrize("name", ["", "..", "ham/let", "hamlet?x=y", "Hamlet", "hämlet", "-", "a b"])

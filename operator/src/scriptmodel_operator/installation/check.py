@@ -39,8 +39,8 @@ class NoSampleError(Exception):
 def read_sample(path: Path) -> dict[str, Any]:
     """The ScriptModel in `path`."""
     try:
-        found = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError) as error:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise NoSampleError(f"cannot read {path}: {error}") from error
     if not isinstance(found, dict) or found.get("kind") != KIND or "name" not in (found.get("metadata") or {}):
         raise NoSampleError(f"{path} holds no {KIND} with a name")

@@ -167,7 +167,7 @@ class Session:
         """For what only Pachyderm has."""
         from scriptmodel_operator.pachyderm.adapter import PachydermGateway  # noqa: PLC0415 - see above
         from scriptmodel_operator.pachyderm.channel import PachdAddress  # noqa: PLC0415 - see above
-        from scriptmodel_operator.pachyderm.errors import PachydermError  # noqa: PLC0415 - see above
+        from scriptmodel_operator.pachyderm.errors import PachydermError, UnavailableError  # noqa: PLC0415 - see above
 
         if not self.pachd:
             raise click.ClickException(f"{purpose} is in Pachyderm: name its address with --pachd or SCRIPTMODEL_PACHD")
@@ -179,6 +179,10 @@ class Session:
             raise click.ClickException(f"cannot read {error.filename}: {error.strerror}") from error
         try:
             yield gateway
+        except UnavailableError as error:
+            raise click.ClickException(
+                f"{error}: does pachd run, and is {self.pachd} (--pachd) its address?"
+            ) from error
         except PachydermError as error:
             raise click.ClickException(str(error)) from error
         finally:
