@@ -20,6 +20,7 @@ from localpach.run.environment import parse_images
 from localpach.run.isolation import Isolation
 
 DAMAGED = 3
+LARGEST_PORT = 65_535
 REFUSED = 1
 
 
@@ -139,6 +140,9 @@ def serve(
         environments = parse_images(images)
     except ValueError as error:
         raise click.UsageError(f"--image: {error}") from None
+    host, _, port = listen.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > LARGEST_PORT:
+        raise click.UsageError(f"--listen: {listen!r} is not HOST:PORT")
     settings = Settings(
         root=root.expanduser().absolute(),
         listen=listen,
@@ -162,18 +166,20 @@ def serve(
 @click.option("--collect", is_flag=True, help="Remove contents that no commit has any more, too.")
 def check(root: Path, *, collect: bool) -> None:
     """Read everything that is kept and say what is damaged. Exit status 3 if anything is."""
-    from localpach.server import AlreadyServedError, lock_root  # noqa: PLC0415  # --help stays fast
+    from localpach.server import METADATA, AlreadyServedError, lock_root  # noqa: PLC0415  # --help stays fast
     from localpach.store import checking, garbage  # noqa: PLC0415  # likewise
     from localpach.store.contents import Contents  # noqa: PLC0415  # likewise
     from localpach.store.database import DamagedStoreError, Database  # noqa: PLC0415  # likewise
 
+    if not (root / METADATA).exists():
+        _fail(REFUSED, f"{root} is no folder of a localpach: there is no {METADATA} in it")
     try:
         lock = lock_root(root)
     except AlreadyServedError as error:
         _fail(REFUSED, str(error))
     with lock:
         try:
-            db, contents = Database(root / "metadata.db"), Contents(root)
+            db, contents = Database(root / METADATA), Contents(root)
         except DamagedStoreError as error:
             _fail(DAMAGED, str(error))
         damage = list(checking.damaged_parts(db, contents))
@@ -205,8 +211,10 @@ def _serve(settings: Settings, *, quiet: bool) -> None:
         server = Server(settings)
     except DamagedStoreError as error:
         _fail(DAMAGED, f"the store is damaged, nothing is served: {error}")
-    except (AddressError, AlreadyServedError, OSError) as error:
+    except (AddressError, AlreadyServedError) as error:
         _fail(REFUSED, str(error))
+    except OSError as error:
+        _fail(REFUSED, f"cannot use {settings.root}: {error.strerror or error}; name another folder with --root")
     with server:
         _announce(settings, server.address, server.isolation, quiet=quiet)
         ended.wait()

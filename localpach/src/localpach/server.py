@@ -41,6 +41,7 @@ from localpach.transactions import Transactions
 
 log = logging.getLogger(__name__)
 
+METADATA = "metadata.db"
 # Calls that wait hold a thread each, and threads are made only as they are needed.
 THREADS = 1024
 MAX_MESSAGE = 64 * 1024 * 1024
@@ -61,7 +62,7 @@ class Server:
     def __init__(self, settings: Settings) -> None:
         settings.root.mkdir(parents=True, exist_ok=True)
         self._lock = lock_root(settings.root)
-        self.db = Database(settings.root / "metadata.db", fsync=settings.fsync)
+        self.db = Database(settings.root / METADATA, fsync=settings.fsync)
         self.contents = Contents(settings.root, fsync=settings.fsync)
         refuse_damaged(self.db, self.contents)
         self.isolation = settings.isolation or detect()

@@ -44,6 +44,28 @@ def test_an_image_without_an_environment_is_a_usage_error(tmp_path: Path, given:
     assert "--image" in result.stderr
 
 
+@pytest.mark.parametrize("given", ["nowhere", ":30650", "127.0.0.1:", "127.0.0.1:99999"])
+def test_what_is_no_address_to_listen_on_is_a_usage_error(tmp_path: Path, given: str) -> None:
+    result = localpach("serve", "--root", str(tmp_path / "root"), "--listen", given)
+    assert result.returncode == 2
+    assert f"--listen: {given!r} is not HOST:PORT" in result.stderr
+
+
+def test_a_root_that_cannot_be_made_is_told_with_what_to_do() -> None:
+    result = localpach("serve", "--root", "/proc/none", "--listen", "127.0.0.1:0")
+    assert result.returncode == 1
+    assert result.stderr == (
+        "localpach: cannot use /proc/none: No such file or directory; name another folder with --root\n"
+    )
+
+
+def test_checking_a_folder_of_something_else_fails_and_leaves_nothing_in_it(tmp_path: Path) -> None:
+    result = localpach("check", "--root", str(tmp_path))
+    assert result.returncode == 1
+    assert "is no folder of a localpach" in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
 def test_options_can_be_variables(tmp_path: Path) -> None:
     with serving(tmp_path / "root", variables={"LOCALPACH_PIPELINE_LIMIT": "1", "LOCALPACH_SETTLE": "0"}) as server:
         client = Client(server.address)
