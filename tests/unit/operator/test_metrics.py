@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import aiohttp
 import pytest
 
+from dev.paths import ROOT
 from dev.processes import free_port
 from scriptmodel_operator.app import compose
 from scriptmodel_operator.config import OperatorConfig
@@ -26,6 +29,17 @@ RAW = {
         "training": {"perplexity": {"best": "88.1"}, "progressPercent": 100, "gpuSeconds": 512},
     },
 }
+
+
+def test_every_figure_is_documented_and_no_other() -> None:
+    metrics = Metrics(Store())
+    metrics.store.put(RAW)
+    metrics.called("ListJob", "OK", 0.25)
+    metrics.reconciled("done", 0.5)
+    metrics.downloaded("committed", 0.5, 1)
+    told = re.findall(r"^# TYPE (\w+)", metrics.render(), re.MULTILINE)
+    documented = re.findall(r"`(scriptmodel_\w+)`", (ROOT / "docs" / "operations.md").read_text())
+    assert sorted(documented) == sorted(told)
 
 
 def test_figures_of_an_object_go_with_it() -> None:
