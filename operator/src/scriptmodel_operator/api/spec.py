@@ -44,7 +44,7 @@ class Pachyderm(ApiModel):
             ),
         ),
     ] = "default"
-    """Project of the pipelines; it must exist and cannot be changed."""
+    """Project of the pipelines; it must exist, has at most 20 characters, and cannot be changed."""
 
 
 class ScriptModelSpec(ApiModel):
