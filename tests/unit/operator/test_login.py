@@ -111,7 +111,7 @@ def test_certificates_that_cannot_be_read_are_told_before_anything_is_asked(tmp_
         ({"certificate-authority": "broken"}, "its certificates: "),
         ({"certificate-authority-data": "x"}, "its certificates: "),
     ):
-        with pytest.raises(module.LoginFailedError, match=f"cannot read the kubeconfig: {told}"):
+        with pytest.raises(module.LoginFailedError, match=f"cannot read the kubeconfig {tmp_path / 'config'}: {told}"):
             module.login(kubeconfig(tmp_path / "config", cluster=cluster))
 
 
@@ -126,7 +126,7 @@ def test_a_file_that_is_no_kubeconfig_is_told_in_words(tmp_path: Path) -> None:
     file = tmp_path / "config"
     for text, told in (("hello", "it is none"), ('{"current-context": "gone"}', "it has no 'gone'")):
         file.write_text(text)
-        with pytest.raises(module.LoginFailedError, match=f"cannot read the kubeconfig: {told}"):
+        with pytest.raises(module.LoginFailedError, match=f"cannot read the kubeconfig {tmp_path / 'config'}: {told}"):
             module.login(file)
 
 

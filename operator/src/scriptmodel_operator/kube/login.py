@@ -57,19 +57,21 @@ def _from(files: list[Path], settings: kopf.OperatorSettings) -> kopf.Connection
     except LoginFailedError:
         raise
     except Exception as error:  # the readers raise whatever their parsers do
-        raise LoginFailedError(f"cannot read the kubeconfig: {_in_words(error)}") from error
+        raise _unreadable(files, _in_words(error)) from error
     if found is None:
         raise LoginFailedError(_NOTHING)
     found = _with_whole_paths(found, files)
     try:
         found.as_ssl_context()
     except (OSError, ValueError) as error:
-        raise LoginFailedError(f"cannot read the kubeconfig: its certificates: {error}") from error
+        raise _unreadable(files, f"its certificates: {error}") from error
     if found.proxy_url and not _is_proxy(found.proxy_url):
-        raise LoginFailedError(
-            "cannot read the kubeconfig: its proxy-url is none such as http://proxy.example.com:3128"
-        )
+        raise _unreadable(files, "its proxy-url is none such as http://proxy.example.com:3128")
     return found
+
+
+def _unreadable(files: list[Path], why: str) -> LoginFailedError:
+    return LoginFailedError(f"cannot read the kubeconfig {os.pathsep.join(map(str, files))}: {why}")
 
 
 def _is_proxy(address: str) -> bool:
@@ -108,7 +110,7 @@ def _whole(path: _AnyPath | None, files: list[Path]) -> _AnyPath | None:
     places = [file.parent / os.fsdecode(path) for file in files]
     found = next((place for place in places if place.exists()), None)
     if found is None:
-        raise LoginFailedError(f"cannot read the kubeconfig: it names {places[0]}, which does not exist")
+        raise _unreadable(files, f"it names {places[0]}, which does not exist")
     return str(found)
 
 
