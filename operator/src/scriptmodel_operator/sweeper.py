@@ -30,13 +30,23 @@ class Sweeper:
     async def run(self) -> None:
         """Until cancelled."""
         self.started.set()
+        away = False
         while True:
             try:
                 await self.calls.run(self._sweep)
             except PachydermError as error:
-                log.debug("transactions: %s", error)  # who needs Pachyderm tells of it
+                # Once: from then on whoever needs Pachyderm tells of it. Without a ScriptModel nobody does.
+                log.log(
+                    logging.DEBUG if away else logging.WARNING,
+                    "Pachyderm cannot be asked, the operator keeps trying: %s",
+                    error,
+                )
+                away = True
                 await asyncio.sleep(RETRY_SECONDS)
             else:
+                if away:
+                    log.info("Pachyderm answers")
+                away = False
                 await asyncio.sleep(INTERVAL_SECONDS)
 
     def _sweep(self) -> None:

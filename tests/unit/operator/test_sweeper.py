@@ -1,0 +1,45 @@
+"""What the sweeper says of a Pachyderm that is away: without a ScriptModel nobody else would."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import pytest
+
+from scriptmodel_operator import sweeper as module
+from scriptmodel_operator.pachyderm.calls import Calls
+from scriptmodel_operator.pachyderm.errors import UnavailableError
+from scriptmodel_operator.pachyderm.values import OpenTransaction
+from scriptmodel_operator.sweeper import Sweeper
+from tests.unit.operator.fake_pachyderm import FakePachyderm
+
+
+async def test_a_pachyderm_that_is_away_is_told_of_once_and_so_is_its_return(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger=module.__name__)
+    monkeypatch.setattr(module, "RETRY_SECONDS", 0.0)
+    pachyderm, calls, asked, answered = FakePachyderm(), Calls(1), 0, asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def list_transactions() -> list[OpenTransaction]:
+        nonlocal asked
+        asked += 1
+        if asked < 4:
+            raise UnavailableError("listing transactions", "connection refused")
+        loop.call_soon_threadsafe(answered.set)
+        return []
+
+    monkeypatch.setattr(pachyderm, "list_transactions", list_transactions)
+    task = asyncio.create_task(Sweeper(pachyderm, calls, "cluster-1").run())
+    async with asyncio.timeout(30):
+        await answered.wait()
+        while len(caplog.messages) < 2:
+            await asyncio.sleep(0)
+    task.cancel()
+    calls.close()
+    assert caplog.messages == [
+        "Pachyderm cannot be asked, the operator keeps trying: listing transactions: connection refused",
+        "Pachyderm answers",
+    ]
