@@ -120,6 +120,7 @@ def test_an_address_that_never_answered_is_an_error_at_once(
     done = run(server, tmp_path, ["wait"], cut, told(ready))
     assert done.exit_code == 1
     assert done.stderr.startswith("Error: reading ml/thrones: ")
+    assert done.stderr.endswith(f": {session._NOBODY_THERE}\n")
     assert len(server.asked) == 1
 
 

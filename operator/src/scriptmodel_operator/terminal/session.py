@@ -31,6 +31,7 @@ _NOT_SERVED = (
     "the API server does not know ScriptModels: is it the right cluster? `kubectl apply -f manifests/crd.yaml` "
     "installs them"
 )
+_NOBODY_THERE = "does the cluster run, and is the kubeconfig its own (--kubeconfig)?"
 _LOG_IN = "renew the kubeconfig's credentials, or name another with --kubeconfig"
 
 
@@ -82,7 +83,7 @@ class Session:
             raise AwayError("no answer in time") from error
         except KubeUnavailableError as error:
             self._reached = self._reached or bool(error.status)
-            raise AwayError(str(error)) from error
+            raise AwayError(str(error) if self._reached else f"{error}: {_NOBODY_THERE}") from error
         except KubeError as error:
             raise click.ClickException(f"{error}: {_LOG_IN}" if error.status == 401 else str(error)) from error
         self._reached = True
