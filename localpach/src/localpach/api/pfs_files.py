@@ -51,8 +51,8 @@ class FileCalls:
             if not target.branch:
                 raise
             commit = None
-        if commit is not None and commit.finishing is not None and target.id and not _is_branch(target):
-            raise PachError(f"commit {commit} has already finished")
+        if commit is not None and target.id and (target.branch or is_commit_id(target.id)):
+            commits.require_open(commit)
         with service.contents.session() as session:
             upload = Upload(service.contents, session, lambda: self._snapshot(commit))
             self._receive(upload, requests)
@@ -137,8 +137,8 @@ class FileCalls:
             with self._service.db.read() as txn:
                 parent = commits.get(txn, new.commit.parent)
             old = self._service.reader.open(CommitRef(parent.repo, parent.uuid), context)
-        before = iter(()) if old is None else old.tree.walk(old_path)
-        for was, now in differences(before, new.tree.walk(new_path)):
+        before = iter(()) if old is None else old.tree.walk(old_path, request.old_file.datum)
+        for was, now in differences(before, new.tree.walk(new_path, request.new_file.datum)):
             answer = pfs.DiffFileResponse()
             if was is not None and old is not None:
                 answer.old_file.CopyFrom(file_info(old.commit, old.ref, was))
@@ -172,9 +172,15 @@ class FileCalls:
 
     def AddFileSet(self, request: pfs.AddFileSetRequest, context: grpc.ServicerContext) -> Empty:
         """Put a temporary set into an open commit."""
+        temporary.validate_id(request.file_set_id)
         with self._service.db.write() as txn:
             commit = commits.resolve(txn, commit_ref(request.commit))
-            self._service.content.add(txn, commit, temporary.load(txn, request.file_set_id))
+            commits.require_open(commit)
+            try:
+                changes = temporary.load(txn, request.file_set_id)
+            except NotFoundError:
+                raise PachError("path does not exist") from None
+            self._service.content.add(txn, commit, changes)
         return Empty()
 
     def RenewFileSet(self, request: pfs.RenewFileSetRequest, context: grpc.ServicerContext) -> Empty:
@@ -266,10 +272,6 @@ def _has_gone(context: grpc.ServicerContext) -> bool:
     """Whether the caller broke off. What ends its stream then is seen a moment before what says that it has gone."""
     gone = threading.Event()
     return not context.add_callback(gone.set) or gone.wait(_A_MOMENT) or not context.is_active()
-
-
-def _is_branch(target: CommitRef) -> bool:
-    return not is_commit_id(target.id)
 
 
 def _chain(first: Entry, rest: Iterator[Entry]) -> Iterator[Entry]:

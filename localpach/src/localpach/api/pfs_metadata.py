@@ -128,7 +128,8 @@ class MetadataCalls:
             commit = commits.resolve(txn, commit_ref(request.commit))
             if commit.finishing is not None:
                 raise PachError("cannot clear finished commit")
-            self._service.content.clear(txn, commit)
+            if request.commit.id == commit.uuid:  # named otherwise, by its branch, the real server clears nothing
+                self._service.content.clear(txn, commit)
         return Empty()
 
     def InspectCommit(self, request: pfs.InspectCommitRequest, context: grpc.ServicerContext) -> pfs.CommitInfo:

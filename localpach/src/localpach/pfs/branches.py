@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from localpach.errors import NotFoundError, PachError
-from localpach.names import is_commit_id, validate_name
+from localpach.names import is_commit_id, parse_ancestry, validate_name
 from localpach.pfs import commits, repos
 from localpach.pfs.commits import Commit, Origin
 from localpach.refs import BranchRef, CommitRef, RepoRef
@@ -89,7 +89,7 @@ def start_commit(txn: Txn, ref: BranchRef | None, parent: CommitRef | None, desc
         _refuse_id(ref)
     if branch is not None and direct_provenance(txn, branch):
         raise PachError(f"cannot start a commit on an output branch: {ref}")
-    before = _parent_of_next(txn, branch, parent)
+    before = _parent_of_next(txn, ref, branch, parent)
     if before is not None and before.finishing is None:
         raise PachError(f"parent commit {before} has not been finished")
     commit = commits.add(
@@ -112,9 +112,9 @@ def create(
         raise PachError("a branch cannot have both provenance and a trigger")
     for each in (*made_from, ref):
         validate_name(each.name)
+    repos.get(txn, ref.repo)
     _make_missing(txn, made_from)
     target = _resolve_head(txn, head)
-    repos.get(txn, ref.repo)
     branch = find(txn, ref)
     if branch is None:
         _refuse_id(ref)
@@ -178,9 +178,12 @@ def load(txn: Txn, number: int) -> Branch | None:
     return None if found is None else _from_row(found)
 
 
-def _parent_of_next(txn: Txn, branch: Branch | None, parent: CommitRef | None) -> Commit | None:
+def _parent_of_next(txn: Txn, ref: BranchRef, branch: Branch | None, parent: CommitRef | None) -> Commit | None:
     if parent is None:
         return commits.get(txn, branch.head) if branch else None
+    named = parse_ancestry(parent.id)[0] or parent.branch
+    if parent.repo == ref.repo and named == ref.name:  # whose head is the new commit by then
+        raise NotFoundError(f"parent commit not found: commit {ref.repo}@{txn.set_id} not found")
     try:
         return commits.resolve(txn, parent)
     except PachError as error:

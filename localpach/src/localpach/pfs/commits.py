@@ -187,10 +187,15 @@ def add(
     return get(txn, number)
 
 
-def mark_finishing(txn: Txn, commit: Commit, *, description: str, error: str, force: bool) -> Commit:
-    """Close a commit to further changes. Raises CommitFinishedError when it is closed already."""
+def require_open(commit: Commit) -> None:
+    """Raises CommitFinishedError when a commit is closed to changes."""
     if commit.finishing is not None:
         raise CommitFinishedError(f"commit {commit} has already finished")
+
+
+def mark_finishing(txn: Txn, commit: Commit, *, description: str, error: str, force: bool) -> Commit:
+    """Close a commit to further changes. Raises CommitFinishedError when it is closed already."""
+    require_open(commit)
     if not force and commit.repo.type in (USER, META) and repos.belongs_to_pipeline(txn, commit.repo):
         made_from = direct_provenance(txn, commit)
         if made_from:

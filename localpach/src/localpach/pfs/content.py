@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from localpach.errors import CommitFinishedError, PachError
+from localpach.errors import PachError
 from localpach.pfs import commits
 from localpach.pfs.commits import Commit
 from localpach.pfs.filesets import EMPTY, Change, Changes, Snapshot, SnapshotCache
@@ -48,8 +48,7 @@ class CommitContent:
 
     def add(self, txn: Txn, commit: Commit, changes: Changes) -> None:
         """Put changes into an open commit, after those that it has."""
-        if commit.finishing is not None:
-            raise CommitFinishedError(f"commit {commit} has already finished")
+        commits.require_open(commit)
         for name, change in changes.files.items():
             before = txn.row("SELECT cut, parts FROM files WHERE commit_id = ? AND key = ?", commit.id, name)
             if before is not None:

@@ -27,7 +27,7 @@ def save(txn: Txn, changes: Changes, ttl: int = DEFAULT_TTL) -> str:
 
 def load(txn: Txn, name: str) -> Changes:
     """Changes by id. Raises NotFoundError when they never were or have expired."""
-    _validate_id(name)
+    validate_id(name)
     if txn.row("SELECT 1 FROM filesets WHERE id = ?", name) is None:
         raise NotFoundError(f"fileset {name} not found")
     found = txn.rows("SELECT key, cut, parts FROM fileset_files WHERE fileset = ? ORDER BY key", name)
@@ -36,7 +36,7 @@ def load(txn: Txn, name: str) -> Changes:
 
 def renew(txn: Txn, name: str, ttl: int) -> None:
     """Keep changes for ``ttl`` seconds from now."""
-    _validate_id(name)
+    validate_id(name)
     if ttl < 1:
         raise PachError(f"ttl ({ttl * SECOND}) must be at least one second")
     if ttl > MAX_TTL:
@@ -52,7 +52,8 @@ def expire(txn: Txn) -> None:
     txn.db.execute("DELETE FROM filesets WHERE expires < ?", (txn.now,))
 
 
-def _validate_id(name: str) -> None:
+def validate_id(name: str) -> None:
+    """Refuse what cannot be the id of a set."""
     length = len(name.replace("-", ""))
     if length != ID_LENGTH:
         raise PachError(f"parsing fileset.ID: too {'short' if length < ID_LENGTH else 'long'} to be ID len={length}")
