@@ -43,7 +43,7 @@ def _plain_with_pachd(root: Path, kubeconfig: Path, namespace: str, pachd: str) 
 
 def _naive(root: Path, kubeconfig: Path, namespace: str, _pachd: str) -> Program:
     script = Path(__file__).with_name("naive.py")
-    command = [str(OPERATOR_ENV / "bin" / "kopf"), "run", "--standalone", "--quiet", "-n", namespace, str(script)]
+    command = [str(OPERATOR_ENV / "bin" / "kopf"), "run", "--standalone", "-n", namespace, str(script)]
     return Program("naive kopf", command, root / "naive.log", env={"KUBECONFIG": str(kubeconfig)})
 
 
