@@ -57,7 +57,7 @@ def test_how_it_is_said_may_stand_between_blank_lines(read: Read) -> None:
 
 def test_a_number_in_parentheses_is_not_how_it_is_said(read: Read) -> None:
     text = SLUG + TALK * 3 + "                         (146 & 147)\n          INT. A BOAT - LATER\n\n" + BEN
-    assert read(text)[-3] == ("BEN", "It is early, and cold.")
+    assert read(text)[-4:-1] == [("BEN", "It is early, and cold."), ("", "146 & 147"), ("", "INT. A BOAT - LATER")]
 
 
 def test_pages_that_go_on_are_no_names(read: Read) -> None:
@@ -83,3 +83,94 @@ def test_a_name_forced_to_be_action_sings_the_lyrics_below(read: Read) -> None:
     text = "INT. A PIER - DAY\n\n" + "ANNA\nIs it early?\n\nVIC\nIt is.\n\n" * 3
     text += "!    ANNA (CONT'D)\n~The lamp is lit\n~And nobody knows\n\n~Who lit the lamp\n\nThey dance.\n\n"
     assert read(text)[-2:] == [("ANNA", "The lamp is lit And nobody knows Who lit the lamp"), ("", "They dance.")]
+
+
+JOINED = """\
+     EXT. A PIER - DAY
+     Anna comes out of the boat house with a lamp.
+                          ANNA
+               Is it early, or has nobody told
+               the lamp that it is night?
+                          BEN
+                    (slowly rising to
+                     his full height)
+               It is early, and cold.
+     They look at the boat.
+"""
+
+
+def test_nothing_but_indents_may_part_names_words_and_action(read: Read) -> None:
+    assert read(JOINED * 12 + "                                         CUT TO:\n")[-5:] == [
+        ("", "EXT. A PIER - DAY"),
+        ("", "Anna comes out of the boat house with a lamp."),
+        ("ANNA", "Is it early, or has nobody told the lamp that it is night?"),
+        ("BEN", "(slowly rising to his full height) It is early, and cold."),
+        ("", "They look at the boat."),
+    ]
+
+
+def test_the_caption_of_a_shot_is_no_name(read: Read) -> None:
+    shot = "     THE LAMP\n     burns low.\n     THE BOAT\n     Nobody is in it.\n"
+    assert read(JOINED * 12 + shot)[-5:] == [
+        ("", "They look at the boat."),
+        ("", "THE LAMP"),
+        ("", "burns low."),
+        ("", "THE BOAT"),
+        ("", "Nobody is in it."),
+    ]
+
+
+def test_a_known_name_may_stand_as_far_left_as_captions(read: Read) -> None:
+    text = (
+        draft(f"         {LATER}") + "BEN\nCome in.\n\nBEN\nlooks up.\n\nGULL\nCome out.\n\n" + "VIC\nCome on.\n\n" * 4
+    )
+    assert read(text)[-9:-3] == [
+        ("BEN", "Come in."),
+        ("", "BEN"),
+        ("", "looks up."),
+        ("", "GULL"),
+        ("", "Come out."),
+        ("VIC", "Come on."),
+    ]
+
+
+def test_the_numbers_of_scenes_and_what_pages_say_of_them_are_cut(read: Read) -> None:
+    pages = "     THE PIER - Rev. 6/22/24     {0}A.\n7    CONTINUED:     7\n     He laughs.\n\n"
+    numbered = "A7   UNDER THE PIER     A7\n     It is dark.\n\n8    OMITTED     8\n\n"
+    shown = read(JOINED * 12 + "\n" + numbered + "".join(map(pages.format, range(4, 8))))
+    assert shown[-6:] == [("", "UNDER THE PIER"), ("", "It is dark."), *[("", "He laughs.")] * 4]
+
+
+def test_a_scene_that_comes_again_with_another_number_is_no_head_of_pages(read: Read) -> None:
+    scenes = [f"INT. A BOAT - DAY     {number}\n\n{BEN}\n" for number in range(4, 8)]
+    assert read(TALK * 10 + "".join(scenes)).count(("", "INT. A BOAT - DAY")) == 4
+
+
+def test_words_in_capitals_may_stand_between_blank_lines(read: Read) -> None:
+    words = (
+        "                         ANNA\n\n          COME IN!\n\n                         BEN\n          Mind the\n\n"
+    )
+    shown = read(draft(f"          {LATER}") + f"{words}          LAMP.\n\n          THE END OF THE PIER\n\n{BEN}")
+    assert shown[-4:-1] == [("ANNA", "COME IN!"), ("BEN", "Mind the LAMP."), ("", "THE END OF THE PIER")]
+
+
+def test_action_goes_on_over_the_end_of_a_page(read: Read) -> None:
+    text = SLUG + TALK * 3 + f"          Anna comes with\n\n{' ' * 60}12.\n\n          the lamp.\n\n"
+    text += f"          She goes.\n\n{' ' * 60}13.\n\n          Ben laughs.\n\n"
+    assert read(text)[-3:] == [("", "Anna comes with the lamp."), ("", "She goes."), ("", "Ben laughs.")]
+
+
+def test_a_slugline_may_take_two_lines(read: Read) -> None:
+    assert read("          INT. A BOAT - ANNA + BEN -\n          NIGHT\n          It rains.\n\n" + TALK * 3)[:2] == [
+        ("", "INT. A BOAT - ANNA + BEN - NIGHT"),
+        ("", "It rains."),
+    ]
+
+
+def test_a_title_page_that_is_not_set_in_is_cut(read: Read) -> None:
+    assert read(f"THE PIER\n\nfor Anna and\nBen Gull\n\n{SLUG}{TALK * 3}")[0] == ("", "EXT. A PIER - DAY")
+
+
+def test_what_a_site_says_below_a_script_is_cut(read: Read) -> None:
+    record = "\n\tThe Pier\n\t    Writers :   Anna Gull\n\n\tComments\n\nBack to the list\n"
+    assert read(SLUG + TALK * 3 + record)[-1] == ("BEN", "It is early, and cold.")

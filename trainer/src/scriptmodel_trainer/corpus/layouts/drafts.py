@@ -2,71 +2,139 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scriptmodel_trainer.corpus.layouts.marks import is_furniture, is_heading
 from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph
 
 _ASIDE = re.compile(r"\s*\((?=[^()]*[^\W\d_])[^()]*\)\s*")
-_HEAD = re.compile(r"(?P<head>\S.*?)(?:\s{2,}(?P<number>\d{1,3})\.?|\s(?P<stopped>\d{1,3})\.)\s*")
+_HEAD = re.compile(r"(?P<head>\S.*?)(?:\s{2,}(?P<number>\d{1,3}[A-Z]?)\.?|\s(?P<stopped>\d{1,3})\.)\s*")
 _SENTENCE_ENDS = re.compile(r"(?:[.?!:…]|--|—)[\"”'’)]*\s*\Z")
 _MIDDLE = 8  # spaces before names that stand in the middle of the line
 _NARROW = 45  # characters; printed words are not set wider
 _WIDER = 8  # characters by which lines of action exceed them
 _LITTLE = 2  # characters by which words may
 _MANY = 20  # speeches
+_OFTEN = 4  # times that what stands above words is no caption
 _SOME = 0.05  # of them
+_LONGEST_HEAD = 200  # characters
 _PAGES = 3  # that begin with the same words
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """How a file prints a screenplay, learned from a sample; `speaks` is true for a name above words."""
+    """How a file prints a screenplay, learned from a sample.
+
+    `speaks` is true for a name above words, `alone` for a line that is a paragraph of its own: a slugline, `CUT TO:`.
+    """
 
     speaks: Callable[[str], bool]
-    centred: bool  # names stand in the middle of the line
-    outdented: bool  # action right below words begins further left
-    width: int  # characters of a full line of words, where action right below begins as they do; else 0
-    heads: frozenset[str]  # what pages begin with, without their number
+    alone: Callable[[str], bool]
+    centred: bool = False  # names stand in the middle of the line
+    joined: bool = False  # and no blank lines before them
+    outdented: bool = False  # action right below words begins further left
+    width: int = 0  # characters of a full line of words, where action right below begins as they do; else 0
+    names: frozenset[str] = frozenset()  # of those who speak
+    heads: frozenset[str] = frozenset()  # what pages begin with, without their number
 
     def recut(self, source: Iterable[Paragraph]) -> Iterator[Paragraph]:
         """Paragraphs, each speech in one and the action below it in another."""
         held: Paragraph | None = None
-        for paragraph in source:
-            if held is not None and self._goes_on(held.text, paragraph.text):
+        pages: list[Paragraph] = []  # what stands where one page ends and another begins
+        for paragraph in self._parted(source):
+            if held is not None and (_is_number(paragraph.text) or self.is_head(paragraph.text)):
+                pages.append(paragraph)
+                continue
+            if held is not None and (self._runs_on if pages else self._goes_on)(held.text, paragraph.text):
+                yield from pages
                 gap = "\n" * (paragraph.line - held.line_at(len(held.text)))
                 held = Paragraph(held.text + gap + paragraph.text, held.line)
-                continue
-            if held is not None:
-                yield from self._apart(held)
-            held = paragraph
+            else:
+                if held is not None:
+                    yield from self._apart(held)
+                yield from pages
+                held = paragraph
+            pages.clear()
         if held is not None:
             yield from self._apart(held)
+        yield from pages
 
     def is_head(self, text: str) -> bool:
         """True for what pages begin with."""
         return bool(self.heads) and _head(text) in self.heads
 
+    def says(self, lines: Sequence[str]) -> bool:
+        """Whether a name stands above words: further right, where names are centred, or known, or with `(O.S.)`."""
+        if not self.speaks("\n".join(lines)):
+            return False
+        known = _name(lines[0]) in self.names and not lines[1].lstrip()[:1].islower()
+        return not self.centred or known or _is_right(lines) or lines[0].rstrip().endswith(")")
+
+    def _parted(self, source: Iterable[Paragraph]) -> Iterator[Paragraph]:
+        """Paragraphs, parted before and after lines that stand alone, and before names where no blank line does it."""
+        for paragraph in source:
+            lines = paragraph.text.split("\n")
+            cuts = [at for at in range(1, len(lines)) if self._begins(lines, at)] if self.centred else []
+            yield from _cut(paragraph, lines, cuts)
+
+    def _begins(self, lines: Sequence[str], at: int) -> bool:
+        above, line = lines[at - 1], lines[at]
+        if self.alone(line) or (at == 1 and _is_number(above)):
+            return True
+        if self.alone(above):
+            return not above.endswith("-")  # a slugline in two lines
+        return self.joined and self._is_named(lines, at)
+
+    def _is_named(self, lines: Sequence[str], at: int) -> bool:
+        """Whether a name stands in the middle of this line, further right than what is above and below it."""
+        indent = _indent(lines[at])
+        return (
+            indent >= _MIDDLE
+            and at + 1 < len(lines)
+            and indent > max(_indent(lines[at - 1]), _indent(lines[at + 1]))
+            and self.speaks(f"{lines[at]}\n{lines[at + 1]}")
+        )
+
     def _goes_on(self, above: str, below: str) -> bool:
-        """Whether a song goes on, or `(pause)` and words follow a speech or a name alone, after a blank line."""
+        """Whether a song goes on, or what is said, after a blank line."""
         first, _, rest = below.partition("\n")
         if first.startswith("~"):
             return above.rpartition("\n")[2].startswith("~") and all(line[:1] == "~" for line in rest.splitlines())
-        if not self.centred or not rest or not _ASIDE.fullmatch(first) or is_furniture(first):
+        if not self.centred or is_furniture(first) or self.alone(first):
             return False
-        return self.speaks(above) or ("\n" not in above and self.speaks(f"{above}\n{rest}"))
+        named = "\n" not in above
+        if _ASIDE.fullmatch(first) and rest:
+            return self.speaks(above) or (named and self.speaks(f"{above}\n{rest}"))
+        return self._goes_on_in_capitals(above.split("\n"), below.split("\n"))
+
+    def _goes_on_in_capitals(self, above: Sequence[str], below: Sequence[str]) -> bool:
+        """Whether words in capitals follow a name, or a sentence that they end: some prints set them apart."""
+        if not below[0].isupper() or (len(below) > 1 and self.says(below)):
+            return False
+        if len(above) == 1:
+            return _name(above[0]) in self.names and self.says([above[0], *below])
+        words = _words(above) if self.says(above) else []
+        return bool(words) and _indent(below[0]) == _indent(above[words[0]]) and not _SENTENCE_ENDS.search(above[-1])
+
+    def _runs_on(self, above: str, below: str) -> bool:
+        """Whether a sentence of action goes on over the end of a page."""
+        told = not self.says(above.split("\n")) and not self.alone(above)
+        return self.centred and told and below.lstrip()[:1].islower() and not _SENTENCE_ENDS.search(above)
 
     def _apart(self, paragraph: Paragraph) -> Iterator[Paragraph]:
+        """A speech and the action below it; the captions of shots apart from what they show."""
         lines = paragraph.text.split("\n")
-        if (self.outdented or self.width) and len(lines) > 2 and self.speaks(paragraph.text):
-            outdented = _outdents(lines) if self.outdented else []
-            for index in outdented or self._breaks(lines):
-                yield Paragraph("\n".join(lines[:index]), paragraph.line)
-                yield Paragraph("\n".join(lines[index:]), paragraph.line + index)
-                return
-        yield paragraph
+        end = 0
+        if len(lines) > 1 and self.says(lines):
+            outdented = _outdents(lines, 1 if self.outdented else _MIDDLE) if self.centred else []
+            end = next(iter(outdented or self._breaks(lines)), len(lines))
+        shown = range(end + 1, len(lines)) if self.centred else ()
+        cuts = [end] * (0 < end < len(lines)) + [at for at in shown if _captions(lines[end:], at - end)]
+        yield from _cut(paragraph, lines, cuts)
 
     def _breaks(self, lines: Sequence[str]) -> Iterator[int]:
         """Where a line ends with a sentence and the next word would still have fitted, or it is far too long."""
@@ -77,32 +145,89 @@ class Draft:
                 yield index
 
 
-def learn(sample: Iterable[Paragraph], speaks: Callable[[str], bool]) -> Draft:
+def learn(sample: Iterable[Paragraph], speaks: Callable[[str], bool], alone: Callable[[str], bool]) -> Draft:
     """How a sample of a screenplay is printed."""
     found = list(sample)
-    spoken = [paragraph.text.split("\n") for paragraph in found if speaks(paragraph.text)]
+    joined = Draft(speaks, alone, centred=True, joined=True)
+    inner = sum(joined._is_named(lines, at) for lines in map(_lines, found) for at in range(1, len(lines)))
+    if inner >= _MANY:
+        found = list(joined._parted(found))
+    above = [lines for lines in map(_lines, found) if speaks("\n".join(lines))]
+    centred = sum(_indent(lines[0]) >= _MIDDLE for lines in above) > len(above) // 2
+    draft = Draft(speaks, alone, centred, inner >= _MANY, names=_names(found, above), heads=_heads(found))
+    spoken = [lines for lines in above if draft.says(lines)]
     many = len(spoken) >= _MANY
-    centred = sum(_indent(lines[0]) >= _MIDDLE for lines in spoken) > len(spoken) // 2
     ended = [_SENTENCE_ENDS.search(lines[at - 1]) is not None for lines in spoken for at in _outdents(lines)[:1]]
     outdented = many and centred and len(ended) > _SOME * len(spoken) and sum(ended) > 0.7 * len(ended)
-    width = 0
-    if many and centred and not outdented:
-        full = sorted(len(lines[_words(lines)[0]].strip()) for lines in spoken if _words(lines))
-        most = full[len(full) * 95 // 100] if full else 0
-        wider = sum(any(len(line.strip()) > most + _WIDER for line in lines) for lines in spoken)
-        width = most if most <= _NARROW and wider > _SOME * len(spoken) else 0
-    return Draft(speaks, centred, outdented, width, _heads(found))
+    width = _width(spoken) if many and centred and not outdented else 0
+    return replace(draft, outdented=outdented, width=width)
+
+
+def _width(spoken: Sequence[Sequence[str]]) -> int:
+    """Characters of a full line of words, if action that is wider stands right below some of them; else 0."""
+    full = sorted(len(lines[_words(lines)[0]].strip()) for lines in spoken if _words(lines))
+    most = full[len(full) * 9 // 10] if full else 0
+    wider = sum(any(len(line.strip()) > most + _WIDER for line in lines) for lines in spoken)
+    return most if most <= _NARROW and wider > _SOME * len(spoken) else 0
+
+
+def _names(found: Iterable[Paragraph], above: Iterable[Sequence[str]]) -> frozenset[str]:
+    """Names that stand in the middle of the line more than once, alone or above words, or anywhere above many."""
+    alone = (lines for lines in map(_lines, found) if len(lines) == 1 and _indent(lines[0]) >= _MIDDLE)
+    middle = Counter(_name(lines[0]) for lines in (*alone, *filter(_is_right, above)))
+    anywhere = Counter(_name(lines[0]) for lines in above)
+    return frozenset(name for name in middle | anywhere if middle[name] > 1 or anywhere[name] >= _OFTEN)
+
+
+def _is_number(text: str) -> bool:
+    """True for the number of a page; `VIC` and `DI` are names."""
+    return is_furniture(text) and text.strip()[0].isdigit()
+
+
+def _is_right(lines: Sequence[str]) -> bool:
+    """Whether the first line begins further right than the one below it."""
+    return _indent(lines[0]) > _indent(lines[1])
+
+
+def _lines(paragraph: Paragraph) -> list[str]:
+    return paragraph.text.split("\n")
+
+
+def _cut(paragraph: Paragraph, lines: Sequence[str], cuts: Sequence[int]) -> Iterator[Paragraph]:
+    """The paragraph in pieces that begin at these lines of it."""
+    for begin, end in itertools.pairwise((0, *cuts, len(lines))):
+        yield Paragraph("\n".join(lines[begin:end]), paragraph.line + begin) if cuts else paragraph
+
+
+def _captions(lines: Sequence[str], at: int) -> bool:
+    """Whether a line in capitals begins here, or ends: `CLOSE ON ANNA`, and below what the shot shows."""
+    above, line = lines[at - 1].strip(), lines[at].strip()
+    if line.isupper():
+        return _SENTENCE_ENDS.search(above) is not None and line[-1] not in ".!?"
+    return above.isupper() and (at == 1 or _captions(lines, at - 1))
+
+
+def _name(line: str) -> str:
+    return line.partition("(")[0].strip()
 
 
 def _words(lines: Sequence[str]) -> list[int]:
-    """The lines of a speech that hold words, below the name."""
-    return [index for index in range(1, len(lines)) if lines[index].strip() and lines[index].lstrip()[0] != "("]
+    """The lines of a speech that hold words, below the name: no `(aside)`, which may take more than one."""
+    found: list[int] = []
+    aside = False
+    for index in range(1, len(lines)):
+        text = lines[index].strip()
+        aside = aside or text.startswith("(")
+        if text and not aside:
+            found.append(index)
+        aside = aside and ")" not in text
+    return found
 
 
-def _outdents(lines: Sequence[str]) -> list[int]:
-    """The lines of a speech that begin further left than its first words."""
+def _outdents(lines: Sequence[str], least: int = 1) -> list[int]:
+    """The lines of a speech that begin at least so much further left than its first words."""
     words = _words(lines)
-    return [index for index in words if _indent(lines[index]) < _indent(lines[words[0]])]
+    return [index for index in words if _indent(lines[index]) <= _indent(lines[words[0]]) - least]
 
 
 def _indent(line: str) -> int:
@@ -110,7 +235,7 @@ def _indent(line: str) -> int:
 
 
 def _head(text: str) -> str:
-    match = _HEAD.fullmatch(text) if "\n" not in text else None
+    match = _HEAD.fullmatch(text.strip()) if "\n" not in text and len(text) < _LONGEST_HEAD else None
     return " ".join(match["head"].split()) if match else ""
 
 

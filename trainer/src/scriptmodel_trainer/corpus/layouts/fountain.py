@@ -11,20 +11,23 @@ from scriptmodel_trainer.corpus.layouts.directions import without_brackets
 from scriptmodel_trainer.corpus.layouts.marks import is_closing, is_furniture, is_heading
 from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph, paragraphs, plain
 
-_SLUG = re.compile(r"\s*(?:\d+\s+)?(?:INT|EXT|EST|INT\./EXT|INT/EXT|I/E)[. ]", re.IGNORECASE)
+_SLUG = re.compile(r"\s*(?:[A-Z]?\d+[A-Z]?\.?\s+)?(?:INT|EXT|EST|INT\./EXT|INT/EXT|I/E)[. ]", re.IGNORECASE)
 _SECTION = re.compile(r"\s*#{1,6}[^\S\n]*(?P<text>.*)")
 _NAME = re.compile(
     r"\s*@?(?P<name>[^\W\d_][^\n(a-z:!?]{0,80}?|@[^\n(]{1,80}?)"
     r"[^\S\n]*+(?P<more>(?:\([^)\n]*\)[^\S\n]*+)*)\^?[^\S\n]*+(?:\n|$)"
 )
 _TRANSITION = re.compile(r"\s*(?:>.*(?<!<)|[A-Z ]+ TO:|FADE (?:IN|OUT).{0,12}|THE END\.?)\s*")
+_SCENES = 3  # sluglines of a screenplay
 _PRINTED = 200  # characters of a transition
 _CUT_TO = re.compile(r"\s*(?:>.*|[A-Z ]+ TO:)\s*")
 _TITLE_PAGE = re.compile(
     r"\s*(?:title|credit|authors?|source|notes|draft date|date|contact|copyright)\s*:", re.IGNORECASE
 )
+_RECORD = re.compile(r"\s*(?:[^\n]{1,80}\n\s*)?Writers? :")  # what a site says of the film below its script
 _NOTES = re.compile(r"\[\[[^\[\]]*\]\]")
 _SCENE_NUMBER = re.compile(r"^\s*[A-Z]?\d+[A-Z]?\.?\s+|\s+#[^#\n]{1,10}#\s*$|\s{3,}[A-Z]?\d+[A-Z]?\.?\s*$")
+_NUMBER = re.compile(r"[A-Z]?\d+[A-Z]?\.?")
 _CENTRED = 12  # spaces before the lines of a printed title page
 _ASIDE = re.compile(r"^\s*(\(.*\))\s*$", re.MULTILINE)
 _EXTENSION = re.compile(
@@ -33,14 +36,15 @@ _EXTENSION = re.compile(
 )
 _SUNG = re.compile(r"![^\S\n]*[^\W\d_][^\na-z]*(?:\n+~[^\n]*)+")
 _NAME_MORE = re.compile(r"[^\n]+\n\s*\(\s*MORE\s*\)\s*", re.IGNORECASE)  # the foot of a page
-_CONTINUED = re.compile(r"\s*\(?CONTINUED\b\W*\d{0,3}\W*")  # the head of a page
+_CONTINUED = re.compile(r"\s*\(?(?:CONTINUED|OMITTED)\b\W*\d{0,3}\W*")  # the head of a page
 _MORE = re.compile(r"\(\s*MORE\s*\)", re.IGNORECASE)
 
 
 def parse(lines: Iterable[str], sample: Sequence[str]) -> Iterator[Event]:
     """Events of a screenplay; the title page is no part of it."""
     slugs = any(map(_SLUG.match, sample))
-    draft = drafts.learn(paragraphs(sample), _speaks)
+    keyed = ended = False  # the title page is a list of keys; a site's record of the film has come
+    draft = drafts.learn(paragraphs(sample), _speaks, _stands_alone)
     begun = False
     notes: list[Event] = []
     for paragraph in draft.recut(paragraphs(_without_boneyard(lines, notes))):
@@ -49,19 +53,24 @@ def parse(lines: Iterable[str], sample: Sequence[str]) -> Iterator[Event]:
         text = _NOTES.sub("", paragraph.text)
         if text != paragraph.text:
             yield Event(EventKind.CUT, " ".join(_NOTES.findall(paragraph.text)), line=paragraph.line)
-        if not begun and (_TITLE_PAGE.match(text) or (slugs and paragraph.indent >= _CENTRED and not _starts(text))):
+        ended = ended or _RECORD.match(text) is not None
+        keyed = keyed or (not begun and _TITLE_PAGE.match(text) is not None)
+        if ended or (not begun and (_TITLE_PAGE.match(text) or (slugs and not keyed and _is_title(paragraph, draft)))):
             yield Event(EventKind.CUT, text, line=paragraph.line)
             continue
         begun = True
-        if draft.is_head(text):
+        if draft.is_head(text) and not _is_slug(text):
             yield Event(EventKind.CUT, text, line=paragraph.line)
         else:
             yield from _events(Paragraph(text, paragraph.line))
     yield from notes
 
 
-def _starts(text: str) -> bool:
-    return _SLUG.match(text) is not None or _TRANSITION.fullmatch(text) is not None or _dialogue(text) is not None
+def _is_title(paragraph: Paragraph, draft: drafts.Draft) -> bool:
+    """Whether this belongs to a printed title page: nobody speaks, no scene begins."""
+    first, *rest = paragraph.text.split("\n")
+    set_in = paragraph.indent >= _CENTRED or (draft.centred and not paragraph.text.endswith((".", "?", "!")))
+    return set_in and not (_stands_alone(first) or draft.says([first, *rest]))
 
 
 def _without_boneyard(lines: Iterable[str], notes: list[Event]) -> Iterator[str]:
@@ -85,13 +94,19 @@ def _without_boneyard(lines: Iterable[str], notes: list[Event]) -> Iterator[str]
 
 
 def score(sample: Sequence[str]) -> float:
-    """Share of paragraphs that are dialogue, for files that have sluglines or a title page; 0 for others."""
-    found = [paragraph.text for paragraph in paragraphs(sample)]
-    titled = bool(found) and _TITLE_PAGE.match(found[0]) is not None
-    if not titled and not any(map(_SLUG.match, found)):
+    """Share of paragraphs that are dialogue, for files that have sluglines or a title page; 0 for others.
+
+    Those with a title page, or names in the middle of the line, are more likely to be screenplays.
+    """
+    slugs = sum(map(_is_slug, sample))
+    titled = next((_TITLE_PAGE.match(paragraph.text) is not None for paragraph in paragraphs(sample)), False)
+    if not titled and not slugs:
         return 0.0
-    spoken = sum(1 for text in found if _dialogue(text) is not None or _SLUG.match(text))
-    return min(0.99, (0.6 if titled else 0.3) + spoken / len(found)) if spoken >= 2 else 0.0
+    draft = drafts.learn(paragraphs(sample), _speaks, _stands_alone)
+    found = [paragraph.text for paragraph in draft.recut(paragraphs(sample))]
+    spoken = sum(1 for text in found if _dialogue(text) is not None or _is_slug(text))
+    sure = titled or (draft.centred and slugs >= _SCENES)
+    return min(0.99, (0.6 if sure else 0.3) + spoken / len(found)) if spoken >= 2 else 0.0
 
 
 def _events(paragraph: Paragraph) -> Iterator[Event]:
@@ -101,7 +116,7 @@ def _events(paragraph: Paragraph) -> Iterator[Event]:
         first, _, rest = text.partition("\n")
         if section := _SECTION.match(first):
             yield Event(EventKind.HEADING, plain(section["text"]), line=line)
-        elif rest.strip() and len(first) < _PRINTED and (_CUT_TO.fullmatch(first) or _CONTINUED.fullmatch(first)):
+        elif rest.strip() and len(first) < _PRINTED and (_CUT_TO.fullmatch(first) or _is_continued(first)):
             yield Event(EventKind.CUT, first, line=line)
         else:
             yield from _whole(text, line)
@@ -110,10 +125,10 @@ def _events(paragraph: Paragraph) -> Iterator[Event]:
 
 
 def _whole(text: str, line: int) -> Iterator[Event]:
-    if _SLUG.match(text) or (text.startswith(".") and not text.startswith("..")):
-        yield from _scene(text.lstrip("."), line)
-    elif _is_print(text):
+    if _is_print(text):
         yield Event(EventKind.CUT, text, line=line)
+    elif _is_slug(text) or (text.startswith(".") and not text.startswith("..")):
+        yield from _scene(text.lstrip("."), line)
     elif is_heading(text):
         yield Event(EventKind.HEADING, plain(text), line=line)
     elif (spoken := _dialogue(text)) is not None:
@@ -130,20 +145,42 @@ def _is_print(text: str) -> bool:
     """True for transitions, page furniture, synopses and closing words."""
     short = len(text) < _PRINTED
     printed = (
-        (short and _TRANSITION.fullmatch(text.replace("*", ""))) or _NAME_MORE.fullmatch(text) or is_furniture(text)
+        (short and (_TRANSITION.fullmatch(text.replace("*", "")) or _is_continued(text)))
+        or _NAME_MORE.fullmatch(text)
+        or is_furniture(text)
     )
     return bool(printed) or is_closing(text.strip(" <>")) or text.lstrip().startswith("=")
 
 
 def _scene(text: str, line: int) -> Iterator[Event]:
     """A slugline, and the action that may follow it without a blank line."""
-    slug, _, action = text.partition("\n")
+    lines = text.split("\n")
+    end = 1 + (len(lines) > 1 and lines[0].endswith("-"))  # a slugline may take two lines
+    slug, action = " ".join(lines[:end]), "\n".join(lines[end:])
     numbers = " ".join(_SCENE_NUMBER.findall(slug)).strip()
     if numbers:
         yield Event(EventKind.CUT, numbers, line=line)
     yield Event(EventKind.HEADING, plain(_SCENE_NUMBER.sub("", slug)), line=line)
     if action.strip():
-        yield Event(EventKind.EXPOSITION, plain(action), line=line + 1)
+        yield Event(EventKind.EXPOSITION, plain(action), line=line + end)
+
+
+def _stands_alone(text: str) -> bool:
+    """True for a line that no other belongs to: a slugline, `CUT TO:`, the head or foot of a page."""
+    short = len(text) < _PRINTED
+    return short and (_is_slug(text) or _TRANSITION.fullmatch(text) is not None or _is_continued(text))
+
+
+def _is_continued(text: str) -> bool:
+    return len(text) < _PRINTED and _CONTINUED.fullmatch(_SCENE_NUMBER.sub("", text)) is not None
+
+
+def _is_slug(text: str) -> bool:
+    """True for `EXT. ...`, and for what stands between its number and the same number again."""
+    if _SLUG.match(text):
+        return True
+    words = text[:_PRINTED].partition("\n")[0].split()
+    return len(words) > 2 and words[0] == words[-1] and _NUMBER.fullmatch(words[0]) is not None
 
 
 def _speaks(text: str) -> bool:
@@ -155,7 +192,7 @@ def _dialogue(text: str) -> tuple[str, str, str] | None:
     if _SUNG.fullmatch(text):
         text = text.lstrip("! ")  # a name that was forced to be action, above its song
     match = _NAME.match(text)
-    if match is None or _SLUG.match(text):
+    if match is None or _is_slug(text):
         return None
     words = text[match.end() :]
     name = match["name"].lstrip("@").strip(" .,-")
