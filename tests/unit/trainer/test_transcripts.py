@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from samples import Read
 
+from scriptmodel_trainer.corpus.layouts import detect
+
 TALK = "ANNA: Is it early?\n\nBEN: It is, and cold.\n\n"
 
 
@@ -90,3 +92,37 @@ def test_what_is_said_below_a_speech_goes_on_with_it(read: Read) -> None:
     turns = "ANNA\nIs it early?\n\nBEN\nIt is, and cold.\n\n"
     scene = (turns + told) * 4 + (turns + "Do you see the lamp?\n\n") * 3 + turns
     assert read(scene * 3)[1] == ("BEN", f"It is, and cold. {told.strip()}")
+
+
+LINES = "Anna: Is it early? Yes. It is.\nBen: It is, and cold. Well. Come in.\n"
+
+
+def test_a_file_without_blank_lines_has_the_layout_of_most_lines() -> None:
+    lines = (LINES * 12 + "Anna (laughs)\n" * 3).splitlines()
+    assert detect(lines)[0].name == "title-colon"
+
+
+def test_initials_may_stand_before_a_colon(read: Read) -> None:
+    assert read((LINES + "B.E.N.: We are fishers.\n") * 6)[2] == ("B.E.N", "We are fishers.")
+
+
+@pytest.mark.parametrize(("name", "shown"), [("Gull, Sr.", "Gull, Sr"), ("Fishers", "Fishers")])
+def test_where_every_line_begins_with_a_name_any_may_be_one(name: str, shown: str, read: Read) -> None:
+    text = f"{LINES * 12}{name}: We are fishers.\n{LINES}"
+    assert read(text)[24:26] == [(shown, "We are fishers."), ("Anna", "Is it early? Yes. It is.")]
+
+
+def test_where_every_line_begins_with_a_name_one_without_is_a_direction(read: Read) -> None:
+    text = LINES * 12 + "Rim shot\nCut to the pier\n" + LINES + "Anna: I know\nBoats like that.\n" + LINES
+    assert read(text)[24:29] == [
+        ("", "Rim shot"),
+        ("", "Cut to the pier"),
+        ("Anna", "Is it early? Yes. It is."),
+        ("Ben", "It is, and cold. Well. Come in."),
+        ("Anna", "I know Boats like that."),
+    ]
+
+
+def test_ok_is_what_is_said(read: Read) -> None:
+    lines = "ANNA:\nIs it early?\n\nBEN:\nOK. Come in. It is cold.\n\n"
+    assert read(lines * 6)[:2] == [("ANNA", "Is it early?"), ("BEN", "OK. Come in. It is cold.")]

@@ -329,7 +329,7 @@ class Body:
         """
         done = 0
         if "\n" in text and not _says(text):
-            for start, end in own_lines(text, self._cast.width, self._cast.round_brackets, lead):
+            for start, end in own_lines(text, self._cast.width, self._cast.round_brackets, lead, self._cast.lined):
                 if text[done:start].strip():
                     self._say(text[done:start], line + text.count("\n", 0, done))
                 if self._silent:

@@ -191,6 +191,7 @@ class Cast:
         strangers = several and not self.speakers.issuperset(joined)
         named = not strangers and (
             cue.caps
+            or (self.lined and cue.kind is Kind.COLON)
             or self._new_name(cue)
             or not self.speakers.isdisjoint(joined)
             or (self.italic and cue.italic and bool(words) and not reads_like_direction(words))

@@ -140,12 +140,14 @@ def ends_open(text: str) -> bool:
     return stripped[-1:].isalnum() or stripped.endswith((",", ";"))
 
 
-def own_lines(text: str, width: int, round_brackets: bool = True, lead: int = 0) -> Iterator[tuple[int, int]]:
+def own_lines(
+    text: str, width: int, round_brackets: bool = True, lead: int = 0, lined: bool = False
+) -> Iterator[tuple[int, int]]:
     """Where directions stand on lines of their own inside a paragraph, as (start, end) places.
 
     In prose a direction may fill a line only because the text was wrapped at `width`: such a line is none of its own.
     Without `round_brackets` a line in parentheses is verse, since the play has its directions in square brackets.
-    The first line of `text` has `lead` characters before it.
+    The first line of `text` has `lead` characters before it. `lined` is true where a name begins almost every line.
     """
     found = list(_WHOLE_LINES.finditer(text)) if "[" in text or "(" in text else []
     if not round_brackets:
@@ -155,6 +157,8 @@ def own_lines(text: str, width: int, round_brackets: bool = True, lead: int = 0)
     spans = [(match.start(), match.end(), match.re is _AT_THE_RIGHT) for match in found]
     if "[" in text:
         spans += [(begin, end, text[begin] != "[") for begin, end in _never_closed(text)]
+    if lined:
+        spans += [(begin, end, True) for begin, end in _bare_lines(text, width)]
     said = (line for line in text.split("\n") if line.lstrip(" _")[:1] not in ("[", "("))
     verse = bool(spans) and is_verse("\n".join(said))
     last = 0
@@ -168,6 +172,19 @@ def own_lines(text: str, width: int, round_brackets: bool = True, lead: int = 0)
         if (begin > last or first) and (meant or apart or _meant(text, begin, text[begin:end], width, lead)):
             last = end
             yield begin, last
+
+
+def _bare_lines(text: str, width: int) -> Iterator[tuple[int, int]]:
+    """Lines that no name begins and no full stop ends, as (start, end) places: `Rim shot`, where others have both.
+
+    They stand where words end, and are no full lines of a speech that goes on.
+    """
+    begin, ended = 0, False
+    for line in text.split("\n"):
+        bare = ended and line[:1].isupper() and ends_open(line) and len(line) + _SLACK < width and tells(line)
+        if bare:
+            yield begin, begin + len(line)
+        begin, ended = begin + len(line) + 1, bare or not ends_open(line)
 
 
 def _never_closed(text: str) -> Iterator[tuple[int, int]]:

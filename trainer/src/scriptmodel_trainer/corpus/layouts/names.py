@@ -33,7 +33,7 @@ CAPS_NAME = (
 )
 TITLE_NAME = (
     rf"{_TITLE_WORD}(?:(?:, {_TITLE_WORD}){{1,3}}(?={_AND}))?"
-    rf"(?:(?:{_AND}|\s(?:of |the |de |von |van )?)_?{_TITLE_WORD}){{0,4}}"
+    rf"(?:(?:{_AND}|[ \t](?:of |the |de |von |van )?)_?{_TITLE_WORD}){{0,4}}(?:, [JS]r(?=\.))?"
 )
 CROWD_NAME = rf"(?:[{_UPPER}][{_LOWER}]+ ){{0,2}}[{_UPPER}][{_LOWER}]+"
 
@@ -44,7 +44,7 @@ INT EXT FADE CUT FINIS BY ALSO PS PP VOL NO COPYRIGHT PRODUCED TRANSCRIBED TITLE
 EPILOGUE FOOTNOTE FOOTNOTES BIBLIOGRAPHY APPENDIX INDEX GLOSSARY INTRODUCTION FOREWORD CAST
 ILLUSTRATION TABLEAU DRAMATIS SETTING SONG DUET TRIO RECIT RECITATIVE AIR FINALE ENSEMBLE SOLO SOLI
 """
-_SHORT_WORDS = "I A AND OR O OH AH YES WELL THE"
+_SHORT_WORDS = "I A AND OR O OH AH YES OK OKAY WELL THE"
 # They begin a sentence of one word, or stand before a colon.
 _SENTENCE_WORDS = """
 Yes No Oh Ah Well Why What Who Where When How Good Come Go And But The It He She They We You That This There Then Now

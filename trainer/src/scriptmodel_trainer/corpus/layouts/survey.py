@@ -83,14 +83,17 @@ class Survey:
     below: int = 0  # of those, the ones whose words are all set in below it
 
     def share(self, style: Style) -> float:
-        """How much of the sample a style explains, 0 to 1: its cues for each paragraph, or line with a cue."""
+        """How much of the sample a style explains, 0 to 1: its cues for each paragraph, or line with a cue.
+
+        Where a file has hardly any paragraphs, the style with more cues explains more.
+        """
         names = self._names(style.forms)
         found = held = 0
         for cues in self.cues:
             number = sum(1 for cue in cues if (cue.caps, cue.kind) in style.forms and cue.name in names)
             found += number
             held += max(1, number)
-        return found / held if found >= 3 else 0.0
+        return found / (held + 1) if found >= 3 else 0.0
 
     def count_directions(self, text: str) -> None:
         """Count how a paragraph sets its directions apart, if it holds any."""
