@@ -113,9 +113,16 @@ def test_where_every_line_begins_with_a_name_any_may_be_one(name: str, shown: st
 
 
 def test_where_every_line_begins_with_a_name_one_without_is_a_direction(read: Read) -> None:
-    text = LINES * 12 + "Rim shot\nCut to the pier\n" + LINES + "Anna: I know\nBoats like that.\n" + LINES
-    assert read(text)[24:29] == [
+    text = (
+        LINES * 12
+        + "Rim shot\nMusic: O lamp of mine\nCut to the pier\n"
+        + LINES
+        + "Anna: I know\nBoats like that.\n"
+        + LINES
+    )
+    assert read(text)[24:30] == [
         ("", "Rim shot"),
+        ("", "Music: O lamp of mine"),
         ("", "Cut to the pier"),
         ("Anna", "Is it early? Yes. It is."),
         ("Ben", "It is, and cold. Well. Come in."),
@@ -126,3 +133,34 @@ def test_where_every_line_begins_with_a_name_one_without_is_a_direction(read: Re
 def test_ok_is_what_is_said(read: Read) -> None:
     lines = "ANNA:\nIs it early?\n\nBEN:\nOK. Come in. It is cold.\n\n"
     assert read(lines * 6)[:2] == [("ANNA", "Is it early?"), ("BEN", "OK. Come in. It is cold.")]
+
+
+BOLD = "**Anna:** Is it early?\n\n**Ben:** It is, and cold.\n\n"
+
+
+@pytest.mark.parametrize(
+    ("printed", "shown"),
+    [
+        ("**Scene 2. Int. A boat**", "Scene 2. Int. A boat"),
+        ("**Scene:** _(A boat. It rains.)_", "Scene (A boat. It rains.)"),
+    ],
+)
+def test_the_heading_of_a_scene_may_be_bold(printed: str, shown: str, read: Read) -> None:
+    assert read(f"{BOLD * 4}{printed}\n\n{BOLD}")[7:10] == [
+        ("Ben", "It is, and cold."),
+        ("", shown),
+        ("Anna", "Is it early?"),
+    ]
+
+
+def test_a_voice_is_still_the_voice_of_who_is_named(read: Read) -> None:
+    said = "**Anna _(Voice Over)_**: Come in.\n\n**Ben _(V.O.)_**: No.\n\n**Ben _(softly)_**: Go.\n"
+    assert read(BOLD * 4 + said)[8:] == [("Anna", "Come in."), ("Ben", "No."), ("Ben", "(softly) Go.")]
+
+
+def test_an_image_is_no_speech(read: Read) -> None:
+    assert read(f"{BOLD * 4}![The pier](pier.jpg)\n\n{BOLD}")[7:] == [
+        ("Ben", "It is, and cold."),
+        ("Anna", "Is it early?"),
+        ("Ben", "It is, and cold."),
+    ]

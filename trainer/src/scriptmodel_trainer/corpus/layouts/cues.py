@@ -13,6 +13,7 @@ from scriptmodel_trainer.corpus.layouts.names import (
     TITLE_NAME,
     could_be_name,
     is_common,
+    is_effect,
     is_letter,
     is_shortened,
 )
@@ -73,7 +74,6 @@ _JOINED = re.compile(r"(?<=[^\W_])_(?=[^\W_])")  # `Anna_Gull`
 _INITIAL = re.compile(r"(?:\A|\s)[^\W\d_a-z]\.\Z")
 _SENTENCE = re.compile(r" [\"“‘'(\[_]?[A-Z](?![A-Z])")
 _MIDDLE = " " * 16
-_EFFECTS = frozenset(("MUSIC", "SOUND", "SOUNDS", "LIGHT", "LIGHTS", "EFFECT", "EFFECTS"))  # before a colon
 _KINDS = {
     "alone": Kind.ALONE,
     "comma": Kind.ALONE,
@@ -223,7 +223,7 @@ def _cue(match: re.Match[str], caps: bool) -> Cue | None:
         if match.start() or not match.string[match.end() :].strip():
             return None  # a short line
         kind = Kind.ABOVE
-    sounds = kind is Kind.COLON and name in _EFFECTS
+    sounds = kind is Kind.COLON and caps and is_effect(name)
     within = match.lastgroup == "comma" and (not caps or match.start() > 0)
     common = is_common(name) and kind in _MARKED - {Kind.COLON}
     named = could_be_name(name) or common or (is_letter(name) and _stopped(match, kind))

@@ -6,6 +6,7 @@ import itertools
 import re
 from collections.abc import Iterator
 
+from scriptmodel_trainer.corpus.layouts.names import is_effect
 from scriptmodel_trainer.corpus.layouts.paragraphs import plain
 
 _START = re.compile(
@@ -177,12 +178,12 @@ def own_lines(
 def _bare_lines(text: str, width: int) -> Iterator[tuple[int, int]]:
     """Lines that no name begins and no full stop ends, as (start, end) places: `Rim shot`, where others have both.
 
-    They stand where words end, and are no full lines of a speech that goes on.
+    They stand where words end, and are no full lines of a speech that goes on. `Music: ...` is no speech either.
     """
     begin, ended = 0, False
     for line in text.split("\n"):
         bare = ended and line[:1].isupper() and ends_open(line) and len(line) + _SLACK < width and tells(line)
-        if bare:
+        if bare := bare or is_effect(line.partition(":")[0]):
             yield begin, begin + len(line)
         begin, ended = begin + len(line) + 1, bare or not ends_open(line)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.layouts import drafts
 from scriptmodel_trainer.corpus.layouts.directions import without_brackets
-from scriptmodel_trainer.corpus.layouts.marks import is_closing, is_furniture, is_heading
+from scriptmodel_trainer.corpus.layouts.marks import is_closing, is_extension, is_furniture, is_heading
 from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph, paragraphs, plain
 
 _SLUG = re.compile(r"\s*(?:[A-Z]?\d+[A-Z]?\.?\s+)?(?:INT|EXT|EST|INT\./EXT|INT/EXT|I/E)[. ]", re.IGNORECASE)
@@ -30,10 +30,6 @@ _SCENE_NUMBER = re.compile(r"^\s*[A-Z]?\d+[A-Z]?\.?\s+|\s+#[^#\n]{1,10}#\s*$|\s{
 _NUMBER = re.compile(r"[A-Z]?\d+[A-Z]?\.?")
 _CENTRED = 12  # spaces before the lines of a printed title page
 _ASIDE = re.compile(r"^\s*(\(.*\))\s*$", re.MULTILINE)
-_EXTENSION = re.compile(
-    r"\s*(?:(?:V\.? ?[O0]|O\.? ?S|O\.? ?C)\.?|CONT(?:['’]?D|INUED|INUING)?\.?|MORE|OFF|PRE-?LAP|FILTERED)\s*",
-    re.IGNORECASE,
-)
 _SUNG = re.compile(r"![^\S\n]*[^\W\d_][^\na-z]*(?:\n+~[^\n]*)+")
 _NAME_MORE = re.compile(r"[^\n]+\n\s*\(\s*MORE\s*\)\s*", re.IGNORECASE)  # the foot of a page
 _CONTINUED = re.compile(r"\s*\(?(?:CONTINUED|OMITTED)\b\W*\d{0,3}\W*")  # the head of a page
@@ -199,8 +195,8 @@ def _dialogue(text: str) -> tuple[str, str, str] | None:
     if not words.strip() or not name or len(name) > 50 or is_heading(match.group()):
         return None
     beside = re.findall(r"\(([^)]*)\)", match["more"])
-    kept = "".join(f"({part}) " for part in beside if not _EXTENSION.fullmatch(part))
-    dropped = [part for part in beside if _EXTENSION.fullmatch(part)]
+    kept = "".join(f"({part}) " for part in beside if not is_extension(part))
+    dropped = [part for part in beside if is_extension(part)]
     spoken = _ASIDE.sub(r"\1", words).replace("*", "").replace("~", "")
     if _MORE.search(spoken):
         dropped += [name, "MORE"] if not _MORE.sub("", spoken).strip() else ["MORE"]

@@ -7,11 +7,13 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.layouts.directions import is_bracketed
+from scriptmodel_trainer.corpus.layouts.marks import is_extension, is_heading
 
 _NAME = re.compile(r"\s*\*\*(?P<name>[^*]+)\*\*[.:]?(?:\s+(?P<text>\S.*))?\s*$")
 _NAME_ENDS = re.compile(r"(?<!\s)\s*[.:]$")
 _HEADING = re.compile(r"\s*(?P<level>#{1,6})\s+(?P<text>.*)$")
 _DIRECTION = re.compile(r"(?P<mark>_{1,2}|\*{1,2}).*(?P=mark)")
+_IMAGE = re.compile(r"\s*!\[[^\]]*\]\([^)]*\)")
 _RULE = re.compile(r"\s*([-*_])(\s*\1){2,}\s*$")
 _ESCAPE = re.compile(r"\\([\\`*_{}\[\]()#+.!~>|-])")
 _WITH_DIRECTION = re.compile(r"(?P<name>[^(,]+?)(?:\s*\((?P<beside>[^()]+)\)|, (?P<after>[^\W\dA-Z][^,]+))")
@@ -28,7 +30,7 @@ def parse(lines: Iterable[str], sample: Sequence[str]) -> Iterator[Event]:
     for number, line in enumerate(map(str.rstrip, lines), 1):
         if line == "---" and (matter or number == 1):
             matter = number == 1
-        elif matter or line == "[TOC]":
+        elif matter or line == "[TOC]" or _IMAGE.fullmatch(line):
             yield Event(EventKind.CUT, line, line=number)
         else:
             yield from reader.feed(number, line)
@@ -68,11 +70,7 @@ class _Reader:
         if not line or _RULE.match(line):
             return
         if match := _NAME.match(line):
-            yield from self._speech_done()
-            self._speaker, direction = _parted(_NAME_ENDS.sub("", _clean(match["name"]).strip()))
-            self._continued = False
-            if direction or match["text"]:
-                self._say(number, f"{direction} {match['text'] or ''}")
+            yield from self._named(number, _NAME_ENDS.sub("", _clean(match["name"]).strip()), match["text"] or "")
         elif match := _HEADING.match(line):
             yield from self._heading(number, match)
         elif (stripped := line.strip()) and (_DIRECTION.fullmatch(stripped) or is_bracketed(_clean(stripped))):
@@ -88,6 +86,21 @@ class _Reader:
         if self._direction:
             yield from self._direction_done()
         yield from self._speech_done()
+
+    def _named(self, number: int, name: str, text: str) -> Iterator[Event]:
+        """Someone begins to speak, or a scene whose heading is bold."""
+        yield from self._speech_done()
+        if is_heading(name):
+            self._speaker = ""
+            yield Event(EventKind.HEADING, _clean(f"{name} {text}").strip(), line=number)
+            return
+        self._speaker, direction = _parted(name)
+        self._continued = False
+        if is_extension(direction.strip("()")):
+            yield Event(EventKind.CUT, direction, line=number)
+            direction = ""
+        if direction or text:
+            self._say(number, f"{direction} {text}")
 
     def _say(self, number: int, line: str) -> None:
         if not self._speech:

@@ -100,6 +100,11 @@ _MUSIC = re.compile(
 )
 
 _ALL_SING = re.compile(r"\s*(?:GRAND|FULL|GENERAL) CHORUS\.?\s*")
+_EXTENSION = re.compile(
+    r"\s*(?:(?:VOICE[ -]OVER|V\.? ?[O0]|O\.? ?S|O\.? ?C)\.?|CONT(?:['’]?D|INUED|INUING)?\.?|"
+    r"MORE|OFF|PRE-?LAP|FILTERED)\s*",
+    re.IGNORECASE,
+)
 _CENTRED_NAME = re.compile(rf" {{20,}}(?P<name>{CAPS_NAME})\.?")
 
 
@@ -117,6 +122,11 @@ def speaks_alone(heading: str) -> str:
     """Whoever is alone in the scene, or sings, where its heading says so: `SCENE II.--ANNA, _alone_.`; else ""."""
     match = _ALONE.search(plain(heading)) if "alone" in heading or "sings" in heading else None
     return match["who"] if match else ""
+
+
+def is_extension(text: str) -> bool:
+    """True for what stands in brackets beside a name and is not how something is said: V.O., CONT'D."""
+    return _EXTENSION.fullmatch(text) is not None
 
 
 def is_furniture(text: str) -> bool:

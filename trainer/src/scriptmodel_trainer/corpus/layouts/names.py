@@ -64,6 +64,7 @@ _NEVER_ALONE = frozenset((*_SHORT_WORDS.split(), *_SENTENCE_WORDS.split()))
 _SHORTENED = frozenset(("At", "Come", "Date", "For", "Good", "Her", "Look", "Page", "Time", "Wait", "Well", "Who"))
 # Words of the stage and of a sentence that people are called by, too: Cutaway, the Wait.
 _COMMON = frozenset(("CUT", "FADE", "BOOK", "Wait", "Page"))
+_EFFECTS = frozenset(("MUSIC", "SOUND", "SOUNDS", "LIGHT", "LIGHTS", "EFFECT", "EFFECTS"))
 _NUMERAL = re.compile("X{0,2}(?:IX|IV|VI{0,3}|I{1,3})|X{1,3}")
 _ABBREVIATED = re.compile(rf"OR|AND|(?:[{_UPPER}]\.[- ]?){{1,3}}[{_UPPER}]|[A-LN-Z]\. [^a-z]*")
 
@@ -86,6 +87,11 @@ def is_letter(name: str) -> bool:
 def is_common(name: str) -> bool:
     """True for words that mean something else at the beginning of a paragraph, unless somebody is called so."""
     return name in _COMMON
+
+
+def is_effect(name: str) -> bool:
+    """True for what stands before a colon and does not speak."""
+    return name.upper() in _EFFECTS
 
 
 def is_shortened(name: str) -> bool:
