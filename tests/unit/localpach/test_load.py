@@ -16,7 +16,7 @@ from tests.unit.localpach.client import Client, commit, job, repo, until
 
 Name = Callable[[str], str]
 MIB = 1024 * 1024
-LARGE = 256 * MIB  # the whole GiB is measured by the benchmark
+LARGE = 512 * MIB  # the whole GiB is measured by the benchmark
 CLIENTS = 64
 MANY = 10_000
 
