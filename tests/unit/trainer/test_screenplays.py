@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from samples import Read
 
@@ -158,6 +160,16 @@ def test_action_goes_on_over_the_end_of_a_page(read: Read) -> None:
     text = SLUG + TALK * 3 + f"          Anna comes with\n\n{' ' * 60}12.\n\n          the lamp.\n\n"
     text += f"          She goes.\n\n{' ' * 60}13.\n\n          Ben laughs.\n\n"
     assert read(text)[-3:] == [("", "Anna comes with the lamp."), ("", "She goes."), ("", "Ben laughs.")]
+
+
+@pytest.mark.parametrize("apart", ["          COME IN\n\n", "she waits and\n\n12.\n\n"], ids=["words", "action"])
+def test_what_blank_lines_part_without_end_is_read_in_linear_time(apart: str, read: Read) -> None:
+    def seconds(times: int) -> float:
+        begin = time.process_time()
+        read(f"{SLUG}{TALK * 3}{ANNA.rstrip()[:-1]} and\n\n{apart * times}")
+        return time.process_time() - begin
+
+    assert seconds(4000) < 9 * seconds(1000)
 
 
 def test_a_slugline_may_take_two_lines(read: Read) -> None:

@@ -22,6 +22,7 @@ _MANY = 20  # speeches
 _OFTEN = 4  # times that what stands above words is no caption
 _SOME = 0.05  # of them
 _LONGEST_HEAD = 200  # characters
+_LONGEST = 10_000  # characters that go on after a blank line; all of them are looked at again for each that does
 _PAGES = 3  # that begin with the same words
 
 
@@ -49,7 +50,8 @@ class Draft:
             if held is not None and (_is_number(paragraph.text) or self.is_head(paragraph.text)):
                 pages.append(paragraph)
                 continue
-            if held is not None and (self._runs_on if pages else self._goes_on)(held.text, paragraph.text):
+            goes_on = self._runs_on if pages else self._goes_on
+            if held is not None and len(held.text) < _LONGEST and goes_on(held.text, paragraph.text):
                 yield from pages
                 gap = "\n" * (paragraph.line - held.line_at(len(held.text)))
                 held = Paragraph(held.text + gap + paragraph.text, held.line)
