@@ -92,7 +92,7 @@ class FakePachyderm:
 
     def put(self, branch: BranchRef, files: dict[str, bytes]) -> str:
         """One commit with these files, and the jobs that it causes."""
-        self.repos.setdefault(branch.repo, RepoInfo(branch.repo, branches=(branch.name,)))
+        self.repos.setdefault(branch.repo, RepoInfo(branch.repo, branches=(branch.name,), created=self.now))
         commit = self._new_id()
         self._commit(branch, commit, files, finished=self.finishes_at_once and not self.leaves_open)
         self._cascade(branch, commit)
@@ -240,7 +240,7 @@ class FakePachyderm:
         self.calls.append(f"{'update' if update else 'create'} repo {repo.name}")
         if repo in self.repos and not update:
             raise AlreadyExistsError("creating", f"repo {repo} already exists")
-        self.repos[repo] = replace(self.repos.get(repo, RepoInfo(repo)), description=description)
+        self.repos[repo] = replace(self.repos.get(repo, RepoInfo(repo, created=self.now)), description=description)
 
     def replace_files(self, branch: BranchRef, files: Iterable[Upload], gone: Sequence[str], seconds: float) -> None:
         self._checked("replace_files")
@@ -342,6 +342,7 @@ class FakePachyderm:
             stopped=stopped,
             spec=spec,
             inputs=(spec.input_branch,),
+            created=self.now,
         )
         self.pipelines[spec.ref] = [*versions, info]  # whoever reads meanwhile sees no pipeline without a version
         self.repos.setdefault(spec.ref.output, RepoInfo(spec.ref.output, branches=("master",)))

@@ -50,6 +50,20 @@ def test_the_last_script_keeps_its_lineage_while_another_corpus_is_learned(other
     assert (told["repo"], told["branch"]) == (world.corpus.repo.name, world.corpus.name)
 
 
+def test_a_corpus_repo_that_is_deleted_and_made_anew_is_read_again() -> None:
+    world = trained_world()
+    world.pachyderm.advance(60)
+    del world.pachyderm.repos[world.corpus.repo]
+    world.reconcile()
+    assert world.ready == ("False", "CorpusNotFound")
+    assert world.written() == []
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    assert world.written() == [f"update {world.train.name}"]
+    world.reconcile()
+    assert world.written() == []
+
+
 def owned_world() -> World:
     world = World(model=scriptmodel(CONFIG_MAP))
     world.source = Source(PLAYS)

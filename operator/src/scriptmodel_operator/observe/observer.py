@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 
 from scriptmodel_operator.api.marks import Mark, Owner, mark_of, ownership, parse_mark
 from scriptmodel_operator.api.objects import ScriptModel
@@ -109,10 +111,16 @@ class Observer:
         self, model: ScriptModel, train: PipelineView | None, owned: OwnedCorpus | None, snapshot: Snapshot
     ) -> CorpusView | None:
         branch = corpus_branch(model)
-        if train is not None and train.info.spec.input_branch == branch:
+        reads = train is not None and train.info.spec.input_branch == branch
+        if train is not None and reads and _is_started(train.info, snapshot):
             return None
         if owned is not None and owned.ref == branch.repo:
-            return CorpusView(branch, branch_exists=owned.head is not None, head=owned.head)
+            found = CorpusView(branch, branch_exists=owned.head is not None, head=owned.head)
+        else:
+            found = self._shared_look_at(branch, snapshot)
+        return replace(found, untied=reads)
+
+    def _shared_look_at(self, branch: BranchRef, snapshot: Snapshot) -> CorpusView:
         with self._heads_lock:
             started, known = self._heads.get(branch, (0.0, None))
         if known is not None and started == snapshot.started:
@@ -193,6 +201,17 @@ class Observer:
 
     def _input_of(self, job: JobInfo, repo: RepoRef) -> tuple[RepoRef, str] | None:
         return _preferred(self._results.provenance(job.ref.pipeline.output, job.ref.id), repo)
+
+
+def _is_started(train: PipelineInfo, snapshot: Snapshot) -> bool:
+    """Whether Pachyderm starts the pipeline for new data: no more once its input repo was deleted, if made anew or not.
+
+    A pipeline is created, or updated, only where its input is, so a younger repo is another one.
+    """
+    repo = snapshot.repos.get(train.spec.input_branch.repo)
+    if repo is None or repo.created is None or train.created is None:
+        return repo is not None
+    return not train.created < repo.created < datetime.now(UTC)  # a clock that was put back makes nothing younger
 
 
 def _has_model(train: PipelineView) -> bool:

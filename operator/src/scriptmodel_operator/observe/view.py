@@ -65,7 +65,7 @@ class PipelineView:
 
 @dataclass(frozen=True, slots=True)
 class CorpusView:
-    """The branch to learn from. Looked at only where pipelines have to be created or pointed at it."""
+    """The branch to learn from. Looked at only where pipelines have to be created, or tied to it (again)."""
 
     branch: BranchRef
     project_exists: bool = True
@@ -74,6 +74,8 @@ class CorpusView:
     head: CommitInfo | None = None
     maker: PipelineRef | None = None
     """The pipeline whose output it is; most corpora are put by people."""
+    untied: bool = False
+    """The train pipeline reads it, but somebody deleted the repo: Pachyderm starts that pipeline for it no more."""
 
 
 @dataclass(frozen=True, slots=True)

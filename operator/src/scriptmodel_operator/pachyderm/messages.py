@@ -218,6 +218,7 @@ def repo_info(message: Any) -> RepoInfo:
         description=message.description,
         branches=tuple(branch.name for branch in message.branches),
         size_bytes=message.size_bytes_upper_bound,
+        created=moment(message, "created"),
     )
 
 

@@ -227,6 +227,7 @@ class RepoInfo:
     branches: tuple[str, ...] = ()
     size_bytes: int = 0
     """Of the newest commit of master that is finished and has no error."""
+    created: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,9 @@ def difference(model: ScriptModel, wanted: Desired, view: ModelView) -> Differen
 
 def _changes(model: ScriptModel, wanted: Desired, view: ModelView) -> Iterator[Change]:
     train = _change(model, wanted.train, view.train)
+    if train is None and view.train and view.corpus and view.corpus.untied:
+        why = "its corpus repo was deleted and made anew"
+        train = _write(ChangeKind.CORRECT, wanted.train, view.train, why, reprocess=True)
     if train is not None:
         yield train
     generate = _change(model, wanted.generate, view.generate)

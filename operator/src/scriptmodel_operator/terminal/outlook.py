@@ -70,7 +70,8 @@ def _after_ingest(model: ScriptModel, wanted: Desired, view: ModelView, now: dat
     """The operator looks again once the corpus is there; here it is taken for granted."""
     branch = corpus_branch(model)
     head = CommitInfo(branch.repo, branch.name, "to come", finished=True, size_bytes=1)
-    state = assess(model, wanted, replace(view, corpus=CorpusView(branch, head=head)), now, None)
+    corpus = CorpusView(branch, head=head, untied=view.corpus is not None and view.corpus.untied)
+    state = assess(model, wanted, replace(view, corpus=corpus), now, None)
     return [change for action in plan(state) for change in _of_action(action, view)]
 
 
