@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -60,6 +61,14 @@ def test_a_corpus_repo_that_is_deleted_and_made_anew_is_read_again() -> None:
     world.pachyderm.put(world.corpus, PLAYS)
     world.reconcile()
     assert world.written() == [f"update {world.train.name}"]
+    world.reconcile()
+    assert world.written() == []
+
+
+def test_a_repo_that_was_made_in_time_to_come_is_the_one_that_is_read() -> None:
+    world = trained_world()
+    plays = world.pachyderm.repos[world.corpus.repo]
+    world.pachyderm.repos[plays.ref] = replace(plays, created=datetime.max.replace(tzinfo=UTC))
     world.reconcile()
     assert world.written() == []
 

@@ -111,14 +111,14 @@ class Observer:
         self, model: ScriptModel, train: PipelineView | None, owned: OwnedCorpus | None, snapshot: Snapshot
     ) -> CorpusView | None:
         branch = corpus_branch(model)
-        reads = train is not None and train.info.spec.input_branch == branch
-        if train is not None and reads and _is_started(train.info, snapshot):
+        reader = train.info if train is not None and train.info.spec.input_branch == branch else None
+        if reader is not None and _is_started(reader, snapshot):
             return None
         if owned is not None and owned.ref == branch.repo:
             found = CorpusView(branch, branch_exists=owned.head is not None, head=owned.head)
         else:
             found = self._shared_look_at(branch, snapshot)
-        return replace(found, untied=reads)
+        return replace(found, untied=reader is not None)
 
     def _shared_look_at(self, branch: BranchRef, snapshot: Snapshot) -> CorpusView:
         with self._heads_lock:
@@ -209,8 +209,10 @@ def _is_started(train: PipelineInfo, snapshot: Snapshot) -> bool:
     A pipeline is created, or updated, only where its input is, so a younger repo is another one.
     """
     repo = snapshot.repos.get(train.spec.input_branch.repo)
-    if repo is None or repo.created is None or train.created is None:
-        return repo is not None
+    if repo is None:
+        return False
+    if repo.created is None or train.created is None:
+        return True
     return not train.created < repo.created < datetime.now(UTC)  # a clock that was put back makes nothing younger
 
 
