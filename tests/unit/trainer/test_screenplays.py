@@ -77,6 +77,21 @@ def test_the_head_of_each_page_is_cut(read: Read) -> None:
     assert all(speaker for speaker, _ in read("INT. A PIER - DAY\n\n" + "".join(pages))[1:])
 
 
+def test_the_head_of_a_page_may_stand_right_below_the_last_words(read: Read) -> None:
+    pages = (f"{ANNA}          THE PIER            A & B DRAFT    {number}.\n\n\n{BEN}\n" for number in range(4, 8))
+    shown = read("INT: A PIER - DAY\n\n" + TALK * 10 + "".join(pages))
+    assert set(shown[1:]) == {
+        ("ANNA", "Is it early, or has nobody told the lamp that it is night?"),
+        ("BEN", "It is early, and cold."),
+    }
+
+
+def test_stars_at_the_margin_of_changed_lines_are_no_part_of_it(read: Read) -> None:
+    name, said = "                         BEN (CONT'D)", "          It is early,\n          and *cold*."
+    changed = "\n".join(f"{line:<60}*" for line in (name, *said.split("\n")))
+    assert read(SLUG + TALK * 3 + changed)[-1] == ("BEN", "It is early, and cold.")
+
+
 def test_an_extension_may_be_misread(read: Read) -> None:
     assert read(SLUG + TALK * 3 + BEN.replace("BEN", "BEN (V.0.)"))[-1] == ("BEN", "It is early, and cold.")
 
@@ -186,3 +201,93 @@ def test_a_title_page_that_is_not_set_in_is_cut(read: Read) -> None:
 def test_what_a_site_says_below_a_script_is_cut(read: Read) -> None:
     record = "\n\tThe Pier\n\t    Writers :   Anna Gull\n\n\tComments\n\nBack to the list\n"
     assert read(SLUG + TALK * 3 + record)[-1] == ("BEN", "It is early, and cold.")
+
+
+@pytest.mark.parametrize("words", ["CUT TO BLACK.", "SMASH CUT:", "MATCH-CUT TO:", "DISSOLVE TO", "FADE TO WHITE"])
+def test_how_the_picture_changes_is_cut(words: str, read: Read) -> None:
+    text = f"{SLUG}{TALK * 3}{' ' * 55}{words}\n\n{' ' * 55}ROLL CREDITS\n\n"
+    assert read(text)[-2:] == [("BEN", "It is early, and cold."), ("", "ROLL CREDITS")]
+
+
+@pytest.mark.parametrize("words", ["CUT TO THE LAMP", "BACK TO BLACK"])
+def test_what_the_picture_changes_to_is_kept(words: str, read: Read) -> None:
+    assert read(f"{SLUG}{TALK * 3}          {words}\n\n")[-1] == ("", words)
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["Yellow Revised 10/9/05 - Page 86A", "(Revised 11/13/95 - Blue)", "DOUBLE GREEN Revision - 10-14-07 63-63A."],
+)
+def test_the_date_of_a_changed_page_is_cut(words: str, read: Read) -> None:
+    shown = read(f"{SLUG}{TALK * 3}          {words}\n\n          He laughs.\n\n")
+    assert shown[-2:] == [("BEN", "It is early, and cold."), ("", "He laughs.")]
+
+
+def test_the_same_number_at_both_ends_of_a_slugline_is_cut(read: Read) -> None:
+    text = f"{SLUG}{TALK * 3}    11A INT. A BOAT. DAY. 11A\n\n    12 CONTINUED: (2) 12\n\n    AA7 EXT. A PIER\n\n{TALK}"
+    assert [said for speaker, said in read(text)[-4:] if not speaker] == ["INT. A BOAT. DAY.", "EXT. A PIER"]
+
+
+def test_a_name_that_a_page_begins_with_is_read_below_the_foot_of_the_last(read: Read) -> None:
+    broken = (
+        f"{ANNA}                         (MORE)\n                         ANNA (CONT'D)\n          It is.\n\n{BEN}\n"
+    )
+    assert read(SLUG + broken * 12)[1:3] == [
+        ("ANNA", "Is it early, or has nobody told the lamp that it is night?"),
+        ("ANNA", "It is."),
+    ]
+
+
+def test_a_blank_line_may_part_how_it_is_said(read: Read) -> None:
+    said = "                         BEN\n          (lifting the\n\n          LAMP)\n          It is early.\n\n"
+    assert read(SLUG + TALK * 3 + said)[-1] == ("BEN", "(lifting the LAMP) It is early.")
+
+
+def test_whoever_speaks_once_is_told_by_words_narrower_than_action(read: Read) -> None:
+    text = draft(f"          {LATER}").replace("                         ", "          ")
+    text += "          ON THE LAMP\n          It burns.\n\n          A SAILOR\n          Come in!\n\n"
+    text += f"          THE LAMP\n          {LATER}\n\n"
+    assert read(text)[-5:] == [
+        ("", "ON THE LAMP"),
+        ("", "It burns."),
+        ("A SAILOR", "Come in!"),
+        ("", "THE LAMP"),
+        ("", LATER),
+    ]
+
+
+def test_whoever_speaks_once_stands_where_names_do(read: Read) -> None:
+    text = f"          EXT. A PIER - DAY\n\n           ANNA\n           It is early.\n          {LATER}\n\n" * 20
+    text += "           A SAILOR\n           Come in!\n\n          THE LAMP\n          It burns low.\n\n"
+    assert read(text)[-3:] == [("A SAILOR", "Come in!"), ("", "THE LAMP"), ("", "It burns low.")]
+
+
+def test_a_name_may_stand_in_quotes(read: Read) -> None:
+    text = f"{SLUG}{TALK * 3}" + '                         "ANNA"\n          I am Anna.\n\n'
+    assert read(text)[-1] == ("ANNA", "I am Anna.")
+
+
+def test_a_blank_line_may_stand_below_every_name(read: Read) -> None:
+    parted = f"    He waits.\n\n{TALK}    She looks up.\n\n".replace("ANNA\n", "ANNA\n\n").replace("BEN\n", "BEN\n\n")
+    asked = "                         BEN\n\n               (softly)\n          Who is it?\n\n"
+    shown = read("    INT. A BOAT - DAY\n\n" + parted * 12 + asked)
+    assert shown[1:5] == [
+        ("", "He waits."),
+        ("ANNA", "Is it early, or has nobody told the lamp that it is night?"),
+        ("BEN", "It is early, and cold."),
+        ("", "She looks up."),
+    ]
+    assert shown[-1] == ("BEN", "(softly) Who is it?")
+
+
+@pytest.mark.parametrize("slug", ["INT. A PIER - DAY", "INTERIOR. A PIER - DAY", "(18) EXT. A PIER - DAY"])
+def test_each_line_may_be_a_paragraph(slug: str, read: Read) -> None:
+    lines = f"{slug}\n{LATER * 2}\nANNA\n(softly)\nIs it early?\nBEN (O.S.)\nIt is early, and\ncold.\nHe laughs.\n"
+    shown = read(lines * 12)
+    assert shown[-5:] == [
+        ("", slug.removeprefix("(18) ")),
+        ("", LATER * 2),
+        ("ANNA", "(softly) Is it early?"),
+        ("BEN", "It is early, and cold."),
+        ("", "He laughs."),
+    ]

@@ -11,28 +11,35 @@ from scriptmodel_trainer.corpus.layouts.directions import without_brackets
 from scriptmodel_trainer.corpus.layouts.marks import is_closing, is_extension, is_furniture, is_heading
 from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph, paragraphs, plain
 
-_SLUG = re.compile(r"\s*(?:[A-Z]?\d+[A-Z]?\.?\s+)?(?:INT|EXT|EST|INT\./EXT|INT/EXT|I/E)[. ]", re.IGNORECASE)
+_NUMBERED = r"\(?[A-Z]{0,2}\d+[A-Z]{0,2}[.)]?"
+_SLUG = re.compile(
+    rf"\s*(?:{_NUMBERED}\s+)?(?:INT(?:ERIOR)?|EXT(?:ERIOR)?|EST|INT\./EXT|INT/EXT|I/E)[.: ]", re.IGNORECASE
+)
 _SECTION = re.compile(r"\s*#{1,6}[^\S\n]*(?P<text>.*)")
 _NAME = re.compile(
-    r"\s*@?(?P<name>[^\W\d_][^\n(a-z:!?]{0,80}?|@[^\n(]{1,80}?)"
+    r"\s*@?[\"“]?(?P<name>[^\W\d_][^\n(a-z:!?]{0,80}?|@[^\n(]{1,80}?)[\"”]?"
     r"[^\S\n]*+(?P<more>(?:\([^)\n]*\)[^\S\n]*+)*)\^?[^\S\n]*+(?:\n|$)"
 )
-_TRANSITION = re.compile(r"\s*(?:>.*(?<!<)|[A-Z ]+ TO:|FADE (?:IN|OUT).{0,12}|THE END\.?)\s*")
+_CHANGE = r"[A-Z -]+ (?:TO|CUT):|(?:[A-Z]+[ -])?(?:CUT|SMASH|FADE|DISSOLVE) TO(?: BLACK| WHITE)?[.:]{0,3}"
+_CUT_TO = re.compile(rf"\s*(?:>.*|{_CHANGE})\s*")
+_TRANSITION = re.compile(rf"\s*(?:>.*(?<!<)|{_CHANGE}|FADE (?:IN|OUT).{{0,12}}|THE END\.?)\s*")
 _SCENES = 3  # sluglines of a screenplay
 _PRINTED = 200  # characters of a transition
-_CUT_TO = re.compile(r"\s*(?:>.*|[A-Z ]+ TO:)\s*")
 _TITLE_PAGE = re.compile(
     r"\s*(?:title|credit|authors?|source|notes|draft date|date|contact|copyright)\s*:", re.IGNORECASE
 )
 _RECORD = re.compile(r"\s*(?:[^\n]{1,80}\n\s*)?Writers? :")  # what a site says of the film below its script
 _NOTES = re.compile(r"\[\[[^\[\]]*\]\]")
-_SCENE_NUMBER = re.compile(r"^\s*[A-Z]?\d+[A-Z]?\.?\s+|\s+#[^#\n]{1,10}#\s*$|\s{3,}[A-Z]?\d+[A-Z]?\.?\s*$")
-_NUMBER = re.compile(r"[A-Z]?\d+[A-Z]?\.?")
+_SCENE_NUMBER = re.compile(rf"^\s*{_NUMBERED}\s+|\s+#[^#\n]{{1,10}}#\s*$|\s{{3,}}{_NUMBERED}\s*$")
+_NUMBER = re.compile(_NUMBERED)
 _CENTRED = 12  # spaces before the lines of a printed title page
 _ASIDE = re.compile(r"^\s*(\(.*\))\s*$", re.MULTILINE)
 _SUNG = re.compile(r"![^\S\n]*[^\W\d_][^\na-z]*(?:\n+~[^\n]*)+")
 _NAME_MORE = re.compile(r"[^\n]+\n\s*\(\s*MORE\s*\)\s*", re.IGNORECASE)  # the foot of a page
-_CONTINUED = re.compile(r"\s*\(?(?:CONTINUED|OMITTED)\b\W*\d{0,3}\W*")  # the head of a page
+_PAGE = re.compile(  # the head or foot of a page, `Yellow Revised 10/9/05 - Page 86` of one that was changed
+    r"\s*\(?(?:CONTINUED|OMITTED)\b\W*\d{0,3}\W*|"
+    r"(?i:\W*(?:\w+\W+){0,3}rev(?:\.|is(?:ed|ions?)\b)[^\d\n]{0,20}\d{1,2}([/.-])\d{1,2}\1\d{2,4}\b[^\n]{0,40})"
+)
 _MORE = re.compile(r"\(\s*MORE\s*\)", re.IGNORECASE)
 
 
@@ -40,10 +47,10 @@ def parse(lines: Iterable[str], sample: Sequence[str]) -> Iterator[Event]:
     """Events of a screenplay; the title page is no part of it."""
     slugs = any(map(_SLUG.match, sample))
     keyed = ended = False  # the title page is a list of keys; a site's record of the film has come
-    draft = drafts.learn(paragraphs(sample), _speaks, _stands_alone)
+    draft = drafts.learn(_paragraphs(sample), _speaks, _stands_alone)
     begun = False
     notes: list[Event] = []
-    for paragraph in draft.recut(paragraphs(_without_boneyard(lines, notes))):
+    for paragraph in draft.recut(_paragraphs(_without_boneyard(lines, notes))):
         yield from notes
         notes.clear()
         text = _NOTES.sub("", paragraph.text)
@@ -60,6 +67,16 @@ def parse(lines: Iterable[str], sample: Sequence[str]) -> Iterator[Event]:
         else:
             yield from _events(Paragraph(text, paragraph.line))
     yield from notes
+
+
+def _paragraphs(lines: Iterable[str]) -> Iterator[Paragraph]:
+    return paragraphs(map(_without_star, lines))
+
+
+def _without_star(line: str) -> str:
+    """A line without the star at the margin that says that it was changed."""
+    words = line.rstrip().rstrip("*")
+    return words if words.endswith("  ") else line
 
 
 def _is_title(paragraph: Paragraph, draft: drafts.Draft) -> bool:
@@ -98,10 +115,10 @@ def score(sample: Sequence[str]) -> float:
     titled = next((_TITLE_PAGE.match(paragraph.text) is not None for paragraph in paragraphs(sample)), False)
     if not titled and not slugs:
         return 0.0
-    draft = drafts.learn(paragraphs(sample), _speaks, _stands_alone)
-    found = [paragraph.text for paragraph in draft.recut(paragraphs(sample))]
+    draft = drafts.learn(_paragraphs(sample), _speaks, _stands_alone)
+    found = [paragraph.text for paragraph in draft.recut(_paragraphs(sample))]
     spoken = sum(1 for text in found if _dialogue(text) is not None or _is_slug(text))
-    sure = titled or (draft.centred and slugs >= _SCENES)
+    sure = titled or ((draft.centred or draft.lined) and slugs >= _SCENES)
     return min(0.99, (0.6 if sure else 0.3) + spoken / len(found)) if spoken >= 2 else 0.0
 
 
@@ -112,7 +129,7 @@ def _events(paragraph: Paragraph) -> Iterator[Event]:
         first, _, rest = text.partition("\n")
         if section := _SECTION.match(first):
             yield Event(EventKind.HEADING, plain(section["text"]), line=line)
-        elif rest.strip() and len(first) < _PRINTED and (_CUT_TO.fullmatch(first) or _is_continued(first)):
+        elif rest.strip() and len(first) < _PRINTED and (_CUT_TO.fullmatch(first) or _is_page_edge(first)):
             yield Event(EventKind.CUT, first, line=line)
         else:
             yield from _whole(text, line)
@@ -141,7 +158,7 @@ def _is_print(text: str) -> bool:
     """True for transitions, page furniture, synopses and closing words."""
     short = len(text) < _PRINTED
     printed = (
-        (short and (_TRANSITION.fullmatch(text.replace("*", "")) or _is_continued(text)))
+        (short and (_TRANSITION.fullmatch(text.replace("*", "")) or _is_page_edge(text)))
         or _NAME_MORE.fullmatch(text)
         or is_furniture(text)
     )
@@ -153,30 +170,43 @@ def _scene(text: str, line: int) -> Iterator[Event]:
     lines = text.split("\n")
     end = 1 + (len(lines) > 1 and lines[0].endswith("-"))  # a slugline may take two lines
     slug, action = " ".join(lines[:end]), "\n".join(lines[end:])
-    numbers = " ".join(_SCENE_NUMBER.findall(slug)).strip()
+    numbers, slug = _unnumbered(slug)
     if numbers:
         yield Event(EventKind.CUT, numbers, line=line)
-    yield Event(EventKind.HEADING, plain(_SCENE_NUMBER.sub("", slug)), line=line)
+    yield Event(EventKind.HEADING, plain(slug), line=line)
     if action.strip():
         yield Event(EventKind.EXPOSITION, plain(action), line=line + end)
+
+
+def _unnumbered(slug: str) -> tuple[str, str]:
+    """The numbers at the ends of a slugline, and what stands between them."""
+    if _is_framed(slug):
+        number, *words, _ = slug.split()
+        return f"{number} {number}", " ".join(words)
+    return " ".join(_SCENE_NUMBER.findall(slug)).strip(), _SCENE_NUMBER.sub("", slug)
+
+
+def _is_framed(slug: str) -> bool:
+    """Whether something stands between a number and the same number again."""
+    number, _, rest = slug.strip().partition(" ")
+    return rest.endswith(f" {number}") and _NUMBER.fullmatch(number) is not None
 
 
 def _stands_alone(text: str) -> bool:
     """True for a line that no other belongs to: a slugline, `CUT TO:`, the head or foot of a page."""
     short = len(text) < _PRINTED
-    return short and (_is_slug(text) or _TRANSITION.fullmatch(text) is not None or _is_continued(text))
+    return short and (_is_slug(text) or _TRANSITION.fullmatch(text) is not None or _is_page_edge(text))
 
 
-def _is_continued(text: str) -> bool:
-    return len(text) < _PRINTED and _CONTINUED.fullmatch(_SCENE_NUMBER.sub("", text)) is not None
+def _is_page_edge(text: str) -> bool:
+    if len(text) >= _PRINTED or not ("CONTINUED" in text or "OMITTED" in text or "rev" in text.lower()):
+        return False  # most lines: the rest is costly
+    return _PAGE.fullmatch(_unnumbered(text)[1]) is not None
 
 
 def _is_slug(text: str) -> bool:
     """True for `EXT. ...`, and for what stands between its number and the same number again."""
-    if _SLUG.match(text):
-        return True
-    words = text[:_PRINTED].partition("\n")[0].split()
-    return len(words) > 2 and words[0] == words[-1] and _NUMBER.fullmatch(words[0]) is not None
+    return _SLUG.match(text) is not None or _is_framed(text[:_PRINTED].partition("\n")[0])
 
 
 def _speaks(text: str) -> bool:
