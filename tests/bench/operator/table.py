@@ -11,10 +11,12 @@ _LISTS = ("ListProject", "ListRepo", "ListPipeline", "ListJob")
 
 
 def render(sizes: Sizes, found: Mapping[str, Sequence[Figures]]) -> str:
-    """One column for each contender, medians of its rounds; - where it was cut off before."""
+    """One column for each contender, medians of its rounds; - where it was cut off before, no row that says nothing."""
     rows: list[list[str]] = [[f"{sizes.objects} objects", *found]]
     for title, figure in _rows(sizes):
-        rows.append([title, *(_median(figure, rounds) for rounds in found.values())])
+        cells = [_median(figure, rounds) for rounds in found.values()]
+        if any(cell != "-" for cell in cells):
+            rows.append([title, *cells])
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = [
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows
