@@ -28,6 +28,10 @@ OURS = (
 )
 
 
+_WINDOWS = {"small": 16, "medium": 2}
+"""Of a preset that are timed at once, so that a moment's work of others does not decide; else one."""
+
+
 def main() -> None:
     """Run the parts asked for, all by default, and print a line for each figure."""
     parser = argparse.ArgumentParser(
@@ -75,7 +79,7 @@ def run(parts: list[str], options: argparse.Namespace, process: PyTorch | None) 
         from tests.bench.trainer.steps import bench_steps  # noqa: PLC0415  # imports TensorFlow
 
         for name in options.presets:
-            bench_steps(name, options.rounds, 3 if name == "small" else 1, options.threads, process)
+            bench_steps(name, options.rounds, _WINDOWS.get(name, 1), options.threads, process)
     if "perplexity" in parts:
         from tests.bench.trainer.perplexity import bench_perplexity  # noqa: PLC0415  # imports TensorFlow
 

@@ -9,6 +9,8 @@ same as p but less by one at each target, the gradients are (Bishop, Pattern Rec
 In float32 the targets' part is a gather and a scatter of N rows, so that p is never copied. In bfloat16 the products'
 operands and results are rounded (the sum of db is one of them), and so are logits and p, between which the softmax is
 computed in float32; copying p costs less than the scatter into a float32 table does.
+
+The layers below wait for dF alone, so it comes first, and dK beside their small operations.
 """
 
 from __future__ import annotations
@@ -51,8 +53,9 @@ def mean_cross_entropy(features: Any, kernel: Any, bias: Any, targets: Any, prec
 def _gradients(likely: Any, features: Any, kernel: Any, targets: Any, scale: Any) -> tuple[Any, Any, Any]:
     at, scaled = targets[:, tf.newaxis], features * scale
     to_features = (tf.matmul(likely, kernel) - tf.gather(kernel, targets)) * scale
-    to_kernel = tf.tensor_scatter_nd_sub(tf.matmul(likely, scaled, transpose_a=True), at, scaled)
-    to_bias = tf.reduce_sum(likely, axis=0) * scale
+    with tf.control_dependencies([to_features]):
+        to_kernel = tf.tensor_scatter_nd_sub(tf.matmul(likely, scaled, transpose_a=True), at, scaled)
+        to_bias = tf.reduce_sum(likely, axis=0) * scale
     return to_features, to_kernel, tf.tensor_scatter_nd_sub(to_bias, at, tf.fill(tf.shape(targets), scale))
 
 
@@ -60,6 +63,8 @@ def _rounded_gradients(likely: Any, features: Any, kernel: Any, targets: Any, sc
     kind = likely.dtype.name
     ones = tf.ones_like(targets, kind)
     delta = tf.tensor_scatter_nd_sub(likely, tf.stack([tf.range(tf.shape(targets)[0]), targets], axis=1), ones)
-    to_kernel = product(delta, features * scale, kind, transpose_left=True)
-    to_bias = product(ones[tf.newaxis], delta, kind)[0]
-    return product(delta, kernel, kind) * scale, to_kernel, to_bias * scale
+    to_features = product(delta, kernel, kind) * scale
+    with tf.control_dependencies([to_features]):
+        to_kernel = product(delta, features * scale, kind, transpose_left=True)
+        to_bias = product(ones[tf.newaxis], delta, kind)[0] * scale
+    return to_features, to_kernel, to_bias
