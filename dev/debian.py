@@ -1,4 +1,9 @@
-"""Programs that come from Debian's packages: found on PATH, or installed where this process may do that."""
+"""Programs that come from Debian's packages: found on PATH, or installed where this process may do that.
+
+    python3 -m dev.debian PROGRAM...
+
+makes sure of programs whose packages have their names.
+"""
 
 from __future__ import annotations
 
@@ -43,3 +48,10 @@ def mirror() -> str:
         if (suite, component) == ("bookworm", "main"):
             return address
     raise MissingProgramError("apt on this machine names no archive of bookworm: add one to its sources")
+
+
+if __name__ == "__main__":
+    try:
+        need({program: program for program in sys.argv[1:]})
+    except MissingProgramError as error:
+        raise SystemExit(str(error)) from error
