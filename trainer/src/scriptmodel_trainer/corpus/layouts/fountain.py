@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -20,6 +21,7 @@ _NAME = re.compile(
     r"\s*@?[\"“]?(?P<name>[^\W\d_][^\n(a-z:!?]{0,80}?|@[^\n(]{1,80}?)[\"”]?"
     r"[^\S\n]*+(?P<more>(?:\([^)\n]*\)[^\S\n]*+)*)\^?[^\S\n]*+(?:\n|$)"
 )
+_BESIDE = re.compile(r"\(([^)]*)\)")  # a name
 _CHANGE = r"[A-Z -]+ (?:TO|CUT):|(?:[A-Z]+[ -])?(?:CUT|SMASH|FADE|DISSOLVE) TO(?: BLACK| WHITE)?[.:]{0,3}"
 _CUT_TO = re.compile(rf"\s*(?:>.*|{_CHANGE})\s*")
 _TRANSITION = re.compile(rf"\s*(?:>.*(?<!<)|{_CHANGE}|FADE (?:IN|OUT).{{0,12}}|THE END\.?)\s*")
@@ -47,7 +49,7 @@ def parse(lines: Iterable[str], sample: Sequence[str]) -> Iterator[Event]:
     """Events of a screenplay; the title page is no part of it."""
     slugs = any(map(_SLUG.match, sample))
     keyed = ended = False  # the title page is a list of keys; a site's record of the film has come
-    draft = drafts.learn(_paragraphs(sample), _speaks, _stands_alone)
+    draft = _draft(tuple(sample))
     begun = False
     notes: list[Event] = []
     for paragraph in draft.recut(_paragraphs(_without_boneyard(lines, notes))):
@@ -67,6 +69,12 @@ def parse(lines: Iterable[str], sample: Sequence[str]) -> Iterator[Event]:
         else:
             yield from _events(Paragraph(text, paragraph.line))
     yield from notes
+
+
+@functools.lru_cache(maxsize=1)
+def _draft(sample: tuple[str, ...]) -> drafts.Draft:
+    """How the lines of a sample are printed; the last result is kept, since it is asked for three times."""
+    return drafts.learn(_paragraphs(sample), _speaks, _stands_alone)
 
 
 def _paragraphs(lines: Iterable[str]) -> Iterator[Paragraph]:
@@ -115,7 +123,7 @@ def score(sample: Sequence[str]) -> float:
     titled = next((_TITLE_PAGE.match(paragraph.text) is not None for paragraph in paragraphs(sample)), False)
     if not titled and not slugs:
         return 0.0
-    draft = drafts.learn(_paragraphs(sample), _speaks, _stands_alone)
+    draft = _draft(tuple(sample))
     found = [paragraph.text for paragraph in draft.recut(_paragraphs(sample))]
     spoken = sum(1 for text in found if _dialogue(text) is not None or _is_slug(text))
     sure = titled or ((draft.centred or draft.lined) and slugs >= _SCENES)
@@ -224,7 +232,7 @@ def _dialogue(text: str) -> tuple[str, str, str] | None:
     name = match["name"].lstrip("@").strip(" .,-")
     if not words.strip() or not name or len(name) > 50 or is_heading(match.group()):
         return None
-    beside = re.findall(r"\(([^)]*)\)", match["more"])
+    beside = _BESIDE.findall(match["more"])
     kept = "".join(f"({part}) " for part in beside if not is_extension(part))
     dropped = [part for part in beside if is_extension(part)]
     spoken = _ASIDE.sub(r"\1", words).replace("*", "").replace("~", "")
