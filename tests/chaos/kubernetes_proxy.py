@@ -74,7 +74,10 @@ class KubernetesProxy:
         return response
 
     async def _stream(self, request: web.Request, kind: Kind | None, answer: Any) -> web.StreamResponse:
-        """A watch; the one that is spoiled has begun and, where it is cut, has delivered something."""
+        """A watch; the one that is spoiled has begun and, where it is cut, has delivered something.
+
+        Where it is to fail with a status, another answer begins within it, as broken proxies do.
+        """
         response = web.StreamResponse(status=answer.status, headers=_answered(answer))
         await response.prepare(request)
         if kind and kind not in (Kind.DELAY, Kind.CUT):

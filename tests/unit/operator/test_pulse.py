@@ -198,6 +198,20 @@ async def test_an_answer_that_breaks_off_is_a_failed_request_which_kopf_sends_ag
                 assert await response.read() == VERSIONS
 
 
+async def test_an_answer_that_is_no_http_is_a_failed_connection_which_kopf_tries_again() -> None:
+    async def garble(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nHTTP/1.1 504 Gateway Timeout\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(garble, "127.0.0.1", 0) as garbler:
+        address = f"http://127.0.0.1:{garbler.sockets[0].getsockname()[1]}"
+        session = listening(kopf.ConnectionInfo(server=address), Pulse(), Echoes()).aiohttp_session
+        async with session:
+            with pytest.raises(aiohttp.ClientConnectionError, match="no HTTP"):
+                await session.get(address + PATH, params={"watch": "true"})
+
+
 async def test_other_requests_say_nothing_of_watches() -> None:
     clock = Clock()
     pulse = Pulse(clock)

@@ -67,13 +67,17 @@ def listening(info: kopf.ConnectionInfo, pulse: Pulse, echoes: Echoes) -> kopf.A
     """kopf's session with the API server, whose watches are listened to.
 
     Other answers have come whole when a request returns: kopf sends a request that fails once more, but ends where an
-    answer breaks off after its headers. It would end, too, where ScriptModels are not served for a while: when the CRD
-    is deleted, the role is taken away, or a proxy answers in the API server's stead.
+    answer breaks off after its headers, or is none that HTTP knows, as from a broken proxy. It would end, too, where
+    ScriptModels are not served for a while: when the CRD is deleted, the role is taken away, or a proxy answers in the
+    API server's stead.
     """
 
     class Response(aiohttp.ClientResponse):
         async def start(self, connection: Any) -> aiohttp.ClientResponse:
-            await super().start(connection)
+            try:
+                await super().start(connection)
+            except aiohttp.ClientResponseError as error:
+                raise aiohttp.ClientConnectionError(f"the answer is no HTTP: {error.message}") from error
             pulse.heard(self.url.path)
             if "watch" in self.url.query and self.ok:
                 pulse.answered(self.status)
