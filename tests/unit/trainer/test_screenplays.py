@@ -223,6 +223,10 @@ def test_the_date_of_a_changed_page_is_cut(words: str, read: Read) -> None:
     assert shown[-2:] == [("BEN", "It is early, and cold."), ("", "He laughs.")]
 
 
+def test_tabs_may_part_the_numbers_of_a_slugline_from_it(read: Read) -> None:
+    assert read(f"{SLUG}{TALK * 3}    13\tTHE PIER\t13\n\n{BEN}")[-2] == ("", "THE PIER")
+
+
 def test_the_same_number_at_both_ends_of_a_slugline_is_cut(read: Read) -> None:
     text = f"{SLUG}{TALK * 3}    11A INT. A BOAT. DAY. 11A\n\n    12 CONTINUED: (2) 12\n\n    AA7 EXT. A PIER\n\n{TALK}"
     assert [said for speaker, said in read(text)[-4:] if not speaker] == ["INT. A BOAT. DAY.", "EXT. A PIER"]

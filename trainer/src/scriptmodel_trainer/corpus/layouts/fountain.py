@@ -196,8 +196,9 @@ def _unnumbered(slug: str) -> tuple[str, str]:
 
 def _is_framed(slug: str) -> bool:
     """Whether something stands between a number and the same number again."""
-    number, _, rest = slug.strip().partition(" ")
-    return rest.endswith(f" {number}") and _NUMBER.fullmatch(number) is not None
+    words = slug.split(None, 1)
+    ends = words[1].rsplit(None, 1) if len(words) > 1 else []
+    return len(ends) > 1 and ends[1] == words[0] and _NUMBER.fullmatch(words[0]) is not None
 
 
 def _stands_alone(text: str) -> bool:
