@@ -34,6 +34,7 @@ from scriptmodel_operator.terminal.corpus import CorpusFile
 from scriptmodel_operator.terminal.documents import Documents
 from scriptmodel_operator.terminal.live import Live
 from scriptmodel_operator.terminal.options import now
+from scriptmodel_operator.terminal.output import note
 from scriptmodel_operator.terminal.program import INTERRUPTED, SuspendedError
 from scriptmodel_operator.terminal.pushing import ensure_repo, push
 from scriptmodel_operator.terminal.screen import status_of
@@ -66,7 +67,7 @@ class Run:
         self._check_corpus(spec["corpus"])
         environment = find_trainer(trainer)
         if "gpu" in spec["training"]:
-            click.echo("training.gpu means nothing here: the trainer runs with what this machine has", err=True)
+            note("training.gpu means nothing here: the trainer runs with what this machine has")
         images = sorted({IMAGE, spec["training"]["image"] or IMAGE})
         logging.basicConfig(filename=self.folder / "operator.log", level=logging.INFO)
         pachyderm, log = self.folder / "pachyderm", self.folder / "localpach.log"
@@ -127,7 +128,7 @@ class Run:
                 if not interrupted:
                     raise
         if interrupted:
-            click.echo("Stopped. With --keep the same command goes on.", err=True)
+            note("Stopped. With --keep the same command goes on.")
             raise click.exceptions.Exit(INTERRUPTED)
 
     async def _watch(self, objects: Objects, session: Session, pachd: Localpach) -> None:

@@ -9,11 +9,10 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
-import click
-
 from scriptmodel_operator.pachyderm.errors import NotFoundError, PachydermError, UnavailableError
 from scriptmodel_operator.pachyderm.gateway import Gateway, LogStream
 from scriptmodel_operator.pachyderm.values import JobInfo, JobRef, LogLine, PipelineRef
+from scriptmodel_operator.terminal.output import note
 from scriptmodel_operator.terminal.screen import duration
 from scriptmodel_operator.terminal.session import pause
 
@@ -106,7 +105,7 @@ def _has_ended_at_last(gateway: Gateway, job: JobRef) -> bool:
             return _has_ended(gateway, job)
         except UnavailableError as error:
             if not noted:
-                click.echo(f"{error}; asking again", err=True)
+                note(f"{error}; asking again")
         noted = True
         pause()
 

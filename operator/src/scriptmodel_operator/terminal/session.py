@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from scriptmodel_operator.api.identity import COMMAND_MANAGER, PLURAL
+from scriptmodel_operator.terminal.output import note
 
 if TYPE_CHECKING:
     from scriptmodel_operator.api.objects import ScriptModel
@@ -159,7 +160,7 @@ class Session:
         try:
             listed = self.ask(lambda client: client.request("GET", path, f"listing events of {PLURAL}"))
         except click.ClickException as error:
-            click.echo(f"events: {error.message}", err=True)
+            note(f"events: {error.message}")
             return []
         return list(listed.get("items", []))
 

@@ -11,6 +11,7 @@ from scriptmodel_operator.api.identity import RECONCILE_AT, RETRAIN_AT
 from scriptmodel_operator.terminal import text
 from scriptmodel_operator.terminal.connection import pass_session
 from scriptmodel_operator.terminal.options import name_argument, seconds
+from scriptmodel_operator.terminal.output import note
 from scriptmodel_operator.terminal.program import Command, SuspendedError
 from scriptmodel_operator.terminal.session import AwayError, Session, pause
 
@@ -26,7 +27,7 @@ def retrain(session: Session, name: str) -> None:
     stamp = datetime.now(UTC).isoformat(timespec="microseconds")
     # The answer to the second tells whoever waits that what stands in the status is not from before.
     session.patch(name, {"metadata": {"annotations": {RETRAIN_AT: stamp, RECONCILE_AT: stamp}}})
-    click.echo(f"{name} is asked to train again: see `scriptmodel status {name} -w`", err=True)
+    note(f"{name} is asked to train again: see `scriptmodel status {name} -w`")
 
 
 @click.command(cls=Command)
@@ -35,7 +36,7 @@ def retrain(session: Session, name: str) -> None:
 def suspend(session: Session, name: str) -> None:
     """Stop the pipelines of NAME. A running job is killed and starts from its first epoch later."""
     session.patch(name, {"spec": {"suspend": True}})
-    click.echo(f"{name} is asked to stop: `scriptmodel resume {name}` goes on", err=True)
+    note(f"{name} is asked to stop: `scriptmodel resume {name}` goes on")
 
 
 @click.command(cls=Command)
@@ -44,7 +45,7 @@ def suspend(session: Session, name: str) -> None:
 def resume(session: Session, name: str) -> None:
     """Start the pipelines of NAME again."""
     session.patch(name, {"spec": {"suspend": False}})
-    click.echo(f"{name} is asked to go on: see `scriptmodel status {name} -w`", err=True)
+    note(f"{name} is asked to go on: see `scriptmodel status {name} -w`")
 
 
 @click.command(cls=Command)
@@ -76,8 +77,8 @@ def wait(session: Session, name: str, timeout: float) -> None:
     ready = text.condition(found)
     if ready["status"] != "True":
         raise click.ClickException(f"{name} is stuck ({ready['reason']}): {ready['message']}")
-    click.echo(f"{name} is ready", err=True)
+    note(f"{name} is ready")
 
 
 def _note(text: str) -> None:
-    click.echo(text, err=True)
+    note(text)

@@ -22,8 +22,9 @@ from scriptmodel_operator.terminal.changes import merged, render
 from scriptmodel_operator.terminal.charts import glyphs_for
 from scriptmodel_operator.terminal.connection import PREFIX, ObjectName, pass_session
 from scriptmodel_operator.terminal.documents import Documents, read_documents
-from scriptmodel_operator.terminal.options import names, now, say, say_value
+from scriptmodel_operator.terminal.options import names, now
 from scriptmodel_operator.terminal.outlook import outlook
+from scriptmodel_operator.terminal.output import say, say_value
 from scriptmodel_operator.terminal.program import Command
 from scriptmodel_operator.terminal.session import Session, parsed
 

@@ -12,6 +12,7 @@ from scriptmodel_operator.pachyderm.values import JobInfo, RepoRef
 from scriptmodel_operator.terminal.connection import pass_session
 from scriptmodel_operator.terminal.logs import lines_of, told_job
 from scriptmodel_operator.terminal.options import name_argument
+from scriptmodel_operator.terminal.output import emit, note, say
 from scriptmodel_operator.terminal.program import Command
 from scriptmodel_operator.terminal.session import Session, parsed
 
@@ -41,13 +42,13 @@ def script(session: Session, name: str, out: Path | None) -> None:
         with session.pachyderm(f"the whole script of {name}") as gateway:
             content = gateway.read_file(repo, where["commit"], told["path"], _MAX_SCRIPT_BYTES)
     if out is None:
-        click.echo(content.decode(errors="replace"), nl=False)
+        emit(content.decode(errors="replace"))
         return
     try:
         out.write_bytes(content)
     except OSError as error:
         raise click.ClickException(f"cannot write {out}: {error.strerror}") from error
-    click.echo(f"{len(content)} bytes in {out}", err=True)
+    note(f"{len(content)} bytes in {out}")
 
 
 @click.command(cls=Command)
@@ -72,7 +73,7 @@ def logs(session: Session, name: str, follow: bool, generate: bool, raw: bool) -
             raise click.ClickException(f"pipeline {pipeline} has no job: see `scriptmodel why {name}`")
         try:
             for line in lines_of(gateway, job.ref, follow=follow, raw=raw):
-                click.echo(line)
+                emit(f"{line}\n") if raw else say([line])
         except RefusedError as error:
             if _NO_PODS not in error.detail:
                 raise

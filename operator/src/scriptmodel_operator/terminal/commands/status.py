@@ -14,7 +14,8 @@ from scriptmodel_operator.terminal import text
 from scriptmodel_operator.terminal.charts import glyphs_for
 from scriptmodel_operator.terminal.connection import pass_session
 from scriptmodel_operator.terminal.live import Live
-from scriptmodel_operator.terminal.options import name_argument, now, output_option, say, say_structured
+from scriptmodel_operator.terminal.options import name_argument, now, output_option
+from scriptmodel_operator.terminal.output import say, say_structured
 from scriptmodel_operator.terminal.program import Command, SuspendedError
 from scriptmodel_operator.terminal.screen import status_of
 from scriptmodel_operator.terminal.session import Session, parsed, pause
