@@ -13,11 +13,11 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scriptmodel_cli import output, text
+from scriptmodel_cli.logs import lines_of
+from scriptmodel_cli.main import main
+from scriptmodel_cli.session import Session
 from scriptmodel_operator.pachyderm.values import LogLine
-from scriptmodel_operator.scriptmodel import main
-from scriptmodel_operator.terminal import output, text
-from scriptmodel_operator.terminal.logs import lines_of
-from scriptmodel_operator.terminal.session import Session
 from tests.unit.operator.fake_pachyderm import FakeLog
 from tests.unit.operator.test_terminal import as_object
 from tests.unit.operator.world import trained_world
