@@ -1,54 +1,20 @@
-"""Commands that read what Pachyderm has: the script and the log."""
+"""`scriptmodel logs`."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import click
 
 from scriptmodel_cli.connection import pass_session
 from scriptmodel_cli.logs import lines_of, told_job
 from scriptmodel_cli.options import name_argument
-from scriptmodel_cli.output import emit, note, say
+from scriptmodel_cli.output import emit, say
 from scriptmodel_cli.program import Command
 from scriptmodel_cli.session import Session, parsed
 from scriptmodel_operator.desired.pipelines import generate_ref, train_ref
 from scriptmodel_operator.pachyderm.errors import RefusedError
-from scriptmodel_operator.pachyderm.values import JobInfo, RepoRef
+from scriptmodel_operator.pachyderm.values import JobInfo
 
-_MAX_SCRIPT_BYTES = 1 << 30
 _NO_PODS = "no pods belonging"
-
-
-@click.command(cls=Command)
-@name_argument
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write it to a file.")
-@pass_session
-def script(session: Session, name: str, out: Path | None) -> None:
-    """Print the newest script of NAME, whole. A short one stands in the object; a longer one is in Pachyderm.
-
-    \b
-    Examples:
-      scriptmodel script thrones | less
-      scriptmodel script thrones --out new_script.txt
-    """
-    status = session.get(name).get("status") or {}
-    told, where = status.get("script") or {}, (status.get("lineage") or {}).get("script")
-    if not told or not where:
-        raise click.ClickException(f"{name} has no script yet: see `scriptmodel why {name}`")
-    content = str(told.get("excerpt", "")).encode()
-    if len(content) < told["sizeBytes"]:
-        repo = RepoRef(where["project"], where["repo"])
-        with session.pachyderm(f"the whole script of {name}") as gateway:
-            content = gateway.read_file(repo, where["commit"], told["path"], _MAX_SCRIPT_BYTES)
-    if out is None:
-        emit(content.decode(errors="replace"))
-        return
-    try:
-        out.write_bytes(content)
-    except OSError as error:
-        raise click.ClickException(f"cannot write {out}: {error.strerror}") from error
-    note(f"{len(content)} bytes in {out}")
 
 
 @click.command(cls=Command)
