@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from scriptmodel_cli.connection import pass_session
-from scriptmodel_cli.logs import lines_of, told_job
+from scriptmodel_cli.logs import kept_lines, lines_of, told_job
 from scriptmodel_cli.options import name_argument
 from scriptmodel_cli.output import emit, say
 from scriptmodel_cli.program import Command
@@ -26,6 +26,8 @@ _NO_PODS = "no pods belonging"
 def logs(session: Session, name: str, follow: bool, generate: bool, raw: bool) -> None:
     """Print the log of the running job of NAME, or of the newest, the trainer's events in words.
 
+    A training's log outlasts its pods: it is kept beside the model.
+
     \b
     Examples:
       scriptmodel logs thrones -f
@@ -43,13 +45,17 @@ def logs(session: Session, name: str, follow: bool, generate: bool, raw: bool) -
         except RefusedError as error:
             if _NO_PODS not in error.detail:
                 raise
-            raise click.ClickException(_without_log(name, job)) from error
+            kept = None if generate else kept_lines(gateway, job, raw=raw)
+            if kept is None:
+                raise click.ClickException(_without_log(name, job)) from error
+            for line in kept:
+                emit(f"{line}\n") if raw else say([line])
 
 
 def _without_log(name: str, job: JobInfo) -> str:
     if not job.state.final:
-        return f"job {job.ref.id} waits for a worker and has printed nothing yet: -f waits for it"
+        return f"the job waits for a worker and has printed nothing yet: -f waits for it (job {job.ref.id[:8]})"
     return (
-        f"the log of job {job.ref.id} ({job.state.name}) is gone with its pods, which Pachyderm removes soon after a "
-        f"job ends; `scriptmodel why {name}` has the last words of one that failed"
+        "the log is gone with its pods, which Pachyderm removes soon after a job ends; "
+        f"`scriptmodel why {name}` has the last words of one that failed (job {job.ref.id[:8]}, {job.state.name})"
     )
