@@ -33,6 +33,7 @@ SECTIONS = {
         "resume": (f"{COMMANDS}.asking:resume", "Start the pipelines again."),
     },
     "Without a cluster": {
+        "init": (f"{COMMANDS}.init:init", "Print a commented ScriptModel to start from."),
         "local": ("scriptmodel_cli.local.command:local", "Train and write a script on this machine alone."),
         "completion": (f"{COMMANDS}.completion:completion", "Print completion for bash, zsh or fish."),
     },
