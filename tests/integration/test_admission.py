@@ -222,6 +222,8 @@ def test_nothing_valid_is_dropped_and_defaults_are_filled_in(cluster: Cluster) -
             "words": 50,
             "temperature": "1.2",
             "topP": "0.5",
+            "topK": 40,
+            "repetitionPenalty": "1.3",
             "seed": 3,
             "prompt": "Winter is",
             "speaker": "JON",
