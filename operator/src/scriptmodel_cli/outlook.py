@@ -126,7 +126,9 @@ def _notes(model: ScriptModel, state: ModelState, view: ModelView, image: str) -
     training, http = model.spec.training, model.spec.corpus.http
     if not training.image and not image and state.changes:
         yield "the operator's default image is taken to be what it was; --trainer-image names another"
-    asked = [name for name in (training.image, training.priority_class_name, training.runtime_class_name) if name]
+    secrets = (each.name for each in training.image_pull_secrets)
+    named = (training.image, training.priority_class_name, training.runtime_class_name, *secrets)
+    asked = [name for name in named if name]
     if http and http.max_size_mi > DEFAULT_DOWNLOAD_MI:
         asked.append(f"maxSizeMi {http.max_size_mi}")
     if asked:
