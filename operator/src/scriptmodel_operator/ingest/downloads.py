@@ -19,8 +19,9 @@ from typing import Any, BinaryIO
 
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.ingest.addresses import Destinations
-from scriptmodel_operator.ingest.deliver import Delivered, Delivery, DeliveryCancelledError
-from scriptmodel_operator.ingest.failures import SourceError
+from scriptmodel_operator.ingest.archive import Limits
+from scriptmodel_operator.ingest.deliver import Delivered, Delivery
+from scriptmodel_operator.ingest.failures import DeliveryCancelledError, SourceError
 from scriptmodel_operator.ingest.fetch import USUAL, Fetched, Fetcher, Patience
 from scriptmodel_operator.ingest.origin import (
     Attempt,
@@ -33,7 +34,7 @@ from scriptmodel_operator.ingest.origin import (
     file_name,
     shown,
 )
-from scriptmodel_operator.ingest.package import Limits, Package
+from scriptmodel_operator.ingest.package import Package
 from scriptmodel_operator.pachyderm.errors import PachydermError
 from scriptmodel_operator.pachyderm.gateway import Gateway
 
@@ -196,7 +197,7 @@ class Downloads:
                 return "unchanged", replace(known, validators=validators), found.size if found else 0
             assert found is not None  # noqa: S101 - only who names validators is told that nothing has changed
             limits = Limits(request.most_bytes)
-            package = Package(file, found.size, file_name(request.url), request.include, limits)
+            package = Package(file, found.size, file_name(request.url), request.include, limits, entry.cancelled)
             delivery = Delivery(self._gateway, download.branch, entry.cancelled)
             entry.delivering = True
             delivered = await self._run(_put, package, delivery, request)
