@@ -18,7 +18,7 @@ from tests.web import Handler, content, status
 
 
 async def test_one_slow_server_delays_no_other_object() -> None:
-    async with world(slots=2) as made:
+    async with world(slots=4) as made:
         made.server.answers["/slow"] = lambda handler: handler.stopping.wait(DEADLINE) and None
         made.server.answers["/corpus"] = content(tar_of(PLAYS))
         slow = replace(made.request, url=made.server.url("/slow"))
@@ -42,7 +42,7 @@ async def test_only_so_many_are_downloaded_at_a_time() -> None:
 
         made.server.answers["/corpus"] = counted
         for number in range(8):
-            made.downloads.begin(str(number), Download(("ml", str(number)), made.request, BRANCH, None))
+            made.downloads.begin(str(number), Download((f"ml-{number % 2}", str(number)), made.request, BRANCH, None))
         async with asyncio.timeout(DEADLINE):
             assert {(await made.called_up.get())[1] for _ in range(8)} == {str(number) for number in range(8)}
         assert most <= 2

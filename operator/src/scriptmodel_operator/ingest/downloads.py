@@ -35,6 +35,7 @@ from scriptmodel_operator.ingest.origin import (
     shown,
 )
 from scriptmodel_operator.ingest.package import Package
+from scriptmodel_operator.ingest.slots import Slots
 from scriptmodel_operator.pachyderm.errors import PachydermError
 from scriptmodel_operator.pachyderm.gateway import Gateway
 
@@ -88,7 +89,7 @@ class Downloads:
         patience: Patience = USUAL,
     ) -> None:
         self._gateway = gateway
-        self._slots = asyncio.Semaphore(slots)
+        self._slots = Slots(slots)
         self._pool = ThreadPoolExecutor(max_workers=slots, thread_name_prefix="download")
         self._fetcher = Fetcher(destinations, self._run, patience)
         self._observed = observed
@@ -149,7 +150,7 @@ class Downloads:
 
     async def _attempt(self, entry: _Entry, download: Download) -> None:
         try:
-            async with self._slots:
+            async with self._slots.hold(download.key[0]):
                 if not entry.cancelled.is_set():
                     await self._timed(entry, download)
         except DeliveryCancelledError:

@@ -19,7 +19,7 @@ from yarl import URL
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.ingest.addresses import Destinations
 from scriptmodel_operator.ingest.failures import SourceError, too_large
-from scriptmodel_operator.ingest.origin import Validators, shown
+from scriptmodel_operator.ingest.origin import Validators, can_be_kept, shown
 
 _AGENT = "scriptmodel-operator"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -28,8 +28,8 @@ _TAKEN_AS_SENT = frozenset({"", "identity", "gzip", "x-gzip"})
 """Encodings. What gzip has packed shows that, and is unpacked within the limits of a tar.gz; of the others, nothing."""
 _SHOWN = 40
 _BUFFER = 1024 * 1024
+_USUAL_SLOWEST = 64 * 1024
 _MEBIBYTE = 1024 * 1024
-_MAX_VALIDATOR = 256
 _LONGEST_WAIT = 3600.0
 _HTTPS, _SCHEMES = "https", ("http", "https")
 
@@ -40,11 +40,17 @@ class Patience:
 
     connect: float = 15.0
     silence: float = 30.0
-    """Without a single byte."""
+    """Without a byte of the file. Headers, the framing of chunks and trailers do not count as progress."""
     grace: float = 60.0
     """Time after which the average speed counts."""
     slowest: float = 16 * 1024
+    total: float = 0.0
+    """For a whole download, redirects included; 0 allows `grace` and the largest size at 64 KiB a second."""
     redirects: int = 5
+
+    def longest(self, most: int) -> float:
+        """Seconds that a download of at most `most` bytes may take."""
+        return self.total or self.grace + most / _USUAL_SLOWEST
 
 
 USUAL = Patience()
@@ -69,7 +75,14 @@ class Fetcher:
 
     async def fetch(self, address: str, into: BinaryIO, most: int, known: Validators) -> Fetched | None:
         """At most `most` bytes; None where the server says that nothing has changed. Raises SourceError."""
-        url = _checked(_parsed(address), None)
+        url, seconds = _checked(_parsed(address), None), self.patience.longest(most)
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._follow(url, into, most, known)
+        except TimeoutError as error:
+            raise _failed(url, f"it is not complete after {seconds:.0f} s") from error
+
+    async def _follow(self, url: URL, into: BinaryIO, most: int, known: Validators) -> Fetched | None:
         for _ in range(self.patience.redirects + 1):
             async with self._answer(url, known) as answer:
                 if answer.status in _REDIRECTS and "Location" in answer.headers:
@@ -113,7 +126,7 @@ class Fetcher:
         except aiohttp.ConnectionTimeoutError as error:
             raise _failed(url, f"no connection within {self.patience.connect:.0f} s") from error
         except TimeoutError as error:
-            raise _failed(url, f"it said nothing for {self.patience.silence:.0f} s") from error
+            raise _failed(url, f"it sent nothing of the file for {self.patience.silence:.0f} s") from error
         except (aiohttp.ClientConnectorDNSError, UnicodeError) as error:  # what no name server can be asked for
             raise _failed(url, f"there is no host {url.host!r}") from error
         except aiohttp.ClientSSLError as error:
@@ -133,7 +146,7 @@ class Fetcher:
 
         _check_size(answer.content_length or 0, most)
         pending = bytearray()
-        async for piece in answer.content.iter_any():
+        while piece := await self._piece(answer):
             size += len(piece)
             _check_size(size, most)
             self._check_speed(url, size, time.monotonic() - began)
@@ -143,6 +156,11 @@ class Fetcher:
                 pending.clear()
         await self.run(keep, bytes(pending))
         return Fetched(size, hashed.hexdigest(), _validators(answer.headers))
+
+    async def _piece(self, answer: aiohttp.ClientResponse) -> bytes:
+        """Wait for the next bytes of the file; whatever else the server sends meanwhile."""
+        async with asyncio.timeout(self.patience.silence):
+            return await answer.content.readany()
 
     def _check_speed(self, url: URL, size: int, seconds: float) -> None:
         if seconds > self.patience.grace and size < self.patience.slowest * seconds:
@@ -181,9 +199,8 @@ def _check_size(size: int, most: int) -> None:
 
 
 def _validators(headers: Mapping[str, str]) -> Validators:
-    """What is too long to be kept is not."""
     texts = [headers.get(name, "") for name in ("ETag", "Last-Modified")]
-    return Validators(*(text if len(text) <= _MAX_VALIDATOR and text.isprintable() else "" for text in texts))
+    return Validators(*(text if can_be_kept(text) else "" for text in texts))
 
 
 def _refusal(url: URL, answer: aiohttp.ClientResponse) -> SourceError:
