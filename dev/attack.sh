@@ -4,6 +4,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 generators=( # environment, module
+  "operator tests.attack.archives"
+  "operator tests.attack.webserver"
 )
 
 failed=0

@@ -264,6 +264,19 @@ def test_a_damaged_archive_is_refused() -> None:
     assert "zip archive is broken" in refused(bytes(packed))[1]
 
 
+def test_a_file_without_a_name_in_a_zip_is_passed_over() -> None:
+    content = bytearray(zip_of({"a": b"x"}))
+    for start, length in ((content.index(b"PK\x03\x04"), 26), (content.index(b"PK\x01\x02"), 28)):
+        struct.pack_into("<2H", content, start + length, 0, 1)  # the name's byte becomes one of the extra field
+    assert files(bytes(content)) == {}
+
+
+def test_what_a_library_says_of_a_damaged_archive_is_kept_short() -> None:
+    content = bytearray(zip_of({"n" * 900: b"x"}))
+    content[40] = ord("m")  # the names in the table of contents and before the contents differ
+    assert len(refused(bytes(content))[1]) < 200
+
+
 def test_an_error_without_words_is_told_by_its_name() -> None:
     written = io.BytesIO()
     with zipfile.ZipFile(written, "w") as archive:

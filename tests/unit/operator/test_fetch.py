@@ -113,6 +113,12 @@ async def test_a_redirect_to_what_is_not_taken_as_an_address_is_refused(
     assert "word" not in str(error).replace("password", "")
 
 
+@pytest.mark.parametrize("to", ["http://a" + ".a" * 3000, "ftp://" + "a" * 9000, "http://[" + "a" * 9000])
+async def test_where_a_server_redirects_to_is_shown_briefly(server: WebServer, to: str) -> None:
+    server.answers["/a"] = redirect(to)
+    assert len(str(await refused(server.url("/a")))) < 500
+
+
 async def test_a_redirect_from_https_to_http_is_refused() -> None:
     """Tested where it is decided: no server here has a certificate."""
     from yarl import URL  # noqa: PLC0415 - only here

@@ -27,6 +27,7 @@ _PASSING = frozenset({408, 425, 429})
 _TAKEN_AS_SENT = frozenset({"", "identity", "gzip", "x-gzip"})
 """Encodings. What gzip has packed shows that, and is unpacked within the limits of a tar.gz; of the others, nothing."""
 _SHOWN = 40
+_LONGEST_SHOWN = 200
 _BUFFER = 1024 * 1024
 _USUAL_SLOWEST = 64 * 1024
 _MEBIBYTE = 1024 * 1024
@@ -128,7 +129,7 @@ class Fetcher:
         except TimeoutError as error:
             raise _failed(url, f"it sent nothing of the file for {self.patience.silence:.0f} s") from error
         except (aiohttp.ClientConnectorDNSError, UnicodeError) as error:  # what no name server can be asked for
-            raise _failed(url, f"there is no host {url.host!r}") from error
+            raise _failed(url, f"there is no host {_brief(str(url.host))!r}") from error
         except aiohttp.ClientSSLError as error:
             raise _failed(url, f"its certificate is not trusted ({_plain(error)})", passing=False) from error
         except aiohttp.ClientConnectorError as error:
@@ -168,7 +169,7 @@ class Fetcher:
 
 
 def _checked(url: URL, before: URL | None) -> URL:
-    where = "its address" if before is None else f"it redirects to {shown(url)}, which"
+    where = "its address" if before is None else f"it redirects to {_shown(url)}, which"
     if url.scheme not in _SCHEMES or not url.host:
         raise _failed(before or url, f"{where} is not one of http or https", passing=False)
     if url.user is not None or url.password is not None:
@@ -182,7 +183,7 @@ def _parsed(text: str) -> URL:
     try:
         return URL(text)
     except ValueError as error:
-        message = f"cannot download the corpus: it, or what it redirects to, is no address ({error})"
+        message = f"cannot download the corpus: it, or what it redirects to, is no address ({_brief(str(error))})"
         raise SourceError(Reason.DOWNLOAD_FAILED, message) from error
 
 
@@ -214,8 +215,18 @@ def _refusal(url: URL, answer: aiohttp.ClientResponse) -> SourceError:
 
 def _failed(url: URL, why: str, *, passing: bool = True, wait: float = 0.0) -> SourceError:
     next_step = "the operator tries again" if passing else "correct spec.corpus.http.url"
-    message = f"cannot download the corpus from {shown(url)}: {why}; {next_step}"
+    message = f"cannot download the corpus from {_shown(url)}: {why}; {next_step}"
     return SourceError(Reason.DOWNLOAD_FAILED, message, passing=passing, wait=wait)
+
+
+def _shown(url: URL) -> str:
+    return _brief(shown(url))
+
+
+def _brief(text: str) -> str:
+    """A server may redirect to an address of any length and with any characters."""
+    text = "".join(character if character.isprintable() else "?" for character in text)
+    return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 3] + "..."
 
 
 def _plain(error: Exception) -> str:
