@@ -5,6 +5,8 @@ cd "$(dirname "$0")/.."
 
 generators=( # environment, module
   'operator tests.attack.calls'
+  "operator tests.attack.archives"
+  "operator tests.attack.webserver"
 )
 
 failed=0

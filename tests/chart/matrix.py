@@ -40,6 +40,7 @@ CHANGES: dict[str, Any] = {
     "sourceInterval": 30,
     "workers": 16,
     "downloads": 2,
+    "downloadTimeout": 600,
     "maxDownloadMi": 64,
     "log.format": "text",
     "log.level": "debug",

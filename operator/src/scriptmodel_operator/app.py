@@ -16,6 +16,7 @@ from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.controller import Controller
 from scriptmodel_operator.health import Health, serving
 from scriptmodel_operator.ingest.downloads import Downloads
+from scriptmodel_operator.ingest.fetch import Patience
 from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.errors import NOT_INSTALLED, KubeError
 from scriptmodel_operator.kube.events import EventRecorder
@@ -213,7 +214,8 @@ def compose(
     store = health.metrics.store
     observer = Observer(gateway, cluster)
     snapshots = SnapshotSource(gateway, store.projects)
-    downloads = Downloads(gateway, config.destinations, config.downloads, health.metrics.downloaded)
+    patience = Patience(total=config.download_timeout)
+    downloads = Downloads(gateway, config.destinations, config.downloads, health.metrics.downloaded, patience)
     controller = Controller(
         config=config,
         cluster=cluster,

@@ -19,8 +19,9 @@ from typing import Any, BinaryIO
 
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.ingest.addresses import Destinations
-from scriptmodel_operator.ingest.deliver import Delivered, Delivery, DeliveryCancelledError
-from scriptmodel_operator.ingest.failures import SourceError
+from scriptmodel_operator.ingest.archive import Limits
+from scriptmodel_operator.ingest.deliver import Delivered, Delivery
+from scriptmodel_operator.ingest.failures import DeliveryCancelledError, SourceError
 from scriptmodel_operator.ingest.fetch import USUAL, Fetched, Fetcher, Patience
 from scriptmodel_operator.ingest.origin import (
     Attempt,
@@ -33,7 +34,8 @@ from scriptmodel_operator.ingest.origin import (
     file_name,
     shown,
 )
-from scriptmodel_operator.ingest.package import Limits, Package
+from scriptmodel_operator.ingest.package import Package
+from scriptmodel_operator.ingest.slots import Slots
 from scriptmodel_operator.pachyderm.errors import PachydermError
 from scriptmodel_operator.pachyderm.gateway import Gateway
 
@@ -87,7 +89,7 @@ class Downloads:
         patience: Patience = USUAL,
     ) -> None:
         self._gateway = gateway
-        self._slots = asyncio.Semaphore(slots)
+        self._slots = Slots(slots)
         self._pool = ThreadPoolExecutor(max_workers=slots, thread_name_prefix="download")
         self._fetcher = Fetcher(destinations, self._run, patience)
         self._observed = observed
@@ -148,7 +150,7 @@ class Downloads:
 
     async def _attempt(self, entry: _Entry, download: Download) -> None:
         try:
-            async with self._slots:
+            async with self._slots.hold(download.key[0]):
                 if not entry.cancelled.is_set():
                     await self._timed(entry, download)
         except DeliveryCancelledError:
@@ -196,7 +198,7 @@ class Downloads:
                 return "unchanged", replace(known, validators=validators), found.size if found else 0
             assert found is not None  # noqa: S101 - only who names validators is told that nothing has changed
             limits = Limits(request.most_bytes)
-            package = Package(file, found.size, file_name(request.url), request.include, limits)
+            package = Package(file, found.size, file_name(request.url), request.include, limits, entry.cancelled)
             delivery = Delivery(self._gateway, download.branch, entry.cancelled)
             entry.delivering = True
             delivered = await self._run(_put, package, delivery, request)
