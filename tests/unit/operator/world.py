@@ -75,6 +75,7 @@ class World:
 
     def look(self) -> tuple[ModelState, ModelView]:
         snapshot = take_snapshot(self.pachyderm, {self.model.spec.pachyderm.project})
+        self.model = self.observer.named(self.model, snapshot)
         view = self.observer.view(self.model, snapshot)
         mark = view.train.mark if view.train else None
         wanted = desired(self.model, self.model.owner(self.cluster), self.image, mark)
@@ -99,6 +100,7 @@ class World:
         """Until nothing is left to delete."""
         for _ in range(6):
             snapshot = take_snapshot(self.pachyderm, {self.model.spec.pachyderm.project})
+            self.model = self.observer.named(self.model, snapshot)
             state = assess_deletion(self.model, self.observer.view(self.model, snapshot))
             actions = plan_deletion(state)
             if not actions:

@@ -11,6 +11,7 @@ from scriptmodel_operator.api.marks import Mark, Owner, mark_of, ownership, pars
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.desired.pipelines import OWNED_BRANCH, corpus_branch, generate_ref, train_ref
 from scriptmodel_operator.observe.follow import LogFollower
+from scriptmodel_operator.observe.naming import names_of
 from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.observe.results import Provenance, Results
 from scriptmodel_operator.observe.snapshot import JOBS_PER_PIPELINE, Snapshot
@@ -41,8 +42,12 @@ class Observer:
         self._heads_lock = threading.Lock()
         self._heads: dict[BranchRef, tuple[float, CorpusView]] = {}
 
+    def named(self, model: ScriptModel, snapshot: Snapshot) -> ScriptModel:
+        """Return the object with the names of its objects in Pachyderm. Raises PachydermError where a read fails."""
+        return replace(model, known_names=names_of(model, snapshot, self._cluster, self._mark))
+
     def view(self, model: ScriptModel, snapshot: Snapshot) -> ModelView:
-        """Raises PachydermError where a read fails."""
+        """Return what Pachyderm has for `model`, which `named` returned. Raises PachydermError where a read fails."""
         owner = model.owner(self._cluster)
         train = self._pipeline(train_ref(model), model, owner, snapshot)
         generate = self._pipeline(generate_ref(model), model, owner, snapshot)
@@ -78,7 +83,7 @@ class Observer:
         info = snapshot.pipelines.get(ref)
         if info is None:
             return None
-        mark = mark_of(info.spec.annotations) or self._earlier_mark(info)
+        mark = self._mark(info)
         jobs, complete = snapshot.jobs.get(ref, ()), ref.project in snapshot.complete_projects
         listed = complete or any(job.version == info.version for job in jobs)
         if not complete and not any(job.good for job in jobs):  # the last good one may be among those left out
@@ -99,10 +104,11 @@ class Observer:
                 break
         yield from rest
 
-    def _earlier_mark(self, info: PipelineInfo) -> Mark | None:
-        """Of an earlier version: somebody replaced the whole spec of a pipeline that was ours."""
-        if info.version <= 1:
-            return None
+    def _mark(self, info: PipelineInfo) -> Mark | None:
+        """The pipeline's mark, or that of an earlier version: somebody may have replaced the whole spec."""
+        mark = mark_of(info.spec.annotations)
+        if mark is not None or info.version <= 1:
+            return mark
         versions = self._gateway.list_pipeline_versions(info.ref)
         marks = (mark_of(version.spec.annotations) for version in versions)
         return next((mark for mark in marks if mark is not None), None)
@@ -148,13 +154,14 @@ class Observer:
         repo = snapshot.repos.get(ref)
         if repo is None:
             return None
-        found = ownership(parse_mark(repo.description), owner)
+        mark = parse_mark(repo.description)
+        found = ownership(mark, owner)
         if model.spec.corpus.repo is not None:
-            return OwnedCorpus(ref, found, readers=snapshot.readers(ref))
+            return OwnedCorpus(ref, found, mark, readers=snapshot.readers(ref))
         head = self._head(BranchRef(ref, OWNED_BRANCH))
         small = model.spec.corpus.config_map is not None and head is not None and head.finished
         digests = self._results.digests(ref, head.id) if small and head else {}
-        return OwnedCorpus(ref, found, head, digests, snapshot.readers(ref))
+        return OwnedCorpus(ref, found, mark, head, digests, snapshot.readers(ref))
 
     def _head(self, branch: BranchRef) -> CommitInfo | None:
         try:

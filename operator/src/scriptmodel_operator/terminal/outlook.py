@@ -37,7 +37,9 @@ def outlook(gateway: Gateway, model: ScriptModel, cluster: str, image: str, sour
     """`image` is the operator's default, empty where it is not known. Raises PachydermError where a read fails."""
     observer = Observer(gateway, cluster)
     observer.logs = LogFollower(gateway, limit=0)  # one look: nothing is followed
-    view = observer.view(model, take_snapshot(gateway, {model.spec.pachyderm.project}))
+    snapshot = take_snapshot(gateway, {model.spec.pachyderm.project})
+    model = observer.named(model, snapshot)
+    view = observer.view(model, snapshot)
     if model.deleting:
         return _of_deletion(model, view)
     mark = view.train.mark if view.train else None
