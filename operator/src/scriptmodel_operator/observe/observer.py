@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from scriptmodel_operator.api.marks import Mark, Owner, mark_of, ownership, parse_mark
 from scriptmodel_operator.api.objects import ScriptModel
@@ -31,11 +31,21 @@ from scriptmodel_operator.pachyderm.values import (
 _LOGS_TOLD_OF = (JobState.FAILURE, JobState.KILLED)
 
 
+_IMPRECISION = timedelta(minutes=1)
+"""More than pachd's clock can be misjudged by."""
+
+
+def _wall() -> datetime:
+    return datetime.now(UTC)
+
+
 class Observer:
     """Thread-safe; `view` blocks."""
 
-    def __init__(self, gateway: Gateway, cluster: str) -> None:
+    def __init__(self, gateway: Gateway, cluster: str, now: Callable[[], datetime] = _wall) -> None:
+        """`now` is the time on pachd's clock."""
         self._gateway = gateway
+        self._now = now
         self._cluster = cluster
         self.logs = LogFollower(gateway)
         self._results = Results(gateway)
@@ -118,7 +128,7 @@ class Observer:
     ) -> CorpusView | None:
         branch = corpus_branch(model)
         reader = train.info if train is not None and train.info.spec.input_branch == branch else None
-        if reader is not None and _is_started(reader, snapshot):
+        if reader is not None and _is_started(reader, snapshot, self._now()):
             return None
         if owned is not None and owned.ref == branch.repo:
             found = CorpusView(branch, branch_exists=owned.head is not None, head=owned.head)
@@ -210,7 +220,7 @@ class Observer:
         return _preferred(self._results.provenance(job.ref.pipeline.output, job.ref.id), repo)
 
 
-def _is_started(train: PipelineInfo, snapshot: Snapshot) -> bool:
+def _is_started(train: PipelineInfo, snapshot: Snapshot, now: datetime) -> bool:
     """Whether Pachyderm starts the pipeline for new data: no more once its input repo was deleted, if made anew or not.
 
     A pipeline is created, or updated, only where its input is, so a younger repo is another one.
@@ -220,7 +230,7 @@ def _is_started(train: PipelineInfo, snapshot: Snapshot) -> bool:
         return False
     if repo.created is None or train.created is None:
         return True
-    return not train.created < repo.created < datetime.now(UTC)  # a clock that was put back makes nothing younger
+    return not train.created < repo.created < now + _IMPRECISION  # a clock that was put back makes nothing younger
 
 
 def _has_model(train: PipelineView) -> bool:
