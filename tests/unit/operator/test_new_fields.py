@@ -10,12 +10,12 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
+from scriptmodel_cli.changes import field_changes
 from scriptmodel_operator.api.spec import ScriptModelSpec
 from scriptmodel_operator.desired.digest import fingerprint
 from scriptmodel_operator.desired.pipelines import Desired, DesiredPipeline, desired
 from scriptmodel_operator.desired.placement import OPERATORS_OWN
 from scriptmodel_operator.pachyderm.values import PipelineApply
-from scriptmodel_operator.terminal.changes import field_changes
 from tests.unit.operator.messages import observed
 from tests.unit.operator.world import IMAGE, scriptmodel
 
