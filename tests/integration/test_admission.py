@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from scriptmodel_operator.local.schema import admitted
+from scriptmodel_cli.local.schema import admitted
 from tests.integration.cluster import Cluster, manifest
 
 REPO = {"repo": {"name": "plays"}}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scriptmodel_operator.terminal.corpus import CorpusError, find_corpus
+from scriptmodel_cli.corpus import CorpusError, find_corpus
 
 
 def test_a_link_to_a_folder_is_noted_and_one_to_a_file_is_that_file(tmp_path: Path) -> None:

@@ -10,14 +10,14 @@ import click
 import pytest
 import yaml
 
+from scriptmodel_cli.documents import Documents, read_documents
+from scriptmodel_cli.local.objects import Objects
+from scriptmodel_cli.local.programs import find_trainer
+from scriptmodel_cli.local.schema import RefusedError, admitted, rule_of, spec_schema
 from scriptmodel_operator.api.identity import FINALIZER
 from scriptmodel_operator.api.objects import parse_object
 from scriptmodel_operator.kube.errors import KubeConflictError, KubeNotFoundError
 from scriptmodel_operator.kube.writer import ObjectWriter
-from scriptmodel_operator.local.objects import Objects
-from scriptmodel_operator.local.programs import find_trainer
-from scriptmodel_operator.local.schema import RefusedError, admitted, rule_of, spec_schema
-from scriptmodel_operator.terminal.documents import Documents, read_documents
 from tests.integration.test_admission import REFUSED, TAKEN
 
 REPO = {"repo": {"name": "plays"}}

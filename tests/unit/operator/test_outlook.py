@@ -10,10 +10,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scriptmodel_cli.changes import Change, FieldChange, Outlook, merged, render
+from scriptmodel_cli.outlook import outlook
 from scriptmodel_operator.ingest.source import Source
 from scriptmodel_operator.reconcile.state import Problem
-from scriptmodel_operator.terminal.changes import Change, FieldChange, Outlook, merged, render
-from scriptmodel_operator.terminal.outlook import outlook
 from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
 
 

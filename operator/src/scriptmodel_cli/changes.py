@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
+from scriptmodel_cli.charts import UNICODE, Glyphs
 from scriptmodel_operator.pachyderm.values import PipelineSpec, PodToleration, ResourceAmounts
-from scriptmodel_operator.terminal.charts import UNICODE, Glyphs
 
 OPERATORS_IMAGE = "(the operator's default)"
 _COLOURS = {"+": "green", "~": "yellow", "-": "red", "!": "red", ">": None}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from click.shell_completion import ShellComplete, get_completion_class
 
-from scriptmodel_operator.terminal.program import Command
+from scriptmodel_cli.program import Command
 
 _VARIABLE = "_SCRIPTMODEL_COMPLETE"
 _FILES, _NO_FILES = ":0", ":4"

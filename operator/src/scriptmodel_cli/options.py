@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 import click
 import yaml
 
+from scriptmodel_cli.connection import ObjectName, session_of
 from scriptmodel_operator.api.durations import parse_duration
 from scriptmodel_operator.api.identity import GROUP, SINGULAR
-from scriptmodel_operator.terminal.connection import ObjectName, session_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 _COMPLETION_SECONDS = 3.0

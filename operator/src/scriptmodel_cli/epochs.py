@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from scriptmodel_cli.logs import told_job
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.desired.commands import METRICS_PATH
 from scriptmodel_operator.desired.pipelines import train_ref
@@ -13,7 +14,6 @@ from scriptmodel_operator.observe.naming import with_names
 from scriptmodel_operator.pachyderm.errors import NotFoundError, PachydermError
 from scriptmodel_operator.pachyderm.gateway import Gateway
 from scriptmodel_operator.pachyderm.values import JobInfo, JobState
-from scriptmodel_operator.terminal.logs import told_job
 
 _MAX_METRICS = 4 * 1024 * 1024
 _READ_SECONDS = 5.0

@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
+from scriptmodel_cli.text import Object, age, coloured, condition, one_line, seen, table
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.terminal.text import Object, age, coloured, condition, one_line, seen, table
 
 _EVENTS_SHOWN = 8
 _WIDEST = 110

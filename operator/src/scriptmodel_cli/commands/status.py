@@ -10,14 +10,14 @@ from typing import Any
 
 import click
 
-from scriptmodel_operator.terminal import text
-from scriptmodel_operator.terminal.charts import glyphs_for
-from scriptmodel_operator.terminal.connection import pass_session
-from scriptmodel_operator.terminal.live import Live
-from scriptmodel_operator.terminal.options import name_argument, now, output_option, say, say_structured
-from scriptmodel_operator.terminal.program import Command, SuspendedError
-from scriptmodel_operator.terminal.screen import status_of
-from scriptmodel_operator.terminal.session import Session, parsed, pause
+from scriptmodel_cli import text
+from scriptmodel_cli.charts import glyphs_for
+from scriptmodel_cli.connection import pass_session
+from scriptmodel_cli.live import Live
+from scriptmodel_cli.options import name_argument, now, output_option, say, say_structured
+from scriptmodel_cli.program import Command, SuspendedError
+from scriptmodel_cli.screen import status_of
+from scriptmodel_cli.session import Session, parsed, pause
 
 _CURVE_SECONDS = 5.0
 
@@ -93,7 +93,7 @@ class Curve:
             self._values = [*self._values, float(valid)]
 
     def _from_pachyderm(self, found: dict[str, Any]) -> list[float]:
-        from scriptmodel_operator.terminal.epochs import perplexities  # noqa: PLC0415 - without --pachd it starts faster
+        from scriptmodel_cli.epochs import perplexities  # noqa: PLC0415 - without --pachd it starts faster
 
         try:
             with self.session.pachyderm("the curve") as gateway:

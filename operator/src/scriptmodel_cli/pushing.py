@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 
 import click
 
+from scriptmodel_cli.charts import bar, glyphs_for
+from scriptmodel_cli.corpus import CorpusError, CorpusFile
+from scriptmodel_cli.live import Live
 from scriptmodel_operator.api.marks import parse_mark
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.uploads import EVERYTHING, UPLOAD_SECONDS
 from scriptmodel_operator.pachyderm.values import BranchRef, CommitInfo, PipelineRef, Upload
-from scriptmodel_operator.terminal.charts import bar, glyphs_for
-from scriptmodel_operator.terminal.corpus import CorpusError, CorpusFile
-from scriptmodel_operator.terminal.live import Live
 
 _REDRAW_SECONDS = 0.1
 _FINISH_SECONDS = 600.0

@@ -11,7 +11,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import click
 from click.core import ParameterSource
 
-from scriptmodel_operator.terminal.session import Session
+from scriptmodel_cli.session import Session
 
 PREFIX = "SCRIPTMODEL"
 _META = "scriptmodel.connection"

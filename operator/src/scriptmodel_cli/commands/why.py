@@ -6,16 +6,16 @@ from typing import Any
 
 import click
 
+from scriptmodel_cli.connection import pass_session
+from scriptmodel_cli.diagnosis import Evidence
+from scriptmodel_cli.diagnosis import why as diagnosis
+from scriptmodel_cli.logs import newest_jobs
+from scriptmodel_cli.options import name_argument, now, say
+from scriptmodel_cli.program import Command
+from scriptmodel_cli.session import Session
+from scriptmodel_cli.text import age, one_line
 from scriptmodel_operator.api.conditions import timestamp
 from scriptmodel_operator.pachyderm.values import JobInfo, PipelineRef
-from scriptmodel_operator.terminal.connection import pass_session
-from scriptmodel_operator.terminal.diagnosis import Evidence
-from scriptmodel_operator.terminal.diagnosis import why as diagnosis
-from scriptmodel_operator.terminal.logs import newest_jobs
-from scriptmodel_operator.terminal.options import name_argument, now, say
-from scriptmodel_operator.terminal.program import Command
-from scriptmodel_operator.terminal.session import Session
-from scriptmodel_operator.terminal.text import age, one_line
 
 _JOBS = 3
 _WIDEST_REASON = 110

@@ -10,10 +10,10 @@ import sys
 
 import click
 
-from scriptmodel_operator.terminal.connection import session_of
-from scriptmodel_operator.terminal.program import Program
+from scriptmodel_cli.connection import session_of
+from scriptmodel_cli.program import Program
 
-COMMANDS = "scriptmodel_operator.terminal.commands"
+COMMANDS = "scriptmodel_cli.commands"
 SECTIONS = {
     "Look": {
         "list": (f"{COMMANDS}.listing:list_", "List ScriptModels."),
@@ -31,7 +31,7 @@ SECTIONS = {
         "resume": (f"{COMMANDS}.asking:resume", "Start the pipelines again."),
     },
     "Without a cluster": {
-        "local": ("scriptmodel_operator.local.command:local", "Train and write a script on this machine alone."),
+        "local": ("scriptmodel_cli.local.command:local", "Train and write a script on this machine alone."),
         "completion": (f"{COMMANDS}.completion:completion", "Print completion for bash, zsh or fish."),
     },
 }
@@ -62,7 +62,7 @@ def main(context: click.Context) -> None:
 
 def kubectl_complete() -> None:
     """The program kubectl_complete-scriptmodel, which kubectl finds beside its plugin."""
-    from scriptmodel_operator.terminal.commands.completion import for_kubectl  # noqa: PLC0415 - as all commands
+    from scriptmodel_cli.commands.completion import for_kubectl  # noqa: PLC0415 - as all commands
 
     click.echo("\n".join(for_kubectl(main, sys.argv[1:])))
 

@@ -11,7 +11,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from scriptmodel_operator.terminal.connection import connection_options
+from scriptmodel_cli.connection import connection_options
 
 INTERRUPTED = 130
 Sections = Mapping[str, Mapping[str, tuple[str, str]]]

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import click
 
+from scriptmodel_cli.connection import pass_session
+from scriptmodel_cli.logs import lines_of, told_job
+from scriptmodel_cli.options import name_argument
+from scriptmodel_cli.program import Command
+from scriptmodel_cli.session import Session, parsed
 from scriptmodel_operator.desired.pipelines import generate_ref, train_ref
 from scriptmodel_operator.observe.naming import with_names
 from scriptmodel_operator.pachyderm.errors import RefusedError
 from scriptmodel_operator.pachyderm.values import JobInfo, RepoRef
-from scriptmodel_operator.terminal.connection import pass_session
-from scriptmodel_operator.terminal.logs import lines_of, told_job
-from scriptmodel_operator.terminal.options import name_argument
-from scriptmodel_operator.terminal.program import Command
-from scriptmodel_operator.terminal.session import Session, parsed
 
 _MAX_SCRIPT_BYTES = 1 << 30
 _NO_PODS = "no pods belonging"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from scriptmodel_operator.terminal import text
-from scriptmodel_operator.terminal.connection import pass_session
-from scriptmodel_operator.terminal.options import now, output_option, say, say_structured
-from scriptmodel_operator.terminal.program import Command
-from scriptmodel_operator.terminal.session import Session
+from scriptmodel_cli import text
+from scriptmodel_cli.connection import pass_session
+from scriptmodel_cli.options import now, output_option, say, say_structured
+from scriptmodel_cli.program import Command
+from scriptmodel_cli.session import Session
 
 
 @click.command("list", cls=Command)

@@ -7,8 +7,8 @@ from datetime import datetime
 
 import click
 
-from scriptmodel_operator.terminal.charts import UNICODE, Glyphs, bar, sparkline
-from scriptmodel_operator.terminal.text import Object, age, coloured, condition, parse_time, seen, table
+from scriptmodel_cli.charts import UNICODE, Glyphs, bar, sparkline
+from scriptmodel_cli.text import Object, age, coloured, condition, parse_time, seen, table
 
 _BAR_WIDTH = 30
 _SPARK_WIDTH = 40

@@ -11,11 +11,11 @@ from typing import Any
 
 import click
 
+from scriptmodel_cli.screen import duration
+from scriptmodel_cli.session import pause
 from scriptmodel_operator.pachyderm.errors import NotFoundError, PachydermError, UnavailableError
 from scriptmodel_operator.pachyderm.gateway import Gateway, LogStream
 from scriptmodel_operator.pachyderm.values import JobInfo, JobRef, LogLine, PipelineRef
-from scriptmodel_operator.terminal.screen import duration
-from scriptmodel_operator.terminal.session import pause
 
 _STREAM_SECONDS = 3600.0
 _LAST_WORDS_SECONDS = 2.0

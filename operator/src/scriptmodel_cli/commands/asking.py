@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 
 import click
 
+from scriptmodel_cli import text
+from scriptmodel_cli.connection import pass_session
+from scriptmodel_cli.options import name_argument, seconds
+from scriptmodel_cli.program import Command, SuspendedError
+from scriptmodel_cli.session import AwayError, Session, pause
 from scriptmodel_operator.api.identity import RECONCILE_AT, RETRAIN_AT
-from scriptmodel_operator.terminal import text
-from scriptmodel_operator.terminal.connection import pass_session
-from scriptmodel_operator.terminal.options import name_argument, seconds
-from scriptmodel_operator.terminal.program import Command, SuspendedError
-from scriptmodel_operator.terminal.session import AwayError, Session, pause
 
 
 @click.command(cls=Command)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from scriptmodel_cli.changes import Change, Outlook, field_changes
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.desired.pipelines import Desired, corpus_branch, desired
 from scriptmodel_operator.desired.policy import DEFAULT_DOWNLOAD_MI
@@ -30,7 +31,6 @@ from scriptmodel_operator.reconcile.corpus import Sourced
 from scriptmodel_operator.reconcile.deletion import assess_deletion, needs_no_pachyderm
 from scriptmodel_operator.reconcile.plan import plan, plan_deletion
 from scriptmodel_operator.reconcile.state import Elapsed, ModelState
-from scriptmodel_operator.terminal.changes import Change, Outlook, field_changes
 
 
 def outlook(gateway: Gateway, model: ScriptModel, cluster: str, image: str, source: Sourced, now: datetime) -> Outlook:

@@ -14,30 +14,30 @@ from typing import Any
 
 import click
 
+from scriptmodel_cli import text
+from scriptmodel_cli.charts import glyphs_for
+from scriptmodel_cli.commands.status import Curve
+from scriptmodel_cli.corpus import CorpusFile
+from scriptmodel_cli.documents import Documents
+from scriptmodel_cli.live import Live
+from scriptmodel_cli.local.objects import Objects
+from scriptmodel_cli.local.programs import Localpach, find_trainer, localpach
+from scriptmodel_cli.local.schema import RefusedError
+from scriptmodel_cli.options import now
+from scriptmodel_cli.program import INTERRUPTED, SuspendedError
+from scriptmodel_cli.pushing import ensure_repo, push
+from scriptmodel_cli.screen import status_of
+from scriptmodel_cli.session import Session
 from scriptmodel_operator.app import working
 from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.desired.policy import ANYTHING, Policy
 from scriptmodel_operator.health import Health
 from scriptmodel_operator.ingest.addresses import parse_destinations
 from scriptmodel_operator.kube.store import Store
-from scriptmodel_operator.local.objects import Objects
-from scriptmodel_operator.local.programs import Localpach, find_trainer, localpach
-from scriptmodel_operator.local.schema import RefusedError
 from scriptmodel_operator.metrics import Metrics
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 from scriptmodel_operator.pachyderm.values import BranchRef, RepoRef
-from scriptmodel_operator.terminal import text
-from scriptmodel_operator.terminal.charts import glyphs_for
-from scriptmodel_operator.terminal.commands.status import Curve
-from scriptmodel_operator.terminal.corpus import CorpusFile
-from scriptmodel_operator.terminal.documents import Documents
-from scriptmodel_operator.terminal.live import Live
-from scriptmodel_operator.terminal.options import now
-from scriptmodel_operator.terminal.program import INTERRUPTED, SuspendedError
-from scriptmodel_operator.terminal.pushing import ensure_repo, push
-from scriptmodel_operator.terminal.screen import status_of
-from scriptmodel_operator.terminal.session import Session
 
 IMAGE = "scriptmodel-trainer:local"
 CLUSTER = "local"

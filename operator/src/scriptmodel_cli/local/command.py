@@ -10,12 +10,12 @@ from pathlib import Path
 
 import click
 
-from scriptmodel_operator.local.run import Run
-from scriptmodel_operator.terminal.commands.push import corpus_of
-from scriptmodel_operator.terminal.connection import PREFIX, pass_session
-from scriptmodel_operator.terminal.documents import read_documents
-from scriptmodel_operator.terminal.program import Command
-from scriptmodel_operator.terminal.session import Session
+from scriptmodel_cli.commands.push import corpus_of
+from scriptmodel_cli.connection import PREFIX, pass_session
+from scriptmodel_cli.documents import read_documents
+from scriptmodel_cli.local.run import Run
+from scriptmodel_cli.program import Command
+from scriptmodel_cli.session import Session
 
 
 @click.command(cls=Command)

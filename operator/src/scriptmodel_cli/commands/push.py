@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
+from scriptmodel_cli.connection import pass_session
+from scriptmodel_cli.corpus import CorpusError, CorpusFile, find_corpus
+from scriptmodel_cli.program import Command
+from scriptmodel_cli.pushing import ensure_repo, megabytes
+from scriptmodel_cli.pushing import push as push_files
+from scriptmodel_cli.session import Session
 from scriptmodel_operator.pachyderm.values import BranchRef, RepoRef
-from scriptmodel_operator.terminal.connection import pass_session
-from scriptmodel_operator.terminal.corpus import CorpusError, CorpusFile, find_corpus
-from scriptmodel_operator.terminal.program import Command
-from scriptmodel_operator.terminal.pushing import ensure_repo, megabytes
-from scriptmodel_operator.terminal.pushing import push as push_files
-from scriptmodel_operator.terminal.session import Session
 
 _NOTES_SHOWN = 10
 

@@ -9,6 +9,14 @@ from typing import Any
 
 import click
 
+from scriptmodel_cli.changes import merged, render
+from scriptmodel_cli.charts import glyphs_for
+from scriptmodel_cli.connection import PREFIX, ObjectName, pass_session
+from scriptmodel_cli.documents import Documents, read_documents
+from scriptmodel_cli.options import names, now, say, say_value
+from scriptmodel_cli.outlook import outlook
+from scriptmodel_cli.program import Command
+from scriptmodel_cli.session import Session, parsed
 from scriptmodel_operator.api.identity import GROUP, PLURAL, VERSION
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
@@ -18,14 +26,6 @@ from scriptmodel_operator.ingest.source import from_config_map
 from scriptmodel_operator.kube.errors import KubeForbiddenError, KubeNotFoundError
 from scriptmodel_operator.reconcile.corpus import Sourced
 from scriptmodel_operator.reconcile.state import Problem
-from scriptmodel_operator.terminal.changes import merged, render
-from scriptmodel_operator.terminal.charts import glyphs_for
-from scriptmodel_operator.terminal.connection import PREFIX, ObjectName, pass_session
-from scriptmodel_operator.terminal.documents import Documents, read_documents
-from scriptmodel_operator.terminal.options import names, now, say, say_value
-from scriptmodel_operator.terminal.outlook import outlook
-from scriptmodel_operator.terminal.program import Command
-from scriptmodel_operator.terminal.session import Session, parsed
 
 CHANGES, FAILED = 1, 2
 """Exit statuses, as those of diff and of kubectl diff."""

@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from scriptmodel_cli.documents import Documents
+from scriptmodel_cli.local.schema import RefusedError, admitted
+from scriptmodel_cli.options import now
 from scriptmodel_operator.api.conditions import timestamp
 from scriptmodel_operator.api.identity import API_VERSION, KIND, PLURAL, RECONCILE_AT
 from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.errors import KubeConflictError, KubeNotFoundError
 from scriptmodel_operator.kube.framework import kopf
-from scriptmodel_operator.local.schema import RefusedError, admitted
-from scriptmodel_operator.terminal.documents import Documents
-from scriptmodel_operator.terminal.options import now
 
 Object = dict[str, Any]
 
