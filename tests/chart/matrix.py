@@ -55,6 +55,7 @@ CHANGES: dict[str, Any] = {
     "rbac.create": False,
     "rbac.aggregateView": False,
     "rbac.aggregateEdit": True,
+    "rbac.corpusSecrets": ["plays"],
     "serviceAccount.create": False,
     "serviceAccount.name": "theirs",
     "serviceAccount.annotations": {"example.com/role": "reader"},
