@@ -47,6 +47,7 @@ CHANGES: dict[str, Any] = {
     "policy.images": ["registry.example.com/trainers/"],
     "policy.priorityClasses": ["*"],
     "policy.runtimeClasses": ["nvidia"],
+    "policy.pullSecrets": ["registry"],
     "policy.downloads": ["10.1.0.0/16", "files.example.com"],
     "policy.projects": {"team-a": ["drama", "comedy"]},
     "policy.repos": {"team-a": ["plays-*"]},

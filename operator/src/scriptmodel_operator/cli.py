@@ -126,6 +126,14 @@ def main() -> None:
     help="Runtime classes that may be named; * for any.",
 )
 @click.option(
+    "--allow-pull-secret",
+    "pull_secrets",
+    envvar=f"{PREFIX}_ALLOW_PULL_SECRET",
+    multiple=True,
+    metavar="NAME",
+    help="Secrets of Pachyderm's namespace that training.imagePullSecrets may name; * for any.",
+)
+@click.option(
     "--allow-project",
     "projects",
     envvar=f"{PREFIX}_ALLOW_PROJECT",
@@ -236,6 +244,7 @@ def run(**options: Any) -> None:
             images=options["images"],
             priority_classes=options["priority_classes"],
             runtime_classes=options["runtime_classes"],
+            pull_secrets=options["pull_secrets"],
             projects=_by_namespace("--allow-project", options["projects"]),
             repos=_by_namespace("--allow-repo", options["repos"]),
             max_download_mi=options["max_download_mi"],

@@ -160,7 +160,14 @@ class Run:
 def _everything_for(namespace: str) -> Policy:
     """There is nobody here to be protected from."""
     anything = (ANYTHING,)
-    return Policy(IMAGE, anything, anything, anything, {namespace: anything})
+    return Policy(
+        trainer_image=IMAGE,
+        images=anything,
+        priority_classes=anything,
+        runtime_classes=anything,
+        pull_secrets=anything,
+        projects={namespace: anything},
+    )
 
 
 def _make_projects(gateway: PachydermGateway, wanted: set[str]) -> None:

@@ -72,11 +72,11 @@ RULES: dict[str, Rule] = {
     ),
     "self == oldSelf": lambda value, old: old is None or value == old,
 }
-_COMPARISONS: dict[str, Callable[[float, float], bool]] = {">": operator.gt, "<=": operator.le}
+_COMPARISONS: dict[str, Callable[[float, float], bool]] = {">": operator.gt, ">=": operator.ge, "<=": operator.le}
 _FORM = re.compile(r"(?:self|string\(self\))\.matches\(r'(.*)'\)")
 _KEYS = re.compile(r"self\.all\(key, key\.matches\(r'(.*)'\)\)")
 _POSITIVE = re.compile(r"!self\.matches\(r'(.*)'\) \|\| self\.matches\(r'(.*)'\)")
-_RANGE = re.compile(r"!self\.matches\(r'(.*)'\) \|\| double\(self\) (>|<=) ([0-9.]+)")
+_RANGE = re.compile(r"!self\.matches\(r'(.*)'\) \|\| double\(self\) (>=?|<=) ([0-9.]+)")
 
 
 def rule_of(expression: str) -> Rule:
