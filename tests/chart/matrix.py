@@ -56,6 +56,7 @@ CHANGES: dict[str, Any] = {
     "rbac.create": False,
     "rbac.aggregateView": False,
     "rbac.aggregateEdit": True,
+    "rbac.corpusSecrets": ["plays"],
     "serviceAccount.create": False,
     "serviceAccount.name": "theirs",
     "serviceAccount.annotations": {"example.com/role": "reader"},

@@ -14,6 +14,7 @@ import pytest
 
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.ingest.addresses import Destinations, parse_destinations
+from scriptmodel_operator.ingest.credentials import Credentials
 from scriptmodel_operator.ingest.failures import SourceError
 from scriptmodel_operator.ingest.fetch import Fetched, Fetcher, Patience
 from scriptmodel_operator.ingest.origin import Validators, file_name, shown
@@ -111,6 +112,27 @@ async def test_a_redirect_to_what_is_not_taken_as_an_address_is_refused(
     error = await refused(server.url("/a"))
     assert words in str(error)
     assert "word" not in str(error).replace("password", "")
+
+
+async def test_credentials_go_to_their_own_server_only(server: WebServer) -> None:
+    sent: list[tuple[str, str]] = []
+
+    def noted(answer: Callable[[Handler], None]) -> Callable[[Handler], None]:
+        def noting(handler: Handler) -> None:
+            sent.append((handler.http.path, handler.header("Authorization")))
+            answer(handler)
+
+        return noting
+
+    with WebServer() as other:
+        server.answers["/a"] = noted(redirect("/b"))
+        server.answers["/b"] = noted(redirect(other.url("/c")))
+        other.answers["/c"] = noted(redirect(other.url("/d")))
+        other.answers["/d"] = noted(content(TEXT))
+        fetcher = Fetcher(LOOPBACK, at_once)
+        credentials = Credentials("Authorization", "Bearer canary")
+        await fetcher.fetch(server.url("/a"), io.BytesIO(), MEBIBYTE, Validators(), credentials)
+    assert sent == [("/a", "Bearer canary"), ("/b", "Bearer canary"), ("/c", ""), ("/d", "")]
 
 
 @pytest.mark.parametrize("to", ["http://a" + ".a" * 3000, "ftp://" + "a" * 9000, "http://[" + "a" * 9000])

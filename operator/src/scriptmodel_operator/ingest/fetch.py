@@ -18,6 +18,7 @@ from yarl import URL
 
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.ingest.addresses import Destinations
+from scriptmodel_operator.ingest.credentials import Credentials
 from scriptmodel_operator.ingest.failures import SourceError, too_large
 from scriptmodel_operator.ingest.origin import Validators, can_be_kept, shown
 
@@ -74,18 +75,27 @@ class Fetcher:
     run: Callable[..., Any]
     patience: Patience = USUAL
 
-    async def fetch(self, address: str, into: BinaryIO, most: int, known: Validators) -> Fetched | None:
-        """At most `most` bytes; None where the server says that nothing has changed. Raises SourceError."""
+    async def fetch(
+        self, address: str, into: BinaryIO, most: int, known: Validators, credentials: Credentials | None = None
+    ) -> Fetched | None:
+        """At most `most` bytes; None where the server says that nothing has changed. Raises SourceError.
+
+        Credentials are for the host, port and scheme of `address`, and go nowhere else that it redirects to.
+        """
         url, seconds = _checked(_parsed(address), None), self.patience.longest(most)
         try:
             async with asyncio.timeout(seconds):
-                return await self._follow(url, into, most, known)
+                return await self._follow(url, into, most, known, credentials)
         except TimeoutError as error:
             raise _failed(url, f"it is not complete after {seconds:.0f} s") from error
 
-    async def _follow(self, url: URL, into: BinaryIO, most: int, known: Validators) -> Fetched | None:
+    async def _follow(
+        self, url: URL, into: BinaryIO, most: int, known: Validators, credentials: Credentials | None
+    ) -> Fetched | None:
+        trusted = url.origin()
         for _ in range(self.patience.redirects + 1):
-            async with self._answer(url, known) as answer:
+            own = {credentials.header: credentials.value} if credentials and url.origin() == trusted else {}
+            async with self._answer(url, {**known.headers(), **own}) as answer:
                 if answer.status in _REDIRECTS and "Location" in answer.headers:
                     url = _checked(url.join(_parsed(answer.headers["Location"])), url)
                     continue
@@ -98,7 +108,7 @@ class Fetcher:
         raise _failed(url, f"more than {self.patience.redirects} redirects", passing=False)
 
     @asynccontextmanager
-    async def _answer(self, url: URL, known: Validators) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def _answer(self, url: URL, more: Mapping[str, str]) -> AsyncIterator[aiohttp.ClientResponse]:
         """Of one request. The address that is connected to is the one that is checked: no name is looked up twice."""
 
         def checked_socket(info: tuple[Any, ...]) -> socket.socket:
@@ -110,7 +120,7 @@ class Fetcher:
         connector = aiohttp.TCPConnector(socket_factory=checked_socket, happy_eyeballs_delay=None, force_close=True)
         timeout = aiohttp.ClientTimeout(total=None, connect=self.patience.connect, sock_read=self.patience.silence)
         # No proxy and no cookies; and the bytes as they are stored, since their digest counts.
-        headers = {"User-Agent": _AGENT, "Accept-Encoding": "identity", **known.headers()}
+        headers = {"User-Agent": _AGENT, "Accept-Encoding": "identity", **more}
         try:
             async with (
                 asyncio.timeout(self.patience.connect + self.patience.silence) as until_headers,

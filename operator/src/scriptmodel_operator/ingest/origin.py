@@ -65,6 +65,8 @@ class Request:
     most_bytes: int
     interval: float
     """Seconds."""
+    secret: str = ""
+    """Name of the Secret with credentials. It does not decide what is in a commit."""
 
     @property
     def digest(self) -> str:
@@ -87,6 +89,7 @@ def request_of(http: CorpusHttp) -> Request:
         include=tuple(http.include),
         most_bytes=http.max_size_mi * _MEBIBYTE,
         interval=parse_duration(http.interval).total_seconds(),
+        secret=http.secret_ref.name if http.secret_ref else "",
     )
 
 
