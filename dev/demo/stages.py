@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,11 @@ RECORD = "running.json"
 """File in a run's folder that names the processes that it left running."""
 TRAINING_LIMIT = 20 * 60
 """Seconds after which a script that is not there counts as a failure: many times what a slow machine needs."""
+
+
+def say(text: str) -> None:
+    """Print a line below the stage it belongs to."""
+    print(f"    {text}", flush=True)
 
 
 @dataclass
@@ -97,7 +103,7 @@ class Demo:
         target = self.folder / "new_script.txt"
         where = [f"--kubeconfig={self.control_plane.kubeconfig}", f"--pachd={self.localpach.address}"]
         command = [str(OPERATOR_ENV / "bin" / "scriptmodel"), *where, "script", NAME, f"--out={target}"]
-        self._run("script", command)
+        self._run("script", command, show=lambda _line: None)
         lines = target.read_text(encoding="utf-8").splitlines()
         print("\n" + "\n".join(f"    {line}" for line in lines[:30]) + "\n", flush=True)
         say(f"the whole script, {len(lines)} lines: {target.relative_to(ROOT)}")
@@ -152,10 +158,10 @@ class Demo:
         """The operator's log, or the API server's as long as there is no operator."""
         return self.operator.log if hasattr(self, "operator") else self.control_plane.apiserver.log
 
-    def _run(self, name: str, command: list[str]) -> None:
+    def _run(self, name: str, command: list[str], show: Callable[[str], None] = say) -> None:
         """Run a command of ours, its output both shown and kept."""
         log = self.folder / f"{name}.log"
-        status = run_shown(command, log, ROOT, say)
+        status = run_shown(command, log, ROOT, show)
         if status:
             program = Path(command[0]).name
             raise StageError(last_words(log) or f"{program} ended with status {status}", log)
@@ -200,8 +206,3 @@ class Demo:
         if keep:
             stages.append(Stage("Leave everything running", self.keep, f"run `make demo-stop`, then {again}"))
         return stages
-
-
-def say(text: str) -> None:
-    """Print a line below the stage it belongs to."""
-    print(f"    {text}", flush=True)

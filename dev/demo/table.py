@@ -51,7 +51,8 @@ class Table:
     """Rows of what `kubectl get -o wide` prints of one object, in columns that stay aligned."""
 
     widths: dict[str, int]
-    has_header: bool = False
+    cells: dict[str, str] = field(default_factory=dict)
+    """Of the newest row, by column."""
 
     def rows(self, printed: str, progress: str) -> list[str]:
         """Return the row with the progress in a last column; the header before it at the first call."""
@@ -63,8 +64,8 @@ class Table:
         cells["PROGRESS"] = progress
         for name, cell in cells.items():
             self.widths[name] = max(self.widths.get(name, 0), len(name), len(cell))
-        lines = [list(cells.values())] if self.has_header else [list(cells), list(cells.values())]
-        self.has_header = True
+        lines = [list(cells.values())] if self.cells else [list(cells), list(cells.values())]
+        self.cells = cells
         widths = [self.widths[name] for name in cells]
         return ["   ".join(map(str.ljust, line, widths)).rstrip() for line in lines]
 
@@ -75,18 +76,22 @@ class Display:
 
     table: Table = field(default_factory=lambda: Table({"STATUS": len("WaitingForWorker")}))
     terminal: bool = field(default_factory=sys.stdout.isatty)
-    _last: tuple[object, ...] | None = None
+    _reached: tuple[object, ...] | None = None
+    _kept: dict[str, str] = field(default_factory=dict)
 
     def wants(self, found: dict[str, Any]) -> bool:
         """Return whether `show` would print anything of this ScriptModel."""
-        return self.terminal or milestone(found) != self._last
+        return bool(ready_condition(found)) and (self.terminal or milestone(found) != self._reached)
 
     def show(self, found: dict[str, Any], printed: str) -> None:
-        """Print what is new of a ScriptModel, of which kubectl `printed` a row."""
+        """Print what is new of a ScriptModel, of which kubectl `printed` a row a moment later."""
         rows = self.table.rows(printed, progress(found))
-        reached, self._last = milestone(found) != self._last, milestone(found)
+        shown = self.table.cells | {"AGE": ""}
+        is_new = milestone(found) != self._reached and shown != self._kept
+        self._reached = milestone(found)
         self.clear()
-        if reached:
+        if is_new:
+            self._kept = shown
             print("".join(f"    {row}\n" for row in rows), end="", flush=True)
         elif self.terminal:
             width = shutil.get_terminal_size().columns - 1

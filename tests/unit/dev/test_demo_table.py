@@ -29,7 +29,9 @@ def row(capsys: pytest.CaptureFixture[str]) -> Any:
 
     def show(display: Display, found: dict[str, Any]) -> str:
         if display.wants(found):
-            display.show(found, printed(found["status"]["conditions"][0]["reason"], "1/3", "5s"))
+            progress = found["status"]["training"]
+            seen = f"{progress['epochProgress']} {progress.get('perplexity', '')}"
+            display.show(found, printed(found["status"]["conditions"][0]["reason"], seen, "5s"))
         return capsys.readouterr().out
 
     return show
@@ -89,6 +91,18 @@ def test_the_fields_are_those_of_the_definition() -> None:
     crd = (Path(__file__).parents[3] / "manifests/crd.yaml").read_text()
     for name in ("progressPercent", "epochProgress", "epochs", "perplexity", "valid", "test"):
         assert f" {name}:\n" in crd, name
+
+
+def test_a_row_that_kubectl_showed_already_does_not_come_again(capsys: pytest.CaptureFixture[str]) -> None:
+    """The row is read a moment after the object."""
+    display = Display(terminal=False)
+    display.show(model("Generating", percent=100), printed("Generated", "3/3", "5s"))
+    display.show(model("Generated", percent=100), printed("Generated", "3/3", "7s"))
+    assert capsys.readouterr().out.count("Generated") == 1
+
+
+def test_an_object_that_no_operator_has_seen_yet_is_no_row() -> None:
+    assert not Display(terminal=False).wants({})
 
 
 def test_an_object_without_a_status_has_a_milestone() -> None:
