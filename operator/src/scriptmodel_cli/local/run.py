@@ -24,6 +24,7 @@ from scriptmodel_cli.local.objects import Objects
 from scriptmodel_cli.local.programs import Localpach, find_trainer, localpach
 from scriptmodel_cli.local.schema import RefusedError
 from scriptmodel_cli.options import now
+from scriptmodel_cli.output import note
 from scriptmodel_cli.program import INTERRUPTED, SuspendedError
 from scriptmodel_cli.pushing import ensure_repo, push
 from scriptmodel_cli.screen import status_of
@@ -66,7 +67,7 @@ class Run:
         self._check_corpus(spec["corpus"])
         environment = find_trainer(trainer)
         if "gpu" in spec["training"]:
-            click.echo("training.gpu means nothing here: the trainer runs with what this machine has", err=True)
+            note("training.gpu means nothing here: the trainer runs with what this machine has")
         images = sorted({IMAGE, spec["training"]["image"] or IMAGE})
         logging.basicConfig(filename=self.folder / "operator.log", level=logging.INFO)
         pachyderm, log = self.folder / "pachyderm", self.folder / "localpach.log"
@@ -131,7 +132,7 @@ class Run:
                 if not interrupted:
                     raise
         if interrupted:
-            click.echo("Stopped. With --keep the same command goes on.", err=True)
+            note("Stopped. With --keep the same command goes on.")
             raise click.exceptions.Exit(INTERRUPTED)
 
     async def _watch(self, objects: Objects, session: Session, pachd: Localpach) -> None:
