@@ -63,6 +63,7 @@ def spec_fields(spec: PipelineSpec) -> dict[str, str]:
         "tolerations": ", ".join(map(_toleration, spec.tolerations)),
         "priority class": spec.priority_class,
         "pod patch": spec.pod_patch,
+        "pull secrets": ", ".join(spec.image_pull_secrets),
     }
     # Decimals of the spec are texts of a kind of their own, which YAML does not know.
     return {name: str(value) for name, value in fields.items() if value}

@@ -1,4 +1,4 @@
-"""Reads a file with one ScriptModel and perhaps the ConfigMaps that it names, as kubectl takes it."""
+"""Reads a file with one ScriptModel and perhaps the ConfigMaps and the Secret that it names, as kubectl takes it."""
 
 from __future__ import annotations
 
@@ -28,10 +28,11 @@ class UnquotedError(click.ClickException):
 
 @dataclass(frozen=True)
 class Documents:
-    """`config_maps` by name."""
+    """`config_maps` and `secrets` by name."""
 
     scriptmodel: dict[str, Any]
     config_maps: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    secrets: Mapping[str, dict[str, Any]] = field(default_factory=dict, repr=False)
 
 
 def read_documents(path: Path) -> Documents:
@@ -48,6 +49,9 @@ def read_documents(path: Path) -> Documents:
     maps = {_name(path, each, "ConfigMap: "): each for each in found if each.get("kind") == "ConfigMap"}
     for each in maps.values():
         _check_texts(path, each, "ConfigMap: ", "data", "binaryData")
+    secrets = {_name(path, each, "Secret: "): each for each in found if each.get("kind") == "Secret"}
+    for each in secrets.values():
+        _check_texts(path, each, "Secret: ", "data", "stringData")
     models = [each for each in found if each.get("kind") == KIND]
     if len(models) != 1:
         raise click.ClickException(f"{path} has {len(models) or 'no'} ScriptModel{'s'[: len(models) != 1]}; name one")
@@ -59,7 +63,7 @@ def read_documents(path: Path) -> Documents:
     if not isinstance(model.get("spec"), dict):
         raise click.ClickException(f"{path}: spec is required")
     _check_quotes(path, model["spec"], structural_schema(ScriptModelSpec))
-    return Documents(model, maps)
+    return Documents(model, maps, secrets)
 
 
 def _check_quotes(path: Path, spec: Any, schema: Mapping[str, Any]) -> None:

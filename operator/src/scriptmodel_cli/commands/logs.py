@@ -11,6 +11,7 @@ from scriptmodel_cli.output import emit, say
 from scriptmodel_cli.program import Command
 from scriptmodel_cli.session import Session, parsed
 from scriptmodel_operator.desired.pipelines import generate_ref, train_ref
+from scriptmodel_operator.observe.naming import with_names
 from scriptmodel_operator.pachyderm.errors import RefusedError
 from scriptmodel_operator.pachyderm.values import JobInfo
 
@@ -34,8 +35,9 @@ def logs(session: Session, name: str, follow: bool, generate: bool, raw: bool) -
       scriptmodel logs thrones --raw | jq 'select(.event == "epoch")'
     """
     model = parsed(session.get(name))
-    pipeline = generate_ref(model) if generate else train_ref(model)
     with session.pachyderm(f"the log of {name}") as gateway:
+        model = with_names(model, gateway)
+        pipeline = generate_ref(model) if generate else train_ref(model)
         job = told_job(gateway, pipeline)
         if job is None:
             raise click.ClickException(f"pipeline {pipeline} has no job: see `scriptmodel why {name}`")

@@ -84,6 +84,10 @@ class Run:
         if name and name not in self.documents.config_maps:
             raise click.ClickException(f"the file has no ConfigMap {name!r}, which spec.corpus names: add it after ---")
 
+        secret = ((corpus.get("http") or {}).get("secretRef") or {}).get("name")
+        if secret and secret not in self.documents.secrets:
+            raise click.ClickException(f"the file has no Secret {secret!r}, which spec.corpus names: add it after ---")
+
     def _put_corpus(self, session: Session, spec: dict[str, Any]) -> None:
         """Equal files are not put again: that would be a commit, and a job to find out that nothing has changed."""
         repo, own = spec["corpus"].get("repo"), spec["pachyderm"]["project"]
@@ -157,7 +161,14 @@ class Run:
 def _everything_for(namespace: str) -> Policy:
     """There is nobody here to be protected from."""
     anything = (ANYTHING,)
-    return Policy(IMAGE, anything, anything, anything, {namespace: anything})
+    return Policy(
+        trainer_image=IMAGE,
+        images=anything,
+        priority_classes=anything,
+        runtime_classes=anything,
+        pull_secrets=anything,
+        projects={namespace: anything},
+    )
 
 
 def _make_projects(gateway: PachydermGateway, wanted: set[str]) -> None:
