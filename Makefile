@@ -136,6 +136,10 @@ chaos-operator: env controlplane ## Spoil each call of the operator in each way 
 	$(OPERATOR)/bin/python -m tests.chaos.operator $(if $(CASES),--cases $(CASES)) $(if $(SEED),--seed $(SEED)) \
 	  $(if $(LIMIT),--seconds $(LIMIT)) $(if $(PART),--part $(PART)) $(if $(ONLY),--only '$(ONLY)')
 
+.PHONY: attack
+attack: env ## Hostile inputs made by generators: no finding may come (SECONDS=60 and CASES=100000 for each, SEED, ONLY=a name)
+	@dev/attack.sh '$(or $(SECONDS),60)' '$(or $(CASES),100000)' '$(SEED)' '$(ONLY)'
+
 .PHONY: bench-localpach
 bench-localpach: env ## How fast localpach is; beside it the server at PACHD_ADDRESS
 	$(OPERATOR)/bin/python -m tests.bench.localpach

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from scriptmodel_operator.local.schema import admitted
+from scriptmodel_cli.local.schema import admitted
 from tests.integration.cluster import Cluster, manifest
 
 REPO = {"repo": {"name": "plays"}}
@@ -42,6 +42,10 @@ REFUSED = pytest.mark.parametrize(
         ),
         ({"corpus": {"http": {"url": "https://example.com/a", "include": 33 * ["*"]}}}, "include: Too many"),
         ({"corpus": {"http": {"url": "https://example.com/a", "include": [257 * "*"]}}}, "include[0]: Too long"),
+        (
+            {"corpus": {"http": {"url": "https://example.com/a", "include": [5 * "**/a/"]}}},
+            'spec.corpus.http.include[0]: Invalid value: "string": must have at most 4 times `**`',
+        ),
         ({"corpus": {"http": {"url": "https://example.com/a", "interval": "30m1h"}}}, "must be a duration such as"),
         ({"corpus": {"configMap": {"name": "No Such"}}}, "name of lower case letters, digits, - and ."),
         ({"corpus": {"configMap": {"name": "a..b"}}}, "spec.corpus.configMap.name"),
@@ -59,6 +63,10 @@ REFUSED = pytest.mark.parametrize(
         ),
         ({"corpus": REPO, "model": {"overrides": {"dropout": "much"}}}, 'must be a number in quotes such as "0.8"'),
         ({"corpus": REPO, "model": {"overrides": {"learningRate": "0"}}}, "must be above 0"),
+        ({"corpus": REPO, "model": {"overrides": {"learningRate": "0e-3"}}}, "must be above 0"),
+        ({"corpus": REPO, "model": {"overrides": {"learningRate": "1e-320"}}}, "must be a number in quotes"),
+        ({"corpus": REPO, "generation": {"repetitionPenalty": "9e-1"}}, "must be at least 1"),
+        ({"corpus": REPO, "generation": {"topK": -1}}, "spec.generation.topK"),
         ({"corpus": REPO, "model": {"seed": -1}}, "spec.model.seed"),
         ({"corpus": REPO, "generation": {"words": 0}}, "spec.generation.words"),
         ({"corpus": REPO, "generation": {"words": "many"}}, "spec.generation.words"),
@@ -209,6 +217,7 @@ def test_nothing_valid_is_dropped_and_defaults_are_filled_in(cluster: Cluster) -
             ],
             "priorityClassName": "high",
             "runtimeClassName": "nvidia",
+            "imagePullSecrets": [{"name": "registry"}],
             "pendingDeadline": "1h30m",
             "activeDeadline": "2d",
             "backoffLimit": 0,
@@ -217,6 +226,8 @@ def test_nothing_valid_is_dropped_and_defaults_are_filled_in(cluster: Cluster) -
             "words": 50,
             "temperature": "1.2",
             "topP": "0.5",
+            "topK": 40,
+            "repetitionPenalty": "1.3",
             "seed": 3,
             "prompt": "Winter is",
             "speaker": "JON",
