@@ -4,6 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 generators=( # environment, module
+  "operator tests.attack.churn"
 )
 
 failed=0
