@@ -34,6 +34,15 @@ demo: ## Plays in, a new script out, on this machine (KEEP=1 leaves all of it ru
 demo-stop: ## End what `make demo KEEP=1` left running
 	@$(PYTHON) -m dev.demo --stop
 
+.PHONY: cold-start
+cold-start: ## Start a control plane ten times on busy cores and ten times on one core (STARTS=10, LIMIT=3600 s)
+	@dev/env.sh tools
+	@$(PYTHON) -m dev.coldstart $(if $(STARTS),--starts $(STARTS)) $(if $(LIMIT),--limit $(LIMIT))
+
+.PHONY: plays
+plays: env ## Write the 38 plays of the open corpus into plays/ (PLAYS=another folder)
+	@$(OPERATOR)/bin/python -m dev.plays $(or $(PLAYS),plays)
+
 .PHONY: images
 images: ## Build the images with docker, podman or buildah (BASE=debootstrap needs no registry, VARIANT=gpu)
 	@$(PYTHON) -m dev.images $(if $(BASE),--base $(BASE)) $(if $(VARIANT),--variant $(VARIANT))

@@ -4,6 +4,9 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 generators=( # environment, module
+  "operator tests.attack.calls"
+  "operator tests.attack.archives"
+  "operator tests.attack.webserver"
   "operator tests.attack.churn"
 )
 

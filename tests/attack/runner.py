@@ -22,6 +22,7 @@ from collections.abc import Callable, Sequence
 Attack = Callable[[int, random.Random], str]
 
 _SLOWEST = 60.0
+_SHOWN = 4000
 
 
 class FindingError(Exception):
@@ -57,7 +58,8 @@ def _outcome(attack: Attack, seed: int, number: int) -> str:
         found = traceback.format_exc()
     else:
         return outcome
-    print(f"FINDING in case {number} (--seed {seed} --start {number} --cases 1): {found}", file=sys.stderr, flush=True)
+    repeat = f"--seed {seed} --start {number} --cases 1"
+    print(f"FINDING in case {number} ({repeat}): {found[-_SHOWN:]}", file=sys.stderr, flush=True)
     return "FINDING"
 
 

@@ -59,6 +59,7 @@ def test_the_policy_becomes_options() -> None:
         "--allow-image=registry.example.com/trainers/",
         "--allow-priority-class=*",
         "--allow-runtime-class=nvidia",
+        "--allow-pull-secret=registry",
         "--allow-download=10.1.0.0/16",
         "--allow-download=files.example.com",
         "--allow-project=team-a=drama",

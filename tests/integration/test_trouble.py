@@ -56,6 +56,7 @@ def test_a_corpus_without_words_is_told_in_the_trainers_own_words(
         ({"image": "somebody/elses:1"}, "image 'somebody/elses:1' is not allowed"),
         ({"priorityClassName": "system-node-critical"}, "--allow-priority-class system-node-critical"),
         ({"runtimeClassName": "kata"}, "--allow-runtime-class kata"),
+        ({"imagePullSecrets": [{"name": "theirs"}]}, "--allow-pull-secret theirs"),
     ],
 )
 def test_what_the_operator_does_not_allow_is_refused_before_any_call(

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import click
-
+from scriptmodel_cli.output import style
 from scriptmodel_cli.text import Object, age, coloured, condition, one_line, seen, table
 from scriptmodel_operator.api.reasons import Reason
 
@@ -171,6 +170,6 @@ def _events(events: Sequence[Mapping[str, Any]], now: datetime) -> list[str]:
     for each in newest:
         when = age(str(each["eventTime"]), now) if each.get("eventTime") else ""
         reason = str(each.get("reason"))
-        warned = click.style(reason, fg="red") if each.get("type") == "Warning" else reason
+        warned = style(reason, fg="red") if each.get("type") == "Warning" else reason
         rows.append((warned, when, one_line(str(each.get("note")), _WIDEST)))
     return table(rows) if len(rows) > 1 else []

@@ -1,4 +1,4 @@
-"""Reads a file with one ScriptModel and perhaps the ConfigMaps that it names, as kubectl takes it."""
+"""Reads a file with one ScriptModel and perhaps the ConfigMaps and the Secret that it names, as kubectl takes it."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ STDIN = Path("-")
 
 @dataclass(frozen=True)
 class Documents:
-    """`config_maps` by name."""
+    """`config_maps` and `secrets` by name."""
 
     scriptmodel: dict[str, Any]
     config_maps: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    secrets: Mapping[str, dict[str, Any]] = field(default_factory=dict, repr=False)
 
 
 def read_documents(path: Path) -> Documents:
@@ -40,6 +41,9 @@ def read_documents(path: Path) -> Documents:
     maps = {_name(path, each, "ConfigMap: "): each for each in found if each.get("kind") == "ConfigMap"}
     for each in maps.values():
         _check_texts(path, each, "ConfigMap: ", "data", "binaryData")
+    secrets = {_name(path, each, "Secret: "): each for each in found if each.get("kind") == "Secret"}
+    for each in secrets.values():
+        _check_texts(path, each, "Secret: ", "data", "stringData")
     models = [each for each in found if each.get("kind") == KIND]
     if len(models) != 1:
         raise click.ClickException(f"{path} has {len(models) or 'no'} ScriptModel{'s'[: len(models) != 1]}; name one")
@@ -50,7 +54,7 @@ def read_documents(path: Path) -> Documents:
     _check_texts(path, model["metadata"], "metadata.", "annotations")
     if not isinstance(model.get("spec"), dict):
         raise click.ClickException(f"{path}: spec is required")
-    return Documents(model, maps)
+    return Documents(model, maps, secrets)
 
 
 def _name(path: Path, document: Mapping[str, Any], which: str = "") -> str:

@@ -9,8 +9,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
-import click
-
+from scriptmodel_cli.output import note
 from scriptmodel_cli.screen import duration
 from scriptmodel_cli.session import pause
 from scriptmodel_operator.pachyderm.errors import NotFoundError, PachydermError, UnavailableError
@@ -106,7 +105,7 @@ def _has_ended_at_last(gateway: Gateway, job: JobRef) -> bool:
             return _has_ended(gateway, job)
         except UnavailableError as error:
             if not noted:
-                click.echo(f"{error}; asking again", err=True)
+                note(f"{error}; asking again")
         noted = True
         pause()
 

@@ -11,6 +11,7 @@ import sys
 import click
 
 from scriptmodel_cli.connection import session_of
+from scriptmodel_cli.output import say
 from scriptmodel_cli.program import Program
 
 COMMANDS = "scriptmodel_cli.commands"
@@ -64,7 +65,7 @@ def kubectl_complete() -> None:
     """The program kubectl_complete-scriptmodel, which kubectl finds beside its plugin."""
     from scriptmodel_cli.commands.completion import for_kubectl  # noqa: PLC0415 - as all commands
 
-    click.echo("\n".join(for_kubectl(main, sys.argv[1:])))
+    say(for_kubectl(main, sys.argv[1:]))
 
 
 if __name__ == "__main__":

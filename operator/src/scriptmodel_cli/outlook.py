@@ -50,17 +50,26 @@ def outlook(gateway: Gateway, model: ScriptModel, cluster: str, image: str, sour
         return now - since
 
     state = assess(model, wanted, view, elapsed, source)
-    changes = [change for action in plan(state) for change in _of_action(action, view)]
-    if model.spec.corpus.http and (state.intake.actions or state.intake.waiting):
-        where = f"{shown(model.spec.corpus.http.url)} and put its files into {corpus_branch(model)}"
-        changes.append(Change("~", f"fetch {where}, as one commit"))
-    if state.intake.actions or state.intake.waiting:
-        changes += _after_ingest(model, wanted, view, elapsed)
-    changes += [_later(deferred.apply, deferred.why, view) for deferred in state.deferred]
-    if state.changes:  # which leave a pipeline stopped; it is started at the next look
-        changes += [Change(">", f"start pipeline {seen.info.ref}") for seen in stopped_pipelines(view)]
     problem = f"{state.problem.reason}: {state.problem.message}" if state.problem else ""
+    changes = [change for action in plan(state) for change in _of_action(action, view)]
+    if state.problem is None:
+        changes += _later_changes(model, wanted, state, view, elapsed)
     return Outlook(str(model), tuple(changes), problem, tuple(_notes(model, state, view, image)))
+
+
+def _later_changes(
+    model: ScriptModel, wanted: Desired, state: ModelState, view: ModelView, elapsed: Elapsed
+) -> Iterator[Change]:
+    """What follows the actions that come next; nothing follows while there is a problem."""
+    ingests = bool(state.intake.actions or state.intake.waiting)
+    if model.spec.corpus.http and ingests:
+        where = f"{shown(model.spec.corpus.http.url)} and put its files into {corpus_branch(model)}"
+        yield Change("~", f"fetch {where}, as one commit")
+    if ingests:
+        yield from _after_ingest(model, wanted, view, elapsed)
+    yield from (_later(deferred.apply, deferred.why, view) for deferred in state.deferred)
+    if state.changes:  # an update leaves a pipeline stopped; the next reconcile starts it
+        yield from (Change(">", f"start pipeline {seen.info.ref}") for seen in stopped_pipelines(view))
 
 
 def _of_deletion(model: ScriptModel, view: ModelView) -> Outlook:
@@ -132,7 +141,9 @@ def _notes(model: ScriptModel, state: ModelState, view: ModelView, image: str) -
     training, http = model.spec.training, model.spec.corpus.http
     if not training.image and not image and state.changes:
         yield "the operator's default image is taken to be what it was; --trainer-image names another"
-    asked = [name for name in (training.image, training.priority_class_name, training.runtime_class_name) if name]
+    secrets = (each.name for each in training.image_pull_secrets)
+    named = (training.image, training.priority_class_name, training.runtime_class_name, *secrets)
+    asked = [name for name in named if name]
     if http and http.max_size_mi > DEFAULT_DOWNLOAD_MI:
         asked.append(f"maxSizeMi {http.max_size_mi}")
     if asked:

@@ -12,6 +12,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from scriptmodel_cli.connection import connection_options
+from scriptmodel_cli.output import note
 
 INTERRUPTED = 130
 Sections = Mapping[str, Mapping[str, tuple[str, str]]]
@@ -83,7 +84,7 @@ class Program(click.Group):
             error.show()
             sys.exit(error.exit_code)
         except click.ClickException as error:
-            click.echo(f"Error: {_one_line(error)}", err=True)
+            note(f"Error: {_one_line(error)}")
             sys.exit(error.exit_code)
         except click.Abort:
             sys.exit(INTERRUPTED)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-import click
-
 from scriptmodel_cli.charts import UNICODE, Glyphs, bar, sparkline
+from scriptmodel_cli.output import style
 from scriptmodel_cli.text import Object, age, coloured, condition, parse_time, seen, table
 
 _BAR_WIDTH = 30
@@ -33,7 +32,7 @@ def status_of(found: Object, now: datetime, epochs: Sequence[float] = (), glyphs
 def _head(found: Object, now: datetime) -> Iterator[str]:
     metadata, ready = found["metadata"], condition(found)
     preset = found["spec"]["model"]["preset"]
-    name = click.style(f"{metadata['namespace']}/{metadata['name']}", bold=True)
+    name = style(f"{metadata['namespace']}/{metadata['name']}", bold=True)
     yield f"{name}   preset {preset}, {age(metadata['creationTimestamp'], now)} old"
     reason = coloured(found, ready.get("reason", "Pending"))
     yield f"{reason}: {ready.get('message', 'the operator has not looked at it yet')}"

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from scriptmodel_cli.output import note
 from scriptmodel_operator.api.identity import COMMAND_MANAGER, PLURAL
 
 if TYPE_CHECKING:
@@ -159,7 +160,7 @@ class Session:
         try:
             listed = self.ask(lambda client: client.request("GET", path, f"listing events of {PLURAL}"))
         except click.ClickException as error:
-            click.echo(f"events: {error.message}", err=True)
+            note(f"events: {error.message}")
             return []
         return list(listed.get("items", []))
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from scriptmodel_cli.output import escaped, style
 from scriptmodel_operator.api.identity import RECONCILE_AT, RETRAIN_AT
 from scriptmodel_operator.api.reasons import Reason
 
@@ -49,12 +50,13 @@ def _answered(found: Object, annotation: str, field: str) -> bool:
 def coloured(found: Object, word: str) -> str:
     """Green where it is ready, red where it is stuck, yellow where work goes on."""
     if condition(found).get("status") == "True":
-        return click.style(word, fg="green")
-    return click.style(word, fg="red" if condition(found, "Stalled").get("status") == "True" else "yellow")
+        return style(word, fg="green")
+    return style(word, fg="red" if condition(found, "Stalled").get("status") == "True" else "yellow")
 
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:
     """Columns as wide as their widest cell, three spaces apart; colours take no width."""
+    rows = [[escaped(cell) for cell in row] for row in rows]
     widths = [max(len(click.unstyle(row[column])) for row in rows) for column in range(len(rows[0]))]
     padded = (
         "   ".join(cell + " " * (width - len(click.unstyle(cell))) for cell, width in zip(row, widths, strict=True))
@@ -97,7 +99,7 @@ def _wide(found: Object) -> tuple[str, ...]:
 def line_of(found: Object) -> str:
     """All that matters on one line, for a log of changes: reason, progress, perplexity, time to go or message."""
     if not seen(found):
-        return click.style("Pending", fg="yellow") + " " * 17 + "no operator has looked at the newest spec yet"
+        return style("Pending", fg="yellow") + " " * 17 + "no operator has looked at the newest spec yet"
     training = (found.get("status") or {}).get("training") or {}
     reason = str(condition(found).get("reason", "Pending"))
     parts = [coloured(found, reason) + " " * (22 - len(reason))]

@@ -16,6 +16,7 @@ from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.controller import Controller
 from scriptmodel_operator.health import Health, serving
 from scriptmodel_operator.ingest.downloads import Downloads
+from scriptmodel_operator.ingest.fetch import Patience
 from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.errors import NOT_INSTALLED, KubeError
 from scriptmodel_operator.kube.events import EventRecorder
@@ -23,6 +24,7 @@ from scriptmodel_operator.kube.framework import kopf
 from scriptmodel_operator.kube.leader import Leader
 from scriptmodel_operator.kube.login import LoginFailedError, login, own_namespace
 from scriptmodel_operator.kube.pulse import listening
+from scriptmodel_operator.kube.secrets import CorpusSecrets
 from scriptmodel_operator.kube.sources import Sources
 from scriptmodel_operator.kube.store import News, Store, key_of
 from scriptmodel_operator.kube.telling import Teller
@@ -215,7 +217,8 @@ def compose(
     clock = PachydClock(gateway.server_time)
     observer = Observer(gateway, cluster, clock.now)
     snapshots = SnapshotSource(gateway, store.projects)
-    downloads = Downloads(gateway, config.destinations, config.downloads, health.metrics.downloaded)
+    patience, secrets = Patience(total=config.download_timeout), CorpusSecrets(client).read
+    downloads = Downloads(gateway, config.destinations, config.downloads, health.metrics.downloaded, patience, secrets)
     controller = Controller(
         config=config,
         cluster=cluster,

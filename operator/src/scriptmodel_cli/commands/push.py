@@ -8,6 +8,7 @@ import click
 
 from scriptmodel_cli.connection import pass_session
 from scriptmodel_cli.corpus import CorpusError, CorpusFile, find_corpus
+from scriptmodel_cli.output import note, say
 from scriptmodel_cli.program import Command
 from scriptmodel_cli.pushing import ensure_repo, megabytes
 from scriptmodel_cli.pushing import push as push_files
@@ -44,12 +45,12 @@ def push(
         readers = ensure_repo(gateway, target, create=create)
         commit = push_files(gateway, target, files, replace=replace)
     size = megabytes(sum(file.size for file in files))
-    click.echo(f"{len(files)} file{'s'[: len(files) != 1]}, {size}, in {target} as commit {commit.id}")
+    say([f"{len(files)} file{'s'[: len(files) != 1]}, {size}, in {target} as commit {commit.id}"])
     if readers:
-        click.echo(f"Next: {', '.join(map(str, readers))} trains on it; see `scriptmodel list -A`", err=True)
+        note(f"Next: {', '.join(map(str, readers))} trains on it; see `scriptmodel list -A`")
     else:
         where = f"{{name: {repo}, branch: {branch}, project: {project}}}"
-        click.echo(f"Next: write a ScriptModel with spec.corpus.repo: {where}", err=True)
+        note(f"Next: write a ScriptModel with spec.corpus.repo: {where}")
 
 
 def corpus_of(paths: tuple[Path, ...]) -> list[CorpusFile]:
@@ -59,8 +60,8 @@ def corpus_of(paths: tuple[Path, ...]) -> list[CorpusFile]:
         files = find_corpus(paths, notes.append)
     except CorpusError as error:
         raise click.ClickException(str(error)) from error
-    for note in notes[:_NOTES_SHOWN]:
-        click.echo(note, err=True)
+    for each in notes[:_NOTES_SHOWN]:
+        note(each)
     if len(notes) > _NOTES_SHOWN:
-        click.echo(f"... and {len(notes) - _NOTES_SHOWN} more", err=True)
+        note(f"... and {len(notes) - _NOTES_SHOWN} more")
     return files

@@ -9,6 +9,7 @@ import click
 from scriptmodel_cli.connection import pass_session
 from scriptmodel_cli.logs import lines_of, told_job
 from scriptmodel_cli.options import name_argument
+from scriptmodel_cli.output import emit, note, say
 from scriptmodel_cli.program import Command
 from scriptmodel_cli.session import Session, parsed
 from scriptmodel_operator.desired.pipelines import generate_ref, train_ref
@@ -42,13 +43,13 @@ def script(session: Session, name: str, out: Path | None) -> None:
         with session.pachyderm(f"the whole script of {name}") as gateway:
             content = gateway.read_file(repo, where["commit"], told["path"], _MAX_SCRIPT_BYTES)
     if out is None:
-        click.echo(content.decode(errors="replace"), nl=False)
+        emit(content.decode(errors="replace"))
         return
     try:
         out.write_bytes(content)
     except OSError as error:
         raise click.ClickException(f"cannot write {out}: {error.strerror}") from error
-    click.echo(f"{len(content)} bytes in {out}", err=True)
+    note(f"{len(content)} bytes in {out}")
 
 
 @click.command(cls=Command)
@@ -74,7 +75,7 @@ def logs(session: Session, name: str, follow: bool, generate: bool, raw: bool) -
             raise click.ClickException(f"pipeline {pipeline} has no job: see `scriptmodel why {name}`")
         try:
             for line in lines_of(gateway, job.ref, follow=follow, raw=raw):
-                click.echo(line)
+                emit(f"{line}\n") if raw else say([line])
         except RefusedError as error:
             if _NO_PODS not in error.detail:
                 raise

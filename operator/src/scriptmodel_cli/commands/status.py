@@ -14,7 +14,8 @@ from scriptmodel_cli import text
 from scriptmodel_cli.charts import glyphs_for
 from scriptmodel_cli.connection import pass_session
 from scriptmodel_cli.live import Live
-from scriptmodel_cli.options import name_argument, now, output_option, say, say_structured
+from scriptmodel_cli.options import name_argument, now, output_option
+from scriptmodel_cli.output import say, say_structured
 from scriptmodel_cli.program import Command, SuspendedError
 from scriptmodel_cli.screen import status_of
 from scriptmodel_cli.session import Session, parsed, pause

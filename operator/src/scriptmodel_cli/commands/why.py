@@ -10,7 +10,8 @@ from scriptmodel_cli.connection import pass_session
 from scriptmodel_cli.diagnosis import Evidence
 from scriptmodel_cli.diagnosis import why as diagnosis
 from scriptmodel_cli.logs import newest_jobs
-from scriptmodel_cli.options import name_argument, now, say
+from scriptmodel_cli.options import name_argument, now
+from scriptmodel_cli.output import note, say
 from scriptmodel_cli.program import Command
 from scriptmodel_cli.session import Session
 from scriptmodel_cli.text import age, one_line
@@ -49,7 +50,7 @@ def _pods(session: Session, names: list[str]) -> list[dict[str, Any]]:
     try:
         return list(session.ask(lambda client: client.request("GET", path, "listing worker pods")).get("items", []))
     except click.ClickException as error:
-        click.echo(f"pods: {error.message}", err=True)
+        note(f"pods: {error.message}")
         return []
 
 
@@ -60,7 +61,7 @@ def _jobs(session: Session, project: str, names: list[str]) -> list[tuple[str, .
         with session.pachyderm("what jobs there are") as gateway:
             found = [newest_jobs(gateway, PipelineRef(project, name), _JOBS) for name in names]
     except click.ClickException as error:
-        click.echo(f"jobs: {error.message}", err=True)
+        note(f"jobs: {error.message}")
         return []
     return [_row(job) for jobs in found for job in jobs]
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from scriptmodel_operator.api.fields import ApiModel
+from scriptmodel_operator.api.text import without_surrogates
 
 MAX_EXCERPT = 1024
 
@@ -207,4 +208,4 @@ def _pruned(value: Any) -> Any:
         return {key: child for key, child in pruned.items() if child not in ({}, [])}
     if isinstance(value, list):
         return [_pruned(child) for child in value]
-    return value
+    return without_surrogates(value) if isinstance(value, str) else value
