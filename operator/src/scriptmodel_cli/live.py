@@ -25,8 +25,8 @@ class Live:
     def show(self, screen: Sequence[str], line: str, moment: datetime) -> None:
         if not self.redraws:
             if line != self._line:
-                shown = f"{moment.astimezone():%H:%M:%S}  {line}"
-                note(shown) if self._err else say([shown])
+                row = f"{moment.astimezone():%H:%M:%S}  {line}"
+                note(row) if self._err else say([row])
             self._line = line
             return
         width, height = shutil.get_terminal_size()
