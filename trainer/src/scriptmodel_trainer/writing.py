@@ -48,8 +48,8 @@ def generate(options: GenerateOptions, progress: Progress) -> list[str]:
     if options.seed < 0:
         raise BadInputError(f"--seed {options.seed} must not be negative", parameter="seed")
     began = time.monotonic()
-    _prepare(options)
     model = artifacts.load_model(options.model)
+    _prepare(options)
     writer = Writer(Network(model.weights), model.vocabulary)
     opening = writer.understood(options.opening)
     unknown = writer.unknown_words(opening)
