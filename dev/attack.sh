@@ -4,6 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 generators=( # environment, module
+  "trainer tests.attack.models"
 )
 
 failed=0

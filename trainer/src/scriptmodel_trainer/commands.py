@@ -168,7 +168,7 @@ def _resumable(options: TrainOptions, checkpoint: Path, fingerprint: str, progre
     if not options.resume:
         return False
     if (options.out / artifacts.MODEL).is_file():
-        metrics = artifacts.load_model(options.out).metrics
+        metrics = artifacts.load_model(options.out, whole=True).metrics
         if metrics.get("fingerprint") == fingerprint:
             progress.note(f"{options.out} is already trained with these settings")
             progress.done(metrics["perplexity"]["test"], 0.0)
@@ -199,7 +199,7 @@ def evaluate(folder: Path, data: Sequence[Path], layout: str, as_json: bool, pro
 
 def report(folder: Path, out: Path) -> None:
     """Write the report page of a model anew."""
-    write_text(out, render_report(artifacts.load_model(folder)))
+    write_text(out, render_report(artifacts.load_model(folder, whole=True)))
 
 
 def normalize(data: Sequence[Path], out: Path | None, layout: str, stats: Path | None, progress: Progress) -> None:
