@@ -8,6 +8,7 @@ generators=( # environment, module
   "operator tests.attack.archives"
   "operator tests.attack.webserver"
   "operator tests.attack.churn"
+  "trainer tests.attack.models"
 )
 
 failed=0

@@ -189,7 +189,7 @@ def _resumable(
     if not options.resume:
         return False
     if (options.out / artifacts.MODEL).is_file():
-        model = artifacts.load_model(options.out)
+        model = artifacts.load_model(options.out, whole=True)
         same = fingerprints.accepts(model.metrics.get("fingerprint"))
         if same and model.origin.preset.precision == preset.precision:
             progress.note(f"{options.out} is already trained with these settings")
@@ -224,7 +224,7 @@ def evaluate(folder: Path, data: Sequence[Path], layout: str, as_json: bool, pro
 def report(folder: Path, out: Path) -> None:
     """Write the report page of a model anew."""
     artifacts.protect(out, but=(artifacts.REPORT,))
-    write_text(out, render_report(artifacts.load_model(folder)))
+    write_text(out, render_report(artifacts.load_model(folder, whole=True)))
 
 
 def normalize(data: Sequence[Path], out: Path | None, layout: str, stats: Path | None, progress: Progress) -> None:

@@ -59,18 +59,24 @@ class Preset:
         """True where tying needs a matrix between the LSTM's width and the word vectors' width."""
         return self.tied_embeddings and self.input_units != self.hidden_units
 
+    def shapes(self, vocabulary: int) -> dict[str, tuple[int, ...]]:
+        """Shape of each trainable weight, by its name in the model directory, for a vocabulary of that many words."""
+        hidden, width = self.hidden_units, self.input_units
+        shapes: dict[str, tuple[int, ...]] = {"embedding": (vocabulary, width)}
+        for layer in range(self.layers):
+            shapes[f"lstm{layer}/kernel"] = (width if layer == 0 else hidden, 4 * hidden)
+            shapes[f"lstm{layer}/recurrent"] = (hidden, 4 * hidden)
+            shapes[f"lstm{layer}/bias"] = (4 * hidden,)
+        if self.projected:
+            shapes["projection"] = (hidden, width)
+        if not self.tied_embeddings:
+            shapes["output/kernel"] = (vocabulary, hidden)
+        shapes["output/bias"] = (vocabulary,)
+        return shapes
+
     def parameter_count(self, vocabulary: int) -> int:
         """Number of trainable weights for a vocabulary of that many words."""
-        hidden, width = self.hidden_units, self.input_units
-        count = vocabulary * width + vocabulary  # word vectors, output bias
-        for layer in range(self.layers):
-            inputs = width if layer == 0 else hidden
-            count += 4 * hidden * (inputs + hidden + 1)
-        if self.projected:
-            count += hidden * width
-        if not self.tied_embeddings:
-            count += hidden * vocabulary
-        return count
+        return sum(map(math.prod, self.shapes(vocabulary).values()))
 
 
 _TUNED = Preset(
@@ -193,6 +199,24 @@ def with_overrides(preset: Preset, settings: Mapping[str, str]) -> Preset:
     """
     changes = {key: _parse(key, text) for key, text in settings.items()}
     return dataclasses.replace(preset, **changes)  # type: ignore[arg-type]  # _parse checked each field's kind
+
+
+def preset_from(parameters: Mapping[str, object]) -> Preset:
+    """The preset that a model directory describes; keys of other versions are ignored.
+
+    Raises ValueError for a value of the wrong kind, or one outside its limits.
+    """
+    known = {key: value for key, value in parameters.items() if key in override_keys()}
+    for key, value in known.items():
+        kind = type(getattr(PRESETS["small"], key))
+        whole = kind is float and type(value) is int
+        if type(value) is not kind and not whole:
+            raise ValueError(f"{key}={str(value)[:40]!r} is not of type {kind.__name__}")
+        if isinstance(value, str) and value not in _CHOICES[key]:
+            raise ValueError(f"{key}={value[:40]!r} is not one of {', '.join(_CHOICES[key])}")
+        if key in _LIMITS and isinstance(value, int | float) and not _LIMITS[key][0] <= value <= _LIMITS[key][1]:
+            raise ValueError(f"{key}={str(value)[:40]} is out of range")
+    return Preset(**known)  # type: ignore[arg-type]  # each field's kind is checked above
 
 
 def _parse(key: str, text: str) -> bool | int | float | str:

@@ -14,7 +14,14 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from scriptmodel_trainer.batches import cut_for_training, cut_for_validation
-from scriptmodel_trainer.checkpoints import Checkpoint, EpochRecord, load_checkpoint, save_checkpoint
+from scriptmodel_trainer.checkpoints import (
+    Checkpoint,
+    EpochRecord,
+    check_arrays,
+    damaged,
+    load_checkpoint,
+    save_checkpoint,
+)
 from scriptmodel_trainer.errors import DivergedError, StoppedError
 from scriptmodel_trainer.fingerprints import Fingerprints
 from scriptmodel_trainer.model import LanguageModel
@@ -248,6 +255,15 @@ class _Run:
         if checkpoint.fingerprint == self._task.fingerprints.unresolved:
             self._progress.warned(Warned("unknown_precision", UNKNOWN_PRECISION))
         arrays = checkpoint.arrays
+        path, epochs = self._task.checkpoint, self._task.preset.epochs
+        wanted = {name: array.shape for name, array in self._snapshot().arrays.items()}
+        if checkpoint.best_epoch:
+            wanted |= {f"best/{name}": tuple(variable.shape) for name, variable in self._model.variables.items()}
+        check_arrays(path, arrays, wanted)
+        over = checkpoint.epoch == epochs + 1 and checkpoint.window == 0
+        within = 1 <= checkpoint.epoch <= epochs and checkpoint.window <= self._rows.windows
+        if not (over or within) or len(checkpoint.history) != checkpoint.epoch - 1:
+            raise damaged(path, f"it names window {checkpoint.window} of epoch {checkpoint.epoch}")
         for prefix, group in (("weights", self._model.variables), ("slots", self._optimizer.slots)):
             for name, variable in group.items():
                 variable.assign(arrays[f"{prefix}/{name}"])
