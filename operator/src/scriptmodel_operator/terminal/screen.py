@@ -68,7 +68,7 @@ def _took(training: Object, now: datetime) -> str:
 
 
 def _perplexity(figures: Object, epochs: Sequence[float], glyphs: Glyphs) -> list[tuple[str, str]]:
-    told = [f"{kind} {figures[kind]}" for kind in ("train", "valid", "test") if figures.get(kind)]
+    told = [f"{kind} {figures[kind]}" for kind in ("running", "train", "valid", "best", "test") if figures.get(kind)]
     rows = [("perplexity", ", ".join(told))] if told else []
     if len(epochs) > 1:
         curve = sparkline(epochs, _SPARK_WIDTH, glyphs)

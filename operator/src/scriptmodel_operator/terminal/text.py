@@ -13,7 +13,7 @@ from scriptmodel_operator.api.reasons import Reason
 
 Object = Mapping[str, Any]
 HEADERS = ("NAME", "READY", "STATUS", "PRESET", "EPOCH", "PERPLEXITY", "AGE")
-WIDE_HEADERS = ("WPS", "ETA", "MODEL COMMIT", "MESSAGE")
+WIDE_HEADERS = ("TEST", "WPS", "ETA", "MODEL COMMIT", "MESSAGE")
 _WIDEST_MESSAGE = 120
 
 
@@ -91,7 +91,8 @@ def _wide(found: Object) -> tuple[str, ...]:
     status = found.get("status") or {}
     training, model = status.get("training") or {}, (status.get("lineage") or {}).get("model") or {}
     message = one_line(condition(found).get("message", ""), _WIDEST_MESSAGE)
-    return str(training.get("wordsPerSecond", "")), training.get("eta", ""), model.get("commit", ""), message
+    test = (training.get("perplexity") or {}).get("test", "")
+    return test, str(training.get("wordsPerSecond", "")), training.get("eta", ""), model.get("commit", ""), message
 
 
 def line_of(found: Object) -> str:
