@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from scriptmodel_operator.local.schema import admitted
+from scriptmodel_cli.local.schema import admitted
 from tests.integration.cluster import Cluster, manifest
 
 REPO = {"repo": {"name": "plays"}}
@@ -42,6 +42,10 @@ REFUSED = pytest.mark.parametrize(
         ),
         ({"corpus": {"http": {"url": "https://example.com/a", "include": 33 * ["*"]}}}, "include: Too many"),
         ({"corpus": {"http": {"url": "https://example.com/a", "include": [257 * "*"]}}}, "include[0]: Too long"),
+        (
+            {"corpus": {"http": {"url": "https://example.com/a", "include": [5 * "**/a/"]}}},
+            'spec.corpus.http.include[0]: Invalid value: "string": must have at most 4 times `**`',
+        ),
         ({"corpus": {"http": {"url": "https://example.com/a", "interval": "30m1h"}}}, "must be a duration such as"),
         ({"corpus": {"configMap": {"name": "No Such"}}}, "name of lower case letters, digits, - and ."),
         ({"corpus": {"configMap": {"name": "a..b"}}}, "spec.corpus.configMap.name"),

@@ -13,11 +13,11 @@ import pytest
 
 from dev.paths import OPERATOR_ENV
 from dev.stack import Localpach
+from scriptmodel_cli.corpus import CorpusFile
+from scriptmodel_cli.pushing import push
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 from scriptmodel_operator.pachyderm.values import BranchRef, RepoRef
-from scriptmodel_operator.terminal.corpus import CorpusFile
-from scriptmodel_operator.terminal.pushing import push
 from tests.integration.pachyderm import Pachyderm
 from tests.integration.texts import play
 

@@ -164,7 +164,15 @@ def main() -> None:
     type=click.IntRange(min=1, max=64),
     default=DEFAULT_DOWNLOADS,
     show_default=True,
-    help="Corpora downloaded at a time.",
+    help="Corpora downloaded at a time; one namespace gets half of them at most.",
+)
+@click.option(
+    "--download-timeout",
+    envvar=f"{PREFIX}_DOWNLOAD_TIMEOUT",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    metavar="SECONDS",
+    help="Longest time for a download. Default: a minute, and maxSizeMi at 64 KiB a second.",
 )
 @click.option(
     "--max-download-mi",
@@ -228,6 +236,7 @@ def run(**options: Any) -> None:
         health_listen=options["health_listen"],
         destinations=_destinations(options["destinations"]),
         downloads=options["downloads"],
+        download_timeout=options["download_timeout"],
         leader_elect=options["leader_elect"],
         lease_namespace=options["lease_namespace"],
         policy=Policy(

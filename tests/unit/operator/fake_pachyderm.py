@@ -165,6 +165,10 @@ class FakePachyderm:
     def server_version(self) -> str:
         return "2.7.8"
 
+    def server_time(self) -> datetime:
+        self._checked("server_time")
+        return self.now
+
     def list_projects(self) -> Sequence[str]:
         self._checked("list_projects")
         return sorted(self.projects)

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from scriptmodel_cli.session import Session
 from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.errors import KubeError, KubeUnavailableError
 from scriptmodel_operator.kube.framework import kopf
 from scriptmodel_operator.kube.writer import ObjectWriter
-from scriptmodel_operator.terminal.session import Session
 from tests.unit.operator.world import scriptmodel
 
 STATUS = {"conditions": [{"type": "Ready"}]}

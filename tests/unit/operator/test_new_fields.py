@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -10,12 +11,13 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
+from scriptmodel_cli.changes import field_changes
+from scriptmodel_operator.api.names import possible_names
 from scriptmodel_operator.api.spec import ScriptModelSpec
 from scriptmodel_operator.desired.digest import fingerprint
 from scriptmodel_operator.desired.pipelines import Desired, DesiredPipeline, desired
 from scriptmodel_operator.desired.placement import OPERATORS_OWN
 from scriptmodel_operator.pachyderm.values import PipelineApply
-from scriptmodel_operator.terminal.changes import field_changes
 from tests.unit.operator.messages import observed
 from tests.unit.operator.world import IMAGE, scriptmodel
 
@@ -150,7 +152,10 @@ def _camel(name: str) -> str:
 
 @pytest.mark.parametrize("row", GOLDEN, ids=lambda row: row["name"])
 def test_digests_and_fingerprints_of_released_operators_still_match(row: dict[str, Any]) -> None:
-    found = pipelines(row["spec"])
+    model = scriptmodel({"model": {}, **row["spec"]})
+    older = possible_names(model.namespace, model.name, model.spec.pachyderm.project)[-1]
+    model = replace(model, known_names=older)
+    found = desired(model, model.owner("cluster-1"), IMAGE, None)
     for kind in BOTH:
         pipeline: DesiredPipeline = getattr(found, kind)
         assert pipeline.mark.digest == row[kind]["digest"]

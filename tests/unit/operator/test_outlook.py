@@ -10,10 +10,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scriptmodel_cli.changes import Change, FieldChange, Outlook, merged, render
+from scriptmodel_cli.outlook import outlook
 from scriptmodel_operator.ingest.source import Source
 from scriptmodel_operator.reconcile.state import Problem
-from scriptmodel_operator.terminal.changes import Change, FieldChange, Outlook, merged, render
-from scriptmodel_operator.terminal.outlook import outlook
 from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
 
 
@@ -130,6 +130,18 @@ def test_drift_is_corrected_or_only_told_of() -> None:
     found = planned(world)
     assert found.changes == ()
     assert "was changed by somebody else (tries), and driftPolicy Warn leaves it so" in told(found)
+
+
+def test_nothing_is_changed_while_there_is_a_problem() -> None:
+    """A pipeline that somebody stopped, driftPolicy Warn, and a changed generation: the operator writes nothing."""
+    world = trained_world()
+    world.pachyderm.stop_pipeline(world.train)
+    world.written()
+    world.want({"driftPolicy": "Warn", "generation": {"words": 5}})
+    found = planned(world)
+    assert found.problem.startswith("Drifted: somebody stopped")
+    assert found.changes == ()
+    assert "start pipeline" not in told(found)
 
 
 def test_what_was_suspended_is_changed_and_then_started() -> None:

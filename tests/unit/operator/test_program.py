@@ -13,9 +13,9 @@ import pytest
 from click.testing import CliRunner
 
 from dev.processes import free_port
+from scriptmodel_cli.main import SECTIONS, main
+from scriptmodel_cli.options import seconds
 from scriptmodel_operator.cli import main as operator
-from scriptmodel_operator.scriptmodel import SECTIONS, main
-from scriptmodel_operator.terminal.options import seconds
 
 COMMANDS = [(name, *entry) for section in SECTIONS.values() for name, entry in section.items()]
 HEAVY = ("kopf", "kubernetes", "grpc", "python_pachyderm", "pydantic", "aiohttp")
@@ -36,7 +36,7 @@ def imported(*words: str) -> set[str]:
     """The heavy packages that a run of the command has imported at its end."""
     program = (
         "import sys\n"
-        "from scriptmodel_operator.scriptmodel import main\n"
+        "from scriptmodel_cli.main import main\n"
         "try:\n"
         f"    main({list(words)!r})\n"
         "except SystemExit:\n"

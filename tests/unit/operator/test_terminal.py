@@ -13,19 +13,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scriptmodel_cli import session, text
+from scriptmodel_cli.charts import ASCII, UNICODE, bar, glyphs_for, sparkline
+from scriptmodel_cli.diagnosis import Evidence, next_step, why
+from scriptmodel_cli.epochs import perplexities
+from scriptmodel_cli.live import Live
+from scriptmodel_cli.logs import in_words, lines_of, newest_jobs, told_job
+from scriptmodel_cli.output import style
+from scriptmodel_cli.pushing import ensure_repo
+from scriptmodel_cli.screen import status_of
 from scriptmodel_operator.api.crd import custom_resource_definition
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.pachyderm.errors import UnavailableError
 from scriptmodel_operator.pachyderm.values import BranchRef, JobInfo, JobRef, JobState, LogLine, PipelineRef, RepoRef
-from scriptmodel_operator.terminal import session, text
-from scriptmodel_operator.terminal.charts import ASCII, UNICODE, bar, glyphs_for, sparkline
-from scriptmodel_operator.terminal.diagnosis import Evidence, next_step, why
-from scriptmodel_operator.terminal.epochs import perplexities
-from scriptmodel_operator.terminal.live import Live
-from scriptmodel_operator.terminal.logs import in_words, lines_of, newest_jobs, told_job
-from scriptmodel_operator.terminal.pushing import ensure_repo
-from scriptmodel_operator.terminal.screen import status_of
 from tests.unit.operator.fake_pachyderm import FakeLog, FakePachyderm
 from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
 
@@ -102,7 +103,7 @@ def test_the_columns_are_those_that_the_definition_tells_kubectl_to_print() -> N
 
 
 def test_columns_line_up_whatever_their_colour() -> None:
-    rows = [("A", "B"), (click.style("long", fg="red"), "x"), ("b", "y")]
+    rows = [("A", "B"), (style("long", fg="red"), "x"), ("b", "y")]
     assert [click.unstyle(line) for line in text.table(rows)] == ["A      B", "long   x", "b      y"]
 
 
@@ -111,7 +112,7 @@ def test_ready_is_green_stuck_is_red_and_work_is_yellow() -> None:
     stuck.reconcile()
     for world, colour in ((trained_world(), "green"), (stuck, "red"), (training_world(), "yellow")):
         found = as_object(world)
-        assert text.coloured(found, "word") == click.style("word", fg=colour)
+        assert text.coloured(found, "word") == style("word", fg=colour)
 
 
 def test_a_status_tells_of_training_lineage_and_script() -> None:

@@ -74,6 +74,10 @@ class KubeClient:
         path = f"/api/v1/namespaces/{namespace}/configmaps/{name}"
         return await self.request("GET", path, f"reading ConfigMap {namespace}/{name}")
 
+    async def get_secret(self, namespace: str, name: str) -> dict[str, Any]:
+        path = f"/api/v1/namespaces/{namespace}/secrets/{name}"
+        return await self.request("GET", path, f"reading Secret {namespace}/{name}")
+
     async def list_scriptmodels(self, namespace: str | None) -> list[dict[str, Any]]:
         where = f"/namespaces/{namespace}" if namespace else ""
         path = f"/apis/{GROUP}/{VERSION}{where}/{PLURAL}"

@@ -84,6 +84,7 @@ class OwnedCorpus:
 
     ref: RepoRef
     ownership: Ownership
+    mark: Mark | None = None
     head: CommitInfo | None = None
     digests: Mapping[str, str] = field(default_factory=dict)
     """sha256 of its files by path, where the source is a ConfigMap; empty while the commit is not finished."""

@@ -14,7 +14,7 @@ from scriptmodel_operator.desired.commands import SCRIPT_PATH
 from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView
 from scriptmodel_operator.pachyderm.values import JobInfo, JobRef, JobState, PipelineState
-from scriptmodel_operator.reconcile.state import Stage
+from scriptmodel_operator.reconcile.state import Elapsed, Stage
 from scriptmodel_operator.reconcile.wording import cause, in_terms_of_the_object, short
 
 PENDING_TEXT = "scriptmodel: no worker within pendingDeadline"
@@ -190,7 +190,7 @@ def _pipeline_failed(seen: PipelineView) -> str:
     )
 
 
-def overdue(model: ScriptModel, view: ModelView, now: datetime) -> tuple[tuple[JobRef, str], ...]:
+def overdue(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> tuple[tuple[JobRef, str], ...]:
     """Jobs to be stopped: past their deadline, or overtaken while they waited."""
     if view.train is None:
         return ()
@@ -200,15 +200,19 @@ def overdue(model: ScriptModel, view: ModelView, now: datetime) -> tuple[tuple[J
     waiting = [job for job in unfinished if job.state.waiting]
     stops += [(job.ref, SUPERSEDED_TEXT) for job in waiting if job != unfinished[0]]
     active = f"{ACTIVE_TEXT} ({training.active_deadline})"
-    stops += [(each.ref, active) for each in _at_work(view) if _longer(each.since, training.active_deadline, now)]
+    stops += [(each.ref, active) for each in _at_work(view) if _longer(each.since, training.active_deadline, elapsed)]
     newest = view.train.newest
     idle = view.train.running is None and not view.train.info.stopped and not _corpus_unfinished(view)
-    due = newest and newest.state.waiting and _longer(_train_waits_since(view, newest), training.pending_deadline, now)
+    due = (
+        newest
+        and newest.state.waiting
+        and _longer(_train_waits_since(view, newest), training.pending_deadline, elapsed)
+    )
     pending = f"{PENDING_TEXT} ({training.pending_deadline})"
     if newest and due and idle:
         stops.append((newest.ref, pending))
     unwritten = _unwritten(view)
-    if unwritten and _longer(unwritten.since, training.pending_deadline, now):
+    if unwritten and _longer(unwritten.since, training.pending_deadline, elapsed):
         stops.append((unwritten.ref, pending))
     return tuple(stops)
 
@@ -242,7 +246,7 @@ def _unwritten(view: ModelView) -> _Timed | None:
     return _Timed(job.ref, max((moment for moment in moments if moment), default=None))
 
 
-def patience(model: ScriptModel, view: ModelView, now: datetime) -> timedelta | None:
+def patience(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> timedelta | None:
     """How long nothing but a changed part of the shared look can matter; None where what is under way must be followed.
 
     A job that waits for a worker is such a time: until pendingDeadline.
@@ -255,7 +259,7 @@ def patience(model: ScriptModel, view: ModelView, now: datetime) -> timedelta | 
     if newest is None or not newest.state.waiting or busy:
         return None
     began = _train_waits_since(view, newest)
-    return None if began is None else began + parse_duration(model.spec.training.pending_deadline) - now
+    return None if began is None else parse_duration(model.spec.training.pending_deadline) - elapsed(began)
 
 
 def _corpus_unfinished(view: ModelView) -> bool:
@@ -278,8 +282,8 @@ def _last_end(seen: PipelineView) -> datetime | None:
     return max((job.finished for job in seen.jobs if job.finished), default=None)
 
 
-def _longer(since: datetime | None, limit: str, now: datetime) -> bool:
-    return since is not None and now - since > max(parse_duration(limit), timedelta(seconds=1))
+def _longer(since: datetime | None, limit: str, elapsed: Elapsed) -> bool:
+    return since is not None and elapsed(since) > max(parse_duration(limit), timedelta(seconds=1))
 
 
 def _under_way(reason: Reason, message: str) -> Stage:

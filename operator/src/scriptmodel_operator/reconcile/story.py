@@ -20,12 +20,13 @@ from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.observe.results import Metrics
 from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView
 from scriptmodel_operator.pachyderm.values import JobInfo, JobState, RepoRef
+from scriptmodel_operator.reconcile.state import Elapsed
 
 _MAX_REASON = 500
 _MIN_SPEED_SECONDS = 1.0
 
 
-def training_status(model: ScriptModel, view: ModelView, now: datetime) -> TrainingStatus | None:
+def training_status(model: ScriptModel, view: ModelView, now: datetime, elapsed: Elapsed) -> TrainingStatus | None:
     """Of the running train job, else of the newest, or of the one whose result that has; None before there is one."""
     train = view.train
     job = (train.last_good if view.repeats else train.told) if train else None
@@ -35,7 +36,7 @@ def training_status(model: ScriptModel, view: ModelView, now: datetime) -> Train
     times = TrainingStatus(
         start_time=timestamp(trained.started) if trained.started else None,
         completion_time=timestamp(trained.finished) if trained.finished else None,
-        gpu_seconds=_gpu_seconds(model, train, trained, now),
+        gpu_seconds=_gpu_seconds(model, train, trained, elapsed),
     )
     previous = TrainingStatus.model_validate(model.status.get("training") or {})
     times = times.model_copy(update={"warning": _warning(view, times, previous)})
@@ -96,7 +97,7 @@ def _from_log(log: LogDigest, *, running: bool, now: datetime) -> dict[str, obje
     return found
 
 
-def _gpu_seconds(model: ScriptModel, train: PipelineView, job: JobInfo, now: datetime) -> int | None:
+def _gpu_seconds(model: ScriptModel, train: PipelineView, job: JobInfo, elapsed: Elapsed) -> int | None:
     """How many GPUs an earlier version had is not seen any more, but it was told once, if only while the job ran."""
     if job.state.final and job.version != train.info.version:
         running = TrainingStatus.model_validate(model.status.get("training") or {})
@@ -105,7 +106,8 @@ def _gpu_seconds(model: ScriptModel, train: PipelineView, job: JobInfo, now: dat
     gpus = train.info.spec.limits.gpu_count
     if not gpus or job.started is None:
         return None
-    return max(0, int(gpus * ((job.finished or now) - job.started).total_seconds()))
+    took = job.finished - job.started if job.finished else elapsed(job.started)
+    return max(0, int(gpus * took.total_seconds()))
 
 
 def script_status(view: ModelView) -> ScriptStatus | None:
@@ -163,16 +165,16 @@ def _pipeline(seen: PipelineView) -> PipelineStatus:
     )
 
 
-def history(model: ScriptModel, view: ModelView, now: datetime) -> list[HistoryEntry] | None:
+def history(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> list[HistoryEntry] | None:
     """What status already told, with the newest model in front of it; at most historyLimit entries."""
     told = _told(model)
-    newest = _history_entry(model, view, now)
+    newest = _history_entry(model, view, elapsed)
     if newest is not None:
         told = [newest, *(entry for entry in told if entry.model_commit != newest.model_commit)]
     return told[: model.spec.history_limit] or None
 
 
-def _history_entry(model: ScriptModel, view: ModelView, now: datetime) -> HistoryEntry | None:
+def _history_entry(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> HistoryEntry | None:
     """A model keeps the generation that it was first told of with."""
     train = view.train
     if train is None or train.last_good is None:
@@ -184,7 +186,7 @@ def _history_entry(model: ScriptModel, view: ModelView, now: datetime) -> Histor
         perplexity=_figure(view.metrics.best) if view.metrics else None,
         test_perplexity=_figure(view.metrics.test) if view.metrics else None,
         finished=timestamp(job.finished) if job.finished else None,
-        gpu_seconds=_gpu_seconds(model, train, job, now),
+        gpu_seconds=_gpu_seconds(model, train, job, elapsed),
     )
 
 

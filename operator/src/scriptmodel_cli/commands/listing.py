@@ -1,0 +1,36 @@
+"""`scriptmodel list`."""
+
+from __future__ import annotations
+
+import click
+
+from scriptmodel_cli import text
+from scriptmodel_cli.connection import pass_session
+from scriptmodel_cli.options import now, output_option
+from scriptmodel_cli.output import note, say, say_structured
+from scriptmodel_cli.program import Command
+from scriptmodel_cli.session import Session
+
+
+@click.command("list", cls=Command)
+@click.option("-A", "--all-namespaces", is_flag=True, help="Of all namespaces.")
+@output_option("table", "wide")
+@pass_session
+def list_(session: Session, all_namespaces: bool, output: str) -> None:
+    """List ScriptModels: the columns of `kubectl get scriptmodels`, with -o wide all of them.
+
+    \b
+    Examples:
+      scriptmodel list -A
+      scriptmodel list -o wide
+      scriptmodel list -o name | xargs kubectl describe
+    """
+    where = None if all_namespaces else session.where()
+    found = session.all_of(where)
+    if output not in ("table", "wide"):
+        say_structured(found, output)
+    elif not found:
+        place = f"namespace {where!r}: see `scriptmodel list -A`" if where else "any namespace"
+        note(f"There are no ScriptModels in {place}.")
+    else:
+        say(text.list_of(found, now(), namespaces=all_namespaces, wide=output == "wide"))

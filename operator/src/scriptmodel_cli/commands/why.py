@@ -1,0 +1,72 @@
+"""`scriptmodel why`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from scriptmodel_cli.connection import pass_session
+from scriptmodel_cli.diagnosis import Evidence
+from scriptmodel_cli.diagnosis import why as diagnosis
+from scriptmodel_cli.logs import newest_jobs
+from scriptmodel_cli.options import name_argument, now
+from scriptmodel_cli.output import note, say
+from scriptmodel_cli.program import Command
+from scriptmodel_cli.session import Session
+from scriptmodel_cli.text import age, one_line
+from scriptmodel_operator.api.conditions import timestamp
+from scriptmodel_operator.pachyderm.values import JobInfo, PipelineRef
+
+_JOBS = 3
+_WIDEST_REASON = 110
+
+
+@click.command(cls=Command)
+@name_argument
+@pass_session
+def why(session: Session, name: str) -> None:
+    """Say why NAME is as it is, and what to do next.
+
+    The verdict and the next step come first, then what they are drawn from: stages, pipelines, worker pods, events, and
+    with --pachd the newest jobs.
+
+    \b
+    Example:
+      scriptmodel why thrones --pachd localhost:30650
+    """
+    found = session.get(name)
+    project = (found["spec"].get("pachyderm") or {}).get("project", "default")
+    names = [str(each["name"]) for each in (found.get("status") or {}).get("pipelines") or []]
+    evidence = Evidence(session.events(found), _jobs(session, project, names), _pods(session, names))
+    say(diagnosis(found, evidence, now()))
+
+
+def _pods(session: Session, names: list[str]) -> list[dict[str, Any]]:
+    """Of the pipelines' workers, wherever Pachyderm is; none where they may not be listed."""
+    if not names:
+        return []
+    path = f"/api/v1/pods?labelSelector=suite%3Dpachyderm%2CpipelineName%20in%20%28{'%2C'.join(names)}%29"
+    try:
+        return list(session.ask(lambda client: client.request("GET", path, "listing worker pods")).get("items", []))
+    except click.ClickException as error:
+        note(f"pods: {error.message}")
+        return []
+
+
+def _jobs(session: Session, project: str, names: list[str]) -> list[tuple[str, ...]]:
+    if not names or not session.pachd:
+        return []
+    try:
+        with session.pachyderm("what jobs there are") as gateway:
+            found = [newest_jobs(gateway, PipelineRef(project, name), _JOBS) for name in names]
+    except click.ClickException as error:
+        note(f"jobs: {error.message}")
+        return []
+    return [_row(job) for jobs in found for job in jobs]
+
+
+def _row(job: JobInfo) -> tuple[str, ...]:
+    created = age(timestamp(job.created), now()) if job.created else ""
+    of = job.ref.pipeline.name.rpartition("-")[2]
+    return job.ref.id, of, str(job.version), job.state.name, created, one_line(job.reason, _WIDEST_REASON)

@@ -1,0 +1,89 @@
+"""The options that say which cluster and which Pachyderm; they may stand before and after a command's name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import cache, wraps
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import click
+from click.core import ParameterSource
+
+from scriptmodel_cli.session import Session
+
+PREFIX = "SCRIPTMODEL"
+_META = "scriptmodel.connection"
+_SESSION = "scriptmodel.session"
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class ObjectName(click.ParamType[str]):
+    """Of an object or a namespace: part of an address of the API server."""
+
+    name = "name"
+    _form = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not self._form.fullmatch(value) and (value or isinstance(param, click.Argument)):
+            self.fail(f"{value!r} is no name of an object: lower case letters, digits, . and -", param, ctx)
+        return value
+
+
+def _said(context: click.Context, option: click.Parameter, value: Any) -> None:
+    """The last word on the command line wins; the environment never overrides it."""
+    said = context.meta.setdefault(_META, {})
+    explicit = context.get_parameter_source(str(option.name)) is ParameterSource.COMMANDLINE
+    if value is not None and (explicit or option.name not in said):
+        said[option.name] = value
+
+
+@cache
+def connection_options() -> tuple[click.Option, ...]:
+    """Made once: a parameter keeps nothing of a call."""
+    file = click.Path(path_type=Path, dir_okay=False)
+    settings: tuple[tuple[list[str], dict[str, Any]], ...] = (
+        (
+            ["-n", "--namespace"],
+            {"type": ObjectName(), "metavar": "NS", "help": "Namespace; default: the kubeconfig's."},
+        ),
+        (
+            ["--kubeconfig"],
+            {"envvar": f"{PREFIX}_KUBECONFIG", "type": file, "help": "Default: KUBECONFIG, else ~/.kube/config."},
+        ),
+        (["--pachd"], {"envvar": f"{PREFIX}_PACHD", "metavar": "HOST:PORT", "help": "Address of pachd."}),
+        (
+            ["--pachd-token-file"],
+            {"envvar": f"{PREFIX}_PACHD_TOKEN_FILE", "type": file, "help": "File with the token for pachd."},
+        ),
+        (
+            ["--pachd-ca-file"],
+            {"envvar": f"{PREFIX}_PACHD_CA_FILE", "type": file, "help": "Certificates to trust; turns TLS on."},
+        ),
+    )
+    return tuple(
+        click.Option(words, expose_value=False, callback=_said, show_envvar=True, **more) for words, more in settings
+    )
+
+
+def session_of(context: click.Context) -> Session:
+    """What the options said, up to now: made when a command begins."""
+    if _SESSION not in context.meta:
+        context.meta[_SESSION] = Session()
+    session: Session = context.meta[_SESSION]
+    for name, value in context.meta.get(_META, {}).items():
+        setattr(session, name, value)
+    return session
+
+
+def pass_session(function: Callable[Concatenate[Session, P], R]) -> Callable[P, R]:
+    """Give a command the session as its first argument."""
+
+    @wraps(function)
+    def called(*args: P.args, **kwargs: P.kwargs) -> R:
+        return function(session_of(click.get_current_context()), *args, **kwargs)
+
+    return called

@@ -1,0 +1,186 @@
+"""One run, from a file to a script."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from scriptmodel_cli import text
+from scriptmodel_cli.charts import glyphs_for
+from scriptmodel_cli.commands.status import Curve
+from scriptmodel_cli.corpus import CorpusFile
+from scriptmodel_cli.documents import Documents
+from scriptmodel_cli.live import Live
+from scriptmodel_cli.local.objects import Objects
+from scriptmodel_cli.local.programs import Localpach, find_trainer, localpach
+from scriptmodel_cli.local.schema import RefusedError
+from scriptmodel_cli.options import now
+from scriptmodel_cli.output import note
+from scriptmodel_cli.program import INTERRUPTED, SuspendedError
+from scriptmodel_cli.pushing import ensure_repo, push
+from scriptmodel_cli.screen import status_of
+from scriptmodel_cli.session import Session
+from scriptmodel_operator.app import working
+from scriptmodel_operator.config import OperatorConfig
+from scriptmodel_operator.desired.policy import ANYTHING, Policy
+from scriptmodel_operator.health import Health
+from scriptmodel_operator.ingest.addresses import parse_destinations
+from scriptmodel_operator.kube.store import Store
+from scriptmodel_operator.metrics import Metrics
+from scriptmodel_operator.pachyderm.adapter import PachydermGateway
+from scriptmodel_operator.pachyderm.channel import PachdAddress
+from scriptmodel_operator.pachyderm.values import BranchRef, RepoRef
+
+IMAGE = "scriptmodel-trainer:local"
+CLUSTER = "local"
+_POLL_SECONDS = 0.5
+_LOOK_SECONDS = 0.2
+_MAX_SCRIPT_BYTES = 1 << 30
+
+
+@dataclass
+class Run:
+    """`folder` has everything that is kept: the object, localpach's root, logs."""
+
+    folder: Path
+    documents: Documents
+    namespace: str
+    corpus: Sequence[CorpusFile]
+
+    def to_the_script(self, trainer: Path | None) -> bytes:
+        """The newest script. ClickException where the object gets stuck, Exit where somebody interrupts."""
+        objects = Objects(self.folder / "scriptmodel.json")
+        try:
+            objects.apply(self.documents, self.namespace)
+        except RefusedError as error:
+            raise click.ClickException(f"the ScriptModel is refused: {error}") from error
+        spec = objects.raw["spec"]
+        self._check_corpus(spec["corpus"])
+        environment = find_trainer(trainer)
+        if "gpu" in spec["training"]:
+            note("training.gpu means nothing here: the trainer runs with what this machine has")
+        images = sorted({IMAGE, spec["training"]["image"] or IMAGE})
+        logging.basicConfig(filename=self.folder / "operator.log", level=logging.INFO)
+        pachyderm, log = self.folder / "pachyderm", self.folder / "localpach.log"
+        with localpach(pachyderm, log, [(image, environment) for image in images]) as pachd:
+            session = Session(pachd=pachd.address)
+            self._put_corpus(session, spec)
+            asyncio.run(self._reconcile(objects, session, pachd))
+            return self._result(objects.raw, session)
+
+    def _check_corpus(self, corpus: dict[str, Any]) -> None:
+        if self.corpus and "repo" not in corpus:
+            raise click.ClickException("--corpus goes into a repo, and spec.corpus names none: leave one of them out")
+        name = (corpus.get("configMap") or {}).get("name")
+        if name and name not in self.documents.config_maps:
+            raise click.ClickException(f"the file has no ConfigMap {name!r}, which spec.corpus names: add it after ---")
+
+        secret = ((corpus.get("http") or {}).get("secretRef") or {}).get("name")
+        if secret and secret not in self.documents.secrets:
+            raise click.ClickException(f"the file has no Secret {secret!r}, which spec.corpus names: add it after ---")
+
+    def _put_corpus(self, session: Session, spec: dict[str, Any]) -> None:
+        """Equal files are not put again: that would be a commit, and a job to find out that nothing has changed."""
+        repo, own = spec["corpus"].get("repo"), spec["pachyderm"]["project"]
+        known = self.folder / "corpus.sha256"
+        with session.pachyderm("the corpus") as gateway:
+            _make_projects(gateway, {own, repo["project"]} if repo else {own})
+            if repo is None:
+                return
+            branch = BranchRef(RepoRef(repo["project"], repo["name"]), repo["branch"])
+            digest = _digest(branch, self.corpus)
+            if not self.corpus or (known.exists() and known.read_text() == digest):
+                if branch.repo not in {info.ref for info in gateway.list_repos([branch.repo.project])}:
+                    raise click.ClickException(f"repo {branch.repo} is empty here: say --corpus PATH once")
+                return
+            ensure_repo(gateway, branch, create=True)
+            push(gateway, branch, self.corpus, replace=True)
+        known.write_text(digest)
+
+    async def _reconcile(self, objects: Objects, session: Session, pachd: Localpach) -> None:
+        """The operator's own loop, until the object is ready or stuck."""
+        watching = asyncio.create_task(self._watch(objects, session, pachd))
+        interrupted = False
+
+        def interrupt() -> None:
+            nonlocal interrupted
+            interrupted = watching.cancel()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, interrupt)
+        config = OperatorConfig(
+            pachd=PachdAddress(session.pachd),
+            trainer_image=IMAGE,
+            poll_interval=_POLL_SECONDS,
+            policy=_everything_for(objects.raw["metadata"]["namespace"]),
+            destinations=parse_destinations([ANYTHING]),  # what they may reach themselves
+        )
+        async with working(config, objects, CLUSTER, Health(Metrics(Store()))) as inbox:
+            inbox.arrived(objects.raw)
+            try:
+                await watching
+            except asyncio.CancelledError:
+                if not interrupted:
+                    raise
+        if interrupted:
+            note("Stopped. With --keep the same command goes on.")
+            raise click.exceptions.Exit(INTERRUPTED)
+
+    async def _watch(self, objects: Objects, session: Session, pachd: Localpach) -> None:
+        live, glyphs = Live(err=True), glyphs_for(sys.stderr)
+        curve = Curve(session, live.note)
+        while True:
+            pachd.check()
+            found = objects.raw
+            live.show(status_of(found, now(), curve.of(found), glyphs), text.line_of(found), now())
+            if objects.looked_at and text.settled(found):
+                return
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    def _result(self, found: dict[str, Any], session: Session) -> bytes:
+        if text.suspended(found):
+            raise SuspendedError("it is suspended: with `suspend: false` in the file it goes on")
+        ready = text.condition(found)
+        if ready["status"] != "True":
+            raise click.ClickException(f"it is stuck ({ready['reason']}): {ready['message']}")
+        where, script = found["status"]["lineage"]["script"], found["status"]["script"]
+        with session.pachyderm("the script") as gateway:
+            repo = RepoRef(where["project"], where["repo"])
+            return gateway.read_file(repo, where["commit"], script["path"], _MAX_SCRIPT_BYTES)
+
+
+def _everything_for(namespace: str) -> Policy:
+    """There is nobody here to be protected from."""
+    anything = (ANYTHING,)
+    return Policy(
+        trainer_image=IMAGE,
+        images=anything,
+        priority_classes=anything,
+        runtime_classes=anything,
+        pull_secrets=anything,
+        projects={namespace: anything},
+    )
+
+
+def _make_projects(gateway: PachydermGateway, wanted: set[str]) -> None:
+    """There is nobody else here who could."""
+    for project in sorted(wanted - set(gateway.list_projects())):
+        gateway.create_project(project)
+
+
+def _digest(branch: BranchRef, files: Sequence[CorpusFile]) -> str:
+    total = hashlib.sha256(str(branch).encode())
+    for file in files:
+        total.update(f"\0{file.path}\0{file.size}\0".encode())
+        for piece in file.pieces():
+            total.update(piece)
+    return total.hexdigest()

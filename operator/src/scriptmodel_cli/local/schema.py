@@ -1,0 +1,182 @@
+"""What the API server does with a ScriptModel at apply, by the same schema: defaults, types, limits, rules. Pure.
+
+The API server's rules are CEL, which nothing here can run: `RULES` has each of them in Python, and a test holds that
+none is missing.
+"""
+
+from __future__ import annotations
+
+import difflib
+import operator
+import re
+from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
+from typing import Any
+
+from scriptmodel_operator.api.corpus import MOST_DEPTHS
+from scriptmodel_operator.api.crd import structural_schema
+from scriptmodel_operator.api.durations import parse_quantity
+from scriptmodel_operator.api.spec import ScriptModelSpec
+from scriptmodel_operator.api.training import AT_MOST
+
+_TYPES: dict[str, tuple[type, ...]] = {"object": (dict,), "array": (list,), "string": (str,), "integer": (int,)}
+_LIMITS: tuple[tuple[str, Callable[[Any, Any], bool], str], ...] = (
+    ("minimum", lambda value, limit: value >= limit, "must be at least {}"),
+    ("maximum", lambda value, limit: value <= limit, "must be at most {}"),
+    ("minLength", lambda value, limit: len(value) >= limit, "must have at least {} characters"),
+    ("maxLength", lambda value, limit: len(str(value)) <= limit, "must have at most {} characters"),
+    ("maxItems", lambda value, limit: len(value) <= limit, "must have at most {} items"),
+    ("maxProperties", lambda value, limit: len(value) <= limit, "must have at most {} entries"),
+    ("pattern", lambda value, limit: _matches(limit, str(value)), "must match {}"),
+    ("enum", lambda value, limit: value in limit, "must be one of {}"),
+)
+
+Rule = Callable[[Any, Any], bool]
+"""Whether a value keeps to a rule; the second is the value before, None for a new object."""
+
+
+def _matches(pattern: str, text: str) -> bool:
+    """As the API server matches: the end is the end, not a line's."""
+    return re.search(pattern.replace("$", r"\Z"), text) is not None
+
+
+def _at_most(amount: str) -> Rule:
+    """The request of that is no more than the limit; what is no quantity is not compared."""
+
+    def holds(value: Any, _old: Any) -> bool:
+        try:
+            request, limit = (parse_quantity(str(value[part][amount])) for part in ("requests", "limits"))
+        except (KeyError, ValueError):
+            return True
+        return request <= limit
+
+    return holds
+
+
+RULES: dict[str, Rule] = {
+    "[has(self.repo), has(self.http), has(self.configMap)].filter(x, x).size() == 1": (
+        lambda value, _old: len({"repo", "http", "configMap"} & set(value)) == 1
+    ),
+    "!self.url.matches('^https?://[^/?#]*@')": lambda value, _old: not re.match("https?://[^/?#]*@", value["url"]),
+    f"!self.matches(r'(\\*\\*.*){{{MOST_DEPTHS + 1}}}')": lambda value, _old: value.count("**") <= MOST_DEPTHS,
+    AT_MOST.format("cpu"): _at_most("cpu"),
+    AT_MOST.format("memory"): _at_most("memory"),
+    "self.key != '' || self.operator == 'Exists'": (
+        lambda value, _old: value["key"] != "" or value["operator"] == "Exists"
+    ),
+    "self.value == '' || self.operator == 'Equal'": (
+        lambda value, _old: value["value"] == "" or value["operator"] == "Equal"
+    ),
+    "!has(self.tolerationSeconds) || has(self.effect) && self.effect == 'NoExecute'": (
+        lambda value, _old: "tolerationSeconds" not in value or value.get("effect") == "NoExecute"
+    ),
+    "self == oldSelf": lambda value, old: old is None or value == old,
+}
+_COMPARISONS: dict[str, Callable[[float, float], bool]] = {">": operator.gt, ">=": operator.ge, "<=": operator.le}
+_FORM = re.compile(r"(?:self|string\(self\))\.matches\(r'(.*)'\)")
+_KEYS = re.compile(r"self\.all\(key, key\.matches\(r'(.*)'\)\)")
+_POSITIVE = re.compile(r"!self\.matches\(r'(.*)'\) \|\| self\.matches\(r'(.*)'\)")
+_RANGE = re.compile(r"!self\.matches\(r'(.*)'\) \|\| double\(self\) (>=?|<=) ([0-9.]+)")
+
+
+def rule_of(expression: str) -> Rule:
+    """KeyError for a rule that is not known here."""
+    if form := _FORM.fullmatch(expression):
+        return lambda value, _old: _matches(form[1], str(value))
+    if keys := _KEYS.fullmatch(expression):
+        return lambda value, _old: all(_matches(keys[1], key) for key in value)
+    if positive := _POSITIVE.fullmatch(expression):
+        return lambda value, _old: not _matches(positive[1], value) or _matches(positive[2], value)
+    if within := _RANGE.fullmatch(expression):
+        holds, limit = _COMPARISONS[within[2]], float(within[3])
+        return lambda value, _old: not _matches(within[1], value) or holds(float(value), limit)
+    return RULES[expression]
+
+
+class RefusedError(ValueError):
+    """The API server would refuse the object; the message has every cause, each with its field."""
+
+
+def spec_schema() -> dict[str, Any]:
+    return structural_schema(ScriptModelSpec)
+
+
+def admitted(spec: Mapping[str, Any], old: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """`spec` with its defaults; `old` is the spec before. RefusedError where the API server would refuse it."""
+    schema, wanted = spec_schema(), deepcopy(dict(spec))
+    _fill_in(schema, wanted)
+    causes = list(_violations(schema, wanted, "spec"))
+    causes = causes or list(_broken_rules(schema, wanted, old, "spec"))
+    if causes:
+        raise RefusedError("; ".join(causes))
+    return wanted
+
+
+def _fill_in(schema: Mapping[str, Any], value: Any) -> None:
+    """Defaults, into objects that are there."""
+    if isinstance(value, list):
+        for item in value:
+            _fill_in(schema.get("items", {}), item)
+    if not isinstance(value, dict):
+        return
+    for name, child in schema.get("properties", {}).items():
+        if name not in value and "default" in child:
+            value[name] = deepcopy(child["default"])
+        if name in value:
+            _fill_in(child, value[name])
+
+
+def _violations(schema: Mapping[str, Any], value: Any, path: str) -> Iterator[str]:
+    kind = schema.get("type")
+    if not _is_a(kind, value):
+        yield f"{path}: must be {_article(str(kind))}, not {value!r}"
+        return
+    for name, holds, text in _LIMITS:
+        if name in schema and not holds(value, schema[name]):
+            limit = ", ".join(schema[name]) if name == "enum" else schema[name]
+            yield f"{path}: {text.format(limit)}, not {value!r}"
+    if kind == "object":
+        yield from _members(schema, value, path)
+    elif kind == "array":
+        for index, item in enumerate(value):
+            yield from _violations(schema["items"], item, f"{path}[{index}]")
+
+
+def _is_a(kind: str | None, value: Any) -> bool:
+    """A quantity, which has no type, is a string or an integer."""
+    if kind == "boolean" or isinstance(value, bool):
+        return kind == "boolean" and isinstance(value, bool)
+    return isinstance(value, _TYPES[kind] if kind else (str, int))
+
+
+def _article(kind: str) -> str:
+    kind = {"None": "string or integer", "boolean": "true or false", "array": "list"}.get(kind, kind)
+    return kind if kind == "true or false" else f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+
+
+def _members(schema: Mapping[str, Any], value: Mapping[str, Any], path: str) -> Iterator[str]:
+    known, others = schema.get("properties", {}), schema.get("additionalProperties")
+    yield from (f"{path}.{name}: is required" for name in schema.get("required", []) if name not in value)
+    for name, child in value.items():
+        if name in known or others:
+            yield from _violations(known.get(name, others), child, f"{path}.{name}")
+        else:
+            near = difflib.get_close_matches(str(name), known, 1)
+            yield f"{path}.{name}: there is no such field" + (f"; do you mean {near[0]}?" if near else "")
+
+
+def _broken_rules(schema: Mapping[str, Any], value: Any, old: Any, path: str) -> Iterator[str]:
+    """Of what the schema finds nothing wrong with, as the API server does it: what has not changed is not checked."""
+    if old is not None and value == old:
+        return
+    for rule in schema.get("x-kubernetes-validations", []):
+        if not rule_of(rule["rule"])(value, old):
+            yield f"{path}: {rule['message']}" + (f", not {value}" if "messageExpression" in rule else "")
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _broken_rules(schema["items"], item, None, f"{path}[{index}]")
+    if isinstance(value, dict):
+        before = old if isinstance(old, Mapping) else {}
+        known, others = schema.get("properties", {}), schema.get("additionalProperties", {})
+        for name, child in value.items():
+            yield from _broken_rules(known.get(name, others), child, before.get(name), f"{path}.{name}")

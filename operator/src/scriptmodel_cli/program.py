@@ -1,0 +1,112 @@
+"""How the program `scriptmodel` is put together: commands imported when called, help by sections, one-line errors."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from scriptmodel_cli.connection import connection_options
+from scriptmodel_cli.output import note
+
+INTERRUPTED = 130
+Sections = Mapping[str, Mapping[str, tuple[str, str]]]
+"""Of the help: title, then name of a command, then `module:attribute` and what the command does."""
+
+
+class SuspendedError(click.ClickException):
+    """What is waited for does not come, though nothing is wrong."""
+
+    exit_code = 3
+
+
+class Command(click.Command):
+    """Takes the options of the connection after its name too, as kubectl does."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        *own, helper = super().get_params(ctx)
+        return [*own, *connection_options(), helper]
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        _write_options(self, ctx, formatter)
+
+
+class Program(click.Group):
+    """A group whose commands are named by a table."""
+
+    command_class = Command
+
+    def __init__(self, *args: Any, sections: Sections, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._sections = sections
+        self._places = {name: place for section in sections.values() for name, (place, _doc) in section.items()}
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        *own, helper = super().get_params(ctx)
+        return [*own, *connection_options(), helper]
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - fixed by click
+        return list(self._places)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - fixed by click
+        if cmd_name not in self._places:
+            return None
+        module, _, attribute = self._places[cmd_name].partition(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for title, section in self._sections.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, doc) for name, (_place, doc) in section.items()], col_max=12)
+        _write_options(self, ctx, formatter)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """From the table: no command is imported for its name."""
+        docs = {name: doc for section in self._sections.values() for name, (_place, doc) in section.items()}
+        names = [CompletionItem(name, help=doc) for name, doc in docs.items() if name.startswith(incomplete)]
+        return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Errors are one line, but for the help that no command at all asks for; an interrupt says nothing."""
+        if Path(sys.argv[0]).name == "kubectl-scriptmodel":
+            extra.setdefault("prog_name", "kubectl scriptmodel")
+        if not extra.setdefault("standalone_mode", True):
+            return super().main(*args, **extra)
+        try:
+            status = super().main(*args, **{**extra, "standalone_mode": False})
+        except click.exceptions.NoArgsIsHelpError as error:
+            error.show()
+            sys.exit(error.exit_code)
+        except click.ClickException as error:
+            note(f"Error: {_one_line(error)}")
+            sys.exit(error.exit_code)
+        except click.Abort:
+            sys.exit(INTERRUPTED)
+        sys.exit(status if isinstance(status, int) else 0)
+
+
+def _one_line(error: click.ClickException) -> str:
+    text = " ".join(error.format_message().split())
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        return f"{text.rstrip('.')}: see {error.ctx.command_path} -h"
+    return text
+
+
+def _write_options(command: click.Command, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    """Its own options first, those of the connection apart."""
+    connection = {option.name for option in connection_options()}
+    rows: dict[str, list[tuple[str, str]]] = {"Options": [], "Connection": []}
+    options = (each for each in command.get_params(ctx) if isinstance(each, click.Option))
+    for parameter in options:
+        record = parameter.get_help_record(ctx)
+        if record is not None:
+            rows["Connection" if parameter.name in connection else "Options"].append(record)
+    for title, records in rows.items():
+        with formatter.section(title):
+            formatter.write_dl(records)

@@ -1,0 +1,114 @@
+"""Everything that a status tells, on one screen. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from scriptmodel_cli.charts import UNICODE, Glyphs, bar, sparkline
+from scriptmodel_cli.output import style
+from scriptmodel_cli.text import Object, age, coloured, condition, parse_time, seen, table
+
+_BAR_WIDTH = 30
+_SPARK_WIDTH = 40
+_EXCERPT_LINES = 8
+
+
+def status_of(found: Object, now: datetime, epochs: Sequence[float] = (), glyphs: Glyphs = UNICODE) -> list[str]:
+    """`epochs` has the validation perplexity of each epoch so far, where it is known."""
+    status = found.get("status") or {}
+    lines = [*_head(found, now)]
+    facts = [
+        *_training(status.get("training") or {}, now, glyphs),
+        *_perplexity((status.get("training") or {}).get("perplexity") or {}, epochs, glyphs),
+        *_lineage(status.get("lineage") or {}),
+    ]
+    lines += ["", *table(facts)] if facts else []
+    lines += _history(status.get("history") or [], now)
+    lines += _script(status.get("script") or {})
+    return lines
+
+
+def _head(found: Object, now: datetime) -> Iterator[str]:
+    metadata, ready = found["metadata"], condition(found)
+    preset = found["spec"]["model"]["preset"]
+    name = style(f"{metadata['namespace']}/{metadata['name']}", bold=True)
+    yield f"{name}   preset {preset}, {age(metadata['creationTimestamp'], now)} old"
+    reason = coloured(found, ready.get("reason", "Pending"))
+    yield f"{reason}: {ready.get('message', 'the operator has not looked at it yet')}"
+    if not seen(found):
+        yield "The operator has not seen the newest spec yet."
+
+
+def _training(training: Object, now: datetime, glyphs: Glyphs) -> list[tuple[str, str]]:
+    if not training.get("epochProgress"):
+        return []
+    percent = int(training.get("progressPercent", 0))
+    parts = [f"{bar(percent, _BAR_WIDTH, glyphs)} {percent}%", f"epoch {training['epochProgress']}"]
+    if training.get("wordsPerSecond"):
+        parts.append(f"{training['wordsPerSecond']:,} words/s")
+    rows = [("training", "  ".join(parts))]
+    if took := _took(training, now):
+        rows.append(("time", took))
+    return rows
+
+
+def _took(training: Object, now: datetime) -> str:
+    if not training.get("startTime"):
+        return ""
+    end = training.get("completionTime")
+    seconds = ((parse_time(end) if end else now) - parse_time(training["startTime"])).total_seconds()
+    parts = [f"{duration(seconds)}{'' if end else ' so far'}"]
+    if training.get("eta"):
+        parts.append(f"{training['eta']} to go")
+    if training.get("gpuSeconds"):
+        parts.append(f"{training['gpuSeconds']} GPU-seconds")
+    return ", ".join(parts)
+
+
+def _perplexity(figures: Object, epochs: Sequence[float], glyphs: Glyphs) -> list[tuple[str, str]]:
+    told = [f"{kind} {figures[kind]}" for kind in ("running", "train", "valid", "best", "test") if figures.get(kind)]
+    rows = [("perplexity", ", ".join(told))] if told else []
+    if len(epochs) > 1:
+        curve = sparkline(epochs, _SPARK_WIDTH, glyphs)
+        rows.append(("by epoch", f"{curve}  {epochs[0]:.1f} {glyphs.arrow} {epochs[-1]:.1f}"))
+    return rows
+
+
+def _lineage(lineage: Object) -> list[tuple[str, str]]:
+    return [
+        (kind, f"{commit.get('project')}/{commit.get('repo')}@{commit.get('commit')}")
+        for kind in ("corpus", "model", "script")
+        if (commit := lineage.get(kind))
+    ]
+
+
+def _history(history: Sequence[Object], now: datetime) -> list[str]:
+    if len(history) < 2:
+        return []
+    rows = [("MODEL", "GENERATION", "PERPLEXITY", "FINISHED")]
+    for entry in history:
+        finished = entry.get("finished")
+        ago = f"{age(finished, now)} ago" if finished else ""
+        generation = str(entry.get("generation", ""))
+        rows.append((str(entry.get("modelCommit")), generation, str(entry.get("perplexity", "")), ago))
+    return ["", *table(rows)]
+
+
+def _script(script: Object) -> list[str]:
+    if not script:
+        return []
+    words = f", {script['words']} words" if script.get("words") else ""
+    excerpt = str(script.get("excerpt", "")).splitlines()[:_EXCERPT_LINES]
+    head = f"The script has {script.get('sizeBytes', 0)} bytes{words}. It begins:"
+    return ["", head, *(f"  {line}" for line in excerpt)]
+
+
+def duration(seconds: float) -> str:
+    """Such as 45s, 3m20s, 2h5m."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60}s"
+    return f"{whole // 3600}h{whole % 3600 // 60}m"

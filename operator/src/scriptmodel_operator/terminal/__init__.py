@@ -1,1 +1,0 @@
-"""What the command `scriptmodel` prints, and how it reaches the cluster."""
