@@ -7,6 +7,7 @@ generators=( # environment, module
   "operator tests.attack.calls"
   "operator tests.attack.archives"
   "operator tests.attack.webserver"
+  "operator tests.attack.churn"
 )
 
 failed=0

@@ -26,6 +26,16 @@ class CorpusFile:
     path: str
     size: int
 
+    def head(self) -> str:
+        """The text of the first bytes; CorpusError where the file cannot be read."""
+        try:
+            with self.source.open("rb") as file:
+                head = file.read(_HEAD_BYTES)
+        except OSError as error:
+            raise CorpusError(f"cannot read {self.source}: {error.strerror}") from error
+        wide = "utf-32" if head.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")) else "utf-16"
+        return head.decode(wide if head.startswith(_WIDE_TEXT) else "utf-8", errors="replace")
+
     def pieces(self) -> Iterator[bytes]:
         """Raises CorpusError where the file cannot be read, or is not what it was when it was found."""
         left = self.size

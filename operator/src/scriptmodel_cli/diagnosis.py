@@ -79,6 +79,32 @@ def why(found: Object, evidence: Evidence, now: datetime) -> list[str]:
     return lines
 
 
+def as_value(found: Object, evidence: Evidence) -> dict[str, Any]:
+    """The diagnosis for programs: reason, message and next step, then what they are drawn from."""
+    status, ready = found.get("status") or {}, condition(found)
+    return {
+        "ready": ready.get("status", "Unknown"),
+        "stalled": condition(found, "Stalled").get("status") == "True",
+        "reason": ready.get("reason", "Pending"),
+        "message": ready.get("message", ""),
+        "next": next_step(found, str(ready.get("reason", ""))),
+        "current": seen(found),
+        "conditions": status.get("conditions") or [],
+        "pipelines": status.get("pipelines") or [],
+        "jobs": [dict(zip(map(str.lower, JOB_HEADERS), row, strict=True)) for row in evidence.jobs],
+        "pods": [
+            {
+                "namespace": pod["metadata"]["namespace"],
+                "name": pod["metadata"]["name"],
+                "phase": (pod.get("status") or {}).get("phase", ""),
+                "reason": pod_trouble(pod.get("status") or {}),
+            }
+            for pod in evidence.pods
+        ],
+        "events": [{key: each.get(key) for key in ("eventTime", "type", "reason", "note")} for each in evidence.events],
+    }
+
+
 def _verdict(found: Object) -> Iterator[str]:
     ready = condition(found)
     if not ready:

@@ -9,11 +9,10 @@ from typing import Any, TypeVar
 
 import click
 
-from scriptmodel_cli.connection import ObjectName, session_of
+from scriptmodel_cli.connection import COMPLETION_SECONDS, ObjectName, session_of
 from scriptmodel_operator.api.durations import parse_duration
 
 F = TypeVar("F", bound=Callable[..., Any])
-_COMPLETION_SECONDS = 3.0
 
 
 def seconds(value: str | float) -> float:
@@ -32,7 +31,7 @@ def names(context: click.Context, _parameter: click.Parameter, incomplete: str) 
     """Of the ScriptModels in the namespace; none where the cluster does not answer at once."""
     session = session_of(context)
     try:
-        found = session.ask(lambda client: client.list_scriptmodels(session.where()), _COMPLETION_SECONDS)
+        found = session.ask(lambda client: client.list_scriptmodels(session.where()), COMPLETION_SECONDS)
     except click.ClickException:
         return []
     finally:

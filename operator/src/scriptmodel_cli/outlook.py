@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from scriptmodel_cli.changes import Change, Outlook, field_changes
+from scriptmodel_cli.text import SHORT_ID
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.desired.pipelines import Desired, corpus_branch, desired
 from scriptmodel_operator.desired.policy import DEFAULT_DOWNLOAD_MI
@@ -121,14 +122,14 @@ def _pipeline(wanted: PipelineApply, why: str, view: ModelView) -> Change:
     again = "trains again from the first epoch" if seen is view.train else "writes a new script"
     effect = again if wanted.reprocess else "computes nothing again"
     if seen.running:
-        effect += f"; kills the running job {seen.running.ref.id}"
+        effect += f"; kills the running job {seen.running.ref.id[:SHORT_ID]}"
     return Change("~", f"update pipeline {wanted.spec.ref} to version {seen.info.version + 1}", why, effect, fields)
 
 
 def _later(wanted: PipelineApply, why: str, view: ModelView) -> Change:
     change = _pipeline(wanted, why, view)
     seen = _seen(wanted.spec.ref, view)
-    job = seen.running.ref.id if seen and seen.running else ""
+    job = seen.running.ref.id[:SHORT_ID] if seen and seen.running else ""
     return replace(change, effect=f"waits until the running job {job} has ended; computes nothing again")
 
 

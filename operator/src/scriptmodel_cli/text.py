@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +17,8 @@ Object = Mapping[str, Any]
 HEADERS = ("NAME", "READY", "STATUS", "PRESET", "EPOCH", "PERPLEXITY", "AGE")
 WIDE_HEADERS = ("WPS", "ETA", "MODEL COMMIT", "MESSAGE")
 _WIDEST_MESSAGE = 120
+SHORT_ID = 8
+"""Characters that are shown of an id."""
 
 
 def condition(found: Object, kind: str = "Ready") -> Object:
@@ -93,7 +96,12 @@ def _wide(found: Object) -> tuple[str, ...]:
     status = found.get("status") or {}
     training, model = status.get("training") or {}, (status.get("lineage") or {}).get("model") or {}
     message = one_line(condition(found).get("message", ""), _WIDEST_MESSAGE)
-    return str(training.get("wordsPerSecond", "")), training.get("eta", ""), model.get("commit", ""), message
+    return (
+        str(training.get("wordsPerSecond", "")),
+        training.get("eta", ""),
+        str(model.get("commit", ""))[:SHORT_ID],
+        message,
+    )
 
 
 def line_of(found: Object) -> str:
@@ -106,12 +114,20 @@ def line_of(found: Object) -> str:
     if reason == "Training" and training.get("epochProgress"):
         parts += [f"epoch {training['epochProgress']}", f"{training.get('progressPercent', 0)}%"]
         if best := (training.get("perplexity") or {}).get("best"):
-            parts.append(f"perplexity {best}")
+            parts.append(f"best validation perplexity {best}")
+        if running := (training.get("perplexity") or {}).get("running"):
+            parts.append(f"this epoch {running}")
         if training.get("eta"):
             parts.append(f"{training['eta']} to go")
     else:
         parts.append(one_line(condition(found).get("message", ""), 400))
     return "  ".join(parts)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """` (did you mean X?)` for the known name that is most like a name; empty where none is."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f" (did you mean {near[0]}?)" if near else ""
 
 
 def one_line(message: str, limit: int) -> str:

@@ -88,11 +88,11 @@ def test_a_change_that_needs_no_training_waits_for_the_running_job() -> None:
     world.written()
     world.want({"training": {"resources": {"limits": {"memory": "4Gi"}}}})
     (train,) = planned(world).changes
-    assert train.effect == f"waits until the running job {job.ref.id} has ended; computes nothing again"
+    assert train.effect == f"waits until the running job {job.ref.id[:8]} has ended; computes nothing again"
     assert fields(train) == [FieldChange("limits", "", "memory 4Gi")]
     world.want({"model": {"seed": 1}})
     (train,) = planned(world).changes
-    assert train.effect == f"trains again from the first epoch; kills the running job {job.ref.id}"
+    assert train.effect == f"trains again from the first epoch; kills the running job {job.ref.id[:8]}"
 
 
 def test_retraining_changes_no_field_and_is_told() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ SCHEMA = 1
 MODEL, WEIGHTS, METRICS, REPORT = "model.json", "weights.npz", "metrics.json", "report.html"
 WORD_TO_ID, ID_TO_WORD = "word_to_id.json", "id_to_word.json"
 FILES = (MODEL, WEIGHTS, METRICS, REPORT, WORD_TO_ID, ID_TO_WORD)
+LOG = "train.log.jsonl"
+CHECKPOINT = "checkpoint.npz"
 
 Floats = npt.NDArray[np.float32]
 
@@ -86,6 +89,15 @@ def save_model(folder: Path, model: TrainedModel, report: str) -> None:
     }
     contents[MODEL] = json_bytes({**described, "digest": _digest(json_bytes(described))})
     write_files(folder, contents)
+
+
+def protect(path: Path, *, option: str = "--out", but: tuple[str, ...] = ()) -> None:
+    """Raise BadInputError if writing `path` would replace a file of a model; `but` names files that may be replaced."""
+    target = Path(os.path.realpath(path))
+    if target.name in but or target.name not in (*FILES, LOG, CHECKPOINT):
+        return
+    if target.exists() and any((target.parent / name).is_file() for name in (MODEL, CHECKPOINT)):
+        raise BadInputError(f"{option} {path} is a file of a model and would be overwritten", "name another file")
 
 
 def load_model(folder: Path) -> TrainedModel:

@@ -12,9 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.fingerprints import Fingerprints
 from scriptmodel_trainer.storage import read_arrays, write_arrays
-
-CHECKPOINT = "checkpoint.npz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +26,7 @@ class EpochRecord:
     learning_rate: float
     seconds: float
     words_per_second: float
+    sample: str = ""  # a line of script by the weights of this epoch; older versions wrote none
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,7 @@ class Checkpoint:
     best_epoch: int
     history: tuple[EpochRecord, ...]
     arrays: dict[str, npt.NDArray[Any]]
+    processor: str = ""  # what computed it; older versions did not say
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
@@ -57,7 +58,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     write_arrays(path, {**checkpoint.arrays, "described": np.frombuffer(text, np.uint8)})
 
 
-def load_checkpoint(path: Path, fingerprint: str) -> Checkpoint:
+def load_checkpoint(path: Path, fingerprints: Fingerprints) -> Checkpoint:
     """Read a checkpoint; BadInputError if it is damaged or belongs to other settings or another corpus."""
     try:
         arrays = read_arrays(path)
@@ -67,9 +68,9 @@ def load_checkpoint(path: Path, fingerprint: str) -> Checkpoint:
         checkpoint = Checkpoint(**described, history=history, arrays=arrays)
     except (ValueError, KeyError, TypeError, BadInputError) as error:
         raise BadInputError(f"{path} is damaged: {error}", "train without --resume") from error
-    if checkpoint.fingerprint != fingerprint:
+    if not fingerprints.accepts(checkpoint.fingerprint):
         raise BadInputError(
-            f"{path} was made with another corpus, preset, setting or seed",
-            "repeat the first command with --resume, or train without --resume",
+            f"{path} was made with another corpus, preset, setting, seed or precision",
+            "repeat the first command with --resume on the same kind of processor, or train without --resume",
         )
     return checkpoint

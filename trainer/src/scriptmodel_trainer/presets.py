@@ -178,7 +178,7 @@ def preset_named(name: str) -> Preset:
         return PRESETS[name]
     near = difflib.get_close_matches(name, PRESETS, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
-    raise BadInputError(f"unknown preset {name!r}", f"{hint}presets are {', '.join(PRESETS)}")
+    raise BadInputError(f"unknown preset {name!r}", f"{hint}presets are {', '.join(PRESETS)}", parameter="preset")
 
 
 def override_keys() -> list[str]:
@@ -199,27 +199,38 @@ def _parse(key: str, text: str) -> bool | int | float | str:
     if key not in override_keys():
         near = difflib.get_close_matches(key, override_keys(), n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
-        raise BadInputError(f"unknown setting {key!r}", f"{hint}settings are {', '.join(override_keys())}")
+        known = f"{hint}settings are {', '.join(override_keys())}"
+        raise BadInputError(f"unknown setting {key!r}", known, parameter=key)
     kind = type(getattr(PRESETS["small"], key))
     if kind is bool:
         return _parse_flag(key, text)
     if kind is str:
         if text not in _CHOICES[key]:
-            raise BadInputError(f"{key}={text!r} is not one of {', '.join(_CHOICES[key])}")
+            raise BadInputError(f"{key}={text!r} is not one of {', '.join(_CHOICES[key])}", parameter=key)
         return text
-    try:
-        number = int(text) if kind is int else float(text)
-    except ValueError:
-        wanted = "a whole number" if kind is int else "a number"
-        raise BadInputError(f"{key}={text!r} is not {wanted}") from None
+    number = _number(key, text)
     low, high = _LIMITS[key]
     if not (math.isfinite(number) and low <= number <= high):
-        raise BadInputError(f"{key}={text} is out of range", f"it must lie between {low:g} and {high:g}")
-    return number
+        limits = f"it must lie between {low:g} and {high:g}"
+        raise BadInputError(f"{key}={text} is out of range", limits, parameter=key)
+    if kind is not int:
+        return number
+    if number != int(number):
+        raise BadInputError(f"{key}={text!r} is not a whole number", parameter=key)
+    return int(number)
+
+
+def _number(key: str, text: str) -> float:
+    """The number that a text spells, in any form that JSON and Python write one: 20, 0.5, 1e-3."""
+    try:
+        return float(text)
+    except ValueError:
+        wanted = "a whole number" if type(getattr(PRESETS["small"], key)) is int else "a number"
+        raise BadInputError(f"{key}={text!r} is not {wanted}", parameter=key) from None
 
 
 def _parse_flag(key: str, text: str) -> bool:
     flags = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
     if text.lower() not in flags:
-        raise BadInputError(f"{key}={text!r} is not true or false")
+        raise BadInputError(f"{key}={text!r} is not true or false", parameter=key)
     return flags[text.lower()]

@@ -7,14 +7,14 @@ from typing import Any
 import click
 
 from scriptmodel_cli.connection import pass_session
-from scriptmodel_cli.diagnosis import Evidence
+from scriptmodel_cli.diagnosis import Evidence, as_value
 from scriptmodel_cli.diagnosis import why as diagnosis
 from scriptmodel_cli.logs import newest_jobs
 from scriptmodel_cli.options import name_argument, now
-from scriptmodel_cli.output import note, say
+from scriptmodel_cli.output import note, say, say_value
 from scriptmodel_cli.program import Command
 from scriptmodel_cli.session import Session
-from scriptmodel_cli.text import age, one_line
+from scriptmodel_cli.text import SHORT_ID, age, one_line
 from scriptmodel_operator.api.conditions import timestamp
 from scriptmodel_operator.pachyderm.values import JobInfo, PipelineRef
 
@@ -24,8 +24,9 @@ _WIDEST_REASON = 110
 
 @click.command(cls=Command)
 @name_argument
+@click.option("-o", "--output", type=click.Choice(["text", "json", "yaml"]), default="text", show_default=True)
 @pass_session
-def why(session: Session, name: str) -> None:
+def why(session: Session, name: str, output: str) -> None:
     """Say why NAME is as it is, and what to do next.
 
     The verdict and the next step come first, then what they are drawn from: stages, pipelines, worker pods, events, and
@@ -39,7 +40,10 @@ def why(session: Session, name: str) -> None:
     project = (found["spec"].get("pachyderm") or {}).get("project", "default")
     names = [str(each["name"]) for each in (found.get("status") or {}).get("pipelines") or []]
     evidence = Evidence(session.events(found), _jobs(session, project, names), _pods(session, names))
-    say(diagnosis(found, evidence, now()))
+    if output == "text":
+        say(diagnosis(found, evidence, now()))
+    else:
+        say_value(as_value(found, evidence), output)
 
 
 def _pods(session: Session, names: list[str]) -> list[dict[str, Any]]:
@@ -69,4 +73,4 @@ def _jobs(session: Session, project: str, names: list[str]) -> list[tuple[str, .
 def _row(job: JobInfo) -> tuple[str, ...]:
     created = age(timestamp(job.created), now()) if job.created else ""
     of = job.ref.pipeline.name.rpartition("-")[2]
-    return job.ref.id, of, str(job.version), job.state.name, created, one_line(job.reason, _WIDEST_REASON)
+    return job.ref.id[:SHORT_ID], of, str(job.version), job.state.name, created, one_line(job.reason, _WIDEST_REASON)
