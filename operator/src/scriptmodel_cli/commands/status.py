@@ -76,7 +76,7 @@ class Curve:
         training = (found.get("status") or {}).get("training") or {}
         stage = (training.get("startTime"), training.get("epoch"), training.get("completionTime"))
         if training.get("epochProgress") and stage != self._of:
-            if self.session.pachd and self._asks:
+            if self._asks and self.session.finds_pachd():
                 if time.monotonic() < self._next and not training.get("completionTime"):
                     return self._values
                 self._values = self._from_pachyderm(found)

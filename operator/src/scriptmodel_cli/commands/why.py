@@ -54,7 +54,7 @@ def _pods(session: Session, names: list[str]) -> list[dict[str, Any]]:
 
 
 def _jobs(session: Session, project: str, names: list[str]) -> list[tuple[str, ...]]:
-    if not names or not session.pachd:
+    if not names or not session.finds_pachd():
         return []
     try:
         with session.pachyderm("what jobs there are") as gateway:
