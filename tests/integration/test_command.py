@@ -52,6 +52,7 @@ def test_errors_are_one_line_that_says_what_to_do(
     cluster.kubectl("patch", "sm", "long", "--subresource=status", "--type=merge", "-p", patch)
     for args, words in (
         (["status", "nobody"], "there is no ScriptModel 'nobody'"),
+        (["status", "lnog"], "(did you mean long?)"),
         (["script", "long"], "name its address with --pachd"),
         (["logs", "long"], "name its address with --pachd"),
         (["wait", "long", "--timeout", "0"], "is not ready after 0 s"),
@@ -75,6 +76,7 @@ def test_suspend_resume_and_retrain_change_the_object(cluster: Cluster, shared_o
     assert cluster.get("asked")["spec"]["suspend"] is False
     assert scriptmodel(cluster, "suspend", "asked").returncode == 0
     assert cluster.get("asked")["spec"]["suspend"] is True
+    assert "already suspended, nothing was changed" in scriptmodel(cluster, "suspend", "asked").stderr
     assert scriptmodel(cluster, "retrain", "asked").returncode == 0
     annotations = cluster.get("asked")["metadata"]["annotations"]
     assert annotations["scriptmodel.dev/retrain-at"]
@@ -136,7 +138,8 @@ def test_names_commands_and_forms_are_completed(cluster: Cluster, shared_operato
     where = ("-n", cluster.namespace)
     assert completed(cluster, *where, "status", "") == ["hamlet", "macbeth", ":4"]
     assert completed(cluster, "why", *where, "mac") == ["macbeth", ":4"]
-    assert completed(cluster, *where, "re") == ["retrain", "resume", ":4"]
+    assert completed(cluster, *where, "re") == ["report", "retrain", "resume", ":4"]
+    assert completed(cluster, "list", "-n", cluster.namespace[:-1]) == [cluster.namespace, ":4"]
     assert completed(cluster, "list", "-o", "w") == ["wide", ":4"]
     assert completed(cluster, "--kubeconfig", "") == [":0"], "files"
 

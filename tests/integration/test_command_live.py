@@ -85,7 +85,7 @@ def test_from_a_plan_to_a_script_and_to_a_plan_of_a_change(
     assert "by epoch" in screen
     # The pods of an idle pipeline go, and the log goes with them.
     gone = command("logs", "hamlet", "--generate")
-    assert gone.returncode == 0 or "(SUCCESS) is gone with its pods" in gone.stderr
+    assert gone.returncode == 0 or "is gone with its pods" in gone.stderr
 
     why = command("why", "hamlet")
     assert why.stdout.startswith("Nothing is wrong: script")

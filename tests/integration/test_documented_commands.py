@@ -1,7 +1,8 @@
 """Every command that README and docs show is run, as it stands there; what cannot run here says why.
 
-The commands run in the order of their page, in one folder, beside a control plane, localpach and the operator. A
-ScriptModel called `shakespeare` has its script already. What a page leaves open (NAME, HOST:PORT) is filled in.
+The commands run in the order of their page, in one folder, beside a control plane, localpach and the operator. What a
+page leaves open (NAME, HOST:PORT) is filled in. README starts from nothing but a clone, and what the demo prints at its
+end follows it; for the other pages a ScriptModel called `shakespeare` has its script already.
 """
 
 from __future__ import annotations
@@ -12,21 +13,27 @@ import re
 import shlex
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from dev.corpus import plays
+from dev.demo.ending import Left, ending
 from dev.helm import helm
 from dev.paths import OPERATOR_ENV, ROOT, TRAINER_ENV
+from dev.plays import plays
 from dev.stack import TRAINER_IMAGE, ControlPlane, Localpach, Operator
 from tests.integration.cluster import Cluster, manifest
 
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "localpach/README.md", *sorted(ROOT.glob("docs/*.md"))]
-_PROGRAMS = r"(\.ci/run|make|git|docker|kind|minikube|gcloud|helm|kubectl|pachctl|scriptmodel[\w-]*|localpach)"
+README = ROOT / "README.md"
+PAGES = [ROOT / "CONTRIBUTING.md", ROOT / "localpach/README.md", *sorted(ROOT.glob("docs/*.md"))]
+_PROGRAMS = (
+    r"(\.ci/run|make|git|docker|kind|minikube|gcloud|helm|kubectl|pachctl|scriptmodel[\w-]*|localpach"
+    r"|export|sed|\.venv/\w+/bin/[\w-]+)"
+)
 _INDENTED = re.compile(rf" {{4,8}}(?={_PROGRAMS}( |$))")
 
+DEMO = ROOT / "dev/demo"
 CORPUS = "documented-plays"
 SPEC = {"corpus": {"repo": {"name": CORPUS}}, "model": {"preset": "test"}, "generation": {"words": 60}}
 UNTIL_STOPPED = 12.0
@@ -52,6 +59,17 @@ class Elsewhere:
     why: str
 
 
+FROM_NOTHING = [
+    # For README and what the demo prints, before the rules below: as they stand there.
+    Here(r"make( env)? plays", option="PLAYS={folder}/plays"),
+    Here(r"export .*"),
+    Here(r"\.venv/operator/bin/scriptmodel local .*"),
+    Here(r"\.venv/trainer/bin/scriptmodel-trainer train .*", option="--epochs 1"),
+    Here(r"\.venv/trainer/bin/scriptmodel-trainer generate .*"),
+    Here(r"scriptmodel (push|script|status|wait) .*"),
+    Here(r"kubectl apply -f manifests/samples/shakespeare.yaml"),
+    Here(r"kubectl patch .*|sed .* \| kubectl apply -f -"),
+]
 RULES = [
     # Targets of the Makefile: that they are there is seen here, what they do is a stage of CI or has tests of its own.
     Here(r"make .*", option="--dry-run --silent"),
@@ -93,15 +111,16 @@ class Documented:
 
     @property
     def rule(self) -> Here | Elsewhere:
-        fitting = [rule for rule in RULES if re.fullmatch(rule.pattern, self.text)]
+        rules = RULES if self.page in PAGES else [*FROM_NOTHING, *RULES]
+        fitting = [rule for rule in rules if re.fullmatch(rule.pattern, self.text)]
         assert fitting, f"{self.page.name} shows `{self.text}`, and RULES does not say how it is tested"
         return fitting[0]
 
 
-def documented(page: Path) -> Iterator[Documented]:
+def documented(page: Path, text: str = "") -> Iterator[Documented]:
     """What follows `$ ` in console blocks, and what is indented and begins with a program of ours."""
     fence = None
-    lines = iter(page.read_text().splitlines())
+    lines = iter((text or page.read_text()).splitlines())
     for line in lines:
         if line.lstrip().startswith("```"):
             fence = None if fence is not None else line.strip().removeprefix("```")
@@ -119,15 +138,21 @@ class World:
     folder: Path
     env: dict[str, str]
     filled: dict[str, str]
+    exports: list[str] = field(default_factory=list)
+    """Commands that hold for all that come later on the page."""
 
     def run(self, command: Documented, rule: Here) -> None:
         text = command.text
         for word, value in self.filled.items():
             text = re.sub(rf"(?<![\w-]){re.escape(word)}(?![\w-])", value, text)
         where = ROOT if text.startswith("make ") else self.folder
-        shell = ["bash", "-euo", "pipefail", "-c", f"{text} {rule.option}".strip()]
+        whole = f"{text} {rule.option.format(folder=self.folder)}".strip()
+        shell = ["bash", "-euo", "pipefail", "-c", "\n".join([*self.exports, whole])]
         if rule.lasts:
-            shell = ["timeout", "--signal=INT", "--kill-after=20", str(UNTIL_STOPPED), *shell[:-1], f"exec {text}"]
+            lasting = "\n".join([*self.exports, f"exec {text}"])
+            shell = ["timeout", "--signal=INT", "--kill-after=20", str(UNTIL_STOPPED), *shell[:-1], lasting]
+        if text.startswith("export "):
+            self.exports.append(text)
         done = subprocess.run(shell, cwd=where, env=self.env, capture_output=True, text=True, check=False, timeout=300)
         expected = (124, 130, 0) if rule.lasts else (rule.status,)
         assert done.returncode in expected, f"{shlex.join(shell)}: {done.returncode}\n{done.stdout}{done.stderr}"
@@ -137,51 +162,60 @@ class World:
 def world(
     control_plane: ControlPlane, operator: Operator, localpach: Localpach, tmp_path_factory: pytest.TempPathFactory
 ) -> World:
+    """With a corpus, and a ScriptModel that has learned from it."""
     cluster = Cluster(control_plane, "documented")
-    control_plane.kubectl("create", "namespace", cluster.namespace)
-    folder = tmp_path_factory.mktemp("documented")
-    _lay_out(folder, cluster)
-    programs = [OPERATOR_ENV / "bin", TRAINER_ENV / "bin", control_plane.kubectl_program.parent, helm().parent]
+    found = _clone(cluster, localpach, tmp_path_factory.mktemp("documented"))
+    programs = [OPERATOR_ENV / "bin", TRAINER_ENV / "bin"]
+    found.env["PATH"] = os.pathsep.join([*map(str, programs), found.env["PATH"]])
+    found.env["SCRIPTMODEL_PACHD"] = localpach.address
+    found.filled |= {
+        "localhost:30650": localpach.address,
+        "NAME": "shakespeare",
+        "/tmp/pach": "pach2",
+        "--repo shakespeare": f"--repo {CORPUS}",
+        "--repo plays": f"--repo {CORPUS}",
+    }
+    _lay_out(found.folder)
+    found.run(Documented(found.folder, f"scriptmodel push plays --repo {CORPUS} --create"), Here(""))
+    cluster.apply("shakespeare", SPEC)
+    cluster.ready("shakespeare", within=240)
+    return found
+
+
+def _clone(cluster: Cluster, localpach: Localpach, folder: Path) -> World:
+    """What a clone has, and a kubeconfig whose default namespace is the cluster's, which is made here."""
+    cluster.control_plane.kubectl("create", "namespace", cluster.namespace)
+    for name in ("manifests", "charts", ".venv"):
+        (folder / name).symlink_to(ROOT / name)
+    config = json.loads(cluster.control_plane.kubeconfig.read_text())
+    config["contexts"][0]["context"]["namespace"] = cluster.namespace
+    (folder / ".kube").mkdir()
+    (folder / ".kube/config").write_text(json.dumps(config))
+    programs = [cluster.control_plane.kubectl_program.parent, helm().parent]
     env = {
         **os.environ,
         "HOME": str(folder),
         "KUBECONFIG": str(folder / ".kube/config"),
         "PATH": os.pathsep.join([*map(str, programs), os.environ["PATH"]]),
         "LOCALPACH_LISTEN": "127.0.0.1:0",  # where a page leaves it at 30650: somebody else may be there
-        "SCRIPTMODEL_PACHD": localpach.address,
         "SCRIPTMODEL_TRAINER": str(TRAINER_ENV),
     }
     filled = {
         "HOST:PORT": localpach.address,
-        "localhost:30650": localpach.address,
         "127.0.0.1:30650": "127.0.0.1:0",
         "IMAGE": TRAINER_IMAGE,
-        "NAME": "shakespeare",
         "DIR": "pach",
-        "/tmp/pach": "pach2",
-        "--repo shakespeare": f"--repo {CORPUS}",
-        "--repo plays": f"--repo {CORPUS}",
     }
-    found = World(folder, env, filled)
-    found.run(Documented(folder, f"scriptmodel push plays --repo {CORPUS} --create"), Here(""))
-    cluster.apply("shakespeare", SPEC)
-    cluster.ready("shakespeare", within=240)
-    return found
+    return World(folder, env, filled)
 
 
-def _lay_out(folder: Path, cluster: Cluster) -> None:
+def _lay_out(folder: Path) -> None:
     """The files that the pages speak of."""
     (folder / "plays").mkdir()
     hamlet = next(path for path in plays() if "hamlet" in path.name.lower())
     lines = hamlet.read_text().splitlines(keepends=True)
     (folder / "plays/hamlet.md").write_text("".join(lines[:900]))
     (folder / "another_play.txt").write_text("".join(lines[900:1000]))
-    for name in ("manifests", "charts"):
-        (folder / name).symlink_to(ROOT / name)
-    config = json.loads(cluster.control_plane.kubeconfig.read_text())
-    config["contexts"][0]["context"]["namespace"] = cluster.namespace
-    (folder / ".kube").mkdir()
-    (folder / ".kube/config").write_text(json.dumps(config))
     (folder / ".config/fish/completions").mkdir(parents=True)
     (folder / "thrones.yaml").write_text(json.dumps(manifest("thrones", SPEC)))
 
@@ -194,6 +228,59 @@ def test_what_a_page_shows_works(page: Path, world: World) -> None:
             world.run(command, rule)
 
 
+@pytest.fixture(scope="module")
+def nothing(
+    control_plane: ControlPlane, operator: Operator, localpach: Localpach, tmp_path_factory: pytest.TempPathFactory
+) -> World:
+    """A clone, the programs that a user brings along, and no corpus."""
+    return _clone(Cluster(control_plane, "readme"), localpach, tmp_path_factory.mktemp("readme"))
+
+
+@pytest.mark.timeout(600)
+def test_readme_and_the_end_of_the_demo_work_from_nothing(
+    nothing: World, control_plane: ControlPlane, localpach: Localpach
+) -> None:
+    commands = [*documented(README), *documented(DEMO, _kept(nothing, control_plane, localpach))]
+    for command in commands:
+        if command.text == "scriptmodel script shakespeare":
+            Cluster(control_plane, "readme").ready("shakespeare", within=240)
+        if isinstance(command.rule, Here):
+            nothing.run(command, command.rule)
+        if command.text.endswith(" plays"):
+            _leave_hamlet(nothing.folder / "plays")
+
+
+def _leave_hamlet(folder: Path) -> None:
+    """Training on all plays takes minutes, and is what the demo does."""
+    written = list(folder.glob("*.md"))
+    assert len(written) == 38
+    for play in written:
+        if "hamlet" not in play.name.lower():
+            play.unlink()
+
+
+def _kept(world: World, control_plane: ControlPlane, localpach: Localpach) -> str:
+    """What the demo prints where it leaves everything running."""
+    left = Left(
+        kubeconfig=world.folder / ".kube/config",
+        pachd=localpach.address,
+        binaries=control_plane.kubectl_program.parent,
+        commands=OPERATOR_ENV / "bin",
+        log=world.folder / "operator.log",
+    )
+    return ending("shakespeare", Path("manifests/samples/shakespeare.yaml"), Path("report.html"), left)
+
+
+def test_where_the_demo_leaves_nothing_running_it_prints_commands_of_readme() -> None:
+    text = ending("shakespeare", Path("manifests/samples/shakespeare.yaml"), Path("report.html"), None)
+    printed = [part for command in documented(DEMO, text) for part in command.text.split(" && ")]
+    shown = {command.text for command in documented(README)}
+    assert len(printed) == 5
+    assert [part for part in printed if part not in shown] == []
+
+
 def test_every_rule_is_of_a_command_that_is_shown() -> None:
-    used = {command.rule.pattern for page in PAGES for command in documented(page)}
-    assert [rule.pattern for rule in RULES if rule.pattern not in used] == []
+    used = {command.rule.pattern for page in (README, *PAGES) for command in documented(page)}
+    text = ending("shakespeare", README, README, Left(README, "", README, README, README))
+    used |= {command.rule.pattern for command in documented(DEMO, text)}
+    assert [rule.pattern for rule in [*FROM_NOTHING, *RULES] if rule.pattern not in used] == []

@@ -56,6 +56,7 @@ def test_a_corpus_without_words_is_told_in_the_trainers_own_words(
         ({"image": "somebody/elses:1"}, "image 'somebody/elses:1' is not allowed"),
         ({"priorityClassName": "system-node-critical"}, "--allow-priority-class system-node-critical"),
         ({"runtimeClassName": "kata"}, "--allow-runtime-class kata"),
+        ({"imagePullSecrets": [{"name": "theirs"}]}, "--allow-pull-secret theirs"),
     ],
 )
 def test_what_the_operator_does_not_allow_is_refused_before_any_call(
@@ -108,3 +109,12 @@ def test_pachyderm_that_comes_back_is_found(
         with pachd:
             cluster.reason("waiting", "CorpusNotFound", 20)
         cluster.reason("waiting", "PachydermUnavailable", 20)
+
+
+def test_any_text_in_reconcile_at_is_answered(cluster: Cluster, operator: Operator, pachyderm: Pachyderm) -> None:
+    stamp = '\U0001f3ad\x7f"}\n---\n\u2028\ufeff'
+    spec = {"corpus": {"repo": {"name": f"none-{cluster.namespace}"}}}
+    cluster.apply("asked", spec, {"scriptmodel.dev/reconcile-at": stamp})
+    found = cluster.wait_for("asked", lambda each: "lastHandledReconcileAt" in each.get("status", {}), SECONDS)
+    assert found["status"]["lastHandledReconcileAt"] == stamp
+    assert condition(found)["reason"] == "CorpusNotFound"

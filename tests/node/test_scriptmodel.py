@@ -137,7 +137,7 @@ def test_push_and_every_reading_command_find_pachd_without_an_option(
     shelf.ready("shakespeare", 120)
 
     assert writer.scriptmodel("script", "shakespeare")
-    assert "(SUCCESS)" in refused(writer, 1, "logs", "shakespeare"), "this trainer writes no log"
+    assert "SUCCESS)" in refused(writer, 1, "logs", "shakespeare"), "this trainer writes no log"
     assert "Generated" in writer.scriptmodel("status", "shakespeare")
     assert "SUCCESS" in writer.scriptmodel("why", "shakespeare"), "jobs are known to Pachyderm alone"
 

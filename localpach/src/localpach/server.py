@@ -42,6 +42,7 @@ from localpach.transactions import Transactions
 log = logging.getLogger(__name__)
 
 METADATA = "metadata.db"
+OWN_FILES = ("metadata.db*", "contents.db*", "lock", "objects", "incoming", "logs", "work")
 # Calls that wait hold a thread each, and threads are made only as they are needed.
 THREADS = 1024
 MAX_MESSAGE = 64 * 1024 * 1024
@@ -60,7 +61,7 @@ class Server:
     """A running server."""
 
     def __init__(self, settings: Settings) -> None:
-        settings.root.mkdir(parents=True, exist_ok=True)
+        settings.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock = lock_root(settings.root)
         self.db = Database(settings.root / METADATA, fsync=settings.fsync)
         self.contents = Contents(settings.root, fsync=settings.fsync)
@@ -78,6 +79,7 @@ class Server:
             slots=threading.Semaphore(settings.processes),
         )
         logs = Logs(settings.root / "logs")
+        restrict(settings.root)
         self._master = Master(Workshop(self.db, content, reader, machine, settings.settle), logs, work)
         transactions = Transactions(self.db, apply_request(content))
         service = Service(
@@ -154,6 +156,16 @@ def lock_root(root: Path) -> IO[str]:
     file.write(str(os.getpid()))
     file.flush()
     return file
+
+
+def restrict(root: Path) -> None:
+    """Make the store's own files readable by its owner only: like etcd's, they hold secrets in the clear.
+
+    The root itself keeps its mode, since a user may have named a folder that holds other things, too.
+    """
+    for pattern in OWN_FILES:
+        for path in root.glob(pattern):
+            path.chmod(0o700 if path.is_dir() else 0o600)
 
 
 def _bind(server: grpc.Server, listen: str) -> str:

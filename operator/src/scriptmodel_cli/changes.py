@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import click
-
 from scriptmodel_cli.charts import UNICODE, Glyphs
+from scriptmodel_cli.output import style
 from scriptmodel_operator.pachyderm.values import PipelineSpec, PodToleration, ResourceAmounts
 
 OPERATORS_IMAGE = "(the operator's default)"
@@ -64,6 +63,7 @@ def spec_fields(spec: PipelineSpec) -> dict[str, str]:
         "tolerations": ", ".join(map(_toleration, spec.tolerations)),
         "priority class": spec.priority_class,
         "pod patch": spec.pod_patch,
+        "pull secrets": ", ".join(spec.image_pull_secrets),
     }
     # Decimals of the spec are texts of a kind of their own, which YAML does not know.
     return {name: str(value) for name, value in fields.items() if value}
@@ -108,11 +108,11 @@ def field_changes(before: PipelineSpec | None, after: PipelineSpec) -> tuple[Fie
 
 
 def render(outlook: Outlook, glyphs: Glyphs = UNICODE) -> list[str]:
-    lines = [click.style(outlook.title, bold=True)]
+    lines = [style(outlook.title, bold=True)]
     for change in outlook.changes:
         lines += ["", *_change(change, glyphs)]
     if outlook.problem:
-        lines += ["", click.style(f"! it would be stuck: {outlook.problem}", fg="red")]
+        lines += ["", style(f"! it would be stuck: {outlook.problem}", fg="red")]
     elif not outlook.changes:
         lines.append("Nothing would change in Pachyderm.")
     return [*lines, *(["", *(f"Note: {note}" for note in outlook.notes)] if outlook.notes else [])]
@@ -120,7 +120,7 @@ def render(outlook: Outlook, glyphs: Glyphs = UNICODE) -> list[str]:
 
 def _change(change: Change, glyphs: Glyphs) -> Iterator[str]:
     colour = _COLOURS[change.sign]
-    yield click.style(f"{change.sign} {change.what}", fg=colour) + (f" ({change.why})" if change.why else "")
+    yield style(f"{change.sign} {change.what}", fg=colour) + (f" ({change.why})" if change.why else "")
     if change.effect:
         yield f"    {change.effect}"
     width = max([_NAME_WIDTH, *(len(field.name) for field in change.fields)])
@@ -132,7 +132,7 @@ def _told(field: FieldChange, *, new: bool, glyphs: Glyphs) -> str:
     if new:
         return field.after
     before, after = field.before or "(none)", field.after or "(none)"
-    return f"{click.style(before, fg='red')} {glyphs.arrow} {click.style(after, fg='green')}"
+    return f"{style(before, fg='red')} {glyphs.arrow} {style(after, fg='green')}"
 
 
 def merged(last: Mapping[str, Any], wanted: Mapping[str, Any], live: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,9 @@ from scriptmodel_cli.session import Session
 PREFIX = "SCRIPTMODEL"
 _META = "scriptmodel.connection"
 _SESSION = "scriptmodel.session"
+_LIST_NAMESPACES = ("/api/v1/namespaces", "listing namespaces")
+COMPLETION_SECONDS = 3.0
+"""Longest wait for the values that the Tab key completes."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -41,6 +44,19 @@ def _said(context: click.Context, option: click.Parameter, value: Any) -> None:
         said[option.name] = value
 
 
+def _namespaces(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Namespaces of the cluster; none where they may not be listed or the cluster does not answer at once."""
+    session = session_of(context)
+    try:
+        found = session.ask(lambda client: client.request("GET", *_LIST_NAMESPACES), COMPLETION_SECONDS)
+    except click.ClickException:
+        return []
+    finally:
+        session.close()
+    known = (str(each["metadata"]["name"]) for each in found.get("items", []))
+    return [name for name in known if name.startswith(incomplete)]
+
+
 @cache
 def connection_options() -> tuple[click.Option, ...]:
     """Made once: a parameter keeps nothing of a call."""
@@ -48,13 +64,25 @@ def connection_options() -> tuple[click.Option, ...]:
     settings: tuple[tuple[list[str], dict[str, Any]], ...] = (
         (
             ["-n", "--namespace"],
-            {"type": ObjectName(), "metavar": "NS", "help": "Namespace; default: the kubeconfig's."},
+            {
+                "type": ObjectName(),
+                "metavar": "NS",
+                "help": "Namespace; default: the kubeconfig's.",
+                "shell_complete": _namespaces,
+            },
         ),
         (
             ["--kubeconfig"],
             {"envvar": f"{PREFIX}_KUBECONFIG", "type": file, "help": "Default: KUBECONFIG, else ~/.kube/config."},
         ),
-        (["--pachd"], {"envvar": f"{PREFIX}_PACHD", "metavar": "HOST:PORT", "help": "Address of pachd."}),
+        (
+            ["--pachd"],
+            {
+                "envvar": f"{PREFIX}_PACHD",
+                "metavar": "HOST:PORT",
+                "help": "Address of pachd [what the operator publishes].",
+            },
+        ),
         (
             ["--pachd-token-file"],
             {"envvar": f"{PREFIX}_PACHD_TOKEN_FILE", "type": file, "help": "File with the token for pachd."},

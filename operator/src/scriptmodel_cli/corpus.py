@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +25,16 @@ class CorpusFile:
     source: Path
     path: str
     size: int
+
+    def head(self) -> str:
+        """The text of the first bytes; CorpusError where the file cannot be read."""
+        try:
+            with self.source.open("rb") as file:
+                head = file.read(_HEAD_BYTES)
+        except OSError as error:
+            raise CorpusError(f"cannot read {self.source}: {error.strerror}") from error
+        wide = "utf-32" if head.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")) else "utf-16"
+        return head.decode(wide if head.startswith(_WIDE_TEXT) else "utf-8", errors="replace")
 
     def pieces(self) -> Iterator[bytes]:
         """Raises CorpusError where the file cannot be read, or is not what it was when it was found."""
@@ -74,14 +83,29 @@ def _files(paths: Iterable[Path], note: Callable[[str], None]) -> Iterator[tuple
         if not top.is_dir():
             yield top, top.name, True
             continue
-        for folder, folders, names in os.walk(top, onerror=_unreadable):
-            for name in sorted(folders):
-                if why := _closed(Path(folder, name)):
-                    note(f"left out {Path(folder, name)}: it {why}")
-            folders[:] = sorted(name for name in folders if not _closed(Path(folder, name)))
-            for name in sorted(names):
-                source = Path(folder, name)
-                yield source, source.relative_to(top).as_posix(), False
+        yield from _below(top, note)
+
+
+def _below(top: Path, note: Callable[[str], None]) -> Iterator[tuple[Path, str, bool]]:
+    """Yield the files below a folder, however deep: `os.walk` recurses, and a thousand nested folders are too many."""
+    waiting = [top]
+    while waiting:
+        folders, files = _entries(waiting.pop())
+        for path in folders:
+            if why := _closed(path):
+                note(f"left out {path}: it {why}")
+        waiting += reversed([path for path in folders if not _closed(path)])
+        for path in files:
+            yield path, path.relative_to(top).as_posix(), False
+
+
+def _entries(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Return the folders in a folder and what else is in it, both sorted by name."""
+    try:
+        entries = [(path, path.is_dir()) for path in sorted(folder.iterdir())]
+    except OSError as error:
+        raise CorpusError(f"cannot read {error.filename}: {error.strerror}") from error
+    return [path for path, inside in entries if inside], [path for path, inside in entries if not inside]
 
 
 def _closed(folder: Path) -> str:
@@ -89,10 +113,6 @@ def _closed(folder: Path) -> str:
     if folder.name.startswith("."):
         return "is hidden"
     return "is a link to a folder" if folder.is_symlink() else ""
-
-
-def _unreadable(error: OSError) -> None:
-    raise CorpusError(f"cannot read {error.filename}: {error.strerror}") from error
 
 
 def _unfit(source: Path) -> str:

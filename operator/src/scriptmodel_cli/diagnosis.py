@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import click
-
+from scriptmodel_cli.output import style
 from scriptmodel_cli.text import Object, age, coloured, condition, one_line, seen, table
 from scriptmodel_operator.api.reasons import Reason
 
@@ -17,7 +16,8 @@ _WIDEST = 110
 _LOOK = "scriptmodel status {name} -n {namespace} -w"
 _AGAIN = "once that is put right: scriptmodel retrain {name} -n {namespace}"
 _REWRITE = (
-    "kubectl edit sm {name} -n {namespace}: another spec.generation, or only another seed, writes without training"
+    "kubectl edit sm {name} -n {namespace}: correct what the message names in spec.generation; "
+    "that writes without training"
 )
 _PUSH = "scriptmodel push PATH --repo {repo} --project {project} --branch {branch}"
 
@@ -78,6 +78,32 @@ def why(found: Object, evidence: Evidence, now: datetime) -> list[str]:
     for part in parts:
         lines += ["", *part] if part else []
     return lines
+
+
+def as_value(found: Object, evidence: Evidence) -> dict[str, Any]:
+    """The diagnosis for programs: reason, message and next step, then what they are drawn from."""
+    status, ready = found.get("status") or {}, condition(found)
+    return {
+        "ready": ready.get("status", "Unknown"),
+        "stalled": condition(found, "Stalled").get("status") == "True",
+        "reason": ready.get("reason", "Pending"),
+        "message": ready.get("message", ""),
+        "next": next_step(found, str(ready.get("reason", ""))),
+        "current": seen(found),
+        "conditions": status.get("conditions") or [],
+        "pipelines": status.get("pipelines") or [],
+        "jobs": [dict(zip(map(str.lower, JOB_HEADERS), row, strict=True)) for row in evidence.jobs],
+        "pods": [
+            {
+                "namespace": pod["metadata"]["namespace"],
+                "name": pod["metadata"]["name"],
+                "phase": (pod.get("status") or {}).get("phase", ""),
+                "reason": pod_trouble(pod.get("status") or {}),
+            }
+            for pod in evidence.pods
+        ],
+        "events": [{key: each.get(key) for key in ("eventTime", "type", "reason", "note")} for each in evidence.events],
+    }
 
 
 def _verdict(found: Object) -> Iterator[str]:
@@ -171,6 +197,6 @@ def _events(events: Sequence[Mapping[str, Any]], now: datetime) -> list[str]:
     for each in newest:
         when = age(str(each["eventTime"]), now) if each.get("eventTime") else ""
         reason = str(each.get("reason"))
-        warned = click.style(reason, fg="red") if each.get("type") == "Warning" else reason
+        warned = style(reason, fg="red") if each.get("type") == "Warning" else reason
         rows.append((warned, when, one_line(str(each.get("note")), _WIDEST)))
     return table(rows) if len(rows) > 1 else []

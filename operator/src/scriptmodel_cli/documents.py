@@ -1,10 +1,10 @@
-"""Reads a file with one ScriptModel and perhaps the ConfigMaps that it names, as kubectl takes it."""
+"""Reads a file with one ScriptModel and perhaps the ConfigMaps and the Secret that it names, as kubectl takes it."""
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,18 +12,27 @@ from typing import Any
 import click
 import yaml
 
+from scriptmodel_operator.api.crd import structural_schema
 from scriptmodel_operator.api.fields import DNS_NAME_PATTERN
 from scriptmodel_operator.api.identity import API_VERSION, KIND
+from scriptmodel_operator.api.spec import ScriptModelSpec
 
 STDIN = Path("-")
 
 
+class UnquotedError(click.ClickException):
+    """A number stands where a string is wanted."""
+
+    exit_code = 2
+
+
 @dataclass(frozen=True)
 class Documents:
-    """`config_maps` by name."""
+    """`config_maps` and `secrets` by name."""
 
     scriptmodel: dict[str, Any]
     config_maps: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    secrets: Mapping[str, dict[str, Any]] = field(default_factory=dict, repr=False)
 
 
 def read_documents(path: Path) -> Documents:
@@ -40,6 +49,9 @@ def read_documents(path: Path) -> Documents:
     maps = {_name(path, each, "ConfigMap: "): each for each in found if each.get("kind") == "ConfigMap"}
     for each in maps.values():
         _check_texts(path, each, "ConfigMap: ", "data", "binaryData")
+    secrets = {_name(path, each, "Secret: "): each for each in found if each.get("kind") == "Secret"}
+    for each in secrets.values():
+        _check_texts(path, each, "Secret: ", "data", "stringData")
     models = [each for each in found if each.get("kind") == KIND]
     if len(models) != 1:
         raise click.ClickException(f"{path} has {len(models) or 'no'} ScriptModel{'s'[: len(models) != 1]}; name one")
@@ -50,7 +62,28 @@ def read_documents(path: Path) -> Documents:
     _check_texts(path, model["metadata"], "metadata.", "annotations")
     if not isinstance(model.get("spec"), dict):
         raise click.ClickException(f"{path}: spec is required")
-    return Documents(model, maps)
+    _check_quotes(path, model["spec"], structural_schema(ScriptModelSpec))
+    return Documents(model, maps, secrets)
+
+
+def _check_quotes(path: Path, spec: Any, schema: Mapping[str, Any]) -> None:
+    """UnquotedError for a number or boolean where the schema wants a string; the API server refuses it less plainly."""
+    for where, value in unquoted(spec, schema, "spec"):
+        shown = str(value).lower() if isinstance(value, bool) else value
+        raise UnquotedError(f'{path}: {where} must be a string: quote it, {where.rpartition(".")[2]}: "{shown}"')
+
+
+def unquoted(value: Any, schema: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any]]:
+    """Paths and values of numbers and booleans where the schema has a string."""
+    if schema.get("type") == "string" and isinstance(value, bool | int | float):
+        yield path, value
+    if isinstance(value, dict):
+        known, others = schema.get("properties", {}), schema.get("additionalProperties", {})
+        for name, child in value.items():
+            yield from unquoted(child, known.get(name, others if isinstance(others, dict) else {}), f"{path}.{name}")
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from unquoted(item, schema.get("items", {}), f"{path}[{index}]")
 
 
 def _name(path: Path, document: Mapping[str, Any], which: str = "") -> str:

@@ -9,8 +9,7 @@ from datetime import datetime
 
 import click
 
-_UP = "\x1b[{}F"
-_CLEAR_BELOW = "\x1b[J"
+from scriptmodel_cli.output import draw, escaped, note, say
 
 
 class Live:
@@ -26,19 +25,19 @@ class Live:
     def show(self, screen: Sequence[str], line: str, moment: datetime) -> None:
         if not self.redraws:
             if line != self._line:
-                click.echo(f"{moment.astimezone():%H:%M:%S}  {line}", err=self._err)
+                row = f"{moment.astimezone():%H:%M:%S}  {line}"
+                note(row) if self._err else say([row])
             self._line = line
             return
         width, height = shutil.get_terminal_size()
         # A line that wraps, or a screen that scrolls, could not be drawn over.
-        shown = [_cut(each, width) for each in screen[: height - 1]]
-        up = _UP.format(self._drawn) if self._drawn else ""
-        click.echo(f"{up}{_CLEAR_BELOW}" + "\n".join(shown), err=self._err)
+        shown = [_cut(escaped(each), width) for each in screen[: height - 1]]
+        draw(shown, over=self._drawn, err=self._err)
         self._drawn = len(shown)
 
     def note(self, text: str) -> None:
         """A line on stderr, which stays above what is drawn next."""
-        click.echo(text, err=True)
+        note(text)
         self._drawn = 0
 
 

@@ -9,17 +9,20 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
-import click
-
+from scriptmodel_cli.output import note
 from scriptmodel_cli.screen import duration
 from scriptmodel_cli.session import pause
+from scriptmodel_cli.text import one_line
 from scriptmodel_operator.pachyderm.errors import NotFoundError, PachydermError, UnavailableError
 from scriptmodel_operator.pachyderm.gateway import Gateway, LogStream
-from scriptmodel_operator.pachyderm.values import JobInfo, JobRef, LogLine, PipelineRef
+from scriptmodel_operator.pachyderm.values import JobInfo, JobRef, JobState, LogLine, PipelineRef
 
 _STREAM_SECONDS = 3600.0
 _LAST_WORDS_SECONDS = 2.0
 _JOBS = 50
+_WIDEST_SAMPLE = 120
+LOG_PATH = "/train.log.jsonl"
+_MAX_KEPT_BYTES = 16 << 20
 
 
 def told_job(gateway: Gateway, pipeline: PipelineRef) -> JobInfo | None:
@@ -52,6 +55,18 @@ def lines_of(gateway: Gateway, job: JobRef, *, follow: bool, raw: bool) -> Itera
     for line in lines:
         if said := _raw(line) if raw else _in_words(line):
             yield said
+
+
+def kept_lines(gateway: Gateway, job: JobInfo, *, raw: bool) -> Iterator[str] | None:
+    """The log that the trainer kept beside its model, which outlasts the pods; None where there is none."""
+    if job.state is not JobState.SUCCESS:
+        return None
+    try:
+        kept = gateway.read_file(job.ref.pipeline.output, job.ref.id, LOG_PATH, _MAX_KEPT_BYTES)
+    except NotFoundError:
+        return None
+    lines = kept.decode(errors="replace").splitlines()
+    return iter(lines if raw else map(in_words, lines))
 
 
 def _raw(line: LogLine) -> str:
@@ -106,7 +121,7 @@ def _has_ended_at_last(gateway: Gateway, job: JobRef) -> bool:
             return _has_ended(gateway, job)
         except UnavailableError as error:
             if not noted:
-                click.echo(f"{error}; asking again", err=True)
+                note(f"{error}; asking again")
         noted = True
         pause()
 
@@ -156,7 +171,8 @@ def _progress(event: dict[str, Any]) -> str:
 def _epoch(event: dict[str, Any]) -> str:
     train, valid = event["train_perplexity"], event["valid_perplexity"]
     best = ", the best so far" if event.get("best") else ""
-    return f"epoch {event['epoch']} done: train {train:.1f}, valid {valid:.1f}{best}"
+    sample = f"\n    {one_line(event['sample'], _WIDEST_SAMPLE)}" if event.get("sample") else ""
+    return f"epoch {event['epoch']} done: train {train:.1f}, valid {valid:.1f}{best}{sample}"
 
 
 def _done(event: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ import sys
 import click
 
 from scriptmodel_cli.connection import session_of
+from scriptmodel_cli.output import say
 from scriptmodel_cli.program import Program
 
 COMMANDS = "scriptmodel_cli.commands"
@@ -19,8 +20,9 @@ SECTIONS = {
         "list": (f"{COMMANDS}.listing:list_", "List ScriptModels."),
         "status": (f"{COMMANDS}.status:status", "Tell everything about one on one screen; -w goes on."),
         "why": (f"{COMMANDS}.why:why", "Say why one is as it is, and what to do next."),
-        "script": (f"{COMMANDS}.results:script", "Print the newest script, whole."),
-        "logs": (f"{COMMANDS}.results:logs", "Print the log of the running or newest job; -f goes on."),
+        "script": (f"{COMMANDS}.script:script", "Print the newest script, whole."),
+        "report": (f"{COMMANDS}.report:report", "Print or open the report of the newest model."),
+        "logs": (f"{COMMANDS}.logs:logs", "Print the log of the running or newest job; -f goes on."),
         "wait": (f"{COMMANDS}.asking:wait", "Wait until one is ready; fail as soon as it is stuck."),
     },
     "Change": {
@@ -31,6 +33,7 @@ SECTIONS = {
         "resume": (f"{COMMANDS}.asking:resume", "Start the pipelines again."),
     },
     "Without a cluster": {
+        "init": (f"{COMMANDS}.init:init", "Print a commented ScriptModel to start from."),
         "local": ("scriptmodel_cli.local.command:local", "Train and write a script on this machine alone."),
         "completion": (f"{COMMANDS}.completion:completion", "Print completion for bash, zsh or fish."),
     },
@@ -64,7 +67,7 @@ def kubectl_complete() -> None:
     """The program kubectl_complete-scriptmodel, which kubectl finds beside its plugin."""
     from scriptmodel_cli.commands.completion import for_kubectl  # noqa: PLC0415 - as all commands
 
-    click.echo("\n".join(for_kubectl(main, sys.argv[1:])))
+    say(for_kubectl(main, sys.argv[1:]))
 
 
 if __name__ == "__main__":

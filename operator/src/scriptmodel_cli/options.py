@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import click
-import yaml
 
-from scriptmodel_cli.connection import ObjectName, session_of
+from scriptmodel_cli.connection import COMPLETION_SECONDS, ObjectName, session_of
 from scriptmodel_operator.api.durations import parse_duration
-from scriptmodel_operator.api.identity import GROUP, SINGULAR
 
 F = TypeVar("F", bound=Callable[..., Any])
-_COMPLETION_SECONDS = 3.0
 
 
 def seconds(value: str | float) -> float:
@@ -35,7 +31,7 @@ def names(context: click.Context, _parameter: click.Parameter, incomplete: str) 
     """Of the ScriptModels in the namespace; none where the cluster does not answer at once."""
     session = session_of(context)
     try:
-        found = session.ask(lambda client: client.list_scriptmodels(session.where()), _COMPLETION_SECONDS)
+        found = session.ask(lambda client: client.list_scriptmodels(session.where()), COMPLETION_SECONDS)
     except click.ClickException:
         return []
     finally:
@@ -53,28 +49,6 @@ def output_option(*forms: str) -> Callable[[F], F]:
     """-o with json, yaml, name and the given forms, of which the first is the default."""
     choice = click.Choice([*forms, "json", "yaml", "name"])
     return click.option("-o", "--output", type=choice, default=forms[0], show_default=True, help="Form of the output.")
-
-
-def say(lines: Sequence[str]) -> None:
-    """On stdout; colours are dropped where it is not a terminal."""
-    click.echo("\n".join(lines))
-
-
-def say_structured(found: dict[str, Any] | list[dict[str, Any]], form: str) -> None:
-    """Objects as kubectl prints them with -o json, yaml or name: a list is a List."""
-    objects = found if isinstance(found, list) else [found]
-    if form == "name":
-        say([f"{SINGULAR}.{GROUP}/{each['metadata']['name']}" for each in objects])
-        return
-    for each in objects:
-        each["metadata"].pop("managedFields", None)
-    say_value({"apiVersion": "v1", "kind": "List", "items": found} if isinstance(found, list) else found, form)
-
-
-def say_value(value: Any, form: str) -> None:
-    """As json or yaml."""
-    text = yaml.safe_dump(value, sort_keys=False, allow_unicode=True) if form == "yaml" else json.dumps(value, indent=2)
-    click.echo(text.rstrip("\n"))
 
 
 def now() -> datetime:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from scriptmodel_cli.changes import Change, Outlook, field_changes
+from scriptmodel_cli.text import SHORT_ID
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.desired.pipelines import Desired, corpus_branch, desired
 from scriptmodel_operator.desired.policy import DEFAULT_DOWNLOAD_MI
@@ -30,31 +31,46 @@ from scriptmodel_operator.reconcile.assess import assess, stopped_pipelines
 from scriptmodel_operator.reconcile.corpus import Sourced
 from scriptmodel_operator.reconcile.deletion import assess_deletion, needs_no_pachyderm
 from scriptmodel_operator.reconcile.plan import plan, plan_deletion
-from scriptmodel_operator.reconcile.state import ModelState
+from scriptmodel_operator.reconcile.state import Elapsed, ModelState
 
 
 def outlook(gateway: Gateway, model: ScriptModel, cluster: str, image: str, source: Sourced, now: datetime) -> Outlook:
     """`image` is the operator's default, empty where it is not known. Raises PachydermError where a read fails."""
     observer = Observer(gateway, cluster)
     observer.logs = LogFollower(gateway, limit=0)  # one look: nothing is followed
-    view = observer.view(model, take_snapshot(gateway, {model.spec.pachyderm.project}))
+    snapshot = take_snapshot(gateway, {model.spec.pachyderm.project})
+    model = observer.named(model, snapshot)
+    view = observer.view(model, snapshot)
     if model.deleting:
         return _of_deletion(model, view)
     mark = view.train.mark if view.train else None
     assumed = image or (mark.image if mark else "")
     wanted = desired(model, model.owner(cluster), assumed, mark)
-    state = assess(model, wanted, view, now, source)
-    changes = [change for action in plan(state) for change in _of_action(action, view)]
-    if model.spec.corpus.http and (state.intake.actions or state.intake.waiting):
-        where = f"{shown(model.spec.corpus.http.url)} and put its files into {corpus_branch(model)}"
-        changes.append(Change("~", f"fetch {where}, as one commit"))
-    if state.intake.actions or state.intake.waiting:
-        changes += _after_ingest(model, wanted, view, now)
-    changes += [_later(deferred.apply, deferred.why, view) for deferred in state.deferred]
-    if state.changes:  # which leave a pipeline stopped; it is started at the next look
-        changes += [Change(">", f"start pipeline {seen.info.ref}") for seen in stopped_pipelines(view)]
+
+    def elapsed(since: datetime) -> timedelta:
+        return now - since
+
+    state = assess(model, wanted, view, elapsed, source)
     problem = f"{state.problem.reason}: {state.problem.message}" if state.problem else ""
+    changes = [change for action in plan(state) for change in _of_action(action, view)]
+    if state.problem is None:
+        changes += _later_changes(model, wanted, state, view, elapsed)
     return Outlook(str(model), tuple(changes), problem, tuple(_notes(model, state, view, image)))
+
+
+def _later_changes(
+    model: ScriptModel, wanted: Desired, state: ModelState, view: ModelView, elapsed: Elapsed
+) -> Iterator[Change]:
+    """What follows the actions that come next; nothing follows while there is a problem."""
+    ingests = bool(state.intake.actions or state.intake.waiting)
+    if model.spec.corpus.http and ingests:
+        where = f"{shown(model.spec.corpus.http.url)} and put its files into {corpus_branch(model)}"
+        yield Change("~", f"fetch {where}, as one commit")
+    if ingests:
+        yield from _after_ingest(model, wanted, view, elapsed)
+    yield from (_later(deferred.apply, deferred.why, view) for deferred in state.deferred)
+    if state.changes:  # an update leaves a pipeline stopped; the next reconcile starts it
+        yield from (Change(">", f"start pipeline {seen.info.ref}") for seen in stopped_pipelines(view))
 
 
 def _of_deletion(model: ScriptModel, view: ModelView) -> Outlook:
@@ -66,12 +82,12 @@ def _of_deletion(model: ScriptModel, view: ModelView) -> Outlook:
     return Outlook(title, tuple(changes), state.blocked.message if state.blocked else "")
 
 
-def _after_ingest(model: ScriptModel, wanted: Desired, view: ModelView, now: datetime) -> list[Change]:
+def _after_ingest(model: ScriptModel, wanted: Desired, view: ModelView, elapsed: Elapsed) -> list[Change]:
     """The operator looks again once the corpus is there; here it is taken for granted."""
     branch = corpus_branch(model)
     head = CommitInfo(branch.repo, branch.name, "to come", finished=True, size_bytes=1)
     corpus = CorpusView(branch, head=head, untied=view.corpus is not None and view.corpus.untied)
-    state = assess(model, wanted, replace(view, corpus=corpus), now, None)
+    state = assess(model, wanted, replace(view, corpus=corpus), elapsed, None)
     return [change for action in plan(state) for change in _of_action(action, view)]
 
 
@@ -106,14 +122,14 @@ def _pipeline(wanted: PipelineApply, why: str, view: ModelView) -> Change:
     again = "trains again from the first epoch" if seen is view.train else "writes a new script"
     effect = again if wanted.reprocess else "computes nothing again"
     if seen.running:
-        effect += f"; kills the running job {seen.running.ref.id}"
+        effect += f"; kills the running job {seen.running.ref.id[:SHORT_ID]}"
     return Change("~", f"update pipeline {wanted.spec.ref} to version {seen.info.version + 1}", why, effect, fields)
 
 
 def _later(wanted: PipelineApply, why: str, view: ModelView) -> Change:
     change = _pipeline(wanted, why, view)
     seen = _seen(wanted.spec.ref, view)
-    job = seen.running.ref.id if seen and seen.running else ""
+    job = seen.running.ref.id[:SHORT_ID] if seen and seen.running else ""
     return replace(change, effect=f"waits until the running job {job} has ended; computes nothing again")
 
 
@@ -126,7 +142,9 @@ def _notes(model: ScriptModel, state: ModelState, view: ModelView, image: str) -
     training, http = model.spec.training, model.spec.corpus.http
     if not training.image and not image and state.changes:
         yield "the operator's default image is taken to be what it was; --trainer-image names another"
-    asked = [name for name in (training.image, training.priority_class_name, training.runtime_class_name) if name]
+    secrets = (each.name for each in training.image_pull_secrets)
+    named = (training.image, training.priority_class_name, training.runtime_class_name, *secrets)
+    asked = [name for name in named if name]
     if http and http.max_size_mi > DEFAULT_DOWNLOAD_MI:
         asked.append(f"maxSizeMi {http.max_size_mi}")
     if asked:

@@ -12,6 +12,8 @@ import click
 from click.shell_completion import CompletionItem
 
 from scriptmodel_cli.connection import connection_options
+from scriptmodel_cli.output import note
+from scriptmodel_cli.text import did_you_mean
 
 INTERRUPTED = 130
 Sections = Mapping[str, Mapping[str, tuple[str, str]]]
@@ -59,6 +61,14 @@ class Program(click.Group):
         command: click.Command = getattr(import_module(module), attribute)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, but an unknown command is told with the one that was likely meant."""
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            ctx.fail(f"there is no command {args[0]!r}{did_you_mean(args[0], self._places)}")
+        return super().resolve_command(ctx, args)
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for title, section in self._sections.items():
             with formatter.section(title):
@@ -83,7 +93,7 @@ class Program(click.Group):
             error.show()
             sys.exit(error.exit_code)
         except click.ClickException as error:
-            click.echo(f"Error: {_one_line(error)}", err=True)
+            note(f"Error: {_one_line(error)}")
             sys.exit(error.exit_code)
         except click.Abort:
             sys.exit(INTERRUPTED)

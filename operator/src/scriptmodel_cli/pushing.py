@@ -81,7 +81,7 @@ def _finished(gateway: PachydermGateway, branch: BranchRef) -> CommitInfo:
 
 
 class Meter:
-    """A bar on a terminal, a line every tenth elsewhere."""
+    """A bar on a terminal, a line at the end elsewhere."""
 
     def __init__(self, total: int, files: int) -> None:
         self._total, self._files = total, files
@@ -108,8 +108,8 @@ class Meter:
         screen = (
             f"{bar(percent, _BAR_WIDTH, self._glyphs)} {percent:3}%  {size}  {count}  {file.path if not done else ''}"
         )
-        tenth = percent // 10 * 10
-        self._live.show([screen], f"{tenth}% of {megabytes(self._total)}", datetime.now(UTC))
+        if self._live.redraws or done:
+            self._live.show([screen], f"{percent}% of {megabytes(self._total)}", datetime.now(UTC))
 
 
 def megabytes(size: int) -> str:

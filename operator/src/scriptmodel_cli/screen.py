@@ -5,14 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-import click
-
 from scriptmodel_cli.charts import UNICODE, Glyphs, bar, sparkline
-from scriptmodel_cli.text import Object, age, coloured, condition, parse_time, seen, table
+from scriptmodel_cli.output import style
+from scriptmodel_cli.text import SHORT_ID, Object, age, coloured, condition, one_line, parse_time, seen, table
 
 _BAR_WIDTH = 30
 _SPARK_WIDTH = 40
 _EXCERPT_LINES = 8
+_WIDEST_SAMPLE = 100
+_FIGURES = (
+    ("best", "best validation"),
+    ("test", "test"),
+    ("valid", "validation"),
+    ("train", "training"),
+    ("running", "this epoch so far"),
+)
+"""Fields of status.training.perplexity, and what they are called."""
 
 
 def status_of(found: Object, now: datetime, epochs: Sequence[float] = (), glyphs: Glyphs = UNICODE) -> list[str]:
@@ -22,6 +30,7 @@ def status_of(found: Object, now: datetime, epochs: Sequence[float] = (), glyphs
     facts = [
         *_training(status.get("training") or {}, now, glyphs),
         *_perplexity((status.get("training") or {}).get("perplexity") or {}, epochs, glyphs),
+        *_sample(status.get("training") or {}),
         *_lineage(status.get("lineage") or {}),
     ]
     lines += ["", *table(facts)] if facts else []
@@ -33,7 +42,7 @@ def status_of(found: Object, now: datetime, epochs: Sequence[float] = (), glyphs
 def _head(found: Object, now: datetime) -> Iterator[str]:
     metadata, ready = found["metadata"], condition(found)
     preset = found["spec"]["model"]["preset"]
-    name = click.style(f"{metadata['namespace']}/{metadata['name']}", bold=True)
+    name = style(f"{metadata['namespace']}/{metadata['name']}", bold=True)
     yield f"{name}   preset {preset}, {age(metadata['creationTimestamp'], now)} old"
     reason = coloured(found, ready.get("reason", "Pending"))
     yield f"{reason}: {ready.get('message', 'the operator has not looked at it yet')}"
@@ -68,7 +77,7 @@ def _took(training: Object, now: datetime) -> str:
 
 
 def _perplexity(figures: Object, epochs: Sequence[float], glyphs: Glyphs) -> list[tuple[str, str]]:
-    told = [f"{kind} {figures[kind]}" for kind in ("train", "valid", "test") if figures.get(kind)]
+    told = [f"{name} {figures[kind]}" for kind, name in _FIGURES if figures.get(kind)]
     rows = [("perplexity", ", ".join(told))] if told else []
     if len(epochs) > 1:
         curve = sparkline(epochs, _SPARK_WIDTH, glyphs)
@@ -76,9 +85,14 @@ def _perplexity(figures: Object, epochs: Sequence[float], glyphs: Glyphs) -> lis
     return rows
 
 
+def _sample(training: Object) -> list[tuple[str, str]]:
+    """A line that the model wrote after its newest epoch."""
+    return [("sample", one_line(training["sample"], _WIDEST_SAMPLE))] if training.get("sample") else []
+
+
 def _lineage(lineage: Object) -> list[tuple[str, str]]:
     return [
-        (kind, f"{commit.get('project')}/{commit.get('repo')}@{commit.get('commit')}")
+        (kind, f"{commit.get('project')}/{commit.get('repo')}@{str(commit.get('commit'))[:SHORT_ID]}")
         for kind in ("corpus", "model", "script")
         if (commit := lineage.get(kind))
     ]
@@ -92,7 +106,7 @@ def _history(history: Sequence[Object], now: datetime) -> list[str]:
         finished = entry.get("finished")
         ago = f"{age(finished, now)} ago" if finished else ""
         generation = str(entry.get("generation", ""))
-        rows.append((str(entry.get("modelCommit")), generation, str(entry.get("perplexity", "")), ago))
+        rows.append((str(entry.get("modelCommit"))[:SHORT_ID], generation, str(entry.get("perplexity", "")), ago))
     return ["", *table(rows)]
 
 

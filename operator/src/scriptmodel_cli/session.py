@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from scriptmodel_cli.output import note
 from scriptmodel_cli.pachd import PachdAccess
+from scriptmodel_cli.text import did_you_mean
 from scriptmodel_operator.api.identity import COMMAND_MANAGER, PLURAL
 
 if TYPE_CHECKING:
@@ -100,10 +102,18 @@ class Session:
         if found is None:
             self.check_served()
             where = self.where()
+            near = did_you_mean(name, (str(each["metadata"]["name"]) for each in self._neighbours(where)))
             raise click.ClickException(
-                f"there is no ScriptModel {name!r} in namespace {where!r}: see `scriptmodel list -A`"
+                f"there is no ScriptModel {name!r} in namespace {where!r}{near}: see `scriptmodel list -A`"
             )
         return found
+
+    def _neighbours(self, namespace: str) -> list[dict[str, Any]]:
+        """Other ScriptModels of the namespace; none where they may not be listed."""
+        try:
+            return self.ask(lambda client: client.list_scriptmodels(namespace))
+        except click.ClickException:
+            return []
 
     def all_of(self, namespace: str | None) -> list[dict[str, Any]]:
         """The ScriptModels of a namespace, or of all."""
@@ -160,7 +170,7 @@ class Session:
         try:
             listed = self.ask(lambda client: client.request("GET", path, f"listing events of {PLURAL}"))
         except click.ClickException as error:
-            click.echo(f"events: {error.message}", err=True)
+            note(f"events: {error.message}")
             return []
         return list(listed.get("items", []))
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import click
 
+from scriptmodel_cli.output import escaped, style
 from scriptmodel_operator.api.identity import RECONCILE_AT, RETRAIN_AT
 from scriptmodel_operator.api.reasons import Reason
 
 Object = Mapping[str, Any]
 HEADERS = ("NAME", "READY", "STATUS", "PRESET", "EPOCH", "PERPLEXITY", "AGE")
-WIDE_HEADERS = ("WPS", "ETA", "MODEL COMMIT", "MESSAGE")
+WIDE_HEADERS = ("TEST", "WPS", "ETA", "MODEL COMMIT", "MESSAGE")
 _WIDEST_MESSAGE = 120
+SHORT_ID = 8
+"""Characters that are shown of an id."""
 
 
 def condition(found: Object, kind: str = "Ready") -> Object:
@@ -49,12 +53,13 @@ def _answered(found: Object, annotation: str, field: str) -> bool:
 def coloured(found: Object, word: str) -> str:
     """Green where it is ready, red where it is stuck, yellow where work goes on."""
     if condition(found).get("status") == "True":
-        return click.style(word, fg="green")
-    return click.style(word, fg="red" if condition(found, "Stalled").get("status") == "True" else "yellow")
+        return style(word, fg="green")
+    return style(word, fg="red" if condition(found, "Stalled").get("status") == "True" else "yellow")
 
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:
     """Columns as wide as their widest cell, three spaces apart; colours take no width."""
+    rows = [[escaped(cell) for cell in row] for row in rows]
     widths = [max(len(click.unstyle(row[column])) for row in rows) for column in range(len(rows[0]))]
     padded = (
         "   ".join(cell + " " * (width - len(click.unstyle(cell))) for cell, width in zip(row, widths, strict=True))
@@ -91,25 +96,39 @@ def _wide(found: Object) -> tuple[str, ...]:
     status = found.get("status") or {}
     training, model = status.get("training") or {}, (status.get("lineage") or {}).get("model") or {}
     message = one_line(condition(found).get("message", ""), _WIDEST_MESSAGE)
-    return str(training.get("wordsPerSecond", "")), training.get("eta", ""), model.get("commit", ""), message
+    return (
+        (training.get("perplexity") or {}).get("test", ""),
+        str(training.get("wordsPerSecond", "")),
+        training.get("eta", ""),
+        str(model.get("commit", ""))[:SHORT_ID],
+        message,
+    )
 
 
 def line_of(found: Object) -> str:
     """All that matters on one line, for a log of changes: reason, progress, perplexity, time to go or message."""
     if not seen(found):
-        return click.style("Pending", fg="yellow") + " " * 17 + "no operator has looked at the newest spec yet"
+        return style("Pending", fg="yellow") + " " * 17 + "no operator has looked at the newest spec yet"
     training = (found.get("status") or {}).get("training") or {}
     reason = str(condition(found).get("reason", "Pending"))
     parts = [coloured(found, reason) + " " * (22 - len(reason))]
     if reason == "Training" and training.get("epochProgress"):
         parts += [f"epoch {training['epochProgress']}", f"{training.get('progressPercent', 0)}%"]
         if best := (training.get("perplexity") or {}).get("best"):
-            parts.append(f"perplexity {best}")
+            parts.append(f"best validation perplexity {best}")
+        if running := (training.get("perplexity") or {}).get("running"):
+            parts.append(f"this epoch {running}")
         if training.get("eta"):
             parts.append(f"{training['eta']} to go")
     else:
         parts.append(one_line(condition(found).get("message", ""), 400))
     return "  ".join(parts)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """` (did you mean X?)` for the known name that is most like a name; empty where none is."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f" (did you mean {near[0]}?)" if near else ""
 
 
 def one_line(message: str, limit: int) -> str:

@@ -16,6 +16,7 @@ from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.controller import Controller
 from scriptmodel_operator.health import Health, serving
 from scriptmodel_operator.ingest.downloads import Downloads
+from scriptmodel_operator.ingest.fetch import Patience
 from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.errors import NOT_INSTALLED, KubeError
 from scriptmodel_operator.kube.events import EventRecorder
@@ -23,6 +24,7 @@ from scriptmodel_operator.kube.framework import kopf
 from scriptmodel_operator.kube.leader import Leader
 from scriptmodel_operator.kube.login import LoginFailedError, login, own_namespace
 from scriptmodel_operator.kube.pulse import listening
+from scriptmodel_operator.kube.secrets import CorpusSecrets
 from scriptmodel_operator.kube.sources import Sources
 from scriptmodel_operator.kube.store import News, Store, key_of
 from scriptmodel_operator.kube.telling import Teller
@@ -32,6 +34,7 @@ from scriptmodel_operator.observe.observer import Observer
 from scriptmodel_operator.observe.source import SnapshotSource
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.calls import Calls
+from scriptmodel_operator.pachyderm.clock import PachydClock
 from scriptmodel_operator.pachyderm.gateway import Gateway
 from scriptmodel_operator.reconcile.queue import WorkQueue
 from scriptmodel_operator.sweeper import Sweeper
@@ -185,7 +188,7 @@ async def working(
     gateway = PachydermGateway(config.pachd, health.metrics.called, left)
     calls = Calls(CALL_THREADS)
     controller, inbox, ticker = compose(config, client, gateway, calls, cluster, health)
-    sweeper = Sweeper(gateway, calls, cluster)
+    sweeper = Sweeper(gateway, calls, cluster, controller.clock)
     health.ready = True
     background = [
         asyncio.create_task(inbox.queue.run(), name="queue"),
@@ -211,9 +214,11 @@ def compose(
 ) -> tuple[Controller, Inbox, Ticker]:
     """All parts, wired."""
     store = health.metrics.store
-    observer = Observer(gateway, cluster)
+    clock = PachydClock(gateway.server_time)
+    observer = Observer(gateway, cluster, clock.now)
     snapshots = SnapshotSource(gateway, store.projects)
-    downloads = Downloads(gateway, config.destinations, config.downloads, health.metrics.downloaded)
+    patience, secrets = Patience(total=config.download_timeout), CorpusSecrets(client).read
+    downloads = Downloads(gateway, config.destinations, config.downloads, health.metrics.downloaded, patience, secrets)
     controller = Controller(
         config=config,
         cluster=cluster,
@@ -226,12 +231,14 @@ def compose(
         teller=Teller(EventRecorder(client, health.metrics.event_left_out)),
         sources=Sources(client, downloads, config.source_interval),
         metrics=health.metrics,
+        clock=clock,
     )
     queue = WorkQueue(controller.reconcile, config.workers, failed=health.metrics.retried)
     downloads.call_up = snapshots.call_up = controller.call_up = queue.add
     snapshots.at_work, snapshots.heard = lambda: queue.at_work, health.beat
     controller.failures = queue.failures
     health.metrics.depth = lambda: queue.depth
+    health.metrics.skew = lambda: clock.skew
     ticker = Ticker(store, snapshots, queue, observer.logs, config.poll_interval, health.beat)
     controller.saw = ticker.saw
     return controller, Inbox(store, queue), ticker

@@ -126,6 +126,14 @@ def main() -> None:
     help="Runtime classes that may be named; * for any.",
 )
 @click.option(
+    "--allow-pull-secret",
+    "pull_secrets",
+    envvar=f"{PREFIX}_ALLOW_PULL_SECRET",
+    multiple=True,
+    metavar="NAME",
+    help="Secrets of Pachyderm's namespace that training.imagePullSecrets may name; * for any.",
+)
+@click.option(
     "--allow-project",
     "projects",
     envvar=f"{PREFIX}_ALLOW_PROJECT",
@@ -156,7 +164,15 @@ def main() -> None:
     type=click.IntRange(min=1, max=64),
     default=DEFAULT_DOWNLOADS,
     show_default=True,
-    help="Corpora downloaded at a time.",
+    help="Corpora downloaded at a time; one namespace gets half of them at most.",
+)
+@click.option(
+    "--download-timeout",
+    envvar=f"{PREFIX}_DOWNLOAD_TIMEOUT",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    metavar="SECONDS",
+    help="Longest time for a download. Default: a minute, and maxSizeMi at 64 KiB a second.",
 )
 @click.option(
     "--max-download-mi",
@@ -220,6 +236,7 @@ def run(**options: Any) -> None:
         health_listen=options["health_listen"],
         destinations=_destinations(options["destinations"]),
         downloads=options["downloads"],
+        download_timeout=options["download_timeout"],
         leader_elect=options["leader_elect"],
         lease_namespace=options["lease_namespace"],
         policy=Policy(
@@ -227,6 +244,7 @@ def run(**options: Any) -> None:
             images=options["images"],
             priority_classes=options["priority_classes"],
             runtime_classes=options["runtime_classes"],
+            pull_secrets=options["pull_secrets"],
             projects=_by_namespace("--allow-project", options["projects"]),
             repos=_by_namespace("--allow-repo", options["repos"]),
             max_download_mi=options["max_download_mi"],

@@ -34,7 +34,9 @@ class OperatorConfig:
     destinations: Destinations = field(default_factory=Destinations)
     """Where corpora may be downloaded from."""
     downloads: int = DEFAULT_DOWNLOADS
-    """Corpora downloaded at a time."""
+    """Corpora downloaded at a time; half of them, rounded down, for one namespace."""
+    download_timeout: float = 0.0
+    """Seconds that a download may take; 0: computed from the largest size."""
     leader_elect: bool = False
     lease_namespace: str = ""
     """Empty: the pod's own."""

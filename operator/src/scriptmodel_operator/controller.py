@@ -26,6 +26,7 @@ from scriptmodel_operator.observe.snapshot import Snapshot
 from scriptmodel_operator.observe.source import SnapshotSource
 from scriptmodel_operator.observe.view import ModelView
 from scriptmodel_operator.pachyderm.calls import Calls
+from scriptmodel_operator.pachyderm.clock import PachydClock
 from scriptmodel_operator.pachyderm.errors import PachydermError
 from scriptmodel_operator.pachyderm.gateway import Gateway
 from scriptmodel_operator.reconcile.actions import Action
@@ -61,6 +62,7 @@ class Controller:
     teller: Teller
     sources: Sources
     metrics: Metrics
+    clock: PachydClock
     failures: Callable[[Key], int] = lambda _key: 0
     """How often in a row an object's reconcile has failed before."""
     call_up: Callable[[Key], None] = lambda _key: None
@@ -117,7 +119,7 @@ class Controller:
     async def _settle(self, model: ScriptModel, asked: float) -> float | None:
         """Act, and come again with the look that shows what came of it; tell, once nothing is left to be done now."""
         key = _key(model)
-        state, view = await self._observe(model, asked)
+        model, state, view = await self._observe(model, asked)
         actions = plan(state)
         rounds = self._rounds.pop(key, 0)
         if actions and rounds < MAX_ROUNDS:
@@ -132,11 +134,12 @@ class Controller:
             self.snapshots.wait(key, self._acted[key])
             return None
         self.sources.begin(model, state)
-        status = status_of(model, state, view, _now(), downloading=self.sources.under_way(model))
+        downloading = self.sources.under_way(model)
+        status = status_of(model, state, view, _now(), self.clock.elapsed, downloading=downloading)
         await self._tell(model, status)
         return self._again(model, state, view)
 
-    async def _observe(self, model: ScriptModel, asked: float) -> tuple[ModelState, ModelView]:
+    async def _observe(self, model: ScriptModel, asked: float) -> tuple[ScriptModel, ModelState, ModelView]:
         """A look that is a little older than the object will do at first."""
         age = max(2 * self.config.poll_interval, self.snapshots.pace)
         after = max(time.monotonic() - age, self._acted.get(_key(model), 0.0))
@@ -145,21 +148,28 @@ class Controller:
         source = await self.sources.fetch(model)
         if isinstance(source, Attempt):
             after = max(after, source.committed)
-        snapshot, view, wanted = await self._look(model, after)
-        state = assess(model, wanted, view, _now(), source)
+        snapshot, model, view, wanted = await self._look(model, after)
+        state = assess(model, wanted, view, self.clock.elapsed, source)
         if state.problem is not None and snapshot.started < asked:
             # What stood in the way then may have been put right before the object was written.
-            _, view, wanted = await self._look(model, asked)
-            state = assess(model, wanted, view, _now(), source)
-        return state, view
+            _, model, view, wanted = await self._look(model, asked)
+            state = assess(model, wanted, view, self.clock.elapsed, source)
+        if state.stop_jobs:
+            await self.calls.run(self.clock.measure)
+            state = assess(model, wanted, view, self.clock.elapsed, source)
+        return model, state, view
 
-    async def _look(self, model: ScriptModel, after: float) -> tuple[Snapshot, ModelView, Desired]:
+    async def _look(self, model: ScriptModel, after: float) -> tuple[Snapshot, ScriptModel, ModelView, Desired]:
+        """Return the snapshot, the object with its names in Pachyderm, its view, and what it asks for."""
         snapshot = await self.snapshots.latest(after)
+        if self.clock.due:
+            await self.calls.run(self.clock.measure_if_due)
         self.saw(_key(model), snapshot)
+        model = await self.calls.run(self.observer.named, model, snapshot)
         view = await self.calls.run(self.observer.view, model, snapshot)
         mark = view.train.mark if view.train else None
         owner = model.owner(self.cluster)
-        return snapshot, view, desired(model, owner, self.config.trainer_image, mark)
+        return snapshot, model, view, desired(model, owner, self.config.trainer_image, mark)
 
     async def _act(self, model: ScriptModel, actions: tuple[Action, ...]) -> None:
         told = "; ".join(action.describe() for action in actions)
@@ -201,7 +211,7 @@ class Controller:
         """Remove what is ours; what keeps us from it, or None once nothing is left."""
         after = max(asked, self._acted.get(_key(model), 0.0))
         for _ in range(MAX_ROUNDS):
-            _snapshot, view, _wanted = await self._look(model, after)
+            _snapshot, _named, view, _wanted = await self._look(model, after)
             state = assess_deletion(model, view)
             if state.blocked or state.gone:
                 return state.blocked
@@ -219,7 +229,7 @@ class Controller:
         rest = self.sources.rest(model)
         if (told.ready or told.stalled) and not any(seen and seen.running for seen in (view.train, view.generate)):
             return rest
-        waits = patience(model, view, _now())
+        waits = patience(model, view, self.clock.elapsed)
         if waits is None:
             return self.config.poll_interval
         return max(self.config.poll_interval, min(waits.total_seconds(), rest or waits.total_seconds()))

@@ -20,10 +20,12 @@ CONTENT_TYPE = "text/plain; version=0.0.4"
 
 @dataclass
 class Metrics:
-    """Thread-safe counters; `depth` is asked for when figures are written."""
+    """Thread-safe counters; `depth` and `skew` are asked for when figures are written."""
 
     store: Store
     depth: Callable[[], int] = lambda: 0
+    skew: Callable[[], float | None] = lambda: None
+    """Seconds by which pachd's clock is ahead, once it was measured."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _counts: Counter[tuple[str, Labels]] = field(
         default_factory=lambda: Counter({(_RETRIES, ()): 0, (_LEFT_OUT, ()): 0})
@@ -74,6 +76,9 @@ class Metrics:
             lines += [f"{name}_seconds_total{_labels(key[1])} {seconds[key]:.6f}" for key in took]
         lines += ["# TYPE scriptmodel_download_bytes_total counter", f"scriptmodel_download_bytes_total {self._bytes}"]
         lines += ["# TYPE scriptmodel_queue_depth gauge", f"scriptmodel_queue_depth {self.depth()}"]
+        if (skew := self.skew()) is not None:
+            name = "scriptmodel_pachyderm_clock_skew_seconds"
+            lines += [f"# TYPE {name} gauge", f"{name} {skew:.3f}"]
         lines += self._objects()
         return "\n".join(lines) + "\n"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from scriptmodel_operator.pachyderm.calls import Calls
+from scriptmodel_operator.pachyderm.clock import PachydClock
 from scriptmodel_operator.pachyderm.errors import PachydermError
 from scriptmodel_operator.pachyderm.gateway import Gateway
 from scriptmodel_operator.reconcile.leftovers import leftovers
@@ -25,6 +25,7 @@ class Sweeper:
     gateway: Gateway
     calls: Calls
     cluster: str
+    clock: PachydClock
     started: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
@@ -50,6 +51,8 @@ class Sweeper:
                 await asyncio.sleep(INTERVAL_SECONDS)
 
     def _sweep(self) -> None:
-        for transaction in leftovers(self.gateway.list_transactions(), self.cluster, datetime.now(UTC)):
+        found = self.gateway.list_transactions()
+        self.clock.measure_if_due()
+        for transaction in leftovers(found, self.cluster, self.clock.elapsed):
             log.info("dropping transaction %s, which nobody will finish", transaction)
             self.gateway.delete_transaction(transaction)

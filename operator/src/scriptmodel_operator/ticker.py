@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from scriptmodel_operator.api.names import pachyderm_names
+from scriptmodel_operator.api.names import possible_names
 from scriptmodel_operator.kube.store import Key, Store
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.snapshot import Snapshot
@@ -97,8 +97,7 @@ class Ticker:
 def _part_of(key: Key, project: str, snapshot: Snapshot) -> object:
     """What of a snapshot concerns one object; equal parts mean that nothing happened to it."""
     parts: list[object] = [project in snapshot.projects]
-    for name in pachyderm_names(*key, project).pipelines:
-        ref = PipelineRef(project, name)
+    for ref in (PipelineRef(project, name) for names in possible_names(*key, project) for name in names.pipelines):
         parts += (snapshot.pipelines.get(ref), snapshot.jobs.get(ref))
         parts += (snapshot.repos_of(ref), snapshot.readers(ref.output))
     return tuple(parts)

@@ -1,8 +1,14 @@
-"""The demo repeats `kubectl get` as one aligned table that grows only when something changes."""
+"""The demo repeats `kubectl get` as one aligned table that grows at milestones only."""
 
 from __future__ import annotations
 
-from dev.demo import Table
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dev.demo.table import Display, Table, milestone
 
 
 def printed(status: str, epoch: str, age: str) -> str:
@@ -11,15 +17,93 @@ def printed(status: str, epoch: str, age: str) -> str:
     return f"{header}\nplays   {status.ljust(width)}{epoch.ljust(8)}{age.ljust(6)}{'0123'.ljust(15)}7s"
 
 
+def model(reason: str = "Training", percent: int = 0, **training: Any) -> dict[str, Any]:
+    progress = {"epochProgress": f"{1 + percent * 3 // 101}/3", "epochs": 3, "progressPercent": percent}
+    conditions = [{"type": "Ready", "status": str(reason == "Generated"), "reason": reason}]
+    return {"status": {"conditions": conditions, "training": progress | training}}
+
+
+@pytest.fixture
+def row(capsys: pytest.CaptureFixture[str]) -> Any:
+    """What a display prints of an object."""
+
+    def show(display: Display, found: dict[str, Any]) -> str:
+        if display.wants(found):
+            progress = found["status"]["training"]
+            seen = f"{progress['epochProgress']} {progress.get('perplexity', '')}"
+            display.show(found, printed(found["status"]["conditions"][0]["reason"], seen, "5s"))
+        return capsys.readouterr().out
+
+    return show
+
+
 def test_the_header_comes_once_and_columns_stay_aligned() -> None:
     table = Table({"STATUS": 10})
-    first = table.news(printed("Pending", "", "2s"))
-    second = table.news(printed("Training", "1/3", "5s"))
-    assert first == ["NAME    STATUS       EPOCH   AGE   ETA", "plays   Pending              2s    7s"]
-    assert second == ["plays   Training     1/3     5s    7s"]
+    first = table.rows(printed("Pending", "", "2s"), "")
+    second = table.rows(printed("Training", "1/3", "5s"), "43%")
+    assert first == [
+        "NAME    STATUS       EPOCH   AGE   ETA   PROGRESS",
+        "plays   Pending              2s    7s",
+    ]
+    assert second == ["plays   Training     1/3     5s    7s    43%"]
 
 
-def test_an_older_object_is_no_news() -> None:
-    table = Table({})
-    table.news(printed("Training", "1/3", "5s"))
-    assert table.news(printed("Training", "1/3", "7s")) == []
+@pytest.mark.parametrize(
+    "later",
+    [
+        model("Generating", percent=40),
+        model(percent=44),  # the thirteenth tenth of an epoch
+        model(percent=40, perplexity={"valid": "80.1"}),
+        model(percent=40, perplexity={"test": "79.0"}),
+    ],
+    ids=["stage", "tenth", "validation", "test"],
+)
+def test_what_a_reader_cares_about_is_a_row(later: dict[str, Any], row: Any) -> None:
+    display = Display(terminal=False)
+    row(display, model(percent=40))
+    assert row(display, later).startswith("    plays")
+
+
+def test_running_figures_are_no_row_off_a_terminal(row: Any) -> None:
+    display = Display(terminal=False)
+    first = row(display, model(percent=40, wordsPerSecond=100, perplexity={"train": "90.0"}))
+    assert len(first.splitlines()) == 2
+    assert row(display, model(percent=42, wordsPerSecond=120, eta="7s", perplexity={"train": "80.0"})) == ""
+
+
+def test_on_a_terminal_the_newest_row_is_redrawn_in_place(row: Any) -> None:
+    display = Display(terminal=True)
+    row(display, model(percent=40))
+    redrawn = row(display, model(percent=42))
+    assert redrawn.startswith("\r\033[K")
+    assert redrawn.endswith("42%")
+    assert row(display, model(percent=50)).endswith("50%\n")
+
+
+def test_a_whole_training_is_at_most_a_row_a_tenth_a_validation_and_a_stage(row: Any) -> None:
+    display = Display(terminal=False)
+    rows = [row(display, model(percent=percent, wordsPerSecond=percent)) for percent in range(101)]
+    assert sum(bool(each) for each in rows) <= 31 + 2
+    assert not any("\033" in each for each in rows)
+
+
+def test_the_fields_are_those_of_the_definition() -> None:
+    crd = (Path(__file__).parents[3] / "manifests/crd.yaml").read_text()
+    for name in ("progressPercent", "epochProgress", "epochs", "perplexity", "valid", "test"):
+        assert f" {name}:\n" in crd, name
+
+
+def test_a_row_that_kubectl_showed_already_does_not_come_again(capsys: pytest.CaptureFixture[str]) -> None:
+    """The row is read a moment after the object."""
+    display = Display(terminal=False)
+    display.show(model("Generating", percent=100), printed("Generated", "3/3", "5s"))
+    display.show(model("Generated", percent=100), printed("Generated", "3/3", "7s"))
+    assert capsys.readouterr().out.count("Generated") == 1
+
+
+def test_an_object_that_no_operator_has_seen_yet_is_no_row() -> None:
+    assert not Display(terminal=False).wants({})
+
+
+def test_an_object_without_a_status_has_a_milestone() -> None:
+    assert milestone(json.loads("{}")) == (None, None, None, 0, None, None)

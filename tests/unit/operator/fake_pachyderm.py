@@ -165,6 +165,10 @@ class FakePachyderm:
     def server_version(self) -> str:
         return "2.7.8"
 
+    def server_time(self) -> datetime:
+        self._checked("server_time")
+        return self.now
+
     def list_projects(self) -> Sequence[str]:
         self._checked("list_projects")
         return sorted(self.projects)
@@ -318,7 +322,7 @@ class FakePachyderm:
             raise error
 
     def _new_id(self) -> str:
-        return f"{next(self._ids):032x}"
+        return f"{next(self._ids):08x}{0:024x}"  # as of real ids, eight digits tell them apart
 
     def _check(self, wanted: PipelineApply, together: set[PipelineRef]) -> None:
         ref, source = wanted.spec.ref, wanted.spec.input_branch.repo

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import grpc
@@ -77,6 +78,7 @@ class Transactions(transaction_grpc.APIServicer):  # type: ignore[misc]  # gener
         self.finished: list[str] = []
         self.seen_at_work: list[list[str]] = []
         self.gateway: PachydermGateway | None = None
+        self.time: datetime | None = None
 
     def unknown(self) -> list[str]:
         """Those that the sweeper would find, asked for in the middle of a call."""
@@ -89,6 +91,13 @@ class Transactions(transaction_grpc.APIServicer):  # type: ignore[misc]  # gener
     def ListTransaction(self, _request: Any, _context: Any) -> Any:  # noqa: N802 - gRPC's name
         infos = [transaction.TransactionInfo(transaction=transaction.Transaction(id=each)) for each in self.open]
         return transaction.TransactionInfos(transaction_info=infos)
+
+    def InspectTransaction(self, request: Any, _context: Any) -> Any:  # noqa: N802 - gRPC's name
+        self.seen_at_work.append(self.unknown())
+        found = transaction.TransactionInfo(transaction=request.transaction)
+        if self.time is not None:
+            found.started.FromDatetime(self.time)
+        return found
 
     def FinishTransaction(self, request: Any, _context: Any) -> Any:  # noqa: N802 - gRPC's name
         self.finished.append(request.transaction.id)
@@ -178,3 +187,15 @@ def test_a_closed_commit_is_finishing_until_the_server_has_checked_it() -> None:
     finished = messages.commit_info(said)
     assert (finished.open, finished.finishing, finished.finished) == (False, False, True)
     assert finished.finished_at == messages.moment(said, "finished")
+
+
+def test_the_clock_of_pachd_is_read_from_a_transaction_that_no_sweeper_finds_and_that_is_dropped() -> None:
+    with pachd() as (gateway, _files, transactions):
+        transactions.time = datetime(2026, 1, 1, 12, 0, 0, 250000, tzinfo=UTC)
+        assert gateway.server_time() == transactions.time
+        assert (transactions.open, transactions.finished) == ([], [])
+        transactions.time = None
+        with pytest.raises(UnavailableError, match="no time"):
+            gateway.server_time()
+        assert transactions.open == []
+        assert transactions.seen_at_work == [[], []]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -40,6 +41,13 @@ def test_every_field_has_a_description() -> None:
     version = crd.custom_resource_definition()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     for part in ("spec", "status"):
         assert undescribed(version["properties"][part], part) == []
+
+
+def test_each_row_of_the_reference_is_one_line() -> None:
+    """Markdown ends a table at a line feed within a cell."""
+    for name, table in reference.tables().items():
+        columns = {len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}
+        assert len(columns) == 1, name
 
 
 def test_the_api_reference_is_made_from_the_definition() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -37,3 +38,19 @@ def test_a_file_in_a_folder_that_may_not_be_entered_is_told_of(tmp_path: Path, m
     monkeypatch.setattr(Path, "is_file", denied)
     with pytest.raises(CorpusError, match=r"cannot read .*hamlet\.txt: Permission denied"):
         find_corpus([tmp_path], lambda _note: None)
+
+
+def test_more_nested_folders_than_python_can_recurse_into_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for _ in range(1200):
+        Path("a").mkdir()
+        os.chdir("a")
+    Path("hamlet.txt").write_text("HAMLET: To be.\n")
+    os.chdir(tmp_path)
+    found = find_corpus([tmp_path], print)
+    assert [file.path for file in found] == ["/" + "a/" * 1200 + "hamlet.txt"]
+    found[0].source.unlink()
+    for folder in list(found[0].source.parents)[:1200]:  # nor can shutil.rmtree, which pytest uses
+        folder.rmdir()

@@ -10,6 +10,7 @@ import pytest
 from scriptmodel_operator.api.corpus import Layout
 from scriptmodel_operator.api.generation import Generation
 from scriptmodel_operator.api.marks import Mark, Ownership, mark_of, ownership, parse_mark
+from scriptmodel_operator.api.names import possible_names
 from scriptmodel_operator.api.network import Model
 from scriptmodel_operator.desired.commands import generate_command, train_command
 from scriptmodel_operator.desired.digest import digest, fingerprint
@@ -77,8 +78,13 @@ def test_how_a_number_is_written_changes_nothing() -> None:
 
 def test_fingerprints_never_change() -> None:
     """Another way of making them would take every pipeline for changed by somebody else."""
-    assert fingerprint(wanted().train.spec) == "p1:0b5f301f3de4c4644baf25634773d9b9"
-    both = wanted({"training": EVERYTHING})
+
+    def of_older_names(spec: dict[str, Any] | None = None) -> Desired:
+        model = scriptmodel(spec, known_names=possible_names("ml", "thrones", "default")[1])
+        return desired(model, model.owner("cluster-1"), IMAGE, None)
+
+    assert fingerprint(of_older_names().train.spec) == "p1:0b5f301f3de4c4644baf25634773d9b9"
+    both = of_older_names({"training": EVERYTHING})
     assert fingerprint(both.train.spec) == "p1:e87621a0a4755a2add7f192232d75795"
     assert fingerprint(both.generate.spec) == "p1:ae784a79f4ef862cb8f2278cf760ac98"
 
@@ -164,7 +170,10 @@ def test_marks_survive_and_foreign_text_is_no_mark() -> None:
     owner = scriptmodel().owner("cluster-1")
     assert ownership(mark, owner) is Ownership.OURS
     assert ownership(mark, scriptmodel(uid="other").owner("cluster-1")) is Ownership.SUCCESSOR
-    assert ownership(mark, scriptmodel().owner("cluster-2")) is Ownership.FOREIGN
+    assert ownership(mark, scriptmodel().owner("cluster-2")) is Ownership.OTHER_CLUSTER
+    for other in (scriptmodel(name="empire"), scriptmodel(namespace="other")):
+        for cluster in ("cluster-1", "cluster-2"):
+            assert ownership(mark, other.owner(cluster)) is Ownership.FOREIGN
     assert ownership(mark, scriptmodel(name="other").owner("cluster-1")) is Ownership.FOREIGN
     assert ownership(None, owner) is Ownership.UNMARKED
 

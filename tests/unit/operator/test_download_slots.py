@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from dataclasses import replace
+from pathlib import Path
 
+import pytest
+
+from scriptmodel_operator.ingest import package
 from scriptmodel_operator.ingest.origin import Download
 from tests.unit.operator.archives import PLAYS, tar_of
 from tests.unit.operator.test_downloads import BRANCH, DEADLINE, KEY, UID, world
@@ -13,7 +18,7 @@ from tests.web import Handler, content, status
 
 
 async def test_one_slow_server_delays_no_other_object() -> None:
-    async with world(slots=2) as made:
+    async with world(slots=4) as made:
         made.server.answers["/slow"] = lambda handler: handler.stopping.wait(DEADLINE) and None
         made.server.answers["/corpus"] = content(tar_of(PLAYS))
         slow = replace(made.request, url=made.server.url("/slow"))
@@ -37,7 +42,7 @@ async def test_only_so_many_are_downloaded_at_a_time() -> None:
 
         made.server.answers["/corpus"] = counted
         for number in range(8):
-            made.downloads.begin(str(number), Download(("ml", str(number)), made.request, BRANCH, None))
+            made.downloads.begin(str(number), Download((f"ml-{number % 2}", str(number)), made.request, BRANCH, None))
         async with asyncio.timeout(DEADLINE):
             assert {(await made.called_up.get())[1] for _ in range(8)} == {str(number) for number in range(8)}
         assert most <= 2
@@ -85,3 +90,39 @@ async def test_a_file_that_nobody_wants_any_more_is_not_put() -> None:
         assert made.pachyderm.calls == []
         assert made.called_up.empty()
         assert made.downloads.due_in(UID) is None
+
+
+@pytest.fixture
+def endless(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A reader that never ends, as an attack on a parser would have it; the file exists once it runs."""
+    running = tmp_path / "running"
+    code = f"from pathlib import Path; Path({str(running)!r}).touch()\nwhile True: pass"
+    monkeypatch.setattr(package, "READER", (sys.executable, "-I", "-c", code))
+    return running
+
+
+async def until(exists: Path) -> None:
+    async with asyncio.timeout(DEADLINE):
+        while not exists.exists():
+            await asyncio.sleep(0.01)
+
+
+async def test_an_archive_that_is_read_for_ever_holds_no_slot_once_its_object_is_gone(endless: Path) -> None:
+    async with world(slots=1) as made:
+        made.server.answers["/corpus"] = content(tar_of(PLAYS))
+        made.downloads.begin(UID, Download(KEY, made.request, BRANCH, None))
+        task = made.downloads._entries[UID].task
+        await until(endless)
+        made.downloads.forget(UID)
+        assert task is not None
+        async with asyncio.timeout(DEADLINE):
+            await task
+
+
+async def test_the_end_of_the_process_waits_for_no_archive(endless: Path) -> None:
+    async with world(slots=1) as made:
+        made.server.answers["/corpus"] = content(tar_of(PLAYS))
+        made.downloads.begin(UID, Download(KEY, made.request, BRANCH, None))
+        await until(endless)
+        made.downloads.close()
+        await asyncio.wait_for(asyncio.to_thread(made.downloads._pool.shutdown), DEADLINE)

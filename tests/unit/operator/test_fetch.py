@@ -14,6 +14,7 @@ import pytest
 
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.ingest.addresses import Destinations, parse_destinations
+from scriptmodel_operator.ingest.credentials import Credentials
 from scriptmodel_operator.ingest.failures import SourceError
 from scriptmodel_operator.ingest.fetch import Fetched, Fetcher, Patience
 from scriptmodel_operator.ingest.origin import Validators, file_name, shown
@@ -111,6 +112,42 @@ async def test_a_redirect_to_what_is_not_taken_as_an_address_is_refused(
     error = await refused(server.url("/a"))
     assert words in str(error)
     assert "word" not in str(error).replace("password", "")
+
+
+async def test_credentials_go_to_their_own_server_only(server: WebServer) -> None:
+    sent: list[tuple[str, str]] = []
+
+    def noted(answer: Callable[[Handler], None]) -> Callable[[Handler], None]:
+        def noting(handler: Handler) -> None:
+            sent.append((handler.http.path, handler.header("Authorization")))
+            answer(handler)
+
+        return noting
+
+    with WebServer() as other:
+        server.answers["/a"] = noted(redirect("/b"))
+        server.answers["/b"] = noted(redirect(other.url("/c")))
+        other.answers["/c"] = noted(redirect(other.url("/d")))
+        other.answers["/d"] = noted(content(TEXT))
+        fetcher = Fetcher(LOOPBACK, at_once)
+        credentials = Credentials("Authorization", "Bearer canary")
+        await fetcher.fetch(server.url("/a"), io.BytesIO(), MEBIBYTE, Validators(), credentials)
+    assert sent == [("/a", "Bearer canary"), ("/b", "Bearer canary"), ("/c", ""), ("/d", "")]
+
+
+@pytest.mark.parametrize(
+    "to",
+    [
+        "http://a" + ".a" * 3000,
+        "ftp://" + "a" * 9000,
+        "http://[" + "a" * 9000,
+        "http://[: :10.0.0.1]/",
+        "http://[::ffff :10.0.0.1]/",
+    ],
+)
+async def test_where_a_server_redirects_to_is_shown_briefly(server: WebServer, to: str) -> None:
+    server.answers["/a"] = redirect(to)
+    assert len(str(await refused(server.url("/a")))) < 500
 
 
 async def test_a_redirect_from_https_to_http_is_refused() -> None:
@@ -239,7 +276,7 @@ async def test_a_server_that_says_nothing_is_given_up(server: WebServer) -> None
     for path in ("/silent", "/halts"):
         error = await refused(server.url(path), patience=HURRIED)
         assert error.passing
-        assert "it said nothing for" in str(error)
+        assert "it sent nothing of the file for" in str(error)
 
 
 async def test_a_server_that_is_too_slow_is_given_up(server: WebServer) -> None:
@@ -252,6 +289,69 @@ async def test_a_server_that_is_too_slow_is_given_up(server: WebServer) -> None:
     error = await refused(server.url("/a"), patience=HURRIED)
     assert error.passing
     assert "it is too slow" in str(error)
+
+
+@pytest.mark.parametrize("sent", [b"0", b"X-A: b\r\n"], ids=["zeros of a chunk's size", "trailers"])
+async def test_what_is_not_of_the_file_is_no_progress(server: WebServer, sent: bytes) -> None:
+    def answer(handler: Handler) -> None:
+        handler.http.protocol_version = "HTTP/1.1"
+        handler.start(200, {"Transfer-Encoding": "chunked"})
+        handler.write(b"1\r\nx\r\n" + (b"" if sent == b"0" else b"0\r\n"))
+        while not handler.stopping.wait(0.01):
+            handler.write(sent)
+
+    server.answers["/a"] = answer
+    error = await refused(server.url("/a"), patience=HURRIED)
+    assert error.passing
+    assert "it sent nothing of the file for" in str(error) or "connection broke" in str(error)
+
+
+async def test_a_download_has_a_time_limit_redirects_included(server: WebServer) -> None:
+    def steps(handler: Handler) -> None:
+        handler.start(200, {"Content-Length": "100000"})
+        while not handler.stopping.wait(0.01):
+            handler.write(b"x" * 100)
+
+    server.answers["/a"], server.answers["/b"] = redirect("/b"), steps
+    error = await refused(server.url("/a"), patience=Patience(total=0.3))
+    assert error.passing
+    assert "it is not complete after 0 s" in str(error)
+
+
+def test_without_a_limit_of_its_own_a_download_may_take_as_long_as_its_largest_size_allows() -> None:
+    assert Patience().longest(256 * MEBIBYTE) == 60 + 4096
+    assert Patience(total=600).longest(256 * MEBIBYTE) == 600
+
+
+@pytest.mark.parametrize("tag", ['"\x7f"', '"\n"', '"\udc80"', "x" * 257, '"\x00"'])
+async def test_a_validator_that_cannot_be_sent_is_not(server: WebServer, tag: str) -> None:
+    """An older operator, or a person, may have written it into the status."""
+    server.answers["/a"] = tagged(TEXT)
+    assert (await fetch(server.url("/a"), Validators(tag, tag)))[1] == TEXT
+    assert server.conditions == [""]
+
+
+@pytest.mark.parametrize("tag", ["\x7f", "\x80", "\x85", "é", "\xff", "a\tb"])
+async def test_no_validator_of_a_server_stops_the_next_request(server: WebServer, tag: str) -> None:
+    def answer(handler: Handler) -> None:
+        handler.write(b'HTTP/1.0 200 OK\r\nContent-Length: 1\r\nETag: "' + tag.encode("latin-1") + b'"\r\n\r\nx')
+
+    server.answers["/a"] = answer
+    found, _body = await fetch(server.url("/a"))
+    assert found is not None
+    assert (await fetch(server.url("/a"), found.validators))[1] == b"x"
+
+
+async def test_a_validator_beyond_latin_1_comes_back_as_it_was(server: WebServer) -> None:
+    def answer(handler: Handler) -> None:
+        handler.write('HTTP/1.0 200 OK\r\nContent-Length: 1\r\nETag: "Ω🎭"\r\n\r\nx'.encode())
+
+    server.answers["/a"] = answer
+    found, _body = await fetch(server.url("/a"))
+    assert found is not None
+    assert found.validators.etag == '"Ω🎭"'
+    await fetch(server.url("/a"), found.validators)
+    assert server.conditions[1].encode("latin-1").decode() == '"Ω🎭"'
 
 
 async def test_headers_that_never_end_are_given_up(server: WebServer) -> None:

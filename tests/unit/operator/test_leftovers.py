@@ -14,7 +14,7 @@ THEIRS = Mark(Owner("cluster-2", "ml", "thrones", "1")).annotations()
 
 
 def dropped(*found: OpenTransaction) -> tuple[str, ...]:
-    return leftovers(found, "cluster-1", EPOCH)
+    return leftovers(found, "cluster-1", lambda since: EPOCH - since)
 
 
 def test_what_carries_our_mark_is_dropped_and_nothing_else() -> None:

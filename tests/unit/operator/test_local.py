@@ -16,7 +16,9 @@ from scriptmodel_cli.local.programs import find_trainer
 from scriptmodel_cli.local.schema import RefusedError, admitted, rule_of, spec_schema
 from scriptmodel_operator.api.identity import FINALIZER
 from scriptmodel_operator.api.objects import parse_object
+from scriptmodel_operator.ingest.failures import SourceError
 from scriptmodel_operator.kube.errors import KubeConflictError, KubeNotFoundError
+from scriptmodel_operator.kube.secrets import CorpusSecrets
 from scriptmodel_operator.kube.writer import ObjectWriter
 from tests.integration.test_admission import REFUSED, TAKEN
 
@@ -105,6 +107,27 @@ async def test_config_maps_come_from_the_same_file(tmp_path: Path) -> None:
         await objects.get_config_map("ml", "others")
 
 
+async def test_a_secret_comes_from_the_same_file_and_is_not_kept(tmp_path: Path) -> None:
+    model = {"kind": "ScriptModel", "apiVersion": "scriptmodel.dev/v1alpha1", "metadata": {"name": "a"}, "spec": {}}
+    secret = {"kind": "Secret", "metadata": {"name": "plays"}, "stringData": {"bearerToken": "canary"}}
+    (tmp_path / "x.yaml").write_text(yaml.safe_dump_all([secret, {**model, "spec": {"corpus": REPO}}]))
+    found, objects = read_documents(tmp_path / "x.yaml"), Objects(tmp_path / "object.json")
+    objects.apply(found, "ml")
+    assert (await CorpusSecrets(objects).read("ml", "plays")).value == "Bearer canary"
+    assert "canary" not in repr(found) + (tmp_path / "object.json").read_text()
+    with pytest.raises(SourceError, match="does not exist"):
+        await CorpusSecrets(objects).read("ml", "others")
+
+
+def test_what_has_not_changed_stays_accepted_where_a_rule_is_new() -> None:
+    http = {"url": "https://example.com/a.zip", "include": [5 * "**/a/"]}
+    with pytest.raises(RefusedError, match=r"include\[0\]: must have at most 4 times"):
+        admitted({"corpus": {"http": http}})
+    old = {**admitted({"corpus": {"http": {**http, "include": []}}})}
+    old["corpus"]["http"]["include"] = http["include"]
+    assert admitted({"corpus": {"http": http}, "suspend": True}, old)["suspend"] is True
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -115,6 +138,7 @@ async def test_config_maps_come_from_the_same_file(tmp_path: Path) -> None:
         ("{kind: ScriptModel, apiVersion: scriptmodel.dev/v1alpha1, metadata: {name: a}}", "spec is required"),
         ("{kind: ScriptModel}\n---\n{kind: ScriptModel}", "has 2 ScriptModels"),
         ("a word", "has a document that is no object"),
+        ("{kind: Secret, metadata: {name: a}, stringData: {x: 1}}", "Secret: stringData must have a text"),
         ("{kind: ConfigMap}", "ConfigMap: metadata.name is required"),
         ("{kind: ConfigMap, metadata: {name: Plays}}", "ConfigMap: metadata.name must be of lower case letters"),
         ("{kind: ConfigMap, metadata: {name: a}, data: [x]}", "ConfigMap: data must have a text for each key"),

@@ -88,11 +88,11 @@ def test_a_change_that_needs_no_training_waits_for_the_running_job() -> None:
     world.written()
     world.want({"training": {"resources": {"limits": {"memory": "4Gi"}}}})
     (train,) = planned(world).changes
-    assert train.effect == f"waits until the running job {job.ref.id} has ended; computes nothing again"
+    assert train.effect == f"waits until the running job {job.ref.id[:8]} has ended; computes nothing again"
     assert fields(train) == [FieldChange("limits", "", "memory 4Gi")]
     world.want({"model": {"seed": 1}})
     (train,) = planned(world).changes
-    assert train.effect == f"trains again from the first epoch; kills the running job {job.ref.id}"
+    assert train.effect == f"trains again from the first epoch; kills the running job {job.ref.id[:8]}"
 
 
 def test_retraining_changes_no_field_and_is_told() -> None:
@@ -130,6 +130,18 @@ def test_drift_is_corrected_or_only_told_of() -> None:
     found = planned(world)
     assert found.changes == ()
     assert "was changed by somebody else (tries), and driftPolicy Warn leaves it so" in told(found)
+
+
+def test_nothing_is_changed_while_there_is_a_problem() -> None:
+    """A pipeline that somebody stopped, driftPolicy Warn, and a changed generation: the operator writes nothing."""
+    world = trained_world()
+    world.pachyderm.stop_pipeline(world.train)
+    world.written()
+    world.want({"driftPolicy": "Warn", "generation": {"words": 5}})
+    found = planned(world)
+    assert found.problem.startswith("Drifted: somebody stopped")
+    assert found.changes == ()
+    assert "start pipeline" not in told(found)
 
 
 def test_what_was_suspended_is_changed_and_then_started() -> None:

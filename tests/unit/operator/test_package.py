@@ -1,297 +1,233 @@
-"""What is taken of a downloaded file, and what is refused of it."""
+"""The process that reads a downloaded file: what it can do, when it ends, and what is believed of what it sends."""
 
 from __future__ import annotations
 
-import bz2
-import gzip
-import io
-import lzma
-import random
-import struct
-import tarfile
+import os
+import signal
+import subprocess
+import sys
 import tempfile
-import zipfile
+import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.ingest.failures import SourceError
-from scriptmodel_operator.ingest.package import Limits, Package
-from tests.unit.operator.archives import PLAYS, odd_entry, tar_gz_of, tar_of, zip_of
+from scriptmodel_operator.ingest import package as module
+from scriptmodel_operator.ingest import receive
+from scriptmodel_operator.ingest.archive import Limits
+from scriptmodel_operator.ingest.failures import DeliveryCancelledError, SourceError
+from scriptmodel_operator.ingest.frames import Kind, encode
+from scriptmodel_operator.ingest.package import Package
+from tests.unit.operator.archives import PLAYS, tar_gz_of, tar_of, zip_of
+from tests.unit.operator.test_archive import pax
 
 MEBIBYTE = 1024 * 1024
-TAKEN = {"/plays/hamlet.txt": PLAYS["plays/hamlet.txt"], "/readme.md": PLAYS["readme.md"]}
-FORMS = {
-    "tar": tar_of,
-    "tar.gz": tar_gz_of,
-    "zip": zip_of,
-}
+TAKEN = {f"/{name}": content for name, content in PLAYS.items()}
+SANDBOXED = """
+import errno, mmap, os, socket, sys
+from scriptmodel_operator.ingest import sandbox
+sandbox.limit(10, 64 << 20)
+assert (why := sandbox.filter_calls()) == "", why
+def attempt(what, call):
+    try:
+        call()
+    except OSError as error:
+        os.write(1, f"{what}: {errno.errorcode[error.errno]}\\n".encode())
+    except MemoryError:
+        os.write(1, f"{what}: MemoryError\\n".encode())
+    else:
+        os.write(1, f"{what}: done\\n".encode())
+attempt("open", lambda: os.open("/etc/passwd", os.O_RDONLY))
+attempt("create", lambda: os.open("/tmp/scriptmodel-made-by-a-test", os.O_CREAT | os.O_WRONLY))
+attempt("socket", lambda: socket.socket())
+attempt("fork", os.fork)
+attempt("exec", lambda: os.execv(sys.executable, ["python"]))
+attempt("kill", lambda: os.kill(1, 0))
+attempt("write elsewhere", lambda: os.write(2, b"x"))
+attempt("memory", lambda: bytearray(128 << 20))
+attempt("code", lambda: mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_EXEC))
+os._exit(0)
+"""
 
 
-def package(content: bytes, *include: str, name: str = "play.txt", **limits: int) -> Package:
+def package(content: bytes, *include: str, **limits: int) -> Package:
     file = tempfile.TemporaryFile()  # noqa: SIM115 - it goes with the package
     file.write(content)
-    return Package(file, len(content), name, include, Limits(**{"bytes": 16 * MEBIBYTE, **limits}))
+    return Package(file, len(content), "play.txt", include, Limits(**{"bytes": 16 * MEBIBYTE, **limits}))
 
 
-def files(content: bytes, *include: str, **limits: int) -> dict[str, bytes]:
-    return {path: b"".join(pieces) for path, pieces in package(content, *include, **limits).files()}
-
-
-def refused(content: bytes, *include: str, **limits: int) -> tuple[Reason, str]:
+def refused(made: Package) -> tuple[Reason, str]:
     with pytest.raises(SourceError) as caught:
-        files(content, *include, **limits)
+        made.manifest()
     return caught.value.reason, str(caught.value)
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_archives_are_known_by_their_bytes(form: str) -> None:
-    assert files(FORMS[form](PLAYS)) == TAKEN
+@pytest.fixture
+def reader(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Has another program than the reader read the file."""
+    return lambda code: monkeypatch.setattr(module, "READER", (sys.executable, "-I", "-c", code))
 
 
-def test_a_zip_of_windows_may_have_folders_with_its_own_separator() -> None:
-    assert files(zip_of({"plays\\": b"", "plays\\hamlet.txt": b"x"})) == {"/plays/hamlet.txt": b"x"}
+def sending(*frames: bytes) -> str:
+    return f"import os; os.write(1, {b''.join(frames)!r})"
 
 
-@pytest.mark.parametrize("form", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
-def test_every_kind_of_tar_with_long_and_strange_names(form: int) -> None:
-    long = "d" * 90 + "/" + "f" * 90 + ".txt"
-    found = files(tar_of({long: b"x", "Épisode.txt": b"y", "empty.txt": b""}, form))
-    assert found == {f"/{long}": b"x", "/%C3%89pisode.txt": b"y", "/empty.txt": b""}
+@pytest.mark.parametrize("make", [tar_of, tar_gz_of, zip_of])
+def test_it_can_be_read_again_and_its_manifest_has_sizes_and_digests(make: Callable[..., bytes]) -> None:
+    made = package(make(PLAYS))
+    assert {path: b"".join(pieces) for path, pieces in made.files()} == TAKEN
+    first, second = made.manifest(), made.manifest()
+    assert first == second
+    assert {path: digest.size for path, digest in first.items()} == {path: len(text) for path, text in TAKEN.items()}
 
 
-def test_a_very_long_name_is_read_from_the_extended_header() -> None:
-    long = "/".join(["folder" * 10] * 8) + "/a.txt"
-    for form in (tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
-        assert files(tar_of({long: b"x", "b": b"y"}, form)) == {f"/{long}": b"x", "/b": b"y"}
+def test_options_reach_the_reader_whatever_characters_they_have() -> None:
+    made = package(b"To be\n")
+    for include in ((), ("caf\udce9*",)):
+        odd = Package(made.file, made.size, "caf\udce9\0.txt", include, made.limits)
+        assert set(odd.manifest()) == {"/caf%E9%00.txt"}
 
 
-def test_an_archive_of_git_with_its_global_header_is_read() -> None:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT, pax_headers={"comment": "commit"}) as made:
-        info = tarfile.TarInfo("a.txt")
-        info.size = 1
-        made.addfile(info, io.BytesIO(b"x"))
-    assert files(buffer.getvalue()) == {"/a.txt": b"x"}
+def test_a_file_that_is_not_read_whole_is_skipped() -> None:
+    assert [path for path, _pieces in package(tar_of(PLAYS)).files()] == list(TAKEN)
 
 
-def test_the_label_of_a_volume_and_the_lists_of_an_incremental_archive_are_no_scripts() -> None:
-    label, names = odd_entry(b"V", "/backup of ../plays"), odd_entry(b"D", "plays/")
-    names.size = 10
-    listed = names.tobuf(tarfile.GNU_FORMAT) + b"Yhamlet\0\0\0".ljust(tarfile.BLOCKSIZE, b"\0")
-    assert files(label.tobuf(tarfile.GNU_FORMAT) + listed + tar_of(PLAYS, tarfile.GNU_FORMAT)) == TAKEN
-    labelled = tarfile.GNU_FORMAT, [odd_entry(b"V", "label")]
-    assert files(gzip.compress(tar_of(PLAYS, *labelled))) == TAKEN
+def test_what_is_wrong_with_an_archive_is_reported() -> None:
+    assert refused(package(pax(b"x" * 16) + bytes(1024)))[0] is Reason.CORPUS_INVALID
+    assert refused(package(tar_of({"../up": b"x"})))[0] is Reason.CORPUS_INVALID
 
 
-@pytest.mark.parametrize("text", ["To be\n", "Sein oder Nichtsein, „Füße“\n", "\ufefftext\n"])
-def test_a_text_is_one_file_also_when_it_is_packed(text: str) -> None:
-    for content in (text.encode(), text.encode("utf-16"), text.encode("cp1252", "replace")):
-        assert files(content) == {"/play.txt": content}
-        assert files(gzip.compress(content)) == {"/play.txt": content}
+def test_the_sandbox_refuses_files_sockets_processes_code_and_memory() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", SANDBOXED], capture_output=True, text=True, timeout=60, env={}, check=False
+    )
+    found = dict(line.split(": ") for line in ran.stdout.splitlines())
+    calls = ("open", "create", "socket", "fork", "exec", "kill", "write elsewhere", "code")
+    assert found == {**dict.fromkeys(calls, "EPERM"), "memory": "MemoryError"}, ran.stderr
+    assert ran.returncode == 0
 
 
-def test_include_selects_files_of_an_archive() -> None:
-    assert set(files(tar_of(PLAYS), "*.txt")) == {"/plays/hamlet.txt"}
-    assert set(files(zip_of(PLAYS), "plays/*")) == {"/plays/hamlet.txt"}
-    assert files(tar_gz_of(PLAYS), "*.fountain") == {}
+def test_a_reader_has_no_environment_and_only_the_file_and_a_pipe(reader: Callable[[str], None]) -> None:
+    reader(
+        "import os, sys\n"
+        "from scriptmodel_operator.ingest.frames import Kind, encode\n"
+        "found = sorted(os.listdir('/proc/self/fd')), sorted(set(os.environ) - {'LC_CTYPE'}), os.getcwd()\n"
+        "try:\n    os.write(0, b'x')\n    written = 'written'\n"
+        "except OSError:\n    written = 'read only'\n"
+        "text = f'{Reason}\\n{found} {written}' if (Reason := 'CorpusInvalid') else ''\n"
+        "os.write(1, encode(Kind.START) + encode(Kind.FAILURE, text.encode()))\n"
+    )
+    # The fourth is that of listing them.
+    assert refused(package(b"x"))[1] == "(['0', '1', '2', '3'], [], '/') read only"
 
 
-def test_an_empty_archive_has_no_files() -> None:
-    assert files(tar_of({})) == files(zip_of({})) == files(tar_gz_of({})) == {}
+def test_a_reader_that_never_ends_is_killed_and_reaped_when_nobody_wants_the_file(
+    reader: Callable[[str], None],
+) -> None:
+    reader(f"{sending(encode(Kind.START), encode(Kind.FILE, b'/a'))}\nwhile True: pass")
+    made = package(b"x")
+    files = made.files()
+    next(files)
+    made.cancelled.set()
+    with pytest.raises(DeliveryCancelledError):
+        next(files)
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
 
 
-def test_it_can_be_read_again_and_its_manifest_has_sizes_and_digests() -> None:
-    for make in FORMS.values():
-        made = package(make(PLAYS))
-        first, second = made.manifest(), made.manifest()
-        assert first == second
-        assert {path: digest.size for path, digest in first.items()} == {
-            path: len(text) for path, text in TAKEN.items()
-        }
+def test_a_reader_is_waited_for_no_longer_than_its_time(
+    reader: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_GRACE_SECONDS", 0)
+    drip = encode(Kind.START) + encode(Kind.FILE, b"/a") + encode(Kind.DATA, b"x") * 100
+    for code in (
+        "import time; time.sleep(600)",
+        f"import os, time\nfor b in {drip!r}: os.write(1, bytes([b])); time.sleep(0.09)",
+    ):
+        reader(code)
+        assert refused(package(b"x"))[0] is Reason.CORPUS_TOO_LARGE
 
 
-@pytest.mark.parametrize("name", ["/etc/passwd", "../up.txt", "a/../../up.txt"])
-@pytest.mark.parametrize("form", FORMS)
-def test_paths_that_lead_elsewhere_are_refused_even_if_nobody_wants_them(form: str, name: str) -> None:
-    reason, _text = refused(FORMS[form]({"a.txt": b"x", name: b"y"}), "a.txt")
-    assert reason is Reason.CORPUS_INVALID
+def test_a_reader_that_uses_up_its_cpu_seconds_is_an_archive_that_is_too_much(reader: Callable[[str], None]) -> None:
+    reader(f"import os, signal; os.kill(os.getpid(), {int(signal.SIGXCPU)})")
+    reason, text = refused(package(b"x"))
+    assert (reason, "s of CPU" in text) == (Reason.CORPUS_TOO_LARGE, True)
 
 
-@pytest.mark.parametrize(
-    ("kind", "words"),
-    [
-        (tarfile.SYMTYPE, "'odd.txt' in the archive is a symbolic link"),
-        (tarfile.LNKTYPE, "a hard link"),
-        (tarfile.CHRTYPE, "a device"),
-        (tarfile.BLKTYPE, "a device"),
-        (tarfile.FIFOTYPE, "a named pipe"),
-        (tarfile.GNUTYPE_SPARSE, "a sparse file"),
-        (b"Z", "of an unknown kind"),
-    ],
-)
-def test_what_is_no_file_in_a_tar_is_refused_where_it_is_selected(kind: bytes, words: str) -> None:
-    content = tar_of({"a.md": b"x"}, extra=[odd_entry(kind, target="/etc/passwd")])
-    reason, text = refused(content)
-    assert (reason, words in text) == (Reason.CORPUS_INVALID, True)
-    assert files(content, "*.md") == {"/a.md": b"x"}
+def test_a_reader_that_closes_its_output_and_runs_on_is_killed(reader: Callable[[str], None]) -> None:
+    reader("import os, time; os.close(1); time.sleep(600)")
+    assert "continues to run" in refused(package(b"x"))[1]
 
 
-def test_a_sparse_file_by_an_extended_header_is_refused() -> None:
-    info = tarfile.TarInfo("a.txt")
-    info.pax_headers = {"GNU.sparse.major": "1", "GNU.sparse.realsize": "1000000000000"}
-    assert "a sparse file" in refused(tar_of({}, extra=[info]))[1]
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        (lambda info: setattr(info, "external_attr", 0o120777 << 16), "a symbolic link"),
-        (lambda info: setattr(info, "external_attr", 0o020666 << 16), "neither a file nor a folder"),
-        (lambda info: setattr(info, "compress_type", zipfile.ZIP_LZMA), "not packed by store or deflate"),
-    ],
-)
-def test_what_is_no_file_in_a_zip_is_refused(change: Callable[[zipfile.ZipInfo], None], words: str) -> None:
-    reason, text = refused(zip_of({"a.txt": b"/etc/passwd"}, change))
-    assert (reason, words in text) == (Reason.CORPUS_INVALID, True)
-
-
-def test_an_encrypted_zip_is_refused() -> None:
-    content = bytearray(zip_of({"a.txt": b"x"}))
-    central = content.index(b"PK\x01\x02")
-    content[central + 8] |= 1
-    assert "is encrypted" in refused(bytes(content))[1]
-
-
-@pytest.mark.parametrize("form", ["tar", "zip"])
-def test_a_path_twice_or_below_a_file_is_refused(form: str) -> None:
-    twice = tar_of({"a": b"1", "./a": b"2"}) if form == "tar" else zip_of({"a": b"1", "./a": b"2"})
-    assert "'/a' twice" in refused(twice)[1]
-    assert "as a file and as a folder" in refused(FORMS[form]({"a": b"1", "a/b": b"2"}))[1]
-    assert "as a file and as a folder" in refused(FORMS[form]({"a/b": b"1", "a": b"2"}))[1]
+def test_a_reader_that_was_killed_is_tried_again(reader: Callable[[str], None]) -> None:
+    reader("import os; os.kill(os.getpid(), 9)")
+    with pytest.raises(SourceError, match="ended with signal 9") as caught:
+        package(b"x").manifest()
+    assert caught.value.passing
 
 
 @pytest.mark.parametrize(
-    ("content", "words"),
+    "frames",
     [
-        (bz2.compress(b"x"), "a bzip2 archive"),
-        (lzma.compress(b"x"), "an xz archive"),
-        (b"%PDF-1.7", "a PDF"),
-        (b"\n<!DOCTYPE HTML><html>", "a web page"),
-        (b"\xef\xbb\xbf\r\n<!DOCTYPE html><html>", "a web page"),
-        (b'<?xml version="1.0"?>\n<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Strict//EN">', "a web page"),
-        (b"\x7fELF\0\0\0", "binary"),
-        (gzip.compress(b"\x7fELF\0\0\0", mtime=0), "binary"),
+        b"\xff" * 100,
+        encode(Kind.END),
+        encode(Kind.START) + b"\x03\xff\xff\xff\xff",
+        encode(Kind.START) + encode(Kind.DATA, b"x"),
+        encode(Kind.START) + encode(Kind.FILE, b"/a/../b"),
+        encode(Kind.START) + encode(Kind.FILE, b"a"),
+        encode(Kind.START) + encode(Kind.FILE, b"/\x1b[2J"),
+        encode(Kind.START) + encode(Kind.FILE, b"/a") * 2,
+        encode(Kind.START) + encode(Kind.FILE, b"/a") + encode(Kind.DATA),
+        encode(Kind.START) + encode(Kind.FILE, b"/a") + encode(Kind.FILE, b"/b") + encode(Kind.FILE, b"/c"),
+        encode(Kind.START) + encode(Kind.FILE, b"/a") + encode(Kind.DATA, b"x" * 2000),
+        encode(Kind.START) + encode(Kind.FAILURE, b"Ready\nall is well"),
+        encode(Kind.START) + encode(Kind.FAILURE, b"CorpusInvalid\n\x1b[2J"),
     ],
 )
-def test_other_files_are_refused_by_what_they_are(content: bytes, words: str) -> None:
-    reason, text = refused(content)
-    assert (reason, words in text) == (Reason.CORPUS_INVALID, True)
+def test_what_a_reader_must_not_send_is_refused(reader: Callable[[str], None], frames: bytes) -> None:
+    reader(sending(frames, encode(Kind.END)))
+    reason, text = refused(package(b"x", files=2, bytes=1000))
+    assert (reason, "may be an attack" in text) == (Reason.CORPUS_INVALID, True)
 
 
-@pytest.mark.parametrize("make", [tar_gz_of, zip_of])
-def test_what_grows_too_much_is_refused_before_it_is_unpacked(make: Callable[[dict[str, bytes]], bytes]) -> None:
-    zeros = {"zeros.txt": bytes(4 * MEBIBYTE)}
-    reason, text = refused(make(zeros))
-    assert (reason, "each byte of the archive becomes more than 100" in text) == (Reason.CORPUS_TOO_LARGE, True)
-    assert refused(make(zeros), bytes=2 * MEBIBYTE, ratio=10**6)[1].startswith("the archive has more than 2 MiB")
+def test_a_kernel_that_refuses_the_filter_is_warned_of_once(
+    reader: Callable[[str], None], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receive, "_warned", set())
+    reader(sending(encode(Kind.START, b"Invalid argument"), encode(Kind.END)))
+    for _ in range(2):
+        assert package(b"x").manifest() == {}
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "Invalid argument" in caplog.text
 
 
-def test_a_bomb_behind_what_is_not_wanted_is_refused_too() -> None:
-    content = tar_gz_of({"zeros.bin": bytes(4 * MEBIBYTE), "a.txt": b"x"})
-    assert refused(content, "*.txt")[0] is Reason.CORPUS_TOO_LARGE
+def test_a_reader_is_small_and_imports_nothing_of_the_operators_weight() -> None:
+    code = "import sys, scriptmodel_operator.ingest.reader; print(*sys.modules)"
+    ran = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert not {"aiohttp", "pydantic", "kopf", "grpc", "asyncio", "subprocess", "ssl"} & set(ran.stdout.split())
 
 
-def test_a_bomb_of_overlapping_members_is_refused() -> None:
-    """Many entries of the table of contents for one member."""
-    one = zip_of({"a.txt": bytes(MEBIBYTE // 2)})
-    start = one.index(b"PK\x01\x02")
-    end = one.index(b"PK\x05\x06")
-    table = b"".join(one[start:end].replace(b"a.txt", f"{number:05d}".encode()) for number in range(50))
-    tail = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 50, 50, len(table), start, 0)
-    reason, _text = refused(one[:start] + table + tail)
-    assert reason in (Reason.CORPUS_TOO_LARGE, Reason.CORPUS_INVALID)
+def test_memory_that_an_archive_needs_is_bounded() -> None:
+    """Deep folders: each path adds hundreds of names of folders to what has to be remembered."""
+    deep = {f"{number:04d}/" + "/".join(["d"] * 495) + "/f": b"" for number in range(400)}
+    reason, text = refused(package(tar_of(deep)))
+    assert (reason, "MiB of memory" in text) == (Reason.CORPUS_TOO_LARGE, True)
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_too_many_files_and_too_many_entries_are_refused(form: str) -> None:
-    many = FORMS[form]({f"{number}.txt": b"" for number in range(20)})
-    assert refused(many, files=10)[1].startswith("the archive has more than 10 files")
-    assert refused(many, "nothing", entries=10)[1].startswith("the archive has more than 10 entries")
+def test_a_table_of_contents_of_the_largest_size_can_be_read() -> None:
+    names = {f"{number:06d}": b"" for number in range(9_900)}
+    assert len(package(zip_of(names)).manifest()) == 9_900
 
 
-def test_a_million_names_in_a_zip_are_refused_by_the_size_of_its_table() -> None:
-    """Without reading the table, which would be held in memory."""
-    entry = zip_of({"0000000.txt": b""})
-    start, end = entry.index(b"PK\x01\x02"), entry.index(b"PK\x05\x06")
-    table = entry[start:end] * 1_000_000
-    tail = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 0xFFFF, 0xFFFF, len(table), start, 0)
-    reason, text = refused(entry[:start] + table + tail)
-    assert (reason, "table of contents" in text) == (Reason.CORPUS_TOO_LARGE, True)
+def test_cancelling_from_another_thread_ends_a_read_that_waits(reader: Callable[[str], None]) -> None:
+    reader("import time; time.sleep(600)")
+    made = package(b"x")
+    threading.Timer(0.2, made.cancelled.set).start()
+    with pytest.raises(DeliveryCancelledError):
+        made.manifest()
 
 
-def test_an_extended_header_of_a_tar_is_bounded() -> None:
-    info = tarfile.TarInfo("a.txt")
-    info.pax_headers = {"comment": "x" * 2 * MEBIBYTE}
-    assert "an extended header of" in refused(tar_of({}, extra=[info]))[1]
-
-
-@pytest.mark.parametrize("form", FORMS)
-def test_an_archive_that_is_cut_short_is_refused(form: str) -> None:
-    content = FORMS[form]({"a.txt": random.Random(0).randbytes(5000), "b.txt": b"x" * 5000})
-    for size in (len(content) // 4, len(content) // 2):
-        assert refused(content[:size])[0] is Reason.CORPUS_INVALID
-
-
-def test_a_damaged_archive_is_refused() -> None:
-    content = bytearray(tar_gz_of({"a.txt": random.Random(0).randbytes(5000)}))
-    content[-6] ^= 1
-    assert "gzip archive is broken" in refused(bytes(content))[1]
-    packed = bytearray(zip_of({"a.txt": random.Random(0).randbytes(5000)}))
-    packed[100] ^= 1
-    assert "zip archive is broken" in refused(bytes(packed))[1]
-
-
-def test_an_error_without_words_is_told_by_its_name() -> None:
-    written = io.BytesIO()
-    with zipfile.ZipFile(written, "w") as archive:
-        archive.writestr("a.txt", "as it is, not compressed")
-    packed = bytearray(written.getvalue())
-    directory = packed.index(b"PK\x01\x02")
-    struct.pack_into("<2L", packed, directory + 20, 90_000, 90_000)  # more than there is: EOFError, without a word
-    assert "zip archive is broken: EOFError" in refused(bytes(packed))[1]
-
-
-@given(form=st.sampled_from(list(FORMS)), changes=st.lists(st.tuples(st.integers(0, 9999), st.integers(0, 255))))
-def test_whatever_is_changed_in_an_archive_it_is_read_or_refused(form: str, changes: list[tuple[int, int]]) -> None:
-    content = bytearray(FORMS[form](PLAYS))
-    for position, value in changes:
-        content[position % len(content)] = value
-    try:
-        found = files(bytes(content))
-    except SourceError as error:
-        assert error.reason in (Reason.CORPUS_INVALID, Reason.CORPUS_TOO_LARGE)  # noqa: PT017 - both ends are fine
-    else:
-        assert all(path.startswith("/") for path in found)
-
-
-@given(st.binary(max_size=2000))
-def test_any_bytes_are_read_or_refused(content: bytes) -> None:
-    for start in (b"", b"\x1f\x8b\x08\0", b"PK\x03\x04", b"PK\x05\x06"):
-        try:
-            files(start + content)
-        except SourceError as error:
-            assert str(error)  # noqa: PT017 - both ends are fine
-
-
-@given(
-    form=st.sampled_from(list(FORMS)),
-    wanted=st.dictionaries(st.text("abcé(", min_size=1, max_size=8), st.binary(max_size=1200), max_size=6),
-)
-def test_what_is_packed_comes_out(form: str, wanted: dict[str, bytes]) -> None:
-    found = files(FORMS[form](wanted))
-    assert sorted(found.values()) == sorted(wanted.values())
-    assert len(found) == len(wanted)
+def test_readers_are_started_by_a_path_that_exists() -> None:
+    assert Path(module.READER[0]).exists()

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scriptmodel_operator.ingest.failures import SourceError
-from scriptmodel_operator.ingest.paths import clean, in_pachyderm, selected, shown
+from scriptmodel_operator.ingest.paths import clean, in_pachyderm, shown
 
 ALLOWED = re.compile(r"/[ -~]*")
 GLOBBING = re.compile(r"[*?\[\]{}!()@+^]")
@@ -63,40 +63,6 @@ def test_every_path_is_one_that_pachyderm_allows(name: str) -> None:
 def test_what_pachyderm_does_not_allow_is_percent_encoded() -> None:
     assert in_pachyderm("Épisode (1)!.txt") == "/%C3%89pisode %281%29%21.txt"
     assert in_pachyderm(b"caf\xe9".decode("utf-8", "surrogateescape")) == "/caf%E9"
-
-
-@pytest.mark.parametrize(
-    ("path", "pattern", "matches"),
-    [
-        ("a.txt", "*.txt", True),
-        ("deep/down/a.txt", "*.txt", True),
-        ("deep/down/a.md", "*.txt", False),
-        ("A.TXT", "*.txt", False),
-        ("plays/a.txt", "plays/*.txt", True),
-        ("plays/old/a.txt", "plays/*.txt", False),
-        ("plays/old/a.txt", "plays/**/*.txt", True),
-        ("plays/a.txt", "plays/**/*.txt", True),
-        ("plays/a.txt", "/plays/a.txt", True),
-        ("other/plays/a.txt", "plays/a.txt", False),
-        ("other/plays/a.txt", "**/plays/a.txt", True),
-        ("plays/old/a", "plays/**", True),
-        ("s01e02.txt", "s??e??.txt", True),
-        ("b.txt", "[ab].txt", True),
-    ],
-)
-def test_patterns(path: str, pattern: str, *, matches: bool) -> None:
-    assert selected(path, [pattern]) is matches
-
-
-def test_without_patterns_everything_is_selected_and_one_of_several_is_enough() -> None:
-    assert selected("x", [])
-    assert selected("x.md", ["*.txt", "*.md"])
-
-
-def test_no_pattern_takes_for_ever() -> None:
-    path = "/".join(["a" * 30] * 30)
-    assert not selected(path, ["/".join(["**", "*a*a*a*a*a*a*a*b"] * 15)])
-    assert not selected("a" * 250, ["*a" * 120 + "b"])
 
 
 @given(st.text())

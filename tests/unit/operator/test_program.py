@@ -62,7 +62,7 @@ def test_a_list_needs_no_pachyderm_and_no_models() -> None:
 
 def test_a_wrong_command_line_is_one_line_that_says_where_to_read_on() -> None:
     for words, told in (
-        (["statu"], "Error: No such command 'statu': see scriptmodel -h"),
+        (["statu"], "Error: there is no command 'statu' (did you mean status?): see scriptmodel -h"),
         (["status"], "Error: Missing argument 'NAME': see scriptmodel status -h"),
         (["list", "-o", "pdf"], "see scriptmodel list -h"),
     ):

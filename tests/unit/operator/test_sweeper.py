@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from datetime import UTC, datetime
 
 import pytest
 
 from scriptmodel_operator import sweeper as module
 from scriptmodel_operator.pachyderm.calls import Calls
+from scriptmodel_operator.pachyderm.clock import PachydClock
 from scriptmodel_operator.pachyderm.errors import UnavailableError
 from scriptmodel_operator.pachyderm.values import OpenTransaction
 from scriptmodel_operator.sweeper import Sweeper
@@ -20,7 +22,7 @@ async def test_a_pachyderm_that_is_away_is_told_of_once_and_so_is_its_return(
 ) -> None:
     caplog.set_level(logging.INFO, logger=module.__name__)
     monkeypatch.setattr(module, "RETRY_SECONDS", 0.0)
-    pachyderm, calls, asked, answered = FakePachyderm(), Calls(1), 0, asyncio.Event()
+    pachyderm, calls, asked, answered = FakePachyderm(now=datetime.now(UTC)), Calls(1), 0, asyncio.Event()
     loop = asyncio.get_running_loop()
 
     def list_transactions() -> list[OpenTransaction]:
@@ -32,7 +34,7 @@ async def test_a_pachyderm_that_is_away_is_told_of_once_and_so_is_its_return(
         return []
 
     monkeypatch.setattr(pachyderm, "list_transactions", list_transactions)
-    task = asyncio.create_task(Sweeper(pachyderm, calls, "cluster-1").run())
+    task = asyncio.create_task(Sweeper(pachyderm, calls, "cluster-1", PachydClock(pachyderm.server_time)).run())
     async with asyncio.timeout(30):
         await answered.wait()
         while len(caplog.messages) < 2:

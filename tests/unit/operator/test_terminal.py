@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 
 from scriptmodel_cli import session, text
 from scriptmodel_cli.charts import ASCII, UNICODE, bar, glyphs_for, sparkline
-from scriptmodel_cli.diagnosis import Evidence, next_step, why
+from scriptmodel_cli.diagnosis import Evidence, as_value, next_step, why
 from scriptmodel_cli.epochs import perplexities
 from scriptmodel_cli.live import Live
-from scriptmodel_cli.logs import in_words, lines_of, newest_jobs, told_job
+from scriptmodel_cli.logs import in_words, kept_lines, lines_of, newest_jobs, told_job
+from scriptmodel_cli.output import style
 from scriptmodel_cli.pushing import ensure_repo
 from scriptmodel_cli.screen import status_of
 from scriptmodel_operator.api.crd import custom_resource_definition
@@ -84,16 +85,16 @@ def plain(lines: list[str]) -> str:
 def test_a_list_has_the_columns_of_kubectl() -> None:
     lines = text.list_of([as_object(trained_world())], CREATED + timedelta(minutes=5), namespaces=True)
     assert lines[0].split() == ["NAMESPACE", "NAME", "READY", "STATUS", "PRESET", "EPOCH", "PERPLEXITY", "AGE"]
-    assert click.unstyle(lines[1]).split() == ["ml", "thrones", "True", "Generated", "test", "1/1", "160.0", "5m"]
+    assert click.unstyle(lines[1]).split() == ["ml", "thrones", "True", "Generated", "test", "1/1", "170.0", "5m"]
 
 
 def test_a_wide_list_adds_speed_model_and_message() -> None:
     world = trained_world()
     head, row = text.list_of([as_object(world)], CREATED, namespaces=False, wide=True)
-    assert head.split()[-5:] == ["WPS", "ETA", "MODEL", "COMMIT", "MESSAGE"]
+    assert head.split()[-6:] == ["TEST", "WPS", "ETA", "MODEL", "COMMIT", "MESSAGE"]
     model = world.model.status["lineage"]["model"]["commit"]
-    assert "   5000   " in row
-    assert f"   {model}   script " in row
+    assert "   160.0   5000   " in row
+    assert f"   {model[:8]}   the script " in row
 
 
 def test_the_columns_are_those_that_the_definition_tells_kubectl_to_print() -> None:
@@ -102,7 +103,7 @@ def test_the_columns_are_those_that_the_definition_tells_kubectl_to_print() -> N
 
 
 def test_columns_line_up_whatever_their_colour() -> None:
-    rows = [("A", "B"), (click.style("long", fg="red"), "x"), ("b", "y")]
+    rows = [("A", "B"), (style("long", fg="red"), "x"), ("b", "y")]
     assert [click.unstyle(line) for line in text.table(rows)] == ["A      B", "long   x", "b      y"]
 
 
@@ -111,15 +112,15 @@ def test_ready_is_green_stuck_is_red_and_work_is_yellow() -> None:
     stuck.reconcile()
     for world, colour in ((trained_world(), "green"), (stuck, "red"), (training_world(), "yellow")):
         found = as_object(world)
-        assert text.coloured(found, "word") == click.style("word", fg=colour)
+        assert text.coloured(found, "word") == style("word", fg=colour)
 
 
 def test_a_status_tells_of_training_lineage_and_script() -> None:
     world = trained_world()
     told = plain(status_of(as_object(world), CREATED))
     assert "100%  epoch 1/1  5,000 words/s" in told
-    assert "perplexity   train 150.0, valid 170.0, test 160.0" in told
-    assert world.model.status["lineage"]["corpus"]["commit"] in told
+    assert "best validation 170.0, test 160.0, validation 170.0, training 150.0" in told
+    assert world.model.status["lineage"]["corpus"]["commit"][:8] in told
     assert "[ JON ]: You know nothing ." in told
 
 
@@ -130,6 +131,30 @@ def test_a_status_of_a_training_shows_progress_time_to_go_and_the_curve() -> Non
     assert "time         0s so far, 1m40s to go" in told
     assert max(map(len, told.splitlines())) <= 80, "a terminal of the usual width cuts nothing"
     assert "by epoch     █▅▁  400.5 → 100.1" in told
+
+
+def test_a_status_names_each_perplexity_and_shows_the_sample() -> None:
+    found = as_object(training_world())
+    found["status"]["training"] |= {
+        "perplexity": {"best": "90.0", "valid": "91.5", "running": "70.2", "train": "80.0"},
+        "sample": "[ JON ]: You know\nnothing.",
+    }
+    told = plain(status_of(found, CREATED))
+    assert "perplexity   best validation 90.0, validation 91.5, training 80.0, this epoch so far 70.2" in told
+    assert "sample       [ JON ]: You know nothing." in told
+    assert "best validation perplexity 90.0  this epoch 70.2" in text.line_of(found)
+
+
+def test_the_log_of_a_model_outlasts_its_pods() -> None:
+    world = trained_world()
+    job = told_job(world.pachyderm, world.train)
+    assert job is not None
+    assert kept_lines(world.pachyderm, job, raw=False) is None
+    epoch = event(event="epoch", epoch=1, train_perplexity=1.0, valid_perplexity=2.0, sample="[ JON ]: Ay.")
+    world.pachyderm.files[world.train.output, job.ref.id]["/train.log.jsonl"] = f"{epoch}\n".encode()
+    assert [*(kept_lines(world.pachyderm, job, raw=True) or ())] == [epoch]
+    told = "epoch 1 done: train 1.0, valid 2.0\n    [ JON ]: Ay."
+    assert [*(kept_lines(world.pachyderm, job, raw=False) or ())] == [told]
 
 
 def test_the_curve_comes_from_the_log_of_the_running_job_and_then_from_its_model() -> None:
@@ -152,7 +177,19 @@ def test_the_curve_begins_anew_with_each_attempt_and_is_empty_before_the_first_e
 
 def test_a_line_of_a_change_has_progress_while_it_trains_and_the_message_else() -> None:
     line = click.unstyle(text.line_of(as_object(training_world())))
-    assert line.split() == ["Training", "epoch", "3/4", "62%", "perplexity", "200.2", "1m40s", "to", "go"]
+    assert line.split() == [
+        "Training",
+        "epoch",
+        "3/4",
+        "62%",
+        "best",
+        "validation",
+        "perplexity",
+        "200.2",
+        "1m40s",
+        "to",
+        "go",
+    ]
     stuck = World()
     stuck.reconcile()
     assert "corpus repo default/plays does not exist" in text.line_of(as_object(stuck))
@@ -304,7 +341,7 @@ def test_a_log_ends_with_how_the_process_did_where_only_the_worker_knows() -> No
 
 def test_why_gives_the_verdict_and_the_next_step_first() -> None:
     lines = why(as_object(trained_world()), Evidence(), CREATED)
-    assert click.unstyle(lines[0]).startswith("Nothing is wrong: script")
+    assert click.unstyle(lines[0]).startswith("Nothing is wrong: the script is written")
     assert lines[1] == "Next: scriptmodel script thrones -n ml"
     world = World()
     world.reconcile()
@@ -315,6 +352,17 @@ def test_why_gives_the_verdict_and_the_next_step_first() -> None:
     assert lines[2] == "Next: scriptmodel push PATH --repo plays --project default --branch master --create"
     assert "It has no pipelines." in lines
     assert lines[-1].split() == ["CorpusNotFound", "0s", "note"]
+
+
+def test_why_is_a_value_for_programs() -> None:
+    world = World()
+    world.reconcile()
+    jobs = [("123", "train", "1", "CREATED", "5s", "")]
+    found = as_value(as_object(world), Evidence([{"reason": "X", "note": "n"}], jobs))
+    assert (found["ready"], found["stalled"], found["reason"]) == ("False", True, "CorpusNotFound")
+    assert found["next"].startswith("scriptmodel push PATH --repo plays")
+    assert found["jobs"][0]["state"] == "CREATED"
+    assert json.loads(json.dumps(found)) == found
 
 
 def test_why_tells_what_a_newer_operator_says_though_it_does_not_know_the_reason() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from scriptmodel_operator.api.identity import FINALIZER
@@ -12,6 +13,7 @@ from scriptmodel_operator.desired.pipelines import corpus_branch, desired, gener
 from scriptmodel_operator.observe.observer import Observer
 from scriptmodel_operator.observe.snapshot import take_snapshot
 from scriptmodel_operator.observe.view import ModelView
+from scriptmodel_operator.pachyderm.clock import PachydClock
 from scriptmodel_operator.pachyderm.values import BranchRef, PipelineRef
 from scriptmodel_operator.reconcile.assess import assess
 from scriptmodel_operator.reconcile.corpus import Sourced
@@ -51,9 +53,14 @@ class World:
     image: str = IMAGE
     cluster: str = CLUSTER
     source: Sourced = None
+    clock: PachydClock | None = None
 
     def __post_init__(self) -> None:
         self.observer = Observer(self.pachyderm, self.cluster)
+
+    def elapsed(self, since: datetime) -> timedelta:
+        """Time in the fake Pachyderm, on which no other clock has a say unless there is one."""
+        return self.clock.elapsed(since) if self.clock else self.pachyderm.now - since
 
     @property
     def corpus(self) -> BranchRef:
@@ -75,10 +82,15 @@ class World:
 
     def look(self) -> tuple[ModelState, ModelView]:
         snapshot = take_snapshot(self.pachyderm, {self.model.spec.pachyderm.project})
+        self.model = self.observer.named(self.model, snapshot)
         view = self.observer.view(self.model, snapshot)
         mark = view.train.mark if view.train else None
         wanted = desired(self.model, self.model.owner(self.cluster), self.image, mark)
-        return assess(self.model, wanted, view, self.pachyderm.now, self.source), view
+        state = assess(self.model, wanted, view, self.elapsed, self.source)
+        if state.stop_jobs and self.clock:  # as the controller does
+            self.clock.measure()
+            state = assess(self.model, wanted, view, self.elapsed, self.source)
+        return state, view
 
     def reconcile(self) -> ModelState:
         """Until there is nothing to do; writes the status, which must hold to the rules."""
@@ -90,7 +102,7 @@ class World:
             execute(self.pachyderm, actions)
         else:
             raise AssertionError(f"does not come to rest: {actions}")
-        status = status_of(self.model, state, view, self.pachyderm.now)
+        status = status_of(self.model, state, view, self.pachyderm.now, self.elapsed)
         check_status(status, self.model.generation)
         self.model = replace(self.model, status=status)
         return state
@@ -99,6 +111,7 @@ class World:
         """Until nothing is left to delete."""
         for _ in range(6):
             snapshot = take_snapshot(self.pachyderm, {self.model.spec.pachyderm.project})
+            self.model = self.observer.named(self.model, snapshot)
             state = assess_deletion(self.model, self.observer.view(self.model, snapshot))
             actions = plan_deletion(state)
             if not actions:

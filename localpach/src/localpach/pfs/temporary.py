@@ -11,13 +11,15 @@ from localpach.store.database import Txn
 SECOND = 1_000_000_000
 DEFAULT_TTL = 30 * 60
 MAX_TTL = 30 * 60
+LAST_INSTANT = 2**63 - 1  # nanoseconds; SQLite's largest integer
 ID_LENGTH = 32  # hex digits
 
 
 def save(txn: Txn, changes: Changes, ttl: int = DEFAULT_TTL) -> str:
-    """Keep some changes for ``ttl`` seconds; their id."""
+    """Keep some changes for ``ttl`` seconds, at most as far as the clock of the database reaches; return their id."""
     name = uuid.uuid4().hex
-    txn.db.execute("INSERT INTO filesets VALUES (?, ?)", (name, txn.now + ttl * SECOND))
+    expires = max(0, min(txn.now + ttl * SECOND, LAST_INSTANT))
+    txn.db.execute("INSERT INTO filesets VALUES (?, ?)", (name, expires))
     txn.db.executemany(
         "INSERT INTO fileset_files VALUES (?, ?, ?, ?)",
         ((name, key, change.cut, change.parts) for key, change in changes.files.items()),

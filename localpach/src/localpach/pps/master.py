@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import random
 import shutil
@@ -9,12 +10,13 @@ import string
 import threading
 from pathlib import Path
 
+from localpach.errors import JobFinishedError, NotFoundError
 from localpach.pps import jobs, pipelines
 from localpach.pps.admission import Fate, judge
 from localpach.pps.logs import Logs, Writer
 from localpach.pps.pipelines import Pipeline
 from localpach.pps.runner import Cancellation
-from localpach.pps.states import PipelineState
+from localpach.pps.states import JobState, PipelineState
 from localpach.pps.validation import kubernetes_name
 from localpach.pps.worker import JobRun, Workshop
 from localpach.refs import PipelineRef
@@ -24,6 +26,8 @@ log = logging.getLogger(__name__)
 STARTUP_SECONDS = 0.7  # so that STARTING can be seen, as with a real server, whose pods take seconds
 STANDBY_SECONDS = 0.5
 IDLE_SECONDS = 30.0
+ATTEMPTS = 5
+FIRST_BACKOFF_SECONDS = 1.0
 END_SECONDS = 15.0
 
 
@@ -50,7 +54,7 @@ class Master:
     def start(self) -> None:
         """Take up all pipelines, with the jobs that an earlier run of the server has left."""
         shutil.rmtree(self._folder, ignore_errors=True)
-        self._folder.mkdir(parents=True)
+        self._folder.mkdir(mode=0o700, parents=True)
         with self._shop.db.read() as txn:
             self._logs.keep_only(each.id for each in pipelines.current(txn) if not each.stopped)
         self._thread.start()
@@ -112,6 +116,7 @@ class Worker(threading.Thread):
         self._tmp = folder / f"tmp-{pipeline.id}"
         self._ended = Cancellation()
         self._current: JobRun | None = None
+        self._failures: dict[int, int] = {}
 
     def end(self) -> None:
         """Stop, killing what runs."""
@@ -173,16 +178,30 @@ class Worker(threading.Thread):
             self.running_job = job.ref.id
             try:
                 run.carry_out()
-            except Exception:  # a bug of ours is no failure of the job, so it is tried again
-                log.exception("job %s has failed inside the server", job.ref)
-                writer.system("the job failed inside the server, see the server's log; trying again")
-                self._ended.wait(1.0)
+            except Exception as error:  # a bug of the server must neither end the worker nor keep it busy for ever
+                log.exception("job %s failed inside the server", job.ref)
+                self._retry_or_fail(job, writer, error)
+            else:
+                self._failures.pop(job.id, None)
             finally:
                 self.running_job = ""
                 self._current = None
                 run.cancelled.set()
                 changed.set()
                 watcher.join()
+
+    def _retry_or_fail(self, job: jobs.Job, writer: Writer, error: Exception) -> None:
+        """Wait before the next attempt at a job, or end it with FAILURE after the last."""
+        failures = self._failures[job.id] = self._failures.get(job.id, 0) + 1
+        if failures < ATTEMPTS:
+            writer.system(f"attempt {failures} of {ATTEMPTS} failed inside the server, retrying: {error}")
+            self._ended.wait(FIRST_BACKOFF_SECONDS * 2 ** (failures - 1))
+            return
+        del self._failures[job.id]
+        reason = f"failed inside localpach {ATTEMPTS} times, see its log: {error}"
+        writer.system(reason)
+        with contextlib.suppress(NotFoundError, JobFinishedError), self._shop.db.write() as txn:
+            jobs.end(txn, self._shop.content, job, JobState.FAILURE, reason)
 
     def _ended_while(self, run: JobRun) -> None:
         if self._ended.is_set:

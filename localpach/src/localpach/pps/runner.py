@@ -68,6 +68,11 @@ class Cancellation:
         with self._lock:
             self._events.discard(event)
 
+    def check(self) -> None:
+        """Raise CancelledError once it is time to stop."""
+        if self.is_set:
+            raise CancelledError
+
     def wait(self, seconds: float) -> bool:
         """Wait for a time; True when it is to stop before."""
         event = threading.Event()
@@ -150,7 +155,9 @@ class DatumRunner:
         start = time.monotonic_ns()
         for each in datum.inputs:
             files = (Stored(e.path, e.parts) for e in opener(each).walk(_top(each.path)) if not e.is_dir)
-            stats.download_bytes += write_input(self._machine.contents, pfs / each.name, files, empty=each.empty_files)
+            stats.download_bytes += write_input(
+                self._machine.contents, pfs / each.name, files, self._cancelled.check, empty=each.empty_files
+            )
         downloaded = time.monotonic_ns()
         stats.download_time.CopyFrom(duration(downloaded - start))
         log.system("beginning to run user code")
@@ -166,7 +173,7 @@ class DatumRunner:
         processed = time.monotonic_ns()
         output = Changes()
         try:
-            for stored in read_output(session, pfs / OUTPUT, lambda link: _real(link, pfs)):
+            for stored in read_output(session, pfs / OUTPUT, lambda link: _real(link, pfs), self._cancelled.check):
                 output.append(stored.path, datum.id, stored.parts)
         except PachError as error:
             raise FailedAttemptError(str(error)) from None
@@ -200,6 +207,7 @@ class DatumRunner:
             scratch=scratch,
             tmp=self._tmp,
             tmp_keeps=self._machine.images.kept_in_tmp(),
+            store=self._machine.folder.parent,
             working_dir=transform.working_dir,
             memory=parse_quantity(self._details.resource_limits.memory) or 0,
         )
@@ -226,15 +234,13 @@ class DatumRunner:
                 wake.clear()  # what happens from here on is seen by the checks above
         finally:
             self._cancelled.forget(wake)
-        if self._cancelled.is_set:
-            raise CancelledError
+        self._cancelled.check()
         return status
 
     @contextmanager
     def _slot(self) -> Iterator[None]:
         while not self._machine.slots.acquire(timeout=SLOT_RECHECK_SECONDS):
-            if self._cancelled.is_set:
-                raise CancelledError
+            self._cancelled.check()
         try:
             yield
         finally:

@@ -76,10 +76,12 @@ class JobRun:
             self._start()
             self._await_inputs()
             self._run_in_time()
-        except NotFoundError:
-            with self._shop.db.read() as txn:
-                self._current(txn)  # JobOverError where it was removed together with what it reads
-            raise
+        except NotFoundError as error:
+            with self._shop.db.write() as txn:
+                job = self._current(txn)  # JobOverError where it was removed together with what it reads
+                reason = f"unrunnable because an input was deleted: {error}"
+                jobs.end(txn, self._shop.content, job, JobState.UNRUNNABLE, reason)
+            self._log.system(reason)
 
     def _forget_without_output(self) -> None:
         """A worker deletes the job whose output commit was removed, unless it is scaled away before that."""
@@ -136,8 +138,7 @@ class JobRun:
                 if not ready:
                     changed.wait(5.0)
                 self.cancelled.forget(changed)
-            if self.cancelled.is_set:
-                raise CancelledError
+            self.cancelled.check()
 
     def _run_in_time(self) -> None:
         began = time.monotonic()
@@ -229,8 +230,7 @@ class JobRun:
                     raise
 
     def _run_datum(self, runner: DatumRunner, datum: Datum, stale: dict[str, list[str]]) -> None:
-        if self.cancelled.is_set:
-            raise CancelledError
+        self.cancelled.check()
         data = tuple((each.path, each.hash.hex()) for each in datum.inputs)
         log = self._log.for_datum(datum.id, data)
         with self._shop.machine.contents.session() as session:

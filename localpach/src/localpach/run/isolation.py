@@ -18,7 +18,7 @@ def detect() -> Isolation:
     """Try whether a job can be given a `/pfs` of its own."""
     with tempfile.TemporaryDirectory(prefix="localpach-") as folder:
         base = Path(folder)
-        for name in ("pfs", "root", "tmp"):
+        for name in ("pfs", "root", "tmp", "store"):
             (base / name).mkdir()
         (base / "pfs" / "here").touch()
         command = Command(
@@ -29,6 +29,7 @@ def detect() -> Isolation:
             scratch=base / "root",
             tmp=base / "tmp",
             tmp_keeps=(),
+            store=base / "store",
         )
         over = threading.Event()
         trial = Process(command, Isolation.NAMESPACE, lambda _line: None, over.set)

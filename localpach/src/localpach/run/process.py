@@ -31,7 +31,8 @@ class Isolation(Enum):
 class Command:
     """What is to be run, and where.
 
-    ``pfs`` is the folder that becomes `/pfs`, ``scratch`` an empty one, ``tmp`` the worker's `/tmp`;
+    ``pfs`` is the folder that becomes `/pfs`, ``scratch`` an empty one, ``tmp`` the worker's `/tmp`,
+    ``store`` the server's own, which the command does not see where it is isolated;
     ``memory`` in bytes, 0 for no limit.
     """
 
@@ -42,6 +43,7 @@ class Command:
     scratch: Path
     tmp: Path
     tmp_keeps: Sequence[str]
+    store: Path
     working_dir: str = ""
     memory: int = 0
     nice: int = 0
@@ -135,6 +137,7 @@ def _describe(command: Command, isolation: Isolation) -> dict[str, object]:
         "root": str(command.scratch),
         "tmp": str(command.tmp) if isolated else "",
         "tmp_keeps": list(command.tmp_keeps),
+        "store": str(command.store.absolute()),
         "cmd": words,
         "env": variables,
         "cwd": _directory(command, isolated),

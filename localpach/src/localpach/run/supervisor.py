@@ -24,11 +24,11 @@ if TYPE_CHECKING:  # not imported when it runs: it starts for every command
     Job = dict[str, Any]
 
 CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWPID = 0x00020000, 0x10000000, 0x20000000
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
 MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 NOT_FOUND, NOT_EXECUTABLE, OUT_OF_MEMORY, CANNOT_ISOLATE = 127, 126, 137, 125
 MEMORY_CHECK_SECONDS = 0.2
-PAGE = os.sysconf("SC_PAGE_SIZE")
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -53,10 +53,12 @@ def enter_namespaces(job: Job) -> None:
         write("/proc/self/setgroups", "deny")
         write("/proc/self/uid_map", f"{user} {user} 1")
         write("/proc/self/gid_map", f"{group} {group} 1")
+        job["user_namespace"] = True
     mount("none", "/", MS_REC | MS_PRIVATE)
     if os.path.isdir("/pfs"):
         mount(job["pfs"], "/pfs", MS_BIND)
         bind_tmp(job, "/")
+        hide(job, "/")
     else:
         change_root(job)
 
@@ -75,6 +77,7 @@ def change_root(job: Job) -> None:
     os.mkdir(os.path.join(root, "pfs"))
     mount(job["pfs"], os.path.join(root, "pfs"), MS_BIND)
     bind_tmp(job, root)
+    hide(job, root)
     os.chroot(root)
     os.chdir("/")
 
@@ -90,6 +93,26 @@ def bind_tmp(job: Job, root: str) -> None:
     mount(job["tmp"], os.path.join(root, "tmp"), MS_BIND | MS_REC)
 
 
+def hide(job: Job, root: str) -> None:
+    """Cover the server's store, which holds the files of other jobs and secrets, with an empty folder."""
+    target = os.path.join(root, job["store"].lstrip("/"))
+    if os.path.isdir(target):
+        check(libc.mount(b"none", target.encode(), b"tmpfs", MS_RDONLY, b"mode=700,size=4k"), f"hide {target}")
+
+
+def mount_proc(job: Job) -> None:
+    """Show the processes of this job only: `/proc/PID/root` of another leads to its files.
+
+    A container may forbid the mount. That is accepted inside a user namespace, whose processes the kernel does not let
+    look into those outside.
+    """
+    check(libc.unshare(CLONE_NEWNS), "unshare")  # the supervisor still needs the processes above
+    if libc.mount(b"proc", b"/proc", b"proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, None) < 0:
+        code = ctypes.get_errno()
+        if not job.get("user_namespace"):
+            raise OSError(code, f"mount /proc: {os.strerror(code)}")
+
+
 def write(path: str, text: str) -> None:
     """Write a file of /proc."""
     with open(path, "w") as file:
@@ -103,6 +126,10 @@ def start(job: Job) -> int:
         return child
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if job["isolate"]:
+        try:
+            mount_proc(job)
+        except OSError as error:
+            refuse_to_share(error)
         # The first process of a namespace ignores signals from inside it, so it must not be the command.
         command = os.fork()
         if command:
@@ -142,6 +169,12 @@ def exit_status(status: int) -> int:
 def complain(text: str) -> None:
     """Say something in the log of the job."""
     os.write(2, f"{text}\n".encode())
+
+
+def refuse_to_share(error: OSError) -> NoReturn:
+    """End without having run the command, because it would see the files of others."""
+    complain(f"cannot give the job a file system of its own: {error}")
+    os._exit(CANNOT_ISOLATE)
 
 
 def processes() -> dict[int, int]:
@@ -186,13 +219,14 @@ def kill_all(child: int) -> None:
 
 
 def memory(top: int) -> int:
-    """The bytes of memory that all processes below one hold."""
+    """The bytes of memory that all processes below one hold, without pages that belong to files on disk.
+
+    Shared memory counts, divided among the processes that share it: `Pss_Anon` and `Pss_Shmem` of proc(5).
+    """
     total = 0
     for process in descendants(top):
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            with open(f"/proc/{process}/statm") as file:
-                fields = file.read().split()
-            total += (int(fields[1]) - int(fields[2])) * PAGE
+        with contextlib.suppress(OSError, ValueError, IndexError), open(f"/proc/{process}/smaps_rollup") as file:
+            total += sum(int(line.split()[1]) for line in file if line.startswith(("Pss_Anon:", "Pss_Shmem:"))) * 1024
     return total
 
 
@@ -230,8 +264,7 @@ def main() -> NoReturn:
         try:
             enter_namespaces(job)
         except OSError as error:
-            complain(f"cannot give the job a file system of its own: {error}")
-            os._exit(CANNOT_ISOLATE)
+            refuse_to_share(error)
     child = start(job)
     status = wait(child, job["memory"])
     kill_all(child)

@@ -24,8 +24,13 @@ class Stored:
     parts: bytes
 
 
-def write_input(contents: Contents, folder: Path, files: Iterator[Stored], *, empty: bool) -> int:
-    """Write files below ``folder`` at their paths; the number of bytes written."""
+def write_input(
+    contents: Contents, folder: Path, files: Iterator[Stored], proceed: Callable[[], None], *, empty: bool
+) -> int:
+    """Write files below ``folder`` at their paths; return the number of bytes written.
+
+    ``proceed`` is called between pieces and ends the writing by raising.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     written = 0
     made: set[Path] = {folder}
@@ -37,21 +42,33 @@ def write_input(contents: Contents, folder: Path, files: Iterator[Stored], *, em
         with target.open("wb") as out:
             if not empty:
                 for piece in contents.read(file.parts):
+                    proceed()
                     out.write(piece)
                     written += len(piece)
     return written
 
 
-def read_output(session: Session, folder: Path, real: Callable[[Path], Path]) -> Iterator[Stored]:
+def read_output(
+    session: Session, folder: Path, real: Callable[[Path], Path], proceed: Callable[[], None]
+) -> Iterator[Stored]:
     """Store the files below ``folder``; ``real`` finds what a link made by the command points to.
 
-    Raises PachError for a name that cannot be a path here.
+    ``proceed`` is called between pieces and ends the reading by raising. Raises PachError for a name that cannot be a
+    path here, and for output that the command has left in a state in which it cannot be read.
     """
-    yield from _read_folder(session, folder, "/", real, depth=0)
+    try:
+        yield from _read_folder(session, folder, "/", real, proceed, depth=0)
+    except OSError as error:
+        raise PachError(f"cannot upload /pfs/{OUTPUT}: {error.strerror}") from None
 
 
 def _read_folder(
-    session: Session, folder: Path, below: str, real: Callable[[Path], Path], depth: int
+    session: Session,
+    folder: Path,
+    below: str,
+    real: Callable[[Path], Path],
+    proceed: Callable[[], None],
+    depth: int,
 ) -> Iterator[Stored]:
     if depth > 100:
         raise PachError(f"cannot upload {below}: links that lead in a circle")
@@ -64,9 +81,9 @@ def _read_folder(
         kind = path.stat().st_mode
         name = below + entry.name
         if stat.S_ISDIR(kind):
-            yield from _read_folder(session, path, name + "/", real, depth + 1)
+            yield from _read_folder(session, path, name + "/", real, proceed, depth + 1)
         elif stat.S_ISREG(kind):
-            yield Stored(_checked(name), _store(session, path))
+            yield Stored(_checked(name), _store(session, path, proceed))
 
 
 def _checked(name: str) -> str:
@@ -79,9 +96,10 @@ def _checked(name: str) -> str:
     return clean(name)
 
 
-def _store(session: Session, path: Path) -> bytes:
-    parts = parts_of.EMPTY
+def _store(session: Session, path: Path, proceed: Callable[[], None]) -> bytes:
+    parts = bytearray(parts_of.EMPTY)
     with path.open("rb") as file:
         while data := file.read(PART):
+            proceed()
             parts += session.add(data)
-    return parts
+    return bytes(parts)

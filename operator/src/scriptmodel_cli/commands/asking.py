@@ -10,6 +10,7 @@ import click
 from scriptmodel_cli import text
 from scriptmodel_cli.connection import pass_session
 from scriptmodel_cli.options import name_argument, seconds
+from scriptmodel_cli.output import note
 from scriptmodel_cli.program import Command, SuspendedError
 from scriptmodel_cli.session import AwayError, Session, pause
 from scriptmodel_operator.api.identity import RECONCILE_AT, RETRAIN_AT
@@ -26,7 +27,7 @@ def retrain(session: Session, name: str) -> None:
     stamp = datetime.now(UTC).isoformat(timespec="microseconds")
     # The answer to the second tells whoever waits that what stands in the status is not from before.
     session.patch(name, {"metadata": {"annotations": {RETRAIN_AT: stamp, RECONCILE_AT: stamp}}})
-    click.echo(f"{name} is asked to train again: see `scriptmodel status {name} -w`", err=True)
+    note(f"{name} is asked to train again: see `scriptmodel status {name} -w`")
 
 
 @click.command(cls=Command)
@@ -34,8 +35,7 @@ def retrain(session: Session, name: str) -> None:
 @pass_session
 def suspend(session: Session, name: str) -> None:
     """Stop the pipelines of NAME. A running job is killed and starts from its first epoch later."""
-    session.patch(name, {"spec": {"suspend": True}})
-    click.echo(f"{name} is asked to stop: `scriptmodel resume {name}` goes on", err=True)
+    _set_suspend(session, name, suspend=True)
 
 
 @click.command(cls=Command)
@@ -43,8 +43,17 @@ def suspend(session: Session, name: str) -> None:
 @pass_session
 def resume(session: Session, name: str) -> None:
     """Start the pipelines of NAME again."""
-    session.patch(name, {"spec": {"suspend": False}})
-    click.echo(f"{name} is asked to go on: see `scriptmodel status {name} -w`", err=True)
+    _set_suspend(session, name, suspend=False)
+
+
+def _set_suspend(session: Session, name: str, *, suspend: bool) -> None:
+    """Patch spec.suspend; say so where it has that value already."""
+    next_step = f"`scriptmodel resume {name}` resumes it" if suspend else f"see `scriptmodel status {name} -w`"
+    if bool(session.get(name)["spec"].get("suspend")) == suspend:
+        note(f"{name} is {'already' if suspend else 'not'} suspended, nothing was changed: {next_step}")
+        return
+    session.patch(name, {"spec": {"suspend": suspend}})
+    note(f"{name} is asked to {'stop' if suspend else 'resume'}: {next_step}")
 
 
 @click.command(cls=Command)
@@ -76,8 +85,8 @@ def wait(session: Session, name: str, timeout: float) -> None:
     ready = text.condition(found)
     if ready["status"] != "True":
         raise click.ClickException(f"{name} is stuck ({ready['reason']}): {ready['message']}")
-    click.echo(f"{name} is ready", err=True)
+    note(f"{name} is ready")
 
 
 def _note(text: str) -> None:
-    click.echo(text, err=True)
+    note(text)

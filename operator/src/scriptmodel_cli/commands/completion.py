@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 from click.shell_completion import ShellComplete, get_completion_class
 
+from scriptmodel_cli.output import emit
 from scriptmodel_cli.program import Command
 
 _VARIABLE = "_SCRIPTMODEL_COMPLETE"
@@ -29,7 +30,7 @@ def completion(context: click.Context, shell: str) -> None:
     made = get_completion_class(shell)
     if made is None:
         raise click.ClickException(f"this version of click has no completion for {shell}")
-    click.echo(made(context.find_root().command, {}, "scriptmodel", _VARIABLE).source())
+    emit(made(context.find_root().command, {}, "scriptmodel", _VARIABLE).source() + "\n")
 
 
 def for_kubectl(program: click.Command, words: list[str]) -> list[str]:

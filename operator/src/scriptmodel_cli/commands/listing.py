@@ -6,7 +6,8 @@ import click
 
 from scriptmodel_cli import text
 from scriptmodel_cli.connection import pass_session
-from scriptmodel_cli.options import now, output_option, say, say_structured
+from scriptmodel_cli.options import now, output_option
+from scriptmodel_cli.output import note, say, say_structured
 from scriptmodel_cli.program import Command
 from scriptmodel_cli.session import Session
 
@@ -30,6 +31,6 @@ def list_(session: Session, all_namespaces: bool, output: str) -> None:
         say_structured(found, output)
     elif not found:
         place = f"namespace {where!r}: see `scriptmodel list -A`" if where else "any namespace"
-        click.echo(f"There are no ScriptModels in {place}.", err=True)
+        note(f"There are no ScriptModels in {place}.")
     else:
         say(text.list_of(found, now(), namespaces=all_namespaces, wide=output == "wide"))

@@ -13,8 +13,9 @@ from scriptmodel_cli.changes import merged, render
 from scriptmodel_cli.charts import glyphs_for
 from scriptmodel_cli.connection import PREFIX, ObjectName, pass_session
 from scriptmodel_cli.documents import Documents, read_documents
-from scriptmodel_cli.options import names, now, say, say_value
+from scriptmodel_cli.options import names, now
 from scriptmodel_cli.outlook import outlook
+from scriptmodel_cli.output import say, say_value
 from scriptmodel_cli.program import Command
 from scriptmodel_cli.session import Session, parsed
 from scriptmodel_operator.api.identity import GROUP, PLURAL, VERSION

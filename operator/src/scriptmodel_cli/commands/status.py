@@ -14,7 +14,8 @@ from scriptmodel_cli import text
 from scriptmodel_cli.charts import glyphs_for
 from scriptmodel_cli.connection import pass_session
 from scriptmodel_cli.live import Live
-from scriptmodel_cli.options import name_argument, now, output_option, say, say_structured
+from scriptmodel_cli.options import name_argument, now, output_option
+from scriptmodel_cli.output import say, say_structured
 from scriptmodel_cli.program import Command, SuspendedError
 from scriptmodel_cli.screen import status_of
 from scriptmodel_cli.session import Session, parsed, pause
@@ -32,7 +33,7 @@ _CURVE_SECONDS = 5.0
 def status(session: Session, name: str, output: str, watch: bool) -> None:
     """Tell everything about NAME on one screen: progress, perplexity, where it came from, the script's beginning.
 
-    With --pachd also the perplexity of each epoch, as a curve. Exit status of -w: 0 ready, 1 stuck, 3 suspended.
+    Where pachd is known, also the perplexity of each epoch. Exit status of -w: 0 ready, 1 stuck, 3 suspended.
 
     \b
     Examples:
@@ -93,7 +94,7 @@ class Curve:
             self._values = [*self._values, float(valid)]
 
     def _from_pachyderm(self, found: dict[str, Any]) -> list[float]:
-        from scriptmodel_cli.epochs import perplexities  # noqa: PLC0415 - without --pachd it starts faster
+        from scriptmodel_cli.epochs import perplexities  # noqa: PLC0415 - without pachd it starts faster
 
         try:
             with self.session.pachyderm("the curve") as gateway:

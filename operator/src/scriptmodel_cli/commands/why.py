@@ -7,13 +7,14 @@ from typing import Any
 import click
 
 from scriptmodel_cli.connection import pass_session
-from scriptmodel_cli.diagnosis import Evidence
+from scriptmodel_cli.diagnosis import Evidence, as_value
 from scriptmodel_cli.diagnosis import why as diagnosis
 from scriptmodel_cli.logs import newest_jobs
-from scriptmodel_cli.options import name_argument, now, say
+from scriptmodel_cli.options import name_argument, now
+from scriptmodel_cli.output import note, say, say_value
 from scriptmodel_cli.program import Command
 from scriptmodel_cli.session import Session
-from scriptmodel_cli.text import age, one_line
+from scriptmodel_cli.text import SHORT_ID, age, one_line
 from scriptmodel_operator.api.conditions import timestamp
 from scriptmodel_operator.pachyderm.values import JobInfo, PipelineRef
 
@@ -23,22 +24,26 @@ _WIDEST_REASON = 110
 
 @click.command(cls=Command)
 @name_argument
+@click.option("-o", "--output", type=click.Choice(["text", "json", "yaml"]), default="text", show_default=True)
 @pass_session
-def why(session: Session, name: str) -> None:
+def why(session: Session, name: str, output: str) -> None:
     """Say why NAME is as it is, and what to do next.
 
     The verdict and the next step come first, then what they are drawn from: stages, pipelines, worker pods, events, and
-    with --pachd the newest jobs.
+    where pachd is known, the newest jobs.
 
     \b
     Example:
-      scriptmodel why thrones --pachd localhost:30650
+      scriptmodel why thrones
     """
     found = session.get(name)
     project = (found["spec"].get("pachyderm") or {}).get("project", "default")
     names = [str(each["name"]) for each in (found.get("status") or {}).get("pipelines") or []]
     evidence = Evidence(session.events(found), _jobs(session, project, names), _pods(session, names))
-    say(diagnosis(found, evidence, now()))
+    if output == "text":
+        say(diagnosis(found, evidence, now()))
+    else:
+        say_value(as_value(found, evidence), output)
 
 
 def _pods(session: Session, names: list[str]) -> list[dict[str, Any]]:
@@ -49,7 +54,7 @@ def _pods(session: Session, names: list[str]) -> list[dict[str, Any]]:
     try:
         return list(session.ask(lambda client: client.request("GET", path, "listing worker pods")).get("items", []))
     except click.ClickException as error:
-        click.echo(f"pods: {error.message}", err=True)
+        note(f"pods: {error.message}")
         return []
 
 
@@ -60,7 +65,7 @@ def _jobs(session: Session, project: str, names: list[str]) -> list[tuple[str, .
         with session.pachyderm("what jobs there are") as gateway:
             found = [newest_jobs(gateway, PipelineRef(project, name), _JOBS) for name in names]
     except click.ClickException as error:
-        click.echo(f"jobs: {error.message}", err=True)
+        note(f"jobs: {error.message}")
         return []
     return [_row(job) for jobs in found for job in jobs]
 
@@ -68,4 +73,4 @@ def _jobs(session: Session, project: str, names: list[str]) -> list[tuple[str, .
 def _row(job: JobInfo) -> tuple[str, ...]:
     created = age(timestamp(job.created), now()) if job.created else ""
     of = job.ref.pipeline.name.rpartition("-")[2]
-    return job.ref.id, of, str(job.version), job.state.name, created, one_line(job.reason, _WIDEST_REASON)
+    return job.ref.id[:SHORT_ID], of, str(job.version), job.state.name, created, one_line(job.reason, _WIDEST_REASON)

@@ -14,6 +14,7 @@ from scriptmodel_cli.commands.push import corpus_of
 from scriptmodel_cli.connection import PREFIX, pass_session
 from scriptmodel_cli.documents import read_documents
 from scriptmodel_cli.local.run import Run
+from scriptmodel_cli.output import emit, note
 from scriptmodel_cli.program import Command
 from scriptmodel_cli.session import Session
 
@@ -70,12 +71,12 @@ def local(
         run = Run(folder.absolute(), documents, session.namespace or "default", corpus_of(corpus) if corpus else [])
         script = run.to_the_script(trainer)
     if out is None:
-        click.echo(script.decode(errors="replace"), nl=False)
+        emit(script.decode(errors="replace"))
     else:
         try:
             out.write_bytes(script)
         except OSError as error:
             raise click.ClickException(f"cannot write {out}: {error.strerror}") from error
-        click.echo(f"{len(script)} bytes in {out}", err=True)
+        note(f"{len(script)} bytes in {out}")
     if keep is None:
-        click.echo("Nothing was kept: with --keep DIR a changed file updates in place.", err=True)
+        note("Nothing was kept: with --keep DIR a changed file updates in place.")

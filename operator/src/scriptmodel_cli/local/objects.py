@@ -1,7 +1,11 @@
-"""Stands where the API server would be: one ScriptModel and its ConfigMaps, in a file that outlives the process."""
+"""Stands where the API server would be: one ScriptModel, its ConfigMaps and its Secret.
+
+The ScriptModel is in a file that outlives the process; the others are only read.
+"""
 
 from __future__ import annotations
 
+import base64
 import json
 import uuid
 from collections.abc import Mapping
@@ -27,6 +31,7 @@ class Objects(KubeClient):
         super().__init__(lambda: kopf.ConnectionInfo(server="file://" + str(file)))
         self._file = file
         self._config_maps: Mapping[str, Object] = {}
+        self._secrets: Mapping[str, Object] = {}
         self.raw: Object = json.loads(file.read_text()) if file.exists() else {}
 
     def apply(self, documents: Documents, namespace: str) -> None:
@@ -51,7 +56,7 @@ class Objects(KubeClient):
         generation = before["generation"] + (spec != old.get("spec"))
         annotations = {**(wanted["metadata"].get("annotations") or {}), RECONCILE_AT: uuid.uuid4().hex}
         metadata = {**before, "generation": generation, "annotations": annotations}
-        self._config_maps = documents.config_maps
+        self._config_maps, self._secrets = documents.config_maps, documents.secrets
         self._keep({"apiVersion": API_VERSION, "kind": KIND, **old, "metadata": metadata, "spec": spec})
 
     def holds(self, namespace: str, name: str) -> bool:
@@ -77,6 +82,8 @@ class Objects(KubeClient):
             return {}
         if "configmaps" in resource and resource[-1] in self._config_maps:
             return self._config_maps[resource[-1]]
+        if "secrets" in resource and resource[-1] in self._secrets:
+            return _as_stored(self._secrets[resource[-1]])
         if PLURAL not in resource or not self.raw:
             raise KubeNotFoundError(what, 404, "there is no such object here")
         if method == "GET" or body is None:
@@ -98,3 +105,9 @@ class Objects(KubeClient):
         new.write_text(json.dumps(self.raw, indent=1))
         new.replace(self._file)
         return self.raw
+
+
+def _as_stored(secret: Object) -> Object:
+    """A Secret with `stringData` encoded into `data`, as the API server does it."""
+    texts = {key: base64.b64encode(text.encode()).decode() for key, text in (secret.get("stringData") or {}).items()}
+    return {**secret, "data": {**(secret.get("data") or {}), **texts}}

@@ -24,6 +24,7 @@ from scriptmodel_cli.local.objects import Objects
 from scriptmodel_cli.local.programs import Localpach, find_trainer, localpach
 from scriptmodel_cli.local.schema import RefusedError
 from scriptmodel_cli.options import now
+from scriptmodel_cli.output import note
 from scriptmodel_cli.program import INTERRUPTED, SuspendedError
 from scriptmodel_cli.pushing import ensure_repo, push
 from scriptmodel_cli.screen import status_of
@@ -66,7 +67,7 @@ class Run:
         self._check_corpus(spec["corpus"])
         environment = find_trainer(trainer)
         if "gpu" in spec["training"]:
-            click.echo("training.gpu means nothing here: the trainer runs with what this machine has", err=True)
+            note("training.gpu means nothing here: the trainer runs with what this machine has")
         images = sorted({IMAGE, spec["training"]["image"] or IMAGE})
         logging.basicConfig(filename=self.folder / "operator.log", level=logging.INFO)
         pachyderm, log = self.folder / "pachyderm", self.folder / "localpach.log"
@@ -82,6 +83,10 @@ class Run:
         name = (corpus.get("configMap") or {}).get("name")
         if name and name not in self.documents.config_maps:
             raise click.ClickException(f"the file has no ConfigMap {name!r}, which spec.corpus names: add it after ---")
+
+        secret = ((corpus.get("http") or {}).get("secretRef") or {}).get("name")
+        if secret and secret not in self.documents.secrets:
+            raise click.ClickException(f"the file has no Secret {secret!r}, which spec.corpus names: add it after ---")
 
     def _put_corpus(self, session: Session, spec: dict[str, Any]) -> None:
         """Equal files are not put again: that would be a commit, and a job to find out that nothing has changed."""
@@ -127,7 +132,7 @@ class Run:
                 if not interrupted:
                     raise
         if interrupted:
-            click.echo("Stopped. With --keep the same command goes on.", err=True)
+            note("Stopped. With --keep the same command goes on.")
             raise click.exceptions.Exit(INTERRUPTED)
 
     async def _watch(self, objects: Objects, session: Session, pachd: Localpach) -> None:
@@ -156,7 +161,14 @@ class Run:
 def _everything_for(namespace: str) -> Policy:
     """There is nobody here to be protected from."""
     anything = (ANYTHING,)
-    return Policy(IMAGE, anything, anything, anything, {namespace: anything})
+    return Policy(
+        trainer_image=IMAGE,
+        images=anything,
+        priority_classes=anything,
+        runtime_classes=anything,
+        pull_secrets=anything,
+        projects={namespace: anything},
+    )
 
 
 def _make_projects(gateway: PachydermGateway, wanted: set[str]) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from typing import Any
 
+from scriptmodel_operator.api.corpus import MOST_DEPTHS
 from scriptmodel_operator.api.crd import structural_schema
 from scriptmodel_operator.api.durations import parse_quantity
 from scriptmodel_operator.api.spec import ScriptModelSpec
@@ -57,6 +58,7 @@ RULES: dict[str, Rule] = {
         lambda value, _old: len({"repo", "http", "configMap"} & set(value)) == 1
     ),
     "!self.url.matches('^https?://[^/?#]*@')": lambda value, _old: not re.match("https?://[^/?#]*@", value["url"]),
+    f"!self.matches(r'(\\*\\*.*){{{MOST_DEPTHS + 1}}}')": lambda value, _old: value.count("**") <= MOST_DEPTHS,
     AT_MOST.format("cpu"): _at_most("cpu"),
     AT_MOST.format("memory"): _at_most("memory"),
     "self.key != '' || self.operator == 'Exists'": (
@@ -70,11 +72,11 @@ RULES: dict[str, Rule] = {
     ),
     "self == oldSelf": lambda value, old: old is None or value == old,
 }
-_COMPARISONS: dict[str, Callable[[float, float], bool]] = {">": operator.gt, "<=": operator.le}
+_COMPARISONS: dict[str, Callable[[float, float], bool]] = {">": operator.gt, ">=": operator.ge, "<=": operator.le}
 _FORM = re.compile(r"(?:self|string\(self\))\.matches\(r'(.*)'\)")
 _KEYS = re.compile(r"self\.all\(key, key\.matches\(r'(.*)'\)\)")
 _POSITIVE = re.compile(r"!self\.matches\(r'(.*)'\) \|\| self\.matches\(r'(.*)'\)")
-_RANGE = re.compile(r"!self\.matches\(r'(.*)'\) \|\| double\(self\) (>|<=) ([0-9.]+)")
+_RANGE = re.compile(r"!self\.matches\(r'(.*)'\) \|\| double\(self\) (>=?|<=) ([0-9.]+)")
 
 
 def rule_of(expression: str) -> Rule:
@@ -164,7 +166,9 @@ def _members(schema: Mapping[str, Any], value: Mapping[str, Any], path: str) -> 
 
 
 def _broken_rules(schema: Mapping[str, Any], value: Any, old: Any, path: str) -> Iterator[str]:
-    """Of what the schema finds nothing wrong with, as the API server does it."""
+    """Of what the schema finds nothing wrong with, as the API server does it: what has not changed is not checked."""
+    if old is not None and value == old:
+        return
     for rule in schema.get("x-kubernetes-validations", []):
         if not rule_of(rule["rule"])(value, old):
             yield f"{path}: {rule['message']}" + (f", not {value}" if "messageExpression" in rule else "")

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.api.text import without_surrogates
 
 MAX_MESSAGE = 2048
 
@@ -67,7 +68,7 @@ def render_conditions(
                 "type": condition.type.value,
                 "status": condition.status.value,
                 "reason": condition.reason.value,
-                "message": cut(condition.message, MAX_MESSAGE),
+                "message": cut(without_surrogates(condition.message), MAX_MESSAGE),
                 "observedGeneration": generation,
                 "lastTransitionTime": kept or timestamp(now),
             }

@@ -30,6 +30,20 @@ Digest = Annotated[
 Url = Annotated[str, formatted(URL_PATTERN, "an address such as https://example.com/scripts.zip", max_length=2048)]
 
 
+MOST_DEPTHS = 4
+Glob = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=256,
+        json_schema_extra=rules(
+            (f"!self.matches(r'(\\*\\*.*){{{MOST_DEPTHS + 1}}}')", f"must have at most {MOST_DEPTHS} times `**`"),
+            shown="self",
+        ),
+    ),
+]
+
+
 class Layout(StrEnum):
     """How the scripts are laid out."""
 
@@ -58,6 +72,13 @@ class CorpusRepo(ApiModel):
     """Pachyderm project that the repo is in."""
 
 
+class CorpusSecret(ApiModel):
+    """Secret in the object's namespace with `username` and `password`, `bearerToken` or `header` for the web server."""
+
+    name: DnsName
+    """Name of the Secret. It is read at each download; the operator has to be allowed to (`rbac.corpusSecrets`)."""
+
+
 class CorpusHttp(ApiModel):
     """Files to be fetched from a web server into a repo that the object owns, one commit for each change."""
 
@@ -74,10 +95,10 @@ class CorpusHttp(ApiModel):
     """Address of a tar, tar.gz or zip archive or a text; what it is shows in its first bytes, not in its name."""
     sha256: Digest = ""
     """Digest that the downloaded file must have. Once it is there, the address is not asked again."""
-    include: Annotated[list[Annotated[str, Field(min_length=1, max_length=256)]], Field(max_length=32)] = Field(
-        default_factory=list
-    )
+    include: Annotated[list[Glob], Field(max_length=32)] = Field(default_factory=list)
     """Globs of the files in the archive to keep, such as `*.txt` or `scripts/**/*.txt`; all when empty."""
+    secret_ref: CorpusSecret | None = None
+    """Secret in the object's namespace with `username` and `password`, `bearerToken` or `header` for the web server."""
     max_size_mi: Annotated[int, Field(ge=1, le=LARGEST_DOWNLOAD_MI)] = 256
     """Largest size in MiB, before and after unpacking; the operator may allow less than 16384."""
     interval: Duration = "1h"

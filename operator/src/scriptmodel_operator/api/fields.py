@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal as decimals
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -49,8 +50,9 @@ class Decimal(str):
     __slots__ = ()
 
     def by_value(self) -> str:
-        """In the form that all ways to write the same number share, which is the shortest: `0.8` of `0.80`."""
-        whole, _, fraction = self.partition(".")
+        """Return the shortest form of the number, which all ways to write it share: `0.8` of `0.80` and `8e-1`."""
+        written = format(decimals.Decimal(self), "f") if "e" in self.lower() else self
+        whole, _, fraction = written.partition(".")
         fraction = fraction.rstrip("0")
         shortest = (whole.lstrip("0") or "0") + (f".{fraction}" if fraction else "")
         return self if self == shortest else shortest
@@ -114,15 +116,15 @@ Duration = Annotated[
 ]
 
 
-def decimal(*, above: float | None = None, at_most: float | None = None) -> Any:
+def decimal(*, above: float | None = None, at_least: float | None = None, at_most: float | None = None) -> Any:
     """A number that is not negative, as a string: Kubernetes' API convention."""
     no_number = f"!{must_match(DECIMAL_PATTERN)}"
     ranges = [
         (f"{no_number} || double(self) {sign} {limit:.2f}", f"must be {words} {limit:g}")
-        for sign, limit, words in ((">", above, "above"), ("<=", at_most, "at most"))
+        for sign, limit, words in ((">", above, "above"), (">=", at_least, "at least"), ("<=", at_most, "at most"))
         if limit is not None
     ]
-    form = (must_match(DECIMAL_PATTERN), 'must be a number in quotes such as "0.8"')
+    form = (must_match(DECIMAL_PATTERN), 'must be a number in quotes such as "0.8" or "1e-3"')
     return Field(pattern=DECIMAL_PATTERN, max_length=12, json_schema_extra=rules(form, *ranges, shown=_ITSELF))
 
 

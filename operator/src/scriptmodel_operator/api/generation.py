@@ -21,6 +21,10 @@ class Generation(ApiModel):
     """Below 1 the script keeps to what is likely, above 1 it dares more; 0 always takes the likeliest word."""
     top_p: Annotated[str, decimal(above=0, at_most=1), AS_DECIMAL] = "0.95"
     """Only the likeliest words that together have this share are drawn from."""
+    top_k: Annotated[int, Field(ge=0, le=1000000)] = 0
+    """Sample from this many of the most probable words only; 0 for all."""
+    repetition_penalty: Annotated[str, decimal(at_least=1, at_most=100), AS_DECIMAL] = "1.2"
+    """Divides the probability of each word that was written recently; 1 for no penalty."""
     seed: Seed = 0
     """Another seed writes another script from the same model."""
     prompt: Annotated[str, formatted(_TEXT, "text without control characters", max_length=1000)] = ""

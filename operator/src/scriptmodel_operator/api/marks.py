@@ -66,8 +66,10 @@ class Ownership(Enum):
     OURS = "ours"
     SUCCESSOR = "successor"
     """Same cluster and name, another uid: a restored backup or a manifest applied again; taken over."""
+    OTHER_CLUSTER = "other cluster"
+    """Same namespace and name in another cluster: taken over where the object asks for it."""
     FOREIGN = "foreign"
-    """Marked by another ScriptModel or another cluster."""
+    """Marked by another ScriptModel: never taken over."""
     UNMARKED = "unmarked"
 
 
@@ -77,12 +79,9 @@ def ownership(mark: Mark | None, owner: Owner) -> Ownership:
         return Ownership.UNMARKED
     if mark.owner == owner:
         return Ownership.OURS
-    same_name = (mark.owner.cluster, mark.owner.namespace, mark.owner.name) == (
-        owner.cluster,
-        owner.namespace,
-        owner.name,
-    )
-    return Ownership.SUCCESSOR if same_name else Ownership.FOREIGN
+    if (mark.owner.namespace, mark.owner.name) != (owner.namespace, owner.name):
+        return Ownership.FOREIGN
+    return Ownership.SUCCESSOR if mark.owner.cluster == owner.cluster else Ownership.OTHER_CLUSTER
 
 
 def parse_mark(text: str | None) -> Mark | None:

@@ -15,7 +15,10 @@ MAX_DERIVED_NAME = 63
 MAX_PROJECT_NAME = 20
 _VERSION_ROOM = len("-v99999")
 _LONGEST_SUFFIX = "-generate"
-_HASH_DIGITS = 8
+_HASH_DIGITS = 16
+"""64 bits: nobody can find another namespace and name with the hash of a given one."""
+_OLDER_HASH_DIGITS = 8
+"""Used by older operators; another name with the same 32 bits is found within a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +36,19 @@ class PachydermNames:
 
 
 def pachyderm_names(namespace: str, name: str, project: str) -> PachydermNames:
-    """The names of the ScriptModel `namespace/name` in `project`."""
-    digest = hashlib.sha256(f"{namespace}/{name}".encode()).hexdigest()[:_HASH_DIGITS]
+    """Return the names for new objects of the ScriptModel `namespace/name` in `project`."""
+    return possible_names(namespace, name, project)[0]
+
+
+def possible_names(namespace: str, name: str, project: str) -> tuple[PachydermNames, PachydermNames]:
+    """Return all names that objects of a ScriptModel may have: those for new objects first, then the older form."""
+    digest = hashlib.sha256(f"{namespace}/{name}".encode()).hexdigest()
+    return (_names(name, project, digest[:_HASH_DIGITS]), _names(name, project, digest[:_OLDER_HASH_DIGITS]))
+
+
+def _names(name: str, project: str, digest: str) -> PachydermNames:
     longest = min(MAX_PIPELINE_NAME, MAX_DERIVED_NAME - _VERSION_ROOM - len(project) - 1)
-    room = longest - len(_LONGEST_SUFFIX) - _HASH_DIGITS - 1
+    room = longest - len(_LONGEST_SUFFIX) - len(digest) - 1
     if room < 1:
         raise ValueError(f"project name {project!r} is too long: at most {MAX_PROJECT_NAME} characters")
     readable = name.replace(".", "-")[:room].rstrip("-")

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from scriptmodel_operator.api.identity import ADOPT, FINALIZER, RECONCILE_AT, RETRAIN_AT
 from scriptmodel_operator.api.marks import Owner
-from scriptmodel_operator.api.names import PachydermNames, pachyderm_names
+from scriptmodel_operator.api.names import PachydermNames, pachyderm_names, possible_names
 from scriptmodel_operator.api.spec import ScriptModelSpec
 
 
@@ -34,10 +34,13 @@ class ScriptModel:
     retrain_at: str = ""
     adopt: bool = False
     status: Mapping[str, Any] = field(default_factory=dict)
+    known_names: PachydermNames | None = None
+    """Names of its objects as Pachyderm has them, else as the status has them; None where neither has any."""
 
     @property
     def names(self) -> PachydermNames:
-        return pachyderm_names(self.namespace, self.name, self.spec.pachyderm.project)
+        """Names of its objects in Pachyderm. Resolved once a reconcile (`observe/naming.py`)."""
+        return self.known_names or pachyderm_names(self.namespace, self.name, self.spec.pachyderm.project)
 
     @property
     def has_finalizer(self) -> bool:
@@ -65,9 +68,10 @@ def parse_object(raw: Mapping[str, Any]) -> ScriptModel:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise InvalidSpecError(f"spec.{where}: {first['msg']}") from error
+    namespace, name, status = metadata["namespace"], metadata["name"], raw.get("status") or {}
     return ScriptModel(
-        namespace=metadata["namespace"],
-        name=metadata["name"],
+        namespace=namespace,
+        name=name,
         uid=metadata["uid"],
         generation=int(metadata.get("generation", 0)),
         spec=spec,
@@ -77,5 +81,12 @@ def parse_object(raw: Mapping[str, Any]) -> ScriptModel:
         reconcile_at=str(annotations.get(RECONCILE_AT, "")),
         retrain_at=str(annotations.get(RETRAIN_AT, "")),
         adopt=annotations.get(ADOPT) == "true",
-        status=raw.get("status") or {},
+        status=status,
+        known_names=_names_in(status, possible_names(namespace, name, spec.pachyderm.project)),
     )
+
+
+def _names_in(status: Mapping[str, Any], possible: tuple[PachydermNames, ...]) -> PachydermNames | None:
+    """The names that the status has: a cache for whoever does not ask Pachyderm."""
+    listed = {each.get("name") for each in status.get("pipelines") or []}
+    return next((names for names in possible if listed.intersection(names.pipelines)), None)

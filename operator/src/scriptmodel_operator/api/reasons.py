@@ -54,10 +54,16 @@ class Reason(StrEnum):
     CORPUS_BRANCH_NOT_FOUND = "CorpusBranchNotFound", "The corpus repo has no such branch."
     CORPUS_EMPTY = "CorpusEmpty", "The newest commit of the corpus branch has no bytes."
     CONFIG_MAP_NOT_FOUND = "ConfigMapNotFound", "The ConfigMap of the corpus does not exist."
+    SECRET_NOT_FOUND = "SecretNotFound", "The Secret with the credentials of the corpus does not exist."
+    SECRET_INVALID = "SecretInvalid", "The Secret with the credentials of the corpus does not have what is needed."
     DOWNLOAD_FAILED = "DownloadFailed", "The corpus could not be downloaded; the message says why."
     DIGEST_MISMATCH = "DigestMismatch", "The downloaded file does not have the digest that the spec names."
     CORPUS_INVALID = "CorpusInvalid", "The downloaded file is no archive or text, or has what must not be in one."
     CORPUS_TOO_LARGE = "CorpusTooLarge", "The downloaded file, or what is in it, is more than the limits allow."
+    CORPUS_DOUBTFUL = (
+        "CorpusDoubtful",
+        "An event: the corpus does not look like scripts; training continues all the same.",
+    )
     CORPUS_FAILED = "CorpusFailed", "The newest commit of the corpus could not be finished by Pachyderm."
     NAME_CONFLICT = "NameConflict", "A pipeline or repo of the needed name belongs to somebody else."
     RETAINED_REPOS = (

@@ -83,4 +83,4 @@ def _default(schema: Schema) -> str:
 
 def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [heads, ("---",) * len(heads), *rows]
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+    return "".join(f"| {' | '.join(' '.join(cell.split()) for cell in cells)} |\n" for cells in lines)

@@ -14,6 +14,7 @@ from scriptmodel_operator.api.fields import (
     RESOURCE_NAME_PATTERN,
     ApiModel,
     Cpu,
+    DnsName,
     Duration,
     Memory,
     OptionalDnsName,
@@ -123,11 +124,20 @@ class Toleration(ApiModel):
     """How long a NoExecute taint is tolerated."""
 
 
+class PullSecret(ApiModel):
+    """A Secret with the credentials of a registry."""
+
+    name: DnsName
+    """Name of a Secret in the namespace where Pachyderm runs its pods; the operator must allow it."""
+
+
 class Training(ApiModel):
     """Where and how the training job runs."""
 
     image: ImageName = ""
     """Trainer image. Empty: the operator's default, resolved once, so that upgrading the operator never retrains."""
+    image_pull_secrets: Annotated[list[PullSecret], Field(max_length=8)] = Field(default_factory=list)
+    """Secrets to pull the image with; they are in the namespace where Pachyderm runs its pods."""
     gpu: Gpu | None = None
     """GPUs to train on."""
     resources: Resources = Field(default_factory=Resources)

@@ -14,6 +14,8 @@ MODEL_INPUT = "model"
 SCRIPT_PATH = "/new_script.txt"
 GENERATION_PATH = "/generation.json"
 METRICS_PATH = "/metrics.json"
+TRAINERS_REPETITION_PENALTY = Generation().repetition_penalty
+"""The trainer's default, too: it stays out of the command, which pipelines made before there was the field lack."""
 
 
 def train_command(layout: Layout, model: Model) -> tuple[str, ...]:
@@ -29,12 +31,16 @@ def train_command(layout: Layout, model: Model) -> tuple[str, ...]:
 
 
 def generate_command(generation: Generation) -> tuple[str, ...]:
-    """`scriptmodel-trainer generate ...`; options at their defaults of "nothing" are left out."""
+    """`scriptmodel-trainer generate ...`; options that default to nothing, or came later, are left out."""
     optional = []
     if generation.prompt:
         optional.append(f"--prompt={generation.prompt}")
     if generation.speaker:
         optional.append(f"--speaker={generation.speaker}")
+    if generation.top_k:
+        optional += ["--top-k", str(generation.top_k)]
+    if generation.repetition_penalty != TRAINERS_REPETITION_PENALTY:
+        optional += ["--repetition-penalty", generation.repetition_penalty]
     if generation.samples > 1:
         optional += ["--samples", str(generation.samples)]
     return (

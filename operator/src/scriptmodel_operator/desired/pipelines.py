@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,11 +14,11 @@ from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.training import ResourceList, Training
 from scriptmodel_operator.desired import commands
 from scriptmodel_operator.desired.digest import digest, fingerprint
+from scriptmodel_operator.desired.placement import OPERATORS_OWN, SHARED, placement, specified
 from scriptmodel_operator.pachyderm.values import (
     BranchRef,
     PipelineRef,
     PipelineSpec,
-    PodToleration,
     RepoRef,
     ResourceAmounts,
     as_float32,
@@ -104,7 +105,7 @@ def _train(
     model: ScriptModel, owner: Owner, branch: BranchRef, compute: tuple[str, ...], image: str, mark: Mark | None
 ) -> DesiredPipeline:
     training = model.spec.training
-    said = _said(training, exclude={"image", "pending_deadline", "active_deadline"})
+    said = specified(training, exclude={"image", *OPERATORS_OWN})
     whole = tuple(digest({"compute": each, "branch": str(branch), "training": said}) for each in compute)
     spec = PipelineSpec(
         ref=train_ref(model),
@@ -113,7 +114,6 @@ def _train(
         input_name=commands.CORPUS_INPUT,
         input_branch=branch,
         glob=WHOLE_REPO,
-        datum_tries=training.backoff_limit + 1,
         requests=_amounts(training.resources.requests),
         limits=_limits(training),
         pod_patch=_pod_patch(training),
@@ -121,7 +121,7 @@ def _train(
     )
     retrain_at = model.retrain_at or (mark.retrain_at if mark else "")
     mark = Mark(owner, digest=whole[0], compute=compute[0], image=image, retrain_at=retrain_at)
-    return DesiredPipeline(_placed(spec, training), mark, frozenset((*compute, *whole)))
+    return DesiredPipeline(placement(training).on(spec), mark, frozenset((*compute, *whole)))
 
 
 def _generate(model: ScriptModel, owner: Owner, image: str) -> DesiredPipeline:
@@ -129,7 +129,7 @@ def _generate(model: ScriptModel, owner: Owner, image: str) -> DesiredPipeline:
     training = model.spec.training
     generation = model.spec.generation
     compute = tuple(digest({"generation": said, "image": image}) for said in _ways_to_say(generation))
-    placement = _said(training, include={"node_selector", "tolerations", "priority_class_name", "backoff_limit"})
+    shared = specified(training, include=SHARED)
     spec = PipelineSpec(
         ref=generate_ref(model),
         image=image,
@@ -137,33 +137,11 @@ def _generate(model: ScriptModel, owner: Owner, image: str) -> DesiredPipeline:
         input_name=commands.MODEL_INPUT,
         input_branch=BranchRef(train_ref(model).output, "master"),
         glob=WHOLE_REPO,
-        datum_tries=training.backoff_limit + 1,
         description=f"Writes the script of ScriptModel {model}",
     )
-    whole = tuple(digest({"compute": each, "placement": placement}) for each in compute)
+    whole = tuple(digest({"compute": each, "placement": shared}) for each in compute)
     mark = Mark(owner, digest=whole[0], compute=compute[0], image=image)
-    return DesiredPipeline(_placed(spec, training), mark, frozenset((*compute, *whole)))
-
-
-def _placed(spec: PipelineSpec, training: Training) -> PipelineSpec:
-    if not (training.node_selector or training.tolerations or training.priority_class_name):
-        return spec
-    tolerations = tuple(
-        PodToleration(
-            key=item.key,
-            operator=item.operator.value,
-            value=item.value,
-            effect=item.effect.value if item.effect else "",
-            seconds=item.toleration_seconds,
-        )
-        for item in training.tolerations
-    )
-    return replace(
-        spec,
-        node_selector=tuple(sorted(training.node_selector.items())),
-        tolerations=tolerations,
-        priority_class=training.priority_class_name,
-    )
+    return DesiredPipeline(placement(training).on(spec), mark, frozenset((*compute, *whole)))
 
 
 def _amounts(resources: ResourceList) -> ResourceAmounts:
@@ -186,13 +164,7 @@ def _pod_patch(training: Training) -> str:
     return json.dumps([{"op": "add", "path": "/runtimeClassName", "value": training.runtime_class_name}])
 
 
-def _ways_to_say(part: ApiModel) -> list[dict[str, Any]]:
-    """With numbers by their value, and as they are written where that is another way."""
+def _ways_to_say(part: ApiModel) -> list[Mapping[str, Any]]:
+    """Return the part with numbers by value, and also as written where that differs."""
     by_value = part.by_value()
-    return [_said(part)] if by_value is part else [_said(by_value), _said(part)]
-
-
-def _said(model: Any, **selection: Any) -> dict[str, Any]:
-    """What the user said beyond the defaults, so that a field added to the API later changes no digest."""
-    said: dict[str, Any] = model.model_dump(by_alias=True, exclude_defaults=True, mode="json", **selection)
-    return said
+    return [specified(part)] if by_value is part else [specified(by_value), specified(part)]

@@ -15,7 +15,7 @@ DEFAULT_DOWNLOAD_MI = 1024
 _TAG_OR_DIGEST = re.compile(r"(:[^/:@]+)?(@[^@]+)?$")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """Allow-lists of the operator's configuration; `*` allows everything.
 
@@ -29,6 +29,8 @@ class Policy:
     """Prefixes, in addition to other tags of the operator's own trainer image."""
     priority_classes: tuple[str, ...] = ()
     runtime_classes: tuple[str, ...] = ()
+    pull_secrets: tuple[str, ...] = ()
+    """Secrets in Pachyderm's namespace; who names one pulls images with its credentials."""
     projects: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     repos: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     max_download_mi: int = LARGEST_DOWNLOAD_MI
@@ -47,6 +49,7 @@ def refusal(model: ScriptModel, policy: Policy) -> str | None:
         _image(training.image, policy),
         _listed("priority class", training.priority_class_name, policy.priority_classes),
         _listed("runtime class", training.runtime_class_name, policy.runtime_classes),
+        *(_listed("pull secret", each.name, policy.pull_secrets) for each in training.image_pull_secrets),
         _projects(model, policy),
         _repo(model, policy),
         _size(model, policy),

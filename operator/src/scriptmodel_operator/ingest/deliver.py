@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.ingest.failures import SourceError
+from scriptmodel_operator.ingest.failures import DeliveryCancelledError, SourceError
 from scriptmodel_operator.ingest.package import Digest, Package, digest_of
 from scriptmodel_operator.pachyderm.errors import NotFoundError
 from scriptmodel_operator.pachyderm.gateway import Gateway
@@ -21,10 +21,6 @@ from scriptmodel_operator.pachyderm.values import BranchRef, CommitInfo, Upload
 FINISH_SECONDS = 120.0
 _LOOK_SECONDS = 0.5
 _BASE_SECONDS, _SLOWEST = 60.0, 1024 * 1024
-
-
-class DeliveryCancelledError(Exception):
-    """Nobody wants it any more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,15 +12,17 @@ import random
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO
 
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.ingest.addresses import Destinations
-from scriptmodel_operator.ingest.deliver import Delivered, Delivery, DeliveryCancelledError
-from scriptmodel_operator.ingest.failures import SourceError
+from scriptmodel_operator.ingest.archive import Limits
+from scriptmodel_operator.ingest.credentials import Credentials
+from scriptmodel_operator.ingest.deliver import Delivered, Delivery
+from scriptmodel_operator.ingest.failures import DeliveryCancelledError, SourceError
 from scriptmodel_operator.ingest.fetch import USUAL, Fetched, Fetcher, Patience
 from scriptmodel_operator.ingest.origin import (
     Attempt,
@@ -33,7 +35,8 @@ from scriptmodel_operator.ingest.origin import (
     file_name,
     shown,
 )
-from scriptmodel_operator.ingest.package import Limits, Package
+from scriptmodel_operator.ingest.package import Package
+from scriptmodel_operator.ingest.slots import Slots
 from scriptmodel_operator.pachyderm.errors import PachydermError
 from scriptmodel_operator.pachyderm.gateway import Gateway
 
@@ -44,6 +47,9 @@ _COMMITTED = "committed"
 
 Observed = Callable[[str, float, int], None]
 """Hears of each attempt: its outcome, its seconds, and the bytes that came."""
+
+Secrets = Callable[[str, str], Awaitable[Credentials]]
+"""Reads the credentials that the Secret of a namespace and name has. Raises SourceError."""
 
 log = logging.getLogger(__name__)
 
@@ -85,12 +91,14 @@ class Downloads:
         slots: int,
         observed: Observed = lambda _outcome, _seconds, _size: None,
         patience: Patience = USUAL,
+        secrets: Secrets | None = None,
     ) -> None:
         self._gateway = gateway
-        self._slots = asyncio.Semaphore(slots)
+        self._slots = Slots(slots)
         self._pool = ThreadPoolExecutor(max_workers=slots, thread_name_prefix="download")
         self._fetcher = Fetcher(destinations, self._run, patience)
         self._observed = observed
+        self._secrets = secrets
         self._entries: dict[str, _Entry] = {}
         self.call_up: Callable[[Key], None] = lambda _key: None
 
@@ -148,7 +156,7 @@ class Downloads:
 
     async def _attempt(self, entry: _Entry, download: Download) -> None:
         try:
-            async with self._slots:
+            async with self._slots.hold(download.key[0]):
                 if not entry.cancelled.is_set():
                     await self._timed(entry, download)
         except DeliveryCancelledError:
@@ -190,13 +198,13 @@ class Downloads:
         """The outcome for the figures, what the newest commit was made from, and the bytes that came."""
         request, known = download.request, download.known if download.request.answered_by(download.known) else None
         with tempfile.TemporaryFile(prefix="scriptmodel-") as file:  # has no name: nothing is left after a kill
-            found = await self._fetch(entry, file, request, known)
+            found = await self._fetch(entry, file, download, known)
             if known is not None and (found is None or found.sha256 == known.sha256):
                 validators = found.validators if found else known.validators
                 return "unchanged", replace(known, validators=validators), found.size if found else 0
             assert found is not None  # noqa: S101 - only who names validators is told that nothing has changed
             limits = Limits(request.most_bytes)
-            package = Package(file, found.size, file_name(request.url), request.include, limits)
+            package = Package(file, found.size, file_name(request.url), request.include, limits, entry.cancelled)
             delivery = Delivery(self._gateway, download.branch, entry.cancelled)
             entry.delivering = True
             delivered = await self._run(_put, package, delivery, request)
@@ -205,9 +213,12 @@ class Downloads:
         origin = Origin(delivered.commit, request.digest, found.sha256, found.validators)
         return _COMMITTED if delivered.new else "unchanged", origin, found.size
 
-    async def _fetch(self, entry: _Entry, file: BinaryIO, request: Request, known: Origin | None) -> Fetched | None:
-        validators = known.validators if known else Validators()
-        found = await self._fetcher.fetch(request.url, file, request.most_bytes, validators)
+    async def _fetch(self, entry: _Entry, file: BinaryIO, download: Download, known: Origin | None) -> Fetched | None:
+        request, validators = download.request, known.validators if known else Validators()
+        credentials = None
+        if request.secret and self._secrets is not None:
+            credentials = await self._secrets(download.key[0], request.secret)
+        found = await self._fetcher.fetch(request.url, file, request.most_bytes, validators, credentials)
         if entry.cancelled.is_set():
             raise DeliveryCancelledError
         if found is not None and request.sha256 not in ("", found.sha256):

@@ -22,3 +22,7 @@ def invalid(message: str) -> SourceError:
 
 def too_large(message: str) -> SourceError:
     return SourceError(Reason.CORPUS_TOO_LARGE, message)
+
+
+class DeliveryCancelledError(Exception):
+    """The object no longer needs this delivery."""

@@ -18,8 +18,9 @@ from yarl import URL
 
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.ingest.addresses import Destinations
+from scriptmodel_operator.ingest.credentials import Credentials
 from scriptmodel_operator.ingest.failures import SourceError, too_large
-from scriptmodel_operator.ingest.origin import Validators, shown
+from scriptmodel_operator.ingest.origin import Validators, can_be_kept, shown
 
 _AGENT = "scriptmodel-operator"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -27,9 +28,10 @@ _PASSING = frozenset({408, 425, 429})
 _TAKEN_AS_SENT = frozenset({"", "identity", "gzip", "x-gzip"})
 """Encodings. What gzip has packed shows that, and is unpacked within the limits of a tar.gz; of the others, nothing."""
 _SHOWN = 40
+_LONGEST_SHOWN = 200
 _BUFFER = 1024 * 1024
+_USUAL_SLOWEST = 64 * 1024
 _MEBIBYTE = 1024 * 1024
-_MAX_VALIDATOR = 256
 _LONGEST_WAIT = 3600.0
 _HTTPS, _SCHEMES = "https", ("http", "https")
 
@@ -40,11 +42,17 @@ class Patience:
 
     connect: float = 15.0
     silence: float = 30.0
-    """Without a single byte."""
+    """Without a byte of the file. Headers, the framing of chunks and trailers do not count as progress."""
     grace: float = 60.0
     """Time after which the average speed counts."""
     slowest: float = 16 * 1024
+    total: float = 0.0
+    """For a whole download, redirects included; 0 allows `grace` and the largest size at 64 KiB a second."""
     redirects: int = 5
+
+    def longest(self, most: int) -> float:
+        """Seconds that a download of at most `most` bytes may take."""
+        return self.total or self.grace + most / _USUAL_SLOWEST
 
 
 USUAL = Patience()
@@ -67,13 +75,29 @@ class Fetcher:
     run: Callable[..., Any]
     patience: Patience = USUAL
 
-    async def fetch(self, address: str, into: BinaryIO, most: int, known: Validators) -> Fetched | None:
-        """At most `most` bytes; None where the server says that nothing has changed. Raises SourceError."""
-        url = _checked(_parsed(address), None)
+    async def fetch(
+        self, address: str, into: BinaryIO, most: int, known: Validators, credentials: Credentials | None = None
+    ) -> Fetched | None:
+        """At most `most` bytes; None where the server says that nothing has changed. Raises SourceError.
+
+        Credentials are for the host, port and scheme of `address`, and go nowhere else that it redirects to.
+        """
+        url, seconds = _checked(_parsed(address), None), self.patience.longest(most)
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._follow(url, into, most, known, credentials)
+        except TimeoutError as error:
+            raise _failed(url, f"it is not complete after {seconds:.0f} s") from error
+
+    async def _follow(
+        self, url: URL, into: BinaryIO, most: int, known: Validators, credentials: Credentials | None
+    ) -> Fetched | None:
+        trusted = url.origin()
         for _ in range(self.patience.redirects + 1):
-            async with self._answer(url, known) as answer:
+            own = {credentials.header: credentials.value} if credentials and url.origin() == trusted else {}
+            async with self._answer(url, {**known.headers(), **own}) as answer:
                 if answer.status in _REDIRECTS and "Location" in answer.headers:
-                    url = _checked(url.join(_parsed(answer.headers["Location"])), url)
+                    url = _checked(_parsed(answer.headers["Location"], url), url)
                     continue
                 if answer.status == HTTPStatus.NOT_MODIFIED and known.headers():
                     return None
@@ -84,7 +108,7 @@ class Fetcher:
         raise _failed(url, f"more than {self.patience.redirects} redirects", passing=False)
 
     @asynccontextmanager
-    async def _answer(self, url: URL, known: Validators) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def _answer(self, url: URL, more: Mapping[str, str]) -> AsyncIterator[aiohttp.ClientResponse]:
         """Of one request. The address that is connected to is the one that is checked: no name is looked up twice."""
 
         def checked_socket(info: tuple[Any, ...]) -> socket.socket:
@@ -96,7 +120,7 @@ class Fetcher:
         connector = aiohttp.TCPConnector(socket_factory=checked_socket, happy_eyeballs_delay=None, force_close=True)
         timeout = aiohttp.ClientTimeout(total=None, connect=self.patience.connect, sock_read=self.patience.silence)
         # No proxy and no cookies; and the bytes as they are stored, since their digest counts.
-        headers = {"User-Agent": _AGENT, "Accept-Encoding": "identity", **known.headers()}
+        headers = {"User-Agent": _AGENT, "Accept-Encoding": "identity", **more}
         try:
             async with (
                 asyncio.timeout(self.patience.connect + self.patience.silence) as until_headers,
@@ -113,9 +137,9 @@ class Fetcher:
         except aiohttp.ConnectionTimeoutError as error:
             raise _failed(url, f"no connection within {self.patience.connect:.0f} s") from error
         except TimeoutError as error:
-            raise _failed(url, f"it said nothing for {self.patience.silence:.0f} s") from error
+            raise _failed(url, f"it sent nothing of the file for {self.patience.silence:.0f} s") from error
         except (aiohttp.ClientConnectorDNSError, UnicodeError) as error:  # what no name server can be asked for
-            raise _failed(url, f"there is no host {url.host!r}") from error
+            raise _failed(url, f"there is no host {_brief(str(url.host))!r}") from error
         except aiohttp.ClientSSLError as error:
             raise _failed(url, f"its certificate is not trusted ({_plain(error)})", passing=False) from error
         except aiohttp.ClientConnectorError as error:
@@ -133,7 +157,7 @@ class Fetcher:
 
         _check_size(answer.content_length or 0, most)
         pending = bytearray()
-        async for piece in answer.content.iter_any():
+        while piece := await self._piece(answer):
             size += len(piece)
             _check_size(size, most)
             self._check_speed(url, size, time.monotonic() - began)
@@ -144,13 +168,18 @@ class Fetcher:
         await self.run(keep, bytes(pending))
         return Fetched(size, hashed.hexdigest(), _validators(answer.headers))
 
+    async def _piece(self, answer: aiohttp.ClientResponse) -> bytes:
+        """Wait for the next bytes of the file; whatever else the server sends meanwhile."""
+        async with asyncio.timeout(self.patience.silence):
+            return await answer.content.readany()
+
     def _check_speed(self, url: URL, size: int, seconds: float) -> None:
         if seconds > self.patience.grace and size < self.patience.slowest * seconds:
             raise _failed(url, f"it is too slow: {size} bytes in {seconds:.0f} s")
 
 
 def _checked(url: URL, before: URL | None) -> URL:
-    where = "its address" if before is None else f"it redirects to {shown(url)}, which"
+    where = "its address" if before is None else f"it redirects to {_shown(url)}, which"
     if url.scheme not in _SCHEMES or not url.host:
         raise _failed(before or url, f"{where} is not one of http or https", passing=False)
     if url.user is not None or url.password is not None:
@@ -160,12 +189,15 @@ def _checked(url: URL, before: URL | None) -> URL:
     return url
 
 
-def _parsed(text: str) -> URL:
+def _parsed(text: str, base: URL | None = None) -> URL:
+    """Parse an address, relative to `base`; host and port are parsed when they are first read."""
     try:
-        return URL(text)
+        url = base.join(URL(text)) if base else URL(text)
+        _ = url.host, url.port
     except ValueError as error:
-        message = f"cannot download the corpus: it, or what it redirects to, is no address ({error})"
+        message = f"cannot download the corpus: it, or what it redirects to, is no address ({_brief(str(error))})"
         raise SourceError(Reason.DOWNLOAD_FAILED, message) from error
+    return url
 
 
 def _check_encoding(url: URL, answer: aiohttp.ClientResponse) -> None:
@@ -181,9 +213,8 @@ def _check_size(size: int, most: int) -> None:
 
 
 def _validators(headers: Mapping[str, str]) -> Validators:
-    """What is too long to be kept is not."""
     texts = [headers.get(name, "") for name in ("ETag", "Last-Modified")]
-    return Validators(*(text if len(text) <= _MAX_VALIDATOR and text.isprintable() else "" for text in texts))
+    return Validators(*(text if can_be_kept(text) else "" for text in texts))
 
 
 def _refusal(url: URL, answer: aiohttp.ClientResponse) -> SourceError:
@@ -197,8 +228,18 @@ def _refusal(url: URL, answer: aiohttp.ClientResponse) -> SourceError:
 
 def _failed(url: URL, why: str, *, passing: bool = True, wait: float = 0.0) -> SourceError:
     next_step = "the operator tries again" if passing else "correct spec.corpus.http.url"
-    message = f"cannot download the corpus from {shown(url)}: {why}; {next_step}"
+    message = f"cannot download the corpus from {_shown(url)}: {why}; {next_step}"
     return SourceError(Reason.DOWNLOAD_FAILED, message, passing=passing, wait=wait)
+
+
+def _shown(url: URL) -> str:
+    return _brief(shown(url))
+
+
+def _brief(text: str) -> str:
+    """A server may redirect to an address of any length and with any characters."""
+    text = "".join(character if character.isprintable() else "?" for character in text)
+    return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 3] + "..."
 
 
 def _plain(error: Exception) -> str:

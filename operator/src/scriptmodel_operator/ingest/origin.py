@@ -18,6 +18,7 @@ from scriptmodel_operator.pachyderm.values import BranchRef
 
 _MEBIBYTE = 1024 * 1024
 _DIGEST_DIGITS = 16
+_MAX_VALIDATOR = 256
 
 Key = tuple[str, str]
 """Namespace and name."""
@@ -32,8 +33,14 @@ class Validators:
     last_modified: str = ""
 
     def headers(self) -> Mapping[str, str]:
+        """The conditions of a request. What cannot be sent is left out, whoever wrote it into a status."""
         found = {"If-None-Match": self.etag, "If-Modified-Since": self.last_modified}
-        return {name: value for name, value in found.items() if value}
+        return {name: value for name, value in found.items() if value and can_be_kept(value)}
+
+
+def can_be_kept(validator: str) -> bool:
+    """Whether a server's text can be sent back to it: not long, without control characters and broken encodings."""
+    return len(validator) <= _MAX_VALIDATOR and validator.isprintable()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +65,8 @@ class Request:
     most_bytes: int
     interval: float
     """Seconds."""
+    secret: str = ""
+    """Name of the Secret with credentials. It does not decide what is in a commit."""
 
     @property
     def digest(self) -> str:
@@ -80,6 +89,7 @@ def request_of(http: CorpusHttp) -> Request:
         include=tuple(http.include),
         most_bytes=http.max_size_mi * _MEBIBYTE,
         interval=parse_duration(http.interval).total_seconds(),
+        secret=http.secret_ref.name if http.secret_ref else "",
     )
 
 

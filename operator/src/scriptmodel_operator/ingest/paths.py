@@ -1,17 +1,14 @@
-"""Names in an archive: which are refused, which are wanted, and how they are called in Pachyderm. Pure."""
+"""Names in an archive: which are refused, and how they are called in Pachyderm. Pure."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from fnmatch import fnmatchcase
 
 from scriptmodel_operator.ingest.failures import invalid
 
 MAX_PATH = 1000
 _DRIVE = re.compile(r"^[A-Za-z]:/")
 _REFUSED_BY_PACHYDERM = re.compile(r"[^ -~]|[*?\[\]{}!()@+^]")
-_ANY_DEPTH = "**"
 _SHOWN = 80
 
 
@@ -35,30 +32,6 @@ def in_pachyderm(path: str) -> str:
 
 def _percent(match: re.Match[str]) -> str:
     return "".join(f"%{byte:02X}" for byte in match[0].encode("utf-8", "surrogateescape"))
-
-
-def selected(path: str, patterns: Sequence[str]) -> bool:
-    """Whether a pattern matches; no pattern at all selects everything.
-
-    A pattern without a slash is for the name, in whatever folder: `*.txt`. One with a slash is for the whole path;
-    `**` stands for any number of folders: `scripts/**/*.txt`.
-    """
-    return not patterns or any(_matches(path, pattern) for pattern in patterns)
-
-
-def _matches(path: str, pattern: str) -> bool:
-    parts, wanted = path.split("/"), [part for part in pattern.split("/") if part]
-    if "/" not in pattern:
-        return fnmatchcase(parts[-1], pattern)
-    # One row of the table "the first n parts of the path match the first m of the pattern" for each m.
-    row = [True] + [False] * len(parts)
-    for part in wanted:
-        if part == _ANY_DEPTH:
-            reached = False
-            row = [reached := reached or cell for cell in row]
-        else:
-            row = [False] + [cell and fnmatchcase(name, part) for cell, name in zip(row, parts, strict=False)]
-    return row[-1]
 
 
 def shown(name: str) -> str:

@@ -18,6 +18,7 @@ MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 _MAX_TABLE = 4 * 1024 * 1024
 """Of names and attributes, in bytes: enough for tens of thousands of files; `zipfile` holds it in memory."""
 _ENCRYPTED = 1
+_SHOWN = 120
 _BROKEN = (BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, struct.error, OverflowError)
 
 
@@ -30,7 +31,7 @@ def entries(file: BinaryIO) -> Iterator[Entry]:
 
 
 def _entry(archive: ZipFile, info: ZipInfo) -> Entry:
-    if info.is_dir() or info.filename.endswith("\\"):  # as some programs of Windows end a folder
+    if info.filename.endswith(("/", "\\")):  # as some programs of Windows end a folder
         return Entry(info.filename, folder=True)
     return Entry(info.filename, pieces=_contents(archive, info), odd=_odd(info))
 
@@ -56,11 +57,18 @@ def _explained() -> Iterator[None]:
     try:
         yield
     except _BROKEN as error:
-        raise invalid(f"the zip archive is broken: {str(error) or type(error).__name__}") from error
+        raise invalid(f"the zip archive is broken: {_words(error)}") from error
     except OSError as error:
         if error.errno != errno.EINVAL:
             raise
         raise invalid("the zip archive is broken: it points to before its beginning") from error
+
+
+def _words(error: Exception) -> str:
+    """Some messages of `zipfile` have whole names from the archive in them."""
+    text = str(error) or type(error).__name__
+    text = "".join(character if character.isprintable() else "?" for character in text)
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
 
 
 class _Bounded:

@@ -13,6 +13,7 @@ import aiohttp
 from yarl import URL
 
 from scriptmodel_operator.api.identity import FIELD_MANAGER, GROUP, PLURAL, VERSION
+from scriptmodel_operator.kube.encoding import encoded
 from scriptmodel_operator.kube.errors import (
     KubeConflictError,
     KubeError,
@@ -73,6 +74,10 @@ class KubeClient:
         path = f"/api/v1/namespaces/{namespace}/configmaps/{name}"
         return await self.request("GET", path, f"reading ConfigMap {namespace}/{name}")
 
+    async def get_secret(self, namespace: str, name: str) -> dict[str, Any]:
+        path = f"/api/v1/namespaces/{namespace}/secrets/{name}"
+        return await self.request("GET", path, f"reading Secret {namespace}/{name}")
+
     async def list_scriptmodels(self, namespace: str | None) -> list[dict[str, Any]]:
         where = f"/namespaces/{namespace}" if namespace else ""
         path = f"/apis/{GROUP}/{VERSION}{where}/{PLURAL}"
@@ -132,7 +137,7 @@ class KubeClient:
             self._session = open_session(self._connection, limit=CONNECTIONS)
         seconds = min(REQUEST_SECONDS, left)
         timeout = aiohttp.ClientTimeout(total=seconds)
-        data = None if body is None else json.dumps(body).encode()
+        data = None if body is None else encoded(body)
         headers = {"Content-Type": content_type} if data is not None else {}
         url = self._connection.server.rstrip("/") + path
         try:

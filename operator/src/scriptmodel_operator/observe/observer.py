@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from scriptmodel_operator.api.marks import Mark, Owner, mark_of, ownership, parse_mark
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.desired.pipelines import OWNED_BRANCH, corpus_branch, generate_ref, train_ref
 from scriptmodel_operator.observe.follow import LogFollower
+from scriptmodel_operator.observe.naming import names_of
 from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.observe.results import Provenance, Results
 from scriptmodel_operator.observe.snapshot import JOBS_PER_PIPELINE, Snapshot
@@ -30,19 +31,33 @@ from scriptmodel_operator.pachyderm.values import (
 _LOGS_TOLD_OF = (JobState.FAILURE, JobState.KILLED)
 
 
+_IMPRECISION = timedelta(minutes=1)
+"""More than pachd's clock can be misjudged by."""
+
+
+def _wall() -> datetime:
+    return datetime.now(UTC)
+
+
 class Observer:
     """Thread-safe; `view` blocks."""
 
-    def __init__(self, gateway: Gateway, cluster: str) -> None:
+    def __init__(self, gateway: Gateway, cluster: str, now: Callable[[], datetime] = _wall) -> None:
+        """`now` is the time on pachd's clock."""
         self._gateway = gateway
+        self._now = now
         self._cluster = cluster
         self.logs = LogFollower(gateway)
         self._results = Results(gateway)
         self._heads_lock = threading.Lock()
         self._heads: dict[BranchRef, tuple[float, CorpusView]] = {}
 
+    def named(self, model: ScriptModel, snapshot: Snapshot) -> ScriptModel:
+        """Return the object with the names of its objects in Pachyderm. Raises PachydermError where a read fails."""
+        return replace(model, known_names=names_of(model, snapshot, self._cluster, self._mark))
+
     def view(self, model: ScriptModel, snapshot: Snapshot) -> ModelView:
-        """Raises PachydermError where a read fails."""
+        """Return what Pachyderm has for `model`, which `named` returned. Raises PachydermError where a read fails."""
         owner = model.owner(self._cluster)
         train = self._pipeline(train_ref(model), model, owner, snapshot)
         generate = self._pipeline(generate_ref(model), model, owner, snapshot)
@@ -78,7 +93,7 @@ class Observer:
         info = snapshot.pipelines.get(ref)
         if info is None:
             return None
-        mark = mark_of(info.spec.annotations) or self._earlier_mark(info)
+        mark = self._mark(info)
         jobs, complete = snapshot.jobs.get(ref, ()), ref.project in snapshot.complete_projects
         listed = complete or any(job.version == info.version for job in jobs)
         if not complete and not any(job.good for job in jobs):  # the last good one may be among those left out
@@ -99,10 +114,11 @@ class Observer:
                 break
         yield from rest
 
-    def _earlier_mark(self, info: PipelineInfo) -> Mark | None:
-        """Of an earlier version: somebody replaced the whole spec of a pipeline that was ours."""
-        if info.version <= 1:
-            return None
+    def _mark(self, info: PipelineInfo) -> Mark | None:
+        """The pipeline's mark, or that of an earlier version: somebody may have replaced the whole spec."""
+        mark = mark_of(info.spec.annotations)
+        if mark is not None or info.version <= 1:
+            return mark
         versions = self._gateway.list_pipeline_versions(info.ref)
         marks = (mark_of(version.spec.annotations) for version in versions)
         return next((mark for mark in marks if mark is not None), None)
@@ -112,7 +128,7 @@ class Observer:
     ) -> CorpusView | None:
         branch = corpus_branch(model)
         reader = train.info if train is not None and train.info.spec.input_branch == branch else None
-        if reader is not None and _is_started(reader, snapshot):
+        if reader is not None and _is_started(reader, snapshot, self._now()):
             return None
         if owned is not None and owned.ref == branch.repo:
             found = CorpusView(branch, branch_exists=owned.head is not None, head=owned.head)
@@ -148,13 +164,14 @@ class Observer:
         repo = snapshot.repos.get(ref)
         if repo is None:
             return None
-        found = ownership(parse_mark(repo.description), owner)
+        mark = parse_mark(repo.description)
+        found = ownership(mark, owner)
         if model.spec.corpus.repo is not None:
-            return OwnedCorpus(ref, found, readers=snapshot.readers(ref))
+            return OwnedCorpus(ref, found, mark, readers=snapshot.readers(ref))
         head = self._head(BranchRef(ref, OWNED_BRANCH))
         small = model.spec.corpus.config_map is not None and head is not None and head.finished
         digests = self._results.digests(ref, head.id) if small and head else {}
-        return OwnedCorpus(ref, found, head, digests, snapshot.readers(ref))
+        return OwnedCorpus(ref, found, mark, head, digests, snapshot.readers(ref))
 
     def _head(self, branch: BranchRef) -> CommitInfo | None:
         try:
@@ -176,7 +193,7 @@ class Observer:
             return self.logs.waiting(job.ref)
         if not job.state.final:
             return self.logs.running(job.ref)
-        return self.logs.ended(job.ref) if job.state in _LOGS_TOLD_OF else None
+        return self.logs.ended(job.ref) if job.state in _LOGS_TOLD_OF else self.logs.followed(job.ref)
 
     def _commits(self, model: ScriptModel, job: JobInfo | None) -> ModelCommits | None:
         if job is None:
@@ -203,7 +220,7 @@ class Observer:
         return _preferred(self._results.provenance(job.ref.pipeline.output, job.ref.id), repo)
 
 
-def _is_started(train: PipelineInfo, snapshot: Snapshot) -> bool:
+def _is_started(train: PipelineInfo, snapshot: Snapshot, now: datetime) -> bool:
     """Whether Pachyderm starts the pipeline for new data: no more once its input repo was deleted, if made anew or not.
 
     A pipeline is created, or updated, only where its input is, so a younger repo is another one.
@@ -213,7 +230,7 @@ def _is_started(train: PipelineInfo, snapshot: Snapshot) -> bool:
         return False
     if repo.created is None or train.created is None:
         return True
-    return not train.created < repo.created < datetime.now(UTC)  # a clock that was put back makes nothing younger
+    return not train.created < repo.created < now + _IMPRECISION  # a clock that was put back makes nothing younger
 
 
 def _has_model(train: PipelineView) -> bool:

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from typing import Any
 
 import grpc
@@ -158,6 +159,23 @@ class PachydermGateway:
             "asking pachd for its version", self._connection.stubs.version.GetVersion, empty_pb2.Empty()
         )
         return f"{answer.major}.{answer.minor}.{answer.micro}"
+
+    def server_time(self) -> datetime:
+        """No call answers with the time, so it is read off an empty transaction, which is dropped again."""
+        what = "reading the clock of pachd"
+        opened = self._call(what, self._transactions.StartTransaction, transaction.StartTransactionRequest())
+        self._at_work.add(opened.id)
+        try:
+            request = transaction.InspectTransactionRequest(transaction=opened)
+            info = self._call(what, self._transactions.InspectTransaction, request)
+        finally:
+            with suppress(PachydermError):
+                self.delete_transaction(opened.id)
+            self._at_work.discard(opened.id)
+        started = messages.open_transaction(info).started
+        if started is None:
+            raise UnavailableError(what, "the transaction has no time")
+        return started
 
     def list_projects(self) -> Sequence[str]:
         stream = self._stream("listing projects", self._pfs.ListProject, pfs.ListProjectRequest())

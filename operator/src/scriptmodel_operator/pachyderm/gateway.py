@@ -7,6 +7,7 @@ raises a `PachydermError`. The adapter over python-pachyderm is `adapter.py`; te
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from scriptmodel_operator.pachyderm.values import (
@@ -38,6 +39,9 @@ class Gateway(Protocol):
 
     def server_version(self) -> str:
         """Such as 2.7.8."""
+
+    def server_time(self) -> datetime:
+        """Return the time on the clock of pachd."""
 
     def list_projects(self) -> Sequence[str]: ...
 

@@ -68,7 +68,9 @@ def create_request(wanted: PipelineApply) -> Any:
     branch = spec.input_branch
     return pps.CreatePipelineRequest(
         pipeline=pipeline_message(spec.ref),
-        transform=pps.Transform(image=spec.image, cmd=list(spec.command)),
+        transform=pps.Transform(
+            image=spec.image, cmd=list(spec.command), image_pull_secrets=list(spec.image_pull_secrets)
+        ),
         parallelism_spec=pps.ParallelismSpec(constant=spec.parallelism),
         input=pps.Input(
             pfs=pps.PFSInput(
@@ -157,6 +159,7 @@ def projection(ref: PipelineRef, details: Any) -> PipelineSpec:
         tolerations=tuple(_pod_toleration(item) for item in details.tolerations),
         priority_class=scheduling.priority_class_name if scheduling else "",
         pod_patch=details.pod_patch,
+        image_pull_secrets=tuple(details.transform.image_pull_secrets),
         description=details.description,
         annotations=dict(details.metadata.annotations),
     )

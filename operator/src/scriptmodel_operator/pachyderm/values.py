@@ -139,7 +139,7 @@ class PipelineSpec:
     input_name: str
     input_branch: BranchRef
     glob: str
-    datum_tries: int
+    datum_tries: int = 1
     parallelism: int = 1
     autoscaling: bool = True
     requests: ResourceAmounts = ResourceAmounts()
@@ -148,6 +148,7 @@ class PipelineSpec:
     tolerations: tuple[PodToleration, ...] = ()
     priority_class: str = ""
     pod_patch: str = ""
+    image_pull_secrets: tuple[str, ...] = ()
     description: str = ""
     annotations: Mapping[str, str] = field(default_factory=dict)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
 
 from scriptmodel_operator.api.conditions import ConditionStatus, ConditionType
 from scriptmodel_operator.api.marks import Ownership
@@ -19,19 +18,22 @@ from scriptmodel_operator.reconcile.difference import difference
 from scriptmodel_operator.reconcile.obstacles import corpus_stage, obstacle
 from scriptmodel_operator.reconcile.origins import told_origin
 from scriptmodel_operator.reconcile.stages import as_told, generation_stage, overdue, still_open, training_stage
-from scriptmodel_operator.reconcile.state import NOT_STARTED, Intake, ModelState, Problem, Stage
+from scriptmodel_operator.reconcile.state import NOT_STARTED, Elapsed, Intake, ModelState, Problem, Stage
+from scriptmodel_operator.reconcile.wording import short
 
 
-def assess(model: ScriptModel, wanted: Desired, view: ModelView, now: datetime, source: Sourced = None) -> ModelState:
+def assess(
+    model: ScriptModel, wanted: Desired, view: ModelView, elapsed: Elapsed, source: Sourced = None
+) -> ModelState:
     """The whole state of an object that is not being deleted. `source` has what is known of a corpus of its own."""
-    state = _assessed(model, wanted, view, now, source)
+    state = _assessed(model, wanted, view, elapsed, source)
     told = {each.get("type"): str(each.get("message", "")) for each in model.status.get("conditions", [])}
     trained = as_told(state.trained, told.get(ConditionType.TRAINED.value, ""))
     generated = as_told(state.generated, told.get(ConditionType.GENERATED.value, ""))
     return replace(state, trained=trained, generated=generated)
 
 
-def _assessed(model: ScriptModel, wanted: Desired, view: ModelView, now: datetime, source: Sourced) -> ModelState:
+def _assessed(model: ScriptModel, wanted: Desired, view: ModelView, elapsed: Elapsed, source: Sourced) -> ModelState:
     if model.spec.suspend:
         return _suspended(model, view)
     problem = obstacle(model, view)
@@ -39,19 +41,19 @@ def _assessed(model: ScriptModel, wanted: Desired, view: ModelView, now: datetim
         return _with_stages(ModelState(problem=problem, intake=Intake(origin=told_origin(model))), view)
     found = intake(model, wanted.train.mark.owner, source, view)
     if found.problem or found.actions or found.waiting:
-        state = ModelState(problem=found.problem, intake=found, stop_jobs=_overdue(model, view, now))
+        state = ModelState(problem=found.problem, intake=found, stop_jobs=_overdue(model, view, elapsed))
         return replace(_with_stages(state, view), corpus=_corpus_to_come(found))
-    state = _of_pipelines(model, wanted, view, now)
+    state = _of_pipelines(model, wanted, view, elapsed)
     return replace(state, intake=found, corpus=_with_note(state.corpus, found.note))
 
 
-def _of_pipelines(model: ScriptModel, wanted: Desired, view: ModelView, now: datetime) -> ModelState:
+def _of_pipelines(model: ScriptModel, wanted: Desired, view: ModelView, elapsed: Elapsed) -> ModelState:
     """Once nothing has to be done first."""
     corpus = _corpus(view)
     differs = difference(model, wanted, view)
     if (differs.now or view.train is None) and view.corpus is not None and not corpus.done:
         problem = Problem(corpus.reason, corpus.message, corpus.stalled)
-        state = ModelState(problem=problem, stop_jobs=_overdue(model, view, now))
+        state = ModelState(problem=problem, stop_jobs=_overdue(model, view, elapsed))
         return replace(_with_stages(state, view), corpus=corpus)
     by_hand = not was_suspended(model)
     stopped = tuple(
@@ -64,7 +66,7 @@ def _of_pipelines(model: ScriptModel, wanted: Desired, view: ModelView, now: dat
         drifted=differs.tolerated,
         start=() if differs.now or tolerant else stopped,
         drop_repos=unused(model, view),
-        stop_jobs=() if differs.now else _overdue(model, view, now),
+        stop_jobs=() if differs.now else _overdue(model, view, elapsed),
     )
     if stopped and tolerant:
         names = ", ".join(str(each.ref) for each in stopped)
@@ -76,8 +78,8 @@ def _of_pipelines(model: ScriptModel, wanted: Desired, view: ModelView, now: dat
     return _with_stages(state, view)
 
 
-def _overdue(model: ScriptModel, view: ModelView, now: datetime) -> tuple[tuple[JobRef, str], ...]:
-    return () if stopped_pipelines(view) else overdue(model, view, now)
+def _overdue(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> tuple[tuple[JobRef, str], ...]:
+    return () if stopped_pipelines(view) else overdue(model, view, elapsed)
 
 
 def _with_stages(state: ModelState, view: ModelView) -> ModelState:
@@ -113,7 +115,11 @@ def _corpus(view: ModelView) -> Stage:
     if view.train is not None and commits.corpus_open:
         message = still_open(view.train, commits)
         return Stage(ConditionStatus.FALSE, Reason.WAITING_FOR_CORPUS_COMMIT, message)
-    return Stage(ConditionStatus.TRUE, Reason.CORPUS_FOUND, f"training reads commit {commits.corpus}")
+    return Stage(
+        ConditionStatus.TRUE,
+        Reason.CORPUS_FOUND,
+        f"training reads the newest commit of the corpus (commit {short(commits.corpus)})",
+    )
 
 
 def _ours(seen: PipelineView | None) -> bool:

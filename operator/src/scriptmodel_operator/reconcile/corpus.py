@@ -14,6 +14,7 @@ from scriptmodel_operator.observe.view import ModelView, OwnedCorpus
 from scriptmodel_operator.pachyderm.values import RepoRef
 from scriptmodel_operator.reconcile.actions import AdoptRepo, CreateRepo, ReplaceFiles
 from scriptmodel_operator.reconcile.failures import FAILURES_UNTIL_STALLED, problem_of
+from scriptmodel_operator.reconcile.obstacles import conflict_message, may_write
 from scriptmodel_operator.reconcile.origins import told_origin
 from scriptmodel_operator.reconcile.state import Intake, Problem
 
@@ -33,12 +34,11 @@ def intake(model: ScriptModel, owner: Owner, source: Sourced, view: ModelView) -
     if owned is None:
         return Intake(actions=(CreateRepo(corpus_branch(model).repo, Mark(owner).to_json()),))
     if owned.ownership not in _MINE:
-        if model.adopt:
+        if may_write(model, owned.ownership):
             return Intake(actions=(AdoptRepo(owned.ref, Mark(owner).to_json()),))
-        text = (
-            f"repo {owned.ref} of the corpus was not made for this object: delete it, or annotate this object with "
-            "scriptmodel.dev/adopt=true to take it over and replace its files"
-        )
+        text = conflict_message(model, f"corpus repo {owned.ref}", owned.ownership, owned.mark)
+        if owned.ownership is not Ownership.FOREIGN:
+            text += " and replace its files"
         return Intake(problem=Problem(Reason.NAME_CONFLICT, text))
     return _contents(model, source, owned)
 

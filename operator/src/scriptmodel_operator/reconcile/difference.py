@@ -62,7 +62,7 @@ def _change(model: ScriptModel, wanted: DesiredPipeline, seen: PipelineView | No
     if seen.mark is None:
         return _write(ChangeKind.ADOPT, wanted, seen, "it is adopted", reprocess=True)
     change = _asked_for(model, wanted, seen, seen.mark) or _drift(wanted, seen, seen.mark)
-    if seen.ownership is not Ownership.FOREIGN:
+    if seen.ownership is not Ownership.OTHER_CLUSTER:
         return change
     # What another cluster's operator had trained from the same spec is trained.
     return _write(ChangeKind.ADOPT, wanted, seen, "it is adopted", reprocess=bool(change and change.apply.reprocess))

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from scriptmodel_operator.api.marks import mark_of
 from scriptmodel_operator.pachyderm.values import OpenTransaction
+from scriptmodel_operator.reconcile.state import Elapsed
 
 EMPTY_FOR = timedelta(hours=1)
 """An empty transaction carries no mark; after this time nobody is about to put anything into it."""
 
 
-def leftovers(open_transactions: Iterable[OpenTransaction], cluster: str, now: datetime) -> tuple[str, ...]:
+def leftovers(open_transactions: Iterable[OpenTransaction], cluster: str, elapsed: Elapsed) -> tuple[str, ...]:
     """Ids of those that carry a mark of this cluster, and of those that have stayed empty for `EMPTY_FOR`.
 
     `open_transactions` are those that no call of this process is at work on; a process that acts is the only one.
@@ -20,7 +21,7 @@ def leftovers(open_transactions: Iterable[OpenTransaction], cluster: str, now: d
     return tuple(
         each.id
         for each in open_transactions
-        if _ours(each, cluster) or (each.empty and each.started is not None and now - each.started > EMPTY_FOR)
+        if _ours(each, cluster) or (each.empty and each.started is not None and elapsed(each.started) > EMPTY_FOR)
     )
 
 

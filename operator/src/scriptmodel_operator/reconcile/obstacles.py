@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from scriptmodel_operator.api.conditions import ConditionStatus
-from scriptmodel_operator.api.marks import Ownership
+from scriptmodel_operator.api.marks import Mark, Ownership
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.observe.view import CorpusView, ModelView, PipelineView
+from scriptmodel_operator.observe.view import CorpusView, ModelView
 from scriptmodel_operator.reconcile.state import Problem, Stage
+from scriptmodel_operator.reconcile.wording import short
 
 
 def obstacle(model: ScriptModel, view: ModelView) -> Problem | None:
@@ -19,8 +20,8 @@ def obstacle(model: ScriptModel, view: ModelView) -> Problem | None:
             f"Pachyderm project {project!r} does not exist: create it with `pachctl create project {project}`",
         )
     for seen in (view.train, view.generate):
-        if seen and not model.adopt and seen.ownership in (Ownership.FOREIGN, Ownership.UNMARKED):
-            return _conflict(seen)
+        if seen and not may_write(model, seen.ownership):
+            return _conflict(model, f"pipeline {seen.info.ref}", seen.ownership, seen.mark)
     if view.retained:
         names = ", ".join(str(ref) for ref in view.retained)
         commands = "; ".join(f"pachctl delete repo {ref.name} --project {ref.project}" for ref in view.retained)
@@ -32,16 +33,26 @@ def obstacle(model: ScriptModel, view: ModelView) -> Problem | None:
     return None
 
 
-def _conflict(seen: PipelineView) -> Problem:
-    if seen.ownership is Ownership.FOREIGN and seen.mark is not None:
-        whose = f"belongs to ScriptModel {seen.mark.owner} (uid {seen.mark.owner.uid}) of another cluster or name"
-    else:
-        whose = "was not made by this operator"
-    return Problem(
-        Reason.NAME_CONFLICT,
-        f"pipeline {seen.info.ref} {whose}: delete it, or annotate this object with "
-        "scriptmodel.dev/adopt=true to take it over",
-    )
+def may_write(model: ScriptModel, found: Ownership) -> bool:
+    """Whether the operator may write to an object of that ownership. No annotation opens another ScriptModel's."""
+    adopted = (Ownership.UNMARKED, Ownership.OTHER_CLUSTER) if model.adopt else ()
+    return found in (Ownership.OURS, Ownership.SUCCESSOR, *adopted)
+
+
+def _conflict(model: ScriptModel, what: str, found: Ownership, mark: Mark | None) -> Problem:
+    return Problem(Reason.NAME_CONFLICT, conflict_message(model, what, found, mark))
+
+
+def conflict_message(model: ScriptModel, what: str, found: Ownership, mark: Mark | None) -> str:
+    """Say whose object `what` is and what to do. Names of other namespaces are not for this object's readers."""
+    if found is Ownership.FOREIGN:
+        same = mark is not None and mark.owner.namespace == model.namespace
+        whose = f"ScriptModel {mark.owner}" if mark and same else "a ScriptModel of another namespace"
+        return f"{what} belongs to {whose} and is never taken over: delete it in Pachyderm or rename this object"
+    whose = "was not created by this operator"
+    if found is Ownership.OTHER_CLUSTER:
+        whose = f"belongs to ScriptModel {model} of another cluster"
+    return f"{what} {whose}: delete it, or annotate this object with scriptmodel.dev/adopt=true to take it over"
 
 
 def corpus_stage(corpus: CorpusView) -> Stage:
@@ -81,7 +92,7 @@ def _head_stage(corpus: CorpusView) -> Stage:
         return Stage(
             ConditionStatus.FALSE,
             Reason.WAITING_FOR_CORPUS_COMMIT,
-            f"Pachyderm is finishing commit {head.id} of {branch}",
+            f"Pachyderm is finishing a commit of {branch} (commit {short(head.id)})",
         )
     if head is not None and head.open:
         until = (
@@ -90,12 +101,15 @@ def _head_stage(corpus: CorpusView) -> Stage:
         return Stage(
             ConditionStatus.FALSE,
             Reason.WAITING_FOR_CORPUS_COMMIT,
-            f"commit {head.id} of {branch} is still open: {until}",
+            f"a commit of {branch} is still open: {until} (commit {short(head.id)})",
         )
     if head is None or (not head.size_bytes and not head.error):
         return _missing(Reason.CORPUS_EMPTY, f"corpus {branch} is empty: {put}")
     if head.error:
-        return _missing(Reason.CORPUS_FAILED, f"commit {head.id} of {branch} failed in Pachyderm ({head.error}): {put}")
+        return _missing(
+            Reason.CORPUS_FAILED,
+            f"a commit of {branch} failed in Pachyderm: {head.error}; {put} (commit {short(head.id)})",
+        )
     return Stage(ConditionStatus.TRUE, Reason.CORPUS_FOUND, f"{branch} has {head.size_bytes} bytes")
 
 

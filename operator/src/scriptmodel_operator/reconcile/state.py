@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import Enum
 
 from scriptmodel_operator.api.conditions import ConditionStatus
@@ -10,6 +12,9 @@ from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.ingest.origin import Download, Origin
 from scriptmodel_operator.pachyderm.values import JobRef, PipelineApply, PipelineRef, RepoRef
 from scriptmodel_operator.reconcile.actions import AdoptRepo, CreateRepo, ReplaceFiles, StartPipeline
+
+Elapsed = Callable[[datetime], timedelta]
+"""How much time has passed since a time that Pachyderm gave (`pachyderm/clock.py`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,18 @@ from scriptmodel_operator.observe.view import ModelView
 from scriptmodel_operator.reconcile import story
 from scriptmodel_operator.reconcile.assess import stopped_pipelines, was_suspended
 from scriptmodel_operator.reconcile.origins import source_status
-from scriptmodel_operator.reconcile.state import ModelState, Problem, Stage
+from scriptmodel_operator.reconcile.state import Elapsed, ModelState, Problem, Stage
 from scriptmodel_operator.reconcile.summarise import conditions_of_problem, conditions_of_state
 
 
 def status_of(
-    model: ScriptModel, state: ModelState, view: ModelView, now: datetime, *, downloading: bool = False
+    model: ScriptModel,
+    state: ModelState,
+    view: ModelView,
+    now: datetime,
+    elapsed: Elapsed,
+    *,
+    downloading: bool = False,
 ) -> dict[str, Any]:
     """Everything that is known. While it is `downloading`, reconcile-at is not answered: it has asked for that, too."""
     answered = model.status.get("lastHandledReconcileAt") if downloading else model.reconcile_at
@@ -26,12 +32,12 @@ def status_of(
         last_handled_reconcile_at=answered or None,
         last_handled_retrain_at=(mark.retrain_at if mark else "") or None,
         suspended=state.suspended or (was_suspended(model) and bool(stopped_pipelines(view))) or None,
-        training=story.training_status(model, view, now),
+        training=story.training_status(model, view, now, elapsed),
         script=story.script_status(view),
         lineage=story.lineage(model, view),
         source=source_status(model, state.intake.origin),
         pipelines=story.pipeline_statuses(view),
-        history=story.history(model, view, now),
+        history=story.history(model, view, elapsed),
     )
     wire = to_wire(told)
     wire["conditions"] = conditions_of_state(state, model.status, model.generation, now)

@@ -20,33 +20,42 @@ from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.observe.results import Metrics
 from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView
 from scriptmodel_operator.pachyderm.values import JobInfo, JobState, RepoRef
+from scriptmodel_operator.reconcile.state import Elapsed
 
 _MAX_REASON = 500
 _MIN_SPEED_SECONDS = 1.0
 
 
-def training_status(model: ScriptModel, view: ModelView, now: datetime) -> TrainingStatus | None:
+def training_status(model: ScriptModel, view: ModelView, now: datetime, elapsed: Elapsed) -> TrainingStatus | None:
     """Of the running train job, else of the newest, or of the one whose result that has; None before there is one."""
     train = view.train
-    job = train.told if train else None
+    job = (train.last_good if view.repeats else train.told) if train else None
     if train is None or job is None:
         return None
     trained = train.computed(job)
     times = TrainingStatus(
         start_time=timestamp(trained.started) if trained.started else None,
         completion_time=timestamp(trained.finished) if trained.finished else None,
-        gpu_seconds=_gpu_seconds(model, train, trained, now),
+        gpu_seconds=_gpu_seconds(model, train, trained, elapsed),
     )
+    previous = TrainingStatus.model_validate(model.status.get("training") or {})
+    times = times.model_copy(update={"warning": _warning(view, times, previous)})
     good = view.good_model
     if job.state is JobState.SUCCESS:
         metrics = view.metrics if good and good.model == job.ref.id else None
         return times.model_copy(update=_finished(metrics)) if metrics else times
     if view.training_log is None:
         return times
-    told = model.status.get("training") or {}
-    if not view.training_log.epochs and told.get("completionTime") == times.completion_time is not None:
-        return TrainingStatus.model_validate(told)  # its log is gone since
+    if not view.training_log.epochs and previous.completion_time == times.completion_time is not None:
+        return previous  # its log is gone since
     return times.model_copy(update=_from_log(view.training_log, running=not job.state.final, now=now))
+
+
+def _warning(view: ModelView, times: TrainingStatus, previous: TrainingStatus) -> str | None:
+    """Return the trainer's doubt about the corpus, which outlasts the log of the job."""
+    if view.training_log and view.training_log.warning:
+        return view.training_log.warning
+    return previous.warning if times.start_time and times.start_time == previous.start_time else None
 
 
 def _finished(metrics: Metrics) -> dict[str, object]:
@@ -68,8 +77,6 @@ def _finished(metrics: Metrics) -> dict[str, object]:
 def _from_log(log: LogDigest, *, running: bool, now: datetime) -> dict[str, object]:
     if not log.epochs:
         return {}
-    train = log.running_perplexity if log.running_perplexity is not None else log.train_perplexity
-    best = log.valid_perplexity if log.valid_perplexity is not None else train
     found: dict[str, object] = {
         "epoch": log.epoch,
         "epochs": log.epochs,
@@ -77,15 +84,20 @@ def _from_log(log: LogDigest, *, running: bool, now: datetime) -> dict[str, obje
         "progress_percent": log.percent or 0,
         "words_per_second": _rounded(log.words_per_second),
     }
-    if train is not None or best is not None:
-        found["perplexity"] = Perplexity(train=_figure(train), valid=_figure(log.valid_perplexity), best=_figure(best))
+    found["perplexity"] = Perplexity(
+        train=_figure(log.train_perplexity),
+        valid=_figure(log.valid_perplexity),
+        running=_figure(log.running_perplexity) if running else None,
+        best=_figure(log.best_perplexity),
+    )
+    found["sample"] = log.sample or None
     if running and log.eta_seconds is not None:
         found["eta"] = in_words(log.eta_seconds)
         found["estimated_completion_time"] = timestamp(now + timedelta(seconds=log.eta_seconds))
     return found
 
 
-def _gpu_seconds(model: ScriptModel, train: PipelineView, job: JobInfo, now: datetime) -> int | None:
+def _gpu_seconds(model: ScriptModel, train: PipelineView, job: JobInfo, elapsed: Elapsed) -> int | None:
     """How many GPUs an earlier version had is not seen any more, but it was told once, if only while the job ran."""
     if job.state.final and job.version != train.info.version:
         running = TrainingStatus.model_validate(model.status.get("training") or {})
@@ -94,7 +106,8 @@ def _gpu_seconds(model: ScriptModel, train: PipelineView, job: JobInfo, now: dat
     gpus = train.info.spec.limits.gpu_count
     if not gpus or job.started is None:
         return None
-    return max(0, int(gpus * ((job.finished or now) - job.started).total_seconds()))
+    took = job.finished - job.started if job.finished else elapsed(job.started)
+    return max(0, int(gpus * took.total_seconds()))
 
 
 def script_status(view: ModelView) -> ScriptStatus | None:
@@ -152,16 +165,16 @@ def _pipeline(seen: PipelineView) -> PipelineStatus:
     )
 
 
-def history(model: ScriptModel, view: ModelView, now: datetime) -> list[HistoryEntry] | None:
+def history(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> list[HistoryEntry] | None:
     """What status already told, with the newest model in front of it; at most historyLimit entries."""
     told = _told(model)
-    newest = _history_entry(model, view, now)
+    newest = _history_entry(model, view, elapsed)
     if newest is not None:
         told = [newest, *(entry for entry in told if entry.model_commit != newest.model_commit)]
     return told[: model.spec.history_limit] or None
 
 
-def _history_entry(model: ScriptModel, view: ModelView, now: datetime) -> HistoryEntry | None:
+def _history_entry(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> HistoryEntry | None:
     """A model keeps the generation that it was first told of with."""
     train = view.train
     if train is None or train.last_good is None:
@@ -171,8 +184,9 @@ def _history_entry(model: ScriptModel, view: ModelView, now: datetime) -> Histor
         generation=_told_of(model, job.ref.id).generation or model.generation,
         model_commit=job.ref.id,
         perplexity=_figure(view.metrics.best) if view.metrics else None,
+        test_perplexity=_figure(view.metrics.test) if view.metrics else None,
         finished=timestamp(job.finished) if job.finished else None,
-        gpu_seconds=_gpu_seconds(model, train, job, now),
+        gpu_seconds=_gpu_seconds(model, train, job, elapsed),
     )
 
 

@@ -1,0 +1,74 @@
+"""Waits until a Kubernetes API server serves the kinds that its CustomResourceDefinitions define.
+
+A definition that was just created has no `status.conditions` at all, and `kubectl wait --for=jsonpath` fails at that.
+Established alone is not enough either: clients find a kind in the discovery document, which follows a moment later.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from dev.apiserver import ApiServer
+from dev.processes import StartError
+
+WITHIN = 120.0
+"""Seconds: many times what one busy core needs."""
+PAUSE = 0.2
+_DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+_DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json"
+"""The document from which kubectl learns which kinds exist."""
+
+
+def wait_until_served(
+    server: ApiServer,
+    within: float = WITHIN,
+    clock: Callable[[], float] = time.monotonic,
+    pause: Callable[[float], None] = time.sleep,
+) -> None:
+    """Poll until every definition is Established and every kind can be discovered; StartError after `within` seconds.
+
+    An API server that refuses or drops a request is asked again.
+    """
+    deadline = clock() + within
+    while True:
+        try:
+            missing = "; ".join(_missing(server))
+        except (OSError, ValueError) as error:
+            missing = f"the API server did not answer ({error})"
+        if not missing:
+            return
+        if clock() >= deadline:
+            raise StartError(f"definitions were not served in {within:.0f} s: {missing}")
+        pause(PAUSE)
+
+
+def _missing(server: ApiServer) -> Iterator[str]:
+    """Yield a reason for each definition whose kind cannot be used yet."""
+    definitions = server.get(_DEFINITIONS)["items"]
+    if not definitions:
+        yield "no CustomResourceDefinition is installed"
+        return
+    discovered = set(_resources(server.get("/apis", accept=_DISCOVERY)))
+    for definition in definitions:
+        name, spec = definition["metadata"]["name"], definition["spec"]
+        versions = (version["name"] for version in spec["versions"] if version["served"])
+        served = {(spec["group"], version, spec["names"]["plural"]) for version in versions}
+        if not _is_established(definition):
+            yield f"{name} is not Established"
+        elif not served <= discovered:
+            yield f"{name} is not in the discovery document"
+
+
+def _is_established(definition: dict[str, Any]) -> bool:
+    conditions = (definition.get("status") or {}).get("conditions") or []
+    return any(each["type"] == "Established" and each["status"] == "True" for each in conditions)
+
+
+def _resources(document: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Yield group, version and plural name of each kind in an APIGroupDiscoveryList."""
+    for group in document.get("items", []):
+        for version in group["versions"]:
+            for resource in version.get("resources", []):
+                yield group["metadata"]["name"], version["version"], resource["resource"]

@@ -1,0 +1,82 @@
+"""The main job on one machine: plays in, a new script out, through a ScriptModel.
+
+`make demo` runs it. Only the standard library is used, because it makes the environments itself. `--keep` leaves
+everything running; `--stop` ends what earlier runs left.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import time
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import NoReturn
+
+from dev.demo.ending import ending
+from dev.demo.failure import reported
+from dev.demo.stages import NAME, RECORD, SAMPLE, Demo
+from dev.paths import ROOT
+from dev.processes import has_ended, stop_group
+
+RUNS = ROOT / "build" / "demo"
+
+
+def run(keep: bool, runs: Path = RUNS) -> None:
+    """Run all stages; SystemExit(1) at the first that fails. What was started ends with it, unless `keep`."""
+    started = time.monotonic()
+    folder = runs / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+    with ExitStack() as stack:
+        demo = Demo(folder, stack)
+        stages = demo.stages(keep)
+        for number, stage in enumerate(stages, 1):
+            with reported(number, len(stages), stage, folder):
+                folder.mkdir(parents=True, exist_ok=True)
+                stage.action()
+        print(f"demo: done in {time.monotonic() - started:.0f} s", flush=True)
+        print(ending(NAME, SAMPLE, demo.report.relative_to(ROOT), demo.left if keep else None), flush=True)
+
+
+def stop() -> None:
+    """End everything that earlier runs with `--keep` left running."""
+    for record in RUNS.glob(f"*/{RECORD}"):
+        for program in json.loads(record.read_text()):
+            if not has_ended(program["pid"], program["started"]):
+                print(f"demo: ending {program['name']} (pid {program['pid']})", flush=True)
+                stop_group(program["pid"], 20.0, partial(has_ended, program["pid"], program["started"]))
+        record.unlink()
+
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def _terminated(number: int, _frame: object) -> NoReturn:
+    for each in _SIGNALS:  # a second one, such as that of the closing terminal, would leave half of it running
+        signal.signal(each, lambda _number, _frame: None)
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    raise SystemExit(128 + number)
+
+
+def main() -> int:
+    """Run or stop the demo."""
+    parser = argparse.ArgumentParser(prog="python3 -m dev.demo", description=__doc__)
+    parser.add_argument("--keep", action="store_true", help="leave everything running and say how to continue")
+    parser.add_argument("--stop", action="store_true", help="end what earlier runs with --keep left running")
+    args = parser.parse_args()
+    for each in _SIGNALS:
+        signal.signal(each, _terminated)
+    try:
+        stop() if args.stop else run(args.keep)
+    except KeyboardInterrupt:
+        print("\ndemo: interrupted; what it started has been ended", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,57 @@
+"""Says where the report is and what to try next, in commands that work as they are printed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+OPEN = """
+The report says what was learned from what, how well, and shows more of what the model writes:
+    {report}
+    xdg-open {report}    # or copy this one file to a machine with a browser
+"""
+
+ENDED = """
+Everything that the demo started has ended. Three things to try next, in this folder:
+  1. The same again, left running for kubectl and scriptmodel:
+    make demo KEEP=1
+  2. The same without Kubernetes:
+    make plays && .venv/operator/bin/scriptmodel local -f {sample} --corpus plays/
+  3. The trainer alone:
+    make plays && .venv/trainer/bin/scriptmodel-trainer train --data plays/ --out model/ --preset demo
+"""
+
+KEPT = """
+Everything is left running; `make demo-stop` ends it. First, in this folder:
+    export KUBECONFIG={kubeconfig} SCRIPTMODEL_PACHD={pachd}
+    export PATH={binaries}:{commands}:$PATH
+Three things to try next:
+  1. Another script from the same model, without training:
+    kubectl patch scriptmodel {name} --type=merge -p '{{"spec": {{"generation": {{"temperature": "0.5"}}}}}}'
+    scriptmodel wait {name} && scriptmodel script {name}
+  2. Another model of the same plays, and how it learns:
+    sed 's/^  name: .*/  name: again/' {sample} | kubectl apply -f -
+    scriptmodel status again -w
+  3. Why a ScriptModel is as it is, and what to do next:
+    scriptmodel why {name}
+The operator's log: {log}
+"""
+
+
+@dataclass(frozen=True)
+class Left:
+    """What a run left running."""
+
+    kubeconfig: Path
+    pachd: str
+    binaries: Path
+    commands: Path
+    log: Path
+
+
+def ending(name: str, sample: Path, report: Path, left: Left | None) -> str:
+    """Return the demo's last words about the ScriptModel `name`; `left` is None where nothing is left running."""
+    text = OPEN.format(report=report)
+    if left is None:
+        return text + ENDED.format(sample=sample)
+    return text + KEPT.format(name=name, sample=sample, **vars(left))

@@ -1,0 +1,208 @@
+"""The stages of the demo: from two lock files to a new script. Only the standard library is used here."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dev.demo.ending import Left
+from dev.demo.failure import Stage, StageError, last_words
+from dev.demo.table import Display, ready_condition
+from dev.paths import OPERATOR_ENV, ROOT
+from dev.processes import Program, run_shown, start_time
+from dev.stack import ControlPlane, Localpach, Operator
+
+NAME = "shakespeare"
+SAMPLE = Path("manifests/samples/shakespeare.yaml")
+PYTHON = OPERATOR_ENV / "bin" / "python"
+RECORD = "running.json"
+"""File in a run's folder that names the processes that it left running."""
+TRAINING_LIMIT = 20 * 60
+"""Seconds after which a script that is not there counts as a failure: many times what a slow machine needs."""
+
+
+def say(text: str) -> None:
+    """Print a line below the stage it belongs to."""
+    print(f"    {text}", flush=True)
+
+
+@dataclass
+class Demo:
+    """One run: its folder and what it has started, in the order of starting."""
+
+    folder: Path
+    stack: ExitStack
+    control_plane: ControlPlane = field(init=False)
+    localpach: Localpach = field(init=False)
+    operator: Operator = field(init=False)
+
+    def environments(self) -> None:
+        """Make the two Python environments from the lock files."""
+        self._run("environments", ["dev/env.sh"])
+
+    def build_control_plane(self) -> None:
+        """Build kube-apiserver, etcd and kubectl, or find them."""
+        self._run("control-plane", [sys.executable, "-m", "dev.binaries"])
+
+    def start(self) -> None:
+        """Start the API server, localpach and the operator; install the CRD before the operator looks for it."""
+        self.control_plane = self.stack.enter_context(ControlPlane(self.folder / "control-plane"))
+        say(f"kube-apiserver  {self.control_plane.server}")
+        self._kubectl("apply", "-f", "manifests/crd.yaml")
+        self.control_plane.wait_for_definitions()
+        self.localpach = self.stack.enter_context(Localpach(self.folder / "localpach"))
+        say(f"localpach       {self.localpach.address}")
+        options = ["--poll-interval=2"]
+        operator = Operator(self.folder, self.control_plane.kubeconfig, self.localpach.address, options=options)
+        self.operator = self.stack.enter_context(operator)
+        say(f"operator        pid {self.operator.pid}")
+
+    def put_corpus(self) -> None:
+        """Put the plays into the repo that the sample names, as one commit."""
+        self._run("corpus", [str(PYTHON), "-m", "dev.corpus", "--pachd", self.localpach.address, "--repo", NAME])
+
+    def apply(self) -> None:
+        """Apply the sample, as a person would."""
+        self._kubectl("apply", "-f", str(SAMPLE))
+
+    def watch(self) -> None:
+        """Show a row of `kubectl get scriptmodels` at each milestone, until the script is there."""
+        display = Display()
+        deadline = time.monotonic() + TRAINING_LIMIT
+        try:
+            while not self._is_ready(display):
+                self._check_alive()
+                if time.monotonic() > deadline:
+                    raise StageError(f"no script after {TRAINING_LIMIT // 60} minutes", self.operator.log)
+                time.sleep(2)
+        finally:
+            display.clear()
+
+    def _is_ready(self, display: Display) -> bool:
+        found = self._model()
+        if display.wants(found):
+            display.show(found, self._kubectl("get", "scriptmodels", NAME, "--output=wide", quiet=True))
+        stalled = ready_condition(found, "Stalled")
+        if stalled.get("status") == "True":
+            raise StageError(f"{stalled.get('reason')}: {stalled.get('message')}", self.operator.log)
+        return ready_condition(found).get("status") == "True"
+
+    def show_results(self) -> None:
+        """Fetch the report and the whole script, and print the script's first 30 lines."""
+        model = self._model()["status"]["lineage"]["model"]
+        where = ["--pachd", self.localpach.address, "--repo", model["repo"], "--commit", model["commit"]]
+        self._run("report", [str(PYTHON), "-m", "dev.report", *where, "--out", str(self.report)])
+        target = self.folder / "new_script.txt"
+        where = [f"--kubeconfig={self.control_plane.kubeconfig}", f"--pachd={self.localpach.address}"]
+        command = [str(OPERATOR_ENV / "bin" / "scriptmodel"), *where, "script", NAME, f"--out={target}"]
+        self._run("script", command, show=lambda _line: None)
+        lines = target.read_text(encoding="utf-8").splitlines()
+        print("\n" + "\n".join(f"    {line}" for line in lines[:30]) + "\n", flush=True)
+        say(f"the whole script, {len(lines)} lines: {target.relative_to(ROOT)}")
+
+    @property
+    def report(self) -> Path:
+        """Where `show_results` puts the page about the training."""
+        return self.folder / "report.html"
+
+    def keep(self) -> None:
+        """Write down what runs, for `make demo-stop`, and let it run on when this process ends."""
+        programs = [self.operator, self.localpach, *reversed(self.control_plane.programs)]
+        record = [{"name": p.name, "pid": p.pid, "started": start_time(p.pid)} for p in programs]
+        (self.folder / RECORD).write_text(json.dumps(record, indent=2))
+        self.stack.pop_all()
+
+    @property
+    def left(self) -> Left:
+        """What `keep` leaves running."""
+        return Left(
+            kubeconfig=self.control_plane.kubeconfig,
+            pachd=self.localpach.address,
+            binaries=self.control_plane.kubectl_program.parent,
+            commands=OPERATOR_ENV / "bin",
+            log=self.operator.log,
+        )
+
+    def _model(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self._kubectl("get", "scriptmodel", NAME, "--output=json", quiet=True))
+        return found
+
+    def _check_alive(self) -> None:
+        programs: list[Program] = [*self.control_plane.programs, self.localpach, self.operator]
+        for program in programs:
+            if not program.running:
+                raise StageError(f"{program.name} ended unexpectedly: {last_words(program.log)}", program.log)
+
+    def _kubectl(self, *args: str, quiet: bool = False) -> str:
+        if not quiet:
+            say(f"$ kubectl {shlex.join(args)}")
+        try:
+            out = self.control_plane.kubectl(*args).stdout
+        except subprocess.CalledProcessError as error:
+            raise StageError(f"kubectl {args[0]}: {error.stderr.strip()}", self.operator_log) from error
+        if not quiet:
+            for line in out.splitlines():
+                say(line)
+        return out
+
+    @property
+    def operator_log(self) -> Path:
+        """The operator's log, or the API server's as long as there is no operator."""
+        return self.operator.log if hasattr(self, "operator") else self.control_plane.apiserver.log
+
+    def _run(self, name: str, command: list[str], show: Callable[[str], None] = say) -> None:
+        """Run a command of ours, its output both shown and kept."""
+        log = self.folder / f"{name}.log"
+        status = run_shown(command, log, ROOT, show)
+        if status:
+            program = Path(command[0]).name
+            raise StageError(last_words(log) or f"{program} ended with status {status}", log)
+
+    def stages(self, keep: bool) -> list[Stage]:
+        """Return the stages in their order."""
+        again = "run `make demo` again"
+        stages = [
+            Stage(
+                "Install the two environments from their lock files",
+                self.environments,
+                f"check that this machine reaches a Python package index (PIP_INDEX_URL sets another), then {again}",
+            ),
+            Stage(
+                "Build or find kube-apiserver, etcd and kubectl",
+                self.build_control_plane,
+                f"check that Go modules can be downloaded (GOPROXY sets another proxy), then {again};"
+                " or set KUBEBUILDER_ASSETS to a folder that has all three programs",
+            ),
+            Stage(
+                "Start the control plane, localpach and the operator",
+                self.start,
+                f"end what else keeps this machine busy, also `make demo-stop`, then {again}",
+            ),
+            Stage(
+                "Put 38 plays into the Pachyderm repo shakespeare",
+                self.put_corpus,
+                f"reinstall the plays with `rm -r .venv/operator`, then {again}",
+            ),
+            Stage(
+                "Apply the ScriptModel",
+                self.apply,
+                f"undo local changes of {SAMPLE} and manifests/crd.yaml, then {again}",
+            ),
+            Stage(
+                "Train: kubectl get scriptmodels -o wide",
+                self.watch,
+                f"check that 2 GB of memory are free (`free -h`) and read the log, then {again}",
+            ),
+            Stage("Read the new script", self.show_results, f"read the log, then {again}"),
+        ]
+        if keep:
+            stages.append(Stage("Leave everything running", self.keep, f"run `make demo-stop`, then {again}"))
+        return stages

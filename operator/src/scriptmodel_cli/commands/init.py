@@ -1,0 +1,66 @@
+"""`scriptmodel init`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from scriptmodel_cli.connection import ObjectName
+from scriptmodel_cli.files import write_new
+from scriptmodel_cli.output import emit
+from scriptmodel_cli.program import Command
+
+_TEMPLATE = """\
+# A ScriptModel: trains a model on a corpus of scripts and writes a new script. Every field is in docs/api.md.
+#
+#   scriptmodel plan -f FILE        # what applying it would do
+#   kubectl apply -f FILE
+#   scriptmodel status {name} -w
+apiVersion: scriptmodel.dev/v1alpha1
+kind: ScriptModel
+metadata:
+  name: {name}
+spec:
+  corpus:
+    # A Pachyderm repo; a new commit in it trains again. `scriptmodel push PATH --repo plays --create` fills one.
+    repo:
+      name: plays
+      branch: master
+      project: default
+    # Or, in place of repo, a ConfigMap or an address:
+    # configMap: {{name: plays}}
+    # http: {{url: "https://example.com/plays.zip"}}
+  model:
+    # demo trains in minutes on two cores; small, medium and large are published sizes; test is tiny.
+    preset: demo
+    seed: 0 # the same seed reproduces the model
+    # overrides: {{epochs: 8, learningRate: "0.5"}} # decimals are strings: quote them
+  generation: # a change here writes a new script from the same model, without training again
+    words: 700
+    temperature: "0.8" # below 1 favours likely words, above 1 flattens the distribution
+    seed: 1
+    # samples: 3 # further scripts: `scriptmodel script {name} --sample 2`
+    # speaker: HAMLET
+    # prompt: To be
+  # training:
+  #   gpu: {{count: 1}} # without it training runs on CPUs
+"""
+
+
+@click.command(cls=Command)
+@click.argument("name", type=ObjectName(), default="my-script")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write it to a file that does not exist.")
+def init(name: str, out: Path | None) -> None:
+    """Print a commented ScriptModel to start from. NAME is the object's name [default: my-script].
+
+    \b
+    Examples:
+      scriptmodel init thrones --out thrones.yaml
+      scriptmodel init thrones | kubectl apply -f -
+    """
+    text = _TEMPLATE.format(name=name)
+    if out is None:
+        emit(text)
+    else:
+        write_new(out, text.encode(), force=None)

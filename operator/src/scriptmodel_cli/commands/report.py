@@ -1,0 +1,68 @@
+"""`scriptmodel report`."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import click
+
+from scriptmodel_cli.connection import pass_session
+from scriptmodel_cli.files import write_new
+from scriptmodel_cli.options import name_argument
+from scriptmodel_cli.output import emit, note
+from scriptmodel_cli.program import Command
+from scriptmodel_cli.session import Session
+from scriptmodel_operator.pachyderm.values import RepoRef
+
+_REPORT = "/report.html"
+_MAX_REPORT_BYTES = 64 << 20
+
+
+@click.command(cls=Command)
+@name_argument
+@click.option("--open", "browse", is_flag=True, help="Open it in the browser.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write it to a file.")
+@click.option("--force", is_flag=True, help="Overwrite the file of --out.")
+@pass_session
+def report(session: Session, name: str, browse: bool, out: Path | None, force: bool) -> None:
+    """Print the report of the newest model of NAME, an HTML page: its curves of perplexity and its settings.
+
+    \b
+    Examples:
+      scriptmodel report thrones --open
+      scriptmodel report thrones --out report.html
+    """
+    where = ((session.get(name).get("status") or {}).get("lineage") or {}).get("model")
+    if not where:
+        raise click.ClickException(f"{name} has no model yet: see `scriptmodel why {name}`")
+    from scriptmodel_operator.pachyderm.errors import NotFoundError  # noqa: PLC0415 - gRPC takes time to import
+
+    with session.pachyderm(f"the report of {name}") as gateway:
+        repo = RepoRef(where["project"], where["repo"])
+        try:
+            page = gateway.read_file(repo, where["commit"], _REPORT, _MAX_REPORT_BYTES)
+        except NotFoundError as error:
+            raise click.ClickException(
+                f"the model of {name} has no report: its image is no scriptmodel trainer, or the commit was deleted "
+                f"(model {where['commit'][:8]})"
+            ) from error
+    if out is not None:
+        write_new(out, page, force=force)
+    if browse:
+        _open(out or _temporary(name, page))
+    elif out is None:
+        emit(page.decode(errors="replace"))
+
+
+def _temporary(name: str, page: bytes) -> Path:
+    """A file that stays, since the browser reads it after this program has ended."""
+    with tempfile.NamedTemporaryFile(prefix=f"scriptmodel-{name}-", suffix=".html", delete=False) as file:
+        file.write(page)
+    return Path(file.name)
+
+
+def _open(file: Path) -> None:
+    if click.launch(file.absolute().as_uri()) != 0:
+        raise click.ClickException(f"no browser could be started: open {file} yourself")
+    note(f"opened {file}")

@@ -1,0 +1,84 @@
+"""`scriptmodel script`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from scriptmodel_cli.connection import pass_session
+from scriptmodel_cli.files import UsageError, write_new
+from scriptmodel_cli.formats import FORMATS, TEXT
+from scriptmodel_cli.options import name_argument
+from scriptmodel_cli.output import emit
+from scriptmodel_cli.program import Command
+from scriptmodel_cli.session import Session
+from scriptmodel_operator.pachyderm.values import RepoRef
+
+_MAX_SCRIPT_BYTES = 1 << 30
+_SAMPLE = re.compile(r"/new_script(?:\.(\d+))?\.txt")
+
+
+@click.command(cls=Command)
+@name_argument
+@click.option("--sample", type=click.IntRange(min=1), metavar="N", help="Print sample N; 1 is the first, the default.")
+@click.option("--all", "every", is_flag=True, help="Print all samples, one after the other.")
+@click.option("--format", "form", type=click.Choice([*FORMATS]), default=TEXT, show_default=True)
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write it to a file.")
+@click.option("--force", is_flag=True, help="Overwrite the file of --out.")
+@pass_session
+def script(
+    session: Session, name: str, sample: int | None, every: bool, form: str, out: Path | None, force: bool
+) -> None:
+    """Print the newest script of NAME, whole. The object holds a short one; a longer one is read from Pachyderm.
+
+    \b
+    Examples:
+      scriptmodel script thrones | less
+      scriptmodel script thrones --format fountain --out new_script.fountain
+      scriptmodel script thrones --sample 2          # after spec.generation.samples: 3
+    """
+    if sample and every:
+        raise click.UsageError("--sample and --all exclude each other")
+    if every and form == "html":
+        raise click.UsageError("--all has no html: a page holds one script; use --sample N")
+    status = session.get(name).get("status") or {}
+    found, where = status.get("script") or {}, (status.get("lineage") or {}).get("script")
+    if not found or not where:
+        raise click.ClickException(f"{name} has no script yet: see `scriptmodel why {name}`")
+    contents = _samples(session, name, found, where, None if every else sample or 1)
+    if form == TEXT:
+        content = b"\n".join(contents)
+    else:
+        content = "\n".join(FORMATS[form](each.decode(errors="replace")) for each in contents).encode()
+    if out is None:
+        emit(content.decode(errors="replace"))
+    else:
+        write_new(out, content, force=force)
+
+
+def _samples(
+    session: Session, name: str, found: Mapping[str, Any], where: Mapping[str, Any], sample: int | None
+) -> list[bytes]:
+    """The contents of one sample, or of all; UsageError where there is no such sample."""
+    excerpt = str(found.get("excerpt", "")).encode()
+    if sample == 1 and len(excerpt) >= found["sizeBytes"]:
+        return [excerpt]
+    repo, commit = RepoRef(where["project"], where["repo"]), where["commit"]
+    with session.pachyderm(f"the whole script of {name}") as gateway:
+        if sample == 1:
+            return [gateway.read_file(repo, commit, found["path"], _MAX_SCRIPT_BYTES)]
+        paths = {int(match[1] or 1): path for path in gateway.walk_files(repo, commit) if (match := sample_path(path))}
+        if sample is not None and sample not in paths:
+            known = ", ".join(map(str, sorted(paths)))
+            raise UsageError(f"{name} has no sample {sample}: it has {known or 'none'}; raise spec.generation.samples")
+        wanted = sorted(paths) if sample is None else [sample]
+        return [gateway.read_file(repo, commit, paths[number], _MAX_SCRIPT_BYTES) for number in wanted]
+
+
+def sample_path(path: str) -> re.Match[str] | None:
+    """The path of a sample; its group is the number, empty for the first."""
+    return _SAMPLE.fullmatch(path)

@@ -1,0 +1,28 @@
+"""Estimates whether a text is a script, from the shapes of its lines. Pure.
+
+Only the trainer reads scripts in all their layouts; this finds a configuration file or a README among them.
+"""
+
+from __future__ import annotations
+
+import re
+
+LEAST_SHARE = 0.05
+_LONGEST = 200
+_LINES = 2000
+_CUE = re.compile(r"[ \t_*#=>@\[(]*[^\W\d_a-z][^\W\d_a-z .'’_-]{1,38}(?:\([^)]{1,40}\))?[ \]\[)_*=.:^]*")
+"""A name in capitals alone on its line."""
+_SPEECH = re.compile(
+    r"[ \t_*]*(?:\[ \S{1,60} \]:|[^\W\d_a-z]{2}[^\W\d_a-z .'’_-]{0,37}[.:]|<[A-Za-z ]{2,40}>)[_* \t]*\S.*"
+)
+"""A name in capitals, in brackets or in angles before its words."""
+_MIXED = re.compile(r"[ \t_*]*[A-Z][A-Za-z'’ -]{1,30}(?:[.:][_*]*[ \t]+|[ \t]*\([^)]{1,40}\)[ \t]*:)[A-Z“\"'(\[].*")
+"""A name such as `Hamlet:` or `Ham.` before its words."""
+
+
+def share_of_script(text: str) -> float:
+    """The share of lines with words that begin a speech, from 0 to 1; 1 for a text without lines."""
+    lines = [line[:_LONGEST].rstrip() for line in text.splitlines()[:_LINES] if line.strip()]
+    if not lines:
+        return 1.0
+    return sum(any(shape.fullmatch(line) for shape in (_CUE, _SPEECH, _MIXED)) for line in lines) / len(lines)

@@ -1,0 +1,97 @@
+"""Writes everything that the command prints.
+
+Texts of a corpus, a log or a status are foreign: a control character in one could move the cursor or rename the
+terminal's window. So the writer shows control characters escaped (`\\x1b`), and lets through only the colours that
+`style` made: they carry a key of this process, which no foreign text can know.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+import yaml
+
+from scriptmodel_operator.api.identity import GROUP, SINGULAR
+
+# Digits, so that click.unstyle takes a keyed colour for one.
+_KEY = str(secrets.randbits(64))
+_COLOUR = re.compile(rf"\x1b\[{_KEY};([0-9;]*m)")
+_CONTROLS = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 but for tab and line feed, DEL, C1
+    "\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069"  # order of writing, separators of lines
+    "\ud800-\udfff]"  # surrogates, which no encoding takes
+)
+
+
+def style(text: str, *, fg: str | None = None, bold: bool | None = None) -> str:
+    """Colour a text for a terminal; the colours are dropped where the output is not one."""
+    return click.style(text, fg=fg, bold=bold).replace("\x1b[", f"\x1b[{_KEY};")
+
+
+def escaped(text: str) -> str:
+    """Show control characters other than tab and line feed as Python writes them; keep the colours of `style`."""
+    parts = _COLOUR.split(text)
+    parts[::2] = [_CONTROLS.sub(_escape, part) for part in parts[::2]]
+    parts[1::2] = [f"\x1b[{_KEY};{codes}" for codes in parts[1::2]]
+    return "".join(parts)
+
+
+def _escape(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def _write(text: str, *, err: bool = False, nl: bool = True) -> None:
+    """`text` is escaped already."""
+    click.echo(_COLOUR.sub("\x1b[\\1", text), err=err, nl=nl)
+
+
+def say(lines: Sequence[str]) -> None:
+    """Write lines to stdout."""
+    _write(escaped("\n".join(lines)))
+
+
+def note(text: str) -> None:
+    """Write a line to stderr, for what is not the command's result."""
+    _write(escaped(text), err=True)
+
+
+def draw(lines: Sequence[str], *, over: int, err: bool) -> None:
+    """Write lines over the last `over` lines of a terminal."""
+    up = f"\x1b[{over}F" if over else ""
+    _write(f"{up}\x1b[J" + escaped("\n".join(lines)), err=err)
+
+
+def emit(text: str) -> None:
+    """Write a result to stdout exactly as it is, but escaped where stdout is a terminal."""
+    if _is_terminal():
+        _write(escaped(text), nl=False)
+    else:
+        click.echo(text.encode(errors="replace"), nl=False)
+
+
+def _is_terminal() -> bool:
+    return sys.stdout.isatty()
+
+
+def say_structured(found: dict[str, Any] | list[dict[str, Any]], form: str) -> None:
+    """Write objects as kubectl prints them with -o json, yaml or name: a list is a List."""
+    objects = found if isinstance(found, list) else [found]
+    if form == "name":
+        say([f"{SINGULAR}.{GROUP}/{each['metadata']['name']}" for each in objects])
+        return
+    for each in objects:
+        each["metadata"].pop("managedFields", None)
+    say_value({"apiVersion": "v1", "kind": "List", "items": found} if isinstance(found, list) else found, form)
+
+
+def say_value(value: Any, form: str) -> None:
+    """Write a value as json or yaml."""
+    text = yaml.safe_dump(value, sort_keys=False, allow_unicode=True) if form == "yaml" else json.dumps(value, indent=2)
+    emit(text.rstrip("\n") + "\n")

@@ -1,0 +1,57 @@
+"""What both pipelines take from spec.training. The one place that lists those fields: see docs/adding-a-field.md."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from scriptmodel_operator.api.training import Toleration, Training
+from scriptmodel_operator.pachyderm.values import PipelineSpec, PodToleration
+
+SHARED = frozenset({"node_selector", "tolerations", "priority_class_name", "image_pull_secrets", "backoff_limit"})
+"""Fields of spec.training that reach both pipelines. All others reach `train` only, or no pipeline."""
+OPERATORS_OWN = frozenset({"pending_deadline", "active_deadline"})
+"""Fields of spec.training that the operator itself acts on: they reach no pipeline."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Nodes, priority, pull secrets and tries of a pipeline's pods, under the names that PipelineSpec has for them."""
+
+    node_selector: tuple[tuple[str, str], ...]
+    tolerations: tuple[PodToleration, ...]
+    priority_class: str
+    image_pull_secrets: tuple[str, ...]
+    datum_tries: int
+
+    def on(self, spec: PipelineSpec) -> PipelineSpec:
+        """Return `spec` with all of these fields set."""
+        return replace(spec, **{field.name: getattr(self, field.name) for field in fields(self)})
+
+
+def placement(training: Training) -> Placement:
+    """Convert the shared fields into the form in which Pachyderm takes them."""
+    return Placement(
+        node_selector=tuple(sorted(training.node_selector.items())),
+        tolerations=tuple(map(_toleration, training.tolerations)),
+        priority_class=training.priority_class_name,
+        image_pull_secrets=tuple(each.name for each in training.image_pull_secrets),
+        datum_tries=training.backoff_limit + 1,
+    )
+
+
+def specified(part: Any, **selection: Any) -> Mapping[str, Any]:
+    """Return the fields that differ from their defaults, so that a field added to the API later changes no digest."""
+    found: dict[str, Any] = part.model_dump(by_alias=True, exclude_defaults=True, mode="json", **selection)
+    return found
+
+
+def _toleration(item: Toleration) -> PodToleration:
+    return PodToleration(
+        key=item.key,
+        operator=item.operator.value,
+        value=item.value,
+        effect=item.effect.value if item.effect else "",
+        seconds=item.toleration_seconds,
+    )

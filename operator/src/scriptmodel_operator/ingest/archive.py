@@ -1,0 +1,170 @@
+"""The downloaded file as the files of a corpus: a tar, tar.gz or zip archive, or a text.
+
+Its kind is detected from its first bytes, not from its name or from what the server says. It is read as a stream,
+and nothing is unpacked to disk. Only the reader process (reader.py) runs this on foreign bytes.
+"""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from scriptmodel_operator.ingest import tars, zips
+from scriptmodel_operator.ingest.entries import Entry, Read, pieces_of
+from scriptmodel_operator.ingest.failures import invalid, too_large
+from scriptmodel_operator.ingest.paths import clean, in_pachyderm, shown
+from scriptmodel_operator.ingest.patterns import Patterns
+
+_GZIP = b"\x1f\x8b"
+_NOT_READ = {
+    b"BZh": "a bzip2 archive",
+    b"\xfd7zXZ\0": "an xz archive",
+    b"\x28\xb5\x2f\xfd": "a zstd archive",
+    b"7z\xbc\xaf\x27\x1c": "a 7z archive",
+    b"Rar!": "a rar archive",
+    b"%PDF": "a PDF",
+}
+_HTML = (b"<!doctype html", b"<html")
+_WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_RATIO_COUNTS_FROM = 1024 * 1024
+_MEBIBYTE = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What is taken of a download."""
+
+    bytes: int
+    """Before and after unpacking."""
+    files: int = 10_000
+    entries: int = 100_000
+    """Whether they are taken or not."""
+    ratio: int = 100
+    """Bytes that one byte of the archive may become. Scripts shrink to a third, a repeated line to a fiftieth."""
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """A downloaded file of `size` bytes; `name` is what a text is called, `include` selects files of an archive."""
+
+    file: BinaryIO
+    size: int
+    name: str
+    include: tuple[str, ...]
+    limits: Limits
+
+    def files(self) -> Iterator[tuple[str, Iterator[bytes]]]:
+        """Paths in Pachyderm and contents, in order; each has to be read before the next. SourceError for the first
+        thing that cannot be taken."""
+        taken, folders, wanted = set[str](), set[str](), Patterns(self.include)
+        for number, entry in enumerate(self._entries()):
+            if number >= self.limits.entries:
+                raise too_large(f"the archive has more than {self.limits.entries} entries: pack fewer files")
+            path = clean(entry.name)
+            if entry.folder or not path or not wanted.match(path):
+                continue
+            if entry.odd:
+                raise invalid(f"{shown(path)} in the archive is {entry.odd}: leave it out, or name others in include")
+            called = in_pachyderm(path)
+            _check_new(called, taken, folders)
+            if len(taken) > self.limits.files:
+                raise too_large(f"the archive has more than {self.limits.files} files: name those to keep in include")
+            yield called, entry.pieces
+
+    def _entries(self) -> Iterator[Entry]:
+        self.file.seek(0)
+        head = self.file.read(len(zips.MAGIC[0]))
+        self.file.seek(0)
+        if head.startswith(zips.MAGIC):
+            counted = self._counted()
+            for entry in zips.entries(self.file):
+                yield Entry(entry.name, map(counted, entry.pieces), entry.folder, entry.odd)
+        elif head.startswith(_GZIP):
+            yield from self._stream(self._unpacked())
+        else:
+            yield from self._stream(self.file.read)
+
+    def _stream(self, read: Read) -> Iterator[Entry]:
+        ahead = _Ahead(read, tars.BLOCK)
+        if tars.is_tar(ahead.head):
+            yield from tars.entries(ahead.read)
+        else:
+            _check_text(ahead.head)
+            yield Entry(self.name, pieces_of(ahead.read))
+
+    def _unpacked(self) -> Read:
+        counted = self._counted()
+        source = gzip.GzipFile(fileobj=self.file, mode="rb")
+
+        def read(size: int) -> bytes:
+            try:
+                return counted(source.read(size))
+            except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+                raise invalid(f"the gzip archive is broken: {error}") from error
+
+        return read
+
+    def _counted(self) -> Callable[[bytes], bytes]:
+        """Passes pieces on, and refuses the one with which the whole becomes too much."""
+        total = 0
+
+        def count(piece: bytes) -> bytes:
+            nonlocal total
+            total += len(piece)
+            if total > self.limits.bytes:
+                most = self.limits.bytes // _MEBIBYTE
+                raise too_large(f"the archive has more than {most} MiB when unpacked: raise maxSizeMi or pack less")
+            if total > max(_RATIO_COUNTS_FROM, self.limits.ratio * self.size):
+                raise too_large(
+                    f"each byte of the archive becomes more than {self.limits.ratio}: that is no archive of scripts"
+                )
+            return piece
+
+        return count
+
+
+class _Ahead:
+    """A stream whose first bytes can be looked at."""
+
+    def __init__(self, read: Read, size: int) -> None:
+        self._read = read
+        self.head = b"".join(iter_until(read, size))
+        self._kept = self.head
+
+    def read(self, size: int) -> bytes:
+        piece, self._kept = self._kept[:size], self._kept[size:]
+        return piece or self._read(size)
+
+
+def iter_until(read: Read, size: int) -> Iterator[bytes]:
+    """Pieces of at most `size` bytes in all."""
+    while size and (piece := read(size)):
+        size -= len(piece)
+        yield piece
+
+
+def _check_new(path: str, taken: set[str], folders: set[str]) -> None:
+    """Two files of one path would be appended to each other, and a file below a file breaks the commit."""
+    above = [path[:end] for end, character in enumerate(path) if character == "/" and end]
+    if path in taken or path in folders or not taken.isdisjoint(above):
+        raise invalid(f"the archive has {shown(path)} twice, or as a file and as a folder: pack it anew")
+    taken.add(path)
+    folders.update(above)
+
+
+def _check_text(head: bytes) -> None:
+    known = next((what for magic, what in _NOT_READ.items() if head.startswith(magic)), "")
+    if not known and _is_web_page(head.removeprefix(codecs.BOM_UTF8).lstrip().lower()):
+        known = "a web page"
+    if not known and b"\0" in head and not head.startswith(_WIDE):
+        known = "binary"
+    if known:
+        raise invalid(f"the address gives a file that is {known}: tar, tar.gz, zip and plain text are read")
+
+
+def _is_web_page(head: bytes) -> bool:
+    return head.startswith(_HTML) or (head.startswith(b"<?xml") and any(tag in head for tag in _HTML))

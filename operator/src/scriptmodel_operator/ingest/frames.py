@@ -1,0 +1,56 @@
+"""How the reader process sends files to the operator: frames of a kind, a length and a payload, each bounded.
+
+The stream is one START, then for each file a FILE with its path and DATA with its contents, then END or FAILURE.
+"""
+
+from __future__ import annotations
+
+import struct
+from enum import IntEnum
+
+HEADER = struct.Struct(">BI")
+
+
+class Kind(IntEnum):
+    """What a frame has as payload."""
+
+    START = 1
+    """Why the system calls are not filtered; empty where they are."""
+    FILE = 2
+    """A path in Pachyderm."""
+    DATA = 3
+    """Contents of the newest file."""
+    END = 4
+    """Nothing; no file is missing."""
+    FAILURE = 5
+    """A reason, a line feed and a message."""
+
+
+MOST_BYTES = {Kind.START: 200, Kind.FILE: 16_000, Kind.DATA: 256 * 1024, Kind.END: 0, Kind.FAILURE: 2000}
+"""Longest payload of each kind."""
+
+
+class FrameError(Exception):
+    """The other side does not follow the protocol."""
+
+
+def encode(kind: Kind, payload: bytes = b"") -> bytes:
+    """Return the frame; FrameError where the payload is too long."""
+    if len(payload) > MOST_BYTES[kind]:
+        raise FrameError(f"{kind.name} with {len(payload)} bytes")
+    return HEADER.pack(kind, len(payload)) + payload
+
+
+def decode(buffer: bytearray) -> tuple[Kind, bytes] | None:
+    """Take the first frame from `buffer`; None while it is not complete. FrameError for what cannot be one."""
+    if len(buffer) < HEADER.size:
+        return None
+    number, size = HEADER.unpack_from(buffer)
+    if number not in MOST_BYTES or size > MOST_BYTES[Kind(number)]:
+        raise FrameError(f"kind {number} with {size} bytes")
+    end = HEADER.size + size
+    if len(buffer) < end:
+        return None
+    payload = bytes(memoryview(buffer)[HEADER.size : end])
+    del buffer[:end]
+    return Kind(number), payload

@@ -1,0 +1,24 @@
+"""Encodes request bodies as JSON that a YAML parser reads as the same text. Pure.
+
+The API server parses the body of a server-side apply as YAML. YAML has no surrogate pairs in its escapes, refuses most
+control characters and U+FEFF where they are not escaped, and folds U+0085, U+2028 and U+2029 as line breaks. So
+characters beyond U+FFFF are written as they are, and those are escaped.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from scriptmodel_operator.api.text import without_surrogates
+
+_UNSAFE_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def encoded(body: Mapping[str, Any]) -> bytes:
+    """Return `body` as UTF-8. A lone surrogate, which is no character, becomes U+FFFD."""
+    text = without_surrogates(_encode(body))
+    return _UNSAFE_IN_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode()

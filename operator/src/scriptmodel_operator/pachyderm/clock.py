@@ -1,0 +1,145 @@
+"""Measures time on pachd's clock, so that a deadline never compares the clocks of two machines.
+
+Times in Pachyderm are pachd's. How old one is when the operator first sees it is the difference to pachd's own time
+now, which is measured; how much older it gets is what the operator's monotonic clock then shows. So neither a wrong
+clock on either side, nor one that is set while the operator runs, nor a restart of the operator changes a duration.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from scriptmodel_operator.pachyderm.errors import PachydermError
+
+INTERVAL_SECONDS = 600.0
+RETRY_SECONDS = 60.0
+SKEW_SECONDS = 30.0
+"""A larger difference between the clocks of operator and pachd is warned of, once."""
+_JUMP_SECONDS = 5.0
+_REMEMBERED = 65536
+
+log = logging.getLogger(__name__)
+
+
+def _wall() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass
+class _Seen:
+    """When a time of pachd was first seen (monotonic seconds), and how old it was then (seconds)."""
+
+    at: float
+    age: float
+
+
+class PachydClock:
+    """Thread-safe. `server_time` asks pachd for its time, blocks, and may raise PachydermError."""
+
+    def __init__(
+        self,
+        server_time: Callable[[], datetime],
+        monotonic: Callable[[], float] = time.monotonic,
+        wall: Callable[[], datetime] = _wall,
+    ) -> None:
+        self._server_time = server_time
+        self._monotonic = monotonic
+        self._wall = wall
+        self._measuring = threading.Lock()
+        self._lock = threading.Lock()
+        self._seen: OrderedDict[datetime, _Seen] = OrderedDict()
+        self._offset: float | None = None
+        """pachd's time, as seconds since 1970, minus the monotonic clock."""
+        self._measured = 0.0
+        self._due = -float("inf")
+        self._skew: float | None = None
+        self._warned = False
+
+    @property
+    def skew(self) -> float | None:
+        """Seconds by which pachd's clock is ahead of the operator's; None before it was measured."""
+        return self._skew
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time to measure again: every ten minutes."""
+        return self._monotonic() >= self._due
+
+    def now(self) -> datetime:
+        """Return the time on pachd's clock; on the operator's own while pachd's was never measured."""
+        with self._lock:
+            if self._offset is None:
+                return self._wall()
+            return datetime.fromtimestamp(self._offset + self._monotonic(), UTC)
+
+    def elapsed(self, since: datetime) -> timedelta:
+        """Return how much time has passed since a time of pachd, at least zero.
+
+        While pachd's clock was never measured, time counts from when the operator first saw `since`.
+        """
+        with self._lock:
+            now = self._monotonic()
+            seen = self._seen.get(since)
+            if seen is None:
+                age = 0.0 if self._offset is None else max(0.0, self._offset + now - since.timestamp())
+                seen = self._seen[since] = _Seen(now, age)
+                if len(self._seen) > _REMEMBERED:
+                    self._seen.popitem(last=False)
+            self._seen.move_to_end(since)
+            return timedelta(seconds=seen.age + now - seen.at)
+
+    def measure_if_due(self) -> None:
+        """Measure once, however many threads want it at a time. Blocks."""
+        with self._measuring:
+            if self.due:
+                self._measure()
+
+    def measure(self) -> None:
+        """Measure now: before something is done that cannot be undone. Blocks."""
+        with self._measuring:
+            self._measure()
+
+    def _measure(self) -> None:
+        """A pachd that does not answer leaves what is known: whoever needs it for more reports that."""
+        before, started = self._monotonic(), self._wall()
+        try:
+            server = self._server_time()
+        except PachydermError as error:
+            log.debug("cannot read pachd's clock: %s", error)
+            self._due = self._monotonic() + RETRY_SECONDS
+            return
+        after = self._monotonic()
+        took = after - before
+        with self._lock:
+            offset = server.timestamp() - (before + took / 2)
+            jump = 0.0 if self._offset is None else offset - self._offset
+            if abs(jump) > _JUMP_SECONDS + took:
+                self._forget_ages_since(self._measured)
+                log.warning("pachd's clock was set by %+.0f s; durations are counted on without it", jump)
+            self._offset, self._measured, self._due = offset, after, after + INTERVAL_SECONDS
+            self._skew = (server - started).total_seconds() - took / 2
+        self._warn(self._skew)
+
+    def _forget_ages_since(self, measured: float) -> None:
+        """What was first seen after the last good measurement may have got its age from the clock before or after."""
+        for seen in self._seen.values():
+            if seen.at > measured:
+                seen.age = 0.0
+
+    def _warn(self, skew: float) -> None:
+        wrong = abs(skew) > SKEW_SECONDS
+        if wrong and not self._warned:
+            ahead = "ahead of" if skew > 0 else "behind"
+            log.warning(
+                "pachd's clock is %.0f s %s the operator's: synchronise the clocks of their nodes. "
+                "Deadlines are not affected; times in the status of objects are",
+                abs(skew),
+                ahead,
+            )
+        self._warned = wrong

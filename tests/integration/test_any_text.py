@@ -1,0 +1,132 @@
+"""Any text that a corpus, a trainer, a web server or a person makes reaches the API server and comes back unchanged."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
+from scriptmodel_operator.api.objects import ScriptModel, parse_object
+from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.api.status import MAX_EXCERPT, ConditionSchema, ScriptModelStatus
+from scriptmodel_operator.api.text import without_surrogates
+from scriptmodel_operator.kube.client import KubeClient
+from scriptmodel_operator.kube.events import EventRecorder
+from scriptmodel_operator.kube.login import login
+from scriptmodel_operator.kube.writer import ObjectWriter
+from tests.integration.cluster import Cluster
+from tests.unit.operator.test_encoding import ODD
+
+TEXTS = st.text(st.characters(), max_size=60)
+"""Of all code points, lone surrogates among them."""
+BOUNDED = settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+CONDITION = {"type": "Ready", "status": "False", "reason": "Training", "lastTransitionTime": "2026-01-01T00:00:00Z"}
+
+
+@pytest.fixture
+def model(cluster: Cluster, shared_operator_paused: None) -> Iterator[ScriptModel]:
+    """An object that is gone before any operator sees it."""
+    del shared_operator_paused
+    cluster.apply("odd", {"corpus": {"repo": {"name": "plays"}}})
+    yield parse_object(cluster.get("odd"))
+    cluster.kubectl("delete", "scriptmodel", "odd")
+
+
+@pytest.fixture
+def runner() -> Iterator[asyncio.Runner]:
+    with asyncio.Runner() as running:
+        yield running
+
+
+@pytest.fixture
+def client(operator_kubeconfig: Path, runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch) -> Iterator[KubeClient]:
+    """Writes under another name than the operator, whose statuses all have to keep to the rules."""
+    monkeypatch.setattr("scriptmodel_operator.kube.client.FIELD_MANAGER", "any-text")
+    monkeypatch.setenv("KUBECONFIG", str(operator_kubeconfig))
+
+    async def make() -> KubeClient:
+        return KubeClient(lambda: login(operator_kubeconfig))
+
+    made = runner.run(make())
+    yield made
+    runner.run(made.close())
+
+
+def filled(model: type[BaseModel], text: str) -> dict[str, Any]:
+    """Return an object with `text` in each string that has no form of its own."""
+    if model is ConditionSchema:
+        return {**CONDITION, "observedGeneration": 1, "message": text}
+    return {
+        field.alias or name: value
+        for name, field in model.model_fields.items()
+        if (value := _value(field.annotation, text)) is not None
+    }
+
+
+def _value(annotation: Any, text: str) -> Any:
+    if annotation is str:
+        return text[:MAX_EXCERPT]
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return filled(annotation, text)
+    if get_origin(annotation) is list:
+        return [_value(get_args(annotation)[0], text)]
+    return next((found for each in get_args(annotation) if (found := _value(each, text)) is not None), None)
+
+
+def strings(value: Any) -> Iterator[str]:
+    """Yield each string below."""
+    if isinstance(value, str):
+        yield value
+    for child in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from strings(child)
+
+
+def test_each_string_of_a_status_comes_back_as_it_was_written(
+    model: ScriptModel, client: KubeClient, runner: asyncio.Runner
+) -> None:
+    writer = ObjectWriter(client)
+
+    @BOUNDED
+    @given(TEXTS)
+    @example(ODD)
+    @example("\ud83d\udc51 \udcff")
+    def check(text: str) -> None:
+        status = filled(ScriptModelStatus, text)
+        assert sum(each == text for each in strings(status)) >= 25 or text == ""
+        written = runner.run(writer.write_status(model, status))
+        assert written is not None
+        assert written["status"] == filled(ScriptModelStatus, without_surrogates(text))
+
+    check()
+
+
+def test_any_text_goes_into_an_annotation_and_an_event(
+    model: ScriptModel, client: KubeClient, runner: asyncio.Runner, cluster: Cluster
+) -> None:
+    @BOUNDED
+    @given(TEXTS)
+    @example(ODD)
+    def check(text: str) -> None:
+        patch = {"metadata": {"annotations": {"scriptmodel.dev/reconcile-at": text}}}
+        changed = runner.run(client.patch_scriptmodel(model.namespace, model.name, patch))
+        assert changed["metadata"]["annotations"]["scriptmodel.dev/reconcile-at"] == without_surrogates(text)
+
+    check()
+    occasion = uuid.uuid4().hex
+    note = f"{ODD} \udcff"
+    runner.run(EventRecorder(client).record(model, Reason.TRAINING, note, warning=False, occasion=occasion))
+    events = json.loads(cluster.kubectl("get", "events", "-o", "json"))
+    assert without_surrogates(note) in [each["message"] for each in events["items"]]

@@ -1,0 +1,77 @@
+"""`make cold-start` counts starts, keeps the machine busy meanwhile, and ends by itself with what it started."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from dev import coldstart
+from dev.coldstart import Round, measure
+from dev.paths import ROOT
+from dev.processes import has_ended, start_time
+
+CORE = frozenset([min(os.sched_getaffinity(0))])
+
+
+@pytest.fixture(autouse=True)
+def page_cache_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(coldstart, "drop_page_cache", lambda: "page cache left alone")
+
+
+def children() -> dict[int, str]:
+    found = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    return {int(pid): start_time(int(pid)) for pid in found}
+
+
+def test_accepted_and_failed_starts_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def start(folder: Path) -> None:
+        if folder.name.endswith("-2"):
+            raise OSError("no room")
+
+    one = Round("one core", CORE, busy=False, seconds=[])
+    measure(one, 3, time.monotonic() + 60, tmp_path, start)
+    assert str(one).startswith("one core: 2 of 3 accepted")
+    assert "2 of 3 FAILED: no room; its logs are in " in capsys.readouterr().out
+
+
+def test_a_start_has_only_its_cores_and_they_are_busy_meanwhile(tmp_path: Path) -> None:
+    before, seen = os.sched_getaffinity(0), {}
+
+    def start(_folder: Path) -> None:
+        assert os.sched_getaffinity(0) == CORE
+        seen.update(children())
+        assert [os.sched_getaffinity(pid) for pid in seen] == [CORE]
+
+    one = Round("busy", CORE, busy=True, seconds=[])
+    measure(one, 1, time.monotonic() + 60, tmp_path, start)
+    assert one.failed == 0
+    assert os.sched_getaffinity(0) == before
+    assert len(seen) == 1
+    assert all(has_ended(pid, started) for pid, started in seen.items())
+
+
+def test_nothing_starts_after_the_limit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    one = Round("busy", CORE, busy=True, seconds=[])
+    measure(one, 10, time.monotonic() - 1, tmp_path, lambda _folder: pytest.fail("started"))
+    assert str(one) == "busy: 0 of 0 accepted"
+    assert "10 starts are left out" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("parent", "deadline"), [(os.getpid(), 0.0), (1, time.monotonic() + 600)])
+def test_the_work_ends_by_itself(parent: int, deadline: float) -> None:
+    """At its deadline, and where its parent is gone."""
+    command = [sys.executable, "-c", coldstart._SPIN, str(parent), str(deadline)]
+    assert subprocess.run(command, timeout=60, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("starts", ["0", "-1", "ten"])
+def test_a_number_of_starts_that_is_none_is_bad_usage(starts: str) -> None:
+    command = [sys.executable, "-m", "dev.coldstart", f"--starts={starts}"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "--starts: must be a whole number of at least 1" in done.stderr

@@ -1,0 +1,111 @@
+"""Whatever fails in whichever stage of the demo is reported in three lines, without a traceback."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from dev.demo import __main__ as demo
+from dev.demo.failure import StageError
+from dev.demo.stages import Demo
+from dev.gobuild import BuildError
+from dev.processes import StartError
+
+STAGES = (
+    "environments",
+    "build_control_plane",
+    "start",
+    "put_corpus",
+    "apply",
+    "watch",
+    "show_results",
+    "keep",
+)
+FAILURES: dict[str, Callable[[Path], Exception]] = {
+    "stage": lambda log: StageError("the corpus is empty", log),
+    "program": lambda log: StartError("etcd ended at once", log),
+    "build": lambda _log: BuildError("`go build` failed with status 1\nmore of it"),
+    "command": lambda _log: subprocess.CalledProcessError(1, ["kubectl", "get"], "", "error: no such kind\nhint"),
+    "disk": lambda _log: OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "etcd/db"),
+    "bug": lambda _log: KeyError("status"),
+}
+CAUSES = {
+    "stage": "the corpus is empty",
+    "program": "etcd ended at once: fatal: address in use",
+    "build": "`go build` failed with status 1",
+    "command": "error: no such kind",
+    "disk": "No space left on device: 'etcd/db'",
+    "bug": "KeyError: 'status'",
+}
+
+
+def run_with(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, stage: str, failure: str
+) -> list[str]:
+    """Run the demo with every stage replaced: one fails, those before it succeed. Return the lines on stderr."""
+    log = tmp_path / "program.log"
+    log.write_text("starting\nfatal: address in use\nbye\n")
+
+    def fail(_self: Demo) -> None:
+        raise FAILURES[failure](log)
+
+    for name in STAGES:
+        monkeypatch.setattr(Demo, name, fail if name == stage else lambda _self: None)
+    with pytest.raises(SystemExit) as ended:
+        demo.run(keep=True, runs=tmp_path / "runs")
+    assert ended.value.code == 1
+    return capsys.readouterr().err.splitlines()
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("failure", FAILURES)
+def test_a_failure_is_three_lines(
+    stage: str, failure: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    what, log, remedy = run_with(monkeypatch, capsys, tmp_path, stage, failure)
+    assert what.startswith(f"demo: stage {STAGES.index(stage) + 1} of 8 failed (")
+    assert what.endswith(CAUSES[failure])
+    assert Path(log.removeprefix("demo: log: ")).is_file()
+    assert remedy.startswith("demo: try: ")
+    assert "make demo" in remedy
+
+
+def test_a_bug_leaves_its_traceback_in_the_log(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    _, log, _ = run_with(monkeypatch, capsys, tmp_path, "watch", "bug")
+    assert "Traceback" in Path(log.removeprefix("demo: log: ")).read_text()
+
+
+def test_a_full_disk_has_a_remedy_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert "free some disk space" in run_with(monkeypatch, capsys, tmp_path, "start", "disk")[2]
+
+
+def test_a_folder_that_cannot_be_made_is_three_lines(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "runs").write_text("")
+    what, log, _ = run_with(monkeypatch, capsys, tmp_path, "watch", "bug")
+    assert what.startswith("demo: stage 1 of 8 failed")
+    assert log.startswith("demo: log: ")
+
+
+def test_a_command_that_fails_is_reported_with_what_it_said(tmp_path: Path) -> None:
+    started = Demo(tmp_path, ExitStack())
+    script = "echo resolving; echo 'error: no route to host'; echo giving up; exit 3"
+    with pytest.raises(StageError, match=r"^error: no route to host$") as raised:
+        started._run("environments", ["sh", "-c", script])
+    assert raised.value.log.read_text().endswith("giving up\n")
+
+
+def test_a_silent_command_that_fails_is_reported_with_its_status(tmp_path: Path) -> None:
+    with pytest.raises(StageError, match=r"^sh ended with status 3$"):
+        Demo(tmp_path, ExitStack())._run("environments", ["sh", "-c", "exit 3"])

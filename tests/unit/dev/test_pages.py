@@ -1,0 +1,23 @@
+"""What pages, samples, manifests and the chart say agrees with each other."""
+
+from __future__ import annotations
+
+import re
+
+from dev.paths import ROOT
+
+PLACES = ("README.md", "docs/**/*.md", "localpach/README.md", "manifests/**/*.yaml", "charts/**/*.*")
+
+
+def test_pachd_is_in_one_namespace_everywhere() -> None:
+    texts = [path.read_text() for place in PLACES for path in ROOT.glob(place) if path.is_file()]
+    namespaces = [found for text in texts for found in re.findall(r"\bpachd\.([a-z0-9-]+)\.svc\b", text)]
+    assert len(namespaces) > 5
+    assert set(namespaces) == {"pachyderm"}
+
+
+def test_every_make_target_of_readme_is_one() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = re.findall(r"\bmake ([a-z-]+)\b(?= *[`\n#])", (ROOT / "README.md").read_text())
+    assert "demo" in named
+    assert set(named) <= targets

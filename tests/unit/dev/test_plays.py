@@ -1,0 +1,57 @@
+"""`make plays` fills a folder with the open corpus and changes nothing that is in it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dev.paths import ROOT
+from dev.plays import plays, write
+
+
+def run(folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "dev.plays", str(folder)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_all_plays_are_written_beside_what_is_there(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("my own")
+    done = run(tmp_path)
+    assert (done.returncode, done.stdout) == (0, f"38 plays written in {tmp_path}/\n"), done.stderr
+    assert (tmp_path / "mine.txt").read_text() == "my own"
+    assert {path.name: path.read_bytes() for path in tmp_path.glob("*.md")} == {p.name: p.read_bytes() for p in plays()}
+    assert len(list(tmp_path.iterdir())) == 39
+
+
+def test_a_second_time_writes_only_what_is_missing(tmp_path: Path) -> None:
+    write(tmp_path / "plays")
+    (tmp_path / "plays" / plays()[0].name).unlink()
+    assert write(tmp_path / "plays") == 1
+    assert run(tmp_path / "plays").stdout.startswith("all plays are there already")
+
+
+def test_a_file_that_was_changed_is_neither_overwritten_nor_are_others_written(tmp_path: Path) -> None:
+    changed = tmp_path / plays()[-1].name
+    changed.write_text("HAMLET: my own version\n")
+    done = run(tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"plays: {changed} exists and is not the play of that name")
+    assert list(tmp_path.iterdir()) == [changed]
+    assert changed.read_text() == "HAMLET: my own version\n"
+
+
+def test_a_dangling_link_is_not_written_through(tmp_path: Path) -> None:
+    (tmp_path / plays()[0].name).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(FileExistsError):
+        write(tmp_path)
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_folder_that_is_a_file_is_refused_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "plays").write_text("")
+    done = run(tmp_path / "plays")
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1

@@ -1,0 +1,128 @@
+"""Commands of jobs that damage what they are given: the job ends with a reason, and nothing of others is read."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import grpc
+import pytest
+from python_pachyderm.proto.v2.pfs import pfs_pb2 as pfs
+from python_pachyderm.proto.v2.pps import pps_pb2 as pps
+
+from tests.contract.serving import serving
+from tests.unit.localpach.client import Client, job, repo, until
+
+Name = Callable[[str], str]
+
+
+def sh(script: str) -> list[str]:
+    """A command that is a script."""
+    return ["sh", "-c", script]
+
+
+@pytest.fixture
+def corpus(client: Client, name: Name) -> str:
+    """A repo with one file."""
+    repo_name = name("corpus")
+    client.create_repo(repo_name)
+    client.put(repo_name, {"/a.txt": b"alpha\n"})
+    return repo_name
+
+
+@pytest.mark.parametrize(
+    ("script", "cause"),
+    [
+        ("rm -rf /pfs/out", "No such file or directory"),
+        ("rm -rf /pfs/out; echo x > /pfs/out", "Not a directory"),
+        ("rm -rf /pfs/out; ln -s out /pfs/out", "Too many levels of symbolic links"),
+        ("rm -rf /pfs/*", "No such file or directory"),
+    ],
+)
+def test_output_that_cannot_be_read_fails_the_datum(
+    client: Client, name: Name, corpus: str, script: str, cause: str
+) -> None:
+    train = name("train")
+    uuid = client.create_pipeline(train, sh(script), corpus, datum_tries=2)
+    assert client.job_over(train, uuid).state == pps.JOB_FAILURE
+    log = "\n".join(message.message for message in client.pps.GetLogs(pps.GetLogsRequest(job=job(train, uuid))))
+    assert f"try 2 of 2 failed: cannot upload /pfs/out: {cause}" in log
+
+
+def test_a_job_whose_input_was_deleted_by_force_ends_with_the_reason(client: Client, name: Name, corpus: str) -> None:
+    train, generate = name("train"), name("generate")
+    client.create_pipeline(train, sh("sleep 600"), corpus)
+    uuid = client.create_pipeline(generate, sh("true"), train)
+    client.job_in(generate, uuid, pps.JOB_STARTING)
+    client.pps.DeletePipeline(pps.DeletePipelineRequest(pipeline=job(train, "").pipeline, force=True))
+    info = client.job_over(generate, uuid)
+    assert info.state == pps.JOB_UNRUNNABLE
+    assert train in info.reason
+    assert "deleted" in info.reason
+
+
+def test_shared_memory_counts_towards_the_memory_limit(client: Client, name: Name, corpus: str) -> None:
+    train = name("train")
+    program = "import mmap,time\nm = mmap.mmap(-1, 1 << 28)\nm.write(bytes(1 << 28))\ntime.sleep(60)"
+    limits = pps.ResourceSpec(memory="128Mi")
+    uuid = client.create_pipeline(train, ["python3", "-c", program], corpus, datum_tries=1, resource_limits=limits)
+    assert client.job_over(train, uuid).state == pps.JOB_FAILURE
+    assert any("memory limit of 134217728 bytes" in line for line in client.lines(train, uuid))
+
+
+def test_stopping_a_job_ends_the_reading_of_its_output(client: Client, name: Name, corpus: str) -> None:
+    train = name("train")
+    uuid = client.create_pipeline(train, sh("truncate -s 200G /pfs/out/sparse; echo written"), corpus, datum_tries=1)
+    client.job_in(train, uuid, pps.JOB_RUNNING)
+    until(lambda: "written" in client.lines(train, uuid) or None)
+    client.pps.StopJob(pps.StopJobRequest(job=job(train, uuid), reason="enough"))
+    assert client.job_over(train, uuid).state == pps.JOB_KILLED
+    after = client.create_pipeline(train, sh("echo done > /pfs/out/next"), corpus, update=True, reprocess=True)
+    assert client.job_over(train, after).state == pps.JOB_SUCCESS
+
+
+def test_the_store_is_readable_by_its_owner_only(tmp_path: Path) -> None:
+    new, existing = tmp_path / "new", tmp_path / "existing"
+    existing.mkdir(mode=0o755)
+    for root in (new, existing):
+        with serving(root):
+            assert [path.name for path in root.iterdir() if stat.S_IMODE(path.stat().st_mode) & 0o077] == []
+    assert stat.S_IMODE(new.stat().st_mode) == 0o700
+    assert stat.S_IMODE(existing.stat().st_mode) == 0o755
+
+
+@pytest.mark.skipif(not Path("/proc/self/ns/pid").exists(), reason="this kernel has no process namespaces")
+def test_a_job_does_not_see_the_files_and_processes_of_others(tmp_path: Path) -> None:
+    with serving(tmp_path / "root", "--isolation", "namespace") as server:
+        client = Client(server.address)
+        client.create_repo("secret")
+        client.put("secret", {"/key.txt": b"for one pipeline only\n"})
+        client.create_repo("other")
+        client.put("other", {"/x.txt": b"x\n"})
+        first = client.create_pipeline("owner", sh("echo ready; sleep 600"), "secret")
+        client.job_in("owner", first, pps.JOB_RUNNING)
+        until(lambda: "ready" in client.lines("owner", first) or None)
+        spy = (
+            "cat /proc/[0-9]*/root/pfs/in/key.txt 2>/dev/null; "
+            f"grep -rs 'for one pipeline only' {tmp_path}/root >/dev/null && echo found; "
+            "ls -d /proc/[0-9]* | wc -l; ls /proc/self >/dev/null && echo over"
+        )
+        second = client.create_pipeline("spy", sh(spy), "other", datum_tries=1)
+        client.job_over("spy", second)
+        lines = client.lines("spy", second)
+        assert lines[-1] == "over"
+        assert "for one pipeline only" not in lines
+        assert "found" not in lines
+        assert int(lines[-2]) < 10, "only its own processes"
+
+
+def test_a_lifetime_beyond_all_bounds_is_a_long_one(client: Client, name: Name, corpus: str) -> None:
+    head = pfs.Commit(repo=repo(corpus), id=client.head(corpus))
+    made = client.pfs.GetFileSet(pfs.GetFileSetRequest(commit=head)).file_set_id
+    for ttl in (2**63 - 1, -(2**63)):
+        request = pfs.ComposeFileSetRequest(file_set_ids=[made], ttl_seconds=ttl)
+        try:
+            client.pfs.ComposeFileSet(request)
+        except grpc.RpcError as error:
+            pytest.fail(f"ttl {ttl}: {error.code()} {error.details()}")  # type: ignore[attr-defined]

@@ -1,0 +1,36 @@
+"""Bodies of requests: the same text for a parser of JSON and for one of YAML."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import yaml
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from scriptmodel_operator.api.conditions import Condition, ConditionStatus, ConditionType, render_conditions
+from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.api.status import ScriptModelStatus, ScriptStatus, to_wire
+from scriptmodel_operator.kube.encoding import encoded
+
+ODD = "\U0001f451 \x00\x07\t\n\r\x1b\x7f\x80\x85\x9f \u2028\u2029\ufeff\ufffe\uffff \\ud83d \"'"
+"""What JSON or YAML treats in a way of its own."""
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=200))
+@example(ODD)
+def test_json_and_yaml_read_the_same_text(text: str) -> None:
+    body = encoded({"status": {"message": text}})
+    assert json.loads(body) == yaml.safe_load(body) == {"status": {"message": text}}
+
+
+def test_a_lone_surrogate_is_shown_as_the_character_for_what_cannot_be_read() -> None:
+    assert json.loads(encoded({"etag": "a\udcffb"})) == {"etag": "a\ufffdb"}
+
+
+def test_a_status_has_no_lone_surrogates_so_that_what_is_written_is_what_comes_back() -> None:
+    assert to_wire(ScriptModelStatus(script=ScriptStatus(path="/\ud800")))["script"] == {"path": "/\ufffd"}
+    condition = Condition(ConditionType.READY, ConditionStatus.FALSE, Reason.DOWNLOAD_FAILED, "\udcff")
+    (rendered,) = render_conditions([condition], [], 1, datetime(2026, 1, 1, tzinfo=UTC))
+    assert rendered["message"] == "\ufffd"

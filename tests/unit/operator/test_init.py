@@ -1,0 +1,66 @@
+"""The ScriptModel to start from, and numbers that need quotes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from scriptmodel_cli.documents import UnquotedError, read_documents
+from scriptmodel_cli.local.schema import admitted
+from scriptmodel_cli.main import main
+
+UNCOMMENTED = ("# overrides:", "# samples:", "# speaker:", "# prompt:")
+
+
+def test_it_is_what_the_api_server_takes_with_its_comments_too(tmp_path: Path) -> None:
+    text = CliRunner().invoke(main, ["init", "thrones"]).stdout
+    for each in ((), *((mark,) for mark in UNCOMMENTED), UNCOMMENTED):
+        changed = text
+        for mark in each:
+            assert mark in changed
+            changed = changed.replace(mark, mark[2:])
+        (tmp_path / "thrones.yaml").write_text(changed)
+        model = read_documents(tmp_path / "thrones.yaml").scriptmodel
+        assert model["metadata"]["name"] == "thrones"
+        assert admitted(model["spec"])
+    assert yaml.safe_load(CliRunner().invoke(main, ["init"]).stdout)["metadata"]["name"] == "my-script"
+
+
+def test_it_overwrites_no_file(tmp_path: Path) -> None:
+    out = tmp_path / "thrones.yaml"
+    assert CliRunner().invoke(main, ["init", "thrones", "--out", str(out)]).exit_code == 0
+    before = out.read_text()
+    done = CliRunner().invoke(main, ["init", "other", "--out", str(out)])
+    assert (done.exit_code, done.stderr) == (2, f"Error: {out} exists already: name another file\n")
+    assert out.read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        (
+            'temperature: "0.8"',
+            "temperature: 0.8",
+            'spec.generation.temperature must be a string: quote it, temperature: "0.8"',
+        ),
+        ("# prompt: To be", "prompt: yes", 'spec.generation.prompt must be a string: quote it, prompt: "true"'),
+        (
+            "# overrides:",
+            "overrides: {dropout: 0.5} #",
+            'spec.model.overrides.dropout must be a string: quote it, dropout: "0.5"',
+        ),
+    ],
+)
+def test_a_number_where_a_string_is_wanted_is_to_be_quoted(tmp_path: Path, before: str, after: str, words: str) -> None:
+    file = tmp_path / "thrones.yaml"
+    file.write_text(CliRunner().invoke(main, ["init"]).stdout.replace(before, after))
+    with pytest.raises(UnquotedError, match=words) as caught:
+        read_documents(file)
+    assert caught.value.exit_code == 2
+    for command in (["local"], ["plan"]):
+        done = CliRunner().invoke(main, [*command, "-f", str(file)])
+        assert (done.exit_code, len(done.stderr.splitlines())) == (2, 1)
+        assert words in done.stderr

@@ -1,0 +1,186 @@
+"""No field of the spec is forgotten on its way: docs/adding-a-field.md tells what to do when a test here fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+import pytest
+import yaml
+from pydantic import BaseModel
+
+from scriptmodel_cli.changes import field_changes
+from scriptmodel_operator.api.names import possible_names
+from scriptmodel_operator.api.spec import ScriptModelSpec
+from scriptmodel_operator.desired.digest import fingerprint
+from scriptmodel_operator.desired.pipelines import Desired, DesiredPipeline, desired
+from scriptmodel_operator.desired.placement import OPERATORS_OWN
+from scriptmodel_operator.pachyderm.values import PipelineApply
+from tests.unit.operator.messages import observed
+from tests.unit.operator.world import IMAGE, scriptmodel
+
+GOLDEN: list[dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("fingerprints.yaml").read_text())
+BOTH, TRAIN, GENERATE = ("train", "generate"), ("train",), ("generate",)
+EFFECTS: dict[str, tuple[object, tuple[str, ...]]] = {
+    "corpus.repo.name": ("series", TRAIN),
+    "corpus.repo.branch": ("dev", TRAIN),
+    "corpus.repo.project": ("team", TRAIN),
+    "corpus.layout": ("fountain", TRAIN),
+    "model.preset": ("large", TRAIN),
+    "model.overrides.layers": (3, TRAIN),
+    "model.overrides.hiddenUnits": (3, TRAIN),
+    "model.overrides.embeddingUnits": (3, TRAIN),
+    "model.overrides.steps": (3, TRAIN),
+    "model.overrides.batchSize": (3, TRAIN),
+    "model.overrides.epochs": (3, TRAIN),
+    "model.overrides.fullRateEpochs": (3, TRAIN),
+    "model.overrides.learningRate": ("1e-3", TRAIN),
+    "model.overrides.learningRateDecay": ("0.5", TRAIN),
+    "model.overrides.dropout": ("0.5", TRAIN),
+    "model.overrides.clipNorm": ("5", TRAIN),
+    "model.overrides.vocabularySize": (300, TRAIN),
+    "model.seed": (3, TRAIN),
+    "training.image": ("other:1", BOTH),
+    "training.imagePullSecrets": ([{"name": "registry"}], BOTH),
+    "training.gpu.count": (3, TRAIN),
+    "training.gpu.resource": ("amd.com/gpu", TRAIN),
+    "training.resources.requests.cpu": ("100m", TRAIN),
+    "training.resources.requests.memory": ("1Gi", TRAIN),
+    "training.resources.limits.cpu": ("100m", TRAIN),
+    "training.resources.limits.memory": ("1Gi", TRAIN),
+    "training.nodeSelector": ({"disk": "ssd"}, BOTH),
+    "training.tolerations": ([{"key": "gpu"}], BOTH),
+    "training.priorityClassName": ("high", BOTH),
+    "training.runtimeClassName": ("nvidia", TRAIN),
+    "training.backoffLimit": (3, BOTH),
+    "generation.words": (3, GENERATE),
+    "generation.temperature": ("0.5", GENERATE),
+    "generation.topP": ("0.5", GENERATE),
+    "generation.topK": (3, GENERATE),
+    "generation.repetitionPenalty": ("1.5", GENERATE),
+    "generation.seed": (3, GENERATE),
+    "generation.prompt": ("Enter", GENERATE),
+    "generation.speaker": ("HAMLET", GENERATE),
+    "generation.samples": (3, GENERATE),
+}
+"""Each field that pipelines carry out: a value other than its default, and the pipelines that it changes."""
+ELSEWHERE = {
+    "corpus.http": "the operator fetches it into a repo, which the pipelines read",
+    "corpus.configMap": "the operator copies it into a repo, which the pipelines read",
+    "training.pendingDeadline": "the operator stops the job",
+    "training.activeDeadline": "the operator stops the job",
+    "pachyderm.project": "part of the pipelines' names; it cannot be changed",
+    "deletionPolicy": "the operator deletes",
+    "driftPolicy": "the operator corrects, or warns",
+    "suspend": "the operator stops the pipelines",
+    "historyLimit": "the operator writes the status",
+}
+"""Fields that change no pipeline, and who acts on them instead."""
+
+
+def leaves(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """Yield the path of each field that holds no further object."""
+    for name, field in model.model_fields.items():
+        path = f"{prefix}{field.alias or name}"
+        nested = next((each for each in _classes(field.annotation) if path not in ELSEWHERE), None)
+        if nested is None:
+            yield path
+        else:
+            yield from leaves(nested, f"{path}.")
+
+
+def _classes(annotation: Any) -> list[type[BaseModel]]:
+    """Return the class of an object or an optional object; none for a list of objects, which is one value."""
+    options = [] if get_origin(annotation) is list else [annotation, *get_args(annotation)]
+    return [each for each in options if isinstance(each, type) and issubclass(each, BaseModel)]
+
+
+def pipelines(spec: dict[str, Any]) -> Desired:
+    model = scriptmodel({"model": {}, **spec})
+    return desired(model, model.owner("cluster-1"), IMAGE, None)
+
+
+def spec_with(path: str, value: object) -> dict[str, Any]:
+    spec: dict[str, Any] = {"corpus": {"repo": {"name": "plays"}}}
+    *parents, last = path.split(".")
+    here = spec
+    for name in parents:
+        here = here.setdefault(name, {})
+    here[last] = value
+    return spec
+
+
+def test_each_field_of_the_spec_is_accounted_for() -> None:
+    """A field that is in neither table was added without saying which pipelines it changes."""
+    assert set(leaves(ScriptModelSpec)) == set(EFFECTS) | set(ELSEWHERE)
+    assert not set(EFFECTS) & set(ELSEWHERE)
+
+
+@pytest.mark.parametrize("path", EFFECTS)
+def test_a_field_changes_spec_digest_fingerprint_and_plan_of_its_pipelines(path: str) -> None:
+    value, expected = EFFECTS[path]
+    before = pipelines(spec_with("training.gpu", {}) if path.startswith("training.gpu.") else {})
+    after = pipelines(spec_with(path, value))
+    for kind in BOTH:
+        old, new = getattr(before, kind), getattr(after, kind)
+        assert _differences(old, new) == dict.fromkeys(_differences(old, new), kind in expected), kind
+
+
+def _differences(old: DesiredPipeline, new: DesiredPipeline) -> dict[str, bool]:
+    return {
+        "what is sent": old.spec != new.spec,
+        "what the server answers": observed(PipelineApply(old.spec)).spec != observed(PipelineApply(new.spec)).spec,
+        "fingerprint": fingerprint(old.spec) != fingerprint(new.spec),
+        "digest": old.mark.digest != new.mark.digest,
+        "what plan shows": bool(field_changes(old.spec, new.spec)),
+    }
+
+
+@pytest.mark.parametrize("path", ELSEWHERE)
+def test_fields_that_the_operator_acts_on_itself_have_a_reason(path: str) -> None:
+    assert ELSEWHERE[path]
+    if path.startswith("training."):
+        assert path.removeprefix("training.") in {_camel(name) for name in OPERATORS_OWN}
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(map(str.title, rest))
+
+
+@pytest.mark.parametrize("row", GOLDEN, ids=lambda row: row["name"])
+def test_digests_and_fingerprints_of_released_operators_still_match(row: dict[str, Any]) -> None:
+    model = scriptmodel({"model": {}, **row["spec"]})
+    older = possible_names(model.namespace, model.name, model.spec.pachyderm.project)[-1]
+    model = replace(model, known_names=older)
+    found = desired(model, model.owner("cluster-1"), IMAGE, None)
+    for kind in BOTH:
+        pipeline: DesiredPipeline = getattr(found, kind)
+        assert pipeline.mark.digest == row[kind]["digest"]
+        assert pipeline.mark.compute == row[kind]["compute"]
+        assert fingerprint(pipeline.spec) == row[kind]["fingerprint"]
+        assert pipeline.known == set(row[kind].get("known", (row[kind]["digest"], row[kind]["compute"])))
+
+
+@pytest.mark.parametrize(
+    "generation",
+    [{"topK": 0}, {"repetitionPenalty": "1.2"}, {"repetitionPenalty": "1.20"}, {"repetitionPenalty": "12e-1"}],
+)
+def test_a_later_field_at_its_default_changes_nothing(generation: dict[str, Any]) -> None:
+    before, after = pipelines({}), pipelines({"generation": generation})
+    assert after.generate.spec == before.generate.spec
+    assert after.generate.mark == before.generate.mark
+
+
+def test_an_exponent_is_another_way_to_write_the_same_number() -> None:
+    def written(rate: str) -> Desired:
+        return pipelines({"model": {"overrides": {"learningRate": rate}}})
+
+    plain = written("0.001")
+    for rate in ("1e-3", "1E-3", "1e-03", "10e-4", "0.1e-2"):
+        assert written(rate).train.spec == plain.train.spec
+        assert written(rate).train.mark == plain.train.mark
+    assert "learning_rate=2000" in written("2e3").train.spec.command
+    assert written("1e-4").train.mark.compute != plain.train.mark.compute

@@ -1,0 +1,133 @@
+"""What reaches a terminal: our own colours, and no control character of a foreign text."""
+
+from __future__ import annotations
+
+import ast
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scriptmodel_cli import output, text
+from scriptmodel_cli.logs import lines_of
+from scriptmodel_cli.main import main
+from scriptmodel_cli.session import Session
+from scriptmodel_operator.pachyderm.values import LogLine
+from tests.unit.operator.fake_pachyderm import FakeLog
+from tests.unit.operator.test_terminal import as_object
+from tests.unit.operator.world import trained_world
+
+HOSTILE = "\x1b]0;owned\x07\x1b[31mred\x9b2J\r\u202eback\x00"
+HARMLESS = "\\x1b]0;owned\\x07\\x1b[31mred\\x9b2J\\x0d\\u202eback\\x00"
+SOURCES = [
+    *sorted(Path(output.__file__).parent.rglob("*.py")),
+    *sorted(Path(main.callback.__code__.co_filename).parent.rglob("local/*.py")),  # type: ignore[union-attr]
+]
+
+
+def test_control_characters_are_shown_and_tabs_and_line_feeds_kept() -> None:
+    assert output.escaped(HOSTILE) == HARMLESS
+    assert output.escaped("é\tü\n😀") == "é\tü\n😀"
+
+
+@given(st.text())
+def test_no_text_reaches_the_terminal_with_a_control_character(foreign: str) -> None:
+    shown = output.escaped(foreign)
+    assert not [each for each in shown if each not in "\t\n" and not each.isprintable() and ord(each) < 0xA0]
+    assert output.escaped(shown) == shown
+    shown.encode()
+
+
+def test_only_the_colours_that_were_made_here_are_let_through(capsys: pytest.CaptureFixture[str]) -> None:
+    with click.Context(click.Command("x"), color=True).scope():
+        output.say([output.style("ours", fg="red") + click.style(" foreign", fg="red")])
+    assert capsys.readouterr().out == "\x1b[31mours\x1b[0m\\x1b[31m foreign\\x1b[0m\n"
+
+
+def test_columns_line_up_though_a_cell_has_control_characters() -> None:
+    assert text.table([("A", "B"), ("\x1b", "x")]) == ["A      B", "\\x1b   x"]
+
+
+def test_all_output_goes_through_the_writer() -> None:
+    assert len(SOURCES) > 20
+    for source in SOURCES:
+        if source.name == "output.py":
+            continue
+        calls = [
+            ast.unparse(each.func) for each in ast.walk(ast.parse(source.read_text())) if isinstance(each, ast.Call)
+        ]
+        assert not {"click.echo", "click.secho", "click.style", "print", "sys.stdout.write"} & set(calls), source
+
+
+def hostile(value: Any) -> Any:
+    """Every free text of a status with control characters."""
+    if isinstance(value, dict):
+        return {
+            key: f"{child} {HOSTILE}" if key in ("message", "excerpt", "reason", "sample") else hostile(child)
+            for key, child in value.items()
+        }
+    return [hostile(child) for child in value] if isinstance(value, list) else value
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """An API server with one object, whose texts are hostile; stdout is a terminal."""
+    found = as_object(trained_world())
+    found["status"] = hostile(found["status"])
+    found["status"]["script"]["sizeBytes"] = len(found["status"]["script"]["excerpt"].encode())
+    event = {"eventTime": "2026-01-01T00:00:00Z", "reason": "Odd", "note": HOSTILE, "type": "Warning"}
+    monkeypatch.setattr(Session, "get", lambda *_args, **_more: json.loads(json.dumps(found)))
+    monkeypatch.setattr(Session, "all_of", lambda *_args: [json.loads(json.dumps(found))])
+    monkeypatch.setattr(Session, "where", lambda *_args: "ml")
+    monkeypatch.setattr(Session, "events", lambda *_args: [event])
+    monkeypatch.setattr(Session, "ask", lambda *_args: {"items": []})
+    monkeypatch.setattr(output, "_is_terminal", lambda: True)
+    return found
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["list", "-o", "wide"],
+        ["list", "-o", "yaml"],
+        ["list", "-o", "json"],
+        ["status", "thrones"],
+        ["status", "thrones", "-o", "yaml"],
+        ["status", "thrones", "-w"],
+        ["why", "thrones"],
+        ["script", "thrones"],
+        ["wait", "thrones"],
+        ["no\x1b[31msuch"],
+        ["status", "na\x1bme"],
+    ],
+    ids=" ".join,
+)
+def test_no_command_lets_a_control_character_through(words: list[str], cluster: dict[str, Any]) -> None:
+    done = CliRunner().invoke(main, words)
+    assert not isinstance(done.exception, AssertionError | KeyError | TypeError), done.exception
+    printed = done.output + done.stderr
+    assert printed
+    assert not set(HOSTILE) & set(printed) - set(HARMLESS)
+
+
+def test_lines_of_a_log_are_escaped_too(capsys: pytest.CaptureFixture[str]) -> None:
+    world = trained_world()
+    job = next(iter(world.pachyderm.jobs.values()))
+    world.pachyderm.log_source = lambda _job, _follow: FakeLog([LogLine("1", HOSTILE)])
+    output.say([*lines_of(world.pachyderm, job.ref, follow=False, raw=False)])
+    assert capsys.readouterr().out == f"{HARMLESS}\n"
+
+
+def test_a_script_is_exact_in_a_file_and_escaped_on_a_terminal(
+    capsysbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output.emit(HOSTILE)
+    assert capsysbinary.readouterr().out == HOSTILE.encode()
+    monkeypatch.setattr(output, "_is_terminal", lambda: True)
+    output.emit(HOSTILE)
+    assert capsysbinary.readouterr().out == HARMLESS.encode()
