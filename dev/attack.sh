@@ -5,6 +5,7 @@ cd "$(dirname "$0")/.."
 
 generators=( # environment, module
   "trainer tests.attack.models"
+  "trainer tests.attack.corpora"
 )
 
 failed=0

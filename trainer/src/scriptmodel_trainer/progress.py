@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TextIO
 
-from scriptmodel_trainer.errors import TrainerError
+from scriptmodel_trainer.errors import TrainerError, one_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class JsonProgress:
         self._out = out
 
     def note(self, text: str) -> None:
-        print("note:", *text.split(), file=sys.stderr, flush=True)  # one line, whatever a file is called
+        print("note:", one_line(text), file=sys.stderr, flush=True)
 
     def started(self, event: Started) -> None:
         self._write(
@@ -145,7 +145,7 @@ class TextProgress:
         self._out = out
 
     def note(self, text: str) -> None:
-        print("note:", *text.split(), file=sys.stderr, flush=True)  # one line, whatever a file is called
+        print("note:", one_line(text), file=sys.stderr, flush=True)
 
     def started(self, event: Started) -> None:
         tokens = ", ".join(f"{count:,} {name}" for name, count in event.tokens.items())
