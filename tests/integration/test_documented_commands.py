@@ -66,7 +66,7 @@ FROM_NOTHING = [
     Here(r"\.venv/operator/bin/scriptmodel local .*"),
     Here(r"\.venv/trainer/bin/scriptmodel-trainer train .*", option="--epochs 1"),
     Here(r"\.venv/trainer/bin/scriptmodel-trainer generate .*"),
-    Here(r"scriptmodel (push|script|status|wait) .*"),
+    Here(r"scriptmodel (push|script|report|status|wait) .*"),
     Here(r"kubectl apply -f manifests/samples/shakespeare.yaml"),
     Here(r"kubectl patch .*|sed .* \| kubectl apply -f -"),
 ]
