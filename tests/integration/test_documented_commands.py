@@ -96,6 +96,7 @@ RULES = [
     Here(r"scriptmodel plan -f thrones.yaml", status=1),
     Here(r"scriptmodel local -f thrones.yaml .*"),
     Here(r"scriptmodel why \S+"),
+    Elsewhere(r"scriptmodel (script|report) .*", "needs a trained model; README's are run on one"),
     Here(r'eval "\$\(scriptmodel completion bash\)"|scriptmodel completion fish > .*'),
     Here(r"scriptmodel-trainer train .*", option="--epochs 1"),
     Here(r"scriptmodel-trainer (generate|evaluate|normalize|report) .*"),
