@@ -7,6 +7,8 @@ generators=( # environment, module
   "operator tests.attack.calls"
   "operator tests.attack.archives"
   "operator tests.attack.webserver"
+  "operator tests.attack.churn"
+  "trainer tests.attack.models"
 )
 
 failed=0

@@ -51,7 +51,14 @@ def stop() -> None:
         record.unlink()
 
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
 def _terminated(number: int, _frame: object) -> NoReturn:
+    for each in _SIGNALS:  # a second one, such as that of the closing terminal, would leave half of it running
+        signal.signal(each, lambda _number, _frame: None)
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
     raise SystemExit(128 + number)
 
 
@@ -61,8 +68,8 @@ def main() -> int:
     parser.add_argument("--keep", action="store_true", help="leave everything running and say how to continue")
     parser.add_argument("--stop", action="store_true", help="end what earlier runs with --keep left running")
     args = parser.parse_args()
-    signal.signal(signal.SIGTERM, _terminated)
-    signal.signal(signal.SIGHUP, _terminated)
+    for each in _SIGNALS:
+        signal.signal(each, _terminated)
     try:
         stop() if args.stop else run(args.keep)
     except KeyboardInterrupt:

@@ -238,7 +238,11 @@ async def _fetched(url: str, known: Validators) -> tuple[str, Validators]:
     try:
         found: Fetched | None = await fetcher.fetch(url, into, MOST, known)
     except SourceError as error:
-        if not str(error).isprintable() or len(str(error)) > 500 or "secret" in str(error):
+        if (
+            not str(error).isprintable()
+            or len(str(error)) > 500
+            or "user:secret@" in str(error).partition("//")[2].partition("/")[0]
+        ):
             raise FindingError(f"the message {str(error)!r}") from error
         return f"{error.reason.value}, {'passing' if error.passing else 'for a person'}", Validators()
     finally:

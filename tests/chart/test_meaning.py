@@ -163,3 +163,13 @@ def test_two_releases_have_no_name_in_common_but_the_crd() -> None:
         return {(each["kind"], each["metadata"]["name"]) for each in objects({}, release)}
 
     assert {kind for kind, _name in names("blue") & names("green")} == {"CustomResourceDefinition"}
+
+
+@pytest.mark.parametrize(("names", "limited"), [(["plays", "team"], ["plays", "team"]), (["*"], None)])
+def test_the_operator_may_read_no_secret_but_those_that_are_named(names: list[str], limited: list[str] | None) -> None:
+    for values in ({}, {"watchNamespaces": ["team"]}):
+        assert "secrets" not in str([each for each in objects(values) if each["kind"].endswith("Role")])
+        found = objects({**values, "rbac": {"corpusSecrets": names}})
+        rules = [rule for each in found if each["kind"].endswith("Role") for rule in each["rules"]]
+        (rule,) = [rule for rule in rules if "secrets" in rule["resources"]]
+        assert (rule["verbs"], rule.get("resourceNames")) == (["get"], limited)

@@ -16,7 +16,8 @@ _WIDEST = 110
 _LOOK = "scriptmodel status {name} -n {namespace} -w"
 _AGAIN = "once that is put right: scriptmodel retrain {name} -n {namespace}"
 _REWRITE = (
-    "kubectl edit sm {name} -n {namespace}: another spec.generation, or only another seed, writes without training"
+    "kubectl edit sm {name} -n {namespace}: correct what the message names in spec.generation; "
+    "that writes without training"
 )
 _PUSH = "scriptmodel push PATH --repo {repo} --project {project} --branch {branch}"
 

@@ -15,7 +15,7 @@ from scriptmodel_operator.api.reasons import Reason
 
 Object = Mapping[str, Any]
 HEADERS = ("NAME", "READY", "STATUS", "PRESET", "EPOCH", "PERPLEXITY", "AGE")
-WIDE_HEADERS = ("WPS", "ETA", "MODEL COMMIT", "MESSAGE")
+WIDE_HEADERS = ("TEST", "WPS", "ETA", "MODEL COMMIT", "MESSAGE")
 _WIDEST_MESSAGE = 120
 SHORT_ID = 8
 """Characters that are shown of an id."""
@@ -97,6 +97,7 @@ def _wide(found: Object) -> tuple[str, ...]:
     training, model = status.get("training") or {}, (status.get("lineage") or {}).get("model") or {}
     message = one_line(condition(found).get("message", ""), _WIDEST_MESSAGE)
     return (
+        (training.get("perplexity") or {}).get("test", ""),
         str(training.get("wordsPerSecond", "")),
         training.get("eta", ""),
         str(model.get("commit", ""))[:SHORT_ID],

@@ -54,22 +54,27 @@ def bench_cold_start(rounds: int, folder: Path, weights: dict[str, Floats], roof
     words = (*known, *(f"word{number}" for number in range(len(weights["output/bias"]) - len(known))))
     speakers = frozenset(range(len(known), len(known) + 50))
     origin = artifacts.Origin("small", preset_named("small"), 0, {}, artifacts.versions())
-    artifacts.save_model(folder, artifacts.TrainedModel(origin, Vocabulary(words, speakers), weights, {}), "")
+    model = folder / "model"
+    model.mkdir()
+    artifacts.save_model(model, artifacts.TrainedModel(origin, Vocabulary(words, speakers), weights, {}), "")
     command = Path(sys.executable).with_name("scriptmodel-trainer")
-    written = folder / "script.txt"
+    written, record = folder / "script.txt", folder / "generation.json"
     # Compiled modules are kept, as they are where the trainer is installed: some who work on it have that turned off.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
     def generate() -> None:
         subprocess.run(
-            [command, "generate", folder, "--words", str(_WORDS), "--out", written], check=True, env=environment
+            [command, "generate", model, "--words", str(_WORDS), "--out", written, "--record", record],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            env=environment,
         )
 
     def start() -> None:
         subprocess.run([sys.executable, "-c", "import numpy"], check=True, env=environment)
 
     cold, least = seconds_of(rounds, timed(generate), timed(start))
-    (sample,) = json.loads((folder / "generation.json").read_bytes())["samples"]
+    (sample,) = json.loads(record.read_bytes())["samples"]
     possible = least + sample["tokens"] * roof
     print(
         f"cold start: {sample['words']:,} words ({sample['tokens']:,} tokens) in {cold:.2f} s, {cold / possible:.1f} "

@@ -322,7 +322,7 @@ class FakePachyderm:
             raise error
 
     def _new_id(self) -> str:
-        return f"{next(self._ids):032x}"
+        return f"{next(self._ids):08x}{0:024x}"  # as of real ids, eight digits tell them apart
 
     def _check(self, wanted: PipelineApply, together: set[PipelineRef]) -> None:
         ref, source = wanted.spec.ref, wanted.spec.input_branch.repo

@@ -135,7 +135,16 @@ async def test_credentials_go_to_their_own_server_only(server: WebServer) -> Non
     assert sent == [("/a", "Bearer canary"), ("/b", "Bearer canary"), ("/c", ""), ("/d", "")]
 
 
-@pytest.mark.parametrize("to", ["http://a" + ".a" * 3000, "ftp://" + "a" * 9000, "http://[" + "a" * 9000])
+@pytest.mark.parametrize(
+    "to",
+    [
+        "http://a" + ".a" * 3000,
+        "ftp://" + "a" * 9000,
+        "http://[" + "a" * 9000,
+        "http://[: :10.0.0.1]/",
+        "http://[::ffff :10.0.0.1]/",
+    ],
+)
 async def test_where_a_server_redirects_to_is_shown_briefly(server: WebServer, to: str) -> None:
     server.answers["/a"] = redirect(to)
     assert len(str(await refused(server.url("/a")))) < 500

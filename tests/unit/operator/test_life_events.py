@@ -19,7 +19,7 @@ def events(kube: FakeKube) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("policy", "told"), [("Correct", ["Updating", "WaitingForWorker"]), ("Warn", ["Drifted"])], ids=["Correct", "Warn"]
+    ("policy", "told"), [("Correct", ["Updating"]), ("Warn", ["Drifted"])], ids=["Correct", "Warn"]
 )
 async def test_that_somebody_stopped_a_pipeline_is_told_once_each_time(policy: str, told: list[str]) -> None:
     async with controller(raw_object({**SPEC, "driftPolicy": policy})) as (found, kube, pachyderm):

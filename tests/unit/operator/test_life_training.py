@@ -48,7 +48,7 @@ def test_progress_comes_from_the_running_jobs_log() -> None:
     training = world.model.status["training"]
     assert world.ready == ("False", "Training")
     assert (training["epochProgress"], training["progressPercent"]) == ("2/4", 37)
-    assert training["perplexity"] == {"train": "321.5", "best": "321.5"}
+    assert training["perplexity"] == {"running": "321.5"}
     assert (training["wordsPerSecond"], training["eta"]) == (900, "1m15s")
     assert world.condition("Trained")["message"] == "epoch 2 of 4"
     world.observer.logs.close()
@@ -74,7 +74,7 @@ def test_what_comes_after_the_last_epoch_is_told() -> None:
 def test_a_script_makes_it_ready_with_lineage_excerpt_and_history() -> None:
     world = trained_world()
     status = world.model.status
-    assert status["training"]["perplexity"] == {"train": "150.0", "valid": "170.0", "test": "160.0", "best": "160.0"}
+    assert status["training"]["perplexity"] == {"train": "150.0", "valid": "170.0", "test": "160.0", "best": "170.0"}
     assert status["training"]["progressPercent"] == 100
     assert status["script"]["excerpt"] == SCRIPT.decode()
     assert status["script"]["words"] == 5
@@ -83,7 +83,8 @@ def test_a_script_makes_it_ready_with_lineage_excerpt_and_history() -> None:
         {
             "generation": 1,
             "modelCommit": status["lineage"]["model"]["commit"],
-            "perplexity": "160.0",
+            "perplexity": "170.0",
+            "testPerplexity": "160.0",
             "finished": "2026-01-01T00:00:00Z",
         }
     ]
@@ -298,3 +299,48 @@ def test_a_job_that_computes_nothing_is_no_training_of_its_own() -> None:
             assert world.ready == ("True", "Generated")
         assert world.model.status["training"] == before["training"]
         assert world.model.status["history"] == before["history"]
+
+
+def test_resuming_a_finished_model_never_shows_it_as_unready() -> None:
+    world = trained_world()
+    before = world.model.status
+    world.want({"suspend": True})
+    world.reconcile()
+    world.want({"suspend": False})
+    world.reconcile()
+    assert world.ready == ("True", "Generated"), "its jobs wait, and will compute nothing"
+    for finish in (
+        lambda: world.pachyderm.run(world.train),
+        lambda: world.pachyderm.succeed(world.train, skipped=True),
+        lambda: world.pachyderm.succeed(world.generate, skipped=True),
+    ):
+        finish()
+        world.reconcile()
+        assert world.ready == ("True", "Generated")
+        assert world.model.status["training"]["perplexity"] == before["training"]["perplexity"]
+        assert world.model.status["script"] == before["script"]
+    world.observer.logs.close()
+
+
+def test_resuming_a_model_that_has_yet_to_be_trained_shows_it_as_unready() -> None:
+    world = trained_world()
+    world.pachyderm.put(world.corpus, {**PLAYS, "/macbeth.txt": b"MACBETH: Is this a dagger?\n"})
+    world.want({"suspend": True})
+    world.reconcile()
+    world.want({"suspend": False})
+    world.reconcile()
+    assert world.ready[0] == "False"
+    world.want({"model": {"preset": "large"}})
+    world.reconcile()
+    assert world.ready[0] == "False"
+
+
+def test_the_status_of_an_older_operator_is_read() -> None:
+    world = trained_world()
+    older = dict(world.model.status)
+    older["training"] = {**older["training"], "perplexity": {"train": "1.0", "best": "1.0"}}
+    older["history"] = [{"modelCommit": "0" * 32, "perplexity": "160.0", "generation": 1}]
+    world.model = replace(world.model, status=older)
+    world.reconcile()
+    assert world.model.status["training"]["perplexity"]["best"] == "170.0"
+    assert world.model.status["history"][-1] == older["history"][0]

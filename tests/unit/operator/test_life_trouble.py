@@ -47,7 +47,7 @@ def test_an_object_without_a_script_is_not_ready_though_its_job_ended_well() -> 
     del world.pachyderm.files[world.generate.output, job.ref.id]["/new_script.txt"]
     world.reconcile()
     assert world.ready == ("False", "GenerationFailed")
-    assert f"generate job {job.ref.id} wrote no /new_script.txt" in world.condition("Ready")["message"]
+    assert "generation wrote no /new_script.txt: the image" in world.condition("Ready")["message"]
     assert world.condition("Stalled")["status"] == "True"
 
 
@@ -79,7 +79,8 @@ def test_what_was_told_of_a_failure_outlasts_its_log_and_is_not_told_of_another_
     world.reconcile()
     told = world.model.status
     assert told["training"]["epochProgress"] == ("1/4" if kind == "train" else "1/1")
-    assert world.condition("Ready")["message"].startswith(f"{kind} job {job.ref.id} failed: ")
+    what = "training" if kind == "train" else "generation"
+    assert world.condition("Ready")["message"] == f"{what} failed: Segmentation fault (job {job.ref.id[:8]})"
     world.pachyderm.logs.clear()
     world.observer = Observer(world.pachyderm, world.cluster)  # that of an operator which was started anew
     world.reconcile()
@@ -89,7 +90,7 @@ def test_what_was_told_of_a_failure_outlasts_its_log_and_is_not_told_of_another_
         world.pachyderm.succeed(world.train)
     world.pachyderm.fail(ref)
     world.reconcile()
-    assert world.condition("Ready")["message"].endswith("its log is gone, because nobody read it while it ran")
+    assert "its log is gone, because nobody read it while it ran (job " in world.condition("Ready")["message"]
 
 
 def test_a_result_whose_commit_somebody_deleted_is_none_though_pachyderm_keeps_its_job() -> None:
@@ -165,14 +166,16 @@ def test_a_process_that_said_nothing_is_told_of_in_the_workers_words() -> None:
     world.pachyderm.fail(world.train, verdict="signal: killed")
     world.reconcile()
     message = world.condition("Ready")["message"]
-    assert " failed: the process ended with `signal: killed`, as where memory runs out" in message
+    assert message.startswith("training failed: the process was killed (`signal: killed`), most likely because memory")
     assert "training.resources.limits.memory" in message
     world.pachyderm.put(world.corpus, PLAYS)
-    world.pachyderm.fail(world.train, ["a warning"], verdict="exit status 2")
+    job = world.pachyderm.fail(world.train, ["Traceback", "ValueError: odd"], verdict="exit status 2")
     world.reconcile()
     message = world.condition("Ready")["message"]
-    assert " failed: the process ended with `exit status 2`; the last lines of its log are:" in message
-    assert message.endswith("\na warning")
+    assert message == (
+        "training failed: ValueError: odd (the process ended with `exit status 2`); its log before that: Traceback "
+        f"(job {job.ref.id[:8]})"
+    )
 
 
 @pytest.mark.parametrize(
@@ -257,3 +260,72 @@ def test_a_job_without_data_never_counts_as_trained() -> None:
     world.reconcile()
     assert world.ready == ("False", "NoData")
     assert world.condition("Trained")["status"] == "False"
+
+
+def test_a_message_begins_with_the_cause_in_one_line_names_the_objects_fields_and_ends_with_the_job() -> None:
+    world = World()
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    error = event(event="error", code=4, message="training diverged", hint="lower learning_rate\nor --preset")
+    job = world.pachyderm.fail(world.train, ["noise", error])
+    world.reconcile()
+    assert world.condition("Ready")["message"] == (
+        f"training failed: training diverged (lower learningRate or model.preset) (job {job.ref.id[:8]})"
+    )
+    world = World()
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    world.pachyderm.succeed(world.train)
+    error = event(event="error", code=2, message='unknown speaker "HAMLTE"', hint="see --speaker and --top-p")
+    job = world.pachyderm.fail(world.generate, [error])
+    world.reconcile()
+    assert world.condition("Ready")["message"] == (
+        'generation failed: unknown speaker "HAMLTE" (see generation.speaker and generation.topP) '
+        f"(job {job.ref.id[:8]})"
+    )
+
+
+@pytest.mark.parametrize("content", [b"", b" \n\n", b"\0\0"])
+def test_an_empty_script_is_a_failed_generation(content: bytes) -> None:
+    world = World()
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    world.pachyderm.succeed(world.train)
+    job = world.pachyderm.succeed(world.generate)
+    world.pachyderm.files[world.generate.output, job.ref.id]["/new_script.txt"] = content
+    world.reconcile()
+    assert world.ready == ("False", "GenerationFailed")
+    assert "wrote an empty /new_script.txt" in world.condition("Ready")["message"]
+
+
+def test_what_an_older_operator_said_of_a_failed_job_outlasts_its_log() -> None:
+    world = World()
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    job = world.pachyderm.fail(world.train)
+    world.reconcile()
+    older = f"train job {job.ref.id} failed: the corpus has no words"
+    for each in world.model.status["conditions"]:
+        each["message"] = older
+    world.reconcile()
+    assert world.condition("Ready")["message"] == older
+
+
+def test_a_corpus_that_does_not_look_like_scripts_is_shown_also_when_training_is_done() -> None:
+    world = World()
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    doubt = event(event="warning", code="not_scripts", message="a.yaml does not look like a script (3 % understood)")
+    job = world.pachyderm.run(world.train, [doubt, event(event="start", epochs=1)])
+    world.observer.logs._read_once(job.ref)
+    world.reconcile()
+    assert world.condition("Ready")["message"].endswith(
+        "; warning: a.yaml does not look like a script (3 % understood)"
+    )
+    world.observer.logs.close()
+    world.pachyderm.succeed(world.train)
+    world.pachyderm.succeed(world.generate)
+    world.observer = Observer(world.pachyderm, world.cluster)  # that of an operator which was started anew
+    world.reconcile()
+    assert world.ready == ("True", "Generated")
+    assert world.model.status["training"]["warning"] == "a.yaml does not look like a script (3 % understood)"

@@ -165,7 +165,9 @@ def test_nobody_is_told_to_finish_a_commit_that_pachyderm_is_finishing() -> None
     head = world.pachyderm.put(world.corpus, PLAYS)
     world.reconcile()
     assert world.ready == ("False", "WaitingForCorpusCommit")
-    assert world.condition("Ready")["message"] == f"Pachyderm is finishing commit {head} of {world.corpus}"
+    assert world.condition("Ready")["message"] == (
+        f"Pachyderm is finishing a commit of {world.corpus} (commit {head[:8]})"
+    )
     world.pachyderm.finish(world.corpus)
     world.reconcile()
     assert world.ready == ("False", "WaitingForWorker")

@@ -141,8 +141,13 @@ def test_a_reader_is_waited_for_no_longer_than_its_time(
     reader: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_GRACE_SECONDS", 0)
-    reader("import time; time.sleep(600)")
-    assert refused(package(b"x"))[0] is Reason.CORPUS_TOO_LARGE
+    drip = encode(Kind.START) + encode(Kind.FILE, b"/a") + encode(Kind.DATA, b"x") * 100
+    for code in (
+        "import time; time.sleep(600)",
+        f"import os, time\nfor b in {drip!r}: os.write(1, bytes([b])); time.sleep(0.09)",
+    ):
+        reader(code)
+        assert refused(package(b"x"))[0] is Reason.CORPUS_TOO_LARGE
 
 
 def test_a_reader_that_uses_up_its_cpu_seconds_is_an_archive_that_is_too_much(reader: Callable[[str], None]) -> None:
@@ -174,6 +179,7 @@ def test_a_reader_that_was_killed_is_tried_again(reader: Callable[[str], None]) 
         encode(Kind.START) + encode(Kind.FILE, b"a"),
         encode(Kind.START) + encode(Kind.FILE, b"/\x1b[2J"),
         encode(Kind.START) + encode(Kind.FILE, b"/a") * 2,
+        encode(Kind.START) + encode(Kind.FILE, b"/a") + encode(Kind.DATA),
         encode(Kind.START) + encode(Kind.FILE, b"/a") + encode(Kind.FILE, b"/b") + encode(Kind.FILE, b"/c"),
         encode(Kind.START) + encode(Kind.FILE, b"/a") + encode(Kind.DATA, b"x" * 2000),
         encode(Kind.START) + encode(Kind.FAILURE, b"Ready\nall is well"),

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from functools import reduce
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -43,6 +44,30 @@ def test_an_epochs_end_tells_the_validation_perplexity() -> None:
         event(event="epoch", epoch=1, train_perplexity=290.5, valid_perplexity=310.25, best=310.25),
     )
     assert (digest.epoch, digest.percent, digest.valid_perplexity) == (1, 50, 310.25)
+
+
+def test_the_best_perplexity_is_the_lowest_validation_perplexity_and_survives_a_resume() -> None:
+    epochs = [
+        event(event="epoch", epoch=n, train_perplexity=9, valid_perplexity=v) for n, v in ((1, 80), (2, 60.5), (3, 70))
+    ]
+    digest = read(event(event="start", epochs=4), *epochs)
+    assert (digest.best_perplexity, digest.valid_perplexity) == (60.5, 70)
+    assert (
+        reduce(read_line, [LogLine("1", event(event="start", epochs=4, resumed_from=3))], digest).best_perplexity
+        == 60.5
+    )
+    assert reduce(read_line, [LogLine("1", event(event="start", epochs=4))], digest).best_perplexity is None
+
+
+def test_an_epochs_sample_is_one_bounded_line_and_only_the_warning_about_the_corpus_is_kept() -> None:
+    doubt = event(event="warning", code="not_scripts", message="a.yaml does not look\nlike a script")
+    digest = read(doubt, event(event="start", epochs=1), event(event="warning", code="other", message="x"))
+    assert digest.warning == "a.yaml does not look like a script"
+    assert read(event(event="epoch", epoch=1, sample="[ JON ]:\x1b[1m\nno " + 999 * "x")).sample.startswith(
+        "[ JON ]: no x"
+    )
+    assert len(read(event(event="epoch", epoch=1, sample=9999 * "x")).sample) == 200
+    assert read(event(event="epoch", epoch=1, sample=["x"])).sample == ""
 
 
 def test_another_attempt_begins_anew() -> None:
@@ -186,7 +211,7 @@ def test_results_are_read_once_and_what_is_broken_is_none() -> None:
     pachyderm.files[REPO, "odd"] = {"/metrics.json": odd.encode()}
     metrics = results.metrics(REPO, "odd")
     assert metrics is not None
-    assert (metrics.test, metrics.valid, metrics.best) == (None, None, 9)
+    assert (metrics.test, metrics.valid, metrics.train, metrics.best) == (None, None, 9, None)
     pachyderm.files[REPO, "bad"] = {"/metrics.json": b"{not json", "/new_script.txt": b"", "/generation.json": b"[]"}
     assert results.metrics(REPO, "bad") is None
     assert results.metrics(REPO, "missing") is None
@@ -195,6 +220,40 @@ def test_results_are_read_once_and_what_is_broken_is_none() -> None:
     assert (script.size_bytes, script.excerpt, script.words) == (0, "", None)
     pachyderm.files[REPO, "bad"] = {}
     assert results.script(REPO, "bad") == script, "a commit never changes"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"perplexity": {"valid": 9}, "epochs": 5}',
+        b'{"perplexity": {"valid": 9}, "epochs": [1]}',
+        b'{"perplexity": 9}',
+        b'{"perplexity": {"valid": 9}, "epochs": ' + b"[" * 100_000,
+        b'{"perplexity": {"valid": ' + b"9" * 100_000 + b"}}, 1}",
+        b'{"perplexity": {"valid": 9}, "epochs": [' + 10_000 * b"{}," + b"{}]}",
+        b'"\xff"',
+        b"[]",
+        b"",
+    ],
+    ids=lambda content: content[:40].decode(errors="replace"),
+)
+def test_a_metrics_file_of_another_form_is_none_and_no_traceback(content: bytes) -> None:
+    pachyderm = FakePachyderm()
+    pachyderm.files[REPO, "odd"] = {"/metrics.json": content, "/new_script.txt": b"x", "/generation.json": content}
+    results = Results(pachyderm)
+    assert results.metrics(REPO, "odd") is None
+    script = results.script(REPO, "odd")
+    assert script is not None
+    assert script.words is None
+
+
+def test_the_best_epoch_is_the_best_though_a_later_one_was_worse() -> None:
+    pachyderm = FakePachyderm()
+    epochs = [{"valid_perplexity": figure} for figure in (80, 50.7, 49.8, 50.2)]
+    pachyderm.files[REPO, "a"] = {"/metrics.json": json.dumps({"perplexity": {"test": 47}, "epochs": epochs}).encode()}
+    metrics = Results(pachyderm).metrics(REPO, "a")
+    assert metrics is not None
+    assert (metrics.best, metrics.test, metrics.epochs) == (49.8, 47, 4)
 
 
 @given(st.text(max_size=3000))

@@ -66,10 +66,27 @@ async def test_each_script_is_told_of_even_where_nobody_saw_it_being_made() -> N
     assert await told(first, second, second) == ["Generated", "Generated"]
 
 
-async def test_what_comes_back_is_told_again() -> None:
-    there, away = status("Training", message="1"), status("PachydermUnavailable")
-    back = status("Training", message="2")
-    assert await told(there, away, back, away) == ["Training", "PachydermUnavailable"] * 2
+@pytest.mark.parametrize("ready", [True, False])
+async def test_after_an_outage_nothing_that_was_told_before_is_repeated(*, ready: bool) -> None:
+    there, away = status("Generated" if ready else "Training", ready=ready), status("PachydermUnavailable")
+    first = str(there["conditions"][0]["reason"])
+    back = {**there, "conditions": [{**there["conditions"][0], "message": "later"}]}
+    assert await told(there, away, back, away) == [first, "PachydermUnavailable", "PachydermUnavailable"]
+
+
+async def test_what_happened_during_an_outage_is_told_after_it() -> None:
+    there, away = status("Training"), status("PachydermUnavailable")
+    done = status("Generated", ready=True, script="two")
+    assert await told(there, away, done) == ["Training", "PachydermUnavailable", "Generated"]
+    failed = status("TrainingFailed")
+    failed["conditions"].append({"type": "Stalled", "status": "True"})
+    assert await told(there, away, failed) == ["Training", "PachydermUnavailable", "TrainingFailed"]
+
+
+async def test_a_corpus_that_does_not_look_like_scripts_is_an_event_of_its_own_once() -> None:
+    doubtful = {**status("Training"), "training": {"warning": "a.yaml does not look like a script", "startTime": "t"}}
+    later = {**status("Generated", ready=True, script="one"), "training": doubtful["training"]}
+    assert await told(doubtful, doubtful, later) == ["CorpusDoubtful", "Training", "Generated"]
 
 
 async def test_an_event_whose_status_was_not_written_is_the_same_event_the_next_time() -> None:

@@ -85,16 +85,16 @@ def plain(lines: list[str]) -> str:
 def test_a_list_has_the_columns_of_kubectl() -> None:
     lines = text.list_of([as_object(trained_world())], CREATED + timedelta(minutes=5), namespaces=True)
     assert lines[0].split() == ["NAMESPACE", "NAME", "READY", "STATUS", "PRESET", "EPOCH", "PERPLEXITY", "AGE"]
-    assert click.unstyle(lines[1]).split() == ["ml", "thrones", "True", "Generated", "test", "1/1", "160.0", "5m"]
+    assert click.unstyle(lines[1]).split() == ["ml", "thrones", "True", "Generated", "test", "1/1", "170.0", "5m"]
 
 
 def test_a_wide_list_adds_speed_model_and_message() -> None:
     world = trained_world()
     head, row = text.list_of([as_object(world)], CREATED, namespaces=False, wide=True)
-    assert head.split()[-5:] == ["WPS", "ETA", "MODEL", "COMMIT", "MESSAGE"]
+    assert head.split()[-6:] == ["TEST", "WPS", "ETA", "MODEL", "COMMIT", "MESSAGE"]
     model = world.model.status["lineage"]["model"]["commit"]
-    assert "   5000   " in row
-    assert f" {model[:8]} " in row
+    assert "   160.0   5000   " in row
+    assert f"   {model[:8]}   the script " in row
 
 
 def test_the_columns_are_those_that_the_definition_tells_kubectl_to_print() -> None:
@@ -119,7 +119,7 @@ def test_a_status_tells_of_training_lineage_and_script() -> None:
     world = trained_world()
     told = plain(status_of(as_object(world), CREATED))
     assert "100%  epoch 1/1  5,000 words/s" in told
-    assert "test 160.0, validation 170.0, training 150.0" in told
+    assert "best validation 170.0, test 160.0, validation 170.0, training 150.0" in told
     assert world.model.status["lineage"]["corpus"]["commit"][:8] in told
     assert "[ JON ]: You know nothing ." in told
 
@@ -341,7 +341,7 @@ def test_a_log_ends_with_how_the_process_did_where_only_the_worker_knows() -> No
 
 def test_why_gives_the_verdict_and_the_next_step_first() -> None:
     lines = why(as_object(trained_world()), Evidence(), CREATED)
-    assert click.unstyle(lines[0]).startswith("Nothing is wrong: script")
+    assert click.unstyle(lines[0]).startswith("Nothing is wrong: the script is written")
     assert lines[1] == "Next: scriptmodel script thrones -n ml"
     world = World()
     world.reconcile()

@@ -13,13 +13,14 @@ from typing import Any
 import pytest
 from samples import play, run_trainer
 
-from scriptmodel_trainer import cli, commands
+from scriptmodel_trainer import arguments, commands
 from scriptmodel_trainer.checkpoints import EpochRecord
 from scriptmodel_trainer.evaluation import Score
 from scriptmodel_trainer.presets import PRESETS
 from scriptmodel_trainer.progress import JsonProgress
 
 MODEL_FILES = {"model.json", "weights.npz", "word_to_id.json", "id_to_word.json", "metrics.json", "report.html"}
+LOG = "train.log.jsonl"
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,11 @@ def events_of(stdout: str) -> list[dict[str, Any]]:
 
 def test_train_writes_exactly_the_model_directory(job: dict[str, Any]) -> None:
     assert job["done"].returncode == 0, job["done"].stderr
-    assert {path.name for path in (job["root"] / "out").iterdir()} == MODEL_FILES
+    assert {path.name for path in (job["root"] / "out").iterdir()} == {*MODEL_FILES, LOG}
+
+
+def test_the_model_directory_keeps_the_log(job: dict[str, Any]) -> None:
+    assert (job["root"] / "out" / LOG).read_text("utf-8") == job["done"].stdout
 
 
 def test_every_line_of_stdout_is_an_event_with_a_time(job: dict[str, Any]) -> None:
@@ -54,7 +59,7 @@ def test_events_come_in_order_and_hold_what_the_contract_lists(job: dict[str, An
     keys = {
         "start": {"preset", "parameters", "tokens", "vocabulary", "epochs", "resumed_from"},
         "progress": {"epoch", "epochs", "fraction", "perplexity", "words_per_second", "eta_seconds"},
-        "epoch": {"epoch", "train_perplexity", "valid_perplexity", "best"},
+        "epoch": {"epoch", "train_perplexity", "valid_perplexity", "best", "sample"},
         "done": {"perplexity", "seconds"},
     }
     assert all(event.keys() - {"event", "time"} == keys[event["event"]] for event in events)
@@ -96,8 +101,20 @@ def test_metrics_hold_the_contract_s_keys(job: dict[str, Any]) -> None:
     assert metrics["schema"] == 1
     assert {"epochs", "perplexity", "tokens", "best_epoch", "seconds"} <= metrics.keys()
     assert metrics["perplexity"].keys() == metrics["tokens"].keys() == {"train", "valid", "test"}
-    epoch_keys = {"epoch", "train_perplexity", "valid_perplexity", "learning_rate", "seconds", "words_per_second"}
+    epoch_keys = {
+        "epoch",
+        "train_perplexity",
+        "valid_perplexity",
+        "learning_rate",
+        "seconds",
+        "words_per_second",
+        "sample",
+    }
     assert [entry.keys() for entry in metrics["epochs"]] == [epoch_keys, epoch_keys]
+    assert metrics["understood"] > 0.95
+    samples = [event["sample"] for event in job["events"] if event["event"] == "epoch"]
+    assert [entry["sample"] for entry in metrics["epochs"]] == samples
+    assert all(0 < len(sample) <= 120 for sample in samples)
     assert metrics["perplexity"]["test"] == pytest.approx(job["events"][-1]["perplexity"], abs=0.001)
 
 
@@ -126,6 +143,8 @@ def test_generate_writes_the_scripts_and_what_made_them(job: dict[str, Any], tmp
     words = [word.replace("_", " ") if word.startswith("--prompt") else word for word in command.split()]
     done = run_trainer(words, {"PFS_ROOT": str(tmp_path)})
     assert done.returncode == 0, done.stderr
+    written = [(Path(event["file"]).name, event["event"]) for event in events_of(done.stdout)]
+    assert written == [(name, "written") for name in ("new_script.txt", "new_script.2.txt", "generation.json")]
     out = tmp_path / "out"
     assert {path.name for path in out.iterdir()} == {"new_script.txt", "new_script.2.txt", "generation.json"}
     text = (out / "new_script.txt").read_text("utf-8")
@@ -173,11 +192,11 @@ def test_bad_input_ends_with_code_2_and_one_clear_line(case: str, tmp_path: Path
 @pytest.mark.parametrize("command", ["normalize", "train", "evaluate", "generate", "report"])
 def test_help_has_an_example_that_is_understood(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        cli._parser().parse_args([command, "--help"])
+        arguments.parser().parse_args([command, "--help"])
     text = capsys.readouterr().out
     program, *words = text.partition("example: ")[2].partition("\n\n")[0].split()
     assert program == "scriptmodel-trainer"
-    assert cli._parser().parse_args(words).command == command
+    assert arguments.parser().parse_args(words).command == command
     assert command != "train" or all(re.search(rf"\b{name}[ ,]", text) for name in PRESETS)
 
 
@@ -193,6 +212,7 @@ def test_bad_input_is_an_error_event_in_json(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert event["event"] == "error"
     assert event["code"] == 2
+    assert event["parameter"] is None
     assert "no such path" in event["message"]
     assert event["hint"]
 
@@ -215,3 +235,56 @@ def test_a_loss_that_is_not_a_number_ends_with_code_4(tmp_path: Path, corpus: Pa
     done = run_trainer(["train", "--data", corpus, "--out", tmp_path / "m", "--preset", "test", *settings])
     assert done.returncode == 4, done.stdout[-500:] + done.stderr
     assert not (tmp_path / "m" / "model.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "parameter"),
+    [
+        (["--set", "dropout=1.5"], "dropout"),
+        (["--set", "learning_rate=fast"], "learning_rate"),
+        (["--preset", "smal"], "preset"),
+        (["--seed", "-1"], "seed"),
+    ],
+)
+def test_an_error_event_names_the_parameter_at_fault(words: list[str], parameter: str, tmp_path: Path) -> None:
+    done = run_trainer(["train", "--data", tmp_path, "--out", tmp_path / "m", *words, "--log", "json"])
+    assert events_of(done.stdout)[0]["parameter"] == parameter
+
+
+def test_an_error_of_a_generate_job_is_an_event(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "model").symlink_to(model)
+    command = "generate /pfs/model --out /pfs/out/new_script.txt --words 60 --temperature 0.8 --top-p 0.95 --seed 1"
+    done = run_trainer([*command.split(), "--speaker=ANNE"], {"PFS_ROOT": str(tmp_path)})
+    (event,) = events_of(done.stdout)
+    assert (done.returncode, event["code"], event["parameter"]) == (2, 2, "speaker")
+    assert event["message"] == 'unknown speaker "ANNE" (did you mean ANNA?)'
+
+
+def test_a_corpus_that_is_no_script_is_warned_of_in_log_and_metrics(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "README").write_text("# A project\n\n" + "It builds the tool: run `make`, then read the docs.\n\n" * 80)
+    done = run_trainer(["train", "--data", data, "--out", tmp_path / "m", "--preset", "test", "--log", "json"])
+    assert done.returncode == 0, done.stderr
+    warning, *_ = events_of(done.stdout)
+    assert (warning["event"], warning["code"]) == ("warning", "not_scripts")
+    assert warning["message"].startswith(
+        "1 of 1 file(s) do not look like scripts (0% of the corpus understood): README"
+    )
+    assert json.loads((tmp_path / "m" / "metrics.json").read_text())["understood"] < 0.5
+    assert json.loads((tmp_path / "m" / LOG).read_text("utf-8").splitlines()[0])["code"] == "not_scripts"
+    evaluated = run_trainer(["evaluate", tmp_path / "m", "--data", data])
+    assert evaluated.stderr.startswith("warning: 1 of 1 file(s) do not look like scripts")
+    normalized = run_trainer(["normalize", data, "--out", tmp_path / "tokens"])
+    assert normalized.stderr.startswith("warning: 1 of 1 file(s) do not look like scripts")
+
+
+def test_the_end_of_a_training_says_where_model_and_report_are_and_what_comes_next(
+    tmp_path: Path, corpus: Path
+) -> None:
+    done = run_trainer(["train", "--data", corpus, "--out", tmp_path / "a model", "--preset", "test"])
+    model, report, following = done.stdout.splitlines()[-3:]
+    assert model == f"Model: {tmp_path / 'a model'}"
+    assert report == f"Report: {tmp_path / 'a model' / 'report.html'}"
+    assert following == f"Next: scriptmodel-trainer generate '{tmp_path}/a model' --words 300"
+    assert re.search(r"^Epoch: 1 Sample: (\[|\{\{) ", done.stdout, re.MULTILINE)

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from scriptmodel_trainer.corpus import tokens
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.grammar import Grammar, Kind, cost, kind_of
-from scriptmodel_trainer.generation.network import Network
+from scriptmodel_trainer.generation.network import Floats, Network
 from scriptmodel_trainer.generation.rendering import count_pieces, render
+from scriptmodel_trainer.generation.sample_lines import sample_line
 from scriptmodel_trainer.generation.sampling import Sampling, choose
 from scriptmodel_trainer.generation.writer import Opening, Writer
 from scriptmodel_trainer.vocabulary import Vocabulary
@@ -24,7 +25,12 @@ PLAIN = Vocabulary(("the", "lamp", "waits", "n't", "<eos>", "<unk>"))
 
 
 def network(vocabulary: Vocabulary, seed: int, scale: float = 3.0) -> Network:
-    """Random weights: the worst case for the grammar."""
+    """A network of random weights: the worst case for the grammar."""
+    return Network(weights_of(vocabulary, seed, scale))
+
+
+def weights_of(vocabulary: Vocabulary, seed: int, scale: float = 3.0) -> dict[str, Floats]:
+    """Random weights of a small network."""
     random = np.random.default_rng(seed)
     shapes = {
         "embedding": (len(vocabulary), 6),
@@ -34,7 +40,7 @@ def network(vocabulary: Vocabulary, seed: int, scale: float = 3.0) -> Network:
         "output/kernel": (len(vocabulary), 8),
         "output/bias": (len(vocabulary),),
     }
-    return Network({name: random.normal(0, scale, shape).astype(np.float32) for name, shape in shapes.items()})
+    return {name: random.normal(0, scale, shape).astype(np.float32) for name, shape in shapes.items()}
 
 
 def faults(text: str, words: int) -> list[str]:
@@ -130,6 +136,49 @@ def test_a_speaker_is_known_in_large_and_small_letters() -> None:
         assert render(script).startswith(f"[ {name} ]:")
 
 
+@pytest.mark.parametrize(
+    ("speaker", "prompt", "begins"),
+    [
+        ("", "BEN: the lamp", "[ BEN ]: the lamp"),
+        ("", "anna:the lamp", "[ ANNA ]: the lamp"),
+        ("BEN", "Ben: the lamp", "[ BEN ]: the lamp"),
+        ("ANNA", "BEN: the lamp", "[ ANNA ]: BEN: the lamp"),
+    ],
+)
+def test_a_name_and_a_colon_before_the_prompt_say_who_speaks(speaker: str, prompt: str, begins: str) -> None:
+    writer = Writer(network(SCRIPT, 1), SCRIPT)
+    opening = writer.understood(Opening(speaker, prompt))
+    assert render(writer.write(30, Sampling(), (1,), opening)).startswith(begins)
+    assert writer.understood(Opening("", "the lamp: it waits")) == Opening("", "the lamp: it waits")
+
+
+def test_unknown_words_of_the_prompt_are_named_once() -> None:
+    writer = Writer(network(SCRIPT, 1), SCRIPT)
+    assert writer.unknown_words(Opening("", 'the zeppelin, "the" Zeppelin (waits) zeppelin')) == [
+        "zeppelin",
+        "Zeppelin",
+    ]
+
+
+@pytest.mark.parametrize("top_p", [5e-324, 1e-320, 1e-46])
+def test_a_nucleus_smaller_than_any_number_is_the_likeliest_word(top_p: float) -> None:
+    logits = np.array([0, 3, 1], np.float32)
+    assert {choose(logits, Sampling(1.0, 0, top_p), np.random.default_rng(seed)) for seed in range(20)} == {1}
+
+
+@pytest.mark.parametrize("vocabulary", [SCRIPT, PLAIN, Vocabulary(("the", "w" * 200, "<eos>", "<unk>"))])
+def test_a_sample_line_is_short_well_formed_and_repeats_itself(vocabulary: Vocabulary) -> None:
+    state = np.random.get_state()[1].tolist()  # the generator that all share
+    for seed in range(30):
+        weights = weights_of(vocabulary, seed)
+        line = sample_line(vocabulary, 3)(weights)
+        assert len(line) <= 120
+        assert line == sample_line(vocabulary, 3)(weights)
+        if vocabulary is SCRIPT:
+            assert not faults(line + "\n", 20)
+    assert np.random.get_state()[1].tolist() == state
+
+
 def test_a_prompt_longer_than_the_budget_is_refused() -> None:
     with pytest.raises(BadInputError, match="does not fit"):
         Writer(network(SCRIPT, 1), SCRIPT).write(10, Sampling(), (1,), Opening("", "the lamp " * 10))
@@ -138,10 +187,10 @@ def test_a_prompt_longer_than_the_budget_is_refused() -> None:
 def test_an_unknown_speaker_is_answered_with_known_ones() -> None:
     with pytest.raises(BadInputError) as caught:
         Writer(network(SCRIPT, 1), SCRIPT).write(30, Sampling(), (1,), Opening("ZOE", ""))
-    assert caught.value.hint == "it knows ANNA, BEN"
+    assert caught.value.line() == 'unknown speaker "ZOE"; the model knows ANNA, BEN'
     with pytest.raises(BadInputError) as caught:
         Writer(network(SCRIPT, 1), SCRIPT).write(30, Sampling(), (1,), Opening("Anne", ""))
-    assert caught.value.hint.startswith("did you mean ANNA? ")
+    assert caught.value.message == 'unknown speaker "Anne" (did you mean ANNA?)'
 
 
 def test_too_few_words_for_any_script_are_refused_with_the_least() -> None:

@@ -57,22 +57,97 @@ def test_what_others_keep_in_the_folder_is_left_alone(corpus: Path, model: Path,
         path.write_text("half")
     assert run("generate", tmp_path / "new_script.txt", corpus, model) == (0, "")
     assert {path.name for path in tmp_path.iterdir()} == {
-        *("new_script.txt", "generation.json"),
+        "new_script.txt",
         *(path.name for path in theirs),
     }
 
 
-def test_a_script_does_not_take_the_name_of_its_description(corpus: Path, model: Path, tmp_path: Path) -> None:
-    code, errors = run("generate", tmp_path / "generation.json", corpus, model)
+def test_a_record_is_written_where_one_is_asked_for_and_announced(model: Path, tmp_path: Path) -> None:
+    out, record = tmp_path / "a.txt", tmp_path / "a.json"
+    generate = ["generate", model, "--words", "20", "--out", out]
+    assert run_trainer(generate).stdout == f"Wrote {out} ({len(out.read_text().split())} words)\n"
+    assert not record.exists()
+    done = run_trainer([*generate, "--record", record])
+    assert done.stdout.splitlines()[-1] == f"Wrote {record}"
+    assert record.is_file()
+    for words in (["--out", out, "--record", out], ["--record", record], ["--log", "json"]):
+        refused = run_trainer(["generate", model, "--words", "20", *words])
+        assert (refused.returncode, refused.stderr.count("\n")) == (2, 1) or "json" in words
+        assert refused.returncode == 2
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("name", ["model.json", "weights.npz", "train.log.jsonl"])
+def test_a_file_of_a_model_is_not_overwritten(
+    command: str, name: str, corpus: Path, model: Path, tmp_path: Path
+) -> None:
+    before = (model / name).read_bytes()
+    (tmp_path / "link").symlink_to(model / name)
+    for out in (model / name, tmp_path / "link"):
+        code, errors = run(command, out, corpus, model)
+        assert code == 2
+        assert len(errors.splitlines()) == 1
+        assert str(out) in errors
+    assert (model / name).read_bytes() == before
+
+
+def test_a_script_is_not_written_into_its_model(corpus: Path, model: Path) -> None:
+    code, errors = run("generate", model / "new_script.txt", corpus, model)
     assert code == 2
-    assert "give another name" in errors
-    assert not list(tmp_path.iterdir())
+    assert "lies in the model directory" in errors
+    assert not (model / "new_script.txt").exists()
+
+
+FULL = {
+    "normalize": ["normalize", "{corpus}"],
+    "train": ["train", "--data", "{corpus}", "--out", "{tmp}/m", "--preset", "test", "--log", "text"],
+    "train in json": ["train", "--data", "{corpus}", "--out", "{tmp}/m", "--preset", "test", "--log", "json"],
+    "bad input in json": ["train", "--data", "{tmp}/no", "--out", "{tmp}/m", "--log", "json"],
+    "evaluate": ["evaluate", "{model}", "--data", "{corpus}"],
+    "generate": ["generate", "{model}", "--words", "20"],
+    "generate to a file": ["generate", "{model}", "--words", "20", "--out", "{tmp}/s.txt"],
+    "help": ["--help"],
+}
+
+
+@pytest.mark.parametrize("case", FULL)
+def test_an_output_that_cannot_be_written_is_code_3_and_one_line(
+    case: str, corpus: Path, model: Path, tmp_path: Path
+) -> None:
+    words = [word.format(corpus=corpus, model=model, tmp=tmp_path) for word in FULL[case]]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([str(COMMAND), *words], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == (2 if "bad input" in case else 3)
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith("scriptmodel-trainer: error: ")
+
+
+def test_normalize_prints_a_table_of_what_it_found(tmp_path: Path) -> None:
+    (tmp_path / "play.md").write_text(play(60), "utf-8")
+    done = run_trainer(["normalize", tmp_path / "play.md", "--out", tmp_path / "tokens"])
+    head, row = done.stdout.splitlines()
+    assert head.split() == ["FILE", "LAYOUT", "LINES", "SPEAKERS", "UTTERANCES", "DIRECTIONS", "UNDERSTOOD"]
+    name, layout, lines, speakers, *_, understood = row.split()
+    assert (name, layout, lines, speakers) == ("play.md", "markdown", str(len(play(60).splitlines())), "4")
+    assert int(understood.rstrip("%")) > 90
+    silent = run_trainer(["normalize", tmp_path / "play.md"])
+    assert "UTTERANCES" not in silent.stdout + silent.stderr
+
+
+def test_a_missing_path_is_answered_without_an_option_that_the_command_lacks(tmp_path: Path) -> None:
+    done = run_trainer(["normalize", tmp_path / "no"])
+    assert done.returncode == 2
+    assert "--data" not in done.stderr
 
 
 def test_a_stream_that_cannot_hold_a_character_gets_another(model: Path) -> None:
     generate = ["generate", model, "--words", "20", "--prompt", "naïve \udce9t"]
     done = run_trainer(generate, {"PYTHONIOENCODING": "ascii"})
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0
+    assert (
+        done.stderr
+        == "warning: the model does not know 2 word(s) of the prompt and reads them as <unk>: na\\xefve, t\n"
+    )
     assert "na?ve" in done.stdout
 
 

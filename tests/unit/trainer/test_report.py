@@ -15,6 +15,7 @@ from samples import run_trainer
 from scriptmodel_trainer.artifacts import load_model
 from scriptmodel_trainer.charts import Series, line_chart
 from scriptmodel_trainer.report import render_report
+from scriptmodel_trainer.report_training import overfitting, training_section
 
 
 class Page(HTMLParser):
@@ -122,3 +123,62 @@ def test_the_last_values_stand_beside_their_lines_and_not_over_each_other() -> N
 
 def test_small_numbers_are_written_without_powers_of_ten() -> None:
     assert "e-05" not in line_chart("title", [Series("rate", "one", [0.00007, 0.00003])])
+
+
+def epochs_of(*figures: tuple[float, float]) -> list[dict[str, object]]:
+    return [
+        {
+            "epoch": number,
+            "train_perplexity": train,
+            "valid_perplexity": valid,
+            "learning_rate": 1.0,
+            "words_per_second": 9.0,
+        }
+        for number, (train, valid) in enumerate(figures, 1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("figures", "best", "said"),
+    [
+        (
+            [(90, 80), (60, 70), (50, 72), (40, 75)],
+            2,
+            "rose from 70.0 to 75.0 while training perplexity fell from 60.0",
+        ),
+        ([(90, 80), (60, 70), (50, 72)], 2, ""),  # one epoch may be chance
+        ([(90, 80), (60, 70), (50, 70.1), (40, 70.2)], 2, ""),  # level
+        ([(90, 80), (60, 70), (65, 72), (70, 75)], 2, ""),  # training does not get better either
+        ([(90, 80), (60, 70), (50, 60)], 3, ""),
+    ],
+)
+def test_the_report_says_in_a_sentence_when_a_model_overfits(
+    figures: list[tuple[float, float]], best: int, said: str
+) -> None:
+    sentence = overfitting(epochs_of(*figures), best)
+    assert said in sentence
+    assert bool(sentence) is bool(said)
+    assert (f"overfits after epoch {best}" in training_section(epochs_of(*figures), best, {})) is bool(said)
+
+
+def test_the_best_epoch_is_marked_and_dropout_is_named_only_where_there_is_some() -> None:
+    epochs = epochs_of((90, 80), (60, 70), (50, 72))
+    with_dropout, without = (training_section(epochs, 2, {"dropout": rate}) for rate in (0.2, 0.0))
+    assert with_dropout.count("<title>best epoch: 2</title>") == 1
+    assert "measured with dropout" in with_dropout
+    assert "dropout" not in without
+
+
+def test_the_report_shows_a_line_after_each_epoch_and_none_for_models_that_have_none(model: Path) -> None:
+    trained = load_model(model)
+    samples = [epoch["sample"] for epoch in trained.metrics["epochs"]]
+    assert len(samples) == 4
+    text = (model / "report.html").read_text("utf-8")
+    assert "A line after each epoch" in text
+    assert text.count(" (best)</th>") == 1
+    assert "A line after each epoch" not in training_section(epochs_of((9, 9)), 1, {})
+
+
+def test_words_of_a_sample_line_cannot_become_markup() -> None:
+    section = training_section([{**epochs_of((9, 9))[0], "sample": "<script>"}], 1, {})
+    assert "<script>" not in section

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import resource
 import signal
@@ -17,6 +18,7 @@ from samples import COMMAND, run_trainer
 from scriptmodel_trainer.artifacts import load_model
 from scriptmodel_trainer.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.fingerprints import Fingerprints
 from scriptmodel_trainer.storage import arrays_bytes, read_arrays, write_arrays
 
 SETTINGS = [
@@ -67,8 +69,11 @@ def resumed(corpus: Path, out: Path) -> dict[str, np.ndarray]:
     assert done.returncode == 0, done.stderr
     assert "resumed in epoch" in done.stdout
     assert {path.name for path in out.iterdir()} == {
-        *("model.json", "weights.npz", "word_to_id.json", "id_to_word.json", "metrics.json", "report.html")
+        *("model.json", "weights.npz", "word_to_id.json", "id_to_word.json", "metrics.json", "report.html"),
+        "train.log.jsonl",
     }
+    log = [json.loads(line) for line in (out / "train.log.jsonl").read_text("utf-8").splitlines() if line[-1:] == "}"]
+    assert [bool(event["resumed_from"]) for event in log if event["event"] == "start"] == [False, True]
     return weights(out)
 
 
@@ -136,7 +141,7 @@ def test_a_checkpoint_of_other_settings_is_refused(corpus: Path, tmp_path: Path)
     process.communicate()
     done = run_trainer(["train", "--data", corpus, "--out", tmp_path, "--preset", "test", "--resume"])
     assert done.returncode == 2
-    assert "another corpus, preset, setting or seed" in done.stderr
+    assert "another corpus, preset, setting, seed or precision" in done.stderr
     (tmp_path / "checkpoint.npz").write_bytes(b"PK\x03\x04 broken")
     done = run_trainer(["train", "--data", corpus, "--out", tmp_path, "--preset", "test", "--resume"])
     assert done.returncode == 2
@@ -175,10 +180,10 @@ def test_a_checkpoint_that_lost_an_array_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.npz"
     arrays = {"weights/lstm0/kernel": np.ones(3), "best/output/bias": np.ones(3)}
     save_checkpoint(path, Checkpoint("print", 1, 0, 0.0, 0.0, 0.0, 0, (), arrays))
-    assert_identical(load_checkpoint(path, "print").arrays, arrays)
+    assert_identical(load_checkpoint(path, Fingerprints("print")).arrays, arrays)
     write_arrays(path, {name: array for name, array in read_arrays(path).items() if name != "best/output/bias"})
     with pytest.raises(BadInputError, match="damaged"):
-        load_checkpoint(path, "print")
+        load_checkpoint(path, Fingerprints("print"))
 
 
 def test_the_seed_repeats_a_model_exactly_and_another_gives_another(corpus: Path, tmp_path: Path) -> None:
@@ -198,7 +203,7 @@ def test_resuming_a_finished_run_changes_nothing(corpus: Path, tmp_path: Path) -
     assert "already trained" in again.stderr
     other = run_trainer([*command, "--seed", "2"])
     assert other.returncode == 2
-    assert "holds a model of another corpus, preset, setting or seed" in other.stderr
+    assert "holds a model of another corpus, preset, setting, seed or precision" in other.stderr
     assert (tmp_path / "weights.npz").stat().st_mtime_ns == before
 
 
@@ -223,7 +228,10 @@ def test_a_full_disk_ends_with_code_3_and_leaves_the_old_model(corpus: Path, mod
     )
     assert done.returncode == 3, done.stderr
     assert "cannot write" in done.stderr
-    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    log = (out / "train.log.jsonl").read_text("utf-8")
+    assert json.loads(log.splitlines()[-1])["code"] == 3  # the log of the earlier model goes on
+    assert log.encode().startswith(before.pop("train.log.jsonl"))
+    assert {path.name: path.read_bytes() for path in out.iterdir() if path.name != "train.log.jsonl"} == before
 
 
 def test_a_folder_that_nobody_may_write_to_ends_with_code_3(corpus: Path) -> None:

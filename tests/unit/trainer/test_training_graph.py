@@ -17,6 +17,7 @@ import tensorflow as tf  # noqa: E402  # quietly loaded above
 
 from scriptmodel_trainer import model as model_module  # noqa: E402
 from scriptmodel_trainer import training  # noqa: E402
+from scriptmodel_trainer.fingerprints import Fingerprints  # noqa: E402
 from scriptmodel_trainer.model import LanguageModel  # noqa: E402
 from scriptmodel_trainer.optimizers import Optimizer  # noqa: E402
 from scriptmodel_trainer.presets import PRESETS, Preset, with_overrides  # noqa: E402
@@ -117,6 +118,9 @@ def test_a_network_too_large_for_the_memory_is_told_as_such(monkeypatch: pytest.
         raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor with shape[8192,32768]")
 
     monkeypatch.setattr(training, "LanguageModel", too_large)
-    task = training.TrainingTask("test", preset("test"), 50, STREAM, STREAM, {}, 0, 1, "", tmp_path / "c.npz", 30.0)
+    task = training.TrainingTask(
+        *("test", preset("test"), 50, STREAM, STREAM, {}, 0, 1),
+        *(Fingerprints(""), "", tmp_path / "c.npz", 30.0, lambda _: ""),
+    )
     with pytest.raises(MemoryError):
         training.fit(task, False, TextProgress(sys.stdout), StopSignals())

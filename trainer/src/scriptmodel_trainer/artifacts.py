@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
+import math
+import os
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,15 +16,36 @@ import numpy as np
 import numpy.typing as npt
 
 import scriptmodel_trainer
+from scriptmodel_trainer import presets
 from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.model_schema import (
+    MOST_JSON,
+    check_described,
+    check_metrics,
+    check_object,
+    require_metrics,
+    words_of,
+)
 from scriptmodel_trainer.presets import Preset
-from scriptmodel_trainer.storage import arrays_bytes, json_bytes, read_arrays, write_files
+from scriptmodel_trainer.storage import (
+    arrays_bytes,
+    json_bytes,
+    open_regular,
+    parse_json,
+    read_arrays,
+    read_bounded,
+    write_files,
+)
 from scriptmodel_trainer.vocabulary import Vocabulary
 
 SCHEMA = 1
 MODEL, WEIGHTS, METRICS, REPORT = "model.json", "weights.npz", "metrics.json", "report.html"
 WORD_TO_ID, ID_TO_WORD = "word_to_id.json", "id_to_word.json"
 FILES = (MODEL, WEIGHTS, METRICS, REPORT, WORD_TO_ID, ID_TO_WORD)
+LOG = "train.log.jsonl"
+CHECKPOINT = "checkpoint.npz"
+_LARGEST = 1_000_000  # a weight; trained ones stay below 100
+_HEADER = 1024  # bytes of an .npz file around each array, at most
 
 Floats = npt.NDArray[np.float32]
 
@@ -88,42 +110,88 @@ def save_model(folder: Path, model: TrainedModel, report: str) -> None:
     write_files(folder, contents)
 
 
-def load_model(folder: Path) -> TrainedModel:
-    """Read a model directory; BadInputError says what is missing or broken."""
+def protect(path: Path, *, option: str = "--out", but: tuple[str, ...] = ()) -> None:
+    """Raise BadInputError if writing `path` would replace a file of a model; `but` names files that may be replaced."""
+    target = Path(os.path.realpath(path))
+    if target.name in but or target.name not in (*FILES, LOG, CHECKPOINT):
+        return
+    if target.exists() and any((target.parent / name).is_file() for name in (MODEL, CHECKPOINT)):
+        raise BadInputError(f"{option} {path} is a file of a model and would be overwritten", "name another file")
+
+
+def load_model(folder: Path, whole: bool = False) -> TrainedModel:
+    """Read a model directory; if `whole`, its metrics must be complete.
+
+    Nothing in it is believed: kinds of files, sizes, JSON, vocabulary and shapes are checked before weights are read.
+    Raises BadInputError that says what is missing or broken.
+    """
     if not folder.is_dir():
         raise BadInputError(f"no such model directory: {folder}", "give the --out of a train command")
     if not (folder / MODEL).is_file():
         raise BadInputError(f"{folder} holds no model", f"there is no {MODEL}: train it first")
     try:
-        described = json.loads((folder / MODEL).read_bytes())
-        if described["schema"] != SCHEMA:
-            hint = f"this program reads {SCHEMA}: use the version that trained it"
-            raise BadInputError(f"{folder} has schema {described['schema']}", hint)
-        _check_digests(folder, described)
-        names = json.loads((folder / ID_TO_WORD).read_bytes())
-        words = tuple(names[str(number)] for number in range(len(names)))
-        metrics = json.loads((folder / METRICS).read_bytes())
-        vocabulary = Vocabulary(words, frozenset(described["speakers"]))
-        origin = _origin(described)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        described = _described(folder)
+        preset = presets.preset_from(described["parameters"])
+        vocabulary = _vocabulary(folder, described)
+        metrics = _described_json(folder, METRICS, described)
+        check_metrics(metrics)
+        if whole:
+            require_metrics(metrics)
+        weights = _weights(folder, preset.shapes(len(vocabulary)), described["files"].get(WEIGHTS))
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadInputError(f"{folder} is damaged: {error}", "train the model again") from error
-    weights = read_arrays(folder / WEIGHTS)
+    origin = Origin(described["preset"], preset, described["seed"], described["corpus"], described["versions"])
     return TrainedModel(origin, vocabulary, weights, metrics)
 
 
-def _origin(described: Mapping[str, Any]) -> Origin:
-    known = {field.name for field in dataclasses.fields(Preset)}
-    preset = Preset(**{key: value for key, value in described["parameters"].items() if key in known})
-    return Origin(described["preset"], preset, described["seed"], described["corpus"], described["versions"])
-
-
-def _check_digests(folder: Path, described: dict[str, Any]) -> None:
+def _described(folder: Path) -> dict[str, Any]:
+    """What a model says of itself; BadInputError if this program cannot read it, ValueError if it is damaged."""
+    described: dict[str, Any] = parse_json(read_bounded(folder / MODEL, MOST_JSON))
+    check_object(described)
+    if described["schema"] != SCHEMA:
+        hint = f"this program reads {SCHEMA}: use the version that trained it"
+        raise BadInputError(f"{folder} has schema {str(described['schema'])[:40]}", hint)
     own = described.pop("digest", None)  # models of before have none
     if own not in (None, _digest(json_bytes(described))):
         raise ValueError(f"{MODEL} is not as it was written")
-    for name in (WEIGHTS, ID_TO_WORD, METRICS):
-        if _digest((folder / name).read_bytes()) != described["files"][name]:
-            raise ValueError(f"{name} is not the file that {MODEL} describes")
+    check_described(described)
+    return described
+
+
+def _vocabulary(folder: Path, described: Mapping[str, Any]) -> Vocabulary:
+    words = words_of(_described_json(folder, ID_TO_WORD, described))
+    if any(number >= len(words) for number in described["speakers"]):
+        raise ValueError(f"{MODEL} names a speaker who is not in {ID_TO_WORD}")
+    return Vocabulary(words, frozenset(described["speakers"]))
+
+
+def _described_json(folder: Path, name: str, described: Mapping[str, Any]) -> Any:
+    """The JSON of a file whose digest `described` holds."""
+    content = read_bounded(folder / name, MOST_JSON)
+    if _digest(content) != described["files"].get(name):
+        raise _other(name)
+    return parse_json(content)
+
+
+def _weights(folder: Path, shapes: Mapping[str, tuple[int, ...]], digest: str | None) -> dict[str, Floats]:
+    """The weights, which must be numbers of exactly these shapes that do not overflow when multiplied."""
+    most = sum(4 * math.prod(shape) + _HEADER for shape in shapes.values()) + _HEADER
+    with open_regular(folder / WEIGHTS) as file:
+        if os.fstat(file.fileno()).st_size > most:
+            raise ValueError(f"{WEIGHTS} is larger than the {most:,} bytes that {MODEL} describes")
+        if hashlib.file_digest(file, "sha256").hexdigest() != digest:  # type: ignore[arg-type]  # it can readinto
+            raise _other(WEIGHTS)
+    weights = read_arrays(folder / WEIGHTS, most)
+    if {name: array.shape for name, array in weights.items()} != shapes:
+        raise ValueError(f"{WEIGHTS} does not hold the arrays that {MODEL} describes")
+    for name, array in weights.items():
+        if array.dtype != np.float32 or not np.abs(array).max(initial=0) <= _LARGEST:  # NaN is not either
+            raise ValueError(f"{name} in {WEIGHTS} holds something else than float32 numbers within {_LARGEST:,}")
+    return weights
+
+
+def _other(name: str) -> ValueError:
+    return ValueError(f"{name} is not the file that {MODEL} describes")
 
 
 def _digest(content: bytes) -> str:

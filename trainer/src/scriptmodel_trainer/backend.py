@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
 import re
 import sys
 import tempfile
@@ -49,6 +50,22 @@ def multiplies_bfloat16() -> bool:
     except OSError:  # not Linux
         return True
     return bool(re.search(r"^(flags|Features)\b.*\b(avx512_bf16|amx_bf16|bf16)\b", described, re.MULTILINE))
+
+
+def processor() -> str:
+    """The kind of processor that training uses; between two kinds the same sums may be rounded another way."""
+    import tensorflow as tf  # noqa: PLC0415  # quietly loaded by then
+
+    gpus = tf.config.list_physical_devices("GPU")
+    if gpus:
+        return str(tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU"))
+    try:
+        described = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
+    except OSError:  # not Linux
+        described = ""
+    flags = re.search(r"^(?:flags|Features)\b.*", described, re.MULTILINE)
+    wide = {flag for flag in flags[0].split() if flag.startswith(("avx", "amx", "fma", "sve", "bf16"))} if flags else ()
+    return " ".join([platform.machine(), *sorted(wide)])
 
 
 @contextlib.contextmanager

@@ -22,12 +22,17 @@ class Series:
 
 
 def line_chart(
-    title: str, series: Sequence[Series], *, size: tuple[int, int] = (560, 260), logarithmic: bool = False
+    title: str,
+    series: Sequence[Series],
+    *,
+    size: tuple[int, int] = (560, 260),
+    logarithmic: bool = False,
+    marked: Sequence[int] = (),
 ) -> str:
     """An SVG element with axes, a line and dots a series, the last value beside its dot, and a tooltip on each.
 
     `size` is in units of the drawing, which the page scales. Values must be finite and, for a logarithmic axis,
-    positive; others are left out.
+    positive; others are left out. A dashed line marks each of the epochs `marked` (from 1).
     """
     width, height = size
     clean = [
@@ -58,6 +63,7 @@ def line_chart(
     parts.append(f'<text class="tick" x="{_LEFT - 8}" y="{height - 12}" text-anchor="end">epoch</text>')
     for index in _shown_epochs(count):
         parts.append(f'<text class="tick" x="{x(index):.1f}" y="{height - 12}" text-anchor="middle">{index + 1}</text>')
+    parts += [_mark(x(epoch - 1), height - _BOTTOM, f"best epoch: {epoch}") for epoch in marked]
     ends: list[tuple[float, float, str, str]] = []
     for line in clean:
         points = [(x(index), y(value)) for index, value in enumerate(line.values) if not math.isnan(value)]
@@ -76,6 +82,12 @@ def line_chart(
     parts += _values(ends)
     parts.append("</svg>")
     return "".join(parts)
+
+
+def _mark(x: float, bottom: float, title: str) -> str:
+    """A vertical line over the whole chart."""
+    ends = f'x1="{x:.1f}" x2="{x:.1f}" y1="{_TOP}" y2="{bottom}"'
+    return f'<line class="best" {ends}><title>{html.escape(title)}</title></line>'
 
 
 def _values(ends: Sequence[tuple[float, float, str, str]]) -> Iterator[str]:

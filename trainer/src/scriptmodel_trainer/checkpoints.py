@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.storage import read_arrays, write_arrays
-
-CHECKPOINT = "checkpoint.npz"
+from scriptmodel_trainer.fingerprints import Fingerprints
+from scriptmodel_trainer.model_schema import check_checkpoint
+from scriptmodel_trainer.storage import parse_json, read_arrays, write_arrays
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class EpochRecord:
     learning_rate: float
     seconds: float
     words_per_second: float
+    sample: str = ""  # a line of script by the weights of this epoch; older versions wrote none
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class Checkpoint:
     best_epoch: int
     history: tuple[EpochRecord, ...]
     arrays: dict[str, npt.NDArray[Any]]
+    processor: str = ""  # what computed it; older versions did not say
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
@@ -57,19 +60,36 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     write_arrays(path, {**checkpoint.arrays, "described": np.frombuffer(text, np.uint8)})
 
 
-def load_checkpoint(path: Path, fingerprint: str) -> Checkpoint:
+def load_checkpoint(path: Path, fingerprints: Fingerprints) -> Checkpoint:
     """Read a checkpoint; BadInputError if it is damaged or belongs to other settings or another corpus."""
     try:
         arrays = read_arrays(path)
-        described = json.loads(arrays.pop("described").tobytes())
+        described = parse_json(arrays.pop("described").tobytes())
+        check_checkpoint(described)
         history = tuple(EpochRecord(**record) for record in described.pop("history"))
         arrays = {name: arrays[name] for name in described.pop("names")}
         checkpoint = Checkpoint(**described, history=history, arrays=arrays)
-    except (ValueError, KeyError, TypeError, BadInputError) as error:
-        raise BadInputError(f"{path} is damaged: {error}", "train without --resume") from error
-    if checkpoint.fingerprint != fingerprint:
+    except BadInputError as error:
+        raise BadInputError(error.message, "train without --resume") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise damaged(path, error) from error
+    if not fingerprints.accepts(checkpoint.fingerprint):
         raise BadInputError(
-            f"{path} was made with another corpus, preset, setting or seed",
-            "repeat the first command with --resume, or train without --resume",
+            f"{path} was made with another corpus, preset, setting, seed or precision",
+            "repeat the first command with --resume on the same kind of processor, or train without --resume",
         )
     return checkpoint
+
+
+def damaged(path: Path, reason: object) -> BadInputError:
+    """The error for a checkpoint that cannot be used."""
+    return BadInputError(f"{path} is damaged: {reason}", "train without --resume")
+
+
+def check_arrays(path: Path, arrays: Mapping[str, npt.NDArray[Any]], wanted: Mapping[str, tuple[int, ...]]) -> None:
+    """Raise BadInputError unless the arrays are just those `wanted`, by name and shape, and the best weights finite."""
+    if {name: array.shape for name, array in arrays.items()} != wanted:
+        raise damaged(path, "its arrays are not those of this network")
+    for name, array in arrays.items():
+        if array.dtype != np.float32 or (name.startswith("best/") and not np.isfinite(array).all()):
+            raise damaged(path, f"{name} does not hold float32 numbers, or one that is not finite")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,19 +12,23 @@ from pathlib import Path
 from typing import Any
 
 from scriptmodel_trainer import artifacts, backend, presets
-from scriptmodel_trainer.artifacts import Origin, TrainedModel
-from scriptmodel_trainer.checkpoints import CHECKPOINT, EpochRecord
+from scriptmodel_trainer.artifacts import CHECKPOINT, LOG, Origin, TrainedModel
+from scriptmodel_trainer.checkpoints import EpochRecord
 from scriptmodel_trainer.corpus import layouts, normalizing, reading, stream
+from scriptmodel_trainer.corpus.statistics_table import table
 from scriptmodel_trainer.corpus.summary import summarize
 from scriptmodel_trainer.corpus.tokens import EOS
-from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.errors import BadInputError, TrainerError
 from scriptmodel_trainer.evaluation import score
+from scriptmodel_trainer.fingerprints import Fingerprints, fingerprints_of
 from scriptmodel_trainer.generation.network import Network
+from scriptmodel_trainer.generation.sample_lines import sample_line
 from scriptmodel_trainer.presets import Preset
-from scriptmodel_trainer.progress import Progress, Progressed
+from scriptmodel_trainer.progress import Progress, Progressed, Warned
 from scriptmodel_trainer.report import render_report
 from scriptmodel_trainer.stopping import StopSignals
 from scriptmodel_trainer.storage import finite, locked, prepare_folder, require_file, write_json, write_text
+from scriptmodel_trainer.training_log import BoundedLog, LoggedProgress
 from scriptmodel_trainer.vocabulary import build_vocabulary
 
 
@@ -48,13 +52,29 @@ def train(options: TrainOptions, progress: Progress, signals: StopSignals) -> No
     layout = layouts.layout_named(options.layout)
     sources = reading.find_sources(options.data, progress.note)
     corpus = stream.read_corpus(sources, layout, progress.note)
+    log = BoundedLog()
+    logged = LoggedProgress(progress, log)
+    if corpus.doubt:
+        logged.warned(Warned("not_scripts", corpus.doubt))
     with locked(options.out):
-        prepare_folder(options.out, (*artifacts.FILES, CHECKPOINT))
-        _learn(options, corpus, progress, signals, began)
+        prepare_folder(options.out, (*artifacts.FILES, LOG, CHECKPOINT))
+        try:
+            _learn(options, corpus, logged, log, signals, began)
+        except TrainerError as error:
+            logged.failed(error)
+            raise
+        finally:
+            if log.error is not None:
+                progress.note(f"{options.out / LOG} is not complete: {log.error.strerror or log.error}")
 
 
 def _learn(
-    options: TrainOptions, corpus: stream.TokenStream, progress: Progress, signals: StopSignals, began: float
+    options: TrainOptions,
+    corpus: stream.TokenStream,
+    progress: Progress,
+    log: BoundedLog,
+    signals: StopSignals,
+    began: float,
 ) -> None:
     """Train on the corpus and store the model, in a folder that is ours; `began` is when the command began."""
     vocabulary = build_vocabulary(corpus.splits["train"], corpus.lexicon, options.preset.vocabulary_size)
@@ -62,16 +82,19 @@ def _learn(
     splits = {name: mapping[ids] for name, ids in corpus.splits.items()}
     tokens = {name: len(ids) for name, ids in splits.items()}
     checkpoint = options.out / CHECKPOINT
-    fingerprint = _fingerprint(options, corpus.digest)
-    resume = _resumable(options, checkpoint, fingerprint, progress)
+    requested, preset = options.preset, _for_this_machine(options.preset, options.seed)
+    fingerprints = fingerprints_of(requested, preset, options.seed, options.layout, corpus.digest)
+    resume = _resumable(options, checkpoint, preset, fingerprints, progress)
     if resume is None:
         return
+    log.open(options.out / LOG)
     if options.preset_name in presets.FOR_MUCH and tokens["train"] < presets.MUCH:
         progress.note(
             f"{options.preset_name} with {tokens['train']:,} tokens to train on: tuned-few learns better from so few"
         )
     tensorflow = backend.load_tensorflow(options.seed)
-    preset = _for_this_machine(options.preset, progress)
+    if requested.precision == "bfloat16" and not backend.multiplies_bfloat16():
+        progress.note("precision=bfloat16: this processor emulates bfloat16, float32 trains faster here")
     from scriptmodel_trainer import training  # noqa: PLC0415  # it imports TensorFlow
 
     task = training.TrainingTask(
@@ -83,9 +106,11 @@ def _learn(
         tokens=tokens,
         eos=vocabulary.id_of(EOS),
         seed=options.seed,
-        fingerprint=fingerprint,
+        fingerprints=fingerprints,
+        processor=backend.processor(),
         checkpoint=checkpoint,
         checkpoint_seconds=options.checkpoint_seconds,
+        sample=sample_line(vocabulary, options.seed),
     )
     result = training.fit(task, resume, progress, signals)
     tell = _while_testing(progress, result.history[-1], training.REPORT_SECONDS)
@@ -93,7 +118,7 @@ def _learn(
     best = result.history[result.best_epoch - 1]
     metrics: dict[str, Any] = {
         "schema": artifacts.SCHEMA,
-        "fingerprint": fingerprint,
+        "fingerprint": fingerprints.current,
         "epochs": [dataclasses.asdict(record) for record in result.history],
         "perplexity": {
             "train": best.train_perplexity,
@@ -101,6 +126,7 @@ def _learn(
             "test": test.perplexity,
         },
         "tokens": tokens,
+        "understood": round(corpus.understood, 5),
         "best_epoch": result.best_epoch,
         "seconds": result.seconds,
         "test": dataclasses.asdict(test),
@@ -125,6 +151,7 @@ def _learn(
     artifacts.save_model(options.out, model, page)
     checkpoint.unlink(missing_ok=True)
     progress.done(test.perplexity, time.monotonic() - began)
+    progress.stored(options.out, options.out / artifacts.REPORT)
 
 
 def _while_testing(progress: Progress, last: EpochRecord, pause: float) -> Callable[[float], None]:
@@ -143,24 +170,18 @@ def _while_testing(progress: Progress, last: EpochRecord, pause: float) -> Calla
     return tell
 
 
-def _for_this_machine(preset: Preset, progress: Progress) -> Preset:
-    """`preset` with the precision that `auto` stands for; says so where the chosen one does not pay."""
-    pays = backend.multiplies_bfloat16()
-    if preset.precision == "auto":
-        return dataclasses.replace(preset, precision="bfloat16" if pays else "float32")
-    if preset.precision == "bfloat16" and not pays:
-        progress.note("precision=bfloat16: this processor emulates bfloat16, float32 trains faster here")
-    return preset
+def _for_this_machine(preset: Preset, seed: int) -> Preset:
+    """Replace precision=auto by the one that is faster on this machine; only that needs TensorFlow."""
+    if preset.precision != "auto":
+        return preset
+    backend.load_tensorflow(seed)
+    return dataclasses.replace(preset, precision="bfloat16" if backend.multiplies_bfloat16() else "float32")
 
 
-def _fingerprint(options: TrainOptions, digest: str) -> str:
-    """Identifies a run: the same settings, seed and corpus give the same weights."""
-    settings = {**dataclasses.asdict(options.preset), "seed": options.seed, "layout": options.layout}
-    return hashlib.sha256(json.dumps([settings, digest], sort_keys=True).encode()).hexdigest()
-
-
-def _resumable(options: TrainOptions, checkpoint: Path, fingerprint: str, progress: Progress) -> bool | None:
-    """Whether to go on from the checkpoint; None if the very same run is already done."""
+def _resumable(
+    options: TrainOptions, checkpoint: Path, preset: Preset, fingerprints: Fingerprints, progress: Progress
+) -> bool | None:
+    """Return whether to resume from the checkpoint; None if the very same run is already done."""
     if checkpoint.exists():
         if not options.resume:
             progress.note(f"{checkpoint} of an unfinished run is not used: --resume goes on with it")
@@ -168,13 +189,14 @@ def _resumable(options: TrainOptions, checkpoint: Path, fingerprint: str, progre
     if not options.resume:
         return False
     if (options.out / artifacts.MODEL).is_file():
-        metrics = artifacts.load_model(options.out).metrics
-        if metrics.get("fingerprint") == fingerprint:
+        model = artifacts.load_model(options.out, whole=True)
+        same = fingerprints.accepts(model.metrics.get("fingerprint"))
+        if same and model.origin.preset.precision == preset.precision:
             progress.note(f"{options.out} is already trained with these settings")
-            progress.done(metrics["perplexity"]["test"], 0.0)
+            progress.done(model.metrics["perplexity"]["test"], 0.0)
             return None
         raise BadInputError(
-            f"{options.out} holds a model of another corpus, preset, setting or seed",
+            f"{options.out} holds a model of another corpus, preset, setting, seed or precision",
             "train without --resume to replace it, or choose another --out",
         )
     progress.note("there is nothing to resume: training from the start")
@@ -187,6 +209,8 @@ def evaluate(folder: Path, data: Sequence[Path], layout: str, as_json: bool, pro
     sources = reading.find_sources(data, progress.note)
     tokens = stream.read_whole(sources, layouts.layout_named(layout))
     ids = model.vocabulary.mapping_from(tokens.lexicon)[tokens.ids]
+    if tokens.doubt:
+        progress.warned(Warned("not_scripts", tokens.doubt))
     result = score(Network(model.weights), model.vocabulary, ids)
     if as_json:
         return json.dumps(finite(dataclasses.asdict(result)))
@@ -199,7 +223,8 @@ def evaluate(folder: Path, data: Sequence[Path], layout: str, as_json: bool, pro
 
 def report(folder: Path, out: Path) -> None:
     """Write the report page of a model anew."""
-    write_text(out, render_report(artifacts.load_model(folder)))
+    artifacts.protect(out, but=(artifacts.REPORT,))
+    write_text(out, render_report(artifacts.load_model(folder, whole=True)))
 
 
 def normalize(data: Sequence[Path], out: Path | None, layout: str, stats: Path | None, progress: Progress) -> None:
@@ -207,6 +232,9 @@ def normalize(data: Sequence[Path], out: Path | None, layout: str, stats: Path |
     chosen = layouts.layout_named(layout)
     if stats is not None:
         require_file(stats)
+        artifacts.protect(stats, option="--stats")
+    if out is not None:
+        artifacts.protect(out)
     sources = reading.find_sources(data, progress.note)
     for written in filter(None, (out, stats)):
         if written.exists() and any(written.samefile(source.path) for source in sources):
@@ -214,6 +242,10 @@ def normalize(data: Sequence[Path], out: Path | None, layout: str, stats: Path |
     report = normalizing.write_normalized(sources, chosen, out)
     if stats is not None:
         write_json(stats, report)
+    if report["doubt"]:
+        progress.warned(Warned("not_scripts", report["doubt"]))
+    if out is not None or sys.stderr.isatty():  # else the table is nobody's
+        print(*table(report["files"]), sep="\n", file=sys.stderr if out is None else sys.stdout, flush=True)
 
 
 def settings_from(name: str, settings: Sequence[str], epochs: int | None) -> Preset:
@@ -222,7 +254,7 @@ def settings_from(name: str, settings: Sequence[str], epochs: int | None) -> Pre
     for setting in settings:
         key, separator, value = setting.partition("=")
         if not separator:
-            raise BadInputError(f"--set {setting!r} is not key=value")
+            raise BadInputError(f"--set {setting!r} is not key=value", parameter="set")
         overrides[key.strip()] = value.strip()
     if epochs is not None:
         overrides["epochs"] = str(epochs)

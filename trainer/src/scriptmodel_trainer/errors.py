@@ -17,14 +17,19 @@ class ExitCode(enum.IntEnum):
 
 
 class TrainerError(Exception):
-    """An expected failure: `message` says what happened to which thing, `hint` what to do next."""
+    """An expected failure: `message` says what happened to which thing, `hint` what to do next.
+
+    `parameter` is the setting or option at fault, in snake_case and without dashes, where there is one. Callers that
+    name it differently (an object's `learningRate`) map it.
+    """
 
     code: ExitCode = ExitCode.BAD_INPUT
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: str = "", *, parameter: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.parameter = parameter
 
     def line(self) -> str:
         """Message and hint as one line of text."""

@@ -59,18 +59,24 @@ class Preset:
         """True where tying needs a matrix between the LSTM's width and the word vectors' width."""
         return self.tied_embeddings and self.input_units != self.hidden_units
 
+    def shapes(self, vocabulary: int) -> dict[str, tuple[int, ...]]:
+        """Shape of each trainable weight, by its name in the model directory, for a vocabulary of that many words."""
+        hidden, width = self.hidden_units, self.input_units
+        shapes: dict[str, tuple[int, ...]] = {"embedding": (vocabulary, width)}
+        for layer in range(self.layers):
+            shapes[f"lstm{layer}/kernel"] = (width if layer == 0 else hidden, 4 * hidden)
+            shapes[f"lstm{layer}/recurrent"] = (hidden, 4 * hidden)
+            shapes[f"lstm{layer}/bias"] = (4 * hidden,)
+        if self.projected:
+            shapes["projection"] = (hidden, width)
+        if not self.tied_embeddings:
+            shapes["output/kernel"] = (vocabulary, hidden)
+        shapes["output/bias"] = (vocabulary,)
+        return shapes
+
     def parameter_count(self, vocabulary: int) -> int:
         """Number of trainable weights for a vocabulary of that many words."""
-        hidden, width = self.hidden_units, self.input_units
-        count = vocabulary * width + vocabulary  # word vectors, output bias
-        for layer in range(self.layers):
-            inputs = width if layer == 0 else hidden
-            count += 4 * hidden * (inputs + hidden + 1)
-        if self.projected:
-            count += hidden * width
-        if not self.tied_embeddings:
-            count += hidden * vocabulary
-        return count
+        return sum(map(math.prod, self.shapes(vocabulary).values()))
 
 
 _TUNED = Preset(
@@ -178,7 +184,7 @@ def preset_named(name: str) -> Preset:
         return PRESETS[name]
     near = difflib.get_close_matches(name, PRESETS, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
-    raise BadInputError(f"unknown preset {name!r}", f"{hint}presets are {', '.join(PRESETS)}")
+    raise BadInputError(f"unknown preset {name!r}", f"{hint}presets are {', '.join(PRESETS)}", parameter="preset")
 
 
 def override_keys() -> list[str]:
@@ -195,31 +201,60 @@ def with_overrides(preset: Preset, settings: Mapping[str, str]) -> Preset:
     return dataclasses.replace(preset, **changes)  # type: ignore[arg-type]  # _parse checked each field's kind
 
 
+def preset_from(parameters: Mapping[str, object]) -> Preset:
+    """The preset that a model directory describes; keys of other versions are ignored.
+
+    Raises ValueError for a value of the wrong kind, or one outside its limits.
+    """
+    known = {key: value for key, value in parameters.items() if key in override_keys()}
+    for key, value in known.items():
+        kind = type(getattr(PRESETS["small"], key))
+        whole = kind is float and type(value) is int
+        if type(value) is not kind and not whole:
+            raise ValueError(f"{key}={str(value)[:40]!r} is not of type {kind.__name__}")
+        if isinstance(value, str) and value not in _CHOICES[key]:
+            raise ValueError(f"{key}={value[:40]!r} is not one of {', '.join(_CHOICES[key])}")
+        if key in _LIMITS and isinstance(value, int | float) and not _LIMITS[key][0] <= value <= _LIMITS[key][1]:
+            raise ValueError(f"{key}={str(value)[:40]} is out of range")
+    return Preset(**known)  # type: ignore[arg-type]  # each field's kind is checked above
+
+
 def _parse(key: str, text: str) -> bool | int | float | str:
     if key not in override_keys():
         near = difflib.get_close_matches(key, override_keys(), n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
-        raise BadInputError(f"unknown setting {key!r}", f"{hint}settings are {', '.join(override_keys())}")
+        known = f"{hint}settings are {', '.join(override_keys())}"
+        raise BadInputError(f"unknown setting {key!r}", known, parameter=key)
     kind = type(getattr(PRESETS["small"], key))
     if kind is bool:
         return _parse_flag(key, text)
     if kind is str:
         if text not in _CHOICES[key]:
-            raise BadInputError(f"{key}={text!r} is not one of {', '.join(_CHOICES[key])}")
+            raise BadInputError(f"{key}={text!r} is not one of {', '.join(_CHOICES[key])}", parameter=key)
         return text
-    try:
-        number = int(text) if kind is int else float(text)
-    except ValueError:
-        wanted = "a whole number" if kind is int else "a number"
-        raise BadInputError(f"{key}={text!r} is not {wanted}") from None
+    number = _number(key, text)
     low, high = _LIMITS[key]
     if not (math.isfinite(number) and low <= number <= high):
-        raise BadInputError(f"{key}={text} is out of range", f"it must lie between {low:g} and {high:g}")
-    return number
+        limits = f"it must lie between {low:g} and {high:g}"
+        raise BadInputError(f"{key}={text} is out of range", limits, parameter=key)
+    if kind is not int:
+        return number
+    if number != int(number):
+        raise BadInputError(f"{key}={text!r} is not a whole number", parameter=key)
+    return int(number)
+
+
+def _number(key: str, text: str) -> float:
+    """The number that a text spells, in any form that JSON and Python write one: 20, 0.5, 1e-3."""
+    try:
+        return float(text)
+    except ValueError:
+        wanted = "a whole number" if type(getattr(PRESETS["small"], key)) is int else "a number"
+        raise BadInputError(f"{key}={text!r} is not {wanted}", parameter=key) from None
 
 
 def _parse_flag(key: str, text: str) -> bool:
     flags = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
     if text.lower() not in flags:
-        raise BadInputError(f"{key}={text!r} is not true or false")
+        raise BadInputError(f"{key}={text!r} is not true or false", parameter=key)
     return flags[text.lower()]

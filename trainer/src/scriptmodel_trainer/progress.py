@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 import shutil
 import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol, TextIO
 
 from scriptmodel_trainer.errors import TrainerError
@@ -40,12 +42,34 @@ class Progressed:
 
 @dataclass(frozen=True, slots=True)
 class EpochEnded:
-    """One pass over the training text is done; `best` if no epoch so far validated better."""
+    """One pass over the training text is done; `best` if no epoch so far validated better.
+
+    `sample` is a line of script written by the weights of this epoch; empty if they cannot write one.
+    """
 
     epoch: int
     train_perplexity: float
     valid_perplexity: float
     best: bool
+    sample: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """A warning: `code` is stable, for programs; `message` is one line, cause first."""
+
+    code: str
+    message: str
+
+
+class Output(Protocol):
+    """What lines are written to."""
+
+    def write(self, text: str, /) -> object:
+        """Take a text."""
+
+    def flush(self) -> None:
+        """Pass on what was taken."""
 
 
 class Progress(Protocol):
@@ -53,6 +77,9 @@ class Progress(Protocol):
 
     def note(self, text: str) -> None:
         """Something worth knowing that is no error."""
+
+    def warned(self, warning: Warned) -> None:
+        """Something that probably is not what the person wants."""
 
     def started(self, event: Started) -> None:
         """Training begins."""
@@ -69,6 +96,12 @@ class Progress(Protocol):
     def done(self, perplexity: float, seconds: float) -> None:
         """All is done; perplexity on the test split."""
 
+    def stored(self, folder: Path, report: Path) -> None:
+        """The model is in that folder, its report in that file."""
+
+    def wrote(self, path: Path, words: int | None) -> None:
+        """A file is written; `words` of script, None for any other file."""
+
     def failed(self, error: TrainerError) -> None:
         """The command ends with this error."""
 
@@ -83,11 +116,14 @@ def progress_for(log: str) -> Progress:
 class JsonProgress:
     """One JSON object a line; a number that is not finite is written as null."""
 
-    def __init__(self, out: TextIO) -> None:
+    def __init__(self, out: Output) -> None:
         self._out = out
 
     def note(self, text: str) -> None:
-        print("note:", *text.split(), file=sys.stderr, flush=True)  # one line, whatever a file is called
+        _print_aside("note", text)
+
+    def warned(self, warning: Warned) -> None:
+        self._write("warning", code=warning.code, message=warning.message)
 
     def started(self, event: Started) -> None:
         self._write(
@@ -121,13 +157,22 @@ class JsonProgress:
             train_perplexity=round(event.train_perplexity, 3),
             valid_perplexity=round(event.valid_perplexity, 3),
             best=event.best,
+            sample=event.sample,
         )
 
     def done(self, perplexity: float, seconds: float) -> None:
         self._write("done", perplexity=round(perplexity, 3), seconds=round(seconds, 1))
 
+    def stored(self, folder: Path, report: Path) -> None:
+        pass  # whoever reads the events named the folder
+
+    def wrote(self, path: Path, words: int | None) -> None:
+        self._write("written", file=str(path), words=words)
+
     def failed(self, error: TrainerError) -> None:
-        self._write("error", code=int(error.code), message=error.message, hint=error.hint)
+        self._write(
+            "error", code=int(error.code), message=error.message, hint=error.hint, parameter=error.parameter or None
+        )
 
     def _write(self, event: str, **fields: Any) -> None:
         clean = {
@@ -135,7 +180,8 @@ class JsonProgress:
             for key, value in fields.items()
         }
         record = {"event": event, "time": round(time.time(), 3), **clean}
-        print(json.dumps(record, ensure_ascii=False), file=self._out, flush=True)
+        self._out.write(json.dumps(record, ensure_ascii=False) + "\n")
+        self._out.flush()
 
 
 class TextProgress:
@@ -145,7 +191,10 @@ class TextProgress:
         self._out = out
 
     def note(self, text: str) -> None:
-        print("note:", *text.split(), file=sys.stderr, flush=True)  # one line, whatever a file is called
+        _print_aside("note", text)
+
+    def warned(self, warning: Warned) -> None:
+        _print_aside("warning", warning.message)
 
     def started(self, event: Started) -> None:
         tokens = ", ".join(f"{count:,} {name}" for name, count in event.tokens.items())
@@ -165,10 +214,20 @@ class TextProgress:
     def epoch_ended(self, event: EpochEnded) -> None:
         self._print(f"Epoch: {event.epoch} Train Perplexity: {event.train_perplexity:.3f}")
         self._print(f"Epoch: {event.epoch} Valid Perplexity: {event.valid_perplexity:.3f}")
+        if event.sample:
+            self._print(f"Epoch: {event.epoch} Sample: {event.sample}")
 
     def done(self, perplexity: float, seconds: float) -> None:
         del seconds
         self._print(f"Test Perplexity: {perplexity:.3f}")
+
+    def stored(self, folder: Path, report: Path) -> None:
+        self._print(f"Model: {folder}")
+        self._print(f"Report: {report}")
+        self._print(f"Next: scriptmodel-trainer generate {shlex.quote(str(folder))} --words 300")
+
+    def wrote(self, path: Path, words: int | None) -> None:
+        self._print(f"Wrote {path}" if words is None else f"Wrote {path} ({words:,} words)")
 
     def failed(self, error: TrainerError) -> None:
         print(f"scriptmodel-trainer: error: {error.line()}", file=sys.stderr, flush=True)
@@ -185,6 +244,10 @@ class BarProgress(TextProgress):
     def note(self, text: str) -> None:
         self._clear()
         super().note(text)
+
+    def warned(self, warning: Warned) -> None:
+        self._clear()
+        super().warned(warning)
 
     def progressed(self, event: Progressed) -> None:
         columns = shutil.get_terminal_size().columns - 1
@@ -214,6 +277,10 @@ class BarProgress(TextProgress):
     def _clear(self) -> None:
         self._out.write("\r\x1b[K")
         self._out.flush()
+
+
+def _print_aside(kind: str, text: str) -> None:
+    print(f"{kind}:", *text.split(), file=sys.stderr, flush=True)  # one line, whatever a file is called
 
 
 def _duration(seconds: float) -> str:

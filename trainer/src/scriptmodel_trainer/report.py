@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import html
 import math
 import re
@@ -9,7 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from scriptmodel_trainer.artifacts import TrainedModel
-from scriptmodel_trainer.charts import Series, line_chart
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.rendering import render
@@ -17,6 +17,7 @@ from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Opening, Writer
 from scriptmodel_trainer.presets import PRESETS
 from scriptmodel_trainer.report_style import STYLE
+from scriptmodel_trainer.report_training import training_section
 
 _TEMPERATURES = (0.5, 0.8, 1.0)
 _SAMPLE_WORDS = 160
@@ -36,7 +37,7 @@ def render_report(model: TrainedModel) -> str:
     title = f"Script model “{model.origin.preset_name}”"
     sections = (
         _summary(model),
-        _section("Training", _curves(model.metrics["epochs"], model.metrics["best_epoch"])),
+        _section("Training", _training(model)),
         _section("Where it is sure and where it guesses", _classes(model.metrics.get("test", {}))),
         _section("The corpus", _corpus(model)),
         _section("What it writes", _samples(model)),
@@ -75,30 +76,9 @@ def _summary(model: TrainedModel) -> str:
     return f"<dl class='cards'>{cards}</dl>"
 
 
-def _curves(epochs: Sequence[Mapping[str, Any]], best: int) -> str:
-    def values(key: str) -> list[float]:
-        return [math.nan if epoch[key] is None else float(epoch[key]) for epoch in epochs]
-
-    charts = (
-        (
-            "Perplexity by epoch (logarithmic)",
-            [
-                Series("training", "one", values("train_perplexity")),
-                Series("validation", "two", values("valid_perplexity")),
-            ],
-            True,
-        ),
-        ("Learning rate at the end of each epoch", [Series("learning rate", "three", values("learning_rate"))], False),
-        ("Words a second", [Series("words/s", "four", values("words_per_second"))], False),
-    )
-    figures: list[str] = []
-    for title, series, logarithmic in charts:  # the first is the large one
-        keys = series if len(series) > 1 else []  # one line needs no key: the title names it
-        legend = "".join(f"<span class='key {line.style}'>{line.name}</span>" for line in keys)
-        chart = line_chart(title, series, size=(380, 186) if figures else (640, 470), logarithmic=logarithmic)
-        figures.append(f"<figure><figcaption>{title} {legend}</figcaption>{chart}</figure>")
-    note = f"<p class='note'>The weights of epoch {best} are kept: it validated best.</p>"
-    return f"<div class='charts'>{''.join(figures)}</div>{note}"
+def _training(model: TrainedModel) -> str:
+    metrics = model.metrics
+    return training_section(metrics["epochs"], metrics["best_epoch"], dataclasses.asdict(model.origin.preset))
 
 
 def _classes(test: Mapping[str, Any]) -> str:
@@ -122,6 +102,7 @@ def _corpus(model: TrainedModel) -> str:
     corpus = model.origin.corpus
     summary: Mapping[str, Any] = corpus.get("summary", {})
     tokens = model.metrics["tokens"]
+    understood = model.metrics.get("understood")
     layouts = ", ".join(f"{name} ({count})" for name, count in corpus.get("layouts", {}).items())
     facts = [
         ("Files", f"{corpus.get('files', 0):,}"),
@@ -129,6 +110,7 @@ def _corpus(model: TrainedModel) -> str:
         ("Tokens", ", ".join(f"{count:,} {name}" for name, count in tokens.items())),
         ("Speeches", f"{summary.get('speeches', 0):,} by {summary.get('speakers', 0):,} speakers"),
         ("Expositions", f"{summary.get('expositions', 0):,}"),
+        *([("Understood", f"{understood:.0%} of the tokens")] if understood is not None else []),
     ]
     rows = "".join(f"<tr><th scope='row'>{name}</th><td>{value}</td></tr>" for name, value in facts)
     lists = _chips("Most frequent words of four letters and more", summary.get("frequent_words", []))

@@ -26,6 +26,7 @@ figcaption{font-size:.9rem;color:var(--soft);margin-bottom:8px}svg{width:100%;he
 .grid{stroke:var(--line);stroke-width:1}.tick{fill:var(--soft);font-size:12px}
 .value{font-size:13px;font-weight:600;font-variant-numeric:tabular-nums}
 .value.one{fill:var(--one)}.value.two{fill:var(--two)}.value.three{fill:var(--three)}.value.four{fill:var(--four)}
+.best{stroke:var(--soft);stroke-width:1.2;stroke-dasharray:5 4}
 .line{fill:none;stroke-width:2.2;stroke-linejoin:round}.dot{stroke:var(--card);stroke-width:1.5}
 .line.one{stroke:var(--one)}.line.two{stroke:var(--two)}.line.three{stroke:var(--three)}.line.four{stroke:var(--four)}
 .dot.one{fill:var(--one)}.dot.two{fill:var(--two)}.dot.three{fill:var(--three)}.dot.four{fill:var(--four)}

@@ -9,6 +9,8 @@ import io
 import json
 import math
 import os
+import stat
+import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -19,6 +21,7 @@ import numpy.typing as npt
 from scriptmodel_trainer.errors import BadInputError, WriteError
 
 _PART = ".part"
+_MOST_ARRAYS = 1000
 
 
 def prepare_folder(folder: Path, names: Iterable[str]) -> None:
@@ -124,13 +127,79 @@ def write_arrays(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         np.savez(file, **arrays)  # type: ignore[arg-type]  # numpy's stub takes the names for its own options
 
 
-def read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
-    """Arrays of an .npz file by name; pickled objects are refused. Raises BadInputError if it is not whole."""
+def open_regular(path: Path) -> BinaryIO:
+    """Open a regular file for reading; a pipe, a device or a folder is refused instead of waited for.
+
+    Raises BadInputError if it is no regular file, OSError if it cannot be opened.
+    """
+    number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        os.close(number)
+        raise BadInputError(f"{path} is not a regular file", "replace it by a file")
+    return os.fdopen(number, "rb")
+
+
+def read_bounded(path: Path, most: int) -> bytes:
+    """Read a whole regular file of at most `most` bytes; raises BadInputError for a larger one."""
+    with open_regular(path) as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise BadInputError(f"{path} is too large: more than {most:,} bytes")
+    return content
+
+
+def parse_json(content: bytes) -> Any:
+    """Parse strict JSON; raises ValueError for NaN and infinities and for values nested too deeply, too."""
+
+    def refuse(constant: str) -> None:
+        raise ValueError(f"{constant} is not valid JSON")
+
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
+        return json.loads(content, parse_constant=refuse)
+    except RecursionError:
+        raise ValueError("its values are nested too deeply") from None
+
+
+def read_arrays(path: Path, most: int = 1 << 40) -> dict[str, npt.NDArray[Any]]:
+    """Read the arrays of an .npz file by name, their declared sizes checked before memory is taken for them.
+
+    They must be stored as `write_arrays` does, uncompressed, so no file unpacks to more than its own size; pickled
+    objects are refused. Raises BadInputError if the file has more than `most` bytes or is not whole.
+    """
+    try:
+        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
+            members = archive.infolist()
+            _check_members(members, os.fstat(file.fileno()).st_size, most)
+            return {member.filename.removesuffix(".npy"): _array(archive, member) for member in members}
+    except (BadInputError, MemoryError):
+        raise
     except Exception as error:  # damaged bytes make zipfile and NumPy raise whatever there is
-        raise BadInputError(f"{path} is damaged: {error}") from error
+        raise BadInputError(f"{path} is damaged: {error or type(error).__name__}") from error
+
+
+def _check_members(members: list[zipfile.ZipInfo], size: int, most: int) -> None:
+    if size > most:
+        raise ValueError(f"it has {size:,} bytes, more than the {most:,} that its model can need")
+    names = {member.filename for member in members}
+    if len(members) > _MOST_ARRAYS or len(names) < len(members):
+        raise ValueError("too many arrays, or two of one name")
+    if any(member.compress_type != zipfile.ZIP_STORED or member.flag_bits & 1 for member in members):
+        raise ValueError("its arrays are compressed or encrypted")
+    if sum(member.file_size for member in members) > size:
+        raise ValueError("its arrays are larger than the file")
+
+
+def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> npt.NDArray[Any]:
+    """One array, read only if its header describes exactly the bytes that follow it."""
+    with archive.open(member) as file:
+        version = np.lib.format.read_magic(file)
+        if version != (1, 0):
+            raise ValueError(f"{member.filename} has format {version}")
+        shape, _, kind = np.lib.format.read_array_header_1_0(file)
+        if kind.kind not in "biuf" or math.prod(shape) * kind.itemsize != member.file_size - file.tell():
+            raise ValueError(f"{member.filename} does not hold the array that its header describes")
+    with archive.open(member) as file:
+        return np.lib.format.read_array(file, allow_pickle=False)
 
 
 def arrays_bytes(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,20 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from scriptmodel_trainer.batches import cut_for_training, cut_for_validation
-from scriptmodel_trainer.checkpoints import Checkpoint, EpochRecord, load_checkpoint, save_checkpoint
+from scriptmodel_trainer.checkpoints import (
+    Checkpoint,
+    EpochRecord,
+    check_arrays,
+    damaged,
+    load_checkpoint,
+    save_checkpoint,
+)
 from scriptmodel_trainer.errors import DivergedError, StoppedError
+from scriptmodel_trainer.fingerprints import Fingerprints
 from scriptmodel_trainer.model import LanguageModel
 from scriptmodel_trainer.optimizers import Optimizer, learning_rate
 from scriptmodel_trainer.presets import Preset
-from scriptmodel_trainer.progress import EpochEnded, Progress, Progressed, Started
+from scriptmodel_trainer.progress import EpochEnded, Progress, Progressed, Started, Warned
 from scriptmodel_trainer.stopping import RESUMABLE, StopSignals
 from scriptmodel_trainer.training_graph import Pace, TrainingGraph, ValidationGraph
 
@@ -27,6 +36,14 @@ Floats = npt.NDArray[np.float32]
 
 REPORT_SECONDS = 5.0
 _SAVE_RATIO = 20  # at most this share (1/20) of the time goes into saving
+OTHER_PROCESSOR = (
+    "the saved state is of another kind of processor: sums are rounded another way here, so the weights will not be "
+    "bit-identical to those of an undisturbed run"
+)
+UNKNOWN_PRECISION = (
+    "an older version saved the state and did not record what precision=auto was there: if that was another kind of "
+    "processor, the weights will not be bit-identical to those of an undisturbed run"
+)
 _HOPELESS = 40.0  # nats a token: far worse than guessing among all words, so the weights have exploded
 
 
@@ -42,9 +59,12 @@ class TrainingTask:
     tokens: dict[str, int]
     eos: int
     seed: int
-    fingerprint: str
+    fingerprints: Fingerprints
+    processor: str
     checkpoint: Path
     checkpoint_seconds: float
+    sample: Callable[[dict[str, Floats]], str]
+    """A line of script by the weights, for the log; must not draw from any generator that training uses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +85,7 @@ def fit(task: TrainingTask, resume: bool, progress: Progress, signals: StopSigna
     try:
         run = _Run(task, progress, signals)
         if resume:
-            run.restore(load_checkpoint(task.checkpoint, task.fingerprint))
+            run.restore(load_checkpoint(task.checkpoint, task.fingerprints))
         signals.deferred = True
         result = run.to_end()
     except tf.errors.ResourceExhaustedError as error:
@@ -168,6 +188,7 @@ class _Run:
             raise self._diverged(mean)
         valid = _perplexity(mean)
         best = not self._history or valid < self._history[self._best_epoch - 1].valid_perplexity
+        weights = self._model.weights()
         words = self._rows.windows * self._rows.words
         self._history.append(
             EpochRecord(
@@ -177,11 +198,13 @@ class _Run:
                 self._rate(self._rows.windows - 1),
                 self._epoch_seconds,
                 words / max(self._epoch_seconds, 1e-9),
+                self._task.sample(weights),
             )
         )
         if best:
-            self._best, self._best_epoch = self._model.weights(), self._epoch
-        self._progress.epoch_ended(EpochEnded(self._epoch, self._history[-1].train_perplexity, valid, best))
+            self._best, self._best_epoch = weights, self._epoch
+        done = self._history[-1]
+        self._progress.epoch_ended(EpochEnded(done.epoch, done.train_perplexity, valid, best, done.sample))
 
     def _checkpoint_if_due(self) -> None:
         """Save now and then; save and stop if a signal came."""
@@ -213,7 +236,7 @@ class _Run:
         for index, layer in enumerate(self._graph.state):
             arrays |= {f"state/{index}/{part}": variable.numpy() for part, variable in enumerate(layer)}
         return Checkpoint(
-            self._task.fingerprint,
+            self._task.fingerprints.current,
             self._epoch,
             self._window,
             self._loss,
@@ -222,11 +245,25 @@ class _Run:
             self._best_epoch,
             tuple(self._history),
             arrays,
+            self._task.processor,
         )
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Take over the state of an earlier run with the same fingerprint."""
+        """Take over the state of an earlier run with the same fingerprint; warns where the result may differ."""
+        if checkpoint.processor not in ("", self._task.processor):
+            self._progress.warned(Warned("other_processor", OTHER_PROCESSOR))
+        if checkpoint.fingerprint == self._task.fingerprints.unresolved:
+            self._progress.warned(Warned("unknown_precision", UNKNOWN_PRECISION))
         arrays = checkpoint.arrays
+        path, epochs = self._task.checkpoint, self._task.preset.epochs
+        wanted = {name: array.shape for name, array in self._snapshot().arrays.items()}
+        if checkpoint.best_epoch:
+            wanted |= {f"best/{name}": tuple(variable.shape) for name, variable in self._model.variables.items()}
+        check_arrays(path, arrays, wanted)
+        over = checkpoint.epoch == epochs + 1 and checkpoint.window == 0
+        within = 1 <= checkpoint.epoch <= epochs and checkpoint.window <= self._rows.windows
+        if not (over or within) or len(checkpoint.history) != checkpoint.epoch - 1:
+            raise damaged(path, f"it names window {checkpoint.window} of epoch {checkpoint.epoch}")
         for prefix, group in (("weights", self._model.variables), ("slots", self._optimizer.slots)):
             for name, variable in group.items():
                 variable.assign(arrays[f"{prefix}/{name}"])

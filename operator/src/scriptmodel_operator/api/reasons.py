@@ -60,6 +60,10 @@ class Reason(StrEnum):
     DIGEST_MISMATCH = "DigestMismatch", "The downloaded file does not have the digest that the spec names."
     CORPUS_INVALID = "CorpusInvalid", "The downloaded file is no archive or text, or has what must not be in one."
     CORPUS_TOO_LARGE = "CorpusTooLarge", "The downloaded file, or what is in it, is more than the limits allow."
+    CORPUS_DOUBTFUL = (
+        "CorpusDoubtful",
+        "An event: the corpus does not look like scripts; training continues all the same.",
+    )
     CORPUS_FAILED = "CorpusFailed", "The newest commit of the corpus could not be finished by Pachyderm."
     NAME_CONFLICT = "NameConflict", "A pipeline or repo of the needed name belongs to somebody else."
     RETAINED_REPOS = (

@@ -33,13 +33,15 @@ class Perplexity(ApiModel):
     """Word-level perplexity; lower is better."""
 
     train: str | None = None
-    """On the training split, or while training on the words seen so far in the epoch."""
+    """On the training split, in the newest finished epoch; measured with dropout."""
     valid: str | None = None
-    """On the validation split."""
+    """On the validation split, after the newest finished epoch."""
     test: str | None = None
     """On the test split, when training is done."""
+    running: str | None = None
+    """On the words of the training split seen so far in the running epoch."""
     best: str | None = None
-    """The best known of them: test, else valid, else running."""
+    """The lowest validation perplexity of any epoch so far."""
 
 
 class TrainingStatus(ApiModel):
@@ -55,6 +57,10 @@ class TrainingStatus(ApiModel):
     """How much of the training is done."""
     perplexity: Perplexity | None = None
     """What the model has learned so far."""
+    sample: str | None = None
+    """A line of script that the model wrote after the newest epoch."""
+    warning: str | None = None
+    """Why the corpus does not look like scripts."""
     words_per_second: int | None = None
     """Speed of training."""
     eta: str | None = None
@@ -148,7 +154,9 @@ class HistoryEntry(ApiModel):
     model_commit: str | None = None
     """Commit of the model."""
     perplexity: str | None = None
-    """The best known perplexity of it."""
+    """Its lowest validation perplexity; of models that older operators recorded, the test perplexity."""
+    test_perplexity: str | None = None
+    """Its perplexity on the test split."""
     finished: str | None = None
     """When its training ended."""
     gpu_seconds: int | None = None

@@ -97,7 +97,7 @@ class Fetcher:
             own = {credentials.header: credentials.value} if credentials and url.origin() == trusted else {}
             async with self._answer(url, {**known.headers(), **own}) as answer:
                 if answer.status in _REDIRECTS and "Location" in answer.headers:
-                    url = _checked(url.join(_parsed(answer.headers["Location"])), url)
+                    url = _checked(_parsed(answer.headers["Location"], url), url)
                     continue
                 if answer.status == HTTPStatus.NOT_MODIFIED and known.headers():
                     return None
@@ -189,12 +189,15 @@ def _checked(url: URL, before: URL | None) -> URL:
     return url
 
 
-def _parsed(text: str) -> URL:
+def _parsed(text: str, base: URL | None = None) -> URL:
+    """Parse an address, relative to `base`; host and port are parsed when they are first read."""
     try:
-        return URL(text)
+        url = base.join(URL(text)) if base else URL(text)
+        _ = url.host, url.port
     except ValueError as error:
         message = f"cannot download the corpus: it, or what it redirects to, is no address ({_brief(str(error))})"
         raise SourceError(Reason.DOWNLOAD_FAILED, message) from error
+    return url
 
 
 def _check_encoding(url: URL, answer: aiohttp.ClientResponse) -> None:

@@ -59,11 +59,12 @@ class Frames:
             if self._cancelled.is_set():
                 raise DeliveryCancelledError
             started = time.monotonic()
-            if self._poll.poll(_LOOK_MILLISECONDS):
-                return
+            ready = self._poll.poll(_LOOK_MILLISECONDS)
             self._remaining -= time.monotonic() - started
             if self._remaining <= 0:
                 raise too_large(f"reading the archive takes more than {self._seconds:.0f} s: pack fewer files")
+            if ready:
+                return
 
     def _ended(self) -> SourceError:
         """Say why the reader ended before its last frame."""
@@ -121,6 +122,8 @@ class Received:
         kind, payload = self._next()
         if kind is not Kind.DATA:
             return b"", (kind, payload)
+        if not payload:
+            raise _attack("nothing")
         self._bytes += len(payload)
         if self._bytes > self._limits.bytes:
             raise _attack("too many bytes")

@@ -16,6 +16,7 @@ from scriptmodel_operator.reconcile.summarise import one_line
 _READY = "Ready"
 _STALLED = "Stalled"
 _CORPUS_READY = "CorpusReady"
+_STAGES = (_CORPUS_READY, "Trained", "Generated")
 _TROUBLE = (Reason.PACHYDERM_UNAVAILABLE.value, Reason.RETRYING.value, Reason.DRIFTED.value)
 
 
@@ -33,6 +34,8 @@ class Teller:
         """`status` is about to be written over `model.status`."""
         await self._told_of_corpus(model, status)
         before, now = _condition(model.status, _READY), _condition(status, _READY)
+        if _only_answers_again(model.status, status):
+            return
         same = before.get("reason") == now.get("reason") and before.get("status") == now.get("status")
         same = same and _newest_commit(model.status) == _newest_commit(status)
         if same and before.get("observedGeneration") == now.get("observedGeneration"):
@@ -45,7 +48,11 @@ class Teller:
         await self._events.record(model, reason, note, warning=warning, occasion=_before(model))
 
     async def _told_of_corpus(self, model: ScriptModel, status: Mapping[str, Any]) -> None:
-        """That nobody can say whether a corpus is the newest changes nothing of Ready."""
+        """That nobody can say whether a corpus is the newest, or that it is doubtful, changes nothing of Ready."""
+        doubt = str((status.get("training") or {}).get("warning") or "")
+        if doubt and doubt != (model.status.get("training") or {}).get("warning"):
+            occasion = f"{(status.get('training') or {}).get('startTime')} {doubt}"
+            await self._events.record(model, Reason.CORPUS_DOUBTFUL, one_line(doubt), warning=True, occasion=occasion)
         before, now = _condition(model.status, _CORPUS_READY), _condition(status, _CORPUS_READY)
         if now.get("reason") == Reason.CHECK_FAILED.value != before.get("reason"):
             note = one_line(str(now.get("message", "")))
@@ -65,6 +72,24 @@ class Teller:
                 await self._events.record(
                     model, Reason.JOB_STOPPED, action.describe(), warning=False, occasion=action.ref.id
                 )
+
+
+def _only_answers_again(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Whether Pachyderm was away and nothing has happened meanwhile: then what was recorded before is not repeated."""
+    reason = _condition(before, _READY).get("reason")
+    return (
+        reason in (Reason.PACHYDERM_UNAVAILABLE.value, Reason.RETRYING.value)
+        and _condition(now, _READY).get("reason") != reason
+        and _condition(now, _STALLED).get("status") != "True"
+        and before.get("observedGeneration") == now.get("observedGeneration")
+        and _newest_commit(before) == _newest_commit(now)
+        and all(_seen(before, kind) == _seen(now, kind) for kind in _STAGES)
+    )
+
+
+def _seen(status: Mapping[str, Any], kind: str) -> tuple[object, object]:
+    found = _condition(status, kind)
+    return found.get("status"), found.get("reason")
 
 
 def _condition(status: Mapping[str, Any], kind: str) -> Mapping[str, Any]:

@@ -48,6 +48,11 @@ class LogFollower:
         """Of a job that has no worker yet: it may fail as soon as it has one, so it is followed while there is room."""
         return self._followed(job, self._limit // 2) or LogDigest()
 
+    def followed(self, job: JobRef) -> LogDigest | None:
+        """Return what is known of a job without reading its log."""
+        with self._lock:
+            return self._digests.get(job)
+
     def _followed(self, job: JobRef, limit: int) -> LogDigest | None:
         with self._lock:
             known = self._digests.get(job, LogDigest())

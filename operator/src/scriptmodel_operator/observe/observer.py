@@ -193,7 +193,7 @@ class Observer:
             return self.logs.waiting(job.ref)
         if not job.state.final:
             return self.logs.running(job.ref)
-        return self.logs.ended(job.ref) if job.state in _LOGS_TOLD_OF else None
+        return self.logs.ended(job.ref) if job.state in _LOGS_TOLD_OF else self.logs.followed(job.ref)
 
     def _commits(self, model: ScriptModel, job: JobInfo | None) -> ModelCommits | None:
         if job is None:

@@ -12,6 +12,10 @@ from scriptmodel_operator.pachyderm.values import LogLine
 
 TAIL_LINES = 12
 _LONGEST_LINE = 400
+_LONGEST_EVENT = 64 * 1024
+_LONGEST_MESSAGE = 1000
+_LONGEST_SAMPLE = 200
+_NOT_SCRIPTS = "not_scripts"
 _ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|[@-_])")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -39,6 +43,12 @@ class LogDigest:
     running_perplexity: float | None = None
     train_perplexity: float | None = None
     valid_perplexity: float | None = None
+    best_perplexity: float | None = None
+    """The lowest validation perplexity so far."""
+    sample: str = ""
+    """A line of script that the model wrote after the newest epoch."""
+    warning: str = ""
+    """Why the corpus does not look like scripts."""
     words_per_second: float | None = None
     eta_seconds: float | None = None
     error: TrainerError | None = None
@@ -78,7 +88,7 @@ def readable(text: str) -> str:
 
 
 def _event(text: str) -> dict[str, Any] | None:
-    if not text.startswith("{"):
+    if not text.startswith("{") or len(text) > _LONGEST_EVENT:
         return None
     try:
         event = json.loads(text)
@@ -88,8 +98,10 @@ def _event(text: str) -> dict[str, Any] | None:
 
 
 def _start(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
-    """A new attempt: what an earlier one reached is void, its error too."""
-    return LogDigest(lines=digest.lines, epochs=whole(event.get("epochs")) or 0)
+    """Start a new attempt: what an earlier one reached is void, its error too, unless this one resumes it."""
+    best = digest.best_perplexity if event.get("resumed_from") else None
+    epochs = whole(event.get("epochs")) or 0
+    return LogDigest(lines=digest.lines, epochs=epochs, best_perplexity=best, warning=digest.warning)
 
 
 def _progress(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
@@ -105,22 +117,38 @@ def _progress(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
 
 
 def _epoch(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
+    valid = number(event.get("valid_perplexity"))
     return replace(
         digest,
         epoch=whole(event.get("epoch")) or digest.epoch,
         fraction=1.0,
         train_perplexity=number(event.get("train_perplexity")),
-        valid_perplexity=number(event.get("valid_perplexity")),
+        running_perplexity=None,
+        valid_perplexity=valid,
+        best_perplexity=min((each for each in (digest.best_perplexity, valid) if each is not None), default=None),
+        sample=_text(event.get("sample"), _LONGEST_SAMPLE),
     )
+
+
+def _warning(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
+    """Keep the one warning that is about the object's own corpus."""
+    if event.get("code") != _NOT_SCRIPTS:
+        return digest
+    return replace(digest, warning=_text(event.get("message"), _LONGEST_MESSAGE))
+
+
+def _text(value: object, limit: int) -> str:
+    """Return one line of at most `limit` characters; nothing for what is no text."""
+    return " ".join(readable(value[: 2 * limit]).split())[:limit] if isinstance(value, str) else ""
 
 
 def _error(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
     error = TrainerError(
         code=str(event.get("code", "")),
-        message=readable(str(event.get("message", ""))).strip() or "the trainer gave no message",
-        hint=readable(str(event.get("hint") or "")).strip(),
+        message=_text(event.get("message"), _LONGEST_MESSAGE) or "the trainer gave no message",
+        hint=_text(event.get("hint"), _LONGEST_MESSAGE),
     )
     return replace(digest, error=error)
 
 
-_READERS = {"start": _start, "progress": _progress, "epoch": _epoch, "error": _error}
+_READERS = {"start": _start, "progress": _progress, "epoch": _epoch, "warning": _warning, "error": _error}

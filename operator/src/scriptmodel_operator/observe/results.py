@@ -6,16 +6,17 @@ That it is there at all is no part of it: somebody may delete it.
 from __future__ import annotations
 
 import hashlib
-import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from pydantic import BaseModel
+
 from scriptmodel_operator.api.status import MAX_EXCERPT
 from scriptmodel_operator.desired.commands import GENERATION_PATH, METRICS_PATH, SCRIPT_PATH
-from scriptmodel_operator.observe.figures import number, whole
+from scriptmodel_operator.observe.files import GenerationFile, MetricsFile
 from scriptmodel_operator.pachyderm.errors import NotFoundError
 from scriptmodel_operator.pachyderm.gateway import Gateway
 from scriptmodel_operator.pachyderm.values import CommitInfo, RepoRef
@@ -25,6 +26,7 @@ _MAX_SCRIPT = 8 * 1024 * 1024
 _REMEMBERED = 1024
 
 T = TypeVar("T")
+F = TypeVar("F", bound=BaseModel)
 Provenance = tuple[tuple[RepoRef, str], ...]
 """Repos and commits that a commit was made from, directly."""
 
@@ -36,14 +38,11 @@ class Metrics:
     train: float | None
     valid: float | None
     test: float | None
+    best: float | None
+    """The lowest validation perplexity of any epoch."""
     epochs: int
     seconds: float | None
     words_per_second: float | None
-
-    @property
-    def best(self) -> float | None:
-        """Test, else valid, else train."""
-        return next((value for value in (self.test, self.valid, self.train) if value is not None), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +54,8 @@ class Script:
     words: int | None
     sha256: str | None
     excerpt: str
+    blank: bool = False
+    """It has no text in it."""
 
 
 class Results:
@@ -133,26 +134,26 @@ class Results:
             while len(self._known) > _REMEMBERED:
                 self._known.popitem(last=False)
 
-    def _json(self, repo: RepoRef, commit: str, path: str) -> dict[str, Any]:
+    def _json(self, repo: RepoRef, commit: str, path: str, kind: type[F]) -> F | None:
+        """Return the file as its schema has it; None where it is missing or anything else."""
         try:
-            value = json.loads(self._gateway.read_file(repo, commit, path, _MAX_JSON))
-        except (NotFoundError, ValueError, RecursionError):
-            return {}
-        return value if isinstance(value, dict) else {}
+            return kind.model_validate_json(self._gateway.read_file(repo, commit, path, _MAX_JSON))
+        except (NotFoundError, ValueError):
+            return None
 
     def _read_metrics(self, repo: RepoRef, commit: str) -> Metrics | None:
-        data = self._json(repo, commit, METRICS_PATH)
-        perplexity = data.get("perplexity")
-        if not isinstance(perplexity, dict):
+        found = self._json(repo, commit, METRICS_PATH, MetricsFile)
+        if found is None:
             return None
-        epochs = [epoch for epoch in data.get("epochs") or [] if isinstance(epoch, dict)]
-        speeds = [speed for epoch in epochs if (speed := number(epoch.get("words_per_second")))]
+        speeds = [epoch.words_per_second for epoch in found.epochs if epoch.words_per_second]
+        validated = (found.perplexity.valid, *(epoch.valid_perplexity for epoch in found.epochs))
         return Metrics(
-            train=number(perplexity.get("train")),
-            valid=number(perplexity.get("valid")),
-            test=number(perplexity.get("test")),
-            epochs=len(epochs),
-            seconds=number(data.get("seconds")),
+            train=found.perplexity.train,
+            valid=found.perplexity.valid,
+            test=found.perplexity.test,
+            best=min((each for each in validated if each is not None), default=None),
+            epochs=len(found.epochs),
+            seconds=found.seconds,
             words_per_second=speeds[-1] if speeds else None,
         )
 
@@ -167,21 +168,16 @@ class Results:
             content = self._gateway.read_file(repo, commit, SCRIPT_PATH, min(size, _MAX_SCRIPT))
         except NotFoundError:
             return None
-        words = _words(self._json(repo, commit, GENERATION_PATH))
+        generation = self._json(repo, commit, GENERATION_PATH, GenerationFile)
+        words = generation.samples[0].words if generation and generation.samples else None
         return Script(
             path=SCRIPT_PATH,
             size_bytes=size,
             words=words,
             sha256=hashlib.sha256(content).hexdigest() if size <= _MAX_SCRIPT else None,
             excerpt=excerpt(content),
+            blank=not content.strip(b"\0 \t\r\n\f\v"),
         )
-
-
-def _words(generation: dict[str, Any]) -> int | None:
-    """Of the first sample, which is the script at SCRIPT_PATH."""
-    samples = generation.get("samples")
-    first = samples[0] if isinstance(samples, list) and samples else None
-    return whole(first.get("words")) if isinstance(first, dict) else None
 
 
 def excerpt(content: bytes) -> str:

@@ -141,3 +141,26 @@ class ModelView:
     script_commit: str | None = None
     script_model: ModelCommits | None = None
     """What that script was made from."""
+
+    @property
+    def repeats(self) -> bool:
+        """Whether the newest train job only repeats the newest model, as after a pipeline was stopped and started."""
+        train, newest, good = self.train, self.told_commits, self.good_model
+        if train is None or train.newest is None or train.newest.state.final or train.last_good is None:
+            return False
+        same_version = train.last_good.version == train.info.version
+        if newest is None or good is None or newest.corpus is None:
+            return False
+        return same_version and newest.corpus == good.corpus
+
+    @property
+    def script_is_of_newest_model(self) -> bool:
+        """Whether the newest script is of this version and was made from a model that is the newest one's equal."""
+        train, generate, read = self.train, self.generate, self.script_model
+        if train is None or generate is None or read is None or self.script is None or train.last_good is None:
+            return False
+        source = next((job for job in train.jobs if job.ref.id == read.model), None)
+        written = generate.last_good
+        if source is None or written is None or written.version != generate.info.version:
+            return False
+        return train.computed(source).ref == train.computed(train.last_good).ref

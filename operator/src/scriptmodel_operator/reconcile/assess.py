@@ -19,6 +19,7 @@ from scriptmodel_operator.reconcile.obstacles import corpus_stage, obstacle
 from scriptmodel_operator.reconcile.origins import told_origin
 from scriptmodel_operator.reconcile.stages import as_told, generation_stage, overdue, still_open, training_stage
 from scriptmodel_operator.reconcile.state import NOT_STARTED, Elapsed, Intake, ModelState, Problem, Stage
+from scriptmodel_operator.reconcile.wording import short
 
 
 def assess(
@@ -114,7 +115,11 @@ def _corpus(view: ModelView) -> Stage:
     if view.train is not None and commits.corpus_open:
         message = still_open(view.train, commits)
         return Stage(ConditionStatus.FALSE, Reason.WAITING_FOR_CORPUS_COMMIT, message)
-    return Stage(ConditionStatus.TRUE, Reason.CORPUS_FOUND, f"training reads commit {commits.corpus}")
+    return Stage(
+        ConditionStatus.TRUE,
+        Reason.CORPUS_FOUND,
+        f"training reads the newest commit of the corpus (commit {short(commits.corpus)})",
+    )
 
 
 def _ours(seen: PipelineView | None) -> bool:

@@ -21,7 +21,6 @@ _ORPHAN_HINT = "; to release the object without Pachyderm, set deletionPolicy: O
 
 def problem_of(error: PachydermError, *, deleting: bool = False, looking: bool = False, failures: int = 1) -> Problem:
     """What happened and what to do; stalled where repeating alone will not, or after `failures` has not, helped."""
-    passing = failures < FAILURES_UNTIL_STALLED
     hint = _ORPHAN_HINT if deleting else ""
     match error:
         case UnavailableError():
@@ -37,14 +36,19 @@ def problem_of(error: PachydermError, *, deleting: bool = False, looking: bool =
             return Problem(
                 Reason.PIPELINE_LIMIT,
                 f"the Pachyderm server has no room for two more pipelines ({_first_line(error.detail)}): "
-                "delete pipelines that nobody needs, or activate an enterprise licence; the operator tries again from "
-                "time to time",
+                "delete pipelines that nobody needs, or activate an enterprise licence; the object continues then",
             )
         case NotFoundError() | AlreadyExistsError():
-            return Problem(Reason.RETRYING, f"{error}; looking again", stalled=not passing)
+            return _retrying(error, failures)
         case RefusedError():
             return _refused(error, hint, looking=looking)
-    return Problem(Reason.RETRYING, f"{error}; trying again", stalled=not passing)
+    return _retrying(error, failures)
+
+
+def _retrying(error: PachydermError, failures: int) -> Problem:
+    if failures < FAILURES_UNTIL_STALLED:
+        return Problem(Reason.RETRYING, f"{error}; the operator tries again", stalled=False)
+    return Problem(Reason.RETRYING, f"{error}, {failures} times in a row: see the logs of the operator and of pachd")
 
 
 def _refused(error: RefusedError, hint: str, *, looking: bool) -> Problem:

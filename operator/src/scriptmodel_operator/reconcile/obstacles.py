@@ -8,6 +8,7 @@ from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.observe.view import CorpusView, ModelView
 from scriptmodel_operator.reconcile.state import Problem, Stage
+from scriptmodel_operator.reconcile.wording import short
 
 
 def obstacle(model: ScriptModel, view: ModelView) -> Problem | None:
@@ -91,7 +92,7 @@ def _head_stage(corpus: CorpusView) -> Stage:
         return Stage(
             ConditionStatus.FALSE,
             Reason.WAITING_FOR_CORPUS_COMMIT,
-            f"Pachyderm is finishing commit {head.id} of {branch}",
+            f"Pachyderm is finishing a commit of {branch} (commit {short(head.id)})",
         )
     if head is not None and head.open:
         until = (
@@ -100,12 +101,15 @@ def _head_stage(corpus: CorpusView) -> Stage:
         return Stage(
             ConditionStatus.FALSE,
             Reason.WAITING_FOR_CORPUS_COMMIT,
-            f"commit {head.id} of {branch} is still open: {until}",
+            f"a commit of {branch} is still open: {until} (commit {short(head.id)})",
         )
     if head is None or (not head.size_bytes and not head.error):
         return _missing(Reason.CORPUS_EMPTY, f"corpus {branch} is empty: {put}")
     if head.error:
-        return _missing(Reason.CORPUS_FAILED, f"commit {head.id} of {branch} failed in Pachyderm ({head.error}): {put}")
+        return _missing(
+            Reason.CORPUS_FAILED,
+            f"a commit of {branch} failed in Pachyderm: {head.error}; {put} (commit {short(head.id)})",
+        )
     return Stage(ConditionStatus.TRUE, Reason.CORPUS_FOUND, f"{branch} has {head.size_bytes} bytes")
 
 

@@ -15,14 +15,14 @@ from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView
 from scriptmodel_operator.pachyderm.values import JobInfo, JobRef, JobState, PipelineState
 from scriptmodel_operator.reconcile.state import Elapsed, Stage
+from scriptmodel_operator.reconcile.wording import cause, in_terms_of_the_object, short
 
 PENDING_TEXT = "scriptmodel: no worker within pendingDeadline"
 ACTIVE_TEXT = "scriptmodel: longer than activeDeadline"
 SUPERSEDED_TEXT = "scriptmodel: superseded by a newer commit"
-_KILLED = ", as where memory runs out: that of training.resources.limits.memory, or the node's"
-_LOG_GONE = "; its log is gone, because nobody read it while it ran"
+_LOG_GONE = "its log is gone, because nobody read it while it ran"
 _TRAIN_AGAIN = "change the spec or annotate scriptmodel.dev/retrain-at"
-_WRITE_AGAIN = "change spec.generation, if only its seed; the model is there"
+_WRITE_AGAIN = "change spec.generation, if only its seed; the model is kept"
 
 
 def training_stage(view: ModelView) -> Stage:
@@ -39,6 +39,8 @@ def training_stage(view: ModelView) -> Stage:
 
 
 def _training_job(view: ModelView, train: PipelineView, job: JobInfo) -> Stage:
+    if view.repeats and train.last_good is not None:
+        return _succeeded(train.last_good, view)
     if job.state is JobState.SUCCESS:
         return _succeeded(job, view)
     if job.state.final:
@@ -53,9 +55,13 @@ def _succeeded(job: JobInfo, view: ModelView) -> Stage:
         return _failed(
             Reason.NO_DATA, "the train job saw no files: put scripts into the corpus; a new commit trains again"
         )
-    best = view.metrics.best if view.metrics and view.good_model and view.good_model.model == job.ref.id else None
-    figure = f" with perplexity {best:.1f}" if best is not None else ""
-    return Stage(ConditionStatus.TRUE, Reason.TRAINED, f"model {job.ref.id} is trained{figure}")
+    metrics = view.metrics if view.good_model and view.good_model.model == job.ref.id else None
+    known = {"validation": metrics.best, "test": metrics.test} if metrics else {}
+    figures = [f"{value:.1f} ({name})" for name, value in known.items() if value is not None]
+    text = f"the model is trained: perplexity {', '.join(figures)}" if figures else "the model is trained"
+    if view.metrics is None:
+        text += "; its metrics.json is missing or invalid, so its perplexity is not known"
+    return Stage(ConditionStatus.TRUE, Reason.TRAINED, f"{text} (model {short(job.ref.id)})")
 
 
 def _training_message(train: PipelineView, newest: JobInfo, log: LogDigest | None) -> str:
@@ -65,9 +71,11 @@ def _training_message(train: PipelineView, newest: JobInfo, log: LogDigest | Non
     if log and log.percent == 100:
         text = f"all {log.epochs} epochs are done, and the model is being tested and written"
     if log and log.error:
-        text = f"an attempt failed and is repeated: {log.error}"
+        text = f"{in_terms_of_the_object(str(log.error), generating=False)}; the attempt failed and is repeated"
     if train.running and train.running.ref != newest.ref:
         text += "; a newer corpus commit or spec is next"
+    if log and log.warning:
+        text += f"; warning: {log.warning}"
     return text
 
 
@@ -76,13 +84,14 @@ def _waiting(view: ModelView, train: PipelineView, job: JobInfo) -> Stage:
         return _under_way(Reason.WAITING_FOR_CORPUS_COMMIT, still_open(train, view.told_commits))
     if train.info.state is PipelineState.CRASHING:
         return _under_way(Reason.WAITING_FOR_WORKER, f"no worker can start: {train.info.reason}")
-    return _under_way(Reason.WAITING_FOR_WORKER, f"train job {job.ref.id} waits for a worker")
+    return _under_way(Reason.WAITING_FOR_WORKER, f"the train job waits for a worker (job {short(job.ref.id)})")
 
 
 def still_open(train: PipelineView, commits: ModelCommits) -> str:
     """Of the commit that training waits for."""
     finish = train.info.spec.input_branch.finish_command
-    return f"commit {commits.corpus} of the corpus is still open: `{finish}`, unless a pipeline is at work on it"
+    commit = short(commits.corpus or "")
+    return f"a commit of the corpus is still open: `{finish}`, unless a pipeline is at work on it (commit {commit})"
 
 
 def generation_stage(view: ModelView, trained: Stage) -> Stage:
@@ -95,6 +104,9 @@ def generation_stage(view: ModelView, trained: Stage) -> Stage:
     if generate.info.state is PipelineState.FAILURE:
         return _failed(Reason.PIPELINE_FAILED, _pipeline_failed(generate))
     job = generate.newest
+    unfinished = job is None or not job.state.final or not _reads_newest_model(view)
+    if unfinished and view.script_is_of_newest_model and generate.last_good is not None:
+        return _written(generate.last_good, view)
     if job is None or not _reads_newest_model(view):
         return _under_way(Reason.GENERATING, "waiting for the generate job to appear")
     return _generation_job(view, generate, job)
@@ -108,7 +120,7 @@ def _generation_job(view: ModelView, generate: PipelineView, job: JobInfo) -> St
     if job.state.waiting and generate.info.state is PipelineState.CRASHING:
         return _under_way(Reason.WAITING_FOR_WORKER, f"no worker can start: {generate.info.reason}")
     if job.state.waiting:
-        return _under_way(Reason.GENERATING, f"generate job {job.ref.id} waits for a worker")
+        return _under_way(Reason.GENERATING, f"the generate job waits for a worker (job {short(job.ref.id)})")
     return _under_way(Reason.GENERATING, "the script is being written")
 
 
@@ -116,9 +128,15 @@ def _written(job: JobInfo, view: ModelView) -> Stage:
     if not job.data_total:
         return _failed(Reason.NO_DATA, "the generate job saw no model")
     if view.script is None:
-        text = f"generate job {job.ref.id} wrote no {SCRIPT_PATH}: training.image is no trainer of scripts"
+        text = (
+            f"generation wrote no {SCRIPT_PATH}: the image in spec.training.image may be no scriptmodel trainer "
+            f"(job {short(job.ref.id)})"
+        )
         return _failed(Reason.GENERATION_FAILED, text)
-    return Stage(ConditionStatus.TRUE, Reason.GENERATED, f"script {job.ref.id} is written")
+    if view.script.blank:
+        text = f"generation wrote an empty {SCRIPT_PATH}: raise spec.generation.words, or change the prompt"
+        return _failed(Reason.GENERATION_FAILED, f"{text} (job {short(job.ref.id)})")
+    return Stage(ConditionStatus.TRUE, Reason.GENERATED, f"the script is written (commit {short(job.ref.id)})")
 
 
 def _reads_newest_model(view: ModelView) -> bool:
@@ -128,48 +146,41 @@ def _reads_newest_model(view: ModelView) -> bool:
 
 def _ended(job: JobInfo, log: LogDigest | None, failed: Reason, again: str) -> Stage:
     """Of a job that ended without a result; `again` says what makes another one."""
-    what, kind = ("training", "train") if failed is Reason.TRAINING_FAILED else ("generation", "generate")
+    generating = failed is Reason.GENERATION_FAILED
+    what = "generation" if generating else "training"
     if job.state is JobState.KILLED:
-        return _killed(job, "train" if failed is Reason.TRAINING_FAILED else "write", again)
+        return _killed(job, "write" if generating else "train", again)
     if job.state is JobState.UNRUNNABLE:
-        return _failed(failed, f"{what} could not run: {job.reason}")
-    return _failed(failed, f"{kind} job {job.ref.id} failed: {_last_words(job, log)}")
+        return _failed(failed, f"{what} could not run: {job.reason} (job {short(job.ref.id)})")
+    why = cause(log, generating=generating) or f"{job.reason or 'no reason given'}; {_LOG_GONE}"
+    return _failed(failed, f"{what} failed: {why} (job {short(job.ref.id)})")
 
 
 def _killed(job: JobInfo, verb: str, again: str) -> Stage:
+    of_job = f"(job {short(job.ref.id)})"
     if job.reason.startswith(PENDING_TEXT):
         return _failed(
             Reason.WORKER_UNAVAILABLE,
-            f"no worker came in time and job {job.ref.id} was stopped: see to nodes, GPUs and image, then {again}",
+            f"no worker started within pendingDeadline: check node capacity, GPUs and the image, then {again} {of_job}",
         )
     if job.reason.startswith(ACTIVE_TEXT):
         return _failed(
             Reason.DEADLINE_EXCEEDED,
-            f"job {job.ref.id} ran longer than activeDeadline and was stopped: raise training.activeDeadline or "
-            f"{verb} less, then {again}",
+            f"the job ran longer than activeDeadline and was stopped: raise training.activeDeadline or {verb} less, "
+            f"then {again} {of_job}",
         )
-    return _failed(
-        Reason.JOB_STOPPED,
-        f"job {job.ref.id} was stopped ({job.reason.strip() or 'no reason given'}): {again}",
-    )
-
-
-def _last_words(job: JobInfo, log: LogDigest | None) -> str:
-    if log and log.error:
-        return str(log.error)
-    known = []
-    if log and log.verdict:
-        known.append(f"the process ended with `{log.verdict}`{_KILLED if log.verdict == 'signal: killed' else ''}")
-    if log and log.tail:
-        known.append("the last lines of its log are:\n" + "\n".join(log.tail))
-    return "; ".join(known) or f"{job.reason or 'no reason given'}{_LOG_GONE}"
+    why = job.reason.strip() or "no reason given"
+    return _failed(Reason.JOB_STOPPED, f"the job was stopped ({why}): {again} {of_job}")
 
 
 def as_told(stage: Stage, before: str) -> Stage:
-    """What was known of a failed job while its log was there, such as before a restart of the operator, is `before`."""
-    if not stage.message.endswith(_LOG_GONE) or not before.startswith(stage.message.partition(": ")[0] + ": "):
-        return stage
-    return replace(stage, message=before)
+    """Keep the message `before` about the same failed job, from when its log could be read.
+
+    Older operators began the message with the job's whole id.
+    """
+    job = stage.message.rpartition("(job ")[2].rstrip(")")
+    same = f"job {job}" in before and "failed: " in before and _LOG_GONE not in before
+    return replace(stage, message=before) if _LOG_GONE in stage.message and same else stage
 
 
 def _pipeline_failed(seen: PipelineView) -> str:

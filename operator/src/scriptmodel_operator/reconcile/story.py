@@ -29,7 +29,7 @@ _MIN_SPEED_SECONDS = 1.0
 def training_status(model: ScriptModel, view: ModelView, now: datetime, elapsed: Elapsed) -> TrainingStatus | None:
     """Of the running train job, else of the newest, or of the one whose result that has; None before there is one."""
     train = view.train
-    job = train.told if train else None
+    job = (train.last_good if view.repeats else train.told) if train else None
     if train is None or job is None:
         return None
     trained = train.computed(job)
@@ -38,16 +38,24 @@ def training_status(model: ScriptModel, view: ModelView, now: datetime, elapsed:
         completion_time=timestamp(trained.finished) if trained.finished else None,
         gpu_seconds=_gpu_seconds(model, train, trained, elapsed),
     )
+    previous = TrainingStatus.model_validate(model.status.get("training") or {})
+    times = times.model_copy(update={"warning": _warning(view, times, previous)})
     good = view.good_model
     if job.state is JobState.SUCCESS:
         metrics = view.metrics if good and good.model == job.ref.id else None
         return times.model_copy(update=_finished(metrics)) if metrics else times
     if view.training_log is None:
         return times
-    told = model.status.get("training") or {}
-    if not view.training_log.epochs and told.get("completionTime") == times.completion_time is not None:
-        return TrainingStatus.model_validate(told)  # its log is gone since
+    if not view.training_log.epochs and previous.completion_time == times.completion_time is not None:
+        return previous  # its log is gone since
     return times.model_copy(update=_from_log(view.training_log, running=not job.state.final, now=now))
+
+
+def _warning(view: ModelView, times: TrainingStatus, previous: TrainingStatus) -> str | None:
+    """Return the trainer's doubt about the corpus, which outlasts the log of the job."""
+    if view.training_log and view.training_log.warning:
+        return view.training_log.warning
+    return previous.warning if times.start_time and times.start_time == previous.start_time else None
 
 
 def _finished(metrics: Metrics) -> dict[str, object]:
@@ -69,8 +77,6 @@ def _finished(metrics: Metrics) -> dict[str, object]:
 def _from_log(log: LogDigest, *, running: bool, now: datetime) -> dict[str, object]:
     if not log.epochs:
         return {}
-    train = log.running_perplexity if log.running_perplexity is not None else log.train_perplexity
-    best = log.valid_perplexity if log.valid_perplexity is not None else train
     found: dict[str, object] = {
         "epoch": log.epoch,
         "epochs": log.epochs,
@@ -78,8 +84,13 @@ def _from_log(log: LogDigest, *, running: bool, now: datetime) -> dict[str, obje
         "progress_percent": log.percent or 0,
         "words_per_second": _rounded(log.words_per_second),
     }
-    if train is not None or best is not None:
-        found["perplexity"] = Perplexity(train=_figure(train), valid=_figure(log.valid_perplexity), best=_figure(best))
+    found["perplexity"] = Perplexity(
+        train=_figure(log.train_perplexity),
+        valid=_figure(log.valid_perplexity),
+        running=_figure(log.running_perplexity) if running else None,
+        best=_figure(log.best_perplexity),
+    )
+    found["sample"] = log.sample or None
     if running and log.eta_seconds is not None:
         found["eta"] = in_words(log.eta_seconds)
         found["estimated_completion_time"] = timestamp(now + timedelta(seconds=log.eta_seconds))
@@ -173,6 +184,7 @@ def _history_entry(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> His
         generation=_told_of(model, job.ref.id).generation or model.generation,
         model_commit=job.ref.id,
         perplexity=_figure(view.metrics.best) if view.metrics else None,
+        test_perplexity=_figure(view.metrics.test) if view.metrics else None,
         finished=timestamp(job.finished) if job.finished else None,
         gpu_seconds=_gpu_seconds(model, train, job, elapsed),
     )

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from scriptmodel_trainer.corpus import layouts, reading
+from scriptmodel_trainer.corpus import layouts, reading, understood
 from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.layouts import Layout
 from scriptmodel_trainer.corpus.layouts.paragraphs import without_notes
 from scriptmodel_trainer.corpus.reading import Source
 from scriptmodel_trainer.corpus.tokens import event_tokens
+from scriptmodel_trainer.corpus.understood import Tally
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.storage import atomic_writer
 
@@ -48,8 +49,10 @@ class FileStatistics:
     file: str
     layout: str
     confidence: float
+    tally: Tally
     speeches: int = 0
     expositions: int = 0
+    lines: int = 0
     words_in: int = 0
     words_out: int = 0
     words_cut: int = 0
@@ -66,6 +69,7 @@ class FileStatistics:
         held: list[str] = []
         size = 0
         for line in lines:
+            self.lines += 1
             held.append(line)
             size += len(line)
             if size > _COUNTED_AT_ONCE:
@@ -121,10 +125,12 @@ class FileStatistics:
             "speakers": dict(sorted(self.speakers.items(), key=lambda entry: (-entry[1], entry[0]))),
             "speeches": self.speeches,
             "expositions": self.expositions,
+            "lines": self.lines,
             "words_in": self.words_in,
             "words_out": self.words_out,
             "words_cut": self.words_cut,
             "kept": round(min(1.0, self.words_out / body), 5),
+            "understood": round(self.tally.share, 5),
             "cut": self.cut,
             "cut_lines": self.cut_lines,
             "not_understood": self.unclear,
@@ -145,13 +151,20 @@ def _write_all(sources: Sequence[Source], layout: Layout | None, file: BinaryIO)
     words = sum(statistics.words_out for statistics in found)
     if not words:
         raise BadInputError(f"no words found in {len(sources)} file(s)", "check the files and --layout")
-    return {"schema": 1, "files": [statistics.summary() for statistics in found], "words_out": words}
+    return {
+        "schema": 1,
+        "files": [statistics.summary() for statistics in found],
+        "words_out": words,
+        "understood": round(understood.share_understood(statistics.tally for statistics in found), 5),
+        "doubt": understood.doubt((statistics.file, statistics.tally) for statistics in found),
+    }
 
 
 def _write_one(source: Source, layout: Layout | None, file: BinaryIO) -> FileStatistics:
     sample = reading.sample_lines(source)
     chosen, confidence = layouts.detect(sample, layout)
-    statistics = FileStatistics(source.name, chosen.name, confidence)
+    tally = understood.tally_of(chosen.name, confidence, requested=layout is not None)
+    statistics = FileStatistics(source.name, chosen.name, confidence, tally)
     lines = statistics.count_lines(reading.read_lines(source))
     for line in _normalized(chosen.parse(lines, sample), statistics):
         file.write(line)
@@ -163,5 +176,6 @@ def _normalized(events: Iterable[Event], statistics: FileStatistics) -> Iterator
     for event in events:
         tokens = event_tokens(event)
         statistics.count(event, bool(tokens))
+        statistics.tally.add(event, len(tokens))
         if tokens:
             yield " ".join(["", *tokens]).encode("utf-8", errors="replace") + b"\n"

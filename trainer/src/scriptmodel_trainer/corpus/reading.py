@@ -143,9 +143,9 @@ def _files(paths: Iterable[Path]) -> Iterator[tuple[Path, str]]:
         try:
             mode = path.stat().st_mode
         except (FileNotFoundError, NotADirectoryError) as error:
-            raise BadInputError(f"no such path: {path}", "check --data") from error
+            raise BadInputError(f"no such path: {path}", "check the path") from error
         except OSError as error:
-            raise BadInputError(f"cannot read {path}: {error.strerror}", "check --data") from error
+            raise BadInputError(f"cannot read {path}: {error.strerror}", "check the path") from error
         if stat.S_ISDIR(mode):
             yield from _below(path)
         elif stat.S_ISREG(mode):

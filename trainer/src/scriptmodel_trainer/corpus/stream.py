@@ -9,12 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from scriptmodel_trainer.corpus import layouts, reading
+from scriptmodel_trainer.corpus import layouts, reading, understood
 from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.layouts import Layout
 from scriptmodel_trainer.corpus.reading import Source
 from scriptmodel_trainer.corpus.splits import SPLITS, split_events, split_of_name
 from scriptmodel_trainer.corpus.tokens import MARKERS, UNKNOWN, event_tokens
+from scriptmodel_trainer.corpus.understood import Tally
 from scriptmodel_trainer.errors import BadInputError
 
 Ids = npt.NDArray[np.int32]
@@ -30,6 +31,8 @@ class TokenStream:
     files: int
     digest: str
     notes: tuple[str, ...]
+    understood: float  # share of the tokens
+    doubt: str  # which files do not look like scripts, in one line; empty if all do
 
 
 class _Lexicon(dict[str, int]):
@@ -63,7 +66,16 @@ def read_corpus(sources: Sequence[Source], layout: Layout | None, note: Callable
     notes = [*without_words, *gaps]
     for text in notes:
         note(text)
-    return TokenStream(splits, list(lexicon), used, len(files), reading.corpus_digest(sources), tuple(notes))
+    return TokenStream(
+        splits,
+        list(lexicon),
+        used,
+        len(files),
+        reading.corpus_digest(sources),
+        tuple(notes),
+        understood.share_understood(file.tally for file in files),
+        understood.doubt((file.name, file.tally) for file in files),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +84,16 @@ class WholeStream:
 
     ids: Ids
     lexicon: list[str]
+    doubt: str  # which files do not look like scripts, in one line; empty if all do
 
 
 def read_whole(sources: Sequence[Source], layout: Layout | None) -> WholeStream:
     """Read and normalise all files without splitting; BadInputError if they hold no words."""
     lexicon = _Lexicon()
-    ids = np.concatenate([_ids(_read_file(source, layout, lexicon)) for source in sources])
+    files = [_read_file(source, layout, lexicon) for source in sources]
     _require_words(lexicon, len(sources))
-    return WholeStream(ids, list(lexicon))
+    doubt = understood.doubt((file.name, file.tally) for file in files)
+    return WholeStream(np.concatenate([_ids(file) for file in files]), list(lexicon), doubt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +104,7 @@ class _File:
     ids: array[int]
     lengths: array[int]  # tokens of each event
     scenes: array[int]  # 1 where a scene begins
+    tally: Tally
 
 
 def _require_words(lexicon: Iterable[str], files: int) -> None:
@@ -99,7 +114,8 @@ def _require_words(lexicon: Iterable[str], files: int) -> None:
 
 
 def _read_file(source: Source, layout: Layout | None, lexicon: _Lexicon) -> _File:
-    chosen, _, events = events_of(source, layout)
+    chosen, confidence, events = events_of(source, layout)
+    tally = understood.tally_of(chosen.name, confidence, requested=layout is not None)
     ids, lengths, scenes = array("i"), array("i"), array("b")
     number = lexicon.__getitem__
     for event in events:
@@ -107,10 +123,11 @@ def _read_file(source: Source, layout: Layout | None, lexicon: _Lexicon) -> _Fil
         if tokens:
             ids.extend(map(number, tokens))
             lengths.append(len(tokens))
+            tally.add(event, len(tokens))
             scenes.append(event.kind is EventKind.HEADING)
     if scenes:
         scenes[0] = 1  # a file never shares a scene with the one before
-    return _File(source.name, chosen.name, split_of_name(source.name), ids, lengths, scenes)
+    return _File(source.name, chosen.name, split_of_name(source.name), ids, lengths, scenes, tally)
 
 
 def _told_of_empty(files: Iterable[_File]) -> list[str]:

@@ -65,7 +65,7 @@ def kind_of(word: str) -> Kind:
     kind = _KINDS.get(word)
     if kind is not None:
         return kind
-    if not without_brackets(word).strip(".?!…,;:"):
+    if not word.isprintable() or not without_brackets(word).strip(".?!…,;:"):  # a terminal would obey an escape
         return Kind.UNWRITTEN
     if word == "n't" or (word[0] == "'" and word.lower() not in APHAERESIS_ALONE):
         return Kind.CLITIC

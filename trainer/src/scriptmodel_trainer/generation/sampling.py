@@ -30,13 +30,14 @@ class Sampling:
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.temperature) and 0 <= self.temperature <= 10):
-            raise BadInputError(f"temperature {self.temperature:g} must lie between 0 and 10")
+            raise BadInputError(f"temperature {self.temperature:g} must lie between 0 and 10", parameter="temperature")
         if not 0 < self.top_p <= 1:
-            raise BadInputError(f"top-p {self.top_p:g} must be more than 0 and at most 1")
+            raise BadInputError(f"top-p {self.top_p:g} must be more than 0 and at most 1", parameter="top_p")
         if self.top_k < 0:
-            raise BadInputError(f"top-k {self.top_k} must not be negative")
+            raise BadInputError(f"top-k {self.top_k} must not be negative", parameter="top_k")
         if not (math.isfinite(self.repetition_penalty) and 1 <= self.repetition_penalty <= 100):
-            raise BadInputError(f"repetition penalty {self.repetition_penalty:g} must lie between 1 and 100")
+            message = f"repetition penalty {self.repetition_penalty:g} must lie between 1 and 100"
+            raise BadInputError(message, parameter="repetition_penalty")
 
 
 def choose(logits: Floats, sampling: Sampling, random: np.random.Generator) -> int:
@@ -52,6 +53,8 @@ def choose(logits: Floats, sampling: Sampling, random: np.random.Generator) -> i
     if 0 < sampling.top_k < len(logits):
         weights[np.argpartition(logits, -sampling.top_k)[: -sampling.top_k]] = 0
     enough = sampling.top_p * float(weights.sum(dtype=np.float64))
+    if np.float32(enough) == 0:  # so small a nucleus holds the likeliest word alone
+        return int(np.argmax(logits))
     while True:
         number = _draw(weights, random)
         least = weights[number]

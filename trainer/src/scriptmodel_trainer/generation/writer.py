@@ -73,7 +73,7 @@ class Writer:
         random = np.random.default_rng(seed)
         least, _ = self._grammar.to_end(page.position)
         if words < least:
-            raise BadInputError(f"--words {words} is too few", f"the shortest script has {least}")
+            raise BadInputError(f"--words {words} is too few", f"the shortest script has {least}", parameter="words")
         self._open(page, opening, sampling, random)
         # Sentences end by themselves often enough: within the last words the first such end is taken.
         enough = words - min(60, max(words // 8, 4))
@@ -81,9 +81,27 @@ class Writer:
             self._next(page, sampling, random, self._allowed(page))
         return page.script
 
+    def understood(self, opening: Opening) -> Opening:
+        """The opening with a speaker's name at the beginning of the prompt (`HAMLET: To be`) as its speaker.
+
+        Only a name that the model knows is one, and only if no other speaker is given.
+        """
+        name, colon, words = opening.prompt.partition(":")
+        speaker = self._speaker_named(name) if colon and self._grammar.has_names else None
+        if speaker is None:
+            return opening
+        if opening.speaker and self._speaker_named(opening.speaker) != speaker:
+            return opening
+        return Opening(speaker, words.strip())
+
+    def unknown_words(self, opening: Opening) -> list[str]:
+        """The words of the prompt that the model does not know, each once."""
+        words = [piece for piece in split_words(opening.prompt) if kind_of(piece) in (Kind.WORD, Kind.CLITIC)]
+        return [word for word in dict.fromkeys(words) if word not in self._vocabulary]
+
     def _open(self, page: _Page, opening: Opening, sampling: Sampling, random: np.random.Generator) -> None:
         if opening.speaker and not self._grammar.has_names:
-            raise BadInputError("this model's corpus has no speakers", "leave out --speaker")
+            raise BadInputError("this model's corpus has no speakers", "leave out --speaker", parameter="speaker")
         if self._grammar.has_names and (opening.speaker or opening.prompt):
             self._force(page, [OPEN_NAME])
             if opening.speaker:
@@ -97,15 +115,32 @@ class Writer:
             self._force(page, [_GROUPS.get(token, token)])
 
     def _known_speaker(self, name: str) -> str:
-        speakers = [self._vocabulary.words[number] for number in self._members[Kind.NAME]]  # most frequent first
-        token = name_token(name)
-        alike = [speaker for speaker in speakers if speaker.casefold() == token.casefold()]
-        if alike:
-            return token if token in alike else alike[0]
-        near = difflib.get_close_matches(token.upper(), speakers, n=1)
-        hint = f"did you mean {near[0]}? " if near else ""
+        known = self._speaker_named(name)
+        if known is not None:
+            return known
+        speakers = self._speakers
+        folded = {speaker.casefold(): speaker for speaker in reversed(speakers)}
+        near = [folded[match] for match in difflib.get_close_matches(name_token(name).casefold(), folded, n=3)]
+        meant = f" (did you mean {' or '.join(near)}?)" if near else ""
         more = " ..." if len(speakers) > 12 else ""
-        raise BadInputError(f"the model knows no speaker {name!r}", f"{hint}it knows {', '.join(speakers[:12])}{more}")
+        raise BadInputError(
+            f'unknown speaker "{name}"{meant}',
+            f"the model knows {', '.join(speakers[:12])}{more}",
+            parameter="speaker",
+        )
+
+    def _speaker_named(self, name: str) -> str | None:
+        """The speaker of that name as the model spells it, None if the model knows none."""
+        token = name_token(name)
+        alike = [speaker for speaker in self._speakers if speaker.casefold() == token.casefold()]
+        if not alike:
+            return None
+        return token if token in alike else alike[0]
+
+    @property
+    def _speakers(self) -> list[str]:
+        """Names that the model knows, most frequent first."""
+        return [self._vocabulary.words[number] for number in self._members[Kind.NAME]]
 
     def _force(self, page: _Page, tokens: Sequence[str]) -> None:
         """Put given tokens on the page; marks that the grammar forbids there are left out, words never are."""
@@ -117,7 +152,8 @@ class Writer:
                 continue
             page.put(token, kind)
             if page.left < self._grammar.to_end(page.position)[0]:
-                raise BadInputError("the prompt does not fit", "ask for more --words or shorten the prompt")
+                hint = "ask for more --words or shorten the prompt"
+                raise BadInputError("the prompt does not fit", hint, parameter="prompt")
 
     def _allowed(self, page: _Page) -> frozenset[Kind]:
         """Kinds that may come next and leave enough of the budget to close everything."""

@@ -1,0 +1,50 @@
+"""Schemas of the JSON files that a trainer writes. Any image may stand in for it, so nothing in them is taken on trust.
+
+A figure that is no sensible number counts as missing; anything else that does not fit makes the whole file invalid.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, Field
+
+from scriptmodel_operator.observe.figures import number, whole
+
+Figure = Annotated[float | None, BeforeValidator(number)]
+Count = Annotated[int | None, BeforeValidator(whole)]
+
+
+class EpochFigures(BaseModel):
+    """One epoch in metrics.json."""
+
+    valid_perplexity: Figure = None
+    words_per_second: Figure = None
+
+
+class SplitFigures(BaseModel):
+    """The final perplexity of each split."""
+
+    train: Figure = None
+    valid: Figure = None
+    test: Figure = None
+
+
+class MetricsFile(BaseModel):
+    """metrics.json: the figures of a training."""
+
+    perplexity: SplitFigures
+    epochs: Annotated[list[EpochFigures], Field(max_length=10_000)] = Field(default_factory=list)
+    seconds: Figure = None
+
+
+class SampleFigures(BaseModel):
+    """One script in generation.json."""
+
+    words: Count = None
+
+
+class GenerationFile(BaseModel):
+    """generation.json: what was written; its first sample is the script."""
+
+    samples: Annotated[list[SampleFigures], Field(max_length=1000)] = Field(default_factory=list)

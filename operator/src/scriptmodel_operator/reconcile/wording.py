@@ -1,0 +1,60 @@
+"""How messages name things: the cause first, the object's own field names, short ids last. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from scriptmodel_operator.api.fields import ApiModel
+from scriptmodel_operator.api.generation import Generation
+from scriptmodel_operator.api.network import Overrides
+from scriptmodel_operator.observe.progress import LogDigest
+
+_ID_LENGTH = 8
+_OUT_OF_MEMORY = (
+    "the process was killed (`signal: killed`), most likely because memory ran out: raise "
+    "training.resources.limits.memory, or use a node with more"
+)
+
+
+def short(identifier: str) -> str:
+    """Return the first eight characters of a job's or a commit's id, which are enough to find it."""
+    return identifier[:_ID_LENGTH]
+
+
+def _fields(model: type[ApiModel]) -> dict[str, str]:
+    return {name: field.alias or name for name, field in model.model_fields.items()}
+
+
+_OVERRIDES = {name: alias for name, alias in _fields(Overrides).items() if name != alias}
+_OPTIONS = {f"--{name.replace('_', '-')}": f"generation.{alias}" for name, alias in _fields(Generation).items()}
+_TRAIN = {**_OVERRIDES, "--preset": "model.preset", "--layout": "corpus.layout", "--seed": "model.seed"}
+
+
+def in_terms_of_the_object(text: str, *, generating: bool) -> str:
+    """Replace the trainer's names of settings and options by the fields of the object that they come from."""
+    return _renamed(text, _OPTIONS if generating else _TRAIN)
+
+
+def _renamed(text: str, names: Mapping[str, str]) -> str:
+    pattern = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
+    return re.sub(rf"(?<![\w-])(?:{pattern})(?![\w-])", lambda found: names[found[0]], text)
+
+
+def cause(log: LogDigest | None, *, generating: bool) -> str:
+    """Return why a job failed as far as its log says, in one line with the cause itself first; nothing if unknown."""
+    if log is None:
+        return ""
+    if log.error:
+        return in_terms_of_the_object(str(log.error), generating=generating)
+    if log.verdict == "signal: killed":
+        return _OUT_OF_MEMORY + _last_lines(log.tail)
+    if not log.tail:
+        return f"the process ended with `{log.verdict}` and printed nothing" if log.verdict else ""
+    ended = f" (the process ended with `{log.verdict}`)" if log.verdict else ""
+    return log.tail[-1].strip() + ended + _last_lines(log.tail[:-1])
+
+
+def _last_lines(tail: tuple[str, ...]) -> str:
+    """Return the lines before, in the same line: kubectl shows columns up to the first line feed only."""
+    return f"; its log before that: {' | '.join(line.strip() for line in tail)}" if tail else ""

@@ -1,0 +1,197 @@
+"""Forged model directories: values, files and arrays of a real one changed so that all digests are right again.
+
+Each must be loaded, or refused in one line that names it, within bounded memory.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import json
+import os
+import random
+import resource
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from scriptmodel_trainer import artifacts, presets
+from scriptmodel_trainer.artifacts import Origin, TrainedModel
+from scriptmodel_trainer.corpus.tokens import MARKERS, UNKNOWN
+from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.generation.network import Network
+from scriptmodel_trainer.generation.sampling import Sampling
+from scriptmodel_trainer.generation.writer import Opening, Writer
+from scriptmodel_trainer.report import render_report
+from scriptmodel_trainer.storage import arrays_bytes, read_arrays, read_bounded
+from scriptmodel_trainer.vocabulary import Vocabulary
+from tests.attack.runner import FindingError, main
+from tests.unit.trainer.forged import compressed, describe, rewrite
+
+_MEMORY = 4 << 30  # bytes of address space
+_LARGEST = 1 << 24
+_VALUES: list[Any] = [
+    *(None, True, -1, 0, 1, 10**9, 10**400, -0.0, 1e308, float("nan"), float("inf")),
+    *("", "x", "\x1b[2J", "\ud800", "\u202e", "<script>", "../../x", "9" * 100_000, [], [[]], {}, {"": None}),
+    *([1] * 100_000, {str(number): number for number in range(1000)}),
+]
+_JSON = ("model.json", "metrics.json", "id_to_word.json")
+
+
+@functools.cache
+def _real() -> Path:
+    """A whole model directory, tiny."""
+    words = (UNKNOWN, *sorted(MARKERS), ",", "'s", "ANNA", "BEN", "the", "sea", "is", "early")
+    preset = presets.with_overrides(presets.PRESETS["test"], {"hidden_units": "4", "layers": "2"})
+    draw = np.random.default_rng(1)
+    shapes = preset.shapes(len(words)).items()
+    weights = {name: draw.uniform(-1, 1, shape).astype(np.float32) for name, shape in shapes}
+    epoch = dict.fromkeys(("train_perplexity", "valid_perplexity", "learning_rate", "seconds", "words_per_second"), 2.0)
+    metrics = {
+        "schema": 1,
+        "fingerprint": "print",
+        "epochs": [{"epoch": 1, **epoch}],
+        "perplexity": {"train": 3.0, "valid": 4.0, "test": 5.0},
+        "tokens": {"train": 90, "valid": 5, "test": 5},
+        "best_epoch": 1,
+        "seconds": 1.5,
+        "test": {"perplexity": 5.0, "tokens": 5, "oov": 0, "by_class": {"word": {"tokens": 5, "perplexity": 5.0}}},
+    }
+    summary = {"speeches": 2, "expositions": 1, "speakers": 2}
+    summary |= {"frequent_words": [["early", 3]], "frequent_speakers": [["ANNA", 2]]}
+    corpus = {"digest": "d", "layout": "auto", "files": 1, "layouts": {"plain": 1}, "notes": ["a"], "summary": summary}
+    speakers = frozenset(map(words.index, ("ANNA", "BEN")))
+    model = TrainedModel(
+        Origin("test", preset, 1, corpus, artifacts.versions()), Vocabulary(words, speakers), weights, metrics
+    )
+    folder = Path(tempfile.mkdtemp(prefix="attack-models-")) / "model"
+    folder.mkdir()
+    artifacts.save_model(folder, model, "")
+    return folder
+
+
+def attack(number: int, chance: random.Random) -> str:
+    """Forge a model directory and use it in each way."""
+    del number
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(shutil.copytree(_real(), Path(temporary, "model")))
+        for forge in chance.choices(
+            (_value, _value, _value, _array, _array, _zip, _bytes, _kind), k=chance.randint(1, 2)
+        ):
+            try:
+                forge(folder, chance)
+            except (OSError, ValueError, KeyError, TypeError, BadInputError, AttributeError):
+                continue  # the first change left nothing for the second
+            if forge is _kind:
+                break
+        return _use(folder, chance)
+
+
+def _use(folder: Path, chance: random.Random) -> str:
+    try:
+        model = artifacts.load_model(folder, whole=True)
+        page = render_report(model)
+        writer = Writer(Network(model.weights), model.vocabulary)
+        script = writer.write(chance.randint(1, 30), Sampling(1.5), (1,), Opening())
+    except BadInputError as error:
+        line = error.line()
+        if not line or len(line) > 2000:
+            raise FindingError(f"a message of {len(line)} characters: {line[:200]}") from error
+        return "refused"
+    if "<script>" in page:
+        raise FindingError("the report holds markup of the model")
+    if not all(map(str.isprintable, script)):
+        raise FindingError(f"control characters are written: {script!r}")
+    return "used"
+
+
+def _value(folder: Path, chance: random.Random) -> None:
+    """Replace, remove or add a value anywhere in a JSON file."""
+    name = chance.choice(_JSON)
+    whole = {"": json.loads(read_bounded(folder / name, _LARGEST))}
+    where: Any = whole
+    key: Any = ""
+    while isinstance(where[key], dict | list) and where[key] and chance.random() < 0.8:
+        where = where[key]
+        key = chance.choice(list(where)) if isinstance(where, dict) else chance.randrange(len(where))
+    change = chance.random()
+    if change < 0.15 and where is not whole:
+        del where[key]
+    elif change < 0.25 and isinstance(where, dict):
+        where[chance.choice(("", "<script>", "\x1b", "test"))] = where[key]
+    else:
+        where[key] = copy.deepcopy(chance.choice(_VALUES))
+    rewrite(folder, name, json.dumps(whole[""]).encode())
+
+
+def _array(folder: Path, chance: random.Random) -> None:
+    """Change an array, its name, shape or type."""
+    arrays: dict[str, Any] = read_arrays(folder / "weights.npz")
+    name = chance.choice(list(arrays))
+    array = arrays[name]
+    changes: list[Callable[[], Any]] = [
+        lambda: array.astype(chance.choice(["<f8", "<f2", "<i4", "?", ">f4", "<U3"])),
+        lambda: array.reshape(-1),
+        lambda: array[..., :-1],
+        lambda: np.zeros((0, 4), np.float32),
+        lambda: np.full_like(array, chance.choice([np.nan, np.inf, 3e38])),
+        lambda: np.asfortranarray(array),
+        lambda: np.float32(1),
+    ]
+    arrays[name] = chance.choice(changes)()
+    if chance.random() < 0.2:
+        arrays[chance.choice(("lstm9/recurrent", "projection", "../x", "a/recurrent"))] = arrays.pop(name)
+    pack = compressed if chance.random() < 0.2 else arrays_bytes
+    rewrite(folder, "weights.npz", pack(arrays))
+
+
+def _zip(folder: Path, chance: random.Random) -> None:
+    """Change sizes and headers within the archive of weights."""
+    content = bytearray(read_bounded(folder / "weights.npz", _LARGEST))
+    places = [at for at in range(len(content)) if content[at : at + 2] == b"PK" or content[at : at + 6] == b"\x93NUMPY"]
+    at = chance.choice(places) + chance.randrange(100)
+    change = chance.choice((b"\xff" * 4, b"\0" * 4, b"9" * 9, chance.randbytes(2), b"\xff" * 8))
+    content[at : at + len(change)] = change
+    rewrite(folder, "weights.npz", bytes(content))
+
+
+def _bytes(folder: Path, chance: random.Random) -> None:
+    """Spoil bytes of any file."""
+    name = chance.choice((*_JSON, "weights.npz"))
+    content = bytearray(read_bounded(folder / name, _LARGEST))
+    for _ in range(chance.randint(1, 5)):
+        content[chance.randrange(len(content))] = chance.randrange(256)
+    rewrite(folder, name, bytes(content[: chance.choice((None, None, len(content) // 2, 0))]))
+
+
+def _kind(folder: Path, chance: random.Random) -> None:
+    """Make something else of a file: a pipe, a folder, a link, a large hole."""
+    path = folder / chance.choice((*_JSON, "weights.npz"))
+    content = read_bounded(path, _LARGEST)
+    path.unlink()
+    kind = chance.randrange(6)
+    if kind == 0:
+        os.mkfifo(path)
+    elif kind == 1:
+        path.mkdir()
+    elif kind == 2:
+        path.symlink_to(chance.choice(("/dev/zero", "/dev/null", path.name, "nowhere", "metrics.json")))
+    elif kind == 3:
+        path.write_bytes(content)
+        os.truncate(path, 1 << 40)
+    elif kind == 4:
+        path.write_bytes(chance.choice((b"[", b'{"a":', b"9")) * chance.choice((10, 5000, 1_000_000)))
+    if path.name != "model.json" and path.is_file() and path.stat().st_size < 1 << 30 and not path.is_symlink():
+        describe(folder)
+
+
+if __name__ == "__main__":
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, resource.RLIM_INFINITY))  # too much memory is a finding
+    status = main(attack)
+    shutil.rmtree(_real().parent)
+    sys.exit(status)

@@ -1,0 +1,169 @@
+"""Model directories and checkpoints may come from anyone: one line and exit code 2, before anything is loaded."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from forged import compressed, rewrite, rewrite_json
+from samples import run_trainer
+
+from scriptmodel_trainer.artifacts import load_model
+from scriptmodel_trainer.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
+from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.storage import arrays_bytes, read_arrays
+
+Forge = Callable[[Path], None]
+
+
+def described(change: Callable[[dict[str, Any]], object]) -> Forge:
+    return lambda folder: rewrite_json(folder, "model.json", change)
+
+
+def metrics(change: Callable[[dict[str, Any]], object]) -> Forge:
+    return lambda folder: rewrite_json(folder, "metrics.json", change)
+
+
+def words(change: Callable[[dict[str, Any]], object]) -> Forge:
+    return lambda folder: rewrite_json(folder, "id_to_word.json", change)
+
+
+def weights(change: Callable[[dict[str, np.ndarray]], object]) -> Forge:
+    def forge(folder: Path) -> None:
+        arrays = read_arrays(folder / "weights.npz")
+        change(arrays)
+        rewrite(folder, "weights.npz", arrays_bytes(arrays))
+
+    return forge
+
+
+def pipe(name: str) -> Forge:
+    def forge(folder: Path) -> None:
+        (folder / name).unlink()
+        os.mkfifo(folder / name)
+
+    return forge
+
+
+def bomb(folder: Path) -> None:
+    """Replace the weights by zeros that take 1/1000 of their size in the file."""
+    rewrite(folder, "weights.npz", compressed({"embedding": np.zeros(1 << 22, np.float32)}))
+
+
+FORGED: dict[str, Forge] = {
+    "a pipe for weights": pipe("weights.npz"),
+    "a pipe for words": pipe("id_to_word.json"),
+    "zeros that unpack to much": bomb,
+    "a layer more": described(lambda model: model["parameters"].update(layers=3)),
+    "layers beyond count": described(lambda model: model["parameters"].update(layers=10**12)),
+    "layers that are a text": described(lambda model: model["parameters"].update(layers="2")),
+    "units of another kind": described(lambda model: model["parameters"].update(hidden_units=24.5)),
+    "parameters that are a list": described(lambda model: model.update(parameters=[])),
+    "an optimizer of its own": described(lambda model: model["parameters"].update(optimizer="os.system")),
+    "a corpus that is a text": described(lambda model: model.update(corpus="all of it")),
+    "a seed below 0": described(lambda model: model.update(seed=-1)),
+    "a speaker who is no word": described(lambda model: model["speakers"].append(10**9)),
+    "speakers that are words": described(lambda model: model.update(speakers=["ANNA"])),
+    "a schema that is a list": described(lambda model: model.update(schema=[1])),
+    "epochs that are a number": metrics(lambda found: found.update(epochs=5)),
+    "a perplexity that is a text": metrics(lambda found: found["perplexity"].update(test="low")),
+    "a best epoch that is none": metrics(lambda found: found.update(best_epoch=99)),
+    "a split of its own": metrics(lambda found: found["tokens"].update({"<script>": 1})),
+    "metrics that are a list": lambda folder: rewrite(folder, "metrics.json", b"[]"),
+    "numbers that are none": lambda folder: rewrite(folder, "metrics.json", b'{"seconds": NaN}'),
+    "brackets without end": lambda folder: rewrite(folder, "metrics.json", b"[" * 200_000),
+    "a word twice": words(lambda names: names.update({"4": names["3"]})),
+    "a number left out": words(lambda names: names.update({"x": names.pop("4")})),
+    "a word that is a number": words(lambda names: names.update({"4": 4})),
+    "no unknown word": words(lambda names: names.update({k: "known" for k, v in names.items() if v == "<unk>"})),
+    "half a surrogate": words(lambda names: names.update({"4": "\ud800"})),
+    "no words": lambda folder: rewrite(folder, "id_to_word.json", b"{}"),
+    "an array left out": weights(lambda arrays: arrays.pop("output/bias")),
+    "an array more": weights(lambda arrays: arrays.update(more=np.zeros(3, np.float32))),
+    "another shape": weights(lambda arrays: arrays.update({"output/bias": np.zeros((1, 1), np.float32)})),
+    "another type": weights(lambda arrays: arrays.update({"output/bias": arrays["output/bias"].astype(np.float64)})),
+    "a weight that is NaN": weights(lambda arrays: arrays["output/bias"].fill(np.nan)),
+    "an infinite weight": weights(lambda arrays: arrays["embedding"].fill(np.inf)),
+}
+
+
+@pytest.fixture
+def copy(model: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(model, tmp_path / "model")
+
+
+@pytest.mark.parametrize("forge", FORGED.values(), ids=FORGED.keys())
+def test_a_forged_model_is_refused_in_one_line(forge: Forge, copy: Path) -> None:
+    forge(copy)
+    with pytest.raises(BadInputError) as refused:
+        load_model(copy, whole=True)
+    assert str(copy) in refused.value.line()
+    assert len(refused.value.line()) < 1000
+
+
+@pytest.mark.parametrize("command", ["generate", "report", "evaluate", "train"])
+@pytest.mark.parametrize("name", ["a pipe for weights", "an array left out", "epochs that are a number"])
+def test_every_command_that_takes_a_model_ends_with_code_2(
+    command: str, name: str, copy: Path, corpus: Path, tmp_path: Path
+) -> None:
+    FORGED[name](copy)
+    arguments = {
+        "generate": ["generate", copy, "--words", "5"],
+        "report": ["report", copy, "--out", tmp_path / "page.html"],
+        "evaluate": ["evaluate", copy, "--data", corpus],
+        "train": ["train", "--data", corpus, "--out", copy, "--resume"],
+    }
+    done = run_trainer(arguments[command])
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+
+
+def test_the_copy_itself_is_read_through_a_link_too(copy: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(copy)
+    assert len(load_model(tmp_path / "link", whole=True).vocabulary) > 10
+
+
+def test_words_with_escapes_of_a_terminal_are_never_written(copy: Path) -> None:
+    rewrite_json(
+        copy,
+        "id_to_word.json",
+        lambda names: names.update({k: f"\x1b]0;{k}\x07" for k, v in names.items() if v.isalpha()}),
+    )
+    done = run_trainer(["generate", copy, "--words", "40", "--temperature", "2"])
+    assert "\x1b" not in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+DESCRIBED: dict[str, Any] = {
+    "epoch": -1,
+    "window": "1",
+    "loss": [],
+    "best_epoch": 7,
+    "history": 5,
+    "names": {"a": 1},
+    "fingerprint": None,
+}
+
+
+@pytest.mark.parametrize("key", DESCRIBED)
+def test_a_forged_checkpoint_is_refused(key: str, tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.npz"
+    save_checkpoint(path, Checkpoint("print", 1, 0, 0.0, 0.0, 0.0, 0, (), {"weights/a": np.ones(3, np.float32)}))
+    arrays = read_arrays(path)
+    forged = {**json.loads(arrays["described"].tobytes()), key: DESCRIBED[key]}
+    arrays["described"] = np.frombuffer(json.dumps(forged).encode(), np.uint8)
+    path.write_bytes(arrays_bytes(arrays))
+    with pytest.raises(BadInputError, match="is damaged"):
+        load_checkpoint(path, "print")
+
+
+def test_a_pipe_for_a_checkpoint_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "checkpoint.npz")
+    with pytest.raises(BadInputError, match="not a regular file"):
+        load_checkpoint(tmp_path / "checkpoint.npz", "print")

@@ -1,0 +1,73 @@
+"""The log in the model directory: bounded, appended, and never the reason that a training fails."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from scriptmodel_trainer import commands
+from scriptmodel_trainer.artifacts import LOG, load_model
+from scriptmodel_trainer.cli import main
+from scriptmodel_trainer.training_log import BoundedLog
+
+
+def line(number: int) -> str:
+    return json.dumps({"event": "progress", "number": number}) + "\n"
+
+
+def test_a_long_log_keeps_its_first_and_last_lines_and_says_how_many_it_dropped(tmp_path: Path) -> None:
+    path = tmp_path / LOG
+    log = BoundedLog(limit=4_000)
+    log.open(path)
+    for number in range(1, 5_001):
+        log.write(line(number))
+        assert path.stat().st_size <= 4_000
+    events = [json.loads(text) for text in path.read_text().splitlines()]
+    (dropped,) = (event for event in events if event["event"] == "dropped")
+    at = events.index(dropped)
+    numbers = [event.get("number") for event in events]
+    assert numbers[:at] == list(range(1, at + 1))
+    assert numbers[at + 1 :] == list(range(5_000 - len(numbers[at + 1 :]) + 1, 5_001))
+    assert dropped["lines"] == 5_000 - (len(events) - 1)
+    assert at > 10
+    assert len(events) - at > 30
+
+
+def test_lines_from_before_the_file_is_known_come_first_and_a_cut_line_spoils_no_other(tmp_path: Path) -> None:
+    path = tmp_path / LOG
+    path.write_text(line(1) + '{"event": "prog')
+    log = BoundedLog()
+    log.write(line(2))
+    log.open(path)
+    log.write(line(3))
+    assert path.read_text() == line(1) + '{"event": "prog\n' + line(2) + line(3)
+
+
+def trained(folder: Path) -> dict[str, np.ndarray]:
+    corpus = folder / "lines.txt"
+    corpus.write_text("the cat sees the dog and goes home\n" * 60)
+    command = ["train", "--data", str(corpus), "--layout", "plain", "--out", str(folder / "m"), "--preset", "test"]
+    assert main([*command, "--set", "epochs=2", "dropout=0.2", "hidden_units=4"]) == 0
+    return load_model(folder / "m").weights
+
+
+def test_a_log_that_cannot_be_written_does_not_fail_the_training(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "m" / LOG).mkdir(parents=True)
+    trained(tmp_path)
+    assert f"note: {tmp_path / 'm' / LOG} is not complete: Is a directory" in capsys.readouterr().err
+
+
+def test_the_sample_lines_leave_the_weights_bit_identical(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "with").mkdir()
+    (tmp_path / "without").mkdir()
+    first = trained(tmp_path / "with")
+    monkeypatch.setattr(commands, "sample_line", lambda *_: lambda _: "")
+    second = trained(tmp_path / "without")
+    assert all(np.array_equal(first[name], second[name]) for name in first)
+    events = [json.loads(text) for text in (tmp_path / "with" / "m" / LOG).read_text().splitlines()]
+    assert all(event["sample"] for event in events if event["event"] == "epoch")

@@ -1,0 +1,37 @@
+"""A line of script for the log of a training, one after each epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.generation.network import Floats, Network
+from scriptmodel_trainer.generation.rendering import render
+from scriptmodel_trainer.generation.sampling import Sampling
+from scriptmodel_trainer.generation.writer import Opening, Writer
+from scriptmodel_trainer.vocabulary import Vocabulary
+
+LONGEST = 120  # characters
+_WORDS = (20, 14, 9, 6)  # fewer where the words are long
+
+
+def sample_line(vocabulary: Vocabulary, seed: int) -> Callable[[Mapping[str, Floats]], str]:
+    """A function from weights to one well-formed speech or direction of at most LONGEST characters.
+
+    The seed is the same each time, so lines of one run can be compared, and nothing else draws from it. A model that
+    cannot write such a line gives an empty text.
+    """
+
+    def write(weights: Mapping[str, Floats]) -> str:
+        writer = Writer(Network(weights), vocabulary)
+        for words in _WORDS:
+            try:
+                script = writer.write(words, Sampling(), (seed, 0), Opening())
+            except BadInputError:
+                return ""
+            lines = [line for line in render(script).splitlines() if len(line) <= LONGEST]
+            if lines:
+                return next((line for line in lines if line.startswith("[ ")), lines[0])
+        return ""
+
+    return write
