@@ -66,7 +66,7 @@ FROM_NOTHING = [
     Here(r"\.venv/operator/bin/scriptmodel local .*"),
     Here(r"\.venv/trainer/bin/scriptmodel-trainer train .*", option="--epochs 1"),
     Here(r"\.venv/trainer/bin/scriptmodel-trainer generate .*"),
-    Here(r"scriptmodel (push|script|status|wait) .*"),
+    Here(r"scriptmodel (push|script|report|status|wait) .*"),
     Here(r"kubectl apply -f manifests/samples/shakespeare.yaml"),
     Here(r"kubectl patch .*|sed .* \| kubectl apply -f -"),
 ]
@@ -96,6 +96,7 @@ RULES = [
     Here(r"scriptmodel plan -f thrones.yaml", status=1),
     Here(r"scriptmodel local -f thrones.yaml .*"),
     Here(r"scriptmodel why \S+"),
+    Elsewhere(r"scriptmodel (script|report) .*", "needs a trained model; README's are run on one"),
     Here(r'eval "\$\(scriptmodel completion bash\)"|scriptmodel completion fish > .*'),
     Here(r"scriptmodel-trainer train .*", option="--epochs 1"),
     Here(r"scriptmodel-trainer (generate|evaluate|normalize|report) .*"),
