@@ -26,7 +26,7 @@ from dev.stack import TRAINER_IMAGE, ControlPlane, Localpach, Operator
 from tests.integration.cluster import Cluster, manifest
 
 README = ROOT / "README.md"
-PAGES = [ROOT / "CONTRIBUTING.md", ROOT / "localpach/README.md", *sorted(ROOT.glob("docs/*.md"))]
+PAGES = [ROOT / "CONTRIBUTING.md", ROOT / "localpach/README.md", *sorted(ROOT.glob("docs/**/*.md"))]
 _PROGRAMS = (
     r"(\.ci/run|make|git|docker|kind|minikube|gcloud|helm|kubectl|pachctl|scriptmodel[\w-]*|localpach"
     r"|export|sed|\.venv/\w+/bin/[\w-]+)"
@@ -83,6 +83,9 @@ RULES = [
     # The cluster.
     Here(r"kubectl apply -k manifests/?", option="--dry-run=server"),
     Here(r"kubectl apply .*-f manifests/\S+", option="--dry-run=server"),
+    Elsewhere(
+        r"kubectl apply -f thrones.yaml", "is shown with an object that is refused; the admission tests have those"
+    ),
     Here(r"kubectl get nodes .*"),
     Here(r"kubectl get \S+ -w", lasts=True),
     Here(r"kubectl (get|describe) (sm|scriptmodels?)( .*)?"),
