@@ -85,7 +85,7 @@ manifests: env ## Write manifests/ from the chart, CRD and API reference from th
 
 .PHONY: docs
 docs: env ## Build the site into build/site; a link that leads nowhere fails it
-	$(OPERATOR)/bin/mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 $(OPERATOR)/bin/mkdocs build --quiet
 	@echo "build/site/index.html"
 
 .PHONY: test
