@@ -35,8 +35,7 @@ def obstacle(model: ScriptModel, view: ModelView) -> Problem | None:
 
 def may_write(model: ScriptModel, found: Ownership) -> bool:
     """Whether the operator may write to an object of that ownership. No annotation opens another ScriptModel's."""
-    adopted = (Ownership.UNMARKED, Ownership.OTHER_CLUSTER) if model.adopt else ()
-    return found in (Ownership.OURS, Ownership.SUCCESSOR, *adopted)
+    return found.ours or (model.adopt and found in (Ownership.UNMARKED, Ownership.OTHER_CLUSTER))
 
 
 def _conflict(model: ScriptModel, what: str, found: Ownership, mark: Mark | None) -> Problem:

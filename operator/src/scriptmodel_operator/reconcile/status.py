@@ -9,9 +9,9 @@ from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.status import ScriptModelStatus, to_wire
 from scriptmodel_operator.observe.view import ModelView
 from scriptmodel_operator.reconcile import story
-from scriptmodel_operator.reconcile.assess import stopped_pipelines, was_suspended
+from scriptmodel_operator.reconcile.assess import was_suspended
 from scriptmodel_operator.reconcile.origins import source_status
-from scriptmodel_operator.reconcile.state import Elapsed, ModelState, Problem, Stage
+from scriptmodel_operator.reconcile.state import Elapsed, ModelState, Problem, Stage, Suspended
 from scriptmodel_operator.reconcile.summarise import conditions_of_problem, conditions_of_state
 
 
@@ -31,11 +31,11 @@ def status_of(
         observed_generation=model.generation,
         last_handled_reconcile_at=answered or None,
         last_handled_retrain_at=(mark.retrain_at if mark else "") or None,
-        suspended=state.suspended or (was_suspended(model) and bool(stopped_pipelines(view))) or None,
+        suspended=isinstance(state, Suspended) or (was_suspended(model) and bool(view.stopped)) or None,
         training=story.training_status(model, view, now, elapsed),
         script=story.script_status(view),
         lineage=story.lineage(model, view),
-        source=source_status(model, state.intake.origin),
+        source=source_status(model, state.source.origin),
         pipelines=story.pipeline_statuses(view),
         history=story.history(model, view, elapsed),
     )

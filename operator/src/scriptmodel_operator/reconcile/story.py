@@ -29,7 +29,7 @@ _MIN_SPEED_SECONDS = 1.0
 def training_status(model: ScriptModel, view: ModelView, now: datetime, elapsed: Elapsed) -> TrainingStatus | None:
     """Of the running train job, else of the newest, or of the one whose result that has; None before there is one."""
     train = view.train
-    job = (train.last_good if view.repeats else train.told) if train else None
+    job = (train.last_good if view.repeats else train.reported) if train else None
     if train is None or job is None:
         return None
     trained = train.computed(job)
