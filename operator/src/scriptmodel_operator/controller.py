@@ -150,7 +150,7 @@ class Controller:
         """A look that is a little older than the object will do at first."""
         age = max(2 * self.config.poll_interval, self.snapshots.pace)
         after = max(time.monotonic() - age, self._acted.get(_key(model), 0.0))
-        if model.wants_a_look:
+        if model.reconcile_requested:
             after = max(after, asked)
         source = await self.sources.fetch(model)
         if isinstance(source, Attempt):

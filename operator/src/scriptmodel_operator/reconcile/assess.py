@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import assert_never
 
-from scriptmodel_operator.api.conditions import ConditionStatus, ConditionType
+from scriptmodel_operator.api.conditions import ConditionStatus
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.spec import DriftPolicy
 from scriptmodel_operator.desired.pipelines import Desired
 from scriptmodel_operator.observe.view import ModelView, PipelineView
 from scriptmodel_operator.reconcile.actions import StartPipeline, StopJob, StopPipeline
+from scriptmodel_operator.reconcile.blockers import corpus_stage, find_blocker
 from scriptmodel_operator.reconcile.corpus import (
     CorpusBlocked,
     CorpusCurrent,
@@ -22,9 +23,8 @@ from scriptmodel_operator.reconcile.corpus import (
 )
 from scriptmodel_operator.reconcile.deadlines import jobs_to_stop
 from scriptmodel_operator.reconcile.difference import Difference, difference
-from scriptmodel_operator.reconcile.obstacles import corpus_stage, obstacle
-from scriptmodel_operator.reconcile.origins import told_origin
-from scriptmodel_operator.reconcile.stages import as_told, generation_stage, still_open, training_stage
+from scriptmodel_operator.reconcile.download_record import recorded_origin
+from scriptmodel_operator.reconcile.stages import generation_stage, still_open, training_stage
 from scriptmodel_operator.reconcile.state import (
     NOT_STARTED,
     Applying,
@@ -49,10 +49,10 @@ def assess(
     model: ScriptModel, desired: Desired, view: ModelView, elapsed: Elapsed, source: Sourced = None
 ) -> ModelState:
     """Return the state of an object that is not being deleted: the first one that applies, in this order."""
-    stages, known = _stages(model, view), KnownSource(told_origin(model))
+    stages, known = _stages(model, view), KnownSource(recorded_origin(model))
     if model.spec.suspend:
         return Suspended(stages=stages, source=known, stop=_running_pipelines(view))
-    problem = obstacle(model, view)
+    problem = find_blocker(model, view)
     if problem is not None:
         return Blocked(stages=stages, source=known, problem=problem)
     corpus = own_corpus(model, desired.train.mark.owner, source, view)
@@ -79,7 +79,7 @@ def _assess_pipelines(
         problem = Problem(found.reason, found.message, found.stalled)
         return Blocked(stages=_stages(model, view), source=corpus.source, problem=problem, stop_jobs=stops)
     stages = _with_unchecked(_stages(model, view, creating=bool(differs.now)), corpus.unchecked)
-    if model.spec.drift_policy is DriftPolicy.WARN and view.stopped and not was_suspended(model):
+    if model.spec.drift_policy is DriftPolicy.WARN and view.stopped and not model.previous.suspended:
         problem = _stopped_by_somebody(view, differs)
         return Blocked(stages=stages, source=corpus.source, problem=problem, held_back=differs)
     if differs.now:
@@ -102,7 +102,7 @@ def _with_unchecked(stages: Stages, unchecked: str) -> Stages:
 
 
 def _starts(model: ScriptModel, view: ModelView) -> tuple[Upkeep, ...]:
-    by_suspend = was_suspended(model)
+    by_suspend = model.previous.suspended
     return tuple(StartPipeline(seen.info.ref, "" if by_suspend else _last_job(seen)) for seen in view.stopped)
 
 
@@ -116,14 +116,10 @@ def _stopped_by_somebody(view: ModelView, differs: Difference) -> Problem:
 
 def _stages(model: ScriptModel, view: ModelView, *, creating: bool = False) -> Stages:
     """Return the observed stages. A pipeline that does not exist is being created only if nothing prevents that."""
-    told = {each.get("type"): str(each.get("message", "")) for each in model.status.get("conditions", [])}
-    trained = training_stage(view) if view.train or creating else NOT_STARTED
-    generated = generation_stage(view, trained) if view.generate or creating else NOT_STARTED
-    return Stages(
-        _corpus(view),
-        as_told(trained, told.get(ConditionType.TRAINED.value, "")),
-        as_told(generated, told.get(ConditionType.GENERATED.value, "")),
-    )
+    failed = model.previous.failed
+    trained = training_stage(view, failed) if view.train or creating else NOT_STARTED
+    generated = generation_stage(view, trained, failed) if view.generate or creating else NOT_STARTED
+    return Stages(_corpus(view), trained, generated)
 
 
 def _corpus(view: ModelView) -> Stage:
@@ -155,10 +151,3 @@ def _running_pipelines(view: ModelView) -> tuple[StopPipeline, ...]:
 
 def _last_job(seen: PipelineView) -> str:
     return seen.jobs[0].ref.id if seen.jobs else "none"
-
-
-def was_suspended(model: ScriptModel) -> bool:
-    """Whether `suspend` has stopped what is stopped now, and nobody else, as the status remembers."""
-    conditions = model.status.get("conditions", [])
-    told = next((each.get("reason") for each in conditions if each.get("type") == "Ready"), "")
-    return bool(model.status.get("suspended")) or told == Reason.SUSPENDED.value

@@ -14,9 +14,9 @@ from scriptmodel_operator.ingest.origin import Attempt, Download, Origin, reques
 from scriptmodel_operator.ingest.source import Source
 from scriptmodel_operator.observe.view import ModelView, OwnedCorpus
 from scriptmodel_operator.reconcile.actions import AdoptRepo, CreateRepo, DeleteRepo, ReplaceFiles
+from scriptmodel_operator.reconcile.blockers import conflict_message, may_write
+from scriptmodel_operator.reconcile.download_record import recorded_origin
 from scriptmodel_operator.reconcile.failures import FAILURES_UNTIL_STALLED, problem_of
-from scriptmodel_operator.reconcile.obstacles import conflict_message, may_write
-from scriptmodel_operator.reconcile.origins import told_origin
 from scriptmodel_operator.reconcile.state import UNKNOWN_SOURCE, Ingest, KnownSource, Problem
 
 Sourced = Source | Attempt | Problem | None
@@ -104,7 +104,9 @@ def _from_http(model: ScriptModel, http: CorpusHttp, attempt: Attempt, owned: Ow
     if request.settled_by(origin):
         return CorpusCurrent(KnownSource(origin))
     download = Download((model.namespace, model.name), request, corpus_branch(model), origin, model.reconcile_at)
-    told = told_origin(model) if attempt.origin is None else None  # it may have been killed before it told of the head
+    told = (
+        recorded_origin(model) if attempt.origin is None else None
+    )  # it may have been killed before it told of the head
     if request.answered_by(origin or told):
         return CorpusCurrent(
             KnownSource(origin or told, download), _problem(attempt).message if attempt.failure else ""
@@ -116,7 +118,7 @@ def _from_http(model: ScriptModel, http: CorpusHttp, attempt: Attempt, owned: Ow
 
 def _origin(model: ScriptModel, attempt: Attempt, owned: OwnedCorpus) -> Origin | None:
     """Return what the newest commit was made from, as this process found out or an earlier one put into the status."""
-    known = (attempt.origin, told_origin(model))
+    known = (attempt.origin, recorded_origin(model))
     head = owned.head.id if owned.head is not None else ""
     return next((origin for origin in known if origin is not None and origin.commit == head), None)
 

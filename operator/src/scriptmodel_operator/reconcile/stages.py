@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
 
-from scriptmodel_operator.api.conditions import ConditionStatus
+from scriptmodel_operator.api.conditions import ConditionStatus, ConditionType
+from scriptmodel_operator.api.previous import CAUSE_UNKNOWN, FailedJob, failure_message
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.desired.commands import SCRIPT_PATH
 from scriptmodel_operator.observe.progress import LogDigest
@@ -14,12 +15,13 @@ from scriptmodel_operator.reconcile.deadlines import ACTIVE_TEXT, PENDING_TEXT
 from scriptmodel_operator.reconcile.state import Stage
 from scriptmodel_operator.reconcile.wording import cause, in_terms_of_the_object, short
 
-_LOG_GONE = "its log is gone, because nobody read it while it ran"
+Failures = Mapping[ConditionType, FailedJob]
+"""Failed jobs that the previous status reports."""
 _TRAIN_AGAIN = "change the spec or annotate scriptmodel.dev/retrain-at"
 _WRITE_AGAIN = "change spec.generation, if only its seed; the model is kept"
 
 
-def training_stage(view: ModelView) -> Stage:
+def training_stage(view: ModelView, reported: Failures) -> Stage:
     """Trained means: the newest job of the current version made a model."""
     train = view.train
     if train is None:
@@ -29,16 +31,16 @@ def training_stage(view: ModelView) -> Stage:
     job = train.newest
     if job is None:
         return _under_way(Reason.TRAINING, "waiting for the train job to appear")
-    return _training_job(view, train, job)
+    return _training_job(view, train, job, reported.get(ConditionType.TRAINED))
 
 
-def _training_job(view: ModelView, train: PipelineView, job: JobInfo) -> Stage:
+def _training_job(view: ModelView, train: PipelineView, job: JobInfo, reported: FailedJob | None) -> Stage:
     if view.repeats and train.last_good is not None:
         return _succeeded(train.last_good, view)
     if job.state is JobState.SUCCESS:
         return _succeeded(job, view)
     if job.state.final:
-        return _ended(job, view.training_log, Reason.TRAINING_FAILED, _TRAIN_AGAIN)
+        return _ended(job, view.training_log, reported, Reason.TRAINING_FAILED, _TRAIN_AGAIN)
     if train.running is not None:
         return _under_way(Reason.TRAINING, _training_message(train, job, view.training_log))
     return _waiting(view, train, job)
@@ -88,7 +90,7 @@ def still_open(train: PipelineView, commits: ModelCommits) -> str:
     return f"a commit of the corpus is still open: `{finish}`, unless a pipeline is at work on it (commit {commit})"
 
 
-def generation_stage(view: ModelView, trained: Stage) -> Stage:
+def generation_stage(view: ModelView, trained: Stage, reported: Failures) -> Stage:
     """Generated means: the newest generate job read the newest model and wrote a script."""
     generate = view.generate
     if generate is None:
@@ -103,14 +105,14 @@ def generation_stage(view: ModelView, trained: Stage) -> Stage:
         return _written(generate.last_good, view)
     if job is None or not view.reads_newest_model:
         return _under_way(Reason.GENERATING, "waiting for the generate job to appear")
-    return _generation_job(view, generate, job)
+    return _generation_job(view, generate, job, reported.get(ConditionType.GENERATED))
 
 
-def _generation_job(view: ModelView, generate: PipelineView, job: JobInfo) -> Stage:
+def _generation_job(view: ModelView, generate: PipelineView, job: JobInfo, reported: FailedJob | None) -> Stage:
     if job.state is JobState.SUCCESS:
         return _written(job, view)
     if job.state.final:
-        return _ended(job, view.generation_log, Reason.GENERATION_FAILED, _WRITE_AGAIN)
+        return _ended(job, view.generation_log, reported, Reason.GENERATION_FAILED, _WRITE_AGAIN)
     if job.state.waiting and generate.info.state is PipelineState.CRASHING:
         return _under_way(Reason.WAITING_FOR_WORKER, f"no worker can start: {generate.info.reason}")
     if job.state.waiting:
@@ -133,16 +135,19 @@ def _written(job: JobInfo, view: ModelView) -> Stage:
     return Stage(ConditionStatus.TRUE, Reason.GENERATED, f"the script is written (commit {short(job.ref.id)})")
 
 
-def _ended(job: JobInfo, log: LogDigest | None, failed: Reason, again: str) -> Stage:
-    """Of a job that ended without a result; `again` says what makes another one."""
+def _ended(job: JobInfo, log: LogDigest | None, reported: FailedJob | None, failed: Reason, again: str) -> Stage:
+    """Return the stage of a job that ended without a result; `again` says what makes another one."""
     generating = failed is Reason.GENERATION_FAILED
     what = "generation" if generating else "training"
     if job.state is JobState.KILLED:
         return _killed(job, "write" if generating else "train", again)
     if job.state is JobState.UNRUNNABLE:
         return _failed(failed, f"{what} could not run: {job.reason} (job {short(job.ref.id)})")
-    why = cause(log, generating=generating) or f"{job.reason or 'no reason given'}; {_LOG_GONE}"
-    return _failed(failed, f"{what} failed: {why} (job {short(job.ref.id)})")
+    why = cause(log, generating=generating)
+    if not why and reported and reported.job == short(job.ref.id):
+        return _failed(failed, reported.message)
+    why = why or f"{job.reason or 'no reason given'}; {CAUSE_UNKNOWN}"
+    return _failed(failed, failure_message(what, why, short(job.ref.id)))
 
 
 def _killed(job: JobInfo, verb: str, again: str) -> Stage:
@@ -160,16 +165,6 @@ def _killed(job: JobInfo, verb: str, again: str) -> Stage:
         )
     why = job.reason.strip() or "no reason given"
     return _failed(Reason.JOB_STOPPED, f"the job was stopped ({why}): {again} {of_job}")
-
-
-def as_told(stage: Stage, before: str) -> Stage:
-    """Keep the message `before` about the same failed job, from when its log could be read.
-
-    Older operators began the message with the job's whole id.
-    """
-    job = stage.message.rpartition("(job ")[2].rstrip(")")
-    same = f"job {job}" in before and "failed: " in before and _LOG_GONE not in before
-    return replace(stage, message=before) if _LOG_GONE in stage.message and same else stage
 
 
 def _pipeline_failed(seen: PipelineView) -> str:

@@ -1,4 +1,4 @@
-"""What stands in the way before anything is written. Pure; every message says what to do."""
+"""Finds what has to be put right before any pipeline is written. Pure; every message says what to do."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from scriptmodel_operator.reconcile.state import Problem, Stage
 from scriptmodel_operator.reconcile.wording import short
 
 
-def obstacle(model: ScriptModel, view: ModelView) -> Problem | None:
-    """The first thing that somebody has to put right before pipelines can be written."""
+def find_blocker(model: ScriptModel, view: ModelView) -> Problem | None:
+    """Return the first problem that somebody has to solve before pipelines can be written."""
     project = model.spec.pachyderm.project
     if not view.project_exists:
         return Problem(
