@@ -24,6 +24,7 @@ from localpach.config import Settings
 from localpach.names import DEFAULT_PROJECT
 from localpach.pfs import projects
 from localpach.pfs.content import CommitContent
+from localpach.pfs.garbage import GarbageCollector
 from localpach.pfs.reading import Reader
 from localpach.pps.logs import Logs
 from localpach.pps.master import Master
@@ -36,7 +37,6 @@ from localpach.service import Service, apply_request, end_of_transaction
 from localpach.store.checking import refuse_damaged
 from localpach.store.contents import Contents
 from localpach.store.database import Database
-from localpach.store.garbage import GarbageCollector
 from localpach.transactions import Transactions
 
 log = logging.getLogger(__name__)
