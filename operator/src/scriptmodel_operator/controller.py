@@ -176,7 +176,7 @@ class Controller:
         view = await self.calls.run(self.observer.view, model, snapshot)
         mark = view.train.mark if view.train else None
         owner = model.owner(self.cluster)
-        return snapshot, model, view, desired(model, owner, self.config.trainer_image, mark)
+        return snapshot, model, view, desired(model, view.refs, owner, self.config.trainer_image, mark)
 
     async def _act(self, model: ScriptModel, actions: tuple[Action, ...]) -> None:
         told = "; ".join(action.describe() for action in actions)

@@ -15,17 +15,14 @@ from scriptmodel_operator.api.training import ResourceList, Training
 from scriptmodel_operator.desired import commands
 from scriptmodel_operator.desired.digest import digest, fingerprint
 from scriptmodel_operator.desired.placement import OPERATORS_OWN, SHARED, placement, specified
+from scriptmodel_operator.desired.references import References
 from scriptmodel_operator.pachyderm.values import (
-    BranchRef,
-    PipelineRef,
     PipelineSpec,
-    RepoRef,
     ResourceAmounts,
     as_float32,
 )
 
 WHOLE_REPO = "/"
-OWNED_BRANCH = "master"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,35 +45,18 @@ class DesiredPipeline:
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """Both pipelines. `corpus` is the branch that training reads."""
+    """Both pipelines."""
 
-    corpus: BranchRef
     train: DesiredPipeline
     generate: DesiredPipeline
 
 
-def corpus_branch(model: ScriptModel) -> BranchRef:
-    """The branch that training reads: the user's, or master of the repo that the object owns."""
-    repo = model.spec.corpus.repo
-    if repo is not None:
-        return BranchRef(RepoRef(repo.project, repo.name), repo.branch)
-    return BranchRef(RepoRef(model.spec.pachyderm.project, model.names.corpus), OWNED_BRANCH)
-
-
-def train_ref(model: ScriptModel) -> PipelineRef:
-    return PipelineRef(model.spec.pachyderm.project, model.names.train)
-
-
-def generate_ref(model: ScriptModel) -> PipelineRef:
-    return PipelineRef(model.spec.pachyderm.project, model.names.generate)
-
-
-def desired(model: ScriptModel, owner: Owner, default_image: str, train_mark: Mark | None) -> Desired:
-    """What the object asks for. `train_mark` is that of the train pipeline as it is now, if it is there and ours."""
-    branch, compute = corpus_branch(model), _train_compute(model)
+def desired(model: ScriptModel, refs: References, owner: Owner, default_image: str, train_mark: Mark | None) -> Desired:
+    """Return the pipelines that the object asks for. `train_mark` is that of the observed train pipeline, if any."""
+    compute = _train_compute(model)
     image = _image(model, default_image, compute, train_mark)
-    train = _train(model, owner, branch, compute, image, train_mark)
-    return Desired(branch, train, _generate(model, owner, image))
+    train = _train(model, refs, owner, compute, image, train_mark)
+    return Desired(train, _generate(model, refs, owner, image))
 
 
 def _train_compute(model: ScriptModel) -> tuple[str, ...]:
@@ -102,17 +82,17 @@ def wants_retraining(model: ScriptModel, mark: Mark) -> bool:
 
 
 def _train(
-    model: ScriptModel, owner: Owner, branch: BranchRef, compute: tuple[str, ...], image: str, mark: Mark | None
+    model: ScriptModel, refs: References, owner: Owner, compute: tuple[str, ...], image: str, mark: Mark | None
 ) -> DesiredPipeline:
     training = model.spec.training
     said = specified(training, exclude={"image", *OPERATORS_OWN})
-    whole = tuple(digest({"compute": each, "branch": str(branch), "training": said}) for each in compute)
+    whole = tuple(digest({"compute": each, "branch": str(refs.corpus), "training": said}) for each in compute)
     spec = PipelineSpec(
-        ref=train_ref(model),
+        ref=refs.train,
         image=image,
         command=commands.train_command(model.spec.corpus.layout, model.spec.model.by_value()),
         input_name=commands.CORPUS_INPUT,
-        input_branch=branch,
+        input_branch=refs.corpus,
         glob=WHOLE_REPO,
         requests=_amounts(training.resources.requests),
         limits=_limits(training),
@@ -124,18 +104,18 @@ def _train(
     return DesiredPipeline(placement(training).on(spec), mark, frozenset((*compute, *whole)))
 
 
-def _generate(model: ScriptModel, owner: Owner, image: str) -> DesiredPipeline:
+def _generate(model: ScriptModel, refs: References, owner: Owner, image: str) -> DesiredPipeline:
     """Reads the model, so it runs with the image that made it; without GPU or the resources of training."""
     training = model.spec.training
     generation = model.spec.generation
     compute = tuple(digest({"generation": said, "image": image}) for said in _ways_to_say(generation))
     shared = specified(training, include=SHARED)
     spec = PipelineSpec(
-        ref=generate_ref(model),
+        ref=refs.generate,
         image=image,
         command=commands.generate_command(generation.by_value()),
         input_name=commands.MODEL_INPUT,
-        input_branch=BranchRef(train_ref(model).output, "master"),
+        input_branch=refs.model,
         glob=WHOLE_REPO,
         description=f"Writes the script of ScriptModel {model}",
     )

@@ -13,9 +13,10 @@ from dataclasses import replace
 from scriptmodel_operator.api.marks import Mark, mark_of, parse_mark
 from scriptmodel_operator.api.names import PachydermNames, possible_names
 from scriptmodel_operator.api.objects import ScriptModel
+from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.observe.snapshot import Snapshot, take_snapshot
 from scriptmodel_operator.pachyderm.gateway import Gateway
-from scriptmodel_operator.pachyderm.values import PipelineInfo, PipelineRef, RepoRef
+from scriptmodel_operator.pachyderm.values import PipelineInfo
 
 MarkOf = Callable[[PipelineInfo], Mark | None]
 
@@ -51,9 +52,9 @@ def with_names(model: ScriptModel, gateway: Gateway) -> ScriptModel:
 
 def _clusters(model: ScriptModel, names: PachydermNames, snapshot: Snapshot, mark: MarkOf) -> Iterator[str]:
     """The clusters in which a ScriptModel of this namespace and name owns an object of these names."""
-    project = model.spec.pachyderm.project
-    pipelines = (snapshot.pipelines.get(PipelineRef(project, name)) for name in names.pipelines)
-    corpus = snapshot.repos.get(RepoRef(project, names.corpus))
+    refs = references(model, names)
+    pipelines = (snapshot.pipelines.get(ref) for ref in (refs.train, refs.generate))
+    corpus = snapshot.repos.get(refs.own_corpus)
     marks = [mark(info) for info in pipelines if info is not None]
     marks += [parse_mark(corpus.description)] if corpus is not None else []
     for each in marks:

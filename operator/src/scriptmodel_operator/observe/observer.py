@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from scriptmodel_operator.api.marks import Mark, Owner, mark_of, ownership, parse_mark
 from scriptmodel_operator.api.objects import ScriptModel
-from scriptmodel_operator.desired.pipelines import OWNED_BRANCH, corpus_branch, generate_ref, train_ref
+from scriptmodel_operator.desired.references import References, references
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.naming import names_of
 from scriptmodel_operator.observe.progress import LogDigest
@@ -58,38 +58,40 @@ class Observer:
 
     def view(self, model: ScriptModel, snapshot: Snapshot) -> ModelView:
         """Return what Pachyderm has for `model`, which `named` returned. Raises PachydermError where a read fails."""
-        owner = model.owner(self._cluster)
-        train = self._pipeline(train_ref(model), model, owner, snapshot)
-        generate = self._pipeline(generate_ref(model), model, owner, snapshot)
+        owner, refs = model.owner(self._cluster), references(model)
+        repos = snapshot.repos_of(refs.train), snapshot.repos_of(refs.generate), model.reconcile_at
+        train = self._pipeline(refs.train, owner, snapshot, repos)
+        generate = self._pipeline(refs.generate, owner, snapshot, repos)
         reported = train.reported if train else None
         good = train.last_good if train else None
-        owned = self._owned_corpus(model, owner, snapshot)
+        owned = self._owned_corpus(model, refs, owner, snapshot)
         written = generate.last_good if generate else None
         newest_script = generate.newest if generate and train and _has_model(train) else None
         return ModelView(
+            refs=refs,
             project_exists=model.spec.pachyderm.project in snapshot.projects,
             train=train,
             generate=generate,
             retained=tuple(
                 ref.output
-                for ref, found in ((train_ref(model), train), (generate_ref(model), generate))
+                for ref, found in ((refs.train, train), (refs.generate, generate))
                 if found is None and ref.output in snapshot.repos
             ),
-            corpus=self._corpus(model, train, owned, snapshot),
+            corpus=self._corpus(refs.corpus, train, owned, snapshot),
             owned_corpus=owned,
-            readers=self._readers(model, snapshot),
+            readers=self._readers(refs, snapshot),
             training_log=self._log(reported),
             generation_log=self._log(newest_script),
-            reported_commits=self._commits(model, reported),
-            newest_script_model=self._model_of(model, newest_script),
-            good_model=self._commits(model, good),
+            reported_commits=self._commits(refs, reported),
+            newest_script_model=self._model_of(refs, newest_script),
+            good_model=self._commits(refs, good),
             metrics=self._results.metrics(good.ref.pipeline.output, good.ref.id) if good else None,
             script=self._results.script(written.ref.pipeline.output, written.ref.id) if written else None,
             script_commit=written.ref.id if written else None,
-            script_model=self._script_model(model, written),
+            script_model=self._script_model(refs, written),
         )
 
-    def _pipeline(self, ref: PipelineRef, model: ScriptModel, owner: Owner, snapshot: Snapshot) -> PipelineView | None:
+    def _pipeline(self, ref: PipelineRef, owner: Owner, snapshot: Snapshot, as_of: object) -> PipelineView | None:
         info = snapshot.pipelines.get(ref)
         if info is None:
             return None
@@ -99,7 +101,6 @@ class Observer:
         if not complete and not any(job.good for job in jobs):  # the last good one may be among those left out
             jobs = tuple(self._gateway.list_pipeline_jobs(ref, JOBS_PER_PIPELINE))
         self.logs.leave(job.ref for job in jobs if job.state.final)
-        as_of = snapshot.repos_of(train_ref(model)), snapshot.repos_of(generate_ref(model)), model.reconcile_at
         return PipelineView(info, mark, ownership(mark, owner), tuple(self._left(jobs, as_of)), listed)
 
     def _left(self, jobs: Iterable[JobInfo], as_of: object) -> Iterator[JobInfo]:
@@ -124,9 +125,8 @@ class Observer:
         return next((mark for mark in marks if mark is not None), None)
 
     def _corpus(
-        self, model: ScriptModel, train: PipelineView | None, owned: OwnedCorpus | None, snapshot: Snapshot
+        self, branch: BranchRef, train: PipelineView | None, owned: OwnedCorpus | None, snapshot: Snapshot
     ) -> CorpusView | None:
-        branch = corpus_branch(model)
         reader = train.info if train is not None and train.info.spec.input_branch == branch else None
         if reader is not None and _is_started(reader, snapshot, self._now()):
             return None
@@ -159,8 +159,10 @@ class Observer:
         pipeline = PipelineRef(branch.repo.project, branch.repo.name)
         return CorpusView(branch, head=head, maker=pipeline if pipeline in snapshot.pipelines else None)
 
-    def _owned_corpus(self, model: ScriptModel, owner: Owner, snapshot: Snapshot) -> OwnedCorpus | None:
-        ref = RepoRef(model.spec.pachyderm.project, model.names.corpus)
+    def _owned_corpus(
+        self, model: ScriptModel, refs: References, owner: Owner, snapshot: Snapshot
+    ) -> OwnedCorpus | None:
+        ref = refs.own_corpus
         repo = snapshot.repos.get(ref)
         if repo is None:
             return None
@@ -168,7 +170,7 @@ class Observer:
         found = ownership(mark, owner)
         if model.spec.corpus.repo is not None:
             return OwnedCorpus(ref, found, mark, readers=snapshot.readers(ref))
-        head = self._head(BranchRef(ref, OWNED_BRANCH))
+        head = self._head(refs.own_branch)
         small = model.spec.corpus.config_map is not None and head is not None and head.finished
         digests = self._results.digests(ref, head.id) if small and head else {}
         return OwnedCorpus(ref, found, mark, head, digests, snapshot.readers(ref))
@@ -179,8 +181,8 @@ class Observer:
         except NotFoundError:
             return None
 
-    def _readers(self, model: ScriptModel, snapshot: Snapshot) -> tuple[PipelineRef, ...]:
-        own = {train_ref(model), generate_ref(model)}
+    def _readers(self, refs: References, snapshot: Snapshot) -> tuple[PipelineRef, ...]:
+        own = {refs.train, refs.generate}
         found: set[PipelineRef] = set()
         for ref in own:
             found.update(snapshot.readers(ref.output))
@@ -195,25 +197,25 @@ class Observer:
             return self.logs.running(job.ref)
         return self.logs.ended(job.ref) if job.state in _LOGS_TOLD_OF else self.logs.followed(job.ref)
 
-    def _commits(self, model: ScriptModel, job: JobInfo | None) -> ModelCommits | None:
+    def _commits(self, refs: References, job: JobInfo | None) -> ModelCommits | None:
         if job is None:
             return None
-        branch = self._input_of(job, corpus_branch(model).repo)
+        branch = self._input_of(job, refs.corpus.repo)
         if branch is None:
             return ModelCommits(job.ref.id, None)
         repo, commit = branch
         return ModelCommits(job.ref.id, commit, repo, self._results.commit(repo, commit))
 
-    def _model_of(self, model: ScriptModel, job: JobInfo | None) -> str | None:
-        found = self._input_of(job, train_ref(model).output) if job else None
+    def _model_of(self, refs: References, job: JobInfo | None) -> str | None:
+        found = self._input_of(job, refs.model.repo) if job else None
         return found[1] if found else None
 
-    def _script_model(self, model: ScriptModel, job: JobInfo | None) -> ModelCommits | None:
+    def _script_model(self, refs: References, job: JobInfo | None) -> ModelCommits | None:
         """The model that a script was made from, and that model's corpus."""
-        commit = self._model_of(model, job)
+        commit = self._model_of(refs, job)
         if commit is None:
             return None
-        source = _preferred(self._results.provenance(train_ref(model).output, commit), corpus_branch(model).repo)
+        source = _preferred(self._results.provenance(refs.model.repo, commit), refs.corpus.repo)
         return ModelCommits(commit, source[1], source[0]) if source else ModelCommits(commit, None)
 
     def _input_of(self, job: JobInfo, repo: RepoRef) -> tuple[RepoRef, str] | None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from scriptmodel_operator.api.marks import Mark, Ownership
+from scriptmodel_operator.desired.references import References
 from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.observe.results import Metrics, Script
 from scriptmodel_operator.pachyderm.values import (
@@ -117,6 +118,7 @@ class ModelCommits:
 class ModelView:
     """Everything that decisions and status are made from."""
 
+    refs: References
     project_exists: bool
     train: PipelineView | None = None
     generate: PipelineView | None = None

@@ -15,11 +15,10 @@ from scriptmodel_operator.api.status import (
     ScriptStatus,
     TrainingStatus,
 )
-from scriptmodel_operator.desired.pipelines import corpus_branch, generate_ref, train_ref
 from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.observe.results import Metrics
 from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView
-from scriptmodel_operator.pachyderm.values import JobInfo, JobState, RepoRef
+from scriptmodel_operator.pachyderm.values import BranchRef, JobInfo, JobState, RepoRef
 from scriptmodel_operator.reconcile.state import Elapsed
 
 _MAX_REASON = 500
@@ -129,16 +128,16 @@ def lineage(model: ScriptModel, view: ModelView) -> Lineage | None:
     source = view.script_model if view.script_commit else view.good_model
     if source is None:
         return None
-    script = _commit(generate_ref(model).output, view.script_commit) if view.script_commit else None
-    model_commit = _commit(train_ref(model).output, source.model)
-    return Lineage(corpus=_corpus_commit(model, source), model=model_commit, script=script)
+    script = _commit(view.refs.generate.output, view.script_commit) if view.script_commit else None
+    model_commit = _commit(view.refs.model.repo, source.model)
+    return Lineage(corpus=_corpus_commit(model, view.refs.corpus, source), model=model_commit, script=script)
 
 
-def _corpus_commit(model: ScriptModel, source: ModelCommits) -> CommitRef | None:
+def _corpus_commit(model: ScriptModel, branch: BranchRef, source: ModelCommits) -> CommitRef | None:
     """The spec may name another repo or branch since, so what was told of the commit before is kept."""
     if source.corpus is None or source.corpus_repo is None:
         return None
-    previous, branch = model.previous.corpus_commit, corpus_branch(model)
+    previous = model.previous.corpus_commit
     found = _commit(source.corpus_repo, source.corpus, branch.name if source.corpus_repo == branch.repo else None)
     if previous is not None and (previous.project, previous.repo, previous.commit) == (
         found.project,
