@@ -168,7 +168,8 @@ def _notes(model: ScriptModel, state: ModelState, view: ModelView, image: str) -
         seen = _seen(drift.ref, view)
         differing = field_changes(drift.apply.spec, seen.info.spec) if seen else ()
         names = ", ".join(field.name for field in differing)
-        yield f"{drift.ref} was changed by somebody else ({names}), and driftPolicy Warn leaves it so"
+        changed = f"{drift.ref} was changed by somebody else ({names})"
+        yield f"{changed} and is left unchanged because spec.driftPolicy is Warn"
     training, http = model.spec.training, model.spec.corpus.http
     if not training.image and not image and difference.now:
         yield "the operator's default image is taken to be what it was; --trainer-image names another"

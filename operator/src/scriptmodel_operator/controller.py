@@ -229,7 +229,7 @@ class Controller:
 
     def _problem(self, model: ScriptModel, error: PachydermError, *, looking: bool = False) -> Problem:
         failures = self.failures(_key(model)) + 1
-        return problem_of(error, deleting=model.deleting, looking=looking, failures=failures)
+        return problem_of(error, deleting=model.deleting, observing=looking, failures=failures)
 
     async def _tell_problem(self, model: ScriptModel, problem: Problem, corpus: Stage | None = None) -> None:
         await self._tell(model, status_of_problem(model, problem, _now(), corpus))

@@ -34,7 +34,7 @@ class DesiredPipeline:
 
     spec: PipelineSpec
     mark: Mark
-    known: frozenset[str]
+    accepted: frozenset[str]
     """All digests that say what the spec says."""
 
     def as_version(self, version: int) -> PipelineSpec:
@@ -71,13 +71,13 @@ def _image(model: ScriptModel, default_image: str, compute: tuple[str, ...], mar
     """The user's image; else the one resolved earlier, while nothing asks for new training; else today's default."""
     if model.spec.training.image:
         return model.spec.training.image
-    if mark and mark.image and mark.compute in compute and not wants_retraining(model, mark):
+    if mark and mark.image and mark.compute in compute and not retraining_requested(model, mark):
         return mark.image
     return default_image
 
 
-def wants_retraining(model: ScriptModel, mark: Mark) -> bool:
-    """True while the newest retrain-at has not been carried out."""
+def retraining_requested(model: ScriptModel, mark: Mark) -> bool:
+    """Return whether the newest retrain-at has not been carried out."""
     return bool(model.retrain_at) and model.retrain_at != mark.retrain_at
 
 

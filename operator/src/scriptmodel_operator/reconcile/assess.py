@@ -1,4 +1,4 @@
-"""Assesses an object and its view: which state is it in? Pure: no I/O, no clock of its own."""
+"""Derives the state of an object from its spec, its view and its source. Pure: no I/O, no clock of its own."""
 
 from __future__ import annotations
 
