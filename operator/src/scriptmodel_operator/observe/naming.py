@@ -24,8 +24,8 @@ MarkOf = Callable[[PipelineInfo], Mark | None]
 def names_of(model: ScriptModel, snapshot: Snapshot, cluster: str | None, mark: MarkOf) -> PachydermNames:
     """Return the names under which Pachyderm holds the object's pipelines or corpus, else the names for new ones.
 
-    What the mark of `cluster` is on counts first, then what the same namespace and name of another cluster owns: that
-    is a conflict which somebody has to decide, not a reason to train everything again under other names. `mark` reads
+    Objects with a mark of `cluster` come first, then those of the same namespace and name in another cluster: that
+    is a conflict that a person has to resolve, not a reason to train everything again under other names. `mark` reads
     the mark of a pipeline. Names that only unmarked objects have, or objects of another ScriptModel, are not kept.
     """
     possible = possible_names(model.namespace, model.name, model.spec.pachyderm.project)
@@ -51,7 +51,7 @@ def with_names(model: ScriptModel, gateway: Gateway) -> ScriptModel:
 
 
 def _clusters(model: ScriptModel, names: PachydermNames, snapshot: Snapshot, mark: MarkOf) -> Iterator[str]:
-    """The clusters in which a ScriptModel of this namespace and name owns an object of these names."""
+    """Yield the clusters in which a ScriptModel of this namespace and name owns an object of these names."""
     refs = references(model, names)
     pipelines = (snapshot.pipelines.get(ref) for ref in (refs.train, refs.generate))
     corpus = snapshot.repos.get(refs.own_corpus)

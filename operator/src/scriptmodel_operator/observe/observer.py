@@ -1,4 +1,4 @@
-"""Makes a ScriptModel's view from the shared snapshot and the few reads that concern it alone."""
+"""Builds a ScriptModel's view from the shared snapshot and the few reads that only it needs."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from scriptmodel_operator.pachyderm.values import (
     RepoRef,
 )
 
-_LOGS_TOLD_OF = (JobState.FAILURE, JobState.KILLED)
+_LOGS_REPORTED = (JobState.FAILURE, JobState.KILLED)
 
 
 _IMPRECISION = timedelta(minutes=1)
-"""More than pachd's clock can be misjudged by."""
+"""An upper bound of the error in the estimate of pachd's clock."""
 
 
 def _wall() -> datetime:
@@ -40,10 +40,10 @@ def _wall() -> datetime:
 
 
 class Observer:
-    """Thread-safe; `view` blocks."""
+    """Observes one ScriptModel at a time. Thread-safe; blocking."""
 
     def __init__(self, gateway: Gateway, cluster: str, now: Callable[[], datetime] = _wall) -> None:
-        """`now` is the time on pachd's clock."""
+        """Return an observer; `now` returns the time on pachd's clock."""
         self._gateway = gateway
         self._now = now
         self._cluster = cluster
@@ -98,14 +98,16 @@ class Observer:
         mark = self._mark(info)
         jobs, complete = snapshot.jobs.get(ref, ()), ref.project in snapshot.complete_projects
         listed = complete or any(job.version == info.version for job in jobs)
-        if not complete and not any(job.good for job in jobs):  # the last good one may be among those left out
+        if not complete and not any(job.good for job in jobs):  # the last good one may be missing from the list
             jobs = tuple(self._gateway.list_pipeline_jobs(ref, JOBS_PER_PIPELINE))
         self.logs.leave(job.ref for job in jobs if job.state.final)
-        return PipelineView(info, mark, ownership(mark, owner), tuple(self._left(jobs, as_of)), listed)
+        return PipelineView(info, mark, ownership(mark, owner), tuple(self._existing(jobs, as_of)), listed)
 
-    def _left(self, jobs: Iterable[JobInfo], as_of: object) -> Iterator[JobInfo]:
-        """Pachyderm keeps the job of a commit that somebody has deleted. What is older than the newest result that is
-        there does not matter."""
+    def _existing(self, jobs: Iterable[JobInfo], as_of: object) -> Iterator[JobInfo]:
+        """Yield the jobs without those whose commit somebody has deleted, which Pachyderm keeps.
+
+        Jobs older than the newest existing result do not matter, so they are not checked.
+        """
         rest = iter(jobs)
         for job in rest:
             if job.state.final and not self._results.has(job.ref.pipeline.output, job.ref.id, as_of):
@@ -116,7 +118,7 @@ class Observer:
         yield from rest
 
     def _mark(self, info: PipelineInfo) -> Mark | None:
-        """The pipeline's mark, or that of an earlier version: somebody may have replaced the whole spec."""
+        """Return the pipeline's mark, or that of an earlier version: somebody may have replaced the whole spec."""
         mark = mark_of(info.spec.annotations)
         if mark is not None or info.version <= 1:
             return mark
@@ -133,20 +135,20 @@ class Observer:
         if owned is not None and owned.ref == branch.repo:
             found = CorpusView(branch, branch_exists=owned.head is not None, head=owned.head)
         else:
-            found = self._shared_look_at(branch, snapshot)
+            found = self._cached_corpus(branch, snapshot)
         return replace(found, untied=reader is not None)
 
-    def _shared_look_at(self, branch: BranchRef, snapshot: Snapshot) -> CorpusView:
+    def _cached_corpus(self, branch: BranchRef, snapshot: Snapshot) -> CorpusView:
         with self._heads_lock:
             started, known = self._heads.get(branch, (0.0, None))
         if known is not None and started == snapshot.started:
             return known
-        found = self._look_at(branch, snapshot)
+        found = self._read_corpus(branch, snapshot)
         with self._heads_lock:
             self._heads[branch] = (snapshot.started, found)
         return found
 
-    def _look_at(self, branch: BranchRef, snapshot: Snapshot) -> CorpusView:
+    def _read_corpus(self, branch: BranchRef, snapshot: Snapshot) -> CorpusView:
         if branch.repo.project not in snapshot.projects:
             return CorpusView(branch, project_exists=False, repo_exists=False, branch_exists=False)
         repo = snapshot.repos.get(branch.repo)
@@ -195,7 +197,7 @@ class Observer:
             return self.logs.waiting(job.ref)
         if not job.state.final:
             return self.logs.running(job.ref)
-        return self.logs.ended(job.ref) if job.state in _LOGS_TOLD_OF else self.logs.followed(job.ref)
+        return self.logs.ended(job.ref) if job.state in _LOGS_REPORTED else self.logs.followed(job.ref)
 
     def _commits(self, refs: References, job: JobInfo | None) -> ModelCommits | None:
         if job is None:
@@ -211,7 +213,7 @@ class Observer:
         return found[1] if found else None
 
     def _script_model(self, refs: References, job: JobInfo | None) -> ModelCommits | None:
-        """The model that a script was made from, and that model's corpus."""
+        """Return the model that a script was made from, and that model's corpus."""
         commit = self._model_of(refs, job)
         if commit is None:
             return None
@@ -223,23 +225,23 @@ class Observer:
 
 
 def _is_started(train: PipelineInfo, snapshot: Snapshot, now: datetime) -> bool:
-    """Whether Pachyderm starts the pipeline for new data: no more once its input repo was deleted, if made anew or not.
+    """Return whether Pachyderm starts the pipeline for new data. It does not once the input repo was deleted.
 
-    A pipeline is created, or updated, only where its input is, so a younger repo is another one.
+    A pipeline is created or updated only while its input repo exists, so a younger repo is a new one.
     """
     repo = snapshot.repos.get(train.spec.input_branch.repo)
     if repo is None:
         return False
     if repo.created is None or train.created is None:
         return True
-    return not train.created < repo.created < now + _IMPRECISION  # a clock that was put back makes nothing younger
+    return not train.created < repo.created < now + _IMPRECISION  # later: the clock was set back
 
 
 def _has_model(train: PipelineView) -> bool:
-    """Before that it does not matter what the generate job reads."""
+    """Return whether the newest train job made a model; before, it does not matter what the generate job reads."""
     return train.newest is not None and train.newest.state is JobState.SUCCESS
 
 
 def _preferred(provenance: Provenance, repo: RepoRef) -> tuple[RepoRef, str] | None:
-    """The commit in `repo`; else, for a pipeline that once read another repo, in whichever it read."""
+    """Return the commit in `repo`; for a pipeline that once read another repo, the commit in that one."""
     return next((pair for pair in provenance if pair[0] == repo), next(iter(provenance), None))

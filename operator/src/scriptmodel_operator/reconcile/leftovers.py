@@ -1,4 +1,4 @@
-"""Finds abandoned transactions: an operator killed between two calls leaves one, and they never expire. Pure."""
+"""Transactions that nobody will finish any more: a kill between two calls leaves them, and they never expire. Pure."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from scriptmodel_operator.pachyderm.values import OpenTransaction
 from scriptmodel_operator.reconcile.state import Elapsed
 
 EMPTY_FOR = timedelta(hours=1)
-"""An empty transaction has no mark; after this time it counts as abandoned."""
+"""An empty transaction carries no mark; after this time nobody is about to put anything into it."""
 
 
 def leftovers(open_transactions: Iterable[OpenTransaction], cluster: str, elapsed: Elapsed) -> tuple[str, ...]:
-    """Return the ids of those with a mark of this cluster, and of those that were empty for `EMPTY_FOR`.
+    """Ids of those that carry a mark of this cluster, and of those that have stayed empty for `EMPTY_FOR`.
 
-    `open_transactions` excludes those that a call of this process is using; only one process acts at a time.
+    `open_transactions` are those that no call of this process is at work on; a process that acts is the only one.
     """
     return tuple(
         each.id
@@ -26,6 +26,6 @@ def leftovers(open_transactions: Iterable[OpenTransaction], cluster: str, elapse
 
 
 def _ours(found: OpenTransaction, cluster: str) -> bool:
-    """Return whether all of its requests are ours: a transaction that somebody else uses must not be deleted."""
+    """Every request in it is ours: what somebody else put something into is not ours to drop."""
     marks = [mark_of(annotations) for annotations in found.pipelines]
     return bool(marks) and not found.others and all(mark and mark.owner.cluster == cluster for mark in marks)

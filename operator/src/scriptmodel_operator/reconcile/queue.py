@@ -1,4 +1,4 @@
-"""The work queue: level-triggered, de-duplicated, with bounded workers and back-off per key."""
+"""The one queue: level-triggered, de-duplicated, with bounded workers and back-off for each key."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 Key = tuple[str, str]
 """Namespace and name."""
 Handler = Callable[[Key], Awaitable[float | None]]
-"""Returns the seconds until the next call, or None."""
+"""Returns the seconds after which it wants to be called again, or None."""
 
 FIRST_RETRY_SECONDS = 1.0
 LONGEST_RETRY_SECONDS = 120.0
@@ -20,15 +20,13 @@ log = logging.getLogger(__name__)
 
 
 def backoff(failures: int, draw: float) -> float:
-    """Return the delay before the next attempt: it doubles with each failure, up to a limit.
-
-    `draw` in [0, 1) is the jitter; it takes away up to half."""
+    """Doubles with each failure up to a limit; `draw` in [0, 1) takes away up to half, so that many do not meet."""
     longest = min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** min(failures - 1, _LARGEST_EXPONENT))
     return float(longest * (1 - draw / 2))
 
 
 class WorkQueue:
-    """Calls the handler for each added key, once at a time; a key that is added during its call is called again."""
+    """Keys in, one call of the handler at a time for each key; a key added during its call is called again."""
 
     def __init__(
         self,
@@ -50,12 +48,12 @@ class WorkQueue:
         self.started = asyncio.Event()
 
     def busy(self, key: Key) -> bool:
-        """Return whether the handler is running for `key`."""
+        """Whether the handler is at work on `key`."""
         return key in self._processing
 
     @property
     def at_work(self) -> int:
-        """Number of keys that are running or queued."""
+        """How many keys the handler is at work on, and how many are in line."""
         return len(self._waiting) + len(self._processing)
 
     @property
@@ -63,7 +61,7 @@ class WorkQueue:
         return len(self._waiting)
 
     def failures(self, key: Key) -> int:
-        """Return the number of failures of `key` in a row."""
+        """Failures of this key in a row."""
         return self._failures.get(key, 0)
 
     def add(self, key: Key) -> None:
@@ -80,7 +78,7 @@ class WorkQueue:
         self._ready.put_nowait(key)
 
     def add_after(self, key: Key, seconds: float) -> None:
-        """Call the handler for `key` after `seconds`, unless it is called earlier."""
+        """Call the handler for `key` after some time, unless it is called earlier."""
         loop = asyncio.get_running_loop()
         timer = self._timers.get(key)
         if timer is not None and timer.when() <= loop.time() + seconds:
@@ -90,14 +88,14 @@ class WorkQueue:
         self._timers[key] = loop.call_later(seconds, self.add, key)
 
     def forget(self, key: Key) -> None:
-        """Drop the timer and the failures of an object that is gone."""
+        """The object is gone: no timer and no failures are kept for it."""
         self._failures.pop(key, None)
         timer = self._timers.pop(key, None)
         if timer is not None:
             timer.cancel()
 
     async def run(self) -> None:
-        """Run the workers until cancelled."""
+        """Until cancelled."""
         async with asyncio.TaskGroup() as group:
             for number in range(self._workers):
                 group.create_task(self._work(), name=f"reconcile-{number}")
@@ -139,4 +137,4 @@ class WorkQueue:
 
 
 class RetryError(Exception):
-    """Raised by a handler that has reported its failure and is to be called again with back-off."""
+    """Raised by a handler that has told of its failure already and wants to be called again with back-off."""
