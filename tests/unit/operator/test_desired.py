@@ -216,7 +216,7 @@ def test_a_corpus_by_url_may_not_be_larger_than_the_operator_takes() -> None:
         return refusal(scriptmodel({"corpus": {"http": http}}), Policy(max_download_mi=most)) or ""
 
     assert said(1024, 1024) == ""
-    assert "maxSizeMi 1025 is not allowed: say at most 1024" in said(1025, 1024)
+    assert "maxSizeMi 1025 is not allowed: set at most 1024" in said(1025, 1024)
     assert "--max-download-mi 1025" in said(1025, 1024)
     assert refusal(scriptmodel(), Policy(max_download_mi=1)) is None, "a repo is not downloaded"
 

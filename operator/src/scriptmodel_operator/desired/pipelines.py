@@ -1,4 +1,4 @@
-"""From a spec to the two pipelines that it wants. Pure; the operator's defaults are resolved here, once."""
+"""Derives the two desired pipelines from a spec. Pure; the operator's defaults are resolved here, once."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ WHOLE_REPO = "/"
 
 @dataclass(frozen=True, slots=True)
 class DesiredPipeline:
-    """A pipeline as it should be, and what its mark says of it before it is sent.
+    """A desired pipeline and its ownership annotation, without what is added when it is sent.
 
-    Numbers are compared by value. Operators of before did so by how they are written, so marks of theirs are known too.
+    Numbers are compared by value. Older operators compared the literal text, so those digests are accepted too.
     """
 
     spec: PipelineSpec
     mark: Mark
     accepted: frozenset[str]
-    """All digests that say what the spec says."""
+    """All digests that are equivalent to the spec."""
 
     def as_version(self, version: int) -> PipelineSpec:
-        """The spec to be sent, when sending it will make that version, with its mark."""
-        sealed = replace(self.mark, sent=fingerprint(self.spec), version=version)
-        return replace(self.spec, annotations=sealed.annotations())
+        """Return the spec to send, annotated for the pipeline version that sending it creates."""
+        mark = replace(self.mark, sent=fingerprint(self.spec), version=version)
+        return replace(self.spec, annotations=mark.annotations())
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Desired:
 
 
 def desired(model: ScriptModel, refs: References, owner: Owner, default_image: str, train_mark: Mark | None) -> Desired:
-    """Return the pipelines that the object asks for. `train_mark` is that of the observed train pipeline, if any."""
+    """Return the desired pipelines. `train_mark` is that of the observed train pipeline, if any."""
     compute = _train_compute(model)
     image = _image(model, default_image, compute, train_mark)
     train = _train(model, refs, owner, compute, image, train_mark)
@@ -62,13 +62,13 @@ def desired(model: ScriptModel, refs: References, owner: Owner, default_image: s
 def _train_compute(model: ScriptModel) -> tuple[str, ...]:
     spec = model.spec
     return tuple(
-        digest({"layout": spec.corpus.layout.value, "model": said, "image": spec.training.image})
-        for said in _ways_to_say(spec.model)
+        digest({"layout": spec.corpus.layout.value, "model": form, "image": spec.training.image})
+        for form in _equivalent_forms(spec.model)
     )
 
 
 def _image(model: ScriptModel, default_image: str, compute: tuple[str, ...], mark: Mark | None) -> str:
-    """The user's image; else the one resolved earlier, while nothing asks for new training; else today's default."""
+    """Return the user's image, else the one resolved earlier unless training is due anyway, else today's default."""
     if model.spec.training.image:
         return model.spec.training.image
     if mark and mark.image and mark.compute in compute and not retraining_requested(model, mark):
@@ -85,8 +85,8 @@ def _train(
     model: ScriptModel, refs: References, owner: Owner, compute: tuple[str, ...], image: str, mark: Mark | None
 ) -> DesiredPipeline:
     training = model.spec.training
-    said = specified(training, exclude={"image", *OPERATORS_OWN})
-    whole = tuple(digest({"compute": each, "branch": str(refs.corpus), "training": said}) for each in compute)
+    form = specified(training, exclude={"image", *OPERATORS_OWN})
+    whole = tuple(digest({"compute": each, "branch": str(refs.corpus), "training": form}) for each in compute)
     spec = PipelineSpec(
         ref=refs.train,
         image=image,
@@ -105,10 +105,10 @@ def _train(
 
 
 def _generate(model: ScriptModel, refs: References, owner: Owner, image: str) -> DesiredPipeline:
-    """Reads the model, so it runs with the image that made it; without GPU or the resources of training."""
+    """Return the pipeline that writes the script, with the trainer's image but without GPUs or its resources."""
     training = model.spec.training
     generation = model.spec.generation
-    compute = tuple(digest({"generation": said, "image": image}) for said in _ways_to_say(generation))
+    compute = tuple(digest({"generation": form, "image": image}) for form in _equivalent_forms(generation))
     shared = specified(training, include=SHARED)
     spec = PipelineSpec(
         ref=refs.generate,
@@ -130,7 +130,7 @@ def _amounts(resources: ResourceList) -> ResourceAmounts:
 
 
 def _limits(training: Training) -> ResourceAmounts:
-    """GPUs stand in the limits only."""
+    """Return the limits, with GPUs, which Pachyderm has in the limits only."""
     limits = _amounts(training.resources.limits)
     if training.gpu is None:
         return limits
@@ -138,13 +138,13 @@ def _limits(training: Training) -> ResourceAmounts:
 
 
 def _pod_patch(training: Training) -> str:
-    """Pachyderm has no field for a runtime class; a patch of the pod's spec has."""
+    """Return a patch of the pod spec that sets the runtime class, for which Pachyderm has no field."""
     if not training.runtime_class_name:
         return ""
     return json.dumps([{"op": "add", "path": "/runtimeClassName", "value": training.runtime_class_name}])
 
 
-def _ways_to_say(part: ApiModel) -> list[Mapping[str, Any]]:
-    """Return the part with numbers by value, and also as written where that differs."""
+def _equivalent_forms(part: ApiModel) -> list[Mapping[str, Any]]:
+    """Return the part with its numbers by value, and as written if that differs."""
     by_value = part.by_value()
     return [specified(part)] if by_value is part else [specified(by_value), specified(part)]
