@@ -10,7 +10,7 @@ from typing import assert_never
 from scriptmodel_cli.changes import Change, Outlook, field_changes
 from scriptmodel_cli.text import SHORT_ID
 from scriptmodel_operator.api.objects import ScriptModel
-from scriptmodel_operator.desired.pipelines import Desired, corpus_branch, desired
+from scriptmodel_operator.desired.pipelines import Desired, desired
 from scriptmodel_operator.desired.policy import DEFAULT_DOWNLOAD_MI
 from scriptmodel_operator.ingest.origin import shown
 from scriptmodel_operator.observe.follow import LogFollower
@@ -57,7 +57,7 @@ def outlook(gateway: Gateway, model: ScriptModel, cluster: str, image: str, sour
         return _of_deletion(model, view)
     mark = view.train.mark if view.train else None
     assumed = image or (mark.image if mark else "")
-    wanted = desired(model, model.owner(cluster), assumed, mark)
+    wanted = desired(model, view.refs, model.owner(cluster), assumed, mark)
 
     def elapsed(since: datetime) -> timedelta:
         return now - since
@@ -78,7 +78,7 @@ def _later_changes(
             return
         case Ingesting():
             if model.spec.corpus.http:
-                where = f"{shown(model.spec.corpus.http.url)} and put its files into {corpus_branch(model)}"
+                where = f"{shown(model.spec.corpus.http.url)} and put its files into {view.refs.corpus}"
                 yield Change("~", f"fetch {where}, as one commit")
             yield from _after_ingest(model, wanted, view, elapsed)
         case Applying(difference=difference):
@@ -113,7 +113,7 @@ def _of_deletion(model: ScriptModel, view: ModelView) -> Outlook:
 
 def _after_ingest(model: ScriptModel, wanted: Desired, view: ModelView, elapsed: Elapsed) -> list[Change]:
     """The operator looks again once the corpus is there; here it is taken for granted."""
-    branch = corpus_branch(model)
+    branch = view.refs.corpus
     head = CommitInfo(branch.repo, branch.name, "to come", finished=True, size_bytes=1)
     corpus = CorpusView(branch, head=head, untied=view.corpus is not None and view.corpus.untied)
     state = assess(model, wanted, replace(view, corpus=corpus), elapsed, None)
@@ -168,7 +168,8 @@ def _notes(model: ScriptModel, state: ModelState, view: ModelView, image: str) -
         seen = _seen(drift.ref, view)
         differing = field_changes(drift.apply.spec, seen.info.spec) if seen else ()
         names = ", ".join(field.name for field in differing)
-        yield f"{drift.ref} was changed by somebody else ({names}), and driftPolicy Warn leaves it so"
+        changed = f"{drift.ref} was changed by somebody else ({names})"
+        yield f"{changed} and is left unchanged because spec.driftPolicy is Warn"
     training, http = model.spec.training, model.spec.corpus.http
     if not training.image and not image and difference.now:
         yield "the operator's default image is taken to be what it was; --trainer-image names another"

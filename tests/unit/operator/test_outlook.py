@@ -129,7 +129,7 @@ def test_drift_is_corrected_or_only_told_of() -> None:
     world.want({"driftPolicy": "Warn"})
     found = planned(world)
     assert found.changes == ()
-    assert "was changed by somebody else (tries), and driftPolicy Warn leaves it so" in told(found)
+    assert "was changed by somebody else (tries) and is left unchanged because spec.driftPolicy is Warn" in told(found)
 
 
 def test_nothing_is_changed_while_there_is_a_problem() -> None:
