@@ -51,7 +51,7 @@ def test_errors_are_one_line_that_says_what_to_do(
     patch = json.dumps({"status": {"script": {"sizeBytes": 5000}}})
     cluster.kubectl("patch", "sm", "long", "--subresource=status", "--type=merge", "-p", patch)
     for args, words in (
-        (["status", "nobody"], "there is no ScriptModel 'nobody'"),
+        (["status", "nobody"], "ScriptModel 'nobody' does not exist"),
         (["status", "lnog"], "(did you mean long?)"),
         (["script", "long"], "name its address with --pachd"),
         (["logs", "long"], "name its address with --pachd"),

@@ -122,7 +122,7 @@ def test_a_plan_that_cannot_be_made_is_told_in_one_line_and_ends_with_2(
         (command("plan", "-f", written(tmp_path, {**missing, "model": {"preset": "huge"}})), "Unsupported value"),
         (command("plan", "-f", written(tmp_path, {**missing, "modell": {}})), "unknown field"),
         (command("plan"), "say either NAME or -f FILE"),
-        (command("plan", "nobody"), "there is no ScriptModel 'nobody'"),
+        (command("plan", "nobody"), "ScriptModel 'nobody' does not exist"),
     ):
         assert done.returncode == 2, done.stderr
         assert words in done.stderr

@@ -1,6 +1,6 @@
-"""How the command reaches the cluster and Pachyderm. Errors are one line that says what to do.
+"""Connects the command to the API server and to Pachyderm. Each error is one line that says what to do.
 
-What reaches them is imported when it is needed: a kubeconfig costs kopf, Pachyderm costs gRPC.
+Slow imports are deferred until they are needed: kopf for a kubeconfig, gRPC for Pachyderm.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from scriptmodel_cli.output import note
-from scriptmodel_cli.pachd import PachdAccess
+from scriptmodel_cli.pachd import LOG_IN, PachdAccess
 from scriptmodel_cli.text import did_you_mean
 from scriptmodel_operator.api.identity import COMMAND_MANAGER, PLURAL
 
@@ -31,37 +31,36 @@ T = TypeVar("T")
 
 _POLL_SECONDS = 1.0
 _NOT_SERVED = (
-    "the API server does not know ScriptModels: is it the right cluster? `kubectl apply -f manifests/crd.yaml` "
-    "installs them"
+    "the ScriptModel CRD is not installed: is this the right cluster? Install it with "
+    "`kubectl apply -f manifests/crd.yaml`"
 )
-_NOBODY_THERE = "does the cluster run, and is the kubeconfig its own (--kubeconfig)?"
-_LOG_IN = "renew the kubeconfig's credentials, or name another with --kubeconfig"
+_NOT_REACHED = "is the cluster running, and is this its kubeconfig (--kubeconfig)?"
 
 
 def pause() -> None:
-    """Until whoever waits for something asks again."""
+    """Sleep until the next poll."""
     time.sleep(_POLL_SECONDS)
 
 
 def parsed(found: Mapping[str, Any]) -> ScriptModel:
-    """An object as the API server has it; ClickException where its spec is of another version of the API."""
+    """Parse an object of the API server. Raises ClickException if its spec is of another version of the API."""
     from scriptmodel_operator.api.objects import InvalidSpecError, parse_object  # noqa: PLC0415 - pydantic takes time
 
     try:
         return parse_object(found)
     except InvalidSpecError as error:
         raise click.ClickException(
-            f"{error}: the CRD and this program are of different versions; upgrade the older"
+            f"{error}: the CRD and this program have different versions; upgrade the older one"
         ) from error
 
 
 class AwayError(click.ClickException):
-    """The API server did not answer, or said to try again."""
+    """The API server did not answer, or asked to retry."""
 
 
 @dataclass
 class Session:
-    """What the connection's options say. One connection to the cluster for all that a command asks."""
+    """The connection options of a command, and its one connection to the cluster."""
 
     kubeconfig: Path | None = None
     namespace: str = ""
@@ -70,11 +69,13 @@ class Session:
     pachd_ca_file: Path | None = None
     _runner: asyncio.Runner | None = field(default=None, init=False)
     _reached: bool = field(default=False, init=False)
-    """The API server has answered, if only that it is busy: its address is right."""
+    """Whether the API server has answered, even if only that it is busy: its address is right."""
 
     def ask(self, question: Callable[[KubeClient], Awaitable[T]], seconds: float | None = None) -> T:
-        """The answer of the API server; AwayError where there is none (or none within `seconds`), ClickException where
-        asking again would not help."""
+        """Return the answer of the API server.
+
+        Raises AwayError if there is none within `seconds`, ClickException for an error that a retry does not change.
+        """
         from scriptmodel_operator.kube.errors import KubeError, KubeUnavailableError  # noqa: PLC0415 - see above
 
         client = self._client
@@ -86,37 +87,37 @@ class Session:
             raise AwayError("no answer in time") from error
         except KubeUnavailableError as error:
             self._reached = self._reached or bool(error.status)
-            raise AwayError(str(error) if self._reached else f"{error}: {_NOBODY_THERE}") from error
+            raise AwayError(str(error) if self._reached else f"{error}: {_NOT_REACHED}") from error
         except KubeError as error:
-            raise click.ClickException(f"{error}: {_LOG_IN}" if error.status == 401 else str(error)) from error
+            raise click.ClickException(f"{error}: {LOG_IN}" if error.status == 401 else str(error)) from error
         self._reached = True
         return answer
 
     def where(self) -> str:
-        """The namespace: the option's, else the kubeconfig's, else `default`."""
+        """Return the namespace of the option, else of the kubeconfig, else `default`."""
         return self.namespace or self._connection.default_namespace or "default"
 
     def get(self, name: str, seconds: float | None = None) -> dict[str, Any]:
-        """A ScriptModel; ClickException where there is none."""
+        """Return a ScriptModel. Raises ClickException if it does not exist."""
         found = self.find(name, seconds=seconds)
         if found is None:
             self.check_served()
             where = self.where()
             near = did_you_mean(name, (str(each["metadata"]["name"]) for each in self._neighbours(where)))
             raise click.ClickException(
-                f"there is no ScriptModel {name!r} in namespace {where!r}{near}: see `scriptmodel list -A`"
+                f"ScriptModel {name!r} does not exist in namespace {where!r}{near}: see `scriptmodel list -A`"
             )
         return found
 
     def _neighbours(self, namespace: str) -> list[dict[str, Any]]:
-        """Other ScriptModels of the namespace; none where they may not be listed."""
+        """Return the ScriptModels of the namespace; none if they cannot be listed."""
         try:
             return self.ask(lambda client: client.list_scriptmodels(namespace))
         except click.ClickException:
             return []
 
     def all_of(self, namespace: str | None) -> list[dict[str, Any]]:
-        """The ScriptModels of a namespace, or of all."""
+        """Return the ScriptModels of a namespace, or of all namespaces for None."""
         from scriptmodel_operator.kube.errors import KubeNotFoundError  # noqa: PLC0415 - see above
 
         try:
@@ -127,14 +128,16 @@ class Session:
             raise
 
     def check_served(self) -> None:
-        """ClickException where the cluster has no such kind of object."""
+        """Raise ClickException if the CRD is not installed."""
         if not self.ask(lambda client: client.serves_scriptmodels()):
             raise click.ClickException(_NOT_SERVED)
 
     def get_patiently(self, name: str, note: Callable[[str], None], until: float | None = None) -> dict[str, Any]:
-        """As `get`, but an API server that is away or busy, and is known to be one, is asked again: with a note, and
-        where that is given until `until` (monotonic seconds). What it said first is then raised, not that the last
-        request was cut short."""
+        """Return a ScriptModel, retrying while the API server is unavailable or busy.
+
+        Retries only if the API server has answered before: a wrong address fails at once. Calls `note` once.
+        `until` (monotonic seconds) is the deadline; after it the first error is raised, not that of the last request.
+        """
         first: AwayError | None = None
         while True:
             left = None if until is None else until - time.monotonic()
@@ -149,6 +152,7 @@ class Session:
             pause()
 
     def find(self, name: str, namespace: str = "", seconds: float | None = None) -> dict[str, Any] | None:
+        """Return a ScriptModel; None if it does not exist."""
         from scriptmodel_operator.kube.errors import KubeNotFoundError  # noqa: PLC0415 - see above
 
         async def question(client: KubeClient) -> dict[str, Any] | None:
@@ -160,11 +164,12 @@ class Session:
         return self.ask(question, seconds)
 
     def patch(self, name: str, patch: dict[str, Any]) -> dict[str, Any]:
-        self.get(name)  # for its message where there is none
+        """Apply a merge patch to a ScriptModel and return it."""
+        self.get(name)  # for its message if it does not exist
         return self.ask(lambda client: client.patch_scriptmodel(self.where(), name, patch, COMMAND_MANAGER))
 
     def events(self, found: dict[str, Any]) -> list[dict[str, Any]]:
-        """Of one object; none where they may not be read."""
+        """Return the events of an object; none, with a note, if they cannot be read."""
         namespace, uid = found["metadata"]["namespace"], found["metadata"]["uid"]
         path = f"/apis/events.k8s.io/v1/namespaces/{namespace}/events?fieldSelector=regarding.uid={uid}"
         try:
@@ -176,14 +181,15 @@ class Session:
 
     @contextmanager
     def pachyderm(self, purpose: str) -> Iterator[PachydermGateway]:
-        """Connect to Pachyderm: at the address of the options, else at the one that the operator publishes."""
+        """Connect to Pachyderm at the address of the options, else at the one that the operator publishes.
+
+        `purpose` is the data to read or write there, for messages.
+        """
         from scriptmodel_operator.pachyderm.adapter import PachydermGateway  # noqa: PLC0415 - see above
         from scriptmodel_operator.pachyderm.errors import PachydermError, UnavailableError  # noqa: PLC0415 - see above
 
         try:
             gateway = PachydermGateway(self._pachd.address(purpose))
-        except ValueError as error:
-            raise click.ClickException(str(error)) from error
         except OSError as error:
             raise click.ClickException(f"cannot read {error.filename}: {error.strerror}") from error
         try:
@@ -196,10 +202,11 @@ class Session:
             gateway.close()
 
     def finds_pachd(self) -> bool:
-        """Whether the options or a release of the operator give an address of pachd."""
+        """Return whether the options or a release of the operator give an address of pachd."""
         return self._pachd.is_known
 
     def close(self) -> None:
+        """Close all connections."""
         self._pachd.close()
         if self._runner is not None:
             self._runner.run(self._client.close())
@@ -222,7 +229,7 @@ class Session:
         return self.login()
 
     def login(self) -> kopf.ConnectionInfo:
-        """Credentials of the kubeconfig; ClickException without any."""
+        """Return the credentials of the kubeconfig. Raises ClickException if there are none."""
         from scriptmodel_operator.kube.login import LoginFailedError, login  # noqa: PLC0415 - see above
 
         try:

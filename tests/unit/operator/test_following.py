@@ -120,7 +120,7 @@ def test_an_address_that_never_answered_is_an_error_at_once(
     done = run(server, tmp_path, ["wait"], cut, told(ready))
     assert done.exit_code == 1
     assert done.stderr.startswith("Error: reading ml/thrones: ")
-    assert done.stderr.endswith(f": {session._NOBODY_THERE}\n")
+    assert done.stderr.endswith(f": {session._NOT_REACHED}\n")
     assert server.asked.count(PATH) == 1
 
 
@@ -141,9 +141,9 @@ def test_waiting_for_an_api_server_ends_with_the_time_that_was_given(
 @pytest.mark.parametrize(
     ("number", "line"),
     [
-        (401, f"Error: reading ml/thrones: no (HTTP 401): {session._LOG_IN}"),
+        (401, f"Error: reading ml/thrones: no (HTTP 401): {session.LOG_IN}"),
         (403, "Error: reading ml/thrones: no (HTTP 403)"),
-        (404, "Error: there is no ScriptModel 'thrones' in namespace 'ml': see `scriptmodel list -A`"),
+        (404, "Error: ScriptModel 'thrones' does not exist in namespace 'ml': see `scriptmodel list -A`"),
     ],
 )
 def test_what_asking_again_does_not_change_ends_it_at_once(
@@ -229,8 +229,8 @@ def test_a_cluster_that_does_not_know_scriptmodels_is_told_to_be_one(
     done = run(server, tmp_path, [*words, *options], replying(404, {"message": "404 page not found"}))
     assert done.exit_code == (2 if words == ["plan"] else 1)
     assert done.stderr == (
-        "Error: the API server does not know ScriptModels: is it the right cluster? "
-        "`kubectl apply -f manifests/crd.yaml` installs them\n"
+        "Error: the ScriptModel CRD is not installed: is this the right cluster? Install it with "
+        "`kubectl apply -f manifests/crd.yaml`\n"
     )
 
 
@@ -242,4 +242,4 @@ def test_a_spec_of_a_newer_api_is_told_of_in_a_line(
     done = run(server, tmp_path, words, told(newer))
     assert done.exit_code == code, done.exception
     assert done.stderr.startswith("Error: spec.model.preset: ")
-    assert done.stderr.endswith("the CRD and this program are of different versions; upgrade the older\n")
+    assert done.stderr.endswith("the CRD and this program have different versions; upgrade the older one\n")

@@ -103,7 +103,7 @@ def _planned(session: Session, name: str | None, documents: Documents | None, im
     model = parsed(raw)
     cluster = cluster_id or _cluster(session)
     source = _source(session, model, documents)
-    with session.pachyderm("what the plan compares with") as gateway:
+    with session.pachyderm("the plan") as gateway:
         return outlook(gateway, model, cluster, image, source, now())
 
 

@@ -60,7 +60,7 @@ def push(
     files = corpus_of(paths)
     warn_unless_scripts(files)
     target = BranchRef(RepoRef(project, repo), branch)
-    with session.pachyderm("what you push") as gateway:
+    with session.pachyderm("the corpus") as gateway:
         readers = ensure_repo(gateway, target, create=create)
         commit = push_files(gateway, target, files, replace=replace)
     size = megabytes(sum(file.size for file in files))

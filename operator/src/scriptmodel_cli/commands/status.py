@@ -97,7 +97,7 @@ class Curve:
         from scriptmodel_cli.epochs import perplexities  # noqa: PLC0415 - without pachd it starts faster
 
         try:
-            with self.session.pachyderm("the curve") as gateway:
+            with self.session.pachyderm("the perplexity curve") as gateway:
                 return perplexities(gateway, parsed(found))
         except click.ClickException as error:
             self._asks = False  # the rest of the status needs no Pachyderm

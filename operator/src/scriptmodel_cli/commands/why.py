@@ -62,7 +62,7 @@ def _jobs(session: Session, project: str, names: list[str]) -> list[tuple[str, .
     if not names or not session.finds_pachd():
         return []
     try:
-        with session.pachyderm("what jobs there are") as gateway:
+        with session.pachyderm("the newest jobs") as gateway:
             found = [newest_jobs(gateway, PipelineRef(project, name), _JOBS) for name in names]
     except click.ClickException as error:
         note(f"jobs: {error.message}")
