@@ -44,7 +44,7 @@ class StubApiServer:
         """HTTP status by the last part of a path: `portforward`, `pods`, `configmaps`."""
         self.forwarded: list[tuple[str, str]] = []
         """Pod and query of each port-forward, in order."""
-        self.connections = 0
+        self._connections: set[web.WebSocketResponse] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="stub-api-server", daemon=True)
 
@@ -65,6 +65,18 @@ class StubApiServer:
 
     def login(self) -> kopf.ConnectionInfo:
         return kopf.ConnectionInfo(server=self.url, token="token")  # noqa: S106 - not a secret
+
+    @property
+    def connections(self) -> int:
+        return len(self._connections)
+
+    def disconnect(self) -> None:
+        """Close all port-forwards, as the API server does when their pod ends."""
+        self._run(self._disconnect())
+
+    async def _disconnect(self) -> None:
+        for websocket in list(self._connections):
+            await websocket.close()
 
     def _run(self, work: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
@@ -97,13 +109,13 @@ class StubApiServer:
         websocket = web.WebSocketResponse(protocols=(PROTOCOL,), max_msg_size=0)
         await websocket.prepare(request)
         assert websocket.ws_protocol == PROTOCOL
-        self.connections += 1
+        self._connections.add(websocket)
         for channel in (DATA, ERROR):
             await websocket.send_bytes(bytes([channel]) + PORT.to_bytes(2, "little"))
         try:
             await self.behaviour(websocket)
         finally:
-            self.connections -= 1
+            self._connections.discard(websocket)
         return websocket
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from scriptmodel_cli.connection import pass_session
 from scriptmodel_cli.main import main
 from scriptmodel_cli.program import Command
 from scriptmodel_cli.session import Session
-from tests.unit.operator.stub_api import ERROR, StubApiServer, echo, leading_to, send
+from scriptmodel_operator.pachyderm.errors import UnavailableError
+from tests.unit.operator.stub_api import ERROR, StubApiServer, echo, leading_to, pod, send
 from tests.unit.operator.test_connection import key_and_certificate, pachd
 from tests.unit.operator.test_login import kubeconfig
 
@@ -201,3 +203,26 @@ def test_a_pod_that_does_not_listen_is_reported_in_a_line(server: StubApiServer,
         "the port-forward failed: pod pachd-0: port 1650: connection refused; "
         f"check that pachd runs at {SERVICE} (ConfigMap kube-public/one)"
     )
+
+
+def test_a_call_after_the_pod_was_replaced_reaches_the_new_one(
+    server: StubApiServer, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @click.command("versions", cls=Command)
+    @pass_session
+    def versions(session: Session) -> None:
+        with session.pachyderm("its version") as gateway:
+            click.echo(gateway.server_version())
+            server.pods = [pod("pachd-0", ending=True), pod("pachd-1")]
+            server.disconnect()
+            with suppress(UnavailableError):  # if gRPC has not noticed the end yet
+                gateway.server_version()
+            click.echo(gateway.server_version())
+
+    monkeypatch.setattr(main, "get_command", lambda _context, _name: versions)
+    server.config_maps = [config_map(SERVICE)]
+    with pachd() as (address, answers):
+        server.behaviour = leading_to(address)
+        assert run().output == "2.7.8\n2.7.8\n"
+    assert len(answers.tokens) >= 2
+    assert server.forwarded[-1][0] == "pachd-1"
