@@ -65,7 +65,7 @@ FROM_NOTHING = [
     Here(r"\.venv/operator/bin/scriptmodel local .*"),
     Here(r"\.venv/trainer/bin/scriptmodel-trainer train .*", option="--epochs 1"),
     Here(r"\.venv/trainer/bin/scriptmodel-trainer generate .*"),
-    Here(r"scriptmodel (push|script|status|wait) .*"),
+    Here(r"scriptmodel (push|script|report|status|wait) .*"),
     Here(r"kubectl apply -f manifests/samples/shakespeare.yaml"),
     Here(r"kubectl patch .*|sed .* \| kubectl apply -f -"),
 ]
@@ -77,7 +77,7 @@ RULES = [
     Elsewhere(r"kind .*|minikube .*|gcloud .*", "needs an engine or an account; the e2e suite has a node of its own"),
     Elsewhere(r"helm (repo .*|install pachyderm .*)", "needs Pachyderm's chart, from a place of its own"),
     Here(r"helm install scriptmodel .*", option="--dry-run=server --set crds.install=false"),  # the CRD is there
-    Elsewhere(r"helm test .*", "needs pods; the e2e suite has them"),
+    Elsewhere(r"helm (test|upgrade) .*", "needs a release with pods; the e2e suite has one"),
     Elsewhere(r"pachctl .*|echo hello \| pachctl .*|cat > upper.json .*", "needs pachctl, which is not on PyPI"),
     Here(r"export .*"),
     # The cluster.
