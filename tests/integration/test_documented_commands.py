@@ -97,9 +97,8 @@ RULES = [
     Here(r"scriptmodel plan -f thrones.yaml", status=1),
     Here(r"scriptmodel local -f thrones.yaml .*"),
     Here(r"scriptmodel why \S+"),
-    Here(r"scriptmodel (wait|script) NAME|scriptmodel script thrones --sample .*"),
+    Here(r"scriptmodel (wait|script) NAME|scriptmodel (script|report) thrones .*--out .*"),
     Here(r"scriptmodel init \S+"),
-    Elsewhere(r"scriptmodel report \S+ --open", "opens a browser; the unit tests of the command stand in for one"),
     Here(r'eval "\$\(scriptmodel completion bash\)"|scriptmodel completion fish > .*'),
     Here(r"scriptmodel-trainer train .*", option="--epochs 1"),
     Here(r"scriptmodel-trainer (generate|evaluate|normalize|report) .*"),
@@ -179,6 +178,8 @@ def world(
         "--repo shakespeare": f"--repo {CORPUS}",
         "--repo plays": f"--repo {CORPUS}",
         "script thrones --sample 2": "script shakespeare --sample 1",  # the object here has one sample
+        "script thrones": "script shakespeare",
+        "report thrones": "report shakespeare",
     }
     _lay_out(found.folder)
     found.run(Documented(found.folder, f"scriptmodel push plays --repo {CORPUS} --create"), Here(""))
