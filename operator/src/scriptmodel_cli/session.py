@@ -19,11 +19,12 @@ import click
 from scriptmodel_cli.output import note
 from scriptmodel_cli.text import did_you_mean
 from scriptmodel_operator.api.identity import COMMAND_MANAGER, PLURAL
+from scriptmodel_operator.leadership import UNLIMITED
 
 if TYPE_CHECKING:
     from scriptmodel_operator.api.objects import ScriptModel
     from scriptmodel_operator.kube.client import KubeClient
-    from scriptmodel_operator.kube.framework import kopf
+    from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
     from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 
 T = TypeVar("T")
@@ -183,7 +184,8 @@ class Session:
         if not self.pachd:
             raise click.ClickException(f"{purpose} is in Pachyderm: name its address with --pachd or SCRIPTMODEL_PACHD")
         try:
-            gateway = PachydermGateway(PachdAddress(self.pachd, self.pachd_token_file, self.pachd_ca_file))
+            address = PachdAddress(self.pachd, self.pachd_token_file, self.pachd_ca_file)
+            gateway = PachydermGateway(address, UNLIMITED)
         except ValueError as error:
             raise click.ClickException(str(error)) from error
         except OSError as error:
@@ -210,7 +212,7 @@ class Session:
         from scriptmodel_operator.kube.client import KubeClient  # noqa: PLC0415 - see above
 
         first = [self._connection]
-        return KubeClient(lambda: first.pop() if first else self._login())
+        return KubeClient(lambda: first.pop() if first else self._login(), UNLIMITED)
 
     @cached_property
     def _connection(self) -> kopf.ConnectionInfo:

@@ -8,11 +8,11 @@ from typing import Any, cast
 import pytest
 
 from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.controller.corpus_secrets import CorpusSecrets
 from scriptmodel_operator.ingest.credentials import Credentials, credentials_of
 from scriptmodel_operator.ingest.failures import SourceError
 from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.errors import KubeError, KubeForbiddenError, KubeNotFoundError, KubeUnavailableError
-from scriptmodel_operator.kube.secrets import CorpusSecrets
 
 CANARY = "canary-51d0"
 

@@ -15,6 +15,7 @@ from scriptmodel_operator.kube.leader import LEASE_SECONDS, MARGIN_SECONDS, Lead
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 from scriptmodel_operator.pachyderm.errors import UnavailableError
+from tests.lease import Lease
 
 
 @dataclass
@@ -74,14 +75,14 @@ async def test_a_lease_that_nobody_renews_is_taken_after_its_time_and_not_before
 async def test_a_leader_may_act_until_ten_seconds_before_its_lease_can_be_taken() -> None:
     server = Server()
     first, second = server.candidate("first"), server.candidate("second")
-    assert first.left() == 0
+    assert first.lease_remaining() == 0
     await first.acquire()
-    assert first.left() == LEASE_SECONDS - MARGIN_SECONDS
+    assert first.lease_remaining() == LEASE_SECONDS - MARGIN_SECONDS
     server.broken = lambda method: "before" if method == "PUT" else ""
     with pytest.raises(LeadershipLostError, match="not renewed in time"):
         await first.keep()
     stopped = server.now
-    assert first.left() == 0
+    assert first.lease_remaining() == 0
     server.broken = lambda _method: ""
     await second.acquire()
     assert server.now - stopped >= MARGIN_SECONDS
@@ -127,7 +128,7 @@ async def test_a_lease_created_unheard_is_ones_own() -> None:
     began = server.now
     await first.acquire()
     assert server.now - began < LEASE_SECONDS
-    assert first.left() > 0
+    assert first.lease_remaining() > 0
 
 
 async def test_a_released_lease_is_taken_at_once() -> None:
@@ -135,7 +136,7 @@ async def test_a_released_lease_is_taken_at_once() -> None:
     first, second = server.candidate("first"), server.candidate("second")
     await first.acquire()
     await first.release()
-    assert first.left() == 0
+    assert first.lease_remaining() == 0
     began = server.now
     await second.acquire()
     assert server.now == began
@@ -153,11 +154,11 @@ async def test_another_holder_ends_it() -> None:
 
 
 def test_who_may_not_act_calls_nobody_and_who_may_calls_no_longer_than_that() -> None:
-    left = 0.0
-    gateway = PachydermGateway(PachdAddress("127.0.0.1:1"), left=lambda: left)
+    lease = Lease(0.0)
+    gateway = PachydermGateway(PachdAddress("127.0.0.1:1"), lease)
     with pytest.raises(UnavailableError, match="does not lead"):
         gateway.list_projects()
-    left = 4.0
+    lease.remaining = 4.0
     assert gateway._deadline("creating", 30.0) == 4.0
     assert gateway._deadline("creating", 3.0) == 3.0
     gateway.close()

@@ -10,13 +10,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from scriptmodel_operator.app import Inbox, compose
+from scriptmodel_operator.app import Process, compose
 from scriptmodel_operator.config import OperatorConfig
-from scriptmodel_operator.health import Health
+from scriptmodel_operator.controller.inbox import Inbox
 from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.events import BURST, Budget
-from scriptmodel_operator.kube.store import Store
-from scriptmodel_operator.metrics import Metrics
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.source import SnapshotSource
 from scriptmodel_operator.pachyderm.calls import Calls
@@ -86,14 +84,15 @@ class Bench:
     @asynccontextmanager
     async def operator(self) -> AsyncIterator[tuple[Inbox, SnapshotSource]]:
         """A new process, as far as these objects can tell."""
-        calls, health = Calls(4), Health(Metrics(Store()))
+        calls, process = Calls(4), Process.create()
         config = OperatorConfig(pachd=PachdAddress("nowhere:1"), trainer_image="trainer:1")
         client = cast(KubeClient, self.kube)  # the few of its requests that the controller makes
-        controller, inbox, _ticker = compose(config, client, self.pachyderm, calls, "cluster-1", health)
-        running = asyncio.create_task(inbox.queue.run())
-        await inbox.queue.started.wait()
+        parts = compose(config, client, self.pachyderm, calls, "cluster-1", process)
+        queue, controller = process.queue, parts.controller
+        running = asyncio.create_task(queue.run(controller.reconcile, config.workers))
+        await queue.started.wait()
         try:
-            yield inbox, controller.snapshots
+            yield parts.inbox, controller.snapshots
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
@@ -110,7 +109,7 @@ class Bench:
                 while (
                     looks.waiting
                     or inbox.queue.depth
-                    or any(inbox.queue.busy(("ml", name)) for name in self.kube.objects)
+                    or any(inbox.queue.is_processing(("ml", name)) for name in self.kube.objects)
                 ):
                     await asyncio.sleep(0.01)
 

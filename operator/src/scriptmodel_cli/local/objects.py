@@ -19,7 +19,8 @@ from scriptmodel_operator.api.conditions import timestamp
 from scriptmodel_operator.api.identity import API_VERSION, KIND, PLURAL, RECONCILE_AT
 from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.errors import KubeConflictError, KubeNotFoundError
-from scriptmodel_operator.kube.framework import kopf
+from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
+from scriptmodel_operator.leadership import UNLIMITED
 
 Object = dict[str, Any]
 
@@ -28,7 +29,7 @@ class Objects(KubeClient):
     """Answers the requests that the operator makes for one object; events are not kept."""
 
     def __init__(self, file: Path) -> None:
-        super().__init__(lambda: kopf.ConnectionInfo(server="file://" + str(file)))
+        super().__init__(lambda: kopf.ConnectionInfo(server="file://" + str(file)), UNLIMITED)
         self._file = file
         self._config_maps: Mapping[str, Object] = {}
         self._secrets: Mapping[str, Object] = {}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
@@ -21,7 +20,8 @@ from scriptmodel_operator.kube.errors import (
     KubeNotFoundError,
     KubeUnavailableError,
 )
-from scriptmodel_operator.kube.framework import kopf
+from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
+from scriptmodel_operator.leadership import Leadership
 
 REQUEST_SECONDS = 15.0
 CONNECTIONS = 16
@@ -37,14 +37,14 @@ MERGE_PATCH = "application/merge-patch+json"
 
 
 class KubeClient:
-    """One connection pool. A token that has expired is read again, once a request.
+    """A pool of connections. It reads an expired token again, once a request.
 
-    `left` has the seconds for which the process may act (see `leader.py`): no request lasts longer.
+    No request lasts longer than `leadership` does.
     """
 
-    def __init__(self, login: Callable[[], kopf.ConnectionInfo], left: Callable[[], float] = lambda: math.inf) -> None:
+    def __init__(self, login: Callable[[], kopf.ConnectionInfo], leadership: Leadership) -> None:
         self._login = login
-        self._left = left
+        self._leadership = leadership
         self._connection = login()
         self._session: aiohttp.ClientSession | None = None
         self._turn = asyncio.Semaphore(CONNECTIONS)
@@ -130,12 +130,12 @@ class KubeClient:
     async def _send(
         self, method: str, path: str, what: str, body: Mapping[str, Any] | None, content_type: str
     ) -> tuple[int, dict[str, Any]]:
-        left = self._left()
-        if left <= 0:
+        lease_remaining = self._leadership.lease_remaining()
+        if lease_remaining <= 0:
             raise KubeUnavailableError(what, 0, "not sent: this process does not lead")
         if self._session is None:
             self._session = open_session(self._connection, limit=CONNECTIONS)
-        seconds = min(REQUEST_SECONDS, left)
+        seconds = min(REQUEST_SECONDS, lease_remaining)
         timeout = aiohttp.ClientTimeout(total=seconds)
         data = None if body is None else encoded(body)
         headers = {"Content-Type": content_type} if data is not None else {}

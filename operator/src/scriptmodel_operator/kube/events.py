@@ -55,7 +55,7 @@ class EventRecorder:
     An event that the server does not want is logged and forgotten: status has the truth.
     """
 
-    def __init__(self, client: KubeClient, left_out: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, client: KubeClient, left_out: Callable[[], None]) -> None:
         """`left_out` hears of each event for which there was no room."""
         self._client = client
         self._left_out = left_out

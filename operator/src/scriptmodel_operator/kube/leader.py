@@ -41,7 +41,7 @@ def uptime() -> float:
 
 @dataclass
 class Leader:
-    """`acquire`, then `keep` for as long as the work goes on, then `release`. `left` may be asked from any thread."""
+    """`acquire`, then `keep` for as long as the work goes on, then `release`. Implements `Leadership`."""
 
     client: KubeClient
     namespace: str
@@ -54,8 +54,8 @@ class Leader:
     _seen: tuple[object, float] = (None, 0.0)
     """The renewal of another holder that was seen last, and when it was first seen."""
 
-    def left(self) -> float:
-        """Seconds for which this process may still act; 0 or less when it may not."""
+    def lease_remaining(self) -> float:
+        """Return the seconds for which this process may still act; 0 or less when it may not."""
         renewed = self._renewed
         return 0.0 if renewed is None else renewed + LEASE_SECONDS - MARGIN_SECONDS - self.clock()
 
@@ -88,8 +88,8 @@ class Leader:
         """Renews the lease for ever. Raises LeadershipLostError when it is time to stop."""
         wait = RENEW_SECONDS
         while True:
-            await self.sleep(min(wait, max(self.left(), 0.0)))
-            if self.left() <= 0:
+            await self.sleep(min(wait, max(self.lease_remaining(), 0.0)))
+            if self.lease_remaining() <= 0:
                 self._renewed = None
                 raise LeadershipLostError(f"{self.identity} leads no longer: its lease was not renewed in time")
             wait = await self._renewed_or_not()
@@ -97,7 +97,7 @@ class Leader:
     async def _renewed_or_not(self) -> float:
         """Seconds until the next renewal."""
         try:
-            async with asyncio.timeout(self.left()):
+            async with asyncio.timeout(self.lease_remaining()):
                 await self._renew()
         except KubeConflictError:
             return 0.0  # perhaps by a write of our own that was late: the next look tells

@@ -1,4 +1,4 @@
-"""Credentials of corpora, read when a download starts and kept nowhere."""
+"""Reads the credentials of a corpus when its download starts, and keeps them nowhere."""
 
 from __future__ import annotations
 
