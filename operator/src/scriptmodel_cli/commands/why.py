@@ -30,11 +30,11 @@ def why(session: Session, name: str, output: str) -> None:
     """Say why NAME is as it is, and what to do next.
 
     The verdict and the next step come first, then what they are drawn from: stages, pipelines, worker pods, events, and
-    with --pachd the newest jobs.
+    where pachd is known, the newest jobs.
 
     \b
     Example:
-      scriptmodel why thrones --pachd localhost:30650
+      scriptmodel why thrones
     """
     found = session.get(name)
     project = (found["spec"].get("pachyderm") or {}).get("project", "default")
@@ -59,7 +59,7 @@ def _pods(session: Session, names: list[str]) -> list[dict[str, Any]]:
 
 
 def _jobs(session: Session, project: str, names: list[str]) -> list[tuple[str, ...]]:
-    if not names or not session.pachd:
+    if not names or not session.finds_pachd():
         return []
     try:
         with session.pachyderm("what jobs there are") as gateway:

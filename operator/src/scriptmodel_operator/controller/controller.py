@@ -32,13 +32,13 @@ from scriptmodel_operator.pachyderm.clock import PachydClock
 from scriptmodel_operator.pachyderm.errors import PachydermError
 from scriptmodel_operator.pachyderm.gateway import Gateway
 from scriptmodel_operator.reconcile.actions import Action
-from scriptmodel_operator.reconcile.assess import assess, corpus_beside
+from scriptmodel_operator.reconcile.assess import assess, corpus_after_failure
 from scriptmodel_operator.reconcile.deletion import assess_deletion, needs_no_pachyderm
 from scriptmodel_operator.reconcile.execute import execute
 from scriptmodel_operator.reconcile.failures import problem_of
-from scriptmodel_operator.reconcile.plan import plan, plan_deletion
-from scriptmodel_operator.reconcile.stages import patience
-from scriptmodel_operator.reconcile.state import ModelState, Problem, Stage
+from scriptmodel_operator.reconcile.plan import plan, plan_deletion, stops_jobs
+from scriptmodel_operator.reconcile.requeue import requeue_after
+from scriptmodel_operator.reconcile.state import Applying, Blocked, ModelState, Problem, Stage
 from scriptmodel_operator.reconcile.status import status_of, status_of_problem
 from scriptmodel_operator.reconcile.summarise import summary
 
@@ -83,14 +83,14 @@ class Controller:
             return None
         started, outcome = time.monotonic(), "failed"
         try:
-            requeue_after = await self._reconcile(stored)
+            seconds = await self._reconcile(stored)
         except KubeNotFoundError:
             return None  # deleted; the watch reports that too
         except KubeError as error:
             raise RetryError(str(error)) from error
         else:
             outcome = "done"
-            return requeue_after
+            return seconds
         finally:
             self.metrics.reconciled(outcome, time.monotonic() - started)
 
@@ -128,7 +128,7 @@ class Controller:
                 await self._act(model, actions)
             except PachydermError as error:
                 problem = self._problem(model, error)
-                await self._report_problem(model, problem, corpus_beside(problem, state))
+                await self._report_problem(model, problem, corpus_after_failure(problem, state))
                 raise RetryError(str(error)) from error
             self._rounds[key] = rounds + 1
             await self._report_changes(model, state)
@@ -138,24 +138,31 @@ class Controller:
         downloading = self.sources.downloading(model)
         status = status_of(model, state, view, _now(), self.clock.elapsed, downloading=downloading)
         await self._report(model, status)
-        return self._requeue_after(model, state, view)
+        return requeue_after(
+            state,
+            model,
+            view,
+            self.clock.elapsed,
+            poll_interval=self.config.poll_interval,
+            source_due=self.sources.next_check(model),
+        )
 
     async def _observe(self, model: ScriptModel, requested: float) -> tuple[ScriptModel, ModelState, ModelView]:
         """Assess the object, with a snapshot that may be a little older than the object at first."""
         age = max(2 * self.config.poll_interval, self.snapshots.pace)
         after = max(time.monotonic() - age, self._acted.get(_key(model), 0.0))
-        if model.wants_a_look:
+        if model.reconcile_requested:
             after = max(after, requested)
         source = await self.sources.fetch(model)
         if isinstance(source, Attempt):
             after = max(after, source.committed)
         snapshot, model, view, pipelines = await self._observe_since(model, after)
         state = assess(model, pipelines, view, self.clock.elapsed, source)
-        if state.problem is not None and snapshot.started < requested:
+        if isinstance(state, Blocked) and snapshot.started < requested:
             # The problem may have been fixed after the snapshot and before the object was written.
             _, model, view, pipelines = await self._observe_since(model, requested)
             state = assess(model, pipelines, view, self.clock.elapsed, source)
-        if state.stop_jobs:
+        if stops_jobs(state):
             await self.calls.run(self.clock.measure)
             state = assess(model, pipelines, view, self.clock.elapsed, source)
         return model, state, view
@@ -189,11 +196,11 @@ class Controller:
 
         Nothing is reported of a new object before that snapshot, which saves a write for each of thousands.
         """
-        if not state.changes or not model.status:
+        if not isinstance(state, Applying) or not model.status:
             return
         outcome = summary(state)
         problem = Problem(outcome.reason, outcome.message, stalled=False)
-        status = status_of_problem(model, problem, _now(), state.corpus)
+        status = status_of_problem(model, problem, _now(), state.stages.corpus)
         await self._write(model, status)
 
     async def _delete(self, model: ScriptModel, requested: float) -> float | None:
@@ -222,22 +229,6 @@ class Controller:
             await self._act(model, plan_deletion(state))
             after = time.monotonic()
         return Problem(Reason.DELETING, "its pipelines are being deleted", stalled=False)
-
-    def _requeue_after(self, model: ScriptModel, state: ModelState, view: ModelView) -> float | None:
-        """Return the seconds until the next reconcile, since time alone can change the state of an object."""
-        outcome = summary(state)
-        if state.suspended:
-            return None
-        if state.problem:
-            return self.config.poll_interval
-        next_check = self.sources.next_check(model)
-        running = any(pipeline and pipeline.running for pipeline in (view.train, view.generate))
-        if (outcome.ready or outcome.stalled) and not running:
-            return next_check
-        waits = patience(model, view, self.clock.elapsed)
-        if waits is None:
-            return self.config.poll_interval
-        return max(self.config.poll_interval, min(waits.total_seconds(), next_check or waits.total_seconds()))
 
     def _problem(self, model: ScriptModel, error: PachydermError, *, looking: bool = False) -> Problem:
         failures = self.queue.failures(_key(model)) + 1

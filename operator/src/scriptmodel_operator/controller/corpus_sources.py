@@ -36,8 +36,8 @@ class CorpusSources:
 
     def start_download(self, model: ScriptModel, state: ModelState) -> None:
         """Start the download that `state` requests, if it is due."""
-        if state.intake.download is not None:
-            self._downloads.begin(model.uid, state.intake.download)
+        if state.source.download is not None:
+            self._downloads.begin(model.uid, state.source.download)
 
     def downloading(self, model: ScriptModel) -> bool:
         """Return whether a download for `model` is in progress."""
