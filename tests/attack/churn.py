@@ -26,7 +26,6 @@ from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.app import Process, compose
 from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.controller.inbox import Inbox
-from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.errors import KubeConflictError, KubeNotFoundError
 from scriptmodel_operator.observe.observer import Observer
 from scriptmodel_operator.observe.snapshot import Snapshot
@@ -44,6 +43,7 @@ from scriptmodel_operator.pachyderm.values import (
     RepoRef,
 )
 from tests.attack.runner import FindingError, main
+from tests.unit.operator.fake_kube import UnexpectedKube
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 
 OBJECTS = int(os.environ.get("CHURN_OBJECTS", "60"))
@@ -84,7 +84,7 @@ class OneAtATime:
 
 
 @dataclass
-class Kube:
+class Kube(UnexpectedKube):
     """What the API server does with ScriptModels: versions, generations, finalizers, conflicts."""
 
     objects: dict[Key, dict[str, Any]] = field(default_factory=dict)
@@ -155,8 +155,7 @@ class Operator:
         self._calls, process = Calls(4), Process.create()
         config = OperatorConfig(PachdAddress("nowhere:1"), trainer_image="trainer:1", poll_interval=POLL_SECONDS)
         gateway = cast(Gateway, pachyderm)
-        client = cast(KubeClient, kube)  # the few of its requests that the controller makes
-        parts = compose(config, client, gateway, self._calls, "cluster-1", process)
+        parts = compose(config, kube, gateway, self._calls, "cluster-1", process)
         self._controller, self._inbox = parts.controller, parts.inbox
         self._observers = [self._controller.observer]
         if older:

@@ -26,6 +26,7 @@ from scriptmodel_operator.kube import watch
 from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.errors import NOT_INSTALLED, KubeError
 from scriptmodel_operator.kube.events import EventRecorder
+from scriptmodel_operator.kube.gateway import KubeGateway
 from scriptmodel_operator.kube.heartbeat import WatchHeartbeat
 from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
 from scriptmodel_operator.kube.kopf_patches.session import watch_session
@@ -178,12 +179,12 @@ async def _first_contact(client: KubeClient, config: OperatorConfig, health: Hea
 
 @asynccontextmanager
 async def working(
-    config: OperatorConfig, client: KubeClient, cluster: str, process: Process, leadership: Leadership
+    config: OperatorConfig, kube: KubeGateway, cluster: str, process: Process, leadership: Leadership
 ) -> AsyncIterator[Inbox]:
     """Run everything but the watch: the operator reconciles each object that the inbox receives."""
     gateway = PachydermGateway(config.pachd, leadership, process.metrics.called)
     calls = Calls(CALL_THREADS)
-    parts = compose(config, client, gateway, calls, cluster, process)
+    parts = compose(config, kube, gateway, calls, cluster, process)
     controller, ticker, sweeper, queue = parts.controller, parts.ticker, parts.sweeper, process.queue
     process.health.mark_ready()
     background = [
@@ -206,7 +207,7 @@ async def working(
 
 
 def compose(
-    config: OperatorConfig, client: KubeClient, gateway: Gateway, calls: Calls, cluster: str, process: Process
+    config: OperatorConfig, kube: KubeGateway, gateway: Gateway, calls: Calls, cluster: str, process: Process
 ) -> Parts:
     """Create the parts that reconcile objects, each after those that it uses."""
     store, queue, metrics, health = process.store, process.queue, process.metrics, process.health
@@ -221,7 +222,7 @@ def compose(
         queue.add,
         metrics.downloaded,
         Patience(total=config.download_timeout),
-        CorpusSecrets(client).read,
+        CorpusSecrets(kube).read,
     )
     controller = Controller(
         config=config,
@@ -233,9 +234,9 @@ def compose(
         calls=calls,
         snapshots=snapshots,
         observer=observer,
-        writer=ObjectWriter(client),
-        events=EventPolicy(EventRecorder(client, metrics.event_left_out)),
-        sources=CorpusSources(client, downloads, config.source_interval),
+        writer=ObjectWriter(kube),
+        events=EventPolicy(EventRecorder(kube, metrics.event_left_out)),
+        sources=CorpusSources(kube, downloads, config.source_interval),
         metrics=metrics,
         clock=clock,
     )

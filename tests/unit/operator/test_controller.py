@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -18,7 +18,6 @@ from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.controller.controller import Controller
 from scriptmodel_operator.controller.queue import RetryError, WorkQueue
 from scriptmodel_operator.ingest.addresses import parse_destinations
-from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.errors import KubeConflictError, KubeUnavailableError
 from scriptmodel_operator.kube.store import Key
 from scriptmodel_operator.metrics import Metrics
@@ -27,6 +26,7 @@ from scriptmodel_operator.pachyderm.channel import PachdAddress
 from scriptmodel_operator.pachyderm.errors import NotFoundError, TimedOutError, UnavailableError
 from scriptmodel_operator.pachyderm.values import BranchRef, PipelineApply, PipelineRef, RepoRef
 from tests.unit.operator.conformance import check_status
+from tests.unit.operator.fake_kube import UnexpectedKube
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 from tests.unit.operator.world import PLAYS, SPEC
 from tests.web import WebServer, content
@@ -36,7 +36,7 @@ PLAYS_BRANCH = BranchRef(RepoRef("default", "plays"), "master")
 
 
 @dataclass
-class FakeKube:
+class FakeKube(UnexpectedKube):
     """One ScriptModel; `writes` has each request that changed something."""
 
     raw: dict[str, Any]
@@ -104,8 +104,7 @@ async def controller(
     )
     created = Process.create()
     process = replace(created, queue=RecordingQueue(created.metrics))
-    # The fake answers the few requests of the client that the controller makes.
-    found = compose(config, cast(KubeClient, kube), pachyderm, calls, "cluster-1", process).controller
+    found = compose(config, kube, pachyderm, calls, "cluster-1", process).controller
     found.store.put(raw)
     try:
         yield found, kube, pachyderm

@@ -11,16 +11,16 @@ from scriptmodel_operator.controller.corpus_sources import CorpusSources
 from scriptmodel_operator.ingest.downloads import Downloads
 from scriptmodel_operator.ingest.origin import Attempt, Request
 from scriptmodel_operator.ingest.source import Source
-from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.errors import KubeError, KubeForbiddenError, KubeNotFoundError
 from scriptmodel_operator.reconcile.state import Problem
+from tests.unit.operator.fake_kube import UnexpectedKube
 from tests.unit.operator.world import scriptmodel
 
 CONFIG_MAP = {"corpus": {"configMap": {"name": "plays"}}}
 BY_URL = {"corpus": {"http": {"url": "https://example.com/plays.zip"}}}
 
 
-class Client:
+class Client(UnexpectedKube):
     """Has one ConfigMap, or an error in its place."""
 
     def __init__(self, error: KubeError | None = None) -> None:
@@ -52,7 +52,7 @@ class Background:
 
 def sources(error: KubeError | None = None) -> tuple[CorpusSources, Client, Background]:
     client, background = Client(error), Background()
-    return CorpusSources(cast(KubeClient, client), cast(Downloads, background), 60.0), client, background
+    return CorpusSources(client, cast(Downloads, background), 60.0), client, background
 
 
 async def test_each_kind_of_source_is_looked_at_where_it_is_and_again_in_its_own_time() -> None:

@@ -11,11 +11,11 @@ import pytest
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.controller.event_policy import EventPolicy
-from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.events import EventRecorder
 from scriptmodel_operator.pachyderm.values import JobRef, PipelineRef
 from scriptmodel_operator.reconcile.actions import StartPipeline, StopJob
 from scriptmodel_operator.reconcile.plan import plan
+from tests.unit.operator.fake_kube import UnexpectedKube
 from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
 
 
@@ -140,11 +140,11 @@ async def test_an_update_is_told_with_what_asks_for_it() -> None:
 async def test_an_event_of_an_object_of_any_name_has_a_name_that_the_server_takes(name: str) -> None:
     names = []
 
-    class Client:
+    class Client(UnexpectedKube):
         async def create_event(self, _namespace: str, body: dict[str, Any]) -> None:
             names.append(body["metadata"]["name"])
 
-    recorder = EventRecorder(cast(KubeClient, Client()), lambda: None)
+    recorder = EventRecorder(Client(), lambda: None)
     await recorder.record(scriptmodel(name=name), Reason.TRAINING, "note", warning=False, occasion="")
     assert re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*", names[0])
     assert len(names[0]) <= 253

@@ -8,12 +8,11 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
 from scriptmodel_operator.app import Process, compose
 from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.controller.inbox import Inbox
-from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.events import BURST, Budget
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.source import SnapshotSource
@@ -22,6 +21,7 @@ from scriptmodel_operator.pachyderm.channel import PachdAddress
 from scriptmodel_operator.pachyderm.errors import PachydermError
 from scriptmodel_operator.pachyderm.lists import ListReader
 from scriptmodel_operator.pachyderm.values import BranchRef, JobRef, PipelineRef, RepoRef
+from tests.unit.operator.fake_kube import UnexpectedKube
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 from tests.unit.operator.world import PLAYS, SPEC
 
@@ -30,7 +30,7 @@ DEADLINE = 60
 
 
 @dataclass
-class Kube:
+class Kube(UnexpectedKube):
     """As many objects as there are; `writes` counts what was written by kind."""
 
     objects: dict[str, dict[str, Any]]
@@ -86,8 +86,7 @@ class Bench:
         """A new process, as far as these objects can tell."""
         calls, process = Calls(4), Process.create()
         config = OperatorConfig(pachd=PachdAddress("nowhere:1"), trainer_image="trainer:1")
-        client = cast(KubeClient, self.kube)  # the few of its requests that the controller makes
-        parts = compose(config, client, self.pachyderm, calls, "cluster-1", process)
+        parts = compose(config, self.kube, self.pachyderm, calls, "cluster-1", process)
         queue, controller = process.queue, parts.controller
         running = asyncio.create_task(queue.run(controller.reconcile, config.workers))
         await queue.started.wait()

@@ -9,8 +9,8 @@ from scriptmodel_operator.ingest.downloads import Downloads
 from scriptmodel_operator.ingest.failures import SourceError
 from scriptmodel_operator.ingest.origin import request_of
 from scriptmodel_operator.ingest.source import Source, from_config_map
-from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.errors import KubeForbiddenError, KubeNotFoundError
+from scriptmodel_operator.kube.gateway import KubeGateway
 from scriptmodel_operator.reconcile.corpus import Sourced
 from scriptmodel_operator.reconcile.state import ModelState, Problem
 
@@ -18,8 +18,8 @@ from scriptmodel_operator.reconcile.state import ModelState, Problem
 class CorpusSources:
     """Reads a ConfigMap in the reconcile, since it holds at most 1 MiB, and starts downloads in the background."""
 
-    def __init__(self, client: KubeClient, downloads: Downloads, interval: float) -> None:
-        self._client = client
+    def __init__(self, gateway: KubeGateway, downloads: Downloads, interval: float) -> None:
+        self._gateway = gateway
         self._downloads = downloads
         self._interval = interval
 
@@ -60,7 +60,7 @@ class CorpusSources:
     async def _config_map(self, model: ScriptModel, config_map: CorpusConfigMap) -> Source | Problem:
         name = config_map.name
         try:
-            return from_config_map(await self._client.get_config_map(model.namespace, name))
+            return from_config_map(await self._gateway.get_config_map(model.namespace, name))
         except KubeNotFoundError:
             text = (
                 f"ConfigMap {name!r} does not exist: create it with `kubectl create configmap {name} --from-file DIR`"
