@@ -1,24 +1,24 @@
-"""Credentials of corpora, read when a download starts and kept nowhere."""
+"""Reads the credentials of a corpus when its download starts, and keeps them nowhere."""
 
 from __future__ import annotations
 
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.ingest.credentials import Credentials, credentials_of
 from scriptmodel_operator.ingest.failures import SourceError
-from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.errors import KubeError, KubeForbiddenError, KubeNotFoundError
+from scriptmodel_operator.kube.gateway import KubeGateway
 
 
 class CorpusSecrets:
     """Reads the Secrets that objects name in spec.corpus.http.secretRef."""
 
-    def __init__(self, client: KubeClient) -> None:
-        self._client = client
+    def __init__(self, gateway: KubeGateway) -> None:
+        self._gateway = gateway
 
     async def read(self, namespace: str, name: str) -> Credentials:
         """Return the credentials in a Secret. Raises SourceError."""
         try:
-            return credentials_of(name, await self._client.get_secret(namespace, name))
+            return credentials_of(name, await self._gateway.get_secret(namespace, name))
         except KubeNotFoundError as error:
             text = (
                 f"Secret {name!r} of spec.corpus.http.secretRef does not exist: create it with `kubectl create secret "

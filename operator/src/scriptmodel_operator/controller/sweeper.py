@@ -1,4 +1,4 @@
-"""Now and then: drops the transactions in Pachyderm that a killed operator left open."""
+"""Deletes the transactions in Pachyderm that a killed operator left open, every ten minutes."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import asyncio
 import logging
 from dataclasses import dataclass, field
 
+from scriptmodel_operator.controller.leftovers import leftovers
 from scriptmodel_operator.pachyderm.calls import Calls
 from scriptmodel_operator.pachyderm.clock import PachydClock
 from scriptmodel_operator.pachyderm.errors import PachydermError
 from scriptmodel_operator.pachyderm.gateway import Gateway
-from scriptmodel_operator.reconcile.leftovers import leftovers
 
 INTERVAL_SECONDS = 600.0
 RETRY_SECONDS = 15.0
@@ -20,39 +20,39 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Sweeper:
-    """The first time as soon as Pachyderm answers."""
+    """Sweeps as soon as Pachyderm answers, then once in an interval."""
 
     gateway: Gateway
     calls: Calls
     cluster: str
     clock: PachydClock
-    started: asyncio.Event = field(default_factory=asyncio.Event)
+    started: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Sweep until cancelled."""
         self.started.set()
-        away = False
+        unreachable = False
         while True:
             try:
                 await self.calls.run(self._sweep)
             except PachydermError as error:
-                # Once: from then on whoever needs Pachyderm tells of it. Without a ScriptModel nobody does.
+                # Warn once: afterwards the status of each object reports it. Without an object, nothing else does.
                 log.log(
-                    logging.DEBUG if away else logging.WARNING,
-                    "Pachyderm cannot be asked, the operator keeps trying: %s",
+                    logging.DEBUG if unreachable else logging.WARNING,
+                    "Pachyderm does not answer, retrying: %s",
                     error,
                 )
-                away = True
+                unreachable = True
                 await asyncio.sleep(RETRY_SECONDS)
             else:
-                if away:
+                if unreachable:
                     log.info("Pachyderm answers")
-                away = False
+                unreachable = False
                 await asyncio.sleep(INTERVAL_SECONDS)
 
     def _sweep(self) -> None:
         found = self.gateway.list_transactions()
         self.clock.measure_if_due()
         for transaction in leftovers(found, self.cluster, self.clock.elapsed):
-            log.info("dropping transaction %s, which nobody will finish", transaction)
+            log.info("deleting transaction %s: an operator that was killed left it open", transaction)
             self.gateway.delete_transaction(transaction)

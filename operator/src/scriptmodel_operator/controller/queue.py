@@ -1,4 +1,4 @@
-"""The one queue: level-triggered, de-duplicated, with bounded workers and back-off for each key."""
+"""The work queue: level-triggered, de-duplicated, with a fixed number of workers and back-off for each key."""
 
 from __future__ import annotations
 
@@ -6,39 +6,45 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
-Key = tuple[str, str]
-"""Namespace and name."""
+from scriptmodel_operator.kube.store import Key
+
 Handler = Callable[[Key], Awaitable[float | None]]
-"""Returns the seconds after which it wants to be called again, or None."""
+"""Returns the seconds after which to call it again for the key, or None."""
 
 FIRST_RETRY_SECONDS = 1.0
-LONGEST_RETRY_SECONDS = 120.0
-_LARGEST_EXPONENT = 16
+MAX_RETRY_SECONDS = 120.0
+_MAX_EXPONENT = 16
 
 log = logging.getLogger(__name__)
 
 
 def backoff(failures: int, draw: float) -> float:
-    """Doubles with each failure up to a limit; `draw` in [0, 1) takes away up to half, so that many do not meet."""
-    longest = min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** min(failures - 1, _LARGEST_EXPONENT))
+    """Return seconds that double with each failure up to a limit, less up to half of them by `draw` in [0, 1)."""
+    longest = min(MAX_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** min(failures - 1, _MAX_EXPONENT))
     return float(longest * (1 - draw / 2))
 
 
-class WorkQueue:
-    """Keys in, one call of the handler at a time for each key; a key added during its call is called again."""
+class QueueMetrics(Protocol):
+    """Receives the figures of a queue."""
 
-    def __init__(
-        self,
-        handler: Handler,
-        workers: int,
-        draw: Callable[[], float] = random.random,
-        failed: Callable[[], None] = lambda: None,
-    ) -> None:
-        self._handler = handler
-        self._workers = workers
+    def queue_depth(self, depth: int) -> None:
+        """Set the number of keys that wait for a worker."""
+
+    def retried(self) -> None:
+        """Count a call that failed and will be retried."""
+
+
+class WorkQueue:
+    """Calls a handler for each key that is added, once at a time; a key added during its call is handled again.
+
+    It accepts keys before `run` is called with the handler.
+    """
+
+    def __init__(self, metrics: QueueMetrics, draw: Callable[[], float] = random.random) -> None:
+        self._metrics = metrics
         self._draw = draw
-        self._failed = failed
         self._ready: asyncio.Queue[Key] = asyncio.Queue()
         self._waiting: set[Key] = set()
         self._processing: set[Key] = set()
@@ -47,25 +53,26 @@ class WorkQueue:
         self._failures: dict[Key, int] = {}
         self.started = asyncio.Event()
 
-    def busy(self, key: Key) -> bool:
-        """Whether the handler is at work on `key`."""
+    def is_processing(self, key: Key) -> bool:
+        """Return whether the handler is being called for `key`."""
         return key in self._processing
 
     @property
-    def at_work(self) -> int:
-        """How many keys the handler is at work on, and how many are in line."""
+    def active(self) -> int:
+        """Number of keys that are processed or wait for a worker."""
         return len(self._waiting) + len(self._processing)
 
     @property
     def depth(self) -> int:
+        """Number of keys that wait for a worker."""
         return len(self._waiting)
 
     def failures(self, key: Key) -> int:
-        """Failures of this key in a row."""
+        """Return how often in a row the handler has failed for `key`."""
         return self._failures.get(key, 0)
 
     def add(self, key: Key) -> None:
-        """Call the handler for `key` soon."""
+        """Call the handler for `key` as soon as a worker is free."""
         timer = self._timers.pop(key, None)
         if timer is not None:
             timer.cancel()
@@ -75,10 +82,11 @@ class WorkQueue:
             self._dirty.add(key)
             return
         self._waiting.add(key)
+        self._metrics.queue_depth(self.depth)
         self._ready.put_nowait(key)
 
     def add_after(self, key: Key, seconds: float) -> None:
-        """Call the handler for `key` after some time, unless it is called earlier."""
+        """Call the handler for `key` after some seconds, unless it is added earlier."""
         loop = asyncio.get_running_loop()
         timer = self._timers.get(key)
         if timer is not None and timer.when() <= loop.time() + seconds:
@@ -88,39 +96,40 @@ class WorkQueue:
         self._timers[key] = loop.call_later(seconds, self.add, key)
 
     def forget(self, key: Key) -> None:
-        """The object is gone: no timer and no failures are kept for it."""
+        """Drop the timer and the failures of an object that no longer exists."""
         self._failures.pop(key, None)
         timer = self._timers.pop(key, None)
         if timer is not None:
             timer.cancel()
 
-    async def run(self) -> None:
-        """Until cancelled."""
+    async def run(self, handler: Handler, workers: int) -> None:
+        """Call `handler` in up to `workers` tasks until cancelled."""
         async with asyncio.TaskGroup() as group:
-            for number in range(self._workers):
-                group.create_task(self._work(), name=f"reconcile-{number}")
+            for number in range(workers):
+                group.create_task(self._work(handler), name=f"reconcile-{number}")
             self.started.set()
 
-    async def _work(self) -> None:
+    async def _work(self, handler: Handler) -> None:
         while True:
             key = await self._ready.get()
             self._waiting.discard(key)
+            self._metrics.queue_depth(self.depth)
             self._processing.add(key)
             try:
-                await self._call(key)
+                await self._call(handler, key)
             finally:
                 self._processing.discard(key)
                 if key in self._dirty:
                     self._dirty.discard(key)
                     self.add(key)
 
-    async def _call(self, key: Key) -> None:
+    async def _call(self, handler: Handler, key: Key) -> None:
         try:
-            again = await self._handler(key)
+            requeue_after = await handler(key)
         except Exception as error:  # one broken object must not end the worker
             failures = self._failures[key] = self._failures.get(key, 0) + 1
             delay = backoff(failures, self._draw())
-            self._failed()
+            self._metrics.retried()
             expected = isinstance(error, RetryError)
             log.log(
                 logging.WARNING if expected else logging.ERROR,
@@ -132,9 +141,9 @@ class WorkQueue:
             self.add_after(key, delay)
         else:
             self._failures.pop(key, None)
-            if again is not None:
-                self.add_after(key, again)
+            if requeue_after is not None:
+                self.add_after(key, requeue_after)
 
 
 class RetryError(Exception):
-    """Raised by a handler that has told of its failure already and wants to be called again with back-off."""
+    """Raised by a handler that has reported its failure and is to be called again with back-off."""

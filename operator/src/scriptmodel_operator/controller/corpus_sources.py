@@ -1,4 +1,4 @@
-"""Corpus sources that are not in Pachyderm yet."""
+"""Schedules the reading of corpora that are outside Pachyderm: ConfigMaps and downloads."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from scriptmodel_operator.ingest.downloads import Downloads
 from scriptmodel_operator.ingest.failures import SourceError
 from scriptmodel_operator.ingest.origin import request_of
 from scriptmodel_operator.ingest.source import Source, from_config_map
-from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.errors import KubeForbiddenError, KubeNotFoundError
+from scriptmodel_operator.kube.gateway import KubeGateway
 from scriptmodel_operator.reconcile.corpus import Sourced
 from scriptmodel_operator.reconcile.state import ModelState, Problem
 
 
-class Sources:
-    """Reads a ConfigMap whole, since it holds at most 1 MiB; has everything else downloaded in the background."""
+class CorpusSources:
+    """Reads a ConfigMap in the reconcile, since it holds at most 1 MiB, and starts downloads in the background."""
 
-    def __init__(self, client: KubeClient, downloads: Downloads, interval: float) -> None:
-        self._client = client
+    def __init__(self, gateway: KubeGateway, downloads: Downloads, interval: float) -> None:
+        self._gateway = gateway
         self._downloads = downloads
         self._interval = interval
 
     async def fetch(self, model: ScriptModel) -> Sourced:
-        """What is known of the source. Raises KubeError."""
+        """Return the corpus in a ConfigMap or the newest download attempt; None without either. Raises KubeError."""
         corpus = model.spec.corpus
         if corpus.http is None or model.spec.suspend:
             self._downloads.forget(model.uid)
@@ -34,32 +34,33 @@ class Sources:
             return self._downloads.look(model.uid, request_of(corpus.http))
         return await self._config_map(model, corpus.config_map) if corpus.config_map else None
 
-    def begin(self, model: ScriptModel, state: ModelState) -> None:
-        """The download that `state` asks for, if it is due."""
+    def start_download(self, model: ScriptModel, state: ModelState) -> None:
+        """Start the download that `state` requests, if it is due."""
         if state.source.download is not None:
             self._downloads.begin(model.uid, state.source.download)
 
-    def under_way(self, model: ScriptModel) -> bool:
-        """Whether a download is."""
+    def downloading(self, model: ScriptModel) -> bool:
+        """Return whether a download for `model` is in progress."""
         return self._downloads.under_way(model.uid)
 
-    def rest(self, model: ScriptModel) -> float | None:
-        """Seconds after which the source is to be looked at again."""
+    def next_check(self, model: ScriptModel) -> float | None:
+        """Return the seconds until the source has to be checked again; None if it need not."""
         if model.spec.corpus.http is not None:
             return self._downloads.due_in(model.uid)
         return self._interval if model.spec.corpus.config_map is not None else None
 
     def forget(self, model: ScriptModel) -> None:
-        """The object is being deleted."""
+        """Cancel the download of an object that is being deleted."""
         self._downloads.forget(model.uid)
 
     def close(self) -> None:
+        """Cancel all downloads."""
         self._downloads.close()
 
     async def _config_map(self, model: ScriptModel, config_map: CorpusConfigMap) -> Source | Problem:
         name = config_map.name
         try:
-            return from_config_map(await self._client.get_config_map(model.namespace, name))
+            return from_config_map(await self._gateway.get_config_map(model.namespace, name))
         except KubeNotFoundError:
             text = (
                 f"ConfigMap {name!r} does not exist: create it with `kubectl create configmap {name} --from-file DIR`"

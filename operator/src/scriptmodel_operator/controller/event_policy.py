@@ -1,4 +1,4 @@
-"""Which events a written status and carried-out actions give rise to."""
+"""Decides which Kubernetes events a new status and actions give rise to."""
 
 from __future__ import annotations
 
@@ -17,54 +17,57 @@ _READY = "Ready"
 _STALLED = "Stalled"
 _CORPUS_READY = "CorpusReady"
 _STAGES = (_CORPUS_READY, "Trained", "Generated")
-_TROUBLE = (Reason.PACHYDERM_UNAVAILABLE.value, Reason.RETRYING.value, Reason.DRIFTED.value)
+_TRANSIENT_ERRORS = (Reason.PACHYDERM_UNAVAILABLE.value, Reason.RETRYING.value, Reason.DRIFTED.value)
 
 
-class Teller:
-    """Compares what was told before with what is told now; a reason that stays makes no event.
+class EventPolicy:
+    """Compares the previous status with the new one; an unchanged reason makes no event.
 
-    Events come before what they tell of, and their names follow from what was there before it: an operator that is
-    killed in between finds the same to tell again, and the server knows that it has been told.
+    An event is recorded before the change that it reports, and its name follows from the state before that change. An
+    operator that is killed in between records the same event again, which the API server then has already.
     """
 
     def __init__(self, events: EventRecorder) -> None:
         self._events = events
 
-    async def told(self, model: ScriptModel, status: Mapping[str, Any]) -> None:
-        """`status` is about to be written over `model.status`."""
-        await self._told_of_corpus(model, status)
+    async def on_status(self, model: ScriptModel, status: Mapping[str, Any]) -> None:
+        """Record the events of `status`, which is about to replace `model.status`."""
+        await self._on_corpus(model, status)
         before, now = _condition(model.status, _READY), _condition(status, _READY)
-        if _only_answers_again(model.status, status):
+        if _has_only_recovered(model.status, status):
             return
         same = before.get("reason") == now.get("reason") and before.get("status") == now.get("status")
         same = same and _newest_commit(model.status) == _newest_commit(status)
         if same and before.get("observedGeneration") == now.get("observedGeneration"):
             return
-        warning = _condition(status, _STALLED).get("status") == "True" or now.get("reason") in _TROUBLE
+        warning = _condition(status, _STALLED).get("status") == "True" or now.get("reason") in _TRANSIENT_ERRORS
         if same and not warning:
             return
         note = one_line(str(now.get("message", ""))) or str(now.get("reason"))
         reason = reason_named(str(now.get("reason")))
-        await self._events.record(model, reason, note, warning=warning, occasion=_before(model))
+        await self._events.record(model, reason, note, warning=warning, occasion=_previous_state(model))
 
-    async def _told_of_corpus(self, model: ScriptModel, status: Mapping[str, Any]) -> None:
-        """That nobody can say whether a corpus is the newest, or that it is doubtful, changes nothing of Ready."""
-        doubt = str((status.get("training") or {}).get("warning") or "")
-        if doubt and doubt != (model.status.get("training") or {}).get("warning"):
-            occasion = f"{(status.get('training') or {}).get('startTime')} {doubt}"
-            await self._events.record(model, Reason.CORPUS_DOUBTFUL, one_line(doubt), warning=True, occasion=occasion)
+    async def _on_corpus(self, model: ScriptModel, status: Mapping[str, Any]) -> None:
+        """Record a training warning and a failed check for a newer corpus, neither of which changes Ready."""
+        training_warning = str((status.get("training") or {}).get("warning") or "")
+        if training_warning and training_warning != (model.status.get("training") or {}).get("warning"):
+            occasion = f"{(status.get('training') or {}).get('startTime')} {training_warning}"
+            note = one_line(training_warning)
+            await self._events.record(model, Reason.CORPUS_DOUBTFUL, note, warning=True, occasion=occasion)
         before, now = _condition(model.status, _CORPUS_READY), _condition(status, _CORPUS_READY)
         if now.get("reason") == Reason.CHECK_FAILED.value != before.get("reason"):
             note = one_line(str(now.get("message", "")))
-            await self._events.record(model, Reason.CHECK_FAILED, note, warning=True, occasion=_before(model))
+            await self._events.record(model, Reason.CHECK_FAILED, note, warning=True, occasion=_previous_state(model))
 
-    async def acting(self, model: ScriptModel, actions: Sequence[Action]) -> None:
-        """`actions` are about to be carried out for `model`."""
+    async def on_actions(self, model: ScriptModel, actions: Sequence[Action]) -> None:
+        """Record the events of `actions`, which are about to be executed for `model`."""
         for action in actions:
             if isinstance(action, ApplyPipelines):
                 updates = any(each.update for each in action.pipelines)
                 reason = Reason.UPDATING if updates else Reason.CREATING
-                await self._events.record(model, reason, action.describe(), warning=False, occasion=_marks(action))
+                await self._events.record(
+                    model, reason, action.describe(), warning=False, occasion=_annotations(action)
+                )
             elif isinstance(action, StartPipeline) and action.stopped_after:
                 occasion = f"{action.ref} {action.stopped_after}"
                 await self._events.record(model, Reason.UPDATING, action.describe(), warning=False, occasion=occasion)
@@ -74,8 +77,8 @@ class Teller:
                 )
 
 
-def _only_answers_again(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
-    """Whether Pachyderm was away and nothing has happened meanwhile: then what was recorded before is not repeated."""
+def _has_only_recovered(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Return whether Pachyderm answers again and nothing else changed: older events are not repeated then."""
     reason = _condition(before, _READY).get("reason")
     return (
         reason in (Reason.PACHYDERM_UNAVAILABLE.value, Reason.RETRYING.value)
@@ -83,11 +86,11 @@ def _only_answers_again(before: Mapping[str, Any], now: Mapping[str, Any]) -> bo
         and _condition(now, _STALLED).get("status") != "True"
         and before.get("observedGeneration") == now.get("observedGeneration")
         and _newest_commit(before) == _newest_commit(now)
-        and all(_seen(before, kind) == _seen(now, kind) for kind in _STAGES)
+        and all(_status_and_reason(before, kind) == _status_and_reason(now, kind) for kind in _STAGES)
     )
 
 
-def _seen(status: Mapping[str, Any], kind: str) -> tuple[object, object]:
+def _status_and_reason(status: Mapping[str, Any], kind: str) -> tuple[object, object]:
     found = _condition(status, kind)
     return found.get("status"), found.get("reason")
 
@@ -96,8 +99,8 @@ def _condition(status: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
     return next((each for each in status.get("conditions") or [] if each.get("type") == kind), {})
 
 
-def _before(model: ScriptModel) -> str:
-    """What was there before the transition."""
+def _previous_state(model: ScriptModel) -> str:
+    """Return a digest of the object's generation and status before the transition."""
     text = json.dumps([model.generation, model.status], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -107,5 +110,5 @@ def _newest_commit(status: Mapping[str, Any]) -> str:
     return str(script.get("commit", ""))
 
 
-def _marks(action: ApplyPipelines) -> str:
+def _annotations(action: ApplyPipelines) -> str:
     return " ".join(str(sorted(each.spec.annotations.items())) for each in action.pipelines)

@@ -13,9 +13,10 @@ from aiohttp.test_utils import make_mocked_request
 
 from dev.processes import free_port
 from scriptmodel_operator.health import WATCH_SILENCE_SECONDS, Health
-from scriptmodel_operator.kube.echoes import Echoes
-from scriptmodel_operator.kube.framework import kopf
-from scriptmodel_operator.kube.pulse import Pulse, listening
+from scriptmodel_operator.kube.heartbeat import WatchHeartbeat
+from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
+from scriptmodel_operator.kube.kopf_patches.session import watch_session
+from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
 from scriptmodel_operator.kube.store import Store
 from scriptmodel_operator.metrics import Metrics
 
@@ -64,65 +65,65 @@ async def server(bookmark: asyncio.Event, *, answers: bool = True) -> AsyncItera
 
 async def test_headers_and_bookmarks_are_signs_of_life_and_silence_is_told_by_health() -> None:
     clock, bookmark = Clock(), asyncio.Event()
-    pulse = Pulse(clock)
-    health = Health(Metrics(Store()), pulse=pulse, clock=clock)
+    heartbeat = WatchHeartbeat(clock)
+    health = Health(Metrics(Store(EchoFilter())), watches=heartbeat, clock=clock)
     async with server(bookmark) as address:
-        session = listening(kopf.ConnectionInfo(server=address), pulse, Echoes()).aiohttp_session
+        session = watch_session(kopf.ConnectionInfo(server=address), heartbeat, EchoFilter()).aiohttp_session
         async with session, session.get(address + PATH, params={"watch": "true"}) as response:
             clock.now = 60
             pieces = response.content.iter_chunked(1024)
             bookmark.set()
             assert b"BOOKMARK" in await anext(pieces)
-            assert pulse.silence == 0
+            assert heartbeat.silence == 0
             clock.now = 60 + WATCH_SILENCE_SECONDS - 1
             health.beat()
-            assert health.trouble == ""
+            assert health.failure == ""
             clock.now = 60 + WATCH_SILENCE_SECONDS
-            assert "not even a bookmark" in health.trouble
+            assert "not even a bookmark" in health.failure
 
 
 async def test_a_watch_that_is_never_answered_is_silent_from_its_start() -> None:
     clock, bookmark = Clock(), asyncio.Event()
-    pulse = Pulse(clock)
+    heartbeat = WatchHeartbeat(clock)
     async with server(bookmark, answers=False) as address:
-        session = listening(kopf.ConnectionInfo(server=address), pulse, Echoes()).aiohttp_session
+        session = watch_session(kopf.ConnectionInfo(server=address), heartbeat, EchoFilter()).aiohttp_session
         async with session:
             for _ in range(2):  # as kopf does, which gives up a silent watch for a new one
                 with pytest.raises(TimeoutError):
                     async with asyncio.timeout(0.2):
                         await session.get(address + PATH, params={"watch": "true"})
                 clock.now += 70
-            assert pulse.silence == 140
+            assert heartbeat.silence == 140
 
 
 async def test_a_server_that_refuses_connections_is_away_and_not_silent() -> None:
     clock = Clock()
-    pulse = Pulse(clock)
+    heartbeat = WatchHeartbeat(clock)
     address = f"http://127.0.0.1:{free_port()}"
-    session = listening(kopf.ConnectionInfo(server=address), pulse, Echoes()).aiohttp_session
+    session = watch_session(kopf.ConnectionInfo(server=address), heartbeat, EchoFilter()).aiohttp_session
     async with session:
         for _ in range(3):
             clock.now += 70
             with pytest.raises(aiohttp.ClientConnectionError):
                 await session.get(address + PATH, params={"watch": "true"})
-        assert pulse.silence == 0
+        assert heartbeat.silence == 0
 
 
 async def test_a_server_that_goes_away_while_what_was_watched_is_listed_anew_is_not_silent_either() -> None:
     clock = Clock()
-    pulse = Pulse(clock)
-    pulse.opened(PATH)
+    heartbeat = WatchHeartbeat(clock)
+    heartbeat.opened(PATH)
     async with server_that_says(503) as address:
-        session = listening(kopf.ConnectionInfo(server=address), pulse, Echoes()).aiohttp_session
+        session = watch_session(kopf.ConnectionInfo(server=address), heartbeat, EchoFilter()).aiohttp_session
         async with session:
             clock.now = 70
             with pytest.raises(aiohttp.ClientConnectionError):
                 await session.get(address + PATH)
-            assert pulse.silence == 0
+            assert heartbeat.silence == 0
             clock.now = 140
             with pytest.raises(aiohttp.ClientConnectionError):
                 await session.get(f"http://127.0.0.1:{free_port()}{PATH}")
-            assert pulse.silence == 0
+            assert heartbeat.silence == 0
 
 
 @asynccontextmanager
@@ -150,18 +151,18 @@ async def server_that_says(*statuses: int) -> AsyncIterator[str]:
 async def test_what_kopf_would_end_with_is_a_failed_request_which_it_sends_again(
     status: int, words: str, served: bool, watch: dict[str, str]
 ) -> None:
-    pulse = Pulse()
-    health = Health(Metrics(Store()), ready=True, pulse=pulse)
+    heartbeat = WatchHeartbeat()
+    health = Health(Metrics(Store(EchoFilter())), ready=True, watches=heartbeat)
     async with server_that_says(status, 429, 401, 200) as address:
-        session = listening(kopf.ConnectionInfo(server=address), pulse, Echoes()).aiohttp_session
+        session = watch_session(kopf.ConnectionInfo(server=address), heartbeat, EchoFilter()).aiohttp_session
         async with session:
             with pytest.raises(aiohttp.ClientConnectionError, match=rf"{words}.* \(HTTP {status}\)"):
                 await session.get(address + PATH, params=watch)
-            assert (pulse.served, await readiness(health)) == (served, 200 if served else 503)
+            assert (heartbeat.served, await readiness(health)) == (served, 200 if served else 503)
             for handled in (429, 401, 200):
                 async with session.get(address + PATH, params=watch) as response:
                     assert response.status == handled
-            assert (pulse.served, await readiness(health)) == (True, 200)
+            assert (heartbeat.served, await readiness(health)) == (True, 200)
 
 
 async def readiness(health: Health) -> int:
@@ -190,7 +191,7 @@ async def server_that_breaks_off(times: int) -> AsyncIterator[str]:
 
 async def test_an_answer_that_breaks_off_is_a_failed_request_which_kopf_sends_again() -> None:
     async with server_that_breaks_off(1) as address:
-        session = listening(kopf.ConnectionInfo(server=address), Pulse(), Echoes()).aiohttp_session
+        session = watch_session(kopf.ConnectionInfo(server=address), WatchHeartbeat(), EchoFilter()).aiohttp_session
         async with session:
             with pytest.raises(aiohttp.ClientConnectionError, match="broke off"):
                 await session.get(address + "/apis")
@@ -206,18 +207,18 @@ async def test_an_answer_that_is_no_http_is_a_failed_connection_which_kopf_tries
 
     async with await asyncio.start_server(garble, "127.0.0.1", 0) as garbler:
         address = f"http://127.0.0.1:{garbler.sockets[0].getsockname()[1]}"
-        session = listening(kopf.ConnectionInfo(server=address), Pulse(), Echoes()).aiohttp_session
+        session = watch_session(kopf.ConnectionInfo(server=address), WatchHeartbeat(), EchoFilter()).aiohttp_session
         async with session:
-            with pytest.raises(aiohttp.ClientConnectionError, match="no HTTP"):
+            with pytest.raises(aiohttp.ClientConnectionError, match="is not HTTP"):
                 await session.get(address + PATH, params={"watch": "true"})
 
 
 async def test_other_requests_say_nothing_of_watches() -> None:
     clock = Clock()
-    pulse = Pulse(clock)
-    pulse.opened(PATH)
+    heartbeat = WatchHeartbeat(clock)
+    heartbeat.opened(PATH)
     clock.now = 50
     async with server_that_breaks_off(0) as address:
-        session = listening(kopf.ConnectionInfo(server=address), pulse, Echoes()).aiohttp_session
+        session = watch_session(kopf.ConnectionInfo(server=address), heartbeat, EchoFilter()).aiohttp_session
         async with session, session.get(address + "/apis"):
-            assert pulse.silence == 50
+            assert heartbeat.silence == 50

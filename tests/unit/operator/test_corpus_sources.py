@@ -7,20 +7,20 @@ from typing import Any, cast
 import pytest
 
 from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.controller.corpus_sources import CorpusSources
 from scriptmodel_operator.ingest.downloads import Downloads
 from scriptmodel_operator.ingest.origin import Attempt, Request
 from scriptmodel_operator.ingest.source import Source
-from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.errors import KubeError, KubeForbiddenError, KubeNotFoundError
-from scriptmodel_operator.kube.sources import Sources
 from scriptmodel_operator.reconcile.state import Problem
+from tests.unit.operator.fake_kube import UnexpectedKube
 from tests.unit.operator.world import scriptmodel
 
 CONFIG_MAP = {"corpus": {"configMap": {"name": "plays"}}}
 BY_URL = {"corpus": {"http": {"url": "https://example.com/plays.zip"}}}
 
 
-class Client:
+class Client(UnexpectedKube):
     """Has one ConfigMap, or an error in its place."""
 
     def __init__(self, error: KubeError | None = None) -> None:
@@ -50,20 +50,20 @@ class Background:
         self.forgotten.append(uid)
 
 
-def sources(error: KubeError | None = None) -> tuple[Sources, Client, Background]:
+def sources(error: KubeError | None = None) -> tuple[CorpusSources, Client, Background]:
     client, background = Client(error), Background()
-    return Sources(cast(KubeClient, client), cast(Downloads, background), 60.0), client, background
+    return CorpusSources(client, cast(Downloads, background), 60.0), client, background
 
 
 async def test_each_kind_of_source_is_looked_at_where_it_is_and_again_in_its_own_time() -> None:
     found, client, background = sources()
     assert await found.fetch(scriptmodel(CONFIG_MAP)) == Source({"/hamlet.txt": b"HAMLET: To be."})
     assert client.asked == [("ml", "plays")]
-    assert found.rest(scriptmodel(CONFIG_MAP)) == 60.0
+    assert found.next_check(scriptmodel(CONFIG_MAP)) == 60.0
     assert await found.fetch(scriptmodel(BY_URL)) == Attempt(failures=3)
-    assert found.rest(scriptmodel(BY_URL)) == 7.0
+    assert found.next_check(scriptmodel(BY_URL)) == 7.0
     assert await found.fetch(scriptmodel()) is None
-    assert found.rest(scriptmodel()) is None
+    assert found.next_check(scriptmodel()) is None
     assert background.forgotten == ["uid-1", "uid-1"], "a download that is no longer the source"
 
 

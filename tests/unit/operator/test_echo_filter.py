@@ -6,7 +6,7 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
-from scriptmodel_operator.kube.echoes import Echoes
+from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
 from scriptmodel_operator.kube.store import Store
 
 
@@ -18,16 +18,16 @@ def line(kind: str, version: int, **metadata: Any) -> bytes:
     return f'{{"type":"{kind}","object":{text}}}\n'.encode()
 
 
-async def brought(echoes: Echoes, *pieces: bytes) -> bytes:
+async def brought(echoes: EchoFilter, *pieces: bytes) -> bytes:
     async def watch() -> AsyncIterator[bytes]:
         for piece in pieces:
             yield piece
 
-    return b"".join([piece async for piece in echoes.dropped(watch())])
+    return b"".join([piece async for piece in echoes.filtered(watch())])
 
 
 async def test_only_what_our_own_writes_were_answered_with_is_left_out_and_only_once() -> None:
-    echoes = Echoes()
+    echoes = EchoFilter()
     echoes.expect(7)
     others = line("MODIFIED", 6), line("ADDED", 8), line("MODIFIED", 77), b'{"type":"BOOKMARK","object":{}}\n'
     assert await brought(echoes, others[0] + line("MODIFIED", 7), *others[1:]) == b"".join(others)
@@ -35,7 +35,7 @@ async def test_only_what_our_own_writes_were_answered_with_is_left_out_and_only_
 
 
 async def test_other_kinds_of_news_with_that_version_and_what_looks_like_it_get_through() -> None:
-    echoes = Echoes()
+    echoes = EchoFilter()
     echoes.expect(7)
     note = {"note": '"resourceVersion":"7","uid":"'}
     news = line("DELETED", 7) + line("ADDED", 7) + line("MODIFIED", 9, annotations=note)
@@ -43,7 +43,7 @@ async def test_other_kinds_of_news_with_that_version_and_what_looks_like_it_get_
 
 
 async def test_lines_come_whole_however_the_bytes_are_cut() -> None:
-    echoes = Echoes()
+    echoes = EchoFilter()
     content = b"".join(line("MODIFIED", version) for version in (1, 2, 3)) + b'{"type":"ERROR"'
     kept = content.replace(line("MODIFIED", 2), b"")
     for size in (1, 10, 150, len(content)):
@@ -53,14 +53,15 @@ async def test_lines_come_whole_however_the_bytes_are_cut() -> None:
 
 
 async def test_what_a_watch_never_brings_is_forgotten_in_the_end() -> None:
-    echoes = Echoes()
+    echoes = EchoFilter()
     for version in range(10_000):
         echoes.expect(version)
     assert await brought(echoes, line("MODIFIED", 1), line("MODIFIED", 9_999)) == line("MODIFIED", 1)
 
 
 async def test_a_write_is_expected_only_where_its_echo_has_not_come_before_the_answer() -> None:
-    store = Store()
+    echoes = EchoFilter()
+    store = Store(echoes)
 
     def version(number: int) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(line("MODIFIED", number))["object"]
@@ -70,4 +71,4 @@ async def test_a_write_is_expected_only_where_its_echo_has_not_come_before_the_a
     store.refresh(version(2))
     store.put(version(3))
     store.refresh(version(3))
-    assert await brought(store.echoes, line("MODIFIED", 2) + line("MODIFIED", 3)) == line("MODIFIED", 3)
+    assert await brought(echoes, line("MODIFIED", 2) + line("MODIFIED", 3)) == line("MODIFIED", 3)

@@ -1,4 +1,4 @@
-"""Transactions that nobody will finish any more: a kill between two calls leaves them, and they never expire. Pure."""
+"""Finds the transactions that an operator left open because it was killed: they never expire. Pure."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from scriptmodel_operator.pachyderm.values import OpenTransaction
 from scriptmodel_operator.reconcile.state import Elapsed
 
 EMPTY_FOR = timedelta(hours=1)
-"""An empty transaction carries no mark; after this time nobody is about to put anything into it."""
+"""Age after which an empty transaction, which carries no ownership annotation, counts as abandoned."""
 
 
 def leftovers(open_transactions: Iterable[OpenTransaction], cluster: str, elapsed: Elapsed) -> tuple[str, ...]:
-    """Ids of those that carry a mark of this cluster, and of those that have stayed empty for `EMPTY_FOR`.
+    """Return the ids of transactions with this cluster's ownership annotation, and of those empty for `EMPTY_FOR`.
 
-    `open_transactions` are those that no call of this process is at work on; a process that acts is the only one.
+    `open_transactions` must exclude those that a call of this process is filling. No other process acts meanwhile.
     """
     return tuple(
         each.id
@@ -26,6 +26,6 @@ def leftovers(open_transactions: Iterable[OpenTransaction], cluster: str, elapse
 
 
 def _ours(found: OpenTransaction, cluster: str) -> bool:
-    """Every request in it is ours: what somebody else put something into is not ours to drop."""
+    """Return whether every request in the transaction is from this cluster: others may still use theirs."""
     marks = [mark_of(annotations) for annotations in found.pipelines]
     return bool(marks) and not found.others and all(mark and mark.owner.cluster == cluster for mark in marks)
