@@ -181,8 +181,8 @@ def test_what_kubernetes_takes_is_taken(cluster: Cluster, training: dict[str, An
 
 
 def test_the_documented_refusal_of_an_unquoted_number_is_what_the_api_server_prints(cluster: Cluster) -> None:
-    page = next((ROOT / "docs").rglob("debugging.md")).read_text()
-    documented = page.partition("## kubectl apply is refused\n\n```text\n")[2].partition("```")[0]
+    page = (ROOT / "docs/guide/troubleshooting.md").read_text()
+    documented = page.partition("## kubectl apply is refused")[2].partition("thrones.yaml\n")[2].partition("```")[0]
     spec = json.dumps(manifest("thrones", {"corpus": REPO, "generation": {"temperature": 0.8}}))
     assert cluster.kubectl("apply", "-f", "-", stdin=spec, check=False).split() == documented.split()
 

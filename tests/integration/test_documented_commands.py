@@ -26,7 +26,7 @@ from dev.stack import TRAINER_IMAGE, ControlPlane, Localpach, Operator
 from tests.integration.cluster import Cluster, manifest
 
 README = ROOT / "README.md"
-PAGES = [ROOT / "CONTRIBUTING.md", ROOT / "localpach/README.md", *sorted(ROOT.glob("docs/*.md"))]
+PAGES = [ROOT / "CONTRIBUTING.md", ROOT / "localpach/README.md", *sorted(ROOT.glob("docs/**/*.md"))]
 _PROGRAMS = (
     r"(\.ci/run|make|git|docker|kind|minikube|gcloud|helm|kubectl|pachctl|scriptmodel[\w-]*|localpach"
     r"|export|sed|\.venv/\w+/bin/[\w-]+)"
@@ -83,12 +83,15 @@ RULES = [
     # The cluster.
     Here(r"kubectl apply -k manifests/?", option="--dry-run=server"),
     Here(r"kubectl apply .*-f manifests/\S+", option="--dry-run=server"),
+    Elsewhere(
+        r"kubectl apply -f thrones.yaml", "is shown with an object that is refused; the admission tests have those"
+    ),
     Here(r"kubectl get nodes .*"),
     Here(r"kubectl get \S+ -w", lasts=True),
     Here(r"kubectl (get|describe) (sm|scriptmodels?)( .*)?"),
     Here(r"kubectl (annotate|patch) sm .*", option="--dry-run=server"),
     Elsewhere(r"kubectl -n PACHYDERM .*", "needs pods; localpach has none"),
-    Elsewhere(r"kubectl -n (scriptmodel-system|pachyderm) .*", "needs pods; the e2e suite has them"),
+    Elsewhere(r"kubectl -n (scriptmodel-system|default) .*", "needs pods; the e2e suite has them"),
     # Our own commands.
     Here(r"scriptmodel-operator run .*", lasts=True),
     Here(r"localpach serve .*", lasts=True),
@@ -96,7 +99,8 @@ RULES = [
     Here(r"scriptmodel plan -f thrones.yaml", status=1),
     Here(r"scriptmodel local -f thrones.yaml .*"),
     Here(r"scriptmodel why \S+"),
-    Elsewhere(r"scriptmodel (script|report) .*", "needs a trained model; README's are run on one"),
+    Here(r"scriptmodel script thrones --sample .*"),
+    Elsewhere(r"scriptmodel report \S+ --open", "opens a browser; the unit tests of the command stand in for one"),
     Here(r'eval "\$\(scriptmodel completion bash\)"|scriptmodel completion fish > .*'),
     Here(r"scriptmodel-trainer train .*", option="--epochs 1"),
     Here(r"scriptmodel-trainer (generate|evaluate|normalize|report) .*"),
@@ -175,6 +179,7 @@ def world(
         "/tmp/pach": "pach2",
         "--repo shakespeare": f"--repo {CORPUS}",
         "--repo plays": f"--repo {CORPUS}",
+        "script thrones --sample 2": "script shakespeare --sample 1",  # the object here has one sample
     }
     _lay_out(found.folder)
     found.run(Documented(found.folder, f"scriptmodel push plays --repo {CORPUS} --create"), Here(""))

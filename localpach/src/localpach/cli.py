@@ -166,8 +166,9 @@ def serve(
 @click.option("--collect", is_flag=True, help="Remove contents that no commit has any more, too.")
 def check(root: Path, *, collect: bool) -> None:
     """Read everything that is kept and say what is damaged. Exit status 3 if anything is."""
+    from localpach.pfs import garbage  # noqa: PLC0415  # likewise
     from localpach.server import METADATA, AlreadyServedError, lock_root  # noqa: PLC0415  # --help stays fast
-    from localpach.store import checking, garbage  # noqa: PLC0415  # likewise
+    from localpach.store import checking  # noqa: PLC0415  # likewise
     from localpach.store.contents import Contents  # noqa: PLC0415  # likewise
     from localpach.store.database import DamagedStoreError, Database  # noqa: PLC0415  # likewise
 

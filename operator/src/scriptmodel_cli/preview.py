@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import assert_never
 
 from scriptmodel_cli.changes import Change, Preview, field_changes
 from scriptmodel_cli.text import SHORT_ID
@@ -27,11 +28,22 @@ from scriptmodel_operator.reconcile.actions import (
     DeleteRepo,
     ReplaceFiles,
 )
-from scriptmodel_operator.reconcile.assess import assess, stopped_pipelines
+from scriptmodel_operator.reconcile.assess import assess
 from scriptmodel_operator.reconcile.corpus import Sourced
 from scriptmodel_operator.reconcile.deletion import assess_deletion, needs_no_pachyderm
+from scriptmodel_operator.reconcile.difference import Difference
 from scriptmodel_operator.reconcile.plan import plan, plan_deletion
-from scriptmodel_operator.reconcile.state import Elapsed, ModelState
+from scriptmodel_operator.reconcile.state import (
+    Applying,
+    Blocked,
+    Elapsed,
+    Failed,
+    Ingesting,
+    ModelState,
+    Running,
+    Settled,
+    Suspended,
+)
 
 
 def preview(gateway: Gateway, model: ScriptModel, cluster: str, image: str, source: Sourced, now: datetime) -> Preview:
@@ -54,26 +66,43 @@ def preview(gateway: Gateway, model: ScriptModel, cluster: str, image: str, sour
         return now - since
 
     state = assess(model, target, view, elapsed, source)
-    problem = f"{state.problem.reason}: {state.problem.message}" if state.problem else ""
+    problem = f"{state.problem.reason}: {state.problem.message}" if isinstance(state, Blocked) else ""
     changes = [change for action in plan(state) for change in _of_action(action, view)]
-    if state.problem is None:
-        changes += _later_changes(model, target, state, view, elapsed)
+    changes += _later_changes(model, target, state, view, elapsed)
     return Preview(str(model), tuple(changes), problem, tuple(_notes(model, state, view, image)))
 
 
 def _later_changes(
     model: ScriptModel, target: Desired, state: ModelState, view: ModelView, elapsed: Elapsed
 ) -> Iterator[Change]:
-    """Yield the changes that follow the next actions."""
-    ingests = bool(state.intake.actions or state.intake.waiting)
-    if model.spec.corpus.http and ingests:
-        where = f"{shown(model.spec.corpus.http.url)} and put its files into {corpus_branch(model)}"
-        yield Change("~", f"fetch {where}, as one commit")
-    if ingests:
-        yield from _after_ingest(model, target, view, elapsed)
-    yield from (_later(deferred.apply, deferred.why, view) for deferred in state.deferred)
-    if state.changes:  # an update leaves a pipeline stopped; the next reconcile starts it
-        yield from (Change(">", f"start pipeline {observed.info.ref}") for observed in stopped_pipelines(view))
+    """Yield the changes that follow the actions of the plan, in each state."""
+    match state:
+        case Suspended() | Blocked():
+            return
+        case Ingesting():
+            if model.spec.corpus.http:
+                where = f"{shown(model.spec.corpus.http.url)} and put its files into {corpus_branch(model)}"
+                yield Change("~", f"fetch {where}, as one commit")
+            yield from _after_ingest(model, target, view, elapsed)
+        case Applying(difference=difference):
+            yield from (_later(deferred.apply, deferred.why, view) for deferred in difference.deferred)
+            # an update leaves a pipeline stopped; the next reconcile starts it
+            yield from (Change(">", f"start pipeline {observed.info.ref}") for observed in view.stopped)
+        case Running(difference=difference) | Failed(difference=difference) | Settled(difference=difference):
+            yield from (_later(deferred.apply, deferred.why, view) for deferred in difference.deferred)
+        case _:
+            assert_never(state)
+
+
+def _difference(state: ModelState) -> Difference:
+    """Return how the pipelines differ from the desired ones, as far as that was compared."""
+    match state:
+        case Suspended() | Ingesting():
+            return Difference()
+        case Blocked(held_back=difference):
+            return difference
+        case _:
+            return state.difference
 
 
 def _of_deletion(model: ScriptModel, view: ModelView) -> Preview:
@@ -137,13 +166,14 @@ def _later(apply: PipelineApply, why: str, view: ModelView) -> Change:
 
 
 def _notes(model: ScriptModel, state: ModelState, view: ModelView, image: str) -> Iterator[str]:
-    for drift in state.drifted:
+    difference = _difference(state)
+    for drift in difference.tolerated:
         observed = _observed(drift.ref, view)
         differing = field_changes(drift.apply.spec, observed.info.spec) if observed else ()
         names = ", ".join(field.name for field in differing)
         yield f"{drift.ref} was changed by another client ({names}); left unchanged because spec.driftPolicy is Warn"
     training, http = model.spec.training, model.spec.corpus.http
-    if not training.image and not image and state.changes:
+    if not training.image and not image and difference.now:
         yield "the operator's default image is assumed to be unchanged; --trainer-image names another"
     secrets = (each.name for each in training.image_pull_secrets)
     named = (training.image, training.priority_class_name, training.runtime_class_name, *secrets)

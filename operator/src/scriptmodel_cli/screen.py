@@ -15,11 +15,11 @@ _ROW_WIDTH = 67
 _EXCERPT_LINES = 8
 _WIDEST_SAMPLE = 100
 _FIGURES = (
-    ("best", "best validation"),
+    ("best", "best"),
     ("test", "test"),
     ("valid", "validation"),
     ("train", "training"),
-    ("running", "this epoch so far"),
+    ("running", "running"),
 )
 """Fields of status.training.perplexity and their display names."""
 

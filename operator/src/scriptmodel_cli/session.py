@@ -18,6 +18,7 @@ import click
 
 from scriptmodel_cli.errors import InputError
 from scriptmodel_cli.output import note
+from scriptmodel_cli.pachd import PachdAccess
 from scriptmodel_cli.text import did_you_mean
 from scriptmodel_operator.api.identity import COMMAND_MANAGER, PLURAL
 
@@ -181,15 +182,12 @@ class Session:
 
     @contextmanager
     def pachyderm(self, purpose: str) -> Iterator[PachydermGateway]:
-        """For what only Pachyderm has."""
+        """Connect to Pachyderm: at the address of the options, else at the one that the operator publishes."""
         from scriptmodel_operator.pachyderm.adapter import PachydermGateway  # noqa: PLC0415 - see above
-        from scriptmodel_operator.pachyderm.channel import PachdAddress  # noqa: PLC0415 - see above
         from scriptmodel_operator.pachyderm.errors import PachydermError, UnavailableError  # noqa: PLC0415 - see above
 
-        if not self.pachd:
-            raise click.ClickException(f"{purpose} is in Pachyderm: name its address with --pachd or SCRIPTMODEL_PACHD")
         try:
-            gateway = PachydermGateway(PachdAddress(self.pachd, self.pachd_token_file, self.pachd_ca_file))
+            gateway = PachydermGateway(self._pachd.address(purpose))
         except ValueError as error:
             raise InputError(str(error)) from error
         except OSError as error:
@@ -197,32 +195,40 @@ class Session:
         try:
             yield gateway
         except UnavailableError as error:
-            raise click.ClickException(
-                f"{error}: does pachd run, and is {self.pachd} (--pachd) its address?"
-            ) from error
+            raise click.ClickException(f"{error}: {self._pachd.hint()}") from error
         except PachydermError as error:
             raise click.ClickException(str(error)) from error
         finally:
             gateway.close()
 
+    def finds_pachd(self) -> bool:
+        """Whether the options or a release of the operator give an address of pachd."""
+        return self._pachd.is_known
+
     def close(self) -> None:
+        self._pachd.close()
         if self._runner is not None:
             self._runner.run(self._client.close())
             self._runner.close()
             self._runner = None
 
     @cached_property
+    def _pachd(self) -> PachdAccess:
+        return PachdAccess(self, self.pachd, self.pachd_token_file, self.pachd_ca_file)
+
+    @cached_property
     def _client(self) -> KubeClient:
         from scriptmodel_operator.kube.client import KubeClient  # noqa: PLC0415 - see above
 
         first = [self._connection]
-        return KubeClient(lambda: first.pop() if first else self._login())
+        return KubeClient(lambda: first.pop() if first else self.login())
 
     @cached_property
     def _connection(self) -> kopf.ConnectionInfo:
-        return self._login()
+        return self.login()
 
-    def _login(self) -> kopf.ConnectionInfo:
+    def login(self) -> kopf.ConnectionInfo:
+        """Credentials of the kubeconfig; ClickException without any."""
         from scriptmodel_operator.kube.login import LoginFailedError, login  # noqa: PLC0415 - see above
 
         try:

@@ -118,7 +118,7 @@ def line_of(found: Object) -> str:
         if best := (training.get("perplexity") or {}).get("best"):
             parts.append(f"best validation perplexity {best}")
         if running := (training.get("perplexity") or {}).get("running"):
-            parts.append(f"this epoch {running}")
+            parts.append(f"running {running}")
         if training.get("eta"):
             parts.append(f"{training['eta']} to go")
         if training.get("sample"):

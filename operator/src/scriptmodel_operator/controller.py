@@ -30,14 +30,14 @@ from scriptmodel_operator.pachyderm.clock import PachydClock
 from scriptmodel_operator.pachyderm.errors import PachydermError
 from scriptmodel_operator.pachyderm.gateway import Gateway
 from scriptmodel_operator.reconcile.actions import Action
-from scriptmodel_operator.reconcile.assess import assess, corpus_beside
+from scriptmodel_operator.reconcile.assess import assess, corpus_after_failure
 from scriptmodel_operator.reconcile.deletion import assess_deletion, needs_no_pachyderm
 from scriptmodel_operator.reconcile.execute import execute
 from scriptmodel_operator.reconcile.failures import problem_of
-from scriptmodel_operator.reconcile.plan import plan, plan_deletion
+from scriptmodel_operator.reconcile.plan import plan, plan_deletion, stops_jobs
 from scriptmodel_operator.reconcile.queue import RetryError
-from scriptmodel_operator.reconcile.stages import patience
-from scriptmodel_operator.reconcile.state import ModelState, Problem, Stage
+from scriptmodel_operator.reconcile.requeue import requeue_after
+from scriptmodel_operator.reconcile.state import Applying, Blocked, ModelState, Problem, Stage
 from scriptmodel_operator.reconcile.status import status_of, status_of_problem
 from scriptmodel_operator.reconcile.summarise import summary
 
@@ -127,7 +127,7 @@ class Controller:
                 await self._act(model, actions)
             except PachydermError as error:
                 problem = self._problem(model, error)
-                await self._tell_problem(model, problem, corpus_beside(problem, state))
+                await self._tell_problem(model, problem, corpus_after_failure(problem, state))
                 raise RetryError(str(error)) from error
             self._rounds[key] = rounds + 1
             await self._tell_changes(model, state)
@@ -137,24 +137,31 @@ class Controller:
         downloading = self.sources.under_way(model)
         status = status_of(model, state, view, _now(), self.clock.elapsed, downloading=downloading)
         await self._tell(model, status)
-        return self._again(model, state, view)
+        return requeue_after(
+            state,
+            model,
+            view,
+            self.clock.elapsed,
+            poll_interval=self.config.poll_interval,
+            source_due=self.sources.rest(model),
+        )
 
     async def _observe(self, model: ScriptModel, asked: float) -> tuple[ScriptModel, ModelState, ModelView]:
         """A look that is a little older than the object will do at first."""
         age = max(2 * self.config.poll_interval, self.snapshots.pace)
         after = max(time.monotonic() - age, self._acted.get(_key(model), 0.0))
-        if model.wants_a_look:
+        if model.reconcile_requested:
             after = max(after, asked)
         source = await self.sources.fetch(model)
         if isinstance(source, Attempt):
             after = max(after, source.committed)
         snapshot, model, view, wanted = await self._look(model, after)
         state = assess(model, wanted, view, self.clock.elapsed, source)
-        if state.problem is not None and snapshot.started < asked:
+        if isinstance(state, Blocked) and snapshot.started < asked:
             # What stood in the way then may have been put right before the object was written.
             _, model, view, wanted = await self._look(model, asked)
             state = assess(model, wanted, view, self.clock.elapsed, source)
-        if state.stop_jobs:
+        if stops_jobs(state):
             await self.calls.run(self.clock.measure)
             state = assess(model, wanted, view, self.clock.elapsed, source)
         return model, state, view
@@ -186,10 +193,11 @@ class Controller:
 
         Of a new object nothing is told before that look: one write less where there are thousands.
         """
-        if not state.changes or not model.status:
+        if not isinstance(state, Applying) or not model.status:
             return
         told = summary(state)
-        status = status_of_problem(model, Problem(told.reason, told.message, stalled=False), _now(), state.corpus)
+        problem = Problem(told.reason, told.message, stalled=False)
+        status = status_of_problem(model, problem, _now(), state.stages.corpus)
         await self._write(model, status)
 
     async def _delete(self, model: ScriptModel, asked: float) -> float | None:
@@ -218,21 +226,6 @@ class Controller:
             await self._act(model, plan_deletion(state))
             after = time.monotonic()
         return Problem(Reason.DELETING, "its pipelines are being deleted", stalled=False)
-
-    def _again(self, model: ScriptModel, state: ModelState, view: ModelView) -> float | None:
-        """When to come though nothing calls the object up: where time alone, or what no shared look has, can matter."""
-        told = summary(state)
-        if state.suspended:
-            return None
-        if state.problem:
-            return self.config.poll_interval
-        rest = self.sources.rest(model)
-        if (told.ready or told.stalled) and not any(seen and seen.running for seen in (view.train, view.generate)):
-            return rest
-        waits = patience(model, view, self.clock.elapsed)
-        if waits is None:
-            return self.config.poll_interval
-        return max(self.config.poll_interval, min(waits.total_seconds(), rest or waits.total_seconds()))
 
     def _problem(self, model: ScriptModel, error: PachydermError, *, looking: bool = False) -> Problem:
         failures = self.failures(_key(model)) + 1

@@ -9,7 +9,7 @@ import pytest
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.ingest.source import Source
 from scriptmodel_operator.pachyderm.values import BranchRef, JobState, PipelineState, RepoRef
-from scriptmodel_operator.reconcile.state import Problem
+from scriptmodel_operator.reconcile.state import Blocked, Problem
 from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
 
 HURRIED = {"training": {"pendingDeadline": "1m", "activeDeadline": "1h"}}
@@ -106,7 +106,7 @@ def test_a_job_has_its_deadline_also_while_its_corpus_is_in_trouble(source: str)
     world.written()
     world.pachyderm.advance(3599)
     state = world.reconcile()
-    assert (world.written(), state.problem is not None) == ([], True)
+    assert (world.written(), isinstance(state, Blocked)) == ([], True)
     world.pachyderm.advance(2)
     world.reconcile()
     assert world.written() == [f"stop job {world.train.name}"]

@@ -39,7 +39,7 @@ def test_every_figure_is_documented_and_no_other() -> None:
     metrics.downloaded("committed", 0.5, 1)
     metrics.skew = lambda: 0.0
     told = re.findall(r"^# TYPE (\w+)", metrics.render(), re.MULTILINE)
-    documented = re.findall(r"`(scriptmodel_\w+)`", (ROOT / "docs" / "operations.md").read_text())
+    documented = re.findall(r"`(scriptmodel_\w+)`", (ROOT / "docs/operations/index.md").read_text())
     assert sorted(documented) == sorted(told)
 
 

@@ -1,4 +1,4 @@
-"""No field of the spec is forgotten on its way: docs/adding-a-field.md tells what to do when a test here fails."""
+"""No field of the spec is forgotten: docs/contributing/adding-a-field.md explains what to do on a failure."""
 
 from __future__ import annotations
 

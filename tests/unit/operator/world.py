@@ -19,7 +19,7 @@ from scriptmodel_operator.reconcile.assess import assess
 from scriptmodel_operator.reconcile.corpus import Sourced
 from scriptmodel_operator.reconcile.deletion import DeletionState, assess_deletion
 from scriptmodel_operator.reconcile.execute import execute
-from scriptmodel_operator.reconcile.plan import plan, plan_deletion
+from scriptmodel_operator.reconcile.plan import plan, plan_deletion, stops_jobs
 from scriptmodel_operator.reconcile.state import ModelState
 from scriptmodel_operator.reconcile.status import status_of
 from tests.unit.operator.conformance import check_status
@@ -87,7 +87,7 @@ class World:
         mark = view.train.mark if view.train else None
         wanted = desired(self.model, self.model.owner(self.cluster), self.image, mark)
         state = assess(self.model, wanted, view, self.elapsed, self.source)
-        if state.stop_jobs and self.clock:  # as the controller does
+        if stops_jobs(state) and self.clock:  # as the controller does
             self.clock.measure()
             state = assess(self.model, wanted, view, self.elapsed, self.source)
         return state, view

@@ -12,7 +12,7 @@ from scriptmodel_cli.output import emit
 from scriptmodel_cli.program import Command
 
 _TEMPLATE = """\
-# A ScriptModel: trains a model on a corpus of scripts and writes a new script. Every field is in docs/api.md.
+# A ScriptModel: trains a model on a corpus of scripts and writes a new script. Every field is in docs/reference/api.md.
 #
 #   scriptmodel plan -f FILE        # what applying it would do
 #   kubectl apply -f FILE

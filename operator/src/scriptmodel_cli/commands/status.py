@@ -32,7 +32,7 @@ _CURVE_SECONDS = 5.0
 def status(session: Session, name: str, output: str, watch: bool) -> None:
     """Show the full status of NAME: progress, perplexity, lineage, history and the beginning of the script.
 
-    With --pachd also the perplexity of each epoch, as a curve. Exit status of -w: 0 ready, 1 stalled, 3 suspended.
+    Where pachd is known, also the perplexity of each epoch. Exit status of -w: 0 ready, 1 stalled, 3 suspended.
 
     \b
     Examples:
@@ -76,7 +76,7 @@ class Curve:
         training = (found.get("status") or {}).get("training") or {}
         stage = (training.get("startTime"), training.get("epoch"), training.get("completionTime"))
         if training.get("epochProgress") and stage != self._of:
-            if self.session.pachd and self._asks:
+            if self._asks and self.session.finds_pachd():
                 if time.monotonic() < self._next and not training.get("completionTime"):
                     return self._values
                 self._values = self._from_pachyderm(found)
@@ -93,7 +93,7 @@ class Curve:
             self._values = [*self._values, float(valid)]
 
     def _from_pachyderm(self, found: dict[str, Any]) -> list[float]:
-        from scriptmodel_cli.epochs import perplexities  # noqa: PLC0415 - without --pachd it starts faster
+        from scriptmodel_cli.epochs import perplexities  # noqa: PLC0415 - without pachd it starts faster
 
         try:
             with self.session.pachyderm("the perplexity by epoch") as gateway:

@@ -36,12 +36,12 @@ _WIDEST_REASON = 110
 def why(session: Session, name: str, output: str) -> None:
     """Explain the state of NAME and suggest the next step.
 
-    The verdict and the next step come first, then the evidence: stages, pipelines, worker pods, events, and
-    with --pachd the newest jobs.
+    The verdict and the next step come first, then the evidence: stages, pipelines, worker pods, events, and where
+    pachd is known, the newest jobs.
 
     \b
     Example:
-      scriptmodel why thrones --pachd localhost:30650
+      scriptmodel why thrones
     """
     found = session.get(name)
     project = (found["spec"].get("pachyderm") or {}).get("project", "default")
@@ -66,7 +66,7 @@ def _pods(session: Session, names: list[str]) -> list[dict[str, Any]]:
 
 
 def _jobs(session: Session, project: str, names: list[str]) -> list[tuple[str, ...]]:
-    if not names or not session.pachd:
+    if not names or not session.finds_pachd():
         return []
     try:
         with session.pachyderm("the list of jobs") as gateway:

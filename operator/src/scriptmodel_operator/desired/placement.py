@@ -1,4 +1,4 @@
-"""What both pipelines take from spec.training. The one place that lists those fields: see docs/adding-a-field.md."""
+"""The fields of spec.training that both pipelines take, listed here only: see docs/contributing/adding-a-field.md."""
 
 from __future__ import annotations
 

@@ -40,6 +40,11 @@ def login(kubeconfig: Path | None, *, account_first: bool = True) -> kopf.Connec
     return _from(files, settings)
 
 
+def in_a_pod(kubeconfig: Path | None) -> bool:
+    """Whether `login` without `account_first` uses the service account of the pod that this process runs in."""
+    return kubeconfig is None and bool(_server_of_the_pod()) and not _kubeconfigs()
+
+
 def _kubeconfigs() -> list[Path]:
     """Those of KUBECONFIG that are there, as kubectl takes them, else the usual one."""
     named = [Path(path).expanduser() for path in os.environ.get("KUBECONFIG", "").split(os.pathsep) if path.strip()]

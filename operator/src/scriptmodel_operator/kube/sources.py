@@ -36,8 +36,8 @@ class Sources:
 
     def begin(self, model: ScriptModel, state: ModelState) -> None:
         """The download that `state` asks for, if it is due."""
-        if state.intake.download is not None:
-            self._downloads.begin(model.uid, state.intake.download)
+        if state.source.download is not None:
+            self._downloads.begin(model.uid, state.source.download)
 
     def under_way(self, model: ScriptModel) -> bool:
         """Whether a download is."""

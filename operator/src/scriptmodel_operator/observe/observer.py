@@ -61,7 +61,7 @@ class Observer:
         owner = model.owner(self._cluster)
         train = self._pipeline(train_ref(model), model, owner, snapshot)
         generate = self._pipeline(generate_ref(model), model, owner, snapshot)
-        told = train.told if train else None
+        reported = train.reported if train else None
         good = train.last_good if train else None
         owned = self._owned_corpus(model, owner, snapshot)
         written = generate.last_good if generate else None
@@ -78,9 +78,9 @@ class Observer:
             corpus=self._corpus(model, train, owned, snapshot),
             owned_corpus=owned,
             readers=self._readers(model, snapshot),
-            training_log=self._log(told),
+            training_log=self._log(reported),
             generation_log=self._log(newest_script),
-            told_commits=self._commits(model, told),
+            reported_commits=self._commits(model, reported),
             newest_script_model=self._model_of(model, newest_script),
             good_model=self._commits(model, good),
             metrics=self._results.metrics(good.ref.pipeline.output, good.ref.id) if good else None,

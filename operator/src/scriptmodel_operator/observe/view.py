@@ -45,8 +45,8 @@ class PipelineView:
         return next((job for job in self.jobs if not job.state.final and not job.state.waiting), None)
 
     @property
-    def told(self) -> JobInfo | None:
-        """The job that status tells of: the running one, else the newest."""
+    def reported(self) -> JobInfo | None:
+        """The job that the status reports: the running one, else the newest."""
         return self.running or self.newest
 
     @property
@@ -128,8 +128,8 @@ class ModelView:
     """Pipelines outside the object that read its output."""
     training_log: LogDigest | None = None
     generation_log: LogDigest | None = None
-    told_commits: ModelCommits | None = None
-    """Of the train job that status tells of."""
+    reported_commits: ModelCommits | None = None
+    """The commits of the train job that the status reports."""
     newest_script_model: str | None = None
     """The model commit that the newest generate job reads."""
     good_model: ModelCommits | None = None
@@ -143,15 +143,26 @@ class ModelView:
     """What that script was made from."""
 
     @property
+    def stopped(self) -> tuple[PipelineView, ...]:
+        """The object's own pipelines that are stopped; training first."""
+        return tuple(seen for seen in (self.train, self.generate) if seen and seen.ownership.ours and seen.info.stopped)
+
+    @property
     def repeats(self) -> bool:
         """Whether the newest train job only repeats the newest model, as after a pipeline was stopped and started."""
-        train, newest, good = self.train, self.told_commits, self.good_model
+        train, newest, good = self.train, self.reported_commits, self.good_model
         if train is None or train.newest is None or train.newest.state.final or train.last_good is None:
             return False
         same_version = train.last_good.version == train.info.version
         if newest is None or good is None or newest.corpus is None:
             return False
         return same_version and newest.corpus == good.corpus
+
+    @property
+    def reads_newest_model(self) -> bool:
+        """Whether the newest generate job reads the newest train job's model."""
+        newest = self.train.newest if self.train else None
+        return newest is not None and self.newest_script_model == newest.ref.id
 
     @property
     def script_is_of_newest_model(self) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scriptmodel_operator.api.marks import Ownership
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.spec import DeletionPolicy
@@ -34,11 +33,7 @@ def needs_no_pachyderm(model: ScriptModel) -> bool:
 
 def assess_deletion(model: ScriptModel, view: ModelView) -> DeletionState:
     """What is ours goes, generate before train; what is not ours is left alone."""
-    pipelines = tuple(
-        seen.info.ref
-        for seen in (view.generate, view.train)
-        if seen is not None and seen.ownership in (Ownership.OURS, Ownership.SUCCESSOR)
-    )
+    pipelines = tuple(seen.info.ref for seen in (view.generate, view.train) if seen is not None and seen.ownership.ours)
     keep = model.spec.deletion_policy is DeletionPolicy.RETAIN
     corpus = None if keep else _own_corpus(view)
     readers = {*(view.readers if pipelines else ()), *(corpus.readers if corpus else ())} - set(pipelines)
@@ -55,7 +50,6 @@ def assess_deletion(model: ScriptModel, view: ModelView) -> DeletionState:
 
 
 def _own_corpus(view: ModelView) -> OwnedCorpus | None:
-    """Only a repo that carries our mark."""
+    """Return the repo only if it carries the object's own mark."""
     owned = view.owned_corpus
-    ours = owned is not None and owned.ownership in (Ownership.OURS, Ownership.SUCCESSOR)
-    return owned if ours else None
+    return owned if owned is not None and owned.ownership.ours else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import Enum
 
 from scriptmodel_operator.api.marks import Mark, Ownership
 from scriptmodel_operator.api.objects import ScriptModel
@@ -11,20 +12,47 @@ from scriptmodel_operator.api.spec import DriftPolicy
 from scriptmodel_operator.desired.digest import fingerprint
 from scriptmodel_operator.desired.pipelines import Desired, DesiredPipeline, wants_retraining
 from scriptmodel_operator.observe.view import ModelView, PipelineView
-from scriptmodel_operator.pachyderm.values import JobState, PipelineApply, PipelineState
-from scriptmodel_operator.reconcile.state import Change, ChangeKind
+from scriptmodel_operator.pachyderm.values import JobState, PipelineApply, PipelineRef, PipelineState
 
-_DEFERRABLE = (ChangeKind.RESHAPE, ChangeKind.ADOPT)
-_MUST_CHANGE_NOW = (PipelineState.FAILURE, PipelineState.CRASHING)
+
+class ChangeKind(Enum):
+    """Why a pipeline is written."""
+
+    CREATE = "create"
+    RECOMPUTE = "recompute"
+    RESHAPE = "reshape"
+    """A change that needs no new computation."""
+    ADOPT = "adopt"
+    CORRECT = "correct"
+    """Drift."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A pipeline to write, and why."""
+
+    kind: ChangeKind
+    apply: PipelineApply
+    why: str
+
+    @property
+    def ref(self) -> PipelineRef:
+        return self.apply.spec.ref
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Changes to carry out now, changes that wait for a running job, and drift that is only told of."""
+    """Changes to carry out now, changes that wait for a running job, and drift that is only reported."""
 
     now: tuple[Change, ...] = ()
     deferred: tuple[Change, ...] = ()
     tolerated: tuple[Change, ...] = ()
+    """Drift that is left because spec.driftPolicy is Warn."""
+
+
+_DEFERRABLE = (ChangeKind.RESHAPE, ChangeKind.ADOPT)
+_MUST_CHANGE_NOW = (PipelineState.FAILURE, PipelineState.CRASHING)
+NO_DIFFERENCE = Difference()
 
 
 def difference(model: ScriptModel, wanted: Desired, view: ModelView) -> Difference:

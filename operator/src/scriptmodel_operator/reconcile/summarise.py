@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, assert_never
 
 from scriptmodel_operator.api.conditions import (
     Condition,
@@ -15,7 +15,19 @@ from scriptmodel_operator.api.conditions import (
     render_conditions,
 )
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.reconcile.state import ChangeKind, ModelState, Problem, Stage
+from scriptmodel_operator.reconcile.difference import ChangeKind, Difference
+from scriptmodel_operator.reconcile.state import (
+    Applying,
+    Blocked,
+    Failed,
+    Ingesting,
+    ModelState,
+    Problem,
+    Running,
+    Settled,
+    Stage,
+    Suspended,
+)
 
 _STAGE_TYPES = (ConditionType.CORPUS_READY, ConditionType.TRAINED, ConditionType.GENERATED)
 
@@ -33,55 +45,57 @@ class Summary:
 
 
 def summary(state: ModelState) -> Summary:
-    """The first of: a problem, a suspension, changes to be made, the first stage that is not done; else Ready."""
-    if state.problem is not None:
-        return _of_problem(state.problem)
-    if state.suspended:
-        return Summary(
-            False,
-            Reason.SUSPENDED,
-            "pipelines are stopped because spec.suspend is true",
-            reconciling=bool(state.stop),
-        )
-    if state.intake.actions or state.intake.waiting:
-        return Summary(False, Reason.INGESTING, state.intake.waiting or "the corpus is being put into Pachyderm")
-    if state.changes:
-        creating = all(change.kind is ChangeKind.CREATE for change in state.changes)
-        reason = Reason.CREATING if creating else Reason.UPDATING
-        what = ", ".join(f"{change.ref} ({change.why})" for change in state.changes)
-        return Summary(False, reason, f"writing pipelines {what}")
-    unfinished = _first_unfinished(state)
-    if unfinished is not None:
-        deferred = Reason.UPDATE_DEFERRED if state.deferred else None
-        names = ", ".join(str(change.ref) for change in state.deferred)
-        waits = f"; an update of {names} waits for the job's end" if names else ""
-        return Summary(
-            False,
-            unfinished.reason,
-            unfinished.message + waits,
-            stalled=unfinished.stalled,
-            reconciling=not unfinished.stalled,
-            reconciling_reason=deferred,
-        )
-    reason, message = Reason.GENERATED, state.generated.message
-    if state.drifted:
-        reason = Reason.DRIFTED
-        names = ", ".join(str(change.ref) for change in state.drifted)
-        message += f"; {names} was changed by somebody else, and driftPolicy Warn leaves it so"
-    if state.intake.note:
-        message += f"; whether there is a newer corpus is not known: {state.intake.note}"
-    return Summary(True, reason, message, reconciling=False)
+    """Return what Ready says in each state."""
+    match state:
+        case Blocked(problem=problem):
+            return _of_problem(problem)
+        case Suspended(stop=stop):
+            text = "pipelines are stopped because spec.suspend is true"
+            return Summary(False, Reason.SUSPENDED, text, reconciling=bool(stop))
+        case Ingesting(message=message):
+            return Summary(False, Reason.INGESTING, message)
+        case Applying(difference=difference):
+            return _applying(difference)
+        case Running(unfinished=stage) | Failed(unfinished=stage):
+            return _unfinished(stage, state.difference)
+        case Settled():
+            return _settled(state)
+        case _:
+            assert_never(state)
 
 
 def _of_problem(problem: Problem) -> Summary:
     return Summary(False, problem.reason, problem.message, stalled=problem.stalled, reconciling=not problem.stalled)
 
 
-def _first_unfinished(state: ModelState) -> Stage | None:
-    """Of corpus only where training cannot tell by itself; a stage that never began tells nothing."""
-    if state.corpus.status is ConditionStatus.FALSE and not state.trained.stalled:
-        return state.corpus
-    return next((stage for stage in (state.trained, state.generated) if not stage.done), None)
+def _applying(difference: Difference) -> Summary:
+    creating = all(change.kind is ChangeKind.CREATE for change in difference.now)
+    what = ", ".join(f"{change.ref} ({change.why})" for change in difference.now)
+    return Summary(False, Reason.CREATING if creating else Reason.UPDATING, f"writing pipelines {what}")
+
+
+def _unfinished(stage: Stage, difference: Difference) -> Summary:
+    names = ", ".join(str(change.ref) for change in difference.deferred)
+    deferred = f"; an update of {names} waits for the job's end" if names else ""
+    return Summary(
+        False,
+        stage.reason,
+        stage.message + deferred,
+        stalled=stage.stalled,
+        reconciling=not stage.stalled,
+        reconciling_reason=Reason.UPDATE_DEFERRED if names else None,
+    )
+
+
+def _settled(state: Settled) -> Summary:
+    reason, message = Reason.GENERATED, state.stages.generated.message
+    if state.difference.tolerated:
+        reason = Reason.DRIFTED
+        names = ", ".join(str(change.ref) for change in state.difference.tolerated)
+        message += f"; {names} was changed by somebody else, and driftPolicy Warn leaves it so"
+    if state.unchecked:
+        message += f"; whether there is a newer corpus is not known: {state.unchecked}"
+    return Summary(True, reason, message, reconciling=False)
 
 
 def summary_conditions(told: Summary) -> tuple[Condition, Condition, Condition]:
@@ -110,7 +124,7 @@ def summary_conditions(told: Summary) -> tuple[Condition, Condition, Condition]:
 
 
 def stage_conditions(state: ModelState) -> tuple[Condition, ...]:
-    stages = (state.corpus, state.trained, state.generated)
+    stages = (state.stages.corpus, state.stages.trained, state.stages.generated)
     return tuple(_condition(kind, stage) for kind, stage in zip(_STAGE_TYPES, stages, strict=True))
 
 

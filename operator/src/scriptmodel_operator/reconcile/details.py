@@ -29,7 +29,7 @@ _MIN_SPEED_SECONDS = 1.0
 def training_status(model: ScriptModel, view: ModelView, now: datetime, elapsed: Elapsed) -> TrainingStatus | None:
     """Of the running train job, else of the newest, or of the one whose result that has; None before there is one."""
     train = view.train
-    job = (train.last_good if view.repeats else train.told) if train else None
+    job = (train.last_good if view.repeats else train.reported) if train else None
     if train is None or job is None:
         return None
     trained = train.computed(job)
@@ -38,7 +38,7 @@ def training_status(model: ScriptModel, view: ModelView, now: datetime, elapsed:
         completion_time=timestamp(trained.finished) if trained.finished else None,
         gpu_seconds=_gpu_seconds(model, train, trained, elapsed),
     )
-    previous = TrainingStatus.model_validate(model.status.get("training") or {})
+    previous = model.previous.training
     times = times.model_copy(update={"warning": _warning(view, times, previous)})
     good = view.good_model
     if job.state is JobState.SUCCESS:
@@ -100,9 +100,9 @@ def _from_log(log: LogDigest, *, running: bool, now: datetime) -> dict[str, obje
 def _gpu_seconds(model: ScriptModel, train: PipelineView, job: JobInfo, elapsed: Elapsed) -> int | None:
     """How many GPUs an earlier version had is not seen any more, but it was told once, if only while the job ran."""
     if job.state.final and job.version != train.info.version:
-        running = TrainingStatus.model_validate(model.status.get("training") or {})
+        running = model.previous.training
         same = job.started is not None and running.start_time == timestamp(job.started)
-        return _told_of(model, job.ref.id).gpu_seconds or (running.gpu_seconds if same else None)
+        return model.previous.history_of(job.ref.id).gpu_seconds or (running.gpu_seconds if same else None)
     gpus = train.info.spec.limits.gpu_count
     if not gpus or job.started is None:
         return None
@@ -138,10 +138,14 @@ def _corpus_commit(model: ScriptModel, source: ModelCommits) -> CommitRef | None
     """The spec may name another repo or branch since, so what was told of the commit before is kept."""
     if source.corpus is None or source.corpus_repo is None:
         return None
-    told, branch = Lineage.model_validate(model.status.get("lineage") or {}).corpus, corpus_branch(model)
+    previous, branch = model.previous.corpus_commit, corpus_branch(model)
     found = _commit(source.corpus_repo, source.corpus, branch.name if source.corpus_repo == branch.repo else None)
-    if told is not None and (told.project, told.repo, told.commit) == (found.project, found.repo, found.commit):
-        return told
+    if previous is not None and (previous.project, previous.repo, previous.commit) == (
+        found.project,
+        found.repo,
+        found.commit,
+    ):
+        return previous
     return found
 
 
@@ -167,11 +171,11 @@ def _pipeline(seen: PipelineView) -> PipelineStatus:
 
 def history(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> list[HistoryEntry] | None:
     """What status already told, with the newest model in front of it; at most historyLimit entries."""
-    told = _told(model)
+    entries = list(model.previous.history)
     newest = _history_entry(model, view, elapsed)
     if newest is not None:
-        told = [newest, *(entry for entry in told if entry.model_commit != newest.model_commit)]
-    return told[: model.spec.history_limit] or None
+        entries = [newest, *(entry for entry in entries if entry.model_commit != newest.model_commit)]
+    return entries[: model.spec.history_limit] or None
 
 
 def _history_entry(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> HistoryEntry | None:
@@ -181,22 +185,13 @@ def _history_entry(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> His
         return None
     job = train.computed(train.last_good)
     return HistoryEntry(
-        generation=_told_of(model, job.ref.id).generation or model.generation,
+        generation=model.previous.history_of(job.ref.id).generation or model.generation,
         model_commit=job.ref.id,
         perplexity=_figure(view.metrics.best) if view.metrics else None,
         test_perplexity=_figure(view.metrics.test) if view.metrics else None,
         finished=timestamp(job.finished) if job.finished else None,
         gpu_seconds=_gpu_seconds(model, train, job, elapsed),
     )
-
-
-def _told(model: ScriptModel) -> list[HistoryEntry]:
-    return [HistoryEntry.model_validate(item) for item in model.status.get("history") or []]
-
-
-def _told_of(model: ScriptModel, commit: str) -> HistoryEntry:
-    """What history has of a model; nothing where it is a new one."""
-    return next((entry for entry in _told(model) if entry.model_commit == commit), HistoryEntry())
 
 
 def in_words(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""What stands in the way before anything is written. Pure; every message says what to do."""
+"""Finds what has to be put right before any pipeline is written. Pure; every message says what to do."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from scriptmodel_operator.reconcile.state import Problem, Stage
 from scriptmodel_operator.reconcile.wording import short
 
 
-def obstacle(model: ScriptModel, view: ModelView) -> Problem | None:
-    """The first thing that somebody has to put right before pipelines can be written."""
+def find_blocker(model: ScriptModel, view: ModelView) -> Problem | None:
+    """Return the first problem that somebody has to solve before pipelines can be written."""
     project = model.spec.pachyderm.project
     if not view.project_exists:
         return Problem(
@@ -35,8 +35,7 @@ def obstacle(model: ScriptModel, view: ModelView) -> Problem | None:
 
 def may_write(model: ScriptModel, found: Ownership) -> bool:
     """Whether the operator may write to an object of that ownership. No annotation opens another ScriptModel's."""
-    adopted = (Ownership.UNMARKED, Ownership.OTHER_CLUSTER) if model.adopt else ()
-    return found in (Ownership.OURS, Ownership.SUCCESSOR, *adopted)
+    return found.ours or (model.adopt and found in (Ownership.UNMARKED, Ownership.OTHER_CLUSTER))
 
 
 def _conflict(model: ScriptModel, what: str, found: Ownership, mark: Mark | None) -> Problem:

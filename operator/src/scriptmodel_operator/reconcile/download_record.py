@@ -1,4 +1,4 @@
-"""What a corpus was made from, between status and value. Pure."""
+"""Converts the record of the newest download between `status.source` and the value that decisions use. Pure."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ from scriptmodel_operator.api.status import SourceStatus
 from scriptmodel_operator.ingest.origin import Origin, Validators, shown
 
 
-def told_origin(model: ScriptModel) -> Origin | None:
-    """As status has it."""
-    told = model.status.get("source")
-    if not told:
+def recorded_origin(model: ScriptModel) -> Origin | None:
+    """Return what the newest commit was made from, as the previous status has it."""
+    source = model.previous.source
+    if source is None:
         return None
-    source = SourceStatus.model_validate(told)
     validators = Validators(source.etag or "", source.last_modified or "")
     return Origin(source.commit or "", source.request or "", source.sha256 or "", validators)
 
 
 def source_status(model: ScriptModel, origin: Origin | None) -> SourceStatus | None:
-    """While the source is another one, there is nothing to tell."""
+    """Return the record to write; None while the corpus has another source."""
     http = model.spec.corpus.http
     if http is None or origin is None:
         return None
