@@ -43,7 +43,7 @@ def test_every_figure_is_documented_and_no_other() -> None:
     metrics.downloaded("committed", 0.5, 1)
     metrics.clock_skew(0.0)
     told = re.findall(r"^# TYPE (\w+)", metrics.render(), re.MULTILINE)
-    documented = re.findall(r"`(scriptmodel_\w+)`", (ROOT / "docs/operations/index.md").read_text())
+    documented = re.findall(r"`(scriptmodel_\w+)`", (ROOT / "docs/reference/metrics.md").read_text())
     assert sorted(documented) == sorted(told)
 
 
