@@ -198,8 +198,8 @@ def test_through_a_tunnel_the_certificate_is_checked_for_the_name_of_the_address
     authorities.write_bytes(pair[1])
     with pachd(pair, target=f"unix:{socket}"):
         right = PachdAddress("127.0.0.1:30650", ca_file=authorities, tunnel=socket)
-        with closing(PachydermGateway(right)) as gateway:
+        with closing(PachydermGateway(right, UNLIMITED)) as gateway:
             assert gateway.server_version() == "2.7.8"
         wrong = PachdAddress("pachd.ml.svc:30650", ca_file=authorities, tunnel=socket)
-        with closing(PachydermGateway(wrong)) as gateway, pytest.raises(UnavailableError):
+        with closing(PachydermGateway(wrong, UNLIMITED)) as gateway, pytest.raises(UnavailableError):
             gateway.server_version()
