@@ -12,7 +12,7 @@ from typing import TextIO
 
 from scriptmodel_trainer.arguments import log_kind, parser, usual_record
 from scriptmodel_trainer.errors import BadInputError, ExitCode, TrainerError, WriteError
-from scriptmodel_trainer.progress import TextProgress, progress_for
+from scriptmodel_trainer.progress import Failed, TextProgress, progress_for
 from scriptmodel_trainer.stopping import StopSignals
 
 
@@ -41,11 +41,11 @@ def _ended(error: TrainerError | MemoryError | OSError, words: Sequence[str]) ->
         return ExitCode.DONE  # the reader went away (`... | head`), and its output is all that was wanted
     failure = _failure(error, training)
     try:
-        (TextProgress(sys.stdout) if lost else progress_for(log_kind(words))).failed(failure)
+        (TextProgress(sys.stdout) if lost else progress_for(log_kind(words))).report(Failed(failure))
     except OSError:
         _discard(sys.stdout)
         with contextlib.suppress(OSError):
-            TextProgress(sys.stdout).failed(failure)
+            TextProgress(sys.stdout).report(Failed(failure))
     return failure.code
 
 

@@ -24,7 +24,7 @@ from scriptmodel_trainer.fingerprints import Fingerprints, fingerprints_of
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.sample_lines import sample_line
 from scriptmodel_trainer.presets import Preset
-from scriptmodel_trainer.progress import Progress, Progressed, Warned
+from scriptmodel_trainer.progress import Done, Failed, ModelStored, Progress, Progressed, Warned
 from scriptmodel_trainer.report import render_report
 from scriptmodel_trainer.stopping import StopSignals
 from scriptmodel_trainer.storage import finite, locked, prepare_folder, require_file, write_json, write_text
@@ -55,13 +55,13 @@ def train(options: TrainOptions, progress: Progress, signals: StopSignals) -> No
     log = BoundedLog()
     logged = LoggedProgress(progress, log)
     if corpus.doubt:
-        logged.warned(Warned("not_scripts", corpus.doubt))
+        logged.report(Warned("not_scripts", corpus.doubt))
     with locked(options.out):
         prepare_folder(options.out, (*artifacts.FILES, LOG, CHECKPOINT))
         try:
             _learn(options, corpus, logged, log, signals, began)
         except TrainerError as error:
-            logged.failed(error)
+            logged.report(Failed(error))
             raise
         finally:
             if log.error is not None:
@@ -150,8 +150,8 @@ def _learn(
     signals.deferred = True  # a model is stored whole
     artifacts.save_model(options.out, model, page)
     checkpoint.unlink(missing_ok=True)
-    progress.done(test.perplexity, time.monotonic() - began)
-    progress.stored(options.out, options.out / artifacts.REPORT)
+    progress.report(Done(test.perplexity, time.monotonic() - began))
+    progress.report(ModelStored(options.out, options.out / artifacts.REPORT))
 
 
 def _while_testing(progress: Progress, last: EpochRecord, pause: float) -> Callable[[float], None]:
@@ -163,9 +163,7 @@ def _while_testing(progress: Progress, last: EpochRecord, pause: float) -> Calla
         now = time.monotonic()
         if now - told >= pause:
             told, left = now, (now - began) * (1 - share) / share
-            progress.progressed(
-                Progressed(last.epoch, last.epoch, 1.0, last.train_perplexity, last.words_per_second, left)
-            )
+            progress.report(Progressed(last.epoch, last.epoch, 1.0, last.train_perplexity, last.words_per_second, left))
 
     return tell
 
@@ -193,7 +191,7 @@ def _resumable(
         same = fingerprints.accepts(model.metrics.get("fingerprint"))
         if same and model.origin.preset.precision == preset.precision:
             progress.note(f"{options.out} is already trained with these settings")
-            progress.done(model.metrics["perplexity"]["test"], 0.0)
+            progress.report(Done(model.metrics["perplexity"]["test"], 0.0))
             return None
         raise BadInputError(
             f"{options.out} holds a model of another corpus, preset, setting, seed or precision",
@@ -210,7 +208,7 @@ def evaluate(folder: Path, data: Sequence[Path], layout: str, as_json: bool, pro
     tokens = stream.read_whole(sources, layouts.layout_named(layout))
     ids = model.vocabulary.mapping_from(tokens.lexicon)[tokens.ids]
     if tokens.doubt:
-        progress.warned(Warned("not_scripts", tokens.doubt))
+        progress.report(Warned("not_scripts", tokens.doubt))
     result = score(Network(model.weights), model.vocabulary, ids)
     if as_json:
         return json.dumps(finite(dataclasses.asdict(result)))
@@ -243,7 +241,7 @@ def normalize(data: Sequence[Path], out: Path | None, layout: str, stats: Path |
     if stats is not None:
         write_json(stats, report)
     if report["doubt"]:
-        progress.warned(Warned("not_scripts", report["doubt"]))
+        progress.report(Warned("not_scripts", report["doubt"]))
     if out is not None or sys.stderr.isatty():  # else the table is nobody's
         print(*table(report["files"]), sep="\n", file=sys.stderr if out is None else sys.stdout, flush=True)
 

@@ -2,24 +2,52 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import shlex
 import shutil
 import sys
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from typing import Any, ClassVar, Protocol, TextIO
 
 from scriptmodel_trainer.errors import TrainerError
 
+_DIGITS = {
+    "fraction": 4,
+    **dict.fromkeys(("perplexity", "train_perplexity", "valid_perplexity"), 3),
+    **dict.fromkeys(("words_per_second", "eta_seconds", "seconds"), 1),
+}
+
 
 @dataclass(frozen=True, slots=True)
-class Started:
-    """What is about to be trained; `parameters` is the number of weights, `resumed_from` the epoch gone on with."""
+class Event:
+    """Something that happened while a command ran; `time` is when, in seconds since 1970.
 
+    `kind` is its name in the JSON log; None for what only people are shown. All fields go into the JSON object.
+    """
+
+    kind: ClassVar[str | None] = None
+    time: float = field(default_factory=time.time, kw_only=True, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Warned(Event):
+    """A warning: `code` is stable, for programs; `message` is one line, cause first."""
+
+    kind: ClassVar[str | None] = "warning"
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Started(Event):
+    """Training starts. `parameters` is the number of weights, `resumed_from` the epoch that a resumed run continues."""
+
+    kind: ClassVar[str | None] = "start"
     preset: str
     parameters: int
     tokens: Mapping[str, int]
@@ -29,9 +57,18 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
-class Progressed:
-    """Where training stands: `fraction` of the epoch, running perplexity of the epoch, seconds until the end."""
+class EpochStarted(Event):
+    """A pass over the training text starts with this learning rate."""
 
+    epoch: int
+    learning_rate: float
+
+
+@dataclass(frozen=True, slots=True)
+class Progressed(Event):
+    """Part of an epoch is done: its `fraction`, its running perplexity, and the seconds until the end of training."""
+
+    kind: ClassVar[str | None] = "progress"
     epoch: int
     epochs: int
     fraction: float
@@ -41,12 +78,13 @@ class Progressed:
 
 
 @dataclass(frozen=True, slots=True)
-class EpochEnded:
-    """One pass over the training text is done; `best` if no epoch so far validated better.
+class EpochEnded(Event):
+    """A pass over the training text is done and validated; `best` if no earlier epoch validated better.
 
     `sample` is a line of script written by the weights of this epoch; empty if they cannot write one.
     """
 
+    kind: ClassVar[str | None] = "epoch"
     epoch: int
     train_perplexity: float
     valid_perplexity: float
@@ -55,11 +93,37 @@ class EpochEnded:
 
 
 @dataclass(frozen=True, slots=True)
-class Warned:
-    """A warning: `code` is stable, for programs; `message` is one line, cause first."""
+class Done(Event):
+    """Training is complete; `perplexity` is that of the test split."""
 
-    code: str
-    message: str
+    kind: ClassVar[str | None] = "done"
+    perplexity: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ModelStored(Event):
+    """The model directory is complete."""
+
+    folder: Path
+    report: Path
+
+
+@dataclass(frozen=True, slots=True)
+class FileWritten(Event):
+    """A file is complete; `words` counts the words of a script and is None for any other file."""
+
+    kind: ClassVar[str | None] = "written"
+    file: Path
+    words: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Failed(Event):
+    """The command ends with this error."""
+
+    kind: ClassVar[str | None] = "error"
+    error: TrainerError
 
 
 class Output(Protocol):
@@ -73,37 +137,13 @@ class Output(Protocol):
 
 
 class Progress(Protocol):
-    """Listener of a training run."""
+    """Listener of a command."""
 
     def note(self, text: str) -> None:
-        """Something worth knowing that is no error."""
+        """Show something worth knowing that is neither event nor error."""
 
-    def warned(self, warning: Warned) -> None:
-        """Something that probably is not what the person wants."""
-
-    def started(self, event: Started) -> None:
-        """Training begins."""
-
-    def epoch_began(self, epoch: int, rate: float) -> None:
-        """A pass begins with that learning rate."""
-
-    def progressed(self, event: Progressed) -> None:
-        """Part of a pass is done."""
-
-    def epoch_ended(self, event: EpochEnded) -> None:
-        """A pass is done and validated."""
-
-    def done(self, perplexity: float, seconds: float) -> None:
-        """All is done; perplexity on the test split."""
-
-    def stored(self, folder: Path, report: Path) -> None:
-        """The model is in that folder, its report in that file."""
-
-    def wrote(self, path: Path, words: int | None) -> None:
-        """A file is written; `words` of script, None for any other file."""
-
-    def failed(self, error: TrainerError) -> None:
-        """The command ends with this error."""
+    def report(self, event: Event) -> None:
+        """Show an event."""
 
 
 def progress_for(log: str) -> Progress:
@@ -114,7 +154,7 @@ def progress_for(log: str) -> Progress:
 
 
 class JsonProgress:
-    """One JSON object a line; a number that is not finite is written as null."""
+    """Writes one JSON object a line; a number that is not finite becomes null."""
 
     def __init__(self, out: Output) -> None:
         self._out = out
@@ -122,66 +162,35 @@ class JsonProgress:
     def note(self, text: str) -> None:
         _print_aside("note", text)
 
-    def warned(self, warning: Warned) -> None:
-        self._write("warning", code=warning.code, message=warning.message)
-
-    def started(self, event: Started) -> None:
-        self._write(
-            "start",
-            preset=event.preset,
-            parameters=event.parameters,
-            tokens=dict(event.tokens),
-            vocabulary=event.vocabulary,
-            epochs=event.epochs,
-            resumed_from=event.resumed_from,
-        )
-
-    def epoch_began(self, epoch: int, rate: float) -> None:
-        pass  # the rate stands in metrics.json
-
-    def progressed(self, event: Progressed) -> None:
-        self._write(
-            "progress",
-            epoch=event.epoch,
-            epochs=event.epochs,
-            fraction=round(event.fraction, 4),
-            perplexity=round(event.perplexity, 3),
-            words_per_second=round(event.words_per_second, 1),
-            eta_seconds=round(event.eta_seconds, 1),
-        )
-
-    def epoch_ended(self, event: EpochEnded) -> None:
-        self._write(
-            "epoch",
-            epoch=event.epoch,
-            train_perplexity=round(event.train_perplexity, 3),
-            valid_perplexity=round(event.valid_perplexity, 3),
-            best=event.best,
-            sample=event.sample,
-        )
-
-    def done(self, perplexity: float, seconds: float) -> None:
-        self._write("done", perplexity=round(perplexity, 3), seconds=round(seconds, 1))
-
-    def stored(self, folder: Path, report: Path) -> None:
-        pass  # whoever reads the events named the folder
-
-    def wrote(self, path: Path, words: int | None) -> None:
-        self._write("written", file=str(path), words=words)
-
-    def failed(self, error: TrainerError) -> None:
-        self._write(
-            "error", code=int(error.code), message=error.message, hint=error.hint, parameter=error.parameter or None
-        )
-
-    def _write(self, event: str, **fields: Any) -> None:
-        clean = {
-            key: None if isinstance(value, float) and not math.isfinite(value) else value
-            for key, value in fields.items()
-        }
-        record = {"event": event, "time": round(time.time(), 3), **clean}
+    def report(self, event: Event) -> None:
+        if event.kind is None:
+            return
+        fields = {name: _plain(name, value) for name, value in _fields(event).items()}
+        record = {"event": event.kind, "time": round(event.time, 3), **fields}
         self._out.write(json.dumps(record, ensure_ascii=False) + "\n")
         self._out.flush()
+
+
+def _fields(event: Event) -> dict[str, Any]:
+    """Return the fields of an event's JSON object, its kind and time apart."""
+    if isinstance(event, Failed):
+        error = event.error
+        return {
+            "code": int(error.code),
+            "message": error.message,
+            "hint": error.hint,
+            "parameter": error.parameter or None,
+        }
+    return {field.name: getattr(event, field.name) for field in dataclasses.fields(event) if field.name != "time"}
+
+
+def _plain(name: str, value: Any) -> Any:
+    """Return a field's value as strict JSON holds it, rounded to the digits that matter."""
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, float):
+        return round(value, _DIGITS[name]) if math.isfinite(value) else None
+    return value
 
 
 class TextProgress:
@@ -193,47 +202,51 @@ class TextProgress:
     def note(self, text: str) -> None:
         _print_aside("note", text)
 
-    def warned(self, warning: Warned) -> None:
-        _print_aside("warning", warning.message)
+    def report(self, event: Event) -> None:
+        match event:
+            case Warned():
+                _print_aside("warning", event.message)
+            case Failed():
+                print(f"scriptmodel-trainer: error: {event.error.line()}", file=sys.stderr, flush=True)
+            case Progressed():
+                self._progressed(event)
+            case _:
+                for line in _lines(event):
+                    self._print(line)
 
-    def started(self, event: Started) -> None:
-        tokens = ", ".join(f"{count:,} {name}" for name, count in event.tokens.items())
-        resumed = f", resumed in epoch {event.resumed_from}" if event.resumed_from else ""
-        self._print(
-            f"Preset {event.preset}: {event.parameters:,} parameters, vocabulary {event.vocabulary:,}; "
-            f"tokens: {tokens}; {event.epochs} epochs{resumed}"
-        )
-
-    def epoch_began(self, epoch: int, rate: float) -> None:
-        self._print(f"Epoch: {epoch} Learning rate: {rate:.3f}")
-
-    def progressed(self, event: Progressed) -> None:
+    def _progressed(self, event: Progressed) -> None:
         speed = event.words_per_second
         self._print(f"{event.fraction:.3f} perplexity: {event.perplexity:.3f} speed: {speed:.0f} wps")
 
-    def epoch_ended(self, event: EpochEnded) -> None:
-        self._print(f"Epoch: {event.epoch} Train Perplexity: {event.train_perplexity:.3f}")
-        self._print(f"Epoch: {event.epoch} Valid Perplexity: {event.valid_perplexity:.3f}")
-        if event.sample:
-            self._print(f"Epoch: {event.epoch} Sample: {event.sample}")
-
-    def done(self, perplexity: float, seconds: float) -> None:
-        del seconds
-        self._print(f"Test Perplexity: {perplexity:.3f}")
-
-    def stored(self, folder: Path, report: Path) -> None:
-        self._print(f"Model: {folder}")
-        self._print(f"Report: {report}")
-        self._print(f"Next: scriptmodel-trainer generate {shlex.quote(str(folder))} --words 300")
-
-    def wrote(self, path: Path, words: int | None) -> None:
-        self._print(f"Wrote {path}" if words is None else f"Wrote {path} ({words:,} words)")
-
-    def failed(self, error: TrainerError) -> None:
-        print(f"scriptmodel-trainer: error: {error.line()}", file=sys.stderr, flush=True)
-
     def _print(self, line: str) -> None:
         print(line, file=self._out, flush=True)
+
+
+def _lines(event: Event) -> Iterator[str]:
+    """Yield the lines that show an event to a person."""
+    match event:
+        case Started():
+            tokens = ", ".join(f"{count:,} {name}" for name, count in event.tokens.items())
+            resumed = f", resumed in epoch {event.resumed_from}" if event.resumed_from else ""
+            yield (
+                f"Preset {event.preset}: {event.parameters:,} parameters, vocabulary {event.vocabulary:,}; "
+                f"tokens: {tokens}; {event.epochs} epochs{resumed}"
+            )
+        case EpochStarted():
+            yield f"Epoch: {event.epoch} Learning rate: {event.learning_rate:.3f}"
+        case EpochEnded():
+            yield f"Epoch: {event.epoch} Train Perplexity: {event.train_perplexity:.3f}"
+            yield f"Epoch: {event.epoch} Valid Perplexity: {event.valid_perplexity:.3f}"
+            if event.sample:
+                yield f"Epoch: {event.epoch} Sample: {event.sample}"
+        case Done():
+            yield f"Test Perplexity: {event.perplexity:.3f}"
+        case ModelStored():
+            yield f"Model: {event.folder}"
+            yield f"Report: {event.report}"
+            yield f"Next: scriptmodel-trainer generate {shlex.quote(str(event.folder))} --words 300"
+        case FileWritten():
+            yield f"Wrote {event.file}" if event.words is None else f"Wrote {event.file} ({event.words:,} words)"
 
 
 class BarProgress(TextProgress):
@@ -245,19 +258,16 @@ class BarProgress(TextProgress):
         self._clear()
         super().note(text)
 
-    def warned(self, warning: Warned) -> None:
-        self._clear()
-        super().warned(warning)
+    def report(self, event: Event) -> None:
+        if isinstance(event, Warned | Failed):  # these go to standard error: the same terminal
+            self._clear()
+        super().report(event)
 
-    def progressed(self, event: Progressed) -> None:
+    def _progressed(self, event: Progressed) -> None:
         columns = shutil.get_terminal_size().columns - 1
         self._clear()
         self._out.write(self._line(event, columns)[:columns])
         self._out.flush()
-
-    def failed(self, error: TrainerError) -> None:
-        self._clear()
-        super().failed(error)
 
     def _line(self, event: Progressed, columns: int) -> str:
         epoch, share = f"{event.epoch}/{event.epochs}", f"{event.fraction:.0%}"
