@@ -7,7 +7,8 @@ import io
 import pytest
 
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.progress import BarProgress, EpochStarted, Failed, Progressed
+from scriptmodel_trainer.progress.events import EpochStarted, Failed, Progressed
+from scriptmodel_trainer.progress.listeners import BarProgress
 
 
 def shown(written: str) -> list[str]:

@@ -16,7 +16,8 @@ from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.rendering import count_pieces, render
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Opening, Writer
-from scriptmodel_trainer.progress import FileWritten, Progress, Warned
+from scriptmodel_trainer.progress.events import FileWritten, Warned
+from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.storage import prepare_folder, require_file, write_json, write_text
 
 _NAMED = 10  # unknown words in a warning

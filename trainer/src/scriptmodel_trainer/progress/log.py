@@ -6,7 +6,8 @@ import json
 import time
 from pathlib import Path
 
-from scriptmodel_trainer.progress import Event, Failed, JsonProgress, Progress
+from scriptmodel_trainer.progress.events import Event, Failed
+from scriptmodel_trainer.progress.listeners import JsonProgress, Progress
 
 _LIMIT = 1 << 20  # bytes
 _MARKER = b'{"event": "dropped"'

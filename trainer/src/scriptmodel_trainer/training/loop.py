@@ -13,8 +13,13 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from scriptmodel_trainer.batches import cut_for_training, cut_for_validation
-from scriptmodel_trainer.checkpoints import (
+from scriptmodel_trainer.errors import DivergedError, StoppedError
+from scriptmodel_trainer.presets import Preset
+from scriptmodel_trainer.progress.events import EpochEnded, EpochStarted, Progressed, Started, Warned
+from scriptmodel_trainer.progress.listeners import Progress
+from scriptmodel_trainer.stopping import RESUMABLE, StopSignals
+from scriptmodel_trainer.training.batches import cut_for_training, cut_for_validation
+from scriptmodel_trainer.training.checkpoints import (
     Checkpoint,
     EpochRecord,
     check_arrays,
@@ -22,14 +27,10 @@ from scriptmodel_trainer.checkpoints import (
     load_checkpoint,
     save_checkpoint,
 )
-from scriptmodel_trainer.errors import DivergedError, StoppedError
-from scriptmodel_trainer.fingerprints import Fingerprints
-from scriptmodel_trainer.model import LanguageModel
-from scriptmodel_trainer.optimizers import Optimizer, learning_rate
-from scriptmodel_trainer.presets import Preset
-from scriptmodel_trainer.progress import EpochEnded, EpochStarted, Progress, Progressed, Started, Warned
-from scriptmodel_trainer.stopping import RESUMABLE, StopSignals
-from scriptmodel_trainer.training_graph import Pace, TrainingGraph, ValidationGraph
+from scriptmodel_trainer.training.fingerprints import Fingerprints
+from scriptmodel_trainer.training.graph import Pace, TrainingGraph, ValidationGraph
+from scriptmodel_trainer.training.model import LanguageModel
+from scriptmodel_trainer.training.optimizers import Optimizer, learning_rate
 
 Ids = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float32]
