@@ -71,7 +71,7 @@ check: env ## Formatting, lint, types, layers and generated files
 	$(OPERATOR)/bin/ruff check .
 	$(OPERATOR)/bin/mypy operator/src localpach/src dev
 	$(TRAINER)/bin/mypy trainer/src
-	$(OPERATOR)/bin/lint-imports --no-cache
+	PYTHONPATH=trainer/src $(OPERATOR)/bin/lint-imports --no-cache
 	$(OPERATOR)/bin/scriptmodel-operator crd --check manifests/crd.yaml
 	$(OPERATOR)/bin/scriptmodel-operator crd --check charts/scriptmodel-operator/files/crd.yaml
 	$(OPERATOR)/bin/scriptmodel-operator reference --check docs/reference/api.md
