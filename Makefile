@@ -142,6 +142,10 @@ chaos-operator: env controlplane ## Spoil each call of the operator in each way 
 attack: env ## Hostile inputs made by generators: no finding may come (SECONDS=60 and CASES=100000 for each, SEED, ONLY=a name)
 	@dev/attack.sh '$(or $(SECONDS),60)' '$(or $(CASES),100000)' '$(SEED)' '$(ONLY)'
 
+.PHONY: attack-shapes
+attack-shapes: env ## Normalise big files of every shape: none may cost ten times the CPU of a play (MEGABYTES=5, ONLY=a word)
+	$(TRAINER)/bin/python -m tests.attack.shapes --megabytes $(or $(MEGABYTES),5) $(if $(ONLY),--only '$(ONLY)')
+
 .PHONY: bench-localpach
 bench-localpach: env ## How fast localpach is; beside it the server at PACHD_ADDRESS
 	$(OPERATOR)/bin/python -m tests.bench.localpach
