@@ -9,6 +9,7 @@ generators=( # environment, module
   "operator tests.attack.webserver"
   "operator tests.attack.churn"
   "trainer tests.attack.models"
+  "trainer tests.attack.corpora"
 )
 
 failed=0

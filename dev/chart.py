@@ -26,6 +26,7 @@ RELEASE = "scriptmodel-operator"
 TEMPLATES = {
     "rbac.yaml": ("serviceaccount", "rbac", "rbac-people"),
     "deployment.yaml": ("deployment",),
+    "publicconfig.yaml": ("publicconfig",),
     "service.yaml": ("service",),
     "poddisruptionbudget.yaml": ("poddisruptionbudget",),
 }

@@ -1,6 +1,6 @@
 """Cut from an environment what no program of ours ever reads, and say how much that was. Runs inside the image's build.
 
-`python slim.py SITE_PACKAGES`; docs/images.md tells what is cut and why that is safe.
+`python slim.py SITE_PACKAGES`; docs/operations/images.md tells what is cut and why that is safe.
 """
 
 from __future__ import annotations

@@ -34,6 +34,14 @@ CHANGES: dict[str, Any] = {
     "pachd.secret.addressKey": ("address", SECRET),
     "pachd.secret.tokenKey": ("token", SECRET),
     "pachd.secret.caKey": ("ca.pem", SECRET),
+    "publicConfig.create": False,
+    "publicConfig.address": "grpcs://pachd.team-a.svc:30650",
+    "publicConfig.certificates": "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
+    "rbac.portForward.create": True,
+    "rbac.portForward.subjects": (
+        [{"kind": "Group", "name": "writers", "apiGroup": "rbac.authorization.k8s.io"}],
+        {"rbac": {"portForward": {"create": True}}},
+    ),
     "watchNamespaces": ["team-a", "team-b"],
     "clusterId": "blue",
     "pollInterval": 2.5,
@@ -119,6 +127,7 @@ ALL_AT_ONCE: Object = {}
 _SWITCHES_OFF = {
     "crds.install",
     "leaderElection.enabled",
+    "publicConfig.create",
     "rbac.create",
     "service.enabled",
     "serviceAccount.create",

@@ -12,7 +12,7 @@ import yaml
 from dev.chart import CHART, NAMESPACE
 from dev.paths import OPERATOR_ENV
 from tests.chart.matrix import COMBINATIONS, DIGEST
-from tests.chart.rendering import kinds, objects, only, operator_container
+from tests.chart.rendering import kinds, objects, only, operator_container, refusal
 
 SECRET = COMBINATIONS["pachd with auth and TLS"]
 
@@ -83,9 +83,46 @@ def test_address_token_and_certificates_of_pachd_come_from_a_secret() -> None:
         assert mount["mountPath"] == "/etc/scriptmodel/pachd"
 
 
+def test_the_public_config_has_the_address_and_nothing_of_a_secret() -> None:
+    given = {"name": "pachd-access", "tokenKey": "token", "caKey": "ca.pem"}
+    values = {"pachd": {"address": "pachd.ml.svc:30650", "secret": given}, "watchNamespaces": ["team-a", "team-b"]}
+    published = only("ConfigMap", objects(values), "scriptmodel-operator")
+    assert published["metadata"]["namespace"] == "kube-public"
+    assert published["metadata"]["labels"]["scriptmodel.dev/public-config"] == "true"
+    assert published["data"] == {
+        "pachd": "grpcs://pachd.ml.svc:30650",
+        "releaseNamespace": NAMESPACE,
+        "watchNamespaces": "team-a team-b",
+    }
+    binding = only("RoleBinding", objects(), "scriptmodel-operator-public-config")
+    assert [each["name"] for each in binding["subjects"]] == ["system:authenticated"]
+    unpublished = [each for each in objects(SECRET) if "pachd" in each.get("data", {})]
+    assert unpublished == [], "only the Secret has the address"
+
+
+def test_the_right_to_forward_ports_is_made_on_request_in_the_namespace_of_pachd() -> None:
+    assert not [each for each in objects() if "pods/portforward" in str(each.get("rules"))]
+    subjects = [{"kind": "User", "name": "ada", "apiGroup": "rbac.authorization.k8s.io"}]
+    granted = {"rbac": {"portForward": {"create": True, "subjects": subjects}}}
+    for address, namespace in (
+        ("pachd.ml.svc:1", "ml"),
+        ("grpcs://pachd.ml.svc.cluster.local:1", "ml"),
+        ("pachd:1", NAMESPACE),
+    ):
+        found = objects(granted | {"pachd": {"address": address}})
+        assert only("Role", found, "scriptmodel-operator-pachd")["metadata"]["namespace"] == namespace
+        assert only("RoleBinding", found, "scriptmodel-operator-pachd")["subjects"] == subjects
+        assert (
+            only("ConfigMap", found, "scriptmodel-operator")["data"]["portForwardRole"] == "scriptmodel-operator-pachd"
+        )
+    assert "NAME.NAMESPACE.svc:PORT" in refusal(granted | {"pachd": {"address": "pachd.example.com:443"}})
+
+
 def test_with_listed_namespaces_the_operator_has_no_right_in_any_other() -> None:
     found = objects({"watchNamespaces": ["team-a", "team-b"], "clusterId": "blue"})
-    bound = {each["metadata"]["namespace"] for each in found if each["kind"] == "RoleBinding"}
+    bindings = [each for each in found if each["kind"] == "RoleBinding"]
+    of_accounts = [each for each in bindings if each["subjects"][0]["kind"] == "ServiceAccount"]
+    bound = {each["metadata"]["namespace"] for each in of_accounts}
     assert bound == {"team-a", "team-b", NAMESPACE}
     assert not [each for each in found if each["kind"] == "ClusterRoleBinding"]
     assert {"--namespace=team-a", "--namespace=team-b"} <= set(

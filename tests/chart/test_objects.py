@@ -83,7 +83,7 @@ def test_the_example_of_an_overlay_in_the_kustomization_works(control_plane: Con
     (container,) = only("Deployment", list(made))["spec"]["template"]["spec"]["containers"]
     assert container["image"] == "registry.example.com/scriptmodel-operator:0.1.0"
     assert [each["value"] for each in container["env"]] == [
-        "pachd.pachyderm.svc:30650",
+        "pachd.default.svc:30650",
         "registry.example.com/scriptmodel-trainer:0.1.0",
     ]
 

@@ -122,7 +122,7 @@ def test_manifests_and_readme_are_what_the_chart_makes(capsys: pytest.CaptureFix
     assert main(["--check"]) == 0, capsys.readouterr().err
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/install.md", "charts/scriptmodel-operator/README.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/guide/install.md", "charts/scriptmodel-operator/README.md"])
 def test_what_the_documentation_sets_is_taken(page: str) -> None:
     commands = Path(page).read_text().replace("\\\n", " ").splitlines()
     ours = "\n".join(each for each in commands if "charts/scriptmodel-operator" in each)  # not Pachyderm's chart
@@ -133,7 +133,9 @@ def test_what_the_documentation_sets_is_taken(page: str) -> None:
 
 
 def test_the_values_that_the_guide_names_are_there() -> None:
-    rows = [line for line in Path("docs/install.md").read_text().splitlines() if line.startswith("| ") and "." in line]
+    rows = [
+        line for line in Path("docs/guide/install.md").read_text().splitlines() if line.startswith("| ") and "." in line
+    ]
     named = {word for row in rows for word in re.findall(r"`([a-zA-Z]+\.[a-zA-Z.]+[a-zA-Z])(?:=[^`]*)?`", row)}
     assert len(named) > 10
     assert {name for name in named if not name.endswith(".yaml")} <= set(DOCUMENTED)

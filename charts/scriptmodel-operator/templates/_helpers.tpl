@@ -133,3 +133,25 @@ tolerations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
+
+{{/* The address of pachd for people: grpcs:// if the operator trusts certificates of a Secret; empty if only a Secret has it. */}}
+{{- define "scriptmodel-operator.publicAddress" -}}
+{{- $secret := .Values.pachd.secret }}
+{{- if .Values.publicConfig.address }}
+{{- .Values.publicConfig.address }}
+{{- else if not (and $secret.name $secret.addressKey) }}
+{{- if and $secret.name $secret.caKey (not (hasPrefix "grpcs://" .Values.pachd.address)) }}grpcs://{{ end }}
+{{- trimPrefix "grpc://" .Values.pachd.address }}
+{{- end }}
+{{- end }}
+
+{{/* The namespace in that address; that of the release for a name without dots; empty for an address outside of the cluster. */}}
+{{- define "scriptmodel-operator.pachdNamespace" -}}
+{{- $host := include "scriptmodel-operator.publicAddress" . | trimPrefix "grpcs://" | trimPrefix "grpc://" | regexFind "^[a-z0-9.-]+" }}
+{{- $labels := splitList "." $host }}
+{{- if and (ge (len $labels) 3) (eq (index (append $labels "" | rest | rest) 0) "svc") }}
+{{- index $labels 1 }}
+{{- else if and $host (eq (len $labels) 1) (ne $host "localhost") }}
+{{- .Release.Namespace }}
+{{- end }}
+{{- end }}

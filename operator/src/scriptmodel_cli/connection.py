@@ -75,7 +75,14 @@ def connection_options() -> tuple[click.Option, ...]:
             ["--kubeconfig"],
             {"envvar": f"{PREFIX}_KUBECONFIG", "type": file, "help": "Default: KUBECONFIG, else ~/.kube/config."},
         ),
-        (["--pachd"], {"envvar": f"{PREFIX}_PACHD", "metavar": "HOST:PORT", "help": "Address of pachd."}),
+        (
+            ["--pachd"],
+            {
+                "envvar": f"{PREFIX}_PACHD",
+                "metavar": "HOST:PORT",
+                "help": "Address of pachd [what the operator publishes].",
+            },
+        ),
         (
             ["--pachd-token-file"],
             {"envvar": f"{PREFIX}_PACHD_TOKEN_FILE", "type": file, "help": "File with the token for pachd."},

@@ -302,7 +302,9 @@ def crd(path: Path, check: bool) -> None:
 
 
 @main.command()
-@click.argument("path", type=click.Path(path_type=Path, dir_okay=False, exists=True), default=Path("docs/api.md"))
+@click.argument(
+    "path", type=click.Path(path_type=Path, dir_okay=False, exists=True), default=Path("docs/reference/api.md")
+)
 @click.option("--check", is_flag=True, help="Only say whether the tables are up to date.")
 def reference(path: Path, check: bool) -> None:
     """Fill the tables of the API reference in PATH."""

@@ -13,7 +13,7 @@ def test_pachd_is_in_one_namespace_everywhere() -> None:
     texts = [path.read_text() for place in PLACES for path in ROOT.glob(place) if path.is_file()]
     namespaces = [found for text in texts for found in re.findall(r"\bpachd\.([a-z0-9-]+)\.svc\b", text)]
     assert len(namespaces) > 5
-    assert set(namespaces) == {"pachyderm"}
+    assert set(namespaces) == {"default"}
 
 
 def test_every_make_target_of_readme_is_one() -> None:

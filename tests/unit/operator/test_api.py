@@ -51,7 +51,9 @@ def test_each_row_of_the_reference_is_one_line() -> None:
 
 
 def test_the_api_reference_is_made_from_the_definition() -> None:
-    assert reference.write(Path("docs/api.md"), check=True), "run scriptmodel-operator reference docs/api.md"
+    assert reference.write(Path("docs/reference/api.md"), check=True), (
+        "run scriptmodel-operator reference docs/reference/api.md"
+    )
     tables = reference.tables()
     assert "| `model.preset` | `test` \\| `small`" in tables["spec"]
     assert "| `training.tolerations[].key` | string |  | Key of the taint" in tables["spec"]
@@ -59,10 +61,10 @@ def test_the_api_reference_is_made_from_the_definition() -> None:
 
 
 def test_every_reason_has_a_text_and_a_chapter_on_what_to_do() -> None:
-    chapters = {line.removeprefix("### ") for line in Path("docs/debugging.md").read_text().splitlines()}
+    chapters = {line.removeprefix("### ") for line in Path("docs/guide/troubleshooting.md").read_text().splitlines()}
     for reason in Reason:
         assert reason.doc
-        assert reason.value in chapters, f"docs/debugging.md lacks {reason.value}"
+        assert reason.value in chapters, f"docs/guide/troubleshooting.md lacks {reason.value}"
         assert reason_named(reason.value) is reason
     with pytest.raises(ValueError, match="not a reason"):
         reason_named("Whatever")

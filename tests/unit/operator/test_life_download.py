@@ -54,8 +54,8 @@ def test_the_repo_comes_first_then_the_download_then_the_pipelines() -> None:
     state = world.reconcile()
     corpus = world.model.names.corpus
     assert world.written() == [f"create repo {corpus}"]
-    assert state.intake.download is not None
-    assert (state.intake.download.branch, state.intake.download.known) == (world.corpus, None)
+    assert state.source.download is not None
+    assert (state.source.download.branch, state.source.download.known) == (world.corpus, None)
     assert world.ready == ("False", "Ingesting")
     assert URL in world.condition("Ready")["message"]
     assert [world.condition(kind)["reason"] for kind in ("CorpusReady", "Trained")] == ["Ingesting", "NotStarted"]
@@ -76,8 +76,8 @@ def test_a_restarted_operator_knows_from_status_what_is_there_and_asks_only_for_
     status = world.model.status
     world.source = Attempt()
     state = world.reconcile()
-    assert state.intake.download is not None
-    assert state.intake.download.known == origin_of(world, status["source"]["commit"])
+    assert state.source.download is not None
+    assert state.source.download.known == origin_of(world, status["source"]["commit"])
     assert world.model.status == status, "nothing is written"
     assert world.written() == []
 
@@ -90,8 +90,8 @@ def test_a_commit_that_was_not_told_of_before_a_kill_is_looked_into_without_a_wo
     world.pachyderm.succeed(world.generate)
     world.source = Attempt()
     state = world.reconcile()
-    assert state.intake.download is not None
-    assert state.intake.download.known is None, "all of it is fetched and compared"
+    assert state.source.download is not None
+    assert state.source.download.known is None, "all of it is fetched and compared"
     assert world.ready == ("True", "Generated")
     assert world.model.status["source"] == status["source"]
 
@@ -101,8 +101,8 @@ def test_without_status_the_download_is_made_again_and_nothing_else_happens() ->
     world.model = scriptmodel(by_url())
     world.source = Attempt()
     state = world.reconcile()
-    assert state.intake.download is not None
-    assert state.intake.download.known is None
+    assert state.source.download is not None
+    assert state.source.download.known is None
     assert world.ready == ("False", "Ingesting")
     assert world.written() == []
 
@@ -131,7 +131,7 @@ def test_a_server_that_was_never_reached_is_stalled_after_some_attempts_or_at_on
         assert world.ready == ("False", "DownloadFailed")
         assert world.condition("Stalled")["status"] == stalled
         assert world.condition("CorpusReady")["reason"] == "DownloadFailed"
-        assert state.intake.download is not None, "it is tried again"
+        assert state.source.download is not None, "it is tried again"
     world.source = Attempt(UnavailableError("putting files", "gone"), 1)
     world.reconcile()
     assert world.ready == ("False", "PachydermUnavailable")
@@ -162,12 +162,12 @@ def test_another_digest_than_that_of_the_commit_is_asked_for_and_the_right_one_n
     world.source = Attempt()
     state = world.reconcile()
     assert world.ready == ("True", "Generated")
-    assert state.intake.download is None, "there can be nothing newer"
+    assert state.source.download is None, "there can be nothing newer"
     world.want(by_url(sha256="6" * 64))
     world.source = Attempt(SourceError(Reason.DIGEST_MISMATCH, "not the one"), 1)
     state = world.reconcile()
     assert world.ready == ("False", "DigestMismatch")
-    assert state.intake.download is not None
+    assert state.source.download is not None
 
 
 def test_the_interval_is_no_part_of_what_is_asked_for() -> None:
@@ -183,8 +183,8 @@ def test_what_somebody_else_committed_is_not_taken_for_the_source() -> None:
     world.pachyderm.put(world.corpus, {"/theirs.txt": b"x"})
     state = world.reconcile()
     assert world.ready == ("False", "Ingesting")
-    assert state.intake.download is not None
-    assert state.intake.download.known is None
+    assert state.source.download is not None
+    assert state.source.download.known is None
 
 
 def test_a_repo_that_pipelines_read_is_kept_until_they_read_the_new_one() -> None:
@@ -216,7 +216,7 @@ def test_a_repo_of_somebody_else_by_the_corpus_name_is_not_downloaded_into() -> 
     world.pachyderm.put(world.corpus, {"/theirs.txt": b"x"})
     state = world.reconcile()
     assert world.ready == ("False", "NameConflict")
-    assert state.intake.download is None
+    assert state.source.download is None
 
 
 def test_suspended_it_keeps_what_it_knows() -> None:
@@ -226,4 +226,4 @@ def test_suspended_it_keeps_what_it_knows() -> None:
     world.source = None
     state = world.reconcile()
     assert world.model.status["source"] == source
-    assert state.intake.download is None
+    assert state.source.download is None

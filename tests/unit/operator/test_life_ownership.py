@@ -72,7 +72,7 @@ def test_a_pipeline_of_somebody_else_is_never_touched() -> None:
     assert world.written() == []
     world.want(adopt=True)
     state, _view = world.look()
-    assert [change.apply.reprocess for change in state.changes] == [False, False], "it is trained already"
+    assert [change.apply.reprocess for change in state.difference.now] == [False, False], "it is trained already"
     world.reconcile()
     assert world.written() == [f"update {world.train.name}", f"update {world.generate.name}"]
     world.pachyderm.succeed(world.train, skipped=True)
@@ -87,7 +87,7 @@ def test_a_pipeline_without_a_mark_is_computed_anew_when_it_is_adopted_and_one_t
         other.pachyderm.pipelines[ref] = [replace(versions[-1], spec=replace(versions[-1].spec, annotations={}))]
     world = World(pachyderm=other.pachyderm, model=scriptmodel(adopt=True))
     state, _view = world.look()
-    assert [change.apply.reprocess for change in state.changes] == [True, True]
+    assert [change.apply.reprocess for change in state.difference.now] == [True, True]
     running = trained_world()
     running.pachyderm.put(running.corpus, PLAYS)
     running.pachyderm.run(running.train)

@@ -9,7 +9,7 @@ import pytest
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.ingest.source import Source
 from scriptmodel_operator.pachyderm.values import BranchRef, JobState, PipelineState, RepoRef
-from scriptmodel_operator.reconcile.state import Problem
+from scriptmodel_operator.reconcile.state import Blocked, Problem
 from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
 
 HURRIED = {"training": {"pendingDeadline": "1m", "activeDeadline": "1h"}}
@@ -106,7 +106,7 @@ def test_a_job_has_its_deadline_also_while_its_corpus_is_in_trouble(source: str)
     world.written()
     world.pachyderm.advance(3599)
     state = world.reconcile()
-    assert (world.written(), state.problem is not None) == ([], True)
+    assert (world.written(), isinstance(state, Blocked)) == ([], True)
     world.pachyderm.advance(2)
     world.reconcile()
     assert world.written() == [f"stop job {world.train.name}"]
@@ -136,7 +136,7 @@ def test_a_job_of_an_open_commit_waits_for_that_as_long_as_it_takes() -> None:
     world.pachyderm.advance(600)
     world.reconcile()
     assert world.ready == ("False", "WaitingForCorpusCommit")
-    finish = "`pachctl finish commit plays@master --project default`, unless a pipeline is at work on it"
+    finish = "`pachctl finish commit plays@master --project default`, unless a pipeline is writing it"
     assert finish in world.condition("Ready")["message"]
     assert world.condition("CorpusReady")["status"] == "False"
     assert world.written() == []
@@ -185,12 +185,12 @@ def test_a_corpus_that_a_pipeline_makes_is_waited_for_and_nobody_is_told_to_put_
     world.pachyderm.put(clean.corpus, PLAYS)
     world.reconcile()
     assert world.ready == ("False", "WaitingForCorpusCommit")
-    assert f"pipeline {clean.train} is at work on it" in world.condition("Ready")["message"]
+    assert f"pipeline {clean.train} is writing it" in world.condition("Ready")["message"]
     world.pachyderm.fail(clean.train)
     world.reconcile()
     assert world.ready == ("False", "CorpusFailed")
     message = world.condition("Ready")["message"]
-    assert f"see to pipeline {clean.train}" in message
+    assert f"check pipeline {clean.train}" in message
     assert "put file" not in message
     world.pachyderm.put(clean.corpus, PLAYS)
     world.pachyderm.succeed(clean.train)

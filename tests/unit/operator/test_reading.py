@@ -22,7 +22,7 @@ from scriptmodel_operator.observe.progress import TAIL_LINES, LogDigest, read_li
 from scriptmodel_operator.observe.results import Results, excerpt
 from scriptmodel_operator.pachyderm.errors import UnavailableError
 from scriptmodel_operator.pachyderm.values import JobRef, LogLine, PipelineRef, RepoRef
-from scriptmodel_operator.reconcile.story import _from_log, in_words
+from scriptmodel_operator.reconcile.details import _from_log, in_words
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 
 JOB = JobRef(PipelineRef("default", "train"), "1")

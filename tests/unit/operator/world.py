@@ -9,7 +9,8 @@ from typing import Any
 from scriptmodel_operator.api.identity import FINALIZER
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.spec import ScriptModelSpec
-from scriptmodel_operator.desired.pipelines import corpus_branch, desired, generate_ref, train_ref
+from scriptmodel_operator.desired.pipelines import desired
+from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.observe.observer import Observer
 from scriptmodel_operator.observe.snapshot import take_snapshot
 from scriptmodel_operator.observe.view import ModelView
@@ -19,7 +20,7 @@ from scriptmodel_operator.reconcile.assess import assess
 from scriptmodel_operator.reconcile.corpus import Sourced
 from scriptmodel_operator.reconcile.deletion import DeletionState, assess_deletion
 from scriptmodel_operator.reconcile.execute import execute
-from scriptmodel_operator.reconcile.plan import plan, plan_deletion
+from scriptmodel_operator.reconcile.plan import plan, plan_deletion, stops_jobs
 from scriptmodel_operator.reconcile.state import ModelState
 from scriptmodel_operator.reconcile.status import status_of
 from tests.unit.operator.conformance import check_status
@@ -64,15 +65,15 @@ class World:
 
     @property
     def corpus(self) -> BranchRef:
-        return corpus_branch(self.model)
+        return references(self.model).corpus
 
     @property
     def train(self) -> PipelineRef:
-        return train_ref(self.model)
+        return references(self.model).train
 
     @property
     def generate(self) -> PipelineRef:
-        return generate_ref(self.model)
+        return references(self.model).generate
 
     def want(self, spec: dict[str, Any] | None = None, **changes: Any) -> None:
         """The user applies another spec; the status stays."""
@@ -85,9 +86,9 @@ class World:
         self.model = self.observer.named(self.model, snapshot)
         view = self.observer.view(self.model, snapshot)
         mark = view.train.mark if view.train else None
-        wanted = desired(self.model, self.model.owner(self.cluster), self.image, mark)
+        wanted = desired(self.model, view.refs, self.model.owner(self.cluster), self.image, mark)
         state = assess(self.model, wanted, view, self.elapsed, self.source)
-        if state.stop_jobs and self.clock:  # as the controller does
+        if stops_jobs(state) and self.clock:  # as the controller does
             self.clock.measure()
             state = assess(self.model, wanted, view, self.elapsed, self.source)
         return state, view

@@ -34,7 +34,15 @@ class TrainerError(Exception):
     def line(self) -> str:
         """Message and hint as one line of text."""
         text = f"{self.message}; {self.hint}" if self.hint else self.message
-        return " ".join(text.split())
+        return one_line(text)
+
+
+def one_line(text: str) -> str:
+    """Text in one line, whatever a file is called: characters that a terminal would obey are shown escaped."""
+    line = " ".join(text.split())
+    if line.isprintable():
+        return line
+    return "".join(char if char.isprintable() or "\ud800" <= char <= "\udfff" else ascii(char)[1:-1] for char in line)
 
 
 class BadInputError(TrainerError):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
-from scriptmodel_trainer.errors import TrainerError
+from scriptmodel_trainer.errors import TrainerError, one_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,7 +280,7 @@ class BarProgress(TextProgress):
 
 
 def _print_aside(kind: str, text: str) -> None:
-    print(f"{kind}:", *text.split(), file=sys.stderr, flush=True)  # one line, whatever a file is called
+    print(f"{kind}:", one_line(text), file=sys.stderr, flush=True)
 
 
 def _duration(seconds: float) -> str:

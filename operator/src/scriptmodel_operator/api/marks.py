@@ -72,6 +72,11 @@ class Ownership(Enum):
     """Marked by another ScriptModel: never taken over."""
     UNMARKED = "unmarked"
 
+    @property
+    def ours(self) -> bool:
+        """Whether the ScriptModel may change and delete the object without being asked to adopt it."""
+        return self in (Ownership.OURS, Ownership.SUCCESSOR)
+
 
 def ownership(mark: Mark | None, owner: Owner) -> Ownership:
     """Pure comparison of a mark with the ScriptModel that would like to own it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from pydantic import ValidationError
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 from scriptmodel_operator.api.identity import ADOPT, FINALIZER, RECONCILE_AT, RETRAIN_AT
 from scriptmodel_operator.api.marks import Owner
 from scriptmodel_operator.api.names import PachydermNames, pachyderm_names, possible_names
+from scriptmodel_operator.api.previous import PreviousStatus, parse_status
 from scriptmodel_operator.api.spec import ScriptModelSpec
 
 
@@ -18,7 +20,7 @@ class InvalidSpecError(ValueError):
     """The spec is not one that this operator can read; possible only where the CRD is older or newer than it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ScriptModel:
     """Identity, metadata that matters, spec, and the status that was last written (as it is on the wire)."""
 
@@ -42,14 +44,19 @@ class ScriptModel:
         """Names of its objects in Pachyderm. Resolved once a reconcile (`observe/naming.py`)."""
         return self.known_names or pachyderm_names(self.namespace, self.name, self.spec.pachyderm.project)
 
+    @cached_property
+    def previous(self) -> PreviousStatus:
+        """The values that the operator reads back from the status; pydantic's ValidationError for an invalid status."""
+        return parse_status(self.status)
+
     @property
     def has_finalizer(self) -> bool:
         return FINALIZER in self.finalizers
 
     @property
-    def wants_a_look(self) -> bool:
-        """Whether reconcile-at asks for one that is newer than the annotation."""
-        return bool(self.reconcile_at) and self.reconcile_at != self.status.get("lastHandledReconcileAt")
+    def reconcile_requested(self) -> bool:
+        """Whether reconcile-at has a new value, which takes a snapshot that is newer than the annotation."""
+        return bool(self.reconcile_at) and self.reconcile_at != self.previous.handled_reconcile_at
 
     def owner(self, cluster: str) -> Owner:
         return Owner(cluster=cluster, namespace=self.namespace, name=self.name, uid=self.uid)

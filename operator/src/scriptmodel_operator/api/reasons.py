@@ -1,6 +1,6 @@
 """Why a condition is as it is: a closed list, so that dashboards and scripts can match on it.
 
-`docs/api.md` lists every reason with the text beside it here; a test holds the two together.
+`docs/reference/api.md` lists every reason with the text beside it here; a test holds the two together.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The tables of docs/api.md, from the CustomResourceDefinition and the reasons.
+"""The tables of docs/reference/api.md, from the CustomResourceDefinition and the reasons.
 
 Each stands between `<!-- generated: NAME -->` and `<!-- end -->`; what is around them is written by hand.
 """

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from yarl import URL
 
-from scriptmodel_operator.kube.framework import kopf
+from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
 
 _NOTHING = "no service account, no KUBECONFIG and no ~/.kube/config: name a file with --kubeconfig"
 _NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
@@ -38,6 +38,11 @@ def login(kubeconfig: Path | None, *, account_first: bool = True) -> kopf.Connec
             # The kubelet gives every pod the address; kopf would ask a DNS, which can be missing or down.
             return replace(account, server=_server_of_the_pod() or account.server)
     return _from(files, settings)
+
+
+def in_a_pod(kubeconfig: Path | None) -> bool:
+    """Whether `login` without `account_first` uses the service account of the pod that this process runs in."""
+    return kubeconfig is None and bool(_server_of_the_pod()) and not _kubeconfigs()
 
 
 def _kubeconfigs() -> list[Path]:

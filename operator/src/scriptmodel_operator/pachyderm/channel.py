@@ -36,6 +36,8 @@ class PachdAddress:
     address: str
     token_file: Path | None = None
     ca_file: Path | None = None
+    tunnel: Path | None = None
+    """Unix socket that leads to the address. Certificates are still checked for the address' own name."""
 
     def __post_init__(self) -> None:
         if not _FORM.fullmatch(self.address):
@@ -49,6 +51,15 @@ class PachdAddress:
     @property
     def target(self) -> str:
         """As gRPC takes it."""
+        return f"unix:{self.tunnel}" if self.tunnel else self._place
+
+    @property
+    def server_name(self) -> str:
+        """The address' own name if a tunnel leads to it, else empty: gRPC then takes it from the target."""
+        return self._place.rpartition(":")[0] or self._place if self.tunnel else ""
+
+    @property
+    def _place(self) -> str:
         return self.address.removeprefix(_TLS_SCHEME).removeprefix(_SCHEME)
 
     @property
@@ -70,9 +81,11 @@ class PachdAddress:
             raise ValueError(f"{self.ca_file} has no certificates in PEM form, or damaged ones") from error
 
 
-def open_channel(address: str, certificates: bytes | None = None, *, tls: bool = False) -> grpc.Channel:
+def open_channel(
+    address: str, certificates: bytes | None = None, *, tls: bool = False, server_name: str = ""
+) -> grpc.Channel:
     """A channel that finds out within half a minute that the other side is gone."""
-    options = [
+    options: list[tuple[str, int | str]] = [
         ("grpc.keepalive_time_ms", 20_000),
         ("grpc.keepalive_timeout_ms", 10_000),
         ("grpc.keepalive_permit_without_calls", 0),
@@ -85,6 +98,8 @@ def open_channel(address: str, certificates: bytes | None = None, *, tls: bool =
         # Who reads a list takes each message from gRPC itself; another thread would hand over one after the other.
         (ChannelOptions.SingleThreadedUnaryStream, 1),
     ]
+    if server_name:
+        options.append(("grpc.ssl_target_name_override" if tls else "grpc.default_authority", server_name))
     if not tls:
         return grpc.insecure_channel(address, options=options)
     credentials = grpc.ssl_channel_credentials(root_certificates=certificates)

@@ -64,7 +64,8 @@ class Connection:
                     stubs.channel.close()
 
     def _open(self, certificates: bytes | None) -> Stubs:
-        channel = open_channel(self._target.target, certificates, tls=self._target.tls)
+        target = self._target
+        channel = open_channel(target.target, certificates, tls=target.tls, server_name=target.server_name)
         return Stubs(
             channel,
             certificates,

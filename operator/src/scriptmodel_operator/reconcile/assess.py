@@ -1,115 +1,131 @@
-"""From an object and its view to its state. Pure: no I/O, no clock of its own."""
+"""Derives the state of an object from its spec, its view and its source. Pure: no I/O, no clock of its own."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import assert_never
 
-from scriptmodel_operator.api.conditions import ConditionStatus, ConditionType
-from scriptmodel_operator.api.marks import Ownership
+from scriptmodel_operator.api.conditions import ConditionStatus
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.spec import DriftPolicy
 from scriptmodel_operator.desired.pipelines import Desired
 from scriptmodel_operator.observe.view import ModelView, PipelineView
-from scriptmodel_operator.pachyderm.values import JobRef
-from scriptmodel_operator.reconcile.actions import StartPipeline
-from scriptmodel_operator.reconcile.corpus import Sourced, intake, unused
-from scriptmodel_operator.reconcile.difference import difference
-from scriptmodel_operator.reconcile.obstacles import corpus_stage, obstacle
-from scriptmodel_operator.reconcile.origins import told_origin
-from scriptmodel_operator.reconcile.stages import as_told, generation_stage, overdue, still_open, training_stage
-from scriptmodel_operator.reconcile.state import NOT_STARTED, Elapsed, Intake, ModelState, Problem, Stage
+from scriptmodel_operator.reconcile.actions import StartPipeline, StopJob, StopPipeline
+from scriptmodel_operator.reconcile.blockers import corpus_stage, find_blocker
+from scriptmodel_operator.reconcile.corpus import (
+    CorpusBlocked,
+    CorpusCurrent,
+    CorpusIncomplete,
+    Sourced,
+    own_corpus,
+    unused_repos,
+)
+from scriptmodel_operator.reconcile.deadlines import jobs_to_stop
+from scriptmodel_operator.reconcile.difference import Difference, difference
+from scriptmodel_operator.reconcile.download_record import recorded_origin
+from scriptmodel_operator.reconcile.stages import generation_stage, still_open, training_stage
+from scriptmodel_operator.reconcile.state import (
+    NOT_STARTED,
+    Applying,
+    Blocked,
+    Elapsed,
+    Failed,
+    Ingesting,
+    KnownSource,
+    ModelState,
+    Problem,
+    Running,
+    Settled,
+    Stage,
+    Stages,
+    Suspended,
+    Upkeep,
+)
 from scriptmodel_operator.reconcile.wording import short
 
 
 def assess(
-    model: ScriptModel, wanted: Desired, view: ModelView, elapsed: Elapsed, source: Sourced = None
+    model: ScriptModel, desired: Desired, view: ModelView, elapsed: Elapsed, source: Sourced = None
 ) -> ModelState:
-    """The whole state of an object that is not being deleted. `source` has what is known of a corpus of its own."""
-    state = _assessed(model, wanted, view, elapsed, source)
-    told = {each.get("type"): str(each.get("message", "")) for each in model.status.get("conditions", [])}
-    trained = as_told(state.trained, told.get(ConditionType.TRAINED.value, ""))
-    generated = as_told(state.generated, told.get(ConditionType.GENERATED.value, ""))
-    return replace(state, trained=trained, generated=generated)
-
-
-def _assessed(model: ScriptModel, wanted: Desired, view: ModelView, elapsed: Elapsed, source: Sourced) -> ModelState:
+    """Return the state of an object that is not being deleted: the first one that applies, in this order."""
+    stages, known = _stages(model, view), KnownSource(recorded_origin(model))
     if model.spec.suspend:
-        return _suspended(model, view)
-    problem = obstacle(model, view)
+        return Suspended(stages=stages, source=known, stop=_running_pipelines(view))
+    problem = find_blocker(model, view)
     if problem is not None:
-        return _with_stages(ModelState(problem=problem, intake=Intake(origin=told_origin(model))), view)
-    found = intake(model, wanted.train.mark.owner, source, view)
-    if found.problem or found.actions or found.waiting:
-        state = ModelState(problem=found.problem, intake=found, stop_jobs=_overdue(model, view, elapsed))
-        return replace(_with_stages(state, view), corpus=_corpus_to_come(found))
-    state = _of_pipelines(model, wanted, view, elapsed)
-    return replace(state, intake=found, corpus=_with_note(state.corpus, found.note))
+        return Blocked(stages=stages, source=known, problem=problem)
+    corpus = own_corpus(model, desired.train.mark.owner, source, view)
+    stops = jobs_to_stop(model, view, elapsed)
+    match corpus:
+        case CorpusBlocked(problem, known):
+            stages = replace(stages, corpus=problem.as_stage)
+            return Blocked(stages=stages, source=known, problem=problem, stop_jobs=stops)
+        case CorpusIncomplete(actions, known, message):
+            stages = replace(stages, corpus=Stage(ConditionStatus.FALSE, Reason.INGESTING, message))
+            return Ingesting(stages=stages, source=known, message=message, actions=actions, stop_jobs=stops)
+        case CorpusCurrent():
+            return _assess_pipelines(model, desired, view, stops, corpus)
+        case _:
+            assert_never(corpus)
 
 
-def _of_pipelines(model: ScriptModel, wanted: Desired, view: ModelView, elapsed: Elapsed) -> ModelState:
-    """Once nothing has to be done first."""
-    corpus = _corpus(view)
-    differs = difference(model, wanted, view)
-    if (differs.now or view.train is None) and view.corpus is not None and not corpus.done:
-        problem = Problem(corpus.reason, corpus.message, corpus.stalled)
-        state = ModelState(problem=problem, stop_jobs=_overdue(model, view, elapsed))
-        return replace(_with_stages(state, view), corpus=corpus)
-    by_hand = not was_suspended(model)
-    stopped = tuple(
-        StartPipeline(seen.info.ref, _last_job(seen) if by_hand else "") for seen in stopped_pipelines(view)
-    )
-    tolerant = model.spec.drift_policy is DriftPolicy.WARN and by_hand
-    state = ModelState(
-        changes=differs.now,
-        deferred=differs.deferred,
-        drifted=differs.tolerated,
-        start=() if differs.now or tolerant else stopped,
-        drop_repos=unused(model, view),
-        stop_jobs=() if differs.now else _overdue(model, view, elapsed),
-    )
-    if stopped and tolerant:
-        names = ", ".join(str(each.ref) for each in stopped)
-        waits = ", ".join(f"{each.ref} ({each.why})" for each in (*differs.now, *differs.deferred))
-        text = f"somebody stopped {names}: start it, or set driftPolicy: Correct"
-        text += f"; until then nothing is written to {waits}" if waits else ""
-        problem = Problem(Reason.DRIFTED, text)
-        state = replace(state, problem=problem)
-    return _with_stages(state, view)
+def _assess_pipelines(
+    model: ScriptModel, desired: Desired, view: ModelView, stops: tuple[StopJob, ...], corpus: CorpusCurrent
+) -> ModelState:
+    """Return the state of an object whose corpus is in Pachyderm, or is to be put there by somebody else."""
+    differs, found = difference(model, desired, view), _corpus(view)
+    if (differs.now or view.train is None) and view.corpus is not None and not found.done:
+        problem = Problem(found.reason, found.message, found.stalled)
+        return Blocked(stages=_stages(model, view), source=corpus.source, problem=problem, stop_jobs=stops)
+    stages = _with_unchecked(_stages(model, view, creating=bool(differs.now)), corpus.unchecked)
+    if model.spec.drift_policy is DriftPolicy.WARN and view.stopped and not model.previous.suspended:
+        problem = _stopped_by_somebody(view, differs)
+        return Blocked(stages=stages, source=corpus.source, problem=problem, held_back=differs)
+    if differs.now:
+        return Applying(stages=stages, source=corpus.source, difference=differs)
+    upkeep = _starts(model, view) or (*stops, *unused_repos(view))
+    unfinished = stages.first_unfinished
+    if unfinished is None:
+        return Settled(
+            stages=stages, source=corpus.source, difference=differs, upkeep=upkeep, unchecked=corpus.unchecked
+        )
+    kind = Failed if unfinished.stalled else Running
+    return kind(stages=stages, source=corpus.source, difference=differs, upkeep=upkeep, unfinished=unfinished)
 
 
-def _overdue(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> tuple[tuple[JobRef, str], ...]:
-    return () if stopped_pipelines(view) else overdue(model, view, elapsed)
+def _with_unchecked(stages: Stages, unchecked: str) -> Stages:
+    """Return the stages with a corpus stage that reports why nobody knows whether the corpus is the newest."""
+    if not unchecked or not stages.corpus.done:
+        return stages
+    return replace(stages, corpus=replace(stages.corpus, reason=Reason.CHECK_FAILED, message=unchecked))
 
 
-def _with_stages(state: ModelState, view: ModelView) -> ModelState:
-    """A pipeline that is not there is being created only where nothing keeps it from that."""
-    trained = training_stage(view) if view.train or state.changes else NOT_STARTED
-    generated = generation_stage(view, trained) if view.generate or state.changes else NOT_STARTED
-    return replace(state, corpus=_corpus(view), trained=trained, generated=generated)
+def _starts(model: ScriptModel, view: ModelView) -> tuple[Upkeep, ...]:
+    by_suspend = model.previous.suspended
+    return tuple(StartPipeline(seen.info.ref, "" if by_suspend else _last_job(seen)) for seen in view.stopped)
 
 
-def _corpus_to_come(found: Intake) -> Stage:
-    if found.problem is not None:
-        return Stage(ConditionStatus.FALSE, found.problem.reason, found.problem.message, found.problem.stalled)
-    return Stage(ConditionStatus.FALSE, Reason.INGESTING, found.waiting or "the corpus is being put into Pachyderm")
+def _stopped_by_somebody(view: ModelView, differs: Difference) -> Problem:
+    names = ", ".join(str(seen.info.ref) for seen in view.stopped)
+    held_back = ", ".join(f"{each.ref} ({each.why})" for each in (*differs.now, *differs.deferred))
+    text = f"somebody stopped {names}: start it, or set driftPolicy: Correct"
+    text += f"; until then nothing is written to {held_back}" if held_back else ""
+    return Problem(Reason.DRIFTED, text)
 
 
-def corpus_beside(problem: Problem, state: ModelState) -> Stage:
-    """The corpus as it was seen before an action of `state` met a problem, which may be about the corpus itself."""
-    if not state.intake.actions:
-        return state.corpus
-    return Stage(ConditionStatus.FALSE, problem.reason, problem.message, problem.stalled)
-
-
-def _with_note(corpus: Stage, note: str) -> Stage:
-    return replace(corpus, reason=Reason.CHECK_FAILED, message=note) if note and corpus.done else corpus
+def _stages(model: ScriptModel, view: ModelView, *, creating: bool = False) -> Stages:
+    """Return the observed stages. A pipeline that does not exist is being created only if nothing prevents that."""
+    failed = model.previous.failed
+    trained = training_stage(view, failed) if view.train or creating else NOT_STARTED
+    generated = generation_stage(view, trained, failed) if view.generate or creating else NOT_STARTED
+    return Stages(_corpus(view), trained, generated)
 
 
 def _corpus(view: ModelView) -> Stage:
     if view.corpus is not None:
         return corpus_stage(view.corpus)
-    commits = view.told_commits
+    commits = view.reported_commits
     if commits is None or commits.corpus is None:
         return Stage(ConditionStatus.UNKNOWN, Reason.PROGRESSING, "the train pipeline has not read the corpus yet")
     if view.train is not None and commits.corpus_open:
@@ -122,28 +138,16 @@ def _corpus(view: ModelView) -> Stage:
     )
 
 
-def _ours(seen: PipelineView | None) -> bool:
-    return seen is not None and seen.ownership in (Ownership.OURS, Ownership.SUCCESSOR)
+def corpus_after_failure(problem: Problem, state: ModelState) -> Stage:
+    """Return the corpus stage after an action of `state` met a problem, which may be about the corpus itself."""
+    return problem.as_stage if isinstance(state, Ingesting) and state.actions else state.stages.corpus
 
 
-def _suspended(model: ScriptModel, view: ModelView) -> ModelState:
-    running = [seen for seen in (view.generate, view.train) if seen and _ours(seen) and not seen.info.stopped]
-    stop = tuple(seen.info.ref for seen in running)
-    state = ModelState(stop=stop, suspended=True, intake=Intake(origin=told_origin(model)))
-    return _with_stages(state, view)
-
-
-def stopped_pipelines(view: ModelView) -> tuple[PipelineView, ...]:
-    """Of ours; training first."""
-    return tuple(seen for seen in (view.train, view.generate) if seen and _ours(seen) and seen.info.stopped)
+def _running_pipelines(view: ModelView) -> tuple[StopPipeline, ...]:
+    """Return the actions that stop the object's own pipelines; generate first, since it reads from train."""
+    pipelines = (seen for seen in (view.generate, view.train) if seen and seen.ownership.ours)
+    return tuple(StopPipeline(seen.info.ref) for seen in pipelines if not seen.info.stopped)
 
 
 def _last_job(seen: PipelineView) -> str:
     return seen.jobs[0].ref.id if seen.jobs else "none"
-
-
-def was_suspended(model: ScriptModel) -> bool:
-    """Whether `suspend` has stopped what is stopped now, and nobody else, as the status remembers."""
-    conditions = model.status.get("conditions", [])
-    told = next((each.get("reason") for each in conditions if each.get("type") == "Ready"), "")
-    return bool(model.status.get("suspended")) or told == Reason.SUSPENDED.value

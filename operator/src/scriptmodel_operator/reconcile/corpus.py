@@ -1,82 +1,124 @@
-"""The object's own corpus against its source: what has to be put into it. Pure."""
+"""Compares the object's own corpus with its source: what has to be put into it? Pure."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from scriptmodel_operator.api.corpus import CorpusHttp
 from scriptmodel_operator.api.marks import Mark, Owner, Ownership
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.desired.pipelines import corpus_branch
+from scriptmodel_operator.desired.references import References
 from scriptmodel_operator.ingest.failures import SourceError
 from scriptmodel_operator.ingest.origin import Attempt, Download, Origin, request_of, shown
 from scriptmodel_operator.ingest.source import Source
 from scriptmodel_operator.observe.view import ModelView, OwnedCorpus
-from scriptmodel_operator.pachyderm.values import RepoRef
-from scriptmodel_operator.reconcile.actions import AdoptRepo, CreateRepo, ReplaceFiles
+from scriptmodel_operator.reconcile.actions import AdoptRepo, CreateRepo, DeleteRepo, ReplaceFiles
+from scriptmodel_operator.reconcile.blockers import conflict_message, may_write
+from scriptmodel_operator.reconcile.download_record import recorded_origin
 from scriptmodel_operator.reconcile.failures import FAILURES_UNTIL_STALLED, problem_of
-from scriptmodel_operator.reconcile.obstacles import conflict_message, may_write
-from scriptmodel_operator.reconcile.origins import told_origin
-from scriptmodel_operator.reconcile.state import Intake, Problem
+from scriptmodel_operator.reconcile.state import UNKNOWN_SOURCE, Ingest, KnownSource, Problem
 
-_MINE = (Ownership.OURS, Ownership.SUCCESSOR)
 Sourced = Source | Attempt | Problem | None
-"""The files of a ConfigMap, what is known of a download, what keeps us from either; None where the corpus is a repo."""
+"""The files of a ConfigMap, what is known of a download, what prevents either; None where the corpus is a repo."""
 
 
-def intake(model: ScriptModel, owner: Owner, source: Sourced, view: ModelView) -> Intake:
-    """What comes first: a problem, the repo, its contents. Equal data is never committed again."""
-    if source is None or isinstance(source, Problem):
-        return Intake(problem=source)
-    if isinstance(source, Source) and not source.size_bytes:
-        empty = "the source of the corpus has no bytes: put scripts into it"
-        return Intake(problem=Problem(Reason.CORPUS_EMPTY, empty))
-    owned = view.owned_corpus
+@dataclass(frozen=True, slots=True)
+class CorpusBlocked:
+    """A problem keeps the corpus from its repo."""
+
+    problem: Problem
+    source: KnownSource = UNKNOWN_SOURCE
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusIncomplete:
+    """Pipelines have to wait for `actions`, or for a download where there are none."""
+
+    actions: tuple[Ingest, ...] = ()
+    source: KnownSource = UNKNOWN_SOURCE
+    message: str = "the corpus is being put into Pachyderm"
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusCurrent:
+    """The repo has what the source has, as far as is known; or the corpus is a repo of somebody else."""
+
+    source: KnownSource = UNKNOWN_SOURCE
+    unchecked: str = ""
+    """Why the source could not be checked for something newer."""
+
+
+OwnCorpus = CorpusBlocked | CorpusIncomplete | CorpusCurrent
+
+
+def own_corpus(model: ScriptModel, owner: Owner, source: Sourced, view: ModelView) -> OwnCorpus:
+    """Compare the source with the repo: first a problem, then the repo, then its contents.
+
+    Equal data is never committed again.
+    """
+    match source:
+        case None:
+            return CorpusCurrent()
+        case Problem():
+            return CorpusBlocked(source)
+        case Source() if not source.size_bytes:
+            text = "the source of the corpus has no bytes: put scripts into it"
+            return CorpusBlocked(Problem(Reason.CORPUS_EMPTY, text))
+        case _:
+            return _in_repo(model, owner, source, view)
+
+
+def _in_repo(model: ScriptModel, owner: Owner, source: Source | Attempt, view: ModelView) -> OwnCorpus:
+    owned, mark = view.owned_corpus, Mark(owner).to_json()
     if owned is None:
-        return Intake(actions=(CreateRepo(corpus_branch(model).repo, Mark(owner).to_json()),))
-    if owned.ownership not in _MINE:
-        if may_write(model, owned.ownership):
-            return Intake(actions=(AdoptRepo(owned.ref, Mark(owner).to_json()),))
-        text = conflict_message(model, f"corpus repo {owned.ref}", owned.ownership, owned.mark)
-        if owned.ownership is not Ownership.FOREIGN:
-            text += " and replace its files"
-        return Intake(problem=Problem(Reason.NAME_CONFLICT, text))
-    return _contents(model, source, owned)
-
-
-def _contents(model: ScriptModel, source: Source | Attempt, owned: OwnedCorpus) -> Intake:
+        return CorpusIncomplete((CreateRepo(view.refs.own_corpus, mark),))
+    if not owned.ownership.ours:
+        adoptable = may_write(model, owned.ownership)
+        return CorpusIncomplete((AdoptRepo(owned.ref, mark),)) if adoptable else CorpusBlocked(_conflict(model, owned))
     if isinstance(source, Source):
-        return _from_config_map(model, source, owned)
+        return _from_config_map(view.refs, source, owned)
     http = model.spec.corpus.http
-    return _from_http(model, http, source, owned) if http else Intake()
+    return _from_http(model, view.refs, http, source, owned) if http else CorpusCurrent()
 
 
-def _from_config_map(model: ScriptModel, source: Source, owned: OwnedCorpus) -> Intake:
+def _conflict(model: ScriptModel, owned: OwnedCorpus) -> Problem:
+    text = conflict_message(model, f"corpus repo {owned.ref}", owned.ownership, owned.mark)
+    if owned.ownership is not Ownership.FOREIGN:
+        text += " and replace its files"
+    return Problem(Reason.NAME_CONFLICT, text)
+
+
+def _from_config_map(refs: References, source: Source, owned: OwnedCorpus) -> OwnCorpus:
     unfinished = owned.head is not None and not owned.head.finished
     if unfinished or dict(owned.digests) == source.digests:
-        return Intake()
+        return CorpusCurrent()
     gone = tuple(sorted(set(owned.digests) - set(source.files)))
-    return Intake(actions=(ReplaceFiles(corpus_branch(model), source.files, gone),))
+    return CorpusIncomplete((ReplaceFiles(refs.own_branch, source.files, gone),))
 
 
-def _from_http(model: ScriptModel, http: CorpusHttp, attempt: Attempt, owned: OwnedCorpus) -> Intake:
-    """What pipelines may read already is asked for news in the background; what is not there yet is waited for."""
+def _from_http(
+    model: ScriptModel, refs: References, http: CorpusHttp, attempt: Attempt, owned: OwnedCorpus
+) -> OwnCorpus:
+    """Check in the background for newer data where pipelines can read older data; else wait for the download."""
     request = request_of(http)
     origin = _origin(model, attempt, owned)
-    download = Download((model.namespace, model.name), request, corpus_branch(model), origin, model.reconcile_at)
     if request.settled_by(origin):
-        return Intake(origin=origin)
-    told = told_origin(model) if attempt.origin is None else None  # it may have been killed before it told of the head
-    if request.answered_by(origin or told):
-        note = _problem(attempt).message if attempt.failure else ""
-        return Intake(download=download, origin=origin or told, note=note)
+        return CorpusCurrent(KnownSource(origin))
+    download = Download((model.namespace, model.name), request, refs.own_branch, origin, model.reconcile_at)
+    # An operator that was killed may have made the newest commit without recording it; its predecessor is known.
+    known = origin or (recorded_origin(model) if attempt.origin is None else None)
+    if request.answered_by(known):
+        unchecked = _problem(attempt).message if attempt.failure else ""
+        return CorpusCurrent(KnownSource(known, download), unchecked)
     if attempt.failure is not None:
-        return Intake(problem=_problem(attempt), download=download, origin=origin)
-    return Intake(waiting=f"the corpus is being fetched from {shown(http.url)}", download=download, origin=origin)
+        return CorpusBlocked(_problem(attempt), KnownSource(origin, download))
+    return CorpusIncomplete((), KnownSource(origin, download), f"the corpus is being fetched from {shown(http.url)}")
 
 
 def _origin(model: ScriptModel, attempt: Attempt, owned: OwnedCorpus) -> Origin | None:
-    """Of the newest commit: as this process found out, or as an earlier one wrote into the status."""
-    known = (attempt.origin, told_origin(model))
+    """Return what the newest commit was made from, as this process found out or an earlier one put into the status."""
+    known = (attempt.origin, recorded_origin(model))
     head = owned.head.id if owned.head is not None else ""
     return next((origin for origin in known if origin is not None and origin.commit == head), None)
 
@@ -91,9 +133,9 @@ def _problem(attempt: Attempt) -> Problem:
     return problem_of(failure, failures=attempt.failures)
 
 
-def unused(model: ScriptModel, view: ModelView) -> tuple[RepoRef, ...]:
-    """Our own repo, once the source is another one and nothing reads ours any more."""
+def unused_repos(view: ModelView) -> tuple[DeleteRepo, ...]:
+    """Delete the object's own repo once its source is another one and no pipeline reads that repo."""
     owned = view.owned_corpus
-    if owned is None or owned.readers or owned.ownership not in _MINE:
+    if owned is None or owned.readers or not owned.ownership.ours:
         return ()
-    return () if owned.ref == corpus_branch(model).repo else (owned.ref,)
+    return () if owned.ref == view.refs.corpus.repo else (DeleteRepo(owned.ref),)

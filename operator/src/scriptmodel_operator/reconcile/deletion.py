@@ -1,10 +1,9 @@
-"""What is left of an object that is being deleted. Pure."""
+"""Decides what is deleted with an object, and what blocks its deletion. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scriptmodel_operator.api.marks import Ownership
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.spec import DeletionPolicy
@@ -15,7 +14,7 @@ from scriptmodel_operator.reconcile.state import Problem
 
 @dataclass(frozen=True, slots=True)
 class DeletionState:
-    """`pipelines` are ours, in the order in which they can go; `repos` too."""
+    """The object's own pipelines and repos that still exist, in the order in which they can be deleted."""
 
     blocked: Problem | None = None
     pipelines: tuple[PipelineRef, ...] = ()
@@ -28,17 +27,13 @@ class DeletionState:
 
 
 def needs_no_pachyderm(model: ScriptModel) -> bool:
-    """Orphan touches nothing, so it releases the object even where Pachyderm is gone for good."""
+    """Return whether the object can be released without Pachyderm: deletionPolicy Orphan changes nothing there."""
     return model.spec.deletion_policy is DeletionPolicy.ORPHAN
 
 
 def assess_deletion(model: ScriptModel, view: ModelView) -> DeletionState:
-    """What is ours goes, generate before train; what is not ours is left alone."""
-    pipelines = tuple(
-        seen.info.ref
-        for seen in (view.generate, view.train)
-        if seen is not None and seen.ownership in (Ownership.OURS, Ownership.SUCCESSOR)
-    )
+    """Select the object's own pipelines, generate before train, and its repos. Nothing else is deleted."""
+    pipelines = tuple(seen.info.ref for seen in (view.generate, view.train) if seen is not None and seen.ownership.ours)
     keep = model.spec.deletion_policy is DeletionPolicy.RETAIN
     corpus = None if keep else _own_corpus(view)
     readers = {*(view.readers if pipelines else ()), *(corpus.readers if corpus else ())} - set(pipelines)
@@ -55,7 +50,6 @@ def assess_deletion(model: ScriptModel, view: ModelView) -> DeletionState:
 
 
 def _own_corpus(view: ModelView) -> OwnedCorpus | None:
-    """Only a repo that carries our mark."""
+    """Return the repo only if it carries the object's own mark."""
     owned = view.owned_corpus
-    ours = owned is not None and owned.ownership in (Ownership.OURS, Ownership.SUCCESSOR)
-    return owned if ours else None
+    return owned if owned is not None and owned.ownership.ours else None

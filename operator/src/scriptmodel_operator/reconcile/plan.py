@@ -1,38 +1,48 @@
-"""From a state to the actions that come next. Pure. After they are done, everything is looked at again."""
+"""Derives the next actions from a state. Pure. After they are carried out, the object is observed again."""
 
 from __future__ import annotations
 
-from scriptmodel_operator.reconcile.actions import (
-    Action,
-    ApplyPipelines,
-    DeletePipeline,
-    DeleteRepo,
-    StopJob,
-    StopPipeline,
-)
+from typing import assert_never
+
+from scriptmodel_operator.reconcile.actions import Action, ApplyPipelines, DeletePipeline, DeleteRepo, StopJob
 from scriptmodel_operator.reconcile.deletion import DeletionState
-from scriptmodel_operator.reconcile.state import ModelState
+from scriptmodel_operator.reconcile.state import (
+    Applying,
+    Blocked,
+    Failed,
+    Ingesting,
+    ModelState,
+    Running,
+    Settled,
+    Suspended,
+)
 
 
 def plan(state: ModelState) -> tuple[Action, ...]:
-    """While there is a problem, jobs only; pipelines before jobs, because writing a pipeline replaces its jobs."""
-    stops = tuple(StopJob(ref, why) for ref, why in state.stop_jobs)
-    if state.problem is not None:
-        return stops
-    if state.stop:
-        return tuple(StopPipeline(ref) for ref in state.stop)
-    if state.intake.actions:
-        return state.intake.actions
-    if state.changes:
-        why = tuple(change.why for change in state.changes)
-        return (ApplyPipelines(tuple(change.apply for change in state.changes), why),)
-    if state.start:
-        return state.start
-    return (*stops, *(DeleteRepo(ref) for ref in state.drop_repos))
+    """Return the actions to carry out now."""
+    match state:
+        case Suspended(stop=stop):
+            return stop
+        case Blocked(stop_jobs=stop_jobs):
+            return stop_jobs
+        case Ingesting(actions=actions, stop_jobs=stop_jobs):
+            return actions or stop_jobs
+        case Applying(difference=difference):
+            changes = difference.now
+            return (ApplyPipelines(tuple(each.apply for each in changes), tuple(each.why for each in changes)),)
+        case Running(upkeep=upkeep) | Failed(upkeep=upkeep) | Settled(upkeep=upkeep):
+            return upkeep
+        case _:
+            assert_never(state)
+
+
+def stops_jobs(state: ModelState) -> bool:
+    """Return whether the plan stops a job, which takes a freshly measured clock."""
+    return any(isinstance(action, StopJob) for action in plan(state))
 
 
 def plan_deletion(state: DeletionState) -> tuple[Action, ...]:
-    """Readers before what they read. Empty when nothing is left, or when something else reads the output."""
+    """Delete pipelines before repos, and each pipeline before those that it reads from. Empty when blocked or gone."""
     if state.blocked is not None:
         return ()
     pipelines = tuple(DeletePipeline(ref, state.keep_repos) for ref in state.pipelines)

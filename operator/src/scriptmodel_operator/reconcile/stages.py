@@ -1,59 +1,55 @@
-"""How far training and generation are, from the jobs of pipelines that are there. Pure."""
+"""Derives how far training and generation are from the jobs of their pipelines. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from collections.abc import Mapping
 
-from scriptmodel_operator.api.conditions import ConditionStatus
-from scriptmodel_operator.api.durations import parse_duration
-from scriptmodel_operator.api.objects import ScriptModel
+from scriptmodel_operator.api.conditions import ConditionStatus, ConditionType
+from scriptmodel_operator.api.previous import CAUSE_UNKNOWN, FailedJob, failure_message
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.desired.commands import SCRIPT_PATH
 from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView
-from scriptmodel_operator.pachyderm.values import JobInfo, JobRef, JobState, PipelineState
-from scriptmodel_operator.reconcile.state import Elapsed, Stage
+from scriptmodel_operator.pachyderm.values import JobInfo, JobState, PipelineState
+from scriptmodel_operator.reconcile.deadlines import ACTIVE_TEXT, PENDING_TEXT
+from scriptmodel_operator.reconcile.state import Stage
 from scriptmodel_operator.reconcile.wording import cause, in_terms_of_the_object, short
 
-PENDING_TEXT = "scriptmodel: no worker within pendingDeadline"
-ACTIVE_TEXT = "scriptmodel: longer than activeDeadline"
-SUPERSEDED_TEXT = "scriptmodel: superseded by a newer commit"
-_LOG_GONE = "its log is gone, because nobody read it while it ran"
+Failures = Mapping[ConditionType, FailedJob]
+"""Failed jobs that the previous status reports."""
 _TRAIN_AGAIN = "change the spec or annotate scriptmodel.dev/retrain-at"
 _WRITE_AGAIN = "change spec.generation, if only its seed; the model is kept"
 
 
-def training_stage(view: ModelView) -> Stage:
-    """Trained means: the newest job of the current version made a model."""
+def training_stage(view: ModelView, reported: Failures) -> Stage:
+    """Return how far training is. Done means that the newest job of the current version made a model."""
     train = view.train
     if train is None:
-        return _under_way(Reason.CREATING, "the train pipeline is being created")
+        return _in_progress(Reason.CREATING, "the train pipeline is being created")
     if train.info.state is PipelineState.FAILURE:
         return _failed(Reason.PIPELINE_FAILED, _pipeline_failed(train))
     job = train.newest
     if job is None:
-        return _under_way(Reason.TRAINING, "waiting for the train job to appear")
-    return _training_job(view, train, job)
+        return _in_progress(Reason.TRAINING, "waiting for the train job to appear")
+    return _training_job(view, train, job, reported.get(ConditionType.TRAINED))
 
 
-def _training_job(view: ModelView, train: PipelineView, job: JobInfo) -> Stage:
+def _training_job(view: ModelView, train: PipelineView, job: JobInfo, reported: FailedJob | None) -> Stage:
     if view.repeats and train.last_good is not None:
         return _succeeded(train.last_good, view)
     if job.state is JobState.SUCCESS:
         return _succeeded(job, view)
     if job.state.final:
-        return _ended(job, view.training_log, Reason.TRAINING_FAILED, _TRAIN_AGAIN)
+        return _ended(job, view.training_log, reported, Reason.TRAINING_FAILED, _TRAIN_AGAIN)
     if train.running is not None:
-        return _under_way(Reason.TRAINING, _training_message(train, job, view.training_log))
+        return _in_progress(Reason.TRAINING, _training_message(train, job, view.training_log))
     return _waiting(view, train, job)
 
 
 def _succeeded(job: JobInfo, view: ModelView) -> Stage:
     if not job.data_total:
         return _failed(
-            Reason.NO_DATA, "the train job saw no files: put scripts into the corpus; a new commit trains again"
+            Reason.NO_DATA, "the train job read no files: put scripts into the corpus; a new commit trains again"
         )
     metrics = view.metrics if view.good_model and view.good_model.model == job.ref.id else None
     known = {"validation": metrics.best, "test": metrics.test} if metrics else {}
@@ -71,7 +67,7 @@ def _training_message(train: PipelineView, newest: JobInfo, log: LogDigest | Non
     if log and log.percent == 100:
         text = f"all {log.epochs} epochs are done, and the model is being tested and written"
     if log and log.error:
-        text = f"{in_terms_of_the_object(str(log.error), generating=False)}; the attempt failed and is repeated"
+        text = f"attempt failed, retrying: {in_terms_of_the_object(str(log.error), generating=False)}"
     if train.running and train.running.ref != newest.ref:
         text += "; a newer corpus commit or spec is next"
     if log and log.warning:
@@ -80,53 +76,53 @@ def _training_message(train: PipelineView, newest: JobInfo, log: LogDigest | Non
 
 
 def _waiting(view: ModelView, train: PipelineView, job: JobInfo) -> Stage:
-    if view.told_commits and view.told_commits.corpus_open:
-        return _under_way(Reason.WAITING_FOR_CORPUS_COMMIT, still_open(train, view.told_commits))
+    if view.reported_commits and view.reported_commits.corpus_open:
+        return _in_progress(Reason.WAITING_FOR_CORPUS_COMMIT, still_open(train, view.reported_commits))
     if train.info.state is PipelineState.CRASHING:
-        return _under_way(Reason.WAITING_FOR_WORKER, f"no worker can start: {train.info.reason}")
-    return _under_way(Reason.WAITING_FOR_WORKER, f"the train job waits for a worker (job {short(job.ref.id)})")
+        return _in_progress(Reason.WAITING_FOR_WORKER, f"no worker can start: {train.info.reason}")
+    return _in_progress(Reason.WAITING_FOR_WORKER, f"the train job waits for a worker (job {short(job.ref.id)})")
 
 
 def still_open(train: PipelineView, commits: ModelCommits) -> str:
-    """Of the commit that training waits for."""
+    """Return the message about the open commit that training waits for."""
     finish = train.info.spec.input_branch.finish_command
     commit = short(commits.corpus or "")
-    return f"a commit of the corpus is still open: `{finish}`, unless a pipeline is at work on it (commit {commit})"
+    return f"a commit of the corpus is still open: `{finish}`, unless a pipeline is writing it (commit {commit})"
 
 
-def generation_stage(view: ModelView, trained: Stage) -> Stage:
-    """Generated means: the newest generate job read the newest model and wrote a script."""
+def generation_stage(view: ModelView, trained: Stage, reported: Failures) -> Stage:
+    """Return how far generation is. Done means that the newest job read the newest model and wrote a script."""
     generate = view.generate
     if generate is None:
-        return _under_way(Reason.CREATING, "the generate pipeline is being created")
+        return _in_progress(Reason.CREATING, "the generate pipeline is being created")
     if not trained.done:
         return Stage(ConditionStatus.FALSE, Reason.NOT_STARTED, "training comes first")
     if generate.info.state is PipelineState.FAILURE:
         return _failed(Reason.PIPELINE_FAILED, _pipeline_failed(generate))
     job = generate.newest
-    unfinished = job is None or not job.state.final or not _reads_newest_model(view)
+    unfinished = job is None or not job.state.final or not view.reads_newest_model
     if unfinished and view.script_is_of_newest_model and generate.last_good is not None:
         return _written(generate.last_good, view)
-    if job is None or not _reads_newest_model(view):
-        return _under_way(Reason.GENERATING, "waiting for the generate job to appear")
-    return _generation_job(view, generate, job)
+    if job is None or not view.reads_newest_model:
+        return _in_progress(Reason.GENERATING, "waiting for the generate job to appear")
+    return _generation_job(view, generate, job, reported.get(ConditionType.GENERATED))
 
 
-def _generation_job(view: ModelView, generate: PipelineView, job: JobInfo) -> Stage:
+def _generation_job(view: ModelView, generate: PipelineView, job: JobInfo, reported: FailedJob | None) -> Stage:
     if job.state is JobState.SUCCESS:
         return _written(job, view)
     if job.state.final:
-        return _ended(job, view.generation_log, Reason.GENERATION_FAILED, _WRITE_AGAIN)
+        return _ended(job, view.generation_log, reported, Reason.GENERATION_FAILED, _WRITE_AGAIN)
     if job.state.waiting and generate.info.state is PipelineState.CRASHING:
-        return _under_way(Reason.WAITING_FOR_WORKER, f"no worker can start: {generate.info.reason}")
+        return _in_progress(Reason.WAITING_FOR_WORKER, f"no worker can start: {generate.info.reason}")
     if job.state.waiting:
-        return _under_way(Reason.GENERATING, f"the generate job waits for a worker (job {short(job.ref.id)})")
-    return _under_way(Reason.GENERATING, "the script is being written")
+        return _in_progress(Reason.GENERATING, f"the generate job waits for a worker (job {short(job.ref.id)})")
+    return _in_progress(Reason.GENERATING, "the script is being written")
 
 
 def _written(job: JobInfo, view: ModelView) -> Stage:
     if not job.data_total:
-        return _failed(Reason.NO_DATA, "the generate job saw no model")
+        return _failed(Reason.NO_DATA, "the generate job read no model")
     if view.script is None:
         text = (
             f"generation wrote no {SCRIPT_PATH}: the image in spec.training.image may be no scriptmodel trainer "
@@ -139,21 +135,19 @@ def _written(job: JobInfo, view: ModelView) -> Stage:
     return Stage(ConditionStatus.TRUE, Reason.GENERATED, f"the script is written (commit {short(job.ref.id)})")
 
 
-def _reads_newest_model(view: ModelView) -> bool:
-    newest = view.train.newest if view.train else None
-    return newest is not None and view.newest_script_model == newest.ref.id
-
-
-def _ended(job: JobInfo, log: LogDigest | None, failed: Reason, again: str) -> Stage:
-    """Of a job that ended without a result; `again` says what makes another one."""
+def _ended(job: JobInfo, log: LogDigest | None, reported: FailedJob | None, failed: Reason, again: str) -> Stage:
+    """Return the stage of a job that ended without a result; `again` says what makes another one."""
     generating = failed is Reason.GENERATION_FAILED
     what = "generation" if generating else "training"
     if job.state is JobState.KILLED:
         return _killed(job, "write" if generating else "train", again)
     if job.state is JobState.UNRUNNABLE:
         return _failed(failed, f"{what} could not run: {job.reason} (job {short(job.ref.id)})")
-    why = cause(log, generating=generating) or f"{job.reason or 'no reason given'}; {_LOG_GONE}"
-    return _failed(failed, f"{what} failed: {why} (job {short(job.ref.id)})")
+    why = cause(log, generating=generating)
+    if not why and reported and reported.job == short(job.ref.id):
+        return _failed(failed, reported.message)
+    why = why or f"{job.reason or 'no reason given'}; {CAUSE_UNKNOWN}"
+    return _failed(failed, failure_message(what, why, short(job.ref.id)))
 
 
 def _killed(job: JobInfo, verb: str, again: str) -> Stage:
@@ -173,120 +167,14 @@ def _killed(job: JobInfo, verb: str, again: str) -> Stage:
     return _failed(Reason.JOB_STOPPED, f"the job was stopped ({why}): {again} {of_job}")
 
 
-def as_told(stage: Stage, before: str) -> Stage:
-    """Keep the message `before` about the same failed job, from when its log could be read.
-
-    Older operators began the message with the job's whole id.
-    """
-    job = stage.message.rpartition("(job ")[2].rstrip(")")
-    same = f"job {job}" in before and "failed: " in before and _LOG_GONE not in before
-    return replace(stage, message=before) if _LOG_GONE in stage.message and same else stage
-
-
 def _pipeline_failed(seen: PipelineView) -> str:
     return (
         f"pipeline {seen.info.ref} cannot run: {seen.info.reason or 'no reason given'}. "
-        "Correct the spec; an update is what brings it back"
+        "Correct the spec: an update starts the pipeline again"
     )
 
 
-def overdue(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> tuple[tuple[JobRef, str], ...]:
-    """Jobs to be stopped: past their deadline, or overtaken while they waited."""
-    if view.train is None:
-        return ()
-    training = model.spec.training
-    stops: list[tuple[JobRef, str]] = []
-    unfinished = [job for job in view.train.current if not job.state.final]
-    waiting = [job for job in unfinished if job.state.waiting]
-    stops += [(job.ref, SUPERSEDED_TEXT) for job in waiting if job != unfinished[0]]
-    active = f"{ACTIVE_TEXT} ({training.active_deadline})"
-    stops += [(each.ref, active) for each in _at_work(view) if _longer(each.since, training.active_deadline, elapsed)]
-    newest = view.train.newest
-    idle = view.train.running is None and not view.train.info.stopped and not _corpus_unfinished(view)
-    due = (
-        newest
-        and newest.state.waiting
-        and _longer(_train_waits_since(view, newest), training.pending_deadline, elapsed)
-    )
-    pending = f"{PENDING_TEXT} ({training.pending_deadline})"
-    if newest and due and idle:
-        stops.append((newest.ref, pending))
-    unwritten = _unwritten(view)
-    if unwritten and _longer(unwritten.since, training.pending_deadline, elapsed):
-        stops.append((unwritten.ref, pending))
-    return tuple(stops)
-
-
-@dataclass(frozen=True, slots=True)
-class _Timed:
-    ref: JobRef
-    since: datetime | None
-
-
-def _at_work(view: ModelView) -> Iterator[_Timed]:
-    """The running jobs. A worker may take a generate job while its model is being trained, which is not its time."""
-    train, generate = view.train, view.generate
-    if train and train.running:
-        yield _Timed(train.running.ref, train.running.started or train.running.created)
-    if train and generate and (job := generate.running):
-        model = (view.newest_script_model if job == generate.newest else None) or job.ref.id
-        trained = next((each.finished for each in train.jobs if each.ref.id == model), None)
-        yield _Timed(job.ref, max(filter(None, (job.started or job.created, trained)), default=None))
-
-
-def _unwritten(view: ModelView) -> _Timed | None:
-    """The generate job that waits for nothing but a worker, since its model is there."""
-    generate, trained = view.generate, view.train.newest if view.train else None
-    job = generate.newest if generate else None
-    if generate is None or job is None or trained is None or not job.state.waiting:
-        return None
-    if generate.running or generate.info.stopped or not _reads_newest_model(view):
-        return None
-    moments = (_waits_since(generate, job), trained.finished)
-    return _Timed(job.ref, max((moment for moment in moments if moment), default=None))
-
-
-def patience(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> timedelta | None:
-    """How long nothing but a changed part of the shared look can matter; None where what is under way must be followed.
-
-    A job that waits for a worker is such a time: until pendingDeadline.
-    """
-    train, generate = view.train, view.generate
-    if train is None or generate is None or not (train.listed and generate.listed):
-        return None
-    newest = train.newest
-    busy = train.running or generate.running or _corpus_unfinished(view)
-    if newest is None or not newest.state.waiting or busy:
-        return None
-    began = _train_waits_since(view, newest)
-    return None if began is None else parse_duration(model.spec.training.pending_deadline) - elapsed(began)
-
-
-def _corpus_unfinished(view: ModelView) -> bool:
-    return view.told_commits is not None and view.told_commits.corpus_unfinished
-
-
-def _train_waits_since(view: ModelView, newest: JobInfo) -> datetime | None:
-    """A job is there as soon as its corpus commit is begun, and can wait for a worker only once that is finished."""
-    corpus = view.told_commits.corpus_info if view.told_commits else None
-    moments = (_waits_since(view.train, newest) if view.train else None, corpus.finished_at if corpus else None)
-    return max((moment for moment in moments if moment), default=None)
-
-
-def _waits_since(seen: PipelineView, newest: JobInfo) -> datetime | None:
-    return max((moment for moment in (_last_end(seen), newest.created) if moment), default=None)
-
-
-def _last_end(seen: PipelineView) -> datetime | None:
-    """Waiting counts from when no older job of the pipeline ran any more."""
-    return max((job.finished for job in seen.jobs if job.finished), default=None)
-
-
-def _longer(since: datetime | None, limit: str, elapsed: Elapsed) -> bool:
-    return since is not None and elapsed(since) > max(parse_duration(limit), timedelta(seconds=1))
-
-
-def _under_way(reason: Reason, message: str) -> Stage:
+def _in_progress(reason: Reason, message: str) -> Stage:
     return Stage(ConditionStatus.FALSE, reason, message)
 
 

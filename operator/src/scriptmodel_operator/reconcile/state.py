@@ -1,35 +1,69 @@
-"""The state of a ScriptModel: what is wrong, what differs, how far each stage is. Pure values."""
+"""The state of a ScriptModel: a closed union, which `plan`, `summary` and `requeue_after` match exhaustively. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import Enum
 
 from scriptmodel_operator.api.conditions import ConditionStatus
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.ingest.origin import Download, Origin
-from scriptmodel_operator.pachyderm.values import JobRef, PipelineApply, PipelineRef, RepoRef
-from scriptmodel_operator.reconcile.actions import AdoptRepo, CreateRepo, ReplaceFiles, StartPipeline
+from scriptmodel_operator.reconcile.actions import (
+    AdoptRepo,
+    CreateRepo,
+    DeleteRepo,
+    ReplaceFiles,
+    StartPipeline,
+    StopJob,
+    StopPipeline,
+)
+from scriptmodel_operator.reconcile.difference import NO_DIFFERENCE, Difference
 
 Elapsed = Callable[[datetime], timedelta]
-"""How much time has passed since a time that Pachyderm gave (`pachyderm/clock.py`)."""
+"""Returns the time that has passed since a time that Pachyderm gave (`pachyderm/clock.py`)."""
+Ingest = CreateRepo | AdoptRepo | ReplaceFiles
+"""Actions that put an object's own corpus into Pachyderm."""
+Upkeep = StartPipeline | StopJob | DeleteRepo
+"""Actions on an object whose pipelines need no update."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One of corpus, training and generation: done (True), under way or failed (False), or not known."""
+    """One of corpus, training and generation: done (True), in progress or failed (False), or unknown."""
 
     status: ConditionStatus
     reason: Reason
     message: str = ""
     stalled: bool = False
-    """True when nothing will change unless somebody does something."""
+    """True when nothing will change unless somebody acts."""
 
     @property
     def done(self) -> bool:
         return self.status is ConditionStatus.TRUE
+
+
+NOT_STARTED = Stage(ConditionStatus.FALSE, Reason.NOT_STARTED, "an earlier stage comes first")
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """The three stages, in the order of the data."""
+
+    corpus: Stage
+    trained: Stage = NOT_STARTED
+    generated: Stage = NOT_STARTED
+
+    @property
+    def first_unfinished(self) -> Stage | None:
+        """The stage that Ready reports; None when the script is written.
+
+        Training finds a corpus that lacks nothing by itself, so the corpus counts only where it is known to be missing
+        or unfinished, and no failure of training explains more.
+        """
+        if self.corpus.status is ConditionStatus.FALSE and not self.trained.stalled:
+            return self.corpus
+        return next((stage for stage in (self.trained, self.generated) if not stage.done), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,67 +74,94 @@ class Problem:
     message: str
     stalled: bool = True
 
-
-class ChangeKind(Enum):
-    """Why a pipeline is written."""
-
-    CREATE = "create"
-    RECOMPUTE = "recompute"
-    RESHAPE = "reshape"
-    """A change that needs no new computation."""
-    ADOPT = "adopt"
-    CORRECT = "correct"
-    """Drift."""
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A pipeline to be written, and why."""
-
-    kind: ChangeKind
-    apply: PipelineApply
-    why: str
-
     @property
-    def ref(self) -> PipelineRef:
-        return self.apply.spec.ref
-
-
-NOT_STARTED = Stage(ConditionStatus.FALSE, Reason.NOT_STARTED, "an earlier stage comes first")
+    def as_stage(self) -> Stage:
+        """The stage that the problem prevents."""
+        return Stage(ConditionStatus.FALSE, self.reason, self.message, self.stalled)
 
 
 @dataclass(frozen=True, slots=True)
-class Intake:
-    """What comes next of bringing the object's own corpus to what its source has."""
+class KnownSource:
+    """What is known of the source of the object's own corpus."""
 
-    actions: tuple[CreateRepo | AdoptRepo | ReplaceFiles, ...] = ()
-    problem: Problem | None = None
-    waiting: str = ""
-    """What pipelines wait for."""
-    download: Download | None = None
-    """To be begun once it is due."""
     origin: Origin | None = None
-    """Of the newest commit, where it is known."""
-    note: str = ""
-    """Why nobody knows whether there is something newer."""
+    """What the newest commit was made from."""
+    download: Download | None = None
+    """The download to start once it is due."""
 
 
-@dataclass(frozen=True, slots=True)
-class ModelState:
-    """All that plan and summary need. `changes` may be carried out now, `deferred` later."""
+UNKNOWN_SOURCE = KnownSource()
 
-    problem: Problem | None = None
-    corpus: Stage = NOT_STARTED
-    trained: Stage = NOT_STARTED
-    generated: Stage = NOT_STARTED
-    changes: tuple[Change, ...] = ()
-    deferred: tuple[Change, ...] = ()
-    drifted: tuple[Change, ...] = ()
-    """Drift that driftPolicy Warn leaves as it is."""
-    start: tuple[StartPipeline, ...] = ()
-    stop: tuple[PipelineRef, ...] = ()
-    stop_jobs: tuple[tuple[JobRef, str], ...] = ()
-    suspended: bool = False
-    intake: Intake = Intake()
-    drop_repos: tuple[RepoRef, ...] = ()
-    """Of ours, and read by nothing any more."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Observed:
+    """The fields that every state has."""
+
+    stages: Stages
+    source: KnownSource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspended(_Observed):
+    """spec.suspend is true. `stop` is empty once both pipelines are stopped."""
+
+    stop: tuple[StopPipeline, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blocked(_Observed):
+    """A problem has to be solved before any pipeline is written. Deadlines of jobs still apply."""
+
+    problem: Problem
+    stop_jobs: tuple[StopJob, ...] = ()
+    held_back: Difference = NO_DIFFERENCE
+    """Changes that are not carried out because of the problem."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ingesting(_Observed):
+    """Pipelines wait for the object's own corpus: for `actions`, or for a download."""
+
+    message: str
+    actions: tuple[Ingest, ...] = ()
+    stop_jobs: tuple[StopJob, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applying(_Observed):
+    """At least one pipeline has to be created or updated now (`difference.now`)."""
+
+    difference: Difference
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _InSync(_Observed):
+    """Both pipelines are as desired, up to changes that wait for a job's end and drift that is tolerated."""
+
+    difference: Difference
+    upkeep: tuple[Upkeep, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running(_InSync):
+    """A stage is in progress, or waits for a job, a worker or a commit."""
+
+    unfinished: Stage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed(_InSync):
+    """A stage failed, and nothing changes unless somebody acts."""
+
+    unfinished: Stage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled(_InSync):
+    """The script of the newest spec and corpus is written."""
+
+    unchecked: str = ""
+    """Why the source could not be checked for a newer corpus."""
+
+
+ModelState = Suspended | Blocked | Ingesting | Applying | Running | Failed | Settled

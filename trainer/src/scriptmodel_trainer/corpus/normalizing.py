@@ -14,7 +14,7 @@ from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.layouts import Layout
 from scriptmodel_trainer.corpus.layouts.paragraphs import without_notes
 from scriptmodel_trainer.corpus.reading import Source
-from scriptmodel_trainer.corpus.tokens import event_tokens
+from scriptmodel_trainer.corpus.tokens import event_tokens, without_controls
 from scriptmodel_trainer.corpus.understood import Tally
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.storage import atomic_writer
@@ -96,8 +96,9 @@ class FileStatistics:
                 self.unclear_lines.append(event.line)
         if event.kind is EventKind.SPEECH:
             self.speeches += 1
-            if event.speaker in self.speakers or len(self.speakers) < _COUNTED_SPEAKERS:
-                self.speakers[event.speaker] = self.speakers.get(event.speaker, 0) + 1
+            speaker = without_controls(event.speaker)
+            if speaker in self.speakers or len(self.speakers) < _COUNTED_SPEAKERS:
+                self.speakers[speaker] = self.speakers.get(speaker, 0) + 1
             if not event.continued:
                 self._count_out(event.speaker)
         elif event.kind is not EventKind.VERBATIM:

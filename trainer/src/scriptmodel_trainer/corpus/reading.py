@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import codecs
 import hashlib
+import io
+import itertools
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.storage import open_regular
 
 LONGEST_LINE = 1 << 20  # characters; a longer line is cut at a space, so one giant line cannot fill the memory
 _BLOCK = 1 << 20
@@ -49,6 +52,11 @@ _NOT_SCRIPTS = frozenset(
 )
 _ASCII = bytes(range(128))
 _BEYOND_ASCII = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")  # UTF-8
+_PFS = Path("/pfs")
+_DEEPEST = 100  # folders within each other
+_LONGEST_PATH = 3800  # bytes; the kernel takes 4095
+_LONGEST_NAME = 200  # characters of a path in a note
+_MOST_ENTRIES = 200_000  # files and folders of a corpus
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1a\x1b"))
 
 
@@ -71,7 +79,7 @@ def find_sources(paths: Iterable[Path], note: Callable[[str], None]) -> list[Sou
     wanted = list(paths)
     sources: list[Source] = []
     seen: set[Path] = set()
-    for path, name in _files(wanted):
+    for path, name in _files(wanted, note):
         real = path.resolve()
         if real in seen:
             continue
@@ -103,7 +111,7 @@ def corpus_digest(sources: Iterable[Source]) -> str:
 def read_lines(source: Source) -> Iterator[str]:
     """Lines without their ends, whatever the end (LF, CRLF, CR); lines over LONGEST_LINE are cut at a space."""
     try:
-        with source.path.open(encoding=source.encoding, errors="replace") as file:
+        with io.TextIOWrapper(open_regular(source.path), encoding=source.encoding, errors="replace") as file:
             rest = ""
             while line := file.readline(LONGEST_LINE):
                 line, rest = rest + line, ""
@@ -130,7 +138,7 @@ def sample_lines(source: Source, blocks: int = 48, size: int = 16_384) -> list[s
                 break
         return lines
     lines = []
-    with source.path.open("rb") as file:
+    with open_regular(source.path) as file:
         for block in range(blocks):
             file.seek(block * (source.size - size) // (blocks - 1))
             text = file.read(size).decode(source.encoding, errors="replace")
@@ -138,7 +146,7 @@ def sample_lines(source: Source, blocks: int = 48, size: int = 16_384) -> list[s
     return lines
 
 
-def _files(paths: Iterable[Path]) -> Iterator[tuple[Path, str]]:
+def _files(paths: Iterable[Path], note: Callable[[str], None]) -> Iterator[tuple[Path, str]]:
     for path in paths:
         try:
             mode = path.stat().st_mode
@@ -147,30 +155,75 @@ def _files(paths: Iterable[Path]) -> Iterator[tuple[Path, str]]:
         except OSError as error:
             raise BadInputError(f"cannot read {path}: {error.strerror}", "check the path") from error
         if stat.S_ISDIR(mode):
-            yield from _below(path)
+            yield from _below(path, note)
         elif stat.S_ISREG(mode):
             yield path, path.name
         else:
             raise BadInputError(f"{path} is neither a file nor a folder")
 
 
-def _below(folder: Path) -> Iterator[tuple[Path, str]]:
+def _below(folder: Path, note: Callable[[str], None]) -> Iterator[tuple[Path, str]]:
+    """Regular files below a folder, with their names in it, in a fixed order; what else is there is noted."""
+    inside = _allowed(folder)
     visited: set[str] = set()
-
-    def refuse(error: OSError) -> None:
-        raise BadInputError(f"cannot read {error.filename}: {error.strerror}")
-
-    for root, folders, files in os.walk(folder, followlinks=True, onerror=refuse):
-        real = os.path.realpath(root)
+    entries = 0
+    waiting = [folder]
+    while waiting:
+        current = waiting.pop()
+        real = os.path.realpath(current)
         if real in visited:
-            folders.clear()
             continue
         visited.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith((".", "__")))
-        for name in sorted(files):
-            path = Path(root, name)
-            if not name.startswith(".") and path.is_file():
-                yield path, path.relative_to(folder).as_posix()
+        names = _names_in(current)
+        entries += len(names)
+        if entries > _MOST_ENTRIES:
+            raise BadInputError(f"{folder} holds more than {_MOST_ENTRIES:,} files", "join scripts into fewer files")
+        folders = []
+        for name in names:
+            path = current / name
+            where = path.relative_to(folder)
+            if reason := _unfit(path, len(where.parts), inside):
+                note(f"left out {_shortened(where.as_posix())}: {reason}")
+            elif not path.is_dir():
+                yield path, where.as_posix()
+            elif not name.startswith("__"):
+                folders.append(path)
+        waiting += reversed(folders)
+
+
+def _allowed(folder: Path) -> tuple[Path, ...]:
+    """Where links in a folder may lead: into it, and below /pfs for one that Pachyderm laid out there, with links."""
+    pfs = Path(os.environ.get("PFS_ROOT") or _PFS)
+    real = folder.resolve()
+    return (real, pfs.resolve()) if pfs in folder.absolute().parents else (real,)
+
+
+def _names_in(folder: Path) -> list[str]:
+    try:
+        with os.scandir(folder) as found:
+            names = [entry.name for entry in itertools.islice(found, _MOST_ENTRIES + 1)]
+    except OSError as error:
+        raise BadInputError(f"cannot read {_shortened(str(folder))}: {error.strerror}") from error
+    return sorted(name for name in names if not name.startswith("."))
+
+
+def _unfit(path: Path, depth: int, inside: Sequence[Path]) -> str:
+    """Why a file or folder of a corpus is not read; "" for one that is."""
+    if depth > _DEEPEST or len(os.fsencode(path)) > _LONGEST_PATH:
+        return "it lies too deep"
+    try:
+        if path.is_symlink():
+            real = path.resolve()
+            if not any(real.is_relative_to(home) for home in inside):
+                return "it is a link that leads out of the corpus"
+        mode = path.stat().st_mode
+    except (OSError, RuntimeError):  # nothing there, or a link to itself
+        return "it is a link that leads nowhere" if path.is_symlink() else "it cannot be read"
+    return "" if stat.S_ISREG(mode) or stat.S_ISDIR(mode) else "it is no regular file"
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}..."
 
 
 def _inspect(path: Path, name: str) -> Source | str:
@@ -181,7 +234,7 @@ def _inspect(path: Path, name: str) -> Source | str:
     encoding = ""
     characters = 0
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             while block := file.read(_BLOCK):
                 if size == 0:
                     encoding = next((name for bom, name in _BOMS if block.startswith(bom)), "") or _unmarked(block)

@@ -39,6 +39,8 @@ PUNCTUATION = frozenset((",", ";", ":", "--"))
 _OPENERS = {"[": OPEN_BRACKET, "(": OPEN_BRACKET, "“": OPEN_QUOTE}
 _CLOSERS = {"]": OPEN_BRACKET, ")": OPEN_BRACKET, "”": OPEN_QUOTE}
 _GROUPING = frozenset('[]()“”"')
+# What a terminal would obey: control characters but tab, LF, FF and CR, and changes of direction.
+_CONTROLS = re.compile("[\0-\x08\x0b\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _NOT_IN_NAME = re.compile(r"[^\w'’-]+|_+")
 
 
@@ -48,10 +50,15 @@ def name_token(speaker: str) -> str:
     return "_".join(cleaned.split())
 
 
+def without_controls(text: str) -> str:
+    """Put spaces for control characters, as splitting into words does."""
+    return text if text.isprintable() else _CONTROLS.sub(" ", text)
+
+
 def event_tokens(event: Event) -> list[str]:
     """The tokens of one event; empty when it holds no words."""
     if event.kind is EventKind.VERBATIM:
-        return event.text.split()
+        return without_controls(event.text).split()
     if event.kind is EventKind.CUT:
         return []
     body = _body(event.text)

@@ -16,6 +16,8 @@ _PIECES = re.compile(
     r"|'?[^\W_]+(?:[-&][^\W_]+)*(?:'(?![^\W_]))?"
     r"|[^\s\w']"
 )
+_MOST_MARKS = 30
+_MARKS = re.compile(rf"[^\w\s\0-\u02ff]{{{_MOST_MARKS + 1},}}")
 _SINGLE_OPEN = re.compile(r"(?<![\w'])'(?=\w)")
 _SINGLE_QUOTE = re.compile(r"(?<![\w'])'(?=\w)|(?<=[\w,.;:!?…-])'(?![\w'])")
 _SINGLE_CLOSE = re.compile(r"[,.;:!?…-]'(?![\w'])|\w'(?![\w'])")
@@ -92,10 +94,23 @@ def split_words(text: str) -> list[str]:
     Words split at apostrophes (`They 're`, `d 'you`); runs of enders become one marker.
     """
     if not text.isascii():
-        text = unicodedata.normalize("NFC", text.translate(_INVISIBLE)).translate(_ASCII_QUOTES)
+        text = _MARKS.sub(_bounded_marks, text.translate(_INVISIBLE))
+        text = unicodedata.normalize("NFC", text).translate(_ASCII_QUOTES)
     if "'" in text and _SINGLE_OPEN.search(text) and _SINGLE_CLOSE.search(text):
         text = _single_quotes_paired(text)
     return list(filter(None, map(_TOKENS.__getitem__, _PIECES.findall(text))))
+
+
+def _bounded_marks(match: re.Match[str]) -> str:
+    """A run of characters that are no letters, of its combining ones no more than 30 in a row, as Unicode's Stream-Safe
+    Text Format has it: NFC sorts them, in time that grows with the square of their number."""
+    kept: list[str] = []
+    row = 0
+    for character in match.group():
+        row = row + 1 if unicodedata.combining(character) else 0
+        if row <= _MOST_MARKS:
+            kept.append(character)
+    return "".join(kept)
 
 
 class _TokenOf(dict[str, str]):

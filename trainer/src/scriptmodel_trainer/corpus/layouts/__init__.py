@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.layouts import fountain, frames, markdown, verbatim
+from scriptmodel_trainer.corpus.layouts.paragraphs import short_lines
 from scriptmodel_trainer.corpus.layouts.stage import StageParser
 from scriptmodel_trainer.corpus.layouts.survey import STYLES
 from scriptmodel_trainer.errors import BadInputError
@@ -31,14 +32,25 @@ class Layout:
     score: Callable[[Sequence[str]], float]
 
 
+def _of_script(
+    name: str, parse: Callable[[Iterable[str], Sequence[str]], Iterator[Event]], score: Callable[[Sequence[str]], float]
+) -> Layout:
+    """A layout whose rules look into lines, which are kept short for them."""
+    return Layout(
+        name,
+        lambda lines, sample: parse(short_lines(lines), list(short_lines(sample))),
+        lambda sample: score(list(short_lines(sample))),
+    )
+
+
 LAYOUTS: dict[str, Layout] = {
     layout.name: layout
     for layout in (
         Layout("normalized", verbatim.parse_normalized, verbatim.score_normalized),
         Layout("plain", verbatim.parse_plain, verbatim.score_plain),
-        Layout("markdown", markdown.parse, markdown.score),
-        Layout("fountain", fountain.parse, fountain.score),
-        *(Layout(style.name, parser.parse, parser.score) for style in STYLES for parser in (StageParser(style),)),
+        _of_script("markdown", markdown.parse, markdown.score),
+        _of_script("fountain", fountain.parse, fountain.score),
+        *(_of_script(style.name, parser.parse, parser.score) for style in STYLES for parser in (StageParser(style),)),
     )
 }
 
@@ -61,6 +73,7 @@ def detect(sample: Sequence[str], asked: Layout | None = None) -> tuple[Layout, 
         return asked, 1.0
     layout, score = _best(sample) if asked is None else (asked, asked.score(sample))
     if score < _DOUBTFUL:
+        sample = list(short_lines(sample))
         for frame in frames.infer(sample):
             framed, better = _best([frame.bare(line)[0] for line in sample])
             if better > max(score, _UNSURE):

@@ -39,6 +39,7 @@ from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph, plain
 _LONGEST_NAME = 80  # characters
 _LONGEST_PICTURE = 1000  # characters that say who stands where
 _LONGEST_DIRECTION = 12_000  # characters; a bracket that is never closed must not swallow the play
+_LONGEST_SINGING = 240  # characters that end with who sings
 _CENTRED = " " * 24
 _DASH_AFTER = re.compile(r"^(\s*[\[(][^\[\]()]*[\])])[.,]?\s*--\s*")  # `NAME -- [aside.] -- words`
 _ITALIC_AFTER = re.compile(r"^\s*_([^_]{1,300}?)\.?_\.?\s*--\s*")  # `NAME -- _aside._ -- words`
@@ -290,7 +291,7 @@ class Body:
                 self._speaker = ""
             elif (
                 text.endswith((":", ";"))
-                and (told := _SINGS.search(plain(text)))
+                and (told := _SINGS.search(plain(text)[-_LONGEST_SINGING:]))
                 and (name := self._known(told["who"]))
             ):
                 yield from self._sing(name)

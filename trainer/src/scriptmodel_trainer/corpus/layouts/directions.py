@@ -41,6 +41,7 @@ _CLOSED = re.compile(r"[\])]")
 _LAST_NOTE = re.compile(r"(?<=[\])])\s+\[\d{1,3}\]$")
 _ENDED = (".", "!", "?", "]", ")", '"', "”", "’", "_", "…", "'", "*")
 _PROSE = 55  # characters; lines of prose are longer
+_NESTED = 20  # brackets around a direction
 _LONG = 2000  # characters of a direction
 _HANGING = 5  # characters that the second line of a direction is set in more than its first, at most
 _SLACK = 8  # characters that would have fitted on the line before: its end was meant
@@ -236,7 +237,9 @@ def without_brackets(text: str) -> str:
     stripped = _DASHED.sub("", _LAST_NOTE.sub("", plain(text)).strip())
     if _ANGLED.fullmatch(stripped):
         return stripped[1:-1].strip()
-    while len(stripped) > 1 and stripped[0] in "[(":
+    for _ in range(_NESTED):
+        if len(stripped) < 2 or stripped[0] not in "[(":
+            break
         closed = closes_at(stripped)
         if closed < 0:
             return stripped[1:].strip()

@@ -83,11 +83,13 @@ _LEADERS = re.compile(r"[\w)] *\.{6,} *\w|[\w)](?: \.){6,} \w")
 _COLUMN_GAP = re.compile(r"(?<=\S) {2,}(?=\S)")
 _RULE = re.compile(r"[\s*~=_.\-–—•#+]{3,}")
 _LINE = 10  # characters
+_LONGEST_CREDIT = 200  # characters that end with a name and `alone`
+_ORNAMENTS = re.compile(r"[*=~.\-–—•#+ ]{4,}")
 _CREDIT = re.compile(
     r"\s*(?:(?:Writ(?:er|ten)|Direct(?:or|ed)|Produc(?:er|ed)|Transcri(?:ber|bed)|Teleplay|Story|Created)(?: by)?s?:.*|"
     r"(?:[A-Z][\w.'’-]* ){1,4}\[ ?(?:The |the )?[\"“]?[A-Z][^\[\]]*\])\s*"
 )
-_ALONE = re.compile(rf"(?P<who>{CAPS_NAME}),? (?:[\[(]?alone[\])]?\.?|sings[.:,]?(?:--|—)?)$")
+_ALONE = re.compile(rf"(?<!\w)(?P<who>{CAPS_NAME}),? (?:[\[(]?alone[\])]?\.?|sings[.:,]?(?:--|—)?)$")
 _MUSIC_WORD = (
     r"(?:S[OA]NGS?|DUETT?|DUO|TRIO|QUART(?:ETTE|ETT?)|QUINTETT?E?|SEXTETT?E?|SEPTETT?E?|OCTETT?E?|"
     r"(?:(?:DOUBLE|GRAND|FULL|GENERAL) )?CHORUS|"
@@ -95,7 +97,7 @@ _MUSIC_WORD = (
 )
 _MUSIC = re.compile(
     rf"\s*(?:No\.\s*\d+\.?\s.*|{_MUSIC_WORD}(?:,? (?:and|AND|&|with|WITH) {_MUSIC_WORD})?\b(?P<number> [IVXL\d]+)?\.?"
-    r"(?:\s*(?:(?:--|[—–-]|OF\b|of\b|,)\s*(?P<who>[^.!?]*)|\((?P<these>[^()]*)\)))?)\.?\s*",
+    r"(?:\s*+(?:(?:--|[—–-]|OF\b|of\b|,)\s*+(?P<who>[^.!?]*)|\((?P<these>[^()]*)\)))?)\.?\s*",
     re.DOTALL,
 )
 
@@ -120,7 +122,7 @@ def is_heading(text: str) -> bool:
 
 def speaks_alone(heading: str) -> str:
     """Whoever is alone in the scene, or sings, where its heading says so: `SCENE II.--ANNA, _alone_.`; else ""."""
-    match = _ALONE.search(plain(heading)) if "alone" in heading or "sings" in heading else None
+    match = _ALONE.search(plain(heading)[-_LONGEST_CREDIT:]) if "alone" in heading or "sings" in heading else None
     return match["who"] if match else ""
 
 
@@ -135,7 +137,7 @@ def is_furniture(text: str) -> bool:
         return True  # notices that some archives repeat throughout
     if _FOOTNOTE.match(text):
         return True
-    return len(text) < 200 and _FURNITURE.fullmatch(text.strip()) is not None
+    return len(text) < 200 and _FURNITURE.fullmatch(_ORNAMENTS.sub("***", text.strip())) is not None
 
 
 def has_columns(text: str) -> bool:

@@ -7,7 +7,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 _MOST_LINES = 400  # a file without blank lines is cut, so that memory stays flat
-_MOST_CHARACTERS = 1 << 18
+_MOST_CHARACTERS = 1 << 16
+_LONGEST_LINE = 4096  # characters
+_LONGEST_RUN = 256  # of one character
+_RUN = re.compile(rf"(.)\1{{{_LONGEST_RUN},}}")
 _NOTE = re.compile(r"(?<=[^\s\[(])(?:\[\d{1,3}\]|\{\d{1,4}\}|<\d{1,3}>|\(\d{1,2}\)(?=\s|$))")  # the sign of a footnote
 _BRACES = re.compile(r"\{(?=[A-Z_])([^{}]*)(?<=[^\s{}])\}")  # directions, not the braces that join voices
 _SOFT_HYPHEN = re.compile("\u00ad(?:\n\\s*)?")
@@ -32,6 +35,28 @@ class Paragraph:
     def line_at(self, index: int) -> int:
         """The line of the file that a place in `text` is on."""
         return self.line + self.text.count("\n", 0, index)
+
+
+def short_lines(lines: Iterable[str]) -> Iterator[str]:
+    """Lines as a script may have them, so that no rule meets more than it can bear.
+
+    A longer line is cut at spaces, a long run of one character shortened.
+    """
+    for line in lines:
+        if len(line) <= _LONGEST_RUN:
+            yield line
+            continue
+        rest = _RUN.sub(_shortened, line)
+        while len(rest) > _LONGEST_LINE:
+            cut = rest.rfind(" ", _LONGEST_LINE // 2, _LONGEST_LINE)
+            cut = cut if cut > 0 else _LONGEST_LINE
+            yield rest[:cut]
+            rest = rest[cut:]
+        yield rest
+
+
+def _shortened(run: re.Match[str]) -> str:
+    return run[1] * _LONGEST_RUN
 
 
 def paragraphs(lines: Iterable[str]) -> Iterator[Paragraph]:

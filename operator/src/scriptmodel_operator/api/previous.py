@@ -1,0 +1,79 @@
+"""The status that was last written, parsed once into the values that the operator reads back. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from scriptmodel_operator.api.conditions import ConditionType
+from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.api.status import CommitRef, HistoryEntry, ScriptModelStatus, SourceStatus, TrainingStatus
+
+_READ_BACK = ("lastHandledReconcileAt", "suspended", "training", "lineage", "source", "history")
+_FAILED = re.compile(
+    r"(?:training|generation) failed: .*\(job (?P<job>\w{8})\)"
+    r"|(?:train|generate) job (?P<older>\w{8})\w* failed: .*",  # written by older operators
+    re.DOTALL,
+)
+CAUSE_UNKNOWN = "its log is gone, because nobody read it while it ran"
+
+
+@dataclass(frozen=True, slots=True)
+class FailedJob:
+    """The report of a failed job. A condition keeps it, because the log may be gone the next time."""
+
+    job: str
+    """The first eight digits of its id."""
+    message: str
+
+
+def failure_message(what: str, cause: str, job: str) -> str:
+    """Return the message about a failed job; `parse_failure` reads it back."""
+    return f"{what} failed: {cause} (job {job})"
+
+
+def parse_failure(message: str) -> FailedJob | None:
+    """Return the failed job that `message` reports the cause of; None if it reports anything else."""
+    found = _FAILED.fullmatch(message)
+    if found is None or CAUSE_UNKNOWN in message:
+        return None
+    return FailedJob(found["job"] or found["older"], message)
+
+
+@dataclass(frozen=True, slots=True)
+class PreviousStatus:
+    """What the last written status says that is not observed again."""
+
+    handled_reconcile_at: str = ""
+    suspended: bool = False
+    """Whether spec.suspend has stopped the pipelines, which have not been started since."""
+    training: TrainingStatus = field(default_factory=TrainingStatus)
+    corpus_commit: CommitRef | None = None
+    """The commit in lineage.corpus."""
+    source: SourceStatus | None = None
+    history: tuple[HistoryEntry, ...] = ()
+    failed: Mapping[ConditionType, FailedJob] = field(default_factory=dict)
+    """Failed jobs by the condition that reports them."""
+
+    def history_of(self, model_commit: str) -> HistoryEntry:
+        """Return the entry of a model; an empty one if it is a new model."""
+        return next((entry for entry in self.history if entry.model_commit == model_commit), HistoryEntry())
+
+
+def parse_status(raw: Mapping[str, Any]) -> PreviousStatus:
+    """Parse a status as it is on the wire."""
+    status = ScriptModelStatus.model_validate({key: raw[key] for key in _READ_BACK if raw.get(key)})
+    conditions = {str(each.get("type")): each for each in raw.get("conditions") or []}
+    failures = {kind: parse_failure(str(conditions.get(kind, {}).get("message", ""))) for kind in ConditionType}
+    ready = conditions.get(ConditionType.READY, {}).get("reason")
+    return PreviousStatus(
+        handled_reconcile_at=status.last_handled_reconcile_at or "",
+        suspended=bool(status.suspended) or ready == Reason.SUSPENDED,  # older operators wrote the reason only
+        training=status.training or TrainingStatus(),
+        corpus_commit=status.lineage.corpus if status.lineage else None,
+        source=status.source,
+        history=tuple(status.history or ()),
+        failed={kind: failure for kind, failure in failures.items() if failure},
+    )

@@ -1,0 +1,116 @@
+"""Finds what has to be put right before any pipeline is written. Pure; every message says what to do."""
+
+from __future__ import annotations
+
+from scriptmodel_operator.api.conditions import ConditionStatus
+from scriptmodel_operator.api.marks import Mark, Ownership
+from scriptmodel_operator.api.objects import ScriptModel
+from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.observe.view import CorpusView, ModelView
+from scriptmodel_operator.reconcile.state import Problem, Stage
+from scriptmodel_operator.reconcile.wording import short
+
+
+def find_blocker(model: ScriptModel, view: ModelView) -> Problem | None:
+    """Return the first problem that somebody has to solve before pipelines can be written."""
+    project = model.spec.pachyderm.project
+    if not view.project_exists:
+        return Problem(
+            Reason.PROJECT_NOT_FOUND,
+            f"Pachyderm project {project!r} does not exist: create it with `pachctl create project {project}`",
+        )
+    for seen in (view.train, view.generate):
+        if seen and not may_write(model, seen.ownership):
+            return _conflict(model, f"pipeline {seen.info.ref}", seen.ownership, seen.mark)
+    if view.retained:
+        names = ", ".join(str(ref) for ref in view.retained)
+        commands = "; ".join(f"pachctl delete repo {ref.name} --project {ref.project}" for ref in view.retained)
+        return Problem(
+            Reason.RETAINED_REPOS,
+            f"output repos kept by an earlier deletion block the pipelines' names ({names}): "
+            f"save what you need from them, then run `{commands}`",
+        )
+    return None
+
+
+def may_write(model: ScriptModel, found: Ownership) -> bool:
+    """Return whether the operator may write to an object of that ownership. No annotation permits a FOREIGN one."""
+    return found.ours or (model.adopt and found in (Ownership.UNMARKED, Ownership.OTHER_CLUSTER))
+
+
+def _conflict(model: ScriptModel, what: str, found: Ownership, mark: Mark | None) -> Problem:
+    return Problem(Reason.NAME_CONFLICT, conflict_message(model, what, found, mark))
+
+
+def conflict_message(model: ScriptModel, what: str, found: Ownership, mark: Mark | None) -> str:
+    """Say who owns `what` and what to do. It must not reveal names of other namespaces."""
+    if found is Ownership.FOREIGN:
+        same = mark is not None and mark.owner.namespace == model.namespace
+        whose = f"ScriptModel {mark.owner}" if mark and same else "a ScriptModel of another namespace"
+        return f"{what} belongs to {whose} and is never taken over: delete it in Pachyderm or rename this object"
+    whose = "was not created by this operator"
+    if found is Ownership.OTHER_CLUSTER:
+        whose = f"belongs to ScriptModel {model} of another cluster"
+    return f"{what} {whose}: delete it, or annotate this object with scriptmodel.dev/adopt=true to take it over"
+
+
+def corpus_stage(corpus: CorpusView) -> Stage:
+    """Return the stage of a corpus that the train pipeline has yet to read."""
+    branch = corpus.branch
+    repo = branch.repo
+    if not corpus.project_exists:
+        return _missing(
+            Reason.PROJECT_NOT_FOUND,
+            f"Pachyderm project {repo.project!r} of the corpus does not exist: "
+            "create it, or correct spec.corpus.repo.project",
+        )
+    if not corpus.repo_exists:
+        return _missing(
+            Reason.CORPUS_NOT_FOUND,
+            f"corpus repo {repo} does not exist: create it with `pachctl create repo {repo.name} --project "
+            f"{repo.project}` and put scripts into it, or correct spec.corpus.repo",
+        )
+    if not corpus.branch_exists:
+        return _missing(
+            Reason.CORPUS_BRANCH_NOT_FOUND,
+            f"corpus repo {repo} has no branch {branch.name!r}: put scripts into it with `pachctl put file "
+            f"{repo.name}@{branch.name}:/ -r -f DIR --project {repo.project}`, or correct spec.corpus.repo.branch",
+        )
+    return _head_stage(corpus)
+
+
+def _head_stage(corpus: CorpusView) -> Stage:
+    branch, head = corpus.branch, corpus.head
+    put = (
+        f"put scripts into it with `pachctl put file {branch.repo.name}@{branch.name}:/ -r -f DIR "
+        f"--project {branch.repo.project}`"
+    )
+    if corpus.maker is not None:
+        put = f"check pipeline {corpus.maker}, which writes it"
+    if head is not None and head.finishing:
+        return Stage(
+            ConditionStatus.FALSE,
+            Reason.WAITING_FOR_CORPUS_COMMIT,
+            f"Pachyderm is finishing a commit of {branch} (commit {short(head.id)})",
+        )
+    if head is not None and head.open:
+        until = (
+            f"pipeline {corpus.maker} is writing it" if corpus.maker else f"finish it with `{branch.finish_command}`"
+        )
+        return Stage(
+            ConditionStatus.FALSE,
+            Reason.WAITING_FOR_CORPUS_COMMIT,
+            f"a commit of {branch} is still open: {until} (commit {short(head.id)})",
+        )
+    if head is None or (not head.size_bytes and not head.error):
+        return _missing(Reason.CORPUS_EMPTY, f"corpus {branch} is empty: {put}")
+    if head.error:
+        return _missing(
+            Reason.CORPUS_FAILED,
+            f"a commit of {branch} failed in Pachyderm: {head.error}; {put} (commit {short(head.id)})",
+        )
+    return Stage(ConditionStatus.TRUE, Reason.CORPUS_FOUND, f"{branch} has {head.size_bytes} bytes")
+
+
+def _missing(reason: Reason, message: str) -> Stage:
+    return Stage(ConditionStatus.FALSE, reason, message, stalled=True)

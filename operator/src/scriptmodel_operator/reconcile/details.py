@@ -1,0 +1,216 @@
+"""Builds the details of a status: training, script, lineage, pipelines, history. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from scriptmodel_operator.api.conditions import cut, timestamp
+from scriptmodel_operator.api.objects import ScriptModel
+from scriptmodel_operator.api.status import (
+    CommitRef,
+    HistoryEntry,
+    Lineage,
+    Perplexity,
+    PipelineStatus,
+    ScriptStatus,
+    TrainingStatus,
+)
+from scriptmodel_operator.observe.progress import LogDigest
+from scriptmodel_operator.observe.results import Metrics
+from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView
+from scriptmodel_operator.pachyderm.values import BranchRef, JobInfo, JobState, RepoRef
+from scriptmodel_operator.reconcile.state import Elapsed
+
+_MAX_REASON = 500
+_MIN_SPEED_SECONDS = 1.0
+
+
+def training_status(model: ScriptModel, view: ModelView, now: datetime, elapsed: Elapsed) -> TrainingStatus | None:
+    """Describe the running train job, else the newest one, or the job whose result the newest one repeats.
+
+    None before the first job."""
+    train = view.train
+    job = (train.last_good if view.repeats else train.reported) if train else None
+    if train is None or job is None:
+        return None
+    trained = train.computed(job)
+    times = TrainingStatus(
+        start_time=timestamp(trained.started) if trained.started else None,
+        completion_time=timestamp(trained.finished) if trained.finished else None,
+        gpu_seconds=_gpu_seconds(model, train, trained, elapsed),
+    )
+    previous = model.previous.training
+    times = times.model_copy(update={"warning": _warning(view, times, previous)})
+    good = view.good_model
+    if job.state is JobState.SUCCESS:
+        metrics = view.metrics if good and good.model == job.ref.id else None
+        return times.model_copy(update=_finished(metrics)) if metrics else times
+    if view.training_log is None:
+        return times
+    if not view.training_log.epochs and previous.completion_time == times.completion_time is not None:
+        return previous  # the log is gone
+    return times.model_copy(update=_from_log(view.training_log, running=not job.state.final, now=now))
+
+
+def _warning(view: ModelView, times: TrainingStatus, previous: TrainingStatus) -> str | None:
+    """Return the trainer's warning about the corpus; the previous status keeps it once the log is gone."""
+    if view.training_log and view.training_log.warning:
+        return view.training_log.warning
+    return previous.warning if times.start_time and times.start_time == previous.start_time else None
+
+
+def _finished(metrics: Metrics) -> dict[str, object]:
+    return {
+        "epoch": metrics.epochs,
+        "epochs": metrics.epochs,
+        "epoch_progress": f"{metrics.epochs}/{metrics.epochs}",
+        "progress_percent": 100,
+        "perplexity": Perplexity(
+            train=_figure(metrics.train),
+            valid=_figure(metrics.valid),
+            test=_figure(metrics.test),
+            best=_figure(metrics.best),
+        ),
+        "words_per_second": _rounded(metrics.words_per_second),
+    }
+
+
+def _from_log(log: LogDigest, *, running: bool, now: datetime) -> dict[str, object]:
+    if not log.epochs:
+        return {}
+    found: dict[str, object] = {
+        "epoch": log.epoch,
+        "epochs": log.epochs,
+        "epoch_progress": f"{log.epoch}/{log.epochs}",
+        "progress_percent": log.percent or 0,
+        "words_per_second": _rounded(log.words_per_second),
+    }
+    found["perplexity"] = Perplexity(
+        train=_figure(log.train_perplexity),
+        valid=_figure(log.valid_perplexity),
+        running=_figure(log.running_perplexity) if running else None,
+        best=_figure(log.best_perplexity),
+    )
+    found["sample"] = log.sample or None
+    if running and log.eta_seconds is not None:
+        found["eta"] = in_words(log.eta_seconds)
+        found["estimated_completion_time"] = timestamp(now + timedelta(seconds=log.eta_seconds))
+    return found
+
+
+def _gpu_seconds(model: ScriptModel, train: PipelineView, job: JobInfo, elapsed: Elapsed) -> int | None:
+    """Return GPUs times seconds.
+
+    The number of GPUs of an earlier pipeline version can no longer be observed, so its figure is that of the
+    previous status, where it was written while the job ran or when it ended."""
+    if job.state.final and job.version != train.info.version:
+        running = model.previous.training
+        same = job.started is not None and running.start_time == timestamp(job.started)
+        return model.previous.history_of(job.ref.id).gpu_seconds or (running.gpu_seconds if same else None)
+    gpus = train.info.spec.limits.gpu_count
+    if not gpus or job.started is None:
+        return None
+    took = job.finished - job.started if job.finished else elapsed(job.started)
+    return max(0, int(gpus * took.total_seconds()))
+
+
+def script_status(view: ModelView) -> ScriptStatus | None:
+    """Describe the newest script; it stays in the status while another one is being made."""
+    script = view.script
+    if script is None:
+        return None
+    return ScriptStatus(
+        path=script.path,
+        size_bytes=script.size_bytes,
+        words=script.words,
+        sha256=script.sha256,
+        excerpt=script.excerpt,
+    )
+
+
+def lineage(model: ScriptModel, view: ModelView) -> Lineage | None:
+    """Return the commits that the script was made from; before the first script, those of the newest model."""
+    source = view.script_model if view.script_commit else view.good_model
+    if source is None:
+        return None
+    script = _commit(view.refs.generate.output, view.script_commit) if view.script_commit else None
+    model_commit = _commit(view.refs.model.repo, source.model)
+    return Lineage(corpus=_corpus_commit(model, view.refs.corpus, source), model=model_commit, script=script)
+
+
+def _corpus_commit(model: ScriptModel, branch: BranchRef, source: ModelCommits) -> CommitRef | None:
+    """Return the corpus commit as the previous status has it: the spec may name another repo or branch since."""
+    if source.corpus is None or source.corpus_repo is None:
+        return None
+    previous = model.previous.corpus_commit
+    found = _commit(source.corpus_repo, source.corpus, branch.name if source.corpus_repo == branch.repo else None)
+    if previous is not None and (previous.project, previous.repo, previous.commit) == (
+        found.project,
+        found.repo,
+        found.commit,
+    ):
+        return previous
+    return found
+
+
+def _commit(repo: RepoRef, commit: str, branch: str | None = "master") -> CommitRef:
+    return CommitRef(project=repo.project, repo=repo.name, branch=branch, commit=commit)
+
+
+def pipeline_statuses(view: ModelView) -> list[PipelineStatus] | None:
+    """Describe the pipelines that exist."""
+    seen = [each for each in (view.train, view.generate) if each is not None]
+    return [_pipeline(each) for each in seen] or None
+
+
+def _pipeline(seen: PipelineView) -> PipelineStatus:
+    return PipelineStatus(
+        name=seen.info.ref.name,
+        version=seen.info.version,
+        state=seen.info.state.name,
+        reason=cut(seen.info.reason, _MAX_REASON) or None,
+        digest=seen.mark.digest if seen.mark else None,
+    )
+
+
+def history(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> list[HistoryEntry] | None:
+    """Put the newest model in front of the previous history; at most historyLimit entries."""
+    entries = list(model.previous.history)
+    newest = _history_entry(model, view, elapsed)
+    if newest is not None:
+        entries = [newest, *(entry for entry in entries if entry.model_commit != newest.model_commit)]
+    return entries[: model.spec.history_limit] or None
+
+
+def _history_entry(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> HistoryEntry | None:
+    """Describe the newest model with the generation of its first entry."""
+    train = view.train
+    if train is None or train.last_good is None:
+        return None
+    job = train.computed(train.last_good)
+    return HistoryEntry(
+        generation=model.previous.history_of(job.ref.id).generation or model.generation,
+        model_commit=job.ref.id,
+        perplexity=_figure(view.metrics.best) if view.metrics else None,
+        test_perplexity=_figure(view.metrics.test) if view.metrics else None,
+        finished=timestamp(job.finished) if job.finished else None,
+        gpu_seconds=_gpu_seconds(model, train, job, elapsed),
+    )
+
+
+def in_words(seconds: float) -> str:
+    """Format a duration, such as 45s, 3m20s or 2h5m."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60}s"
+    return f"{whole // 3600}h{whole % 3600 // 60}m"
+
+
+def _figure(value: float | None) -> str | None:
+    return None if value is None else f"{value:.1f}"
+
+
+def _rounded(value: float | None) -> int | None:
+    return None if value is None else round(value)

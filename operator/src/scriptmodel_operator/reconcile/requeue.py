@@ -1,0 +1,51 @@
+"""Decides when an object is reconciled again although nothing notifies the operator of a change. Pure."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from scriptmodel_operator.api.objects import ScriptModel
+from scriptmodel_operator.observe.view import ModelView
+from scriptmodel_operator.reconcile.deadlines import remaining_wait
+from scriptmodel_operator.reconcile.state import (
+    Applying,
+    Blocked,
+    Elapsed,
+    Failed,
+    Ingesting,
+    ModelState,
+    Running,
+    Settled,
+    Suspended,
+)
+
+
+def requeue_after(
+    state: ModelState,
+    model: ScriptModel,
+    view: ModelView,
+    elapsed: Elapsed,
+    *,
+    poll_interval: float,
+    source_due: float | None,
+) -> float | None:
+    """Return seconds, or None when only a change of the object or of a snapshot matters.
+
+    `source_due` is the time until the source of the corpus is checked again, None where it never is.
+    """
+    match state:
+        case Suspended():
+            return None
+        case Blocked():
+            return poll_interval
+        case Failed() | Settled():
+            if not any(seen and seen.running for seen in (view.train, view.generate)):
+                return source_due
+        case Ingesting() | Applying() | Running():
+            pass
+        case _:
+            assert_never(state)
+    wait = remaining_wait(model, view, elapsed)
+    if wait is None:
+        return poll_interval
+    return max(poll_interval, min(wait.total_seconds(), source_due or wait.total_seconds()))

@@ -1,0 +1,60 @@
+"""What the operator reads back from the status that was last written."""
+
+from __future__ import annotations
+
+import pytest
+
+from scriptmodel_operator.api.conditions import ConditionType
+from scriptmodel_operator.api.previous import CAUSE_UNKNOWN, FailedJob, failure_message, parse_failure, parse_status
+
+JOB = "50e97041"
+
+
+@pytest.mark.parametrize("what", ["training", "generation"])
+@pytest.mark.parametrize("cause", ["the corpus has no words", "two\nlines (job 12345678)", "x failed: y"])
+def test_the_message_of_a_failed_job_is_read_back(what: str, cause: str) -> None:
+    message = failure_message(what, cause, JOB)
+    assert parse_failure(message) == FailedJob(JOB, message)
+
+
+def test_the_messages_of_older_operators_are_read() -> None:
+    message = f"train job {JOB}{'0' * 24} failed: the corpus has no words"
+    assert parse_failure(message) == FailedJob(JOB, message)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "",
+        "epoch 3 of 40",
+        f"training could not run: no image (job {JOB})",
+        failure_message("training", "x", JOB)[:-1],
+        failure_message("training", f"no reason given; {CAUSE_UNKNOWN}", JOB),
+    ],
+)
+def test_other_messages_report_no_cause(message: str) -> None:
+    assert parse_failure(message) is None
+
+
+def test_an_empty_status_is_read() -> None:
+    previous = parse_status({})
+    assert (previous.suspended, previous.history, previous.source, dict(previous.failed)) == (False, (), None, {})
+    assert previous.history_of("x").gpu_seconds is None
+
+
+def test_a_status_is_read() -> None:
+    message = failure_message("training", "the corpus has no words", JOB)
+    previous = parse_status(
+        {
+            "lastHandledReconcileAt": "now",
+            "conditions": [
+                {"type": "Ready", "reason": "Suspended", "message": "x"},
+                {"type": "Trained", "reason": "TrainingFailed", "message": message},
+            ],
+            "history": [{"modelCommit": "a", "gpuSeconds": 7}],
+        }
+    )
+    assert previous.suspended, "older operators wrote the reason only"
+    assert previous.handled_reconcile_at == "now"
+    assert previous.failed == {ConditionType.TRAINED: FailedJob(JOB, message)}
+    assert previous.history_of("a").gpu_seconds == 7

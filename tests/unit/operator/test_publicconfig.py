@@ -1,0 +1,53 @@
+"""Which release's address of pachd counts, and which addresses are inside the cluster."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from scriptmodel_cli.publicconfig import AmbiguousError, PublicConfig, ServiceAddress, choose, parse
+
+
+def published(pachd: str, *watched: str, name: str = "one") -> PublicConfig:
+    return PublicConfig(name, "operators", watched, pachd, "", "")
+
+
+@pytest.mark.parametrize(
+    ("address", "service"),
+    [
+        ("pachd.ml.svc:30650", ServiceAddress("ml", "pachd", 30650, "pachd.ml.svc")),
+        ("grpcs://pachd.ml.svc.cluster.local:1", ServiceAddress("ml", "pachd", 1, "pachd.ml.svc.cluster.local")),
+        ("pachd:30650", ServiceAddress("operators", "pachd", 30650, "pachd")),
+        ("pachd.example.com:443", None),
+        ("localhost:30650", None),
+        ("10.0.0.1:30650", None),
+        ("unix:/run/pachd", None),
+    ],
+)
+def test_an_address_inside_the_cluster_names_a_service(address: str, service: ServiceAddress | None) -> None:
+    assert published(address).service == service
+
+
+def test_a_release_that_names_the_namespace_goes_before_one_for_the_whole_cluster() -> None:
+    everywhere, here = published("a:1"), published("b:1", "ml", "other", name="two")
+    assert choose([everywhere, here], "ml") == here
+    assert choose([everywhere, here], "else") == everywhere
+    assert choose([here], "else") is None
+
+
+def test_releases_that_disagree_are_named_with_their_addresses() -> None:
+    with pytest.raises(AmbiguousError, match=r"one \(a:1\), two \(b:1\)"):
+        choose([published("b:1", name="two"), published("a:1")], "ml")
+    assert choose([published("a:1", name="two"), published("a:1")], "ml") == published("a:1")
+
+
+@pytest.mark.parametrize("data", [None, {}, {"pachd": ""}])
+def test_a_config_map_without_an_address_publishes_nothing(data: Any) -> None:
+    assert parse({"metadata": {"name": "one"}, "data": data}) is None
+
+
+def test_a_config_map_of_the_chart_is_read() -> None:
+    data = {"pachd": "grpcs://pachd.ml.svc:1", "watchNamespaces": "ml other", "releaseNamespace": "operators"}
+    found = parse({"metadata": {"name": "one"}, "data": data})
+    assert found == published("grpcs://pachd.ml.svc:1", "ml", "other")

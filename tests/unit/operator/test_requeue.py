@@ -1,0 +1,51 @@
+"""When an object is reconciled again although nothing changes: by state, job and source."""
+
+from __future__ import annotations
+
+from scriptmodel_operator.reconcile.requeue import requeue_after
+from scriptmodel_operator.reconcile.state import Applying, Blocked, Failed, ModelState, Running, Settled, Suspended
+from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
+
+POLL, SOURCE_DUE = 5.0, 600.0
+
+
+def requeue(world: World, kind: type[ModelState], source_due: float | None = None) -> float | None:
+    state, view = world.look()
+    assert type(state) is kind
+    return requeue_after(state, world.model, view, world.elapsed, poll_interval=POLL, source_due=source_due)
+
+
+def test_a_blocked_object_is_polled_and_a_suspended_one_is_not() -> None:
+    assert requeue(World(), Blocked, SOURCE_DUE) == POLL
+    world = trained_world()
+    world.want({"suspend": True})
+    assert requeue(world, Suspended, SOURCE_DUE) is None
+
+
+def test_a_settled_object_waits_for_its_source_only() -> None:
+    world = trained_world()
+    assert requeue(world, Settled) is None
+    assert requeue(world, Settled, SOURCE_DUE) == SOURCE_DUE
+
+
+def test_a_failed_object_waits_for_its_source_only() -> None:
+    world = trained_world()
+    world.pachyderm.put(world.corpus, {"/macbeth.txt": b"MACBETH: Is this a dagger?\n"})
+    world.pachyderm.fail(world.train)
+    assert requeue(world, Failed) is None
+    assert requeue(world, Failed, SOURCE_DUE) == SOURCE_DUE
+
+
+def test_a_running_job_is_polled_and_a_waiting_one_has_until_pending_deadline() -> None:
+    world = World(model=scriptmodel({"training": {"pendingDeadline": "30m"}}))
+    world.pachyderm.put(world.corpus, PLAYS)
+    assert requeue(world, Applying) == POLL
+    world.reconcile()
+    world.pachyderm.advance(600)
+    assert requeue(world, Running) == 1200
+    assert requeue(world, Running, SOURCE_DUE) == SOURCE_DUE
+    world.pachyderm.advance(1198)
+    assert requeue(world, Running) == POLL, "no sooner than a poll"
+    world.pachyderm.run(world.train)
+    assert requeue(world, Running) == POLL
+    world.observer.logs.close()

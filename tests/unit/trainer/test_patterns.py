@@ -1,0 +1,64 @@
+"""No pattern of the trainer, and no text, takes time that grows faster than the text."""
+
+from __future__ import annotations
+
+import io
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from patterns import Pattern, patterns, reference, slow
+
+from scriptmodel_trainer.corpus import layouts, reading
+from scriptmodel_trainer.corpus.normalizing import _write_one
+
+BUDGET = 300.0  # times what a simple expression takes a character
+WINDOW = 2048  # characters
+# Patterns that look only at so many characters, as the code around them sees to.
+WINDOWS = {
+    **{"_HEAD": 200, "_PAGE": 200, "_CREDIT": 200, "_CLOSING": 120, "_FRONT": 70, "_FURNITURE": 200, "_MUSIC": 240},
+    **{"_ALONE": 200, "_SINGS": 240, "_SPOKEN_BY": 100},
+}
+
+
+@pytest.mark.parametrize(
+    "pattern", patterns(), ids=lambda pattern: f"{pattern.module.rpartition('.')[2]}.{pattern.name}"
+)
+def test_no_pattern_takes_long_for_its_own_worst_cases(pattern: Pattern) -> None:
+    assert not slow(pattern, WINDOWS.get(pattern.name, WINDOW), BUDGET * reference())
+
+
+HANGING = {
+    "brackets": "ANNA. Hi.\n\nBEN. Hi.\n\n" * 8 + "(" * 10_000 + "a" + ")" * 10_000,
+    "brackets by turns": "ANNA. Hi.\n\nBEN. Hi.\n\n" * 8 + "([" * 10_000 + "a" + "])" * 10_000,
+    "spaces in a slugline": "INT. HOUSE\n\nANNA\nHi.\n\n" * 4 + "INT. A" + " " * 20_000 + "x",
+    "a heading": "ANNA. Hi.\n\nBEN. Hi.\n\n" * 8 + "SCENE II. " + "A" * 10_000 + " alone x",
+    "a bold name": "**ANNA**\n\nHi.\n\n" * 8 + "**A" + " " * 80_000 + "B** hi",
+    "who sings": "ANNA. Hi.\n\nBEN. Hi.\n\n" * 8 + "  " + "A-" * 8000 + " goes:",
+    "marks above a letter": "a" + "\u0316\u0300" * 100_000,
+    "ornaments": "ANNA. Hi.\n\nBEN. Hi.\n\n" * 8 + ("*" * 197 + "a\n\n") * 100,
+}
+
+
+@pytest.mark.parametrize("text", HANGING.values(), ids=HANGING.keys())
+def test_texts_that_hung_are_read_in_any_layout(text: str, tmp_path: Path) -> None:
+    (tmp_path / "play.txt").write_text(text, "utf-8")
+    code = (
+        "import io, sys, pathlib; from scriptmodel_trainer.corpus import layouts, reading;"
+        "from scriptmodel_trainer.corpus.normalizing import _write_one;"
+        "(source,) = reading.find_sources([pathlib.Path(sys.argv[1])], print);"
+        "[_write_one(source, layout, io.BytesIO()) for layout in (None, *layouts.LAYOUTS.values())]"
+    )
+    limit = lambda: resource.setrlimit(resource.RLIMIT_CPU, (20, 20))  # noqa: E731 - it hung for minutes and hours
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "play.txt")], preexec_fn=limit, check=False)
+    assert done.returncode == 0
+
+
+def test_a_long_line_is_cut_and_loses_no_word(tmp_path: Path) -> None:
+    path = tmp_path / "play.txt"
+    path.write_text("ANNA. Hi.\n\nBEN. Hi.\n\n" * 8 + "ANNA. " + "so long " * 3000 + "\n")
+    out = io.BytesIO()
+    _write_one(reading.find_sources([path], print)[0], layouts.layout_named("caps-period"), out)
+    assert out.getvalue().count(b" so long") == 3000
