@@ -75,17 +75,19 @@ check: env ## Formatting, lint, types, layers and generated files
 	$(OPERATOR)/bin/scriptmodel-operator crd --check manifests/crd.yaml
 	$(OPERATOR)/bin/scriptmodel-operator crd --check charts/scriptmodel-operator/files/crd.yaml
 	$(OPERATOR)/bin/scriptmodel-operator reference --check docs/reference/api.md
+	$(OPERATOR)/bin/python -m dev.options --check
 
 .PHONY: manifests
 manifests: env ## Write manifests/ from the chart, CRD and API reference from the classes
 	@$(OPERATOR)/bin/scriptmodel-operator crd manifests/crd.yaml
 	@$(OPERATOR)/bin/scriptmodel-operator crd charts/scriptmodel-operator/files/crd.yaml
 	@$(OPERATOR)/bin/scriptmodel-operator reference docs/reference/api.md
+	@$(OPERATOR)/bin/python -m dev.options
 	@$(OPERATOR)/bin/python -m dev.chart
 
 .PHONY: docs
 docs: env ## Build the site into build/site; a link that leads nowhere fails it
-	$(OPERATOR)/bin/mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 $(OPERATOR)/bin/mkdocs build --quiet
 	@echo "build/site/index.html"
 
 .PHONY: test

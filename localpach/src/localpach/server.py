@@ -26,11 +26,11 @@ from localpach.pfs import projects
 from localpach.pfs.content import CommitContent
 from localpach.pfs.garbage import GarbageCollector
 from localpach.pfs.reading import Reader
+from localpach.pps.context import WorkerContext
 from localpach.pps.logs import Logs
 from localpach.pps.master import Master
 from localpach.pps.runner import Machine
 from localpach.pps.validation import Limits
-from localpach.pps.worker import Workshop
 from localpach.run.environment import Images
 from localpach.run.isolation import detect
 from localpach.service import Service, apply_request, end_of_transaction
@@ -80,7 +80,7 @@ class Server:
         )
         logs = Logs(settings.root / "logs")
         restrict(settings.root)
-        self._master = Master(Workshop(self.db, content, reader, machine, settings.settle), logs, work)
+        self._master = Master(WorkerContext(self.db, content, reader, machine, settings.settle), logs, work)
         transactions = Transactions(self.db, apply_request(content))
         service = Service(
             db=self.db,

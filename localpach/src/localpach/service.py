@@ -22,7 +22,7 @@ from localpach.pfs import branches, commits, commitsets, propagation, repos, tri
 from localpach.pfs.commits import Commit
 from localpach.pfs.content import CommitContent
 from localpach.pfs.reading import Reader
-from localpach.pps import jobs, pipelines, secrets
+from localpach.pps import jobs, lifecycle, pipelines, secrets
 from localpach.pps.logs import Logs
 from localpach.pps.master import Master
 from localpach.pps.states import JobState
@@ -90,8 +90,8 @@ def end_of_transaction(db: Database, content: CommitContent) -> None:
     content.on_finished += [jobs.output_finished, triggers.fire]
     db.finishers += [
         propagation.propagate,
-        pipelines.create_jobs,
-        lambda txn: pipelines.stop_jobs_of_removed_sets(txn, content),
+        lifecycle.create_jobs,
+        lambda txn: lifecycle.stop_jobs_of_removed_sets(txn, content),
     ]
 
 
@@ -155,7 +155,7 @@ def _stop_job(txn: Txn, content: CommitContent, request: pps.StopJobRequest) -> 
 
 
 def _create_pipeline(txn: Txn, content: CommitContent, request: pps.CreatePipelineRequest) -> None:
-    pipelines.create(txn, content, request)
+    lifecycle.create(txn, content, request)
 
 
 _ACTIONS: dict[str, Callable[[Txn, CommitContent, Any], Commit | None]] = {

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from python_pachyderm.proto.v2.pfs import pfs_pb2_grpc
 
+from localpach.api.pfs_commits import CommitCalls
 from localpach.api.pfs_files import FileCalls
-from localpach.api.pfs_metadata import MetadataCalls
+from localpach.api.pfs_repos import RepoCalls
 from localpach.service import Service
 
 
-class PfsService(MetadataCalls, FileCalls, pfs_pb2_grpc.APIServicer):  # type: ignore[misc]  # generated without types
+class PfsService(RepoCalls, CommitCalls, FileCalls, pfs_pb2_grpc.APIServicer):  # type: ignore[misc]  # generated without types
     """Projects, repos, branches, commits and files."""
 
     def __init__(self, service: Service) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from python_pachyderm.proto.v2.pps import pps_pb2_grpc
 
+from localpach.api.pps_datums import DatumCalls
 from localpach.api.pps_jobs import JobCalls
+from localpach.api.pps_logs import LogCalls
 from localpach.api.pps_pipelines import PipelineCalls
 from localpach.service import Service
 
 
-class PpsService(PipelineCalls, JobCalls, pps_pb2_grpc.APIServicer):  # type: ignore[misc]  # generated without types
+class PpsService(PipelineCalls, JobCalls, DatumCalls, LogCalls, pps_pb2_grpc.APIServicer):  # type: ignore[misc]  # generated without types
     """Pipelines, jobs, datums, logs and secrets."""
 
     def __init__(self, service: Service) -> None:

@@ -1,9 +1,7 @@
-"""The PPS calls about jobs, datums and logs."""
+"""The PPS calls about jobs."""
 
 from __future__ import annotations
 
-import time
-from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,33 +9,25 @@ import grpc
 
 from localpach.api.describe import job_info
 from localpach.api.serving import active_transaction
-from localpach.errors import NotFoundError, PachError, UnimplementedError
+from localpach.errors import PachError, UnimplementedError
 from localpach.messages import (
     Empty,
-    commit_message,
     commit_ref,
     job_ref,
-    nanoseconds,
     pipeline_ref,
     pps,
 )
 from localpach.messages import transaction as tx
 from localpach.pfs import commits, commitsets
-from localpach.pfs.commits import Commit
-from localpach.pfs.listing import Tree
-from localpach.pps import datums, inputs, jobs, pipelines
+from localpach.pps import inputs, jobs, pipelines
 from localpach.pps.jobs import Job
-from localpach.pps.logs import Wanted
-from localpach.pps.master import pod_name
-from localpach.pps.states import DatumState, JobState
-from localpach.pps.validation import kubernetes_name
-from localpach.refs import META, USER, CommitRef, JobRef, PipelineRef
+from localpach.pps.states import JobState
+from localpach.refs import USER, JobRef, PipelineRef
 from localpach.service import Service
 from localpach.store.database import Txn
 from localpach.waiting import wait_until
 
 SECOND = 1_000_000_000
-JOB_CLOCK_SKEW = 3600 * SECOND
 # What of a pipeline's details is shown in those of its jobs.
 _COPIED = [
     "transform",
@@ -59,7 +49,7 @@ _COPIED = [
 
 
 class JobCalls:
-    """Jobs, datums and logs."""
+    """The PPS calls about jobs."""
 
     _service: Service
 
@@ -164,14 +154,6 @@ class JobCalls:
                 if not fresh:
                     changed.wait(30.0)
 
-    def RestartDatum(self, request: pps.RestartDatumRequest, context: grpc.ServicerContext) -> Empty:
-        """Refused for every job that exists."""
-        if not request.HasField("job"):
-            raise PachError("must specify a job")
-        with self._service.db.read() as txn:
-            jobs.get(txn, job_ref(request.job))
-        raise UnimplementedError("localpach cannot restart one datum: stop the job and start the pipeline again")
-
     def DeleteJob(self, request: pps.DeleteJobRequest, context: grpc.ServicerContext) -> Empty:
         """Kill a job and forget it."""
         if not request.HasField("job"):
@@ -189,100 +171,6 @@ class JobCalls:
         """Give a job another state, as workers of the real server do."""
         self._service.perform(active_transaction(context), tx.TransactionRequest(update_job_state=request))
         return Empty()
-
-    def InspectDatum(self, request: pps.InspectDatumRequest, context: grpc.ServicerContext) -> pps.DatumInfo:
-        """A datum of a job."""
-        if not request.datum.id:
-            raise PachError("must specify a datum")
-        if not request.datum.HasField("job"):
-            raise PachError("must specify a job")
-        ref = job_ref(request.datum.job)
-        job, records = self._datums_of(ref)
-        for record in records:
-            if record.id == request.datum.id:
-                info = datums.message(record, ref)
-                info.pfs_state.commit.CopyFrom(commit_message(ref.pipeline.repo(META), ref.id, job.branch))
-                info.pfs_state.path = f"/pfs/{record.id}"
-                return info
-        raise PachError(f"datum {request.datum.id} not found in job {ref}")
-
-    def ListDatum(self, request: pps.ListDatumRequest, context: grpc.ServicerContext) -> Iterator[pps.DatumInfo]:
-        """The datums of a job, or those that an input has."""
-        if request.HasField("job") and request.HasField("input"):
-            raise PachError("cannot specify both job and input")
-        if request.number == 0 and request.reverse:
-            raise PachError("number must be > 0 when reverse is set")
-        if request.HasField("input"):
-            infos = self._datums_of_input(request.input, context)
-        else:
-            ref = job_ref(request.job)
-            infos = [datums.message(record, ref) for record in self._datums_of(ref)[1]]
-        wanted = set(request.filter.state)
-        infos = [info for info in infos if not wanted or info.state in wanted]
-        marker = request.paginationMarker
-        if request.reverse:
-            before = (info for info in infos if not marker or info.datum.id < marker)
-            yield from reversed(deque(before, maxlen=request.number))
-            return
-        after = [info for info in infos if not marker or info.datum.id > marker]
-        yield from after[: request.number] if request.number else after
-
-    def GetLogs(self, request: pps.GetLogsRequest, context: grpc.ServicerContext) -> Iterator[pps.LogMessage]:
-        """The lines that live workers have logged."""
-        if request.use_loki_backend:
-            raise PachError("loki not configured, is it running in the same namespace as pachd?")
-        pipeline, wanted = self._wanted_lines(request)
-        if pipeline is None:
-            raise PachError('no pods belonging to the rc "pachd" were found')
-        name = kubernetes_name(pipeline.ref.project, pipeline.ref.name, pipeline.version)
-        if not self._service.logs.is_open(pipeline.id):
-            raise PachError(f'no pods belonging to the rc "{name}" were found')
-        if request.HasField("since") and 0 < nanoseconds(request.since) < SECOND:
-            raise PachError(
-                f'PodLogOptions "{pod_name(pipeline)}" is invalid: sinceSeconds: Invalid value: 0: '
-                "must be greater than 0"
-            )
-        if request.follow:
-            yield from self._service.logs.follow(pipeline.id, wanted, context)
-        else:
-            yield from self._service.logs.read(pipeline.id, wanted)
-
-    def _wanted_lines(self, request: Any) -> tuple[pipelines.Pipeline | None, Wanted]:
-        has_job, has_pipeline = request.HasField("job"), request.HasField("pipeline")
-        if not has_job and not has_pipeline:
-            if request.data_filters or request.HasField("datum"):
-                raise PachError("must specify the Job or Pipeline that the datum is from to get logs for it")
-            return None, Wanted()
-        if has_job and not request.job.pipeline.name:
-            raise PachError("pipeline must be specified for the given job")
-        given = pipeline_ref(request.pipeline) if has_pipeline else None
-        job = job_ref(request.job) if has_job else None
-        if job is not None and given is not None and job.pipeline != given:
-            raise PachError("job is from the wrong pipeline")
-        since = nanoseconds(request.since) if request.HasField("since") else 0
-        start = time.time_ns() - since if since else 0
-        with self._service.db.read() as txn:
-            if job is not None:
-                try:
-                    found = jobs.get(txn, job)
-                except PachError as error:
-                    raise error.within(f'could not get job information for "{job.id}"') from None
-                start = start or found.created - JOB_CLOCK_SKEW
-            ref = job.pipeline if job is not None else given
-            assert ref is not None  # noqa: S101  # one of the two was given
-            try:
-                pipeline = pipelines.inspect(txn, ref)
-            except PachError as error:
-                raise error.within(f"could not get pipeline information for {ref}") from None
-        return pipeline, Wanted(
-            pipeline=given,
-            job=job,
-            datum=request.datum.id,
-            data_filters=tuple(request.data_filters),
-            master=request.master,
-            tail=request.tail,
-            since=start,
-        )
 
     def _when_over(self, ref: JobRef, context: grpc.ServicerContext) -> Job:
         def over(txn: Txn) -> Job | None:
@@ -315,37 +203,6 @@ class JobCalls:
         if job.state == JobState.RUNNING and worker is not None and worker.running_job == job.ref.id:
             info.details.worker_status.add(worker_id=worker.name_of_pod, job_id=job.ref.id)
         return info
-
-    def _datums_of(self, ref: JobRef) -> tuple[Job, list[datums.DatumRecord]]:
-        with self._service.db.read() as txn:
-            job = jobs.get(txn, ref)
-            meta = jobs.meta_commit(txn, job)
-            return job, [] if meta is None else datums.of_commit(txn, meta)
-
-    def _datums_of_input(self, root: pps.Input, context: grpc.ServicerContext) -> list[pps.DatumInfo]:
-        inputs.set_defaults("", root)
-        for node in inputs.visit(root):
-            if node.HasField("cron"):
-                raise PachError(
-                    "can't list datums with a cron input, there will be no datums until the pipeline is created"
-                )
-            if node.HasField("pfs"):
-                node.pfs.project = node.pfs.project or "default"
-
-        def opener(ref: CommitRef) -> tuple[Commit, Tree]:
-            opened = self._service.reader.open(ref, context)
-            if opened.commit is None:
-                raise NotFoundError(f"commit {ref} not found")
-            return opened.commit, opened.tree
-
-        infos = []
-        for datum in datums.of_input(root, "", opener):
-            info = pps.DatumInfo(state=int(DatumState.UNKNOWN))
-            info.datum.id = datum.id
-            for each in datum.inputs:
-                info.data.add().ParseFromString(each.info)
-            infos.append(info)
-        return infos
 
 
 def _sources_of_set(txn: Txn, uuid: str) -> set[str]:

@@ -12,7 +12,7 @@ from localpach.messages import Empty, pipeline_message, pipeline_ref, pps, times
 from localpach.messages import transaction as tx
 from localpach.names import DEFAULT_PROJECT
 from localpach.pfs import commits
-from localpach.pps import jobs, pipelines, secrets
+from localpach.pps import jobs, lifecycle, pipelines, secrets
 from localpach.pps.pipelines import Pipeline
 from localpach.refs import SPEC, CommitRef, PipelineRef
 from localpach.service import Service
@@ -75,9 +75,9 @@ class PipelineCalls:
         ref = pipeline_ref(request.pipeline)
         content = self._service.content
         with self._service.db.write() as txn:
-            pipelines.stop(txn, content, ref)
+            lifecycle.stop(txn, content, ref)
         with self._service.db.write() as txn:
-            pipelines.delete(txn, content, [ref], keep_repo=request.keep_repo, force=request.force)
+            lifecycle.delete(txn, content, [ref], keep_repo=request.keep_repo, force=request.force)
         return Empty()
 
     def DeletePipelines(
@@ -93,7 +93,7 @@ class PipelineCalls:
         if not request.HasField("pipeline"):
             raise PachError(NO_PIPELINE)
         with self._service.db.write() as txn:
-            pipelines.start(txn, pipeline_ref(request.pipeline))
+            lifecycle.start(txn, pipeline_ref(request.pipeline))
         return Empty()
 
     def StopPipeline(self, request: pps.StopPipelineRequest, context: grpc.ServicerContext) -> Empty:
@@ -101,7 +101,7 @@ class PipelineCalls:
         if not request.HasField("pipeline"):
             raise PachError(NO_PIPELINE)
         with self._service.db.write() as txn:
-            pipelines.stop(txn, self._service.content, pipeline_ref(request.pipeline))
+            lifecycle.stop(txn, self._service.content, pipeline_ref(request.pipeline))
         return Empty()
 
     def RunPipeline(self, request: pps.RunPipelineRequest, context: grpc.ServicerContext) -> Empty:
@@ -179,9 +179,9 @@ class PipelineCalls:
             refs = [each.ref for each in pipelines.current(txn) if projects is None or each.ref.project in projects]
         for ref in refs:
             with service.db.write() as txn:
-                pipelines.stop(txn, service.content, ref)
+                lifecycle.stop(txn, service.content, ref)
         with service.db.write() as txn:
-            pipelines.delete(txn, service.content, refs, keep_repo=keep_repo, force=force)
+            lifecycle.delete(txn, service.content, refs, keep_repo=keep_repo, force=force)
         return refs
 
 

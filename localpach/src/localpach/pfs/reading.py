@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from localpach.errors import PachError
+from localpach.errors import NotFoundError, PachError
 from localpach.pfs import commits, temporary
 from localpach.pfs.commits import Commit
 from localpach.pfs.content import CommitContent
@@ -47,6 +47,13 @@ class Reader:
         finished = self.wait_finished(commit, caller)
         with self._db.read() as txn:
             return self._opened(txn, finished, ref)
+
+    def open_commit(self, ref: CommitRef, caller: Caller) -> tuple[Commit, Tree]:
+        """Open a commit, never a temporary file set. Raises NotFoundError."""
+        opened = self.open(ref, caller)
+        if opened.commit is None:
+            raise NotFoundError(f"commit {ref} not found")
+        return opened.commit, opened.tree
 
     def wait_finished(self, commit: Commit, caller: Caller) -> Commit:
         """The commit once it is finished. Raises PachError when it is deleted first."""

@@ -1,47 +1,20 @@
-"""Pipelines: creating, updating, starting, stopping and deleting them, within one transaction each."""
+"""Pipelines: their rows, one for each version."""
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from localpach.errors import AlreadyExistsError, NotFoundError, PachError
-from localpach.messages import commit_message, pipeline_ref, pps, timestamp
+from localpach.errors import NotFoundError, PachError
+from localpach.messages import pps
 from localpach.names import parse_ancestry
-from localpach.pfs import branches, commits, commitsets, repos, triggers
-from localpach.pfs.content import CommitContent
-from localpach.pps import inputs, jobs, validation
+from localpach.pfs import commits
 from localpach.pps.states import PipelineState
-from localpach.refs import META, SPEC, USER, BranchRef, CommitRef, JobRef, PipelineRef, RepoRef
+from localpach.refs import SPEC, CommitRef, PipelineRef
 from localpach.store.database import Txn
 
 _COLUMNS = "id, project, name, version, spec_commit, state, reason, stopped, parallelism, info"
-# What of a request is kept as it was sent.
-_COPIED = [
-    "description",
-    "resource_requests",
-    "resource_limits",
-    "sidecar_resource_limits",
-    "sidecar_resource_requests",
-    "datum_set_spec",
-    "datum_timeout",
-    "job_timeout",
-    "datum_tries",
-    "scheduling_spec",
-    "pod_spec",
-    "pod_patch",
-    "metadata",
-    "reprocess_spec",
-    "autoscaling",
-    "tolerations",
-    "parallelism_spec",
-    "transform",
-    "input",
-    "output_branch",
-    "salt",
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +30,6 @@ class Pipeline:
     stopped: bool
     parallelism: int
     info: bytes
-
-    @property
-    def key(self) -> tuple[PipelineRef, int]:
-        """What tells one version from every other, also from one of a pipeline of the same name deleted since."""
-        return self.ref, self.id
 
     def message(self) -> pps.PipelineInfo:
         """The message that describes this version."""
@@ -154,95 +122,6 @@ def count_names(txn: Txn) -> int:
     return int(found[0]) if found else 0
 
 
-def create(txn: Txn, content: CommitContent, request: pps.CreatePipelineRequest) -> Pipeline:
-    """Create a pipeline or make a new version of it, with its repos, branches and first job."""
-    request.pipeline.name = parse_ancestry(request.pipeline.name)[0]
-    ref = pipeline_ref(request.pipeline)
-    old = _existing(txn, ref)
-    if old is not None and not request.update:
-        raise AlreadyExistsError(f'pipeline "{ref}" already exists')
-    info = _new_info(request, old)
-    details = info.details
-    root = details.input if details.HasField("input") else None
-    for node in inputs.visit(root):
-        if node.HasField("pfs"):
-            repos.get(txn, RepoRef(node.pfs.project, node.pfs.repo, node.pfs.repo_type))
-    parallelism = expected_workers(details)
-    if old is None:
-        _create_repos(txn, ref)
-    spec = branches.start_commit(txn, ref.repo(SPEC).branch("master"), None, "")
-    content.finish(txn, spec)
-    info.spec_commit.CopyFrom(commit_message(ref.repo(SPEC), spec.uuid, "master"))
-    details.created_at.CopyFrom(timestamp(txn.now))
-    stopped = old is not None and old.stopped
-    state = PipelineState.PAUSED if stopped else PipelineState.STARTING
-    txn.db.execute(
-        "INSERT INTO pipelines (project, name, version, spec_commit, state, stopped, parallelism, info)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (ref.project, ref.name, info.version, spec.uuid, state, stopped, parallelism, info.SerializeToString()),
-    )
-    if old is not None:
-        jobs.stop_all(txn, content, ref, "all jobs killed because pipeline was updated")
-    made_from = [] if stopped else _provenance(ref, root)
-    output = ref.repo().branch(details.output_branch)
-    try:
-        branches.create(txn, output, None, made_from)
-    except PachError as error:
-        raise error.within("could not create/update output branch") from None
-    _create_triggers(txn, ref, root)
-    if repos.find(txn, ref.repo(META)) is None:
-        repos.create(txn, ref.repo(META), f"Meta repo for pipeline {ref.name}")
-    branches.create(txn, ref.repo(META).branch(details.output_branch), None, made_from)
-    _touch(txn, ref)
-    return inspect(txn, ref)
-
-
-def start(txn: Txn, ref: PipelineRef) -> None:
-    """Let a pipeline make jobs again; it makes one at once if it was stopped."""
-    pipeline = inspect(txn, ref)
-    details = pipeline.message().details
-    made_from = _provenance(pipeline.ref, details.input if details.HasField("input") else None)
-    for kind in (USER, META):
-        branches.create(txn, pipeline.ref.repo(kind).branch(details.output_branch), None, made_from)
-    txn.db.execute("UPDATE pipelines SET stopped = 0 WHERE id = ?", (pipeline.id,))
-    _touch(txn, pipeline.ref)
-
-
-def stop(txn: Txn, content: CommitContent, ref: PipelineRef) -> None:
-    """Kill a pipeline's jobs and let it make no more. A missing pipeline is no error."""
-    try:
-        pipeline = inspect(txn, ref)
-    except NotFoundError:
-        pipeline = None
-    if pipeline is not None:
-        ref = pipeline.ref
-        branch = pipeline.message().details.output_branch
-        for kind in (USER, META):
-            branches.create(txn, ref.repo(kind).branch(branch), None, ())
-        txn.db.execute("UPDATE pipelines SET stopped = 1 WHERE id = ?", (pipeline.id,))
-        set_state(txn, pipeline, PipelineState.PAUSED)
-    jobs.stop_all(txn, content, ref, "all jobs killed because pipeline was stopped")
-    _touch(txn, ref)
-
-
-def delete(txn: Txn, content: CommitContent, refs: Iterable[PipelineRef], *, keep_repo: bool, force: bool) -> None:
-    """Delete pipelines with their jobs and repos. Missing ones are no error."""
-    doomed: list[repos.Repo] = []
-    for ref in refs:
-        pipeline = find_latest(txn, ref)
-        if pipeline is None:
-            continue
-        for job in jobs.listed(txn, ref):
-            jobs.delete(txn, content, job.ref)
-        txn.db.execute("DELETE FROM pipelines WHERE project = ? AND name = ?", (ref.project, ref.name))
-        if keep_repo:
-            branches.create(txn, ref.repo().branch(pipeline.message().details.output_branch), None, ())
-        kinds = (SPEC, META) if keep_repo else (USER, SPEC, META)
-        doomed += [repo for kind in kinds if (repo := repos.find(txn, ref.repo(kind))) is not None]
-        _touch(txn, ref)
-    commitsets.delete_repos(txn, content, doomed, force=force)
-
-
 def set_state(txn: Txn, pipeline: Pipeline, state: PipelineState, reason: str = "") -> None:
     """Write down what a version of a pipeline is doing."""
     txn.db.execute("UPDATE pipelines SET state = ?, reason = ? WHERE id = ?", (state, reason, pipeline.id))
@@ -254,101 +133,9 @@ def set_parallelism(txn: Txn, pipeline: Pipeline, workers: int) -> None:
     txn.db.execute("UPDATE pipelines SET parallelism = ? WHERE id = ?", (workers, pipeline.id))
 
 
-def create_jobs(txn: Txn) -> None:
-    """At the end of a transaction: a job for each new open output commit."""
-    if not txn.new_downstream:
-        return
-    for commit in commitsets.members(txn, txn.set_id, with_aliases=False):
-        if commit.finishing is not None or commit.repo.type != USER:
-            continue
-        ref = PipelineRef(commit.repo.name, commit.repo.project)
-        pipeline = find_latest(txn, ref)
-        if pipeline is None or commit.branch != pipeline.message().details.output_branch:
-            continue
-        jobs.create(txn, JobRef(ref, commit.uuid), pipeline.version, commit.branch)
-
-
-def stop_jobs_of_removed_sets(txn: Txn, content: CommitContent) -> None:
-    """At the end of a transaction: kill the jobs whose commits were removed."""
-    for removed in txn.stopped_sets:
-        for job in jobs.with_id(txn, removed):
-            jobs.stop(txn, content, job.ref, "output commit removed")
-
-
-def _existing(txn: Txn, ref: PipelineRef) -> Pipeline | None:
-    try:
-        return inspect(txn, ref)
-    except NotFoundError:
-        return None
-
-
-def _new_info(request: pps.CreatePipelineRequest, old: Pipeline | None) -> pps.PipelineInfo:
-    validation.validate_request(request)
-    if not request.salt or request.reprocess:
-        request.salt = uuid.uuid4().hex
-    info = pps.PipelineInfo(pipeline=request.pipeline, version=1)
-    info.type = pps.PipelineInfo.PIPELINE_TYPE_TRANSFORM
-    given = pps.CreatePipelineRequest.FromString(request.SerializeToString())
-    details = info.details
-    for field, value in given.ListFields():
-        if field.name in _COPIED:
-            target = getattr(details, field.name)
-            if field.label == field.LABEL_REPEATED:
-                target.extend(value)
-            elif field.message_type is not None:
-                target.CopyFrom(value)
-            else:
-                setattr(details, field.name, value)
-    validation.complete(info)
-    if old is not None:
-        info.version = old.version + 1
-        if not request.reprocess:
-            details.salt = old.message().details.salt
-    return info
-
-
 def expected_workers(details: pps.PipelineInfo.Details) -> int:
     """How many workers a pipeline asks for."""
     return int(details.parallelism_spec.constant) or 1
-
-
-def _create_repos(txn: Txn, ref: PipelineRef) -> None:
-    try:
-        repos.create(txn, ref.repo(), f"Output repo for pipeline {ref}.")
-    except AlreadyExistsError:
-        raise PachError(
-            f'pipeline "{ref.name}" cannot be created because a repo with the same name already exists'
-        ) from None
-    except PachError as error:
-        raise error.within(f"error creating output repo for {ref.name}") from None
-    repos.create(txn, ref.repo(SPEC), f"Spec repo for pipeline {ref}.", update=True)
-
-
-def _create_triggers(txn: Txn, ref: PipelineRef, root: pps.Input | None) -> None:
-    for node in inputs.visit(root):
-        if node.HasField("pfs") and node.pfs.HasField("trigger"):
-            target = BranchRef(RepoRef(node.pfs.project or ref.project, node.pfs.repo), node.pfs.branch)
-            before = branches.find(txn, target)
-            head = None if before is None else commits.get(txn, before.head)
-            try:
-                triggers.validate(txn, target, node.pfs.trigger)
-                branches.create(
-                    txn,
-                    target,
-                    None if head is None else CommitRef(head.repo, head.uuid),
-                    (),
-                    node.pfs.trigger.SerializeToString(),
-                )
-            except PachError as error:
-                raise error.within("could not create/update trigger branch") from None
-
-
-def _provenance(ref: PipelineRef, root: pps.Input | None) -> list[BranchRef]:
-    return [*inputs.branches_of(ref.project, root), ref.repo(SPEC).branch("master")]
-
-
-def _touch(txn: Txn, ref: PipelineRef) -> None:
-    txn.touched |= {("pipeline", ref), "pipelines"}
 
 
 def _from_row(row: tuple[Any, ...]) -> Pipeline:

@@ -1,349 +1,190 @@
-"""Carrying out one job: waiting for its inputs, running its datums, closing its commits."""
+"""The worker of a pipeline version: one thread that moves the pipeline through its states and runs its jobs."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+import contextlib
+import logging
+import random
+import shutil
+import string
+import threading
 from pathlib import Path
 
-from localpach.errors import JobFinishedError, NotFoundError, PachError
-from localpach.messages import duration, nanoseconds, pps
-from localpach.pfs import commits
-from localpach.pfs.commits import Commit
-from localpach.pfs.content import CommitContent
-from localpach.pfs.filesets import Changes
-from localpach.pfs.listing import Tree
-from localpach.pfs.paths import split_key
-from localpach.pfs.reading import Reader
-from localpach.pps import datums, inputs, jobs, secrets
-from localpach.pps.datums import Datum, DatumInput, DatumRecord
-from localpach.pps.jobs import Counts, Job
-from localpach.pps.logs import Writer
-from localpach.pps.pipelines import Pipeline, expected_workers
-from localpach.pps.runner import Cancellation, CancelledError, DatumRunner, Machine, Outcome
-from localpach.pps.states import DatumState, JobState
-from localpach.pps.validation import EVERY_JOB
-from localpach.refs import CommitRef, JobRef, RepoRef
-from localpach.store.database import Database, Txn
-from localpach.waiting import Nobody
+from localpach.errors import JobFinishedError, NotFoundError
+from localpach.pps import jobs, pipelines
+from localpach.pps.admission import Fate, judge
+from localpach.pps.context import WorkerContext
+from localpach.pps.job_run import JobRun
+from localpach.pps.logs import Logs, Writer
+from localpach.pps.pipelines import Pipeline
+from localpach.pps.runner import Cancellation
+from localpach.pps.states import JobState, PipelineState
+from localpach.pps.validation import kubernetes_name
 
-SECOND = 1_000_000_000
-TIMED_OUT = " jobtimed out"  # the text of the real server, which misses a word there
+log = logging.getLogger(__name__)
+
+STARTUP_SECONDS = 0.7  # so that STARTING can be seen, as with a real server, whose pods take seconds
+STANDBY_SECONDS = 0.5
+IDLE_SECONDS = 30.0
+ATTEMPTS = 5
+FIRST_BACKOFF_SECONDS = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Workshop:
-    """What a worker works with. A job says RUNNING for at least ``settle`` seconds, so that it can be seen to."""
-
-    db: Database
-    content: CommitContent
-    reader: Reader
-    machine: Machine
-    settle: float
+_STATES = {
+    Fate.REFUSED: PipelineState.FAILURE,
+    Fate.CRASH: PipelineState.CRASHING,
+    Fate.NEVER_COME: PipelineState.RUNNING,
+}
 
 
-class JobOverError(Exception):
-    """The job was ended by somebody else: there is nothing left to do."""
+class Worker(threading.Thread):
+    """The worker of one pipeline version."""
 
+    def __init__(self, context: WorkerContext, logs: Logs, pipeline: Pipeline, folder: Path) -> None:
+        super().__init__(name=f"pipeline {pipeline.ref} v{pipeline.version}", daemon=True)
+        self.pipeline = pipeline
+        self.name_of_pod = pod_name(pipeline)
+        self.up = False
+        self.running_job = ""
+        self._context = context
+        self._logs = logs
+        self._tmp = folder / f"tmp-{pipeline.id}"
+        self._ended = Cancellation()
+        self._current: JobRun | None = None
+        self._failures: dict[int, int] = {}
 
-class JobRun:
-    """One job being carried out."""
+    def end(self) -> None:
+        """Stop, killing what runs."""
+        self._ended.set()
+        current = self._current
+        if current is not None:
+            current.cancelled.set()
 
-    def __init__(self, shop: Workshop, pipeline: Pipeline, job: Job, tmp: Path, log: Writer) -> None:
-        self._shop = shop
-        self._job = job
-        self._details = pipeline.message().details
-        self._tmp = tmp
-        self._log = log
-        self._counts = Counts()
-        self._stats = pps.ProcessStats()
-        self._has_stats = False
-        self._failed: list[str] = []
-        self.cancelled = Cancellation()
-
-    def carry_out(self) -> None:
-        """Do the job, from whatever state an earlier run of the server has left it in."""
+    def run(self) -> None:
+        """Live until the version is stopped, replaced or deleted, or the server stops."""
+        self._tmp.mkdir(parents=True, exist_ok=True)
+        self._tmp.chmod(0o1777)
         try:
-            self._do()
-        except (JobOverError, JobFinishedError, CancelledError):
-            self._log.system("the job was ended from outside")
-            self._forget_without_output()
+            self._live()
+        except Exception:  # a bug: told in the log, and the worker counts as gone
+            log.exception("the worker of %s has failed", self.pipeline.ref)
+        finally:
+            self.up = False
+            shutil.rmtree(self._tmp, ignore_errors=True)
 
-    def _do(self) -> None:
-        try:
-            self._start()
-            self._await_inputs()
-            self._run_in_time()
-        except NotFoundError as error:
-            with self._shop.db.write() as txn:
-                job = self._current(txn)  # JobOverError where it was removed together with what it reads
-                reason = f"unrunnable because an input was deleted: {error}"
-                jobs.end(txn, self._shop.content, job, JobState.UNRUNNABLE, reason)
-            self._log.system(reason)
-
-    def _forget_without_output(self) -> None:
-        """A worker deletes the job whose output commit was removed, unless it is scaled away before that."""
-        if self._details.autoscaling:
+    def _live(self) -> None:
+        if self._state() in (PipelineState.STARTING, PipelineState.PAUSED) and self._ended.wait(STARTUP_SECONDS):
             return
-        with self._shop.db.write() as txn:
-            job = jobs.find(txn, self._job.ref)
-            if job is not None and jobs.output_commit(txn, job) is None:
-                jobs.delete(txn, self._shop.content, job.ref)
-
-    def _start(self) -> None:
-        with self._shop.db.write() as txn:
-            job = self._current(txn)
-            if job.state == JobState.CREATED:
-                jobs.move(txn, job, JobState.STARTING)
-            elif job.state in (JobState.RUNNING, JobState.FINISHING):
-                jobs.restart(txn, job)
-                for commit in (jobs.output_commit(txn, job), jobs.meta_commit(txn, job)):
-                    if commit is not None and commit.finishing is None:
-                        self._shop.content.clear(txn, commit)
-                        txn.db.execute("DELETE FROM datums WHERE commit_id = ?", (commit.id,))
-
-    def _await_inputs(self) -> None:
-        failed: list[str] = []
-        for node in inputs.visit(self._input()):
-            if node.HasField("pfs"):
-                repo = RepoRef(node.pfs.project, node.pfs.repo, node.pfs.repo_type)
-                commit = self._await_commit(CommitRef(repo, self._job.ref.id))
-                if commit.error:
-                    failed.append(node.pfs.name)
-        with self._shop.db.write() as txn:
-            job = self._current(txn)
-            if failed:
-                names = ", ".join(failed)
-                reason = f"unrunnable because the following upstream pipelines failed: {names}"
-                jobs.end(txn, self._shop.content, job, JobState.UNRUNNABLE, reason)
-                self._log.system(reason)
-            elif job.state == JobState.STARTING:
-                jobs.move(txn, job, JobState.RUNNING)
-        if failed:
-            raise JobOverError
-
-    def _await_commit(self, ref: CommitRef) -> Commit:
-        while True:
-            with self._shop.db.read() as txn:
-                self._current(txn)
-                commit = commits.resolve(txn, ref)
-            if commit.finished is not None:
-                return commit
-            with self._shop.db.changes.watching(("commit", commit.id)) as changed:
-                self.cancelled.wake(changed)
-                with self._shop.db.read() as txn:
-                    ready = commits.resolve(txn, ref).finished is not None
-                if not ready:
-                    changed.wait(5.0)
-                self.cancelled.forget(changed)
-            self.cancelled.check()
-
-    def _run_in_time(self) -> None:
-        began = time.monotonic()
-        with self._shop.db.read() as txn:
-            job = self._current(txn)
-        limit = None
-        if self._details.HasField("job_timeout"):
-            spent = time.time_ns() - (job.started or job.created)
-            limit = (nanoseconds(self._details.job_timeout) - spent) / SECOND
-        with ThreadPoolExecutor(max_workers=1) as clock:
-            over = Cancellation()
-            if limit is not None:
-                clock.submit(self._kill_after, limit, over)
-            try:
-                self._run()
-                self.cancelled.wait(began + self._shop.settle - time.monotonic())
-                self._end()
-            finally:
-                over.set()
-
-    def _kill_after(self, seconds: float, over: Cancellation) -> None:
-        if over.wait(seconds):
+        details = self.pipeline.message().details
+        verdict = judge(self.pipeline.ref, self.pipeline.version, details)
+        if verdict.fate is not Fate.RUN:
+            self._move(_STATES[verdict.fate], verdict.reason)
             return
-        with self._shop.db.write() as txn:
-            if jobs.find(txn, self._job.ref) is not None:
-                jobs.stop(txn, self._shop.content, self._job.ref, TIMED_OUT)
-
-    def _run(self) -> None:
-        self._log.system("the job runs")
-        if self._details.resource_limits.HasField("gpu") or self._details.resource_requests.HasField("gpu"):
-            self._log.system("GPU limits are ignored here: the command sees the GPUs of this machine")
-        try:
-            found = datums.of_input(self._input(), self._job.ref.id, self._open)
-        except PachError as error:
-            # The real server tries again without end, and so leaves the job running.
-            self._log.system(f"cannot list the datums of the job, waiting to be stopped: {error}")
-            while not self.cancelled.wait(60.0):
-                pass
-            raise CancelledError from None
-        base_commit, base = self._base()
-        fresh = [datum for datum in found if datum.id not in base]
-        known = [datum for datum in found if datum.id in base]
-        self._count(replace(self._counts, total=len(found)))
-        self._run_datums(fresh, {})
-        if self._failed:
-            return
-        self._run_known(known, base, base_commit)
-
-    def _run_known(self, known: list[Datum], base: dict[str, DatumRecord], base_commit: Commit | None) -> None:
-        salt = self._details.salt
-        every = self._details.reprocess_spec == EVERY_JOB
-        skipped = [
-            base[datum.id]
-            for datum in known
-            if not every and base[datum.id].hash == datum.hash(salt) and base[datum.id].state == DatumState.SUCCESS
-        ]
-        kept = {record.id for record in skipped}
-        again = [datum for datum in known if datum.id not in kept]
-        stale = self._outputs_of(base_commit, base.keys() - kept) if base_commit else {}
-        gone = base.keys() - {datum.id for datum in known}
-        with self._shop.db.write() as txn:
-            meta, output = self._commits(txn)
-            for record in skipped:
-                datums.save(txn, meta, record)
-            removal = Changes()
-            for name in gone:
-                for path in stale.get(name, ()):
-                    removal.delete(path, name)
-            self._shop.content.add(txn, output, removal)
-            self._count_in(txn, replace(self._counts, skipped=len(skipped)))
-        self._run_datums(again, stale)
-
-    def _run_datums(self, todo: list[Datum], stale: dict[str, list[str]]) -> None:
-        if not todo:
-            return
-        if not self._has_stats:
-            for field in ("download_time", "process_time", "upload_time"):
-                getattr(self._stats, field).CopyFrom(duration(0))
-            self._has_stats = True
-        with self._shop.db.read() as txn:
-            hidden = secrets.variables(txn, self._details.transform)
-        runner = DatumRunner(self._shop.machine, self._details, hidden, self._job.ref, self._tmp, self.cancelled)
-        with ThreadPoolExecutor(max_workers=expected_workers(self._details)) as pool:
-            for outcome in [pool.submit(self._run_datum, runner, datum, stale) for datum in todo]:
-                try:
-                    outcome.result()
-                except BaseException:
-                    self.cancelled.set()
-                    raise
-
-    def _run_datum(self, runner: DatumRunner, datum: Datum, stale: dict[str, list[str]]) -> None:
-        self.cancelled.check()
-        data = tuple((each.path, each.hash.hex()) for each in datum.inputs)
-        log = self._log.for_datum(datum.id, data)
-        with self._shop.machine.contents.session() as session:
-            outcome = runner.run(datum, session, self._tree, log)
-            session.flush()
-            with self._shop.db.write() as txn:
-                self._keep(txn, datum, outcome, stale.get(datum.id, ()))
-
-    def _keep(self, txn: Txn, datum: Datum, outcome: Outcome, stale: Iterable[str]) -> None:
-        meta, output = self._commits(txn)
-        changes = Changes()
-        for path in stale:
-            changes.delete(path, datum.id)
-        self._shop.content.add(txn, output, changes.then(outcome.output))
-        record = DatumRecord(
-            id=datum.id,
-            hash=datum.hash(self._details.salt),
-            job=self._job.ref.id,
-            state=outcome.state,
-            reason=outcome.reason,
-            stats=outcome.stats.SerializeToString(),
-            inputs=tuple(each.info for each in datum.inputs),
-        )
-        datums.save(txn, meta, record)
-        _add_stats(self._stats, outcome.stats)
-        counts = self._counts
-        if outcome.state == DatumState.SUCCESS:
-            counts = replace(counts, processed=counts.processed + 1)
-        elif outcome.state == DatumState.RECOVERED:
-            counts = replace(counts, recovered=counts.recovered + 1)
+        if details.autoscaling:
+            self._stand_by()
         else:
-            counts = replace(counts, failed=counts.failed + 1)
-            self._failed.append(datum.id)
-        self._count_in(txn, counts)
+            self._wake()
+        self._serve(autoscaling=details.autoscaling)
 
-    def _end(self) -> None:
-        with self._shop.db.write() as txn:
-            job = self._current(txn)
-            if self._failed:
-                jobs.end(txn, self._shop.content, job, JobState.FAILURE, f"datum {self._failed[0]} failed")
+    def _serve(self, *, autoscaling: bool) -> None:
+        with self._context.db.changes.watching(("jobs of", self.pipeline.ref)) as changed:
+            self._ended.wake(changed)
+            while not self._ended.is_set:
+                changed.clear()
+                job = self._next_job()
+                if job is not None:
+                    if autoscaling:
+                        self._wake()
+                    self._carry_out(job)
+                elif autoscaling and self._state() == PipelineState.RUNNING:
+                    if not changed.wait(STANDBY_SECONDS):
+                        self._stand_by()
+                else:
+                    changed.wait(IDLE_SECONDS)
+
+    def _carry_out(self, job: jobs.Job) -> None:
+        writer = Writer(self._logs, self.pipeline.id, self.name_of_pod, job.ref)
+        run = JobRun(self._context, self.pipeline, job, self._tmp, writer)
+        self._current = run
+        self._ended_while(run)
+        with self._context.db.changes.watching(("job", job.ref)) as changed:
+            watcher = threading.Thread(target=self._watch_job, args=(job, run, changed), daemon=True)
+            watcher.start()
+            self.running_job = job.ref.id
+            try:
+                run.carry_out()
+            except Exception as error:  # a bug of the server must neither end the worker nor keep it busy for ever
+                log.exception("job %s failed inside the server", job.ref)
+                self._retry_or_fail(job, writer, error)
             else:
-                jobs.end(txn, self._shop.content, job, JobState.FINISHING)
-        self._log.system("the job is over")
+                self._failures.pop(job.id, None)
+            finally:
+                self.running_job = ""
+                self._current = None
+                run.cancelled.set()
+                changed.set()
+                watcher.join()
 
-    def _base(self) -> tuple[Commit | None, dict[str, DatumRecord]]:
-        """The newest earlier job whose results can be built upon: the output commit, and its datums by id."""
-        with self._shop.db.read() as txn:
-            meta, output = self._commits(txn)
-            parent = output.parent
-            while parent is not None:
-                below = commits.get(txn, parent)
-                twin = commits.find(txn, meta.repo, below.uuid)
-                done = jobs.find(txn, JobRef(self._job.ref.pipeline, below.uuid)) is not None
-                if done and not below.error and twin is not None and not twin.error:
-                    return below, {record.id: record for record in datums.of_commit(txn, twin)}
-                parent = below.parent
-        return None, {}
+    def _retry_or_fail(self, job: jobs.Job, writer: Writer, error: Exception) -> None:
+        """Wait before the next attempt at a job, or end it with FAILURE after the last."""
+        failures = self._failures[job.id] = self._failures.get(job.id, 0) + 1
+        if failures < ATTEMPTS:
+            writer.system(f"attempt {failures} of {ATTEMPTS} failed inside the server, retrying: {error}")
+            self._ended.wait(FIRST_BACKOFF_SECONDS * 2 ** (failures - 1))
+            return
+        del self._failures[job.id]
+        reason = f"failed inside localpach {ATTEMPTS} times, see its log: {error}"
+        writer.system(reason)
+        with contextlib.suppress(NotFoundError, JobFinishedError), self._context.db.write() as txn:
+            jobs.end(txn, self._context.content, job, JobState.FAILURE, reason)
 
-    def _outputs_of(self, commit: Commit, wanted: Iterable[str]) -> dict[str, list[str]]:
-        names = set(wanted)
-        found: dict[str, list[str]] = {}
-        if not names:
-            return found
-        with self._shop.db.read() as txn:
-            keys = self._shop.content.snapshot(txn, commit).keys
-        for key in keys:
-            path, datum = split_key(key)
-            if datum in names:
-                found.setdefault(datum, []).append(path)
-        return found
+    def _ended_while(self, run: JobRun) -> None:
+        if self._ended.is_set:
+            run.cancelled.set()
 
-    def _count(self, counts: Counts) -> None:
-        with self._shop.db.write() as txn:
-            self._count_in(txn, counts)
+    def _watch_job(self, job: jobs.Job, run: JobRun, changed: threading.Event) -> None:
+        """Tell a run when its job is ended by somebody else."""
+        while not run.cancelled.is_set:
+            changed.clear()
+            with self._context.db.read() as txn:
+                now = jobs.find(txn, job.ref)
+            if now is None or now.id != job.id or now.state.final:
+                run.cancelled.set()
+                return
+            if not run.cancelled.is_set:
+                changed.wait()
 
-    def _count_in(self, txn: Txn, counts: Counts) -> None:
-        jobs.count(txn, self._current(txn), counts, self._stats)
-        self._counts = counts
+    def _next_job(self) -> jobs.Job | None:
+        with self._context.db.read() as txn:
+            waiting = jobs.unfinished(txn, self.pipeline.ref)
+        return next((job for job in waiting if job.version == self.pipeline.version), None)
 
-    def _current(self, txn: Txn) -> Job:
-        job = jobs.find(txn, self._job.ref)
-        if job is None or job.id != self._job.id or job.state.final:
-            raise JobOverError
-        return job
+    def _wake(self) -> None:
+        self._logs.open(self.pipeline.id)
+        self._move(PipelineState.RUNNING, workers=pipelines.expected_workers(self.pipeline.message().details))
+        self.up = not self._ended.is_set
 
-    def _commits(self, txn: Txn) -> tuple[Commit, Commit]:
-        job = self._current(txn)
-        meta, output = jobs.meta_commit(txn, job), jobs.output_commit(txn, job)
-        if meta is None or output is None:
-            raise JobOverError
-        return meta, output
+    def _stand_by(self) -> None:
+        self.up = False
+        self._move(PipelineState.STANDBY, workers=0)
+        self._logs.discard(self.pipeline.id)
 
-    def _input(self) -> pps.Input | None:
-        return self._details.input if self._details.HasField("input") else None
+    def _state(self) -> PipelineState:
+        with self._context.db.read() as txn:
+            found = pipelines.find_latest(txn, self.pipeline.ref)
+        return PipelineState.UNKNOWN if found is None or found.id != self.pipeline.id else found.state
 
-    def _open(self, ref: CommitRef) -> tuple[Commit, Tree]:
-        opened = self._shop.reader.open(ref, Nobody())
-        if opened.commit is None:
-            raise NotFoundError(f"commit {ref} not found")
-        return opened.commit, opened.tree
-
-    def _tree(self, each: DatumInput) -> Tree:
-        repo = next(
-            RepoRef(node.pfs.project, node.pfs.repo, node.pfs.repo_type)
-            for node in inputs.visit(self._input())
-            if node.HasField("pfs") and node.pfs.name == each.name
-        )
-        return self._open(CommitRef(repo, each.commit))[1]
+    def _move(self, state: PipelineState, reason: str = "", workers: int | None = None) -> None:
+        with self._context.db.write() as txn:
+            found = pipelines.find_latest(txn, self.pipeline.ref)
+            if found is None or found.id != self.pipeline.id or found.stopped or found.state == state:
+                return
+            pipelines.set_state(txn, found, state, reason)
+            if workers is not None:
+                pipelines.set_parallelism(txn, found, workers)
 
 
-def _add_stats(total: pps.ProcessStats, more: pps.ProcessStats) -> None:
-    for field in ("download_time", "process_time", "upload_time"):
-        both = nanoseconds(getattr(total, field)) + nanoseconds(getattr(more, field))
-        getattr(total, field).CopyFrom(duration(both))
-    total.download_bytes += more.download_bytes
-    total.upload_bytes += more.upload_bytes
+def pod_name(pipeline: Pipeline) -> str:
+    """A name as Kubernetes would give the worker's pod."""
+    suffix = "".join(random.choices(string.ascii_lowercase + string.digits, k=5))
+    return f"{kubernetes_name(pipeline.ref.project, pipeline.ref.name, pipeline.version)}-{suffix}"

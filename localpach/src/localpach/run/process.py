@@ -46,7 +46,6 @@ class Command:
     store: Path
     working_dir: str = ""
     memory: int = 0
-    nice: int = 0
 
 
 class Process:
@@ -141,7 +140,6 @@ def _describe(command: Command, isolation: Isolation) -> dict[str, object]:
         "cmd": words,
         "env": variables,
         "cwd": _directory(command, isolated),
-        "nice": command.nice,
         "memory": command.memory,
     }
 

@@ -140,8 +140,6 @@ def start(job: Job) -> int:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGPIPE):
             signal.signal(number, signal.SIG_DFL)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        if job["nice"]:
-            os.nice(job["nice"])
         os.chdir(job["cwd"])
         os.execvpe(job["cmd"][0], job["cmd"], job["env"])
     except FileNotFoundError as error:

@@ -35,15 +35,24 @@ class SnapshotSource:
     in a thread of their own, so that they do not queue behind calls for single objects.
     """
 
-    def __init__(self, gateway: Gateway, projects: Callable[[], Iterable[str]]) -> None:
+    def __init__(
+        self,
+        gateway: Gateway,
+        projects: Callable[[], Iterable[str]],
+        requeue: Callable[[Key], None],
+        at_work: Callable[[], float],
+        beat: Callable[[], None],
+    ) -> None:
+        """`at_work` returns how many objects are reconciled or queued; those that wait in `latest` count.
+
+        `beat` is called in the thread of a poll, which takes minutes if there are many projects and Pachyderm is slow.
+        """
         self._gateway = gateway
         self._thread = Calls(1)
         self._projects = projects
-        self.call_up: Callable[[Key], None] = lambda _key: None
-        self.at_work: Callable[[], float] = lambda: math.inf
-        """How many objects are being worked on or in line for it; those that wait in `latest` count."""
-        self.heard: Callable[[], None] = lambda: None
-        """Called in the thread of a look, which takes minutes where there are many projects and Pachyderm is slow."""
+        self._requeue = requeue
+        self._at_work = at_work
+        self._beat = beat
         self._waiting: dict[Key, float] = {}
         self._serving: asyncio.Task[None] | None = None
         self._lock = asyncio.Lock()
@@ -93,7 +102,7 @@ class SnapshotSource:
     def wait(self, key: Key, after: float) -> None:
         """Requeue `key` once a poll that was started at or after `after` has ended, even if it failed."""
         if self._newest >= after:
-            self.call_up(key)
+            self._requeue(key)
             return
         self._waiting[key] = after
         if self._serving is None or self._serving.done():
@@ -123,7 +132,7 @@ class SnapshotSource:
         await self._delay()
         begun = time.monotonic()
         try:
-            found = await self._thread.run(take_snapshot, self._gateway, tuple(self._projects()), self.heard)
+            found = await self._thread.run(take_snapshot, self._gateway, tuple(self._projects()), self._beat)
             self._snapshot, self._error, begun = found, None, found.started
         except PachydermError as error:
             self._error = (begun, error)
@@ -133,7 +142,7 @@ class SnapshotSource:
             self._took = self._ended - begun
             for key in [key for key, after in self._waiting.items() if after <= begun]:
                 del self._waiting[key]
-                self.call_up(key)
+                self._requeue(key)
         return found
 
     @property
@@ -150,7 +159,7 @@ class SnapshotSource:
     @property
     def _all_wait(self) -> bool:
         """Whether enough objects wait for a poll, and no other object is being reconciled."""
-        at_work = self.at_work()
+        at_work = self._at_work()
         wait = at_work + len(self._waiting)
         pipelines = len(self._snapshot.pipelines) if self._snapshot else 0
         return at_work <= self._asking and wait > 0 and wait * _PIPELINES_FOR_EACH >= pipelines

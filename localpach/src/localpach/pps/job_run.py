@@ -1,0 +1,312 @@
+"""Carrying out one job: waiting for its inputs, running its datums, closing its commits."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+from localpach.errors import JobFinishedError, NotFoundError, PachError
+from localpach.messages import duration, nanoseconds, pps
+from localpach.pfs import commits
+from localpach.pfs.commits import Commit
+from localpach.pfs.filesets import Changes
+from localpach.pfs.listing import Tree
+from localpach.pps import datums, inputs, jobs, secrets
+from localpach.pps.context import WorkerContext
+from localpach.pps.datums import Datum, DatumInput, DatumRecord
+from localpach.pps.jobs import Counts, Job
+from localpach.pps.logs import Writer
+from localpach.pps.pipelines import Pipeline, expected_workers
+from localpach.pps.reuse import Base, find_base, paths_by_datum
+from localpach.pps.runner import Cancellation, CancelledError, DatumRunner, Outcome
+from localpach.pps.states import DatumState, JobState
+from localpach.pps.validation import EVERY_JOB
+from localpach.refs import CommitRef, RepoRef
+from localpach.store.database import Txn
+from localpach.waiting import Nobody
+
+SECOND = 1_000_000_000
+TIMED_OUT = " jobtimed out"  # the text of the real server, which misses a word there
+
+
+class JobOverError(Exception):
+    """The job was ended by somebody else: there is nothing left to do."""
+
+
+class JobRun:
+    """One job being carried out."""
+
+    def __init__(self, context: WorkerContext, pipeline: Pipeline, job: Job, tmp: Path, log: Writer) -> None:
+        self._context = context
+        self._job = job
+        self._details = pipeline.message().details
+        self._tmp = tmp
+        self._log = log
+        self._counts = Counts()
+        self._stats = pps.ProcessStats()
+        self._has_stats = False
+        self._failed: list[str] = []
+        self.cancelled = Cancellation()
+
+    def carry_out(self) -> None:
+        """Do the job, from whatever state an earlier run of the server has left it in."""
+        try:
+            self._do()
+        except (JobOverError, JobFinishedError, CancelledError):
+            self._log.system("the job was ended from outside")
+            self._forget_without_output()
+
+    def _do(self) -> None:
+        try:
+            self._start()
+            self._await_inputs()
+            self._run_in_time()
+        except NotFoundError as error:
+            with self._context.db.write() as txn:
+                job = self._current(txn)  # JobOverError where it was removed together with what it reads
+                reason = f"unrunnable because an input was deleted: {error}"
+                jobs.end(txn, self._context.content, job, JobState.UNRUNNABLE, reason)
+            self._log.system(reason)
+
+    def _forget_without_output(self) -> None:
+        """A worker deletes the job whose output commit was removed, unless it is scaled away before that."""
+        if self._details.autoscaling:
+            return
+        with self._context.db.write() as txn:
+            job = jobs.find(txn, self._job.ref)
+            if job is not None and jobs.output_commit(txn, job) is None:
+                jobs.delete(txn, self._context.content, job.ref)
+
+    def _start(self) -> None:
+        with self._context.db.write() as txn:
+            job = self._current(txn)
+            if job.state == JobState.CREATED:
+                jobs.move(txn, job, JobState.STARTING)
+            elif job.state in (JobState.RUNNING, JobState.FINISHING):
+                jobs.restart(txn, job)
+                for commit in (jobs.output_commit(txn, job), jobs.meta_commit(txn, job)):
+                    if commit is not None and commit.finishing is None:
+                        self._context.content.clear(txn, commit)
+                        txn.db.execute("DELETE FROM datums WHERE commit_id = ?", (commit.id,))
+
+    def _await_inputs(self) -> None:
+        failed: list[str] = []
+        for node in inputs.visit(self._input()):
+            if node.HasField("pfs"):
+                repo = RepoRef(node.pfs.project, node.pfs.repo, node.pfs.repo_type)
+                commit = self._await_commit(CommitRef(repo, self._job.ref.id))
+                if commit.error:
+                    failed.append(node.pfs.name)
+        with self._context.db.write() as txn:
+            job = self._current(txn)
+            if failed:
+                names = ", ".join(failed)
+                reason = f"unrunnable because the following upstream pipelines failed: {names}"
+                jobs.end(txn, self._context.content, job, JobState.UNRUNNABLE, reason)
+                self._log.system(reason)
+            elif job.state == JobState.STARTING:
+                jobs.move(txn, job, JobState.RUNNING)
+        if failed:
+            raise JobOverError
+
+    def _await_commit(self, ref: CommitRef) -> Commit:
+        while True:
+            with self._context.db.read() as txn:
+                self._current(txn)
+                commit = commits.resolve(txn, ref)
+            if commit.finished is not None:
+                return commit
+            with self._context.db.changes.watching(("commit", commit.id)) as changed:
+                self.cancelled.wake(changed)
+                with self._context.db.read() as txn:
+                    ready = commits.resolve(txn, ref).finished is not None
+                if not ready:
+                    changed.wait(5.0)
+                self.cancelled.forget(changed)
+            self.cancelled.check()
+
+    def _run_in_time(self) -> None:
+        began = time.monotonic()
+        with self._context.db.read() as txn:
+            job = self._current(txn)
+        limit = None
+        if self._details.HasField("job_timeout"):
+            spent = time.time_ns() - (job.started or job.created)
+            limit = (nanoseconds(self._details.job_timeout) - spent) / SECOND
+        with ThreadPoolExecutor(max_workers=1) as clock:
+            over = Cancellation()
+            if limit is not None:
+                clock.submit(self._kill_after, limit, over)
+            try:
+                self._run()
+                self.cancelled.wait(began + self._context.settle - time.monotonic())
+                self._end()
+            finally:
+                over.set()
+
+    def _kill_after(self, seconds: float, over: Cancellation) -> None:
+        if over.wait(seconds):
+            return
+        with self._context.db.write() as txn:
+            if jobs.find(txn, self._job.ref) is not None:
+                jobs.stop(txn, self._context.content, self._job.ref, TIMED_OUT)
+
+    def _run(self) -> None:
+        self._log.system("the job runs")
+        if self._details.resource_limits.HasField("gpu") or self._details.resource_requests.HasField("gpu"):
+            self._log.system("GPU limits are ignored here: the command sees the GPUs of this machine")
+        try:
+            found = datums.of_input(self._input(), self._job.ref.id, self._open)
+        except PachError as error:
+            # The real server tries again without end, and so leaves the job running.
+            self._log.system(f"cannot list the datums of the job, waiting to be stopped: {error}")
+            while not self.cancelled.wait(60.0):
+                pass
+            raise CancelledError from None
+        with self._context.db.read() as txn:
+            base = find_base(txn, self._job.ref.pipeline, *self._commits(txn))
+        new = [datum for datum in found if datum.id not in base.records]
+        known = [datum for datum in found if datum.id in base.records]
+        self._count(replace(self._counts, total=len(found)))
+        self._run_datums(new, {})
+        if self._failed:
+            return
+        self._run_known(known, base)
+
+    def _run_known(self, known: list[Datum], base: Base) -> None:
+        salt = self._details.salt
+        every = self._details.reprocess_spec == EVERY_JOB
+        before = base.records
+        skipped = [
+            before[datum.id]
+            for datum in known
+            if not every and before[datum.id].hash == datum.hash(salt) and before[datum.id].state == DatumState.SUCCESS
+        ]
+        kept = {record.id for record in skipped}
+        again = [datum for datum in known if datum.id not in kept]
+        stale: dict[str, list[str]] = {}
+        if base.output is not None:
+            with self._context.db.read() as txn:
+                stale = paths_by_datum(txn, self._context.content, base.output, before.keys() - kept)
+        gone = before.keys() - {datum.id for datum in known}
+        with self._context.db.write() as txn:
+            meta, output = self._commits(txn)
+            for record in skipped:
+                datums.save(txn, meta, record)
+            removal = Changes()
+            for name in gone:
+                for path in stale.get(name, ()):
+                    removal.delete(path, name)
+            self._context.content.add(txn, output, removal)
+            self._count_in(txn, replace(self._counts, skipped=len(skipped)))
+        self._run_datums(again, stale)
+
+    def _run_datums(self, todo: list[Datum], stale: dict[str, list[str]]) -> None:
+        if not todo:
+            return
+        if not self._has_stats:
+            for field in ("download_time", "process_time", "upload_time"):
+                getattr(self._stats, field).CopyFrom(duration(0))
+            self._has_stats = True
+        with self._context.db.read() as txn:
+            hidden = secrets.variables(txn, self._details.transform)
+        runner = DatumRunner(self._context.machine, self._details, hidden, self._job.ref, self._tmp, self.cancelled)
+        with ThreadPoolExecutor(max_workers=expected_workers(self._details)) as pool:
+            for outcome in [pool.submit(self._run_datum, runner, datum, stale) for datum in todo]:
+                try:
+                    outcome.result()
+                except BaseException:
+                    self.cancelled.set()
+                    raise
+
+    def _run_datum(self, runner: DatumRunner, datum: Datum, stale: dict[str, list[str]]) -> None:
+        self.cancelled.check()
+        data = tuple((each.path, each.hash.hex()) for each in datum.inputs)
+        log = self._log.for_datum(datum.id, data)
+        with self._context.machine.contents.session() as session:
+            outcome = runner.run(datum, session, self._tree, log)
+            session.flush()
+            with self._context.db.write() as txn:
+                self._keep(txn, datum, outcome, stale.get(datum.id, ()))
+
+    def _keep(self, txn: Txn, datum: Datum, outcome: Outcome, stale: Iterable[str]) -> None:
+        meta, output = self._commits(txn)
+        changes = Changes()
+        for path in stale:
+            changes.delete(path, datum.id)
+        self._context.content.add(txn, output, changes.then(outcome.output))
+        record = DatumRecord(
+            id=datum.id,
+            hash=datum.hash(self._details.salt),
+            job=self._job.ref.id,
+            state=outcome.state,
+            reason=outcome.reason,
+            stats=outcome.stats.SerializeToString(),
+            inputs=tuple(each.info for each in datum.inputs),
+        )
+        datums.save(txn, meta, record)
+        _add_stats(self._stats, outcome.stats)
+        counts = self._counts
+        if outcome.state == DatumState.SUCCESS:
+            counts = replace(counts, processed=counts.processed + 1)
+        elif outcome.state == DatumState.RECOVERED:
+            counts = replace(counts, recovered=counts.recovered + 1)
+        else:
+            counts = replace(counts, failed=counts.failed + 1)
+            self._failed.append(datum.id)
+        self._count_in(txn, counts)
+
+    def _end(self) -> None:
+        with self._context.db.write() as txn:
+            job = self._current(txn)
+            if self._failed:
+                jobs.end(txn, self._context.content, job, JobState.FAILURE, f"datum {self._failed[0]} failed")
+            else:
+                jobs.end(txn, self._context.content, job, JobState.FINISHING)
+        self._log.system("the job is over")
+
+    def _count(self, counts: Counts) -> None:
+        with self._context.db.write() as txn:
+            self._count_in(txn, counts)
+
+    def _count_in(self, txn: Txn, counts: Counts) -> None:
+        jobs.count(txn, self._current(txn), counts, self._stats)
+        self._counts = counts
+
+    def _current(self, txn: Txn) -> Job:
+        job = jobs.find(txn, self._job.ref)
+        if job is None or job.id != self._job.id or job.state.final:
+            raise JobOverError
+        return job
+
+    def _commits(self, txn: Txn) -> tuple[Commit, Commit]:
+        job = self._current(txn)
+        meta, output = jobs.meta_commit(txn, job), jobs.output_commit(txn, job)
+        if meta is None or output is None:
+            raise JobOverError
+        return meta, output
+
+    def _input(self) -> pps.Input | None:
+        return self._details.input if self._details.HasField("input") else None
+
+    def _open(self, ref: CommitRef) -> tuple[Commit, Tree]:
+        return self._context.reader.open_commit(ref, Nobody())
+
+    def _tree(self, each: DatumInput) -> Tree:
+        repo = next(
+            RepoRef(node.pfs.project, node.pfs.repo, node.pfs.repo_type)
+            for node in inputs.visit(self._input())
+            if node.HasField("pfs") and node.pfs.name == each.name
+        )
+        return self._open(CommitRef(repo, each.commit))[1]
+
+
+def _add_stats(total: pps.ProcessStats, more: pps.ProcessStats) -> None:
+    for field in ("download_time", "process_time", "upload_time"):
+        both = nanoseconds(getattr(total, field)) + nanoseconds(getattr(more, field))
+        getattr(total, field).CopyFrom(duration(both))
+    total.download_bytes += more.download_bytes
+    total.upload_bytes += more.upload_bytes
