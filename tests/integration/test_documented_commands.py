@@ -170,7 +170,6 @@ def world(
     found = _clone(cluster, localpach, tmp_path_factory.mktemp("documented"))
     programs = [OPERATOR_ENV / "bin", TRAINER_ENV / "bin"]
     found.env["PATH"] = os.pathsep.join([*map(str, programs), found.env["PATH"]])
-    found.env["SCRIPTMODEL_PACHD"] = localpach.address
     found.filled |= {
         "localhost:30650": localpach.address,
         "NAME": "shakespeare",
@@ -205,6 +204,7 @@ def _clone(cluster: Cluster, localpach: Localpach, folder: Path) -> World:
         "PATH": os.pathsep.join([*map(str, programs), os.environ["PATH"]]),
         "LOCALPACH_LISTEN": "127.0.0.1:0",  # where a page leaves it at 30650: somebody else may be there
         "SCRIPTMODEL_TRAINER": str(TRAINER_ENV),
+        "SCRIPTMODEL_PACHD": localpach.address,  # no pod can be reached here; tests/node finds it without
     }
     filled = {
         "HOST:PORT": localpach.address,
