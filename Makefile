@@ -75,12 +75,14 @@ check: env ## Formatting, lint, types, layers and generated files
 	$(OPERATOR)/bin/scriptmodel-operator crd --check manifests/crd.yaml
 	$(OPERATOR)/bin/scriptmodel-operator crd --check charts/scriptmodel-operator/files/crd.yaml
 	$(OPERATOR)/bin/scriptmodel-operator reference --check docs/reference/api.md
+	$(OPERATOR)/bin/python -m dev.options --check
 
 .PHONY: manifests
 manifests: env ## Write manifests/ from the chart, CRD and API reference from the classes
 	@$(OPERATOR)/bin/scriptmodel-operator crd manifests/crd.yaml
 	@$(OPERATOR)/bin/scriptmodel-operator crd charts/scriptmodel-operator/files/crd.yaml
 	@$(OPERATOR)/bin/scriptmodel-operator reference docs/reference/api.md
+	@$(OPERATOR)/bin/python -m dev.options
 	@$(OPERATOR)/bin/python -m dev.chart
 
 .PHONY: docs

@@ -51,7 +51,7 @@ def test_errors_are_one_line_that_says_what_to_do(
     patch = json.dumps({"status": {"script": {"sizeBytes": 5000}}})
     cluster.kubectl("patch", "sm", "long", "--subresource=status", "--type=merge", "-p", patch)
     for args, words in (
-        (["status", "nobody"], "there is no ScriptModel 'nobody'"),
+        (["status", "nobody"], "ScriptModel 'nobody' does not exist"),
         (["status", "lnog"], "(did you mean long?)"),
         (["script", "long"], "name its address with --pachd"),
         (["logs", "long"], "name its address with --pachd"),
@@ -76,7 +76,7 @@ def test_suspend_resume_and_retrain_change_the_object(cluster: Cluster, shared_o
     assert cluster.get("asked")["spec"]["suspend"] is False
     assert scriptmodel(cluster, "suspend", "asked").returncode == 0
     assert cluster.get("asked")["spec"]["suspend"] is True
-    assert "already suspended, nothing was changed" in scriptmodel(cluster, "suspend", "asked").stderr
+    assert "already suspended, nothing changed" in scriptmodel(cluster, "suspend", "asked").stderr
     assert scriptmodel(cluster, "retrain", "asked").returncode == 0
     annotations = cluster.get("asked")["metadata"]["annotations"]
     assert annotations["scriptmodel.dev/retrain-at"]

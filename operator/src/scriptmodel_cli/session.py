@@ -1,6 +1,6 @@
-"""How the command reaches the cluster and Pachyderm. Errors are one line that says what to do.
+"""Connects the command to the cluster and to Pachyderm; errors are one line that says what to do.
 
-What reaches them is imported when it is needed: a kubeconfig costs kopf, Pachyderm costs gRPC.
+Heavy packages are imported when they are needed: kopf for the kubeconfig, gRPC for Pachyderm.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from scriptmodel_cli.errors import InputError
 from scriptmodel_cli.output import note
 from scriptmodel_cli.pachd import PachdAccess
 from scriptmodel_cli.text import did_you_mean
@@ -32,20 +33,20 @@ T = TypeVar("T")
 
 _POLL_SECONDS = 1.0
 _NOT_SERVED = (
-    "the API server does not know ScriptModels: is it the right cluster? `kubectl apply -f manifests/crd.yaml` "
-    "installs them"
+    "the API server does not know ScriptModels: check that this is the right cluster, or install the CRD with "
+    "`kubectl apply -f manifests/crd.yaml`"
 )
-_NOBODY_THERE = "does the cluster run, and is the kubeconfig its own (--kubeconfig)?"
+_NO_ANSWER = "is the cluster running, and is this its kubeconfig (--kubeconfig)?"
 _LOG_IN = "renew the kubeconfig's credentials, or name another with --kubeconfig"
 
 
 def pause() -> None:
-    """Until whoever waits for something asks again."""
+    """Wait before the next poll."""
     time.sleep(_POLL_SECONDS)
 
 
 def parsed(found: Mapping[str, Any]) -> ScriptModel:
-    """An object as the API server has it; ClickException where its spec is of another version of the API."""
+    """Parse an object of the API server. Raises ClickException if its spec is of another version of the API."""
     from scriptmodel_operator.api.objects import InvalidSpecError, parse_object  # noqa: PLC0415 - pydantic takes time
 
     try:
@@ -56,13 +57,13 @@ def parsed(found: Mapping[str, Any]) -> ScriptModel:
         ) from error
 
 
-class AwayError(click.ClickException):
-    """The API server did not answer, or said to try again."""
+class ServerUnavailableError(click.ClickException):
+    """The API server did not answer, or asked to retry."""
 
 
 @dataclass
 class Session:
-    """What the connection's options say. One connection to the cluster for all that a command asks."""
+    """The connection options, and one connection to the cluster for all requests of a command."""
 
     kubeconfig: Path | None = None
     namespace: str = ""
@@ -71,11 +72,13 @@ class Session:
     pachd_ca_file: Path | None = None
     _runner: asyncio.Runner | None = field(default=None, init=False)
     _reached: bool = field(default=False, init=False)
-    """The API server has answered, if only that it is busy: its address is right."""
+    """Whether the API server has answered at all, be it that it is busy."""
 
     def ask(self, question: Callable[[KubeClient], Awaitable[T]], seconds: float | None = None) -> T:
-        """The answer of the API server; AwayError where there is none (or none within `seconds`), ClickException where
-        asking again would not help."""
+        """Return the answer of the API server.
+
+        Raises ServerUnavailableError without an answer (within `seconds`), ClickException if a retry would not help.
+        """
         from scriptmodel_operator.kube.errors import KubeError, KubeUnavailableError  # noqa: PLC0415 - see above
 
         client = self._client
@@ -84,40 +87,40 @@ class Session:
         try:
             answer = self._runner.run(_answer(question(client), seconds))
         except TimeoutError as error:
-            raise AwayError("no answer in time") from error
+            raise ServerUnavailableError("the API server did not answer in time") from error
         except KubeUnavailableError as error:
             self._reached = self._reached or bool(error.status)
-            raise AwayError(str(error) if self._reached else f"{error}: {_NOBODY_THERE}") from error
+            raise ServerUnavailableError(str(error) if self._reached else f"{error}: {_NO_ANSWER}") from error
         except KubeError as error:
             raise click.ClickException(f"{error}: {_LOG_IN}" if error.status == 401 else str(error)) from error
         self._reached = True
         return answer
 
     def where(self) -> str:
-        """The namespace: the option's, else the kubeconfig's, else `default`."""
+        """Return the namespace: the option's, else the kubeconfig's, else `default`."""
         return self.namespace or self._connection.default_namespace or "default"
 
     def get(self, name: str, seconds: float | None = None) -> dict[str, Any]:
-        """A ScriptModel; ClickException where there is none."""
+        """Return a ScriptModel. Raises ClickException if it does not exist."""
         found = self.find(name, seconds=seconds)
         if found is None:
             self.check_served()
             where = self.where()
             near = did_you_mean(name, (str(each["metadata"]["name"]) for each in self._neighbours(where)))
             raise click.ClickException(
-                f"there is no ScriptModel {name!r} in namespace {where!r}{near}: see `scriptmodel list -A`"
+                f"ScriptModel {name!r} does not exist in namespace {where!r}{near}: see `scriptmodel list -A`"
             )
         return found
 
     def _neighbours(self, namespace: str) -> list[dict[str, Any]]:
-        """Other ScriptModels of the namespace; none where they may not be listed."""
+        """Return the ScriptModels of the namespace; none if they may not be listed."""
         try:
             return self.ask(lambda client: client.list_scriptmodels(namespace))
         except click.ClickException:
             return []
 
     def all_of(self, namespace: str | None) -> list[dict[str, Any]]:
-        """The ScriptModels of a namespace, or of all."""
+        """Return the ScriptModels of a namespace, or of all namespaces."""
         from scriptmodel_operator.kube.errors import KubeNotFoundError  # noqa: PLC0415 - see above
 
         try:
@@ -128,28 +131,30 @@ class Session:
             raise
 
     def check_served(self) -> None:
-        """ClickException where the cluster has no such kind of object."""
+        """Raise ClickException if the CRD is not installed in the cluster."""
         if not self.ask(lambda client: client.serves_scriptmodels()):
             raise click.ClickException(_NOT_SERVED)
 
-    def get_patiently(self, name: str, note: Callable[[str], None], until: float | None = None) -> dict[str, Any]:
-        """As `get`, but an API server that is away or busy, and is known to be one, is asked again: with a note, and
-        where that is given until `until` (monotonic seconds). What it said first is then raised, not that the last
-        request was cut short."""
-        first: AwayError | None = None
+    def get_with_retry(self, name: str, note: Callable[[str], None], until: float | None = None) -> dict[str, Any]:
+        """Return a ScriptModel, retrying with a note while an API server that has answered before is unavailable.
+
+        Retries until `until` (monotonic seconds) if given, and then raises the first error.
+        """
+        first: ServerUnavailableError | None = None
         while True:
-            left = None if until is None else until - time.monotonic()
+            remaining = None if until is None else until - time.monotonic()
             try:
-                return self.get(name, left if left is None else max(left, _POLL_SECONDS))
-            except AwayError as error:
-                if not self._reached or (left is not None and left <= _POLL_SECONDS):
+                return self.get(name, remaining if remaining is None else max(remaining, _POLL_SECONDS))
+            except ServerUnavailableError as error:
+                if not self._reached or (remaining is not None and remaining <= _POLL_SECONDS):
                     raise first or error from error
                 if first is None:
                     first = error
-                    note(f"{error.message}; asking again")
+                    note(f"{error.message}; retrying")
             pause()
 
     def find(self, name: str, namespace: str = "", seconds: float | None = None) -> dict[str, Any] | None:
+        """Return a ScriptModel, None if it does not exist."""
         from scriptmodel_operator.kube.errors import KubeNotFoundError  # noqa: PLC0415 - see above
 
         async def question(client: KubeClient) -> dict[str, Any] | None:
@@ -161,11 +166,12 @@ class Session:
         return self.ask(question, seconds)
 
     def patch(self, name: str, patch: dict[str, Any]) -> dict[str, Any]:
-        self.get(name)  # for its message where there is none
+        """Patch a ScriptModel and return it. Raises ClickException if it does not exist."""
+        self.get(name)  # for its error message
         return self.ask(lambda client: client.patch_scriptmodel(self.where(), name, patch, COMMAND_MANAGER))
 
     def events(self, found: dict[str, Any]) -> list[dict[str, Any]]:
-        """Of one object; none where they may not be read."""
+        """Return the events of an object; none, with a note, if they may not be read."""
         namespace, uid = found["metadata"]["namespace"], found["metadata"]["uid"]
         path = f"/apis/events.k8s.io/v1/namespaces/{namespace}/events?fieldSelector=regarding.uid={uid}"
         try:
@@ -184,9 +190,9 @@ class Session:
         try:
             gateway = PachydermGateway(self._pachd.address(purpose), UNLIMITED)
         except ValueError as error:
-            raise click.ClickException(str(error)) from error
+            raise InputError(str(error)) from error
         except OSError as error:
-            raise click.ClickException(f"cannot read {error.filename}: {error.strerror}") from error
+            raise InputError(f"cannot read {error.filename}: {error.strerror}") from error
         try:
             yield gateway
         except UnavailableError as error:
@@ -229,7 +235,8 @@ class Session:
         try:
             return login(self.kubeconfig, account_first=False)
         except LoginFailedError as error:
-            raise click.ClickException(str(error)) from error
+            kind = InputError if self.kubeconfig else click.ClickException
+            raise kind(str(error)) from error
 
 
 async def _answer(question: Awaitable[T], seconds: float | None) -> T:

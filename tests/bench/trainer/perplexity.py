@@ -30,7 +30,7 @@ from tests.bench.trainer.timing import clock_for
 
 Ids = npt.NDArray[np.int32]
 _MOST_EPOCHS = 13  # of word_language_model, as many as the published recipe has
-THEIR_SHAPE = {"batch": 20, "steps": 35}  # the best for it among those that docs/reference/trainer.md lists
+THEIR_SHAPE = {"batch": 20, "steps": 35}  # the best for it among those that docs/results/training-speed.md lists
 
 
 @dataclass

@@ -43,9 +43,9 @@ def test_every_figure_is_documented_and_no_other() -> None:
     metrics.reconciled("done", 0.5)
     metrics.downloaded("committed", 0.5, 1)
     metrics.clock_skew(0.0)
-    told = re.findall(r"^# TYPE (\w+)", metrics.render().decode(), re.MULTILINE)
-    documented = re.findall(r"`(scriptmodel_\w+)`", (ROOT / "docs/operations/index.md").read_text())
-    assert sorted(documented) == sorted(told)
+    served = re.findall(r"^# TYPE (\w+)", metrics.render().decode(), re.MULTILINE)
+    documented = re.findall(r"`(scriptmodel_\w+)`", (ROOT / "docs/reference/metrics.md").read_text())
+    assert sorted(documented) == sorted(served)
 
 
 def test_figures_of_an_object_go_with_it() -> None:

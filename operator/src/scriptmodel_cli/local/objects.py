@@ -1,6 +1,6 @@
-"""The API server of `scriptmodel local`: one ScriptModel in a file, its ConfigMaps and its Secret.
+"""Replaces the API server: serves one ScriptModel, its ConfigMaps and its Secrets.
 
-The file outlives the process; ConfigMaps and Secret are only read.
+The ScriptModel is stored in a file that outlives the process; the others are only read.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _NOT_HERE = "the file has no such document"
 
 
 class Objects:
-    """Implements `KubeGateway` for one object; events are not kept."""
+    """Implements `KubeGateway` for one object; events are dropped."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -33,16 +33,16 @@ class Objects:
         self.raw: Object = json.loads(file.read_text()) if file.exists() else {}
 
     def apply(self, documents: Documents, namespace: str) -> None:
-        """As kubectl would, and ask for a look. RefusedError where the API server would refuse it."""
-        wanted = documents.scriptmodel
-        name, namespace = wanted["metadata"]["name"], wanted["metadata"].get("namespace") or namespace
+        """Apply the manifest and request a reconcile. Raises RefusedError if the API server would refuse it."""
+        desired = documents.scriptmodel
+        name, namespace = desired["metadata"]["name"], desired["metadata"].get("namespace") or namespace
         old = self.raw
         if old and not self.holds(namespace, name):
             kept = f"{old['metadata']['namespace']}/{old['metadata']['name']}"
             raise RefusedError(
-                f"{self._file.parent} keeps ScriptModel {kept}: give {namespace}/{name} a folder of its own"
+                f"{self._file.parent} holds ScriptModel {kept}: use another --keep folder for {namespace}/{name}"
             )
-        spec = admitted(wanted["spec"], old.get("spec"))
+        spec = admitted(desired["spec"], old.get("spec"))
         before: Object = old.get("metadata") or {
             "name": name,
             "namespace": namespace,
@@ -52,20 +52,21 @@ class Objects:
             "creationTimestamp": timestamp(now()),
         }
         generation = before["generation"] + (spec != old.get("spec"))
-        annotations = {**(wanted["metadata"].get("annotations") or {}), RECONCILE_AT: uuid.uuid4().hex}
+        annotations = {**(desired["metadata"].get("annotations") or {}), RECONCILE_AT: uuid.uuid4().hex}
         metadata = {**before, "generation": generation, "annotations": annotations}
         self._config_maps, self._secrets = documents.config_maps, documents.secrets
         self._keep({"apiVersion": API_VERSION, "kind": KIND, **old, "metadata": metadata, "spec": spec})
 
     def holds(self, namespace: str, name: str) -> bool:
+        """Return whether this is the stored ScriptModel."""
         metadata = self.raw.get("metadata") or {}
         return (metadata.get("namespace"), metadata.get("name")) == (namespace, name)
 
     @property
-    def looked_at(self) -> bool:
-        """Whether the operator has looked since `apply`."""
-        asked: str = self.raw["metadata"]["annotations"][RECONCILE_AT]
-        return bool((self.raw.get("status") or {}).get("lastHandledReconcileAt") == asked)
+    def is_reconciled(self) -> bool:
+        """Whether the operator has reconciled since `apply`."""
+        requested: str = self.raw["metadata"]["annotations"][RECONCILE_AT]
+        return bool((self.raw.get("status") or {}).get("lastHandledReconcileAt") == requested)
 
     async def get_config_map(self, namespace: str, name: str) -> Object:
         """Return a ConfigMap of the documents."""
@@ -103,6 +104,6 @@ class Objects:
 
 
 def _as_stored(secret: Object) -> Object:
-    """A Secret with `stringData` encoded into `data`, as the API server does it."""
+    """Return a Secret with `stringData` encoded into `data`, as the API server does."""
     texts = {key: base64.b64encode(text.encode()).decode() for key, text in (secret.get("stringData") or {}).items()}
     return {**secret, "data": {**(secret.get("data") or {}), **texts}}

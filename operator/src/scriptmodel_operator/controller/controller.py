@@ -179,7 +179,7 @@ class Controller:
         view = await self.calls.run(self.observer.view, model, snapshot)
         mark = view.train.mark if view.train else None
         owner = model.owner(self.cluster)
-        return snapshot, model, view, desired(model, owner, self.config.trainer_image, mark)
+        return snapshot, model, view, desired(model, view.refs, owner, self.config.trainer_image, mark)
 
     async def _act(self, model: ScriptModel, actions: tuple[Action, ...]) -> None:
         summary_line = "; ".join(action.describe() for action in actions)
@@ -232,7 +232,7 @@ class Controller:
 
     def _problem(self, model: ScriptModel, error: PachydermError, *, looking: bool = False) -> Problem:
         failures = self.queue.failures(_key(model)) + 1
-        return problem_of(error, deleting=model.deleting, looking=looking, failures=failures)
+        return problem_of(error, deleting=model.deleting, observing=looking, failures=failures)
 
     async def _report_problem(self, model: ScriptModel, problem: Problem, corpus: Stage | None = None) -> None:
         await self._report(model, status_of_problem(model, problem, _now(), corpus))

@@ -1,4 +1,4 @@
-"""The fields of spec.training that both pipelines take, listed here only: see docs/contributing/adding-a-field.md."""
+"""Maps the fields of spec.training that both pipelines share, which only this module lists (see adding-a-field.md)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scriptmodel_operator.pachyderm.values import PipelineSpec, PodToleration
 SHARED = frozenset({"node_selector", "tolerations", "priority_class_name", "image_pull_secrets", "backoff_limit"})
 """Fields of spec.training that reach both pipelines. All others reach `train` only, or no pipeline."""
 OPERATORS_OWN = frozenset({"pending_deadline", "active_deadline"})
-"""Fields of spec.training that the operator itself acts on: they reach no pipeline."""
+"""Fields of spec.training that the operator enforces itself: they reach no pipeline."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,21 +10,21 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scriptmodel_cli.changes import Change, FieldChange, Outlook, merged, render
-from scriptmodel_cli.outlook import outlook
+from scriptmodel_cli.changes import Change, FieldChange, Preview, merged, render
+from scriptmodel_cli.preview import preview
 from scriptmodel_operator.ingest.source import Source
 from scriptmodel_operator.reconcile.state import Problem
 from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
 
 
-def planned(world: World, image: str = "", source: Source | Problem | None = None) -> Outlook:
+def planned(world: World, image: str = "", source: Source | Problem | None = None) -> Preview:
     """And nothing was written."""
-    found = outlook(world.pachyderm, world.model, world.cluster, image, source, world.pachyderm.now)
+    found = preview(world.pachyderm, world.model, world.cluster, image, source, world.pachyderm.now)
     assert world.written() == []
     return found
 
 
-def told(found: Outlook) -> str:
+def told(found: Preview) -> str:
     return click.unstyle("\n".join(render(found)))
 
 
@@ -105,7 +105,7 @@ def test_retraining_changes_no_field_and_is_told() -> None:
 def test_what_stands_in_the_way_is_told_with_what_to_do() -> None:
     found = planned(World())
     assert found.changes == ()
-    assert "! it would be stuck: CorpusNotFound: corpus repo default/plays does not exist: create it" in told(found)
+    assert "! it would be stalled: CorpusNotFound: corpus repo default/plays does not exist: create it" in told(found)
 
 
 def test_a_config_map_is_put_first_and_what_follows_is_told_too() -> None:
@@ -129,7 +129,7 @@ def test_drift_is_corrected_or_only_told_of() -> None:
     world.want({"driftPolicy": "Warn"})
     found = planned(world)
     assert found.changes == ()
-    assert "was changed by somebody else (tries), and driftPolicy Warn leaves it so" in told(found)
+    assert "was changed by another client (tries); left unchanged because spec.driftPolicy is Warn" in told(found)
 
 
 def test_nothing_is_changed_while_there_is_a_problem() -> None:
@@ -178,10 +178,10 @@ def test_suspension_stops_and_deletion_removes() -> None:
 def test_what_only_the_operators_configuration_knows_is_said_to_be_unknown() -> None:
     world = World(model=scriptmodel({"training": {"image": "mine:1", "runtimeClassName": "kata"}}))
     world.pachyderm.put(world.corpus, PLAYS)
-    assert "Note: whether the operator's configuration allows mine:1, kata is not known here" in told(planned(world))
+    assert "Note: whether the operator's configuration allows mine:1, kata is not checked here" in told(planned(world))
     http = {"url": "https://example.com/plays.zip", "maxSizeMi": 2048}
     large = planned(World(model=scriptmodel({"corpus": {"http": http}})))
-    assert "Note: whether the operator's configuration allows maxSizeMi 2048 is not known here" in told(large)
+    assert "Note: whether the operator's configuration allows maxSizeMi 2048 is not checked here" in told(large)
 
 
 def test_a_plan_as_a_value_has_all_that_the_text_has() -> None:
