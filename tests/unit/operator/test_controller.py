@@ -187,7 +187,7 @@ async def test_no_event_is_lost_or_told_twice_where_a_write_fails(broken: str) -
         assert kube.writes == ["finalizers", "event CorpusNotFound", "status"]
 
 
-async def test_a_job_that_runs_is_looked_at_until_its_deadline_though_the_newest_has_failed() -> None:
+async def test_a_job_that_runs_is_polled_until_its_deadline_though_the_newest_has_failed() -> None:
     async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
         pachyderm.put(PLAYS_BRANCH, PLAYS)
         await settled(found)

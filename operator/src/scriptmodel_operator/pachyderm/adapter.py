@@ -140,7 +140,7 @@ class PachydermGateway:
 
     @contextmanager
     def _observed(self, method: Any) -> Iterator[None]:
-        began, code = time.monotonic(), "OK"
+        started, code = time.monotonic(), "OK"
         try:
             yield
         except PachydermError as error:
@@ -148,7 +148,7 @@ class PachydermGateway:
             raise
         finally:
             if self._called is not None:
-                self._called(_method_name(method), code, time.monotonic() - began)
+                self._called(_method_name(method), code, time.monotonic() - started)
 
     # --- reads
 

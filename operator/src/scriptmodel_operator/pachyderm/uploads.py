@@ -48,7 +48,7 @@ def send(
     start; it is cancelled once `leadership` has ended. Raises grpc.RpcError.
     """
     failures: list[BaseException] = []
-    begun = threading.Event()
+    started = threading.Event()
 
     def guarded() -> Iterator[Any]:
         try:
@@ -58,11 +58,11 @@ def send(
             _check_leadership(leadership)  # the end of the stream commits it
         except Exception as error:
             failures.append(error)
-            begun.wait()
+            started.wait()
             call.cancel()
 
     call = method.future(guarded(), timeout=seconds, metadata=metadata)
-    begun.set()
+    started.set()
     try:
         _result(call, leadership)
     except BaseException as error:
