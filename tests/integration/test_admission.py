@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from dev.paths import ROOT
 from scriptmodel_cli.local.schema import admitted
 from tests.integration.cluster import Cluster, manifest
 
@@ -177,6 +178,14 @@ def test_malformed_objects_are_refused_with_the_field_and_the_reason(
 def test_what_kubernetes_takes_is_taken(cluster: Cluster, training: dict[str, Any]) -> None:
     spec = json.dumps(manifest("good", {"corpus": REPO, "training": training}))
     assert "created (server dry run)" in cluster.kubectl("apply", "--dry-run=server", "-f", "-", stdin=spec)
+
+
+def test_the_documented_refusal_of_an_unquoted_number_is_what_the_api_server_prints(cluster: Cluster) -> None:
+    page = (ROOT / "docs/guide/troubleshooting.md").read_text()
+    documented = page.partition("## kubectl apply is refused")[2].partition("thrones.yaml\n")[2].partition("```")[0]
+    spec = json.dumps(manifest("thrones", {"corpus": REPO, "generation": {"temperature": 0.8}}))
+    printed = cluster.kubectl("apply", "-f", "-", stdin=spec, check=False)
+    assert " ".join(printed.split()) == " ".join(documented.split())
 
 
 def test_the_project_cannot_be_changed(cluster: Cluster) -> None:

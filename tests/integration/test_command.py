@@ -76,7 +76,7 @@ def test_suspend_resume_and_retrain_change_the_object(cluster: Cluster, shared_o
     assert cluster.get("asked")["spec"]["suspend"] is False
     assert scriptmodel(cluster, "suspend", "asked").returncode == 0
     assert cluster.get("asked")["spec"]["suspend"] is True
-    assert "already suspended, nothing was changed" in scriptmodel(cluster, "suspend", "asked").stderr
+    assert "already suspended, nothing changed" in scriptmodel(cluster, "suspend", "asked").stderr
     assert scriptmodel(cluster, "retrain", "asked").returncode == 0
     annotations = cluster.get("asked")["metadata"]["annotations"]
     assert annotations["scriptmodel.dev/retrain-at"]

@@ -14,6 +14,7 @@ import pytest
 from dev.paths import OPERATOR_ENV
 from dev.processes import free_port
 from dev.stack import Localpach, Operator
+from scriptmodel_cli.formats import to_fountain
 from tests.integration.cluster import Cluster, condition, manifest
 from tests.integration.pachyderm import Pachyderm
 from tests.integration.texts import play
@@ -54,7 +55,7 @@ def test_from_a_plan_to_a_script_and_to_a_plan_of_a_change(
 ) -> None:
     corpus = pachyderm.corpus({"/hamlet.txt": play()})
     model: dict[str, Any] = {"preset": "test", "overrides": {"epochs": 30}}
-    spec = {"corpus": {"repo": {"name": corpus}}, "model": model, "generation": {"words": 30}}
+    spec = {"corpus": {"repo": {"name": corpus}}, "model": model, "generation": {"words": 30, "samples": 2}}
     file = written(tmp_path, spec)
     before = pachyderm.pipelines()
 
@@ -79,16 +80,16 @@ def test_from_a_plan_to_a_script_and_to_a_plan_of_a_change(
     told = [line.split()[1] for line in lines.splitlines()]
     assert "Training" in told
     assert told[-1] == "Generated"
+    training = [line for line in lines.splitlines() if line.split()[1] == "Training" and " sample: " in line]
+    assert "best validation perplexity" in training[-1]
 
     screen = command("status", "hamlet").stdout
     assert "100%  epoch 30/30" in screen
     assert "by epoch" in screen
-    # The pods of an idle pipeline go, and the log goes with them.
-    gone = command("logs", "hamlet", "--generate")
-    assert gone.returncode == 0 or "is gone with its pods" in gone.stderr
+    check_results(command, tmp_path)
 
     why = command("why", "hamlet")
-    assert why.stdout.startswith("Nothing is wrong: script")
+    assert why.stdout.startswith("Ready: the script is written")
     assert [line.split()[1:4] for line in why.stdout.splitlines() if "SUCCESS" in line] == [
         ["train", "1", "SUCCESS"],
         ["generate", "1", "SUCCESS"],
@@ -107,21 +108,51 @@ def test_from_a_plan_to_a_script_and_to_a_plan_of_a_change(
         "--set epochs": ("30", ""),
     }
     assert cluster.get("hamlet")["metadata"]["resourceVersion"] == version
+    check_log_without_pods(cluster, command)
 
 
-def test_a_plan_that_cannot_be_made_is_told_in_one_line_and_ends_with_2(
+def check_results(command: Command, folder: Path) -> None:
+    """The report, the samples and their formats are read from the commits of the real trainer."""
+    report = command("report", "hamlet")
+    assert report.stdout.lower().startswith("<!doctype html>"), report.stderr
+    assert command("report", "hamlet", "--out", folder / "report.html").returncode == 0
+    assert (folder / "report.html").read_text() == report.stdout
+    samples = [command("script", "hamlet", "--sample", number).stdout for number in ("1", "2")]
+    assert all(samples)
+    assert command("script", "hamlet", "--all").stdout == "\n".join(samples)
+    fountain = command("script", "hamlet", "--sample", "2", "--format", "fountain").stdout
+    assert fountain == to_fountain(samples[1])
+    missing = command("script", "hamlet", "--sample", "3")
+    assert (missing.returncode, missing.stdout) == (2, "")
+    assert missing.stderr == "Error: hamlet has no sample 3: it has 1, 2; raise spec.generation.samples\n"
+
+
+def check_log_without_pods(cluster: Cluster, command: Command) -> None:
+    """Suspending removes the pods; the training's log is in its model, that of generate is gone."""
+    assert command("suspend", "hamlet").returncode == 0
+    cluster.reason("hamlet", "Suspended", 60)
+    log = command("logs", "hamlet")
+    assert "epoch 30 done: train " in log.stdout, log.stderr
+    events = [json.loads(line) for line in command("logs", "hamlet", "--raw").stdout.splitlines()]
+    assert [event["event"] for event in events].count("epoch") == 30
+    gone = command("logs", "hamlet", "--generate")
+    assert gone.returncode == 1
+    assert gone.stderr.startswith("Error: the log was removed with its pods")
+
+
+def test_a_plan_that_cannot_be_made_is_one_line_and_exits_with_2(
     cluster: Cluster, shared_operator_paused: None, command: Command, tmp_path: Path
 ) -> None:
     missing = {"corpus": {"repo": {"name": f"none-{uuid.uuid4().hex[:8]}"}}}
     stuck = command("plan", "-f", written(tmp_path, missing))
     assert stuck.returncode == 2
-    assert "it would be stuck: CorpusNotFound" in stuck.stdout
+    assert "it would be stalled: CorpusNotFound" in stuck.stdout
     away = Command(cluster, f"127.0.0.1:{free_port()}")
     for done, words in (
         (away("plan", "-f", tmp_path / "model.yaml"), "listing projects: "),
         (command("plan", "-f", written(tmp_path, {**missing, "model": {"preset": "huge"}})), "Unsupported value"),
         (command("plan", "-f", written(tmp_path, {**missing, "modell": {}})), "unknown field"),
-        (command("plan"), "say either NAME or -f FILE"),
+        (command("plan"), "give either NAME or -f FILE"),
         (command("plan", "nobody"), "ScriptModel 'nobody' does not exist"),
     ):
         assert done.returncode == 2, done.stderr
@@ -129,10 +160,10 @@ def test_a_plan_that_cannot_be_made_is_told_in_one_line_and_ends_with_2(
         assert len(done.stderr.splitlines()) == 1
 
 
-def test_a_stuck_object_ends_the_live_view_with_1(cluster: Cluster, operator: Operator, command: Command) -> None:
+def test_a_stalled_object_ends_the_live_view_with_1(cluster: Cluster, operator: Operator, command: Command) -> None:
     cluster.apply("lost", {"corpus": {"repo": {"name": f"none-{uuid.uuid4().hex[:8]}"}}})
     done = command("status", "lost", "-w")
     assert done.returncode == 1
     assert done.stdout.splitlines()[-1].split()[1] == "CorpusNotFound"
-    assert done.stderr == "Error: lost is stuck: see `scriptmodel why lost`\n"
+    assert done.stderr == "Error: lost is stalled: see `scriptmodel why lost`\n"
     assert condition(cluster.get("lost"), "Stalled")["status"] == "True"

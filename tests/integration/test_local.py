@@ -83,7 +83,7 @@ def test_a_config_map_in_the_same_file_is_the_corpus_in_whatever_project(tmp_pat
     spec = {"corpus": {"configMap": {"name": "plays"}}, "pachyderm": {"project": "stage"}}
     done = local("-f", write(tmp_path, config_map, **spec))
     assert done.returncode == 0, done.stderr
-    assert "Nothing was kept" in done.stderr
+    assert "No state was kept" in done.stderr
     assert done.stdout
 
 
@@ -92,31 +92,32 @@ def test_a_failure_is_told_in_the_trainers_own_words(tmp_path: Path) -> None:
     file = write(tmp_path, training={"backoffLimit": 0})
     done = local("-f", file, "--corpus", tmp_path / "blank.txt")
     assert done.returncode == 1
-    assert "Error: it is stuck (TrainingFailed): train job " in done.stderr.splitlines()[-1]
+    assert "Error: the ScriptModel is stalled (TrainingFailed): " in done.stderr.splitlines()[-1]
     assert "word" in done.stderr.splitlines()[-1]
 
 
 def test_a_suspended_file_ends_with_a_status_of_its_own(tmp_path: Path, corpus: Path) -> None:
     done = local("-f", write(tmp_path, suspend=True), "--corpus", corpus)
     assert done.returncode == 3
-    assert done.stderr.splitlines()[-1] == "Error: it is suspended: with `suspend: false` in the file it goes on"
+    line = done.stderr.splitlines()[-1]
+    assert line == "Error: the ScriptModel is suspended: set `suspend: false` in the file to run it"
 
 
 def test_what_cannot_work_is_one_line_before_anything_is_started(tmp_path: Path, corpus: Path) -> None:
     for spec, args, words in (
         ({"model": {"preset": "huge"}}, [], "spec.model.preset: must be one of test, small"),
         ({"corpus": {"configMap": {"name": "x"}}}, [], "the file has no ConfigMap 'x'"),
-        ({"corpus": {"configMap": {"name": "x"}}}, ["--corpus", corpus], "--corpus goes into a repo"),
+        ({"corpus": {"configMap": {"name": "x"}}}, ["--corpus", corpus], "--corpus needs spec.corpus.repo"),
         ({}, ["--trainer", tmp_path], "has no bin/scriptmodel-trainer"),
-        ({}, ["--out", tmp_path / "none" / "script.txt"], "name a file in a folder that is there"),
-        ({}, ["--keep", corpus / "hamlet.txt" / "state"], "cannot make"),
+        ({}, ["--out", tmp_path / "none" / "script.txt"], "name a file in a writable folder"),
+        ({}, ["--keep", corpus / "hamlet.txt" / "state"], "cannot create"),
     ):
         done = local("-f", write(tmp_path, **spec), *args)
-        assert done.returncode == 1
+        assert done.returncode == 2
         assert words in done.stderr
         assert len(done.stderr.splitlines()) == 1
     done = local("-f", write(tmp_path))
-    assert "repo default/shakespeare is empty here: say --corpus PATH once" in done.stderr
+    assert "repo default/shakespeare is empty: give its files with --corpus PATH" in done.stderr
 
 
 def test_a_localpach_that_ends_by_itself_ends_the_run(tmp_path: Path, corpus: Path) -> None:
@@ -131,7 +132,7 @@ def test_a_localpach_that_ends_by_itself_ends_the_run(tmp_path: Path, corpus: Pa
         os.kill(int((state / "pachyderm" / "lock").read_text()), signal.SIGTERM)
         _out, errors = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert "Error: localpach has ended by itself: " in errors
+    assert "Error: localpach ended unexpectedly: " in errors
 
 
 def test_an_interrupt_ends_everything_and_the_same_command_goes_on(tmp_path: Path, corpus: Path) -> None:
@@ -146,7 +147,7 @@ def test_an_interrupt_ends_everything_and_the_same_command_goes_on(tmp_path: Pat
         process.send_signal(signal.SIGINT)
         _out, errors = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "With --keep the same command goes on." in errors
+    assert "With --keep the same command resumes." in errors
     assert "Traceback" not in errors
     # localpach is gone, so its root is free; a shorter training ends.
     file = write(tmp_path, model={"preset": "test"})

@@ -15,6 +15,7 @@ from dev.paths import OPERATOR_ENV
 from dev.stack import Localpach
 from scriptmodel_cli.corpus import CorpusFile
 from scriptmodel_cli.pushing import push
+from scriptmodel_operator.leadership import UNLIMITED
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 from scriptmodel_operator.pachyderm.values import BranchRef, RepoRef
@@ -56,12 +57,33 @@ def test_a_folder_becomes_one_commit_and_what_is_no_text_is_noted(
     done = scriptmodel(localpach, "push", plays, "--repo", repo, "--create")
     assert done.returncode == 0, done.stderr
     (commit,) = commits(pachyderm, repo)
-    assert f"2 files, 0.6 kB, in default/{repo}@master as commit {commit}" in done.stdout
+    assert f"pushed 2 files (0.6 kB) to default/{repo}@master as commit {commit}" in done.stdout
     assert pachyderm.read(repo, commit, "/hamlet.txt") == play(2)
     assert pachyderm.read(repo, commit, "/acts/one.txt") == "[ HAMLET ]: Words .\n"
-    left_out = [line for line in done.stderr.splitlines() if line.startswith("left out")]
-    assert [line.rpartition(": it is ")[2] for line in left_out] == ["hidden", "empty", "binary, not text"]
+    skipped = [line for line in done.stderr.splitlines() if line.startswith("skipped ")]
+    assert [line.rpartition(": it is ")[2] for line in skipped] == ["hidden", "empty", "binary, not text"]
     assert f"spec.corpus.repo: {{name: {repo}," in done.stderr
+    progress = [line for line in done.stderr.splitlines() if "% of " in line]
+    assert [line.partition("  ")[2] for line in progress] == ["100% of 0.6 kB"], "one line where it is no terminal"
+
+
+def test_a_file_that_is_no_script_is_pushed_with_a_warning_and_the_repo_is_completed(
+    localpach: Localpach, pachyderm: Pachyderm, repo: str, tmp_path: Path
+) -> None:
+    (tmp_path / "README.md").write_text("# Plays\n\nThese are the plays of this folder.\nRun them with care.\n")
+    done = scriptmodel(localpach, "push", tmp_path, "--repo", repo, "--create")
+    assert done.returncode == 0, done.stderr
+    (warning,) = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
+    assert warning.startswith(f"warning: {tmp_path / 'README.md'} does not look like a script: 0% of its lines are")
+    assert len(commits(pachyderm, repo)) == 1
+    completed = subprocess.run(
+        [OPERATOR_ENV / "bin" / "kubectl_complete-scriptmodel", "push", "--repo", repo[:-2]],
+        env={**os.environ, "SCRIPTMODEL_PACHD": localpach.address},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert completed.stdout.splitlines() == [repo, ":4"]
 
 
 def test_a_name_that_pachyderm_does_not_take_is_encoded_as_in_a_corpus_by_url(
@@ -71,7 +93,7 @@ def test_a_name_that_pachyderm_does_not_take_is_encoded_as_in_a_corpus_by_url(
     (tmp_path / "plays" / "Ödipus (1).txt").write_text(play(2))
     done = scriptmodel(localpach, "push", tmp_path / "plays", "--repo", repo, "--create")
     assert done.returncode == 0, done.stderr
-    assert "Ödipus (1).txt is called /%C3%96dipus %281%29.txt there" in done.stderr
+    assert "Ödipus (1).txt is stored as /%C3%96dipus %281%29.txt" in done.stderr
     assert pachyderm.read(repo, pachyderm.head(repo), "/%C3%96dipus %281%29.txt") == play(2)
 
 
@@ -97,15 +119,15 @@ def test_what_cannot_be_pushed_is_one_line_that_says_what_to_do(
     plays = corpus(tmp_path / "plays")
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "hamlet.txt").write_text("x")
-    for args, words in (
-        ([plays], f"repo default/{repo} does not exist: --create makes it"),
-        ([plays, "--project", "nowhere"], "pachctl create project nowhere"),
-        ([plays / "picture.png"], "is binary, not text"),
-        ([plays / "empty.txt"], "is empty"),
-        ([plays, tmp_path / "other"], "would both be /hamlet.txt: rename one"),
+    for args, status, words in (
+        ([plays], 1, f"repo default/{repo} does not exist: add --create to create it"),
+        ([plays, "--project", "nowhere"], 1, "pachctl create project nowhere"),
+        ([plays / "picture.png"], 2, "is binary, not text"),
+        ([plays / "empty.txt"], 2, "is empty"),
+        ([plays, tmp_path / "other"], 2, "would both be /hamlet.txt: rename one"),
     ):
         done = scriptmodel(localpach, "push", *args, "--repo", repo)
-        assert done.returncode == 1
+        assert done.returncode == status
         assert words in done.stderr.splitlines()[-1]
     assert repo not in pachyderm.repos()
 
@@ -137,7 +159,7 @@ def test_a_file_that_changes_meanwhile_leaves_no_commit(
     (tmp_path / "a.txt").write_text("whole")
     (tmp_path / "b.txt").write_text("short")
     files = [CorpusFile(tmp_path / "a.txt", "/a.txt", 5), CorpusFile(tmp_path / "b.txt", "/b.txt", 50)]
-    gateway = PachydermGateway(PachdAddress(localpach.address))
+    gateway = PachydermGateway(PachdAddress(localpach.address), UNLIMITED)
     try:
         with pytest.raises(click.ClickException, match="changed while it was read: try again; nothing was committed"):
             push(gateway, BranchRef(RepoRef("default", repo), "master"), files, replace=False)

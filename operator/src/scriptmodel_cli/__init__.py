@@ -1,1 +1,1 @@
-"""The command `scriptmodel`, for people: how it reaches the cluster and Pachyderm, and what it prints."""
+"""The command `scriptmodel`, also a kubectl plugin: shows, explains and changes ScriptModels."""

@@ -1,4 +1,4 @@
-"""What a plan would change, as values and as lines like a diff. Pure."""
+"""Represents the changes that a plan would make, and renders them like a diff. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NAME_WIDTH = 18
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """`before` is empty where the field, or the object, is new; `after` where it goes."""
+    """The change of a field: `before` is empty if the field or its object is new, `after` if it is removed."""
 
     name: str
     before: str
@@ -26,7 +26,7 @@ class FieldChange:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """`sign` is + (made), ~ (changed), - (removed) or > (done); `effect` says what comes of it."""
+    """A change: `sign` is + (create), ~ (update), - (delete) or > (start, stop); `effect` is its consequence."""
 
     sign: str
     what: str
@@ -36,8 +36,8 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
-    """Of one object. `problem` is what keeps the operator from going on; `notes` are of what nothing is done about."""
+class Preview:
+    """The planned changes of one object; `problem` is what blocks the operator, `notes` need no change."""
 
     title: str
     changes: tuple[Change, ...] = ()
@@ -49,7 +49,7 @@ class Outlook:
 
 
 def spec_fields(spec: PipelineSpec) -> dict[str, str]:
-    """What a person would call the fields of a pipeline, in the order of reading; the command option by option."""
+    """Return the fields of a pipeline by display name, in reading order; the command option by option."""
     fields = {
         "image": spec.image or OPERATORS_IMAGE,
         "input": f"{spec.input_name}: {spec.input_branch}:{spec.glob}",
@@ -65,12 +65,12 @@ def spec_fields(spec: PipelineSpec) -> dict[str, str]:
         "pod patch": spec.pod_patch,
         "pull secrets": ", ".join(spec.image_pull_secrets),
     }
-    # Decimals of the spec are texts of a kind of their own, which YAML does not know.
+    # Decimals of the spec are a subclass of str, which yaml.safe_dump refuses.
     return {name: str(value) for name, value in fields.items() if value}
 
 
 def _command(words: tuple[str, ...]) -> dict[str, str]:
-    """`--preset test` and `--prompt=text` by their option, `--set key=value` by option and key."""
+    """Return the values of a command by option; those of `--set key=value` by option and key."""
     found: dict[str, str] = {}
     plain, rest = [], iter(words)
     for word in rest:
@@ -100,22 +100,22 @@ def _toleration(item: PodToleration) -> str:
 
 
 def field_changes(before: PipelineSpec | None, after: PipelineSpec) -> tuple[FieldChange, ...]:
-    """Every field of a new pipeline; of one that is there, those that differ."""
+    """Return every field of a new pipeline, or the fields of an existing one that differ."""
     old, new = spec_fields(before) if before else {}, spec_fields(after)
     names = [*new, *(name for name in old if name not in new)]
     pairs = (FieldChange(name, old.get(name, ""), new.get(name, "")) for name in names)
     return tuple(pair for pair in pairs if pair.before != pair.after)
 
 
-def render(outlook: Outlook, glyphs: Glyphs = UNICODE) -> list[str]:
-    lines = [style(outlook.title, bold=True)]
-    for change in outlook.changes:
+def render(preview: Preview, glyphs: Glyphs = UNICODE) -> list[str]:
+    lines = [style(preview.title, bold=True)]
+    for change in preview.changes:
         lines += ["", *_change(change, glyphs)]
-    if outlook.problem:
-        lines += ["", style(f"! it would be stuck: {outlook.problem}", fg="red")]
-    elif not outlook.changes:
+    if preview.problem:
+        lines += ["", style(f"! it would be stalled: {preview.problem}", fg="red")]
+    elif not preview.changes:
         lines.append("Nothing would change in Pachyderm.")
-    return [*lines, *(["", *(f"Note: {note}" for note in outlook.notes)] if outlook.notes else [])]
+    return [*lines, *(["", *(f"Note: {note}" for note in preview.notes)] if preview.notes else [])]
 
 
 def _change(change: Change, glyphs: Glyphs) -> Iterator[str]:
@@ -125,20 +125,20 @@ def _change(change: Change, glyphs: Glyphs) -> Iterator[str]:
         yield f"    {change.effect}"
     width = max([_NAME_WIDTH, *(len(field.name) for field in change.fields)])
     for field in change.fields:
-        yield f"    {field.name:{width}}  {_told(field, new=change.sign == '+', glyphs=glyphs)}"
+        yield f"    {field.name:{width}}  {_field(field, new=change.sign == '+', glyphs=glyphs)}"
 
 
-def _told(field: FieldChange, *, new: bool, glyphs: Glyphs) -> str:
+def _field(field: FieldChange, *, new: bool, glyphs: Glyphs) -> str:
     if new:
         return field.after
     before, after = field.before or "(none)", field.after or "(none)"
     return f"{style(before, fg='red')} {glyphs.arrow} {style(after, fg='green')}"
 
 
-def merged(last: Mapping[str, Any], wanted: Mapping[str, Any], live: Mapping[str, Any]) -> dict[str, Any]:
-    """What `kubectl apply` makes of a live object: `wanted` over it, without what only `last` had asked for."""
-    result = {key: value for key, value in live.items() if key in wanted or key not in last}
-    for key, value in wanted.items():
+def merged(last: Mapping[str, Any], desired: Mapping[str, Any], live: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge as `kubectl apply` does: `desired` over the live object, without fields that only `last` had."""
+    result = {key: value for key, value in live.items() if key in desired or key not in last}
+    for key, value in desired.items():
         before, now = last.get(key), live.get(key)
         if isinstance(value, Mapping) and isinstance(now, Mapping):
             result[key] = merged(before if isinstance(before, Mapping) else {}, value, now)

@@ -1,4 +1,4 @@
-"""A progress bar and a sparkline, in the characters that a stream can show. Pure."""
+"""Draws progress bars and sparklines in the characters that a stream can encode. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TextIO
 
 @dataclass(frozen=True, slots=True)
 class Glyphs:
-    """`levels` from low to high."""
+    """The characters of charts; `levels` from low to high."""
 
     full: str
     empty: str
@@ -23,7 +23,7 @@ ASCII = Glyphs("#", "-", "_.-=*#", "->")
 
 
 def glyphs_for(stream: TextIO) -> Glyphs:
-    """UNICODE where the stream's encoding has it."""
+    """Return UNICODE if the stream's encoding has its characters, else ASCII."""
     try:
         (UNICODE.full + UNICODE.empty + UNICODE.levels + UNICODE.arrow).encode(
             getattr(stream, "encoding", "") or "ascii"
@@ -39,9 +39,9 @@ def bar(percent: int, width: int, glyphs: Glyphs = UNICODE) -> str:
 
 
 def sparkline(values: Sequence[float], width: int, glyphs: Glyphs = UNICODE) -> str:
-    """One character a value, at most `width`: of more values, the last of each equal share is shown.
+    """Draw one character per value, at most `width`; longer series are sampled evenly and keep the last value.
 
-    Heights follow the logarithm, because perplexity falls by factors: else all after the first epoch is flat.
+    Heights are logarithmic, because perplexity falls by factors.
     """
     if len(values) > width:
         values = [values[(index + 1) * len(values) // width - 1] for index in range(width)]

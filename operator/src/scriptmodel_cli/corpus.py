@@ -1,4 +1,4 @@
-"""Which files of a folder are a corpus, and what they are called in Pachyderm."""
+"""Finds the text files of a corpus and maps them to paths in Pachyderm."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from scriptmodel_cli.errors import InputError
 from scriptmodel_operator.ingest.paths import in_pachyderm
 
 _HEAD_BYTES = 64 * 1024
 _PIECE_BYTES = 1024 * 1024
 _WIDE_TEXT = (b"\xff\xfe", b"\xfe\xff")
-"""Byte order marks of UTF-16 and UTF-32: text, though full of zeros."""
+"""Byte order marks of UTF-16 and UTF-32, which are text although they contain zero bytes."""
 
 
-class CorpusError(Exception):
-    """The files cannot be put as they are; the message says what to do."""
+class CorpusError(InputError):
+    """The files cannot be uploaded as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class CorpusFile:
     size: int
 
     def head(self) -> str:
-        """The text of the first bytes; CorpusError where the file cannot be read."""
+        """Return the text of the first 64 KiB. Raises CorpusError if the file cannot be read."""
         try:
             with self.source.open("rb") as file:
                 head = file.read(_HEAD_BYTES)
@@ -37,24 +38,25 @@ class CorpusFile:
         return head.decode(wide if head.startswith(_WIDE_TEXT) else "utf-8", errors="replace")
 
     def pieces(self) -> Iterator[bytes]:
-        """Raises CorpusError where the file cannot be read, or is not what it was when it was found."""
-        left = self.size
+        """Yield the content. Raises CorpusError if the file cannot be read or its size has changed."""
+        remaining = self.size
         try:
             with self.source.open("rb") as file:
                 while piece := file.read(_PIECE_BYTES):
-                    left -= len(piece)
+                    remaining -= len(piece)
                     yield piece
         except OSError as error:
             raise CorpusError(f"cannot read {self.source}: {error.strerror}") from error
-        if left:
+        if remaining:
             raise CorpusError(f"{self.source} changed while it was read: try again")
 
 
 def find_corpus(paths: Iterable[Path], note: Callable[[str], None]) -> list[CorpusFile]:
-    """Text files of files and folders, sorted; of a folder its contents, with the folders in it.
+    """Return the text files among the paths and below folders, sorted by their path in Pachyderm.
 
-    What in a folder is hidden, empty, no text or a link to a folder is noted and left out; what was named must be text.
-    What Pachyderm takes in no path is percent-encoded and noted: one refused path would undo the whole stream.
+    Within a folder, files that are hidden, empty or binary and links to folders are skipped with a note; a path given
+    directly must be a text file. Characters that Pachyderm refuses in paths are percent-encoded with a note, because
+    one refused path would abort the whole upload.
     """
     found: dict[str, CorpusFile] = {}
     for source, name, named in _files(paths, note):
@@ -62,23 +64,23 @@ def find_corpus(paths: Iterable[Path], note: Callable[[str], None]) -> list[Corp
         if reason and named:
             raise CorpusError(f"{source} {reason}")
         if reason:
-            note(f"left out {source}: it {reason}")
+            note(f"skipped {source}: it {reason}")
             continue
         path = in_pachyderm(name)
         if path != f"/{name}":
-            note(f"{source} is called {path} there")
+            note(f"{source} is stored as {path}")
         if path in found:
             raise CorpusError(
                 f"{found[path].source} and {source} would both be {path}: rename one or push their parent"
             )
         found[path] = CorpusFile(source, path, source.stat().st_size)
     if not found:
-        raise CorpusError(f"there is no text file in {', '.join(map(str, paths))}")
+        raise CorpusError(f"no text files found in {', '.join(map(str, paths))}: name a folder with scripts")
     return [found[path] for path in sorted(found)]
 
 
 def _files(paths: Iterable[Path], note: Callable[[str], None]) -> Iterator[tuple[Path, str, bool]]:
-    """Files, their paths below what was named, and whether somebody named them."""
+    """Yield files, their paths below the given folder, and whether the user named them directly."""
     for top in paths:
         if not top.is_dir():
             yield top, top.name, True
@@ -87,20 +89,20 @@ def _files(paths: Iterable[Path], note: Callable[[str], None]) -> Iterator[tuple
 
 
 def _below(top: Path, note: Callable[[str], None]) -> Iterator[tuple[Path, str, bool]]:
-    """Yield the files below a folder, however deep: `os.walk` recurses, and a thousand nested folders are too many."""
+    """Yield the files below a folder without recursion, which a thousand nested folders would exhaust."""
     waiting = [top]
     while waiting:
         folders, files = _entries(waiting.pop())
         for path in folders:
-            if why := _closed(path):
-                note(f"left out {path}: it {why}")
-        waiting += reversed([path for path in folders if not _closed(path)])
+            if reason := _skip_reason(path):
+                note(f"skipped {path}: it {reason}")
+        waiting += reversed([path for path in folders if not _skip_reason(path)])
         for path in files:
             yield path, path.relative_to(top).as_posix(), False
 
 
 def _entries(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Return the folders in a folder and what else is in it, both sorted by name."""
+    """Return the folders and the other entries of a folder, both sorted by name."""
     try:
         entries = [(path, path.is_dir()) for path in sorted(folder.iterdir())]
     except OSError as error:
@@ -108,20 +110,20 @@ def _entries(folder: Path) -> tuple[list[Path], list[Path]]:
     return [path for path, inside in entries if inside], [path for path, inside in entries if not inside]
 
 
-def _closed(folder: Path) -> str:
-    """Why nobody looks into a folder below the one that was named; empty where somebody does."""
+def _skip_reason(folder: Path) -> str:
+    """Return why a nested folder is skipped; empty if it is not."""
     if folder.name.startswith("."):
         return "is hidden"
     return "is a link to a folder" if folder.is_symlink() else ""
 
 
 def _unfit(source: Path) -> str:
-    """Why a file is no part of a corpus; empty where it is."""
+    """Return why a file is not part of a corpus; empty if it is."""
     if source.name.startswith("."):
         return "is hidden"
     try:
         if not source.is_file():
-            return "is no file"
+            return "is not a regular file"
         with source.open("rb") as file:
             head = file.read(_HEAD_BYTES)
     except OSError as error:

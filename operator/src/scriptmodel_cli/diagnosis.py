@@ -1,4 +1,4 @@
-"""Why a ScriptModel is as it is, and what to do next. Pure."""
+"""Explains the state of a ScriptModel and suggests the next step. Pure."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from datetime import datetime
 from typing import Any
 
 from scriptmodel_cli.output import style
-from scriptmodel_cli.text import Object, age, coloured, condition, one_line, seen, table
+from scriptmodel_cli.text import Object, age, coloured, condition, is_observed, one_line, table
 from scriptmodel_operator.api.reasons import Reason
 
 _EVENTS_SHOWN = 8
 _WIDEST = 110
-_LOOK = "scriptmodel status {name} -n {namespace} -w"
-_AGAIN = "once that is put right: scriptmodel retrain {name} -n {namespace}"
-_REWRITE = (
-    "kubectl edit sm {name} -n {namespace}: correct what the message names in spec.generation; "
-    "that writes without training"
+_WATCH = "scriptmodel status {name} -n {namespace} -w"
+_RETRAIN = "once that is fixed: scriptmodel retrain {name} -n {namespace}"
+_REGENERATE = (
+    "kubectl edit sm {name} -n {namespace}: fix the field of spec.generation that the message names; "
+    "this writes a new script without training again"
 )
 _PUSH = "scriptmodel push PATH --repo {repo} --project {project} --branch {branch}"
 
@@ -33,29 +33,29 @@ NEXT: Mapping[str, str] = {
             Reason.INGESTING,
             Reason.RETRYING,
         ),
-        _LOOK,
+        _WATCH,
     ),
     Reason.GENERATED: "scriptmodel script {name} -n {namespace}",
-    Reason.WAITING_FOR_WORKER: "see the pods: kubectl get pods -A -l suite=pachyderm,pipelineName={train}",
+    Reason.WAITING_FOR_WORKER: "check the pods: kubectl get pods -A -l suite=pachyderm,pipelineName={train}",
     Reason.CORPUS_NOT_FOUND: _PUSH + " --create",
     Reason.CORPUS_BRANCH_NOT_FOUND: _PUSH,
     Reason.CORPUS_EMPTY: _PUSH,
     Reason.CORPUS_FAILED: _PUSH,
-    Reason.TRAINING_FAILED: _AGAIN,
-    Reason.GENERATION_FAILED: _AGAIN,
-    Reason.JOB_STOPPED: _AGAIN,
-    Reason.WORKER_UNAVAILABLE: _AGAIN,
-    Reason.DEADLINE_EXCEEDED: _AGAIN,
-    Reason.PACHYDERM_UNAVAILABLE: "see whether pachd runs: kubectl get pods -A -l app=pachd",
+    Reason.TRAINING_FAILED: _RETRAIN,
+    Reason.GENERATION_FAILED: _RETRAIN,
+    Reason.JOB_STOPPED: _RETRAIN,
+    Reason.WORKER_UNAVAILABLE: _RETRAIN,
+    Reason.DEADLINE_EXCEEDED: _RETRAIN,
+    Reason.PACHYDERM_UNAVAILABLE: "check that pachd is running: kubectl get pods -A -l app=pachd",
     Reason.SUSPENDED: "scriptmodel resume {name} -n {namespace}",
     Reason.DELETING: "kubectl get sm {name} -n {namespace} -w",
 }
-"""A command where there is one; for every other reason the message itself says what to do."""
+"""The next step by reason; for any other reason the message itself says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What was found beside the object: rows of jobs, pods as the API server sends them, events."""
+    """What was found besides the object: rows of jobs, pods and events as the API server sends them."""
 
     events: Sequence[Mapping[str, Any]] = ()
     jobs: Sequence[tuple[str, ...]] = ()
@@ -66,7 +66,7 @@ JOB_HEADERS = ("JOB", "OF", "VERSION", "STATE", "CREATED", "REASON")
 
 
 def why(found: Object, evidence: Evidence, now: datetime) -> list[str]:
-    """The verdict and the next step first, then what they are drawn from."""
+    """Return the verdict and the next step, then the evidence."""
     parts = [
         _stages(found, now),
         _pipelines(found),
@@ -81,7 +81,7 @@ def why(found: Object, evidence: Evidence, now: datetime) -> list[str]:
 
 
 def as_value(found: Object, evidence: Evidence) -> dict[str, Any]:
-    """The diagnosis for programs: reason, message and next step, then what they are drawn from."""
+    """Return the diagnosis for programs: reason, message and next step, then the evidence."""
     status, ready = found.get("status") or {}, condition(found)
     return {
         "ready": ready.get("status", "Unknown"),
@@ -89,7 +89,7 @@ def as_value(found: Object, evidence: Evidence) -> dict[str, Any]:
         "reason": ready.get("reason", "Pending"),
         "message": ready.get("message", ""),
         "next": next_step(found, str(ready.get("reason", ""))),
-        "current": seen(found),
+        "current": is_observed(found),
         "conditions": status.get("conditions") or [],
         "pipelines": status.get("pipelines") or [],
         "jobs": [dict(zip(map(str.lower, JOB_HEADERS), row, strict=True)) for row in evidence.jobs],
@@ -98,7 +98,7 @@ def as_value(found: Object, evidence: Evidence) -> dict[str, Any]:
                 "namespace": pod["metadata"]["namespace"],
                 "name": pod["metadata"]["name"],
                 "phase": (pod.get("status") or {}).get("phase", ""),
-                "reason": pod_trouble(pod.get("status") or {}),
+                "reason": pod_error(pod.get("status") or {}),
             }
             for pod in evidence.pods
         ],
@@ -109,33 +109,33 @@ def as_value(found: Object, evidence: Evidence) -> dict[str, Any]:
 def _verdict(found: Object) -> Iterator[str]:
     ready = condition(found)
     if not ready:
-        yield "No operator has looked at this object yet."
+        yield "No operator has reconciled this object yet."
         yield (
-            "Next: see whether it runs, and whether it watches this namespace: "
+            "Next: check that the operator is running and watches this namespace: "
             "kubectl -n scriptmodel-system get pods,deployments"
         )
         return
     reason, message = str(ready["reason"]), ready["message"]
-    if not seen(found):
-        yield "What follows is of an older spec: the operator has not seen the newest yet."
+    if not is_observed(found):
+        yield "This status is of an older spec: the operator has not observed the newest one yet."
     if ready["status"] == "True":
-        yield f"{coloured(found, 'Nothing is wrong')}: {message}."
+        yield f"{coloured(found, 'Ready')}: {message}"
     else:
         stuck = condition(found, "Stalled").get("status") == "True"
-        yield f"{coloured(found, 'It is stuck' if stuck else 'It is not done yet')} ({reason}): {message}"
+        yield f"{coloured(found, 'Stalled' if stuck else 'In progress')} ({reason}): {message}"
         meaning = next((each.doc for each in Reason if each.value == reason), "")
-        yield f"{reason} means: {meaning or 'this program is older than the operator and does not know'}"
+        yield f"{reason} means: {meaning or 'unknown; this scriptmodel command is older than the operator, upgrade it'}"
     if step := next_step(found, reason):
         yield f"Next: {step}"
 
 
 def next_step(found: Object, reason: str) -> str:
-    """A command, or nothing where the message says all."""
+    """Return what to do next, usually a command; empty if the message says it all."""
     repo = (found["spec"].get("corpus") or {}).get("repo") or {}
     pipelines = [str(each["name"]) for each in (found.get("status") or {}).get("pipelines") or []]
     text = NEXT.get(reason, "")
-    if text == _AGAIN and condition(found, "Trained").get("status") == "True":
-        text = _REWRITE
+    if text == _RETRAIN and condition(found, "Trained").get("status") == "True":
+        text = _REGENERATE
     if "{repo}" in text and not repo:
         return ""
     return text.format(
@@ -161,7 +161,7 @@ def _stages(found: Object, now: datetime) -> list[str]:
 def _pipelines(found: Object) -> list[str]:
     pipelines = (found.get("status") or {}).get("pipelines") or []
     if not pipelines:
-        return ["It has no pipelines."]
+        return ["No pipelines."]
     rows = [("PIPELINE", "VERSION", "STATE", "REASON")]
     for each in pipelines:
         rows.append((each["name"], str(each["version"]), each["state"], one_line(each.get("reason", ""), _WIDEST)))
@@ -173,21 +173,21 @@ def _pods(pods: Sequence[Mapping[str, Any]], now: datetime) -> list[str]:
     for pod in pods:
         metadata, status = pod["metadata"], pod.get("status") or {}
         name = f"{metadata['namespace']}/{metadata['name']}"
-        rows.append((name, status.get("phase", ""), age(metadata["creationTimestamp"], now), pod_trouble(status)))
+        rows.append((name, status.get("phase", ""), age(metadata["creationTimestamp"], now), pod_error(status)))
     return table(rows) if len(rows) > 1 else []
 
 
-def pod_trouble(status: Mapping[str, Any]) -> str:
-    """Why a pod does not run: not scheduled, a container that waits or has died; empty where it runs."""
+def pod_error(status: Mapping[str, Any]) -> str:
+    """Return why a pod is not running: unschedulable, or a waiting or terminated container; empty if it runs."""
     conditions = status.get("conditions") or []
     scheduled: Mapping[str, Any] = next((each for each in conditions if each.get("type") == "PodScheduled"), {})
     if scheduled.get("status") == "False":
         return one_line(f"{scheduled.get('reason')}: {scheduled.get('message', '')}", _WIDEST)
     for each in [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]:
         state = each.get("state") or {}
-        trouble = state.get("waiting") or (state.get("terminated") or {})
-        if trouble.get("reason") not in (None, "Completed", "PodInitializing", "ContainerCreating"):
-            return one_line(f"{each['name']}: {trouble['reason']} {trouble.get('message', '')}", _WIDEST)
+        error = state.get("waiting") or (state.get("terminated") or {})
+        if error.get("reason") not in (None, "Completed", "PodInitializing", "ContainerCreating"):
+            return one_line(f"{each['name']}: {error['reason']} {error.get('message', '')}", _WIDEST)
     return ""
 
 

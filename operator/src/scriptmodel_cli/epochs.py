@@ -1,11 +1,11 @@
-"""Perplexity by epoch, which status does not hold: from the log of the running job or the model that it made."""
+"""Reads the perplexity of each epoch, from the log of the running job or from its model; status does not hold it."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-from scriptmodel_cli.logs import told_job
+from scriptmodel_cli.logs import reported_job
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.desired.commands import METRICS_PATH
 from scriptmodel_operator.desired.references import references
@@ -20,8 +20,8 @@ _READ_SECONDS = 5.0
 
 
 def perplexities(gateway: Gateway, model: ScriptModel) -> list[float]:
-    """On the validation split, of the train job that status tells of; empty before its first epoch has ended."""
-    job = told_job(gateway, references(with_names(model, gateway)).train)
+    """Return the validation perplexities of the train job that status reports; empty before its first epoch ends."""
+    job = reported_job(gateway, references(with_names(model, gateway)).train)
     if job is None:
         return []
     epochs = _of_model(gateway, job) if job.state is JobState.SUCCESS else _of_log(gateway, job)
@@ -37,7 +37,7 @@ def _of_model(gateway: Gateway, job: JobInfo) -> list[dict[str, Any]]:
 
 
 def _of_log(gateway: Gateway, job: JobInfo) -> list[dict[str, Any]]:
-    """Of the newest attempt: each begins with `start`."""
+    """Return the epochs of the newest attempt; each attempt begins with the event `start`."""
     found: list[dict[str, Any]] = []
     try:
         for line in gateway.read_log(job.ref, follow=False, seconds=_READ_SECONDS):

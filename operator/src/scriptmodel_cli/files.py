@@ -6,26 +6,25 @@ from pathlib import Path
 
 import click
 
+from scriptmodel_cli.errors import InputError
 from scriptmodel_cli.output import note
 
-
-class UsageError(click.ClickException):
-    """The command line asks for what cannot be had."""
-
-    exit_code = 2
+_BAD_PATH = (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError)
 
 
 def write_new(out: Path, content: bytes, *, force: bool | None) -> None:
-    """Write a file; UsageError where it exists and `force` is not given, ClickException where it cannot be written.
+    """Write a file. Raises InputError if it exists and `force` is not set, ClickException if writing fails.
 
-    `force` is None where the command has no such option.
+    `force` is None for a command without that option.
     """
     try:
         with out.open("wb" if force else "xb") as file:
             file.write(content)
     except FileExistsError as error:
         hint = "" if force is None else ", or add --force to overwrite it"
-        raise UsageError(f"{out} exists already: name another file{hint}") from error
+        raise InputError(f"{out} already exists: name another file{hint}") from error
+    except _BAD_PATH as error:
+        raise InputError(f"cannot write {out}: {error.strerror}; name a file in a writable folder") from error
     except OSError as error:
         raise click.ClickException(f"cannot write {out}: {error.strerror}") from error
-    note(f"{len(content)} bytes in {out}")
+    note(f"wrote {len(content)} bytes to {out}")

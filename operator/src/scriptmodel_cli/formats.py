@@ -1,7 +1,7 @@
-"""Forms of a script: the trainer's own text, Fountain and HTML. Pure.
+"""Converts a script from the trainer's text to Fountain or HTML. Pure.
 
 The trainer writes a line a speech, `[ NAME ]: words`, or a direction, `{{ words }}`; words in brackets within a speech
-are directions to its speaker. A name of several words has underscores, which the other forms turn into spaces.
+are directions to its speaker. A name of several words has underscores, which the other formats turn into spaces.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _STYLE = "body{font:1.1em/1.5 serif;max-width:40em;margin:2em auto;padding:0 1em
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A speech, or with an empty name a direction or a heading."""
+    """A speech; or, with an empty name, a direction or a heading."""
 
     name: str
     words: str
@@ -34,7 +34,7 @@ class Line:
 
 
 def lines_of_script(text: str) -> Iterator[Line]:
-    """Lines that are neither a speech nor a direction are directions."""
+    """Yield the lines of a script; a line that is neither a speech nor a direction counts as a direction."""
     for raw in filter(None, map(str.strip, text.split("\n"))):
         if speech := _SPEECH.fullmatch(raw):
             yield Line(speech[1].replace("_", " "), speech[2] or "")
@@ -44,7 +44,7 @@ def lines_of_script(text: str) -> Iterator[Line]:
 
 
 def to_fountain(text: str) -> str:
-    """Fountain 1.1: names in capitals above their words, directions as action, asides as parentheticals."""
+    """Convert to Fountain 1.1: names in capitals above their words, directions as action, asides as parentheticals."""
     lines = (Line(line.name, _EMPHASIS.sub(r"\\\g<0>", line.words)) for line in lines_of_script(text))
     return "\n\n".join(map(_fountain, lines)) + "\n"
 
@@ -53,21 +53,21 @@ def _fountain(line: Line) -> str:
     if line.heading:
         return line.words.upper() if _SLUGLINE.match(line.words) else f".{line.words}"
     if not line.name:
-        return f"!{line.words}"  # forced, since a direction in capitals would be a name
+        return f"!{line.words}"  # forced action, since a direction in capitals would be a character cue
     name = line.name.upper()
     cue = name if re.match(r"[A-Z]", name) else f"@{line.name}"
     return "\n".join([cue, *_spoken(line.words)])
 
 
 def _spoken(words: str) -> Iterator[str]:
-    """Words and parentheticals, each on a line; a name without words has an ellipsis, else it would be action."""
+    """Yield words and parentheticals, each on a line; a cue without words gets an ellipsis, else it would be action."""
     pieces = [piece.strip() for piece in _ASIDE.split(words)]
     shown = [f"({piece})" if number % 2 else piece for number, piece in enumerate(pieces) if piece]
     yield from shown or ["..."]
 
 
 def to_html(text: str) -> str:
-    """A page of its own without scripts; every text is escaped."""
+    """Convert to a self-contained HTML page without JavaScript; all text is escaped."""
     body = "\n".join(map(_paragraph, lines_of_script(text)))
     head = f'<meta charset="utf-8"><title>A new script</title><style>{_STYLE}</style>'
     return f"<!doctype html>\n<html><head>{head}</head><body>\n{body}\n</body></html>\n"

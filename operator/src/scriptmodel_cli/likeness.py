@@ -1,6 +1,6 @@
 """Estimates whether a text is a script, from the shapes of its lines. Pure.
 
-Only the trainer reads scripts in all their layouts; this finds a configuration file or a README among them.
+Only the trainer knows all layouts of scripts; this detects a configuration file or a README among them.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 LEAST_SHARE = 0.05
+"""Share of speech lines below which a text does not look like a script."""
 _LONGEST = 200
 _LINES = 2000
 _CUE = re.compile(r"[ \t_*#=>@\[(]*[^\W\d_a-z][^\W\d_a-z .'’_-]{1,38}(?:\([^)]{1,40}\))?[ \]\[)_*=.:^]*")
@@ -21,7 +22,7 @@ _MIXED = re.compile(r"[ \t_*]*[A-Z][A-Za-z'’ -]{1,30}(?:[.:][_*]*[ \t]+|[ \t]*
 
 
 def share_of_script(text: str) -> float:
-    """The share of lines with words that begin a speech, from 0 to 1; 1 for a text without lines."""
+    """Return the share of nonblank lines that begin a speech, from 0 to 1; 1 for a text without lines."""
     lines = [line[:_LONGEST].rstrip() for line in text.splitlines()[:_LINES] if line.strip()]
     if not lines:
         return 1.0

@@ -1,4 +1,4 @@
-"""The log of a job for people: the trainer's events in words, followed until the job ends."""
+"""Reads and follows the log of a job, with the trainer's events in words."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ LOG_PATH = "/train.log.jsonl"
 _MAX_KEPT_BYTES = 16 << 20
 
 
-def told_job(gateway: Gateway, pipeline: PipelineRef) -> JobInfo | None:
-    """The job that status tells of: the running one, else the newest whose commit nobody has deleted."""
+def reported_job(gateway: Gateway, pipeline: PipelineRef) -> JobInfo | None:
+    """Return the job that status reports: the running one, else the newest whose commit still exists."""
     jobs = gateway.list_pipeline_jobs(pipeline, _JOBS)
     running = next((job for job in jobs if not job.state.final and not job.state.waiting), None)
-    return running or next(_there(gateway, jobs), None)
+    return running or next(_with_commits(gateway, jobs), None)
 
 
 def newest_jobs(gateway: Gateway, pipeline: PipelineRef, count: int) -> list[JobInfo]:
-    """At most `count` whose commits nobody has deleted, newest first."""
-    return list(islice(_there(gateway, gateway.list_pipeline_jobs(pipeline, _JOBS)), count))
+    """Return at most `count` jobs whose commits still exist, newest first."""
+    return list(islice(_with_commits(gateway, gateway.list_pipeline_jobs(pipeline, _JOBS)), count))
 
 
-def _there(gateway: Gateway, jobs: Iterable[JobInfo]) -> Iterator[JobInfo]:
-    return (job for job in jobs if _is_there(gateway, job))
+def _with_commits(gateway: Gateway, jobs: Iterable[JobInfo]) -> Iterator[JobInfo]:
+    return (job for job in jobs if _commit_exists(gateway, job))
 
 
-def _is_there(gateway: Gateway, job: JobInfo) -> bool:
+def _commit_exists(gateway: Gateway, job: JobInfo) -> bool:
     try:
         gateway.inspect_commit(job.ref.pipeline.output, job.ref.id)
     except NotFoundError:
@@ -50,15 +50,15 @@ def _is_there(gateway: Gateway, job: JobInfo) -> bool:
 
 
 def lines_of(gateway: Gateway, job: JobRef, *, follow: bool, raw: bool) -> Iterator[str]:
-    """What the job printed; with `follow` until it ends. Raises PachydermError where there is no log to be read."""
+    """Yield what the job printed; with `follow` until it ends. Raises PachydermError if there is no log."""
     lines = _followed(gateway, job) if follow else gateway.read_log(job, follow=False, seconds=_STREAM_SECONDS)
     for line in lines:
-        if said := _raw(line) if raw else _in_words(line):
-            yield said
+        if text := _raw(line) if raw else _described(line):
+            yield text
 
 
 def kept_lines(gateway: Gateway, job: JobInfo, *, raw: bool) -> Iterator[str] | None:
-    """The log that the trainer kept beside its model, which outlasts the pods; None where there is none."""
+    """Return the log that the trainer stored with its model, which outlasts the pods; None if there is none."""
     if job.state is not JobState.SUCCESS:
         return None
     try:
@@ -66,37 +66,37 @@ def kept_lines(gateway: Gateway, job: JobInfo, *, raw: bool) -> Iterator[str] | 
     except NotFoundError:
         return None
     lines = kept.decode(errors="replace").splitlines()
-    return iter(lines if raw else map(in_words, lines))
+    return iter(lines if raw else map(describe_line, lines))
 
 
 def _raw(line: LogLine) -> str:
     return "" if line.verdict else line.text
 
 
-def _in_words(line: LogLine) -> str:
-    return f"the process ended with `{line.text}`" if line.verdict else in_words(line.text)
+def _described(line: LogLine) -> str:
+    return f"the process ended with `{line.text}`" if line.verdict else describe_line(line.text)
 
 
 def _followed(gateway: Gateway, job: JobRef) -> Iterator[LogLine]:
-    """A stream that is cut is opened again, starts from the first line, and is skipped up to where it was cut.
+    """Follow a log until the job ends. A broken stream is reopened, and the lines already yielded are skipped.
 
-    Pachyderm itself never ends a stream that follows, and refuses one while the job has no worker.
+    Pachyderm itself never ends a following stream, and refuses one while the job has no worker.
     """
-    told = 0
+    yielded = 0
     while True:
-        ended = _has_ended_at_last(gateway, job)
+        ended = _has_ended_with_retry(gateway, job)
         try:
             stream = gateway.read_log(job, follow=not ended, seconds=_STREAM_SECONDS)
             if not ended:
                 threading.Thread(target=_cancel_at_end, args=(gateway, job, stream), daemon=True).start()
             for number, line in enumerate(stream, start=1):
-                if number > told:
-                    told = number
+                if number > yielded:
+                    yielded = number
                     yield line
         except UnavailableError:
             pass
         except PachydermError:
-            if ended and not told:
+            if ended and not yielded:
                 raise
         if ended:
             return
@@ -109,19 +109,19 @@ def _cancel_at_end(gateway: Gateway, job: JobRef, stream: LogStream) -> None:
             pause()
         time.sleep(_LAST_WORDS_SECONDS)
     except PachydermError:
-        pass  # whoever reads the stream hears of it too
+        pass  # the reader of the stream gets the same error
     stream.cancel()
 
 
-def _has_ended_at_last(gateway: Gateway, job: JobRef) -> bool:
-    """Asked until Pachyderm answers, with a note where it does not at once."""
+def _has_ended_with_retry(gateway: Gateway, job: JobRef) -> bool:
+    """Return whether the job has ended, retrying with a note while Pachyderm is unavailable."""
     noted = False
     while True:
         try:
             return _has_ended(gateway, job)
         except UnavailableError as error:
             if not noted:
-                note(f"{error}; asking again")
+                note(f"{error}; retrying")
         noted = True
         pause()
 
@@ -131,14 +131,14 @@ def _has_ended(gateway: Gateway, job: JobRef) -> bool:
     return found is None or found.state.final
 
 
-def in_words(text: str) -> str:
-    """A line as it is; an event of the trainer as a sentence."""
+def describe_line(text: str) -> str:
+    """Describe an event of the trainer in words; return any other line unchanged."""
     event = _event(text)
     if event is None:
         return text
-    tell = _TELLERS.get(str(event["event"]))
+    describe = _DESCRIPTIONS.get(str(event["event"]))
     try:
-        return tell(event) if tell else text
+        return describe(event) if describe else text
     except (KeyError, TypeError, ValueError):
         return text
 
@@ -153,10 +153,10 @@ def _event(text: str) -> dict[str, Any] | None:
 
 def _start(event: dict[str, Any]) -> str:
     words = sum(event["tokens"].values()) if isinstance(event.get("tokens"), dict) else event["tokens"]
-    resumed = f", going on after epoch {event['resumed_from']}" if event.get("resumed_from") else ""
+    resumed = f", resumed after epoch {event['resumed_from']}" if event.get("resumed_from") else ""
     return (
         f"preset {event['preset']}: {event['parameters']:,} parameters, {words:,} words, "
-        f"{event['vocabulary']:,} known, {event['epochs']} epochs{resumed}"
+        f"vocabulary of {event['vocabulary']:,}, {event['epochs']} epochs{resumed}"
     )
 
 
@@ -184,4 +184,26 @@ def _error(event: dict[str, Any]) -> str:
     return f"failed: {event['message']}{hint}"
 
 
-_TELLERS = {"start": _start, "progress": _progress, "epoch": _epoch, "done": _done, "error": _error}
+def _warning(event: dict[str, Any]) -> str:
+    return f"warning: {event['message']}"
+
+
+def _written(event: dict[str, Any]) -> str:
+    words = f" ({event['words']:,} words)" if event.get("words") is not None else ""
+    return f"wrote {event['file']}{words}"
+
+
+def _dropped(event: dict[str, Any]) -> str:
+    return f"... {event['lines']:,} lines dropped: the stored log is limited in size"
+
+
+_DESCRIPTIONS = {
+    "start": _start,
+    "progress": _progress,
+    "epoch": _epoch,
+    "done": _done,
+    "error": _error,
+    "warning": _warning,
+    "written": _written,
+    "dropped": _dropped,
+}

@@ -1,8 +1,8 @@
 """Writes everything that the command prints.
 
-Texts of a corpus, a log or a status are foreign: a control character in one could move the cursor or rename the
-terminal's window. So the writer shows control characters escaped (`\\x1b`), and lets through only the colours that
-`style` made: they carry a key of this process, which no foreign text can know.
+The text of a corpus, a log or a status is untrusted: a control character could move the cursor or rename the terminal's
+window. So control characters are escaped (`\\x1b`), except the colours of `style`, which carry a random key of this
+process.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import yaml
 
 from scriptmodel_operator.api.identity import GROUP, SINGULAR
 
-# Digits, so that click.unstyle takes a keyed colour for one.
+# Digits, so that click.unstyle recognises a keyed colour.
 _KEY = str(secrets.randbits(64))
 _COLOUR = re.compile(rf"\x1b\[{_KEY};([0-9;]*m)")
 _CONTROLS = re.compile(
@@ -30,7 +30,7 @@ _CONTROLS = re.compile(
 
 
 def style(text: str, *, fg: str | None = None, bold: bool | None = None) -> str:
-    """Colour a text for a terminal; the colours are dropped where the output is not one."""
+    """Colour a text for a terminal; colours are dropped if the output is not a terminal."""
     return click.style(text, fg=fg, bold=bold).replace("\x1b[", f"\x1b[{_KEY};")
 
 
@@ -63,13 +63,13 @@ def note(text: str) -> None:
 
 
 def draw(lines: Sequence[str], *, over: int, err: bool) -> None:
-    """Write lines over the last `over` lines of a terminal."""
+    """Overwrite the last `over` lines of a terminal."""
     up = f"\x1b[{over}F" if over else ""
     _write(f"{up}\x1b[J" + escaped("\n".join(lines)), err=err)
 
 
 def emit(text: str) -> None:
-    """Write a result to stdout exactly as it is, but escaped where stdout is a terminal."""
+    """Write a result to stdout unchanged; escaped if stdout is a terminal."""
     if _is_terminal():
         _write(escaped(text), nl=False)
     else:

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import click
 
-from scriptmodel_cli.files import UsageError
 from scriptmodel_cli.publicconfig import LABEL, NAMESPACE, AmbiguousError, PublicConfig, choose, parse
 
 if TYPE_CHECKING:
     from scriptmodel_cli.portforward import PortForward
     from scriptmodel_operator.kube.client import KubeClient
-    from scriptmodel_operator.kube.framework import kopf
+    from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
     from scriptmodel_operator.pachyderm.channel import PachdAddress
 
 T = TypeVar("T")
@@ -63,13 +62,13 @@ class PachdAccess:
     def address(self, purpose: str) -> PachdAddress:
         """Return how to connect, after opening a port-forward if only that reaches pachd.
 
-        Raises UsageError for options that are not valid, ClickException if there is no way to pachd, and OSError for a
-        file that cannot be read.
+        Raises ValueError for options that are not valid, OSError for a file that cannot be read, and ClickException if
+        there is no way to pachd.
         """
         from scriptmodel_operator.pachyderm.channel import PachdAddress  # noqa: PLC0415 - gRPC takes time
 
         if self._given:
-            return self._with_files(self._given)
+            return PachdAddress(self._given, self._token_file, self._ca_file)
         published = self._published
         if published is None:
             raise click.ClickException(
@@ -82,16 +81,8 @@ class PachdAccess:
                 f"ConfigMap {NAMESPACE}/{published.name} publishes an invalid address of pachd: {error}; ask an "
                 f"administrator to fix publicConfig.address in the operator's chart, or {_SET}"
             ) from error
-        authorities = None if self._ca_file else self._published_authorities
-        return self._with_files(published.pachd, authorities, self._tunnel(published))
-
-    def _with_files(self, address: str, authorities: Path | None = None, tunnel: Path | None = None) -> PachdAddress:
-        from scriptmodel_operator.pachyderm.channel import PachdAddress  # noqa: PLC0415 - gRPC takes time
-
-        try:
-            return PachdAddress(address, self._token_file, authorities or self._ca_file, tunnel)
-        except ValueError as error:
-            raise UsageError(str(error)) from error
+        authorities = self._ca_file or self._published_authorities
+        return PachdAddress(published.pachd, self._token_file, authorities, self._tunnel(published))
 
     def hint(self) -> str:
         """Return why pachd does not answer, if known, and what to check."""

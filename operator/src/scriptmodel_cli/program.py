@@ -1,4 +1,4 @@
-"""How the program `scriptmodel` is put together: commands imported when called, help by sections, one-line errors."""
+"""Builds the program `scriptmodel`: commands imported when called, help by sections, one-line errors."""
 
 from __future__ import annotations
 
@@ -17,17 +17,11 @@ from scriptmodel_cli.text import did_you_mean
 
 INTERRUPTED = 130
 Sections = Mapping[str, Mapping[str, tuple[str, str]]]
-"""Of the help: title, then name of a command, then `module:attribute` and what the command does."""
-
-
-class SuspendedError(click.ClickException):
-    """What is waited for does not come, though nothing is wrong."""
-
-    exit_code = 3
+"""Sections of the help: by title and command name, the command's `module:attribute` and description."""
 
 
 class Command(click.Command):
-    """Takes the options of the connection after its name too, as kubectl does."""
+    """A command that accepts the connection options after its name too, as kubectl does."""
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         *own, helper = super().get_params(ctx)
@@ -38,7 +32,7 @@ class Command(click.Command):
 
 
 class Program(click.Group):
-    """A group whose commands are named by a table."""
+    """A group whose commands are listed in a table."""
 
     command_class = Command
 
@@ -64,9 +58,9 @@ class Program(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click does, but an unknown command is told with the one that was likely meant."""
+        """Resolve a command; the error for an unknown one suggests the closest name."""
         if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
-            ctx.fail(f"there is no command {args[0]!r}{did_you_mean(args[0], self._places)}")
+            ctx.fail(f"unknown command {args[0]!r}{did_you_mean(args[0], self._places)}")
         return super().resolve_command(ctx, args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -76,13 +70,13 @@ class Program(click.Group):
         _write_options(self, ctx, formatter)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """From the table: no command is imported for its name."""
+        """Complete command names from the table, without importing the commands."""
         docs = {name: doc for section in self._sections.values() for name, (_place, doc) in section.items()}
         names = [CompletionItem(name, help=doc) for name, doc in docs.items() if name.startswith(incomplete)]
         return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def main(self, *args: Any, **extra: Any) -> Any:
-        """Errors are one line, but for the help that no command at all asks for; an interrupt says nothing."""
+        """Run the program. Errors are one line, an interrupt prints nothing, and a call without a command its help."""
         if Path(sys.argv[0]).name == "kubectl-scriptmodel":
             extra.setdefault("prog_name", "kubectl scriptmodel")
         if not extra.setdefault("standalone_mode", True):
@@ -108,7 +102,7 @@ def _one_line(error: click.ClickException) -> str:
 
 
 def _write_options(command: click.Command, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-    """Its own options first, those of the connection apart."""
+    """Write the command's own options first, the connection options in a section of their own."""
     connection = {option.name for option in connection_options()}
     rows: dict[str, list[tuple[str, str]]] = {"Options": [], "Connection": []}
     options = (each for each in command.get_params(ctx) if isinstance(each, click.Option))

@@ -1,4 +1,4 @@
-"""Everything that a status tells, on one screen. Pure."""
+"""Renders the full status of a ScriptModel on one screen. Pure."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from datetime import datetime
 
 from scriptmodel_cli.charts import UNICODE, Glyphs, bar, sparkline
 from scriptmodel_cli.output import style
-from scriptmodel_cli.text import SHORT_ID, Object, age, coloured, condition, one_line, parse_time, seen, table
+from scriptmodel_cli.text import SHORT_ID, Object, age, coloured, condition, is_observed, one_line, parse_time, table
 
 _BAR_WIDTH = 30
 _SPARK_WIDTH = 40
+_ROW_WIDTH = 67
 _EXCERPT_LINES = 8
 _WIDEST_SAMPLE = 100
 _FIGURES = (
@@ -20,11 +21,11 @@ _FIGURES = (
     ("train", "training"),
     ("running", "running"),
 )
-"""Fields of status.training.perplexity, and what they are called."""
+"""Fields of status.training.perplexity and their display names."""
 
 
 def status_of(found: Object, now: datetime, epochs: Sequence[float] = (), glyphs: Glyphs = UNICODE) -> list[str]:
-    """`epochs` has the validation perplexity of each epoch so far, where it is known."""
+    """Return the lines of the screen; `epochs` has the validation perplexity of each epoch so far, if known."""
     status = found.get("status") or {}
     lines = [*_head(found, now)]
     facts = [
@@ -45,9 +46,9 @@ def _head(found: Object, now: datetime) -> Iterator[str]:
     name = style(f"{metadata['namespace']}/{metadata['name']}", bold=True)
     yield f"{name}   preset {preset}, {age(metadata['creationTimestamp'], now)} old"
     reason = coloured(found, ready.get("reason", "Pending"))
-    yield f"{reason}: {ready.get('message', 'the operator has not looked at it yet')}"
-    if not seen(found):
-        yield "The operator has not seen the newest spec yet."
+    yield f"{reason}: {ready.get('message', 'not reconciled yet')}"
+    if not is_observed(found):
+        yield "The operator has not observed the newest spec yet."
 
 
 def _training(training: Object, now: datetime, glyphs: Glyphs) -> list[tuple[str, str]]:
@@ -58,12 +59,12 @@ def _training(training: Object, now: datetime, glyphs: Glyphs) -> list[tuple[str
     if training.get("wordsPerSecond"):
         parts.append(f"{training['wordsPerSecond']:,} words/s")
     rows = [("training", "  ".join(parts))]
-    if took := _took(training, now):
-        rows.append(("time", took))
+    if elapsed := _elapsed(training, now):
+        rows.append(("time", elapsed))
     return rows
 
 
-def _took(training: Object, now: datetime) -> str:
+def _elapsed(training: Object, now: datetime) -> str:
     if not training.get("startTime"):
         return ""
     end = training.get("completionTime")
@@ -77,16 +78,27 @@ def _took(training: Object, now: datetime) -> str:
 
 
 def _perplexity(figures: Object, epochs: Sequence[float], glyphs: Glyphs) -> list[tuple[str, str]]:
-    told = [f"{name} {figures[kind]}" for kind, name in _FIGURES if figures.get(kind)]
-    rows = [("perplexity", ", ".join(told))] if told else []
+    shown = [f"{name} {figures[kind]}" for kind, name in _FIGURES if figures.get(kind)]
+    rows = _wrapped("perplexity", shown)
     if len(epochs) > 1:
         curve = sparkline(epochs, _SPARK_WIDTH, glyphs)
         rows.append(("by epoch", f"{curve}  {epochs[0]:.1f} {glyphs.arrow} {epochs[-1]:.1f}"))
     return rows
 
 
+def _wrapped(title: str, parts: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the parts in rows that fit on a terminal of 80 columns; only the first row has the title."""
+    rows: list[tuple[str, str]] = []
+    for part in parts:
+        if rows and len(rows[-1][1]) + len(part) + 2 <= _ROW_WIDTH:
+            rows[-1] = (rows[-1][0], f"{rows[-1][1]}, {part}")
+        else:
+            rows.append(("" if rows else title, part))
+    return rows
+
+
 def _sample(training: Object) -> list[tuple[str, str]]:
-    """A line that the model wrote after its newest epoch."""
+    """Return the row of the line that the model wrote after its newest epoch."""
     return [("sample", one_line(training["sample"], _WIDEST_SAMPLE))] if training.get("sample") else []
 
 
@@ -120,7 +132,7 @@ def _script(script: Object) -> list[str]:
 
 
 def duration(seconds: float) -> str:
-    """Such as 45s, 3m20s, 2h5m."""
+    """Format a duration, such as 45s, 3m20s or 2h5m."""
     whole = max(0, round(seconds))
     if whole < 60:
         return f"{whole}s"

@@ -1,6 +1,6 @@
-"""Connects the command to the API server and to Pachyderm. Each error is one line that says what to do.
+"""Connects the command to the cluster and to Pachyderm; errors are one line that says what to do.
 
-Slow imports are deferred until they are needed: kopf for a kubeconfig, gRPC for Pachyderm.
+Heavy packages are imported when they are needed: kopf for the kubeconfig, gRPC for Pachyderm.
 """
 
 from __future__ import annotations
@@ -16,29 +16,31 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from scriptmodel_cli.errors import InputError
 from scriptmodel_cli.output import note
 from scriptmodel_cli.pachd import LOG_IN, PachdAccess
 from scriptmodel_cli.text import did_you_mean
 from scriptmodel_operator.api.identity import COMMAND_MANAGER, PLURAL
+from scriptmodel_operator.leadership import UNLIMITED
 
 if TYPE_CHECKING:
     from scriptmodel_operator.api.objects import ScriptModel
     from scriptmodel_operator.kube.client import KubeClient
-    from scriptmodel_operator.kube.framework import kopf
+    from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
     from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 
 T = TypeVar("T")
 
 _POLL_SECONDS = 1.0
 _NOT_SERVED = (
-    "the ScriptModel CRD is not installed: is this the right cluster? Install it with "
+    "the API server does not know ScriptModels: check that this is the right cluster, or install the CRD with "
     "`kubectl apply -f manifests/crd.yaml`"
 )
-_NOT_REACHED = "is the cluster running, and is this its kubeconfig (--kubeconfig)?"
+_NO_ANSWER = "is the cluster running, and is this its kubeconfig (--kubeconfig)?"
 
 
 def pause() -> None:
-    """Sleep until the next poll."""
+    """Wait before the next poll."""
     time.sleep(_POLL_SECONDS)
 
 
@@ -50,17 +52,17 @@ def parsed(found: Mapping[str, Any]) -> ScriptModel:
         return parse_object(found)
     except InvalidSpecError as error:
         raise click.ClickException(
-            f"{error}: the CRD and this program have different versions; upgrade the older one"
+            f"{error}: the CRD and this program are of different versions; upgrade the older"
         ) from error
 
 
-class AwayError(click.ClickException):
+class ServerUnavailableError(click.ClickException):
     """The API server did not answer, or asked to retry."""
 
 
 @dataclass
 class Session:
-    """The connection options of a command, and its one connection to the cluster."""
+    """The connection options, and one connection to the cluster for all requests of a command."""
 
     kubeconfig: Path | None = None
     namespace: str = ""
@@ -69,12 +71,12 @@ class Session:
     pachd_ca_file: Path | None = None
     _runner: asyncio.Runner | None = field(default=None, init=False)
     _reached: bool = field(default=False, init=False)
-    """Whether the API server has answered, even if only that it is busy: its address is right."""
+    """Whether the API server has answered at all, be it that it is busy."""
 
     def ask(self, question: Callable[[KubeClient], Awaitable[T]], seconds: float | None = None) -> T:
         """Return the answer of the API server.
 
-        Raises AwayError if there is none within `seconds`, ClickException for an error that a retry does not change.
+        Raises ServerUnavailableError without an answer (within `seconds`), ClickException if a retry would not help.
         """
         from scriptmodel_operator.kube.errors import KubeError, KubeUnavailableError  # noqa: PLC0415 - see above
 
@@ -84,17 +86,17 @@ class Session:
         try:
             answer = self._runner.run(_answer(question(client), seconds))
         except TimeoutError as error:
-            raise AwayError("no answer in time") from error
+            raise ServerUnavailableError("the API server did not answer in time") from error
         except KubeUnavailableError as error:
             self._reached = self._reached or bool(error.status)
-            raise AwayError(str(error) if self._reached else f"{error}: {_NOT_REACHED}") from error
+            raise ServerUnavailableError(str(error) if self._reached else f"{error}: {_NO_ANSWER}") from error
         except KubeError as error:
             raise click.ClickException(f"{error}: {LOG_IN}" if error.status == 401 else str(error)) from error
         self._reached = True
         return answer
 
     def where(self) -> str:
-        """Return the namespace of the option, else of the kubeconfig, else `default`."""
+        """Return the namespace: the option's, else the kubeconfig's, else `default`."""
         return self.namespace or self._connection.default_namespace or "default"
 
     def get(self, name: str, seconds: float | None = None) -> dict[str, Any]:
@@ -110,14 +112,14 @@ class Session:
         return found
 
     def _neighbours(self, namespace: str) -> list[dict[str, Any]]:
-        """Return the ScriptModels of the namespace; none if they cannot be listed."""
+        """Return the ScriptModels of the namespace; none if they may not be listed."""
         try:
             return self.ask(lambda client: client.list_scriptmodels(namespace))
         except click.ClickException:
             return []
 
     def all_of(self, namespace: str | None) -> list[dict[str, Any]]:
-        """Return the ScriptModels of a namespace, or of all namespaces for None."""
+        """Return the ScriptModels of a namespace, or of all namespaces."""
         from scriptmodel_operator.kube.errors import KubeNotFoundError  # noqa: PLC0415 - see above
 
         try:
@@ -128,31 +130,30 @@ class Session:
             raise
 
     def check_served(self) -> None:
-        """Raise ClickException if the CRD is not installed."""
+        """Raise ClickException if the CRD is not installed in the cluster."""
         if not self.ask(lambda client: client.serves_scriptmodels()):
             raise click.ClickException(_NOT_SERVED)
 
-    def get_patiently(self, name: str, note: Callable[[str], None], until: float | None = None) -> dict[str, Any]:
-        """Return a ScriptModel, retrying while the API server is unavailable or busy.
+    def get_with_retry(self, name: str, note: Callable[[str], None], until: float | None = None) -> dict[str, Any]:
+        """Return a ScriptModel, retrying with a note while an API server that has answered before is unavailable.
 
-        Retries only if the API server has answered before: a wrong address fails at once. Calls `note` once.
-        `until` (monotonic seconds) is the deadline; after it the first error is raised, not that of the last request.
+        Retries until `until` (monotonic seconds) if given, and then raises the first error.
         """
-        first: AwayError | None = None
+        first: ServerUnavailableError | None = None
         while True:
-            left = None if until is None else until - time.monotonic()
+            remaining = None if until is None else until - time.monotonic()
             try:
-                return self.get(name, left if left is None else max(left, _POLL_SECONDS))
-            except AwayError as error:
-                if not self._reached or (left is not None and left <= _POLL_SECONDS):
+                return self.get(name, remaining if remaining is None else max(remaining, _POLL_SECONDS))
+            except ServerUnavailableError as error:
+                if not self._reached or (remaining is not None and remaining <= _POLL_SECONDS):
                     raise first or error from error
                 if first is None:
                     first = error
-                    note(f"{error.message}; asking again")
+                    note(f"{error.message}; retrying")
             pause()
 
     def find(self, name: str, namespace: str = "", seconds: float | None = None) -> dict[str, Any] | None:
-        """Return a ScriptModel; None if it does not exist."""
+        """Return a ScriptModel, None if it does not exist."""
         from scriptmodel_operator.kube.errors import KubeNotFoundError  # noqa: PLC0415 - see above
 
         async def question(client: KubeClient) -> dict[str, Any] | None:
@@ -164,12 +165,12 @@ class Session:
         return self.ask(question, seconds)
 
     def patch(self, name: str, patch: dict[str, Any]) -> dict[str, Any]:
-        """Apply a merge patch to a ScriptModel and return it."""
-        self.get(name)  # for its message if it does not exist
+        """Patch a ScriptModel and return it. Raises ClickException if it does not exist."""
+        self.get(name)  # for its error message
         return self.ask(lambda client: client.patch_scriptmodel(self.where(), name, patch, COMMAND_MANAGER))
 
     def events(self, found: dict[str, Any]) -> list[dict[str, Any]]:
-        """Return the events of an object; none, with a note, if they cannot be read."""
+        """Return the events of an object; none, with a note, if they may not be read."""
         namespace, uid = found["metadata"]["namespace"], found["metadata"]["uid"]
         path = f"/apis/events.k8s.io/v1/namespaces/{namespace}/events?fieldSelector=regarding.uid={uid}"
         try:
@@ -181,17 +182,16 @@ class Session:
 
     @contextmanager
     def pachyderm(self, purpose: str) -> Iterator[PachydermGateway]:
-        """Connect to Pachyderm at the address of the options, else at the one that the operator publishes.
-
-        `purpose` is the data to read or write there, for messages.
-        """
+        """Connect to Pachyderm: at the address of the options, else at the one that the operator publishes."""
         from scriptmodel_operator.pachyderm.adapter import PachydermGateway  # noqa: PLC0415 - see above
         from scriptmodel_operator.pachyderm.errors import PachydermError, UnavailableError  # noqa: PLC0415 - see above
 
         try:
-            gateway = PachydermGateway(self._pachd.address(purpose))
+            gateway = PachydermGateway(self._pachd.address(purpose), UNLIMITED)
+        except ValueError as error:
+            raise InputError(str(error)) from error
         except OSError as error:
-            raise click.ClickException(f"cannot read {error.filename}: {error.strerror}") from error
+            raise InputError(f"cannot read {error.filename}: {error.strerror}") from error
         try:
             yield gateway
         except UnavailableError as error:
@@ -202,11 +202,10 @@ class Session:
             gateway.close()
 
     def finds_pachd(self) -> bool:
-        """Return whether the options or a release of the operator give an address of pachd."""
+        """Whether the options or a release of the operator give an address of pachd."""
         return self._pachd.is_known
 
     def close(self) -> None:
-        """Close all connections."""
         self._pachd.close()
         if self._runner is not None:
             self._runner.run(self._client.close())
@@ -222,20 +221,21 @@ class Session:
         from scriptmodel_operator.kube.client import KubeClient  # noqa: PLC0415 - see above
 
         first = [self._connection]
-        return KubeClient(lambda: first.pop() if first else self.login())
+        return KubeClient(lambda: first.pop() if first else self.login(), UNLIMITED)
 
     @cached_property
     def _connection(self) -> kopf.ConnectionInfo:
         return self.login()
 
     def login(self) -> kopf.ConnectionInfo:
-        """Return the credentials of the kubeconfig. Raises ClickException if there are none."""
+        """Credentials of the kubeconfig; ClickException without any."""
         from scriptmodel_operator.kube.login import LoginFailedError, login  # noqa: PLC0415 - see above
 
         try:
             return login(self.kubeconfig, account_first=False)
         except LoginFailedError as error:
-            raise click.ClickException(str(error)) from error
+            kind = InputError if self.kubeconfig else click.ClickException
+            raise kind(str(error)) from error
 
 
 async def _answer(question: Awaitable[T], seconds: float | None) -> T:

@@ -1,4 +1,4 @@
-"""Plain text for a terminal. Pure: objects as the API server sends them in, lines out; colours fall off elsewhere."""
+"""Formats ScriptModels, as the API server sends them, as lines for a terminal. Pure."""
 
 from __future__ import annotations
 
@@ -17,48 +17,50 @@ Object = Mapping[str, Any]
 HEADERS = ("NAME", "READY", "STATUS", "PRESET", "EPOCH", "PERPLEXITY", "AGE")
 WIDE_HEADERS = ("TEST", "WPS", "ETA", "MODEL COMMIT", "MESSAGE")
 _WIDEST_MESSAGE = 120
+_WIDEST_SAMPLE = 80
+_LEAST_LIKENESS = 0.75
 SHORT_ID = 8
-"""Characters that are shown of an id."""
+"""Number of characters shown of an id."""
 
 
 def condition(found: Object, kind: str = "Ready") -> Object:
-    """A condition of an object; an empty one where it has none yet."""
+    """Return a condition of an object, empty if it has none yet."""
     conditions = (found.get("status") or {}).get("conditions") or []
     return next((each for each in conditions if each.get("type") == kind), {})
 
 
-def seen(found: Object) -> bool:
-    """Whether the status tells of the newest spec."""
+def is_observed(found: Object) -> bool:
+    """Return whether the status reports on the newest spec."""
     return bool((found.get("status") or {}).get("observedGeneration") == found["metadata"].get("generation"))
 
 
-def settled(found: Object) -> bool:
-    """Ready, stuck or suspended, as of the newest spec and of what annotations ask for."""
-    if not seen(found) or not _answered(found, RECONCILE_AT, "lastHandledReconcileAt"):
+def is_settled(found: Object) -> bool:
+    """Return whether it is ready, stalled or suspended, for the newest spec and the requests in its annotations."""
+    if not is_observed(found) or not _is_handled(found, RECONCILE_AT, "lastHandledReconcileAt"):
         return False
-    ready = condition(found).get("status") == "True" and _answered(found, RETRAIN_AT, "lastHandledRetrainAt")
+    ready = condition(found).get("status") == "True" and _is_handled(found, RETRAIN_AT, "lastHandledRetrainAt")
     return ready or suspended(found) or condition(found, "Stalled").get("status") == "True"
 
 
 def suspended(found: Object) -> bool:
-    """Its pipelines are stopped, as its spec asks for: it is neither at work nor stuck."""
+    """Return whether its pipelines are stopped because of spec.suspend."""
     return bool(condition(found).get("reason") == Reason.SUSPENDED.value)
 
 
-def _answered(found: Object, annotation: str, field: str) -> bool:
-    asked = (found["metadata"].get("annotations") or {}).get(annotation)
-    return not asked or asked == (found.get("status") or {}).get(field)
+def _is_handled(found: Object, annotation: str, field: str) -> bool:
+    requested = (found["metadata"].get("annotations") or {}).get(annotation)
+    return not requested or requested == (found.get("status") or {}).get(field)
 
 
 def coloured(found: Object, word: str) -> str:
-    """Green where it is ready, red where it is stuck, yellow where work goes on."""
+    """Colour a word green if the object is ready, red if it is stalled, else yellow."""
     if condition(found).get("status") == "True":
         return style(word, fg="green")
     return style(word, fg="red" if condition(found, "Stalled").get("status") == "True" else "yellow")
 
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Columns as wide as their widest cell, three spaces apart; colours take no width."""
+    """Align columns three spaces apart; colours take no width."""
     rows = [[escaped(cell) for cell in row] for row in rows]
     widths = [max(len(click.unstyle(row[column])) for row in rows) for column in range(len(rows[0]))]
     padded = (
@@ -69,7 +71,7 @@ def table(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def list_of(objects: Iterable[Object], now: datetime, *, namespaces: bool, wide: bool = False) -> list[str]:
-    """The columns of `kubectl get scriptmodels`, with `wide` those of -o wide."""
+    """Return a table with the columns of `kubectl get scriptmodels`, with `wide` those of -o wide."""
     headers = (*(("NAMESPACE",) if namespaces else ()), *HEADERS, *(WIDE_HEADERS if wide else ()))
     rows: list[tuple[str, ...]] = [headers]
     for found in objects:
@@ -106,9 +108,9 @@ def _wide(found: Object) -> tuple[str, ...]:
 
 
 def line_of(found: Object) -> str:
-    """All that matters on one line, for a log of changes: reason, progress, perplexity, time to go or message."""
-    if not seen(found):
-        return style("Pending", fg="yellow") + " " * 17 + "no operator has looked at the newest spec yet"
+    """Return one line for a log of changes: reason, progress, perplexity, time to go and sample, or the message."""
+    if not is_observed(found):
+        return style("Pending", fg="yellow") + " " * 17 + "the operator has not observed the newest spec yet"
     training = (found.get("status") or {}).get("training") or {}
     reason = str(condition(found).get("reason", "Pending"))
     parts = [coloured(found, reason) + " " * (22 - len(reason))]
@@ -120,24 +122,27 @@ def line_of(found: Object) -> str:
             parts.append(f"running {running}")
         if training.get("eta"):
             parts.append(f"{training['eta']} to go")
+        if training.get("sample"):
+            parts.append(f"sample: {one_line(training['sample'], _WIDEST_SAMPLE)}")
     else:
         parts.append(one_line(condition(found).get("message", ""), 400))
     return "  ".join(parts)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """` (did you mean X?)` for the known name that is most like a name; empty where none is."""
-    near = difflib.get_close_matches(name, list(known), n=1)
+    """Return ` (did you mean X?)` with the closest known name, empty if none is close."""
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=_LEAST_LIKENESS)
     return f" (did you mean {near[0]}?)" if near else ""
 
 
 def one_line(message: str, limit: int) -> str:
+    """Join the words of a message on one line of at most `limit` characters."""
     joined = " ".join(str(message).split())
     return joined if len(joined) <= limit else joined[: limit - 1] + "…"
 
 
 def age(created: str, now: datetime) -> str:
-    """As kubectl writes ages: 45s, 12m, 3h, 5d."""
+    """Format an age as kubectl does: 45s, 12m, 3h, 5d."""
     seconds = max(0, int((now - parse_time(created)).total_seconds()))
     for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
         if seconds >= 2 * size:

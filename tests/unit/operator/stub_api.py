@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from aiohttp import WSMsgType, web
 
-from scriptmodel_operator.kube.framework import kopf
+from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
 
 PROTOCOL = "v4.channel.k8s.io"
 DATA, ERROR = 0, 1

@@ -22,9 +22,9 @@ def test_a_link_to_a_folder_is_noted_and_one_to_a_file_is_that_file(tmp_path: Pa
     notes = list[str]()
     assert [file.path for file in find_corpus([plays], notes.append)] == ["/acts/hamlet.txt", "/macbeth.txt"]
     assert notes == [
-        f"left out {plays / 'more'}: it is a link to a folder",
-        f"left out {plays / 'round'}: it is a link to a folder",
-        f"left out {plays / 'lost.txt'}: it is no file",
+        f"skipped {plays / 'more'}: it is a link to a folder",
+        f"skipped {plays / 'round'}: it is a link to a folder",
+        f"skipped {plays / 'lost.txt'}: it is not a regular file",
     ]
     assert [file.path for file in find_corpus([plays / "more"], notes.append)] == ["/hamlet.txt"], "as it was named"
 

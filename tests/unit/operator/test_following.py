@@ -102,7 +102,7 @@ def test_an_api_server_that_is_away_for_a_while_is_told_of_once_and_outlasted(
     assert done.exit_code == 0, done.stderr
     note, *rest = [line for line in done.stderr.splitlines() if line != "thrones is ready"]
     assert note.startswith("reading ml/thrones: ")
-    assert note.endswith("; asking again")
+    assert note.endswith("; retrying")
     assert rest == []
     assert server.asked.count(PATH) == 5
 
@@ -120,7 +120,7 @@ def test_an_address_that_never_answered_is_an_error_at_once(
     done = run(server, tmp_path, ["wait"], cut, told(ready))
     assert done.exit_code == 1
     assert done.stderr.startswith("Error: reading ml/thrones: ")
-    assert done.stderr.endswith(f": {session._NOT_REACHED}\n")
+    assert done.stderr.endswith(f": {session._NO_ANSWER}\n")
     assert server.asked.count(PATH) == 1
 
 
@@ -130,7 +130,7 @@ def test_waiting_for_an_api_server_ends_with_the_time_that_was_given(
     def silent(handler: Handler) -> None:
         handler.stopping.wait(20)
 
-    for trouble, words in ((busy(503), "too many requests (HTTP 503)"), (silent, "no answer in time")):
+    for trouble, words in ((busy(503), "too many requests (HTTP 503)"), (silent, "did not answer in time")):
         done = run(server, tmp_path, ["wait", "--timeout", "5"], told(training), trouble)
         assert done.exit_code == 1
         assert done.stderr.splitlines()[-1].startswith("Error: thrones is not ready after 5 s: ")
@@ -184,7 +184,7 @@ def test_what_is_suspended_ends_a_wait_with_a_status_of_its_own_once_the_operato
     not_seen = {**before, "metadata": suspended["metadata"], "spec": suspended["spec"]}
     done = run(server, tmp_path, words, told(training), told(not_seen), told(suspended))
     assert done.exit_code == 3
-    assert done.stderr.splitlines()[-1] == "Error: thrones is suspended: `scriptmodel resume thrones` goes on"
+    assert done.stderr.splitlines()[-1] == "Error: thrones is suspended: `scriptmodel resume thrones` restarts it"
     assert server.asked.count(PATH) == 3
 
 
@@ -204,7 +204,7 @@ def test_what_was_stuck_is_not_stuck_again_until_the_operator_has_answered(
     stuck, wanted = as_object(world), {"scriptmodel.dev/reconcile-at": "now"}
     assert run(server, tmp_path, ["wait"], told(asked(stuck, wanted)), told(ready)).exit_code == 0
     still = run(server, tmp_path, ["wait"], told(asked(stuck, wanted, lastHandledReconcileAt="now")))
-    assert "thrones is stuck (CorpusNotFound)" in still.stderr
+    assert "thrones is stalled (CorpusNotFound)" in still.stderr
 
 
 def test_who_may_not_read_the_clusters_id_is_told_how_to_name_it(
@@ -214,7 +214,7 @@ def test_who_may_not_read_the_clusters_id_is_told_how_to_name_it(
     found = {**ready, "metadata": {**ready["metadata"], "uid": "1"}}
     done = run(server, tmp_path, ["plan", "--pachd=nowhere:1"], told(found))
     assert done.exit_code == 2
-    assert done.stderr == "Error: reading namespace kube-system: no (HTTP 403): its uid can be given as --cluster-id\n"
+    assert done.stderr == "Error: reading namespace kube-system: no (HTTP 403): give its uid as --cluster-id\n"
     done = run(server, tmp_path, ["plan", "--pachd=127.0.0.1:1", "--cluster-id=id"], told(found))
     assert "listing projects" in done.stderr
 
@@ -229,8 +229,8 @@ def test_a_cluster_that_does_not_know_scriptmodels_is_told_to_be_one(
     done = run(server, tmp_path, [*words, *options], replying(404, {"message": "404 page not found"}))
     assert done.exit_code == (2 if words == ["plan"] else 1)
     assert done.stderr == (
-        "Error: the ScriptModel CRD is not installed: is this the right cluster? Install it with "
-        "`kubectl apply -f manifests/crd.yaml`\n"
+        "Error: the API server does not know ScriptModels: check that this is the right cluster, or install the CRD "
+        "with `kubectl apply -f manifests/crd.yaml`\n"
     )
 
 
@@ -242,4 +242,4 @@ def test_a_spec_of_a_newer_api_is_told_of_in_a_line(
     done = run(server, tmp_path, words, told(newer))
     assert done.exit_code == code, done.exception
     assert done.stderr.startswith("Error: spec.model.preset: ")
-    assert done.stderr.endswith("the CRD and this program have different versions; upgrade the older one\n")
+    assert done.stderr.endswith("the CRD and this program are of different versions; upgrade the older\n")

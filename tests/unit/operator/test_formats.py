@@ -8,7 +8,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from scriptmodel_cli.files import UsageError, write_new
+from scriptmodel_cli.errors import InputError
+from scriptmodel_cli.files import write_new
 from scriptmodel_cli.formats import to_fountain, to_html
 from scriptmodel_cli.main import main
 from scriptmodel_cli.session import Session
@@ -38,7 +39,7 @@ def test_a_page_is_escaped() -> None:
 def test_a_file_is_overwritten_only_when_asked(tmp_path: Path) -> None:
     out = tmp_path / "script.txt"
     write_new(out, b"one", force=False)
-    with pytest.raises(UsageError, match="exists already: name another file, or add --force"):
+    with pytest.raises(InputError, match="already exists: name another file, or add --force"):
         write_new(out, b"two", force=False)
     assert out.read_bytes() == b"one"
     write_new(out, b"two", force=True)

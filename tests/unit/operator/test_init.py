@@ -8,7 +8,8 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from scriptmodel_cli.documents import UnquotedError, read_documents
+from scriptmodel_cli.documents import read_documents
+from scriptmodel_cli.errors import InputError
 from scriptmodel_cli.local.schema import admitted
 from scriptmodel_cli.main import main
 
@@ -34,7 +35,7 @@ def test_it_overwrites_no_file(tmp_path: Path) -> None:
     assert CliRunner().invoke(main, ["init", "thrones", "--out", str(out)]).exit_code == 0
     before = out.read_text()
     done = CliRunner().invoke(main, ["init", "other", "--out", str(out)])
-    assert (done.exit_code, done.stderr) == (2, f"Error: {out} exists already: name another file\n")
+    assert (done.exit_code, done.stderr) == (2, f"Error: {out} already exists: name another file\n")
     assert out.read_text() == before
 
 
@@ -56,11 +57,24 @@ def test_it_overwrites_no_file(tmp_path: Path) -> None:
 )
 def test_a_number_where_a_string_is_wanted_is_to_be_quoted(tmp_path: Path, before: str, after: str, words: str) -> None:
     file = tmp_path / "thrones.yaml"
-    file.write_text(CliRunner().invoke(main, ["init"]).stdout.replace(before, after))
-    with pytest.raises(UnquotedError, match=words) as caught:
+    text = CliRunner().invoke(main, ["init"]).stdout
+    file.write_text(text.replace(before, after))
+    words = f"{file}:{1 + text[: text.index(before)].count(chr(10))}: {words}"
+    with pytest.raises(InputError, match=words) as caught:
         read_documents(file)
     assert caught.value.exit_code == 2
     for command in (["local"], ["plan"]):
         done = CliRunner().invoke(main, [*command, "-f", str(file)])
         assert (done.exit_code, len(done.stderr.splitlines())) == (2, 1)
         assert words in done.stderr
+
+
+def test_the_line_is_left_out_where_an_alias_hides_it_and_counts_all_documents(tmp_path: Path) -> None:
+    head = "kind: ConfigMap\nmetadata: {name: a}\n---\nkind: ScriptModel\napiVersion: scriptmodel.dev/v1alpha1\n"
+    file = tmp_path / "x.yaml"
+    file.write_text(head + "metadata: {name: a}\nspec:\n  generation:\n    temperature: 1\n")
+    with pytest.raises(InputError, match=r"x\.yaml:9: spec\.generation\.temperature must be a string"):
+        read_documents(file)
+    file.write_text(head + "x: &x {temperature: 1}\nmetadata: {name: a}\nspec: {generation: {<<: *x}}\n")
+    with pytest.raises(InputError, match=r"x\.yaml: spec\.generation\.temperature must be a string"):
+        read_documents(file)

@@ -11,14 +11,15 @@ import pytest
 import yaml
 
 from scriptmodel_cli.documents import Documents, read_documents
+from scriptmodel_cli.errors import InputError
 from scriptmodel_cli.local.objects import Objects
 from scriptmodel_cli.local.programs import find_trainer
 from scriptmodel_cli.local.schema import RefusedError, admitted, rule_of, spec_schema
 from scriptmodel_operator.api.identity import FINALIZER
 from scriptmodel_operator.api.objects import parse_object
+from scriptmodel_operator.controller.corpus_secrets import CorpusSecrets
 from scriptmodel_operator.ingest.failures import SourceError
 from scriptmodel_operator.kube.errors import KubeConflictError, KubeNotFoundError
-from scriptmodel_operator.kube.secrets import CorpusSecrets
 from scriptmodel_operator.kube.writer import ObjectWriter
 from tests.integration.test_admission import REFUSED, TAKEN
 
@@ -50,7 +51,7 @@ def test_every_rule_of_the_api_server_is_known_here() -> None:
 
 
 def test_a_field_that_is_not_there_is_named_with_the_one_that_is_meant() -> None:
-    with pytest.raises(RefusedError, match=r"spec.model.overides: there is no such field; do you mean overrides\?"):
+    with pytest.raises(RefusedError, match=r"spec.model.overides: unknown field \(did you mean overrides\?\)"):
         admitted({"corpus": REPO, "model": {"overides": {}}})
 
 
@@ -76,25 +77,25 @@ async def test_the_operators_own_writer_writes_to_the_file_and_a_later_run_goes_
     objects.apply(documents(), "ml")
     model = parse_object(objects.raw)
     assert (model.namespace, model.generation) == ("ml", 1)
-    assert not objects.looked_at
+    assert not objects.is_reconciled
     assert await ObjectWriter(objects).add_finalizer(model)
     with pytest.raises(KubeConflictError):
         await ObjectWriter(objects).add_finalizer(model)
     status = {"lastHandledReconcileAt": model.reconcile_at}
     await ObjectWriter(objects).write_status(parse_object(objects.raw), status)
-    assert objects.looked_at
+    assert objects.is_reconciled
     later = Objects(tmp_path / "object.json")
     later.apply(documents(suspend=True), "ml")
     again = parse_object(later.raw)
     assert (again.uid, again.generation, again.finalizers) == (model.uid, 2, (FINALIZER,))
-    assert (again.status, later.looked_at) == (status, False)
+    assert (again.status, later.is_reconciled) == (status, False)
     later.apply(documents(suspend=True), "ml")
     assert parse_object(later.raw).generation == 2, "nothing has changed"
 
 
 def test_a_folder_is_for_one_object(tmp_path: Path) -> None:
     Objects(tmp_path / "object.json").apply(documents(), "ml")
-    with pytest.raises(RefusedError, match="keeps ScriptModel ml/hamlet: give other/hamlet a folder of its own"):
+    with pytest.raises(RefusedError, match="holds ScriptModel ml/hamlet: use another --keep folder for other/hamlet"):
         Objects(tmp_path / "object.json").apply(documents(), "other")
 
 
@@ -131,29 +132,30 @@ def test_what_has_not_changed_stays_accepted_where_a_rule_is_new() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "has no ScriptModel"),
-        ("kind: [", "is no YAML"),
+        ("", "contains no ScriptModel; it must have one"),
+        ("kind: [", r"x.yaml is not valid YAML: expected the node content, but found '<stream end>' \(line 1\)"),
         ("{kind: ScriptModel, apiVersion: v1}", "apiVersion must be scriptmodel.dev/v1alpha1, not 'v1'"),
         ("{kind: ScriptModel, apiVersion: scriptmodel.dev/v1alpha1}", "metadata.name is required"),
         ("{kind: ScriptModel, apiVersion: scriptmodel.dev/v1alpha1, metadata: {name: a}}", "spec is required"),
-        ("{kind: ScriptModel}\n---\n{kind: ScriptModel}", "has 2 ScriptModels"),
-        ("a word", "has a document that is no object"),
-        ("{kind: Secret, metadata: {name: a}, stringData: {x: 1}}", "Secret: stringData must have a text"),
+        ("{kind: ScriptModel}\n---\n{kind: ScriptModel}", "contains 2 ScriptModels; it must have one"),
+        ("a word", "contains a document that is not an object"),
+        ("{kind: Secret, metadata: {name: a}, stringData: {x: 1}}", "Secret: stringData must have a string"),
         ("{kind: ConfigMap}", "ConfigMap: metadata.name is required"),
         ("{kind: ConfigMap, metadata: {name: Plays}}", "ConfigMap: metadata.name must be of lower case letters"),
-        ("{kind: ConfigMap, metadata: {name: a}, data: [x]}", "ConfigMap: data must have a text for each key"),
-        ("{kind: ConfigMap, metadata: {name: a}, binaryData: {x: 1}}", "ConfigMap: binaryData must have a text"),
+        ("{kind: ConfigMap, metadata: {name: a}, data: [x]}", "ConfigMap: data must have a string for each key"),
+        ("{kind: ConfigMap, metadata: {name: a}, binaryData: {x: 1}}", "ConfigMap: binaryData must have a string"),
         (
             "{kind: ScriptModel, apiVersion: scriptmodel.dev/v1alpha1, metadata: {name: a, annotations: {x: 1}}}",
-            "metadata.annotations must have a text",
+            "metadata.annotations must have a string",
         ),
     ],
 )
 def test_a_file_that_is_no_scriptmodel_says_why(tmp_path: Path, text: str, words: str) -> None:
     file = tmp_path / "x.yaml"
     file.write_text(text)
-    with pytest.raises(click.ClickException, match=words):
+    with pytest.raises(InputError, match=words) as caught:
         read_documents(file)
+    assert caught.value.exit_code == 2
 
 
 def test_a_file_may_have_the_config_map_beside_the_scriptmodel(tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def test_a_list_needs_no_pachyderm_and_no_models() -> None:
 
 def test_a_wrong_command_line_is_one_line_that_says_where_to_read_on() -> None:
     for words, told in (
-        (["statu"], "Error: there is no command 'statu' (did you mean status?): see scriptmodel -h"),
+        (["statu"], "Error: unknown command 'statu' (did you mean status?): see scriptmodel -h"),
         (["status"], "Error: Missing argument 'NAME': see scriptmodel status -h"),
         (["list", "-o", "pdf"], "see scriptmodel list -h"),
     ):
@@ -136,6 +136,20 @@ def test_what_is_no_address_of_pachd_is_refused_before_anything_is_asked(
         done = CliRunner().invoke(main, ["push", str(Path(__file__)), "--repo=r", f"--pachd={address}"])
         assert done.exit_code == 2
         assert done.stderr.splitlines()[-1].startswith(f"Error: {address!r} is not HOST:PORT".rstrip())
+
+
+@pytest.mark.parametrize(("option", "name"), [("repo", ""), ("repo", "a b/c"), ("branch", ""), ("project", "a/b")])
+def test_a_push_to_an_invalid_name_is_refused_before_anything_is_read(option: str, name: str, tmp_path: Path) -> None:
+    (tmp_path / "play.txt").write_text("JULIET: Ay me!")
+    options = [f"--{each}={name if each == option else 'plays'}" for each in ("repo", "branch", "project")]
+    done = CliRunner().invoke(main, ["push", str(tmp_path), "--pachd=nowhere:1", *options])
+    assert done.exit_code == 2
+    assert done.stderr.startswith(f"Error: --{option}: {name!r} is not a valid name: use letters, digits, _ and -")
+
+
+def test_a_kubeconfig_that_is_named_and_does_not_exist_is_bad_input(tmp_path: Path) -> None:
+    done = CliRunner().invoke(main, ["list", f"--kubeconfig={tmp_path / 'none'}"])
+    assert (done.exit_code, done.stderr) == (2, f"Error: kubeconfig {tmp_path / 'none'} does not exist\n")
 
 
 def test_a_pachd_that_is_not_there_is_told_with_its_address(tmp_path: Path) -> None:

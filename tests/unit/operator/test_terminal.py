@@ -18,7 +18,7 @@ from scriptmodel_cli.charts import ASCII, UNICODE, bar, glyphs_for, sparkline
 from scriptmodel_cli.diagnosis import Evidence, as_value, next_step, why
 from scriptmodel_cli.epochs import perplexities
 from scriptmodel_cli.live import Live
-from scriptmodel_cli.logs import in_words, kept_lines, lines_of, newest_jobs, told_job
+from scriptmodel_cli.logs import describe_line, kept_lines, lines_of, newest_jobs, reported_job
 from scriptmodel_cli.output import style
 from scriptmodel_cli.pushing import ensure_repo
 from scriptmodel_cli.screen import status_of
@@ -142,12 +142,14 @@ def test_a_status_names_each_perplexity_and_shows_the_sample() -> None:
     told = plain(status_of(found, CREATED))
     assert "perplexity   best 90.0, validation 91.5, training 80.0, running 70.2" in told
     assert "sample       [ JON ]: You know nothing." in told
-    assert "best validation perplexity 90.0  running 70.2" in text.line_of(found)
+    line = text.line_of(found)
+    assert "epoch 3/4  62%  best validation perplexity 90.0  running 70.2  1m40s to go" in line
+    assert line.endswith("  sample: [ JON ]: You know nothing.")
 
 
 def test_the_log_of_a_model_outlasts_its_pods() -> None:
     world = trained_world()
-    job = told_job(world.pachyderm, world.train)
+    job = reported_job(world.pachyderm, world.train)
     assert job is not None
     assert kept_lines(world.pachyderm, job, raw=False) is None
     epoch = event(event="epoch", epoch=1, train_perplexity=1.0, valid_perplexity=2.0, sample="[ JON ]: Ay.")
@@ -243,18 +245,23 @@ def test_on_a_terminal_a_live_view_draws_over_what_it_drew(
 
 
 def test_events_of_the_trainer_are_told_in_words_and_other_lines_as_they_are() -> None:
-    assert in_words("plain") == "plain"
+    assert describe_line("plain") == "plain"
     progress = event(
         event="progress", epoch=2, epochs=3, fraction=0.5, perplexity=77.94, words_per_second=55789.2, eta_seconds=19
     )
-    assert in_words(progress) == "epoch 2/3  50%  perplexity 77.9  55,789 words/s  19s to go"
+    assert describe_line(progress) == "epoch 2/3  50%  perplexity 77.9  55,789 words/s  19s to go"
     ended = event(event="epoch", epoch=1, train_perplexity=1.0, valid_perplexity=2.0, best=True)
-    assert in_words(ended) == "epoch 1 done: train 1.0, valid 2.0, the best so far"
-    assert (
-        in_words(event(event="error", code="x", message="no words", hint="add some")) == "failed: no words (add some)"
-    )
+    assert describe_line(ended) == "epoch 1 done: train 1.0, valid 2.0, the best so far"
+    for record, words in (
+        (event(event="error", code="x", message="no words", hint="add some"), "failed: no words (add some)"),
+        (event(event="warning", code="x", message="few words"), "warning: few words"),
+        (event(event="written", file="out/script.txt", words=1700), "wrote out/script.txt (1,700 words)"),
+        (event(event="written", file="report.html", words=None), "wrote report.html"),
+        (event(event="dropped", lines=1200), "... 1,200 lines dropped: the stored log is limited in size"),
+    ):
+        assert describe_line(record) == words
     for odd in (event(event="progress"), event(event="new"), event(event="done", seconds=None), "{", "{}"):
-        assert in_words(odd) == odd
+        assert describe_line(odd) == odd
 
 
 def test_a_followed_log_that_is_cut_goes_on_where_it_was_and_ends_with_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -295,31 +302,31 @@ def test_a_log_is_followed_on_though_pachyderm_is_away_for_a_while(
 
     monkeypatch.setattr(world.pachyderm, "list_pipeline_jobs", listed)
     assert list(lines_of(world.pachyderm, job.ref, follow=True, raw=True)) == ["last words"]
-    assert capsys.readouterr().err == "listing jobs: gone; asking again\n"
+    assert capsys.readouterr().err == "listing jobs: gone; retrying\n"
     world.observer.logs.close()
 
 
 def test_the_job_whose_log_is_wanted_is_the_running_one_though_another_waits() -> None:
     world = training_world()
-    running = told_job(world.pachyderm, world.train)
+    running = reported_job(world.pachyderm, world.train)
     world.pachyderm.put(world.corpus, PLAYS)
     assert running is not None
-    assert told_job(world.pachyderm, world.train) == running
+    assert reported_job(world.pachyderm, world.train) == running
     world.pachyderm.succeed(world.train)
-    newest = told_job(world.pachyderm, world.train)
+    newest = reported_job(world.pachyderm, world.train)
     assert newest is not None
     assert newest.state is JobState.CREATED
-    assert told_job(FakePachyderm(), world.train) is None
+    assert reported_job(FakePachyderm(), world.train) is None
 
 
 def test_the_job_of_a_commit_that_somebody_deleted_is_not_the_newest() -> None:
     world = trained_world()
-    before = told_job(world.pachyderm, world.train)
+    before = reported_job(world.pachyderm, world.train)
     commit = world.pachyderm.put(world.corpus, PLAYS)
     world.pachyderm.succeed(world.train)
-    assert told_job(world.pachyderm, world.train) != before
+    assert reported_job(world.pachyderm, world.train) != before
     world.pachyderm.drop(commit)
-    assert told_job(world.pachyderm, world.train) == before
+    assert reported_job(world.pachyderm, world.train) == before
     assert newest_jobs(world.pachyderm, world.train, 3) == [before]
 
 
@@ -343,16 +350,16 @@ def test_a_log_ends_with_how_the_process_did_where_only_the_worker_knows() -> No
 
 def test_why_gives_the_verdict_and_the_next_step_first() -> None:
     lines = why(as_object(trained_world()), Evidence(), CREATED)
-    assert click.unstyle(lines[0]).startswith("Nothing is wrong: the script is written")
+    assert click.unstyle(lines[0]).startswith("Ready: the script is written")
     assert lines[1] == "Next: scriptmodel script thrones -n ml"
     world = World()
     world.reconcile()
     event = {"eventTime": "2026-01-01T00:00:00Z", "reason": "CorpusNotFound", "note": "note", "type": "Warning"}
     lines = [click.unstyle(line) for line in why(as_object(world), Evidence([event]), CREATED)]
-    assert lines[0].startswith("It is stuck (CorpusNotFound): corpus repo default/plays does not exist")
+    assert lines[0].startswith("Stalled (CorpusNotFound): corpus repo default/plays does not exist")
     assert lines[1] == "CorpusNotFound means: The corpus repo does not exist."
     assert lines[2] == "Next: scriptmodel push PATH --repo plays --project default --branch master --create"
-    assert "It has no pipelines." in lines
+    assert "No pipelines." in lines
     assert lines[-1].split() == ["CorpusNotFound", "0s", "note"]
 
 
@@ -372,8 +379,8 @@ def test_why_tells_what_a_newer_operator_says_though_it_does_not_know_the_reason
     ready = {"type": "Ready", "status": "False", "reason": "OutOfTune", "message": "tune the piano"}
     found["status"] = {"observedGeneration": 1, "conditions": [ready]}
     lines = [click.unstyle(line) for line in why(found, Evidence(), CREATED)]
-    assert lines[0] == "It is not done yet (OutOfTune): tune the piano"
-    assert lines[1] == "OutOfTune means: this program is older than the operator and does not know"
+    assert lines[0] == "In progress (OutOfTune): tune the piano"
+    assert lines[1] == "OutOfTune means: unknown; this scriptmodel command is older than the operator, upgrade it"
 
 
 @pytest.mark.parametrize("reason", Reason)
@@ -417,15 +424,15 @@ def test_why_shows_pods_that_cannot_run_and_jobs() -> None:
 
 def test_an_object_that_no_operator_has_seen_says_where_to_look() -> None:
     found = {**as_object(World()), "status": {}}
-    assert "whether it watches this namespace" in why(found, Evidence(), CREATED)[1]
-    assert "not looked at it yet" in status_of(found, CREATED)[1]
-    assert "no operator has looked at the newest spec yet" in text.line_of(found)
+    assert "check that the operator is running and watches this namespace" in why(found, Evidence(), CREATED)[1]
+    assert "Pending: not reconciled yet" in click.unstyle(status_of(found, CREATED)[1])
+    assert "the operator has not observed the newest spec yet" in text.line_of(found)
 
 
 def test_an_older_status_is_told_to_be_older() -> None:
     found = as_object(trained_world())
     found["metadata"]["generation"] = 2
-    assert "has not seen the newest spec yet" in "\n".join(status_of(found, CREATED))
+    assert "has not observed the newest spec yet" in "\n".join(status_of(found, CREATED))
     assert "older spec" in why(found, Evidence(), CREATED)[0]
 
 
@@ -438,3 +445,12 @@ def test_a_push_waits_for_nobody_but_whoever_has_a_commit_open() -> None:
     head = pachyderm.put(branch, PLAYS)
     with pytest.raises(click.ClickException, match=f"commit {head} of default/plays@master is still open"):
         ensure_repo(pachyderm, branch, create=False)
+
+
+def test_a_push_to_a_mistyped_repo_suggests_the_one_that_exists() -> None:
+    pachyderm = FakePachyderm()
+    pachyderm.put(BranchRef(RepoRef("default", "plays"), "master"), PLAYS)
+    with pytest.raises(click.ClickException, match=r"repo default/palys does not exist \(did you mean plays\?\)"):
+        ensure_repo(pachyderm, BranchRef(RepoRef("default", "palys"), "master"), create=False)
+    with pytest.raises(click.ClickException, match=r"project 'defualt' does not exist \(did you mean default\?\)"):
+        ensure_repo(pachyderm, BranchRef(RepoRef("defualt", "plays"), "master"), create=False)

@@ -1,8 +1,9 @@
-"""Each tick: who is called up, and whose log is followed no longer."""
+"""Each tick: which objects are requeued, and whose log is followed no longer."""
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -10,14 +11,15 @@ from typing import Any, cast
 
 import pytest
 
+from scriptmodel_operator.controller.queue import WorkQueue
+from scriptmodel_operator.controller.ticker import Ticker
+from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
 from scriptmodel_operator.kube.store import Key, Store
 from scriptmodel_operator.observe import snapshot
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.source import SnapshotSource
 from scriptmodel_operator.pachyderm.errors import UnavailableError
 from scriptmodel_operator.pachyderm.values import JobRef, JobState
-from scriptmodel_operator.reconcile.queue import WorkQueue
-from scriptmodel_operator.ticker import Ticker
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 from tests.unit.operator.test_life_names import older_world
 from tests.unit.operator.test_reading import OpenLog, eventually
@@ -58,12 +60,12 @@ def world_named(pachyderm: FakePachyderm, name: str) -> World:
 
 @asynccontextmanager
 async def ticking(pachyderm: FakePachyderm, *names: str) -> AsyncIterator[Witness]:
-    store, witness = Store(), Witness()
+    store, witness = Store(EchoFilter()), Witness()
     for name in names:
         metadata: dict[str, Any] = {"namespace": "ml", "name": name, "uid": name, "resourceVersion": "1"}
         store.put({"metadata": metadata, "spec": {}})
-    looks = SnapshotSource(pachyderm, store.projects)
-    ticker = Ticker(store, looks, cast(WorkQueue, witness), cast(LogFollower, witness), 0.02)
+    looks = SnapshotSource(pachyderm, store.projects, witness.add, lambda: math.inf, lambda: None)
+    ticker = Ticker(store, looks, cast(WorkQueue, witness), cast(LogFollower, witness), 0.02, lambda: None)
     task = asyncio.create_task(ticker.run())
     try:
         yield witness
@@ -73,7 +75,7 @@ async def ticking(pachyderm: FakePachyderm, *names: str) -> AsyncIterator[Witnes
         looks.close()
 
 
-async def test_only_an_object_whose_pipelines_or_jobs_changed_is_called_up() -> None:
+async def test_only_an_object_whose_pipelines_or_jobs_changed_is_requeued() -> None:
     pachyderm = FakePachyderm()
     thrones, _empire = world_named(pachyderm, "thrones"), world_named(pachyderm, "empire")
     async with ticking(pachyderm, "thrones", "empire") as witness:
@@ -83,7 +85,7 @@ async def test_only_an_object_whose_pipelines_or_jobs_changed_is_called_up() -> 
         assert await witness.ticks(3) == ["thrones"]
 
 
-async def test_an_object_whose_pipelines_have_older_names_is_called_up_too() -> None:
+async def test_an_object_whose_pipelines_have_older_names_is_requeued_too() -> None:
     older = older_world()
     async with ticking(older.pachyderm, "thrones") as witness:
         await witness.ticks(2)
@@ -92,7 +94,7 @@ async def test_an_object_whose_pipelines_have_older_names_is_called_up_too() -> 
         assert await witness.ticks(3) == ["thrones"]
 
 
-async def test_an_object_whose_result_somebody_deleted_is_called_up() -> None:
+async def test_an_object_whose_result_somebody_deleted_is_requeued() -> None:
     world = trained_world()
     pachyderm = world.pachyderm
     commit = pachyderm.put(world.corpus, {"/macbeth.txt": b"MACBETH: Is this a dagger?"})
@@ -105,7 +107,7 @@ async def test_an_object_whose_result_somebody_deleted_is_called_up() -> None:
         assert await witness.ticks(3) == ["thrones"]
 
 
-async def test_an_object_whose_bad_corpus_commit_somebody_deleted_is_called_up() -> None:
+async def test_an_object_whose_bad_corpus_commit_somebody_deleted_is_requeued() -> None:
     world = trained_world()
     pachyderm = world.pachyderm
     commit = pachyderm.put(world.corpus, {"/empty.txt": b"\n"})
@@ -117,7 +119,7 @@ async def test_an_object_whose_bad_corpus_commit_somebody_deleted_is_called_up()
         assert await witness.ticks(3) == ["thrones"]
 
 
-async def test_all_are_called_up_when_pachyderm_goes_away_and_when_it_is_back_and_not_in_between() -> None:
+async def test_all_are_requeued_when_pachyderm_goes_away_and_when_it_is_back_and_not_in_between() -> None:
     pachyderm = FakePachyderm()
     async with ticking(pachyderm, "thrones", "empire") as witness:
         await witness.ticks(2)

@@ -1,1 +1,1 @@
-"""The commands, one module each or for a few that are alike; a module is imported when its command is called."""
+"""The commands of the program; a module is imported when one of its commands is called."""

@@ -1,4 +1,4 @@
-"""`scriptmodel completion`, and what kubectl is told when it asks for completions of its plugin."""
+"""The command `completion`, and the completions of the kubectl plugin."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scriptmodel_cli.program import Command
 
 _VARIABLE = "_SCRIPTMODEL_COMPLETE"
 _FILES, _NO_FILES = ":0", ":4"
-"""What cobra's programs, kubectl among them, say after the completions: whether files are completed too."""
+"""The directives of cobra, which kubectl uses, that end a list of completions: with or without file names."""
 
 
 @click.command(cls=Command)
@@ -19,7 +19,7 @@ _FILES, _NO_FILES = ":0", ":4"
 def completion(context: click.Context, shell: str) -> None:
     """Print the completion script for SHELL. Names of ScriptModels are completed from the cluster.
 
-    `kubectl scriptmodel` needs none: kubectl finds kubectl_complete-scriptmodel, which stands beside this program.
+    `kubectl scriptmodel` needs none: kubectl finds kubectl_complete-scriptmodel, which is installed with this program.
 
     \b
     Examples:
@@ -34,8 +34,8 @@ def completion(context: click.Context, shell: str) -> None:
 
 
 def for_kubectl(program: click.Command, words: list[str]) -> list[str]:
-    """What kubectl reads: a completion a line with its help, then a directive. The last word is the one begun."""
-    *before, begun = words or [""]
-    found = ShellComplete(program, {}, "scriptmodel", _VARIABLE).get_completions(before, begun)
+    """Return the lines that kubectl reads: completions with their help, then a directive. The last word is partial."""
+    *before, partial = words or [""]
+    found = ShellComplete(program, {}, "scriptmodel", _VARIABLE).get_completions(before, partial)
     lines = [f"{item.value}\t{item.help}" if item.help else str(item.value) for item in found if item.type == "plain"]
     return [*lines, _FILES if any(item.type in ("file", "dir") for item in found) else _NO_FILES]

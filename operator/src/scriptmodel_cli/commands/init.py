@@ -1,4 +1,4 @@
-"""`scriptmodel init`."""
+"""The command `init`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ metadata:
   name: {name}
 spec:
   corpus:
-    # A Pachyderm repo; a new commit in it trains again. `scriptmodel push PATH --repo plays --create` fills one.
+    # A Pachyderm repo; a new commit in it trains again. `scriptmodel push PATH --repo plays --create` creates it.
     repo:
       name: plays
       branch: master
@@ -50,9 +50,9 @@ spec:
 
 @click.command(cls=Command)
 @click.argument("name", type=ObjectName(), default="my-script")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write it to a file that does not exist.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the manifest to a new file.")
 def init(name: str, out: Path | None) -> None:
-    """Print a commented ScriptModel to start from. NAME is the object's name [default: my-script].
+    """Print a commented ScriptModel manifest. NAME is the name of the object [default: my-script].
 
     \b
     Examples:

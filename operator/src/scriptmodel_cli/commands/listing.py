@@ -1,4 +1,4 @@
-"""`scriptmodel list`."""
+"""The command `list`."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from scriptmodel_cli.session import Session
 
 
 @click.command("list", cls=Command)
-@click.option("-A", "--all-namespaces", is_flag=True, help="Of all namespaces.")
+@click.option("-A", "--all-namespaces", is_flag=True, help="List all namespaces.")
 @output_option("table", "wide")
 @pass_session
 def list_(session: Session, all_namespaces: bool, output: str) -> None:
-    """List ScriptModels: the columns of `kubectl get scriptmodels`, with -o wide all of them.
+    """List ScriptModels with the columns of `kubectl get scriptmodels`; -o wide shows all of them.
 
     \b
     Examples:
@@ -31,6 +31,6 @@ def list_(session: Session, all_namespaces: bool, output: str) -> None:
         say_structured(found, output)
     elif not found:
         place = f"namespace {where!r}: see `scriptmodel list -A`" if where else "any namespace"
-        note(f"There are no ScriptModels in {place}.")
+        note(f"No ScriptModels found in {place}.")
     else:
         say(text.list_of(found, now(), namespaces=all_namespaces, wide=output == "wide"))

@@ -1,11 +1,11 @@
-"""`scriptmodel logs`."""
+"""The command `logs`."""
 
 from __future__ import annotations
 
 import click
 
 from scriptmodel_cli.connection import pass_session
-from scriptmodel_cli.logs import kept_lines, lines_of, told_job
+from scriptmodel_cli.logs import kept_lines, lines_of, reported_job
 from scriptmodel_cli.options import name_argument
 from scriptmodel_cli.output import emit, say
 from scriptmodel_cli.program import Command
@@ -20,14 +20,14 @@ _NO_PODS = "no pods belonging"
 
 @click.command(cls=Command)
 @name_argument
-@click.option("-f", "--follow", is_flag=True, help="Go on until the job ends.")
-@click.option("--generate", is_flag=True, help="Of the generate job instead of training.")
-@click.option("--raw", is_flag=True, help="The trainer's JSON events as they are.")
+@click.option("-f", "--follow", is_flag=True, help="Follow the log until the job ends.")
+@click.option("--generate", is_flag=True, help="Print the log of the generate job instead of the training.")
+@click.option("--raw", is_flag=True, help="Print the trainer's JSON events unchanged.")
 @pass_session
 def logs(session: Session, name: str, follow: bool, generate: bool, raw: bool) -> None:
-    """Print the log of the running job of NAME, or of the newest, the trainer's events in words.
+    """Print the log of the running job of NAME, else of the newest one, with the trainer's events in words.
 
-    A training's log outlasts its pods: it is kept beside the model.
+    After the pods are gone, the log of a finished training is read from its model.
 
     \b
     Examples:
@@ -38,9 +38,9 @@ def logs(session: Session, name: str, follow: bool, generate: bool, raw: bool) -
     with session.pachyderm(f"the log of {name}") as gateway:
         refs = references(with_names(model, gateway))
         pipeline = refs.generate if generate else refs.train
-        job = told_job(gateway, pipeline)
+        job = reported_job(gateway, pipeline)
         if job is None:
-            raise click.ClickException(f"pipeline {pipeline} has no job: see `scriptmodel why {name}`")
+            raise click.ClickException(f"pipeline {pipeline} has no job yet: see `scriptmodel why {name}`")
         try:
             for line in lines_of(gateway, job.ref, follow=follow, raw=raw):
                 emit(f"{line}\n") if raw else say([line])
@@ -56,8 +56,8 @@ def logs(session: Session, name: str, follow: bool, generate: bool, raw: bool) -
 
 def _without_log(name: str, job: JobInfo) -> str:
     if not job.state.final:
-        return f"the job waits for a worker and has printed nothing yet: -f waits for it (job {job.ref.id[:8]})"
+        return f"the job has no worker yet: use -f to wait for its log (job {job.ref.id[:8]})"
     return (
-        "the log is gone with its pods, which Pachyderm removes soon after a job ends; "
-        f"`scriptmodel why {name}` has the last words of one that failed (job {job.ref.id[:8]}, {job.state.name})"
+        "the log was removed with its pods, soon after the job ended; "
+        f"`scriptmodel why {name}` shows the last lines of a failed one (job {job.ref.id[:8]}, {job.state.name})"
     )

@@ -1,4 +1,4 @@
-"""`scriptmodel plan`."""
+"""The command `plan`."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from scriptmodel_cli.charts import glyphs_for
 from scriptmodel_cli.connection import PREFIX, ObjectName, pass_session
 from scriptmodel_cli.documents import Documents, read_documents
 from scriptmodel_cli.options import names, now
-from scriptmodel_cli.outlook import outlook
 from scriptmodel_cli.output import say, say_value
+from scriptmodel_cli.preview import preview
 from scriptmodel_cli.program import Command
 from scriptmodel_cli.session import Session, parsed
 from scriptmodel_operator.api.identity import GROUP, PLURAL, VERSION
@@ -29,13 +29,13 @@ from scriptmodel_operator.reconcile.corpus import Sourced
 from scriptmodel_operator.reconcile.state import Problem
 
 CHANGES, FAILED = 1, 2
-"""Exit statuses, as those of diff and of kubectl diff."""
+"""Exit statuses, as of diff and kubectl diff."""
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _DRY = "?dryRun=All&fieldValidation=Strict"
 
 
 class PlanError(click.ClickException):
-    """There is no plan: 1 would say that there are changes."""
+    """The plan cannot be made; exit status 1 would mean that there are changes."""
 
     exit_code = FAILED
 
@@ -47,22 +47,29 @@ class PlanError(click.ClickException):
     "--filename",
     "file",
     type=click.Path(path_type=Path, dir_okay=False, exists=True, allow_dash=True),
-    help="As if this were applied; - for stdin.",
+    help="Plan for this manifest; - for stdin.",
 )
-@click.option("-o", "--output", type=click.Choice(["text", "json", "yaml"]), default="text", show_default=True)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["text", "json", "yaml"]),
+    default="text",
+    show_default=True,
+    help="Output format.",
+)
 @click.option(
     "--trainer-image",
     envvar=f"{PREFIX}_TRAINER_IMAGE",
     default="",
     metavar="IMAGE",
-    help="The operator's default image.",
+    help="The operator's default trainer image.",
 )
 @click.option(
     "--cluster-id",
     envvar=f"{PREFIX}_CLUSTER_ID",
     default="",
     metavar="ID",
-    help="The operator's --cluster-id, if it has one; default: the uid of kube-system.",
+    help="The operator's --cluster-id, if it is set [default: the uid of kube-system].",
 )
 @click.pass_context
 @pass_session
@@ -75,10 +82,10 @@ def plan(
     trainer_image: str,
     cluster_id: str,
 ) -> None:
-    """Show what would change in Pachyderm if FILE were applied, or what is still to be done for NAME.
+    """Show what would change in Pachyderm if FILE were applied, or which changes of NAME are pending.
 
-    Nothing is written, in Kubernetes or in Pachyderm: the API server checks the file in a dry run, and the operator's
-    own plan says what follows. Exit status: 0 nothing would change, 1 something would, 2 it would be stuck or an error.
+    Nothing is written to Kubernetes or Pachyderm: the API server validates the file in a dry run, and the operator's
+    own planner computes the changes. Exit status: 0 no changes, 1 changes, 2 it would be stalled, or an error.
 
     \b
     Examples:
@@ -86,7 +93,7 @@ def plan(
       scriptmodel plan thrones || kubectl describe sm thrones
     """
     if (name is None) == (file is None):
-        raise click.UsageError("say either NAME or -f FILE", context)
+        raise click.UsageError("give either NAME or -f FILE", context)
     try:
         found = _planned(session, name, read_documents(file) if file else None, trainer_image, cluster_id)
     except click.ClickException as error:
@@ -103,8 +110,8 @@ def _planned(session: Session, name: str | None, documents: Documents | None, im
     model = parsed(raw)
     cluster = cluster_id or _cluster(session)
     source = _source(session, model, documents)
-    with session.pachyderm("the plan") as gateway:
-        return outlook(gateway, model, cluster, image, source, now())
+    with session.pachyderm("the current state for the plan") as gateway:
+        return preview(gateway, model, cluster, image, source, now())
 
 
 def _cluster(session: Session) -> str:
@@ -112,37 +119,37 @@ def _cluster(session: Session) -> str:
         return session.ask(lambda client: client.namespace_uid("kube-system"))
     except click.ClickException as error:
         if isinstance(error.__cause__, KubeForbiddenError):
-            raise click.ClickException(f"{error.message}: its uid can be given as --cluster-id") from error
+            raise click.ClickException(f"{error.message}: give its uid as --cluster-id") from error
         raise
 
 
-def _if_applied(session: Session, wanted: dict[str, Any]) -> dict[str, Any]:
-    """The object as the API server would have it, defaults and all; ClickException where it would be refused."""
-    name, namespace = wanted["metadata"]["name"], wanted["metadata"].get("namespace") or session.where()
+def _if_applied(session: Session, desired: dict[str, Any]) -> dict[str, Any]:
+    """Return the object with its defaults from a dry run. Raises ClickException if it would be refused."""
+    name, namespace = desired["metadata"]["name"], desired["metadata"].get("namespace") or session.where()
     path = f"/apis/{GROUP}/{VERSION}/namespaces/{namespace}/{PLURAL}"
     live = session.find(name, namespace)
     if live is None:
         session.check_served()
-        body = {**wanted, "metadata": {**wanted["metadata"], "namespace": namespace}}
+        body = {**desired, "metadata": {**desired["metadata"], "namespace": namespace}}
         return session.ask(lambda client: client.request("POST", path + _DRY, f"checking {name}", body))
     last = json.loads((live["metadata"].get("annotations") or {}).get(_LAST_APPLIED, "{}"))
-    metadata = merged(last.get("metadata") or {}, {**wanted["metadata"], "namespace": namespace}, live["metadata"])
-    body = {**live, "metadata": metadata, "spec": merged(last.get("spec") or {}, wanted["spec"], live["spec"])}
+    metadata = merged(last.get("metadata") or {}, {**desired["metadata"], "namespace": namespace}, live["metadata"])
+    body = {**live, "metadata": metadata, "spec": merged(last.get("spec") or {}, desired["spec"], live["spec"])}
     return session.ask(lambda client: client.request("PUT", f"{path}/{name}{_DRY}", f"checking {name}", body))
 
 
 def _source(session: Session, model: ScriptModel, documents: Documents | None) -> Sourced:
-    """The files of a ConfigMap, from the same file or from the cluster; nothing is downloaded for a plan."""
-    wanted = model.spec.corpus.config_map
-    if wanted is None:
+    """Return the files of a ConfigMap, from the manifest or the cluster; a plan downloads nothing."""
+    reference = model.spec.corpus.config_map
+    if reference is None:
         return Attempt() if model.spec.corpus.http else None
-    given = (documents.config_maps if documents else {}).get(wanted.name)
+    given = (documents.config_maps if documents else {}).get(reference.name)
     try:
-        found = given or session.ask(lambda client: client.get_config_map(model.namespace, wanted.name))
+        found = given or session.ask(lambda client: client.get_config_map(model.namespace, reference.name))
         return from_config_map(found)
     except SourceError as error:
-        return Problem(error.reason, f"ConfigMap {wanted.name!r}: {error}")
+        return Problem(error.reason, f"ConfigMap {reference.name!r}: {error}")
     except click.ClickException as error:
         if isinstance(error.__cause__, KubeNotFoundError):
-            return Problem(Reason.CONFIG_MAP_NOT_FOUND, f"ConfigMap {wanted.name!r} does not exist")
+            return Problem(Reason.CONFIG_MAP_NOT_FOUND, f"ConfigMap {reference.name!r} does not exist")
         raise

@@ -1,4 +1,4 @@
-"""`scriptmodel report`."""
+"""The command `report`."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _MAX_REPORT_BYTES = 64 << 20
 
 @click.command(cls=Command)
 @name_argument
-@click.option("--open", "browse", is_flag=True, help="Open it in the browser.")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write it to a file.")
+@click.option("--open", "browse", is_flag=True, help="Open the report in a browser.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the report to a file.")
 @click.option("--force", is_flag=True, help="Overwrite the file of --out.")
 @pass_session
 def report(session: Session, name: str, browse: bool, out: Path | None, force: bool) -> None:
-    """Print the report of the newest model of NAME, an HTML page: its curves of perplexity and its settings.
+    """Print the HTML report of the newest model of NAME: its perplexity curves and settings.
 
     \b
     Examples:
@@ -44,8 +44,8 @@ def report(session: Session, name: str, browse: bool, out: Path | None, force: b
             page = gateway.read_file(repo, where["commit"], _REPORT, _MAX_REPORT_BYTES)
         except NotFoundError as error:
             raise click.ClickException(
-                f"the model of {name} has no report: its image is no scriptmodel trainer, or the commit was deleted "
-                f"(model {where['commit'][:8]})"
+                f"the model of {name} has no report: its image is not a scriptmodel trainer, or the commit is gone; "
+                f"`scriptmodel retrain {name}` trains a new one (model {where['commit'][:8]})"
             ) from error
     if out is not None:
         write_new(out, page, force=force)
@@ -56,7 +56,7 @@ def report(session: Session, name: str, browse: bool, out: Path | None, force: b
 
 
 def _temporary(name: str, page: bytes) -> Path:
-    """A file that stays, since the browser reads it after this program has ended."""
+    """Write a temporary file that remains, since the browser reads it after this program has ended."""
     with tempfile.NamedTemporaryFile(prefix=f"scriptmodel-{name}-", suffix=".html", delete=False) as file:
         file.write(page)
     return Path(file.name)
@@ -64,5 +64,5 @@ def _temporary(name: str, page: bytes) -> Path:
 
 def _open(file: Path) -> None:
     if click.launch(file.absolute().as_uri()) != 0:
-        raise click.ClickException(f"no browser could be started: open {file} yourself")
+        raise click.ClickException(f"cannot start a browser: open {file} manually")
     note(f"opened {file}")

@@ -1,4 +1,4 @@
-"""`scriptmodel script`."""
+"""The command `script`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Any
 import click
 
 from scriptmodel_cli.connection import pass_session
-from scriptmodel_cli.files import UsageError, write_new
+from scriptmodel_cli.errors import InputError
+from scriptmodel_cli.files import write_new
 from scriptmodel_cli.formats import FORMATS, TEXT
 from scriptmodel_cli.options import name_argument
 from scriptmodel_cli.output import emit
@@ -24,16 +25,18 @@ _SAMPLE = re.compile(r"/new_script(?:\.(\d+))?\.txt")
 
 @click.command(cls=Command)
 @name_argument
-@click.option("--sample", type=click.IntRange(min=1), metavar="N", help="Print sample N; 1 is the first, the default.")
-@click.option("--all", "every", is_flag=True, help="Print all samples, one after the other.")
-@click.option("--format", "form", type=click.Choice([*FORMATS]), default=TEXT, show_default=True)
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write it to a file.")
+@click.option("--sample", type=click.IntRange(min=1), metavar="N", help="Print sample N [default: 1].")
+@click.option("--all", "every", is_flag=True, help="Print all samples.")
+@click.option(
+    "--format", "form", type=click.Choice([*FORMATS]), default=TEXT, show_default=True, help="Format of the script."
+)
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the script to a file.")
 @click.option("--force", is_flag=True, help="Overwrite the file of --out.")
 @pass_session
 def script(
     session: Session, name: str, sample: int | None, every: bool, form: str, out: Path | None, force: bool
 ) -> None:
-    """Print the newest script of NAME, whole. The object holds a short one; a longer one is read from Pachyderm.
+    """Print the newest script of NAME. A short one is read from the status, a longer one from Pachyderm.
 
     \b
     Examples:
@@ -42,9 +45,9 @@ def script(
       scriptmodel script thrones --sample 2          # after spec.generation.samples: 3
     """
     if sample and every:
-        raise click.UsageError("--sample and --all exclude each other")
+        raise click.UsageError("--sample and --all are mutually exclusive")
     if every and form == "html":
-        raise click.UsageError("--all has no html: a page holds one script; use --sample N")
+        raise click.UsageError("--all does not support html, since a page holds one script: use --sample N")
     status = session.get(name).get("status") or {}
     found, where = status.get("script") or {}, (status.get("lineage") or {}).get("script")
     if not found or not where:
@@ -63,22 +66,22 @@ def script(
 def _samples(
     session: Session, name: str, found: Mapping[str, Any], where: Mapping[str, Any], sample: int | None
 ) -> list[bytes]:
-    """The contents of one sample, or of all; UsageError where there is no such sample."""
+    """Return the contents of one sample, or of all. Raises InputError if the sample does not exist."""
     excerpt = str(found.get("excerpt", "")).encode()
     if sample == 1 and len(excerpt) >= found["sizeBytes"]:
         return [excerpt]
     repo, commit = RepoRef(where["project"], where["repo"]), where["commit"]
-    with session.pachyderm(f"the whole script of {name}") as gateway:
+    with session.pachyderm(f"the script of {name}") as gateway:
         if sample == 1:
             return [gateway.read_file(repo, commit, found["path"], _MAX_SCRIPT_BYTES)]
         paths = {int(match[1] or 1): path for path in gateway.walk_files(repo, commit) if (match := sample_path(path))}
         if sample is not None and sample not in paths:
             known = ", ".join(map(str, sorted(paths)))
-            raise UsageError(f"{name} has no sample {sample}: it has {known or 'none'}; raise spec.generation.samples")
-        wanted = sorted(paths) if sample is None else [sample]
-        return [gateway.read_file(repo, commit, paths[number], _MAX_SCRIPT_BYTES) for number in wanted]
+            raise InputError(f"{name} has no sample {sample}: it has {known or 'none'}; raise spec.generation.samples")
+        numbers = sorted(paths) if sample is None else [sample]
+        return [gateway.read_file(repo, commit, paths[number], _MAX_SCRIPT_BYTES) for number in numbers]
 
 
 def sample_path(path: str) -> re.Match[str] | None:
-    """The path of a sample; its group is the number, empty for the first."""
+    """Match the path of a sample; its group is the number, empty for the first."""
     return _SAMPLE.fullmatch(path)

@@ -1,4 +1,4 @@
-"""`scriptmodel status`."""
+"""The command `status`."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ import click
 from scriptmodel_cli import text
 from scriptmodel_cli.charts import glyphs_for
 from scriptmodel_cli.connection import pass_session
+from scriptmodel_cli.errors import SuspendedError
 from scriptmodel_cli.live import Live
 from scriptmodel_cli.options import name_argument, now, output_option
 from scriptmodel_cli.output import say, say_structured
-from scriptmodel_cli.program import Command, SuspendedError
+from scriptmodel_cli.program import Command
 from scriptmodel_cli.screen import status_of
 from scriptmodel_cli.session import Session, parsed, pause
 
@@ -26,14 +27,12 @@ _CURVE_SECONDS = 5.0
 @click.command(cls=Command)
 @name_argument
 @output_option("text")
-@click.option(
-    "-w", "--watch", is_flag=True, help="Go on until it is ready, stuck or suspended: live on a terminal, else lines."
-)
+@click.option("-w", "--watch", is_flag=True, help="Watch until it is ready, stalled or suspended.")
 @pass_session
 def status(session: Session, name: str, output: str, watch: bool) -> None:
-    """Tell everything about NAME on one screen: progress, perplexity, where it came from, the script's beginning.
+    """Show the full status of NAME: progress, perplexity, lineage, history and the beginning of the script.
 
-    Where pachd is known, also the perplexity of each epoch. Exit status of -w: 0 ready, 1 stuck, 3 suspended.
+    Where pachd is known, also the perplexity of each epoch. Exit status of -w: 0 ready, 1 stalled, 3 suspended.
 
     \b
     Examples:
@@ -41,7 +40,7 @@ def status(session: Session, name: str, output: str, watch: bool) -> None:
       scriptmodel status thrones -o json | jq .status.training
     """
     live, glyphs = Live(), glyphs_for(sys.stdout)
-    found = session.get_patiently(name, live.note) if watch else session.get(name)
+    found = session.get_with_retry(name, live.note) if watch else session.get(name)
     if output != "text":
         say_structured(found, output)
         return
@@ -51,19 +50,19 @@ def status(session: Session, name: str, output: str, watch: bool) -> None:
         return
     while True:
         live.show(status_of(found, now(), curve.of(found), glyphs), text.line_of(found), now())
-        if text.settled(found):
+        if text.is_settled(found):
             break
         pause()
-        found = session.get_patiently(name, live.note)
+        found = session.get_with_retry(name, live.note)
     if text.suspended(found):
-        raise SuspendedError(f"{name} is suspended: `scriptmodel resume {name}` goes on")
+        raise SuspendedError(f"{name} is suspended: `scriptmodel resume {name}` restarts it")
     if text.condition(found).get("status") != "True":
-        raise click.ClickException(f"{name} is stuck: see `scriptmodel why {name}`")
+        raise click.ClickException(f"{name} is stalled: see `scriptmodel why {name}`")
 
 
 @dataclass
 class Curve:
-    """Perplexity by epoch, asked for again when an epoch has ended; without a pachd, what was seen meanwhile."""
+    """The perplexity by epoch, read again after each epoch; without pachd, the values observed while watching."""
 
     session: Session
     note: Callable[[str], None]
@@ -71,7 +70,7 @@ class Curve:
     _values: list[float] = field(default_factory=list)
     _asks: bool = True
     _next: float = 0.0
-    """When the curve may be asked for again: epochs of a small model are short."""
+    """Earliest time of the next read, since epochs of a small model are short."""
 
     def of(self, found: dict[str, Any]) -> list[float]:
         training = (found.get("status") or {}).get("training") or {}
@@ -97,7 +96,7 @@ class Curve:
         from scriptmodel_cli.epochs import perplexities  # noqa: PLC0415 - without pachd it starts faster
 
         try:
-            with self.session.pachyderm("the perplexity curve") as gateway:
+            with self.session.pachyderm("the perplexity by epoch") as gateway:
                 return perplexities(gateway, parsed(found))
         except click.ClickException as error:
             self._asks = False  # the rest of the status needs no Pachyderm

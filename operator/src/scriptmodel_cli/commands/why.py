@@ -1,4 +1,4 @@
-"""`scriptmodel why`."""
+"""The command `why`."""
 
 from __future__ import annotations
 
@@ -24,13 +24,20 @@ _WIDEST_REASON = 110
 
 @click.command(cls=Command)
 @name_argument
-@click.option("-o", "--output", type=click.Choice(["text", "json", "yaml"]), default="text", show_default=True)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["text", "json", "yaml"]),
+    default="text",
+    show_default=True,
+    help="Output format.",
+)
 @pass_session
 def why(session: Session, name: str, output: str) -> None:
-    """Say why NAME is as it is, and what to do next.
+    """Explain the state of NAME and suggest the next step.
 
-    The verdict and the next step come first, then what they are drawn from: stages, pipelines, worker pods, events, and
-    where pachd is known, the newest jobs.
+    The verdict and the next step come first, then the evidence: stages, pipelines, worker pods, events, and where
+    pachd is known, the newest jobs.
 
     \b
     Example:
@@ -47,7 +54,7 @@ def why(session: Session, name: str, output: str) -> None:
 
 
 def _pods(session: Session, names: list[str]) -> list[dict[str, Any]]:
-    """Of the pipelines' workers, wherever Pachyderm is; none where they may not be listed."""
+    """Return the worker pods of the pipelines in any namespace; none, with a note, if they may not be listed."""
     if not names:
         return []
     path = f"/api/v1/pods?labelSelector=suite%3Dpachyderm%2CpipelineName%20in%20%28{'%2C'.join(names)}%29"
@@ -62,7 +69,7 @@ def _jobs(session: Session, project: str, names: list[str]) -> list[tuple[str, .
     if not names or not session.finds_pachd():
         return []
     try:
-        with session.pachyderm("the newest jobs") as gateway:
+        with session.pachyderm("the list of jobs") as gateway:
             found = [newest_jobs(gateway, PipelineRef(project, name), _JOBS) for name in names]
     except click.ClickException as error:
         note(f"jobs: {error.message}")

@@ -1,4 +1,4 @@
-"""`scriptmodel local`."""
+"""The command `local`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import click
 from scriptmodel_cli.commands.push import corpus_of
 from scriptmodel_cli.connection import PREFIX, pass_session
 from scriptmodel_cli.documents import read_documents
+from scriptmodel_cli.errors import InputError
 from scriptmodel_cli.local.run import Run
 from scriptmodel_cli.output import emit, note
 from scriptmodel_cli.program import Command
@@ -26,32 +27,37 @@ from scriptmodel_cli.session import Session
     "file",
     required=True,
     type=click.Path(path_type=Path, dir_okay=False, exists=True, allow_dash=True),
-    help="File with a ScriptModel, and the ConfigMap if it names one; - for stdin.",
+    help="Manifest with a ScriptModel and the ConfigMap or Secret it refers to; - for stdin.",
 )
 @click.option(
     "--corpus",
     multiple=True,
     type=click.Path(path_type=Path, exists=True),
-    help="Text file or folder to put into the repo of spec.corpus.repo; may be repeated.",
+    help="Text file or folder to upload to the repo of spec.corpus.repo; may be repeated.",
 )
-@click.option("--keep", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Keep all state in DIR.")
+@click.option(
+    "--keep",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Keep all state in DIR, to resume or update later.",
+)
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the script to a file.")
 @click.option(
     "--trainer",
     envvar=f"{PREFIX}_TRAINER",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     metavar="ENV",
-    help="Environment with bin/scriptmodel-trainer; default: .venv/trainer, else the one on PATH.",
+    help="Environment with bin/scriptmodel-trainer [default: .venv/trainer, else the one on PATH].",
 )
 @pass_session
 def local(
     session: Session, file: Path, corpus: tuple[Path, ...], keep: Path | None, out: Path | None, trainer: Path | None
 ) -> None:
-    """Train and write a script on this machine alone: the same object and the operator's own code, without Kubernetes.
+    """Train and generate a script on this machine, with the operator's own code but without Kubernetes.
 
-    Pachyderm is played by localpach, which runs the trainer as a process. Progress goes to stderr, the script to
-    stdout. With --keep, a second run with a changed file updates in place, as kubectl apply would: another `generation`
-    writes a new script without training again. Nothing in a cluster is touched.
+    localpach replaces Pachyderm and runs the trainer as a process. Progress goes to stderr, the script to stdout. With
+    --keep, a second run with a changed file updates in place, as kubectl apply would: a changed `generation` writes a
+    new script without training again. No cluster is accessed.
 
     \b
     Examples:
@@ -60,16 +66,16 @@ def local(
     """
     documents = read_documents(file)
     if out is not None and not os.access(out if out.exists() else out.parent, os.W_OK):
-        raise click.ClickException(f"cannot write {out}: name a file in a folder that is there and yours")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # localpach is to end with us, whoever ends us
+        raise InputError(f"cannot write {out}: name a file in a writable folder")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends localpach too
     with ExitStack() as stack:
         try:
             folder = keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="scriptmodel-")))
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise click.ClickException(f"cannot make {keep or 'a temporary folder'}: {error.strerror}") from error
+            raise InputError(f"cannot create {keep or 'a temporary folder'}: {error.strerror}") from error
         run = Run(folder.absolute(), documents, session.namespace or "default", corpus_of(corpus) if corpus else [])
-        script = run.to_the_script(trainer)
+        script = run.to_script(trainer)
     if out is None:
         emit(script.decode(errors="replace"))
     else:
@@ -77,6 +83,6 @@ def local(
             out.write_bytes(script)
         except OSError as error:
             raise click.ClickException(f"cannot write {out}: {error.strerror}") from error
-        note(f"{len(script)} bytes in {out}")
+        note(f"wrote {len(script)} bytes to {out}")
     if keep is None:
-        note("Nothing was kept: with --keep DIR a changed file updates in place.")
+        note("No state was kept: with --keep DIR a changed file updates in place.")

@@ -1,6 +1,6 @@
-"""Stands where the API server would be: one ScriptModel, its ConfigMaps and its Secret.
+"""Replaces the API server: serves one ScriptModel, its ConfigMaps and its Secrets.
 
-The ScriptModel is in a file that outlives the process; the others are only read.
+The ScriptModel is stored in a file that outlives the process; the others are only read.
 """
 
 from __future__ import annotations
@@ -16,35 +16,33 @@ from scriptmodel_cli.documents import Documents
 from scriptmodel_cli.local.schema import RefusedError, admitted
 from scriptmodel_cli.options import now
 from scriptmodel_operator.api.conditions import timestamp
-from scriptmodel_operator.api.identity import API_VERSION, KIND, PLURAL, RECONCILE_AT
-from scriptmodel_operator.kube.client import KubeClient
+from scriptmodel_operator.api.identity import API_VERSION, KIND, RECONCILE_AT
 from scriptmodel_operator.kube.errors import KubeConflictError, KubeNotFoundError
-from scriptmodel_operator.kube.framework import kopf
 
 Object = dict[str, Any]
+_NOT_HERE = "the file has no such document"
 
 
-class Objects(KubeClient):
-    """Answers the requests that the operator makes for one object; events are not kept."""
+class Objects:
+    """Implements `KubeGateway` for one object; events are dropped."""
 
     def __init__(self, file: Path) -> None:
-        super().__init__(lambda: kopf.ConnectionInfo(server="file://" + str(file)))
         self._file = file
         self._config_maps: Mapping[str, Object] = {}
         self._secrets: Mapping[str, Object] = {}
         self.raw: Object = json.loads(file.read_text()) if file.exists() else {}
 
     def apply(self, documents: Documents, namespace: str) -> None:
-        """As kubectl would, and ask for a look. RefusedError where the API server would refuse it."""
-        wanted = documents.scriptmodel
-        name, namespace = wanted["metadata"]["name"], wanted["metadata"].get("namespace") or namespace
+        """Apply the manifest and request a reconcile. Raises RefusedError if the API server would refuse it."""
+        desired = documents.scriptmodel
+        name, namespace = desired["metadata"]["name"], desired["metadata"].get("namespace") or namespace
         old = self.raw
         if old and not self.holds(namespace, name):
             kept = f"{old['metadata']['namespace']}/{old['metadata']['name']}"
             raise RefusedError(
-                f"{self._file.parent} keeps ScriptModel {kept}: give {namespace}/{name} a folder of its own"
+                f"{self._file.parent} holds ScriptModel {kept}: use another --keep folder for {namespace}/{name}"
             )
-        spec = admitted(wanted["spec"], old.get("spec"))
+        spec = admitted(desired["spec"], old.get("spec"))
         before: Object = old.get("metadata") or {
             "name": name,
             "namespace": namespace,
@@ -54,49 +52,47 @@ class Objects(KubeClient):
             "creationTimestamp": timestamp(now()),
         }
         generation = before["generation"] + (spec != old.get("spec"))
-        annotations = {**(wanted["metadata"].get("annotations") or {}), RECONCILE_AT: uuid.uuid4().hex}
+        annotations = {**(desired["metadata"].get("annotations") or {}), RECONCILE_AT: uuid.uuid4().hex}
         metadata = {**before, "generation": generation, "annotations": annotations}
         self._config_maps, self._secrets = documents.config_maps, documents.secrets
         self._keep({"apiVersion": API_VERSION, "kind": KIND, **old, "metadata": metadata, "spec": spec})
 
     def holds(self, namespace: str, name: str) -> bool:
+        """Return whether this is the stored ScriptModel."""
         metadata = self.raw.get("metadata") or {}
         return (metadata.get("namespace"), metadata.get("name")) == (namespace, name)
 
     @property
-    def looked_at(self) -> bool:
-        """Whether the operator has looked since `apply`."""
-        asked: str = self.raw["metadata"]["annotations"][RECONCILE_AT]
-        return bool((self.raw.get("status") or {}).get("lastHandledReconcileAt") == asked)
+    def is_reconciled(self) -> bool:
+        """Whether the operator has reconciled since `apply`."""
+        requested: str = self.raw["metadata"]["annotations"][RECONCILE_AT]
+        return bool((self.raw.get("status") or {}).get("lastHandledReconcileAt") == requested)
 
-    async def request(
-        self,
-        method: str,
-        path: str,
-        what: str,
-        body: Mapping[str, Any] | None = None,
-        content_type: str = "",  # noqa: ARG002 - fixed by KubeClient; what is sent tells a patch from an apply
-    ) -> Object:
-        resource = path.partition("?")[0].split("/")
-        if "events" in resource:
-            return {}
-        if "configmaps" in resource and resource[-1] in self._config_maps:
-            return self._config_maps[resource[-1]]
-        if "secrets" in resource and resource[-1] in self._secrets:
-            return _as_stored(self._secrets[resource[-1]])
-        if PLURAL not in resource or not self.raw:
-            raise KubeNotFoundError(what, 404, "there is no such object here")
-        if method == "GET" or body is None:
-            return self.raw
-        if resource[-1] == "status":
-            return self._keep({**self.raw, "status": dict(body["status"])})
-        return self._keep({**self.raw, "metadata": self._patched(body["metadata"], what)})
+    async def get_config_map(self, namespace: str, name: str) -> Object:
+        """Return a ConfigMap of the documents."""
+        if name not in self._config_maps:
+            raise KubeNotFoundError(f"reading ConfigMap {namespace}/{name}", 404, _NOT_HERE)
+        return self._config_maps[name]
 
-    def _patched(self, patch: Mapping[str, Any], what: str) -> Object:
-        metadata: Object = self.raw["metadata"]
-        if patch.get("resourceVersion", metadata["resourceVersion"]) != metadata["resourceVersion"]:
-            raise KubeConflictError(what, 409, "the object has been modified")
-        return {**metadata, **patch}
+    async def get_secret(self, namespace: str, name: str) -> Object:
+        """Return a Secret of the documents, as the API server stores it."""
+        if name not in self._secrets:
+            raise KubeNotFoundError(f"reading Secret {namespace}/{name}", 404, _NOT_HERE)
+        return _as_stored(self._secrets[name])
+
+    async def patch_scriptmodel(self, namespace: str, name: str, patch: Mapping[str, Any]) -> Object:
+        """Change the metadata of the object."""
+        metadata, change = self.raw["metadata"], patch["metadata"]
+        if change.get("resourceVersion", metadata["resourceVersion"]) != metadata["resourceVersion"]:
+            raise KubeConflictError(f"changing {namespace}/{name}", 409, "the object has been modified")
+        return self._keep({**self.raw, "metadata": {**metadata, **change}})
+
+    async def apply_status(self, _namespace: str, _name: str, body: Mapping[str, Any]) -> Object:
+        """Replace the status of the object."""
+        return self._keep({**self.raw, "status": dict(body["status"])})
+
+    async def create_event(self, _namespace: str, _body: Mapping[str, Any]) -> None:
+        """Drop the event: the status has the same content."""
 
     def _keep(self, raw: Object) -> Object:
         version = str(int(raw["metadata"]["resourceVersion"]) + 1)
@@ -108,6 +104,6 @@ class Objects(KubeClient):
 
 
 def _as_stored(secret: Object) -> Object:
-    """A Secret with `stringData` encoded into `data`, as the API server does it."""
+    """Return a Secret with `stringData` encoded into `data`, as the API server does."""
     texts = {key: base64.b64encode(text.encode()).decode() for key, text in (secret.get("stringData") or {}).items()}
     return {**secret, "data": {**(secret.get("data") or {}), **texts}}

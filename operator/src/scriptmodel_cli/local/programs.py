@@ -1,4 +1,4 @@
-"""The two programs that take part: localpach as a child, and the trainer that it runs."""
+"""Finds the trainer, and runs localpach as a child process."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from pathlib import Path
 
 import click
 
+from scriptmodel_cli.errors import InputError
+
 TRAINER = "scriptmodel-trainer"
 _READY = " is ready on "
 _GRACE_SECONDS = 15.0
 
 
 def find_trainer(named: Path | None) -> Path:
-    """The environment of the trainer, a folder with bin/scriptmodel-trainer."""
+    """Return the environment of the trainer, a folder with bin/scriptmodel-trainer."""
     on_path = shutil.which(TRAINER)
     likely = [Path(sys.prefix).parent / "trainer", Path(".venv/trainer")]
     likely += [Path(on_path).parent.parent] if on_path else []
@@ -26,38 +28,38 @@ def find_trainer(named: Path | None) -> Path:
         if (environment / "bin" / TRAINER).exists():
             return environment.absolute()
     if named:
-        raise click.ClickException(f"{named} has no bin/{TRAINER}: install the trainer there")
+        raise InputError(f"{named} has no bin/{TRAINER}: install the trainer there")
     raise click.ClickException(
-        f"{TRAINER} is not found: `make env` makes it in a checkout; elsewhere "
-        "`python -m venv T && T/bin/pip install ./trainer`, and then --trainer T"
+        f"{TRAINER} was not found: run `make env` in a checkout; elsewhere run "
+        "`python -m venv T && T/bin/pip install ./trainer` and add --trainer T"
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Localpach:
-    """A localpach that runs as a child."""
+    """A localpach that runs as a child process."""
 
     address: str
     process: subprocess.Popen[str]
     log: Path
 
     def check(self) -> None:
-        """ClickException where it has ended by itself."""
+        """Raise ClickException if the process has ended."""
         if self.process.poll() is not None:
-            raise click.ClickException(f"localpach has ended by itself: {last_line(self.log)}")
+            raise click.ClickException(f"localpach ended unexpectedly: {last_line(self.log)} (see {self.log})")
 
 
 @contextmanager
 def localpach(root: Path, log: Path, images: Sequence[tuple[str, Path]]) -> Iterator[Localpach]:
-    """One that ends with the block. Its state stays in `root`."""
-    beside = Path(sys.executable).parent / "localpach"
-    program = str(beside) if beside.exists() else shutil.which("localpach")
+    """Run localpach within the block. Its state remains in `root`."""
+    installed = Path(sys.executable).parent / "localpach"
+    program = str(installed) if installed.exists() else shutil.which("localpach")
     if program is None:
-        raise click.ClickException("localpach is not installed: `pip install ./localpach` in a checkout")
+        raise click.ClickException("localpach is not installed: run `pip install ./localpach` in a checkout")
     mapped = [f"--image={image}={environment}" for image, environment in images]
     command = [program, "serve", f"--root={root}", "--listen=127.0.0.1:0", "--pipeline-limit=0", *mapped]
     with log.open("a") as errors:
-        # In a session of its own, so that Ctrl-C reaches us alone and it is ended in order.
+        # In its own session, so that Ctrl-C reaches only this process, which then ends localpach in order.
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, start_new_session=True)
     try:
         yield Localpach(_address(process, log), process, log)
@@ -80,4 +82,4 @@ def _address(process: subprocess.Popen[str], log: Path) -> str:
 
 
 def last_line(log: Path) -> str:
-    return (log.read_text().strip().splitlines() or ["it said nothing"])[-1].removeprefix("localpach: ")
+    return (log.read_text().strip().splitlines() or ["it printed nothing"])[-1].removeprefix("localpach: ")

@@ -1,4 +1,4 @@
-"""One run, from a file to a script."""
+"""Runs a ScriptModel from its manifest to a script."""
 
 from __future__ import annotations
 
@@ -19,23 +19,22 @@ from scriptmodel_cli.charts import glyphs_for
 from scriptmodel_cli.commands.status import Curve
 from scriptmodel_cli.corpus import CorpusFile
 from scriptmodel_cli.documents import Documents
+from scriptmodel_cli.errors import InputError, SuspendedError
 from scriptmodel_cli.live import Live
 from scriptmodel_cli.local.objects import Objects
 from scriptmodel_cli.local.programs import Localpach, find_trainer, localpach
 from scriptmodel_cli.local.schema import RefusedError
 from scriptmodel_cli.options import now
 from scriptmodel_cli.output import note
-from scriptmodel_cli.program import INTERRUPTED, SuspendedError
+from scriptmodel_cli.program import INTERRUPTED
 from scriptmodel_cli.pushing import ensure_repo, push
 from scriptmodel_cli.screen import status_of
 from scriptmodel_cli.session import Session
-from scriptmodel_operator.app import working
+from scriptmodel_operator.app import Process, working
 from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.desired.policy import ANYTHING, Policy
-from scriptmodel_operator.health import Health
 from scriptmodel_operator.ingest.addresses import parse_destinations
-from scriptmodel_operator.kube.store import Store
-from scriptmodel_operator.metrics import Metrics
+from scriptmodel_operator.leadership import UNLIMITED
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 from scriptmodel_operator.pachyderm.values import BranchRef, RepoRef
@@ -43,31 +42,31 @@ from scriptmodel_operator.pachyderm.values import BranchRef, RepoRef
 IMAGE = "scriptmodel-trainer:local"
 CLUSTER = "local"
 _POLL_SECONDS = 0.5
-_LOOK_SECONDS = 0.2
+_REFRESH_SECONDS = 0.2
 _MAX_SCRIPT_BYTES = 1 << 30
 
 
 @dataclass
 class Run:
-    """`folder` has everything that is kept: the object, localpach's root, logs."""
+    """A run; `folder` holds all state: the object, localpach's root and the logs."""
 
     folder: Path
     documents: Documents
     namespace: str
     corpus: Sequence[CorpusFile]
 
-    def to_the_script(self, trainer: Path | None) -> bytes:
-        """The newest script. ClickException where the object gets stuck, Exit where somebody interrupts."""
+    def to_script(self, trainer: Path | None) -> bytes:
+        """Return the newest script. Raises ClickException if the object is stalled, Exit on an interrupt."""
         objects = Objects(self.folder / "scriptmodel.json")
         try:
             objects.apply(self.documents, self.namespace)
         except RefusedError as error:
-            raise click.ClickException(f"the ScriptModel is refused: {error}") from error
+            raise InputError(f"the ScriptModel is invalid: {error}") from error
         spec = objects.raw["spec"]
         self._check_corpus(spec["corpus"])
         environment = find_trainer(trainer)
         if "gpu" in spec["training"]:
-            note("training.gpu means nothing here: the trainer runs with what this machine has")
+            note("spec.training.gpu is ignored: the trainer uses the devices of this machine")
         images = sorted({IMAGE, spec["training"]["image"] or IMAGE})
         logging.basicConfig(filename=self.folder / "operator.log", level=logging.INFO)
         pachyderm, log = self.folder / "pachyderm", self.folder / "localpach.log"
@@ -79,35 +78,34 @@ class Run:
 
     def _check_corpus(self, corpus: dict[str, Any]) -> None:
         if self.corpus and "repo" not in corpus:
-            raise click.ClickException("--corpus goes into a repo, and spec.corpus names none: leave one of them out")
+            raise InputError("--corpus needs spec.corpus.repo: remove --corpus or name a repo")
         name = (corpus.get("configMap") or {}).get("name")
         if name and name not in self.documents.config_maps:
-            raise click.ClickException(f"the file has no ConfigMap {name!r}, which spec.corpus names: add it after ---")
-
+            raise InputError(f"the file has no ConfigMap {name!r}, which spec.corpus refers to: add it after ---")
         secret = ((corpus.get("http") or {}).get("secretRef") or {}).get("name")
         if secret and secret not in self.documents.secrets:
-            raise click.ClickException(f"the file has no Secret {secret!r}, which spec.corpus names: add it after ---")
+            raise InputError(f"the file has no Secret {secret!r}, which spec.corpus refers to: add it after ---")
 
     def _put_corpus(self, session: Session, spec: dict[str, Any]) -> None:
-        """Equal files are not put again: that would be a commit, and a job to find out that nothing has changed."""
+        """Upload the corpus, unless it is unchanged: a commit of equal files would start a job for nothing."""
         repo, own = spec["corpus"].get("repo"), spec["pachyderm"]["project"]
         known = self.folder / "corpus.sha256"
         with session.pachyderm("the corpus") as gateway:
-            _make_projects(gateway, {own, repo["project"]} if repo else {own})
+            _create_projects(gateway, {own, repo["project"]} if repo else {own})
             if repo is None:
                 return
             branch = BranchRef(RepoRef(repo["project"], repo["name"]), repo["branch"])
             digest = _digest(branch, self.corpus)
             if not self.corpus or (known.exists() and known.read_text() == digest):
                 if branch.repo not in {info.ref for info in gateway.list_repos([branch.repo.project])}:
-                    raise click.ClickException(f"repo {branch.repo} is empty here: say --corpus PATH once")
+                    raise InputError(f"repo {branch.repo} is empty: give its files with --corpus PATH")
                 return
             ensure_repo(gateway, branch, create=True)
             push(gateway, branch, self.corpus, replace=True)
         known.write_text(digest)
 
     async def _reconcile(self, objects: Objects, session: Session, pachd: Localpach) -> None:
-        """The operator's own loop, until the object is ready or stuck."""
+        """Run the operator's own loop until the object is ready, stalled or suspended."""
         watching = asyncio.create_task(self._watch(objects, session, pachd))
         interrupted = False
 
@@ -122,9 +120,9 @@ class Run:
             trainer_image=IMAGE,
             poll_interval=_POLL_SECONDS,
             policy=_everything_for(objects.raw["metadata"]["namespace"]),
-            destinations=parse_destinations([ANYTHING]),  # what they may reach themselves
+            destinations=parse_destinations([ANYTHING]),  # the user may reach them anyway
         )
-        async with working(config, objects, CLUSTER, Health(Metrics(Store()))) as inbox:
+        async with working(config, objects, CLUSTER, Process.create(), UNLIMITED) as inbox:
             inbox.arrived(objects.raw)
             try:
                 await watching
@@ -132,7 +130,7 @@ class Run:
                 if not interrupted:
                     raise
         if interrupted:
-            note("Stopped. With --keep the same command goes on.")
+            note("Stopped. With --keep the same command resumes.")
             raise click.exceptions.Exit(INTERRUPTED)
 
     async def _watch(self, objects: Objects, session: Session, pachd: Localpach) -> None:
@@ -142,16 +140,16 @@ class Run:
             pachd.check()
             found = objects.raw
             live.show(status_of(found, now(), curve.of(found), glyphs), text.line_of(found), now())
-            if objects.looked_at and text.settled(found):
+            if objects.is_reconciled and text.is_settled(found):
                 return
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_REFRESH_SECONDS)
 
     def _result(self, found: dict[str, Any], session: Session) -> bytes:
         if text.suspended(found):
-            raise SuspendedError("it is suspended: with `suspend: false` in the file it goes on")
+            raise SuspendedError("the ScriptModel is suspended: set `suspend: false` in the file to run it")
         ready = text.condition(found)
         if ready["status"] != "True":
-            raise click.ClickException(f"it is stuck ({ready['reason']}): {ready['message']}")
+            raise click.ClickException(f"the ScriptModel is stalled ({ready['reason']}): {ready['message']}")
         where, script = found["status"]["lineage"]["script"], found["status"]["script"]
         with session.pachyderm("the script") as gateway:
             repo = RepoRef(where["project"], where["repo"])
@@ -159,7 +157,7 @@ class Run:
 
 
 def _everything_for(namespace: str) -> Policy:
-    """There is nobody here to be protected from."""
+    """Return a policy that allows everything, since the user runs only their own object."""
     anything = (ANYTHING,)
     return Policy(
         trainer_image=IMAGE,
@@ -171,9 +169,9 @@ def _everything_for(namespace: str) -> Policy:
     )
 
 
-def _make_projects(gateway: PachydermGateway, wanted: set[str]) -> None:
-    """There is nobody else here who could."""
-    for project in sorted(wanted - set(gateway.list_projects())):
+def _create_projects(gateway: PachydermGateway, projects: set[str]) -> None:
+    """Create the projects that do not exist; in a cluster this is left to an administrator."""
+    for project in sorted(projects - set(gateway.list_projects())):
         gateway.create_project(project)
 
 

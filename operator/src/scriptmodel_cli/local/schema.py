@@ -1,6 +1,6 @@
-"""What the API server does with a ScriptModel at apply, by the same schema: defaults, types, limits, rules. Pure.
+"""Validates a ScriptModel as the API server does, by the same schema: defaults, types, limits and rules. Pure.
 
-The API server's rules are CEL, which nothing here can run: `RULES` has each of them in Python, and a test holds that
+The rules of the API server are CEL, which cannot run here: `RULES` has each of them in Python, and a test ensures that
 none is missing.
 """
 
@@ -32,16 +32,16 @@ _LIMITS: tuple[tuple[str, Callable[[Any, Any], bool], str], ...] = (
 )
 
 Rule = Callable[[Any, Any], bool]
-"""Whether a value keeps to a rule; the second is the value before, None for a new object."""
+"""Return whether a value satisfies a rule; the second argument is the previous value, None for a new object."""
 
 
 def _matches(pattern: str, text: str) -> bool:
-    """As the API server matches: the end is the end, not a line's."""
+    """Match as the API server does: `$` is the end of the text, not of a line."""
     return re.search(pattern.replace("$", r"\Z"), text) is not None
 
 
 def _at_most(amount: str) -> Rule:
-    """The request of that is no more than the limit; what is no quantity is not compared."""
+    """Return a rule that a request is at most its limit; values that are not quantities pass."""
 
     def holds(value: Any, _old: Any) -> bool:
         try:
@@ -80,7 +80,7 @@ _RANGE = re.compile(r"!self\.matches\(r'(.*)'\) \|\| double\(self\) (>=?|<=) ([0
 
 
 def rule_of(expression: str) -> Rule:
-    """KeyError for a rule that is not known here."""
+    """Return the Python form of a CEL rule. Raises KeyError for an unknown rule."""
     if form := _FORM.fullmatch(expression):
         return lambda value, _old: _matches(form[1], str(value))
     if keys := _KEYS.fullmatch(expression):
@@ -94,26 +94,27 @@ def rule_of(expression: str) -> Rule:
 
 
 class RefusedError(ValueError):
-    """The API server would refuse the object; the message has every cause, each with its field."""
+    """The API server would refuse the object; the message lists every cause with its field."""
 
 
 def spec_schema() -> dict[str, Any]:
+    """Return the schema of spec."""
     return structural_schema(ScriptModelSpec)
 
 
 def admitted(spec: Mapping[str, Any], old: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """`spec` with its defaults; `old` is the spec before. RefusedError where the API server would refuse it."""
-    schema, wanted = spec_schema(), deepcopy(dict(spec))
-    _fill_in(schema, wanted)
-    causes = list(_violations(schema, wanted, "spec"))
-    causes = causes or list(_broken_rules(schema, wanted, old, "spec"))
+    """Return the spec with its defaults; `old` is the previous spec. Raises RefusedError if it is invalid."""
+    schema, filled = spec_schema(), deepcopy(dict(spec))
+    _fill_in(schema, filled)
+    causes = list(_violations(schema, filled, "spec"))
+    causes = causes or list(_broken_rules(schema, filled, old, "spec"))
     if causes:
         raise RefusedError("; ".join(causes))
-    return wanted
+    return filled
 
 
 def _fill_in(schema: Mapping[str, Any], value: Any) -> None:
-    """Defaults, into objects that are there."""
+    """Set defaults in the objects that exist."""
     if isinstance(value, list):
         for item in value:
             _fill_in(schema.get("items", {}), item)
@@ -143,7 +144,7 @@ def _violations(schema: Mapping[str, Any], value: Any, path: str) -> Iterator[st
 
 
 def _is_a(kind: str | None, value: Any) -> bool:
-    """A quantity, which has no type, is a string or an integer."""
+    """Return whether a value is of a type; a quantity, which has none, is a string or an integer."""
     if kind == "boolean" or isinstance(value, bool):
         return kind == "boolean" and isinstance(value, bool)
     return isinstance(value, _TYPES[kind] if kind else (str, int))
@@ -162,11 +163,11 @@ def _members(schema: Mapping[str, Any], value: Mapping[str, Any], path: str) -> 
             yield from _violations(known.get(name, others), child, f"{path}.{name}")
         else:
             near = difflib.get_close_matches(str(name), known, 1)
-            yield f"{path}.{name}: there is no such field" + (f"; do you mean {near[0]}?" if near else "")
+            yield f"{path}.{name}: unknown field" + (f" (did you mean {near[0]}?)" if near else "")
 
 
 def _broken_rules(schema: Mapping[str, Any], value: Any, old: Any, path: str) -> Iterator[str]:
-    """Of what the schema finds nothing wrong with, as the API server does it: what has not changed is not checked."""
+    """Yield the broken rules of a valid spec; as in the API server, unchanged values are not checked."""
     if old is not None and value == old:
         return
     for rule in schema.get("x-kubernetes-validations", []):

@@ -1,35 +1,35 @@
-"""Files of any size into a branch as one commit, streamed."""
+"""Streams files of any size into a branch as one commit."""
 
 from __future__ import annotations
 
 import itertools
-import math
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import grpc
 
+from scriptmodel_operator.leadership import Leadership
 from scriptmodel_operator.pachyderm import messages
 from scriptmodel_operator.pachyderm.errors import UnavailableError
 from scriptmodel_operator.pachyderm.protocol import pfs, wrappers_pb2
 from scriptmodel_operator.pachyderm.values import BranchRef, Upload
 
 UPLOAD_SECONDS = 6 * 3600.0
-_LOOK_SECONDS = 0.5
+_POLL_SECONDS = 0.5
 EVERYTHING = "/"
-"""With its slash at the end, a DeleteFile of it removes all that is below."""
+"""The path whose DeleteFile removes all files, because it ends with a slash."""
 
 
 def upload_requests(branch: BranchRef, files: Iterable[Upload], gone: Iterable[str]) -> Iterator[Any]:
-    """A ModifyFile stream. Adding to a path that is there appends, so each is deleted first."""
+    """Yield a ModifyFile stream. Adding to an existing path appends, so each path is deleted first."""
     target = pfs.Commit(repo=messages.repo_message(branch.repo), branch=messages.branch_message(branch))
     yield pfs.ModifyFileRequest(set_commit=target)
     for path in gone:
         yield pfs.ModifyFileRequest(delete_file=pfs.DeleteFile(path=path))
     for file in files:
         yield pfs.ModifyFileRequest(delete_file=pfs.DeleteFile(path=file.path))
-        # The first piece is an empty one, without which an empty file would not be there.
+        # Without the first, empty piece, an empty file would not be created.
         for piece in itertools.chain([b""], file.pieces):
             raw = wrappers_pb2.BytesValue(value=piece)
             yield pfs.ModifyFileRequest(add_file=pfs.AddFile(path=file.path, raw=raw))
@@ -40,52 +40,52 @@ def send(
     requests: Iterator[Any],
     seconds: float,
     metadata: list[tuple[str, str]],
-    left: Callable[[], float] = lambda: math.inf,
+    leadership: Leadership,
 ) -> None:
-    """The whole stream, or none of it: an error of `requests`, raised here again, or an interrupt cancels the call.
+    """Send the whole stream or none of it: an error of `requests`, raised here again, or an interrupt cancels the call.
 
-    A stream that only ended early would be taken for a complete one. It may last longer than `left`, the seconds for
-    which the process may act, has at its start; once those have run out it is cancelled too. Raises grpc.RpcError.
+    A stream that only ended early would be taken for a complete one. It may last longer than the lease has left at its
+    start; it is cancelled once `leadership` has ended. Raises grpc.RpcError.
     """
     failures: list[BaseException] = []
-    begun = threading.Event()
+    started = threading.Event()
 
     def guarded() -> Iterator[Any]:
         try:
             for request in requests:
-                _may_go_on(left)
+                _check_leadership(leadership)
                 yield request
-            _may_go_on(left)  # the end of the stream is what commits it
+            _check_leadership(leadership)  # the end of the stream commits it
         except Exception as error:
             failures.append(error)
-            begun.wait()
+            started.wait()
             call.cancel()
 
     call = method.future(guarded(), timeout=seconds, metadata=metadata)
-    begun.set()
+    started.set()
     try:
-        _result(call, left)
+        _result(call, leadership)
     except BaseException as error:
         call.cancel()
         if failures:
             raise failures[0] from None
         if isinstance(error, grpc.FutureCancelledError):
-            raise call from error  # a call that has failed is its own error
+            raise call from error  # a failed call is also its exception
         raise
 
 
-def _may_go_on(left: Callable[[], float]) -> None:
-    """A process that was paused meanwhile must not send the rest."""
-    if left() <= 0:
+def _check_leadership(leadership: Leadership) -> None:
+    """Raise UnavailableError in a process that was paused for so long that it may not send the rest."""
+    if leadership.lease_remaining() <= 0:
         raise UnavailableError("uploading", "not sent: this process does not lead")
 
 
-def _result(call: Any, left: Callable[[], float]) -> None:
+def _result(call: Any, leadership: Leadership) -> None:
     while True:
         try:
-            call.result(timeout=_LOOK_SECONDS)
+            call.result(timeout=_POLL_SECONDS)
         except grpc.FutureTimeoutError:
-            if left() <= 0:
+            if leadership.lease_remaining() <= 0:
                 call.cancel()
         else:
             return

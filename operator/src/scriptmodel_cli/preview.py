@@ -1,0 +1,184 @@
+"""Computes what the operator would change for an object, with the operator's own planner; reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from scriptmodel_cli.changes import Change, Preview, field_changes
+from scriptmodel_cli.text import SHORT_ID
+from scriptmodel_operator.api.objects import ScriptModel
+from scriptmodel_operator.desired.pipelines import Desired, desired
+from scriptmodel_operator.desired.policy import DEFAULT_DOWNLOAD_MI
+from scriptmodel_operator.ingest.origin import shown
+from scriptmodel_operator.observe.follow import LogFollower
+from scriptmodel_operator.observe.observer import Observer
+from scriptmodel_operator.observe.snapshot import take_snapshot
+from scriptmodel_operator.observe.view import CorpusView, ModelView, PipelineView
+from scriptmodel_operator.pachyderm.gateway import Gateway
+from scriptmodel_operator.pachyderm.values import CommitInfo, PipelineApply, PipelineRef
+from scriptmodel_operator.reconcile.actions import (
+    Action,
+    AdoptRepo,
+    ApplyPipelines,
+    CreateRepo,
+    DeletePipeline,
+    DeleteRepo,
+    ReplaceFiles,
+)
+from scriptmodel_operator.reconcile.assess import assess
+from scriptmodel_operator.reconcile.corpus import Sourced
+from scriptmodel_operator.reconcile.deletion import assess_deletion, needs_no_pachyderm
+from scriptmodel_operator.reconcile.difference import Difference
+from scriptmodel_operator.reconcile.plan import plan, plan_deletion
+from scriptmodel_operator.reconcile.state import (
+    Applying,
+    Blocked,
+    Elapsed,
+    Failed,
+    Ingesting,
+    ModelState,
+    Running,
+    Settled,
+    Suspended,
+)
+
+
+def preview(gateway: Gateway, model: ScriptModel, cluster: str, image: str, source: Sourced, now: datetime) -> Preview:
+    """Return the planned changes. `image` is the operator's default, empty if unknown.
+
+    Raises PachydermError if a read fails.
+    """
+    observer = Observer(gateway, cluster)
+    observer.logs = LogFollower(gateway, limit=0)  # one snapshot: logs are not followed
+    snapshot = take_snapshot(gateway, {model.spec.pachyderm.project})
+    model = observer.named(model, snapshot)
+    view = observer.view(model, snapshot)
+    if model.deleting:
+        return _of_deletion(model, view)
+    mark = view.train.mark if view.train else None
+    assumed = image or (mark.image if mark else "")
+    target = desired(model, view.refs, model.owner(cluster), assumed, mark)
+
+    def elapsed(since: datetime) -> timedelta:
+        return now - since
+
+    state = assess(model, target, view, elapsed, source)
+    problem = f"{state.problem.reason}: {state.problem.message}" if isinstance(state, Blocked) else ""
+    changes = [change for action in plan(state) for change in _of_action(action, view)]
+    changes += _later_changes(model, target, state, view, elapsed)
+    return Preview(str(model), tuple(changes), problem, tuple(_notes(model, state, view, image)))
+
+
+def _later_changes(
+    model: ScriptModel, target: Desired, state: ModelState, view: ModelView, elapsed: Elapsed
+) -> Iterator[Change]:
+    """Yield the changes that follow the actions of the plan, in each state."""
+    match state:
+        case Suspended() | Blocked():
+            return
+        case Ingesting():
+            if model.spec.corpus.http:
+                where = f"{shown(model.spec.corpus.http.url)} and put its files into {view.refs.corpus}"
+                yield Change("~", f"fetch {where}, as one commit")
+            yield from _after_ingest(model, target, view, elapsed)
+        case Applying(difference=difference):
+            yield from (_later(deferred.apply, deferred.why, view) for deferred in difference.deferred)
+            # an update leaves a pipeline stopped; the next reconcile starts it
+            yield from (Change(">", f"start pipeline {observed.info.ref}") for observed in view.stopped)
+        case Running(difference=difference) | Failed(difference=difference) | Settled(difference=difference):
+            yield from (_later(deferred.apply, deferred.why, view) for deferred in difference.deferred)
+        case _:
+            assert_never(state)
+
+
+def _difference(state: ModelState) -> Difference:
+    """Return how the pipelines differ from the desired ones, as far as that was compared."""
+    match state:
+        case Suspended() | Ingesting():
+            return Difference()
+        case Blocked(held_back=difference):
+            return difference
+        case _:
+            return state.difference
+
+
+def _of_deletion(model: ScriptModel, view: ModelView) -> Preview:
+    title = f"{model} is being deleted ({model.spec.deletion_policy})"
+    if needs_no_pachyderm(model):
+        return Preview(title)
+    state = assess_deletion(model, view)
+    changes = [change for action in plan_deletion(state) for change in _of_action(action, view)]
+    return Preview(title, tuple(changes), state.blocked.message if state.blocked else "")
+
+
+def _after_ingest(model: ScriptModel, target: Desired, view: ModelView, elapsed: Elapsed) -> list[Change]:
+    """Return the changes that follow once the corpus is in its repo."""
+    branch = view.refs.corpus
+    head = CommitInfo(branch.repo, branch.name, "to come", finished=True, size_bytes=1)
+    corpus = CorpusView(branch, head=head, untied=view.corpus is not None and view.corpus.untied)
+    state = assess(model, target, replace(view, corpus=corpus), elapsed, None)
+    return [change for action in plan(state) for change in _of_action(action, view)]
+
+
+def _of_action(action: Action, view: ModelView) -> Iterator[Change]:
+    match action:
+        case ApplyPipelines(pipelines, reasons):
+            for each, why in zip(pipelines, reasons, strict=True):
+                yield _pipeline(each, why, view)
+        case CreateRepo():
+            yield Change("+", action.describe().replace("creating", "create", 1))
+        case AdoptRepo():
+            yield Change("~", action.describe().replace("adopting", "adopt", 1))
+        case ReplaceFiles(branch, files, gone):
+            removed = f" and remove {len(gone)}" if gone else ""
+            yield Change("~", f"put {len(files)} files into {branch}{removed}, as one commit")
+        case DeletePipeline() | DeleteRepo():
+            yield Change("-", action.describe().replace("deleting", "delete", 1).replace("keeping", "keep"))
+        case _:
+            verb, _, rest = action.describe().partition(" ")
+            yield Change(">", f"{ {'starting': 'start', 'stopping': 'stop'}.get(verb, verb) } {rest}")
+
+
+def _observed(ref: PipelineRef, view: ModelView) -> PipelineView | None:
+    return next((observed for observed in (view.train, view.generate) if observed and observed.info.ref == ref), None)
+
+
+def _pipeline(apply: PipelineApply, why: str, view: ModelView) -> Change:
+    observed = _observed(apply.spec.ref, view)
+    fields = field_changes(observed.info.spec if observed else None, apply.spec)
+    if observed is None:
+        return Change("+", f"create pipeline {apply.spec.ref}", why, fields=fields)
+    again = "trains again from the first epoch" if observed is view.train else "writes a new script"
+    effect = again if apply.reprocess else "computes nothing again"
+    if observed.running:
+        effect += f"; kills the running job {observed.running.ref.id[:SHORT_ID]}"
+    return Change("~", f"update pipeline {apply.spec.ref} to version {observed.info.version + 1}", why, effect, fields)
+
+
+def _later(apply: PipelineApply, why: str, view: ModelView) -> Change:
+    change = _pipeline(apply, why, view)
+    observed = _observed(apply.spec.ref, view)
+    job = observed.running.ref.id[:SHORT_ID] if observed and observed.running else ""
+    return replace(change, effect=f"waits until the running job {job} has ended; computes nothing again")
+
+
+def _notes(model: ScriptModel, state: ModelState, view: ModelView, image: str) -> Iterator[str]:
+    difference = _difference(state)
+    for drift in difference.tolerated:
+        observed = _observed(drift.ref, view)
+        differing = field_changes(drift.apply.spec, observed.info.spec) if observed else ()
+        names = ", ".join(field.name for field in differing)
+        yield f"{drift.ref} was changed by another client ({names}); left unchanged because spec.driftPolicy is Warn"
+    training, http = model.spec.training, model.spec.corpus.http
+    if not training.image and not image and difference.now:
+        yield "the operator's default image is assumed to be unchanged; --trainer-image names another"
+    secrets = (each.name for each in training.image_pull_secrets)
+    named = (training.image, training.priority_class_name, training.runtime_class_name, *secrets)
+    restricted = [name for name in named if name]
+    if http and http.max_size_mi > DEFAULT_DOWNLOAD_MI:
+        restricted.append(f"maxSizeMi {http.max_size_mi}")
+    if restricted:
+        yield f"whether the operator's configuration allows {', '.join(restricted)} is not checked here"

@@ -1,0 +1,219 @@
+"""What `scriptmodel plan` shows: the operator's own plan, without a single call that writes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import click
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scriptmodel_cli.changes import Change, FieldChange, Preview, merged, render
+from scriptmodel_cli.preview import preview
+from scriptmodel_operator.ingest.source import Source
+from scriptmodel_operator.reconcile.state import Problem
+from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
+
+
+def planned(world: World, image: str = "", source: Source | Problem | None = None) -> Preview:
+    """And nothing was written."""
+    found = preview(world.pachyderm, world.model, world.cluster, image, source, world.pachyderm.now)
+    assert world.written() == []
+    return found
+
+
+def told(found: Preview) -> str:
+    return click.unstyle("\n".join(render(found)))
+
+
+def fields(change: Change) -> list[FieldChange]:
+    return list(change.fields)
+
+
+def test_a_new_object_creates_both_pipelines_with_all_their_fields() -> None:
+    world = World()
+    world.pachyderm.put(world.corpus, PLAYS)
+    found = planned(world, image="trainer:1")
+    assert [change.what for change in found.changes] == [
+        f"create pipeline {world.train}",
+        f"create pipeline {world.generate}",
+    ]
+    assert FieldChange("image", "", "trainer:1") in found.changes[0].fields
+    assert FieldChange("input", "", "corpus: default/plays@master:/") in found.changes[0].fields
+    assert FieldChange("--preset", "", "test") in found.changes[0].fields
+    assert f"+ create pipeline {world.train} (it does not exist)" in told(found)
+
+
+def test_without_the_operators_image_it_is_told_to_be_the_operators() -> None:
+    world = World()
+    world.pachyderm.put(world.corpus, PLAYS)
+    assert "(the operator's default)" in told(planned(world))
+
+
+def test_nothing_changes_for_what_is_as_it_should_be() -> None:
+    found = planned(trained_world())
+    assert found.changes == ()
+    assert told(found) == "ml/thrones\nNothing would change in Pachyderm."
+
+
+def test_another_preset_is_one_field_and_trains_again() -> None:
+    world = trained_world()
+    world.want({"model": {"preset": "small", "overrides": {"epochs": 2}}})
+    (train,) = planned(world).changes
+    assert fields(train) == [FieldChange("--preset", "test", "small"), FieldChange("--set epochs", "", "2")]
+    assert train.effect == "trains again from the first epoch"
+    text = told(planned(world))
+    assert f"~ update pipeline {world.train} to version 2 (the spec changed)" in text
+    assert "--preset            test → small" in text
+    assert "--set epochs        (none) → 2" in text
+    assert "--trainer-image names another" in text
+
+
+def test_another_generation_writes_a_new_script_and_does_not_train() -> None:
+    world = trained_world()
+    world.want({"generation": {"words": 5, "prompt": "Winter is"}})
+    (generate,) = planned(world).changes
+    assert generate.what.startswith(f"update pipeline {world.generate}")
+    assert generate.effect == "writes a new script"
+    assert fields(generate) == [FieldChange("--words", "1000", "5"), FieldChange("--prompt", "", "Winter is")]
+
+
+def test_a_change_that_needs_no_training_waits_for_the_running_job() -> None:
+    world = World()
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    job = world.pachyderm.run(world.train)
+    world.written()
+    world.want({"training": {"resources": {"limits": {"memory": "4Gi"}}}})
+    (train,) = planned(world).changes
+    assert train.effect == f"waits until the running job {job.ref.id[:8]} has ended; computes nothing again"
+    assert fields(train) == [FieldChange("limits", "", "memory 4Gi")]
+    world.want({"model": {"seed": 1}})
+    (train,) = planned(world).changes
+    assert train.effect == f"trains again from the first epoch; kills the running job {job.ref.id[:8]}"
+
+
+def test_retraining_changes_no_field_and_is_told() -> None:
+    world = trained_world()
+    world.want(retrain_at="now")
+    (train,) = planned(world).changes
+    assert (train.why, train.fields) == ("retrain-at asks for it", ())
+
+
+def test_what_stands_in_the_way_is_told_with_what_to_do() -> None:
+    found = planned(World())
+    assert found.changes == ()
+    assert "! it would be stalled: CorpusNotFound: corpus repo default/plays does not exist: create it" in told(found)
+
+
+def test_a_config_map_is_put_first_and_what_follows_is_told_too() -> None:
+    world = World(model=scriptmodel({"corpus": {"configMap": {"name": "plays"}}}))
+    found = planned(world, source=Source({"/a.txt": b"A: b\n"}))
+    names = [change.what.partition(" default/")[0] for change in found.changes]
+    assert names == ["create repo", "create pipeline", "create pipeline"]
+    world.source = Source({"/a.txt": b"A: b\n"})
+    world.reconcile()
+    world.written()
+    assert planned(world, source=world.source).changes == ()
+    (put,) = planned(world, source=Source({"/b.txt": b"A: b\n"})).changes
+    assert put.what.startswith("put 1 files into")
+
+
+def test_drift_is_corrected_or_only_told_of() -> None:
+    world = trained_world()
+    world.pachyderm.edit(world.train, datum_tries=9)
+    (train,) = planned(world).changes
+    assert (train.why, fields(train)) == ("somebody else changed it", [FieldChange("tries", "9", "3")])
+    world.want({"driftPolicy": "Warn"})
+    found = planned(world)
+    assert found.changes == ()
+    assert "was changed by another client (tries); left unchanged because spec.driftPolicy is Warn" in told(found)
+
+
+def test_nothing_is_changed_while_there_is_a_problem() -> None:
+    """A pipeline that somebody stopped, driftPolicy Warn, and a changed generation: the operator writes nothing."""
+    world = trained_world()
+    world.pachyderm.stop_pipeline(world.train)
+    world.written()
+    world.want({"driftPolicy": "Warn", "generation": {"words": 5}})
+    found = planned(world)
+    assert found.problem.startswith("Drifted: somebody stopped")
+    assert found.changes == ()
+    assert "start pipeline" not in told(found)
+
+
+def test_what_was_suspended_is_changed_and_then_started() -> None:
+    world = trained_world()
+    world.want({"suspend": True})
+    world.reconcile()
+    world.written()
+    world.want({"generation": {"words": 5}})
+    assert [change.what for change in planned(world).changes] == [
+        f"update pipeline {world.generate} to version 2",
+        f"start pipeline {world.train}",
+        f"start pipeline {world.generate}",
+    ]
+
+
+def test_suspension_stops_and_deletion_removes() -> None:
+    world = trained_world()
+    world.want({"suspend": True})
+    assert [change.what for change in planned(world).changes] == [
+        f"stop pipeline {world.generate}",
+        f"stop pipeline {world.train}",
+    ]
+    world.model = replace(world.model, deleting=True)
+    found = planned(world)
+    assert [change.what for change in found.changes] == [
+        f"delete pipeline {world.generate}",
+        f"delete pipeline {world.train}",
+    ]
+    assert "is being deleted (Delete)" in found.title
+    world.want({"deletionPolicy": "Orphan"})
+    assert "Nothing would change in Pachyderm." in told(planned(world))
+
+
+def test_what_only_the_operators_configuration_knows_is_said_to_be_unknown() -> None:
+    world = World(model=scriptmodel({"training": {"image": "mine:1", "runtimeClassName": "kata"}}))
+    world.pachyderm.put(world.corpus, PLAYS)
+    assert "Note: whether the operator's configuration allows mine:1, kata is not checked here" in told(planned(world))
+    http = {"url": "https://example.com/plays.zip", "maxSizeMi": 2048}
+    large = planned(World(model=scriptmodel({"corpus": {"http": http}})))
+    assert "Note: whether the operator's configuration allows maxSizeMi 2048 is not checked here" in told(large)
+
+
+def test_a_plan_as_a_value_has_all_that_the_text_has() -> None:
+    world = trained_world()
+    world.want({"model": {"preset": "small"}})
+    (change,) = planned(world).as_dict()["changes"]
+    assert change["sign"] == "~"
+    assert change["fields"] == ({"name": "--preset", "before": "test", "after": "small"},)
+
+
+def test_a_plan_with_decimals_is_told_as_yaml() -> None:
+    world = trained_world()
+    world.want({"generation": {"temperature": "1.1"}})
+    (change,) = planned(world).as_dict()["changes"]
+    told_again = yaml.safe_load(yaml.safe_dump([*change["fields"]]))
+    assert told_again == [{"name": "--temperature", "before": "0.8", "after": "1.1"}]
+
+
+def test_merging_is_that_of_kubectl_apply() -> None:
+    live = {"spec": {"a": 1, "kept": "by somebody else", "map": {"x": 1, "y": 2}, "list": [1, 2]}}
+    last = {"spec": {"a": 1, "map": {"x": 1}}}
+    wanted = {"spec": {"map": {"z": 3}, "list": [3]}}
+    assert merged(last, wanted, live) == {"spec": {"kept": "by somebody else", "map": {"y": 2, "z": 3}, "list": [3]}}
+
+
+_VALUES = st.recursive(
+    st.integers(), lambda inner: st.dictionaries(st.sampled_from("abc"), inner, max_size=3), max_leaves=8
+)
+_OBJECTS = st.dictionaries(st.sampled_from("abc"), _VALUES, max_size=3)
+
+
+@given(_OBJECTS, _OBJECTS)
+def test_applying_the_same_again_changes_nothing(wanted: dict[str, Any], live: dict[str, Any]) -> None:
+    once = merged({}, wanted, live)
+    assert merged(wanted, wanted, once) == once

@@ -1,0 +1,100 @@
+"""Loads TensorFlow quietly, and only when it is needed: it takes seconds, and bad input is reported before."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from scriptmodel_trainer.errors import BadInputError, StoppedError
+
+# What /proc/cpuinfo says of a processor: `flags` on x86, `Features` on ARM.
+_FLAGS = re.compile(r"^(?:flags|Features)\b.*", re.MULTILINE)
+
+
+def load_tensorflow(seed: int) -> str:
+    """Import TensorFlow, make its operations repeatable from `seed`, and return its version.
+
+    Raises BadInputError if it is not installed.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    os.environ.setdefault("CUDA_MODULE_LOADING", "LAZY")
+    try:
+        with _native_stderr_held():
+            import tensorflow as tf  # noqa: PLC0415  # loaded here on purpose, see above
+    except ImportError as error:
+        raise BadInputError(f"TensorFlow cannot be loaded: {error}", "install scriptmodel-trainer[cpu]") from error
+    tf.keras.utils.set_random_seed(seed)
+    if not gpus():
+        tf.config.experimental.enable_op_determinism()
+    version: str = tf.__version__
+    return version
+
+
+def gpus() -> list[Any]:
+    """List the GPUs that TensorFlow uses."""
+    import tensorflow as tf  # noqa: PLC0415  # quietly loaded by then
+
+    return list(tf.config.list_physical_devices("GPU"))
+
+
+def multiplies_bfloat16() -> bool:
+    """True unless this machine is known to emulate bfloat16, slower than float32: no GPU, and no such instructions.
+
+    They are oneDNN's to use, so without it bfloat16 is emulated anywhere.
+    """
+    if gpus():
+        return True
+    if os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "0":
+        return False
+    flags = _cpu_flags()
+    return flags is None or not flags.isdisjoint(("avx512_bf16", "amx_bf16", "bf16"))
+
+
+def processor() -> str:
+    """The kind of processor that training uses; between two kinds the same sums may be rounded another way."""
+    import tensorflow as tf  # noqa: PLC0415  # quietly loaded by then
+
+    found = gpus()
+    if found:
+        return str(tf.config.experimental.get_device_details(found[0]).get("device_name", "GPU"))
+    wide = (flag for flag in _cpu_flags() or () if flag.startswith(("avx", "amx", "fma", "sve", "bf16")))
+    return " ".join([platform.machine(), *sorted(wide)])
+
+
+def _cpu_flags() -> frozenset[str] | None:
+    """Return the instruction sets of the CPU; None where the system does not list them."""
+    try:
+        described = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
+    except OSError:  # not Linux
+        return None
+    flags = _FLAGS.search(described)
+    return frozenset(flags[0].split()) if flags else frozenset()
+
+
+@contextlib.contextmanager
+def _native_stderr_held() -> Iterator[None]:
+    """Keep what native code writes to stderr while loading (it cannot be configured); show it only on an error."""
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as held:
+        kept = os.dup(2)
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except StoppedError:  # a signal: what was written is not why
+            raise
+        except BaseException:
+            os.dup2(kept, 2)
+            held.seek(0)
+            sys.stderr.write(held.read().decode(errors="replace"))
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)

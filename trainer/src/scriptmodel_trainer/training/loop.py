@@ -1,0 +1,127 @@
+"""The training loop: epochs of windows, each followed by validation, with reports and checkpoints in between."""
+
+from __future__ import annotations
+
+import time
+
+import tensorflow as tf
+
+from scriptmodel_trainer.errors import DivergedError
+from scriptmodel_trainer.progress.listeners import Progress
+from scriptmodel_trainer.records import EpochRecord
+from scriptmodel_trainer.stopping import StopSignals
+from scriptmodel_trainer.training.batches import cut_for_training, cut_for_validation
+from scriptmodel_trainer.training.checkpointer import Checkpointer
+from scriptmodel_trainer.training.graph import Pace, TrainingGraph, ValidationGraph
+from scriptmodel_trainer.training.model import LanguageModel
+from scriptmodel_trainer.training.optimizers import Optimizer, learning_rate
+from scriptmodel_trainer.training.reporter import Reporter, perplexity_of
+from scriptmodel_trainer.training.state import Outcome, Position, Variables
+from scriptmodel_trainer.training.task import TrainingResult, TrainingTask
+
+_DIVERGED = 40.0  # nats a token: far worse than a uniform guess among all words, so the weights have exploded
+
+
+def fit(task: TrainingTask, resume: bool, progress: Progress, signals: StopSignals) -> TrainingResult:
+    """Train to the end, or raise StoppedError with the state saved, or DivergedError with nothing overwritten.
+
+    Raises MemoryError if the network does not fit into the memory of the CPU or the GPU.
+    """
+    try:
+        loop = _Loop(task, progress, signals)
+        resumed_from = loop.resume(progress) if resume else None
+        signals.deferred = True
+        result = loop.run(resumed_from)
+    except tf.errors.ResourceExhaustedError as error:
+        raise MemoryError from error
+    finally:
+        signals.deferred = False
+    signals.answer()
+    return result
+
+
+class _Loop:
+    """A training run; its state is in `position`, `outcome` and the variables that the graphs change."""
+
+    def __init__(self, task: TrainingTask, progress: Progress, signals: StopSignals) -> None:
+        preset = task.preset
+        model = LanguageModel(preset, task.vocabulary, task.seed)
+        optimizer = Optimizer(preset, model.variables)
+        self._task = task
+        self._model = model
+        self._rows = cut_for_training(task.train, preset.batch_size, preset.steps, task.eos)
+        self._training = TrainingGraph(model, optimizer, self._rows, task.seed)
+        self._validation = ValidationGraph(model, cut_for_validation(task.valid, task.eos))
+        self._position = Position()
+        self._outcome = Outcome()
+        variables = Variables(model.variables, optimizer.slots, self._training.state)
+        self._checkpointer = Checkpointer(task, self._position, self._outcome, variables, signals)
+        self._reporter = Reporter(progress, task, self._rows)
+        self._pace = Pace()
+
+    def resume(self, progress: Progress) -> int:
+        """Restore the saved state; returns the epoch that the run continues."""
+        self._checkpointer.restore(self._rows.windows, progress)
+        return min(self._position.epoch, self._task.preset.epochs)
+
+    def run(self, resumed_from: int | None) -> TrainingResult:
+        """Train from the current position to the end."""
+        position, outcome = self._position, self._outcome
+        self._reporter.started(resumed_from)
+        while position.epoch <= self._task.preset.epochs:
+            self._train_epoch()
+            self._validate()
+            position.start_next_epoch()
+            self._training.reset_state()
+            self._checkpointer.save_if_due(self._rows.windows)
+        self._checkpointer.save()  # scoring the test split may take long, too
+        return TrainingResult(outcome.best_weights, tuple(outcome.history), outcome.best_epoch, position.seconds)
+
+    def _train_epoch(self) -> None:
+        """Train on the windows of the epoch that are left."""
+        position, windows = self._position, self._rows.windows
+        self._reporter.epoch_started(position, self._rate(position.window))
+        while position.window < windows:
+            count = min(self._pace.count, windows - position.window)
+            rates = [self._rate(position.window + ahead) for ahead in range(count)]
+            step = (position.epoch - 1) * windows + position.window
+            with self._pace.of(count):
+                loss = self._training.run(position.window, step, rates)
+            position.advance(count, loss, self._pace.took)
+            self._require_convergence(loss / count)
+            self._report_and_save()
+
+    def _validate(self) -> None:
+        """Validate the weights after an epoch and record it."""
+        position, windows = self._position, self._rows.windows
+        started = time.monotonic()
+        mean = self._validation.run(self._report_and_save)
+        position.seconds += time.monotonic() - started
+        self._require_convergence(mean)
+        weights = self._model.weights()
+        record = EpochRecord(
+            epoch=position.epoch,
+            train_perplexity=perplexity_of(position.loss / windows),
+            valid_perplexity=perplexity_of(mean),
+            learning_rate=self._rate(windows - 1),
+            seconds=position.epoch_seconds,
+            words_per_second=windows * self._rows.words / max(position.epoch_seconds, 1e-9),
+            sample=self._task.sample(weights),
+        )
+        self._reporter.epoch_ended(record, self._outcome.add(record, weights))
+
+    def _report_and_save(self) -> None:
+        self._reporter.progressed(self._position)
+        self._checkpointer.save_if_due(self._rows.windows)
+
+    def _rate(self, window: int) -> float:
+        windows, preset = self._rows.windows, self._task.preset
+        done = ((self._position.epoch - 1) * windows + window) / (windows * preset.epochs)
+        return learning_rate(preset, self._position.epoch, done)
+
+    def _require_convergence(self, loss: float) -> None:
+        if not loss < _DIVERGED:  # NaN is not less either
+            raise DivergedError(
+                f"training diverged: the loss became {loss:.4g} in epoch {self._position.epoch}",
+                "lower learning_rate or clip_norm; nothing was overwritten",
+            )
