@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +16,7 @@ from scriptmodel_cli.connection import pass_session
 from scriptmodel_cli.main import main
 from scriptmodel_cli.program import Command
 from scriptmodel_cli.session import Session
+from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.errors import UnavailableError
 from tests.unit.operator.stub_api import ERROR, StubApiServer, echo, leading_to, pod, send
 from tests.unit.operator.test_connection import key_and_certificate, pachd
@@ -208,6 +210,14 @@ def test_a_pod_that_does_not_listen_is_reported_in_a_line(server: StubApiServer,
 def test_a_call_after_the_pod_was_replaced_reaches_the_new_one(
     server: StubApiServer, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def after_the_end(gateway: PachydermGateway) -> str:
+        """Return the answer of the first call that succeeds: calls fail until gRPC has noticed the end."""
+        for _ in range(100):
+            with suppress(UnavailableError):
+                return gateway.server_version()
+            time.sleep(0.1)
+        return "no answer"
+
     @click.command("versions", cls=Command)
     @pass_session
     def versions(session: Session) -> None:
@@ -215,9 +225,7 @@ def test_a_call_after_the_pod_was_replaced_reaches_the_new_one(
             click.echo(gateway.server_version())
             server.pods = [pod("pachd-0", ending=True), pod("pachd-1")]
             server.disconnect()
-            with suppress(UnavailableError):  # if gRPC has not noticed the end yet
-                gateway.server_version()
-            click.echo(gateway.server_version())
+            click.echo(after_the_end(gateway))
 
     monkeypatch.setattr(main, "get_command", lambda _context, _name: versions)
     server.config_maps = [config_map(SERVICE)]
