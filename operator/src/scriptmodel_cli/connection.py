@@ -1,4 +1,4 @@
-"""The options that say which cluster and which Pachyderm; they may stand before and after a command's name."""
+"""The connection options: which cluster and which Pachyderm. They are accepted before and after a command's name."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ _META = "scriptmodel.connection"
 _SESSION = "scriptmodel.session"
 _LIST_NAMESPACES = ("/api/v1/namespaces", "listing namespaces")
 COMPLETION_SECONDS = 3.0
-"""Longest wait for the values that the Tab key completes."""
+"""Longest wait for the values of a completion."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
 class ObjectName(click.ParamType[str]):
-    """Of an object or a namespace: part of an address of the API server."""
+    """The name of an object or a namespace, which becomes part of a path of the API server."""
 
     name = "name"
     _form = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         if not self._form.fullmatch(value) and (value or isinstance(param, click.Argument)):
-            self.fail(f"{value!r} is no name of an object: lower case letters, digits, . and -", param, ctx)
+            self.fail(f"{value!r} is not a valid object name: use lower case letters, digits, . and -", param, ctx)
         return value
 
 
-def _said(context: click.Context, option: click.Parameter, value: Any) -> None:
-    """The last word on the command line wins; the environment never overrides it."""
-    said = context.meta.setdefault(_META, {})
+def _record(context: click.Context, option: click.Parameter, value: Any) -> None:
+    """Record the value of an option: the last flag wins, and flags override environment variables."""
+    values = context.meta.setdefault(_META, {})
     explicit = context.get_parameter_source(str(option.name)) is ParameterSource.COMMANDLINE
-    if value is not None and (explicit or option.name not in said):
-        said[option.name] = value
+    if value is not None and (explicit or option.name not in values):
+        values[option.name] = value
 
 
 def _namespaces(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
-    """Namespaces of the cluster; none where they may not be listed or the cluster does not answer at once."""
+    """Complete a namespace; with nothing if namespaces cannot be listed or the cluster does not answer in time."""
     session = session_of(context)
     try:
         found = session.ask(lambda client: client.request("GET", *_LIST_NAMESPACES), COMPLETION_SECONDS)
@@ -59,7 +59,7 @@ def _namespaces(context: click.Context, _parameter: click.Parameter, incomplete:
 
 @cache
 def connection_options() -> tuple[click.Option, ...]:
-    """Made once: a parameter keeps nothing of a call."""
+    """Return the connection options, made once: an option keeps no state between calls."""
     file = click.Path(path_type=Path, dir_okay=False)
     settings: tuple[tuple[list[str], dict[str, Any]], ...] = (
         (
@@ -67,20 +67,20 @@ def connection_options() -> tuple[click.Option, ...]:
             {
                 "type": ObjectName(),
                 "metavar": "NS",
-                "help": "Namespace; default: the kubeconfig's.",
+                "help": "Namespace [default: that of the kubeconfig].",
                 "shell_complete": _namespaces,
             },
         ),
         (
             ["--kubeconfig"],
-            {"envvar": f"{PREFIX}_KUBECONFIG", "type": file, "help": "Default: KUBECONFIG, else ~/.kube/config."},
+            {"envvar": f"{PREFIX}_KUBECONFIG", "type": file, "help": "Default: $KUBECONFIG, else ~/.kube/config."},
         ),
         (
             ["--pachd"],
             {
                 "envvar": f"{PREFIX}_PACHD",
                 "metavar": "HOST:PORT",
-                "help": "Address of pachd [what the operator publishes].",
+                "help": "Address of pachd [default: published by the operator].",
             },
         ),
         (
@@ -89,16 +89,16 @@ def connection_options() -> tuple[click.Option, ...]:
         ),
         (
             ["--pachd-ca-file"],
-            {"envvar": f"{PREFIX}_PACHD_CA_FILE", "type": file, "help": "Certificates to trust; turns TLS on."},
+            {"envvar": f"{PREFIX}_PACHD_CA_FILE", "type": file, "help": "Certificates to trust; turns on TLS."},
         ),
     )
     return tuple(
-        click.Option(words, expose_value=False, callback=_said, show_envvar=True, **more) for words, more in settings
+        click.Option(words, expose_value=False, callback=_record, show_envvar=True, **more) for words, more in settings
     )
 
 
 def session_of(context: click.Context) -> Session:
-    """What the options said, up to now: made when a command begins."""
+    """Return the session of a command, with the values of the options that were parsed so far."""
     if _SESSION not in context.meta:
         context.meta[_SESSION] = Session()
     session: Session = context.meta[_SESSION]

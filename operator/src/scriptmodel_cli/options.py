@@ -1,4 +1,4 @@
-"""Arguments and options that several commands share, and the forms of output."""
+"""Arguments and options that several commands share, and their output formats."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def seconds(value: str | float) -> float:
-    """An option that is a time, in seconds or as Kubernetes writes it: `90`, `90s`, `1h30m`."""
+    """Parse a duration in seconds or in the Kubernetes format: `90`, `90s`, `1h30m`. Raises BadParameter."""
     with suppress(ValueError):
         number = float(value)
         if number >= 0:
@@ -28,7 +28,7 @@ def seconds(value: str | float) -> float:
 
 
 def names(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
-    """Of the ScriptModels in the namespace; none where the cluster does not answer at once."""
+    """Complete the name of a ScriptModel; with nothing if the cluster does not answer in time."""
     session = session_of(context)
     try:
         found = session.ask(lambda client: client.list_scriptmodels(session.where()), COMPLETION_SECONDS)
@@ -41,15 +41,16 @@ def names(context: click.Context, _parameter: click.Parameter, incomplete: str) 
 
 
 def name_argument(function: F) -> F:
-    """The NAME of a ScriptModel, completed from the cluster."""
+    """Add the argument NAME of a ScriptModel, completed from the cluster."""
     return click.argument("name", type=ObjectName(), shell_complete=names)(function)
 
 
 def output_option(*forms: str) -> Callable[[F], F]:
-    """-o with json, yaml, name and the given forms, of which the first is the default."""
+    """Add -o with the given formats, of which the first is the default, and json, yaml and name."""
     choice = click.Choice([*forms, "json", "yaml", "name"])
-    return click.option("-o", "--output", type=choice, default=forms[0], show_default=True, help="Form of the output.")
+    return click.option("-o", "--output", type=choice, default=forms[0], show_default=True, help="Output format.")
 
 
 def now() -> datetime:
+    """Return the current time in UTC."""
     return datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""How the command finds pachd: by the options, else by what a release of the operator publishes in the cluster."""
+"""Finds pachd: at the address of the options, else at the one that a release of the operator publishes."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from functools import cached_property
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import click
 
+from scriptmodel_cli.errors import InputError
 from scriptmodel_cli.publicconfig import LABEL, NAMESPACE, AmbiguousError, PublicConfig, choose, parse
 
 if TYPE_CHECKING:
@@ -21,12 +23,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_ASK_SECONDS = 15.0
+LOG_IN = "renew the kubeconfig's credentials, or name another with --kubeconfig"
+"""What to do after HTTP 401."""
+_LIST_SECONDS = 15.0
 _SET = "set --pachd or SCRIPTMODEL_PACHD to its HOST:PORT"
 
 
 class Cluster(Protocol):
-    """What is needed of the session."""
+    """The part of a session that finding pachd needs."""
 
     @property
     def kubeconfig(self) -> Path | None: ...
@@ -39,10 +43,10 @@ class Cluster(Protocol):
 
 
 class PachdAccess:
-    """Address, certificates and port-forward, found once for all that a command asks of Pachyderm."""
+    """Address, certificates and port-forward of pachd, found once per command."""
 
     def __init__(self, cluster: Cluster, given: str, token_file: Path | None, ca_file: Path | None) -> None:
-        """`given` and the files are those of the options, which go before what is published."""
+        """Keep the values of the options, which override what is published."""
         self._cluster = cluster
         self._given = given
         self._token_file = token_file
@@ -53,69 +57,103 @@ class PachdAccess:
 
     @property
     def is_known(self) -> bool:
+        """Whether an option or a release gives an address."""
         return bool(self._given) or self._published is not None
 
     def address(self, purpose: str) -> PachdAddress:
-        """Return how to connect, with a port-forward open if pachd is inside the cluster and this process is not.
+        """Return how to connect, after opening a port-forward if only that reaches pachd.
 
-        Raises ClickException, ValueError for a malformed address, OSError for a file that cannot be read.
+        Raises InputError for options that are not valid, ClickException if there is no way to pachd, and OSError for a
+        file that cannot be read.
         """
         from scriptmodel_operator.pachyderm.channel import PachdAddress  # noqa: PLC0415 - gRPC takes time
 
         if self._given:
-            return PachdAddress(self._given, self._token_file, self._ca_file)
+            return self._with_files(self._given)
         published = self._published
         if published is None:
-            raise click.ClickException(f"{purpose} is in Pachyderm, whose address is unknown: {self._why_unknown}")
-        tunnel = self._tunnel(published)
-        return PachdAddress(published.pachd, self._token_file, self._ca_file or self._published_authorities, tunnel)
+            raise click.ClickException(
+                f"the address of pachd, needed for {purpose}, is unknown: {self._why_unknown}; {_SET}"
+            )
+        try:
+            PachdAddress(published.pachd)
+        except ValueError as error:
+            raise click.ClickException(
+                f"ConfigMap {NAMESPACE}/{published.name} publishes an invalid address of pachd: {error}; ask an "
+                f"administrator to fix publicConfig.address in the operator's chart, or {_SET}"
+            ) from error
+        authorities = None if self._ca_file else self._published_authorities
+        return self._with_files(published.pachd, authorities, self._tunnel(published))
+
+    def _with_files(self, address: str, authorities: Path | None = None, tunnel: Path | None = None) -> PachdAddress:
+        from scriptmodel_operator.pachyderm.channel import PachdAddress  # noqa: PLC0415 - gRPC takes time
+
+        try:
+            return PachdAddress(address, self._token_file, authorities or self._ca_file, tunnel)
+        except ValueError as error:
+            raise InputError(str(error)) from error
 
     def hint(self) -> str:
-        """What to check when pachd does not answer."""
+        """Return why pachd does not answer, if known, and what to check."""
         if self._given or self._published is None:
-            return f"does pachd run, and is {self._given} (--pachd) its address?"
-        hint = f"does pachd run at {self._published.pachd} (ConfigMap {NAMESPACE}/{self._published.name})?"
-        problem = self._port_forward.problem if self._port_forward else ""
-        return f"{hint} The port-forward failed: {problem}" if problem else hint
+            return f"is pachd running, and is {self._given} (--pachd) its address?"
+        source = f"{self._published.pachd} (ConfigMap {NAMESPACE}/{self._published.name})"
+        if self._port_forward and self._port_forward.problem:
+            return f"the port-forward failed: {self._port_forward.problem}; check that pachd runs at {source}"
+        return f"is pachd running at {source}?"
 
     def close(self) -> None:
+        """Close the port-forward and remove temporary files."""
         self._files.close()
         self._port_forward = None
 
     @cached_property
     def _published(self) -> PublicConfig | None:
-        """The public configuration of the release that serves the namespace; None, and `_why_unknown`, without one."""
+        """The public configuration of the release that serves the namespace; None, with `_why_unknown` set, if none."""
         path = f"/api/v1/namespaces/{NAMESPACE}/configmaps?labelSelector={LABEL}%3Dtrue"
         what = f"listing ConfigMaps in {NAMESPACE}"
         try:
-            listed = self._cluster.ask(lambda client: client.request("GET", path, what), _ASK_SECONDS)
+            listed = self._cluster.ask(lambda client: client.request("GET", path, what), _LIST_SECONDS)
             namespace = self._cluster.where()
             found = choose(filter(None, map(parse, listed.get("items", []))), namespace)
         except click.ClickException as error:
-            self._why_unknown = f"{_SET} ({error.message})"
+            self._why_unknown = error.message
             return None
         except AmbiguousError as error:
-            self._why_unknown = f"{error}; {_SET}"
+            self._why_unknown = str(error)
             return None
         if found is None:
             self._why_unknown = (
-                f"{_SET}; no release of the operator publishes one for namespace {namespace} in {NAMESPACE} "
-                "(publicConfig.create of its chart)"
+                f"no release of the operator publishes it in {NAMESPACE} for namespace {namespace} "
+                "(publicConfig.create in its chart)"
             )
         return found
 
     @cached_property
     def _published_authorities(self) -> Path | None:
-        """A file with the published certificates: connections read them from one."""
+        """A file with the published certificates, since connections read them from a file; None if none are published.
+
+        Raises ClickException if they are not certificates.
+        """
         if self._published is None or not self._published.certificates:
             return None
+        from scriptmodel_operator.pachyderm.channel import PachdAddress  # noqa: PLC0415 - gRPC takes time
+
         folder = self._files.enter_context(tempfile.TemporaryDirectory(prefix="scriptmodel-"))
         file = Path(folder, "ca.crt")
         file.write_text(self._published.certificates)
+        try:
+            PachdAddress(self._published.pachd, ca_file=file)
+        except ValueError as error:
+            raise click.ClickException(
+                f"ConfigMap {NAMESPACE}/{self._published.name} publishes no valid certificates in PEM form; ask an "
+                "administrator to fix publicConfig.certificates in the operator's chart, or name a file with "
+                "--pachd-ca-file"
+            ) from error
         return file
 
     def _tunnel(self, published: PublicConfig) -> Path | None:
-        """The socket of the port-forward; None if the address can be reached without."""
+        """Return the socket of the port-forward; None if the address is reached directly."""
         from scriptmodel_operator.kube.login import in_a_pod  # noqa: PLC0415 - kopf takes time
 
         if published.service is None or in_a_pod(self._cluster.kubeconfig):
@@ -129,7 +167,7 @@ class PachdAccess:
         from scriptmodel_operator.kube.errors import KubeError, KubeForbiddenError  # noqa: PLC0415 - as it
 
         service = published.service
-        assert service is not None  # noqa: S101 - for mypy: `_tunnel` has looked
+        assert service is not None  # noqa: S101 - for mypy: `_tunnel` checks it
         try:
             return PortForward(self._cluster.login, service)
         except KubeForbiddenError as error:
@@ -138,13 +176,15 @@ class PachdAccess:
                 f"({error})"
             ) from error
         except KubeError as error:
+            advice = LOG_IN if error.status == HTTPStatus.UNAUTHORIZED else f"check that pachd runs, or {_SET}"
             raise click.ClickException(
                 f"cannot forward a port to pachd at {published.pachd} (ConfigMap {NAMESPACE}/{published.name}): "
-                f"{error}; check that pachd runs, or {_SET}"
+                f"{error}; {advice}"
             ) from error
 
 
 def _how_to_be_granted(published: PublicConfig) -> str:
+    """Return what an administrator has to do so that the user may forward a port."""
     if not published.port_forward_role or published.service is None:
         return (
             "ask an administrator to set rbac.portForward.create and rbac.portForward.subjects in the operator's chart"

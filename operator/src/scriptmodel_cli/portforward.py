@@ -1,8 +1,8 @@
-"""A port-forward through the API server to a pod of a Service, as `kubectl port-forward service/NAME` makes it.
+"""Forwards a port of a pod through the API server, as `kubectl port-forward service/NAME` does.
 
-Listens on a Unix socket in a folder of the user's own, so that nobody else on the machine can use it. Each connection
-gets a WebSocket to a pod that is ready at that moment, and waits where the other side is slow: no file of a corpus is
-held in memory. It uses the operator's own connection to the API server, with its credentials, certificates and proxy.
+Listens on a Unix socket in a folder that only the user can open. Each connection gets its own WebSocket to a pod that
+is ready at that moment, so a new connection reaches the pod that replaced another. Reading pauses while the other side
+is slow, so memory stays bounded. The API server is reached with the credentials, certificates and proxy of the session.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
 
 import aiohttp
+import click
 
 from scriptmodel_cli.publicconfig import ServiceAddress
 from scriptmodel_operator.kube.client import KubeClient, open_session
@@ -26,24 +28,30 @@ from scriptmodel_operator.leadership import UNLIMITED
 
 _PROTOCOL = "v4.channel.k8s.io"
 _DATA, _ERROR = 0, 1
-"""Channels of the first forwarded port: each frame begins with its channel."""
+"""Channels of the first forwarded port; the first byte of each frame is its channel."""
 _PORT_FRAME_BYTES = 3
-"""Each channel begins with a frame that repeats the port."""
+"""Size of the first frame of each channel, which repeats the port."""
 _CHUNK_BYTES = 64 * 1024
 _HEARTBEAT_SECONDS = 20.0
 _START_SECONDS = 20.0
+_CLOSE_SECONDS = 1.0
+"""Longest wait for the API server to confirm that a connection is closed."""
 
 Login = Callable[[], kopf.ConnectionInfo]
 
 
 class PortForward:
-    """Open until `close`. `problem` is why the newest connection failed, empty if it did not."""
+    """A port-forward to a Service, open until `close`."""
 
     def __init__(self, login: Login, service: ServiceAddress) -> None:
-        """Find a pod and connect to it once. Raises KubeError, KubeForbiddenError if the user may not do that."""
+        """Find a pod and connect to it once.
+
+        Raises KubeError, KubeForbiddenError if the user may not forward ports, or what `login` raises.
+        """
         self._login = login
         self._service = service
         self.problem = ""
+        """Why the last connection failed; empty once a connection has received data."""
         self._folder = tempfile.TemporaryDirectory(prefix="scriptmodel-")
         self.socket = Path(self._folder.name, "pachd")
         self._loop = asyncio.new_event_loop()
@@ -65,7 +73,7 @@ class PortForward:
         self.close()
 
     def close(self) -> None:
-        """End all connections."""
+        """Close all connections and remove the socket."""
         if self._loop.is_closed():
             return
         asyncio.run_coroutine_threadsafe(_cancel_tasks(), self._loop).result()
@@ -79,7 +87,7 @@ class PortForward:
         return f"forwarding a port of service {self._service.namespace}/{self._service.name}"
 
     async def _start(self) -> None:
-        websocket, session = await self._connect()
+        _pod, websocket, session = await self._connect()
         await websocket.close()
         await session.close()
         server = await asyncio.start_unix_server(self._serve, self.socket)
@@ -91,13 +99,13 @@ class PortForward:
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            websocket, session = await self._connect()
-        except KubeError as error:
+            pod, websocket, session = await self._connect()
+        except (KubeError, click.ClickException) as error:
             self.problem = str(error)
             writer.close()
             return
-        self.problem = ""
-        pumps = [asyncio.create_task(_send(reader, websocket)), asyncio.create_task(self._receive(websocket, writer))]
+        receiving = self._receive(pod, websocket, writer)
+        pumps = [asyncio.create_task(_send(reader, websocket)), asyncio.create_task(receiving)]
         try:
             await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -108,7 +116,10 @@ class PortForward:
             await websocket.close()
             await session.close()
 
-    async def _receive(self, websocket: aiohttp.ClientWebSocketResponse, writer: asyncio.StreamWriter) -> None:
+    async def _receive(
+        self, pod: str, websocket: aiohttp.ClientWebSocketResponse, writer: asyncio.StreamWriter
+    ) -> None:
+        """Write received data to the socket until the connection ends, and record why it ended."""
         started: set[int] = set()
         async for message in websocket:
             if message.type is not aiohttp.WSMsgType.BINARY or not message.data:
@@ -117,13 +128,16 @@ class PortForward:
             if channel not in started and len(message.data) == _PORT_FRAME_BYTES:
                 started.add(channel)
             elif channel == _ERROR:
-                self.problem = data.decode(errors="replace")
+                self.problem = f"pod {pod}: {' '.join(data.decode(errors='replace').split())}"
                 return
             elif channel == _DATA:
+                self.problem = ""
                 writer.write(data)
                 await writer.drain()
+        self.problem = f"the connection to pod {pod} was closed"
 
-    async def _connect(self) -> tuple[aiohttp.ClientWebSocketResponse, aiohttp.ClientSession]:
+    async def _connect(self) -> tuple[str, aiohttp.ClientWebSocketResponse, aiohttp.ClientSession]:
+        """Connect to a ready pod. Return its name, the connection, and the session to close after it."""
         client = KubeClient(self._login, UNLIMITED)
         try:
             pod, port = await find_pod(client, self._service)
@@ -137,21 +151,22 @@ class PortForward:
             websocket = await session.ws_connect(
                 url,
                 protocols=(_PROTOCOL,),
-                headers={"Accept": "*/*"},  # JSON alone, as for other requests, is answered with 406
+                headers={"Accept": "*/*"},  # the API server answers `application/json` with 406
+                timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_SECONDS),
                 heartbeat=_HEARTBEAT_SECONDS,
                 max_msg_size=0,
             )
         except aiohttp.WSServerHandshakeError as error:
             await session.close()
-            kind = KubeForbiddenError if error.status in (401, 403) else KubeError
-            raise kind(self._what, error.status, f"pods/portforward of {pod}: {error.message}") from error
+            kind = KubeForbiddenError if error.status == HTTPStatus.FORBIDDEN else KubeError
+            raise kind(self._what, error.status, f"the API server refused a connection to pod {pod}") from error
         except (aiohttp.ClientError, OSError) as error:
             await session.close()
             raise KubeUnavailableError(self._what, 0, str(error) or type(error).__name__) from error
         except BaseException:
             await session.close()
             raise
-        return websocket, session
+        return pod, websocket, session
 
 
 async def find_pod(client: KubeClient, address: ServiceAddress) -> tuple[str, int]:
@@ -164,7 +179,7 @@ async def find_pod(client: KubeClient, address: ServiceAddress) -> tuple[str, in
     if target is None:
         raise KubeNotFoundError(f"reading service {name}", 0, f"it has no port {address.port}")
     if not spec.get("selector"):
-        raise KubeNotFoundError(f"reading service {name}", 0, "it selects no pods, so no port can be forwarded")
+        raise KubeNotFoundError(f"reading service {name}", 0, "it selects no pods, so its port cannot be forwarded")
     selector = quote(",".join(f"{key}={value}" for key, value in spec["selector"].items()), safe="")
     listed = await client.request("GET", f"{path}/pods?labelSelector={selector}", f"listing pods of service {name}")
     for pod in listed.get("items", []):
@@ -180,7 +195,7 @@ def _target(port: Mapping[str, Any]) -> int | str:
 
 
 def _port_of(pod: Mapping[str, Any], target: int | str) -> int | None:
-    """Return the number of a port; the containers of the pod give the names their numbers."""
+    """Return the number of a container's port, given its number or its name; None if no container names it."""
     if isinstance(target, int):
         return target
     ports = (port for container in pod["spec"]["containers"] for port in container.get("ports", []))

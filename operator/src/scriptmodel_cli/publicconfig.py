@@ -1,6 +1,6 @@
-"""The public configuration of an installed operator: how people reach the Pachyderm that it uses.
+"""The public configuration of an installed operator: the address of the pachd that it uses.
 
-Each release writes one ConfigMap without secrets into kube-public, which every authenticated user may read.
+Each release writes one ConfigMap, without secrets, to kube-public. Every authenticated user may read it.
 """
 
 from __future__ import annotations
@@ -15,16 +15,17 @@ LABEL = "scriptmodel.dev/public-config"
 _DEFAULT_PORT = 443
 _ADDRESS = re.compile(r"(?P<scheme>grpcs?://)?(?P<host>[a-z0-9-]+(\.[a-z0-9-]+)*)(:(?P<port>[0-9]{1,5}))?")
 _LABELS_OF_A_SERVICE = 3
-"""NAME.NAMESPACE.svc, and then perhaps the domain of the cluster."""
+"""NAME.NAMESPACE.svc, which the domain of the cluster may follow."""
+_OBJECT_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 
 
 class AmbiguousError(Exception):
-    """Releases with different addresses of pachd serve the same namespace."""
+    """Several releases serve the same namespace and publish different addresses of pachd."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceAddress:
-    """A port of a Service, and the host name that its certificate is for."""
+    """A port of a Service, and the host name in its certificate."""
 
     namespace: str
     name: str
@@ -34,32 +35,33 @@ class ServiceAddress:
 
 @dataclass(frozen=True, slots=True)
 class PublicConfig:
-    """What one release publishes."""
+    """The values that one release publishes."""
 
     name: str
     """Name of the ConfigMap."""
     release_namespace: str
+    """Namespace of the release; empty if the ConfigMap has no valid one."""
     watched: tuple[str, ...]
     """Namespaces that the release watches; empty for all."""
     pachd: str
-    """Address as in --pachd."""
+    """Address of pachd, in a form that --pachd accepts."""
     certificates: str
-    """PEM, to trust in place of gRPC's roots; may be empty."""
+    """Certificates in PEM form to trust instead of gRPC's roots; may be empty."""
     port_forward_role: str
-    """Role in pachd's namespace that grants port-forwards; empty if the release made none."""
+    """Role in pachd's namespace that grants port-forwards; empty if the release created none."""
 
     @property
     def service(self) -> ServiceAddress | None:
-        """The Service that the address names, None for an address outside of the cluster.
+        """The Service that the address names; None if the address is outside the cluster.
 
-        The operator's pod resolves a name without dots in the namespace of the release.
+        A name without dots is in the namespace of the release, where the operator's pod resolves it.
         """
         found = _ADDRESS.fullmatch(self.pachd)
         if found is None or found["host"] == "localhost":
             return None
         name, *rest = found["host"].split(".")
         port = int(found["port"] or _DEFAULT_PORT)
-        if not rest:
+        if not rest and self.release_namespace:
             return ServiceAddress(self.release_namespace, name, port, found["host"])
         if len(rest) + 1 >= _LABELS_OF_A_SERVICE and rest[1] == "svc":
             return ServiceAddress(rest[0], name, port, found["host"])
@@ -67,24 +69,25 @@ class PublicConfig:
 
 
 def parse(config_map: Mapping[str, Any]) -> PublicConfig | None:
-    """Return what a ConfigMap publishes; None if it has no address."""
+    """Return the values of a ConfigMap; None if it has no address of pachd."""
     data = config_map.get("data") or {}
     if not data.get("pachd"):
         return None
     return PublicConfig(
         name=config_map["metadata"]["name"],
-        release_namespace=data.get("releaseNamespace", ""),
+        release_namespace=_object_name(data.get("releaseNamespace", "")),
         watched=tuple(str(data.get("watchNamespaces", "")).split()),
         pachd=data["pachd"],
         certificates=data.get("pachdCertificates", ""),
-        port_forward_role=data.get("portForwardRole", ""),
+        port_forward_role=_object_name(data.get("portForwardRole", "")),
     )
 
 
 def choose(published: Iterable[PublicConfig], namespace: str) -> PublicConfig | None:
-    """Return the release that serves a namespace; one that names the namespace goes before one for the whole cluster.
+    """Return the release that serves a namespace; None if no release does.
 
-    Releases that agree on pachd are as good as one. Raises AmbiguousError if they do not.
+    A release that watches only some namespaces, this one among them, overrides one that watches the whole cluster.
+    Raises AmbiguousError if several releases serve the namespace and their addresses differ.
     """
     releases = sorted(published, key=lambda each: each.name)
     candidates = [each for each in releases if namespace in each.watched]
@@ -93,3 +96,8 @@ def choose(published: Iterable[PublicConfig], namespace: str) -> PublicConfig | 
         named = ", ".join(f"{each.name} ({each.pachd})" for each in candidates)
         raise AmbiguousError(f"several releases of the operator serve namespace {namespace}: {named}")
     return candidates[0] if candidates else None
+
+
+def _object_name(value: str) -> str:
+    """Return a value that is a valid object name, else an empty string."""
+    return value if _OBJECT_NAME.fullmatch(value) else ""

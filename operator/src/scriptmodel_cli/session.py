@@ -18,7 +18,7 @@ import click
 
 from scriptmodel_cli.errors import InputError
 from scriptmodel_cli.output import note
-from scriptmodel_cli.pachd import PachdAccess
+from scriptmodel_cli.pachd import LOG_IN, PachdAccess
 from scriptmodel_cli.text import did_you_mean
 from scriptmodel_operator.api.identity import COMMAND_MANAGER, PLURAL
 from scriptmodel_operator.leadership import UNLIMITED
@@ -53,7 +53,7 @@ def parsed(found: Mapping[str, Any]) -> ScriptModel:
         return parse_object(found)
     except InvalidSpecError as error:
         raise click.ClickException(
-            f"{error}: the CRD and this program are of different versions; upgrade the older"
+            f"{error}: the CRD and this program have different versions; upgrade the older one"
         ) from error
 
 
@@ -92,7 +92,7 @@ class Session:
             self._reached = self._reached or bool(error.status)
             raise ServerUnavailableError(str(error) if self._reached else f"{error}: {_NO_ANSWER}") from error
         except KubeError as error:
-            raise click.ClickException(f"{error}: {_LOG_IN}" if error.status == 401 else str(error)) from error
+            raise click.ClickException(f"{error}: {LOG_IN}" if error.status == 401 else str(error)) from error
         self._reached = True
         return answer
 
@@ -183,7 +183,10 @@ class Session:
 
     @contextmanager
     def pachyderm(self, purpose: str) -> Iterator[PachydermGateway]:
-        """Connect to Pachyderm: at the address of the options, else at the one that the operator publishes."""
+        """Connect to Pachyderm at the address of the options, else at the one that the operator publishes.
+
+        `purpose` is the data to read or write there, for messages.
+        """
         from scriptmodel_operator.pachyderm.adapter import PachydermGateway  # noqa: PLC0415 - see above
         from scriptmodel_operator.pachyderm.errors import PachydermError, UnavailableError  # noqa: PLC0415 - see above
 
@@ -203,10 +206,11 @@ class Session:
             gateway.close()
 
     def finds_pachd(self) -> bool:
-        """Whether the options or a release of the operator give an address of pachd."""
+        """Return whether the options or a release of the operator give an address of pachd."""
         return self._pachd.is_known
 
     def close(self) -> None:
+        """Close all connections."""
         self._pachd.close()
         if self._runner is not None:
             self._runner.run(self._client.close())
@@ -229,7 +233,7 @@ class Session:
         return self.login()
 
     def login(self) -> kopf.ConnectionInfo:
-        """Credentials of the kubeconfig; ClickException without any."""
+        """Return the credentials of the kubeconfig. Raises ClickException if there are none."""
         from scriptmodel_operator.kube.login import LoginFailedError, login  # noqa: PLC0415 - see above
 
         try:

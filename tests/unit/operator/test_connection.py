@@ -53,9 +53,10 @@ def pachd(pair: Pair | None = None, port: int = 0, target: str = "") -> Iterator
         server.stop(None).wait()
 
 
-def key_and_certificate() -> Pair:
-    """Its own authority, for loopback."""
+def key_and_certificate(host: str = "") -> Pair:
+    """Make a self-signed certificate for a host name, by default for 127.0.0.1."""
     key = ec.generate_private_key(ec.SECP256R1())
+    owner = x509.DNSName(host) if host else x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "pachd")])
     now = datetime.datetime.now(datetime.UTC)
     certificate = (
@@ -66,7 +67,7 @@ def key_and_certificate() -> Pair:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(days=1))
         .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([owner]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )

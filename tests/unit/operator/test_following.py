@@ -141,7 +141,7 @@ def test_waiting_for_an_api_server_ends_with_the_time_that_was_given(
 @pytest.mark.parametrize(
     ("number", "line"),
     [
-        (401, f"Error: reading ml/thrones: no (HTTP 401): {session._LOG_IN}"),
+        (401, f"Error: reading ml/thrones: no (HTTP 401): {session.LOG_IN}"),
         (403, "Error: reading ml/thrones: no (HTTP 403)"),
         (404, "Error: ScriptModel 'thrones' does not exist in namespace 'ml': see `scriptmodel list -A`"),
     ],
@@ -242,4 +242,4 @@ def test_a_spec_of_a_newer_api_is_told_of_in_a_line(
     done = run(server, tmp_path, words, told(newer))
     assert done.exit_code == code, done.exception
     assert done.stderr.startswith("Error: spec.model.preset: ")
-    assert done.stderr.endswith("the CRD and this program are of different versions; upgrade the older\n")
+    assert done.stderr.endswith("the CRD and this program have different versions; upgrade the older one\n")

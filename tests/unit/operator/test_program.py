@@ -134,6 +134,7 @@ def test_what_is_no_address_of_pachd_is_refused_before_anything_is_asked(
         assert f"{address!r} is not HOST:PORT" in done.stderr
     if address:
         done = CliRunner().invoke(main, ["push", str(Path(__file__)), "--repo=r", f"--pachd={address}"])
+        assert done.exit_code == 2
         assert done.stderr.splitlines()[-1].startswith(f"Error: {address!r} is not HOST:PORT".rstrip())
 
 
@@ -156,7 +157,7 @@ def test_a_pachd_that_is_not_there_is_told_with_its_address(tmp_path: Path) -> N
     address = f"127.0.0.1:{free_port()}"
     done = CliRunner().invoke(main, ["push", str(tmp_path), "--repo=plays", f"--pachd={address}"])
     assert done.exit_code == 1
-    assert done.stderr.endswith(f": does pachd run, and is {address} (--pachd) its address?\n")
+    assert done.stderr.endswith(f": is pachd running, and is {address} (--pachd) its address?\n")
 
 
 def test_a_sample_that_is_no_text_is_told_by_its_name(tmp_path: Path) -> None:
@@ -174,4 +175,4 @@ def test_what_is_no_name_of_an_object_is_not_asked_for(name: str) -> None:
             continue  # as if it were not said
         done = CliRunner().invoke(main, words)
         assert done.exit_code == 2
-        assert f"{name!r} is no name of an object: lower case letters, digits, . and -" in done.stderr
+        assert f"{name!r} is not a valid object name: use lower case letters, digits, . and -" in done.stderr

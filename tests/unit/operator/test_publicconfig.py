@@ -51,3 +51,12 @@ def test_a_config_map_of_the_chart_is_read() -> None:
     data = {"pachd": "grpcs://pachd.ml.svc:1", "watchNamespaces": "ml other", "releaseNamespace": "operators"}
     found = parse({"metadata": {"name": "one"}, "data": data})
     assert found == published("grpcs://pachd.ml.svc:1", "ml", "other")
+
+
+@pytest.mark.parametrize("namespace", ["", "../../kube-system", "a b", "UPPER"])
+def test_a_name_without_dots_is_a_service_only_in_a_valid_namespace(namespace: str) -> None:
+    data = {"pachd": "pachd:1", "releaseNamespace": namespace, "portForwardRole": namespace}
+    found = parse({"metadata": {"name": "one"}, "data": data})
+    assert found is not None
+    assert found.service is None
+    assert found.port_forward_role == ""

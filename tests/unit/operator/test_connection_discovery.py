@@ -1,0 +1,228 @@
+"""The command finds pachd by flag, environment or ConfigMap, in this order, and reports what to set if it cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from scriptmodel_cli.connection import pass_session
+from scriptmodel_cli.main import main
+from scriptmodel_cli.program import Command
+from scriptmodel_cli.session import Session
+from scriptmodel_operator.pachyderm.errors import UnavailableError
+from tests.unit.operator.stub_api import ERROR, StubApiServer, echo, leading_to, pod, send
+from tests.unit.operator.test_connection import key_and_certificate, pachd
+from tests.unit.operator.test_login import kubeconfig
+
+Run = Callable[..., Result]
+SERVICE = "pachd.ml.svc.cluster.local:30650"
+SET = "set --pachd or SCRIPTMODEL_PACHD to its HOST:PORT"
+
+
+@click.command("version", cls=Command)
+@pass_session
+def version(session: Session) -> None:
+    with session.pachyderm("its version") as gateway:
+        click.echo(gateway.server_version())
+
+
+@pytest.fixture
+def server() -> Iterator[StubApiServer]:
+    with StubApiServer(echo) as running:
+        yield running
+
+
+@pytest.fixture
+def run(server: StubApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run the command against the server, in the namespace `scripts`."""
+    monkeypatch.setattr(main, "get_command", lambda _context, _name: version)
+    file = kubeconfig(tmp_path / "config", cluster={"server": server.url}, context={"namespace": "scripts"})
+
+    def invoke(*words: str, **env: str) -> Result:
+        return CliRunner().invoke(main, ["version", *words], env={"KUBECONFIG": str(file), **env})
+
+    return invoke
+
+
+def config_map(pachd: str, name: str = "one", **data: str) -> dict[str, Any]:
+    return {"metadata": {"name": name}, "data": {"pachd": pachd, "releaseNamespace": "ml", **data}}
+
+
+def refusal(done: Result, status: int = 1) -> str:
+    """Return the message of a command that failed with one line."""
+    assert done.exit_code == status, done.output
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stdout == ""
+    return done.stderr.removeprefix("Error: ").removesuffix("\n")
+
+
+def test_a_flag_overrides_the_environment_and_that_overrides_the_config_map(server: StubApiServer, run: Run) -> None:
+    with pachd() as (first, by_flag), pachd() as (second, by_environment), pachd() as (third, published):
+        server.config_maps = [config_map(third)]
+        for words, env, expected in (
+            ([f"--pachd={first}"], {"SCRIPTMODEL_PACHD": second}, (1, 0, 0)),
+            ([], {"SCRIPTMODEL_PACHD": second}, (1, 1, 0)),
+            ([], {"SCRIPTMODEL_PACHD": ""}, (1, 1, 1)),
+        ):
+            assert run(*words, **env).output == "2.7.8\n"
+            assert tuple(len(each.tokens) for each in (by_flag, by_environment, published)) == expected
+    assert server.forwarded == [], "none of these is a Service of the cluster"
+
+
+def test_a_service_is_reached_by_a_port_forward_with_the_given_token(
+    server: StubApiServer, run: Run, tmp_path: Path
+) -> None:
+    token = tmp_path / "token"
+    token.write_text("secret")
+    server.config_maps = [config_map(SERVICE)]
+    with pachd() as (address, answers):
+        server.behaviour = leading_to(address)
+        assert run(f"--pachd-token-file={token}").output == "2.7.8\n"
+    assert answers.tokens == ["secret"]
+    assert {name for name, _query in server.forwarded} == {"pachd-0"}
+
+
+def test_published_certificates_are_checked_for_the_name_of_the_service(
+    server: StubApiServer, run: Run, tmp_path: Path
+) -> None:
+    token = tmp_path / "token"
+    token.write_text("secret")
+    right, wrong = key_and_certificate(SERVICE.partition(":")[0]), key_and_certificate("other.ml.svc")
+    for pair, expected in ((wrong, []), (right, ["secret"])):
+        server.config_maps = [config_map(f"grpcs://{SERVICE}", pachdCertificates=pair[1].decode())]
+        with pachd(pair) as (address, answers):
+            server.behaviour = leading_to(address)
+            done = run(f"--pachd-token-file={token}")
+        assert answers.tokens == expected
+        if not expected:
+            assert "(ConfigMap kube-public/one)" in refusal(done)
+    assert done.output == "2.7.8\n"
+
+
+def test_without_an_address_the_message_says_what_to_set(server: StubApiServer, run: Run) -> None:
+    unknown = "the address of pachd, needed for its version, is unknown: "
+    nothing = (
+        "no release of the operator publishes it in kube-public for namespace scripts "
+        "(publicConfig.create in its chart)"
+    )
+    assert refusal(run()) == f"{unknown}{nothing}; {SET}"
+    server.config_maps = [config_map(""), config_map("a:1", watchNamespaces="others")]
+    assert refusal(run()) == f"{unknown}{nothing}; {SET}"
+    server.refused["configmaps"] = 403
+    listing = "listing ConfigMaps in kube-public: refused by the test (HTTP 403)"
+    assert refusal(run()) == f"{unknown}{listing}; {SET}"
+
+
+def test_releases_that_disagree_are_named_and_the_namespace_decides(server: StubApiServer, run: Run) -> None:
+    with pachd() as (address, _answers):
+        server.config_maps = [
+            config_map("a.example.com:1", "one"),
+            config_map("b.example.com:1", "two"),
+            config_map(address, "three", watchNamespaces="plays films"),
+        ]
+        message = refusal(run())
+        assert "several releases of the operator serve namespace scripts" in message
+        assert "one (a.example.com:1), two (b.example.com:1)" in message
+        assert "three" not in message
+        assert message.endswith(SET)
+        assert run("--namespace=films").output == "2.7.8\n"
+
+
+@pytest.mark.parametrize("address", ["http://pachd:1", "pachd:port", "two words", "a:1\n\x1b[2Jb", "pachd:1/path"])
+def test_an_address_that_is_not_valid_is_reported_with_its_config_map(
+    server: StubApiServer, run: Run, address: str
+) -> None:
+    server.config_maps = [config_map(address)]
+    message = refusal(run())
+    assert message.startswith(f"ConfigMap kube-public/one publishes an invalid address of pachd: {address!r}")
+    assert message.endswith(SET)
+    assert "\x1b" not in message
+
+
+def test_an_address_of_the_command_line_that_is_not_valid_is_a_usage_error(run: Run) -> None:
+    for done in (run("--pachd=http://x"), run(SCRIPTMODEL_PACHD="http://x")):
+        assert refusal(done, 2).startswith("'http://x' is not HOST:PORT")
+
+
+def test_published_certificates_that_are_not_valid_are_reported_with_their_config_map(
+    server: StubApiServer, run: Run, tmp_path: Path
+) -> None:
+    pair, given = key_and_certificate(), tmp_path / "ca.crt"
+    given.write_bytes(pair[1])
+    with pachd(pair) as (address, _answers):
+        server.config_maps = [config_map(address, pachdCertificates="no certificate")]
+        message = refusal(run())
+        assert message.startswith("ConfigMap kube-public/one publishes no valid certificates in PEM form")
+        assert "--pachd-ca-file" in message
+        assert run(f"--pachd-ca-file={given}").output == "2.7.8\n", "a given file overrides them"
+    given.write_text("no certificate")
+    assert refusal(run(f"--pachd-ca-file={given}"), 2).startswith(f"{given} has no certificates in PEM form")
+
+
+def test_who_may_not_forward_a_port_is_told_the_role_that_grants_it(server: StubApiServer, run: Run) -> None:
+    server.refused["portforward"] = 403
+    server.config_maps = [config_map(SERVICE, portForwardRole="release-pachd")]
+    message = refusal(run())
+    assert message.startswith(f"you may not forward a port to pachd at {SERVICE}: ask an administrator for ")
+    assert "`kubectl -n ml create rolebinding release-pachd-YOU --role=release-pachd --user=YOU`" in message
+    assert SET in message
+    for role in ("", "x; reboot"):
+        server.config_maps = [config_map(SERVICE, portForwardRole=role)]
+        message = refusal(run())
+        assert "set rbac.portForward.create and rbac.portForward.subjects in the operator's chart" in message
+        assert "reboot" not in message
+
+
+def test_expired_credentials_are_not_a_missing_right(server: StubApiServer, run: Run) -> None:
+    server.refused["portforward"] = 401
+    server.config_maps = [config_map(SERVICE)]
+    message = refusal(run())
+    assert message.startswith(f"cannot forward a port to pachd at {SERVICE} (ConfigMap kube-public/one): ")
+    assert message.endswith("(HTTP 401); renew the kubeconfig's credentials, or name another with --kubeconfig")
+
+
+def test_a_service_without_a_ready_pod_is_reported(server: StubApiServer, run: Run) -> None:
+    server.pods = []
+    server.config_maps = [config_map(SERVICE)]
+    assert "none of its pods is ready; check that pachd runs, or" in refusal(run())
+
+
+def test_a_pod_that_does_not_listen_is_reported_in_a_line(server: StubApiServer, run: Run) -> None:
+    async def refuse(websocket: Any) -> None:
+        await send(websocket, b"port 1650:\n connection refused", ERROR)
+
+    server.behaviour = refuse
+    server.config_maps = [config_map(SERVICE)]
+    assert refusal(run()).endswith(
+        "the port-forward failed: pod pachd-0: port 1650: connection refused; "
+        f"check that pachd runs at {SERVICE} (ConfigMap kube-public/one)"
+    )
+
+
+def test_a_call_after_the_pod_was_replaced_reaches_the_new_one(
+    server: StubApiServer, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @click.command("versions", cls=Command)
+    @pass_session
+    def versions(session: Session) -> None:
+        with session.pachyderm("its version") as gateway:
+            click.echo(gateway.server_version())
+            server.pods = [pod("pachd-0", ending=True), pod("pachd-1")]
+            server.disconnect()
+            with suppress(UnavailableError):  # if gRPC has not noticed the end yet
+                gateway.server_version()
+            click.echo(gateway.server_version())
+
+    monkeypatch.setattr(main, "get_command", lambda _context, _name: versions)
+    server.config_maps = [config_map(SERVICE)]
+    with pachd() as (address, answers):
+        server.behaviour = leading_to(address)
+        assert run().output == "2.7.8\n2.7.8\n"
+    assert len(answers.tokens) >= 2
+    assert server.forwarded[-1][0] == "pachd-1"
