@@ -23,13 +23,10 @@ from scriptmodel_operator.api.identity import ADOPT, RECONCILE_AT, RETRAIN_AT
 from scriptmodel_operator.api.marks import Mark, Owner
 from scriptmodel_operator.api.names import PachydermNames, possible_names
 from scriptmodel_operator.api.objects import ScriptModel
-from scriptmodel_operator.app import Inbox, compose
+from scriptmodel_operator.app import Process, compose
 from scriptmodel_operator.config import OperatorConfig
-from scriptmodel_operator.health import Health
-from scriptmodel_operator.kube.client import KubeClient
+from scriptmodel_operator.controller.inbox import Inbox
 from scriptmodel_operator.kube.errors import KubeConflictError, KubeNotFoundError
-from scriptmodel_operator.kube.store import Store
-from scriptmodel_operator.metrics import Metrics
 from scriptmodel_operator.observe.observer import Observer
 from scriptmodel_operator.observe.snapshot import Snapshot
 from scriptmodel_operator.pachyderm.calls import Calls
@@ -46,6 +43,7 @@ from scriptmodel_operator.pachyderm.values import (
     RepoRef,
 )
 from tests.attack.runner import FindingError, main
+from tests.unit.operator.fake_kube import UnexpectedKube
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 
 OBJECTS = int(os.environ.get("CHURN_OBJECTS", "60"))
@@ -86,7 +84,7 @@ class OneAtATime:
 
 
 @dataclass
-class Kube:
+class Kube(UnexpectedKube):
     """What the API server does with ScriptModels: versions, generations, finalizers, conflicts."""
 
     objects: dict[Key, dict[str, Any]] = field(default_factory=dict)
@@ -154,17 +152,20 @@ class Operator:
     """One process; killed, it leaves undone whatever it was about to do."""
 
     def __init__(self, kube: Kube, pachyderm: OneAtATime, *, older: bool) -> None:
-        self._calls, health = Calls(4), Health(Metrics(Store()))
+        self._calls, process = Calls(4), Process.create()
         config = OperatorConfig(PachdAddress("nowhere:1"), trainer_image="trainer:1", poll_interval=POLL_SECONDS)
         gateway = cast(Gateway, pachyderm)
-        client = cast(KubeClient, kube)  # the few of its requests that the controller makes
-        self._controller, self._inbox, ticker = compose(config, client, gateway, self._calls, "cluster-1", health)
+        parts = compose(config, kube, gateway, self._calls, "cluster-1", process)
+        self._controller, self._inbox = parts.controller, parts.inbox
         self._observers = [self._controller.observer]
         if older:
             self._controller.observer = OlderObserver(gateway, "cluster-1")
             self._observers.append(self._controller.observer)
-        self._tasks = [asyncio.create_task(self._inbox.queue.run()), asyncio.create_task(ticker.run())]
-        kube.arrived, kube.gone = self._inbox.arrived, self._inbox.gone
+        self._tasks = [
+            asyncio.create_task(process.queue.run(self._controller.reconcile, config.workers)),
+            asyncio.create_task(parts.ticker.run()),
+        ]
+        kube.arrived, kube.gone = self._inbox.arrived, self._inbox.deleted
         for raw in list(kube.objects.values()):
             self._inbox.arrived(raw)
 

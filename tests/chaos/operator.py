@@ -38,6 +38,7 @@ from dev.stack import ControlPlane, Localpach
 from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.errors import KubeError
 from scriptmodel_operator.kube.login import login
+from scriptmodel_operator.leadership import UNLIMITED
 from tests.chaos.faults import Calls, Fault, faults_at
 from tests.chaos.kubernetes_proxy import KubernetesProxy
 from tests.chaos.life import MILESTONES, Life
@@ -222,7 +223,7 @@ class Matrix:
 
 async def _main(given: argparse.Namespace, world: World) -> int:
     world.prepare()
-    kube = KubeClient(lambda: login(world.control_plane.kubeconfig))
+    kube = KubeClient(lambda: login(world.control_plane.kubeconfig), UNLIMITED)
     try:
         matrix, wanted = [], {}
         for life in LIVES:

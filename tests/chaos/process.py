@@ -14,10 +14,10 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from scriptmodel_operator import app, cli
+from scriptmodel_operator.controller import queue
 from scriptmodel_operator.ingest import downloads, fetch
 from scriptmodel_operator.kube import client
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
-from scriptmodel_operator.reconcile import queue
 
 FASTER = 3
 

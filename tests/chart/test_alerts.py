@@ -12,6 +12,7 @@ import yaml
 
 from dev.chart import CHART
 from dev.helm import promql
+from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
 from scriptmodel_operator.kube.store import Store
 from scriptmodel_operator.metrics import Metrics
 from tests.chart.rendering import objects, only
@@ -33,7 +34,8 @@ STATUS = {
 
 def exported() -> dict[str, set[str]]:
     """Labels of each metric that a working operator tells, from the text that it serves."""
-    metrics = Metrics(Store(), skew=lambda: 0.1)
+    metrics = Metrics(Store(EchoFilter()))
+    metrics.clock_skew(0.1)
     metadata = {"namespace": "ml", "name": "thrones", "uid": "1", "resourceVersion": "5", "generation": 1}
     metrics.store.put({"metadata": metadata, "spec": {}, "status": STATUS})
     metrics.called("ListJob", "OK", 0.25)

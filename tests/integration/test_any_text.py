@@ -22,6 +22,7 @@ from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.events import EventRecorder
 from scriptmodel_operator.kube.login import login
 from scriptmodel_operator.kube.writer import ObjectWriter
+from scriptmodel_operator.leadership import UNLIMITED
 from tests.integration.cluster import Cluster
 from tests.unit.operator.test_encoding import ODD
 
@@ -58,7 +59,7 @@ def client(operator_kubeconfig: Path, runner: asyncio.Runner, monkeypatch: pytes
     monkeypatch.setenv("KUBECONFIG", str(operator_kubeconfig))
 
     async def make() -> KubeClient:
-        return KubeClient(lambda: login(operator_kubeconfig))
+        return KubeClient(lambda: login(operator_kubeconfig), UNLIMITED)
 
     made = runner.run(make())
     yield made
@@ -127,6 +128,7 @@ def test_any_text_goes_into_an_annotation_and_an_event(
     check()
     occasion = uuid.uuid4().hex
     note = f"{ODD} \udcff"
-    runner.run(EventRecorder(client).record(model, Reason.TRAINING, note, warning=False, occasion=occasion))
+    recorder = EventRecorder(client, lambda: None)
+    runner.run(recorder.record(model, Reason.TRAINING, note, warning=False, occasion=occasion))
     events = json.loads(cluster.kubectl("get", "events", "-o", "json"))
     assert without_surrogates(note) in [each["message"] for each in events["items"]]

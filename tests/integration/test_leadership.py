@@ -22,6 +22,7 @@ from tests.integration.audit import WRITES, Request, requests_in
 from tests.integration.cluster import Cluster, account_kubeconfig, condition
 from tests.integration.pachyderm import Pachyderm
 from tests.integration.texts import play
+from tests.lease import Lease
 
 CORPUS = {"corpus": {"repo": {"name": "plays"}}, "model": {"preset": "test"}}
 
@@ -93,14 +94,13 @@ def test_a_leader_that_ends_gives_the_lease_back_and_the_other_goes_on_at_once(
 
 def test_an_upload_whose_lease_ends_meanwhile_is_not_committed(localpach: Localpach, pachyderm: Pachyderm) -> None:
     repo = pachyderm.corpus({"/hamlet.txt": "before\n"})
-    head, left = pachyderm.head(repo), 100.0
+    head, lease = pachyderm.head(repo), Lease(100.0)
 
     def pieces() -> Iterator[bytes]:
-        nonlocal left
         yield b"after"
-        left = 0.0
+        lease.remaining = 0.0
 
-    gateway = PachydermGateway(PachdAddress(localpach.address), left=lambda: left)
+    gateway = PachydermGateway(PachdAddress(localpach.address), lease)
     with pytest.raises(UnavailableError, match="does not lead"):
         gateway.replace_files(
             BranchRef(RepoRef("default", repo), "master"), [Upload("/hamlet.txt", pieces())], (), 60.0

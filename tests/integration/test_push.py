@@ -15,6 +15,7 @@ from dev.paths import OPERATOR_ENV
 from dev.stack import Localpach
 from scriptmodel_cli.corpus import CorpusFile
 from scriptmodel_cli.pushing import push
+from scriptmodel_operator.leadership import UNLIMITED
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 from scriptmodel_operator.pachyderm.values import BranchRef, RepoRef
@@ -158,7 +159,7 @@ def test_a_file_that_changes_meanwhile_leaves_no_commit(
     (tmp_path / "a.txt").write_text("whole")
     (tmp_path / "b.txt").write_text("short")
     files = [CorpusFile(tmp_path / "a.txt", "/a.txt", 5), CorpusFile(tmp_path / "b.txt", "/b.txt", 50)]
-    gateway = PachydermGateway(PachdAddress(localpach.address))
+    gateway = PachydermGateway(PachdAddress(localpach.address), UNLIMITED)
     try:
         with pytest.raises(click.ClickException, match="changed while it was read: try again; nothing was committed"):
             push(gateway, BranchRef(RepoRef("default", repo), "master"), files, replace=False)

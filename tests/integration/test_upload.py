@@ -9,10 +9,12 @@ from collections.abc import Iterator
 import pytest
 
 from dev.stack import Localpach
+from scriptmodel_operator.leadership import UNLIMITED
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 from scriptmodel_operator.pachyderm.errors import NotFoundError, UnavailableError
 from scriptmodel_operator.pachyderm.values import BranchRef, RepoRef, Upload
+from tests.lease import Lease
 
 MEBIBYTE = 1024 * 1024
 SECONDS = 120.0
@@ -24,7 +26,7 @@ class BrokenOffError(Exception):
 
 @pytest.fixture
 def gateway(localpach: Localpach) -> Iterator[PachydermGateway]:
-    opened = PachydermGateway(PachdAddress(localpach.address))
+    opened = PachydermGateway(PachdAddress(localpach.address), UNLIMITED)
     yield opened
     opened.close()
 
@@ -83,12 +85,12 @@ def test_a_source_that_breaks_off_commits_nothing(
 
 
 def test_a_process_that_may_not_act_any_more_commits_nothing(localpach: Localpach, branch: BranchRef) -> None:
-    left = [60.0]
-    opened = PachydermGateway(PachdAddress(localpach.address), left=lambda: left[0])
+    lease = Lease(60.0)
+    opened = PachydermGateway(PachdAddress(localpach.address), lease)
 
     def endless() -> Iterator[bytes]:
         yield from pieces(2)
-        left[0] = 0.0
+        lease.remaining = 0.0
         while True:
             yield b"x" * 1024
 
@@ -96,7 +98,7 @@ def test_a_process_that_may_not_act_any_more_commits_nothing(localpach: Localpac
         opened.replace_files(branch, [Upload("/a", endless())], [], SECONDS)
     with pytest.raises(UnavailableError, match="does not lead"):
         opened.replace_files(branch, [Upload("/a", [b"x"])], [], SECONDS)
-    left[0] = 60.0
+    lease.remaining = 60.0
     with pytest.raises(NotFoundError):
         opened.branch_head(branch)
     opened.close()

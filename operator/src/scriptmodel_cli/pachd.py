@@ -16,7 +16,7 @@ from scriptmodel_cli.publicconfig import LABEL, NAMESPACE, AmbiguousError, Publi
 if TYPE_CHECKING:
     from scriptmodel_cli.portforward import PortForward
     from scriptmodel_operator.kube.client import KubeClient
-    from scriptmodel_operator.kube.framework import kopf
+    from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
     from scriptmodel_operator.pachyderm.channel import PachdAddress
 
 T = TypeVar("T")

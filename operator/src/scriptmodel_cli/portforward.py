@@ -21,7 +21,8 @@ import aiohttp
 from scriptmodel_cli.publicconfig import ServiceAddress
 from scriptmodel_operator.kube.client import KubeClient, open_session
 from scriptmodel_operator.kube.errors import KubeError, KubeForbiddenError, KubeNotFoundError, KubeUnavailableError
-from scriptmodel_operator.kube.framework import kopf
+from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
+from scriptmodel_operator.leadership import UNLIMITED
 
 _PROTOCOL = "v4.channel.k8s.io"
 _DATA, _ERROR = 0, 1
@@ -123,7 +124,7 @@ class PortForward:
                 await writer.drain()
 
     async def _connect(self) -> tuple[aiohttp.ClientWebSocketResponse, aiohttp.ClientSession]:
-        client = KubeClient(self._login)
+        client = KubeClient(self._login, UNLIMITED)
         try:
             pod, port = await find_pod(client, self._service)
         finally:

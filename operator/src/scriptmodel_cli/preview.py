@@ -10,7 +10,7 @@ from typing import assert_never
 from scriptmodel_cli.changes import Change, Preview, field_changes
 from scriptmodel_cli.text import SHORT_ID
 from scriptmodel_operator.api.objects import ScriptModel
-from scriptmodel_operator.desired.pipelines import Desired, corpus_branch, desired
+from scriptmodel_operator.desired.pipelines import Desired, desired
 from scriptmodel_operator.desired.policy import DEFAULT_DOWNLOAD_MI
 from scriptmodel_operator.ingest.origin import shown
 from scriptmodel_operator.observe.follow import LogFollower
@@ -60,7 +60,7 @@ def preview(gateway: Gateway, model: ScriptModel, cluster: str, image: str, sour
         return _of_deletion(model, view)
     mark = view.train.mark if view.train else None
     assumed = image or (mark.image if mark else "")
-    target = desired(model, model.owner(cluster), assumed, mark)
+    target = desired(model, view.refs, model.owner(cluster), assumed, mark)
 
     def elapsed(since: datetime) -> timedelta:
         return now - since
@@ -81,7 +81,7 @@ def _later_changes(
             return
         case Ingesting():
             if model.spec.corpus.http:
-                where = f"{shown(model.spec.corpus.http.url)} and put its files into {corpus_branch(model)}"
+                where = f"{shown(model.spec.corpus.http.url)} and put its files into {view.refs.corpus}"
                 yield Change("~", f"fetch {where}, as one commit")
             yield from _after_ingest(model, target, view, elapsed)
         case Applying(difference=difference):
@@ -116,7 +116,7 @@ def _of_deletion(model: ScriptModel, view: ModelView) -> Preview:
 
 def _after_ingest(model: ScriptModel, target: Desired, view: ModelView, elapsed: Elapsed) -> list[Change]:
     """Return the changes that follow once the corpus is in its repo."""
-    branch = corpus_branch(model)
+    branch = view.refs.corpus
     head = CommitInfo(branch.repo, branch.name, "to come", finished=True, size_bytes=1)
     corpus = CorpusView(branch, head=head, untied=view.corpus is not None and view.corpus.untied)
     state = assess(model, target, replace(view, corpus=corpus), elapsed, None)

@@ -21,11 +21,12 @@ from scriptmodel_cli.output import note
 from scriptmodel_cli.pachd import PachdAccess
 from scriptmodel_cli.text import did_you_mean
 from scriptmodel_operator.api.identity import COMMAND_MANAGER, PLURAL
+from scriptmodel_operator.leadership import UNLIMITED
 
 if TYPE_CHECKING:
     from scriptmodel_operator.api.objects import ScriptModel
     from scriptmodel_operator.kube.client import KubeClient
-    from scriptmodel_operator.kube.framework import kopf
+    from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
     from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 
 T = TypeVar("T")
@@ -187,7 +188,7 @@ class Session:
         from scriptmodel_operator.pachyderm.errors import PachydermError, UnavailableError  # noqa: PLC0415 - see above
 
         try:
-            gateway = PachydermGateway(self._pachd.address(purpose))
+            gateway = PachydermGateway(self._pachd.address(purpose), UNLIMITED)
         except ValueError as error:
             raise InputError(str(error)) from error
         except OSError as error:
@@ -221,7 +222,7 @@ class Session:
         from scriptmodel_operator.kube.client import KubeClient  # noqa: PLC0415 - see above
 
         first = [self._connection]
-        return KubeClient(lambda: first.pop() if first else self.login())
+        return KubeClient(lambda: first.pop() if first else self.login(), UNLIMITED)
 
     @cached_property
     def _connection(self) -> kopf.ConnectionInfo:

@@ -1,34 +1,41 @@
-"""The composition root: makes every part, runs them together, ends them in order."""
+"""The composition root: creates the parts of the operator, runs them together and stops them in order."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import signal
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from scriptmodel_operator import handlers
 from scriptmodel_operator.config import OperatorConfig
-from scriptmodel_operator.controller import Controller
+from scriptmodel_operator.controller.controller import Controller
+from scriptmodel_operator.controller.corpus_secrets import CorpusSecrets
+from scriptmodel_operator.controller.corpus_sources import CorpusSources
+from scriptmodel_operator.controller.event_policy import EventPolicy
+from scriptmodel_operator.controller.inbox import Inbox
+from scriptmodel_operator.controller.queue import WorkQueue
+from scriptmodel_operator.controller.sweeper import Sweeper
+from scriptmodel_operator.controller.ticker import Ticker
 from scriptmodel_operator.health import Health, serving
 from scriptmodel_operator.ingest.downloads import Downloads
 from scriptmodel_operator.ingest.fetch import Patience
+from scriptmodel_operator.kube import watch
 from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.errors import NOT_INSTALLED, KubeError
 from scriptmodel_operator.kube.events import EventRecorder
-from scriptmodel_operator.kube.framework import kopf
+from scriptmodel_operator.kube.gateway import KubeGateway
+from scriptmodel_operator.kube.heartbeat import WatchHeartbeat
+from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
+from scriptmodel_operator.kube.kopf_patches.session import watch_session
+from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
 from scriptmodel_operator.kube.leader import Leader
 from scriptmodel_operator.kube.login import LoginFailedError, login, own_namespace
-from scriptmodel_operator.kube.pulse import listening
-from scriptmodel_operator.kube.secrets import CorpusSecrets
-from scriptmodel_operator.kube.sources import Sources
-from scriptmodel_operator.kube.store import News, Store, key_of
-from scriptmodel_operator.kube.telling import Teller
+from scriptmodel_operator.kube.store import Store
 from scriptmodel_operator.kube.writer import ObjectWriter
+from scriptmodel_operator.leadership import UNLIMITED, Leadership
 from scriptmodel_operator.metrics import Metrics
 from scriptmodel_operator.observe.observer import Observer
 from scriptmodel_operator.observe.source import SnapshotSource
@@ -36,65 +43,69 @@ from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.calls import Calls
 from scriptmodel_operator.pachyderm.clock import PachydClock
 from scriptmodel_operator.pachyderm.gateway import Gateway
-from scriptmodel_operator.reconcile.queue import WorkQueue
-from scriptmodel_operator.sweeper import Sweeper
-from scriptmodel_operator.ticker import Ticker
 
 CALL_THREADS = 12
-PUT_RIGHT_SECONDS = 1.0
 _WAIT_FOR_CRD_SECONDS = 2.0
 
 log = logging.getLogger(__name__)
 
 
-@dataclass
-class Inbox:
-    """What the watch delivers goes to the store and the queue."""
+@dataclass(frozen=True)
+class Process:
+    """The parts that exist from the start, before this process leads and the API server answers."""
 
+    echoes: EchoFilter
     store: Store
+    metrics: Metrics
     queue: WorkQueue
+    watches: WatchHeartbeat
+    health: Health
 
-    def arrived(self, raw: Mapping[str, Any]) -> None:
-        key = key_of(raw)
-        news = self.store.put(raw)
-        # What is written while the object is being reconciled is the echo of that; what is written at another
-        # time was written by somebody else, and is put right; not at once, for it may be another operator that does so.
-        if news is News.ASKED:
-            self.queue.add(key)
-        elif news is News.WRITTEN and not self.queue.busy(key):
-            self.queue.add_after(key, PUT_RIGHT_SECONDS)
+    @classmethod
+    def create(cls) -> Process:
+        echoes = EchoFilter()
+        store = Store(echoes)
+        metrics = Metrics(store)
+        watches = WatchHeartbeat()
+        return cls(echoes, store, metrics, WorkQueue(metrics), watches, Health(metrics, watches))
 
-    def gone(self, raw: Mapping[str, Any]) -> None:
-        if self.store.remove(raw):
-            self.queue.forget(key_of(raw))
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts that reconcile objects."""
+
+    controller: Controller
+    inbox: Inbox
+    ticker: Ticker
+    sweeper: Sweeper
 
 
 async def run(config: OperatorConfig) -> None:
-    """Until SIGTERM or SIGINT.
+    """Run the operator until SIGTERM or SIGINT.
 
-    Raises LoginFailedError or KubeError where the cluster cannot be used at all, LeadershipLostError where another
-    replica is to go on.
+    Raises LoginFailedError or KubeError if the cluster cannot be used at all, LeadershipLostError if another replica
+    takes over.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    health = Health(Metrics(Store()))
-    async with AsyncExitStack() as parts:
-        await parts.enter_async_context(serving(health, config.health_listen))
-        leader = await parts.enter_async_context(_leader(config)) if config.leader_elect else None
-        left = leader.left if leader else lambda: math.inf
-        client = await parts.enter_async_context(_kube_client(config, left))
+    process = Process.create()
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(serving(process.health, config.health_listen))
+        leader = await stack.enter_async_context(_leader(config)) if config.leader_elect else None
+        leadership: Leadership = leader or UNLIMITED
+        client = await stack.enter_async_context(_kube_client(config, leadership))
         if leader is not None:
-            await _first_of(leader.acquire(health.beat, health.can_take_over), stop.wait())
+            await _first_of(leader.acquire(process.health.beat, process.health.mark_ready), stop.wait())
         if not stop.is_set():
-            # The lease is kept until nothing is under way any more.
+            # The lease is renewed until nothing is in progress any more.
             keep = [leader.keep()] if leader else []
-            await _first_of(_work(config, client, health, left), stop.wait(), *keep)
+            await _first_of(_work(config, client, process, leadership), stop.wait(), *keep)
 
 
 async def _first_of(*parts: Coroutine[Any, Any, object]) -> None:
-    """Run together until the first one ends; the others are cancelled one after another. Raises what it raised."""
+    """Run coroutines until the first one ends, then cancel the others one after another. Raises what it raised."""
     tasks = [asyncio.create_task(part) for part in parts]
     ended: set[asyncio.Task[object]] = set()
     try:
@@ -108,10 +119,8 @@ async def _first_of(*parts: Coroutine[Any, Any, object]) -> None:
 
 
 @asynccontextmanager
-async def _kube_client(
-    config: OperatorConfig, left: Callable[[], float] = lambda: math.inf
-) -> AsyncIterator[KubeClient]:
-    client = KubeClient(lambda: login(config.kubeconfig), left)
+async def _kube_client(config: OperatorConfig, leadership: Leadership) -> AsyncIterator[KubeClient]:
+    client = KubeClient(lambda: login(config.kubeconfig), leadership)
     try:
         yield client
     finally:
@@ -120,11 +129,11 @@ async def _kube_client(
 
 @asynccontextmanager
 async def _leader(config: OperatorConfig) -> AsyncIterator[Leader]:
-    """With connections of its own, so that renewals wait for nothing."""
+    """Create the leader with a client of its own, so that renewals never wait for other requests."""
     namespace = config.lease_namespace or own_namespace()
     if not namespace:
         raise LoginFailedError("not in a pod: name the namespace of the lease with --lease-namespace")
-    async with _kube_client(config) as client:
+    async with _kube_client(config, UNLIMITED) as client:
         leader = Leader(client, namespace)
         try:
             yield leader
@@ -132,14 +141,28 @@ async def _leader(config: OperatorConfig) -> AsyncIterator[Leader]:
             await leader.release()
 
 
-async def _work(config: OperatorConfig, client: KubeClient, health: Health, left: Callable[[], float]) -> None:
-    cluster = await _first_contact(client, config, health)
-    await _serve(config, client, cluster, health, left)
+async def _work(config: OperatorConfig, client: KubeClient, process: Process, leadership: Leadership) -> None:
+    """Reconcile what the watch brings."""
+    cluster = await _first_contact(client, config, process.health)
+
+    def connect() -> kopf.AiohttpSession:
+        return watch_session(login(config.kubeconfig), process.watches, process.echoes)
+
+    # At its end, kopf waits for tasks that started after it, so the operator's own start before.
+    async with working(config, client, cluster, process, leadership) as inbox:
+        log.info("watching %s; pachd at %s", ", ".join(config.namespaces) or "all namespaces", config.pachd.address)
+        await kopf.operator(
+            registry=watch.registry(inbox, connect),
+            settings=watch.settings(),
+            standalone=True,
+            clusterwide=not config.namespaces,
+            namespaces=config.namespaces,
+        )
 
 
 async def _first_contact(client: KubeClient, config: OperatorConfig, health: Health) -> str:
-    """The cluster's id, once the API server answers and serves ScriptModels."""
-    told = ""
+    """Return the cluster's id once the API server answers and serves ScriptModels."""
+    reported = ""
     while True:
         health.beat()
         try:
@@ -148,56 +171,30 @@ async def _first_contact(client: KubeClient, config: OperatorConfig, health: Hea
             problem = NOT_INSTALLED
         except KubeError as error:
             problem = str(error)
-        if problem != told:
+        if problem != reported:
             log.warning("waiting: %s", problem)
-            told = problem
+            reported = problem
         await asyncio.sleep(_WAIT_FOR_CRD_SECONDS)
-
-
-async def _serve(
-    config: OperatorConfig,
-    client: KubeClient,
-    cluster: str,
-    health: Health,
-    left: Callable[[], float],
-) -> None:
-    def connect() -> kopf.AiohttpSession:
-        return listening(login(config.kubeconfig), health.pulse, health.metrics.store.echoes)
-
-    # kopf waits at its end for tasks that began after it, so ours begin before.
-    async with working(config, client, cluster, health, left) as inbox:
-        log.info("watching %s; pachd at %s", ", ".join(config.namespaces) or "all namespaces", config.pachd.address)
-        await kopf.operator(
-            registry=handlers.registry(inbox, connect),
-            settings=handlers.settings(),
-            standalone=True,
-            clusterwide=not config.namespaces,
-            namespaces=config.namespaces,
-        )
 
 
 @asynccontextmanager
 async def working(
-    config: OperatorConfig,
-    client: KubeClient,
-    cluster: str,
-    health: Health,
-    left: Callable[[], float] = lambda: math.inf,
+    config: OperatorConfig, kube: KubeGateway, cluster: str, process: Process, leadership: Leadership
 ) -> AsyncIterator[Inbox]:
-    """Everything but the watch: what is put into the inbox is reconciled until the end."""
-    gateway = PachydermGateway(config.pachd, health.metrics.called, left)
+    """Run everything but the watch: the operator reconciles each object that the inbox receives."""
+    gateway = PachydermGateway(config.pachd, leadership, process.metrics.called)
     calls = Calls(CALL_THREADS)
-    controller, inbox, ticker = compose(config, client, gateway, calls, cluster, health)
-    sweeper = Sweeper(gateway, calls, cluster, controller.clock)
-    health.ready = True
+    parts = compose(config, kube, gateway, calls, cluster, process)
+    controller, ticker, sweeper, queue = parts.controller, parts.ticker, parts.sweeper, process.queue
+    process.health.mark_ready()
     background = [
-        asyncio.create_task(inbox.queue.run(), name="queue"),
+        asyncio.create_task(queue.run(controller.reconcile, config.workers), name="queue"),
         asyncio.create_task(ticker.run(), name="ticker"),
         asyncio.create_task(sweeper.run(), name="sweeper"),
     ]
-    await asyncio.gather(*(part.started.wait() for part in (inbox.queue, ticker, sweeper)))
+    await asyncio.gather(*(part.started.wait() for part in (queue, ticker, sweeper)))
     try:
-        yield inbox
+        yield parts.inbox
     finally:
         for task in background:
             task.cancel()
@@ -210,35 +207,37 @@ async def working(
 
 
 def compose(
-    config: OperatorConfig, client: KubeClient, gateway: Gateway, calls: Calls, cluster: str, health: Health
-) -> tuple[Controller, Inbox, Ticker]:
-    """All parts, wired."""
-    store = health.metrics.store
-    clock = PachydClock(gateway.server_time)
+    config: OperatorConfig, kube: KubeGateway, gateway: Gateway, calls: Calls, cluster: str, process: Process
+) -> Parts:
+    """Create the parts that reconcile objects, each after those that it uses."""
+    store, queue, metrics, health = process.store, process.queue, process.metrics, process.health
+    clock = PachydClock(gateway.server_time, metrics.clock_skew)
     observer = Observer(gateway, cluster, clock.now)
-    snapshots = SnapshotSource(gateway, store.projects)
-    patience, secrets = Patience(total=config.download_timeout), CorpusSecrets(client).read
-    downloads = Downloads(gateway, config.destinations, config.downloads, health.metrics.downloaded, patience, secrets)
+    snapshots = SnapshotSource(gateway, store.projects, queue.add, lambda: queue.active, health.beat)
+    ticker = Ticker(store, snapshots, queue, observer.logs, config.poll_interval, health.beat)
+    downloads = Downloads(
+        gateway,
+        config.destinations,
+        config.downloads,
+        queue.add,
+        metrics.downloaded,
+        Patience(total=config.download_timeout),
+        CorpusSecrets(kube).read,
+    )
     controller = Controller(
         config=config,
         cluster=cluster,
         store=store,
+        queue=queue,
+        ticker=ticker,
         gateway=gateway,
         calls=calls,
         snapshots=snapshots,
         observer=observer,
-        writer=ObjectWriter(client),
-        teller=Teller(EventRecorder(client, health.metrics.event_left_out)),
-        sources=Sources(client, downloads, config.source_interval),
-        metrics=health.metrics,
+        writer=ObjectWriter(kube),
+        events=EventPolicy(EventRecorder(kube, metrics.event_left_out)),
+        sources=CorpusSources(kube, downloads, config.source_interval),
+        metrics=metrics,
         clock=clock,
     )
-    queue = WorkQueue(controller.reconcile, config.workers, failed=health.metrics.retried)
-    downloads.call_up = snapshots.call_up = controller.call_up = queue.add
-    snapshots.at_work, snapshots.heard = lambda: queue.at_work, health.beat
-    controller.failures = queue.failures
-    health.metrics.depth = lambda: queue.depth
-    health.metrics.skew = lambda: clock.skew
-    ticker = Ticker(store, snapshots, queue, observer.logs, config.poll_interval, health.beat)
-    controller.saw = ticker.saw
-    return controller, Inbox(store, queue), ticker
+    return Parts(controller, Inbox(store, queue), ticker, Sweeper(gateway, calls, cluster, clock))

@@ -1,39 +1,38 @@
-"""/healthz, /readyz and /metrics, where --health-listen asks for them."""
+"""Serves /healthz, /readyz and /metrics on the address of --health-listen."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from aiohttp import web
 
-from scriptmodel_operator.kube.pulse import Pulse
+from scriptmodel_operator.kube.heartbeat import WatchHeartbeat
 from scriptmodel_operator.metrics import CONTENT_TYPE, Metrics
 
 SILENCE_SECONDS = 120.0
 LARGEST_PORT = 65_535
 WATCH_SILENCE_SECONDS = 110.0
-"""Of a watch. The API server sends a bookmark each minute where it has nothing else."""
+"""Longest silence of a live watch: the API server sends a bookmark each minute if nothing else."""
 
 
 class ListenError(Exception):
-    """The address cannot be listened on."""
+    """The health server cannot listen on its address."""
 
 
 @dataclass
 class Health:
-    """`beat` is called by the ticker, and by a look that is under way: when it stays away, the process hangs and should
-    be started anew.
+    """Liveness and readiness of this process.
 
-    So it should when a watch is open that brings nothing, not even bookmarks: objects change unseen. Pachyderm being
-    away is no reason; neither is the API server being away.
+    The process should be restarted when `beat` is not called any more, since the ticker and each poll call it, and when
+    an open watch receives nothing, not even bookmarks. That Pachyderm or the API server is down is no reason.
     """
 
     metrics: Metrics
+    watches: WatchHeartbeat
     ready: bool = False
-    pulse: Pulse = field(default_factory=Pulse)
     clock: Callable[[], float] = time.monotonic
     _last: float = 0.0
 
@@ -41,40 +40,41 @@ class Health:
         self.beat()
 
     def beat(self) -> None:
+        """Record that this process makes progress."""
         self._last = self.clock()
 
-    def can_take_over(self) -> None:
-        """The API server answers a replica that stands by."""
+    def mark_ready(self) -> None:
+        """Report this process as ready: it works, or could take over."""
         self.ready = True
 
     @property
-    def trouble(self) -> str:
-        """Why the process should be started anew; empty while it need not."""
+    def failure(self) -> str:
+        """The reason to restart this process; empty without one."""
         if self.clock() - self._last >= SILENCE_SECONDS:
             return "no tick for two minutes"
-        if self.pulse.silence >= WATCH_SILENCE_SECONDS:
-            return f"a watch has brought nothing for {self.pulse.silence:.0f} s, not even a bookmark"
+        if self.watches.silence >= WATCH_SILENCE_SECONDS:
+            return f"a watch has brought nothing for {self.watches.silence:.0f} s, not even a bookmark"
         return ""
 
     async def healthz(self, _request: web.Request) -> web.Response:
-        """Alive: the event loop turns, the ticker ticks, and watches bring something."""
-        return _answer(not self.trouble, "alive", self.trouble)
+        """Answer 200 while the event loop runs, the ticker polls and watches receive something."""
+        return _answer(not self.failure, "alive", self.failure)
 
     async def readyz(self, _request: web.Request) -> web.Response:
-        """Ready: the API server was reached and serves ScriptModels."""
-        return _answer(self.ready and self.pulse.served, "ready", "waiting for the API server or the CRD")
+        """Answer 200 once the API server answers and serves ScriptModels."""
+        return _answer(self.ready and self.watches.served, "ready", "waiting for the API server or the CRD")
 
-    async def figures(self, _request: web.Request) -> web.Response:
+    async def serve_metrics(self, _request: web.Request) -> web.Response:
         return web.Response(text=self.metrics.render(), headers={"Content-Type": CONTENT_TYPE})
 
 
-def _answer(good: bool, yes: str, no: str) -> web.Response:
-    return web.Response(text=f"{yes if good else no}\n", status=200 if good else 503)
+def _answer(healthy: bool, yes: str, no: str) -> web.Response:
+    return web.Response(text=f"{yes if healthy else no}\n", status=200 if healthy else 503)
 
 
 @asynccontextmanager
 async def serving(health: Health, listen: str) -> AsyncIterator[None]:
-    """Serve on `HOST:PORT` (`:PORT` for all addresses); nothing is served for an empty string."""
+    """Serve on `HOST:PORT` (`:PORT` for all addresses), or not at all if `listen` is empty."""
     if not listen:
         yield
         return
@@ -86,7 +86,7 @@ async def serving(health: Health, listen: str) -> AsyncIterator[None]:
         [
             web.get("/healthz", health.healthz),
             web.get("/readyz", health.readyz),
-            web.get("/metrics", health.figures),
+            web.get("/metrics", health.serve_metrics),
         ]
     )
     runner = web.AppRunner(application, access_log=None)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,12 +20,12 @@ CONTENT_TYPE = "text/plain; version=0.0.4"
 
 @dataclass
 class Metrics:
-    """Thread-safe counters; `depth` and `skew` are asked for when figures are written."""
+    """Counters and gauges of this process, thread-safe, and gauges of the objects in the store."""
 
     store: Store
-    depth: Callable[[], int] = lambda: 0
-    skew: Callable[[], float | None] = lambda: None
-    """Seconds by which pachd's clock is ahead, once it was measured."""
+    _depth: int = 0
+    _skew: float | None = None
+    """Seconds by which pachd's clock is ahead; None until it was measured."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _counts: Counter[tuple[str, Labels]] = field(
         default_factory=lambda: Counter({(_RETRIES, ()): 0, (_LEFT_OUT, ()): 0})
@@ -38,6 +38,14 @@ class Metrics:
         """`outcome` is done or failed."""
         labels = (("outcome", outcome),)
         self._add("scriptmodel_reconciles", labels, seconds)
+
+    def queue_depth(self, depth: int) -> None:
+        """Set the number of objects that wait for a worker."""
+        self._depth = depth
+
+    def clock_skew(self, seconds: float) -> None:
+        """Set the seconds by which pachd's clock is ahead of the operator's."""
+        self._skew = seconds
 
     def retried(self) -> None:
         """A reconcile that failed is to be tried again."""
@@ -75,8 +83,8 @@ class Metrics:
             lines += [f"# TYPE {name}_seconds_total counter"] if took else []
             lines += [f"{name}_seconds_total{_labels(key[1])} {seconds[key]:.6f}" for key in took]
         lines += ["# TYPE scriptmodel_download_bytes_total counter", f"scriptmodel_download_bytes_total {self._bytes}"]
-        lines += ["# TYPE scriptmodel_queue_depth gauge", f"scriptmodel_queue_depth {self.depth()}"]
-        if (skew := self.skew()) is not None:
+        lines += ["# TYPE scriptmodel_queue_depth gauge", f"scriptmodel_queue_depth {self._depth}"]
+        if (skew := self._skew) is not None:
             name = "scriptmodel_pachyderm_clock_skew_seconds"
             lines += [f"# TYPE {name} gauge", f"{name} {skew:.3f}"]
         lines += self._objects()

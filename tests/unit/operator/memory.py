@@ -45,8 +45,9 @@ class Forgetful(FakePachyderm):
 
 async def main(urls: Sequence[str]) -> None:
     pachyderm, ended = Forgetful(), asyncio.Queue[Key]()
-    downloads = Downloads(pachyderm, parse_destinations(["127.0.0.1"]), slots=1)
-    downloads.call_up = ended.put_nowait
+    downloads = Downloads(
+        pachyderm, parse_destinations(["127.0.0.1"]), 1, ended.put_nowait, lambda _outcome, _seconds, _size: None
+    )
     for url in urls:
         request = Request(url, "", (), MOST, interval=3600)
         downloads.begin(url, Download(("ml", url), request, BRANCH, None))

@@ -11,6 +11,7 @@ from typing import Any
 import grpc
 import pytest
 
+from scriptmodel_operator.leadership import UNLIMITED
 from scriptmodel_operator.pachyderm import messages
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.channel import PachdAddress
@@ -117,7 +118,7 @@ def pachd() -> Iterator[tuple[PachydermGateway, Pfs, Transactions]]:
     transaction_grpc.add_APIServicer_to_server(transactions, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
-    gateway = PachydermGateway(PachdAddress(f"127.0.0.1:{port}"))
+    gateway = PachydermGateway(PachdAddress(f"127.0.0.1:{port}"), UNLIMITED)
     transactions.gateway = gateway
     try:
         yield gateway, files, transactions

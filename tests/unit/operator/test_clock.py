@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import pytest
 
+from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
 from scriptmodel_operator.kube.store import Store
 from scriptmodel_operator.metrics import Metrics
 from scriptmodel_operator.pachyderm import clock as module
@@ -40,10 +42,10 @@ class Machines:
     def wall(self) -> datetime:
         return self.pachyderm.now + timedelta(seconds=self.ahead)
 
-    def clock(self) -> PachydClock:
+    def clock(self, measured: Callable[[float], None] = lambda _skew: None) -> PachydClock:
         """That of a new process, whose monotonic clock begins anywhere."""
         start = self.passed * 7
-        return PachydClock(self.pachyderm.server_time, lambda: self.passed + start, self.wall)
+        return PachydClock(self.pachyderm.server_time, measured, lambda: self.passed + start, self.wall)
 
     def operator(self, before: World | None = None) -> World:
         clock = self.clock()
@@ -183,8 +185,8 @@ def test_what_is_remembered_is_bounded_and_what_was_forgotten_is_measured_again(
 def test_skew_is_a_metric_and_is_warned_of_once(ahead: float, words: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING, logger=module.__name__)
     machines = Machines(ahead)
-    clock = machines.clock()
-    metrics = Metrics(Store(), skew=lambda: clock.skew)
+    metrics = Metrics(Store(EchoFilter()))
+    clock = machines.clock(metrics.clock_skew)
     assert "clock_skew" not in metrics.render()
     for _ in range(3):
         clock.measure()

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from python_pachyderm.proto.v2.version.versionpb import version_pb2, version_pb2_grpc
 
+from scriptmodel_operator.leadership import UNLIMITED
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 from scriptmodel_operator.pachyderm.errors import AccessError, UnavailableError
@@ -82,14 +83,17 @@ def test_addresses_of_pachd_have_these_forms(address: str) -> None:
 
 @pytest.mark.parametrize("form", ["{}", "grpc://{}", "dns:///{}", "dns:{}", "ipv4:{}", "ipv4:127.0.0.1:1,{}"])
 def test_each_form_reaches_the_same_pachd(form: str) -> None:
-    with pachd() as (address, _answers), closing(PachydermGateway(PachdAddress(form.format(address)))) as gateway:
+    with (
+        pachd() as (address, _answers),
+        closing(PachydermGateway(PachdAddress(form.format(address)), UNLIMITED)) as gateway,
+    ):
         assert gateway.server_version() == "2.7.8"
 
 
 def test_a_socket_of_this_machine_and_ipv6_are_reached_by_their_names(tmp_path: Path) -> None:
     assert PachdAddress("ipv6:[::1]:30650,[::1]:30651").target.startswith("ipv6:[")
     target = f"unix:{tmp_path / 'pachd.sock'}"
-    with pachd(target=target), closing(PachydermGateway(PachdAddress(target))) as gateway:
+    with pachd(target=target), closing(PachydermGateway(PachdAddress(target), UNLIMITED)) as gateway:
         assert gateway.server_version() == "2.7.8"
 
 
@@ -108,7 +112,7 @@ def mount(folder: Path, name: str, content: bytes) -> Path:
 
 def test_a_renewed_token_is_sent_with_the_next_call(tmp_path: Path) -> None:
     with pachd() as (address, answers):
-        gateway = PachydermGateway(PachdAddress(address, token_file=mount(tmp_path, "token", b"first\n")))
+        gateway = PachydermGateway(PachdAddress(address, token_file=mount(tmp_path, "token", b"first\n")), UNLIMITED)
         assert gateway.server_version() == "2.7.8"
         mount(tmp_path, "token", b"second\n")
         gateway.server_version()
@@ -121,7 +125,7 @@ def test_a_token_that_cannot_be_sent_is_told_without_being_shown(tmp_path: Path,
     token = tmp_path / "token"
     token.write_bytes(content or b"")
     with pachd() as (address, answers):
-        gateway = PachydermGateway(PachdAddress(address, token))
+        gateway = PachydermGateway(PachdAddress(address, token), UNLIMITED)
         if content is None:
             token.unlink()
         with pytest.raises(AccessError) as caught:
@@ -134,15 +138,17 @@ def test_a_token_that_cannot_be_sent_is_told_without_being_shown(tmp_path: Path,
 
 def test_an_address_may_stand_as_pachyderms_own_tools_write_it(tmp_path: Path) -> None:
     with pachd() as (address, _answers):
-        gateway = PachydermGateway(PachdAddress(f"grpc://{address}"))
+        gateway = PachydermGateway(PachdAddress(f"grpc://{address}"), UNLIMITED)
         assert gateway.server_version() == "2.7.8"
         gateway.close()
     pair = key_and_certificate()
     with pachd(pair) as (address, _answers):
-        gateway = PachydermGateway(PachdAddress(f"grpcs://{address}", ca_file=mount(tmp_path, "ca.crt", pair[1])))
+        gateway = PachydermGateway(
+            PachdAddress(f"grpcs://{address}", ca_file=mount(tmp_path, "ca.crt", pair[1])), UNLIMITED
+        )
         assert gateway.server_version() == "2.7.8"
         gateway.close()
-        stranger = PachydermGateway(PachdAddress(f"grpcs://{address}"))
+        stranger = PachydermGateway(PachdAddress(f"grpcs://{address}"), UNLIMITED)
         with pytest.raises(UnavailableError, match=r"(?i)certificate|handshake|ssl"):
             stranger.server_version()
         stranger.close()
@@ -151,7 +157,7 @@ def test_an_address_may_stand_as_pachyderms_own_tools_write_it(tmp_path: Path) -
 def test_renewed_certificates_are_trusted_without_a_restart(tmp_path: Path) -> None:
     old, new = key_and_certificate(), key_and_certificate()
     with pachd(old) as (address, _answers):
-        gateway = PachydermGateway(PachdAddress(address, ca_file=mount(tmp_path, "ca.crt", old[1])))
+        gateway = PachydermGateway(PachdAddress(address, ca_file=mount(tmp_path, "ca.crt", old[1])), UNLIMITED)
         assert gateway.server_version() == "2.7.8"
     with pachd(new, int(address.rpartition(":")[2])):
         with pytest.raises(UnavailableError):
@@ -178,9 +184,22 @@ def test_a_server_with_another_authority_is_not_talked_to(tmp_path: Path) -> Non
     with pachd(theirs) as (address, answers):
         token = tmp_path / "token"
         token.write_text("secret")
-        gateway = PachydermGateway(PachdAddress(address, token, mount(tmp_path, "ca.crt", ours[1])))
+        gateway = PachydermGateway(PachdAddress(address, token, mount(tmp_path, "ca.crt", ours[1])), UNLIMITED)
         with pytest.raises(UnavailableError) as caught:
             gateway.server_version()
         gateway.close()
     assert answers.tokens == []
     assert "secret" not in str(caught.value)
+
+
+def test_through_a_tunnel_the_certificate_is_checked_for_the_name_of_the_address(tmp_path: Path) -> None:
+    pair = key_and_certificate()
+    authorities, socket = tmp_path / "ca.crt", tmp_path / "pachd"
+    authorities.write_bytes(pair[1])
+    with pachd(pair, target=f"unix:{socket}"):
+        right = PachdAddress("127.0.0.1:30650", ca_file=authorities, tunnel=socket)
+        with closing(PachydermGateway(right, UNLIMITED)) as gateway:
+            assert gateway.server_version() == "2.7.8"
+        wrong = PachdAddress("pachd.ml.svc:30650", ca_file=authorities, tunnel=socket)
+        with closing(PachydermGateway(wrong, UNLIMITED)) as gateway, pytest.raises(UnavailableError):
+            gateway.server_version()

@@ -8,26 +8,25 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from scriptmodel_operator.api.identity import RECONCILE_AT
-from scriptmodel_operator.app import compose
+from scriptmodel_operator.app import Process, compose
 from scriptmodel_operator.config import OperatorConfig
-from scriptmodel_operator.controller import Controller
-from scriptmodel_operator.health import Health
+from scriptmodel_operator.controller.controller import Controller
+from scriptmodel_operator.controller.queue import RetryError, WorkQueue
 from scriptmodel_operator.ingest.addresses import parse_destinations
-from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.errors import KubeConflictError, KubeUnavailableError
-from scriptmodel_operator.kube.store import Store
+from scriptmodel_operator.kube.store import Key
 from scriptmodel_operator.metrics import Metrics
 from scriptmodel_operator.pachyderm.calls import Calls
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 from scriptmodel_operator.pachyderm.errors import NotFoundError, TimedOutError, UnavailableError
 from scriptmodel_operator.pachyderm.values import BranchRef, PipelineApply, PipelineRef, RepoRef
-from scriptmodel_operator.reconcile.queue import RetryError
 from tests.unit.operator.conformance import check_status
+from tests.unit.operator.fake_kube import UnexpectedKube
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 from tests.unit.operator.world import PLAYS, SPEC
 from tests.web import WebServer, content
@@ -37,7 +36,7 @@ PLAYS_BRANCH = BranchRef(RepoRef("default", "plays"), "master")
 
 
 @dataclass
-class FakeKube:
+class FakeKube(UnexpectedKube):
     """One ScriptModel; `writes` has each request that changed something."""
 
     raw: dict[str, Any]
@@ -76,6 +75,17 @@ class FakeKube:
         self.writes.append(f"event {body['reason']}")
 
 
+class RecordingQueue(WorkQueue):
+    """Records the keys that are added, and handles none."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        super().__init__(metrics)
+        self.added: list[Key] = []
+
+    def add(self, key: Key) -> None:
+        self.added.append(key)
+
+
 def raw_object(spec: dict[str, Any], **metadata: Any) -> dict[str, Any]:
     known = {"namespace": KEY[0], "name": KEY[1], "uid": "1", "generation": 1, "resourceVersion": "1"}
     return {"metadata": {**known, **metadata}, "spec": spec}
@@ -92,9 +102,9 @@ async def controller(
         poll_interval=5,
         destinations=parse_destinations(allow_download),
     )
-    health = Health(Metrics(Store()))
-    # The fake answers the few requests of the client that the controller makes.
-    found, _inbox, _ticker = compose(config, cast(KubeClient, kube), pachyderm, calls, "cluster-1", health)
+    created = Process.create()
+    process = replace(created, queue=RecordingQueue(created.metrics))
+    found = compose(config, kube, pachyderm, calls, "cluster-1", process).controller
     found.store.put(raw)
     try:
         yield found, kube, pachyderm
@@ -105,15 +115,15 @@ async def controller(
 
 
 async def settled(found: Controller) -> float | None:
-    """Reconcile until no look is waited for."""
-    called_up = asyncio.Event()
-    found.snapshots.call_up = lambda _key: called_up.set()
+    """Reconcile until no snapshot is waited for."""
+    news = asyncio.Event()
+    found.snapshots._requeue = lambda _key: news.set()
     while True:
-        called_up.clear()
-        again = await found.reconcile(KEY)
-        if not found.snapshots.waiting and not called_up.is_set():
-            return again
-        await called_up.wait()
+        news.clear()
+        requeue_after = await found.reconcile(KEY)
+        if not found.snapshots.waiting and not news.is_set():
+            return requeue_after
+        await news.wait()
 
 
 def reason(kube: FakeKube) -> str:
@@ -200,7 +210,7 @@ async def test_a_downloaded_commit_is_not_ready_before_its_own_script_is_there()
 
             async def downloaded() -> None:
                 called_up = asyncio.Event()
-                found.sources._downloads.call_up = lambda _key: called_up.set()
+                found.sources._downloads._requeue = lambda _key: called_up.set()
                 await settled(found)
                 assert "lastHandledReconcileAt" not in kube.raw["status"], "it asks for the download, too"
                 await asyncio.wait_for(called_up.wait(), 10)
@@ -226,8 +236,8 @@ async def test_a_downloaded_commit_is_not_ready_before_its_own_script_is_there()
 async def test_a_spec_that_changes_just_before_the_status_is_written_is_not_missed() -> None:
     """The answer to the write has the new spec, and so the watch brings nothing that is newer."""
     async with controller(raw_object(SPEC)) as (found, kube, _pachyderm):
-        called_up: list[tuple[str, str]] = []
-        found.call_up = called_up.append
+        assert isinstance(found.queue, RecordingQueue)
+        requeued = found.queue.added
 
         def changed(what: str) -> bool:
             if what == "status":
@@ -236,10 +246,10 @@ async def test_a_spec_that_changes_just_before_the_status_is_written_is_not_miss
 
         kube.fault = changed
         await found.reconcile(KEY)
-        assert (kube.writes[-1], called_up) == ("status", [KEY])
+        assert (kube.writes[-1], requeued) == ("status", [KEY])
         await found.reconcile(KEY)
         assert kube.raw["status"]["observedGeneration"] == 2
-        assert called_up == [KEY]
+        assert requeued == [KEY]
 
 
 async def test_an_object_that_is_gone_needs_nothing() -> None:
@@ -282,7 +292,7 @@ async def test_a_call_that_fails_again_and_again_is_told_as_stalled_and_still_tr
         pachyderm.fault = lambda call: NotFoundError(call, "gone") if call == "apply_pipelines" else None
         told = []
         for number in range(6):
-            found.failures = lambda _key, number=number: number
+            found.queue._failures[KEY] = number
             with pytest.raises(RetryError):
                 await found.reconcile(KEY)
             conditions = {each["type"]: each["status"] for each in kube.raw["status"]["conditions"]}

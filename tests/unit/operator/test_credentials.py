@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import base64
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.controller.corpus_secrets import CorpusSecrets
 from scriptmodel_operator.ingest.credentials import Credentials, credentials_of
 from scriptmodel_operator.ingest.failures import SourceError
-from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.errors import KubeError, KubeForbiddenError, KubeNotFoundError, KubeUnavailableError
-from scriptmodel_operator.kube.secrets import CorpusSecrets
+from tests.unit.operator.fake_kube import UnexpectedKube
 
 CANARY = "canary-51d0"
 
@@ -76,11 +76,11 @@ def test_credentials_are_in_no_representation() -> None:
 async def test_a_secret_that_cannot_be_read_is_tried_again_and_the_message_says_what_to_do(
     error: KubeError, reason: Reason, words: str
 ) -> None:
-    class Client:
+    class Client(UnexpectedKube):
         async def get_secret(self, namespace: str, name: str) -> dict[str, Any]:
             assert (namespace, name) == ("ml", "plays")
             raise error
 
     with pytest.raises(SourceError, match=words) as caught:
-        await CorpusSecrets(cast(KubeClient, Client())).read("ml", "plays")
+        await CorpusSecrets(Client()).read("ml", "plays")
     assert (caught.value.reason, caught.value.passing) == (reason, True)

@@ -16,6 +16,7 @@ from scriptmodel_operator.desired.commands import generate_command, train_comman
 from scriptmodel_operator.desired.digest import digest, fingerprint
 from scriptmodel_operator.desired.pipelines import Desired, desired
 from scriptmodel_operator.desired.policy import Policy, refusal
+from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.pachyderm.values import PipelineApply
 from tests.unit.operator.messages import observed
 from tests.unit.operator.world import IMAGE, scriptmodel
@@ -36,7 +37,7 @@ EVERYTHING: dict[str, Any] = {
 
 def wanted(spec: dict[str, Any] | None = None, image: str = IMAGE, mark: Mark | None = None) -> Desired:
     model = scriptmodel(spec)
-    return desired(model, model.owner("cluster-1"), image, mark)
+    return desired(model, references(model), model.owner("cluster-1"), image, mark)
 
 
 def test_the_train_command_is_the_contracts() -> None:
@@ -81,7 +82,7 @@ def test_fingerprints_never_change() -> None:
 
     def of_older_names(spec: dict[str, Any] | None = None) -> Desired:
         model = scriptmodel(spec, known_names=possible_names("ml", "thrones", "default")[1])
-        return desired(model, model.owner("cluster-1"), IMAGE, None)
+        return desired(model, references(model), model.owner("cluster-1"), IMAGE, None)
 
     assert fingerprint(of_older_names().train.spec) == "p1:0b5f301f3de4c4644baf25634773d9b9"
     both = of_older_names({"training": EVERYTHING})
@@ -215,7 +216,7 @@ def test_a_corpus_by_url_may_not_be_larger_than_the_operator_takes() -> None:
         return refusal(scriptmodel({"corpus": {"http": http}}), Policy(max_download_mi=most)) or ""
 
     assert said(1024, 1024) == ""
-    assert "maxSizeMi 1025 is not allowed: say at most 1024" in said(1025, 1024)
+    assert "maxSizeMi 1025 is not allowed: set at most 1024" in said(1025, 1024)
     assert "--max-download-mi 1025" in said(1025, 1024)
     assert refusal(scriptmodel(), Policy(max_download_mi=1)) is None, "a repo is not downloaded"
 

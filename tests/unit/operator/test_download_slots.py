@@ -44,7 +44,7 @@ async def test_only_so_many_are_downloaded_at_a_time() -> None:
         for number in range(8):
             made.downloads.begin(str(number), Download((f"ml-{number % 2}", str(number)), made.request, BRANCH, None))
         async with asyncio.timeout(DEADLINE):
-            assert {(await made.called_up.get())[1] for _ in range(8)} == {str(number) for number in range(8)}
+            assert {(await made.ended.get())[1] for _ in range(8)} == {str(number) for number in range(8)}
         assert most <= 2
 
 
@@ -65,7 +65,7 @@ async def test_a_download_that_nobody_wants_any_more_makes_room_at_once_and_call
         await asyncio.to_thread(begun.wait, DEADLINE)
         made.downloads.forget("slow")
         assert (await made.attempt()).failure is None
-        assert made.called_up.empty()
+        assert made.ended.empty()
         assert made.downloads.due_in("slow") is None
 
 
@@ -88,7 +88,7 @@ async def test_a_file_that_nobody_wants_any_more_is_not_put() -> None:
         async with asyncio.timeout(DEADLINE):
             await task
         assert made.pachyderm.calls == []
-        assert made.called_up.empty()
+        assert made.ended.empty()
         assert made.downloads.due_in(UID) is None
 
 

@@ -42,7 +42,7 @@ class World:
     pachyderm: FakePachyderm
     downloads: Downloads
     figures: list[str]
-    called_up: asyncio.Queue[Key] = field(default_factory=asyncio.Queue)
+    ended: asyncio.Queue[Key]
     known: Origin | None = None
     options: dict[str, Any] = field(default_factory=dict)
 
@@ -55,7 +55,7 @@ class World:
         """Begun and ended."""
         self.downloads.begin(UID, Download(KEY, self.request, BRANCH, self.known, asked))
         async with asyncio.timeout(DEADLINE):
-            assert await self.called_up.get() == KEY
+            assert await self.ended.get() == KEY
         found = self.downloads.look(UID, self.request)
         self.known = found.origin or self.known
         return found
@@ -85,9 +85,9 @@ async def world(slots: int = 2, **options: Any) -> AsyncIterator[World]:
         def observed(outcome: str, _seconds: float, _size: int) -> None:
             figures.append(outcome)
 
-        downloads = Downloads(pachyderm, destinations, slots, observed, Patience(silence=5))
-        made = World(server, pachyderm, downloads, figures, options=options)
-        downloads.call_up = made.called_up.put_nowait
+        ended = asyncio.Queue[Key]()
+        downloads = Downloads(pachyderm, destinations, slots, ended.put_nowait, observed, Patience(silence=5))
+        made = World(server, pachyderm, downloads, figures, ended, options=options)
         try:
             yield made
         finally:
@@ -227,9 +227,9 @@ async def test_a_commit_that_the_server_is_still_finishing_is_waited_for() -> No
         async with asyncio.timeout(DEADLINE):
             while BRANCH not in made.pachyderm.heads:
                 await asyncio.sleep(0.01)
-            assert made.called_up.empty()
+            assert made.ended.empty()
             made.pachyderm.finish(BRANCH)
-            await made.called_up.get()
+            await made.ended.get()
         assert made.downloads.look(UID, made.request).failure is None
         assert made.commits == 1
 

@@ -11,7 +11,7 @@ def test_the_kubernetes_package_is_not_loaded_until_a_login_needs_it() -> None:
         "import sys, scriptmodel_operator.app\n"
         "assert 'kubernetes' not in sys.modules\n"
         "import kubernetes.config\n"
-        "from scriptmodel_operator.kube.framework import kopf\n"
+        "from scriptmodel_operator.kube.kopf_patches.slim_import import kopf\n"
         "print(kopf.login_via_client.__name__)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

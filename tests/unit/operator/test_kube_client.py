@@ -15,8 +15,10 @@ from aiohttp import web
 from scriptmodel_cli.session import Session
 from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.errors import KubeError, KubeUnavailableError
-from scriptmodel_operator.kube.framework import kopf
+from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
 from scriptmodel_operator.kube.writer import ObjectWriter
+from scriptmodel_operator.leadership import UNLIMITED
+from tests.lease import Lease
 from tests.unit.operator.world import scriptmodel
 
 STATUS = {"conditions": [{"type": "Ready"}]}
@@ -67,7 +69,7 @@ def logging_in(url: str, tokens: list[str]) -> Any:
 
 async def test_a_name_is_no_more_than_one_part_of_an_address() -> None:
     async with running() as (server, url):
-        client = KubeClient(logging_in(url, ["one"]))
+        client = KubeClient(logging_in(url, ["one"]), UNLIMITED)
         await client.get_scriptmodel("ml", "a/b?c")
         assert server.raw == "/apis/scriptmodel.dev/v1alpha1/namespaces/ml/scriptmodels/a%2Fb%3Fc"
         await client.close()
@@ -77,7 +79,7 @@ async def test_what_people_ask_for_by_the_command_is_not_told_to_be_the_operator
     """kubectl names the manager of a field where two want it otherwise."""
     async with running() as (server, url):
         people = Session(namespace="ml")
-        people.__dict__["_client"] = KubeClient(logging_in(url, ["one"]))
+        people.__dict__["_client"] = KubeClient(logging_in(url, ["one"]), UNLIMITED)
         await asyncio.to_thread(people.patch, "thrones", {"spec": {"suspend": True}})
         assert server.raw.endswith("/scriptmodels/thrones?fieldManager=scriptmodel")
         await asyncio.to_thread(people.close)
@@ -85,7 +87,7 @@ async def test_what_people_ask_for_by_the_command_is_not_told_to_be_the_operator
 
 async def test_a_token_that_is_no_longer_valid_is_read_again_and_the_request_is_made() -> None:
     async with running() as (server, url):
-        client = KubeClient(logging_in(url, ["one", "two"]))
+        client = KubeClient(logging_in(url, ["one", "two"]), UNLIMITED)
         await client.list_scriptmodels(None)
         server.valid = "two"
         await client.list_scriptmodels(None)
@@ -101,18 +103,18 @@ async def test_a_token_that_is_no_longer_valid_is_read_again_and_the_request_is_
 async def test_a_server_that_does_not_answer_is_told_with_how_long_it_was_waited_for() -> None:
     async with running() as (server, url):
         server.delay = 1.0
-        client = KubeClient(logging_in(url, ["one"]), lambda: 0.2)
+        client = KubeClient(logging_in(url, ["one"]), Lease(0.2))
         with pytest.raises(KubeUnavailableError, match=r"listing ScriptModels: no answer within 0\.2 s"):
             await client.list_scriptmodels(None)
         await client.close()
 
 
 async def test_who_may_not_act_any_more_sends_nothing() -> None:
-    left = 5.0
+    lease = Lease(5.0)
     async with running() as (server, url):
-        client = KubeClient(logging_in(url, ["one"]), lambda: left)
+        client = KubeClient(logging_in(url, ["one"]), lease)
         await client.list_scriptmodels(None)
-        left = 0.0
+        lease.remaining = 0.0
         with pytest.raises(KubeUnavailableError, match="does not lead"):
             await client.list_scriptmodels(None)
         assert len(server.asked) == 1
@@ -122,7 +124,7 @@ async def test_who_may_not_act_any_more_sends_nothing() -> None:
 async def test_a_write_names_what_it_was_made_from() -> None:
     """So that an object of the same name that came since, or a newer list of finalizers, is not touched."""
     async with running() as (server, url):
-        client = KubeClient(logging_in(url, ["one"]))
+        client = KubeClient(logging_in(url, ["one"]), UNLIMITED)
         writer, model = ObjectWriter(client), scriptmodel(resource_version="7")
         assert await writer.write_status(model, model.status) is None, "equal ones are not written"
         await writer.write_status(model, STATUS)
@@ -146,7 +148,7 @@ async def test_a_proxy_gets_its_password_and_messages_do_not(server: str) -> Non
 
     async with await asyncio.start_server(refuse, "127.0.0.1", 0) as proxy:
         address = f"http://someone:secret@127.0.0.1:{proxy.sockets[0].getsockname()[1]}"
-        client = KubeClient(lambda: kopf.ConnectionInfo(server=server, proxy_url=address))
+        client = KubeClient(lambda: kopf.ConnectionInfo(server=server, proxy_url=address), UNLIMITED)
         with pytest.raises(KubeError) as caught:
             await client.request("GET", "/x", "asking")
         await client.close()

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
-from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.errors import KubeConflictError, KubeNotFoundError, KubeUnavailableError
 from scriptmodel_operator.kube.leader import LEASE_SECONDS, MARGIN_SECONDS, Leader, LeadershipLostError
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 from scriptmodel_operator.pachyderm.errors import UnavailableError
+from tests.lease import Lease
 
 
 @dataclass
@@ -26,7 +26,16 @@ class Server:
     broken: Callable[[str], str] = lambda _method: ""
     writes: list[tuple[float, str]] = field(default_factory=list)
 
-    async def request(self, method: str, _path: str, what: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    async def get_lease(self, _namespace: str, _name: str) -> dict[str, Any]:
+        return self._request("GET", "reading the lease", None)
+
+    async def create_lease(self, _namespace: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        return self._request("POST", "creating the lease", body)
+
+    async def replace_lease(self, _namespace: str, _name: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        return self._request("PUT", "writing the lease", body)
+
+    def _request(self, method: str, what: str, body: Mapping[str, Any] | None) -> dict[str, Any]:
         trouble = self.broken(method)
         if trouble == "silent":
             raise TimeoutError
@@ -37,7 +46,7 @@ class Server:
             raise KubeUnavailableError(what, 0, "injected")
         return answer
 
-    def _answer(self, method: str, what: str, body: dict[str, Any] | None) -> dict[str, Any]:
+    def _answer(self, method: str, what: str, body: Mapping[str, Any] | None) -> dict[str, Any]:
         if method == "GET":
             if self.lease is None:
                 raise KubeNotFoundError(what, 404, "not found")
@@ -47,7 +56,7 @@ class Server:
         if body["metadata"].get("resourceVersion") != version:
             raise KubeConflictError(what, 409, "changed")
         metadata = {**body["metadata"], "resourceVersion": str(int(version or 0) + 1)}
-        self.lease = {**copy.deepcopy(body), "metadata": metadata}
+        self.lease = {**copy.deepcopy(dict(body)), "metadata": metadata}
         self.writes.append((self.now, str(body["spec"]["holderIdentity"])))
         return copy.deepcopy(self.lease)
 
@@ -55,16 +64,19 @@ class Server:
         async def sleep(seconds: float) -> None:
             self.now += seconds
 
-        # It answers the requests that a Leader makes of its client.
-        return Leader(cast(KubeClient, self), "ns", name, clock=lambda: self.now, sleep=sleep)
+        return Leader(self, "ns", name, clock=lambda: self.now, sleep=sleep)
+
+
+def nothing() -> None:
+    """Receives a signal that a test does not check."""
 
 
 async def test_a_lease_that_nobody_renews_is_taken_after_its_time_and_not_before() -> None:
     server = Server()
     first, second = server.candidate("first"), server.candidate("second")
-    await first.acquire()
+    await first.acquire(nothing, nothing)
     began = server.now
-    await second.acquire()
+    await second.acquire(nothing, nothing)
     assert LEASE_SECONDS <= server.now - began <= 30
     assert server.lease is not None
     assert server.lease["spec"]["holderIdentity"] == "second"
@@ -74,16 +86,16 @@ async def test_a_lease_that_nobody_renews_is_taken_after_its_time_and_not_before
 async def test_a_leader_may_act_until_ten_seconds_before_its_lease_can_be_taken() -> None:
     server = Server()
     first, second = server.candidate("first"), server.candidate("second")
-    assert first.left() == 0
-    await first.acquire()
-    assert first.left() == LEASE_SECONDS - MARGIN_SECONDS
+    assert first.lease_remaining() == 0
+    await first.acquire(nothing, nothing)
+    assert first.lease_remaining() == LEASE_SECONDS - MARGIN_SECONDS
     server.broken = lambda method: "before" if method == "PUT" else ""
     with pytest.raises(LeadershipLostError, match="not renewed in time"):
         await first.keep()
     stopped = server.now
-    assert first.left() == 0
+    assert first.lease_remaining() == 0
     server.broken = lambda _method: ""
-    await second.acquire()
+    await second.acquire(nothing, nothing)
     assert server.now - stopped >= MARGIN_SECONDS
     await first.release()
     assert [who for _when, who in server.writes] == ["first", "second"], "who has lost it writes no more"
@@ -92,7 +104,7 @@ async def test_a_leader_may_act_until_ten_seconds_before_its_lease_can_be_taken(
 async def test_a_server_that_is_silent_is_told_as_such(caplog: pytest.LogCaptureFixture) -> None:
     server = Server()
     leader = server.candidate("first")
-    await leader.acquire()
+    await leader.acquire(nothing, nothing)
     server.broken = lambda method: "silent" if method == "PUT" else ""
     with pytest.raises(LeadershipLostError):
         await leader.keep()
@@ -102,7 +114,7 @@ async def test_a_server_that_is_silent_is_told_as_such(caplog: pytest.LogCapture
 async def test_a_leader_that_slept_does_not_renew_what_may_be_another_s() -> None:
     server = Server()
     first = server.candidate("first")
-    await first.acquire()
+    await first.acquire(nothing, nothing)
     server.now += LEASE_SECONDS
     with pytest.raises(LeadershipLostError):
         await first.keep()
@@ -112,7 +124,7 @@ async def test_a_leader_that_slept_does_not_renew_what_may_be_another_s() -> Non
 async def test_a_renewal_that_took_effect_unheard_is_no_loss() -> None:
     server = Server()
     first = server.candidate("first")
-    await first.acquire()
+    await first.acquire(nothing, nothing)
     faults = iter(["after", ""])
     server.broken = lambda method: next(faults, "before") if method == "PUT" else ""
     began = server.now
@@ -125,26 +137,26 @@ async def test_a_lease_created_unheard_is_ones_own() -> None:
     server = Server(broken=lambda method: "after" if method == "POST" else "")
     first = server.candidate("first")
     began = server.now
-    await first.acquire()
+    await first.acquire(nothing, nothing)
     assert server.now - began < LEASE_SECONDS
-    assert first.left() > 0
+    assert first.lease_remaining() > 0
 
 
 async def test_a_released_lease_is_taken_at_once() -> None:
     server = Server()
     first, second = server.candidate("first"), server.candidate("second")
-    await first.acquire()
+    await first.acquire(nothing, nothing)
     await first.release()
-    assert first.left() == 0
+    assert first.lease_remaining() == 0
     began = server.now
-    await second.acquire()
+    await second.acquire(nothing, nothing)
     assert server.now == began
 
 
 async def test_another_holder_ends_it() -> None:
     server = Server()
     first = server.candidate("first")
-    await first.acquire()
+    await first.acquire(nothing, nothing)
     assert server.lease is not None
     server.lease["spec"]["holderIdentity"] = "somebody"
     server.lease["metadata"]["resourceVersion"] = "77"
@@ -153,11 +165,11 @@ async def test_another_holder_ends_it() -> None:
 
 
 def test_who_may_not_act_calls_nobody_and_who_may_calls_no_longer_than_that() -> None:
-    left = 0.0
-    gateway = PachydermGateway(PachdAddress("127.0.0.1:1"), left=lambda: left)
+    lease = Lease(0.0)
+    gateway = PachydermGateway(PachdAddress("127.0.0.1:1"), lease)
     with pytest.raises(UnavailableError, match="does not lead"):
         gateway.list_projects()
-    left = 4.0
+    lease.remaining = 4.0
     assert gateway._deadline("creating", 30.0) == 4.0
     assert gateway._deadline("creating", 3.0) == 3.0
     gateway.close()
@@ -167,6 +179,6 @@ async def test_a_replica_says_that_the_server_answered_only_when_it_did() -> Non
     server = Server()
     server.broken = lambda _method: "before" if server.now < 1010 else ""
     times: list[float] = []
-    await server.candidate("first").acquire(answered=lambda: times.append(server.now))
+    await server.candidate("first").acquire(nothing, lambda: times.append(server.now))
     assert len(times) == 1
     assert times[0] >= 1010

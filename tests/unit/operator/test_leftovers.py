@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from scriptmodel_operator.api.marks import Mark, Owner
+from scriptmodel_operator.controller.leftovers import leftovers
 from scriptmodel_operator.pachyderm.values import OpenTransaction
-from scriptmodel_operator.reconcile.leftovers import leftovers
 from tests.unit.operator.fake_pachyderm import EPOCH
 
 OURS = Mark(Owner("cluster-1", "ml", "thrones", "1")).annotations()

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from scriptmodel_operator.controller.queue import RetryError
 from scriptmodel_operator.pachyderm.errors import UnavailableError
-from scriptmodel_operator.reconcile.queue import RetryError
 from tests.unit.operator.test_controller import PLAYS_BRANCH, FakeKube, controller, raw_object, reason, settled
 from tests.unit.operator.world import PLAYS, SPEC
 

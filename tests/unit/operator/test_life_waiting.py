@@ -136,7 +136,7 @@ def test_a_job_of_an_open_commit_waits_for_that_as_long_as_it_takes() -> None:
     world.pachyderm.advance(600)
     world.reconcile()
     assert world.ready == ("False", "WaitingForCorpusCommit")
-    finish = "`pachctl finish commit plays@master --project default`, unless a pipeline is at work on it"
+    finish = "`pachctl finish commit plays@master --project default`, unless a pipeline is writing it"
     assert finish in world.condition("Ready")["message"]
     assert world.condition("CorpusReady")["status"] == "False"
     assert world.written() == []
@@ -185,12 +185,12 @@ def test_a_corpus_that_a_pipeline_makes_is_waited_for_and_nobody_is_told_to_put_
     world.pachyderm.put(clean.corpus, PLAYS)
     world.reconcile()
     assert world.ready == ("False", "WaitingForCorpusCommit")
-    assert f"pipeline {clean.train} is at work on it" in world.condition("Ready")["message"]
+    assert f"pipeline {clean.train} is writing it" in world.condition("Ready")["message"]
     world.pachyderm.fail(clean.train)
     world.reconcile()
     assert world.ready == ("False", "CorpusFailed")
     message = world.condition("Ready")["message"]
-    assert f"see to pipeline {clean.train}" in message
+    assert f"check pipeline {clean.train}" in message
     assert "put file" not in message
     world.pachyderm.put(clean.corpus, PLAYS)
     world.pachyderm.succeed(clean.train)

@@ -17,9 +17,9 @@ from scriptmodel_cli.local.programs import find_trainer
 from scriptmodel_cli.local.schema import RefusedError, admitted, rule_of, spec_schema
 from scriptmodel_operator.api.identity import FINALIZER
 from scriptmodel_operator.api.objects import parse_object
+from scriptmodel_operator.controller.corpus_secrets import CorpusSecrets
 from scriptmodel_operator.ingest.failures import SourceError
 from scriptmodel_operator.kube.errors import KubeConflictError, KubeNotFoundError
-from scriptmodel_operator.kube.secrets import CorpusSecrets
 from scriptmodel_operator.kube.writer import ObjectWriter
 from tests.integration.test_admission import REFUSED, TAKEN
 

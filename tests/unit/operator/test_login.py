@@ -13,7 +13,7 @@ import pytest
 from kubernetes.config import kube_config
 
 from scriptmodel_operator.kube import login as module
-from scriptmodel_operator.kube.framework import kopf
+from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
 from tests.unit.operator.test_connection import key_and_certificate
 
 ACCOUNT = kopf.ConnectionInfo(server="https://kubernetes.default.svc", username="somebody")

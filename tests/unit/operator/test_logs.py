@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from scriptmodel_operator.controller.queue import Key, RetryError, WorkQueue
+from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
+from scriptmodel_operator.kube.store import Store
 from scriptmodel_operator.logs import JsonFormatter
-from scriptmodel_operator.reconcile.queue import Key, RetryError, WorkQueue
+from scriptmodel_operator.metrics import Metrics
 
 SOURCES = sorted(Path("operator/src/scriptmodel_operator").rglob("*.py"))
 
@@ -20,11 +23,11 @@ async def test_a_line_about_an_object_carries_its_reference(caplog: pytest.LogCa
     async def handler(_key: Key) -> None:
         raise RetryError("Pachyderm is away")
 
-    queue = WorkQueue(handler, workers=1)
+    queue = WorkQueue(Metrics(Store(EchoFilter())))
     queue.add(("ml", "thrones"))
     async with asyncio.timeout(10), asyncio.TaskGroup() as group:
-        work = group.create_task(queue.run())
-        while not queue.failures(("ml", "thrones")) or queue.busy(("ml", "thrones")):
+        work = group.create_task(queue.run(handler, workers=1))
+        while not queue.failures(("ml", "thrones")) or queue.is_processing(("ml", "thrones")):
             await asyncio.sleep(0)
         work.cancel()
     (record,) = caplog.records

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -23,6 +24,7 @@ class CalledUp:
 
     def __init__(self) -> None:
         self.keys: list[str] = []
+        self.at_work = math.inf
         self._news = asyncio.Event()
 
     def add(self, key: tuple[str, str]) -> None:
@@ -39,8 +41,8 @@ class CalledUp:
 
 @asynccontextmanager
 async def looks(pachyderm: FakePachyderm) -> AsyncIterator[tuple[SnapshotSource, CalledUp]]:
-    source, called = SnapshotSource(pachyderm, lambda: {"default"}), CalledUp()
-    source.call_up = called.add
+    called = CalledUp()
+    source = SnapshotSource(pachyderm, lambda: {"default"}, called.add, lambda: called.at_work, lambda: None)
     try:
         yield source, called
     finally:
@@ -156,7 +158,7 @@ async def test_a_look_is_put_off_for_longer_while_somebody_is_at_work_who_could_
     async with looks(pachyderm) as (source, called):
         source.wait(("ml", "a"), time.monotonic())
         await called.until(1)
-        source.at_work = lambda: at_work
+        called.at_work = at_work
         if asking:
             await source.latest(time.monotonic())
         else:
@@ -190,7 +192,7 @@ async def test_few_objects_beside_many_pipelines_are_no_reason_to_look_earlier()
         pachyderm.apply_pipelines([PipelineApply(spec)])
     let_looks_take(took, pachyderm)
     async with looks(pachyderm) as (source, called):
-        source.at_work = lambda: 0
+        called.at_work = 0
         rested = []
         for waiting in (1, 2):
             before = await source.latest(time.monotonic())
@@ -206,7 +208,7 @@ async def test_few_objects_beside_many_pipelines_are_no_reason_to_look_earlier()
 async def test_nobody_but_the_ticker_asking_is_no_reason_to_look_earlier() -> None:
     pachyderm, took = FakePachyderm(), 0.1
     let_looks_take(took, pachyderm)
-    async with looks(pachyderm) as (source, _called):
-        source.at_work = lambda: 0
+    async with looks(pachyderm) as (source, called):
+        called.at_work = 0
         first = await source.latest(time.monotonic())
         assert (await source.latest(time.monotonic())).started - first.started >= 6 * took

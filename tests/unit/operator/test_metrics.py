@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import aiohttp
 import pytest
 
 from dev.paths import ROOT
 from dev.processes import free_port
-from scriptmodel_operator.app import compose
+from scriptmodel_operator.app import Process, compose
 from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.health import Health, ListenError, serving
 from scriptmodel_operator.kube.client import KubeClient
-from scriptmodel_operator.kube.framework import kopf
+from scriptmodel_operator.kube.heartbeat import WatchHeartbeat
+from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
+from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
 from scriptmodel_operator.kube.store import News, Store
+from scriptmodel_operator.leadership import UNLIMITED
 from scriptmodel_operator.metrics import Metrics
 from scriptmodel_operator.pachyderm.calls import Calls
 from scriptmodel_operator.pachyderm.channel import PachdAddress
@@ -32,19 +36,20 @@ RAW = {
 
 
 def test_every_figure_is_documented_and_no_other() -> None:
-    metrics = Metrics(Store())
+    metrics = Metrics(Store(EchoFilter()))
     metrics.store.put(RAW)
     metrics.called("ListJob", "OK", 0.25)
     metrics.reconciled("done", 0.5)
     metrics.downloaded("committed", 0.5, 1)
-    metrics.skew = lambda: 0.0
+    metrics.clock_skew(0.0)
     told = re.findall(r"^# TYPE (\w+)", metrics.render(), re.MULTILINE)
-    documented = re.findall(r"`(scriptmodel_\w+)`", (ROOT / "docs/operations/index.md").read_text())
+    documented = re.findall(r"`(scriptmodel_\w+)`", (ROOT / "docs/reference/metrics.md").read_text())
     assert sorted(documented) == sorted(told)
 
 
 def test_figures_of_an_object_go_with_it() -> None:
-    metrics = Metrics(Store(), depth=lambda: 3)
+    metrics = Metrics(Store(EchoFilter()))
+    metrics.queue_depth(3)
     metrics.store.put(RAW)
     metrics.called("ListJob", "OK", 0.25)
     metrics.reconciled("done", 0.5)
@@ -70,20 +75,20 @@ def test_figures_of_an_object_go_with_it() -> None:
 
 def test_what_has_not_happened_yet_is_told_to_be_none() -> None:
     """The first time is an increase only where there was a figure before it."""
-    lines = Metrics(Store()).render().splitlines()
+    lines = Metrics(Store(EchoFilter())).render().splitlines()
     assert {"scriptmodel_retries_total 0", "scriptmodel_events_left_out_total 0"} <= set(lines)
 
 
 def test_the_store_tells_news_from_echoes() -> None:
-    store = Store()
-    assert store.put(RAW) is News.ASKED
+    store = Store(EchoFilter())
+    assert store.put(RAW) is News.REQUESTED
     assert store.put(RAW) is News.NONE
     older = {**RAW, "metadata": {**RAW["metadata"], "resourceVersion": "4"}}  # type: ignore[dict-item]  # a dict
     assert store.put(older) is News.NONE
     written = {**RAW, "metadata": {**RAW["metadata"], "resourceVersion": "6"}}  # type: ignore[dict-item]  # a dict
     assert store.put(written) is News.WRITTEN
     changed = {**RAW, "metadata": {**RAW["metadata"], "resourceVersion": "7", "generation": 2}}  # type: ignore[dict-item]  # a dict
-    assert store.put(changed) is News.ASKED
+    assert store.put(changed) is News.REQUESTED
     assert store.projects() == {"team"}
     other = {**RAW, "metadata": {**RAW["metadata"], "uid": "2"}}  # type: ignore[dict-item]  # a dict
     assert store.remove(other) is False
@@ -92,7 +97,7 @@ def test_the_store_tells_news_from_echoes() -> None:
 
 async def test_probes_answer_what_they_are_asked() -> None:
     now = 0.0
-    health = Health(Metrics(Store()), clock=lambda: now)
+    health = Health(Metrics(Store(EchoFilter())), WatchHeartbeat(), clock=lambda: now)
     address = f"127.0.0.1:{free_port()}"
     async with serving(health, address), aiohttp.ClientSession(f"http://{address}") as session:
 
@@ -112,33 +117,35 @@ async def test_probes_answer_what_they_are_asked() -> None:
 async def test_a_long_look_at_many_projects_of_a_slow_pachyderm_is_no_reason_to_start_anew(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    now, troubles = 0.0, list[str]()
-    health, pachyderm, calls = Health(Metrics(Store()), clock=lambda: now), FakePachyderm(), Calls(1)
+    now, failures = 0.0, list[str]()
+    created = Process.create()
+    health = Health(created.metrics, created.watches, clock=lambda: now)
+    process, pachyderm, calls = replace(created, health=health), FakePachyderm(), Calls(1)
     for number in range(20):
         pachyderm.projects.add(project := f"project-{number}")
         metadata = {**RAW["metadata"], "name": project, "uid": project}
-        health.metrics.store.put({"metadata": metadata, "spec": {"pachyderm": {"project": project}}})
+        process.store.put({"metadata": metadata, "spec": {"pachyderm": {"project": project}}})
 
     def slow(_project: str, _limit: int) -> list[JobInfo]:
         nonlocal now
         now += 9
-        troubles.append(health.trouble)
+        failures.append(health.failure)
         return []
 
     monkeypatch.setattr(pachyderm, "list_jobs", slow)
     config = OperatorConfig(pachd=PachdAddress("nowhere:1"), trainer_image="trainer:1")
-    client = KubeClient(lambda: kopf.ConnectionInfo(server="http://nowhere"))
-    controller, _inbox, _ticker = compose(config, client, pachyderm, calls, "cluster-1", health)
+    client = KubeClient(lambda: kopf.ConnectionInfo(server="http://nowhere"), UNLIMITED)
+    controller = compose(config, client, pachyderm, calls, "cluster-1", process).controller
     try:
         await controller.snapshots.latest(0.0)
     finally:
         controller.snapshots.close()
         calls.close()
-    assert troubles == [""] * 20
+    assert failures == [""] * 20
 
 
 async def test_an_address_that_is_taken_or_is_none_is_one_clear_error() -> None:
-    health = Health(Metrics(Store()))
+    health = Health(Metrics(Store(EchoFilter())), WatchHeartbeat())
     address = f"127.0.0.1:{free_port()}"
     async with serving(health, address):
         for wrong, told in (

@@ -17,6 +17,7 @@ from scriptmodel_operator.api.spec import ScriptModelSpec
 from scriptmodel_operator.desired.digest import fingerprint
 from scriptmodel_operator.desired.pipelines import Desired, DesiredPipeline, desired
 from scriptmodel_operator.desired.placement import OPERATORS_OWN
+from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.pachyderm.values import PipelineApply
 from tests.unit.operator.messages import observed
 from tests.unit.operator.world import IMAGE, scriptmodel
@@ -99,7 +100,7 @@ def _classes(annotation: Any) -> list[type[BaseModel]]:
 
 def pipelines(spec: dict[str, Any]) -> Desired:
     model = scriptmodel({"model": {}, **spec})
-    return desired(model, model.owner("cluster-1"), IMAGE, None)
+    return desired(model, references(model), model.owner("cluster-1"), IMAGE, None)
 
 
 def spec_with(path: str, value: object) -> dict[str, Any]:
@@ -155,13 +156,13 @@ def test_digests_and_fingerprints_of_released_operators_still_match(row: dict[st
     model = scriptmodel({"model": {}, **row["spec"]})
     older = possible_names(model.namespace, model.name, model.spec.pachyderm.project)[-1]
     model = replace(model, known_names=older)
-    found = desired(model, model.owner("cluster-1"), IMAGE, None)
+    found = desired(model, references(model), model.owner("cluster-1"), IMAGE, None)
     for kind in BOTH:
         pipeline: DesiredPipeline = getattr(found, kind)
         assert pipeline.mark.digest == row[kind]["digest"]
         assert pipeline.mark.compute == row[kind]["compute"]
         assert fingerprint(pipeline.spec) == row[kind]["fingerprint"]
-        assert pipeline.known == set(row[kind].get("known", (row[kind]["digest"], row[kind]["compute"])))
+        assert pipeline.accepted == set(row[kind].get("known", (row[kind]["digest"], row[kind]["compute"])))
 
 
 @pytest.mark.parametrize(

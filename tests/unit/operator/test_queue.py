@@ -9,10 +9,12 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from scriptmodel_operator import app
+from scriptmodel_operator.controller import inbox as inbox_module
+from scriptmodel_operator.controller import queue as module
+from scriptmodel_operator.controller.queue import Handler, Key, RetryError, WorkQueue, backoff
+from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
 from scriptmodel_operator.kube.store import Store
-from scriptmodel_operator.reconcile import queue as module
-from scriptmodel_operator.reconcile.queue import Handler, Key, RetryError, WorkQueue, backoff
+from scriptmodel_operator.metrics import Metrics
 
 A, B = ("ns", "a"), ("ns", "b")
 DEADLINE = 5
@@ -20,8 +22,8 @@ DEADLINE = 5
 
 @asynccontextmanager
 async def running(handler: Handler, workers: int = 2) -> AsyncIterator[WorkQueue]:
-    queue = WorkQueue(handler, workers, draw=lambda: 0.0)
-    task = asyncio.create_task(queue.run())
+    queue = WorkQueue(Metrics(Store(EchoFilter())), draw=lambda: 0.0)
+    task = asyncio.create_task(queue.run(handler, workers))
     await queue.started.wait()
     try:
         yield queue
@@ -46,7 +48,7 @@ async def test_a_key_that_waits_is_there_once() -> None:
 
     async with running(handler, workers=1) as queue:
         queue.add(A)
-        await until(lambda: queue.busy(A))
+        await until(lambda: queue.is_processing(A))
         for _ in range(5):
             queue.add(B)
         gate.set()
@@ -58,7 +60,7 @@ async def test_a_status_that_somebody_else_writes_again_and_again_is_put_right_o
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Two operators that do not agree would else answer each other as fast as they can."""
-    monkeypatch.setattr(app, "PUT_RIGHT_SECONDS", 0.2)
+    monkeypatch.setattr(inbox_module, "CORRECTION_SECONDS", 0.2)
     calls = 0
 
     async def handler(_key: Key) -> None:
@@ -70,7 +72,7 @@ async def test_a_status_that_somebody_else_writes_again_and_again_is_put_right_o
         inbox.arrived({"metadata": metadata, "spec": {}, "status": {"version": version}})
 
     async with running(handler) as queue:
-        inbox = app.Inbox(Store(), queue)
+        inbox = inbox_module.Inbox(Store(EchoFilter()), queue)
         arrives(1)
         await until(lambda: calls == 1)
         for version in range(2, 20):
@@ -93,11 +95,11 @@ async def test_a_key_added_during_its_call_is_called_once_more_and_never_twice_a
 
     async with running(handler) as queue:
         queue.add(A)
-        await until(lambda: queue.busy(A))
+        await until(lambda: queue.is_processing(A))
         for _ in range(5):
             queue.add(A)
         gate.set()
-        await until(lambda: calls == 2 and not queue.busy(A))
+        await until(lambda: calls == 2 and not queue.is_processing(A))
         assert (calls, most) == (2, 1)
 
 
@@ -129,7 +131,7 @@ async def test_failures_are_called_again_with_growing_delays_and_forgotten_after
 
     async with running(handler) as queue:
         queue.add(A)
-        await until(lambda: len(seen) == 4 and not queue.busy(A))
+        await until(lambda: len(seen) == 4 and not queue.is_processing(A))
         assert seen == [0, 1, 2, 3]
         assert queue.failures(A) == 0
 
@@ -174,5 +176,5 @@ async def test_an_earlier_timer_wins_and_a_forgotten_key_has_none() -> None:
 
 def test_backoff_doubles_to_a_limit_and_jitter_takes_at_most_half() -> None:
     assert [backoff(failures, 0) for failures in (1, 2, 3, 4)] == [1, 2, 4, 8]
-    assert backoff(1000, 0) == module.LONGEST_RETRY_SECONDS
+    assert backoff(1000, 0) == module.MAX_RETRY_SECONDS
     assert backoff(1, 0.999) > 0.5

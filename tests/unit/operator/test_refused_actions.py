@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from scriptmodel_operator.api.identity import RECONCILE_AT
+from scriptmodel_operator.controller.queue import RetryError
 from scriptmodel_operator.pachyderm.errors import RefusedError
-from scriptmodel_operator.reconcile.queue import RetryError
-from tests.unit.operator.test_controller import PLAYS_BRANCH, FakeKube, controller, raw_object, reason, settled
+from tests.unit.operator.test_controller import KEY, PLAYS_BRANCH, FakeKube, controller, raw_object, reason, settled
 from tests.unit.operator.world import PLAYS, SPEC
 
 
@@ -34,7 +34,7 @@ async def test_a_look_that_fails_inside_pachyderm_is_no_refusal_of_what_the_spec
     async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
         error = RefusedError("listing projects", "failed to connect to the database", "UNKNOWN")
         pachyderm.fault = lambda call: error if call == "list_projects" else None
-        found.failures = lambda _key: 100
+        found.queue._failures[KEY] = 100
         with pytest.raises(RetryError):
             await settled(found)
         conditions = {each["type"]: each for each in kube.raw["status"]["conditions"]}

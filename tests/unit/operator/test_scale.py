@@ -8,15 +8,12 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
-from scriptmodel_operator.app import Inbox, compose
+from scriptmodel_operator.app import Process, compose
 from scriptmodel_operator.config import OperatorConfig
-from scriptmodel_operator.health import Health
-from scriptmodel_operator.kube.client import KubeClient
+from scriptmodel_operator.controller.inbox import Inbox
 from scriptmodel_operator.kube.events import BURST, Budget
-from scriptmodel_operator.kube.store import Store
-from scriptmodel_operator.metrics import Metrics
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.source import SnapshotSource
 from scriptmodel_operator.pachyderm.calls import Calls
@@ -24,6 +21,7 @@ from scriptmodel_operator.pachyderm.channel import PachdAddress
 from scriptmodel_operator.pachyderm.errors import PachydermError
 from scriptmodel_operator.pachyderm.lists import ListReader
 from scriptmodel_operator.pachyderm.values import BranchRef, JobRef, PipelineRef, RepoRef
+from tests.unit.operator.fake_kube import UnexpectedKube
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 from tests.unit.operator.world import PLAYS, SPEC
 
@@ -32,7 +30,7 @@ DEADLINE = 60
 
 
 @dataclass
-class Kube:
+class Kube(UnexpectedKube):
     """As many objects as there are; `writes` counts what was written by kind."""
 
     objects: dict[str, dict[str, Any]]
@@ -86,14 +84,14 @@ class Bench:
     @asynccontextmanager
     async def operator(self) -> AsyncIterator[tuple[Inbox, SnapshotSource]]:
         """A new process, as far as these objects can tell."""
-        calls, health = Calls(4), Health(Metrics(Store()))
+        calls, process = Calls(4), Process.create()
         config = OperatorConfig(pachd=PachdAddress("nowhere:1"), trainer_image="trainer:1")
-        client = cast(KubeClient, self.kube)  # the few of its requests that the controller makes
-        controller, inbox, _ticker = compose(config, client, self.pachyderm, calls, "cluster-1", health)
-        running = asyncio.create_task(inbox.queue.run())
-        await inbox.queue.started.wait()
+        parts = compose(config, self.kube, self.pachyderm, calls, "cluster-1", process)
+        queue, controller = process.queue, parts.controller
+        running = asyncio.create_task(queue.run(controller.reconcile, config.workers))
+        await queue.started.wait()
         try:
-            yield inbox, controller.snapshots
+            yield parts.inbox, controller.snapshots
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
@@ -110,7 +108,7 @@ class Bench:
                 while (
                     looks.waiting
                     or inbox.queue.depth
-                    or any(inbox.queue.busy(("ml", name)) for name in self.kube.objects)
+                    or any(inbox.queue.is_processing(("ml", name)) for name in self.kube.objects)
                 ):
                     await asyncio.sleep(0.01)
 

@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from scriptmodel_operator import sweeper as module
+from scriptmodel_operator.controller import sweeper as module
+from scriptmodel_operator.controller.sweeper import Sweeper
 from scriptmodel_operator.pachyderm.calls import Calls
 from scriptmodel_operator.pachyderm.clock import PachydClock
 from scriptmodel_operator.pachyderm.errors import UnavailableError
 from scriptmodel_operator.pachyderm.values import OpenTransaction
-from scriptmodel_operator.sweeper import Sweeper
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 
 
@@ -34,7 +34,9 @@ async def test_a_pachyderm_that_is_away_is_told_of_once_and_so_is_its_return(
         return []
 
     monkeypatch.setattr(pachyderm, "list_transactions", list_transactions)
-    task = asyncio.create_task(Sweeper(pachyderm, calls, "cluster-1", PachydClock(pachyderm.server_time)).run())
+    task = asyncio.create_task(
+        Sweeper(pachyderm, calls, "cluster-1", PachydClock(pachyderm.server_time, lambda _skew: None)).run()
+    )
     async with asyncio.timeout(30):
         await answered.wait()
         while len(caplog.messages) < 2:
@@ -42,6 +44,6 @@ async def test_a_pachyderm_that_is_away_is_told_of_once_and_so_is_its_return(
     task.cancel()
     calls.close()
     assert caplog.messages == [
-        "Pachyderm cannot be asked, the operator keeps trying: listing transactions: connection refused",
+        "Pachyderm does not answer, retrying: listing transactions: connection refused",
         "Pachyderm answers",
     ]

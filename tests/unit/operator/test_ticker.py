@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -10,14 +11,15 @@ from typing import Any, cast
 
 import pytest
 
+from scriptmodel_operator.controller.queue import WorkQueue
+from scriptmodel_operator.controller.ticker import Ticker
+from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
 from scriptmodel_operator.kube.store import Key, Store
 from scriptmodel_operator.observe import snapshot
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.source import SnapshotSource
 from scriptmodel_operator.pachyderm.errors import UnavailableError
 from scriptmodel_operator.pachyderm.values import JobRef, JobState
-from scriptmodel_operator.reconcile.queue import WorkQueue
-from scriptmodel_operator.ticker import Ticker
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 from tests.unit.operator.test_life_names import older_world
 from tests.unit.operator.test_reading import OpenLog, eventually
@@ -58,12 +60,12 @@ def world_named(pachyderm: FakePachyderm, name: str) -> World:
 
 @asynccontextmanager
 async def ticking(pachyderm: FakePachyderm, *names: str) -> AsyncIterator[Witness]:
-    store, witness = Store(), Witness()
+    store, witness = Store(EchoFilter()), Witness()
     for name in names:
         metadata: dict[str, Any] = {"namespace": "ml", "name": name, "uid": name, "resourceVersion": "1"}
         store.put({"metadata": metadata, "spec": {}})
-    looks = SnapshotSource(pachyderm, store.projects)
-    ticker = Ticker(store, looks, cast(WorkQueue, witness), cast(LogFollower, witness), 0.02)
+    looks = SnapshotSource(pachyderm, store.projects, witness.add, lambda: math.inf, lambda: None)
+    ticker = Ticker(store, looks, cast(WorkQueue, witness), cast(LogFollower, witness), 0.02, lambda: None)
     task = asyncio.create_task(ticker.run())
     try:
         yield witness

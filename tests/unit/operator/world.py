@@ -9,7 +9,8 @@ from typing import Any
 from scriptmodel_operator.api.identity import FINALIZER
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.spec import ScriptModelSpec
-from scriptmodel_operator.desired.pipelines import corpus_branch, desired, generate_ref, train_ref
+from scriptmodel_operator.desired.pipelines import desired
+from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.observe.observer import Observer
 from scriptmodel_operator.observe.snapshot import take_snapshot
 from scriptmodel_operator.observe.view import ModelView
@@ -64,15 +65,15 @@ class World:
 
     @property
     def corpus(self) -> BranchRef:
-        return corpus_branch(self.model)
+        return references(self.model).corpus
 
     @property
     def train(self) -> PipelineRef:
-        return train_ref(self.model)
+        return references(self.model).train
 
     @property
     def generate(self) -> PipelineRef:
-        return generate_ref(self.model)
+        return references(self.model).generate
 
     def want(self, spec: dict[str, Any] | None = None, **changes: Any) -> None:
         """The user applies another spec; the status stays."""
@@ -85,7 +86,7 @@ class World:
         self.model = self.observer.named(self.model, snapshot)
         view = self.observer.view(self.model, snapshot)
         mark = view.train.mark if view.train else None
-        wanted = desired(self.model, self.model.owner(self.cluster), self.image, mark)
+        wanted = desired(self.model, view.refs, self.model.owner(self.cluster), self.image, mark)
         state = assess(self.model, wanted, view, self.elapsed, self.source)
         if stops_jobs(state) and self.clock:  # as the controller does
             self.clock.measure()

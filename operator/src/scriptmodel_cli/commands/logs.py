@@ -10,7 +10,7 @@ from scriptmodel_cli.options import name_argument
 from scriptmodel_cli.output import emit, say
 from scriptmodel_cli.program import Command
 from scriptmodel_cli.session import Session, parsed
-from scriptmodel_operator.desired.pipelines import generate_ref, train_ref
+from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.observe.naming import with_names
 from scriptmodel_operator.pachyderm.errors import RefusedError
 from scriptmodel_operator.pachyderm.values import JobInfo
@@ -36,8 +36,8 @@ def logs(session: Session, name: str, follow: bool, generate: bool, raw: bool) -
     """
     model = parsed(session.get(name))
     with session.pachyderm(f"the log of {name}") as gateway:
-        model = with_names(model, gateway)
-        pipeline = generate_ref(model) if generate else train_ref(model)
+        refs = references(with_names(model, gateway))
+        pipeline = refs.generate if generate else refs.train
         job = reported_job(gateway, pipeline)
         if job is None:
             raise click.ClickException(f"pipeline {pipeline} has no job yet: see `scriptmodel why {name}`")

@@ -16,19 +16,17 @@ from scriptmodel_cli.documents import Documents
 from scriptmodel_cli.local.schema import RefusedError, admitted
 from scriptmodel_cli.options import now
 from scriptmodel_operator.api.conditions import timestamp
-from scriptmodel_operator.api.identity import API_VERSION, KIND, PLURAL, RECONCILE_AT
-from scriptmodel_operator.kube.client import KubeClient
+from scriptmodel_operator.api.identity import API_VERSION, KIND, RECONCILE_AT
 from scriptmodel_operator.kube.errors import KubeConflictError, KubeNotFoundError
-from scriptmodel_operator.kube.framework import kopf
 
 Object = dict[str, Any]
+_NOT_HERE = "the file has no such document"
 
 
-class Objects(KubeClient):
-    """An API client that answers the operator's requests for one object; events are dropped."""
+class Objects:
+    """Implements `KubeGateway` for one object; events are dropped."""
 
     def __init__(self, file: Path) -> None:
-        super().__init__(lambda: kopf.ConnectionInfo(server="file://" + str(file)))
         self._file = file
         self._config_maps: Mapping[str, Object] = {}
         self._secrets: Mapping[str, Object] = {}
@@ -70,34 +68,31 @@ class Objects(KubeClient):
         requested: str = self.raw["metadata"]["annotations"][RECONCILE_AT]
         return bool((self.raw.get("status") or {}).get("lastHandledReconcileAt") == requested)
 
-    async def request(
-        self,
-        method: str,
-        path: str,
-        what: str,
-        body: Mapping[str, Any] | None = None,
-        content_type: str = "",  # noqa: ARG002 - fixed by KubeClient; the body distinguishes a patch from an apply
-    ) -> Object:
-        resource = path.partition("?")[0].split("/")
-        if "events" in resource:
-            return {}
-        if "configmaps" in resource and resource[-1] in self._config_maps:
-            return self._config_maps[resource[-1]]
-        if "secrets" in resource and resource[-1] in self._secrets:
-            return _as_stored(self._secrets[resource[-1]])
-        if PLURAL not in resource or not self.raw:
-            raise KubeNotFoundError(what, 404, "the object does not exist")
-        if method == "GET" or body is None:
-            return self.raw
-        if resource[-1] == "status":
-            return self._keep({**self.raw, "status": dict(body["status"])})
-        return self._keep({**self.raw, "metadata": self._patched(body["metadata"], what)})
+    async def get_config_map(self, namespace: str, name: str) -> Object:
+        """Return a ConfigMap of the documents."""
+        if name not in self._config_maps:
+            raise KubeNotFoundError(f"reading ConfigMap {namespace}/{name}", 404, _NOT_HERE)
+        return self._config_maps[name]
 
-    def _patched(self, patch: Mapping[str, Any], what: str) -> Object:
-        metadata: Object = self.raw["metadata"]
-        if patch.get("resourceVersion", metadata["resourceVersion"]) != metadata["resourceVersion"]:
-            raise KubeConflictError(what, 409, "the object has been modified")
-        return {**metadata, **patch}
+    async def get_secret(self, namespace: str, name: str) -> Object:
+        """Return a Secret of the documents, as the API server stores it."""
+        if name not in self._secrets:
+            raise KubeNotFoundError(f"reading Secret {namespace}/{name}", 404, _NOT_HERE)
+        return _as_stored(self._secrets[name])
+
+    async def patch_scriptmodel(self, namespace: str, name: str, patch: Mapping[str, Any]) -> Object:
+        """Change the metadata of the object."""
+        metadata, change = self.raw["metadata"], patch["metadata"]
+        if change.get("resourceVersion", metadata["resourceVersion"]) != metadata["resourceVersion"]:
+            raise KubeConflictError(f"changing {namespace}/{name}", 409, "the object has been modified")
+        return self._keep({**self.raw, "metadata": {**metadata, **change}})
+
+    async def apply_status(self, _namespace: str, _name: str, body: Mapping[str, Any]) -> Object:
+        """Replace the status of the object."""
+        return self._keep({**self.raw, "status": dict(body["status"])})
+
+    async def create_event(self, _namespace: str, _body: Mapping[str, Any]) -> None:
+        """Drop the event: the status has the same content."""
 
     def _keep(self, raw: Object) -> Object:
         version = str(int(raw["metadata"]["resourceVersion"]) + 1)

@@ -30,13 +30,11 @@ from scriptmodel_cli.program import INTERRUPTED
 from scriptmodel_cli.pushing import ensure_repo, push
 from scriptmodel_cli.screen import status_of
 from scriptmodel_cli.session import Session
-from scriptmodel_operator.app import working
+from scriptmodel_operator.app import Process, working
 from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.desired.policy import ANYTHING, Policy
-from scriptmodel_operator.health import Health
 from scriptmodel_operator.ingest.addresses import parse_destinations
-from scriptmodel_operator.kube.store import Store
-from scriptmodel_operator.metrics import Metrics
+from scriptmodel_operator.leadership import UNLIMITED
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 from scriptmodel_operator.pachyderm.values import BranchRef, RepoRef
@@ -124,7 +122,7 @@ class Run:
             policy=_everything_for(objects.raw["metadata"]["namespace"]),
             destinations=parse_destinations([ANYTHING]),  # the user may reach them anyway
         )
-        async with working(config, objects, CLUSTER, Health(Metrics(Store()))) as inbox:
+        async with working(config, objects, CLUSTER, Process.create(), UNLIMITED) as inbox:
             inbox.arrived(objects.raw)
             try:
                 await watching

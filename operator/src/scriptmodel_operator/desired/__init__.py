@@ -1,1 +1,1 @@
-"""From a spec to the pipelines, commands and digests that it wants. Pure."""
+"""Derives the desired pipelines, commands and digests from a spec. Pure."""

@@ -1,4 +1,4 @@
-"""The trainer's command lines, exactly as the contract says. Lists, no shell; free text is one `--option=TEXT` word."""
+"""Builds the trainer's command lines, as lists without a shell; free text is one `--option=TEXT` word."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ SCRIPT_PATH = "/new_script.txt"
 GENERATION_PATH = "/generation.json"
 METRICS_PATH = "/metrics.json"
 TRAINERS_REPETITION_PENALTY = Generation().repetition_penalty
-"""The trainer's default, too: it stays out of the command, which pipelines made before there was the field lack."""
+"""Also the trainer's default: it is left out of the command, as in pipelines that are older than the field."""
 
 
 def train_command(layout: Layout, model: Model) -> tuple[str, ...]:
-    """`scriptmodel-trainer train ...`; overrides are `--set` words with the names in snake case."""
+    """Return `scriptmodel-trainer train ...`; overrides are `--set` words with names in snake case."""
     overrides = model.overrides.model_dump(by_alias=True, exclude_none=True, mode="json")
     settings = [word for key in sorted(overrides) for word in ("--set", f"{to_snake(key)}={overrides[key]}")]
     return (
@@ -31,7 +31,7 @@ def train_command(layout: Layout, model: Model) -> tuple[str, ...]:
 
 
 def generate_command(generation: Generation) -> tuple[str, ...]:
-    """`scriptmodel-trainer generate ...`; options that default to nothing, or came later, are left out."""
+    """Return `scriptmodel-trainer generate ...`; empty options, and later ones at their default, are left out."""
     optional = []
     if generation.prompt:
         optional.append(f"--prompt={generation.prompt}")

@@ -1,4 +1,4 @@
-"""From a spec to the two pipelines that it wants. Pure; the operator's defaults are resolved here, once."""
+"""Derives the two desired pipelines from a spec. Pure; the operator's defaults are resolved here, once."""
 
 from __future__ import annotations
 
@@ -15,104 +15,84 @@ from scriptmodel_operator.api.training import ResourceList, Training
 from scriptmodel_operator.desired import commands
 from scriptmodel_operator.desired.digest import digest, fingerprint
 from scriptmodel_operator.desired.placement import OPERATORS_OWN, SHARED, placement, specified
+from scriptmodel_operator.desired.references import References
 from scriptmodel_operator.pachyderm.values import (
-    BranchRef,
-    PipelineRef,
     PipelineSpec,
-    RepoRef,
     ResourceAmounts,
     as_float32,
 )
 
 WHOLE_REPO = "/"
-OWNED_BRANCH = "master"
 
 
 @dataclass(frozen=True, slots=True)
 class DesiredPipeline:
-    """A pipeline as it should be, and what its mark says of it before it is sent.
+    """A desired pipeline and its ownership annotation, without what is added when it is sent.
 
-    Numbers are compared by value. Operators of before did so by how they are written, so marks of theirs are known too.
+    Numbers are compared by value. Older operators compared the literal text, so those digests are accepted too.
     """
 
     spec: PipelineSpec
     mark: Mark
-    known: frozenset[str]
-    """All digests that say what the spec says."""
+    accepted: frozenset[str]
+    """All digests that are equivalent to the spec."""
 
     def as_version(self, version: int) -> PipelineSpec:
-        """The spec to be sent, when sending it will make that version, with its mark."""
-        sealed = replace(self.mark, sent=fingerprint(self.spec), version=version)
-        return replace(self.spec, annotations=sealed.annotations())
+        """Return the spec to send, annotated for the pipeline version that sending it creates."""
+        mark = replace(self.mark, sent=fingerprint(self.spec), version=version)
+        return replace(self.spec, annotations=mark.annotations())
 
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """Both pipelines. `corpus` is the branch that training reads."""
+    """Both pipelines."""
 
-    corpus: BranchRef
     train: DesiredPipeline
     generate: DesiredPipeline
 
 
-def corpus_branch(model: ScriptModel) -> BranchRef:
-    """The branch that training reads: the user's, or master of the repo that the object owns."""
-    repo = model.spec.corpus.repo
-    if repo is not None:
-        return BranchRef(RepoRef(repo.project, repo.name), repo.branch)
-    return BranchRef(RepoRef(model.spec.pachyderm.project, model.names.corpus), OWNED_BRANCH)
-
-
-def train_ref(model: ScriptModel) -> PipelineRef:
-    return PipelineRef(model.spec.pachyderm.project, model.names.train)
-
-
-def generate_ref(model: ScriptModel) -> PipelineRef:
-    return PipelineRef(model.spec.pachyderm.project, model.names.generate)
-
-
-def desired(model: ScriptModel, owner: Owner, default_image: str, train_mark: Mark | None) -> Desired:
-    """What the object asks for. `train_mark` is that of the train pipeline as it is now, if it is there and ours."""
-    branch, compute = corpus_branch(model), _train_compute(model)
+def desired(model: ScriptModel, refs: References, owner: Owner, default_image: str, train_mark: Mark | None) -> Desired:
+    """Return the desired pipelines. `train_mark` is that of the observed train pipeline, if any."""
+    compute = _train_compute(model)
     image = _image(model, default_image, compute, train_mark)
-    train = _train(model, owner, branch, compute, image, train_mark)
-    return Desired(branch, train, _generate(model, owner, image))
+    train = _train(model, refs, owner, compute, image, train_mark)
+    return Desired(train, _generate(model, refs, owner, image))
 
 
 def _train_compute(model: ScriptModel) -> tuple[str, ...]:
     spec = model.spec
     return tuple(
-        digest({"layout": spec.corpus.layout.value, "model": said, "image": spec.training.image})
-        for said in _ways_to_say(spec.model)
+        digest({"layout": spec.corpus.layout.value, "model": form, "image": spec.training.image})
+        for form in _equivalent_forms(spec.model)
     )
 
 
 def _image(model: ScriptModel, default_image: str, compute: tuple[str, ...], mark: Mark | None) -> str:
-    """The user's image; else the one resolved earlier, while nothing asks for new training; else today's default."""
+    """Return the user's image, else the one resolved earlier unless training is due anyway, else today's default."""
     if model.spec.training.image:
         return model.spec.training.image
-    if mark and mark.image and mark.compute in compute and not wants_retraining(model, mark):
+    if mark and mark.image and mark.compute in compute and not retraining_requested(model, mark):
         return mark.image
     return default_image
 
 
-def wants_retraining(model: ScriptModel, mark: Mark) -> bool:
-    """True while the newest retrain-at has not been carried out."""
+def retraining_requested(model: ScriptModel, mark: Mark) -> bool:
+    """Return whether the newest retrain-at has not been carried out."""
     return bool(model.retrain_at) and model.retrain_at != mark.retrain_at
 
 
 def _train(
-    model: ScriptModel, owner: Owner, branch: BranchRef, compute: tuple[str, ...], image: str, mark: Mark | None
+    model: ScriptModel, refs: References, owner: Owner, compute: tuple[str, ...], image: str, mark: Mark | None
 ) -> DesiredPipeline:
     training = model.spec.training
-    said = specified(training, exclude={"image", *OPERATORS_OWN})
-    whole = tuple(digest({"compute": each, "branch": str(branch), "training": said}) for each in compute)
+    form = specified(training, exclude={"image", *OPERATORS_OWN})
+    whole = tuple(digest({"compute": each, "branch": str(refs.corpus), "training": form}) for each in compute)
     spec = PipelineSpec(
-        ref=train_ref(model),
+        ref=refs.train,
         image=image,
         command=commands.train_command(model.spec.corpus.layout, model.spec.model.by_value()),
         input_name=commands.CORPUS_INPUT,
-        input_branch=branch,
+        input_branch=refs.corpus,
         glob=WHOLE_REPO,
         requests=_amounts(training.resources.requests),
         limits=_limits(training),
@@ -124,18 +104,18 @@ def _train(
     return DesiredPipeline(placement(training).on(spec), mark, frozenset((*compute, *whole)))
 
 
-def _generate(model: ScriptModel, owner: Owner, image: str) -> DesiredPipeline:
-    """Reads the model, so it runs with the image that made it; without GPU or the resources of training."""
+def _generate(model: ScriptModel, refs: References, owner: Owner, image: str) -> DesiredPipeline:
+    """Return the pipeline that writes the script, with the trainer's image but without GPUs or its resources."""
     training = model.spec.training
     generation = model.spec.generation
-    compute = tuple(digest({"generation": said, "image": image}) for said in _ways_to_say(generation))
+    compute = tuple(digest({"generation": form, "image": image}) for form in _equivalent_forms(generation))
     shared = specified(training, include=SHARED)
     spec = PipelineSpec(
-        ref=generate_ref(model),
+        ref=refs.generate,
         image=image,
         command=commands.generate_command(generation.by_value()),
         input_name=commands.MODEL_INPUT,
-        input_branch=BranchRef(train_ref(model).output, "master"),
+        input_branch=refs.model,
         glob=WHOLE_REPO,
         description=f"Writes the script of ScriptModel {model}",
     )
@@ -150,7 +130,7 @@ def _amounts(resources: ResourceList) -> ResourceAmounts:
 
 
 def _limits(training: Training) -> ResourceAmounts:
-    """GPUs stand in the limits only."""
+    """Return the limits, with GPUs, which Pachyderm has in the limits only."""
     limits = _amounts(training.resources.limits)
     if training.gpu is None:
         return limits
@@ -158,13 +138,13 @@ def _limits(training: Training) -> ResourceAmounts:
 
 
 def _pod_patch(training: Training) -> str:
-    """Pachyderm has no field for a runtime class; a patch of the pod's spec has."""
+    """Return a patch of the pod spec that sets the runtime class, for which Pachyderm has no field."""
     if not training.runtime_class_name:
         return ""
     return json.dumps([{"op": "add", "path": "/runtimeClassName", "value": training.runtime_class_name}])
 
 
-def _ways_to_say(part: ApiModel) -> list[Mapping[str, Any]]:
-    """Return the part with numbers by value, and also as written where that differs."""
+def _equivalent_forms(part: ApiModel) -> list[Mapping[str, Any]]:
+    """Return the part with its numbers by value, and as written if that differs."""
     by_value = part.by_value()
     return [specified(part)] if by_value is part else [specified(by_value), specified(part)]

@@ -12,7 +12,7 @@ from scriptmodel_operator.pachyderm.values import PipelineSpec, PodToleration
 SHARED = frozenset({"node_selector", "tolerations", "priority_class_name", "image_pull_secrets", "backoff_limit"})
 """Fields of spec.training that reach both pipelines. All others reach `train` only, or no pipeline."""
 OPERATORS_OWN = frozenset({"pending_deadline", "active_deadline"})
-"""Fields of spec.training that the operator itself acts on: they reach no pipeline."""
+"""Fields of spec.training that the operator enforces itself: they reach no pipeline."""
 
 
 @dataclass(frozen=True, slots=True)

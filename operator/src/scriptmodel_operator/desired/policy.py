@@ -1,4 +1,4 @@
-"""What a namespace may ask for: a pipeline's container can reach more of Pachyderm than its own data."""
+"""Limits what a namespace may request: a pipeline's container can reach more of Pachyderm than its own data."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TAG_OR_DIGEST = re.compile(r"(:[^/:@]+)?(@[^@]+)?$")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """Allow-lists of the operator's configuration; `*` allows everything.
+    """The allow-lists of the operator's configuration; `*` allows everything.
 
     `projects` maps a namespace to the projects that its objects may use. A namespace that is not mapped may use any
     project for its pipelines, and corpora of that project only. `repos` does the same for the corpora that are read:
@@ -30,20 +30,20 @@ class Policy:
     priority_classes: tuple[str, ...] = ()
     runtime_classes: tuple[str, ...] = ()
     pull_secrets: tuple[str, ...] = ()
-    """Secrets in Pachyderm's namespace; who names one pulls images with its credentials."""
+    """Secrets in Pachyderm's namespace; an object that names one pulls images with its credentials."""
     projects: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     repos: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     max_download_mi: int = LARGEST_DOWNLOAD_MI
-    """What `corpus.http.maxSizeMi` may be: each download under way takes so much of the operator's disk, in MiB."""
+    """The upper limit of `corpus.http.maxSizeMi`: each running download may take that much disk (MiB)."""
 
 
 def repository(image: str) -> str:
-    """`image` without tag and digest."""
+    """Return `image` without tag and digest."""
     return _TAG_OR_DIGEST.sub("", image)
 
 
 def refusal(model: ScriptModel, policy: Policy) -> str | None:
-    """Why the object may not have what it asks for, or None."""
+    """Return why the object's request is not allowed, or None."""
     training = model.spec.training
     checks = (
         _image(training.image, policy),
@@ -77,11 +77,11 @@ def _listed(what: str, name: str, allowed: tuple[str, ...]) -> str | None:
 
 def _projects(model: ScriptModel, policy: Policy) -> str | None:
     project = model.spec.pachyderm.project
-    wanted = {project}
+    projects = {project}
     if model.spec.corpus.repo:
-        wanted.add(model.spec.corpus.repo.project)
+        projects.add(model.spec.corpus.repo.project)
     allowed = policy.projects.get(model.namespace, (project,))
-    refused = sorted(wanted - set(allowed)) if ANYTHING not in allowed else []
+    refused = sorted(projects - set(allowed)) if ANYTHING not in allowed else []
     if not refused:
         return None
     return (
@@ -106,6 +106,6 @@ def _size(model: ScriptModel, policy: Policy) -> str | None:
     if http is None or http.max_size_mi <= policy.max_download_mi:
         return None
     return (
-        f"corpus.http.maxSizeMi {http.max_size_mi} is not allowed: say at most {policy.max_download_mi}, "
+        f"corpus.http.maxSizeMi {http.max_size_mi} is not allowed: set at most {policy.max_download_mi}, "
         f"or have the operator run with --max-download-mi {http.max_size_mi}"
     )

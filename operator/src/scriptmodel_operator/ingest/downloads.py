@@ -82,14 +82,15 @@ class _Entry:
 
 
 class Downloads:
-    """`call_up` is told the key of an object whose attempt has ended. All methods belong to the event loop."""
+    """`requeue` receives the key of an object whose attempt has ended. Call all methods in the event loop."""
 
     def __init__(
         self,
         gateway: Gateway,
         destinations: Destinations,
         slots: int,
-        observed: Observed = lambda _outcome, _seconds, _size: None,
+        requeue: Callable[[Key], None],
+        observed: Observed,
         patience: Patience = USUAL,
         secrets: Secrets | None = None,
     ) -> None:
@@ -100,7 +101,7 @@ class Downloads:
         self._observed = observed
         self._secrets = secrets
         self._entries: dict[str, _Entry] = {}
-        self.call_up: Callable[[Key], None] = lambda _key: None
+        self._requeue = requeue
 
     def look(self, uid: str, request: Request) -> Attempt:
         """What is known of this request; another request makes what was known of the one before worthless."""
@@ -165,7 +166,7 @@ class Downloads:
             entry.task, entry.delivering = None, False
             entry.ended = time.monotonic()
         if not entry.cancelled.is_set():
-            self.call_up(download.key)
+            self._requeue(download.key)
 
     async def _timed(self, entry: _Entry, download: Download) -> None:
         began, size = time.monotonic(), 0

@@ -12,6 +12,7 @@ import yaml
 from scriptmodel_operator.api.identity import API_VERSION, KIND
 from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.errors import NOT_INSTALLED, KubeError
+from scriptmodel_operator.leadership import UNLIMITED
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 from scriptmodel_operator.pachyderm.errors import PachydermError
@@ -65,7 +66,7 @@ async def check_cluster(client: KubeClient, namespace: str, sample: Mapping[str,
 
 def check_pachyderm(target: PachdAddress) -> Iterator[Finding]:
     """Pachyderm answers, and takes the token."""
-    gateway = PachydermGateway(target)
+    gateway = PachydermGateway(target, UNLIMITED)
     asked: tuple[Callable[[], str], ...] = (
         lambda: f"pachd {gateway.server_version()} answers at {target.address}",
         lambda: f"pachd lets the operator list projects: {', '.join(sorted(gateway.list_projects()))}",

@@ -137,9 +137,10 @@ def _asked(kubeconfig: Path | None, question: Callable[[KubeClient], Awaitable[T
     from scriptmodel_operator.kube.client import KubeClient  # noqa: PLC0415 - see above
     from scriptmodel_operator.kube.errors import KubeError  # noqa: PLC0415 - see above
     from scriptmodel_operator.kube.login import LoginFailedError, login  # noqa: PLC0415 - see above
+    from scriptmodel_operator.leadership import UNLIMITED  # noqa: PLC0415 - see above
 
     async def answered() -> Any:
-        client = KubeClient(lambda: login(kubeconfig))
+        client = KubeClient(lambda: login(kubeconfig), UNLIMITED)
         try:
             return await question(client)
         finally:

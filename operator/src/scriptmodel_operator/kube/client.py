@@ -1,10 +1,9 @@
-"""A small asynchronous client: the five requests that the operator makes of the API server."""
+"""The asynchronous HTTP client of the API server."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
@@ -21,11 +20,12 @@ from scriptmodel_operator.kube.errors import (
     KubeNotFoundError,
     KubeUnavailableError,
 )
-from scriptmodel_operator.kube.framework import kopf
+from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
+from scriptmodel_operator.leadership import Leadership
 
 REQUEST_SECONDS = 15.0
 CONNECTIONS = 16
-"""More would only wait longer where thousands have something to write, and their deadlines would pass meanwhile."""
+"""With more, the requests of thousands of objects would wait at the API server until their deadlines pass."""
 _BY_STATUS: dict[int, type[KubeError]] = {
     403: KubeForbiddenError,
     404: KubeNotFoundError,
@@ -37,29 +37,31 @@ MERGE_PATCH = "application/merge-patch+json"
 
 
 class KubeClient:
-    """One connection pool. A token that has expired is read again, once a request.
+    """A pool of connections. Implements `KubeGateway` and `LeaseGateway`.
 
-    `left` has the seconds for which the process may act (see `leader.py`): no request lasts longer.
+    It reads an expired token again, once a request. No request lasts longer than `leadership` does.
     """
 
-    def __init__(self, login: Callable[[], kopf.ConnectionInfo], left: Callable[[], float] = lambda: math.inf) -> None:
+    def __init__(self, login: Callable[[], kopf.ConnectionInfo], leadership: Leadership) -> None:
         self._login = login
-        self._left = left
+        self._leadership = leadership
         self._connection = login()
         self._session: aiohttp.ClientSession | None = None
         self._turn = asyncio.Semaphore(CONNECTIONS)
 
     async def close(self) -> None:
+        """Close the connections; a later request opens new ones."""
         if self._session is not None:
             await self._session.close()
             self._session = None
 
     async def namespace_uid(self, name: str) -> str:
+        """Return the uid of a namespace."""
         found = await self.request("GET", f"/api/v1/namespaces/{name}", f"reading namespace {name}")
         return str(found["metadata"]["uid"])
 
     async def serves_scriptmodels(self) -> bool:
-        """Whether the CRD is installed."""
+        """Return whether the CRD is installed."""
         path = f"/apis/{GROUP}/{VERSION}"
         try:
             found = await self.request("GET", path, "asking for the ScriptModel API")
@@ -68,17 +70,21 @@ class KubeClient:
         return any(each.get("name") == PLURAL for each in found.get("resources", []))
 
     async def get_scriptmodel(self, namespace: str, name: str) -> dict[str, Any]:
+        """Return a ScriptModel."""
         return await self.request("GET", _path(namespace, name), f"reading {namespace}/{name}")
 
     async def get_config_map(self, namespace: str, name: str) -> dict[str, Any]:
+        """Return a ConfigMap."""
         path = f"/api/v1/namespaces/{namespace}/configmaps/{name}"
         return await self.request("GET", path, f"reading ConfigMap {namespace}/{name}")
 
     async def get_secret(self, namespace: str, name: str) -> dict[str, Any]:
+        """Return a Secret."""
         path = f"/api/v1/namespaces/{namespace}/secrets/{name}"
         return await self.request("GET", path, f"reading Secret {namespace}/{name}")
 
     async def list_scriptmodels(self, namespace: str | None) -> list[dict[str, Any]]:
+        """Return the ScriptModels of a namespace, or of all namespaces for None."""
         where = f"/namespaces/{namespace}" if namespace else ""
         path = f"/apis/{GROUP}/{VERSION}{where}/{PLURAL}"
         found = await self.request("GET", path, "listing ScriptModels")
@@ -87,23 +93,39 @@ class KubeClient:
     async def patch_scriptmodel(
         self, namespace: str, name: str, patch: Mapping[str, Any], manager: str = FIELD_MANAGER
     ) -> dict[str, Any]:
-        """A merge patch; with metadata.resourceVersion in it, KubeConflictError if the object has changed."""
+        """Apply a merge patch and return the object.
+
+        Raises KubeConflictError if the patch names a metadata.resourceVersion and the object has changed since.
+        """
         query = f"?fieldManager={manager}"
         what = f"changing {namespace}/{name}"
         return await self.request("PATCH", _path(namespace, name) + query, what, patch, MERGE_PATCH)
 
     async def dry_run_scriptmodel(self, namespace: str, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Server-side apply of which nothing is kept; a KubeError where the API server would refuse it."""
+        """Apply an object as a dry run, and return it. Raises KubeError if the API server would refuse it."""
         query = f"?fieldManager={FIELD_MANAGER}-check&force=true&dryRun=All&fieldValidation=Strict"
         return await self.request("PATCH", _path(namespace, name) + query, f"trying {namespace}/{name}", body, _APPLY)
 
     async def apply_status(self, namespace: str, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Server-side apply on the status subresource."""
+        """Apply a status on the server side and return the object."""
         query = f"?fieldManager={FIELD_MANAGER}&force=true"
         what = f"writing the status of {namespace}/{name}"
         return await self.request("PATCH", f"{_path(namespace, name)}/status{query}", what, body, _APPLY)
 
+    async def get_lease(self, namespace: str, name: str) -> dict[str, Any]:
+        """Return a Lease."""
+        return await self.request("GET", _leases(namespace, name), "reading the lease")
+
+    async def create_lease(self, namespace: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Create a Lease and return it."""
+        return await self.request("POST", _leases(namespace), "creating the lease", body)
+
+    async def replace_lease(self, namespace: str, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Replace a Lease and return it. Raises KubeConflictError if it has changed since `body` was read."""
+        return await self.request("PUT", _leases(namespace, name), "writing the lease", body)
+
     async def create_event(self, namespace: str, body: Mapping[str, Any]) -> None:
+        """Create an event."""
         path = f"/api/v1/namespaces/{namespace}/events"
         await self.request("POST", path, f"writing an event in {namespace}", body)
 
@@ -115,8 +137,8 @@ class KubeClient:
         body: Mapping[str, Any] | None = None,
         content_type: str = "application/json",
     ) -> dict[str, Any]:
-        """The answer's JSON, or a KubeError."""
-        async with self._turn:  # before the request's deadline begins
+        """Send a request and return the JSON of the answer. Raises KubeError."""
+        async with self._turn:  # the request's deadline starts after this
             status, answer = await self._send(method, path, what, body, content_type)
             if status == 401:
                 await self.close()
@@ -130,12 +152,12 @@ class KubeClient:
     async def _send(
         self, method: str, path: str, what: str, body: Mapping[str, Any] | None, content_type: str
     ) -> tuple[int, dict[str, Any]]:
-        left = self._left()
-        if left <= 0:
+        lease_remaining = self._leadership.lease_remaining()
+        if lease_remaining <= 0:
             raise KubeUnavailableError(what, 0, "not sent: this process does not lead")
         if self._session is None:
             self._session = open_session(self._connection, limit=CONNECTIONS)
-        seconds = min(REQUEST_SECONDS, left)
+        seconds = min(REQUEST_SECONDS, lease_remaining)
         timeout = aiohttp.ClientTimeout(total=seconds)
         data = None if body is None else encoded(body)
         headers = {"Content-Type": content_type} if data is not None else {}
@@ -150,13 +172,13 @@ class KubeClient:
 
 
 def open_session(connection: kopf.ConnectionInfo, *, limit: int, **options: Any) -> aiohttp.ClientSession:
-    """A pool of at most `limit` connections, 0 for any number; `options` are further ones of aiohttp's session."""
+    """Open a session of at most `limit` connections, or any number for 0; `options` go to aiohttp's session."""
     proxy = URL(connection.proxy_url or "")
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(ssl=connection.as_ssl_context(), limit=limit),
         headers={"Accept": "application/json", **connection.as_http_headers()},
         trust_env=connection.trust_env,
-        # Without user and password, which messages of aiohttp would have with the proxy's address.
+        # Without user and password, since messages of aiohttp contain the proxy's address.
         proxy=proxy.with_user(None) if proxy.host else None,
         proxy_auth=aiohttp.BasicAuth(proxy.user, proxy.password or "") if proxy.user else None,
         **options,
@@ -169,6 +191,10 @@ def _parsed(content: bytes) -> dict[str, Any]:
     except ValueError:
         return {"message": content[:200].decode(errors="replace")}
     return answer if isinstance(answer, dict) else {"message": str(answer)}
+
+
+def _leases(namespace: str, name: str = "") -> str:
+    return f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases" + (f"/{name}" if name else "")
 
 
 def _path(namespace: str, name: str) -> str:

@@ -1,7 +1,7 @@
-"""Events: only on transitions, with a name that follows from what happened, so that none is written twice.
+"""Records Kubernetes events, each under a name that follows from its cause, so that none is written twice.
 
-And only so many at a time: an operator that meets thousands of objects tells of them in their status alone. What is
-left out is counted, as it is lost for good.
+Their rate is limited: an operator that starts with thousands of objects reports most of them in their status alone.
+Omitted events are counted.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from scriptmodel_operator.api.conditions import cut, timestamp
 from scriptmodel_operator.api.identity import API_VERSION, KIND
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.errors import KubeConflictError, KubeError, KubeUnavailableError
+from scriptmodel_operator.kube.gateway import KubeGateway
 
 _COMPONENT = "scriptmodel.dev/operator"
 _MAX_NOTE = 1000
 _MAX_NAME = 230
 BURST = 50
-"""So many at once, then one more every so many seconds; of normal events and of warnings each."""
-SECONDS_FOR_ONE = 1.0
+"""Largest burst of normal events, and of warnings; then one more in `SECONDS_PER_EVENT`."""
+SECONDS_PER_EVENT = 1.0
 
 log = logging.getLogger(__name__)
 
 
 class Budget:
-    """A bucket of tokens that fills up again with time."""
+    """A token bucket that refills with time."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -39,9 +39,9 @@ class Budget:
         self._at = clock()
 
     def take(self) -> bool:
-        """Whether there was a token."""
+        """Take a token, and return whether there was one."""
         now = self._clock()
-        self._tokens = min(BURST, self._tokens + (now - self._at) / SECONDS_FOR_ONE)
+        self._tokens = min(BURST, self._tokens + (now - self._at) / SECONDS_PER_EVENT)
         self._at = now
         if self._tokens < 1:
             return False
@@ -50,28 +50,29 @@ class Budget:
 
 
 class EventRecorder:
-    """Where the API server is away, KubeUnavailableError: the event comes first, and what it tells of has to wait.
+    """Creates events within a budget.
 
-    An event that the server does not want is logged and forgotten: status has the truth.
+    Raises KubeUnavailableError if the API server does not answer, since an event is recorded before its cause is
+    written. An event that the API server refuses is logged and dropped: the status has the same content.
     """
 
-    def __init__(self, client: KubeClient, left_out: Callable[[], None] = lambda: None) -> None:
-        """`left_out` hears of each event for which there was no room."""
-        self._client = client
-        self._left_out = left_out
+    def __init__(self, gateway: KubeGateway, omitted: Callable[[], None]) -> None:
+        """`omitted` is called for each event that exceeds the budget."""
+        self._gateway = gateway
+        self._omitted = omitted
         self._instance = socket.gethostname()
         self._budgets = {True: Budget(), False: Budget()}
 
     async def record(self, model: ScriptModel, reason: Reason, note: str, *, warning: bool, occasion: str) -> None:
-        """`occasion` tells apart events of the same reason; equal ones are one event, told of any number of times."""
+        """Record an event of `model`. Events of an equal reason and occasion are one event."""
         if not self._budgets[warning].take():
-            self._left_out()
+            self._omitted()
             return
         text = "\0".join((model.uid, reason.value, occasion))
         digest = hashlib.sha256(text.encode()).hexdigest()[:16]
         now = datetime.now(UTC)
         body = {
-            # Not of events.k8s.io, whose events may have no lastTimestamp: that is what `kubectl describe` sorts by.
+            # Not of events.k8s.io, whose events have no lastTimestamp, by which `kubectl describe` sorts.
             "apiVersion": "v1",
             "kind": "Event",
             "metadata": {"name": f"{model.name[:_MAX_NAME].rstrip('.-')}.{digest}", "namespace": model.namespace},
@@ -95,9 +96,9 @@ class EventRecorder:
             },
         }
         try:
-            await self._client.create_event(model.namespace, body)
+            await self._gateway.create_event(model.namespace, body)
         except KubeConflictError:
-            return  # it was written before
+            return  # it exists already
         except KubeUnavailableError:
             raise
         except KubeError as error:

@@ -1,9 +1,9 @@
-"""One leader among replicas, by a Lease of coordination.k8s.io/v1: the way of client-go, and stricter in one thing.
+"""Elects one leader among replicas by a Lease of coordination.k8s.io/v1, as client-go does but stricter in one respect.
 
-A candidate takes a lease that nobody has renewed for `LEASE_SECONDS` by the candidate's own clock, so clocks of
-different machines are never compared. The leader acts only while its last renewal is younger than `LEASE_SECONDS -
-MARGIN_SECONDS`, and no call that it makes may last longer than that: when another replica takes the lease, nothing of
-the former leader's has been under way for `MARGIN_SECONDS`.
+A candidate takes a lease that was not renewed for `LEASE_SECONDS` on the candidate's own clock, so clocks of different
+machines are never compared. The leader acts only while its last renewal is younger than `LEASE_SECONDS -
+MARGIN_SECONDS`, and no call that it makes may last longer than that: when another replica takes the lease, no call of
+the former leader has been in progress for `MARGIN_SECONDS`.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.errors import KubeConflictError, KubeError, KubeForbiddenError, KubeNotFoundError
+from scriptmodel_operator.kube.gateway import LeaseGateway
 
 LEASE_NAME = "scriptmodel-operator"
 LEASE_SECONDS = 25
@@ -31,42 +31,40 @@ log = logging.getLogger(__name__)
 
 
 class LeadershipLostError(Exception):
-    """The lease could not be renewed in time, or another replica has it: this process must not act any more."""
+    """The lease was not renewed in time or another replica holds it: this process must not act any more."""
 
 
 def uptime() -> float:
-    """Seconds since boot. Goes on while the machine sleeps, which time.monotonic does not."""
+    """Return the seconds since boot. They count while the machine sleeps, unlike time.monotonic."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 @dataclass
 class Leader:
-    """`acquire`, then `keep` for as long as the work goes on, then `release`. `left` may be asked from any thread."""
+    """Acquires the lease, keeps it while the operator works, and releases it. Implements `Leadership`."""
 
-    client: KubeClient
+    gateway: LeaseGateway
     namespace: str
     identity: str = field(default_factory=lambda: f"{socket.gethostname()}_{uuid.uuid4().hex[:8]}")
     clock: Callable[[], float] = uptime
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     _lease: dict[str, Any] | None = None
     _renewed: float | None = None
-    """When the last renewal that succeeded was sent; None while not leading."""
-    _seen: tuple[object, float] = (None, 0.0)
-    """The renewal of another holder that was seen last, and when it was first seen."""
+    """When the last successful renewal was sent; None while this process does not lead."""
+    _observed: tuple[object, float] = (None, 0.0)
+    """The newest renewal of another holder, and when it was first observed."""
 
-    def left(self) -> float:
-        """Seconds for which this process may still act; 0 or less when it may not."""
+    def lease_remaining(self) -> float:
+        """Return the seconds for which this process may still act; 0 or less when it may not."""
         renewed = self._renewed
         return 0.0 if renewed is None else renewed + LEASE_SECONDS - MARGIN_SECONDS - self.clock()
 
-    async def acquire(
-        self, beat: Callable[[], None] = lambda: None, answered: Callable[[], None] = lambda: None
-    ) -> None:
-        """Until this process leads. KubeForbiddenError if its role lets it not even ask.
+    async def acquire(self, beat: Callable[[], None], answered: Callable[[], None]) -> None:
+        """Wait until this process leads. Raises KubeForbiddenError if its role does not allow it to read the lease.
 
-        `beat` is called at each try, `answered` at each that the API server answered.
+        `beat` is called at each attempt, `answered` at each that the API server has answered.
         """
-        told: object = None
+        reported: object = None
         while True:
             beat()
             try:
@@ -80,34 +78,34 @@ class Leader:
             if wait is None:
                 log.info("leading as %s", self.identity)
                 return
-            if told != (told := self._holder()):
-                log.info("standing by: %s leads", told or "nobody")
+            if reported != (reported := self._holder()):
+                log.info("standing by: %s leads", reported or "nobody")
             await self.sleep(wait)
 
     async def keep(self) -> None:
-        """Renews the lease for ever. Raises LeadershipLostError when it is time to stop."""
+        """Renew the lease until it is lost. Raises LeadershipLostError then."""
         wait = RENEW_SECONDS
         while True:
-            await self.sleep(min(wait, max(self.left(), 0.0)))
-            if self.left() <= 0:
+            await self.sleep(min(wait, max(self.lease_remaining(), 0.0)))
+            if self.lease_remaining() <= 0:
                 self._renewed = None
-                raise LeadershipLostError(f"{self.identity} leads no longer: its lease was not renewed in time")
-            wait = await self._renewed_or_not()
+                raise LeadershipLostError(f"{self.identity} no longer leads: its lease was not renewed in time")
+            wait = await self._try_renewal()
 
-    async def _renewed_or_not(self) -> float:
-        """Seconds until the next renewal."""
+    async def _try_renewal(self) -> float:
+        """Renew the lease if possible, and return the seconds until the next renewal."""
         try:
-            async with asyncio.timeout(self.left()):
+            async with asyncio.timeout(self.lease_remaining()):
                 await self._renew()
         except KubeConflictError:
-            return 0.0  # perhaps by a write of our own that was late: the next look tells
+            return 0.0  # perhaps by a late write of this process: the next renewal reads the lease
         except (KubeError, TimeoutError) as error:
             log.warning("lease: %s", str(error) or "no answer")
             return RETRY_SECONDS
         return RENEW_SECONDS
 
     async def release(self) -> None:
-        """So that another replica need not wait. Nothing of this process may be under way any more."""
+        """Release the lease, so that another replica need not wait. No call of this process may be in progress."""
         if self._renewed is None:
             return
         self._renewed = None
@@ -119,7 +117,7 @@ class Leader:
             log.warning("lease: %s; another replica takes over in %d s", error, LEASE_SECONDS)
 
     async def _try(self) -> float | None:
-        """None once the lease is ours, else the seconds until it is worth asking again."""
+        """Return None once this process holds the lease, else the seconds until the next attempt."""
         sent = self.clock()
         try:
             found: dict[str, Any] | None = await self._read()
@@ -131,18 +129,18 @@ class Leader:
         try:
             await (self._create() if found is None else self._put(found, self._taken(found["spec"])))
         except (KubeConflictError, KubeNotFoundError):
-            return RETRY_SECONDS  # another replica was quicker
+            return RETRY_SECONDS  # another replica was faster
         self._renewed = sent
         return None
 
     def _wait_for(self, spec: Mapping[str, Any]) -> float:
-        """Seconds until a lease of another holder may be taken."""
+        """Return the seconds until a lease of another holder may be taken."""
         if spec.get("holderIdentity") in (None, "", self.identity):
             return 0.0
         renewal = spec.get("holderIdentity"), spec.get("renewTime"), spec.get("leaseTransitions")
-        if self._seen[0] != renewal:
-            self._seen = renewal, self.clock()
-        return self._seen[1] + float(spec.get("leaseDurationSeconds") or LEASE_SECONDS) - self.clock()
+        if self._observed[0] != renewal:
+            self._observed = renewal, self.clock()
+        return self._observed[1] + float(spec.get("leaseDurationSeconds") or LEASE_SECONDS) - self.clock()
 
     def _holder(self) -> object:
         return (self._lease or {}).get("spec", {}).get("holderIdentity")
@@ -161,10 +159,10 @@ class Leader:
             "metadata": {"name": LEASE_NAME, "namespace": self.namespace},
             "spec": {**self._held(), "acquireTime": _now(), "leaseTransitions": 0},
         }
-        self._lease = await self.client.request("POST", self._path(), "creating the lease", body)
+        self._lease = await self.gateway.create_lease(self.namespace, body)
 
     async def _renew(self) -> None:
-        """A write that may have been made unheard is looked at before the next one."""
+        """Renew the lease; after a write whose answer was lost, read it first."""
         sent, lease = self.clock(), self._lease or await self._read()
         if lease["spec"].get("holderIdentity") != self.identity:
             self._renewed = None
@@ -174,15 +172,12 @@ class Leader:
         self._renewed = sent
 
     async def _read(self) -> dict[str, Any]:
-        return await self.client.request("GET", self._path(LEASE_NAME), "reading the lease")
+        return await self.gateway.get_lease(self.namespace, LEASE_NAME)
 
     async def _put(self, lease: Mapping[str, Any], changes: Mapping[str, Any]) -> None:
-        """KubeConflictError if somebody has changed it since it was read."""
+        """Replace the lease. Raises KubeConflictError if it has changed since it was read."""
         body = {**lease, "spec": {**lease["spec"], **changes}}
-        self._lease = await self.client.request("PUT", self._path(LEASE_NAME), "writing the lease", body)
-
-    def _path(self, name: str = "") -> str:
-        return f"/apis/coordination.k8s.io/v1/namespaces/{self.namespace}/leases" + (f"/{name}" if name else "")
+        self._lease = await self.gateway.replace_lease(self.namespace, LEASE_NAME, body)
 
 
 def _now() -> str:

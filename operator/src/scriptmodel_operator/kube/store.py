@@ -1,4 +1,4 @@
-"""ScriptModels as the API server last sent them, trimmed to what the operator reads."""
+"""A cache of ScriptModels as the API server last sent them, trimmed to what the operator reads."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from enum import Enum
 from typing import Any
 
 from scriptmodel_operator.api.identity import ADOPT, RECONCILE_AT, RETRAIN_AT
-from scriptmodel_operator.kube.echoes import Echoes
+from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
 
 _pack = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 Key = tuple[str, str]
+"""Namespace and name of a ScriptModel."""
 _METADATA = (
     "name",
     "namespace",
@@ -29,43 +30,42 @@ _ANNOTATIONS = (ADOPT, RECONCILE_AT, RETRAIN_AT)
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """An object, and when the user's side of it was last seen to change (monotonic seconds).
-
-    It lies there as JSON, which is a quarter of the size of what it is made into when it is asked for.
-    """
+    """A version of an object. It is kept as JSON, which takes a quarter of the memory of the parsed object."""
 
     packed: bytes
     uid: str
     version: int
-    asks: tuple[Any, ...]
+    request: tuple[Any, ...]
+    """What only a user changes: generation, annotations and deletionTimestamp."""
     project: str
     """The Pachyderm project of its pipelines."""
-    asked: float
+    requested: float
+    """When the request was last seen to change (monotonic seconds)."""
 
     @property
     def raw(self) -> Mapping[str, Any]:
-        """The object, made anew each time."""
+        """The object, parsed anew each time."""
         found: Mapping[str, Any] = json.loads(self.packed)
         return found
 
 
 class News(Enum):
-    """What a version of an object brings."""
+    """What a version of an object changes."""
 
     NONE = "none"
-    """Known already, or older."""
+    """Nothing: it is known already, or older."""
     WRITTEN = "written"
-    """Something that operators write changed: most often by our own hand."""
-    ASKED = "asked"
-    """The user's side changed, or the object is new."""
+    """Something that operators write, most often by this operator itself."""
+    REQUESTED = "requested"
+    """Something that a user writes, or the object is new."""
 
 
 class Store:
-    """Newest version of each object; what comes late from a watch is dropped."""
+    """Keeps the newest version of each object and ignores older ones that the watch brings late."""
 
-    def __init__(self) -> None:
+    def __init__(self, echoes: EchoFilter) -> None:
         self._objects: dict[Key, Stored] = {}
-        self.echoes = Echoes()
+        self._echoes = echoes
 
     def __len__(self) -> int:
         return len(self._objects)
@@ -74,38 +74,38 @@ class Store:
         return iter(list(self._objects))
 
     def projects(self) -> set[str]:
-        """Pachyderm projects that the objects are in."""
+        """Return the Pachyderm projects that the objects use."""
         return {stored.project for stored in self._objects.values()}
 
     def get(self, key: Key) -> Stored | None:
         return self._objects.get(key)
 
     def put(self, raw: Mapping[str, Any]) -> News:
-        """Take a version in."""
+        """Store a version of an object."""
         key = key_of(raw)
         known = self._objects.get(key)
         same = known is not None and known.uid == raw["metadata"]["uid"]
         if known is not None and same and _version(raw) <= known.version:
             return News.NONE
         trimmed = _trimmed(raw)
-        if known is not None and same and _asks_for(trimmed) == known.asks:
-            self._objects[key] = _stored(trimmed, known.asked)
+        if known is not None and same and _request(trimmed) == known.request:
+            self._objects[key] = _stored(trimmed, known.requested)
             return News.WRITTEN
         self._objects[key] = _stored(trimmed, time.monotonic())
-        return News.ASKED
+        return News.REQUESTED
 
     def refresh(self, raw: Mapping[str, Any]) -> News:
-        """Take in what our own write was answered with, unless the object has gone in the meantime."""
+        """Store the answer to the operator's own write, unless the object has been deleted or replaced meanwhile."""
         known = self._objects.get(key_of(raw))
         if known is None or known.uid != raw["metadata"]["uid"]:
             return News.NONE
         news = self.put(raw)
         if news is not News.NONE:
-            self.echoes.expect(_version(raw))
+            self._echoes.expect(_version(raw))
         return news
 
     def remove(self, raw: Mapping[str, Any]) -> bool:
-        """The object is gone, unless one of the same name has come since."""
+        """Remove a deleted object, unless another of the same name exists by now."""
         key = key_of(raw)
         known = self._objects.get(key)
         if known is None or known.uid != raw["metadata"]["uid"]:
@@ -119,25 +119,25 @@ def key_of(raw: Mapping[str, Any]) -> Key:
 
 
 def _version(raw: Mapping[str, Any]) -> int:
-    """Versions of one object are numbers that grow, for every API server there is."""
+    """Return the resource version as a number: every API server counts up."""
     return int(raw["metadata"]["resourceVersion"])
 
 
-def _asks_for(raw: Mapping[str, Any]) -> tuple[Any, ...]:
-    """What the user says: not what the operator itself wrote."""
+def _request(raw: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return what a user changes, and not what the operator itself writes."""
     metadata = raw["metadata"]
     return metadata.get("generation"), metadata.get("annotations"), metadata.get("deletionTimestamp")
 
 
-def _stored(trimmed: Mapping[str, Any], asked: float) -> Stored:
+def _stored(trimmed: Mapping[str, Any], requested: float) -> Stored:
     project = str(((trimmed["spec"] or {}).get("pachyderm") or {}).get("project", "default"))
     return Stored(
         packed=_pack(trimmed).encode(),
         uid=trimmed["metadata"]["uid"],
         version=_version(trimmed),
-        asks=_asks_for(trimmed),
+        request=_request(trimmed),
         project=sys.intern(project),
-        asked=asked,
+        requested=requested,
     )
 
 

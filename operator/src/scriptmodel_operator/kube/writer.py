@@ -1,4 +1,4 @@
-"""What the operator writes on a ScriptModel: its finalizer and its status, each only when it differs."""
+"""Writes the finalizer and the status of a ScriptModel, each only if it differs."""
 
 from __future__ import annotations
 
@@ -7,31 +7,33 @@ from typing import Any
 
 from scriptmodel_operator.api.identity import API_VERSION, FINALIZER, KIND
 from scriptmodel_operator.api.objects import ScriptModel
-from scriptmodel_operator.kube.client import KubeClient
+from scriptmodel_operator.kube.gateway import KubeGateway
 
 
 class ObjectWriter:
-    """Each method returns the object as the API server has it then, or None where there was nothing to write."""
+    """Writes to ScriptModels. Each method returns the object as it is then, or None if there was nothing to write."""
 
-    def __init__(self, client: KubeClient) -> None:
-        self._client = client
+    def __init__(self, gateway: KubeGateway) -> None:
+        self._gateway = gateway
 
     async def add_finalizer(self, model: ScriptModel) -> dict[str, Any] | None:
+        """Add the operator's finalizer to this version of the object."""
         if model.has_finalizer:
             return None
-        return await self._finalizers(model, [*model.finalizers, FINALIZER])
+        return await self._patch_finalizers(model, [*model.finalizers, FINALIZER])
 
     async def remove_finalizer(self, model: ScriptModel) -> dict[str, Any] | None:
+        """Remove the operator's finalizer from this version of the object."""
         if not model.has_finalizer:
             return None
-        return await self._finalizers(model, [each for each in model.finalizers if each != FINALIZER])
+        return await self._patch_finalizers(model, [each for each in model.finalizers if each != FINALIZER])
 
-    async def _finalizers(self, model: ScriptModel, finalizers: list[str]) -> dict[str, Any]:
+    async def _patch_finalizers(self, model: ScriptModel, finalizers: list[str]) -> dict[str, Any]:
         patch = {"metadata": {"resourceVersion": model.resource_version, "finalizers": finalizers}}
-        return await self._client.patch_scriptmodel(model.namespace, model.name, patch)
+        return await self._gateway.patch_scriptmodel(model.namespace, model.name, patch)
 
     async def write_status(self, model: ScriptModel, status: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Server-side apply with the uid, so that an object of the same name that came since is not touched."""
+        """Apply the status with the uid, so that a newer object of the same name is not touched."""
         if status == model.status:
             return None
         body = {
@@ -40,4 +42,4 @@ class ObjectWriter:
             "metadata": {"name": model.name, "namespace": model.namespace, "uid": model.uid},
             "status": status,
         }
-        return await self._client.apply_status(model.namespace, model.name, body)
+        return await self._gateway.apply_status(model.namespace, model.name, body)

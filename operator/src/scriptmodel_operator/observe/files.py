@@ -1,4 +1,4 @@
-"""Schemas of the JSON files that a trainer writes. Any image may stand in for it, so nothing in them is taken on trust.
+"""Schemas of the JSON files that a trainer writes. Any image may take its place, so nothing in them is trusted.
 
 A figure that is no sensible number counts as missing; anything else that does not fit makes the whole file invalid.
 """
@@ -45,6 +45,6 @@ class SampleFigures(BaseModel):
 
 
 class GenerationFile(BaseModel):
-    """generation.json: what was written; its first sample is the script."""
+    """generation.json: the scripts that were written; the first sample is the script."""
 
     samples: Annotated[list[SampleFigures], Field(max_length=1000)] = Field(default_factory=list)

@@ -1,6 +1,6 @@
-"""Follows the logs of running jobs in threads of its own, at most so many at a time.
+"""Follows the logs of running jobs, each in a thread, up to a limit.
 
-Logs must be read while the job runs: its pods, and the log with them, may vanish as soon as it ends.
+Logs must be read while the job runs: its pods, and the log with them, may be deleted as soon as it ends.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MAX_FOLLOWED = 16
 _STREAM_SECONDS = 600.0
 _RECONNECT_SECONDS = 1.0
 _READ_SECONDS = 5.0
-_REMEMBERED = 512
+_CACHED = 512
 
 
 @dataclass
@@ -29,7 +29,7 @@ class _Following:
 
 
 class LogFollower:
-    """Thread-safe. Digests of ended jobs are remembered, the oldest forgotten first."""
+    """Follows logs and keeps their digests, of ended jobs too, up to a limit. Thread-safe."""
 
     def __init__(self, gateway: Gateway, limit: int = MAX_FOLLOWED) -> None:
         self._gateway = gateway
@@ -40,16 +40,16 @@ class LogFollower:
         self._ended: OrderedDict[JobRef, LogDigest] = OrderedDict()
 
     def running(self, job: JobRef) -> LogDigest:
-        """What the job has said so far. Begins to follow it; where there are too many, reads the log once instead."""
+        """Return the digest of a running job and start to follow it; above the limit, read its log once instead."""
         known = self._followed(job, self._limit)
         return self._read_once(job) if known is None else known
 
     def waiting(self, job: JobRef) -> LogDigest:
-        """Of a job that has no worker yet: it may fail as soon as it has one, so it is followed while there is room."""
+        """Return the digest of a job without a worker, and follow it, up to half the limit: it may fail on starting."""
         return self._followed(job, self._limit // 2) or LogDigest()
 
     def followed(self, job: JobRef) -> LogDigest | None:
-        """Return what is known of a job without reading its log."""
+        """Return the digest of a job that is or was followed, without reading its log."""
         with self._lock:
             return self._digests.get(job)
 
@@ -67,7 +67,7 @@ class LogFollower:
             return known
 
     def ended(self, job: JobRef) -> LogDigest:
-        """All that is known of a job that has ended: what was followed, or what is still there to be read."""
+        """Return the digest of a job that has ended, from what was followed or from what is left of its log."""
         with self._lock:
             if job in self._ended:
                 return self._ended[job]
@@ -76,12 +76,12 @@ class LogFollower:
         with self._lock:
             self._digests.pop(job, None)
             self._ended[job] = digest
-            while len(self._ended) > _REMEMBERED:
+            while len(self._ended) > _CACHED:
                 self._ended.popitem(last=False)
         return digest
 
     def keep_only(self, may_run: Callable[[JobRef], bool]) -> None:
-        """Stop following any job that has ended."""
+        """Stop following the jobs for which `may_run` is false."""
         with self._lock:
             gone = [job for job in self._active if not may_run(job)]
         self.leave(gone)
@@ -90,7 +90,7 @@ class LogFollower:
         self.keep_only(lambda _job: False)
 
     def leave(self, jobs: Iterable[JobRef]) -> None:
-        """Stop following those that are followed."""
+        """Stop following `jobs`."""
         with self._lock:
             gone = [self._active.pop(job) for job in jobs if job in self._active]
         for following in gone:
@@ -104,17 +104,17 @@ class LogFollower:
             for line in self._gateway.read_log(job, follow=False, seconds=_READ_SECONDS):
                 digest = read_line(digest, line)
         except PachydermError:
-            pass  # a log that is gone, or cut, still leaves what was followed
+            pass  # the log is gone or cut: what was followed before is kept
         return self._publish(job, digest)
 
     def _publish(self, job: JobRef, digest: LogDigest) -> LogDigest:
-        """A stream that was opened again starts from the first line, so the longer digest is the newer one."""
+        """Keep the longer of two digests: a stream that was opened again starts from the first line."""
         with self._lock:
             known = self._digests.get(job)
             if known is None or digest.lines >= known.lines:
                 self._digests[job] = known = digest
                 self._digests.move_to_end(job)
-            while len(self._digests) > _REMEMBERED:
+            while len(self._digests) > _CACHED:
                 self._digests.popitem(last=False)
             return known
 
@@ -129,5 +129,5 @@ class LogFollower:
                     if following.stop.is_set():
                         return
             except PachydermError:
-                pass  # no pods yet, or the stream was cut: look again in a moment
+                pass  # no pods yet, or the stream was cut: retry
             following.stop.wait(_RECONNECT_SECONDS)

@@ -13,9 +13,10 @@ from dataclasses import replace
 from scriptmodel_operator.api.marks import Mark, mark_of, parse_mark
 from scriptmodel_operator.api.names import PachydermNames, possible_names
 from scriptmodel_operator.api.objects import ScriptModel
+from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.observe.snapshot import Snapshot, take_snapshot
 from scriptmodel_operator.pachyderm.gateway import Gateway
-from scriptmodel_operator.pachyderm.values import PipelineInfo, PipelineRef, RepoRef
+from scriptmodel_operator.pachyderm.values import PipelineInfo
 
 MarkOf = Callable[[PipelineInfo], Mark | None]
 
@@ -23,8 +24,8 @@ MarkOf = Callable[[PipelineInfo], Mark | None]
 def names_of(model: ScriptModel, snapshot: Snapshot, cluster: str | None, mark: MarkOf) -> PachydermNames:
     """Return the names under which Pachyderm holds the object's pipelines or corpus, else the names for new ones.
 
-    What the mark of `cluster` is on counts first, then what the same namespace and name of another cluster owns: that
-    is a conflict which somebody has to decide, not a reason to train everything again under other names. `mark` reads
+    Objects with a mark of `cluster` come first, then those of the same namespace and name in another cluster: that
+    is a conflict that a person has to resolve, not a reason to train everything again under other names. `mark` reads
     the mark of a pipeline. Names that only unmarked objects have, or objects of another ScriptModel, are not kept.
     """
     possible = possible_names(model.namespace, model.name, model.spec.pachyderm.project)
@@ -50,10 +51,10 @@ def with_names(model: ScriptModel, gateway: Gateway) -> ScriptModel:
 
 
 def _clusters(model: ScriptModel, names: PachydermNames, snapshot: Snapshot, mark: MarkOf) -> Iterator[str]:
-    """The clusters in which a ScriptModel of this namespace and name owns an object of these names."""
-    project = model.spec.pachyderm.project
-    pipelines = (snapshot.pipelines.get(PipelineRef(project, name)) for name in names.pipelines)
-    corpus = snapshot.repos.get(RepoRef(project, names.corpus))
+    """Yield the clusters in which a ScriptModel of this namespace and name owns an object of these names."""
+    refs = references(model, names)
+    pipelines = (snapshot.pipelines.get(ref) for ref in (refs.train, refs.generate))
+    corpus = snapshot.repos.get(refs.own_corpus)
     marks = [mark(info) for info in pipelines if info is not None]
     marks += [parse_mark(corpus.description)] if corpus is not None else []
     for each in marks:

@@ -1,4 +1,4 @@
-"""Makes a ScriptModel's view from the shared snapshot and the few reads that concern it alone."""
+"""Builds a ScriptModel's view from the shared snapshot and the few reads that only it needs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from scriptmodel_operator.api.marks import Mark, Owner, mark_of, ownership, parse_mark
 from scriptmodel_operator.api.objects import ScriptModel
-from scriptmodel_operator.desired.pipelines import OWNED_BRANCH, corpus_branch, generate_ref, train_ref
+from scriptmodel_operator.desired.references import References, references
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.naming import names_of
 from scriptmodel_operator.observe.progress import LogDigest
@@ -28,11 +28,11 @@ from scriptmodel_operator.pachyderm.values import (
     RepoRef,
 )
 
-_LOGS_TOLD_OF = (JobState.FAILURE, JobState.KILLED)
+_LOGS_REPORTED = (JobState.FAILURE, JobState.KILLED)
 
 
 _IMPRECISION = timedelta(minutes=1)
-"""More than pachd's clock can be misjudged by."""
+"""An upper bound of the error in the estimate of pachd's clock."""
 
 
 def _wall() -> datetime:
@@ -40,10 +40,10 @@ def _wall() -> datetime:
 
 
 class Observer:
-    """Thread-safe; `view` blocks."""
+    """Observes one ScriptModel at a time. Thread-safe; blocking."""
 
     def __init__(self, gateway: Gateway, cluster: str, now: Callable[[], datetime] = _wall) -> None:
-        """`now` is the time on pachd's clock."""
+        """Return an observer; `now` returns the time on pachd's clock."""
         self._gateway = gateway
         self._now = now
         self._cluster = cluster
@@ -58,53 +58,56 @@ class Observer:
 
     def view(self, model: ScriptModel, snapshot: Snapshot) -> ModelView:
         """Return what Pachyderm has for `model`, which `named` returned. Raises PachydermError where a read fails."""
-        owner = model.owner(self._cluster)
-        train = self._pipeline(train_ref(model), model, owner, snapshot)
-        generate = self._pipeline(generate_ref(model), model, owner, snapshot)
+        owner, refs = model.owner(self._cluster), references(model)
+        repos = snapshot.repos_of(refs.train), snapshot.repos_of(refs.generate), model.reconcile_at
+        train = self._pipeline(refs.train, owner, snapshot, repos)
+        generate = self._pipeline(refs.generate, owner, snapshot, repos)
         reported = train.reported if train else None
         good = train.last_good if train else None
-        owned = self._owned_corpus(model, owner, snapshot)
+        owned = self._owned_corpus(model, refs, owner, snapshot)
         written = generate.last_good if generate else None
         newest_script = generate.newest if generate and train and _has_model(train) else None
         return ModelView(
+            refs=refs,
             project_exists=model.spec.pachyderm.project in snapshot.projects,
             train=train,
             generate=generate,
             retained=tuple(
                 ref.output
-                for ref, found in ((train_ref(model), train), (generate_ref(model), generate))
+                for ref, found in ((refs.train, train), (refs.generate, generate))
                 if found is None and ref.output in snapshot.repos
             ),
-            corpus=self._corpus(model, train, owned, snapshot),
+            corpus=self._corpus(refs.corpus, train, owned, snapshot),
             owned_corpus=owned,
-            readers=self._readers(model, snapshot),
+            readers=self._readers(refs, snapshot),
             training_log=self._log(reported),
             generation_log=self._log(newest_script),
-            reported_commits=self._commits(model, reported),
-            newest_script_model=self._model_of(model, newest_script),
-            good_model=self._commits(model, good),
+            reported_commits=self._commits(refs, reported),
+            newest_script_model=self._model_of(refs, newest_script),
+            good_model=self._commits(refs, good),
             metrics=self._results.metrics(good.ref.pipeline.output, good.ref.id) if good else None,
             script=self._results.script(written.ref.pipeline.output, written.ref.id) if written else None,
             script_commit=written.ref.id if written else None,
-            script_model=self._script_model(model, written),
+            script_model=self._script_model(refs, written),
         )
 
-    def _pipeline(self, ref: PipelineRef, model: ScriptModel, owner: Owner, snapshot: Snapshot) -> PipelineView | None:
+    def _pipeline(self, ref: PipelineRef, owner: Owner, snapshot: Snapshot, as_of: object) -> PipelineView | None:
         info = snapshot.pipelines.get(ref)
         if info is None:
             return None
         mark = self._mark(info)
         jobs, complete = snapshot.jobs.get(ref, ()), ref.project in snapshot.complete_projects
         listed = complete or any(job.version == info.version for job in jobs)
-        if not complete and not any(job.good for job in jobs):  # the last good one may be among those left out
+        if not complete and not any(job.good for job in jobs):  # the last good one may be missing from the list
             jobs = tuple(self._gateway.list_pipeline_jobs(ref, JOBS_PER_PIPELINE))
         self.logs.leave(job.ref for job in jobs if job.state.final)
-        as_of = snapshot.repos_of(train_ref(model)), snapshot.repos_of(generate_ref(model)), model.reconcile_at
-        return PipelineView(info, mark, ownership(mark, owner), tuple(self._left(jobs, as_of)), listed)
+        return PipelineView(info, mark, ownership(mark, owner), tuple(self._existing(jobs, as_of)), listed)
 
-    def _left(self, jobs: Iterable[JobInfo], as_of: object) -> Iterator[JobInfo]:
-        """Pachyderm keeps the job of a commit that somebody has deleted. What is older than the newest result that is
-        there does not matter."""
+    def _existing(self, jobs: Iterable[JobInfo], as_of: object) -> Iterator[JobInfo]:
+        """Yield the jobs without those whose commit somebody has deleted, which Pachyderm keeps.
+
+        Jobs older than the newest existing result do not matter, so they are not checked.
+        """
         rest = iter(jobs)
         for job in rest:
             if job.state.final and not self._results.has(job.ref.pipeline.output, job.ref.id, as_of):
@@ -115,7 +118,7 @@ class Observer:
         yield from rest
 
     def _mark(self, info: PipelineInfo) -> Mark | None:
-        """The pipeline's mark, or that of an earlier version: somebody may have replaced the whole spec."""
+        """Return the pipeline's mark, or that of an earlier version: somebody may have replaced the whole spec."""
         mark = mark_of(info.spec.annotations)
         if mark is not None or info.version <= 1:
             return mark
@@ -124,29 +127,28 @@ class Observer:
         return next((mark for mark in marks if mark is not None), None)
 
     def _corpus(
-        self, model: ScriptModel, train: PipelineView | None, owned: OwnedCorpus | None, snapshot: Snapshot
+        self, branch: BranchRef, train: PipelineView | None, owned: OwnedCorpus | None, snapshot: Snapshot
     ) -> CorpusView | None:
-        branch = corpus_branch(model)
         reader = train.info if train is not None and train.info.spec.input_branch == branch else None
         if reader is not None and _is_started(reader, snapshot, self._now()):
             return None
         if owned is not None and owned.ref == branch.repo:
             found = CorpusView(branch, branch_exists=owned.head is not None, head=owned.head)
         else:
-            found = self._shared_look_at(branch, snapshot)
+            found = self._cached_corpus(branch, snapshot)
         return replace(found, untied=reader is not None)
 
-    def _shared_look_at(self, branch: BranchRef, snapshot: Snapshot) -> CorpusView:
+    def _cached_corpus(self, branch: BranchRef, snapshot: Snapshot) -> CorpusView:
         with self._heads_lock:
             started, known = self._heads.get(branch, (0.0, None))
         if known is not None and started == snapshot.started:
             return known
-        found = self._look_at(branch, snapshot)
+        found = self._read_corpus(branch, snapshot)
         with self._heads_lock:
             self._heads[branch] = (snapshot.started, found)
         return found
 
-    def _look_at(self, branch: BranchRef, snapshot: Snapshot) -> CorpusView:
+    def _read_corpus(self, branch: BranchRef, snapshot: Snapshot) -> CorpusView:
         if branch.repo.project not in snapshot.projects:
             return CorpusView(branch, project_exists=False, repo_exists=False, branch_exists=False)
         repo = snapshot.repos.get(branch.repo)
@@ -159,8 +161,10 @@ class Observer:
         pipeline = PipelineRef(branch.repo.project, branch.repo.name)
         return CorpusView(branch, head=head, maker=pipeline if pipeline in snapshot.pipelines else None)
 
-    def _owned_corpus(self, model: ScriptModel, owner: Owner, snapshot: Snapshot) -> OwnedCorpus | None:
-        ref = RepoRef(model.spec.pachyderm.project, model.names.corpus)
+    def _owned_corpus(
+        self, model: ScriptModel, refs: References, owner: Owner, snapshot: Snapshot
+    ) -> OwnedCorpus | None:
+        ref = refs.own_corpus
         repo = snapshot.repos.get(ref)
         if repo is None:
             return None
@@ -168,7 +172,7 @@ class Observer:
         found = ownership(mark, owner)
         if model.spec.corpus.repo is not None:
             return OwnedCorpus(ref, found, mark, readers=snapshot.readers(ref))
-        head = self._head(BranchRef(ref, OWNED_BRANCH))
+        head = self._head(refs.own_branch)
         small = model.spec.corpus.config_map is not None and head is not None and head.finished
         digests = self._results.digests(ref, head.id) if small and head else {}
         return OwnedCorpus(ref, found, mark, head, digests, snapshot.readers(ref))
@@ -179,8 +183,8 @@ class Observer:
         except NotFoundError:
             return None
 
-    def _readers(self, model: ScriptModel, snapshot: Snapshot) -> tuple[PipelineRef, ...]:
-        own = {train_ref(model), generate_ref(model)}
+    def _readers(self, refs: References, snapshot: Snapshot) -> tuple[PipelineRef, ...]:
+        own = {refs.train, refs.generate}
         found: set[PipelineRef] = set()
         for ref in own:
             found.update(snapshot.readers(ref.output))
@@ -193,27 +197,27 @@ class Observer:
             return self.logs.waiting(job.ref)
         if not job.state.final:
             return self.logs.running(job.ref)
-        return self.logs.ended(job.ref) if job.state in _LOGS_TOLD_OF else self.logs.followed(job.ref)
+        return self.logs.ended(job.ref) if job.state in _LOGS_REPORTED else self.logs.followed(job.ref)
 
-    def _commits(self, model: ScriptModel, job: JobInfo | None) -> ModelCommits | None:
+    def _commits(self, refs: References, job: JobInfo | None) -> ModelCommits | None:
         if job is None:
             return None
-        branch = self._input_of(job, corpus_branch(model).repo)
+        branch = self._input_of(job, refs.corpus.repo)
         if branch is None:
             return ModelCommits(job.ref.id, None)
         repo, commit = branch
         return ModelCommits(job.ref.id, commit, repo, self._results.commit(repo, commit))
 
-    def _model_of(self, model: ScriptModel, job: JobInfo | None) -> str | None:
-        found = self._input_of(job, train_ref(model).output) if job else None
+    def _model_of(self, refs: References, job: JobInfo | None) -> str | None:
+        found = self._input_of(job, refs.model.repo) if job else None
         return found[1] if found else None
 
-    def _script_model(self, model: ScriptModel, job: JobInfo | None) -> ModelCommits | None:
-        """The model that a script was made from, and that model's corpus."""
-        commit = self._model_of(model, job)
+    def _script_model(self, refs: References, job: JobInfo | None) -> ModelCommits | None:
+        """Return the model that a script was made from, and that model's corpus."""
+        commit = self._model_of(refs, job)
         if commit is None:
             return None
-        source = _preferred(self._results.provenance(train_ref(model).output, commit), corpus_branch(model).repo)
+        source = _preferred(self._results.provenance(refs.model.repo, commit), refs.corpus.repo)
         return ModelCommits(commit, source[1], source[0]) if source else ModelCommits(commit, None)
 
     def _input_of(self, job: JobInfo, repo: RepoRef) -> tuple[RepoRef, str] | None:
@@ -221,23 +225,23 @@ class Observer:
 
 
 def _is_started(train: PipelineInfo, snapshot: Snapshot, now: datetime) -> bool:
-    """Whether Pachyderm starts the pipeline for new data: no more once its input repo was deleted, if made anew or not.
+    """Return whether Pachyderm starts the pipeline for new data. It does not once the input repo was deleted.
 
-    A pipeline is created, or updated, only where its input is, so a younger repo is another one.
+    A pipeline is created or updated only while its input repo exists, so a younger repo is a new one.
     """
     repo = snapshot.repos.get(train.spec.input_branch.repo)
     if repo is None:
         return False
     if repo.created is None or train.created is None:
         return True
-    return not train.created < repo.created < now + _IMPRECISION  # a clock that was put back makes nothing younger
+    return not train.created < repo.created < now + _IMPRECISION  # later: the clock was set back
 
 
 def _has_model(train: PipelineView) -> bool:
-    """Before that it does not matter what the generate job reads."""
+    """Return whether the newest train job made a model; before, it does not matter what the generate job reads."""
     return train.newest is not None and train.newest.state is JobState.SUCCESS
 
 
 def _preferred(provenance: Provenance, repo: RepoRef) -> tuple[RepoRef, str] | None:
-    """The commit in `repo`; else, for a pipeline that once read another repo, in whichever it read."""
+    """Return the commit in `repo`; for a pipeline that once read another repo, the commit in that one."""
     return next((pair for pair in provenance if pair[0] == repo), next(iter(provenance), None))

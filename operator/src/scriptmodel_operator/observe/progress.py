@@ -1,4 +1,4 @@
-"""From the lines of a job's log to where its training is. Pure."""
+"""Digests the lines of a job's log into the progress of its training. Pure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class TrainerError:
-    """The trainer's `error` event."""
+    """The content of the trainer's `error` event."""
 
     code: str
     message: str
@@ -34,7 +34,7 @@ class TrainerError:
 
 @dataclass(frozen=True, slots=True)
 class LogDigest:
-    """What a log has said so far."""
+    """The content of a log so far."""
 
     lines: int = 0
     epoch: int = 0
@@ -55,34 +55,34 @@ class LogDigest:
     tail: tuple[str, ...] = ()
     """Last lines that are not events, for a failure that has no `error` event."""
     verdict: str = ""
-    """How the process ended, in the worker's words."""
+    """How the process ended, as the worker reports it."""
 
     @property
     def percent(self) -> int | None:
-        """Of the whole training; None before the first event that tells."""
+        """Progress of the whole training; None before the first progress event."""
         if not self.epochs or not self.epoch:
             return None
         done = (self.epoch - 1 + self.fraction) / self.epochs
         return max(0, min(100, int(100 * done)))
 
 
-def read_line(digest: LogDigest, said: LogLine) -> LogDigest:
-    """The digest after one more line. Lines that are no events are kept as a tail; unknown events are skipped."""
-    counted, text = replace(digest, lines=digest.lines + 1), said.text
-    if said.verdict:
+def read_line(digest: LogDigest, line: LogLine) -> LogDigest:
+    """Return the digest after one more line. Lines that are not events form the tail; unknown events are skipped."""
+    counted, text = replace(digest, lines=digest.lines + 1), line.text
+    if line.verdict:
         return replace(counted, verdict=readable(text)[:_LONGEST_LINE])
     event = _event(text)
     if event is None:
-        line = readable(text)[:_LONGEST_LINE]
-        if not line.strip() or counted.tail[-1:] == (line,):  # each attempt of a job says the same
+        shown = readable(text)[:_LONGEST_LINE]
+        if not shown.strip() or counted.tail[-1:] == (shown,):  # each attempt of a job repeats it
             return counted
-        return replace(counted, tail=(*counted.tail, line)[-TAIL_LINES:])
+        return replace(counted, tail=(*counted.tail, shown)[-TAIL_LINES:])
     reader = _READERS.get(str(event.get("event")))
     return reader(counted, event) if reader else counted
 
 
 def readable(text: str) -> str:
-    """As it would stand on a terminal at the end, without what would colour or move something there."""
+    """Return the text as a terminal would show it in the end, without escapes and control characters."""
     shown = _ESCAPES.sub("", text).rstrip("\r\n").rpartition("\r")[2]
     return _CONTROLS.sub("", shown)
 
@@ -98,7 +98,7 @@ def _event(text: str) -> dict[str, Any] | None:
 
 
 def _start(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
-    """Start a new attempt: what an earlier one reached is void, its error too, unless this one resumes it."""
+    """Start a new attempt, which drops the progress and the error of the one before unless it resumes that one."""
     best = digest.best_perplexity if event.get("resumed_from") else None
     epochs = whole(event.get("epochs")) or 0
     return LogDigest(lines=digest.lines, epochs=epochs, best_perplexity=best, warning=digest.warning)
@@ -131,14 +131,14 @@ def _epoch(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
 
 
 def _warning(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
-    """Keep the one warning that is about the object's own corpus."""
+    """Keep the warning that the corpus does not look like scripts; others are dropped."""
     if event.get("code") != _NOT_SCRIPTS:
         return digest
     return replace(digest, warning=_text(event.get("message"), _LONGEST_MESSAGE))
 
 
 def _text(value: object, limit: int) -> str:
-    """Return one line of at most `limit` characters; nothing for what is no text."""
+    """Return one line of at most `limit` characters; empty for anything but text."""
     return " ".join(readable(value[: 2 * limit]).split())[:limit] if isinstance(value, str) else ""
 
 

@@ -1,6 +1,6 @@
-"""Results of finished jobs, read by commit id. A commit never changes, so what was read once is remembered.
+"""Results of finished jobs, read by commit id. A commit never changes, so what was read is cached.
 
-That it is there at all is no part of it: somebody may delete it.
+Whether it still exists is checked again, since somebody may delete it.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from scriptmodel_operator.pachyderm.values import CommitInfo, RepoRef
 
 _MAX_JSON = 4 * 1024 * 1024
 _MAX_SCRIPT = 8 * 1024 * 1024
-_REMEMBERED = 1024
+_CACHED = 1024
 
 T = TypeVar("T")
 F = TypeVar("F", bound=BaseModel)
 Provenance = tuple[tuple[RepoRef, str], ...]
-"""Repos and commits that a commit was made from, directly."""
+"""Repos and commits that a commit was made from directly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +55,11 @@ class Script:
     sha256: str | None
     excerpt: str
     blank: bool = False
-    """It has no text in it."""
+    """Whether it has no text."""
 
 
 class Results:
-    """Thread-safe; reads block."""
+    """Reads and caches results. Thread-safe; blocking."""
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
@@ -67,19 +67,19 @@ class Results:
         self._known: OrderedDict[tuple[str, RepoRef, str], Any] = OrderedDict()
 
     def metrics(self, repo: RepoRef, commit: str) -> Metrics | None:
-        """None where the model has no readable metrics.json."""
-        return self._remembered("metrics", repo, commit, self._read_metrics)
+        """Return the metrics of a model; None if it has no valid metrics.json."""
+        return self._cached("metrics", repo, commit, self._read_metrics)
 
     def script(self, repo: RepoRef, commit: str) -> Script | None:
-        """None where the commit has no script."""
-        return self._remembered("script", repo, commit, self._read_script)
+        """Return the script of a commit; None if it has none."""
+        return self._cached("script", repo, commit, self._read_script)
 
     def digests(self, repo: RepoRef, commit: str) -> dict[str, str]:
-        """sha256 of each file of a commit, by path."""
-        return self._remembered("digests", repo, commit, self._read_digests) or {}
+        """Return the sha256 of each file of a commit, by path."""
+        return self._cached("digests", repo, commit, self._read_digests) or {}
 
     def commit(self, repo: RepoRef, commit: str) -> CommitInfo | None:
-        """Remembered only once it is finished; None where `repo` does not know it."""
+        """Return a commit; None if it does not exist in `repo`. Cached only once it is finished."""
         key = ("commit", repo, commit)
         with self._lock:
             known: CommitInfo | None = self._known.get(key)
@@ -90,11 +90,11 @@ class Results:
         except NotFoundError:
             return None
         if found.finished:
-            self._remember(key, found)
+            self._cache(key, found)
         return found
 
     def has(self, repo: RepoRef, commit: str, as_of: object) -> bool:
-        """Whether `repo` knows the commit. Somebody may delete it: it is asked for again once `as_of` is another."""
+        """Return whether the commit exists in `repo`. It is read again when `as_of` differs: somebody may delete it."""
         key = ("has", repo, commit)
         with self._lock:
             then, found = self._known.get(key, (None, False))
@@ -102,11 +102,11 @@ class Results:
                 self._known.pop(("commit", repo, commit), None)
         if then != as_of:
             found = self.commit(repo, commit) is not None
-            self._remember(key, (as_of, found))
+            self._cache(key, (as_of, found))
         return bool(found)
 
     def provenance(self, repo: RepoRef, commit: str) -> Provenance:
-        """Fixed when a commit is begun; empty where `repo` does not know it."""
+        """Return what a commit was made from, fixed at its start; empty if the commit does not exist in `repo`."""
         key = ("provenance", repo, commit)
         with self._lock:
             known: Provenance | None = self._known.get(key)
@@ -115,27 +115,27 @@ class Results:
         found = self.commit(repo, commit)
         if found is None:
             return ()
-        self._remember(key, found.provenance)
+        self._cache(key, found.provenance)
         return found.provenance
 
-    def _remembered(self, kind: str, repo: RepoRef, commit: str, read: Callable[[RepoRef, str], T | None]) -> T | None:
+    def _cached(self, kind: str, repo: RepoRef, commit: str, read: Callable[[RepoRef, str], T | None]) -> T | None:
         key = (kind, repo, commit)
         with self._lock:
             if key in self._known:
                 known: T | None = self._known[key]
                 return known
         value = read(repo, commit)
-        self._remember(key, value)
+        self._cache(key, value)
         return value
 
-    def _remember(self, key: tuple[str, RepoRef, str], value: object) -> None:
+    def _cache(self, key: tuple[str, RepoRef, str], value: object) -> None:
         with self._lock:
             self._known[key] = value
-            while len(self._known) > _REMEMBERED:
+            while len(self._known) > _CACHED:
                 self._known.popitem(last=False)
 
     def _json(self, repo: RepoRef, commit: str, path: str, kind: type[F]) -> F | None:
-        """Return the file as its schema has it; None where it is missing or anything else."""
+        """Return the file, parsed; None if it is missing or does not fit its schema."""
         try:
             return kind.model_validate_json(self._gateway.read_file(repo, commit, path, _MAX_JSON))
         except (NotFoundError, ValueError):
@@ -181,7 +181,7 @@ class Results:
 
 
 def excerpt(content: bytes) -> str:
-    """The first whole lines that fit into 1 KiB."""
+    """Return the first whole lines that fit into 1 KiB."""
     if len(content) <= MAX_EXCERPT:
         return content.decode(errors="replace")[:MAX_EXCERPT]
     head = content[:MAX_EXCERPT]

@@ -1,4 +1,4 @@
-"""What one ScriptModel sees of Pachyderm: values only, made by `observer.py`."""
+"""Defines what one ScriptModel observes in Pachyderm: values only, built by `observer.py`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from scriptmodel_operator.api.marks import Mark, Ownership
+from scriptmodel_operator.desired.references import References
 from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.observe.results import Metrics, Script
 from scriptmodel_operator.pachyderm.values import (
@@ -20,14 +21,14 @@ from scriptmodel_operator.pachyderm.values import (
 
 @dataclass(frozen=True, slots=True)
 class PipelineView:
-    """A pipeline that is there, whose it is, and its jobs of all versions, newest first."""
+    """An existing pipeline, its ownership, and its jobs of all versions, newest first."""
 
     info: PipelineInfo
     mark: Mark | None
     ownership: Ownership
     jobs: tuple[JobInfo, ...]
     listed: bool = True
-    """Its jobs came with the look that all objects share: then a change of them calls the object up."""
+    """Whether its jobs are listed in the shared snapshot, so that a change of them requeues the object."""
 
     @property
     def current(self) -> tuple[JobInfo, ...]:
@@ -41,7 +42,7 @@ class PipelineView:
 
     @property
     def running(self) -> JobInfo | None:
-        """The job that a worker has taken, of whatever version."""
+        """The job that a worker has taken, of any version."""
         return next((job for job in self.jobs if not job.state.final and not job.state.waiting), None)
 
     @property
@@ -51,11 +52,11 @@ class PipelineView:
 
     @property
     def last_good(self) -> JobInfo | None:
-        """The newest job that made a result, of whatever version."""
+        """The newest job that made a result, of any version."""
         return next((job for job in self.jobs if job.good), None)
 
     def computed(self, good: JobInfo) -> JobInfo:
-        """The job that made the result of `good`: an update, or a start, that asks for nothing new skips it all."""
+        """Return the job that computed the result of `good`, which skipped everything if nothing had changed."""
         if not good.skipped:
             return good
         before = self.jobs[self.jobs.index(good) + 1 :]
@@ -65,7 +66,7 @@ class PipelineView:
 
 @dataclass(frozen=True, slots=True)
 class CorpusView:
-    """The branch to learn from. Looked at only where pipelines have to be created, or tied to it (again)."""
+    """The branch that training reads. Observed only where pipelines have to be created, or connected to it again."""
 
     branch: BranchRef
     project_exists: bool = True
@@ -73,21 +74,21 @@ class CorpusView:
     branch_exists: bool = True
     head: CommitInfo | None = None
     maker: PipelineRef | None = None
-    """The pipeline whose output it is; most corpora are put by people."""
+    """The pipeline that writes it, if any; most corpora are put by people."""
     untied: bool = False
-    """The train pipeline reads it, but somebody deleted the repo: Pachyderm starts that pipeline for it no more."""
+    """Whether the repo was deleted since the train pipeline was created: Pachyderm no longer starts that pipeline."""
 
 
 @dataclass(frozen=True, slots=True)
 class OwnedCorpus:
-    """The repo of the object's own corpus name, if it is there, and its newest commit."""
+    """The existing repo with the name of the object's own corpus, and its newest commit."""
 
     ref: RepoRef
     ownership: Ownership
     mark: Mark | None = None
     head: CommitInfo | None = None
     digests: Mapping[str, str] = field(default_factory=dict)
-    """sha256 of its files by path, where the source is a ConfigMap; empty while the commit is not finished."""
+    """sha256 of its files by path, if the source is a ConfigMap; empty until the commit is finished."""
     readers: tuple[PipelineRef, ...] = ()
 
 
@@ -98,25 +99,26 @@ class ModelCommits:
     model: str
     corpus: str | None
     corpus_repo: RepoRef | None = None
-    """The spec may name another one since."""
+    """Its repo; the spec may name another one since."""
     corpus_info: CommitInfo | None = None
-    """Of that commit, where it was looked at."""
+    """The corpus commit, if it was read."""
 
     @property
     def corpus_open(self) -> bool:
-        """Somebody may still put something into it."""
+        """Whether the corpus commit may still get files."""
         return self.corpus_info is not None and self.corpus_info.open
 
     @property
     def corpus_unfinished(self) -> bool:
-        """No worker can read it yet."""
+        """Whether no worker can read the corpus commit yet."""
         return self.corpus_info is not None and not self.corpus_info.finished
 
 
 @dataclass(frozen=True, slots=True)
 class ModelView:
-    """Everything that decisions and status are made from."""
+    """All observations that decisions and the status are derived from."""
 
+    refs: References
     project_exists: bool
     train: PipelineView | None = None
     generate: PipelineView | None = None
@@ -133,14 +135,14 @@ class ModelView:
     newest_script_model: str | None = None
     """The model commit that the newest generate job reads."""
     good_model: ModelCommits | None = None
-    """Of the newest train job that made a model."""
+    """The commits of the newest train job that made a model."""
     metrics: Metrics | None = None
-    """Of that model."""
+    """The metrics of that model."""
     script: Script | None = None
-    """The newest script that was written, of whatever version."""
+    """The newest script, of any version."""
     script_commit: str | None = None
     script_model: ModelCommits | None = None
-    """What that script was made from."""
+    """The commits that the script was made from."""
 
     @property
     def stopped(self) -> tuple[PipelineView, ...]:
@@ -166,7 +168,7 @@ class ModelView:
 
     @property
     def script_is_of_newest_model(self) -> bool:
-        """Whether the newest script is of this version and was made from a model that is the newest one's equal."""
+        """Whether the newest script is of this version and was made from a model equal to the newest one."""
         train, generate, read = self.train, self.generate, self.script_model
         if train is None or generate is None or read is None or self.script is None or train.last_good is None:
             return False

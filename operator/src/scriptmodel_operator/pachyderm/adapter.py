@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -11,6 +10,7 @@ from typing import Any
 
 import grpc
 
+from scriptmodel_operator.leadership import Leadership
 from scriptmodel_operator.pachyderm import messages
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 from scriptmodel_operator.pachyderm.connection import Connection
@@ -69,15 +69,13 @@ class GrpcLogStream:
 class PachydermGateway:
     """One channel, many threads. Implements `Gateway`."""
 
-    def __init__(
-        self, target: PachdAddress, called: CallObserver | None = None, left: Callable[[], float] = lambda: math.inf
-    ) -> None:
-        """`called` hears of each call: its method, gRPC's code, and how many seconds it took.
+    def __init__(self, target: PachdAddress, leadership: Leadership, called: CallObserver | None = None) -> None:
+        """`called` receives each call: its method, gRPC's code, and how many seconds it took.
 
-        `left` has the seconds for which the process may act: no deadline is later.
+        No call lasts longer than `leadership` does.
         """
         self._target = target
-        self._left = left
+        self._leadership = leadership
         self._called = called
         self._connection = Connection(target)
         self._at_work: set[str] = set()
@@ -135,10 +133,10 @@ class PachydermGateway:
         return self._stream(what, self._connection.stubs.channel.unary_stream(method, serialize, bytes), request)
 
     def _deadline(self, what: str, seconds: float) -> float:
-        left = self._left()
-        if left <= 0:
+        lease_remaining = self._leadership.lease_remaining()
+        if lease_remaining <= 0:
             raise UnavailableError(what, "not sent: this process does not lead")
-        return min(seconds, left)
+        return min(seconds, lease_remaining)
 
     @contextmanager
     def _observed(self, method: Any) -> Iterator[None]:
@@ -275,7 +273,7 @@ class PachydermGateway:
         with self._observed(self._pfs.ModifyFile), _translated(what):
             self._deadline(what, seconds)
             requests = upload_requests(branch, files, gone)
-            send(self._pfs.ModifyFile, requests, seconds, self._metadata(), self._left)
+            send(self._pfs.ModifyFile, requests, seconds, self._metadata(), self._leadership)
 
     def apply_pipelines(self, pipelines: Sequence[PipelineApply]) -> None:
         names = " and ".join(str(item.spec.ref) for item in pipelines)

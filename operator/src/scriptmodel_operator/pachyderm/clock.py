@@ -40,15 +40,20 @@ class _Seen:
 
 
 class PachydClock:
-    """Thread-safe. `server_time` asks pachd for its time, blocks, and may raise PachydermError."""
+    """Thread-safe. `server_time` reads the time of pachd, blocks, and may raise PachydermError.
+
+    `measured` receives the seconds by which pachd's clock is ahead of the operator's, each time it is measured.
+    """
 
     def __init__(
         self,
         server_time: Callable[[], datetime],
+        measured: Callable[[float], None],
         monotonic: Callable[[], float] = time.monotonic,
         wall: Callable[[], datetime] = _wall,
     ) -> None:
         self._server_time = server_time
+        self._on_measured = measured
         self._monotonic = monotonic
         self._wall = wall
         self._measuring = threading.Lock()
@@ -124,6 +129,7 @@ class PachydClock:
                 log.warning("pachd's clock was set by %+.0f s; durations are counted on without it", jump)
             self._offset, self._measured, self._due = offset, after, after + INTERVAL_SECONDS
             self._skew = (server - started).total_seconds() - took / 2
+        self._on_measured(self._skew)
         self._warn(self._skew)
 
     def _forget_ages_since(self, measured: float) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import math
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import grpc
 
+from scriptmodel_operator.leadership import Leadership
 from scriptmodel_operator.pachyderm import messages
 from scriptmodel_operator.pachyderm.errors import UnavailableError
 from scriptmodel_operator.pachyderm.protocol import pfs, wrappers_pb2
@@ -40,12 +40,12 @@ def send(
     requests: Iterator[Any],
     seconds: float,
     metadata: list[tuple[str, str]],
-    left: Callable[[], float] = lambda: math.inf,
+    leadership: Leadership,
 ) -> None:
-    """The whole stream, or none of it: an error of `requests`, raised here again, or an interrupt cancels the call.
+    """Send the whole stream or none of it: an error of `requests`, raised here again, or an interrupt cancels the call.
 
-    A stream that only ended early would be taken for a complete one. It may last longer than `left`, the seconds for
-    which the process may act, has at its start; once those have run out it is cancelled too. Raises grpc.RpcError.
+    A stream that only ended early would be taken for a complete one. It may last longer than the lease has left at its
+    start; it is cancelled once `leadership` has ended. Raises grpc.RpcError.
     """
     failures: list[BaseException] = []
     begun = threading.Event()
@@ -53,9 +53,9 @@ def send(
     def guarded() -> Iterator[Any]:
         try:
             for request in requests:
-                _may_go_on(left)
+                _check_leadership(leadership)
                 yield request
-            _may_go_on(left)  # the end of the stream is what commits it
+            _check_leadership(leadership)  # the end of the stream is what commits it
         except Exception as error:
             failures.append(error)
             begun.wait()
@@ -64,7 +64,7 @@ def send(
     call = method.future(guarded(), timeout=seconds, metadata=metadata)
     begun.set()
     try:
-        _result(call, left)
+        _result(call, leadership)
     except BaseException as error:
         call.cancel()
         if failures:
@@ -74,18 +74,18 @@ def send(
         raise
 
 
-def _may_go_on(left: Callable[[], float]) -> None:
-    """A process that was paused meanwhile must not send the rest."""
-    if left() <= 0:
+def _check_leadership(leadership: Leadership) -> None:
+    """Raise UnavailableError in a process that was paused for so long that it may not send the rest."""
+    if leadership.lease_remaining() <= 0:
         raise UnavailableError("uploading", "not sent: this process does not lead")
 
 
-def _result(call: Any, left: Callable[[], float]) -> None:
+def _result(call: Any, leadership: Leadership) -> None:
     while True:
         try:
             call.result(timeout=_LOOK_SECONDS)
         except grpc.FutureTimeoutError:
-            if left() <= 0:
+            if leadership.lease_remaining() <= 0:
                 call.cancel()
         else:
             return

@@ -1,1 +1,1 @@
-"""What to do about it: state and plan (pure), execute, summarise, and the queue that drives them."""
+"""Decides what to do about an object (pure), carries it out, and summarises it; and the queue that drives this."""

@@ -1,4 +1,4 @@
-"""What can be done in Pachyderm, as values."""
+"""Defines the actions that can be carried out in Pachyderm, as values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scriptmodel_operator.pachyderm.values import BranchRef, JobRef, PipelineApp
 
 @dataclass(frozen=True, slots=True)
 class ApplyPipelines:
-    """Create or update, all in one transaction; `why` says for each what asks for it."""
+    """Creates or updates pipelines in one transaction; `why` has a reason for each."""
 
     pipelines: tuple[PipelineApply, ...]
     why: tuple[str, ...]
@@ -23,7 +23,7 @@ class ApplyPipelines:
 class StartPipeline:
     ref: PipelineRef
     stopped_after: str = ""
-    """The newest job that it had when somebody stopped it; empty where the user has asked for both."""
+    """The newest job at the time somebody stopped the pipeline; empty if spec.suspend stopped it."""
 
     def describe(self) -> str:
         return f"starting pipeline {self.ref}" + (" (somebody stopped it)" if self.stopped_after else "")
@@ -83,11 +83,11 @@ class AdoptRepo:
 
 @dataclass(frozen=True, slots=True)
 class ReplaceFiles:
-    """One commit."""
+    """Writes and deletes files in one commit."""
 
     branch: BranchRef
     files: Mapping[str, bytes]
-    """Small ones."""
+    """Content by path; small files only."""
     gone: tuple[str, ...]
 
     def describe(self) -> str:
@@ -107,8 +107,8 @@ Action = (
 )
 
 
-def _describe(wanted: PipelineApply, why: str) -> str:
-    if not wanted.update:
-        return f"create pipeline {wanted.spec.ref}"
-    how = "computing everything again" if wanted.reprocess else "computing nothing again"
-    return f"update pipeline {wanted.spec.ref} ({why}), {how}"
+def _describe(desired: PipelineApply, why: str) -> str:
+    if not desired.update:
+        return f"create pipeline {desired.spec.ref}"
+    how = "computing everything again" if desired.reprocess else "computing nothing again"
+    return f"update pipeline {desired.spec.ref} ({why}), {how}"

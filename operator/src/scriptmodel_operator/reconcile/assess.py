@@ -1,4 +1,4 @@
-"""Assesses an object and its view: which state is it in? Pure: no I/O, no clock of its own."""
+"""Derives the state of an object from its spec, its view and its source. Pure: no I/O, no clock of its own."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def _assess_pipelines(
         return Blocked(stages=stages, source=corpus.source, problem=problem, held_back=differs)
     if differs.now:
         return Applying(stages=stages, source=corpus.source, difference=differs)
-    upkeep = _starts(model, view) or (*stops, *unused_repos(model, view))
+    upkeep = _starts(model, view) or (*stops, *unused_repos(view))
     unfinished = stages.first_unfinished
     if unfinished is None:
         return Settled(

@@ -34,7 +34,7 @@ def find_blocker(model: ScriptModel, view: ModelView) -> Problem | None:
 
 
 def may_write(model: ScriptModel, found: Ownership) -> bool:
-    """Whether the operator may write to an object of that ownership. No annotation opens another ScriptModel's."""
+    """Return whether the operator may write to an object of that ownership. No annotation permits a FOREIGN one."""
     return found.ours or (model.adopt and found in (Ownership.UNMARKED, Ownership.OTHER_CLUSTER))
 
 
@@ -43,7 +43,7 @@ def _conflict(model: ScriptModel, what: str, found: Ownership, mark: Mark | None
 
 
 def conflict_message(model: ScriptModel, what: str, found: Ownership, mark: Mark | None) -> str:
-    """Say whose object `what` is and what to do. Names of other namespaces are not for this object's readers."""
+    """Say who owns `what` and what to do. It must not reveal names of other namespaces."""
     if found is Ownership.FOREIGN:
         same = mark is not None and mark.owner.namespace == model.namespace
         whose = f"ScriptModel {mark.owner}" if mark and same else "a ScriptModel of another namespace"
@@ -55,7 +55,7 @@ def conflict_message(model: ScriptModel, what: str, found: Ownership, mark: Mark
 
 
 def corpus_stage(corpus: CorpusView) -> Stage:
-    """Of a corpus that has yet to be read by the train pipeline."""
+    """Return the stage of a corpus that the train pipeline has yet to read."""
     branch = corpus.branch
     repo = branch.repo
     if not corpus.project_exists:
@@ -86,7 +86,7 @@ def _head_stage(corpus: CorpusView) -> Stage:
         f"--project {branch.repo.project}`"
     )
     if corpus.maker is not None:
-        put = f"see to pipeline {corpus.maker}, whose output it is"
+        put = f"check pipeline {corpus.maker}, which writes it"
     if head is not None and head.finishing:
         return Stage(
             ConditionStatus.FALSE,
@@ -95,7 +95,7 @@ def _head_stage(corpus: CorpusView) -> Stage:
         )
     if head is not None and head.open:
         until = (
-            f"pipeline {corpus.maker} is at work on it" if corpus.maker else f"finish it with `{branch.finish_command}`"
+            f"pipeline {corpus.maker} is writing it" if corpus.maker else f"finish it with `{branch.finish_command}`"
         )
         return Stage(
             ConditionStatus.FALSE,

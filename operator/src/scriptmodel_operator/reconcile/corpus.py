@@ -8,7 +8,7 @@ from scriptmodel_operator.api.corpus import CorpusHttp
 from scriptmodel_operator.api.marks import Mark, Owner, Ownership
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.desired.pipelines import corpus_branch
+from scriptmodel_operator.desired.references import References
 from scriptmodel_operator.ingest.failures import SourceError
 from scriptmodel_operator.ingest.origin import Attempt, Download, Origin, request_of, shown
 from scriptmodel_operator.ingest.source import Source
@@ -72,14 +72,14 @@ def own_corpus(model: ScriptModel, owner: Owner, source: Sourced, view: ModelVie
 def _in_repo(model: ScriptModel, owner: Owner, source: Source | Attempt, view: ModelView) -> OwnCorpus:
     owned, mark = view.owned_corpus, Mark(owner).to_json()
     if owned is None:
-        return CorpusIncomplete((CreateRepo(corpus_branch(model).repo, mark),))
+        return CorpusIncomplete((CreateRepo(view.refs.own_corpus, mark),))
     if not owned.ownership.ours:
         adoptable = may_write(model, owned.ownership)
         return CorpusIncomplete((AdoptRepo(owned.ref, mark),)) if adoptable else CorpusBlocked(_conflict(model, owned))
     if isinstance(source, Source):
-        return _from_config_map(model, source, owned)
+        return _from_config_map(view.refs, source, owned)
     http = model.spec.corpus.http
-    return _from_http(model, http, source, owned) if http else CorpusCurrent()
+    return _from_http(model, view.refs, http, source, owned) if http else CorpusCurrent()
 
 
 def _conflict(model: ScriptModel, owned: OwnedCorpus) -> Problem:
@@ -89,28 +89,28 @@ def _conflict(model: ScriptModel, owned: OwnedCorpus) -> Problem:
     return Problem(Reason.NAME_CONFLICT, text)
 
 
-def _from_config_map(model: ScriptModel, source: Source, owned: OwnedCorpus) -> OwnCorpus:
+def _from_config_map(refs: References, source: Source, owned: OwnedCorpus) -> OwnCorpus:
     unfinished = owned.head is not None and not owned.head.finished
     if unfinished or dict(owned.digests) == source.digests:
         return CorpusCurrent()
     gone = tuple(sorted(set(owned.digests) - set(source.files)))
-    return CorpusIncomplete((ReplaceFiles(corpus_branch(model), source.files, gone),))
+    return CorpusIncomplete((ReplaceFiles(refs.own_branch, source.files, gone),))
 
 
-def _from_http(model: ScriptModel, http: CorpusHttp, attempt: Attempt, owned: OwnedCorpus) -> OwnCorpus:
+def _from_http(
+    model: ScriptModel, refs: References, http: CorpusHttp, attempt: Attempt, owned: OwnedCorpus
+) -> OwnCorpus:
     """Check in the background for newer data where pipelines can read older data; else wait for the download."""
     request = request_of(http)
     origin = _origin(model, attempt, owned)
     if request.settled_by(origin):
         return CorpusCurrent(KnownSource(origin))
-    download = Download((model.namespace, model.name), request, corpus_branch(model), origin, model.reconcile_at)
-    told = (
-        recorded_origin(model) if attempt.origin is None else None
-    )  # it may have been killed before it told of the head
-    if request.answered_by(origin or told):
-        return CorpusCurrent(
-            KnownSource(origin or told, download), _problem(attempt).message if attempt.failure else ""
-        )
+    download = Download((model.namespace, model.name), request, refs.own_branch, origin, model.reconcile_at)
+    # An operator that was killed may have made the newest commit without recording it; its predecessor is known.
+    known = origin or (recorded_origin(model) if attempt.origin is None else None)
+    if request.answered_by(known):
+        unchecked = _problem(attempt).message if attempt.failure else ""
+        return CorpusCurrent(KnownSource(known, download), unchecked)
     if attempt.failure is not None:
         return CorpusBlocked(_problem(attempt), KnownSource(origin, download))
     return CorpusIncomplete((), KnownSource(origin, download), f"the corpus is being fetched from {shown(http.url)}")
@@ -133,9 +133,9 @@ def _problem(attempt: Attempt) -> Problem:
     return problem_of(failure, failures=attempt.failures)
 
 
-def unused_repos(model: ScriptModel, view: ModelView) -> tuple[DeleteRepo, ...]:
+def unused_repos(view: ModelView) -> tuple[DeleteRepo, ...]:
     """Delete the object's own repo once its source is another one and no pipeline reads that repo."""
     owned = view.owned_corpus
     if owned is None or owned.readers or not owned.ownership.ours:
         return ()
-    return () if owned.ref == corpus_branch(model).repo else (DeleteRepo(owned.ref),)
+    return () if owned.ref == view.refs.corpus.repo else (DeleteRepo(owned.ref),)

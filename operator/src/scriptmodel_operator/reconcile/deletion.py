@@ -1,4 +1,4 @@
-"""What is left of an object that is being deleted. Pure."""
+"""Decides what is deleted with an object, and what blocks its deletion. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scriptmodel_operator.reconcile.state import Problem
 
 @dataclass(frozen=True, slots=True)
 class DeletionState:
-    """`pipelines` are ours, in the order in which they can go; `repos` too."""
+    """The object's own pipelines and repos that still exist, in the order in which they can be deleted."""
 
     blocked: Problem | None = None
     pipelines: tuple[PipelineRef, ...] = ()
@@ -27,12 +27,12 @@ class DeletionState:
 
 
 def needs_no_pachyderm(model: ScriptModel) -> bool:
-    """Orphan touches nothing, so it releases the object even where Pachyderm is gone for good."""
+    """Return whether the object can be released without Pachyderm: deletionPolicy Orphan changes nothing there."""
     return model.spec.deletion_policy is DeletionPolicy.ORPHAN
 
 
 def assess_deletion(model: ScriptModel, view: ModelView) -> DeletionState:
-    """What is ours goes, generate before train; what is not ours is left alone."""
+    """Select the object's own pipelines, generate before train, and its repos. Nothing else is deleted."""
     pipelines = tuple(seen.info.ref for seen in (view.generate, view.train) if seen is not None and seen.ownership.ours)
     keep = model.spec.deletion_policy is DeletionPolicy.RETAIN
     corpus = None if keep else _own_corpus(view)

@@ -1,4 +1,4 @@
-"""The part of status that is not conditions: training, script, lineage, pipelines, history. Pure."""
+"""Builds the details of a status: training, script, lineage, pipelines, history. Pure."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ from scriptmodel_operator.api.status import (
     ScriptStatus,
     TrainingStatus,
 )
-from scriptmodel_operator.desired.pipelines import corpus_branch, generate_ref, train_ref
 from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.observe.results import Metrics
 from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView
-from scriptmodel_operator.pachyderm.values import JobInfo, JobState, RepoRef
+from scriptmodel_operator.pachyderm.values import BranchRef, JobInfo, JobState, RepoRef
 from scriptmodel_operator.reconcile.state import Elapsed
 
 _MAX_REASON = 500
@@ -27,7 +26,9 @@ _MIN_SPEED_SECONDS = 1.0
 
 
 def training_status(model: ScriptModel, view: ModelView, now: datetime, elapsed: Elapsed) -> TrainingStatus | None:
-    """Of the running train job, else of the newest, or of the one whose result that has; None before there is one."""
+    """Describe the running train job, else the newest one, or the job whose result the newest one repeats.
+
+    None before the first job."""
     train = view.train
     job = (train.last_good if view.repeats else train.reported) if train else None
     if train is None or job is None:
@@ -47,12 +48,12 @@ def training_status(model: ScriptModel, view: ModelView, now: datetime, elapsed:
     if view.training_log is None:
         return times
     if not view.training_log.epochs and previous.completion_time == times.completion_time is not None:
-        return previous  # its log is gone since
+        return previous  # the log is gone
     return times.model_copy(update=_from_log(view.training_log, running=not job.state.final, now=now))
 
 
 def _warning(view: ModelView, times: TrainingStatus, previous: TrainingStatus) -> str | None:
-    """Return the trainer's doubt about the corpus, which outlasts the log of the job."""
+    """Return the trainer's warning about the corpus; the previous status keeps it once the log is gone."""
     if view.training_log and view.training_log.warning:
         return view.training_log.warning
     return previous.warning if times.start_time and times.start_time == previous.start_time else None
@@ -98,7 +99,10 @@ def _from_log(log: LogDigest, *, running: bool, now: datetime) -> dict[str, obje
 
 
 def _gpu_seconds(model: ScriptModel, train: PipelineView, job: JobInfo, elapsed: Elapsed) -> int | None:
-    """How many GPUs an earlier version had is not seen any more, but it was told once, if only while the job ran."""
+    """Return GPUs times seconds.
+
+    The number of GPUs of an earlier pipeline version can no longer be observed, so its figure is that of the
+    previous status, where it was written while the job ran or when it ended."""
     if job.state.final and job.version != train.info.version:
         running = model.previous.training
         same = job.started is not None and running.start_time == timestamp(job.started)
@@ -111,7 +115,7 @@ def _gpu_seconds(model: ScriptModel, train: PipelineView, job: JobInfo, elapsed:
 
 
 def script_status(view: ModelView) -> ScriptStatus | None:
-    """The newest script that was ever written; it stays while another one is being made."""
+    """Describe the newest script; it stays in the status while another one is being made."""
     script = view.script
     if script is None:
         return None
@@ -125,20 +129,20 @@ def script_status(view: ModelView) -> ScriptStatus | None:
 
 
 def lineage(model: ScriptModel, view: ModelView) -> Lineage | None:
-    """Of the script; before there is one, of the newest model."""
+    """Return the commits that the script was made from; before the first script, those of the newest model."""
     source = view.script_model if view.script_commit else view.good_model
     if source is None:
         return None
-    script = _commit(generate_ref(model).output, view.script_commit) if view.script_commit else None
-    model_commit = _commit(train_ref(model).output, source.model)
-    return Lineage(corpus=_corpus_commit(model, source), model=model_commit, script=script)
+    script = _commit(view.refs.generate.output, view.script_commit) if view.script_commit else None
+    model_commit = _commit(view.refs.model.repo, source.model)
+    return Lineage(corpus=_corpus_commit(model, view.refs.corpus, source), model=model_commit, script=script)
 
 
-def _corpus_commit(model: ScriptModel, source: ModelCommits) -> CommitRef | None:
-    """The spec may name another repo or branch since, so what was told of the commit before is kept."""
+def _corpus_commit(model: ScriptModel, branch: BranchRef, source: ModelCommits) -> CommitRef | None:
+    """Return the corpus commit as the previous status has it: the spec may name another repo or branch since."""
     if source.corpus is None or source.corpus_repo is None:
         return None
-    previous, branch = model.previous.corpus_commit, corpus_branch(model)
+    previous = model.previous.corpus_commit
     found = _commit(source.corpus_repo, source.corpus, branch.name if source.corpus_repo == branch.repo else None)
     if previous is not None and (previous.project, previous.repo, previous.commit) == (
         found.project,
@@ -154,7 +158,7 @@ def _commit(repo: RepoRef, commit: str, branch: str | None = "master") -> Commit
 
 
 def pipeline_statuses(view: ModelView) -> list[PipelineStatus] | None:
-    """Of those that are there."""
+    """Describe the pipelines that exist."""
     seen = [each for each in (view.train, view.generate) if each is not None]
     return [_pipeline(each) for each in seen] or None
 
@@ -170,7 +174,7 @@ def _pipeline(seen: PipelineView) -> PipelineStatus:
 
 
 def history(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> list[HistoryEntry] | None:
-    """What status already told, with the newest model in front of it; at most historyLimit entries."""
+    """Put the newest model in front of the previous history; at most historyLimit entries."""
     entries = list(model.previous.history)
     newest = _history_entry(model, view, elapsed)
     if newest is not None:
@@ -179,7 +183,7 @@ def history(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> list[Histo
 
 
 def _history_entry(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> HistoryEntry | None:
-    """A model keeps the generation that it was first told of with."""
+    """Describe the newest model with the generation of its first entry."""
     train = view.train
     if train is None or train.last_good is None:
         return None
@@ -195,7 +199,7 @@ def _history_entry(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> His
 
 
 def in_words(seconds: float) -> str:
-    """Such as 45s, 3m20s, 2h5m."""
+    """Format a duration, such as 45s, 3m20s or 2h5m."""
     whole = max(0, round(seconds))
     if whole < 60:
         return f"{whole}s"

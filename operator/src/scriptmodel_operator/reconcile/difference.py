@@ -1,4 +1,4 @@
-"""Desired against observed pipelines: which have to be written, and why. Pure."""
+"""Compares desired with observed pipelines: which have to be written, and why? Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scriptmodel_operator.api.marks import Mark, Ownership
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.spec import DriftPolicy
 from scriptmodel_operator.desired.digest import fingerprint
-from scriptmodel_operator.desired.pipelines import Desired, DesiredPipeline, wants_retraining
+from scriptmodel_operator.desired.pipelines import Desired, DesiredPipeline, retraining_requested
 from scriptmodel_operator.observe.view import ModelView, PipelineView
 from scriptmodel_operator.pachyderm.values import JobState, PipelineApply, PipelineRef, PipelineState
 
@@ -55,9 +55,9 @@ _MUST_CHANGE_NOW = (PipelineState.FAILURE, PipelineState.CRASHING)
 NO_DIFFERENCE = Difference()
 
 
-def difference(model: ScriptModel, wanted: Desired, view: ModelView) -> Difference:
-    """Empty when both pipelines are as they should be."""
-    changes = list(_changes(model, wanted, view))
+def difference(model: ScriptModel, desired: Desired, view: ModelView) -> Difference:
+    """Return all changes; none if both pipelines are as desired."""
+    changes = list(_changes(model, desired, view))
     tolerant = model.spec.drift_policy is DriftPolicy.WARN
     tolerated = [change for change in changes if tolerant and change.kind is ChangeKind.CORRECT]
     due = [change for change in changes if change not in tolerated]
@@ -66,83 +66,92 @@ def difference(model: ScriptModel, wanted: Desired, view: ModelView) -> Differen
     return Difference(now, tuple(deferred), tuple(tolerated))
 
 
-def _changes(model: ScriptModel, wanted: Desired, view: ModelView) -> Iterator[Change]:
-    train = _change(model, wanted.train, view.train)
+def _changes(model: ScriptModel, desired: Desired, view: ModelView) -> Iterator[Change]:
+    train = _change(model, desired.train, view.train)
     if train is None and view.train and view.corpus and view.corpus.untied:
-        why = "its corpus repo was deleted and made anew"
-        train = _write(ChangeKind.CORRECT, wanted.train, view.train, why, reprocess=True)
+        why = "its corpus repo was deleted and created again"
+        train = _write(ChangeKind.CORRECT, desired.train, view.train, why, reprocess=True)
     if train is not None:
         yield train
-    generate = _change(model, wanted.generate, view.generate)
+    generate = _change(model, desired.generate, view.generate)
     if generate is None and train is not None and train.kind is ChangeKind.CREATE and view.generate:
-        # Its input was deleted under it; an update ties the two together again.
-        generate = _write(ChangeKind.CORRECT, wanted.generate, view.generate, "its input is created anew")
+        # Its input repo was deleted; an update connects the two again.
+        generate = _write(ChangeKind.CORRECT, desired.generate, view.generate, "its input is created again")
     if generate is None:
         return
     if train is None and _training_failed(view) and generate.kind is not ChangeKind.CREATE:
-        return  # the last good script stays until there is a model to write another one from
+        return  # the last good script stays until a new model exists
     yield generate
 
 
-def _change(model: ScriptModel, wanted: DesiredPipeline, seen: PipelineView | None) -> Change | None:
-    if seen is None:
-        return _write(ChangeKind.CREATE, wanted, None, "it does not exist")
-    if seen.mark is None:
-        return _write(ChangeKind.ADOPT, wanted, seen, "it is adopted", reprocess=True)
-    change = _asked_for(model, wanted, seen, seen.mark) or _drift(wanted, seen, seen.mark)
-    if seen.ownership is not Ownership.OTHER_CLUSTER:
+def _change(model: ScriptModel, desired: DesiredPipeline, observed: PipelineView | None) -> Change | None:
+    if observed is None:
+        return _write(ChangeKind.CREATE, desired, None, "it does not exist")
+    if observed.mark is None:
+        return _write(ChangeKind.ADOPT, desired, observed, "it is adopted", reprocess=True)
+    change = _requested(model, desired, observed, observed.mark) or _drift(desired, observed, observed.mark)
+    if observed.ownership is not Ownership.OTHER_CLUSTER:
         return change
-    # What another cluster's operator had trained from the same spec is trained.
-    return _write(ChangeKind.ADOPT, wanted, seen, "it is adopted", reprocess=bool(change and change.apply.reprocess))
+    # What the operator of another cluster trained from the same spec need not be trained again.
+    return _write(
+        ChangeKind.ADOPT, desired, observed, "it is adopted", reprocess=bool(change and change.apply.reprocess)
+    )
 
 
-def _asked_for(model: ScriptModel, wanted: DesiredPipeline, seen: PipelineView, mark: Mark) -> Change | None:
-    """What the user's spec or annotation asks for."""
-    if mark.compute not in wanted.known:
-        return _write(ChangeKind.RECOMPUTE, wanted, seen, "the spec changed", reprocess=True)
-    if wanted.mark.retrain_at and wants_retraining(model, mark):
-        return _write(ChangeKind.RECOMPUTE, wanted, seen, "retrain-at asks for it", reprocess=True)
-    if mark.digest in wanted.known:
+def _requested(model: ScriptModel, desired: DesiredPipeline, observed: PipelineView, mark: Mark) -> Change | None:
+    """Return the change that the spec or an annotation requests."""
+    if mark.compute not in desired.accepted:
+        return _write(ChangeKind.RECOMPUTE, desired, observed, "the spec changed", reprocess=True)
+    if desired.mark.retrain_at and retraining_requested(model, mark):
+        return _write(ChangeKind.RECOMPUTE, desired, observed, "retrain-at asks for it", reprocess=True)
+    if mark.digest in desired.accepted:
         return None
-    # Another corpus is computed anyway, and nobody wants to wait for the end of training on the old one.
-    moved = seen.info.spec.input_branch != wanted.spec.input_branch
+    # Another corpus is trained on anyway, so the job on the old one need not end first.
+    moved = observed.info.spec.input_branch != desired.spec.input_branch
     kind = ChangeKind.RECOMPUTE if moved else ChangeKind.RESHAPE
-    return _write(kind, wanted, seen, "the spec changed")
+    return _write(kind, desired, observed, "the spec changed")
 
 
-def _drift(wanted: DesiredPipeline, seen: PipelineView, mark: Mark) -> Change | None:
-    """Nobody has written since the mark was: then what is there is what was sent, as the server puts it."""
-    if seen.info.version == mark.version:
+def _drift(desired: DesiredPipeline, observed: PipelineView, mark: Mark) -> Change | None:
+    """Return the correction of a pipeline that somebody else has updated.
+
+    While the version is that of the mark, the observed spec is the one that was sent, in the server's form."""
+    if observed.info.version == mark.version:
         return None
-    observed = fingerprint(seen.info.spec)
-    differs = _comparable(observed, mark.sent) and observed != mark.sent
-    return _correction(wanted, seen) if differs else None
+    found = fingerprint(observed.info.spec)
+    differs = _comparable(found, mark.sent) and found != mark.sent
+    return _correction(desired, observed) if differs else None
 
 
-def _correction(wanted: DesiredPipeline, seen: PipelineView) -> Change:
-    theirs, ours = seen.info.spec, wanted.spec
+def _correction(desired: DesiredPipeline, observed: PipelineView) -> Change:
+    theirs, ours = observed.info.spec, desired.spec
     computes = (theirs.image, theirs.command) != (ours.image, ours.command)
-    return _write(ChangeKind.CORRECT, wanted, seen, "somebody else changed it", reprocess=computes)
+    return _write(ChangeKind.CORRECT, desired, observed, "somebody else changed it", reprocess=computes)
 
 
 def _comparable(one: str, other: str) -> bool:
-    """Fingerprints of different forms say nothing about each other."""
+    """Return whether two fingerprints have the same form; others cannot be compared."""
     return one.partition(":")[0] == other.partition(":")[0]
 
 
 def _write(
-    kind: ChangeKind, wanted: DesiredPipeline, seen: PipelineView | None, why: str, *, reprocess: bool = False
+    kind: ChangeKind, desired: DesiredPipeline, observed: PipelineView | None, why: str, *, reprocess: bool = False
 ) -> Change:
-    spec = wanted.as_version(seen.info.version + 1 if seen else 1)
-    return Change(kind, PipelineApply(spec, update=seen is not None, reprocess=reprocess), why)
+    spec = desired.as_version(observed.info.version + 1 if observed else 1)
+    return Change(kind, PipelineApply(spec, update=observed is not None, reprocess=reprocess), why)
 
 
 def _must_wait(change: Change, view: ModelView) -> bool:
-    """An update kills the running job: one that needs no new computation can wait for its end."""
-    seen = next((each for each in (view.train, view.generate) if each and each.info.ref == change.ref), None)
-    if seen is None or change.kind not in _DEFERRABLE or change.apply.reprocess or seen.info.state in _MUST_CHANGE_NOW:
+    """Return whether a change that recomputes nothing waits for the running job, which an update would kill."""
+    observed = next((each for each in (view.train, view.generate) if each and each.info.ref == change.ref), None)
+    if (
+        observed is None
+        or change.kind not in _DEFERRABLE
+        or change.apply.reprocess
+        or observed.info.state in _MUST_CHANGE_NOW
+    ):
         return False
-    return seen.running is not None
+    return observed.running is not None
 
 
 def _training_failed(view: ModelView) -> bool:

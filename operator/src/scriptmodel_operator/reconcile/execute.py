@@ -1,4 +1,4 @@
-"""Carries out actions through the gateway, in order. Blocking; the first error ends it."""
+"""Carries out actions through the gateway, in order. Blocking."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PUT_SECONDS = 30.0
 
 
 def execute(gateway: Gateway, actions: Sequence[Action]) -> None:
-    """Raises PachydermError; what was done until then stays done, and is found by the next look."""
+    """Raise PachydermError at the first action that fails; the next snapshot shows what was done before it."""
     for action in actions:
         _execute(gateway, action)
 

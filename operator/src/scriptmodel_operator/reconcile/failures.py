@@ -1,4 +1,4 @@
-"""From an error of a call to the problem that status tells. Pure."""
+"""Converts an error of a call into the problem that the status reports. Pure."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from scriptmodel_operator.pachyderm.errors import (
 from scriptmodel_operator.reconcile.state import Problem
 
 FAILURES_UNTIL_STALLED = 5
-"""In a row. It is tried again all the same; but whoever waits for it should know."""
+"""Failures in a row. The operator keeps retrying, but reports that it is stuck."""
 _ORPHAN_HINT = "; to release the object without Pachyderm, set deletionPolicy: Orphan"
 
 
-def problem_of(error: PachydermError, *, deleting: bool = False, looking: bool = False, failures: int = 1) -> Problem:
-    """What happened and what to do; stalled where repeating alone will not, or after `failures` has not, helped."""
+def problem_of(error: PachydermError, *, deleting: bool = False, observing: bool = False, failures: int = 1) -> Problem:
+    """Return what happened and what to do. Stalled if retrying will not help, or has not helped `failures` times."""
     hint = _ORPHAN_HINT if deleting else ""
     match error:
         case UnavailableError():
@@ -41,7 +41,7 @@ def problem_of(error: PachydermError, *, deleting: bool = False, looking: bool =
         case NotFoundError() | AlreadyExistsError():
             return _retrying(error, failures)
         case RefusedError():
-            return _refused(error, hint, looking=looking)
+            return _refused(error, hint, observing=observing)
     return _retrying(error, failures)
 
 
@@ -51,12 +51,12 @@ def _retrying(error: PachydermError, failures: int) -> Problem:
     return Problem(Reason.RETRYING, f"{error}, {failures} times in a row: see the logs of the operator and of pachd")
 
 
-def _refused(error: RefusedError, hint: str, *, looking: bool) -> Problem:
+def _refused(error: RefusedError, hint: str, *, observing: bool) -> Problem:
     """Pachyderm answers UNKNOWN to what it refuses, and also where its own database or storage is away.
 
-    Nothing that is asked for while `looking` can be refused, so then it is the latter.
+    A read (`observing`) is never refused, so there it is the latter.
     """
-    if looking and error.code == "UNKNOWN":
+    if observing and error.code == "UNKNOWN":
         text = (
             f"Pachyderm answers but fails ({error}): see its log, and whether its database and its storage are there; "
             f"the operator keeps trying{hint}"
@@ -66,5 +66,5 @@ def _refused(error: RefusedError, hint: str, *, looking: bool) -> Problem:
 
 
 def _first_line(text: str) -> str:
-    """What follows is about licences that are for sale."""
+    """Drop the lines about licences for sale."""
     return text.strip().partition("\n")[0].strip()

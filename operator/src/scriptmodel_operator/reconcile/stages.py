@@ -1,4 +1,4 @@
-"""How far training and generation are, from the jobs of pipelines that are there. Pure."""
+"""Derives how far training and generation are from the jobs of their pipelines. Pure."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ _WRITE_AGAIN = "change spec.generation, if only its seed; the model is kept"
 
 
 def training_stage(view: ModelView, reported: Failures) -> Stage:
-    """Trained means: the newest job of the current version made a model."""
+    """Return how far training is. Done means that the newest job of the current version made a model."""
     train = view.train
     if train is None:
-        return _under_way(Reason.CREATING, "the train pipeline is being created")
+        return _in_progress(Reason.CREATING, "the train pipeline is being created")
     if train.info.state is PipelineState.FAILURE:
         return _failed(Reason.PIPELINE_FAILED, _pipeline_failed(train))
     job = train.newest
     if job is None:
-        return _under_way(Reason.TRAINING, "waiting for the train job to appear")
+        return _in_progress(Reason.TRAINING, "waiting for the train job to appear")
     return _training_job(view, train, job, reported.get(ConditionType.TRAINED))
 
 
@@ -42,14 +42,14 @@ def _training_job(view: ModelView, train: PipelineView, job: JobInfo, reported: 
     if job.state.final:
         return _ended(job, view.training_log, reported, Reason.TRAINING_FAILED, _TRAIN_AGAIN)
     if train.running is not None:
-        return _under_way(Reason.TRAINING, _training_message(train, job, view.training_log))
+        return _in_progress(Reason.TRAINING, _training_message(train, job, view.training_log))
     return _waiting(view, train, job)
 
 
 def _succeeded(job: JobInfo, view: ModelView) -> Stage:
     if not job.data_total:
         return _failed(
-            Reason.NO_DATA, "the train job saw no files: put scripts into the corpus; a new commit trains again"
+            Reason.NO_DATA, "the train job read no files: put scripts into the corpus; a new commit trains again"
         )
     metrics = view.metrics if view.good_model and view.good_model.model == job.ref.id else None
     known = {"validation": metrics.best, "test": metrics.test} if metrics else {}
@@ -67,7 +67,7 @@ def _training_message(train: PipelineView, newest: JobInfo, log: LogDigest | Non
     if log and log.percent == 100:
         text = f"all {log.epochs} epochs are done, and the model is being tested and written"
     if log and log.error:
-        text = f"{in_terms_of_the_object(str(log.error), generating=False)}; the attempt failed and is repeated"
+        text = f"attempt failed, retrying: {in_terms_of_the_object(str(log.error), generating=False)}"
     if train.running and train.running.ref != newest.ref:
         text += "; a newer corpus commit or spec is next"
     if log and log.warning:
@@ -77,24 +77,24 @@ def _training_message(train: PipelineView, newest: JobInfo, log: LogDigest | Non
 
 def _waiting(view: ModelView, train: PipelineView, job: JobInfo) -> Stage:
     if view.reported_commits and view.reported_commits.corpus_open:
-        return _under_way(Reason.WAITING_FOR_CORPUS_COMMIT, still_open(train, view.reported_commits))
+        return _in_progress(Reason.WAITING_FOR_CORPUS_COMMIT, still_open(train, view.reported_commits))
     if train.info.state is PipelineState.CRASHING:
-        return _under_way(Reason.WAITING_FOR_WORKER, f"no worker can start: {train.info.reason}")
-    return _under_way(Reason.WAITING_FOR_WORKER, f"the train job waits for a worker (job {short(job.ref.id)})")
+        return _in_progress(Reason.WAITING_FOR_WORKER, f"no worker can start: {train.info.reason}")
+    return _in_progress(Reason.WAITING_FOR_WORKER, f"the train job waits for a worker (job {short(job.ref.id)})")
 
 
 def still_open(train: PipelineView, commits: ModelCommits) -> str:
-    """Of the commit that training waits for."""
+    """Return the message about the open commit that training waits for."""
     finish = train.info.spec.input_branch.finish_command
     commit = short(commits.corpus or "")
-    return f"a commit of the corpus is still open: `{finish}`, unless a pipeline is at work on it (commit {commit})"
+    return f"a commit of the corpus is still open: `{finish}`, unless a pipeline is writing it (commit {commit})"
 
 
 def generation_stage(view: ModelView, trained: Stage, reported: Failures) -> Stage:
-    """Generated means: the newest generate job read the newest model and wrote a script."""
+    """Return how far generation is. Done means that the newest job read the newest model and wrote a script."""
     generate = view.generate
     if generate is None:
-        return _under_way(Reason.CREATING, "the generate pipeline is being created")
+        return _in_progress(Reason.CREATING, "the generate pipeline is being created")
     if not trained.done:
         return Stage(ConditionStatus.FALSE, Reason.NOT_STARTED, "training comes first")
     if generate.info.state is PipelineState.FAILURE:
@@ -104,7 +104,7 @@ def generation_stage(view: ModelView, trained: Stage, reported: Failures) -> Sta
     if unfinished and view.script_is_of_newest_model and generate.last_good is not None:
         return _written(generate.last_good, view)
     if job is None or not view.reads_newest_model:
-        return _under_way(Reason.GENERATING, "waiting for the generate job to appear")
+        return _in_progress(Reason.GENERATING, "waiting for the generate job to appear")
     return _generation_job(view, generate, job, reported.get(ConditionType.GENERATED))
 
 
@@ -114,15 +114,15 @@ def _generation_job(view: ModelView, generate: PipelineView, job: JobInfo, repor
     if job.state.final:
         return _ended(job, view.generation_log, reported, Reason.GENERATION_FAILED, _WRITE_AGAIN)
     if job.state.waiting and generate.info.state is PipelineState.CRASHING:
-        return _under_way(Reason.WAITING_FOR_WORKER, f"no worker can start: {generate.info.reason}")
+        return _in_progress(Reason.WAITING_FOR_WORKER, f"no worker can start: {generate.info.reason}")
     if job.state.waiting:
-        return _under_way(Reason.GENERATING, f"the generate job waits for a worker (job {short(job.ref.id)})")
-    return _under_way(Reason.GENERATING, "the script is being written")
+        return _in_progress(Reason.GENERATING, f"the generate job waits for a worker (job {short(job.ref.id)})")
+    return _in_progress(Reason.GENERATING, "the script is being written")
 
 
 def _written(job: JobInfo, view: ModelView) -> Stage:
     if not job.data_total:
-        return _failed(Reason.NO_DATA, "the generate job saw no model")
+        return _failed(Reason.NO_DATA, "the generate job read no model")
     if view.script is None:
         text = (
             f"generation wrote no {SCRIPT_PATH}: the image in spec.training.image may be no scriptmodel trainer "
@@ -170,11 +170,11 @@ def _killed(job: JobInfo, verb: str, again: str) -> Stage:
 def _pipeline_failed(seen: PipelineView) -> str:
     return (
         f"pipeline {seen.info.ref} cannot run: {seen.info.reason or 'no reason given'}. "
-        "Correct the spec; an update is what brings it back"
+        "Correct the spec: an update starts the pipeline again"
     )
 
 
-def _under_way(reason: Reason, message: str) -> Stage:
+def _in_progress(reason: Reason, message: str) -> Stage:
     return Stage(ConditionStatus.FALSE, reason, message)
 
 

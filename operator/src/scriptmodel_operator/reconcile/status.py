@@ -1,4 +1,4 @@
-"""Puts a whole status together. Pure: the same state and view give the same status, but for what runs right now."""
+"""Builds the whole status. Pure: the same state, view and time give the same status."""
 
 from __future__ import annotations
 
@@ -23,12 +23,14 @@ def status_of(
     *,
     downloading: bool = False,
 ) -> dict[str, Any]:
-    """Everything that is known. While it is `downloading`, reconcile-at is not answered: it has asked for that, too."""
-    answered = model.previous.handled_reconcile_at if downloading else model.reconcile_at
+    """Return the status of an observed object.
+
+    While a download is running, reconcile-at is not yet handled, since it requests the download too."""
+    handled = model.previous.handled_reconcile_at if downloading else model.reconcile_at
     mark = view.train.mark if view.train else None
-    told = ScriptModelStatus(
+    status = ScriptModelStatus(
         observed_generation=model.generation,
-        last_handled_reconcile_at=answered or None,
+        last_handled_reconcile_at=handled or None,
         last_handled_retrain_at=(mark.retrain_at if mark else "") or None,
         suspended=isinstance(state, Suspended) or (model.previous.suspended and bool(view.stopped)) or None,
         training=details.training_status(model, view, now, elapsed),
@@ -38,7 +40,7 @@ def status_of(
         pipelines=details.pipeline_statuses(view),
         history=details.history(model, view, elapsed),
     )
-    wire = to_wire(told)
+    wire = to_wire(status)
     wire["conditions"] = conditions_of_state(state, model.status, model.generation, now)
     return wire
 
@@ -46,7 +48,7 @@ def status_of(
 def status_of_problem(
     model: ScriptModel, problem: Problem, now: datetime, corpus: Stage | None = None
 ) -> dict[str, Any]:
-    """Where nothing, or `corpus` only, could be observed: what was told before stays, and the problem is told."""
+    """Return the previous status with `problem` in its conditions; only `corpus` was observed, or nothing."""
     wire = dict(model.status)
     wire["observedGeneration"] = model.generation
     if model.reconcile_at:

@@ -1,4 +1,4 @@
-"""From a state to the status: the only place that decides what Ready says. Pure."""
+"""Derives the conditions from a state; no other module decides what Ready says. Pure."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _STAGE_TYPES = (ConditionType.CORPUS_READY, ConditionType.TRAINED, ConditionType
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What Ready, Reconciling and Stalled say together."""
+    """The common content of Ready, Reconciling and Stalled."""
 
     ready: bool
     reason: Reason
@@ -92,33 +92,33 @@ def _settled(state: Settled) -> Summary:
     if state.difference.tolerated:
         reason = Reason.DRIFTED
         names = ", ".join(str(change.ref) for change in state.difference.tolerated)
-        message += f"; {names} was changed by somebody else, and driftPolicy Warn leaves it so"
+        message += f"; {names} was changed by somebody else and is left unchanged because spec.driftPolicy is Warn"
     if state.unchecked:
         message += f"; whether there is a newer corpus is not known: {state.unchecked}"
     return Summary(True, reason, message, reconciling=False)
 
 
-def summary_conditions(told: Summary) -> tuple[Condition, Condition, Condition]:
-    """Ready, Reconciling and Stalled; never the last two at once, and neither beside Ready."""
-    ready = ConditionStatus.TRUE if told.ready else ConditionStatus.FALSE
-    if told.stalled:
+def summary_conditions(summary: Summary) -> tuple[Condition, Condition, Condition]:
+    """Return Ready, Reconciling and Stalled, of which at most one is True."""
+    ready = ConditionStatus.TRUE if summary.ready else ConditionStatus.FALSE
+    if summary.stalled:
         reconciling, stalled = ConditionStatus.FALSE, ConditionStatus.TRUE
-    elif told.reconciling and not told.ready:
+    elif summary.reconciling and not summary.ready:
         reconciling, stalled = ConditionStatus.TRUE, ConditionStatus.FALSE
     else:
         reconciling, stalled = ConditionStatus.FALSE, ConditionStatus.FALSE
-    why = told.reconciling_reason or told.reason
-    quiet = Reason.SUCCEEDED if told.ready else told.reason
+    why = summary.reconciling_reason or summary.reason
+    quiet = Reason.SUCCEEDED if summary.ready else summary.reason
     busy = reconciling is ConditionStatus.TRUE
     stuck = stalled is ConditionStatus.TRUE
     return (
-        Condition(ConditionType.READY, ready, told.reason, told.message),
-        Condition(ConditionType.RECONCILING, reconciling, why if busy else quiet, told.message if busy else ""),
+        Condition(ConditionType.READY, ready, summary.reason, summary.message),
+        Condition(ConditionType.RECONCILING, reconciling, why if busy else quiet, summary.message if busy else ""),
         Condition(
             ConditionType.STALLED,
             stalled,
-            told.reason if stuck else (Reason.PROGRESSING if busy else quiet),
-            told.message if stuck else "",
+            summary.reason if stuck else (Reason.PROGRESSING if busy else quiet),
+            summary.message if stuck else "",
         ),
     )
 
@@ -135,7 +135,7 @@ def _condition(kind: ConditionType, stage: Stage) -> Condition:
 def conditions_of_state(
     state: ModelState, previous: Mapping[str, Any], generation: int, now: datetime
 ) -> list[dict[str, Any]]:
-    """All six, each as of `generation`."""
+    """Return all six conditions as of `generation`."""
     conditions = (*summary_conditions(summary(state)), *stage_conditions(state))
     return render_conditions(conditions, previous.get("conditions", []), generation, now)
 
@@ -143,18 +143,18 @@ def conditions_of_state(
 def conditions_of_problem(
     problem: Problem, previous: Mapping[str, Any], generation: int, now: datetime, corpus: Stage | None
 ) -> list[dict[str, Any]]:
-    """Where nothing else could be observed: stages stay as last seen, with the generation they were seen for."""
+    """Return the conditions where nothing else could be observed: the stages stay as they were observed last."""
     before = previous.get("conditions", [])
     known = {item.get("type"): item for item in before}
-    unseen = Stage(ConditionStatus.UNKNOWN, Reason.PENDING, "not looked at yet")
+    unseen = Stage(ConditionStatus.UNKNOWN, Reason.PENDING, "not observed yet")
     seen = {kind: unseen for kind in _STAGE_TYPES if kind.value not in known}
     if corpus is not None:
         seen[ConditionType.CORPUS_READY] = corpus
-    told = (*summary_conditions(_of_problem(problem)), *(_condition(kind, stage) for kind, stage in seen.items()))
-    rendered = {item["type"]: item for item in render_conditions(told, before, generation, now)}
+    conditions = (*summary_conditions(_of_problem(problem)), *(_condition(kind, stage) for kind, stage in seen.items()))
+    rendered = {item["type"]: item for item in render_conditions(conditions, before, generation, now)}
     return [rendered.get(kind.value) or dict(known[kind.value]) for kind in ConditionType]
 
 
 def one_line(message: str, limit: int = 300) -> str:
-    """For events and columns."""
+    """Return the message in one line, for events and columns."""
     return cut(" ".join(message.split()), limit)

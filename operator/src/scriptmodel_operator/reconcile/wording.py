@@ -1,4 +1,4 @@
-"""How messages name things: the cause first, the object's own field names, short ids last. Pure."""
+"""Words messages: the cause first, field names of the object, short ids last. Pure."""
 
 from __future__ import annotations
 
@@ -56,5 +56,5 @@ def cause(log: LogDigest | None, *, generating: bool) -> str:
 
 
 def _last_lines(tail: tuple[str, ...]) -> str:
-    """Return the lines before, in the same line: kubectl shows columns up to the first line feed only."""
+    """Return the preceding lines joined into one: kubectl cuts a column at the first line feed."""
     return f"; its log before that: {' | '.join(line.strip() for line in tail)}" if tail else ""

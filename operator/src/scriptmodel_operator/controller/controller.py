@@ -1,0 +1,278 @@
+"""Reconciles one ScriptModel: observe, assess, act and requeue, until no action is left and its status is written."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from scriptmodel_operator.api.objects import InvalidSpecError, ScriptModel, parse_object
+from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.config import OperatorConfig
+from scriptmodel_operator.controller.corpus_sources import CorpusSources
+from scriptmodel_operator.controller.event_policy import EventPolicy
+from scriptmodel_operator.controller.queue import RetryError, WorkQueue
+from scriptmodel_operator.controller.ticker import Ticker
+from scriptmodel_operator.desired.pipelines import Desired, desired
+from scriptmodel_operator.desired.policy import refusal
+from scriptmodel_operator.ingest.origin import Attempt
+from scriptmodel_operator.kube.errors import KubeError, KubeNotFoundError
+from scriptmodel_operator.kube.store import Key, News, Store, Stored
+from scriptmodel_operator.kube.writer import ObjectWriter
+from scriptmodel_operator.metrics import Metrics
+from scriptmodel_operator.observe.observer import Observer
+from scriptmodel_operator.observe.snapshot import Snapshot
+from scriptmodel_operator.observe.source import SnapshotSource
+from scriptmodel_operator.observe.view import ModelView
+from scriptmodel_operator.pachyderm.calls import Calls
+from scriptmodel_operator.pachyderm.clock import PachydClock
+from scriptmodel_operator.pachyderm.errors import PachydermError
+from scriptmodel_operator.pachyderm.gateway import Gateway
+from scriptmodel_operator.reconcile.actions import Action
+from scriptmodel_operator.reconcile.assess import assess, corpus_after_failure
+from scriptmodel_operator.reconcile.deletion import assess_deletion, needs_no_pachyderm
+from scriptmodel_operator.reconcile.execute import execute
+from scriptmodel_operator.reconcile.failures import problem_of
+from scriptmodel_operator.reconcile.plan import plan, plan_deletion, stops_jobs
+from scriptmodel_operator.reconcile.requeue import requeue_after
+from scriptmodel_operator.reconcile.state import Applying, Blocked, ModelState, Problem, Stage
+from scriptmodel_operator.reconcile.status import status_of, status_of_problem
+from scriptmodel_operator.reconcile.summarise import summary
+
+MAX_ROUNDS = 5
+"""Number of rounds of actions without a status in between; after that, one round in a poll interval."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Controller:
+    """The reconciler of this process. It keeps no state of objects but when it last acted for each."""
+
+    config: OperatorConfig
+    cluster: str
+    store: Store
+    queue: WorkQueue
+    ticker: Ticker
+    gateway: Gateway
+    calls: Calls
+    snapshots: SnapshotSource
+    observer: Observer
+    writer: ObjectWriter
+    events: EventPolicy
+    sources: CorpusSources
+    metrics: Metrics
+    clock: PachydClock
+    _acted: dict[Key, float] = field(default_factory=dict, init=False)
+    """When actions were last executed for an object (monotonic seconds)."""
+    _rounds: dict[Key, int] = field(default_factory=dict, init=False)
+    """Rounds of actions since the status of an object was last written."""
+
+    async def reconcile(self, key: Key) -> float | None:
+        """Return the seconds until the next reconcile, None if only a change requires one.
+
+        Raises RetryError once the failure is in the object's status.
+        """
+        self.snapshots.forget(key)
+        stored = self.store.get(key)
+        if stored is None:
+            self._rounds.pop(key, None)
+            return None
+        started, outcome = time.monotonic(), "failed"
+        try:
+            seconds = await self._reconcile(stored)
+        except KubeNotFoundError:
+            return None  # deleted; the watch reports that too
+        except KubeError as error:
+            raise RetryError(str(error)) from error
+        else:
+            outcome = "done"
+            return seconds
+        finally:
+            self.metrics.reconciled(outcome, time.monotonic() - started)
+
+    async def _reconcile(self, stored: Stored) -> float | None:
+        raw, requested = stored.raw, stored.requested
+        try:
+            model = parse_object(raw)
+        except InvalidSpecError as error:
+            bare = parse_object({**raw, "spec": _deletion_fields(raw["spec"])})
+            if not bare.deleting:
+                await self._report_problem(bare, _invalid(error))
+                return None
+            model = bare
+        if model.deleting:
+            return await self._delete(model, requested) if model.has_finalizer else None
+        if not model.has_finalizer:
+            model = await self._with_finalizer(model)
+        if reason := refusal(model, self.config.policy):
+            await self._report_problem(model, Problem(Reason.NOT_ALLOWED, reason))
+            return None
+        try:
+            return await self._settle(model, requested)
+        except PachydermError as error:
+            await self._report_problem(model, self._problem(model, error, looking=True))
+            raise RetryError(str(error)) from error
+
+    async def _settle(self, model: ScriptModel, requested: float) -> float | None:
+        """Act and requeue with the snapshot that shows the outcome; write the status once no action is left."""
+        key = _key(model)
+        model, state, view = await self._observe(model, requested)
+        actions = plan(state)
+        rounds = self._rounds.pop(key, 0)
+        if actions and rounds < MAX_ROUNDS:
+            try:
+                await self._act(model, actions)
+            except PachydermError as error:
+                problem = self._problem(model, error)
+                await self._report_problem(model, problem, corpus_after_failure(problem, state))
+                raise RetryError(str(error)) from error
+            self._rounds[key] = rounds + 1
+            await self._report_changes(model, state)
+            self.snapshots.wait(key, self._acted[key])
+            return None
+        self.sources.start_download(model, state)
+        downloading = self.sources.downloading(model)
+        status = status_of(model, state, view, _now(), self.clock.elapsed, downloading=downloading)
+        await self._report(model, status)
+        return requeue_after(
+            state,
+            model,
+            view,
+            self.clock.elapsed,
+            poll_interval=self.config.poll_interval,
+            source_due=self.sources.next_check(model),
+        )
+
+    async def _observe(self, model: ScriptModel, requested: float) -> tuple[ScriptModel, ModelState, ModelView]:
+        """Assess the object, with a snapshot that may be a little older than the object at first."""
+        age = max(2 * self.config.poll_interval, self.snapshots.pace)
+        after = max(time.monotonic() - age, self._acted.get(_key(model), 0.0))
+        if model.reconcile_requested:
+            after = max(after, requested)
+        source = await self.sources.fetch(model)
+        if isinstance(source, Attempt):
+            after = max(after, source.committed)
+        snapshot, model, view, pipelines = await self._observe_since(model, after)
+        state = assess(model, pipelines, view, self.clock.elapsed, source)
+        if isinstance(state, Blocked) and snapshot.started < requested:
+            # The problem may have been fixed after the snapshot and before the object was written.
+            _, model, view, pipelines = await self._observe_since(model, requested)
+            state = assess(model, pipelines, view, self.clock.elapsed, source)
+        if stops_jobs(state):
+            await self.calls.run(self.clock.measure)
+            state = assess(model, pipelines, view, self.clock.elapsed, source)
+        return model, state, view
+
+    async def _observe_since(
+        self, model: ScriptModel, after: float
+    ) -> tuple[Snapshot, ScriptModel, ModelView, Desired]:
+        """Return a snapshot, the object with its names in Pachyderm, its view, and its desired pipelines."""
+        snapshot = await self.snapshots.latest(after)
+        if self.clock.due:
+            await self.calls.run(self.clock.measure_if_due)
+        self.ticker.on_snapshot(_key(model), snapshot)
+        model = await self.calls.run(self.observer.named, model, snapshot)
+        view = await self.calls.run(self.observer.view, model, snapshot)
+        mark = view.train.mark if view.train else None
+        owner = model.owner(self.cluster)
+        return snapshot, model, view, desired(model, view.refs, owner, self.config.trainer_image, mark)
+
+    async def _act(self, model: ScriptModel, actions: tuple[Action, ...]) -> None:
+        summary_line = "; ".join(action.describe() for action in actions)
+        log.info("%s: %s", model, summary_line, extra={"object": _key(model)})
+        await self.events.on_actions(model, actions)
+        try:
+            await self.calls.run(execute, self.gateway, actions)
+        finally:
+            # A failed call may have taken effect: no older snapshot is trusted.
+            self._acted[_key(model)] = time.monotonic()
+
+    async def _report_changes(self, model: ScriptModel, state: ModelState) -> None:
+        """Report at once that pipelines were changed; the snapshot that shows the outcome may take a while.
+
+        Nothing is reported of a new object before that snapshot, which saves a write for each of thousands.
+        """
+        if not isinstance(state, Applying) or not model.status:
+            return
+        outcome = summary(state)
+        problem = Problem(outcome.reason, outcome.message, stalled=False)
+        status = status_of_problem(model, problem, _now(), state.stages.corpus)
+        await self._write(model, status)
+
+    async def _delete(self, model: ScriptModel, requested: float) -> float | None:
+        self.sources.forget(model)
+        if not needs_no_pachyderm(model):
+            try:
+                blocked = await self._remove(model, requested)
+            except PachydermError as error:
+                await self._report_problem(model, self._problem(model, error))
+                raise RetryError(str(error)) from error
+            if blocked is not None:
+                await self._report_problem(model, blocked)
+                return self.config.poll_interval
+        await self.writer.remove_finalizer(model)
+        log.info("%s: released", model, extra={"object": _key(model)})
+        return None
+
+    async def _remove(self, model: ScriptModel, requested: float) -> Problem | None:
+        """Delete the pipelines and repos of the object. Return what blocks that, or None once nothing is left."""
+        after = max(requested, self._acted.get(_key(model), 0.0))
+        for _ in range(MAX_ROUNDS):
+            _snapshot, _named, view, _pipelines = await self._observe_since(model, after)
+            state = assess_deletion(model, view)
+            if state.blocked or state.gone:
+                return state.blocked
+            await self._act(model, plan_deletion(state))
+            after = time.monotonic()
+        return Problem(Reason.DELETING, "its pipelines are being deleted", stalled=False)
+
+    def _problem(self, model: ScriptModel, error: PachydermError, *, looking: bool = False) -> Problem:
+        failures = self.queue.failures(_key(model)) + 1
+        return problem_of(error, deleting=model.deleting, observing=looking, failures=failures)
+
+    async def _report_problem(self, model: ScriptModel, problem: Problem, corpus: Stage | None = None) -> None:
+        await self._report(model, status_of_problem(model, problem, _now(), corpus))
+
+    async def _report(self, model: ScriptModel, status: dict[str, Any]) -> None:
+        if status == model.status:
+            return
+        await self.events.on_status(model, status)
+        await self._write(model, status)
+
+    async def _write(self, model: ScriptModel, status: dict[str, Any]) -> None:
+        written = await self.writer.write_status(model, status)
+        if written is not None and self.store.refresh(written) is News.REQUESTED:
+            # A user has changed the object meanwhile. The watch event of that change is older than this answer.
+            self.queue.add(_key(model))
+
+    async def _with_finalizer(self, model: ScriptModel) -> ScriptModel:
+        """Add the finalizer to this version of the object, and change nothing else."""
+        written = await self.writer.add_finalizer(model)
+        if written is None:
+            return model
+        self.store.refresh(written)
+        metadata = written["metadata"]
+        version, finalizers = metadata["resourceVersion"], metadata.get("finalizers") or ()
+        return replace(model, resource_version=version, finalizers=tuple(finalizers))
+
+
+def _key(model: ScriptModel) -> Key:
+    return model.namespace, model.name
+
+
+def _deletion_fields(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the part of a spec that a deletion needs: an object can be deleted whatever else is in its spec."""
+    return {"corpus": {}, **{key: spec[key] for key in ("pachyderm", "deletionPolicy") if key in spec}}
+
+
+def _invalid(error: InvalidSpecError) -> Problem:
+    text = f"{error}: the CustomResourceDefinition and the operator are of different versions; upgrade the older"
+    return Problem(Reason.INVALID_SPEC, text)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

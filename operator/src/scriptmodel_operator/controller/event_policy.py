@@ -1,0 +1,114 @@
+"""Decides which Kubernetes events a new status and actions give rise to."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from scriptmodel_operator.api.objects import ScriptModel
+from scriptmodel_operator.api.reasons import Reason, reason_named
+from scriptmodel_operator.kube.events import EventRecorder
+from scriptmodel_operator.reconcile.actions import Action, ApplyPipelines, StartPipeline, StopJob
+from scriptmodel_operator.reconcile.summarise import one_line
+
+_READY = "Ready"
+_STALLED = "Stalled"
+_CORPUS_READY = "CorpusReady"
+_STAGES = (_CORPUS_READY, "Trained", "Generated")
+_TRANSIENT_ERRORS = (Reason.PACHYDERM_UNAVAILABLE.value, Reason.RETRYING.value, Reason.DRIFTED.value)
+
+
+class EventPolicy:
+    """Compares the previous status with the new one; an unchanged reason makes no event.
+
+    An event is recorded before the change that it reports, and its name follows from the state before that change. An
+    operator that is killed in between records the same event again, which the API server then has already.
+    """
+
+    def __init__(self, events: EventRecorder) -> None:
+        self._events = events
+
+    async def on_status(self, model: ScriptModel, status: Mapping[str, Any]) -> None:
+        """Record the events of `status`, which is about to replace `model.status`."""
+        await self._on_corpus(model, status)
+        before, now = _condition(model.status, _READY), _condition(status, _READY)
+        if _has_only_recovered(model.status, status):
+            return
+        same = before.get("reason") == now.get("reason") and before.get("status") == now.get("status")
+        same = same and _newest_commit(model.status) == _newest_commit(status)
+        if same and before.get("observedGeneration") == now.get("observedGeneration"):
+            return
+        warning = _condition(status, _STALLED).get("status") == "True" or now.get("reason") in _TRANSIENT_ERRORS
+        if same and not warning:
+            return
+        note = one_line(str(now.get("message", ""))) or str(now.get("reason"))
+        reason = reason_named(str(now.get("reason")))
+        await self._events.record(model, reason, note, warning=warning, occasion=_previous_state(model))
+
+    async def _on_corpus(self, model: ScriptModel, status: Mapping[str, Any]) -> None:
+        """Record a training warning and a failed check for a newer corpus, neither of which changes Ready."""
+        training_warning = str((status.get("training") or {}).get("warning") or "")
+        if training_warning and training_warning != (model.status.get("training") or {}).get("warning"):
+            occasion = f"{(status.get('training') or {}).get('startTime')} {training_warning}"
+            note = one_line(training_warning)
+            await self._events.record(model, Reason.CORPUS_DOUBTFUL, note, warning=True, occasion=occasion)
+        before, now = _condition(model.status, _CORPUS_READY), _condition(status, _CORPUS_READY)
+        if now.get("reason") == Reason.CHECK_FAILED.value != before.get("reason"):
+            note = one_line(str(now.get("message", "")))
+            await self._events.record(model, Reason.CHECK_FAILED, note, warning=True, occasion=_previous_state(model))
+
+    async def on_actions(self, model: ScriptModel, actions: Sequence[Action]) -> None:
+        """Record the events of `actions`, which are about to be executed for `model`."""
+        for action in actions:
+            if isinstance(action, ApplyPipelines):
+                updates = any(each.update for each in action.pipelines)
+                reason = Reason.UPDATING if updates else Reason.CREATING
+                await self._events.record(
+                    model, reason, action.describe(), warning=False, occasion=_annotations(action)
+                )
+            elif isinstance(action, StartPipeline) and action.stopped_after:
+                occasion = f"{action.ref} {action.stopped_after}"
+                await self._events.record(model, Reason.UPDATING, action.describe(), warning=False, occasion=occasion)
+            elif isinstance(action, StopJob):
+                await self._events.record(
+                    model, Reason.JOB_STOPPED, action.describe(), warning=False, occasion=action.ref.id
+                )
+
+
+def _has_only_recovered(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Return whether Pachyderm answers again and nothing else changed: older events are not repeated then."""
+    reason = _condition(before, _READY).get("reason")
+    return (
+        reason in (Reason.PACHYDERM_UNAVAILABLE.value, Reason.RETRYING.value)
+        and _condition(now, _READY).get("reason") != reason
+        and _condition(now, _STALLED).get("status") != "True"
+        and before.get("observedGeneration") == now.get("observedGeneration")
+        and _newest_commit(before) == _newest_commit(now)
+        and all(_status_and_reason(before, kind) == _status_and_reason(now, kind) for kind in _STAGES)
+    )
+
+
+def _status_and_reason(status: Mapping[str, Any], kind: str) -> tuple[object, object]:
+    found = _condition(status, kind)
+    return found.get("status"), found.get("reason")
+
+
+def _condition(status: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
+    return next((each for each in status.get("conditions") or [] if each.get("type") == kind), {})
+
+
+def _previous_state(model: ScriptModel) -> str:
+    """Return a digest of the object's generation and status before the transition."""
+    text = json.dumps([model.generation, model.status], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _newest_commit(status: Mapping[str, Any]) -> str:
+    script = (status.get("lineage") or {}).get("script") or {}
+    return str(script.get("commit", ""))
+
+
+def _annotations(action: ApplyPipelines) -> str:
+    return " ".join(str(sorted(each.spec.annotations.items())) for each in action.pipelines)

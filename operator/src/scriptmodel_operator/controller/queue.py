@@ -1,0 +1,149 @@
+"""The work queue: level-triggered, de-duplicated, with a fixed number of workers and back-off for each key."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from scriptmodel_operator.kube.store import Key
+
+Handler = Callable[[Key], Awaitable[float | None]]
+"""Returns the seconds after which to call it again for the key, or None."""
+
+FIRST_RETRY_SECONDS = 1.0
+MAX_RETRY_SECONDS = 120.0
+_MAX_EXPONENT = 16
+
+log = logging.getLogger(__name__)
+
+
+def backoff(failures: int, draw: float) -> float:
+    """Return seconds that double with each failure up to a limit, less up to half of them by `draw` in [0, 1)."""
+    longest = min(MAX_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** min(failures - 1, _MAX_EXPONENT))
+    return float(longest * (1 - draw / 2))
+
+
+class QueueMetrics(Protocol):
+    """Receives the figures of a queue."""
+
+    def queue_depth(self, depth: int) -> None:
+        """Set the number of keys that wait for a worker."""
+
+    def retried(self) -> None:
+        """Count a call that failed and will be retried."""
+
+
+class WorkQueue:
+    """Calls a handler for each key that is added, once at a time; a key added during its call is handled again.
+
+    It accepts keys before `run` is called with the handler.
+    """
+
+    def __init__(self, metrics: QueueMetrics, draw: Callable[[], float] = random.random) -> None:
+        self._metrics = metrics
+        self._draw = draw
+        self._ready: asyncio.Queue[Key] = asyncio.Queue()
+        self._waiting: set[Key] = set()
+        self._processing: set[Key] = set()
+        self._dirty: set[Key] = set()
+        self._timers: dict[Key, asyncio.TimerHandle] = {}
+        self._failures: dict[Key, int] = {}
+        self.started = asyncio.Event()
+
+    def is_processing(self, key: Key) -> bool:
+        """Return whether the handler is being called for `key`."""
+        return key in self._processing
+
+    @property
+    def active(self) -> int:
+        """Number of keys that are processed or wait for a worker."""
+        return len(self._waiting) + len(self._processing)
+
+    @property
+    def depth(self) -> int:
+        """Number of keys that wait for a worker."""
+        return len(self._waiting)
+
+    def failures(self, key: Key) -> int:
+        """Return how often in a row the handler has failed for `key`."""
+        return self._failures.get(key, 0)
+
+    def add(self, key: Key) -> None:
+        """Call the handler for `key` as soon as a worker is free."""
+        timer = self._timers.pop(key, None)
+        if timer is not None:
+            timer.cancel()
+        if key in self._waiting:
+            return
+        if key in self._processing:
+            self._dirty.add(key)
+            return
+        self._waiting.add(key)
+        self._metrics.queue_depth(self.depth)
+        self._ready.put_nowait(key)
+
+    def add_after(self, key: Key, seconds: float) -> None:
+        """Call the handler for `key` after some seconds, unless it is added earlier."""
+        loop = asyncio.get_running_loop()
+        timer = self._timers.get(key)
+        if timer is not None and timer.when() <= loop.time() + seconds:
+            return
+        if timer is not None:
+            timer.cancel()
+        self._timers[key] = loop.call_later(seconds, self.add, key)
+
+    def forget(self, key: Key) -> None:
+        """Drop the timer and the failures of an object that no longer exists."""
+        self._failures.pop(key, None)
+        timer = self._timers.pop(key, None)
+        if timer is not None:
+            timer.cancel()
+
+    async def run(self, handler: Handler, workers: int) -> None:
+        """Call `handler` in up to `workers` tasks until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for number in range(workers):
+                group.create_task(self._work(handler), name=f"reconcile-{number}")
+            self.started.set()
+
+    async def _work(self, handler: Handler) -> None:
+        while True:
+            key = await self._ready.get()
+            self._waiting.discard(key)
+            self._metrics.queue_depth(self.depth)
+            self._processing.add(key)
+            try:
+                await self._call(handler, key)
+            finally:
+                self._processing.discard(key)
+                if key in self._dirty:
+                    self._dirty.discard(key)
+                    self.add(key)
+
+    async def _call(self, handler: Handler, key: Key) -> None:
+        try:
+            requeue_after = await handler(key)
+        except Exception as error:  # one broken object must not end the worker
+            failures = self._failures[key] = self._failures.get(key, 0) + 1
+            delay = backoff(failures, self._draw())
+            self._metrics.retried()
+            expected = isinstance(error, RetryError)
+            log.log(
+                logging.WARNING if expected else logging.ERROR,
+                "%s/%s: %s; attempt %d, next in %.0f s",
+                *(*key, " ".join(str(error).split()), failures, delay),
+                exc_info=None if expected else error,
+                extra={"object": key},
+            )
+            self.add_after(key, delay)
+        else:
+            self._failures.pop(key, None)
+            if requeue_after is not None:
+                self.add_after(key, requeue_after)
+
+
+class RetryError(Exception):
+    """Raised by a handler that has reported its failure and is to be called again with back-off."""

@@ -1,0 +1,103 @@
+"""Polls Pachyderm and requeues the objects whose pipelines, jobs or repos have changed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+from scriptmodel_operator.api.names import possible_names
+from scriptmodel_operator.controller.queue import WorkQueue
+from scriptmodel_operator.kube.store import Key, Store
+from scriptmodel_operator.observe.follow import LogFollower
+from scriptmodel_operator.observe.snapshot import Snapshot
+from scriptmodel_operator.observe.source import SnapshotSource
+from scriptmodel_operator.pachyderm.errors import PachydermError
+from scriptmodel_operator.pachyderm.values import PipelineRef
+
+_BATCH = 100
+"""Number of objects compared before other tasks of the event loop run."""
+
+log = logging.getLogger(__name__)
+
+
+class Ticker:
+    """Also requeues all objects when Pachyderm stops answering and when it answers again."""
+
+    def __init__(
+        self,
+        store: Store,
+        snapshots: SnapshotSource,
+        queue: WorkQueue,
+        logs: LogFollower,
+        interval: float,
+        beat: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._snapshots = snapshots
+        self._queue = queue
+        self._logs = logs
+        self._interval = interval
+        self._beat = beat
+        self._known: dict[Key, object] = {}
+        self._reachable = True
+        self.started = asyncio.Event()
+
+    async def run(self) -> None:
+        """Poll until cancelled."""
+        self.started.set()
+        while True:
+            await asyncio.sleep(self._interval)
+            self._beat()
+            if len(self._store):
+                await self._tick()
+
+    async def _tick(self) -> None:
+        try:
+            snapshot = await self._snapshots.latest(time.monotonic() - self._interval / 2)
+        except PachydermError as error:
+            if self._reachable:
+                log.warning("Pachyderm: %s", error)
+                self._requeue_all()
+            self._reachable = False
+            return
+        if not self._reachable:
+            log.info("Pachyderm answers again")
+            self._requeue_all()
+        self._reachable = True
+        await self._requeue_changed(snapshot)
+        self._logs.keep_only(snapshot.may_run)
+
+    def _requeue_all(self) -> None:
+        for key in self._store:
+            self._queue.add(key)
+
+    def on_snapshot(self, key: Key, snapshot: Snapshot) -> None:
+        """Remember the snapshot that an object is reconciled with, so that it does not requeue the object."""
+        stored = self._store.get(key)
+        if stored is not None:
+            self._known[key] = _part_of(key, stored.project, snapshot)
+
+    async def _requeue_changed(self, snapshot: Snapshot) -> None:
+        for number, key in enumerate(self._store):
+            if number % _BATCH == 0:
+                await asyncio.sleep(0)
+            stored = self._store.get(key)
+            if stored is None:
+                continue
+            part = _part_of(key, stored.project, snapshot)
+            if self._known.setdefault(key, part) != part:
+                self._known[key] = part
+                self._queue.add(key)
+        for key in self._known.keys() - set(self._store):
+            del self._known[key]
+
+
+def _part_of(key: Key, project: str, snapshot: Snapshot) -> object:
+    """Return the part of a snapshot that concerns one object; equal parts mean that nothing has changed for it."""
+    parts: list[object] = [project in snapshot.projects]
+    for ref in (PipelineRef(project, name) for names in possible_names(*key, project) for name in names.pipelines):
+        parts += (snapshot.pipelines.get(ref), snapshot.jobs.get(ref))
+        parts += (snapshot.repos_of(ref), snapshot.readers(ref.output))
+    return tuple(parts)

@@ -1,0 +1,40 @@
+"""References to a ScriptModel's objects in Pachyderm. Pure; made once a reconcile (`ModelView.refs`) and passed on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from scriptmodel_operator.api.names import PachydermNames
+from scriptmodel_operator.api.objects import ScriptModel
+from scriptmodel_operator.pachyderm.values import BranchRef, PipelineRef, RepoRef
+
+OWN_BRANCH = "master"
+
+
+@dataclass(frozen=True, slots=True)
+class References:
+    """The two pipelines, the repo that the object owns, and the branch that training reads."""
+
+    train: PipelineRef
+    generate: PipelineRef
+    own_corpus: RepoRef
+    """Holds the corpus if spec.corpus names no repo."""
+    corpus: BranchRef
+
+    @property
+    def own_branch(self) -> BranchRef:
+        """The branch of `own_corpus` that the operator writes."""
+        return BranchRef(self.own_corpus, OWN_BRANCH)
+
+    @property
+    def model(self) -> BranchRef:
+        """The branch that generation reads: the output of training."""
+        return BranchRef(self.train.output, "master")
+
+
+def references(model: ScriptModel, names: PachydermNames | None = None) -> References:
+    """Return the references of an object under `names`, by default those that the object has."""
+    project, names = model.spec.pachyderm.project, names or model.names
+    own, repo = RepoRef(project, names.corpus), model.spec.corpus.repo
+    corpus = BranchRef(own, OWN_BRANCH) if repo is None else BranchRef(RepoRef(repo.project, repo.name), repo.branch)
+    return References(PipelineRef(project, names.train), PipelineRef(project, names.generate), own, corpus)

@@ -1,0 +1,48 @@
+"""The requests to the API server that the operator makes while it leads: all of them, and no more.
+
+The adapter over HTTP is `client.py`. `scriptmodel local` and the tests implement the same Protocols without a server.
+Every method raises a `KubeError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+
+class KubeGateway(Protocol):
+    """The API server, as a reconcile uses it."""
+
+    async def get_config_map(self, namespace: str, name: str, /) -> dict[str, Any]:
+        """Return a ConfigMap. Raises KubeNotFoundError or KubeForbiddenError."""
+
+    async def get_secret(self, namespace: str, name: str, /) -> dict[str, Any]:
+        """Return a Secret. Raises KubeNotFoundError or KubeForbiddenError."""
+
+    async def patch_scriptmodel(self, namespace: str, name: str, patch: Mapping[str, Any], /) -> dict[str, Any]:
+        """Apply a merge patch and return the object.
+
+        Raises KubeConflictError if the patch names a metadata.resourceVersion and the object has changed since.
+        """
+
+    async def apply_status(self, namespace: str, name: str, body: Mapping[str, Any], /) -> dict[str, Any]:
+        """Apply a status on the server side and return the object.
+
+        Raises KubeConflictError if the object of that name has another metadata.uid by now.
+        """
+
+    async def create_event(self, namespace: str, body: Mapping[str, Any], /) -> None:
+        """Create an event. Raises KubeConflictError if one of that name exists already."""
+
+
+class LeaseGateway(Protocol):
+    """The API server, as leader election uses it."""
+
+    async def get_lease(self, namespace: str, name: str, /) -> dict[str, Any]:
+        """Return a Lease. Raises KubeNotFoundError."""
+
+    async def create_lease(self, namespace: str, body: Mapping[str, Any], /) -> dict[str, Any]:
+        """Create a Lease and return it. Raises KubeConflictError if it exists already."""
+
+    async def replace_lease(self, namespace: str, name: str, body: Mapping[str, Any], /) -> dict[str, Any]:
+        """Replace a Lease and return it. Raises KubeConflictError if it has changed since `body` was read."""

@@ -1,0 +1,15 @@
+"""A lease of the test's own, for clients that may act only while it lasts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass
+class Lease:
+    """Implements `Leadership` with a number that the test sets."""
+
+    remaining: float
+
+    def lease_remaining(self) -> float:
+        return self.remaining

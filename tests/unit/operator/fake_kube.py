@@ -1,0 +1,25 @@
+"""A base for fakes of the API server, which answer only what their test is about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class UnexpectedKube:
+    """Implements `KubeGateway`: any request fails the test."""
+
+    async def get_config_map(self, namespace: str, name: str) -> dict[str, Any]:
+        raise AssertionError(f"unexpected: reading ConfigMap {namespace}/{name}")
+
+    async def get_secret(self, namespace: str, name: str) -> dict[str, Any]:
+        raise AssertionError(f"unexpected: reading Secret {namespace}/{name}")
+
+    async def patch_scriptmodel(self, namespace: str, name: str, _patch: Mapping[str, Any]) -> dict[str, Any]:
+        raise AssertionError(f"unexpected: changing {namespace}/{name}")
+
+    async def apply_status(self, namespace: str, name: str, _body: Mapping[str, Any]) -> dict[str, Any]:
+        raise AssertionError(f"unexpected: writing the status of {namespace}/{name}")
+
+    async def create_event(self, namespace: str, _body: Mapping[str, Any]) -> None:
+        raise AssertionError(f"unexpected: writing an event in {namespace}")

@@ -1,0 +1,92 @@
+"""Which sources are looked at, and when they are looked at again."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+
+from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.controller.corpus_sources import CorpusSources
+from scriptmodel_operator.ingest.downloads import Downloads
+from scriptmodel_operator.ingest.origin import Attempt, Request
+from scriptmodel_operator.ingest.source import Source
+from scriptmodel_operator.kube.errors import KubeError, KubeForbiddenError, KubeNotFoundError
+from scriptmodel_operator.reconcile.state import Problem
+from tests.unit.operator.fake_kube import UnexpectedKube
+from tests.unit.operator.world import scriptmodel
+
+CONFIG_MAP = {"corpus": {"configMap": {"name": "plays"}}}
+BY_URL = {"corpus": {"http": {"url": "https://example.com/plays.zip"}}}
+
+
+class Client(UnexpectedKube):
+    """Has one ConfigMap, or an error in its place."""
+
+    def __init__(self, error: KubeError | None = None) -> None:
+        self.error = error
+        self.asked: list[tuple[str, str]] = []
+
+    async def get_config_map(self, namespace: str, name: str) -> dict[str, Any]:
+        self.asked.append((namespace, name))
+        if self.error is not None:
+            raise self.error
+        return {"data": {"hamlet.txt": "HAMLET: To be."}}
+
+
+class Background:
+    """Stands where downloads would be."""
+
+    def __init__(self) -> None:
+        self.forgotten: list[str] = []
+
+    def look(self, _uid: str, _request: Request) -> Attempt:
+        return Attempt(failures=3)
+
+    def due_in(self, _uid: str) -> float:
+        return 7.0
+
+    def forget(self, uid: str) -> None:
+        self.forgotten.append(uid)
+
+
+def sources(error: KubeError | None = None) -> tuple[CorpusSources, Client, Background]:
+    client, background = Client(error), Background()
+    return CorpusSources(client, cast(Downloads, background), 60.0), client, background
+
+
+async def test_each_kind_of_source_is_looked_at_where_it_is_and_again_in_its_own_time() -> None:
+    found, client, background = sources()
+    assert await found.fetch(scriptmodel(CONFIG_MAP)) == Source({"/hamlet.txt": b"HAMLET: To be."})
+    assert client.asked == [("ml", "plays")]
+    assert found.next_check(scriptmodel(CONFIG_MAP)) == 60.0
+    assert await found.fetch(scriptmodel(BY_URL)) == Attempt(failures=3)
+    assert found.next_check(scriptmodel(BY_URL)) == 7.0
+    assert await found.fetch(scriptmodel()) is None
+    assert found.next_check(scriptmodel()) is None
+    assert background.forgotten == ["uid-1", "uid-1"], "a download that is no longer the source"
+
+
+@pytest.mark.parametrize("spec", [CONFIG_MAP, BY_URL])
+async def test_of_a_suspended_object_nothing_is_fetched_and_what_is_under_way_ends(spec: dict[str, Any]) -> None:
+    found, client, background = sources()
+    assert await found.fetch(scriptmodel({**spec, "suspend": True})) is None
+    assert client.asked == []
+    assert background.forgotten == ["uid-1"]
+
+
+@pytest.mark.parametrize(
+    ("error", "reason", "words"),
+    [
+        (KubeNotFoundError("reading", 404, "none"), Reason.CONFIG_MAP_NOT_FOUND, "kubectl create configmap plays"),
+        (KubeForbiddenError("reading", 403, "no"), Reason.NOT_ALLOWED, "let the operator's role get configmaps"),
+    ],
+)
+async def test_a_config_map_that_cannot_be_read_is_told_with_what_to_do(
+    error: KubeError, reason: Reason, words: str
+) -> None:
+    found, _client, _background = sources(error)
+    told = await found.fetch(scriptmodel(CONFIG_MAP))
+    assert isinstance(told, Problem)
+    assert told.reason is reason
+    assert words in told.message

@@ -1,0 +1,150 @@
+"""Which transitions make an event."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
+
+import pytest
+
+from scriptmodel_operator.api.objects import ScriptModel
+from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.controller.event_policy import EventPolicy
+from scriptmodel_operator.kube.events import EventRecorder
+from scriptmodel_operator.pachyderm.values import JobRef, PipelineRef
+from scriptmodel_operator.reconcile.actions import StartPipeline, StopJob
+from scriptmodel_operator.reconcile.plan import plan
+from tests.unit.operator.fake_kube import UnexpectedKube
+from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
+
+
+@dataclass
+class Recorder:
+    """Keeps what it is given as the API server does: an event of a known name is there already."""
+
+    events: dict[tuple[Reason, str], str] = field(default_factory=dict)
+
+    async def record(self, _model: ScriptModel, reason: Reason, note: str, *, warning: bool, occasion: str) -> None:
+        self.events.setdefault((reason, occasion), f"Warning: {note}" if warning else note)
+
+    @property
+    def reasons(self) -> list[str]:
+        return [reason.value for reason, _occasion in self.events]
+
+
+def status(
+    reason: str, *, ready: bool = False, script: str = "", message: str = "", generation: int = 1, corpus: str = ""
+) -> dict[str, Any]:
+    condition = {"type": "Ready", "status": str(ready), "reason": reason, "message": message}
+    conditions = [{**condition, "observedGeneration": generation}]
+    conditions += [{"type": "CorpusReady", "status": "True", "reason": corpus}] if corpus else []
+    return {"conditions": conditions, "lineage": {"script": {"commit": script}}}
+
+
+async def events_of(*statuses: dict[str, Any], unheard: bool = False) -> list[str]:
+    """The events of statuses that follow each other; `unheard`: each is told twice before it is written."""
+    recorder = Recorder()
+    policy = EventPolicy(cast(EventRecorder, recorder))
+    model = scriptmodel()
+    for each in statuses:
+        for _ in range(2 if unheard else 1):
+            await policy.on_status(model, each)
+        model = replace(model, status=each)
+    return recorder.reasons
+
+
+async def test_a_reason_that_stays_makes_no_event() -> None:
+    assert await events_of(status("Training"), status("Training", message="half of it"), status("Generating")) == [
+        "Training",
+        "Generating",
+    ]
+
+
+async def test_each_script_is_told_of_even_where_nobody_saw_it_being_made() -> None:
+    first, second = (status("Generated", ready=True, script=commit) for commit in ("one", "two"))
+    assert await events_of(first, second, second) == ["Generated", "Generated"]
+
+
+@pytest.mark.parametrize("ready", [True, False])
+async def test_after_an_outage_nothing_that_was_told_before_is_repeated(*, ready: bool) -> None:
+    there, away = status("Generated" if ready else "Training", ready=ready), status("PachydermUnavailable")
+    first = str(there["conditions"][0]["reason"])
+    back = {**there, "conditions": [{**there["conditions"][0], "message": "later"}]}
+    assert await events_of(there, away, back, away) == [first, "PachydermUnavailable", "PachydermUnavailable"]
+
+
+async def test_what_happened_during_an_outage_is_told_after_it() -> None:
+    there, away = status("Training"), status("PachydermUnavailable")
+    done = status("Generated", ready=True, script="two")
+    assert await events_of(there, away, done) == ["Training", "PachydermUnavailable", "Generated"]
+    failed = status("TrainingFailed")
+    failed["conditions"].append({"type": "Stalled", "status": "True"})
+    assert await events_of(there, away, failed) == ["Training", "PachydermUnavailable", "TrainingFailed"]
+
+
+async def test_a_corpus_that_does_not_look_like_scripts_is_an_event_of_its_own_once() -> None:
+    doubtful = {**status("Training"), "training": {"warning": "a.yaml does not look like a script", "startTime": "t"}}
+    later = {**status("Generated", ready=True, script="one"), "training": doubtful["training"]}
+    assert await events_of(doubtful, doubtful, later) == ["CorpusDoubtful", "Training", "Generated"]
+
+
+async def test_an_event_whose_status_was_not_written_is_the_same_event_the_next_time() -> None:
+    assert await events_of(status("Training"), status("Generated", ready=True), unheard=True) == [
+        "Training",
+        "Generated",
+    ]
+
+
+async def test_trouble_that_another_spec_does_not_end_is_told_again_and_what_goes_well_is_not() -> None:
+    for reason, times in (("PachydermUnavailable", 2), ("Training", 1)):
+        assert await events_of(status(reason), status(reason, generation=2)) == [reason] * times
+
+
+async def test_a_source_that_cannot_be_asked_for_news_is_told_once_though_all_is_ready() -> None:
+    fine = status("Generated", ready=True, script="one", corpus="CorpusFound")
+    unsure = status("Generated", ready=True, script="one", corpus="CheckFailed")
+    assert await events_of(fine, unsure, unsure) == ["Generated", "CheckFailed"]
+
+
+async def test_a_job_that_the_operator_stops_is_told_with_why() -> None:
+    recorder, job = Recorder(), JobRef(PipelineRef("default", "train"), "1")
+    stopping = [StopJob(job, "overtaken"), StartPipeline(job.pipeline)]  # after a suspension
+    await EventPolicy(cast(EventRecorder, recorder)).on_actions(scriptmodel(), stopping)
+    assert recorder.events == {(Reason.JOB_STOPPED, "1"): "stopping job default/train@1: overtaken"}
+
+
+async def test_a_creation_that_pachyderm_may_refuse_is_told_as_one_that_is_asked_for() -> None:
+    """Events come before what they tell of."""
+    world = World()
+    world.pachyderm.put(world.corpus, PLAYS)
+    state, _view = world.look()
+    recorder = Recorder()
+    await EventPolicy(cast(EventRecorder, recorder)).on_actions(world.model, plan(state))
+    (note,) = recorder.events.values()
+    assert note == f"asking Pachyderm to create pipeline {world.train}; create pipeline {world.generate}"
+
+
+async def test_an_update_is_told_with_what_asks_for_it() -> None:
+    world = trained_world()
+    world.pachyderm.edit(world.generate, datum_tries=7)
+    state, _view = world.look()
+    recorder = Recorder()
+    await EventPolicy(cast(EventRecorder, recorder)).on_actions(world.model, plan(state))
+    (note,) = recorder.events.values()
+    asked = f"update pipeline {world.generate} (somebody else changed it), computing nothing again"
+    assert note == f"asking Pachyderm to {asked}"
+
+
+@pytest.mark.parametrize("name", ["thrones", "a" * 253, f"{'a' * 229}.{'b' * 23}", f"{'a' * 229}-{'b' * 23}"])
+async def test_an_event_of_an_object_of_any_name_has_a_name_that_the_server_takes(name: str) -> None:
+    names = []
+
+    class Client(UnexpectedKube):
+        async def create_event(self, _namespace: str, body: dict[str, Any]) -> None:
+            names.append(body["metadata"]["name"])
+
+    recorder = EventRecorder(Client(), lambda: None)
+    await recorder.record(scriptmodel(name=name), Reason.TRAINING, "note", warning=False, occasion="")
+    assert re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*", names[0])
+    assert len(names[0]) <= 253

@@ -1,0 +1,132 @@
+"""The generate command: scripts into files, and a record of what made them."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scriptmodel_trainer import artifacts
+from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.generation.network import Network
+from scriptmodel_trainer.generation.rendering import count_pieces, render
+from scriptmodel_trainer.generation.sampling import Sampling
+from scriptmodel_trainer.generation.writer import Opening, Writer
+from scriptmodel_trainer.progress.events import FileWritten, Warned
+from scriptmodel_trainer.progress.listeners import Progress
+from scriptmodel_trainer.storage import prepare_folder, require_file, write_json, write_text
+
+_NAMED = 10  # unknown words in a warning
+
+
+@dataclass(frozen=True, slots=True)
+class GenerateOptions:
+    """The generate command's options, checked; without `out` the scripts are returned only.
+
+    `record` is where the description of what made the scripts goes, None for nowhere.
+    """
+
+    model: Path
+    words: int
+    sampling: Sampling
+    seed: int
+    opening: Opening
+    samples: int
+    out: Path | None
+    record: Path | None = None
+
+
+def generate(options: GenerateOptions, progress: Progress) -> list[str]:
+    """Write `samples` scripts; returns their texts. Sample i of a seed is the same whatever `samples` is."""
+    if options.words < 1:
+        raise BadInputError(f"--words {options.words} must be at least 1", parameter="words")
+    if not 1 <= options.samples <= 1000:
+        raise BadInputError(f"--samples {options.samples} must lie between 1 and 1000", parameter="samples")
+    if options.seed < 0:
+        raise BadInputError(f"--seed {options.seed} must not be negative", parameter="seed")
+    began = time.monotonic()
+    model = artifacts.load_model(options.model)
+    _prepare(options)
+    writer = Writer(Network(model.weights), model.vocabulary)
+    opening = writer.understood(options.opening)
+    unknown = writer.unknown_words(opening)
+    if unknown:
+        named = ", ".join(unknown[:_NAMED]) + (" ..." if len(unknown) > _NAMED else "")
+        text = f"the model does not know {len(unknown)} word(s) of the prompt and reads them as <unk>: {named}"
+        progress.report(Warned("unknown_words", text))
+    scripts = [
+        writer.write(options.words, options.sampling, (options.seed, sample), opening)
+        for sample in range(options.samples)
+    ]
+    texts = [render(script) for script in scripts]
+    if options.out is not None:
+        entries = _store(options.out, scripts, texts, progress)
+        if options.record is not None:
+            write_json(options.record, _record(options, model, entries, time.monotonic() - began))
+            progress.report(FileWritten(options.record, None))
+    return texts
+
+
+def _prepare(options: GenerateOptions) -> None:
+    """Check that all files can be stored, and that none of them belongs to a model, before anything is written."""
+    if options.out is None:
+        if options.record is not None:
+            raise BadInputError("--record needs --out", "give both or neither")
+        return
+    paths = [sample_path(options.out, sample) for sample in range(1, options.samples + 1)]
+    folder = Path(os.path.realpath(options.model))
+    if options.record in paths:
+        raise BadInputError(f"{options.record} is the name of a script and of its record", "give another name")
+    for option, path in (*(("--out", path) for path in paths), ("--record", options.record)):
+        if path is None:
+            continue
+        if folder in Path(os.path.realpath(path)).parents:
+            raise BadInputError(f"{option} {path} lies in the model directory", "choose a place outside of it")
+        artifacts.protect(path, option=option)
+        require_file(path)
+        prepare_folder(path.parent, [path.name])
+
+
+def sample_path(out: Path, sample: int) -> Path:
+    """`new_script.txt` for the first sample, `new_script.2.txt` for the second, and so on."""
+    return out if sample == 1 else out.with_name(f"{out.stem}.{sample}{out.suffix}")
+
+
+def _store(out: Path, scripts: list[list[str]], texts: list[str], progress: Progress) -> list[dict[str, Any]]:
+    """Write the scripts; returns what the record says of each."""
+    entries = []
+    for number, (script, text) in enumerate(zip(scripts, texts, strict=True), 1):
+        path = sample_path(out, number)
+        write_text(path, text)
+        words = count_pieces(text)
+        progress.report(FileWritten(path, words))
+        digest = hashlib.sha256(text.encode("utf-8", errors="replace")).hexdigest()
+        entries.append({"file": path.name, "words": words, "tokens": len(script), "sha256": digest})
+    return entries
+
+
+def _record(
+    options: GenerateOptions, model: artifacts.TrainedModel, entries: list[dict[str, Any]], seconds: float
+) -> dict[str, Any]:
+    """What made the scripts: enough to make them again with the same model."""
+    return {
+        "schema": 1,
+        "samples": entries,
+        "words": options.words,
+        "sampling": dataclasses.asdict(options.sampling),
+        "seed": options.seed,
+        "prompt": options.opening.prompt,
+        "speaker": options.opening.speaker,
+        "model": {
+            "preset": model.origin.preset_name,
+            "seed": model.origin.seed,
+            "corpus": model.origin.corpus.get("digest"),
+            "perplexity": model.metrics.get("perplexity"),
+        },
+        "versions": artifacts.versions(),
+        "seconds": round(seconds, 3),
+    }

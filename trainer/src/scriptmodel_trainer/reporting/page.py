@@ -1,0 +1,186 @@
+"""The page `report.html`: what was learned from what, how well, and what it writes; one self-contained file."""
+
+from __future__ import annotations
+
+import dataclasses
+import html
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from scriptmodel_trainer.artifacts import TrainedModel
+from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.generation.network import Network
+from scriptmodel_trainer.generation.rendering import render
+from scriptmodel_trainer.generation.sampling import Sampling
+from scriptmodel_trainer.generation.writer import Opening, Writer
+from scriptmodel_trainer.presets import PRESETS
+from scriptmodel_trainer.reporting.style import STYLE
+from scriptmodel_trainer.reporting.training_section import training_section
+
+_TEMPERATURES = (0.5, 0.8, 1.0)
+_SAMPLE_WORDS = 160
+_CLASSES = {
+    "word": "words",
+    "name": "who speaks",
+    "ender": "ends of sentences",
+    "marker": "brackets and quotes",
+    "unknown": "rare words, as one",
+}
+_SPEECH = re.compile(r"\[ (?P<name>\S+) \]: (?P<text>.*)")
+
+
+def render_report(model: TrainedModel) -> str:
+    """The whole page as HTML."""
+    perplexity = model.metrics["perplexity"]
+    title = f"Script model “{model.origin.preset_name}”"
+    sections = (
+        _summary(model),
+        _section("Training", _training(model)),
+        _section("Where it is sure and where it guesses", _classes(model.metrics.get("test", {}))),
+        _section("The corpus", _corpus(model)),
+        _section("What it writes", _samples(model)),
+        _section("How to repeat it", _recipe(model)),
+    )
+    lead = f"Test perplexity <strong>{_number(perplexity['test'])}</strong>: on unseen text the model hesitates, on "
+    lead += "average, as if it had to choose among that many equally likely words."
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{html.escape(title)}</title><style>{STYLE}</style></head><body><main>"
+        f"<header><p class='eyebrow'>scriptmodel-trainer</p><h1>{html.escape(title)}</h1>"
+        f"<p class='lead'>{lead}</p></header>"
+        f"{''.join(sections)}</main></body></html>\n"
+    )
+
+
+def _section(title: str, body: str) -> str:
+    return f"<section><h2>{html.escape(title)}</h2>{body}</section>" if body else ""
+
+
+def _summary(model: TrainedModel) -> str:
+    metrics = model.metrics
+    weights = sum(array.size for array in model.weights.values())
+    entries = (
+        ("Test perplexity", _number(metrics["perplexity"]["test"])),
+        ("Validation", _number(metrics["perplexity"]["valid"])),
+        ("Training", _number(metrics["perplexity"]["train"])),
+        ("Best epoch", f"{metrics['best_epoch']} of {len(metrics['epochs'])}"),
+        ("Weights", f"{weights:,}"),
+        ("Vocabulary", f"{len(model.vocabulary):,}"),
+        ("Training tokens", f"{metrics['tokens']['train']:,}"),
+        ("Time", _duration(metrics["seconds"])),
+    )
+    cards = "".join(f"<div class='card'><dt>{name}</dt><dd>{value}</dd></div>" for name, value in entries)
+    return f"<dl class='cards'>{cards}</dl>"
+
+
+def _training(model: TrainedModel) -> str:
+    metrics = model.metrics
+    return training_section(metrics["epochs"], metrics["best_epoch"], dataclasses.asdict(model.origin.preset))
+
+
+def _classes(test: Mapping[str, Any]) -> str:
+    classes: Mapping[str, Mapping[str, Any]] = test.get("by_class", {})
+    if not classes:
+        return ""
+    highest = max(math.log(max(entry["perplexity"] or 1.0, 1.0001)) for entry in classes.values())
+    rows = []
+    for name, entry in sorted(classes.items(), key=lambda item: -item[1]["tokens"]):
+        share = math.log(max(entry["perplexity"] or 1.0, 1.0001)) / highest if highest else 0.0
+        bar = f"<span class='bar' style='width:{share:.1%}'></span>"
+        rows.append(
+            f"<tr><th scope='row'>{html.escape(_CLASSES.get(name, name))}</th><td>{entry['tokens']:,}</td>"
+            f"<td>{_number(entry['perplexity'])}</td><td class='wide'>{bar}</td></tr>"
+        )
+    head = "<tr><th>class</th><th>tokens</th><th>perplexity</th><th class='wide'>on a logarithmic scale</th></tr>"
+    return f"<table class='classes'><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>"
+
+
+def _corpus(model: TrainedModel) -> str:
+    corpus = model.origin.corpus
+    summary: Mapping[str, Any] = corpus.get("summary", {})
+    tokens = model.metrics["tokens"]
+    understood = model.metrics.get("understood")
+    layouts = ", ".join(f"{name} ({count})" for name, count in corpus.get("layouts", {}).items())
+    facts = [
+        ("Files", f"{corpus.get('files', 0):,}"),
+        ("Layouts", html.escape(layouts)),
+        ("Tokens", ", ".join(f"{count:,} {name}" for name, count in tokens.items())),
+        ("Speeches", f"{summary.get('speeches', 0):,} by {summary.get('speakers', 0):,} speakers"),
+        ("Expositions", f"{summary.get('expositions', 0):,}"),
+        *([("Understood", f"{understood:.0%} of the tokens")] if understood is not None else []),
+    ]
+    rows = "".join(f"<tr><th scope='row'>{name}</th><td>{value}</td></tr>" for name, value in facts)
+    lists = _chips("Most frequent words of four letters and more", summary.get("frequent_words", []))
+    lists += _chips("Who speaks most", summary.get("frequent_speakers", []))
+    notes = "".join(f"<p class='note'>{html.escape(note)}</p>" for note in corpus.get("notes", []))
+    return f"<table class='facts'><tbody>{rows}</tbody></table>{lists}{notes}"
+
+
+def _chips(title: str, entries: Iterable[Sequence[Any]]) -> str:
+    chips = "".join(
+        f"<li>{html.escape(str(word).replace('_', ' '))}<small>{count:,}</small></li>" for word, count in entries
+    )
+    return f"<h3>{title}</h3><ul class='chips'>{chips}</ul>" if chips else ""
+
+
+def _samples(model: TrainedModel) -> str:
+    writer = Writer(Network(model.weights), model.vocabulary)
+    parts = []
+    for temperature in _TEMPERATURES:
+        try:
+            script = writer.write(_SAMPLE_WORDS, Sampling(temperature), (model.origin.seed, 0), Opening())
+        except BadInputError as error:  # a model of almost nothing cannot write; the page says so
+            return f"<p class='note'>{html.escape(error.line())}</p>"
+        lines = "".join(_script_line(line) for line in render(script).splitlines())
+        parts.append(f"<article class='script'><h3>Temperature {temperature:g}</h3>{lines}</article>")
+    return f"<div class='scripts'>{''.join(parts)}</div>"
+
+
+def _script_line(line: str) -> str:
+    if match := _SPEECH.fullmatch(line):
+        name = html.escape(match["name"].replace("_", " "))
+        return f"<p class='speech'><b>{name}</b> {html.escape(match['text'])}</p>"
+    if line.startswith("{{ ") and line.endswith(" }}"):
+        return f"<p class='exposition'>{html.escape(line[3:-3])}</p>"
+    return f"<p>{html.escape(line)}</p>"
+
+
+def _recipe(model: TrainedModel) -> str:
+    origin = model.origin
+    command = (
+        f"scriptmodel-trainer train --data CORPUS --out MODEL_DIR --preset {origin.preset_name} --seed {origin.seed}"
+    )
+    layout = origin.corpus.get("layout", "auto")
+    command += f" --layout {layout}" if layout != "auto" else ""
+    original = PRESETS.get(origin.preset_name, origin.preset)
+    changed = [
+        f"{field}={getattr(origin.preset, field)}"
+        for field in origin.preset.__dataclass_fields__
+        if getattr(origin.preset, field) != getattr(original, field)
+    ]
+    command += f" --set {' '.join(changed)}" if changed else ""
+    settings = "".join(
+        f"<tr><th scope='row'>{field}</th><td>{html.escape(str(getattr(origin.preset, field)))}</td></tr>"
+        for field in origin.preset.__dataclass_fields__
+    )
+    made_with = ", ".join(f"{name} {version}" for name, version in origin.versions.items())
+    return (
+        f"<pre>{html.escape(command)}</pre><p class='note'>on the corpus with the digest "
+        f"<code>{html.escape(str(origin.corpus.get('digest', '')))}</code>; made with {html.escape(made_with)}.</p>"
+        f"<details><summary>All settings</summary><table class='facts'><tbody>{settings}</tbody></table></details>"
+    )
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None or not math.isfinite(value) else f"{value:,.1f}"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -1,0 +1,92 @@
+"""The section `Training` of the report: curves, the best epoch, overfitting, and what the model wrote meanwhile."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from scriptmodel_trainer.reporting.charts import Series, line_chart
+
+_PATIENCE = 2  # epochs after the best one; one alone may be chance
+_RISE = 1.01  # of the validation perplexity
+
+
+def training_section(epochs: Sequence[Mapping[str, Any]], best: int, preset: Mapping[str, Any]) -> str:
+    """The curves, notes on how to read them, and a line of script an epoch, as HTML."""
+    notes = [f"The weights of epoch {best} (marked) are kept: its validation perplexity is the best."]
+    if any(preset.get(name) for name in ("dropout", "word_dropout", "output_dropout")):
+        notes.append(
+            "Training perplexity is measured with dropout while the weights change, validation perplexity without: "
+            "so it may be the higher of the two."
+        )
+    else:
+        notes.append(
+            "Training perplexity is measured while the weights change, validation perplexity after each epoch."
+        )
+    notes.append(overfitting(epochs, best))
+    shown = "".join(f"<p class='note'>{html.escape(note)}</p>" for note in notes if note)
+    return f"{_curves(epochs, best)}{shown}{_sample_lines(epochs, best)}"
+
+
+def overfitting(epochs: Sequence[Mapping[str, Any]], best: int) -> str:
+    """A sentence if the model overfits, else an empty text.
+
+    It does if for at least two epochs after the best one validation perplexity stayed above it and ended at least 1 %
+    higher, while training perplexity fell.
+    """
+    after = epochs[best:]
+    if len(after) < _PATIENCE:
+        return ""
+    train, valid = (
+        [math.inf if epoch[key] is None else float(epoch[key]) for epoch in epochs[best - 1 :]]
+        for key in ("train_perplexity", "valid_perplexity")
+    )
+    if not (train[-1] < train[0] and min(valid[1:]) > valid[0] and valid[-1] >= _RISE * valid[0]):
+        return ""
+    return (
+        f"The model overfits after epoch {best}: in the {len(after)} epochs since, validation perplexity rose from "
+        f"{valid[0]:,.1f} to {valid[-1]:,.1f} while training perplexity fell from {train[0]:,.1f} to {train[-1]:,.1f}. "
+        "Fewer epochs, more dropout or more text may help."
+    )
+
+
+def _curves(epochs: Sequence[Mapping[str, Any]], best: int) -> str:
+    def values(key: str) -> list[float]:
+        return [math.nan if epoch[key] is None else float(epoch[key]) for epoch in epochs]
+
+    charts = (
+        (
+            "Perplexity by epoch (logarithmic)",
+            [
+                Series("training", "one", values("train_perplexity")),
+                Series("validation", "two", values("valid_perplexity")),
+            ],
+            True,
+        ),
+        ("Learning rate at the end of each epoch", [Series("learning rate", "three", values("learning_rate"))], False),
+        ("Words a second", [Series("words/s", "four", values("words_per_second"))], False),
+    )
+    figures: list[str] = []
+    for title, series, logarithmic in charts:  # the first is the large one
+        first = not figures
+        keys = series if len(series) > 1 else []  # one line needs no key: the title names it
+        legend = "".join(f"<span class='key {line.style}'>{line.name}</span>" for line in keys)
+        size = (640, 470) if first else (380, 186)
+        chart = line_chart(title, series, size=size, logarithmic=logarithmic, marked=[best] if first else [])
+        figures.append(f"<figure><figcaption>{title} {legend}</figcaption>{chart}</figure>")
+    return f"<div class='charts'>{''.join(figures)}</div>"
+
+
+def _sample_lines(epochs: Sequence[Mapping[str, Any]], best: int) -> str:
+    """What the model wrote after each epoch; models of older versions have none."""
+    lines = [(epoch["epoch"], epoch.get("sample") or "") for epoch in epochs]
+    if not any(line for _, line in lines):
+        return ""
+    rows = "".join(
+        f"<tr><th scope='row'>{number}{' (best)' if number == best else ''}</th>"
+        f"<td>{html.escape(line.replace('_', ' '))}</td></tr>"
+        for number, line in lines
+    )
+    return f"<h3>A line after each epoch</h3><table class='facts'><tbody>{rows}</tbody></table>"

@@ -1,0 +1,95 @@
+"""The state of an unfinished training run: all that is needed to go on as if it had never stopped."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.model_schema import check_checkpoint
+from scriptmodel_trainer.storage import parse_json, read_arrays, write_arrays
+from scriptmodel_trainer.training.fingerprints import Fingerprints
+
+
+@dataclass(frozen=True, slots=True)
+class EpochRecord:
+    """One finished pass, as `metrics.json` keeps it."""
+
+    epoch: int
+    train_perplexity: float
+    valid_perplexity: float
+    learning_rate: float
+    seconds: float
+    words_per_second: float
+    sample: str = ""  # a line of script by the weights of this epoch; older versions wrote none
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """`arrays` are named weights/..., slots/..., state/... and best/...; `window` windows of `epoch` are done."""
+
+    fingerprint: str
+    epoch: int
+    window: int
+    loss: float
+    epoch_seconds: float
+    seconds: float
+    best_epoch: int
+    history: tuple[EpochRecord, ...]
+    arrays: dict[str, npt.NDArray[Any]]
+    processor: str = ""  # what computed it; older versions did not say
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Store atomically: a kill at any moment leaves the old checkpoint or the new one. WriteError if it cannot."""
+    described = {
+        field.name: getattr(checkpoint, field.name)
+        for field in dataclasses.fields(checkpoint)
+        if field.name not in ("arrays", "history")
+    }
+    described["history"] = [dataclasses.asdict(record) for record in checkpoint.history]
+    described["names"] = sorted(checkpoint.arrays)
+    text = json.dumps(described).encode()
+    write_arrays(path, {**checkpoint.arrays, "described": np.frombuffer(text, np.uint8)})
+
+
+def load_checkpoint(path: Path, fingerprints: Fingerprints) -> Checkpoint:
+    """Read a checkpoint; BadInputError if it is damaged or belongs to other settings or another corpus."""
+    try:
+        arrays = read_arrays(path)
+        described = parse_json(arrays.pop("described").tobytes())
+        check_checkpoint(described)
+        history = tuple(EpochRecord(**record) for record in described.pop("history"))
+        arrays = {name: arrays[name] for name in described.pop("names")}
+        checkpoint = Checkpoint(**described, history=history, arrays=arrays)
+    except BadInputError as error:
+        raise BadInputError(error.message, "train without --resume") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise damaged(path, error) from error
+    if not fingerprints.accepts(checkpoint.fingerprint):
+        raise BadInputError(
+            f"{path} was made with another corpus, preset, setting, seed or precision",
+            "repeat the first command with --resume on the same kind of processor, or train without --resume",
+        )
+    return checkpoint
+
+
+def damaged(path: Path, reason: object) -> BadInputError:
+    """The error for a checkpoint that cannot be used."""
+    return BadInputError(f"{path} is damaged: {reason}", "train without --resume")
+
+
+def check_arrays(path: Path, arrays: Mapping[str, npt.NDArray[Any]], wanted: Mapping[str, tuple[int, ...]]) -> None:
+    """Raise BadInputError unless the arrays are just those `wanted`, by name and shape, and the best weights finite."""
+    if {name: array.shape for name, array in arrays.items()} != wanted:
+        raise damaged(path, "its arrays are not those of this network")
+    for name, array in arrays.items():
+        if array.dtype != np.float32 or (name.startswith("best/") and not np.isfinite(array).all()):
+            raise damaged(path, f"{name} does not hold float32 numbers, or one that is not finite")

@@ -1,0 +1,144 @@
+"""The compiled parts of training: many windows per call, everything on the device, one host sync per call."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from scriptmodel_trainer.training.batches import TrainingRows, ValidationRows
+from scriptmodel_trainer.training.dropout import Dropout
+from scriptmodel_trainer.training.model import LanguageModel
+from scriptmodel_trainer.training.optimizers import Optimizer
+from scriptmodel_trainer.training.softmax import mean_cross_entropy
+
+
+class Pace:
+    """How many windows go into a call of the graph, so that it takes half a second: signals are answered in between."""
+
+    _SECONDS = 0.5
+
+    def __init__(self) -> None:
+        self.count = 1
+        self.took = 0.0
+
+    @contextlib.contextmanager
+    def of(self, count: int) -> Iterator[None]:
+        """Time a call of `count` windows; the count grows slowly (the first call also compiles) and shrinks at once."""
+        began = time.monotonic()
+        yield
+        self.took = time.monotonic() - began
+        wanted = int(count * self._SECONDS / max(self.took, 1e-6))
+        self.count = max(1, min(wanted, self.count * 4, 2000))
+
+
+class TrainingGraph:
+    """Runs training windows one after another, the LSTM state carried in variables."""
+
+    def __init__(self, model: LanguageModel, optimizer: Optimizer, rows: TrainingRows, seed: int) -> None:
+        self._model = model
+        self._optimizer = optimizer
+        self._rows = rows
+        self._seed = seed
+        self._tokens = tf.constant(rows.tokens)
+        zeros = model.zero_state(len(rows.tokens))
+        self.state = [[tf.Variable(part) for part in layer] for layer in zeros]
+        self._loss = tf.Variable(tf.zeros((), tf.float64))
+        self._run = tf.function(
+            self._windows,
+            input_signature=[
+                tf.TensorSpec((), tf.int32),
+                tf.TensorSpec((), tf.int32),
+                tf.TensorSpec((None,), tf.float32),
+            ],
+        )
+
+    def reset_state(self) -> None:
+        """Forget what was read: an epoch begins."""
+        for layer in self.state:
+            for part in layer:
+                part.assign(tf.zeros_like(part))
+
+    def run(self, window: int, step: int, rates: Sequence[float]) -> float:
+        """Train on len(rates) windows from `window`; `step` counts windows since training began.
+
+        Returns the sum over these windows of the mean loss per token, in nats.
+        """
+        self._loss.assign(0.0)
+        self._run(tf.constant(window, tf.int32), tf.constant(step, tf.int32), tf.constant(rates, tf.float32))
+        return float(self._loss.numpy())
+
+    def _windows(self, window: Any, step: Any, rates: Any) -> None:
+        steps = self._rows.steps
+        for index in tf.range(tf.shape(rates)[0]):
+            begin = (window + index) * steps
+            tokens = self._tokens[:, begin : begin + steps + 1]
+            loss = self._train(tokens[:, :-1], tokens[:, 1:], step + index, rates[index])
+            self._loss.assign_add(tf.cast(loss, tf.float64))
+
+    def _train(self, inputs: Any, targets: Any, step: Any, rate: Any) -> Any:
+        steps = self._rows.steps
+        inputs = tf.ensure_shape(inputs, (None, steps))
+        model, precision = self._model, self._model.preset.precision
+        variables = model.variables
+        dropout = Dropout(model.preset, self._seed, step)
+        with tf.GradientTape() as tape:
+            features, after = model.features(inputs, self.state, dropout, precision)
+            flat = tf.reshape(features, (-1, features.shape[-1]))
+            mean = mean_cross_entropy(flat, model.kernel, model.output_bias, tf.reshape(targets, (-1,)), precision)
+            # Zaremba's recipe sums over a window's steps; rate and clipping are meant for that.
+            objective = mean * steps if model.preset.optimizer == "sgd" else mean
+        gradients = tape.gradient(objective, variables)
+        self._optimizer.apply(gradients, rate)
+        for layer, parts in zip(self.state, after, strict=True):
+            for variable, part in zip(layer, parts, strict=True):
+                variable.assign(part)
+        return mean
+
+
+class ValidationGraph:
+    """Mean negative log likelihood of a whole stream."""
+
+    def __init__(self, model: LanguageModel, rows: ValidationRows) -> None:
+        self._model = model
+        self._rows = rows
+        self._tokens = tf.constant(np.stack([rows.inputs, rows.targets]))
+        self._counted = tf.constant(rows.counted)
+        self._state = [[tf.Variable(part) for part in layer] for layer in model.zero_state(len(rows.inputs))]
+        self._total = tf.Variable(tf.zeros((), tf.float64))
+        self._run = tf.function(self._windows, input_signature=[tf.TensorSpec((), tf.int32)] * 2)
+
+    def run(self, between: Callable[[], None] = lambda: None) -> float:
+        """The mean over all counted tokens, in nats; `between` is called again and again meanwhile."""
+        for part in (self._total, *itertools.chain.from_iterable(self._state)):
+            part.assign(tf.zeros_like(part))
+        pace, window = Pace(), 0
+        while window < self._rows.windows:
+            count = min(pace.count, self._rows.windows - window)
+            with pace.of(count):
+                self._run(tf.constant(window), tf.constant(window + count))
+                window += count
+                total = float(self._total.numpy())
+            between()
+        return total / float(self._rows.counted.sum())
+
+    def _windows(self, first: Any, end: Any) -> None:
+        steps = self._rows.steps
+        for window in tf.range(first, end):
+            begin = window * steps
+            tokens = self._tokens[:, :, begin : begin + steps]
+            features, after = self._model.features(tf.ensure_shape(tokens[0], (None, steps)), self._state)
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
+                labels=tf.reshape(tokens[1], (-1,)),
+                logits=self._model.logits(tf.reshape(features, (-1, features.shape[-1]))),
+            )
+            counted = tf.reshape(self._counted[:, begin : begin + steps], (-1,))
+            self._total.assign_add(tf.cast(tf.reduce_sum(losses * counted), tf.float64))
+            for layer, parts in zip(self._state, after, strict=True):
+                for variable, part in zip(layer, parts, strict=True):
+                    variable.assign(part)

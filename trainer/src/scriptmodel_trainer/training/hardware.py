@@ -1,0 +1,93 @@
+"""Loads TensorFlow quietly, and only when it is needed: it takes seconds, and bad input is reported before."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from scriptmodel_trainer.errors import BadInputError, StoppedError
+
+# What /proc/cpuinfo says of a processor: `flags` on x86, `Features` on ARM.
+_FLAGS = re.compile(r"^(?:flags|Features)\b.*", re.MULTILINE)
+_BFLOAT16 = re.compile(r"^(?:flags|Features)\b.*\b(?:avx512_bf16|amx_bf16|bf16)\b", re.MULTILINE)
+
+
+def load_tensorflow(seed: int) -> str:
+    """Import TensorFlow, make its operations repeatable from `seed`, and return its version.
+
+    Raises BadInputError if it is not installed.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    os.environ.setdefault("CUDA_MODULE_LOADING", "LAZY")
+    try:
+        with _native_stderr_held():
+            import tensorflow as tf  # noqa: PLC0415  # loaded here on purpose, see above
+    except ImportError as error:
+        raise BadInputError(f"TensorFlow cannot be loaded: {error}", "install scriptmodel-trainer[cpu]") from error
+    tf.keras.utils.set_random_seed(seed)
+    if not tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.enable_op_determinism()
+    version: str = tf.__version__
+    return version
+
+
+def multiplies_bfloat16() -> bool:
+    """True unless this machine is known to emulate bfloat16, slower than float32: no GPU, and no such instructions.
+
+    They are oneDNN's to use, so without it bfloat16 is emulated anywhere.
+    """
+    import tensorflow as tf  # noqa: PLC0415  # quietly loaded by then
+
+    if tf.config.list_physical_devices("GPU"):
+        return True
+    if os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "0":
+        return False
+    try:
+        described = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
+    except OSError:  # not Linux
+        return True
+    return bool(_BFLOAT16.search(described))
+
+
+def processor() -> str:
+    """The kind of processor that training uses; between two kinds the same sums may be rounded another way."""
+    import tensorflow as tf  # noqa: PLC0415  # quietly loaded by then
+
+    gpus = tf.config.list_physical_devices("GPU")
+    if gpus:
+        return str(tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU"))
+    try:
+        described = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
+    except OSError:  # not Linux
+        described = ""
+    flags = _FLAGS.search(described)
+    wide = {flag for flag in flags[0].split() if flag.startswith(("avx", "amx", "fma", "sve", "bf16"))} if flags else ()
+    return " ".join([platform.machine(), *sorted(wide)])
+
+
+@contextlib.contextmanager
+def _native_stderr_held() -> Iterator[None]:
+    """Keep what native code writes to stderr while loading (it cannot be configured); show it only on an error."""
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as held:
+        kept = os.dup(2)
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except StoppedError:  # a signal: what was written is not why
+            raise
+        except BaseException:
+            os.dup2(kept, 2)
+            held.seek(0)
+            sys.stderr.write(held.read().decode(errors="replace"))
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)

@@ -1,0 +1,140 @@
+"""The LSTM language model in Keras: word vectors, LSTM layers, softmax over the vocabulary.
+
+Dropout stands outside the LSTM layers (Zaremba et al. 2014), so that on a GPU Keras takes cuDNN's kernel, which
+also needs tanh/sigmoid, a bias, and neither recurrent dropout nor unrolling. On a processor the layers' weights go
+through `recurrence` instead, which is Keras' arithmetic in a faster order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from scriptmodel_trainer.presets import Preset
+from scriptmodel_trainer.training.dropout import Dropout
+from scriptmodel_trainer.training.precision import FLOAT32
+from scriptmodel_trainer.training.recurrence import MOST_STEPS, read_window
+
+Floats = npt.NDArray[np.float32]
+
+
+class LanguageModel:
+    """Weights and forward pass. Shapes: B rows, T time steps, E word-vector width, H hidden units, V vocabulary."""
+
+    def __init__(self, preset: Preset, vocabulary: int, seed: int) -> None:
+        self.preset = preset
+        width = preset.input_units
+        self.embedding = tf.Variable(tf.zeros((vocabulary, width)), name="embedding")
+        self.layers = [_lstm(index, preset) for index in range(preset.layers)]
+        for index, layer in enumerate(self.layers):
+            layer.build((None, None, width if index == 0 else preset.hidden_units))
+        self.projection: tf.Variable | None = None
+        if preset.projected:
+            self.projection = tf.Variable(tf.zeros((preset.hidden_units, width)), name="projection")
+        self.output_kernel: tf.Variable | None = None
+        if not preset.tied_embeddings:
+            shape = (vocabulary, preset.hidden_units)  # a row a word, like the word vectors
+            self.output_kernel = tf.Variable(tf.zeros(shape), name="output/kernel")
+        self.output_bias = tf.Variable(tf.zeros(vocabulary), name="output/bias")
+        self._on_gpu = bool(tf.config.list_physical_devices("GPU"))
+        self._initialise(seed)
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        """Trainable variables by the names that they have in the model directory."""
+        named: dict[str, Any] = {"embedding": self.embedding}
+        for index, layer in enumerate(self.layers):
+            for name, variable in zip(("kernel", "recurrent", "bias"), layer.trainable_variables, strict=True):
+                named[f"lstm{index}/{name}"] = variable.value
+        if self.projection is not None:
+            named["projection"] = self.projection
+        if self.output_kernel is not None:
+            named["output/kernel"] = self.output_kernel
+        named["output/bias"] = self.output_bias
+        return named
+
+    def weights(self) -> dict[str, Floats]:
+        """Copies of all weights on the host."""
+        return {name: variable.numpy() for name, variable in self.variables.items()}
+
+    def set_weights(self, weights: Mapping[str, Floats]) -> None:
+        """Replace all weights."""
+        for name, variable in self.variables.items():
+            variable.assign(weights[name])
+
+    def zero_state(self, rows: int) -> list[list[Any]]:
+        """Outputs and cells of each layer, (B, H) zeros."""
+        shape = (rows, self.preset.hidden_units)
+        return [[tf.zeros(shape), tf.zeros(shape)] for _ in self.layers]
+
+    def features(
+        self,
+        inputs: Any,
+        state: Sequence[Sequence[Any]],
+        dropout: Dropout | None = None,
+        precision: str = FLOAT32,
+    ) -> tuple[Any, list[list[Any]]]:
+        """Token numbers (B, T) to features (B, T, E or H) that `output_weights` takes, and the state after them.
+
+        `precision` is that of the matrix products on a processor; a GPU's LSTM stays in float32.
+        """
+        sequence = tf.gather(self.embedding, inputs)
+        if dropout:
+            sequence = dropout.of_units(dropout.of_words(sequence, inputs, self.embedding.shape[0]), 0)
+        after: list[list[Any]] = []
+        for index, layer in enumerate(self.layers):
+            sequence, output, cell = self._read(layer, sequence, state[index], precision)
+            after.append([output, cell])
+            if dropout:
+                sequence = dropout.of_units(sequence, index + 1)
+        if self.projection is not None:
+            sequence = tf.tensordot(sequence, self.projection, 1)
+        return dropout.of_output(sequence) if dropout else sequence, after
+
+    def _read(self, layer: Any, sequence: Any, state: Sequence[Any], precision: str) -> Any:
+        if self._on_gpu or sequence.shape[1] is None or sequence.shape[1] > MOST_STEPS:
+            return layer(sequence, initial_state=list(state))
+        kernel, recurrent, bias = (variable.value for variable in layer.trainable_variables)
+        return read_window(sequence, state[0], state[1], kernel, recurrent, bias, precision)
+
+    def logits(self, features: Any) -> Any:
+        """Features (N, D) to logits (N, V)."""
+        return tf.matmul(features, self.kernel, transpose_b=True) + self.output_bias
+
+    @property
+    def kernel(self) -> Any:
+        """The output layer's weights (V, D): the word vectors themselves if they are tied."""
+        return self.embedding if self.output_kernel is None else self.output_kernel
+
+    def _initialise(self, seed: int) -> None:
+        """Uniform in +-initial_range, LSTM biases zero but for the forget gates' (Jozefowicz et al. 2015).
+
+        With tied embeddings the output bias is zero too.
+        """
+        random = np.random.default_rng(seed)
+        wide = self.preset.initial_range
+        narrow = self.preset.lstm_initial_range or wide
+        for name, variable in self.variables.items():
+            if name.startswith("lstm") and name.endswith("bias"):
+                units = self.preset.hidden_units
+                variable.assign(np.repeat(np.array([0, self.preset.forget_bias, 0, 0], np.float32), units))
+            elif not (name == "output/bias" and self.preset.tied_embeddings):
+                limit = narrow if name.startswith(("lstm", "projection")) else wide
+                variable.assign(random.uniform(-limit, limit, variable.shape).astype(np.float32))
+
+
+def _lstm(index: int, preset: Preset) -> keras.layers.LSTM:
+    return keras.layers.LSTM(
+        preset.hidden_units,
+        return_sequences=True,
+        return_state=True,
+        unit_forget_bias=False,
+        kernel_initializer="zeros",
+        recurrent_initializer="zeros",
+        name=f"lstm{index}",
+    )

@@ -1,0 +1,84 @@
+"""An LSTM layer read over one window on a processor: Keras' arithmetic, ordered so that few products are needed.
+
+Keras' own loop multiplies inputs, state and weight gradients anew at each time step. Only the product of the state
+has to wait for the step before it, so here the input's, and in the backward pass the gradients' of inputs and weights,
+are done once for all steps of a window (Appleyard et al., "Optimizing Performance of Recurrent Neural Networks on
+GPUs", arXiv:1604.01946, section 3). The loop over steps is written out in the graph. With z = x W + h R + b in Keras'
+order of gates i, f, c, o, and delta standing for the gradient of z:
+
+    dx = delta W'    dW = x' delta    dR = h' delta    db = sum delta
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from scriptmodel_trainer.training.precision import product
+
+MOST_STEPS = 128  # a longer window would be too large a graph when written out
+
+
+def read_window(
+    inputs: Any, output: Any, cell: Any, kernel: Any, recurrent: Any, bias: Any, precision: str
+) -> tuple[Any, Any, Any]:
+    """Outputs (B, T, H) of a layer, and output and cell (B, H) after the last step.
+
+    inputs (B, T, E) with T known, output and cell (B, H) before the first step, kernel (E, 4H), recurrent (H, 4H),
+    bias (4H,). Gradients reach every argument.
+    """
+    steps, width, units = inputs.shape[1], inputs.shape[2], recurrent.shape[0]
+
+    @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow ships no types
+    def layer(inputs: Any, output: Any, cell: Any, kernel: Any, recurrent: Any, bias: Any) -> Any:
+        flat = tf.cast(tf.reshape(inputs, (-1, width)), precision)
+        kernel, recurrent = tf.cast(kernel, precision), tf.cast(recurrent, precision)
+        projected = tf.reshape(product(flat, kernel, precision) + bias, (-1, steps, 4 * units))
+        outputs, cells, gates = [output], [cell], []
+        for step in tf.unstack(projected, axis=1):
+            entered, kept, candidate, shown = _gates(product(outputs[-1], recurrent, precision) + step)
+            after = kept * cells[-1] + entered * candidate
+            squashed = tf.tanh(after)
+            gates.append((entered, kept, candidate, shown, squashed))
+            cells.append(after)
+            outputs.append(shown * squashed)
+
+        def gradient(to_outputs: Any, to_output: Any, to_cell: Any) -> tuple[Any, ...]:
+            deltas = []
+            for step, upstream in reversed(list(enumerate(tf.unstack(to_outputs, axis=1)))):
+                delta, to_cell = _backward(upstream + to_output, to_cell, cells[step], *gates[step])
+                to_output = product(delta, recurrent, precision, transpose_right=True)
+                deltas.append(delta)
+            delta = tf.reshape(tf.stack(deltas[::-1], axis=1), (-1, 4 * units))
+            before = tf.reshape(tf.stack(outputs[:-1], axis=1), (-1, units))
+            rounded = tf.cast(delta, precision)
+            to_inputs = tf.reshape(product(rounded, kernel, precision, transpose_right=True), (-1, steps, width))
+            to_kernel = product(flat, rounded, precision, transpose_left=True)
+            to_recurrent = product(before, rounded, precision, transpose_left=True)
+            return to_inputs, to_output, to_cell, to_kernel, to_recurrent, tf.reduce_sum(delta, axis=0)
+
+        return (tf.stack(outputs[1:], axis=1), outputs[-1], cells[-1]), gradient
+
+    result: tuple[Any, Any, Any] = layer(inputs, output, cell, kernel, recurrent, bias)
+    return result
+
+
+def _gates(sums: Any) -> tuple[Any, Any, Any, Any]:
+    """(B, 4H) to input gate, forget gate, candidate and output gate, (B, H) each."""
+    entered, kept, candidate, shown = tf.split(sums, 4, axis=1)
+    return tf.sigmoid(entered), tf.sigmoid(kept), tf.tanh(candidate), tf.sigmoid(shown)
+
+
+def _backward(
+    to_output: Any, to_cell: Any, cell: Any, entered: Any, kept: Any, candidate: Any, shown: Any, squashed: Any
+) -> tuple[Any, Any]:
+    """Gradients of a step's sums (B, 4H) and of the cell before it, from those of its output and its cell."""
+    to_cell += tf.raw_ops.TanhGrad(y=squashed, dy=to_output * shown)
+    parts = [
+        tf.raw_ops.SigmoidGrad(y=entered, dy=to_cell * candidate),
+        tf.raw_ops.SigmoidGrad(y=kept, dy=to_cell * cell),
+        tf.raw_ops.TanhGrad(y=candidate, dy=to_cell * entered),
+        tf.raw_ops.SigmoidGrad(y=shown, dy=to_output * squashed),
+    ]
+    return tf.concat(parts, axis=1), to_cell * kept

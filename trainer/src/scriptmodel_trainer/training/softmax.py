@@ -1,0 +1,70 @@
+"""Softmax cross-entropy over the vocabulary, fused with its gradient.
+
+The output layer is most of a step's arithmetic, and beyond its three matrix products the passes over the (N, V) array
+cost as much again in TensorFlow's own operations. With p = softmax(F K' + b), loss = -mean(ln p[target]) and delta the
+same as p but less by one at each target, the gradients are (Bishop, Pattern Recognition and Machine Learning, 4.3.4)
+
+    dF = delta K / N    dK = delta' F / N    db = sum delta / N
+
+In float32 the targets' part is a gather and a scatter of N rows, so that p is never copied. In bfloat16 the products'
+operands and results are rounded (the sum of db is one of them), and so are logits and p, between which the softmax is
+computed in float32; copying p costs less than the scatter into a float32 table does.
+
+The layers below wait for dF alone, so it comes first, and dK beside their small operations.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from scriptmodel_trainer.training.precision import FLOAT32, product, softmax
+
+_SMALLEST = 1e-37  # a probability below is taken for this: -ln of it is 85
+
+
+def mean_cross_entropy(features: Any, kernel: Any, bias: Any, targets: Any, precision: str = FLOAT32) -> Any:
+    """Mean of -ln softmax(features @ kernel.T + bias)[target], a scalar in nats.
+
+    features (N, D), kernel (V, D), bias (V,), targets (N,) int32; `precision` is that of the matrix products.
+    """
+    gradients = _gradients if precision == FLOAT32 else _rounded_gradients
+
+    @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow ships no types
+    def loss(features: Any, kernel: Any, bias: Any) -> Any:
+        rounded = tf.cast(kernel, precision)
+        logits = tf.matmul(tf.cast(features, precision), rounded, transpose_b=True) + tf.cast(bias, precision)
+        likely = softmax(logits)
+        at = tf.stack([tf.range(tf.shape(targets)[0]), targets], axis=1)
+        wanted = tf.cast(tf.gather_nd(likely, at), tf.float32)
+        # NaN must stay NaN here (tf.maximum keeps it): that is how a diverged run is noticed.
+        value = -tf.reduce_mean(tf.math.log(tf.maximum(wanted, _SMALLEST)))
+
+        def gradient(upstream: Any) -> tuple[Any, Any, Any]:
+            scale = upstream / tf.cast(tf.shape(targets)[0], tf.float32)
+            return gradients(likely, features, rounded, targets, scale)
+
+        return value, gradient
+
+    return loss(features, kernel, bias)
+
+
+def _gradients(likely: Any, features: Any, kernel: Any, targets: Any, scale: Any) -> tuple[Any, Any, Any]:
+    at, scaled = targets[:, tf.newaxis], features * scale
+    to_features = (tf.matmul(likely, kernel) - tf.gather(kernel, targets)) * scale
+    with tf.control_dependencies([to_features]):
+        to_kernel = tf.tensor_scatter_nd_sub(tf.matmul(likely, scaled, transpose_a=True), at, scaled)
+        to_bias = tf.reduce_sum(likely, axis=0) * scale
+    return to_features, to_kernel, tf.tensor_scatter_nd_sub(to_bias, at, tf.fill(tf.shape(targets), scale))
+
+
+def _rounded_gradients(likely: Any, features: Any, kernel: Any, targets: Any, scale: Any) -> tuple[Any, Any, Any]:
+    kind = likely.dtype.name
+    ones = tf.ones_like(targets, kind)
+    delta = tf.tensor_scatter_nd_sub(likely, tf.stack([tf.range(tf.shape(targets)[0]), targets], axis=1), ones)
+    to_features = product(delta, kernel, kind) * scale
+    with tf.control_dependencies([to_features]):
+        to_kernel = product(delta, features * scale, kind, transpose_left=True)
+        to_bias = product(ones[tf.newaxis], delta, kind)[0] * scale
+    return to_features, to_kernel, to_bias
