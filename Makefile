@@ -71,7 +71,7 @@ check: env ## Formatting, lint, types, layers and generated files
 	$(OPERATOR)/bin/ruff check .
 	$(OPERATOR)/bin/mypy operator/src localpach/src dev
 	$(TRAINER)/bin/mypy trainer/src
-	$(OPERATOR)/bin/lint-imports --no-cache
+	PYTHONPATH=trainer/src $(OPERATOR)/bin/lint-imports --no-cache
 	$(OPERATOR)/bin/scriptmodel-operator crd --check manifests/crd.yaml
 	$(OPERATOR)/bin/scriptmodel-operator crd --check charts/scriptmodel-operator/files/crd.yaml
 	$(OPERATOR)/bin/scriptmodel-operator reference --check docs/reference/api.md
@@ -141,6 +141,10 @@ chaos-operator: env controlplane ## Spoil each call of the operator in each way 
 .PHONY: attack
 attack: env ## Hostile inputs made by generators: no finding may come (SECONDS=60 and CASES=100000 for each, SEED, ONLY=a name)
 	@dev/attack.sh '$(or $(SECONDS),60)' '$(or $(CASES),100000)' '$(SEED)' '$(ONLY)'
+
+.PHONY: attack-shapes
+attack-shapes: env ## Normalise big files of every shape: none may cost ten times the CPU of a play (MEGABYTES=5, ONLY=a word)
+	$(TRAINER)/bin/python -m tests.attack.shapes --megabytes $(or $(MEGABYTES),5) $(if $(ONLY),--only '$(ONLY)')
 
 .PHONY: bench-localpach
 bench-localpach: env ## How fast localpach is; beside it the server at PACHD_ADDRESS

@@ -1,4 +1,5 @@
-"""Hostile corpora that grow: what repeats in the trainer's own patterns, Unicode, encodings and brackets, repeated.
+"""Hostile corpora that grow: what repeats in the trainer's own patterns, Unicode, encodings and brackets, repeated,
+and the shapes of tests.attack.shapes.
 
 Each file is normalised in every layout that is drawn. It must end in a result or a clear error, its stream must be well
 formed, and it may cost no more CPU than ten times what a play of its size does.
@@ -11,19 +12,16 @@ import random
 import resource
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from scriptmodel_trainer.corpus import layouts, reading
-from scriptmodel_trainer.corpus.normalizing import write_normalized
-from scriptmodel_trainer.errors import BadInputError
+from tests.attack import shapes
 from tests.attack.runner import FindingError, main
 from tests.fuzz.fuzz_trainer import ill_formed
 from tests.unit.trainer.patterns import attacks, patterns
 
 _SIZE = 60_000  # characters
-_MOST = 10.0  # times the CPU of a play
-_SCRIPTS = Path(__file__).parents[1] / "gold" / "synthetic"
+_SHAPED = 0.15  # of the cases
 _OPENINGS = (
     *(
         "INT. HOUSE - DAY\n\nANNA\nHi.\n\n",
@@ -124,15 +122,17 @@ def _pumps() -> tuple[str, ...]:
 def attack(number: int, chance: random.Random) -> str:
     """Normalise one file, and compare its cost with that of a play."""
     del number
-    text = _text(chance)
-    layout = chance.choice((None, *layouts.LAYOUTS.values()))
+    text, layout = _text(chance), chance.choice((None, *layouts.LAYOUTS.values()))
+    if chance.random() < _SHAPED:
+        shape = chance.choice(shapes.SHAPES)
+        text, layout = shape.text(_SIZE), layouts.layout_named(shape.layout)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "script.txt")
         path.write_bytes(text.encode(chance.choice(_ENCODINGS), "replace"))
-        cost, outcome = _cost(path, layout)
-        if cost > _MOST * _cost_of_play():
-            again, _ = _cost(path, layout)  # another process may have disturbed the first
-            if again > _MOST * _cost_of_play():
+        cost, outcome = shapes.cost(path, layout)
+        if cost > shapes.MOST * _cost_of_play():
+            again, _ = shapes.cost(path, layout)  # another process may have disturbed the first
+            if again > shapes.MOST * _cost_of_play():
                 times = again / _cost_of_play()
                 raise FindingError(f"{times:.0f} times a play, as {layout.name if layout else 'auto'}: {text[:200]!r}")
         chosen = (
@@ -172,26 +172,11 @@ def _mixed(chance: random.Random) -> str:
     return "".join(chance.choices(_PARTS, k=chance.choice((1, 1, 2, 3, 5))))
 
 
-def _cost(path: Path, layout: layouts.Layout | None) -> tuple[float, str]:
-    started = time.process_time()
-    try:
-        write_normalized(reading.find_sources([path], lambda _: None), layout, path.with_name("out"))
-    except BadInputError:
-        return time.process_time() - started, "refused"
-    return time.process_time() - started, "read"
-
-
 @functools.cache
 def _cost_of_play() -> float:
     """CPU seconds that plays of the size take on average."""
-    costs = []
     with tempfile.TemporaryDirectory() as folder:
-        for script in sorted(_SCRIPTS.glob("*.txt")):
-            text = script.read_text("utf-8", errors="replace")
-            path = Path(folder, script.name)
-            path.write_text((text + "\n\n") * (_SIZE // len(text) + 1), "utf-8")
-            costs.append(_cost(path, None)[0])
-    return sum(costs) / len(costs)
+        return shapes.cost_of_play(_SIZE, Path(folder))
 
 
 if __name__ == "__main__":

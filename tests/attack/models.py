@@ -27,7 +27,7 @@ from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Opening, Writer
-from scriptmodel_trainer.report import render_report
+from scriptmodel_trainer.reporting.page import render_report
 from scriptmodel_trainer.storage import arrays_bytes, read_arrays, read_bounded
 from scriptmodel_trainer.vocabulary import Vocabulary
 from tests.attack.runner import FindingError, main

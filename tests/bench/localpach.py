@@ -148,13 +148,13 @@ class Bench:
         source, name = self._repo("starts"), self._name("starter")
         self._pipelines.append(name)
         self._pipeline(name, source)
-        self._client.job_over(name, self._client.head(name), seconds=300)
+        self._client.finished_job(name, self._client.head(name), seconds=300)
         found = []
         for number in range(self._given.jobs):
             self._put(source, {f"/{number}": b"x"})
             put = time.time()
             head = self._client.head(name)
-            info = self._client.job_over(name, head, seconds=300)
+            info = self._client.finished_job(name, head, seconds=300)
             found.append(1000 * (info.started.seconds + info.started.nanos / 1e9 - put))
         return f"{sorted(found)[len(found) // 2]:.0f}"
 

@@ -1,10 +1,10 @@
-"""Kills a localpach again and again while several clients write, and checks what it says afterwards.
+"""Kills a localpach repeatedly while several clients write, and checks its data after each kill.
 
     python -m tests.contract.chaos --kills 200 --seed 7
 
-A writer notes what the server has acknowledged. After each kill the server is started again, and everything
-acknowledged must be there, byte for byte, and nothing may be half-made: a commit holds all files of its call or does
-not exist, a branch and its downstream branches agree, and each job belongs to a commit.
+A writer records the acknowledged writes. After each kill the server is restarted. All acknowledged data must exist,
+byte for byte, and nothing may be partial: a commit has all files of its call or does not exist, a branch and its
+downstream branches agree, and each job belongs to a commit.
 """
 
 from __future__ import annotations
@@ -29,32 +29,32 @@ from tests.contract.serving import Localpach, start
 from tests.unit.localpach.client import Client, commit, repo
 
 FILES_A_COMMIT = 5
-# Each commit of a repo with a pipeline makes a job, and all of them are carried out in the end.
+# Each commit of a repo with a pipeline makes a job, and all of them run in the end.
 COMMITS_WITH_JOBS = 10
-LARGE = 100_000  # above the size that is kept inside of the database
+LARGE = 100_000  # above the size limit of rows in the database
 
 
 @dataclass
 class Writer:
-    """One client with a repo of its own."""
+    """A client that writes to its own repo."""
 
     name: str
     random: random.Random
     commits: list[str] = field(default_factory=list)
     files: dict[str, str] = field(default_factory=dict)
-    in_doubt: dict[str, str] = field(default_factory=dict)
+    unacknowledged: dict[str, str] = field(default_factory=dict)
     serial: int = 0
     with_jobs: bool = False
 
-    def run(self, address: str, ended: threading.Event) -> None:
+    def run(self, address: str, stopped: threading.Event) -> None:
         """Write until the server dies."""
         client = Client(address)
         try:
             for _ in range(COMMITS_WITH_JOBS) if self.with_jobs else itertools.count():
-                if ended.is_set():
+                if stopped.is_set():
                     return
                 self._write(client)
-            ended.wait()
+            stopped.wait()
         except (grpc.RpcError, ValueError):  # ValueError: the channel was closed under a call
             return
         finally:
@@ -66,23 +66,23 @@ class Writer:
         for number in range(FILES_A_COMMIT):
             size = LARGE if self.random.random() < 0.2 else self.random.randrange(1, 2000)
             files[f"/{self.serial}/{number}"] = self.random.randbytes(size)
-        self.in_doubt = {path: digest(content) for path, content in files.items()}
+        self.unacknowledged = {path: digest(content) for path, content in files.items()}
         known = client.put(self.name, files)
         self.commits.append(known)
-        self.files |= self.in_doubt
-        self.in_doubt = {}
+        self.files |= self.unacknowledged
+        self.unacknowledged = {}
 
     def check(self, client: Client) -> None:
-        """Everything acknowledged is there, and what was in doubt is there as a whole or not at all."""
+        """Check that all acknowledged writes exist, and that an unacknowledged one exists completely or not at all."""
         request = pfs.WalkFileRequest(file=pfs.File(commit=commit(self.name), path="/"))
         seen = {info.file.path for info in client.pfs.WalkFile(request) if info.file_type == pfs.FILE}
         extra = seen - self.files.keys()
         assert self.files.keys() <= seen, f"{self.name} has lost {sorted(self.files.keys() - seen)}"
-        assert extra in (set(), set(self.in_doubt)), f"{self.name} has a half-made commit: {sorted(extra)}"
+        assert extra in (set(), set(self.unacknowledged)), f"{self.name} has a half-made commit: {sorted(extra)}"
         if extra:
-            self.files |= self.in_doubt
+            self.files |= self.unacknowledged
             self.commits.append(client.head(self.name))
-        self.in_doubt = {}
+        self.unacknowledged = {}
         for path in self.random.sample(sorted(self.files), min(20, len(self.files))):
             assert digest(client.read(self.name, path)) == self.files[path], f"{self.name} has other bytes in {path}"
         listed = [info.commit.id for info in client.pfs.ListCommit(pfs.ListCommitRequest(repo=repo(self.name)))]
@@ -90,12 +90,12 @@ class Writer:
 
 
 def digest(content: bytes) -> str:
-    """What tells contents apart."""
+    """Return the digest of a content."""
     return hashlib.sha256(content).hexdigest()
 
 
 def check_whole(client: Client, writers: list[Writer]) -> None:
-    """What must hold between the parts of the store after every start."""
+    """Check the invariants of the store after a start."""
     for writer in writers:
         writer.check(client)
         if not writer.with_jobs:
@@ -110,15 +110,15 @@ def check_whole(client: Client, writers: list[Writer]) -> None:
         assert head in sources, f"{pipeline} is not made from the head of {writer.name}"
 
 
-def torture(root: Path, kills: int, seed: int, *, writers: int = 4, say: bool = False) -> None:
+def torture(root: Path, kills: int, seed: int, *, writers: int = 4, verbose: bool = False) -> None:
     """Kill a server ``kills`` times. Raises AssertionError with what was lost."""
-    chance = random.Random(seed)
-    people = [
-        Writer(f"repo-{number}", random.Random(chance.random()), with_jobs=number == 0) for number in range(writers)
+    rng = random.Random(seed)
+    writer_list = [
+        Writer(f"repo-{number}", random.Random(rng.random()), with_jobs=number == 0) for number in range(writers)
     ]
     server = start(root, "--pipeline-limit", "0", "--settle", "0")
     client = Client(server.address)
-    for writer in people:
+    for writer in writer_list:
         client.create_repo(writer.name)
         client.put(writer.name, {"/0/0": b"first"})
         writer.files["/0/0"] = digest(b"first")
@@ -126,43 +126,43 @@ def torture(root: Path, kills: int, seed: int, *, writers: int = 4, say: bool = 
             client.create_pipeline(f"{writer.name}-copy", ["sh", "-c", "ls /pfs/in > /pfs/out/names"], writer.name)
     try:
         for number in range(1, kills + 1):
-            server = _once(server, people, chance, say=say, number=number)
-        _await_last_job(Client(server.address), f"{people[0].name}-copy")
+            server = _once(server, writer_list, rng, verbose=verbose, number=number)
+        _await_last_job(Client(server.address), f"{writer_list[0].name}-copy")
     finally:
         server.kill()
 
 
-def _once(server: Localpach, people: list[Writer], chance: random.Random, *, say: bool, number: int) -> Localpach:
-    ended = threading.Event()
-    threads = [threading.Thread(target=writer.run, args=(server.address, ended)) for writer in people]
+def _once(server: Localpach, writer_list: list[Writer], rng: random.Random, *, verbose: bool, number: int) -> Localpach:
+    stopped = threading.Event()
+    threads = [threading.Thread(target=writer.run, args=(server.address, stopped)) for writer in writer_list]
     for thread in threads:
         thread.start()
-    time.sleep(chance.uniform(0.05, 0.6))  # how long it writes before it dies is what chance decides here
+    time.sleep(rng.uniform(0.05, 0.6))  # the random time of the kill
     server.kill()
-    ended.set()
+    stopped.set()
     for thread in threads:
         thread.join()
     again = start(server.root, "--pipeline-limit", "0", "--settle", "0")
     client = Client(again.address)
     try:
-        check_whole(client, people)
+        check_whole(client, writer_list)
     except BaseException:
         again.kill()
         raise
     finally:
         client.channel.close()
-    if say:
-        print(f"kill {number}: {sum(len(writer.commits) for writer in people)} commits, all there", flush=True)
+    if verbose:
+        print(f"kill {number}: {sum(len(writer.commits) for writer in writer_list)} commits, all intact", flush=True)
     return again
 
 
 def _await_last_job(client: Client, pipeline: str) -> None:
-    info = client.job_over(pipeline, client.head(pipeline), seconds=120)
-    assert info.state == pps.JOB_SUCCESS, f"the last job of {pipeline} ended as {info}"
+    info = client.finished_job(pipeline, client.head(pipeline), seconds=120)
+    assert info.state == pps.JOB_SUCCESS, f"the last job of {pipeline} stopped as {info}"
 
 
 def main() -> int:
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
@@ -171,7 +171,7 @@ def main() -> int:
     print(f"seed {given.seed}", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="localpach-chaos-"))
     try:
-        torture(folder / "root", given.kills, given.seed, writers=given.writers, say=True)
+        torture(folder / "root", given.kills, given.seed, writers=given.writers, verbose=True)
     except AssertionError as error:
         print(f"seed {given.seed}: {error}; the store is kept in {folder}", file=sys.stderr)
         return 1

@@ -1,8 +1,7 @@
-"""Plays a recording of the real server against another one and tells the differences.
+"""Replays a recording of the real server against another server and reports the differences.
 
-A recording is a list of calls with the result that pachd 2.7.8 gave. What is accidental in a result (ids, times,
-durations) stands there as a placeholder: `$id1` and its like must mean the same value wherever they appear, `$time`
-and `$duration` only that there is one.
+A recording is a list of calls with the results of pachd 2.7.8. Variable parts of a result (ids, times, durations) are
+placeholders: `$id1` and the like must have the same value wherever they occur, `$time` and `$duration` match any value.
 """
 
 from __future__ import annotations
@@ -58,12 +57,12 @@ PLACEHOLDER = re.compile(r"\$(?:hash|id|filehash|salt)\d+|\$(?:time|ip|pod|n|dur
 
 
 def load(path: Path) -> Json:
-    """A recording."""
+    """Load a recording."""
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
 def differences(address: str, recording: Json, prefix: str, given: Json) -> list[str]:
-    """Play a recording with some variables given; one text for each step whose result is not the recorded one."""
+    """Replay a recording with some variables; return a text for each step whose result differs."""
     found = []
     for number, (step, seen) in enumerate(Run(address, recording, given | {"prefix": prefix}).steps(), 1):
         if seen is not None and seen != step["result"]:
@@ -76,7 +75,7 @@ def differences(address: str, recording: Json, prefix: str, given: Json) -> list
 
 
 class Run:
-    """One pass over one recording."""
+    """One replay of a recording."""
 
     def __init__(self, address: str, recording: Json, given: Json) -> None:
         self._caller = _Caller(address)
@@ -86,10 +85,10 @@ class Run:
         self._names = _Names()
 
     def steps(self) -> Iterator[tuple[Json, Json]]:
-        """Each step with what is seen now, None for a pause."""
+        """Yield each step with its result, None for a pause."""
         for step in self._recording["steps"]:
             if "sleep" in step:
-                time.sleep(step["sleep"])  # the recording itself waits here for what it does not poll
+                time.sleep(step["sleep"])  # the recording pauses here
                 yield step, None
             else:
                 yield step, self._play(step)
@@ -120,8 +119,8 @@ class Run:
             substitute(step.get("transaction"), self._variables),
         )
         if isinstance(result.get("ok"), list):
-            for path, wanted in substitute(step.get("where", {}), self._variables).items():
-                result["ok"] = [item for item in result["ok"] if get(item, path) == wanted]
+            for path, expected in substitute(step.get("where", {}), self._variables).items():
+                result["ok"] = [item for item in result["ok"] if get(item, path) == expected]
             if "sort" in step:
                 result["ok"].sort(key=lambda item: str(get(item, step["sort"])))
         return result
@@ -190,13 +189,13 @@ class _Caller:
 
 
 class _Names:
-    """Which seen value stands behind which placeholder of the recording."""
+    """The values of the placeholders of a recording."""
 
     def __init__(self) -> None:
         self._known: dict[str, str] = {}
 
     def learn(self, recorded: Json, seen: Json) -> None:
-        """Bind placeholders to the values at the same places; the first binding of either counts."""
+        """Bind placeholders to the values at the same places; the first binding wins."""
         if isinstance(recorded, dict) and isinstance(seen, dict):
             for key in recorded.keys() & seen.keys():
                 self.learn(recorded[key], seen[key])
@@ -212,7 +211,7 @@ class _Names:
                     self._known.setdefault(raw, token)
 
     def render(self, value: Json, key: str = "") -> Json:
-        """A value with what is accidental in it replaced."""
+        """Return a value with its variable parts replaced by placeholders."""
         key = key.rpartition(".")[2]
         if isinstance(value, dict):
             return {name: self.render(item, name) for name, item in value.items()}
@@ -232,7 +231,7 @@ class _Names:
 
 
 def get(value: Json, path: str) -> Json:
-    """The field at a dotted path; a number picks an item of a list, any other part maps over its items."""
+    """Return the field at a dotted path; a number selects an item of a list, any other part maps over its items."""
     head, _, rest = path.partition(".")
     if not path:
         return value

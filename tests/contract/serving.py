@@ -1,4 +1,4 @@
-"""A localpach of a test's own: a subprocess on a free port, ended by its process id."""
+"""A localpach for tests: a subprocess on a free port."""
 
 from __future__ import annotations
 
@@ -31,29 +31,29 @@ class Localpach:
 
     @property
     def host(self) -> str:
-        """The host part of the address."""
+        """Return the host part of the address."""
         return self.address.rpartition(":")[0]
 
     @property
     def port(self) -> int:
-        """The port part of the address."""
+        """Return the port part of the address."""
         return int(self.address.rpartition(":")[2])
 
     def channel(self) -> grpc.Channel:
-        """A channel to it."""
+        """Open a channel to the server."""
         return open_channel(self.address)
 
     def log(self) -> str:
-        """What it has logged so far."""
+        """Return the log."""
         return self.root.with_suffix(".log").read_text()
 
     def kill(self) -> None:
-        """Kill it without warning."""
+        """Kill the server with SIGKILL."""
         self.process.kill()
         self.process.wait()
 
     def end(self) -> int:
-        """Ask it to end; its exit status."""
+        """Stop the server with SIGTERM; return its exit status."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
@@ -65,7 +65,7 @@ class Localpach:
 
 
 def open_channel(address: str) -> grpc.Channel:
-    """A channel that takes messages as large as clients send them."""
+    """Open a channel with the message size limit of real clients."""
     options = [("grpc.max_receive_message_length", MAX_MESSAGE), ("grpc.max_send_message_length", MAX_MESSAGE)]
     return grpc.insecure_channel(address, options)
 
@@ -73,7 +73,7 @@ def open_channel(address: str) -> grpc.Channel:
 def start(
     root: Path, *arguments: str, variables: dict[str, str] | None = None, wrapper: tuple[str, ...] = ()
 ) -> Localpach:
-    """Start a server on a folder and wait until it says that it is ready."""
+    """Start a server with a root folder and wait until it is ready."""
     log = root.with_suffix(".log")
     with log.open("a") as errors:
         process = subprocess.Popen(
@@ -111,7 +111,7 @@ def start(
 
 @contextmanager
 def serving(root: Path, *arguments: str, variables: dict[str, str] | None = None) -> Iterator[Localpach]:
-    """A server for the time of a block."""
+    """Run a server while the block runs."""
     server = start(root, *arguments, variables=variables)
     try:
         yield server

@@ -1,4 +1,4 @@
-"""What is acknowledged stays, what is not is nowhere, and what is damaged is not served."""
+"""Durability: acknowledged writes survive kills, others leave nothing, and damaged data is not served."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.contract.chaos import torture
 from tests.contract.serving import serving, start
 from tests.unit.localpach.client import Client, commit, modifications, repo
 
-# A sample in every run; `python -m tests.contract.chaos` kills as often as it is told to.
+# A sample; `python -m tests.contract.chaos` runs as many kills as requested.
 SAMPLE_KILLS = int(os.environ.get("CHAOS_KILLS", "4"))
 LARGE = 300_000
 
@@ -28,13 +28,13 @@ def localpach(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_kills_lose_nothing_that_was_acknowledged(tmp_path: Path) -> None:
+def test_kills_lose_no_acknowledged_writes(tmp_path: Path) -> None:
     seed = int(os.environ.get("CHAOS_SEED", random.SystemRandom().randrange(10**6)))
-    print(f"seed {seed}")  # shown when it fails; CHAOS_SEED repeats it
+    print(f"seed {seed}")  # shown on failure; set CHAOS_SEED to repeat the run
     torture(tmp_path / "root", SAMPLE_KILLS, seed)
 
 
-def test_a_stream_that_is_cut_off_leaves_nothing(tmp_path: Path) -> None:
+def test_an_interrupted_stream_leaves_nothing(tmp_path: Path) -> None:
     with serving(tmp_path / "root") as server:
         client = Client(server.address)
         client.create_repo("corpus")
@@ -63,7 +63,7 @@ def test_open_commits_and_transactions_survive_a_kill(tmp_path: Path) -> None:
         assert client.head("corpus") == opened.id
 
 
-def test_contents_that_no_commit_has_are_collected(tmp_path: Path) -> None:
+def test_unreferenced_contents_are_collected(tmp_path: Path) -> None:
     root = tmp_path / "root"
     with serving(root) as server:
         client = Client(server.address)
@@ -75,7 +75,7 @@ def test_contents_that_no_commit_has_are_collected(tmp_path: Path) -> None:
     assert len(stored) == 2
     result = localpach("check", "--root", str(root), "--collect")
     assert result.returncode == 0, result.stderr
-    assert f"removed 2 parts of {LARGE + 10} bytes" in result.stdout
+    assert f"deleted 2 unreferenced parts ({LARGE + 10} bytes)" in result.stdout
     assert len([path for path in (root / "objects").rglob("*") if path.is_file()]) == 1
     with serving(root) as server:
         assert Client(server.address).read("kept", "/large") == b"k" * LARGE
@@ -83,7 +83,7 @@ def test_contents_that_no_commit_has_are_collected(tmp_path: Path) -> None:
 
 @pytest.fixture
 def filled(tmp_path: Path) -> Path:
-    """The root of a server that has ended, with one large and one small file in it."""
+    """Return the root of a stopped server with a large and a small file."""
     root = tmp_path / "root"
     with serving(root) as server:
         client = Client(server.address)
@@ -93,51 +93,51 @@ def filled(tmp_path: Path) -> Path:
 
 
 def large_object(root: Path) -> Path:
-    """The file that holds the large content."""
+    """Return the file with the large content."""
     return next(path for path in (root / "objects").rglob("*") if path.is_file())
 
 
-def cut_off(root: Path) -> None:
-    """Lose the end of a content."""
+def truncate(root: Path) -> None:
+    """Truncate a content."""
     os.truncate(large_object(root), 100)
 
 
-def lose(root: Path) -> None:
-    """Lose a content."""
+def delete_large(root: Path) -> None:
+    """Delete a content."""
     large_object(root).unlink()
 
 
-def lose_small(root: Path) -> None:
-    """Lose a content that is kept in the database."""
+def delete_small(root: Path) -> None:
+    """Delete a content that is in the database."""
     with sqlite3.connect(root / "contents.db") as db:
         db.execute("DELETE FROM small")
 
 
-def scribble(root: Path) -> None:
+def overwrite_pages(root: Path) -> None:
     """Overwrite pages of the metadata."""
     with (root / "metadata.db").open("r+b") as file:
         file.seek(8192)
         file.write(b"\xff" * 20_000)
 
 
-def from_the_future(root: Path) -> None:
-    """Make it look as if a later localpach had written it."""
+def future_format(root: Path) -> None:
+    """Set the format version to one of a later localpach."""
     with sqlite3.connect(root / "metadata.db") as db:
         db.execute("PRAGMA user_version = 999")
 
 
 @pytest.mark.parametrize(
-    "damage", [cut_off, lose, lose_small, scribble, from_the_future], ids=lambda each: each.__name__
+    "damage", [truncate, delete_large, delete_small, overwrite_pages, future_format], ids=lambda each: each.__name__
 )
 def test_a_damaged_store_is_reported_and_not_served(filled: Path, damage: object) -> None:
     damage(filled)  # type: ignore[operator]  # parametrized
     result = localpach("serve", "--root", str(filled), "--listen", "127.0.0.1:0")
     assert result.returncode == 3
-    assert result.stderr.startswith("localpach: the store is damaged, nothing is served: ")
+    assert result.stderr.startswith("localpach: the store is damaged and is not served: ")
     assert "Traceback" not in result.stderr
 
 
-def test_changed_bytes_are_found_by_check_and_never_sent(filled: Path) -> None:
+def test_corrupted_bytes_are_reported_by_check_and_never_sent(filled: Path) -> None:
     path = large_object(filled)
     content = bytearray(path.read_bytes())
     content[1000] ^= 1
@@ -149,21 +149,21 @@ def test_changed_bytes_are_found_by_check_and_never_sent(filled: Path) -> None:
         Client(server.address).read("corpus", "/large")
 
 
-def test_a_root_is_served_once(filled: Path) -> None:
+def test_a_root_is_served_by_one_server_only(filled: Path) -> None:
     with serving(filled):
         result = localpach("serve", "--root", str(filled), "--listen", "127.0.0.1:0")
     assert result.returncode == 1
-    assert "is served already, by process" in result.stderr
+    assert "is already served by process" in result.stderr
 
 
-def test_an_address_that_is_taken_is_said_to_be(filled: Path, tmp_path: Path) -> None:
+def test_an_address_in_use_is_reported(filled: Path, tmp_path: Path) -> None:
     with serving(filled) as server:
         result = localpach("serve", "--root", str(tmp_path / "other"), "--listen", server.address)
     assert result.returncode == 1
-    assert "is another server there?" in result.stderr
+    assert "the address is in use" in result.stderr
 
 
-def test_a_commit_is_whole_at_any_time_for_those_who_read(tmp_path: Path) -> None:
+def test_readers_always_see_whole_commits(tmp_path: Path) -> None:
     with serving(tmp_path / "root") as server:
         client = Client(server.address)
         client.create_repo("corpus")

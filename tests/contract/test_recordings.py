@@ -1,8 +1,8 @@
-"""Every recording of the real server that one machine can meet gives the recorded results.
+"""Replays every recording of the real server whose requirements one machine meets.
 
-With PACHD_ADDRESS set the recordings are played against that server instead. PACHD_HAVE names what it has of the
-things that recordings may require (`kubernetes`, `gpu`, `no-gpu`, `no-pipelines`), separated by spaces; PACHD_IMAGE is
-an image that its pipelines can use.
+With PACHD_ADDRESS set the recordings are replayed against that server instead. PACHD_HAVE lists the requirements of
+recordings that it meets (`kubernetes`, `gpu`, `no-gpu`, `no-pipelines`), separated by spaces; PACHD_IMAGE is an image
+that its pipelines can use.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from tests.contract.replay import Json, differences, load
 
 RECORDINGS = sorted(Path(__file__).with_name("recordings").glob("*.yaml"))
 REAL_SERVER = bool(os.environ.get("PACHD_ADDRESS"))
-# What a recording may require and is there.
+# The requirements that the server meets.
 GIVEN = set(os.environ.get("PACHD_HAVE", "").split()) if REAL_SERVER else {"no-pipelines"}
 VARIABLES = {"image": os.environ["PACHD_IMAGE"]} if "PACHD_IMAGE" in os.environ else {}
-# These look at lists of the whole server, or fill it up.
-ALONE = {"limit", "transactions"}
-# Recordings that require Kubernetes and can be met without one: what it says to a spec is known beforehand. Only an
-# image that cannot be pulled is none here, so the pipeline with one is left out.
+# These recordings list all objects of a server or fill it up to its limit.
+EXCLUSIVE = {"limit", "transactions"}
+# Recordings that require Kubernetes but can be replayed without it, since its reaction to a spec is predicted. Images
+# are never pulled here, so a pipeline whose image cannot be pulled is excluded.
 WITHOUT_KUBERNETES = {"pipeline-failures": "", "scheduling": "noimage"}
-# Steps about what is knowingly not here: jq filters, jsonnet templates, and the words of Go's JSON parser.
-LEFT_OUT = {
+# Steps about unsupported features: jq filters, jsonnet templates, and the messages of Go's JSON parser.
+UNSUPPORTED_STEPS = {
     "job-lists": {"jobs by filter", "bad filter"},
     "pps-absent": {
         "bad secret",
@@ -38,28 +38,28 @@ LEFT_OUT = {
 
 
 def playable(path: Path) -> bool:
-    """Whether a server of this kind can meet what a recording requires."""
+    """Return whether a server of this kind meets the requirements of a recording."""
     if not REAL_SERVER and path.stem in WITHOUT_KUBERNETES:
         return True
     return set(load(path).get("requires", [])) <= GIVEN
 
 
 def without_pipeline(recording: Json, name: str) -> Json:
-    """A recording without the steps from the creation of a pipeline to its end, and what only they have named."""
+    """Return a recording without the steps about a pipeline."""
     steps = recording["steps"]
     about = [number for number, step in enumerate(steps) if f"${{prefix}}{name}" in str(step)]
     return recording | {"steps": steps[: about[0]] + steps[about[-1] + 1 :]}
 
 
 def without_steps(recording: Json, names: set[str]) -> Json:
-    """A recording without some of its steps."""
+    """Return a recording without some of its steps."""
     assert names <= {step.get("step") for step in recording["steps"]}
     return recording | {"steps": [step for step in recording["steps"] if step.get("step") not in names]}
 
 
-def test_only_images_and_gpus_are_left_out() -> None:
-    left_out = {path.stem for path in RECORDINGS if not playable(path)}
-    assert REAL_SERVER or left_out == {"gpu-absent", "gpu-present"}
+def test_only_recordings_about_gpus_are_excluded() -> None:
+    excluded = {path.stem for path in RECORDINGS if not playable(path)}
+    assert REAL_SERVER or excluded == {"gpu-absent", "gpu-present"}
 
 
 @pytest.mark.parametrize("path", [path for path in RECORDINGS if playable(path)], ids=lambda path: path.stem)
@@ -68,9 +68,11 @@ def test_recording(path: Path, pachd_address: str, request: pytest.FixtureReques
     if not REAL_SERVER and WITHOUT_KUBERNETES.get(path.stem):
         recording = without_pipeline(recording, WITHOUT_KUBERNETES[path.stem])
     if not REAL_SERVER:
-        recording = without_steps(recording, LEFT_OUT.get(path.stem, set()))
-    address = pachd_address or request.getfixturevalue("lone" if recording["name"] in ALONE else "shared").address
-    # Three characters, as scenarios count on, and another prefix for each.
+        recording = without_steps(recording, UNSUPPORTED_STEPS.get(path.stem, set()))
+    address = (
+        pachd_address or request.getfixturevalue("exclusive" if recording["name"] in EXCLUSIVE else "shared").address
+    )
+    # Each recording gets its own prefix of three characters, a length that scenarios rely on.
     above, below = divmod(RECORDINGS.index(path), 26)
     found = differences(address, recording, f"{chr(ord('a') + below)}{chr(ord('r') + above)}-", VARIABLES)
     if found:

@@ -1,4 +1,4 @@
-"""The command `localpach`."""
+"""The command line of localpach."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from localpach.run.isolation import Isolation
 
 DAMAGED = 3
 LARGEST_PORT = 65_535
-REFUSED = 1
+FAILED = 1
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -29,8 +29,8 @@ REFUSED = 1
 def main() -> None:
     """Pachyderm's v2 gRPC API on one machine, for demos, tests and laptops.
 
-    It behaves like pachd 2.7.8 of the Community Edition, with pipelines run as local processes. It is for one machine
-    and one person: no replacement for a cluster.
+    It behaves like pachd 2.7.8 of the Community Edition and runs pipelines as local processes. It is for one user on
+    one machine and does not replace a cluster.
     """
 
 
@@ -40,14 +40,14 @@ def main() -> None:
     envvar="LOCALPACH_ROOT",
     type=click.Path(path_type=Path, file_okay=False),
     required=True,
-    help="Folder for everything that is kept. It is made if it is not there; the same one goes on where it was left.",
+    help="Folder of the store. It is created if it does not exist; an existing one is resumed.",
 )
 @click.option(
     "--listen",
     envvar="LOCALPACH_LISTEN",
     default="127.0.0.1:30650",
     metavar="HOST:PORT",
-    help="Address to serve on. Port 0 picks a free one. Anyone who can reach it can run commands as you.",
+    help="Address to listen on; port 0 selects a free port. Anyone who can reach it can run commands as you.",
 )
 @click.option(
     "--image",
@@ -55,8 +55,8 @@ def main() -> None:
     envvar="LOCALPACH_IMAGE",
     multiple=True,
     metavar="NAME=ENVIRONMENT",
-    help="Run pipelines of this image with ENVIRONMENT/bin first on the PATH. May be given more than once. "
-    "Other images run with the PATH that localpach was started with.",
+    help="Run pipelines of this image with ENVIRONMENT/bin first on the PATH; repeatable. "
+    "Other images use the PATH of localpach.",
 )
 @click.option(
     "--pipeline-limit",
@@ -64,7 +64,7 @@ def main() -> None:
     type=click.IntRange(min=0),
     default=16,
     metavar="N",
-    help="How many pipelines there may be, as on a server without a licence; 0 for no limit.",
+    help="Maximum number of pipelines, as on an unlicensed server; 0 for no limit.",
 )
 @click.option(
     "--processes",
@@ -72,15 +72,15 @@ def main() -> None:
     type=click.IntRange(min=1),
     default=32,
     metavar="N",
-    help="How many commands of jobs may run at the same time.",
+    help="Maximum number of job commands that run at the same time.",
 )
 @click.option(
     "--isolation",
     envvar="LOCALPACH_ISOLATION",
     type=click.Choice(["auto", "namespace", "replace"]),
     default="auto",
-    help="How a job gets its /pfs: in a mount namespace of its own, or by replacing a leading /pfs in the words of "
-    "its command. auto takes the first if the machine allows it.",
+    help="How a job gets its /pfs. namespace: in its own mount namespace; replace: by replacing a leading /pfs in the "
+    "words of its command; auto: namespace if the machine allows it.",
 )
 @click.option(
     "--settle",
@@ -88,19 +88,19 @@ def main() -> None:
     type=click.FloatRange(min=0),
     default=1.0,
     metavar="SECONDS",
-    help="How long a job says JOB_RUNNING at least, so that those who poll see it, as with the real server.",
+    help="Minimum time in JOB_RUNNING, so that clients that poll observe it, as with the real server.",
 )
 @click.option(
     "--fsync/--no-fsync",
     envvar="LOCALPACH_FSYNC",
-    help="Survive a power cut too, not only a kill of the process. Slower.",
+    help="Survive power cuts too, not only a kill of the process. Slower.",
 )
 @click.option(
     "--quiet",
     "-q",
     is_flag=True,
     envvar="LOCALPACH_QUIET",
-    help="Print nothing but warnings, errors and the ready line.",
+    help="Print only warnings, errors and the ready line.",
 )
 @click.option("--verbose", "-v", is_flag=True, envvar="LOCALPACH_VERBOSE", help="Log every call.")
 @click.option(
@@ -108,7 +108,7 @@ def main() -> None:
     envvar="LOCALPACH_LOG_FORMAT",
     type=click.Choice(["text", "json"]),
     default="text",
-    help="Form of the log on stderr.",
+    help="Format of the log on stderr.",
 )
 def serve(
     root: Path,
@@ -125,8 +125,8 @@ def serve(
 ) -> None:
     """Serve until SIGINT or SIGTERM.
 
-    Every option can be given as an environment variable instead: --pipeline-limit as LOCALPACH_PIPELINE_LIMIT, and so
-    on; several images are separated by spaces.
+    Every option can be set by an environment variable, e.g. --pipeline-limit by LOCALPACH_PIPELINE_LIMIT. Separate
+    several images by spaces.
 
     \b
     Try it:
@@ -161,11 +161,11 @@ def serve(
     "--root",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     required=True,
-    help="Folder of a localpach that is not running.",
+    help="Root folder of a localpach that is not running.",
 )
-@click.option("--collect", is_flag=True, help="Remove contents that no commit has any more, too.")
+@click.option("--collect", is_flag=True, help="Delete contents that no commit references.")
 def check(root: Path, *, collect: bool) -> None:
-    """Read everything that is kept and say what is damaged. Exit status 3 if anything is."""
+    """Read the whole store and report damaged contents. The exit status is 3 if there are any."""
     from localpach.pfs import garbage  # noqa: PLC0415  # likewise
     from localpach.server import METADATA, AlreadyServedError, lock_root  # noqa: PLC0415  # --help stays fast
     from localpach.store import checking  # noqa: PLC0415  # likewise
@@ -173,52 +173,52 @@ def check(root: Path, *, collect: bool) -> None:
     from localpach.store.database import DamagedStoreError, Database  # noqa: PLC0415  # likewise
 
     if not (root / METADATA).exists():
-        _fail(REFUSED, f"{root} is no folder of a localpach: there is no {METADATA} in it")
+        _fail(FAILED, f"{root} is not a root folder of localpach: it has no {METADATA}")
     try:
         lock = lock_root(root)
     except AlreadyServedError as error:
-        _fail(REFUSED, str(error))
+        _fail(FAILED, str(error))
     with lock:
         try:
             db, contents = Database(root / METADATA), Contents(root)
         except DamagedStoreError as error:
             _fail(DAMAGED, str(error))
         damage = list(checking.damaged_parts(db, contents))
-        for sentence in damage:
-            click.echo(sentence)
+        for message in damage:
+            click.echo(message)
         if collect:
             count, size = garbage.collect(db, contents)
-            click.echo(f"removed {count} parts of {size} bytes that no commit has any more")
+            click.echo(f"deleted {count} unreferenced parts ({size} bytes)")
         db.close()
         contents.close()
     if damage:
         _fail(DAMAGED, f"{len(damage)} contents are damaged")
-    click.echo("everything is there and as it was written")
+    click.echo("no damage found")
 
 
 def _serve(settings: Settings, *, quiet: bool) -> None:
     from localpach.server import AddressError, AlreadyServedError, Server  # noqa: PLC0415  # --help stays fast
     from localpach.store.database import DamagedStoreError  # noqa: PLC0415  # likewise
 
-    ended = threading.Event()
+    stopped = threading.Event()
 
-    def end(number: int, _frame: FrameType | None) -> None:
-        logging.getLogger("localpach").info("ending on %s", signal.Signals(number).name)
-        ended.set()
+    def stop(number: int, _frame: FrameType | None) -> None:
+        logging.getLogger("localpach").info("stopping on %s", signal.Signals(number).name)
+        stopped.set()
 
-    signal.signal(signal.SIGTERM, end)
-    signal.signal(signal.SIGINT, end)
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
     try:
         server = Server(settings)
     except DamagedStoreError as error:
-        _fail(DAMAGED, f"the store is damaged, nothing is served: {error}")
+        _fail(DAMAGED, f"the store is damaged and is not served: {error}")
     except (AddressError, AlreadyServedError) as error:
-        _fail(REFUSED, str(error))
+        _fail(FAILED, str(error))
     except OSError as error:
-        _fail(REFUSED, f"cannot use {settings.root}: {error.strerror or error}; name another folder with --root")
+        _fail(FAILED, f"cannot use {settings.root}: {error.strerror or error}; name another folder with --root")
     with server:
         _announce(settings, server.address, server.isolation, quiet=quiet)
-        ended.wait()
+        stopped.wait()
 
 
 def _announce(settings: Settings, address: str, isolation: Isolation, *, quiet: bool) -> None:
@@ -227,8 +227,8 @@ def _announce(settings: Settings, address: str, isolation: Isolation, *, quiet: 
         host, _, port = address.rpartition(":")
         found = {
             Isolation.NAMESPACE: "each job has its own /pfs",
-            Isolation.REPLACE: "this machine gives a job no /pfs of its own: a leading /pfs in the words of its "
-            "command is replaced, and PFS_ROOT is set",
+            Isolation.REPLACE: "this machine does not allow mount namespaces: a leading /pfs in the words of a "
+            "job's command is replaced, and PFS_ROOT is set",
         }[isolation]
         click.echo(
             f"""  root      {settings.root}
@@ -237,7 +237,7 @@ def _announce(settings: Settings, address: str, isolation: Isolation, *, quiet: 
   pachctl   echo '{{"pachd_address": "grpc://{address}"}}' | pachctl config set context local --overwrite &&
             pachctl config set active-context local
   operator  scriptmodel-operator run --pachd {address} --trainer-image IMAGE
-One machine, one person: no replacement for a cluster. Ctrl-C ends it; what it keeps stays in the root."""
+For one user on one machine; it does not replace a cluster. Ctrl-C stops it; the root folder keeps its data."""
         )
     sys.stdout.flush()
 
@@ -248,7 +248,7 @@ def _fail(status: int, message: str) -> NoReturn:
 
 
 class _JsonFormatter(logging.Formatter):
-    """One JSON object a line."""
+    """A log formatter that writes one JSON object for each line."""
 
     def format(self, record: logging.LogRecord) -> str:
         entry = {

@@ -1,4 +1,4 @@
-"""The settings of a server."""
+"""Settings of a server."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from localpach.run.isolation import Isolation
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How a server runs. ``isolation`` None means the best that the machine allows."""
+    """Settings of a server. ``isolation`` None selects the strongest isolation that the machine allows."""
 
     root: Path
     listen: str = "127.0.0.1:30650"

@@ -1,4 +1,4 @@
-"""Errors that reach a client, each with the gRPC code that the real server gives it."""
+"""Errors that are reported to clients, each with the gRPC status code that the real server uses."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import grpc
 
 
 class PachError(Exception):
-    """A refusal. UNKNOWN is the code of every error that has no better one, as in Go's gRPC."""
+    """An error that is reported to the client. UNKNOWN is the default code, as in Go's gRPC."""
 
     code = grpc.StatusCode.UNKNOWN
 
@@ -15,55 +15,55 @@ class PachError(Exception):
         self.message = message
 
     def within(self, prefix: str) -> PachError:
-        """The same error told from further outside; code and class stay those of the innermost."""
+        """Return the same error with a prefix; its class and code are kept."""
         return type(self)(f"{prefix}: {self.message}")
 
 
 class NotFoundError(PachError):
-    """Something named does not exist."""
+    """An error because an object does not exist."""
 
     code = grpc.StatusCode.NOT_FOUND
 
 
 class AlreadyExistsError(PachError):
-    """Something of that name exists."""
+    """An error because an object of the same name exists."""
 
     code = grpc.StatusCode.ALREADY_EXISTS
 
 
 class FailedPreconditionError(PachError):
-    """The thing is not in the state that the call needs."""
+    """An error because an object is not in the required state."""
 
     code = grpc.StatusCode.FAILED_PRECONDITION
 
 
 class InvalidArgumentError(PachError):
-    """The request cannot be right, whatever the state of the server."""
+    """An error because the request is invalid in every state of the server."""
 
     code = grpc.StatusCode.INVALID_ARGUMENT
 
 
 class UnavailableError(PachError):
-    """Ask again later."""
+    """An error after which the client can retry."""
 
     code = grpc.StatusCode.UNAVAILABLE
 
 
 class UnimplementedError(PachError):
-    """Knowingly left out of localpach."""
+    """An error because localpach deliberately does not support a feature."""
 
     code = grpc.StatusCode.UNIMPLEMENTED
 
 
 class DataLossError(PachError):
-    """The store does not hold what it should."""
+    """An error because content is missing from the store or damaged."""
 
     code = grpc.StatusCode.DATA_LOSS
 
 
 class JobFinishedError(PachError):
-    """A job in a final state cannot be given another one."""
+    """An error because a job in a final state cannot change its state."""
 
 
 class CommitFinishedError(PachError):
-    """A finished commit takes no more changes."""
+    """An error because a finished commit cannot be changed."""

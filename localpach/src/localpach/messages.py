@@ -1,4 +1,4 @@
-"""The message classes that python-pachyderm ships, under one roof, and the shapes that several services share."""
+"""The protobuf message classes that localpach uses, and conversions to and from its own types."""
 
 from __future__ import annotations
 
@@ -38,66 +38,66 @@ SECOND = 1_000_000_000
 
 
 def timestamp(nanos: int) -> Timestamp:
-    """A time from nanoseconds since the epoch."""
+    """Convert nanoseconds since the epoch to a Timestamp."""
     return Timestamp(seconds=nanos // SECOND, nanos=nanos % SECOND)
 
 
 def duration(nanos: int) -> Duration:
-    """A duration from nanoseconds."""
+    """Convert nanoseconds to a Duration."""
     return Duration(seconds=nanos // SECOND, nanos=nanos % SECOND)
 
 
 def nanoseconds(span: Duration) -> int:
-    """The nanoseconds of a duration."""
+    """Convert a Duration to nanoseconds."""
     return int(span.seconds) * SECOND + int(span.nanos)
 
 
 def repo_message(ref: RepoRef) -> pfs.Repo:
-    """A repo as a message."""
+    """Convert a repo reference to a message."""
     return pfs.Repo(name=ref.name, type=ref.type, project=pfs.Project(name=ref.project))
 
 
 def branch_message(ref: BranchRef) -> pfs.Branch:
-    """A branch as a message."""
+    """Convert a branch reference to a message."""
     return pfs.Branch(repo=repo_message(ref.repo), name=ref.name)
 
 
 def commit_message(repo: RepoRef, uuid: str, branch: str) -> pfs.Commit:
-    """A commit as a message."""
+    """Build the message of a commit."""
     return pfs.Commit(repo=repo_message(repo), id=uuid, branch=branch_message(repo.branch(branch)))
 
 
 def pipeline_message(ref: PipelineRef) -> pps.Pipeline:
-    """A pipeline as a message."""
+    """Convert a pipeline reference to a message."""
     return pps.Pipeline(name=ref.name, project=pfs.Project(name=ref.project))
 
 
 def job_message(ref: JobRef) -> pps.Job:
-    """A job as a message."""
+    """Convert a job reference to a message."""
     return pps.Job(pipeline=pipeline_message(ref.pipeline), id=ref.id)
 
 
 def repo_ref(message: pfs.Repo) -> RepoRef:
-    """The repo of a message; without a project it is in the default one."""
+    """Convert a message to a repo reference; the default project is used if the message has none."""
     return RepoRef(message.project.name or DEFAULT_PROJECT, message.name, message.type)
 
 
 def branch_ref(message: pfs.Branch) -> BranchRef:
-    """The branch of a message."""
+    """Convert a message to a branch reference."""
     return BranchRef(repo_ref(message.repo), message.name)
 
 
 def commit_ref(message: pfs.Commit) -> CommitRef:
-    """The commit of a message, whose repo may stand in its branch only."""
+    """Convert a message to a commit reference; some clients set the repo in the branch only."""
     repo = message.repo if message.HasField("repo") else message.branch.repo
     return CommitRef(repo_ref(repo), message.id, message.branch.name)
 
 
 def pipeline_ref(message: pps.Pipeline) -> PipelineRef:
-    """The pipeline of a message; without a project it is in the default one."""
+    """Convert a message to a pipeline reference; the default project is used if the message has none."""
     return PipelineRef(message.name, message.project.name or DEFAULT_PROJECT)
 
 
 def job_ref(message: pps.Job) -> JobRef:
-    """The job of a message."""
+    """Convert a message to a job reference."""
     return JobRef(pipeline_ref(message.pipeline), message.id)

@@ -1,4 +1,4 @@
-"""What a name may be, and the ancestry suffixes (`master^2`, `master~`, `master.1`) that one may carry."""
+"""Rules for names, and the ancestry suffixes (`master^2`, `master~`, `master.1`) that a name can have."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ _SEPARATORS = "^~."
 
 
 def is_commit_id(text: str) -> bool:
-    """Whether ``text`` is a version 4 UUID without dashes, the form of every commit, job and transaction id."""
+    """Return whether ``text`` is a version 4 UUID without dashes, the form of every commit, job and transaction id."""
     return _COMMIT_ID.fullmatch(text) is not None
 
 
 def validate_name(name: str) -> None:
-    """Refuse a name that could be read as an ancestry reference or a path."""
+    """Raise PachError for a name that could be parsed as an ancestry reference or a path."""
     if not _VALID.fullmatch(name):
         raise PachError(f"name ({name}) invalid: only alphanumeric characters, underscores, and dashes are allowed")
 
 
 def validate_project_name(name: str | None) -> None:
-    """Projects are limited further: their name becomes part of a Kubernetes name."""
+    """Raise PachError for an invalid project name. Its length is limited because it is part of a Kubernetes name."""
     if name is None:
         raise PachError("nil project")
     if name == DEFAULT_PROJECT:
@@ -39,7 +39,7 @@ def validate_project_name(name: str | None) -> None:
 
 
 def parse_ancestry(text: str) -> tuple[str, int]:
-    """The name and how many generations back it points; negative counts from the oldest."""
+    """Split a name into its base and the number of generations to go back; a negative one counts from the oldest."""
     start = next((i for i, char in enumerate(text) if char in _SEPARATORS), -1)
     if start < 0:
         return text, 0

@@ -1,4 +1,4 @@
-"""References to repos, branches, commits, pipelines and jobs, written as the real server writes them in messages."""
+"""References to repos, branches, commits, pipelines and jobs, formatted as in the messages of the real server."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ META = "meta"
 
 @dataclass(frozen=True, slots=True, order=True)
 class RepoRef:
-    """A repo: its project, name and type."""
+    """A reference to a repo: its project, name and type."""
 
     project: str
     name: str
@@ -25,21 +25,21 @@ class RepoRef:
 
     @property
     def key(self) -> str:
-        """The text by which repos are sorted."""
+        """Return the text by which repos are sorted."""
         return f"{self.project}/{self.name}.{self.type}"
 
     def of_type(self, kind: str) -> RepoRef:
-        """The repo of the same name and another type."""
+        """Return the repo of the same name with another type."""
         return replace(self, type=kind)
 
     def branch(self, name: str) -> BranchRef:
-        """A branch of this repo."""
+        """Return a reference to a branch of this repo."""
         return BranchRef(self, name)
 
 
 @dataclass(frozen=True, slots=True)
 class BranchRef:
-    """A branch of a repo."""
+    """A reference to a branch of a repo."""
 
     repo: RepoRef
     name: str
@@ -49,13 +49,13 @@ class BranchRef:
 
     @property
     def key(self) -> str:
-        """The text by which branches are sorted in provenance lists."""
+        """Return the text by which branches are sorted in provenance lists."""
         return f"{self.repo.key}@{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
 class CommitRef:
-    """A commit as a request names it: by id, by branch, or by an id with an ancestry suffix."""
+    """A reference to a commit as in a request: by id, by branch, or by an id with an ancestry suffix."""
 
     repo: RepoRef
     id: str = ""
@@ -67,7 +67,7 @@ class CommitRef:
 
 @dataclass(frozen=True, slots=True)
 class PipelineRef:
-    """A pipeline: its project and name."""
+    """A reference to a pipeline: its project and name."""
 
     name: str
     project: str = DEFAULT_PROJECT
@@ -76,13 +76,13 @@ class PipelineRef:
         return f"{self.project}/{self.name}"
 
     def repo(self, kind: str = USER) -> RepoRef:
-        """The output repo, or the spec or meta repo."""
+        """Return the output repo, or the spec or meta repo."""
         return RepoRef(self.project, self.name, kind)
 
 
 @dataclass(frozen=True, slots=True)
 class JobRef:
-    """A job: its pipeline and the id it shares with its commit set."""
+    """A reference to a job: its pipeline, and the id of its commit set."""
 
     pipeline: PipelineRef
     id: str

@@ -1,4 +1,4 @@
-"""What a request must have, refused in the words of the real server before anything else is done with it."""
+"""Required fields of requests. The errors have the real server's text and are raised before any other check."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from localpach.messages import pfs, transaction
 
 
 def check_call(request: Any) -> None:
-    """Refuse a request as it comes in; those of streams are no single message and pass."""
+    """Raise PachError if a required field of a request is missing. Streams are not checked here."""
     check = _CALLS.get(type(request))
     if check is not None:
         check(request)
 
 
 def check_within_transaction(request: transaction.TransactionRequest) -> None:
-    """Refuse a request that is about to run, which tells of it with the transaction's text around."""
+    """Raise PachError for a request that runs in a transaction, whose error text is prefixed by the transaction."""
     if request.HasField("create_branch"):
         _new_branch(request.create_branch)
     elif request.HasField("delete_branch"):
         _branch(request.delete_branch)
     elif request.HasField("finish_commit"):
-        # The real server says "file" here too.
+        # The real server uses "file" here too.
         _within("check new file commit", request.finish_commit)
 
 
@@ -74,7 +74,7 @@ def _new_branch(request: pfs.CreateBranchRequest) -> None:
     if request.HasField("head"):
         _commit(request, "head")
         head = request.head.repo if request.head.HasField("repo") else request.head.branch.repo
-        # By name alone: the real server does not look at project and type.
+        # The real server compares the names only, not project and type.
         if request.HasField("branch") and request.branch.repo.name != head.name:
             raise PachError("branch and head commit must belong to the same repo")
     _branch(request)
@@ -104,7 +104,7 @@ _CALLS: dict[type, Callable[[Any], None]] = {
     pfs.FindCommitsRequest: _commits_if_given("start"),
     pfs.InspectCommitSetRequest: _commit_set,
     pfs.SquashCommitSetRequest: _commit_set,
-    # The real server dies of a DropCommitSet without a set.
+    # The real server crashes on a DropCommitSet without a set.
     pfs.DropCommitSetRequest: _commit_set,
     pfs.InspectBranchRequest: _branch,
 }

@@ -1,4 +1,4 @@
-"""The composition root: opens the stores, wires the parts, serves, and ends without leaving anything running."""
+"""The composition root: opens the stores, wires the components, serves, and stops all threads and processes."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ from localpach.pps.runner import Machine
 from localpach.pps.validation import Limits
 from localpach.run.environment import Images
 from localpach.run.isolation import detect
-from localpach.service import Service, apply_request, end_of_transaction
-from localpach.store.checking import refuse_damaged
+from localpach.service import Service, apply_request, register_end_hooks
+from localpach.store.checking import require_intact
 from localpach.store.contents import Contents
 from localpach.store.database import Database
 from localpach.transactions import Transactions
@@ -42,19 +42,19 @@ from localpach.transactions import Transactions
 log = logging.getLogger(__name__)
 
 METADATA = "metadata.db"
-OWN_FILES = ("metadata.db*", "contents.db*", "lock", "objects", "incoming", "logs", "work")
-# Calls that wait hold a thread each, and threads are made only as they are needed.
+STORE_FILES = ("metadata.db*", "contents.db*", "lock", "objects", "incoming", "logs", "work")
+# Each waiting call occupies a thread; threads are created on demand.
 THREADS = 1024
 MAX_MESSAGE = 64 * 1024 * 1024
 GRACE_SECONDS = 2.0
 
 
 class AlreadyServedError(Exception):
-    """Another server has this root."""
+    """An error because another server uses the root folder."""
 
 
 class AddressError(Exception):
-    """The address cannot be listened on."""
+    """An error because the server cannot listen on the address."""
 
 
 class Server:
@@ -65,10 +65,10 @@ class Server:
         self._lock = lock_root(settings.root)
         self.db = Database(settings.root / METADATA, fsync=settings.fsync)
         self.contents = Contents(settings.root, fsync=settings.fsync)
-        refuse_damaged(self.db, self.contents)
+        require_intact(self.db, self.contents)
         self.isolation = settings.isolation or detect()
         content = CommitContent()
-        end_of_transaction(self.db, content)
+        register_end_hooks(self.db, content)
         reader = Reader(self.db, content, self.contents)
         work = settings.root / "work"
         machine = Machine(
@@ -79,7 +79,7 @@ class Server:
             slots=threading.Semaphore(settings.processes),
         )
         logs = Logs(settings.root / "logs")
-        restrict(settings.root)
+        restrict_permissions(settings.root)
         self._master = Master(WorkerContext(self.db, content, reader, machine, settings.settle), logs, work)
         transactions = Transactions(self.db, apply_request(content))
         service = Service(
@@ -93,10 +93,10 @@ class Server:
             transactions=transactions,
         )
         self._garbage = GarbageCollector(self.db, self.contents)
-        cluster_id = self._first_start()
+        cluster_id = self._load_cluster_id()
         self._grpc = grpc.server(
             ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="call"),
-            interceptors=[ErrorTranslation(cluster.left_out() | pfs.left_out() | pps.left_out())],
+            interceptors=[ErrorTranslation(cluster.unsupported() | pfs.unsupported() | pps.unsupported())],
             options=[
                 ("grpc.max_receive_message_length", MAX_MESSAGE),
                 ("grpc.max_send_message_length", MAX_MESSAGE),
@@ -121,9 +121,9 @@ class Server:
         self.stop()
 
     def stop(self) -> None:
-        """End all calls, jobs and threads, and close the stores."""
+        """Stop all calls, jobs and threads, and close the stores."""
         stopped = self._grpc.stop(GRACE_SECONDS)
-        self.db.changes.close()
+        self.db.notifier.close()
         self._master.stop()
         self._garbage.stop()
         stopped.wait()
@@ -131,7 +131,7 @@ class Server:
         self.contents.close()
         self._lock.close()
 
-    def _first_start(self) -> str:
+    def _load_cluster_id(self) -> str:
         with self.db.write() as txn:
             found = txn.row("SELECT value FROM settings WHERE name = 'cluster'")
             if found is not None:
@@ -143,7 +143,7 @@ class Server:
 
 
 def lock_root(root: Path) -> IO[str]:
-    """Keep every other server off a root. Raises AlreadyServedError when one has it."""
+    """Lock a root folder for this process. Raises AlreadyServedError if another server uses it."""
     file = (root / "lock").open("a+")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -151,19 +151,21 @@ def lock_root(root: Path) -> IO[str]:
         file.seek(0)
         owner = file.read().strip() or "unknown"
         file.close()
-        raise AlreadyServedError(f"{root} is served already, by process {owner}") from None
+        raise AlreadyServedError(
+            f"{root} is already served by process {owner}: stop it, or use another --root"
+        ) from None
     file.truncate(0)
     file.write(str(os.getpid()))
     file.flush()
     return file
 
 
-def restrict(root: Path) -> None:
-    """Make the store's own files readable by its owner only: like etcd's, they hold secrets in the clear.
+def restrict_permissions(root: Path) -> None:
+    """Make the store's files readable by their owner only; like etcd's, they contain secrets in the clear.
 
-    The root itself keeps its mode, since a user may have named a folder that holds other things, too.
+    The mode of the root folder is unchanged, since it may be a folder that has other files too.
     """
-    for pattern in OWN_FILES:
+    for pattern in STORE_FILES:
         for path in root.glob(pattern):
             path.chmod(0o700 if path.is_dir() else 0o600)
 
@@ -175,5 +177,7 @@ def _bind(server: grpc.Server, listen: str) -> str:
     except RuntimeError:
         port = 0
     if not port:
-        raise AddressError(f"cannot listen on {listen}: is another server there?")
+        raise AddressError(
+            f"cannot listen on {listen}: the address is in use or does not exist. Choose another --listen"
+        )
     return f"{host}:{port}"

@@ -1,4 +1,4 @@
-"""Everything that the API services share: the stores, the logic that runs within transactions, the workers."""
+"""The components that the API services share, and the requests that can run in a transaction."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from localpach.transactions import Apply, Transactions
 
 @dataclass
 class Service:
-    """The parts of a running server, wired together."""
+    """The components of a running server."""
 
     db: Database
     contents: Contents
@@ -51,7 +51,7 @@ class Service:
         active: str | None,
         request: transaction.TransactionRequest,
     ) -> transaction.TransactionResponse:
-        """Run a request at once, or add it to the transaction that the call belongs to."""
+        """Run a request now, or append it to the transaction of the call."""
         if active is not None:
             return self.transactions.append(active, request)
         response = transaction.TransactionResponse()
@@ -60,7 +60,7 @@ class Service:
         return response
 
     def check_new_pipeline(self, request: pps.CreatePipelineRequest) -> None:
-        """What is checked before a pipeline is created, outside of any transaction."""
+        """Raise PachError for a pipeline that exceeds the limits or uses a missing secret."""
         with self.db.read() as txn:
             try:
                 pipelines.inspect(txn, pipeline_ref(request.pipeline))
@@ -70,7 +70,7 @@ class Service:
 
 
 def apply_request(content: CommitContent) -> Apply:
-    """The function that runs one request within a transaction."""
+    """Return the function that runs one request in a transaction."""
 
     def apply(txn: Txn, request: transaction.TransactionRequest, response: transaction.TransactionResponse) -> None:
         check_within_transaction(request)
@@ -85,10 +85,10 @@ def apply_request(content: CommitContent) -> Apply:
     return apply
 
 
-def end_of_transaction(db: Database, content: CommitContent) -> None:
-    """Register what is put off to the end of each transaction, in order."""
+def register_end_hooks(db: Database, content: CommitContent) -> None:
+    """Register the functions that run at the end of each transaction, in order."""
     content.on_finished += [jobs.output_finished, triggers.fire]
-    db.finishers += [
+    db.end_hooks += [
         propagation.propagate,
         lifecycle.create_jobs,
         lambda txn: lifecycle.stop_jobs_of_removed_sets(txn, content),
@@ -138,7 +138,7 @@ def _delete_branch(txn: Txn, _: CommitContent, request: pfs.DeleteBranchRequest)
 
 def _update_job_state(txn: Txn, _: CommitContent, request: pps.UpdateJobStateRequest) -> None:
     job = jobs.get(txn, job_ref(request.job))
-    jobs.move(txn, job, JobState(request.state), request.reason)
+    jobs.set_state(txn, job, JobState(request.state), request.reason)
     counts = jobs.Counts(
         request.data_processed,
         request.data_skipped,
@@ -146,7 +146,7 @@ def _update_job_state(txn: Txn, _: CommitContent, request: pps.UpdateJobStateReq
         request.data_recovered,
         request.data_total,
     )
-    jobs.count(txn, job, counts, request.stats)
+    jobs.set_counts(txn, job, counts, request.stats)
 
 
 def _stop_job(txn: Txn, content: CommitContent, request: pps.StopJobRequest) -> None:

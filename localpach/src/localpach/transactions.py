@@ -1,4 +1,4 @@
-"""Transactions: requests collected over several calls and run as one."""
+"""Transactions: requests that are collected over several calls and run as one."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ Apply = Callable[[Txn, transaction.TransactionRequest, transaction.TransactionRe
 
 @dataclass(frozen=True, slots=True)
 class Transactions:
-    """All open transactions; ``apply`` runs one request within a database transaction."""
+    """The open transactions. ``apply`` runs one request in a database transaction."""
 
     db: Database
     apply: Apply
 
     def start(self) -> transaction.Transaction:
-        """Open a transaction."""
+        """Start a transaction."""
         with self.db.write() as txn:
             name = uuid.uuid4().hex
             info = transaction.TransactionInfo(started=timestamp(txn.now))
@@ -30,38 +30,38 @@ class Transactions:
             return info.transaction
 
     def inspect(self, name: str) -> transaction.TransactionInfo:
-        """A transaction with its requests. Raises NotFoundError."""
+        """Return a transaction with its requests. Raises NotFoundError."""
         with self.db.read() as txn:
             return _load(txn, name)
 
-    def listed(self) -> list[transaction.TransactionInfo]:
-        """All open transactions, newest first."""
+    def list_all(self) -> list[transaction.TransactionInfo]:
+        """List the open transactions, newest first."""
         with self.db.read() as txn:
             found = txn.rows("SELECT id FROM transactions ORDER BY started DESC, rowid DESC")
             return [_load(txn, row[0]) for row in found]
 
     def delete(self, name: str) -> None:
-        """Forget a transaction."""
+        """Delete a transaction."""
         with self.db.write() as txn:
             _load(txn, name)
             txn.db.execute("DELETE FROM transactions WHERE id = ?", (name,))
 
     def delete_all(self) -> None:
-        """Forget all transactions."""
+        """Delete all transactions."""
         with self.db.write() as txn:
             txn.db.execute("DELETE FROM transactions")
 
     def append(self, name: str, request: transaction.TransactionRequest) -> transaction.TransactionResponse:
-        """Try a request after those that the transaction has; keep it if that went well."""
+        """Dry-run a request after those of the transaction; append it if it succeeds."""
         while True:
             info = self.inspect(name)
             version = info.version
             info.requests.add().CopyFrom(request)
-            with self.db.trial(name) as txn:
+            with self.db.dry_run(name) as txn:
                 self._run(txn, info)
             with self.db.write() as txn:
                 if _load(txn, name).version != version:
-                    continue  # another call has added a request meanwhile: try again after that one
+                    continue  # another call has appended a request: retry after it
                 info.version = version + 1
                 txn.db.execute(
                     "UPDATE transactions SET version = ?, info = ? WHERE id = ?",
@@ -70,7 +70,7 @@ class Transactions:
             return info.responses[-1]
 
     def finish(self, name: str) -> transaction.TransactionInfo:
-        """Run all requests of a transaction as one and forget it; if one fails, nothing is done and it stays."""
+        """Run all requests of a transaction as one and delete it. If one fails, nothing changes and it stays open."""
         with self.db.write(name) as txn:
             info = _load(txn, name)
             self._run(txn, info)
@@ -78,7 +78,7 @@ class Transactions:
             return info
 
     def batch(self, requests: list[transaction.TransactionRequest]) -> transaction.TransactionInfo:
-        """Run requests as one."""
+        """Run several requests as one transaction."""
         name = uuid.uuid4().hex
         with self.db.write(name) as txn:
             info = transaction.TransactionInfo(started=timestamp(txn.now), requests=requests)

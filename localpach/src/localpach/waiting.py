@@ -1,4 +1,4 @@
-"""Waiting for something that another thread does, without missing it and without outliving the caller."""
+"""Waiting for a state that another thread changes, without missing the change or outliving the caller."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ RECHECK_SECONDS = 60.0
 
 
 class Caller(Protocol):
-    """The client on whose behalf something is done; a gRPC context is one."""
+    """The client that a call runs for; a gRPC context is one."""
 
     def is_active(self) -> bool:
-        """Whether it still waits for an answer."""
+        """Return whether the client still waits for a response."""
 
     def add_callback(self, callback: Callable[[], None]) -> object:
-        """Call ``callback`` once it does not."""
+        """Register a function that is called when the client goes away."""
 
 
-class Nobody:
+class ServerCaller:
     """A caller inside the server, which never goes away."""
 
     def is_active(self) -> bool:
-        """Always."""
+        """Return True."""
         return True
 
     def add_callback(self, callback: Callable[[], None]) -> object:
-        """Never calls it."""
+        """Ignore the callback."""
         return callback
 
 
 def wait_until(db: Database, caller: Caller, key: Hashable, ready: Callable[[Txn], T | None]) -> T:
-    """Ask ``ready`` now and whenever ``key`` changes, until it has an answer.
+    """Call ``ready`` now and after each change of ``key``, until it returns a value.
 
-    Raises UnavailableError when the server stops or the caller goes away first.
+    Raises UnavailableError if the server stops or the caller goes away first.
     """
-    with db.changes.watching(key) as changed:
+    with db.notifier.subscribe(key) as changed:
         caller.add_callback(changed.set)
         while True:
             changed.clear()
@@ -47,8 +47,8 @@ def wait_until(db: Database, caller: Caller, key: Hashable, ready: Callable[[Txn
                 answer = ready(txn)
             if answer is not None:
                 return answer
-            if db.changes.closed:
+            if db.notifier.closed:
                 raise UnavailableError("the server is shutting down")
             if not caller.is_active():
-                raise UnavailableError("the caller has gone")
+                raise UnavailableError("the client cancelled the call")
             changed.wait(RECHECK_SECONDS)

@@ -18,6 +18,7 @@ HEADERS = ("NAME", "READY", "STATUS", "PRESET", "EPOCH", "PERPLEXITY", "AGE")
 WIDE_HEADERS = ("TEST", "WPS", "ETA", "MODEL COMMIT", "MESSAGE")
 _WIDEST_MESSAGE = 120
 _WIDEST_SAMPLE = 80
+_LEAST_LIKENESS = 0.75
 SHORT_ID = 8
 """Number of characters shown of an id."""
 
@@ -130,7 +131,7 @@ def line_of(found: Object) -> str:
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return ` (did you mean X?)` with the closest known name, empty if none is close."""
-    near = difflib.get_close_matches(name, list(known), n=1)
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=_LEAST_LIKENESS)
     return f" (did you mean {near[0]}?)" if near else ""
 
 

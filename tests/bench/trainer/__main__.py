@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from scriptmodel_trainer.backend import load_tensorflow, multiplies_bfloat16
+from scriptmodel_trainer.training.hardware import load_tensorflow, multiplies_bfloat16
 from tests.bench.trainer.pytorch import PyTorch, pytorch
 from tests.bench.trainer.writing import bench_generation, bench_normalising
 

@@ -15,14 +15,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from scriptmodel_trainer.backend import multiplies_bfloat16
-from scriptmodel_trainer.batches import cut_for_training, cut_for_validation
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import read_corpus
-from scriptmodel_trainer.model import LanguageModel
-from scriptmodel_trainer.optimizers import Optimizer, learning_rate
 from scriptmodel_trainer.presets import Preset, preset_named, with_overrides
-from scriptmodel_trainer.training_graph import TrainingGraph, ValidationGraph
+from scriptmodel_trainer.training.batches import cut_for_training, cut_for_validation
+from scriptmodel_trainer.training.graph import TrainingGraph, ValidationGraph
+from scriptmodel_trainer.training.hardware import multiplies_bfloat16
+from scriptmodel_trainer.training.model import LanguageModel
+from scriptmodel_trainer.training.optimizers import Optimizer, learning_rate
 from scriptmodel_trainer.vocabulary import build_vocabulary
 from tests.bench.trainer.published import Clock, PublishedRecipe
 from tests.bench.trainer.pytorch import PyTorch

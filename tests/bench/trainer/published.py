@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from scriptmodel_trainer.batches import cut_for_training
-from scriptmodel_trainer.optimizers import learning_rate
 from scriptmodel_trainer.presets import preset_named
+from scriptmodel_trainer.training.batches import cut_for_training
+from scriptmodel_trainer.training.optimizers import learning_rate
 
 Ids = npt.NDArray[np.int32]
 Clock = Callable[[], float]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from scriptmodel_trainer.backend import multiplies_bfloat16
+from scriptmodel_trainer.training.hardware import multiplies_bfloat16
 from tests.bench.trainer.perplexity import THEIR_SHAPE, corpus
 from tests.bench.trainer.pytorch import PyTorch, pytorch
 

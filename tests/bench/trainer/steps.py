@@ -8,11 +8,11 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from scriptmodel_trainer.batches import cut_for_training
-from scriptmodel_trainer.model import LanguageModel
-from scriptmodel_trainer.optimizers import Optimizer
 from scriptmodel_trainer.presets import Preset, preset_named
-from scriptmodel_trainer.training_graph import TrainingGraph
+from scriptmodel_trainer.training.batches import cut_for_training
+from scriptmodel_trainer.training.graph import TrainingGraph
+from scriptmodel_trainer.training.model import LanguageModel
+from scriptmodel_trainer.training.optimizers import Optimizer
 from tests.bench.trainer.pytorch import PyTorch
 from tests.bench.trainer.timing import Task, clock_for, seconds_of, timed
 

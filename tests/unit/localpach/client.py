@@ -1,4 +1,4 @@
-"""The calls that the tests make, in few words."""
+"""A client with shorthand for the calls that the tests make."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ T = TypeVar("T")
 FINAL = (pps.JOB_SUCCESS, pps.JOB_FAILURE, pps.JOB_KILLED, pps.JOB_UNRUNNABLE)
 
 
-def until(ask: Callable[[], T | None], seconds: float = 60.0) -> T:
-    """Ask until there is an answer; fails after a time."""
+def until(poll: Callable[[], T | None], seconds: float = 60.0) -> T:
+    """Poll until the result is true; return it. Raises AssertionError after ``seconds``."""
     end = time.monotonic() + seconds
     while True:
-        answer = ask()
-        if answer:
-            return answer
+        result = poll()
+        if result:
+            return result
         if time.monotonic() > end:
-            raise AssertionError(f"no answer after {seconds} s: {ask}")
+            raise AssertionError(f"no result after {seconds} s: {poll}")
         time.sleep(0.02)
 
 
 class Client:
-    """Raw stubs and shorthand for the common calls."""
+    """A client with raw stubs and shorthand for the common calls."""
 
     def __init__(self, address: str) -> None:
         channel = open_channel(address)
@@ -41,31 +41,31 @@ class Client:
         self.transaction = transaction_pb2_grpc.APIStub(channel)
 
     def create_repo(self, name: str) -> None:
-        """A repo in the default project."""
+        """Create a repo in the default project."""
         self.pfs.CreateRepo(pfs.CreateRepoRequest(repo=repo(name)))
 
     def put(self, name: str, files: dict[str, bytes], branch: str = "master") -> str:
-        """Write files anew as one commit; its id."""
+        """Overwrite files in one commit; return its id."""
         self.pfs.ModifyFile(modifications(name, files, branch))
         return self.head(name, branch)
 
     def head(self, name: str, branch: str = "master") -> str:
-        """The id of the head of a branch."""
+        """Return the id of the head of a branch."""
         request = pfs.InspectBranchRequest(branch=pfs.Branch(repo=repo(name), name=branch))
         return str(self.pfs.InspectBranch(request).head.id)
 
     def read(self, name: str, path: str, uuid: str = "") -> bytes:
-        """The bytes of a file."""
+        """Return the bytes of a file."""
         answer = self.pfs.GetFile(pfs.GetFileRequest(file=pfs.File(commit=commit(name, uuid), path=path)))
         return b"".join(piece.value for piece in answer)
 
     def paths(self, name: str, uuid: str = "") -> list[str]:
-        """The paths of all files."""
+        """Return the paths of all files."""
         answer = self.pfs.WalkFile(pfs.WalkFileRequest(file=pfs.File(commit=commit(name, uuid), path="/")))
         return [info.file.path for info in answer if info.file_type == pfs.FILE]
 
     def create_pipeline(self, name: str, words: list[str], source: str | pps.Input, **fields: Any) -> str:
-        """A pipeline; the id of the job that it makes."""
+        """Create a pipeline; return the id of its first job."""
         request = pps.CreatePipelineRequest(pipeline=pps.Pipeline(name=name), **fields)
         request.transform.cmd.extend(words)
         if isinstance(source, str):
@@ -78,16 +78,16 @@ class Client:
         return self.head(name)
 
     def job(self, pipeline: str, uuid: str) -> pps.JobInfo:
-        """A job."""
+        """Return a job."""
         return self.pps.InspectJob(pps.InspectJobRequest(job=job(pipeline, uuid)))
 
-    def job_over(self, pipeline: str, uuid: str, seconds: float = 60.0) -> pps.JobInfo:
-        """A job once it is over."""
+    def finished_job(self, pipeline: str, uuid: str, seconds: float = 60.0) -> pps.JobInfo:
+        """Wait until a job has finished and return it."""
         request = pps.InspectJobRequest(job=job(pipeline, uuid), wait=True)
         return self.pps.InspectJob(request, timeout=seconds)
 
     def job_in(self, pipeline: str, uuid: str, state: int) -> pps.JobInfo:
-        """A job once it is in a state."""
+        """Wait until a job is in a state and return it."""
 
         def found() -> pps.JobInfo | None:
             info = self.job(pipeline, uuid)
@@ -96,30 +96,30 @@ class Client:
         return until(found)
 
     def lines(self, pipeline: str, uuid: str, *, user: bool = True) -> list[str]:
-        """The lines that a job has logged."""
+        """Return the log lines of a job."""
         answer = self.pps.GetLogs(pps.GetLogsRequest(job=job(pipeline, uuid)))
         return [line.message for line in answer if line.user == user]
 
 
 def repo(name: str) -> pfs.Repo:
-    """A user repo of the default project."""
+    """Return a user repo of the default project."""
     return pfs.Repo(name=name, type="user", project=pfs.Project(name="default"))
 
 
 def commit(name: str, uuid: str = "", branch: str = "master") -> pfs.Commit:
-    """A commit by id, or the head of a branch."""
+    """Return a commit by id, or the head of a branch."""
     if uuid:
         return pfs.Commit(repo=repo(name), id=uuid)
     return pfs.Commit(repo=repo(name), branch=pfs.Branch(repo=repo(name), name=branch))
 
 
 def job(pipeline: str, uuid: str) -> pps.Job:
-    """A job of the default project."""
+    """Return a job of the default project."""
     return pps.Job(pipeline=pps.Pipeline(name=pipeline, project=pfs.Project(name="default")), id=uuid)
 
 
 def modifications(name: str, files: dict[str, bytes], branch: str = "master") -> Iterable[pfs.ModifyFileRequest]:
-    """The stream that writes files anew."""
+    """Yield the requests that overwrite files."""
     yield pfs.ModifyFileRequest(set_commit=commit(name, branch=branch))
     for path, content in files.items():
         yield pfs.ModifyFileRequest(delete_file=pfs.DeleteFile(path=path))
@@ -129,5 +129,5 @@ def modifications(name: str, files: dict[str, bytes], branch: str = "master") ->
 
 
 def pfs_input(source: str, glob: str, **fields: Any) -> pps.Input:
-    """An input that reads a repo."""
+    """Return an input that reads a repo."""
     return pps.Input(pfs=pps.PFSInput(repo=source, glob=glob, **fields))

@@ -1,4 +1,4 @@
-"""A localpach for the tests of a worker process, and a client of it."""
+"""Fixtures: a localpach for all tests of a pytest worker, and a client of it."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from tests.unit.localpach.client import Client
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Localpach]:
-    """One server; its tests keep apart by the names that `name` gives them."""
+    """Start one server; tests are separated by the unique names of `name`."""
     with serving(tmp_path_factory.mktemp("server") / "root", "--pipeline-limit", "0", "--settle", "0") as running:
         yield running
 
 
 @pytest.fixture
 def client(server: Localpach) -> Client:
-    """A client of the shared server."""
+    """Return a client of the shared server."""
     return Client(server.address)
 
 
 @pytest.fixture
 def name() -> Callable[[str], str]:
-    """Names that no other test uses."""
+    """Return a function that makes names unique to a test."""
     suffix = uuid.uuid4().hex[:8]
     return lambda base: f"{base}-{suffix}"

@@ -1,4 +1,4 @@
-"""The command line: it teaches, it is told by options or by variables, it is quiet when told so."""
+"""The command line: help, options, environment variables, logs and exit statuses."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_help_names_every_option_and_variable() -> None:
         "LOCALPACH_PIPELINE_LIMIT",
     ):
         assert option in text
-    assert "no replacement for a cluster" in " ".join(localpach("--help").stdout.split())
+    assert "does not replace a cluster" in " ".join(localpach("--help").stdout.split())
 
 
 @pytest.mark.parametrize("given", ["trainer", "=x", "trainer=/no/such/folder"])
@@ -45,13 +45,13 @@ def test_an_image_without_an_environment_is_a_usage_error(tmp_path: Path, given:
 
 
 @pytest.mark.parametrize("given", ["nowhere", ":30650", "127.0.0.1:", "127.0.0.1:99999"])
-def test_what_is_no_address_to_listen_on_is_a_usage_error(tmp_path: Path, given: str) -> None:
+def test_an_invalid_listen_address_is_a_usage_error(tmp_path: Path, given: str) -> None:
     result = localpach("serve", "--root", str(tmp_path / "root"), "--listen", given)
     assert result.returncode == 2
     assert f"--listen: {given!r} is not HOST:PORT" in result.stderr
 
 
-def test_a_root_that_cannot_be_made_is_told_with_what_to_do() -> None:
+def test_a_root_that_cannot_be_created_is_reported() -> None:
     result = localpach("serve", "--root", "/proc/none", "--listen", "127.0.0.1:0")
     assert result.returncode == 1
     assert result.stderr == (
@@ -59,14 +59,14 @@ def test_a_root_that_cannot_be_made_is_told_with_what_to_do() -> None:
     )
 
 
-def test_checking_a_folder_of_something_else_fails_and_leaves_nothing_in_it(tmp_path: Path) -> None:
+def test_checking_another_folder_fails_and_creates_nothing_in_it(tmp_path: Path) -> None:
     result = localpach("check", "--root", str(tmp_path))
     assert result.returncode == 1
-    assert "is no folder of a localpach" in result.stderr
+    assert "is not a root folder of localpach" in result.stderr
     assert not list(tmp_path.iterdir())
 
 
-def test_options_can_be_variables(tmp_path: Path) -> None:
+def test_options_can_be_set_by_environment_variables(tmp_path: Path) -> None:
     with serving(tmp_path / "root", variables={"LOCALPACH_PIPELINE_LIMIT": "1", "LOCALPACH_SETTLE": "0"}) as server:
         client = Client(server.address)
         client.create_repo("corpus")
@@ -75,39 +75,39 @@ def test_options_can_be_variables(tmp_path: Path) -> None:
             client.create_pipeline("two", ["true"], "corpus")
 
 
-def test_it_is_ready_once_it_is_imported_and_imports_little(tmp_path: Path) -> None:
-    """In processor time: on a busy machine everything takes longer."""
+def test_startup_takes_little_more_than_its_imports(tmp_path: Path) -> None:
+    """Measure CPU time, since wall-clock time depends on the load of the machine."""
     program = "import sys, localpach.cli, localpach.server; print(*{name.partition('.')[0] for name in sys.modules})"
     imported, started = [], []
     for number in range(3):
-        before = _spent_by_children()
+        before = _cpu_of_children()
         modules = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
-        imported.append(_spent_by_children() - before)
+        imported.append(_cpu_of_children() - before)
         server = start(tmp_path / f"root{number}")
-        started.append(_spent_by(server.process.pid))
+        started.append(_cpu_of(server.process.pid))
         server.end()
     assert not set(modules.split()) & {"numpy", "kubernetes", "kopf", "aiohttp", "pydantic", "scriptmodel_operator"}
     assert min(started) < 2 * min(imported)
 
 
-def _spent_by(process: int) -> float:
-    """Seconds of processor time."""
+def _cpu_of(process: int) -> float:
+    """Return the CPU seconds of a process."""
     user, system = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[11:13]
     return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
-def _spent_by_children() -> float:
-    """The same of all that have ended."""
+def _cpu_of_children() -> float:
+    """Return the CPU seconds of all ended child processes."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
 
 
-def test_it_ends_cleanly_and_says_so(tmp_path: Path) -> None:
+def test_it_stops_cleanly_on_sigterm(tmp_path: Path) -> None:
     server = start(tmp_path / "root", "--log-format", "json")
     assert server.port > 0
     assert server.end() == 0
     entries = [json.loads(line) for line in server.log().splitlines()]
-    assert [entry["message"] for entry in entries] == ["ending on SIGTERM"]
+    assert [entry["message"] for entry in entries] == ["stopping on SIGTERM"]
 
 
 def test_quiet_prints_the_ready_line_only(tmp_path: Path) -> None:

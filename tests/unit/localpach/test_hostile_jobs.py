@@ -1,4 +1,4 @@
-"""Commands of jobs that damage what they are given: the job ends with a reason, and nothing of others is read."""
+"""Hostile jobs: they fail with a reason and cannot read the files of other jobs."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ Name = Callable[[str], str]
 
 
 def sh(script: str) -> list[str]:
-    """A command that is a script."""
+    """Return a command that runs a script."""
     return ["sh", "-c", script]
 
 
 @pytest.fixture
 def corpus(client: Client, name: Name) -> str:
-    """A repo with one file."""
+    """Create a repo with one file."""
     repo_name = name("corpus")
     client.create_repo(repo_name)
     client.put(repo_name, {"/a.txt": b"alpha\n"})
@@ -45,7 +45,7 @@ def test_output_that_cannot_be_read_fails_the_datum(
 ) -> None:
     train = name("train")
     uuid = client.create_pipeline(train, sh(script), corpus, datum_tries=2)
-    assert client.job_over(train, uuid).state == pps.JOB_FAILURE
+    assert client.finished_job(train, uuid).state == pps.JOB_FAILURE
     log = "\n".join(message.message for message in client.pps.GetLogs(pps.GetLogsRequest(job=job(train, uuid))))
     assert f"try 2 of 2 failed: cannot upload /pfs/out: {cause}" in log
 
@@ -56,7 +56,7 @@ def test_a_job_whose_input_was_deleted_by_force_ends_with_the_reason(client: Cli
     uuid = client.create_pipeline(generate, sh("true"), train)
     client.job_in(generate, uuid, pps.JOB_STARTING)
     client.pps.DeletePipeline(pps.DeletePipelineRequest(pipeline=job(train, "").pipeline, force=True))
-    info = client.job_over(generate, uuid)
+    info = client.finished_job(generate, uuid)
     assert info.state == pps.JOB_UNRUNNABLE
     assert train in info.reason
     assert "deleted" in info.reason
@@ -67,19 +67,19 @@ def test_shared_memory_counts_towards_the_memory_limit(client: Client, name: Nam
     program = "import mmap,time\nm = mmap.mmap(-1, 1 << 28)\nm.write(bytes(1 << 28))\ntime.sleep(60)"
     limits = pps.ResourceSpec(memory="128Mi")
     uuid = client.create_pipeline(train, ["python3", "-c", program], corpus, datum_tries=1, resource_limits=limits)
-    assert client.job_over(train, uuid).state == pps.JOB_FAILURE
+    assert client.finished_job(train, uuid).state == pps.JOB_FAILURE
     assert any("memory limit of 134217728 bytes" in line for line in client.lines(train, uuid))
 
 
-def test_stopping_a_job_ends_the_reading_of_its_output(client: Client, name: Name, corpus: str) -> None:
+def test_stopping_a_job_stops_the_upload_of_its_output(client: Client, name: Name, corpus: str) -> None:
     train = name("train")
     uuid = client.create_pipeline(train, sh("truncate -s 200G /pfs/out/sparse; echo written"), corpus, datum_tries=1)
     client.job_in(train, uuid, pps.JOB_RUNNING)
     until(lambda: "written" in client.lines(train, uuid) or None)
     client.pps.StopJob(pps.StopJobRequest(job=job(train, uuid), reason="enough"))
-    assert client.job_over(train, uuid).state == pps.JOB_KILLED
+    assert client.finished_job(train, uuid).state == pps.JOB_KILLED
     after = client.create_pipeline(train, sh("echo done > /pfs/out/next"), corpus, update=True, reprocess=True)
-    assert client.job_over(train, after).state == pps.JOB_SUCCESS
+    assert client.finished_job(train, after).state == pps.JOB_SUCCESS
 
 
 def test_the_store_is_readable_by_its_owner_only(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_the_store_is_readable_by_its_owner_only(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/ns/pid").exists(), reason="this kernel has no process namespaces")
-def test_a_job_does_not_see_the_files_and_processes_of_others(tmp_path: Path) -> None:
+def test_a_job_cannot_see_files_and_processes_of_other_jobs(tmp_path: Path) -> None:
     with serving(tmp_path / "root", "--isolation", "namespace") as server:
         client = Client(server.address)
         client.create_repo("secret")
@@ -109,7 +109,7 @@ def test_a_job_does_not_see_the_files_and_processes_of_others(tmp_path: Path) ->
             "ls -d /proc/[0-9]* | wc -l; ls /proc/self >/dev/null && echo over"
         )
         second = client.create_pipeline("spy", sh(spy), "other", datum_tries=1)
-        client.job_over("spy", second)
+        client.finished_job("spy", second)
         lines = client.lines("spy", second)
         assert lines[-1] == "over"
         assert "for one pipeline only" not in lines
@@ -117,7 +117,7 @@ def test_a_job_does_not_see_the_files_and_processes_of_others(tmp_path: Path) ->
         assert int(lines[-2]) < 10, "only its own processes"
 
 
-def test_a_lifetime_beyond_all_bounds_is_a_long_one(client: Client, name: Name, corpus: str) -> None:
+def test_an_extreme_lifetime_is_limited(client: Client, name: Name, corpus: str) -> None:
     head = pfs.Commit(repo=repo(corpus), id=client.head(corpus))
     made = client.pfs.GetFileSet(pfs.GetFileSetRequest(commit=head)).file_set_id
     for ttl in (2**63 - 1, -(2**63)):

@@ -1,4 +1,4 @@
-"""What a job does with its files, its datums and its processes."""
+"""Jobs: their files, datums, processes and logs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Name = Callable[[str], str]
 
 @pytest.fixture
 def corpus(client: Client, name: Name) -> str:
-    """A repo with two files."""
+    """Create a repo with two files."""
     repo = name("corpus")
     client.create_repo(repo)
     client.put(repo, {"/a.txt": b"alpha\n", "/b.txt": b"beta\n"})
@@ -29,31 +29,31 @@ def corpus(client: Client, name: Name) -> str:
 
 
 def sh(script: str) -> list[str]:
-    """A command that is a script."""
+    """Return a command that runs a script."""
     return ["sh", "-c", script]
 
 
 def alive(pid: int) -> bool:
-    """Whether a process runs, be it as a zombie or not."""
+    """Return whether a process exists and is not a zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):  # gone before it is opened, or before it is read
+    except (FileNotFoundError, ProcessLookupError):  # it exited before the file was opened or read
         return False
 
 
-def test_a_job_finds_its_input_and_leaves_its_output_in_pfs(client: Client, name: Name, corpus: str) -> None:
+def test_a_job_reads_its_input_and_writes_its_output_in_pfs(client: Client, name: Name, corpus: str) -> None:
     train = name("train")
     uuid = client.create_pipeline(train, sh("mkdir /pfs/out/d; cat /pfs/in/*.txt > /pfs/out/d/model"), corpus)
-    assert client.job_over(train, uuid).state == pps.JOB_SUCCESS
+    assert client.finished_job(train, uuid).state == pps.JOB_SUCCESS
     assert client.read(train, "/d/model", uuid) == b"alpha\nbeta\n"
 
 
-def test_a_job_is_told_who_it_is(client: Client, name: Name, corpus: str) -> None:
+def test_a_job_gets_its_environment_stdin_and_working_directory(client: Client, name: Name, corpus: str) -> None:
     train = name("train")
     script = "echo $in $in_COMMIT $PACH_JOB_ID $PACH_OUTPUT_COMMIT_ID $PACH_DATUM_ID $SEED; cat; pwd"
     request = pps.Transform(env={"SEED": "7"}, stdin=["one", "two"], working_dir="/tmp")
     uuid = client.create_pipeline(train, sh(script), corpus, transform=request)
-    client.job_over(train, uuid)
+    client.finished_job(train, uuid)
     datum = next(iter(client.pps.ListDatum(pps.ListDatumRequest(job=job(train, uuid))))).datum.id
     assert client.lines(train, uuid) == [
         f"/pfs/in {client.head(corpus)} {uuid} {uuid} {datum} 7",
@@ -69,42 +69,42 @@ def test_each_version_of_a_pipeline_has_its_own_tmp(client: Client, name: Name, 
         uuid = client.create_pipeline(
             train, sh("echo x >> /tmp/tries; wc -l < /tmp/tries > /pfs/out/n"), corpus, update=True, reprocess=True
         )
-        client.job_over(train, uuid)
+        client.finished_job(train, uuid)
         assert client.read(train, "/n", uuid) == expected
 
 
-def test_only_new_and_changed_datums_are_computed(client: Client, name: Name, corpus: str) -> None:
+def test_only_new_and_changed_datums_are_processed(client: Client, name: Name, corpus: str) -> None:
     train = name("train")
     script = "for f in /pfs/in/*; do cp $f /pfs/out/; done"
     first = client.create_pipeline(train, sh(script), pfs_input(corpus, "/*", name="in"))
-    assert client.job_over(train, first).data_processed == 2
+    assert client.finished_job(train, first).data_processed == 2
     client.put(corpus, {"/b.txt": b"changed\n", "/c.txt": b"new\n"})
-    second = client.job_over(train, client.head(train))
+    second = client.finished_job(train, client.head(train))
     assert (second.data_processed, second.data_skipped, second.data_total) == (2, 1, 3)
     removal = [
         pfs.ModifyFileRequest(set_commit=commit(corpus)),
         pfs.ModifyFileRequest(delete_file=pfs.DeleteFile(path="/a.txt")),
     ]
     client.pfs.ModifyFile(iter(removal))
-    third = client.job_over(train, client.head(train))
+    third = client.finished_job(train, client.head(train))
     assert (third.data_skipped, third.data_total) == (2, 2)
     assert client.paths(train) == ["/b.txt", "/c.txt"]
     assert client.read(train, "/b.txt") == b"changed\n"
 
 
-def test_every_job_computes_all_datums_if_told_so(client: Client, name: Name, corpus: str) -> None:
+def test_every_job_processes_all_datums_with_reprocess_spec_every_job(client: Client, name: Name, corpus: str) -> None:
     train = name("train")
     client.create_pipeline(train, sh("echo x > /pfs/out/x"), corpus, reprocess_spec="every_job")
-    client.job_over(train, client.head(train))
+    client.finished_job(train, client.head(train))
     client.put(corpus, {"/a.txt": b"alpha\n"})
-    assert client.job_over(train, client.head(train)).data_processed == 1
+    assert client.finished_job(train, client.head(train)).data_processed == 1
 
 
-def test_a_failed_datum_leaves_the_output_of_the_others(client: Client, name: Name, corpus: str) -> None:
+def test_a_failed_datum_keeps_the_output_of_the_others(client: Client, name: Name, corpus: str) -> None:
     train = name("train")
     script = "if [ -e /pfs/in/b.txt ]; then exit 3; fi; cp /pfs/in/a.txt /pfs/out/"
     uuid = client.create_pipeline(train, sh(script), pfs_input(corpus, "/*", name="in"), datum_tries=1)
-    info = client.job_over(train, uuid)
+    info = client.finished_job(train, uuid)
     assert info.state == pps.JOB_FAILURE
     assert (info.data_processed, info.data_failed, info.data_total) == (1, 1, 2)
     assert client.paths(train, uuid) == ["/a.txt"]
@@ -114,68 +114,69 @@ def test_exit_statuses_can_be_accepted(client: Client, name: Name, corpus: str) 
     train = name("train")
     transform = pps.Transform(accept_return_code=[4])
     uuid = client.create_pipeline(train, sh("exit 4"), corpus, transform=transform, datum_tries=1)
-    assert client.job_over(train, uuid).state == pps.JOB_SUCCESS
+    assert client.finished_job(train, uuid).state == pps.JOB_SUCCESS
 
 
 def test_an_error_command_recovers_a_datum(client: Client, name: Name, corpus: str) -> None:
     train = name("train")
     transform = pps.Transform(err_cmd=["true"])
     uuid = client.create_pipeline(train, sh("exit 1"), corpus, transform=transform, datum_tries=1)
-    info = client.job_over(train, uuid)
+    info = client.finished_job(train, uuid)
     assert (info.state, info.data_recovered) == (pps.JOB_SUCCESS, 1)
 
 
 def test_a_command_that_does_not_exist_fails_its_job(client: Client, name: Name, corpus: str) -> None:
     train = name("train")
     uuid = client.create_pipeline(train, ["/no/such/command"], corpus, datum_tries=1)
-    assert client.job_over(train, uuid).state == pps.JOB_FAILURE
+    assert client.finished_job(train, uuid).state == pps.JOB_FAILURE
     assert client.lines(train, uuid) == ["/no/such/command: no such file or directory"]
 
 
-def test_a_link_in_the_output_stands_for_the_file(client: Client, name: Name, corpus: str) -> None:
+def test_links_in_the_output_are_resolved(client: Client, name: Name, corpus: str) -> None:
     train = name("train")
     uuid = client.create_pipeline(train, sh("ln -s /pfs/in/a.txt /pfs/out/link; ln -s /pfs/in /pfs/out/all"), corpus)
-    assert client.job_over(train, uuid).state == pps.JOB_SUCCESS
+    assert client.finished_job(train, uuid).state == pps.JOB_SUCCESS
     assert client.read(train, "/link", uuid) == b"alpha\n"
     assert client.paths(train, uuid) == ["/all/a.txt", "/all/b.txt", "/link"]
 
 
-def test_the_memory_limit_is_kept(client: Client, name: Name, corpus: str) -> None:
+def test_the_memory_limit_is_enforced(client: Client, name: Name, corpus: str) -> None:
     train = name("train")
     hog = "import time; hold = bytearray(200_000_000); time.sleep(60)"
     limits = pps.ResourceSpec(memory="64Mi")
     uuid = client.create_pipeline(train, ["python3", "-c", hog], corpus, resource_limits=limits, datum_tries=1)
-    assert client.job_over(train, uuid).state == pps.JOB_FAILURE
+    assert client.finished_job(train, uuid).state == pps.JOB_FAILURE
     assert any("memory limit" in line for line in client.lines(train, uuid))
-    assert verdicts(client, train, uuid) == ["signal: killed"]
+    assert exit_descriptions(client, train, uuid) == ["signal: killed"]
 
 
-def test_the_worker_says_how_the_command_ended(client: Client, name: Name, corpus: str) -> None:
-    """In the words of the real server's worker, which are all that there is of a command that says nothing."""
+def test_the_worker_logs_how_the_command_ended(client: Client, name: Name, corpus: str) -> None:
+    """Check the real server's words, the only log of a command without output."""
     train = name("train")
     uuid = client.create_pipeline(train, sh("exit 3"), corpus, datum_tries=2)
-    assert client.job_over(train, uuid).state == pps.JOB_FAILURE
-    assert verdicts(client, train, uuid) == ["exit status 3", "exit status 3"]
+    assert client.finished_job(train, uuid).state == pps.JOB_FAILURE
+    assert exit_descriptions(client, train, uuid) == ["exit status 3", "exit status 3"]
     train = name("killed")
     uuid = client.create_pipeline(train, sh("kill -SEGV $$"), corpus, datum_tries=1)
-    assert client.job_over(train, uuid).state == pps.JOB_FAILURE
-    assert verdicts(client, train, uuid) == ["signal: segmentation fault"]
+    assert client.finished_job(train, uuid).state == pps.JOB_FAILURE
+    assert exit_descriptions(client, train, uuid) == ["signal: segmentation fault"]
 
 
-def verdicts(client: Client, pipeline: str, uuid: str) -> list[str]:
-    said = "\n".join(client.lines(pipeline, uuid, user=False))
-    return re.findall(r"^errored running user code after [0-9.]+s: (.*)$", said, re.MULTILINE)
+def exit_descriptions(client: Client, pipeline: str, uuid: str) -> list[str]:
+    """Return how the worker describes the ends of a command."""
+    text = "\n".join(client.lines(pipeline, uuid, user=False))
+    return re.findall(r"^errored running user code after [0-9.]+s: (.*)$", text, re.MULTILINE)
 
 
-def test_gpu_limits_are_ignored_and_that_is_said_once(client: Client, name: Name, corpus: str) -> None:
+def test_ignored_gpu_limits_are_logged_once(client: Client, name: Name, corpus: str) -> None:
     train = name("train")
     limits = pps.ResourceSpec(gpu=pps.GPUSpec(type="nvidia.com/gpu", number=1))
     uuid = client.create_pipeline(train, sh("true"), pfs_input(corpus, "/*", name="in"), resource_limits=limits)
-    assert client.job_over(train, uuid).state == pps.JOB_SUCCESS
+    assert client.finished_job(train, uuid).state == pps.JOB_SUCCESS
     assert sum("GPU limits are ignored" in line for line in client.lines(train, uuid, user=False)) == 1
 
 
-def test_datums_run_in_parallel_as_far_as_asked(client: Client, name: Name, corpus: str) -> None:
+def test_datums_run_in_parallel_as_requested(client: Client, name: Name, corpus: str) -> None:
     train = name("train")
     script = "touch /tmp/$PACH_DATUM_ID; until [ $(ls /tmp | wc -l) -ge 2 ]; do sleep 0.05; done"
     uuid = client.create_pipeline(
@@ -186,7 +187,7 @@ def test_datums_run_in_parallel_as_far_as_asked(client: Client, name: Name, corp
         datum_timeout=Duration(seconds=20),
         datum_tries=1,
     )
-    assert client.job_over(train, uuid).data_processed == 2
+    assert client.finished_job(train, uuid).data_processed == 2
 
 
 @pytest.mark.parametrize(
@@ -210,15 +211,15 @@ def test_inputs_combine(client: Client, name: Name, kind: str, expected: list[tu
     assert sorted(found) == expected
 
 
-def test_two_datums_may_not_write_one_path(client: Client, name: Name, corpus: str) -> None:
+def test_two_datums_cannot_write_the_same_path(client: Client, name: Name, corpus: str) -> None:
     train = name("train")
     uuid = client.create_pipeline(train, sh("echo x > /pfs/out/same"), pfs_input(corpus, "/*", name="in"))
-    info = client.job_over(train, uuid)
+    info = client.finished_job(train, uuid)
     assert info.state == pps.JOB_FAILURE
     assert info.reason.startswith("duplicate path output by different datums (/same from ")
 
 
-def test_stopping_a_job_kills_all_that_it_started(client: Client, name: Name, corpus: str, tmp_path: Path) -> None:
+def test_stopping_a_job_kills_all_of_its_processes(client: Client, name: Name, corpus: str, tmp_path: Path) -> None:
     train = name("train")
     # A child in a session of its own, which the death of its parent's process group does not reach.
     script = "setsid sleep 600 & sleep 600 & touch /pfs/out/started; echo up; wait"
@@ -228,12 +229,12 @@ def test_stopping_a_job_kills_all_that_it_started(client: Client, name: Name, co
     until(lambda: len(sleepers_below(os.getpid())) >= 2)
     mine = sleepers_below(os.getpid())
     client.pps.StopJob(pps.StopJobRequest(job=job(train, uuid)))
-    assert client.job_over(train, uuid).state == pps.JOB_KILLED
+    assert client.finished_job(train, uuid).state == pps.JOB_KILLED
     until(lambda: not any(alive(pid) for pid in mine))
 
 
 @pytest.mark.parametrize("how", [Localpach.end, Localpach.kill], ids=["ended", "killed"])
-def test_an_end_of_the_server_leaves_no_process(tmp_path: Path, how: Callable[[Localpach], object]) -> None:
+def test_no_process_outlives_the_server(tmp_path: Path, how: Callable[[Localpach], object]) -> None:
     server = start(tmp_path / "root")
     try:
         client = Client(server.address)
@@ -247,7 +248,7 @@ def test_an_end_of_the_server_leaves_no_process(tmp_path: Path, how: Callable[[L
     until(lambda: not any(alive(pid) for pid in mine))
 
 
-def test_the_orders_of_a_command_cannot_be_seen_by_others(
+def test_the_spec_of_a_command_is_not_in_its_command_line(
     server: Localpach, client: Client, name: Name, corpus: str
 ) -> None:
     train = name("train")
@@ -260,9 +261,9 @@ def test_the_orders_of_a_command_cannot_be_seen_by_others(
     client.pps.StopPipeline(pps.StopPipelineRequest(pipeline=job(train, uuid).pipeline))
 
 
-def test_a_restart_goes_on_with_unfinished_jobs(tmp_path: Path) -> None:
+def test_unfinished_jobs_resume_after_a_restart(tmp_path: Path) -> None:
     root = tmp_path / "root"
-    flag = Path("/dev/shm") / f"localpach-test-{os.getpid()}"  # a folder that jobs share with us
+    flag = Path("/dev/shm") / f"localpach-test-{os.getpid()}"  # a folder that jobs share with the test
     server = start(root)
     client = Client(server.address)
     client.create_repo("corpus")
@@ -275,31 +276,31 @@ def test_a_restart_goes_on_with_unfinished_jobs(tmp_path: Path) -> None:
     flag.touch()
     with serving(root) as again:
         client = Client(again.address)
-        info = client.job_over("train", uuid)
+        info = client.finished_job("train", uuid)
         assert (info.state, info.restart) == (pps.JOB_SUCCESS, 1)
-        assert client.job_over("generate", below).state == pps.JOB_SUCCESS
+        assert client.finished_job("generate", below).state == pps.JOB_SUCCESS
         assert client.read("generate", "/b") == b"a"
     flag.unlink()
 
 
 @pytest.fixture(params=["namespace", "replace"])
 def isolated(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, Client]]:
-    """A server with each way of giving a job its files."""
+    """Start a server with each kind of isolation."""
     with serving(tmp_path / "root", "--isolation", request.param) as server:
         yield request.param, Client(server.address)
 
 
-def test_both_ways_of_isolation_run_a_command(isolated: tuple[str, Client]) -> None:
-    way, client = isolated
+def test_both_kinds_of_isolation_run_a_command(isolated: tuple[str, Client]) -> None:
+    kind, client = isolated
     client.create_repo("corpus")
     client.put("corpus", {"/a": b"hello\n"})
     uuid = client.create_pipeline("train", ["cp", "/pfs/in/a", "/pfs/out/b"], "corpus", datum_tries=1)
-    assert client.job_over("train", uuid).state == pps.JOB_SUCCESS
+    assert client.finished_job("train", uuid).state == pps.JOB_SUCCESS
     assert client.read("train", "/b") == b"hello\n"
     uuid = client.create_pipeline("root", sh('echo "${PFS_ROOT-none}"; cat $in/a'), "corpus", datum_tries=1)
-    assert client.job_over("root", uuid).state == pps.JOB_SUCCESS
+    assert client.finished_job("root", uuid).state == pps.JOB_SUCCESS
     first, second = client.lines("root", uuid)
-    assert (first == "none") == (way == "namespace")
+    assert (first == "none") == (kind == "namespace")
     assert second == "hello"
 
 
@@ -311,7 +312,7 @@ def test_a_namespace_needs_no_privileges(tmp_path: Path) -> None:
         client.create_repo("corpus")
         client.put("corpus", {"/a": b"hello\n"})
         uuid = client.create_pipeline("train", sh("cat /pfs/in/a > /pfs/out/b"), "corpus", datum_tries=1)
-        assert client.job_over("train", uuid).state == pps.JOB_SUCCESS, client.lines("train", uuid)
+        assert client.finished_job("train", uuid).state == pps.JOB_SUCCESS, client.lines("train", uuid)
     finally:
         server.end()
 
@@ -328,27 +329,27 @@ def test_an_image_is_an_environment(tmp_path: Path) -> None:
         client.put("corpus", {"/a": b"a"})
         transform = pps.Transform(image="trainer:1")
         uuid = client.create_pipeline("train", ["greet"], "corpus", transform=transform, datum_tries=1)
-        assert client.job_over("train", uuid).state == pps.JOB_SUCCESS, client.lines("train", uuid)
+        assert client.finished_job("train", uuid).state == pps.JOB_SUCCESS, client.lines("train", uuid)
         assert client.read("train", "/greeting") == b"hello from the environment\n"
 
 
-def test_a_datum_that_takes_too_long_fails(client: Client, name: Name, corpus: str) -> None:
+def test_a_datum_that_exceeds_its_timeout_fails(client: Client, name: Name, corpus: str) -> None:
     train = name("train")
     uuid = client.create_pipeline(
         train, sh("sleep 600"), corpus, datum_timeout=Duration(nanos=300_000_000), datum_tries=1
     )
-    assert client.job_over(train, uuid).state == pps.JOB_FAILURE
+    assert client.finished_job(train, uuid).state == pps.JOB_FAILURE
 
 
-def test_autoscaling_stands_by_and_wakes(client: Client, name: Name, corpus: str) -> None:
+def test_autoscaling_enters_standby_and_resumes(client: Client, name: Name, corpus: str) -> None:
     train = name("train")
     uuid = client.create_pipeline(train, sh("true"), corpus, autoscaling=True)
-    client.job_over(train, uuid)
+    client.finished_job(train, uuid)
     request = pps.InspectPipelineRequest(pipeline=job(train, uuid).pipeline, details=True)
     until(lambda: client.pps.InspectPipeline(request).state == pps.PIPELINE_STANDBY)
     assert client.pps.InspectPipeline(request).details.workers_requested == 0
     client.put(corpus, {"/c": b"c"})
-    assert client.job_over(train, client.head(train)).state == pps.JOB_SUCCESS
+    assert client.finished_job(train, client.head(train)).state == pps.JOB_SUCCESS
     until(lambda: client.pps.InspectPipeline(request).state == pps.PIPELINE_STANDBY)
 
 
@@ -367,10 +368,10 @@ def test_logs_can_be_followed(client: Client, name: Name, corpus: str) -> None:
     assert found == ["line 1", "line 2", "line 3"]
 
 
-def test_what_follows_a_log_ends_with_the_workers(client: Client, name: Name, corpus: str) -> None:
+def test_a_followed_log_ends_with_its_workers(client: Client, name: Name, corpus: str) -> None:
     train = name("train")
     uuid = client.create_pipeline(train, sh("echo up"), corpus)
-    client.job_over(train, uuid)
+    client.finished_job(train, uuid)
     stream = client.pps.GetLogs(pps.GetLogsRequest(pipeline=job(train, uuid).pipeline, follow=True), timeout=60)
     next(iter(stream))
     client.pps.StopPipeline(pps.StopPipelineRequest(pipeline=job(train, uuid).pipeline))
@@ -381,7 +382,7 @@ def test_what_follows_a_log_ends_with_the_workers(client: Client, name: Name, co
 
 
 def sleepers_below(top: int) -> list[int]:
-    """The processes called sleep below a process."""
+    """Return the descendants of a process that are called sleep."""
     parents: dict[int, int] = {}
     sleepers = []
     for entry in Path("/proc").iterdir():

@@ -1,4 +1,4 @@
-"""Many clients, many files, one large file: nothing waits for what it need not, and memory stays bounded."""
+"""Load: many clients, many files and a large file; calls stay independent and memory bounded."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MANY = 10_000
 
 
 def peak_memory(server: Localpach) -> int:
-    """The most memory that a server has held so far, in bytes."""
+    """Return the peak memory of a server in bytes."""
     for line in Path(f"/proc/{server.process.pid}/status").read_text().splitlines():
         if line.startswith("VmHWM"):
             return int(line.split()[1]) * 1024
@@ -30,7 +30,7 @@ def peak_memory(server: Localpach) -> int:
 
 
 def large_stream(name: str, block: bytes) -> Iterator[pfs.ModifyFileRequest]:
-    """A file of LARGE bytes in pieces."""
+    """Yield the requests that write a file of LARGE bytes in pieces."""
     yield pfs.ModifyFileRequest(set_commit=commit(name))
     for _ in range(LARGE // len(block)):
         added = pfs.AddFile(path="/large")
@@ -38,7 +38,7 @@ def large_stream(name: str, block: bytes) -> Iterator[pfs.ModifyFileRequest]:
         yield pfs.ModifyFileRequest(add_file=added)
 
 
-def test_a_large_file_passes_in_bounded_memory(server: Localpach, client: Client, name: Name) -> None:
+def test_a_large_file_needs_bounded_memory(server: Localpach, client: Client, name: Name) -> None:
     corpus = name("corpus")
     client.create_repo(corpus)
     block = bytes(range(256)) * (4 * MIB // 256)
@@ -48,10 +48,10 @@ def test_a_large_file_passes_in_bounded_memory(server: Localpach, client: Client
     for piece in client.pfs.GetFile(pfs.GetFileRequest(file=pfs.File(commit=commit(corpus), path="/large"))):
         seen.update(piece.value)
         size += len(piece.value)
-    wanted = hashlib.sha256()
+    expected = hashlib.sha256()
     for _ in range(LARGE // len(block)):
-        wanted.update(block)
-    assert (size, seen.digest()) == (LARGE, wanted.digest())
+        expected.update(block)
+    assert (size, seen.digest()) == (LARGE, expected.digest())
     assert peak_memory(server) - before < LARGE // 2
 
 
@@ -80,7 +80,7 @@ def test_sixty_four_clients_write_at_once(server: Localpach, client: Client, nam
         assert list(pool.map(work, names)) == [5] * CLIENTS
 
 
-def test_calls_that_wait_do_not_keep_others_from_being_answered(server: Localpach, client: Client, name: Name) -> None:
+def test_waiting_calls_do_not_block_other_calls(server: Localpach, client: Client, name: Name) -> None:
     corpus, train = name("corpus"), name("train")
     client.create_repo(corpus)
     client.put(corpus, {"/a": b"a"})
@@ -107,7 +107,7 @@ def test_calls_that_wait_do_not_keep_others_from_being_answered(server: Localpac
             call.cancel()
 
 
-def test_a_call_that_the_client_gives_up_frees_its_thread(server: Localpach, client: Client, name: Name) -> None:
+def test_a_cancelled_call_frees_its_thread(server: Localpach, client: Client, name: Name) -> None:
     corpus = name("corpus")
     client.create_repo(corpus)
     branch = pfs.Branch(repo=repo(corpus), name="master")
@@ -117,5 +117,5 @@ def test_a_call_that_the_client_gives_up_frees_its_thread(server: Localpach, cli
         for call in [client.pfs.InspectCommit.future(request) for _ in range(CLIENTS)]:
             call.cancel()
     threads = Path(f"/proc/{server.process.pid}/task")
-    # The calls that wait in vain notice that nobody waits for them, so new ones need no threads of their own.
+    # Cancelled calls free their threads, so new calls need no additional ones.
     until(lambda: [client.head(corpus) for _ in range(CLIENTS)] and len(list(threads.iterdir())) < 5 * CLIENTS)

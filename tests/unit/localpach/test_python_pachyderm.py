@@ -1,4 +1,4 @@
-"""The client library that people use by hand, against localpach."""
+"""The python_pachyderm client library against localpach."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Name = Callable[[str], str]
 
 @pytest.fixture
 def library(server: Localpach) -> python_pachyderm.Client:
-    """A client of the library."""
+    """Return a client of the library."""
     return python_pachyderm.Client(server.host, server.port)
 
 
@@ -146,7 +146,7 @@ def test_secrets(library: python_pachyderm.Client, name: Name) -> None:
     library.delete_secret(secret)
 
 
-def test_what_the_server_says_of_itself(library: python_pachyderm.Client) -> None:
+def test_version_health_and_auth(library: python_pachyderm.Client) -> None:
     version = library.get_remote_version()
     assert (version.major, version.minor, version.micro) == (2, 7, 8)
     assert library.health_check().status == 1
@@ -154,7 +154,7 @@ def test_what_the_server_says_of_itself(library: python_pachyderm.Client) -> Non
         library.who_am_i()
 
 
-def test_what_is_left_out_says_so_in_a_sentence(library: python_pachyderm.Client) -> None:
+def test_unsupported_calls_are_unimplemented(library: python_pachyderm.Client) -> None:
     calls = [
         lambda: list(library.fsck()),
         lambda: list(library.get_kube_events(None)),
@@ -163,4 +163,4 @@ def test_what_is_left_out_says_so_in_a_sentence(library: python_pachyderm.Client
         with pytest.raises(grpc.RpcError) as caught:
             call()
         assert caught.value.code() == grpc.StatusCode.UNIMPLEMENTED
-        assert caught.value.details().startswith("localpach has no")
+        assert caught.value.details().startswith("localpach does not support")

@@ -1,4 +1,4 @@
-"""The pure rules: names, ancestry, paths, patterns, quantities, and the algebra of changes."""
+"""Pure functions: names, ancestry, paths, patterns, quantities, and the composition of changes."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def test_ancestry(text: str, expected: tuple[str, int]) -> None:
 
 
 @pytest.mark.parametrize("text", ["a.b", "master^~", "master~x"])
-def test_ancestry_that_does_not_parse(text: str) -> None:
+def test_invalid_ancestry_is_rejected(text: str) -> None:
     with pytest.raises(PachError, match="invalid ancestry syntax"):
         parse_ancestry(text)
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a.b", "a/b", "é"])
-def test_names_that_are_refused(name: str) -> None:
+def test_invalid_names_are_rejected(name: str) -> None:
     with pytest.raises(PachError, match="only alphanumeric characters"):
         validate_name(name)
 
@@ -64,7 +64,7 @@ def test_clean_paths(path: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/a\n", "/é", "/a*", "/a/../b", "/{a}", "/a^", ""])
-def test_paths_that_are_refused(path: str) -> None:
+def test_invalid_paths_are_rejected(path: str) -> None:
     with pytest.raises(PachError, match="invalid"):
         validate(path)
 
@@ -93,12 +93,12 @@ def test_patterns(pattern: str, matching: list[str], other: list[str]) -> None:
     assert [path for path in (*matching, *other) if glob.matches(path)] == matching
 
 
-def test_patterns_capture() -> None:
+def test_patterns_capture_groups() -> None:
     assert compile_glob("/(*)/(*).txt").replace("/1/a.txt", "$2-${1}-$$-$3") == "a-1-$-"
 
 
 @pytest.mark.parametrize("pattern", ["/[", "/[a", "/x[[:alpha:]"])
-def test_patterns_that_do_not_parse(pattern: str) -> None:
+def test_invalid_patterns_are_rejected(pattern: str) -> None:
     with pytest.raises(PachError, match="unexpected end of input"):
         compile_glob(pattern)
 
@@ -112,28 +112,28 @@ def test_quantities(text: str, expected: int | None) -> None:
 
 
 def content(text: str) -> bytes:
-    """The packed parts of a content."""
+    """Return the packed parts of a content."""
     return parts_of.pack(parts_of.digest(text.encode()), len(text))
 
 
-def some_changes(chance: random.Random) -> Changes:
-    """A few changes of a few files."""
+def some_changes(rng: random.Random) -> Changes:
+    """Return random changes of a few files."""
     changes = Changes()
-    for _ in range(chance.randrange(1, 8)):
-        path = chance.choice(["/a", "/b", "/d/c", "/d/e", "/f"])
-        if chance.random() < 0.3:
+    for _ in range(rng.randrange(1, 8)):
+        path = rng.choice(["/a", "/b", "/d/c", "/d/e", "/f"])
+        if rng.random() < 0.3:
             changes.delete(path, "default")
         else:
-            changes.append(path, "default", content(str(chance.random())))
+            changes.append(path, "default", content(str(rng.random())))
     return changes
 
 
 @pytest.mark.parametrize("seed", range(50))
 def test_changes_compose(seed: int) -> None:
-    """Changes one after another are the same as their composition, whatever they are applied to."""
-    chance = random.Random(seed)
-    base = EMPTY.apply(some_changes(chance))
-    first, second = some_changes(chance), some_changes(chance)
+    """Applying changes one after another equals applying their composition."""
+    rng = random.Random(seed)
+    base = EMPTY.apply(some_changes(rng))
+    first, second = some_changes(rng), some_changes(rng)
     step_by_step = base.apply(first).apply(second)
     at_once = base.apply(first.then(second))
     assert at_once.files == step_by_step.files
@@ -143,13 +143,13 @@ def test_changes_compose(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(50))
 def test_conflicts_are_found_from_the_changes_alone(seed: int) -> None:
-    chance = random.Random(seed)
-    files = {f"/{chance.randrange(3)}/{chance.randrange(9)}{suffix}\0default": content("x") for suffix in "abcdefgh"}
+    rng = random.Random(seed)
+    files = {f"/{rng.randrange(3)}/{rng.randrange(9)}{suffix}\0default": content("x") for suffix in "abcdefgh"}
     for number in range(60):
         files[f"/many/{number}\0default"] = content("y")
     base = Snapshot(files)
     assert base.first_conflict() == ""
     changes = Changes()
-    changes.append(chance.choice(["/0", "/1", "/new", "/many/7", "/many/7/below"]), "default", content("z"))
+    changes.append(rng.choice(["/0", "/1", "/new", "/many/7", "/many/7/below"]), "default", content("z"))
     after = base.apply(changes)
     assert after.conflict_after(changes) == after.first_conflict()

@@ -1,4 +1,4 @@
-"""What an operator must know of the server beyond the recordings."""
+"""Semantics of the server that an operator relies on, beyond the recordings."""
 
 from __future__ import annotations
 
@@ -16,45 +16,45 @@ Name = Callable[[str], str]
 
 
 def sh(script: str) -> list[str]:
-    """A command that is a script."""
+    """Return a command that runs a script."""
     return ["sh", "-c", script]
 
 
-def refused(call: Callable[[], object]) -> grpc.RpcError:
-    """The error of a call that must fail."""
+def error_of(call: Callable[[], object]) -> grpc.RpcError:
+    """Return the error of a call that must fail."""
     with pytest.raises(grpc.RpcError) as caught:
-        consumed(call())
+        read_all(call())
     return caught.value
 
 
-def consumed(answer: object) -> object:
-    """An answer; a stream fails only when it is read."""
+def read_all(answer: object) -> object:
+    """Read a response to its end, since a stream fails only when it is read."""
     return list(answer) if hasattr(answer, "__iter__") else answer
 
 
 @pytest.fixture
 def corpus(client: Client, name: Name) -> str:
-    """A repo with a file."""
+    """Create a repo with one file."""
     found = name("corpus")
     client.create_repo(found)
     client.put(found, {"/a": b"a"})
     return found
 
 
-def test_a_failure_makes_all_that_is_downstream_unrunnable(client: Client, name: Name, corpus: str) -> None:
+def test_a_failure_makes_all_downstream_jobs_unrunnable(client: Client, name: Name, corpus: str) -> None:
     one, two, three = name("one"), name("two"), name("three")
     client.create_pipeline(one, sh("test ! -e /pfs/in/bad; cp /pfs/in/a /pfs/out/"), corpus, datum_tries=1)
     client.create_pipeline(two, sh("cp /pfs/in/a /pfs/out/"), one, datum_tries=1)
-    client.job_over(three, client.create_pipeline(three, sh("cp /pfs/in/a /pfs/out/"), two, datum_tries=1))
+    client.finished_job(three, client.create_pipeline(three, sh("cp /pfs/in/a /pfs/out/"), two, datum_tries=1))
     client.create_pipeline(one, sh("exit 1"), corpus, update=True, reprocess=True, datum_tries=1)
     uuid = client.head(three)
     assert client.head(one) == uuid
-    assert client.job_over(one, uuid).state == pps.JOB_FAILURE
+    assert client.finished_job(one, uuid).state == pps.JOB_FAILURE
     for pipeline in (two, three):
-        info = client.job_over(pipeline, uuid)
+        info = client.finished_job(pipeline, uuid)
         assert info.state == pps.JOB_UNRUNNABLE
         assert info.reason == "unrunnable because the following upstream pipelines failed: in"
-    # Read by branch there is still what was there before, read by id too: only the commit's error tells.
+    # The previous files remain readable by branch and by id; only the commit has an error.
     assert client.read(three, "/a", uuid) == b"a"
     assert client.pfs.InspectCommit(pfs.InspectCommitRequest(commit=commit(three, uuid))).error == info.reason
 
@@ -65,7 +65,7 @@ def test_one_commit_passes_through_three_levels_with_one_id(client: Client, name
         client.create_pipeline(pipeline, sh("cp /pfs/in/* /pfs/out/"), source)
     client.put(corpus, {"/b": b"b"})
     uuid = client.head(corpus)
-    assert client.job_over(chain[-1], uuid).state == pps.JOB_SUCCESS
+    assert client.finished_job(chain[-1], uuid).state == pps.JOB_SUCCESS
     assert client.paths(chain[-1], uuid) == ["/a", "/b"]
     infos = list(client.pps.InspectJobSet(pps.InspectJobSetRequest(job_set=pps.JobSet(id=uuid), wait=True)))
     assert [info.job.pipeline.name for info in infos] == chain
@@ -76,26 +76,26 @@ def test_two_inputs_from_one_source_make_one_job(client: Client, name: Name, cor
     for pipeline in (left, right):
         client.create_pipeline(pipeline, sh("cp /pfs/in/* /pfs/out/"), corpus)
     crossed = pps.Input(cross=[pfs_input(left, "/", name="left"), pfs_input(right, "/", name="right")])
-    client.job_over(both, client.create_pipeline(both, sh("cat /pfs/left/a /pfs/right/a > /pfs/out/x"), crossed))
+    client.finished_job(both, client.create_pipeline(both, sh("cat /pfs/left/a /pfs/right/a > /pfs/out/x"), crossed))
     client.put(corpus, {"/a": b"new"})
     uuid = client.head(corpus)
-    assert client.job_over(both, uuid).state == pps.JOB_SUCCESS
+    assert client.finished_job(both, uuid).state == pps.JOB_SUCCESS
     assert client.read(both, "/x", uuid) == b"newnew"
     listed = client.pps.ListJob(pps.ListJobRequest(pipeline=pps.Pipeline(name=both)))
     assert len(list(listed)) == 2
 
 
-def test_a_transaction_whose_end_fails_remains(client: Client, name: Name) -> None:
+def test_a_transaction_that_fails_to_finish_stays_open(client: Client, name: Name) -> None:
     first, second = name("first"), name("second")
     opened = client.transaction.StartTransaction(tx.StartTransactionRequest())
     header = [("pach-transaction", opened.id)]
     for each in (first, second):
         client.pfs.CreateRepo(pfs.CreateRepoRequest(repo=repo(each)), metadata=header)
     client.create_repo(second)
-    error = refused(lambda: client.transaction.FinishTransaction(tx.FinishTransactionRequest(transaction=opened)))
+    error = error_of(lambda: client.transaction.FinishTransaction(tx.FinishTransactionRequest(transaction=opened)))
     assert error.code() == grpc.StatusCode.ALREADY_EXISTS
     assert error.details() == f"error running request 2 of 2: repo default/{second} already exists"
-    assert refused(lambda: client.head(first)).code() == grpc.StatusCode.NOT_FOUND
+    assert error_of(lambda: client.head(first)).code() == grpc.StatusCode.NOT_FOUND
     client.pfs.DeleteRepo(pfs.DeleteRepoRequest(repo=repo(second)))
     client.transaction.FinishTransaction(tx.FinishTransactionRequest(transaction=opened))
     for each in (first, second):
@@ -118,27 +118,27 @@ def test_a_batch_is_one_transaction(client: Client, name: Name) -> None:
     requests = [
         tx.TransactionRequest(create_repo=pfs.CreateRepoRequest(repo=repo(each))) for each in (made, twice, twice)
     ]
-    error = refused(lambda: client.transaction.BatchTransaction(tx.BatchTransactionRequest(requests=requests)))
+    error = error_of(lambda: client.transaction.BatchTransaction(tx.BatchTransactionRequest(requests=requests)))
     assert error.details().startswith("error running request 3 of 3: ")
-    assert refused(lambda: client.head(made)).code() == grpc.StatusCode.NOT_FOUND
+    assert error_of(lambda: client.head(made)).code() == grpc.StatusCode.NOT_FOUND
     client.transaction.BatchTransaction(tx.BatchTransactionRequest(requests=requests[:2]))
     assert client.pfs.InspectRepo(pfs.InspectRepoRequest(repo=repo(made))).repo.name == made
 
 
-def test_an_open_commit_below_an_open_one_cannot_be_read_yet(client: Client, name: Name, corpus: str) -> None:
+def test_an_open_commit_with_an_open_parent_cannot_be_read(client: Client, name: Name, corpus: str) -> None:
     train = name("train")
     first = client.create_pipeline(train, sh("sleep 600"), corpus)
     client.put(corpus, {"/b": b"b"})
-    error = refused(lambda: client.read(train, "/a", client.head(train)))
+    error = error_of(lambda: client.read(train, "/a", client.head(train)))
     assert error.details() == (
         f"base commit default/{train}@{first} for commit default/{train}@{client.head(train)} unfinished"
     )
 
 
-def test_a_commit_that_is_not_finished_cannot_be_searched(client: Client, corpus: str) -> None:
+def test_an_unfinished_commit_cannot_be_searched(client: Client, corpus: str) -> None:
     branch = pfs.Branch(repo=repo(corpus), name="master")
     client.pfs.StartCommit(pfs.StartCommitRequest(branch=branch))
-    error = refused(lambda: client.pfs.FindCommits(pfs.FindCommitsRequest(start=commit(corpus), file_path="/a")))
+    error = error_of(lambda: client.pfs.FindCommits(pfs.FindCommitsRequest(start=commit(corpus), file_path="/a")))
     assert error.code() == grpc.StatusCode.UNAVAILABLE
     assert error.details().endswith("not finished")
 
@@ -151,12 +151,12 @@ def test_commits_that_change_a_file_are_found(client: Client, corpus: str) -> No
     assert [each.found_commit.id for each in answers if each.HasField("found_commit")] == [third, first]
 
 
-def test_only_heads_can_be_dropped_and_only_others_squashed(client: Client, corpus: str) -> None:
+def test_heads_can_be_dropped_and_other_commits_squashed(client: Client, corpus: str) -> None:
     first = client.head(corpus)
     second = client.put(corpus, {"/b": b"b"})
-    dropped = refused(lambda: client.pfs.DropCommitSet(pfs.DropCommitSetRequest(commit_set=pfs.CommitSet(id=first))))
+    dropped = error_of(lambda: client.pfs.DropCommitSet(pfs.DropCommitSetRequest(commit_set=pfs.CommitSet(id=first))))
     assert dropped.details() == f"cannot drop a commit that has children: default/{corpus}@{first}"
-    squashed = refused(
+    squashed = error_of(
         lambda: client.pfs.SquashCommitSet(pfs.SquashCommitSetRequest(commit_set=pfs.CommitSet(id=second)))
     )
     assert squashed.details().startswith("cannot squash a commit that has no children")
@@ -167,28 +167,28 @@ def test_only_heads_can_be_dropped_and_only_others_squashed(client: Client, corp
 
 
 @pytest.mark.parametrize("autoscaling", [False, True])
-def test_a_worker_deletes_the_job_whose_commit_is_dropped_unless_it_is_scaled_away(
+def test_a_worker_deletes_the_job_of_a_dropped_commit_unless_it_is_scaled_down(
     client: Client, name: Name, corpus: str, autoscaling: bool
 ) -> None:
     train = name("train")
     first = client.create_pipeline(train, sh("test ! -e /pfs/in/slow || sleep 60"), corpus, autoscaling=autoscaling)
-    client.job_over(train, first)
+    client.finished_job(train, first)
     second = client.put(corpus, {"/slow": b"slow"})
     client.job_in(train, second, pps.JOB_RUNNING)
     client.pfs.DropCommitSet(pfs.DropCommitSetRequest(commit_set=pfs.CommitSet(id=second)))
 
-    def left() -> dict[str, str]:
+    def remaining() -> dict[str, str]:
         listed = client.pps.ListJob(pps.ListJobRequest(pipeline=job(train, second).pipeline))
         return {info.job.id: info.reason for info in listed}
 
     if autoscaling:
-        client.job_over(train, client.put(corpus, {"/fine": b""}))
-        assert left()[second] == "output commit removed"
+        client.finished_job(train, client.put(corpus, {"/fine": b""}))
+        assert remaining()[second] == "output commit removed"
     else:
-        until(lambda: second not in left())
+        until(lambda: second not in remaining())
 
 
-def test_a_branch_with_a_trigger_follows_in_strides(client: Client, name: Name) -> None:
+def test_a_branch_with_a_trigger_follows_after_enough_commits(client: Client, name: Name) -> None:
     corpus = name("corpus")
     client.create_repo(corpus)
     client.put(corpus, {"/0": b"x"})
@@ -201,7 +201,7 @@ def test_a_branch_with_a_trigger_follows_in_strides(client: Client, name: Name) 
     second = client.put(corpus, {"/2": b"x"})
     assert client.head(corpus, "follower") == second
     loop = pfs.Branch(repo=repo(corpus), name="master")
-    error = refused(
+    error = error_of(
         lambda: client.pfs.CreateBranch(
             pfs.CreateBranchRequest(branch=loop, trigger=pfs.Trigger(branch="follower", commits=1))
         )
@@ -214,7 +214,7 @@ def test_datums_can_be_filtered_and_paged(client: Client, name: Name) -> None:
     client.create_repo(corpus)
     client.put(corpus, {f"/{number}": str(number).encode() for number in range(4)})
     uuid = client.create_pipeline(train, sh("test ! -e /pfs/in/2"), pfs_input(corpus, "/*", name="in"), datum_tries=1)
-    client.job_over(train, uuid)
+    client.finished_job(train, uuid)
     failed = pps.ListDatumRequest.Filter(state=[pps.DatumState.FAILED])
     found = list(client.pps.ListDatum(pps.ListDatumRequest(job=job(train, uuid), filter=failed)))
     assert [info.data[0].file.path for info in found] == ["/2"]
@@ -226,7 +226,7 @@ def test_datums_can_be_filtered_and_paged(client: Client, name: Name) -> None:
     assert [info.datum.id for info in client.pps.ListDatum(back)] == whole[:1:-1]
 
 
-def test_a_large_listing_comes_in_pages(client: Client, name: Name) -> None:
+def test_listings_are_paged(client: Client, name: Name) -> None:
     corpus = name("corpus")
     client.create_repo(corpus)
     client.put(corpus, {f"/{number}": b"x" for number in range(9)})
@@ -259,64 +259,62 @@ def test_temporary_file_sets_can_be_added_to_a_commit(client: Client, name: Name
         ({"s3_out": True}, "S3"),
     ],
 )
-def test_pipelines_of_kinds_that_are_left_out(
+def test_unsupported_kinds_of_pipelines(
     client: Client, name: Name, corpus: str, fields: dict[str, object], word: str
 ) -> None:
-    error = refused(lambda: client.create_pipeline(name("odd"), ["true"], corpus, **fields))
+    error = error_of(lambda: client.create_pipeline(name("odd"), ["true"], corpus, **fields))
     assert error.code() == grpc.StatusCode.UNIMPLEMENTED
     assert word in error.details()
 
 
-def test_cron_inputs_are_left_out(client: Client, name: Name) -> None:
+def test_cron_inputs_are_unsupported(client: Client, name: Name) -> None:
     cron = pps.Input(cron=pps.CronInput(name="tick", spec="@every 10s"))
-    error = refused(lambda: client.create_pipeline(name("odd"), ["true"], cron))
+    error = error_of(lambda: client.create_pipeline(name("odd"), ["true"], cron))
     assert error.code() == grpc.StatusCode.UNIMPLEMENTED
     assert "cron" in error.details()
 
 
-def test_ticks_and_restarts_are_refused_where_there_is_something_to_run(
-    client: Client, name: Name, corpus: str
-) -> None:
+def test_run_cron_and_restart_datum_are_rejected(client: Client, name: Name, corpus: str) -> None:
     train = name("train")
     job = pps.Job(pipeline=pps.Pipeline(name=train), id=client.create_pipeline(train, ["true"], corpus))
-    ticked = refused(lambda: client.pps.RunCron(pps.RunCronRequest(pipeline=job.pipeline)))
+    ticked = error_of(lambda: client.pps.RunCron(pps.RunCronRequest(pipeline=job.pipeline)))
     assert ticked.details() == "pipeline doesn't have a cron input"
-    restarted = refused(lambda: client.pps.RestartDatum(pps.RestartDatumRequest(job=job)))
+    restarted = error_of(lambda: client.pps.RestartDatum(pps.RestartDatumRequest(job=job)))
     assert restarted.code() == grpc.StatusCode.UNIMPLEMENTED
 
 
-def test_a_set_to_remove_must_be_named(client: Client) -> None:
+def test_removing_a_commit_set_requires_its_id(client: Client) -> None:
     for call in (
         lambda: client.pfs.DropCommitSet(pfs.DropCommitSetRequest()),
         lambda: client.pfs.SquashCommitSet(pfs.SquashCommitSetRequest()),
     ):
-        assert refused(call).details() == "commitset cannot be nil"
+        assert error_of(call).details() == "commitset cannot be nil"
 
 
-def test_a_head_comes_from_the_repo_of_its_branch(client: Client, name: Name, corpus: str) -> None:
+def test_the_head_of_a_branch_must_be_in_its_repo(client: Client, name: Name, corpus: str) -> None:
     other = name("other")
     client.create_repo(other)
     branch = pfs.Branch(repo=repo(other), name="master")
-    error = refused(lambda: client.pfs.CreateBranch(pfs.CreateBranchRequest(branch=branch, head=commit(corpus))))
+    error = error_of(lambda: client.pfs.CreateBranch(pfs.CreateBranchRequest(branch=branch, head=commit(corpus))))
     assert error.details() == "branch and head commit must belong to the same repo"
 
 
-def test_a_subscription_tells_of_each_job_once(client: Client, name: Name, corpus: str) -> None:
+def test_a_subscription_reports_each_job_once(client: Client, name: Name, corpus: str) -> None:
     train = name("train")
     first = client.create_pipeline(train, sh("true"), corpus)
     stream = client.pps.SubscribeJob(pps.SubscribeJobRequest(pipeline=pps.Pipeline(name=train)), timeout=60)
     assert next(stream).job.id == first
-    client.job_over(train, first)
+    client.finished_job(train, first)
     client.put(corpus, {"/b": b"b"})
     assert next(stream).job.id == client.head(train)
     stream.cancel()
 
 
-def test_a_pipeline_made_anew_has_nothing_of_the_old_one(client: Client, name: Name, corpus: str) -> None:
+def test_a_recreated_pipeline_has_no_old_results(client: Client, name: Name, corpus: str) -> None:
     train = name("train")
     for _ in range(2):
         uuid = client.create_pipeline(train, sh("echo once >> /pfs/out/x"), corpus)
-        assert client.job_over(train, uuid).data_processed == 1
+        assert client.finished_job(train, uuid).data_processed == 1
         assert client.read(train, "/x") == b"once\n"
         client.pps.DeletePipeline(pps.DeletePipelineRequest(pipeline=pps.Pipeline(name=train)))
-    until(lambda: refused(lambda: client.head(train)).code() == grpc.StatusCode.NOT_FOUND)
+    until(lambda: error_of(lambda: client.head(train)).code() == grpc.StatusCode.NOT_FOUND)

@@ -17,7 +17,7 @@ import scriptmodel_trainer
 from scriptmodel_trainer.corpus.layouts.paragraphs import short_lines
 
 _ROOT = Path(scriptmodel_trainer.__file__).parent
-_METHODS = ("match", "fullmatch", "search", "findall", "finditer", "sub", "split")
+METHODS = ("match", "fullmatch", "search", "findall", "finditer", "sub", "subn", "split")
 _FILLERS = (
     " ",
     "a",
@@ -37,6 +37,7 @@ _FILLERS = (
     "\n",
     " \n",
     "\n ",
+    " \t",
     "A\n",
     "()",
 )
@@ -49,6 +50,8 @@ _CATEGORIES = {
     codes.CATEGORY_WORD: r"\w",
     codes.CATEGORY_NOT_WORD: r"\W",
 }
+_JOINING = ("drafts", "fountain")  # modules that join paragraphs, with the blank lines between them
+_BLANK = re.compile(r"\n{60,}")
 _FEW = 64  # characters; the call itself costs as much
 _REFERENCE = re.compile(r"[^\W_]+")
 
@@ -81,7 +84,7 @@ def patterns() -> list[Pattern]:
         for key, value in compiled.items():
             used = {node.attr for node in attributes if key in _names(node.value)}
             if isinstance(value.pattern, str):
-                found.append(Pattern(name, key, value, frozenset(used) & frozenset(_METHODS)))
+                found.append(Pattern(name, key, value, frozenset(used) & frozenset(METHODS)))
     return found
 
 
@@ -184,7 +187,8 @@ def slow(pattern: Pattern, longest: int, budget: float) -> str:
     methods = pattern.methods & {"match", "fullmatch"}
     if pattern.methods != methods or not methods:
         methods |= {"finditer"}
-    for text in dict.fromkeys(map(as_read, attacks(pattern.compiled, longest))):
+    read = as_joined if pattern.module.endswith(_JOINING) else as_read
+    for text in dict.fromkeys(map(read, attacks(pattern.compiled, longest))):
         for method in methods:
             if all(_timed(pattern.compiled, method, text) > budget * max(len(text), _FEW) for _ in range(3)):
                 return f"{method} of {len(text)} characters like {text[:60]!r}"
@@ -194,6 +198,11 @@ def slow(pattern: Pattern, longest: int, budget: float) -> str:
 def as_read(text: str) -> str:
     """A text as rules meet it: lines kept short, none of them blank."""
     return "\n".join(line for line in short_lines(text.split("\n")) if line.strip())
+
+
+def as_joined(text: str) -> str:
+    """A text as rules meet it where paragraphs were joined: fewer than 60 line ends in a row."""
+    return _BLANK.sub("\n" * 59, "\n".join(line.rstrip() for line in short_lines(text.split("\n"))))
 
 
 def _timed(pattern: re.Pattern[str], method: str, text: str) -> float:

@@ -13,12 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from scriptmodel_trainer import artifacts, backend
-from scriptmodel_trainer.checkpoints import load_checkpoint, save_checkpoint
+from scriptmodel_trainer import artifacts
 from scriptmodel_trainer.cli import main
-from scriptmodel_trainer.fingerprints import Fingerprints, fingerprints_of
 from scriptmodel_trainer.presets import PRESETS, Preset, with_overrides
 from scriptmodel_trainer.storage import read_arrays
+from scriptmodel_trainer.training import hardware
+from scriptmodel_trainer.training.checkpoints import load_checkpoint, save_checkpoint
+from scriptmodel_trainer.training.fingerprints import Fingerprints, fingerprints_of
 
 EARLIER = Path(__file__).parent / "earlier"
 
@@ -41,7 +42,7 @@ def copied(name: str, precision: str, to: Path) -> Path:
 def test_a_finished_model_of_an_earlier_version_is_the_same_run(
     precision: str, bfloat16: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(backend, "multiplies_bfloat16", lambda: bfloat16)
+    monkeypatch.setattr(hardware, "multiplies_bfloat16", lambda: bfloat16)
     out = copied("model", precision, tmp_path)
     before = {path.name: path.read_bytes() for path in out.iterdir()}
     assert main(command(out, precision, 2)) == 0
@@ -52,7 +53,7 @@ def test_a_finished_model_of_an_earlier_version_is_the_same_run(
 def test_a_model_trained_with_auto_on_another_kind_of_processor_is_another_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(backend, "multiplies_bfloat16", lambda: False)
+    monkeypatch.setattr(hardware, "multiplies_bfloat16", lambda: False)
     assert main(command(copied("model", "auto", tmp_path), "auto", 2)) == 2
     assert "another corpus, preset, setting, seed or precision" in capsys.readouterr().out
 
@@ -81,10 +82,10 @@ def test_a_state_saved_with_auto_on_another_kind_of_processor_is_refused(
     saved = load_checkpoint(path, prints("auto", "bfloat16"))
     current = prints("auto", "bfloat16").current
     save_checkpoint(path, dataclasses.replace(saved, fingerprint=current, processor="another"))
-    monkeypatch.setattr(backend, "multiplies_bfloat16", lambda: False)
+    monkeypatch.setattr(hardware, "multiplies_bfloat16", lambda: False)
     assert main(command(out, "auto", 400)) == 2
     assert "on the same kind of processor" in capsys.readouterr().out
-    monkeypatch.setattr(backend, "multiplies_bfloat16", lambda: True)
+    monkeypatch.setattr(hardware, "multiplies_bfloat16", lambda: True)
     assert main(command(out, "auto", 400)) == 0
     events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [event["code"] for event in events if event["event"] == "warning"] == ["other_processor"]

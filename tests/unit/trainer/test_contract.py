@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 from samples import play, run_trainer
 
-from scriptmodel_trainer import arguments, commands
-from scriptmodel_trainer.checkpoints import EpochRecord
+from scriptmodel_trainer import arguments
+from scriptmodel_trainer.commands import evaluate, train
 from scriptmodel_trainer.evaluation import Score
 from scriptmodel_trainer.presets import PRESETS
-from scriptmodel_trainer.progress import JsonProgress
+from scriptmodel_trainer.progress.listeners import JsonProgress
+from scriptmodel_trainer.training.checkpoints import EpochRecord
 
 MODEL_FILES = {"model.json", "weights.npz", "word_to_id.json", "id_to_word.json", "metrics.json", "report.html"}
 LOG = "train.log.jsonl"
@@ -73,7 +74,7 @@ def test_events_come_in_order_and_hold_what_the_contract_lists(job: dict[str, An
 
 
 def test_progress_goes_on_while_the_test_split_is_read(capsys: pytest.CaptureFixture[str]) -> None:
-    tell = commands._while_testing(JsonProgress(sys.stdout), EpochRecord(2, 9.0, 8.0, 0.1, 3.0, 500.0), 0.0)
+    tell = train._while_testing(JsonProgress(sys.stdout), EpochRecord(2, 9.0, 8.0, 0.1, 3.0, 500.0), 0.0)
     time.sleep(0.01)
     tell(0.5)
     tell(1.0)
@@ -201,8 +202,8 @@ def test_help_has_an_example_that_is_understood(command: str, capsys: pytest.Cap
 
 
 def test_a_perplexity_beyond_all_numbers_is_null(model: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(commands, "score", lambda *_: Score(math.inf, 1, 0, {}))
-    line = commands.evaluate(model, [corpus], "auto", True, JsonProgress(sys.stdout))
+    monkeypatch.setattr(evaluate, "score", lambda *_: Score(math.inf, 1, 0, {}))
+    line = evaluate.evaluate(model, [corpus], "auto", True, JsonProgress(sys.stdout))
     assert json.loads(line, parse_constant=pytest.fail)["perplexity"] is None
 
 

@@ -8,14 +8,14 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from scriptmodel_trainer.backend import load_tensorflow
 from scriptmodel_trainer.presets import Preset
+from scriptmodel_trainer.training.hardware import load_tensorflow
 
 load_tensorflow(0)
 
 import tensorflow as tf  # noqa: E402  # quietly loaded above
 
-from scriptmodel_trainer.dropout import Dropout  # noqa: E402
+from scriptmodel_trainer.training.dropout import Dropout  # noqa: E402
 
 ONES = np.ones((40, 30, 50), np.float32)
 HALF = Preset(dropout=0.5, word_dropout=0.5, output_dropout=0.5)

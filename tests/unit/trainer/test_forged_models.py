@@ -15,9 +15,9 @@ from forged import compressed, rewrite, rewrite_json
 from samples import run_trainer
 
 from scriptmodel_trainer.artifacts import load_model
-from scriptmodel_trainer.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.storage import arrays_bytes, read_arrays
+from scriptmodel_trainer.training.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 
 Forge = Callable[[Path], None]
 

@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from scriptmodel_trainer.backend import load_tensorflow, multiplies_bfloat16
+from scriptmodel_trainer.training.hardware import load_tensorflow, multiplies_bfloat16
 
 load_tensorflow(0)
 
 import keras  # noqa: E402  # quietly loaded above
 import tensorflow as tf  # noqa: E402
 
-from scriptmodel_trainer.recurrence import read_window  # noqa: E402
-from scriptmodel_trainer.softmax import mean_cross_entropy  # noqa: E402
+from scriptmodel_trainer.training.recurrence import read_window  # noqa: E402
+from scriptmodel_trainer.training.softmax import mean_cross_entropy  # noqa: E402
 
 ROUNDING = {"float32": 2e-6, "bfloat16": 0.01}
 
@@ -41,7 +41,7 @@ def worst_difference(tape: Any, ours: Any, plain: Any, variables: Sequence[Any])
 @pytest.mark.parametrize(("precision", "native"), [("float32", True), ("bfloat16", True), ("bfloat16", False)])
 def test_fused_cross_entropy_is_keras(precision: str, native: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if not native:
-        monkeypatch.setattr("scriptmodel_trainer.precision.multiplies_bfloat16", lambda: False)
+        monkeypatch.setattr("scriptmodel_trainer.training.precision.multiplies_bfloat16", lambda: False)
     elif precision == "bfloat16" and not multiplies_bfloat16():
         pytest.skip("this processor emulates bfloat16, whose softmax is never used then")
     random = np.random.default_rng(5)

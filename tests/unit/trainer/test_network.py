@@ -10,20 +10,20 @@ import pytest
 from samples import run_trainer
 
 from scriptmodel_trainer.artifacts import load_model
-from scriptmodel_trainer.backend import load_tensorflow
-from scriptmodel_trainer.batches import cut_for_training, cut_for_validation
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import read_corpus
 from scriptmodel_trainer.evaluation import negative_log_likelihoods, score
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.presets import PRESETS, with_overrides
+from scriptmodel_trainer.training.batches import cut_for_training, cut_for_validation
+from scriptmodel_trainer.training.hardware import load_tensorflow
 
 load_tensorflow(0)
 
 import tensorflow as tf  # noqa: E402  # quietly loaded above
 
-from scriptmodel_trainer.model import LanguageModel  # noqa: E402
-from scriptmodel_trainer.training_graph import ValidationGraph  # noqa: E402
+from scriptmodel_trainer.training.graph import ValidationGraph  # noqa: E402
+from scriptmodel_trainer.training.model import LanguageModel  # noqa: E402
 
 RANDOM = np.random.default_rng(5)
 STREAM = RANDOM.integers(0, 50, 1500).astype(np.int32)

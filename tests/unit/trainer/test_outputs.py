@@ -110,16 +110,32 @@ FULL = {
 }
 
 
+def assert_reports_a_full_output(words: list[str], code: int, unbuffered: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [str(COMMAND), *words],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+            check=False,
+        )
+    assert done.returncode == code
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith("scriptmodel-trainer: error: ")
+
+
 @pytest.mark.parametrize("case", FULL)
 def test_an_output_that_cannot_be_written_is_code_3_and_one_line(
     case: str, corpus: Path, model: Path, tmp_path: Path
 ) -> None:
     words = [word.format(corpus=corpus, model=model, tmp=tmp_path) for word in FULL[case]]
-    with Path("/dev/full").open("w") as full:
-        done = subprocess.run([str(COMMAND), *words], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
-    assert done.returncode == (2 if "bad input" in case else 3)
-    assert len(done.stderr.splitlines()) == 1
-    assert done.stderr.startswith("scriptmodel-trainer: error: ")
+    assert_reports_a_full_output(words, 2 if "bad input" in case else 3, "")
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_help_that_cannot_be_written_is_code_3_without_buffering(option: str) -> None:
+    assert_reports_a_full_output([option], 3, "1")
 
 
 def test_normalize_prints_a_table_of_what_it_found(tmp_path: Path) -> None:

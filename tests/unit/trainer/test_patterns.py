@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import resource
 import subprocess
@@ -9,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from patterns import Pattern, patterns, reference, slow
+from patterns import METHODS, Pattern, modules, patterns, reference, slow
 
 from scriptmodel_trainer.corpus import layouts, reading
 from scriptmodel_trainer.corpus.normalizing import _write_one
@@ -19,7 +20,7 @@ WINDOW = 2048  # characters
 # Patterns that look only at so many characters, as the code around them sees to.
 WINDOWS = {
     **{"_HEAD": 200, "_PAGE": 200, "_CREDIT": 200, "_CLOSING": 120, "_FRONT": 70, "_FURNITURE": 200, "_MUSIC": 240},
-    **{"_ALONE": 200, "_SINGS": 240, "_SPOKEN_BY": 100},
+    **{"_ALONE": 200, "_SINGS": 240, "_SPOKEN_BY": 100, "_LAST_WORD": 30},
 }
 
 
@@ -28,6 +29,19 @@ WINDOWS = {
 )
 def test_no_pattern_takes_long_for_its_own_worst_cases(pattern: Pattern) -> None:
     assert not slow(pattern, WINDOWS.get(pattern.name, WINDOW), BUDGET * reference())
+
+
+def test_every_pattern_is_compiled_by_its_module() -> None:
+    """Introspection finds no expression that is written where it is used."""
+    inline = [
+        f"{path.name}:{node.lineno}"
+        for path in modules()
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func).removeprefix("re.") in METHODS
+        and ast.unparse(node.func).startswith("re.")
+    ]
+    assert not inline
 
 
 HANGING = {

@@ -15,7 +15,7 @@ LINES = "".join(f"the {noun} sees the {noun} and goes home\n" for noun in ("cat"
 def test_auto_is_what_this_machine_does_faster_and_the_model_says_which(
     pays: bool, chosen: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("scriptmodel_trainer.backend.multiplies_bfloat16", lambda: pays)
+    monkeypatch.setattr("scriptmodel_trainer.training.hardware.multiplies_bfloat16", lambda: pays)
     out = train(tmp_path, "auto")
     assert f'"precision": "{chosen}"' in (out / "model.json").read_text()
 
@@ -23,7 +23,7 @@ def test_auto_is_what_this_machine_does_faster_and_the_model_says_which(
 def test_bfloat16_that_does_not_pay_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("scriptmodel_trainer.backend.multiplies_bfloat16", lambda: False)
+    monkeypatch.setattr("scriptmodel_trainer.training.hardware.multiplies_bfloat16", lambda: False)
     train(tmp_path, "bfloat16")
     told = capsys.readouterr()
     assert "float32 trains faster here" in told.out + told.err

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.optimizers import learning_rate
 from scriptmodel_trainer.presets import PRESETS, override_keys, preset_named, with_overrides
+from scriptmodel_trainer.training.optimizers import learning_rate
 
 
 @pytest.mark.parametrize(("name", "count"), [("small", 4_651_600), ("medium", 19_775_200), ("large", 66_022_000)])

@@ -7,7 +7,8 @@ import io
 import pytest
 
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.progress import BarProgress, Progressed
+from scriptmodel_trainer.progress.events import EpochStarted, Failed, Progressed
+from scriptmodel_trainer.progress.listeners import BarProgress
 
 
 def shown(written: str) -> list[str]:
@@ -29,7 +30,7 @@ def test_the_bar_never_wraps_and_says_what_matters(
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
     out = io.StringIO()
-    BarProgress(out).progressed(event)
+    BarProgress(out).report(event)
     (line,) = shown(out.getvalue())
     assert len(line) < columns
     if event.epochs < 100 and columns >= 40:
@@ -48,9 +49,9 @@ def test_lines_and_errors_take_the_place_of_the_bar(
     out = io.StringIO()
     bar = BarProgress(out)
     event = Progressed(1, 3, 0.5, 71.26, 9_800.4, 61.2)
-    bar.progressed(event)
-    bar.epoch_began(2, 0.5)
-    bar.progressed(event)
-    bar.failed(BadInputError("no"))  # goes to standard error: the same terminal
+    bar.report(event)
+    bar.report(EpochStarted(2, 0.5))
+    bar.report(event)
+    bar.report(Failed(BadInputError("no")))  # goes to standard error: the same terminal
     assert shown(out.getvalue()) == ["Epoch: 2 Learning rate: 0.500", ""]
     assert capsys.readouterr().err == "scriptmodel-trainer: error: no\n"

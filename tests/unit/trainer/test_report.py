@@ -13,9 +13,9 @@ import pytest
 from samples import run_trainer
 
 from scriptmodel_trainer.artifacts import load_model
-from scriptmodel_trainer.charts import Series, line_chart
-from scriptmodel_trainer.report import render_report
-from scriptmodel_trainer.report_training import overfitting, training_section
+from scriptmodel_trainer.reporting.charts import Series, line_chart
+from scriptmodel_trainer.reporting.page import render_report
+from scriptmodel_trainer.reporting.training_section import overfitting, training_section
 
 
 class Page(HTMLParser):

@@ -16,10 +16,10 @@ import pytest
 from samples import COMMAND, run_trainer
 
 from scriptmodel_trainer.artifacts import load_model
-from scriptmodel_trainer.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.fingerprints import Fingerprints
 from scriptmodel_trainer.storage import arrays_bytes, read_arrays, write_arrays
+from scriptmodel_trainer.training.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
+from scriptmodel_trainer.training.fingerprints import Fingerprints
 
 SETTINGS = [
     "--preset",

@@ -8,22 +8,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scriptmodel_trainer.backend import load_tensorflow, multiplies_bfloat16
-from scriptmodel_trainer.batches import cut_for_training
+from scriptmodel_trainer.training.batches import cut_for_training
+from scriptmodel_trainer.training.hardware import load_tensorflow, multiplies_bfloat16
 
 load_tensorflow(0)
 
 import tensorflow as tf  # noqa: E402  # quietly loaded above
 
-from scriptmodel_trainer import model as model_module  # noqa: E402
-from scriptmodel_trainer import training  # noqa: E402
-from scriptmodel_trainer.fingerprints import Fingerprints  # noqa: E402
-from scriptmodel_trainer.model import LanguageModel  # noqa: E402
-from scriptmodel_trainer.optimizers import Optimizer  # noqa: E402
 from scriptmodel_trainer.presets import PRESETS, Preset, with_overrides  # noqa: E402
-from scriptmodel_trainer.progress import TextProgress  # noqa: E402
+from scriptmodel_trainer.progress.listeners import TextProgress  # noqa: E402
 from scriptmodel_trainer.stopping import StopSignals  # noqa: E402
-from scriptmodel_trainer.training_graph import TrainingGraph  # noqa: E402
+from scriptmodel_trainer.training import loop  # noqa: E402
+from scriptmodel_trainer.training import model as model_module  # noqa: E402
+from scriptmodel_trainer.training.fingerprints import Fingerprints  # noqa: E402
+from scriptmodel_trainer.training.graph import TrainingGraph  # noqa: E402
+from scriptmodel_trainer.training.model import LanguageModel  # noqa: E402
+from scriptmodel_trainer.training.optimizers import Optimizer  # noqa: E402
 
 STREAM = np.random.default_rng(5).integers(0, 50, 1500).astype(np.int32)
 SETTINGS = {"hidden_units": "12", "steps": "5", "batch_size": "4", "dropout": "0.2"}
@@ -117,10 +117,10 @@ def test_a_network_too_large_for_the_memory_is_told_as_such(monkeypatch: pytest.
     def too_large(*_: object) -> None:
         raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor with shape[8192,32768]")
 
-    monkeypatch.setattr(training, "LanguageModel", too_large)
-    task = training.TrainingTask(
+    monkeypatch.setattr(loop, "LanguageModel", too_large)
+    task = loop.TrainingTask(
         *("test", preset("test"), 50, STREAM, STREAM, {}, 0, 1),
         *(Fingerprints(""), "", tmp_path / "c.npz", 30.0, lambda _: ""),
     )
     with pytest.raises(MemoryError):
-        training.fit(task, False, TextProgress(sys.stdout), StopSignals())
+        loop.fit(task, False, TextProgress(sys.stdout), StopSignals())

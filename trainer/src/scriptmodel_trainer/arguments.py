@@ -5,14 +5,18 @@ from __future__ import annotations
 import argparse
 import itertools
 import os
+import sys
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import scriptmodel_trainer
 from scriptmodel_trainer import presets
 from scriptmodel_trainer.errors import BadInputError
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 _DESCRIPTION = """\
 Learns to write scripts: reads plays or screenplays, trains a word-level LSTM on them, writes a new one.
@@ -47,6 +51,10 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise BadInputError(message, f"see {self.prog} --help")
+
+    def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
+        """Write help or version; argparse's own ignores that standard output cannot be written to."""
+        (file or sys.stderr).write(message)
 
 
 def pfs_path(text: str) -> Path:

@@ -12,7 +12,8 @@ from typing import TextIO
 
 from scriptmodel_trainer.arguments import log_kind, parser, usual_record
 from scriptmodel_trainer.errors import BadInputError, ExitCode, TrainerError, WriteError
-from scriptmodel_trainer.progress import TextProgress, progress_for
+from scriptmodel_trainer.progress.events import Failed
+from scriptmodel_trainer.progress.listeners import TextProgress, progress_for
 from scriptmodel_trainer.stopping import StopSignals
 
 
@@ -41,11 +42,11 @@ def _ended(error: TrainerError | MemoryError | OSError, words: Sequence[str]) ->
         return ExitCode.DONE  # the reader went away (`... | head`), and its output is all that was wanted
     failure = _failure(error, training)
     try:
-        (TextProgress(sys.stdout) if lost else progress_for(log_kind(words))).failed(failure)
+        (TextProgress(sys.stdout) if lost else progress_for(log_kind(words))).report(Failed(failure))
     except OSError:
         _discard(sys.stdout)
         with contextlib.suppress(OSError):
-            TextProgress(sys.stdout).failed(failure)
+            TextProgress(sys.stdout).report(Failed(failure))
     return failure.code
 
 
@@ -86,19 +87,21 @@ def _run(options: argparse.Namespace, log: str, signals: StopSignals) -> None:
     if options.command == "generate":
         _run_generate(options, log)
         return
-    from scriptmodel_trainer import commands  # noqa: PLC0415
-
     progress = progress_for(log)
     match options.command:
         case "normalize":
-            commands.normalize(options.data, options.out, options.layout, options.stats, progress)
+            from scriptmodel_trainer.commands import normalize  # noqa: PLC0415
+
+            normalize.normalize(options.data, options.out, options.layout, options.stats, progress)
         case "train":
-            preset = commands.settings_from(options.preset, options.settings, options.epochs)
+            from scriptmodel_trainer.commands import train  # noqa: PLC0415
+
+            preset = train.settings_from(options.preset, options.settings, options.epochs)
             if not 0 <= options.seed < 2**31:
                 raise BadInputError(f"--seed {options.seed} must lie between 0 and {2**31 - 1}", parameter="seed")
             if not options.checkpoint_seconds >= 0:  # NaN is not either
                 raise BadInputError(f"--checkpoint-seconds {options.checkpoint_seconds:g} must not be negative")
-            task = commands.TrainOptions(
+            task = train.TrainOptions(
                 data=options.data,
                 out=options.out,
                 layout=options.layout,
@@ -108,24 +111,28 @@ def _run(options: argparse.Namespace, log: str, signals: StopSignals) -> None:
                 resume=options.resume,
                 checkpoint_seconds=options.checkpoint_seconds,
             )
-            commands.train(task, progress, signals)
+            train.train(task, progress, signals)
         case "report":
-            commands.report(options.model, options.out)
+            from scriptmodel_trainer.commands import report  # noqa: PLC0415
+
+            report.report(options.model, options.out)
         case "evaluate":
-            print(commands.evaluate(options.model, options.data, options.layout, options.as_json, progress))
+            from scriptmodel_trainer.commands import evaluate  # noqa: PLC0415
+
+            print(evaluate.evaluate(options.model, options.data, options.layout, options.as_json, progress))
 
 
 def _run_generate(options: argparse.Namespace, log: str) -> None:
     # A product of a matrix and a vector gains nothing from threads, and they cost other processes dearly.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from scriptmodel_trainer import writing  # noqa: PLC0415
+    from scriptmodel_trainer.commands import generate  # noqa: PLC0415
     from scriptmodel_trainer.generation.sampling import Sampling  # noqa: PLC0415
     from scriptmodel_trainer.generation.writer import Opening  # noqa: PLC0415
 
     if log == "json" and options.out is None:
         raise BadInputError("--log json needs --out", "the script itself goes to standard output otherwise")
-    texts = writing.generate(
-        writing.GenerateOptions(
+    texts = generate.generate(
+        generate.GenerateOptions(
             options.model,
             options.words,
             Sampling(options.temperature, options.top_k, options.top_p, options.repetition_penalty),

@@ -1,1 +1,1 @@
-"""The gRPC services: messages in, messages out, no decisions."""
+"""The gRPC services: they convert messages and call the layers below."""

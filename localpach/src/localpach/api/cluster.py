@@ -1,4 +1,4 @@
-"""What the server says of itself: version, cluster, auth, enterprise, health."""
+"""The services that describe the server: version, admin, enterprise, health."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ SERVING = b"\x08\x01"  # grpc.health.v1.HealthCheckResponse with status SERVING
 
 
 class VersionService(version_pb2_grpc.APIServicer):  # type: ignore[misc]  # generated code without types
-    """The version that localpach behaves like."""
+    """The version service."""
 
     def GetVersion(self, request: Empty, context: grpc.ServicerContext) -> version_pb2.Version:
-        """The version."""
+        """Return the version of Pachyderm that localpach behaves like."""
         major, minor, micro = VERSION
         return version_pb2.Version(
             major=major, minor=minor, micro=micro, additional="", platform="localpach", git_commit="localpach"
@@ -46,7 +46,7 @@ class VersionService(version_pb2_grpc.APIServicer):  # type: ignore[misc]  # gen
 
 
 class AdminService(admin_pb2_grpc.APIServicer):  # type: ignore[misc]  # generated code without types
-    """The cluster, which is one machine."""
+    """The admin service; the cluster is one machine."""
 
     def __init__(self, db: Database, cluster_id: str) -> None:
         self._db = db
@@ -55,7 +55,7 @@ class AdminService(admin_pb2_grpc.APIServicer):  # type: ignore[misc]  # generat
     def InspectCluster(
         self, request: admin_pb2.InspectClusterRequest, context: grpc.ServicerContext
     ) -> admin_pb2.ClusterInfo:
-        """The ids of the cluster, and a word on clients of another version."""
+        """Return the ids of the cluster, and warnings about the version of the client."""
         return admin_pb2.ClusterInfo(
             id=self._id,
             deployment_id=self._id,
@@ -83,18 +83,18 @@ class AdminService(admin_pb2_grpc.APIServicer):  # type: ignore[misc]  # generat
 
 
 class EnterpriseService(enterprise_pb2_grpc.APIServicer):  # type: ignore[misc]  # generated code without types
-    """No licence."""
+    """The enterprise service of an unlicensed server."""
 
     def GetState(
         self, request: enterprise_pb2.GetStateRequest, context: grpc.ServicerContext
     ) -> enterprise_pb2.GetStateResponse:
-        """The state of a server that never had a licence."""
+        """Return the state of a server that never had a licence."""
         return enterprise_pb2.GetStateResponse()
 
     def GetActivationCode(
         self, request: enterprise_pb2.GetActivationCodeRequest, context: grpc.ServicerContext
     ) -> enterprise_pb2.GetActivationCodeResponse:
-        """No code, as of a server that never had a licence."""
+        """Return no activation code."""
         return enterprise_pb2.GetActivationCodeResponse()
 
 
@@ -110,17 +110,17 @@ def add_to(server: grpc.Server, db: Database, cluster_id: str) -> None:
     server.add_generic_rpc_handlers((health,))
 
 
-def left_out() -> dict[str, str]:
-    """Services and methods that are knowingly not here, each with a sentence."""
+def unsupported() -> dict[str, str]:
+    """Return the unsupported services and methods, each with a message."""
     return {
         auth_pb2.DESCRIPTOR.services_by_name["API"].full_name: AUTH_OFF,
-        "identity_v2.API": "localpach has no identity service: it is for one person on one machine",
-        "license_v2.API": "localpach has no licences: it answers as an unlicensed Community server does",
-        "debug_v2.Debug": "localpach has no debug service: read its log and look into its --root folder",
-        "/enterprise_v2.API/Activate": "localpach has no licences",
-        "/enterprise_v2.API/Deactivate": "localpach has no licences",
-        "/enterprise_v2.API/Heartbeat": "localpach has no licences",
-        "/enterprise_v2.API/Pause": "localpach cannot be paused: stop it",
+        "identity_v2.API": "localpach does not support identities: it is for one user on one machine",
+        "license_v2.API": "localpach does not support licences: it behaves like an unlicensed Community server",
+        "debug_v2.Debug": "localpach does not support the debug service: see its log and its --root folder",
+        "/enterprise_v2.API/Activate": "localpach does not support licences",
+        "/enterprise_v2.API/Deactivate": "localpach does not support licences",
+        "/enterprise_v2.API/Heartbeat": "localpach does not support licences",
+        "/enterprise_v2.API/Pause": "localpach cannot be paused: stop it instead",
         "/enterprise_v2.API/PauseStatus": AUTH_OFF,
-        "/enterprise_v2.API/Unpause": "localpach cannot be paused: start it",
+        "/enterprise_v2.API/Unpause": "localpach cannot be paused: start it instead",
     }

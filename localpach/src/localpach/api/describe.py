@@ -1,4 +1,4 @@
-"""Values of the stores as the messages that describe them."""
+"""Conversion of stored objects to the messages that describe them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from localpach.store.database import Txn
 
 
 def project_info(project: Project) -> pfs.ProjectInfo:
-    """A project."""
+    """Describe a project."""
     return pfs.ProjectInfo(
         project=pfs.Project(name=project.name),
         description=project.description,
@@ -31,7 +31,7 @@ def project_info(project: Project) -> pfs.ProjectInfo:
 
 
 def repo_info(txn: Txn, repo: Repo) -> pfs.RepoInfo:
-    """A repo with its branches, without its size."""
+    """Describe a repo with its branches, without its size."""
     return pfs.RepoInfo(
         repo=repo_message(repo.ref),
         created=timestamp(repo.created),
@@ -41,7 +41,7 @@ def repo_info(txn: Txn, repo: Repo) -> pfs.RepoInfo:
 
 
 def repo_size(txn: Txn, repo: Repo) -> int:
-    """The size of the newest commit of master that is known."""
+    """Return the size of the newest commit of master whose size is known."""
     master = branches.find(txn, repo.ref.branch("master"))
     commit = None if master is None else commits.get(txn, master.head)
     while commit is not None:
@@ -52,7 +52,7 @@ def repo_size(txn: Txn, repo: Repo) -> int:
 
 
 def branch_info(txn: Txn, branch: Branch) -> pfs.BranchInfo:
-    """A branch with its head and all that is up and down from it."""
+    """Describe a branch with its head, provenance and subvenance."""
     head = commits.get(txn, branch.head)
     info = pfs.BranchInfo(
         branch=branch_message(branch.ref),
@@ -67,7 +67,7 @@ def branch_info(txn: Txn, branch: Branch) -> pfs.BranchInfo:
 
 
 def commit_info(txn: Txn, commit: Commit) -> pfs.CommitInfo:
-    """A commit with its parent, its children and what it was made from."""
+    """Describe a commit with its parent, children and provenance."""
     info = pfs.CommitInfo(
         commit=commit_message(commit.repo, commit.uuid, commit.branch),
         origin=pfs.CommitOrigin(kind=commit.origin),
@@ -97,7 +97,7 @@ def commit_info(txn: Txn, commit: Commit) -> pfs.CommitInfo:
 
 
 def job_info(job: Job) -> pps.JobInfo:
-    """A job without details."""
+    """Describe a job without details."""
     info = pps.JobInfo(
         job=job_message(job.ref),
         pipeline_version=job.version,

@@ -11,24 +11,24 @@ from localpach.service import Service
 
 
 class PfsService(RepoCalls, CommitCalls, FileCalls, pfs_pb2_grpc.APIServicer):  # type: ignore[misc]  # generated without types
-    """Projects, repos, branches, commits and files."""
+    """The PFS service: projects, repos, branches, commits and files."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
 
 
-def left_out() -> dict[str, str]:
-    """Calls that are knowingly not here, each with a sentence."""
+def unsupported() -> dict[str, str]:
+    """Return the unsupported calls, each with a message."""
     base = "/pfs_v2.API/"
     return {
-        base + "ActivateAuth": "localpach has no auth: it is for one person on one machine",
-        base + "Fsck": "localpach has no fsck call: run `localpach check --root DIR` while it is stopped",
-        base + "CheckStorage": "localpach has no chunk store: run `localpach check --root DIR` while it is stopped",
-        base + "PutCache": "localpach has no cache service",
-        base + "GetCache": "localpach has no cache service",
-        base + "ClearCache": "localpach has no cache service",
-        base + "RunLoadTest": "localpach runs no load tests of itself",
-        base + "RunLoadTestDefault": "localpach runs no load tests of itself",
-        base + "ListTask": "localpach has no distributed tasks",
-        base + "Egress": "localpach has no egress: read the commit and send it on yourself",
+        base + "ActivateAuth": "localpach does not support auth: it is for one user on one machine",
+        base + "Fsck": "localpach does not support fsck: stop it and run `localpach check --root DIR`",
+        base + "CheckStorage": "localpach does not support CheckStorage: stop it and run `localpach check --root DIR`",
+        base + "PutCache": "localpach does not support the cache service",
+        base + "GetCache": "localpach does not support the cache service",
+        base + "ClearCache": "localpach does not support the cache service",
+        base + "RunLoadTest": "localpach does not support load tests",
+        base + "RunLoadTestDefault": "localpach does not support load tests",
+        base + "ListTask": "localpach does not support distributed tasks",
+        base + "Egress": "localpach does not support egress: read the commit and upload it yourself",
     }

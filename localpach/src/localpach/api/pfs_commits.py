@@ -34,41 +34,41 @@ class CommitCalls:
     _service: Service
 
     def StartCommit(self, request: pfs.StartCommitRequest, context: grpc.ServicerContext) -> pfs.Commit:
-        """Open a commit."""
+        """Start a commit."""
         answer = self._service.perform(active_transaction(context), tx.TransactionRequest(start_commit=request))
         return answer.commit
 
     def FinishCommit(self, request: pfs.FinishCommitRequest, context: grpc.ServicerContext) -> Empty:
-        """Close a commit."""
+        """Finish a commit."""
         self._service.perform(active_transaction(context), tx.TransactionRequest(finish_commit=request))
         return Empty()
 
     def ClearCommit(self, request: pfs.ClearCommitRequest, context: grpc.ServicerContext) -> Empty:
-        """Undo all changes of an open commit."""
+        """Delete all changes of an open commit."""
         with self._service.db.write() as txn:
             commit = commits.resolve(txn, commit_ref(request.commit))
             if commit.finishing is not None:
                 raise PachError("cannot clear finished commit")
-            if request.commit.id == commit.uuid:  # named otherwise, by its branch, the real server clears nothing
+            if request.commit.id == commit.uuid:  # the real server clears nothing if the branch is given
                 self._service.content.clear(txn, commit)
         return Empty()
 
     def InspectCommit(self, request: pfs.InspectCommitRequest, context: grpc.ServicerContext) -> pfs.CommitInfo:
-        """A commit, once it is in the state that is waited for."""
+        """Describe a commit, after waiting for the requested state."""
         commit = self._in_state(commit_ref(request.commit), request.wait, context)
         with self._service.db.read() as txn:
             return commit_info(txn, commit)
 
     def ListCommit(self, request: pfs.ListCommitRequest, context: grpc.ServicerContext) -> Iterator[pfs.CommitInfo]:
-        """Commits, newest first, or from one down to another."""
+        """List commits, newest first, or the ancestors of a commit down to another."""
         with self._service.db.read() as txn:
-            found = list(self._listed(txn, request))
+            found = list(self._list_commits(txn, request))
         yield from found
 
     def SubscribeCommit(
         self, request: pfs.SubscribeCommitRequest, context: grpc.ServicerContext
     ) -> Iterator[pfs.CommitInfo]:
-        """The commits of a repo and those to come, each once it is in the state that is waited for."""
+        """Stream the existing and future commits of a repo, each after it has reached the requested state."""
         if not request.HasField("repo"):
             raise PachError("repo cannot be nil")
         repo = repo_ref(request.repo)
@@ -77,9 +77,9 @@ class CommitCalls:
         start = getattr(request, "from").id if request.HasField("from") else ""
         seen = {start} if start else set()
         db = self._service.db
-        with db.changes.watching(("commits of", repo)) as changed:
+        with db.notifier.subscribe(("commits of", repo)) as changed:
             context.add_callback(changed.set)
-            while context.is_active() and not db.changes.closed:
+            while context.is_active() and not db.notifier.closed:
                 changed.clear()
                 with db.read() as txn:
                     fresh = [
@@ -101,7 +101,7 @@ class CommitCalls:
     def InspectCommitSet(
         self, request: pfs.InspectCommitSetRequest, context: grpc.ServicerContext
     ) -> Iterator[pfs.CommitInfo]:
-        """The commits of a set, sources first; with ``wait`` each once it is finished."""
+        """Stream the commits of a set in topological order; with ``wait`` each after it is finished."""
         with self._service.db.read() as txn:
             found = commitsets.require_set(txn, request.commit_set.id)
             ready = [commit_info(txn, each) for each in found if not request.wait or each.finished is not None]
@@ -117,27 +117,27 @@ class CommitCalls:
     def ListCommitSet(
         self, request: pfs.ListCommitSetRequest, context: grpc.ServicerContext
     ) -> Iterator[pfs.CommitSetInfo]:
-        """All commit sets, newest first."""
-        wanted = request.project.name if request.HasField("project") else ""
+        """List all commit sets, newest first."""
+        project = request.project.name if request.HasField("project") else ""
         with self._service.db.read() as txn:
             names = commitsets.ids(txn)
         for name in names:
             with self._service.db.read() as txn:
                 members = commitsets.members(txn, name, with_aliases=True)
                 own = [each for each in members if each.uuid == name]
-                if not own or (wanted and all(each.repo.project != wanted for each in own)):
+                if not own or (project and all(each.repo.project != project for each in own)):
                     continue
                 info = pfs.CommitSetInfo(commits=[commit_info(txn, each) for each in members])
             info.commit_set.id = name
             yield info
 
     def SquashCommitSet(self, request: pfs.SquashCommitSetRequest, context: grpc.ServicerContext) -> Empty:
-        """Remove commits and keep what they changed."""
+        """Delete a commit set and merge its changes into the child commits."""
         self._service.perform(active_transaction(context), tx.TransactionRequest(squash_commit_set=request))
         return Empty()
 
     def DropCommitSet(self, request: pfs.DropCommitSetRequest, context: grpc.ServicerContext) -> Empty:
-        """Remove commits with what they changed."""
+        """Delete a commit set with its changes."""
         with self._service.db.write() as txn:
             commitsets.drop(txn, self._service.content, request.commit_set.id)
         return Empty()
@@ -145,7 +145,7 @@ class CommitCalls:
     def FindCommits(
         self, request: pfs.FindCommitsRequest, context: grpc.ServicerContext
     ) -> Iterator[pfs.FindCommitsResponse]:
-        """The commits, from one downwards, that change a file."""
+        """Stream the commits that change a file, from one commit to its ancestors."""
         ref: CommitRef | None = commit_ref(request.start)
         searched = found = 0
         last = request.start
@@ -177,7 +177,7 @@ class CommitCalls:
             reader.wait_finished(source, context)
         return commit
 
-    def _listed(self, txn: Txn, request: Any) -> Iterator[pfs.CommitInfo]:
+    def _list_commits(self, txn: Txn, request: Any) -> Iterator[pfs.CommitInfo]:
         if not request.HasField("repo"):
             raise PachError("repo cannot be nil")
         repo = repo_ref(request.repo)
@@ -206,11 +206,11 @@ class CommitCalls:
 
     def _in_order(self, txn: Txn, repo: RepoRef, request: Any) -> Iterator[Commit]:
         found = commits.in_repo(txn, repo if repo.name else None)
-        border = request.started_time.seconds * 10**9 + request.started_time.nanos
+        limit = request.started_time.seconds * 10**9 + request.started_time.nanos
         for commit in reversed(found) if request.reverse else found:
             if request.HasField("started_time"):
-                wanted = commit.started > border if request.reverse else commit.started < border
-                if not wanted:
+                included = commit.started > limit if request.reverse else commit.started < limit
+                if not included:
                     continue
             yield commit
 

@@ -24,19 +24,19 @@ from localpach.pfs.writing import Upload
 from localpach.pps.datums import file_info
 from localpach.refs import CommitRef
 from localpach.service import Service
-from localpach.waiting import Nobody
+from localpach.waiting import ServerCaller
 
 FIRST_MESSAGE = "first message must be a commit"
-_A_MOMENT = 0.01
+_CANCELLATION_SECONDS = 0.01
 
 
 class FileCalls:
-    """Reading and writing files."""
+    """The PFS calls about files."""
 
     _service: Service
 
     def ModifyFile(self, requests: Iterator[pfs.ModifyFileRequest], context: grpc.ServicerContext) -> Empty:
-        """Change files of a commit: all that the stream asks for, or nothing."""
+        """Apply a stream of file changes to a commit, atomically."""
         first = next(requests, None)
         if first is None:
             raise PachError("EOF")
@@ -56,14 +56,14 @@ class FileCalls:
         with service.contents.session() as session:
             upload = Upload(service.contents, session, lambda: self._snapshot(commit))
             self._receive(upload, requests)
-            changes = upload.end()
-            if _has_gone(context):
-                raise PachError("the caller has gone before its stream was complete")
+            changes = upload.finish()
+            if _is_cancelled(context):
+                raise PachError("the client cancelled the call before its stream was complete")
             self._apply(target, commit, changes)
         return Empty()
 
     def GetFile(self, request: pfs.GetFileRequest, context: grpc.ServicerContext) -> Iterator[BytesValue]:
-        """The bytes of the one file that a path or pattern means."""
+        """Stream the bytes of the one file that a path or pattern selects."""
         entries = self._matched(request, context)
         first = next(entries)
         if first.is_dir:
@@ -76,12 +76,12 @@ class FileCalls:
             yield BytesValue(value=piece)
 
     def GetFileTAR(self, request: pfs.GetFileRequest, context: grpc.ServicerContext) -> Iterator[BytesValue]:
-        """Files and directories that a path or pattern means, as a tar stream."""
+        """Stream the files and directories that a path or pattern selects, as a tar archive."""
         for piece in tar_stream(self._matched(request, context), self._service.contents):
             yield BytesValue(value=piece)
 
     def InspectFile(self, request: pfs.InspectFileRequest, context: grpc.ServicerContext) -> pfs.FileInfo:
-        """A file or a directory."""
+        """Describe a file or a directory."""
         opened = self._open(request.file, context)
         path = clean(request.file.path)
         found = None
@@ -93,15 +93,15 @@ class FileCalls:
         return file_info(opened.commit, opened.ref, found)
 
     def ListFile(self, request: pfs.ListFileRequest, context: grpc.ServicerContext) -> Iterator[pfs.FileInfo]:
-        """What is directly in a directory."""
+        """List the entries directly in a directory."""
         page = Page(request.number, request.reverse, request.paginationMarker.path)
         page.validate()
         opened = self._open(request.file, context)
-        for entry in page.of(opened.tree.children(clean(request.file.path), request.file.datum)):
+        for entry in page.select(opened.tree.children(clean(request.file.path), request.file.datum)):
             yield file_info(opened.commit, opened.ref, entry)
 
     def WalkFile(self, request: pfs.WalkFileRequest, context: grpc.ServicerContext) -> Iterator[pfs.FileInfo]:
-        """A file, or a directory and all below it."""
+        """List a file, or a directory and everything below it."""
         page = Page(request.number, request.reverse, request.paginationMarker.path)
         page.validate()
         opened = self._open(request.file, context)
@@ -113,11 +113,11 @@ class FileCalls:
                 return
             uuid = opened.commit.uuid if opened.commit else opened.ref.id
             raise NotFoundError(f"commit/{uuid} does not contain item: ({path})")
-        for entry in page.of(_chain(first, entries)):
+        for entry in page.select(_chain(first, entries)):
             yield file_info(opened.commit, opened.ref, entry)
 
     def GlobFile(self, request: pfs.GlobFileRequest, context: grpc.ServicerContext) -> Iterator[pfs.FileInfo]:
-        """What matches a pattern."""
+        """List the entries that match a pattern."""
         opened = self._service.reader.open(commit_ref(request.commit), context)
         glob = compile_glob(clean(request.pattern))
         bounds = request.path_range
@@ -125,7 +125,7 @@ class FileCalls:
             yield file_info(opened.commit, opened.ref, entry)
 
     def DiffFile(self, request: pfs.DiffFileRequest, context: grpc.ServicerContext) -> Iterator[pfs.DiffFileResponse]:
-        """How files differ between two commits, or between one and the one before it."""
+        """List the differences between two commits, or between a commit and its parent."""
         new = self._open(request.new_file, context)
         new_path = clean(request.new_file.path)
         old: OpenCommit | None = None
@@ -149,17 +149,17 @@ class FileCalls:
     def CreateFileSet(
         self, requests: Iterator[pfs.ModifyFileRequest], context: grpc.ServicerContext
     ) -> pfs.CreateFileSetResponse:
-        """Keep changes for a while without a commit."""
+        """Store changes as a temporary file set."""
         service = self._service
         with service.contents.session() as session:
             upload = Upload(service.contents, session, lambda: EMPTY)
             self._receive(upload, requests)
-            changes = upload.end()
+            changes = upload.finish()
             with service.db.write() as txn:
                 return pfs.CreateFileSetResponse(file_set_id=temporary.save(txn, changes))
 
     def GetFileSet(self, request: pfs.GetFileSetRequest, context: grpc.ServicerContext) -> pfs.CreateFileSetResponse:
-        """The files of a commit as a temporary set."""
+        """Store the files of a commit as a temporary file set."""
         opened = self._service.reader.open(commit_ref(request.commit), context)
         if opened.commit is None:
             return pfs.CreateFileSetResponse(file_set_id=opened.ref.id)
@@ -171,7 +171,7 @@ class FileCalls:
             return pfs.CreateFileSetResponse(file_set_id=temporary.save(txn, whole))
 
     def AddFileSet(self, request: pfs.AddFileSetRequest, context: grpc.ServicerContext) -> Empty:
-        """Put a temporary set into an open commit."""
+        """Add a temporary file set to an open commit."""
         temporary.validate_id(request.file_set_id)
         with self._service.db.write() as txn:
             commit = commits.resolve(txn, commit_ref(request.commit))
@@ -184,7 +184,7 @@ class FileCalls:
         return Empty()
 
     def RenewFileSet(self, request: pfs.RenewFileSetRequest, context: grpc.ServicerContext) -> Empty:
-        """Keep a temporary set longer."""
+        """Extend the lifetime of a temporary file set."""
         with self._service.db.write() as txn:
             temporary.renew(txn, request.file_set_id, request.ttl_seconds)
         return Empty()
@@ -192,7 +192,7 @@ class FileCalls:
     def ComposeFileSet(
         self, request: pfs.ComposeFileSetRequest, context: grpc.ServicerContext
     ) -> pfs.CreateFileSetResponse:
-        """Temporary sets one after another as one."""
+        """Combine temporary file sets, in order, into a new one."""
         with self._service.db.write() as txn:
             whole = Changes()
             for name in request.file_set_ids:
@@ -201,7 +201,7 @@ class FileCalls:
             return pfs.CreateFileSetResponse(file_set_id=temporary.save(txn, whole, ttl))
 
     def ShardFileSet(self, request: pfs.ShardFileSetRequest, context: grpc.ServicerContext) -> pfs.ShardFileSetResponse:
-        """One shard: nothing is gained here by more."""
+        """Return a single shard, since more have no advantage here."""
         with self._service.db.read() as txn:
             temporary.load(txn, request.file_set_id)
         return pfs.ShardFileSetResponse(shards=[pfs.PathRange()])
@@ -219,7 +219,7 @@ class FileCalls:
                 upload.delete(request.delete_file.path, request.delete_file.datum)
             elif kind == "copy_file":
                 copy = request.copy_file
-                source = self._service.reader.open(commit_ref(copy.src.commit), Nobody())
+                source = self._service.reader.open(commit_ref(copy.src.commit), ServerCaller())
                 path = clean(copy.src.path)
                 entries = source.tree.walk(path, copy.src.datum)
                 upload.copy(path, clean(copy.dst), entries, copy.datum, append=copy.append)
@@ -250,7 +250,9 @@ class FileCalls:
 
     def _matched(self, request: pfs.GetFileRequest, context: grpc.ServicerContext) -> Iterator[Entry]:
         if request.URL:
-            raise UnimplementedError("localpach sends files to the caller only, not to another address")
+            raise UnimplementedError(
+                "localpach does not support GetFile with a URL: read the file and upload it yourself"
+            )
         opened = self._open(request.file, context)
         glob = compile_glob(clean(request.file.path))
         bounds = request.path_range
@@ -268,10 +270,10 @@ class FileCalls:
         return self._service.reader.open(commit_ref(file.commit), context)
 
 
-def _has_gone(context: grpc.ServicerContext) -> bool:
-    """Whether the caller broke off. What ends its stream then is seen a moment before what says that it has gone."""
-    gone = threading.Event()
-    return not context.add_callback(gone.set) or gone.wait(_A_MOMENT) or not context.is_active()
+def _is_cancelled(context: grpc.ServicerContext) -> bool:
+    """Return whether the caller cancelled the call. Its stream can end shortly before the cancellation is reported."""
+    cancelled = threading.Event()
+    return not context.add_callback(cancelled.set) or cancelled.wait(_CANCELLATION_SECONDS) or not context.is_active()
 
 
 def _chain(first: Entry, rest: Iterator[Entry]) -> Iterator[Entry]:

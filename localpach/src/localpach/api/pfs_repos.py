@@ -38,7 +38,7 @@ class RepoCalls:
         return Empty()
 
     def InspectProject(self, request: pfs.InspectProjectRequest, context: grpc.ServicerContext) -> pfs.ProjectInfo:
-        """A project."""
+        """Describe a project."""
         name = request.project.name
         with self._service.db.read() as txn:
             try:
@@ -47,7 +47,7 @@ class RepoCalls:
                 raise error.within(f'error getting project "{name}"') from None
 
     def ListProject(self, request: pfs.ListProjectRequest, context: grpc.ServicerContext) -> Iterator[pfs.ProjectInfo]:
-        """All projects."""
+        """List all projects."""
         with self._service.db.read() as txn:
             found = projects.list_all(txn)
         yield from map(project_info, found)
@@ -64,7 +64,7 @@ class RepoCalls:
         return Empty()
 
     def InspectRepo(self, request: pfs.InspectRepoRequest, context: grpc.ServicerContext) -> pfs.RepoInfo:
-        """A repo with its size."""
+        """Describe a repo with its size."""
         if not request.HasField("repo"):
             raise PachError("repo cannot be nil")
         with self._service.db.read() as txn:
@@ -74,7 +74,7 @@ class RepoCalls:
             return info
 
     def ListRepo(self, request: pfs.ListRepoRequest, context: grpc.ServicerContext) -> Iterator[pfs.RepoInfo]:
-        """Repos of a type, newest first."""
+        """List the repos of a type, newest first."""
         found = []
         with self._service.db.read() as txn:
             for repo in repos.list_all(txn, kind=request.type, projects=[each.name for each in request.projects]):
@@ -91,7 +91,7 @@ class RepoCalls:
         return Empty()
 
     def DeleteRepos(self, request: pfs.DeleteReposRequest, context: grpc.ServicerContext) -> pfs.DeleteReposResponse:
-        """Delete all repos, or those of some projects, that belong to no pipeline."""
+        """Delete all repos, or those of some projects; none may belong to a pipeline."""
         names = [each.name for each in request.projects]
         if not request.all and not names:
             return pfs.DeleteReposResponse()
@@ -106,17 +106,17 @@ class RepoCalls:
         return pfs.DeleteReposResponse(repos=[repo_message(repo.ref) for repo in found])
 
     def CreateBranch(self, request: pfs.CreateBranchRequest, context: grpc.ServicerContext) -> Empty:
-        """Create or change a branch."""
+        """Create or update a branch."""
         self._service.perform(active_transaction(context), tx.TransactionRequest(create_branch=request))
         return Empty()
 
     def InspectBranch(self, request: pfs.InspectBranchRequest, context: grpc.ServicerContext) -> pfs.BranchInfo:
-        """A branch with what it is made from."""
+        """Describe a branch with its provenance."""
         with self._service.db.read() as txn:
             return branch_info(txn, branches.get(txn, branch_ref(request.branch)))
 
     def ListBranch(self, request: pfs.ListBranchRequest, context: grpc.ServicerContext) -> Iterator[pfs.BranchInfo]:
-        """The branches of a repo, newest first."""
+        """List the branches of a repo, newest first."""
         repo = repo_ref(request.repo) if request.HasField("repo") else None
         with self._service.db.read() as txn:
             found = branches.in_repo(txn, repo)
@@ -129,7 +129,7 @@ class RepoCalls:
         return Empty()
 
     def DeleteAll(self, request: Empty, context: grpc.ServicerContext) -> Empty:
-        """Delete all repos and projects; only the default project is there afterwards."""
+        """Delete all repos and projects except the default project, which is created again."""
         with self._service.db.write() as txn:
             found = repos.list_all(txn)
             if any(repos.belongs_to_pipeline(txn, repo.ref) for repo in found):

@@ -12,21 +12,21 @@ from localpach.service import Service
 
 
 class PpsService(PipelineCalls, JobCalls, DatumCalls, LogCalls, pps_pb2_grpc.APIServicer):  # type: ignore[misc]  # generated without types
-    """Pipelines, jobs, datums, logs and secrets."""
+    """The PPS service: pipelines, jobs, datums, logs and secrets."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
 
 
-def left_out() -> dict[str, str]:
-    """Calls that are knowingly not here, each with a sentence."""
+def unsupported() -> dict[str, str]:
+    """Return the unsupported calls, each with a message."""
     base = "/pps_v2.API/"
     return {
-        base + "ActivateAuth": "localpach has no auth: it is for one person on one machine",
-        base + "RunLoadTest": "localpach runs no load tests of itself",
-        base + "RunLoadTestDefault": "localpach runs no load tests of itself",
-        base + "RenderTemplate": "localpach renders no jsonnet templates: send the rendered spec",
-        base + "ListTask": "localpach has no distributed tasks",
-        base + "GetKubeEvents": "localpach has no Kubernetes, and so no events of it",
-        base + "QueryLoki": "localpach has no Loki: use GetLogs",
+        base + "ActivateAuth": "localpach does not support auth: it is for one user on one machine",
+        base + "RunLoadTest": "localpach does not support load tests",
+        base + "RunLoadTestDefault": "localpach does not support load tests",
+        base + "RenderTemplate": "localpach does not support jsonnet templates: send the rendered spec",
+        base + "ListTask": "localpach does not support distributed tasks",
+        base + "GetKubeEvents": "localpach does not support Kubernetes events: it runs without Kubernetes",
+        base + "QueryLoki": "localpach does not support Loki: use GetLogs",
     }

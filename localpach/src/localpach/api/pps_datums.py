@@ -29,15 +29,15 @@ class DatumCalls:
     _service: Service
 
     def RestartDatum(self, request: pps.RestartDatumRequest, context: grpc.ServicerContext) -> Empty:
-        """Refused for every job that exists."""
+        """Raise UnimplementedError if the job exists."""
         if not request.HasField("job"):
             raise PachError("must specify a job")
         with self._service.db.read() as txn:
             jobs.get(txn, job_ref(request.job))
-        raise UnimplementedError("localpach cannot restart one datum: stop the job and start the pipeline again")
+        raise UnimplementedError("localpach does not support restarting a datum: stop the job and restart the pipeline")
 
     def InspectDatum(self, request: pps.InspectDatumRequest, context: grpc.ServicerContext) -> pps.DatumInfo:
-        """A datum of a job."""
+        """Describe a datum of a job."""
         if not request.datum.id:
             raise PachError("must specify a datum")
         if not request.datum.HasField("job"):
@@ -53,7 +53,7 @@ class DatumCalls:
         raise PachError(f"datum {request.datum.id} not found in job {ref}")
 
     def ListDatum(self, request: pps.ListDatumRequest, context: grpc.ServicerContext) -> Iterator[pps.DatumInfo]:
-        """The datums of a job, or those that an input has."""
+        """List the datums of a job, or those of an input."""
         if request.HasField("job") and request.HasField("input"):
             raise PachError("cannot specify both job and input")
         if request.number == 0 and request.reverse:
@@ -63,8 +63,8 @@ class DatumCalls:
         else:
             ref = job_ref(request.job)
             infos = [datums.message(record, ref) for record in self._datums_of(ref)[1]]
-        wanted = set(request.filter.state)
-        infos = [info for info in infos if not wanted or info.state in wanted]
+        states = set(request.filter.state)
+        infos = [info for info in infos if not states or info.state in states]
         marker = request.paginationMarker
         if request.reverse:
             before = (info for info in infos if not marker or info.datum.id < marker)

@@ -28,7 +28,7 @@ from localpach.store.database import Txn
 from localpach.waiting import wait_until
 
 SECOND = 1_000_000_000
-# What of a pipeline's details is shown in those of its jobs.
+# Fields of a pipeline's details that are copied to the details of its jobs.
 _COPIED = [
     "transform",
     "parallelism_spec",
@@ -54,67 +54,67 @@ class JobCalls:
     _service: Service
 
     def InspectJob(self, request: pps.InspectJobRequest, context: grpc.ServicerContext) -> pps.JobInfo:
-        """A job; with ``wait`` once it is over."""
+        """Describe a job; with ``wait`` after it has finished."""
         if not request.HasField("job"):
             raise PachError("must specify a job")
         ref = job_ref(request.job)
         with self._service.db.read() as txn:
             job = jobs.get(txn, ref)
         if request.wait:
-            job = self._when_over(ref, context)
-        return self._described(job, details=request.details)
+            job = self._wait_finished(ref, context)
+        return self._describe(job, details=request.details)
 
     def InspectJobSet(self, request: pps.InspectJobSetRequest, context: grpc.ServicerContext) -> Iterator[pps.JobInfo]:
-        """The jobs of a commit set, upstream first; with ``wait`` each once its commit is finished."""
+        """Stream the jobs of a commit set in topological order; with ``wait`` each after its commit is finished."""
         uuid = request.job_set.id
         with self._service.db.read() as txn:
             members = commitsets.members(txn, uuid, with_aliases=True)
-            rest = [job.ref for job in jobs.with_id(txn, uuid)] if not members else []
+            refs = [job.ref for job in jobs.with_id(txn, uuid)] if not members else []
         for commit in members:
             if request.wait and commit.finished is None:
                 self._service.reader.wait_finished(commit, context)
             if commit.repo.type == USER:
-                rest.append(JobRef(PipelineRef(commit.repo.name, commit.repo.project), uuid))
-        for ref in rest:
+                refs.append(JobRef(PipelineRef(commit.repo.name, commit.repo.project), uuid))
+        for ref in refs:
             with self._service.db.read() as txn:
                 job = jobs.find(txn, ref)
             if job is not None:
-                yield self._described(job, details=request.details)
+                yield self._describe(job, details=request.details)
 
     def ListJob(self, request: pps.ListJobRequest, context: grpc.ServicerContext) -> Iterator[pps.JobInfo]:
-        """Jobs, newest first."""
+        """List jobs, newest first."""
         if request.jqFilter:
-            raise UnimplementedError("localpach has no jq filters: filter the answer instead")
+            raise UnimplementedError("localpach does not support jq filters: filter the response instead")
         only = pipeline_ref(request.pipeline) if request.HasField("pipeline") else None
         with self._service.db.read() as txn:
-            versions = {(each.ref, each.version) for each in pipelines.listed(txn, only, request.history)}
-            found = [job for job in jobs.listed(txn, only) if (job.ref.pipeline, job.version) in versions]
+            versions = {(each.ref, each.version) for each in pipelines.list_all(txn, only, request.history)}
+            found = [job for job in jobs.list_all(txn, only) if (job.ref.pipeline, job.version) in versions]
             if request.input_commit:
                 sources = {str(commit_ref(each)) for each in request.input_commit}
-                found = [job for job in found if sources <= _sources_of_set(txn, job.ref.id)]
+                found = [job for job in found if sources <= _provenance_of_set(txn, job.ref.id)]
         projects = {each.name for each in request.projects}
-        border = request.paginationMarker if request.HasField("paginationMarker") else None
+        marker = request.paginationMarker if request.HasField("paginationMarker") else None
         sent = 0
         for job in reversed(found) if request.reverse else found:
             if request.number and sent == request.number:
                 return
             if projects and job.ref.pipeline.project not in projects:
                 continue
-            if border is not None and not _is_past(job, border, reverse=request.reverse):
+            if marker is not None and not _is_past(job, marker, reverse=request.reverse):
                 continue
             sent += 1
-            yield self._described(job, details=request.details)
+            yield self._describe(job, details=request.details)
 
     def ListJobSet(self, request: pps.ListJobSetRequest, context: grpc.ServicerContext) -> Iterator[pps.JobSetInfo]:
-        """Jobs by commit set, newest first."""
+        """List jobs by commit set, newest first."""
         if request.jqFilter:
-            raise UnimplementedError("localpach has no jq filters: filter the answer instead")
+            raise UnimplementedError("localpach does not support jq filters: filter the response instead")
         if request.number < 0:
             raise PachError("number must be non-negative")
         with self._service.db.read() as txn:
-            found = jobs.listed(txn, None)
+            found = jobs.list_all(txn, None)
         projects = {each.name for each in request.projects}
-        border = request.paginationMarker if request.HasField("paginationMarker") else None
+        marker = request.paginationMarker if request.HasField("paginationMarker") else None
         seen: set[str] = set()
         sent = 0
         for job in reversed(found) if request.reverse else found:
@@ -123,7 +123,7 @@ class JobCalls:
             if job.ref.id in seen:
                 continue
             seen.add(job.ref.id)
-            if border is not None and not _is_past(job, border, reverse=request.reverse):
+            if marker is not None and not _is_past(job, marker, reverse=request.reverse):
                 continue
             members = pps.InspectJobSetRequest(job_set=pps.JobSet(id=job.ref.id), details=request.details)
             infos = [
@@ -136,26 +136,26 @@ class JobCalls:
                 yield pps.JobSetInfo(job_set=pps.JobSet(id=job.ref.id), jobs=infos)
 
     def SubscribeJob(self, request: pps.SubscribeJobRequest, context: grpc.ServicerContext) -> Iterator[pps.JobInfo]:
-        """The unfinished jobs of a pipeline and those to come."""
+        """Stream the unfinished and future jobs of a pipeline."""
         if not request.pipeline.name:
             raise PachError("pipeline must be specified")
         ref = pipeline_ref(request.pipeline)
         db = self._service.db
         seen: set[int] = set()
-        with db.changes.watching(("jobs of", ref)) as changed:
+        with db.notifier.subscribe(("jobs of", ref)) as changed:
             context.add_callback(changed.set)
-            while context.is_active() and not db.changes.closed:
+            while context.is_active() and not db.notifier.closed:
                 changed.clear()
                 with db.read() as txn:
                     fresh = [job for job in jobs.unfinished(txn, ref) if job.id not in seen]
                 for job in fresh:
                     seen.add(job.id)
-                    yield self._described(job, details=request.details)
+                    yield self._describe(job, details=request.details)
                 if not fresh:
                     changed.wait(30.0)
 
     def DeleteJob(self, request: pps.DeleteJobRequest, context: grpc.ServicerContext) -> Empty:
-        """Kill a job and forget it."""
+        """Kill and delete a job."""
         if not request.HasField("job"):
             raise PachError("job cannot be nil")
         with self._service.db.write() as txn:
@@ -168,20 +168,20 @@ class JobCalls:
         return Empty()
 
     def UpdateJobState(self, request: pps.UpdateJobStateRequest, context: grpc.ServicerContext) -> Empty:
-        """Give a job another state, as workers of the real server do."""
+        """Set the state of a job, as workers of the real server do."""
         self._service.perform(active_transaction(context), tx.TransactionRequest(update_job_state=request))
         return Empty()
 
-    def _when_over(self, ref: JobRef, context: grpc.ServicerContext) -> Job:
-        def over(txn: Txn) -> Job | None:
+    def _wait_finished(self, ref: JobRef, context: grpc.ServicerContext) -> Job:
+        def finished(txn: Txn) -> Job | None:
             job = jobs.find(txn, ref)
             if job is None:
                 raise PachError(f"job {ref.id} was deleted")
             return job if job.state.final else None
 
-        return wait_until(self._service.db, context, ("job", ref), over)
+        return wait_until(self._service.db, context, ("job", ref), finished)
 
-    def _described(self, job: Job, *, details: bool) -> pps.JobInfo:
+    def _describe(self, job: Job, *, details: bool) -> pps.JobInfo:
         info = job_info(job)
         if not details:
             return info
@@ -201,16 +201,16 @@ class JobCalls:
                 node.pfs.commit = job.ref.id
         worker = self._service.master.worker(pipeline)
         if job.state == JobState.RUNNING and worker is not None and worker.running_job == job.ref.id:
-            info.details.worker_status.add(worker_id=worker.name_of_pod, job_id=job.ref.id)
+            info.details.worker_status.add(worker_id=worker.pod_name, job_id=job.ref.id)
         return info
 
 
-def _sources_of_set(txn: Txn, uuid: str) -> set[str]:
-    """What the commits of a set are made from, as text: the real server compares no more than that of a commit."""
+def _provenance_of_set(txn: Txn, uuid: str) -> set[str]:
+    """Return the provenance of a commit set as text, which is all that the real server compares."""
     members = commitsets.members(txn, uuid, with_aliases=True)
     return {str(source) for commit in members for source in commits.direct_provenance(txn, commit)}
 
 
-def _is_past(job: Job, border: Any, *, reverse: bool) -> bool:
-    limit = int(border.seconds) * SECOND + int(border.nanos)
+def _is_past(job: Job, marker: Any, *, reverse: bool) -> bool:
+    limit = int(marker.seconds) * SECOND + int(marker.nanos)
     return job.created > limit if reverse else job.created < limit

@@ -16,7 +16,7 @@ from localpach.messages import (
     pps,
 )
 from localpach.pps import jobs, pipelines
-from localpach.pps.logs import Wanted
+from localpach.pps.logs import LogFilter
 from localpach.pps.validation import kubernetes_name
 from localpach.pps.worker import pod_name
 from localpach.service import Service
@@ -31,10 +31,10 @@ class LogCalls:
     _service: Service
 
     def GetLogs(self, request: pps.GetLogsRequest, context: grpc.ServicerContext) -> Iterator[pps.LogMessage]:
-        """The lines that live workers have logged."""
+        """Stream the log lines of running workers."""
         if request.use_loki_backend:
             raise PachError("loki not configured, is it running in the same namespace as pachd?")
-        pipeline, wanted = self._wanted_lines(request)
+        pipeline, log_filter = self._log_filter(request)
         if pipeline is None:
             raise PachError('no pods belonging to the rc "pachd" were found')
         name = kubernetes_name(pipeline.ref.project, pipeline.ref.name, pipeline.version)
@@ -46,16 +46,16 @@ class LogCalls:
                 "must be greater than 0"
             )
         if request.follow:
-            yield from self._service.logs.follow(pipeline.id, wanted, context)
+            yield from self._service.logs.follow(pipeline.id, log_filter, context)
         else:
-            yield from self._service.logs.read(pipeline.id, wanted)
+            yield from self._service.logs.read(pipeline.id, log_filter)
 
-    def _wanted_lines(self, request: Any) -> tuple[pipelines.Pipeline | None, Wanted]:
+    def _log_filter(self, request: Any) -> tuple[pipelines.Pipeline | None, LogFilter]:
         has_job, has_pipeline = request.HasField("job"), request.HasField("pipeline")
         if not has_job and not has_pipeline:
             if request.data_filters or request.HasField("datum"):
                 raise PachError("must specify the Job or Pipeline that the datum is from to get logs for it")
-            return None, Wanted()
+            return None, LogFilter()
         if has_job and not request.job.pipeline.name:
             raise PachError("pipeline must be specified for the given job")
         given = pipeline_ref(request.pipeline) if has_pipeline else None
@@ -77,7 +77,7 @@ class LogCalls:
                 pipeline = pipelines.inspect(txn, ref)
             except PachError as error:
                 raise error.within(f"could not get pipeline information for {ref}") from None
-        return pipeline, Wanted(
+        return pipeline, LogFilter(
             pipeline=given,
             job=job,
             datum=request.datum.id,

@@ -22,7 +22,7 @@ NO_PIPELINE = "request.Pipeline cannot be nil"
 
 
 class PipelineCalls:
-    """Pipelines and secrets."""
+    """The PPS calls about pipelines and secrets."""
 
     _service: Service
 
@@ -36,7 +36,7 @@ class PipelineCalls:
         return Empty()
 
     def InspectPipeline(self, request: pps.InspectPipelineRequest, context: grpc.ServicerContext) -> pps.PipelineInfo:
-        """A pipeline."""
+        """Describe a pipeline."""
         with self._service.db.read() as txn:
             pipeline = pipelines.inspect(txn, pipeline_ref(request.pipeline))
             info = self._info(txn, pipeline)
@@ -49,15 +49,15 @@ class PipelineCalls:
     def ListPipeline(
         self, request: pps.ListPipelineRequest, context: grpc.ServicerContext
     ) -> Iterator[pps.PipelineInfo]:
-        """Pipelines, newest first."""
-        _refuse_filter(request.jqFilter)
-        wanted = {each.name for each in request.projects}
+        """List pipelines, newest first."""
+        _reject_filter(request.jqFilter)
+        projects = {each.name for each in request.projects}
         only = pipeline_ref(request.pipeline) if request.HasField("pipeline") else None
         found: list[pps.PipelineInfo] = []
         with self._service.db.read() as txn:
             try:
-                for pipeline in pipelines.listed(txn, only, request.history):
-                    if not wanted or pipeline.ref.project in wanted:
+                for pipeline in pipelines.list_all(txn, only, request.history):
+                    if not projects or pipeline.ref.project in projects:
                         shown = self._as_of(txn, pipeline, request.commit_set.id)
                         if shown is not None:
                             found.append(shown)
@@ -66,7 +66,7 @@ class PipelineCalls:
         yield from found
 
     def DeletePipeline(self, request: pps.DeletePipelineRequest, context: grpc.ServicerContext) -> Empty:
-        """Delete a pipeline. As with the real server it is stopped first, and stays so if it cannot be deleted."""
+        """Delete a pipeline. It is stopped first and stays stopped if it cannot be deleted, as in the real server."""
         if request.all:
             self._delete_all(keep_repo=request.keep_repo, force=request.force, projects=None)
             return Empty()
@@ -89,7 +89,7 @@ class PipelineCalls:
         return pps.DeletePipelinesResponse(pipelines=[pipeline_message(ref) for ref in deleted])
 
     def StartPipeline(self, request: pps.StartPipelineRequest, context: grpc.ServicerContext) -> Empty:
-        """Let a stopped pipeline make jobs again."""
+        """Start a stopped pipeline."""
         if not request.HasField("pipeline"):
             raise PachError(NO_PIPELINE)
         with self._service.db.write() as txn:
@@ -97,7 +97,7 @@ class PipelineCalls:
         return Empty()
 
     def StopPipeline(self, request: pps.StopPipelineRequest, context: grpc.ServicerContext) -> Empty:
-        """Kill a pipeline's jobs and let it make no more."""
+        """Stop a pipeline and kill its jobs."""
         if not request.HasField("pipeline"):
             raise PachError(NO_PIPELINE)
         with self._service.db.write() as txn:
@@ -105,11 +105,11 @@ class PipelineCalls:
         return Empty()
 
     def RunPipeline(self, request: pps.RunPipelineRequest, context: grpc.ServicerContext) -> Empty:
-        """Refused: the real server does not implement it either, and says so with this code."""
+        """Raise the error of the real server, which does not implement this call either."""
         raise PachError("unimplemented")
 
     def RunCron(self, request: pps.RunCronRequest, context: grpc.ServicerContext) -> Empty:
-        """Refused: no pipeline here can have a cron input."""
+        """Raise PachError, since no pipeline here has a cron input."""
         with self._service.db.read() as txn:
             pipelines.inspect(txn, pipeline_ref(request.pipeline))
         raise PachError("pipeline doesn't have a cron input")
@@ -122,23 +122,23 @@ class PipelineCalls:
         return Empty()
 
     def CreateSecret(self, request: pps.CreateSecretRequest, context: grpc.ServicerContext) -> Empty:
-        """Keep a secret."""
+        """Create a secret."""
         with self._service.db.write() as txn:
             secrets.create(txn, request.file)
         return Empty()
 
     def InspectSecret(self, request: pps.InspectSecretRequest, context: grpc.ServicerContext) -> pps.SecretInfo:
-        """A secret without its data."""
+        """Describe a secret without its data."""
         with self._service.db.read() as txn:
             return _secret_info(secrets.inspect(txn, request.secret.name))
 
     def ListSecret(self, request: Empty, context: grpc.ServicerContext) -> pps.SecretInfos:
-        """All secrets without their data."""
+        """List all secrets without their data."""
         with self._service.db.read() as txn:
-            return pps.SecretInfos(secret_info=[_secret_info(each) for each in secrets.listed(txn)])
+            return pps.SecretInfos(secret_info=[_secret_info(each) for each in secrets.list_all(txn)])
 
     def DeleteSecret(self, request: pps.DeleteSecretRequest, context: grpc.ServicerContext) -> Empty:
-        """Forget a secret."""
+        """Delete a secret."""
         with self._service.db.write() as txn:
             secrets.delete(txn, request.secret.name)
         return Empty()
@@ -163,12 +163,12 @@ class PipelineCalls:
             spec = commits.resolve(txn, CommitRef(pipeline.ref.repo(SPEC), commit_set))
         except NotFoundError:
             return None
-        then = pipelines.at_spec_commit(txn, pipeline.ref, spec.uuid)
-        if then is None:
+        version = pipelines.at_spec_commit(txn, pipeline.ref, spec.uuid)
+        if version is None:
             return None
-        info = then.message()
-        for job in jobs.listed(txn, pipeline.ref):
-            if job.version <= then.version:
+        info = version.message()
+        for job in jobs.list_all(txn, pipeline.ref):
+            if job.version <= version.version:
                 info.last_job_state = int(job.state)
                 break
         return info
@@ -185,9 +185,9 @@ class PipelineCalls:
         return refs
 
 
-def _refuse_filter(text: str) -> None:
+def _reject_filter(text: str) -> None:
     if text:
-        raise UnimplementedError("localpach has no jq filters: filter the answer instead")
+        raise UnimplementedError("localpach does not support jq filters: filter the response instead")
 
 
 def _secret_info(secret: secrets.Secret) -> pps.SecretInfo:

@@ -1,4 +1,4 @@
-"""Between gRPC and the services: typed errors become statuses, what is not there says so."""
+"""The layer between gRPC and the services: errors become statuses, unsupported calls get a message."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TRANSACTION_HEADER = "pach-transaction"
 
 
 def active_transaction(context: grpc.ServicerContext) -> str | None:
-    """The id of the transaction that a call belongs to, if any."""
+    """Return the id of the transaction that a call belongs to, if any."""
     for name, value in context.invocation_metadata():
         if name == TRANSACTION_HEADER:
             return str(value)
@@ -25,10 +25,10 @@ def active_transaction(context: grpc.ServicerContext) -> str | None:
 
 
 class ErrorTranslation(grpc.ServerInterceptor):  # type: ignore[type-arg]  # generic in its stubs only
-    """Answers errors with their code and message, and logs each call."""
+    """A gRPC interceptor that converts errors to statuses and logs each call."""
 
-    def __init__(self, left_out: dict[str, str]) -> None:
-        self._left_out = left_out
+    def __init__(self, unsupported: dict[str, str]) -> None:
+        self._unsupported = unsupported
 
     def intercept_service(
         self,
@@ -38,18 +38,20 @@ class ErrorTranslation(grpc.ServerInterceptor):  # type: ignore[type-arg]  # gen
         """Wrap the handler of a call."""
         method = details.method
         service, _, name = method.strip("/").partition("/")
-        sentence = self._left_out.get(method) or self._left_out.get(service)
-        if sentence is not None:
-            return grpc.unary_unary_rpc_method_handler(_refuse(sentence))
+        message = self._unsupported.get(method) or self._unsupported.get(service)
+        if message is not None:
+            return grpc.unary_unary_rpc_method_handler(_abort_unsupported(message))
         handler = continuation(details)
         if handler is None:
-            return grpc.unary_unary_rpc_method_handler(_refuse(f"localpach has no {name or method}"))
+            return grpc.unary_unary_rpc_method_handler(
+                _abort_unsupported(f"localpach does not support {name or method}")
+            )
         return _wrapped(handler, method)
 
 
-def _refuse(sentence: str) -> Callable[[Any, grpc.ServicerContext], Any]:
+def _abort_unsupported(message: str) -> Callable[[Any, grpc.ServicerContext], Any]:
     def answer(_request: Any, context: grpc.ServicerContext) -> Any:
-        context.abort(grpc.StatusCode.UNIMPLEMENTED, sentence)
+        context.abort(grpc.StatusCode.UNIMPLEMENTED, message)
 
     return answer
 
@@ -76,7 +78,7 @@ def _single(inner: Callable[..., Any], method: str) -> Callable[..., Any]:
         except PachError as error:
             _log(method, start, error)
             context.abort(error.code, error.message)
-        except Exception as error:  # a bug: logged with its traceback, answered INTERNAL
+        except Exception as error:  # a bug: log its traceback, respond with INTERNAL
             _abort_internal(method, context, error)
         _log(method, start, None)
         return answer
@@ -112,8 +114,8 @@ def _log(method: str, start: float, error: PachError | None) -> None:
 
 def _abort_internal(method: str, context: grpc.ServicerContext, error: Exception) -> None:
     if type(error) is Exception and not error.args:
-        raise error  # how gRPC itself ends a call that was aborted
+        raise error  # gRPC raises this to end an aborted call
     if not context.is_active():
         raise error
-    log.exception("%s has failed inside the server", method)
-    context.abort(grpc.StatusCode.INTERNAL, f"localpach failed inside: {type(error).__name__}: {error}")
+    log.exception("internal error in %s", method)
+    context.abort(grpc.StatusCode.INTERNAL, f"internal error in localpach: {type(error).__name__}: {error}")

@@ -11,7 +11,7 @@ from localpach.transactions import Transactions
 
 
 class TransactionService(transaction_pb2_grpc.APIServicer):  # type: ignore[misc]  # generated without types
-    """Transactions."""
+    """The transaction service."""
 
     def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
@@ -19,27 +19,27 @@ class TransactionService(transaction_pb2_grpc.APIServicer):  # type: ignore[misc
     def BatchTransaction(
         self, request: tx.BatchTransactionRequest, context: grpc.ServicerContext
     ) -> tx.TransactionInfo:
-        """Run requests as one."""
+        """Run several requests as one transaction."""
         return self._transactions.batch(list(request.requests))
 
     def StartTransaction(self, request: tx.StartTransactionRequest, context: grpc.ServicerContext) -> tx.Transaction:
-        """Open a transaction."""
+        """Start a transaction."""
         return self._transactions.start()
 
     def InspectTransaction(
         self, request: tx.InspectTransactionRequest, context: grpc.ServicerContext
     ) -> tx.TransactionInfo:
-        """An open transaction."""
+        """Describe an open transaction."""
         return self._transactions.inspect(request.transaction.id)
 
     def DeleteTransaction(self, request: tx.DeleteTransactionRequest, context: grpc.ServicerContext) -> Empty:
-        """Forget a transaction."""
+        """Delete a transaction."""
         self._transactions.delete(request.transaction.id)
         return Empty()
 
     def ListTransaction(self, request: tx.ListTransactionRequest, context: grpc.ServicerContext) -> tx.TransactionInfos:
-        """All open transactions."""
-        return tx.TransactionInfos(transaction_info=self._transactions.listed())
+        """List the open transactions."""
+        return tx.TransactionInfos(transaction_info=self._transactions.list_all())
 
     def FinishTransaction(
         self, request: tx.FinishTransactionRequest, context: grpc.ServicerContext
@@ -48,6 +48,6 @@ class TransactionService(transaction_pb2_grpc.APIServicer):  # type: ignore[misc
         return self._transactions.finish(request.transaction.id)
 
     def DeleteAll(self, request: tx.DeleteAllRequest, context: grpc.ServicerContext) -> Empty:
-        """Forget all transactions."""
+        """Delete all transactions."""
         self._transactions.delete_all()
         return Empty()

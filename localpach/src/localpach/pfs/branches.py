@@ -1,6 +1,6 @@
 """Branches and their provenance.
 
-Only direct provenance is stored; what follows from it is asked of the database each time, so it cannot go stale.
+Only direct provenance is stored. Everything derived from it is queried each time, so it cannot become stale.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _DOWN = "p.branch FROM reached JOIN branch_provenance p ON p.provenance"
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """A branch; ``id`` and ``head`` are rows, ``trigger`` a serialized message."""
+    """A branch. ``id`` and ``head`` are row ids, ``trigger`` is a serialized message."""
 
     id: int
     ref: BranchRef
@@ -33,7 +33,7 @@ class Branch:
 
 
 def find(txn: Txn, ref: BranchRef) -> Branch | None:
-    """A branch, or None."""
+    """Return a branch, or None if it does not exist."""
     repo = ref.repo
     found = txn.row(
         f"{_FROM} WHERE r.project = ? AND r.name = ? AND r.type = ? AND b.name = ?",
@@ -46,7 +46,7 @@ def find(txn: Txn, ref: BranchRef) -> Branch | None:
 
 
 def get(txn: Txn, ref: BranchRef) -> Branch:
-    """A branch. Raises NotFoundError."""
+    """Return a branch. Raises NotFoundError."""
     found = find(txn, ref)
     if found is None:
         raise NotFoundError(f'branch "{ref.name}" not found in repo {ref.repo}')
@@ -54,7 +54,7 @@ def get(txn: Txn, ref: BranchRef) -> Branch:
 
 
 def in_repo(txn: Txn, repo: RepoRef | None) -> list[Branch]:
-    """The branches of a repo, or of all repos, newest first."""
+    """Return the branches of a repo, or of all repos, newest first."""
     if repo is None:
         return [_from_row(row) for row in txn.rows(f"{_FROM} ORDER BY b.id DESC")]
     number = repos.get(txn, repo).id
@@ -62,41 +62,41 @@ def in_repo(txn: Txn, repo: RepoRef | None) -> list[Branch]:
 
 
 def direct_provenance(txn: Txn, branch: Branch) -> list[Branch]:
-    """The branches that a branch is made from, sorted."""
+    """Return the direct provenance of a branch, sorted."""
     return _load(
         txn, (row[0] for row in txn.rows("SELECT provenance FROM branch_provenance WHERE branch = ?", branch.id))
     )
 
 
 def provenance(txn: Txn, branch: Branch) -> list[Branch]:
-    """All branches upstream of a branch, sorted."""
+    """Return all branches upstream of a branch, sorted."""
     return _load(txn, _closure(txn, branch.id, _UP))
 
 
 def subvenance(txn: Txn, branch: Branch) -> list[Branch]:
-    """All branches downstream of a branch, sorted."""
+    """Return all branches downstream of a branch, sorted."""
     return _load(txn, _closure(txn, branch.id, _DOWN))
 
 
 def start_commit(txn: Txn, ref: BranchRef | None, parent: CommitRef | None, description: str) -> Commit:
-    """Open a commit at the head of a branch, which is made if it does not exist."""
+    """Start a commit at the head of a branch; the branch is created if it does not exist."""
     if ref is None or not ref.name:
         raise PachError("branch must be specified")
     validate_name(ref.name)
     repos.get(txn, ref.repo)
     branch = find(txn, ref)
     if branch is None:
-        _refuse_id(ref)
+        _reject_commit_id(ref)
     if branch is not None and direct_provenance(txn, branch):
         raise PachError(f"cannot start a commit on an output branch: {ref}")
-    before = _parent_of_next(txn, ref, branch, parent)
+    before = _next_parent(txn, ref, branch, parent)
     if before is not None and before.finishing is None:
         raise PachError(f"parent commit {before} has not been finished")
     commit = commits.add(
         txn, ref, origin=Origin.USER, parent=before, provenance=(), description=description, details=True
     )
-    branch = _point(txn, ref, commit) if branch is None else _move(txn, branch, commit)
-    txn.propagated[branch.id] = None
+    branch = _insert(txn, ref, commit) if branch is None else set_head(txn, branch, commit)
+    txn.moved_branches[branch.id] = None
     return commit
 
 
@@ -104,40 +104,40 @@ def create(
     txn: Txn,
     ref: BranchRef,
     head: CommitRef | None,
-    made_from: Sequence[BranchRef],
+    upstream: Sequence[BranchRef],
     trigger: bytes | None = None,
 ) -> Branch:
-    """Create a branch or change where it points, what it is made from and its trigger."""
-    if made_from and trigger is not None:
+    """Create a branch, or change its head, provenance and trigger."""
+    if upstream and trigger is not None:
         raise PachError("a branch cannot have both provenance and a trigger")
-    for each in (*made_from, ref):
+    for each in (*upstream, ref):
         validate_name(each.name)
     repos.get(txn, ref.repo)
-    _make_missing(txn, made_from)
+    _create_missing(txn, upstream)
     target = _resolve_head(txn, head)
     branch = find(txn, ref)
     if branch is None:
-        _refuse_id(ref)
-    for each in made_from:
+        _reject_commit_id(ref)
+    for each in upstream:
         if each.repo == ref.repo:
             raise PachError(f"repo {ref.repo} cannot be in the provenance of its own branch")
     old = {b.ref for b in direct_provenance(txn, branch)} if branch else set()
     propagate = target is not None
     current = target or (commits.get(txn, branch.head) if branch else None)
-    if current is None or (made_from and old != set(made_from)):
-        current = make_empty_commit(txn, ref, made_from, current)
+    if current is None or (upstream and old != set(upstream)):
+        current = make_empty_commit(txn, ref, upstream, current)
         propagate = True
-    branch = _point(txn, ref, current) if branch is None else _move(txn, branch, current)
+    branch = _insert(txn, ref, current) if branch is None else set_head(txn, branch, current)
     if trigger is not None:
         txn.db.execute("UPDATE branches SET trigger = ? WHERE id = ?", (trigger, branch.id))
-    _set_provenance(txn, branch, made_from)
+    _set_provenance(txn, branch, upstream)
     if propagate:
-        txn.propagated[branch.id] = None
+        txn.moved_branches[branch.id] = None
     return branch
 
 
 def delete(txn: Txn, ref: BranchRef, *, force: bool) -> None:
-    """Delete a branch. A missing one is no error, one that others are made from is refused unless forced."""
+    """Delete a branch. A missing branch is not an error; one with subvenance needs ``force``."""
     branch = find(txn, ref)
     if branch is None:
         if not force:
@@ -149,16 +149,16 @@ def delete(txn: Txn, ref: BranchRef, *, force: bool) -> None:
         raise PachError(f"branch {ref.name} has [{names}] as subvenance, deleting it would break those branches")
     txn.db.execute("DELETE FROM branch_provenance WHERE branch = ? OR provenance = ?", (branch.id, branch.id))
     txn.db.execute("DELETE FROM branches WHERE id = ?", (branch.id,))
-    txn.propagated.pop(branch.id, None)
-    txn.touched.add(("branches of", ref.repo))
+    txn.moved_branches.pop(branch.id, None)
+    txn.changed_keys.add(("branches of", ref.repo))
 
 
-def make_empty_commit(txn: Txn, ref: BranchRef, made_from: Sequence[BranchRef], parent: Commit | None) -> Commit:
-    """A commit without files: closed on a source branch, open where a job is to fill it."""
-    heads = [commits.head(txn, branch) for branch in sorted(made_from, key=lambda branch: branch.key)]
+def make_empty_commit(txn: Txn, ref: BranchRef, upstream: Sequence[BranchRef], parent: Commit | None) -> Commit:
+    """Create a commit without files: finished on a source branch, open on an output branch that a job will fill."""
+    heads = [commits.head(txn, branch) for branch in sorted(upstream, key=lambda branch: branch.key)]
     commit = commits.add(txn, ref, origin=Origin.AUTO, parent=parent, provenance=heads)
-    if commits.has_spec_only(made_from):
-        # It is empty whatever its parent holds, so it is its own total and no changes are looked for below it.
+    if commits.has_spec_only(upstream):
+        # It is empty regardless of its parent, so it is its own total and no ancestor is read.
         txn.db.execute(
             "UPDATE commits SET finishing = started, finished = started, details = 1, size = 0 WHERE id = ?",
             (commit.id,),
@@ -167,22 +167,24 @@ def make_empty_commit(txn: Txn, ref: BranchRef, made_from: Sequence[BranchRef], 
     return commit
 
 
-def move_head(txn: Txn, branch: Branch, commit: Commit) -> None:
-    """Point a branch at a commit."""
-    _move(txn, branch, commit)
+def set_head(txn: Txn, branch: Branch, commit: Commit) -> Branch:
+    """Set the head of a branch; return the changed branch."""
+    txn.db.execute("UPDATE branches SET head = ? WHERE id = ?", (commit.id, branch.id))
+    txn.changed_keys.add(("branches of", branch.ref.repo))
+    return Branch(branch.id, branch.ref, commit.id, branch.trigger)
 
 
 def load(txn: Txn, number: int) -> Branch | None:
-    """The branch of a row, or None when it is gone."""
+    """Return the branch of a row, or None if it was deleted."""
     found = txn.row(f"{_FROM} WHERE b.id = ?", number)
     return None if found is None else _from_row(found)
 
 
-def _parent_of_next(txn: Txn, ref: BranchRef, branch: Branch | None, parent: CommitRef | None) -> Commit | None:
+def _next_parent(txn: Txn, ref: BranchRef, branch: Branch | None, parent: CommitRef | None) -> Commit | None:
     if parent is None:
         return commits.get(txn, branch.head) if branch else None
     named = parse_ancestry(parent.id)[0] or parent.branch
-    if parent.repo == ref.repo and named == ref.name:  # whose head is the new commit by then
+    if parent.repo == ref.repo and named == ref.name:  # its head would be the new commit
         raise NotFoundError(f"parent commit not found: commit {ref.repo}@{txn.set_id} not found")
     try:
         return commits.resolve(txn, parent)
@@ -199,43 +201,37 @@ def _resolve_head(txn: Txn, head: CommitRef | None) -> Commit | None:
         raise error.within(f"unable to inspect {head}") from None
 
 
-def _make_missing(txn: Txn, made_from: Iterable[BranchRef]) -> None:
-    made: dict[RepoRef, Commit] = {}
-    for ref in made_from:
+def _create_missing(txn: Txn, upstream: Iterable[BranchRef]) -> None:
+    created: dict[RepoRef, Commit] = {}
+    for ref in upstream:
         if find(txn, ref) is None:
             repos.get(txn, ref.repo)
-            _refuse_id(ref)
-            if ref.repo not in made:
-                made[ref.repo] = make_empty_commit(txn, ref, (), None)
-            _point(txn, ref, made[ref.repo])
+            _reject_commit_id(ref)
+            if ref.repo not in created:
+                created[ref.repo] = make_empty_commit(txn, ref, (), None)
+            _insert(txn, ref, created[ref.repo])
 
 
-def _set_provenance(txn: Txn, branch: Branch, made_from: Sequence[BranchRef]) -> None:
+def _set_provenance(txn: Txn, branch: Branch, upstream: Sequence[BranchRef]) -> None:
     below = {each.ref for each in subvenance(txn, branch)}
-    for ref in made_from:
+    for ref in upstream:
         if ref in below:
             raise PachError(f'branch "{ref}" cannot be both in "{branch.ref}"\'s provenance and subvenance')
     txn.db.execute("DELETE FROM branch_provenance WHERE branch = ?", (branch.id,))
-    for ref in made_from:
+    for ref in upstream:
         txn.db.execute("INSERT OR IGNORE INTO branch_provenance VALUES (?, ?)", (branch.id, get(txn, ref).id))
 
 
-def _refuse_id(ref: BranchRef) -> None:
+def _reject_commit_id(ref: BranchRef) -> None:
     if is_commit_id(ref.name):
         raise PachError("bad key: branch name cannot be a UUID V4")
 
 
-def _point(txn: Txn, ref: BranchRef, commit: Commit) -> Branch:
+def _insert(txn: Txn, ref: BranchRef, commit: Commit) -> Branch:
     repo = repos.get(txn, ref.repo)
     txn.db.execute("INSERT INTO branches (repo, name, head) VALUES (?, ?, ?)", (repo.id, ref.name, commit.id))
-    txn.touched.add(("branches of", ref.repo))
+    txn.changed_keys.add(("branches of", ref.repo))
     return get(txn, ref)
-
-
-def _move(txn: Txn, branch: Branch, commit: Commit) -> Branch:
-    txn.db.execute("UPDATE branches SET head = ? WHERE id = ?", (commit.id, branch.id))
-    txn.touched.add(("branches of", branch.ref.repo))
-    return Branch(branch.id, branch.ref, commit.id, branch.trigger)
 
 
 def _closure(txn: Txn, start: int, step: str) -> list[int]:

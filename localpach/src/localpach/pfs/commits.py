@@ -1,4 +1,4 @@
-"""Commits: making, finding and finishing them."""
+"""Commits: creating, finding and finishing them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FROM = f"SELECT {_COLUMNS} FROM commits c JOIN repos r ON r.id = c.repo"
 
 
 class Origin(IntEnum):
-    """Who made a commit; the numbers of the message."""
+    """The origin of a commit, with the numbers of the message."""
 
     USER = 1
     AUTO = 2
@@ -27,7 +27,7 @@ class Origin(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """A commit; ``id`` and ``parent`` are rows, times are nanoseconds since the epoch, durations nanoseconds."""
+    """A commit. ``id`` and ``parent`` are row ids, times are nanoseconds since the epoch, durations nanoseconds."""
 
     id: int
     repo: RepoRef
@@ -51,14 +51,14 @@ class Commit:
 
 
 def get(txn: Txn, number: int) -> Commit:
-    """The commit of a row."""
+    """Return the commit of a row."""
     found = txn.row(f"{_FROM} WHERE c.id = ?", number)
     assert found is not None, "rows that are referred to exist"  # noqa: S101  # a bug, not a request's fault
     return _from_row(found)
 
 
 def find(txn: Txn, repo: RepoRef, uuid: str) -> Commit | None:
-    """The commit of a repo with exactly this id."""
+    """Return the commit of a repo with exactly this id, or None."""
     found = txn.row(
         f"{_FROM} WHERE r.project = ? AND r.name = ? AND r.type = ? AND c.uuid = ?",
         repo.project,
@@ -70,7 +70,7 @@ def find(txn: Txn, repo: RepoRef, uuid: str) -> Commit | None:
 
 
 def in_repo(txn: Txn, repo: RepoRef | None) -> list[Commit]:
-    """All commits of a repo, or of all repos, newest first."""
+    """Return all commits of a repo, or of all repos, newest first."""
     if repo is None:
         return [_from_row(row) for row in txn.rows(f"{_FROM} ORDER BY c.id DESC")]
     found = txn.rows(
@@ -83,18 +83,18 @@ def in_repo(txn: Txn, repo: RepoRef | None) -> list[Commit]:
 
 
 def with_id(txn: Txn, uuid: str) -> list[Commit]:
-    """The commits that have this id as their own, sorted by repo."""
+    """Return the commits with this id, sorted by repo."""
     found = [_from_row(row) for row in txn.rows(f"{_FROM} WHERE c.uuid = ?", uuid)]
     return sorted(found, key=lambda commit: commit.repo.key)
 
 
 def children(txn: Txn, commit: Commit) -> list[Commit]:
-    """The commits whose parent this is, oldest first."""
+    """Return the child commits of a commit, oldest first."""
     return [_from_row(row) for row in txn.rows(f"{_FROM} WHERE c.parent = ? ORDER BY c.id", commit.id)]
 
 
 def direct_provenance(txn: Txn, commit: Commit) -> list[Commit]:
-    """The commits that a commit was made from, in the order of its branch's provenance."""
+    """Return the direct provenance of a commit, in the order of its branch's provenance."""
     found = txn.rows(
         f"SELECT {_COLUMNS} FROM commit_provenance p JOIN commits c ON c.id = p.provenance"
         " JOIN repos r ON r.id = c.repo WHERE p.commit_id = ? ORDER BY p.position",
@@ -104,7 +104,7 @@ def direct_provenance(txn: Txn, commit: Commit) -> list[Commit]:
 
 
 def provenance_of_set(txn: Txn, uuid: str) -> list[Commit]:
-    """The commits outside a commit set that it was made from, sorted by repo."""
+    """Return the provenance of a commit set that is outside the set, sorted by repo."""
     found = txn.rows(
         "WITH RECURSIVE below (id) AS ("
         " SELECT p.provenance FROM commits c JOIN commit_provenance p ON p.commit_id = c.id WHERE c.uuid = ?"
@@ -118,7 +118,7 @@ def provenance_of_set(txn: Txn, uuid: str) -> list[Commit]:
 
 
 def resolve(txn: Txn, ref: CommitRef) -> Commit:
-    """The commit that a request means: by id, by branch, by an id shared with another repo, with `^2` after it."""
+    """Return the commit of a reference: by id, by branch, by an id of another repo's commit, with ancestry suffixes."""
     if not ref.id and not ref.branch:
         raise PachError("cannot resolve commit with no ID or branch")
     uuid, generations = parse_ancestry(ref.id)
@@ -134,16 +134,16 @@ def resolve(txn: Txn, ref: CommitRef) -> Commit:
                 raise NotFoundError(f"commit {ref} not found")
             commit = get(txn, commit.parent)
         return commit
-    line = [commit]
-    while line[-1].parent is not None:
-        line.append(get(txn, line[-1].parent))
-    if len(line) < -generations:
+    history = [commit]
+    while history[-1].parent is not None:
+        history.append(get(txn, history[-1].parent))
+    if len(history) < -generations:
         raise NotFoundError(f"commit {ref} not found")
-    return line[generations]
+    return history[generations]
 
 
 def head(txn: Txn, branch: BranchRef) -> Commit:
-    """The head of a branch. Raises NotFoundError when there is no such branch."""
+    """Return the head of a branch. Raises NotFoundError if the branch does not exist."""
     found = txn.row(
         f"SELECT {_COLUMNS} FROM branches b JOIN repos br ON br.id = b.repo JOIN commits c ON c.id = b.head"
         " JOIN repos r ON r.id = c.repo WHERE br.project = ? AND br.name = ? AND br.type = ? AND b.name = ?",
@@ -167,7 +167,7 @@ def add(
     description: str = "",
     details: bool = False,
 ) -> Commit:
-    """Make an open commit with the transaction's id. Raises PachError when the repo already has one of that id."""
+    """Create an open commit with the id of the transaction. Raises PachError if the repo already has one."""
     repo = repos.get(txn, branch.repo)
     if txn.row("SELECT 1 FROM commits WHERE repo = ? AND uuid = ?", repo.id, txn.set_id) is not None:
         raise PachError(
@@ -183,33 +183,33 @@ def add(
     assert number is not None  # noqa: S101  # an INSERT has a row
     for position, commit in enumerate(provenance):
         txn.db.execute("INSERT OR IGNORE INTO commit_provenance VALUES (?, ?, ?)", (number, commit.id, position))
-    txn.touched |= {("commit", number), ("commits of", branch.repo)}
+    txn.changed_keys |= {("commit", number), ("commits of", branch.repo)}
     return get(txn, number)
 
 
 def require_open(commit: Commit) -> None:
-    """Raises CommitFinishedError when a commit is closed to changes."""
+    """Raise CommitFinishedError if a commit is finishing or finished."""
     if commit.finishing is not None:
         raise CommitFinishedError(f"commit {commit} has already finished")
 
 
 def mark_finishing(txn: Txn, commit: Commit, *, description: str, error: str, force: bool) -> Commit:
-    """Close a commit to further changes. Raises CommitFinishedError when it is closed already."""
+    """Close a commit to further changes. Raises CommitFinishedError if it is already closed."""
     require_open(commit)
     if not force and commit.repo.type in (USER, META) and repos.belongs_to_pipeline(txn, commit.repo):
-        made_from = direct_provenance(txn, commit)
-        if made_from:
+        direct = direct_provenance(txn, commit)
+        if direct:
             raise PachError("cannot finish a pipeline output or meta commit, use 'stop job' instead")
     txn.db.execute(
         "UPDATE commits SET finishing = ?, error = ?, description = ? WHERE id = ?",
         (txn.now, error, description or commit.description, commit.id),
     )
-    txn.touched.add(("commit", commit.id))
+    txn.changed_keys.add(("commit", commit.id))
     return get(txn, commit.id)
 
 
 def has_spec_only(provenance: Sequence[BranchRef]) -> bool:
-    """Whether a branch is made from nothing but a spec repo, or from nothing at all: then it gets no open commits."""
+    """Return whether a branch has no provenance other than a spec repo; such a branch gets no open commits."""
     return all(branch.repo.type == SPEC for branch in provenance)
 
 

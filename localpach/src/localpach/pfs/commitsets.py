@@ -1,4 +1,4 @@
-"""Commit sets: all commits that came of one change, and removing them together."""
+"""Commit sets: all commits that one change has caused, and their removal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from localpach.store.database import Txn
 
 
 def members(txn: Txn, uuid: str, *, with_aliases: bool) -> list[Commit]:
-    """The commits of a set, sources before what is made from them; with those that it only refers to, if asked."""
+    """Return the commits of a set in topological order, optionally with the commits of its provenance (aliases)."""
     found = [*(commits.provenance_of_set(txn, uuid) if with_aliases else ()), *commits.with_id(txn, uuid)]
     by_id = {commit.id: commit for commit in found}
     result: dict[int, Commit] = {}
@@ -31,13 +31,13 @@ def members(txn: Txn, uuid: str, *, with_aliases: bool) -> list[Commit]:
 
 
 def ids(txn: Txn) -> list[str]:
-    """The ids of all commit sets, newest first."""
+    """Return the ids of all commit sets, newest first."""
     found = txn.rows("SELECT uuid FROM commits GROUP BY uuid ORDER BY max(id) DESC")
     return [row[0] for row in found]
 
 
 def drop(txn: Txn, content: CommitContent, uuid: str) -> None:
-    """Remove the newest commits of their branches, with what they changed."""
+    """Delete a commit set with its changes. Its commits must be the heads of their branches."""
     for commit in _removable(txn, uuid):
         if commits.children(txn, commit):
             raise PachError(f"cannot drop a commit that has children: {commit}")
@@ -45,7 +45,7 @@ def drop(txn: Txn, content: CommitContent, uuid: str) -> None:
 
 
 def squash(txn: Txn, content: CommitContent, uuid: str) -> None:
-    """Remove commits and leave what they changed to their children."""
+    """Delete a commit set and merge its changes into the child commits."""
     for commit in _removable(txn, uuid):
         if not commits.children(txn, commit):
             raise PachError(
@@ -56,7 +56,7 @@ def squash(txn: Txn, content: CommitContent, uuid: str) -> None:
 
 
 def delete_repo(txn: Txn, content: CommitContent, ref: RepoRef, *, force: bool) -> None:
-    """Delete a repo and, for a user repo, the system repos of its name. A missing one is no error."""
+    """Delete a repo and, for a user repo, the system repos of its name. A missing repo is not an error."""
     repo = repos.find(txn, ref)
     if repo is None:
         return
@@ -68,29 +68,29 @@ def delete_repo(txn: Txn, content: CommitContent, ref: RepoRef, *, force: bool) 
     delete_repos(txn, content, repos.related(txn, repo), force=force)
 
 
-def delete_repos(txn: Txn, content: CommitContent, doomed: list[Repo], *, force: bool) -> None:
-    """Delete repos together, so that branches of one may be made from branches of another."""
-    found = [(branch, repo) for repo in doomed for branch in sorted_branches(txn, repo.ref)]
+def delete_repos(txn: Txn, content: CommitContent, targets: list[Repo], *, force: bool) -> None:
+    """Delete several repos together, so that their branches may depend on each other."""
+    found = [(branch, repo) for repo in targets for branch in sorted_branches(txn, repo.ref)]
     found.sort(key=lambda pair: -len(branches.provenance(txn, pair[0])))
     for branch, _ in found:
         try:
             branches.delete(txn, branch.ref, force=force)
         except PachError as error:
             raise error.within(f"delete branch {branch.ref}") from None
-    for repo in doomed:
+    for repo in targets:
         for commit in commits.in_repo(txn, repo.ref):
             txn.db.execute(
                 "DELETE FROM commit_provenance WHERE commit_id = ? OR provenance = ?", (commit.id, commit.id)
             )
-            content.forget(txn, commit)
-            txn.touched.add(("commit", commit.id))
+            content.delete(txn, commit)
+            txn.changed_keys.add(("commit", commit.id))
         txn.db.execute("DELETE FROM commits WHERE repo = ?", (repo.id,))
         txn.db.execute("DELETE FROM repos WHERE id = ?", (repo.id,))
-        txn.touched.add(("commits of", repo.ref))
+        txn.changed_keys.add(("commits of", repo.ref))
 
 
 def sorted_branches(txn: Txn, ref: RepoRef) -> list[branches.Branch]:
-    """The branches of a repo by name, as repos list them."""
+    """Return the branches of a repo, sorted by name."""
     return sorted(branches.in_repo(txn, ref), key=lambda branch: branch.ref.key)
 
 
@@ -126,7 +126,7 @@ def _dependent_sets(txn: Txn, uuid: str) -> list[str]:
 def _remove(txn: Txn, content: CommitContent, uuid: str) -> None:
     for commit in members(txn, uuid, with_aliases=False):
         _delete_commit(txn, content, commit)
-    txn.stopped_sets.append(uuid)
+    txn.removed_sets.append(uuid)
 
 
 def _delete_commit(txn: Txn, content: CommitContent, commit: Commit) -> None:
@@ -136,25 +136,25 @@ def _delete_commit(txn: Txn, content: CommitContent, commit: Commit) -> None:
             raise PachError(f"cannot squash until child commit {child} is finished{hint}")
     content.fold_into_children(txn, commit)
     txn.db.execute("UPDATE commits SET parent = ? WHERE parent = ?", (commit.parent, commit.id))
-    content.forget(txn, commit)
+    content.delete(txn, commit)
     txn.db.execute("DELETE FROM commit_provenance WHERE commit_id = ? OR provenance = ?", (commit.id, commit.id))
     txn.db.execute("DELETE FROM commits WHERE id = ?", (commit.id,))
-    txn.touched |= {("commit", commit.id), ("commits of", commit.repo)}
+    txn.changed_keys |= {("commit", commit.id), ("commits of", commit.repo)}
     headless = [branch for branch in branches.in_repo(txn, commit.repo) if branch.head == commit.id]
     if not headless:
         return
     if commit.parent is not None:
         for branch in headless:
-            branches.move_head(txn, branch, commits.get(txn, commit.parent))
+            branches.set_head(txn, branch, commits.get(txn, commit.parent))
         return
-    made_from = [each.ref for each in branches.direct_provenance(txn, headless[0])]
-    replacement = branches.make_empty_commit(txn, headless[0].ref, made_from, None)
+    upstream = [each.ref for each in branches.direct_provenance(txn, headless[0])]
+    replacement = branches.make_empty_commit(txn, headless[0].ref, upstream, None)
     for branch in headless:
-        branches.move_head(txn, branch, replacement)
+        branches.set_head(txn, branch, replacement)
 
 
 def require_set(txn: Txn, uuid: str) -> list[Commit]:
-    """The commits of a set, aliases included. Raises NotFoundError when there are none."""
+    """Return the commits of a set, including aliases. Raises NotFoundError if the set does not exist."""
     found = members(txn, uuid, with_aliases=True)
     if not found:
         raise NotFoundError(f"no commits found for commitset {uuid}")

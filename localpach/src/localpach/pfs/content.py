@@ -1,4 +1,4 @@
-"""The files of commits: composing changes with what is below them, and closing commits."""
+"""The files of commits: applying changes to the parent's files, and finishing commits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from localpach.pfs.commits import Commit
 from localpach.pfs.filesets import EMPTY, Change, Changes, Snapshot, SnapshotCache
 from localpach.store.database import Txn
 
-# A whole list of files is written down once the changes since the last one are as many as this, or as the files.
+# A total is written once the changes since the last one exceed this number and the number of files.
 FILES_BETWEEN_TOTALS = 1000
 CACHED_FILES = 300_000
 
@@ -24,20 +24,20 @@ class CommitContent:
         self.on_finished: list[Callable[[Txn, Commit], None]] = []
 
     def snapshot(self, txn: Txn, commit: Commit) -> Snapshot:
-        """All files of a commit, open or finished."""
+        """Return all files of a commit, open or finished."""
         if commit.finished is not None and not commit.error:
-            return self._finished(txn, commit)
+            return self._finished_snapshot(txn, commit)
         base = self._base(txn, commit)
-        below = EMPTY if base is None else self._finished(txn, base)
-        return below.apply(self.changes(txn, commit))
+        base_snapshot = EMPTY if base is None else self._finished_snapshot(txn, base)
+        return base_snapshot.apply(self.changes(txn, commit))
 
     def changes(self, txn: Txn, commit: Commit) -> Changes:
-        """What a commit changes."""
+        """Return the changes of a commit relative to its parent."""
         found = txn.rows("SELECT key, cut, parts FROM files WHERE commit_id = ? ORDER BY key", commit.id)
         return Changes({name: Change(bool(cut), parts) for name, cut, parts in found})
 
     def size_upper_bound(self, txn: Txn, commit: Commit) -> int:
-        """The bytes of a commit, counting what is overwritten as long as it is not closed without error."""
+        """Return the size of a commit in bytes; for an open or failed commit, overwritten bytes count too."""
         if commit.finished is not None and not commit.error:
             return commit.size or 0
         try:
@@ -47,7 +47,7 @@ class CommitContent:
         return (0 if base is None else base.size or 0) + self.changes(txn, commit).added_bytes()
 
     def add(self, txn: Txn, commit: Commit, changes: Changes) -> None:
-        """Put changes into an open commit, after those that it has."""
+        """Append changes to those of an open commit."""
         commits.require_open(commit)
         for name, change in changes.files.items():
             before = txn.row("SELECT cut, parts FROM files WHERE commit_id = ? AND key = ?", commit.id, name)
@@ -59,19 +59,19 @@ class CommitContent:
             txn.db.execute(
                 "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", (commit.id, name, combined.cut, combined.parts)
             )
-        txn.touched.add(("files", commit.id))
+        txn.changed_keys.add(("files", commit.id))
 
     def clear(self, txn: Txn, commit: Commit) -> None:
-        """Forget what a commit changes."""
+        """Delete the changes of a commit."""
         txn.db.execute("DELETE FROM files WHERE commit_id = ?", (commit.id,))
 
     def finish(self, txn: Txn, commit: Commit, *, description: str = "", error: str = "", force: bool = False) -> None:
-        """Close a commit. It is finished at once, or as soon as the one below it is."""
+        """Finish a commit now, or together with its parent if that is not finished yet."""
         closed = commits.mark_finishing(txn, commit, description=description, error=error, force=force)
         self._finalize(txn, closed)
 
     def fold_into_children(self, txn: Txn, commit: Commit) -> None:
-        """Hand the changes of a commit that is about to be deleted to its children."""
+        """Merge the changes of a commit that will be deleted into its children."""
         own = self.changes(txn, commit)
         for child in commits.children(txn, commit):
             if not commit.error and own.files:
@@ -81,11 +81,11 @@ class CommitContent:
             distance = child.files_since_total + commit.files_since_total
             txn.db.execute("UPDATE commits SET files_since_total = ? WHERE id = ?", (distance, child.id))
 
-    def forget(self, txn: Txn, commit: Commit) -> None:
-        """Remove the files of a deleted commit."""
+    def delete(self, txn: Txn, commit: Commit) -> None:
+        """Delete the files of a deleted commit."""
         for table in ("files", "totals", "datums"):
             txn.db.execute(f"DELETE FROM {table} WHERE commit_id = ?", (commit.id,))
-        txn.when_kept(lambda: self._cache.forget([commit.id]))
+        txn.run_after_commit(lambda: self._cache.discard([commit.id]))
 
     def _finalize(self, txn: Txn, commit: Commit) -> None:
         if commit.error:
@@ -94,9 +94,9 @@ class CommitContent:
             try:
                 base = self._base(txn, commit)
             except PachError:
-                return  # the commit below is still open: finished together with it
+                return  # the parent is not finished yet: this commit is finished together with it
             self._close(txn, commit, base)
-        txn.touched |= {("commit", commit.id), ("commits of", commit.repo)}
+        txn.changed_keys |= {("commit", commit.id), ("commits of", commit.repo)}
         finished = commits.get(txn, commit.id)
         for action in self.on_finished:
             action(txn, finished)
@@ -106,9 +106,9 @@ class CommitContent:
 
     def _close(self, txn: Txn, commit: Commit, base: Commit | None) -> None:
         start = time.perf_counter_ns()
-        below = EMPTY if base is None else self._finished(txn, base)
+        base_snapshot = EMPTY if base is None else self._finished_snapshot(txn, base)
         changes = self.changes(txn, commit)
-        snapshot = below.apply(changes)
+        snapshot = base_snapshot.apply(changes)
         composed = time.perf_counter_ns()
         conflict = snapshot.conflict_after(changes)
         distance = (0 if base is None else base.files_since_total) + len(changes.files)
@@ -129,10 +129,10 @@ class CommitContent:
             ),
         )
         if not conflict:
-            txn.when_kept(lambda: self._cache.put(commit.id, snapshot))
+            txn.run_after_commit(lambda: self._cache.put(commit.id, snapshot))
 
-    def _finished(self, txn: Txn, commit: Commit) -> Snapshot:
-        """The files of a finished commit without error: from the cache, a total, or the changes since one."""
+    def _finished_snapshot(self, txn: Txn, commit: Commit) -> Snapshot:
+        """Return the files of a finished commit without error: from the cache, or from a total and later changes."""
         pending: list[Commit] = []
         current: Commit | None = commit
         snapshot: Snapshot | None = None
@@ -144,19 +144,19 @@ class CommitContent:
         result = snapshot or EMPTY
         for later in reversed(pending):
             result = result.apply(self.changes(txn, later))
-        txn.when_kept(lambda: self._cache.put(commit.id, result))
+        txn.run_after_commit(lambda: self._cache.put(commit.id, result))
         return result
 
     def _base(self, txn: Txn, commit: Commit) -> Commit | None:
-        """The nearest commit below that has no error: files of commits with an error are not handed on."""
-        below = commit.parent
-        while below is not None:
-            parent = commits.get(txn, below)
-            if not parent.error:
-                if parent.finished is None:
-                    raise PachError(f"base commit {parent} for commit {commit} unfinished")
-                return parent
-            below = parent.parent
+        """Return the nearest ancestor without error; files of commits with an error are not inherited."""
+        current = commit.parent
+        while current is not None:
+            ancestor = commits.get(txn, current)
+            if not ancestor.error:
+                if ancestor.finished is None:
+                    raise PachError(f"base commit {ancestor} for commit {commit} unfinished")
+                return ancestor
+            current = ancestor.parent
         return None
 
     def _total(self, txn: Txn, commit: Commit) -> Snapshot | None:

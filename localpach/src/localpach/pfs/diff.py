@@ -1,4 +1,4 @@
-"""The differences between two trees."""
+"""Differences between two trees."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Pair = tuple[Entry | None, Entry | None]
 
 
 def differences(old: Iterator[Entry], new: Iterator[Entry]) -> Iterator[Pair]:
-    """The entries of either side that are not the same on the other, in the order of paths."""
+    """Yield the entries that differ between two trees or exist in one only, ordered by path."""
     before, after = next(old, None), next(new, None)
     while before is not None or after is not None:
         if after is None or (before is not None and before.path < after.path):

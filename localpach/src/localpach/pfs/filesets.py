@@ -1,4 +1,4 @@
-"""Sets of files: what a commit changes (`Changes`) and what it then holds (`Snapshot`)."""
+"""Sets of files: the changes of a commit (`Changes`) and all of its files (`Snapshot`)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from localpach.store import parts as parts_of
 
 @dataclass(slots=True)
 class Change:
-    """What happens to one file: ``cut`` drops what was there, then ``parts`` are appended unless they are None."""
+    """A change of one file: ``cut`` deletes the previous content, then ``parts`` are appended unless they are None."""
 
     cut: bool = False
     parts: bytes | None = None
@@ -21,21 +21,21 @@ class Change:
 
 @dataclass
 class Changes:
-    """Changes in the order in which they were asked for, reduced to one for each file."""
+    """An ordered list of changes, reduced to one change for each file."""
 
     files: dict[str, Change] = field(default_factory=dict)
 
     def append(self, path: str, datum: str, parts: bytes) -> None:
-        """Add bytes to the end of a file, which may not exist yet."""
+        """Append bytes to a file, which is created if it does not exist."""
         change = self.files.setdefault(key(path, datum), Change())
         change.parts = (change.parts or b"") + parts
 
     def delete(self, path: str, datum: str) -> None:
-        """Remove a file."""
+        """Delete a file."""
         self.files[key(path, datum)] = Change(cut=True)
 
     def delete_added_below(self, prefix: str) -> None:
-        """Forget what these changes themselves added below a directory."""
+        """Discard the files that these changes added to a directory."""
         for name in [
             name for name, change in self.files.items() if name.startswith(prefix) and change.parts is not None
         ]:
@@ -46,7 +46,7 @@ class Changes:
                 del self.files[name]
 
     def then(self, later: Changes) -> Changes:
-        """These changes followed by others."""
+        """Return these changes followed by later ones."""
         result = Changes({name: Change(c.cut, c.parts) for name, c in self.files.items()})
         for name, change in later.files.items():
             before = result.files.get(name)
@@ -57,12 +57,12 @@ class Changes:
         return result
 
     def added_bytes(self) -> int:
-        """The bytes that these changes add, also where they are overwritten later."""
+        """Return the number of bytes that these changes add, including bytes that later changes overwrite."""
         return sum(parts_of.size(change.parts) for change in self.files.values() if change.parts)
 
 
 class Snapshot:
-    """All files of a commit, sorted by path. Not changed once made."""
+    """All files of a commit, sorted by path. It is immutable."""
 
     def __init__(self, files: dict[str, bytes], keys: list[str] | None = None) -> None:
         self.files = files
@@ -74,13 +74,13 @@ class Snapshot:
 
     @property
     def size(self) -> int:
-        """The bytes of all files."""
+        """Return the size of all files in bytes."""
         if self._size is None:
             self._size = sum(parts_of.size(parts) for parts in self.files.values())
         return self._size
 
     def apply(self, changes: Changes) -> Snapshot:
-        """The files after some changes."""
+        """Return the files after some changes."""
         if not changes.files:
             return self
         files = dict(self.files)
@@ -105,7 +105,7 @@ class Snapshot:
         return result
 
     def below(self, path: str) -> Iterator[str]:
-        """The keys of the file ``path`` and of all files in the directory ``path``, sorted."""
+        """Yield the keys of the file ``path`` and of all files in the directory ``path``, sorted."""
         if path in ("", "/"):
             yield from self.keys
             return
@@ -117,14 +117,14 @@ class Snapshot:
                 break
 
     def starting_with(self, prefix: str) -> Iterator[str]:
-        """The keys that start with a text, sorted."""
+        """Yield the keys with a prefix, sorted."""
         for index in range(bisect.bisect_left(self.keys, prefix), len(self.keys)):
             if not self.keys[index].startswith(prefix):
                 break
             yield self.keys[index]
 
     def first_conflict(self) -> str:
-        """What is wrong with the set as a whole, in the words of the real server; empty when all is well."""
+        """Return the first conflict between paths, in the real server's words; empty if there is none."""
         previous = None
         for name in self.keys:
             path, datum = split_key(name)
@@ -139,7 +139,7 @@ class Snapshot:
         return ""
 
     def conflict_after(self, changes: Changes) -> str:
-        """Like `first_conflict`, knowing that there was none before ``changes``."""
+        """Return the first conflict, given that there was none before ``changes``."""
         if len(changes.files) * 8 > len(self.keys):
             return self.first_conflict()
         suspects: set[int] = set()
@@ -158,7 +158,7 @@ EMPTY = Snapshot({})
 
 
 class SnapshotCache:
-    """The snapshots of finished commits that were needed last, within a number of files in all."""
+    """A cache of the most recently used snapshots of finished commits, limited by the number of files."""
 
     def __init__(self, files: int) -> None:
         self._limit = files
@@ -166,14 +166,14 @@ class SnapshotCache:
         self._snapshots: OrderedDict[int, Snapshot] = OrderedDict()
 
     def get(self, commit: int) -> Snapshot | None:
-        """The snapshot of a commit, if it is still here."""
+        """Return the snapshot of a commit, or None if it is not cached."""
         found = self._snapshots.get(commit)
         if found is not None:
             self._snapshots.move_to_end(commit)
         return found
 
     def put(self, commit: int, snapshot: Snapshot) -> None:
-        """Keep a snapshot."""
+        """Cache a snapshot."""
         if commit in self._snapshots:
             return
         self._snapshots[commit] = snapshot
@@ -182,8 +182,8 @@ class SnapshotCache:
             _, dropped = self._snapshots.popitem(last=False)
             self._held -= len(dropped) + 1
 
-    def forget(self, commits: Iterable[int]) -> None:
-        """Drop the snapshots of commits that are no more what they were."""
+    def discard(self, commits: Iterable[int]) -> None:
+        """Remove the snapshots of changed or deleted commits."""
         for commit in commits:
             dropped = self._snapshots.pop(commit, None)
             if dropped is not None:

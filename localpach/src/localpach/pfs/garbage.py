@@ -1,4 +1,4 @@
-"""Collecting contents that no commit has any more."""
+"""Garbage collection of contents that no commit references."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 import threading
 
 from localpach.pfs import temporary
-from localpach.store.checking import named_parts
+from localpach.store.checking import referenced_parts
 from localpach.store.contents import Contents
 from localpach.store.database import Database
 
@@ -15,36 +15,36 @@ PERIOD_SECONDS = 600.0
 
 
 def collect(db: Database, contents: Contents) -> tuple[int, int]:
-    """Remove what nothing names; (parts, bytes) removed."""
+    """Delete the contents that nothing references; return (parts, bytes) deleted."""
     with db.write() as txn:
         temporary.expire(txn)
-    return contents.collect(lambda: set(named_parts(db)))
+    return contents.collect(lambda: set(referenced_parts(db)))
 
 
 class GarbageCollector:
-    """Collects from time to time, in a thread of its own."""
+    """A thread that collects garbage periodically."""
 
     def __init__(self, db: Database, contents: Contents) -> None:
         self._db = db
         self._contents = contents
-        self._ended = threading.Event()
+        self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="garbage", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End, once a collection under way is through."""
-        self._ended.set()
+        """Stop the thread, after a collection in progress has ended."""
+        self._stopping.set()
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._ended.wait(PERIOD_SECONDS):
+        while not self._stopping.wait(PERIOD_SECONDS):
             try:
                 count, size = collect(self._db, self._contents)
-            except Exception:  # the next round tries again; serving goes on
-                log.exception("the garbage could not be collected")
+            except Exception:  # the next round retries
+                log.exception("garbage collection failed")
                 continue
             if count:
-                log.info("collected %d parts of %d bytes that no commit has any more", count, size)
+                log.info("deleted %d unreferenced parts (%d bytes)", count, size)

@@ -1,7 +1,7 @@
-"""Glob patterns as the real server reads them, compiled to regular expressions.
+"""Glob patterns with the real server's syntax, compiled to regular expressions.
 
-Beside `*`, `**`, `?`, `[...]` and `{a,b}` there are the extended forms `@(a|b)`, `?(...)`, `*(...)`, `+(...)` and
-`!(...)`, which capture what they match, for `join_on` and `group_by`.
+In addition to `*`, `**`, `?`, `[...]` and `{a,b}` there are the extended forms `@(a|b)`, `?(...)`, `*(...)`, `+(...)`
+and `!(...)`, whose matches are captured for `join_on` and `group_by`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _ANY = "[^/]"
 
 
 class Glob:
-    """A compiled pattern, matched against a whole path."""
+    """A compiled pattern that is matched against a whole path."""
 
     def __init__(self, pattern: str) -> None:
         self.pattern = pattern
@@ -41,13 +41,13 @@ class Glob:
         self._regex = re.compile(_Translation(pattern).text(), re.DOTALL)
 
     def matches(self, path: str) -> bool:
-        """Whether the pattern matches; a directory is given with its trailing slash."""
+        """Return whether the pattern matches a path; the path of a directory has a trailing slash."""
         if path == "/" and self.pattern == "/":
             return True
         return self._regex.fullmatch(path.rstrip("/")) is not None
 
     def replace(self, path: str, template: str) -> str:
-        """The template with `$1`, `$2` ... replaced by what the pattern captures in the path."""
+        """Return the template with `$1`, `$2` ... replaced by the captures of the pattern in the path."""
         match = self._regex.fullmatch(path)
         groups = (match[0], *match.groups()) if match else ()
 
@@ -62,19 +62,19 @@ class Glob:
 
 @lru_cache(maxsize=1024)
 def compile_glob(pattern: str) -> Glob:
-    """Compile a cleaned pattern. Raises PachError when it does not parse."""
+    """Compile a cleaned pattern. Raises PachError if it cannot be parsed."""
     return Glob(pattern)
 
 
 class _Translation:
-    """One pass over a pattern, character by character."""
+    """A single-pass translator from a pattern to a regular expression."""
 
     def __init__(self, pattern: str) -> None:
         self._pattern = pattern
         self._position = 0
 
     def text(self) -> str:
-        """The regular expression."""
+        """Return the regular expression."""
         return self._sequence(closing="", separator="")
 
     def _sequence(self, closing: str, separator: str) -> str:

@@ -1,4 +1,4 @@
-"""Reading a snapshot as a tree: directories appear between the files, with the size and hash of all below them."""
+"""A snapshot as a tree: directories are listed between the files, with the size and hash of their contents."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Hasher = Callable[[bytes], bytes]
 
 @dataclass(slots=True)
 class Entry:
-    """A file or a directory; the path of a directory ends in a slash and it has no datum."""
+    """A file or a directory. The path of a directory ends in a slash, and it has no datum."""
 
     path: str
     datum: str
@@ -29,24 +29,24 @@ class Entry:
 
     @property
     def is_dir(self) -> bool:
-        """Whether it is a directory."""
+        """Return whether the entry is a directory."""
         return self.path.endswith("/")
 
 
 class Tree:
-    """The files of a snapshot below one prefix, with their directories, in the order of paths."""
+    """The files and directories of a snapshot, ordered by path."""
 
     def __init__(self, snapshot: Snapshot, hasher: Hasher) -> None:
         self._snapshot = snapshot
         self._hash = hasher
 
     def walk(self, top: str = "/", datum: str = "") -> Iterator[Entry]:
-        """The entry ``top`` and all below it. The root itself comes first if there is anything."""
+        """Yield the entry ``top`` and all entries below it. The root comes first unless the tree is empty."""
         keys = self._keys(self._snapshot.below(top), datum)
         yield from self._entries(keys, "" if top == "/" else top)
 
     def children(self, top: str, datum: str = "") -> Iterator[Entry]:
-        """The file ``top``, or the entries directly in the directory ``top``."""
+        """Yield the file ``top``, or the entries directly in the directory ``top``."""
         inside = "/" if top == "/" else top + "/"
         if top != "/":
             for name in self._keys(self._snapshot.starting_with(top + SEPARATOR), datum):
@@ -54,13 +54,13 @@ class Tree:
         yield from self._inside(inside, datum)
 
     def glob(self, pattern: Glob, datum: str = "", lower: str = "", upper: str = "") -> Iterator[Entry]:
-        """The entries that match a pattern."""
+        """Yield the entries that match a pattern."""
         for entry in self._candidates(pattern, datum):
             if pattern.matches(entry.path) and entry.path >= lower and (not upper or entry.path < upper):
                 yield entry
 
     def matched_with_contents(self, pattern: Glob, datum: str = "") -> Iterator[Entry]:
-        """The entries that match a pattern and everything below the directories among them."""
+        """Yield the entries that match a pattern, and everything below matching directories."""
         inside: str | None = None
         for entry in self._candidates(pattern, datum):
             if inside is not None and entry.path.startswith(inside):
@@ -110,7 +110,7 @@ class Tree:
             return
 
     def _entries(self, names: Iterable[str], top: str) -> Iterator[Entry]:
-        """All entries at and below ``top`` in the order of paths, each directory before its content."""
+        """Return all entries at and below ``top``, ordered by path, each directory before its contents."""
         out: list[Entry] = []
         open_dirs: list[tuple[int, list[bytes], int]] = []
         stack: list[str] = []
@@ -152,21 +152,21 @@ class Tree:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A part of a listing: after or before a marker, at most ``number`` entries (0: all)."""
+    """A page of a listing: after or before a marker, at most ``number`` entries (0: all)."""
 
     number: int = 0
     reverse: bool = False
     marker: str = ""
 
     def validate(self) -> None:
-        """Refuse what the real server refuses."""
+        """Raise PachError for a page that the real server rejects."""
         if self.number == 0 and self.reverse:
             raise PachError("number must be > 0 when reverse is true")
         if self.number > MAX_PAGE:
             raise PachError(f"cannot return more than {MAX_PAGE} files at a time")
 
-    def of(self, entries: Iterable[Entry]) -> Iterator[Entry]:
-        """The entries of this page."""
+    def select(self, entries: Iterable[Entry]) -> Iterator[Entry]:
+        """Yield the entries of this page."""
         if self.reverse:
             before = (e for e in entries if not self.marker or (e.path < self.marker and not self._is_marker(e)))
             yield from reversed(deque(before, maxlen=self.number))

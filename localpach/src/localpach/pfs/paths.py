@@ -1,4 +1,4 @@
-"""Paths of files: their clean form, what is refused, and the keys under which they are sorted."""
+"""Paths of files: their canonical form, validation, and the keys by which they are sorted."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ GLOB_CHARACTER = re.compile(r"[*?\[\]{}!()@+^]")
 
 
 def clean(path: str) -> str:
-    """The canonical form of a path in a request: absolute, no dots, no double or trailing slash."""
+    """Return the canonical form of a path in a request: absolute, without dots, double slashes or a trailing slash."""
     cleaned = posixpath.normpath(path) if path else "."
     return "/" if cleaned == "." else "/" + cleaned.strip("/")
 
 
 def validate(path: str) -> None:
-    """Refuse what a path of a file cannot be."""
+    """Raise PachError if a path cannot be the path of a file."""
     if not _PRINTABLE.fullmatch(path.encode()):
         raise PachError(f"path ({path}) invalid: only printable ASCII characters allowed")
     globbing = GLOB_CHARACTER.search(path)
@@ -31,11 +31,11 @@ def validate(path: str) -> None:
 
 
 def key(path: str, datum: str) -> str:
-    """The key of a file: sorts by path, then by datum."""
+    """Return the key of a file, which sorts by path, then by datum."""
     return f"{path}{SEPARATOR}{datum}"
 
 
 def split_key(text: str) -> tuple[str, str]:
-    """The path and the datum of a key."""
+    """Return the path and the datum of a key."""
     path, _, datum = text.partition(SEPARATOR)
     return path, datum

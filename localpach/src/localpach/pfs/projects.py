@@ -12,7 +12,7 @@ from localpach.store.database import Txn
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A project; ``created`` in nanoseconds since the epoch."""
+    """A project. ``created`` is in nanoseconds since the epoch."""
 
     name: str
     description: str
@@ -20,7 +20,7 @@ class Project:
 
 
 def create(txn: Txn, name: str | None, description: str, *, update: bool) -> None:
-    """Create a project, or with ``update`` overwrite the description of an existing one."""
+    """Create a project, or with ``update`` change the description of an existing one."""
     try:
         validate_project_name(name)
     except PachError as error:
@@ -35,7 +35,7 @@ def create(txn: Txn, name: str | None, description: str, *, update: bool) -> Non
 
 
 def get(txn: Txn, name: str) -> Project:
-    """A project by name. Raises NotFoundError."""
+    """Return a project by name. Raises NotFoundError."""
     found = txn.row("SELECT name, description, created FROM projects WHERE name = ?", name)
     if found is None:
         raise NotFoundError(f'project "{name}" not found')
@@ -43,7 +43,7 @@ def get(txn: Txn, name: str) -> Project:
 
 
 def list_all(txn: Txn) -> list[Project]:
-    """All projects, oldest first."""
+    """List all projects, oldest first."""
     found = txn.rows("SELECT name, description, created FROM projects ORDER BY id")
     return [Project(*row) for row in found]
 
@@ -55,8 +55,8 @@ def delete(txn: Txn, name: str | None) -> None:
     except PachError as error:
         raise error.within("invalid project name") from None
     assert name is not None  # noqa: S101  # refused above
-    left = [f"repo {repo.ref} still exists" for repo in repos.list_all(txn, projects=[name])]
-    if left:
-        raise FailedPreconditionError(f"cannot delete project {name}: " + "\n".join(left))
+    remaining = [f"repo {repo.ref} still exists" for repo in repos.list_all(txn, projects=[name])]
+    if remaining:
+        raise FailedPreconditionError(f"cannot delete project {name}: " + "\n".join(remaining))
     if txn.db.execute("DELETE FROM projects WHERE name = ?", (name,)).rowcount == 0:
         raise NotFoundError(f'delete project "{name}": project "{name}" not found')

@@ -1,4 +1,4 @@
-"""At the end of a transaction: new commits downstream of every branch whose head has moved."""
+"""Propagation at the end of a transaction: new commits downstream of every branch whose head has changed."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from localpach.store.database import Txn
 
 
 def propagate(txn: Txn) -> None:
-    """Give each branch downstream of a moved one an open commit made from the new heads."""
-    moved = [branch for number in txn.propagated if (branch := branches.load(txn, number)) is not None]
+    """Create an open commit on each branch downstream of a changed one, with the new heads as its provenance."""
+    moved = [branch for number in txn.moved_branches if (branch := branches.load(txn, number)) is not None]
     if not moved:
         return
-    _refuse_two_branches_of_a_repo(txn, moved)
-    below = {each.id: each for branch in moved for each in branches.subvenance(txn, branch)}
-    upstream = {each.id: branches.provenance(txn, each) for each in below.values()}
-    for branch in sorted(below.values(), key=lambda each: (len(upstream[each.id]), each.ref.key)):
-        made_from = upstream[branch.id]
-        if len(made_from) == 1 and made_from[0].ref.repo.type == SPEC:
+    _require_one_branch_per_repo(txn, moved)
+    downstream = {each.id: each for branch in moved for each in branches.subvenance(txn, branch)}
+    upstream = {each.id: branches.provenance(txn, each) for each in downstream.values()}
+    for branch in sorted(downstream.values(), key=lambda each: (len(upstream[each.id]), each.ref.key)):
+        ancestors = upstream[branch.id]
+        if len(ancestors) == 1 and ancestors[0].ref.repo.type == SPEC:
             continue
         head = commits.get(txn, branch.head)
         if head.uuid == txn.set_id:
             continue
         sources = [commits.head(txn, each.ref) for each in branches.direct_provenance(txn, branch)]
         commit = commits.add(txn, branch.ref, origin=Origin.AUTO, parent=head, provenance=sources)
-        branches.move_head(txn, branch, commit)
+        branches.set_head(txn, branch, commit)
     txn.new_downstream = True
 
 
-def _refuse_two_branches_of_a_repo(txn: Txn, moved: list[Branch]) -> None:
+def _require_one_branch_per_repo(txn: Txn, moved: list[Branch]) -> None:
     for start in moved:
         reached = {start.id: start}
         frontier = [start]

@@ -1,4 +1,4 @@
-"""Opening commits for reading."""
+"""Reading the files of commits."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from localpach.waiting import Caller, wait_until
 
 @dataclass(frozen=True, slots=True)
 class OpenCommit:
-    """A commit whose files can be read; ``commit`` is None for a temporary set of files."""
+    """A commit whose files can be read. ``commit`` is None for a temporary file set."""
 
     commit: Commit | None
     ref: CommitRef
@@ -27,7 +27,7 @@ class OpenCommit:
 
 
 class Reader:
-    """Reads files of commits, waiting for those that are just being closed."""
+    """Reads the files of commits; waits for commits that are finishing."""
 
     def __init__(self, db: Database, content: CommitContent, contents: Contents) -> None:
         self._db = db
@@ -35,7 +35,7 @@ class Reader:
         self._contents = contents
 
     def open(self, ref: CommitRef, caller: Caller) -> OpenCommit:
-        """The files of a commit as they are now. Raises NotFoundError."""
+        """Open a commit at its current state. Raises NotFoundError."""
         if ref.repo.name == FILESETS_REPO:
             with self._db.read() as txn:
                 snapshot = EMPTY.apply(temporary.load(txn, ref.id))
@@ -56,7 +56,7 @@ class Reader:
         return opened.commit, opened.tree
 
     def wait_finished(self, commit: Commit, caller: Caller) -> Commit:
-        """The commit once it is finished. Raises PachError when it is deleted first."""
+        """Wait until a commit is finished and return it. Raises PachError if it is deleted first."""
 
         def finished(txn: Txn) -> Commit | None:
             now = commits.find(txn, commit.repo, commit.uuid)
@@ -67,7 +67,7 @@ class Reader:
         return wait_until(self._db, caller, ("commit", commit.id), finished)
 
     def wait_finishing(self, commit: Commit, caller: Caller) -> Commit:
-        """The commit once it takes no more changes."""
+        """Wait until a commit is closed to changes and return it. Raises PachError if it is deleted first."""
 
         def finishing(txn: Txn) -> Commit | None:
             now = commits.find(txn, commit.repo, commit.uuid)

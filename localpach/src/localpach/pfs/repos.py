@@ -17,7 +17,7 @@ _COLUMNS = "id, project, name, type, description, created"
 
 @dataclass(frozen=True, slots=True)
 class Repo:
-    """A repo; ``id`` is its row."""
+    """A repo. ``id`` is its row id."""
 
     id: int
     ref: RepoRef
@@ -26,7 +26,7 @@ class Repo:
 
 
 def find(txn: Txn, ref: RepoRef) -> Repo | None:
-    """A repo, or None."""
+    """Return a repo, or None if it does not exist."""
     found = txn.row(
         f"SELECT {_COLUMNS} FROM repos WHERE project = ? AND name = ? AND type = ?", ref.project, ref.name, ref.type
     )
@@ -34,7 +34,7 @@ def find(txn: Txn, ref: RepoRef) -> Repo | None:
 
 
 def get(txn: Txn, ref: RepoRef) -> Repo:
-    """A repo. Raises NotFoundError."""
+    """Return a repo. Raises NotFoundError."""
     found = find(txn, ref)
     if found is None:
         raise NotFoundError(f"repo {ref} not found")
@@ -42,14 +42,14 @@ def get(txn: Txn, ref: RepoRef) -> Repo:
 
 
 def list_all(txn: Txn, *, kind: str = "", projects: Iterable[str] = ()) -> list[Repo]:
-    """Repos of a type (all types when empty) in some projects (all when empty), newest first."""
-    wanted = set(projects)
+    """List the repos of a type (empty: all types) in some projects (empty: all), newest first."""
+    selected = set(projects)
     found = txn.rows(f"SELECT {_COLUMNS} FROM repos WHERE ? IN ('', type) ORDER BY id DESC", kind)
-    return [repo for repo in map(_from_row, found) if not wanted or repo.ref.project in wanted]
+    return [repo for repo in map(_from_row, found) if not selected or repo.ref.project in selected]
 
 
 def create(txn: Txn, ref: RepoRef | None, description: str, *, update: bool = False) -> None:
-    """Create a repo, or with ``update`` overwrite the description of an existing one."""
+    """Create a repo, or with ``update`` change the description of an existing one."""
     if ref is None:
         raise PachError("repo cannot be nil")
     if ref.name == FILESETS_REPO:
@@ -76,14 +76,14 @@ def create(txn: Txn, ref: RepoRef | None, description: str, *, update: bool = Fa
 
 
 def belongs_to_pipeline(txn: Txn, ref: RepoRef) -> bool:
-    """Whether a pipeline of this name exists, so that the repo lives and dies with it."""
+    """Return whether a pipeline of this name exists, so that the repo is managed by it."""
     pipeline = PipelineRef(ref.name, ref.project)
     found = txn.row("SELECT 1 FROM pipelines WHERE project = ? AND name = ?", pipeline.project, pipeline.name)
     return found is not None
 
 
 def related(txn: Txn, repo: Repo) -> list[Repo]:
-    """The repos that go with this one when it is deleted: all of its name for a user repo, else itself."""
+    """Return the repos that are deleted together with this one: all of its name for a user repo, else itself."""
     if repo.ref.type != USER:
         return [repo]
     found = txn.rows(

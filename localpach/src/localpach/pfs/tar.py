@@ -1,4 +1,4 @@
-"""A tar stream made of stored files, without holding one in memory."""
+"""Streaming of stored files as a tar archive, without loading a whole file into memory."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SMALLEST_PIECE = 256 * 1024
 
 
 def tar_stream(entries: Iterable[Entry], contents: Contents) -> Iterator[bytes]:
-    """The bytes of the stream, in pieces of a fair size."""
+    """Yield the bytes of the archive in pieces of at least 256 KiB, except the last."""
     pending = bytearray()
     for entry in entries:
         pending += _header(entry)

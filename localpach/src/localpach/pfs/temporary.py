@@ -1,4 +1,4 @@
-"""Sets of changes that belong to no commit yet: made by CreateFileSet, kept for a time, then added to a commit."""
+"""Temporary file sets: changes that CreateFileSet stores for a limited time, to be added to a commit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ID_LENGTH = 32  # hex digits
 
 
 def save(txn: Txn, changes: Changes, ttl: int = DEFAULT_TTL) -> str:
-    """Keep some changes for ``ttl`` seconds, at most as far as the clock of the database reaches; return their id."""
+    """Store changes for ``ttl`` seconds, limited by the largest time of the database; return their id."""
     name = uuid.uuid4().hex
     expires = max(0, min(txn.now + ttl * SECOND, LAST_INSTANT))
     txn.db.execute("INSERT INTO filesets VALUES (?, ?)", (name, expires))
@@ -28,7 +28,7 @@ def save(txn: Txn, changes: Changes, ttl: int = DEFAULT_TTL) -> str:
 
 
 def load(txn: Txn, name: str) -> Changes:
-    """Changes by id. Raises NotFoundError when they never were or have expired."""
+    """Return the changes of a file set. Raises NotFoundError if it does not exist or has expired."""
     validate_id(name)
     if txn.row("SELECT 1 FROM filesets WHERE id = ?", name) is None:
         raise NotFoundError(f"fileset {name} not found")
@@ -37,7 +37,7 @@ def load(txn: Txn, name: str) -> Changes:
 
 
 def renew(txn: Txn, name: str, ttl: int) -> None:
-    """Keep changes for ``ttl`` seconds from now."""
+    """Set the remaining lifetime of a file set to ``ttl`` seconds."""
     validate_id(name)
     if ttl < 1:
         raise PachError(f"ttl ({ttl * SECOND}) must be at least one second")
@@ -49,13 +49,13 @@ def renew(txn: Txn, name: str, ttl: int) -> None:
 
 
 def expire(txn: Txn) -> None:
-    """Drop what nobody has renewed."""
+    """Delete the file sets whose lifetime has ended."""
     txn.db.execute("DELETE FROM fileset_files WHERE fileset IN (SELECT id FROM filesets WHERE expires < ?)", (txn.now,))
     txn.db.execute("DELETE FROM filesets WHERE expires < ?", (txn.now,))
 
 
 def validate_id(name: str) -> None:
-    """Refuse what cannot be the id of a set."""
+    """Raise PachError if a text cannot be the id of a file set."""
     length = len(name.replace("-", ""))
     if length != ID_LENGTH:
         raise PachError(f"parsing fileset.ID: too {'short' if length < ID_LENGTH else 'long'} to be ID len={length}")

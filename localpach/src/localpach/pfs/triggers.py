@@ -1,4 +1,4 @@
-"""Branches that follow another one in strides: moved on once it has grown enough or has enough new commits."""
+"""Branch triggers: a branch follows another once that has grown enough or has enough new commits."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FACTORS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "p": 10**15}
 
 
 def validate(txn: Txn, ref: BranchRef, trigger: pfs.Trigger) -> None:
-    """Refuse a trigger that cannot fire, or that would fire itself."""
+    """Raise PachError for a trigger that cannot fire, or that would fire itself."""
     if not trigger.branch:
         raise PachError("triggers must specify a branch to trigger on")
     validate_name(trigger.branch)
@@ -31,7 +31,7 @@ def validate(txn: Txn, ref: BranchRef, trigger: pfs.Trigger) -> None:
     _validate_times(trigger.cron_spec, "cron")
     for field in ("cron_spec", "rate_limit_spec"):
         if getattr(trigger, field):
-            raise UnimplementedError(f"localpach has no triggers by time ({field}): use size or commits")
+            raise UnimplementedError(f"localpach does not support time triggers ({field}): use size or commits")
     followed = {each.ref.name: _trigger(each) for each in branches.in_repo(txn, ref.repo)}
     name: str | None = trigger.branch
     while name is not None:
@@ -42,7 +42,7 @@ def validate(txn: Txn, ref: BranchRef, trigger: pfs.Trigger) -> None:
 
 
 def fire(txn: Txn, commit: Commit) -> None:
-    """Move on the branches that the end of a commit gives reason to move."""
+    """Move the branches whose trigger condition a finished commit meets."""
     if commit.error:
         return
     moved = {commit.branch: commit}
@@ -55,9 +55,9 @@ def fire(txn: Txn, commit: Commit) -> None:
             if trigger is None or branch.ref.name in moved or trigger.branch not in moved:
                 continue
             head = moved[trigger.branch]
-            if _is_reason(txn, trigger, commits.get(txn, branch.head), head):
-                branches.move_head(txn, branch, head)
-                txn.propagated[branch.id] = None
+            if _is_due(txn, trigger, commits.get(txn, branch.head), head):
+                branches.set_head(txn, branch, head)
+                txn.moved_branches[branch.id] = None
                 moved[branch.ref.name] = head
                 progress = True
 
@@ -72,7 +72,7 @@ def _trigger(branch: Branch) -> pfs.Trigger | None:
     return None if branch.trigger is None else pfs.Trigger.FromString(branch.trigger)
 
 
-def _is_reason(txn: Txn, trigger: pfs.Trigger, old: Commit, new: Commit) -> bool:
+def _is_due(txn: Txn, trigger: pfs.Trigger, old: Commit, new: Commit) -> bool:
     found = []
     if trigger.size:
         found.append((new.size or 0) - (old.size or 0) >= _bytes(trigger.size))

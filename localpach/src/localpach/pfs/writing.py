@@ -1,4 +1,4 @@
-"""Uploads: a stream of adds, deletes and copies becomes the changes of one commit."""
+"""Uploads: a stream of additions, deletions and copies becomes the changes of one commit."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ URL_PIECE = 1024 * 1024
 
 
 class Upload:
-    """The changes asked for so far. Contents are stored as they come, so that memory stays bounded."""
+    """The changes of an upload in progress. Contents are stored as they arrive, so memory stays bounded."""
 
     def __init__(self, contents: Contents, session: Session, parent: Callable[[], Snapshot]) -> None:
         self._contents = contents
@@ -33,7 +33,7 @@ class Upload:
         self._whole = hashlib.blake2b(digest_size=parts_of.DIGEST_SIZE)
 
     def add(self, path: str, datum: str, data: bytes) -> None:
-        """Append bytes to a file. Raises PachError when the path cannot be one."""
+        """Append bytes to a file. Raises PachError if the path is invalid."""
         validate(path)
         target = (clean(path), datum or DEFAULT_DATUM)
         if target != (self._path, self._datum):
@@ -51,9 +51,9 @@ class Upload:
         self._buffer += data[end:]
 
     def add_url(self, path: str, datum: str, url: str) -> None:
-        """Append what a web address answers with."""
+        """Append the body of an HTTP response to a file."""
         if not url.startswith(("http://", "https://")):
-            raise UnimplementedError(f"localpach reads files from http and https addresses only, not from {url}")
+            raise UnimplementedError(f"localpach supports http and https URLs only, not {url}")
         try:
             with urllib.request.urlopen(url, timeout=URL_TIMEOUT) as answer:  # noqa: S310  # the scheme is checked
                 self.add(path, datum, b"")
@@ -63,7 +63,7 @@ class Upload:
             raise PachError(f"error retrieving content from {url}: {error}") from error
 
     def delete(self, path: str, datum: str) -> None:
-        """Remove a file, or with a trailing slash everything in a directory."""
+        """Delete a file, or with a trailing slash everything in a directory."""
         validate(path)
         self._end_file()
         datum = datum or DEFAULT_DATUM
@@ -77,7 +77,7 @@ class Upload:
             self._changes.delete(split_key(name)[0], datum)
 
     def copy(self, source: str, target: str, entries: Iterator[Entry], datum: str, *, append: bool) -> None:
-        """Take over files that are stored already, with their paths moved from ``source`` to ``target``."""
+        """Copy files that are already stored, moving their paths from ``source`` to ``target``."""
         self._end_file()
         datum = datum or DEFAULT_DATUM
         for entry in entries:
@@ -86,11 +86,11 @@ class Upload:
             path = posixpath.normpath(posixpath.join(target, posixpath.relpath(entry.path, source)))
             if not append:
                 self._changes.delete(path, datum)
-            self._session.hold(entry.parts)
+            self._session.lease(entry.parts)
             self._changes.append(path, datum, entry.parts)
 
-    def end(self) -> Changes:
-        """The changes, with all contents stored."""
+    def finish(self) -> Changes:
+        """Store all remaining contents and return the changes."""
         self._end_file()
         self._session.flush()
         return self._changes
@@ -100,7 +100,7 @@ class Upload:
             parts = self._parts + self._session.add(bytes(self._buffer))
             self._changes.append(self._path, self._datum, parts)
             if len(parts) > parts_of.RECORD_SIZE:
-                self._contents.remember_hash(parts, self._whole.digest())
+                self._contents.store_hash(parts, self._whole.digest())
         self._path = self._datum = ""
         self._buffer = bytearray()
         self._parts = b""

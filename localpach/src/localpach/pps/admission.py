@@ -1,7 +1,7 @@
-"""What Kubernetes would say to the pods of a pipeline, as far as it can be said without one.
+"""Prediction of Kubernetes' reaction to the pods of a pipeline.
 
-The real server accepts such pipelines and tells what is wrong with them only in their state. GPUs are left out: a
-limit on them is ignored here.
+The real server accepts invalid pod settings and reports the error only in the pipeline's state. GPU limits are ignored
+here, so they are not checked.
 """
 
 from __future__ import annotations
@@ -40,41 +40,41 @@ _UNSCHEDULABLE = (
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
-class Fate(Enum):
-    """What becomes of a pipeline's pods."""
+class PodOutcome(Enum):
+    """The predicted outcome for a pipeline's pods."""
 
     RUN = "run"
-    REFUSED = "refused"
-    CRASH = "crash"
-    NEVER_COME = "never come"
+    REJECTED = "rejected"
+    CRASHING = "crashing"
+    NEVER_CREATED = "never created"
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """The fate of the pods, and the reason that the pipeline then gives."""
+class Prediction:
+    """The predicted outcome, and the reason that the pipeline reports."""
 
-    fate: Fate
+    outcome: PodOutcome
     reason: str = ""
 
 
-def judge(ref: PipelineRef, version: int, details: pps.PipelineInfo.Details) -> Verdict:
-    """What Kubernetes would do with a version of a pipeline."""
+def predict(ref: PipelineRef, version: int, details: pps.PipelineInfo.Details) -> Prediction:
+    """Predict the outcome for the pods of a pipeline version."""
     patch = _patch_problem(details.pod_patch)
     problems = [*_metadata_problems(details.metadata), *_resource_problems(details)]
     if patch or problems:
         pod = kubernetes_name(ref.project, ref.name, version)
-        told = patch or f'ReplicationController "{pod}" is invalid: [{", ".join(problems)}]'
-        return Verdict(
-            Fate.REFUSED,
+        cause = patch or f'ReplicationController "{pod}" is invalid: [{", ".join(problems)}]'
+        return Prediction(
+            PodOutcome.REJECTED,
             f'could not update resources after 3 attempts: could not update resource for pipeline "{ref}": '
-            f"apply side effect KUBERNETES_RESOURCES (UP): error creating resources: {told}",
+            f"apply side effect KUBERNETES_RESOURCES (UP): error creating resources: {cause}",
         )
     if not details.transform.cmd:
-        return Verdict(Fate.REFUSED, "nothing to run: no transform.cmd")
+        return Prediction(PodOutcome.REJECTED, "nothing to run: no transform.cmd")
     if details.scheduling_spec.priority_class_name not in _PRIORITY_CLASSES:
-        return Verdict(Fate.NEVER_COME)
+        return Prediction(PodOutcome.NEVER_CREATED)
     crash = _image_problem(details.transform.image) or _placement_problem(details)
-    return Verdict(Fate.CRASH, crash) if crash else Verdict(Fate.RUN)
+    return Prediction(PodOutcome.CRASHING, crash) if crash else Prediction(PodOutcome.RUN)
 
 
 def _metadata_problems(metadata: pps.Metadata) -> list[str]:
@@ -110,7 +110,7 @@ def _resource_problems(details: pps.PipelineInfo.Details) -> list[str]:
 
 
 def _patch_problem(text: str) -> str:
-    """Of patches only this is looked at: the removal of a field that a pod does not have."""
+    """Return the error of a pod patch; only the removal of a missing field is detected."""
     operations = json.loads(text) if text else []
     for operation in operations if isinstance(operations, list) else []:
         path = str(operation.get("path", "")) if isinstance(operation, dict) else ""

@@ -1,4 +1,4 @@
-"""Datums: which pieces of an input are computed one by one, and how one is recognised as computed before."""
+"""Datums: how an input is divided into units of work, and how an already processed one is recognised."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Opener = Callable[[CommitRef], tuple[Commit, Tree]]
 
 @dataclass(frozen=True, slots=True)
 class DatumInput:
-    """One file or directory of a datum."""
+    """A file or directory of a datum."""
 
     name: str
     branch: str
@@ -38,13 +38,13 @@ class DatumInput:
 
 @dataclass(frozen=True, slots=True)
 class Datum:
-    """Files that are computed together."""
+    """A set of files that are processed together."""
 
     inputs: tuple[DatumInput, ...]
 
     @property
     def id(self) -> str:
-        """What the datum is called: depends on where its files are, not on what is in them."""
+        """Return the id of the datum, which depends on the location of its files, not on their contents."""
         state = hashlib.blake2b(digest_size=32)
         for each in self.inputs:
             for text in (each.name, each.repo, each.branch, each.path):
@@ -53,7 +53,7 @@ class Datum:
         return state.hexdigest()
 
     def hash(self, salt: str) -> str:
-        """What tells whether it was computed before: its id, what is in its files, and the pipeline's salt."""
+        """Return a hash of its id, its file contents and the pipeline's salt; a datum with a known hash is skipped."""
         state = hashlib.blake2b(self.id.encode(), digest_size=32)
         for each in self.inputs:
             state.update(each.hash)
@@ -63,7 +63,7 @@ class Datum:
 
 @dataclass(frozen=True, slots=True)
 class DatumRecord:
-    """How a datum of a job fared; ``job`` is the id of the job that computed it, ``inputs`` serialized FileInfos."""
+    """The result of a datum. ``job`` is the id of the job that processed it, ``inputs`` are serialized FileInfos."""
 
     id: str
     hash: str
@@ -75,14 +75,14 @@ class DatumRecord:
 
 
 def of_input(root: pps.Input | None, uuid: str, opener: Opener) -> list[Datum]:
-    """The datums of an input as it was at a commit set (or at its branches, if ``uuid`` is empty), by id."""
+    """List the datums of an input at a commit set (or at its branch heads, if ``uuid`` is empty), sorted by id."""
     if root is None:
         return []
     return sorted((Datum(tuple(inputs)) for inputs in _combinations(root, uuid, opener)), key=lambda datum: datum.id)
 
 
 def save(txn: Txn, commit: Commit, record: DatumRecord) -> None:
-    """Keep how a datum fared with the meta commit of its job."""
+    """Store the result of a datum with the meta commit of its job."""
     packed = b"".join(struct.pack(">I", len(each)) + each for each in record.inputs)
     txn.db.execute(
         "INSERT OR REPLACE INTO datums VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -91,7 +91,7 @@ def save(txn: Txn, commit: Commit, record: DatumRecord) -> None:
 
 
 def of_commit(txn: Txn, commit: Commit) -> list[DatumRecord]:
-    """The datums kept with a meta commit, by id."""
+    """Return the results that are stored with a meta commit, sorted by id."""
     found = txn.rows(
         "SELECT datum, hash, job, state, reason, stats, inputs FROM datums WHERE commit_id = ? ORDER BY datum",
         commit.id,
@@ -103,7 +103,7 @@ def of_commit(txn: Txn, commit: Commit) -> list[DatumRecord]:
 
 
 def message(record: DatumRecord, job: JobRef) -> pps.DatumInfo:
-    """The message that describes a datum of a job."""
+    """Build the message that describes a datum of a job."""
     info = pps.DatumInfo(state=int(record.state))
     info.datum.id = record.id
     info.datum.job.pipeline.name = job.pipeline.name
@@ -118,7 +118,7 @@ def message(record: DatumRecord, job: JobRef) -> pps.DatumInfo:
 
 
 def file_info(commit: Commit | None, ref: CommitRef, entry: Entry) -> pfs.FileInfo:
-    """The message that describes a file of a commit."""
+    """Build the message that describes a file of a commit."""
     if commit is None:
         where = pfs.Commit(repo=pfs.Repo(name=ref.repo.name, type=ref.repo.type), id=ref.id)
     else:

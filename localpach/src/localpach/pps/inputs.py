@@ -1,4 +1,4 @@
-"""The input of a pipeline: a tree of repos joined by cross, union, join and group."""
+"""Pipeline inputs: a tree of repos combined by cross, union, join and group."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RESERVED_NAMES = ("out", ".env")
 
 
 def visit(node: pps.Input | None) -> Iterator[pps.Input]:
-    """Every node of an input, the inner ones before the one that holds them."""
+    """Yield every node of an input, children before their parent."""
     if node is None:
         return
     for kind in COMBINED:
@@ -27,7 +27,7 @@ def visit(node: pps.Input | None) -> Iterator[pps.Input]:
 
 
 def name_of(node: pps.Input) -> str:
-    """The name by which an input is sorted among others."""
+    """Return the name by which an input is sorted."""
     if node.HasField("pfs"):
         return str(node.pfs.name)
     for kind in COMBINED:
@@ -38,7 +38,7 @@ def name_of(node: pps.Input) -> str:
 
 
 def set_defaults(pipeline: str, root: pps.Input | None) -> None:
-    """Fill in what a request may leave out, in place."""
+    """Set the defaults of an input in place."""
     for node in visit(root):
         for kind in COMBINED:
             members = getattr(node, kind)
@@ -64,7 +64,7 @@ def set_defaults(pipeline: str, root: pps.Input | None) -> None:
 
 
 def validate(project: str, root: pps.Input | None) -> None:
-    """Refuse what an input cannot be, and set the project where it is missing."""
+    """Raise PachError for an invalid input, and set missing projects."""
     if root is None:
         return
     _validate_names(root, set())
@@ -73,7 +73,7 @@ def validate(project: str, root: pps.Input | None) -> None:
 
 
 def branches_of(project: str, root: pps.Input | None) -> list[BranchRef]:
-    """The branches that an input reads."""
+    """Return the branches that an input reads."""
     return [
         BranchRef(RepoRef(node.pfs.project or project, node.pfs.repo, USER), node.pfs.branch)
         for node in visit(root)
@@ -115,7 +115,7 @@ def _validate_node(project: str, node: pps.Input) -> None:
         _validate_pfs(project, node.pfs)
         kinds.append("pfs")
     if node.HasField("cron"):
-        raise UnimplementedError("localpach has no cron inputs: commit to a repo from a timer of your own")
+        raise UnimplementedError("localpach does not support cron inputs: commit to a repo on a schedule instead")
     if len(kinds) > 1:
         raise PachError("multiple input types set")
     if not kinds:
@@ -127,7 +127,7 @@ def _validate_pfs(project: str, source: pps.PFSInput) -> None:
     if not source.repo:
         raise PachError("input must specify a repo")
     if source.s3:
-        raise UnimplementedError("localpach has no S3 gateway, so no inputs with s3: leave it out to read files")
+        raise UnimplementedError("localpach does not support S3 inputs: remove s3 and read files")
     if not source.glob:
         raise PachError("input must specify a glob")
     if source.commit:

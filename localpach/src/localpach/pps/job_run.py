@@ -1,4 +1,4 @@
-"""Carrying out one job: waiting for its inputs, running its datums, closing its commits."""
+"""Execution of one job: waiting for its inputs, running its datums, finishing its commits."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ from localpach.pps.states import DatumState, JobState
 from localpach.pps.validation import EVERY_JOB
 from localpach.refs import CommitRef, RepoRef
 from localpach.store.database import Txn
-from localpach.waiting import Nobody
+from localpach.waiting import ServerCaller
 
 SECOND = 1_000_000_000
-TIMED_OUT = " jobtimed out"  # the text of the real server, which misses a word there
+TIMED_OUT = " jobtimed out"  # the real server's text, in which a word is missing
 
 
-class JobOverError(Exception):
-    """The job was ended by somebody else: there is nothing left to do."""
+class JobEndedError(Exception):
+    """An error because a call has ended or deleted the job."""
 
 
 class JobRun:
-    """One job being carried out."""
+    """The execution of one job."""
 
-    def __init__(self, context: WorkerContext, pipeline: Pipeline, job: Job, tmp: Path, log: Writer) -> None:
-        self._context = context
+    def __init__(self, shared: WorkerContext, pipeline: Pipeline, job: Job, tmp: Path, log: Writer) -> None:
+        self._shared = shared
         self._job = job
         self._details = pipeline.message().details
         self._tmp = tmp
@@ -51,45 +51,45 @@ class JobRun:
         self._failed: list[str] = []
         self.cancelled = Cancellation()
 
-    def carry_out(self) -> None:
-        """Do the job, from whatever state an earlier run of the server has left it in."""
+    def run(self) -> None:
+        """Run the job, whichever state an earlier run of the server has left it in."""
         try:
-            self._do()
-        except (JobOverError, JobFinishedError, CancelledError):
-            self._log.system("the job was ended from outside")
-            self._forget_without_output()
+            self._run_to_end()
+        except (JobEndedError, JobFinishedError, CancelledError):
+            self._log.system("the job was stopped or deleted")
+            self._delete_without_output()
 
-    def _do(self) -> None:
+    def _run_to_end(self) -> None:
         try:
             self._start()
             self._await_inputs()
-            self._run_in_time()
+            self._process_within_timeout()
         except NotFoundError as error:
-            with self._context.db.write() as txn:
-                job = self._current(txn)  # JobOverError where it was removed together with what it reads
+            with self._shared.db.write() as txn:
+                job = self._current_job(txn)  # JobEndedError if it was deleted together with its input
                 reason = f"unrunnable because an input was deleted: {error}"
-                jobs.end(txn, self._context.content, job, JobState.UNRUNNABLE, reason)
+                jobs.end(txn, self._shared.content, job, JobState.UNRUNNABLE, reason)
             self._log.system(reason)
 
-    def _forget_without_output(self) -> None:
-        """A worker deletes the job whose output commit was removed, unless it is scaled away before that."""
+    def _delete_without_output(self) -> None:
+        """Delete the job if its output commit was deleted, as a worker of Pachyderm does unless it is scaled down."""
         if self._details.autoscaling:
             return
-        with self._context.db.write() as txn:
+        with self._shared.db.write() as txn:
             job = jobs.find(txn, self._job.ref)
             if job is not None and jobs.output_commit(txn, job) is None:
-                jobs.delete(txn, self._context.content, job.ref)
+                jobs.delete(txn, self._shared.content, job.ref)
 
     def _start(self) -> None:
-        with self._context.db.write() as txn:
-            job = self._current(txn)
+        with self._shared.db.write() as txn:
+            job = self._current_job(txn)
             if job.state == JobState.CREATED:
-                jobs.move(txn, job, JobState.STARTING)
+                jobs.set_state(txn, job, JobState.STARTING)
             elif job.state in (JobState.RUNNING, JobState.FINISHING):
                 jobs.restart(txn, job)
                 for commit in (jobs.output_commit(txn, job), jobs.meta_commit(txn, job)):
                     if commit is not None and commit.finishing is None:
-                        self._context.content.clear(txn, commit)
+                        self._shared.content.clear(txn, commit)
                         txn.db.execute("DELETE FROM datums WHERE commit_id = ?", (commit.id,))
 
     def _await_inputs(self) -> None:
@@ -100,83 +100,83 @@ class JobRun:
                 commit = self._await_commit(CommitRef(repo, self._job.ref.id))
                 if commit.error:
                     failed.append(node.pfs.name)
-        with self._context.db.write() as txn:
-            job = self._current(txn)
+        with self._shared.db.write() as txn:
+            job = self._current_job(txn)
             if failed:
                 names = ", ".join(failed)
                 reason = f"unrunnable because the following upstream pipelines failed: {names}"
-                jobs.end(txn, self._context.content, job, JobState.UNRUNNABLE, reason)
+                jobs.end(txn, self._shared.content, job, JobState.UNRUNNABLE, reason)
                 self._log.system(reason)
             elif job.state == JobState.STARTING:
-                jobs.move(txn, job, JobState.RUNNING)
+                jobs.set_state(txn, job, JobState.RUNNING)
         if failed:
-            raise JobOverError
+            raise JobEndedError
 
     def _await_commit(self, ref: CommitRef) -> Commit:
         while True:
-            with self._context.db.read() as txn:
-                self._current(txn)
+            with self._shared.db.read() as txn:
+                self._current_job(txn)
                 commit = commits.resolve(txn, ref)
             if commit.finished is not None:
                 return commit
-            with self._context.db.changes.watching(("commit", commit.id)) as changed:
-                self.cancelled.wake(changed)
-                with self._context.db.read() as txn:
+            with self._shared.db.notifier.subscribe(("commit", commit.id)) as changed:
+                self.cancelled.subscribe(changed)
+                with self._shared.db.read() as txn:
                     ready = commits.resolve(txn, ref).finished is not None
                 if not ready:
                     changed.wait(5.0)
-                self.cancelled.forget(changed)
+                self.cancelled.unsubscribe(changed)
             self.cancelled.check()
 
-    def _run_in_time(self) -> None:
-        began = time.monotonic()
-        with self._context.db.read() as txn:
-            job = self._current(txn)
+    def _process_within_timeout(self) -> None:
+        started = time.monotonic()
+        with self._shared.db.read() as txn:
+            job = self._current_job(txn)
         limit = None
         if self._details.HasField("job_timeout"):
             spent = time.time_ns() - (job.started or job.created)
             limit = (nanoseconds(self._details.job_timeout) - spent) / SECOND
         with ThreadPoolExecutor(max_workers=1) as clock:
-            over = Cancellation()
+            finished = Cancellation()
             if limit is not None:
-                clock.submit(self._kill_after, limit, over)
+                clock.submit(self._kill_after, limit, finished)
             try:
-                self._run()
-                self.cancelled.wait(began + self._context.settle - time.monotonic())
+                self._process()
+                self.cancelled.wait(started + self._shared.settle - time.monotonic())
                 self._end()
             finally:
-                over.set()
+                finished.set()
 
-    def _kill_after(self, seconds: float, over: Cancellation) -> None:
-        if over.wait(seconds):
+    def _kill_after(self, seconds: float, finished: Cancellation) -> None:
+        if finished.wait(seconds):
             return
-        with self._context.db.write() as txn:
+        with self._shared.db.write() as txn:
             if jobs.find(txn, self._job.ref) is not None:
-                jobs.stop(txn, self._context.content, self._job.ref, TIMED_OUT)
+                jobs.stop(txn, self._shared.content, self._job.ref, TIMED_OUT)
 
-    def _run(self) -> None:
-        self._log.system("the job runs")
+    def _process(self) -> None:
+        self._log.system("the job started")
         if self._details.resource_limits.HasField("gpu") or self._details.resource_requests.HasField("gpu"):
-            self._log.system("GPU limits are ignored here: the command sees the GPUs of this machine")
+            self._log.system("GPU limits are ignored: the command can use all GPUs of this machine")
         try:
             found = datums.of_input(self._input(), self._job.ref.id, self._open)
         except PachError as error:
-            # The real server tries again without end, and so leaves the job running.
-            self._log.system(f"cannot list the datums of the job, waiting to be stopped: {error}")
+            # The real server retries for ever, so the job stays in JOB_RUNNING.
+            self._log.system(f"cannot list the datums of the job, waiting until it is stopped: {error}")
             while not self.cancelled.wait(60.0):
                 pass
             raise CancelledError from None
-        with self._context.db.read() as txn:
+        with self._shared.db.read() as txn:
             base = find_base(txn, self._job.ref.pipeline, *self._commits(txn))
         new = [datum for datum in found if datum.id not in base.records]
         known = [datum for datum in found if datum.id in base.records]
-        self._count(replace(self._counts, total=len(found)))
+        self._set_counts(replace(self._counts, total=len(found)))
         self._run_datums(new, {})
         if self._failed:
             return
-        self._run_known(known, base)
+        self._process_known(known, base)
 
-    def _run_known(self, known: list[Datum], base: Base) -> None:
+    def _process_known(self, known: list[Datum], base: Base) -> None:
         salt = self._details.salt
         every = self._details.reprocess_spec == EVERY_JOB
         before = base.records
@@ -186,23 +186,23 @@ class JobRun:
             if not every and before[datum.id].hash == datum.hash(salt) and before[datum.id].state == DatumState.SUCCESS
         ]
         kept = {record.id for record in skipped}
-        again = [datum for datum in known if datum.id not in kept]
+        reprocessed = [datum for datum in known if datum.id not in kept]
         stale: dict[str, list[str]] = {}
         if base.output is not None:
-            with self._context.db.read() as txn:
-                stale = paths_by_datum(txn, self._context.content, base.output, before.keys() - kept)
-        gone = before.keys() - {datum.id for datum in known}
-        with self._context.db.write() as txn:
+            with self._shared.db.read() as txn:
+                stale = paths_by_datum(txn, self._shared.content, base.output, before.keys() - kept)
+        removed = before.keys() - {datum.id for datum in known}
+        with self._shared.db.write() as txn:
             meta, output = self._commits(txn)
             for record in skipped:
                 datums.save(txn, meta, record)
             removal = Changes()
-            for name in gone:
+            for name in removed:
                 for path in stale.get(name, ()):
                     removal.delete(path, name)
-            self._context.content.add(txn, output, removal)
-            self._count_in(txn, replace(self._counts, skipped=len(skipped)))
-        self._run_datums(again, stale)
+            self._shared.content.add(txn, output, removal)
+            self._set_counts_in(txn, replace(self._counts, skipped=len(skipped)))
+        self._run_datums(reprocessed, stale)
 
     def _run_datums(self, todo: list[Datum], stale: dict[str, list[str]]) -> None:
         if not todo:
@@ -211,9 +211,11 @@ class JobRun:
             for field in ("download_time", "process_time", "upload_time"):
                 getattr(self._stats, field).CopyFrom(duration(0))
             self._has_stats = True
-        with self._context.db.read() as txn:
-            hidden = secrets.variables(txn, self._details.transform)
-        runner = DatumRunner(self._context.machine, self._details, hidden, self._job.ref, self._tmp, self.cancelled)
+        with self._shared.db.read() as txn:
+            secret_variables = secrets.variables(txn, self._details.transform)
+        runner = DatumRunner(
+            self._shared.machine, self._details, secret_variables, self._job.ref, self._tmp, self.cancelled
+        )
         with ThreadPoolExecutor(max_workers=expected_workers(self._details)) as pool:
             for outcome in [pool.submit(self._run_datum, runner, datum, stale) for datum in todo]:
                 try:
@@ -226,18 +228,18 @@ class JobRun:
         self.cancelled.check()
         data = tuple((each.path, each.hash.hex()) for each in datum.inputs)
         log = self._log.for_datum(datum.id, data)
-        with self._context.machine.contents.session() as session:
+        with self._shared.machine.contents.session() as session:
             outcome = runner.run(datum, session, self._tree, log)
             session.flush()
-            with self._context.db.write() as txn:
-                self._keep(txn, datum, outcome, stale.get(datum.id, ()))
+            with self._shared.db.write() as txn:
+                self._store_result(txn, datum, outcome, stale.get(datum.id, ()))
 
-    def _keep(self, txn: Txn, datum: Datum, outcome: Outcome, stale: Iterable[str]) -> None:
+    def _store_result(self, txn: Txn, datum: Datum, outcome: Outcome, stale: Iterable[str]) -> None:
         meta, output = self._commits(txn)
         changes = Changes()
         for path in stale:
             changes.delete(path, datum.id)
-        self._context.content.add(txn, output, changes.then(outcome.output))
+        self._shared.content.add(txn, output, changes.then(outcome.output))
         record = DatumRecord(
             id=datum.id,
             hash=datum.hash(self._details.salt),
@@ -257,43 +259,43 @@ class JobRun:
         else:
             counts = replace(counts, failed=counts.failed + 1)
             self._failed.append(datum.id)
-        self._count_in(txn, counts)
+        self._set_counts_in(txn, counts)
 
     def _end(self) -> None:
-        with self._context.db.write() as txn:
-            job = self._current(txn)
+        with self._shared.db.write() as txn:
+            job = self._current_job(txn)
             if self._failed:
-                jobs.end(txn, self._context.content, job, JobState.FAILURE, f"datum {self._failed[0]} failed")
+                jobs.end(txn, self._shared.content, job, JobState.FAILURE, f"datum {self._failed[0]} failed")
             else:
-                jobs.end(txn, self._context.content, job, JobState.FINISHING)
-        self._log.system("the job is over")
+                jobs.end(txn, self._shared.content, job, JobState.FINISHING)
+        self._log.system("the job finished")
 
-    def _count(self, counts: Counts) -> None:
-        with self._context.db.write() as txn:
-            self._count_in(txn, counts)
+    def _set_counts(self, counts: Counts) -> None:
+        with self._shared.db.write() as txn:
+            self._set_counts_in(txn, counts)
 
-    def _count_in(self, txn: Txn, counts: Counts) -> None:
-        jobs.count(txn, self._current(txn), counts, self._stats)
+    def _set_counts_in(self, txn: Txn, counts: Counts) -> None:
+        jobs.set_counts(txn, self._current_job(txn), counts, self._stats)
         self._counts = counts
 
-    def _current(self, txn: Txn) -> Job:
+    def _current_job(self, txn: Txn) -> Job:
         job = jobs.find(txn, self._job.ref)
         if job is None or job.id != self._job.id or job.state.final:
-            raise JobOverError
+            raise JobEndedError
         return job
 
     def _commits(self, txn: Txn) -> tuple[Commit, Commit]:
-        job = self._current(txn)
+        job = self._current_job(txn)
         meta, output = jobs.meta_commit(txn, job), jobs.output_commit(txn, job)
         if meta is None or output is None:
-            raise JobOverError
+            raise JobEndedError
         return meta, output
 
     def _input(self) -> pps.Input | None:
         return self._details.input if self._details.HasField("input") else None
 
     def _open(self, ref: CommitRef) -> tuple[Commit, Tree]:
-        return self._context.reader.open_commit(ref, Nobody())
+        return self._shared.reader.open_commit(ref, ServerCaller())
 
     def _tree(self, each: DatumInput) -> Tree:
         repo = next(

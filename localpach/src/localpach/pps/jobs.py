@@ -1,4 +1,4 @@
-"""Jobs: their rows and the moves between their states."""
+"""Jobs: their rows and state transitions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _FINAL = ", ".join(map(str, FINAL_JOB_STATES))
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How a job's datums fared."""
+    """The numbers of a job's datums by result."""
 
     processed: int = 0
     skipped: int = 0
@@ -32,7 +32,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job; ``id`` is its row, ``stats`` a serialized ProcessStats, times are nanoseconds since the epoch."""
+    """A job. ``id`` is its row id, ``stats`` a serialized ProcessStats, times are nanoseconds since the epoch."""
 
     id: int
     ref: JobRef
@@ -49,7 +49,7 @@ class Job:
 
 
 def find(txn: Txn, ref: JobRef) -> Job | None:
-    """A job, or None."""
+    """Return a job, or None if it does not exist."""
     found = txn.row(
         f"SELECT {_COLUMNS} FROM jobs WHERE project = ? AND pipeline = ? AND uuid = ?",
         ref.pipeline.project,
@@ -60,15 +60,15 @@ def find(txn: Txn, ref: JobRef) -> Job | None:
 
 
 def get(txn: Txn, ref: JobRef) -> Job:
-    """A job. Raises NotFoundError."""
+    """Return a job. Raises NotFoundError."""
     found = find(txn, ref)
     if found is None:
         raise NotFoundError(f"jobs {ref} not found")
     return found
 
 
-def listed(txn: Txn, pipeline: PipelineRef | None) -> list[Job]:
-    """The jobs of a pipeline, or of all, newest first."""
+def list_all(txn: Txn, pipeline: PipelineRef | None) -> list[Job]:
+    """List the jobs of a pipeline, or of all pipelines, newest first."""
     if pipeline is None:
         return [_from_row(row) for row in txn.rows(f"SELECT {_COLUMNS} FROM jobs ORDER BY id DESC")]
     found = txn.rows(
@@ -80,7 +80,7 @@ def listed(txn: Txn, pipeline: PipelineRef | None) -> list[Job]:
 
 
 def latest(txn: Txn, pipeline: PipelineRef) -> Job | None:
-    """The newest job of a pipeline."""
+    """Return the newest job of a pipeline, or None."""
     found = txn.row(
         f"SELECT {_COLUMNS} FROM jobs WHERE project = ? AND pipeline = ? ORDER BY id DESC LIMIT 1",
         pipeline.project,
@@ -90,7 +90,7 @@ def latest(txn: Txn, pipeline: PipelineRef) -> Job | None:
 
 
 def unfinished(txn: Txn, pipeline: PipelineRef) -> list[Job]:
-    """The jobs of a pipeline that are not over, oldest first."""
+    """Return the unfinished jobs of a pipeline, oldest first."""
     found = txn.rows(
         f"SELECT {_COLUMNS} FROM jobs WHERE project = ? AND pipeline = ? AND state NOT IN ({_FINAL}) ORDER BY id",
         pipeline.project,
@@ -100,12 +100,12 @@ def unfinished(txn: Txn, pipeline: PipelineRef) -> list[Job]:
 
 
 def with_id(txn: Txn, uuid: str) -> list[Job]:
-    """The jobs of a commit set."""
+    """Return the jobs of a commit set."""
     return [_from_row(row) for row in txn.rows(f"SELECT {_COLUMNS} FROM jobs WHERE uuid = ? ORDER BY id", uuid)]
 
 
 def create(txn: Txn, ref: JobRef, version: int, branch: str) -> None:
-    """Make a job for an open output commit, unless there is one."""
+    """Create a job for an open output commit, unless it exists."""
     if find(txn, ref) is not None:
         return
     txn.db.execute(
@@ -115,8 +115,8 @@ def create(txn: Txn, ref: JobRef, version: int, branch: str) -> None:
     _touch(txn, ref)
 
 
-def move(txn: Txn, job: Job, state: JobState, reason: str = "") -> Job:
-    """Give a job another state. Raises JobFinishedError when it is over."""
+def set_state(txn: Txn, job: Job, state: JobState, reason: str = "") -> Job:
+    """Set the state of a job. Raises JobFinishedError if its state is final."""
     current = get(txn, job.ref)
     if current.state.final:
         raise JobFinishedError(f"job {job.ref} has already finished")
@@ -134,8 +134,8 @@ def move(txn: Txn, job: Job, state: JobState, reason: str = "") -> Job:
     return get(txn, job.ref)
 
 
-def count(txn: Txn, job: Job, counts: Counts, stats: pps.ProcessStats) -> None:
-    """Write down how the datums of a job fare."""
+def set_counts(txn: Txn, job: Job, counts: Counts, stats: pps.ProcessStats) -> None:
+    """Store the datum counts and statistics of a job."""
     txn.db.execute(
         "UPDATE jobs SET processed = ?, skipped = ?, failed = ?, recovered = ?, total = ?, stats = ? WHERE id = ?",
         (
@@ -152,7 +152,7 @@ def count(txn: Txn, job: Job, counts: Counts, stats: pps.ProcessStats) -> None:
 
 
 def restart(txn: Txn, job: Job) -> None:
-    """Count a new beginning of a job that was cut off."""
+    """Increment the restart count of an interrupted job and reset its datum counts."""
     txn.db.execute(
         "UPDATE jobs SET restart = restart + 1, processed = 0, skipped = 0, failed = 0, recovered = 0, total = 0,"
         " stats = x'' WHERE id = ?",
@@ -162,13 +162,13 @@ def restart(txn: Txn, job: Job) -> None:
 
 
 def stop(txn: Txn, content: CommitContent, ref: JobRef | None, reason: str) -> None:
-    """Kill a job and close its commits with the reason as their error. A job that is over stays as it is."""
+    """Kill a job and finish its commits with the reason as their error. A finished job is unchanged."""
     if ref is None:
         raise PachError("Job must be specified")
     job = get(txn, ref)
     _close_commits(txn, content, job, reason)
     if not job.state.final:
-        move(txn, job, JobState.KILLED, reason)
+        set_state(txn, job, JobState.KILLED, reason)
 
 
 def stop_all(txn: Txn, content: CommitContent, pipeline: PipelineRef, reason: str) -> None:
@@ -178,23 +178,23 @@ def stop_all(txn: Txn, content: CommitContent, pipeline: PipelineRef, reason: st
 
 
 def end(txn: Txn, content: CommitContent, job: Job, state: JobState, reason: str = "") -> None:
-    """End a job that its worker is done with; what its commits then turn out to be decides on success."""
-    move(txn, job, state, reason)
+    """End a job after its worker has processed it. In state FINISHING its commits decide on success."""
+    set_state(txn, job, state, reason)
     _close_commits(txn, content, job, reason)
 
 
 def output_finished(txn: Txn, commit: Commit) -> None:
-    """When an output commit is finished, its job is over: well, unless the commit is found to be bad."""
+    """End the job of a finished output commit: with success, unless the commit has an error."""
     if commit.repo.type != USER:
         return
     job = find(txn, JobRef(PipelineRef(commit.repo.name, commit.repo.project), commit.uuid))
     if job is None or job.state != JobState.FINISHING:
         return
-    move(txn, job, JobState.FAILURE if commit.error else JobState.SUCCESS, commit.error)
+    set_state(txn, job, JobState.FAILURE if commit.error else JobState.SUCCESS, commit.error)
 
 
 def delete(txn: Txn, content: CommitContent, ref: JobRef) -> None:
-    """Kill a job and forget it; its commits stay."""
+    """Kill and delete a job; its commits are kept."""
     stop(txn, content, ref, "job deleted")
     job = get(txn, ref)
     txn.db.execute("DELETE FROM jobs WHERE id = ?", (job.id,))
@@ -202,12 +202,12 @@ def delete(txn: Txn, content: CommitContent, ref: JobRef) -> None:
 
 
 def output_commit(txn: Txn, job: Job) -> Commit | None:
-    """The output commit of a job, unless it was removed."""
+    """Return the output commit of a job, or None if it was deleted."""
     return commits.find(txn, job.ref.pipeline.repo(), job.ref.id)
 
 
 def meta_commit(txn: Txn, job: Job) -> Commit | None:
-    """The meta commit of a job, unless it was removed."""
+    """Return the meta commit of a job, or None if it was deleted."""
     return commits.find(txn, job.ref.pipeline.repo(META), job.ref.id)
 
 
@@ -218,7 +218,7 @@ def _close_commits(txn: Txn, content: CommitContent, job: Job, error: str) -> No
 
 
 def _touch(txn: Txn, ref: JobRef) -> None:
-    txn.touched |= {("job", ref), ("jobs of", ref.pipeline), "jobs"}
+    txn.changed_keys |= {("job", ref), ("jobs of", ref.pipeline), "jobs"}
 
 
 def _from_row(row: tuple[Any, ...]) -> Job:

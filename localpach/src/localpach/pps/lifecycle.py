@@ -1,4 +1,4 @@
-"""Pipelines: creating, updating, starting, stopping and deleting them, within one transaction each."""
+"""Pipeline lifecycle: create, update, start, stop and delete, each in one transaction."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from localpach.pps.states import PipelineState
 from localpach.refs import META, SPEC, USER, BranchRef, CommitRef, JobRef, PipelineRef, RepoRef
 from localpach.store.database import Txn
 
-# What of a request is kept as it was sent.
+# Fields of a request that are copied unchanged.
 _COPIED = [
     "description",
     "resource_requests",
@@ -43,7 +43,7 @@ _COPIED = [
 
 
 def create(txn: Txn, content: CommitContent, request: pps.CreatePipelineRequest) -> Pipeline:
-    """Create a pipeline or make a new version of it, with its repos, branches and first job."""
+    """Create a pipeline or a new version of it, with its repos, branches and first job."""
     request.pipeline.name = parse_ancestry(request.pipeline.name)[0]
     ref = pipeline_ref(request.pipeline)
     old = _existing(txn, ref)
@@ -71,33 +71,33 @@ def create(txn: Txn, content: CommitContent, request: pps.CreatePipelineRequest)
     )
     if old is not None:
         jobs.stop_all(txn, content, ref, "all jobs killed because pipeline was updated")
-    made_from = [] if stopped else _provenance(ref, root)
+    provenance = [] if stopped else _provenance(ref, root)
     output = ref.repo().branch(details.output_branch)
     try:
-        branches.create(txn, output, None, made_from)
+        branches.create(txn, output, None, provenance)
     except PachError as error:
         raise error.within("could not create/update output branch") from None
     _create_triggers(txn, ref, root)
     if repos.find(txn, ref.repo(META)) is None:
         repos.create(txn, ref.repo(META), f"Meta repo for pipeline {ref.name}")
-    branches.create(txn, ref.repo(META).branch(details.output_branch), None, made_from)
+    branches.create(txn, ref.repo(META).branch(details.output_branch), None, provenance)
     _touch(txn, ref)
     return inspect(txn, ref)
 
 
 def start(txn: Txn, ref: PipelineRef) -> None:
-    """Let a pipeline make jobs again; it makes one at once if it was stopped."""
+    """Start a pipeline; if it was stopped, a job is created immediately."""
     pipeline = inspect(txn, ref)
     details = pipeline.message().details
-    made_from = _provenance(pipeline.ref, details.input if details.HasField("input") else None)
+    provenance = _provenance(pipeline.ref, details.input if details.HasField("input") else None)
     for kind in (USER, META):
-        branches.create(txn, pipeline.ref.repo(kind).branch(details.output_branch), None, made_from)
+        branches.create(txn, pipeline.ref.repo(kind).branch(details.output_branch), None, provenance)
     txn.db.execute("UPDATE pipelines SET stopped = 0 WHERE id = ?", (pipeline.id,))
     _touch(txn, pipeline.ref)
 
 
 def stop(txn: Txn, content: CommitContent, ref: PipelineRef) -> None:
-    """Kill a pipeline's jobs and let it make no more. A missing pipeline is no error."""
+    """Stop a pipeline and kill its jobs. A missing pipeline is not an error."""
     try:
         pipeline = inspect(txn, ref)
     except NotFoundError:
@@ -114,25 +114,25 @@ def stop(txn: Txn, content: CommitContent, ref: PipelineRef) -> None:
 
 
 def delete(txn: Txn, content: CommitContent, refs: Iterable[PipelineRef], *, keep_repo: bool, force: bool) -> None:
-    """Delete pipelines with their jobs and repos. Missing ones are no error."""
-    doomed: list[repos.Repo] = []
+    """Delete pipelines with their jobs and repos. Missing pipelines are not an error."""
+    targets: list[repos.Repo] = []
     for ref in refs:
         pipeline = find_latest(txn, ref)
         if pipeline is None:
             continue
-        for job in jobs.listed(txn, ref):
+        for job in jobs.list_all(txn, ref):
             jobs.delete(txn, content, job.ref)
         txn.db.execute("DELETE FROM pipelines WHERE project = ? AND name = ?", (ref.project, ref.name))
         if keep_repo:
             branches.create(txn, ref.repo().branch(pipeline.message().details.output_branch), None, ())
         kinds = (SPEC, META) if keep_repo else (USER, SPEC, META)
-        doomed += [repo for kind in kinds if (repo := repos.find(txn, ref.repo(kind))) is not None]
+        targets += [repo for kind in kinds if (repo := repos.find(txn, ref.repo(kind))) is not None]
         _touch(txn, ref)
-    commitsets.delete_repos(txn, content, doomed, force=force)
+    commitsets.delete_repos(txn, content, targets, force=force)
 
 
 def create_jobs(txn: Txn) -> None:
-    """At the end of a transaction: a job for each new open output commit."""
+    """Create a job for each new open output commit, at the end of a transaction."""
     if not txn.new_downstream:
         return
     for commit in commitsets.members(txn, txn.set_id, with_aliases=False):
@@ -146,8 +146,8 @@ def create_jobs(txn: Txn) -> None:
 
 
 def stop_jobs_of_removed_sets(txn: Txn, content: CommitContent) -> None:
-    """At the end of a transaction: kill the jobs whose commits were removed."""
-    for removed in txn.stopped_sets:
+    """Kill the jobs of deleted commit sets, at the end of a transaction."""
+    for removed in txn.removed_sets:
         for job in jobs.with_id(txn, removed):
             jobs.stop(txn, content, job.ref, "output commit removed")
 
@@ -220,4 +220,4 @@ def _provenance(ref: PipelineRef, root: pps.Input | None) -> list[BranchRef]:
 
 
 def _touch(txn: Txn, ref: PipelineRef) -> None:
-    txn.touched |= {("pipeline", ref), "pipelines"}
+    txn.changed_keys |= {("pipeline", ref), "pipelines"}

@@ -1,7 +1,7 @@
-"""The logs of pipelines: one file a version, one JSON line a message, gone when the workers are.
+"""Logs of pipelines: one file for each version, one JSON line for each message, deleted with the workers.
 
-A real server reads them from its pods, hence what is odd here: lines of the worker stand between those of the user's
-command, `tail` counts both, and a stopped, updated or deleted pipeline has no log.
+The real server reads logs from its pods. Therefore lines of the worker are between those of the user's command, `tail`
+counts both, and a stopped, updated or deleted pipeline has no log.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ FOLLOW_RECHECK_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which lines are asked for; ``since`` in nanoseconds since the epoch."""
+class LogFilter:
+    """A filter of log lines. ``since`` is in nanoseconds since the epoch."""
 
     pipeline: PipelineRef | None = None
     job: JobRef | None = None
@@ -36,7 +36,7 @@ class Wanted:
     since: int = 0
 
     def accepts(self, line: dict[str, Any]) -> bool:
-        """Whether a line is one of them."""
+        """Return whether a line passes the filter."""
         owner = PipelineRef(line["pipeline"], line["project"])
         if self.pipeline is not None and owner != self.pipeline:
             return False
@@ -59,7 +59,7 @@ class _Log:
 
 
 class Logs:
-    """The logs of all live pipeline versions, by the row of the version."""
+    """The logs of all running pipeline versions, by the row id of the version."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -68,18 +68,18 @@ class Logs:
         self._open: dict[int, _Log] = {}
 
     def open(self, version: int) -> None:
-        """Begin, or after a restart continue, the log of a pipeline version."""
+        """Open the log of a pipeline version; after a restart its lines are kept."""
         with self._lock:
             if version not in self._open:
                 path = self._folder / f"{version}.jsonl"
                 self._open[version] = _Log(path, path.open("a", encoding="utf-8", buffering=1))
 
     def is_open(self, version: int) -> bool:
-        """Whether a version has workers, and so a log."""
+        """Return whether a version has workers and therefore a log."""
         return version in self._open
 
     def discard(self, version: int) -> None:
-        """End the log of a version and forget it; those who follow it see its end."""
+        """Close and delete the log of a version; the streams that follow it end."""
         with self._lock:
             log = self._open.pop(version, None)
             path = self._folder / f"{version}.jsonl"
@@ -91,14 +91,14 @@ class Logs:
         path.unlink(missing_ok=True)
 
     def keep_only(self, versions: Iterable[int]) -> None:
-        """Remove the logs of versions that are gone; for the start of the server."""
+        """Delete the logs of all other versions, when the server starts."""
         names = {f"{version}.jsonl" for version in versions}
         for path in self._folder.glob("*.jsonl"):
             if path.name not in names:
                 path.unlink()
 
     def write(self, version: int, line: dict[str, Any]) -> None:
-        """Add a line. Lines of a version that is gone are dropped."""
+        """Append a line. Lines of a version without a log are dropped."""
         log = self._open.get(version)
         if log is None:
             return
@@ -108,17 +108,17 @@ class Logs:
                 log.file.write(text)
                 log.changed.notify_all()
 
-    def read(self, version: int, wanted: Wanted) -> Iterator[pps.LogMessage]:
-        """The lines that are there."""
+    def read(self, version: int, log_filter: LogFilter) -> Iterator[pps.LogMessage]:
+        """Yield the lines written so far that pass a filter."""
         log = self._open.get(version)
         if log is None:
             return
         with log.path.open(encoding="utf-8") as file:
-            lines: Iterable[str] = deque(file, maxlen=wanted.tail) if wanted.tail > 0 else file
-            yield from _messages(lines, wanted)
+            lines: Iterable[str] = deque(file, maxlen=log_filter.tail) if log_filter.tail > 0 else file
+            yield from _messages(lines, log_filter)
 
-    def follow(self, version: int, wanted: Wanted, caller: Caller) -> Iterator[pps.LogMessage]:
-        """The lines that are there and those to come, until the caller goes or the workers do."""
+    def follow(self, version: int, log_filter: LogFilter, caller: Caller) -> Iterator[pps.LogMessage]:
+        """Yield the lines written so far and later ones, until the caller or the workers are gone."""
         log = self._open.get(version)
         if log is None:
             return
@@ -129,8 +129,8 @@ class Logs:
 
         caller.add_callback(wake)
         with log.path.open(encoding="utf-8") as file:
-            lines: Iterable[str] = deque(file, maxlen=wanted.tail) if wanted.tail > 0 else file.readlines()
-            yield from _messages(lines, wanted)
+            lines: Iterable[str] = deque(file, maxlen=log_filter.tail) if log_filter.tail > 0 else file.readlines()
+            yield from _messages(lines, log_filter)
             while caller.is_active():
                 with log.changed:
                     fresh = file.readlines()
@@ -138,15 +138,15 @@ class Logs:
                         if log.closed:
                             return
                         log.changed.wait(FOLLOW_RECHECK_SECONDS)
-                yield from _messages(fresh, wanted)
+                yield from _messages(fresh, log_filter)
 
 
-def _messages(lines: Iterable[str], wanted: Wanted) -> Iterator[pps.LogMessage]:
+def _messages(lines: Iterable[str], log_filter: LogFilter) -> Iterator[pps.LogMessage]:
     for text in lines:
         if not text.endswith("\n"):
-            continue  # cut off by a kill
+            continue  # truncated by a kill
         line = json.loads(text)
-        if wanted.accepts(line):
+        if log_filter.accepts(line):
             yield _message(line)
 
 
@@ -172,7 +172,7 @@ def _spellings(digest: str) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """Writes the lines of one job, or of one datum of it."""
+    """A writer of the log lines of one job, or of one datum of it."""
 
     logs: Logs
     version: int
@@ -182,15 +182,15 @@ class Writer:
     data: tuple[tuple[str, str], ...] = ()
 
     def system(self, text: str) -> None:
-        """A line of the worker."""
+        """Write a line of the worker."""
         self._write(text, user=False)
 
     def user(self, text: str) -> None:
-        """A line of the user's command."""
+        """Write a line of the user's command."""
         self._write(text, user=True)
 
     def for_datum(self, datum: str, data: tuple[tuple[str, str], ...]) -> Writer:
-        """A writer for a datum of this job."""
+        """Return a writer for a datum of this job."""
         return Writer(self.logs, self.version, self.worker, self.job, datum, data)
 
     def _write(self, text: str, *, user: bool) -> None:

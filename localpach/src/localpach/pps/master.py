@@ -1,4 +1,4 @@
-"""One thread for each live pipeline version: takes it through its states and carries out its jobs."""
+"""The master: runs one worker for each pipeline that is not stopped."""
 
 from __future__ import annotations
 
@@ -16,68 +16,68 @@ from localpach.refs import PipelineRef
 
 log = logging.getLogger(__name__)
 
-END_SECONDS = 15.0
+STOP_SECONDS = 15.0
 
 
 class Master:
-    """Keeps one worker for each pipeline that is not stopped."""
+    """Runs one worker for each pipeline that is not stopped."""
 
-    def __init__(self, context: WorkerContext, logs: Logs, folder: Path) -> None:
-        self._context = context
+    def __init__(self, shared: WorkerContext, logs: Logs, folder: Path) -> None:
+        self._shared = shared
         self._logs = logs
         self._folder = folder
         self._lock = threading.Lock()
         self._workers: dict[PipelineRef, Worker] = {}
-        self._ending: list[Worker] = []
+        self._stopping_workers: list[Worker] = []
         self._stopped = False
         self._thread = threading.Thread(target=self._watch, name="pipelines", daemon=True)
 
     def start(self) -> None:
-        """Take up all pipelines, with the jobs that an earlier run of the server has left."""
+        """Start the workers of all pipelines, which resume the unfinished jobs of an earlier run."""
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir(mode=0o700, parents=True)
-        with self._context.db.read() as txn:
+        with self._shared.db.read() as txn:
             self._logs.keep_only(each.id for each in pipelines.current(txn) if not each.stopped)
         self._thread.start()
 
     def worker(self, pipeline: Pipeline) -> Worker | None:
-        """The worker of exactly this version, if it has one that is up."""
+        """Return the worker of exactly this version, or None if it has no ready worker."""
         worker = self._workers.get(pipeline.ref)
-        return worker if worker is not None and worker.pipeline.id == pipeline.id and worker.up else None
+        return worker if worker is not None and worker.pipeline.id == pipeline.id and worker.ready else None
 
     def stop(self) -> None:
-        """End all workers and the processes of their jobs. Their jobs go on when the server is started again."""
+        """Stop all workers and the processes of their jobs, which resume when the server starts again."""
         with self._lock:
             self._stopped = True
-            workers = [*self._workers.values(), *self._ending]
+            workers = [*self._workers.values(), *self._stopping_workers]
         for worker in workers:
-            worker.end()
+            worker.stop()
         for worker in workers:
-            worker.join(END_SECONDS)
+            worker.join(STOP_SECONDS)
 
     def _watch(self) -> None:
-        with self._context.db.changes.watching("pipelines") as changed:
+        with self._shared.db.notifier.subscribe("pipelines") as changed:
             while not self._stopped:
                 changed.clear()
                 try:
                     self._refresh()
-                except Exception:  # one broken pipeline must not end the thread that serves all
-                    log.exception("cannot take up the change of a pipeline")
+                except Exception:  # a broken pipeline must not end the thread that serves all pipelines
+                    log.exception("failed to update the workers after a pipeline change")
                 changed.wait()
 
     def _refresh(self) -> None:
-        with self._context.db.read() as txn:
-            wanted = {each.ref: each for each in pipelines.current(txn) if not each.stopped}
+        with self._shared.db.read() as txn:
+            desired = {each.ref: each for each in pipelines.current(txn) if not each.stopped}
         with self._lock:
             if self._stopped:
                 return
-            self._ending = [worker for worker in self._ending if worker.is_alive()]
+            self._stopping_workers = [worker for worker in self._stopping_workers if worker.is_alive()]
             for ref, worker in list(self._workers.items()):
-                if ref not in wanted or wanted[ref].id != worker.pipeline.id:
-                    worker.end()
+                if ref not in desired or desired[ref].id != worker.pipeline.id:
+                    worker.stop()
                     self._logs.discard(worker.pipeline.id)
-                    self._ending.append(self._workers.pop(ref))
-            for ref, pipeline in wanted.items():
+                    self._stopping_workers.append(self._workers.pop(ref))
+            for ref, pipeline in desired.items():
                 if ref not in self._workers:
-                    self._workers[ref] = Worker(self._context, self._logs, pipeline, self._folder)
+                    self._workers[ref] = Worker(self._shared, self._logs, pipeline, self._folder)
                     self._workers[ref].start()

@@ -19,7 +19,7 @@ _COLUMNS = "id, project, name, version, spec_commit, state, reason, stopped, par
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """One version of a pipeline; ``info`` is the serialized PipelineInfo that does not change after its creation."""
+    """One version of a pipeline. ``info`` is its serialized PipelineInfo, which never changes."""
 
     id: int
     ref: PipelineRef
@@ -32,7 +32,7 @@ class Pipeline:
     info: bytes
 
     def message(self) -> pps.PipelineInfo:
-        """The message that describes this version."""
+        """Build the message that describes this version."""
         message = pps.PipelineInfo.FromString(self.info)
         message.state = int(self.state)
         message.reason = self.reason
@@ -42,7 +42,7 @@ class Pipeline:
 
 
 def find_latest(txn: Txn, ref: PipelineRef) -> Pipeline | None:
-    """The current version of a pipeline, or None."""
+    """Return the current version of a pipeline, or None if it does not exist."""
     found = txn.row(
         f"SELECT {_COLUMNS} FROM pipelines WHERE project = ? AND name = ? ORDER BY id DESC LIMIT 1",
         ref.project,
@@ -52,7 +52,7 @@ def find_latest(txn: Txn, ref: PipelineRef) -> Pipeline | None:
 
 
 def inspect(txn: Txn, ref: PipelineRef) -> Pipeline:
-    """The version that a name means, which may carry an ancestry suffix. Raises NotFoundError."""
+    """Return the version that a name selects, which can have an ancestry suffix. Raises NotFoundError."""
     name, back = parse_ancestry(ref.name)
     if back < 0:
         raise PachError("cannot inspect future pipelines")
@@ -66,14 +66,14 @@ def inspect(txn: Txn, ref: PipelineRef) -> Pipeline:
         raise NotFoundError(f'pipeline "{ref}" not found')
     if not back:
         return current
-    wanted = current.version - back
-    if wanted < 1:
+    version = current.version - back
+    if version < 1:
         raise PachError(f'pipeline "{ref}" has only {current.version} versions, not enough to find ancestor {back}')
-    return get_version(txn, ref, wanted)
+    return get_version(txn, ref, version)
 
 
 def at_spec_commit(txn: Txn, ref: PipelineRef, spec_commit: str) -> Pipeline | None:
-    """The version that a spec commit stands for."""
+    """Return the version of a spec commit, or None."""
     found = txn.row(
         f"SELECT {_COLUMNS} FROM pipelines WHERE project = ? AND name = ? AND spec_commit = ?",
         ref.project,
@@ -84,7 +84,7 @@ def at_spec_commit(txn: Txn, ref: PipelineRef, spec_commit: str) -> Pipeline | N
 
 
 def get_version(txn: Txn, ref: PipelineRef, version: int) -> Pipeline:
-    """One version of a pipeline. Raises NotFoundError."""
+    """Return one version of a pipeline. Raises NotFoundError."""
     found = txn.row(
         f"SELECT {_COLUMNS} FROM pipelines WHERE project = ? AND name = ? AND version = ?",
         ref.project,
@@ -96,45 +96,45 @@ def get_version(txn: Txn, ref: PipelineRef, version: int) -> Pipeline:
     return _from_row(found)
 
 
-def listed(txn: Txn, only: PipelineRef | None, history: int) -> Iterator[Pipeline]:
-    """Pipelines, newest first, with ``history`` older versions of each (-1: all)."""
-    first_wanted: dict[PipelineRef, int] = {}
+def list_all(txn: Txn, only: PipelineRef | None, history: int) -> Iterator[Pipeline]:
+    """Yield pipelines, newest first, with ``history`` older versions of each (-1: all)."""
+    oldest: dict[PipelineRef, int] = {}
     for row in txn.rows(f"SELECT {_COLUMNS} FROM pipelines ORDER BY id DESC"):
         pipeline = _from_row(row)
         if only is not None and pipeline.ref != only:
             continue
-        if pipeline.ref not in first_wanted:
-            first_wanted[pipeline.ref] = 1 if history < 0 else max(1, pipeline.version - history)
-        if pipeline.version >= first_wanted[pipeline.ref]:
+        if pipeline.ref not in oldest:
+            oldest[pipeline.ref] = 1 if history < 0 else max(1, pipeline.version - history)
+        if pipeline.version >= oldest[pipeline.ref]:
             yield pipeline
-    if only is not None and not first_wanted:
+    if only is not None and not oldest:
         raise NotFoundError(f'pipeline "{only}" not found')
 
 
 def current(txn: Txn) -> list[Pipeline]:
-    """The current version of every pipeline, newest first."""
-    return list(listed(txn, None, 0))
+    """Return the current version of every pipeline, newest first."""
+    return list(list_all(txn, None, 0))
 
 
 def count_names(txn: Txn) -> int:
-    """How many pipelines there are for the limit: by name, over all projects."""
+    """Return the number of pipelines that counts towards the limit: distinct names over all projects."""
     found = txn.row("SELECT count(DISTINCT name) FROM pipelines")
     return int(found[0]) if found else 0
 
 
 def set_state(txn: Txn, pipeline: Pipeline, state: PipelineState, reason: str = "") -> None:
-    """Write down what a version of a pipeline is doing."""
+    """Set the state and reason of a pipeline version."""
     txn.db.execute("UPDATE pipelines SET state = ?, reason = ? WHERE id = ?", (state, reason, pipeline.id))
-    txn.touched.add(("pipeline", pipeline.ref))
+    txn.changed_keys.add(("pipeline", pipeline.ref))
 
 
 def set_parallelism(txn: Txn, pipeline: Pipeline, workers: int) -> None:
-    """Write down how many workers a version of a pipeline asks for."""
+    """Set the number of workers that a pipeline version requests."""
     txn.db.execute("UPDATE pipelines SET parallelism = ? WHERE id = ?", (workers, pipeline.id))
 
 
 def expected_workers(details: pps.PipelineInfo.Details) -> int:
-    """How many workers a pipeline asks for."""
+    """Return the number of workers in the spec of a pipeline."""
     return int(details.parallelism_spec.constant) or 1
 
 

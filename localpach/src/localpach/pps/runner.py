@@ -1,4 +1,4 @@
-"""Running one datum: its files, its command, its tries, and what becomes of its output."""
+"""Execution of one datum: its input files, its command, its retries and its output."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ FROM_SIGNAL = 128
 
 
 class CancelledError(Exception):
-    """The job was stopped while its datum ran."""
+    """An error because the job was stopped while its datum was running."""
 
 
 class FailedAttemptError(Exception):
-    """The command did not succeed."""
+    """An error because an attempt to process a datum failed."""
 
 
 class Cancellation:
-    """Set once a job is to stop; wakes whoever waits for something of it."""
+    """A cancellation flag that wakes the threads that wait for an event of the job."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -50,41 +50,41 @@ class Cancellation:
         self.is_set = False
 
     def set(self) -> None:
-        """Stop."""
+        """Request cancellation."""
         with self._lock:
             self.is_set = True
             for event in self._events:
                 event.set()
 
-    def wake(self, event: threading.Event) -> None:
-        """Set an event when it is time to stop."""
+    def subscribe(self, event: threading.Event) -> None:
+        """Subscribe an event, which is set on cancellation."""
         with self._lock:
             self._events.add(event)
             if self.is_set:
                 event.set()
 
-    def forget(self, event: threading.Event) -> None:
-        """No longer set an event."""
+    def unsubscribe(self, event: threading.Event) -> None:
+        """Unsubscribe an event."""
         with self._lock:
             self._events.discard(event)
 
     def check(self) -> None:
-        """Raise CancelledError once it is time to stop."""
+        """Raise CancelledError if cancellation was requested."""
         if self.is_set:
             raise CancelledError
 
     def wait(self, seconds: float) -> bool:
-        """Wait for a time; True when it is to stop before."""
+        """Wait for some seconds; return True as soon as cancellation is requested."""
         event = threading.Event()
-        self.wake(event)
+        self.subscribe(event)
         event.wait(max(0.0, seconds))
-        self.forget(event)
+        self.unsubscribe(event)
         return self.is_set
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What every job of this server runs with."""
+    """The resources of this machine that all jobs share."""
 
     contents: Contents
     images: Images
@@ -95,7 +95,7 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a datum fared, and the changes that its output makes to the output commit."""
+    """The result of a datum, and the changes that its output makes to the output commit."""
 
     state: DatumState
     reason: str
@@ -104,7 +104,7 @@ class Outcome:
 
 
 class DatumRunner:
-    """Runs datums of one job."""
+    """Runs the datums of one job."""
 
     def __init__(
         self,
@@ -123,7 +123,7 @@ class DatumRunner:
         self._cancelled = cancelled
 
     def run(self, datum: Datum, session: Session, opener: Callable[[DatumInput], Tree], log: Writer) -> Outcome:
-        """Run a datum as often as it may be tried. Raises CancelledError when the job is stopped meanwhile."""
+        """Run a datum until it succeeds or its tries are used up. Raises CancelledError if the job is stopped."""
         stats = pps.ProcessStats()
         tries = self._details.datum_tries if self._details.datum_tries > 0 else DEFAULT_RETRIES + 1
         state, reason = DatumState.FAILED, ""
@@ -173,15 +173,17 @@ class DatumRunner:
         processed = time.monotonic_ns()
         output = Changes()
         try:
-            for stored in read_output(session, pfs / OUTPUT, lambda link: _real(link, pfs), self._cancelled.check):
+            for stored in read_output(
+                session, pfs / OUTPUT, lambda link: _resolve_link(link, pfs), self._cancelled.check
+            ):
                 output.append(stored.path, datum.id, stored.parts)
         except PachError as error:
             raise FailedAttemptError(str(error)) from None
         stats.upload_bytes = output.added_bytes()
         stats.upload_time.CopyFrom(duration(time.monotonic_ns() - processed))
         log.system(f"finished running user code after {_since(downloaded)}")
-        log.system(f"took in {len(output.files)} files of {stats.upload_bytes} bytes")
-        log.system("done with the datum")
+        log.system(f"uploaded {len(output.files)} files ({stats.upload_bytes} bytes)")
+        log.system("finished processing the datum")
         return Outcome(DatumState.SUCCESS, "", stats, output)
 
     def _recover(self, datum: Datum, work: Path, log: Writer) -> bool:
@@ -189,7 +191,7 @@ class DatumRunner:
         try:
             self._execute(transform.err_cmd, transform.err_stdin, datum, work, log, 0)
         except FailedAttemptError as error:
-            log.system(f"the error command failed too: {error}")
+            log.system(f"the error command failed: {error}")
             return False
         return True
 
@@ -214,26 +216,26 @@ class DatumRunner:
         with self._slot():
             status = self._run(command, log, timeout)
         if status and status not in transform.accept_return_code:
-            raise FailedAttemptError(_described(status))
+            raise FailedAttemptError(_format_status(status))
 
     def _run(self, command: Command, log: Writer, timeout: int) -> int:
         wake = threading.Event()
-        self._cancelled.wake(wake)
+        self._cancelled.subscribe(wake)
         end = time.monotonic_ns() + timeout if timeout > 0 else None
         process = Process(command, self._machine.isolation, log.user, wake.set)
         try:
             while (status := process.status) is None:
-                left = None if end is None else max(0.0, (end - time.monotonic_ns()) / SECOND)
+                remaining = None if end is None else max(0.0, (end - time.monotonic_ns()) / SECOND)
                 if self._cancelled.is_set:
                     process.kill()
                     raise CancelledError
-                if left == 0.0:
+                if remaining == 0.0:
                     process.kill()
                     raise FailedAttemptError("the datum timed out")
-                wake.wait(left)
-                wake.clear()  # what happens from here on is seen by the checks above
+                wake.wait(remaining)
+                wake.clear()  # later events are noticed by the checks above
         finally:
-            self._cancelled.forget(wake)
+            self._cancelled.unsubscribe(wake)
         self._cancelled.check()
         return status
 
@@ -270,8 +272,8 @@ def _since(start: int) -> str:
     return f"{(time.monotonic_ns() - start) / SECOND:.3f}s"
 
 
-def _described(status: int) -> str:
-    """An exit status, as a shell gives it, in the words of Go."""
+def _format_status(status: int) -> str:
+    """Format an exit status of a shell in the words of Go."""
     name = signal.strsignal(status - FROM_SIGNAL) if FROM_SIGNAL < status < FROM_SIGNAL + signal.NSIG else None
     return f"signal: {name.lower()}" if name else f"exit status {status}"
 
@@ -280,8 +282,8 @@ def _top(path: str) -> str:
     return path if path == "/" else path.rstrip("/")
 
 
-def _real(link: Path, pfs: Path) -> Path:
-    """What a link of the command means outside of its namespace: `/pfs/...` is in the job's folder."""
+def _resolve_link(link: Path, pfs: Path) -> Path:
+    """Resolve a link of the command outside its namespace: `/pfs/...` is in the job's folder."""
     target = Path(link.parent / link.readlink())
     if target.parts[:2] == ("/", "pfs"):
         return pfs.joinpath(*target.parts[2:])

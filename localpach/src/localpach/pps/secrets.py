@@ -1,4 +1,4 @@
-"""Secrets: stand in for those of Kubernetes, given to commands as environment variables."""
+"""Secrets in place of those of Kubernetes; commands get them as environment variables."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Secret:
 
 
 def create(txn: Txn, file: bytes) -> None:
-    """Keep a secret given as a Kubernetes object in JSON."""
+    """Store a secret from a Kubernetes object in JSON."""
     try:
         given = json.loads(file)
         name = given.get("metadata", {}).get("name", "")
@@ -44,15 +44,15 @@ def create(txn: Txn, file: bytes) -> None:
 
 
 def inspect(txn: Txn, name: str) -> Secret:
-    """A secret by name."""
+    """Return a secret by name. Raises PachError if it does not exist."""
     found = txn.row("SELECT name, type, created FROM secrets WHERE name = ?", name)
     if found is None:
         raise PachError(f'failed to get secret: secrets "{name}" not found')
     return Secret(*found)
 
 
-def listed(txn: Txn) -> list[Secret]:
-    """All secrets by name."""
+def list_all(txn: Txn) -> list[Secret]:
+    """List all secrets, sorted by name."""
     return [Secret(*row) for row in txn.rows("SELECT name, type, created FROM secrets ORDER BY name")]
 
 
@@ -68,26 +68,26 @@ def delete_all(txn: Txn) -> None:
 
 
 def check(txn: Txn, transform: pps.Transform) -> None:
-    """Refuse a pipeline that wants a secret that is not there."""
-    for wanted in transform.secrets:
-        if wanted.env_var and not wanted.key:
-            raise PachError(f"secret {wanted.name} has env_var set but is missing key")
-        data = _data(txn, wanted.name)
+    """Raise PachError for a pipeline whose secrets do not exist."""
+    for reference in transform.secrets:
+        if reference.env_var and not reference.key:
+            raise PachError(f"secret {reference.name} has env_var set but is missing key")
+        data = _data(txn, reference.name)
         if data is None:
-            raise PachError(f"missing Kubernetes secret {wanted.name}")
-        if wanted.env_var and wanted.key not in data:
-            raise PachError(f"Kubernetes secret {wanted.name} missing key {wanted.key}")
-        if wanted.mount_path:
-            raise UnimplementedError("localpach gives secrets as environment variables only, not as files")
+            raise PachError(f"missing Kubernetes secret {reference.name}")
+        if reference.env_var and reference.key not in data:
+            raise PachError(f"Kubernetes secret {reference.name} missing key {reference.key}")
+        if reference.mount_path:
+            raise UnimplementedError("localpach does not support secrets as files: use env_var instead of mount_path")
 
 
 def variables(txn: Txn, transform: pps.Transform) -> dict[str, str]:
-    """The environment variables that a command gets from secrets."""
+    """Return the environment variables that a command gets from secrets."""
     found: dict[str, str] = {}
-    for wanted in transform.secrets:
-        data = _data(txn, wanted.name) or {}
-        if wanted.env_var and wanted.key in data:
-            found[wanted.env_var] = data[wanted.key]
+    for reference in transform.secrets:
+        data = _data(txn, reference.name) or {}
+        if reference.env_var and reference.key in data:
+            found[reference.env_var] = data[reference.key]
     return found
 
 

@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class JobState(IntEnum):
-    """States of a job."""
+    """The state of a job."""
 
     CREATED = 1
     STARTING = 2
@@ -20,7 +20,7 @@ class JobState(IntEnum):
 
     @property
     def final(self) -> bool:
-        """Whether the job never leaves this state."""
+        """Return whether a job never leaves this state."""
         return self in (JobState.SUCCESS, JobState.FAILURE, JobState.KILLED, JobState.UNRUNNABLE)
 
 
@@ -28,7 +28,7 @@ FINAL_JOB_STATES = tuple(int(state) for state in JobState if state.final)
 
 
 class PipelineState(IntEnum):
-    """States of a pipeline."""
+    """The state of a pipeline."""
 
     UNKNOWN = 0
     STARTING = 1
@@ -41,7 +41,7 @@ class PipelineState(IntEnum):
 
 
 class DatumState(IntEnum):
-    """States of a datum."""
+    """The state of a datum."""
 
     UNKNOWN = 0
     FAILED = 1

@@ -1,4 +1,4 @@
-"""What CreatePipeline refuses, in the order and the words of the real server, and what it fills in."""
+"""Validation and defaults of pipelines, in the order and the words of the real server."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ _CALL_TO_ACTION = (
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The limits of a community server; 0 pipelines means no limit."""
+    """The limits of an unlicensed server. 0 pipelines means no limit."""
 
     pipelines: int = 16
     parallelism: int = MAX_PARALLELISM
 
     def check(self, existing: int, request: pps.CreatePipelineRequest) -> None:
-        """Refuse a new pipeline beyond the limits, ``existing`` being the number of names in use."""
+        """Raise PachError for a new pipeline beyond the limits; ``existing`` is the number of names in use."""
         if self.pipelines and existing >= self.pipelines:
             raise PachError(
                 f"{_PRODUCT} requires an activation key to create more than {self.pipelines} total pipelines "
@@ -48,13 +48,13 @@ class Limits:
 
 
 def kubernetes_name(project: str, pipeline: str, version: int) -> str:
-    """The name that the pipeline's ReplicationController would have."""
+    """Return the name that the pipeline's ReplicationController would have."""
     base = pipeline if not project else f"{project}-{pipeline}"
     return f"{base.replace('_', '-')}-v{version}".lower()
 
 
 def validate_request(request: pps.CreatePipelineRequest) -> None:
-    """The checks on the request as it came."""
+    """Raise PachError for an invalid request, before defaults are set."""
     name = request.pipeline.name
     if not name:
         raise PachError("invalid pipeline spec: request.Pipeline.Name cannot be empty")
@@ -70,7 +70,7 @@ def validate_request(request: pps.CreatePipelineRequest) -> None:
         raise PachError(f'Kubernetes name "{pod}" is {excess} characters longer than the {MAX_KUBERNETES_NAME} max')
     if request.HasField("tf_job"):
         raise PachError("embedding TFJobs in pipelines is not supported yet")
-    _refuse_left_out(request)
+    _reject_unsupported(request)
     if not request.HasField("transform"):
         raise PachError("pipeline must specify a transform")
     if request.reprocess_spec not in ("", UNTIL_SUCCESS, EVERY_JOB):
@@ -79,7 +79,7 @@ def validate_request(request: pps.CreatePipelineRequest) -> None:
 
 
 def complete(info: pps.PipelineInfo) -> None:
-    """Fill in the defaults of a new pipeline and check the result."""
+    """Set the defaults of a new pipeline and validate the result."""
     details = info.details
     details.transform.image = details.transform.image or DEFAULT_IMAGE
     root = details.input if details.HasField("input") else None
@@ -96,21 +96,21 @@ def complete(info: pps.PipelineInfo) -> None:
             raise PachError(f"malformed {title}")
 
 
-def _refuse_left_out(request: pps.CreatePipelineRequest) -> None:
+def _reject_unsupported(request: pps.CreatePipelineRequest) -> None:
     if request.HasField("spout"):
-        raise UnimplementedError("localpach has no spouts: put the data into a repo instead")
+        raise UnimplementedError("localpach does not support spouts: put the data into a repo instead")
     if request.HasField("service"):
-        raise UnimplementedError("localpach has no service pipelines: run the service beside it")
+        raise UnimplementedError("localpach does not support service pipelines: run the service separately")
     if request.HasField("egress"):
-        raise UnimplementedError("localpach has no egress: read the output repo and send it on yourself")
+        raise UnimplementedError("localpach does not support egress: read the output repo and upload it yourself")
     if request.s3_out:
-        raise UnimplementedError("localpach has no S3 gateway, so no s3_out: write to /pfs/out")
+        raise UnimplementedError("localpach does not support S3 output (s3_out): write to /pfs/out")
     if request.HasField("determined"):
-        raise UnimplementedError("localpach knows no Determined cluster")
+        raise UnimplementedError("localpach does not support Determined: remove determined")
     if request.transform.datum_batching:
-        raise UnimplementedError("localpach has no datum batching: it starts the command once for each datum")
+        raise UnimplementedError("localpach does not support datum batching: it starts the command once for each datum")
     if request.HasField("spec_commit"):
-        raise UnimplementedError("localpach does not restore pipelines from extracted clusters")
+        raise UnimplementedError("localpach does not support spec_commit: create the pipeline without it")
 
 
 def _validate_tolerations(request: pps.CreatePipelineRequest) -> None:

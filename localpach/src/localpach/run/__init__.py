@@ -1,1 +1,1 @@
-"""The processes of jobs: their file tree, their limits, their end."""
+"""The processes of jobs: their file tree, their limits, their termination."""

@@ -1,4 +1,4 @@
-"""Images are environments here: a folder whose `bin/` goes first on the PATH of the command."""
+"""Images are mapped to environments: folders whose `bin/` is put first on the PATH of the command."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-TMP = Path("/tmp")  # noqa: S108  # what jobs see there is decided in this module
-# What belongs to the server and not to the machine; a TMPDIR of the server's is not there for a job.
+TMP = Path("/tmp")  # noqa: S108  # this module decides which entries jobs get
+# Variables of the server that jobs do not get; its TMPDIR does not exist in a job.
 _PRIVATE = ("LOCALPACH_", "PYTHON", "VIRTUAL_ENV", "PYTEST_", "COVERAGE_", "TMPDIR")
 
 
 class Images:
-    """Which environment stands for which image."""
+    """The environments of images."""
 
     def __init__(self, environments: Mapping[str, Path]) -> None:
         self._environments = dict(environments)
 
     def variables(self, image: str) -> dict[str, str]:
-        """The environment variables of a command in an image."""
+        """Return the environment variables of a command in an image."""
         found = {name: value for name, value in os.environ.items() if not name.startswith(_PRIVATE)}
         folder = self._environments.get(image)
         if folder is not None:
@@ -26,13 +26,13 @@ class Images:
         return found
 
     def kept_in_tmp(self) -> list[str]:
-        """The entries of the real `/tmp` that commands may need, although they get a `/tmp` of their own."""
+        """Return the entries of the real `/tmp` that commands may need although they get their own `/tmp`."""
         paths = [*self._environments.values(), *map(Path, os.environ.get("PATH", "").split(os.pathsep))]
         return sorted({name for path in paths if (name := _entry_of_tmp(path)) is not None})
 
 
 def parse_images(texts: Iterable[str]) -> dict[str, Path]:
-    """`NAME=ENVIRONMENT` pairs as a mapping. Raises ValueError with what is wrong with one."""
+    """Parse `NAME=ENVIRONMENT` pairs. Raises ValueError for an invalid one."""
     found: dict[str, Path] = {}
     for text in texts:
         name, separator, folder = text.partition("=")
@@ -40,7 +40,7 @@ def parse_images(texts: Iterable[str]) -> dict[str, Path]:
             raise ValueError(f"{text!r} is not NAME=ENVIRONMENT")
         path = Path(folder).expanduser().absolute()
         if not (path / "bin").is_dir():
-            raise ValueError(f"{path} has no bin/, so it is no environment for image {name}")
+            raise ValueError(f"{path} is not an environment for image {name}: it has no bin/")
         found[name] = path
     return found
 

@@ -1,4 +1,4 @@
-"""What this machine allows: a mount namespace for each job, or only the replacement of `/pfs` in its command."""
+"""Detection of the isolation that this machine allows: mount namespaces, or replacing `/pfs` in commands."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from localpach.run.process import Command, Isolation, Process
 
 __all__ = ["Isolation", "detect"]
 
-TRIAL_SECONDS = 10.0
+TEST_SECONDS = 10.0
 
 
 def detect() -> Isolation:
-    """Try whether a job can be given a `/pfs` of its own."""
+    """Test whether a job can get its own `/pfs`; return the strongest isolation that works."""
     with tempfile.TemporaryDirectory(prefix="localpach-") as folder:
         base = Path(folder)
         for name in ("pfs", "root", "tmp", "store"):
@@ -31,8 +31,8 @@ def detect() -> Isolation:
             tmp_keeps=(),
             store=base / "store",
         )
-        over = threading.Event()
-        trial = Process(command, Isolation.NAMESPACE, lambda _line: None, over.set)
-        if not over.wait(TRIAL_SECONDS):
-            trial.kill()
-        return Isolation.NAMESPACE if trial.status == 0 else Isolation.REPLACE
+        ended = threading.Event()
+        process = Process(command, Isolation.NAMESPACE, lambda _line: None, ended.set)
+        if not ended.wait(TEST_SECONDS):
+            process.kill()
+        return Isolation.NAMESPACE if process.status == 0 else Isolation.REPLACE

@@ -1,4 +1,4 @@
-"""Starting a command of a job, reading what it says, ending it."""
+"""The process of a job's command: starting it, reading its output, killing it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MAX_LINE = 1024 * 1024
 
 
 class Isolation(Enum):
-    """How a job finds its files."""
+    """How a job gets its `/pfs`."""
 
     NAMESPACE = "namespace"
     REPLACE = "replace"
@@ -29,11 +29,10 @@ class Isolation(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What is to be run, and where.
+    """A command and its file tree.
 
-    ``pfs`` is the folder that becomes `/pfs`, ``scratch`` an empty one, ``tmp`` the worker's `/tmp`,
-    ``store`` the server's own, which the command does not see where it is isolated;
-    ``memory`` in bytes, 0 for no limit.
+    ``pfs`` is the folder that is mounted at `/pfs`, ``scratch`` an empty folder, ``tmp`` the worker's `/tmp`. ``store``
+    is the server's root folder, which is hidden from an isolated command. ``memory`` is in bytes, 0 for no limit.
     """
 
     words: Sequence[str]
@@ -49,17 +48,17 @@ class Command:
 
 
 class Process:
-    """A running command. Its lines go to ``say`` as they come, ``on_end`` is called once it is over."""
+    """A running command. ``on_line`` is called with each line of output, ``on_end`` once after its end."""
 
     def __init__(
-        self, command: Command, isolation: Isolation, say: Callable[[str], None], on_end: Callable[[], None]
+        self, command: Command, isolation: Isolation, on_line: Callable[[str], None], on_end: Callable[[], None]
     ) -> None:
         self._process = supervise(_describe(command, isolation))
         self._ended = threading.Event()
         self._status = 0
         self._on_end = on_end
         readers = [
-            threading.Thread(target=_read_lines, args=(stream, say), daemon=True)
+            threading.Thread(target=_read_lines, args=(stream, on_line), daemon=True)
             for stream in (self._process.stdout, self._process.stderr)
             if stream is not None
         ]
@@ -72,11 +71,11 @@ class Process:
 
     @property
     def status(self) -> int | None:
-        """The exit status as a shell gives it, or None while the command runs."""
+        """Return the exit status as a shell does, or None while the command runs."""
         return self._status if self._ended.is_set() else None
 
     def kill(self) -> None:
-        """Kill the command and everything that it has started, and wait until it is gone."""
+        """Kill the command and all processes that it has started, and wait until they have ended."""
         self._process.send_signal(signal.SIGTERM)
         if not self._ended.wait(TERM_SECONDS):
             self._process.kill()
@@ -91,33 +90,33 @@ class Process:
 
     def _feed(self, data: bytes) -> None:
         stdin = self._process.stdin
-        assert stdin is not None  # noqa: S101  # asked for above
-        with contextlib.suppress(BrokenPipeError):  # a command need not read what it is given
+        assert stdin is not None  # noqa: S101  # requested above
+        with contextlib.suppress(BrokenPipeError):  # a command may exit without reading its input
             stdin.write(data)
             stdin.close()
 
 
-def supervise(orders: Mapping[str, object]) -> subprocess.Popen[bytes]:
-    """Start a supervisor. It is told what to do through a pipe: orders hold secrets, and command lines can be seen."""
-    orders_end, our_end = os.pipe()
-    with open(our_end, "w", encoding="utf-8") as out:  # noqa: PTH123  # a descriptor, not a path
+def supervise(spec: Mapping[str, object]) -> subprocess.Popen[bytes]:
+    """Start a supervisor. It reads its spec from a pipe, since the spec has secrets and command lines are public."""
+    read_end, write_end = os.pipe()
+    with open(write_end, "w", encoding="utf-8") as out:  # noqa: PTH123  # a descriptor, not a path
         process = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(SUPERVISOR), str(orders_end)],
+            [sys.executable, "-I", "-S", str(SUPERVISOR), str(read_end)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            pass_fds=(orders_end,),
+            pass_fds=(read_end,),
             start_new_session=True,
         )
-        os.close(orders_end)
+        os.close(read_end)
         with contextlib.suppress(BrokenPipeError):
-            json.dump(orders, out)
+            json.dump(spec, out)
             out.flush()
     return process
 
 
 def replace_pfs(text: str, pfs: Path) -> str:
-    """A word of a command with a leading `/pfs` replaced by the folder that stands for it."""
+    """Replace a leading `/pfs` in a word of a command by the job's folder."""
     return f"{pfs}{text[4:]}" if text == "/pfs" or text.startswith("/pfs/") else text
 
 
@@ -145,11 +144,11 @@ def _describe(command: Command, isolation: Isolation) -> dict[str, object]:
 
 
 def _directory(command: Command, isolated: bool) -> str:
-    wanted = command.working_dir or "/"
-    return wanted if isolated else replace_pfs(wanted, command.pfs)
+    directory = command.working_dir or "/"
+    return directory if isolated else replace_pfs(directory, command.pfs)
 
 
-def _read_lines(stream: IO[bytes], say: Callable[[str], None]) -> None:
+def _read_lines(stream: IO[bytes], on_line: Callable[[str], None]) -> None:
     with stream:
         while line := stream.readline(MAX_LINE):
-            say(line.rstrip(b"\n").decode(errors="replace"))
+            on_line(line.rstrip(b"\n").decode(errors="replace"))

@@ -24,7 +24,7 @@ _FACTORS = {
 
 
 def parse_quantity(text: str) -> int | None:
-    """The number of bytes, or None for what is no quantity: the real server drops those too."""
+    """Return the number of bytes, or None for an invalid quantity, which the real server ignores too."""
     match = _QUANTITY.fullmatch(text.strip())
     if match is None:
         return None

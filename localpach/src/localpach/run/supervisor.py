@@ -1,9 +1,9 @@
-"""Runs one command of a job and lets nothing of it survive. A script of its own: it imports only the standard library.
+"""A script that runs one command of a job and kills all of its processes. It uses the standard library only.
 
-It is started by the server with the number of an open file that holds its orders (a JSON object), and stays between the
-server and the command. Where the machine allows, the command gets its own mount and process namespaces, with its file
-tree at `/pfs` and a `/tmp` of its own. When the command ends, when the server asks (SIGTERM) and when the server is
-killed, everything that the command has started is killed too.
+The server starts it with the number of an open file that has its spec (a JSON object). It is the parent of the command.
+Where the machine allows, the command gets its own mount and process namespaces, with its file tree at `/pfs` and its
+own `/tmp`. When the command ends, when the server sends SIGTERM and when the server is killed, all processes of the
+command are killed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # not imported when it runs: it starts for every command
+if TYPE_CHECKING:  # not imported at run time: the script starts for every command
     from typing import Any, NoReturn
 
     Job = dict[str, Any]
@@ -34,7 +34,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 
 def check(result: int, what: str) -> None:
-    """Raise OSError when a C function failed."""
+    """Raise OSError if a C function failed."""
     if result < 0:
         code = ctypes.get_errno()
         raise OSError(code, f"{what}: {os.strerror(code)}")
@@ -46,9 +46,9 @@ def mount(source: str, target: str, flags: int) -> None:
 
 
 def enter_namespaces(job: Job) -> None:
-    """Give this process and its children a view of the file system in which ``job["pfs"]`` is `/pfs`."""
+    """Give this process and its children a file system in which ``job["pfs"]`` is `/pfs`."""
     user, group = os.getuid(), os.getgid()
-    if libc.unshare(CLONE_NEWNS | CLONE_NEWPID) < 0:  # not allowed without a user namespace of one's own
+    if libc.unshare(CLONE_NEWNS | CLONE_NEWPID) < 0:  # not permitted without a new user namespace
         check(libc.unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID), "unshare")
         write("/proc/self/setgroups", "deny")
         write("/proc/self/uid_map", f"{user} {user} 1")
@@ -64,7 +64,7 @@ def enter_namespaces(job: Job) -> None:
 
 
 def change_root(job: Job) -> None:
-    """Move into a root that has everything of the present one and `/pfs` besides, without touching the present one."""
+    """Change to a new root that has the entries of the current one and `/pfs`; the current root is unchanged."""
     root = job["root"]
     check(libc.mount(b"none", root.encode(), b"tmpfs", 0, b"mode=755"), "mount the new root")
     for entry in os.scandir("/"):
@@ -83,30 +83,30 @@ def change_root(job: Job) -> None:
 
 
 def bind_tmp(job: Job, root: str) -> None:
-    """A `/tmp` of the worker's own, in which the folders that the command needs from the real one still appear."""
+    """Mount the worker's own `/tmp`, with those entries of the real one that the command needs."""
     if not job["tmp"]:
         return
     for name in job["tmp_keeps"]:
         kept = os.path.join(job["tmp"], name)
         os.makedirs(kept, exist_ok=True)
-        mount(os.path.join("/tmp", name), kept, MS_BIND | MS_REC)  # noqa: S108  # the real one is meant
+        mount(os.path.join("/tmp", name), kept, MS_BIND | MS_REC)  # noqa: S108  # the real /tmp
     mount(job["tmp"], os.path.join(root, "tmp"), MS_BIND | MS_REC)
 
 
 def hide(job: Job, root: str) -> None:
-    """Cover the server's store, which holds the files of other jobs and secrets, with an empty folder."""
+    """Hide the server's store, which has the files of other jobs and secrets, behind an empty folder."""
     target = os.path.join(root, job["store"].lstrip("/"))
     if os.path.isdir(target):
         check(libc.mount(b"none", target.encode(), b"tmpfs", MS_RDONLY, b"mode=700,size=4k"), f"hide {target}")
 
 
 def mount_proc(job: Job) -> None:
-    """Show the processes of this job only: `/proc/PID/root` of another leads to its files.
+    """Mount a `/proc` with the processes of this job only, since `/proc/PID/root` of another leads to its files.
 
-    A container may forbid the mount. That is accepted inside a user namespace, whose processes the kernel does not let
-    look into those outside.
+    A container can forbid the mount. That is accepted in a user namespace, since the kernel denies its processes access
+    to those outside.
     """
-    check(libc.unshare(CLONE_NEWNS), "unshare")  # the supervisor still needs the processes above
+    check(libc.unshare(CLONE_NEWNS), "unshare")  # the supervisor itself needs the outer /proc
     if libc.mount(b"proc", b"/proc", b"proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, None) < 0:
         code = ctypes.get_errno()
         if not job.get("user_namespace"):
@@ -114,13 +114,13 @@ def mount_proc(job: Job) -> None:
 
 
 def write(path: str, text: str) -> None:
-    """Write a file of /proc."""
+    """Write a file of `/proc`."""
     with open(path, "w") as file:
         file.write(text)
 
 
 def start(job: Job) -> int:
-    """Start the command in a session of its own; its process id."""
+    """Start the command in its own session; return its process id."""
     child = os.fork()
     if child:
         return child
@@ -129,7 +129,7 @@ def start(job: Job) -> int:
         try:
             mount_proc(job)
         except OSError as error:
-            refuse_to_share(error)
+            exit_unisolated(error)
         # The first process of a namespace ignores signals from inside it, so it must not be the command.
         command = os.fork()
         if command:
@@ -143,15 +143,15 @@ def start(job: Job) -> int:
         os.chdir(job["cwd"])
         os.execvpe(job["cmd"][0], job["cmd"], job["env"])
     except FileNotFoundError as error:
-        complain(f"{error.filename or job['cmd'][0]}: no such file or directory")
+        print_error(f"{error.filename or job['cmd'][0]}: no such file or directory")
         os._exit(NOT_FOUND)
     except OSError as error:
-        complain(str(error))
+        print_error(str(error))
         os._exit(NOT_EXECUTABLE)
 
 
 def reap(command: int) -> NoReturn:
-    """Be the first process of a namespace: wait for all, end with the command."""
+    """Act as the init process of a namespace: reap all processes, exit when the command exits."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     while True:
         process, status = os.waitpid(-1, 0)
@@ -160,23 +160,23 @@ def reap(command: int) -> NoReturn:
 
 
 def exit_status(status: int) -> int:
-    """An exit status as a shell gives it."""
+    """Convert a wait status to the exit status of a shell."""
     return os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status)
 
 
-def complain(text: str) -> None:
-    """Say something in the log of the job."""
+def print_error(text: str) -> None:
+    """Print an error to the log of the job."""
     os.write(2, f"{text}\n".encode())
 
 
-def refuse_to_share(error: OSError) -> NoReturn:
-    """End without having run the command, because it would see the files of others."""
-    complain(f"cannot give the job a file system of its own: {error}")
+def exit_unisolated(error: OSError) -> NoReturn:
+    """Exit without running the command, because it could read the files of other jobs."""
+    print_error(f"cannot isolate the job: {error}")
     os._exit(CANNOT_ISOLATE)
 
 
 def processes() -> dict[int, int]:
-    """The parent of each process that this one can see."""
+    """Return the parent of each visible process."""
     parents: dict[int, int] = {}
     for name in os.listdir("/proc"):
         if name.isdigit():
@@ -186,7 +186,7 @@ def processes() -> dict[int, int]:
 
 
 def descendants(top: int) -> list[int]:
-    """All processes below one."""
+    """Return all descendants of a process."""
     children: dict[int, list[int]] = {}
     for process, parent in processes().items():
         children.setdefault(parent, []).append(process)
@@ -200,7 +200,7 @@ def descendants(top: int) -> list[int]:
 
 
 def kill_all(child: int) -> None:
-    """Kill what is left. Repeated, because a process may start another while it is being looked for."""
+    """Kill all remaining processes. Repeats, because a process can start another one in the meantime."""
     for _ in range(100):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(child, signal.SIGKILL)
@@ -217,9 +217,9 @@ def kill_all(child: int) -> None:
 
 
 def memory(top: int) -> int:
-    """The bytes of memory that all processes below one hold, without pages that belong to files on disk.
+    """Return the memory of all descendants of a process in bytes, without pages backed by files on disk.
 
-    Shared memory counts, divided among the processes that share it: `Pss_Anon` and `Pss_Shmem` of proc(5).
+    Shared memory is divided among the processes that share it: `Pss_Anon` and `Pss_Shmem` of proc(5).
     """
     total = 0
     for process in descendants(top):
@@ -229,7 +229,7 @@ def memory(top: int) -> int:
 
 
 def wait(child: int, limit: int) -> int:
-    """Wait for the command; its exit status as a shell gives it."""
+    """Wait for the command; return its exit status as a shell does."""
     while True:
         process, status = os.waitpid(-1, os.WNOHANG if limit else 0)
         if process == child:
@@ -237,14 +237,14 @@ def wait(child: int, limit: int) -> int:
         if not process:
             time.sleep(MEMORY_CHECK_SECONDS)
             if memory(os.getpid()) > limit:
-                complain(f"killed: the command holds more than its memory limit of {limit} bytes")
+                print_error(f"killed: the command exceeded its memory limit of {limit} bytes")
                 return OUT_OF_MEMORY
 
 
 def main() -> NoReturn:
-    """Run the command described in the orders."""
-    with open(int(sys.argv[1])) as given:
-        job = json.load(given)
+    """Run the command of the spec."""
+    with open(int(sys.argv[1])) as file:
+        job = json.load(file)
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
     libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     child = 0
@@ -257,12 +257,12 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if os.getppid() != job["server"]:
-        os._exit(128 + signal.SIGTERM)  # the server died before it could be noticed
+        os._exit(128 + signal.SIGTERM)  # the server died before PR_SET_PDEATHSIG was set
     if job["isolate"]:
         try:
             enter_namespaces(job)
         except OSError as error:
-            refuse_to_share(error)
+            exit_unisolated(error)
     child = start(job)
     status = wait(child, job["memory"])
     kill_all(child)

@@ -1,4 +1,4 @@
-"""The `/pfs` of a datum: input files written out before the command, output files taken in after it."""
+"""The `/pfs` of a datum: input files written before the command, output files stored after it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def write_input(
 ) -> int:
     """Write files below ``folder`` at their paths; return the number of bytes written.
 
-    ``proceed`` is called between pieces and ends the writing by raising.
+    ``proceed`` is called between pieces and can raise to stop writing.
     """
     folder.mkdir(parents=True, exist_ok=True)
     written = 0
@@ -51,10 +51,10 @@ def write_input(
 def read_output(
     session: Session, folder: Path, real: Callable[[Path], Path], proceed: Callable[[], None]
 ) -> Iterator[Stored]:
-    """Store the files below ``folder``; ``real`` finds what a link made by the command points to.
+    """Store the files below ``folder`` and yield them; ``real`` resolves the links that the command made.
 
-    ``proceed`` is called between pieces and ends the reading by raising. Raises PachError for a name that cannot be a
-    path here, and for output that the command has left in a state in which it cannot be read.
+    ``proceed`` is called between pieces and can raise to stop reading. Raises PachError for a name that is not a valid
+    path, and for output that cannot be read.
     """
     try:
         yield from _read_folder(session, folder, "/", real, proceed, depth=0)
@@ -71,13 +71,13 @@ def _read_folder(
     depth: int,
 ) -> Iterator[Stored]:
     if depth > 100:
-        raise PachError(f"cannot upload {below}: links that lead in a circle")
+        raise PachError(f"cannot upload {below}: its links form a loop")
     for entry in sorted(os.scandir(folder), key=lambda each: each.name):
         path = Path(entry.path)
         if entry.is_symlink():
             path = real(path)
             if not path.exists():
-                raise PachError(f"cannot upload {below}{entry.name}: its link points to nothing")
+                raise PachError(f"cannot upload {below}{entry.name}: broken link")
         kind = path.stat().st_mode
         name = below + entry.name
         if stat.S_ISDIR(kind):

@@ -1,1 +1,1 @@
-"""Where everything is kept: metadata in SQLite, contents under their own digest."""
+"""Storage: metadata in SQLite, file contents by their digest."""

@@ -1,4 +1,4 @@
-"""Looking whether the store holds what its metadata names."""
+"""Integrity checks of the store."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from localpach.store import parts as parts_of
 from localpach.store.contents import Contents
 from localpach.store.database import DamagedStoreError, Database
 
-SHOWN = 3
+MAX_SHOWN = 3
 
 
-def named_parts(db: Database) -> dict[bytes, int]:
-    """The parts that the metadata names, with their sizes."""
+def referenced_parts(db: Database) -> dict[bytes, int]:
+    """Return the parts that the metadata references, with their sizes."""
     found: dict[bytes, int] = {}
     with db.read() as txn:
         for table in ("files", "totals", "fileset_files"):
@@ -22,19 +22,19 @@ def named_parts(db: Database) -> dict[bytes, int]:
     return found
 
 
-def refuse_damaged(db: Database, contents: Contents) -> None:
-    """Raise DamagedStoreError when a part is missing or of another size. Does not read the parts."""
-    missing = contents.missing(named_parts(db))
+def require_intact(db: Database, contents: Contents) -> None:
+    """Raise DamagedStoreError if a part is missing or has another size. Does not read the parts."""
+    missing = contents.missing(referenced_parts(db))
     if missing:
-        shown = ", ".join(name.hex() for name in missing[:SHOWN])
-        raise DamagedStoreError(f"{len(missing)} contents are missing or cut off, among them {shown}")
+        shown = ", ".join(digest.hex() for digest in missing[:MAX_SHOWN])
+        raise DamagedStoreError(f"{len(missing)} contents are missing or truncated, e.g. {shown}")
 
 
 def damaged_parts(db: Database, contents: Contents) -> Iterator[str]:
-    """Read every part that the metadata names; a sentence for each that is not what it should be."""
-    for name, size in named_parts(db).items():
+    """Read every part that the metadata references; yield a message for each that is missing or damaged."""
+    for digest, size in referenced_parts(db).items():
         try:
-            for _ in contents.read(parts_of.pack(name, size)):
+            for _ in contents.read(parts_of.pack(digest, size)):
                 pass
         except DataLossError as error:
             yield error.message

@@ -1,8 +1,8 @@
-"""The contents of files, each part stored once under its own digest.
+"""The contents of files; each part is stored once under its own digest.
 
-Small parts are rows of a SQLite file, large ones files of a folder: ten thousand little files are then one
-transaction and not ten thousand creations, and a large file passes through memory in pieces. Parts are written before
-the metadata that names them and removed only by `collect`, so what a kill leaves behind is garbage and never a gap.
+Small parts are rows of a SQLite file, large parts are files: ten thousand small files are one transaction instead of
+ten thousand file creations, and a large file never has to fit in memory. Parts are written before the metadata that
+references them and are removed only by `collect`, so a kill can leave garbage but never a missing part.
 """
 
 from __future__ import annotations
@@ -25,103 +25,102 @@ SMALL = 64 * 1024
 PART = 4 * 1024 * 1024
 PENDING_LIMIT = 4 * 1024 * 1024
 READ_SIZE = 1024 * 1024
-REMEMBERED = 10_000
+CACHED_HASHES = 10_000
 
 
 class Contents:
-    """The content store under one folder."""
+    """The content store in one folder."""
 
     def __init__(self, root: Path, *, fsync: bool = False) -> None:
         self._objects = root / "objects"
         self._incoming = root / "incoming"
         self._objects.mkdir(parents=True, exist_ok=True)
         self._incoming.mkdir(exist_ok=True)
-        for left_behind in self._incoming.iterdir():
-            left_behind.unlink()
+        for leftover in self._incoming.iterdir():
+            leftover.unlink()
         self._fsync = fsync
         self._db = open_sqlite(root / "contents.db", schema.CONTENT, fsync=fsync)
         self._lock = threading.Lock()
         self._leased: Counter[bytes] = Counter()
         self._collecting = False
-        self._released_late: set[bytes] = set()
+        self._released_during_collection: set[bytes] = set()
         self._joined: OrderedDict[bytes, bytes] = OrderedDict()
         self._serial = 0
 
     @contextmanager
     def session(self) -> Iterator[Session]:
-        """A writer whose parts are safe from collection until the block ends."""
+        """Open a writer whose parts are leased, i.e. not collected, until the block ends."""
         session = Session(self)
         try:
             yield session
         finally:
-            self._release(session.names)
+            self._release(session.digests)
 
     def read(self, parts: bytes, offset: int = 0) -> Iterator[bytes]:
-        """The bytes of a content from an offset, in pieces of at most a few MiB.
+        """Yield the bytes of a content from an offset, in pieces of at most a few MiB.
 
-        Raises DataLossError when a part is missing or not what its name says.
+        Raises DataLossError if a part is missing or its digest does not match.
         """
-        for name, size in parts_of.unpack(parts):
+        for digest, size in parts_of.unpack(parts):
             if offset >= size:
                 offset -= size
                 continue
-            yield from self._read_part(name, size, offset)
+            yield from self._read_part(digest, size, offset)
             offset = 0
 
     def hash(self, parts: bytes) -> bytes:
-        """The digest of a whole content, however it is divided into parts."""
+        """Return the digest of a whole content, however it is divided into parts."""
         if len(parts) == parts_of.RECORD_SIZE:
             return parts[: parts_of.DIGEST_SIZE]
         if not parts:
             return parts_of.EMPTY_DIGEST
-        known = self._recall(parts)
+        known = self._known_hash(parts)
         if known is None:
             whole = hashlib.blake2b(digest_size=parts_of.DIGEST_SIZE)
             for piece in self.read(parts):
                 whole.update(piece)
             known = whole.digest()
-            self.remember_hash(parts, known)
+            self.store_hash(parts, known)
         return known
 
-    def remember_hash(self, parts: bytes, whole: bytes) -> None:
-        """Keep the digest of a content of several parts, so that it need not be read to be known."""
+    def store_hash(self, parts: bytes, whole: bytes) -> None:
+        """Store the digest of a content of several parts, so that it does not have to be read again."""
         key = parts_of.digest(parts)
         with self._lock:
             self._db.execute("INSERT OR REPLACE INTO joined VALUES (?, ?)", (key, whole))
-            self._keep(parts, whole)
+            self._cache_hash(parts, whole)
 
-    def missing(self, wanted: dict[bytes, int]) -> list[bytes]:
-        """The parts, of those wanted with their sizes, that are not there or of another size."""
+    def missing(self, expected: dict[bytes, int]) -> list[bytes]:
+        """Return those of the expected parts (digest to size) that do not exist or have another size."""
         with self._lock:
             small = dict(self._db.execute("SELECT digest, length(data) FROM small").fetchall())
-        return [name for name, size in wanted.items() if self._size(name, size, small) != size]
+        return [digest for digest, size in expected.items() if self._size(digest, size, small) != size]
 
     def collect(self, live: Callable[[], set[bytes]]) -> tuple[int, int]:
-        """Remove the parts that ``live`` does not name; (number, bytes) removed.
+        """Delete the parts that ``live`` does not return; return (number, bytes) deleted.
 
-        ``live`` is called after the start of the collection, so that a write that ends meanwhile is either in its
-        answer or still leased.
+        ``live`` is called after the collection has started, so a part of a write that ends during the collection is
+        either returned by ``live`` or protected by its lease.
         """
         with self._lock:
             self._collecting = True
         try:
-            wanted = live()
-            return self._remove_all_but(wanted)
+            return self._delete_all_except(live())
         finally:
             with self._lock:
                 self._collecting = False
-                self._released_late.clear()
+                self._released_during_collection.clear()
 
     def close(self) -> None:
-        """Fold the journal into the file and close it."""
+        """Checkpoint the write-ahead log and close the database."""
         with self._lock:
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._db.close()
 
-    def lease(self, name: bytes) -> None:
-        """Keep a part from collection."""
+    def lease(self, digest: bytes) -> None:
+        """Protect a part from collection."""
         with self._lock:
-            self._leased[name] += 1
+            self._leased[digest] += 1
 
     def store_small(self, pending: dict[bytes, bytes]) -> None:
         """Write small parts in one transaction."""
@@ -134,9 +133,9 @@ class Contents:
                 raise
             self._db.execute("COMMIT")
 
-    def store_large(self, name: bytes, data: bytes | memoryview) -> None:
-        """Write one large part: whole, or not at all under its name."""
-        final = self._path(name)
+    def store_large(self, digest: bytes, data: bytes | memoryview) -> None:
+        """Write one large part atomically."""
+        final = self._path(digest)
         if final.exists():
             return
         with self._lock:
@@ -150,29 +149,29 @@ class Contents:
         final.parent.mkdir(exist_ok=True)
         temporary.replace(final)
 
-    def _size(self, name: bytes, expected: int, small: dict[bytes, int]) -> int | None:
+    def _size(self, digest: bytes, expected: int, small: dict[bytes, int]) -> int | None:
         if expected <= SMALL:
-            return small.get(name)
+            return small.get(digest)
         try:
-            return self._path(name).stat().st_size
+            return self._path(digest).stat().st_size
         except FileNotFoundError:
             return None
 
-    def _path(self, name: bytes) -> Path:
-        text = name.hex()
+    def _path(self, digest: bytes) -> Path:
+        text = digest.hex()
         return self._objects / text[:2] / text
 
-    def _read_part(self, name: bytes, size: int, offset: int) -> Iterator[bytes]:
+    def _read_part(self, digest: bytes, size: int, offset: int) -> Iterator[bytes]:
         if size <= SMALL:
             with self._lock:
-                found = self._db.execute("SELECT data FROM small WHERE digest = ?", (name,)).fetchone()
-            if found is None or parts_of.digest(found[0]) != name:
-                raise DataLossError(f"the store has lost or damaged content {name.hex()}")
+                found = self._db.execute("SELECT data FROM small WHERE digest = ?", (digest,)).fetchone()
+            if found is None or parts_of.digest(found[0]) != digest:
+                raise DataLossError(f"the store has lost or damaged content {digest.hex()}")
             yield found[0][offset:]
             return
         check = hashlib.blake2b(digest_size=parts_of.DIGEST_SIZE)
         try:
-            with self._path(name).open("rb") as file:
+            with self._path(digest).open("rb") as file:
                 position = 0
                 while piece := file.read(READ_SIZE):
                     check.update(piece)
@@ -180,11 +179,11 @@ class Contents:
                         yield piece[max(0, offset - position) :]
                     position += len(piece)
         except FileNotFoundError:
-            raise DataLossError(f"the store has lost content {name.hex()}") from None
-        if check.digest() != name:
-            raise DataLossError(f"the store has damaged content {name.hex()}")
+            raise DataLossError(f"the store has lost content {digest.hex()}") from None
+        if check.digest() != digest:
+            raise DataLossError(f"the store has damaged content {digest.hex()}")
 
-    def _recall(self, parts: bytes) -> bytes | None:
+    def _known_hash(self, parts: bytes) -> bytes | None:
         with self._lock:
             if parts in self._joined:
                 self._joined.move_to_end(parts)
@@ -192,59 +191,59 @@ class Contents:
             found = self._db.execute("SELECT digest FROM joined WHERE parts = ?", (parts_of.digest(parts),)).fetchone()
             if found is None:
                 return None
-            self._keep(parts, found[0])
+            self._cache_hash(parts, found[0])
             whole: bytes = found[0]
             return whole
 
-    def _keep(self, parts: bytes, whole: bytes) -> None:
+    def _cache_hash(self, parts: bytes, whole: bytes) -> None:
         self._joined[parts] = whole
-        if len(self._joined) > REMEMBERED:
+        if len(self._joined) > CACHED_HASHES:
             self._joined.popitem(last=False)
 
-    def _release(self, names: list[bytes]) -> None:
+    def _release(self, digests: list[bytes]) -> None:
         with self._lock:
-            for name in names:
-                self._leased[name] -= 1
-                if not self._leased[name]:
-                    del self._leased[name]
+            for digest in digests:
+                self._leased[digest] -= 1
+                if not self._leased[digest]:
+                    del self._leased[digest]
                 if self._collecting:
-                    self._released_late.add(name)
+                    self._released_during_collection.add(digest)
 
-    def _remove_all_but(self, wanted: set[bytes]) -> tuple[int, int]:
+    def _delete_all_except(self, live: set[bytes]) -> tuple[int, int]:
         count = total = 0
         with self._lock:
             small = self._db.execute("SELECT digest, length(data) FROM small").fetchall()
-        for name, size in small:
-            if name not in wanted:
+        for digest, size in small:
+            if digest not in live:
                 with self._lock:
-                    if not self._is_held(name):
-                        self._db.execute("DELETE FROM small WHERE digest = ?", (name,))
+                    if not self._is_leased(digest):
+                        self._db.execute("DELETE FROM small WHERE digest = ?", (digest,))
                         count, total = count + 1, total + size
         for path in self._objects.glob("*/*"):
-            name = bytes.fromhex(path.name)
-            if name not in wanted:
+            digest = bytes.fromhex(path.name)
+            if digest not in live:
                 with self._lock:
-                    if not self._is_held(name):
+                    if not self._is_leased(digest):
                         size = path.stat().st_size
                         path.unlink()
                         count, total = count + 1, total + size
         return count, total
 
-    def _is_held(self, name: bytes) -> bool:
-        return name in self._leased or name in self._released_late
+    def _is_leased(self, digest: bytes) -> bool:
+        return digest in self._leased or digest in self._released_during_collection
 
 
 class Session:
-    """The parts written by one call."""
+    """The parts that one call writes."""
 
     def __init__(self, contents: Contents) -> None:
         self._contents = contents
         self._pending: dict[bytes, bytes] = {}
         self._pending_size = 0
-        self.names: list[bytes] = []
+        self.digests: list[bytes] = []
 
     def add(self, data: bytes) -> bytes:
-        """Store some bytes; the packed parts that stand for them."""
+        """Store some bytes; return their packed parts."""
         if not data:
             return parts_of.EMPTY
         if len(data) <= PART:
@@ -252,28 +251,28 @@ class Session:
         view = memoryview(data)
         return b"".join(self._add_part(view[start : start + PART]) for start in range(0, len(data), PART))
 
-    def hold(self, parts: bytes) -> None:
-        """Keep parts that are stored already from collection."""
-        for name, _ in parts_of.unpack(parts):
-            self._contents.lease(name)
-            self.names.append(name)
+    def lease(self, parts: bytes) -> None:
+        """Protect parts that are already stored from collection."""
+        for digest, _ in parts_of.unpack(parts):
+            self._contents.lease(digest)
+            self.digests.append(digest)
 
     def flush(self) -> None:
-        """Write what is still in memory. To be called before the parts are named in the metadata."""
+        """Write the parts that are still in memory. Call it before the metadata references them."""
         if self._pending:
             self._contents.store_small(self._pending)
             self._pending = {}
             self._pending_size = 0
 
     def _add_part(self, data: bytes | memoryview) -> bytes:
-        name = parts_of.digest(data)
-        self._contents.lease(name)
-        self.names.append(name)
+        digest = parts_of.digest(data)
+        self._contents.lease(digest)
+        self.digests.append(digest)
         if len(data) > SMALL:
-            self._contents.store_large(name, data)
-        elif name not in self._pending:
-            self._pending[name] = bytes(data)
+            self._contents.store_large(digest, data)
+        elif digest not in self._pending:
+            self._pending[digest] = bytes(data)
             self._pending_size += len(data)
             if self._pending_size > PENDING_LIMIT:
                 self.flush()
-        return parts_of.pack(name, len(data))
+        return parts_of.pack(digest, len(data))

@@ -1,8 +1,8 @@
 """The metadata: one SQLite file in WAL mode, one connection, one transaction at a time.
 
-Everything that must be true together is written in one transaction, so a kill at any moment leaves either all of
-it or nothing. A single connection is no bottleneck here: the interpreter runs one thread at a time anyway, and no
-transaction does more than look up and write rows.
+Changes that belong together are written in one transaction, so a kill at any moment leaves all of them or none. A
+single connection is not a bottleneck: the interpreter runs one thread at a time anyway, and transactions only read and
+write rows.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from localpach.store import schema
 
 
 class DamagedStoreError(Exception):
-    """The store cannot be trusted; nothing is served from it."""
+    """An error because the store is damaged; a damaged store is not served."""
 
 
 def open_sqlite(path: Path, tables: str, *, fsync: bool) -> sqlite3.Connection:
     """Open or create a database with the given tables.
 
-    Raises DamagedStoreError when the file is not a sound database of this version.
+    Raises DamagedStoreError if the file is not an intact database of this format version.
     """
     fresh = not path.exists() or path.stat().st_size == 0
     try:
@@ -40,62 +40,62 @@ def open_sqlite(path: Path, tables: str, *, fsync: bool) -> sqlite3.Connection:
         found = connection.execute("PRAGMA user_version").fetchone()[0]
         if found != schema.VERSION:
             raise DamagedStoreError(
-                f"{path} has format {found}, this localpach reads format {schema.VERSION}: use another --root"
+                f"{path} has format {found}, but this localpach supports format {schema.VERSION}: use another --root"
             )
-        verdict = connection.execute("PRAGMA quick_check(3)").fetchall()
+        result = connection.execute("PRAGMA quick_check(3)").fetchall()
     except sqlite3.DatabaseError as error:
         raise DamagedStoreError(f"{path} cannot be read: {error}") from error
-    if verdict != [("ok",)]:
-        raise DamagedStoreError(f"{path} is damaged: " + "; ".join(str(row[0]) for row in verdict))
+    if result != [("ok",)]:
+        raise DamagedStoreError(f"{path} is damaged: " + "; ".join(str(row[0]) for row in result))
     return connection
 
 
 @dataclass
 class Txn:
-    """One transaction: its connection, the id that new commits get, and what is to be done at its end."""
+    """One transaction: its connection, the id that its new commits get, and the work that is deferred to its end."""
 
     db: sqlite3.Connection
     set_id: str
     now: int
-    propagated: dict[int, None] = field(default_factory=dict)
+    moved_branches: dict[int, None] = field(default_factory=dict)
     new_downstream: bool = False
-    stopped_sets: list[str] = field(default_factory=list)
-    touched: set[Hashable] = field(default_factory=set)
+    removed_sets: list[str] = field(default_factory=list)
+    changed_keys: set[Hashable] = field(default_factory=set)
     reading: bool = False
     after_commit: list[Callable[[], None]] = field(default_factory=list)
 
-    def when_kept(self, action: Callable[[], None]) -> None:
-        """Do something in memory that is right only if this transaction is kept; at once if it changes nothing."""
+    def run_after_commit(self, action: Callable[[], None]) -> None:
+        """Run an update of in-memory state once the transaction commits; run it now if the transaction only reads."""
         if self.reading:
             action()
         else:
             self.after_commit.append(action)
 
     def row(self, sql: str, *values: object) -> tuple[Any, ...] | None:
-        """The first row of a query."""
+        """Return the first row of a query."""
         found: tuple[Any, ...] | None = self.db.execute(sql, values).fetchone()
         return found
 
     def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
-        """All rows of a query."""
+        """Return all rows of a query."""
         return self.db.execute(sql, values).fetchall()
 
 
-class Changes:
-    """Lets threads wait for a change of one thing; woken by the transaction that made it."""
+class ChangeNotifier:
+    """A notifier that wakes the threads that wait for a change of a key."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._waiting: dict[Hashable, set[threading.Event]] = {}
+        self._events: dict[Hashable, set[threading.Event]] = {}
         self.closed = False
 
     @contextmanager
-    def watching(self, *keys: Hashable) -> Iterator[threading.Event]:
-        """An event that is set whenever one of the keys changes, from now on."""
+    def subscribe(self, *keys: Hashable) -> Iterator[threading.Event]:
+        """Yield an event that is set at each later change of one of the keys."""
         event = threading.Event()
         with self._lock:
             for key in keys:
-                self._waiting.setdefault(key, set()).add(event)
+                self._events.setdefault(key, set()).add(event)
             if self.closed:
                 event.set()
         try:
@@ -103,23 +103,23 @@ class Changes:
         finally:
             with self._lock:
                 for key in keys:
-                    waiting = self._waiting[key]
-                    waiting.discard(event)
-                    if not waiting:
-                        del self._waiting[key]
+                    events = self._events[key]
+                    events.discard(event)
+                    if not events:
+                        del self._events[key]
 
     def notify(self, keys: set[Hashable]) -> None:
-        """Wake those who wait for any of the keys."""
+        """Wake the threads that wait for any of the keys."""
         with self._lock:
-            for key in keys & self._waiting.keys():
-                for event in self._waiting[key]:
+            for key in keys & self._events.keys():
+                for event in self._events[key]:
                     event.set()
 
     def close(self) -> None:
-        """Wake everybody, for good."""
+        """Wake all threads permanently."""
         with self._lock:
             self.closed = True
-            for events in self._waiting.values():
+            for events in self._events.values():
                 for event in events:
                     event.set()
 
@@ -130,12 +130,12 @@ class Database:
     def __init__(self, path: Path, *, fsync: bool = False) -> None:
         self._connection = open_sqlite(path, schema.METADATA, fsync=fsync)
         self._lock = threading.RLock()
-        self.changes = Changes()
-        self.finishers: list[Callable[[Txn], None]] = []
+        self.notifier = ChangeNotifier()
+        self.end_hooks: list[Callable[[Txn], None]] = []
 
     @contextmanager
     def read(self) -> Iterator[Txn]:
-        """A consistent view; whatever is written in it is undone."""
+        """Open a read transaction, which is a consistent view. It is always rolled back."""
         with self._lock:
             txn = self._begin("BEGIN")
             txn.reading = True
@@ -146,39 +146,39 @@ class Database:
 
     @contextmanager
     def write(self, set_id: str | None = None) -> Iterator[Txn]:
-        """A transaction: kept as a whole when the block ends, undone as a whole when it raises."""
+        """Open a write transaction; it commits when the block ends and is rolled back when the block raises."""
         with self._lock:
             txn = self._begin("BEGIN IMMEDIATE", set_id)
             try:
                 yield txn
-                self.finish(txn)
+                self._run_end_hooks(txn)
                 self._connection.execute("COMMIT")
             except BaseException:
                 self._connection.execute("ROLLBACK")
                 raise
             for action in txn.after_commit:
                 action()
-        self.changes.notify(txn.touched)
+        self.notifier.notify(txn.changed_keys)
 
     @contextmanager
-    def trial(self, set_id: str) -> Iterator[Txn]:
-        """Like `write`, but undone also when all went well."""
+    def dry_run(self, set_id: str) -> Iterator[Txn]:
+        """Open a write transaction that is always rolled back."""
         with self._lock:
             txn = self._begin("BEGIN IMMEDIATE", set_id)
             try:
                 yield txn
-                self.finish(txn)
+                self._run_end_hooks(txn)
             finally:
                 self._connection.execute("ROLLBACK")
 
-    def finish(self, txn: Txn) -> None:
-        """Do what was put off to the end of the transaction, so that it sees all of its changes at once."""
-        for action in self.finishers:
+    def _run_end_hooks(self, txn: Txn) -> None:
+        """Run the work that is deferred to the end of a transaction, which then sees all of its changes."""
+        for action in self.end_hooks:
             action(txn)
 
     def close(self) -> None:
-        """Fold the journal into the file and close it."""
-        self.changes.close()
+        """Checkpoint the write-ahead log and close the database."""
+        self.notifier.close()
         with self._lock:
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._connection.close()

@@ -1,7 +1,7 @@
-"""A content as a list of parts. Each part is named by the BLAKE2b-256 digest of its bytes.
+"""A content as a list of parts. Each part is identified by the BLAKE2b-256 digest of its bytes.
 
-The list is kept packed (32 bytes of digest, 8 of size, for each part), because there is one for every file of every
-commit and most have a single part.
+The list is packed (32 bytes of digest and 8 of size for each part), because every file of every commit has one and most
+files have a single part.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ _SIZE = struct.Struct(">Q")
 
 
 def digest(data: bytes | memoryview) -> bytes:
-    """The name of a part, and the hash of a file that has only this part."""
+    """Return the digest of a part, which is also the hash of a file that has only this part."""
     return hashlib.blake2b(data, digest_size=DIGEST_SIZE).digest()
 
 
 EMPTY_DIGEST = digest(b"")
 
 
-def pack(name: bytes, size: int) -> bytes:
-    """The record of one part."""
-    return name + _SIZE.pack(size)
+def pack(part_digest: bytes, size: int) -> bytes:
+    """Return the packed record of one part."""
+    return part_digest + _SIZE.pack(size)
 
 
 def unpack(parts: bytes) -> Iterator[tuple[bytes, int]]:
-    """The (digest, size) of each part, in order."""
+    """Yield the (digest, size) of each part, in order."""
     for start in range(0, len(parts), RECORD_SIZE):
         middle = start + DIGEST_SIZE
         yield parts[start:middle], _SIZE.unpack_from(parts, middle)[0]
 
 
 def size(parts: bytes) -> int:
-    """The number of bytes of the whole content."""
+    """Return the number of bytes of the whole content."""
     if len(parts) == RECORD_SIZE:
         found: int = _SIZE.unpack_from(parts, DIGEST_SIZE)[0]
         return found

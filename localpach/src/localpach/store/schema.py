@@ -1,4 +1,4 @@
-"""The tables. `VERSION` changes with them; a store of another version is refused rather than guessed at."""
+"""The database tables. `VERSION` changes with them; a store of another version is rejected."""
 
 VERSION = 1
 
@@ -70,7 +70,7 @@ CREATE TABLE commit_provenance (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX commit_subvenance ON commit_provenance (provenance);
 
--- What one commit changes: `cut` removes what was there before, then `parts` (if not NULL) are appended.
+-- The changes of a commit: `cut` deletes the previous content, then `parts` (if not NULL) are appended.
 CREATE TABLE files (
     commit_id INTEGER NOT NULL,
     key TEXT NOT NULL,
@@ -79,7 +79,7 @@ CREATE TABLE files (
     PRIMARY KEY (commit_id, key)
 ) STRICT, WITHOUT ROWID;
 
--- The whole content of some finished commits, so that no commit is far from one.
+-- All files of some finished commits, so that every commit has a close ancestor with a total.
 CREATE TABLE totals (
     commit_id INTEGER NOT NULL,
     key TEXT NOT NULL,
@@ -87,7 +87,7 @@ CREATE TABLE totals (
     PRIMARY KEY (commit_id, key)
 ) STRICT, WITHOUT ROWID;
 
--- Temporary sets of changes made by CreateFileSet.
+-- Temporary file sets, created by CreateFileSet.
 CREATE TABLE filesets (id TEXT PRIMARY KEY, expires INTEGER NOT NULL) STRICT;
 CREATE TABLE fileset_files (
     fileset TEXT NOT NULL,
@@ -134,7 +134,7 @@ CREATE TABLE jobs (
 ) STRICT;
 CREATE INDEX jobs_uuid ON jobs (uuid);
 
--- The datums of a job, kept with its meta commit so that later jobs know what need not be computed again.
+-- The datums of a job, stored with its meta commit so that later jobs can skip them.
 CREATE TABLE datums (
     commit_id INTEGER NOT NULL,
     datum TEXT NOT NULL,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from typing import Any
 
 import click
 
@@ -70,17 +71,7 @@ def wait(session: Session, name: str, timeout: float) -> None:
     Example:
       kubectl apply -f thrones.yaml && scriptmodel wait thrones && scriptmodel script thrones
     """
-    deadline = time.monotonic() + timeout
-    found = session.get_with_retry(name, _note, deadline)
-    while not text.is_settled(found):
-        late = f"{name} is not ready after {timeout:g} s: "
-        if time.monotonic() > deadline:
-            raise click.ClickException(late + text.condition(found).get("reason", "Pending"))
-        pause()
-        try:
-            found = session.get_with_retry(name, _note, deadline)
-        except ServerUnavailableError as error:
-            raise click.ClickException(late + error.message) from error
+    found = _settled(session, name, timeout)
     if text.suspended(found):
         raise SuspendedError(f"{name} is suspended: `scriptmodel resume {name}` restarts it")
     ready = text.condition(found)
@@ -89,5 +80,20 @@ def wait(session: Session, name: str, timeout: float) -> None:
     note(f"{name} is ready")
 
 
-def _note(text: str) -> None:
-    note(text)
+def _settled(session: Session, name: str, timeout: float) -> dict[str, Any]:
+    """Poll until the ScriptModel is settled. Raises ClickException after `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    late = f"{name} is not ready after {timeout:g} s: "
+    found: dict[str, Any] = {}
+    while not found or not text.is_settled(found):
+        if found:
+            if time.monotonic() > deadline:
+                raise click.ClickException(late + text.condition(found).get("reason", "Pending"))
+            pause()
+        try:
+            found = session.get_with_retry(name, note, deadline)
+        except ServerUnavailableError as error:
+            if time.monotonic() < deadline and not found:
+                raise  # the address has never answered
+            raise click.ClickException(late + error.message) from error
+    return found

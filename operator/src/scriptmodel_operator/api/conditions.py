@@ -1,4 +1,4 @@
-"""metav1.Condition as a value, and how a new one follows an old one."""
+"""Defines metav1.Condition as a value, and derives new conditions from the previous ones."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MAX_MESSAGE = 2048
 
 
 class ConditionType(StrEnum):
-    """Ready is the summary; Reconciling and Stalled are abnormal-true, as kstatus wants them."""
+    """The condition types. Ready is the summary; Reconciling and Stalled are abnormal-true, as kstatus defines them."""
 
     READY = "Ready"
     RECONCILING = "Reconciling"
@@ -33,7 +33,7 @@ class ConditionStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One condition, without the time of its last transition: that follows from the condition before it."""
+    """One condition, without lastTransitionTime, which follows from the previous condition."""
 
     type: ConditionType
     status: ConditionStatus
@@ -42,12 +42,12 @@ class Condition:
 
 
 def timestamp(moment: datetime) -> str:
-    """RFC 3339 in UTC with whole seconds, as Kubernetes writes times."""
+    """Format a time as Kubernetes does: RFC 3339 in UTC with whole seconds."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def cut(text: str, limit: int) -> str:
-    """`text` with at most `limit` characters; a cut is shown."""
+    """Return `text` truncated to `limit` characters, with an ellipsis."""
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
@@ -57,7 +57,7 @@ def render_conditions(
     generation: int,
     now: datetime,
 ) -> list[dict[str, Any]]:
-    """Conditions as they stand in status; lastTransitionTime is kept while the status of a condition is."""
+    """Return conditions on the wire; lastTransitionTime is kept as long as the status of a condition stays."""
     before = {str(item.get("type")): item for item in previous}
     rendered = []
     for condition in conditions:

@@ -1,4 +1,4 @@
-"""`spec.corpus`: where the scripts come from."""
+"""`spec.corpus`: the source of the scripts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from scriptmodel_operator.api.fields import (
 _HOST = r"(\[[0-9A-Fa-f:.]+\]|[^\s/?#@:\[\]]+)(:[0-9]{1,5})?"
 LARGEST_DOWNLOAD_MI = 16384
 URL_PATTERN = rf"^https?://([^\s/?#]*@)?{_HOST}([/?#]\S*)?$"
-"""A user and a password have a rule of their own, which says why not."""
+"""A user and a password are rejected by a rule of their own, which gives the reason."""
 RepoName = Annotated[str, formatted(r"^[A-Za-z0-9_-]+$", "letters, digits, _ and -", max_length=128)]
 ProjectName = Annotated[str, formatted(PROJECT_PATTERN, PROJECT_WORDS, max_length=51)]
 BranchName = Annotated[str, formatted(r"^[A-Za-z0-9_/-]+$", "letters, digits, _, - and /", max_length=128)]
@@ -45,7 +45,7 @@ Glob = Annotated[
 
 
 class Layout(StrEnum):
-    """How the scripts are laid out."""
+    """Layout of the scripts."""
 
     AUTO = "auto"
     NORMALIZED = "normalized"
@@ -62,12 +62,12 @@ class Layout(StrEnum):
 
 
 class CorpusRepo(ApiModel):
-    """A branch of an existing Pachyderm repo. The operator reads it; it never changes or deletes it."""
+    """A branch of an existing Pachyderm repo. The operator only reads it."""
 
     name: RepoName
     """Name of the repo."""
     branch: BranchName = "master"
-    """Branch whose newest commit is learned from; a new commit trains again."""
+    """Branch to train on; a new commit trains again."""
     project: ProjectName = "default"
     """Pachyderm project that the repo is in."""
 
@@ -76,11 +76,11 @@ class CorpusSecret(ApiModel):
     """Secret in the object's namespace with `username` and `password`, `bearerToken` or `header` for the web server."""
 
     name: DnsName
-    """Name of the Secret. It is read at each download; the operator has to be allowed to (`rbac.corpusSecrets`)."""
+    """Name of the Secret. It is read at each download, which the operator must be allowed to (`rbac.corpusSecrets`)."""
 
 
 class CorpusHttp(ApiModel):
-    """Files to be fetched from a web server into a repo that the object owns, one commit for each change."""
+    """Files to download from a web server into a repo that the object owns, one commit for each change."""
 
     model_config = ConfigDict(
         json_schema_extra=rules(
@@ -92,9 +92,9 @@ class CorpusHttp(ApiModel):
     )
 
     url: Url
-    """Address of a tar, tar.gz or zip archive or a text; what it is shows in its first bytes, not in its name."""
+    """Address of a tar, tar.gz or zip archive or a text file; the type is detected from the content."""
     sha256: Digest = ""
-    """Digest that the downloaded file must have. Once it is there, the address is not asked again."""
+    """SHA-256 that the downloaded file must have. Once it is downloaded, the server is not polled again."""
     include: Annotated[list[Glob], Field(max_length=32)] = Field(default_factory=list)
     """Globs of the files in the archive to keep, such as `*.txt` or `scripts/**/*.txt`; all when empty."""
     secret_ref: CorpusSecret | None = None
@@ -102,7 +102,7 @@ class CorpusHttp(ApiModel):
     max_size_mi: Annotated[int, Field(ge=1, le=LARGEST_DOWNLOAD_MI)] = 256
     """Largest size in MiB, before and after unpacking; the operator may allow less than 16384."""
     interval: Duration = "1h"
-    """How often to ask for a newer file. Equal data is never committed again."""
+    """How often to poll for a newer file. Equal data is never committed again."""
 
 
 class CorpusConfigMap(ApiModel):
@@ -113,7 +113,7 @@ class CorpusConfigMap(ApiModel):
 
 
 class Corpus(ApiModel):
-    """The scripts to learn from: exactly one source, and how they are laid out."""
+    """The scripts to train on: exactly one source, and their layout."""
 
     model_config = ConfigDict(
         json_schema_extra=rules(
@@ -125,10 +125,10 @@ class Corpus(ApiModel):
     )
 
     repo: CorpusRepo | None = None
-    """A branch of an existing Pachyderm repo. The operator reads it; it never changes or deletes it."""
+    """A branch of an existing Pachyderm repo. The operator only reads it."""
     http: CorpusHttp | None = None
-    """Files to be fetched from a web server into a repo that the object owns, one commit for each change."""
+    """Files to download from a web server into a repo that the object owns, one commit for each change."""
     config_map: CorpusConfigMap | None = None
     """Scripts kept in a ConfigMap of the object's namespace, one file a key."""
     layout: Layout = Layout.AUTO
-    """Layout of the scripts; `auto` recognises it for each file."""
+    """Layout of the scripts; `auto` detects it per file."""

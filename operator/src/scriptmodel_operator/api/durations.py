@@ -1,4 +1,4 @@
-"""Durations and quantities as Kubernetes writes them."""
+"""Parses durations and quantities in Kubernetes' notation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _UNITS = {"": 1.0, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15
 
 
 def parse_duration(text: str) -> timedelta:
-    """`1h30m` as a timedelta; ValueError for anything else."""
+    """Parse a duration such as `1h30m`. Raises ValueError."""
     match = _DURATION.match(text)
     if not text or match is None:
         raise ValueError(f"{text!r} is not a duration such as 90s, 30m, 6h or 1h30m")
@@ -28,7 +28,7 @@ def parse_duration(text: str) -> timedelta:
 
 
 def parse_quantity(text: str) -> float:
-    """`500m` is 0.5, `2Ki` is 2048; ValueError for anything else than what the patterns of cpu and memory allow."""
+    """Parse a quantity of CPU or memory: `500m` is 0.5, `2Ki` is 2048. Raises ValueError."""
     match = _QUANTITY.fullmatch(text)
     if match is None:
         raise ValueError(f"{text!r} is not a quantity such as 2, 500m or 4Gi")

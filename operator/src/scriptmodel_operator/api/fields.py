@@ -1,4 +1,4 @@
-"""What the classes of the API are made of: their base, and the types of fields that several of them have."""
+"""Defines the base class of the API, and the field types that several of its classes share."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _ITSELF = "self"
 
 
 def rules(*pairs: tuple[str, str], shown: str = "") -> dict[str, Any]:
-    """CEL rules for a class or a field: (expression, message). `shown` is an expression for the value in messages.
+    """Return CEL rules for a class or a field, from pairs of expression and message.
 
-    The API server itself would show the value's type only.
+    `shown` is an expression for the value in messages; without it, the API server shows the type only.
     """
     found = [{"rule": rule, "message": message} for rule, message in pairs]
     if shown:
@@ -34,23 +34,23 @@ def rules(*pairs: tuple[str, str], shown: str = "") -> dict[str, Any]:
 
 
 def must_match(pattern: str) -> str:
-    """The CEL rule that a string is of that form."""
+    """Return the CEL rule that a string matches `pattern`."""
     return f"self.matches(r'{pattern}')"
 
 
 def formatted(pattern: str, expected: str, **limits: Any) -> Any:
-    """A string of that form; the API server says what was `expected`, which a person understands, not the pattern."""
+    """Return a string field with a pattern; the API server reports what was `expected` instead of the pattern."""
     rule = (must_match(pattern), f"must be {expected}")
     return Field(pattern=pattern, json_schema_extra=rules(rule, shown=_ITSELF), **limits)
 
 
 class Decimal(str):
-    """A number as somebody wrote it."""
+    """A number as the user wrote it."""
 
     __slots__ = ()
 
     def by_value(self) -> str:
-        """Return the shortest form of the number, which all ways to write it share: `0.8` of `0.80` and `8e-1`."""
+        """Return the shortest form of the number, the same for all notations: `0.8` for `0.80` and `8e-1`."""
         written = format(decimals.Decimal(self), "f") if "e" in self.lower() else self
         whole, _, fraction = written.partition(".")
         fraction = fraction.rstrip("0")
@@ -59,11 +59,11 @@ class Decimal(str):
 
 
 AS_DECIMAL = AfterValidator(Decimal)
-"""Goes behind `decimal`."""
+"""Must follow `decimal` in an annotation."""
 
 
 class ApiModel(BaseModel):
-    """Camel case outside, snake case inside; immutable; what is unknown is ignored (the API server prunes it)."""
+    """Base class: camel case on the wire, snake case in Python; immutable; unknown fields are ignored."""
 
     model_config = ConfigDict(
         alias_generator=to_camel,
@@ -74,7 +74,7 @@ class ApiModel(BaseModel):
     )
 
     def by_value(self) -> Self:
-        """Equal for specs that differ only in how a number is written; itself where all are in their shortest form."""
+        """Return a copy with all numbers in their shortest form; itself if they already are."""
         parts = {name: value for name, value in vars(self).items() if hasattr(value, "by_value")}
         changed = {name: form for name, value in parts.items() if (form := value.by_value()) is not value}
         return self.model_copy(update=changed) if changed else self
@@ -85,7 +85,7 @@ def _text(value: Any) -> Any:
 
 
 def _quantity(pattern: str, expected: str) -> Any:
-    """Kubernetes takes a number for one, too."""
+    """Return a field for a quantity, which may also be a number, as in Kubernetes."""
     rule = f"string(self).matches(r'{pattern}')"
     return Field(
         pattern=pattern,
@@ -117,7 +117,7 @@ Duration = Annotated[
 
 
 def decimal(*, above: float | None = None, at_least: float | None = None, at_most: float | None = None) -> Any:
-    """A number that is not negative, as a string: Kubernetes' API convention."""
+    """Return a field for a non-negative number, which is a string by Kubernetes' API conventions."""
     no_number = f"!{must_match(DECIMAL_PATTERN)}"
     ranges = [
         (f"{no_number} || double(self) {sign} {limit:.2f}", f"must be {words} {limit:g}")

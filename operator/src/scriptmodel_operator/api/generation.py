@@ -1,4 +1,4 @@
-"""`spec.generation`: the script to be written."""
+"""`spec.generation`: the script to generate."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ _LINE = r"^[^\x00-\x1f\x7f]*$"
 
 
 class Generation(ApiModel):
-    """The script to be written. Changing it writes a new script and does not train again."""
+    """The script to generate. Changing it writes a new script and does not train again."""
 
     words: Annotated[int, Field(ge=1, le=1000000)] = 1000
     """Length of the script in words, at most."""
     temperature: Annotated[str, decimal(at_most=10), AS_DECIMAL] = "0.8"
-    """Below 1 the script keeps to what is likely, above 1 it dares more; 0 always takes the likeliest word."""
+    """Sampling temperature: below 1 favours likely words, above 1 flattens the distribution, 0 is greedy."""
     top_p: Annotated[str, decimal(above=0, at_most=1), AS_DECIMAL] = "0.95"
-    """Only the likeliest words that together have this share are drawn from."""
+    """Nucleus sampling: sample from the smallest set of words whose total probability reaches this value."""
     top_k: Annotated[int, Field(ge=0, le=1000000)] = 0
     """Sample from this many of the most probable words only; 0 for all."""
     repetition_penalty: Annotated[str, decimal(at_least=1, at_most=100), AS_DECIMAL] = "1.2"
     """Divides the probability of each word that was written recently; 1 for no penalty."""
     seed: Seed = 0
-    """Another seed writes another script from the same model."""
+    """Random seed; another seed writes another script with the same model."""
     prompt: Annotated[str, formatted(_TEXT, "text without control characters", max_length=1000)] = ""
-    """Words that the script begins with."""
+    """Text that the script starts with."""
     speaker: Annotated[str, formatted(_LINE, "one line without control characters", max_length=100)] = ""
-    """Who speaks first."""
+    """Name of the first speaker."""
     samples: Annotated[int, Field(ge=1, le=100)] = 1
     """Number of scripts; further ones are new_script.2.txt and so on."""

@@ -1,4 +1,4 @@
-"""The group, version, kind and well-known keys of the API."""
+"""Defines the group, version, kind and well-known keys of the API."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ CATEGORY = "all"
 FINALIZER = f"{GROUP}/pipelines"
 FIELD_MANAGER = "scriptmodel-operator"
 COMMAND_MANAGER = "scriptmodel"
-"""Of what people ask for by the command: not the operator's doing."""
+"""Field manager of what users change with the command, in contrast to the operator."""
 
 RECONCILE_AT = f"{GROUP}/reconcile-at"
-"""Any new value asks for a reconcile now; answered in status.lastHandledReconcileAt."""
+"""Any new value requests a reconcile; acknowledged in status.lastHandledReconcileAt."""
 RETRAIN_AT = f"{GROUP}/retrain-at"
-"""Any new value trains again with an unchanged spec; answered in status.lastHandledRetrainAt."""
+"""Any new value requests training with an unchanged spec; acknowledged in status.lastHandledRetrainAt."""
 ADOPT = f"{GROUP}/adopt"
-"""With the value "true", pipelines of our names that carry no mark, or a foreign one, are taken over."""
+"""With the value "true", pipelines of our names without a mark, or with one of another cluster, are adopted."""

@@ -18,13 +18,13 @@ ANNOTATION = f"{GROUP}/mark"
 
 
 def plain(value: Any) -> dict[str, Any]:
-    """A dataclass, as JSON is to have it. `asdict` would copy all that it meets, which every reconcile pays for."""
+    """Return the fields of a dataclass for JSON. Unlike `asdict` it copies nothing deeply, in every reconcile."""
     return {name: getattr(value, name) for name in value.__dataclass_fields__}
 
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Which ScriptModel an object belongs to; `cluster` is the uid of the namespace kube-system."""
+    """The ScriptModel that an object belongs to; `cluster` is the uid of the namespace kube-system."""
 
     cluster: str
     namespace: str
@@ -37,23 +37,23 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Owner, digests of the user's spec, the spec as it was sent, and the defaults that were resolved for it."""
+    """The ownership annotation: owner, digests of the spec, fingerprint of what was sent, and resolved defaults."""
 
     owner: Owner
     digest: str = ""
-    """Of all that the user's spec says about this object."""
+    """Digest of all fields of the user's spec that concern this object."""
     compute: str = ""
-    """Of that part of it whose change needs everything to be computed again."""
+    """Digest of the fields whose change requires recomputation."""
     sent: str = ""
-    """Of the pipeline spec as it was sent; a difference to what is observed is drift."""
+    """Fingerprint of the pipeline spec as it was sent; if the observed one differs, that is drift."""
     image: str = ""
-    """The image that was resolved, whether the user named it or the operator did."""
+    """The resolved image, either the user's or the operator's default."""
     retrain_at: str = ""
     version: int = 0
-    """The version that the write with this mark made. At another version, somebody else has written since."""
+    """The pipeline version that was written with this mark. At any other version, somebody else has updated it."""
 
     def to_json(self) -> str:
-        """Compact and with sorted keys, so that equal marks are equal text."""
+        """Return compact JSON with sorted keys, so that equal marks are equal text."""
         return json.dumps(self, sort_keys=True, separators=(",", ":"), default=plain)
 
     def annotations(self) -> dict[str, str]:
@@ -65,11 +65,11 @@ class Ownership(Enum):
 
     OURS = "ours"
     SUCCESSOR = "successor"
-    """Same cluster and name, another uid: a restored backup or a manifest applied again; taken over."""
+    """Same cluster and name, another uid: restored from a backup or applied again; adopted."""
     OTHER_CLUSTER = "other cluster"
-    """Same namespace and name in another cluster: taken over where the object asks for it."""
+    """Same namespace and name in another cluster: adopted if the object requests it."""
     FOREIGN = "foreign"
-    """Marked by another ScriptModel: never taken over."""
+    """Owned by another ScriptModel: never adopted."""
     UNMARKED = "unmarked"
 
     @property
@@ -79,7 +79,7 @@ class Ownership(Enum):
 
 
 def ownership(mark: Mark | None, owner: Owner) -> Ownership:
-    """Pure comparison of a mark with the ScriptModel that would like to own it."""
+    """Compare a mark with the owner that a ScriptModel is."""
     if mark is None:
         return Ownership.UNMARKED
     if mark.owner == owner:
@@ -90,7 +90,7 @@ def ownership(mark: Mark | None, owner: Owner) -> Ownership:
 
 
 def parse_mark(text: str | None) -> Mark | None:
-    """The mark in `text`, or None where there is none that this operator can read."""
+    """Return the mark in `text`, or None if there is no valid one."""
     if not text or not text.startswith("{"):
         return None
     try:
@@ -105,5 +105,5 @@ def parse_mark(text: str | None) -> Mark | None:
 
 
 def mark_of(annotations: Mapping[str, str]) -> Mark | None:
-    """The mark among a pipeline's annotations."""
+    """Return the mark among a pipeline's annotations."""
     return parse_mark(annotations.get(ANNOTATION))

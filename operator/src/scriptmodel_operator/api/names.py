@@ -1,4 +1,4 @@
-"""Names in Pachyderm: deterministic, short enough for every object that Kubernetes derives from them, and distinct.
+"""Derives names in Pachyderm: deterministic, distinct, and short enough for the Kubernetes objects derived from them.
 
 Pachyderm turns a pipeline into Kubernetes objects called `<project>-<pipeline>-v<version>` in lower case and
 with `_` as `-`, at most 63 characters. So names are made of lower case letters, digits and `-` only, always
@@ -23,7 +23,7 @@ _OLDER_HASH_DIGITS = 8
 
 @dataclass(frozen=True, slots=True)
 class PachydermNames:
-    """What a ScriptModel's objects are called; `corpus` is the repo that it owns when its source is not a repo."""
+    """The names of a ScriptModel's objects; `corpus` is the repo that it owns if its source is not a repo."""
 
     train: str
     generate: str
@@ -31,7 +31,7 @@ class PachydermNames:
 
     @property
     def pipelines(self) -> tuple[str, str]:
-        """In the order of the data: train feeds generate."""
+        """Both pipelines; the output of train is the input of generate."""
         return (self.train, self.generate)
 
 

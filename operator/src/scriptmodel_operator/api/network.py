@@ -29,36 +29,36 @@ class Overrides(ApiModel):
     layers: Annotated[int, Field(ge=1, le=8)] | None = None
     """LSTM layers."""
     hidden_units: Annotated[int, Field(ge=1, le=8192)] | None = None
-    """Units of a layer."""
+    """Units per layer."""
     embedding_units: Annotated[int, Field(ge=0, le=8192)] | None = None
-    """Width of the word vectors; 0 for as many as hiddenUnits."""
+    """Size of the word embedding; 0 for the value of hiddenUnits."""
     steps: Annotated[int, Field(ge=1, le=1000)] | None = None
-    """Words that gradients flow back through."""
+    """Truncated BPTT length, in words."""
     batch_size: Annotated[int, Field(ge=1, le=4096)] | None = None
-    """Streams that are learned from side by side."""
+    """Batch size: parallel streams of words."""
     epochs: Annotated[int, Field(ge=1, le=10000)] | None = None
-    """Times that the whole corpus is read."""
+    """Passes over the corpus."""
     full_rate_epochs: Annotated[int, Field(ge=0, le=10000)] | None = None
-    """Epochs before the learning rate begins to fall."""
+    """Epochs before the learning rate decays."""
     learning_rate: Annotated[str, decimal(above=0), AS_DECIMAL] | None = None
-    """Learning rate at the start."""
+    """Initial learning rate."""
     learning_rate_decay: Annotated[str, decimal(above=0, at_most=1), AS_DECIMAL] | None = None
-    """Factor of the learning rate from one epoch to the next."""
+    """Factor of the learning rate per epoch once it decays."""
     dropout: Annotated[str, decimal(at_most=0.95), AS_DECIMAL] | None = None
-    """Share of connections left out in training, from 0 to below 1."""
+    """Dropout probability, at most 0.95."""
     clip_norm: Annotated[str, decimal(above=0), AS_DECIMAL] | None = None
-    """Largest norm of the gradient."""
+    """Largest gradient norm; larger ones are clipped."""
     vocabulary_size: Annotated[int, Field(ge=16, le=1000000)] | None = None
-    """Words known to the model; the rest is one unknown word."""
+    """Vocabulary size; all other words become one unknown word."""
 
 
 class Model(ApiModel):
-    """The network to be trained."""
+    """The network to train."""
 
     preset: Preset = Preset.SMALL
-    """test to large as published; demo for a first look; tuned betters small at its size, tuned-long in 40 epochs,
-    tuned-few where there are only a few plays."""
+    """test, small, medium and large as published; demo for a first try; tuned outperforms small at its size, tuned-long
+    with 40 epochs, tuned-few on a corpus of a few plays."""
     overrides: Overrides = Field(default_factory=Overrides)
     """Hyperparameters that differ from the preset."""
     seed: Seed = 0
-    """Seed of all random numbers; the same seed, corpus and image give the same model on the same machine."""
+    """Random seed; the same seed, corpus and image reproduce the model on the same machine."""

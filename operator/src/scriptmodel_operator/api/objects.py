@@ -1,4 +1,4 @@
-"""A ScriptModel as the operator holds it: parsed once from what the API server sends."""
+"""Parses a ScriptModel from the form that the API server sends."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from scriptmodel_operator.api.spec import ScriptModelSpec
 
 
 class InvalidSpecError(ValueError):
-    """The spec is not one that this operator can read; possible only where the CRD is older or newer than it."""
+    """The spec does not fit this operator's version, which only happens if the CRD is older or newer."""
 
 
 @dataclass(frozen=True)
 class ScriptModel:
-    """Identity, metadata that matters, spec, and the status that was last written (as it is on the wire)."""
+    """Identity, metadata, spec, and the last written status as it is on the wire."""
 
     namespace: str
     name: str
@@ -37,11 +37,11 @@ class ScriptModel:
     adopt: bool = False
     status: Mapping[str, Any] = field(default_factory=dict)
     known_names: PachydermNames | None = None
-    """Names of its objects as Pachyderm has them, else as the status has them; None where neither has any."""
+    """Names of its objects as found in Pachyderm, else in the status; None if neither has any."""
 
     @property
     def names(self) -> PachydermNames:
-        """Names of its objects in Pachyderm. Resolved once a reconcile (`observe/naming.py`)."""
+        """Names of its objects in Pachyderm, resolved once a reconcile (`observe/naming.py`)."""
         return self.known_names or pachyderm_names(self.namespace, self.name, self.spec.pachyderm.project)
 
     @cached_property
@@ -66,7 +66,7 @@ class ScriptModel:
 
 
 def parse_object(raw: Mapping[str, Any]) -> ScriptModel:
-    """The object as a value; InvalidSpecError says which field is wrong."""
+    """Parse an object. Raises InvalidSpecError, which names the wrong field."""
     metadata = raw["metadata"]
     annotations = metadata.get("annotations") or {}
     try:
@@ -94,6 +94,6 @@ def parse_object(raw: Mapping[str, Any]) -> ScriptModel:
 
 
 def _names_in(status: Mapping[str, Any], possible: tuple[PachydermNames, ...]) -> PachydermNames | None:
-    """The names that the status has: a cache for whoever does not ask Pachyderm."""
+    """Return the names in the status, for callers that do not read Pachyderm."""
     listed = {each.get("name") for each in status.get("pipelines") or []}
     return next((names for names in possible if listed.intersection(names.pipelines)), None)

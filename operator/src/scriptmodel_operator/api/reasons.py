@@ -1,6 +1,6 @@
-"""Why a condition is as it is: a closed list, so that dashboards and scripts can match on it.
+"""Defines the reasons of conditions: a closed list that dashboards and scripts can match on.
 
-`docs/reference/api.md` lists every reason with the text beside it here; a test holds the two together.
+`docs/reference/api.md` lists every reason with its text, and is generated from it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """A reason of a condition; its `doc` is what a user reads about it."""
+    """A reason of a condition; `doc` is its description for users."""
 
     doc: str
 
@@ -19,12 +19,12 @@ class Reason(StrEnum):
         member.doc = doc
         return member
 
-    # The good path, in order.
-    PENDING = "Pending", "The object was seen; nothing has been decided yet."
+    # Progress, in order.
+    PENDING = "Pending", "The object was observed; nothing has been decided yet."
     CREATING = "Creating", "The pipelines are being created."
     UPDATING = (
         "Updating",
-        "The spec changed, or somebody else changed or stopped a pipeline; the pipelines are being brought up to date.",
+        "The spec changed, or somebody else changed or stopped a pipeline; the pipelines are being updated.",
     )
     UPDATE_DEFERRED = (
         "UpdateDeferred",
@@ -33,72 +33,75 @@ class Reason(StrEnum):
     WAITING_FOR_CORPUS_COMMIT = "WaitingForCorpusCommit", "A commit of the corpus is not finished yet."
     WAITING_FOR_WORKER = (
         "WaitingForWorker",
-        "The job is there but no worker has taken it: the image is being pulled, or no node has room or a GPU.",
+        "No worker has taken the job yet: the image is being pulled, or no node has capacity or a GPU.",
     )
-    TRAINING = "Training", "The train job runs."
+    TRAINING = "Training", "The train job is running."
     TRAINED = "Trained", "A model of the newest corpus commit and the newest spec exists."
-    GENERATING = "Generating", "The generate job runs, or waits for a worker."
+    GENERATING = "Generating", "The generate job is running, or waits for a worker."
     GENERATED = "Generated", "A script of the newest spec and the newest corpus commit exists."
     CORPUS_FOUND = "CorpusFound", "The corpus has a finished commit with files."
-    INGESTING = "Ingesting", "The corpus is being fetched and put into a repo of the object's own."
+    INGESTING = "Ingesting", "The corpus is being downloaded and committed to the repo that the object owns."
     CHECK_FAILED = (
         "CheckFailed",
-        "The corpus is there, but its source could not be asked for a newer one; the message says why.",
+        "The corpus exists, but its source could not be checked for a newer one; the message has the error.",
     )
 
-    # What a person has to put right.
-    INVALID_SPEC = "InvalidSpec", "The spec says something that cannot be carried out."
-    NOT_ALLOWED = "NotAllowed", "The operator's configuration does not allow this namespace what the spec asks for."
+    # Problems that somebody has to solve.
+    INVALID_SPEC = "InvalidSpec", "The spec is invalid."
+    NOT_ALLOWED = "NotAllowed", "The operator's configuration does not allow in this namespace what the spec requests."
     PROJECT_NOT_FOUND = "ProjectNotFound", "The Pachyderm project does not exist."
     CORPUS_NOT_FOUND = "CorpusNotFound", "The corpus repo does not exist."
     CORPUS_BRANCH_NOT_FOUND = "CorpusBranchNotFound", "The corpus repo has no such branch."
     CORPUS_EMPTY = "CorpusEmpty", "The newest commit of the corpus branch has no bytes."
     CONFIG_MAP_NOT_FOUND = "ConfigMapNotFound", "The ConfigMap of the corpus does not exist."
     SECRET_NOT_FOUND = "SecretNotFound", "The Secret with the credentials of the corpus does not exist."
-    SECRET_INVALID = "SecretInvalid", "The Secret with the credentials of the corpus does not have what is needed."
-    DOWNLOAD_FAILED = "DownloadFailed", "The corpus could not be downloaded; the message says why."
-    DIGEST_MISMATCH = "DigestMismatch", "The downloaded file does not have the digest that the spec names."
-    CORPUS_INVALID = "CorpusInvalid", "The downloaded file is no archive or text, or has what must not be in one."
-    CORPUS_TOO_LARGE = "CorpusTooLarge", "The downloaded file, or what is in it, is more than the limits allow."
+    SECRET_INVALID = "SecretInvalid", "The Secret with the credentials of the corpus lacks the required keys."
+    DOWNLOAD_FAILED = "DownloadFailed", "The corpus could not be downloaded; the message has the error."
+    DIGEST_MISMATCH = "DigestMismatch", "The downloaded file does not have the digest in the spec."
+    CORPUS_INVALID = (
+        "CorpusInvalid",
+        "The downloaded file is no archive or text, or has entries that are not allowed.",
+    )
+    CORPUS_TOO_LARGE = "CorpusTooLarge", "The downloaded file, or its content, exceeds a limit."
     CORPUS_DOUBTFUL = (
         "CorpusDoubtful",
-        "An event: the corpus does not look like scripts; training continues all the same.",
+        "Event only: the corpus does not look like scripts; training continues.",
     )
-    CORPUS_FAILED = "CorpusFailed", "The newest commit of the corpus could not be finished by Pachyderm."
+    CORPUS_FAILED = "CorpusFailed", "Pachyderm could not finish the newest commit of the corpus."
     NAME_CONFLICT = "NameConflict", "A pipeline or repo of the needed name belongs to somebody else."
     RETAINED_REPOS = (
         "RetainedRepos",
-        "Output repos that were kept by an earlier deletion block the names of the pipelines.",
+        "Output repos kept by an earlier deletion block the names of the pipelines.",
     )
-    PIPELINE_LIMIT = "PipelineLimit", "The server has no room for two more pipelines."
-    REFUSED = "Refused", "Pachyderm refused the pipelines; the message has its words."
-    PIPELINE_FAILED = "PipelineFailed", "Kubernetes refused what the pipeline asks for."
+    PIPELINE_LIMIT = "PipelineLimit", "The server's pipeline limit does not allow two more."
+    REFUSED = "Refused", "Pachyderm refused a request; the message has its error."
+    PIPELINE_FAILED = "PipelineFailed", "Kubernetes refused the resources of a pipeline."
     DRIFTED = "Drifted", "A pipeline was changed or stopped by somebody else and driftPolicy is Warn."
-    TRAINING_FAILED = "TrainingFailed", "The train job failed; the message has the trainer's own words."
-    GENERATION_FAILED = "GenerationFailed", "The generate job failed; the message has the trainer's own words."
-    JOB_STOPPED = "JobStopped", "The job was stopped by somebody before it ended."
-    WORKER_UNAVAILABLE = "WorkerUnavailable", "No worker came within pendingDeadline; the job was stopped."
+    TRAINING_FAILED = "TrainingFailed", "The train job failed; the message has the trainer's error."
+    GENERATION_FAILED = "GenerationFailed", "The generate job failed; the message has the trainer's error."
+    JOB_STOPPED = "JobStopped", "Somebody stopped the job before it ended."
+    WORKER_UNAVAILABLE = "WorkerUnavailable", "No worker started within pendingDeadline; the job was stopped."
     DEADLINE_EXCEEDED = "DeadlineExceeded", "The job ran longer than activeDeadline and was stopped."
-    NO_DATA = "NoData", "The job ended without having seen any data."
+    NO_DATA = "NoData", "The job ended without reading any data."
 
-    # What passes by itself, or was asked for.
+    # Temporary or requested states.
     PACHYDERM_UNAVAILABLE = (
         "PachydermUnavailable",
-        "Pachyderm does not answer, or fails inside; the operator keeps trying.",
+        "Pachyderm does not answer, or fails internally; the operator keeps retrying.",
     )
-    RETRYING = "Retrying", "A call failed and is being repeated; the message has the error."
+    RETRYING = "Retrying", "A call failed and is being retried; the message has the error."
     SUSPENDED = "Suspended", "spec.suspend is true: pipelines are stopped."
-    DELETING = "Deleting", "The object is being deleted; its pipelines and repos go first."
-    DELETION_BLOCKED = "DeletionBlocked", "Something else reads the object's repos; nothing has been deleted."
+    DELETING = "Deleting", "The object is being deleted; its pipelines and repos are deleted first."
+    DELETION_BLOCKED = "DeletionBlocked", "Another pipeline reads the object's repos; nothing has been deleted."
 
-    # Of conditions that are False because all is well, or that do not apply yet.
+    # Conditions that are False because all is well, or that do not apply yet.
     SUCCEEDED = "Succeeded", "Nothing is left to do."
-    PROGRESSING = "Progressing", "Work is going on."
+    PROGRESSING = "Progressing", "Work is in progress."
     NOT_STARTED = "NotStarted", "An earlier stage comes first."
 
 
 def reason_named(value: str) -> Reason:
-    """The reason that stands in a condition; ValueError for one that is not in the list."""
+    """Return the reason of that value. Raises ValueError for any other."""
     for reason in Reason:
         if reason.value == value:
             return reason

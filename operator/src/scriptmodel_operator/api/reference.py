@@ -1,4 +1,4 @@
-"""The tables of docs/reference/api.md, from the CustomResourceDefinition and the reasons.
+"""Generates the tables of docs/reference/api.md from the CustomResourceDefinition and the reasons.
 
 Each stands between `<!-- generated: NAME -->` and `<!-- end -->`; what is around them is written by hand.
 """
@@ -18,7 +18,7 @@ Schema = dict[str, Any]
 
 
 def tables() -> dict[str, str]:
-    """The Markdown of each table by its name."""
+    """Return the Markdown of each table by its name."""
     version = custom_resource_definition()["spec"]["versions"][0]
     parts: Schema = version["schema"]["openAPIV3Schema"]["properties"]
     spec = [
@@ -38,13 +38,13 @@ def tables() -> dict[str, str]:
 
 
 def filled(page: str) -> str:
-    """`page` with each table as it is now; KeyError for a name that no table has."""
+    """Return `page` with all tables up to date. Raises KeyError for an unknown table."""
     made = tables()
     return _BLOCK.sub(lambda found: found[1] + made[found[2]] + found[3], page)
 
 
 def write(path: Path, *, check: bool) -> bool:
-    """Fill the tables of `path`, or with `check` only compare; True when the file is what it should be."""
+    """Fill the tables of `path`, or with `check` only compare; return whether the file is up to date."""
     page = path.read_text()
     if check:
         return filled(page) == page
@@ -53,7 +53,7 @@ def write(path: Path, *, check: bool) -> bool:
 
 
 def _fields(schema: Schema, prefix: str = "") -> Iterator[tuple[str, Schema]]:
-    """Every field below, with its path; those of a list's items behind `[]`. Conditions are Kubernetes' own."""
+    """Yield every nested field with its path, `[]` for list items. Conditions are left to Kubernetes' documentation."""
     for name, child in schema.get("properties", {}).items():
         path = prefix + name
         yield path, child

@@ -1,4 +1,4 @@
-"""The spec of a ScriptModel. The CRD's schema is generated from its classes: docstrings are its descriptions."""
+"""The spec of a ScriptModel. The CRD is generated from these classes: docstrings are its descriptions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from scriptmodel_operator.api.training import Training
 
 
 class DeletionPolicy(StrEnum):
-    """What deleting the object leaves behind."""
+    """What is kept in Pachyderm when the object is deleted."""
 
     DELETE = "Delete"
     RETAIN = "Retain"
@@ -24,14 +24,14 @@ class DeletionPolicy(StrEnum):
 
 
 class DriftPolicy(StrEnum):
-    """What happens to a pipeline that somebody else changed."""
+    """What the operator does about a pipeline that somebody else changed."""
 
     CORRECT = "Correct"
     WARN = "Warn"
 
 
 class Pachyderm(ApiModel):
-    """Where in Pachyderm the pipelines are. Address, token and TLS belong to the operator's configuration."""
+    """Location of the pipelines. Address, token and TLS are part of the operator's configuration."""
 
     project: Annotated[
         str,
@@ -48,23 +48,23 @@ class Pachyderm(ApiModel):
 
 
 class ScriptModelSpec(ApiModel):
-    """Which scripts to learn from, how, and what to write."""
+    """Corpus, model, training and generation."""
 
     corpus: Corpus
-    """The scripts to learn from."""
+    """The scripts to train on."""
     model: Model = Field(default_factory=Model)
-    """The network."""
+    """The network and its hyperparameters."""
     training: Training = Field(default_factory=Training)
     """Where and how training runs."""
     generation: Generation = Field(default_factory=Generation)
-    """The script to be written."""
+    """The script to generate."""
     pachyderm: Pachyderm = Field(default_factory=Pachyderm)
-    """Where in Pachyderm the pipelines are."""
+    """Location of the pipelines in Pachyderm."""
     deletion_policy: DeletionPolicy = DeletionPolicy.DELETE
-    """Delete removes pipelines and their repos, Retain keeps the repos, Orphan touches nothing."""
+    """Delete removes pipelines and their repos, Retain keeps the repos, Orphan keeps everything."""
     drift_policy: DriftPolicy = DriftPolicy.CORRECT
-    """Correct undoes changes that somebody else made to a pipeline, Warn only tells of them."""
+    """Correct reverts changes that somebody else made to a pipeline, Warn only reports them."""
     suspend: bool = False
     """Stops both pipelines; a running job is killed and starts from its first epoch later."""
     history_limit: Annotated[int, Field(ge=0, le=50)] = 5
-    """Number of earlier models that status tells of."""
+    """Number of past models kept in status.history."""

@@ -1,4 +1,4 @@
-"""The status of a ScriptModel. Like the spec, these classes are where the CRD's schema comes from."""
+"""The status of a ScriptModel. The CRD is generated from these classes, as from those of the spec."""
 
 from __future__ import annotations
 
@@ -13,66 +13,66 @@ MAX_EXCERPT = 1024
 
 
 class ConditionSchema(ApiModel):
-    """Whether something is so, since when, and why."""
+    """A condition in Kubernetes' form."""
 
     type: Annotated[str, Field(max_length=316)]
     """Ready, Reconciling, Stalled, CorpusReady, Trained or Generated."""
     status: Annotated[str, Field(json_schema_extra={"enum": ["True", "False", "Unknown"]})]
     """True, False or Unknown."""
     observed_generation: Annotated[int, Field(ge=0)] = 0
-    """metadata.generation that this was found out for."""
+    """metadata.generation that the condition was derived from."""
     last_transition_time: Annotated[str, Field(json_schema_extra={"format": "date-time"})]
     """When the status last changed."""
     reason: Annotated[str, Field(pattern=r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$", min_length=1, max_length=1024)]
-    """One word that says why."""
+    """Reason in one word."""
     message: Annotated[str, Field(max_length=32768)]
-    """What happened, and what to do."""
+    """What happened, and what to do about it."""
 
 
 class Perplexity(ApiModel):
     """Word-level perplexity; lower is better."""
 
     train: str | None = None
-    """On the training split, in the newest finished epoch; measured with dropout."""
+    """Training perplexity of the newest finished epoch, with dropout."""
     valid: str | None = None
-    """On the validation split, after the newest finished epoch."""
+    """Validation perplexity after the newest finished epoch."""
     test: str | None = None
-    """On the test split, when training is done."""
+    """Test perplexity, once training is done."""
     running: str | None = None
-    """On the words of the training split seen so far in the running epoch."""
+    """Training perplexity of the running epoch so far."""
     best: str | None = None
-    """The lowest validation perplexity of any epoch so far."""
+    """Lowest validation perplexity of any epoch so far."""
 
 
 class TrainingStatus(ApiModel):
     """The running training job, or the newest one."""
 
     epoch: int | None = None
-    """Epoch that is being trained."""
+    """Current epoch."""
     epochs: int | None = None
-    """Epochs in all."""
+    """Total number of epochs."""
     epoch_progress: str | None = None
-    """Both in one column."""
+    """Current and total epochs, such as 3/40."""
     progress_percent: Annotated[int, Field(ge=0, le=100)] | None = None
-    """How much of the training is done."""
+    """Progress of the training in percent."""
     perplexity: Perplexity | None = None
-    """What the model has learned so far."""
+    """Perplexity so far."""
     sample: str | None = None
-    """A line of script that the model wrote after the newest epoch."""
+    """Sample line that the model wrote after the newest epoch."""
     warning: str | None = None
     """Why the corpus does not look like scripts."""
     words_per_second: int | None = None
-    """Speed of training."""
+    """Training speed."""
     eta: str | None = None
-    """Time until training is done, in words."""
+    """Estimated time until training is done, such as 3m20s."""
     start_time: str | None = None
     """When the job started."""
     completion_time: str | None = None
     """When the job ended."""
     estimated_completion_time: str | None = None
-    """When training will be done."""
+    """Estimated time at which training is done."""
     gpu_seconds: int | None = None
-    """GPUs times seconds that the job has used."""
+    """GPU seconds of the job: GPUs times running time."""
 
 
 class ScriptStatus(ApiModel):
@@ -85,7 +85,7 @@ class ScriptStatus(ApiModel):
     words: int | None = None
     """Length in words."""
     sha256: str | None = None
-    """Digest of the content."""
+    """SHA-256 of the content."""
     excerpt: Annotated[str, Field(max_length=MAX_EXCERPT)] | None = None
     """Its first lines."""
 
@@ -98,37 +98,37 @@ class CommitRef(ApiModel):
     repo: str | None = None
     """Name of the repo."""
     branch: str | None = None
-    """Branch that it was found by."""
+    """Branch of the commit."""
     commit: str | None = None
     """Id of the commit."""
 
 
 class Lineage(ApiModel):
-    """What the newest script was made from."""
+    """Commits that the newest script was made from."""
 
     corpus: CommitRef | None = None
-    """The scripts learned from."""
+    """Commit of the corpus."""
     model: CommitRef | None = None
-    """The model."""
+    """Commit of the model."""
     script: CommitRef | None = None
-    """The script."""
+    """Commit of the script."""
 
 
 class SourceStatus(ApiModel):
-    """What the newest commit of a corpus by URL was made from."""
+    """Download that the newest commit of a corpus by URL was made from."""
 
     url: str | None = None
-    """Address, without what may be secret in it."""
+    """Address without user, password and query, which may be secret."""
     sha256: str | None = None
-    """Digest of the file that was downloaded."""
+    """SHA-256 of the downloaded file."""
     etag: str | None = None
-    """What the server calls that version of it."""
+    """ETag that the server sent."""
     last_modified: str | None = None
-    """When the server says that it was changed."""
+    """Last-Modified that the server sent."""
     request: str | None = None
-    """Digest of url and include at the time."""
+    """Digest of url and include at the time of the download."""
     commit: str | None = None
-    """Commit that has its files."""
+    """Commit with its files."""
 
 
 class PipelineStatus(ApiModel):
@@ -137,43 +137,43 @@ class PipelineStatus(ApiModel):
     name: str
     """Name in Pachyderm."""
     version: int | None = None
-    """Version in Pachyderm; every update makes a new one."""
+    """Version in Pachyderm; each update increments it."""
     state: str | None = None
-    """State as Pachyderm says."""
+    """State in Pachyderm."""
     reason: str | None = None
-    """Why, in Pachyderm's words."""
+    """Pachyderm's reason for the state."""
     digest: str | None = None
-    """Digest of that part of the spec that the pipeline carries out."""
+    """Digest of the part of the spec that concerns the pipeline."""
 
 
 class HistoryEntry(ApiModel):
-    """A model that was trained."""
+    """A trained model."""
 
     generation: int | None = None
-    """metadata.generation at the time."""
+    """metadata.generation that it was trained for."""
     model_commit: str | None = None
     """Commit of the model."""
     perplexity: str | None = None
-    """Its lowest validation perplexity; of models that older operators recorded, the test perplexity."""
+    """Lowest validation perplexity; test perplexity in entries of older operators."""
     test_perplexity: str | None = None
-    """Its perplexity on the test split."""
+    """Test perplexity."""
     finished: str | None = None
     """When its training ended."""
     gpu_seconds: int | None = None
-    """GPUs times seconds that its training used."""
+    """GPU seconds of its training."""
 
 
 class ScriptModelStatus(ApiModel):
-    """What was learned, what was written, and how it goes."""
+    """Observed state: conditions, training, script, lineage and history."""
 
     observed_generation: int | None = None
-    """metadata.generation that this status tells of."""
+    """metadata.generation that this status was derived from."""
     last_handled_reconcile_at: str | None = None
-    """The newest annotation scriptmodel.dev/reconcile-at that was answered."""
+    """Newest handled value of the annotation scriptmodel.dev/reconcile-at."""
     last_handled_retrain_at: str | None = None
-    """The newest annotation scriptmodel.dev/retrain-at that was answered."""
+    """Newest handled value of the annotation scriptmodel.dev/retrain-at."""
     suspended: bool | None = None
-    """True from when spec.suspend has stopped the pipelines until they are started again."""
+    """True while the pipelines are stopped because of spec.suspend."""
     conditions: (
         Annotated[
             list[ConditionSchema],
@@ -192,17 +192,17 @@ class ScriptModelStatus(ApiModel):
     script: ScriptStatus | None = None
     """The newest script."""
     lineage: Lineage | None = None
-    """What it was made from."""
+    """Commits that the newest script was made from."""
     source: SourceStatus | None = None
-    """What a corpus by URL was made from."""
+    """Newest download of a corpus by URL."""
     pipelines: list[PipelineStatus] | None = None
     """The two pipelines."""
     history: list[HistoryEntry] | None = None
-    """Earlier models, newest first."""
+    """Trained models, newest first."""
 
 
 def to_wire(model: ApiModel) -> dict[str, Any]:
-    """As it stands in the object: camel case, nothing that is None or empty.
+    """Return a status on the wire: camel case, without None and empty values.
 
     An empty object must be left out: server-side apply turns one that had fields before into null.
     """

@@ -1,4 +1,4 @@
-"""Text from outside, as an object of Kubernetes can hold it. Pure."""
+"""Makes text from outside fit into a Kubernetes object. Pure."""
 
 from __future__ import annotations
 

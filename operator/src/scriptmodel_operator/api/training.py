@@ -42,7 +42,7 @@ AT_MOST = (
     "!isQuantity(string(self.requests.{0})) || !isQuantity(string(self.limits.{0})) || "
     "quantity(string(self.requests.{0})).compareTo(quantity(string(self.limits.{0}))) <= 0"
 )
-"""What is no quantity is refused by another rule."""
+"""Anything but a quantity is rejected by another rule."""
 
 
 class Gpu(ApiModel):
@@ -53,11 +53,11 @@ class Gpu(ApiModel):
     resource: Annotated[
         str, formatted(RESOURCE_NAME_PATTERN, "the name of a resource such as nvidia.com/gpu", max_length=128)
     ] = "nvidia.com/gpu"
-    """Resource name under which the nodes offer them."""
+    """Resource name of the GPUs on the nodes."""
 
 
 class ResourceList(ApiModel):
-    """Amounts of a kind; what is left out is up to Pachyderm."""
+    """CPU and memory; Pachyderm decides what is not set."""
 
     cpu: Cpu | None = None
     """Cores, such as 2 or 500m."""
@@ -66,7 +66,7 @@ class ResourceList(ApiModel):
 
 
 class Resources(ApiModel):
-    """What the training container asks for and may use."""
+    """CPU and memory of the training container."""
 
     model_config = ConfigDict(
         json_schema_extra=rules(
@@ -76,9 +76,9 @@ class Resources(ApiModel):
     )
 
     requests: ResourceList = Field(default_factory=ResourceList)
-    """What a node must have free."""
+    """Amounts that a node must have available."""
     limits: ResourceList = Field(default_factory=ResourceList)
-    """What may not be exceeded."""
+    """Amounts that the container must not exceed."""
 
 
 class TolerationOperator(StrEnum):
@@ -162,8 +162,8 @@ class Training(ApiModel):
     runtime_class_name: OptionalDnsName = ""
     """Runtime class of the pods."""
     pending_deadline: Duration = "30m"
-    """Longest wait for a worker; counted only while no older job of the pipeline runs."""
+    """Longest wait for a worker; it counts only while no older job of the pipeline runs."""
     active_deadline: Duration = "6h"
-    """Longest time that a job, to train or to write, may run; the operator stops it then."""
+    """Longest run of a train or generate job; then the operator stops it."""
     backoff_limit: Annotated[int, Field(ge=0, le=10)] = 2
-    """How often a failed computation is repeated within a job."""
+    """How often a failed computation is retried within a job."""

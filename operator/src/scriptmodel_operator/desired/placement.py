@@ -1,4 +1,4 @@
-"""Maps the fields of spec.training that both pipelines share, which only this module lists (see adding-a-field.md)."""
+"""The fields of spec.training that both pipelines take, listed here only: see docs/contributing/adding-a-field.md."""
 
 from __future__ import annotations
 

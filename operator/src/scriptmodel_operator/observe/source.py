@@ -23,9 +23,9 @@ Key = tuple[str, str]
 _LEAST_DELAY, _DELAY = 1.0, 5.0
 """Wait five times the duration of the last poll before polling again; once its duration if all objects that could
 share the next poll wait for it, and they are many in proportion to the pipelines that it lists."""
-_PIPELINES_FOR_EACH = 100
+_PIPELINES_PER_OBJECT = 100
 _LONGEST_DELAY_SECONDS, _LONGEST_AFTER_FAILURE = 20.0, 5.0
-_NAP_SECONDS = 0.05
+_STEP_SECONDS = 0.05
 
 
 class SnapshotSource:
@@ -56,34 +56,34 @@ class SnapshotSource:
         self._waiting: dict[Key, float] = {}
         self._serving: asyncio.Task[None] | None = None
         self._lock = asyncio.Lock()
-        self._asking = 0
+        self._callers = 0
         self._snapshot: Snapshot | None = None
         self._error: tuple[float, PachydermError] | None = None
         self._ended = 0.0
-        self._took = 0.0
+        self._duration = 0.0
 
     async def latest(self, after: float) -> Snapshot:
         """Return a snapshot. Raises the PachydermError of the newest poll, if that was started after `after`.
 
         A caller for which the latest snapshot is new enough does not wait for a poll that is in progress.
         """
-        known = self._known(after)
-        if known is not None:
-            return known
-        self._asking += 1
+        current = self._current(after)
+        if current is not None:
+            return current
+        self._callers += 1
         try:
             return await self._newer(after)
         finally:
-            self._asking -= 1
+            self._callers -= 1
 
     async def _newer(self, after: float) -> Snapshot:
         async with self._lock:
-            return self._known(after) or await self._take()
+            return self._current(after) or await self._poll()
 
     @property
     def pace(self) -> float:
         """Seconds from the start of one poll to the end of the next under load."""
-        return 2 * self._took + self._longest_delay
+        return 2 * self._duration + self._longest_delay
 
     @property
     def _newest(self) -> float:
@@ -92,7 +92,7 @@ class SnapshotSource:
             return self._error[0]
         return -math.inf if self._snapshot is None else self._snapshot.started
 
-    def _known(self, after: float) -> Snapshot | None:
+    def _current(self, after: float) -> Snapshot | None:
         if self._newest < after:
             return None
         if self._error is not None:
@@ -128,38 +128,38 @@ class SnapshotSource:
             with suppress(PachydermError):
                 await self._newer(max(self._waiting.values()))
 
-    async def _take(self) -> Snapshot:
+    async def _poll(self) -> Snapshot:
         await self._delay()
-        begun = time.monotonic()
+        started = time.monotonic()
         try:
             found = await self._thread.run(take_snapshot, self._gateway, tuple(self._projects()), self._beat)
-            self._snapshot, self._error, begun = found, None, found.started
+            self._snapshot, self._error, started = found, None, found.started
         except PachydermError as error:
-            self._error = (begun, error)
+            self._error = (started, error)
             raise
         finally:
             self._ended = time.monotonic()
-            self._took = self._ended - begun
-            for key in [key for key, after in self._waiting.items() if after <= begun]:
+            self._duration = self._ended - started
+            for key in [key for key, after in self._waiting.items() if after <= started]:
                 del self._waiting[key]
                 self._requeue(key)
         return found
 
     @property
     def _longest_delay(self) -> float:
-        return min(_LONGEST_AFTER_FAILURE if self._error else _LONGEST_DELAY_SECONDS, _DELAY * self._took)
+        return min(_LONGEST_AFTER_FAILURE if self._error else _LONGEST_DELAY_SECONDS, _DELAY * self._duration)
 
     async def _delay(self) -> None:
-        least, longest = min(_LEAST_DELAY * self._took, self._longest_delay), self._longest_delay
+        least, longest = min(_LEAST_DELAY * self._duration, self._longest_delay), self._longest_delay
         while (waited := time.monotonic() - self._ended) < longest:
-            if waited >= least and self._all_wait:
+            if waited >= least and self._enough_wait:
                 return
-            await asyncio.sleep(min(_NAP_SECONDS, longest - waited))
+            await asyncio.sleep(min(_STEP_SECONDS, longest - waited))
 
     @property
-    def _all_wait(self) -> bool:
+    def _enough_wait(self) -> bool:
         """Whether enough objects wait for a poll, and no other object is being reconciled."""
         at_work = self._at_work()
         wait = at_work + len(self._waiting)
         pipelines = len(self._snapshot.pipelines) if self._snapshot else 0
-        return at_work <= self._asking and wait > 0 and wait * _PIPELINES_FOR_EACH >= pipelines
+        return at_work <= self._callers and wait > 0 and wait * _PIPELINES_PER_OBJECT >= pipelines

@@ -58,8 +58,7 @@ class Stages:
     def first_unfinished(self) -> Stage | None:
         """The stage that Ready reports; None when the script is written.
 
-        Training finds a corpus that lacks nothing by itself, so the corpus counts only where it is known to be missing
-        or unfinished, and no failure of training explains more.
+        The corpus counts only if it is known to be missing or unfinished, and no failure of training explains more.
         """
         if self.corpus.status is ConditionStatus.FALSE and not self.trained.stalled:
             return self.corpus

@@ -21,6 +21,8 @@ _MARKS = re.compile(rf"[^\w\s\0-\u02ff]{{{_MOST_MARKS + 1},}}")
 _SINGLE_OPEN = re.compile(r"(?<![\w'])'(?=\w)")
 _SINGLE_QUOTE = re.compile(r"(?<![\w'])'(?=\w)|(?<=[\w,.;:!?…-])'(?![\w'])")
 _SINGLE_CLOSE = re.compile(r"[,.;:!?…-]'(?![\w'])|\w'(?![\w'])")
+_ELIDED = re.compile(r"'\w+")
+_LAST_WORD = re.compile(r"\w+$")
 
 # Words that lose their first letters and so begin with an apostrophe: not the start of a quotation.
 APHAERESIS = frozenset(
@@ -152,7 +154,7 @@ def _single_quotes_paired(text: str) -> str:
     for match in _SINGLE_QUOTE.finditer(text):
         at = match.start()
         if at + 1 < len(text) and (text[at + 1].isalnum()):
-            word = re.match(r"'\w+", text[at:])
+            word = _ELIDED.match(text, at)
             if word and word.group().lower() not in APHAERESIS:
                 opened.append(at)
         elif opened and _closes_quotation(text, at):
@@ -168,5 +170,5 @@ def _closes_quotation(text: str, at: int) -> bool:
     before = text[at - 1]
     if not before.isalnum():
         return True
-    word = re.search(r"\w+$", text[max(0, at - 30) : at])
+    word = _LAST_WORD.search(text[max(0, at - 30) : at])
     return word is None or (before not in "sS" and word.group().lower() not in _ELISION_END)

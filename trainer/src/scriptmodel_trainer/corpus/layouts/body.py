@@ -173,11 +173,10 @@ class Body:
         if apart and self._cast.speakers.issuperset(text.strip(" \n.").split("--")):
             return True
         names = [name for name in _APART.split(text.strip(" \n.")) if name]
-        known = tuple(word for name in self._cast.speakers for word in name.split() if len(word) > 2)  # or begin so
         return (
             len(names) > 2
             and all(map(could_be_name, names))
-            and sum(any(word.startswith(known) for word in name.split()) for name in names) > len(names) // 2
+            and sum(any(map(self._cast.speakers.begin, name.split())) for name in names) > len(names) // 2
         )
 
     def _said_in_italics(self, paragraph: Paragraph) -> bool:
@@ -245,7 +244,11 @@ class Body:
             cues = [Cue(name, Kind.ALONE, True, bracket + direction, 0, len(text))]
         if not cues and not self._silent and (voices := _VOICES.match(text)):
             cues = [Cue(voices["who"], Kind.ASIDE, False, "", 0, voices.end())]
-        elif not cues and (told := _SAYS.match(text)) and (name := self._known(told["who"])) not in ("", self._speaker):
+        elif (
+            not cues
+            and (told := _SAYS.match(text))
+            and (name := self._cast.speakers.spelled(told["who"])) not in ("", self._speaker)
+        ):
             cues = [Cue(name, Kind.ASIDE, False, told["direction"], 0, told.end())]
         before = text[: cues[0].start] if cues else text
         if before.strip():
@@ -292,15 +295,11 @@ class Body:
             elif (
                 text.endswith((":", ";"))
                 and (told := _SINGS.search(plain(text)[-_LONGEST_SINGING:]))
-                and (name := self._known(told["who"]))
+                and (name := self._cast.speakers.spelled(told["who"]))
             ):
                 yield from self._sing(name)
         else:
             yield from self._lines(text, line)
-
-    def _known(self, name: str) -> str:
-        """The speaker of that name, in capitals or not; "" if there is none."""
-        return next((speaker for speaker in sorted(self._cast.speakers) if speaker.upper() == name.upper()), "")
 
     def _is_direction(self, text: str) -> bool:
         stripped = text.strip()

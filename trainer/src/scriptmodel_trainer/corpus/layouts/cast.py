@@ -23,6 +23,7 @@ from scriptmodel_trainer.corpus.layouts.directions import is_quoted, reads_like_
 from scriptmodel_trainer.corpus.layouts.marks import has_columns
 from scriptmodel_trainer.corpus.layouts.names import is_doubtful, times_wanted
 from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph
+from scriptmodel_trainer.corpus.layouts.speakers import Speakers
 from scriptmodel_trainer.corpus.layouts.survey import Form, Style, Survey, survey
 
 _STRONG = frozenset((Kind.PERIOD, Kind.COLON, Kind.DASH, Kind.ASIDE, Kind.PHRASE))
@@ -47,7 +48,7 @@ _MOST_SPEAKERS = 20_000  # names beyond are read, but not remembered
 class Cast:
     """Who speaks in a file and how that is printed; `speakers` grows while the file is read."""
 
-    speakers: set[str]
+    speakers: Speakers
     alone: frozenset[str]  # names that often stand on lines of their own
     forms: frozenset[Form]  # believed with a known name
     main: frozenset[Form]  # believed with any name at the beginning of a paragraph
@@ -258,7 +259,7 @@ def cast_of(sample: Sequence[str], style: Style) -> Cast:
     plain = _directions_are_plain(found, forms, names)
     indented = found.indented >= 5 and found.flush <= 0.05 * found.indented
     return Cast(
-        speakers={*names, *members},
+        speakers=Speakers([*names, *members]),
         members=members,
         alone=frozenset(
             name

@@ -37,6 +37,8 @@ _AT_THE_RIGHT = re.compile(
     r"(?<=\S) {6,}(?:Enter|Re-?enter|Exit|Exeunt|Flourish|Alarums?|Sennet|Retreat|Thunder|Music)\b[^\n]*$", re.MULTILINE
 )
 _SAID = re.compile(r"[.?!—-]\n")
+_BRACKET = re.compile(r"[\[\](){}]")
+_SQUARE = re.compile(r"[\[\]]")
 _CLOSED = re.compile(r"[\])]")
 _LAST_NOTE = re.compile(r"(?<=[\])])\s+\[\d{1,3}\]$")
 _ENDED = (".", "!", "?", "]", ")", '"', "”", "’", "_", "…", "'", "*")
@@ -101,7 +103,7 @@ def opens_only(text: str) -> bool:
 
 def closes_at(text: str, depth: int = 0) -> int:
     """Where the outermost bracket of `text` closes, -1 if it does not; `depth` brackets are open already."""
-    for match in re.finditer(r"[\[\](){}]", text):
+    for match in _BRACKET.finditer(text):
         depth += 1 if match[0] in "[({" else -1
         if depth <= 0:
             return match.start()
@@ -192,7 +194,7 @@ def _bare_lines(text: str, width: int) -> Iterator[tuple[int, int]]:
 def _never_closed(text: str) -> Iterator[tuple[int, int]]:
     """Where lines are directions whose bracket is never closed, as (start, end) places."""
     for match in _OPENING_LINE.finditer(text):
-        following = re.search(r"[\[\]]", text[match.end() :])
+        following = _SQUARE.search(text, match.end())
         if following is None or following[0] == "[":
             rest = text[match.start() : match.start() + _LONG]
             at_margin = _AT_MARGIN.match(rest)

@@ -78,6 +78,8 @@ _PRICE = re.compile(
 _FOR_SALE = re.compile(
     r"\b(?:8vo|12mo|16mo|postpaid)\b|\b[Cc]loth\b[^.]{0,60}[.,;][^.]{0,20}(?:\$\d|\bcents\b|\bnet\b)|\$\d+\.\d\d\s+net"
 )
+_WORD_OR_NUMBER = re.compile(r"[A-Z]+|\d+")
+_NUMBERED = re.compile(rf"{_NUMBER}|{_ORDINAL}")
 _SCENE = re.compile(r"Scene ?(?:[:.]|--|—)")
 _LEADERS = re.compile(r"[\w)] *\.{6,} *\w|[\w)](?: \.){6,} \w")
 _COLUMN_GAP = re.compile(r"(?<=\S) {2,}(?=\S)")
@@ -205,10 +207,10 @@ def has_leaders(text: str) -> bool:
 
 def heading_kind(text: str) -> str:
     """What a heading is of: PROLOGUE, ACT, SCENE, PLACE for a scene without a number, END of an act; "" for others."""
-    words = re.findall(r"[A-Z]+|\d+", plain(text).upper().removeprefix("THE "))
+    words = _WORD_OR_NUMBER.findall(plain(text).upper().removeprefix("THE "))
     if not words:
         return ""
-    if words[0] == "SCENE" and (len(words) < 2 or not re.fullmatch(rf"{_NUMBER}|{_ORDINAL}", words[1])):
+    if words[0] == "SCENE" and (len(words) < 2 or not _NUMBERED.fullmatch(words[1])):
         return "PLACE"
     if words[0] in ("END", "CLOSE", "CURTAIN"):
         return "END"

@@ -30,6 +30,7 @@ _RANKS = {"PROLOGUE": 0, "INDUCTION": 0, "PART": 1, "ACT": 2, "EPISODE": 2, "SCE
 _LISTED = re.compile(r"\s*(?:(?:M|D)(?:RS?|rs?)\. )?[A-Z][^.?!\n]{1,40}[.,]?")
 _DESCRIBED = re.compile(r"\s*[A-Z]{2}[A-Z .'’-]*,.*")
 _ENTRANCE = re.compile(r"\s*_?[\[(]?_?Enter(?![a-z])")
+_WORD = re.compile(r"\w+")
 _DOTS = re.compile(r"[^\n]{2,60}?\.{4,}\s*")
 _PAGED = re.compile(r"(?<! ) {4,}\d{1,3}$", re.MULTILINE)
 _LISTS_ON = re.compile(r"\s*_?[A-Z]{2}[A-Z .'’-]*(?:,.*|[_:]*\s*)", re.DOTALL)
@@ -216,7 +217,7 @@ def _first_scene_follows(ahead: Sequence[Paragraph]) -> bool:
     for paragraph in itertools.islice(ahead, _LIST):
         if is_heading(paragraph.text):
             kind = heading_kind(paragraph.text)
-            words = re.findall(r"\w+", paragraph.text.upper())[:3]
+            words = _WORD.findall(paragraph.text.upper())[:3]
             return kind in ("PLACE", "PROLOGUE", "INDUCTION") or not _FIRST.isdisjoint(words)
     return False
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 _MOST_LINES = 400  # a file without blank lines is cut, so that memory stays flat
 _MOST_CHARACTERS = 1 << 16
 _LONGEST_LINE = 4096  # characters
-_LONGEST_RUN = 256  # of one character
-_RUN = re.compile(rf"(.)\1{{{_LONGEST_RUN},}}")
+_LONGEST_RUN = 256  # of one character, or of blank ones
+_RUN = re.compile(rf"(.)\1{{{_LONGEST_RUN},}}|\s{{{_LONGEST_RUN + 1},}}")
 _NOTE = re.compile(r"(?<=[^\s\[(])(?:\[\d{1,3}\]|\{\d{1,4}\}|<\d{1,3}>|\(\d{1,2}\)(?=\s|$))")  # the sign of a footnote
 _BRACES = re.compile(r"\{(?=[A-Z_])([^{}]*)(?<=[^\s{}])\}")  # directions, not the braces that join voices
 _SOFT_HYPHEN = re.compile("\u00ad(?:\n\\s*)?")
@@ -40,7 +40,7 @@ class Paragraph:
 def short_lines(lines: Iterable[str]) -> Iterator[str]:
     """Lines as a script may have them, so that no rule meets more than it can bear.
 
-    A longer line is cut at spaces, a long run of one character shortened.
+    A longer line is cut at spaces, a long run of one character, or of blank ones, shortened.
     """
     for line in lines:
         if len(line) <= _LONGEST_RUN:
@@ -56,7 +56,7 @@ def short_lines(lines: Iterable[str]) -> Iterator[str]:
 
 
 def _shortened(run: re.Match[str]) -> str:
-    return run[1] * _LONGEST_RUN
+    return run[0][:_LONGEST_RUN]
 
 
 def paragraphs(lines: Iterable[str]) -> Iterator[Paragraph]:

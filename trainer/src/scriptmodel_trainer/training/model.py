@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from scriptmodel_trainer.dropout import Dropout
-from scriptmodel_trainer.precision import FLOAT32
 from scriptmodel_trainer.presets import Preset
-from scriptmodel_trainer.recurrence import MOST_STEPS, read_window
+from scriptmodel_trainer.training.dropout import Dropout
+from scriptmodel_trainer.training.precision import FLOAT32
+from scriptmodel_trainer.training.recurrence import MOST_STEPS, read_window
 
 Floats = npt.NDArray[np.float32]
 

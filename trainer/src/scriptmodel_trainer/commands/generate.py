@@ -16,7 +16,8 @@ from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.rendering import count_pieces, render
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Opening, Writer
-from scriptmodel_trainer.progress import Progress, Warned
+from scriptmodel_trainer.progress.events import FileWritten, Warned
+from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.storage import prepare_folder, require_file, write_json, write_text
 
 _NAMED = 10  # unknown words in a warning
@@ -56,7 +57,7 @@ def generate(options: GenerateOptions, progress: Progress) -> list[str]:
     if unknown:
         named = ", ".join(unknown[:_NAMED]) + (" ..." if len(unknown) > _NAMED else "")
         text = f"the model does not know {len(unknown)} word(s) of the prompt and reads them as <unk>: {named}"
-        progress.warned(Warned("unknown_words", text))
+        progress.report(Warned("unknown_words", text))
     scripts = [
         writer.write(options.words, options.sampling, (options.seed, sample), opening)
         for sample in range(options.samples)
@@ -66,7 +67,7 @@ def generate(options: GenerateOptions, progress: Progress) -> list[str]:
         entries = _store(options.out, scripts, texts, progress)
         if options.record is not None:
             write_json(options.record, _record(options, model, entries, time.monotonic() - began))
-            progress.wrote(options.record, None)
+            progress.report(FileWritten(options.record, None))
     return texts
 
 
@@ -102,7 +103,7 @@ def _store(out: Path, scripts: list[list[str]], texts: list[str], progress: Prog
         path = sample_path(out, number)
         write_text(path, text)
         words = count_pieces(text)
-        progress.wrote(path, words)
+        progress.report(FileWritten(path, words))
         digest = hashlib.sha256(text.encode("utf-8", errors="replace")).hexdigest()
         entries.append({"file": path.name, "words": words, "tokens": len(script), "sha256": digest})
     return entries

@@ -16,8 +16,8 @@ from scriptmodel_trainer.generation.rendering import render
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Opening, Writer
 from scriptmodel_trainer.presets import PRESETS
-from scriptmodel_trainer.report_style import STYLE
-from scriptmodel_trainer.report_training import training_section
+from scriptmodel_trainer.reporting.style import STYLE
+from scriptmodel_trainer.reporting.training_section import training_section
 
 _TEMPERATURES = (0.5, 0.8, 1.0)
 _SAMPLE_WORDS = 160

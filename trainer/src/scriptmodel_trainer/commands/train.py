@@ -1,34 +1,33 @@
-"""What each command does: the composition root of the trainer."""
+"""The train command: reads the corpus, trains, evaluates, stores the model."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scriptmodel_trainer import artifacts, backend, presets
+from scriptmodel_trainer import artifacts, presets
 from scriptmodel_trainer.artifacts import CHECKPOINT, LOG, Origin, TrainedModel
-from scriptmodel_trainer.checkpoints import EpochRecord
-from scriptmodel_trainer.corpus import layouts, normalizing, reading, stream
-from scriptmodel_trainer.corpus.statistics_table import table
-from scriptmodel_trainer.corpus.summary import summarize
+from scriptmodel_trainer.corpus import layouts, reading, stream
 from scriptmodel_trainer.corpus.tokens import EOS
 from scriptmodel_trainer.errors import BadInputError, TrainerError
 from scriptmodel_trainer.evaluation import score
-from scriptmodel_trainer.fingerprints import Fingerprints, fingerprints_of
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.sample_lines import sample_line
 from scriptmodel_trainer.presets import Preset
-from scriptmodel_trainer.progress import Progress, Progressed, Warned
-from scriptmodel_trainer.report import render_report
+from scriptmodel_trainer.progress.events import Done, Failed, ModelStored, Progressed, Warned
+from scriptmodel_trainer.progress.listeners import Progress
+from scriptmodel_trainer.progress.log import BoundedLog, LoggedProgress
+from scriptmodel_trainer.reporting.corpus_summary import summarize
+from scriptmodel_trainer.reporting.page import render_report
 from scriptmodel_trainer.stopping import StopSignals
-from scriptmodel_trainer.storage import finite, locked, prepare_folder, require_file, write_json, write_text
-from scriptmodel_trainer.training_log import BoundedLog, LoggedProgress
+from scriptmodel_trainer.storage import locked, prepare_folder
+from scriptmodel_trainer.training import hardware
+from scriptmodel_trainer.training.checkpoints import EpochRecord
+from scriptmodel_trainer.training.fingerprints import Fingerprints, fingerprints_of
 from scriptmodel_trainer.vocabulary import build_vocabulary
 
 
@@ -55,13 +54,13 @@ def train(options: TrainOptions, progress: Progress, signals: StopSignals) -> No
     log = BoundedLog()
     logged = LoggedProgress(progress, log)
     if corpus.doubt:
-        logged.warned(Warned("not_scripts", corpus.doubt))
+        logged.report(Warned("not_scripts", corpus.doubt))
     with locked(options.out):
         prepare_folder(options.out, (*artifacts.FILES, LOG, CHECKPOINT))
         try:
             _learn(options, corpus, logged, log, signals, began)
         except TrainerError as error:
-            logged.failed(error)
+            logged.report(Failed(error))
             raise
         finally:
             if log.error is not None:
@@ -92,12 +91,12 @@ def _learn(
         progress.note(
             f"{options.preset_name} with {tokens['train']:,} tokens to train on: tuned-few learns better from so few"
         )
-    tensorflow = backend.load_tensorflow(options.seed)
-    if requested.precision == "bfloat16" and not backend.multiplies_bfloat16():
+    tensorflow = hardware.load_tensorflow(options.seed)
+    if requested.precision == "bfloat16" and not hardware.multiplies_bfloat16():
         progress.note("precision=bfloat16: this processor emulates bfloat16, float32 trains faster here")
-    from scriptmodel_trainer import training  # noqa: PLC0415  # it imports TensorFlow
+    from scriptmodel_trainer.training import loop  # noqa: PLC0415  # it imports TensorFlow
 
-    task = training.TrainingTask(
+    task = loop.TrainingTask(
         preset_name=options.preset_name,
         preset=preset,
         vocabulary=len(vocabulary),
@@ -107,13 +106,13 @@ def _learn(
         eos=vocabulary.id_of(EOS),
         seed=options.seed,
         fingerprints=fingerprints,
-        processor=backend.processor(),
+        processor=hardware.processor(),
         checkpoint=checkpoint,
         checkpoint_seconds=options.checkpoint_seconds,
         sample=sample_line(vocabulary, options.seed),
     )
-    result = training.fit(task, resume, progress, signals)
-    tell = _while_testing(progress, result.history[-1], training.REPORT_SECONDS)
+    result = loop.fit(task, resume, progress, signals)
+    tell = _while_testing(progress, result.history[-1], loop.REPORT_SECONDS)
     test = score(Network(result.weights), vocabulary, splits["test"], tell)
     best = result.history[result.best_epoch - 1]
     metrics: dict[str, Any] = {
@@ -150,8 +149,8 @@ def _learn(
     signals.deferred = True  # a model is stored whole
     artifacts.save_model(options.out, model, page)
     checkpoint.unlink(missing_ok=True)
-    progress.done(test.perplexity, time.monotonic() - began)
-    progress.stored(options.out, options.out / artifacts.REPORT)
+    progress.report(Done(test.perplexity, time.monotonic() - began))
+    progress.report(ModelStored(options.out, options.out / artifacts.REPORT))
 
 
 def _while_testing(progress: Progress, last: EpochRecord, pause: float) -> Callable[[float], None]:
@@ -163,9 +162,7 @@ def _while_testing(progress: Progress, last: EpochRecord, pause: float) -> Calla
         now = time.monotonic()
         if now - told >= pause:
             told, left = now, (now - began) * (1 - share) / share
-            progress.progressed(
-                Progressed(last.epoch, last.epoch, 1.0, last.train_perplexity, last.words_per_second, left)
-            )
+            progress.report(Progressed(last.epoch, last.epoch, 1.0, last.train_perplexity, last.words_per_second, left))
 
     return tell
 
@@ -174,8 +171,8 @@ def _for_this_machine(preset: Preset, seed: int) -> Preset:
     """Replace precision=auto by the one that is faster on this machine; only that needs TensorFlow."""
     if preset.precision != "auto":
         return preset
-    backend.load_tensorflow(seed)
-    return dataclasses.replace(preset, precision="bfloat16" if backend.multiplies_bfloat16() else "float32")
+    hardware.load_tensorflow(seed)
+    return dataclasses.replace(preset, precision="bfloat16" if hardware.multiplies_bfloat16() else "float32")
 
 
 def _resumable(
@@ -193,7 +190,7 @@ def _resumable(
         same = fingerprints.accepts(model.metrics.get("fingerprint"))
         if same and model.origin.preset.precision == preset.precision:
             progress.note(f"{options.out} is already trained with these settings")
-            progress.done(model.metrics["perplexity"]["test"], 0.0)
+            progress.report(Done(model.metrics["perplexity"]["test"], 0.0))
             return None
         raise BadInputError(
             f"{options.out} holds a model of another corpus, preset, setting, seed or precision",
@@ -201,51 +198,6 @@ def _resumable(
         )
     progress.note("there is nothing to resume: training from the start")
     return False
-
-
-def evaluate(folder: Path, data: Sequence[Path], layout: str, as_json: bool, progress: Progress) -> str:
-    """Perplexity of a model on texts, as a line of JSON or as readable text."""
-    model = artifacts.load_model(folder)
-    sources = reading.find_sources(data, progress.note)
-    tokens = stream.read_whole(sources, layouts.layout_named(layout))
-    ids = model.vocabulary.mapping_from(tokens.lexicon)[tokens.ids]
-    if tokens.doubt:
-        progress.warned(Warned("not_scripts", tokens.doubt))
-    result = score(Network(model.weights), model.vocabulary, ids)
-    if as_json:
-        return json.dumps(finite(dataclasses.asdict(result)))
-    lines = [f"Perplexity: {result.perplexity:.3f} ({result.tokens:,} tokens, {result.oov:,} unknown)"]
-    lines += [
-        f"  {name:<12} {part.perplexity:>12.3f} ({part.tokens:,} tokens)" for name, part in result.by_class.items()
-    ]
-    return "\n".join(lines)
-
-
-def report(folder: Path, out: Path) -> None:
-    """Write the report page of a model anew."""
-    artifacts.protect(out, but=(artifacts.REPORT,))
-    write_text(out, render_report(artifacts.load_model(folder, whole=True)))
-
-
-def normalize(data: Sequence[Path], out: Path | None, layout: str, stats: Path | None, progress: Progress) -> None:
-    """Write the token stream of scripts, one event a line."""
-    chosen = layouts.layout_named(layout)
-    if stats is not None:
-        require_file(stats)
-        artifacts.protect(stats, option="--stats")
-    if out is not None:
-        artifacts.protect(out)
-    sources = reading.find_sources(data, progress.note)
-    for written in filter(None, (out, stats)):
-        if written.exists() and any(written.samefile(source.path) for source in sources):
-            raise BadInputError(f"{written} is one of the scripts and would be overwritten", "name another file")
-    report = normalizing.write_normalized(sources, chosen, out)
-    if stats is not None:
-        write_json(stats, report)
-    if report["doubt"]:
-        progress.warned(Warned("not_scripts", report["doubt"]))
-    if out is not None or sys.stderr.isatty():  # else the table is nobody's
-        print(*table(report["files"]), sep="\n", file=sys.stderr if out is None else sys.stdout, flush=True)
 
 
 def settings_from(name: str, settings: Sequence[str], epochs: int | None) -> Preset:

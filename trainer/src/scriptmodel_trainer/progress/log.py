@@ -6,8 +6,8 @@ import json
 import time
 from pathlib import Path
 
-from scriptmodel_trainer.errors import TrainerError
-from scriptmodel_trainer.progress import EpochEnded, JsonProgress, Progress, Progressed, Started, Warned
+from scriptmodel_trainer.progress.events import Event, Failed
+from scriptmodel_trainer.progress.listeners import JsonProgress, Progress
 
 _LIMIT = 1 << 20  # bytes
 _MARKER = b'{"event": "dropped"'
@@ -106,46 +106,8 @@ class LoggedProgress:
         """Show a note; it is no event."""
         self._shown.note(text)
 
-    def warned(self, warning: Warned) -> None:
-        """Show and keep."""
-        self._kept.warned(warning)
-        self._shown.warned(warning)
-
-    def started(self, event: Started) -> None:
-        """Show and keep."""
-        self._kept.started(event)
-        self._shown.started(event)
-
-    def epoch_began(self, epoch: int, rate: float) -> None:
-        """Show and keep."""
-        self._kept.epoch_began(epoch, rate)
-        self._shown.epoch_began(epoch, rate)
-
-    def progressed(self, event: Progressed) -> None:
-        """Show and keep."""
-        self._kept.progressed(event)
-        self._shown.progressed(event)
-
-    def epoch_ended(self, event: EpochEnded) -> None:
-        """Show and keep."""
-        self._kept.epoch_ended(event)
-        self._shown.epoch_ended(event)
-
-    def done(self, perplexity: float, seconds: float) -> None:
-        """Show and keep."""
-        self._kept.done(perplexity, seconds)
-        self._shown.done(perplexity, seconds)
-
-    def stored(self, folder: Path, report: Path) -> None:
-        """Show and keep."""
-        self._kept.stored(folder, report)
-        self._shown.stored(folder, report)
-
-    def wrote(self, path: Path, words: int | None) -> None:
-        """Show and keep."""
-        self._kept.wrote(path, words)
-        self._shown.wrote(path, words)
-
-    def failed(self, error: TrainerError) -> None:
-        """Keep only: who runs the command shows its error."""
-        self._kept.failed(error)
+    def report(self, event: Event) -> None:
+        """Keep an event and show it; an error is only kept, because the command line shows it."""
+        self._kept.report(event)
+        if not isinstance(event, Failed):
+            self._shown.report(event)

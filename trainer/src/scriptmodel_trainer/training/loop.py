@@ -13,8 +13,13 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from scriptmodel_trainer.batches import cut_for_training, cut_for_validation
-from scriptmodel_trainer.checkpoints import (
+from scriptmodel_trainer.errors import DivergedError, StoppedError
+from scriptmodel_trainer.presets import Preset
+from scriptmodel_trainer.progress.events import EpochEnded, EpochStarted, Progressed, Started, Warned
+from scriptmodel_trainer.progress.listeners import Progress
+from scriptmodel_trainer.stopping import RESUMABLE, StopSignals
+from scriptmodel_trainer.training.batches import cut_for_training, cut_for_validation
+from scriptmodel_trainer.training.checkpoints import (
     Checkpoint,
     EpochRecord,
     check_arrays,
@@ -22,14 +27,10 @@ from scriptmodel_trainer.checkpoints import (
     load_checkpoint,
     save_checkpoint,
 )
-from scriptmodel_trainer.errors import DivergedError, StoppedError
-from scriptmodel_trainer.fingerprints import Fingerprints
-from scriptmodel_trainer.model import LanguageModel
-from scriptmodel_trainer.optimizers import Optimizer, learning_rate
-from scriptmodel_trainer.presets import Preset
-from scriptmodel_trainer.progress import EpochEnded, Progress, Progressed, Started, Warned
-from scriptmodel_trainer.stopping import RESUMABLE, StopSignals
-from scriptmodel_trainer.training_graph import Pace, TrainingGraph, ValidationGraph
+from scriptmodel_trainer.training.fingerprints import Fingerprints
+from scriptmodel_trainer.training.graph import Pace, TrainingGraph, ValidationGraph
+from scriptmodel_trainer.training.model import LanguageModel
+from scriptmodel_trainer.training.optimizers import Optimizer, learning_rate
 
 Ids = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float32]
@@ -122,7 +123,7 @@ class _Run:
 
     def to_end(self) -> TrainingResult:
         preset = self._task.preset
-        self._progress.started(
+        self._progress.report(
             Started(
                 self._task.preset_name,
                 preset.parameter_count(self._task.vocabulary),
@@ -143,7 +144,7 @@ class _Run:
 
     def _pass_over_text(self) -> None:
         windows = self._rows.windows
-        self._progress.epoch_began(self._epoch, self._rate(self._window))
+        self._progress.report(EpochStarted(self._epoch, self._rate(self._window)))
         self._reported_at = time.monotonic()
         while self._window < windows:
             before, count = self._window, min(self._pace.count, windows - self._window)
@@ -176,7 +177,7 @@ class _Run:
         speed = self._window * self._rows.words / max(self._epoch_seconds, 1e-9)
         left = (epochs * windows - done) * self._rows.words / max(speed, 1e-9)
         fraction = self._window / windows
-        self._progress.progressed(
+        self._progress.report(
             Progressed(self._epoch, epochs, fraction, _perplexity(self._loss / self._window), speed, left)
         )
 
@@ -204,7 +205,7 @@ class _Run:
         if best:
             self._best, self._best_epoch = weights, self._epoch
         done = self._history[-1]
-        self._progress.epoch_ended(EpochEnded(done.epoch, done.train_perplexity, valid, best, done.sample))
+        self._progress.report(EpochEnded(done.epoch, done.train_perplexity, valid, best, done.sample))
 
     def _checkpoint_if_due(self) -> None:
         """Save now and then; save and stop if a signal came."""
@@ -251,9 +252,9 @@ class _Run:
     def restore(self, checkpoint: Checkpoint) -> None:
         """Take over the state of an earlier run with the same fingerprint; warns where the result may differ."""
         if checkpoint.processor not in ("", self._task.processor):
-            self._progress.warned(Warned("other_processor", OTHER_PROCESSOR))
+            self._progress.report(Warned("other_processor", OTHER_PROCESSOR))
         if checkpoint.fingerprint == self._task.fingerprints.unresolved:
-            self._progress.warned(Warned("unknown_precision", UNKNOWN_PRECISION))
+            self._progress.report(Warned("unknown_precision", UNKNOWN_PRECISION))
         arrays = checkpoint.arrays
         path, epochs = self._task.checkpoint, self._task.preset.epochs
         wanted = {name: array.shape for name, array in self._snapshot().arrays.items()}

@@ -11,7 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from scriptmodel_trainer.backend import multiplies_bfloat16
+from scriptmodel_trainer.training.hardware import multiplies_bfloat16
 
 FLOAT32 = "float32"
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from scriptmodel_trainer.precision import FLOAT32, product, softmax
+from scriptmodel_trainer.training.precision import FLOAT32, product, softmax
 
 _SMALLEST = 1e-37  # a probability below is taken for this: -ln of it is 85
 

@@ -13,6 +13,10 @@ from pathlib import Path
 
 from scriptmodel_trainer.errors import BadInputError, StoppedError
 
+# What /proc/cpuinfo says of a processor: `flags` on x86, `Features` on ARM.
+_FLAGS = re.compile(r"^(?:flags|Features)\b.*", re.MULTILINE)
+_BFLOAT16 = re.compile(r"^(?:flags|Features)\b.*\b(?:avx512_bf16|amx_bf16|bf16)\b", re.MULTILINE)
+
 
 def load_tensorflow(seed: int) -> str:
     """Import TensorFlow, make its operations repeatable from `seed`, and return its version.
@@ -49,7 +53,7 @@ def multiplies_bfloat16() -> bool:
         described = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
     except OSError:  # not Linux
         return True
-    return bool(re.search(r"^(flags|Features)\b.*\b(avx512_bf16|amx_bf16|bf16)\b", described, re.MULTILINE))
+    return bool(_BFLOAT16.search(described))
 
 
 def processor() -> str:
@@ -63,7 +67,7 @@ def processor() -> str:
         described = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
     except OSError:  # not Linux
         described = ""
-    flags = re.search(r"^(?:flags|Features)\b.*", described, re.MULTILINE)
+    flags = _FLAGS.search(described)
     wide = {flag for flag in flags[0].split() if flag.startswith(("avx", "amx", "fma", "sve", "bf16"))} if flags else ()
     return " ".join([platform.machine(), *sorted(wide)])
 

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from scriptmodel_trainer.charts import Series, line_chart
+from scriptmodel_trainer.reporting.charts import Series, line_chart
 
 _PATIENCE = 2  # epochs after the best one; one alone may be chance
 _RISE = 1.01  # of the validation perplexity

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from scriptmodel_trainer.batches import TrainingRows, ValidationRows
-from scriptmodel_trainer.dropout import Dropout
-from scriptmodel_trainer.model import LanguageModel
-from scriptmodel_trainer.optimizers import Optimizer
-from scriptmodel_trainer.softmax import mean_cross_entropy
+from scriptmodel_trainer.training.batches import TrainingRows, ValidationRows
+from scriptmodel_trainer.training.dropout import Dropout
+from scriptmodel_trainer.training.model import LanguageModel
+from scriptmodel_trainer.training.optimizers import Optimizer
+from scriptmodel_trainer.training.softmax import mean_cross_entropy
 
 
 class Pace:

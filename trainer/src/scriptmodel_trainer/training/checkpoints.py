@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.fingerprints import Fingerprints
 from scriptmodel_trainer.model_schema import check_checkpoint
 from scriptmodel_trainer.storage import parse_json, read_arrays, write_arrays
+from scriptmodel_trainer.training.fingerprints import Fingerprints
 
 
 @dataclass(frozen=True, slots=True)

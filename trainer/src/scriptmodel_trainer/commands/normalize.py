@@ -1,0 +1,36 @@
+"""The normalize command: scripts as the token stream that training reads."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from scriptmodel_trainer import artifacts
+from scriptmodel_trainer.corpus import layouts, normalizing, reading
+from scriptmodel_trainer.corpus.statistics_table import table
+from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.progress.events import Warned
+from scriptmodel_trainer.progress.listeners import Progress
+from scriptmodel_trainer.storage import require_file, write_json
+
+
+def normalize(data: Sequence[Path], out: Path | None, layout: str, stats: Path | None, progress: Progress) -> None:
+    """Write the token stream of scripts, one event a line."""
+    chosen = layouts.layout_named(layout)
+    if stats is not None:
+        require_file(stats)
+        artifacts.protect(stats, option="--stats")
+    if out is not None:
+        artifacts.protect(out)
+    sources = reading.find_sources(data, progress.note)
+    for written in filter(None, (out, stats)):
+        if written.exists() and any(written.samefile(source.path) for source in sources):
+            raise BadInputError(f"{written} is one of the scripts and would be overwritten", "name another file")
+    report = normalizing.write_normalized(sources, chosen, out)
+    if stats is not None:
+        write_json(stats, report)
+    if report["doubt"]:
+        progress.report(Warned("not_scripts", report["doubt"]))
+    if out is not None or sys.stderr.isatty():  # else the table is nobody's
+        print(*table(report["files"]), sep="\n", file=sys.stderr if out is None else sys.stdout, flush=True)

@@ -1,0 +1,206 @@
+"""The one place that prints while a model is trained: published log lines, JSON lines, or a bar on a terminal."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import shlex
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol, TextIO
+
+from scriptmodel_trainer.errors import one_line
+from scriptmodel_trainer.progress.events import (
+    Done,
+    EpochEnded,
+    EpochStarted,
+    Event,
+    Failed,
+    FileWritten,
+    ModelStored,
+    Progressed,
+    Started,
+    Warned,
+)
+
+_DIGITS = {
+    "fraction": 4,
+    **dict.fromkeys(("perplexity", "train_perplexity", "valid_perplexity"), 3),
+    **dict.fromkeys(("words_per_second", "eta_seconds", "seconds"), 1),
+}
+
+
+class Output(Protocol):
+    """What lines are written to."""
+
+    def write(self, text: str, /) -> object:
+        """Take a text."""
+
+    def flush(self) -> None:
+        """Pass on what was taken."""
+
+
+class Progress(Protocol):
+    """Listener of a command."""
+
+    def note(self, text: str) -> None:
+        """Show something worth knowing that is neither event nor error."""
+
+    def report(self, event: Event) -> None:
+        """Show an event."""
+
+
+def progress_for(log: str) -> Progress:
+    """The listener for `--log`: json lines on stdout; text as a bar on a terminal, as published lines elsewhere."""
+    if log == "json":
+        return JsonProgress(sys.stdout)
+    return BarProgress(sys.stdout) if sys.stdout.isatty() else TextProgress(sys.stdout)
+
+
+class JsonProgress:
+    """Writes one JSON object a line; a number that is not finite becomes null."""
+
+    def __init__(self, out: Output) -> None:
+        self._out = out
+
+    def note(self, text: str) -> None:
+        _print_aside("note", text)
+
+    def report(self, event: Event) -> None:
+        if event.kind is None:
+            return
+        fields = {name: _plain(name, value) for name, value in _fields(event).items()}
+        record = {"event": event.kind, "time": round(event.time, 3), **fields}
+        self._out.write(json.dumps(record, ensure_ascii=False) + "\n")
+        self._out.flush()
+
+
+def _fields(event: Event) -> dict[str, Any]:
+    """Return the fields of an event's JSON object, its kind and time apart."""
+    if isinstance(event, Failed):
+        error = event.error
+        return {
+            "code": int(error.code),
+            "message": error.message,
+            "hint": error.hint,
+            "parameter": error.parameter or None,
+        }
+    return {field.name: getattr(event, field.name) for field in dataclasses.fields(event) if field.name != "time"}
+
+
+def _plain(name: str, value: Any) -> Any:
+    """Return a field's value as strict JSON holds it, rounded to the digits that matter."""
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, float):
+        return round(value, _DIGITS[name]) if math.isfinite(value) else None
+    return value
+
+
+class TextProgress:
+    """The lines that the original example printed."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def note(self, text: str) -> None:
+        _print_aside("note", text)
+
+    def report(self, event: Event) -> None:
+        match event:
+            case Warned():
+                _print_aside("warning", event.message)
+            case Failed():
+                print(f"scriptmodel-trainer: error: {event.error.line()}", file=sys.stderr, flush=True)
+            case Progressed():
+                self._progressed(event)
+            case _:
+                for line in _lines(event):
+                    self._print(line)
+
+    def _progressed(self, event: Progressed) -> None:
+        speed = event.words_per_second
+        self._print(f"{event.fraction:.3f} perplexity: {event.perplexity:.3f} speed: {speed:.0f} wps")
+
+    def _print(self, line: str) -> None:
+        print(line, file=self._out, flush=True)
+
+
+def _lines(event: Event) -> Iterator[str]:
+    """Yield the lines that show an event to a person."""
+    match event:
+        case Started():
+            tokens = ", ".join(f"{count:,} {name}" for name, count in event.tokens.items())
+            resumed = f", resumed in epoch {event.resumed_from}" if event.resumed_from else ""
+            yield (
+                f"Preset {event.preset}: {event.parameters:,} parameters, vocabulary {event.vocabulary:,}; "
+                f"tokens: {tokens}; {event.epochs} epochs{resumed}"
+            )
+        case EpochStarted():
+            yield f"Epoch: {event.epoch} Learning rate: {event.learning_rate:.3f}"
+        case EpochEnded():
+            yield f"Epoch: {event.epoch} Train Perplexity: {event.train_perplexity:.3f}"
+            yield f"Epoch: {event.epoch} Valid Perplexity: {event.valid_perplexity:.3f}"
+            if event.sample:
+                yield f"Epoch: {event.epoch} Sample: {event.sample}"
+        case Done():
+            yield f"Test Perplexity: {event.perplexity:.3f}"
+        case ModelStored():
+            yield f"Model: {event.folder}"
+            yield f"Report: {event.report}"
+            yield f"Next: scriptmodel-trainer generate {shlex.quote(str(event.folder))} --words 300"
+        case FileWritten():
+            yield f"Wrote {event.file}" if event.words is None else f"Wrote {event.file} ({event.words:,} words)"
+
+
+class BarProgress(TextProgress):
+    """On a terminal: one line that moves instead of many, and never wraps."""
+
+    _widest = 24
+
+    def note(self, text: str) -> None:
+        self._clear()
+        super().note(text)
+
+    def report(self, event: Event) -> None:
+        if isinstance(event, Warned | Failed):  # these go to standard error: the same terminal
+            self._clear()
+        super().report(event)
+
+    def _progressed(self, event: Progressed) -> None:
+        columns = shutil.get_terminal_size().columns - 1
+        self._clear()
+        self._out.write(self._line(event, columns)[:columns])
+        self._out.flush()
+
+    def _line(self, event: Progressed, columns: int) -> str:
+        epoch, share = f"{event.epoch}/{event.epochs}", f"{event.fraction:.0%}"
+        perplexity, speed, left = f"{event.perplexity:.1f}", event.words_per_second, _duration(event.eta_seconds)
+        before = f"Epoch {epoch} "
+        after = f" {share:>4}  perplexity {perplexity}  {speed:,.0f} words/s  {left} left"
+        width = min(self._widest, columns - len(before) - len(after))
+        if width < 1:
+            return f"{epoch} {share} ppl {perplexity} {left} {speed:.0f} w/s"
+        filled = round(event.fraction * width)
+        return before + "█" * filled + "░" * (width - filled) + after
+
+    def _print(self, line: str) -> None:
+        self._clear()
+        super()._print(line)
+
+    def _clear(self) -> None:
+        self._out.write("\r\x1b[K")
+        self._out.flush()
+
+
+def _print_aside(kind: str, text: str) -> None:
+    print(f"{kind}:", one_line(text), file=sys.stderr, flush=True)
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(max(0.0, seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}"

@@ -1,0 +1,1 @@
+"""Renders the report page of a model."""
