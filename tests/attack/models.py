@@ -27,6 +27,7 @@ from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Opening, Writer
+from scriptmodel_trainer.records import corpus_from, metrics_from
 from scriptmodel_trainer.reporting.page import render_report
 from scriptmodel_trainer.storage import arrays_bytes, read_arrays, read_bounded
 from scriptmodel_trainer.vocabulary import Vocabulary
@@ -67,7 +68,10 @@ def _real() -> Path:
     corpus = {"digest": "d", "layout": "auto", "files": 1, "layouts": {"plain": 1}, "notes": ["a"], "summary": summary}
     speakers = frozenset(map(words.index, ("ANNA", "BEN")))
     model = TrainedModel(
-        Origin("test", preset, 1, corpus, artifacts.versions()), Vocabulary(words, speakers), weights, metrics
+        Origin("test", preset, 1, corpus_from(corpus), artifacts.versions()),
+        Vocabulary(words, speakers),
+        weights,
+        metrics_from(metrics),
     )
     folder = Path(tempfile.mkdtemp(prefix="attack-models-")) / "model"
     folder.mkdir()

@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from scriptmodel_trainer import artifacts
+from scriptmodel_trainer.arrays import Floats
 from scriptmodel_trainer.corpus import layouts, reading
 from scriptmodel_trainer.corpus.normalizing import write_normalized
 from scriptmodel_trainer.corpus.tokens import MARKERS, UNKNOWN
-from scriptmodel_trainer.generation.network import Floats, Network
+from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.presets import preset_named
 from scriptmodel_trainer.vocabulary import Vocabulary
 from tests.bench.trainer.timing import seconds_of, timed

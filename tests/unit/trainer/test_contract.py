@@ -15,10 +15,9 @@ from samples import play, run_trainer
 
 from scriptmodel_trainer import arguments
 from scriptmodel_trainer.commands import evaluate, train
-from scriptmodel_trainer.evaluation import Score
 from scriptmodel_trainer.presets import PRESETS
 from scriptmodel_trainer.progress.listeners import JsonProgress
-from scriptmodel_trainer.training.checkpoints import EpochRecord
+from scriptmodel_trainer.records import EpochRecord, Score
 
 MODEL_FILES = {"model.json", "weights.npz", "word_to_id.json", "id_to_word.json", "metrics.json", "report.html"}
 LOG = "train.log.jsonl"

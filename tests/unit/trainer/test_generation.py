@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scriptmodel_trainer.arrays import Floats
 from scriptmodel_trainer.corpus import tokens
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.grammar import Grammar, Kind, cost, kind_of
-from scriptmodel_trainer.generation.network import Floats, Network
+from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.rendering import count_pieces, render
 from scriptmodel_trainer.generation.sample_lines import sample_line
 from scriptmodel_trainer.generation.sampling import Sampling, choose

@@ -138,7 +138,7 @@ def test_evaluate_repeats_the_test_perplexity_of_the_training_run(corpus: Path, 
     done = run_trainer(["evaluate", model, "--data", corpus, "--json"])
     result = json.loads(done.stdout)
     assert {"perplexity", "tokens", "oov", "by_class"} <= result.keys()
-    assert result["tokens"] == sum(trained.metrics["tokens"].values())
+    assert result["tokens"] == sum(trained.metrics.tokens.values())
     assert sum(part["tokens"] for part in result["by_class"].values()) == result["tokens"]
     losses = [np.log(part["perplexity"]) * part["tokens"] for part in result["by_class"].values()]
     assert np.exp(sum(losses) / result["tokens"]) == pytest.approx(result["perplexity"], rel=1e-9)
@@ -149,5 +149,5 @@ def test_training_learns_more_than_frequencies(corpus: Path, model: Path) -> Non
     shares = np.unique(tokens, return_counts=True)[1] / len(tokens)
     guessing = np.exp(-(shares * np.log(shares)).sum())  # perplexity of knowing how frequent each token is
     metrics = load_model(model).metrics
-    assert metrics["perplexity"]["test"] < 0.8 * guessing
-    assert metrics["epochs"][1]["valid_perplexity"] < metrics["epochs"][0]["valid_perplexity"]
+    assert metrics.test_perplexity < 0.8 * guessing
+    assert metrics.epochs[1].valid_perplexity < metrics.epochs[0].valid_perplexity

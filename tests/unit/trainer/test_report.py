@@ -13,6 +13,8 @@ import pytest
 from samples import run_trainer
 
 from scriptmodel_trainer.artifacts import load_model
+from scriptmodel_trainer.presets import Preset
+from scriptmodel_trainer.records import EpochRecord
 from scriptmodel_trainer.reporting.charts import Series, line_chart
 from scriptmodel_trainer.reporting.page import render_report
 from scriptmodel_trainer.reporting.training_section import overfitting, training_section
@@ -56,7 +58,7 @@ def test_the_page_shows_curves_classes_corpus_samples_and_recipe(model: Path) ->
     assert "@media print" in text
     assert "--preset demo --seed 3" in text
     assert "OLD BEN" in text
-    assert load_model(model).origin.corpus["digest"] in text
+    assert load_model(model).origin.corpus.digest in text
 
 
 def test_the_report_command_writes_the_page_anew(model: Path, tmp_path: Path) -> None:
@@ -67,8 +69,8 @@ def test_the_report_command_writes_the_page_anew(model: Path, tmp_path: Path) ->
 
 def test_words_of_the_corpus_cannot_become_markup(model: Path) -> None:
     trained = load_model(model)
-    corpus = {**trained.origin.corpus, "notes": ["<script>alert(1)</script>"]}
-    corpus["summary"] = {**corpus["summary"], "frequent_words": [["<img src=x>", 3]]}
+    summary = dataclasses.replace(trained.origin.corpus.summary, frequent_words=(("<img src=x>", 3),))
+    corpus = dataclasses.replace(trained.origin.corpus, notes=("<script>alert(1)</script>",), summary=summary)
     preset = dataclasses.replace(trained.origin.preset, optimizer="<script>alert(2)</script>")
     origin = dataclasses.replace(trained.origin, corpus=corpus, preset=preset)
     text = render_report(dataclasses.replace(trained, origin=origin))
@@ -78,9 +80,9 @@ def test_words_of_the_corpus_cannot_become_markup(model: Path) -> None:
 
 def test_the_recipe_names_a_layout_that_was_forced(model: Path) -> None:
     trained = load_model(model)
-    assert trained.origin.corpus["layout"] == "auto"
+    assert trained.origin.corpus.layout == "auto"
     assert "--layout" not in render_report(trained)
-    corpus = {**trained.origin.corpus, "layout": "normalized"}
+    corpus = dataclasses.replace(trained.origin.corpus, layout="normalized")
     text = render_report(dataclasses.replace(trained, origin=dataclasses.replace(trained.origin, corpus=corpus)))
     assert "--preset demo --seed 3 --layout normalized --set" in text
 
@@ -125,17 +127,8 @@ def test_small_numbers_are_written_without_powers_of_ten() -> None:
     assert "e-05" not in line_chart("title", [Series("rate", "one", [0.00007, 0.00003])])
 
 
-def epochs_of(*figures: tuple[float, float]) -> list[dict[str, object]]:
-    return [
-        {
-            "epoch": number,
-            "train_perplexity": train,
-            "valid_perplexity": valid,
-            "learning_rate": 1.0,
-            "words_per_second": 9.0,
-        }
-        for number, (train, valid) in enumerate(figures, 1)
-    ]
+def epochs_of(*figures: tuple[float, float]) -> list[EpochRecord]:
+    return [EpochRecord(number, train, valid, 1.0, 2.0, 9.0) for number, (train, valid) in enumerate(figures, 1)]
 
 
 @pytest.mark.parametrize(
@@ -158,12 +151,12 @@ def test_the_report_says_in_a_sentence_when_a_model_overfits(
     sentence = overfitting(epochs_of(*figures), best)
     assert said in sentence
     assert bool(sentence) is bool(said)
-    assert (f"overfits after epoch {best}" in training_section(epochs_of(*figures), best, {})) is bool(said)
+    assert (f"overfits after epoch {best}" in training_section(epochs_of(*figures), best, Preset())) is bool(said)
 
 
 def test_the_best_epoch_is_marked_and_dropout_is_named_only_where_there_is_some() -> None:
     epochs = epochs_of((90, 80), (60, 70), (50, 72))
-    with_dropout, without = (training_section(epochs, 2, {"dropout": rate}) for rate in (0.2, 0.0))
+    with_dropout, without = (training_section(epochs, 2, Preset(dropout=rate)) for rate in (0.2, 0.0))
     assert with_dropout.count("<title>best epoch: 2</title>") == 1
     assert "measured with dropout" in with_dropout
     assert "dropout" not in without
@@ -171,14 +164,14 @@ def test_the_best_epoch_is_marked_and_dropout_is_named_only_where_there_is_some(
 
 def test_the_report_shows_a_line_after_each_epoch_and_none_for_models_that_have_none(model: Path) -> None:
     trained = load_model(model)
-    samples = [epoch["sample"] for epoch in trained.metrics["epochs"]]
+    samples = [epoch.sample for epoch in trained.metrics.epochs]
     assert len(samples) == 4
     text = (model / "report.html").read_text("utf-8")
     assert "A line after each epoch" in text
     assert text.count(" (best)</th>") == 1
-    assert "A line after each epoch" not in training_section(epochs_of((9, 9)), 1, {})
+    assert "A line after each epoch" not in training_section(epochs_of((9, 9)), 1, Preset())
 
 
 def test_words_of_a_sample_line_cannot_become_markup() -> None:
-    section = training_section([{**epochs_of((9, 9))[0], "sample": "<script>"}], 1, {})
+    section = training_section([dataclasses.replace(epochs_of((9, 9))[0], sample="<script>")], 1, Preset())
     assert "<script>" not in section

@@ -24,6 +24,7 @@ from scriptmodel_trainer.training.fingerprints import Fingerprints  # noqa: E402
 from scriptmodel_trainer.training.graph import TrainingGraph  # noqa: E402
 from scriptmodel_trainer.training.model import LanguageModel  # noqa: E402
 from scriptmodel_trainer.training.optimizers import Optimizer  # noqa: E402
+from scriptmodel_trainer.training.task import TrainingTask  # noqa: E402
 
 STREAM = np.random.default_rng(5).integers(0, 50, 1500).astype(np.int32)
 SETTINGS = {"hidden_units": "12", "steps": "5", "batch_size": "4", "dropout": "0.2"}
@@ -118,7 +119,7 @@ def test_a_network_too_large_for_the_memory_is_told_as_such(monkeypatch: pytest.
         raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor with shape[8192,32768]")
 
     monkeypatch.setattr(loop, "LanguageModel", too_large)
-    task = loop.TrainingTask(
+    task = TrainingTask(
         *("test", preset("test"), 50, STREAM, STREAM, {}, 0, 1),
         *(Fingerprints(""), "", tmp_path / "c.npz", 30.0, lambda _: ""),
     )

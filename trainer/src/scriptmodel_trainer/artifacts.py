@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 import scriptmodel_trainer
 from scriptmodel_trainer import presets
+from scriptmodel_trainer.arrays import Floats
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.model_schema import (
     MOST_JSON,
@@ -27,6 +27,7 @@ from scriptmodel_trainer.model_schema import (
     words_of,
 )
 from scriptmodel_trainer.presets import Preset
+from scriptmodel_trainer.records import SCHEMA, CorpusFacts, Metrics, corpus_from, metrics_from, metrics_json
 from scriptmodel_trainer.storage import (
     arrays_bytes,
     json_bytes,
@@ -38,7 +39,6 @@ from scriptmodel_trainer.storage import (
 )
 from scriptmodel_trainer.vocabulary import Vocabulary
 
-SCHEMA = 1
 MODEL, WEIGHTS, METRICS, REPORT = "model.json", "weights.npz", "metrics.json", "report.html"
 WORD_TO_ID, ID_TO_WORD = "word_to_id.json", "id_to_word.json"
 FILES = (MODEL, WEIGHTS, METRICS, REPORT, WORD_TO_ID, ID_TO_WORD)
@@ -47,17 +47,15 @@ CHECKPOINT = "checkpoint.npz"
 _LARGEST = 1_000_000  # a weight; trained ones stay below 100
 _HEADER = 1024  # bytes of an .npz file around each array, at most
 
-Floats = npt.NDArray[np.float32]
-
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What made a model: enough to make it again. `corpus` holds digest, layout as asked for, files, notes and more."""
+    """What made a model: enough to make it again."""
 
     preset_name: str
     preset: Preset
     seed: int
-    corpus: dict[str, Any]
+    corpus: CorpusFacts
     versions: dict[str, str]
 
 
@@ -68,7 +66,7 @@ class TrainedModel:
     origin: Origin
     vocabulary: Vocabulary
     weights: dict[str, Floats]
-    metrics: dict[str, Any]
+    metrics: Metrics
 
 
 def versions(**more: str) -> dict[str, str]:
@@ -91,7 +89,7 @@ def save_model(folder: Path, model: TrainedModel, report: str) -> None:
         WEIGHTS: arrays_bytes(model.weights),
         WORD_TO_ID: json_bytes(model.vocabulary.word_to_id),
         ID_TO_WORD: json_bytes({str(number): word for number, word in enumerate(words)}),
-        METRICS: json_bytes(model.metrics),
+        METRICS: json_bytes(metrics_json(model.metrics)),
         REPORT: report.encode("utf-8", errors="replace"),
     }
     described = {
@@ -102,7 +100,7 @@ def save_model(folder: Path, model: TrainedModel, report: str) -> None:
         "weights": sum(array.size for array in model.weights.values()),
         "speakers": sorted(model.vocabulary.speakers),
         "seed": model.origin.seed,
-        "corpus": model.origin.corpus,
+        "corpus": dataclasses.asdict(model.origin.corpus),
         "versions": model.origin.versions,
         "files": {name: _digest(content) for name, content in contents.items()},
     }
@@ -138,10 +136,12 @@ def load_model(folder: Path, whole: bool = False) -> TrainedModel:
         if whole:
             require_metrics(metrics)
         weights = _weights(folder, preset.shapes(len(vocabulary)), described["files"].get(WEIGHTS))
+        corpus = corpus_from(described["corpus"])
+        read = metrics_from(metrics)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadInputError(f"{folder} is damaged: {error}", "train the model again") from error
-    origin = Origin(described["preset"], preset, described["seed"], described["corpus"], described["versions"])
-    return TrainedModel(origin, vocabulary, weights, metrics)
+    origin = Origin(described["preset"], preset, described["seed"], corpus, described["versions"])
+    return TrainedModel(origin, vocabulary, weights, read)
 
 
 def _described(folder: Path) -> dict[str, Any]:

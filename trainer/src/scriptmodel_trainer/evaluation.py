@@ -4,37 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from scriptmodel_trainer.arrays import Ids
 from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, ENDERS, EOS, MARKERS, OPEN_NAME, PUNCTUATION
 from scriptmodel_trainer.generation.network import Network
+from scriptmodel_trainer.records import ClassScore, Score
 from scriptmodel_trainer.vocabulary import Vocabulary
 
-Ids = npt.NDArray[np.int32]
 _CHUNK = 256  # tokens whose logits are held at once
 
 CLASSES = ("word", "name", "punctuation", "ender", "marker", "unknown")
-
-
-@dataclass(frozen=True, slots=True)
-class ClassScore:
-    """Tokens of one class and their perplexity."""
-
-    tokens: int
-    perplexity: float
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """`perplexity` is exp(mean negative log likelihood, in nats) over all `tokens`; `oov` counts unknown words."""
-
-    perplexity: float
-    tokens: int
-    oov: int
-    by_class: dict[str, ClassScore]
 
 
 def negative_log_likelihoods(

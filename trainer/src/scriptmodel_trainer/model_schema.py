@@ -200,7 +200,8 @@ _EPOCH = _record(
         "learning_rate": _PERPLEXITY,
         "seconds": _PERPLEXITY,
         "words_per_second": _PERPLEXITY,
-    }
+    },
+    {"sample": _maybe(_text)},
 )
 _CHECKPOINT = _record(
     {
@@ -222,6 +223,7 @@ _METRICS = _record(
         "epochs": _only(list, _each(_EPOCH)),
         "perplexity": _keyed(SPLITS, _PERPLEXITY),
         "tokens": _keyed(SPLITS, _count),
+        "understood": _maybe(_number),
         "best_epoch": _count,
         "seconds": _number,
         "test": _record(

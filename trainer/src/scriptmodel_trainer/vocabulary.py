@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
+from scriptmodel_trainer.arrays import Ids
 from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, EOS, MARKERS, OPEN_NAME, PAIRS, UNKNOWN
-
-Ids = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True)

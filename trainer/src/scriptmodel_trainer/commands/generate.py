@@ -124,8 +124,8 @@ def _record(
         "model": {
             "preset": model.origin.preset_name,
             "seed": model.origin.seed,
-            "corpus": model.origin.corpus.get("digest"),
-            "perplexity": model.metrics.get("perplexity"),
+            "corpus": model.origin.corpus.digest or None,
+            "perplexity": dataclasses.asdict(model.metrics.perplexity) if model.metrics.perplexity else None,
         },
         "versions": artifacts.versions(),
         "seconds": round(seconds, 3),

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from scriptmodel_trainer import artifacts, presets
 from scriptmodel_trainer.artifacts import CHECKPOINT, LOG, Origin, TrainedModel
@@ -21,13 +20,15 @@ from scriptmodel_trainer.presets import Preset
 from scriptmodel_trainer.progress.events import Done, Failed, ModelStored, Progressed, Warned
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.progress.log import BoundedLog, LoggedProgress
+from scriptmodel_trainer.records import CorpusFacts, EpochRecord, Metrics, SplitPerplexity
 from scriptmodel_trainer.reporting.corpus_summary import summarize
 from scriptmodel_trainer.reporting.page import render_report
 from scriptmodel_trainer.stopping import StopSignals
 from scriptmodel_trainer.storage import locked, prepare_folder
 from scriptmodel_trainer.training import hardware
-from scriptmodel_trainer.training.checkpoints import EpochRecord
 from scriptmodel_trainer.training.fingerprints import Fingerprints, fingerprints_of
+from scriptmodel_trainer.training.reporter import REPORT_SECONDS
+from scriptmodel_trainer.training.task import TrainingTask
 from scriptmodel_trainer.vocabulary import build_vocabulary
 
 
@@ -96,7 +97,7 @@ def _learn(
         progress.note("precision=bfloat16: this processor emulates bfloat16, float32 trains faster here")
     from scriptmodel_trainer.training import loop  # noqa: PLC0415  # it imports TensorFlow
 
-    task = loop.TrainingTask(
+    task = TrainingTask(
         preset_name=options.preset_name,
         preset=preset,
         vocabulary=len(vocabulary),
@@ -112,36 +113,32 @@ def _learn(
         sample=sample_line(vocabulary, options.seed),
     )
     result = loop.fit(task, resume, progress, signals)
-    tell = _while_testing(progress, result.history[-1], loop.REPORT_SECONDS)
+    tell = _while_testing(progress, result.history[-1], REPORT_SECONDS)
     test = score(Network(result.weights), vocabulary, splits["test"], tell)
     best = result.history[result.best_epoch - 1]
-    metrics: dict[str, Any] = {
-        "schema": artifacts.SCHEMA,
-        "fingerprint": fingerprints.current,
-        "epochs": [dataclasses.asdict(record) for record in result.history],
-        "perplexity": {
-            "train": best.train_perplexity,
-            "valid": best.valid_perplexity,
-            "test": test.perplexity,
-        },
-        "tokens": tokens,
-        "understood": round(corpus.understood, 5),
-        "best_epoch": result.best_epoch,
-        "seconds": result.seconds,
-        "test": dataclasses.asdict(test),
-    }
+    metrics = Metrics(
+        fingerprint=fingerprints.current,
+        epochs=result.history,
+        perplexity=SplitPerplexity(best.train_perplexity, best.valid_perplexity, test.perplexity),
+        tokens=tokens,
+        understood=round(corpus.understood, 5),
+        best_epoch=result.best_epoch,
+        seconds=result.seconds,
+        test=test,
+    )
+    facts = CorpusFacts(
+        digest=corpus.digest,
+        layout=options.layout,
+        files=corpus.files,
+        layouts=corpus.layouts,
+        notes=tuple(corpus.notes),
+        summary=summarize(splits["train"], vocabulary),
+    )
     origin = Origin(
         options.preset_name,
         preset,
         options.seed,
-        {
-            "digest": corpus.digest,
-            "layout": options.layout,
-            "files": corpus.files,
-            "layouts": corpus.layouts,
-            "notes": list(corpus.notes),
-            "summary": dataclasses.asdict(summarize(splits["train"], vocabulary)),
-        },
+        facts,
         artifacts.versions(tensorflow=tensorflow),
     )
     model = TrainedModel(origin, vocabulary, result.weights, metrics)
@@ -187,10 +184,10 @@ def _resumable(
         return False
     if (options.out / artifacts.MODEL).is_file():
         model = artifacts.load_model(options.out, whole=True)
-        same = fingerprints.accepts(model.metrics.get("fingerprint"))
+        same = fingerprints.accepts(model.metrics.fingerprint)
         if same and model.origin.preset.precision == preset.precision:
             progress.note(f"{options.out} is already trained with these settings")
-            progress.report(Done(model.metrics["perplexity"]["test"], 0.0))
+            progress.report(Done(model.metrics.test_perplexity, 0.0))
             return None
         raise BadInputError(
             f"{options.out} holds a model of another corpus, preset, setting, seed or precision",

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from scriptmodel_trainer.arrays import Ids
 from scriptmodel_trainer.corpus import layouts, reading, understood
 from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.layouts import Layout
@@ -17,8 +17,6 @@ from scriptmodel_trainer.corpus.splits import SPLITS, split_events, split_of_nam
 from scriptmodel_trainer.corpus.tokens import MARKERS, UNKNOWN, event_tokens
 from scriptmodel_trainer.corpus.understood import Tally
 from scriptmodel_trainer.errors import BadInputError
-
-Ids = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)

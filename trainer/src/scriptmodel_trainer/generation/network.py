@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float32]
-Ids = npt.NDArray[np.int32]
+from scriptmodel_trainer.arrays import Floats, Ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +91,14 @@ def _cell(layer: _Layer, inputs: Floats, state: State, index: int) -> Floats:
     gates += inputs
     gates += layer.bias
     np.tanh(gates, out=gates)
-    opened = gates[: 3 * units] * np.float32(0.5)
-    opened += np.float32(0.5)
-    cell = opened[units : 2 * units] * state.cells[index]
-    cell += opened[:units] * gates[3 * units :]
+    sigmoids = gates[: 3 * units] * np.float32(0.5)
+    sigmoids += np.float32(0.5)
+    input_gate, forget_gate, output_gate = sigmoids[:units], sigmoids[units : 2 * units], sigmoids[2 * units :]
+    candidate = gates[3 * units :]
+    cell = forget_gate * state.cells[index]
+    cell += input_gate * candidate
     output: Floats = np.tanh(cell)
-    output *= opened[2 * units :]
+    output *= output_gate
     state.cells[index] = cell
     state.outputs[index] = output
     return output
@@ -110,6 +110,8 @@ def _layer(weights: Mapping[str, Floats], index: int) -> _Layer:
 
 
 def _reordered(array: Floats) -> Floats:
-    gate_in, forget, candidate, out = np.split(array, 4, axis=-1)
+    input_gate, forget_gate, candidate, output_gate = np.split(array, 4, axis=-1)
     half = np.float32(0.5)
-    return np.ascontiguousarray(np.concatenate([gate_in * half, forget * half, out * half, candidate], -1), np.float32)
+    return np.ascontiguousarray(
+        np.concatenate([input_gate * half, forget_gate * half, output_gate * half, candidate], -1), np.float32
+    )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from scriptmodel_trainer.arrays import Floats
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.generation.network import Floats, Network
+from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.rendering import render
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Opening, Writer

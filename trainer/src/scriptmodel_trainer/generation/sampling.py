@@ -6,11 +6,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from scriptmodel_trainer.arrays import Floats
 from scriptmodel_trainer.errors import BadInputError
 
-Floats = npt.NDArray[np.float32]
 _COLD = 1e-6  # below, a choice is always the likeliest
 _BLOCK = 128
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from scriptmodel_trainer.arrays import Floats
 from scriptmodel_trainer.corpus.tokens import (
     CLOSE_BRACKET,
     CLOSE_NAME,
@@ -23,7 +24,7 @@ from scriptmodel_trainer.corpus.tokens import (
 from scriptmodel_trainer.corpus.words import split_words
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.grammar import Grammar, Kind, Place, cost, kind_of
-from scriptmodel_trainer.generation.network import Floats, Network
+from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.sampling import Sampling, choose
 from scriptmodel_trainer.vocabulary import Vocabulary
 

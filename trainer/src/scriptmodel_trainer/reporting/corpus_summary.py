@@ -4,28 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from scriptmodel_trainer.arrays import Ids
 from scriptmodel_trainer.corpus.tokens import MARKERS, OPEN_EXPOSITION, OPEN_NAME, PUNCTUATION, UNKNOWN
+from scriptmodel_trainer.records import CorpusSummary
 from scriptmodel_trainer.vocabulary import Vocabulary
 
-Ids = npt.NDArray[np.int32]
 _SHORT = 3  # letters; shorter words are the same in every corpus and say nothing about this one
 _LISTED = 40
-
-
-@dataclass(frozen=True, slots=True)
-class CorpusSummary:
-    """Counts over the training split; the lists hold (word, occurrences), most frequent first."""
-
-    speeches: int
-    expositions: int
-    speakers: int
-    frequent_words: list[tuple[str, int]]
-    frequent_speakers: list[tuple[str, int]]
 
 
 def summarize(train: Ids, vocabulary: Vocabulary) -> CorpusSummary:
@@ -52,5 +40,5 @@ def summarize(train: Ids, vocabulary: Vocabulary) -> CorpusSummary:
     )
 
 
-def _most_frequent(entries: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
-    return sorted(entries, key=lambda entry: (-entry[1], entry[0]))[:_LISTED]
+def _most_frequent(entries: Iterable[tuple[str, int]]) -> tuple[tuple[str, int], ...]:
+    return tuple(sorted(entries, key=lambda entry: (-entry[1], entry[0]))[:_LISTED])

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import html
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable
 
 from scriptmodel_trainer.artifacts import TrainedModel
 from scriptmodel_trainer.errors import BadInputError
@@ -16,6 +14,7 @@ from scriptmodel_trainer.generation.rendering import render
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Opening, Writer
 from scriptmodel_trainer.presets import PRESETS
+from scriptmodel_trainer.records import ClassScore, Score, SplitPerplexity
 from scriptmodel_trainer.reporting.style import STYLE
 from scriptmodel_trainer.reporting.training_section import training_section
 
@@ -33,18 +32,19 @@ _SPEECH = re.compile(r"\[ (?P<name>\S+) \]: (?P<text>.*)")
 
 def render_report(model: TrainedModel) -> str:
     """The whole page as HTML."""
-    perplexity = model.metrics["perplexity"]
     title = f"Script model “{model.origin.preset_name}”"
     sections = (
         _summary(model),
         _section("Training", _training(model)),
-        _section("Where it is sure and where it guesses", _classes(model.metrics.get("test", {}))),
+        _section("Where it is sure and where it guesses", _classes(model.metrics.test)),
         _section("The corpus", _corpus(model)),
         _section("What it writes", _samples(model)),
         _section("How to repeat it", _recipe(model)),
     )
-    lead = f"Test perplexity <strong>{_number(perplexity['test'])}</strong>: on unseen text the model hesitates, on "
-    lead += "average, as if it had to choose among that many equally likely words."
+    lead = (
+        f"Test perplexity <strong>{_number(model.metrics.test_perplexity)}</strong>: on unseen text the model "
+        "hesitates, on average, as if it had to choose among that many equally likely words."
+    )
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -60,17 +60,17 @@ def _section(title: str, body: str) -> str:
 
 
 def _summary(model: TrainedModel) -> str:
-    metrics = model.metrics
+    metrics, perplexity = model.metrics, model.metrics.perplexity or SplitPerplexity()
     weights = sum(array.size for array in model.weights.values())
     entries = (
-        ("Test perplexity", _number(metrics["perplexity"]["test"])),
-        ("Validation", _number(metrics["perplexity"]["valid"])),
-        ("Training", _number(metrics["perplexity"]["train"])),
-        ("Best epoch", f"{metrics['best_epoch']} of {len(metrics['epochs'])}"),
+        ("Test perplexity", _number(perplexity.test)),
+        ("Validation", _number(perplexity.valid)),
+        ("Training", _number(perplexity.train)),
+        ("Best epoch", f"{metrics.best_epoch} of {len(metrics.epochs)}"),
         ("Weights", f"{weights:,}"),
         ("Vocabulary", f"{len(model.vocabulary):,}"),
-        ("Training tokens", f"{metrics['tokens']['train']:,}"),
-        ("Time", _duration(metrics["seconds"])),
+        ("Training tokens", f"{metrics.tokens['train']:,}"),
+        ("Time", _duration(metrics.seconds)),
     )
     cards = "".join(f"<div class='card'><dt>{name}</dt><dd>{value}</dd></div>" for name, value in entries)
     return f"<dl class='cards'>{cards}</dl>"
@@ -78,50 +78,52 @@ def _summary(model: TrainedModel) -> str:
 
 def _training(model: TrainedModel) -> str:
     metrics = model.metrics
-    return training_section(metrics["epochs"], metrics["best_epoch"], dataclasses.asdict(model.origin.preset))
+    return training_section(metrics.epochs, metrics.best_epoch, model.origin.preset)
 
 
-def _classes(test: Mapping[str, Any]) -> str:
-    classes: Mapping[str, Mapping[str, Any]] = test.get("by_class", {})
-    if not classes:
+def _classes(test: Score | None) -> str:
+    if test is None or not test.by_class:
         return ""
-    highest = max(math.log(max(entry["perplexity"] or 1.0, 1.0001)) for entry in classes.values())
+    highest = max(map(_log_perplexity, test.by_class.values()))
     rows = []
-    for name, entry in sorted(classes.items(), key=lambda item: -item[1]["tokens"]):
-        share = math.log(max(entry["perplexity"] or 1.0, 1.0001)) / highest if highest else 0.0
+    for name, entry in sorted(test.by_class.items(), key=lambda item: -item[1].tokens):
+        share = _log_perplexity(entry) / highest
         bar = f"<span class='bar' style='width:{share:.1%}'></span>"
         rows.append(
-            f"<tr><th scope='row'>{html.escape(_CLASSES.get(name, name))}</th><td>{entry['tokens']:,}</td>"
-            f"<td>{_number(entry['perplexity'])}</td><td class='wide'>{bar}</td></tr>"
+            f"<tr><th scope='row'>{html.escape(_CLASSES.get(name, name))}</th><td>{entry.tokens:,}</td>"
+            f"<td>{_number(entry.perplexity)}</td><td class='wide'>{bar}</td></tr>"
         )
     head = "<tr><th>class</th><th>tokens</th><th>perplexity</th><th class='wide'>on a logarithmic scale</th></tr>"
     return f"<table class='classes'><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>"
 
 
+def _log_perplexity(entry: ClassScore) -> float:
+    """Positive, so that a bar can be drawn as long as a share of the longest."""
+    return math.log(max(entry.perplexity, 1.0001)) if math.isfinite(entry.perplexity) else math.log(1.0001)
+
+
 def _corpus(model: TrainedModel) -> str:
     corpus = model.origin.corpus
-    summary: Mapping[str, Any] = corpus.get("summary", {})
-    tokens = model.metrics["tokens"]
-    understood = model.metrics.get("understood")
-    layouts = ", ".join(f"{name} ({count})" for name, count in corpus.get("layouts", {}).items())
+    summary, understood = corpus.summary, model.metrics.understood
+    layouts = ", ".join(f"{name} ({count})" for name, count in corpus.layouts.items())
     facts = [
-        ("Files", f"{corpus.get('files', 0):,}"),
+        ("Files", f"{corpus.files:,}"),
         ("Layouts", html.escape(layouts)),
-        ("Tokens", ", ".join(f"{count:,} {name}" for name, count in tokens.items())),
-        ("Speeches", f"{summary.get('speeches', 0):,} by {summary.get('speakers', 0):,} speakers"),
-        ("Expositions", f"{summary.get('expositions', 0):,}"),
+        ("Tokens", ", ".join(f"{count:,} {name}" for name, count in model.metrics.tokens.items())),
+        ("Speeches", f"{summary.speeches:,} by {summary.speakers:,} speakers"),
+        ("Expositions", f"{summary.expositions:,}"),
         *([("Understood", f"{understood:.0%} of the tokens")] if understood is not None else []),
     ]
     rows = "".join(f"<tr><th scope='row'>{name}</th><td>{value}</td></tr>" for name, value in facts)
-    lists = _chips("Most frequent words of four letters and more", summary.get("frequent_words", []))
-    lists += _chips("Who speaks most", summary.get("frequent_speakers", []))
-    notes = "".join(f"<p class='note'>{html.escape(note)}</p>" for note in corpus.get("notes", []))
+    lists = _chips("Most frequent words of four letters and more", summary.frequent_words)
+    lists += _chips("Who speaks most", summary.frequent_speakers)
+    notes = "".join(f"<p class='note'>{html.escape(note)}</p>" for note in corpus.notes)
     return f"<table class='facts'><tbody>{rows}</tbody></table>{lists}{notes}"
 
 
-def _chips(title: str, entries: Iterable[Sequence[Any]]) -> str:
+def _chips(title: str, entries: Iterable[tuple[str, int]]) -> str:
     chips = "".join(
-        f"<li>{html.escape(str(word).replace('_', ' '))}<small>{count:,}</small></li>" for word, count in entries
+        f"<li>{html.escape(word.replace('_', ' '))}<small>{count:,}</small></li>" for word, count in entries
     )
     return f"<h3>{title}</h3><ul class='chips'>{chips}</ul>" if chips else ""
 
@@ -153,7 +155,7 @@ def _recipe(model: TrainedModel) -> str:
     command = (
         f"scriptmodel-trainer train --data CORPUS --out MODEL_DIR --preset {origin.preset_name} --seed {origin.seed}"
     )
-    layout = origin.corpus.get("layout", "auto")
+    layout = origin.corpus.layout
     command += f" --layout {layout}" if layout != "auto" else ""
     original = PRESETS.get(origin.preset_name, origin.preset)
     changed = [
@@ -169,13 +171,13 @@ def _recipe(model: TrainedModel) -> str:
     made_with = ", ".join(f"{name} {version}" for name, version in origin.versions.items())
     return (
         f"<pre>{html.escape(command)}</pre><p class='note'>on the corpus with the digest "
-        f"<code>{html.escape(str(origin.corpus.get('digest', '')))}</code>; made with {html.escape(made_with)}.</p>"
+        f"<code>{html.escape(origin.corpus.digest)}</code>; made with {html.escape(made_with)}.</p>"
         f"<details><summary>All settings</summary><table class='facts'><tbody>{settings}</tbody></table></details>"
     )
 
 
-def _number(value: float | None) -> str:
-    return "–" if value is None or not math.isfinite(value) else f"{value:,.1f}"
+def _number(value: float) -> str:
+    return "–" if not math.isfinite(value) else f"{value:,.1f}"
 
 
 def _duration(seconds: float) -> str:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import html
-import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from scriptmodel_trainer.presets import Preset
+from scriptmodel_trainer.records import EpochRecord
 from scriptmodel_trainer.reporting.charts import Series, line_chart
 
 _PATIENCE = 2  # epochs after the best one; one alone may be chance
 _RISE = 1.01  # of the validation perplexity
 
 
-def training_section(epochs: Sequence[Mapping[str, Any]], best: int, preset: Mapping[str, Any]) -> str:
+def training_section(epochs: Sequence[EpochRecord], best: int, preset: Preset) -> str:
     """The curves, notes on how to read them, and a line of script an epoch, as HTML."""
     notes = [f"The weights of epoch {best} (marked) are kept: its validation perplexity is the best."]
-    if any(preset.get(name) for name in ("dropout", "word_dropout", "output_dropout")):
+    if preset.dropout or preset.word_dropout or preset.output_dropout:
         notes.append(
             "Training perplexity is measured with dropout while the weights change, validation perplexity without: "
             "so it may be the higher of the two."
@@ -30,7 +30,7 @@ def training_section(epochs: Sequence[Mapping[str, Any]], best: int, preset: Map
     return f"{_curves(epochs, best)}{shown}{_sample_lines(epochs, best)}"
 
 
-def overfitting(epochs: Sequence[Mapping[str, Any]], best: int) -> str:
+def overfitting(epochs: Sequence[EpochRecord], best: int) -> str:
     """A sentence if the model overfits, else an empty text.
 
     It does if for at least two epochs after the best one validation perplexity stayed above it and ended at least 1 %
@@ -39,10 +39,8 @@ def overfitting(epochs: Sequence[Mapping[str, Any]], best: int) -> str:
     after = epochs[best:]
     if len(after) < _PATIENCE:
         return ""
-    train, valid = (
-        [math.inf if epoch[key] is None else float(epoch[key]) for epoch in epochs[best - 1 :]]
-        for key in ("train_perplexity", "valid_perplexity")
-    )
+    train = [epoch.train_perplexity for epoch in epochs[best - 1 :]]
+    valid = [epoch.valid_perplexity for epoch in epochs[best - 1 :]]
     if not (train[-1] < train[0] and min(valid[1:]) > valid[0] and valid[-1] >= _RISE * valid[0]):
         return ""
     return (
@@ -52,21 +50,15 @@ def overfitting(epochs: Sequence[Mapping[str, Any]], best: int) -> str:
     )
 
 
-def _curves(epochs: Sequence[Mapping[str, Any]], best: int) -> str:
-    def values(key: str) -> list[float]:
-        return [math.nan if epoch[key] is None else float(epoch[key]) for epoch in epochs]
-
+def _curves(epochs: Sequence[EpochRecord], best: int) -> str:
+    train = Series("training", "one", [epoch.train_perplexity for epoch in epochs])
+    valid = Series("validation", "two", [epoch.valid_perplexity for epoch in epochs])
+    rate = Series("learning rate", "three", [epoch.learning_rate for epoch in epochs])
+    speed = Series("words/s", "four", [epoch.words_per_second for epoch in epochs])
     charts = (
-        (
-            "Perplexity by epoch (logarithmic)",
-            [
-                Series("training", "one", values("train_perplexity")),
-                Series("validation", "two", values("valid_perplexity")),
-            ],
-            True,
-        ),
-        ("Learning rate at the end of each epoch", [Series("learning rate", "three", values("learning_rate"))], False),
-        ("Words a second", [Series("words/s", "four", values("words_per_second"))], False),
+        ("Perplexity by epoch (logarithmic)", [train, valid], True),
+        ("Learning rate at the end of each epoch", [rate], False),
+        ("Words a second", [speed], False),
     )
     figures: list[str] = []
     for title, series, logarithmic in charts:  # the first is the large one
@@ -79,9 +71,9 @@ def _curves(epochs: Sequence[Mapping[str, Any]], best: int) -> str:
     return f"<div class='charts'>{''.join(figures)}</div>"
 
 
-def _sample_lines(epochs: Sequence[Mapping[str, Any]], best: int) -> str:
+def _sample_lines(epochs: Sequence[EpochRecord], best: int) -> str:
     """What the model wrote after each epoch; models of older versions have none."""
-    lines = [(epoch["epoch"], epoch.get("sample") or "") for epoch in epochs]
+    lines = [(epoch.epoch, epoch.sample) for epoch in epochs]
     if not any(line for _, line in lines):
         return ""
     rows = "".join(

@@ -14,21 +14,9 @@ import numpy.typing as npt
 
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.model_schema import check_checkpoint
+from scriptmodel_trainer.records import EpochRecord
 from scriptmodel_trainer.storage import parse_json, read_arrays, write_arrays
 from scriptmodel_trainer.training.fingerprints import Fingerprints
-
-
-@dataclass(frozen=True, slots=True)
-class EpochRecord:
-    """One finished pass, as `metrics.json` keeps it."""
-
-    epoch: int
-    train_perplexity: float
-    valid_perplexity: float
-    learning_rate: float
-    seconds: float
-    words_per_second: float
-    sample: str = ""  # a line of script by the weights of this epoch; older versions wrote none
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,12 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from scriptmodel_trainer.errors import BadInputError, StoppedError
 
 # What /proc/cpuinfo says of a processor: `flags` on x86, `Features` on ARM.
 _FLAGS = re.compile(r"^(?:flags|Features)\b.*", re.MULTILINE)
-_BFLOAT16 = re.compile(r"^(?:flags|Features)\b.*\b(?:avx512_bf16|amx_bf16|bf16)\b", re.MULTILINE)
 
 
 def load_tensorflow(seed: int) -> str:
@@ -32,10 +32,17 @@ def load_tensorflow(seed: int) -> str:
     except ImportError as error:
         raise BadInputError(f"TensorFlow cannot be loaded: {error}", "install scriptmodel-trainer[cpu]") from error
     tf.keras.utils.set_random_seed(seed)
-    if not tf.config.list_physical_devices("GPU"):
+    if not gpus():
         tf.config.experimental.enable_op_determinism()
     version: str = tf.__version__
     return version
+
+
+def gpus() -> list[Any]:
+    """List the GPUs that TensorFlow uses."""
+    import tensorflow as tf  # noqa: PLC0415  # quietly loaded by then
+
+    return list(tf.config.list_physical_devices("GPU"))
 
 
 def multiplies_bfloat16() -> bool:
@@ -43,33 +50,33 @@ def multiplies_bfloat16() -> bool:
 
     They are oneDNN's to use, so without it bfloat16 is emulated anywhere.
     """
-    import tensorflow as tf  # noqa: PLC0415  # quietly loaded by then
-
-    if tf.config.list_physical_devices("GPU"):
+    if gpus():
         return True
     if os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "0":
         return False
-    try:
-        described = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
-    except OSError:  # not Linux
-        return True
-    return bool(_BFLOAT16.search(described))
+    flags = _cpu_flags()
+    return flags is None or not flags.isdisjoint(("avx512_bf16", "amx_bf16", "bf16"))
 
 
 def processor() -> str:
     """The kind of processor that training uses; between two kinds the same sums may be rounded another way."""
     import tensorflow as tf  # noqa: PLC0415  # quietly loaded by then
 
-    gpus = tf.config.list_physical_devices("GPU")
-    if gpus:
-        return str(tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU"))
+    found = gpus()
+    if found:
+        return str(tf.config.experimental.get_device_details(found[0]).get("device_name", "GPU"))
+    wide = (flag for flag in _cpu_flags() or () if flag.startswith(("avx", "amx", "fma", "sve", "bf16")))
+    return " ".join([platform.machine(), *sorted(wide)])
+
+
+def _cpu_flags() -> frozenset[str] | None:
+    """Return the instruction sets of the CPU; None where the system does not list them."""
     try:
         described = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
     except OSError:  # not Linux
-        described = ""
+        return None
     flags = _FLAGS.search(described)
-    wide = {flag for flag in flags[0].split() if flag.startswith(("avx", "amx", "fma", "sve", "bf16"))} if flags else ()
-    return " ".join([platform.machine(), *sorted(wide)])
+    return frozenset(flags[0].split()) if flags else frozenset()
 
 
 @contextlib.contextmanager

@@ -1,94 +1,37 @@
-"""The training loop: epochs of windows, progress, validation, best weights, checkpoints."""
+"""The training loop: epochs of windows, each followed by validation, with reports and checkpoints in between."""
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 
-from scriptmodel_trainer.errors import DivergedError, StoppedError
-from scriptmodel_trainer.presets import Preset
-from scriptmodel_trainer.progress.events import EpochEnded, EpochStarted, Progressed, Started, Warned
+from scriptmodel_trainer.errors import DivergedError
 from scriptmodel_trainer.progress.listeners import Progress
-from scriptmodel_trainer.stopping import RESUMABLE, StopSignals
+from scriptmodel_trainer.records import EpochRecord
+from scriptmodel_trainer.stopping import StopSignals
 from scriptmodel_trainer.training.batches import cut_for_training, cut_for_validation
-from scriptmodel_trainer.training.checkpoints import (
-    Checkpoint,
-    EpochRecord,
-    check_arrays,
-    damaged,
-    load_checkpoint,
-    save_checkpoint,
-)
-from scriptmodel_trainer.training.fingerprints import Fingerprints
+from scriptmodel_trainer.training.checkpointer import Checkpointer
 from scriptmodel_trainer.training.graph import Pace, TrainingGraph, ValidationGraph
 from scriptmodel_trainer.training.model import LanguageModel
 from scriptmodel_trainer.training.optimizers import Optimizer, learning_rate
+from scriptmodel_trainer.training.reporter import Reporter, perplexity_of
+from scriptmodel_trainer.training.state import Outcome, Position, Variables
+from scriptmodel_trainer.training.task import TrainingResult, TrainingTask
 
-Ids = npt.NDArray[np.int32]
-Floats = npt.NDArray[np.float32]
-
-REPORT_SECONDS = 5.0
-_SAVE_RATIO = 20  # at most this share (1/20) of the time goes into saving
-OTHER_PROCESSOR = (
-    "the saved state is of another kind of processor: sums are rounded another way here, so the weights will not be "
-    "bit-identical to those of an undisturbed run"
-)
-UNKNOWN_PRECISION = (
-    "an older version saved the state and did not record what precision=auto was there: if that was another kind of "
-    "processor, the weights will not be bit-identical to those of an undisturbed run"
-)
-_HOPELESS = 40.0  # nats a token: far worse than guessing among all words, so the weights have exploded
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingTask:
-    """What to train on what: token numbers of both streams, and the number of `<eos>` that stands before them."""
-
-    preset_name: str
-    preset: Preset
-    vocabulary: int
-    train: Ids
-    valid: Ids
-    tokens: dict[str, int]
-    eos: int
-    seed: int
-    fingerprints: Fingerprints
-    processor: str
-    checkpoint: Path
-    checkpoint_seconds: float
-    sample: Callable[[dict[str, Floats]], str]
-    """A line of script by the weights, for the log; must not draw from any generator that training uses."""
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingResult:
-    """Weights of the epoch that validated best, and the course of the run."""
-
-    weights: dict[str, Floats]
-    history: tuple[EpochRecord, ...]
-    best_epoch: int
-    seconds: float
+_DIVERGED = 40.0  # nats a token: far worse than a uniform guess among all words, so the weights have exploded
 
 
 def fit(task: TrainingTask, resume: bool, progress: Progress, signals: StopSignals) -> TrainingResult:
     """Train to the end, or raise StoppedError with the state saved, or DivergedError with nothing overwritten.
 
-    Raises MemoryError if the network does not fit into the processor's memory or the GPU's.
+    Raises MemoryError if the network does not fit into the memory of the CPU or the GPU.
     """
     try:
-        run = _Run(task, progress, signals)
-        if resume:
-            run.restore(load_checkpoint(task.checkpoint, task.fingerprints))
+        loop = _Loop(task, progress, signals)
+        resumed_from = loop.resume(progress) if resume else None
         signals.deferred = True
-        result = run.to_end()
+        result = loop.run(resumed_from)
     except tf.errors.ResourceExhaustedError as error:
         raise MemoryError from error
     finally:
@@ -97,193 +40,88 @@ def fit(task: TrainingTask, resume: bool, progress: Progress, signals: StopSigna
     return result
 
 
-class _Run:
-    """A training run in progress."""
+class _Loop:
+    """A training run; its state is in `position`, `outcome` and the variables that the graphs change."""
 
     def __init__(self, task: TrainingTask, progress: Progress, signals: StopSignals) -> None:
         preset = task.preset
+        model = LanguageModel(preset, task.vocabulary, task.seed)
+        optimizer = Optimizer(preset, model.variables)
         self._task = task
-        self._progress = progress
-        self._signals = signals
-        self._model = LanguageModel(preset, task.vocabulary, task.seed)
-        self._optimizer = Optimizer(preset, self._model.variables)
+        self._model = model
         self._rows = cut_for_training(task.train, preset.batch_size, preset.steps, task.eos)
-        self._graph = TrainingGraph(self._model, self._optimizer, self._rows, task.seed)
-        self._validation = ValidationGraph(self._model, cut_for_validation(task.valid, task.eos))
-        self._epoch, self._window, self._loss = 1, 0, 0.0
-        self._epoch_seconds, self._seconds = 0.0, 0.0
-        self._history: list[EpochRecord] = []
-        self._best: dict[str, Floats] = {}
-        self._best_epoch = 0
-        self._resumed_from: int | None = None
+        self._training = TrainingGraph(model, optimizer, self._rows, task.seed)
+        self._validation = ValidationGraph(model, cut_for_validation(task.valid, task.eos))
+        self._position = Position()
+        self._outcome = Outcome()
+        variables = Variables(model.variables, optimizer.slots, self._training.state)
+        self._checkpointer = Checkpointer(task, self._position, self._outcome, variables, signals)
+        self._reporter = Reporter(progress, task, self._rows)
         self._pace = Pace()
-        self._reported_at = time.monotonic()
-        self._saved_at = time.monotonic()
-        self._save_cost = 0.0
 
-    def to_end(self) -> TrainingResult:
-        preset = self._task.preset
-        self._progress.report(
-            Started(
-                self._task.preset_name,
-                preset.parameter_count(self._task.vocabulary),
-                self._task.tokens,
-                self._task.vocabulary,
-                preset.epochs,
-                self._resumed_from,
-            )
-        )
-        while self._epoch <= preset.epochs:
-            self._pass_over_text()
+    def resume(self, progress: Progress) -> int:
+        """Restore the saved state; returns the epoch that the run continues."""
+        self._checkpointer.restore(self._rows.windows, progress)
+        return min(self._position.epoch, self._task.preset.epochs)
+
+    def run(self, resumed_from: int | None) -> TrainingResult:
+        """Train from the current position to the end."""
+        position, outcome = self._position, self._outcome
+        self._reporter.started(resumed_from)
+        while position.epoch <= self._task.preset.epochs:
+            self._train_epoch()
             self._validate()
-            self._epoch, self._window, self._loss, self._epoch_seconds = self._epoch + 1, 0, 0.0, 0.0
-            self._graph.reset_state()
-            self._checkpoint_if_due()
-        self._save()  # what comes next may take long, too
-        return TrainingResult(self._best, tuple(self._history), self._best_epoch, self._seconds)
+            position.start_next_epoch()
+            self._training.reset_state()
+            self._checkpointer.save_if_due(self._rows.windows)
+        self._checkpointer.save()  # scoring the test split may take long, too
+        return TrainingResult(outcome.best_weights, tuple(outcome.history), outcome.best_epoch, position.seconds)
 
-    def _pass_over_text(self) -> None:
-        windows = self._rows.windows
-        self._progress.report(EpochStarted(self._epoch, self._rate(self._window)))
-        self._reported_at = time.monotonic()
-        while self._window < windows:
-            before, count = self._window, min(self._pace.count, windows - self._window)
-            rates = [self._rate(before + ahead) for ahead in range(count)]
+    def _train_epoch(self) -> None:
+        """Train on the windows of the epoch that are left."""
+        position, windows = self._position, self._rows.windows
+        self._reporter.epoch_started(position, self._rate(position.window))
+        while position.window < windows:
+            count = min(self._pace.count, windows - position.window)
+            rates = [self._rate(position.window + ahead) for ahead in range(count)]
+            step = (position.epoch - 1) * windows + position.window
             with self._pace.of(count):
-                loss = self._graph.run(before, (self._epoch - 1) * windows + before, rates)
-            self._loss += loss
-            self._window += count
-            self._epoch_seconds += self._pace.took
-            self._seconds += self._pace.took
-            if not loss / count < _HOPELESS:  # NaN is not less either
-                raise self._diverged(loss / count)
-            self._between(self._window * 10 // windows > before * 10 // windows)
-
-    def _between(self, report: bool = False) -> None:
-        """Answer signals, and tell now and then how far it is; at once if `report`."""
-        if report or time.monotonic() - self._reported_at >= REPORT_SECONDS:
-            self._report()
-            self._reported_at = time.monotonic()
-        self._checkpoint_if_due()
-
-    def _rate(self, window: int) -> float:
-        windows = self._rows.windows
-        done = ((self._epoch - 1) * windows + window) / (windows * self._task.preset.epochs)
-        return learning_rate(self._task.preset, self._epoch, done)
-
-    def _report(self) -> None:
-        windows, epochs = self._rows.windows, self._task.preset.epochs
-        done = (self._epoch - 1) * windows + self._window
-        speed = self._window * self._rows.words / max(self._epoch_seconds, 1e-9)
-        left = (epochs * windows - done) * self._rows.words / max(speed, 1e-9)
-        fraction = self._window / windows
-        self._progress.report(
-            Progressed(self._epoch, epochs, fraction, _perplexity(self._loss / self._window), speed, left)
-        )
+                loss = self._training.run(position.window, step, rates)
+            position.advance(count, loss, self._pace.took)
+            self._require_convergence(loss / count)
+            self._report_and_save()
 
     def _validate(self) -> None:
-        began = time.monotonic()
-        mean = self._validation.run(self._between)
-        self._seconds += time.monotonic() - began
-        if not mean < _HOPELESS:
-            raise self._diverged(mean)
-        valid = _perplexity(mean)
-        best = not self._history or valid < self._history[self._best_epoch - 1].valid_perplexity
+        """Validate the weights after an epoch and record it."""
+        position, windows = self._position, self._rows.windows
+        started = time.monotonic()
+        mean = self._validation.run(self._report_and_save)
+        position.seconds += time.monotonic() - started
+        self._require_convergence(mean)
         weights = self._model.weights()
-        words = self._rows.windows * self._rows.words
-        self._history.append(
-            EpochRecord(
-                self._epoch,
-                _perplexity(self._loss / self._rows.windows),
-                valid,
-                self._rate(self._rows.windows - 1),
-                self._epoch_seconds,
-                words / max(self._epoch_seconds, 1e-9),
-                self._task.sample(weights),
+        record = EpochRecord(
+            epoch=position.epoch,
+            train_perplexity=perplexity_of(position.loss / windows),
+            valid_perplexity=perplexity_of(mean),
+            learning_rate=self._rate(windows - 1),
+            seconds=position.epoch_seconds,
+            words_per_second=windows * self._rows.words / max(position.epoch_seconds, 1e-9),
+            sample=self._task.sample(weights),
+        )
+        self._reporter.epoch_ended(record, self._outcome.add(record, weights))
+
+    def _report_and_save(self) -> None:
+        self._reporter.progressed(self._position)
+        self._checkpointer.save_if_due(self._rows.windows)
+
+    def _rate(self, window: int) -> float:
+        windows, preset = self._rows.windows, self._task.preset
+        done = ((self._position.epoch - 1) * windows + window) / (windows * preset.epochs)
+        return learning_rate(preset, self._position.epoch, done)
+
+    def _require_convergence(self, loss: float) -> None:
+        if not loss < _DIVERGED:  # NaN is not less either
+            raise DivergedError(
+                f"training diverged: the loss became {loss:.4g} in epoch {self._position.epoch}",
+                "lower learning_rate or clip_norm; nothing was overwritten",
             )
-        )
-        if best:
-            self._best, self._best_epoch = weights, self._epoch
-        done = self._history[-1]
-        self._progress.report(EpochEnded(done.epoch, done.train_perplexity, valid, best, done.sample))
-
-    def _checkpoint_if_due(self) -> None:
-        """Save now and then; save and stop if a signal came."""
-        now = time.monotonic()
-        due = now - self._saved_at >= max(self._task.checkpoint_seconds, _SAVE_RATIO * self._save_cost)
-        stopping = self._signals.requested
-        if not (due or stopping):
-            return
-        self._save()
-        if stopping:
-            share = self._window / self._rows.windows
-            where = (
-                f"in epoch {self._epoch} at {share:.0%}" if self._epoch <= self._task.preset.epochs else "at the end"
-            )
-            raise StoppedError(stopping, f"stopped {where}", RESUMABLE)
-
-    def _save(self) -> None:
-        began = time.monotonic()
-        save_checkpoint(self._task.checkpoint, self._snapshot())
-        self._signals.hint = RESUMABLE
-        self._saved_at = time.monotonic()
-        self._save_cost = self._saved_at - began
-
-    def _snapshot(self) -> Checkpoint:
-        arrays: dict[str, npt.NDArray[Any]] = {}
-        for prefix, group in (("weights", self._model.variables), ("slots", self._optimizer.slots)):
-            arrays |= {f"{prefix}/{name}": variable.numpy() for name, variable in group.items()}
-        arrays |= {f"best/{name}": array for name, array in self._best.items()}
-        for index, layer in enumerate(self._graph.state):
-            arrays |= {f"state/{index}/{part}": variable.numpy() for part, variable in enumerate(layer)}
-        return Checkpoint(
-            self._task.fingerprints.current,
-            self._epoch,
-            self._window,
-            self._loss,
-            self._epoch_seconds,
-            self._seconds,
-            self._best_epoch,
-            tuple(self._history),
-            arrays,
-            self._task.processor,
-        )
-
-    def restore(self, checkpoint: Checkpoint) -> None:
-        """Take over the state of an earlier run with the same fingerprint; warns where the result may differ."""
-        if checkpoint.processor not in ("", self._task.processor):
-            self._progress.report(Warned("other_processor", OTHER_PROCESSOR))
-        if checkpoint.fingerprint == self._task.fingerprints.unresolved:
-            self._progress.report(Warned("unknown_precision", UNKNOWN_PRECISION))
-        arrays = checkpoint.arrays
-        path, epochs = self._task.checkpoint, self._task.preset.epochs
-        wanted = {name: array.shape for name, array in self._snapshot().arrays.items()}
-        if checkpoint.best_epoch:
-            wanted |= {f"best/{name}": tuple(variable.shape) for name, variable in self._model.variables.items()}
-        check_arrays(path, arrays, wanted)
-        over = checkpoint.epoch == epochs + 1 and checkpoint.window == 0
-        within = 1 <= checkpoint.epoch <= epochs and checkpoint.window <= self._rows.windows
-        if not (over or within) or len(checkpoint.history) != checkpoint.epoch - 1:
-            raise damaged(path, f"it names window {checkpoint.window} of epoch {checkpoint.epoch}")
-        for prefix, group in (("weights", self._model.variables), ("slots", self._optimizer.slots)):
-            for name, variable in group.items():
-                variable.assign(arrays[f"{prefix}/{name}"])
-        for index, layer in enumerate(self._graph.state):
-            for part, variable in enumerate(layer):
-                variable.assign(arrays[f"state/{index}/{part}"])
-        self._best = {name.removeprefix("best/"): array for name, array in arrays.items() if name.startswith("best/")}
-        self._best_epoch = checkpoint.best_epoch
-        self._history = list(checkpoint.history)
-        self._epoch, self._window, self._loss = checkpoint.epoch, checkpoint.window, checkpoint.loss
-        self._epoch_seconds, self._seconds = checkpoint.epoch_seconds, checkpoint.seconds
-        self._resumed_from = min(checkpoint.epoch, self._task.preset.epochs)
-
-    def _diverged(self, loss: float) -> DivergedError:
-        return DivergedError(
-            f"training diverged: the loss became {loss:.4g} in epoch {self._epoch}",
-            "lower learning_rate or clip_norm; nothing was overwritten",
-        )
-
-
-def _perplexity(mean: float) -> float:
-    return math.exp(mean) if mean < 700 else math.inf

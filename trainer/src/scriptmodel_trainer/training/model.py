@@ -12,15 +12,14 @@ from typing import Any
 
 import keras
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 
+from scriptmodel_trainer.arrays import Floats
 from scriptmodel_trainer.presets import Preset
+from scriptmodel_trainer.training import hardware
 from scriptmodel_trainer.training.dropout import Dropout
 from scriptmodel_trainer.training.precision import FLOAT32
 from scriptmodel_trainer.training.recurrence import MOST_STEPS, read_window
-
-Floats = npt.NDArray[np.float32]
 
 
 class LanguageModel:
@@ -41,7 +40,7 @@ class LanguageModel:
             shape = (vocabulary, preset.hidden_units)  # a row a word, like the word vectors
             self.output_kernel = tf.Variable(tf.zeros(shape), name="output/kernel")
         self.output_bias = tf.Variable(tf.zeros(vocabulary), name="output/bias")
-        self._on_gpu = bool(tf.config.list_physical_devices("GPU"))
+        self._on_gpu = bool(hardware.gpus())
         self._initialise(seed)
 
     @property

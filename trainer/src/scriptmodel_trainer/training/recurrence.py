@@ -37,12 +37,12 @@ def read_window(
         projected = tf.reshape(product(flat, kernel, precision) + bias, (-1, steps, 4 * units))
         outputs, cells, gates = [output], [cell], []
         for step in tf.unstack(projected, axis=1):
-            entered, kept, candidate, shown = _gates(product(outputs[-1], recurrent, precision) + step)
-            after = kept * cells[-1] + entered * candidate
-            squashed = tf.tanh(after)
-            gates.append((entered, kept, candidate, shown, squashed))
+            input_gate, forget_gate, candidate, output_gate = _gates(product(outputs[-1], recurrent, precision) + step)
+            after = forget_gate * cells[-1] + input_gate * candidate
+            cell_tanh = tf.tanh(after)
+            gates.append((input_gate, forget_gate, candidate, output_gate, cell_tanh))
             cells.append(after)
-            outputs.append(shown * squashed)
+            outputs.append(output_gate * cell_tanh)
 
         def gradient(to_outputs: Any, to_output: Any, to_cell: Any) -> tuple[Any, ...]:
             deltas = []
@@ -66,19 +66,26 @@ def read_window(
 
 def _gates(sums: Any) -> tuple[Any, Any, Any, Any]:
     """(B, 4H) to input gate, forget gate, candidate and output gate, (B, H) each."""
-    entered, kept, candidate, shown = tf.split(sums, 4, axis=1)
-    return tf.sigmoid(entered), tf.sigmoid(kept), tf.tanh(candidate), tf.sigmoid(shown)
+    input_gate, forget_gate, candidate, output_gate = tf.split(sums, 4, axis=1)
+    return tf.sigmoid(input_gate), tf.sigmoid(forget_gate), tf.tanh(candidate), tf.sigmoid(output_gate)
 
 
 def _backward(
-    to_output: Any, to_cell: Any, cell: Any, entered: Any, kept: Any, candidate: Any, shown: Any, squashed: Any
+    to_output: Any,
+    to_cell: Any,
+    cell: Any,
+    input_gate: Any,
+    forget_gate: Any,
+    candidate: Any,
+    output_gate: Any,
+    cell_tanh: Any,
 ) -> tuple[Any, Any]:
     """Gradients of a step's sums (B, 4H) and of the cell before it, from those of its output and its cell."""
-    to_cell += tf.raw_ops.TanhGrad(y=squashed, dy=to_output * shown)
+    to_cell += tf.raw_ops.TanhGrad(y=cell_tanh, dy=to_output * output_gate)
     parts = [
-        tf.raw_ops.SigmoidGrad(y=entered, dy=to_cell * candidate),
-        tf.raw_ops.SigmoidGrad(y=kept, dy=to_cell * cell),
-        tf.raw_ops.TanhGrad(y=candidate, dy=to_cell * entered),
-        tf.raw_ops.SigmoidGrad(y=shown, dy=to_output * squashed),
+        tf.raw_ops.SigmoidGrad(y=input_gate, dy=to_cell * candidate),
+        tf.raw_ops.SigmoidGrad(y=forget_gate, dy=to_cell * cell),
+        tf.raw_ops.TanhGrad(y=candidate, dy=to_cell * input_gate),
+        tf.raw_ops.SigmoidGrad(y=output_gate, dy=to_output * cell_tanh),
     ]
-    return tf.concat(parts, axis=1), to_cell * kept
+    return tf.concat(parts, axis=1), to_cell * forget_gate

@@ -1,0 +1,9 @@
+"""Types of the arrays that all parts share."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Ids = npt.NDArray[np.int32]  # token numbers
+Floats = npt.NDArray[np.float32]

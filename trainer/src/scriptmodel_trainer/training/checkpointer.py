@@ -1,0 +1,107 @@
+"""Saves the state of a training run while it trains, and restores it."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+
+from scriptmodel_trainer.errors import StoppedError
+from scriptmodel_trainer.progress.events import Warned
+from scriptmodel_trainer.progress.listeners import Progress
+from scriptmodel_trainer.stopping import RESUMABLE, StopSignals
+from scriptmodel_trainer.training.checkpoints import (
+    Checkpoint,
+    check_arrays,
+    damaged,
+    load_checkpoint,
+    save_checkpoint,
+)
+from scriptmodel_trainer.training.state import Outcome, Position, Variables
+from scriptmodel_trainer.training.task import TrainingTask
+
+OTHER_PROCESSOR = (
+    "the state was saved on another kind of processor, which rounds sums differently: the weights will not be "
+    "bit-identical to those of an uninterrupted run"
+)
+UNKNOWN_PRECISION = (
+    "an older version saved the state and did not record what precision=auto meant there: if that was another kind of "
+    "processor, the weights will not be bit-identical to those of an uninterrupted run"
+)
+_SAVE_RATIO = 20  # at most this share (1/20) of the time goes into saving
+_BEST = "best/"
+
+
+class Checkpointer:
+    """Saves position, outcome and variables at intervals and when a signal asks the run to stop."""
+
+    def __init__(
+        self, task: TrainingTask, position: Position, outcome: Outcome, variables: Variables, signals: StopSignals
+    ) -> None:
+        self._task = task
+        self._position = position
+        self._outcome = outcome
+        self._variables = variables
+        self._signals = signals
+        self._saved_at = time.monotonic()
+        self._save_seconds = 0.0
+
+    def save_if_due(self, windows: int) -> None:
+        """Save if the interval is over; save and raise StoppedError if a signal came. An epoch has `windows`."""
+        interval = max(self._task.checkpoint_seconds, _SAVE_RATIO * self._save_seconds)
+        stopping = self._signals.requested
+        if time.monotonic() - self._saved_at < interval and not stopping:
+            return
+        self.save()
+        if stopping:
+            epoch, share = self._position.epoch, self._position.window / windows
+            where = f"in epoch {epoch} at {share:.0%}" if epoch <= self._task.preset.epochs else "at the end"
+            raise StoppedError(stopping, f"stopped {where}", RESUMABLE)
+
+    def save(self) -> None:
+        """Save now."""
+        started = time.monotonic()
+        best = {f"{_BEST}{name}": array for name, array in self._outcome.best_weights.items()}
+        checkpoint = Checkpoint(
+            fingerprint=self._task.fingerprints.current,
+            **dataclasses.asdict(self._position),
+            best_epoch=self._outcome.best_epoch,
+            history=tuple(self._outcome.history),
+            arrays=self._variables.arrays() | best,
+            processor=self._task.processor,
+        )
+        save_checkpoint(self._task.checkpoint, checkpoint)
+        self._signals.hint = RESUMABLE
+        self._saved_at = time.monotonic()
+        self._save_seconds = self._saved_at - started
+
+    def restore(self, windows: int, progress: Progress) -> None:
+        """Continue the saved run, whose epochs have `windows`; warns where the result may differ.
+
+        Raises BadInputError if the checkpoint is damaged or belongs to another run.
+        """
+        checkpoint = load_checkpoint(self._task.checkpoint, self._task.fingerprints)
+        if checkpoint.processor not in ("", self._task.processor):
+            progress.report(Warned("other_processor", OTHER_PROCESSOR))
+        if checkpoint.fingerprint == self._task.fingerprints.unresolved:
+            progress.report(Warned("unknown_precision", UNKNOWN_PRECISION))
+        self._check(checkpoint, windows)
+        self._variables.assign(checkpoint.arrays)
+        for field in dataclasses.fields(Position):
+            setattr(self._position, field.name, getattr(checkpoint, field.name))
+        self._outcome.history = list(checkpoint.history)
+        self._outcome.best_epoch = checkpoint.best_epoch
+        self._outcome.best_weights = {
+            name.removeprefix(_BEST): array for name, array in checkpoint.arrays.items() if name.startswith(_BEST)
+        }
+
+    def _check(self, checkpoint: Checkpoint, windows: int) -> None:
+        expected = self._variables.shapes()
+        if checkpoint.best_epoch:
+            weights = self._variables.weights
+            expected |= {f"{_BEST}{name}": tuple(variable.shape) for name, variable in weights.items()}
+        path, epochs = self._task.checkpoint, self._task.preset.epochs
+        check_arrays(path, checkpoint.arrays, expected)
+        over = checkpoint.epoch == epochs + 1 and checkpoint.window == 0
+        within = 1 <= checkpoint.epoch <= epochs and checkpoint.window <= windows
+        if not (over or within) or len(checkpoint.history) != checkpoint.epoch - 1:
+            raise damaged(path, f"it names window {checkpoint.window} of epoch {checkpoint.epoch}")

@@ -1,0 +1,70 @@
+"""Reports a training run: its start, progress every few seconds, and each finished epoch."""
+
+from __future__ import annotations
+
+import math
+import time
+
+from scriptmodel_trainer.progress.events import EpochEnded, EpochStarted, Progressed, Started
+from scriptmodel_trainer.progress.listeners import Progress
+from scriptmodel_trainer.records import EpochRecord
+from scriptmodel_trainer.training.batches import TrainingRows
+from scriptmodel_trainer.training.state import Position
+from scriptmodel_trainer.training.task import TrainingTask
+
+REPORT_SECONDS = 5.0
+
+
+class Reporter:
+    """Turns positions into events: every REPORT_SECONDS, and at each tenth of an epoch."""
+
+    def __init__(self, progress: Progress, task: TrainingTask, rows: TrainingRows) -> None:
+        self._progress = progress
+        self._task = task
+        self._rows = rows
+        self._reported_at = time.monotonic()
+        self._reported_tenth = 0
+
+    def started(self, resumed_from: int | None) -> None:
+        """Report the start of the run; `resumed_from` is the epoch that a resumed run continues."""
+        task = self._task
+        parameters = task.preset.parameter_count(task.vocabulary)
+        self._progress.report(
+            Started(task.preset_name, parameters, task.tokens, task.vocabulary, task.preset.epochs, resumed_from)
+        )
+
+    def epoch_started(self, position: Position, rate: float) -> None:
+        """Report the start of an epoch, or its continuation after a resume."""
+        self._progress.report(EpochStarted(position.epoch, rate))
+        self._reported_at = time.monotonic()
+        self._reported_tenth = self._tenth(position)
+
+    def progressed(self, position: Position) -> None:
+        """Report the position if a report is due."""
+        tenth = self._tenth(position)
+        if tenth == self._reported_tenth and time.monotonic() - self._reported_at < REPORT_SECONDS:
+            return
+        windows, epochs = self._rows.windows, self._task.preset.epochs
+        done = (position.epoch - 1) * windows + position.window
+        speed = position.window * self._rows.words / max(position.epoch_seconds, 1e-9)
+        eta = (epochs * windows - done) * self._rows.words / max(speed, 1e-9)
+        mean = position.loss / position.window
+        self._progress.report(
+            Progressed(position.epoch, epochs, position.window / windows, perplexity_of(mean), speed, eta)
+        )
+        self._reported_at = time.monotonic()
+        self._reported_tenth = tenth
+
+    def epoch_ended(self, record: EpochRecord, best: bool) -> None:
+        """Report a finished and validated epoch."""
+        self._progress.report(
+            EpochEnded(record.epoch, record.train_perplexity, record.valid_perplexity, best, record.sample)
+        )
+
+    def _tenth(self, position: Position) -> int:
+        return position.window * 10 // self._rows.windows
+
+
+def perplexity_of(mean: float) -> float:
+    """Return exp of a mean loss in nats; infinite where that overflows."""
+    return math.exp(mean) if mean < 700 else math.inf

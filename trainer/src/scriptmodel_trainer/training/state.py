@@ -1,0 +1,85 @@
+"""The state of a training run: its position, its best weights so far, and the variables that training changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from scriptmodel_trainer.arrays import Floats
+from scriptmodel_trainer.records import EpochRecord
+
+
+@dataclass(slots=True)
+class Position:
+    """Where a run is: `window` windows of `epoch` (from 1) are done, and `loss` is the sum of their mean losses.
+
+    `epoch_seconds` is the time spent on the windows of this epoch, `seconds` that on all of the run, validation too.
+    """
+
+    epoch: int = 1
+    window: int = 0
+    loss: float = 0.0
+    epoch_seconds: float = 0.0
+    seconds: float = 0.0
+
+    def advance(self, windows: int, loss: float, seconds: float) -> None:
+        """Add trained windows."""
+        self.window += windows
+        self.loss += loss
+        self.epoch_seconds += seconds
+        self.seconds += seconds
+
+    def start_next_epoch(self) -> None:
+        """Move to the first window of the next epoch."""
+        self.epoch, self.window, self.loss, self.epoch_seconds = self.epoch + 1, 0, 0.0, 0.0
+
+
+@dataclass(slots=True)
+class Outcome:
+    """The finished epochs, and the weights of the one with the best validation perplexity (0: none yet)."""
+
+    history: list[EpochRecord] = field(default_factory=list)
+    best_epoch: int = 0
+    best_weights: dict[str, Floats] = field(default_factory=dict)
+
+    def add(self, record: EpochRecord, weights: dict[str, Floats]) -> bool:
+        """Add a finished epoch; returns whether it validated better than all before."""
+        best = not self.history or record.valid_perplexity < self.history[self.best_epoch - 1].valid_perplexity
+        self.history.append(record)
+        if best:
+            self.best_epoch, self.best_weights = record.epoch, weights
+        return best
+
+
+@dataclass(frozen=True, slots=True)
+class Variables:
+    """The TensorFlow variables that training changes: weights, the optimizer's slots, each layer's LSTM state."""
+
+    weights: Mapping[str, Any]
+    slots: Mapping[str, Any]
+    lstm_state: list[list[Any]]
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Copies of all values by the names that a checkpoint gives them."""
+        return {name: variable.numpy() for name, variable in self._named()}
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of all values by the names that a checkpoint gives them."""
+        return {name: tuple(variable.shape) for name, variable in self._named()}
+
+    def assign(self, arrays: Mapping[str, npt.NDArray[np.float32]]) -> None:
+        """Replace all values by those of a checkpoint."""
+        for name, variable in self._named():
+            variable.assign(arrays[name])
+
+    def _named(self) -> Iterator[tuple[str, Any]]:
+        for prefix, group in (("weights", self.weights), ("slots", self.slots)):
+            for name, variable in group.items():
+                yield f"{prefix}/{name}", variable
+        for index, layer in enumerate(self.lstm_state):
+            for part, variable in enumerate(layer):
+                yield f"state/{index}/{part}", variable
