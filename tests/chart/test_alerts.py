@@ -33,18 +33,22 @@ STATUS = {
 
 
 def exported() -> dict[str, set[str]]:
-    """Labels of each metric that a working operator tells, from the text that it serves."""
-    metrics = Metrics(Store(EchoFilter()))
+    """Labels of each metric that a working operator serves; of a histogram, only those of its buckets."""
+    store = Store(EchoFilter())
+    metrics = Metrics(store)
     metrics.clock_skew(0.1)
     metadata = {"namespace": "ml", "name": "thrones", "uid": "1", "resourceVersion": "5", "generation": 1}
-    metrics.store.put({"metadata": metadata, "spec": {}, "status": STATUS})
+    store.put({"metadata": metadata, "spec": {}, "status": STATUS})
     metrics.called("ListJob", "OK", 0.25)
     metrics.reconciled("done", 0.1)
     metrics.retried()
     metrics.downloaded("committed", 2.0, 1000)
     metrics.event_left_out()
-    lines = [line for line in metrics.render().splitlines() if not line.startswith("#")]
-    return {re.split(r"[{ ]", line)[0]: set(re.findall(r'(\w+)="', line)) for line in lines}
+    text = metrics.render().decode()
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    found = {re.split(r"[{ ]", line)[0]: set(re.findall(r'(\w+)="', line)) for line in lines}
+    histograms = re.findall(r"^# TYPE (\w+) histogram$", text, re.MULTILINE)
+    return {name: labels for name, labels in found.items() if re.sub("_(sum|count)$", "", name) not in histograms}
 
 
 def selectors(expression: str) -> list[dict[str, Any]]:

@@ -59,7 +59,7 @@ def test_a_missing_crd_is_told_with_what_installs_it(without_crd: ControlPlane) 
 
 def test_nobody_waits_where_the_crd_is_gone(without_crd: ControlPlane) -> None:
     done = operator(without_crd, "before-uninstall")
-    assert (done.returncode, done.stdout) == (0, "no ScriptModel is left\n")
+    assert (done.returncode, done.stdout) == (0, "no ScriptModel exists\n")
 
 
 def test_a_sample_that_is_refused_is_told_with_the_servers_words(control_plane: ControlPlane, tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_an_operator_that_does_not_end_is_told_and_keeps_its_finalizer(waiting_m
         words = ("before-uninstall", "--policy=orphan", f"--deployment={DEPLOYMENT}", "--timeout=1")
         done = operator(waiting_model, *words)
         assert done.returncode == 1
-        assert "is scaled to zero, but after 1 s there still are: lasting" in done.stderr
+        assert "is scaled to zero, but after 1 s these pods still run: lasting" in done.stderr
         kept = waiting_model.kubectl("get", "sm", "waiting", "-n", "team-a", "-o", "jsonpath={.metadata.finalizers}")
         assert kept.stdout == '["scriptmodel.dev/pipelines"]'
     finally:

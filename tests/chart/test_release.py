@@ -134,7 +134,7 @@ def test_helm_test_applies_the_sample_as_a_dry_run_and_reaches_pachd(
     said, _ = check.communicate(timeout=60)
     assert check.returncode == 0, said
     assert "ok      the API server serves scriptmodel.dev/v1alpha1\n" in said
-    assert f"ok      ScriptModel 'shakespeare' is taken in namespace '{NAMESPACE}' (dry run)\n" in said
+    assert f"ok      ScriptModel 'shakespeare' is accepted in namespace '{NAMESPACE}' (dry run)\n" in said
     assert f"ok      pachd 2.7.8 answers at {localpach.address}\n" in said
     node.pod_ended(f"{OPERATOR}-check", well=True)
     out, _ = helm.communicate(timeout=90)
@@ -171,7 +171,7 @@ def test_uninstall_refuses_while_there_is_a_model_and_goes_once_there_is_none(
     hook = node.start(job["spec"]["template"]["spec"])
     said, _ = hook.communicate(timeout=60)
     assert hook.returncode == 1
-    assert "1 ScriptModel(s) are still there: team-a/thrones" in said
+    assert "1 ScriptModel(s) still exist: team-a/thrones" in said
     assert "kubectl delete scriptmodels --all -A" in said
     assert "uninstall.policy=orphan" in said
     node.job_ended(f"{OPERATOR}-pre-delete", well=False)
@@ -187,7 +187,7 @@ def test_uninstall_refuses_while_there_is_a_model_and_goes_once_there_is_none(
     job = until(lambda: other_than(failed, node.find("job", f"{OPERATOR}-pre-delete")), "the hook's next job")
     hook = node.start(job["spec"]["template"]["spec"])
     said, _ = hook.communicate(timeout=60)
-    assert (hook.returncode, said) == (0, "no ScriptModel is left\n")
+    assert (hook.returncode, said) == (0, "no ScriptModel exists\n")
     node.job_ended(f"{OPERATOR}-pre-delete", well=True)
     out, _ = helm.communicate(timeout=120)
     assert helm.returncode == 0, out

@@ -31,7 +31,7 @@ PREFIX = "SCRIPTMODEL"
 @click.group(context_settings={"auto_envvar_prefix": PREFIX, "help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="scriptmodel-operator", prog_name="scriptmodel-operator")
 def main() -> None:
-    """Keeps Pachyderm pipelines true to ScriptModel objects."""
+    """Keep Pachyderm pipelines in sync with ScriptModel objects."""
 
 
 @main.command()
@@ -41,13 +41,13 @@ def main() -> None:
     envvar=f"{PREFIX}_TRAINER_IMAGE",
     required=True,
     metavar="IMAGE",
-    help="Image of the pipelines where a ScriptModel names none.",
+    help="Trainer image for ScriptModels without spec.training.image.",
 )
 @click.option(
     "--kubeconfig",
     envvar=f"{PREFIX}_KUBECONFIG",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Without it: the pod's service account, else KUBECONFIG.",
+    help="Kubeconfig file. [default: the pod's service account, else KUBECONFIG]",
 )
 @click.option(
     "--namespace",
@@ -55,7 +55,7 @@ def main() -> None:
     envvar=f"{PREFIX}_NAMESPACE",
     multiple=True,
     metavar="NS",
-    help="Watch this namespace only; may be repeated. Default: all.",
+    help="Watch this namespace only; may be repeated. [default: all]",
 )
 @click.option(
     "--poll-interval",
@@ -64,7 +64,7 @@ def main() -> None:
     default=DEFAULT_POLL_SECONDS,
     show_default=True,
     metavar="SECONDS",
-    help="Time between two looks at Pachyderm.",
+    help="Time between two polls of Pachyderm.",
 )
 @click.option(
     "--source-interval",
@@ -73,7 +73,7 @@ def main() -> None:
     default=DEFAULT_SOURCE_SECONDS,
     show_default=True,
     metavar="SECONDS",
-    help="Time between two looks at a ConfigMap that is a corpus.",
+    help="Time between two polls of a ConfigMap that is a corpus.",
 )
 @click.option(
     "--workers",
@@ -81,25 +81,25 @@ def main() -> None:
     type=click.IntRange(min=1, max=4096),
     default=DEFAULT_WORKERS,
     show_default=True,
-    help="Objects under way at a time; most of them wait for a look at Pachyderm that they share.",
+    help="Number of objects that are reconciled at a time; most of them wait for a shared poll of Pachyderm.",
 )
 @click.option(
     "--cluster-id",
     envvar=f"{PREFIX}_CLUSTER_ID",
     default="",
-    help="Tells apart clusters that share a pachd. Default: the uid of the namespace kube-system.",
+    help="Distinguish clusters that share a pachd. [default: the uid of the namespace kube-system]",
 )
 @click.option(
     "--pachd-token-file",
     envvar=f"{PREFIX}_PACHD_TOKEN_FILE",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="File with the token for pachd; read again at each call.",
+    help="Read the token for pachd from this file, again at each call.",
 )
 @click.option(
     "--pachd-ca-file",
     envvar=f"{PREFIX}_PACHD_CA_FILE",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="Certificates to trust; turns TLS on. Taken anew when the file changes.",
+    help="Trust the certificates in this file, and use TLS. A changed file is read again.",
 )
 @click.option(
     "--allow-image",
@@ -107,7 +107,7 @@ def main() -> None:
     envvar=f"{PREFIX}_ALLOW_IMAGE",
     multiple=True,
     metavar="PREFIX",
-    help="Images that training.image may name besides tags of the trainer image; * for any.",
+    help="Allow this image prefix in training.image besides tags of the trainer image; * for any.",
 )
 @click.option(
     "--allow-priority-class",
@@ -115,7 +115,7 @@ def main() -> None:
     envvar=f"{PREFIX}_ALLOW_PRIORITY_CLASS",
     multiple=True,
     metavar="NAME",
-    help="Priority classes that may be named; * for any.",
+    help="Allow this priority class; * for any.",
 )
 @click.option(
     "--allow-runtime-class",
@@ -123,7 +123,7 @@ def main() -> None:
     envvar=f"{PREFIX}_ALLOW_RUNTIME_CLASS",
     multiple=True,
     metavar="NAME",
-    help="Runtime classes that may be named; * for any.",
+    help="Allow this runtime class; * for any.",
 )
 @click.option(
     "--allow-pull-secret",
@@ -131,7 +131,7 @@ def main() -> None:
     envvar=f"{PREFIX}_ALLOW_PULL_SECRET",
     multiple=True,
     metavar="NAME",
-    help="Secrets of Pachyderm's namespace that training.imagePullSecrets may name; * for any.",
+    help="Allow this Secret of Pachyderm's namespace in training.imagePullSecrets; * for any.",
 )
 @click.option(
     "--allow-project",
@@ -139,7 +139,7 @@ def main() -> None:
     envvar=f"{PREFIX}_ALLOW_PROJECT",
     multiple=True,
     metavar="NS=PROJECT",
-    help="Pachyderm projects that a namespace may use; * for any. Default: the project of the object.",
+    help="Allow a namespace to use this Pachyderm project; * for any. [default: the project of the object]",
 )
 @click.option(
     "--allow-repo",
@@ -147,7 +147,7 @@ def main() -> None:
     envvar=f"{PREFIX}_ALLOW_REPO",
     multiple=True,
     metavar="NS=REPO",
-    help="Repos that a namespace may read as corpus, as plays-*. Default: any of its projects.",
+    help="Allow a namespace to read this repo as corpus, such as plays-*. [default: any of its projects]",
 )
 @click.option(
     "--allow-download",
@@ -155,8 +155,8 @@ def main() -> None:
     envvar=f"{PREFIX}_ALLOW_DOWNLOAD",
     multiple=True,
     metavar="NETWORK|HOST",
-    help="Where corpora may be downloaded from besides public addresses, such as 10.1.0.0/16 or files.example.com; "
-    "* for anywhere.",
+    help="Allow downloads from these addresses besides public ones, such as 10.1.0.0/16 or files.example.com; "
+    "* for any.",
 )
 @click.option(
     "--downloads",
@@ -164,7 +164,7 @@ def main() -> None:
     type=click.IntRange(min=1, max=64),
     default=DEFAULT_DOWNLOADS,
     show_default=True,
-    help="Corpora downloaded at a time; one namespace gets half of them at most.",
+    help="Number of concurrent downloads; one namespace gets half of them at most.",
 )
 @click.option(
     "--download-timeout",
@@ -172,7 +172,7 @@ def main() -> None:
     type=click.FloatRange(min=0),
     default=0.0,
     metavar="SECONDS",
-    help="Longest time for a download. Default: a minute, and maxSizeMi at 64 KiB a second.",
+    help="Longest duration of a download. [default: a minute, plus maxSizeMi at 64 KiB/s]",
 )
 @click.option(
     "--max-download-mi",
@@ -181,28 +181,28 @@ def main() -> None:
     default=DEFAULT_DOWNLOAD_MI,
     show_default=True,
     metavar="MIB",
-    help="Largest maxSizeMi that may be named: each download under way takes up to so much at TMPDIR.",
+    help="Largest maxSizeMi that a ScriptModel may set; each download takes up to that much space in TMPDIR.",
 )
 @click.option(
     "--leader-elect/--no-leader-elect",
     envvar=f"{PREFIX}_LEADER_ELECT",
     default=False,
     show_default=True,
-    help="Act only while holding the Lease scriptmodel-operator; needed for more than one replica.",
+    help="Act only while holding the Lease scriptmodel-operator; required for more than one replica.",
 )
 @click.option(
     "--lease-namespace",
     envvar=f"{PREFIX}_LEASE_NAMESPACE",
     default="",
     metavar="NS",
-    help="Namespace of that Lease. Default: the pod's own.",
+    help="Namespace of that Lease. [default: the pod's own]",
 )
 @click.option(
     "--health-listen",
     envvar=f"{PREFIX}_HEALTH_LISTEN",
     default="",
     metavar="[HOST]:PORT",
-    help="Serve /healthz, /readyz and /metrics there. Default: nothing is served.",
+    help="Serve /healthz, /readyz and /metrics on this address. [default: serve nothing]",
 )
 @click.option(
     "--log-format",
@@ -255,15 +255,15 @@ def run(**options: Any) -> None:
 
 def _run(config: OperatorConfig, log_format: str, log_level: str) -> None:
     gc.disable()
-    # kopf is imported only by the command that needs it: `crd` and `--help` stay quick.
+    # Only this command imports kopf, so that `crd` and `--help` stay fast.
     from scriptmodel_operator import app, logs  # noqa: PLC0415 - see above
     from scriptmodel_operator.health import ListenError  # noqa: PLC0415 - see above
     from scriptmodel_operator.kube.errors import KubeError  # noqa: PLC0415 - see above
     from scriptmodel_operator.kube.leader import LeadershipLostError  # noqa: PLC0415 - see above
     from scriptmodel_operator.kube.login import LoginFailedError  # noqa: PLC0415 - see above
 
-    # What was made until here stays, and most of what comes is long lists of values: to go through all of it is seldom
-    # of use. And a thread that reads such a list lets others go on after a millisecond, not after five each time.
+    # The garbage collector skips the objects that exist by now, and seldom scans the long lists of values that follow.
+    # A thread that reads such a list yields to others after a millisecond instead of five.
     gc.freeze()
     gc.enable()
     gc.set_threshold(*gc.get_threshold()[:2], 50)
@@ -294,7 +294,7 @@ def _destinations(entries: tuple[str, ...]) -> Destinations:
 
 @main.command()
 @click.argument("path", type=click.Path(path_type=Path, dir_okay=False), default=Path("manifests/crd.yaml"))
-@click.option("--check", is_flag=True, help="Only say whether the file is up to date.")
+@click.option("--check", is_flag=True, help="Only check whether the file is up to date.")
 def crd(path: Path, check: bool) -> None:
     """Write the CustomResourceDefinition to PATH."""
     if not crd_module.write(path, check=check):
@@ -305,7 +305,7 @@ def crd(path: Path, check: bool) -> None:
 @click.argument(
     "path", type=click.Path(path_type=Path, dir_okay=False, exists=True), default=Path("docs/reference/api.md")
 )
-@click.option("--check", is_flag=True, help="Only say whether the tables are up to date.")
+@click.option("--check", is_flag=True, help="Only check whether the tables are up to date.")
 def reference(path: Path, check: bool) -> None:
     """Fill the tables of the API reference in PATH."""
     if not reference_module.write(path, check=check):

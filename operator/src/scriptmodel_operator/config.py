@@ -1,4 +1,4 @@
-"""The operator's configuration, as the command line and the environment give it."""
+"""The operator's configuration, from the command line and the environment."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ DEFAULT_DOWNLOADS = 4
 
 @dataclass(frozen=True, slots=True)
 class OperatorConfig:
-    """Immutable; everything that differs between two operators."""
+    """The settings of one operator, immutable."""
 
     pachd: PachdAddress
     trainer_image: str
     kubeconfig: Path | None = None
     namespaces: tuple[str, ...] = ()
-    """Empty for all."""
+    """Namespaces to watch; empty for all."""
     poll_interval: float = DEFAULT_POLL_SECONDS
     source_interval: float = DEFAULT_SOURCE_SECONDS
-    """Seconds between two looks at a ConfigMap that is a corpus."""
+    """Seconds between two polls of a ConfigMap that is a corpus."""
     workers: int = DEFAULT_WORKERS
     cluster_id: str = ""
-    """Empty: the uid of the namespace kube-system."""
+    """Id of the cluster; empty for the uid of the namespace kube-system."""
     health_listen: str = ""
     destinations: Destinations = field(default_factory=Destinations)
-    """Where corpora may be downloaded from."""
+    """Servers from which corpora may be downloaded."""
     downloads: int = DEFAULT_DOWNLOADS
-    """Corpora downloaded at a time; half of them, rounded down, for one namespace."""
+    """Number of concurrent downloads; one namespace gets half of them, rounded down."""
     download_timeout: float = 0.0
-    """Seconds that a download may take; 0: computed from the largest size."""
+    """Longest duration of a download in seconds; 0 computes it from the largest size."""
     leader_elect: bool = False
     lease_namespace: str = ""
-    """Empty: the pod's own."""
+    """Namespace of the lease; empty for the pod's own."""
     policy: Policy = field(default_factory=Policy)

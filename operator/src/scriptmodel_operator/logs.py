@@ -1,4 +1,4 @@
-"""Log output of the process: text for people, JSON lines for collectors."""
+"""Configures the log output of the process: text for people, JSON lines for collectors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 
 class JsonFormatter(logging.Formatter):
-    """One object a line; what is said about a ScriptModel, with `extra={"object": key}`, carries its reference."""
+    """Formats a record as one line of JSON, with the ScriptModel that `extra={"object": key}` names."""
 
     def format(self, record: logging.LogRecord) -> str:
         entry: dict[str, Any] = {
@@ -27,7 +27,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def set_up(form: str, level: str) -> None:
-    """Replaces all handlers; kopf's own chatter about its parts stays below the level of ours."""
+    """Replace all log handlers. Only `debug` shows the messages of kopf and asyncio below a warning."""
     handler = logging.StreamHandler(sys.stderr)
     if form == "json":
         handler.setFormatter(JsonFormatter())

@@ -1,122 +1,156 @@
-"""Figures in Prometheus' text format. Few enough that a client library would be more than they need.
-
-What concerns one object is made from the store when it is asked for, so it goes with the object.
-"""
+"""The metrics of this process and of the objects in its store, in Prometheus' text format."""
 
 from __future__ import annotations
 
-import threading
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.metrics import disable_created_metrics
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from scriptmodel_operator.kube.store import Store
 
-Labels = tuple[tuple[str, str], ...]
-_RETRIES, _LEFT_OUT = "scriptmodel_retries", "scriptmodel_events_left_out"
-CONTENT_TYPE = "text/plain; version=0.0.4"
+CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+_BUCKETS = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+_OBJECT_GAUGES = {
+    "scriptmodel_ready": "1 if the Ready condition of the ScriptModel is True, else 0",
+    "scriptmodel_stalled": "1 if the Stalled condition of the ScriptModel is True, else 0",
+    "scriptmodel_perplexity": "status.training.perplexity.best of the ScriptModel",
+    "scriptmodel_progress_percent": "status.training.progressPercent of the ScriptModel",
+    "scriptmodel_gpu_seconds": "status.training.gpuSeconds of the ScriptModel",
+}
+
+disable_created_metrics()  # type: ignore[no-untyped-call]  # the library does not annotate it
 
 
-@dataclass
 class Metrics:
-    """Counters and gauges of this process, thread-safe, and gauges of the objects in the store."""
+    """Counters, histograms and gauges of this process, thread-safe, and gauges of the objects in the store."""
 
-    store: Store
-    _depth: int = 0
-    _skew: float | None = None
-    """Seconds by which pachd's clock is ahead; None until it was measured."""
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _counts: Counter[tuple[str, Labels]] = field(
-        default_factory=lambda: Counter({(_RETRIES, ()): 0, (_LEFT_OUT, ()): 0})
-    )
-    """Those without labels are told from the beginning: what begins with 1 has not increased, for Prometheus."""
-    _seconds: dict[tuple[str, Labels], float] = field(default_factory=dict)
-    _bytes: int = 0
+    def __init__(self, store: Store) -> None:
+        self._registry = registry = CollectorRegistry()
+        self._reconciles = Counter(
+            "scriptmodel_reconciles", "Reconciles of ScriptModels", ["outcome"], registry=registry
+        )
+        self._reconciles_seconds = Counter(
+            "scriptmodel_reconciles_seconds", "Total duration of reconciles", ["outcome"], registry=registry
+        )
+        self._reconcile_duration = Histogram(
+            "scriptmodel_reconcile_duration_seconds",
+            "Duration of a reconcile",
+            ["outcome"],
+            buckets=_BUCKETS,
+            registry=registry,
+        )
+        self._retries = Counter("scriptmodel_retries", "Reconciles that failed and are retried", registry=registry)
+        self._events_left_out = Counter(
+            "scriptmodel_events_left_out", "Events omitted because of the event budget", registry=registry
+        )
+        self._calls = Counter(
+            "scriptmodel_pachyderm_calls", "Calls to Pachyderm", ["method", "code"], registry=registry
+        )
+        self._calls_seconds = Counter(
+            "scriptmodel_pachyderm_calls_seconds",
+            "Total duration of calls to Pachyderm",
+            ["method", "code"],
+            registry=registry,
+        )
+        self._call_duration = Histogram(
+            "scriptmodel_pachyderm_call_duration_seconds",
+            "Duration of a call to Pachyderm",
+            ["method"],
+            buckets=_BUCKETS,
+            registry=registry,
+        )
+        self._downloads = Counter(
+            "scriptmodel_downloads", "Attempts to download a corpus", ["outcome"], registry=registry
+        )
+        self._downloads_seconds = Counter(
+            "scriptmodel_downloads_seconds", "Total duration of download attempts", ["outcome"], registry=registry
+        )
+        self._download_bytes = Counter("scriptmodel_download_bytes", "Bytes downloaded", registry=registry)
+        self._depth = Gauge("scriptmodel_queue_depth", "ScriptModels that wait for a worker", registry=registry)
+        self._skew: Gauge | None = None
+        registry.register(ObjectCollector(store))
 
     def reconciled(self, outcome: str, seconds: float) -> None:
-        """`outcome` is done or failed."""
-        labels = (("outcome", outcome),)
-        self._add("scriptmodel_reconciles", labels, seconds)
+        """Count a reconcile; `outcome` is done or failed."""
+        self._reconciles.labels(outcome).inc()
+        self._reconciles_seconds.labels(outcome).inc(seconds)
+        self._reconcile_duration.labels(outcome).observe(seconds)
 
     def queue_depth(self, depth: int) -> None:
         """Set the number of objects that wait for a worker."""
-        self._depth = depth
+        self._depth.set(depth)
 
     def clock_skew(self, seconds: float) -> None:
-        """Set the seconds by which pachd's clock is ahead of the operator's."""
-        self._skew = seconds
+        """Set the seconds by which pachd's clock is ahead of the operator's. The metric exists once it is measured."""
+        if self._skew is None:
+            self._skew = Gauge(
+                "scriptmodel_pachyderm_clock_skew_seconds",
+                "Seconds by which pachd's clock is ahead of the operator's",
+                registry=self._registry,
+            )
+        self._skew.set(seconds)
 
     def retried(self) -> None:
-        """A reconcile that failed is to be tried again."""
-        self._add(_RETRIES, (), None)
+        """Count a reconcile that failed and will be retried."""
+        self._retries.inc()
 
     def event_left_out(self) -> None:
-        """There was no room for an event: status alone told of it."""
-        self._add(_LEFT_OUT, (), None)
+        """Count an event that was omitted because of the event budget."""
+        self._events_left_out.inc()
 
     def called(self, method: str, code: str, seconds: float) -> None:
-        """A call to Pachyderm; `code` is gRPC's."""
-        self._add("scriptmodel_pachyderm_calls", (("method", method), ("code", code)), seconds)
+        """Count a call to Pachyderm; `code` is gRPC's."""
+        self._calls.labels(method, code).inc()
+        self._calls_seconds.labels(method, code).inc(seconds)
+        self._call_duration.labels(method).observe(seconds)
 
     def downloaded(self, outcome: str, seconds: float, size: int) -> None:
-        """An attempt to fetch a corpus; `outcome` is committed, unchanged or the reason of a failure."""
-        self._add("scriptmodel_downloads", (("outcome", outcome),), seconds)
-        with self._lock:
-            self._bytes += size
+        """Count a download attempt; `outcome` is committed, unchanged or the reason of a failure."""
+        self._downloads.labels(outcome).inc()
+        self._downloads_seconds.labels(outcome).inc(seconds)
+        self._download_bytes.inc(size)
 
-    def _add(self, name: str, labels: Labels, seconds: float | None) -> None:
-        with self._lock:
-            self._counts[name, labels] += 1
-            if seconds is not None:
-                self._seconds[name, labels] = self._seconds.get((name, labels), 0.0) + seconds
-
-    def render(self) -> str:
-        """Everything, sorted by name."""
-        with self._lock:
-            counts, seconds = dict(self._counts), dict(self._seconds)
-        lines = []
-        for name in sorted({key[0] for key in counts}):
-            lines.append(f"# TYPE {name}_total counter")
-            lines += [f"{name}_total{_labels(key[1])} {counts[key]}" for key in sorted(counts) if key[0] == name]
-            took = [key for key in sorted(seconds) if key[0] == name]
-            lines += [f"# TYPE {name}_seconds_total counter"] if took else []
-            lines += [f"{name}_seconds_total{_labels(key[1])} {seconds[key]:.6f}" for key in took]
-        lines += ["# TYPE scriptmodel_download_bytes_total counter", f"scriptmodel_download_bytes_total {self._bytes}"]
-        lines += ["# TYPE scriptmodel_queue_depth gauge", f"scriptmodel_queue_depth {self._depth}"]
-        if (skew := self._skew) is not None:
-            name = "scriptmodel_pachyderm_clock_skew_seconds"
-            lines += [f"# TYPE {name} gauge", f"{name} {skew:.3f}"]
-        lines += self._objects()
-        return "\n".join(lines) + "\n"
-
-    def _objects(self) -> list[str]:
-        figures: dict[str, list[str]] = {}
-        for key in sorted(self.store):
-            stored = self.store.get(key)
-            if stored is None:
-                continue
-            labels = _labels((("namespace", key[0]), ("name", key[1])))
-            for name, value in _of_object(stored.raw.get("status") or {}):
-                figures.setdefault(name, []).append(f"{name}{labels} {value}")
-        return [line for name, found in sorted(figures.items()) for line in (f"# TYPE {name} gauge", *found)]
+    def render(self) -> bytes:
+        """Return all metrics in Prometheus' text format."""
+        return generate_latest(self._registry)
 
 
-def _of_object(status: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+class ObjectCollector(Collector):
+    """Reads the gauges of objects from the store at each scrape, so that they disappear with their object."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def describe(self) -> Iterable[Metric]:
+        """Name the metrics without reading the store."""
+        return [GaugeMetricFamily(name, text) for name, text in _OBJECT_GAUGES.items()]
+
+    def collect(self) -> Iterable[Metric]:
+        """Return the gauges of all objects."""
+        families = {
+            name: GaugeMetricFamily(name, text, labels=["namespace", "name"]) for name, text in _OBJECT_GAUGES.items()
+        }
+        for key in sorted(self._store):
+            stored = self._store.get(key)
+            if stored is not None:
+                for name, value in _gauges(stored.raw.get("status") or {}):
+                    families[name].add_metric(key, value)
+        return [family for family in families.values() if family.samples]
+
+
+def _gauges(status: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
     conditions = {each.get("type"): each.get("status") for each in status.get("conditions") or []}
     for kind in ("Ready", "Stalled"):
-        yield f"scriptmodel_{kind.lower()}", "1" if conditions.get(kind) == "True" else "0"
+        yield f"scriptmodel_{kind.lower()}", float(conditions.get(kind) == "True")
     training = status.get("training") or {}
-    found = {
+    values = {
         "scriptmodel_perplexity": (training.get("perplexity") or {}).get("best"),
         "scriptmodel_progress_percent": training.get("progressPercent"),
         "scriptmodel_gpu_seconds": training.get("gpuSeconds"),
     }
-    yield from ((name, str(value)) for name, value in found.items() if value is not None)
-
-
-def _labels(labels: Labels) -> str:
-    if not labels:
-        return ""
-    escaped = ((name, value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")) for name, value in labels)
-    return "{" + ",".join(f'{name}="{value}"' for name, value in escaped) + "}"
+    yield from ((name, float(value)) for name, value in values.items() if value is not None)

@@ -196,12 +196,12 @@ class FakePachyderm:
 
     def branch_head(self, branch: BranchRef) -> CommitInfo | None:
         if branch not in self.heads:
-            raise NotFoundError(f"looking at branch {branch}", "not found", "NOT_FOUND")
+            raise NotFoundError(f"reading branch {branch}", "not found", "NOT_FOUND")
         return self.commits[branch.repo, self.heads[branch]]
 
     def inspect_commit(self, repo: RepoRef, commit: str) -> CommitInfo:
         if (repo, commit) not in self.commits:
-            raise NotFoundError(f"looking at commit {repo}@{commit}", "not found", "NOT_FOUND")
+            raise NotFoundError(f"reading commit {repo}@{commit}", "not found", "NOT_FOUND")
         return self.commits[repo, commit]
 
     def file_size(self, repo: RepoRef, commit: str, path: str) -> int:

@@ -187,7 +187,7 @@ async def test_no_event_is_lost_or_told_twice_where_a_write_fails(broken: str) -
         assert kube.writes == ["finalizers", "event CorpusNotFound", "status"]
 
 
-async def test_a_job_that_runs_is_looked_at_until_its_deadline_though_the_newest_has_failed() -> None:
+async def test_a_job_that_runs_is_polled_until_its_deadline_though_the_newest_has_failed() -> None:
     async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
         pachyderm.put(PLAYS_BRANCH, PLAYS)
         await settled(found)
@@ -209,11 +209,11 @@ async def test_a_downloaded_commit_is_not_ready_before_its_own_script_is_there()
         async with controller(raw_object(spec), allow_download=["127.0.0.1"]) as (found, kube, pachyderm):
 
             async def downloaded() -> None:
-                called_up = asyncio.Event()
-                found.sources._downloads._requeue = lambda _key: called_up.set()
+                requeued = asyncio.Event()
+                found.sources._downloads._requeue = lambda _key: requeued.set()
                 await settled(found)
                 assert "lastHandledReconcileAt" not in kube.raw["status"], "it asks for the download, too"
-                await asyncio.wait_for(called_up.wait(), 10)
+                await asyncio.wait_for(requeued.wait(), 10)
                 await settled(found)
 
             await downloaded()

@@ -1,4 +1,4 @@
-"""Which sources are looked at, and when they are looked at again."""
+"""Which sources are read, and when they are read again."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Client(UnexpectedKube):
 
 
 class Background:
-    """Stands where downloads would be."""
+    """Replaces the downloads."""
 
     def __init__(self) -> None:
         self.forgotten: list[str] = []
@@ -55,7 +55,7 @@ def sources(error: KubeError | None = None) -> tuple[CorpusSources, Client, Back
     return CorpusSources(client, cast(Downloads, background), 60.0), client, background
 
 
-async def test_each_kind_of_source_is_looked_at_where_it_is_and_again_in_its_own_time() -> None:
+async def test_each_kind_of_source_is_read_where_it_is_and_again_in_its_own_time() -> None:
     found, client, background = sources()
     assert await found.fetch(scriptmodel(CONFIG_MAP)) == Source({"/hamlet.txt": b"HAMLET: To be."})
     assert client.asked == [("ml", "plays")]

@@ -117,16 +117,19 @@ def test_certificates_that_cannot_be_read_are_told_before_anything_is_asked(tmp_
 
 @pytest.mark.parametrize("address", ["someone:secret@proxy:3128", "socks5://someone:secret@proxy", "http://[secret"])
 def test_a_proxy_that_is_not_understood_is_told_and_not_passed_over(tmp_path: Path, address: str) -> None:
-    with pytest.raises(module.LoginFailedError, match="its proxy-url is none such as http://") as caught:
+    with pytest.raises(module.LoginFailedError, match="its proxy-url is not an address such as http://") as caught:
         module.login(kubeconfig(tmp_path / "config", cluster={"proxy-url": address}))
     assert "secret" not in str(caught.value)
 
 
 def test_a_file_that_is_no_kubeconfig_is_told_in_words(tmp_path: Path) -> None:
     file = tmp_path / "config"
-    for text, told in (("hello", "it is none"), ('{"current-context": "gone"}', "it has no 'gone'")):
+    for text, message in (
+        ("hello", f"{file} is not a valid kubeconfig"),
+        ('{"current-context": "gone"}', f"cannot read the kubeconfig {file}: it has no 'gone'"),
+    ):
         file.write_text(text)
-        with pytest.raises(module.LoginFailedError, match=f"cannot read the kubeconfig {tmp_path / 'config'}: {told}"):
+        with pytest.raises(module.LoginFailedError, match=message):
             module.login(file)
 
 

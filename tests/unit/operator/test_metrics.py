@@ -36,47 +36,51 @@ RAW = {
 
 
 def test_every_figure_is_documented_and_no_other() -> None:
-    metrics = Metrics(Store(EchoFilter()))
-    metrics.store.put(RAW)
+    store = Store(EchoFilter())
+    metrics = Metrics(store)
+    store.put(RAW)
     metrics.called("ListJob", "OK", 0.25)
     metrics.reconciled("done", 0.5)
     metrics.downloaded("committed", 0.5, 1)
     metrics.clock_skew(0.0)
-    told = re.findall(r"^# TYPE (\w+)", metrics.render(), re.MULTILINE)
+    served = re.findall(r"^# TYPE (\w+)", metrics.render().decode(), re.MULTILINE)
     documented = re.findall(r"`(scriptmodel_\w+)`", (ROOT / "docs/reference/metrics.md").read_text())
-    assert sorted(documented) == sorted(told)
+    assert sorted(documented) == sorted(served)
 
 
 def test_figures_of_an_object_go_with_it() -> None:
-    metrics = Metrics(Store(EchoFilter()))
+    store = Store(EchoFilter())
+    metrics = Metrics(store)
     metrics.queue_depth(3)
-    metrics.store.put(RAW)
+    store.put(RAW)
     metrics.called("ListJob", "OK", 0.25)
     metrics.reconciled("done", 0.5)
     metrics.reconciled("failed", 0.25)
     metrics.retried()
     metrics.called("ListJob", "OK", 0.25)
-    text = metrics.render()
-    assert 'scriptmodel_ready{namespace="ml",name="thrones"} 1' in text
-    assert 'scriptmodel_perplexity{namespace="ml",name="thrones"} 88.1' in text
-    assert 'scriptmodel_pachyderm_calls_total{method="ListJob",code="OK"} 2' in text
-    assert 'scriptmodel_pachyderm_calls_seconds_total{method="ListJob",code="OK"} 0.500000' in text
-    assert 'scriptmodel_progress_percent{namespace="ml",name="thrones"} 100' in text
-    assert 'scriptmodel_gpu_seconds{namespace="ml",name="thrones"} 512' in text
-    assert 'scriptmodel_reconciles_total{outcome="done"} 1' in text
-    assert 'scriptmodel_reconciles_total{outcome="failed"} 1' in text
-    assert 'scriptmodel_reconciles_seconds_total{outcome="done"} 0.500000' in text
-    assert "scriptmodel_retries_total 1" in text
-    assert "scriptmodel_retries_seconds" not in text
-    assert "scriptmodel_queue_depth 3" in text
-    metrics.store.remove(RAW)
-    assert "thrones" not in metrics.render()
+    text = metrics.render().decode()
+    assert 'scriptmodel_ready{name="thrones",namespace="ml"} 1.0' in text
+    assert 'scriptmodel_perplexity{name="thrones",namespace="ml"} 88.1' in text
+    assert 'scriptmodel_pachyderm_calls_total{code="OK",method="ListJob"} 2.0' in text
+    assert 'scriptmodel_pachyderm_calls_seconds_total{code="OK",method="ListJob"} 0.5' in text
+    assert 'scriptmodel_progress_percent{name="thrones",namespace="ml"} 100.0' in text
+    assert 'scriptmodel_gpu_seconds{name="thrones",namespace="ml"} 512.0' in text
+    assert 'scriptmodel_reconciles_total{outcome="done"} 1.0' in text
+    assert 'scriptmodel_reconciles_total{outcome="failed"} 1.0' in text
+    assert 'scriptmodel_reconciles_seconds_total{outcome="done"} 0.5' in text
+    assert "scriptmodel_retries_total 1.0" in text
+    assert 'scriptmodel_reconcile_duration_seconds_bucket{le="0.5",outcome="done"} 1.0' in text
+    assert 'scriptmodel_pachyderm_call_duration_seconds_count{method="ListJob"} 2.0' in text
+    assert "_created" not in text
+    assert "scriptmodel_queue_depth 3.0" in text
+    store.remove(RAW)
+    assert "thrones" not in metrics.render().decode()
 
 
 def test_what_has_not_happened_yet_is_told_to_be_none() -> None:
     """The first time is an increase only where there was a figure before it."""
-    lines = Metrics(Store(EchoFilter())).render().splitlines()
-    assert {"scriptmodel_retries_total 0", "scriptmodel_events_left_out_total 0"} <= set(lines)
+    lines = Metrics(Store(EchoFilter())).render().decode().splitlines()
+    assert {"scriptmodel_retries_total 0.0", "scriptmodel_events_left_out_total 0.0"} <= set(lines)
 
 
 def test_the_store_tells_news_from_echoes() -> None:

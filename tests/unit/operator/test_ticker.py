@@ -1,4 +1,4 @@
-"""Each tick: who is called up, and whose log is followed no longer."""
+"""Each tick: which objects are requeued, and whose log is followed no longer."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ async def ticking(pachyderm: FakePachyderm, *names: str) -> AsyncIterator[Witnes
         looks.close()
 
 
-async def test_only_an_object_whose_pipelines_or_jobs_changed_is_called_up() -> None:
+async def test_only_an_object_whose_pipelines_or_jobs_changed_is_requeued() -> None:
     pachyderm = FakePachyderm()
     thrones, _empire = world_named(pachyderm, "thrones"), world_named(pachyderm, "empire")
     async with ticking(pachyderm, "thrones", "empire") as witness:
@@ -85,7 +85,7 @@ async def test_only_an_object_whose_pipelines_or_jobs_changed_is_called_up() -> 
         assert await witness.ticks(3) == ["thrones"]
 
 
-async def test_an_object_whose_pipelines_have_older_names_is_called_up_too() -> None:
+async def test_an_object_whose_pipelines_have_older_names_is_requeued_too() -> None:
     older = older_world()
     async with ticking(older.pachyderm, "thrones") as witness:
         await witness.ticks(2)
@@ -94,7 +94,7 @@ async def test_an_object_whose_pipelines_have_older_names_is_called_up_too() -> 
         assert await witness.ticks(3) == ["thrones"]
 
 
-async def test_an_object_whose_result_somebody_deleted_is_called_up() -> None:
+async def test_an_object_whose_result_somebody_deleted_is_requeued() -> None:
     world = trained_world()
     pachyderm = world.pachyderm
     commit = pachyderm.put(world.corpus, {"/macbeth.txt": b"MACBETH: Is this a dagger?"})
@@ -107,7 +107,7 @@ async def test_an_object_whose_result_somebody_deleted_is_called_up() -> None:
         assert await witness.ticks(3) == ["thrones"]
 
 
-async def test_an_object_whose_bad_corpus_commit_somebody_deleted_is_called_up() -> None:
+async def test_an_object_whose_bad_corpus_commit_somebody_deleted_is_requeued() -> None:
     world = trained_world()
     pachyderm = world.pachyderm
     commit = pachyderm.put(world.corpus, {"/empty.txt": b"\n"})
@@ -119,7 +119,7 @@ async def test_an_object_whose_bad_corpus_commit_somebody_deleted_is_called_up()
         assert await witness.ticks(3) == ["thrones"]
 
 
-async def test_all_are_called_up_when_pachyderm_goes_away_and_when_it_is_back_and_not_in_between() -> None:
+async def test_all_are_requeued_when_pachyderm_goes_away_and_when_it_is_back_and_not_in_between() -> None:
     pachyderm = FakePachyderm()
     async with ticking(pachyderm, "thrones", "empire") as witness:
         await witness.ticks(2)

@@ -114,7 +114,7 @@ class Controller:
         try:
             return await self._settle(model, requested)
         except PachydermError as error:
-            await self._report_problem(model, self._problem(model, error, looking=True))
+            await self._report_problem(model, self._problem(model, error, observing=True))
             raise RetryError(str(error)) from error
 
     async def _settle(self, model: ScriptModel, requested: float) -> float | None:
@@ -230,9 +230,9 @@ class Controller:
             after = time.monotonic()
         return Problem(Reason.DELETING, "its pipelines are being deleted", stalled=False)
 
-    def _problem(self, model: ScriptModel, error: PachydermError, *, looking: bool = False) -> Problem:
+    def _problem(self, model: ScriptModel, error: PachydermError, *, observing: bool = False) -> Problem:
         failures = self.queue.failures(_key(model)) + 1
-        return problem_of(error, deleting=model.deleting, observing=looking, failures=failures)
+        return problem_of(error, deleting=model.deleting, observing=observing, failures=failures)
 
     async def _report_problem(self, model: ScriptModel, problem: Problem, corpus: Stage | None = None) -> None:
         await self._report(model, status_of_problem(model, problem, _now(), corpus))

@@ -1,4 +1,4 @@
-"""Does the operator find here what it needs? Each answer is a line that says what was found, or what to do."""
+"""Checks whether the operator's requirements are met. Each finding is a line with the result or what to do."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ SMALLEST: Mapping[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at."""
+    """The result of one check."""
 
     good: bool
     text: str
 
 
 class NoSampleError(Exception):
-    """A file holds no ScriptModel."""
+    """The sample file has no ScriptModel."""
 
 
 def read_sample(path: Path) -> dict[str, Any]:
-    """The ScriptModel in `path`."""
+    """Return the ScriptModel in `path`. Raises NoSampleError."""
     try:
         found = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -49,7 +49,7 @@ def read_sample(path: Path) -> dict[str, Any]:
 
 
 async def check_cluster(client: KubeClient, namespace: str, sample: Mapping[str, Any]) -> list[Finding]:
-    """The API server serves ScriptModels and takes this one, which is not kept."""
+    """Check that the API server serves ScriptModels and accepts this one in a dry run."""
     try:
         if not await client.serves_scriptmodels():
             return [Finding(False, NOT_INSTALLED)]
@@ -61,22 +61,22 @@ async def check_cluster(client: KubeClient, namespace: str, sample: Mapping[str,
         await client.dry_run_scriptmodel(namespace, name, sample)
     except KubeError as error:
         return [served, Finding(False, f"ScriptModel {name!r} is refused in namespace {namespace!r}: {error}")]
-    return [served, Finding(True, f"ScriptModel {name!r} is taken in namespace {namespace!r} (dry run)")]
+    return [served, Finding(True, f"ScriptModel {name!r} is accepted in namespace {namespace!r} (dry run)")]
 
 
 def check_pachyderm(target: PachdAddress) -> Iterator[Finding]:
-    """Pachyderm answers, and takes the token."""
+    """Check that Pachyderm answers and accepts the token."""
     gateway = PachydermGateway(target, UNLIMITED)
-    asked: tuple[Callable[[], str], ...] = (
+    checks: tuple[Callable[[], str], ...] = (
         lambda: f"pachd {gateway.server_version()} answers at {target.address}",
         lambda: f"pachd lets the operator list projects: {', '.join(sorted(gateway.list_projects()))}",
     )
     try:
-        for question in asked:
+        for check in checks:
             try:
-                yield Finding(True, question())
+                yield Finding(True, check())
             except PachydermError as error:
-                hint = "look at --pachd, --pachd-token-file and --pachd-ca-file, and at network policies in between"
+                hint = "check --pachd, --pachd-token-file, --pachd-ca-file and the network policies in between"
                 yield Finding(False, f"{error}: {hint}")
                 return
     finally:

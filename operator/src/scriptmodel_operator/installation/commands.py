@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-# What reaches a cluster is imported by the command that does: `--help` stays quick.
+# Each command imports the client of the cluster itself, so that `--help` stays fast.
 if TYPE_CHECKING:
     from scriptmodel_operator.kube.client import KubeClient
 
@@ -20,7 +20,7 @@ _kubeconfig = click.option(
     "--kubeconfig",
     envvar=f"{PREFIX}_KUBECONFIG",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Without it: the pod's service account, else KUBECONFIG.",
+    help="Kubeconfig file. [default: the pod's service account, else KUBECONFIG]",
 )
 
 
@@ -38,11 +38,11 @@ _kubeconfig = click.option(
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     help="Certificates to trust; turns TLS on.",
 )
-@click.option("-n", "--namespace", default="default", show_default=True, metavar="NS", help="Where to try it.")
+@click.option("-n", "--namespace", default="default", show_default=True, metavar="NS", help="Namespace of the dry run.")
 @click.option(
     "--sample",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="ScriptModel to apply as a dry run. Default: the smallest there is.",
+    help="File with a ScriptModel to apply as a dry run. [default: a minimal one]",
 )
 @_kubeconfig
 def check(
@@ -53,8 +53,8 @@ def check(
     sample: Path | None,
     kubeconfig: Path | None,
 ) -> None:
-    """Say whether the operator finds here what it needs: the CRD, an API server that takes a ScriptModel (as a dry
-    run; nothing is kept), and pachd. Exit status 1 where something is missing."""
+    """Check the operator's requirements: the CRD, an API server that accepts a ScriptModel in a dry run, and pachd.
+    Exit with status 1 if one is missing."""
     from scriptmodel_operator.installation import check as checking  # noqa: PLC0415 - see above
     from scriptmodel_operator.pachyderm.channel import PachdAddress  # noqa: PLC0415 - see above
 
@@ -65,7 +65,7 @@ def check(
         raise click.UsageError(str(error)) from error
     except checking.NoSampleError as error:
         raise click.ClickException(str(error)) from error
-    findings = _asked(kubeconfig, lambda client: checking.check_cluster(client, namespace, model))
+    findings = _request(kubeconfig, lambda client: checking.check_cluster(client, namespace, model))
     findings += checking.check_pachyderm(target)
     for finding in findings:
         click.echo(f"{'ok    ' if finding.good else 'FAILED'}  {finding.text}")
@@ -79,7 +79,7 @@ def check(
     type=click.Choice(["refuse", "orphan"]),
     default="refuse",
     show_default=True,
-    help="refuse: fail while there is a ScriptModel. orphan: take the operator's finalizer off each and touch "
+    help="refuse: fail while a ScriptModel exists. orphan: remove the operator's finalizer from each and touch "
     "nothing else.",
 )
 @click.option(
@@ -87,13 +87,13 @@ def check(
     "namespaces",
     multiple=True,
     metavar="NS",
-    help="Look into this namespace only; may be repeated. Default: all.",
+    help="Check this namespace only; may be repeated. [default: all]",
 )
 @click.option(
     "--deployment",
     metavar="NS/NAME",
     default="",
-    help="With orphan: the operator's Deployment, stopped first, because an operator that runs takes objects back.",
+    help="With orphan: stop the operator's Deployment first; a running operator would add finalizers again.",
 )
 @click.option(
     "--timeout",
@@ -101,14 +101,14 @@ def check(
     default=120,
     show_default=True,
     metavar="SECONDS",
-    help="How long the operator may take to end.",
+    help="Longest time for the operator to end.",
 )
 @_kubeconfig
 def before_uninstall(
     policy: str, namespaces: tuple[str, ...], deployment: str, timeout: float, kubeconfig: Path | None
 ) -> None:
-    """Make sure that nobody waits for the operator after it has gone: a ScriptModel has a finalizer that only the
-    operator removes. Exit status 1 where somebody would."""
+    """Make sure that no ScriptModel waits for the operator after its removal: only the operator removes their
+    finalizer. Exit with status 1 if one would."""
     from scriptmodel_operator.installation import uninstall  # noqa: PLC0415 - see above
 
     place, _, name = deployment.partition("/")
@@ -116,24 +116,24 @@ def before_uninstall(
         raise click.BadParameter(f"{deployment!r} is not NAMESPACE/NAME", param_hint="--deployment")
 
     async def prepared(client: KubeClient) -> None:
-        models = await uninstall.waiting(client, namespaces)
+        models = await uninstall.list_models(client, namespaces)
         if not models:
-            click.echo("no ScriptModel is left")
+            click.echo("no ScriptModel exists")
             return
         if policy == "refuse":
             raise click.ClickException(uninstall.refusal(models))
         if deployment:
             await uninstall.stop(client, place, name, timeout)
-        # Read again: the operator may have written until it ended.
-        await uninstall.let_go(client, await uninstall.waiting(client, namespaces), click.echo)
+        # Read again: the operator may have changed them until it ended.
+        await uninstall.let_go(client, await uninstall.list_models(client, namespaces), click.echo)
 
     try:
-        _asked(kubeconfig, prepared)
+        _request(kubeconfig, prepared)
     except uninstall.StillRunningError as error:
         raise click.ClickException(str(error)) from error
 
 
-def _asked(kubeconfig: Path | None, question: Callable[[KubeClient], Awaitable[T]]) -> T:
+def _request(kubeconfig: Path | None, request: Callable[[KubeClient], Awaitable[T]]) -> T:
     from scriptmodel_operator.kube.client import KubeClient  # noqa: PLC0415 - see above
     from scriptmodel_operator.kube.errors import KubeError  # noqa: PLC0415 - see above
     from scriptmodel_operator.kube.login import LoginFailedError, login  # noqa: PLC0415 - see above
@@ -142,7 +142,7 @@ def _asked(kubeconfig: Path | None, question: Callable[[KubeClient], Awaitable[T
     async def answered() -> Any:
         client = KubeClient(lambda: login(kubeconfig), UNLIMITED)
         try:
-            return await question(client)
+            return await request(client)
         finally:
             await client.close()
 

@@ -1,7 +1,7 @@
-"""Before the operator goes: nobody may be left who waits for it.
+"""Prepares the removal of the operator.
 
-A ScriptModel carries a finalizer that only the operator removes. Without an operator, deleting it would hang, and
-its pipelines would stay in Pachyderm.
+A ScriptModel carries a finalizer that only the operator removes. Without an operator, deleting it would hang, and its
+pipelines would stay in Pachyderm.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from scriptmodel_operator.kube.errors import KubeConflictError, KubeError, KubeN
 POLL_SECONDS = 1.0
 _TRIES = 5
 
-Tell = Callable[[str], None]
+Report = Callable[[str], None]
 
 
 class StillRunningError(Exception):
     """The operator's pods did not end in time."""
 
 
-async def waiting(client: KubeClient, namespaces: tuple[str, ...]) -> list[dict[str, Any]]:
-    """ScriptModels of the namespaces (all of them for none); none where the CRD is gone."""
+async def list_models(client: KubeClient, namespaces: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Return the ScriptModels of the namespaces, or of all for none; nothing if the CRD is not installed."""
     found: list[dict[str, Any]] = []
     for namespace in namespaces or (None,):
         try:
@@ -38,10 +38,10 @@ async def waiting(client: KubeClient, namespaces: tuple[str, ...]) -> list[dict[
 
 
 def refusal(models: list[dict[str, Any]]) -> str:
-    """Why the operator may not go yet, and the two ways out."""
+    """Return why the operator cannot be removed yet, and the two ways to proceed."""
     names = ", ".join(_name(each) for each in models[:10]) + (" ..." if len(models) > 10 else "")
     return (
-        f"{len(models)} ScriptModel(s) are still there: {names}. Without the operator, their pipelines would stay in "
+        f"{len(models)} ScriptModel(s) still exist: {names}. Without the operator, their pipelines would stay in "
         "Pachyderm and deleting them would hang.\n"
         "Delete them while the operator runs, each by its own deletionPolicy:\n"
         "    kubectl delete scriptmodels --all -A\n"
@@ -52,7 +52,7 @@ def refusal(models: list[dict[str, Any]]) -> str:
 
 
 async def stop(client: KubeClient, namespace: str, deployment: str, seconds: float) -> None:
-    """Scale the operator's Deployment to zero and wait until no pod of it is left; it would take objects back."""
+    """Scale the operator's Deployment to zero and wait for its pods to end: it would add finalizers again."""
     path = f"/apis/apps/v1/namespaces/{namespace}/deployments/{deployment}"
     what = f"Deployment {namespace}/{deployment}"
     try:
@@ -63,40 +63,41 @@ async def stop(client: KubeClient, namespace: str, deployment: str, seconds: flo
     labels = ",".join(f"{key}={value}" for key, value in found["spec"]["selector"]["matchLabels"].items())
     pods = f"/api/v1/namespaces/{namespace}/pods?labelSelector={quote(labels)}"
     deadline = time.monotonic() + seconds
-    while left := await _left(client, pods, what):
+    while remaining := await _remaining_pods(client, pods, what):
         if time.monotonic() > deadline:
-            raise StillRunningError(f"{what} is scaled to zero, but after {seconds:.0f} s there still are: {left}")
+            running = f"after {seconds:.0f} s these pods still run: {remaining}"
+            raise StillRunningError(f"{what} is scaled to zero, but {running}")
         await asyncio.sleep(POLL_SECONDS)
 
 
-async def _left(client: KubeClient, pods: str, what: str) -> str:
-    """Names of the pods that are left; a busy API server that does not say counts as some."""
+async def _remaining_pods(client: KubeClient, pods: str, what: str) -> str:
+    """Return the names of the remaining pods; an API server that does not answer counts as some."""
     try:
         found = await client.request("GET", pods, f"listing pods of {what}")
     except KubeUnavailableError as error:
-        return f"nobody knows which ({error})"
+        return f"unknown ({error})"
     return ", ".join(pod["metadata"]["name"] for pod in found["items"])
 
 
-async def let_go(client: KubeClient, models: list[dict[str, Any]], tell: Tell) -> None:
-    """Take the finalizer off each. What is being deleted already goes at once; nothing in Pachyderm is touched."""
+async def let_go(client: KubeClient, models: list[dict[str, Any]], report: Report) -> None:
+    """Remove the finalizer of each object, which completes pending deletions. Nothing in Pachyderm is touched."""
     for model in models:
-        if await _without_finalizer(client, model):
+        if await _remove_finalizer(client, model):
             pipelines = [each["name"] for each in (model.get("status") or {}).get("pipelines") or []]
-            left = f"; Pachyderm keeps {', '.join(pipelines)}" if pipelines else ""
-            tell(f"let go of {_name(model)}{left}")
+            kept = f"; Pachyderm keeps {', '.join(pipelines)}" if pipelines else ""
+            report(f"let go of {_name(model)}{kept}")
 
 
-async def _without_finalizer(client: KubeClient, model: Mapping[str, Any]) -> bool:
-    """Whether there was one. Others' finalizers stay, so the object must be the one that was read."""
+async def _remove_finalizer(client: KubeClient, model: Mapping[str, Any]) -> bool:
+    """Remove the operator's finalizer and no other, and return whether there was one."""
     namespace, name = model["metadata"]["namespace"], model["metadata"]["name"]
     for attempt in range(_TRIES):
         metadata = model["metadata"]
         finalizers = metadata.get("finalizers") or []
         if FINALIZER not in finalizers:
             return False
-        rest = [each for each in finalizers if each != FINALIZER]
-        patch = {"metadata": {"resourceVersion": metadata["resourceVersion"], "finalizers": rest}}
+        others = [each for each in finalizers if each != FINALIZER]
+        patch = {"metadata": {"resourceVersion": metadata["resourceVersion"], "finalizers": others}}
         try:
             await client.patch_scriptmodel(namespace, name, patch)
         except KubeNotFoundError:

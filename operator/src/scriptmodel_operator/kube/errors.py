@@ -1,4 +1,4 @@
-"""What the API server may answer, by what one can do about it."""
+"""The errors of the API server, by what the caller can do about them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ NOT_INSTALLED = "the ScriptModel CRD is not installed: kubectl apply -f manifest
 
 
 class KubeError(Exception):
-    """A request failed; `status` is the HTTP status, 0 where there was no answer."""
+    """A request failed; `status` is the HTTP status, 0 without an answer."""
 
     def __init__(self, what: str, status: int, message: str) -> None:
         super().__init__(f"{what}: {message}" + (f" (HTTP {status})" if status else ""))
@@ -14,11 +14,11 @@ class KubeError(Exception):
 
 
 class KubeUnavailableError(KubeError):
-    """No answer, or one that says to try again."""
+    """The API server did not answer, or answered that the request has to be retried."""
 
 
 class KubeNotFoundError(KubeError):
-    """The object is gone."""
+    """The object does not exist."""
 
 
 class KubeConflictError(KubeError):
@@ -26,4 +26,4 @@ class KubeConflictError(KubeError):
 
 
 class KubeForbiddenError(KubeError):
-    """The operator's account may not do this: its role does not fit."""
+    """The role of the operator's account does not allow the request."""

@@ -1,4 +1,4 @@
-"""Credentials for the API server, found the way kopf finds them, so that both use the same."""
+"""Finds credentials for the API server as kopf does, so that both use the same."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ log = logging.getLogger(__name__)
 
 
 class LoginFailedError(Exception):
-    """There is no way to the API server."""
+    """No usable credentials for the API server were found."""
 
 
 def login(kubeconfig: Path | None, *, account_first: bool = True) -> kopf.ConnectionInfo:
-    """From the given file, else the service account of the pod, else KUBECONFIG or ~/.kube/config.
+    """Return credentials from the given file, else the pod's service account, else KUBECONFIG or ~/.kube/config.
 
     Without `account_first` the pod comes last, as with kubectl. Raises LoginFailedError.
     """
@@ -35,7 +35,7 @@ def login(kubeconfig: Path | None, *, account_first: bool = True) -> kopf.Connec
     if kubeconfig is None and (account_first or not files):
         account = kopf.login_with_service_account(settings=settings, logger=log)
         if account is not None:
-            # The kubelet gives every pod the address; kopf would ask a DNS, which can be missing or down.
+            # The kubelet gives every pod the address; kopf would use DNS, which can be missing or down.
             return replace(account, server=_server_of_the_pod() or account.server)
     return _from(files, settings)
 
@@ -46,7 +46,7 @@ def in_a_pod(kubeconfig: Path | None) -> bool:
 
 
 def _kubeconfigs() -> list[Path]:
-    """Those of KUBECONFIG that are there, as kubectl takes them, else the usual one."""
+    """Return the existing files of KUBECONFIG, as kubectl does, else ~/.kube/config."""
     named = [Path(path).expanduser() for path in os.environ.get("KUBECONFIG", "").split(os.pathsep) if path.strip()]
     found = [path for path in named or [Path("~/.kube/config").expanduser()] if path.exists()]
     if named and not found:
@@ -62,25 +62,31 @@ def _from(files: list[Path], settings: kopf.OperatorSettings) -> kopf.Connection
     except LoginFailedError:
         raise
     except Exception as error:  # the readers raise whatever their parsers do
-        raise _unreadable(files, _in_words(error)) from error
+        if isinstance(error, AttributeError | TypeError):
+            raise LoginFailedError(f"{_names(files)} is not a valid kubeconfig") from error
+        raise _unreadable(files, f"it has no {error}" if isinstance(error, KeyError) else str(error)) from error
     if found is None:
         raise LoginFailedError(_NOTHING)
-    found = _with_whole_paths(found, files)
+    found = _with_absolute_paths(found, files)
     try:
         found.as_ssl_context()
     except (OSError, ValueError) as error:
         raise _unreadable(files, f"its certificates: {error}") from error
     if found.proxy_url and not _is_proxy(found.proxy_url):
-        raise _unreadable(files, "its proxy-url is none such as http://proxy.example.com:3128")
+        raise _unreadable(files, "its proxy-url is not an address such as http://proxy.example.com:3128")
     return found
 
 
 def _unreadable(files: list[Path], why: str) -> LoginFailedError:
-    return LoginFailedError(f"cannot read the kubeconfig {os.pathsep.join(map(str, files))}: {why}")
+    return LoginFailedError(f"cannot read the kubeconfig {_names(files)}: {why}")
+
+
+def _names(files: list[Path]) -> str:
+    return os.pathsep.join(map(str, files))
 
 
 def _is_proxy(address: str) -> bool:
-    """One that is understood here; it is not told, since it may have a password."""
+    """Return whether a proxy address is supported. Messages omit it, since it may contain a password."""
     try:
         url = URL(address)
     except ValueError:
@@ -90,26 +96,20 @@ def _is_proxy(address: str) -> bool:
 
 def _read(settings: kopf.OperatorSettings) -> kopf.ConnectionInfo | None:
     found = kopf.login_with_kubeconfig(settings=settings, logger=log)
-    return found if found is None or _has_credentials(found) else _by_a_program(found, settings)
+    return found if found is None or _has_credentials(found) else _from_program(found, settings)
 
 
-def _in_words(error: Exception) -> str:
-    if isinstance(error, KeyError):
-        return f"it has no {error}"
-    return "it is none" if isinstance(error, AttributeError | TypeError) else str(error)
-
-
-def _with_whole_paths(info: kopf.ConnectionInfo, files: list[Path]) -> kopf.ConnectionInfo:
+def _with_absolute_paths(info: kopf.ConnectionInfo, files: list[Path]) -> kopf.ConnectionInfo:
     return replace(
         info,
-        ca_path=_whole(info.ca_path, files),
-        certificate_path=_whole(info.certificate_path, files),
-        private_key_path=_whole(info.private_key_path, files),
+        ca_path=_absolute(info.ca_path, files),
+        certificate_path=_absolute(info.certificate_path, files),
+        private_key_path=_absolute(info.private_key_path, files),
     )
 
 
-def _whole(path: _AnyPath | None, files: list[Path]) -> _AnyPath | None:
-    """A kubeconfig names other files relative to itself."""
+def _absolute(path: _AnyPath | None, files: list[Path]) -> _AnyPath | None:
+    """Return the path of a file that a kubeconfig names relative to itself."""
     if not path:
         return path
     places = [file.parent / os.fsdecode(path) for file in files]
@@ -119,8 +119,8 @@ def _whole(path: _AnyPath | None, files: list[Path]) -> _AnyPath | None:
     return str(found)
 
 
-def _by_a_program(info: kopf.ConnectionInfo, settings: kopf.OperatorSettings) -> kopf.ConnectionInfo:
-    """With credentials that a program or a cloud's provider gives.
+def _from_program(info: kopf.ConnectionInfo, settings: kopf.OperatorSettings) -> kopf.ConnectionInfo:
+    """Return the connection with credentials from a program or a cloud provider.
 
     The `kubernetes` package runs it, which is imported only then: it is large. It would take the account of the pod
     before the kubeconfig, and only logs what fails.
@@ -132,21 +132,21 @@ def _by_a_program(info: kopf.ConnectionInfo, settings: kopf.OperatorSettings) ->
         found = kopf.login_via_client(settings=settings, logger=log)
     finally:
         logging.getLogger().removeHandler(errors)
-    if found is None or errors.heard:
-        raise LoginFailedError(f"the program of the kubeconfig gave no credentials: {' '.join(errors.heard)}")
+    if found is None or errors.messages:
+        raise LoginFailedError(f"the program of the kubeconfig gave no credentials: {' '.join(errors.messages)}")
     return replace(found, default_namespace=info.default_namespace, proxy_url=info.proxy_url)
 
 
 class _Errors(logging.Handler):
-    """What is logged to no logger in particular, as that package does."""
+    """Collects the errors that the `kubernetes` package logs to the root logger."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
-        self.heard: list[str] = []
+        self.messages: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.name == "root":
-            self.heard.append(record.getMessage())
+            self.messages.append(record.getMessage())
 
 
 def _server_of_the_pod() -> str:
@@ -155,7 +155,7 @@ def _server_of_the_pod() -> str:
 
 
 def own_namespace() -> str:
-    """The namespace of the pod that this process runs in; empty outside of any."""
+    """Return the namespace of the pod that this process runs in; empty outside a pod."""
     return _NAMESPACE_FILE.read_text().strip() if _NAMESPACE_FILE.exists() else ""
 
 

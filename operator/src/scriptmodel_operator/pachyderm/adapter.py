@@ -1,4 +1,4 @@
-"""The Gateway over python-pachyderm's generated stubs and a channel of our own."""
+"""The Gateway over python-pachyderm's generated stubs and a gRPC channel with keepalive."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from scriptmodel_operator.pachyderm.values import (
 READ_SECONDS = 10.0
 WRITE_SECONDS = 30.0
 DELETE_SECONDS = 60.0
-"""Keepalive finds out within half a minute that the other side is gone."""
+"""Longer than the half minute within which keepalive notices that pachd does not answer."""
 ALL_VERSIONS = -1
 
 
@@ -50,7 +50,7 @@ CallObserver = Callable[[str, str, float], None]
 
 
 class GrpcLogStream:
-    """A GetLogs call in flight. Implements `LogStream`."""
+    """A GetLogs call in progress. Implements `LogStream`."""
 
     def __init__(self, call: Any, what: str) -> None:
         self._call = call
@@ -67,7 +67,7 @@ class GrpcLogStream:
 
 
 class PachydermGateway:
-    """One channel, many threads. Implements `Gateway`."""
+    """The gateway over one channel, for many threads. Implements `Gateway`."""
 
     def __init__(self, target: PachdAddress, leadership: Leadership, called: CallObserver | None = None) -> None:
         """`called` receives each call: its method, gRPC's code, and how many seconds it took.
@@ -78,12 +78,12 @@ class PachydermGateway:
         self._leadership = leadership
         self._called = called
         self._connection = Connection(target)
-        self._at_work: set[str] = set()
-        """Transactions that calls of ours are filling."""
+        self._filling: set[str] = set()
+        """Ids of the transactions that calls of this gateway are filling."""
         self._repos = ListReader(pfs.RepoInfo.FromString, messages.repo_info)
         self._pipelines = ListReader(pps.PipelineInfo.FromString, messages.pipeline_info)
         self._jobs: dict[str, ListReader[JobInfo]] = {}
-        """By project."""
+        """Readers of job lists by project."""
 
     def close(self) -> None:
         self._connection.close()
@@ -109,7 +109,7 @@ class PachydermGateway:
         return pairs
 
     def _token(self) -> str:
-        """gRPC would show a token that it cannot send, in its error."""
+        """Return the token. gRPC would print a token that it cannot send in its error."""
         try:
             token = self._target.token()
         except (OSError, UnicodeDecodeError) as error:
@@ -128,7 +128,7 @@ class PachydermGateway:
             yield from method(request, timeout=self._deadline(what, seconds), metadata=self._metadata())
 
     def _listing(self, what: str, method: str, request: Any) -> Iterator[bytes]:
-        """Messages as they are on the wire: most of them were read before (see `lists.py`)."""
+        """Yield undecoded messages: most of them are equal to those of the previous list (see `lists.py`)."""
         serialize = type(request).SerializeToString
         return self._stream(what, self._connection.stubs.channel.unary_stream(method, serialize, bytes), request)
 
@@ -140,7 +140,7 @@ class PachydermGateway:
 
     @contextmanager
     def _observed(self, method: Any) -> Iterator[None]:
-        began, code = time.monotonic(), "OK"
+        started, code = time.monotonic(), "OK"
         try:
             yield
         except PachydermError as error:
@@ -148,7 +148,7 @@ class PachydermGateway:
             raise
         finally:
             if self._called is not None:
-                self._called(_method_name(method), code, time.monotonic() - began)
+                self._called(_method_name(method), code, time.monotonic() - started)
 
     # --- reads
 
@@ -159,17 +159,17 @@ class PachydermGateway:
         return f"{answer.major}.{answer.minor}.{answer.micro}"
 
     def server_time(self) -> datetime:
-        """No call answers with the time, so it is read off an empty transaction, which is dropped again."""
+        """Return the start time of an empty transaction, which is deleted again: no call returns the time."""
         what = "reading the clock of pachd"
         opened = self._call(what, self._transactions.StartTransaction, transaction.StartTransactionRequest())
-        self._at_work.add(opened.id)
+        self._filling.add(opened.id)
         try:
             request = transaction.InspectTransactionRequest(transaction=opened)
             info = self._call(what, self._transactions.InspectTransaction, request)
         finally:
             with suppress(PachydermError):
                 self.delete_transaction(opened.id)
-            self._at_work.discard(opened.id)
+            self._filling.discard(opened.id)
         started = messages.open_transaction(info).started
         if started is None:
             raise UnavailableError(what, "the transaction has no time")
@@ -210,16 +210,16 @@ class PachydermGateway:
 
     def branch_head(self, branch: BranchRef) -> CommitInfo | None:
         request = pfs.InspectBranchRequest(branch=messages.branch_message(branch))
-        info = self._call(f"looking at branch {branch}", self._pfs.InspectBranch, request)
+        info = self._call(f"reading branch {branch}", self._pfs.InspectBranch, request)
         return self.inspect_commit(branch.repo, info.head.id) if info.head.id else None
 
     def inspect_commit(self, repo: RepoRef, commit: str) -> CommitInfo:
         request = pfs.InspectCommitRequest(commit=messages.commit_message(repo, commit))
-        return messages.commit_info(self._call(f"looking at commit {repo}@{commit}", self._pfs.InspectCommit, request))
+        return messages.commit_info(self._call(f"reading commit {repo}@{commit}", self._pfs.InspectCommit, request))
 
     def file_size(self, repo: RepoRef, commit: str, path: str) -> int:
         request = pfs.InspectFileRequest(file=_file(repo, commit, path))
-        info = self._call(f"looking at {repo}@{commit}:{path}", self._pfs.InspectFile, request)
+        info = self._call(f"reading {repo}@{commit}:{path}", self._pfs.InspectFile, request)
         return int(info.size_bytes)
 
     def read_file(self, repo: RepoRef, commit: str, path: str, limit: int) -> bytes:
@@ -258,7 +258,7 @@ class PachydermGateway:
     # --- writes
 
     def create_project(self, project: str) -> None:
-        """Not part of Gateway: the operator makes no projects."""
+        """Create a project. Not part of Gateway, since the operator creates none."""
         request = pfs.CreateProjectRequest(project=pfs.Project(name=project))
         self._call(f"creating project {project}", self._pfs.CreateProject, request, WRITE_SECONDS)
 
@@ -282,7 +282,7 @@ class PachydermGateway:
         opened = self._call(
             what, self._transactions.StartTransaction, transaction.StartTransactionRequest(), WRITE_SECONDS
         )
-        self._at_work.add(opened.id)
+        self._filling.add(opened.id)
         try:
             for item in pipelines:
                 request = messages.create_request(item)
@@ -290,17 +290,17 @@ class PachydermGateway:
             finish = transaction.FinishTransactionRequest(transaction=opened)
             self._call(what, self._transactions.FinishTransaction, finish, WRITE_SECONDS)
         except PachydermError:
-            # Finishing it would run what it accepted before the refusal. What cannot be reached is swept up later.
+            # Finishing it would execute the requests before the refused one. The sweeper deletes what remains.
             with suppress(PachydermError):
                 self.delete_transaction(opened.id)
             raise
         finally:
-            self._at_work.discard(opened.id)
+            self._filling.discard(opened.id)
 
     def list_transactions(self) -> Sequence[OpenTransaction]:
         request = transaction.ListTransactionRequest()
         found = self._call("listing transactions", self._transactions.ListTransaction, request).transaction_info
-        return [messages.open_transaction(info) for info in found if info.transaction.id not in self._at_work]
+        return [messages.open_transaction(info) for info in found if info.transaction.id not in self._filling]
 
     def delete_transaction(self, transaction_id: str) -> None:
         request = transaction.DeleteTransactionRequest(transaction=transaction.Transaction(id=transaction_id))
@@ -341,13 +341,13 @@ def _translated(what: str) -> Iterator[None]:
 
 
 def _method_name(method: Any) -> str:
-    """`InspectBranch` of the stub's `/pfs_v2.API/InspectBranch`."""
+    """Return the name of a stub's method, such as `InspectBranch` of `/pfs_v2.API/InspectBranch`."""
     path: Any = getattr(method, "_method", b"")
     return bytes(path).decode().rpartition("/")[2] if isinstance(path, bytes) else str(path).rpartition("/")[2]
 
 
 def _projects(names: Sequence[str]) -> list[Any]:
-    """Named one by one: what a list without any means differs from call to call."""
+    """Return project messages, one each: the meaning of an empty list differs from call to call."""
     return [pfs.Project(name=name) for name in names]
 
 

@@ -1,4 +1,4 @@
-"""Blocking calls off the event loop, in a bounded number of threads."""
+"""Runs blocking calls outside the event loop, in a bounded number of threads."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ T = TypeVar("T")
 
 
 class Calls:
-    """A pool of threads; what does not fit waits in line."""
+    """A pool of threads; further calls wait for a free one."""
 
     def __init__(self, threads: int) -> None:
         self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="pachyderm")
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """The result of the call, or its exception."""
+        """Call `function` in a thread and return its result, or raise its exception."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._pool, lambda: function(*args, **kwargs))
 
     def close(self) -> None:
-        """Calls that have not begun are dropped. Waits for those in flight, which closing the gateway ends."""
+        """Drop the calls that have not started, and wait for the others, which closing the gateway ends."""
         self._pool.shutdown(wait=True, cancel_futures=True)

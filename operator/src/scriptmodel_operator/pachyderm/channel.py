@@ -45,12 +45,12 @@ class PachdAddress:
         self.check(self.certificates())
 
     def token(self) -> str:
-        """Read each time, so that a renewed Secret is taken without a restart."""
+        """Read the token from its file, so that a renewed Secret needs no restart."""
         return self.token_file.read_text().strip() if self.token_file else ""
 
     @property
     def target(self) -> str:
-        """As gRPC takes it."""
+        """The address in the form that gRPC accepts."""
         return f"unix:{self.tunnel}" if self.tunnel else self._place
 
     @property
@@ -67,11 +67,11 @@ class PachdAddress:
         return self.ca_file is not None or self.address.startswith(_TLS_SCHEME)
 
     def certificates(self) -> bytes | None:
-        """None where none are named."""
+        """Return the certificates to trust, None without a file."""
         return self.ca_file.read_bytes() if self.ca_file else None
 
     def check(self, certificates: bytes | None) -> None:
-        """ValueError for what has none in PEM form: gRPC itself would take it, and then reach nobody."""
+        """Raise ValueError for certificates that are not PEM: gRPC would accept them and reach no server."""
         if certificates is None:
             return
         text = certificates.decode("ascii", errors="ignore")
@@ -84,7 +84,7 @@ class PachdAddress:
 def open_channel(
     address: str, certificates: bytes | None = None, *, tls: bool = False, server_name: str = ""
 ) -> grpc.Channel:
-    """A channel that finds out within half a minute that the other side is gone."""
+    """Open a channel that notices within half a minute that pachd does not answer."""
     options: list[tuple[str, int | str]] = [
         ("grpc.keepalive_time_ms", 20_000),
         ("grpc.keepalive_timeout_ms", 10_000),
@@ -92,10 +92,10 @@ def open_channel(
         ("grpc.http2.max_pings_without_data", 0),
         ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
         ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
-        # A pachd that comes back is found within seconds, not after gRPC's own two minutes.
+        # Reconnect within seconds, not after gRPC's own two minutes.
         ("grpc.initial_reconnect_backoff_ms", 500),
         ("grpc.max_reconnect_backoff_ms", 5_000),
-        # Who reads a list takes each message from gRPC itself; another thread would hand over one after the other.
+        # The reader of a list takes messages from gRPC itself, and not from another thread one by one.
         (ChannelOptions.SingleThreadedUnaryStream, 1),
     ]
     if server_name:

@@ -20,7 +20,7 @@ from scriptmodel_operator.pachyderm.errors import PachydermError
 INTERVAL_SECONDS = 600.0
 RETRY_SECONDS = 60.0
 SKEW_SECONDS = 30.0
-"""A larger difference between the clocks of operator and pachd is warned of, once."""
+"""A larger difference between the clocks of operator and pachd is logged as a warning, once."""
 _JUMP_SECONDS = 5.0
 _REMEMBERED = 65536
 
@@ -73,7 +73,7 @@ class PachydClock:
 
     @property
     def due(self) -> bool:
-        """Whether it is time to measure again: every ten minutes."""
+        """Whether the last measurement is older than ten minutes."""
         return self._monotonic() >= self._due
 
     def now(self) -> datetime:
@@ -100,18 +100,18 @@ class PachydClock:
             return timedelta(seconds=seen.age + now - seen.at)
 
     def measure_if_due(self) -> None:
-        """Measure once, however many threads want it at a time. Blocks."""
+        """Measure if due, once for all threads that call it at a time. Blocks."""
         with self._measuring:
             if self.due:
                 self._measure()
 
     def measure(self) -> None:
-        """Measure now: before something is done that cannot be undone. Blocks."""
+        """Measure now, as before an action that cannot be undone. Blocks."""
         with self._measuring:
             self._measure()
 
     def _measure(self) -> None:
-        """A pachd that does not answer leaves what is known: whoever needs it for more reports that."""
+        """Measure; the previous measurement stays if pachd does not answer, which its other callers report."""
         before, started = self._monotonic(), self._wall()
         try:
             server = self._server_time()
@@ -133,7 +133,7 @@ class PachydClock:
         self._warn(self._skew)
 
     def _forget_ages_since(self, measured: float) -> None:
-        """What was first seen after the last good measurement may have got its age from the clock before or after."""
+        """Reset the ages of times first seen after a measurement: either clock may have determined them."""
         for seen in self._seen.values():
             if seen.at > measured:
                 seen.age = 0.0

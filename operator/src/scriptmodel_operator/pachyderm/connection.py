@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Stubs:
-    """One channel's."""
+    """A channel and its stubs."""
 
     channel: grpc.Channel
     certificates: bytes | None
@@ -28,17 +28,17 @@ class Stubs:
 
 
 class Connection:
-    """Thread-safe. Calls in flight go on with what they began with."""
+    """The current channel and its stubs, thread-safe. A call in progress keeps the channel that it started on."""
 
     def __init__(self, target: PachdAddress) -> None:
         self._target = target
         self._lock = threading.Lock()
-        self._before: Stubs | None = None
+        self._previous: Stubs | None = None
         self._stubs = self._open(target.certificates())
 
     @property
     def stubs(self) -> Stubs:
-        """Looks at the file each time, like the token's: a Secret is renewed without a restart."""
+        """The stubs, on a new channel if the certificates in the file have changed: no restart is needed."""
         if self._target.ca_file is None:
             return self._stubs
         with self._lock:
@@ -47,19 +47,19 @@ class Connection:
                 if certificates == self._stubs.certificates:
                     return self._stubs
                 self._target.check(certificates)
-            except (OSError, ValueError) as error:  # for a moment, while it is being replaced
+            except (OSError, ValueError) as error:  # for a moment, while the file is replaced
                 log.warning("certificates of pachd: %s", error)
                 return self._stubs
             log.info("the certificates of pachd have changed: connecting anew")
-            if self._before is not None:
-                self._before.channel.close()
-            self._before, self._stubs = self._stubs, self._open(certificates)
+            if self._previous is not None:
+                self._previous.channel.close()
+            self._previous, self._stubs = self._stubs, self._open(certificates)
             return self._stubs
 
     def close(self) -> None:
-        """Calls in flight fail."""
+        """Close the channels; calls in progress fail."""
         with self._lock:
-            for stubs in (self._before, self._stubs):
+            for stubs in (self._previous, self._stubs):
                 if stubs is not None:
                     stubs.channel.close()
 

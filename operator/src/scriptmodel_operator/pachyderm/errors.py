@@ -1,10 +1,10 @@
-"""What can go wrong in a call to Pachyderm, by what one can do about it."""
+"""The errors of a call to Pachyderm, by what the caller can do about them."""
 
 from __future__ import annotations
 
 
 class PachydermError(Exception):
-    """A call failed. `what` names call and object, `detail` has the server's words."""
+    """A call failed. `what` names the call and its object, `detail` is the message of the server."""
 
     def __init__(self, what: str, detail: str, code: str = "") -> None:
         super().__init__(f"{what}: {detail}")
@@ -14,28 +14,28 @@ class PachydermError(Exception):
 
 
 class UnavailableError(PachydermError):
-    """No answer: unreachable, overloaded, or cut in mid-stream. Whether a write took effect is unknown."""
+    """Pachyderm did not answer: unreachable, overloaded, or a broken stream. A write may have taken effect."""
 
 
 class TimedOutError(UnavailableError):
-    """No answer within the call's deadline. Whether a write took effect is unknown."""
+    """Pachyderm did not answer within the deadline. A write may have taken effect."""
 
 
 class NotFoundError(PachydermError):
-    """The object is not there."""
+    """The object does not exist."""
 
 
 class AlreadyExistsError(PachydermError):
-    """An object of that name is there already."""
+    """An object of that name exists already."""
 
 
 class AccessError(PachydermError):
-    """The operator's token is missing, wrong, or may not do this."""
+    """The operator's token is missing, wrong, or lacks the permission."""
 
 
 class PipelineLimitError(PachydermError):
-    """A community server has as many pipelines as it may have."""
+    """The pipeline limit of a community server is reached."""
 
 
 class RefusedError(PachydermError):
-    """The server understood and said no; repeating the same call will not help."""
+    """The server rejected the call; repeating it will not help."""

@@ -27,7 +27,7 @@ from scriptmodel_operator.pachyderm.values import (
 
 
 class LogStream(Protocol):
-    """Lines of a log as they come; `cancel` ends the iteration from any thread."""
+    """The lines of a log as they are printed; `cancel` ends the iteration from any thread."""
 
     def __iter__(self) -> Iterator[LogLine]: ...
 
@@ -38,7 +38,7 @@ class Gateway(Protocol):
     """A Pachyderm server."""
 
     def server_version(self) -> str:
-        """Such as 2.7.8."""
+        """Return the version of pachd, such as 2.7.8."""
 
     def server_time(self) -> datetime:
         """Return the time on the clock of pachd."""
@@ -46,51 +46,51 @@ class Gateway(Protocol):
     def list_projects(self) -> Sequence[str]: ...
 
     def list_repos(self, projects: Sequence[str]) -> Sequence[RepoInfo]:
-        """User repos of the projects."""
+        """Return the user repos of the projects."""
 
     def list_pipelines(self, projects: Sequence[str]) -> Sequence[PipelineInfo]:
-        """Current versions in the projects."""
+        """Return the current versions of the pipelines in the projects."""
 
     def list_pipeline_versions(self, pipeline: PipelineRef) -> Sequence[PipelineInfo]:
-        """All versions, newest first; empty for a missing pipeline."""
+        """Return all versions of a pipeline, newest first; nothing if it does not exist."""
 
     def list_jobs(self, project: str, limit: int) -> Sequence[JobInfo]:
-        """Of all pipelines and versions in a project, newest first."""
+        """Return the newest jobs of a project, of all its pipelines and their versions, newest first."""
 
     def list_pipeline_jobs(self, pipeline: PipelineRef, limit: int) -> Sequence[JobInfo]:
-        """Of all versions of a pipeline, newest first; empty for a missing pipeline."""
+        """Return the newest jobs of a pipeline, of all its versions, newest first; nothing if it does not exist."""
 
     def branch_head(self, branch: BranchRef) -> CommitInfo | None:
-        """The newest commit of a branch; None for a branch without commits, NotFoundError without a branch."""
+        """Return the newest commit of a branch, None if it has no commit. Raises NotFoundError without a branch."""
 
     def inspect_commit(self, repo: RepoRef, commit: str) -> CommitInfo:
-        """The commit that `commit` stands for in `repo`: its own, or the ancestor that it resolves to."""
+        """Return the commit of `repo` that `commit` resolves to: itself or an ancestor."""
 
     def read_file(self, repo: RepoRef, commit: str, path: str, limit: int) -> bytes:
-        """At most `limit` bytes from the start of a file, complete or an error."""
+        """Return at most `limit` bytes from the start of a file."""
 
     def file_size(self, repo: RepoRef, commit: str, path: str) -> int: ...
 
     def stream_file(self, repo: RepoRef, commit: str, path: str, seconds: float) -> Iterator[bytes]:
-        """A whole file in pieces, within `seconds`."""
+        """Yield a whole file in pieces, within `seconds`."""
 
     def walk_files(self, repo: RepoRef, commit: str) -> Mapping[str, int]:
-        """Sizes of all files of a commit by path."""
+        """Return the sizes of all files of a commit by path."""
 
     def read_log(self, job: JobRef, *, follow: bool, seconds: float) -> LogStream:
-        """Lines that the job's process printed, for at most `seconds`; with `follow` also those to come."""
+        """Return the lines that the job's process printed, for at most `seconds`; with `follow`, also future ones."""
 
     def list_transactions(self) -> Sequence[OpenTransaction]:
-        """Open ones, without those that calls of this gateway are at work on."""
+        """Return the open transactions, without those that calls of this gateway are filling."""
 
     def delete_transaction(self, transaction_id: str) -> None:
-        """Missing ones are fine. Nothing of what is in it is done."""
+        """Delete a transaction without executing its requests. A missing one is not an error."""
 
     def create_repo(self, repo: RepoRef, description: str, *, update: bool = False) -> None:
-        """AlreadyExistsError for one that is there; with `update` that gets the description, and keeps all else."""
+        """Create a repo, or with `update` set the description of an existing one. Raises AlreadyExistsError."""
 
     def replace_files(self, branch: BranchRef, files: Iterable[Upload], gone: Sequence[str], seconds: float) -> None:
-        """One commit, whole or not at all, that has `files` and not what is `gone`. What `files` raises ends it."""
+        """Commit `files` and the deletion of the paths in `gone`, whole or not at all. An error of `files` ends it."""
 
     def apply_pipelines(self, pipelines: Sequence[PipelineApply]) -> None:
         """Create or update all of them, or none, in one transaction."""
@@ -102,10 +102,10 @@ class Gateway(Protocol):
     def stop_job(self, job: JobRef, reason: str) -> None: ...
 
     def delete_pipeline(self, pipeline: PipelineRef, *, keep_repo: bool) -> None:
-        """Missing ones are fine. A pipeline with readers would be left stopped: look before."""
+        """Delete a pipeline. A missing one is not an error; one with readers would only be stopped."""
 
     def delete_repo(self, repo: RepoRef) -> None:
-        """Missing ones are fine."""
+        """Delete a repo. A missing one is not an error."""
 
     def close(self) -> None:
         """End the connection; calls in flight fail."""

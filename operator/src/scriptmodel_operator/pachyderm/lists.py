@@ -1,6 +1,6 @@
-"""Lists that cost little to read again: a message that came with the last list is not decoded a second time.
+"""Reads lists cheaply: a message that is equal to one of the previous list is not decoded again.
 
-Protobuf in Python decodes some thousand messages a second. A list has all pipelines, and from one look to the next
+Protobuf in Python decodes some thousand messages a second. A list has all pipelines, and from one poll to the next
 most of them stay as they are.
 """
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class ListReader(Generic[T]):
-    """Of one list; the values of the newest one are kept. Values of equal messages are the same object."""
+    """The reader of one list. It keeps the newest values; equal messages give the same object."""
 
     def __init__(self, decode: Callable[[bytes], Any], convert: Callable[[Any], T]) -> None:
         self._decode = decode
@@ -22,7 +22,7 @@ class ListReader(Generic[T]):
         self._known: dict[bytes, T] = {}
 
     def read(self, messages: Iterable[bytes]) -> list[T]:
-        """The value of each message. Raises whatever the messages' source raises; then the last list is kept."""
+        """Return the value of each message. Raises what `messages` raises, and keeps the previous list then."""
         found: dict[bytes, T] = {}
         values = []
         for message in messages:

@@ -1,4 +1,4 @@
-"""Between our values and Pachyderm's messages. Pure."""
+"""Converts between the operator's values and Pachyderm's messages. Pure."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _EFFECT_NAMES = {number: name for name, number in _EFFECTS.items()}
 
 
 def repo_message(ref: RepoRef) -> Any:
-    """Always with a type: inspecting without one finds nothing, deleting without one deletes nothing."""
+    """Return a repo message with a type, without which inspecting and deleting have no effect."""
     return pfs.Repo(name=ref.name, type=USER_REPO, project=pfs.Project(name=ref.project))
 
 
@@ -49,7 +49,7 @@ def branch_message(ref: BranchRef) -> Any:
 
 
 def commit_message(repo: RepoRef, commit: str) -> Any:
-    """With a branch message, though an empty one: some calls without it crash the server."""
+    """Return a commit message with an empty branch message, without which some calls crash the server."""
     message = repo_message(repo)
     return pfs.Commit(repo=message, id=commit, branch=pfs.Branch(repo=message))
 
@@ -62,9 +62,9 @@ def job_message(ref: JobRef) -> Any:
     return pps.Job(pipeline=pipeline_message(ref.pipeline), id=ref.id)
 
 
-def create_request(wanted: PipelineApply) -> Any:
-    """A CreatePipelineRequest with every field that we care about set, so that the server has nothing to add."""
-    spec = wanted.spec
+def create_request(pipeline: PipelineApply) -> Any:
+    """Return a CreatePipelineRequest with every relevant field set, so that the server adds no default."""
+    spec = pipeline.spec
     branch = spec.input_branch
     return pps.CreatePipelineRequest(
         pipeline=pipeline_message(spec.ref),
@@ -93,8 +93,8 @@ def create_request(wanted: PipelineApply) -> Any:
         pod_patch=spec.pod_patch,
         description=spec.description,
         metadata=pps.Metadata(annotations=dict(spec.annotations)),
-        update=wanted.update,
-        reprocess=wanted.reprocess,
+        update=pipeline.update,
+        reprocess=pipeline.reprocess,
     )
 
 
@@ -123,7 +123,7 @@ def _toleration(item: PodToleration) -> Any:
 
 
 def pipeline_info(message: Any) -> PipelineInfo:
-    """A PipelineInfo with its details (lists always have them) as a value."""
+    """Convert a PipelineInfo with its details, which lists always have."""
     ref = PipelineRef(message.pipeline.project.name, message.pipeline.name)
     details = message.details
     return PipelineInfo(
@@ -139,7 +139,7 @@ def pipeline_info(message: Any) -> PipelineInfo:
 
 
 def projection(ref: PipelineRef, details: Any) -> PipelineSpec:
-    """Exactly the fields that the operator sets, as they are on the server."""
+    """Return exactly the fields that the operator sets, as they are on the server."""
     source = details.input.pfs
     branch = BranchRef(RepoRef(source.project or "default", source.repo), source.branch or "master")
     scheduling = details.scheduling_spec if details.HasField("scheduling_spec") else None
@@ -189,7 +189,7 @@ def _pod_toleration(message: Any) -> PodToleration:
 
 
 def _inputs(message: Any) -> Iterator[BranchRef]:
-    """Every branch that a pipeline reads, however its inputs are nested: readers of ours block a deletion."""
+    """Return every branch that a pipeline reads, however its inputs are nested: a reader blocks a deletion."""
     if message.HasField("pfs"):
         source = message.pfs
         yield BranchRef(RepoRef(source.project or "default", source.repo), source.branch or "master")
@@ -248,7 +248,7 @@ def _provenance(message: Any) -> Iterator[tuple[RepoRef, str]]:
 
 
 def open_transaction(info: Any) -> OpenTransaction:
-    """From a TransactionInfo."""
+    """Convert a TransactionInfo."""
     pipelines = [each.create_pipeline for each in info.requests if each.HasField("create_pipeline")]
     return OpenTransaction(
         info.transaction.id,
@@ -259,7 +259,7 @@ def open_transaction(info: Any) -> OpenTransaction:
 
 
 def log_line(message: Any) -> LogLine | None:
-    """From a LogMessage; None for what the worker says of itself."""
+    """Convert a LogMessage; return None for a line about the worker itself."""
     if message.user:
         return LogLine(message.job_id, message.message.rstrip("\n"), moment(message, "ts"))
     ended = _ENDED.match(message.message)
@@ -267,7 +267,7 @@ def log_line(message: Any) -> LogLine | None:
 
 
 def moment(message: Any, name: str) -> datetime | None:
-    """A timestamp field in UTC; None where it is not set."""
+    """Return a timestamp field in UTC, None if it is not set."""
     if not message.HasField(name):
         return None
     stamp = getattr(message, name)

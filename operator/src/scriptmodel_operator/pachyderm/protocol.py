@@ -1,4 +1,4 @@
-"""The only place that imports python_pachyderm: its generated messages and stubs, under names of ours.
+"""The only module that imports python_pachyderm: its generated messages and stubs, under shorter names.
 
 python-pachyderm ships no types, so mypy sees these modules as Any. Its client class is not used: it has no
 deadlines or keepalive, truncates files silently, and shares transactions between threads. It is not even loaded: with

@@ -1,4 +1,4 @@
-"""From gRPC errors to ours. Match the code first: texts are wrapped, and Pachyderm answers UNKNOWN for much."""
+"""Translates gRPC errors into typed ones: first by code, then by text, since Pachyderm often answers UNKNOWN."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BY_CODE: dict[grpc.StatusCode, type[PachydermError]] = {
     grpc.StatusCode.CANCELLED: UnavailableError,
     grpc.StatusCode.RESOURCE_EXHAUSTED: UnavailableError,
     grpc.StatusCode.ABORTED: UnavailableError,
-    grpc.StatusCode.INTERNAL: UnavailableError,  # of the transport: a proxy, or a stream that was reset
+    grpc.StatusCode.INTERNAL: UnavailableError,  # from the transport: a proxy, or a stream that was reset
     grpc.StatusCode.DEADLINE_EXCEEDED: TimedOutError,
     grpc.StatusCode.NOT_FOUND: NotFoundError,
     grpc.StatusCode.ALREADY_EXISTS: AlreadyExistsError,
@@ -31,7 +31,7 @@ _LIMIT_TEXT = "requires an activation key"
 
 
 def translate(error: grpc.RpcError, what: str) -> PachydermError:
-    """The typed error for `error`, which the call `what` met."""
+    """Return the typed error for the gRPC error of the call `what`."""
     # Errors of a call are calls too, which the type stubs do not say.
     code = getattr(error, "code", lambda: grpc.StatusCode.UNKNOWN)()
     detail = str(getattr(error, "details", lambda: str(error))() or code.name)

@@ -1,4 +1,4 @@
-"""Files of any size into a branch as one commit, streamed."""
+"""Streams files of any size into a branch as one commit."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from scriptmodel_operator.pachyderm.protocol import pfs, wrappers_pb2
 from scriptmodel_operator.pachyderm.values import BranchRef, Upload
 
 UPLOAD_SECONDS = 6 * 3600.0
-_LOOK_SECONDS = 0.5
+_POLL_SECONDS = 0.5
 EVERYTHING = "/"
-"""With its slash at the end, a DeleteFile of it removes all that is below."""
+"""The path whose DeleteFile removes all files, because it ends with a slash."""
 
 
 def upload_requests(branch: BranchRef, files: Iterable[Upload], gone: Iterable[str]) -> Iterator[Any]:
-    """A ModifyFile stream. Adding to a path that is there appends, so each is deleted first."""
+    """Yield a ModifyFile stream. Adding to an existing path appends, so each path is deleted first."""
     target = pfs.Commit(repo=messages.repo_message(branch.repo), branch=messages.branch_message(branch))
     yield pfs.ModifyFileRequest(set_commit=target)
     for path in gone:
         yield pfs.ModifyFileRequest(delete_file=pfs.DeleteFile(path=path))
     for file in files:
         yield pfs.ModifyFileRequest(delete_file=pfs.DeleteFile(path=file.path))
-        # The first piece is an empty one, without which an empty file would not be there.
+        # Without the first, empty piece, an empty file would not be created.
         for piece in itertools.chain([b""], file.pieces):
             raw = wrappers_pb2.BytesValue(value=piece)
             yield pfs.ModifyFileRequest(add_file=pfs.AddFile(path=file.path, raw=raw))
@@ -48,21 +48,21 @@ def send(
     start; it is cancelled once `leadership` has ended. Raises grpc.RpcError.
     """
     failures: list[BaseException] = []
-    begun = threading.Event()
+    started = threading.Event()
 
     def guarded() -> Iterator[Any]:
         try:
             for request in requests:
                 _check_leadership(leadership)
                 yield request
-            _check_leadership(leadership)  # the end of the stream is what commits it
+            _check_leadership(leadership)  # the end of the stream commits it
         except Exception as error:
             failures.append(error)
-            begun.wait()
+            started.wait()
             call.cancel()
 
     call = method.future(guarded(), timeout=seconds, metadata=metadata)
-    begun.set()
+    started.set()
     try:
         _result(call, leadership)
     except BaseException as error:
@@ -70,7 +70,7 @@ def send(
         if failures:
             raise failures[0] from None
         if isinstance(error, grpc.FutureCancelledError):
-            raise call from error  # a call that has failed is its own error
+            raise call from error  # a failed call is also its exception
         raise
 
 
@@ -83,7 +83,7 @@ def _check_leadership(leadership: Leadership) -> None:
 def _result(call: Any, leadership: Leadership) -> None:
     while True:
         try:
-            call.result(timeout=_LOOK_SECONDS)
+            call.result(timeout=_POLL_SECONDS)
         except grpc.FutureTimeoutError:
             if leadership.lease_remaining() <= 0:
                 call.cancel()

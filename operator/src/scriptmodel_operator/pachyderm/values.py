@@ -1,4 +1,4 @@
-"""What the operator and Pachyderm tell each other, as immutable values. Nothing here knows gRPC."""
+"""Immutable values that the operator and Pachyderm exchange, independent of gRPC."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class JobRef:
 
 
 class PipelineState(Enum):
-    """As Pachyderm names them, without the prefix."""
+    """States under Pachyderm's names, without the prefix."""
 
     UNKNOWN = 0
     STARTING = 1
@@ -76,7 +76,7 @@ class PipelineState(Enum):
 
 
 class JobState(Enum):
-    """As Pachyderm names them, without the prefix."""
+    """States under Pachyderm's names, without the prefix."""
 
     UNKNOWN = 0
     CREATED = 1
@@ -106,7 +106,7 @@ def as_float32(value: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class ResourceAmounts:
-    """CPU in cores (0: not said), memory as a quantity ("" : not said), GPUs by resource name."""
+    """CPU in cores (0: not set), memory as a quantity ("": not set), GPUs by resource name."""
 
     cpu: float = 0.0
     memory: str = ""
@@ -120,7 +120,7 @@ class ResourceAmounts:
 
 @dataclass(frozen=True, slots=True)
 class PodToleration:
-    """As in a pod; `operator` and `effect` in Kubernetes' words, effect "" for all."""
+    """A toleration as in a pod; `operator` and `effect` in Kubernetes' words, effect "" for all."""
 
     key: str
     operator: str
@@ -155,7 +155,7 @@ class PipelineSpec:
 
 @dataclass(frozen=True, slots=True)
 class PipelineApply:
-    """One pipeline to be created, or updated with or without computing everything again."""
+    """A pipeline to create or to update, with or without computing everything again."""
 
     spec: PipelineSpec
     update: bool = False
@@ -178,14 +178,14 @@ class PipelineInfo:
 
 @dataclass(frozen=True, slots=True)
 class OpenTransaction:
-    """A transaction that was neither finished nor dropped."""
+    """A transaction that was neither finished nor deleted."""
 
     id: str
     started: datetime | None
     pipelines: tuple[Mapping[str, str], ...] = ()
     """Annotations of the pipelines that it would create or update."""
     others: int = 0
-    """How many requests of other kinds it has."""
+    """Number of its requests of other kinds."""
 
     @property
     def empty(self) -> bool:
@@ -210,12 +210,12 @@ class JobInfo:
 
     @property
     def good(self) -> bool:
-        """It has a result."""
+        """Whether it has a result."""
         return self.state is JobState.SUCCESS and self.data_total > 0
 
     @property
     def skipped(self) -> bool:
-        """It computed nothing: its result is that of an earlier job."""
+        """Whether it computed nothing, so that its result is that of an earlier job."""
         return bool(self.data_total) and self.data_skipped == self.data_total
 
 
@@ -240,7 +240,7 @@ class CommitInfo:
     id: str
     finished: bool
     finishing: bool = False
-    """It was ended, and the server has yet to check it."""
+    """Whether it is closed but not validated by the server yet."""
     finished_at: datetime | None = None
     error: str = ""
     size_bytes: int = 0
@@ -248,13 +248,13 @@ class CommitInfo:
 
     @property
     def open(self) -> bool:
-        """Somebody may still put something into it."""
+        """Whether files may still be added to it."""
         return not self.finished and not self.finishing
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file at `path`, made of `pieces` of at most a few MiB; each is asked for when the one before is sent."""
+    """A file at `path`, of `pieces` of at most a few MiB; each is produced when the previous one is sent."""
 
     path: str
     pieces: Iterable[bytes]
