@@ -1,4 +1,4 @@
-"""Every way in which the trainer ends early, each with its exit code and what the person can do about it."""
+"""Expected failures, each with its exit code and a hint at what to do."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class TrainerError(Exception):
         self.parameter = parameter
 
     def line(self) -> str:
-        """Message and hint as one line of text."""
+        """Return message and hint as one line of text."""
         text = f"{self.message}; {self.hint}" if self.hint else self.message
         return one_line(text)
 

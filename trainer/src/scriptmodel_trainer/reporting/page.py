@@ -31,7 +31,7 @@ _SPEECH = re.compile(r"\[ (?P<name>\S+) \]: (?P<text>.*)")
 
 
 def render_report(model: TrainedModel) -> str:
-    """The whole page as HTML."""
+    """Return the whole page as HTML."""
     title = f"Script model “{model.origin.preset_name}”"
     sections = (
         _summary(model),
