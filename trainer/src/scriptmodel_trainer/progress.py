@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import shlex
 import shutil
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
+from scriptmodel_trainer.controls import json_text
 from scriptmodel_trainer.errors import TrainerError, one_line
 
 
@@ -180,7 +180,7 @@ class JsonProgress:
             for key, value in fields.items()
         }
         record = {"event": event, "time": round(time.time(), 3), **clean}
-        self._out.write(json.dumps(record, ensure_ascii=False) + "\n")
+        self._out.write(json_text(record) + "\n")
         self._out.flush()
 
 
