@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from scriptmodel_trainer.controls import json_text
 from scriptmodel_trainer.errors import BadInputError, WriteError
 
 _PART = ".part"
@@ -211,7 +212,7 @@ def arrays_bytes(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
 
 def json_bytes(value: Any) -> bytes:
     """Return a value as JSON; a number that is not finite becomes null, which every reader understands."""
-    return (json.dumps(finite(value), ensure_ascii=False, indent=1) + "\n").encode("utf-8", errors="replace")
+    return (json_text(finite(value), indent=1) + "\n").encode("utf-8", errors="replace")
 
 
 def finite(value: Any) -> Any:

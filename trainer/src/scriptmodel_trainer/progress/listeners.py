@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 import shlex
 import shutil
@@ -12,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
+from scriptmodel_trainer.controls import json_text
 from scriptmodel_trainer.errors import one_line
 from scriptmodel_trainer.progress.events import (
     Done,
@@ -74,7 +74,7 @@ class JsonProgress:
             return
         fields = {name: _plain(name, value) for name, value in _fields(event).items()}
         record = {"event": event.kind, "time": round(event.time, 3), **fields}
-        self._out.write(json.dumps(record, ensure_ascii=False) + "\n")
+        self._out.write(json_text(record) + "\n")
         self._out.flush()
 
 
