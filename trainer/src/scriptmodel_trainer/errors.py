@@ -37,9 +37,15 @@ class TrainerError(Exception):
         return one_line(text)
 
 
+_LONGEST_LINE = 1000
+"""Characters; a damaged file must not fill a terminal."""
+
+
 def one_line(text: str) -> str:
-    """Text in one line, whatever a file is called: characters that a terminal would obey are shown escaped."""
+    """Return text as one line of bounded length, with the characters that a terminal would obey shown escaped."""
     line = " ".join(text.split())
+    if len(line) > _LONGEST_LINE:
+        line = line[: _LONGEST_LINE - 1] + "…"
     if line.isprintable():
         return line
     return "".join(char if char.isprintable() or "\ud800" <= char <= "\udfff" else ascii(char)[1:-1] for char in line)
