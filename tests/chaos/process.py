@@ -78,7 +78,7 @@ def _run(arguments: list[str], log: Path) -> None:
     PachydermGateway._deadline = lambda self, what, seconds: _deadline(self, what, seconds / FASTER)  # type: ignore[method-assign]  # see above
     client.REQUEST_SECONDS /= FASTER
     queue.FIRST_RETRY_SECONDS /= FASTER
-    queue.LONGEST_RETRY_SECONDS /= FASTER
+    queue.MAX_RETRY_SECONDS /= FASTER
     downloads.FIRST_RETRY_SECONDS /= FASTER
     for patience in ("connect", "silence"):
         object.__setattr__(fetch.USUAL, patience, getattr(fetch.USUAL, patience) / FASTER)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -141,7 +142,7 @@ async def test_an_event_of_an_object_of_any_name_has_a_name_that_the_server_take
     names = []
 
     class Client(UnexpectedKube):
-        async def create_event(self, _namespace: str, body: dict[str, Any]) -> None:
+        async def create_event(self, _namespace: str, body: Mapping[str, Any]) -> None:
             names.append(body["metadata"]["name"])
 
     recorder = EventRecorder(Client(), lambda: None)

@@ -101,7 +101,7 @@ def prints(requested: str, resolved: str, corpus: str = "") -> Fingerprints:
     return fingerprints_of(preset_of(requested), preset_of(resolved), 3, "plain", digest)
 
 
-def test_auto_and_the_precision_that_it_stands_for_are_one_run_and_no_other() -> None:
+def test_auto_and_its_resolved_precision_have_one_fingerprint() -> None:
     assert prints("auto", "bfloat16").current == prints("bfloat16", "bfloat16").current
     assert prints("auto", "bfloat16").current != prints("auto", "float32").current
     assert not prints("bfloat16", "bfloat16").accepts(prints("float32", "float32").current)

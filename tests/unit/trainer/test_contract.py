@@ -46,7 +46,7 @@ def test_train_writes_exactly_the_model_directory(job: dict[str, Any]) -> None:
     assert {path.name for path in (job["root"] / "out").iterdir()} == {*MODEL_FILES, LOG}
 
 
-def test_the_model_directory_keeps_the_log(job: dict[str, Any]) -> None:
+def test_the_log_in_the_model_directory_equals_stdout(job: dict[str, Any]) -> None:
     assert (job["root"] / "out" / LOG).read_text("utf-8") == job["done"].stdout
 
 
@@ -72,22 +72,22 @@ def test_events_come_in_order_and_hold_what_the_contract_lists(job: dict[str, An
     assert fractions[-1] == 1.0
 
 
-def test_progress_goes_on_while_the_test_split_is_read(capsys: pytest.CaptureFixture[str]) -> None:
-    tell = train._while_testing(JsonProgress(sys.stdout), EpochRecord(2, 9.0, 8.0, 0.1, 3.0, 500.0), 0.0)
+def test_progress_is_reported_while_the_test_split_is_scored(capsys: pytest.CaptureFixture[str]) -> None:
+    report = train._while_testing(JsonProgress(sys.stdout), EpochRecord(2, 9.0, 8.0, 0.1, 3.0, 500.0), 0.0)
     time.sleep(0.01)
-    tell(0.5)
-    tell(1.0)
+    report(0.5)
+    report(1.0)
     halfway, end = events_of(capsys.readouterr().out)
     assert (halfway["event"], halfway["epoch"], halfway["epochs"], halfway["fraction"]) == ("progress", 2, 2, 1.0)
     assert halfway["eta_seconds"] >= end["eta_seconds"] == 0
 
 
-def test_nothing_is_printed_to_stderr_by_a_run_that_goes_well(job: dict[str, Any]) -> None:
+def test_a_successful_run_prints_nothing_to_stderr(job: dict[str, Any]) -> None:
     assert job["done"].stderr == ""
 
 
 @pytest.mark.parametrize(("preset", "advised"), [("tuned", True), ("tuned-few", False)])
-def test_a_preset_for_much_text_says_which_is_for_little(
+def test_a_preset_for_large_corpora_recommends_the_one_for_small_corpora(
     preset: str, advised: bool, tmp_path: Path, corpus: Path
 ) -> None:
     tiny = ["--set", "hidden_units=4", "embedding_units=4", "epochs=1", "vocabulary_size=50"]
@@ -96,7 +96,7 @@ def test_a_preset_for_much_text_says_which_is_for_little(
     assert ("tuned-few learns better from so few" in done.stderr) is advised
 
 
-def test_metrics_hold_the_contract_s_keys(job: dict[str, Any]) -> None:
+def test_metrics_have_the_keys_of_the_contract(job: dict[str, Any]) -> None:
     metrics = json.loads((job["root"] / "out" / "metrics.json").read_text("utf-8"))
     assert metrics["schema"] == 1
     assert {"epochs", "perplexity", "tokens", "best_epoch", "seconds"} <= metrics.keys()
@@ -118,7 +118,7 @@ def test_metrics_hold_the_contract_s_keys(job: dict[str, Any]) -> None:
     assert metrics["perplexity"]["test"] == pytest.approx(job["events"][-1]["perplexity"], abs=0.001)
 
 
-def test_the_model_says_what_made_it(job: dict[str, Any]) -> None:
+def test_model_json_records_preset_seed_corpus_and_versions(job: dict[str, Any]) -> None:
     described = json.loads((job["root"] / "out" / "model.json").read_text("utf-8"))
     assert described["preset"] == "test"
     assert described["parameters"]["hidden_units"] == 6
@@ -190,7 +190,7 @@ def test_bad_input_ends_with_code_2_and_one_clear_line(case: str, tmp_path: Path
 
 
 @pytest.mark.parametrize("command", ["normalize", "train", "evaluate", "generate", "report"])
-def test_help_has_an_example_that_is_understood(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_example_in_help_parses(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         arguments.parser().parse_args([command, "--help"])
     text = capsys.readouterr().out
@@ -200,7 +200,7 @@ def test_help_has_an_example_that_is_understood(command: str, capsys: pytest.Cap
     assert command != "train" or all(re.search(rf"\b{name}[ ,]", text) for name in PRESETS)
 
 
-def test_a_perplexity_beyond_all_numbers_is_null(model: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_infinite_perplexity_is_null(model: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluate, "score", lambda *_: Score(math.inf, 1, 0, {}))
     line = evaluate.evaluate(model, [corpus], "auto", True, JsonProgress(sys.stdout))
     assert json.loads(line, parse_constant=pytest.fail)["perplexity"] is None
@@ -223,14 +223,14 @@ def test_wrong_usage_is_an_error_event_in_json() -> None:
     assert events_of(done.stdout)[0]["event"] == "error"
 
 
-def test_a_place_that_cannot_be_written_to_ends_with_code_3(tmp_path: Path, corpus: Path) -> None:
+def test_an_unwritable_output_ends_with_code_3(tmp_path: Path, corpus: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     done = run_trainer(["train", "--data", corpus, "--out", tmp_path / "file" / "model", "--preset", "test"])
     assert done.returncode == 3
     assert "cannot write" in done.stderr
 
 
-def test_a_loss_that_is_not_a_number_ends_with_code_4(tmp_path: Path, corpus: Path) -> None:
+def test_a_diverged_loss_ends_with_code_4(tmp_path: Path, corpus: Path) -> None:
     settings = ["--set", "learning_rate=1000000", "clip_norm=1000000", "hidden_units=64", "epochs=3"]
     done = run_trainer(["train", "--data", corpus, "--out", tmp_path / "m", "--preset", "test", *settings])
     assert done.returncode == 4, done.stdout[-500:] + done.stderr
@@ -260,7 +260,7 @@ def test_an_error_of_a_generate_job_is_an_event(model: Path, tmp_path: Path) -> 
     assert event["message"] == 'unknown speaker "ANNE" (did you mean ANNA?)'
 
 
-def test_a_corpus_that_is_no_script_is_warned_of_in_log_and_metrics(tmp_path: Path) -> None:
+def test_a_corpus_without_scripts_is_a_warning_in_log_and_metrics(tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()
     (data / "README").write_text("# A project\n\n" + "It builds the tool: run `make`, then read the docs.\n\n" * 80)
@@ -279,9 +279,7 @@ def test_a_corpus_that_is_no_script_is_warned_of_in_log_and_metrics(tmp_path: Pa
     assert normalized.stderr.startswith("warning: 1 of 1 file(s) do not look like scripts")
 
 
-def test_the_end_of_a_training_says_where_model_and_report_are_and_what_comes_next(
-    tmp_path: Path, corpus: Path
-) -> None:
+def test_train_ends_with_the_paths_of_model_and_report_and_the_next_command(tmp_path: Path, corpus: Path) -> None:
     done = run_trainer(["train", "--data", corpus, "--out", tmp_path / "a model", "--preset", "test"])
     model, report, following = done.stdout.splitlines()[-3:]
     assert model == f"Model: {tmp_path / 'a model'}"

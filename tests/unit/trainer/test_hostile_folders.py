@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from samples import run_trainer
 
+from scriptmodel_trainer.controls import without_controls
 from scriptmodel_trainer.corpus import reading
-from scriptmodel_trainer.corpus.tokens import without_controls
 from scriptmodel_trainer.corpus.words import split_words
 
 TEXT = "ANNA. The tide is early.\n\nBEN. It was early yesterday.\n\n" * 5

@@ -39,7 +39,7 @@ def model_of(kind: str) -> LanguageModel:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_weights_are_as_many_as_the_preset_says(kind: str) -> None:
+def test_the_number_of_weights_equals_the_preset_parameter_count(kind: str) -> None:
     model = model_of(kind)
     assert sum(array.size for array in model.weights().values()) == model.preset.parameter_count(50)
 

@@ -1,4 +1,4 @@
-"""precision=auto is bfloat16 where that is faster, and a choice that does not pay is told."""
+"""precision=auto resolves to the faster precision of the machine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LINES = "".join(f"the {noun} sees the {noun} and goes home\n" for noun in ("cat"
 
 
 @pytest.mark.parametrize(("pays", "chosen"), [(True, "bfloat16"), (False, "float32")])
-def test_auto_is_what_this_machine_does_faster_and_the_model_says_which(
+def test_auto_precision_resolves_to_the_faster_one_and_is_recorded(
     pays: bool, chosen: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("scriptmodel_trainer.training.hardware.multiplies_bfloat16", lambda: pays)
@@ -20,13 +20,13 @@ def test_auto_is_what_this_machine_does_faster_and_the_model_says_which(
     assert f'"precision": "{chosen}"' in (out / "model.json").read_text()
 
 
-def test_bfloat16_that_does_not_pay_is_told(
+def test_emulated_bfloat16_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("scriptmodel_trainer.training.hardware.multiplies_bfloat16", lambda: False)
     train(tmp_path, "bfloat16")
-    told = capsys.readouterr()
-    assert "float32 trains faster here" in told.out + told.err
+    output = capsys.readouterr()
+    assert "float32 trains faster here" in output.out + output.err
 
 
 def train(folder: Path, precision: str) -> Path:

@@ -25,7 +25,7 @@ def shown(written: str) -> list[str]:
         Progressed(1, 10_000, 0.001, 123_456_789.0, 1.0, 9e6),
     ],
 )
-def test_the_bar_never_wraps_and_says_what_matters(
+def test_the_bar_never_wraps_and_shows_epoch_share_perplexity_and_time(
     columns: int, event: Progressed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))

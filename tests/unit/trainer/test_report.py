@@ -111,11 +111,11 @@ def test_a_chart_stays_within_its_frame(values: list[float], logarithmic: bool) 
     assert "nan" not in re.sub(r"<title>.*?</title>", "", svg)
 
 
-def test_a_chart_of_nothing_is_nothing() -> None:
+def test_a_chart_without_values_is_empty() -> None:
     assert line_chart("title", [Series("line", "one", [math.nan])]) == ""
 
 
-def test_the_last_values_stand_beside_their_lines_and_not_over_each_other() -> None:
+def test_the_last_values_of_lines_do_not_overlap() -> None:
     svg = line_chart("title", [Series("a", "one", [90.0, 71.4]), Series("b", "two", [80.0, 71.5])], logarithmic=True)
     root = ET.fromstring(svg)  # noqa: S314  # our own text
     values = [text for text in root.iter("text") if text.attrib["class"].startswith("value")]
@@ -145,16 +145,14 @@ def epochs_of(*figures: tuple[float, float]) -> list[EpochRecord]:
         ([(90, 80), (60, 70), (50, 60)], 3, ""),
     ],
 )
-def test_the_report_says_in_a_sentence_when_a_model_overfits(
-    figures: list[tuple[float, float]], best: int, said: str
-) -> None:
+def test_the_report_states_when_a_model_overfits(figures: list[tuple[float, float]], best: int, said: str) -> None:
     sentence = overfitting(epochs_of(*figures), best)
     assert said in sentence
     assert bool(sentence) is bool(said)
     assert (f"overfits after epoch {best}" in training_section(epochs_of(*figures), best, Preset())) is bool(said)
 
 
-def test_the_best_epoch_is_marked_and_dropout_is_named_only_where_there_is_some() -> None:
+def test_the_best_epoch_is_marked_and_dropout_is_mentioned_if_used() -> None:
     epochs = epochs_of((90, 80), (60, 70), (50, 72))
     with_dropout, without = (training_section(epochs, 2, Preset(dropout=rate)) for rate in (0.2, 0.0))
     assert with_dropout.count("<title>best epoch: 2</title>") == 1
@@ -162,7 +160,7 @@ def test_the_best_epoch_is_marked_and_dropout_is_named_only_where_there_is_some(
     assert "dropout" not in without
 
 
-def test_the_report_shows_a_line_after_each_epoch_and_none_for_models_that_have_none(model: Path) -> None:
+def test_the_report_shows_a_sample_line_of_each_epoch_if_recorded(model: Path) -> None:
     trained = load_model(model)
     samples = [epoch.sample for epoch in trained.metrics.epochs]
     assert len(samples) == 4

@@ -42,7 +42,7 @@ def test_a_named_split_without_words_is_refused_and_not_replaced_by_another(tmp_
         read(tmp_path)
 
 
-def test_a_file_that_gives_nothing_is_told_of(tmp_path: Path) -> None:
+def test_a_file_without_text_is_reported(tmp_path: Path) -> None:
     (tmp_path / "play.md").write_text(play(100), "utf-8")
     (tmp_path / "blank.txt").write_text("  \n\n")
     assert any(note.startswith("no words found in blank.txt") for note in read(tmp_path).notes)
@@ -64,7 +64,7 @@ def test_the_same_corpus_splits_the_same_way(tmp_path: Path) -> None:
     assert first.digest == second.digest
 
 
-def test_a_corpus_too_small_to_split_says_so(tmp_path: Path) -> None:
+def test_a_corpus_too_small_to_split_is_reported(tmp_path: Path) -> None:
     (tmp_path / "one.txt").write_text("word")
     corpus = read(tmp_path)
     assert words(corpus, "train") == words(corpus, "valid") == words(corpus, "test") == ["word", "<eos>"]

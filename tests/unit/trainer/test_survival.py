@@ -82,7 +82,7 @@ def assert_identical(first: dict[str, np.ndarray], second: dict[str, np.ndarray]
     assert all(np.array_equal(first[name], second[name]) for name in first)
 
 
-def test_a_killed_run_goes_on_to_bit_identical_weights(
+def test_a_killed_run_resumes_to_bit_identical_weights(
     corpus: Path, tmp_path: Path, undisturbed: dict[str, np.ndarray]
 ) -> None:
     process = start(corpus, tmp_path)
@@ -102,7 +102,7 @@ def test_a_killed_run_goes_on_to_bit_identical_weights(
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_stopped_run_saves_its_state_says_how_to_go_on_and_goes_on(
+def test_a_stopped_run_saves_its_state_and_resumes(
     number: signal.Signals, code: int, corpus: Path, tmp_path: Path, undisturbed: dict[str, np.ndarray]
 ) -> None:
     process = start(corpus, tmp_path)
@@ -116,7 +116,7 @@ def test_a_stopped_run_saves_its_state_says_how_to_go_on_and_goes_on(
     assert_identical(resumed(corpus, tmp_path), undisturbed)
 
 
-def test_a_run_that_is_stopped_while_it_tests_goes_on_from_its_last_epoch(tmp_path: Path) -> None:
+def test_a_run_stopped_while_scoring_the_test_split_resumes_from_its_last_epoch(tmp_path: Path) -> None:
     data, out = tmp_path / "data", tmp_path / "model"
     data.mkdir()
     for name, size in (("train", 400), ("valid", 400), ("test", 100_000)):
@@ -234,7 +234,7 @@ def test_a_full_disk_ends_with_code_3_and_leaves_the_old_model(corpus: Path, mod
     assert {path.name: path.read_bytes() for path in out.iterdir() if path.name != "train.log.jsonl"} == before
 
 
-def test_a_folder_that_nobody_may_write_to_ends_with_code_3(corpus: Path) -> None:
+def test_a_read_only_folder_ends_with_code_3(corpus: Path) -> None:
     done = run_trainer(["train", "--data", corpus, "--out", "/proc/model", "--preset", "test"])
     assert done.returncode == 3
     assert "cannot write /proc/model" in done.stderr
@@ -242,7 +242,7 @@ def test_a_folder_that_nobody_may_write_to_ends_with_code_3(corpus: Path) -> Non
 
 @pytest.mark.parametrize("name", ["weights.npz", "id_to_word.json", "metrics.json", "model.json"])
 @pytest.mark.parametrize("damage", ["cut", "missing"])
-def test_a_damaged_model_is_refused_with_what_to_do(name: str, damage: str, model: Path, tmp_path: Path) -> None:
+def test_a_damaged_model_is_refused(name: str, damage: str, model: Path, tmp_path: Path) -> None:
     for path in model.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     if damage == "cut":
@@ -254,7 +254,7 @@ def test_a_damaged_model_is_refused_with_what_to_do(name: str, damage: str, mode
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_what_a_model_says_of_itself_cannot_be_changed(model: Path, tmp_path: Path) -> None:
+def test_a_changed_model_json_is_refused(model: Path, tmp_path: Path) -> None:
     for path in model.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     described = (model / "model.json").read_text("utf-8")

@@ -57,7 +57,7 @@ class Run:
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize("name", ["small", "demo"])
-def test_a_run_cut_in_two_gives_the_same_bits(name: str, precision: str) -> None:
+def test_a_run_in_two_parts_gives_bit_identical_weights(name: str, precision: str) -> None:
     chosen = preset(name, precision=precision, embedding_units="8")
     whole, first, second = Run(chosen), Run(chosen), Run(chosen)
     whole.train(0, 6)
@@ -102,7 +102,7 @@ def test_keras_layers_are_taken_and_compute_the_same(where: str, monkeypatch: py
         (None, True),  # not Linux: nothing is known against it
     ],
 )
-def test_a_processor_says_whether_it_multiplies_bfloat16(
+def test_native_bfloat16_is_detected_from_cpu_flags(
     described: str | None, native: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def read_text(path: Path, **_: str) -> str:
@@ -114,7 +114,9 @@ def test_a_processor_says_whether_it_multiplies_bfloat16(
     assert multiplies_bfloat16() is native
 
 
-def test_a_network_too_large_for_the_memory_is_told_as_such(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_network_too_large_for_the_memory_raises_memory_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     def too_large(*_: object) -> None:
         raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor with shape[8192,32768]")
 

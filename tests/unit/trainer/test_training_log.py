@@ -18,7 +18,7 @@ def line(number: int) -> str:
     return json.dumps({"event": "progress", "number": number}) + "\n"
 
 
-def test_a_long_log_keeps_its_first_and_last_lines_and_says_how_many_it_dropped(tmp_path: Path) -> None:
+def test_a_long_log_keeps_its_first_and_last_lines_and_counts_the_dropped_ones(tmp_path: Path) -> None:
     path = tmp_path / LOG
     log = BoundedLog(limit=4_000)
     log.open(path)
@@ -36,7 +36,7 @@ def test_a_long_log_keeps_its_first_and_last_lines_and_says_how_many_it_dropped(
     assert len(events) - at > 30
 
 
-def test_lines_from_before_the_file_is_known_come_first_and_a_cut_line_spoils_no_other(tmp_path: Path) -> None:
+def test_lines_held_before_open_come_first_and_a_cut_line_stays_alone(tmp_path: Path) -> None:
     path = tmp_path / LOG
     path.write_text(line(1) + '{"event": "prog')
     log = BoundedLog()

@@ -1,4 +1,4 @@
-"""The words of the command line: commands, options, and paths below /pfs."""
+"""Parses the command line: commands, options, and paths below /pfs."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ if TYPE_CHECKING:
     from _typeshed import SupportsWrite
 
 _DESCRIPTION = """\
-Learns to write scripts: reads plays or screenplays, trains a word-level LSTM on them, writes a new one.
+Train a word-level LSTM on plays or screenplays and write new scripts with it.
 
   scriptmodel-trainer train --data plays/ --out model/ --preset demo
   scriptmodel-trainer generate model/ --words 300
 """
 _EXIT_CODES = """\
 exit codes: 0 done, 2 bad input or usage, 3 could not write, 4 diverged (NaN), 130/143 stopped by a signal
-(state saved: repeat train with --resume)
+(the state is saved: repeat train with --resume)
 """
 _LAYOUT_HELP = (
-    "how the scripts are laid out: auto (told per file), normalized, plain, markdown ...; a wrong name is answered "
-    "with all there are (default: auto)"
+    "layout of the scripts; auto detects it per file; others are normalized, plain, markdown ... (an unknown name "
+    "lists them all) [default: auto]"
 )
-_MODEL_HELP = "what train left in its --out"
+_MODEL_HELP = "model directory written by train"
 _PRESETS = """\
 presets:
-  demo                    a first look, in minutes
+  demo                    first model, trained in minutes
   small, medium, large    as published for the Penn Treebank (Zaremba et al. 2014)
-  tuned, tuned-long       better networks of small's size, for 250,000 tokens and more
+  tuned, tuned-long       better models of small's size, for 250,000 tokens and more
   tuned-few               the same for a few plays
-  test                    tiny, to try whether all works
+  test                    tiny, to check the installation
 
 example: scriptmodel-trainer train --data plays/ --out model/ --preset small --epochs 8
 
@@ -47,7 +47,7 @@ example: scriptmodel-trainer train --data plays/ --out model/ --preset small --e
 
 
 class _Parser(argparse.ArgumentParser):
-    """Reports wrong usage like any other bad input."""
+    """Parser that reports wrong usage as bad input."""
 
     def error(self, message: str) -> NoReturn:
         raise BadInputError(message, f"see {self.prog} --help")
@@ -58,7 +58,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def pfs_path(text: str) -> Path:
-    """A path; one below /pfs is looked for below $PFS_ROOT where that is set (jobs without a /pfs of their own)."""
+    """Return a path; one below /pfs is taken below $PFS_ROOT if that is set (jobs without a /pfs of their own)."""
     if not text:
         raise BadInputError("an empty path", "name a file or folder")
     root = os.environ.get("PFS_ROOT")
@@ -69,7 +69,7 @@ def pfs_path(text: str) -> Path:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The parser of all commands; wrong usage raises BadInputError."""
+    """Return the parser of all commands; wrong usage raises BadInputError."""
     program = _Parser(
         prog="scriptmodel-trainer",
         description=_DESCRIPTION,
@@ -92,23 +92,27 @@ _Commands = argparse._SubParsersAction  # argparse has no public name for it
 def _add_normalize(commands: _Commands[_Parser]) -> None:
     command = commands.add_parser(
         "normalize",
-        help="turn scripts into the token stream that training reads",
-        description="Reads scripts in any layout and writes them as one token stream, a speech or direction a line.",
+        help="convert scripts into the token stream that training reads",
+        description="Convert scripts of any layout into one token stream with a speech or direction on each line.",
         epilog="example: scriptmodel-trainer normalize plays/ --out tokens.txt --stats stats.json",
     )
-    command.add_argument("data", nargs="+", type=pfs_path, metavar="PATH", help="files, or folders read whole")
     command.add_argument(
-        "--out", type=pfs_path, metavar="FILE", help="where the stream goes (default: standard output)"
+        "data", nargs="+", type=pfs_path, metavar="PATH", help="script files, or folders to search for them"
+    )
+    command.add_argument(
+        "--out", type=pfs_path, metavar="FILE", help="write the stream to this file [default: standard output]"
     )
     command.add_argument("--layout", default="auto", help=_LAYOUT_HELP)
-    command.add_argument("--stats", type=pfs_path, metavar="FILE", help="write what was understood, as JSON")
+    command.add_argument(
+        "--stats", type=pfs_path, metavar="FILE", help="write statistics of each file to this file, as JSON"
+    )
 
 
 def _add_train(commands: _Commands[_Parser]) -> None:
     command = commands.add_parser(
         "train",
         help="train a model on scripts",
-        description="Trains a model and stores it in a folder of its own, with metrics and a report.",
+        description="Train a model and store it in a directory with metrics and a report.",
         epilog=_PRESETS + textwrap.fill(f"settings for --set: {', '.join(presets.override_keys())}", 78),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -119,10 +123,12 @@ def _add_train(commands: _Commands[_Parser]) -> None:
         required=True,
         type=pfs_path,
         metavar="PATH",
-        help="script files, or folders read whole; *.train.txt, *.valid.txt, *.test.txt are taken as the splits",
+        help="script files, or folders to search for them; *.train.txt, *.valid.txt, *.test.txt define the splits",
     )
-    command.add_argument("--out", required=True, type=pfs_path, metavar="MODEL_DIR", help="where the model goes")
-    command.add_argument("--preset", default="small", metavar="NAME", help="hyperparameters (default: small)")
+    command.add_argument(
+        "--out", required=True, type=pfs_path, metavar="MODEL_DIR", help="write the model to this directory"
+    )
+    command.add_argument("--preset", default="small", metavar="NAME", help="named hyperparameters [default: small]")
     command.add_argument("--layout", default="auto", help=_LAYOUT_HELP)
     command.add_argument(
         "--set",
@@ -131,90 +137,104 @@ def _add_train(commands: _Commands[_Parser]) -> None:
         default=[],
         metavar="KEY=VALUE",
         dest="settings",
-        help="change a preset's settings, for example hidden_units=300 dropout=0.2",
+        help="override settings of the preset, for example hidden_units=300 dropout=0.2",
     )
     command.add_argument("--epochs", metavar="N", help="short for --set epochs=N")
-    command.add_argument("--seed", type=int, default=0, metavar="N", help="the same gives the same model (default: 0)")
-    command.add_argument("--resume", action="store_true", help="go on from the saved state in MODEL_DIR")
+    command.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="random seed; the same seed reproduces the model [default: 0]"
+    )
+    command.add_argument("--resume", action="store_true", help="continue from the saved state in MODEL_DIR")
     command.add_argument(
         "--checkpoint-seconds",
         type=float,
         default=30.0,
         metavar="S",
-        help="save the state about every S seconds, for --resume (default: 30)",
+        help="save the state for --resume every S seconds [default: 30]",
     )
     command.add_argument(
         "--log",
         choices=("text", "json"),
         default="text",
-        help="text: readable lines, a bar on a terminal; json: one object a line, for programs",
+        help="text: readable lines, or a progress bar on a terminal; json: one object per line [default: text]",
     )
 
 
 def _add_evaluate(commands: _Commands[_Parser]) -> None:
     command = commands.add_parser(
         "evaluate",
-        help="perplexity of a model on texts",
-        description="Perplexity over all tokens of the texts, the state carried from the first to the last.",
+        help="measure the perplexity of a model on texts",
+        description="Measure perplexity over all tokens of the texts, with the LSTM state carried throughout.",
         epilog="example: scriptmodel-trainer evaluate model/ --data another_play.txt --json",
     )
     command.add_argument("model", type=pfs_path, metavar="MODEL_DIR", help=_MODEL_HELP)
-    command.add_argument("--data", nargs="+", required=True, type=pfs_path, metavar="PATH", help="files or folders")
+    command.add_argument(
+        "--data", nargs="+", required=True, type=pfs_path, metavar="PATH", help="script files or folders"
+    )
     command.add_argument("--layout", default="auto", help=_LAYOUT_HELP)
-    command.add_argument("--json", action="store_true", dest="as_json", help="one JSON object, with token classes")
+    command.add_argument(
+        "--json", action="store_true", dest="as_json", help="print one JSON object, with token classes"
+    )
 
 
 def _add_generate(commands: _Commands[_Parser]) -> None:
     command = commands.add_parser(
         "generate",
         help="write a new script",
-        description="Writes whole, well-formed scripts that end at a sentence end within the number of words.",
+        description="Write complete, well-formed scripts that end with a sentence within the number of words.",
         epilog="example: scriptmodel-trainer generate model/ --words 300 --speaker HAMLET --seed 7",
     )
     add = command.add_argument
     add("model", type=pfs_path, metavar="MODEL_DIR", help=_MODEL_HELP)
-    add("--words", type=int, default=500, metavar="N", help="at most N words, as wc -w counts (default: 500)")
-    add("--temperature", type=float, default=0.8, metavar="T", help="boldness, 0 is none (default: 0.8)")
-    add("--top-k", type=int, default=0, metavar="K", help="choose among the K likeliest words only (default: 0, all)")
+    add("--words", type=int, default=500, metavar="N", help="length limit in words, as counted by wc -w [default: 500]")
+    add(
+        "--temperature",
+        type=float,
+        default=0.8,
+        metavar="T",
+        help="sampling temperature: below 1 favours likely words, 0 is greedy [default: 0.8]",
+    )
+    add("--top-k", type=int, default=0, metavar="K", help="sample from the K likeliest words [default: 0, all]")
     add(
         "--top-p",
         type=float,
         default=0.95,
         metavar="P",
-        help="choose among the likeliest that hold a share P (default: 0.95)",
+        help="sample from the smallest set of words whose total probability reaches P [default: 0.95]",
     )
     add(
         "--repetition-penalty",
         type=float,
         default=1.2,
         metavar="R",
-        help="how much rarer a recent word gets, 1: not at all (1.2)",
+        help="penalty on recent words, 1 disables it [default: 1.2]",
     )
-    add("--seed", type=int, default=0, metavar="N", help="the same writes the same script (default: 0)")
-    add("--prompt", default="", metavar="TEXT", help="words that the script begins with")
-    add("--speaker", default="", metavar="NAME", help="who speaks first")
+    add(
+        "--seed", type=int, default=0, metavar="N", help="random seed; the same seed reproduces the script [default: 0]"
+    )
+    add("--prompt", default="", metavar="TEXT", help="words that the script starts with")
+    add("--speaker", default="", metavar="NAME", help="first speaker")
     add(
         "--samples",
         type=int,
         default=1,
         metavar="N",
-        help="how many: new_script.txt, new_script.2.txt ... (default: 1)",
+        help="number of scripts: new_script.txt, new_script.2.txt ... [default: 1]",
     )
-    add("--out", type=pfs_path, metavar="FILE", help="where the script goes (default: standard output)")
+    add("--out", type=pfs_path, metavar="FILE", help="write the script to this file [default: standard output]")
     add(
         "--record",
         type=pfs_path,
         metavar="FILE",
-        help="write what made the scripts, as JSON (default: generation.json where --out is in /pfs/out, else none)",
+        help="write settings and digests of the scripts, as JSON [default: generation.json if --out is in /pfs/out]",
     )
-    add("--log", choices=("text", "json"), help="as train has it (default: json where --out is in /pfs/out)")
+    add("--log", choices=("text", "json"), help="as for train [default: json if --out is in /pfs/out, else text]")
 
 
 def _add_report(commands: _Commands[_Parser]) -> None:
     command = commands.add_parser(
         "report",
         help="write the report page of a model",
-        description="Writes one self-contained HTML page: curves, corpus, perplexity by class of token, samples.",
+        description="Write one self-contained HTML page: curves, corpus, perplexity by class of token, samples.",
         epilog="example: scriptmodel-trainer report model/ --out report.html",
     )
     command.add_argument("model", type=pfs_path, metavar="MODEL_DIR", help=_MODEL_HELP)
@@ -223,7 +243,7 @@ def _add_report(commands: _Commands[_Parser]) -> None:
         type=pfs_path,
         default=Path("report.html"),
         metavar="FILE",
-        help="where the page goes (default: report.html)",
+        help="write the page to this file [default: report.html]",
     )
 
 
@@ -233,7 +253,7 @@ def is_output_of_pipeline(path: Path) -> bool:
 
 
 def usual_record(out: Path | None) -> Path | None:
-    """The record that a pipeline's consumer reads beside its script; elsewhere nothing is written unasked."""
+    """Return the record that a pipeline's consumer reads beside its script; elsewhere none is written."""
     if out is None or not is_output_of_pipeline(out):
         return None
     return out.with_name("generation.json")

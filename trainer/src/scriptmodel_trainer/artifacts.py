@@ -1,4 +1,4 @@
-"""The model directory: self-contained, versioned, read without pickle, checked against what it says of itself."""
+"""The model directory: self-contained, versioned, read without pickle, checked against its own digests."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def protect(path: Path, *, option: str = "--out", but: tuple[str, ...] = ()) -> 
 def load_model(folder: Path, whole: bool = False) -> TrainedModel:
     """Read a model directory; if `whole`, its metrics must be complete.
 
-    Nothing in it is believed: kinds of files, sizes, JSON, vocabulary and shapes are checked before weights are read.
+    Nothing in it is trusted: kinds of files, sizes, JSON, vocabulary and shapes are checked before weights are read.
     Raises BadInputError that says what is missing or broken.
     """
     if not folder.is_dir():
@@ -145,13 +145,13 @@ def load_model(folder: Path, whole: bool = False) -> TrainedModel:
 
 
 def _described(folder: Path) -> dict[str, Any]:
-    """What a model says of itself; BadInputError if this program cannot read it, ValueError if it is damaged."""
+    """Return what a model says of itself; BadInputError if this program cannot read it, ValueError if it is damaged."""
     described: dict[str, Any] = parse_json(read_bounded(folder / MODEL, MOST_JSON))
     check_object(described)
     if described["schema"] != SCHEMA:
         hint = f"this program reads {SCHEMA}: use the version that trained it"
         raise BadInputError(f"{folder} has schema {str(described['schema'])[:40]}", hint)
-    own = described.pop("digest", None)  # models of before have none
+    own = described.pop("digest", None)  # older models have none
     if own not in (None, _digest(json_bytes(described))):
         raise ValueError(f"{MODEL} is not as it was written")
     check_described(described)
@@ -166,7 +166,7 @@ def _vocabulary(folder: Path, described: Mapping[str, Any]) -> Vocabulary:
 
 
 def _described_json(folder: Path, name: str, described: Mapping[str, Any]) -> Any:
-    """The JSON of a file whose digest `described` holds."""
+    """Return the JSON of a file whose digest `described` holds."""
     content = read_bounded(folder / name, MOST_JSON)
     if _digest(content) != described["files"].get(name):
         raise _other(name)
@@ -174,7 +174,7 @@ def _described_json(folder: Path, name: str, described: Mapping[str, Any]) -> An
 
 
 def _weights(folder: Path, shapes: Mapping[str, tuple[int, ...]], digest: str | None) -> dict[str, Floats]:
-    """The weights, which must be numbers of exactly these shapes that do not overflow when multiplied."""
+    """Return the weights, which must be numbers of exactly these shapes that do not overflow when multiplied."""
     most = sum(4 * math.prod(shape) + _HEADER for shape in shapes.values()) + _HEADER
     with open_regular(folder / WEIGHTS) as file:
         if os.fstat(file.fileno()).st_size > most:

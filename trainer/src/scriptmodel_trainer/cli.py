@@ -39,7 +39,7 @@ def _ended(error: TrainerError | MemoryError | OSError, words: Sequence[str]) ->
     if lost:  # what has no name is a stream, and standard output is the one that is written to
         _discard(sys.stdout)
     if isinstance(error, BrokenPipeError) and not training:
-        return ExitCode.DONE  # the reader went away (`... | head`), and its output is all that was wanted
+        return ExitCode.DONE  # the reader closed the pipe (`... | head`) and needs no more
     failure = _failure(error, training)
     try:
         (TextProgress(sys.stdout) if lost else progress_for(log_kind(words))).report(Failed(failure))
@@ -51,17 +51,17 @@ def _ended(error: TrainerError | MemoryError | OSError, words: Sequence[str]) ->
 
 
 def _failure(error: TrainerError | MemoryError | OSError, training: bool) -> TrainerError:
-    """What to report of an error."""
+    """Return what to report of an error."""
     if isinstance(error, TrainerError):
         return error
     if isinstance(error, MemoryError):
         return BadInputError("out of memory", "use a smaller preset, vocabulary_size or batch_size")
     if isinstance(error, BrokenPipeError):
-        return WriteError("nobody reads the log any more, and the model is not trained", "--resume goes on")
+        return WriteError("standard output was closed and the model is not trained", "use --resume to continue")
     reason = error.strerror or error
     if error.filename is not None:
         return WriteError(f"{error.filename}: {reason}")
-    hint = "the model is not trained: --resume goes on" if training else ""
+    hint = "the model is not trained: use --resume to continue" if training else ""
     return WriteError(f"cannot write to standard output: {reason}", hint)
 
 

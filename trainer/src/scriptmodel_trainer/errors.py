@@ -1,4 +1,4 @@
-"""Every way in which the trainer ends early, each with its exit code and what the person can do about it."""
+"""Expected failures, each with its exit code and a hint at what to do."""
 
 from __future__ import annotations
 
@@ -32,14 +32,20 @@ class TrainerError(Exception):
         self.parameter = parameter
 
     def line(self) -> str:
-        """Message and hint as one line of text."""
+        """Return message and hint as one line of text."""
         text = f"{self.message}; {self.hint}" if self.hint else self.message
         return one_line(text)
 
 
+_LONGEST_LINE = 1000
+"""Characters; a damaged file must not fill a terminal."""
+
+
 def one_line(text: str) -> str:
-    """Text in one line, whatever a file is called: characters that a terminal would obey are shown escaped."""
+    """Return text as one line of bounded length, with the characters that a terminal would obey shown escaped."""
     line = " ".join(text.split())
+    if len(line) > _LONGEST_LINE:
+        line = line[: _LONGEST_LINE - 1] + "…"
     if line.isprintable():
         return line
     return "".join(char if char.isprintable() or "\ud800" <= char <= "\udfff" else ascii(char)[1:-1] for char in line)

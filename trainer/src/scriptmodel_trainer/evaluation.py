@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy.typing as npt
 from scriptmodel_trainer.arrays import Ids
 from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, ENDERS, EOS, MARKERS, OPEN_NAME, PUNCTUATION
 from scriptmodel_trainer.generation.network import Network
-from scriptmodel_trainer.records import ClassScore, Score
+from scriptmodel_trainer.records import ClassScore, Score, perplexity_of
 from scriptmodel_trainer.vocabulary import Vocabulary
 
 _CHUNK = 256  # tokens whose logits are held at once
@@ -20,11 +19,11 @@ CLASSES = ("word", "name", "punctuation", "ender", "marker", "unknown")
 
 
 def negative_log_likelihoods(
-    network: Network, stream: Ids, first: int, between: Callable[[float], None] = lambda _: None
+    network: Network, stream: Ids, first: int, on_progress: Callable[[float], None] = lambda _: None
 ) -> npt.NDArray[np.float64]:
     """-ln p of each token given all before it, shape (len(stream),); the first is predicted after `first` (`<eos>`).
 
-    `between` is told again and again what share is done.
+    `on_progress` is called with the share that is scored.
     """
     state = network.initial_state()
     inputs = np.concatenate([np.array([first], np.int32), stream[:-1]])
@@ -33,38 +32,32 @@ def negative_log_likelihoods(
         chunk = slice(start, start + _CHUNK)
         logits = network.logits(network.read(state, inputs[chunk]))
         logits -= logits.max(axis=1, keepdims=True)
-        wanted = logits[np.arange(len(logits)), stream[chunk]].astype(np.float64)
+        target_logits = logits[np.arange(len(logits)), stream[chunk]].astype(np.float64)
         np.exp(logits, out=logits)
-        result[chunk] = np.log(logits.sum(axis=1, dtype=np.float64)) - wanted
-        between(min(1.0, (start + _CHUNK) / len(stream)))
+        result[chunk] = np.log(logits.sum(axis=1, dtype=np.float64)) - target_logits
+        on_progress(min(1.0, (start + _CHUNK) / len(stream)))
     return result
 
 
 def score(
-    network: Network, vocabulary: Vocabulary, stream: Ids, between: Callable[[float], None] = lambda _: None
+    network: Network, vocabulary: Vocabulary, stream: Ids, on_progress: Callable[[float], None] = lambda _: None
 ) -> Score:
-    """Perplexity of a stream of token numbers, whole and by class of token. The stream must not be empty.
+    """Return perplexity of a stream of token numbers, whole and by class of token. The stream must not be empty.
 
-    `between` is told again and again what share is done.
+    `on_progress` is called with the share that is scored.
     """
-    losses = negative_log_likelihoods(network, stream, vocabulary.id_of(EOS), between)
+    losses = negative_log_likelihoods(network, stream, vocabulary.id_of(EOS), on_progress)
     classes = token_classes(vocabulary, stream)
     by_class = {
-        name: ClassScore(int(chosen.sum()), perplexity(losses[chosen]))
+        name: ClassScore(int(chosen.sum()), perplexity_of(float(losses[chosen].mean())))
         for index, name in enumerate(CLASSES)
         if (chosen := classes == index).any()
     }
-    return Score(perplexity(losses), len(stream), int((stream == vocabulary.unknown).sum()), by_class)
-
-
-def perplexity(losses: npt.NDArray[np.float64]) -> float:
-    """exp of the mean; infinite where that overflows."""
-    mean = float(losses.mean())
-    return math.exp(mean) if mean < 700 else math.inf
+    return Score(perplexity_of(float(losses.mean())), len(stream), int((stream == vocabulary.unknown).sum()), by_class)
 
 
 def token_classes(vocabulary: Vocabulary, stream: Ids) -> npt.NDArray[np.int8]:
-    """For each token the index of its class in CLASSES; a name is what stands between `<boname>` and `<eoname>`."""
+    """For each token the index of its class in CLASSES; a name is what stands on_progress `<boname>` and `<eoname>`."""
     of_word = np.fromiter((_class_of(word) for word in vocabulary.words), np.int8, len(vocabulary))
     of_word[vocabulary.unknown] = CLASSES.index("unknown")
     classes = of_word[stream]

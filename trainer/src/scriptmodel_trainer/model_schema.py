@@ -53,7 +53,7 @@ def check_checkpoint(described: Any) -> None:
 
 
 def words_of(names: Any) -> tuple[str, ...]:
-    """The words of `id_to_word.json` in their order; raises ValueError if they are no vocabulary."""
+    """Return the words of `id_to_word.json` in their order; raises ValueError if they are no vocabulary."""
     _each(_text)(names, "id_to_word.json")
     if not 2 <= len(names) <= MOST_WORDS:
         raise ValueError(f"id_to_word.json has {len(names):,} words")
@@ -96,7 +96,7 @@ def _maybe(check: Check) -> Check:
 
 
 def _each(check: Check) -> Check:
-    """A check of each value of a list or an object."""
+    """Return a check of each value of a list or an object."""
 
     def checked(value: Any, where: str) -> None:
         if not isinstance(value, list | dict) or len(value) > _MOST_ENTRIES:
@@ -117,7 +117,7 @@ def _only(kind: type, check: Check) -> Check:
 
 
 def _row(*checks: Check) -> Check:
-    """A check of a list of so many values."""
+    """Return a check of a list of so many values."""
 
     def checked(value: Any, where: str) -> None:
         if not isinstance(value, list) or len(value) != len(checks):
@@ -129,7 +129,7 @@ def _row(*checks: Check) -> Check:
 
 
 def _record(needed: Mapping[str, Check], more: Mapping[str, Check] | None = None) -> Check:
-    """A check of an object that has the `needed` keys and may have `more`; other keys are not looked at."""
+    """Return a check of an object that has the `needed` keys and may have `more`; other keys are not looked at."""
 
     def checked(value: Any, where: str) -> None:
         if not isinstance(value, dict):
@@ -144,7 +144,7 @@ def _record(needed: Mapping[str, Check], more: Mapping[str, Check] | None = None
 
 
 def _keyed(keys: tuple[str, ...], check: Check) -> Check:
-    """A check of an object with none but these keys."""
+    """Return a check of an object with none but these keys."""
 
     def checked(value: Any, where: str) -> None:
         if not isinstance(value, dict) or not set(keys) >= value.keys():

@@ -16,12 +16,13 @@ from scriptmodel_trainer.errors import BadInputError
 
 OPTIMIZERS = ("sgd", "adam")
 SCHEDULES = ("step-decay", "one-cycle")
+LSTM_WEIGHTS = ("kernel", "recurrent", "bias")  # of each layer, as the model directory names them
 PRECISIONS = ("float32", "bfloat16", "auto")  # of matrix products in training; weights and sums are float32 always
 
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """All that decides the network and how it is trained; each field is also a `--set` key."""
+    """Hyperparameters of the network and its training; each field is also a `--set` key."""
 
     layers: int = 2
     hidden_units: int = 200
@@ -60,7 +61,7 @@ class Preset:
         return self.tied_embeddings and self.input_units != self.hidden_units
 
     def shapes(self, vocabulary: int) -> dict[str, tuple[int, ...]]:
-        """Shape of each trainable weight, by its name in the model directory, for a vocabulary of that many words."""
+        """Return the shape of each trainable weight by its name in the model directory; `vocabulary` is in words."""
         hidden, width = self.hidden_units, self.input_units
         shapes: dict[str, tuple[int, ...]] = {"embedding": (vocabulary, width)}
         for layer in range(self.layers):
@@ -75,7 +76,7 @@ class Preset:
         return shapes
 
     def parameter_count(self, vocabulary: int) -> int:
-        """Number of trainable weights for a vocabulary of that many words."""
+        """Return number of trainable weights for a vocabulary of that many words."""
         return sum(map(math.prod, self.shapes(vocabulary).values()))
 
 
@@ -143,7 +144,7 @@ PRESETS: dict[str, Preset] = {
     "tuned-long": dataclasses.replace(
         _TUNED, epochs=40, dropout=0.3, word_dropout=0.1, output_dropout=0.4, warm_up=0.02
     ),
-    # Adam learns the rare words of a small corpus by heart; plain SGD does not.
+    # Adam overfits the rare words of a small corpus; plain SGD does not.
     "tuned-few": dataclasses.replace(
         _TUNED, batch_size=16, learning_rate=0.6, lstm_initial_range=0.1, clip_norm=9.0, optimizer="sgd", warm_up=0.2
     ),
@@ -179,7 +180,7 @@ _CHOICES = {"optimizer": OPTIMIZERS, "schedule": SCHEDULES, "precision": PRECISI
 
 
 def preset_named(name: str) -> Preset:
-    """The preset of that name; BadInputError names the nearest one otherwise."""
+    """Return the preset of that name; BadInputError names the nearest one otherwise."""
     if name in PRESETS:
         return PRESETS[name]
     near = difflib.get_close_matches(name, PRESETS, n=1)
@@ -188,12 +189,12 @@ def preset_named(name: str) -> Preset:
 
 
 def override_keys() -> list[str]:
-    """The names that `--set` knows."""
+    """Return the names that `--set` knows."""
     return [field.name for field in dataclasses.fields(Preset)]
 
 
 def with_overrides(preset: Preset, settings: Mapping[str, str]) -> Preset:
-    """A copy of `preset` with the given fields replaced; values are text as typed on the command line.
+    """Return a copy of `preset` with the given fields replaced; values are text as typed on the command line.
 
     Raises BadInputError for an unknown key, a value of the wrong kind, or one outside its limits.
     """
@@ -202,7 +203,7 @@ def with_overrides(preset: Preset, settings: Mapping[str, str]) -> Preset:
 
 
 def preset_from(parameters: Mapping[str, object]) -> Preset:
-    """The preset that a model directory describes; keys of other versions are ignored.
+    """Return the preset that a model directory describes; keys of other versions are ignored.
 
     Raises ValueError for a value of the wrong kind, or one outside its limits.
     """
@@ -245,12 +246,12 @@ def _parse(key: str, text: str) -> bool | int | float | str:
 
 
 def _number(key: str, text: str) -> float:
-    """The number that a text spells, in any form that JSON and Python write one: 20, 0.5, 1e-3."""
+    """Return the number that a text spells, in any form that JSON and Python write one: 20, 0.5, 1e-3."""
     try:
         return float(text)
     except ValueError:
-        wanted = "a whole number" if type(getattr(PRESETS["small"], key)) is int else "a number"
-        raise BadInputError(f"{key}={text!r} is not {wanted}", parameter=key) from None
+        kind = "a whole number" if type(getattr(PRESETS["small"], key)) is int else "a number"
+        raise BadInputError(f"{key}={text!r} is not {kind}", parameter=key) from None
 
 
 def _parse_flag(key: str, text: str) -> bool:

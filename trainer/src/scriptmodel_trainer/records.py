@@ -97,8 +97,13 @@ class CorpusFacts:
     summary: CorpusSummary = CorpusSummary()
 
 
+def perplexity_of(mean: float) -> float:
+    """Return exp of a mean loss in nats; infinite where that overflows."""
+    return math.exp(mean) if mean < 700 else math.inf
+
+
 def metrics_json(metrics: Metrics) -> dict[str, Any]:
-    """The content of `metrics.json`."""
+    """Return the content of `metrics.json`."""
     return {"schema": SCHEMA, **dataclasses.asdict(metrics)}
 
 
@@ -141,7 +146,7 @@ def _score_from(value: Mapping[str, Any]) -> Score:
 
 
 def _known(record: type, value: Mapping[str, Any]) -> dict[str, Any]:
-    """The entries that are fields of the record."""
+    """Return the entries that are fields of the record."""
     names = {field.name for field in dataclasses.fields(record)}
     return {name: entry for name, entry in value.items() if name in names}
 

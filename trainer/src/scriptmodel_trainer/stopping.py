@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM: at once while nothing can be lost, at the next safe point while a model is being trained."""
+"""Handles SIGINT and SIGTERM: immediately, or at the next safe point while a model is trained."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from scriptmodel_trainer.errors import ExitCode, StoppedError
 _CODES = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitCode.TERMINATED}
 
 
-RESUMABLE = "state saved: repeat the command with --resume to go on"
+RESUMABLE = "state saved: repeat the command with --resume to continue"
 
 
 class StopSignals:
     """Context manager that listens to both signals; outside of `deferred` work a signal raises StoppedError.
 
-    `hint` tells what is left of the work until then.
+    `hint` says whether the work was saved.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all: a kill, a full disk or a read-only folder never spoils what was good."""
+"""Writes files atomically: a kill, a full disk or a read-only folder leaves the previous content intact."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from scriptmodel_trainer.controls import json_text
 from scriptmodel_trainer.errors import BadInputError, WriteError
 
 _PART = ".part"
@@ -25,7 +26,7 @@ _MOST_ARRAYS = 1000
 
 
 def prepare_folder(folder: Path, names: Iterable[str]) -> None:
-    """Make the folder, see that it can be written to before hours are spent, and clear away what a kill left there.
+    """Make the folder, check early that it is writable, and remove temporary files of killed runs.
 
     `names` are the files that will be written: what belongs to others in the folder is left alone. Raises WriteError if
     it cannot be written to.
@@ -190,7 +191,7 @@ def _check_members(members: list[zipfile.ZipInfo], size: int, most: int) -> None
 
 
 def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> npt.NDArray[Any]:
-    """One array, read only if its header describes exactly the bytes that follow it."""
+    """Return one array, read only if its header describes exactly the bytes that follow it."""
     with archive.open(member) as file:
         version = np.lib.format.read_magic(file)
         if version != (1, 0):
@@ -203,19 +204,19 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> npt.NDArray[Any
 
 
 def arrays_bytes(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
-    """Arrays as the bytes of an .npz file."""
+    """Return arrays as the bytes of an .npz file."""
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)  # type: ignore[arg-type]  # numpy's stub takes the names for its own options
     return buffer.getvalue()
 
 
 def json_bytes(value: Any) -> bytes:
-    """A value as JSON; a number that is not finite becomes null, which every reader understands."""
-    return (json.dumps(finite(value), ensure_ascii=False, indent=1) + "\n").encode("utf-8", errors="replace")
+    """Return a value as JSON; a number that is not finite becomes null, which every reader understands."""
+    return (json_text(finite(value), indent=1) + "\n").encode("utf-8", errors="replace")
 
 
 def finite(value: Any) -> Any:
-    """A value as strict JSON can hold it: numbers in it that are not finite become None."""
+    """Return a value as strict JSON can hold it: numbers in it that are not finite become None."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):

@@ -39,11 +39,11 @@ class Vocabulary:
         return self._ids[UNKNOWN]
 
     def id_of(self, word: str) -> int:
-        """The number of a word, of `<unk>` if it is not in the vocabulary."""
+        """Return the number of a word, of `<unk>` if it is not in the vocabulary."""
         return self._ids.get(word, self._ids[UNKNOWN])
 
     def encode(self, words: Sequence[str]) -> Ids:
-        """Numbers of words, shape (len(words),)."""
+        """Return numbers of words, shape (len(words),)."""
         return np.fromiter(map(self.id_of, words), np.int32, len(words))
 
     def mapping_from(self, lexicon: Sequence[str]) -> Ids:
@@ -52,7 +52,7 @@ class Vocabulary:
 
 
 def build_vocabulary(train: Ids, lexicon: Sequence[str], size: int) -> Vocabulary:
-    """The `size` most frequent tokens of the training split, ties in alphabetical order.
+    """Return the `size` most frequent tokens of the training split, ties in alphabetical order.
 
     `train` holds numbers of `lexicon`. `<unk>`, `<eos>` and the markers that occur (with their partners, so that
     whatever is opened can be closed) are always in it, whatever the size.
@@ -75,7 +75,7 @@ def build_vocabulary(train: Ids, lexicon: Sequence[str], size: int) -> Vocabular
 
 
 def _speakers(train: Ids, lexicon: Sequence[str], words: Sequence[str]) -> frozenset[int]:
-    """Numbers of the words that stood alone between `<boname>` and `<eoname>`."""
+    """Return numbers of the words that stood alone between `<boname>` and `<eoname>`."""
     numbers = {word: number for number, word in enumerate(words)}
     if OPEN_NAME not in numbers or len(train) < 3:
         return frozenset()

@@ -76,9 +76,9 @@ def _has_rules(node: dict[str, Any]) -> bool:
 
 
 def _with_default(child: Any, parent: dict[str, Any], name: str, schema: dict[str, Any]) -> dict[str, Any]:
-    """The API server fills defaults only into objects that are there, so an object of defaults defaults to {}.
+    """Let an object that has defaults default to {}: the API server fills defaults only into objects that exist.
 
-    Not where leaving it out means something (`default: null` in pydantic's schema), nor where it is required.
+    Not if its absence has a meaning (`default: null` in pydantic's schema), nor if it is required.
     """
     absent_means_none = "default" in child and child["default"] is None
     has_defaults = any("default" in field for field in schema.get("properties", {}).values())

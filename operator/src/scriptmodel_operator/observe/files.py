@@ -35,7 +35,6 @@ class MetricsFile(BaseModel):
 
     perplexity: SplitFigures
     epochs: Annotated[list[EpochFigures], Field(max_length=10_000)] = Field(default_factory=list)
-    seconds: Figure = None
 
 
 class SampleFigures(BaseModel):

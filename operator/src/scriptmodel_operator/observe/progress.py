@@ -24,7 +24,6 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 class TrainerError:
     """The content of the trainer's `error` event."""
 
-    code: str
     message: str
     hint: str = ""
 
@@ -144,7 +143,6 @@ def _text(value: object, limit: int) -> str:
 
 def _error(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
     error = TrainerError(
-        code=str(event.get("code", "")),
         message=_text(event.get("message"), _LONGEST_MESSAGE) or "the trainer gave no message",
         hint=_text(event.get("hint"), _LONGEST_MESSAGE),
     )

@@ -32,7 +32,7 @@ Provenance = tuple[tuple[RepoRef, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Metrics:
+class ModelMetrics:
     """The final figures of a training."""
 
     train: float | None
@@ -41,7 +41,6 @@ class Metrics:
     best: float | None
     """The lowest validation perplexity of any epoch."""
     epochs: int
-    seconds: float | None
     words_per_second: float | None
 
 
@@ -66,7 +65,7 @@ class Results:
         self._lock = threading.Lock()
         self._known: OrderedDict[tuple[str, RepoRef, str], Any] = OrderedDict()
 
-    def metrics(self, repo: RepoRef, commit: str) -> Metrics | None:
+    def metrics(self, repo: RepoRef, commit: str) -> ModelMetrics | None:
         """Return the metrics of a model; None if it has no valid metrics.json."""
         return self._cached("metrics", repo, commit, self._read_metrics)
 
@@ -141,19 +140,18 @@ class Results:
         except (NotFoundError, ValueError):
             return None
 
-    def _read_metrics(self, repo: RepoRef, commit: str) -> Metrics | None:
+    def _read_metrics(self, repo: RepoRef, commit: str) -> ModelMetrics | None:
         found = self._json(repo, commit, METRICS_PATH, MetricsFile)
         if found is None:
             return None
         speeds = [epoch.words_per_second for epoch in found.epochs if epoch.words_per_second]
         validated = (found.perplexity.valid, *(epoch.valid_perplexity for epoch in found.epochs))
-        return Metrics(
+        return ModelMetrics(
             train=found.perplexity.train,
             valid=found.perplexity.valid,
             test=found.perplexity.test,
             best=min((each for each in validated if each is not None), default=None),
             epochs=len(found.epochs),
-            seconds=found.seconds,
             words_per_second=speeds[-1] if speeds else None,
         )
 

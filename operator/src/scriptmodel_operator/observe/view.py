@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from scriptmodel_operator.api.marks import Mark, Ownership
 from scriptmodel_operator.desired.references import References
 from scriptmodel_operator.observe.progress import LogDigest
-from scriptmodel_operator.observe.results import Metrics, Script
+from scriptmodel_operator.observe.results import ModelMetrics, Script
 from scriptmodel_operator.pachyderm.values import (
     BranchRef,
     CommitInfo,
@@ -136,7 +136,7 @@ class ModelView:
     """The model commit that the newest generate job reads."""
     good_model: ModelCommits | None = None
     """The commits of the newest train job that made a model."""
-    metrics: Metrics | None = None
+    metrics: ModelMetrics | None = None
     """The metrics of that model."""
     script: Script | None = None
     """The newest script, of any version."""

@@ -16,19 +16,19 @@ from scriptmodel_operator.api.status import (
     TrainingStatus,
 )
 from scriptmodel_operator.observe.progress import LogDigest
-from scriptmodel_operator.observe.results import Metrics
+from scriptmodel_operator.observe.results import ModelMetrics
 from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView
 from scriptmodel_operator.pachyderm.values import BranchRef, JobInfo, JobState, RepoRef
 from scriptmodel_operator.reconcile.state import Elapsed
 
 _MAX_REASON = 500
-_MIN_SPEED_SECONDS = 1.0
 
 
 def training_status(model: ScriptModel, view: ModelView, now: datetime, elapsed: Elapsed) -> TrainingStatus | None:
     """Describe the running train job, else the newest one, or the job whose result the newest one repeats.
 
-    None before the first job."""
+    None before the first job.
+    """
     train = view.train
     job = (train.last_good if view.repeats else train.reported) if train else None
     if train is None or job is None:
@@ -59,7 +59,7 @@ def _warning(view: ModelView, times: TrainingStatus, previous: TrainingStatus) -
     return previous.warning if times.start_time and times.start_time == previous.start_time else None
 
 
-def _finished(metrics: Metrics) -> dict[str, object]:
+def _finished(metrics: ModelMetrics) -> dict[str, object]:
     return {
         "epoch": metrics.epochs,
         "epochs": metrics.epochs,
@@ -102,7 +102,8 @@ def _gpu_seconds(model: ScriptModel, train: PipelineView, job: JobInfo, elapsed:
     """Return GPUs times seconds.
 
     The number of GPUs of an earlier pipeline version can no longer be observed, so its figure is that of the
-    previous status, where it was written while the job ran or when it ended."""
+    previous status, where it was written while the job ran or when it ended.
+    """
     if job.state.final and job.version != train.info.version:
         running = model.previous.training
         same = job.started is not None and running.start_time == timestamp(job.started)

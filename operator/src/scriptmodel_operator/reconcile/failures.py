@@ -52,9 +52,9 @@ def _retrying(error: PachydermError, failures: int) -> Problem:
 
 
 def _refused(error: RefusedError, hint: str, *, observing: bool) -> Problem:
-    """Pachyderm answers UNKNOWN to what it refuses, and also where its own database or storage is away.
+    """Distinguish a refusal from an outage of Pachyderm's database or storage: the code of both is UNKNOWN.
 
-    A read (`observing`) is never refused, so there it is the latter.
+    A read (`observing`) is never refused, so there it is an outage.
     """
     if observing and error.code == "UNKNOWN":
         text = (

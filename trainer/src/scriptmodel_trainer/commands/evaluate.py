@@ -17,7 +17,7 @@ from scriptmodel_trainer.storage import finite
 
 
 def evaluate(folder: Path, data: Sequence[Path], layout: str, as_json: bool, progress: Progress) -> str:
-    """Perplexity of a model on texts, as a line of JSON or as readable text."""
+    """Return perplexity of a model on texts, as a line of JSON or as readable text."""
     model = load_model(folder)
     sources = reading.find_sources(data, progress.note)
     tokens = stream.read_whole(sources, layouts.layout_named(layout))

@@ -48,7 +48,7 @@ def generate(options: GenerateOptions, progress: Progress) -> list[str]:
         raise BadInputError(f"--samples {options.samples} must lie between 1 and 1000", parameter="samples")
     if options.seed < 0:
         raise BadInputError(f"--seed {options.seed} must not be negative", parameter="seed")
-    began = time.monotonic()
+    started = time.monotonic()
     model = artifacts.load_model(options.model)
     _prepare(options)
     writer = Writer(Network(model.weights), model.vocabulary)
@@ -66,7 +66,7 @@ def generate(options: GenerateOptions, progress: Progress) -> list[str]:
     if options.out is not None:
         entries = _store(options.out, scripts, texts, progress)
         if options.record is not None:
-            write_json(options.record, _record(options, model, entries, time.monotonic() - began))
+            write_json(options.record, _record(options, model, entries, time.monotonic() - started))
             progress.report(FileWritten(options.record, None))
     return texts
 
@@ -112,7 +112,7 @@ def _store(out: Path, scripts: list[list[str]], texts: list[str], progress: Prog
 def _record(
     options: GenerateOptions, model: artifacts.TrainedModel, entries: list[dict[str, Any]], seconds: float
 ) -> dict[str, Any]:
-    """What made the scripts: enough to make them again with the same model."""
+    """Return what made the scripts: enough to make them again with the same model."""
     return {
         "schema": 1,
         "samples": entries,

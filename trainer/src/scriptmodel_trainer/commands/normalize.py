@@ -32,5 +32,5 @@ def normalize(data: Sequence[Path], out: Path | None, layout: str, stats: Path |
         write_json(stats, report)
     if report["doubt"]:
         progress.report(Warned("not_scripts", report["doubt"]))
-    if out is not None or sys.stderr.isatty():  # else the table is nobody's
+    if out is not None or sys.stderr.isatty():  # the table would be lost in a pipe
         print(*table(report["files"]), sep="\n", file=sys.stderr if out is None else sys.stdout, flush=True)

@@ -48,7 +48,7 @@ class TrainOptions:
 
 def train(options: TrainOptions, progress: Progress, signals: StopSignals) -> None:
     """Read, train, evaluate, store."""
-    began = time.monotonic()
+    started = time.monotonic()
     layout = layouts.layout_named(options.layout)
     sources = reading.find_sources(options.data, progress.note)
     corpus = stream.read_corpus(sources, layout, progress.note)
@@ -59,7 +59,7 @@ def train(options: TrainOptions, progress: Progress, signals: StopSignals) -> No
     with locked(options.out):
         prepare_folder(options.out, (*artifacts.FILES, LOG, CHECKPOINT))
         try:
-            _learn(options, corpus, logged, log, signals, began)
+            _learn(options, corpus, logged, log, signals, started)
         except TrainerError as error:
             logged.report(Failed(error))
             raise
@@ -74,9 +74,9 @@ def _learn(
     progress: Progress,
     log: BoundedLog,
     signals: StopSignals,
-    began: float,
+    started: float,
 ) -> None:
-    """Train on the corpus and store the model, in a folder that is ours; `began` is when the command began."""
+    """Train on the corpus and store the model, in a locked folder; `started` is when the command started."""
     vocabulary = build_vocabulary(corpus.splits["train"], corpus.lexicon, options.preset.vocabulary_size)
     mapping = vocabulary.mapping_from(corpus.lexicon)
     splits = {name: mapping[ids] for name, ids in corpus.splits.items()}
@@ -113,8 +113,8 @@ def _learn(
         sample=sample_line(vocabulary, options.seed),
     )
     result = loop.fit(task, resume, progress, signals)
-    tell = _while_testing(progress, result.history[-1], REPORT_SECONDS)
-    test = score(Network(result.weights), vocabulary, splits["test"], tell)
+    report = _while_testing(progress, result.history[-1], REPORT_SECONDS)
+    test = score(Network(result.weights), vocabulary, splits["test"], report)
     best = result.history[result.best_epoch - 1]
     metrics = Metrics(
         fingerprint=fingerprints.current,
@@ -146,22 +146,22 @@ def _learn(
     signals.deferred = True  # a model is stored whole
     artifacts.save_model(options.out, model, page)
     checkpoint.unlink(missing_ok=True)
-    progress.report(Done(test.perplexity, time.monotonic() - began))
+    progress.report(Done(test.perplexity, time.monotonic() - started))
     progress.report(ModelStored(options.out, options.out / artifacts.REPORT))
 
 
-def _while_testing(progress: Progress, last: EpochRecord, pause: float) -> Callable[[float], None]:
-    """What tells every `pause` seconds that the work goes on, given the share of the test that is done."""
-    began = told = time.monotonic()
+def _while_testing(progress: Progress, last: EpochRecord, interval: float) -> Callable[[float], None]:
+    """Return a function that reports every `interval` seconds, given the share of the test split that is scored."""
+    started = reported_at = time.monotonic()
 
-    def tell(share: float) -> None:
-        nonlocal told
+    def report(share: float) -> None:
+        nonlocal reported_at
         now = time.monotonic()
-        if now - told >= pause:
-            told, left = now, (now - began) * (1 - share) / share
-            progress.report(Progressed(last.epoch, last.epoch, 1.0, last.train_perplexity, last.words_per_second, left))
+        if now - reported_at >= interval:
+            reported_at, eta = now, (now - started) * (1 - share) / share
+            progress.report(Progressed(last.epoch, last.epoch, 1.0, last.train_perplexity, last.words_per_second, eta))
 
-    return tell
+    return report
 
 
 def _for_this_machine(preset: Preset, seed: int) -> Preset:
@@ -178,7 +178,7 @@ def _resumable(
     """Return whether to resume from the checkpoint; None if the very same run is already done."""
     if checkpoint.exists():
         if not options.resume:
-            progress.note(f"{checkpoint} of an unfinished run is not used: --resume goes on with it")
+            progress.note(f"{checkpoint} of an unfinished run is ignored: use --resume to continue it")
         return options.resume
     if not options.resume:
         return False
@@ -193,12 +193,12 @@ def _resumable(
             f"{options.out} holds a model of another corpus, preset, setting, seed or precision",
             "train without --resume to replace it, or choose another --out",
         )
-    progress.note("there is nothing to resume: training from the start")
+    progress.note("no saved state to resume: training from the start")
     return False
 
 
 def settings_from(name: str, settings: Sequence[str], epochs: int | None) -> Preset:
-    """The preset with the overrides of `--set key=value ...` and `--epochs`."""
+    """Return the preset with the overrides of `--set key=value ...` and `--epochs`."""
     overrides = {}
     for setting in settings:
         key, separator, value = setting.partition("=")

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from scriptmodel_trainer.controls import without_controls
 from scriptmodel_trainer.corpus import layouts, reading, understood
 from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.layouts import Layout
 from scriptmodel_trainer.corpus.layouts.paragraphs import without_notes
 from scriptmodel_trainer.corpus.reading import Source
-from scriptmodel_trainer.corpus.tokens import event_tokens, without_controls
+from scriptmodel_trainer.corpus.tokens import event_tokens
 from scriptmodel_trainer.corpus.understood import Tally
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.storage import atomic_writer

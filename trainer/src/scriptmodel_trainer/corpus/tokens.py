@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import re
 
+from scriptmodel_trainer.controls import without_controls
 from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.words import split_words
 
@@ -39,8 +40,6 @@ PUNCTUATION = frozenset((",", ";", ":", "--"))
 _OPENERS = {"[": OPEN_BRACKET, "(": OPEN_BRACKET, "“": OPEN_QUOTE}
 _CLOSERS = {"]": OPEN_BRACKET, ")": OPEN_BRACKET, "”": OPEN_QUOTE}
 _GROUPING = frozenset('[]()“”"')
-# What a terminal would obey: control characters but tab, LF, FF and CR, and changes of direction.
-_CONTROLS = re.compile("[\0-\x08\x0b\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _NOT_IN_NAME = re.compile(r"[^\w'’-]+|_+")
 
 
@@ -48,11 +47,6 @@ def name_token(speaker: str) -> str:
     """A speaker's name as one token: punctuation lost, words joined with underscores; empty if nothing is left."""
     cleaned = _NOT_IN_NAME.sub(" ", speaker).replace("'", "").replace("’", "").replace("-", " ")
     return "_".join(cleaned.split())
-
-
-def without_controls(text: str) -> str:
-    """Put spaces for control characters, as splitting into words does."""
-    return text if text.isprintable() else _CONTROLS.sub(" ", text)
 
 
 def event_tokens(event: Event) -> list[str]:

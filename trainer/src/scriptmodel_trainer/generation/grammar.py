@@ -53,7 +53,7 @@ _KINDS = {
 
 
 def without_brackets(word: str) -> str:
-    """A word as it may stand on a page, where brackets and double quotes are the structure's alone."""
+    """Return a word as it may stand on a page, where brackets and double quotes are the structure's alone."""
     return word.translate(_BRACKETS)
 
 
@@ -61,7 +61,7 @@ _BRACKETS = dict.fromkeys(map(ord, '[](){}"“”'))
 
 
 def kind_of(word: str) -> Kind:
-    """The kind of a token outside the place of a name."""
+    """Return the kind of a token outside the place of a name."""
     kind = _KINDS.get(word)
     if kind is not None:
         return kind
@@ -149,11 +149,11 @@ class Grammar:
         return {Kind.OPEN_NAME, Kind.NAME, Kind.CLOSE_NAME} <= self.kinds
 
     def allows(self, at: Position, kind: Kind) -> bool:
-        """True if a token of that kind may come next."""
+        """Return whether a token of that kind may come next."""
         return kind in self.allowed(at)
 
     def allowed(self, at: Position) -> frozenset[Kind]:
-        """The kinds of token that may come next."""
+        """Return the kinds of token that may come next."""
         known = self._allowed.get(at)
         if known is None:
             kinds = self.kinds - {Kind.UNWRITTEN}
@@ -162,7 +162,7 @@ class Grammar:
         return known
 
     def advance(self, at: Position, kind: Kind) -> Position:
-        """The state after a token of that kind, which must be allowed."""
+        """Return the state after a token of that kind, which must be allowed."""
         after = _MOVES[kind](at)
         if kind is Kind.CLOSE_EXPOSITION and not self.has_names:
             return replace(after, place=Place.SPEECH)
@@ -177,7 +177,7 @@ class Grammar:
         return {}
 
     def to_end(self, at: Position) -> tuple[int, int]:
-        """What a script still needs from here to be whole: pieces of text (see `cost`), and tokens to write them."""
+        """Return what completes the script from here: pieces of text (see `cost`), and tokens to write them."""
         known = self._distances.get(at)
         if known is None:
             known = self._distances[at] = self._shortest(at)
@@ -203,7 +203,7 @@ class Grammar:
 
 
 def cost(at: Position, kind: Kind) -> int:
-    """Pieces of rendered text (as `wc -w` counts) that a token begins at most.
+    """Return pieces of rendered text (as `wc -w` counts) that a token begins at most.
 
     A word after a dash attaches to it and yet counts, so that no endless script is free of cost.
     """

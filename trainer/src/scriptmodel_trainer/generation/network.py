@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from scriptmodel_trainer.arrays import Floats, Ids
+from scriptmodel_trainer.presets import LSTM_WEIGHTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class _Layer:
 
 @dataclass(slots=True)
 class State:
-    """What the network remembers: per layer its output and its cell, shape (units,) each."""
+    """LSTM state: output and cell of each layer, shape (units,) each."""
 
     outputs: list[Floats]
     cells: list[Floats]
@@ -52,7 +53,7 @@ class Network:
         return len(self._output_bias)
 
     def initial_state(self) -> State:
-        """All zeros, as training begins."""
+        """Return all zeros, as at the start of training."""
         sizes = [len(layer.recurrent) for layer in self._layers]
         return State([np.zeros(size, np.float32) for size in sizes], [np.zeros(size, np.float32) for size in sizes])
 
@@ -85,7 +86,7 @@ class Network:
 
 
 def _cell(layer: _Layer, inputs: Floats, state: State, index: int) -> Floats:
-    """One LSTM step (Hochreiter and Schmidhuber 1997, with forget gate) of layer `index`; returns its output."""
+    """Return one LSTM step (Hochreiter and Schmidhuber 1997, with forget gate) of layer `index`; returns its output."""
     units = len(layer.recurrent)
     gates = state.outputs[index] @ layer.recurrent
     gates += inputs
@@ -105,7 +106,7 @@ def _cell(layer: _Layer, inputs: Floats, state: State, index: int) -> Floats:
 
 
 def _layer(weights: Mapping[str, Floats], index: int) -> _Layer:
-    parts = (weights[f"lstm{index}/{name}"] for name in ("kernel", "recurrent", "bias"))
+    parts = (weights[f"lstm{index}/{name}"] for name in LSTM_WEIGHTS)
     return _Layer(*map(_reordered, parts))
 
 

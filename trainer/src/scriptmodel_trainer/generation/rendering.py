@@ -16,7 +16,7 @@ _ATTACHED = frozenset((Kind.CLITIC, Kind.COMMA, Kind.DASH, Kind.ENDER, Kind.CLOS
 
 
 def render(script: Iterable[str]) -> str:
-    """The text of a script, one speech or exposition a line, ending with a newline."""
+    """Return the text of a script, one speech or exposition a line, ending with a newline."""
     lines: list[str] = []
     line = ""
     before = ""
@@ -36,7 +36,7 @@ def render(script: Iterable[str]) -> str:
 
 
 def _extended(line: str, token: str, kind: Kind, before: str) -> str:
-    """The line with one more token; a token attaches to what belongs before it."""
+    """Return the line with one more token; a token attaches to what belongs before it."""
     if kind is Kind.CLOSE_NAME:
         return f"{line} ]:"
     text = _ENDERS.get(token) or _CLOSERS.get(token) or _OPENERS.get(token) or without_brackets(token)
@@ -49,5 +49,5 @@ def _extended(line: str, token: str, kind: Kind, before: str) -> str:
 
 
 def count_pieces(text: str) -> int:
-    """Words of a text as `wc -w` counts them: the measure of `--words`."""
+    """Return words of a text as `wc -w` counts them: the measure of `--words`."""
     return len(text.split())

@@ -17,7 +17,7 @@ _WORDS = (20, 14, 9, 6)  # fewer where the words are long
 
 
 def sample_line(vocabulary: Vocabulary, seed: int) -> Callable[[Mapping[str, Floats]], str]:
-    """A function from weights to one well-formed speech or direction of at most LONGEST characters.
+    """Return a function from weights to one well-formed speech or direction of at most LONGEST characters.
 
     The seed is the same each time, so lines of one run can be compared, and nothing else draws from it. A model that
     cannot write such a line gives an empty text.

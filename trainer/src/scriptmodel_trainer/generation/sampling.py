@@ -16,7 +16,7 @@ _BLOCK = 128
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How bold the choice is. temperature 0 always takes the likeliest; top_k 0 and top_p 1 cut nothing off.
+    """Sampling settings. temperature 0 is greedy; top_k 0 and top_p 1 exclude no word.
 
     `repetition_penalty` divides the probability of each word that was among the last words by that factor, once for
     each time it occurred; markers, punctuation and the commonest words are spared, so the structure does not suffer.
@@ -40,7 +40,7 @@ class Sampling:
 
 
 def choose(logits: Floats, sampling: Sampling, random: np.random.Generator) -> int:
-    """The number of the chosen token; a logit of minus infinity is never chosen. At least one must be finite.
+    """Return the number of the chosen token; a logit of minus infinity is never chosen. At least one must be finite.
 
     top-p (nucleus sampling, Holtzman et al. 2020, arXiv:1904.09751) needs no sorting: a word is in the nucleus if all
     that are likelier hold less than `top_p`. Else another is drawn, which leaves the others' shares as they are.
@@ -63,7 +63,7 @@ def choose(logits: Floats, sampling: Sampling, random: np.random.Generator) -> i
 
 
 def _draw(weights: Floats, random: np.random.Generator) -> int:
-    """A number with probability in proportion to its weight, one of which at least is not zero.
+    """Draw an index with probability proportional to its weight; at least one weight must be positive.
 
     Adding up one after the other takes longer than all else here, so first sums of blocks are added up, then those of
     one block.
@@ -75,7 +75,7 @@ def _draw(weights: Floats, random: np.random.Generator) -> int:
 
 
 def _reached(weights: Floats, share: float) -> tuple[int, float]:
-    """Which of the weights, laid end to end, covers that share of their length, and the share of that one before it."""
+    """Return which of the weights, laid end to end, covers that share of their length, and the share within it."""
     covered = np.cumsum(weights, dtype=np.float64)
     point = min(share * covered[-1], np.nextafter(covered[-1], 0))  # a product may be rounded up
     number = int(np.searchsorted(covered, point, side="right"))

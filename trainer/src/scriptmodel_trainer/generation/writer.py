@@ -1,4 +1,4 @@
-"""Writes one script: the network proposes, the grammar disposes, the budget of words ends it."""
+"""Writes one script: the network scores each next token, the grammar restricts it, the word limit ends the script."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _GROUPS = {
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What a script begins with: a speaker's name and words, either may be empty."""
+    """Start of a script: a speaker's name and words; either may be empty."""
 
     speaker: str = ""
     prompt: str = ""
@@ -64,7 +64,7 @@ class Writer:
         self._masks: dict[frozenset[Kind], Floats] = {}
 
     def write(self, words: int, sampling: Sampling, seed: Sequence[int], opening: Opening) -> list[str]:
-        """Tokens of a whole, well-formed script of at most `words` words as `wc -w` counts its rendered text.
+        """Return tokens of a whole, well-formed script of at most `words` words as `wc -w` counts its rendered text.
 
         Raises BadInputError if so few words cannot hold a script, or the opening does not fit.
         """
@@ -83,7 +83,7 @@ class Writer:
         return page.script
 
     def understood(self, opening: Opening) -> Opening:
-        """The opening with a speaker's name at the beginning of the prompt (`HAMLET: To be`) as its speaker.
+        """Return the opening with a speaker's name at the beginning of the prompt (`HAMLET: To be`) as its speaker.
 
         Only a name that the model knows is one, and only if no other speaker is given.
         """
@@ -96,7 +96,7 @@ class Writer:
         return Opening(speaker, words.strip())
 
     def unknown_words(self, opening: Opening) -> list[str]:
-        """The words of the prompt that the model does not know, each once."""
+        """Return the words of the prompt that the model does not know, each once."""
         words = [piece for piece in split_words(opening.prompt) if kind_of(piece) in (Kind.WORD, Kind.CLITIC)]
         return [word for word in dict.fromkeys(words) if word not in self._vocabulary]
 
@@ -131,7 +131,7 @@ class Writer:
         )
 
     def _speaker_named(self, name: str) -> str | None:
-        """The speaker of that name as the model spells it, None if the model knows none."""
+        """Return the speaker of that name as the model spells it, None if the model knows none."""
         token = name_token(name)
         alike = [speaker for speaker in self._speakers if speaker.casefold() == token.casefold()]
         if not alike:
@@ -157,7 +157,7 @@ class Writer:
                 raise BadInputError("the prompt does not fit", hint, parameter="prompt")
 
     def _allowed(self, page: _Page) -> frozenset[Kind]:
-        """Kinds that may come next and leave enough of the budget to close everything."""
+        """Return kinds that may come next and leave enough of the budget to close everything."""
         allowed = self._grammar.allowed(page.position)
         if page.left > 16:
             return allowed
@@ -213,7 +213,7 @@ class _Page:
         return self._budget - self.used
 
     def logits(self) -> Floats:
-        """What the network expects next, shape (V,), a fresh array."""
+        """Return what the network expects next, shape (V,), a fresh array."""
         return self._network.logits(self._features)
 
     def put(self, token: str, kind: Kind) -> None:

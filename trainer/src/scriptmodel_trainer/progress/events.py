@@ -1,4 +1,4 @@
-"""What happens while a command runs, as the JSON log and a person learn of it."""
+"""Events of a running command, for people and for the JSON log."""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
-"""The one place that prints while a model is trained: published log lines, JSON lines, or a bar on a terminal."""
+"""Shows events: as the log lines of the published example, as JSON lines, or as a bar on a terminal."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 import shlex
 import shutil
@@ -12,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
+from scriptmodel_trainer.controls import json_text
 from scriptmodel_trainer.errors import one_line
 from scriptmodel_trainer.progress.events import (
     Done,
@@ -34,13 +34,13 @@ _DIGITS = {
 
 
 class Output(Protocol):
-    """What lines are written to."""
+    """Destination of lines."""
 
     def write(self, text: str, /) -> object:
-        """Take a text."""
+        """Write a text."""
 
     def flush(self) -> None:
-        """Pass on what was taken."""
+        """Flush what was written."""
 
 
 class Progress(Protocol):
@@ -54,7 +54,7 @@ class Progress(Protocol):
 
 
 def progress_for(log: str) -> Progress:
-    """The listener for `--log`: json lines on stdout; text as a bar on a terminal, as published lines elsewhere."""
+    """Return the listener for `--log`: JSON lines, or text as a bar on a terminal and as published lines elsewhere."""
     if log == "json":
         return JsonProgress(sys.stdout)
     return BarProgress(sys.stdout) if sys.stdout.isatty() else TextProgress(sys.stdout)
@@ -74,7 +74,7 @@ class JsonProgress:
             return
         fields = {name: _plain(name, value) for name, value in _fields(event).items()}
         record = {"event": event.kind, "time": round(event.time, 3), **fields}
-        self._out.write(json.dumps(record, ensure_ascii=False) + "\n")
+        self._out.write(json_text(record) + "\n")
         self._out.flush()
 
 
@@ -157,7 +157,7 @@ def _lines(event: Event) -> Iterator[str]:
 
 
 class BarProgress(TextProgress):
-    """On a terminal: one line that moves instead of many, and never wraps."""
+    """Progress bar on a terminal: one line that is redrawn and never wraps."""
 
     _widest = 24
 

@@ -76,7 +76,7 @@ class BoundedLog:
 
 
 def _fitting(lines: list[bytes], limit: int) -> int:
-    """How many of the lines fit into that many bytes; none after the one that states how many were dropped."""
+    """Return how many of the lines fit into that many bytes; none after the one that states how many were dropped."""
     used = 0
     for number, line in enumerate(lines):
         used += len(line)
@@ -86,7 +86,7 @@ def _fitting(lines: list[bytes], limit: int) -> int:
 
 
 def _count(line: bytes) -> int:
-    """How many lines a line stands for: itself, or those that were dropped earlier."""
+    """Return how many lines a line stands for: itself, or those that were dropped earlier."""
     if not line.startswith(_MARKER):
         return 1
     try:

@@ -1,4 +1,4 @@
-"""Line charts as inline SVG, drawn in colours that the page defines, so that they follow its dark and light dress."""
+"""Line charts as inline SVG, drawn in colours that the page defines, so that they follow its dark and light themes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def line_chart(
     logarithmic: bool = False,
     marked: Sequence[int] = (),
 ) -> str:
-    """An SVG element with axes, a line and dots a series, the last value beside its dot, and a tooltip on each.
+    """Return an SVG element with axes, a line and dots a series, the last value beside its dot, and a tooltip on each.
 
     `size` is in units of the drawing, which the page scales. Values must be finite and, for a logarithmic axis,
     positive; others are left out. A dashed line marks each of the epochs `marked` (from 1).
@@ -85,7 +85,7 @@ def line_chart(
 
 
 def _mark(x: float, bottom: float, title: str) -> str:
-    """A vertical line over the whole chart."""
+    """Return a vertical line over the whole chart."""
     ends = f'x1="{x:.1f}" x2="{x:.1f}" y1="{_TOP}" y2="{bottom}"'
     return f'<line class="best" {ends}><title>{html.escape(title)}</title></line>'
 
@@ -100,7 +100,7 @@ def _values(ends: Sequence[tuple[float, float, str, str]]) -> Iterator[str]:
 
 
 def _shown(value: float) -> str:
-    """A number as people write it: no powers of ten, three digits or so."""
+    """Return a number as people write it: no powers of ten, three digits or so."""
     if value == 0 or abs(value) >= 1e6:
         return f"{value:,.3g}"
     if abs(value) >= 100:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable
 
 from scriptmodel_trainer.artifacts import TrainedModel
+from scriptmodel_trainer.controls import escaped
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.rendering import render
@@ -31,7 +32,7 @@ _SPEECH = re.compile(r"\[ (?P<name>\S+) \]: (?P<text>.*)")
 
 
 def render_report(model: TrainedModel) -> str:
-    """The whole page as HTML."""
+    """Return the whole page as HTML."""
     title = f"Script model “{model.origin.preset_name}”"
     sections = (
         _summary(model),
@@ -45,7 +46,7 @@ def render_report(model: TrainedModel) -> str:
         f"Test perplexity <strong>{_number(model.metrics.test_perplexity)}</strong>: on unseen text the model "
         "hesitates, on average, as if it had to choose among that many equally likely words."
     )
-    return (
+    return escaped(
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{html.escape(title)}</title><style>{STYLE}</style></head><body><main>"

@@ -14,7 +14,7 @@ _RISE = 1.01  # of the validation perplexity
 
 
 def training_section(epochs: Sequence[EpochRecord], best: int, preset: Preset) -> str:
-    """The curves, notes on how to read them, and a line of script an epoch, as HTML."""
+    """Return the curves, notes on how to read them, and a line of script an epoch, as HTML."""
     notes = [f"The weights of epoch {best} (marked) are kept: its validation perplexity is the best."]
     if preset.dropout or preset.word_dropout or preset.output_dropout:
         notes.append(
@@ -31,7 +31,7 @@ def training_section(epochs: Sequence[EpochRecord], best: int, preset: Preset) -
 
 
 def overfitting(epochs: Sequence[EpochRecord], best: int) -> str:
-    """A sentence if the model overfits, else an empty text.
+    """Return a sentence if the model overfits, else an empty text.
 
     It does if for at least two epochs after the best one validation perplexity stayed above it and ended at least 1 %
     higher, while training perplexity fell.
@@ -72,7 +72,7 @@ def _curves(epochs: Sequence[EpochRecord], best: int) -> str:
 
 
 def _sample_lines(epochs: Sequence[EpochRecord], best: int) -> str:
-    """What the model wrote after each epoch; models of older versions have none."""
+    """Return what the model wrote after each epoch; models of older versions have none."""
     lines = [(epoch.epoch, epoch.sample) for epoch in epochs]
     if not any(line for _, line in lines):
         return ""

@@ -1,4 +1,4 @@
-"""The state of an unfinished training run: all that is needed to go on as if it had never stopped."""
+"""The state of an unfinished training run: all that is needed to continue bit-identically."""
 
 from __future__ import annotations
 
@@ -70,13 +70,13 @@ def load_checkpoint(path: Path, fingerprints: Fingerprints) -> Checkpoint:
 
 
 def damaged(path: Path, reason: object) -> BadInputError:
-    """The error for a checkpoint that cannot be used."""
+    """Return the error for a checkpoint that cannot be used."""
     return BadInputError(f"{path} is damaged: {reason}", "train without --resume")
 
 
-def check_arrays(path: Path, arrays: Mapping[str, npt.NDArray[Any]], wanted: Mapping[str, tuple[int, ...]]) -> None:
-    """Raise BadInputError unless the arrays are just those `wanted`, by name and shape, and the best weights finite."""
-    if {name: array.shape for name, array in arrays.items()} != wanted:
+def check_arrays(path: Path, arrays: Mapping[str, npt.NDArray[Any]], expected: Mapping[str, tuple[int, ...]]) -> None:
+    """Raise BadInputError unless names and shapes of the arrays are as expected and the best weights finite."""
+    if {name: array.shape for name, array in arrays.items()} != expected:
         raise damaged(path, "its arrays are not those of this network")
     for name, array in arrays.items():
         if array.dtype != np.float32 or (name.startswith("best/") and not np.isfinite(array).all()):

@@ -17,7 +17,7 @@ _PLACES = 64
 
 
 class Dropout:
-    """Repeats itself from seed and step alone, so that a run that was interrupted goes on with the same masks."""
+    """Draws masks from seed and step alone, so that a resumed run continues with the same masks."""
 
     def __init__(self, preset: Preset, seed: int, step: Any) -> None:
         self._preset = preset
@@ -34,7 +34,7 @@ class Dropout:
         return self._drop(sequence, self._preset.dropout, place)
 
     def of_output(self, features: Any) -> Any:
-        """What the softmax reads, (B, T, D), some units zero."""
+        """Return what the softmax reads, (B, T, D), some units zero."""
         return self._drop(features, self._preset.output_dropout, _OUTPUT)
 
     def _drop(self, sequence: Any, rate: float, place: int) -> Any:

@@ -19,7 +19,7 @@ from scriptmodel_trainer.training.softmax import mean_cross_entropy
 
 
 class Pace:
-    """How many windows go into a call of the graph, so that it takes half a second: signals are answered in between."""
+    """Chooses how many windows a call of the graph computes, so that it takes half a second and signals are handled."""
 
     _SECONDS = 0.5
 
@@ -30,11 +30,11 @@ class Pace:
     @contextlib.contextmanager
     def of(self, count: int) -> Iterator[None]:
         """Time a call of `count` windows; the count grows slowly (the first call also compiles) and shrinks at once."""
-        began = time.monotonic()
+        started = time.monotonic()
         yield
-        self.took = time.monotonic() - began
-        wanted = int(count * self._SECONDS / max(self.took, 1e-6))
-        self.count = max(1, min(wanted, self.count * 4, 2000))
+        self.took = time.monotonic() - started
+        target = int(count * self._SECONDS / max(self.took, 1e-6))
+        self.count = max(1, min(target, self.count * 4, 2000))
 
 
 class TrainingGraph:
@@ -59,13 +59,13 @@ class TrainingGraph:
         )
 
     def reset_state(self) -> None:
-        """Forget what was read: an epoch begins."""
+        """Set the LSTM state to zeros, as at the start of an epoch."""
         for layer in self.state:
             for part in layer:
                 part.assign(tf.zeros_like(part))
 
     def run(self, window: int, step: int, rates: Sequence[float]) -> float:
-        """Train on len(rates) windows from `window`; `step` counts windows since training began.
+        """Train on len(rates) windows from `window`; `step` counts windows since training started.
 
         Returns the sum over these windows of the mean loss per token, in nats.
         """
@@ -113,8 +113,8 @@ class ValidationGraph:
         self._total = tf.Variable(tf.zeros((), tf.float64))
         self._run = tf.function(self._windows, input_signature=[tf.TensorSpec((), tf.int32)] * 2)
 
-    def run(self, between: Callable[[], None] = lambda: None) -> float:
-        """The mean over all counted tokens, in nats; `between` is called again and again meanwhile."""
+    def run(self, on_progress: Callable[[], None] = lambda: None) -> float:
+        """Return the mean over all counted tokens, in nats; `on_progress` is called after each call of the graph."""
         for part in (self._total, *itertools.chain.from_iterable(self._state)):
             part.assign(tf.zeros_like(part))
         pace, window = Pace(), 0
@@ -124,7 +124,7 @@ class ValidationGraph:
                 self._run(tf.constant(window), tf.constant(window + count))
                 window += count
                 total = float(self._total.numpy())
-            between()
+            on_progress()
         return total / float(self._rows.counted.sum())
 
     def _windows(self, first: Any, end: Any) -> None:

@@ -59,7 +59,7 @@ def multiplies_bfloat16() -> bool:
 
 
 def processor() -> str:
-    """The kind of processor that training uses; between two kinds the same sums may be rounded another way."""
+    """Return the kind of processor that training uses; between two kinds the same sums may be rounded another way."""
     import tensorflow as tf  # noqa: PLC0415  # quietly loaded by then
 
     found = gpus()

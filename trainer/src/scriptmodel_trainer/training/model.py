@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from scriptmodel_trainer.arrays import Floats
-from scriptmodel_trainer.presets import Preset
+from scriptmodel_trainer.presets import LSTM_WEIGHTS, Preset
 from scriptmodel_trainer.training import hardware
 from scriptmodel_trainer.training.dropout import Dropout
 from scriptmodel_trainer.training.precision import FLOAT32
@@ -48,7 +48,7 @@ class LanguageModel:
         """Trainable variables by the names that they have in the model directory."""
         named: dict[str, Any] = {"embedding": self.embedding}
         for index, layer in enumerate(self.layers):
-            for name, variable in zip(("kernel", "recurrent", "bias"), layer.trainable_variables, strict=True):
+            for name, variable in zip(LSTM_WEIGHTS, layer.trainable_variables, strict=True):
                 named[f"lstm{index}/{name}"] = variable.value
         if self.projection is not None:
             named["projection"] = self.projection
@@ -58,7 +58,7 @@ class LanguageModel:
         return named
 
     def weights(self) -> dict[str, Floats]:
-        """Copies of all weights on the host."""
+        """Return copies of all weights on the host."""
         return {name: variable.numpy() for name, variable in self.variables.items()}
 
     def set_weights(self, weights: Mapping[str, Floats]) -> None:
@@ -67,7 +67,7 @@ class LanguageModel:
             variable.assign(weights[name])
 
     def zero_state(self, rows: int) -> list[list[Any]]:
-        """Outputs and cells of each layer, (B, H) zeros."""
+        """Return outputs and cells of each layer, (B, H) zeros."""
         shape = (rows, self.preset.hidden_units)
         return [[tf.zeros(shape), tf.zeros(shape)] for _ in self.layers]
 
@@ -102,7 +102,7 @@ class LanguageModel:
         return read_window(sequence, state[0], state[1], kernel, recurrent, bias, precision)
 
     def logits(self, features: Any) -> Any:
-        """Features (N, D) to logits (N, V)."""
+        """Return features (N, D) to logits (N, V)."""
         return tf.matmul(features, self.kernel, transpose_b=True) + self.output_bias
 
     @property

@@ -15,7 +15,7 @@ _FIRST, _FINAL = 1 / 10, 1 / 200  # the rate at both ends, as a share of the hig
 
 
 def learning_rate(preset: Preset, epoch: int, progress: float) -> float:
-    """The rate to use in `epoch` (1-based) when `progress` (0 to 1) of the whole run is done.
+    """Return the rate to use in `epoch` (1-based) when `progress` (0 to 1) of the whole run is done.
 
     step-decay: constant for `full_rate_epochs`, then times `learning_rate_decay` each epoch (Zaremba et al. 2014).
     one-cycle: linear up, cosine down (Smith and Topin 2017).

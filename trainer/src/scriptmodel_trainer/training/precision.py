@@ -27,7 +27,7 @@ def product(
 
 
 def softmax(logits: Any) -> Any:
-    """Probabilities of the last axis, in the precision of the logits, computed in float32.
+    """Return probabilities of the last axis, in the precision of the logits, computed in float32.
 
     Where bfloat16 is native TensorFlow's operation does the same in one pass; elsewhere that adds up in bfloat16.
     """

@@ -1,4 +1,4 @@
-"""An LSTM layer read over one window on a processor: Keras' arithmetic, ordered so that few products are needed.
+"""An LSTM layer read over one window on a CPU: Keras' arithmetic, ordered so that few products are needed.
 
 Keras' own loop multiplies inputs, state and weight gradients anew at each time step. Only the product of the state
 has to wait for the step before it, so here the input's, and in the backward pass the gradients' of inputs and weights,
@@ -23,7 +23,7 @@ MOST_STEPS = 128  # a longer window would be too large a graph when written out
 def read_window(
     inputs: Any, output: Any, cell: Any, kernel: Any, recurrent: Any, bias: Any, precision: str
 ) -> tuple[Any, Any, Any]:
-    """Outputs (B, T, H) of a layer, and output and cell (B, H) after the last step.
+    """Return outputs (B, T, H) of a layer, and output and cell (B, H) after the last step.
 
     inputs (B, T, E) with T known, output and cell (B, H) before the first step, kernel (E, 4H), recurrent (H, 4H),
     bias (4H,). Gradients reach every argument.
@@ -80,7 +80,7 @@ def _backward(
     output_gate: Any,
     cell_tanh: Any,
 ) -> tuple[Any, Any]:
-    """Gradients of a step's sums (B, 4H) and of the cell before it, from those of its output and its cell."""
+    """Return gradients of a step's sums (B, 4H) and of the cell before it, from those of its output and its cell."""
     to_cell += tf.raw_ops.TanhGrad(y=cell_tanh, dy=to_output * output_gate)
     parts = [
         tf.raw_ops.SigmoidGrad(y=input_gate, dy=to_cell * candidate),

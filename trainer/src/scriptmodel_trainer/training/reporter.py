@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import time
 
 from scriptmodel_trainer.progress.events import EpochEnded, EpochStarted, Progressed, Started
 from scriptmodel_trainer.progress.listeners import Progress
-from scriptmodel_trainer.records import EpochRecord
+from scriptmodel_trainer.records import EpochRecord, perplexity_of
 from scriptmodel_trainer.training.batches import TrainingRows
 from scriptmodel_trainer.training.state import Position
 from scriptmodel_trainer.training.task import TrainingTask
@@ -63,8 +62,3 @@ class Reporter:
 
     def _tenth(self, position: Position) -> int:
         return position.window * 10 // self._rows.windows
-
-
-def perplexity_of(mean: float) -> float:
-    """Return exp of a mean loss in nats; infinite where that overflows."""
-    return math.exp(mean) if mean < 700 else math.inf

@@ -37,9 +37,9 @@ def mean_cross_entropy(features: Any, kernel: Any, bias: Any, targets: Any, prec
         logits = tf.matmul(tf.cast(features, precision), rounded, transpose_b=True) + tf.cast(bias, precision)
         likely = softmax(logits)
         at = tf.stack([tf.range(tf.shape(targets)[0]), targets], axis=1)
-        wanted = tf.cast(tf.gather_nd(likely, at), tf.float32)
+        target_probabilities = tf.cast(tf.gather_nd(likely, at), tf.float32)
         # NaN must stay NaN here (tf.maximum keeps it): that is how a diverged run is noticed.
-        value = -tf.reduce_mean(tf.math.log(tf.maximum(wanted, _SMALLEST)))
+        value = -tf.reduce_mean(tf.math.log(tf.maximum(target_probabilities, _SMALLEST)))
 
         def gradient(upstream: Any) -> tuple[Any, Any, Any]:
             scale = upstream / tf.cast(tf.shape(targets)[0], tf.float32)

@@ -64,7 +64,7 @@ class Variables:
     lstm_state: list[list[Any]]
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Copies of all values by the names that a checkpoint gives them."""
+        """Return copies of all values by the names that a checkpoint gives them."""
         return {name: variable.numpy() for name, variable in self._named()}
 
     def shapes(self) -> dict[str, tuple[int, ...]]:

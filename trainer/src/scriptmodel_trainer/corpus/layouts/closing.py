@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 from collections.abc import Iterable, Sequence
@@ -178,6 +179,7 @@ def _by_someone(paragraph: Paragraph) -> bool:
     return paragraph.text.lstrip().startswith(("--", "—"))
 
 
+@functools.lru_cache(maxsize=2 * AHEAD)  # each is looked at again for every one before it
 def _verse(paragraph: Paragraph) -> bool:
     """Short lines."""
     lines = paragraph.text.split("\n")
