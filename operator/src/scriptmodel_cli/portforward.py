@@ -88,8 +88,8 @@ class PortForward:
 
     async def _start(self) -> None:
         _pod, websocket, session = await self._connect()
-        await websocket.close()
-        await session.close()
+        async with session:
+            await websocket.close()
         server = await asyncio.start_unix_server(self._serve, self.socket)
         self._loop.create_task(server.serve_forever(), name="serve")
 
@@ -106,15 +106,15 @@ class PortForward:
             return
         receiving = self._receive(pod, websocket, writer)
         pumps = [asyncio.create_task(_send(reader, websocket)), asyncio.create_task(receiving)]
-        try:
-            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for pump in pumps:
-                pump.cancel()
-            await asyncio.gather(*pumps, return_exceptions=True)
-            writer.close()
-            await websocket.close()
-            await session.close()
+        async with session:  # also closed if `close` cancels this in one of the steps below
+            try:
+                await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for pump in pumps:
+                    pump.cancel()
+                writer.close()
+                await asyncio.gather(*pumps, return_exceptions=True)
+                await websocket.close()
 
     async def _receive(
         self, pod: str, websocket: aiohttp.ClientWebSocketResponse, writer: asyncio.StreamWriter
