@@ -285,4 +285,4 @@ def test_explain_describes_every_field(cluster: Cluster) -> None:
     for field in ("corpus", "hiddenUnits", "activeDeadline", "temperature", "deletionPolicy"):
         assert field in text
     text = " ".join(cluster.kubectl("explain", "scriptmodel.spec.corpus.repo").split())
-    assert "never changes or deletes it" in text
+    assert "The operator only reads it" in text

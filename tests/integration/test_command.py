@@ -53,8 +53,8 @@ def test_errors_are_one_line_that_says_what_to_do(
     for args, words in (
         (["status", "nobody"], "ScriptModel 'nobody' does not exist"),
         (["status", "lnog"], "(did you mean long?)"),
-        (["script", "long"], "whose address is unknown: set --pachd or SCRIPTMODEL_PACHD"),
-        (["logs", "long"], "whose address is unknown: set --pachd or SCRIPTMODEL_PACHD"),
+        (["script", "long"], "set --pachd or SCRIPTMODEL_PACHD"),
+        (["logs", "long"], "set --pachd or SCRIPTMODEL_PACHD"),
         (["wait", "long", "--timeout", "0"], "is not ready after 0 s"),
     ):
         done = scriptmodel(cluster, *args)

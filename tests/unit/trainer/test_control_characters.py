@@ -22,7 +22,7 @@ def _talk(layout: str) -> str:
         f"AN{char}NA. The ti{char}de {char} is early.\n\n[En{char}ter BEN.]\n\nBEN{char}. It is.\n\n"
         for char in HOSTILE
     )
-    return TALK * 10 + "".join(hostile) + TALK
+    return TALK * 40 + "".join(hostile) + TALK
 
 
 @pytest.fixture(scope="module", params=["auto", "plain", "normalized", "caps-period", "fountain"])
