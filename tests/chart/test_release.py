@@ -154,7 +154,7 @@ def test_a_check_without_pachd_fails_and_says_what_to_look_at(
     said, _ = check.communicate(timeout=60)
     assert check.returncode == 1
     assert "FAILED  asking pachd for its version" in said
-    assert "look at --pachd" in said
+    assert "check --pachd" in said
     node.pod_ended(f"{OPERATOR}-check", well=False)
     helm.communicate(timeout=90)
     assert helm.returncode == 1
