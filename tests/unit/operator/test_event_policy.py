@@ -75,6 +75,13 @@ async def test_after_an_outage_nothing_that_was_told_before_is_repeated(*, ready
     assert await events_of(there, away, back, away) == [first, "PachydermUnavailable", "PachydermUnavailable"]
 
 
+async def test_after_a_resume_only_a_new_script_is_an_event() -> None:
+    first, second = (status("Generated", ready=True, script=commit) for commit in ("one", "two"))
+    suspended = status("Suspended", script="one")
+    assert await events_of(first, suspended, first, second) == ["Generated", "Suspended", "Generated"]
+    assert await events_of(first, suspended, status("Training", script="one")) == ["Generated", "Suspended", "Training"]
+
+
 async def test_what_happened_during_an_outage_is_told_after_it() -> None:
     there, away = status("Training"), status("PachydermUnavailable")
     done = status("Generated", ready=True, script="two")

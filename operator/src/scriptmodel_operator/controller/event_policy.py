@@ -34,7 +34,7 @@ class EventPolicy:
         """Record the events of `status`, which is about to replace `model.status`."""
         await self._on_corpus(model, status)
         before, now = _condition(model.status, _READY), _condition(status, _READY)
-        if _has_only_recovered(model.status, status):
+        if _has_only_recovered(model.status, status) or _has_only_resumed(model.status, status):
             return
         same = before.get("reason") == now.get("reason") and before.get("status") == now.get("status")
         same = same and _newest_commit(model.status) == _newest_commit(status)
@@ -87,6 +87,15 @@ def _has_only_recovered(before: Mapping[str, Any], now: Mapping[str, Any]) -> bo
         and before.get("observedGeneration") == now.get("observedGeneration")
         and _newest_commit(before) == _newest_commit(now)
         and all(_status_and_reason(before, kind) == _status_and_reason(now, kind) for kind in _STAGES)
+    )
+
+
+def _has_only_resumed(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Return whether a suspended object is Ready again with the script that it had: its event is not repeated."""
+    return (
+        _condition(before, _READY).get("reason") == Reason.SUSPENDED.value
+        and _condition(now, _READY).get("status") == "True"
+        and _newest_commit(before) == _newest_commit(now)
     )
 
 
