@@ -189,7 +189,7 @@ class Life:
             for name in self.names:
                 value = value.replace(name, f"<{name.rpartition('-')[2]}>")
             value = re.sub(r"//127\.0\.0\.1:\d+/", "//<server>/", value.replace(self.namespace, "<namespace>"))
-            return re.sub(r"\b[0-9a-f]{32}\b", "<id>", value)
+            return re.sub(r"\b[0-9a-f]{8}([0-9a-f]{24})?\b", "<id>", value)  # messages cut ids to eight
         return value
 
     @property
