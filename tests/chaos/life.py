@@ -95,9 +95,13 @@ class Life:
             lambda found: _ready(found, 3) and found["status"]["lineage"]["corpus"]["commit"] != before,
         )
         await self._patch({"suspend": True})
-        await self._until("suspended", lambda found: _reason(found, 4) == "Suspended")
+        suspended = await self._until("suspended", lambda found: _reason(found, 4) == "Suspended")
         await self._patch({"suspend": False})
-        await self._until("resumed", lambda found: _ready(found, 5))
+        # It is Ready at once with the script that it had; the pipelines that start write it once more.
+        script = suspended["status"]["lineage"]["script"]["commit"]
+        await self._until(
+            "resumed", lambda found: _ready(found, 5) and found["status"]["lineage"]["script"]["commit"] != script
+        )
 
     async def _die(self) -> None:
         await self.kube.request("DELETE", self._path, "deleting")
