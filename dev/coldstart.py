@@ -76,7 +76,7 @@ def measure(one: Round, starts: int, deadline: float, folder: Path, start: Calla
             started = time.monotonic()
             try:
                 start(state)
-            except Exception as error:
+            except Exception as error:  # any cause counts as a failed start, and is printed
                 one.failed += 1
                 print(f"{one.name}: {number} of {starts} FAILED: {cause(error)}; its logs are in {state}", flush=True)
                 continue

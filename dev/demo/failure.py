@@ -43,7 +43,7 @@ def reported(number: int, of: int, stage: Stage, folder: Path) -> Iterator[None]
     started = time.monotonic()
     try:
         yield
-    except Exception as error:
+    except Exception as error:  # any failure becomes three lines; the traceback goes to the log
         why = cause(error)
         remedy = "free some disk space (`df -h .`), then run `make demo` again" if _FULL in why else stage.remedy
         lines = [

@@ -52,7 +52,7 @@ class Table:
 
     widths: dict[str, int]
     cells: dict[str, str] = field(default_factory=dict)
-    """Of the newest row, by column."""
+    """The values of the newest row, by column."""
 
     def rows(self, printed: str, progress: str) -> list[str]:
         """Return the row with the progress in a last column; the header before it at the first call."""

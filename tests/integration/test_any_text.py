@@ -27,7 +27,7 @@ from tests.integration.cluster import Cluster
 from tests.unit.operator.test_encoding import ODD
 
 TEXTS = st.text(st.characters(), max_size=60)
-"""Of all code points, lone surrogates among them."""
+"""Text of any code points, lone surrogates included."""
 BOUNDED = settings(
     max_examples=60,
     deadline=None,

@@ -60,7 +60,7 @@ class Elsewhere:
 
 
 FROM_NOTHING = [
-    # For README and what the demo prints, before the rules below: as they stand there.
+    # Rules for README and for what the demo prints; they are tried before the others.
     Here(r"make( env)? plays", option="PLAYS={folder}/plays"),
     Here(r"\.venv/operator/bin/scriptmodel local .*"),
     Here(r"\.venv/trainer/bin/scriptmodel-trainer train .*", option="--epochs 1"),

@@ -18,7 +18,7 @@ from tests.node.running import CommandFailedError, Namespace, Object, Running, r
 pytestmark = pytest.mark.timeout(300)
 
 PACHYDERM = "pachyderm"
-"""The namespace of localpach, which stands in for Pachyderm."""
+"""The namespace of localpach, which replaces Pachyderm here."""
 CLUSTER_ID = "shelf"
 """People may not read the uid of kube-system, which is the default."""
 WRITERS = "writers"
