@@ -33,7 +33,7 @@ from scriptmodel_trainer.corpus.layouts.marks import (
     speaks_alone,
     spoken_by,
 )
-from scriptmodel_trainer.corpus.layouts.names import CAPS_NAME, could_be_name
+from scriptmodel_trainer.corpus.layouts.names import WHOLE_CAPS_NAME, could_be_name
 from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph, plain
 
 _LONGEST_NAME = 80  # characters
@@ -48,7 +48,7 @@ _SAYS = re.compile(  # `(Anna looks up and says.) Words`
     r"\s*(?P<direction>[\[(]_?(?P<who>[^\W\d_a-z]\w+)\b[^\[\]()]{1,400}\b"
     r"(?:says|speaks|sings|cries|calls|asks|answers|replies|murmurs|shouts|whispers|reads)(?:\s\w+)?\s*_?[\])])[.:]?\s+(?=\S)"
 )
-_SINGS = re.compile(rf"\b(?P<who>{CAPS_NAME}) (?:sings?|speaks?|says?|reads?)\b[^.!?]*[:;]$")
+_SINGS = re.compile(rf"\b(?P<who>{WHOLE_CAPS_NAME}) (?:sings?|speaks?|says?|reads?)\b[^.!?]*[:;]$")
 _SOME = re.compile(  # `The whole Chorus.`, `One of the Chorus (Carl).`
     r"\s*(?:The|All|Both|One|Some|Another)(?: [a-z]+){1,3} (?P<who>[^\W\d_a-z]\w+)(?: \([^()]*\))?[.:]?"
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from scriptmodel_trainer.corpus.layouts.names import CAPS_NAME, could_be_name
+from scriptmodel_trainer.corpus.layouts.names import CAPS_NAME, WHOLE_CAPS_NAME, could_be_name
 from scriptmodel_trainer.corpus.layouts.paragraphs import plain
 
 _NUMBER = r"(?:[IVXLC]+|\d+|ONE|TWO|THREE|FOUR|FIVE|SIX|SEVEN|EIGHT|NINE|TEN)"
@@ -91,7 +91,7 @@ _CREDIT = re.compile(
     r"\s*(?:(?:Writ(?:er|ten)|Direct(?:or|ed)|Produc(?:er|ed)|Transcri(?:ber|bed)|Teleplay|Story|Created)(?: by)?s?:.*|"
     r"(?:[A-Z][\w.'’-]* ){1,4}\[ ?(?:The |the )?[\"“]?[A-Z][^\[\]]*\])\s*"
 )
-_ALONE = re.compile(rf"(?<!\w)(?P<who>{CAPS_NAME}),? (?:[\[(]?alone[\])]?\.?|sings[.:,]?(?:--|—)?)$")
+_ALONE = re.compile(rf"(?<!\w)(?P<who>{WHOLE_CAPS_NAME}),? (?:[\[(]?alone[\])]?\.?|sings[.:,]?(?:--|—)?)$")
 _MUSIC_WORD = (
     r"(?:S[OA]NGS?|DUETT?|DUO|TRIO|QUART(?:ETTE|ETT?)|QUINTETT?E?|SEXTETT?E?|SEPTETT?E?|OCTETT?E?|"
     r"(?:(?:DOUBLE|GRAND|FULL|GENERAL) )?CHORUS|"
