@@ -227,6 +227,7 @@ def test_nothing_valid_is_dropped_and_defaults_are_filled_in(cluster: Cluster) -
             "priorityClassName": "high",
             "runtimeClassName": "nvidia",
             "imagePullSecrets": [{"name": "registry"}],
+            "checkpoints": {"claimName": "checkpoints"},
             "pendingDeadline": "1h30m",
             "activeDeadline": "2d",
             "backoffLimit": 0,

@@ -10,7 +10,7 @@ from typing import assert_never
 from scriptmodel_cli.changes import Change, Preview, field_changes
 from scriptmodel_cli.text import SHORT_ID
 from scriptmodel_operator.api.objects import ScriptModel
-from scriptmodel_operator.desired.pipelines import Desired, desired
+from scriptmodel_operator.desired.pipelines import Defaults, Desired, desired
 from scriptmodel_operator.desired.policy import DEFAULT_DOWNLOAD_MI
 from scriptmodel_operator.ingest.origin import shown
 from scriptmodel_operator.observe.follow import LogFollower
@@ -59,7 +59,7 @@ def preview(gateway: Gateway, model: ScriptModel, cluster: str, image: str, sour
     if model.deleting:
         return _of_deletion(model, view)
     mark = view.train.mark if view.train else None
-    assumed = image or (mark.image if mark else "")
+    assumed = Defaults(image or (mark.image if mark else ""), mark.claim if mark else "")
     target = desired(model, view.refs, model.owner(cluster), assumed, mark)
 
     def elapsed(since: datetime) -> timedelta:
@@ -175,8 +175,12 @@ def _notes(model: ScriptModel, state: ModelState, view: ModelView, image: str) -
     training, http = model.spec.training, model.spec.corpus.http
     if not training.image and not image and difference.now:
         yield "the operator's default image is assumed to be unchanged; --trainer-image names another"
+    claim = view.train.mark.claim if view.train and view.train.mark else ""
+    if claim and not training.checkpoints.claim_name and (difference.now or difference.deferred):
+        yield f"the operator's default checkpoint claim is assumed to be {claim}"
     secrets = (each.name for each in training.image_pull_secrets)
-    named = (training.image, training.priority_class_name, training.runtime_class_name, *secrets)
+    claims = (training.priority_class_name, training.runtime_class_name, training.checkpoints.claim_name)
+    named = (training.image, *claims, *secrets)
     restricted = [name for name in named if name]
     if http and http.max_size_mi > DEFAULT_DOWNLOAD_MI:
         restricted.append(f"maxSizeMi {http.max_size_mi}")

@@ -14,7 +14,7 @@ from scriptmodel_operator.api.names import possible_names
 from scriptmodel_operator.api.network import Model
 from scriptmodel_operator.desired.commands import generate_command, train_command
 from scriptmodel_operator.desired.digest import digest, fingerprint
-from scriptmodel_operator.desired.pipelines import Desired, desired
+from scriptmodel_operator.desired.pipelines import Defaults, Desired, desired
 from scriptmodel_operator.desired.policy import Policy, refusal
 from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.pachyderm.values import PipelineApply
@@ -35,9 +35,11 @@ EVERYTHING: dict[str, Any] = {
 """All that a spec can say of how training runs."""
 
 
-def wanted(spec: dict[str, Any] | None = None, image: str = IMAGE, mark: Mark | None = None) -> Desired:
+def wanted(
+    spec: dict[str, Any] | None = None, image: str = IMAGE, mark: Mark | None = None, claim: str = ""
+) -> Desired:
     model = scriptmodel(spec)
-    return desired(model, references(model), model.owner("cluster-1"), image, mark)
+    return desired(model, references(model), model.owner("cluster-1"), Defaults(image, claim), mark)
 
 
 def test_the_train_command_is_the_contracts() -> None:
@@ -82,7 +84,7 @@ def test_fingerprints_never_change() -> None:
 
     def of_older_names(spec: dict[str, Any] | None = None) -> Desired:
         model = scriptmodel(spec, known_names=possible_names("ml", "thrones", "default")[1])
-        return desired(model, references(model), model.owner("cluster-1"), IMAGE, None)
+        return desired(model, references(model), model.owner("cluster-1"), Defaults(IMAGE), None)
 
     assert fingerprint(of_older_names().train.spec) == "p1:0b5f301f3de4c4644baf25634773d9b9"
     both = of_older_names({"training": EVERYTHING})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,6 +14,7 @@ from scriptmodel_operator.api.training import ResourceList, Training
 from scriptmodel_operator.desired import commands
 from scriptmodel_operator.desired.digest import digest, fingerprint
 from scriptmodel_operator.desired.placement import OPERATORS_OWN, SHARED, placement, specified
+from scriptmodel_operator.desired.pod_patch import StateFolder, pod_patch
 from scriptmodel_operator.desired.references import References
 from scriptmodel_operator.pachyderm.values import (
     PipelineSpec,
@@ -51,11 +51,21 @@ class Desired:
     generate: DesiredPipeline
 
 
-def desired(model: ScriptModel, refs: References, owner: Owner, default_image: str, train_mark: Mark | None) -> Desired:
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What the operator's configuration supplies where a spec names nothing."""
+
+    image: str
+    claim: str = ""
+    """The PersistentVolumeClaim for checkpoints; empty for none."""
+
+
+def desired(model: ScriptModel, refs: References, owner: Owner, defaults: Defaults, train_mark: Mark | None) -> Desired:
     """Return the desired pipelines. `train_mark` is that of the observed train pipeline, if any."""
     compute = _train_compute(model)
-    image = _image(model, default_image, compute, train_mark)
-    train = _train(model, refs, owner, compute, image, train_mark)
+    image = _image(model, defaults.image, compute, train_mark)
+    claim = model.spec.training.checkpoints.claim_name or defaults.claim
+    train = _train(model, refs, owner, compute, image, claim, train_mark)
     return Desired(train, _generate(model, refs, owner, image))
 
 
@@ -82,7 +92,13 @@ def retraining_requested(model: ScriptModel, mark: Mark) -> bool:
 
 
 def _train(
-    model: ScriptModel, refs: References, owner: Owner, compute: tuple[str, ...], image: str, mark: Mark | None
+    model: ScriptModel,
+    refs: References,
+    owner: Owner,
+    compute: tuple[str, ...],
+    image: str,
+    claim: str,
+    mark: Mark | None,
 ) -> DesiredPipeline:
     training = model.spec.training
     form = specified(training, exclude={"image", *OPERATORS_OWN})
@@ -96,11 +112,11 @@ def _train(
         glob=WHOLE_REPO,
         requests=_amounts(training.resources.requests),
         limits=_limits(training),
-        pod_patch=_pod_patch(training),
+        pod_patch=pod_patch(training.runtime_class_name, StateFolder.of(claim, refs.train)),
         description=f"Trains the model of ScriptModel {model}",
     )
     retrain_at = model.retrain_at or (mark.retrain_at if mark else "")
-    mark = Mark(owner, digest=whole[0], compute=compute[0], image=image, retrain_at=retrain_at)
+    mark = Mark(owner, digest=whole[0], compute=compute[0], image=image, retrain_at=retrain_at, claim=claim)
     return DesiredPipeline(placement(training).on(spec), mark, frozenset((*compute, *whole)))
 
 
@@ -135,13 +151,6 @@ def _limits(training: Training) -> ResourceAmounts:
     if training.gpu is None:
         return limits
     return replace(limits, gpu_type=training.gpu.resource, gpu_count=training.gpu.count)
-
-
-def _pod_patch(training: Training) -> str:
-    """Return a patch of the pod spec that sets the runtime class, for which Pachyderm has no field."""
-    if not training.runtime_class_name:
-        return ""
-    return json.dumps([{"op": "add", "path": "/runtimeClassName", "value": training.runtime_class_name}])
 
 
 def _equivalent_forms(part: ApiModel) -> list[Mapping[str, Any]]:

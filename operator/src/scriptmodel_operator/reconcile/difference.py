@@ -105,7 +105,9 @@ def _requested(model: ScriptModel, desired: DesiredPipeline, observed: PipelineV
     if desired.mark.retrain_at and retraining_requested(model, mark):
         return _write(ChangeKind.RECOMPUTE, desired, observed, "retrain-at asks for it", reprocess=True)
     if mark.digest in desired.accepted:
-        return None
+        if mark.claim == desired.mark.claim:
+            return None
+        return _write(ChangeKind.RESHAPE, desired, observed, "the operator's checkpoint claim changed")
     # Another corpus is trained on anyway, so the job on the old one need not end first.
     moved = observed.info.spec.input_branch != desired.spec.input_branch
     kind = ChangeKind.RECOMPUTE if moved else ChangeKind.RESHAPE
