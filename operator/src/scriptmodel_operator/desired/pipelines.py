@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,6 +14,7 @@ from scriptmodel_operator.api.training import ResourceList, Training
 from scriptmodel_operator.desired import commands
 from scriptmodel_operator.desired.digest import digest, fingerprint
 from scriptmodel_operator.desired.placement import OPERATORS_OWN, SHARED, placement, specified
+from scriptmodel_operator.desired.pod_patch import pod_patch, runtime_class
 from scriptmodel_operator.desired.references import References
 from scriptmodel_operator.pachyderm.values import (
     PipelineSpec,
@@ -96,7 +96,7 @@ def _train(
         glob=WHOLE_REPO,
         requests=_amounts(training.resources.requests),
         limits=_limits(training),
-        pod_patch=_pod_patch(training),
+        pod_patch=pod_patch(runtime_class(training.runtime_class_name)),
         description=f"Trains the model of ScriptModel {model}",
     )
     retrain_at = model.retrain_at or (mark.retrain_at if mark else "")
@@ -135,13 +135,6 @@ def _limits(training: Training) -> ResourceAmounts:
     if training.gpu is None:
         return limits
     return replace(limits, gpu_type=training.gpu.resource, gpu_count=training.gpu.count)
-
-
-def _pod_patch(training: Training) -> str:
-    """Return a patch of the pod spec that sets the runtime class, for which Pachyderm has no field."""
-    if not training.runtime_class_name:
-        return ""
-    return json.dumps([{"op": "add", "path": "/runtimeClassName", "value": training.runtime_class_name}])
 
 
 def _equivalent_forms(part: ApiModel) -> list[Mapping[str, Any]]:
