@@ -14,8 +14,9 @@ from scriptmodel_operator.api.training import ResourceList, Training
 from scriptmodel_operator.desired import commands
 from scriptmodel_operator.desired.digest import digest, fingerprint
 from scriptmodel_operator.desired.placement import OPERATORS_OWN, SHARED, placement, specified
-from scriptmodel_operator.desired.pod_patch import StateFolder, pod_patch
+from scriptmodel_operator.desired.pod_patch import pod_patch, runtime_class
 from scriptmodel_operator.desired.references import References
+from scriptmodel_operator.desired.state_folder import state_folder
 from scriptmodel_operator.pachyderm.values import (
     PipelineSpec,
     ResourceAmounts,
@@ -112,7 +113,7 @@ def _train(
         glob=WHOLE_REPO,
         requests=_amounts(training.resources.requests),
         limits=_limits(training),
-        pod_patch=pod_patch(training.runtime_class_name, StateFolder.of(claim, refs.train)),
+        pod_patch=pod_patch(runtime_class(training.runtime_class_name), state_folder(claim, refs.train)),
         description=f"Trains the model of ScriptModel {model}",
     )
     retrain_at = model.retrain_at or (mark.retrain_at if mark else "")
