@@ -67,6 +67,10 @@ class Reason(StrEnum):
         "CorpusDoubtful",
         "Event only: the corpus does not look like scripts; training continues.",
     )
+    TRAINING_WARNING = (
+        "TrainingWarning",
+        "Event only: training continues under a condition that needs attention, such as a GPU that is not found.",
+    )
     CORPUS_FAILED = "CorpusFailed", "Pachyderm could not finish the newest commit of the corpus."
     NAME_CONFLICT = "NameConflict", "A pipeline or repo of the needed name belongs to somebody else."
     RETAINED_REPOS = (

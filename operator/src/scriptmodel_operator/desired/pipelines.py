@@ -14,7 +14,7 @@ from scriptmodel_operator.api.training import ResourceList, Training
 from scriptmodel_operator.desired import commands
 from scriptmodel_operator.desired.digest import digest, fingerprint
 from scriptmodel_operator.desired.placement import OPERATORS_OWN, SHARED, placement, specified
-from scriptmodel_operator.desired.pod_patch import pod_patch, runtime_class
+from scriptmodel_operator.desired.pod_patch import Part, environment, pod_patch, runtime_class
 from scriptmodel_operator.desired.references import References
 from scriptmodel_operator.desired.state_folder import state_folder
 from scriptmodel_operator.pachyderm.values import (
@@ -24,6 +24,8 @@ from scriptmodel_operator.pachyderm.values import (
 )
 
 WHOLE_REPO = "/"
+GPU_REQUESTED = "SCRIPTMODEL_GPU_REQUESTED"
+GPU_REQUIRED = "SCRIPTMODEL_GPU_REQUIRED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +115,38 @@ def _train(
         glob=WHOLE_REPO,
         requests=_amounts(training.resources.requests),
         limits=_limits(training),
-        pod_patch=pod_patch(runtime_class(training.runtime_class_name), state_folder(claim, refs.train)),
         description=f"Trains the model of ScriptModel {model}",
     )
+    spec = _patched(placement(training).on(spec), training, state_folder(claim, refs.train), mark)
     retrain_at = model.retrain_at or (mark.retrain_at if mark else "")
     mark = Mark(owner, digest=whole[0], compute=compute[0], image=image, retrain_at=retrain_at, claim=claim)
-    return DesiredPipeline(placement(training).on(spec), mark, frozenset((*compute, *whole)))
+    return DesiredPipeline(spec, mark, frozenset((*compute, *whole)))
+
+
+def _patched(spec: PipelineSpec, training: Training, state: Part, mark: Mark | None) -> PipelineSpec:
+    """Return the spec with its pod patch.
+
+    Operators before GPU_REQUESTED did not send that variable. A pipeline that was sent without it stays as it is until
+    something else changes it, since every update ends the running job.
+    """
+    variables = _variables(training)
+    patched = replace(spec, pod_patch=_patch(training, state, variables))
+    older = {name: value for name, value in variables.items() if name != GPU_REQUESTED}
+    if mark is None or older == variables:
+        return patched
+    before = replace(spec, pod_patch=_patch(training, state, older))
+    return before if mark.sent == fingerprint(before) else patched
+
+
+def _patch(training: Training, state: Part, variables: Mapping[str, str]) -> str:
+    return pod_patch(runtime_class(training.runtime_class_name), state, environment(variables))
+
+
+def _variables(training: Training) -> dict[str, str]:
+    """Return the environment variables of the trainer, which older trainers ignore."""
+    gpu = training.gpu
+    requested = {GPU_REQUESTED: "1"} if gpu else {}
+    return {**requested, **({GPU_REQUIRED: "1"} if gpu and gpu.required else {})}
 
 
 def _generate(model: ScriptModel, refs: References, owner: Owner, image: str) -> DesiredPipeline:
