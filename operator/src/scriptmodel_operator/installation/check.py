@@ -13,9 +13,10 @@ from scriptmodel_operator.api.identity import API_VERSION, KIND
 from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.errors import NOT_INSTALLED, KubeError
 from scriptmodel_operator.leadership import UNLIMITED
+from scriptmodel_operator.pachyderm.access import advice
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.channel import PachdAddress
-from scriptmodel_operator.pachyderm.errors import PachydermError
+from scriptmodel_operator.pachyderm.errors import AccessError, PachydermError
 from scriptmodel_operator.pachyderm.versions import ServerVersion, Support
 
 SMALLEST: Mapping[str, Any] = {
@@ -83,6 +84,8 @@ def check_pachyderm(target: PachdAddress) -> Iterator[Finding]:
         yield Finding(version.support is not Support.TOO_OLD, version.verdict, doubtful)
         projects = ", ".join(sorted(gateway.list_projects()))
         yield Finding(True, f"pachd lets the operator list projects: {projects}")
+    except AccessError as error:
+        yield Finding(False, f"{advice(error)} ({error})")
     except PachydermError as error:
         hint = "check --pachd, --pachd-token-file, --pachd-ca-file and the network policies in between"
         yield Finding(False, f"{error}: {hint}")
