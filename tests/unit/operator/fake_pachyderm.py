@@ -22,6 +22,8 @@ from scriptmodel_operator.pachyderm.errors import (
     RefusedError,
 )
 from scriptmodel_operator.pachyderm.gateway import LogStream
+from scriptmodel_operator.pachyderm.messages import create_request
+from scriptmodel_operator.pachyderm.pipeline_json import request_json
 from scriptmodel_operator.pachyderm.values import (
     BranchRef,
     CommitInfo,
@@ -159,6 +161,13 @@ class FakePachyderm:
         """Somebody else updates a pipeline; the annotations stay, as with `pachctl edit pipeline`."""
         info = self.pipelines[ref][-1]
         self._write(PipelineApply(replace(info.spec, **changes), update=True))  # type: ignore[arg-type]  # by name
+
+    def inherit(self, ref: PipelineRef, **changes: object) -> None:
+        """The administrator changes defaults and has pipelines made anew: what was submitted stays (2.8 and later)."""
+        info = self.pipelines[ref][-1]
+        submitted = info.submitted or request_json(create_request(PipelineApply(info.spec)))
+        self._write(PipelineApply(replace(info.spec, **changes), update=True))  # type: ignore[arg-type]  # by name
+        self._change(ref, submitted=submitted)
 
     def advance(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
