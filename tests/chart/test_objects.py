@@ -119,7 +119,7 @@ def test_a_new_script_differs_from_the_first_try_in_generation_alone() -> None:
     assert first == second
 
 
-def test_there_is_a_sample_for_each_use() -> None:
+def test_each_use_has_a_sample() -> None:
     names = {path.stem for path in SAMPLES}
     assert names >= {"shakespeare", "thrones", "existing-repo", "retraining", "new-script", "config-map", "from-url"}
     assert spec_of("thrones")["training"]["tolerations"]

@@ -143,7 +143,7 @@ def test_helm_test_applies_the_sample_as_a_dry_run_and_reaches_pachd(
     assert not release.control_plane.kubectl("get", "sm", "-n", NAMESPACE, "-o", "name").stdout
 
 
-def test_a_check_without_pachd_fails_and_says_what_to_look_at(
+def test_a_check_without_pachd_fails_and_names_what_to_check(
     release: Release, control_plane: ControlPlane, node: Node
 ) -> None:
     release.upgrade({"pachd": {"address": f"127.0.0.1:{free_port()}"}})
@@ -160,7 +160,7 @@ def test_a_check_without_pachd_fails_and_says_what_to_look_at(
     assert helm.returncode == 1
 
 
-def test_uninstall_refuses_while_there_is_a_model_and_goes_once_there_is_none(
+def test_uninstall_fails_while_a_model_exists_and_succeeds_without_one(
     release: Release, localpach: Localpach, node: Node, tmp_path: Path
 ) -> None:
     release.upgrade({})

@@ -95,7 +95,7 @@ def strings(value: Any) -> Iterator[str]:
         yield from strings(child)
 
 
-def test_each_string_of_a_status_comes_back_as_it_was_written(
+def test_each_string_of_a_status_is_read_back_unchanged(
     model: ScriptModel, client: KubeClient, runner: asyncio.Runner
 ) -> None:
     writer = ObjectWriter(client)

@@ -44,9 +44,7 @@ def test_a_short_script_needs_no_pachyderm_and_goes_to_a_file(
     assert out.read_text() == "[ JON ]: ..\n"
 
 
-def test_errors_are_one_line_that_says_what_to_do(
-    cluster: Cluster, shared_operator_paused: None, tmp_path: Path
-) -> None:
+def test_errors_are_one_line_with_what_to_do(cluster: Cluster, shared_operator_paused: None, tmp_path: Path) -> None:
     with_status(cluster, "long")
     patch = json.dumps({"status": {"script": {"sizeBytes": 5000}}})
     cluster.kubectl("patch", "sm", "long", "--subresource=status", "--type=merge", "-p", patch)

@@ -227,7 +227,7 @@ def _lay_out(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_what_a_page_shows_works(page: Path, world: World) -> None:
+def test_documented_commands_work(page: Path, world: World) -> None:
     for command in documented(page):
         rule = command.rule
         if isinstance(rule, Here):

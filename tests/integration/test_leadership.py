@@ -72,7 +72,7 @@ def moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def test_a_leader_that_ends_gives_the_lease_back_and_the_other_goes_on_at_once(
+def test_a_leader_that_ends_releases_the_lease_and_the_other_continues_immediately(
     cluster: Cluster, replicas: Replicas
 ) -> None:
     with replicas.make("first") as first:

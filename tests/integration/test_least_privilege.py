@@ -90,11 +90,11 @@ def test_every_verb_that_is_granted_is_used_and_no_other(lived: Lived, control_p
     assert used == granted()
 
 
-def test_nothing_that_was_asked_for_was_forbidden(lived: Lived, control_plane: ControlPlane) -> None:
+def test_no_request_was_forbidden(lived: Lived, control_plane: ControlPlane) -> None:
     assert [each for each in requests_in(control_plane.audit_log) if each.status in (401, 403)] == []
 
 
-def test_no_secret_is_told_anywhere(lived: Lived) -> None:
+def test_no_secret_appears_in_any_output(lived: Lived) -> None:
     assert "DEBUG" in lived.log
     assert "Pachyderm does not answer" in lived.log + lived.objects
     for secret in (CANARY, lived.kubernetes_token, lived.kubernetes_token.split(".")[2]):

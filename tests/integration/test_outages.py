@@ -137,7 +137,7 @@ def test_a_restarted_pachyderm_is_found_again_and_nothing_is_made_twice(own_clus
             assert "Traceback" not in operator.log.read_text()
 
 
-def test_a_deleted_crd_is_told_of_and_waited_for(own_cluster: Cluster, tmp_path: Path) -> None:
+def test_a_deleted_crd_is_reported_and_awaited(own_cluster: Cluster, tmp_path: Path) -> None:
     plane, probe = own_cluster.control_plane, f"127.0.0.1:{free_port()}"
     options = [f"--namespace={own_cluster.namespace}", "--poll-interval=0.5", f"--health-listen={probe}"]
     config, nowhere = account_kubeconfig(plane, "crd"), f"127.0.0.1:{free_port()}"

@@ -118,7 +118,7 @@ def test_the_pipelines_commands_run_in_pods_of_the_trainers_image(
     assert len((folders.script / "new_script.txt").read_text().split()) > 100
 
 
-def test_a_pipeline_that_wants_a_gpu_runs_where_the_node_offers_one(
+def test_a_pipeline_with_a_gpu_limit_runs_if_the_node_offers_a_gpu(
     cluster: Running, plays: Namespace, pachyderm: Pachyderm, tmp_path: Path
 ) -> None:
     spec = {"corpus": {"repo": {"name": SCRIPTMODEL}}, "model": {"preset": "test"}, "training": {"gpu": {"count": 1}}}
@@ -156,7 +156,7 @@ def test_an_upgrade_keeps_objects_and_status_and_retrains_nothing(
     assert lasting(after) == lasting(before)
 
 
-def test_while_the_node_is_drained_an_operator_goes_on(
+def test_an_operator_keeps_running_while_the_node_is_drained(
     release: Release, cluster: Running, plays: Namespace, pachyderm: Pachyderm
 ) -> None:
     trained = plays.get(SCRIPTMODEL)["status"]["lineage"]["model"]["commit"]
@@ -191,7 +191,7 @@ def test_an_evicted_leader_is_replaced(release: Release, cluster: Running, plays
     cluster.until("both pods are back", lambda: all_ready(release) and leader not in json.dumps(release.pods()))
 
 
-def test_uninstall_refuses_while_there_are_scriptmodels(release: Release, plays: Namespace) -> None:
+def test_uninstall_fails_while_scriptmodels_exist(release: Release, plays: Namespace) -> None:
     said = release.helm("uninstall", NAME, "--wait", "--timeout=3m", check=False)
     assert f"plays/{SCRIPTMODEL}" in said, said
     assert len(release.ready()) == 2

@@ -152,7 +152,7 @@ def refused(someone: Person, status: int, *words: str) -> str:
     return str(caught.value)
 
 
-def test_who_may_not_forward_a_port_is_told_the_role_that_grants_it(
+def test_a_forbidden_port_forward_names_the_role_that_grants_it(
     cluster: Running, shelf: Namespace, tmp_path: Path
 ) -> None:
     reader = person(cluster, "readers", tmp_path)

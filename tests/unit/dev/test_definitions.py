@@ -99,7 +99,7 @@ def test_a_definition_that_is_established_but_not_yet_discovered_is_waited_for(s
     assert 5 <= server.now < 6
 
 
-def test_a_server_that_fails_for_a_while_is_asked_again(server: SlowServer) -> None:
+def test_a_server_that_fails_for_a_while_is_retried(server: SlowServer) -> None:
     server.established = server.discovered = 0
     server.fails_until = 3
     server.wait()

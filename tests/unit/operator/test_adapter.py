@@ -141,7 +141,7 @@ def pipeline(name: str) -> PipelineApply:
     return PipelineApply(PipelineSpec(PipelineRef("default", name), "image:1", ("true",), "corpus", branch, "/", 1))
 
 
-def test_a_refusal_in_a_transaction_drops_it_with_what_it_had_accepted() -> None:
+def test_a_refusal_in_a_transaction_drops_the_whole_transaction() -> None:
     with pachd() as (gateway, _files, transactions):
         with pytest.raises(RefusedError, match="tx0: no"):
             gateway.apply_pipelines([pipeline("first"), pipeline("second")])
@@ -157,7 +157,7 @@ def test_a_transaction_that_is_being_filled_is_not_among_those_that_are_left_ove
         assert transactions.seen_at_work == [["abandoned"]]
 
 
-def test_a_file_that_does_not_come_whole_is_an_error_and_no_short_file() -> None:
+def test_an_incomplete_file_is_an_error() -> None:
     with pachd() as (gateway, files, _transactions):
         assert gateway.read_file(REPO, "1", "/a", 100) == b"0123456789"
         assert gateway.read_file(REPO, "1", "/a", 3) == b"012", "as much as is wanted"

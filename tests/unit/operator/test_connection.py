@@ -122,7 +122,7 @@ def test_a_renewed_token_is_sent_with_the_next_call(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"two\nlines-of-a-secret", "sécret".encode(), None])
-def test_a_token_that_cannot_be_sent_is_told_without_being_shown(tmp_path: Path, content: bytes | None) -> None:
+def test_a_token_that_cannot_be_sent_is_reported_without_being_shown(tmp_path: Path, content: bytes | None) -> None:
     token = tmp_path / "token"
     token.write_bytes(content or b"")
     with pachd() as (address, answers):
@@ -137,7 +137,7 @@ def test_a_token_that_cannot_be_sent_is_told_without_being_shown(tmp_path: Path,
     assert answers.tokens == []
 
 
-def test_an_address_may_stand_as_pachyderms_own_tools_write_it(tmp_path: Path) -> None:
+def test_an_address_may_have_the_form_of_pachyderms_tools(tmp_path: Path) -> None:
     with pachd() as (address, _answers):
         gateway = PachydermGateway(PachdAddress(f"grpc://{address}"), UNLIMITED)
         assert gateway.server_version() == "2.7.8"
@@ -173,7 +173,7 @@ def test_renewed_certificates_are_trusted_without_a_restart(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("content", [b"", b"no certificate", b"-----BEGIN CERTIFICATE-----\nAAAA\n"])
-def test_a_file_without_certificates_is_refused_before_anything_is_asked(tmp_path: Path, content: bytes) -> None:
+def test_a_file_without_certificates_is_refused_before_any_request(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(ValueError, match=r"ca.crt has no certificates in PEM form"):
         PachdAddress("pachd:1", ca_file=mount(tmp_path, "ca.crt", content))
     commented = "# Autorité\n".encode() + key_and_certificate()[1]

@@ -48,7 +48,7 @@ async def test_only_so_many_are_downloaded_at_a_time() -> None:
         assert most <= 2
 
 
-async def test_a_download_that_nobody_wants_any_more_makes_room_at_once_and_calls_nobody_up() -> None:
+async def test_a_cancelled_download_frees_its_slot_immediately_and_requeues_nobody() -> None:
     async with world(slots=1) as made:
         begun = threading.Event()
 
@@ -69,7 +69,7 @@ async def test_a_download_that_nobody_wants_any_more_makes_room_at_once_and_call
         assert made.downloads.due_in("slow") is None
 
 
-async def test_a_file_that_nobody_wants_any_more_is_not_put() -> None:
+async def test_a_file_of_a_cancelled_download_is_not_committed() -> None:
     async with world() as made:
         begun, go = threading.Event(), threading.Event()
 

@@ -29,7 +29,7 @@ def test_a_lone_surrogate_is_shown_as_the_character_for_what_cannot_be_read() ->
     assert json.loads(encoded({"etag": "a\udcffb"})) == {"etag": "a\ufffdb"}
 
 
-def test_a_status_has_no_lone_surrogates_so_that_what_is_written_is_what_comes_back() -> None:
+def test_a_status_without_lone_surrogates_is_read_back_unchanged() -> None:
     assert to_wire(ScriptModelStatus(script=ScriptStatus(path="/\ud800")))["script"] == {"path": "/\ufffd"}
     condition = Condition(ConditionType.READY, ConditionStatus.FALSE, Reason.DOWNLOAD_FAILED, "\udcff")
     (rendered,) = render_conditions([condition], [], 1, datetime(2026, 1, 1, tzinfo=UTC))

@@ -55,7 +55,7 @@ async def refused(url: str, **options: Any) -> SourceError:
     return caught.value
 
 
-async def test_a_file_comes_with_its_digest_and_what_the_server_calls_it(server: WebServer) -> None:
+async def test_a_downloaded_file_has_its_digest_and_the_servers_validators(server: WebServer) -> None:
     server.answers["/a.txt"] = tagged(TEXT)
     found, body = await fetch(server.url("/a.txt"))
     assert body == TEXT
@@ -66,14 +66,14 @@ async def test_a_file_comes_with_its_digest_and_what_the_server_calls_it(server:
     assert await fetch(server.url("/a.txt"), found.validators) == (None, b""), "nothing has changed"
 
 
-async def test_the_bytes_are_those_that_are_sent_whatever_the_server_says_of_them(server: WebServer) -> None:
+async def test_the_bytes_are_kept_whatever_the_servers_headers(server: WebServer) -> None:
     packed = b"\x1f\x8b not really"
     server.answers["/a"] = content(packed, {"Content-Encoding": "gzip", "Content-Type": "text/html"})
     assert (await fetch(server.url("/a")))[1] == packed
 
 
 @pytest.mark.parametrize("encoding", ["br", "deflate", "zstd", "gzip, br", "compress"])
-async def test_what_a_server_encodes_though_asked_not_to_is_no_text(server: WebServer, encoding: str) -> None:
+async def test_an_unrequested_content_encoding_is_refused(server: WebServer, encoding: str) -> None:
     server.answers["/a"] = content(zlib.compress(TEXT), {"Content-Encoding": encoding})
     error = await refused(server.url("/a"))
     assert (error.reason, error.passing) == (Reason.DOWNLOAD_FAILED, False)
@@ -105,9 +105,7 @@ async def test_not_for_ever(server: WebServer) -> None:
         ("http://[oops/x", "no address"),
     ],
 )
-async def test_a_redirect_to_what_is_not_taken_as_an_address_is_refused(
-    server: WebServer, location: str, words: str
-) -> None:
+async def test_a_redirect_to_an_invalid_address_is_refused(server: WebServer, location: str, words: str) -> None:
     server.answers["/a"] = redirect(location)
     error = await refused(server.url("/a"))
     assert words in str(error)
@@ -161,9 +159,7 @@ async def test_a_redirect_from_https_to_http_is_refused() -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.1", "2130706433", "0x7f.1", "[::ffff:127.0.0.1]"])
-async def test_without_permission_the_server_on_loopback_is_not_connected_to_by_whatever_name(
-    server: WebServer, host: str
-) -> None:
+async def test_without_permission_no_name_connects_to_loopback(server: WebServer, host: str) -> None:
     server.answers["/a"] = content(TEXT)
     error = await refused(server.url("/a", host), destinations=Destinations())
     assert error.reason in (Reason.NOT_ALLOWED, Reason.DOWNLOAD_FAILED)
@@ -181,7 +177,7 @@ async def test_a_redirect_to_an_address_that_is_not_allowed_is_refused(server: W
         assert inside.asked == []
 
 
-async def test_a_name_is_looked_up_once_and_what_was_checked_is_connected_to(
+async def test_a_name_is_resolved_once_and_the_checked_address_is_used(
     server: WebServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A name server that gives another address at the second question gets no second question."""
@@ -219,7 +215,7 @@ async def test_a_name_is_looked_up_once_and_what_was_checked_is_connected_to(
         (799, True, "HTTP 799"),
     ],
 )
-async def test_other_answers_are_told_with_the_address(
+async def test_other_answers_are_reported_with_the_address(
     server: WebServer, number: int, *, passing: bool, words: str
 ) -> None:
     server.answers["/a"] = status(number)
@@ -230,14 +226,14 @@ async def test_other_answers_are_told_with_the_address(
     assert "secret" not in str(error)
 
 
-async def test_a_server_may_say_when_to_come_again(server: WebServer) -> None:
+async def test_a_server_may_send_retry_after(server: WebServer) -> None:
     server.answers["/a"] = status(503, {"Retry-After": "7"})
     assert (await refused(server.url("/a"))).wait == 7
     server.answers["/a"] = status(503, {"Retry-After": "Fri, 31 Dec 2027 23:59:59 GMT"})
     assert (await refused(server.url("/a"))).wait == 0
 
 
-async def test_too_large_a_file_is_refused_by_what_it_says_and_by_what_comes(server: WebServer) -> None:
+async def test_a_file_that_is_too_large_is_refused_by_header_and_by_content(server: WebServer) -> None:
     server.answers["/says"] = content(bytes(2 * MEBIBYTE))
 
     def without_length(handler: Handler) -> None:
@@ -263,7 +259,7 @@ async def test_a_connection_that_breaks_off_is_no_whole_file(server: WebServer) 
     assert "connection broke" in str(error)
 
 
-async def test_a_server_that_says_nothing_is_given_up(server: WebServer) -> None:
+async def test_a_silent_server_is_given_up(server: WebServer) -> None:
     def silent(handler: Handler) -> None:
         handler.stopping.wait(20)
 
@@ -292,7 +288,7 @@ async def test_a_server_that_is_too_slow_is_given_up(server: WebServer) -> None:
 
 
 @pytest.mark.parametrize("sent", [b"0", b"X-A: b\r\n"], ids=["zeros of a chunk's size", "trailers"])
-async def test_what_is_not_of_the_file_is_no_progress(server: WebServer, sent: bytes) -> None:
+async def test_bytes_outside_the_file_are_no_progress(server: WebServer, sent: bytes) -> None:
     def answer(handler: Handler) -> None:
         handler.http.protocol_version = "HTTP/1.1"
         handler.start(200, {"Transfer-Encoding": "chunked"})
@@ -318,7 +314,7 @@ async def test_a_download_has_a_time_limit_redirects_included(server: WebServer)
     assert "it is not complete after 0 s" in str(error)
 
 
-def test_without_a_limit_of_its_own_a_download_may_take_as_long_as_its_largest_size_allows() -> None:
+def test_without_a_limit_the_duration_of_a_download_follows_from_its_maximum_size() -> None:
     assert Patience().longest(256 * MEBIBYTE) == 60 + 4096
     assert Patience(total=600).longest(256 * MEBIBYTE) == 600
 
@@ -342,7 +338,7 @@ async def test_no_validator_of_a_server_stops_the_next_request(server: WebServer
     assert (await fetch(server.url("/a"), found.validators))[1] == b"x"
 
 
-async def test_a_validator_beyond_latin_1_comes_back_as_it_was(server: WebServer) -> None:
+async def test_a_validator_beyond_latin_1_is_sent_back_unchanged(server: WebServer) -> None:
     def answer(handler: Handler) -> None:
         handler.write('HTTP/1.0 200 OK\r\nContent-Length: 1\r\nETag: "Ω🎭"\r\n\r\nx'.encode())
 
@@ -365,7 +361,7 @@ async def test_headers_that_never_end_are_given_up(server: WebServer) -> None:
     assert error.passing
 
 
-async def test_nobody_there_and_no_such_host() -> None:
+async def test_a_refused_connection_and_an_unknown_host_are_reported() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         error = await refused(f"http://127.0.0.1:{taken.getsockname()[1]}/a")
@@ -376,7 +372,7 @@ async def test_nobody_there_and_no_such_host() -> None:
 
 
 @pytest.mark.parametrize("address", ["http://a..b/", f"http://{'a' * 300}/", "http://example.com:99999/", "http://[x/"])
-async def test_what_is_no_address_is_told(address: str) -> None:
+async def test_an_invalid_address_is_reported(address: str) -> None:
     assert (await refused(address)).reason is Reason.DOWNLOAD_FAILED
     assert shown(address)
 
@@ -391,7 +387,7 @@ async def test_a_download_that_is_cancelled_ends(server: WebServer) -> None:
         await task
 
 
-def test_addresses_are_shown_without_what_may_be_secret() -> None:
+def test_addresses_are_shown_without_their_secret_parts() -> None:
     assert shown("https://user:word@example.com:8443/a/b?sig=1#x") == "https://example.com:8443/a/b"
 
 

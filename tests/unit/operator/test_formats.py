@@ -36,7 +36,7 @@ def test_a_page_is_escaped() -> None:
     assert "<script" not in page
 
 
-def test_a_file_is_overwritten_only_when_asked(tmp_path: Path) -> None:
+def test_a_file_is_overwritten_only_with_force(tmp_path: Path) -> None:
     out = tmp_path / "script.txt"
     write_new(out, b"one", force=False)
     with pytest.raises(InputError, match="already exists: name another file, or add --force"):

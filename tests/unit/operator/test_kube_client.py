@@ -75,7 +75,7 @@ async def test_a_name_is_no_more_than_one_part_of_an_address() -> None:
         await client.close()
 
 
-async def test_what_people_ask_for_by_the_command_is_not_told_to_be_the_operators_doing() -> None:
+async def test_changes_by_the_command_have_their_own_field_manager() -> None:
     """kubectl names the manager of a field where two want it otherwise."""
     async with running() as (server, url):
         people = Session(namespace="ml")
@@ -100,7 +100,7 @@ async def test_a_token_that_is_no_longer_valid_is_read_again_and_the_request_is_
         await client.close()
 
 
-async def test_a_server_that_does_not_answer_is_told_with_how_long_it_was_waited_for() -> None:
+async def test_a_server_that_does_not_answer_is_reported_with_the_waiting_time() -> None:
     async with running() as (server, url):
         server.delay = 1.0
         client = KubeClient(logging_in(url, ["one"]), Lease(0.2))
@@ -121,7 +121,7 @@ async def test_who_may_not_act_any_more_sends_nothing() -> None:
         await client.close()
 
 
-async def test_a_write_names_what_it_was_made_from() -> None:
+async def test_a_write_names_the_version_that_it_is_based_on() -> None:
     """So that an object of the same name that came since, or a newer list of finalizers, is not touched."""
     async with running() as (server, url):
         client = KubeClient(logging_in(url, ["one"]), UNLIMITED)

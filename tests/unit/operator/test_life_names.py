@@ -152,7 +152,7 @@ def test_another_object_with_the_same_older_name_is_neither_blocked_nor_able_to_
 @pytest.mark.parametrize(
     ("namespace", "said"), [("other", "a ScriptModel of another namespace"), ("ml", "ScriptModel ml/secret-play")]
 )
-def test_what_another_scriptmodel_owns_is_never_adopted_nor_its_namespace_revealed(
+def test_objects_of_another_scriptmodel_are_never_adopted_nor_their_namespace_revealed(
     cluster: str, namespace: str, said: str
 ) -> None:
     """Only somebody with access to Pachyderm can bring this about; adoption must not do the rest."""

@@ -12,7 +12,7 @@ from scriptmodel_operator.pachyderm.values import (
 from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
 
 
-def test_drift_is_corrected_or_only_told_of() -> None:
+def test_drift_is_corrected_or_only_reported() -> None:
     world = trained_world()
     world.pachyderm.edit(world.generate, command=("rm", "-rf", "/"))
     world.reconcile()
@@ -73,7 +73,7 @@ def test_a_pipeline_that_vanished_is_created_again() -> None:
     assert world.written() == [f"create {world.generate.name}"]
 
 
-def test_in_a_pachyderm_that_came_back_empty_all_is_made_again_and_history_stays() -> None:
+def test_in_an_empty_pachyderm_everything_is_created_again_and_history_stays() -> None:
     before = trained_world()
     world = World(model=before.model)
     world.reconcile()
@@ -101,7 +101,7 @@ def test_a_pipeline_of_somebody_else_is_never_touched() -> None:
     assert world.delete().gone, "what was adopted is the object's own"
 
 
-def test_a_pipeline_without_a_mark_is_computed_anew_when_it_is_adopted_and_one_that_trains_goes_on() -> None:
+def test_an_adopted_pipeline_computes_again_and_a_running_one_continues() -> None:
     other = trained_world()
     for ref in (other.train, other.generate):
         versions = other.pachyderm.pipelines[ref]
@@ -134,7 +134,7 @@ def test_deletion_takes_both_pipelines_and_leaves_the_corpus() -> None:
     assert set(world.pachyderm.repos) == {world.corpus.repo}
 
 
-def test_deletion_that_retains_keeps_the_repos_and_a_new_object_says_what_is_in_the_way() -> None:
+def test_retain_keeps_the_repos_and_a_new_object_reports_that_they_block_it() -> None:
     world = trained_world({"deletionPolicy": "Retain"})
     assert world.delete().gone
     assert world.train.output in world.pachyderm.repos

@@ -87,7 +87,7 @@ class Refusal(grpc.RpcError):
         (grpc.StatusCode.DEADLINE_EXCEEDED, "deadline", TimedOutError, Reason.PACHYDERM_UNAVAILABLE, False),
     ],
 )
-def test_a_refusal_is_told_with_the_servers_words(
+def test_a_refusal_is_reported_with_the_servers_message(
     code: grpc.StatusCode, text: str, error: type[PachydermError], reason: Reason, *, stalled: bool
 ) -> None:
     found = translate(Refusal(code, text), "creating p/x")
@@ -138,19 +138,19 @@ def test_no_code_is_without_a_reason(code: grpc.StatusCode) -> None:
     assert problem.message
 
 
-def test_the_limit_is_told_in_one_line_without_what_is_for_sale() -> None:
+def test_the_limit_is_reported_in_one_line_without_advertising() -> None:
     message = problem_of(PipelineLimitError("creating p/x", f"{LIMIT}\n\nLearn about licences here:\n")).message
     assert "(you have 16).)" in message
     assert "\n" not in message
     assert "Learn" not in message
 
 
-def test_while_it_is_deleted_a_refusal_says_how_to_release_the_object() -> None:
+def test_during_deletion_a_refusal_explains_how_to_release_the_object() -> None:
     for error in (UnavailableError("deleting p/x", "gone"), RefusedError("deleting p/x", "no")):
         assert "deletionPolicy: Orphan" in problem_of(error, deleting=True).message
 
 
-def test_what_does_not_pass_after_some_attempts_is_stalled_but_not_that_pachyderm_is_away() -> None:
+def test_repeated_failures_are_stalled_except_an_unavailable_pachyderm() -> None:
     stalled = [problem_of(NotFoundError("creating p/x", "gone"), failures=number).stalled for number in (1, 4, 5, 9)]
     assert stalled == [False, False, True, True]
     assert not problem_of(UnavailableError("creating p/x", "gone"), failures=99).stalled

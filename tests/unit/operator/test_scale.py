@@ -146,7 +146,7 @@ async def test_calls_that_list_are_shared_by_all_objects() -> None:
     assert many.asked["list_pipeline_jobs"] == 0
 
 
-async def test_a_changed_spec_is_told_of_at_once_and_then_what_came_of_it() -> None:
+async def test_a_changed_spec_is_reported_immediately_and_then_its_outcome() -> None:
     bench = Bench.of(1)
     await bench.start()
     statuses: list[str] = []
@@ -164,7 +164,7 @@ async def test_a_changed_spec_is_told_of_at_once_and_then_what_came_of_it() -> N
     assert statuses == ["Updating 2", "WaitingForWorker 2"]
 
 
-def test_a_message_that_came_before_is_not_decoded_again() -> None:
+def test_an_unchanged_message_is_not_decoded_again() -> None:
     decoded: list[bytes] = []
 
     def decode(message: bytes) -> bytes:
@@ -180,7 +180,7 @@ def test_a_message_that_came_before_is_not_decoded_again() -> None:
     assert decoded == [b"a", b"b", b"c", b"a"], "only what the last list had is kept"
 
 
-def test_events_beyond_the_burst_come_back_with_time() -> None:
+def test_the_event_budget_refills_with_time() -> None:
     now = 0.0
     budget = Budget(clock=lambda: now)
     assert [budget.take() for _ in range(BURST + 1)] == [True] * BURST + [False]

@@ -97,12 +97,12 @@ def test_a_wide_list_adds_speed_model_and_message() -> None:
     assert f"   {model[:8]}       the script is written (commit " in row
 
 
-def test_the_columns_are_those_that_the_definition_tells_kubectl_to_print() -> None:
+def test_the_columns_are_those_of_the_crd() -> None:
     columns = custom_resource_definition()["spec"]["versions"][0]["additionalPrinterColumns"]
     assert [*text.HEADERS[1:], *text.WIDE_HEADERS] == [str(column["name"]).upper() for column in columns]
 
 
-def test_columns_line_up_whatever_their_colour() -> None:
+def test_columns_are_aligned_with_any_colour() -> None:
     rows = [("A", "B"), (style("long", fg="red"), "x"), ("b", "y")]
     assert [click.unstyle(line) for line in text.table(rows)] == ["A      B", "long   x", "b      y"]
 
@@ -115,7 +115,7 @@ def test_ready_is_green_stuck_is_red_and_work_is_yellow() -> None:
         assert text.coloured(found, "word") == style("word", fg=colour)
 
 
-def test_a_status_tells_of_training_lineage_and_script() -> None:
+def test_a_status_shows_training_lineage_and_script() -> None:
     world = trained_world()
     told = plain(status_of(as_object(world), CREATED))
     assert "100%  epoch 1/1  5,000 words/s" in told
@@ -159,7 +159,7 @@ def test_the_log_of_a_model_outlasts_its_pods() -> None:
     assert [*(kept_lines(world.pachyderm, job, raw=False) or ())] == [told]
 
 
-def test_the_curve_comes_from_the_log_of_the_running_job_and_then_from_its_model() -> None:
+def test_the_curve_is_read_from_the_log_of_the_running_job_and_then_from_its_model() -> None:
     world = training_world()
     assert perplexities(world.pachyderm, world.model) == [400.5, 200.25]
     job = world.pachyderm.succeed(world.train)
@@ -169,7 +169,7 @@ def test_the_curve_comes_from_the_log_of_the_running_job_and_then_from_its_model
     assert perplexities(world.pachyderm, world.model) == [400.0, 90.5]
 
 
-def test_the_curve_begins_anew_with_each_attempt_and_is_empty_before_the_first_epoch() -> None:
+def test_the_curve_restarts_with_each_attempt_and_is_empty_before_the_first_epoch() -> None:
     world = training_world()
     assert perplexities(FakePachyderm(), world.model) == []
     for lines in world.pachyderm.logs.values():
@@ -208,7 +208,7 @@ def test_a_sparkline_of_many_values_ends_with_the_newest() -> None:
     assert sparkline([10.0] * 99 + [1000.0], 5) == "▁▁▁▁█"
 
 
-def test_charts_use_only_what_the_stream_can_show() -> None:
+def test_charts_use_only_characters_that_the_stream_can_encode() -> None:
     assert glyphs_for(io.TextIOWrapper(io.BytesIO(), encoding="ascii")) is ASCII
     assert glyphs_for(io.TextIOWrapper(io.BytesIO(), encoding="utf-8")) is UNICODE
     assert bar(50, 4, ASCII) == "##--"
@@ -225,7 +225,7 @@ def test_elsewhere_than_on_a_terminal_a_live_view_prints_a_line_for_each_change(
     assert [each[10:] for each in capsys.readouterr().out.splitlines()] == ["a", "b"]
 
 
-def test_on_a_terminal_a_live_view_draws_over_what_it_drew(
+def test_on_a_terminal_a_live_view_redraws_in_place(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "10")
@@ -244,7 +244,7 @@ def test_on_a_terminal_a_live_view_draws_over_what_it_drew(
     assert printed.err == "a note\n"
 
 
-def test_events_of_the_trainer_are_told_in_words_and_other_lines_as_they_are() -> None:
+def test_events_of_the_trainer_are_described_and_other_lines_printed_unchanged() -> None:
     assert describe_line("plain") == "plain"
     progress = event(
         event="progress", epoch=2, epochs=3, fraction=0.5, perplexity=77.94, words_per_second=55789.2, eta_seconds=19
@@ -264,7 +264,7 @@ def test_events_of_the_trainer_are_told_in_words_and_other_lines_as_they_are() -
         assert describe_line(odd) == odd
 
 
-def test_a_followed_log_that_is_cut_goes_on_where_it_was_and_ends_with_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_followed_log_resumes_after_an_interruption_and_ends_with_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "_POLL_SECONDS", 0.0)
     world = training_world()
     job = next(job for job in world.pachyderm.jobs.values() if job.ref.pipeline == world.train)
@@ -306,7 +306,7 @@ def test_a_log_is_followed_on_though_pachyderm_is_away_for_a_while(
     world.observer.logs.close()
 
 
-def test_the_job_whose_log_is_wanted_is_the_running_one_though_another_waits() -> None:
+def test_the_log_is_that_of_the_running_job_although_another_waits() -> None:
     world = training_world()
     running = reported_job(world.pachyderm, world.train)
     world.pachyderm.put(world.corpus, PLAYS)
@@ -374,7 +374,7 @@ def test_why_is_a_value_for_programs() -> None:
     assert json.loads(json.dumps(found)) == found
 
 
-def test_why_tells_what_a_newer_operator_says_though_it_does_not_know_the_reason() -> None:
+def test_why_shows_the_message_of_an_unknown_reason_of_a_newer_operator() -> None:
     found = as_object(World())
     ready = {"type": "Ready", "status": "False", "reason": "OutOfTune", "message": "tune the piano"}
     found["status"] = {"observedGeneration": 1, "conditions": [ready]}
@@ -390,7 +390,7 @@ def test_every_next_step_is_whole_and_names_the_object(reason: Reason) -> None:
     assert not step or "thrones" in step or "plays" in step or "app=pachd" in step
 
 
-def test_nobody_is_told_to_train_again_for_a_script_that_could_not_be_written() -> None:
+def test_a_failed_script_does_not_suggest_a_retraining() -> None:
     for reason in (Reason.GENERATION_FAILED, Reason.WORKER_UNAVAILABLE):
         step = next_step(as_object(trained_world()), reason)
         assert "spec.generation" in step
@@ -422,21 +422,21 @@ def test_why_shows_pods_that_cannot_run_and_jobs() -> None:
     assert "123   train   1         CREATED   5s" in told
 
 
-def test_an_object_that_no_operator_has_seen_says_where_to_look() -> None:
+def test_an_object_without_a_status_suggests_what_to_check() -> None:
     found = {**as_object(World()), "status": {}}
     assert "check that the operator is running and watches this namespace" in why(found, Evidence(), CREATED)[1]
     assert "Pending: not reconciled yet" in click.unstyle(status_of(found, CREATED)[1])
     assert "the operator has not observed the newest spec yet" in text.line_of(found)
 
 
-def test_an_older_status_is_told_to_be_older() -> None:
+def test_an_outdated_status_is_marked_as_outdated() -> None:
     found = as_object(trained_world())
     found["metadata"]["generation"] = 2
     assert "has not observed the newest spec yet" in "\n".join(status_of(found, CREATED))
     assert "older spec" in why(found, Evidence(), CREATED)[0]
 
 
-def test_a_push_waits_for_nobody_but_whoever_has_a_commit_open() -> None:
+def test_a_push_is_refused_only_if_a_commit_is_open() -> None:
     """What is put while Pachyderm still checks the commit before becomes a commit of its own."""
     pachyderm, branch = FakePachyderm(finishes_at_once=False), BranchRef(RepoRef("default", "plays"), "master")
     pachyderm.put(branch, PLAYS)

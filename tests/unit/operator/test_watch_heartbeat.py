@@ -63,7 +63,7 @@ async def server(bookmark: asyncio.Event, *, answers: bool = True) -> AsyncItera
         yield address
 
 
-async def test_headers_and_bookmarks_are_signs_of_life_and_silence_is_told_by_health() -> None:
+async def test_headers_and_bookmarks_keep_it_alive_and_silence_fails_health() -> None:
     clock, bookmark = Clock(), asyncio.Event()
     heartbeat = WatchHeartbeat(clock)
     health = Health(Metrics(Store(EchoFilter())), watches=heartbeat, clock=clock)
@@ -109,7 +109,7 @@ async def test_a_server_that_refuses_connections_is_away_and_not_silent() -> Non
         assert heartbeat.silence == 0
 
 
-async def test_a_server_that_goes_away_while_what_was_watched_is_listed_anew_is_not_silent_either() -> None:
+async def test_a_server_that_fails_during_a_new_list_is_not_silent() -> None:
     clock = Clock()
     heartbeat = WatchHeartbeat(clock)
     heartbeat.opened(PATH)
@@ -148,7 +148,7 @@ async def server_that_says(*statuses: int) -> AsyncIterator[str]:
     ],
 )
 @pytest.mark.parametrize("watch", [{}, {"watch": "true"}], ids=["list", "watch"])
-async def test_what_kopf_would_end_with_is_a_failed_request_which_it_sends_again(
+async def test_an_error_that_would_end_kopf_becomes_a_failed_request_that_is_retried(
     status: int, words: str, served: bool, watch: dict[str, str]
 ) -> None:
     heartbeat = WatchHeartbeat()
@@ -213,7 +213,7 @@ async def test_an_answer_that_is_no_http_is_a_failed_connection_which_kopf_tries
                 await session.get(address + PATH, params={"watch": "true"})
 
 
-async def test_other_requests_say_nothing_of_watches() -> None:
+async def test_other_requests_do_not_affect_the_heartbeat() -> None:
     clock = Clock()
     heartbeat = WatchHeartbeat(clock)
     heartbeat.opened(PATH)
