@@ -1,6 +1,6 @@
-"""The operator as a process that starts at once: forked from one that has imported everything already.
+"""The operator as a process that starts immediately: a fork of one that has imported everything.
 
-It is the real operator, run by its own command line. Only its patience is shorter, all of it by the same factor.
+It is the real operator, run by its own command line. Only its timeouts are shorter, all by the same factor.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A client with shorthand for the calls that the tests make."""
+"""A client with short forms of the calls that the tests make."""
 
 from __future__ import annotations
 

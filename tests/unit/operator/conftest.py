@@ -1,4 +1,4 @@
-"""Property tests say nothing of speed: machines are shared."""
+"""Property tests have no time limit, because machines are shared."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Downloads at the same time: who waits for whom, and that nobody waits for what nobody wants."""
+"""Concurrent downloads: limits, fairness between namespaces, and cancelled downloads."""
 
 from __future__ import annotations
 

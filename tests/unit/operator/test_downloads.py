@@ -1,4 +1,4 @@
-"""From an address to a commit: what is asked, what is committed, and that nothing is committed twice or half."""
+"""From an address to a commit: the requests, the commit, and that nothing is committed twice or in part."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ NAMED: Mapping[str, Any] = {"secret": "plays"}
 
 @dataclass
 class World:
-    """One object, a web server and a Pachyderm. `known` is what status would tell of the newest commit."""
+    """One object, a web server and a Pachyderm. `known` is the download record that the status would have."""
 
     server: WebServer
     pachyderm: FakePachyderm

@@ -180,7 +180,7 @@ async def test_a_redirect_to_an_address_that_is_not_allowed_is_refused(server: W
 async def test_a_name_is_resolved_once_and_the_checked_address_is_used(
     server: WebServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A name server that gives another address at the second question gets no second question."""
+    """The name is resolved once, so a name server cannot return another address later."""
     asked = 0
     real = socket.getaddrinfo
 

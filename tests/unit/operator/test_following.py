@@ -1,4 +1,4 @@
-"""Commands that go on for a while outlast an API server that is away, and end where asking again is no use."""
+"""Commands that watch survive an unavailable API server, and end if retrying is no use."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[WebServer]:
 
 
 def run(server: WebServer, folder: Path, words: list[str], *answers: Answer) -> Result:
-    """With each answer in turn, the last for ever."""
+    """Return each answer in turn, and the last one forever."""
     left = list(answers)
 
     def next_one(handler: Handler) -> None:

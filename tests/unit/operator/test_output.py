@@ -1,4 +1,4 @@
-"""What reaches a terminal: our own colours, and no control character of a foreign text."""
+"""Output to a terminal has our own colours, and no control character of other texts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the command `scriptmodel` prints."""
+"""The output of the command `scriptmodel`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ CREATED = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def as_object(world: World) -> dict[str, Any]:
-    """As the API server would have it."""
+    """Return the object as the API server would."""
     return {
         "metadata": {
             "namespace": world.model.namespace,
@@ -52,7 +52,7 @@ def event(**fields: object) -> str:
 
 
 def training_world() -> World:
-    """In the third of four epochs."""
+    """An object in the third of four epochs."""
     world = World()
     world.observer.logs = LogFollower(world.pachyderm, limit=0)  # read when asked for, not in the background
     world.pachyderm.put(world.corpus, PLAYS)
@@ -437,7 +437,7 @@ def test_an_outdated_status_is_marked_as_outdated() -> None:
 
 
 def test_a_push_is_refused_only_if_a_commit_is_open() -> None:
-    """What is put while Pachyderm still checks the commit before becomes a commit of its own."""
+    """Files put while Pachyderm validates the previous commit become a separate commit."""
     pachyderm, branch = FakePachyderm(finishes_at_once=False), BranchRef(RepoRef("default", "plays"), "master")
     pachyderm.put(branch, PLAYS)
     assert ensure_repo(pachyderm, branch, create=False) == ()
