@@ -30,6 +30,14 @@ def until(poll: Callable[[], T | None], seconds: float = 60.0) -> T:
         time.sleep(0.02)
 
 
+Name = Callable[[str], str]
+
+
+def sh(script: str) -> list[str]:
+    """Return a command that runs a script."""
+    return ["sh", "-c", script]
+
+
 class Client:
     """A client with raw stubs and shorthand for the common calls."""
 

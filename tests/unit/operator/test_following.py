@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from scriptmodel_cli import session
 from scriptmodel_cli.main import main
 from scriptmodel_operator.kube import login  # noqa: F401 - takes its time, which a wait has not
-from tests.unit.operator.test_terminal import as_object, training_world
+from tests.unit.operator.terminal import as_object, training_world
 from tests.unit.operator.world import World, trained_world
 from tests.web import Answer, Handler, WebServer
 
