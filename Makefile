@@ -113,6 +113,11 @@ test-integration: env ## Test the operator with a real API server and localpach,
 gold: env ## Compare how plays are read with notes made by hand (PLAYS=folder of the real plays)
 	$(TRAINER)/bin/python tests/gold/measure.py $(if $(PLAYS),--plays $(PLAYS))
 
+.PHONY: gold-diff
+gold-diff: env ## Which lines are read otherwise than by commit BASE=HEAD (TEXTS=folder, LAYOUTS=all)
+	$(TRAINER)/bin/python tests/gold/difference.py --base $(or $(BASE),HEAD) $(if $(TEXTS),--texts $(TEXTS)) \
+	  $(if $(LAYOUTS),--layouts $(LAYOUTS))
+
 .PHONY: test-chart
 test-chart: env ## Test the chart and the manifests: values, every object with a real API server, install and uninstall
 	$(OPERATOR)/bin/pytest -n 2 --dist loadfile tests/chart

@@ -60,6 +60,7 @@ def test_the_policy_becomes_options() -> None:
         "--allow-priority-class=*",
         "--allow-runtime-class=nvidia",
         "--allow-pull-secret=registry",
+        "--allow-checkpoint-claim=team-a=checkpoints-a",
         "--allow-download=10.1.0.0/16",
         "--allow-download=files.example.com",
         "--allow-project=team-a=drama",

@@ -57,10 +57,11 @@ def test_a_corpus_without_words_is_reported_with_the_trainers_message(
         ({"priorityClassName": "system-node-critical"}, "--allow-priority-class system-node-critical"),
         ({"runtimeClassName": "kata"}, "--allow-runtime-class kata"),
         ({"imagePullSecrets": [{"name": "theirs"}]}, "--allow-pull-secret theirs"),
+        ({"checkpoints": {"claimName": "theirs"}}, "may not use checkpoint claim 'theirs'"),
     ],
 )
 def test_what_the_policy_does_not_allow_is_refused_before_any_call(
-    cluster: Cluster, operator: Operator, training: dict[str, str], words: str
+    cluster: Cluster, operator: Operator, training: dict[str, object], words: str
 ) -> None:
     cluster.apply("greedy", {"corpus": {"repo": {"name": "plays"}}, "training": training})
     found = cluster.reason("greedy", "NotAllowed", SECONDS)

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from scriptmodel_operator.pachyderm.errors import (
     AlreadyExistsError,
@@ -21,6 +22,8 @@ from scriptmodel_operator.pachyderm.errors import (
     RefusedError,
 )
 from scriptmodel_operator.pachyderm.gateway import LogStream
+from scriptmodel_operator.pachyderm.messages import create_request
+from scriptmodel_operator.pachyderm.pipeline_json import request_json
 from scriptmodel_operator.pachyderm.values import (
     BranchRef,
     CommitInfo,
@@ -83,6 +86,8 @@ class FakePachyderm:
     log_source: Callable[[JobRef, bool], LogStream] | None = None
     finishes_at_once: bool = True
     """A real server shows a commit for a moment between its end and its check."""
+    metrics: dict[str, Any] = field(default_factory=lambda: dict(METRICS))
+    """What the trainer writes next."""
     leaves_open: bool = False
     """Commits are begun and not ended."""
     _ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
@@ -113,7 +118,7 @@ class FakePachyderm:
         source = self.commits[output, job.ref.id].provenance[0]
         data = self.files.get(source, {})
         words = b"".join(data.values())
-        result = {"/metrics.json": json.dumps(METRICS).encode(), "/model.json": b"{}", "/word_to_id.json": words}
+        result = {"/metrics.json": json.dumps(self.metrics).encode(), "/model.json": b"{}", "/word_to_id.json": words}
         if "generate" in self.pipelines[ref][-1].spec.command:
             generation = {"schema": 1, "samples": [{"file": "new_script.txt", "words": 5}]}
             result = {"/new_script.txt": SCRIPT, "/generation.json": json.dumps(generation).encode()}
@@ -158,6 +163,13 @@ class FakePachyderm:
         """Update a pipeline as another user would; the annotations stay, as with `pachctl edit pipeline`."""
         info = self.pipelines[ref][-1]
         self._write(PipelineApply(replace(info.spec, **changes), update=True))  # type: ignore[arg-type]  # by name
+
+    def inherit(self, ref: PipelineRef, **changes: object) -> None:
+        """The administrator changes defaults and has pipelines made anew: what was submitted stays (2.8 and later)."""
+        info = self.pipelines[ref][-1]
+        submitted = info.submitted or request_json(create_request(PipelineApply(info.spec)))
+        self._write(PipelineApply(replace(info.spec, **changes), update=True))  # type: ignore[arg-type]  # by name
+        self._change(ref, submitted=submitted)
 
     def advance(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)

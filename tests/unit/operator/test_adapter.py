@@ -10,6 +10,7 @@ from typing import Any
 
 import grpc
 import pytest
+from python_pachyderm.proto.v2.version.versionpb import version_pb2, version_pb2_grpc
 
 from scriptmodel_operator.leadership import UNLIMITED
 from scriptmodel_operator.pachyderm import messages
@@ -110,9 +111,17 @@ class Transactions(transaction_grpc.APIServicer):  # type: ignore[misc]  # gener
         return empty_pb2.Empty()
 
 
+class Version(version_pb2_grpc.APIServicer):  # type: ignore[misc]  # generated code without types
+    """Is 2.7.8."""
+
+    def GetVersion(self, _request: Any, _context: Any) -> Any:  # noqa: N802 - gRPC's name
+        return version_pb2.Version(major=2, minor=7, micro=8)
+
+
 @contextmanager
 def pachd() -> Iterator[tuple[PachydermGateway, Pfs, Transactions]]:
     server, files, transactions = grpc.server(ThreadPoolExecutor(4)), Pfs(), Transactions()
+    version_pb2_grpc.add_APIServicer_to_server(Version(), server)
     pfs_grpc.add_APIServicer_to_server(files, server)
     pps_grpc.add_APIServicer_to_server(Pps(transactions), server)
     transaction_grpc.add_APIServicer_to_server(transactions, server)

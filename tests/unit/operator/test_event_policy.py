@@ -97,6 +97,12 @@ async def test_a_corpus_that_does_not_look_like_scripts_causes_one_event() -> No
     assert await events_of(doubtful, doubtful, later) == ["CorpusDoubtful", "Training", "Generated"]
 
 
+async def test_each_warning_about_a_training_is_an_event_of_its_own_once() -> None:
+    one = {**status("Training"), "training": {"warnings": ["no GPU"], "startTime": "t"}}
+    two = {**status("Training"), "training": {"warnings": ["no GPU", "disk full"], "startTime": "t"}}
+    assert await events_of(one, one, two, two) == ["TrainingWarning", "Training", "TrainingWarning"]
+
+
 async def test_an_event_whose_status_was_not_written_is_the_same_event_the_next_time() -> None:
     assert await events_of(status("Training"), status("Generated", ready=True), unheard=True) == [
         "Training",

@@ -7,6 +7,7 @@ from dataclasses import replace
 from scriptmodel_operator.pachyderm.values import (
     PipelineApply,
     PipelineRef,
+    ResourceAmounts,
 )
 from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
 
@@ -42,6 +43,26 @@ def test_what_the_server_makes_of_a_spec_is_no_drift() -> None:
     world.pachyderm.pipelines[world.train][-1] = replace(info, spec=replace(info.spec, glob="/."))
     world.reconcile()
     assert world.written() == []
+
+
+def test_new_defaults_of_the_administrator_are_no_drift_and_kill_no_job() -> None:
+    world = trained_world()
+    gpu = ResourceAmounts(gpu_type="nvidia.com/gpu", gpu_count=1)
+    world.pachyderm.inherit(world.train, limits=gpu)
+    job = world.pachyderm.run(world.train)
+    world.reconcile()
+    assert world.written() == []
+    assert not world.pachyderm.jobs[job.ref].state.final
+    world.pachyderm.succeed(world.train)
+    world.pachyderm.inherit(world.generate, limits=gpu)
+    world.reconcile()
+    assert world.written() == []
+    edited = world.pachyderm.pipelines[world.generate][-1].submitted.replace('"datumTries": "3"', '"datumTries": "9"')
+    world.pachyderm.inherit(world.generate)
+    info = world.pachyderm.pipelines[world.generate][-1]
+    world.pachyderm.pipelines[world.generate][-1] = replace(info, submitted=edited)
+    world.reconcile()
+    assert world.written() == [f"update {world.generate.name}"], "somebody else changed what was submitted"
 
 
 def test_a_pipeline_that_vanished_is_created_again() -> None:

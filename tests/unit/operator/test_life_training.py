@@ -288,7 +288,7 @@ def test_a_job_that_computes_nothing_is_not_a_training() -> None:
     world.reconcile()
     before = world.model.status
     assert before["training"]["gpuSeconds"] == 600
-    for spec in ({"training": {"gpu": {"count": 4}}}, {**gpu, "suspend": True}, gpu):
+    for spec in ({"training": {"gpu": {"resource": "amd.com/gpu"}}}, {**gpu, "suspend": True}, gpu):
         world.want(spec)
         world.reconcile()
         world.pachyderm.advance(60)

@@ -329,3 +329,63 @@ def test_a_corpus_that_does_not_look_like_scripts_is_shown_also_when_training_is
     world.reconcile()
     assert world.ready == ("True", "Generated")
     assert world.model.status["training"]["warning"] == "a.yaml does not look like a script (3 % understood)"
+
+
+GPU = {"training": {"gpu": {"count": 1}}}
+
+
+def test_a_job_that_asked_for_a_gpu_and_sees_none_says_so_and_keeps_saying_it() -> None:
+    world = World(model=scriptmodel(GPU))
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    cpu = event(event="device", device="cpu", name="AMD EPYC", memory_bytes=None, precision="float32")
+    job = world.pachyderm.run(world.train, [event(event="start", epochs=1), cpu])
+    world.observer.logs._read_once(job.ref)
+    world.reconcile()
+    assert (
+        "; warning: TensorFlow sees no GPU although spec.training.gpu requests one"
+        in world.condition("Ready")["message"]
+    )
+    training = world.model.status["training"]
+    assert training["device"] == {"kind": "cpu", "name": "AMD EPYC", "precision": "float32"}
+    assert [each.partition(" although")[0] for each in training["warnings"]] == ["TensorFlow sees no GPU"]
+    world.observer.logs.close()
+    world.pachyderm.metrics |= {"device": {"kind": "cpu", "name": "AMD EPYC"}, "precision": "float32"}
+    world.pachyderm.succeed(world.train)
+    world.pachyderm.succeed(world.generate)
+    world.observer = Observer(world.pachyderm, world.cluster)
+    world.reconcile()
+    assert world.ready == ("True", "Generated")
+    assert world.model.status["training"]["warnings"] == training["warnings"]
+    assert world.model.status["training"]["device"] == training["device"]
+    assert "TensorFlow sees no GPU" in world.condition("Trained")["message"]
+
+
+def test_the_trainers_own_words_about_a_missing_gpu_take_the_place_of_the_operators() -> None:
+    world = World(model=scriptmodel(GPU))
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    said = event(event="warning", code="no-gpu", message="no GPU: the driver is too old")
+    job = world.pachyderm.run(world.train, [event(event="device", device="cpu"), said])
+    world.observer.logs._read_once(job.ref)
+    world.reconcile()
+    assert world.model.status["training"]["warnings"] == ["no GPU: the driver is too old"]
+    world.observer.logs.close()
+
+
+def test_an_existing_object_with_two_gpus_keeps_running_with_a_warning() -> None:
+    world = trained_world({"training": {"gpu": {"count": 2}}})
+    text = "training uses one of 2 GPUs: set spec.training.gpu.count to 1"
+    assert world.model.status["training"]["warnings"] == [text]
+    assert f"; warning: {text} (model" in world.condition("Trained")["message"]
+
+
+def test_metrics_whose_device_is_nonsense_are_read_without_it() -> None:
+    world = World(model=scriptmodel(GPU))
+    world.pachyderm.metrics |= {"device": ["gpu"], "precision": 3}
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    world.pachyderm.succeed(world.train)
+    world.reconcile()
+    assert world.model.status["training"]["perplexity"]["test"] == "160.0"
+    assert "device" not in world.model.status["training"]

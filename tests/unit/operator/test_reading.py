@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from scriptmodel_operator.api.status import TrainingStatus, to_wire
 from scriptmodel_operator.observe.follow import LogFollower
-from scriptmodel_operator.observe.progress import TAIL_LINES, LogDigest, read_line
+from scriptmodel_operator.observe.progress import TAIL_LINES, Device, LogDigest, read_line
 from scriptmodel_operator.observe.results import Results, excerpt
 from scriptmodel_operator.pachyderm.errors import UnavailableError
 from scriptmodel_operator.pachyderm.values import JobRef, LogLine, PipelineRef, RepoRef
@@ -59,7 +59,21 @@ def test_the_best_perplexity_is_the_lowest_validation_perplexity_and_survives_a_
     assert reduce(read_line, [LogLine("1", event(event="start", epochs=4))], digest).best_perplexity is None
 
 
-def test_an_epochs_sample_is_one_bounded_line_and_only_the_warning_about_the_corpus_is_kept() -> None:
+def test_the_newest_warning_of_each_code_is_kept_and_a_gpu_ends_the_one_that_there_is_none() -> None:
+    missing = event(event="warning", code="no-gpu", message="no GPU\nis found")
+    other = event(event="warning", code="state-unwritable", message="read-only")
+    digest = read(missing, other, event(event="start", epochs=1), missing)
+    assert digest.warnings == (("state-unwritable", "read-only"), ("no-gpu", "no GPU is found"))
+    gpu = event(event="device", device="gpu", name="NVIDIA L4", memory_bytes=24 * 2**30, precision="float32")
+    digest = read(missing, other, gpu)
+    assert digest.warnings == (("state-unwritable", "read-only"),)
+    assert digest.device == Device("gpu", "NVIDIA L4", 24 * 2**30, "float32")
+    assert len(read(*(event(event="warning", code=str(n), message="x") for n in range(50))).warnings) == 8
+    assert read(event(event="warning", code=["x"], message=3)).warnings == ()
+    assert read(event(event="device", device=7, name=None, memory_bytes="much")).device == Device("")
+
+
+def test_an_epochs_sample_is_one_bounded_line_and_the_warning_about_the_corpus_is_kept() -> None:
     doubt = event(event="warning", code="not_scripts", message="a.yaml does not look\nlike a script")
     digest = read(doubt, event(event="start", epochs=1), event(event="warning", code="other", message="x"))
     assert digest.warning == "a.yaml does not look like a script"

@@ -9,7 +9,7 @@ from typing import Any
 from scriptmodel_operator.api.identity import FINALIZER
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.spec import ScriptModelSpec
-from scriptmodel_operator.desired.pipelines import desired
+from scriptmodel_operator.desired.pipelines import Defaults, desired
 from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.observe.observer import Observer
 from scriptmodel_operator.observe.snapshot import take_snapshot
@@ -52,6 +52,8 @@ class World:
     pachyderm: FakePachyderm = field(default_factory=FakePachyderm)
     model: ScriptModel = field(default_factory=scriptmodel)
     image: str = IMAGE
+    claim: str = ""
+    """The operator's default claim for checkpoints."""
     cluster: str = CLUSTER
     source: Sourced = None
     clock: PachydClock | None = None
@@ -86,7 +88,7 @@ class World:
         self.model = self.observer.named(self.model, snapshot)
         view = self.observer.view(self.model, snapshot)
         mark = view.train.mark if view.train else None
-        wanted = desired(self.model, view.refs, self.model.owner(self.cluster), self.image, mark)
+        wanted = desired(self.model, view.refs, self.model.owner(self.cluster), Defaults(self.image, self.claim), mark)
         state = assess(self.model, wanted, view, self.elapsed, self.source)
         if stops_jobs(state) and self.clock:  # as the controller does
             self.clock.measure()

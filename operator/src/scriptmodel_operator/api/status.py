@@ -44,6 +44,19 @@ class Perplexity(ApiModel):
     """Lowest validation perplexity of any epoch so far."""
 
 
+class DeviceStatus(ApiModel):
+    """The device that training runs on."""
+
+    kind: str | None = None
+    """gpu or cpu."""
+    name: str | None = None
+    """Name of the GPU or the processor."""
+    memory: str | None = None
+    """Memory of the GPU, such as 80Gi."""
+    precision: str | None = None
+    """Number format of the computation, such as float32 or bfloat16."""
+
+
 class TrainingStatus(ApiModel):
     """The running training job, or the newest one."""
 
@@ -61,6 +74,10 @@ class TrainingStatus(ApiModel):
     """Sample line that the model wrote after the newest epoch."""
     warning: str | None = None
     """Why the corpus does not look like scripts."""
+    warnings: Annotated[list[str], Field(max_length=16)] | None = None
+    """Other warnings, such as that no GPU is found or that GPUs are idle."""
+    device: DeviceStatus | None = None
+    """Device of the training."""
     words_per_second: int | None = None
     """Training speed."""
     eta: str | None = None

@@ -33,6 +33,7 @@ class EventPolicy:
     async def on_status(self, model: ScriptModel, status: Mapping[str, Any]) -> None:
         """Record the events of `status`, which is about to replace `model.status`."""
         await self._on_corpus(model, status)
+        await self._on_training(model, status)
         before, now = _condition(model.status, _READY), _condition(status, _READY)
         if _has_only_recovered(model.status, status) or _has_only_resumed(model.status, status):
             return
@@ -58,6 +59,15 @@ class EventPolicy:
         if now.get("reason") == Reason.CHECK_FAILED.value != before.get("reason"):
             note = one_line(str(now.get("message", "")))
             await self._events.record(model, Reason.CHECK_FAILED, note, warning=True, occasion=_previous_state(model))
+
+    async def _on_training(self, model: ScriptModel, status: Mapping[str, Any]) -> None:
+        """Record each new warning about the training, which changes no condition."""
+        before, now = model.status.get("training") or {}, status.get("training") or {}
+        for warning in now.get("warnings") or ():
+            if warning not in (before.get("warnings") or ()):
+                occasion = f"{now.get('startTime')} {warning}"
+                note = one_line(warning)
+                await self._events.record(model, Reason.TRAINING_WARNING, note, warning=True, occasion=occasion)
 
     async def on_actions(self, model: ScriptModel, actions: Sequence[Action]) -> None:
         """Record the events of `actions`, which are about to be executed for `model`."""
