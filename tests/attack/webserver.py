@@ -19,13 +19,13 @@ from typing import Any
 
 from scriptmodel_operator.ingest.addresses import parse_destinations
 from scriptmodel_operator.ingest.failures import SourceError
-from scriptmodel_operator.ingest.fetch import Fetched, Fetcher, Patience
+from scriptmodel_operator.ingest.fetch import Fetched, Fetcher, Timeouts
 from scriptmodel_operator.ingest.origin import Validators
 from tests.attack import loopback
 from tests.attack.runner import FindingError, main
 
 MOST = 1 << 20
-PATIENCE = Patience(connect=1, silence=0.4, grace=0.3, slowest=4096, total=1.5, redirects=3)
+TIMEOUTS = Timeouts(connect=1, silence=0.4, grace=0.3, slowest=4096, total=1.5, redirects=3)
 _LONGEST = 8.0
 """The time limit in seconds, on a busy machine, of an operation that may take two."""
 _GROWTH = 200 * 1024
@@ -234,7 +234,7 @@ async def _fetched(url: str, known: Validators) -> tuple[str, Validators]:
     async def run(function: Callable[..., Any], *arguments: Any) -> Any:
         return function(*arguments)
 
-    fetcher, into, started = Fetcher(parse_destinations(["127.0.0.1"]), run, PATIENCE), io.BytesIO(), time.monotonic()
+    fetcher, into, started = Fetcher(parse_destinations(["127.0.0.1"]), run, TIMEOUTS), io.BytesIO(), time.monotonic()
     try:
         found: Fetched | None = await fetcher.fetch(url, into, MOST, known)
     except SourceError as error:

@@ -80,7 +80,7 @@ def _run(arguments: list[str], log: Path) -> None:
     queue.FIRST_RETRY_SECONDS /= FASTER
     queue.MAX_RETRY_SECONDS /= FASTER
     downloads.FIRST_RETRY_SECONDS /= FASTER
-    for patience in ("connect", "silence"):
-        object.__setattr__(fetch.USUAL, patience, getattr(fetch.USUAL, patience) / FASTER)
+    for limit in ("connect", "silence"):
+        object.__setattr__(fetch.USUAL, limit, getattr(fetch.USUAL, limit) / FASTER)
     app._WAIT_FOR_CRD_SECONDS /= FASTER
     cli.main(arguments)

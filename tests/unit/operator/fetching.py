@@ -10,7 +10,7 @@ import pytest
 
 from scriptmodel_operator.ingest.addresses import Destinations, parse_destinations
 from scriptmodel_operator.ingest.failures import SourceError
-from scriptmodel_operator.ingest.fetch import Fetched, Fetcher, Patience
+from scriptmodel_operator.ingest.fetch import Fetched, Fetcher, Timeouts
 from scriptmodel_operator.ingest.origin import Validators
 
 MEBIBYTE = 1024 * 1024
@@ -19,7 +19,7 @@ MEBIBYTE = 1024 * 1024
 LOOPBACK = parse_destinations(["127.0.0.1"])
 
 
-HURRIED = Patience(connect=5, silence=0.3, grace=0.2, slowest=1000)
+HURRIED = Timeouts(connect=5, silence=0.3, grace=0.2, slowest=1000)
 
 
 TEXT = b"HAMLET: To be or not to be.\n" * 100
@@ -35,10 +35,10 @@ async def fetch(
     *,
     most: int = MEBIBYTE,
     destinations: Destinations = LOOPBACK,
-    patience: Patience = Patience(),  # noqa: B008 - immutable
+    timeouts: Timeouts = Timeouts(),  # noqa: B008 - immutable
 ) -> tuple[Fetched | None, bytes]:
     file = io.BytesIO()
-    found = await Fetcher(destinations, at_once, patience).fetch(url, file, most, known)
+    found = await Fetcher(destinations, at_once, timeouts).fetch(url, file, most, known)
     return found, file.getvalue()
 
 

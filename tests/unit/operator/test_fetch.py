@@ -36,7 +36,9 @@ async def test_an_unrequested_content_encoding_is_refused(server: WebServer, enc
     server.answers["/a"] = content(zlib.compress(TEXT), {"Content-Encoding": encoding})
     error = await refused(server.url("/a"))
     assert (error.reason, error.passing) == (Reason.DOWNLOAD_FAILED, False)
-    assert f"the server sends it encoded ({encoding.rpartition(' ')[2]!r}), though it was asked not to" in str(error)
+    assert f"the server sends it encoded ({encoding.rpartition(' ')[2]!r}), although the request forbids it" in str(
+        error
+    )
 
 
 @pytest.mark.parametrize(

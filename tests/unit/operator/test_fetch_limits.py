@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.ingest.fetch import Patience
+from scriptmodel_operator.ingest.fetch import Timeouts
 from tests.unit.operator.fetching import HURRIED, MEBIBYTE, fetch, refused
 from tests.web import Handler, WebServer, content, redirect
 
@@ -49,9 +49,9 @@ async def test_a_silent_server_is_given_up(server: WebServer) -> None:
 
     server.answers["/silent"], server.answers["/halts"] = silent, halts
     for path in ("/silent", "/halts"):
-        error = await refused(server.url(path), patience=HURRIED)
+        error = await refused(server.url(path), timeouts=HURRIED)
         assert error.passing
-        assert "it sent nothing of the file for" in str(error)
+        assert "no data of the file for" in str(error)
 
 
 async def test_a_server_that_is_too_slow_is_given_up(server: WebServer) -> None:
@@ -61,7 +61,7 @@ async def test_a_server_that_is_too_slow_is_given_up(server: WebServer) -> None:
             handler.write(b"x")
 
     server.answers["/a"] = trickles
-    error = await refused(server.url("/a"), patience=HURRIED)
+    error = await refused(server.url("/a"), timeouts=HURRIED)
     assert error.passing
     assert "it is too slow" in str(error)
 
@@ -76,9 +76,9 @@ async def test_bytes_outside_the_file_are_no_progress(server: WebServer, sent: b
             handler.write(sent)
 
     server.answers["/a"] = answer
-    error = await refused(server.url("/a"), patience=HURRIED)
+    error = await refused(server.url("/a"), timeouts=HURRIED)
     assert error.passing
-    assert "it sent nothing of the file for" in str(error) or "connection broke" in str(error)
+    assert "no data of the file for" in str(error) or "connection broke" in str(error)
 
 
 async def test_a_download_has_a_time_limit_redirects_included(server: WebServer) -> None:
@@ -88,14 +88,14 @@ async def test_a_download_has_a_time_limit_redirects_included(server: WebServer)
             handler.write(b"x" * 100)
 
     server.answers["/a"], server.answers["/b"] = redirect("/b"), steps
-    error = await refused(server.url("/a"), patience=Patience(total=0.3))
+    error = await refused(server.url("/a"), timeouts=Timeouts(total=0.3))
     assert error.passing
     assert "it is not complete after 0 s" in str(error)
 
 
 def test_without_a_limit_the_duration_of_a_download_follows_from_its_maximum_size() -> None:
-    assert Patience().longest(256 * MEBIBYTE) == 60 + 4096
-    assert Patience(total=600).longest(256 * MEBIBYTE) == 600
+    assert Timeouts().longest(256 * MEBIBYTE) == 60 + 4096
+    assert Timeouts(total=600).longest(256 * MEBIBYTE) == 600
 
 
 async def test_headers_that_never_end_are_given_up(server: WebServer) -> None:
@@ -105,7 +105,7 @@ async def test_headers_that_never_end_are_given_up(server: WebServer) -> None:
             handler.write(b"X-A: b\r\n")
 
     server.answers["/a"] = endless
-    error = await refused(server.url("/a"), patience=Patience(connect=0.5, silence=0.5))
+    error = await refused(server.url("/a"), timeouts=Timeouts(connect=0.5, silence=0.5))
     assert error.passing
 
 
