@@ -1,4 +1,4 @@
-"""Alerts and dashboard ask for what the operator tells, and alerts fire in time: Prometheus' own code judges."""
+"""Alerts and dashboard use exported metrics, and alerts fire in time, as evaluated by Prometheus' own code."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ SERVED = "crd/scriptmodels.scriptmodel.dev"
 
 
 def operator(control_plane: ControlPlane, *words: str) -> subprocess.CompletedProcess[str]:
-    """As an administrator, with a pachd that is not there."""
+    """Return the environment of an administrator, with an unreachable pachd."""
     env = {
         **os.environ,
         "SCRIPTMODEL_KUBECONFIG": str(control_plane.kubeconfig),

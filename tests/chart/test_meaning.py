@@ -1,4 +1,4 @@
-"""What the values mean in the objects that come of them."""
+"""Each value appears in the rendered objects with its meaning."""
 
 from __future__ import annotations
 

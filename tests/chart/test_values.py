@@ -1,4 +1,4 @@
-"""Every value does something, and what is not a value is refused."""
+"""Every value has an effect, and unknown or invalid values are refused."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DOCUMENTED = {path: default for path, default, _text in values()}
 DEFAULTS = yaml.safe_load((CHART / "values.yaml").read_text())
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 OPEN = {"podSecurityContext", "securityContext", "affinity"}
-"""Whatever Kubernetes takes there; the API server checks it."""
+"""Values that accept everything that Kubernetes accepts; the API server validates them."""
 
 
 def closed_mappings(schema: dict[str, Any], above: str = "") -> list[str]:

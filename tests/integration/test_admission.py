@@ -1,4 +1,4 @@
-"""What the API server refuses at apply, with a message that a person understands; and that nothing valid is dropped."""
+"""The API server refuses invalid objects with a clear message, and drops no valid field."""
 
 from __future__ import annotations
 

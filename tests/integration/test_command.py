@@ -24,7 +24,7 @@ def scriptmodel(cluster: Cluster, *args: str) -> subprocess.CompletedProcess[str
 
 
 def with_status(cluster: Cluster, name: str) -> None:
-    """An object whose status says what an operator would say; none runs here."""
+    """An object with a status as an operator would write it; no operator runs here."""
     cluster.apply(name, {"corpus": {"repo": {"name": "plays"}}, "suspend": True})
     status = {
         "script": {"path": "/new_script.txt", "sizeBytes": 12, "excerpt": "[ JON ]: ..\n"},
@@ -118,7 +118,7 @@ def test_operator_and_trainer_know_the_same_presets_layouts_and_hyperparameters(
 
 
 def completed(cluster: Cluster, *words: str) -> list[str]:
-    """What kubectl is told when it asks for completions of `kubectl scriptmodel WORDS`."""
+    """Return the completions that kubectl gets for `kubectl scriptmodel WORDS`."""
     env = {**os.environ, "KUBECONFIG": str(cluster.control_plane.kubeconfig)}
     done = subprocess.run(
         [OPERATOR_ENV / "bin" / "kubectl_complete-scriptmodel", *words],

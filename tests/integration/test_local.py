@@ -49,7 +49,7 @@ def kept(folder: Path) -> dict[str, Any]:
 
 
 def reasons(done: subprocess.CompletedProcess[str]) -> list[str]:
-    """Of the lines of change."""
+    """Return the reasons of the status lines."""
     return [line.split()[1] for line in done.stderr.splitlines() if line[2:3] == ":"]
 
 

@@ -1,4 +1,4 @@
-"""What is wrong shows in Ready within seconds, with what to do; and it heals by itself once it is put right."""
+"""Errors are shown in Ready within seconds, with what to do, and disappear once the cause is fixed."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from scriptmodel_operator.controller.sweeper import Sweeper
 from scriptmodel_operator.controller.ticker import Ticker
 from scriptmodel_operator.health import Health, serving
 from scriptmodel_operator.ingest.downloads import Downloads
-from scriptmodel_operator.ingest.fetch import Patience
+from scriptmodel_operator.ingest.fetch import Timeouts
 from scriptmodel_operator.kube import watch
 from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.errors import NOT_INSTALLED, KubeError
@@ -223,7 +223,7 @@ def compose(
         config.downloads,
         queue.add,
         metrics.downloaded,
-        Patience(total=config.download_timeout),
+        Timeouts(total=config.download_timeout),
         CorpusSecrets(kube).read,
     )
     controller = Controller(

@@ -1,4 +1,4 @@
-"""The control plane's binaries are taken from where the machine has them, before any is built."""
+"""The control plane's binaries are used from the machine if it has them, and built otherwise."""
 
 from __future__ import annotations
 

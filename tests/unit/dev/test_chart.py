@@ -1,4 +1,4 @@
-"""The table of the chart's values comes from the comments in values.yaml."""
+"""The table of the chart's values is generated from the comments in values.yaml."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A machine that cannot run a node is told so before anything is started. What a fit one does: tests/node."""
+"""A machine that cannot run a node gets the reason before anything starts. Machines that can: tests/node."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`make cold-start` counts starts, keeps the machine busy meanwhile, and ends by itself with what it started."""
+"""`make cold-start` counts starts, keeps the machine busy during them, and stops everything that it started."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever fails in whichever stage of the demo is reported in three lines, without a traceback."""
+"""A failure in any stage of the demo is reported in three lines, without a traceback."""
 
 from __future__ import annotations
 

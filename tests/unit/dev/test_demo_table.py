@@ -25,7 +25,7 @@ def model(reason: str = "Training", percent: int = 0, **training: Any) -> dict[s
 
 @pytest.fixture
 def row(capsys: pytest.CaptureFixture[str]) -> Any:
-    """What a display prints of an object."""
+    """Return what a display prints of an object."""
 
     def show(display: Display, found: dict[str, Any]) -> str:
         if display.wants(found):

@@ -15,7 +15,7 @@ GO_MOD = "module example.dev/hello\n\ngo 1.24.0\n\nrequire (\n\texample.dev/base
 
 @pytest.fixture
 def hello(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> GoProgram:
-    """A program whose "Go" writes a file and counts how often it was asked to."""
+    """A module whose "Go" writes a file and counts its calls."""
     module = tmp_path / "hello"
     module.mkdir()
     (module / "go.mod").write_text(GO_MOD)

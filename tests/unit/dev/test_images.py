@@ -1,4 +1,4 @@
-"""What the images' build does on the host: which engine, which secrets, what is cut, and what is said of the result."""
+"""The image build on the host: choice of the engine, secrets, removed files, and the printed summary."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`make plays` fills a folder with the open corpus and changes nothing that is in it."""
+"""`make plays` writes the corpus into a folder and changes no existing file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The gateway over gRPC: what it asks of a server, and what it makes of answers that are not as they should be."""
+"""The gateway over gRPC: its requests, and its handling of unexpected answers."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class Transactions(transaction_grpc.APIServicer):  # type: ignore[misc]  # gener
         self.time: datetime | None = None
 
     def unknown(self) -> list[str]:
-        """Those that the sweeper would find, asked for in the middle of a call."""
+        """Return the transactions that the sweeper would find, during a call."""
         return [each.id for each in self.gateway.list_transactions()] if self.gateway else []
 
     def StartTransaction(self, _request: Any, _context: Any) -> Any:  # noqa: N802 - gRPC's name

@@ -1,4 +1,4 @@
-"""Where a corpus may be downloaded from."""
+"""The addresses from which a corpus may be downloaded."""
 
 from __future__ import annotations
 

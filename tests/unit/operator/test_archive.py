@@ -1,4 +1,4 @@
-"""What is taken of a downloaded file, and what is refused of it."""
+"""The files that are read from an archive, and those that are refused."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def pax(content: bytes, size: int | None = None) -> bytes:
     "records", [b"x" * 16, b"0 path=a", b"6 path=\n", b"-5 a=b\n", b"00000000006 a=b\n", b" 6 a=b\n"]
 )
 def test_records_of_a_wrong_length_are_refused(records: bytes) -> None:
-    """The first of them once made the parser go on for ever."""
+    """The first of them once caused an endless loop in the parser."""
     assert "an extended header has a wrong length" in refused(pax(records) + bytes(1024))[1]
 
 
@@ -233,7 +233,7 @@ def test_too_many_files_and_too_many_entries_are_refused(form: str) -> None:
 
 
 def test_a_million_names_in_a_zip_are_refused_by_the_size_of_its_table() -> None:
-    """Without reading the table, which would be held in memory."""
+    """The check does not read the table, which would be kept in memory."""
     entry = zip_of({"0000000.txt": b""})
     start, end = entry.index(b"PK\x01\x02"), entry.index(b"PK\x05\x06")
     table = entry[start:end] * 1_000_000

@@ -1,4 +1,4 @@
-"""No clock but pachd's own, and what the operator itself has seen pass, decides how long something has taken."""
+"""Ages are measured by pachd's clock and the operator's monotonic clock only."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Machines:
         return self.pachyderm.now + timedelta(seconds=self.ahead)
 
     def clock(self, measured: Callable[[float], None] = lambda _skew: None) -> PachydClock:
-        """That of a new process, whose monotonic clock begins anywhere."""
+        """The clock of a new process, whose monotonic clock starts at any value."""
         start = self.passed * 7
         return PachydClock(self.pachyderm.server_time, measured, lambda: self.passed + start, self.wall)
 

@@ -1,4 +1,4 @@
-"""The controller with a fake API server's answers: what is written, and when it wants to come again."""
+"""The controller with a fake API server's answers: its writes, and when it requests the next reconcile."""
 
 from __future__ import annotations
 
@@ -202,7 +202,7 @@ async def test_a_job_that_runs_is_polled_until_its_deadline_though_the_newest_ha
 
 
 async def test_an_object_is_not_ready_before_the_script_of_its_downloaded_commit_exists() -> None:
-    """The look that all objects share may be older than a commit that was made in the background."""
+    """The shared snapshot may be older than a commit that was made in the background."""
     with WebServer() as server:
         server.answers["/plays"] = content(b"HAMLET: To be.\n")
         spec = {**SPEC, "corpus": {"http": {"url": server.url("/plays"), "interval": "1h"}}}
@@ -261,7 +261,7 @@ async def test_an_object_that_is_gone_needs_nothing() -> None:
 
 
 async def test_an_update_whose_answer_was_lost_is_not_sent_again() -> None:
-    """The look from before the update is still young enough, but must not be trusted any more."""
+    """The snapshot from before the update is recent enough, but must not be used any more."""
     async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
         pachyderm.put(BranchRef(RepoRef("default", "plays"), "master"), PLAYS)
         await settled(found)
@@ -304,7 +304,7 @@ async def test_a_call_that_keeps_failing_is_stalled_and_still_retried() -> None:
 
 
 async def test_a_corpus_created_just_before_the_object_is_not_reported_missing() -> None:
-    """The look that is there is young enough to begin with, but the corpus is younger."""
+    """The latest snapshot is recent enough for the start, but older than the corpus."""
     async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
         await found.snapshots.latest(time.monotonic())
         pachyderm.put(PLAYS_BRANCH, PLAYS)
@@ -334,7 +334,7 @@ async def test_reconcile_at_is_handled_with_a_newer_snapshot() -> None:
 
 
 async def test_nothing_is_deleted_with_an_older_snapshot() -> None:
-    """A reader that came meanwhile would make Pachyderm stop the pipeline and refuse."""
+    """A reader created in between would make Pachyderm stop the pipeline and refuse."""
     async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
         pachyderm.put(PLAYS_BRANCH, PLAYS)
         await settled(found)

@@ -1,4 +1,4 @@
-"""Which files of a folder `push` takes, and that nothing is left out in silence."""
+"""The files of a folder that `push` reads, and the notes about those that it skips."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class Background:
     def __init__(self) -> None:
         self.forgotten: list[str] = []
 
-    def look(self, _uid: str, _request: Request) -> Attempt:
+    def attempt(self, _uid: str, _request: Request) -> Attempt:
         return Attempt(failures=3)
 
     def due_in(self, _uid: str) -> float:

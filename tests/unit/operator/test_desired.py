@@ -34,7 +34,7 @@ EVERYTHING: dict[str, Any] = {
     "priorityClassName": "high",
     "runtimeClassName": "nvidia",
 }
-"""All that a spec can say of how training runs."""
+"""All fields of a spec about where training runs."""
 
 
 def wanted(
@@ -62,7 +62,7 @@ def test_the_generate_command_is_the_contracts() -> None:
 
 
 def test_digests_never_change() -> None:
-    """They stand on pipelines for months: another way of making them would train everything again."""
+    """Digests stay on pipelines for months: a changed computation would retrain everything."""
     assert digest({"a": 1, "b": ["x"]}) == digest({"b": ["x"], "a": 1})
     pipelines = wanted()
     assert pipelines.train.mark.compute == "d1:0b801657a04a524c904f0d7c05273da0"
@@ -82,7 +82,7 @@ def test_how_a_number_is_written_changes_nothing() -> None:
 
 
 def test_fingerprints_never_change() -> None:
-    """Another way of making them would take every pipeline for changed by somebody else."""
+    """A changed computation would report drift of every pipeline."""
 
     def of_older_names(spec: dict[str, Any] | None = None, sent: str = "") -> Desired:
         model = scriptmodel(spec, known_names=possible_names("ml", "thrones", "default")[1])

@@ -1,4 +1,4 @@
-"""From an address to a commit: what is asked, what is committed, and that nothing is committed twice or half."""
+"""From an address to a commit: the requests, the commit, and that nothing is committed twice or in part."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from scriptmodel_operator.ingest.addresses import parse_destinations
 from scriptmodel_operator.ingest.credentials import Credentials
 from scriptmodel_operator.ingest.downloads import Downloads
 from scriptmodel_operator.ingest.failures import SourceError
-from scriptmodel_operator.ingest.fetch import Patience
+from scriptmodel_operator.ingest.fetch import Timeouts
 from scriptmodel_operator.ingest.origin import Attempt, Download, Key, Origin, Request
 from scriptmodel_operator.pachyderm.errors import NotFoundError, PachydermError, TimedOutError, UnavailableError
 from scriptmodel_operator.pachyderm.values import BranchRef, RepoInfo, RepoRef
@@ -36,7 +36,7 @@ NAMED: Mapping[str, Any] = {"secret": "plays"}
 
 @dataclass
 class World:
-    """One object, a web server and a Pachyderm. `known` is what status would tell of the newest commit."""
+    """One object, a web server and a Pachyderm. `known` is the download record that the status would have."""
 
     server: WebServer
     pachyderm: FakePachyderm
@@ -53,10 +53,10 @@ class World:
 
     async def attempt(self, asked: str = "") -> Attempt:
         """Begun and ended."""
-        self.downloads.begin(UID, Download(KEY, self.request, BRANCH, self.known, asked))
+        self.downloads.start(UID, Download(KEY, self.request, BRANCH, self.known, asked))
         async with asyncio.timeout(DEADLINE):
             assert await self.ended.get() == KEY
-        found = self.downloads.look(UID, self.request)
+        found = self.downloads.attempt(UID, self.request)
         self.known = found.origin or self.known
         return found
 
@@ -86,7 +86,7 @@ async def world(slots: int = 2, **options: Any) -> AsyncIterator[World]:
             figures.append(outcome)
 
         ended = asyncio.Queue[Key]()
-        downloads = Downloads(pachyderm, destinations, slots, ended.put_nowait, observed, Patience(silence=5))
+        downloads = Downloads(pachyderm, destinations, slots, ended.put_nowait, observed, Timeouts(silence=5))
         made = World(server, pachyderm, downloads, figures, ended, options=options)
         try:
             yield made
@@ -186,7 +186,7 @@ async def test_a_foreign_commit_is_replaced_before_the_interval_has_passed() -> 
         made.server.answers["/corpus"] = status(500)
         made.known = None
         await made.attempt()
-        made.downloads.begin(UID, Download(KEY, made.request, BRANCH, None))
+        made.downloads.start(UID, Download(KEY, made.request, BRANCH, None))
         assert len(made.server.asked) == 3, "a server that fails is given a pause"
 
 
@@ -223,14 +223,14 @@ async def test_a_commit_that_the_server_is_still_finishing_is_waited_for() -> No
     async with world() as made:
         made.server.answers["/corpus"] = tagged(tar_of(PLAYS))
         made.pachyderm.finishes_at_once = False
-        made.downloads.begin(UID, Download(KEY, made.request, BRANCH, None))
+        made.downloads.start(UID, Download(KEY, made.request, BRANCH, None))
         async with asyncio.timeout(DEADLINE):
             while BRANCH not in made.pachyderm.heads:
                 await asyncio.sleep(0.01)
             assert made.ended.empty()
             made.pachyderm.finish(BRANCH)
             await made.ended.get()
-        assert made.downloads.look(UID, made.request).failure is None
+        assert made.downloads.attempt(UID, made.request).failure is None
         assert made.commits == 1
 
 
@@ -305,7 +305,7 @@ async def test_the_server_is_polled_after_the_interval_or_on_request() -> None:
         made.server.answers["/corpus"] = tagged(tar_of(PLAYS))
         await made.attempt()
         assert 900 < (made.downloads.due_in(UID) or 0) <= 1000
-        made.downloads.begin(UID, Download(KEY, made.request, BRANCH, made.known))
+        made.downloads.start(UID, Download(KEY, made.request, BRANCH, made.known))
         assert made.server.asked == ["/corpus"], "not due yet"
         await made.attempt(asked="2026-01-01")
         assert made.server.asked == ["/corpus"] * 2
@@ -335,7 +335,7 @@ async def test_a_changed_request_is_sent_immediately_and_does_not_report_the_pre
         made.server.answers["/corpus"] = status(404)
         await made.attempt()
         made.options["include"] = ("*.txt",)
-        assert made.downloads.look(UID, made.request) == Attempt()
+        assert made.downloads.attempt(UID, made.request) == Attempt()
         made.server.answers["/corpus"] = content(tar_of(PLAYS))
         assert (await made.attempt()).failure is None
         assert set(made.files) == {"/plays/hamlet.txt"}

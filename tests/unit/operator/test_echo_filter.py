@@ -11,7 +11,7 @@ from scriptmodel_operator.kube.store import Store
 
 
 def line(kind: str, version: int, **metadata: Any) -> bytes:
-    """As the API server writes it: without spaces, keys sorted."""
+    """An event as the API server writes it: without spaces, keys sorted."""
     known = {"name": "jon", "namespace": "ml", "generation": 1, "resourceVersion": str(version), "uid": "u-1"}
     found = {"metadata": {**known, **metadata}, "spec": {}, "status": {}}
     text = json.dumps(found, sort_keys=True, separators=(",", ":"))

@@ -15,7 +15,7 @@ from scriptmodel_operator.api.status import ScriptModelStatus, ScriptStatus, to_
 from scriptmodel_operator.kube.encoding import encoded
 
 ODD = "\U0001f451 \x00\x07\t\n\r\x1b\x7f\x80\x85\x9f \u2028\u2029\ufeff\ufffe\uffff \\ud83d \"'"
-"""What JSON or YAML treats in a way of its own."""
+"""Characters that JSON or YAML treat specially."""
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=200))

@@ -1,4 +1,4 @@
-"""Which transitions make an event."""
+"""The transitions that cause an event."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
 
 @dataclass
 class Recorder:
-    """Keeps what it is given as the API server does: an event of a known name is there already."""
+    """Stores events like the API server: an event with a known name already exists."""
 
     events: dict[tuple[Reason, str], str] = field(default_factory=dict)
 
@@ -44,7 +44,7 @@ def status(
 
 
 async def events_of(*statuses: dict[str, Any], unheard: bool = False) -> list[str]:
-    """The events of statuses that follow each other; `unheard`: each is told twice before it is written."""
+    """Return the events of consecutive statuses; `unheard`: each is recorded twice before the status is written."""
     recorder = Recorder()
     policy = EventPolicy(cast(EventRecorder, recorder))
     model = scriptmodel()
@@ -129,7 +129,7 @@ async def test_a_job_that_the_operator_stops_is_recorded_with_the_reason() -> No
 
 
 async def test_a_creation_that_pachyderm_may_refuse_is_recorded_as_requested() -> None:
-    """Events come before what they tell of."""
+    """Events are written before the status that they belong to."""
     world = World()
     world.pachyderm.put(world.corpus, PLAYS)
     state, _view = world.look()

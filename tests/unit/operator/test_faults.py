@@ -58,7 +58,7 @@ class Faulty(FakePachyderm):
 
 
 def persist(world: World, step: Callable[[], object]) -> None:
-    """As the queue does: again after a failure, whose status keeps to the rules too."""
+    """Reconcile like the queue: again after a failure, whose status keeps to the rules, too."""
     for _ in range(ATTEMPTS):
         try:
             step()
@@ -71,7 +71,7 @@ def persist(world: World, step: Callable[[], object]) -> None:
 
 
 def life(world: World) -> dict[str, Any]:
-    """Created, trained, given another preset, suspended, resumed; what is told at its end."""
+    """Create, train, change the preset, suspend and resume an object; return the state at the end."""
     pachyderm = world.pachyderm
     pachyderm.put(world.corpus, PLAYS)
     persist(world, world.reconcile)
@@ -132,7 +132,7 @@ def test_a_create_whose_answer_was_lost_is_not_repeated() -> None:
 
 
 def test_a_transaction_that_created_only_one_pipeline_is_completed() -> None:
-    """It cannot happen in Pachyderm; somebody may have deleted the other one in between, though."""
+    """This cannot happen in Pachyderm, but somebody may have deleted the other pipeline in between."""
     world = new_world()
     world.pachyderm.put(world.corpus, PLAYS)
     world.reconcile()

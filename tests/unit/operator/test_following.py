@@ -1,4 +1,4 @@
-"""Commands that go on for a while outlast an API server that is away, and end where asking again is no use."""
+"""Commands that watch survive an unavailable API server, and end if retrying is no use."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from scriptmodel_cli import session
 from scriptmodel_cli.main import main
 from scriptmodel_operator.kube import login  # noqa: F401 - takes its time, which a wait has not
-from tests.unit.operator.test_terminal import as_object, training_world
+from tests.unit.operator.terminal import as_object, training_world
 from tests.unit.operator.world import World, trained_world
 from tests.web import Answer, Handler, WebServer
 
@@ -67,7 +67,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[WebServer]:
 
 
 def run(server: WebServer, folder: Path, words: list[str], *answers: Answer) -> Result:
-    """With each answer in turn, the last for ever."""
+    """Return each answer in turn, and the last one forever."""
     left = list(answers)
 
     def next_one(handler: Handler) -> None:

@@ -13,7 +13,7 @@ from scriptmodel_cli.files import write_new
 from scriptmodel_cli.formats import to_fountain, to_html
 from scriptmodel_cli.main import main
 from scriptmodel_cli.session import Session
-from tests.unit.operator.test_terminal import as_object
+from tests.unit.operator.terminal import as_object
 from tests.unit.operator.world import World, trained_world
 
 SCRIPT = "{{ INT. HALL - NIGHT }}\n{{ Enter <all> . }}\n[ LADY_MACBETH ]: [ aside ] Out , spot !\n[ JON ]:\n"

@@ -25,7 +25,7 @@ STATUS = {"conditions": [{"type": "Ready"}]}
 
 
 class Server:
-    """Lets in whoever has the token `valid`."""
+    """Accepts requests with the token `valid`."""
 
     def __init__(self) -> None:
         self.valid = "one"
@@ -76,7 +76,7 @@ async def test_a_name_is_no_more_than_one_part_of_an_address() -> None:
 
 
 async def test_changes_by_the_command_have_their_own_field_manager() -> None:
-    """kubectl names the manager of a field where two want it otherwise."""
+    """kubectl names the manager of a field if two managers set different values."""
     async with running() as (server, url):
         people = Session(namespace="ml")
         people.__dict__["_client"] = KubeClient(logging_in(url, ["one"]), UNLIMITED)
@@ -122,7 +122,7 @@ async def test_who_may_not_act_any_more_sends_nothing() -> None:
 
 
 async def test_a_write_names_the_version_that_it_is_based_on() -> None:
-    """So that an object of the same name that came since, or a newer list of finalizers, is not touched."""
+    """A newer object of the same name, or a newer list of finalizers, must not be changed."""
     async with running() as (server, url):
         client = KubeClient(logging_in(url, ["one"]), UNLIMITED)
         writer, model = ObjectWriter(client), scriptmodel(resource_version="7")

@@ -19,7 +19,7 @@ from tests.lease import Lease
 
 @dataclass
 class Server:
-    """One Lease, with resource versions; `now` is everybody's clock. `broken` says of a request what happens to it."""
+    """One Lease with resource versions; `now` is the clock of all. `broken` returns the fault of a request."""
 
     lease: dict[str, Any] | None = None
     now: float = 1000.0

@@ -113,7 +113,7 @@ def test_a_commit_that_the_server_still_finishes_is_waited_for_and_not_made_agai
 
 
 def test_an_own_corpus_that_others_read_keeps_everything_as_it_is() -> None:
-    """It would stay behind without an owner, and nobody would know."""
+    """It would stay without an owner, and nobody would notice."""
     world = owned_world()
     theirs = replace(
         world.pachyderm.pipelines[world.train][-1].spec, ref=PipelineRef("default", "reader"), annotations={}
@@ -180,7 +180,7 @@ def test_a_repo_of_somebody_else_by_that_name_is_never_written_to() -> None:
 
 
 def test_a_corpus_repo_of_another_cluster_is_adopted_with_the_pipelines_that_read_it() -> None:
-    """They could not be told from somebody else's, and the repo could not be deleted while they read it."""
+    """They could not be distinguished from another owner's, and the repo could not be deleted while they read it."""
     first = owned_world()
     world = World(pachyderm=first.pachyderm, model=scriptmodel(CONFIG_MAP), cluster="cluster-2")
     world.source = first.source

@@ -32,7 +32,7 @@ def origin_of(world: World, commit: str) -> Origin:
 
 
 def delivered(world: World) -> None:
-    """The download that the object asked for has ended in a commit."""
+    """Finish the download that the object requested, with a commit."""
     world.source = Attempt(origin=origin_of(world, world.pachyderm.put(world.corpus, PLAYS)))
 
 
@@ -188,7 +188,7 @@ def test_a_foreign_commit_is_not_recorded_as_the_source() -> None:
 
 
 def test_a_repo_that_pipelines_read_is_kept_until_they_read_the_new_one() -> None:
-    """From a repo of somebody to a URL and back again."""
+    """Change the source from another owner's repo to a URL and back."""
     world = World()
     theirs = BranchRef(RepoRef("default", "plays"), "master")
     world.pachyderm.put(theirs, PLAYS)

@@ -1,4 +1,4 @@
-"""Which events tell of what somebody else did to a pipeline: each transition once."""
+"""Events about changes of a pipeline by others: each transition once."""
 
 from __future__ import annotations
 

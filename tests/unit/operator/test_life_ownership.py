@@ -1,4 +1,4 @@
-"""Whose a pipeline is, what somebody else did to it, and what deletion leaves."""
+"""Ownership of pipelines, changes by others, and what deletion keeps."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_pipeline_whose_whole_spec_somebody_replaced_is_still_ours() -> None:
 
 
 def test_what_the_server_makes_of_a_spec_is_no_drift() -> None:
-    """Otherwise a server that writes a quantity in another way would be corrected for ever."""
+    """Otherwise a server that normalises a quantity would be corrected forever."""
     world = trained_world()
     info = world.pachyderm.pipelines[world.train][-1]
     world.pachyderm.pipelines[world.train][-1] = replace(info, spec=replace(info.spec, glob="/."))

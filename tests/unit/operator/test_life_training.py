@@ -55,7 +55,7 @@ def test_progress_comes_from_the_running_jobs_log() -> None:
 
 
 def test_work_after_the_last_epoch_is_reported() -> None:
-    """Scoring the test split may take minutes, in which nothing else moves."""
+    """Scoring the test split may take minutes without any other progress."""
     world = World()
     world.pachyderm.put(world.corpus, PLAYS)
     world.reconcile()
@@ -176,7 +176,7 @@ def test_jobs_beyond_the_shared_list_are_inspected(monkeypatch: pytest.MonkeyPat
 def test_the_last_script_stays_though_the_shared_list_has_room_for_the_newest_job_only(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Such as in a project where other pipelines have had hundreds of jobs since."""
+    """For example in a project where other pipelines have had hundreds of jobs since."""
     world = trained_world()
     before = world.model.status
     monkeypatch.setattr(snapshot, "JOBS_PER_PROJECT", 2)
@@ -244,7 +244,7 @@ def test_a_change_of_resources_waits_for_the_running_job_and_computes_nothing_ag
 
 
 def test_an_update_that_has_waited_for_a_job_does_not_lose_its_gpu_seconds() -> None:
-    """The job's end and the update are seen and done before anything is told of the job's end."""
+    """The job's end and the update are observed and handled before the job's end is reported."""
     world = World(model=scriptmodel({"training": {"gpu": {"count": 2}}}))
     world.pachyderm.put(world.corpus, PLAYS)
     world.reconcile()
@@ -276,7 +276,7 @@ def test_suspend_stops_both_and_resume_starts_them() -> None:
 
 
 def test_a_job_that_computes_nothing_is_not_a_training() -> None:
-    """Other resources, or a resume, give a new commit with the same model: its figures are those of the training."""
+    """Changed resources, or a resume, create a new commit of the same model, with the figures of the training."""
     gpu = {"training": {"gpu": {"count": 1}}}
     world = World(model=scriptmodel(gpu))
     world.pachyderm.put(world.corpus, PLAYS)

@@ -1,4 +1,4 @@
-"""What goes wrong, and that status says what and what to do."""
+"""Errors: the status shows each with its cause and what to do."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_failed_training_reports_the_trainers_message_and_keeps_the_last_scrip
 
 
 def test_an_object_without_a_script_is_not_ready_though_its_job_ended_well() -> None:
-    """As with an image that is something else than a trainer."""
+    """For example with an image that is not a trainer."""
     world = World()
     world.pachyderm.put(world.corpus, PLAYS)
     world.reconcile()
@@ -159,7 +159,7 @@ def test_a_deleted_result_of_unchanged_size_is_noticed_after_reconcile_at() -> N
 
 
 def test_a_process_without_output_is_reported_with_the_workers_message() -> None:
-    """What is killed for its memory cannot say so itself."""
+    """A process that is killed for its memory cannot report it."""
     world = World()
     world.pachyderm.put(world.corpus, PLAYS)
     world.reconcile()

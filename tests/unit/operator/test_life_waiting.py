@@ -1,4 +1,4 @@
-"""What waits, for what, and for how long: jobs for workers, updates for jobs, training for an open commit."""
+"""What waits, for what, and how long: jobs for workers, updates for jobs, training for an open commit."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_a_generate_job_without_a_worker_is_stopped_and_its_time_starts_with_the
 
 
 def test_a_generate_job_over_its_deadline_is_stopped_and_its_time_starts_with_the_model() -> None:
-    """A worker may take the generate job while its model is still being trained."""
+    """A worker may start the generate job while its model is still being trained."""
     world = World(model=scriptmodel(HURRIED))
     world.pachyderm.put(world.corpus, PLAYS)
     world.reconcile()
@@ -199,7 +199,7 @@ def test_a_corpus_that_a_pipeline_writes_is_awaited_without_a_request_to_push() 
 
 
 def test_a_script_of_the_model_before_is_not_the_one_that_is_waited_for() -> None:
-    """Pachyderm makes both jobs at once, but between two looks one may be there without the other."""
+    """Pachyderm creates both jobs at once, but a poll in between may observe only one."""
     world = trained_world()
     world.pachyderm.put(world.corpus, PLAYS)
     world.pachyderm.succeed(world.train)
@@ -213,7 +213,7 @@ def test_a_script_of_the_model_before_is_not_the_one_that_is_waited_for() -> Non
 
 
 def test_an_upstream_failure_is_reported() -> None:
-    """The corpus may be the output of somebody's pipeline."""
+    """The corpus may be the output of another pipeline."""
     world = trained_world()
     world.pachyderm.put(world.corpus, PLAYS)
     job = next(job for job in world.pachyderm.jobs.values() if job.state is JobState.CREATED)

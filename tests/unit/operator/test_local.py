@@ -1,4 +1,4 @@
-"""What stands in the API server's place when there is none: admission, and the object in a file."""
+"""What replaces the API server in `local`: admission, and the object in a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the API server is and who one is there: from a kubeconfig as kubectl reads it, or from the pod.
+"""The address of the API server and the credentials: from a kubeconfig as kubectl reads it, or from the pod.
 
 In a pod the API server is found by the address that every pod is given, not by a name.
 """
@@ -53,7 +53,7 @@ def package_reads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def kubeconfig(path: Path, *, cluster: Any = None, user: Any = None, context: Any = None) -> Path:
-    """Of one context; what is given goes over what is usual."""
+    """A kubeconfig with one context; arguments override the defaults."""
     config = {
         "clusters": [{"name": "c", "cluster": {"server": "https://127.0.0.1:1", **(cluster or {})}}],
         "users": [{"name": "u", "user": {"token": "t"} if user is None else user}],

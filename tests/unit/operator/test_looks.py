@@ -1,4 +1,4 @@
-"""Looks at Pachyderm: shared, never older than asked for, and awaited without holding anything."""
+"""Polls of Pachyderm: shared, never older than requested, and awaited without blocking anything."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ async def looks(pachyderm: FakePachyderm) -> AsyncIterator[tuple[SnapshotSource,
 
 
 def counting(pachyderm: FakePachyderm, answers: Iterator[PachydermError | None]) -> list[str]:
-    """The looks that were begun; each meets the next of `answers`."""
+    """The polls that were started; each gets the next of `answers`."""
     begun: list[str] = []
 
     def fault(call: str) -> PachydermError | None:
@@ -123,7 +123,7 @@ async def test_an_object_that_accepts_the_latest_snapshot_does_not_wait_for_a_ru
 
 
 async def test_a_failed_poll_requeues_the_waiting_objects_too() -> None:
-    """They have it to tell that Pachyderm is away."""
+    """They have to report that Pachyderm is unavailable."""
     pachyderm = FakePachyderm()
     counting(pachyderm, iter([UnavailableError("list_projects", "gone")]))
     async with looks(pachyderm) as (source, called):

@@ -1,4 +1,4 @@
-"""The process that reads a downloaded file: what it can do, when it ends, and what is believed of what it sends."""
+"""The process that reads a downloaded file: its rights, its limits, and the validation of its messages."""
 
 from __future__ import annotations
 
@@ -210,7 +210,7 @@ def test_a_reader_is_small_and_imports_nothing_of_the_operators_weight() -> None
 
 
 def test_memory_that_an_archive_needs_is_bounded() -> None:
-    """Deep folders: each path adds hundreds of names of folders to what has to be remembered."""
+    """Deep folders: each path adds hundreds of folder names that have to be remembered."""
     deep = {f"{number:04d}/" + "/".join(["d"] * 495) + "/f": b"" for number in range(400)}
     reason, text = refused(package(tar_of(deep)))
     assert (reason, "MiB of memory" in text) == (Reason.CORPUS_TOO_LARGE, True)

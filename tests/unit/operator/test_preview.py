@@ -1,4 +1,4 @@
-"""What `scriptmodel plan` shows: the operator's own plan, without a single call that writes."""
+"""The output of `scriptmodel plan`: the operator's own plan, without any write."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_drift_is_corrected_or_only_reported() -> None:
 
 
 def test_nothing_changes_while_a_problem_exists() -> None:
-    """A pipeline that somebody stopped, driftPolicy Warn, and a changed generation: the operator writes nothing."""
+    """A pipeline stopped by somebody else, driftPolicy Warn, and a changed generation: the operator writes nothing."""
     world = trained_world()
     world.pachyderm.stop_pipeline(world.train)
     world.written()

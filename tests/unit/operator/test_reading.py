@@ -1,4 +1,4 @@
-"""What is read from logs and results, whatever is in them."""
+"""Reading logs and results with any content."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def test_no_line_can_upset_the_reader(lines: list[str]) -> None:
 
 
 def check_fields(told: dict[str, Any]) -> None:
-    """As the schema has them: whatever the log says, the API server must take the status."""
+    """Types follow the schema: the API server must accept the status for any log."""
     assert 0 <= told.get("progressPercent", 0) <= 100
     assert all(abs(value) < 2**63 for value in told.values() if isinstance(value, int))
     assert not {"nan", "inf"} & set(told.get("perplexity", {}).values())
@@ -154,7 +154,7 @@ def test_a_line_of_json_that_has_no_bottom_is_a_line() -> None:
 
 @dataclass
 class OpenLog:
-    """A log that goes on until it is cancelled, or breaks when told to."""
+    """A log that continues until it is cancelled, or fails on request."""
 
     lines: list[str]
     cut: bool = False

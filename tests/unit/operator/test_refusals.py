@@ -1,4 +1,4 @@
-"""Every way in which Pachyderm refuses becomes a reason of the closed list, and a message that says what to do.
+"""Every refusal by Pachyderm becomes a documented reason and a message with what to do.
 
 The texts are those of the recordings.
 """
@@ -38,7 +38,7 @@ LIMIT = "Pachyderm Community Edition requires an activation key to create more t
 
 
 class Refusal(grpc.RpcError):
-    """As gRPC raises it."""
+    """Return the error as gRPC raises it."""
 
     def __init__(self, code: grpc.StatusCode, details: str) -> None:
         super().__init__()

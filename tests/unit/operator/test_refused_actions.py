@@ -1,4 +1,4 @@
-"""What is told where Pachyderm refuses what is done, and where it cannot answer."""
+"""The status after Pachyderm refused an action, or could not answer."""
 
 from __future__ import annotations
 

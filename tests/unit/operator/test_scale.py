@@ -1,4 +1,4 @@
-"""What is asked and written does not grow faster than it has to: many objects through the queue, side by side."""
+"""Requests and writes grow no faster than necessary: many objects through the queue, concurrently."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ DEADLINE = 60
 
 @dataclass
 class Kube(UnexpectedKube):
-    """As many objects as there are; `writes` counts what was written by kind."""
+    """The API server with so many objects; `writes` counts the writes by kind."""
 
     objects: dict[str, dict[str, Any]]
     writes: Counter[str] = field(default_factory=Counter)
@@ -58,7 +58,7 @@ class Kube(UnexpectedKube):
 
 @dataclass
 class Bench:
-    """Objects over one corpus, and what was asked of Pachyderm."""
+    """Objects that share one corpus, and the calls to Pachyderm."""
 
     kube: Kube
     pachyderm: FakePachyderm
@@ -83,7 +83,7 @@ class Bench:
 
     @asynccontextmanager
     async def operator(self) -> AsyncIterator[tuple[Inbox, SnapshotSource]]:
-        """A new process, as far as these objects can tell."""
+        """Start a new process, as far as these objects can notice."""
         calls, process = Calls(4), Process.create()
         config = OperatorConfig(pachd=PachdAddress("nowhere:1"), trainer_image="trainer:1")
         parts = compose(config, self.kube, self.pachyderm, calls, "cluster-1", process)

@@ -1,4 +1,4 @@
-"""What the sweeper says of a Pachyderm that is away: without a ScriptModel nobody else would."""
+"""The sweeper logs an unavailable Pachyderm, because without a ScriptModel nothing else would."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ POD = {"metadata": {"name": "operator-0"}}
 
 
 class Server:
-    """Answers as a Deployment whose pods are listed as `answers` say, the last for ever."""
+    """Answers like a Deployment whose pods are listed as `answers` say, the last one forever."""
 
     def __init__(self, *answers: list[dict[str, Any]] | Exception) -> None:
         self.answers = list(answers)

@@ -1,4 +1,4 @@
-"""Whether watches are alive, seen from the connections that kopf uses."""
+"""Detection of dead watches, from the connections that kopf uses."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Clock:
 
 @asynccontextmanager
 async def serving(path: str, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> AsyncIterator[str]:
-    """Where `handler` answers GET requests for `path`."""
+    """A server where `handler` answers GET requests for `path`."""
     application = web.Application()
     application.router.add_get(path, handler)
     runner = web.AppRunner(application, shutdown_timeout=0.1, handler_cancellation=True)
@@ -47,7 +47,7 @@ async def serving(path: str, handler: Callable[[web.Request], Awaitable[web.Stre
 
 @asynccontextmanager
 async def server(bookmark: asyncio.Event, *, answers: bool = True) -> AsyncIterator[str]:
-    """Each watch begins with headers, where it `answers`, and brings one bookmark when the test says so."""
+    """Each watch starts with headers, if it `answers`, and delivers one bookmark on request of the test."""
 
     async def watch(request: web.Request) -> web.StreamResponse:
         if not answers:

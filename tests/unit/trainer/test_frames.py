@@ -1,4 +1,4 @@
-"""Names that a file sets in a way of its own, and what must not be taken for such names."""
+"""Unusual marks around names, and texts that must not be read as such names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every script is well formed, whatever the weights."""
+"""Every script is well formed, with any weights."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def weights_of(vocabulary: Vocabulary, seed: int, scale: float = 3.0) -> dict[st
 
 
 def faults(text: str, words: int) -> list[str]:
-    """What is wrong with a rendered script, found without the grammar."""
+    """Return the errors of a rendered script, found without the grammar."""
     found = []
     for line in text.splitlines():
         speech = re.fullmatch(r"\[ (ANNA|BEN) \]: (.+)", line)

@@ -1,4 +1,4 @@
-"""Who speaks and what is done in whole plays, beside notes that people made while reading (tests/gold)."""
+"""Speakers and directions of whole plays, compared with notes made by hand (tests/gold)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Corpora that mean harm by how they lie on the disk, or by what a terminal would make of them."""
+"""Corpora that are hostile by their files on disk, or by control sequences."""
 
 from __future__ import annotations
 

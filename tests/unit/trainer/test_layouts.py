@@ -1,4 +1,4 @@
-"""The raw layouts of scripts: each is told from the others and read into the same events."""
+"""The layouts of scripts: each is detected and read into the same events."""
 
 from __future__ import annotations
 
@@ -193,7 +193,7 @@ def test_a_normalized_text_is_used_unchanged(tmp_path: Path) -> None:
 
 
 def test_text_that_is_split_into_words_is_plain_though_a_table_has_capitals() -> None:
-    """As in the Penn Treebank's test set, where N stands for a number and once passed for a speaker."""
+    """As in the Penn Treebank's test set, where N replaces numbers and was once read as a speaker."""
     sentences = [f" sales {word} by N in the quarter " for word in ("rose", "fell", "grew") * 400]
     table = [" N N N ", " N N to N N ", " N N of the loans "] * 8
     layout, _ = layouts.detect([*sentences, *table, *sentences])
@@ -244,7 +244,7 @@ def test_memory_stays_flat_as_the_corpus_grows(tmp_path: Path) -> None:
 
 
 def peak_memory(arguments: list[str]) -> int:
-    """Bytes that the command held at most, as the kernel counted them since the program began."""
+    """The peak memory of the command in bytes, as counted by the kernel since its start."""
     program = (
         "import atexit, pathlib, runpy\n"
         "atexit.register(lambda: print(pathlib.Path('/proc/self/status').read_text()))\n"

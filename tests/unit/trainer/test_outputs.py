@@ -1,4 +1,4 @@
-"""What is written where: other people's files, pipes, links and folders are never replaced; any stream will do."""
+"""Outputs never replace files, pipes, links and folders of others, and may go to any stream."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands at the edges of a play and belongs to it though nobody is named, and what only seems to."""
+"""Text at the edges of a play that belongs to it though it names nobody, and text that only seems to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Habits of printers: what stands between speeches and inside them, and what only looks like a direction."""
+"""Typography of directions: between speeches, inside them, and text that only looks like a direction."""
 
 from __future__ import annotations
 

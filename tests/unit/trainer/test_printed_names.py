@@ -1,4 +1,4 @@
-"""Habits of printers: who speaks: how names are set, and what only looks like one."""
+"""Typography of names, and text that only looks like a name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names that mean something else elsewhere, are joined, or stand in a song."""
+"""Names that have another meaning elsewhere, are joined, or are in a song."""
 
 from __future__ import annotations
 

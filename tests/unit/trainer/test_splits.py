@@ -1,4 +1,4 @@
-"""Which text trains, validates and tests, and the vocabulary that comes of it."""
+"""The splits for training, validation and test, and the vocabulary."""
 
 from __future__ import annotations
 

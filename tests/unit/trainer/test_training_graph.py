@@ -1,4 +1,4 @@
-"""Training windows: which arithmetic they take, and that they can be interrupted anywhere."""
+"""Training windows: their precision, and that they can be interrupted anywhere."""
 
 from __future__ import annotations
 

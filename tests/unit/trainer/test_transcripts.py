@@ -1,4 +1,4 @@
-"""Directions and credits as transcripts of television set them, and what stands between their scenes."""
+"""Directions and credits in television transcripts, and the text between their scenes."""
 
 from __future__ import annotations
 
