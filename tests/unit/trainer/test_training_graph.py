@@ -1,4 +1,4 @@
-"""Training windows: which arithmetic they take, and that they can be interrupted anywhere."""
+"""Training windows: their precision, and that they can be interrupted anywhere."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_a_run_in_two_parts_gives_bit_identical_weights(name: str, precision: st
         assert np.array_equal(weights, second.model.weights()[key]), key
 
 
-def test_bfloat16_learns_what_float32_learns() -> None:
+def test_bfloat16_and_float32_learn_the_same() -> None:
     exact, rounded = Run(preset("demo")), Run(preset("demo", precision="bfloat16"))
     for _ in range(3):
         losses = exact.train(0, 40), rounded.train(0, 40)

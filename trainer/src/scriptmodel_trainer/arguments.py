@@ -106,6 +106,11 @@ def _add_normalize(commands: _Commands[_Parser]) -> None:
     command.add_argument(
         "--stats", type=pfs_path, metavar="FILE", help="write statistics of each file to this file, as JSON"
     )
+    command.add_argument(
+        "--explain",
+        action="store_true",
+        help="write each line of the scripts with its label and the rule that gave it, instead of the stream",
+    )
 
 
 def _add_train(commands: _Commands[_Parser]) -> None:

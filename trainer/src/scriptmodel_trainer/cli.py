@@ -92,7 +92,7 @@ def _run(options: argparse.Namespace, log: str, signals: StopSignals) -> None:
         case "normalize":
             from scriptmodel_trainer.commands import normalize  # noqa: PLC0415
 
-            normalize.normalize(options.data, options.out, options.layout, options.stats, progress)
+            normalize.normalize(options.data, options.out, options.layout, options.stats, options.explain, progress)
         case "train":
             from scriptmodel_trainer.commands import train  # noqa: PLC0415
             from scriptmodel_trainer.commands.train_options import options_from  # noqa: PLC0415
