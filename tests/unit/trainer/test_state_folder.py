@@ -21,6 +21,12 @@ from samples import COMMAND
 
 from scriptmodel_trainer.artifacts import load_model
 from scriptmodel_trainer.cli import main
+from scriptmodel_trainer.progress.listeners import TextProgress
+from scriptmodel_trainer.training import lease
+from scriptmodel_trainer.training.checkpoints import Checkpoint
+from scriptmodel_trainer.training.fingerprints import Fingerprints
+from scriptmodel_trainer.training.state import Effort
+from scriptmodel_trainer.training.stores import StateFolder
 
 SETTINGS = ["hidden_units=64", "embedding_units=32", "layers=2", "batch_size=8", "dropout=0.2", "epochs=24"]
 Weights = dict[str, np.ndarray]
@@ -138,6 +144,41 @@ def test_a_run_killed_at_random_steps_ends_with_bit_identical_weights(
     assert [bool(event["resumed_from"]) for event in of_kind(log, "start")] == [False] + [True] * kills
     assert f"restarted {kills} times" in (training.out / "report.html").read_text("utf-8")
     assert not training.checkpoints()
+
+
+def test_an_attempt_killed_before_its_first_checkpoint_keeps_what_was_recorded(tmp_path: Path) -> None:
+    run, progress = Fingerprints("this run"), TextProgress(io.StringIO())
+    note = {"fingerprint": run.current, "seconds": 40.0, "gpu_seconds": 0.0, "restarts": 2, "recomputed_seconds": 8.0}
+    dead = {"id": "dead", "term": 1, "machine": lease._machine(), "note": note}
+    (tmp_path / "owner.json").write_text(json.dumps(dead))
+    with StateFolder.opened(tmp_path, run, Effort(), progress) as state:
+        assert state is not None
+        assert json.loads((tmp_path / "owner.json").read_text())["note"] == note
+        last = state.last_effort()
+        assert last is not None
+        effort = Effort()
+        effort.restart(Effort(seconds=30.0, restarts=1), last)
+        assert effort == Effort(seconds=40.0, restarts=3, recomputed_seconds=18.0)
+    (tmp_path / "owner.json").write_text(json.dumps(dead))
+    with StateFolder.opened(tmp_path, Fingerprints("another run"), Effort(), progress) as state:
+        assert state is not None
+        assert state.last_effort() is None
+
+
+def test_checkpoints_of_a_later_owner_are_newer_than_those_of_an_earlier_one(tmp_path: Path) -> None:
+    run, progress = Fingerprints("this run"), TextProgress(io.StringIO())
+    for owner in range(3):
+        with StateFolder.opened(tmp_path, run, Effort(), progress) as state:
+            assert state is not None
+            for epoch in range(1, 4):
+                saved = Checkpoint(run.current, 10 * owner + epoch, 0, 0.0, 0.0, 0.0, 0, (), {})
+                assert state.save(saved)
+    assert len(list(tmp_path.glob("checkpoint-*.npz"))) == 2
+    with StateFolder.opened(tmp_path, run, Effort(), progress) as state:
+        assert state is not None
+        newest = state.newest(lambda *_: None)
+        assert newest is not None
+        assert newest.epoch == 23
 
 
 @pytest.mark.parametrize("damage", ["torn", "changed", "empty"])

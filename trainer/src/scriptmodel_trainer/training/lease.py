@@ -72,7 +72,7 @@ class Lease:
                 waited = True
             time.sleep(min(1.0, self._beat_seconds))
         self._own = dataclasses.replace(self._own, term=(previous.term if previous else 0) + 1)
-        self._write()
+        self.renew()
         if waited:  # another may have waited, too: the later writer owns the folder
             time.sleep(min(1.0, self._beat_seconds))
         self.require()
@@ -90,6 +90,16 @@ class Lease:
                 f"another training took over the state in {self._folder}",
                 "this one was silent for too long; it ends and leaves the state to the other",
             )
+
+    def renew(self) -> None:
+        """Store a heartbeat now."""
+        text = json.dumps(dataclasses.asdict(dataclasses.replace(self._own, note=self._note())))
+        part = self._folder / f".{_OWNER}.{self._own.id}.part"
+        try:
+            part.write_text(text, "utf-8")
+            part.replace(self._folder / _OWNER)
+        finally:
+            part.unlink(missing_ok=True)
 
     def release(self) -> None:
         """Let others own the folder at once."""
@@ -146,21 +156,12 @@ class Lease:
             return Owner("", 0)
         return _owner_from(value)
 
-    def _write(self) -> None:
-        text = json.dumps(dataclasses.asdict(dataclasses.replace(self._own, note=self._note())))
-        part = self._folder / f".{_OWNER}.{self._own.id}.part"
-        try:
-            part.write_text(text, "utf-8")
-            part.replace(self._folder / _OWNER)
-        finally:
-            part.unlink(missing_ok=True)
-
     def _beat(self) -> None:
         while not self._released.wait(self._beat_seconds):
             with contextlib.suppress(OSError):  # a save that fails for the same reason warns
                 if self._lost():
                     return
-                self._write()
+                self.renew()
 
 
 def _owner_from(value: Any) -> Owner:

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from scriptmodel_trainer.artifacts import LOG
 from scriptmodel_trainer.errors import BadInputError, TrainerError, WriteError
@@ -74,10 +74,11 @@ class StateFolder:
     A folder that cannot be written to costs a warning, never the training.
     """
 
-    def __init__(self, folder: Path, fingerprints: Fingerprints, lease: Lease, progress: Progress) -> None:
+    def __init__(self, folder: Path, fingerprints: Fingerprints, effort: Effort, progress: Progress) -> None:
         self._folder = folder
         self._fingerprints = fingerprints
-        self._lease = lease
+        self._effort = effort
+        self._lease = Lease(folder, self._note)
         self._progress = progress
         self._number = 0
         self._failed = False
@@ -94,12 +95,11 @@ class StateFolder:
 
         Waits while another run owns it. `effort` is what each heartbeat records.
         """
-        lease = Lease(folder, lambda: {"fingerprint": fingerprints.current, **asdict(effort)})
-        state = cls(folder, fingerprints, lease, progress)
+        state = cls(folder, fingerprints, effort, progress)
         try:
             yield state if state._acquire() else None
         finally:
-            lease.release()
+            state._lease.release()
 
     @property
     def resumable(self) -> bool:
@@ -163,6 +163,7 @@ class StateFolder:
         try:
             prepare_folder(self._folder, (LOG,))
             self._previous = self._lease.acquire(self._warn_locked)
+            self._lease.renew()  # with what the previous attempt recorded
         except (WriteError, OSError) as error:
             self._warn_unwritable(error)
             return False
@@ -174,6 +175,11 @@ class StateFolder:
         for path in (*foreign, *self._folder.glob(".checkpoint-*.npz.*.part")):
             self._delete(path)
         return True
+
+    def _note(self) -> dict[str, Any]:
+        """Return what a heartbeat records: the effort so far, before it is known that of the previous attempt."""
+        known = self._effort if self._effort != Effort() else self.last_effort() or Effort()
+        return {"fingerprint": self._fingerprints.current, **asdict(known)}
 
     def _own(self, path: Path) -> bool:
         """Return whether a generation may be of this run: one that is damaged may."""
