@@ -58,6 +58,7 @@ def test_events_are_in_order_and_have_the_fields_of_the_contract(job: dict[str, 
     events = job["events"]
     keys = {
         "start": {"preset", "parameters", "tokens", "vocabulary", "epochs", "resumed_from"},
+        "device": {"device", "name", "memory_bytes", "precision", "gpu_requested"},
         "progress": {"epoch", "epochs", "fraction", "perplexity", "words_per_second", "eta_seconds"},
         "epoch": {"epoch", "train_perplexity", "valid_perplexity", "best", "sample"},
         "done": {"perplexity", "seconds"},
