@@ -67,6 +67,7 @@ class Metrics:
     best_epoch: int = 0
     seconds: float = math.inf
     test: Score | None = None
+    held_out: Mapping[str, float] | None = None  # the figures that scripts are judged by
 
     @property
     def test_perplexity(self) -> float:

@@ -16,6 +16,7 @@ from scriptmodel_trainer.errors import BadInputError, TrainerError
 from scriptmodel_trainer.evaluation import score
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.sample_lines import sample_line
+from scriptmodel_trainer.judging.reference import reference_of, stored_figures
 from scriptmodel_trainer.presets import Preset
 from scriptmodel_trainer.progress.events import Done, Failed, ModelStored, Progressed, Warned
 from scriptmodel_trainer.progress.listeners import Progress
@@ -116,6 +117,7 @@ def _learn(
     report = _while_testing(progress, result.history[-1], REPORT_SECONDS)
     test = score(Network(result.weights), vocabulary, splits["test"], report)
     best = result.history[result.best_epoch - 1]
+    reference = reference_of(corpus)
     metrics = Metrics(
         fingerprint=fingerprints.current,
         epochs=result.history,
@@ -125,6 +127,7 @@ def _learn(
         best_epoch=result.best_epoch,
         seconds=result.seconds,
         test=test,
+        held_out=None if reference is None else stored_figures(reference.held_out),
     )
     facts = CorpusFacts(
         digest=corpus.digest,
@@ -141,7 +144,7 @@ def _learn(
         facts,
         artifacts.versions(tensorflow=tensorflow),
     )
-    model = TrainedModel(origin, vocabulary, result.weights, metrics)
+    model = TrainedModel(origin, vocabulary, result.weights, metrics, reference)
     page = render_report(model)
     signals.deferred = True  # a model is stored whole
     artifacts.save_model(options.out, model, page)
