@@ -18,6 +18,7 @@ from dev.cluster.runtime import OURS, Runtime
 from dev.images.project import Image, image
 from dev.paths import TRAINER_ENV
 from dev.stack import Localpach
+from tests.contract.met import server_met
 from tests.integration.pachyderm import Pachyderm
 from tests.node.release import NAME, NAMESPACE, Release, chart_of
 from tests.node.running import Namespace, Running
@@ -28,6 +29,11 @@ SCRIPTMODEL = "shakespeare"
 """The sample's name and the repo that it reads."""
 GPU = "gpu"
 """The sample that requests a GPU."""
+
+
+def pytest_report_header() -> str:
+    """State the version that the suite meets."""
+    return server_met()
 
 
 @pytest.fixture(scope="session")

@@ -34,6 +34,7 @@ from scriptmodel_operator.reconcile.corpus import Sourced
 from scriptmodel_operator.reconcile.deletion import assess_deletion, needs_no_pachyderm
 from scriptmodel_operator.reconcile.difference import Difference
 from scriptmodel_operator.reconcile.plan import plan, plan_deletion
+from scriptmodel_operator.reconcile.restarts import state_is_kept
 from scriptmodel_operator.reconcile.state import (
     Applying,
     Blocked,
@@ -155,7 +156,11 @@ def _pipeline(apply: PipelineApply, why: str, view: ModelView) -> Change:
     again = "trains again from the first epoch" if observed is view.train else "writes a new script"
     effect = again if apply.reprocess else "computes nothing again"
     if observed.running:
-        effect += f"; kills the running job {observed.running.ref.id[:SHORT_ID]}"
+        job = observed.running.ref.id[:SHORT_ID]
+        resumes = observed is view.train and not apply.reprocess and state_is_kept(observed, view)
+        effect += (
+            f"; the running job {job} resumes from its checkpoint" if resumes else f"; kills the running job {job}"
+        )
     return Change("~", f"update pipeline {apply.spec.ref} to version {observed.info.version + 1}", why, effect, fields)
 
 

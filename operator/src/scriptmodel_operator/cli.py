@@ -22,7 +22,7 @@ from scriptmodel_operator.config import (
 )
 from scriptmodel_operator.desired.policy import DEFAULT_DOWNLOAD_MI, Policy
 from scriptmodel_operator.ingest.addresses import Destinations, parse_destinations
-from scriptmodel_operator.installation.commands import before_uninstall, check
+from scriptmodel_operator.installation.commands import before_uninstall, check, clean_checkpoints
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 
 PREFIX = "SCRIPTMODEL"
@@ -333,6 +333,7 @@ def reference(path: Path, check: bool) -> None:
 
 main.add_command(check)
 main.add_command(before_uninstall)
+main.add_command(clean_checkpoints)
 
 
 if __name__ == "__main__":

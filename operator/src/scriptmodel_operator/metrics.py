@@ -21,6 +21,8 @@ _OBJECT_GAUGES = {
     "scriptmodel_perplexity": "status.training.perplexity.best of the ScriptModel",
     "scriptmodel_progress_percent": "status.training.progressPercent of the ScriptModel",
     "scriptmodel_gpu_seconds": "status.training.gpuSeconds of the ScriptModel",
+    "scriptmodel_training_restarts": "status.training.restarts of the ScriptModel",
+    "scriptmodel_training_recomputed_seconds": "status.training.recomputedSeconds of the ScriptModel",
 }
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # the library does not annotate it
@@ -163,5 +165,7 @@ def _gauges(status: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
         "scriptmodel_perplexity": (training.get("perplexity") or {}).get("best"),
         "scriptmodel_progress_percent": training.get("progressPercent"),
         "scriptmodel_gpu_seconds": training.get("gpuSeconds"),
+        "scriptmodel_training_restarts": training.get("restarts"),
+        "scriptmodel_training_recomputed_seconds": training.get("recomputedSeconds"),
     }
     yield from ((name, float(value)) for name, value in values.items() if value is not None)

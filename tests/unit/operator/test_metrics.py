@@ -30,7 +30,13 @@ RAW = {
     "spec": {"pachyderm": {"project": "team"}},
     "status": {
         "conditions": [{"type": "Ready", "status": "True"}],
-        "training": {"perplexity": {"best": "88.1"}, "progressPercent": 100, "gpuSeconds": 512},
+        "training": {
+            "perplexity": {"best": "88.1"},
+            "progressPercent": 100,
+            "gpuSeconds": 512,
+            "restarts": 2,
+            "recomputedSeconds": 61,
+        },
     },
 }
 
@@ -65,6 +71,8 @@ def test_figures_of_an_object_go_with_it() -> None:
     assert 'scriptmodel_pachyderm_calls_seconds_total{code="OK",method="ListJob"} 0.5' in text
     assert 'scriptmodel_progress_percent{name="thrones",namespace="ml"} 100.0' in text
     assert 'scriptmodel_gpu_seconds{name="thrones",namespace="ml"} 512.0' in text
+    assert 'scriptmodel_training_restarts{name="thrones",namespace="ml"} 2.0' in text
+    assert 'scriptmodel_training_recomputed_seconds{name="thrones",namespace="ml"} 61.0' in text
     assert 'scriptmodel_reconciles_total{outcome="done"} 1.0' in text
     assert 'scriptmodel_reconciles_total{outcome="failed"} 1.0' in text
     assert 'scriptmodel_reconciles_seconds_total{outcome="done"} 0.5' in text

@@ -24,6 +24,7 @@ from scriptmodel_trainer.training.fingerprints import Fingerprints  # noqa: E402
 from scriptmodel_trainer.training.graph import TrainingGraph  # noqa: E402
 from scriptmodel_trainer.training.model import LanguageModel  # noqa: E402
 from scriptmodel_trainer.training.optimizers import Optimizer  # noqa: E402
+from scriptmodel_trainer.training.stores import CheckpointFile  # noqa: E402
 from scriptmodel_trainer.training.task import TrainingTask  # noqa: E402
 
 STREAM = np.random.default_rng(5).integers(0, 50, 1500).astype(np.int32)
@@ -123,7 +124,7 @@ def test_a_network_too_large_for_the_memory_raises_memory_error(
     monkeypatch.setattr(loop, "LanguageModel", too_large)
     task = TrainingTask(
         *("test", preset("test"), 50, STREAM, STREAM, {}, 0, 1),
-        *(Fingerprints(""), "", tmp_path / "c.npz", 30.0, lambda _: ""),
+        *(Fingerprints(""), "", CheckpointFile(tmp_path / "c.npz", Fingerprints("")), 30.0, lambda _: ""),
     )
     with pytest.raises(MemoryError):
-        loop.fit(task, False, TextProgress(sys.stdout), StopSignals())
+        loop.fit(task, TextProgress(sys.stdout), StopSignals())

@@ -36,7 +36,7 @@ def retrain(session: Session, name: str) -> None:
 @name_argument
 @pass_session
 def suspend(session: Session, name: str) -> None:
-    """Stop the pipelines of NAME. A running job is killed and restarts at its first epoch on resume."""
+    """Stop the pipelines of NAME. A running job is killed; on resume it continues if it has a checkpoint claim."""
     _set_suspend(session, name, suspend=True)
 
 

@@ -75,6 +75,7 @@ class Reason(StrEnum):
         "TrainingWarning",
         "Event only: training continues under a condition that needs attention, such as a GPU that is not found.",
     )
+    RESUMED = "Resumed", "Event only: a restarted worker continues the training from its checkpoint."
     CORPUS_FAILED = "CorpusFailed", "Pachyderm could not finish the newest commit of the corpus."
     NAME_CONFLICT = "NameConflict", "A pipeline or repo of the needed name belongs to somebody else."
     RETAINED_REPOS = (

@@ -44,6 +44,9 @@ class ModelMetrics:
     epochs: int
     words_per_second: float | None
     device: Device | None = None
+    restarts: int | None = None
+    """Number of restarts; None from an older trainer."""
+    recomputed_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +159,8 @@ class Results:
             epochs=len(found.epochs),
             words_per_second=speeds[-1] if speeds else None,
             device=_device(found),
+            restarts=found.restarts,
+            recomputed_seconds=found.recomputed_seconds,
         )
 
     def _read_digests(self, repo: RepoRef, commit: str) -> dict[str, str]:

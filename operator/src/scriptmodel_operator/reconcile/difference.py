@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from scriptmodel_operator.api.marks import Mark, Ownership
+from scriptmodel_operator.api.marks import Mark, Ownership, mark_of
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.spec import DriftPolicy
 from scriptmodel_operator.desired.digest import fingerprint
@@ -14,6 +14,7 @@ from scriptmodel_operator.desired.pipelines import Desired, DesiredPipeline, ret
 from scriptmodel_operator.observe.view import ModelView, PipelineView
 from scriptmodel_operator.pachyderm.submitted import submitted_spec
 from scriptmodel_operator.pachyderm.values import JobState, PipelineApply, PipelineRef, PipelineState
+from scriptmodel_operator.reconcile.restarts import state_is_kept
 
 
 class ChangeKind(Enum):
@@ -155,7 +156,15 @@ def _must_wait(change: Change, view: ModelView) -> bool:
         or observed.info.state in _MUST_CHANGE_NOW
     ):
         return False
-    return observed.running is not None
+    return observed.running is not None and not _resumes(change, observed, view)
+
+
+def _resumes(change: Change, observed: PipelineView, view: ModelView) -> bool:
+    """Return whether the worker of the updated pipeline continues where the running one is killed."""
+    if observed is not view.train or observed.mark is None or not state_is_kept(observed, view):
+        return False
+    desired = mark_of(change.apply.spec.annotations)
+    return desired is not None and desired.claim == observed.mark.claim
 
 
 def _training_failed(view: ModelView) -> bool:
