@@ -16,13 +16,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scriptmodel_operator.api.durations import format_duration
 from scriptmodel_operator.api.status import TrainingStatus, to_wire
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.progress import TAIL_LINES, Device, LogDigest, read_line
 from scriptmodel_operator.observe.results import Results, excerpt
 from scriptmodel_operator.pachyderm.errors import UnavailableError
 from scriptmodel_operator.pachyderm.values import JobRef, LogLine, PipelineRef, RepoRef
-from scriptmodel_operator.reconcile.details import _from_log, in_words
+from scriptmodel_operator.reconcile.details import _from_log
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 
 JOB = JobRef(PipelineRef("default", "train"), "1")
@@ -279,7 +280,7 @@ def test_an_excerpt_is_the_start_in_whole_characters_and_at_most_one_kibibyte(te
 
 
 def test_durations_in_words() -> None:
-    assert [in_words(seconds) for seconds in (0, 59.4, 60, 3599, 3600, 7500)] == [
+    assert [format_duration(seconds) for seconds in (0, 59.4, 60, 3599, 3600, 7500)] == [
         "0s",
         "59s",
         "1m0s",
