@@ -60,7 +60,7 @@ def test_the_best_perplexity_is_the_lowest_validation_perplexity_and_survives_a_
     assert reduce(read_line, [LogLine("1", event(event="start", epochs=4))], digest).best_perplexity is None
 
 
-def test_the_newest_warning_of_each_code_is_kept_and_a_gpu_ends_the_one_that_there_is_none() -> None:
+def test_the_newest_warning_of_each_code_is_kept_and_a_gpu_ends_the_missing_gpu_warning() -> None:
     missing = event(event="warning", code="no-gpu", message="no GPU\nis found")
     other = event(event="warning", code="state-unwritable", message="read-only")
     digest = read(missing, other, event(event="start", epochs=1), missing)
