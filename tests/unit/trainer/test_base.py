@@ -73,7 +73,9 @@ def test_lineage_is_in_model_and_metrics(warm: TrainedModel, model: Path) -> Non
     assert "base" not in described(model)
 
 
-def test_what_the_base_knows_is_not_learned_anew(warm: TrainedModel, grown: Path, model: Path, tmp_path: Path) -> None:
+def test_a_first_epoch_from_a_base_model_is_better_than_one_from_scratch(
+    warm: TrainedModel, grown: Path, model: Path, tmp_path: Path
+) -> None:
     sizes = ["--preset", "demo", "--set", "hidden_units=24", "embedding_units=16", "layers=2", "batch_size=8"]
     assert train(grown, tmp_path, *sizes, "--epochs", "1") == 0
     alone = load_model(tmp_path).metrics.epochs[0].valid_perplexity

@@ -12,13 +12,11 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
+from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.observe.snapshot import Snapshot, take_snapshot
 from scriptmodel_operator.pachyderm.calls import Calls
 from scriptmodel_operator.pachyderm.errors import PachydermError
 from scriptmodel_operator.pachyderm.gateway import Gateway
-
-Key = tuple[str, str]
-"""Namespace and name of an object."""
 
 _LEAST_DELAY, _DELAY = 1.0, 5.0
 """Wait five times the duration of the last poll before polling again; once its duration if all objects that could
