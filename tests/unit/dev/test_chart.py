@@ -35,4 +35,4 @@ def test_outdated_files_are_named(
     monkeypatch.setattr(chart, "manifests", lambda: {tmp_path / "rbac.yaml": "new\n"})
     (tmp_path / "rbac.yaml").write_text("old\n")
     assert chart.main(["--check"]) == 1
-    assert capsys.readouterr().err == "rbac.yaml is not what the chart makes: run `make manifests`\n"
+    assert capsys.readouterr().err == "rbac.yaml is out of date: run `make manifests`\n"

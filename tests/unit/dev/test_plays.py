@@ -30,7 +30,7 @@ def test_a_second_run_writes_only_missing_files(tmp_path: Path) -> None:
     write(tmp_path / "plays")
     (tmp_path / "plays" / plays()[0].name).unlink()
     assert write(tmp_path / "plays") == 1
-    assert run(tmp_path / "plays").stdout.startswith("all plays are there already")
+    assert run(tmp_path / "plays").stdout.startswith("all plays exist already")
 
 
 def test_a_file_that_was_changed_is_neither_overwritten_nor_are_others_written(tmp_path: Path) -> None:

@@ -256,6 +256,7 @@ _METRICS = _record(
         "understood": _maybe(_number),
         "best_epoch": _count,
         "seconds": _number,
+        "held_out": _maybe(_only(dict, _each(_number))),
         "test": _record(
             {},
             {

@@ -1,4 +1,4 @@
-"""The page `report.html`: what was learned from what, how well, and what it writes; one self-contained file."""
+"""The page `report.html`: corpus, settings, quality and samples; one self-contained file."""
 
 from __future__ import annotations
 
