@@ -1,4 +1,4 @@
-"""What the values mean in the objects that come of them."""
+"""Each value appears in the rendered objects with its meaning."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def test_nobody_but_the_viewers_gets_a_right_by_default() -> None:
     assert edit["rules"][0]["verbs"] == ["create", "update", "patch", "delete", "deletecollection"]
 
 
-def test_the_crd_is_kept_unless_told_otherwise_and_is_the_operators() -> None:
+def test_the_crd_is_the_operators_and_is_kept_by_default() -> None:
     crd = only("CustomResourceDefinition", objects())
     assert crd["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
     assert crd["spec"] == yaml.safe_load(Path("manifests/crd.yaml").read_text())["spec"]
@@ -162,7 +162,7 @@ def test_pods_of_hooks_are_found_neither_by_the_service_nor_by_the_deployment() 
         assert not selector.items() <= labels.items()
 
 
-def test_the_network_policy_lets_out_what_the_operator_and_its_hooks_need() -> None:
+def test_the_network_policy_allows_the_egress_of_the_operator_and_its_hooks() -> None:
     found = objects({"networkPolicy": {"enabled": True}})
     policy = only("NetworkPolicy", found)["spec"]
     ports = {port["port"] for rule in policy["egress"] for port in rule["ports"]}

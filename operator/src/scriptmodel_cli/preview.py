@@ -18,6 +18,7 @@ from scriptmodel_operator.observe.observer import Observer
 from scriptmodel_operator.observe.snapshot import take_snapshot
 from scriptmodel_operator.observe.view import CorpusView, ModelView, PipelineView
 from scriptmodel_operator.pachyderm.gateway import Gateway
+from scriptmodel_operator.pachyderm.submitted import submitted_spec
 from scriptmodel_operator.pachyderm.values import CommitInfo, PipelineApply, PipelineRef
 from scriptmodel_operator.reconcile.actions import (
     Action,
@@ -149,7 +150,7 @@ def _observed(ref: PipelineRef, view: ModelView) -> PipelineView | None:
 
 def _pipeline(apply: PipelineApply, why: str, view: ModelView) -> Change:
     observed = _observed(apply.spec.ref, view)
-    fields = field_changes(observed.info.spec if observed else None, apply.spec)
+    fields = field_changes(submitted_spec(observed.info) if observed else None, apply.spec)
     if observed is None:
         return Change("+", f"create pipeline {apply.spec.ref}", why, fields=fields)
     again = "trains again from the first epoch" if observed is view.train else "writes a new script"
@@ -174,7 +175,7 @@ def _notes(model: ScriptModel, state: ModelState, view: ModelView, image: str) -
     difference = _difference(state)
     for drift in difference.tolerated:
         observed = _observed(drift.ref, view)
-        differing = field_changes(drift.apply.spec, observed.info.spec) if observed else ()
+        differing = field_changes(drift.apply.spec, submitted_spec(observed.info)) if observed else ()
         names = ", ".join(field.name for field in differing)
         yield f"{drift.ref} was changed by another client ({names}); left unchanged because spec.driftPolicy is Warn"
     training, http = model.spec.training, model.spec.corpus.http

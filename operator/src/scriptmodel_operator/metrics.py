@@ -74,6 +74,12 @@ class Metrics:
         )
         self._download_bytes = Counter("scriptmodel_download_bytes", "Bytes downloaded", registry=registry)
         self._depth = Gauge("scriptmodel_queue_depth", "ScriptModels that wait for a worker", registry=registry)
+        self._pachyderm = Gauge(
+            "scriptmodel_pachyderm_info",
+            "1 for the version of pachd; certified is yes, no, newer or too old",
+            ["version", "certified"],
+            registry=registry,
+        )
         self._skew: Gauge | None = None
         registry.register(ObjectCollector(store))
 
@@ -96,6 +102,11 @@ class Metrics:
                 registry=self._registry,
             )
         self._skew.set(seconds)
+
+    def pachyderm_version(self, version: str, certified: str) -> None:
+        """Set the version of pachd, in place of an earlier one."""
+        self._pachyderm.clear()
+        self._pachyderm.labels(version, certified).set(1)
 
     def retried(self) -> None:
         """Count a reconcile that failed and will be retried."""

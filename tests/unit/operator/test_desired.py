@@ -34,7 +34,7 @@ EVERYTHING: dict[str, Any] = {
     "priorityClassName": "high",
     "runtimeClassName": "nvidia",
 }
-"""All that a spec can say of how training runs."""
+"""All fields of a spec about where training runs."""
 
 
 def wanted(
@@ -62,7 +62,7 @@ def test_the_generate_command_is_the_contracts() -> None:
 
 
 def test_digests_never_change() -> None:
-    """They stand on pipelines for months: another way of making them would train everything again."""
+    """Digests stay on pipelines for months: a changed computation would retrain everything."""
     assert digest({"a": 1, "b": ["x"]}) == digest({"b": ["x"], "a": 1})
     pipelines = wanted()
     assert pipelines.train.mark.compute == "d1:0b801657a04a524c904f0d7c05273da0"
@@ -82,7 +82,7 @@ def test_how_a_number_is_written_changes_nothing() -> None:
 
 
 def test_fingerprints_never_change() -> None:
-    """Another way of making them would take every pipeline for changed by somebody else."""
+    """A changed computation would report drift of every pipeline."""
 
     def of_older_names(spec: dict[str, Any] | None = None, sent: str = "") -> Desired:
         model = scriptmodel(spec, known_names=possible_names("ml", "thrones", "default")[1])
@@ -116,7 +116,7 @@ def test_fingerprints_never_change() -> None:
         ({"generation": {"words": 1000, "temperature": "0.8"}}, "same", "same"),
     ],
 )
-def test_what_a_change_of_the_spec_needs(change: dict[str, Any], train: str, generate: str) -> None:
+def test_each_change_of_the_spec_needs_the_expected_action(change: dict[str, Any], train: str, generate: str) -> None:
     before, after = wanted(), wanted(change)
     assert _needs(before.train.mark, after.train.mark) == train
     assert _needs(before.generate.mark, after.generate.mark) == generate
@@ -164,7 +164,7 @@ def test_a_gpu_pipeline_of_an_older_operator_stays_as_it_was_sent_until_the_spec
     assert variables_of(wanted(changed, mark=mark).train.spec.pod_patch) == {"SCRIPTMODEL_GPU_REQUESTED": "1"}
 
 
-def test_what_comes_back_from_the_server_has_the_fingerprint_of_what_was_sent() -> None:
+def test_a_pipeline_read_back_has_the_fingerprint_of_the_one_sent() -> None:
     for spec in ({}, {"training": EVERYTHING}):
         both = wanted(spec)
         for pipeline in (both.train, both.generate):
@@ -175,7 +175,7 @@ def test_what_comes_back_from_the_server_has_the_fingerprint_of_what_was_sent() 
             assert mark_of(seen.spec.annotations) == mark
 
 
-def test_an_image_that_the_operator_chose_stays_until_new_training_is_asked_for() -> None:
+def test_an_image_chosen_by_the_operator_stays_until_a_retraining_is_requested() -> None:
     mark = wanted(image="trainer:1").train.mark
     assert wanted(image="trainer:2", mark=mark).train.spec.image == "trainer:1"
     assert wanted({"generation": {"words": 5}}, image="trainer:2", mark=mark).generate.spec.image == "trainer:1"

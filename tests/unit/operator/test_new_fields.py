@@ -85,7 +85,7 @@ ELSEWHERE = {
 
 
 def leaves(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
-    """Yield the path of each field that holds no further object."""
+    """Yield the path of each field without further fields."""
     for name, field in model.model_fields.items():
         path = f"{prefix}{field.alias or name}"
         nested = next((each for each in _classes(field.annotation) if path not in ELSEWHERE), None)

@@ -27,7 +27,7 @@ def retrain(session: Session, name: str) -> None:
     A running job is killed and training restarts at the first epoch. The last script stays until a new one is written.
     """
     stamp = datetime.now(UTC).isoformat(timespec="microseconds")
-    # The reconcile request lets `wait` tell the new status from the previous one.
+    # The reconcile request lets `wait` distinguish the new status from the previous one.
     session.patch(name, {"metadata": {"annotations": {RETRAIN_AT: stamp, RECONCILE_AT: stamp}}})
     note(f"requested a new training of {name}: see `scriptmodel status {name} -w`")
 

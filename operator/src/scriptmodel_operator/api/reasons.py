@@ -48,7 +48,11 @@ class Reason(StrEnum):
 
     # Problems that somebody has to solve.
     INVALID_SPEC = "InvalidSpec", "The spec is invalid."
-    NOT_ALLOWED = "NotAllowed", "The operator's configuration does not allow in this namespace what the spec requests."
+    NOT_ALLOWED = (
+        "NotAllowed",
+        "The operator's configuration does not allow in this namespace what the spec requests, or Pachyderm does not "
+        "allow it to the operator; the message names the option or the role.",
+    )
     PROJECT_NOT_FOUND = "ProjectNotFound", "The Pachyderm project does not exist."
     CORPUS_NOT_FOUND = "CorpusNotFound", "The corpus repo does not exist."
     CORPUS_BRANCH_NOT_FOUND = "CorpusBranchNotFound", "The corpus repo has no such branch."

@@ -266,7 +266,7 @@ def _key(model: ScriptModel) -> Key:
 
 
 def _deletion_fields(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the part of a spec that a deletion needs: an object can be deleted whatever else is in its spec."""
+    """Return the part of a spec that a deletion needs: the rest of it may be invalid."""
     return {"corpus": {}, **{key: spec[key] for key in ("pachyderm", "deletionPolicy") if key in spec}}
 
 

@@ -72,7 +72,7 @@ def check(
     findings = _request(kubeconfig, lambda client: checking.check_cluster(client, namespace, model))
     findings += checking.check_pachyderm(target)
     for finding in findings:
-        click.echo(f"{'ok    ' if finding.good else 'FAILED'}  {finding.text}")
+        click.echo(finding.line)
     if not all(finding.good for finding in findings):
         raise click.exceptions.Exit(1)
 

@@ -12,6 +12,7 @@ from scriptmodel_operator.api.spec import DriftPolicy
 from scriptmodel_operator.desired.digest import fingerprint
 from scriptmodel_operator.desired.pipelines import Desired, DesiredPipeline, retraining_requested
 from scriptmodel_operator.observe.view import ModelView, PipelineView
+from scriptmodel_operator.pachyderm.submitted import submitted_spec
 from scriptmodel_operator.pachyderm.values import JobState, PipelineApply, PipelineRef, PipelineState
 from scriptmodel_operator.reconcile.restarts import state_is_kept
 
@@ -118,16 +119,17 @@ def _requested(model: ScriptModel, desired: DesiredPipeline, observed: PipelineV
 def _drift(desired: DesiredPipeline, observed: PipelineView, mark: Mark) -> Change | None:
     """Return the correction of a pipeline that somebody else has updated.
 
-    While the version is that of the mark, the observed spec is the one that was sent, in the server's form."""
+    While the version is that of the mark, the observed spec is the one that was sent, in the server's form. A new
+    version may also come from the server's administrator, who changed defaults: what was submitted stays the same."""
     if observed.info.version == mark.version:
         return None
-    found = fingerprint(observed.info.spec)
+    found = fingerprint(submitted_spec(observed.info))
     differs = _comparable(found, mark.sent) and found != mark.sent
     return _correction(desired, observed) if differs else None
 
 
 def _correction(desired: DesiredPipeline, observed: PipelineView) -> Change:
-    theirs, ours = observed.info.spec, desired.spec
+    theirs, ours = submitted_spec(observed.info), desired.spec
     computes = (theirs.image, theirs.command) != (ours.image, ours.command)
     return _write(ChangeKind.CORRECT, desired, observed, "somebody else changed it", reprocess=computes)
 

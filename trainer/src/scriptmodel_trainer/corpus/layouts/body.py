@@ -48,11 +48,7 @@ class Body:
         self._speech: list[str] = []
         self._speech_line = 0
         self._named_line = 0  # where someone was named who has said nothing yet
-        self._explain = explain
-
-    def explain(self, line: int, label: str, rule: str) -> None:
-        """Say why lines from this one on are read as they are."""
-        self._explain(Decision(line, label, rule))
+        self.explain = explain
 
     @property
     def breaks_off(self) -> bool:
@@ -111,7 +107,7 @@ class Body:
         if said.strip():
             yield from self.lines(said, line, lead=cue.end - text.rfind("\n", 0, cue.end) - 1)
         if below:
-            self.explain(line + said.count("\n") + 1, "exposition", "set-in-below-words")
+            self.explain(Decision(line + said.count("\n") + 1, "exposition", "set-in-below-words"))
             yield from self.exposition(below, line + said.count("\n") + 1)
 
     def lines(self, text: str, line: int, lead: int = 0) -> Iterator[Event]:
@@ -127,12 +123,12 @@ class Body:
                 if self.silent:
                     continue  # beside the name, if on another line
                 at = line + text.count("\n", 0, start)
-                self.explain(at, "exposition", "lines-of-its-own")
+                self.explain(Decision(at, "exposition", "lines-of-its-own"))
                 yield from self.exposition(text[start:end], at)
                 done = end
         if text[done:].strip():
             if done:
-                self.explain(line + text.count("\n", 0, done) + 1, "speech", "words-continue")
+                self.explain(Decision(line + text.count("\n", 0, done) + 1, "speech", "words-continue"))
             self._say(text[done:], line + text.count("\n", 0, done))
 
     def end(self) -> Iterator[Event]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from scriptmodel_trainer.corpus.layouts.evidence import Evidence
 from scriptmodel_trainer.corpus.layouts.marks import (
@@ -15,6 +16,7 @@ from scriptmodel_trainer.corpus.layouts.marks import (
     tells_of_print,
 )
 from scriptmodel_trainer.corpus.layouts.recognizer import Recognizer
+from scriptmodel_trainer.corpus.layouts.rules import Test, first_verdict
 
 AHEAD = 40  # paragraphs looked at for a play that has ended, or begins with a long speech
 _SOLD = 3  # paragraphs from the heading of a catalogue to its first price
@@ -29,33 +31,41 @@ _CAPITAL_WORDS = re.compile(r"\s*[A-Z]\S*(?:\s+(?:[A-Z]\S*|of|the|and|in|an?|to|
 _COLOPHON = re.compile(r"PRINTED (?:BY|IN|AT)\b|(?:Printed|_Printed) (?:_?by|in|at)\b")
 
 
-def ends(paragraph: Evidence, ahead: Sequence[Evidence], recognizer: Recognizer, before: Evidence | None) -> bool:
-    """True at words that say so, at a new front matter, or where nobody speaks any more.
+@dataclass(frozen=True)
+class Edge:
+    """A paragraph that may be the first one behind a play: the one before it, and those that follow."""
 
-    `ahead` are the paragraphs that follow, `before` is the one before.
+    paragraph: Evidence
+    ahead: Sequence[Evidence]
+    recognizer: Recognizer
+    before: Evidence | None
+
+    @property
+    def text(self) -> str:
+        """The text of the paragraph."""
+        return self.paragraph.text
+
+    @property
+    def fallen(self) -> bool:
+        """Whether the curtain fell right before."""
+        return self.before is not None and self.before.is_curtain
+
+    def knows_any(self) -> bool:
+        """Whether anyone known speaks among those that follow."""
+        return any(map(self.recognizer.knows, self.ahead))
+
+    def next_curtain(self, count: int) -> bool:
+        """Whether the curtain falls within the next paragraphs."""
+        return any(other.is_curtain for other in itertools.islice(self.ahead, count))
+
+
+def ends(paragraph: Evidence, ahead: Sequence[Evidence], recognizer: Recognizer, before: Evidence | None) -> str:
+    """The name of the rule by which the play is over before this paragraph, "" if it is not.
+
+    It is at words that say so, at a new front matter, or where nobody speaks any more. `ahead` are the paragraphs that
+    follow, `before` is the one before.
     """
-    text = paragraph.text
-    matter = _back_matter_begins(paragraph, ahead) and not recognizer.knows(paragraph)
-    fallen = before is not None and before.is_curtain
-    if matter or recognizer.begins_with_cue(paragraph):  # a title may look like a name
-        return matter or (fallen and (_title_page(ahead, recognizer) or _strange(paragraph, ahead, recognizer)))
-    if paragraph.is_furniture and (
-        not paragraph.is_rule or stroke(text) in recognizer.cast.rules
-    ):  # a page, an illustration; notes at the end
-        return paragraph.is_front_heading and not any(map(recognizer.begins_with_cue, ahead))
-    if _may_be_title(paragraph) and _title_page(ahead, recognizer):
-        return not _CURTAIN.search(text) or paragraph.is_closing or paragraph.is_front_heading
-    advertised = fallen and _advertises([paragraph, *ahead])
-    if paragraph.is_closing or paragraph.is_front_heading or advertised or _heads_list(paragraph, ahead, recognizer):
-        return True
-    speaks = recognizer.knows if fallen else recognizer.begins_with_cue
-    if any(map(speaks, ahead)) or is_epilogue(paragraph) or spoken_by(text) is not None:
-        return _COLOPHON.search(text) is not None and not any(map(recognizer.knows, ahead))
-    picture = fallen and any(other.is_curtain for other in itertools.islice(ahead, _SHOWN))
-    goes_on = picture or (fallen and paragraph.is_heading and is_played(ahead))
-    return not goes_on and (
-        fallen or _COLOPHON.search(text) is not None or _nobody_speaks(paragraph, ahead, recognizer)
-    )
+    return first_verdict(ENDINGS, Edge(paragraph, ahead, recognizer, before))
 
 
 def _back_matter_begins(paragraph: Evidence, ahead: Sequence[Evidence]) -> bool:
@@ -171,3 +181,66 @@ def _title_page(ahead: Sequence[Evidence], recognizer: Recognizer) -> bool:
 def _by_someone(paragraph: Evidence) -> bool:
     """Words after a dash: someone in a crowd says them."""
     return paragraph.text.lstrip().startswith(("--", "—"))
+
+
+def _is_back_matter(edge: Edge) -> bool | None:
+    begins = _back_matter_begins(edge.paragraph, edge.ahead)
+    return True if begins and not edge.recognizer.knows(edge.paragraph) else None
+
+
+def _is_stranger(edge: Edge) -> bool | None:
+    """A name ends no play, unless it stands on the next title page or is nobody's after the curtain."""
+    if not edge.recognizer.begins_with_cue(edge.paragraph):
+        return None
+    titled = edge.fallen and _title_page(edge.ahead, edge.recognizer)
+    return titled or (edge.fallen and _strange(edge.paragraph, edge.ahead, edge.recognizer))
+
+
+def _is_page_edge(edge: Edge) -> bool | None:
+    """Pages, illustrations and the rules of the play end none; the heading of notes does, where nobody speaks."""
+    rule = edge.paragraph.is_rule and stroke(edge.text) not in edge.recognizer.cast.rules
+    if rule or not edge.paragraph.is_furniture:
+        return None
+    return edge.paragraph.is_front_heading and not any(map(edge.recognizer.begins_with_cue, edge.ahead))
+
+
+def _is_title_page(edge: Edge) -> bool | None:
+    if not (_may_be_title(edge.paragraph) and _title_page(edge.ahead, edge.recognizer)):
+        return None
+    seen = edge.paragraph
+    return not _CURTAIN.search(edge.text) or seen.is_closing or seen.is_front_heading
+
+
+def _is_catalogue(edge: Edge) -> bool | None:
+    advertised = edge.fallen and _advertises([edge.paragraph, *edge.ahead])
+    return True if advertised or _heads_list(edge.paragraph, edge.ahead, edge.recognizer) else None
+
+
+def _is_played_on(edge: Edge) -> bool | None:
+    """Where others speak or an epilogue follows, only the printer's words end the play, if nobody known speaks."""
+    speaks = edge.recognizer.knows if edge.fallen else edge.recognizer.begins_with_cue
+    spoken = any(map(speaks, edge.ahead)) or is_epilogue(edge.paragraph) or spoken_by(edge.text) is not None
+    return (_COLOPHON.search(edge.text) is not None and not edge.knows_any()) if spoken else None
+
+
+def _is_tableau(edge: Edge) -> bool | None:
+    """After the curtain a picture may be shown, or a scene without names."""
+    shown = edge.fallen and edge.next_curtain(_SHOWN)
+    return False if shown or (edge.fallen and edge.paragraph.is_heading and is_played(edge.ahead)) else None
+
+
+ENDINGS: tuple[Test[Edge], ...] = (
+    Test("back-matter", _is_back_matter),
+    Test("stranger", _is_stranger),
+    Test("page-edge", _is_page_edge),
+    Test("title-page", _is_title_page),
+    Test("closing-words", lambda edge: edge.paragraph.is_closing or None),
+    Test("front-heading", lambda edge: edge.paragraph.is_front_heading or None),
+    Test("catalogue", _is_catalogue),
+    Test("played-on", _is_played_on),
+    Test("shown-after-curtain", _is_tableau),
+    Test("curtain", lambda edge: edge.fallen or None),
+    Test("colophon", lambda edge: _COLOPHON.search(edge.text) is not None or None),
+    Test("nobody-speaks", lambda edge: _nobody_speaks(edge.paragraph, edge.ahead, edge.recognizer)),
+)
+"""Whether a play is over: the first test that says yes or no decides."""

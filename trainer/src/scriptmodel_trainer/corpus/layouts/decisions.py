@@ -9,8 +9,6 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from scriptmodel_trainer.corpus.events import Event, EventKind
@@ -19,30 +17,26 @@ from scriptmodel_trainer.corpus.layouts.cues import Cue, Kind
 from scriptmodel_trainer.corpus.layouts.directions import (
     closes_at,
     ends_open,
-    is_quoted,
     is_verse,
-    narrates,
     open_end,
     tells,
-    without_angles,
 )
 from scriptmodel_trainer.corpus.layouts.evidence import Evidence
 from scriptmodel_trainer.corpus.layouts.marks import centred_name, music_heading, speaks_alone, spoken_by
-from scriptmodel_trainer.corpus.layouts.names import WHOLE_CAPS_NAME, could_be_name
+from scriptmodel_trainer.corpus.layouts.names import could_be_name
 from scriptmodel_trainer.corpus.layouts.paragraphs import plain
-from scriptmodel_trainer.corpus.layouts.rules import Rule, first_rule
+from scriptmodel_trainer.corpus.layouts.place import Place
+from scriptmodel_trainer.corpus.layouts.rules import Decision, Rule, read_by
+from scriptmodel_trainer.corpus.layouts.unnamed import UNNAMED, exposition, words
 
 _LONGEST_NAME = 80  # characters
 _LONGEST_PICTURE = 1000  # characters that say who stands where
-_LONGEST_SINGING = 240  # characters that end with who sings
 _NEAR = 12  # paragraphs in which brackets and italics close
-_CENTRED = " " * 24
 _SAYS_I = re.compile(r"\s*I\s*[.!?…—-]+\s*")  # no page number
 _SAYS = re.compile(  # `(Anna looks up and says.) Words`
     r"\s*(?P<direction>[\[(]_?(?P<who>[^\W\d_a-z]\w+)\b[^\[\]()]{1,400}\b"
     r"(?:says|speaks|sings|cries|calls|asks|answers|replies|murmurs|shouts|whispers|reads)(?:\s\w+)?\s*_?[\])])[.:]?\s+(?=\S)"
 )
-_SINGS = re.compile(rf"\b(?P<who>{WHOLE_CAPS_NAME}) (?:sings?|speaks?|says?|reads?)\b[^.!?]*[:;]$")
 _SOME = re.compile(  # `The whole Chorus.`, `One of the Chorus (Carl).`
     r"\s*(?:The|All|Both|One|Some|Another)(?: [a-z]+){1,3} (?P<who>[^\W\d_a-z]\w+)(?: \([^()]*\))?[.:]?"
 )
@@ -51,37 +45,6 @@ _VOICES = re.compile(
     r"\s*[\[(]_?(?P<who>(?:An? |The )?(?:[A-Z]?\w+ )?(?:[Vv]oices?|[Ss]houts|[Cc]ries)\b[^\])_]{0,40})_?[\])]"
     r"[.:]?\s+(?=\S)"
 )
-
-
-@dataclass(frozen=True)
-class Place:
-    """A paragraph where it stands: the play so far, and the paragraphs that follow."""
-
-    body: Body
-    paragraph: Evidence
-    ahead: Sequence[Evidence]
-
-    @property
-    def text(self) -> str:
-        """The text of the paragraph."""
-        return self.paragraph.text
-
-    @cached_property
-    def cues(self) -> list[Cue]:
-        """Who speaks in the paragraph."""
-        return self.body.recognizer.meet(self.paragraph)
-
-    def next(self, count: int) -> Iterator[Evidence]:
-        """The next paragraphs, at most so many."""
-        return itertools.islice(self.ahead, count)
-
-    def exposition(self, doubtful: bool = False) -> Iterator[Event]:
-        """All of it is a direction."""
-        return self.body.exposition(self.text, self.paragraph.line, doubtful)
-
-    def words(self) -> Iterator[Event]:
-        """All of it is said by the one who speaks."""
-        return self.body.lines(self.text, self.paragraph.line)
 
 
 def read(body: Body, paragraph: Evidence, ahead: Sequence[Evidence]) -> Iterator[Event]:
@@ -95,23 +58,13 @@ def read_before_speech(body: Body, paragraph: Evidence, ahead: Sequence[Evidence
     first = next(iter(place.cues), None)
     alone = first is not None and not place.text[first.end :].strip() and not first.direction
     if alone and not paragraph.is_heading and not any(map(_may_be_said, place.next(1))):
-        body.explain(paragraph.line, "exposition", "title")
+        body.explain(Decision(paragraph.line, "exposition", "title"))
         return place.exposition()
     return _read(PARAGRAPHS, place)
 
 
 def _read(rules: Sequence[Rule[Place]], place: Place) -> Iterator[Event]:
-    rule, found = first_rule(rules, place)
-    place.body.explain(place.paragraph.line, rule.label, rule.name)
-    return rule.read(place, found)
-
-
-def _exposition(place: Place, _: Any) -> Iterator[Event]:
-    return place.exposition()
-
-
-def _words(place: Place, _: Any) -> Iterator[Event]:
-    return place.words()
+    return read_by(rules, place, place.paragraph.line, place.body.explain)
 
 
 # Page furniture, headings, directions in brackets and italics
@@ -281,113 +234,14 @@ def _speeches(place: Place, cues: list[Cue]) -> Iterator[Event]:
         yield from _read(UNNAMED, Place(place.body, Evidence(before, place.paragraph.line), place.ahead))
     for cue, following in itertools.zip_longest(cues, cues[1:]):
         if cue.start:
-            place.body.explain(place.paragraph.line_at(cue.start), "speech", "name")
+            place.body.explain(Decision(place.paragraph.line_at(cue.start), "speech", "name"))
         yield from place.body.begin(cue, place.paragraph, following.start if following else len(place.text))
-
-
-# Paragraphs without a name: the speech continues, or they are directions without brackets
-
-
-def _has_soliloquy(place: Place) -> bool:
-    return not place.body.speaker and place.body.soliloquy != "" and not place.paragraph.tells
-
-
-def _soliloquy(place: Place, _: Any) -> Iterator[Event]:
-    place.body.continue_as(place.body.soliloquy)
-    yield from place.words()
-
-
-def _nobody_speaks(place: Place, _: Any) -> Iterator[Event]:
-    return place.exposition(doubtful=not (place.paragraph.tells or place.paragraph.reads_like_direction))
-
-
-def _begins_with_aside(place: Place) -> bool:
-    """Whether a direction in brackets begins words that continue."""
-    seen = place.paragraph
-    return place.text.strip().startswith(("[", "(")) and not (seen.reads_like_direction and seen.tells)
-
-
-def _is_stage_action(place: Place) -> bool:
-    seen = place.paragraph
-    return (seen.reads_like_direction or seen.is_curtain) and len(place.text) < 400 and seen.tells
-
-
-def _is_in_capitals(place: Place) -> bool:
-    """`TABLEAU`, `ACT DROP`, `FLASHBACK <to a pier>`."""
-    shown = without_angles(place.text.strip())
-    return shown.isupper() and len(shown) < 80 and not (shown.endswith(("!", "?")) or is_quoted(shown))
-
-
-def _is_centred(place: Place) -> bool:
-    stripped = place.text.strip()
-    return place.text.startswith(_CENTRED) and len(stripped) < 40 and stripped[-1].isalnum()
-
-
-def _is_narration(place: Place) -> bool:
-    """Whether prose tells what is done, in a play whose directions are not always in brackets."""
-    text, body = place.text, place.body
-    if not body.cast.plain_directions or body.singing:
-        return False
-    return narrates(text.rstrip(":;") + ".") if text[0] == " " else place.paragraph.narrates  # `ANNA sings:`
-
-
-def _is_flush_narration(place: Place) -> bool:
-    return place.body.cast.indented_directions and place.text[0] != " " and _is_narration(place)
-
-
-def _names_someone(place: Place) -> bool:
-    """`HELENA goes out. A pause.`: a capital name that does not speak here, in a short paragraph."""
-    words = plain(place.text[:200]).split()
-    named = bool(words) and words[0].strip(".,") in place.body.speakers
-    return named and words[0].isupper() and len(place.text) < 240 and place.paragraph.tells
-
-
-def _is_set_in(place: Place) -> bool:
-    """Whether narration is set in as far as directions in brackets."""
-    as_far = place.paragraph.indent == place.body.cast.set_in != 0
-    return as_far and not place.body.singing and place.paragraph.narrates
-
-
-def _direction(place: Place, _: Any) -> Iterator[Event]:
-    """A direction without brackets; the curtain falls, or `ANNA sings:` says who sings what follows."""
-    text, body = place.text, place.body
-    yield from place.exposition()
-    if "CURTAIN" in text:
-        body.speaker = ""
-    elif (
-        text.endswith((":", ";"))
-        and (told := _SINGS.search(plain(text)[-_LONGEST_SINGING:]))
-        and (name := body.speakers.spelled(told["who"]))
-    ):
-        yield from body.sing(name)
 
 
 def _may_be_said(paragraph: Evidence) -> bool:
     """Whether these could be someone's first words: no description of the scene, no direction."""
     return not paragraph.is_bracketed and not ("\n" in paragraph.text and paragraph.narrates)
 
-
-def _always(_: Place) -> bool:
-    return True
-
-
-UNNAMED: tuple[Rule[Place], ...] = (
-    Rule("bracket-in-speech", "exposition", lambda place: place.paragraph.opens_only, _exposition),
-    Rule("soliloquy", "speech", _has_soliloquy, _soliloquy),
-    Rule("nobody-speaks", "exposition", lambda place: not place.body.speaker, _nobody_speaks),
-    Rule("first-words", "speech", lambda place: place.body.silent, _words),
-    Rule("sentence-continues", "speech", lambda at: at.body.breaks_off and not at.paragraph.is_curtain, _words),
-    Rule("begins-with-aside", "speech", _begins_with_aside, _words),
-    Rule("stage-action", "exposition", _is_stage_action, _direction),
-    Rule("capitals", "exposition", _is_in_capitals, _direction),
-    Rule("centred", "exposition", _is_centred, _direction),
-    Rule("narration-not-set-in", "speech", _is_flush_narration, _words),
-    Rule("narration", "exposition", _is_narration, _direction),
-    Rule("names-someone", "exposition", _names_someone, _direction),
-    Rule("set-in-like-directions", "exposition", _is_set_in, _direction),
-    Rule("speech-continues", "speech", _always, _words),
-)
-"""Rules for words without a name before them."""
 
 SPEECHES: tuple[Rule[Place], ...] = (
     Rule("lone-name", "speech", _lone_name, _speeches),
@@ -422,7 +276,7 @@ PARAGRAPHS: tuple[Rule[Place], ...] = (
         _opens_bracket,
         lambda place, _: place.exposition(doubtful=ends_open(place.text)),
     ),
-    Rule("brackets", "exposition", _is_bracketed, _exposition),
+    Rule("brackets", "exposition", _is_bracketed, exposition),
     Rule("song-heading", "exposition", _song, _begin_song),
     Rule("spoken-by", "exposition", lambda place: spoken_by(place.text), _begin_speech),
     Rule(
@@ -431,8 +285,8 @@ PARAGRAPHS: tuple[Rule[Place], ...] = (
         lambda place: centred_name(place.text) if place.body.songs else None,
         lambda place, singer: place.body.sing(singer),
     ),
-    Rule("last-title", "speech", _is_last_title, _words),
-    Rule("tableau", "exposition", _is_tableau, _exposition),
+    Rule("last-title", "speech", _is_last_title, words),
+    Rule("tableau", "exposition", _is_tableau, exposition),
     *SPEECHES,
 )
 """Rules for any paragraph within a play."""

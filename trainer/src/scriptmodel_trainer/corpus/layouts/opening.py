@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 from scriptmodel_trainer.corpus.layouts.closing import AHEAD, is_played
 from scriptmodel_trainer.corpus.layouts.directions import is_bracketed
@@ -17,6 +19,7 @@ from scriptmodel_trainer.corpus.layouts.marks import (
 )
 from scriptmodel_trainer.corpus.layouts.paragraphs import plain
 from scriptmodel_trainer.corpus.layouts.recognizer import Recognizer
+from scriptmodel_trainer.corpus.layouts.rules import Test, first_verdict
 
 _NEAR = 12  # paragraphs looked at to see whether a play has begun
 _ENOUGH = 4  # cues among them
@@ -40,33 +43,28 @@ _SPEAKING = 10  # of so many speeches at least one is spoken to someone
 _LIST = 8  # paragraphs of a cast list, at most, that look like speeches
 
 
+@dataclass(frozen=True)
+class Start:
+    """A paragraph that may begin a play: those before it that belong to no play, and those that follow."""
+
+    paragraph: Evidence
+    front: Sequence[Evidence]
+    ahead: Sequence[Evidence]
+    recognizer: Recognizer
+
+    @cached_property
+    def known(self) -> bool:
+        """Whether someone known speaks, and the name is no title."""
+        known = self.recognizer.knows(self.paragraph) and not self.recognizer.may_be_title(self.paragraph)
+        return known and not _stands_in(self.front, self.paragraph)
+
+
 def begins(paragraph: Evidence, front: Sequence[Evidence], ahead: Sequence[Evidence], recognizer: Recognizer) -> bool:
     """True where someone speaks and others soon do, too.
 
     `front` are the paragraphs before, `ahead` those that follow.
     """
-    scene = _is_scene(paragraph, recognizer)
-    if not scene and (
-        not recognizer.begins_with_cue(paragraph, sure=True)
-        or recognizer.is_title(paragraph)
-        or _is_sold(paragraph, ahead)
-    ):
-        return False
-    if scene or (front and _ENTRANCE.match(front[-1].text) and recognizer.first_name(paragraph) in front[-1].text):
-        return True
-    known = recognizer.knows(paragraph) and not recognizer.may_be_title(paragraph) and not _stands_in(front, paragraph)
-    if _lists(paragraph, front, ahead, recognizer) or (
-        not known and not _prologue(front) and _first_scene_follows(ahead)
-    ):
-        return False
-    near = len(recognizer.meet(paragraph)) - 1
-    for other in ahead if known else itertools.islice(ahead, _NEAR):
-        if other.is_front_heading:
-            return False
-        near += recognizer.begins_with_cue(other, sure=True)
-        if near >= _ENOUGH:
-            return True
-    return near >= min(_ENOUGH, max(0, len(ahead) - 1) // 2) or (known and _prologue(front))
+    return first_verdict(BEGINNINGS, Start(paragraph, front, ahead, recognizer)) != ""
 
 
 def _is_scene(paragraph: Evidence, recognizer: Recognizer) -> bool:
@@ -327,3 +325,43 @@ def _bracketed_from(held: Sequence[Evidence], start: int) -> int:
     while start and held[start - 1].is_bracketed:
         start -= 1
     return start
+
+
+def _follows_entrance(start: Start) -> bool | None:
+    """Whether the direction right before says that the one who speaks enters."""
+    entrance = start.front and _ENTRANCE.match(start.front[-1].text)
+    return True if entrance and start.recognizer.first_name(start.paragraph) in start.front[-1].text else None
+
+
+def _precedes_first_scene(start: Start) -> bool | None:
+    follows = not start.known and not _prologue(start.front) and _first_scene_follows(start.ahead)
+    return False if follows else None
+
+
+def _others_speak(start: Start) -> bool:
+    near = len(start.recognizer.meet(start.paragraph)) - 1
+    for other in start.ahead if start.known else itertools.islice(start.ahead, _NEAR):
+        if other.is_front_heading:
+            return False
+        near += start.recognizer.begins_with_cue(other, sure=True)
+        if near >= _ENOUGH:
+            return True
+    few = min(_ENOUGH, max(0, len(start.ahead) - 1) // 2)
+    return near >= few or (start.known and _prologue(start.front))
+
+
+def _no(refused: bool) -> bool | None:
+    return False if refused else None
+
+
+BEGINNINGS: tuple[Test[Start], ...] = (
+    Test("scene-in-a-paragraph", lambda start: _is_scene(start.paragraph, start.recognizer) or None),
+    Test("no-name", lambda start: _no(not start.recognizer.begins_with_cue(start.paragraph, sure=True))),
+    Test("title", lambda start: _no(start.recognizer.is_title(start.paragraph))),
+    Test("catalogue", lambda start: _no(_is_sold(start.paragraph, start.ahead))),
+    Test("entrance", _follows_entrance),
+    Test("list", lambda start: _no(_lists(start.paragraph, start.front, start.ahead, start.recognizer))),
+    Test("first-scene-follows", _precedes_first_scene),
+    Test("others-speak", _others_speak),
+)
+"""Whether a play begins: the first test that says yes or no decides."""

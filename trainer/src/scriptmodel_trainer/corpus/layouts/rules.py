@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from scriptmodel_trainer.corpus.events import Event
 
@@ -27,6 +27,12 @@ def silent(decision: Decision) -> None:
     """Explain nothing."""
 
 
+class Parse(Protocol):
+    """Turns the lines of a file into events; `sample` are lines of it, `explain` receives each decision."""
+
+    def __call__(self, lines: Iterable[str], sample: Sequence[str], explain: Explain = ...) -> Iterator[Event]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Rule(Generic[Place]):
     """A rule of a table.
@@ -41,10 +47,37 @@ class Rule(Generic[Place]):
     read: Callable[[Place, Any], Iterator[Event]]
 
 
-def first_rule(rules: Sequence[Rule[Place]], place: Place) -> tuple[Rule[Place], Any]:
-    """Return the first rule that applies, and what it found; the last rule of a table always applies."""
+@dataclass(frozen=True, slots=True)
+class Test(Generic[Place]):
+    """A test of a table: yes, no, or None where it leaves the decision to the next one."""
+
+    name: str
+    verdict: Callable[[Place], bool | None]
+
+
+def first_rule(rules: Sequence[Rule[Place]], place: Place) -> tuple[Rule[Place], Any] | None:
+    """Return the first rule that applies, and what it found; None if no rule of the table does."""
     for rule in rules:
         found = rule.applies(place)
         if found is not None and found is not False:
             return rule, found
-    raise LookupError("no rule of the table applies")
+    return None
+
+
+def first_verdict(tests: Sequence[Test[Place]], place: Place) -> str:
+    """Return the name of the first test that decides, "" if it says no or none decides."""
+    for test in tests:
+        verdict = test.verdict(place)
+        if verdict is not None:
+            return test.name if verdict else ""
+    return ""
+
+
+def read_by(rules: Sequence[Rule[Place]], place: Place, line: int, explain: Explain) -> Iterator[Event]:
+    """Read by the first rule that applies, and explain it; a table ends with a rule that always applies."""
+    decided = first_rule(rules, place)
+    if decided is None:
+        raise LookupError("no rule of the table applies")
+    rule, found = decided
+    explain(Decision(line, rule.label, rule.name))
+    return rule.read(place, found)

@@ -23,7 +23,7 @@ from scriptmodel_trainer.corpus.layouts.opening import (
 )
 from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph, paragraphs
 from scriptmodel_trainer.corpus.layouts.recognizer import Recognizer
-from scriptmodel_trainer.corpus.layouts.rules import Explain, silent
+from scriptmodel_trainer.corpus.layouts.rules import Decision, Explain, silent
 from scriptmodel_trainer.corpus.layouts.survey import Style, survey
 
 _BACK = 60  # paragraphs before the first cue in which the heading of its scene is looked for
@@ -47,6 +47,7 @@ class StageParser:
         front: deque[Evidence] = deque()
         body: Body | None = None
         before: Evidence | None = None
+        outside = "before-the-play"  # why paragraphs are no part of one
         played = False  # a play, to its end
         quoting = False  # a preface quotes the play that is yet to be announced
         closed = listed = False  # with words that say so, or a catalogue: what follows is no play unless it has a title
@@ -55,7 +56,8 @@ class StageParser:
             if not ahead:
                 break
             paragraph = ahead.popleft()
-            if body is not None and ends(paragraph, ahead, recognizer, before):
+            if body is not None and (over := ends(paragraph, ahead, recognizer, before)):
+                outside = f"ended-by-{over}"
                 yield from body.end()
                 listed = paragraph.is_back_matter
                 body, played, closed = None, True, listed or paragraph.is_closing
@@ -77,6 +79,7 @@ class StageParser:
             if body is not None:
                 yield from read(body, paragraph, ahead)
                 continue
+            explain(Decision(paragraph.line, "cut", outside))
             front.append(paragraph)
             quoting = paragraph.text in recognizer.cast.prefaces or (quoting and not announces_play(paragraph.text))
             if len(front) > _BACK:
