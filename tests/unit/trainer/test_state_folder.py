@@ -142,6 +142,7 @@ def test_a_run_killed_at_random_steps_ends_with_bit_identical_weights(
     assert resumed["recomputed_seconds"] == training.metrics["recomputed_seconds"]
     log = [json.loads(line) for line in (training.out / "train.log.jsonl").read_text("utf-8").splitlines()]
     assert [bool(event["resumed_from"]) for event in of_kind(log, "start")] == [False] + [True] * kills
+    assert all(event["state"] for event in of_kind(log, "start"))
     assert f"restarted {kills} times" in (training.out / "report.html").read_text("utf-8")
     assert not training.checkpoints()
 
