@@ -49,7 +49,7 @@ class Stored:
 
 
 class News(Enum):
-    """What a version of an object changed."""
+    """The part of an object that a new version changed."""
 
     NONE = "none"
     """Nothing: it is known already, or older."""

@@ -156,7 +156,7 @@ class SnapshotSource:
 
     @property
     def _enough_wait(self) -> bool:
-        """Whether enough objects wait for a poll, and no other object is being reconciled."""
+        """Return whether enough objects wait for a poll, and no other object is being reconciled."""
         at_work = self._at_work()
         wait = at_work + len(self._waiting)
         pipelines = len(self._snapshot.pipelines) if self._snapshot else 0
