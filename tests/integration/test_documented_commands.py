@@ -192,7 +192,7 @@ def world(
 def _clone(cluster: Cluster, localpach: Localpach, folder: Path) -> World:
     """Prepare the files of a clone, and a kubeconfig whose default namespace exists in the cluster."""
     cluster.control_plane.kubectl("create", "namespace", cluster.namespace)
-    for name in ("manifests", "charts", ".venv"):
+    for name in ("manifests", "charts", "tests", ".venv"):
         (folder / name).symlink_to(ROOT / name)
     config = json.loads(cluster.control_plane.kubeconfig.read_text())
     config["contexts"][0]["context"]["namespace"] = cluster.namespace
@@ -226,6 +226,7 @@ def _lay_out(folder: Path) -> None:
     for scripts in ("plays", "grown"):
         (folder / scripts / "hamlet.md").write_text("".join(lines[:900]))
     (folder / "the-weir.txt").write_bytes((ROOT / "tests/gold/synthetic/caps-period.txt").read_bytes())
+    (folder / "new_script.txt").write_text("[ HAMLET ]: To be, or not to be.\n" * 20)
     (folder / "another_play.txt").write_text("".join(lines[900:1000]))
     (folder / ".config/fish/completions").mkdir(parents=True)
     (folder / "thrones.yaml").write_text(json.dumps(manifest("thrones", SPEC)))
