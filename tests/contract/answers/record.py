@@ -2,8 +2,8 @@
 
     python -m tests.contract.answers.record HOST:PORT [--auth] > tests/contract/answers/VERSION.yaml
 
-The server must be nobody else's. With --auth, for which 2.12 needs no licence, auth is activated, used with robot tokens,
-and deactivated again. What equals the answer of 2.7.8 is left out.
+The server must be nobody else's. With --auth (2.12 needs no licence for it), auth is activated, used with robot
+tokens, and deactivated again. What equals the answer of 2.7.8 is left out.
 """
 
 from __future__ import annotations
