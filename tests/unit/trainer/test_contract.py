@@ -19,7 +19,9 @@ from scriptmodel_trainer.presets import PRESETS
 from scriptmodel_trainer.progress.listeners import JsonProgress
 from scriptmodel_trainer.records import EpochRecord, Score
 
-MODEL_FILES = {"model.json", "weights.npz", "word_to_id.json", "id_to_word.json", "metrics.json", "report.html"}
+MODEL_FILES = {
+    *("model.json", "weights.npz", "word_to_id.json", "id_to_word.json", "metrics.json", "report.html", "ngrams.npz")
+}
 LOG = "train.log.jsonl"
 
 
@@ -57,7 +59,7 @@ def test_every_line_of_stdout_is_an_event_with_a_time(job: dict[str, Any]) -> No
 def test_events_are_in_order_and_have_the_fields_of_the_contract(job: dict[str, Any]) -> None:
     events = job["events"]
     keys = {
-        "start": {"preset", "parameters", "tokens", "vocabulary", "epochs", "resumed_from"},
+        "start": {"preset", "parameters", "tokens", "vocabulary", "epochs", "resumed_from", "state"},
         "device": {"device", "name", "memory_bytes", "precision", "gpu_requested"},
         "progress": {"epoch", "epochs", "fraction", "perplexity", "words_per_second", "eta_seconds"},
         "epoch": {"epoch", "train_perplexity", "valid_perplexity", "best", "sample"},

@@ -39,7 +39,7 @@ def play(tmp_path: Path) -> Path:
     return text
 
 
-def test_each_line_is_beside_its_label_and_rule(play: Path) -> None:
+def test_each_line_has_its_label_and_rule(play: Path) -> None:
     done = run_trainer(["normalize", str(play), "--explain"])
     assert done.returncode == 0, done.stderr
     shown = [line.split(None, 3) for line in done.stdout.splitlines()]

@@ -82,6 +82,7 @@ def parser() -> argparse.ArgumentParser:
     _add_train(commands)
     _add_evaluate(commands)
     _add_generate(commands)
+    _add_judge(commands)
     _add_report(commands)
     return program
 
@@ -272,6 +273,24 @@ def _add_generate(commands: _Commands[_Parser]) -> None:
         help="write settings and digests of the scripts, as JSON [default: generation.json if --out is in /pfs/out]",
     )
     add("--log", choices=("text", "json"), help="as for train [default: json if --out is in /pfs/out, else text]")
+
+
+def _add_judge(commands: _Commands[_Parser]) -> None:
+    command = commands.add_parser(
+        "judge",
+        help="judge a script, or the scripts of a model, beside held-out text",
+        description="Compare a script, or samples of a model, with text of the corpus that training holds out, and "
+        "give a verdict: good, a copy, a loop, noise (words in no order) or foreign (words of another corpus).",
+        epilog="example: scriptmodel-trainer judge new_script.txt --data plays/ --json",
+    )
+    add = command.add_argument
+    add("subject", type=pfs_path, metavar="MODEL_DIR|SCRIPT", help=f"{_MODEL_HELP}, or a script")
+    add("--data", nargs="+", required=True, type=pfs_path, metavar="PATH", help="the corpus: script files or folders")
+    add("--layout", default="auto", help=_LAYOUT_HELP)
+    add("--samples", type=int, default=8, metavar="N", help="scripts that the model writes [default: 8]")
+    add("--words", type=int, default=500, metavar="N", help="length limit of each in words [default: 500]")
+    add("--seed", type=int, default=0, metavar="N", help="random seed of the scripts [default: 0]")
+    add("--json", action="store_true", dest="as_json", help="print one JSON object")
 
 
 def _add_report(commands: _Commands[_Parser]) -> None:

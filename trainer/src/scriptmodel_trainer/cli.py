@@ -1,4 +1,4 @@
-"""The command line `scriptmodel-trainer`: normalize, train, evaluate, generate, report."""
+"""The command line `scriptmodel-trainer`: normalize, train, evaluate, generate, judge, report."""
 
 from __future__ import annotations
 
@@ -102,6 +102,23 @@ def _run(options: argparse.Namespace, log: str, signals: StopSignals) -> None:
             from scriptmodel_trainer.commands import report  # noqa: PLC0415
 
             report.report(options.model, options.out)
+        case "judge":
+            from scriptmodel_trainer.commands import judge  # noqa: PLC0415
+
+            print(
+                judge.judge_subject(
+                    judge.JudgeOptions(
+                        options.subject,
+                        options.data,
+                        options.layout,
+                        options.samples,
+                        options.words,
+                        options.seed,
+                        options.as_json,
+                    ),
+                    progress,
+                )
+            )
         case "evaluate":
             from scriptmodel_trainer.commands import evaluate  # noqa: PLC0415
 

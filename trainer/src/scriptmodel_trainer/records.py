@@ -101,6 +101,7 @@ class Metrics:
     device: Device | None = None
     precision: str | None = None
     base: Base | None = None
+    held_out: Mapping[str, float] | None = None  # the figures that scripts are judged by
 
     @property
     def test_perplexity(self) -> float:

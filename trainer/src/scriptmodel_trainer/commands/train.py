@@ -17,6 +17,7 @@ from scriptmodel_trainer.errors import BadInputError, TrainerError
 from scriptmodel_trainer.evaluation import score
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.sample_lines import sample_line
+from scriptmodel_trainer.judging.reference import reference_of, stored_figures
 from scriptmodel_trainer.presets import Preset
 from scriptmodel_trainer.progress.events import Done, Failed, ModelStored, Progressed, Warned
 from scriptmodel_trainer.progress.listeners import Progress
@@ -135,6 +136,7 @@ def _evaluated(
     test = score(Network(result.weights), vocabulary, splits["test"], report)
     best, effort = result.history[result.best_epoch - 1], task.effort
     base = options.base.record(vocabulary) if options.base else None
+    reference = reference_of(corpus)
     metrics = Metrics(
         fingerprint=task.fingerprints.current,
         epochs=result.history,
@@ -151,6 +153,7 @@ def _evaluated(
         device=task.device,
         precision=task.preset.precision,
         base=base,
+        held_out=None if reference is None else stored_figures(reference.held_out),
     )
     facts = CorpusFacts(
         digest=corpus.digest,
@@ -162,7 +165,7 @@ def _evaluated(
     )
     versions = artifacts.versions(tensorflow=tensorflow)
     origin = Origin(options.preset_name, task.preset, options.seed, facts, versions, base)
-    return TrainedModel(origin, vocabulary, result.weights, metrics)
+    return TrainedModel(origin, vocabulary, result.weights, metrics, reference)
 
 
 def _look_for_gpu(options: TrainOptions, progress: Progress) -> None:
