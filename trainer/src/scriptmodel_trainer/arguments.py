@@ -221,6 +221,12 @@ def _add_generate(commands: _Commands[_Parser]) -> None:
         metavar="N",
         help="number of scripts: new_script.txt, new_script.2.txt ... [default: 1]",
     )
+    add(
+        "--keep",
+        choices=("first", "best"),
+        default="first",
+        help="best: of the samples keep the one that the judge ranks first, as new_script.txt [default: first, all]",
+    )
     add("--out", type=pfs_path, metavar="FILE", help="write the script to this file [default: standard output]")
     add(
         "--record",

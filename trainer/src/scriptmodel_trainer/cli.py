@@ -158,6 +158,7 @@ def _run_generate(options: argparse.Namespace, log: str) -> None:
             options.samples,
             options.out,
             options.record or usual_record(options.out),
+            options.keep,
         ),
         progress_for(log),
     )
