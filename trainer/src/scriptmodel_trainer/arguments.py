@@ -222,6 +222,11 @@ def _add_generate(commands: _Commands[_Parser]) -> None:
         help="number of scripts: new_script.txt, new_script.2.txt ... [default: 1]",
     )
     add(
+        "--together",
+        action="store_true",
+        help="write samples 16 at a time, several times as fast; another rounding may now and then choose another word",
+    )
+    add(
         "--keep",
         choices=("first", "best"),
         default="first",

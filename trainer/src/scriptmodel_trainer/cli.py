@@ -141,7 +141,8 @@ def _run(options: argparse.Namespace, log: str, signals: StopSignals) -> None:
 
 def _run_generate(options: argparse.Namespace, log: str) -> None:
     # A product of a matrix and a vector gains nothing from threads, and they cost other processes dearly.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    if not options.together:
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from scriptmodel_trainer.commands import generate  # noqa: PLC0415
     from scriptmodel_trainer.generation.sampling import Sampling  # noqa: PLC0415
     from scriptmodel_trainer.generation.writer import Opening  # noqa: PLC0415
@@ -159,6 +160,7 @@ def _run_generate(options: argparse.Namespace, log: str) -> None:
             options.out,
             options.record or usual_record(options.out),
             options.keep,
+            options.together,
         ),
         progress_for(log),
     )

@@ -42,6 +42,7 @@ class GenerateOptions:
     out: Path | None
     record: Path | None = None
     keep: str = FIRST
+    together: bool = False
 
 
 def generate(options: GenerateOptions, progress: Progress) -> list[str]:
@@ -91,6 +92,8 @@ def _check_numbers(options: GenerateOptions) -> None:
 def _scripts(options: GenerateOptions, writer: Writer, opening: Opening) -> list[list[str]]:
     """Return the tokens of all samples."""
     seeds = [(options.seed, sample) for sample in range(options.samples)]
+    if options.together:
+        return writer.write_together(options.words, options.sampling, seeds, opening)
     return [writer.write(options.words, options.sampling, seed, opening) for seed in seeds]
 
 
