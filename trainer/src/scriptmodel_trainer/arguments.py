@@ -175,6 +175,9 @@ def _add_evaluate(commands: _Commands[_Parser]) -> None:
     command.add_argument(
         "--json", action="store_true", dest="as_json", help="print one JSON object, with token classes"
     )
+    command.add_argument(
+        "--cache", action="store_true", help="also with a neural cache of the last words; takes some times as long"
+    )
 
 
 def _add_generate(commands: _Commands[_Parser]) -> None:
@@ -221,6 +224,7 @@ def _add_generate(commands: _Commands[_Parser]) -> None:
         metavar="N",
         help="number of scripts: new_script.txt, new_script.2.txt ... [default: 1]",
     )
+    add("--cache", action="store_true", help="favour words that the script has used in like places [default: off]")
     add(
         "--together",
         action="store_true",

@@ -136,7 +136,10 @@ def _run(options: argparse.Namespace, log: str, signals: StopSignals) -> None:
         case "evaluate":
             from scriptmodel_trainer.commands import evaluate  # noqa: PLC0415
 
-            print(evaluate.evaluate(options.model, options.data, options.layout, options.as_json, progress))
+            found = evaluate.evaluate(
+                options.model, options.data, options.layout, options.as_json, progress, options.cache
+            )
+            print(found)
 
 
 def _run_generate(options: argparse.Namespace, log: str) -> None:
@@ -161,6 +164,7 @@ def _run_generate(options: argparse.Namespace, log: str) -> None:
             options.record or usual_record(options.out),
             options.keep,
             options.together,
+            options.cache,
         ),
         progress_for(log),
     )

@@ -13,6 +13,7 @@ from typing import Any
 from scriptmodel_trainer import artifacts
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.network import Network
+from scriptmodel_trainer.generation.readers import CacheSettings
 from scriptmodel_trainer.generation.rendering import count_pieces, render
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Opening, Writer
@@ -43,6 +44,7 @@ class GenerateOptions:
     record: Path | None = None
     keep: str = FIRST
     together: bool = False
+    cache: bool = False
 
 
 def generate(options: GenerateOptions, progress: Progress) -> list[str]:
@@ -50,12 +52,12 @@ def generate(options: GenerateOptions, progress: Progress) -> list[str]:
 
     Sample i of a seed is the same whatever `samples` is.
     """
-    _check_numbers(options)
+    _check(options)
     started = time.monotonic()
     judged = options.keep == BEST or options.record is not None
     model = artifacts.load_model(options.model, judged=judged)
     _prepare(options)
-    writer = Writer(Network(model.weights), model.vocabulary)
+    writer = Writer(Network(model.weights), model.vocabulary, CacheSettings() if options.cache else None)
     opening = writer.understood(options.opening)
     unknown = writer.unknown_words(opening)
     if unknown:
@@ -80,7 +82,9 @@ def generate(options: GenerateOptions, progress: Progress) -> list[str]:
     return texts
 
 
-def _check_numbers(options: GenerateOptions) -> None:
+def _check(options: GenerateOptions) -> None:
+    if options.cache and options.together:
+        raise BadInputError("--cache and --together are mutually exclusive", "leave out one of them")
     if options.words < 1:
         raise BadInputError(f"--words {options.words} must be at least 1", parameter="words")
     if not 1 <= options.samples <= 1000:
@@ -157,6 +161,7 @@ def _record(
         "samples": entries,
         "words": options.words,
         "sampling": dataclasses.asdict(options.sampling),
+        **({"cache": dataclasses.asdict(CacheSettings())} if options.cache else {}),
         "seed": options.seed,
         "prompt": options.opening.prompt,
         "speaker": options.opening.speaker,

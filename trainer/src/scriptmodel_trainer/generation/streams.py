@@ -12,6 +12,7 @@ import numpy as np
 
 from scriptmodel_trainer.arrays import Floats
 from scriptmodel_trainer.generation.network import Network
+from scriptmodel_trainer.generation.readers import Reader
 
 ROWS = 16
 """Scripts that are written together. Always so many rows are computed, so that no row depends on how many are in use:
@@ -21,13 +22,12 @@ T = TypeVar("T")
 Stream = Generator[int, Floats, T]
 
 
-def run_alone(network: Network, stream: Stream[T]) -> T:
+def run_alone(reader: Reader, stream: Stream[T]) -> T:
     """Run one stream to its end; returns what it returns."""
-    state = network.initial_state()
     try:
         token = next(stream)
         while True:
-            token = stream.send(network.logits(network.step(state, token)))
+            token = stream.send(reader.read(token))
     except StopIteration as done:
         result: T = done.value
         return result

@@ -24,6 +24,7 @@ from scriptmodel_trainer.corpus.words import split_words
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.grammar import Grammar, Kind, Place, cost, kind_of
 from scriptmodel_trainer.generation.network import Network
+from scriptmodel_trainer.generation.readers import CachedReader, CacheSettings, NetworkReader
 from scriptmodel_trainer.generation.sampling import Sampling, choose
 from scriptmodel_trainer.generation.streams import Stream, run_alone, run_together
 from scriptmodel_trainer.vocabulary import Vocabulary
@@ -47,10 +48,11 @@ class Opening:
 
 
 class Writer:
-    """Writes scripts with one model."""
+    """Writes scripts with one model, and a neural cache of what it has written if `cache` is given."""
 
-    def __init__(self, network: Network, vocabulary: Vocabulary) -> None:
+    def __init__(self, network: Network, vocabulary: Vocabulary, cache: CacheSettings | None = None) -> None:
         self._network = network
+        self._cache = cache
         self._vocabulary = vocabulary
         kinds = [kind_of(word) for word in vocabulary.words]
         self._kinds = kinds
@@ -68,7 +70,8 @@ class Writer:
 
         Raises BadInputError if so few words cannot hold a script, or the opening does not fit.
         """
-        return run_alone(self._network, self._stream(words, sampling, seed, opening))
+        reader = CachedReader(self._network, self._cache) if self._cache else NetworkReader(self._network)
+        return run_alone(reader, self._stream(words, sampling, seed, opening))
 
     def write_together(
         self, words: int, sampling: Sampling, seeds: Sequence[Sequence[int]], opening: Opening
@@ -76,7 +79,7 @@ class Writer:
         """Return a script for each seed, written together: much faster than one after another.
 
         The script of a seed does not depend on the others, but sums are rounded in another order than in `write`, so
-        it may differ from the one written alone where two words are all but equally likely.
+        it may differ from the one written alone where two words are all but equally likely. There is no cache.
         """
         return run_together(self._network, [self._stream(words, sampling, seed, opening) for seed in seeds])
 
