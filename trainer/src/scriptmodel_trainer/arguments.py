@@ -84,6 +84,7 @@ def parser() -> argparse.ArgumentParser:
     _add_generate(commands)
     _add_judge(commands)
     _add_report(commands)
+    _add_export(commands)
     return program
 
 
@@ -279,6 +280,20 @@ def _add_report(commands: _Commands[_Parser]) -> None:
         metavar="FILE",
         help="write the page to this file [default: report.html]",
     )
+
+
+def _add_export(commands: _Commands[_Parser]) -> None:
+    command = commands.add_parser(
+        "export",
+        help="write the weights of a model in another format",
+        description="Write the weights, settings and words of a model as one file that other programs read.",
+        epilog="example: scriptmodel-trainer export model/ --out model.safetensors",
+    )
+    command.add_argument("model", type=pfs_path, metavar="MODEL_DIR", help=_MODEL_HELP)
+    command.add_argument(
+        "--format", choices=("safetensors",), default="safetensors", help="format of the file [default: safetensors]"
+    )
+    command.add_argument("--out", required=True, type=pfs_path, metavar="FILE", help="write to this file")
 
 
 def is_output_of_pipeline(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""The command line `scriptmodel-trainer`: normalize, train, evaluate, generate, judge, report."""
+"""The command line `scriptmodel-trainer`: normalize, train, evaluate, generate, judge, report, export."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TextIO
 
 from scriptmodel_trainer.arguments import log_kind, parser, usual_record
 from scriptmodel_trainer.errors import BadInputError, ExitCode, TrainerError, WriteError
-from scriptmodel_trainer.progress.events import Failed
+from scriptmodel_trainer.progress.events import Failed, FileWritten
 from scriptmodel_trainer.progress.listeners import TextProgress, progress_for
 from scriptmodel_trainer.stopping import StopSignals
 
@@ -133,6 +133,11 @@ def _run(options: argparse.Namespace, log: str, signals: StopSignals) -> None:
                     progress,
                 )
             )
+        case "export":
+            from scriptmodel_trainer.commands import export  # noqa: PLC0415
+
+            export.export(options.model, options.out)
+            progress.report(FileWritten(options.out, None))
         case "evaluate":
             from scriptmodel_trainer.commands import evaluate  # noqa: PLC0415
 
