@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scriptmodel_trainer.artifacts import load_model
+from scriptmodel_trainer.characters import per_character
 from scriptmodel_trainer.corpus import layouts, reading, stream
 from scriptmodel_trainer.evaluation import score, score_with_cache
 from scriptmodel_trainer.generation.network import Network
@@ -31,9 +32,12 @@ def evaluate(
     if tokens.doubt:
         progress.report(Warned("not_scripts", tokens.doubt))
     network = Network(model.weights)
-    result = score(network, model.vocabulary, ids)
+    words = [tokens.lexicon[number] for number in tokens.ids.tolist()]
+    result = per_character(score(network, model.vocabulary, ids), words, model.vocabulary)
     settings = CacheSettings()
-    cached = score_with_cache(network, model.vocabulary, ids, settings) if with_cache else None
+    cached = None
+    if with_cache:
+        cached = per_character(score_with_cache(network, model.vocabulary, ids, settings), words, model.vocabulary)
     if as_json:
         value = dataclasses.asdict(result)
         if cached is not None:
@@ -43,6 +47,8 @@ def evaluate(
     lines += [
         f"  {name:<12} {part.perplexity:>12.3f} ({part.tokens:,} tokens)" for name, part in result.by_class.items()
     ]
+    if result.nats_per_character is not None:
+        lines.append(f"Nats per character: {result.nats_per_character:.3f} (unknown words spelled)")
     if cached is not None:
         lines.append(f"With a cache of the last {settings.window} tokens: {cached.perplexity:.3f}")
     return "\n".join(lines)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from scriptmodel_trainer import artifacts, presets
 from scriptmodel_trainer.artifacts import CHECKPOINT, LOG, Origin, TrainedModel
+from scriptmodel_trainer.characters import per_character
 from scriptmodel_trainer.corpus import layouts, reading, stream
 from scriptmodel_trainer.corpus.tokens import EOS
 from scriptmodel_trainer.errors import BadInputError, TrainerError
@@ -116,6 +117,8 @@ def _learn(
     result = loop.fit(task, resume, progress, signals)
     report = _while_testing(progress, result.history[-1], REPORT_SECONDS)
     test = score(Network(result.weights), vocabulary, splits["test"], report)
+    words = [corpus.lexicon[number] for number in corpus.splits["test"].tolist()]
+    test = per_character(test, words, vocabulary)
     best = result.history[result.best_epoch - 1]
     reference = reference_of(corpus)
     metrics = Metrics(

@@ -64,7 +64,7 @@ def _section(title: str, body: str) -> str:
 def _summary(model: TrainedModel) -> str:
     metrics, perplexity = model.metrics, model.metrics.perplexity or SplitPerplexity()
     weights = sum(array.size for array in model.weights.values())
-    entries = (
+    entries: tuple[tuple[str, str], ...] = (
         ("Test perplexity", _number(perplexity.test)),
         ("Validation", _number(perplexity.valid)),
         ("Training", _number(perplexity.train)),
@@ -74,6 +74,8 @@ def _summary(model: TrainedModel) -> str:
         ("Training tokens", f"{metrics.tokens['train']:,}"),
         ("Time", _duration(metrics.seconds)),
     )
+    if metrics.test is not None and metrics.test.nats_per_character is not None:
+        entries = (*entries, ("Nats per character, test", f"{metrics.test.nats_per_character:.3f}"))
     cards = "".join(f"<div class='card'><dt>{name}</dt><dd>{value}</dd></div>" for name, value in entries)
     return f"<dl class='cards'>{cards}</dl>"
 
