@@ -22,10 +22,9 @@ from scriptmodel_operator.config import (
 )
 from scriptmodel_operator.desired.policy import DEFAULT_DOWNLOAD_MI, Policy
 from scriptmodel_operator.ingest.addresses import Destinations, parse_destinations
-from scriptmodel_operator.installation.commands import before_uninstall, check
+from scriptmodel_operator.installation.commands import before_uninstall, check, clean_checkpoints
+from scriptmodel_operator.options import PREFIX, kubeconfig_option, pachd_ca_option, pachd_option, pachd_token_option
 from scriptmodel_operator.pachyderm.channel import PachdAddress
-
-PREFIX = "SCRIPTMODEL"
 
 
 @click.group(context_settings={"auto_envvar_prefix": PREFIX, "help_option_names": ["-h", "--help"]})
@@ -35,7 +34,7 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--pachd", envvar=f"{PREFIX}_PACHD", required=True, metavar="HOST:PORT", help="Address of pachd.")
+@pachd_option
 @click.option(
     "--trainer-image",
     envvar=f"{PREFIX}_TRAINER_IMAGE",
@@ -44,11 +43,14 @@ def main() -> None:
     help="Trainer image for ScriptModels without spec.training.image.",
 )
 @click.option(
-    "--kubeconfig",
-    envvar=f"{PREFIX}_KUBECONFIG",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Kubeconfig file. [default: the pod's service account, else KUBECONFIG]",
+    "--checkpoint-claim",
+    envvar=f"{PREFIX}_CHECKPOINT_CLAIM",
+    default="",
+    metavar="NAME",
+    help="Keep checkpoints of trainings on this PersistentVolumeClaim in Pachyderm's namespace. [default: none, so a "
+    "lost worker starts over]",
 )
+@kubeconfig_option
 @click.option(
     "--namespace",
     "namespaces",
@@ -89,18 +91,8 @@ def main() -> None:
     default="",
     help="Distinguish clusters that share a pachd. [default: the uid of the namespace kube-system]",
 )
-@click.option(
-    "--pachd-token-file",
-    envvar=f"{PREFIX}_PACHD_TOKEN_FILE",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="Read the token for pachd from this file, again at each call.",
-)
-@click.option(
-    "--pachd-ca-file",
-    envvar=f"{PREFIX}_PACHD_CA_FILE",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="Trust the certificates in this file, and use TLS. A changed file is read again.",
-)
+@pachd_token_option
+@pachd_ca_option
 @click.option(
     "--allow-image",
     "images",
@@ -132,6 +124,14 @@ def main() -> None:
     multiple=True,
     metavar="NAME",
     help="Allow this Secret of Pachyderm's namespace in training.imagePullSecrets; * for any.",
+)
+@click.option(
+    "--allow-checkpoint-claim",
+    "checkpoint_claims",
+    envvar=f"{PREFIX}_ALLOW_CHECKPOINT_CLAIM",
+    multiple=True,
+    metavar="NS=CLAIM",
+    help="Allow a namespace to name this claim in training.checkpoints.claimName; * for any.",
 )
 @click.option(
     "--allow-project",
@@ -227,6 +227,7 @@ def run(**options: Any) -> None:
     config = OperatorConfig(
         pachd=pachd,
         trainer_image=options["trainer_image"],
+        checkpoint_claim=options["checkpoint_claim"],
         kubeconfig=options["kubeconfig"],
         namespaces=options["namespaces"],
         poll_interval=options["poll_interval"],
@@ -245,6 +246,8 @@ def run(**options: Any) -> None:
             priority_classes=options["priority_classes"],
             runtime_classes=options["runtime_classes"],
             pull_secrets=options["pull_secrets"],
+            checkpoint_claim=options["checkpoint_claim"],
+            checkpoint_claims=_by_namespace("--allow-checkpoint-claim", options["checkpoint_claims"]),
             projects=_by_namespace("--allow-project", options["projects"]),
             repos=_by_namespace("--allow-repo", options["repos"]),
             max_download_mi=options["max_download_mi"],
@@ -314,6 +317,7 @@ def reference(path: Path, check: bool) -> None:
 
 main.add_command(check)
 main.add_command(before_uninstall)
+main.add_command(clean_checkpoints)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Generation beside its matrix-vector products, from a running process and from a cold start; normalising."""
+"""Times generation and its matrix-vector products, in a running process and from a cold start; times normalising."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def vocabulary_of(size: int) -> Vocabulary:
 
 
 def bench_cold_start(rounds: int, folder: Path, weights: dict[str, Floats], roof: float) -> None:
-    """A new process that writes 1,000 words, beside one that imports NumPy; `roof`: seconds of a token's products."""
+    """Start a process that writes 1,000 words, and one that imports NumPy; `roof`: seconds of a token's products."""
     origin = artifacts.Origin("small", preset_named("small"), 0, CorpusFacts(), artifacts.versions())
     model = folder / "model"
     model.mkdir()

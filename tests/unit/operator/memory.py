@@ -10,9 +10,10 @@ import resource
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.ingest.addresses import parse_destinations
 from scriptmodel_operator.ingest.downloads import Downloads
-from scriptmodel_operator.ingest.origin import Download, Key, Request
+from scriptmodel_operator.ingest.origin import Download, Request
 from scriptmodel_operator.pachyderm.values import BranchRef, CommitInfo, RepoRef, Upload
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 
@@ -50,9 +51,9 @@ async def main(urls: Sequence[str]) -> None:
     )
     for url in urls:
         request = Request(url, "", (), MOST, interval=3600)
-        downloads.begin(url, Download(("ml", url), request, BRANCH, None))
+        downloads.start(url, Download(("ml", url), request, BRANCH, None))
         await ended.get()
-        failure = downloads.look(url, request).failure
+        failure = downloads.attempt(url, request).failure
         print(failure or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, sum(pachyderm.sizes.values()))
     downloads.close()
 

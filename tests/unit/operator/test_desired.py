@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +15,8 @@ from scriptmodel_operator.api.names import possible_names
 from scriptmodel_operator.api.network import Model
 from scriptmodel_operator.desired.commands import generate_command, train_command
 from scriptmodel_operator.desired.digest import digest, fingerprint
-from scriptmodel_operator.desired.pipelines import Desired, desired
+from scriptmodel_operator.desired.pipelines import Defaults, Desired, desired
+from scriptmodel_operator.desired.pod_patch import variables_of
 from scriptmodel_operator.desired.policy import Policy, refusal
 from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.pachyderm.values import PipelineApply
@@ -32,12 +34,14 @@ EVERYTHING: dict[str, Any] = {
     "priorityClassName": "high",
     "runtimeClassName": "nvidia",
 }
-"""All that a spec can say of how training runs."""
+"""All fields of a spec about where training runs."""
 
 
-def wanted(spec: dict[str, Any] | None = None, image: str = IMAGE, mark: Mark | None = None) -> Desired:
+def wanted(
+    spec: dict[str, Any] | None = None, image: str = IMAGE, mark: Mark | None = None, claim: str = ""
+) -> Desired:
     model = scriptmodel(spec)
-    return desired(model, references(model), model.owner("cluster-1"), image, mark)
+    return desired(model, references(model), model.owner("cluster-1"), Defaults(image, claim), mark)
 
 
 def test_the_train_command_is_the_contracts() -> None:
@@ -58,7 +62,7 @@ def test_the_generate_command_is_the_contracts() -> None:
 
 
 def test_digests_never_change() -> None:
-    """They stand on pipelines for months: another way of making them would train everything again."""
+    """Digests stay on pipelines for months: a changed computation would retrain everything."""
     assert digest({"a": 1, "b": ["x"]}) == digest({"b": ["x"], "a": 1})
     pipelines = wanted()
     assert pipelines.train.mark.compute == "d1:0b801657a04a524c904f0d7c05273da0"
@@ -78,15 +82,17 @@ def test_how_a_number_is_written_changes_nothing() -> None:
 
 
 def test_fingerprints_never_change() -> None:
-    """Another way of making them would take every pipeline for changed by somebody else."""
+    """A changed computation would report drift of every pipeline."""
 
-    def of_older_names(spec: dict[str, Any] | None = None) -> Desired:
+    def of_older_names(spec: dict[str, Any] | None = None, sent: str = "") -> Desired:
         model = scriptmodel(spec, known_names=possible_names("ml", "thrones", "default")[1])
-        return desired(model, references(model), model.owner("cluster-1"), IMAGE, None)
+        owner = model.owner("cluster-1")
+        return desired(model, references(model), owner, Defaults(IMAGE), Mark(owner, sent=sent))
 
     assert fingerprint(of_older_names().train.spec) == "p1:0b5f301f3de4c4644baf25634773d9b9"
-    both = of_older_names({"training": EVERYTHING})
-    assert fingerprint(both.train.spec) == "p1:e87621a0a4755a2add7f192232d75795"
+    sent = "p1:e87621a0a4755a2add7f192232d75795"
+    both = of_older_names({"training": EVERYTHING}, sent)
+    assert fingerprint(both.train.spec) == sent
     assert fingerprint(both.generate.spec) == "p1:ae784a79f4ef862cb8f2278cf760ac98"
 
 
@@ -110,7 +116,7 @@ def test_fingerprints_never_change() -> None:
         ({"generation": {"words": 1000, "temperature": "0.8"}}, "same", "same"),
     ],
 )
-def test_what_a_change_of_the_spec_needs(change: dict[str, Any], train: str, generate: str) -> None:
+def test_each_change_of_the_spec_needs_the_expected_action(change: dict[str, Any], train: str, generate: str) -> None:
     before, after = wanted(), wanted(change)
     assert _needs(before.train.mark, after.train.mark) == train
     assert _needs(before.generate.mark, after.generate.mark) == generate
@@ -124,7 +130,7 @@ def _needs(before: Mark, after: Mark) -> str:
 
 def test_gpus_resources_and_placement_reach_the_pipelines() -> None:
     training = {
-        "gpu": {"count": 2},
+        "gpu": {"count": 2, "required": True},
         "resources": {"requests": {"cpu": "500m", "memory": "4Gi"}, "limits": {"memory": "8Gi"}},
         "nodeSelector": {"disk": "ssd"},
         "tolerations": [{"key": "gpu", "operator": "Exists", "effect": "NoSchedule"}],
@@ -136,7 +142,8 @@ def test_gpus_resources_and_placement_reach_the_pipelines() -> None:
     train, generate = both.train.spec, both.generate.spec
     assert (train.limits.gpu_type, train.limits.gpu_count, train.limits.memory) == ("nvidia.com/gpu", 2, "8Gi")
     assert (train.requests.cpu, train.requests.memory, train.requests.gpu_count) == (0.5, "4Gi", 0)
-    assert train.pod_patch == '[{"op": "add", "path": "/runtimeClassName", "value": "nvidia"}]'
+    assert json.loads(train.pod_patch)[0] == {"op": "add", "path": "/runtimeClassName", "value": "nvidia"}
+    assert variables_of(train.pod_patch) == {"SCRIPTMODEL_GPU_REQUESTED": "1", "SCRIPTMODEL_GPU_REQUIRED": "1"}
     assert (train.datum_tries, train.parallelism, train.autoscaling) == (5, 1, True)
     assert generate.limits.empty
     assert generate.pod_patch == ""
@@ -144,7 +151,20 @@ def test_gpus_resources_and_placement_reach_the_pipelines() -> None:
     assert generate.tolerations == train.tolerations
 
 
-def test_what_comes_back_from_the_server_has_the_fingerprint_of_what_was_sent() -> None:
+def test_a_gpu_pipeline_of_an_older_operator_stays_as_it_was_sent_until_the_spec_changes() -> None:
+    """Older operators sent no environment variable; adding it would end a running job."""
+    spec = {"training": {"gpu": {"count": 1}}}
+    new = wanted(spec).train
+    assert variables_of(new.spec.pod_patch) == {"SCRIPTMODEL_GPU_REQUESTED": "1"}
+    older = fingerprint(replace(new.spec, pod_patch=""))
+    mark = replace(new.mark, sent=older, version=1)
+    assert wanted(spec, mark=mark).train.spec.pod_patch == ""
+    assert wanted(spec, mark=replace(mark, sent=fingerprint(new.spec))).train.spec == new.spec
+    changed = {"training": {"gpu": {"count": 1}, "backoffLimit": 5}}
+    assert variables_of(wanted(changed, mark=mark).train.spec.pod_patch) == {"SCRIPTMODEL_GPU_REQUESTED": "1"}
+
+
+def test_a_pipeline_read_back_has_the_fingerprint_of_the_one_sent() -> None:
     for spec in ({}, {"training": EVERYTHING}):
         both = wanted(spec)
         for pipeline in (both.train, both.generate):
@@ -155,7 +175,7 @@ def test_what_comes_back_from_the_server_has_the_fingerprint_of_what_was_sent() 
             assert mark_of(seen.spec.annotations) == mark
 
 
-def test_an_image_that_the_operator_chose_stays_until_new_training_is_asked_for() -> None:
+def test_an_image_chosen_by_the_operator_stays_until_a_retraining_is_requested() -> None:
     mark = wanted(image="trainer:1").train.mark
     assert wanted(image="trainer:2", mark=mark).train.spec.image == "trainer:1"
     assert wanted({"generation": {"words": 5}}, image="trainer:2", mark=mark).generate.spec.image == "trainer:1"

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.controller.queue import RetryError, WorkQueue
 from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
-from scriptmodel_operator.kube.store import Key, Store
+from scriptmodel_operator.kube.store import Store
 from scriptmodel_operator.logs import JsonFormatter
 from scriptmodel_operator.metrics import Metrics
 
@@ -37,7 +38,7 @@ async def test_a_line_about_an_object_carries_its_reference(caplog: pytest.LogCa
     assert "Pachyderm is away" in line["message"]
 
 
-def test_a_line_about_nothing_in_particular_has_none_and_an_exception_is_told() -> None:
+def test_a_line_without_an_object_has_no_object_field_and_an_exception_is_logged() -> None:
     why = (ValueError, ValueError("a bug"), None)
     record = logging.LogRecord("here", logging.ERROR, "", 0, "it %s", ("broke",), why)
     line = json.loads(JsonFormatter().format(record))

@@ -12,10 +12,11 @@ import yaml
 from pydantic import BaseModel
 
 from scriptmodel_cli.changes import field_changes
+from scriptmodel_operator.api.marks import Mark
 from scriptmodel_operator.api.names import possible_names
 from scriptmodel_operator.api.spec import ScriptModelSpec
 from scriptmodel_operator.desired.digest import fingerprint
-from scriptmodel_operator.desired.pipelines import Desired, DesiredPipeline, desired
+from scriptmodel_operator.desired.pipelines import Defaults, Desired, DesiredPipeline, desired
 from scriptmodel_operator.desired.placement import OPERATORS_OWN
 from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.pachyderm.values import PipelineApply
@@ -47,6 +48,7 @@ EFFECTS: dict[str, tuple[object, tuple[str, ...]]] = {
     "training.imagePullSecrets": ([{"name": "registry"}], BOTH),
     "training.gpu.count": (3, TRAIN),
     "training.gpu.resource": ("amd.com/gpu", TRAIN),
+    "training.gpu.required": (True, TRAIN),
     "training.resources.requests.cpu": ("100m", TRAIN),
     "training.resources.requests.memory": ("1Gi", TRAIN),
     "training.resources.limits.cpu": ("100m", TRAIN),
@@ -55,6 +57,7 @@ EFFECTS: dict[str, tuple[object, tuple[str, ...]]] = {
     "training.tolerations": ([{"key": "gpu"}], BOTH),
     "training.priorityClassName": ("high", BOTH),
     "training.runtimeClassName": ("nvidia", TRAIN),
+    "training.checkpoints.claimName": ("checkpoints", TRAIN),
     "training.backoffLimit": (3, BOTH),
     "generation.words": (3, GENERATE),
     "generation.temperature": ("0.5", GENERATE),
@@ -83,7 +86,7 @@ ELSEWHERE = {
 
 
 def leaves(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
-    """Yield the path of each field that holds no further object."""
+    """Yield the path of each field without further fields."""
     for name, field in model.model_fields.items():
         path = f"{prefix}{field.alias or name}"
         nested = next((each for each in _classes(field.annotation) if path not in ELSEWHERE), None)
@@ -101,7 +104,7 @@ def _classes(annotation: Any) -> list[type[BaseModel]]:
 
 def pipelines(spec: dict[str, Any]) -> Desired:
     model = scriptmodel({"model": {}, **spec})
-    return desired(model, references(model), model.owner("cluster-1"), IMAGE, None)
+    return desired(model, references(model), model.owner("cluster-1"), Defaults(IMAGE), None)
 
 
 def spec_with(path: str, value: object) -> dict[str, Any]:
@@ -157,7 +160,9 @@ def test_digests_and_fingerprints_of_released_operators_still_match(row: dict[st
     model = scriptmodel({"model": {}, **row["spec"]})
     older = possible_names(model.namespace, model.name, model.spec.pachyderm.project)[-1]
     model = replace(model, known_names=older)
-    found = desired(model, references(model), model.owner("cluster-1"), IMAGE, None)
+    owner = model.owner("cluster-1")
+    sent = Mark(owner, compute=row["train"]["compute"], image=IMAGE, sent=row["train"]["fingerprint"])
+    found = desired(model, references(model), owner, Defaults(IMAGE), sent)
     for kind in BOTH:
         pipeline: DesiredPipeline = getattr(found, kind)
         assert pipeline.mark.digest == row[kind]["digest"]

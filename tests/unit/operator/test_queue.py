@@ -9,9 +9,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.controller import inbox as inbox_module
 from scriptmodel_operator.controller import queue as module
-from scriptmodel_operator.controller.queue import Handler, Key, RetryError, WorkQueue, backoff
+from scriptmodel_operator.controller.queue import Handler, RetryError, WorkQueue, backoff
 from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
 from scriptmodel_operator.kube.store import Store
 from scriptmodel_operator.metrics import Metrics
@@ -38,7 +39,7 @@ async def until(holds: Callable[[], bool]) -> None:
             await asyncio.sleep(0)
 
 
-async def test_a_key_that_waits_is_there_once() -> None:
+async def test_a_waiting_key_is_queued_once() -> None:
     calls: Counter[Key] = Counter()
     gate = asyncio.Event()
 
@@ -136,7 +137,7 @@ async def test_failures_are_called_again_with_growing_delays_and_forgotten_after
         assert queue.failures(A) == 0
 
 
-async def test_a_handler_may_ask_to_be_called_again() -> None:
+async def test_a_handler_may_request_another_call() -> None:
     calls = 0
 
     async def handler(_key: Key) -> float | None:
@@ -149,7 +150,7 @@ async def test_a_handler_may_ask_to_be_called_again() -> None:
         await until(lambda: calls == 3)
 
 
-async def test_what_a_server_says_in_many_lines_is_one_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_message_of_many_lines_is_one_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
     async def handler(_key: Key) -> None:
         raise RetryError("no room.\n\nLearn here:\n")
 

@@ -1,4 +1,4 @@
-"""What is read from logs and results, whatever is in them."""
+"""Reading logs and results with any content."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scriptmodel_operator.api.durations import format_duration
 from scriptmodel_operator.api.status import TrainingStatus, to_wire
 from scriptmodel_operator.observe.follow import LogFollower
-from scriptmodel_operator.observe.progress import TAIL_LINES, LogDigest, read_line
+from scriptmodel_operator.observe.progress import TAIL_LINES, Device, LogDigest, read_line
 from scriptmodel_operator.observe.results import Results, excerpt
 from scriptmodel_operator.pachyderm.errors import UnavailableError
 from scriptmodel_operator.pachyderm.values import JobRef, LogLine, PipelineRef, RepoRef
-from scriptmodel_operator.reconcile.details import _from_log, in_words, score_of
+from scriptmodel_operator.reconcile.details import _from_log, score_of
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 
 JOB = JobRef(PipelineRef("default", "train"), "1")
@@ -37,7 +38,7 @@ def event(**fields: object) -> str:
     return json.dumps(fields)
 
 
-def test_an_epochs_end_tells_the_validation_perplexity() -> None:
+def test_the_end_of_an_epoch_has_the_validation_perplexity() -> None:
     digest = read(
         event(event="start", epochs=2),
         event(event="progress", epoch=1, epochs=2, fraction=0.9, perplexity=300, words_per_second=10, eta_seconds=5),
@@ -59,7 +60,21 @@ def test_the_best_perplexity_is_the_lowest_validation_perplexity_and_survives_a_
     assert reduce(read_line, [LogLine("1", event(event="start", epochs=4))], digest).best_perplexity is None
 
 
-def test_an_epochs_sample_is_one_bounded_line_and_only_the_warning_about_the_corpus_is_kept() -> None:
+def test_the_newest_warning_of_each_code_is_kept_and_a_gpu_ends_the_missing_gpu_warning() -> None:
+    missing = event(event="warning", code="no-gpu", message="no GPU\nis found")
+    other = event(event="warning", code="state-unwritable", message="read-only")
+    digest = read(missing, other, event(event="start", epochs=1), missing)
+    assert digest.warnings == (("state-unwritable", "read-only"), ("no-gpu", "no GPU is found"))
+    gpu = event(event="device", device="gpu", name="NVIDIA L4", memory_bytes=24 * 2**30, precision="float32")
+    digest = read(missing, other, gpu)
+    assert digest.warnings == (("state-unwritable", "read-only"),)
+    assert digest.device == Device("gpu", "NVIDIA L4", 24 * 2**30, "float32")
+    assert len(read(*(event(event="warning", code=str(n), message="x") for n in range(50))).warnings) == 8
+    assert read(event(event="warning", code=["x"], message=3)).warnings == ()
+    assert read(event(event="device", device=7, name=None, memory_bytes="much")).device == Device("")
+
+
+def test_an_epochs_sample_is_one_bounded_line_and_the_warning_about_the_corpus_is_kept() -> None:
     doubt = event(event="warning", code="not_scripts", message="a.yaml does not look\nlike a script")
     digest = read(doubt, event(event="start", epochs=1), event(event="warning", code="other", message="x"))
     assert digest.warning == "a.yaml does not look like a script"
@@ -70,7 +85,7 @@ def test_an_epochs_sample_is_one_bounded_line_and_only_the_warning_about_the_cor
     assert read(event(event="epoch", epoch=1, sample=["x"])).sample == ""
 
 
-def test_another_attempt_begins_anew() -> None:
+def test_another_attempt_starts_from_the_beginning() -> None:
     digest = read(
         event(event="start", epochs=2),
         event(event="progress", epoch=2, epochs=2, fraction=0.5, perplexity=10),
@@ -90,7 +105,7 @@ def test_the_tail_keeps_the_last_lines_that_are_not_events() -> None:
     assert digest.tail == tuple(f"line {number}" for number in range(100 - TAIL_LINES, 100))
 
 
-def test_what_a_terminal_would_take_for_orders_is_not_told_and_an_attempt_that_says_the_same_says_it_once() -> None:
+def test_control_sequences_are_dropped_and_equal_errors_of_attempts_are_reported_once() -> None:
     line = "\x1b[31mRuntimeError\x1b[0m: no\x07 \x1b]memory\r\n"
     assert read(line, line).tail == ("RuntimeError: no memory",)
     assert read(" 10% |#   |\r100% |####|").tail == ("100% |####|",)
@@ -127,7 +142,7 @@ def test_no_line_can_upset_the_reader(lines: list[str]) -> None:
 
 
 def check_fields(told: dict[str, Any]) -> None:
-    """As the schema has them: whatever the log says, the API server must take the status."""
+    """Types follow the schema: the API server must accept the status for any log."""
     assert 0 <= told.get("progressPercent", 0) <= 100
     assert all(abs(value) < 2**63 for value in told.values() if isinstance(value, int))
     assert not {"nan", "inf"} & set(told.get("perplexity", {}).values())
@@ -140,7 +155,7 @@ def test_a_line_of_json_that_has_no_bottom_is_a_line() -> None:
 
 @dataclass
 class OpenLog:
-    """A log that goes on until it is cancelled, or breaks when told to."""
+    """A log that continues until it is cancelled, or fails on request."""
 
     lines: list[str]
     cut: bool = False
@@ -175,7 +190,7 @@ def test_a_running_job_is_followed_in_the_background_and_its_log_survives_its_po
     assert log.cancelled.is_set()
 
 
-def test_a_stream_that_is_cut_is_opened_again_and_what_was_read_is_not_forgotten() -> None:
+def test_an_interrupted_stream_is_reopened_and_keeps_what_was_read() -> None:
     pachyderm = FakePachyderm()
     streams = iter([OpenLog(["one", "two"], cut=True), OpenLog(["one"], cut=True), OpenLog(["one", "two", "three"])])
     pachyderm.log_source = lambda _job, _follow: next(streams)
@@ -185,7 +200,7 @@ def test_a_stream_that_is_cut_is_opened_again_and_what_was_read_is_not_forgotten
     follower.close()
 
 
-def test_only_so_many_are_followed_and_the_others_are_read_when_asked_for() -> None:
+def test_a_limited_number_of_logs_is_followed_and_others_are_read_on_request() -> None:
     pachyderm = FakePachyderm()
     opened: list[bool] = []
 
@@ -204,7 +219,7 @@ def test_only_so_many_are_followed_and_the_others_are_read_when_asked_for() -> N
     follower.close()
 
 
-def test_results_are_read_once_and_what_is_broken_is_none() -> None:
+def test_results_are_read_once_and_broken_ones_are_ignored() -> None:
     pachyderm = FakePachyderm()
     results = Results(pachyderm)
     odd = json.dumps({"perplexity": {"test": math.inf, "valid": 1e300, "train": 9}, "epochs": []})
@@ -261,7 +276,7 @@ def test_the_score_of_a_script_is_in_the_status_as_far_as_it_makes_sense(
     ],
     ids=lambda content: content[:40].decode(errors="replace"),
 )
-def test_a_metrics_file_of_another_form_is_none_and_no_traceback(content: bytes) -> None:
+def test_a_metrics_file_of_another_form_is_ignored_without_a_traceback(content: bytes) -> None:
     pachyderm = FakePachyderm()
     pachyderm.files[REPO, "odd"] = {"/metrics.json": content, "/new_script.txt": b"x", "/generation.json": content}
     results = Results(pachyderm)
@@ -281,7 +296,7 @@ def test_the_best_epoch_is_the_best_though_a_later_one_was_worse() -> None:
 
 
 @given(st.text(max_size=3000))
-def test_an_excerpt_is_the_beginning_in_whole_characters_and_at_most_one_kibibyte(text: str) -> None:
+def test_an_excerpt_is_the_start_in_whole_characters_and_at_most_one_kibibyte(text: str) -> None:
     content = text.encode()
     found = excerpt(content)
     assert len(found.encode()) <= 1024
@@ -289,7 +304,7 @@ def test_an_excerpt_is_the_beginning_in_whole_characters_and_at_most_one_kibibyt
 
 
 def test_durations_in_words() -> None:
-    assert [in_words(seconds) for seconds in (0, 59.4, 60, 3599, 3600, 7500)] == [
+    assert [format_duration(seconds) for seconds in (0, 59.4, 60, 3599, 3600, 7500)] == [
         "0s",
         "59s",
         "1m0s",

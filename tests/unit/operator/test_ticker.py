@@ -11,10 +11,11 @@ from typing import Any, cast
 
 import pytest
 
+from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.controller.queue import WorkQueue
 from scriptmodel_operator.controller.ticker import Ticker
 from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
-from scriptmodel_operator.kube.store import Key, Store
+from scriptmodel_operator.kube.store import Store
 from scriptmodel_operator.observe import snapshot
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.source import SnapshotSource
@@ -29,7 +30,7 @@ SECONDS = 30
 
 
 class Witness:
-    """Stands where the queue and the log follower would be."""
+    """Replaces the queue and the log follower."""
 
     def __init__(self) -> None:
         self.called: list[str] = []
@@ -42,7 +43,7 @@ class Witness:
         self.followed.append(may_run)
 
     async def ticks(self, more: int) -> list[str]:
-        """Who was called up until so many more looks have come."""
+        """Return the objects that were requeued after so many more polls."""
         self.called.clear()
         until = len(self.followed) + more
         async with asyncio.timeout(SECONDS):

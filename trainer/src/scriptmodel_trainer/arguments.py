@@ -108,6 +108,11 @@ def _add_normalize(commands: _Commands[_Parser]) -> None:
     command.add_argument(
         "--stats", type=pfs_path, metavar="FILE", help="write statistics of each file to this file, as JSON"
     )
+    command.add_argument(
+        "--explain",
+        action="store_true",
+        help="write each line of the scripts with its label and the rule that gave it, instead of the stream",
+    )
 
 
 def _add_train(commands: _Commands[_Parser]) -> None:
@@ -130,7 +135,16 @@ def _add_train(commands: _Commands[_Parser]) -> None:
     command.add_argument(
         "--out", required=True, type=pfs_path, metavar="MODEL_DIR", help="write the model to this directory"
     )
-    command.add_argument("--preset", default="small", metavar="NAME", help="named hyperparameters [default: small]")
+    command.add_argument(
+        "--preset", metavar="NAME", help="named hyperparameters [default: small; with --from those of its model]"
+    )
+    command.add_argument(
+        "--from",
+        dest="base",
+        type=pfs_path,
+        metavar="MODEL_DIR",
+        help="start from the weights and words of this model; a quarter of the preset's epochs unless these are set",
+    )
     command.add_argument("--layout", default="auto", help=_LAYOUT_HELP)
     command.add_argument(
         "--set",
@@ -143,21 +157,51 @@ def _add_train(commands: _Commands[_Parser]) -> None:
     )
     command.add_argument("--epochs", metavar="N", help="short for --set epochs=N")
     command.add_argument(
+        "--patience",
+        metavar="N",
+        help="short for --set patience=N: stop after N epochs without a better validation perplexity [default: never]",
+    )
+    command.add_argument(
         "--seed", type=int, default=0, metavar="N", help="random seed; the same seed reproduces the model [default: 0]"
     )
     command.add_argument("--resume", action="store_true", help="continue from the saved state in MODEL_DIR")
-    command.add_argument(
-        "--checkpoint-seconds",
-        type=float,
-        default=30.0,
-        metavar="S",
-        help="save the state for --resume every S seconds [default: 30]",
-    )
+    _add_training_limits(command)
     command.add_argument(
         "--log",
         choices=("text", "json"),
         default="text",
         help="text: readable lines, or a progress bar on a terminal; json: one object per line [default: text]",
+    )
+
+
+def _add_training_limits(command: _Parser) -> None:
+    """Add where a training keeps its state, when it stops, and what it must run on."""
+    add = command.add_argument
+    add(
+        "--state",
+        type=pfs_path,
+        metavar="DIR",
+        help="folder that outlives this process: continue what it holds of this training, replace anything else "
+        "[default: $SCRIPTMODEL_STATE_DIR]",
+    )
+    add(
+        "--checkpoint-seconds",
+        type=float,
+        default=30.0,
+        metavar="S",
+        help="save the state for --state or --resume every S seconds [default: 30]",
+    )
+    for name, unit in (("seconds", "seconds of training"), ("epochs", "epochs"), ("gpu-seconds", "seconds on a GPU")):
+        add(
+            f"--budget-{name}",
+            metavar="N",
+            help=f"stop after N {unit} over all restarts and keep the best weights "
+            f"[default: $SCRIPTMODEL_BUDGET_{name.replace('-', '_').upper()}, else no limit]",
+        )
+    add(
+        "--require-gpu",
+        action="store_true",
+        help="fail if TensorFlow sees no GPU [default: $SCRIPTMODEL_GPU_REQUIRED]",
     )
 
 

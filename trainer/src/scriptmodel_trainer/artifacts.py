@@ -28,7 +28,16 @@ from scriptmodel_trainer.model_schema import (
     words_of,
 )
 from scriptmodel_trainer.presets import Preset
-from scriptmodel_trainer.records import SCHEMA, CorpusFacts, Metrics, corpus_from, metrics_from, metrics_json
+from scriptmodel_trainer.records import (
+    SCHEMA,
+    Base,
+    CorpusFacts,
+    Metrics,
+    base_from,
+    corpus_from,
+    metrics_from,
+    metrics_json,
+)
 from scriptmodel_trainer.storage import (
     arrays_bytes,
     json_bytes,
@@ -52,13 +61,14 @@ _HEADER = 1024  # bytes of an .npz file around each array, at most
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What made a model: enough to make it again."""
+    """The settings, seed and corpus of a model: enough to reproduce it."""
 
     preset_name: str
     preset: Preset
     seed: int
     corpus: CorpusFacts
     versions: dict[str, str]
+    base: Base | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +117,7 @@ def save_model(folder: Path, model: TrainedModel, report: str) -> None:
         "seed": model.origin.seed,
         "corpus": dataclasses.asdict(model.origin.corpus),
         "versions": model.origin.versions,
+        **({"base": dataclasses.asdict(model.origin.base)} if model.origin.base else {}),
         "files": {name: _digest(content) for name, content in contents.items()},
     }
     contents[MODEL] = json_bytes({**described, "digest": _digest(json_bytes(described))})
@@ -142,12 +153,18 @@ def load_model(folder: Path, whole: bool = False, judged: bool = False) -> Train
             require_metrics(metrics)
         reference = _reference(folder, described, metrics) if judged else None
         weights = _weights(folder, preset.shapes(len(vocabulary)), described["files"].get(WEIGHTS))
-        corpus = corpus_from(described["corpus"])
+        corpus, base = corpus_from(described["corpus"]), base_from(described.get("base"))
         read = metrics_from(metrics)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadInputError(f"{folder} is damaged: {error}", "train the model again") from error
-    origin = Origin(described["preset"], preset, described["seed"], corpus, described["versions"])
+    origin = Origin(described["preset"], preset, described["seed"], corpus, described["versions"], base)
     return TrainedModel(origin, vocabulary, weights, read, reference)
+
+
+def content_digest(folder: Path) -> str:
+    """Return a digest of a model's weights and words, by which a model that starts from it names it."""
+    files = _described(folder)["files"]
+    return _digest(json_bytes({name: files.get(name) for name in (WEIGHTS, ID_TO_WORD)}))
 
 
 def _described(folder: Path) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from scriptmodel_operator.api.corpus import MOST_DEPTHS
 from scriptmodel_operator.api.crd import structural_schema
 from scriptmodel_operator.api.durations import parse_quantity
 from scriptmodel_operator.api.spec import ScriptModelSpec
-from scriptmodel_operator.api.training import AT_MOST
+from scriptmodel_operator.api.training import AT_MOST, MORE_GPUS
 
 _TYPES: dict[str, tuple[type, ...]] = {"object": (dict,), "array": (list,), "string": (str,), "integer": (int,)}
 _LIMITS: tuple[tuple[str, Callable[[Any, Any], bool], str], ...] = (
@@ -53,6 +53,10 @@ def _at_most(amount: str) -> Rule:
     return holds
 
 
+def _gpus(training: Mapping[str, Any]) -> int:
+    return int((training.get("gpu") or {}).get("count", 0))
+
+
 RULES: dict[str, Rule] = {
     "[has(self.repo), has(self.http), has(self.configMap)].filter(x, x).size() == 1": (
         lambda value, _old: len({"repo", "http", "configMap"} & set(value)) == 1
@@ -70,6 +74,7 @@ RULES: dict[str, Rule] = {
     "!has(self.tolerationSeconds) || has(self.effect) && self.effect == 'NoExecute'": (
         lambda value, _old: "tolerationSeconds" not in value or value.get("effect") == "NoExecute"
     ),
+    MORE_GPUS: lambda value, old: _gpus(value) <= 1 or (old is not None and _gpus(old) == _gpus(value)),
     "self == oldSelf": lambda value, old: old is None or value == old,
 }
 _COMPARISONS: dict[str, Callable[[float, float], bool]] = {">": operator.gt, ">=": operator.ge, "<=": operator.le}

@@ -44,6 +44,28 @@ class Perplexity(ApiModel):
     """Lowest validation perplexity of any epoch so far."""
 
 
+class DeviceStatus(ApiModel):
+    """The device that training runs on."""
+
+    kind: str | None = None
+    """gpu or cpu."""
+    name: str | None = None
+    """Name of the GPU or the processor."""
+    memory: str | None = None
+    """Memory of the GPU, such as 80Gi."""
+    precision: str | None = None
+    """Number format of the computation, such as float32 or bfloat16."""
+
+
+class ResumedAt(ApiModel):
+    """The point of a training at which a restarted worker continued."""
+
+    epoch: int | None = None
+    """Epoch that continued."""
+    share: str | None = None
+    """Part of that epoch that was done, from 0.00 to 1.00."""
+
+
 class TrainingStatus(ApiModel):
     """The running training job, or the newest one."""
 
@@ -61,6 +83,10 @@ class TrainingStatus(ApiModel):
     """Sample line that the model wrote after the newest epoch."""
     warning: str | None = None
     """Why the corpus does not look like scripts."""
+    warnings: Annotated[list[str], Field(max_length=16)] | None = None
+    """Other warnings, such as that no GPU is found or that GPUs are idle."""
+    device: DeviceStatus | None = None
+    """Device of the training."""
     words_per_second: int | None = None
     """Training speed."""
     eta: str | None = None
@@ -73,6 +99,14 @@ class TrainingStatus(ApiModel):
     """Estimated time at which training is done."""
     gpu_seconds: int | None = None
     """GPU seconds of the job: GPUs times running time."""
+    restarts: int | None = None
+    """How often the training was resumed from its checkpoint."""
+    resumed_at: ResumedAt | None = None
+    """Where the newest restart continued."""
+    recomputed_seconds: int | None = None
+    """Seconds of training that the restarts computed again."""
+    if_worker_is_lost: str | None = None
+    """What is computed again if the worker is lost now."""
 
 
 class ScriptScore(ApiModel):

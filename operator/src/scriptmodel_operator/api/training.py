@@ -45,15 +45,22 @@ AT_MOST = (
 """Anything but a quantity is rejected by another rule."""
 
 
+ONE_GPU = "a training uses one GPU: set gpu.count to 1"
+MORE_GPUS = "!has(self.gpu) || self.gpu.count <= 1 || has(oldSelf.gpu) && oldSelf.gpu.count == self.gpu.count"
+"""The rule for an object that exists: an older one may keep its count."""
+
+
 class Gpu(ApiModel):
     """GPUs for training; without this, training runs on CPUs."""
 
     count: Annotated[int, Field(ge=1, le=16)] = 1
-    """Number of GPUs."""
+    """Number of GPUs. Training uses one: more are refused for new objects and for changes."""
     resource: Annotated[
         str, formatted(RESOURCE_NAME_PATTERN, "the name of a resource such as nvidia.com/gpu", max_length=128)
     ] = "nvidia.com/gpu"
     """Resource name of the GPUs on the nodes."""
+    required: bool = False
+    """Fail instead of training on the CPU where TensorFlow sees no GPU."""
 
 
 class ResourceList(ApiModel):
@@ -131,8 +138,18 @@ class PullSecret(ApiModel):
     """Name of a Secret in the namespace where Pachyderm runs its pods; the operator must allow it."""
 
 
+class Checkpoints(ApiModel):
+    """Where checkpoints of the training outlive its pod."""
+
+    claim_name: OptionalDnsName = ""
+    """PersistentVolumeClaim in the namespace where Pachyderm runs its pods; the operator must allow it. Empty: the
+    operator's default, if it has one."""
+
+
 class Training(ApiModel):
     """Where and how the training job runs."""
+
+    model_config = ConfigDict(json_schema_extra=rules((MORE_GPUS, ONE_GPU)))
 
     image: ImageName = ""
     """Trainer image. Empty: the operator's default, resolved once, so that upgrading the operator never retrains."""
@@ -165,5 +182,7 @@ class Training(ApiModel):
     """Longest wait for a worker; it counts only while no older job of the pipeline runs."""
     active_deadline: Duration = "6h"
     """Longest run of a train or generate job; then the operator stops it."""
+    checkpoints: Checkpoints = Field(default_factory=Checkpoints)
+    """Where checkpoints of the training outlive its pod, so that a restarted worker resumes."""
     backoff_limit: Annotated[int, Field(ge=0, le=10)] = 2
     """How often a failed computation is retried within a job."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.api.objects import InvalidSpecError, ScriptModel, parse_object
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.config import OperatorConfig
@@ -16,11 +17,11 @@ from scriptmodel_operator.controller.corpus_sources import CorpusSources
 from scriptmodel_operator.controller.event_policy import EventPolicy
 from scriptmodel_operator.controller.queue import RetryError, WorkQueue
 from scriptmodel_operator.controller.ticker import Ticker
-from scriptmodel_operator.desired.pipelines import Desired, desired
+from scriptmodel_operator.desired.pipelines import Defaults, Desired, desired
 from scriptmodel_operator.desired.policy import refusal
 from scriptmodel_operator.ingest.origin import Attempt
 from scriptmodel_operator.kube.errors import KubeError, KubeNotFoundError
-from scriptmodel_operator.kube.store import Key, News, Store, Stored
+from scriptmodel_operator.kube.store import News, Store, Stored
 from scriptmodel_operator.kube.writer import ObjectWriter
 from scriptmodel_operator.metrics import Metrics
 from scriptmodel_operator.observe.observer import Observer
@@ -179,7 +180,8 @@ class Controller:
         view = await self.calls.run(self.observer.view, model, snapshot)
         mark = view.train.mark if view.train else None
         owner = model.owner(self.cluster)
-        return snapshot, model, view, desired(model, view.refs, owner, self.config.trainer_image, mark)
+        defaults = Defaults(self.config.trainer_image, self.config.checkpoint_claim)
+        return snapshot, model, view, desired(model, view.refs, owner, defaults, mark)
 
     async def _act(self, model: ScriptModel, actions: tuple[Action, ...]) -> None:
         summary_line = "; ".join(action.describe() for action in actions)
@@ -265,7 +267,7 @@ def _key(model: ScriptModel) -> Key:
 
 
 def _deletion_fields(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the part of a spec that a deletion needs: an object can be deleted whatever else is in its spec."""
+    """Return the part of a spec that a deletion needs: the rest of it may be invalid."""
     return {"corpus": {}, **{key: spec[key] for key in ("pachyderm", "deletionPolicy") if key in spec}}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,7 +14,9 @@ from scriptmodel_operator.api.training import ResourceList, Training
 from scriptmodel_operator.desired import commands
 from scriptmodel_operator.desired.digest import digest, fingerprint
 from scriptmodel_operator.desired.placement import OPERATORS_OWN, SHARED, placement, specified
+from scriptmodel_operator.desired.pod_patch import Part, environment, pod_patch, runtime_class
 from scriptmodel_operator.desired.references import References
+from scriptmodel_operator.desired.state_folder import state_folder
 from scriptmodel_operator.pachyderm.values import (
     PipelineSpec,
     ResourceAmounts,
@@ -23,6 +24,8 @@ from scriptmodel_operator.pachyderm.values import (
 )
 
 WHOLE_REPO = "/"
+GPU_REQUESTED = "SCRIPTMODEL_GPU_REQUESTED"
+GPU_REQUIRED = "SCRIPTMODEL_GPU_REQUIRED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +54,21 @@ class Desired:
     generate: DesiredPipeline
 
 
-def desired(model: ScriptModel, refs: References, owner: Owner, default_image: str, train_mark: Mark | None) -> Desired:
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What the operator's configuration supplies where a spec names nothing."""
+
+    image: str
+    claim: str = ""
+    """The PersistentVolumeClaim for checkpoints; empty for none."""
+
+
+def desired(model: ScriptModel, refs: References, owner: Owner, defaults: Defaults, train_mark: Mark | None) -> Desired:
     """Return the desired pipelines. `train_mark` is that of the observed train pipeline, if any."""
     compute = _train_compute(model)
-    image = _image(model, default_image, compute, train_mark)
-    train = _train(model, refs, owner, compute, image, train_mark)
+    image = _image(model, defaults.image, compute, train_mark)
+    claim = model.spec.training.checkpoints.claim_name or defaults.claim
+    train = _train(model, refs, owner, compute, image, claim, train_mark)
     return Desired(train, _generate(model, refs, owner, image))
 
 
@@ -82,7 +95,13 @@ def retraining_requested(model: ScriptModel, mark: Mark) -> bool:
 
 
 def _train(
-    model: ScriptModel, refs: References, owner: Owner, compute: tuple[str, ...], image: str, mark: Mark | None
+    model: ScriptModel,
+    refs: References,
+    owner: Owner,
+    compute: tuple[str, ...],
+    image: str,
+    claim: str,
+    mark: Mark | None,
 ) -> DesiredPipeline:
     training = model.spec.training
     form = specified(training, exclude={"image", *OPERATORS_OWN})
@@ -96,12 +115,38 @@ def _train(
         glob=WHOLE_REPO,
         requests=_amounts(training.resources.requests),
         limits=_limits(training),
-        pod_patch=_pod_patch(training),
         description=f"Trains the model of ScriptModel {model}",
     )
+    spec = _patched(placement(training).on(spec), training, state_folder(claim, refs.train), mark)
     retrain_at = model.retrain_at or (mark.retrain_at if mark else "")
-    mark = Mark(owner, digest=whole[0], compute=compute[0], image=image, retrain_at=retrain_at)
-    return DesiredPipeline(placement(training).on(spec), mark, frozenset((*compute, *whole)))
+    mark = Mark(owner, digest=whole[0], compute=compute[0], image=image, retrain_at=retrain_at, claim=claim)
+    return DesiredPipeline(spec, mark, frozenset((*compute, *whole)))
+
+
+def _patched(spec: PipelineSpec, training: Training, state: Part, mark: Mark | None) -> PipelineSpec:
+    """Return the spec with its pod patch.
+
+    Operators before GPU_REQUESTED did not send that variable. A pipeline that was sent without it stays as it is until
+    something else changes it, since every update ends the running job.
+    """
+    variables = _variables(training)
+    patched = replace(spec, pod_patch=_patch(training, state, variables))
+    older = {name: value for name, value in variables.items() if name != GPU_REQUESTED}
+    if mark is None or older == variables:
+        return patched
+    before = replace(spec, pod_patch=_patch(training, state, older))
+    return before if mark.sent == fingerprint(before) else patched
+
+
+def _patch(training: Training, state: Part, variables: Mapping[str, str]) -> str:
+    return pod_patch(runtime_class(training.runtime_class_name), state, environment(variables))
+
+
+def _variables(training: Training) -> dict[str, str]:
+    """Return the environment variables of the trainer, which older trainers ignore."""
+    gpu = training.gpu
+    requested = {GPU_REQUESTED: "1"} if gpu else {}
+    return {**requested, **({GPU_REQUIRED: "1"} if gpu and gpu.required else {})}
 
 
 def _generate(model: ScriptModel, refs: References, owner: Owner, image: str) -> DesiredPipeline:
@@ -135,13 +180,6 @@ def _limits(training: Training) -> ResourceAmounts:
     if training.gpu is None:
         return limits
     return replace(limits, gpu_type=training.gpu.resource, gpu_count=training.gpu.count)
-
-
-def _pod_patch(training: Training) -> str:
-    """Return a patch of the pod spec that sets the runtime class, for which Pachyderm has no field."""
-    if not training.runtime_class_name:
-        return ""
-    return json.dumps([{"op": "add", "path": "/runtimeClassName", "value": training.runtime_class_name}])
 
 
 def _equivalent_forms(part: ApiModel) -> list[Mapping[str, Any]]:

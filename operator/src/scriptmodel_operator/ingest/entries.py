@@ -1,4 +1,4 @@
-"""What is in an archive, whatever its format: entries in order, whose contents are read as they come."""
+"""The entries of an archive of any format, in order; their contents are read as a stream."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 PIECE_BYTES = 256 * 1024
 Read = Callable[[int], bytes]
-"""At most so many bytes, fewer only at the end."""
+"""Reads at most so many bytes; returns fewer only at the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,6 @@ class Entry:
 
 
 def pieces_of(read: Read) -> Iterator[bytes]:
-    """Until the end."""
+    """Yield the content until its end."""
     while piece := read(PIECE_BYTES):
         yield piece

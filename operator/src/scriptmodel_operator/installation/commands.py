@@ -1,50 +1,37 @@
-"""`scriptmodel-operator check` and `scriptmodel-operator before-uninstall`."""
+"""`scriptmodel-operator check`, `before-uninstall` and `clean-checkpoints`."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from scriptmodel_operator.api.durations import parse_duration
+from scriptmodel_operator.options import kubeconfig_option, pachd_ca_option, pachd_option, pachd_token_option
+
 # Each command imports the client of the cluster itself, so that `--help` stays fast.
 if TYPE_CHECKING:
     from scriptmodel_operator.kube.client import KubeClient
 
-PREFIX = "SCRIPTMODEL"
 T = TypeVar("T")
-
-_kubeconfig = click.option(
-    "--kubeconfig",
-    envvar=f"{PREFIX}_KUBECONFIG",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Kubeconfig file. [default: the pod's service account, else KUBECONFIG]",
-)
 
 
 @click.command()
-@click.option("--pachd", envvar=f"{PREFIX}_PACHD", required=True, metavar="HOST:PORT", help="Address of pachd.")
-@click.option(
-    "--pachd-token-file",
-    envvar=f"{PREFIX}_PACHD_TOKEN_FILE",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="File with the token for pachd.",
-)
-@click.option(
-    "--pachd-ca-file",
-    envvar=f"{PREFIX}_PACHD_CA_FILE",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="Certificates to trust; turns TLS on.",
-)
+@pachd_option
+@pachd_token_option
+@pachd_ca_option
 @click.option("-n", "--namespace", default="default", show_default=True, metavar="NS", help="Namespace of the dry run.")
 @click.option(
     "--sample",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     help="File with a ScriptModel to apply as a dry run. [default: a minimal one]",
 )
-@_kubeconfig
+@kubeconfig_option
 def check(
     pachd: str,
     pachd_token_file: Path | None,
@@ -68,7 +55,7 @@ def check(
     findings = _request(kubeconfig, lambda client: checking.check_cluster(client, namespace, model))
     findings += checking.check_pachyderm(target)
     for finding in findings:
-        click.echo(f"{'ok    ' if finding.good else 'FAILED'}  {finding.text}")
+        click.echo(finding.line)
     if not all(finding.good for finding in findings):
         raise click.exceptions.Exit(1)
 
@@ -103,7 +90,7 @@ def check(
     metavar="SECONDS",
     help="Longest time for the operator to end.",
 )
-@_kubeconfig
+@kubeconfig_option
 def before_uninstall(
     policy: str, namespaces: tuple[str, ...], deployment: str, timeout: float, kubeconfig: Path | None
 ) -> None:
@@ -131,6 +118,42 @@ def before_uninstall(
         _request(kubeconfig, prepared)
     except uninstall.StillRunningError as error:
         raise click.ClickException(str(error)) from error
+
+
+@click.command()
+@click.option(
+    "--older-than",
+    required=True,
+    metavar="DURATION",
+    callback=lambda _context, _option, text: _older_than(text),
+    help="Delete what was not touched for this long, such as 14d.",
+)
+@click.argument("claim", type=click.Path(path_type=Path, file_okay=False, exists=True))
+def clean_checkpoints(older_than: tuple[str, timedelta], claim: Path) -> None:
+    """Delete the state of trainings below CLAIM, the root of a claim for checkpoints, that nothing has touched for a
+    while. Exit with status 1 if a folder cannot be deleted."""
+    from scriptmodel_operator.installation.checkpoints import delete_untouched  # noqa: PLC0415 - see above
+
+    text, age = older_than
+    failed, found = False, False
+    for folder, error in delete_untouched(claim, time.time() - age.total_seconds()):
+        name, found = folder.relative_to(claim), True
+        click.echo(f"cannot delete {name}: {error}" if error else f"deleted {name}", err=bool(error))
+        failed = failed or bool(error)
+    if not found:
+        click.echo(f"nothing was untouched for {text}")
+    if failed:
+        raise click.exceptions.Exit(1)
+
+
+def _older_than(text: str) -> tuple[str, timedelta]:
+    try:
+        age = parse_duration(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+    if not age:
+        raise click.BadParameter("must be more than 0")
+    return text, age
 
 
 def _request(kubeconfig: Path | None, request: Callable[[KubeClient], Awaitable[T]]) -> T:

@@ -11,11 +11,10 @@ from enum import Enum
 from typing import Any
 
 from scriptmodel_operator.api.identity import ADOPT, RECONCILE_AT, RETRAIN_AT
+from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
 
 _pack = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
-Key = tuple[str, str]
-"""Namespace and name of a ScriptModel."""
 _METADATA = (
     "name",
     "namespace",
@@ -36,7 +35,7 @@ class Stored:
     uid: str
     version: int
     request: tuple[Any, ...]
-    """What only a user changes: generation, annotations and deletionTimestamp."""
+    """The part that only a user changes: generation, annotations and deletionTimestamp."""
     project: str
     """The Pachyderm project of its pipelines."""
     requested: float
@@ -44,13 +43,13 @@ class Stored:
 
     @property
     def raw(self) -> Mapping[str, Any]:
-        """The object, parsed anew each time."""
+        """Return the object, parsed again each time."""
         found: Mapping[str, Any] = json.loads(self.packed)
         return found
 
 
 class News(Enum):
-    """What a version of an object changes."""
+    """The part of an object that a new version changed."""
 
     NONE = "none"
     """Nothing: it is known already, or older."""

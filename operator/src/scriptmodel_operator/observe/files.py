@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, Field
 
 from scriptmodel_operator.observe.figures import number, whole
+from scriptmodel_operator.observe.progress import short_text
 
 VERDICTS = ("good", "a copy", "a loop", "noise", "foreign")
 
@@ -24,6 +25,8 @@ def _object(value: Any) -> Any:
 
 Figure = Annotated[float | None, BeforeValidator(number)]
 Count = Annotated[int | None, BeforeValidator(whole)]
+Word = Annotated[str, BeforeValidator(lambda value: short_text(value, 200))]
+"""One short line; empty for anything but text."""
 
 
 class EpochFigures(BaseModel):
@@ -41,10 +44,27 @@ class SplitFigures(BaseModel):
     test: Figure = None
 
 
+class DeviceFigures(BaseModel):
+    """The device of a training in metrics.json."""
+
+    kind: Word = ""
+    name: Word = ""
+    memory_bytes: Count = None
+
+
+def _device(value: object) -> object:
+    """Return nothing for a device that is no object: older trainers write none."""
+    return value if isinstance(value, dict) else None
+
+
 class MetricsFile(BaseModel):
     """metrics.json: the figures of a training."""
 
     perplexity: SplitFigures
+    device: Annotated[DeviceFigures | None, BeforeValidator(_device)] = None
+    precision: Word = ""
+    restarts: Count = None
+    recomputed_seconds: Figure = None
     epochs: Annotated[list[EpochFigures], Field(max_length=10_000)] = Field(default_factory=list)
 
 

@@ -15,6 +15,12 @@ _LONGEST_LINE = 400
 _LONGEST_EVENT = 64 * 1024
 _LONGEST_MESSAGE = 1000
 _LONGEST_SAMPLE = 200
+_LONGEST_WORD = 40
+_MOST_WARNINGS = 8
+NO_GPU = "no-gpu"
+"""Code of the warning that TensorFlow sees no GPU although one was requested."""
+STATE_WARNINGS = frozenset({"state-unwritable", "state-locked"})
+"""Codes of the warnings that a training continues without keeping its state."""
 _NOT_SCRIPTS = "not_scripts"
 _ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|[@-_])")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -29,6 +35,28 @@ class TrainerError:
 
     def __str__(self) -> str:
         return f"{self.message} ({self.hint})" if self.hint else self.message
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """The device that a training ran on."""
+
+    kind: str
+    """`gpu` or `cpu`; another image may write anything."""
+    name: str = ""
+    memory_bytes: int | None = None
+    precision: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """Where the newest restart of a training continued, and what all restarts have cost so far."""
+
+    epoch: int
+    share: float
+    """The part of that epoch that was done, from 0 to 1."""
+    restarts: int
+    recomputed_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +76,12 @@ class LogDigest:
     """A line of script that the model wrote after the newest epoch."""
     warning: str = ""
     """Why the corpus does not look like scripts."""
+    warnings: tuple[tuple[str, str], ...] = ()
+    """Other warnings, the newest of each code."""
+    device: Device | None = None
+    keeps_state: bool = False
+    """Whether the trainer keeps its state in a folder that outlives the worker."""
+    resumed: Resumed | None = None
     words_per_second: float | None = None
     eta_seconds: float | None = None
     error: TrainerError | None = None
@@ -100,7 +134,26 @@ def _start(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
     """Start a new attempt, which drops the progress and the error of the one before unless it resumes that one."""
     best = digest.best_perplexity if event.get("resumed_from") else None
     epochs = whole(event.get("epochs")) or 0
-    return LogDigest(lines=digest.lines, epochs=epochs, best_perplexity=best, warning=digest.warning)
+    return LogDigest(
+        lines=digest.lines,
+        epochs=epochs,
+        best_perplexity=best,
+        warning=digest.warning,
+        warnings=digest.warnings,
+        device=digest.device,
+        keeps_state=event.get("state") is True,
+        resumed=digest.resumed,
+    )
+
+
+def _resumed(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
+    """Show the progress of the state that the training continues from."""
+    epoch, restarts = whole(event.get("epoch")), whole(event.get("restarts"))
+    if not epoch or not restarts:
+        return digest
+    share = min(1.0, max(0.0, number(event.get("share")) or 0.0))
+    resumed = Resumed(epoch, share, restarts, max(0.0, number(event.get("recomputed_seconds")) or 0.0))
+    return replace(digest, resumed=resumed, epoch=epoch, fraction=share)
 
 
 def _progress(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
@@ -125,28 +178,51 @@ def _epoch(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
         running_perplexity=None,
         valid_perplexity=valid,
         best_perplexity=min((each for each in (digest.best_perplexity, valid) if each is not None), default=None),
-        sample=_text(event.get("sample"), _LONGEST_SAMPLE),
+        sample=short_text(event.get("sample"), _LONGEST_SAMPLE),
     )
 
 
 def _warning(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
-    """Keep the warning that the corpus does not look like scripts; others are dropped."""
-    if event.get("code") != _NOT_SCRIPTS:
-        return digest
-    return replace(digest, warning=_text(event.get("message"), _LONGEST_MESSAGE))
+    """Keep the warning that the corpus does not look like scripts, and the newest of each other code."""
+    code, message = short_text(event.get("code"), _LONGEST_WORD), short_text(event.get("message"), _LONGEST_MESSAGE)
+    if code == _NOT_SCRIPTS:
+        return replace(digest, warning=message)
+    digest = replace(digest, keeps_state=digest.keeps_state and code not in STATE_WARNINGS)
+    others = tuple(each for each in digest.warnings if each[0] != code)
+    return replace(digest, warnings=(*others, (code, message))[-_MOST_WARNINGS:]) if message else digest
 
 
-def _text(value: object, limit: int) -> str:
+def _device(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
+    """Keep the device; a GPU ends the warning of an earlier attempt that there is none."""
+    device = Device(
+        kind=short_text(event.get("device"), _LONGEST_WORD),
+        name=short_text(event.get("name"), _LONGEST_SAMPLE),
+        memory_bytes=whole(event.get("memory_bytes")),
+        precision=short_text(event.get("precision"), _LONGEST_WORD),
+    )
+    warnings = tuple(each for each in digest.warnings if each[0] != NO_GPU or device.kind != "gpu")
+    return replace(digest, device=device, warnings=warnings)
+
+
+def short_text(value: object, limit: int) -> str:
     """Return one line of at most `limit` characters; empty for anything but text."""
     return " ".join(readable(value[: 2 * limit]).split())[:limit] if isinstance(value, str) else ""
 
 
 def _error(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
     error = TrainerError(
-        message=_text(event.get("message"), _LONGEST_MESSAGE) or "the trainer gave no message",
-        hint=_text(event.get("hint"), _LONGEST_MESSAGE),
+        message=short_text(event.get("message"), _LONGEST_MESSAGE) or "the trainer gave no message",
+        hint=short_text(event.get("hint"), _LONGEST_MESSAGE),
     )
     return replace(digest, error=error)
 
 
-_READERS = {"start": _start, "progress": _progress, "epoch": _epoch, "warning": _warning, "error": _error}
+_READERS = {
+    "start": _start,
+    "resumed": _resumed,
+    "progress": _progress,
+    "epoch": _epoch,
+    "warning": _warning,
+    "device": _device,
+    "error": _error,
+}

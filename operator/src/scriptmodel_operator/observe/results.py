@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from scriptmodel_operator.api.status import MAX_EXCERPT
 from scriptmodel_operator.desired.commands import GENERATION_PATH, METRICS_PATH, SCRIPT_PATH
 from scriptmodel_operator.observe.files import GenerationFile, MetricsFile, SampleFigures, ScoreFigures
+from scriptmodel_operator.observe.progress import Device
 from scriptmodel_operator.pachyderm.errors import NotFoundError
 from scriptmodel_operator.pachyderm.gateway import Gateway
 from scriptmodel_operator.pachyderm.values import CommitInfo, RepoRef
@@ -42,6 +43,10 @@ class ModelMetrics:
     """The lowest validation perplexity of any epoch."""
     epochs: int
     words_per_second: float | None
+    device: Device | None = None
+    restarts: int | None = None
+    """Number of restarts; None from an older trainer."""
+    recomputed_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +59,7 @@ class Script:
     sha256: str | None
     excerpt: str
     blank: bool = False
-    """Whether it has no text."""
+    """Return whether it has no text."""
     score: ScoreFigures | None = None
     """The judge's verdict; None if the trainer wrote none."""
 
@@ -155,6 +160,9 @@ class Results:
             best=min((each for each in validated if each is not None), default=None),
             epochs=len(found.epochs),
             words_per_second=speeds[-1] if speeds else None,
+            device=_device(found),
+            restarts=found.restarts,
+            recomputed_seconds=found.recomputed_seconds,
         )
 
     def _read_digests(self, repo: RepoRef, commit: str) -> dict[str, str]:
@@ -179,6 +187,11 @@ class Results:
             blank=not content.strip(b"\0 \t\r\n\f\v"),
             score=sample.score,
         )
+
+
+def _device(metrics: MetricsFile) -> Device | None:
+    found = metrics.device
+    return Device(found.kind, found.name, found.memory_bytes, metrics.precision) if found else None
 
 
 def excerpt(content: bytes) -> str:

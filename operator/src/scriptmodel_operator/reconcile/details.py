@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from scriptmodel_operator.api.conditions import cut, timestamp
+from scriptmodel_operator.api.durations import format_duration
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.status import (
     CommitRef,
+    DeviceStatus,
     HistoryEntry,
     Lineage,
     Perplexity,
@@ -16,11 +18,13 @@ from scriptmodel_operator.api.status import (
     ScriptStatus,
     TrainingStatus,
 )
-from scriptmodel_operator.observe.progress import LogDigest
+from scriptmodel_operator.observe.progress import Device, LogDigest
 from scriptmodel_operator.observe.results import ModelMetrics, Script
 from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView
 from scriptmodel_operator.pachyderm.values import BranchRef, JobInfo, JobState, RepoRef
+from scriptmodel_operator.reconcile.restarts import if_worker_is_lost, restarts_in_log, restarts_in_metrics
 from scriptmodel_operator.reconcile.state import Elapsed
+from scriptmodel_operator.reconcile.warnings import warnings_of, warnings_of_model
 
 _MAX_REASON = 500
 
@@ -41,7 +45,13 @@ def training_status(model: ScriptModel, view: ModelView, now: datetime, elapsed:
         gpu_seconds=_gpu_seconds(model, train, trained, elapsed),
     )
     previous = model.previous.training
-    times = times.model_copy(update={"warning": _warning(view, times, previous)})
+    same_job = times.start_time is not None and times.start_time == previous.start_time
+    update = {"warning": _warning(view, times, previous), "warnings": _warnings(model, view, same_job=same_job)}
+    times = times.model_copy(update=update)
+    device = _device(view.training_log.device if view.training_log else None)
+    times = times.model_copy(update={"device": device or (previous.device if same_job else None)})
+    restarts = restarts_in_log(view, previous if same_job else TrainingStatus())
+    times = times.model_copy(update={**restarts, "if_worker_is_lost": if_worker_is_lost(train, view)})
     good = view.good_model
     if job.state is JobState.SUCCESS:
         metrics = view.metrics if good and good.model == job.ref.id else None
@@ -60,6 +70,23 @@ def _warning(view: ModelView, times: TrainingStatus, previous: TrainingStatus) -
     return previous.warning if times.start_time and times.start_time == previous.start_time else None
 
 
+def _warnings(model: ScriptModel, view: ModelView, *, same_job: bool) -> list[str] | None:
+    """Return the warnings; those of a job whose log is gone are in the previous status."""
+    log, previous = view.training_log, model.previous.training.warnings
+    if same_job and previous and (log is None or not log.lines):
+        return previous
+    return list(dict.fromkeys((*warnings_of_model(view), *warnings_of(view)))) or None
+
+
+def _device(device: Device | None) -> DeviceStatus | None:
+    if device is None:
+        return None
+    memory = f"{round(device.memory_bytes / 2**30)}Gi" if device.memory_bytes else None
+    return DeviceStatus(
+        kind=device.kind or None, name=device.name or None, memory=memory, precision=device.precision or None
+    )
+
+
 def _finished(metrics: ModelMetrics) -> dict[str, object]:
     return {
         "epoch": metrics.epochs,
@@ -73,6 +100,8 @@ def _finished(metrics: ModelMetrics) -> dict[str, object]:
             best=_figure(metrics.best),
         ),
         "words_per_second": _rounded(metrics.words_per_second),
+        **({"device": _device(metrics.device)} if metrics.device else {}),
+        **restarts_in_metrics(metrics),
     }
 
 
@@ -94,7 +123,7 @@ def _from_log(log: LogDigest, *, running: bool, now: datetime) -> dict[str, obje
     )
     found["sample"] = log.sample or None
     if running and log.eta_seconds is not None:
-        found["eta"] = in_words(log.eta_seconds)
+        found["eta"] = format_duration(log.eta_seconds)
         found["estimated_completion_time"] = timestamp(now + timedelta(seconds=log.eta_seconds))
     return found
 
@@ -208,16 +237,6 @@ def _history_entry(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> His
         finished=timestamp(job.finished) if job.finished else None,
         gpu_seconds=_gpu_seconds(model, train, job, elapsed),
     )
-
-
-def in_words(seconds: float) -> str:
-    """Format a duration, such as 45s, 3m20s or 2h5m."""
-    whole = max(0, round(seconds))
-    if whole < 60:
-        return f"{whole}s"
-    if whole < 3600:
-        return f"{whole // 60}m{whole % 60}s"
-    return f"{whole // 3600}h{whole % 3600 // 60}m"
 
 
 def _figure(value: float | None) -> str | None:

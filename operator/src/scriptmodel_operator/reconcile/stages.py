@@ -11,8 +11,10 @@ from scriptmodel_operator.desired.commands import SCRIPT_PATH
 from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView
 from scriptmodel_operator.pachyderm.values import JobInfo, JobState, PipelineState
+from scriptmodel_operator.reconcile import restarts
 from scriptmodel_operator.reconcile.deadlines import ACTIVE_TEXT, PENDING_TEXT
 from scriptmodel_operator.reconcile.state import Stage
+from scriptmodel_operator.reconcile.warnings import as_text, warnings_of, warnings_of_model
 from scriptmodel_operator.reconcile.wording import cause, in_terms_of_the_object, short
 
 Failures = Mapping[ConditionType, FailedJob]
@@ -42,7 +44,7 @@ def _training_job(view: ModelView, train: PipelineView, job: JobInfo, reported: 
     if job.state.final:
         return _ended(job, view.training_log, reported, Reason.TRAINING_FAILED, _TRAIN_AGAIN)
     if train.running is not None:
-        return _in_progress(Reason.TRAINING, _training_message(train, job, view.training_log))
+        return _in_progress(Reason.TRAINING, _training_message(view, train, job))
     return _waiting(view, train, job)
 
 
@@ -57,22 +59,24 @@ def _succeeded(job: JobInfo, view: ModelView) -> Stage:
     text = f"the model is trained: perplexity {', '.join(figures)}" if figures else "the model is trained"
     if view.metrics is None:
         text += "; its metrics.json is missing or invalid, so its perplexity is not known"
+    text += as_text(warnings_of_model(view))
     return Stage(ConditionStatus.TRUE, Reason.TRAINED, f"{text} (model {short(job.ref.id)})")
 
 
-def _training_message(train: PipelineView, newest: JobInfo, log: LogDigest | None) -> str:
-    text = "the train job runs"
+def _training_message(view: ModelView, train: PipelineView, newest: JobInfo) -> str:
+    text, log = "the train job runs", view.training_log
     if log and log.epoch:
         text = f"epoch {log.epoch} of {log.epochs}" if log.epochs else f"epoch {log.epoch}"
     if log and log.percent == 100:
         text = f"all {log.epochs} epochs are done, and the model is being tested and written"
     if log and log.error:
         text = f"attempt failed, retrying: {in_terms_of_the_object(str(log.error), generating=False)}"
+    text += restarts.as_text(log.resumed if log else None)
     if train.running and train.running.ref != newest.ref:
         text += "; a newer corpus commit or spec is next"
     if log and log.warning:
         text += f"; warning: {log.warning}"
-    return text
+    return text + as_text(warnings_of(view))
 
 
 def _waiting(view: ModelView, train: PipelineView, job: JobInfo) -> Stage:

@@ -33,7 +33,8 @@ class Warned(Event):
 
 @dataclass(frozen=True, slots=True)
 class Started(Event):
-    """Training starts. `parameters` is the number of weights, `resumed_from` the epoch that a resumed run continues."""
+    """Training starts. `parameters` is the number of weights, `resumed_from` the epoch that a resumed run continues;
+    `state` is true if a folder that outlives this process keeps the run's state."""
 
     kind: ClassVar[str | None] = "start"
     preset: str
@@ -42,6 +43,30 @@ class Started(Event):
     vocabulary: int
     epochs: int
     resumed_from: int | None
+    state: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceUsed(Event):
+    """What computes: `device` is `gpu` or `cpu`; `memory_bytes` is that of a GPU, None if it is not known."""
+
+    kind: ClassVar[str | None] = "device"
+    device: str
+    name: str
+    memory_bytes: int | None
+    precision: str
+    gpu_requested: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed(Event):
+    """A run continues after `share` (0 to 1) of an epoch; restarts and recomputed seconds are over all attempts."""
+
+    kind: ClassVar[str | None] = "resumed"
+    epoch: int
+    share: float
+    restarts: int
+    recomputed_seconds: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,46 @@
+"""Collects what a user should know of a training that continues nevertheless. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from scriptmodel_operator.observe.progress import NO_GPU, Device, LogDigest
+from scriptmodel_operator.observe.view import ModelView
+
+_NO_GPU = (
+    "TensorFlow sees no GPU although spec.training.gpu requests one, so training runs on the CPU: use a trainer image "
+    "with CUDA and a driver that fits it, or remove spec.training.gpu"
+)
+
+
+def warnings_of(view: ModelView) -> tuple[str, ...]:
+    """Return the warnings about the training in progress, without the one about the corpus."""
+    log = view.training_log or LogDigest()
+    codes = dict(log.warnings)
+    unseen = [] if NO_GPU in codes else _no_gpu(view, log.device)
+    return tuple(dict.fromkeys((*_idle_gpus(view), *codes.values(), *unseen)))
+
+
+def warnings_of_model(view: ModelView) -> tuple[str, ...]:
+    """Return the warnings about the newest model, which need no log."""
+    return (*_idle_gpus(view), *_no_gpu(view, view.metrics.device if view.metrics else None))
+
+
+def as_text(warnings: tuple[str, ...]) -> str:
+    """Return the warnings as the end of a message."""
+    return "".join(f"; warning: {each}" for each in warnings)
+
+
+def _idle_gpus(view: ModelView) -> Iterator[str]:
+    gpus = _requested_gpus(view)
+    if gpus > 1:
+        yield f"training uses one of {gpus} GPUs: set spec.training.gpu.count to 1"
+
+
+def _no_gpu(view: ModelView, device: Device | None) -> Iterator[str]:
+    if _requested_gpus(view) and device and device.kind == "cpu":
+        yield _NO_GPU
+
+
+def _requested_gpus(view: ModelView) -> int:
+    return view.train.info.spec.limits.gpu_count if view.train else 0
