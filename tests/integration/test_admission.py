@@ -287,6 +287,7 @@ def test_nothing_valid_is_dropped_and_defaults_are_filled_in(cluster: Cluster) -
             "prompt": "Winter is",
             "speaker": "JON",
             "samples": 2,
+            "keep": "best",
         },
         "pachyderm": {"project": "team"},
         "deletionPolicy": "Retain",

@@ -68,6 +68,7 @@ EFFECTS: dict[str, tuple[object, tuple[str, ...]]] = {
     "generation.prompt": ("Enter", GENERATE),
     "generation.speaker": ("HAMLET", GENERATE),
     "generation.samples": (3, GENERATE),
+    "generation.keep": ("best", GENERATE),
 }
 """Each field that pipelines carry out: a value other than its default, and the pipelines that it changes."""
 ELSEWHERE = {
@@ -172,7 +173,13 @@ def test_digests_and_fingerprints_of_released_operators_still_match(row: dict[st
 
 @pytest.mark.parametrize(
     "generation",
-    [{"topK": 0}, {"repetitionPenalty": "1.2"}, {"repetitionPenalty": "1.20"}, {"repetitionPenalty": "12e-1"}],
+    [
+        {"topK": 0},
+        {"keep": "first"},
+        {"repetitionPenalty": "1.2"},
+        {"repetitionPenalty": "1.20"},
+        {"repetitionPenalty": "12e-1"},
+    ],
 )
 def test_a_later_field_at_its_default_changes_nothing(generation: dict[str, Any]) -> None:
     before, after = pipelines({}), pipelines({"generation": generation})

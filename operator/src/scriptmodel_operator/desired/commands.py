@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic.alias_generators import to_snake
 
 from scriptmodel_operator.api.corpus import Layout
-from scriptmodel_operator.api.generation import Generation
+from scriptmodel_operator.api.generation import Generation, Keep
 from scriptmodel_operator.api.network import Model
 
 PROGRAM = "scriptmodel-trainer"
@@ -43,6 +43,8 @@ def generate_command(generation: Generation) -> tuple[str, ...]:
         optional += ["--repetition-penalty", generation.repetition_penalty]
     if generation.samples > 1:
         optional += ["--samples", str(generation.samples)]
+    if generation.keep is not Keep.FIRST:
+        optional += ["--keep", generation.keep.value]
     return (
         *(PROGRAM, "generate", f"/pfs/{MODEL_INPUT}", "--out", f"/pfs/out{SCRIPT_PATH}"),
         *("--words", str(generation.words), "--temperature", generation.temperature),

@@ -14,11 +14,12 @@ from scriptmodel_operator.api.status import (
     Lineage,
     Perplexity,
     PipelineStatus,
+    ScriptScore,
     ScriptStatus,
     TrainingStatus,
 )
 from scriptmodel_operator.observe.progress import Device, LogDigest
-from scriptmodel_operator.observe.results import ModelMetrics
+from scriptmodel_operator.observe.results import ModelMetrics, Script
 from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView
 from scriptmodel_operator.pachyderm.values import BranchRef, JobInfo, JobState, RepoRef
 from scriptmodel_operator.reconcile.restarts import if_worker_is_lost, restarts_in_log, restarts_in_metrics
@@ -155,7 +156,17 @@ def script_status(view: ModelView) -> ScriptStatus | None:
         words=script.words,
         sha256=script.sha256,
         excerpt=script.excerpt,
+        score=score_of(script),
     )
+
+
+def score_of(script: Script) -> ScriptScore | None:
+    """Return the judge's verdict on a script; None if the trainer wrote none that makes sense."""
+    score = script.score
+    if score is None or score.verdict is None:
+        return None
+    figures = score.model_dump(exclude={"verdict"}, exclude_none=True)
+    return ScriptScore(verdict=score.verdict, **{name: f"{value:.2f}" for name, value in figures.items()})
 
 
 def lineage(model: ScriptModel, view: ModelView) -> Lineage | None:
