@@ -9,6 +9,7 @@ from typing import assert_never
 
 from scriptmodel_cli.changes import Change, Preview, field_changes
 from scriptmodel_cli.text import SHORT_ID
+from scriptmodel_operator.api.durations import parse_duration
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.desired.pipelines import Desired, desired
 from scriptmodel_operator.desired.policy import DEFAULT_DOWNLOAD_MI
@@ -29,6 +30,7 @@ from scriptmodel_operator.reconcile.actions import (
     ReplaceFiles,
 )
 from scriptmodel_operator.reconcile.assess import assess
+from scriptmodel_operator.reconcile.budget import BUDGET_RAISED
 from scriptmodel_operator.reconcile.corpus import Sourced
 from scriptmodel_operator.reconcile.deletion import assess_deletion, needs_no_pachyderm
 from scriptmodel_operator.reconcile.difference import Difference
@@ -152,6 +154,8 @@ def _pipeline(apply: PipelineApply, why: str, view: ModelView) -> Change:
     if observed is None:
         return Change("+", f"create pipeline {apply.spec.ref}", why, fields=fields)
     again = "trains again from the first epoch" if observed is view.train else "writes a new script"
+    if why == BUDGET_RAISED:
+        again = "continues training from its checkpoint, or from the first epoch if no claim keeps checkpoints"
     effect = again if apply.reprocess else "computes nothing again"
     if observed.running:
         effect += f"; kills the running job {observed.running.ref.id[:SHORT_ID]}"
@@ -180,5 +184,11 @@ def _notes(model: ScriptModel, state: ModelState, view: ModelView, image: str) -
     restricted = [name for name in named if name]
     if http and http.max_size_mi > DEFAULT_DOWNLOAD_MI:
         restricted.append(f"maxSizeMi {http.max_size_mi}")
+    budget = training.budget.duration
+    if budget and parse_duration(budget) >= parse_duration(training.active_deadline):
+        yield (
+            f"training.budget.duration {budget} is no less than training.activeDeadline {training.active_deadline}, "
+            "which stops the job without a model: raise activeDeadline"
+        )
     if restricted:
         yield f"whether the operator's configuration allows {', '.join(restricted)} is not checked here"

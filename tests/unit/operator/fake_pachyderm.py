@@ -82,6 +82,8 @@ class FakePachyderm:
     now: datetime = EPOCH
     fault: Callable[[str], PachydermError | None] = lambda _call: None
     log_source: Callable[[JobRef, bool], LogStream] | None = None
+    reprocessed: dict[PipelineRef, bool] = field(default_factory=dict)
+    """Whether the newest version of a pipeline computes everything again."""
     finishes_at_once: bool = True
     """A real server shows a commit for a moment between its end and its check."""
     metrics: dict[str, Any] = field(default_factory=lambda: dict(METRICS))
@@ -340,6 +342,7 @@ class FakePachyderm:
         spec = wanted.spec
         versions = self.pipelines.get(spec.ref, [])
         self._kill(spec.ref, "all jobs killed because pipeline was updated")
+        self.reprocessed[spec.ref] = wanted.reprocess
         stopped = versions[-1].stopped if versions else False
         info = PipelineInfo(
             ref=spec.ref,

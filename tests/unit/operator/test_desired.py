@@ -50,6 +50,18 @@ def test_the_train_command_is_the_contracts() -> None:
     )
 
 
+def test_early_stopping_is_an_option_and_a_budget_a_variable_of_the_train_command() -> None:
+    assert "--patience 3 --seed" in " ".join(train_command(Layout.AUTO, Model(), 3))
+    budget = {"duration": "1h30m", "epochs": 7, "gpuSeconds": 60}
+    train = wanted({"training": {"budget": budget, "runtimeClassName": "nvidia"}}).train.spec
+    assert variables_of(train.pod_patch) == {
+        "SCRIPTMODEL_BUDGET_SECONDS": "5400",
+        "SCRIPTMODEL_BUDGET_EPOCHS": "7",
+        "SCRIPTMODEL_BUDGET_GPU_SECONDS": "60",
+    }
+    assert train.command == wanted().train.spec.command
+
+
 def test_the_generate_command_is_the_contracts() -> None:
     assert " ".join(generate_command(Generation())) == (
         "scriptmodel-trainer generate /pfs/model --out /pfs/out/new_script.txt "
@@ -106,6 +118,10 @@ def test_fingerprints_never_change() -> None:
         ({"training": {"gpu": {"count": 1}}}, "shaped", "same"),
         ({"training": {"resources": {"limits": {"memory": "1Gi"}}}}, "shaped", "same"),
         ({"training": {"backoffLimit": 5}}, "shaped", "shaped"),
+        ({"training": {"budget": {"duration": "2h"}}}, "shaped", "same"),
+        ({"training": {"earlyStopping": {"patience": 3}}}, "computed", "same"),
+        ({"training": {"earlyStopping": {"patience": 0}}}, "computed", "same"),
+        ({"training": {"earlyStopping": {}, "budget": {}}}, "same", "same"),
         ({"training": {"nodeSelector": {"a": "b"}}}, "shaped", "shaped"),
         ({"training": {"activeDeadline": "1h", "pendingDeadline": "1m"}}, "same", "same"),
         ({"generation": {"words": 5}}, "same", "computed"),

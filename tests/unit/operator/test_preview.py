@@ -184,6 +184,22 @@ def test_what_only_the_operators_configuration_knows_is_said_to_be_unknown() -> 
     assert "Note: whether the operator's configuration allows maxSizeMi 2048 is not checked here" in told(large)
 
 
+def test_raising_the_budget_that_ended_training_continues_it_and_a_deadline_before_a_budget_is_noted() -> None:
+    world = World(model=scriptmodel({"training": {"budget": {"duration": "1h"}}}))
+    world.pachyderm.metrics |= {"stopped_by": "budget", "budget": "seconds"}
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    world.pachyderm.succeed(world.train)
+    world.pachyderm.succeed(world.generate)
+    world.reconcile()
+    world.written()
+    world.want({"training": {"budget": {"duration": "6h"}}})
+    text = told(planned(world))
+    assert "(the budget that ended training was raised)" in text
+    assert "continues training from its checkpoint, or from the first epoch if no claim keeps checkpoints" in text
+    assert "training.budget.duration 6h is no less than training.activeDeadline 6h" in text
+
+
 def test_a_plan_as_a_value_has_all_that_the_text_has() -> None:
     world = trained_world()
     world.want({"model": {"preset": "small"}})

@@ -44,7 +44,8 @@ spec:
     # speaker: HAMLET
     # prompt: To be
   # training:
-  #   gpu: {{count: 1}} # without it training runs on CPUs
+  #   gpu: {{required: true}} # without gpu, training runs on CPUs
+  #   budget: {{duration: 2h}} # training stops by itself, with a model and a script
 """
 
 

@@ -16,6 +16,7 @@ from scriptmodel_operator.desired.digest import digest, fingerprint
 from scriptmodel_operator.desired.placement import OPERATORS_OWN, SHARED, placement, specified
 from scriptmodel_operator.desired.pod_patch import environment, pod_patch, runtime_class
 from scriptmodel_operator.desired.references import References
+from scriptmodel_operator.desired.variables import GPU_REQUESTED, variables_of_training
 from scriptmodel_operator.pachyderm.values import (
     PipelineSpec,
     ResourceAmounts,
@@ -23,8 +24,6 @@ from scriptmodel_operator.pachyderm.values import (
 )
 
 WHOLE_REPO = "/"
-GPU_REQUESTED = "SCRIPTMODEL_GPU_REQUESTED"
-GPU_REQUIRED = "SCRIPTMODEL_GPU_REQUIRED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +61,12 @@ def desired(model: ScriptModel, refs: References, owner: Owner, default_image: s
 
 
 def _train_compute(model: ScriptModel) -> tuple[str, ...]:
+    """Return the digests of what decides the model; later fields are in them only where they are set."""
     spec = model.spec
+    patience = spec.training.early_stopping.patience
+    later = {} if patience is None else {"patience": patience}
     return tuple(
-        digest({"layout": spec.corpus.layout.value, "model": form, "image": spec.training.image})
+        digest({"layout": spec.corpus.layout.value, "model": form, "image": spec.training.image, **later})
         for form in _equivalent_forms(spec.model)
     )
 
@@ -87,12 +89,14 @@ def _train(
     model: ScriptModel, refs: References, owner: Owner, compute: tuple[str, ...], image: str, mark: Mark | None
 ) -> DesiredPipeline:
     training = model.spec.training
-    form = specified(training, exclude={"image", *OPERATORS_OWN})
+    form = specified(training, exclude={"image", "early_stopping", *OPERATORS_OWN})
     whole = tuple(digest({"compute": each, "branch": str(refs.corpus), "training": form}) for each in compute)
     spec = PipelineSpec(
         ref=refs.train,
         image=image,
-        command=commands.train_command(model.spec.corpus.layout, model.spec.model.by_value()),
+        command=commands.train_command(
+            model.spec.corpus.layout, model.spec.model.by_value(), training.early_stopping.patience
+        ),
         input_name=commands.CORPUS_INPUT,
         input_branch=refs.corpus,
         glob=WHOLE_REPO,
@@ -112,7 +116,7 @@ def _patched(spec: PipelineSpec, training: Training, mark: Mark | None) -> Pipel
     Operators before GPU_REQUESTED did not send that variable. A pipeline that was sent without it stays as it is until
     something else changes it, since every update ends the running job.
     """
-    variables = _variables(training)
+    variables = variables_of_training(training)
     patched = replace(spec, pod_patch=_patch(training, variables))
     older = {name: value for name, value in variables.items() if name != GPU_REQUESTED}
     if mark is None or older == variables:
@@ -123,13 +127,6 @@ def _patched(spec: PipelineSpec, training: Training, mark: Mark | None) -> Pipel
 
 def _patch(training: Training, variables: Mapping[str, str]) -> str:
     return pod_patch(runtime_class(training.runtime_class_name), environment(variables))
-
-
-def _variables(training: Training) -> dict[str, str]:
-    """Return the environment variables of the trainer, which older trainers ignore."""
-    gpu = training.gpu
-    requested = {GPU_REQUESTED: "1"} if gpu else {}
-    return {**requested, **({GPU_REQUIRED: "1"} if gpu and gpu.required else {})}
 
 
 def _generate(model: ScriptModel, refs: References, owner: Owner, image: str) -> DesiredPipeline:

@@ -44,6 +44,10 @@ class ModelMetrics:
     epochs: int
     words_per_second: float | None
     device: Device | None = None
+    stopped_by: str = ""
+    """What ended the training: `epochs`, `budget` or `early-stopping`; empty for older trainers."""
+    budget: str = ""
+    """The budget that ended it: `seconds`, `epochs` or `gpuSeconds`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +160,8 @@ class Results:
             epochs=len(found.epochs),
             words_per_second=speeds[-1] if speeds else None,
             device=_device(found),
+            stopped_by=found.stopped_by,
+            budget=found.budget,
         )
 
     def _read_digests(self, repo: RepoRef, commit: str) -> dict[str, str]:

@@ -24,6 +24,7 @@ from scriptmodel_operator.reconcile.state import Elapsed
 from scriptmodel_operator.reconcile.warnings import warnings_of, warnings_of_model
 
 _MAX_REASON = 500
+_STOPPED_BY = {"epochs": "Epochs", "budget": "Budget", "early-stopping": "EarlyStopping"}
 
 
 def training_status(model: ScriptModel, view: ModelView, now: datetime, elapsed: Elapsed) -> TrainingStatus | None:
@@ -95,6 +96,7 @@ def _finished(metrics: ModelMetrics) -> dict[str, object]:
             best=_figure(metrics.best),
         ),
         "words_per_second": _rounded(metrics.words_per_second),
+        "stopped_by": _STOPPED_BY.get(metrics.stopped_by),
         **({"device": _device(metrics.device)} if metrics.device else {}),
     }
 
