@@ -1,4 +1,4 @@
-# `make demo` runs the main job, `make test` the tests, `make check` the checks; `make help` lists all targets.
+# `make demo` trains a model and prints a script, `make test` runs the tests, `make check` the checks; `make help` lists all targets.
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
@@ -10,28 +10,28 @@ TRAINER := $(VENV)/trainer
 
 .PHONY: help
 help: ## List the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: env
-env: ## Make .venv/operator and .venv/trainer from the hashed lock files
+env: ## Create .venv/operator and .venv/trainer from the hashed lock files
 	@dev/env.sh
 
 .PHONY: controlplane
-controlplane: ## Build or find kube-apiserver, etcd and kubectl; print their folder
+controlplane: ## Build kube-apiserver, etcd and kubectl unless cached; print their folder
 	@dev/env.sh tools
 	@$(PYTHON) -m dev.binaries
 
 .PHONY: helm
-helm: ## Build or find helm, and what the tests ask of Prometheus; print the path of helm
+helm: ## Build helm and Prometheus' rule engine unless cached; print the path of helm
 	@dev/env.sh tools
 	@$(PYTHON) -m dev.helm
 
 .PHONY: demo
-demo: ## Plays in, a new script out, on this machine (KEEP=1 leaves all of it running)
+demo: ## Train on plays and print a new script, on this machine (KEEP=1 keeps everything running)
 	@$(PYTHON) -m dev.demo $(if $(KEEP),--keep)
 
 .PHONY: demo-stop
-demo-stop: ## End what `make demo KEEP=1` left running
+demo-stop: ## Stop what `make demo KEEP=1` started
 	@$(PYTHON) -m dev.demo --stop
 
 .PHONY: cold-start
@@ -40,7 +40,7 @@ cold-start: ## Start a control plane ten times on busy cores and ten times on on
 	@$(PYTHON) -m dev.coldstart $(if $(STARTS),--starts $(STARTS)) $(if $(LIMIT),--limit $(LIMIT))
 
 .PHONY: plays
-plays: env ## Write the 38 plays of the open corpus into plays/ (PLAYS=another folder)
+plays: env ## Write 38 plays by Shakespeare into plays/ (PLAYS=another folder)
 	@$(OPERATOR)/bin/python -m dev.plays $(or $(PLAYS),plays)
 
 .PHONY: images
@@ -48,16 +48,16 @@ images: ## Build the images with docker, podman or buildah (BASE=debootstrap nee
 	@$(PYTHON) -m dev.images $(if $(BASE),--base $(BASE)) $(if $(VARIANT),--variant $(VARIANT))
 
 .PHONY: cluster
-cluster: ## Start a one-node Kubernetes on this machine, with the images in it (root, Linux)
+cluster: ## Start a one-node Kubernetes on this machine and load the images (root, Linux)
 	@dev/env.sh tools
 	@$(PYTHON) -m dev.cluster
 
 .PHONY: cluster-stop
-cluster-stop: ## End what `make cluster` started, pods included
+cluster-stop: ## Stop what `make cluster` started, pods included
 	@$(PYTHON) -m dev.cluster --stop
 
 .PHONY: lock
-lock: ## Resolve the lock files anew (the only target that picks versions)
+lock: ## Resolve the lock files again (the only target that selects versions)
 	@dev/lock.sh
 
 .PHONY: format
@@ -66,7 +66,7 @@ format: env ## Format the code
 	@$(OPERATOR)/bin/ruff check --fix-only .
 
 .PHONY: check
-check: env ## Formatting, lint, types, layers and generated files
+check: env ## Check formatting, lint, types, layers and generated files
 	$(OPERATOR)/bin/ruff format --check .
 	$(OPERATOR)/bin/ruff check .
 	$(OPERATOR)/bin/mypy operator/src localpach/src dev
@@ -78,7 +78,7 @@ check: env ## Formatting, lint, types, layers and generated files
 	$(OPERATOR)/bin/python -m dev.options --check
 
 .PHONY: manifests
-manifests: env ## Write manifests/ from the chart, CRD and API reference from the classes
+manifests: env ## Generate manifests/ from the chart, and the CRD and the API reference from the classes
 	@$(OPERATOR)/bin/scriptmodel-operator crd manifests/crd.yaml
 	@$(OPERATOR)/bin/scriptmodel-operator crd charts/scriptmodel-operator/files/crd.yaml
 	@$(OPERATOR)/bin/scriptmodel-operator reference docs/reference/api.md
@@ -86,76 +86,81 @@ manifests: env ## Write manifests/ from the chart, CRD and API reference from th
 	@$(OPERATOR)/bin/python -m dev.chart
 
 .PHONY: docs
-docs: env ## Build the site into build/site; a link that leads nowhere fails it
+docs: env ## Build the documentation into build/site; fails on broken links
 	NO_MKDOCS_2_WARNING=1 $(OPERATOR)/bin/mkdocs build --quiet
 	@echo "build/site/index.html"
 
 .PHONY: test
-test: test-trainer test-operator test-integration test-chart ## All tests; needs no container runtime and no cluster
+test: test-trainer test-operator test-integration test-chart ## Run all tests; needs no container runtime and no cluster
 
 .PHONY: test-trainer
-test-trainer: env ## The trainer's tests, in its environment
+test-trainer: env ## Run the trainer's tests, in its environment
 	$(TRAINER)/bin/pytest -n 2 tests/unit/trainer
 
 .PHONY: test-operator
-test-operator: env ## Unit tests of operator, localpach and dev, and the contract suite
+test-operator: env ## Run the unit tests of operator, localpach and dev, and the contract suite
 	$(OPERATOR)/bin/pytest -n 2 tests/unit/operator tests/unit/localpach tests/unit/dev tests/contract
 
 .PHONY: contract
-contract: env ## The recordings of the real Pachyderm, one after another, against localpach or the server at PACHD_ADDRESS
+contract: env ## Replay the recordings of a real Pachyderm against localpach, or the server at PACHD_ADDRESS
 	$(OPERATOR)/bin/pytest tests/contract
 
 .PHONY: test-integration
-test-integration: env ## The operator against a real API server and localpach; the demo's own tests
+test-integration: env ## Test the operator with a real API server and localpach, and test the demo
 	$(OPERATOR)/bin/pytest -n 2 --dist loadfile tests/integration tests/e2e
 
 .PHONY: gold
-gold: env ## How well plays are read, beside notes made by hand (PLAYS=folder of the real ones)
+gold: env ## Compare how plays are read with notes made by hand (PLAYS=folder of the real plays)
 	$(TRAINER)/bin/python tests/gold/measure.py $(if $(PLAYS),--plays $(PLAYS))
 
+.PHONY: gold-diff
+gold-diff: env ## Which lines are read otherwise than by commit BASE=HEAD (TEXTS=folder, LAYOUTS=all)
+	$(TRAINER)/bin/python tests/gold/difference.py --base $(or $(BASE),HEAD) $(if $(TEXTS),--texts $(TEXTS)) \
+	  $(if $(LAYOUTS),--layouts $(LAYOUTS))
+
 .PHONY: test-chart
-test-chart: env ## The chart and the manifests: values, every object against a real API server, install and uninstall
+test-chart: env ## Test the chart and the manifests: values, every object with a real API server, install and uninstall
 	$(OPERATOR)/bin/pytest -n 2 --dist loadfile tests/chart
 
 .PHONY: fuzz-trainer
-fuzz-trainer: env ## Damaged scripts: a result or a clear error (FUZZ_SECONDS=60, SEED=a number)
+fuzz-trainer: env ## Fuzz the trainer with damaged scripts (FUZZ_SECONDS=60, SEED=a number)
 	$(TRAINER)/bin/python tests/fuzz/fuzz_trainer.py --seconds $(or $(FUZZ_SECONDS),60) $(if $(SEED),--seed $(SEED))
 
 .PHONY: e2e
-e2e: env cluster ## The chart on a real node, with pods: needs root and `make images`; PACHD_ADDRESS names a real Pachyderm
+e2e: env cluster ## Test the chart with real pods; needs root and `make images` (PACHD_ADDRESS=a real Pachyderm)
 	@$(PYTHON) -m dev.helm alone >/dev/null
 	$(OPERATOR)/bin/pytest -x -v --durations=0 --durations-min=1 tests/node
 
 .PHONY: chaos
-chaos: chaos-localpach chaos-operator ## All of what follows
+chaos: chaos-localpach chaos-operator ## Run both fault suites
 
 .PHONY: chaos-localpach
-chaos-localpach: env ## Kill localpach hundreds of times under concurrent writers (KILLS=300, SEED=a number)
+chaos-localpach: env ## Kill localpach under concurrent writers (KILLS=300, SEED=a number)
 	$(OPERATOR)/bin/python -m tests.contract.chaos --kills $(or $(KILLS),300) $(if $(SEED),--seed $(SEED))
 
 .PHONY: chaos-operator
-chaos-operator: env controlplane ## Spoil each call of the operator in each way (CASES=a sample, SEED, LIMIT=seconds, PART=1/4, ONLY=a pattern)
+chaos-operator: env controlplane ## Inject every kind of fault into every call of the operator (CASES=sample size, SEED, LIMIT=seconds, PART=1/4, ONLY=a pattern)
 	$(OPERATOR)/bin/python -m tests.chaos.operator $(if $(CASES),--cases $(CASES)) $(if $(SEED),--seed $(SEED)) \
 	  $(if $(LIMIT),--seconds $(LIMIT)) $(if $(PART),--part $(PART)) $(if $(ONLY),--only '$(ONLY)')
 
 .PHONY: attack
-attack: env ## Hostile inputs made by generators: no finding may come (SECONDS=60 and CASES=100000 for each, SEED, ONLY=a name)
+attack: env ## Test with generated hostile inputs (SECONDS=60 and CASES=100000 for each generator, SEED, ONLY=a name)
 	@dev/attack.sh '$(or $(SECONDS),60)' '$(or $(CASES),100000)' '$(SEED)' '$(ONLY)'
 
 .PHONY: attack-shapes
-attack-shapes: env ## Normalise big files of every shape: none may cost ten times the CPU of a play (MEGABYTES=5, ONLY=a word)
+attack-shapes: env ## Normalise large files of many shapes; fails if one costs ten times the CPU of a play (MEGABYTES=5, ONLY=a word)
 	$(TRAINER)/bin/python -m tests.attack.shapes --megabytes $(or $(MEGABYTES),5) $(if $(ONLY),--only '$(ONLY)')
 
 .PHONY: bench-localpach
-bench-localpach: env ## How fast localpach is; beside it the server at PACHD_ADDRESS
+bench-localpach: env ## Measure the speed of localpach, and of the server at PACHD_ADDRESS if set
 	$(OPERATOR)/bin/python -m tests.bench.localpach
 
 .PHONY: bench-operator
-bench-operator: env ## How the operator scales beside a plain loop and naive kopf (OBJECTS=1000, ROUNDS=1, NAIVE_LIMIT=120 s)
+bench-operator: env ## Compare the operator with a plain loop and naive kopf (OBJECTS=1000, ROUNDS=1, NAIVE_LIMIT=120 s)
 	$(OPERATOR)/bin/python -m tests.bench.operator --objects $(or $(OBJECTS),1000) --rounds $(or $(ROUNDS),1) --naive-limit $(or $(NAIVE_LIMIT),120)
 
 .PHONY: bench-trainer
 bench-trainer: PYTORCH ?= yes
-bench-trainer: env ## The trainer's speed beside PyTorch's (4 GB, PYTORCH= leaves it out) and the machine's (PARTS=steps ...)
+bench-trainer: env ## Compare the trainer's speed with PyTorch's (4 GB; PYTORCH= skips it) and the machine's (PARTS=steps ...)
 	$(if $(PYTORCH),@dev/bench-env.sh)
 	$(TRAINER)/bin/python -m tests.bench.trainer $(PARTS)

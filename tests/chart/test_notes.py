@@ -1,4 +1,4 @@
-"""What helm says after an installation is what a person should do next."""
+"""The notes that helm prints after an installation describe the next steps."""
 
 from __future__ import annotations
 
@@ -21,34 +21,35 @@ def notes(control_plane: ControlPlane, values: Values) -> str:
     ("values", "words"),
     [
         ({}, ["helm test drama -n ml", "rollout status deployment/drama-scriptmodel-operator", "all namespaces"]),
-        ({}, ["what rbac.aggregateEdit grants", "kubectl delete scriptmodels --all -A"]),
+        (
+            {},
+            ["rbac.aggregateEdit=true", "in values.yaml first what it grants", "kubectl delete scriptmodels --all -A"],
+        ),
         ({"watchNamespaces": ["team-a"]}, ["watches team-a", "kubectl apply -n team-a"]),
         (COMBINATIONS["pachd with auth and TLS"], ["at the address in Secret pachd-access"]),
     ],
 )
-def test_the_notes_say_what_to_do_next(control_plane: ControlPlane, values: Values, words: list[str]) -> None:
+def test_the_notes_describe_the_next_steps(control_plane: ControlPlane, values: Values, words: list[str]) -> None:
     said = notes(control_plane, values)
     for each in words:
         assert each in said
 
 
-def test_the_notes_do_not_warn_of_what_is_not_so(control_plane: ControlPlane) -> None:
+def test_the_notes_omit_warnings_that_do_not_apply(control_plane: ControlPlane) -> None:
     said = notes(control_plane, {"rbac": {"aggregateEdit": True}, "uninstall": {"policy": "off"}})
-    assert "Only administrators" not in said
-    assert "refuses" not in said
+    assert "Only cluster administrators" not in said
+    assert "it fails while one exists" not in said
 
 
 @pytest.mark.parametrize("enabled", [True, False])
-def test_the_notes_warn_of_open_metrics_while_there_is_no_network_policy(
-    control_plane: ControlPlane, enabled: bool
-) -> None:
+def test_the_notes_warn_of_open_metrics_without_a_network_policy(control_plane: ControlPlane, enabled: bool) -> None:
     said = " ".join(notes(control_plane, {"networkPolicy": {"enabled": enabled}}).split())
-    warning = "/metrics names the ScriptModels of all namespaces and is open to every pod of the cluster"
+    warning = "/metrics names the ScriptModels of all namespaces and is open to all pods of the cluster"
     assert (warning in said) is not enabled
     assert ("networkPolicy.enabled=true" in said) is not enabled
 
 
-def test_the_first_model_of_the_notes_is_taken(control_plane: ControlPlane) -> None:
+def test_the_api_server_accepts_the_first_model_of_the_notes(control_plane: ControlPlane) -> None:
     said = notes(control_plane, {})
     text = said.partition("<<'END'\n")[2].partition("\n    END\n")[0]
     done = control_plane.kubectl("apply", "--dry-run=server", "--validate=strict", "-f", "-", stdin=text)

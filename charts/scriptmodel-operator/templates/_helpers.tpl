@@ -2,7 +2,7 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
-{{/* The release's name, with the chart's unless it has that already. 45 characters leave room for the longest suffix. */}}
+{{/* The release's name, with the chart's unless it contains that. 45 characters leave room for the longest suffix. */}}
 {{- define "scriptmodel-operator.fullname" -}}
 {{- if .Values.fullnameOverride }}
 {{- .Values.fullnameOverride | trunc 45 | trimSuffix "-" }}
@@ -16,14 +16,14 @@
 {{- end }}
 {{- end }}
 
-{{/* What finds the operator's pods; never changed, since a Deployment's selector cannot be. */}}
+{{/* Selector of the operator's pods. It must never change, because a Deployment's selector is immutable. */}}
 {{- define "scriptmodel-operator.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "scriptmodel-operator.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/component: operator
 {{- end }}
 
-{{/* Labels of every object but pods. */}}
+{{/* Labels of all objects except pods. */}}
 {{- define "scriptmodel-operator.labels" -}}
 {{ include "scriptmodel-operator.selectorLabels" . }}
 app.kubernetes.io/part-of: scriptmodel
@@ -39,7 +39,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- default (ternary (include "scriptmodel-operator.fullname" .) "default" .Values.serviceAccount.create) .Values.serviceAccount.name }}
 {{- end }}
 
-{{/* [registry/]repository[:tag][@digest] of a dict of image and default tag. */}}
+{{/* [registry/]repository[:tag][@digest] from a dict of image and default tag. */}}
 {{- define "scriptmodel-operator.image" -}}
 {{- with .image }}
 {{- with .registry }}{{ trimSuffix "/" . }}/{{ end }}{{ .repository }}
@@ -70,7 +70,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 {{- end }}
 
-{{/* Token and certificates of pachd, where a Secret has them. */}}
+{{/* Token and certificates of pachd, if a Secret has them. */}}
 {{- define "scriptmodel-operator.pachdVolume" -}}
 {{- with .Values.pachd.secret }}
 {{- if and .name (or .tokenKey .caKey) }}
@@ -98,12 +98,12 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 {{- end }}
 
-{{/* Pods of hooks have no selector label in common with the operator's: a Service or a budget must not find them. */}}
+{{/* Labels of the pods of hooks. They share no selector label with the operator's, so that neither Service nor budget selects them. */}}
 {{- define "scriptmodel-operator.hookLabels" -}}
 {{ include "scriptmodel-operator.labels" . | replace "app.kubernetes.io/component: operator" "app.kubernetes.io/component: hook" }}
 {{- end }}
 
-{{/* What the pods of hooks have in common with the operator's: image, security, place. */}}
+{{/* What the pods of hooks share with the operator's: image, security context, scheduling. */}}
 {{- define "scriptmodel-operator.hookContainer" -}}
 image: {{ include "scriptmodel-operator.image" (dict "image" .Values.image "tag" .Chart.AppVersion) }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
@@ -134,7 +134,7 @@ tolerations:
 {{- end }}
 {{- end }}
 
-{{/* The address of pachd for people: grpcs:// if the operator trusts certificates of a Secret; empty if only a Secret has it. */}}
+{{/* The address of pachd for users: grpcs:// if the operator trusts certificates of a Secret; empty if only a Secret has it. */}}
 {{- define "scriptmodel-operator.publicAddress" -}}
 {{- $secret := .Values.pachd.secret }}
 {{- if .Values.publicConfig.address }}
@@ -145,7 +145,7 @@ tolerations:
 {{- end }}
 {{- end }}
 
-{{/* The namespace in that address; that of the release for a name without dots; empty for an address outside of the cluster. */}}
+{{/* The namespace in that address; the release's for a name without dots; empty for an address outside of the cluster. */}}
 {{- define "scriptmodel-operator.pachdNamespace" -}}
 {{- $host := include "scriptmodel-operator.publicAddress" . | trimPrefix "grpcs://" | trimPrefix "grpc://" | regexFind "^[a-z0-9.-]+" }}
 {{- $labels := splitList "." $host }}
