@@ -210,3 +210,18 @@ def test_the_operator_may_read_no_secret_but_those_that_are_named(names: list[st
         rules = [rule for each in found if each["kind"].endswith("Role") for rule in each["rules"]]
         (rule,) = [rule for rule in rules if "secrets" in rule["resources"]]
         assert (rule["verbs"], rule.get("resourceNames")) == (["get"], limited)
+
+
+def test_the_operator_may_list_pods_on_request_in_the_namespace_of_pachd() -> None:
+    assert "pods" not in str([each for each in objects() if each["kind"].endswith("Role")])
+    listing = {"rbac": {"workerPods": {"list": True}}}
+    found = objects({**listing, "pachd": {"address": "pachd.ml.svc:1"}})
+    role = only("Role", found, "scriptmodel-operator-worker-pods")
+    assert (role["metadata"]["namespace"], role["rules"]) == (
+        "ml",
+        [{"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]}],
+    )
+    assert only("RoleBinding", found, "scriptmodel-operator-worker-pods")["subjects"][0]["namespace"] == NAMESPACE
+    args = only("Deployment", found, "scriptmodel-operator")["spec"]["template"]["spec"]["containers"][0]["args"]
+    assert "--worker-namespace=ml" in args
+    assert "NAME.NAMESPACE.svc:PORT" in refusal({**listing, "pachd": {"address": "pachd.example.com:443"}})

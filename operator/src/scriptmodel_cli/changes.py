@@ -63,6 +63,7 @@ def spec_fields(spec: PipelineSpec) -> dict[str, str]:
         "tolerations": ", ".join(map(_toleration, spec.tolerations)),
         "priority class": spec.priority_class,
         "pod patch": spec.pod_patch,
+        "labels": ", ".join(f"{key}={value}" for key, value in spec.labels),
         "pull secrets": ", ".join(spec.image_pull_secrets),
     }
     # Decimals of the spec are a subclass of str, which yaml.safe_dump refuses.

@@ -180,7 +180,7 @@ def _notes(model: ScriptModel, state: ModelState, view: ModelView, image: str) -
     if not training.image and not image and difference.now:
         yield "the operator's default image is assumed to be unchanged; --trainer-image names another"
     secrets = (each.name for each in training.image_pull_secrets)
-    named = (training.image, training.priority_class_name, training.runtime_class_name, *secrets)
+    named = (training.image, training.priority_class_name, training.runtime_class_name, training.queue_name, *secrets)
     restricted = [name for name in named if name]
     if http and http.max_size_mi > DEFAULT_DOWNLOAD_MI:
         restricted.append(f"maxSizeMi {http.max_size_mi}")

@@ -126,6 +126,21 @@ def main() -> None:
     help="Allow this runtime class; * for any.",
 )
 @click.option(
+    "--allow-queue",
+    "queues",
+    envvar=f"{PREFIX}_ALLOW_QUEUE",
+    multiple=True,
+    metavar="NAME",
+    help="Allow this queue of Kueue in training.queueName; * for any.",
+)
+@click.option(
+    "--worker-namespace",
+    envvar=f"{PREFIX}_WORKER_NAMESPACE",
+    default="",
+    metavar="NS",
+    help="Namespace of Pachyderm's pods, to list those that wait in a queue. [default: infer it from the job]",
+)
+@click.option(
     "--allow-pull-secret",
     "pull_secrets",
     envvar=f"{PREFIX}_ALLOW_PULL_SECRET",
@@ -239,11 +254,13 @@ def run(**options: Any) -> None:
         download_timeout=options["download_timeout"],
         leader_elect=options["leader_elect"],
         lease_namespace=options["lease_namespace"],
+        worker_namespace=options["worker_namespace"],
         policy=Policy(
             trainer_image=options["trainer_image"],
             images=options["images"],
             priority_classes=options["priority_classes"],
             runtime_classes=options["runtime_classes"],
+            queues=options["queues"],
             pull_secrets=options["pull_secrets"],
             projects=_by_namespace("--allow-project", options["projects"]),
             repos=_by_namespace("--allow-repo", options["repos"]),

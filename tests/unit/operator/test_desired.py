@@ -118,6 +118,7 @@ def test_fingerprints_never_change() -> None:
         ({"training": {"gpu": {"count": 1}}}, "shaped", "same"),
         ({"training": {"resources": {"limits": {"memory": "1Gi"}}}}, "shaped", "same"),
         ({"training": {"backoffLimit": 5}}, "shaped", "shaped"),
+        ({"training": {"queueName": "gpus"}}, "shaped", "same"),
         ({"training": {"budget": {"duration": "2h"}}}, "shaped", "same"),
         ({"training": {"earlyStopping": {"patience": 3}}}, "computed", "same"),
         ({"training": {"earlyStopping": {"patience": 0}}}, "computed", "same"),

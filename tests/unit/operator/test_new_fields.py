@@ -57,6 +57,7 @@ EFFECTS: dict[str, tuple[object, tuple[str, ...]]] = {
     "training.tolerations": ([{"key": "gpu"}], BOTH),
     "training.priorityClassName": ("high", BOTH),
     "training.runtimeClassName": ("nvidia", TRAIN),
+    "training.queueName": ("gpus", TRAIN),
     "training.backoffLimit": (3, BOTH),
     "training.budget.duration": ("2h", TRAIN),
     "training.budget.epochs": (3, TRAIN),

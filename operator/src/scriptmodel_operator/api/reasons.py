@@ -35,6 +35,10 @@ class Reason(StrEnum):
         "WaitingForWorker",
         "No worker has taken the job yet: the image is being pulled, or no node has capacity or a GPU.",
     )
+    WAITING_FOR_QUOTA = (
+        "WaitingForQuota",
+        "The train pods wait for quota in the queue of spec.training.queueName; pendingDeadline does not count it.",
+    )
     TRAINING = "Training", "The train job is running."
     TRAINED = "Trained", "A model of the newest corpus commit and the newest spec exists."
     GENERATING = "Generating", "The generate job is running, or waits for a worker."

@@ -194,6 +194,8 @@ class Training(ApiModel):
     """Longest run of a train or generate job; then the operator stops it."""
     backoff_limit: Annotated[int, Field(ge=0, le=10)] = 2
     """How often a failed computation is retried within a job."""
+    queue_name: OptionalDnsName = ""
+    """Kueue's LocalQueue in the namespace where Pachyderm runs its pods; train pods wait for its quota."""
     budget: Budget = Field(default_factory=Budget)
     """Limits at which training stops by itself, with a model. Raising the one that ended it continues the training."""
     early_stopping: EarlyStopping = Field(default_factory=EarlyStopping)

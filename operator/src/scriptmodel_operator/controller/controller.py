@@ -16,6 +16,7 @@ from scriptmodel_operator.controller.corpus_sources import CorpusSources
 from scriptmodel_operator.controller.event_policy import EventPolicy
 from scriptmodel_operator.controller.queue import RetryError, WorkQueue
 from scriptmodel_operator.controller.ticker import Ticker
+from scriptmodel_operator.controller.worker_pods import WorkerPods
 from scriptmodel_operator.desired.pipelines import Desired, desired
 from scriptmodel_operator.desired.policy import refusal
 from scriptmodel_operator.ingest.origin import Attempt
@@ -64,6 +65,7 @@ class Controller:
     writer: ObjectWriter
     events: EventPolicy
     sources: CorpusSources
+    pods: WorkerPods
     metrics: Metrics
     clock: PachydClock
     _acted: dict[Key, float] = field(default_factory=dict, init=False)
@@ -176,7 +178,7 @@ class Controller:
             await self.calls.run(self.clock.measure_if_due)
         self.ticker.on_snapshot(_key(model), snapshot)
         model = await self.calls.run(self.observer.named, model, snapshot)
-        view = await self.calls.run(self.observer.view, model, snapshot)
+        view = await self.pods.observed(await self.calls.run(self.observer.view, model, snapshot))
         mark = view.train.mark if view.train else None
         owner = model.owner(self.cluster)
         return snapshot, model, view, desired(model, view.refs, owner, self.config.trainer_image, mark)

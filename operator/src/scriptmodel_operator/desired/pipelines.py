@@ -24,6 +24,7 @@ from scriptmodel_operator.pachyderm.values import (
 )
 
 WHOLE_REPO = "/"
+QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +103,17 @@ def _train(
         glob=WHOLE_REPO,
         requests=_amounts(training.resources.requests),
         limits=_limits(training),
+        labels=_labels(training),
         description=f"Trains the model of ScriptModel {model}",
     )
     spec = _patched(placement(training).on(spec), training, mark)
     retrain_at = model.retrain_at or (mark.retrain_at if mark else "")
     mark = Mark(owner, digest=whole[0], compute=compute[0], image=image, retrain_at=retrain_at)
     return DesiredPipeline(spec, mark, frozenset((*compute, *whole)))
+
+
+def _labels(training: Training) -> tuple[tuple[str, str], ...]:
+    return ((QUEUE_LABEL, training.queue_name),) if training.queue_name else ()
 
 
 def _patched(spec: PipelineSpec, training: Training, mark: Mark | None) -> PipelineSpec:

@@ -29,6 +29,8 @@ class Policy:
     """Prefixes, in addition to other tags of the operator's own trainer image."""
     priority_classes: tuple[str, ...] = ()
     runtime_classes: tuple[str, ...] = ()
+    queues: tuple[str, ...] = ()
+    """Kueue's queues in Pachyderm's namespace."""
     pull_secrets: tuple[str, ...] = ()
     """Secrets in Pachyderm's namespace; an object that names one pulls images with its credentials."""
     projects: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -49,6 +51,7 @@ def refusal(model: ScriptModel, policy: Policy) -> str | None:
         _image(training.image, policy),
         _listed("priority class", training.priority_class_name, policy.priority_classes),
         _listed("runtime class", training.runtime_class_name, policy.runtime_classes),
+        _listed("queue", training.queue_name, policy.queues),
         *(_listed("pull secret", each.name, policy.pull_secrets) for each in training.image_pull_secrets),
         _projects(model, policy),
         _repo(model, policy),

@@ -9,13 +9,14 @@ from datetime import UTC, datetime, timedelta
 
 from scriptmodel_operator.api.marks import Mark, Owner, mark_of, ownership, parse_mark
 from scriptmodel_operator.api.objects import ScriptModel
+from scriptmodel_operator.desired.pipelines import QUEUE_LABEL
 from scriptmodel_operator.desired.references import References, references
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.naming import names_of
 from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.observe.results import Provenance, Results
 from scriptmodel_operator.observe.snapshot import JOBS_PER_PIPELINE, Snapshot
-from scriptmodel_operator.observe.view import CorpusView, ModelCommits, ModelView, OwnedCorpus, PipelineView
+from scriptmodel_operator.observe.view import CorpusView, ModelCommits, ModelView, OwnedCorpus, PipelineView, QueueView
 from scriptmodel_operator.pachyderm.errors import NotFoundError
 from scriptmodel_operator.pachyderm.gateway import Gateway
 from scriptmodel_operator.pachyderm.values import (
@@ -72,6 +73,7 @@ class Observer:
             project_exists=model.spec.pachyderm.project in snapshot.projects,
             train=train,
             generate=generate,
+            queue=_queue(train),
             retained=tuple(
                 ref.output
                 for ref, found in ((refs.train, train), (refs.generate, generate))
@@ -235,6 +237,14 @@ def _is_started(train: PipelineInfo, snapshot: Snapshot, now: datetime) -> bool:
     if repo.created is None or train.created is None:
         return True
     return not train.created < repo.created < now + _IMPRECISION  # later: the clock was set back
+
+
+def _queue(train: PipelineView | None) -> QueueView | None:
+    """Return the queue of a train job that no worker has taken, without a look at its pods."""
+    name = dict(train.info.spec.labels).get(QUEUE_LABEL, "") if train else ""
+    if train is None or not name or train.newest is None or not train.newest.state.waiting or train.running:
+        return None
+    return QueueView(name)
 
 
 def _has_model(train: PipelineView) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from scriptmodel_operator.api.marks import Mark, Ownership
 from scriptmodel_operator.desired.references import References
@@ -15,6 +16,7 @@ from scriptmodel_operator.pachyderm.values import (
     JobInfo,
     PipelineInfo,
     PipelineRef,
+    PipelineState,
     RepoRef,
 )
 
@@ -62,6 +64,17 @@ class PipelineView:
         before = self.jobs[self.jobs.index(good) + 1 :]
         made = (job for job in before if job.good and not job.skipped)
         return next(made, good)
+
+
+@dataclass(frozen=True, slots=True)
+class QueueView:
+    """The queue in which the pods of a train job may wait for quota, while no worker has taken the job."""
+
+    name: str
+    gated: bool | None = None
+    """Whether a pod has scheduling gates; None if the operator may not list pods."""
+    released: datetime | None = None
+    """When pods without gates were first observed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +137,8 @@ class ModelView:
     generate: PipelineView | None = None
     retained: tuple[RepoRef, ...] = ()
     """Output repos of our names without a pipeline: they block the names."""
+    queue: QueueView | None = None
+    """Observed only while the newest train job waits for a worker."""
     corpus: CorpusView | None = None
     owned_corpus: OwnedCorpus | None = None
     readers: tuple[PipelineRef, ...] = ()
@@ -148,6 +163,18 @@ class ModelView:
     def stopped(self) -> tuple[PipelineView, ...]:
         """The object's own pipelines that are stopped; training first."""
         return tuple(seen for seen in (self.train, self.generate) if seen and seen.ownership.ours and seen.info.stopped)
+
+    @property
+    def waits_for_quota(self) -> bool:
+        """Whether the train job waits for quota; inferred from its queue if the operator may not list pods.
+
+        Pachyderm reports pods that cannot start, and gated ones are not among them.
+        """
+        if self.queue is None or self.train is None:
+            return False
+        if self.queue.gated is None:
+            return self.train.info.state is not PipelineState.CRASHING
+        return self.queue.gated
 
     @property
     def repeats(self) -> bool:

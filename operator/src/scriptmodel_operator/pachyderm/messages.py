@@ -92,7 +92,7 @@ def create_request(pipeline: PipelineApply) -> Any:
         tolerations=[_toleration(item) for item in spec.tolerations],
         pod_patch=spec.pod_patch,
         description=spec.description,
-        metadata=pps.Metadata(annotations=dict(spec.annotations)),
+        metadata=pps.Metadata(annotations=dict(spec.annotations), labels=dict(spec.labels)),
         update=pipeline.update,
         reprocess=pipeline.reprocess,
     )
@@ -160,6 +160,7 @@ def projection(ref: PipelineRef, details: Any) -> PipelineSpec:
         priority_class=scheduling.priority_class_name if scheduling else "",
         pod_patch=details.pod_patch,
         image_pull_secrets=tuple(details.transform.image_pull_secrets),
+        labels=tuple(sorted(details.metadata.labels.items())),
         description=details.description,
         annotations=dict(details.metadata.annotations),
     )

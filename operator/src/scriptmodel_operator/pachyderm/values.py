@@ -149,6 +149,8 @@ class PipelineSpec:
     priority_class: str = ""
     pod_patch: str = ""
     image_pull_secrets: tuple[str, ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()
+    """Labels of its pods, besides Pachyderm's own."""
     description: str = ""
     annotations: Mapping[str, str] = field(default_factory=dict)
 

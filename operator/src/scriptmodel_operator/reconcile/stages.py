@@ -9,7 +9,7 @@ from scriptmodel_operator.api.previous import CAUSE_UNKNOWN, FailedJob, failure_
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.desired.commands import SCRIPT_PATH
 from scriptmodel_operator.observe.progress import LogDigest
-from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView
+from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView, QueueView
 from scriptmodel_operator.pachyderm.values import JobInfo, JobState, PipelineState
 from scriptmodel_operator.reconcile.budget import ended_by_budget, ended_early
 from scriptmodel_operator.reconcile.deadlines import ACTIVE_TEXT, PENDING_TEXT
@@ -81,9 +81,18 @@ def _training_message(view: ModelView, train: PipelineView, newest: JobInfo) -> 
 def _waiting(view: ModelView, train: PipelineView, job: JobInfo) -> Stage:
     if view.reported_commits and view.reported_commits.corpus_open:
         return _in_progress(Reason.WAITING_FOR_CORPUS_COMMIT, still_open(train, view.reported_commits))
+    if view.queue and view.waits_for_quota:
+        return _in_progress(Reason.WAITING_FOR_QUOTA, _queued(view.queue, job))
     if train.info.state is PipelineState.CRASHING:
         return _in_progress(Reason.WAITING_FOR_WORKER, f"no worker can start: {train.info.reason}")
     return _in_progress(Reason.WAITING_FOR_WORKER, f"the train job waits for a worker (job {short(job.ref.id)})")
+
+
+def _queued(queue: QueueView, job: JobInfo) -> str:
+    text = f"the train job waits for quota in queue {queue.name}"
+    if queue.gated is None:
+        text += ", as inferred from its having no worker, since the operator may not list pods"
+    return f"{text} (job {short(job.ref.id)})"
 
 
 def still_open(train: PipelineView, commits: ModelCommits) -> str:
