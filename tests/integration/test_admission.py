@@ -71,6 +71,17 @@ REFUSED = pytest.mark.parametrize(
         ({"corpus": REPO, "generation": {"repetitionPenalty": "9e-1"}}, "must be at least 1"),
         ({"corpus": REPO, "generation": {"topK": -1}}, "spec.generation.topK"),
         ({"corpus": REPO, "model": {"seed": -1}}, "spec.model.seed"),
+        ({"corpus": REPO, "model": {"from": {}}}, "name exactly one source of the base model"),
+        (
+            {"corpus": REPO, "model": {"from": {"scriptModel": "a", "repo": {"name": "b"}}}},
+            "name exactly one source of the base model",
+        ),
+        ({"corpus": REPO, "model": {"from": {"scriptModel": "No Such"}}}, "spec.model.from.scriptModel"),
+        ({"corpus": REPO, "model": {"from": {"repo": {"name": "a.b"}}}}, "spec.model.from.repo.name"),
+        (
+            {"corpus": REPO, "model": {"from": {"scriptModel": "a"}}, "training": {"warmStart": True}},
+            "model.from and training.warmStart cannot be combined",
+        ),
         ({"corpus": REPO, "generation": {"words": 0}}, "spec.generation.words"),
         ({"corpus": REPO, "generation": {"words": "many"}}, "spec.generation.words"),
         (
@@ -281,6 +292,7 @@ def test_nothing_valid_is_dropped_and_defaults_are_filled_in(cluster: Cluster) -
             "activeDeadline": "2d",
             "backoffLimit": 0,
             "queueName": "gpus",
+            "warmStart": True,
             "budget": {"duration": "2h", "epochs": 5, "gpuSeconds": 3600},
             "earlyStopping": {"patience": 3},
         },
@@ -310,6 +322,10 @@ def test_nothing_valid_is_dropped_and_defaults_are_filled_in(cluster: Cluster) -
     ]
     for corpus in sources:
         wanted = {**spec, "corpus": corpus}
+        assert json.loads(cluster.kubectl(*dry, stdin=json.dumps(manifest("full", wanted))))["spec"] == wanted
+    base = {"repo": {"name": "models", "branch": "main", "project": "team"}, "follow": True}
+    for model in ({"from": base}, {"from": {"scriptModel": "shakespeare", "follow": False}}):
+        wanted = {**spec, "model": {**spec["model"], **model}, "training": {**spec["training"], "warmStart": False}}
         assert json.loads(cluster.kubectl(*dry, stdin=json.dumps(manifest("full", wanted))))["spec"] == wanted
     bare = json.loads(cluster.kubectl(*dry, stdin=json.dumps(manifest("bare", {"corpus": REPO}))))["spec"]
     assert bare["corpus"] == {"repo": {"name": "plays", "branch": "master", "project": "default"}, "layout": "auto"}

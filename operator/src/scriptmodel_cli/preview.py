@@ -11,6 +11,7 @@ from scriptmodel_cli.changes import Change, Preview, field_changes
 from scriptmodel_cli.text import SHORT_ID
 from scriptmodel_operator.api.durations import parse_duration
 from scriptmodel_operator.api.objects import ScriptModel
+from scriptmodel_operator.desired.base import copy_name
 from scriptmodel_operator.desired.pipelines import Desired, desired
 from scriptmodel_operator.desired.policy import DEFAULT_DOWNLOAD_MI
 from scriptmodel_operator.ingest.origin import shown
@@ -19,11 +20,12 @@ from scriptmodel_operator.observe.observer import Observer
 from scriptmodel_operator.observe.snapshot import take_snapshot
 from scriptmodel_operator.observe.view import CorpusView, ModelView, PipelineView
 from scriptmodel_operator.pachyderm.gateway import Gateway
-from scriptmodel_operator.pachyderm.values import CommitInfo, PipelineApply, PipelineRef
+from scriptmodel_operator.pachyderm.values import BranchRef, CommitInfo, PipelineApply, PipelineRef
 from scriptmodel_operator.reconcile.actions import (
     Action,
     AdoptRepo,
     ApplyPipelines,
+    CopyFiles,
     CreateRepo,
     DeletePipeline,
     DeleteRepo,
@@ -81,6 +83,8 @@ def _later_changes(
     match state:
         case Suspended() | Blocked():
             return
+        case Ingesting(of_base=True):
+            yield from _after_copy(model, target, view, elapsed)
         case Ingesting():
             if model.spec.corpus.http:
                 where = f"{shown(model.spec.corpus.http.url)} and put its files into {view.refs.corpus}"
@@ -125,6 +129,22 @@ def _after_ingest(model: ScriptModel, target: Desired, view: ModelView, elapsed:
     return [change for action in plan(state) for change in _of_action(action, view)]
 
 
+def _after_copy(model: ScriptModel, target: Desired, view: ModelView, elapsed: Elapsed) -> Iterator[Change]:
+    """Yield the changes that follow once the base model is in the object's own repo."""
+    source, train = view.base.source, target.train.mark
+    if source is None or source.repo is None:
+        return
+    name = copy_name(view.base.origin, source.commit or "")
+    if view.base.owned is None:
+        copied = CopyFiles(source.repo, source.commit or "", source.paths, BranchRef(view.refs.own_base, name))
+        yield from _of_action(copied, view)
+    refs = replace(view.refs, base=BranchRef(view.refs.own_base, name))
+    view = replace(view, refs=refs, base=replace(view.base, current=name, source=None))
+    mark = view.train.mark if view.train else None
+    state = assess(model, desired(model, refs, train.owner, train.image, mark), view, elapsed, None)
+    yield from (change for action in plan(state) for change in _of_action(action, view))
+
+
 def _of_action(action: Action, view: ModelView) -> Iterator[Change]:
     match action:
         case ApplyPipelines(pipelines, reasons):
@@ -134,6 +154,8 @@ def _of_action(action: Action, view: ModelView) -> Iterator[Change]:
             yield Change("+", action.describe().replace("creating", "create", 1))
         case AdoptRepo():
             yield Change("~", action.describe().replace("adopting", "adopt", 1))
+        case CopyFiles():
+            yield Change("~", action.describe().replace("copying", "copy", 1))
         case ReplaceFiles(branch, files, gone):
             removed = f" and remove {len(gone)}" if gone else ""
             yield Change("~", f"put {len(files)} files into {branch}{removed}, as one commit")

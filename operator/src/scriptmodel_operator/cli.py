@@ -73,7 +73,7 @@ def main() -> None:
     default=DEFAULT_SOURCE_SECONDS,
     show_default=True,
     metavar="SECONDS",
-    help="Time between two polls of a ConfigMap that is a corpus.",
+    help="Time between two polls of a ConfigMap that is a corpus, or of a base model that is followed.",
 )
 @click.option(
     "--workers",
@@ -162,7 +162,7 @@ def main() -> None:
     envvar=f"{PREFIX}_ALLOW_REPO",
     multiple=True,
     metavar="NS=REPO",
-    help="Allow a namespace to read this repo as corpus, such as plays-*. [default: any of its projects]",
+    help="Allow a namespace to read this repo as corpus or base model, such as plays-*. [default: any of its projects]",
 )
 @click.option(
     "--allow-download",

@@ -19,7 +19,9 @@ from scriptmodel_operator.desired.pipelines import Desired, desired
 from scriptmodel_operator.desired.pod_patch import variables_of
 from scriptmodel_operator.desired.policy import Policy, refusal
 from scriptmodel_operator.desired.references import references
-from scriptmodel_operator.pachyderm.values import PipelineApply
+from scriptmodel_operator.pachyderm import messages
+from scriptmodel_operator.pachyderm.protocol import pps
+from scriptmodel_operator.pachyderm.values import BranchRef, PipelineApply
 from tests.unit.operator.messages import observed
 from tests.unit.operator.world import IMAGE, scriptmodel
 
@@ -177,6 +179,37 @@ def test_a_gpu_pipeline_of_an_older_operator_stays_as_it_was_sent_until_the_spec
     assert wanted(spec, mark=replace(mark, sent=fingerprint(new.spec))).train.spec == new.spec
     changed = {"training": {"gpu": {"count": 1}, "backoffLimit": 5}}
     assert variables_of(wanted(changed, mark=mark).train.spec.pod_patch) == {"SCRIPTMODEL_GPU_REQUESTED": "1"}
+
+
+def test_a_base_is_a_second_input_of_train_alone_and_comes_back_as_it_was_sent() -> None:
+    model = scriptmodel()
+    refs = references(model)
+    base = BranchRef(refs.own_base, "0" * 32 + "-12345678")
+    found = desired(model, replace(refs, base=base), model.owner("cluster-1"), IMAGE, None)
+    seen = observed(PipelineApply(found.train.as_version(1)))
+    assert seen.spec == found.train.as_version(1)
+    assert (seen.spec.base_branch, seen.spec.input_branch) == (base, refs.corpus)
+    assert seen.inputs == (refs.corpus, base)
+    assert found.generate.spec == wanted().generate.spec
+    assert found.train.mark.compute != wanted().train.mark.compute
+
+
+def test_a_cross_input_of_somebody_else_is_read_as_far_as_it_goes() -> None:
+    sent = messages.create_request(PipelineApply(wanted().train.spec))
+    own = sent.input.pfs
+    details = pps.PipelineInfo.Details(input=pps.Input(cross=[pps.Input(pfs=own), pps.Input(union=[pps.Input()])]))
+    spec = messages.projection(references(scriptmodel()).train, details)
+    assert (spec.input_branch, spec.base_branch) == (references(scriptmodel()).corpus, None)
+
+
+def test_the_limits_of_corpora_hold_for_base_models_too() -> None:
+    def asking_for(**repo: str) -> str:
+        model = scriptmodel({"model": {"from": {"repo": {"name": "models", **repo}}}})
+        return refusal(model, Policy(repos={"ml": ("plays",)}) if not repo else Policy()) or ""
+
+    assert "namespace 'ml' may not read repo 'models': use one of plays" in asking_for()
+    assert "namespace 'ml' may not use Pachyderm project 'team'" in asking_for(project="team")
+    assert refusal(scriptmodel({"model": {"from": {"scriptModel": "other"}}}), Policy(repos={"ml": ("plays",)})) is None
 
 
 def test_what_comes_back_from_the_server_has_the_fingerprint_of_what_was_sent() -> None:

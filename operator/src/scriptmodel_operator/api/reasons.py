@@ -76,6 +76,9 @@ class Reason(StrEnum):
         "Event only: training continues under a condition that needs attention, such as a GPU that is not found.",
     )
     CORPUS_FAILED = "CorpusFailed", "Pachyderm could not finish the newest commit of the corpus."
+    BASE_NOT_FOUND = "BaseNotFound", "The model to start from (spec.model.from) does not exist."
+    BASE_INVALID = "BaseInvalid", "What spec.model.from names is not a model directory."
+    WAITING_FOR_BASE = "WaitingForBase", "The model to start from (spec.model.from) is not trained yet."
     NAME_CONFLICT = "NameConflict", "A pipeline or repo of the needed name belongs to somebody else."
     RETAINED_REPOS = (
         "RetainedRepos",

@@ -131,6 +131,8 @@ class Lineage(ApiModel):
     """Commit of the model."""
     script: CommitRef | None = None
     """Commit of the script."""
+    base: CommitRef | None = None
+    """Commit of the model that training started from."""
 
 
 class SourceStatus(ApiModel):

@@ -200,3 +200,5 @@ class Training(ApiModel):
     """Limits at which training stops by itself, with a model. Raising the one that ended it continues the training."""
     early_stopping: EarlyStopping = Field(default_factory=EarlyStopping)
     """When training ends because it no longer improves."""
+    warm_start: bool = False
+    """Start from the last good model when the corpus has a new commit, instead of from random weights."""

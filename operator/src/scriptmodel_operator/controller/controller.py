@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -146,8 +147,13 @@ class Controller:
             view,
             self.clock.elapsed,
             poll_interval=self.config.poll_interval,
-            source_due=self.sources.next_check(model),
+            source_due=self._next_check(model),
         )
+
+    def _next_check(self, model: ScriptModel) -> float | None:
+        """Return the seconds until the corpus, or a base model that is followed, is checked for something newer."""
+        due = self.sources.next_check(model)
+        return min(due or math.inf, self.config.source_interval) if model.spec.model.follows else due
 
     async def _observe(self, model: ScriptModel, requested: float) -> tuple[ScriptModel, ModelState, ModelView]:
         """Assess the object, with a snapshot that may be a little older than the object at first."""

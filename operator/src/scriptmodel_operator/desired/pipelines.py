@@ -24,6 +24,8 @@ from scriptmodel_operator.pachyderm.values import (
 )
 
 WHOLE_REPO = "/"
+_DECIDE_THE_MODEL = frozenset({"early_stopping", "warm_start"})
+"""Fields of spec.training that are in the digest of what decides the model, where they have an effect."""
 QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
 
 
@@ -55,20 +57,26 @@ class Desired:
 
 def desired(model: ScriptModel, refs: References, owner: Owner, default_image: str, train_mark: Mark | None) -> Desired:
     """Return the desired pipelines. `train_mark` is that of the observed train pipeline, if any."""
-    compute = _train_compute(model)
+    compute = _train_compute(model, refs)
     image = _image(model, default_image, compute, train_mark)
     train = _train(model, refs, owner, compute, image, train_mark)
     return Desired(train, _generate(model, refs, owner, image))
 
 
-def _train_compute(model: ScriptModel) -> tuple[str, ...]:
+def is_trained_as_specified(model: ScriptModel, mark: Mark, refs: References) -> bool:
+    """Return whether the train pipeline with `mark` computes what the spec requests, from the base in `refs`."""
+    return mark.compute in _train_compute(model, refs)
+
+
+def _train_compute(model: ScriptModel, refs: References) -> tuple[str, ...]:
     """Return the digests of what decides the model; later fields are in them only where they are set."""
     spec = model.spec
     patience = spec.training.early_stopping.patience
-    later = {} if patience is None else {"patience": patience}
+    later: dict[str, Any] = {} if patience is None else {"patience": patience}
+    later |= {"base": refs.base.name} if refs.base else {}
     return tuple(
         digest({"layout": spec.corpus.layout.value, "model": form, "image": spec.training.image, **later})
-        for form in _equivalent_forms(spec.model)
+        for form in _equivalent_forms(spec.model, exclude={"base"})
     )
 
 
@@ -90,13 +98,16 @@ def _train(
     model: ScriptModel, refs: References, owner: Owner, compute: tuple[str, ...], image: str, mark: Mark | None
 ) -> DesiredPipeline:
     training = model.spec.training
-    form = specified(training, exclude={"image", "early_stopping", *OPERATORS_OWN})
+    form = specified(training, exclude={"image", *_DECIDE_THE_MODEL, *OPERATORS_OWN})
     whole = tuple(digest({"compute": each, "branch": str(refs.corpus), "training": form}) for each in compute)
     spec = PipelineSpec(
         ref=refs.train,
         image=image,
         command=commands.train_command(
-            model.spec.corpus.layout, model.spec.model.by_value(), training.early_stopping.patience
+            model.spec.corpus.layout,
+            model.spec.model.by_value(),
+            training.early_stopping.patience,
+            from_base=bool(refs.base),
         ),
         input_name=commands.CORPUS_INPUT,
         input_branch=refs.corpus,
@@ -104,6 +115,7 @@ def _train(
         requests=_amounts(training.resources.requests),
         limits=_limits(training),
         labels=_labels(training),
+        base_branch=refs.base,
         description=f"Trains the model of ScriptModel {model}",
     )
     spec = _patched(placement(training).on(spec), training, mark)
@@ -168,7 +180,8 @@ def _limits(training: Training) -> ResourceAmounts:
     return replace(limits, gpu_type=training.gpu.resource, gpu_count=training.gpu.count)
 
 
-def _equivalent_forms(part: ApiModel) -> list[Mapping[str, Any]]:
+def _equivalent_forms(part: ApiModel, **selection: Any) -> list[Mapping[str, Any]]:
     """Return the part with its numbers by value, and as written if that differs."""
     by_value = part.by_value()
-    return [specified(part)] if by_value is part else [specified(by_value), specified(part)]
+    forms = [part] if by_value is part else [by_value, part]
+    return [specified(form, **selection) for form in forms]

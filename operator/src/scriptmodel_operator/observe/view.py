@@ -106,6 +106,45 @@ class OwnedCorpus:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnedRepo:
+    """The existing repo with the name of the object's own copies of base models."""
+
+    ref: RepoRef
+    ownership: Ownership
+    mark: Mark | None = None
+    readers: tuple[PipelineRef, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BaseSource:
+    """Where a base model is copied from. Observed only where a copy is to be made."""
+
+    repo: RepoRef | None
+    """None if a ScriptModel has no train pipeline, or the repo does not exist."""
+    commit: str | None = None
+    """Its newest finished model; None if there is none yet."""
+    paths: tuple[str, ...] = ()
+    """Files of that commit, if it is not copied yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class BaseView:
+    """The model that training starts from."""
+
+    origin: str
+    """What the spec starts from (`desired/base.py`); empty for random weights."""
+    owned: OwnedRepo | None = None
+    current: str = ""
+    """The branch of the owned repo that training reads, or is to read next; empty before there is a copy."""
+    source: BaseSource | None = None
+    repo: RepoRef | None = None
+    """The repo of the source, if known."""
+
+
+NO_BASE = BaseView("")
+
+
+@dataclass(frozen=True, slots=True)
 class ModelCommits:
     """A model's commit and the corpus commit that it was made from."""
 
@@ -115,6 +154,8 @@ class ModelCommits:
     """Its repo; the spec may name another one since."""
     corpus_info: CommitInfo | None = None
     """The corpus commit, if it was read."""
+    base: str = ""
+    """The branch with the base model, if training started from one."""
 
     @property
     def corpus_open(self) -> bool:
@@ -141,6 +182,7 @@ class ModelView:
     """Observed only while the newest train job waits for a worker."""
     corpus: CorpusView | None = None
     owned_corpus: OwnedCorpus | None = None
+    base: BaseView = NO_BASE
     readers: tuple[PipelineRef, ...] = ()
     """Pipelines outside the object that read its output."""
     training_log: LogDigest | None = None

@@ -16,6 +16,7 @@ from scriptmodel_operator.api.status import (
     ScriptStatus,
     TrainingStatus,
 )
+from scriptmodel_operator.desired.base import copied_commit, is_copy_of
 from scriptmodel_operator.observe.progress import Device, LogDigest
 from scriptmodel_operator.observe.results import ModelMetrics
 from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView
@@ -162,7 +163,19 @@ def lineage(model: ScriptModel, view: ModelView) -> Lineage | None:
         return None
     script = _commit(view.refs.generate.output, view.script_commit) if view.script_commit else None
     model_commit = _commit(view.refs.model.repo, source.model)
-    return Lineage(corpus=_corpus_commit(model, view.refs.corpus, source), model=model_commit, script=script)
+    corpus, base = _corpus_commit(model, view.refs.corpus, source), _base_commit(model, view, source)
+    return Lineage(corpus=corpus, model=model_commit, script=script, base=base)
+
+
+def _base_commit(model: ScriptModel, view: ModelView, source: ModelCommits) -> CommitRef | None:
+    """Return the commit that the base model is a copy of; its repo is known while the spec names it."""
+    if not source.base:
+        return None
+    commit, previous = copied_commit(source.base), model.previous.base_commit
+    if previous is not None and previous.commit == commit:
+        return previous
+    repo = view.base.repo if is_copy_of(source.base, view.base.origin) else None
+    return CommitRef(project=repo.project if repo else None, repo=repo.name if repo else None, commit=commit)
 
 
 def _corpus_commit(model: ScriptModel, branch: BranchRef, source: ModelCommits) -> CommitRef | None:
