@@ -18,12 +18,12 @@ class ApiServer:
     token: str = ""
     authority: Path | None = None
 
-    def get(self, path: str, accept: str = "application/json", patience: float = 10.0) -> dict[str, Any]:
+    def get(self, path: str, accept: str = "application/json", timeout: float = 10.0) -> dict[str, Any]:
         """Return the JSON object at a path; OSError without an answer of status 200, ValueError if it is no JSON."""
         headers = {"Accept": accept} | ({"Authorization": f"Bearer {self.token}"} if self.token else {})
         request = urllib.request.Request(f"{self.url}{path}", headers=headers)  # noqa: S310 - a URL that we build
         context = ssl.create_default_context(cafile=str(self.authority)) if self.authority else None
-        with urllib.request.urlopen(request, timeout=patience, context=context) as answer:  # noqa: S310 - the same
+        with urllib.request.urlopen(request, timeout=timeout, context=context) as answer:  # noqa: S310 - the same
             text = answer.read()
         found: dict[str, Any] = json.loads(text)
         return found
@@ -31,7 +31,7 @@ class ApiServer:
     def has(self, path: str) -> bool:
         """Return whether the server answers at a path, within two seconds."""
         try:
-            self.get(path, patience=2.0)
+            self.get(path, timeout=2.0)
         except ValueError:
             return True  # /readyz says a bare "ok"
         except OSError:

@@ -1,6 +1,6 @@
-"""What the chart and the plain manifests have in common: manifests, the table of values, the sample that is tested.
+"""Generates what the chart and the plain manifests share: manifests, the table of values, the tested sample.
 
-`python -m dev.chart` writes them; with `--check` it only says which are not up to date.
+`python -m dev.chart` writes them; with `--check` it only names those that are out of date.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ TEMPLATES = {
 }
 HEADER = "# Rendered from charts/scriptmodel-operator by `make manifests`; edit the chart.\n"
 TABLE = re.compile(r"(?<=<!-- values -->\n).*(?=<!-- /values -->)", re.DOTALL)
-# What says that Helm looks after an object, which here nobody does.
+# Labels of objects that Helm manages, which plain manifests must not have.
 _OF_HELM = re.compile(r"^ *(helm\.sh/chart|app\.kubernetes\.io/managed-by): .*\n|^# Source: .*\n", re.MULTILINE)
 
 
 def manifests() -> dict[Path, str]:
-    """Text of each plain manifest, as the chart makes it with its default values."""
+    """Return the text of each plain manifest, rendered from the chart with its default values."""
     return {MANIFESTS / name: HEADER + _rendered(templates) for name, templates in TEMPLATES.items()}
 
 
@@ -49,14 +49,14 @@ def _rendered(templates: tuple[str, ...]) -> str:
 
 
 def readme() -> str:
-    """The chart's README with the table as values.yaml has it."""
+    """Return the chart's README with the table of the values in values.yaml."""
     rows = [f"| `{path}` | `{_json(value)}` | {text} |\n" for path, value, text in values()]
     table = "".join(["| value | default | meaning |\n|---|---|---|\n", *rows])
     return TABLE.sub(lambda _: table, (CHART / "README.md").read_text())
 
 
 def values() -> Iterator[tuple[str, Any, str]]:
-    """Path, default and meaning of each value that has a comment, which begins with `# --`."""
+    """Yield path, default and meaning of each value with a comment that starts with `# --`."""
     text = (CHART / "values.yaml").read_text()
     root = yaml.compose(text, Loader=yaml.SafeLoader)
     assert isinstance(root, yaml.MappingNode)  # noqa: S101 - for mypy: values.yaml is a mapping
@@ -91,7 +91,7 @@ def _json(value: Any) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Write, or with `--check` compare; 1 if something is not as it should be."""
+    """Write the files, or with `--check` compare them; return 1 if one is out of date."""
     try:
         sample = (MANIFESTS / "samples" / "shakespeare.yaml").read_text()
         wanted = {**manifests(), CHART / "README.md": readme(), CHART / "files" / "sample.yaml": sample}
@@ -101,7 +101,7 @@ def main(arguments: list[str]) -> int:
     old = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
     if "--check" in arguments:
         for path in old:
-            say(f"{path.relative_to(ROOT)} is not what the chart makes: run `make manifests`")
+            say(f"{path.relative_to(ROOT)} is out of date: run `make manifests`")
         return 1 if old else 0
     for path in old:
         path.write_text(wanted[path])

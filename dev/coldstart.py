@@ -36,7 +36,7 @@ parent, deadline = int(sys.argv[1]), float(sys.argv[2])
 while os.getppid() == parent and time.monotonic() < deadline:
     sum(range(10**5))
 """
-"""Keeps a core busy until a time, or until the process that wanted it is gone."""
+"""Keeps a core busy until a time, or until the process that started it is gone."""
 
 
 @dataclass

@@ -15,13 +15,13 @@ from collections.abc import Mapping
 
 
 class MissingProgramError(Exception):
-    """A program is not there and cannot be installed; the message says how to get it."""
+    """A program is missing and cannot be installed; the message explains how to get it."""
 
 
 def need(packages: Mapping[str, str]) -> None:
-    """Make sure that each program (or file, by its absolute path) is there; the values name Debian's packages.
+    """Ensure that each program (or file, by its absolute path) exists; the values name Debian's packages.
 
-    As root on Debian what is missing is installed; anywhere else MissingProgramError says what to install.
+    As root on Debian missing packages are installed; elsewhere MissingProgramError names what to install.
     """
     missing = sorted({package for program, package in packages.items() if shutil.which(program) is None})
     if not missing:

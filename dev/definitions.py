@@ -18,7 +18,7 @@ WITHIN = 120.0
 PAUSE = 0.2
 _DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 _DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json"
-"""The document from which kubectl learns which kinds exist."""
+"""The document from which kubectl discovers the kinds."""
 
 
 def wait_until_served(
@@ -29,7 +29,7 @@ def wait_until_served(
 ) -> None:
     """Poll until every definition is Established and every kind can be discovered; StartError after `within` seconds.
 
-    An API server that refuses or drops a request is asked again.
+    A request that the API server refuses or drops is retried.
     """
     deadline = clock() + within
     while True:

@@ -31,7 +31,7 @@ class GoProgram:
     """`package` of the module in the folder `module`, linked with `ldflags`."""
 
     name: str
-    """Of the program and its folder in the cache."""
+    """The name of the program and of its folder in the cache."""
     module: Path
     requires: str
     """The required module whose version is the program's."""
@@ -39,11 +39,11 @@ class GoProgram:
     links: tuple[str, ...] = ()
     """Further names that the program is called by."""
     takes: str = ""
-    """How long the build takes, for the person who waits."""
+    """The duration of the build, for the user who waits."""
 
     @property
     def version(self) -> str:
-        """As go.mod says, such as v1.34.4."""
+        """The version in go.mod, such as v1.34.4."""
         found = re.search(rf"^\t{re.escape(self.requires)} (v[0-9.]+)( //.*)?$", self._go_mod(), re.MULTILINE)
         if found is None:
             raise BuildError(f"{self.module / 'go.mod'} does not require {self.requires} at a version")
@@ -58,7 +58,7 @@ class GoProgram:
         return found[1]
 
     def folder(self) -> Path:
-        """Where it is kept: another version or another content of the module is another folder."""
+        """The folder of the program; another version or another content of the module has another folder."""
         names = ("go.mod", "go.sum", *sorted(path.name for path in self.module.glob("*.go")))
         sources = b"".join((self.module / name).read_bytes() for name in names)
         return cache() / self.name / f"{self.version}-{hashlib.sha256(sources).hexdigest()[:12]}"
@@ -68,7 +68,7 @@ class GoProgram:
 
 
 def build(program: GoProgram, ldflags: tuple[str, ...] = ()) -> Path:
-    """Return the folder that holds the program, built now if it is not there yet."""
+    """Return the folder with the program, and build it first if necessary."""
     target = program.folder()
     if (target / "complete").exists():
         return target

@@ -32,7 +32,7 @@ def helm() -> Path:
     """Return helm. One that the machine has is not taken: it may render otherwise, or not know our hooks."""
     _, major, minor, *_ = CONTROL_PLANE.version.replace("v", ".").split(".")
     packages = ("pkg/chartutil", "pkg/lint/rules")
-    # The Kubernetes that it renders for where it asks no cluster; without these it would be 1.20.
+    # The Kubernetes version that it renders for without a cluster; the default would be 1.20.
     kubernetes = [
         f"-X helm.sh/helm/v3/{package}.k8sVersion{part}={number}"
         for package in packages
@@ -42,7 +42,7 @@ def helm() -> Path:
 
 
 def promql() -> Path:
-    """Return the program of dev/promql, which asks Prometheus' own code about alerts and queries."""
+    """Return the program of dev/promql, which evaluates alerts and queries with Prometheus' own code."""
     return build(PROMQL) / PROMQL.name
 
 

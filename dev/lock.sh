@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Resolves every lock file anew, with hashes and without naming an index. `UPGRADE=1` takes newer versions than those locked.
+# Resolves every lock file again, with hashes and without naming an index. `UPGRADE=1` takes newer versions than those locked.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 uv=.venv/tools/bin/uv

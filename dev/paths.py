@@ -1,4 +1,4 @@
-"""Where things are: the checkout, its environments and the cache that outlives a clone."""
+"""Paths: the checkout, its environments and the cache that outlives a clone."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def main() -> int:
     except OSError as error:
         print(f"plays: {error}", file=sys.stderr)
         return 2
-    print(f"{new} plays written" if new else "all plays are there already", "in", f"{folder}/")
+    print(f"{new} plays written" if new else "all plays exist already", "in", f"{folder}/")
     return 0
 
 

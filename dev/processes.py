@@ -55,7 +55,7 @@ class Program:
 
     @property
     def running(self) -> bool:
-        """Whether it was started and has not ended."""
+        """Return whether it was started and has not ended."""
         return self._process is not None and self._process.poll() is None
 
     def start(self) -> None:
@@ -121,7 +121,7 @@ def tail(log: Path, lines: int = 12) -> str:
 
 
 def stop_group(pid: int, grace: float, ended: Callable[[], bool]) -> None:
-    """End the process group of `pid`: SIGTERM, then SIGKILL for whatever is left after `grace` seconds."""
+    """End the process group of `pid`: SIGTERM, then SIGKILL for the rest after `grace` seconds."""
     _signal_group(pid, signal.SIGTERM)
     deadline = time.monotonic() + grace
     while not ended() and time.monotonic() < deadline:
@@ -132,9 +132,9 @@ def stop_group(pid: int, grace: float, ended: Callable[[], bool]) -> None:
 
 
 def start_time(pid: int) -> str:
-    """Return when a process was started, in clock ticks since boot: with the pid it names one process for ever.
+    """Return when a process was started, in clock ticks since boot: with the pid it identifies one process.
 
-    OSError if there is no such process; one that has ended and was not reaped counts as none.
+    Raises OSError if no such process exists, or if it has ended and was not reaped.
     """
     state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     if state == "Z":
@@ -143,7 +143,7 @@ def start_time(pid: int) -> str:
 
 
 def has_ended(pid: int, started: str) -> bool:
-    """Whether the process that `start_time` told apart is gone."""
+    """Return whether the process that `start_time` identifies is gone."""
     try:
         return start_time(pid) != started
     except OSError:

@@ -23,7 +23,7 @@ from dev.processes import Program, StartError, free_port
 TRAINER_IMAGE = "scriptmodel-trainer:dev"
 """The image name that the operator writes into pipelines and localpach maps to the trainer's environment."""
 START_SECONDS = 240.0
-"""For etcd and for the API server: many times what a cold start on one busy core takes."""
+"""The timeout of etcd and of the API server: many times what a cold start on one busy core needs."""
 
 
 class ControlPlane:
@@ -37,10 +37,10 @@ class ControlPlane:
         "--disable-admission-plugins=ServiceAccount",  # no controller-manager makes the accounts
         "--service-cluster-ip-range=10.96.0.0/24",
     )
-    """Of the API server, where a cluster with a node needs others."""
+    """Network flags of the API server, which a cluster with a node replaces."""
 
     def __init__(self, root: Path, audited: str = "", address: str = "") -> None:
-        """What the user `audited` asks of the server is noted, one JSON object a line, in `audit_log`."""
+        """Requests of the user `audited` are recorded in `audit_log`, one JSON object a line."""
         self.root = root
         self.kubeconfig = root / "kubeconfig"
         self.audit_log = root / "audit.log"
@@ -57,7 +57,7 @@ class ControlPlane:
 
     @property
     def programs(self) -> list[Program]:
-        """In the order in which they are started."""
+        """The processes in the order in which they are started."""
         return [self.etcd, self.apiserver]
 
     @property

@@ -1,4 +1,4 @@
-"""A web server on loopback for tests: what it answers can be changed, and it remembers what it was asked."""
+"""A web server on loopback for tests: its answers can be changed, and it records its requests."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Handler:
 
 @dataclass
 class WebServer:
-    """`asked` has the paths of all requests, in order; what has no answer is 404."""
+    """`asked` has the paths of all requests, in order; a path without an answer is 404."""
 
     answers: dict[str, Answer] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
@@ -59,7 +59,7 @@ class WebServer:
                     self.close_connection = True
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - named by the standard library
-                """Says nothing."""
+                """Logs nothing."""
 
         self._stopping = stopping
         self._server = ThreadingHTTPServer((self.host, 0), RequestHandler)
@@ -91,7 +91,7 @@ def status(number: int, headers: Mapping[str, str] = {}) -> Answer:
 
 
 def content(body: bytes, headers: Mapping[str, str] = {}) -> Answer:
-    """As a server that knows nothing of conditional requests."""
+    """Answers without support for conditional requests."""
     return lambda handler: (
         handler.start(200, {"Content-Length": str(len(body)), **headers}),
         handler.write(body),
@@ -99,7 +99,7 @@ def content(body: bytes, headers: Mapping[str, str] = {}) -> Answer:
 
 
 def tagged(body: bytes) -> Answer:
-    """As a server that answers 304 to whoever has it."""
+    """Answers 304 to a client that has the current version."""
     tag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
 
     def answer(handler: Handler) -> None:

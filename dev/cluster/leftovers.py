@@ -1,4 +1,4 @@
-"""What containers leave on the machine when the programs that kept them have ended: tasks, mounts and cgroups."""
+"""Removes what containers leave behind when their managers have ended: tasks, mounts and cgroups."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def delete_pods(runtime: Runtime, kubeconfig: Path, within: float = 30.0) -> Non
 def end_containers(runtime: Runtime) -> None:
     """Kill and forget every container; the kubelet must have ended, or it would start them again."""
     for name in runtime.ctr("tasks", "list", "--quiet").split():
-        with suppress(subprocess.CalledProcessError):  # it has just ended by itself
+        with suppress(subprocess.CalledProcessError):  # it has just ended
             runtime.ctr("tasks", "delete", "--force", name)
     for name in runtime.ctr("containers", "list", "--quiet").split():
         with suppress(subprocess.CalledProcessError):  # the same

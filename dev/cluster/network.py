@@ -11,14 +11,15 @@ BRIDGE = "scriptmodel0"
 GATEWAY = ipaddress.ip_interface("10.231.0.1/16")
 """Pods' network, and the host's address in it: where pods reach processes of the host."""
 ADDRESS = "0a:53:6d:00:00:01"
-"""Of the bridge itself: one of its own, or it takes another whenever a pod comes or goes, and those that are there send
-to the old one for many seconds."""
+"""Fixed hardware address of the bridge. Without one it changes with each pod, and existing pods use the old one for
+seconds.
+"""
 SERVICES = ipaddress.ip_interface("10.232.0.1/24")
 """Services' network. Its first address is that of the Service `kubernetes`: the API server listens on it itself."""
 
 
 def up() -> None:
-    """Make the bridge, unless it is there."""
+    """Create the bridge unless it exists."""
     if not exists():
         _ip("link", "add", BRIDGE, "address", ADDRESS, "type", "bridge")
     _ip("address", "replace", str(GATEWAY), "dev", BRIDGE)
@@ -33,7 +34,7 @@ def down() -> None:
 
 
 def exists() -> bool:
-    """Whether there is a bridge of that name."""
+    """Return whether a bridge of that name exists."""
     return Path("/sys/class/net", BRIDGE).exists()
 
 

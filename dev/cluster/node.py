@@ -1,4 +1,4 @@
-"""A control plane that runs pods: kubelet, controller-manager, scheduler and containerd beside it."""
+"""A control plane that runs pods: with kubelet, controller-manager, scheduler and containerd."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ class Node(ControlPlane):
 
     @property
     def programs(self) -> list[Program]:
-        """In the order in which they are started."""
+        """The processes in the order in which they are started."""
         return [*super().programs, self.manager, self.scheduler, self.containerd, self.kubelet]
 
     def start(self) -> None:
-        """Start all but the kubelet, which wants the images first."""
+        """Start all but the kubelet, which needs the images first."""
         self._make_client_certificate()
         network.up()
         super().start()

@@ -1,4 +1,4 @@
-"""Whether this machine can run a node at all, and what it lacks: told before anything is started."""
+"""Checks whether this machine can run a node, and reports what is missing before anything starts."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def check(folder: Path) -> None:
     """
     check_machine(folder)
     if network.exists():
-        raise UnfitMachineError(f"the bridge {network.BRIDGE} is there already: does another clone's cluster run?")
+        raise UnfitMachineError(f"the bridge {network.BRIDGE} exists already: is the cluster of another clone running?")
     if taken := network.taken_by():
         raise UnfitMachineError(f"{network.GATEWAY.network} or {network.SERVICES.network} is taken: route {taken}")
 
 
 def check_machine(folder: Path) -> None:
-    """As `check`, but for what passes, such as another cluster."""
+    """Check like `check`, except for temporary conditions such as another running cluster."""
     if platform.system() != "Linux" or os.geteuid() != 0:
         raise UnfitMachineError("a node needs Linux and root: it makes cgroups, mounts and a network bridge")
     debian.need(PROGRAMS)

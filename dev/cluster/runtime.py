@@ -24,7 +24,7 @@ class Runtime:
 
     @property
     def socket(self) -> Path:
-        """Where it listens."""
+        """The socket on which it listens."""
         return self.root / "containerd.sock"
 
     def ctr(self, *words: str) -> str:
@@ -38,7 +38,7 @@ class Runtime:
         return done.stdout
 
     def answers(self) -> bool:
-        """Whether it is there."""
+        """Return whether containerd answers."""
         try:
             self.ctr("version")
         except subprocess.CalledProcessError:

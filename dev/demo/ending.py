@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 OPEN = """
-The report says what was learned from what, how well, and shows more of what the model writes:
+The report shows corpus, settings, quality and more samples of the model:
     {report}
     xdg-open {report}    # or copy this one file to a machine with a browser
 """
@@ -22,14 +22,14 @@ Everything that the demo started has ended. Three things to try next, in this fo
 """
 
 KEPT = """
-Everything is left running; `make demo-stop` ends it. First, in this folder:
+Everything keeps running; `make demo-stop` stops it. First, in this folder:
     export KUBECONFIG={kubeconfig} SCRIPTMODEL_PACHD={pachd}
     export PATH={binaries}:{commands}:$PATH
 Three things to try next:
   1. Another script from the same model, without training:
     kubectl patch scriptmodel {name} --type=merge -p '{{"spec": {{"generation": {{"temperature": "0.5"}}}}}}'
     scriptmodel wait {name} && scriptmodel script {name}
-  2. Another model of the same plays, and how it learns:
+  2. Another model of the same plays, and its training:
     sed 's/^  name: .*/  name: again/' {sample} | kubectl apply -f -
     scriptmodel status again -w
   3. Why a ScriptModel is as it is, and what to do next:
@@ -40,7 +40,7 @@ The operator's log: {log}
 
 @dataclass(frozen=True)
 class Left:
-    """What a run left running."""
+    """The processes and paths that a run keeps."""
 
     kubeconfig: Path
     pachd: str
@@ -50,7 +50,7 @@ class Left:
 
 
 def ending(name: str, sample: Path, report: Path, left: Left | None) -> str:
-    """Return the demo's last words about the ScriptModel `name`; `left` is None where nothing is left running."""
+    """Return the demo's last output about the ScriptModel `name`; `left` is None if nothing keeps running."""
     text = OPEN.format(report=report)
     if left is None:
         return text + ENDED.format(sample=sample)

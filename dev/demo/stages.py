@@ -26,7 +26,7 @@ PYTHON = OPERATOR_ENV / "bin" / "python"
 RECORD = "running.json"
 """File in a run's folder that names the processes that it left running."""
 TRAINING_LIMIT = 20 * 60
-"""Seconds after which a script that is not there counts as a failure: many times what a slow machine needs."""
+"""Seconds after which a missing script is a failure: many times what a slow machine needs."""
 
 
 def say(text: str) -> None:
@@ -53,7 +53,7 @@ class Demo:
         self._run("control-plane", [sys.executable, "-m", "dev.binaries"])
 
     def start(self) -> None:
-        """Start the API server, localpach and the operator; install the CRD before the operator looks for it."""
+        """Start the API server, localpach and the operator; install the CRD before the operator needs it."""
         self.control_plane = self.stack.enter_context(ControlPlane(self.folder / "control-plane"))
         say(f"kube-apiserver  {self.control_plane.server}")
         self._kubectl("apply", "-f", "manifests/crd.yaml")
@@ -74,7 +74,7 @@ class Demo:
         self._kubectl("apply", "-f", str(SAMPLE))
 
     def watch(self) -> None:
-        """Show a row of `kubectl get scriptmodels` at each milestone, until the script is there."""
+        """Print a row of `kubectl get scriptmodels` at each milestone, until the script exists."""
         display = Display()
         deadline = time.monotonic() + TRAINING_LIMIT
         try:
@@ -110,7 +110,7 @@ class Demo:
 
     @property
     def report(self) -> Path:
-        """Where `show_results` puts the page about the training."""
+        """The path to which `show_results` writes the report."""
         return self.folder / "report.html"
 
     def keep(self) -> None:
@@ -122,7 +122,7 @@ class Demo:
 
     @property
     def left(self) -> Left:
-        """What `keep` leaves running."""
+        """Return what `keep` keeps running."""
         return Left(
             kubeconfig=self.control_plane.kubeconfig,
             pachd=self.localpach.address,

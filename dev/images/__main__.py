@@ -29,7 +29,7 @@ OCI = "org.opencontainers.image"
 def build(engine: Engine, wanted: Image, base: str) -> Content:
     """Build one image and write its archive and its bill of materials."""
     arguments = {}
-    # As options, because buildah 1.28 takes a LABEL that names an argument from its cache whatever the argument is.
+    # As options, because buildah 1.28 takes a LABEL with an argument from its cache for any value of the argument.
     labels = {f"{OCI}.version": wanted.version, f"{OCI}.revision": _revision()}
     if base:
         arguments["BASE"] = base
@@ -53,7 +53,7 @@ def _revision() -> str:
 
 
 def report(wanted: Image, content: Content, seconds: float) -> str:
-    """Return what a person wants to know of an image."""
+    """Return a summary of an image for the user."""
     kinds = {kind: sum(p.kind == kind for p in content.packages) for kind in ("pypi", "deb")}
     layers = " + ".join(f"{size / 1e6:.0f}" for size in content.layers if size >= 1e5)
     archive = wanted.archive.relative_to(ROOT)

@@ -1,4 +1,4 @@
-"""What is in an image, read from its docker-archive: sizes, configuration, and the packages that it really holds."""
+"""Reads an image from its docker-archive: sizes, configuration, and the packages that it contains."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _file(outer: tarfile.TarFile, name: str) -> Any:
 
 
 def _apply(layer: tarfile.TarFile, wanted: dict[str, str]) -> int:
-    """Add a layer's records of packages to `wanted`, take away what it deletes, and return its size in bytes."""
+    """Add a layer's records of packages to `wanted`, remove those that it deletes, and return its size in bytes."""
     size = 0
     for member in layer:
         path = member.name.removeprefix("./").removeprefix("/")

@@ -23,7 +23,7 @@ UNWANTED = (
     "usr/share/locale",
     "usr/share/man",
 )
-"""As in Debian's own slim images, by and large."""
+"""Roughly the packages of Debian's own slim images."""
 DOCKERFILE = "FROM scratch\nADD rootfs.tar /\nENV PATH=/usr/local/bin:/usr/bin:/bin\n"
 
 

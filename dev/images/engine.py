@@ -1,4 +1,4 @@
-"""The program that builds images: docker, podman or buildah, whichever is there and works."""
+"""The program that builds images: docker, podman or buildah, the first that works."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NAMES = ("docker", "podman", "buildah")
 
 
 class EngineError(Exception):
-    """No engine works, or one failed; the message says which and what it said."""
+    """No engine works, or one failed; the message names it and has its output."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Engine:
         self._run(commands[self.name])
 
     def has(self, tag: str) -> bool:
-        """Whether the image is in this engine's store."""
+        """Return whether the image is in this engine's store."""
         verb = ["inspect", "--type=image"] if self.name == "buildah" else ["image", "inspect"]
         return self._ask([*verb, tag]).returncode == 0
 
@@ -113,7 +113,7 @@ def find() -> Engine:
 def _engine(name: str) -> Engine:
     if name != "buildah":
         return Engine(name, (name,), {"DOCKER_BUILDKIT": "1"})
-    # It asks neither for a service nor for cgroups; its store is ours, so that nothing else on the machine changes.
+    # It needs neither a service nor cgroups; it has a store of its own, so that nothing else on the machine changes.
     store = cache() / "images"
     places = (f"--root={store / 'storage'}", f"--runroot={store / 'run'}")
     isolated = {"BUILDAH_ISOLATION": "chroot"}

@@ -21,13 +21,13 @@ class Image:
 
     @property
     def tag(self) -> str:
-        """With the registry that docker, podman and containerd mean when none is named."""
+        """The tag with the registry that docker, podman and containerd use by default."""
         suffix = f"-{self.variant}" if self.variant == "gpu" else ""
         return f"docker.io/library/scriptmodel-{self.part}:{self.version}{suffix}"
 
     @property
     def archive(self) -> Path:
-        """Where it is written to."""
+        """The path to which it is written."""
         return FOLDER / f"{self.tag.rpartition('/')[2].replace(':', '-')}.tar"
 
 

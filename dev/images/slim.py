@@ -1,6 +1,6 @@
-"""Cut from an environment what no program of ours ever reads, and say how much that was. Runs inside the image's build.
+"""Removes files that no program of the project reads from an environment, during the image's build.
 
-`python slim.py SITE_PACKAGES`; docs/operations/images.md tells what is cut and why that is safe.
+`python slim.py SITE_PACKAGES`; docs/operations/images.md lists what is removed and why that is safe.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 HEADERS = ("tensorflow/include", "numpy/_core/include")
-"""For compiling operations of one's own."""
+"""Only needed to compile custom operations."""
 NEVER_IMPORTED = ("clang", "grpc", "pygments", "setuptools", "_distutils_hack", "distutils-precedence.pth", "wheel")
-"""What TensorFlow's wheel asks for and training never imports; the test of the image trains without it."""
+"""Required by TensorFlow's wheel and never imported by training; the test of the image trains without them."""
 DISTRIBUTIONS = ("libclang", "grpcio", "pygments", "setuptools", "wheel")
 """Their records, so that the list of what is installed stays true."""
 TESTS = ("**/tests", "**/*_test.py", "**/testdata")
@@ -47,7 +47,7 @@ def _size(path: Path) -> int:
 
 
 def _strip(library: Path) -> int:
-    """Cut an ELF file behind the last byte that is ever loaded: symbol tables stand there, and the sections' headers.
+    """Truncate an ELF file after the last byte that is ever loaded, which drops symbol tables and section headers.
 
     The loader reads segments alone (ELF-64, System V ABI, chapter 5), so the file works as before.
     """

@@ -1,4 +1,4 @@
-"""Where this machine takes Python packages from, as secrets of a build."""
+"""The package index of this machine, as secrets of a build."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def secrets(folder: Path) -> dict[str, Path]:
 
 
 def pip_settings() -> dict[str, str]:
-    """Return what pip's files and variables say of places and certificates; uv's index where they name none.
+    """Return the index and certificates in pip's files and variables; uv's index if they name none.
 
-    Read here and not asked of pip, because an environment made by uv has none.
+    pip itself is not called, because an environment created by uv has none.
     """
     places = ["/etc/pip.conf", "~/.pip/pip.conf", "~/.config/pip/pip.conf", os.environ.get("PIP_CONFIG_FILE", "")]
     files = RawConfigParser()

@@ -1,4 +1,4 @@
-"""Give the operator archives that are damaged, forged or larger than they seem: each is read or refused, in bounds.
+"""Give the operator damaged, forged and oversized archives: each is read or refused, within limits.
 
     python -m tests.attack.archives [--seed N] [--cases 1000] [--seconds 60] [--start 0]
 
@@ -63,7 +63,7 @@ def attack(number: int, chance: random.Random) -> str:
 
 
 def _read(made: Callable[[], Archive | Package]) -> str:
-    """Return the outcome and what tells two outcomes apart."""
+    """Return the outcome and the data that distinguish two outcomes."""
     total = count = 0
     try:
         with _within_cpu_seconds():

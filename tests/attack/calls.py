@@ -1,6 +1,6 @@
 """Malformed calls to localpach: random messages, plausible names, odd bytes.
 
-A case starts a server of its own on loopback and makes some two hundred calls. No call may be answered with INTERNAL or
+Each case starts its own server on loopback and makes about two hundred calls. No call may be answered with INTERNAL or
 leave a traceback in the log, and the server must still answer at the end and after a restart.
 """
 
@@ -79,7 +79,7 @@ _FACTORY = MessageFactory()
 
 
 def attack(_: int, chance: random.Random) -> str:
-    """Make calls to one server; the outcome is the commonest status that it refused with."""
+    """Make calls to one server; the outcome is the most frequent status of its refusals."""
     with tempfile.TemporaryDirectory(prefix="attack-") as folder:
         root = Path(folder) / "root"
         server = start(root, "--pipeline-limit", "4", "--settle", "0")

@@ -49,7 +49,7 @@ from tests.unit.operator.fake_pachyderm import FakePachyderm
 OBJECTS = int(os.environ.get("CHURN_OBJECTS", "60"))
 NAMESPACES = ("ml", "drama", "team-22624", "team-65614")
 VICTIM = ("ml", "play-0")
-"""Asks to adopt what another ScriptModel has under its names."""
+"""Annotate the object to adopt pipelines that another ScriptModel has under its names."""
 PLAYS = BranchRef(RepoRef("default", "plays"), "master")
 SETTLE_SECONDS = 50.0
 POLL_SECONDS = 0.05
@@ -85,7 +85,7 @@ class OneAtATime:
 
 @dataclass
 class Kube(UnexpectedKube):
-    """What the API server does with ScriptModels: versions, generations, finalizers, conflicts."""
+    """Imitates the API server for ScriptModels: versions, generations, finalizers, conflicts."""
 
     objects: dict[Key, dict[str, Any]] = field(default_factory=dict)
     version: int = 0
@@ -149,7 +149,7 @@ class Kube(UnexpectedKube):
 
 
 class Operator:
-    """One process; killed, it leaves undone whatever it was about to do."""
+    """One operator process; killed, it leaves its current action unfinished."""
 
     def __init__(self, kube: Kube, pachyderm: OneAtATime, *, older: bool) -> None:
         self._calls, process = Calls(4), Process.create()
@@ -228,7 +228,7 @@ class Churn:
         return f"churned with {self.kills} kills"
 
     async def _restarted(self, operator: Operator) -> Operator:
-        """Killed at a call that it is about to make, or just so."""
+        """Kill the process, at its next call or immediately."""
         self._dying = self.chance.random() < 0.5
         await asyncio.sleep(0.02)
         await operator.kill()
@@ -286,13 +286,13 @@ class Churn:
                 return
 
     def _meddle(self, key: Key) -> None:
-        """Somebody edits a pipeline of the object."""
+        """Edit a pipeline of the object as another user would."""
         refs = [ref for name in self._ours(key) if (ref := PipelineRef("default", name)) in self.fake.pipelines]
         if refs:
             self.pachyderm.edit(self.chance.choice(refs), datum_tries=self.chance.randrange(4, 9))
 
     def _all_told(self) -> bool:
-        """Each object's newest spec is answered by a status that is Ready or says why it is not."""
+        """Check that the status of each object's newest spec is Ready or has a reason."""
         return all(_is_told(raw) for raw in list(self.kube.objects.values()))
 
     async def _settle(self, done: Callable[[], bool], otherwise: str) -> None:

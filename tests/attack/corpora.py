@@ -174,7 +174,7 @@ def _mixed(chance: random.Random) -> str:
 
 @functools.cache
 def _cost_of_play() -> float:
-    """CPU seconds that plays of the size take on average."""
+    """Return the average CPU seconds of plays of this size."""
     with tempfile.TemporaryDirectory() as folder:
         return shapes.cost_of_play(_SIZE, Path(folder))
 

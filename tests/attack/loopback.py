@@ -17,7 +17,7 @@ class NotLoopbackError(OSError):
 
 
 def only() -> None:
-    """Have every look-up and every connection to anything but loopback fail, and check that they do."""
+    """Make all name resolutions and connections outside loopback fail, and check that they do."""
     sys.addaudithook(_check)
     _must_fail(lambda: socket.getaddrinfo("scriptmodel.example", 80))
     _must_fail(lambda: _connect("192.0.2.1"))

@@ -165,7 +165,7 @@ def _zip(folder: Path, chance: random.Random) -> None:
 
 
 def _bytes(folder: Path, chance: random.Random) -> None:
-    """Spoil bytes of any file."""
+    """Change bytes of any file."""
     name = chance.choice((*_JSON, "weights.npz"))
     content = bytearray(read_bounded(folder / name, _LARGEST))
     for _ in range(chance.randint(1, 5)):
@@ -174,7 +174,7 @@ def _bytes(folder: Path, chance: random.Random) -> None:
 
 
 def _kind(folder: Path, chance: random.Random) -> None:
-    """Make something else of a file: a pipe, a folder, a link, a large hole."""
+    """Replace a file by a pipe, a folder, a link or a large hole."""
     path = folder / chance.choice((*_JSON, "weights.npz"))
     content = read_bounded(path, _LARGEST)
     path.unlink()

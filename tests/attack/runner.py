@@ -1,7 +1,7 @@
 """Runs the cases of an attack generator: seeded, bounded in number and time, and resumable by the case's number.
 
-A generator is a function of a case's number and its own random numbers, `attack(number, chance)`. It carries one case
-out and returns the name of its outcome, such as "refused"; a FindingError says that something held that must not.
+A generator is a function of a case's number and its own random numbers, `attack(number, chance)`. It runs one
+case and returns the name of its outcome, such as "refused"; a FindingError reports a result that must not occur.
 Any other exception is a finding, too. A case depends on seed and number alone, so `--seed S --start N --cases 1`
 repeats case N. A generator ends in
 
@@ -26,7 +26,7 @@ _SHOWN = 4000
 
 
 class FindingError(Exception):
-    """Something that an attack must not achieve; its text says what."""
+    """A result that no attack may achieve; the message describes it."""
 
 
 def main(attack: Attack, argv: Sequence[str] | None = None) -> int:

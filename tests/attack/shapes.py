@@ -31,7 +31,7 @@ _SCRIPTS = Path(__file__).parents[1] / "gold" / "synthetic"
 
 @dataclass(frozen=True)
 class Shape:
-    """Files made of one repeated thing; `text` gives one of about so many characters."""
+    """Files made of one repeated element; `text` returns one of about the given number of characters."""
 
     name: str
     layout: str
@@ -199,7 +199,7 @@ def plays(size: int) -> Iterator[str]:
 
 
 def cost(path: Path, layout: Layout | None) -> tuple[float, str]:
-    """CPU seconds that normalising a file takes, and whether it was read or refused."""
+    """Return the CPU seconds of normalising a file, and whether it was read or refused."""
     started = time.process_time()
     try:
         write_normalized(reading.find_sources([path], lambda _: None), layout, path.with_name("out"))
@@ -209,7 +209,7 @@ def cost(path: Path, layout: Layout | None) -> tuple[float, str]:
 
 
 def cost_of_play(size: int, folder: Path) -> float:
-    """CPU seconds that plays of the size take on average."""
+    """Return the average CPU seconds of plays of this size."""
     costs = []
     for text in plays(size):
         path = folder / "play.txt"

@@ -1,9 +1,9 @@
-"""Have the operator download from web servers that misbehave: it gets a whole file or gives up, in time and in bounds.
+"""Have the operator download from misbehaving web servers: it gets a complete file or gives up, within limits.
 
     python -m tests.attack.webserver [--seed N] [--cases 1000] [--seconds 60] [--start 0]
 
-Each case opens a server on loopback that sends bytes of its own, whether they are HTTP or not, and downloads from it
-with little patience. The first cases are the behaviours as they are, the later ones have a few of their bytes changed.
+Each case starts a server on loopback that sends its own bytes, HTTP or not, and downloads from it with short timeouts.
+The first cases are the unchanged behaviours; in later ones a few bytes are changed.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from typing import Any
 
 from scriptmodel_operator.ingest.addresses import parse_destinations
 from scriptmodel_operator.ingest.failures import SourceError
-from scriptmodel_operator.ingest.fetch import Fetched, Fetcher, Patience
+from scriptmodel_operator.ingest.fetch import Fetched, Fetcher, Timeouts
 from scriptmodel_operator.ingest.origin import Validators
 from tests.attack import loopback
 from tests.attack.runner import FindingError, main
 
 MOST = 1 << 20
-PATIENCE = Patience(connect=1, silence=0.4, grace=0.3, slowest=4096, total=1.5, redirects=3)
+TIMEOUTS = Timeouts(connect=1, silence=0.4, grace=0.3, slowest=4096, total=1.5, redirects=3)
 _LONGEST = 8.0
-"""Seconds, on a busy machine, of what may take two."""
+"""The time limit in seconds, on a busy machine, of an operation that may take two."""
 _GROWTH = 200 * 1024
 """KiB that a download may add to the memory of the process."""
 _BODY = b"HAMLET: To be or not to be.\n"
@@ -174,7 +174,7 @@ ENDLESS: list[tuple[bytes, bytes]] = [
 
 
 def attack(number: int, chance: random.Random) -> str:
-    """Download once, and once more with what the server said of the file."""
+    """Download once, and again with the validators of the first answer."""
     behaviours = len(WHOLE) + len(ENDLESS)
     kind = number if number < behaviours else chance.randrange(behaviours)
     if kind < len(WHOLE):
@@ -234,7 +234,7 @@ async def _fetched(url: str, known: Validators) -> tuple[str, Validators]:
     async def run(function: Callable[..., Any], *arguments: Any) -> Any:
         return function(*arguments)
 
-    fetcher, into, started = Fetcher(parse_destinations(["127.0.0.1"]), run, PATIENCE), io.BytesIO(), time.monotonic()
+    fetcher, into, started = Fetcher(parse_destinations(["127.0.0.1"]), run, TIMEOUTS), io.BytesIO(), time.monotonic()
     try:
         found: Fetched | None = await fetcher.fetch(url, into, MOST, known)
     except SourceError as error:

@@ -1,11 +1,11 @@
-"""How fast localpach is, and beside it the server at PACHD_ADDRESS if there is one.
+"""Measures the speed of localpach, and of the server at PACHD_ADDRESS if set.
 
     python -m tests.bench.localpach [--scale 0.1]
 
 PACHD_IMAGE names an image that the server can pull and that has `sh`; without it the server takes its default.
 
-The last figure of the first column is the bound that protobuf sets: how many small files a second its messages alone
-can be written and read with, in this process, without a server.
+The last figure of the first column is the limit set by protobuf: for how many small files a second the messages can be
+written and read, in this process, without a server.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ PIECE = 4 * MIB
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much of each is done."""
+    """The sizes of the measurements."""
 
     commits: int
     clients: int
@@ -55,7 +55,7 @@ def sizes(scale: float) -> Sizes:
 
 
 class Bench:
-    """The measurements of one server. What they make is removed at the end."""
+    """The measurements of one server. It deletes what it created at the end."""
 
     def __init__(self, address: str, given: Sizes) -> None:
         self._address = address
@@ -144,7 +144,7 @@ class Bench:
         return rate(len(names), seconds)
 
     def job_start(self) -> str:
-        """From the answer to a put until the job of it runs, in the middle of several."""
+        """Measure the time from the answer to a put until its job runs, in the middle of several."""
         source, name = self._repo("starts"), self._name("starter")
         self._pipelines.append(name)
         self._pipeline(name, source)
@@ -216,7 +216,7 @@ def drain(stream: Iterator[object]) -> None:
 
 
 def timed(work: Callable[[], object]) -> float:
-    """The seconds that something takes."""
+    """Return the duration of a call in seconds."""
     start = time.perf_counter()
     work()
     return time.perf_counter() - start

@@ -1,5 +1,7 @@
-"""What is to go wrong: one fault at one call. Calls are told apart by where they go, what they are, and how many there
-were of the same before: the third ListJob, the first PATCH of a status.
+"""Describes a fault: one fault at one call.
+
+A call is identified by its target, its kind, and the number of equal calls before it: the third ListJob, the first
+PATCH of a status.
 """
 
 from __future__ import annotations
@@ -12,9 +14,9 @@ from enum import Enum
 DELAY_SECONDS = 10.0
 """The operator of the matrix has a third of its usual deadlines, so this is half a minute to it."""
 WEB_DELAY_SECONDS = 20.0
-"""Longer than that operator waits for a web server to say anything."""
+"""Longer than that operator waits for an answer of a web server."""
 READS_OF_A_KIND = 8
-"""An operator that waits makes the same reads again and again: later ones of a kind are no places of their own."""
+"""A waiting operator repeats the same reads; after so many of a kind, further ones are no places of their own."""
 
 
 class Kind(Enum):
@@ -80,7 +82,7 @@ class Fault:
 
 @dataclass
 class Calls:
-    """Counts the calls of one run and says what is to happen to each. `kill` ends the operator with SIGKILL."""
+    """Counts the calls of one run and decides on the fault of each. `kill` ends the operator with SIGKILL."""
 
     fault: Fault | None = None
     kill: Callable[[], None] = lambda: None
@@ -89,7 +91,7 @@ class Calls:
     _counts: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def arrive(self, side: str, name: str) -> Kind | None:
-        """What happens to this call."""
+        """Return the fault of this call."""
         self._counts[side, name] += 1
         place = Place(side, name, self._counts[side, name])
         self.places.append(place)
@@ -100,6 +102,6 @@ class Calls:
 
 
 def faults_at(places: list[Place]) -> list[Fault]:
-    """The whole matrix over the calls of an undisturbed run."""
+    """Return the whole matrix over the calls of a fault-free run."""
     chosen = [place for place in places if place.number <= READS_OF_A_KIND or not place.name.startswith(_READS)]
     return [Fault(place, kind) for place in chosen for kind in KINDS[place.side]]

@@ -1,4 +1,4 @@
-"""Stands before an API server, without TLS on the near side, and spoils requests."""
+"""A proxy in front of an API server, without TLS on the client's side, that injects faults into requests."""
 
 from __future__ import annotations
 
@@ -74,9 +74,9 @@ class KubernetesProxy:
         return response
 
     async def _stream(self, request: web.Request, kind: Kind | None, answer: Any) -> web.StreamResponse:
-        """A watch; the one that is spoiled has begun and, where it is cut, has delivered something.
+        """Proxy a watch; a fault is injected after it has started and, if it is cut, after it has delivered something.
 
-        Where it is to fail with a status, another answer begins within it, as broken proxies do.
+        To fail with a status, another answer starts within the stream, as broken proxies do.
         """
         response = web.StreamResponse(status=answer.status, headers=_answered(answer))
         await response.prepare(request)

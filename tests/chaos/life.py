@@ -1,4 +1,4 @@
-"""The life of one ScriptModel, from its creation to its deletion, and what is there to be seen at its end."""
+"""The life of one ScriptModel, from its creation to its deletion, and the observed state at its end."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NAME = "mortal"
 STEP_SECONDS = 150.0
 SETTLE_SECONDS = 60.0
 MILESTONES = {"Creating", "Updating", "Generated", "Suspended"}
-"""Events that do not depend on how quick anything is: their notes are as many as in the undisturbed run."""
+"""Events that do not depend on speed: there are as many notes as in the fault-free run."""
 _CALL_SECONDS = 30.0
 _SM = "/apis/scriptmodel.dev/v1alpha1/namespaces"
 _MERGE = "application/merge-patch+json"
@@ -49,14 +49,14 @@ class Life:
     namespace: str
     scripts: Scripts
     ended: Callable[[], str] = lambda: ""
-    """Why nothing can come any more; empty while the operator is there."""
+    """Return why no progress is possible; empty while the operator runs."""
     step: str = ""
     slowest: float = 0.0
-    """Seconds of the slowest call of its own, which nobody spoils: it shows how busy the machine is."""
+    """Seconds of the slowest of its own calls, which have no faults: it shows how busy the machine is."""
     names: list[str] = field(default_factory=list)
 
     async def run(self, wanted: Object | None) -> Object:
-        """All of it. What was there in the end; raises AstrayError where it does not come to its end.
+        """Live the whole life and return the state at its end; raises AstrayError if the end is not reached.
 
         It is looked at again for a while where it is not as `wanted`, or, where nothing is, until it is at rest.
         """
@@ -162,7 +162,7 @@ class Life:
         return normal
 
     async def _left(self) -> list[str]:
-        """What should be gone."""
+        """Return what should have been deleted."""
         repos = self._pfs.ListRepo(pfs_pb2.ListRepoRequest(type="user"), timeout=_CALL_SECONDS)
         left = [f"repo {info.repo.name}" async for info in repos if info.repo.name in self.names]
         pipelines = self._pps.ListPipeline(pps_pb2.ListPipelineRequest(), timeout=_CALL_SECONDS)
@@ -176,7 +176,7 @@ class Life:
         ]
 
     async def _events(self) -> list[tuple[str, str]]:
-        """Reasons and notes of all that was told."""
+        """Return reasons and notes of all events."""
         path = f"/apis/events.k8s.io/v1/namespaces/{self.namespace}/events"
         found = await self.kube.request("GET", path, "listing events")
         return [(each["reason"], each["note"]) for each in found["items"]]
@@ -201,7 +201,7 @@ class Life:
         return f"{_SM}/{self.namespace}/scriptmodels/{NAME}"
 
     async def _objects(self) -> list[Object]:
-        """Each status that is seen has to keep to the rules."""
+        """Check that each observed status keeps to the rules."""
         began = time.monotonic()
         found = await self.kube.list_scriptmodels(self.namespace)
         self.slowest = max(self.slowest, time.monotonic() - began)

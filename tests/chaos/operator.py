@@ -3,13 +3,13 @@
     python -m tests.chaos.operator                     # the whole matrix
     python -m tests.chaos.operator --cases 40 --seed 7 # a sample, the same one for the same seed
 
-An undisturbed run comes first; it says which calls there are. In each case an operator of its own lives through the
-same life of an object of its own, behind proxies that spoil one call: the call fails before or after it took effect,
-with each code that leaves its effect unknown; its stream is cut; it is delayed beyond the operator's patience; or the
-operator is killed (SIGKILL) there and started again. Each case has to end as the undisturbed run did: the same status,
+A fault-free run comes first and records the calls. Each case has its own operator and its own object with the same
+life, behind proxies that inject a fault into one call: the call fails before or after it took effect, with each code
+that leaves its effect unknown; its stream is cut; it is delayed beyond the operator's deadline; or the operator is
+killed (SIGKILL) at it and restarted. Each case must end in the same state as the fault-free run: the same status,
 pipelines, versions, jobs, commits and milestones among the events, and nothing left after the deletion.
 
-There are two such lives: of a corpus in a ConfigMap, and of one on a web server, whose answers are spoiled as well.
+Two lives are tested: a corpus in a ConfigMap, and one on a web server, whose answers get faults, too.
 """
 
 from __future__ import annotations
@@ -51,11 +51,11 @@ IMAGE = "chaos:1"
 TRAINER = Path(__file__).parent / "trainer"
 LIVES = ("config-map", "url")
 BUSY_SECONDS = 2.0
-"""A call that takes so long unspoiled: with a third of its patience the operator may fail by that alone."""
+"""The duration of a call without a fault above which the operator may fail for lack of time alone."""
 ATTEMPTS = 3
 """At a case that fails on so busy a machine; the last one counts."""
 TROUBLE = {"PachydermUnavailable", "Retrying", "Refused", "DownloadFailed", "CheckFailed"}
-"""Events that a fault may add; after each, what was told before may be told again."""
+"""Events that a fault may add; after each, earlier events may be recorded again."""
 
 
 @dataclass
@@ -112,7 +112,7 @@ class Result:
 
 
 async def run_case(world: World, kube: KubeClient, case: Case, wanted: dict[str, Any] | None) -> Result:
-    """One life. Problems are told, not raised."""
+    """Live one life. Problems are reported, not raised."""
     began = time.monotonic()
     world.serial += 1
     namespace = f"life-{world.serial:05d}"
@@ -159,7 +159,7 @@ async def run_case(world: World, kube: KubeClient, case: Case, wanted: dict[str,
 
 
 def difference(wanted: dict[str, Any], found: dict[str, Any]) -> str:
-    """What differs from the undisturbed outcome; empty where nothing does."""
+    """Return the differences from the fault-free outcome; empty if none."""
     told = [
         line
         for key in sorted(wanted.keys() - {"events", "milestones"})
@@ -186,12 +186,12 @@ def _leaves(where: str, wanted: Any, found: Any) -> Iterator[str]:
 
 @dataclass
 class Matrix:
-    """Runs cases, several at a time, and tells of each that fails."""
+    """Runs cases, several at a time, and reports each that fails."""
 
     world: World
     kube: KubeClient
     wanted: dict[str, dict[str, Any]]
-    """What each life came to undisturbed."""
+    """The outcome of each life without a fault."""
     until: float
     counts: Counter[str] = field(default_factory=Counter)
     begun: float = field(default_factory=time.monotonic)

@@ -1,4 +1,4 @@
-"""Stands before a Pachyderm server and spoils calls. Knows no messages: bytes in, bytes out."""
+"""A proxy in front of a Pachyderm server that injects faults into calls. It does not decode messages."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The operator as a process that starts at once: forked from one that has imported everything already.
+"""The operator as a process that starts immediately: a fork of one that has imported everything.
 
-It is the real operator, run by its own command line. Only its patience is shorter, all of it by the same factor.
+It is the real operator, run by its own command line. Only its timeouts are shorter, all by the same factor.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def _run(arguments: list[str], log: Path) -> None:
     queue.FIRST_RETRY_SECONDS /= FASTER
     queue.MAX_RETRY_SECONDS /= FASTER
     downloads.FIRST_RETRY_SECONDS /= FASTER
-    for patience in ("connect", "silence"):
-        object.__setattr__(fetch.USUAL, patience, getattr(fetch.USUAL, patience) / FASTER)
+    for limit in ("connect", "silence"):
+        object.__setattr__(fetch.USUAL, limit, getattr(fetch.USUAL, limit) / FASTER)
     app._WAIT_FOR_CRD_SECONDS /= FASTER
     cli.main(arguments)

@@ -1,4 +1,4 @@
-"""Where the scripts of a life are kept: in a ConfigMap, or on a web server that spoils requests."""
+"""The source of the scripts of a life: a ConfigMap, or a web server that injects faults into requests."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Scripts(Protocol):
     def corpus(self) -> Object: ...
 
     async def put(self, text: str) -> None:
-        """Make that all there is."""
+        """Replace all scripts by these."""
 
     async def __aenter__(self) -> Self: ...
 
@@ -47,7 +47,7 @@ class InConfigMap:
         return self
 
     async def __aexit__(self, *_error: object) -> None:
-        """The namespace's end is nobody's here."""
+        """Do nothing: this source is not deleted with the namespace."""
 
 
 class OnTheWeb:

@@ -1,4 +1,4 @@
-"""A real API server that knows ScriptModels, and the two kinds of the Prometheus operator that the chart makes."""
+"""A real API server with the CRDs of ScriptModels and of the Prometheus operator's kinds that the chart uses."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WATCHED = ("team-a", "team-b")
 
 @pytest.fixture(scope="session")
 def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
-    """With the namespaces that the values name; the release's refuses pods that are not `restricted`."""
+    """Create the namespaces that the values name; the release's refuses pods that are not `restricted`."""
     with ControlPlane(tmp_path_factory.mktemp("controlplane")) as running:
         crds = json.dumps({"apiVersion": "v1", "kind": "List", "items": CUSTOM_RESOURCES})
         running.kubectl("apply", "--server-side", "-f", "-", stdin=crds)

@@ -11,6 +11,7 @@ SECRET = {"pachd": {"secret": {"name": "pachd-access"}}}
 POLICY = {"networkPolicy": {"enabled": True}}
 MONITORED = {"serviceMonitor": {"enabled": True}}
 ALERTED = {"prometheusRule": {"enabled": True}}
+CLAIMED = {"trainer": {"checkpoints": {"claimName": "checkpoints"}}}
 SHOWN = {"dashboard": {"enabled": True}}
 
 CHANGES: dict[str, Any] = {
@@ -28,6 +29,13 @@ CHANGES: dict[str, Any] = {
     "trainer.image.repository": "mirror/trainer",
     "trainer.image.tag": "1.2.3-gpu",
     "trainer.image.digest": DIGEST,
+    "trainer.checkpoints.claimName": "checkpoints",
+    "trainer.checkpoints.cleanup.enabled": (False, CLAIMED),
+    "trainer.checkpoints.cleanup.namespace": ("team-a", CLAIMED),
+    "trainer.checkpoints.cleanup.schedule": ("@weekly", CLAIMED),
+    "trainer.checkpoints.cleanup.olderThan": ("36h", CLAIMED),
+    "trainer.checkpoints.cleanup.nodeSelector": ({"disk": "ssd"}, CLAIMED),
+    "trainer.checkpoints.cleanup.tolerations": ([{"key": "spot", "operator": "Exists"}], CLAIMED),
     "imagePullSecrets": [{"name": "registry"}],
     "pachd.address": "grpc://10.0.0.1:30650",
     "pachd.secret.name": ("pachd-access", {"pachd": {"secret": {"tokenKey": "token"}}}),
@@ -57,6 +65,7 @@ CHANGES: dict[str, Any] = {
     "policy.runtimeClasses": ["nvidia"],
     "policy.queues": ["gpus"],
     "policy.pullSecrets": ["registry"],
+    "policy.checkpointClaims": {"team-a": ["checkpoints-a", "shared"]},
     "policy.downloads": ["10.1.0.0/16", "files.example.com"],
     "policy.projects": {"team-a": ["drama", "comedy"]},
     "policy.repos": {"team-a": ["plays-*"]},
@@ -134,6 +143,7 @@ _SWITCHES_OFF = {
     "service.enabled",
     "serviceAccount.create",
     "podDisruptionBudget.enabled",
+    "trainer.checkpoints.cleanup.enabled",
 }
 for _path in sorted(set(CHANGES) - _SWITCHES_OFF):
     ALL_AT_ONCE = merged(ALL_AT_ONCE, change(_path)[1])

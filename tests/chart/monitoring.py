@@ -1,7 +1,7 @@
-"""The kinds ServiceMonitor and PrometheusRule, as far as the chart uses them.
+"""The CRDs of ServiceMonitor and PrometheusRule, with the fields that the chart uses.
 
-Written after the documented API of the Prometheus operator (monitoring.coreos.com/v1), without its hundreds of other
-fields: what the chart says beyond these is refused by the API server, and would have to be looked up there first.
+They follow the documented API of the Prometheus operator (monitoring.coreos.com/v1), without its hundreds of other
+fields. The API server refuses any other field that the chart uses; add it here from that documentation.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Stands in for a node: runs what a Job or Pod of the release says as a process here, with exactly the pod's rights.
+"""Imitates a node: runs the command of a Job or Pod as a local process, with the pod's rights.
 
 The API server of these tests has no kubelet and no controllers. So the tests look for the object, run its container's
 command with a token of its service account, and write the outcome into its status, which helm waits for.
@@ -24,7 +24,7 @@ SECONDS = 60
 
 
 def until(ask: Callable[[], T | None], what: str, within: float = SECONDS) -> T:
-    """The first answer that is there."""
+    """Return the first answer that exists."""
     deadline = time.monotonic() + within
     while time.monotonic() < deadline:
         if answer := ask():
@@ -34,7 +34,7 @@ def until(ask: Callable[[], T | None], what: str, within: float = SECONDS) -> T:
 
 
 class Node:
-    """Of one control plane; `root` holds what the pods would mount."""
+    """The node of one control plane; `root` has what the pods would mount."""
 
     def __init__(self, control_plane: ControlPlane, root: Path) -> None:
         self._control_plane = control_plane

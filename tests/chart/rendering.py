@@ -38,7 +38,7 @@ def environment(kubeconfig: Path | None = None) -> dict[str, str]:
 
 
 def run_helm(*words: str, kubeconfig: Path | None = None, values: Values | None = None) -> Any:
-    """What helm did; the caller looks at its status."""
+    """Run helm; the caller checks its exit status."""
     given = [*words, "--values=-"] if values is not None else list(words)
     text = json.dumps(values)
     env = environment(kubeconfig)
@@ -77,21 +77,21 @@ def operator_container(values: Values | None = None) -> Object:
 
 
 def refusal(values: Values) -> str:
-    """What helm says to values that it does not take."""
+    """Return helm's message for values that it refuses."""
     done = run_helm("template", RELEASE, str(CHART), values=values)
     assert done.returncode != 0, f"{values} were taken"
     return str(done.stderr)
 
 
 def nested(path: str, value: Any) -> Object:
-    """`a.b` and 1 make {a: {b: 1}}."""
+    """Return {a: {b: 1}} for `a.b` and 1."""
     for key in reversed(path.split(".")):
         value = {key: value}
     return dict(value)
 
 
 def merged(base: Values, more: Values) -> Object:
-    """As helm merges values: mappings deeply, all else replaced."""
+    """Merge values like helm: mappings recursively, everything else is replaced."""
     result = dict(base)
     for key, value in more.items():
         below = result.get(key)

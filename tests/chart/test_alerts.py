@@ -1,4 +1,4 @@
-"""Alerts and dashboard ask for what the operator tells, and alerts fire in time: Prometheus' own code judges."""
+"""Alerts and dashboard use exported metrics, and alerts fire in time, as evaluated by Prometheus' own code."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ HEALTHY = "scriptmodel_queue_depth 0x120"
 
 
 @pytest.mark.parametrize("query", QUERIES)
-def test_a_query_names_metrics_and_labels_that_the_operator_tells(query: str) -> None:
+def test_a_query_uses_metrics_and_labels_that_the_operator_exports(query: str) -> None:
     known = exported()
     found = selectors(QUERIES[query])
     assert found
@@ -85,7 +85,7 @@ def test_the_dashboard_shows_every_metric() -> None:
     assert shown == set(exported())
 
 
-def test_the_dashboards_variable_is_filled_from_a_metric_that_is_told() -> None:
+def test_the_dashboards_variable_is_filled_from_an_exported_metric() -> None:
     variable = next(each for each in DASHBOARD["templating"]["list"] if each["name"] == "namespace")
     metric, label = re.fullmatch(r"label_values\((\w+), (\w+)\)", variable["definition"]).groups()  # type: ignore[union-attr]  # a failure of the test
     assert label in exported()[metric]
@@ -111,14 +111,14 @@ def test_nothing_fires_while_all_is_well() -> None:
     assert firing(100, *series) == {}
 
 
-def test_an_operator_that_is_away_for_ten_minutes_is_told() -> None:
+def test_an_operator_that_is_absent_for_ten_minutes_fires_an_alert() -> None:
     last_seen = "scriptmodel_queue_depth 0x3"  # and counts as there for five minutes more
     assert firing(18, last_seen) == {}
     assert "ScriptModelOperatorAbsent" in firing(19, last_seen)
 
 
 @pytest.mark.parametrize("code", ["UNAVAILABLE", "DEADLINE_EXCEEDED", "UNAUTHENTICATED", "PERMISSION_DENIED"])
-def test_pachyderm_that_does_not_answer_is_told(code: str) -> None:
+def test_pachyderm_that_does_not_answer_fires_an_alert(code: str) -> None:
     series = (
         HEALTHY,
         'scriptmodel_pachyderm_calls_total{method="ListJob",code="OK"} 0+10x120',
@@ -134,7 +134,7 @@ def test_calls_that_pachyderm_refuses_for_a_reason_are_not_an_outage() -> None:
     assert firing(60, HEALTHY, refused) == {}
 
 
-def test_reconciles_that_fail_are_told() -> None:
+def test_failing_reconciles_fire_an_alert() -> None:
     series = (
         'scriptmodel_reconciles_total{outcome="done"} 0+6x120',
         'scriptmodel_reconciles_total{outcome="failed"} 0+4x120',
@@ -143,12 +143,12 @@ def test_reconciles_that_fail_are_told() -> None:
     assert firing(40, HEALTHY, *series)["ScriptModelReconcilesFail"]["annotations"]["summary"].startswith("40% ")
 
 
-def test_a_queue_that_never_empties_is_told() -> None:
+def test_a_queue_that_never_empties_fires_an_alert() -> None:
     assert set(firing(30, "scriptmodel_queue_depth 30x60")) == {"ScriptModelQueueGrows"}
     assert firing(30, "scriptmodel_queue_depth 30x9 0 30x20") == {}
 
 
-def test_a_stalled_model_is_told_by_its_name_after_a_quarter_of_an_hour() -> None:
+def test_a_stalled_model_fires_an_alert_with_its_name_after_15_minutes() -> None:
     stalled = 'scriptmodel_stalled{namespace="ml",name="thrones"} 1x60'
     assert firing(14, HEALTHY, stalled) == {}
     alert = firing(17, HEALTHY, stalled)["ScriptModelStalled"]

@@ -20,7 +20,7 @@ SERVED = "crd/scriptmodels.scriptmodel.dev"
 
 
 def operator(control_plane: ControlPlane, *words: str) -> subprocess.CompletedProcess[str]:
-    """As an administrator, with a pachd that is not there."""
+    """Return the environment of an administrator, with an unreachable pachd."""
     env = {
         **os.environ,
         "SCRIPTMODEL_KUBECONFIG": str(control_plane.kubeconfig),
@@ -51,18 +51,18 @@ def waiting_model(control_plane: ControlPlane) -> Iterator[ControlPlane]:
     control_plane.kubectl("delete", "sm", "waiting", "-n", "team-a")
 
 
-def test_a_missing_crd_is_told_with_what_installs_it(without_crd: ControlPlane) -> None:
+def test_a_missing_crd_is_reported_with_the_command_that_installs_it(without_crd: ControlPlane) -> None:
     done = operator(without_crd, "check")
     assert done.returncode == 1
     assert "FAILED  the ScriptModel CRD is not installed: kubectl apply -f manifests/crd.yaml" in done.stdout
 
 
-def test_nobody_waits_where_the_crd_is_gone(without_crd: ControlPlane) -> None:
+def test_the_uninstallation_does_not_wait_without_the_crd(without_crd: ControlPlane) -> None:
     done = operator(without_crd, "before-uninstall")
     assert (done.returncode, done.stdout) == (0, "no ScriptModel exists\n")
 
 
-def test_a_sample_that_is_refused_is_told_with_the_servers_words(control_plane: ControlPlane, tmp_path: Path) -> None:
+def test_a_refused_sample_is_reported_with_the_servers_message(control_plane: ControlPlane, tmp_path: Path) -> None:
     sample = tmp_path / "sample.yaml"
     sample.write_text(Path("manifests/samples/shakespeare.yaml").read_text().replace("preset: demo", "preset: huge"))
     done = operator(control_plane, "check", f"--sample={sample}", "--namespace=team-a")
@@ -91,7 +91,7 @@ def test_models_of_other_namespaces_do_not_count(waiting_model: ControlPlane) ->
     assert operator(waiting_model, "before-uninstall", "--namespace=team-b", "--namespace=team-a").returncode == 1
 
 
-def test_an_operator_that_does_not_end_is_told_and_keeps_its_finalizer(waiting_model: ControlPlane) -> None:
+def test_an_operator_that_does_not_stop_is_reported_and_keeps_its_finalizer(waiting_model: ControlPlane) -> None:
     waiting_model.kubectl("apply", "-f", "manifests/deployment.yaml")
     template = json.loads(waiting_model.kubectl("get", "-f", "manifests/deployment.yaml", "-o", "json").stdout)["spec"]
     metadata = {"name": "lasting", "namespace": NAMESPACE, "labels": template["selector"]["matchLabels"]}

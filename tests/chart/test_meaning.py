@@ -1,4 +1,4 @@
-"""What the values mean in the objects that come of them."""
+"""Each value appears in the rendered objects with its meaning."""
 
 from __future__ import annotations
 
@@ -60,6 +60,7 @@ def test_the_policy_becomes_options() -> None:
         "--allow-priority-class=*",
         "--allow-runtime-class=nvidia",
         "--allow-pull-secret=registry",
+        "--allow-checkpoint-claim=team-a=checkpoints-a",
         "--allow-download=10.1.0.0/16",
         "--allow-download=files.example.com",
         "--allow-project=team-a=drama",
@@ -139,7 +140,7 @@ def test_nobody_but_the_viewers_gets_a_right_by_default() -> None:
     assert edit["rules"][0]["verbs"] == ["create", "update", "patch", "delete", "deletecollection"]
 
 
-def test_the_crd_is_kept_unless_told_otherwise_and_is_the_operators() -> None:
+def test_the_crd_is_the_operators_and_is_kept_by_default() -> None:
     crd = only("CustomResourceDefinition", objects())
     assert crd["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
     assert crd["spec"] == yaml.safe_load(Path("manifests/crd.yaml").read_text())["spec"]
@@ -161,7 +162,7 @@ def test_pods_of_hooks_are_found_neither_by_the_service_nor_by_the_deployment() 
         assert not selector.items() <= labels.items()
 
 
-def test_the_network_policy_lets_out_what_the_operator_and_its_hooks_need() -> None:
+def test_the_network_policy_allows_the_egress_of_the_operator_and_its_hooks() -> None:
     found = objects({"networkPolicy": {"enabled": True}})
     policy = only("NetworkPolicy", found)["spec"]
     ports = {port["port"] for rule in policy["egress"] for port in rule["ports"]}
@@ -225,3 +226,42 @@ def test_the_operator_may_list_pods_on_request_in_the_namespace_of_pachd() -> No
     args = only("Deployment", found, "scriptmodel-operator")["spec"]["template"]["spec"]["containers"][0]["args"]
     assert "--worker-namespace=ml" in args
     assert "NAME.NAMESPACE.svc:PORT" in refusal({**listing, "pachd": {"address": "pachd.example.com:443"}})
+
+
+def test_a_claim_reaches_the_operator_and_a_job_that_deletes_old_state_from_its_root() -> None:
+    assert "CronJob" not in kinds()
+    claimed = {"trainer": {"checkpoints": {"claimName": "checkpoints"}}, "pachd": {"address": "pachd.ml.svc:30650"}}
+    assert "--checkpoint-claim=checkpoints" in operator_container(claimed)["args"]
+    cron = only("CronJob", objects(claimed))
+    assert cron["metadata"]["namespace"] == "ml"
+    pod = cron["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert container["args"] == ["clean-checkpoints", "--older-than=14d", "/claim"]
+    assert container["volumeMounts"] == [{"name": "claim", "mountPath": "/claim"}]
+    assert pod["volumes"] == [{"name": "claim", "persistentVolumeClaim": {"claimName": "checkpoints"}}]
+    assert pod["automountServiceAccountToken"] is False
+    assert pod["securityContext"]["fsGroup"] == pod["securityContext"]["runAsUser"] == 65532
+
+
+def test_each_claim_that_a_namespace_may_name_gets_such_a_job() -> None:
+    values = {
+        "trainer": {"checkpoints": {"claimName": "shared"}},
+        "policy": {"checkpointClaims": {"team-a": ["a", "shared"], "team-b": ["*", "a"]}},
+    }
+    jobs = [each for each in objects(values) if each["kind"] == "CronJob"]
+    pods = [each["spec"]["jobTemplate"]["spec"]["template"]["spec"] for each in jobs]
+    assert [pod["volumes"][0]["persistentVolumeClaim"]["claimName"] for pod in pods] == ["a", "shared"]
+    assert len({each["metadata"]["name"] for each in jobs}) == 2
+    long = objects(values, "a-very-long-release-name-that-just-about-fits-helm-53")
+    assert all(len(each["metadata"]["name"]) <= 52 for each in long if each["kind"] == "CronJob")
+
+
+def test_a_claim_needs_a_namespace_to_be_cleaned_in() -> None:
+    outside = {**COMBINATIONS["defaults"], "trainer": {"checkpoints": {"claimName": "shared"}}}
+    outside["pachd"] = {"address": "pachd.example.com:443"}
+    assert "set trainer.checkpoints.cleanup.namespace" in refusal(outside)
+    named = {"claimName": "shared", "cleanup": {"namespace": "pachyderm"}}
+    found = objects({**outside, "trainer": {"checkpoints": named}})
+    assert only("CronJob", found)["metadata"]["namespace"] == "pachyderm"
+    off = {"claimName": "shared", "cleanup": {"enabled": False}}
+    assert "CronJob" not in kinds({**outside, "trainer": {"checkpoints": off}})

@@ -49,6 +49,12 @@ def test_the_notes_warn_of_open_metrics_without_a_network_policy(control_plane: 
     assert ("networkPolicy.enabled=true" in said) is not enabled
 
 
+@pytest.mark.parametrize("claim", ["", "checkpoints"])
+def test_the_notes_name_what_a_lost_worker_costs_without_a_claim(control_plane: ControlPlane, claim: str) -> None:
+    said = notes(control_plane, {"trainer": {"checkpoints": {"claimName": claim}}})
+    assert ("A training whose worker is lost starts over" in said) is not bool(claim)
+
+
 def test_the_api_server_accepts_the_first_model_of_the_notes(control_plane: ControlPlane) -> None:
     said = notes(control_plane, {})
     text = said.partition("<<'END'\n")[2].partition("\n    END\n")[0]

@@ -1,4 +1,4 @@
-"""Everything that the chart renders and that manifests/ holds is taken by a real API server."""
+"""A real API server accepts everything that the chart renders and that manifests/ contains."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_the_manifests_apply_with_kustomize(control_plane: ControlPlane) -> None
 
 
 def test_the_example_of_an_overlay_in_the_kustomization_works(control_plane: ControlPlane, tmp_path: Path) -> None:
-    """What the comment says, taken out of it."""
+    """Return the content of the comment."""
     comment = Path("manifests/kustomization.yaml").read_text().splitlines()
     said = yaml.safe_load("\n".join(line[4:] for line in comment if line.startswith("#   ")))
     (tmp_path / "base").symlink_to(Path("manifests").resolve())
@@ -119,7 +119,7 @@ def test_a_new_script_differs_from_the_first_try_in_generation_alone() -> None:
     assert first == second
 
 
-def test_there_is_a_sample_for_each_use() -> None:
+def test_each_use_has_a_sample() -> None:
     names = {path.stem for path in SAMPLES}
     assert names >= {"shakespeare", "thrones", "existing-repo", "retraining", "new-script", "config-map", "from-url"}
     assert spec_of("thrones")["training"]["tolerations"]

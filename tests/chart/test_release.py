@@ -1,4 +1,5 @@
-"""A release from `helm install` to `helm uninstall`, against a real API server and localpach, with the rights it makes.
+"""A release from `helm install` to `helm uninstall`, on a real API server and localpach, with the rights that it
+creates.
 
 What a kubelet would run is run here by `node.py`; the end-to-end tests do the same on a real node.
 """
@@ -36,7 +37,7 @@ def localpach(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Localpach]:
 
 
 class Release:
-    """One release, and the ScriptModels beside it."""
+    """One release and its ScriptModels."""
 
     def __init__(self, control_plane: ControlPlane) -> None:
         self.control_plane = control_plane
@@ -102,7 +103,7 @@ def reason(found: Object) -> str:
 
 
 def take_up(release: Release, localpach: Localpach, root: Path, names: tuple[str, ...], *options: str) -> None:
-    """An operator with the release's own account puts its finalizer on the models, and ends."""
+    """Run an operator with the release's account until it has set its finalizer on the models."""
     kubeconfig = account_kubeconfig(release.control_plane, OPERATOR, root / "operator.kubeconfig")
     leader = ("--leader-elect", f"--lease-namespace={NAMESPACE}")
     with Operator(root, kubeconfig, localpach.address, options=["--poll-interval=0.5", *leader, *options]) as running:
@@ -143,7 +144,7 @@ def test_helm_test_applies_the_sample_as_a_dry_run_and_reaches_pachd(
     assert not release.control_plane.kubectl("get", "sm", "-n", NAMESPACE, "-o", "name").stdout
 
 
-def test_a_check_without_pachd_fails_and_says_what_to_look_at(
+def test_a_check_without_pachd_fails_and_names_what_to_check(
     release: Release, control_plane: ControlPlane, node: Node
 ) -> None:
     release.upgrade({"pachd": {"address": f"127.0.0.1:{free_port()}"}})
@@ -160,7 +161,7 @@ def test_a_check_without_pachd_fails_and_says_what_to_look_at(
     assert helm.returncode == 1
 
 
-def test_uninstall_refuses_while_there_is_a_model_and_goes_once_there_is_none(
+def test_uninstall_fails_while_a_model_exists_and_succeeds_without_one(
     release: Release, localpach: Localpach, node: Node, tmp_path: Path
 ) -> None:
     release.upgrade({})
@@ -229,7 +230,7 @@ def test_uninstall_by_the_policy_orphan_stops_the_operator_first_and_then_lets_g
 
 
 def operator_pod(control_plane: ControlPlane) -> str:
-    """A pod as the Deployment's controller would make it."""
+    """Return a pod as the Deployment's controller would create it."""
     text = control_plane.kubectl("get", "deployment", OPERATOR, "-n", NAMESPACE, "-o", "json").stdout
     template = json.loads(text)["spec"]["template"]
     metadata = {"name": f"{OPERATOR}-1", "labels": template["metadata"]["labels"]}

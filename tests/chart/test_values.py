@@ -1,4 +1,4 @@
-"""Every value does something, and what is not a value is refused."""
+"""Every value has an effect, and unknown or invalid values are refused."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DOCUMENTED = {path: default for path, default, _text in values()}
 DEFAULTS = yaml.safe_load((CHART / "values.yaml").read_text())
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 OPEN = {"podSecurityContext", "securityContext", "affinity"}
-"""Whatever Kubernetes takes there; the API server checks it."""
+"""Values that accept everything that Kubernetes accepts; the API server validates them."""
 
 
 def closed_mappings(schema: dict[str, Any], above: str = "") -> list[str]:
@@ -30,14 +30,14 @@ def closed_mappings(schema: dict[str, Any], above: str = "") -> list[str]:
     return found
 
 
-def test_lint_has_nothing_to_say() -> None:
+def test_lint_reports_nothing() -> None:
     done = run_helm("lint", "--strict", str(CHART))
     assert done.returncode == 0, done.stdout
     assert "WARNING" not in done.stdout
 
 
 @pytest.mark.parametrize("name", COMBINATIONS)
-def test_lint_takes_the_combinations(name: str) -> None:
+def test_lint_accepts_the_combinations(name: str) -> None:
     done = run_helm("lint", "--strict", str(CHART), values=COMBINATIONS[name])
     assert done.returncode == 0, done.stdout
 
@@ -58,14 +58,14 @@ def test_unknown_keys_are_refused(path: str) -> None:
     assert "additional properties 'tpyo' not allowed" in said
 
 
-def test_the_memory_limit_holds_as_many_readers_of_archives_as_there_are_downloads() -> None:
+def test_the_memory_limit_suffices_for_one_archive_reader_per_download() -> None:
     limit = int(DEFAULTS["resources"]["limits"]["memory"].removesuffix("Mi"))
     reader = MEMORY_BYTES // 2**20 + 20  # of the interpreter
     assert limit >= 192 + DEFAULTS["downloads"] * reader, "192 MiB are the operator with 5,000 objects"
     assert f"{reader}Mi" in next(text for path, _default, text in values() if path == "downloads")
 
 
-def test_only_what_is_kubernetes_own_is_left_open() -> None:
+def test_only_mappings_of_kubernetes_accept_unknown_keys() -> None:
     def keys_of(value: Any, above: str = "") -> set[str]:
         if not isinstance(value, dict) or not value:
             return set()
@@ -92,6 +92,9 @@ def test_only_what_is_kubernetes_own_is_left_open() -> None:
         ({"watchNamespaces": ["No_Such"]}, "/watchNamespaces/0"),
         ({"uninstall": {"policy": "force"}}, "/uninstall/policy"),
         ({"uninstall": {"timeoutSeconds": 1_000_000}}, "/uninstall/timeoutSeconds"),
+        ({"trainer": {"checkpoints": {"claimName": "My_Claim"}}}, "/trainer/checkpoints/claimName"),
+        ({"trainer": {"checkpoints": {"cleanup": {"olderThan": "soon"}}}}, "/trainer/checkpoints/cleanup/olderThan"),
+        ({"trainer": {"checkpoints": {"cleanup": {"schedule": "daily"}}}}, "/trainer/checkpoints/cleanup/schedule"),
         ({"policy": {"projects": {"team": "drama"}}}, "/policy/projects/team"),
         ({"imagePullSecrets": ["registry"]}, "/imagePullSecrets/0"),
         ({"leaderElection": {"enabled": False}}, "replicas is above 1 without leaderElection.enabled"),
@@ -103,7 +106,7 @@ def test_values_that_cannot_work_are_refused_with_their_path(given: dict[str, An
 
 
 @pytest.mark.parametrize("address", ["[::1]:30650", "grpcs://pachd:1", "dns:///pachd.pachyderm:30650"])
-def test_an_address_of_pachd_is_taken_as_the_operator_takes_it(address: str) -> None:
+def test_every_address_of_pachd_that_the_operator_accepts_is_accepted(address: str) -> None:
     assert address in rendered({"pachd": {"address": address}})
 
 
@@ -118,12 +121,12 @@ def test_the_schema_and_the_values_have_the_same_keys() -> None:
     keys_of(SCHEMA, DEFAULTS)
 
 
-def test_manifests_and_readme_are_what_the_chart_makes(capsys: pytest.CaptureFixture[str]) -> None:
+def test_manifests_and_readme_are_up_to_date_with_the_chart(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--check"]) == 0, capsys.readouterr().err
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/guide/install.md", "charts/scriptmodel-operator/README.md"])
-def test_what_the_documentation_sets_is_taken(page: str) -> None:
+def test_values_set_in_the_documentation_are_accepted(page: str) -> None:
     commands = Path(page).read_text().replace("\\\n", " ").splitlines()
     ours = "\n".join(each for each in commands if "charts/scriptmodel-operator" in each)  # not Pachyderm's chart
     given = re.findall(r"--set ([\w.]+=[^\s`]+)", ours)
@@ -132,7 +135,7 @@ def test_what_the_documentation_sets_is_taken(page: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_the_values_that_the_guide_names_are_there() -> None:
+def test_the_values_that_the_guide_names_exist() -> None:
     rows = [
         line for line in Path("docs/guide/install.md").read_text().splitlines() if line.startswith("| ") and "." in line
     ]

@@ -8,7 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.contract.met import server_met
 from tests.contract.serving import Localpach, serving
+
+
+def pytest_report_header() -> str:
+    """State the version that the suite meets."""
+    return server_met()
 
 
 @pytest.fixture(scope="session")

@@ -149,7 +149,7 @@ class Run:
 
 
 class _Caller:
-    """Makes calls given as JSON."""
+    """Makes calls that are given as JSON."""
 
     def __init__(self, address: str) -> None:
         self._channel = open_channel(address)

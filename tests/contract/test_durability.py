@@ -163,7 +163,7 @@ def test_an_address_in_use_is_reported(filled: Path, tmp_path: Path) -> None:
     assert "the address is in use" in result.stderr
 
 
-def test_readers_always_see_whole_commits(tmp_path: Path) -> None:
+def test_readers_always_get_complete_commits(tmp_path: Path) -> None:
     with serving(tmp_path / "root") as server:
         client = Client(server.address)
         client.create_repo("corpus")

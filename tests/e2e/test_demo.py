@@ -1,4 +1,4 @@
-"""What `make demo` does when a stage fails or a person stops it (that it succeeds is a stage of CI); a cold start."""
+"""Tests `make demo` when a stage fails or a user stops it (that it succeeds is a stage of CI), and a cold start."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ COMMAND = [sys.executable, "-m", "dev.demo"]
 
 
 def children(pid: int) -> dict[int, str]:
-    """Return the processes that `pid` started, by pid, with what tells each from a later one."""
+    """Return the processes that `pid` started, by pid, with what distinguishes each from a later one."""
     found = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():

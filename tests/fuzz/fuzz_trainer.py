@@ -1,9 +1,9 @@
-"""Throw damaged scripts at the trainer's reader: whatever comes, there must be a result or a clear error.
+"""Gives damaged scripts to the trainer's reader: each must give a result or a clear error.
 
     python tests/fuzz/fuzz_trainer.py [--seconds 60] [--seed N]
 
-Each round takes a script of our own (tests/gold/synthetic) or noise, damages it in a few ways drawn by the seed, and
-normalises it in every way that a user could: by `auto` and by one layout forced. It prints the seed and, on a failure,
+Each round takes a script of this project (tests/gold/synthetic) or noise, damages it in a few random ways, and
+normalises it with `auto` and with one forced layout. It prints the seed and, on a failure,
 keeps the file that caused it; the same seed repeats the same rounds. The exit code is 1 after a failure.
 """
 
@@ -114,7 +114,7 @@ def read(data: bytes, layout: layouts.Layout | None, folder: Path) -> str | None
 
 
 def ill_formed(stream: str) -> str | None:
-    """What is wrong with a token stream, line by line: groups that do not nest or are left open."""
+    """Return the errors of a token stream, line by line: groups that do not nest or are left open."""
     for line in stream.splitlines():
         stack: list[str] = []
         for token in line.split():

@@ -1,16 +1,16 @@
-"""How well the layouts are read, beside notes that people made while reading.
+"""Measures how accurately the layouts are read, by notes made by hand.
 
     python tests/gold/measure.py [--plays DIR]
 
-A gold file (`*.tsv`) notes places of one play. `@ FIRST LAST` opens a place, given by its line numbers in the text.
-Each line after it says: line number, what stands there (`heading`, `direction`, or who speaks), its first and last
-words, and the directions that stand inside the speech. `?` marks lines that are not scored: two columns of verse.
+A gold file (`*.tsv`) annotates passages of one play. `@ FIRST LAST` opens a passage, given by its line numbers in the
+text. Each line after it has: line number, kind (`heading`, `direction`, or the speaker), first and last words, and the
+directions inside the speech. `?` marks lines that are not scored: two columns of verse.
 Names and words are compared without case and punctuation, words without numbers.
 
-* speaker accuracy: the share of utterances (what one person says without a break) that come out whole, with the same
-  first and last words, under the same speaker;
-* exposition F1: the harmonic mean of precision and recall over headings and directions that stand apart, each right if
-  its first and last words are;
+* speaker accuracy: the share of utterances (what one person says without a break) that are complete, with the same
+  first and last words and the same speaker;
+* exposition F1: the harmonic mean of precision and recall over headings and separate directions, each correct if its
+  first and last words are;
 * direction F1: the same over the directions inside speeches.
 
 Plays are not part of this repository: `--plays` is a folder of texts whose names begin with the gold files' names
@@ -63,7 +63,7 @@ class Place:
 
 @dataclass(slots=True)
 class Score:
-    """Counts over one play; `misses` says of each disagreement what the notes have and what was read."""
+    """Counts over one play; `misses` has the note and the output of each disagreement."""
 
     name: str
     utterances: int = 0
@@ -83,7 +83,7 @@ class Score:
 
     @property
     def exposition_f1(self) -> float:
-        """F1 over headings and directions that stand apart, 0 to 1."""
+        """F1 over headings and separate directions, 0 to 1."""
         return _f1(self.expositions_right, self.expositions, self.expositions_read)
 
     @property
@@ -93,7 +93,7 @@ class Score:
 
     @property
     def good(self) -> bool:
-        """Whether the play is read as well as is asked."""
+        """Return whether the play is read as accurately as required."""
         return self.accuracy >= LEAST_ACCURACY and self.exposition_f1 >= LEAST_F1
 
     def add(self, other: Score) -> None:
@@ -137,7 +137,7 @@ def synthetic_pairs() -> Iterator[tuple[Path, Path]]:
 
 
 def real_pairs(folder: Path) -> Iterator[tuple[Path, Path]]:
-    """The plays in `folder` with their gold files; raises FileNotFoundError for one that is not there."""
+    """Return the plays in `folder` with their gold files; raises FileNotFoundError for a missing one."""
     for gold in sorted(PLAYS.glob("*.tsv"), key=lambda path: int(path.stem)):
         text = next(folder.glob(f"{gold.stem}_*.txt"), None)
         if text is None:
@@ -202,7 +202,7 @@ def shown(words: list[str]) -> str:
 
 
 def groups(text: str) -> Iterator[str]:
-    """What stands in brackets; a bracket that is never closed reaches to the end."""
+    """Return the text in brackets; a bracket that is never closed extends to the end."""
     depth, begin = 0, 0
     for index, mark in enumerate(text + ")" * (text.count("[") + text.count("("))):
         if mark in "[(":

@@ -1,4 +1,4 @@
-"""What the operator asked of the API server, as the server's own audit log has it."""
+"""The operator's requests to the API server, from the server's audit log."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ WRITES = {"create", "update", "patch", "delete", "deletecollection"}
 
 @dataclass(frozen=True)
 class Request:
-    """One request; `credential` tells apart tokens of the same account, `moment` sorts."""
+    """One request; `credential` distinguishes tokens of the same account, `moment` sorts."""
 
     verb: str
     group: str
     resource: str
-    """With the subresource, as in a role."""
+    """The resource with its subresource, as in a role."""
     name: str
     status: int
     credential: str

@@ -17,7 +17,7 @@ from tests.unit.operator.conformance import check_status
 Object = dict[str, Any]
 MANIFESTS = Path("manifests")
 QUICK_TRAINER = Path("tests/chaos/trainer")
-"""Learns nothing, at once: for tests of what surrounds it."""
+"""A ScriptModel that trains nothing, for tests that need only the object."""
 
 
 class Cluster:
@@ -35,7 +35,7 @@ class Cluster:
         self.kubectl("apply", "-f", "-", stdin=json.dumps(manifest(name, spec, annotations)))
 
     def refusal(self, name: str, spec: Object) -> str:
-        """What kubectl says to a ScriptModel that is refused; AssertionError if it is taken."""
+        """Return kubectl's error for a refused ScriptModel; raises AssertionError if it is accepted."""
         text = self.kubectl("apply", "-f", "-", stdin=json.dumps(manifest(name, spec)), check=False)
         assert "invalid" in text.lower(), text
         return text
@@ -53,7 +53,7 @@ class Cluster:
         return self.wait_for(name, lambda each: up_to_date(each) and condition(each).get("reason") == reason, within)
 
     def wait_for(self, name: str, holds: Callable[[Object], bool], within: float) -> Object:
-        """Poll until `holds`; the error shows the last status."""
+        """Poll until `holds` is true; the error shows the last status."""
         deadline = time.monotonic() + within
         found: Object = {}
         while time.monotonic() < deadline:
@@ -68,7 +68,7 @@ class Cluster:
 
 
 class StatusWatch:
-    """`kubectl get -w` in a process of its own; `check` holds every status seen so far to the rules."""
+    """`kubectl get -w` in its own process; `check` validates every observed status."""
 
     def __init__(self, control_plane: ControlPlane) -> None:
         command = ["get", "scriptmodels", "-A", "-w", "-o", "json", "--show-managed-fields"]
@@ -119,7 +119,7 @@ class StatusWatch:
 
 
 def _written_by_the_operator(found: Object) -> bool:
-    """Not the statuses that a test puts there itself."""
+    """Ignore the statuses that a test writes itself."""
     managers = {
         entry["manager"] for entry in found["metadata"]["managedFields"] if entry.get("subresource") == "status"
     }
@@ -134,7 +134,9 @@ def prepare(control_plane: ControlPlane) -> None:
 
 
 def account_kubeconfig(control_plane: ControlPlane, name: str, server: str = "") -> Path:
-    """With a token of its own for the operator's service account; `server`, HOST:PORT, stands before the real one."""
+    """Return a kubeconfig with a new token of the operator's account; `server`, HOST:PORT, is a proxy in front of the
+    real one.
+    """
     account = ["create", "token", "scriptmodel-operator", "-n", "scriptmodel-system", "--duration=2h"]
     config = json.loads(control_plane.kubeconfig.read_text())
     config["users"][0]["user"] = {"token": control_plane.kubectl(*account).stdout.strip()}

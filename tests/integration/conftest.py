@@ -1,7 +1,7 @@
 """A real kube-apiserver and etcd, a real localpach running the real trainer, and the operator as a process.
 
-The operator runs with a token that may do exactly what manifests/rbac.yaml says. Every status that any test makes
-it write is held to the conformance rules.
+The operator runs with a token that has exactly the rights of manifests/rbac.yaml. Every status that it writes in any
+test is checked by the conformance rules.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SOURCES = ("--source-interval=1", "--allow-download=127.0.0.1")
 
 @pytest.fixture(scope="session")
 def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
-    """With the CRD and the operator's role. Nothing that any operator of the suite asks may be forbidden to it."""
+    """A control plane with the CRD and the operator's role. No request of the suite's operators may be forbidden."""
     with ControlPlane(tmp_path_factory.mktemp("controlplane"), audited=OPERATOR_ACCOUNT) as running:
         prepare(running)
         yield running
@@ -67,7 +67,7 @@ def shared_operator_paused(operator: Operator) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def watched(control_plane: ControlPlane) -> Iterator[StatusWatch]:
-    """Sees every version of every ScriptModel."""
+    """Observes every version of every ScriptModel."""
     with StatusWatch(control_plane) as watch:
         yield watch
 
@@ -81,7 +81,7 @@ def namespace(control_plane: ControlPlane) -> str:
 
 @pytest.fixture
 def cluster(control_plane: ControlPlane, namespace: str, watched: StatusWatch) -> Iterator[Cluster]:
-    """The test's own namespace. Afterwards, all statuses seen so far must have kept to the rules."""
+    """The test's own namespace. Afterwards, all observed statuses must have kept to the rules."""
     yield Cluster(control_plane, namespace)
     watched.check()
 

@@ -55,13 +55,13 @@ class Pachyderm:
         return {info.pipeline.name: info for info in found}
 
     def versions(self, found: dict[str, Any]) -> dict[str, int]:
-        """Of an object's pipelines, by the last part of their names."""
+        """Return an object's pipelines, by the last part of their names."""
         pipelines = self.pipelines()
         names = [each["name"] for each in found["status"]["pipelines"]]
         return {name.rpartition("-")[2]: int(pipelines[name].version) for name in names}
 
     def jobs(self, pipeline: str) -> list[Any]:
-        """Of all versions, newest first."""
+        """Return the jobs of all versions, newest first."""
         request = pps_pb2.ListJobRequest(pipeline=_pipeline(pipeline), history=-1)
         return list(self.pps.ListJob(request, timeout=DEADLINE))
 

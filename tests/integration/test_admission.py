@@ -1,4 +1,4 @@
-"""What the API server refuses at apply, with a message that a person understands; and that nothing valid is dropped."""
+"""The API server refuses invalid objects with a clear message, and drops no valid field."""
 
 from __future__ import annotations
 
@@ -194,7 +194,7 @@ def test_malformed_objects_are_refused_with_the_field_and_the_reason(
 
 
 @TAKEN
-def test_what_kubernetes_takes_is_taken(cluster: Cluster, training: dict[str, Any]) -> None:
+def test_values_that_kubernetes_accepts_are_accepted(cluster: Cluster, training: dict[str, Any]) -> None:
     spec = json.dumps(manifest("good", {"corpus": REPO, "training": training}))
     assert "created (server dry run)" in cluster.kubectl("apply", "--dry-run=server", "-f", "-", stdin=spec)
 
@@ -288,6 +288,7 @@ def test_nothing_valid_is_dropped_and_defaults_are_filled_in(cluster: Cluster) -
             "priorityClassName": "high",
             "runtimeClassName": "nvidia",
             "imagePullSecrets": [{"name": "registry"}],
+            "checkpoints": {"claimName": "checkpoints"},
             "pendingDeadline": "1h30m",
             "activeDeadline": "2d",
             "backoffLimit": 0,

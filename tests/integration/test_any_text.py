@@ -1,4 +1,4 @@
-"""Any text that a corpus, a trainer, a web server or a person makes reaches the API server and comes back unchanged."""
+"""Any text of a corpus, a trainer, a web server or a user reaches the API server and is read back unchanged."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ CONDITION = {"type": "Ready", "status": "False", "reason": "Training", "lastTran
 
 @pytest.fixture
 def model(cluster: Cluster, shared_operator_paused: None) -> Iterator[ScriptModel]:
-    """An object that is gone before any operator sees it."""
+    """An object that is deleted before any operator observes it."""
     del shared_operator_paused
     cluster.apply("odd", {"corpus": {"repo": {"name": "plays"}}})
     yield parse_object(cluster.get("odd"))
@@ -95,7 +95,7 @@ def strings(value: Any) -> Iterator[str]:
         yield from strings(child)
 
 
-def test_each_string_of_a_status_comes_back_as_it_was_written(
+def test_each_string_of_a_status_is_read_back_unchanged(
     model: ScriptModel, client: KubeClient, runner: asyncio.Runner
 ) -> None:
     writer = ObjectWriter(client)

@@ -23,7 +23,7 @@ def table() -> dict[str, list[float]]:
     return {row[0]: [float(cell) for cell in row[1:] if cell != "-"] for row in rows[1:]}
 
 
-def test_everything_is_handled_with_two_writes_for_each_object_besides_events(table: dict[str, list[float]]) -> None:
+def test_each_object_costs_two_writes_besides_events(table: dict[str, list[float]]) -> None:
     assert table["handled"] == [MANY, MANY, MANY]
     ours, *loops = table["first start: writes to the API server"]
     assert loops == [2 * MANY, 2 * MANY]
@@ -36,7 +36,7 @@ def test_both_make_two_pipelines_for_each_object_in_one_transaction(table: dict[
     assert ours > 4, "it looks, too"
 
 
-def test_pipelines_that_are_there_are_told_of_with_two_writes_and_not_made_again(table: dict[str, list[float]]) -> None:
+def test_existing_pipelines_cost_two_writes_and_are_not_created_again(table: dict[str, list[float]]) -> None:
     ours, plain = table["pipelines there: writes to the API server"]
     assert plain == 2 * MANY
     assert 2 * MANY <= ours <= 4 * MANY, "at most two events for each"

@@ -24,7 +24,7 @@ def scriptmodel(cluster: Cluster, *args: str) -> subprocess.CompletedProcess[str
 
 
 def with_status(cluster: Cluster, name: str) -> None:
-    """An object whose status says what an operator would say; none runs here."""
+    """An object with a status as an operator would write it; no operator runs here."""
     cluster.apply(name, {"corpus": {"repo": {"name": "plays"}}, "suspend": True})
     status = {
         "script": {"path": "/new_script.txt", "sizeBytes": 12, "excerpt": "[ JON ]: ..\n"},
@@ -44,9 +44,7 @@ def test_a_short_script_needs_no_pachyderm_and_goes_to_a_file(
     assert out.read_text() == "[ JON ]: ..\n"
 
 
-def test_errors_are_one_line_that_says_what_to_do(
-    cluster: Cluster, shared_operator_paused: None, tmp_path: Path
-) -> None:
+def test_errors_are_one_line_with_what_to_do(cluster: Cluster, shared_operator_paused: None, tmp_path: Path) -> None:
     with_status(cluster, "long")
     patch = json.dumps({"status": {"script": {"sizeBytes": 5000}}})
     cluster.kubectl("patch", "sm", "long", "--subresource=status", "--type=merge", "-p", patch)
@@ -120,7 +118,7 @@ def test_operator_and_trainer_know_the_same_presets_layouts_and_hyperparameters(
 
 
 def completed(cluster: Cluster, *words: str) -> list[str]:
-    """What kubectl is told when it asks for completions of `kubectl scriptmodel WORDS`."""
+    """Return the completions that kubectl gets for `kubectl scriptmodel WORDS`."""
     env = {**os.environ, "KUBECONFIG": str(cluster.control_plane.kubeconfig)}
     done = subprocess.run(
         [OPERATOR_ENV / "bin" / "kubectl_complete-scriptmodel", *words],

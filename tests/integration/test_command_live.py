@@ -1,4 +1,4 @@
-"""The command `scriptmodel` beside a working operator: plan before, status and log meanwhile, plan after."""
+"""The command `scriptmodel` with a running operator: plan before, status and log during, plan after a change."""
 
 from __future__ import annotations
 

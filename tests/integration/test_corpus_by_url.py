@@ -119,7 +119,7 @@ REFUSED: dict[str, tuple[Answer, dict[str, Any], str, str]] = {
 }
 
 
-def test_what_is_refused_is_told_nothing_is_committed_and_a_slow_server_delays_nobody(
+def test_refusals_are_reported_without_a_commit_and_a_slow_server_delays_nobody(
     cluster: Cluster, operator: Operator, pachyderm: Pachyderm, server: WebServer
 ) -> None:
     server.answers["/hangs"] = _hangs

@@ -1,4 +1,4 @@
-"""The operator is killed without warning at each stage; the next one ends where an undisturbed one would have."""
+"""The operator is killed at each stage; the next one reaches the same end state as a run without a kill."""
 
 from __future__ import annotations
 

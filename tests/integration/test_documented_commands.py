@@ -1,8 +1,8 @@
-"""Every command that README and docs show is run, as it stands there; what cannot run here says why.
+"""Runs every command of README and docs as written; commands that cannot run here have a reason.
 
-The commands run in the order of their page, in one folder, beside a control plane, localpach and the operator. What a
-page leaves open (NAME, HOST:PORT) is filled in. README starts from nothing but a clone, and what the demo prints at its
-end follows it; for the other pages a ScriptModel called `shakespeare` has its script already.
+The commands run in the order of their page, in one folder, with a control plane, localpach and the operator.
+Placeholders (NAME, HOST:PORT) are filled in. README starts from a clone, and is followed by what the demo prints at its
+end; for the other pages a ScriptModel called `shakespeare` already has its script.
 """
 
 from __future__ import annotations
@@ -37,23 +37,23 @@ DEMO = ROOT / "dev/demo"
 CORPUS = "documented-plays"
 SPEC = {"corpus": {"repo": {"name": CORPUS}}, "model": {"preset": "test"}, "generation": {"words": 60}}
 UNTIL_STOPPED = 12.0
-"""Seconds that a command which goes on for ever is given."""
+"""The time limit in seconds of a command that runs until it is stopped."""
 
 
 @dataclass(frozen=True)
 class Here:
-    """Run by this test, with ` option` behind it where what the page shows would take too long or too much with it."""
+    """Run by this test, with ` option` appended if the documented command would take too long."""
 
     pattern: str
     option: str = ""
     lasts: bool = False
-    """Goes on until it is stopped; it must not have failed by then."""
+    """Runs until it is stopped; it must not have failed by then."""
     status: int = 0
 
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """Not run by this test, and why."""
+    """Not run by this test, with the reason."""
 
     pattern: str
     why: str
@@ -107,7 +107,7 @@ RULES = [
 
 @dataclass(frozen=True)
 class Documented:
-    """A command as it stands on a page, without its comment."""
+    """A command of a page, without its comment."""
 
     page: Path
     text: str
@@ -121,7 +121,7 @@ class Documented:
 
 
 def documented(page: Path, text: str = "") -> Iterator[Documented]:
-    """What follows `$ ` in console blocks, and what is indented and begins with a program of ours."""
+    """Yield what follows `$ ` in console blocks, and indented lines that begin with one of our programs."""
     fence = None
     lines = iter((text or page.read_text()).splitlines())
     for line in lines:
@@ -136,13 +136,13 @@ def documented(page: Path, text: str = "") -> Iterator[Documented]:
 
 @dataclass
 class World:
-    """Where the commands run."""
+    """The folder and environment in which the commands run."""
 
     folder: Path
     env: dict[str, str]
     filled: dict[str, str]
     exports: list[str] = field(default_factory=list)
-    """Commands that hold for all that come later on the page."""
+    """Apply commands that affect all later ones of the page."""
 
     def run(self, command: Documented, rule: Here) -> None:
         text = command.text
@@ -165,7 +165,7 @@ class World:
 def world(
     control_plane: ControlPlane, operator: Operator, localpach: Localpach, tmp_path_factory: pytest.TempPathFactory
 ) -> World:
-    """With a corpus, and a ScriptModel that has learned from it."""
+    """Prepare a corpus, and a ScriptModel that was trained on it."""
     cluster = Cluster(control_plane, "documented")
     found = _clone(cluster, localpach, tmp_path_factory.mktemp("documented"))
     programs = [OPERATOR_ENV / "bin", TRAINER_ENV / "bin"]
@@ -188,7 +188,7 @@ def world(
 
 
 def _clone(cluster: Cluster, localpach: Localpach, folder: Path) -> World:
-    """What a clone has, and a kubeconfig whose default namespace is the cluster's, which is made here."""
+    """Prepare the files of a clone, and a kubeconfig whose default namespace exists in the cluster."""
     cluster.control_plane.kubectl("create", "namespace", cluster.namespace)
     for name in ("manifests", "charts", ".venv"):
         (folder / name).symlink_to(ROOT / name)
@@ -227,7 +227,7 @@ def _lay_out(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_what_a_page_shows_works(page: Path, world: World) -> None:
+def test_documented_commands_work(page: Path, world: World) -> None:
     for command in documented(page):
         rule = command.rule
         if isinstance(rule, Here):
@@ -257,7 +257,7 @@ def test_readme_and_the_end_of_the_demo_work_from_nothing(
 
 
 def _leave_hamlet(folder: Path) -> None:
-    """Training on all plays takes minutes, and is what the demo does."""
+    """Skip training on all plays, which takes minutes and is tested by the demo."""
     written = list(folder.glob("*.md"))
     assert len(written) == 38
     for play in written:
@@ -266,7 +266,7 @@ def _leave_hamlet(folder: Path) -> None:
 
 
 def _kept(world: World, control_plane: ControlPlane, localpach: Localpach) -> str:
-    """What the demo prints where it leaves everything running."""
+    """Return what the demo prints if it keeps everything running."""
     left = Left(
         kubeconfig=world.folder / ".kube/config",
         pachd=localpach.address,

@@ -1,4 +1,4 @@
-"""Two replicas with a Lease: one acts, the other takes over, and nobody acts beside the leader."""
+"""Two replicas with a Lease: one acts, the other takes over, and nobody acts besides the leader."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CORPUS = {"corpus": {"repo": {"name": "plays"}}, "model": {"preset": "test"}}
 
 
 class Replicas:
-    """Operators of one namespace, each with a token of its own, so that the audit log tells them apart."""
+    """Operators of one namespace, each with its own token, by which the audit log distinguishes them."""
 
     def __init__(self, root: Path, cluster: Cluster, pachd: str) -> None:
         self._root, self._cluster, self._pachd = root, cluster, pachd
@@ -41,7 +41,7 @@ class Replicas:
         )
 
     def writes(self, name: str, since: str = "") -> list[Request]:
-        """What a replica asked the API server to change."""
+        """Return the write requests of a replica."""
         config = self._cluster.control_plane.root / f"{self._cluster.namespace}-{name}.kubeconfig"
         token = json.loads(config.read_text())["users"][0]["user"]["token"]
         claims = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
@@ -72,7 +72,7 @@ def moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def test_a_leader_that_ends_gives_the_lease_back_and_the_other_goes_on_at_once(
+def test_a_leader_that_ends_releases_the_lease_and_the_other_continues_immediately(
     cluster: Cluster, replicas: Replicas
 ) -> None:
     with replicas.make("first") as first:

@@ -1,4 +1,4 @@
-"""What the operator may do, and what it tells: no verb too many or too few, and no secret anywhere."""
+"""The operator uses exactly the verbs that it is granted, and reveals no secret."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CANARY = "canary-7f3a9c-of-pachd"
 
 @dataclass
 class Lived:
-    """A whole life, with every feature that needs something of the API server, and what was told of it."""
+    """A whole life with every feature that needs the API server, and all of its output."""
 
     log: str
     objects: str
@@ -32,7 +32,7 @@ class Lived:
 def lived(
     control_plane: ControlPlane, watched: StatusWatch, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Lived]:
-    """Pachyderm goes away in it, so that errors are told too, and the operator logs all that it can."""
+    """Pachyderm becomes unavailable during it, so that errors are reported, and the log level is debug."""
     root = tmp_path_factory.mktemp("privilege")
     control_plane.kubectl("create", "namespace", "modest")
     cluster = Cluster(control_plane, "modest")
@@ -90,11 +90,11 @@ def test_every_verb_that_is_granted_is_used_and_no_other(lived: Lived, control_p
     assert used == granted()
 
 
-def test_nothing_that_was_asked_for_was_forbidden(lived: Lived, control_plane: ControlPlane) -> None:
+def test_no_request_was_forbidden(lived: Lived, control_plane: ControlPlane) -> None:
     assert [each for each in requests_in(control_plane.audit_log) if each.status in (401, 403)] == []
 
 
-def test_no_secret_is_told_anywhere(lived: Lived) -> None:
+def test_no_secret_appears_in_any_output(lived: Lived) -> None:
     assert "DEBUG" in lived.log
     assert "Pachyderm does not answer" in lived.log + lived.objects
     for secret in (CANARY, lived.kubernetes_token, lived.kubernetes_token.split(".")[2]):

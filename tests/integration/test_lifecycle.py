@@ -48,7 +48,7 @@ def trained(
     watched.check()
 
 
-def test_a_new_object_ends_with_a_script_and_tells_where_it_came_from(trained: Trained, pachyderm: Pachyderm) -> None:
+def test_a_new_object_gets_a_script_and_its_lineage(trained: Trained, pachyderm: Pachyderm) -> None:
     found = trained.cluster.get(trained.name)
     status = found["status"]
     lineage = status["lineage"]
@@ -62,7 +62,7 @@ def test_a_new_object_ends_with_a_script_and_tells_where_it_came_from(trained: T
     assert [each["version"] for each in status["pipelines"]] == [1, 1]
 
 
-def test_kubectl_get_tells_the_story_in_columns(trained: Trained) -> None:
+def test_kubectl_get_shows_the_status_in_columns(trained: Trained) -> None:
     header, row, *_rest = trained.cluster.kubectl("get", "sm").splitlines()
     assert header.split() == ["NAME", "READY", "STATUS", "PRESET", "EPOCH", "PERPLEXITY", "AGE"]
     assert row.split()[:5] == [trained.name, "True", "Generated", "test", "1/1"]
@@ -141,7 +141,7 @@ def test_another_preset_trains_again_in_place(trained: Trained, pachyderm: Pachy
     assert set(created) <= set(pachyderm.pipelines()), "nothing was torn down"
 
 
-def test_an_unchanged_object_is_left_alone_by_a_restarted_operator_with_another_default_image(
+def test_a_restarted_operator_with_another_default_image_does_not_change_an_unchanged_object(
     trained: Trained,
     pachyderm: Pachyderm,
     localpach: Localpach,
@@ -210,7 +210,7 @@ def test_progress_moves_while_it_trains(cluster: Cluster, operator: Operator, pa
     assert not set(names) & set(pachyderm.pipelines())
 
 
-def test_a_config_map_is_learned_from_and_its_changes_are_followed(
+def test_a_config_map_is_trained_on_and_each_change_trains_again(
     cluster: Cluster, operator: Operator, pachyderm: Pachyderm, tmp_path: Path
 ) -> None:
     spec = {"corpus": {"configMap": {"name": "plays"}}, "model": {"preset": "test"}, "generation": {"words": 30}}

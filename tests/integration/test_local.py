@@ -49,7 +49,7 @@ def kept(folder: Path) -> dict[str, Any]:
 
 
 def reasons(done: subprocess.CompletedProcess[str]) -> list[str]:
-    """Of the lines of change."""
+    """Return the reasons of the status lines."""
     return [line.split()[1] for line in done.stderr.splitlines() if line[2:3] == ":"]
 
 
@@ -78,7 +78,7 @@ def test_from_a_file_to_a_script_and_a_changed_file_updates_in_place(tmp_path: P
     assert after["status"]["lineage"]["script"] != before["status"]["lineage"]["script"]
 
 
-def test_a_config_map_in_the_same_file_is_the_corpus_in_whatever_project(tmp_path: Path) -> None:
+def test_a_config_map_in_the_same_file_is_the_corpus_in_any_project(tmp_path: Path) -> None:
     config_map = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "plays"}, "data": {"a.txt": play()}}
     spec = {"corpus": {"configMap": {"name": "plays"}}, "pachyderm": {"project": "stage"}}
     done = local("-f", write(tmp_path, config_map, **spec))
@@ -87,7 +87,7 @@ def test_a_config_map_in_the_same_file_is_the_corpus_in_whatever_project(tmp_pat
     assert done.stdout
 
 
-def test_a_failure_is_told_in_the_trainers_own_words(tmp_path: Path) -> None:
+def test_a_failure_is_reported_with_the_trainers_message(tmp_path: Path) -> None:
     (tmp_path / "blank.txt").write_text("\n \n")
     file = write(tmp_path, training={"backoffLimit": 0})
     done = local("-f", file, "--corpus", tmp_path / "blank.txt")
@@ -103,7 +103,7 @@ def test_a_suspended_file_ends_with_a_status_of_its_own(tmp_path: Path, corpus: 
     assert line == "Error: the ScriptModel is suspended: set `suspend: false` in the file to run it"
 
 
-def test_what_cannot_work_is_one_line_before_anything_is_started(tmp_path: Path, corpus: Path) -> None:
+def test_invalid_input_is_one_line_before_anything_starts(tmp_path: Path, corpus: Path) -> None:
     for spec, args, words in (
         ({"model": {"preset": "huge"}}, [], "spec.model.preset: must be one of test, small"),
         ({"corpus": {"configMap": {"name": "x"}}}, [], "the file has no ConfigMap 'x'"),
@@ -120,7 +120,7 @@ def test_what_cannot_work_is_one_line_before_anything_is_started(tmp_path: Path,
     assert "repo default/shakespeare is empty: give its files with --corpus PATH" in done.stderr
 
 
-def test_a_localpach_that_ends_by_itself_ends_the_run(tmp_path: Path, corpus: Path) -> None:
+def test_a_localpach_that_exits_ends_the_run(tmp_path: Path, corpus: Path) -> None:
     state = tmp_path / "state"
     file = write(tmp_path, model={"preset": "test", "overrides": {"epochs": 5000}})
     command = [*COMMAND, "-f", str(file), "--corpus", str(corpus), "--keep", str(state)]
@@ -135,7 +135,7 @@ def test_a_localpach_that_ends_by_itself_ends_the_run(tmp_path: Path, corpus: Pa
     assert "Error: localpach ended unexpectedly: " in errors
 
 
-def test_an_interrupt_ends_everything_and_the_same_command_goes_on(tmp_path: Path, corpus: Path) -> None:
+def test_an_interrupt_stops_everything_and_the_same_command_continues(tmp_path: Path, corpus: Path) -> None:
     state = tmp_path / "state"
     file = write(tmp_path, model={"preset": "test", "overrides": {"epochs": 5000}})
     command = [*COMMAND, "-f", str(file), "--corpus", str(corpus), "--keep", str(state)]

@@ -1,4 +1,4 @@
-"""What the operator lives through: restarts of both servers, and a connection that is open but dead."""
+"""Outages that the operator survives: restarts of both servers, and a connection that is open but dead."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def own_control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cont
 
 @pytest.fixture
 def own_cluster(own_control_plane: ControlPlane, request: pytest.FixtureRequest) -> Iterator[Cluster]:
-    """What it holds at the end nobody has to release any more, so that the CRD can be deleted."""
+    """Remove the finalizers of the remaining objects, so that the CRD can be deleted."""
     name = f"outage-{request.node.name[5:25].strip('_').replace('_', '-')}"
     own_control_plane.kubectl("create", "namespace", name)
     cluster = Cluster(own_control_plane, name)
@@ -64,7 +64,7 @@ def has_come_alive(address: str) -> bool:
 def test_a_dead_watch_fails_liveness_and_neither_a_quiet_one_nor_a_missing_pachyderm_does(
     own_cluster: Cluster, tmp_path: Path
 ) -> None:
-    """Both operators have nothing to do and no Pachyderm. One of them hears bookmarks, the other one nothing."""
+    """Two idle operators without Pachyderm. One receives bookmarks, the other receives nothing."""
     plane = own_cluster.control_plane
     server = plane.server.removeprefix("https://")
     with Relay(server) as sound, Relay(server) as broken:
@@ -137,7 +137,7 @@ def test_a_restarted_pachyderm_is_found_again_and_nothing_is_made_twice(own_clus
             assert "Traceback" not in operator.log.read_text()
 
 
-def test_a_deleted_crd_is_told_of_and_waited_for(own_cluster: Cluster, tmp_path: Path) -> None:
+def test_a_deleted_crd_is_reported_and_awaited(own_cluster: Cluster, tmp_path: Path) -> None:
     plane, probe = own_cluster.control_plane, f"127.0.0.1:{free_port()}"
     options = [f"--namespace={own_cluster.namespace}", "--poll-interval=0.5", f"--health-listen={probe}"]
     config, nowhere = account_kubeconfig(plane, "crd"), f"127.0.0.1:{free_port()}"

@@ -50,7 +50,7 @@ def corpus(folder: Path) -> Path:
     return folder
 
 
-def test_a_folder_becomes_one_commit_and_what_is_no_text_is_noted(
+def test_a_folder_becomes_one_commit_and_binary_files_are_noted(
     localpach: Localpach, pachyderm: Pachyderm, repo: str, tmp_path: Path
 ) -> None:
     plays = corpus(tmp_path / "plays")
@@ -113,7 +113,7 @@ def test_a_second_push_overwrites_and_with_replace_forgets_the_rest(
     assert len(commits(pachyderm, repo)) == 3
 
 
-def test_what_cannot_be_pushed_is_one_line_that_says_what_to_do(
+def test_a_refused_push_is_one_line_with_what_to_do(
     localpach: Localpach, pachyderm: Pachyderm, repo: str, tmp_path: Path
 ) -> None:
     plays = corpus(tmp_path / "plays")
@@ -132,7 +132,7 @@ def test_what_cannot_be_pushed_is_one_line_that_says_what_to_do(
     assert repo not in pachyderm.repos()
 
 
-def test_an_open_commit_and_the_output_of_a_pipeline_are_left_alone(
+def test_an_open_commit_and_the_output_of_a_pipeline_are_not_changed(
     localpach: Localpach, pachyderm: Pachyderm, repo: str, tmp_path: Path
 ) -> None:
     plays = corpus(tmp_path / "plays")

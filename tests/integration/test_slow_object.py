@@ -1,4 +1,4 @@
-"""An object whose calls hang holds up itself only."""
+"""An object whose calls hang delays only itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong shows in Ready within seconds, with what to do; and it heals by itself once it is put right."""
+"""Errors are shown in Ready within seconds, with what to do, and disappear once the cause is fixed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_a_missing_repo_then_a_missing_branch_then_an_empty_one_then_scripts(
     cluster.wait_for("early", lambda each: bool(each["status"].get("pipelines")), SECONDS)
 
 
-def test_a_corpus_without_words_is_told_in_the_trainers_own_words(
+def test_a_corpus_without_words_is_reported_with_the_trainers_message(
     cluster: Cluster, operator: Operator, pachyderm: Pachyderm
 ) -> None:
     corpus = pachyderm.corpus({"/blank.txt": "\n\n  \n"})
@@ -57,17 +57,18 @@ def test_a_corpus_without_words_is_told_in_the_trainers_own_words(
         ({"priorityClassName": "system-node-critical"}, "--allow-priority-class system-node-critical"),
         ({"runtimeClassName": "kata"}, "--allow-runtime-class kata"),
         ({"imagePullSecrets": [{"name": "theirs"}]}, "--allow-pull-secret theirs"),
+        ({"checkpoints": {"claimName": "theirs"}}, "may not use checkpoint claim 'theirs'"),
     ],
 )
-def test_what_the_operator_does_not_allow_is_refused_before_any_call(
-    cluster: Cluster, operator: Operator, training: dict[str, str], words: str
+def test_what_the_policy_does_not_allow_is_refused_before_any_call(
+    cluster: Cluster, operator: Operator, training: dict[str, object], words: str
 ) -> None:
     cluster.apply("greedy", {"corpus": {"repo": {"name": "plays"}}, "training": training})
     found = cluster.reason("greedy", "NotAllowed", SECONDS)
     assert words in condition(found)["message"]
 
 
-def test_another_project_of_the_corpus_is_not_allowed_and_a_missing_project_is_told(
+def test_a_corpus_in_another_project_is_not_allowed_and_a_missing_project_is_reported(
     cluster: Cluster, operator: Operator
 ) -> None:
     cluster.apply("foreign", {"corpus": {"repo": {"name": "plays", "project": "secret"}}})
@@ -79,7 +80,7 @@ def test_another_project_of_the_corpus_is_not_allowed_and_a_missing_project_is_t
     assert "pachctl create project nowhere" in condition(found)["message"]
 
 
-def test_pachyderm_away_is_told_and_deletion_waits_unless_it_is_orphaned(
+def test_an_unavailable_pachyderm_is_reported_and_deletion_waits_unless_orphaned(
     cluster: Cluster, operator_kubeconfig: Path, shared_operator_paused: None, tmp_path: Path
 ) -> None:
     nowhere = f"127.0.0.1:{free_port()}"
@@ -98,7 +99,7 @@ def test_pachyderm_away_is_told_and_deletion_waits_unless_it_is_orphaned(
         assert alone.running
 
 
-def test_pachyderm_that_comes_back_is_found(
+def test_the_operator_reconnects_when_pachyderm_is_back(
     cluster: Cluster, operator_kubeconfig: Path, shared_operator_paused: None, tmp_path: Path
 ) -> None:
     pachd = Localpach(tmp_path / "pachd")

@@ -43,7 +43,7 @@ def pieces(number: int) -> Iterator[bytes]:
         yield bytes([index % 256]) * MEBIBYTE
 
 
-def test_a_file_larger_than_any_message_comes_back_as_it_was(gateway: PachydermGateway, branch: BranchRef) -> None:
+def test_a_file_larger_than_any_message_is_read_back_unchanged(gateway: PachydermGateway, branch: BranchRef) -> None:
     files = [Upload("/large.bin", pieces(40)), Upload("/folder/a b.txt", [b"one ", b"two"]), Upload("/empty.txt", [])]
     gateway.replace_files(branch, files, [], SECONDS)
     head = gateway.branch_head(branch)
@@ -60,7 +60,7 @@ def test_a_file_larger_than_any_message_comes_back_as_it_was(gateway: PachydermG
     assert b"".join(gateway.stream_file(branch.repo, head.id, "/empty.txt", SECONDS)) == b""
 
 
-def test_what_is_put_again_replaces_what_was_there(gateway: PachydermGateway, branch: BranchRef) -> None:
+def test_a_file_that_is_put_again_replaces_the_previous_one(gateway: PachydermGateway, branch: BranchRef) -> None:
     gateway.replace_files(branch, [Upload("/a", [b"old"]), Upload("/b/c", [b"old"])], [], SECONDS)
     gateway.replace_files(branch, [Upload("/a", [b"new"]), Upload("/b", [b"a file now"])], ["/a", "/b/c"], SECONDS)
     head = gateway.branch_head(branch)

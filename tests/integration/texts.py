@@ -1,4 +1,4 @@
-"""Scripts small enough to be learned from within seconds."""
+"""Scripts that are small enough to train on within seconds."""
 
 from __future__ import annotations
 

@@ -18,6 +18,7 @@ from dev.cluster.runtime import OURS, Runtime
 from dev.images.project import Image, image
 from dev.paths import TRAINER_ENV
 from dev.stack import Localpach
+from tests.contract.met import server_met
 from tests.integration.pachyderm import Pachyderm
 from tests.node.release import NAME, NAMESPACE, Release, chart_of
 from tests.node.running import Namespace, Running
@@ -25,9 +26,14 @@ from tests.node.running import Namespace, Running
 PREVIOUS = "0.0.9"
 """The version that the upgrade starts from: the same programs under another version, as image and as chart."""
 SCRIPTMODEL = "shakespeare"
-"""What the sample calls itself, and the repo that it reads."""
+"""The sample's name and the repo that it reads."""
 GPU = "gpu"
-"""The one that asks for a GPU."""
+"""The sample that requests a GPU."""
+
+
+def pytest_report_header() -> str:
+    """State the version that the suite meets."""
+    return server_met()
 
 
 @pytest.fixture(scope="session")
@@ -56,7 +62,7 @@ def pachd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def pachyderm(pachd: str) -> Iterator[Pachyderm]:
-    """What the tests make in it is gone at the end, whatever happened: a real one has a life after them."""
+    """Delete what the tests created in it, whatever happened, because a real server stays in use."""
     with Pachyderm(pachd) as client:
         before = set(client.pipelines()) | client.repos()
         assert SCRIPTMODEL not in before, f"{pachd} has a repo {SCRIPTMODEL} already, and the tests would make it"
@@ -71,7 +77,7 @@ def pachyderm(pachd: str) -> Iterator[Pachyderm]:
 
 @pytest.fixture(scope="session")
 def release(cluster: Running, pachd: str, pachyderm: Pachyderm) -> Iterator[Release]:
-    """Taken away at the end, with everything in its namespace, whatever happened: before `pachyderm` is tidied."""
+    """Delete the namespace with everything in it, whatever happened, before `pachyderm` is cleaned up."""
     found = Release(cluster, pachd)
     yield found
     found.helm("uninstall", NAME, "--no-hooks", "--ignore-not-found", check=False)

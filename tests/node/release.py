@@ -1,4 +1,4 @@
-"""The chart as a release: installed, upgraded, taken away, with helm."""
+"""The chart as a release: installs, upgrades and uninstalls it with helm."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PODS = f"--selector=app.kubernetes.io/instance={NAME},app.kubernetes.io/componen
 
 
 def chart_of(version: str, folder: Path) -> Path:
-    """A copy of the chart that says it is of that version, for images of that version."""
+    """Return a copy of the chart with that version, for images of that version."""
     target = folder / f"chart-{version}"
     shutil.copytree(CHART, target, dirs_exist_ok=True)
     about = target / "Chart.yaml"
@@ -36,7 +36,7 @@ class Release:
         self.values: dict[str, Any] = {"pachd": {"address": pachd}, "pollInterval": 1}
 
     def deploy(self, chart: Path, **values: Any) -> None:
-        """Install it, or upgrade what is there, and wait until every pod is ready."""
+        """Install or upgrade the release, and wait until every pod is ready."""
         self.cluster.kubectl("apply", f"--filename={ROOT / 'manifests' / 'namespace.yaml'}")
         given = json.dumps(self.values | values)
         upgrade = ["upgrade", "--install", NAME, str(chart), "--values=-", "--wait", "--timeout=5m"]

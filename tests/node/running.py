@@ -18,11 +18,11 @@ Object = dict[str, Any]
 
 
 class CommandFailedError(AssertionError):
-    """A command that should have succeeded did not; the message is what it said."""
+    """A command failed; the message is its output."""
 
 
 def run(*command: str, stdin: str | None = None, check: bool = True, env: dict[str, str] | None = None) -> str:
-    """What the command said on stdout and, unless `check`, on stderr."""
+    """Run a command and return its stdout and, unless `check`, its stderr."""
     whole = {**os.environ, **(env or {})}
     done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, env=whole)
     if check and done.returncode:
@@ -52,7 +52,7 @@ class Running:
         self.kubectl("apply", "--filename=-", stdin=json.dumps(listed))
 
     def until(self, what: str, holds: Callable[[], Any], within: float = 120) -> Any:
-        """Poll until `holds` is true; what it returned."""
+        """Poll until `holds` is true and return its value."""
         deadline = time.monotonic() + within
         while not (found := holds()):
             assert time.monotonic() < deadline, f"not in {within:.0f} s: {what}\n{self.kubectl('get', 'pods', '-A')}"

@@ -1,4 +1,4 @@
-"""The life of a release on a real node, told in order: each test goes on where the one before it ended.
+"""The life of a release on a real node, in order: each test continues where the previous one ended.
 
 Installed in the previous version, used, upgraded, drained, and taken away in both ways.
 """
@@ -25,7 +25,9 @@ pytestmark = pytest.mark.timeout(900)
 
 SAMPLE = ROOT / "manifests" / "samples" / "shakespeare.yaml"
 TRAINING = 600
-"""Seconds that a small corpus may take to be learned from on a slow machine, pods of a real Pachyderm included."""
+"""The time limit in seconds for training on a small corpus on a slow machine, including the pods of a real Pachyderm.
+
+"""
 STATUS_OF_PID_1 = """
 import pathlib
 print(pathlib.Path("/proc/1/status").read_text())
@@ -45,7 +47,7 @@ def all_ready(release: Release) -> bool:
 
 
 def looked_at_anew(plays: Namespace, stamp: str) -> Object:
-    """The object after an operator has answered the annotation that asks it to look."""
+    """Request a reconcile and return the object after an operator has handled it."""
     plays.kubectl("annotate", "scriptmodel", SCRIPTMODEL, f"scriptmodel.dev/reconcile-at={stamp}", "--overwrite")
     return plays.wait_for(
         SCRIPTMODEL, lambda o: o["status"].get("lastHandledReconcileAt") == stamp and is_ready(o), 120
@@ -53,7 +55,7 @@ def looked_at_anew(plays: Namespace, stamp: str) -> Object:
 
 
 def work_done(pachyderm: Pachyderm, found: Object) -> dict[str, Any]:
-    """What retraining would change: versions of the pipelines, and their jobs."""
+    """Return what a retraining would change: versions of the pipelines, and their jobs."""
     names = [each["name"] for each in found["status"]["pipelines"]]
     jobs = {name: sorted(info.job.id for info in pachyderm.jobs(name)) for name in names}
     return {"versions": pachyderm.versions(found), "jobs": jobs}
@@ -67,7 +69,7 @@ def offer(cluster: Running, gpus: str | None) -> None:
 
 
 def lasting(found: Object) -> Object:
-    """Of a status what stays as long as nothing is trained or written anew; a pipeline's state goes up and down."""
+    """Return the part of a status that is constant while nothing is trained or written; a pipeline's state varies."""
     parts = {part: found["status"][part] for part in ("conditions", "lineage", "script", "training")}
     return parts | {
         "pipelines": [(each["name"], each["version"], each["digest"]) for each in found["status"]["pipelines"]]
@@ -118,7 +120,7 @@ def test_the_pipelines_commands_run_in_pods_of_the_trainers_image(
     assert len((folders.script / "new_script.txt").read_text().split()) > 100
 
 
-def test_a_pipeline_that_wants_a_gpu_runs_where_the_node_offers_one(
+def test_a_pipeline_with_a_gpu_limit_runs_if_the_node_offers_a_gpu(
     cluster: Running, plays: Namespace, pachyderm: Pachyderm, tmp_path: Path
 ) -> None:
     spec = {"corpus": {"repo": {"name": SCRIPTMODEL}}, "model": {"preset": "test"}, "training": {"gpu": {"count": 1}}}
@@ -156,7 +158,7 @@ def test_an_upgrade_keeps_objects_and_status_and_retrains_nothing(
     assert lasting(after) == lasting(before)
 
 
-def test_while_the_node_is_drained_an_operator_goes_on(
+def test_an_operator_keeps_running_while_the_node_is_drained(
     release: Release, cluster: Running, plays: Namespace, pachyderm: Pachyderm
 ) -> None:
     trained = plays.get(SCRIPTMODEL)["status"]["lineage"]["model"]["commit"]
@@ -191,7 +193,7 @@ def test_an_evicted_leader_is_replaced(release: Release, cluster: Running, plays
     cluster.until("both pods are back", lambda: all_ready(release) and leader not in json.dumps(release.pods()))
 
 
-def test_uninstall_refuses_while_there_are_scriptmodels(release: Release, plays: Namespace) -> None:
+def test_uninstall_fails_while_scriptmodels_exist(release: Release, plays: Namespace) -> None:
     said = release.helm("uninstall", NAME, "--wait", "--timeout=3m", check=False)
     assert f"plays/{SCRIPTMODEL}" in said, said
     assert len(release.ready()) == 2

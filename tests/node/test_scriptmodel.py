@@ -24,12 +24,12 @@ CLUSTER_ID = "shelf"
 WRITERS = "writers"
 """The service account that may forward ports; another one may not."""
 FORGETTING_TRAINER = "tests/chaos/trainer"
-"""It learns nothing, at once: what is tested here is how pachd is reached."""
+"""A ScriptModel that trains nothing: these tests are about reaching pachd."""
 
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody with a kubeconfig and the program, without a flag or variable that names pachd."""
+    """A user with a kubeconfig and the program, without a flag or variable that names pachd."""
 
     kubeconfig: Path
 
@@ -79,7 +79,7 @@ def localpach() -> list[Object]:
 
 
 def person(cluster: Running, account: str, folder: Path) -> Person:
-    """With the rights of a service account: those of `edit` in the namespace, and what the chart grants."""
+    """Run with the rights of a service account: those of `edit` in the namespace, and what the chart grants."""
     cluster.kubectl("create", "serviceaccount", account, "--namespace=shelf")
     for role in ("edit", "scriptmodel-scriptmodel-operator-edit"):
         binding = f"{account}-{role}"
@@ -145,14 +145,14 @@ def test_push_and_every_reading_command_find_pachd_without_an_option(
 
 
 def refused(someone: Person, status: int, *words: str) -> str:
-    """What a command prints that ends with another status than 0."""
+    """Return the output of a command that fails."""
     with pytest.raises(CommandFailedError, match=f"ended with {status}:") as caught:
         someone.scriptmodel(*words)
     assert "Traceback" not in str(caught.value)
     return str(caught.value)
 
 
-def test_who_may_not_forward_a_port_is_told_the_role_that_grants_it(
+def test_a_forbidden_port_forward_names_the_role_that_grants_it(
     cluster: Running, shelf: Namespace, tmp_path: Path
 ) -> None:
     reader = person(cluster, "readers", tmp_path)

@@ -15,7 +15,7 @@ UID = 65532
 
 @dataclass(frozen=True)
 class Folders:
-    """What lies on the node and appears below /pfs; the image's user may write it."""
+    """A folder of the node that is mounted below /pfs and writable for the image's user."""
 
     corpus: Path
     model: Path

@@ -42,7 +42,7 @@ from localpach.transactions import Transactions
 log = logging.getLogger(__name__)
 
 METADATA = "metadata.db"
-STORE_FILES = ("metadata.db*", "contents.db*", "lock", "objects", "incoming", "logs", "work")
+STORE_FILES = ("metadata.db*", "contents.db*", "lock", "objects", "incoming", "logs", "work", "claims")
 # Each waiting call occupies a thread; threads are created on demand.
 THREADS = 1024
 MAX_MESSAGE = 64 * 1024 * 1024
@@ -76,8 +76,10 @@ class Server:
             images=Images(settings.images),
             isolation=self.isolation,
             folder=work,
+            claims=settings.root / "claims",
             slots=threading.Semaphore(settings.processes),
         )
+        machine.claims.mkdir(exist_ok=True)
         logs = Logs(settings.root / "logs")
         restrict_permissions(settings.root)
         self._master = Master(WorkerContext(self.db, content, reader, machine, settings.settle), logs, work)

@@ -91,6 +91,7 @@ def as_value(found: Object, evidence: Evidence) -> dict[str, Any]:
         "reason": ready.get("reason", "Pending"),
         "message": ready.get("message", ""),
         "next": next_step(found, str(ready.get("reason", ""))),
+        "ifWorkerIsLost": if_worker_is_lost(found),
         "current": is_observed(found),
         "conditions": status.get("conditions") or [],
         "pipelines": status.get("pipelines") or [],
@@ -129,6 +130,13 @@ def _verdict(found: Object) -> Iterator[str]:
         yield f"{reason} means: {meaning or 'unknown; this scriptmodel command is older than the operator, upgrade it'}"
     if step := next_step(found, reason):
         yield f"Next: {step}"
+    if loss := if_worker_is_lost(found):
+        yield f"If the worker is lost: {loss}"
+
+
+def if_worker_is_lost(found: Object) -> str:
+    """Return what would be computed again if the worker were lost now; empty unless a training is in progress."""
+    return str(((found.get("status") or {}).get("training") or {}).get("ifWorkerIsLost") or "")
 
 
 def next_step(found: Object, reason: str) -> str:

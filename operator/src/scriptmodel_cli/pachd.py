@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 LOG_IN = "renew the kubeconfig's credentials, or name another with --kubeconfig"
-"""What to do after HTTP 401."""
+"""The next step after HTTP 401."""
 _LIST_SECONDS = 15.0
 _SET = "set --pachd or SCRIPTMODEL_PACHD to its HOST:PORT"
 
@@ -56,7 +56,7 @@ class PachdAccess:
 
     @property
     def is_known(self) -> bool:
-        """Whether an option or a release gives an address."""
+        """Return whether an option or a release provides an address."""
         return bool(self._given) or self._published is not None
 
     def address(self, purpose: str) -> PachdAddress:

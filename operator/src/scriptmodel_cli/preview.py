@@ -12,7 +12,7 @@ from scriptmodel_cli.text import SHORT_ID
 from scriptmodel_operator.api.durations import parse_duration
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.desired.base import copy_name
-from scriptmodel_operator.desired.pipelines import Desired, desired
+from scriptmodel_operator.desired.pipelines import Defaults, Desired, desired
 from scriptmodel_operator.desired.policy import DEFAULT_DOWNLOAD_MI
 from scriptmodel_operator.ingest.origin import shown
 from scriptmodel_operator.observe.follow import LogFollower
@@ -20,6 +20,7 @@ from scriptmodel_operator.observe.observer import Observer
 from scriptmodel_operator.observe.snapshot import take_snapshot
 from scriptmodel_operator.observe.view import CorpusView, ModelView, PipelineView
 from scriptmodel_operator.pachyderm.gateway import Gateway
+from scriptmodel_operator.pachyderm.submitted import submitted_spec
 from scriptmodel_operator.pachyderm.values import BranchRef, CommitInfo, PipelineApply, PipelineRef
 from scriptmodel_operator.reconcile.actions import (
     Action,
@@ -37,6 +38,7 @@ from scriptmodel_operator.reconcile.corpus import Sourced
 from scriptmodel_operator.reconcile.deletion import assess_deletion, needs_no_pachyderm
 from scriptmodel_operator.reconcile.difference import Difference
 from scriptmodel_operator.reconcile.plan import plan, plan_deletion
+from scriptmodel_operator.reconcile.restarts import state_is_kept
 from scriptmodel_operator.reconcile.state import (
     Applying,
     Blocked,
@@ -63,7 +65,7 @@ def preview(gateway: Gateway, model: ScriptModel, cluster: str, image: str, sour
     if model.deleting:
         return _of_deletion(model, view)
     mark = view.train.mark if view.train else None
-    assumed = image or (mark.image if mark else "")
+    assumed = Defaults(image or (mark.image if mark else ""), mark.claim if mark else "")
     target = desired(model, view.refs, model.owner(cluster), assumed, mark)
 
     def elapsed(since: datetime) -> timedelta:
@@ -141,7 +143,9 @@ def _after_copy(model: ScriptModel, target: Desired, view: ModelView, elapsed: E
     refs = replace(view.refs, base=BranchRef(view.refs.own_base, name))
     view = replace(view, refs=refs, base=replace(view.base, current=name, source=None))
     mark = view.train.mark if view.train else None
-    state = assess(model, desired(model, refs, train.owner, train.image, mark), view, elapsed, None)
+    state = assess(
+        model, desired(model, refs, train.owner, Defaults(train.image, train.claim), mark), view, elapsed, None
+    )
     yield from (change for action in plan(state) for change in _of_action(action, view))
 
 
@@ -172,7 +176,7 @@ def _observed(ref: PipelineRef, view: ModelView) -> PipelineView | None:
 
 def _pipeline(apply: PipelineApply, why: str, view: ModelView) -> Change:
     observed = _observed(apply.spec.ref, view)
-    fields = field_changes(observed.info.spec if observed else None, apply.spec)
+    fields = field_changes(submitted_spec(observed.info) if observed else None, apply.spec)
     if observed is None:
         return Change("+", f"create pipeline {apply.spec.ref}", why, fields=fields)
     again = "trains again from the first epoch" if observed is view.train else "writes a new script"
@@ -180,7 +184,11 @@ def _pipeline(apply: PipelineApply, why: str, view: ModelView) -> Change:
         again = "continues training from its checkpoint, or from the first epoch if no claim keeps checkpoints"
     effect = again if apply.reprocess else "computes nothing again"
     if observed.running:
-        effect += f"; kills the running job {observed.running.ref.id[:SHORT_ID]}"
+        job = observed.running.ref.id[:SHORT_ID]
+        resumes = observed is view.train and not apply.reprocess and state_is_kept(observed, view)
+        effect += (
+            f"; the running job {job} resumes from its checkpoint" if resumes else f"; kills the running job {job}"
+        )
     return Change("~", f"update pipeline {apply.spec.ref} to version {observed.info.version + 1}", why, effect, fields)
 
 
@@ -195,14 +203,18 @@ def _notes(model: ScriptModel, state: ModelState, view: ModelView, image: str) -
     difference = _difference(state)
     for drift in difference.tolerated:
         observed = _observed(drift.ref, view)
-        differing = field_changes(drift.apply.spec, observed.info.spec) if observed else ()
+        differing = field_changes(drift.apply.spec, submitted_spec(observed.info)) if observed else ()
         names = ", ".join(field.name for field in differing)
         yield f"{drift.ref} was changed by another client ({names}); left unchanged because spec.driftPolicy is Warn"
     training, http = model.spec.training, model.spec.corpus.http
     if not training.image and not image and difference.now:
         yield "the operator's default image is assumed to be unchanged; --trainer-image names another"
+    claim = view.train.mark.claim if view.train and view.train.mark else ""
+    if claim and not training.checkpoints.claim_name and (difference.now or difference.deferred):
+        yield f"the operator's default checkpoint claim is assumed to be {claim}"
     secrets = (each.name for each in training.image_pull_secrets)
-    named = (training.image, training.priority_class_name, training.runtime_class_name, training.queue_name, *secrets)
+    classes = (training.priority_class_name, training.runtime_class_name, training.queue_name)
+    named = (training.image, *classes, training.checkpoints.claim_name, *secrets)
     restricted = [name for name in named if name]
     if http and http.max_size_mi > DEFAULT_DOWNLOAD_MI:
         restricted.append(f"maxSizeMi {http.max_size_mi}")

@@ -25,7 +25,7 @@ _BAR_WIDTH = 30
 
 
 def ensure_repo(gateway: PachydermGateway, branch: BranchRef, *, create: bool) -> tuple[PipelineRef, ...]:
-    """Check that the repo accepts a push, creating it if asked to; return the pipelines that read the branch."""
+    """Check that the repo accepts a push, and create it if `create`; return the pipelines that read the branch."""
     repo = branch.repo
     projects = gateway.list_projects()
     if repo.project not in projects:

@@ -61,7 +61,18 @@ def _training(training: Object, now: datetime, glyphs: Glyphs) -> list[tuple[str
     rows = [("training", "  ".join(parts))]
     if elapsed := _elapsed(training, now):
         rows.append(("time", elapsed))
+    if training.get("restarts"):
+        rows.append(("restarts", restarts_of(training)))
     return rows
+
+
+def restarts_of(training: Object) -> str:
+    """Return the number of restarts, where the newest one continued, and what they cost."""
+    parts = [str(training["restarts"])]
+    if at := training.get("resumedAt"):
+        parts.append(f"resumed at {float(at['share']):.0%} of epoch {at['epoch']}")
+    parts.append(f"{duration(training.get('recomputedSeconds') or 0)} computed again")
+    return ", ".join(parts)
 
 
 def _elapsed(training: Object, now: datetime) -> str:

@@ -57,7 +57,7 @@ def parsed(found: Mapping[str, Any]) -> ScriptModel:
 
 
 class ServerUnavailableError(click.ClickException):
-    """The API server did not answer, or asked to retry."""
+    """The API server did not answer, or requested a retry."""
 
 
 @dataclass
@@ -71,7 +71,7 @@ class Session:
     pachd_ca_file: Path | None = None
     _runner: asyncio.Runner | None = field(default=None, init=False)
     _reached: bool = field(default=False, init=False)
-    """Whether the API server has answered at all, be it that it is busy."""
+    """Return whether the API server has answered at all, even if it is busy."""
 
     def ask(self, question: Callable[[KubeClient], Awaitable[T]], seconds: float | None = None) -> T:
         """Return the answer of the API server.
@@ -202,7 +202,7 @@ class Session:
             gateway.close()
 
     def finds_pachd(self) -> bool:
-        """Whether the options or a release of the operator give an address of pachd."""
+        """Return whether the options or a release of the operator provide an address of pachd."""
         return self._pachd.is_known
 
     def close(self) -> None:

@@ -17,12 +17,13 @@ from scriptmodel_operator.controller.corpus_sources import CorpusSources
 from scriptmodel_operator.controller.event_policy import EventPolicy
 from scriptmodel_operator.controller.inbox import Inbox
 from scriptmodel_operator.controller.queue import WorkQueue
+from scriptmodel_operator.controller.server_version import VersionReporter
 from scriptmodel_operator.controller.sweeper import Sweeper
 from scriptmodel_operator.controller.ticker import Ticker
 from scriptmodel_operator.controller.worker_pods import WorkerPods
 from scriptmodel_operator.health import Health, serving
 from scriptmodel_operator.ingest.downloads import Downloads
-from scriptmodel_operator.ingest.fetch import Patience
+from scriptmodel_operator.ingest.fetch import Timeouts
 from scriptmodel_operator.kube import watch
 from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.errors import NOT_INSTALLED, KubeError
@@ -183,7 +184,8 @@ async def working(
     config: OperatorConfig, kube: KubeGateway, cluster: str, process: Process, leadership: Leadership
 ) -> AsyncIterator[Inbox]:
     """Run everything but the watch: the operator reconciles each object that the inbox receives."""
-    gateway = PachydermGateway(config.pachd, leadership, process.metrics.called)
+    reporter = VersionReporter(process.metrics.pachyderm_version)
+    gateway = PachydermGateway(config.pachd, leadership, process.metrics.called, reporter)
     calls = Calls(CALL_THREADS)
     parts = compose(config, kube, gateway, calls, cluster, process)
     controller, ticker, sweeper, queue = parts.controller, parts.ticker, parts.sweeper, process.queue
@@ -222,7 +224,7 @@ def compose(
         config.downloads,
         queue.add,
         metrics.downloaded,
-        Patience(total=config.download_timeout),
+        Timeouts(total=config.download_timeout),
         CorpusSecrets(kube).read,
     )
     controller = Controller(

@@ -22,7 +22,7 @@ from scriptmodel_operator.config import (
 )
 from scriptmodel_operator.desired.policy import DEFAULT_DOWNLOAD_MI, Policy
 from scriptmodel_operator.ingest.addresses import Destinations, parse_destinations
-from scriptmodel_operator.installation.commands import before_uninstall, check
+from scriptmodel_operator.installation.commands import before_uninstall, check, clean_checkpoints
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 
 PREFIX = "SCRIPTMODEL"
@@ -42,6 +42,14 @@ def main() -> None:
     required=True,
     metavar="IMAGE",
     help="Trainer image for ScriptModels without spec.training.image.",
+)
+@click.option(
+    "--checkpoint-claim",
+    envvar=f"{PREFIX}_CHECKPOINT_CLAIM",
+    default="",
+    metavar="NAME",
+    help="Keep checkpoints of trainings on this PersistentVolumeClaim in Pachyderm's namespace. [default: none, so a "
+    "lost worker starts over]",
 )
 @click.option(
     "--kubeconfig",
@@ -149,6 +157,14 @@ def main() -> None:
     help="Allow this Secret of Pachyderm's namespace in training.imagePullSecrets; * for any.",
 )
 @click.option(
+    "--allow-checkpoint-claim",
+    "checkpoint_claims",
+    envvar=f"{PREFIX}_ALLOW_CHECKPOINT_CLAIM",
+    multiple=True,
+    metavar="NS=CLAIM",
+    help="Allow a namespace to name this claim in training.checkpoints.claimName; * for any.",
+)
+@click.option(
     "--allow-project",
     "projects",
     envvar=f"{PREFIX}_ALLOW_PROJECT",
@@ -242,6 +258,7 @@ def run(**options: Any) -> None:
     config = OperatorConfig(
         pachd=pachd,
         trainer_image=options["trainer_image"],
+        checkpoint_claim=options["checkpoint_claim"],
         kubeconfig=options["kubeconfig"],
         namespaces=options["namespaces"],
         poll_interval=options["poll_interval"],
@@ -262,6 +279,8 @@ def run(**options: Any) -> None:
             runtime_classes=options["runtime_classes"],
             queues=options["queues"],
             pull_secrets=options["pull_secrets"],
+            checkpoint_claim=options["checkpoint_claim"],
+            checkpoint_claims=_by_namespace("--allow-checkpoint-claim", options["checkpoint_claims"]),
             projects=_by_namespace("--allow-project", options["projects"]),
             repos=_by_namespace("--allow-repo", options["repos"]),
             max_download_mi=options["max_download_mi"],
@@ -331,6 +350,7 @@ def reference(path: Path, check: bool) -> None:
 
 main.add_command(check)
 main.add_command(before_uninstall)
+main.add_command(clean_checkpoints)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,8 @@ class OperatorConfig:
 
     pachd: PachdAddress
     trainer_image: str
+    checkpoint_claim: str = ""
+    """PersistentVolumeClaim for checkpoints of objects that name none; empty for none."""
     kubeconfig: Path | None = None
     namespaces: tuple[str, ...] = ()
     """Namespaces to watch; empty for all."""

@@ -21,6 +21,8 @@ _OBJECT_GAUGES = {
     "scriptmodel_perplexity": "status.training.perplexity.best of the ScriptModel",
     "scriptmodel_progress_percent": "status.training.progressPercent of the ScriptModel",
     "scriptmodel_gpu_seconds": "status.training.gpuSeconds of the ScriptModel",
+    "scriptmodel_training_restarts": "status.training.restarts of the ScriptModel",
+    "scriptmodel_training_recomputed_seconds": "status.training.recomputedSeconds of the ScriptModel",
 }
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # the library does not annotate it
@@ -72,6 +74,12 @@ class Metrics:
         )
         self._download_bytes = Counter("scriptmodel_download_bytes", "Bytes downloaded", registry=registry)
         self._depth = Gauge("scriptmodel_queue_depth", "ScriptModels that wait for a worker", registry=registry)
+        self._pachyderm = Gauge(
+            "scriptmodel_pachyderm_info",
+            "1 for the version of pachd; certified is yes, no, newer or too old",
+            ["version", "certified"],
+            registry=registry,
+        )
         self._skew: Gauge | None = None
         registry.register(ObjectCollector(store))
 
@@ -94,6 +102,11 @@ class Metrics:
                 registry=self._registry,
             )
         self._skew.set(seconds)
+
+    def pachyderm_version(self, version: str, certified: str) -> None:
+        """Set the version of pachd, in place of an earlier one."""
+        self._pachyderm.clear()
+        self._pachyderm.labels(version, certified).set(1)
 
     def retried(self) -> None:
         """Count a reconcile that failed and will be retried."""
@@ -152,5 +165,7 @@ def _gauges(status: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
         "scriptmodel_perplexity": (training.get("perplexity") or {}).get("best"),
         "scriptmodel_progress_percent": training.get("progressPercent"),
         "scriptmodel_gpu_seconds": training.get("gpuSeconds"),
+        "scriptmodel_training_restarts": training.get("restarts"),
+        "scriptmodel_training_recomputed_seconds": training.get("recomputedSeconds"),
     }
     yield from ((name, float(value)) for name, value in values.items() if value is not None)

@@ -1,15 +1,15 @@
-"""How the operator scales, beside a plain aiohttp loop and a kopf operator as the tutorial writes one.
+"""Compares the operator with a plain aiohttp loop and a kopf operator written like the tutorial.
 
     python -m tests.bench.operator [--objects 1000] [--rounds 1] [--naive-limit 120] [--start-only] [--apart]
 
-Each contender gets a control plane of its own with the same objects, made before it starts, and a stub of pachd.
-Objects are handled when their status is of their newest spec; for the operator, also when both pipelines of the object
-are there and told of. The loop with pipelines has as much to do as the operator: it makes the same two writes and the
-same four calls for a new object, blindly. The plain loop and naive kopf call no Pachyderm at all; beside them stands
-the operator's second start, which finds pipelines there, but neither finalizers nor statuses.
+Each measured program gets its own control plane with the same objects, created before it starts, and a stub of pachd.
+An object is handled when its status belongs to its newest spec; for the operator, also both pipelines must exist and be
+reported. The loop with pipelines does as much as the operator: the same two writes and the same four calls for a new
+object, without checks. The plain loop and naive kopf do not call Pachyderm; compare them with the operator's second
+start, with existing pipelines and without finalizers and statuses.
 
-Wherever there is room, a contender shares the cores with the API server, etcd, the stub and the bench itself. With
-`--apart` it has the last core for itself and they have the others, as if it ran on another machine than they do.
+By default a program shares the cores with the API server, etcd, the stub and the benchmark. With `--apart` it has the
+last core for itself and they have the others, as if it ran on another machine.
 """
 
 from __future__ import annotations

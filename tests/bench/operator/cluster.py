@@ -1,4 +1,4 @@
-"""What the bench asks of the API server: objects made at once, a watch that notes when each is told of, counts."""
+"""The benchmark's access to the API server: creates objects, watches for reported statuses, counts requests."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ async def _each(one: Callable[[str], Awaitable[None]], names: list[str]) -> None
 
 @dataclass
 class Watch:
-    """Follows the namespace; `told_at` has when a generation was first told of."""
+    """Watches the namespace; `told_at` has the time at which each generation was first reported."""
 
     cluster: Cluster
     told: Callable[[dict[str, Any]], bool]
@@ -137,7 +137,7 @@ class Watch:
             self._news.set()
 
     async def until(self, holds: Callable[[], bool], seconds: float) -> bool:
-        """Whether it came to hold within so many seconds."""
+        """Return whether the condition became true within so many seconds."""
         try:
             async with asyncio.timeout(seconds):
                 while not holds():

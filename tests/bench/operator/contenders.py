@@ -1,4 +1,4 @@
-"""Who is measured: this operator, the plain loop without and with Pachyderm, and the naive kopf operator."""
+"""The measured programs: this operator, the plain loop without and with Pachyderm, and the naive kopf operator."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Told = Callable[[dict[str, Any]], bool]
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """How to start it, and when an object is handled."""
+    """How to start a program, and when an object counts as handled."""
 
     name: str
     start: Callable[[Path, Path, str, str], Program]

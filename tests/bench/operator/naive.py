@@ -13,11 +13,11 @@ import kopf
 GROUP, VERSION, PLURAL = "scriptmodel.dev", "v1alpha1", "scriptmodels"
 CALL_SECONDS = 0.005
 LOOK_SECONDS = 5
-"""Of the operator, too, as it is configured: so both see as soon what becomes of a pipeline."""
+"""The poll interval of the operator, so that both observe changes of a pipeline equally soon."""
 
 
 def call(patch: kopf.Patch, meta: kopf.Meta) -> None:
-    """What stands for the work, and the status that tells of it."""
+    """Imitates the work; returns the status that reports it."""
     time.sleep(CALL_SECONDS)
     patch.status["observedGeneration"] = meta["generation"]
 

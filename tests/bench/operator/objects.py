@@ -12,12 +12,12 @@ _CONDITIONS = ("Ready", "Reconciling", "Stalled", "CorpusReady", "Trained", "Gen
 
 
 def path(namespace: str, name: str = "") -> str:
-    """Of the objects of a namespace, or of one of them."""
+    """Return the path of the objects of a namespace, or of one of them."""
     return f"/apis/{GROUP}/{VERSION}/namespaces/{namespace}/{PLURAL}" + (f"/{name}" if name else "")
 
 
 def scriptmodel(name: str, words: int = 1000, history: int = 5) -> dict[str, Any]:
-    """As a person would write it: one corpus for all."""
+    """A ScriptModel as a user would write it; all share one corpus."""
     return {
         "apiVersion": f"{GROUP}/{VERSION}",
         "kind": "ScriptModel",
@@ -32,12 +32,12 @@ def scriptmodel(name: str, words: int = 1000, history: int = 5) -> dict[str, Any
 
 
 def pending(found: dict[str, Any]) -> bool:
-    """Whether the status is of another spec."""
+    """Return whether the status belongs to another spec."""
     return bool((found.get("status") or {}).get("observedGeneration") != found["metadata"]["generation"])
 
 
 def status_of(generation: int) -> dict[str, Any]:
-    """As large as the operator's own for an object whose training waits for a worker."""
+    """A status as large as the operator's for an object whose training waits for a worker."""
     conditions = [
         {
             "type": kind,

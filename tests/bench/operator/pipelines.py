@@ -1,4 +1,4 @@
-"""Two pipelines of an object in one transaction: the four calls that the operator makes, and nothing around them."""
+"""Creates two pipelines of an object in one transaction, with the operator's four calls and nothing else."""
 
 from __future__ import annotations
 

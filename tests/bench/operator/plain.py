@@ -1,10 +1,10 @@
-"""The plain loop: list, watch, patch with aiohttp, and nothing else. What the API server allows.
+"""The plain loop: only list, watch and patch with aiohttp. It shows the speed that the API server allows.
 
     python -m tests.bench.operator.plain KUBECONFIG NAMESPACE [PACHD]
 
 Each object gets a finalizer and then a status of the operator's size; a changed spec gets a new status. It keeps
-nothing but a queue, and repeats nothing that fails. With the address of a pachd it makes both pipelines of a new
-object in between, without looking whether they are there; else it calls no Pachyderm.
+only a queue, and retries nothing. With the address of a pachd it creates both pipelines of a new object in between,
+without checking whether they exist; otherwise it does not call Pachyderm.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ WORKERS = 16
 
 
 class Queue:
-    """Each generation of an object once: what comes meanwhile are echoes of our own writes."""
+    """Yield each generation of an object once; other events are caused by our own writes."""
 
     def __init__(self) -> None:
         self.objects: asyncio.Queue[dict[str, Any]] = asyncio.Queue()

@@ -1,4 +1,4 @@
-"""What a process has used, from /proc."""
+"""Reads the resource usage of a process from /proc."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Usage:
 
 
 def usage(pid: int) -> Usage:
-    """Of a running process."""
+    """Return the usage of a running process."""
     _, _, rest = Path(f"/proc/{pid}/stat").read_text().rpartition(")")
     found = rest.split()
     status = Path(f"/proc/{pid}/status").read_text()
@@ -33,7 +33,7 @@ def usage(pid: int) -> Usage:
 
 
 async def until_quiet(pid: int, seconds: float) -> float:
-    """Seconds until the process came to rest, `seconds` if it did not."""
+    """Return the seconds until the process was idle, `seconds` if it was not."""
     began = busy = time.monotonic()
     before = usage(pid).cpu
     while time.monotonic() - began < seconds:

@@ -29,7 +29,7 @@ _CHANGE_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How much of each is done."""
+    """The sizes of the measurements."""
 
     objects: int
     changes: int
@@ -41,7 +41,7 @@ class Sizes:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """What was used and asked between two moments."""
+    """The resources used and requests made between two moments."""
 
     seconds: float
     usage: Usage
@@ -55,13 +55,13 @@ class Stretch:
 
 @dataclass
 class Figures:
-    """What is known of one contender; what it did not come to is absent."""
+    """The figures of one program; those that it did not reach are absent."""
 
     handled: int = 0
     first: Stretch | None = None
     idle: Stretch | None = None
     second: Stretch | None = None
-    """The first start's work again, with pipelines that are there."""
+    """Repeats the work of the first start with existing pipelines."""
     restart: Stretch | None = None
     changes: list[float] = field(default_factory=list)
     """Seconds from a changed spec to its status; for the operator, of a change that concerns no pipeline."""
@@ -95,7 +95,9 @@ class Pachd:
 async def measure(
     contender: Contender, sizes: Sizes, root: Path, limit: float, found: Figures, say: Callable[[str], None]
 ) -> None:
-    """In a control plane of its own, that is gone afterwards. `found` is filled as the figures come."""
+    """Measure in a control plane of its own, which is deleted afterwards; `found` receives the figures as they are
+    measured.
+    """
     say(f"# {contender.name}: making {sizes.objects} objects")
     with ControlPlane(root / "controlplane") as plane, _stub(root) as pachd:
         plane.kubectl("apply", "--server-side", "-f", str(ROOT / "manifests" / "crd.yaml"))
@@ -165,7 +167,7 @@ class _Measurement:
             self._say("started again", found.restart)
 
     async def _second(self, found: Figures) -> bool:
-        """Whether all were handled again, with pipelines that are there."""
+        """Return whether all objects were handled again, with existing pipelines."""
         await self.cluster.take_away([_name(number) for number in range(self.sizes.objects)])
         self.watch.told_at.clear()
         with self._program() as program:

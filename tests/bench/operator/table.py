@@ -11,7 +11,7 @@ _LISTS = ("ListProject", "ListRepo", "ListPipeline", "ListJob")
 
 
 def render(sizes: Sizes, found: Mapping[str, Sequence[Figures]]) -> str:
-    """One column for each contender, medians of its rounds; - where it was cut off before, no row that says nothing."""
+    """One column per program with the medians of its rounds; - for figures that were not reached, and no empty rows."""
     rows: list[list[str]] = [[f"{sizes.objects} objects", *found]]
     for title, figure in _rows(sizes):
         cells = [_median(figure, rounds) for rounds in found.values()]

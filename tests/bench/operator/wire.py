@@ -41,7 +41,7 @@ def fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
 
 
 def first(message: bytes, number: int) -> bytes:
-    """The content of the first field of that number; nothing if there is none."""
+    """Return the content of the first field with that number, or nothing."""
     return next((value for each, value in fields(message) if each == number and isinstance(value, bytes)), b"")
 
 

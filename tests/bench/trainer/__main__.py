@@ -1,6 +1,6 @@
-"""How fast the trainer is, beside PyTorch's word_language_model and beside what this machine allows.
+"""Compares the trainer's speed with PyTorch's word_language_model and with the limits of this machine.
 
-Each figure is taken in turns with what it is compared to, in one run: on a busy machine the ratios hold, not the rates.
+Each figure and its reference are measured interleaved, in one run: on a busy machine only the ratios are valid.
 
     python -m tests.bench.trainer [steps] [perplexity] [generation] [normalising]
 """
@@ -29,11 +29,11 @@ OURS = (
 
 
 _WINDOWS = {"small": 16, "medium": 2}
-"""Of a preset that are timed at once, so that a moment's work of others does not decide; else one."""
+"""How many steps of a preset are timed at once, so that short interruptions do not matter; one for others."""
 
 
 def main() -> None:
-    """Run the parts asked for, all by default, and print a line for each figure."""
+    """Run the requested parts, all by default, and print a line for each figure."""
     parser = argparse.ArgumentParser(
         prog="python -m tests.bench.trainer", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -66,7 +66,7 @@ def main() -> None:
 
 
 def use_threads(threads: int) -> None:
-    """Hold TensorFlow to so many threads; before it computes anything."""
+    """Limit TensorFlow to so many threads, before it computes anything."""
     import tensorflow as tf  # noqa: PLC0415  # quietly loaded by then
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)

@@ -1,7 +1,7 @@
-"""Time to the perplexity that the published recipe reaches: plain Keras, PyTorch's word_language_model, and ours.
+"""Measures the training time to the perplexity of the published recipe.
 
-They take turns, an epoch each, so that a busy machine slows all of them. Counted is the time of training; validating is
-how the time is read, compiling and loading are left out for all three.
+Plain Keras, PyTorch's word_language_model and the trainer are interleaved by epoch, so that a busy machine slows all of
+them. Only training time counts, not validating, compiling and loading.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ THEIR_SHAPE = {"batch": 20, "steps": 35}  # the best for it among those that doc
 
 @dataclass
 class Course:
-    """What a recipe did so far: seconds of training and best validation perplexity after each epoch."""
+    """The progress of a recipe: seconds of training and lowest validation perplexity after each epoch."""
 
     name: str
     epoch: Callable[[], tuple[float, float]]

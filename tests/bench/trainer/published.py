@@ -54,7 +54,7 @@ class PublishedRecipe:
 
     @property
     def epochs(self) -> int:
-        """How many the recipe has."""
+        """The number of weights of the recipe."""
         return self.preset.epochs
 
     def epoch(self) -> tuple[float, float]:

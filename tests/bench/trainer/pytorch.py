@@ -1,4 +1,4 @@
-"""The process that runs PyTorch, if `make bench-trainer` made the environment for it."""
+"""The process that runs PyTorch, if `make bench-trainer` created its environment."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PROGRAM = Path(__file__).with_name("word_language_model.py")
 
 
 class PyTorch:
-    """Asks the process, which does nothing in between."""
+    """Sends a request to the process, which is otherwise idle."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
@@ -32,7 +32,7 @@ class PyTorch:
 
 @contextlib.contextmanager
 def pytorch(threads: int) -> Iterator[PyTorch | None]:
-    """The process, or None where PyTorch is not installed: whoever asks says that aloud."""
+    """Return the process, or None if PyTorch is not installed; the caller reports that."""
     if not _PYTHON.exists():
         print("SKIPPED: all comparisons with PyTorch, there is no .venv/bench (make bench-trainer makes it)")
         yield None

@@ -1,8 +1,8 @@
-"""What PyTorch's word_language_model learns in so many epochs, from the corpus that the presets learn from.
+"""Measures the perplexity of PyTorch's word_language_model after so many epochs, on the corpus of the presets.
 
     python -m tests.bench.trainer.quality --plays 12 --units 300 --epochs 13
 
-Splits and vocabulary are those of `scriptmodel-trainer train`, which says itself what a preset comes to.
+Splits and vocabulary are those of `scriptmodel-trainer train`, which prints the perplexity of a preset itself.
 """
 
 from __future__ import annotations

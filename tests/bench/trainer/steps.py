@@ -1,4 +1,4 @@
-"""Training steps of ours and of PyTorch's word_language_model, each beside its matrix products alone, taking turns."""
+"""Times training steps of the trainer and of PyTorch's example, interleaved with their matrix products."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Times of tasks that take turns, so that a busy machine slows all of them."""
+"""Times tasks interleaved, so that a busy machine slows all of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _REST = 0.3  # seconds after which threads that wait for more work (OpenMP's) no
 
 
 def clock_for(threads: int) -> Callable[[], float]:
-    """Time on the wall; of a single thread the time that it computed, which holds on a machine that others use, too."""
+    """Wall-clock time; with a single thread its computing time, which is also valid on a busy machine."""
     return time.process_time if threads == 1 else time.perf_counter
 
 

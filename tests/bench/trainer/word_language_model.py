@@ -1,4 +1,5 @@
-"""The model and recipe of PyTorch's example word_language_model, in words of our own, as a process that does as told.
+"""Model and recipe of PyTorch's example word_language_model, written for this project, as a process that executes
+requests.
 
 It runs in .venv/bench, which holds PyTorch and nothing of ours. Each line on standard input is a JSON object with a
 `do` and its arguments; each is answered by one line of JSON.
@@ -148,7 +149,9 @@ class Recipe:
 
 
 def main() -> None:
-    """Do as each line says, with as many threads as the argument says; of one thread the computing time counts."""
+    """Execute the request of each line, with as many threads as the argument says; with one thread its computing time
+    counts.
+    """
     threads = int(sys.argv[1])
     torch.set_num_threads(threads)
     clock = time.process_time if threads == 1 else time.perf_counter

@@ -1,4 +1,4 @@
-"""Generation beside its matrix-vector products, from a running process and from a cold start; normalising."""
+"""Times generation and its matrix-vector products, in a running process and from a cold start; times normalising."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def bench_generation(rounds: int) -> None:
 
 
 def bench_cold_start(rounds: int, folder: Path, weights: dict[str, Floats], roof: float) -> None:
-    """A new process that writes 1,000 words, beside one that imports NumPy; `roof`: seconds of a token's products."""
+    """Start a process that writes 1,000 words, and one that imports NumPy; `roof`: seconds of a token's products."""
     known = (UNKNOWN, *sorted(MARKERS - {UNKNOWN}), ",")
     words = (*known, *(f"word{number}" for number in range(len(weights["output/bias"]) - len(known))))
     speakers = frozenset(range(len(known), len(known) + 50))

@@ -1,4 +1,4 @@
-"""The control plane's binaries are taken from where the machine has them, before any is built."""
+"""The control plane's binaries are used from the machine if it has them, and built otherwise."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _no_build(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(binaries, "_build", lambda: Path("built"))
 
 
-def test_the_folder_that_kubebuilder_assets_names_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_folder_in_kubebuilder_assets_has_priority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assets = programs_in(tmp_path / "assets", *binaries.PROGRAMS)
     monkeypatch.setenv("PATH", str(programs_in(tmp_path / "path", *binaries.PROGRAMS)))
     monkeypatch.setenv("KUBEBUILDER_ASSETS", str(assets))

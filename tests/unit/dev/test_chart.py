@@ -1,4 +1,4 @@
-"""The table of the chart's values comes from the comments in values.yaml."""
+"""The table of the chart's values is generated from the comments in values.yaml."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def values_of(text: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[
     return list(chart.values())
 
 
-def test_a_comment_tells_of_the_value_below_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_comment_describes_the_value_below_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = "image:\n  # -- Where the image\n  # is from.\n  registry: here\n# -- All.\nresources:\n  limits: {cpu: 1}\n"
     assert values_of(text, tmp_path, monkeypatch) == [
         ("image.registry", "here", "Where the image is from."),
@@ -28,11 +28,11 @@ def test_a_value_without_a_comment_is_an_error(tmp_path: Path, monkeypatch: pyte
         values_of("image:\n  tag: main # not above it\n", tmp_path, monkeypatch)
 
 
-def test_what_is_not_up_to_date_is_named(
+def test_outdated_files_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(chart, "ROOT", tmp_path)
     monkeypatch.setattr(chart, "manifests", lambda: {tmp_path / "rbac.yaml": "new\n"})
     (tmp_path / "rbac.yaml").write_text("old\n")
     assert chart.main(["--check"]) == 1
-    assert capsys.readouterr().err == "rbac.yaml is not what the chart makes: run `make manifests`\n"
+    assert capsys.readouterr().err == "rbac.yaml is out of date: run `make manifests`\n"

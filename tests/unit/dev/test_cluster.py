@@ -1,4 +1,4 @@
-"""A machine that cannot run a node is told so before anything is started. What a fit one does: tests/node."""
+"""A machine that cannot run a node gets the reason before anything starts. Machines that can: tests/node."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ def test_a_controller_that_is_not_delegated_is_named(tmp_path: Path, monkeypatch
         preflight._check_cgroups()
 
 
-def test_a_refused_overlay_is_told_with_the_kernels_words(path: Path, tmp_path: Path) -> None:
+def test_a_refused_overlay_is_reported_with_the_kernels_error(path: Path, tmp_path: Path) -> None:
     program(path, "mount", "echo 'mount: unknown filesystem type overlay' >&2; exit 32")
     with pytest.raises(preflight.UnfitMachineError, match="unknown filesystem type overlay"):
         preflight._check_overlay(tmp_path / "images")
     assert not list((tmp_path / "images").iterdir())
 
 
-def test_a_network_that_cannot_be_made_is_told_with_the_kernels_words(path: Path) -> None:
+def test_a_network_that_cannot_be_created_is_reported_with_the_kernels_error(path: Path) -> None:
     program(
         path, "ip", '[ "$2" = add ] && [ "$5" = veth ] || exit 0; echo "RTNETLINK answers: Not permitted" >&2; exit 2'
     )
@@ -72,7 +72,7 @@ def test_why_a_machine_is_unfit_is_one_line_for_ci_and_no_failure(
     assert capsys.readouterr().out == "a node needs Linux and root: it makes cgroups, mounts and a network bridge\n"
 
 
-def test_what_cannot_be_found_out_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_check_that_cannot_be_made_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     def without_archive(packages: object) -> None:
         raise MissingProgramError("`apt-get install` failed")
 
@@ -82,17 +82,19 @@ def test_what_cannot_be_found_out_is_a_failure(monkeypatch: pytest.MonkeyPatch) 
     assert program_of_clusters.main() == 1
 
 
-def test_a_route_into_the_pods_network_is_told(path: Path) -> None:
+def test_a_route_into_the_pod_network_is_reported(path: Path) -> None:
     routes(path, {"dst": "default", "dev": "eth0"}, {"dst": "10.231.7.0/24", "dev": "tun0"})
     assert network.taken_by() == "10.231.7.0/24 dev tun0"
 
 
-def test_other_routes_and_the_bridges_own_are_none_of_its_business(path: Path) -> None:
+def test_other_routes_and_those_of_the_bridge_are_ignored(path: Path) -> None:
     routes(path, {"dst": "10.0.0.0/24", "dev": "eth0"}, {"dst": "10.231.0.0/16", "dev": network.BRIDGE})
     assert network.taken_by() == ""
 
 
-def test_after_a_build_that_failed_the_next_try_begins_anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_after_a_failed_build_the_next_attempt_starts_from_scratch(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     def failing(_runtime: object) -> None:
         raise BuildError("the compiler was killed")
 

@@ -1,4 +1,4 @@
-"""`make cold-start` counts starts, keeps the machine busy meanwhile, and ends by itself with what it started."""
+"""`make cold-start` counts starts, keeps the machine busy during them, and stops everything that it started."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_nothing_starts_after_the_limit(tmp_path: Path, capsys: pytest.CaptureFi
 
 
 @pytest.mark.parametrize("parent_is_gone", [False, True])
-def test_the_work_ends_by_itself(parent_is_gone: bool) -> None:
+def test_the_work_ends_automatically(parent_is_gone: bool) -> None:
     """At its deadline, and where its parent is gone."""
     parent, deadline = (1, time.monotonic() + 600) if parent_is_gone else (os.getpid(), 0.0)
     command = [sys.executable, "-c", coldstart._SPIN, str(parent), str(deadline)]
@@ -72,7 +72,7 @@ def test_the_work_ends_by_itself(parent_is_gone: bool) -> None:
 
 
 @pytest.mark.parametrize("starts", ["0", "-1", "ten"])
-def test_a_number_of_starts_that_is_none_is_bad_usage(starts: str) -> None:
+def test_an_invalid_number_of_starts_is_a_usage_error(starts: str) -> None:
     command = [sys.executable, "-m", "dev.coldstart", f"--starts={starts}"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2

@@ -30,7 +30,7 @@ class SlowServer:
     """A real HTTP server whose answers depend on a clock that only `pause` moves."""
 
     status: Any = None
-    """Of the definition before `established`."""
+    """The answers of the definition before it is `established`."""
     established: float = 10.0
     discovered: float = 10.0
     fails_until: float = 0.0
@@ -76,7 +76,7 @@ def server() -> Iterator[SlowServer]:
             self.wfile.write(text)
 
         def log_message(self, *words: Any) -> None:
-            """Say nothing."""
+            """Print nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
         slow.url = f"http://127.0.0.1:{http.server_address[1]}"
@@ -99,7 +99,7 @@ def test_a_definition_that_is_established_but_not_yet_discovered_is_waited_for(s
     assert 5 <= server.now < 6
 
 
-def test_a_server_that_fails_for_a_while_is_asked_again(server: SlowServer) -> None:
+def test_a_server_that_fails_for_a_while_is_retried(server: SlowServer) -> None:
     server.established = server.discovered = 0
     server.fails_until = 3
     server.wait()

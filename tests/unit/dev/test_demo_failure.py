@@ -1,4 +1,4 @@
-"""Whatever fails in whichever stage of the demo is reported in three lines, without a traceback."""
+"""A failure in any stage of the demo is reported in three lines, without a traceback."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_a_bug_leaves_its_traceback_in_the_log(
     assert "Traceback" in Path(log.removeprefix("demo: log: ")).read_text()
 
 
-def test_a_full_disk_has_a_remedy_of_its_own(
+def test_a_full_disk_has_its_own_remedy(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     assert "free some disk space" in run_with(monkeypatch, capsys, tmp_path, "start", "disk")[2]
@@ -98,7 +98,7 @@ def test_a_folder_that_cannot_be_made_is_three_lines(
     assert log.startswith("demo: log: ")
 
 
-def test_a_command_that_fails_is_reported_with_what_it_said(tmp_path: Path) -> None:
+def test_a_failed_command_is_reported_with_its_output(tmp_path: Path) -> None:
     started = Demo(tmp_path, ExitStack())
     script = "echo resolving; echo 'error: no route to host'; echo giving up; exit 3"
     with pytest.raises(StageError, match=r"^error: no route to host$") as raised:

@@ -25,7 +25,7 @@ def model(reason: str = "Training", percent: int = 0, **training: Any) -> dict[s
 
 @pytest.fixture
 def row(capsys: pytest.CaptureFixture[str]) -> Any:
-    """What a display prints of an object."""
+    """Return what a display prints of an object."""
 
     def show(display: Display, found: dict[str, Any]) -> str:
         if display.wants(found):
@@ -37,7 +37,7 @@ def row(capsys: pytest.CaptureFixture[str]) -> Any:
     return show
 
 
-def test_the_header_comes_once_and_columns_stay_aligned() -> None:
+def test_the_header_is_printed_once_and_columns_stay_aligned() -> None:
     table = Table({"STATUS": 10})
     first = table.rows(printed("Pending", "", "2s"), "")
     second = table.rows(printed("Training", "1/3", "5s"), "43%")
@@ -58,7 +58,7 @@ def test_the_header_comes_once_and_columns_stay_aligned() -> None:
     ],
     ids=["stage", "tenth", "validation", "test"],
 )
-def test_what_a_reader_cares_about_is_a_row(later: dict[str, Any], row: Any) -> None:
+def test_each_relevant_change_is_a_row(later: dict[str, Any], row: Any) -> None:
     display = Display(terminal=False)
     row(display, model(percent=40))
     assert row(display, later).startswith("    plays")
@@ -93,7 +93,7 @@ def test_the_fields_are_those_of_the_definition() -> None:
         assert f" {name}:\n" in crd, name
 
 
-def test_a_row_that_kubectl_showed_already_does_not_come_again(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_row_that_kubectl_has_shown_is_not_repeated(capsys: pytest.CaptureFixture[str]) -> None:
     """The row is read a moment after the object."""
     display = Display(terminal=False)
     display.show(model("Generating", percent=100), printed("Generated", "3/3", "5s"))
@@ -101,7 +101,7 @@ def test_a_row_that_kubectl_showed_already_does_not_come_again(capsys: pytest.Ca
     assert capsys.readouterr().out.count("Generated") == 1
 
 
-def test_an_object_that_no_operator_has_seen_yet_is_no_row() -> None:
+def test_an_object_without_a_status_has_no_row() -> None:
     assert not Display(terminal=False).wants({})
 
 

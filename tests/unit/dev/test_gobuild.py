@@ -15,7 +15,7 @@ GO_MOD = "module example.dev/hello\n\ngo 1.24.0\n\nrequire (\n\texample.dev/base
 
 @pytest.fixture
 def hello(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> GoProgram:
-    """A program whose "Go" writes a file and counts how often it was asked to."""
+    """A module whose "Go" writes a file and counts its calls."""
     module = tmp_path / "hello"
     module.mkdir()
     (module / "go.mod").write_text(GO_MOD)
@@ -44,13 +44,13 @@ def test_a_program_is_built_once_and_found_by_all_its_names(hello: GoProgram, tm
     assert folder.name.startswith("v1.2.3-")
 
 
-def test_another_content_of_the_module_is_built_anew(hello: GoProgram) -> None:
+def test_a_changed_module_is_built_again(hello: GoProgram) -> None:
     before = build(hello)
     (hello.module / "main.go").write_text("package main\n")
     assert build(hello) != before
 
 
-def test_a_build_that_fails_says_where_and_leaves_nothing_that_counts_as_built(
+def test_a_failed_build_names_the_step_and_leaves_no_result(
     hello: GoProgram, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "broken").touch()

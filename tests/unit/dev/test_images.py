@@ -1,4 +1,4 @@
-"""What the images' build does on the host: which engine, which secrets, what is cut, and what is said of the result."""
+"""The image build on the host: choice of the engine, secrets, removed files, and the printed summary."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_docker_client_without_an_engine_is_passed_over(path: Path) -> None:
     assert engine.find().name == "podman"
 
 
-def test_without_an_engine_it_says_what_each_said_and_what_to_install(
+def test_without_an_engine_each_error_and_what_to_install_are_printed(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program(path, "docker", "echo 'Cannot connect to the Docker daemon' >&2; exit 1")
@@ -86,7 +86,7 @@ def test_uvs_index_is_used_where_pip_names_none(monkeypatch: pytest.MonkeyPatch)
     assert sources.pip_settings()["index-url"] == "https://index.example/simple"
 
 
-def test_a_library_works_without_what_is_cut_behind_it(tmp_path: Path) -> None:
+def test_a_library_works_without_its_symbol_tables(tmp_path: Path) -> None:
     library = tmp_path / "tensorflow" / "python" / "some.so"
     library.parent.mkdir(parents=True)
     shutil.copyfile(_cffi_backend.__file__, library)
@@ -96,7 +96,7 @@ def test_a_library_works_without_what_is_cut_behind_it(tmp_path: Path) -> None:
     assert ctypes.CDLL(str(library)).PyInit__cffi_backend
 
 
-def test_what_training_never_imports_is_cut_with_its_record(tmp_path: Path) -> None:
+def test_packages_that_training_never_imports_are_removed_with_their_records(tmp_path: Path) -> None:
     for name in ("clang/cindex.py", "libclang-18.1.1.dist-info/METADATA", "keras/models.py", "keras/models_test.py"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("x")
@@ -134,7 +134,7 @@ def layer(files: dict[str, str]) -> bytes:
     return written.getvalue()
 
 
-def test_the_bill_of_materials_lists_what_the_image_holds(tmp_path: Path) -> None:
+def test_the_sbom_lists_the_packages_of_the_image(tmp_path: Path) -> None:
     site = "opt/app/lib/python3.11/site-packages"
     old = f"{site}/old-1.dist-info/METADATA"
     layers = {

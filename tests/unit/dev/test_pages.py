@@ -1,4 +1,4 @@
-"""What pages, samples, manifests and the chart say agrees with each other."""
+"""Pages, samples, manifests and the chart are consistent with each other."""
 
 from __future__ import annotations
 

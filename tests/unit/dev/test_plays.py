@@ -1,4 +1,4 @@
-"""`make plays` fills a folder with the open corpus and changes nothing that is in it."""
+"""`make plays` writes the corpus into a folder and changes no existing file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def run(folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
-def test_all_plays_are_written_beside_what_is_there(tmp_path: Path) -> None:
+def test_all_plays_are_written_next_to_existing_files(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("my own")
     done = run(tmp_path)
     assert (done.returncode, done.stdout) == (0, f"38 plays written in {tmp_path}/\n"), done.stderr
@@ -26,11 +26,11 @@ def test_all_plays_are_written_beside_what_is_there(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 39
 
 
-def test_a_second_time_writes_only_what_is_missing(tmp_path: Path) -> None:
+def test_a_second_run_writes_only_missing_files(tmp_path: Path) -> None:
     write(tmp_path / "plays")
     (tmp_path / "plays" / plays()[0].name).unlink()
     assert write(tmp_path / "plays") == 1
-    assert run(tmp_path / "plays").stdout.startswith("all plays are there already")
+    assert run(tmp_path / "plays").stdout.startswith("all plays exist already")
 
 
 def test_a_file_that_was_changed_is_neither_overwritten_nor_are_others_written(tmp_path: Path) -> None:

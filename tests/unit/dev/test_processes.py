@@ -81,6 +81,6 @@ def test_run_shown_ends_the_command_when_interrupted(tmp_path: Path) -> None:
     assert eventually(lambda: has_ended(pids[0], "any"))
 
 
-def test_a_process_is_told_from_a_later_one_with_its_pid() -> None:
+def test_a_process_is_distinguished_from_a_later_one_with_the_same_pid() -> None:
     assert not has_ended(os.getpid(), start_time(os.getpid()))
     assert has_ended(os.getpid(), "0")

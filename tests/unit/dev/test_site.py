@@ -13,7 +13,7 @@ from dev.site import on_page_content
 
 LOADED = re.compile(r"""<(?:script|img|link|iframe)\b[^>]*(?:src|href)=["']?(?:https?:)?//[^>]*>""")
 COLUMNS = 120
-"""Characters of a line of code that fit beside the navigation at 1280 px."""
+"""Characters of a line of code that fit next to the navigation at 1280 px."""
 
 
 @pytest.fixture(scope="module")

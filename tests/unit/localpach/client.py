@@ -1,4 +1,4 @@
-"""A client with shorthand for the calls that the tests make."""
+"""A client with short forms of the calls that the tests make."""
 
 from __future__ import annotations
 
@@ -28,6 +28,14 @@ def until(poll: Callable[[], T | None], seconds: float = 60.0) -> T:
         if time.monotonic() > end:
             raise AssertionError(f"no result after {seconds} s: {poll}")
         time.sleep(0.02)
+
+
+Name = Callable[[str], str]
+
+
+def sh(script: str) -> list[str]:
+    """Return a command that runs a script."""
+    return ["sh", "-c", script]
 
 
 class Client:

@@ -29,3 +29,12 @@ def name() -> Callable[[str], str]:
     """Return a function that makes names unique to a test."""
     suffix = uuid.uuid4().hex[:8]
     return lambda base: f"{base}-{suffix}"
+
+
+@pytest.fixture
+def corpus(client: Client, name: Callable[[str], str]) -> str:
+    """Create a repo with two files."""
+    repo = name("corpus")
+    client.create_repo(repo)
+    client.put(repo, {"/a.txt": b"alpha\n", "/b.txt": b"beta\n"})
+    return repo

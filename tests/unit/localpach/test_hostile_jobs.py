@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Callable
 from pathlib import Path
 
 import grpc
@@ -12,14 +11,7 @@ from python_pachyderm.proto.v2.pfs import pfs_pb2 as pfs
 from python_pachyderm.proto.v2.pps import pps_pb2 as pps
 
 from tests.contract.serving import serving
-from tests.unit.localpach.client import Client, job, repo, until
-
-Name = Callable[[str], str]
-
-
-def sh(script: str) -> list[str]:
-    """Return a command that runs a script."""
-    return ["sh", "-c", script]
+from tests.unit.localpach.client import Client, Name, job, repo, sh, until
 
 
 @pytest.fixture

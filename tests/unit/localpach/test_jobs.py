@@ -1,11 +1,8 @@
-"""Jobs: their files, datums, processes and logs."""
+"""Jobs: their files, datums and logs."""
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import grpc
 import pytest
@@ -13,32 +10,7 @@ from google.protobuf.duration_pb2 import Duration
 from python_pachyderm.proto.v2.pfs import pfs_pb2 as pfs
 from python_pachyderm.proto.v2.pps import pps_pb2 as pps
 
-from tests.contract.serving import Localpach, serving, start
-from tests.unit.localpach.client import Client, commit, job, pfs_input, until
-
-Name = Callable[[str], str]
-
-
-@pytest.fixture
-def corpus(client: Client, name: Name) -> str:
-    """Create a repo with two files."""
-    repo = name("corpus")
-    client.create_repo(repo)
-    client.put(repo, {"/a.txt": b"alpha\n", "/b.txt": b"beta\n"})
-    return repo
-
-
-def sh(script: str) -> list[str]:
-    """Return a command that runs a script."""
-    return ["sh", "-c", script]
-
-
-def alive(pid: int) -> bool:
-    """Return whether a process exists and is not a zombie."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):  # it exited before the file was opened or read
-        return False
+from tests.unit.localpach.client import Client, Name, commit, job, pfs_input, sh, until
 
 
 def test_a_job_reads_its_input_and_writes_its_output_in_pfs(client: Client, name: Name, corpus: str) -> None:
@@ -219,120 +191,6 @@ def test_two_datums_cannot_write_the_same_path(client: Client, name: Name, corpu
     assert info.reason.startswith("duplicate path output by different datums (/same from ")
 
 
-def test_stopping_a_job_kills_all_of_its_processes(client: Client, name: Name, corpus: str, tmp_path: Path) -> None:
-    train = name("train")
-    # A child in a session of its own, which the death of its parent's process group does not reach.
-    script = "setsid sleep 600 & sleep 600 & touch /pfs/out/started; echo up; wait"
-    uuid = client.create_pipeline(train, sh(script), corpus)
-    client.job_in(train, uuid, pps.JOB_RUNNING)
-    until(lambda: client.lines(train, uuid))
-    until(lambda: len(sleepers_below(os.getpid())) >= 2)
-    mine = sleepers_below(os.getpid())
-    client.pps.StopJob(pps.StopJobRequest(job=job(train, uuid)))
-    assert client.finished_job(train, uuid).state == pps.JOB_KILLED
-    until(lambda: not any(alive(pid) for pid in mine))
-
-
-@pytest.mark.parametrize("how", [Localpach.end, Localpach.kill], ids=["ended", "killed"])
-def test_no_process_outlives_the_server(tmp_path: Path, how: Callable[[Localpach], object]) -> None:
-    server = start(tmp_path / "root")
-    try:
-        client = Client(server.address)
-        client.create_repo("corpus")
-        client.put("corpus", {"/a": b"a"})
-        client.create_pipeline("train", sh("setsid sleep 600 & sleep 600"), "corpus")
-        until(lambda: len(sleepers_below(server.process.pid)) >= 2)
-        mine = sleepers_below(server.process.pid)
-    finally:
-        how(server)
-    until(lambda: not any(alive(pid) for pid in mine))
-
-
-def test_the_spec_of_a_command_is_not_in_its_command_line(
-    server: Localpach, client: Client, name: Name, corpus: str
-) -> None:
-    train = name("train")
-    transform = pps.Transform(env={"TOKEN": "xyzzy-secret"})
-    uuid = client.create_pipeline(train, sh("echo up; sleep 600"), corpus, transform=transform)
-    client.job_in(train, uuid, pps.JOB_RUNNING)
-    until(lambda: client.lines(train, uuid))
-    lines = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
-    assert not any(b"xyzzy-secret" in line for line in lines)
-    client.pps.StopPipeline(pps.StopPipelineRequest(pipeline=job(train, uuid).pipeline))
-
-
-def test_unfinished_jobs_resume_after_a_restart(tmp_path: Path) -> None:
-    root = tmp_path / "root"
-    flag = Path("/dev/shm") / f"localpach-test-{os.getpid()}"  # a folder that jobs share with the test
-    server = start(root)
-    client = Client(server.address)
-    client.create_repo("corpus")
-    client.put("corpus", {"/a": b"a"})
-    script = f"echo up; while [ ! -e {flag} ]; do sleep 0.05; done; cp /pfs/in/a /pfs/out/"
-    uuid = client.create_pipeline("train", sh(script), "corpus")
-    below = client.create_pipeline("generate", sh("cat /pfs/in/a > /pfs/out/b"), "train")
-    client.job_in("train", uuid, pps.JOB_RUNNING)
-    server.kill()
-    flag.touch()
-    with serving(root) as again:
-        client = Client(again.address)
-        info = client.finished_job("train", uuid)
-        assert (info.state, info.restart) == (pps.JOB_SUCCESS, 1)
-        assert client.finished_job("generate", below).state == pps.JOB_SUCCESS
-        assert client.read("generate", "/b") == b"a"
-    flag.unlink()
-
-
-@pytest.fixture(params=["namespace", "replace"])
-def isolated(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, Client]]:
-    """Start a server with each kind of isolation."""
-    with serving(tmp_path / "root", "--isolation", request.param) as server:
-        yield request.param, Client(server.address)
-
-
-def test_both_kinds_of_isolation_run_a_command(isolated: tuple[str, Client]) -> None:
-    kind, client = isolated
-    client.create_repo("corpus")
-    client.put("corpus", {"/a": b"hello\n"})
-    uuid = client.create_pipeline("train", ["cp", "/pfs/in/a", "/pfs/out/b"], "corpus", datum_tries=1)
-    assert client.finished_job("train", uuid).state == pps.JOB_SUCCESS
-    assert client.read("train", "/b") == b"hello\n"
-    uuid = client.create_pipeline("root", sh('echo "${PFS_ROOT-none}"; cat $in/a'), "corpus", datum_tries=1)
-    assert client.finished_job("root", uuid).state == pps.JOB_SUCCESS
-    first, second = client.lines("root", uuid)
-    assert (first == "none") == (kind == "namespace")
-    assert second == "hello"
-
-
-def test_a_namespace_needs_no_privileges(tmp_path: Path) -> None:
-    dropped = ("setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin") if os.getuid() == 0 else ()
-    server = start(tmp_path / "root", "--isolation", "namespace", wrapper=dropped)
-    try:
-        client = Client(server.address)
-        client.create_repo("corpus")
-        client.put("corpus", {"/a": b"hello\n"})
-        uuid = client.create_pipeline("train", sh("cat /pfs/in/a > /pfs/out/b"), "corpus", datum_tries=1)
-        assert client.finished_job("train", uuid).state == pps.JOB_SUCCESS, client.lines("train", uuid)
-    finally:
-        server.end()
-
-
-def test_an_image_is_an_environment(tmp_path: Path) -> None:
-    environment = tmp_path / "environment"
-    (environment / "bin").mkdir(parents=True)
-    tool = environment / "bin" / "greet"
-    tool.write_text("#!/bin/sh\necho hello from the environment > /pfs/out/greeting\n")
-    tool.chmod(0o755)
-    with serving(tmp_path / "root", "--image", f"trainer:1={environment}") as server:
-        client = Client(server.address)
-        client.create_repo("corpus")
-        client.put("corpus", {"/a": b"a"})
-        transform = pps.Transform(image="trainer:1")
-        uuid = client.create_pipeline("train", ["greet"], "corpus", transform=transform, datum_tries=1)
-        assert client.finished_job("train", uuid).state == pps.JOB_SUCCESS, client.lines("train", uuid)
-        assert client.read("train", "/greeting") == b"hello from the environment\n"
-
-
 def test_a_datum_that_exceeds_its_timeout_fails(client: Client, name: Name, corpus: str) -> None:
     train = name("train")
     uuid = client.create_pipeline(
@@ -379,27 +237,3 @@ def test_a_followed_log_ends_with_its_workers(client: Client, name: Name, corpus
         pass
     with pytest.raises(grpc.RpcError, match="no pods belonging to the rc"):
         client.lines(train, uuid)
-
-
-def sleepers_below(top: int) -> list[int]:
-    """Return the descendants of a process that are called sleep."""
-    parents: dict[int, int] = {}
-    sleepers = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                text = (entry / "stat").read_text()
-            except OSError:
-                continue
-            parents[int(entry.name)] = int(text.rpartition(")")[2].split()[1])
-            if "(sleep)" in text:
-                sleepers.append(int(entry.name))
-
-    def is_below(pid: int) -> bool:
-        while pid in parents:
-            pid = parents[pid]
-            if pid == top:
-                return True
-        return False
-
-    return [pid for pid in sleepers if is_below(pid)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,9 +12,8 @@ from python_pachyderm.proto.v2.pfs import pfs_pb2 as pfs
 from python_pachyderm.proto.v2.pps import pps_pb2 as pps
 
 from tests.contract.serving import Localpach
-from tests.unit.localpach.client import Client, commit, job, repo, until
+from tests.unit.localpach.client import Client, Name, commit, job, repo, until
 
-Name = Callable[[str], str]
 MIB = 1024 * 1024
 LARGE = 512 * MIB  # the whole GiB is measured by the benchmark
 CLIENTS = 64

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
 
 import grpc
 import pytest
@@ -11,9 +10,7 @@ import python_pachyderm
 from python_pachyderm.service import pps_proto
 
 from tests.contract.serving import Localpach
-from tests.unit.localpach.client import until
-
-Name = Callable[[str], str]
+from tests.unit.localpach.client import Name, until
 
 
 @pytest.fixture

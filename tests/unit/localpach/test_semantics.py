@@ -10,14 +10,7 @@ from python_pachyderm.proto.v2.pfs import pfs_pb2 as pfs
 from python_pachyderm.proto.v2.pps import pps_pb2 as pps
 from python_pachyderm.proto.v2.transaction import transaction_pb2 as tx
 
-from tests.unit.localpach.client import Client, commit, job, pfs_input, repo, until
-
-Name = Callable[[str], str]
-
-
-def sh(script: str) -> list[str]:
-    """Return a command that runs a script."""
-    return ["sh", "-c", script]
+from tests.unit.localpach.client import Client, Name, commit, job, pfs_input, repo, sh, until
 
 
 def error_of(call: Callable[[], object]) -> grpc.RpcError:

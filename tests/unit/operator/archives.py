@@ -1,4 +1,4 @@
-"""Archives as people and attackers make them."""
+"""Archives as written by users and by attackers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def tar_gz_of(files: Mapping[str, bytes]) -> bytes:
 
 
 def zip_of(files: Mapping[str, bytes], change: Callable[[zipfile.ZipInfo], None] = lambda _info: None) -> bytes:
-    """`change` sees each entry before it is written."""
+    """Write an archive; `change` receives each entry before it is written."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():

@@ -1,4 +1,4 @@
-"""Rules that every status must hold to, whoever wrote it: kstatus, metav1.Condition, and the API's own promises."""
+"""Rules for every status: kstatus, metav1.Condition, and the promises of the API."""
 
 from __future__ import annotations
 

@@ -1,8 +1,20 @@
-"""Property tests say nothing of speed: machines are shared."""
+"""Fixtures of the operator's unit tests. Property tests have no time limit, because machines are shared."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import pytest
 from hypothesis import settings
+
+from tests.web import WebServer
 
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
+
+
+@pytest.fixture
+def server() -> Iterator[WebServer]:
+    """A web server on loopback."""
+    with WebServer() as running:
+        yield running

@@ -1,7 +1,7 @@
 """A Pachyderm in memory that does what the operator's decisions rely on; time moves only when a test says so.
 
-It implements `scriptmodel_operator.pachyderm.gateway.Gateway`. What it does follows the recorded behaviour of
-Pachyderm 2.7: every update makes a version and a job, kills what runs, and a commit makes jobs with its own id.
+It implements `scriptmodel_operator.pachyderm.gateway.Gateway`. It follows the recorded behaviour of Pachyderm
+2.7: every update creates a version and a job and kills the running job, and a commit creates jobs with its own id.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from scriptmodel_operator.pachyderm.errors import (
     RefusedError,
 )
 from scriptmodel_operator.pachyderm.gateway import LogStream
+from scriptmodel_operator.pachyderm.messages import create_request
+from scriptmodel_operator.pachyderm.pipeline_json import request_json
 from scriptmodel_operator.pachyderm.values import (
     BranchRef,
     CommitInfo,
@@ -131,7 +133,9 @@ class FakePachyderm:
         return ended
 
     def drop(self, commit: str) -> None:
-        """Somebody deletes all commits of that id; the jobs stay, and branches go back to what was there before."""
+        """Delete all commits of that id, as another user would; the jobs stay, and branches return to their previous
+        commits.
+        """
         self.commits = {key: info for key, info in self.commits.items() if info.id != commit}
         for branch, head in self.heads.items():
             if head == commit:
@@ -150,7 +154,7 @@ class FakePachyderm:
         return failed
 
     def run(self, ref: PipelineRef, lines: Iterable[str] = ()) -> JobInfo:
-        """A worker takes the oldest unfinished job of a pipeline, which prints `lines`."""
+        """Let a worker run the oldest unfinished job of a pipeline, which prints `lines`."""
         job = self._oldest_unfinished(ref)
         running = replace(job, state=JobState.RUNNING, started=job.started or self.now)
         self.jobs[job.ref] = running
@@ -161,9 +165,16 @@ class FakePachyderm:
         self._change(ref, state=state, reason=reason)
 
     def edit(self, ref: PipelineRef, **changes: object) -> None:
-        """Somebody else updates a pipeline; the annotations stay, as with `pachctl edit pipeline`."""
+        """Update a pipeline as another user would; the annotations stay, as with `pachctl edit pipeline`."""
         info = self.pipelines[ref][-1]
         self._write(PipelineApply(replace(info.spec, **changes), update=True))  # type: ignore[arg-type]  # by name
+
+    def inherit(self, ref: PipelineRef, **changes: object) -> None:
+        """The administrator changes defaults and has pipelines made anew: what was submitted stays (2.8 and later)."""
+        info = self.pipelines[ref][-1]
+        submitted = info.submitted or request_json(create_request(PipelineApply(info.spec)))
+        self._write(PipelineApply(replace(info.spec, **changes), update=True))  # type: ignore[arg-type]  # by name
+        self._change(ref, submitted=submitted)
 
     def advance(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
@@ -231,7 +242,7 @@ class FakePachyderm:
         return {path: len(content) for path, content in sorted(self.files.get((repo, commit), {}).items())}
 
     def read_log(self, job: JobRef, *, follow: bool, seconds: float) -> LogStream:
-        """All that was printed, or what a test put in its place; deadlines do not exist here."""
+        """Return all that was printed, or what a test replaced it by; there are no deadlines."""
         assert seconds > 0
         if self.log_source is not None:
             return self.log_source(job, follow)
@@ -329,7 +340,7 @@ class FakePachyderm:
     # --- inside
 
     def _size(self, repo: RepoRef, head: str | None) -> int:
-        """As a real server: of the newest commit that is finished without an error."""
+        """Return the size of the newest commit that finished without an error, like a real server."""
         ids = [info.id for info in self.commits.values() if info.repo == repo and info.finished and not info.error]
         newest = head if head in ids else next(reversed(ids), "")
         return self.commits[repo, newest].size_bytes if newest else 0

@@ -50,9 +50,9 @@ async def main(urls: Sequence[str]) -> None:
     )
     for url in urls:
         request = Request(url, "", (), MOST, interval=3600)
-        downloads.begin(url, Download(("ml", url), request, BRANCH, None))
+        downloads.start(url, Download(("ml", url), request, BRANCH, None))
         await ended.get()
-        failure = downloads.look(url, request).failure
+        failure = downloads.attempt(url, request).failure
         print(failure or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, sum(pachyderm.sizes.values()))
     downloads.close()
 

@@ -1,4 +1,4 @@
-"""What a Pachyderm server tells about a pipeline that was sent to it, with what it fills in itself."""
+"""A Pachyderm server's messages about a pipeline, with the fields that the server fills in."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ PORT = 1650
 """The port of the container; the Service has 30650 and names it."""
 
 Pod = Callable[[web.WebSocketResponse], Awaitable[None]]
-"""What one end of a port-forward does once both of its channels are open."""
+"""The behaviour of one end of a port-forward once both of its channels are open."""
 
 
 def pod(name: str, *, ready: bool = True, ending: bool = False) -> dict[str, Any]:

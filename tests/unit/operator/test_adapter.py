@@ -1,4 +1,4 @@
-"""The gateway over gRPC: what it asks of a server, and what it makes of answers that are not as they should be."""
+"""The gateway over gRPC: its requests, and its handling of unexpected answers."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 import grpc
 import pytest
+from python_pachyderm.proto.v2.version.versionpb import version_pb2, version_pb2_grpc
 
 from scriptmodel_operator.leadership import UNLIMITED
 from scriptmodel_operator.pachyderm import messages
@@ -82,7 +83,7 @@ class Transactions(transaction_grpc.APIServicer):  # type: ignore[misc]  # gener
         self.time: datetime | None = None
 
     def unknown(self) -> list[str]:
-        """Those that the sweeper would find, asked for in the middle of a call."""
+        """Return the transactions that the sweeper would find, during a call."""
         return [each.id for each in self.gateway.list_transactions()] if self.gateway else []
 
     def StartTransaction(self, _request: Any, _context: Any) -> Any:  # noqa: N802 - gRPC's name
@@ -110,9 +111,17 @@ class Transactions(transaction_grpc.APIServicer):  # type: ignore[misc]  # gener
         return empty_pb2.Empty()
 
 
+class Version(version_pb2_grpc.APIServicer):  # type: ignore[misc]  # generated code without types
+    """Is 2.7.8."""
+
+    def GetVersion(self, _request: Any, _context: Any) -> Any:  # noqa: N802 - gRPC's name
+        return version_pb2.Version(major=2, minor=7, micro=8)
+
+
 @contextmanager
 def pachd() -> Iterator[tuple[PachydermGateway, Pfs, Transactions]]:
     server, files, transactions = grpc.server(ThreadPoolExecutor(4)), Pfs(), Transactions()
+    version_pb2_grpc.add_APIServicer_to_server(Version(), server)
     pfs_grpc.add_APIServicer_to_server(files, server)
     pps_grpc.add_APIServicer_to_server(Pps(transactions), server)
     transaction_grpc.add_APIServicer_to_server(transactions, server)
@@ -132,7 +141,7 @@ def pipeline(name: str) -> PipelineApply:
     return PipelineApply(PipelineSpec(PipelineRef("default", name), "image:1", ("true",), "corpus", branch, "/", 1))
 
 
-def test_a_refusal_in_a_transaction_drops_it_with_what_it_had_accepted() -> None:
+def test_a_refusal_in_a_transaction_drops_the_whole_transaction() -> None:
     with pachd() as (gateway, _files, transactions):
         with pytest.raises(RefusedError, match="tx0: no"):
             gateway.apply_pipelines([pipeline("first"), pipeline("second")])
@@ -148,7 +157,7 @@ def test_a_transaction_that_is_being_filled_is_not_among_those_that_are_left_ove
         assert transactions.seen_at_work == [["abandoned"]]
 
 
-def test_a_file_that_does_not_come_whole_is_an_error_and_no_short_file() -> None:
+def test_an_incomplete_file_is_an_error() -> None:
     with pachd() as (gateway, files, _transactions):
         assert gateway.read_file(REPO, "1", "/a", 100) == b"0123456789"
         assert gateway.read_file(REPO, "1", "/a", 3) == b"012", "as much as is wanted"

@@ -1,4 +1,4 @@
-"""Where a corpus may be downloaded from."""
+"""The addresses from which a corpus may be downloaded."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def allowed(address: str, destinations: Destinations = Destinations(), host: str
     return True
 
 
-def test_a_refusal_says_what_the_operator_has_to_allow() -> None:
+def test_a_refusal_names_what_the_operator_has_to_allow() -> None:
     with pytest.raises(SourceError, match="--allow-download intern") as caught:
         Destinations().check("intern", "10.0.0.1")
     assert caught.value.reason is Reason.NOT_ALLOWED
@@ -44,7 +44,7 @@ def test_a_refusal_says_what_the_operator_has_to_allow() -> None:
 
 
 @given(V4_INSIDE)
-def test_no_address_of_a_network_that_is_not_public_is_allowed_in_whatever_form(address: IPv4Address) -> None:
+def test_no_address_of_a_private_network_is_allowed_in_any_form(address: IPv4Address) -> None:
     number = int(address)
     forms = [
         str(address),
@@ -57,7 +57,7 @@ def test_no_address_of_a_network_that_is_not_public_is_allowed_in_whatever_form(
 
 
 @given(st.ip_addresses(v=6).filter(lambda address: address not in ip_network("2000::/3")))
-def test_of_ipv6_only_global_unicast_is_public_and_what_stands_for_an_ipv4_address(address: IPv6Address) -> None:
+def test_only_global_unicast_and_embedded_public_ipv4_addresses_are_public_ipv6(address: IPv6Address) -> None:
     stands_for_another = address in ip_network("::ffff:0:0/96") or address in ip_network("64:ff9b::/96")
     assert stands_for_another or not allowed(str(address))
 
@@ -69,7 +69,7 @@ def test_of_ipv6_only_global_unicast_is_public_and_what_stands_for_an_ipv4_addre
         *("::ffff:169.254.169.254", "64:ff9b::a00:1", "2002:7f00:1::", "::7f00:1", "100::1", "not an address", ""),
     ],
 )
-def test_what_leads_inside_is_refused(address: str) -> None:
+def test_addresses_inside_the_network_are_refused(address: str) -> None:
     assert not allowed(address)
 
 
@@ -96,6 +96,6 @@ def test_an_allowed_address_is_allowed(address: IPv4Address | IPv6Address) -> No
 
 
 @pytest.mark.parametrize("entry", ["10.0.0.0/40", "10.1.0.1/16", "host:8080", "", "300.1.1.1"])
-def test_what_is_neither_a_network_nor_a_host_is_told(entry: str) -> None:
+def test_a_value_that_is_neither_a_network_nor_a_host_is_an_error(entry: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         parse_destinations([entry])

@@ -17,11 +17,11 @@ from scriptmodel_operator.api.reasons import Reason, reason_named
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def test_the_manifest_is_what_the_classes_say() -> None:
+def test_the_manifest_is_generated_from_the_classes() -> None:
     assert Path("manifests/crd.yaml").read_text() == crd.render()
 
 
-def test_drift_of_the_manifest_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_outdated_manifest_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "crd.yaml"
     assert crd.main(["--check", str(path)]) == 1
     assert "not up to date" in capsys.readouterr().err
@@ -60,7 +60,7 @@ def test_the_api_reference_is_made_from_the_definition() -> None:
     assert "| `lineage.model.commit` | Id of the commit. |" in tables["status"]
 
 
-def test_every_reason_has_a_text_and_a_chapter_on_what_to_do() -> None:
+def test_every_reason_has_a_description_and_a_troubleshooting_section() -> None:
     chapters = {line.removeprefix("### ") for line in Path("docs/guide/troubleshooting.md").read_text().splitlines()}
     for reason in Reason:
         assert reason.doc
@@ -97,7 +97,7 @@ def test_durations_and_quantities() -> None:
             parse_quantity(text)
 
 
-def test_an_object_of_another_version_says_which_field_cannot_be_read() -> None:
+def test_an_object_of_another_version_names_the_unreadable_field() -> None:
     raw = {"metadata": {"name": "a", "namespace": "b", "uid": "c"}, "spec": {"corpus": {}, "model": {"preset": "new"}}}
     with pytest.raises(InvalidSpecError, match=r"spec\.model\.preset"):
         parse_object(raw)

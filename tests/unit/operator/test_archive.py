@@ -1,4 +1,4 @@
-"""What is taken of a downloaded file, and what is refused of it."""
+"""The files that are read from an archive, and those that are refused."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def pax(content: bytes, size: int | None = None) -> bytes:
     "records", [b"x" * 16, b"0 path=a", b"6 path=\n", b"-5 a=b\n", b"00000000006 a=b\n", b" 6 a=b\n"]
 )
 def test_records_of_a_wrong_length_are_refused(records: bytes) -> None:
-    """The first of them once made the parser go on for ever."""
+    """The first of them once caused an endless loop in the parser."""
     assert "an extended header has a wrong length" in refused(pax(records) + bytes(1024))[1]
 
 
@@ -125,7 +125,7 @@ def test_an_extended_header_has_a_bounded_number_of_records() -> None:
 
 @pytest.mark.parametrize("name", ["/etc/passwd", "../up.txt", "a/../../up.txt"])
 @pytest.mark.parametrize("form", FORMS)
-def test_paths_that_lead_elsewhere_are_refused_even_if_nobody_wants_them(form: str, name: str) -> None:
+def test_paths_out_of_the_archive_are_refused_even_if_not_selected(form: str, name: str) -> None:
     reason, _text = refused(FORMS[form]({"a.txt": b"x", name: b"y"}), "a.txt")
     assert reason is Reason.CORPUS_INVALID
 
@@ -142,7 +142,7 @@ def test_paths_that_lead_elsewhere_are_refused_even_if_nobody_wants_them(form: s
         (b"Z", "of an unknown kind"),
     ],
 )
-def test_what_is_no_file_in_a_tar_is_refused_where_it_is_selected(kind: bytes, words: str) -> None:
+def test_selected_tar_entries_that_are_not_files_are_refused(kind: bytes, words: str) -> None:
     content = tar_of({"a.md": b"x"}, extra=[odd_entry(kind, target="/etc/passwd")])
     reason, text = refused(content)
     assert (reason, words in text) == (Reason.CORPUS_INVALID, True)
@@ -163,7 +163,7 @@ def test_a_sparse_file_by_an_extended_header_is_refused() -> None:
         (lambda info: setattr(info, "compress_type", zipfile.ZIP_LZMA), "not packed by store or deflate"),
     ],
 )
-def test_what_is_no_file_in_a_zip_is_refused(change: Callable[[zipfile.ZipInfo], None], words: str) -> None:
+def test_zip_entries_that_are_not_files_are_refused(change: Callable[[zipfile.ZipInfo], None], words: str) -> None:
     reason, text = refused(zip_of({"a.txt": b"/etc/passwd"}, change))
     assert (reason, words in text) == (Reason.CORPUS_INVALID, True)
 
@@ -196,20 +196,20 @@ def test_a_path_twice_or_below_a_file_is_refused(form: str) -> None:
         (gzip.compress(b"\x7fELF\0\0\0", mtime=0), "binary"),
     ],
 )
-def test_other_files_are_refused_by_what_they_are(content: bytes, words: str) -> None:
+def test_other_files_are_refused_by_their_type(content: bytes, words: str) -> None:
     reason, text = refused(content)
     assert (reason, words in text) == (Reason.CORPUS_INVALID, True)
 
 
 @pytest.mark.parametrize("make", [tar_gz_of, zip_of])
-def test_what_grows_too_much_is_refused_before_it_is_unpacked(make: Callable[[dict[str, bytes]], bytes]) -> None:
+def test_excessive_growth_is_refused_before_unpacking(make: Callable[[dict[str, bytes]], bytes]) -> None:
     zeros = {"zeros.txt": bytes(4 * MEBIBYTE)}
     reason, text = refused(make(zeros))
     assert (reason, "each byte of the archive becomes more than 100" in text) == (Reason.CORPUS_TOO_LARGE, True)
     assert refused(make(zeros), bytes=2 * MEBIBYTE, ratio=10**6)[1].startswith("the archive has more than 2 MiB")
 
 
-def test_a_bomb_behind_what_is_not_wanted_is_refused_too() -> None:
+def test_a_bomb_behind_unselected_files_is_refused() -> None:
     content = tar_gz_of({"zeros.bin": bytes(4 * MEBIBYTE), "a.txt": b"x"})
     assert refused(content, "*.txt")[0] is Reason.CORPUS_TOO_LARGE
 
@@ -233,7 +233,7 @@ def test_too_many_files_and_too_many_entries_are_refused(form: str) -> None:
 
 
 def test_a_million_names_in_a_zip_are_refused_by_the_size_of_its_table() -> None:
-    """Without reading the table, which would be held in memory."""
+    """The check does not read the table, which would be kept in memory."""
     entry = zip_of({"0000000.txt": b""})
     start, end = entry.index(b"PK\x01\x02"), entry.index(b"PK\x05\x06")
     table = entry[start:end] * 1_000_000
@@ -271,13 +271,13 @@ def test_a_file_without_a_name_in_a_zip_is_passed_over() -> None:
     assert files(bytes(content)) == {}
 
 
-def test_what_a_library_says_of_a_damaged_archive_is_kept_short() -> None:
+def test_the_librarys_error_for_a_damaged_archive_is_shortened() -> None:
     content = bytearray(zip_of({"n" * 900: b"x"}))
     content[40] = ord("m")  # the names in the table of contents and before the contents differ
     assert len(refused(bytes(content))[1]) < 200
 
 
-def test_an_error_without_words_is_told_by_its_name() -> None:
+def test_an_error_without_a_message_is_reported_by_its_class() -> None:
     written = io.BytesIO()
     with zipfile.ZipFile(written, "w") as archive:
         archive.writestr("a.txt", "as it is, not compressed")
@@ -288,7 +288,7 @@ def test_an_error_without_words_is_told_by_its_name() -> None:
 
 
 @given(form=st.sampled_from(list(FORMS)), changes=st.lists(st.tuples(st.integers(0, 9999), st.integers(0, 255))))
-def test_whatever_is_changed_in_an_archive_it_is_read_or_refused(form: str, changes: list[tuple[int, int]]) -> None:
+def test_a_mutated_archive_is_read_or_refused(form: str, changes: list[tuple[int, int]]) -> None:
     content = bytearray(FORMS[form](PLAYS))
     for position, value in changes:
         content[position % len(content)] = value
@@ -313,7 +313,7 @@ def test_any_bytes_are_read_or_refused(content: bytes) -> None:
     form=st.sampled_from(list(FORMS)),
     wanted=st.dictionaries(st.text("abcé(", min_size=1, max_size=8), st.binary(max_size=1200), max_size=6),
 )
-def test_what_is_packed_comes_out(form: str, wanted: dict[str, bytes]) -> None:
+def test_packed_files_are_unpacked_unchanged(form: str, wanted: dict[str, bytes]) -> None:
     found = files(FORMS[form](wanted))
     assert sorted(found.values()) == sorted(wanted.values())
     assert len(found) == len(wanted)

@@ -1,4 +1,4 @@
-"""No clock but pachd's own, and what the operator itself has seen pass, decides how long something has taken."""
+"""Ages are measured by pachd's clock and the operator's monotonic clock only."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Machines:
         return self.pachyderm.now + timedelta(seconds=self.ahead)
 
     def clock(self, measured: Callable[[float], None] = lambda _skew: None) -> PachydClock:
-        """That of a new process, whose monotonic clock begins anywhere."""
+        """The clock of a new process, whose monotonic clock starts at any value."""
         start = self.passed * 7
         return PachydClock(self.pachyderm.server_time, measured, lambda: self.passed + start, self.wall)
 
@@ -122,7 +122,7 @@ def test_setting_pachds_clock_while_a_job_waits_changes_nothing(jump: float, mea
     assert reason_after(world, machines, 2) == "WorkerUnavailable"
 
 
-def test_a_job_that_came_after_pachds_clock_was_set_back_gets_its_whole_time() -> None:
+def test_a_job_after_pachds_clock_was_set_back_gets_its_whole_time() -> None:
     """Nothing is stopped before pachd's clock was measured again."""
     machines = Machines()
     world = machines.operator()
@@ -134,7 +134,7 @@ def test_a_job_that_came_after_pachds_clock_was_set_back_gets_its_whole_time() -
     assert reason_after(world, machines, 2) == "WorkerUnavailable"
 
 
-def test_without_a_measurement_only_what_the_operator_has_seen_counts() -> None:
+def test_without_a_measurement_only_the_observed_time_counts() -> None:
     machines = Machines(40 * MINUTE)
     clock, since = machines.clock(), machines.pachyderm.now
     machines.advance(10 * MINUTE)
@@ -157,7 +157,7 @@ def test_an_old_time_has_its_age_and_a_future_one_none() -> None:
     assert clock.now() == machines.pachyderm.now
 
 
-def test_pachd_is_asked_every_ten_minutes() -> None:
+def test_pachds_clock_is_read_every_ten_minutes() -> None:
     machines = Machines()
     asked: list[str] = []
     machines.pachyderm.fault = asked.append
@@ -168,7 +168,7 @@ def test_pachd_is_asked_every_ten_minutes() -> None:
     assert len(asked) == 1 + 60 * MINUTE // INTERVAL_SECONDS
 
 
-def test_what_is_remembered_is_bounded_and_what_was_forgotten_is_measured_again(
+def test_remembered_ages_are_bounded_and_forgotten_ones_are_measured_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(module, "_REMEMBERED", 10)

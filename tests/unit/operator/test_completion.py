@@ -1,4 +1,4 @@
-"""What the Tab key gives in each shell, by the shells themselves."""
+"""Completion by the Tab key in each shell, run by the shells themselves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Token and certificates for pachd come from files, as a Secret mounts them, and are taken anew when they change."""
+"""Token and certificates for pachd are read from files, as mounted from a Secret, and read again when they change."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Version(version_pb2_grpc.APIServicer):  # type: ignore[misc]  # generated 
 
 @contextmanager
 def pachd(pair: Pair | None = None, port: int = 0, target: str = "") -> Iterator[tuple[str, Version]]:
-    """A server that only says its version; with a key and a certificate, over TLS."""
+    """A server that only reports its version; with a key and a certificate, over TLS."""
     server, answers = grpc.server(ThreadPoolExecutor(2)), Version()
     version_pb2_grpc.add_APIServicer_to_server(answers, server)
     address = target or f"127.0.0.1:{port}"
@@ -54,7 +54,7 @@ def pachd(pair: Pair | None = None, port: int = 0, target: str = "") -> Iterator
 
 
 def key_and_certificate(host: str = "") -> Pair:
-    """Make a self-signed certificate for a host name, by default for 127.0.0.1."""
+    """Create a self-signed certificate for a host name, by default for 127.0.0.1."""
     key = ec.generate_private_key(ec.SECP256R1())
     owner = x509.DNSName(host) if host else x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "pachd")])
@@ -99,7 +99,7 @@ def test_a_socket_of_this_machine_and_ipv6_are_reached_by_their_names(tmp_path: 
 
 
 def mount(folder: Path, name: str, content: bytes) -> Path:
-    """As the kubelet does: a link to another folder, put in place of the one before at once."""
+    """Replace the files like the kubelet: one link is atomically replaced by a link to another folder."""
     version = folder / f"..{len(list(folder.iterdir()))}"
     version.mkdir()
     (version / name).write_bytes(content)
@@ -122,7 +122,7 @@ def test_a_renewed_token_is_sent_with_the_next_call(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"two\nlines-of-a-secret", "sécret".encode(), None])
-def test_a_token_that_cannot_be_sent_is_told_without_being_shown(tmp_path: Path, content: bytes | None) -> None:
+def test_a_token_that_cannot_be_sent_is_reported_without_being_shown(tmp_path: Path, content: bytes | None) -> None:
     token = tmp_path / "token"
     token.write_bytes(content or b"")
     with pachd() as (address, answers):
@@ -137,7 +137,7 @@ def test_a_token_that_cannot_be_sent_is_told_without_being_shown(tmp_path: Path,
     assert answers.tokens == []
 
 
-def test_an_address_may_stand_as_pachyderms_own_tools_write_it(tmp_path: Path) -> None:
+def test_an_address_may_have_the_form_of_pachyderms_tools(tmp_path: Path) -> None:
     with pachd() as (address, _answers):
         gateway = PachydermGateway(PachdAddress(f"grpc://{address}"), UNLIMITED)
         assert gateway.server_version() == "2.7.8"
@@ -173,7 +173,7 @@ def test_renewed_certificates_are_trusted_without_a_restart(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("content", [b"", b"no certificate", b"-----BEGIN CERTIFICATE-----\nAAAA\n"])
-def test_a_file_without_certificates_is_refused_before_anything_is_asked(tmp_path: Path, content: bytes) -> None:
+def test_a_file_without_certificates_is_refused_before_any_request(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(ValueError, match=r"ca.crt has no certificates in PEM form"):
         PachdAddress("pachd:1", ca_file=mount(tmp_path, "ca.crt", content))
     commented = "# Autorité\n".encode() + key_and_certificate()[1]

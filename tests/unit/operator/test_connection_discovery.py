@@ -107,7 +107,7 @@ def test_published_certificates_are_checked_for_the_name_of_the_service(
     assert done.output == "2.7.8\n"
 
 
-def test_without_an_address_the_message_says_what_to_set(server: StubApiServer, run: Run) -> None:
+def test_without_an_address_the_message_names_what_to_set(server: StubApiServer, run: Run) -> None:
     unknown = "the address of pachd, needed for its version, is unknown: "
     nothing = (
         "no release of the operator publishes it in kube-public for namespace scripts "
@@ -167,7 +167,7 @@ def test_published_certificates_that_are_not_valid_are_reported_with_their_confi
     assert refusal(run(f"--pachd-ca-file={given}"), 2).startswith(f"{given} has no certificates in PEM form")
 
 
-def test_who_may_not_forward_a_port_is_told_the_role_that_grants_it(server: StubApiServer, run: Run) -> None:
+def test_a_forbidden_port_forward_names_the_role_that_grants_it(server: StubApiServer, run: Run) -> None:
     server.refused["portforward"] = 403
     server.config_maps = [config_map(SERVICE, portForwardRole="release-pachd")]
     message = refusal(run())

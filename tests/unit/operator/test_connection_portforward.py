@@ -1,4 +1,4 @@
-"""The port-forward speaks the API server's protocol, holds little in memory, and reports why a connection failed."""
+"""The port-forward speaks the API server's protocol, uses little memory, and reports why a connection failed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.unit.operator.stub_api import CHUNK_BYTES, ERROR, PORT, StubApiServer
 PACHD = ServiceAddress("ml", "pachd", 30650, "pachd.ml.svc")
 BYTES = 48 << 20
 IN_BUFFERS = 24 << 20
-"""More than the kernel's buffers of three sockets and the queues of the port-forward hold, less than all."""
+"""More than the kernel's buffers of three sockets and the queues of the port-forward, less than everything."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The controller with a fake API server's answers: what is written, and when it wants to come again."""
+"""The controller with a fake API server's answers: its writes, and when it requests the next reconcile."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def reason(kube: FakeKube) -> str:
     return str(conditions["Ready"]["reason"])
 
 
-async def test_the_finalizer_comes_before_any_pipeline_and_an_idle_object_is_not_written() -> None:
+async def test_the_finalizer_is_set_before_any_pipeline_and_an_idle_object_is_not_written() -> None:
     async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
         pachyderm.put(BranchRef(RepoRef("default", "plays"), "master"), PLAYS)
         pachyderm.fault = lambda call: UnavailableError(call, "gone") if call == "apply_pipelines" else None
@@ -165,7 +165,7 @@ async def test_the_finalizer_comes_before_any_pipeline_and_an_idle_object_is_not
         assert kube.writes == written
 
 
-async def test_a_spec_that_cannot_be_read_is_told_and_can_still_be_deleted() -> None:
+async def test_an_unreadable_spec_is_reported_and_can_still_be_deleted() -> None:
     spec = {**SPEC, "model": {"preset": "from-the-future"}}
     async with controller(raw_object(spec, finalizers=["scriptmodel.dev/pipelines"])) as (found, kube, pachyderm):
         assert await found.reconcile(KEY) is None
@@ -179,7 +179,7 @@ async def test_a_spec_that_cannot_be_read_is_told_and_can_still_be_deleted() -> 
         assert pachyderm.pipelines == {}
 
 
-async def test_what_is_not_allowed_makes_no_call_at_all() -> None:
+async def test_a_forbidden_spec_causes_no_call() -> None:
     spec = {**SPEC, "training": {"image": "evil:1"}}
     async with controller(raw_object(spec)) as (found, kube, pachyderm):
         pachyderm.fault = lambda call: UnavailableError(call, "must not be called")
@@ -188,7 +188,7 @@ async def test_what_is_not_allowed_makes_no_call_at_all() -> None:
 
 
 @pytest.mark.parametrize("broken", ["event", "status"])
-async def test_no_event_is_lost_or_told_twice_where_a_write_fails(broken: str) -> None:
+async def test_no_event_is_lost_or_repeated_if_a_write_fails(broken: str) -> None:
     async with controller(raw_object(SPEC)) as (found, kube, _pachyderm):
         faults = iter([True])
         kube.fault = lambda what: what == broken and next(faults, False)
@@ -212,8 +212,8 @@ async def test_a_job_that_runs_is_polled_until_its_deadline_though_the_newest_ha
         assert reason(kube) == "TrainingFailed"
 
 
-async def test_a_downloaded_commit_is_not_ready_before_its_own_script_is_there() -> None:
-    """The look that all objects share may be older than a commit that was made in the background."""
+async def test_an_object_is_not_ready_before_the_script_of_its_downloaded_commit_exists() -> None:
+    """The shared snapshot may be older than a commit that was made in the background."""
     with WebServer() as server:
         server.answers["/plays"] = content(b"HAMLET: To be.\n")
         spec = {**SPEC, "corpus": {"http": {"url": server.url("/plays"), "interval": "1h"}}}
@@ -271,8 +271,8 @@ async def test_an_object_that_is_gone_needs_nothing() -> None:
         assert PipelineRef("default", "x") not in pachyderm.pipelines
 
 
-async def test_an_update_that_took_effect_unheard_is_not_sent_again() -> None:
-    """The look from before the update is still young enough, but must not be trusted any more."""
+async def test_an_update_whose_answer_was_lost_is_not_sent_again() -> None:
+    """The snapshot from before the update is recent enough, but must not be used any more."""
     async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
         pachyderm.put(BranchRef(RepoRef("default", "plays"), "master"), PLAYS)
         await settled(found)
@@ -297,7 +297,7 @@ async def test_an_update_that_took_effect_unheard_is_not_sent_again() -> None:
         assert reason(kube) == "WaitingForWorker"
 
 
-async def test_a_call_that_fails_again_and_again_is_told_as_stalled_and_still_tried() -> None:
+async def test_a_call_that_keeps_failing_is_stalled_and_still_retried() -> None:
     async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
         pachyderm.put(BranchRef(RepoRef("default", "plays"), "master"), PLAYS)
         pachyderm.fault = lambda call: NotFoundError(call, "gone") if call == "apply_pipelines" else None
@@ -314,8 +314,8 @@ async def test_a_call_that_fails_again_and_again_is_told_as_stalled_and_still_tr
         assert reason(kube) == "WaitingForWorker"
 
 
-async def test_what_came_just_before_the_object_is_not_told_to_be_missing() -> None:
-    """The look that is there is young enough to begin with, but the corpus is younger."""
+async def test_a_corpus_created_just_before_the_object_is_not_reported_missing() -> None:
+    """The latest snapshot is recent enough for the start, but older than the corpus."""
     async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
         await found.snapshots.latest(time.monotonic())
         pachyderm.put(PLAYS_BRANCH, PLAYS)
@@ -326,7 +326,7 @@ async def test_what_came_just_before_the_object_is_not_told_to_be_missing() -> N
         assert reason(kube) == "WaitingForWorker"
 
 
-async def test_reconcile_at_is_answered_from_a_look_that_is_newer() -> None:
+async def test_reconcile_at_is_handled_with_a_newer_snapshot() -> None:
     async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
         pachyderm.put(PLAYS_BRANCH, PLAYS)
         await settled(found)
@@ -344,8 +344,8 @@ async def test_reconcile_at_is_answered_from_a_look_that_is_newer() -> None:
         assert kube.raw["status"]["lastHandledReconcileAt"] == "now"
 
 
-async def test_nothing_is_deleted_by_an_older_look() -> None:
-    """A reader that came meanwhile would make Pachyderm stop the pipeline and refuse."""
+async def test_nothing_is_deleted_with_an_older_snapshot() -> None:
+    """A reader created in between would make Pachyderm stop the pipeline and refuse."""
     async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
         pachyderm.put(PLAYS_BRANCH, PLAYS)
         await settled(found)

@@ -1,4 +1,4 @@
-"""Which files of a folder `push` takes, and that nothing is left out in silence."""
+"""The files of a folder that `push` reads, and the notes about those that it skips."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_a_link_to_a_folder_is_noted_and_one_to_a_file_is_that_file(tmp_path: Pa
     assert [file.path for file in find_corpus([plays / "more"], notes.append)] == ["/hamlet.txt"], "as it was named"
 
 
-def test_a_file_in_a_folder_that_may_not_be_entered_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_in_an_unreadable_folder_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "hamlet.txt").write_text("HAMLET: Words.")
 
     def denied(_self: Path) -> bool:

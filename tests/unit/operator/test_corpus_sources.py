@@ -40,7 +40,7 @@ class Background:
     def __init__(self) -> None:
         self.forgotten: list[str] = []
 
-    def look(self, _uid: str, _request: Request) -> Attempt:
+    def attempt(self, _uid: str, _request: Request) -> Attempt:
         return Attempt(failures=3)
 
     def due_in(self, _uid: str) -> float:
@@ -68,7 +68,7 @@ async def test_each_kind_of_source_is_read_where_it_is_and_again_in_its_own_time
 
 
 @pytest.mark.parametrize("spec", [CONFIG_MAP, BY_URL])
-async def test_of_a_suspended_object_nothing_is_fetched_and_what_is_under_way_ends(spec: dict[str, Any]) -> None:
+async def test_a_suspended_object_downloads_nothing_and_stops_its_running_download(spec: dict[str, Any]) -> None:
     found, client, background = sources()
     assert await found.fetch(scriptmodel({**spec, "suspend": True})) is None
     assert client.asked == []
@@ -82,7 +82,7 @@ async def test_of_a_suspended_object_nothing_is_fetched_and_what_is_under_way_en
         (KubeForbiddenError("reading", 403, "no"), Reason.NOT_ALLOWED, "let the operator's role get configmaps"),
     ],
 )
-async def test_a_config_map_that_cannot_be_read_is_told_with_what_to_do(
+async def test_an_unreadable_config_map_is_reported_with_what_to_do(
     error: KubeError, reason: Reason, words: str
 ) -> None:
     found, _client, _background = sources(error)

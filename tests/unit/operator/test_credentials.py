@@ -73,7 +73,7 @@ def test_credentials_are_in_no_representation() -> None:
         (KubeUnavailableError("reading", 0, "no answer"), Reason.RETRYING, "no answer"),
     ],
 )
-async def test_a_secret_that_cannot_be_read_is_tried_again_and_the_message_says_what_to_do(
+async def test_an_unreadable_secret_is_retried_and_the_message_names_what_to_do(
     error: KubeError, reason: Reason, words: str
 ) -> None:
     class Client(UnexpectedKube):

@@ -15,7 +15,7 @@ from scriptmodel_operator.api.names import possible_names
 from scriptmodel_operator.api.network import Model
 from scriptmodel_operator.desired.commands import generate_command, train_command
 from scriptmodel_operator.desired.digest import digest, fingerprint
-from scriptmodel_operator.desired.pipelines import Desired, desired
+from scriptmodel_operator.desired.pipelines import Defaults, Desired, desired
 from scriptmodel_operator.desired.pod_patch import variables_of
 from scriptmodel_operator.desired.policy import Policy, refusal
 from scriptmodel_operator.desired.references import references
@@ -36,12 +36,14 @@ EVERYTHING: dict[str, Any] = {
     "priorityClassName": "high",
     "runtimeClassName": "nvidia",
 }
-"""All that a spec can say of how training runs."""
+"""All fields of a spec about where training runs."""
 
 
-def wanted(spec: dict[str, Any] | None = None, image: str = IMAGE, mark: Mark | None = None) -> Desired:
+def wanted(
+    spec: dict[str, Any] | None = None, image: str = IMAGE, mark: Mark | None = None, claim: str = ""
+) -> Desired:
     model = scriptmodel(spec)
-    return desired(model, references(model), model.owner("cluster-1"), image, mark)
+    return desired(model, references(model), model.owner("cluster-1"), Defaults(image, claim), mark)
 
 
 def test_the_train_command_is_the_contracts() -> None:
@@ -74,7 +76,7 @@ def test_the_generate_command_is_the_contracts() -> None:
 
 
 def test_digests_never_change() -> None:
-    """They stand on pipelines for months: another way of making them would train everything again."""
+    """Digests stay on pipelines for months: a changed computation would retrain everything."""
     assert digest({"a": 1, "b": ["x"]}) == digest({"b": ["x"], "a": 1})
     pipelines = wanted()
     assert pipelines.train.mark.compute == "d1:0b801657a04a524c904f0d7c05273da0"
@@ -94,12 +96,12 @@ def test_how_a_number_is_written_changes_nothing() -> None:
 
 
 def test_fingerprints_never_change() -> None:
-    """Another way of making them would take every pipeline for changed by somebody else."""
+    """A changed computation would report drift of every pipeline."""
 
     def of_older_names(spec: dict[str, Any] | None = None, sent: str = "") -> Desired:
         model = scriptmodel(spec, known_names=possible_names("ml", "thrones", "default")[1])
         owner = model.owner("cluster-1")
-        return desired(model, references(model), owner, IMAGE, Mark(owner, sent=sent))
+        return desired(model, references(model), owner, Defaults(IMAGE), Mark(owner, sent=sent))
 
     assert fingerprint(of_older_names().train.spec) == "p1:0b5f301f3de4c4644baf25634773d9b9"
     sent = "p1:e87621a0a4755a2add7f192232d75795"
@@ -133,7 +135,7 @@ def test_fingerprints_never_change() -> None:
         ({"generation": {"words": 1000, "temperature": "0.8"}}, "same", "same"),
     ],
 )
-def test_what_a_change_of_the_spec_needs(change: dict[str, Any], train: str, generate: str) -> None:
+def test_each_change_of_the_spec_needs_the_expected_action(change: dict[str, Any], train: str, generate: str) -> None:
     before, after = wanted(), wanted(change)
     assert _needs(before.train.mark, after.train.mark) == train
     assert _needs(before.generate.mark, after.generate.mark) == generate
@@ -185,7 +187,7 @@ def test_a_base_is_a_second_input_of_train_alone_and_comes_back_as_it_was_sent()
     model = scriptmodel()
     refs = references(model)
     base = BranchRef(refs.own_base, "0" * 32 + "-12345678")
-    found = desired(model, replace(refs, base=base), model.owner("cluster-1"), IMAGE, None)
+    found = desired(model, replace(refs, base=base), model.owner("cluster-1"), Defaults(IMAGE), None)
     seen = observed(PipelineApply(found.train.as_version(1)))
     assert seen.spec == found.train.as_version(1)
     assert (seen.spec.base_branch, seen.spec.input_branch) == (base, refs.corpus)
@@ -212,7 +214,7 @@ def test_the_limits_of_corpora_hold_for_base_models_too() -> None:
     assert refusal(scriptmodel({"model": {"from": {"scriptModel": "other"}}}), Policy(repos={"ml": ("plays",)})) is None
 
 
-def test_what_comes_back_from_the_server_has_the_fingerprint_of_what_was_sent() -> None:
+def test_a_pipeline_read_back_has_the_fingerprint_of_the_one_sent() -> None:
     for spec in ({}, {"training": EVERYTHING}):
         both = wanted(spec)
         for pipeline in (both.train, both.generate):
@@ -223,7 +225,7 @@ def test_what_comes_back_from_the_server_has_the_fingerprint_of_what_was_sent() 
             assert mark_of(seen.spec.annotations) == mark
 
 
-def test_an_image_that_the_operator_chose_stays_until_new_training_is_asked_for() -> None:
+def test_an_image_chosen_by_the_operator_stays_until_a_retraining_is_requested() -> None:
     mark = wanted(image="trainer:1").train.mark
     assert wanted(image="trainer:2", mark=mark).train.spec.image == "trainer:1"
     assert wanted({"generation": {"words": 5}}, image="trainer:2", mark=mark).generate.spec.image == "trainer:1"

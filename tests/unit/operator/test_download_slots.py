@@ -1,4 +1,4 @@
-"""Downloads at the same time: who waits for whom, and that nobody waits for what nobody wants."""
+"""Concurrent downloads: limits, fairness between namespaces, and cancelled downloads."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ async def test_one_slow_server_delays_no_other_object() -> None:
         made.server.answers["/slow"] = lambda handler: handler.stopping.wait(DEADLINE) and None
         made.server.answers["/corpus"] = content(tar_of(PLAYS))
         slow = replace(made.request, url=made.server.url("/slow"))
-        made.downloads.begin("slow", Download(("ml", "slow"), slow, BRANCH, None))
+        made.downloads.start("slow", Download(("ml", "slow"), slow, BRANCH, None))
         assert (await made.attempt()).failure is None
 
 
@@ -42,13 +42,13 @@ async def test_only_so_many_are_downloaded_at_a_time() -> None:
 
         made.server.answers["/corpus"] = counted
         for number in range(8):
-            made.downloads.begin(str(number), Download((f"ml-{number % 2}", str(number)), made.request, BRANCH, None))
+            made.downloads.start(str(number), Download((f"ml-{number % 2}", str(number)), made.request, BRANCH, None))
         async with asyncio.timeout(DEADLINE):
             assert {(await made.ended.get())[1] for _ in range(8)} == {str(number) for number in range(8)}
         assert most <= 2
 
 
-async def test_a_download_that_nobody_wants_any_more_makes_room_at_once_and_calls_nobody_up() -> None:
+async def test_a_cancelled_download_frees_its_slot_immediately_and_requeues_nobody() -> None:
     async with world(slots=1) as made:
         begun = threading.Event()
 
@@ -61,7 +61,7 @@ async def test_a_download_that_nobody_wants_any_more_makes_room_at_once_and_call
         made.server.answers["/slow"] = drips
         made.server.answers["/corpus"] = content(tar_of(PLAYS))
         slow = replace(made.request, url=made.server.url("/slow"))
-        made.downloads.begin("slow", Download(("ml", "slow"), slow, BRANCH, None))
+        made.downloads.start("slow", Download(("ml", "slow"), slow, BRANCH, None))
         await asyncio.to_thread(begun.wait, DEADLINE)
         made.downloads.forget("slow")
         assert (await made.attempt()).failure is None
@@ -69,7 +69,7 @@ async def test_a_download_that_nobody_wants_any_more_makes_room_at_once_and_call
         assert made.downloads.due_in("slow") is None
 
 
-async def test_a_file_that_nobody_wants_any_more_is_not_put() -> None:
+async def test_a_file_of_a_cancelled_download_is_not_committed() -> None:
     async with world() as made:
         begun, go = threading.Event(), threading.Event()
 
@@ -79,7 +79,7 @@ async def test_a_file_that_nobody_wants_any_more_is_not_put() -> None:
 
         made.pachyderm.fault = waits
         made.server.answers["/corpus"] = content(tar_of(PLAYS))
-        made.downloads.begin(UID, Download(KEY, made.request, BRANCH, None))
+        made.downloads.start(UID, Download(KEY, made.request, BRANCH, None))
         task = made.downloads._entries[UID].task
         await asyncio.to_thread(begun.wait, DEADLINE)
         made.downloads.forget(UID)
@@ -110,7 +110,7 @@ async def until(exists: Path) -> None:
 async def test_an_archive_that_is_read_for_ever_holds_no_slot_once_its_object_is_gone(endless: Path) -> None:
     async with world(slots=1) as made:
         made.server.answers["/corpus"] = content(tar_of(PLAYS))
-        made.downloads.begin(UID, Download(KEY, made.request, BRANCH, None))
+        made.downloads.start(UID, Download(KEY, made.request, BRANCH, None))
         task = made.downloads._entries[UID].task
         await until(endless)
         made.downloads.forget(UID)
@@ -122,7 +122,7 @@ async def test_an_archive_that_is_read_for_ever_holds_no_slot_once_its_object_is
 async def test_the_end_of_the_process_waits_for_no_archive(endless: Path) -> None:
     async with world(slots=1) as made:
         made.server.answers["/corpus"] = content(tar_of(PLAYS))
-        made.downloads.begin(UID, Download(KEY, made.request, BRANCH, None))
+        made.downloads.start(UID, Download(KEY, made.request, BRANCH, None))
         await until(endless)
         made.downloads.close()
         await asyncio.wait_for(asyncio.to_thread(made.downloads._pool.shutdown), DEADLINE)

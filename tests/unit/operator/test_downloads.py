@@ -1,4 +1,4 @@
-"""From an address to a commit: what is asked, what is committed, and that nothing is committed twice or half."""
+"""From an address to a commit: the requests, the commit, and that nothing is committed twice or in part."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from scriptmodel_operator.ingest.addresses import parse_destinations
 from scriptmodel_operator.ingest.credentials import Credentials
 from scriptmodel_operator.ingest.downloads import Downloads
 from scriptmodel_operator.ingest.failures import SourceError
-from scriptmodel_operator.ingest.fetch import Patience
+from scriptmodel_operator.ingest.fetch import Timeouts
 from scriptmodel_operator.ingest.origin import Attempt, Download, Key, Origin, Request
 from scriptmodel_operator.pachyderm.errors import NotFoundError, PachydermError, TimedOutError, UnavailableError
 from scriptmodel_operator.pachyderm.values import BranchRef, RepoInfo, RepoRef
@@ -36,7 +36,7 @@ NAMED: Mapping[str, Any] = {"secret": "plays"}
 
 @dataclass
 class World:
-    """One object, a web server and a Pachyderm. `known` is what status would tell of the newest commit."""
+    """One object, a web server and a Pachyderm. `known` is the download record that the status would have."""
 
     server: WebServer
     pachyderm: FakePachyderm
@@ -53,10 +53,10 @@ class World:
 
     async def attempt(self, asked: str = "") -> Attempt:
         """Begun and ended."""
-        self.downloads.begin(UID, Download(KEY, self.request, BRANCH, self.known, asked))
+        self.downloads.start(UID, Download(KEY, self.request, BRANCH, self.known, asked))
         async with asyncio.timeout(DEADLINE):
             assert await self.ended.get() == KEY
-        found = self.downloads.look(UID, self.request)
+        found = self.downloads.attempt(UID, self.request)
         self.known = found.origin or self.known
         return found
 
@@ -86,7 +86,7 @@ async def world(slots: int = 2, **options: Any) -> AsyncIterator[World]:
             figures.append(outcome)
 
         ended = asyncio.Queue[Key]()
-        downloads = Downloads(pachyderm, destinations, slots, ended.put_nowait, observed, Patience(silence=5))
+        downloads = Downloads(pachyderm, destinations, slots, ended.put_nowait, observed, Timeouts(silence=5))
         made = World(server, pachyderm, downloads, figures, ended, options=options)
         try:
             yield made
@@ -126,7 +126,7 @@ async def test_equal_bytes_from_a_server_that_knows_nothing_of_them_are_not_comm
         assert (made.commits, made.figures) == (1, ["committed", "unchanged"])
 
 
-async def test_the_same_files_packed_anew_are_not_committed_again() -> None:
+async def test_the_same_files_in_a_new_archive_are_not_committed_again() -> None:
     async with world(interval=0.0) as made:
         made.server.answers["/corpus"] = tagged(tar_of(PLAYS))
         first = await made.attempt()
@@ -150,7 +150,7 @@ async def test_a_changed_archive_is_one_more_commit_that_has_its_files_and_no_ot
         assert made.commits == 2
 
 
-async def test_after_a_restart_without_status_the_commit_itself_says_that_all_is_there() -> None:
+async def test_after_a_restart_without_status_the_commit_is_recognised() -> None:
     """Killed between the commit and the status: nothing is known of what was committed."""
     async with world() as made:
         made.server.answers["/corpus"] = tagged(tar_of(PLAYS))
@@ -162,7 +162,7 @@ async def test_after_a_restart_without_status_the_commit_itself_says_that_all_is
         assert (made.commits, made.figures) == (1, ["committed", "unchanged"])
 
 
-async def test_what_somebody_else_committed_is_put_right() -> None:
+async def test_a_foreign_commit_is_replaced() -> None:
     async with world() as made:
         made.server.answers["/corpus"] = tagged(tar_of(PLAYS))
         await made.attempt()
@@ -174,7 +174,7 @@ async def test_what_somebody_else_committed_is_put_right() -> None:
         assert made.commits == 2
 
 
-async def test_what_somebody_else_commits_is_put_right_before_the_interval_has_passed() -> None:
+async def test_a_foreign_commit_is_replaced_before_the_interval_has_passed() -> None:
     async with world(interval=1000.0) as made:
         made.server.answers["/corpus"] = tagged(tar_of(PLAYS))
         await made.attempt()
@@ -186,7 +186,7 @@ async def test_what_somebody_else_commits_is_put_right_before_the_interval_has_p
         made.server.answers["/corpus"] = status(500)
         made.known = None
         await made.attempt()
-        made.downloads.begin(UID, Download(KEY, made.request, BRANCH, None))
+        made.downloads.start(UID, Download(KEY, made.request, BRANCH, None))
         assert len(made.server.asked) == 3, "a server that fails is given a pause"
 
 
@@ -223,18 +223,18 @@ async def test_a_commit_that_the_server_is_still_finishing_is_waited_for() -> No
     async with world() as made:
         made.server.answers["/corpus"] = tagged(tar_of(PLAYS))
         made.pachyderm.finishes_at_once = False
-        made.downloads.begin(UID, Download(KEY, made.request, BRANCH, None))
+        made.downloads.start(UID, Download(KEY, made.request, BRANCH, None))
         async with asyncio.timeout(DEADLINE):
             while BRANCH not in made.pachyderm.heads:
                 await asyncio.sleep(0.01)
             assert made.ended.empty()
             made.pachyderm.finish(BRANCH)
             await made.ended.get()
-        assert made.downloads.look(UID, made.request).failure is None
+        assert made.downloads.attempt(UID, made.request).failure is None
         assert made.commits == 1
 
 
-async def test_a_commit_that_pachyderm_could_not_finish_counts_for_nothing_whatever_is_in_it() -> None:
+async def test_a_commit_that_pachyderm_could_not_finish_is_ignored() -> None:
     async with world() as made:
         made.server.answers["/corpus"] = tagged(tar_of(PLAYS))
         broken = made.pachyderm.put(BRANCH, TAKEN)
@@ -258,7 +258,7 @@ async def test_a_commit_that_pachyderm_could_not_finish_counts_for_nothing_whate
         (tar_of(PLAYS), {"sha256": "0" * 64}, Reason.DIGEST_MISMATCH, "find out which is right"),
     ],
 )
-async def test_what_is_refused_is_told_and_not_committed(
+async def test_a_refused_file_is_reported_and_not_committed(
     body: bytes, options: dict[str, Any], reason: Reason, words: str
 ) -> None:
     async with world(**options) as made:
@@ -268,7 +268,7 @@ async def test_what_is_refused_is_told_and_not_committed(
         assert made.figures == [reason.value]
 
 
-async def test_no_space_for_a_download_is_told_and_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_space_for_a_download_is_reported_and_retried(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(**_options: Any) -> Any:
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -287,7 +287,7 @@ async def test_a_digest_that_fits_is_taken() -> None:
         assert made.request.settled_by(made.known)
 
 
-async def test_a_failure_stays_told_until_a_success_and_what_was_there_stays() -> None:
+async def test_a_failure_is_reported_until_a_success_and_the_previous_corpus_stays() -> None:
     async with world(interval=0.0) as made:
         made.server.answers["/corpus"] = tagged(tar_of(PLAYS))
         first = await made.attempt()
@@ -300,12 +300,12 @@ async def test_a_failure_stays_told_until_a_success_and_what_was_there_stays() -
         assert made.files == TAKEN
 
 
-async def test_it_is_asked_again_when_the_interval_has_passed_or_when_somebody_asks_for_it() -> None:
+async def test_the_server_is_polled_after_the_interval_or_on_request() -> None:
     async with world(interval=1000.0) as made:
         made.server.answers["/corpus"] = tagged(tar_of(PLAYS))
         await made.attempt()
         assert 900 < (made.downloads.due_in(UID) or 0) <= 1000
-        made.downloads.begin(UID, Download(KEY, made.request, BRANCH, made.known))
+        made.downloads.start(UID, Download(KEY, made.request, BRANCH, made.known))
         assert made.server.asked == ["/corpus"], "not due yet"
         await made.attempt(asked="2026-01-01")
         assert made.server.asked == ["/corpus"] * 2
@@ -330,18 +330,18 @@ async def test_failures_of_a_server_are_tried_again_with_growing_pauses_and_a_ba
         assert (made.downloads.due_in(UID) or 0) > 9e5
 
 
-async def test_another_request_is_made_at_once_and_is_not_told_of_the_failure_of_the_one_before() -> None:
+async def test_a_changed_request_is_sent_immediately_and_does_not_report_the_previous_failure() -> None:
     async with world() as made:
         made.server.answers["/corpus"] = status(404)
         await made.attempt()
         made.options["include"] = ("*.txt",)
-        assert made.downloads.look(UID, made.request) == Attempt()
+        assert made.downloads.attempt(UID, made.request) == Attempt()
         made.server.answers["/corpus"] = content(tar_of(PLAYS))
         assert (await made.attempt()).failure is None
         assert set(made.files) == {"/plays/hamlet.txt"}
 
 
-async def test_the_secret_is_read_at_each_download_and_its_values_are_told_nowhere(
+async def test_the_secret_is_read_at_each_download_and_its_values_appear_nowhere(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level("DEBUG")

@@ -11,7 +11,7 @@ from scriptmodel_operator.kube.store import Store
 
 
 def line(kind: str, version: int, **metadata: Any) -> bytes:
-    """As the API server writes it: without spaces, keys sorted."""
+    """An event as the API server writes it: without spaces, keys sorted."""
     known = {"name": "jon", "namespace": "ml", "generation": 1, "resourceVersion": str(version), "uid": "u-1"}
     found = {"metadata": {**known, **metadata}, "spec": {}, "status": {}}
     text = json.dumps(found, sort_keys=True, separators=(",", ":"))
@@ -26,7 +26,7 @@ async def brought(echoes: EchoFilter, *pieces: bytes) -> bytes:
     return b"".join([piece async for piece in echoes.filtered(watch())])
 
 
-async def test_only_what_our_own_writes_were_answered_with_is_left_out_and_only_once() -> None:
+async def test_only_the_event_of_our_own_write_is_dropped_and_only_once() -> None:
     echoes = EchoFilter()
     echoes.expect(7)
     others = line("MODIFIED", 6), line("ADDED", 8), line("MODIFIED", 77), b'{"type":"BOOKMARK","object":{}}\n'
@@ -34,7 +34,7 @@ async def test_only_what_our_own_writes_were_answered_with_is_left_out_and_only_
     assert await brought(echoes, line("MODIFIED", 7)) == line("MODIFIED", 7)
 
 
-async def test_other_kinds_of_news_with_that_version_and_what_looks_like_it_get_through() -> None:
+async def test_other_events_with_that_version_and_lookalikes_pass() -> None:
     echoes = EchoFilter()
     echoes.expect(7)
     note = {"note": '"resourceVersion":"7","uid":"'}
@@ -42,7 +42,7 @@ async def test_other_kinds_of_news_with_that_version_and_what_looks_like_it_get_
     assert await brought(echoes, news) == news
 
 
-async def test_lines_come_whole_however_the_bytes_are_cut() -> None:
+async def test_lines_are_complete_however_the_bytes_are_split() -> None:
     echoes = EchoFilter()
     content = b"".join(line("MODIFIED", version) for version in (1, 2, 3)) + b'{"type":"ERROR"'
     kept = content.replace(line("MODIFIED", 2), b"")
@@ -52,14 +52,14 @@ async def test_lines_come_whole_however_the_bytes_are_cut() -> None:
         assert await brought(echoes, *pieces) == kept
 
 
-async def test_what_a_watch_never_brings_is_forgotten_in_the_end() -> None:
+async def test_expected_events_that_never_arrive_are_forgotten() -> None:
     echoes = EchoFilter()
     for version in range(10_000):
         echoes.expect(version)
     assert await brought(echoes, line("MODIFIED", 1), line("MODIFIED", 9_999)) == line("MODIFIED", 1)
 
 
-async def test_a_write_is_expected_only_where_its_echo_has_not_come_before_the_answer() -> None:
+async def test_an_event_is_expected_only_if_it_has_not_arrived_before_the_answer() -> None:
     echoes = EchoFilter()
     store = Store(echoes)
 

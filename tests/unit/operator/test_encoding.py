@@ -15,7 +15,7 @@ from scriptmodel_operator.api.status import ScriptModelStatus, ScriptStatus, to_
 from scriptmodel_operator.kube.encoding import encoded
 
 ODD = "\U0001f451 \x00\x07\t\n\r\x1b\x7f\x80\x85\x9f \u2028\u2029\ufeff\ufffe\uffff \\ud83d \"'"
-"""What JSON or YAML treats in a way of its own."""
+"""Characters that JSON or YAML treat specially."""
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=200))
@@ -29,7 +29,7 @@ def test_a_lone_surrogate_is_shown_as_the_character_for_what_cannot_be_read() ->
     assert json.loads(encoded({"etag": "a\udcffb"})) == {"etag": "a\ufffdb"}
 
 
-def test_a_status_has_no_lone_surrogates_so_that_what_is_written_is_what_comes_back() -> None:
+def test_a_status_without_lone_surrogates_is_read_back_unchanged() -> None:
     assert to_wire(ScriptModelStatus(script=ScriptStatus(path="/\ud800")))["script"] == {"path": "/\ufffd"}
     condition = Condition(ConditionType.READY, ConditionStatus.FALSE, Reason.DOWNLOAD_FAILED, "\udcff")
     (rendered,) = render_conditions([condition], [], 1, datetime(2026, 1, 1, tzinfo=UTC))

@@ -1,4 +1,4 @@
-"""Which transitions make an event."""
+"""The transitions that cause an event."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
 
 @dataclass
 class Recorder:
-    """Keeps what it is given as the API server does: an event of a known name is there already."""
+    """Stores events like the API server: an event with a known name already exists."""
 
     events: dict[tuple[Reason, str], str] = field(default_factory=dict)
 
@@ -44,7 +44,7 @@ def status(
 
 
 async def events_of(*statuses: dict[str, Any], unheard: bool = False) -> list[str]:
-    """The events of statuses that follow each other; `unheard`: each is told twice before it is written."""
+    """Return the events of consecutive statuses; `unheard`: each is recorded twice before the status is written."""
     recorder = Recorder()
     policy = EventPolicy(cast(EventRecorder, recorder))
     model = scriptmodel()
@@ -62,13 +62,13 @@ async def test_a_reason_that_stays_makes_no_event() -> None:
     ]
 
 
-async def test_each_script_is_told_of_even_where_nobody_saw_it_being_made() -> None:
+async def test_each_script_has_an_event_even_if_its_job_was_not_observed() -> None:
     first, second = (status("Generated", ready=True, script=commit) for commit in ("one", "two"))
     assert await events_of(first, second, second) == ["Generated", "Generated"]
 
 
 @pytest.mark.parametrize("ready", [True, False])
-async def test_after_an_outage_nothing_that_was_told_before_is_repeated(*, ready: bool) -> None:
+async def test_after_an_outage_no_earlier_event_is_repeated(*, ready: bool) -> None:
     there, away = status("Generated" if ready else "Training", ready=ready), status("PachydermUnavailable")
     first = str(there["conditions"][0]["reason"])
     back = {**there, "conditions": [{**there["conditions"][0], "message": "later"}]}
@@ -82,7 +82,7 @@ async def test_after_a_resume_only_a_new_script_is_an_event() -> None:
     assert await events_of(first, suspended, status("Training", script="one")) == ["Generated", "Suspended", "Training"]
 
 
-async def test_what_happened_during_an_outage_is_told_after_it() -> None:
+async def test_events_of_an_outage_are_recorded_after_it() -> None:
     there, away = status("Training"), status("PachydermUnavailable")
     done = status("Generated", ready=True, script="two")
     assert await events_of(there, away, done) == ["Training", "PachydermUnavailable", "Generated"]
@@ -91,7 +91,7 @@ async def test_what_happened_during_an_outage_is_told_after_it() -> None:
     assert await events_of(there, away, failed) == ["Training", "PachydermUnavailable", "TrainingFailed"]
 
 
-async def test_a_corpus_that_does_not_look_like_scripts_is_an_event_of_its_own_once() -> None:
+async def test_a_corpus_that_does_not_look_like_scripts_causes_one_event() -> None:
     doubtful = {**status("Training"), "training": {"warning": "a.yaml does not look like a script", "startTime": "t"}}
     later = {**status("Generated", ready=True, script="one"), "training": doubtful["training"]}
     assert await events_of(doubtful, doubtful, later) == ["CorpusDoubtful", "Training", "Generated"]
@@ -110,26 +110,26 @@ async def test_an_event_whose_status_was_not_written_is_the_same_event_the_next_
     ]
 
 
-async def test_trouble_that_another_spec_does_not_end_is_told_again_and_what_goes_well_is_not() -> None:
+async def test_an_error_that_persists_after_a_spec_change_is_recorded_again_and_a_success_is_not() -> None:
     for reason, times in (("PachydermUnavailable", 2), ("Training", 1)):
         assert await events_of(status(reason), status(reason, generation=2)) == [reason] * times
 
 
-async def test_a_source_that_cannot_be_asked_for_news_is_told_once_though_all_is_ready() -> None:
+async def test_a_failed_poll_of_a_source_is_recorded_once_while_the_object_is_ready() -> None:
     fine = status("Generated", ready=True, script="one", corpus="CorpusFound")
     unsure = status("Generated", ready=True, script="one", corpus="CheckFailed")
     assert await events_of(fine, unsure, unsure) == ["Generated", "CheckFailed"]
 
 
-async def test_a_job_that_the_operator_stops_is_told_with_why() -> None:
+async def test_a_job_that_the_operator_stops_is_recorded_with_the_reason() -> None:
     recorder, job = Recorder(), JobRef(PipelineRef("default", "train"), "1")
     stopping = [StopJob(job, "overtaken"), StartPipeline(job.pipeline)]  # after a suspension
     await EventPolicy(cast(EventRecorder, recorder)).on_actions(scriptmodel(), stopping)
     assert recorder.events == {(Reason.JOB_STOPPED, "1"): "stopping job default/train@1: overtaken"}
 
 
-async def test_a_creation_that_pachyderm_may_refuse_is_told_as_one_that_is_asked_for() -> None:
-    """Events come before what they tell of."""
+async def test_a_creation_that_pachyderm_may_refuse_is_recorded_as_requested() -> None:
+    """Events are written before the status that they belong to."""
     world = World()
     world.pachyderm.put(world.corpus, PLAYS)
     state, _view = world.look()
@@ -139,7 +139,7 @@ async def test_a_creation_that_pachyderm_may_refuse_is_told_as_one_that_is_asked
     assert note == f"asking Pachyderm to create pipeline {world.train}; create pipeline {world.generate}"
 
 
-async def test_an_update_is_told_with_what_asks_for_it() -> None:
+async def test_an_update_is_recorded_with_its_cause() -> None:
     world = trained_world()
     world.pachyderm.edit(world.generate, datum_tries=7)
     state, _view = world.look()

@@ -58,7 +58,7 @@ class Faulty(FakePachyderm):
 
 
 def persist(world: World, step: Callable[[], object]) -> None:
-    """As the queue does: again after a failure, whose status keeps to the rules too."""
+    """Reconcile like the queue: again after a failure, whose status keeps to the rules, too."""
     for _ in range(ATTEMPTS):
         try:
             step()
@@ -71,7 +71,7 @@ def persist(world: World, step: Callable[[], object]) -> None:
 
 
 def life(world: World) -> dict[str, Any]:
-    """Created, trained, given another preset, suspended, resumed; what is told at its end."""
+    """Create, train, change the preset, suspend and resume an object; return the state at the end."""
     pachyderm = world.pachyderm
     pachyderm.put(world.corpus, PLAYS)
     persist(world, world.reconcile)
@@ -122,7 +122,7 @@ def test_one_failed_call_anywhere_changes_nothing_of_the_end(
         assert set(world.pachyderm.repos) == {world.corpus.repo}
 
 
-def test_a_create_that_took_effect_unheard_is_not_repeated() -> None:
+def test_a_create_whose_answer_was_lost_is_not_repeated() -> None:
     world = new_world()
     assert isinstance(world.pachyderm, Faulty)
     world.pachyderm.put(world.corpus, PLAYS)
@@ -132,7 +132,7 @@ def test_a_create_that_took_effect_unheard_is_not_repeated() -> None:
 
 
 def test_a_transaction_that_created_only_one_pipeline_is_completed() -> None:
-    """It cannot happen in Pachyderm; somebody may have deleted the other one in between, though."""
+    """This cannot happen in Pachyderm, but somebody may have deleted the other pipeline in between."""
     world = new_world()
     world.pachyderm.put(world.corpus, PLAYS)
     world.reconcile()
@@ -147,7 +147,7 @@ def test_a_transaction_that_created_only_one_pipeline_is_completed() -> None:
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("call", ["create_repo", "replace_files", "walk_files", "read_file", "branch_head"])
-def test_a_corpus_of_its_own_is_committed_once_whatever_fails(call: str, *, after: bool) -> None:
+def test_an_own_corpus_is_committed_once_whatever_fails(call: str, *, after: bool) -> None:
     for number, error in itertools.product(range(1, 4), ERRORS):
         world = World(pachyderm=Faulty(), model=scriptmodel({"corpus": {"configMap": {"name": "plays"}}}))
         world.source = Source(PLAYS)

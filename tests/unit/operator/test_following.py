@@ -1,4 +1,4 @@
-"""Commands that go on for a while outlast an API server that is away, and end where asking again is no use."""
+"""Commands that watch survive an unavailable API server, and end if retrying is no use."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from scriptmodel_cli import session
 from scriptmodel_cli.main import main
 from scriptmodel_operator.kube import login  # noqa: F401 - takes its time, which a wait has not
-from tests.unit.operator.test_terminal import as_object, training_world
+from tests.unit.operator.terminal import as_object, training_world
 from tests.unit.operator.world import World, trained_world
 from tests.web import Answer, Handler, WebServer
 
@@ -67,7 +67,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[WebServer]:
 
 
 def run(server: WebServer, folder: Path, words: list[str], *answers: Answer) -> Result:
-    """With each answer in turn, the last for ever."""
+    """Return each answer in turn, and the last one forever."""
     left = list(answers)
 
     def next_one(handler: Handler) -> None:
@@ -90,7 +90,7 @@ def run(server: WebServer, folder: Path, words: list[str], *answers: Answer) -> 
 
 @pytest.mark.parametrize("words", FOLLOW, ids=" ".join)
 @pytest.mark.parametrize("trouble", [busy(503), busy(429), cut], ids=["503", "429", "cut"])
-def test_an_api_server_that_is_away_for_a_while_is_told_of_once_and_outlasted(
+def test_a_temporarily_unavailable_api_server_is_reported_once_and_retried(
     server: WebServer,
     tmp_path: Path,
     words: list[str],
@@ -146,7 +146,7 @@ def test_waiting_for_an_api_server_ends_with_the_time_that_was_given(
         (404, "Error: ScriptModel 'thrones' does not exist in namespace 'ml': see `scriptmodel list -A`"),
     ],
 )
-def test_what_asking_again_does_not_change_ends_it_at_once(
+def test_a_permanent_error_ends_it_immediately(
     server: WebServer, tmp_path: Path, words: list[str], number: int, line: str, training: dict[str, Any]
 ) -> None:
     server.answers[SERVED] = replying(200, {"resources": [{"name": "scriptmodels"}]})
@@ -161,7 +161,7 @@ def asked(found: dict[str, Any], annotations: dict[str, str], **status: str) -> 
 
 
 @pytest.mark.parametrize("words", FOLLOW, ids=" ".join)
-def test_what_a_retraining_was_asked_of_is_not_ready_until_it_is_trained_again(
+def test_an_object_with_a_requested_retraining_is_not_ready_until_trained_again(
     server: WebServer, tmp_path: Path, words: list[str], training: dict[str, Any], ready: dict[str, Any]
 ) -> None:
     """Generation and conditions are still those from before."""
@@ -173,7 +173,7 @@ def test_what_a_retraining_was_asked_of_is_not_ready_until_it_is_trained_again(
 
 
 @pytest.mark.parametrize("words", FOLLOW, ids=" ".join)
-def test_what_is_suspended_ends_a_wait_with_a_status_of_its_own_once_the_operator_has_stopped_it(
+def test_a_suspended_object_ends_a_wait_with_its_own_status(
     server: WebServer, tmp_path: Path, words: list[str], training: dict[str, Any]
 ) -> None:
     world = trained_world()
@@ -188,7 +188,7 @@ def test_what_is_suspended_ends_a_wait_with_a_status_of_its_own_once_the_operato
     assert server.asked.count(PATH) == 3
 
 
-def test_each_retrain_asks_anew_however_soon_it_follows(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_retrain_is_a_new_request_however_soon_it_follows(monkeypatch: pytest.MonkeyPatch) -> None:
     patches: list[dict[str, Any]] = []
     monkeypatch.setattr(session.Session, "patch", lambda _self, _name, patch: patches.append(patch))
     for _ in range(5):
@@ -196,7 +196,7 @@ def test_each_retrain_asks_anew_however_soon_it_follows(monkeypatch: pytest.Monk
     assert len({patch["metadata"]["annotations"]["scriptmodel.dev/retrain-at"] for patch in patches}) == 5
 
 
-def test_what_was_stuck_is_not_stuck_again_until_the_operator_has_answered(
+def test_a_stuck_object_is_not_stuck_again_before_the_operator_has_handled_the_request(
     server: WebServer, tmp_path: Path, ready: dict[str, Any]
 ) -> None:
     world = World()
@@ -207,7 +207,7 @@ def test_what_was_stuck_is_not_stuck_again_until_the_operator_has_answered(
     assert "thrones is stalled (CorpusNotFound)" in still.stderr
 
 
-def test_who_may_not_read_the_clusters_id_is_told_how_to_name_it(
+def test_an_unreadable_cluster_id_is_reported_with_the_option_to_set_it(
     server: WebServer, tmp_path: Path, ready: dict[str, Any]
 ) -> None:
     server.answers["/api/v1/namespaces/kube-system"] = replying(403, {"message": "no"})
@@ -220,9 +220,7 @@ def test_who_may_not_read_the_clusters_id_is_told_how_to_name_it(
 
 
 @pytest.mark.parametrize("words", [["status"], ["list"], ["plan"]], ids=" ".join)
-def test_a_cluster_that_does_not_know_scriptmodels_is_told_to_be_one(
-    server: WebServer, tmp_path: Path, words: list[str]
-) -> None:
+def test_a_cluster_without_the_crd_is_reported(server: WebServer, tmp_path: Path, words: list[str]) -> None:
     file = tmp_path / "thrones.yaml"
     file.write_text(json.dumps({"apiVersion": "scriptmodel.dev/v1alpha1", "kind": "ScriptModel", **NAMED, "spec": {}}))
     options = ["-f", str(file)] if words == ["plan"] else []
@@ -235,7 +233,7 @@ def test_a_cluster_that_does_not_know_scriptmodels_is_told_to_be_one(
 
 
 @pytest.mark.parametrize(("words", "code"), [(["logs"], 1), (["plan"], 2)])
-def test_a_spec_of_a_newer_api_is_told_of_in_a_line(
+def test_a_spec_of_a_newer_api_is_reported_in_one_line(
     server: WebServer, tmp_path: Path, words: list[str], code: int, ready: dict[str, Any]
 ) -> None:
     newer = {**ready, "spec": {**ready["spec"], "model": {"preset": "gigantic"}}}

@@ -1,4 +1,4 @@
-"""What the operator's process loads."""
+"""The modules that the operator's process loads."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from scriptmodel_cli.files import write_new
 from scriptmodel_cli.formats import to_fountain, to_html
 from scriptmodel_cli.main import main
 from scriptmodel_cli.session import Session
-from tests.unit.operator.test_terminal import as_object
+from tests.unit.operator.terminal import as_object
 from tests.unit.operator.world import World, trained_world
 
 SCRIPT = "{{ INT. HALL - NIGHT }}\n{{ Enter <all> . }}\n[ LADY_MACBETH ]: [ aside ] Out , spot !\n[ JON ]:\n"
@@ -36,7 +36,7 @@ def test_a_page_is_escaped() -> None:
     assert "<script" not in page
 
 
-def test_a_file_is_overwritten_only_when_asked(tmp_path: Path) -> None:
+def test_a_file_is_overwritten_only_with_force(tmp_path: Path) -> None:
     out = tmp_path / "script.txt"
     write_new(out, b"one", force=False)
     with pytest.raises(InputError, match="already exists: name another file, or add --force"):

@@ -16,7 +16,7 @@ from scriptmodel_cli.main import main
 UNCOMMENTED = ("# overrides:", "# samples:", "# speaker:", "# prompt:")
 
 
-def test_it_is_what_the_api_server_takes_with_its_comments_too(tmp_path: Path) -> None:
+def test_it_is_accepted_by_the_api_server_with_its_comments_too(tmp_path: Path) -> None:
     text = CliRunner().invoke(main, ["init", "thrones"]).stdout
     for each in ((), *((mark,) for mark in UNCOMMENTED), UNCOMMENTED):
         changed = text
@@ -55,7 +55,7 @@ def test_it_overwrites_no_file(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_number_where_a_string_is_wanted_is_to_be_quoted(tmp_path: Path, before: str, after: str, words: str) -> None:
+def test_a_number_in_a_string_field_has_to_be_quoted(tmp_path: Path, before: str, after: str, words: str) -> None:
     file = tmp_path / "thrones.yaml"
     text = CliRunner().invoke(main, ["init"]).stdout
     file.write_text(text.replace(before, after))

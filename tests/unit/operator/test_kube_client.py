@@ -25,7 +25,7 @@ STATUS = {"conditions": [{"type": "Ready"}]}
 
 
 class Server:
-    """Lets in whoever has the token `valid`."""
+    """Accepts requests with the token `valid`."""
 
     def __init__(self) -> None:
         self.valid = "one"
@@ -75,8 +75,8 @@ async def test_a_name_is_no_more_than_one_part_of_an_address() -> None:
         await client.close()
 
 
-async def test_what_people_ask_for_by_the_command_is_not_told_to_be_the_operators_doing() -> None:
-    """kubectl names the manager of a field where two want it otherwise."""
+async def test_changes_by_the_command_have_their_own_field_manager() -> None:
+    """kubectl names the manager of a field if two managers set different values."""
     async with running() as (server, url):
         people = Session(namespace="ml")
         people.__dict__["_client"] = KubeClient(logging_in(url, ["one"]), UNLIMITED)
@@ -100,7 +100,7 @@ async def test_a_token_that_is_no_longer_valid_is_read_again_and_the_request_is_
         await client.close()
 
 
-async def test_a_server_that_does_not_answer_is_told_with_how_long_it_was_waited_for() -> None:
+async def test_a_server_that_does_not_answer_is_reported_with_the_waiting_time() -> None:
     async with running() as (server, url):
         server.delay = 1.0
         client = KubeClient(logging_in(url, ["one"]), Lease(0.2))
@@ -121,8 +121,8 @@ async def test_who_may_not_act_any_more_sends_nothing() -> None:
         await client.close()
 
 
-async def test_a_write_names_what_it_was_made_from() -> None:
-    """So that an object of the same name that came since, or a newer list of finalizers, is not touched."""
+async def test_a_write_names_the_version_that_it_is_based_on() -> None:
+    """A newer object of the same name, or a newer list of finalizers, must not be changed."""
     async with running() as (server, url):
         client = KubeClient(logging_in(url, ["one"]), UNLIMITED)
         writer, model = ObjectWriter(client), scriptmodel(resource_version="7")

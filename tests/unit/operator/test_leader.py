@@ -19,7 +19,7 @@ from tests.lease import Lease
 
 @dataclass
 class Server:
-    """One Lease, with resource versions; `now` is everybody's clock. `broken` says of a request what happens to it."""
+    """One Lease with resource versions; `now` is the clock of all. `broken` returns the fault of a request."""
 
     lease: dict[str, Any] | None = None
     now: float = 1000.0
@@ -71,7 +71,7 @@ def nothing() -> None:
     """Receives a signal that a test does not check."""
 
 
-async def test_a_lease_that_nobody_renews_is_taken_after_its_time_and_not_before() -> None:
+async def test_an_expired_lease_is_taken_and_not_before_it_expires() -> None:
     server = Server()
     first, second = server.candidate("first"), server.candidate("second")
     await first.acquire(nothing, nothing)
@@ -101,7 +101,7 @@ async def test_a_leader_may_act_until_ten_seconds_before_its_lease_can_be_taken(
     assert [who for _when, who in server.writes] == ["first", "second"], "who has lost it writes no more"
 
 
-async def test_a_server_that_is_silent_is_told_as_such(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_silent_server_is_reported_as_such(caplog: pytest.LogCaptureFixture) -> None:
     server = Server()
     leader = server.candidate("first")
     await leader.acquire(nothing, nothing)
@@ -111,7 +111,7 @@ async def test_a_server_that_is_silent_is_told_as_such(caplog: pytest.LogCapture
     assert "lease: no answer" in caplog.messages
 
 
-async def test_a_leader_that_slept_does_not_renew_what_may_be_another_s() -> None:
+async def test_a_leader_that_slept_does_not_renew_a_lease_that_may_be_anothers() -> None:
     server = Server()
     first = server.candidate("first")
     await first.acquire(nothing, nothing)
@@ -121,7 +121,7 @@ async def test_a_leader_that_slept_does_not_renew_what_may_be_another_s() -> Non
     assert len(server.writes) == 1
 
 
-async def test_a_renewal_that_took_effect_unheard_is_no_loss() -> None:
+async def test_a_renewal_whose_answer_was_lost_keeps_the_lease() -> None:
     server = Server()
     first = server.candidate("first")
     await first.acquire(nothing, nothing)
@@ -133,7 +133,7 @@ async def test_a_renewal_that_took_effect_unheard_is_no_loss() -> None:
     assert server.now - began > LEASE_SECONDS - MARGIN_SECONDS, "the renewal after the unheard one counted"
 
 
-async def test_a_lease_created_unheard_is_ones_own() -> None:
+async def test_a_created_lease_whose_answer_was_lost_is_ours() -> None:
     server = Server(broken=lambda method: "after" if method == "POST" else "")
     first = server.candidate("first")
     began = server.now
@@ -164,7 +164,7 @@ async def test_another_holder_ends_it() -> None:
         await first.keep()
 
 
-def test_who_may_not_act_calls_nobody_and_who_may_calls_no_longer_than_that() -> None:
+def test_a_standby_makes_no_calls_and_a_leaders_calls_end_with_its_lease() -> None:
     lease = Lease(0.0)
     gateway = PachydermGateway(PachdAddress("127.0.0.1:1"), lease)
     with pytest.raises(UnavailableError, match="does not lead"):
@@ -175,7 +175,7 @@ def test_who_may_not_act_calls_nobody_and_who_may_calls_no_longer_than_that() ->
     gateway.close()
 
 
-async def test_a_replica_says_that_the_server_answered_only_when_it_did() -> None:
+async def test_a_replica_reports_an_answer_of_the_server_only_if_it_got_one() -> None:
     server = Server()
     server.broken = lambda _method: "before" if server.now < 1010 else ""
     times: list[float] = []

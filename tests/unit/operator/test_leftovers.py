@@ -17,7 +17,7 @@ def dropped(*found: OpenTransaction) -> tuple[str, ...]:
     return leftovers(found, "cluster-1", lambda since: EPOCH - since)
 
 
-def test_what_carries_our_mark_is_dropped_and_nothing_else() -> None:
+def test_only_transactions_with_our_ownership_annotation_are_dropped() -> None:
     assert dropped(
         OpenTransaction("ours", EPOCH, (OURS,)),
         OpenTransaction("theirs", EPOCH, (THEIRS,)),
@@ -28,6 +28,6 @@ def test_what_carries_our_mark_is_dropped_and_nothing_else() -> None:
     ) == ("ours",)
 
 
-def test_an_empty_one_is_dropped_once_nobody_can_be_about_to_fill_it() -> None:
+def test_an_empty_transaction_is_dropped_once_it_cannot_be_in_use() -> None:
     old, young = EPOCH - timedelta(minutes=61), EPOCH - timedelta(minutes=59)
     assert dropped(OpenTransaction("old", old), OpenTransaction("young", young)) == ("old",)

@@ -36,7 +36,7 @@ def test_another_corpus_repo_is_read_in_place() -> None:
 
 
 @pytest.mark.parametrize("other", [{"name": "series"}, {"name": "plays", "branch": "staging"}])
-def test_the_last_script_keeps_its_lineage_while_another_corpus_is_learned(other: dict[str, str]) -> None:
+def test_the_last_script_keeps_its_lineage_while_another_corpus_is_trained_on(other: dict[str, str]) -> None:
     world = trained_world()
     before = world.model.status["lineage"]
     world.want({"corpus": {"repo": other}})
@@ -51,7 +51,7 @@ def test_the_last_script_keeps_its_lineage_while_another_corpus_is_learned(other
     assert (told["repo"], told["branch"]) == (world.corpus.repo.name, world.corpus.name)
 
 
-def test_a_corpus_repo_that_is_deleted_and_made_anew_is_read_again() -> None:
+def test_a_recreated_corpus_repo_is_read_again() -> None:
     world = trained_world()
     world.pachyderm.advance(60)
     del world.pachyderm.repos[world.corpus.repo]
@@ -65,7 +65,7 @@ def test_a_corpus_repo_that_is_deleted_and_made_anew_is_read_again() -> None:
     assert world.written() == []
 
 
-def test_a_repo_that_was_made_in_time_to_come_is_the_one_that_is_read() -> None:
+def test_a_repo_created_in_the_future_is_read() -> None:
     world = trained_world()
     plays = world.pachyderm.repos[world.corpus.repo]
     world.pachyderm.repos[plays.ref] = replace(plays, created=datetime.max.replace(tzinfo=UTC))
@@ -80,7 +80,7 @@ def owned_world() -> World:
     return world
 
 
-def test_a_config_map_becomes_one_commit_of_a_repo_of_the_objects_own() -> None:
+def test_a_config_map_becomes_one_commit_of_the_objects_own_repo() -> None:
     world = owned_world()
     corpus = world.model.names.corpus
     assert world.written() == [
@@ -113,7 +113,7 @@ def test_a_commit_that_the_server_still_finishes_is_waited_for_and_not_made_agai
 
 
 def test_an_own_corpus_that_others_read_keeps_everything_as_it_is() -> None:
-    """It would stay behind without an owner, and nobody would know."""
+    """It would stay without an owner, and nobody would notice."""
     world = owned_world()
     theirs = replace(
         world.pachyderm.pipelines[world.train][-1].spec, ref=PipelineRef("default", "reader"), annotations={}
@@ -139,7 +139,7 @@ def test_an_own_corpus_goes_with_the_object_unless_it_is_retained() -> None:
     assert kept.corpus.repo in kept.pachyderm.repos
 
 
-def test_an_own_corpus_goes_once_the_pipelines_read_another_one() -> None:
+def test_an_own_corpus_repo_is_deleted_once_the_pipelines_read_another_one() -> None:
     world = owned_world()
     own = world.corpus.repo
     world.pachyderm.put(BranchRef(RepoRef("default", "plays"), "master"), PLAYS)
@@ -180,7 +180,7 @@ def test_a_repo_of_somebody_else_by_that_name_is_never_written_to() -> None:
 
 
 def test_a_corpus_repo_of_another_cluster_is_adopted_with_the_pipelines_that_read_it() -> None:
-    """They could not be told from somebody else's, and the repo could not be deleted while they read it."""
+    """They could not be distinguished from another owner's, and the repo could not be deleted while they read it."""
     first = owned_world()
     world = World(pachyderm=first.pachyderm, model=scriptmodel(CONFIG_MAP), cluster="cluster-2")
     world.source = first.source
@@ -193,7 +193,7 @@ def test_a_corpus_repo_of_another_cluster_is_adopted_with_the_pipelines_that_rea
     assert world.pachyderm.repos == {}
 
 
-def test_a_source_without_bytes_or_without_a_config_map_is_told() -> None:
+def test_an_empty_source_and_a_missing_config_map_are_reported() -> None:
     world = World(model=scriptmodel(CONFIG_MAP))
     world.source = Source({"/empty.txt": b""})
     world.reconcile()

@@ -32,7 +32,7 @@ def origin_of(world: World, commit: str) -> Origin:
 
 
 def delivered(world: World) -> None:
-    """The download that the object asked for has ended in a commit."""
+    """Finish the download that the object requested, with a commit."""
     world.source = Attempt(origin=origin_of(world, world.pachyderm.put(world.corpus, PLAYS)))
 
 
@@ -49,7 +49,7 @@ def trained() -> World:
     return world
 
 
-def test_the_repo_comes_first_then_the_download_then_the_pipelines() -> None:
+def test_the_repo_precedes_the_download_and_the_pipelines() -> None:
     world = new_world()
     state = world.reconcile()
     corpus = world.model.names.corpus
@@ -71,7 +71,7 @@ def test_the_repo_comes_first_then_the_download_then_the_pipelines() -> None:
     }
 
 
-def test_a_restarted_operator_knows_from_status_what_is_there_and_asks_only_for_news() -> None:
+def test_a_restarted_operator_knows_the_commit_from_the_status_and_only_polls() -> None:
     world = trained()
     status = world.model.status
     world.source = Attempt()
@@ -82,7 +82,7 @@ def test_a_restarted_operator_knows_from_status_what_is_there_and_asks_only_for_
     assert world.written() == []
 
 
-def test_a_commit_that_was_not_told_of_before_a_kill_is_looked_into_without_a_word() -> None:
+def test_a_commit_missing_in_the_status_after_a_kill_is_inspected_without_an_event() -> None:
     world = trained()
     status = world.model.status
     world.pachyderm.put(world.corpus, {"/hamlet.txt": b"HAMLET: To be no more."})
@@ -107,7 +107,7 @@ def test_without_status_the_download_is_made_again_and_nothing_else_happens() ->
     assert world.written() == []
 
 
-def test_a_server_that_is_down_later_is_told_of_and_the_model_stays_ready() -> None:
+def test_a_server_that_fails_later_is_reported_and_the_model_stays_ready() -> None:
     world = trained()
     world.source = Attempt(DOWN, failures=9)
     world.reconcile()
@@ -137,7 +137,7 @@ def test_a_server_that_was_never_reached_is_stalled_after_some_attempts_or_at_on
     assert world.ready == ("False", "PachydermUnavailable")
 
 
-def test_another_address_waits_for_its_download_and_keeps_what_is_there() -> None:
+def test_a_changed_address_waits_for_its_download_and_keeps_the_previous_corpus() -> None:
     world = trained()
     world.want({"corpus": {"http": {"url": "https://example.com/other.zip"}}})
     world.source = Attempt()
@@ -156,7 +156,7 @@ def test_another_address_waits_for_its_download_and_keeps_what_is_there() -> Non
     assert world.ready == ("True", "Generated")
 
 
-def test_another_digest_than_that_of_the_commit_is_asked_for_and_the_right_one_never_again() -> None:
+def test_a_changed_digest_is_downloaded_and_the_right_one_is_never_polled_again() -> None:
     world = trained()
     world.want(by_url(sha256=SHA))
     world.source = Attempt()
@@ -170,7 +170,7 @@ def test_another_digest_than_that_of_the_commit_is_asked_for_and_the_right_one_n
     assert state.source.download is not None
 
 
-def test_the_interval_is_no_part_of_what_is_asked_for() -> None:
+def test_the_interval_is_not_part_of_the_request() -> None:
     world = trained()
     world.want(by_url(interval="5m", maxSizeMi=1))
     world.source = Attempt()
@@ -178,7 +178,7 @@ def test_the_interval_is_no_part_of_what_is_asked_for() -> None:
     assert world.ready == ("True", "Generated")
 
 
-def test_what_somebody_else_committed_is_not_taken_for_the_source() -> None:
+def test_a_foreign_commit_is_not_recorded_as_the_source() -> None:
     world = trained()
     world.pachyderm.put(world.corpus, {"/theirs.txt": b"x"})
     state = world.reconcile()
@@ -188,7 +188,7 @@ def test_what_somebody_else_committed_is_not_taken_for_the_source() -> None:
 
 
 def test_a_repo_that_pipelines_read_is_kept_until_they_read_the_new_one() -> None:
-    """From a repo of somebody to a URL and back again."""
+    """Change the source from another owner's repo to a URL and back."""
     world = World()
     theirs = BranchRef(RepoRef("default", "plays"), "master")
     world.pachyderm.put(theirs, PLAYS)
@@ -219,7 +219,7 @@ def test_a_repo_of_somebody_else_by_the_corpus_name_is_not_downloaded_into() -> 
     assert state.source.download is None
 
 
-def test_suspended_it_keeps_what_it_knows() -> None:
+def test_a_suspended_object_keeps_its_download_record() -> None:
     world = trained()
     source = world.model.status["source"]
     world.want({**by_url(), "suspend": True})

@@ -1,4 +1,4 @@
-"""Which events tell of what somebody else did to a pipeline: each transition once."""
+"""Events about changes of a pipeline by others: each transition once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def events(kube: FakeKube) -> list[str]:
 @pytest.mark.parametrize(
     ("policy", "told"), [("Correct", ["Updating"]), ("Warn", ["Drifted"])], ids=["Correct", "Warn"]
 )
-async def test_that_somebody_stopped_a_pipeline_is_told_once_each_time(policy: str, told: list[str]) -> None:
+async def test_each_stop_by_somebody_else_is_recorded_once(policy: str, told: list[str]) -> None:
     async with controller(raw_object({**SPEC, "driftPolicy": policy})) as (found, kube, pachyderm):
         pachyderm.put(PLAYS_BRANCH, PLAYS)
         await settled(found)
@@ -45,7 +45,7 @@ async def test_that_somebody_stopped_a_pipeline_is_told_once_each_time(policy: s
                 pachyderm.start_pipeline(refs[0])
 
 
-async def test_that_somebody_changed_a_pipeline_is_told_once_where_it_stays_so() -> None:
+async def test_a_change_by_somebody_else_that_stays_is_recorded_once() -> None:
     async with controller(raw_object({**SPEC, "driftPolicy": "Warn"})) as (found, kube, pachyderm):
         pachyderm.put(PLAYS_BRANCH, PLAYS)
         await settled(found)
@@ -62,7 +62,7 @@ async def test_that_somebody_changed_a_pipeline_is_told_once_where_it_stays_so()
 
 @pytest.mark.parametrize("policy", ["Correct", "Warn"])
 @pytest.mark.parametrize("changed", [{}, {"model": {"preset": "small"}}], ids=["as it was", "changed"])
-async def test_what_a_suspension_stopped_nobody_else_has_stopped(policy: str, changed: dict[str, Any]) -> None:
+async def test_a_stop_by_a_suspension_is_not_attributed_to_somebody_else(policy: str, changed: dict[str, Any]) -> None:
     """Though the spec changes in the same moment, and Pachyderm does not answer then."""
     spec = {**SPEC, "driftPolicy": policy}
     async with controller(raw_object(spec)) as (found, kube, pachyderm):

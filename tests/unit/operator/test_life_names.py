@@ -43,7 +43,7 @@ def older_world(spec: dict[str, Any] | None = None) -> World:
 
 
 def upgraded(world: World, **changes: Any) -> World:
-    """The same Pachyderm and object under this version; the object comes from the API server."""
+    """The same Pachyderm and object with this version; the object is read from the API server."""
     model = replace(world.model, known_names=None, **changes)
     return World(pachyderm=world.pachyderm, model=model, source=world.source)
 
@@ -152,10 +152,10 @@ def test_another_object_with_the_same_older_name_is_neither_blocked_nor_able_to_
 @pytest.mark.parametrize(
     ("namespace", "said"), [("other", "a ScriptModel of another namespace"), ("ml", "ScriptModel ml/secret-play")]
 )
-def test_what_another_scriptmodel_owns_is_never_adopted_nor_its_namespace_revealed(
+def test_objects_of_another_scriptmodel_are_never_adopted_nor_their_namespace_revealed(
     cluster: str, namespace: str, said: str
 ) -> None:
-    """Only somebody with access to Pachyderm can bring this about; adoption must not do the rest."""
+    """Only somebody with access to Pachyderm can create this state; adoption must not complete the attack."""
     owner = World(model=scriptmodel(namespace=namespace, name="secret-play"), cluster=cluster)
     owner.observer = _Naming(NEW, owner.pachyderm, cluster)
     owner.pachyderm.put(owner.corpus, PLAYS)
@@ -188,7 +188,7 @@ def test_a_corpus_repo_of_another_scriptmodel_is_never_adopted() -> None:
 
 
 class _Naming(Observer):
-    """Puts the pipelines of one object under the names of another."""
+    """Store the pipelines of one object under the names of another."""
 
     def __init__(self, given: PachydermNames, *rest: Any) -> None:
         super().__init__(*rest)

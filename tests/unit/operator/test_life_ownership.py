@@ -1,4 +1,4 @@
-"""Whose a pipeline is, what somebody else did to it, and what deletion leaves."""
+"""Ownership of pipelines, changes by others, and what deletion keeps."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from dataclasses import replace
 from scriptmodel_operator.pachyderm.values import (
     PipelineApply,
     PipelineRef,
+    ResourceAmounts,
 )
 from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
 
 
-def test_drift_is_corrected_or_only_told_of() -> None:
+def test_drift_is_corrected_or_only_reported() -> None:
     world = trained_world()
     world.pachyderm.edit(world.generate, command=("rm", "-rf", "/"))
     world.reconcile()
@@ -36,12 +37,32 @@ def test_a_pipeline_whose_whole_spec_somebody_replaced_is_still_ours() -> None:
 
 
 def test_what_the_server_makes_of_a_spec_is_no_drift() -> None:
-    """Otherwise a server that writes a quantity in another way would be corrected for ever."""
+    """Otherwise a server that normalises a quantity would be corrected forever."""
     world = trained_world()
     info = world.pachyderm.pipelines[world.train][-1]
     world.pachyderm.pipelines[world.train][-1] = replace(info, spec=replace(info.spec, glob="/."))
     world.reconcile()
     assert world.written() == []
+
+
+def test_new_defaults_of_the_administrator_are_no_drift_and_kill_no_job() -> None:
+    world = trained_world()
+    gpu = ResourceAmounts(gpu_type="nvidia.com/gpu", gpu_count=1)
+    world.pachyderm.inherit(world.train, limits=gpu)
+    job = world.pachyderm.run(world.train)
+    world.reconcile()
+    assert world.written() == []
+    assert not world.pachyderm.jobs[job.ref].state.final
+    world.pachyderm.succeed(world.train)
+    world.pachyderm.inherit(world.generate, limits=gpu)
+    world.reconcile()
+    assert world.written() == []
+    edited = world.pachyderm.pipelines[world.generate][-1].submitted.replace('"datumTries": "3"', '"datumTries": "9"')
+    world.pachyderm.inherit(world.generate)
+    info = world.pachyderm.pipelines[world.generate][-1]
+    world.pachyderm.pipelines[world.generate][-1] = replace(info, submitted=edited)
+    world.reconcile()
+    assert world.written() == [f"update {world.generate.name}"], "somebody else changed what was submitted"
 
 
 def test_a_pipeline_that_vanished_is_created_again() -> None:
@@ -52,7 +73,7 @@ def test_a_pipeline_that_vanished_is_created_again() -> None:
     assert world.written() == [f"create {world.generate.name}"]
 
 
-def test_in_a_pachyderm_that_came_back_empty_all_is_made_again_and_history_stays() -> None:
+def test_in_an_empty_pachyderm_everything_is_created_again_and_history_stays() -> None:
     before = trained_world()
     world = World(model=before.model)
     world.reconcile()
@@ -80,7 +101,7 @@ def test_a_pipeline_of_somebody_else_is_never_touched() -> None:
     assert world.delete().gone, "what was adopted is the object's own"
 
 
-def test_a_pipeline_without_a_mark_is_computed_anew_when_it_is_adopted_and_one_that_trains_goes_on() -> None:
+def test_an_adopted_pipeline_computes_again_and_a_running_one_continues() -> None:
     other = trained_world()
     for ref in (other.train, other.generate):
         versions = other.pachyderm.pipelines[ref]
@@ -113,7 +134,7 @@ def test_deletion_takes_both_pipelines_and_leaves_the_corpus() -> None:
     assert set(world.pachyderm.repos) == {world.corpus.repo}
 
 
-def test_deletion_that_retains_keeps_the_repos_and_a_new_object_says_what_is_in_the_way() -> None:
+def test_retain_keeps_the_repos_and_a_new_object_reports_that_they_block_it() -> None:
     world = trained_world({"deletionPolicy": "Retain"})
     assert world.delete().gone
     assert world.train.output in world.pachyderm.repos

@@ -54,8 +54,8 @@ def test_progress_comes_from_the_running_jobs_log() -> None:
     world.observer.logs.close()
 
 
-def test_what_comes_after_the_last_epoch_is_told() -> None:
-    """Scoring the test split may take minutes, in which nothing else moves."""
+def test_work_after_the_last_epoch_is_reported() -> None:
+    """Scoring the test split may take minutes without any other progress."""
     world = World()
     world.pachyderm.put(world.corpus, PLAYS)
     world.reconcile()
@@ -154,7 +154,7 @@ def test_a_new_commit_in_the_corpus_is_not_ready_until_it_has_a_script() -> None
     assert world.written() == []
 
 
-def test_until_there_is_another_script_its_lineage_is_that_of_the_last_one() -> None:
+def test_the_lineage_stays_that_of_the_last_script_until_the_next_one() -> None:
     world = trained_world()
     before = world.model.status["lineage"]
     world.pachyderm.put(world.corpus, {**PLAYS, "/macbeth.txt": b"MACBETH: Is this a dagger?\n"})
@@ -164,7 +164,7 @@ def test_until_there_is_another_script_its_lineage_is_that_of_the_last_one() -> 
     assert world.model.status["lineage"] == before
 
 
-def test_jobs_that_the_shared_list_has_no_room_for_are_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_jobs_beyond_the_shared_list_are_inspected(monkeypatch: pytest.MonkeyPatch) -> None:
     world = trained_world()
     status = world.model.status
     monkeypatch.setattr(snapshot, "JOBS_PER_PROJECT", 1)
@@ -176,7 +176,7 @@ def test_jobs_that_the_shared_list_has_no_room_for_are_looked_up(monkeypatch: py
 def test_the_last_script_stays_though_the_shared_list_has_room_for_the_newest_job_only(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Such as in a project where other pipelines have had hundreds of jobs since."""
+    """For example in a project where other pipelines have had hundreds of jobs since."""
     world = trained_world()
     before = world.model.status
     monkeypatch.setattr(snapshot, "JOBS_PER_PROJECT", 2)
@@ -188,7 +188,7 @@ def test_the_last_script_stays_though_the_shared_list_has_room_for_the_newest_jo
         assert world.model.status[told] == before[told]
 
 
-def test_waiting_jobs_that_a_newer_commit_overtook_are_stopped_and_the_running_one_goes_on() -> None:
+def test_superseded_waiting_jobs_are_stopped_and_the_running_one_continues() -> None:
     world = trained_world()
     first = world.pachyderm.put(world.corpus, PLAYS)
     world.pachyderm.run(world.train)
@@ -244,7 +244,7 @@ def test_a_change_of_resources_waits_for_the_running_job_and_computes_nothing_ag
 
 
 def test_an_update_that_has_waited_for_a_job_does_not_lose_its_gpu_seconds() -> None:
-    """The job's end and the update are seen and done before anything is told of the job's end."""
+    """The job's end and the update are observed and handled before the job's end is reported."""
     world = World(model=scriptmodel({"training": {"gpu": {"count": 2}}}))
     world.pachyderm.put(world.corpus, PLAYS)
     world.reconcile()
@@ -275,8 +275,8 @@ def test_suspend_stops_both_and_resume_starts_them() -> None:
     assert world.written() == [f"start {world.train.name}", f"start {world.generate.name}"]
 
 
-def test_a_job_that_computes_nothing_is_no_training_of_its_own() -> None:
-    """Other resources, or a resume, give a new commit with the same model: its figures are those of the training."""
+def test_a_job_that_computes_nothing_is_not_a_training() -> None:
+    """Changed resources, or a resume, create a new commit of the same model, with the figures of the training."""
     gpu = {"training": {"gpu": {"count": 1}}}
     world = World(model=scriptmodel(gpu))
     world.pachyderm.put(world.corpus, PLAYS)

@@ -1,4 +1,4 @@
-"""What goes wrong, and that status says what and what to do."""
+"""Errors: the status shows each with its cause and what to do."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def event(**fields: object) -> str:
     return json.dumps({"time": 0, **fields})
 
 
-def test_a_failed_training_tells_the_trainers_own_words_and_keeps_the_last_script() -> None:
+def test_a_failed_training_reports_the_trainers_message_and_keeps_the_last_script() -> None:
     world = trained_world()
     world.pachyderm.put(world.corpus, {"/empty.txt": b"\n"})
     error = event(event="error", code="no-words", message="the corpus has no words", hint="put scripts into it")
@@ -38,7 +38,7 @@ def test_a_failed_training_tells_the_trainers_own_words_and_keeps_the_last_scrip
 
 
 def test_an_object_without_a_script_is_not_ready_though_its_job_ended_well() -> None:
-    """As with an image that is something else than a trainer."""
+    """For example with an image that is not a trainer."""
     world = World()
     world.pachyderm.put(world.corpus, PLAYS)
     world.reconcile()
@@ -51,7 +51,7 @@ def test_an_object_without_a_script_is_not_ready_though_its_job_ended_well() -> 
     assert world.condition("Stalled")["status"] == "True"
 
 
-def test_a_failure_without_an_error_event_tells_the_last_lines_or_that_they_are_gone() -> None:
+def test_a_failure_without_an_error_event_reports_the_last_lines_or_that_they_are_gone() -> None:
     world = World()
     world.pachyderm.put(world.corpus, PLAYS)
     world.reconcile()
@@ -67,7 +67,7 @@ def test_a_failure_without_an_error_event_tells_the_last_lines_or_that_they_are_
 
 
 @pytest.mark.parametrize("kind", ["train", "generate"])
-def test_what_was_told_of_a_failure_outlasts_its_log_and_is_not_told_of_another_one(kind: str) -> None:
+def test_the_message_of_a_failure_outlasts_its_log_and_is_not_reused_for_another(kind: str) -> None:
     world = World()
     world.pachyderm.put(world.corpus, PLAYS)
     world.reconcile()
@@ -93,7 +93,7 @@ def test_what_was_told_of_a_failure_outlasts_its_log_and_is_not_told_of_another_
     assert "its log is gone, because nobody read it while it ran (job " in world.condition("Ready")["message"]
 
 
-def test_a_result_whose_commit_somebody_deleted_is_none_though_pachyderm_keeps_its_job() -> None:
+def test_a_result_whose_commit_was_deleted_is_ignored_though_its_job_remains() -> None:
     world = trained_world()
     before = world.model.status["lineage"]
     commit = world.pachyderm.put(world.corpus, {"/macbeth.txt": b"MACBETH: Is this a dagger?"})
@@ -113,7 +113,7 @@ def test_a_result_whose_commit_somebody_deleted_is_none_though_pachyderm_keeps_i
     assert world.model.status["lineage"] == before, "nor is it the last good one while there is a newer job"
 
 
-def test_a_commit_that_could_not_be_learned_from_is_forgotten_once_it_is_deleted() -> None:
+def test_a_corpus_commit_whose_training_failed_is_forgotten_once_deleted() -> None:
     world = trained_world()
     before = world.model.status
     commit = world.pachyderm.put(world.corpus, {"/empty.txt": b"\n"})
@@ -127,7 +127,7 @@ def test_a_commit_that_could_not_be_learned_from_is_forgotten_once_it_is_deleted
     assert world.condition("CorpusReady")["message"] in str(before["conditions"])
 
 
-def test_a_deleted_result_below_a_failed_job_is_none() -> None:
+def test_a_deleted_result_below_a_failed_job_is_ignored() -> None:
     world = trained_world()
     before = world.model.status["lineage"]
     commit = world.pachyderm.put(world.corpus, {"/macbeth.txt": b"MACBETH: Is this a dagger?"})
@@ -143,7 +143,7 @@ def test_a_deleted_result_below_a_failed_job_is_none() -> None:
     assert world.model.status["lineage"] == before
 
 
-def test_a_deleted_result_that_is_as_large_as_the_one_before_is_noticed_by_who_asks_for_a_look() -> None:
+def test_a_deleted_result_of_unchanged_size_is_noticed_after_reconcile_at() -> None:
     world = trained_world()
     before = world.model.status["lineage"]
     commit = world.pachyderm.put(world.corpus, PLAYS)
@@ -158,8 +158,8 @@ def test_a_deleted_result_that_is_as_large_as_the_one_before_is_noticed_by_who_a
     assert world.model.status["lineage"] == before
 
 
-def test_a_process_that_said_nothing_is_told_of_in_the_workers_words() -> None:
-    """What is killed for its memory cannot say so itself."""
+def test_a_process_without_output_is_reported_with_the_workers_message() -> None:
+    """A process that is killed for its memory cannot report it."""
     world = World()
     world.pachyderm.put(world.corpus, PLAYS)
     world.reconcile()
@@ -191,7 +191,7 @@ def test_a_process_that_said_nothing_is_told_of_in_the_workers_words() -> None:
         (lambda world: world.pachyderm.projects.clear(), "ProjectNotFound", "pachctl create project default"),
     ],
 )
-def test_what_is_missing_is_told_with_what_to_do_and_nothing_is_created(
+def test_a_missing_corpus_is_reported_with_what_to_do_and_nothing_is_created(
     prepare: Callable[[World], object], reason: str, words: str
 ) -> None:
     world = World()
@@ -221,7 +221,7 @@ def test_a_server_without_room_refuses_both_pipelines() -> None:
     assert world.pachyderm.pipelines == {}
 
 
-def test_no_worker_in_time_and_too_long_a_run_are_stopped_and_say_so() -> None:
+def test_jobs_without_a_worker_or_over_their_deadline_are_stopped_and_reported() -> None:
     world = World(model=scriptmodel({"training": {"pendingDeadline": "1m", "activeDeadline": "2m"}}))
     world.pachyderm.put(world.corpus, PLAYS)
     world.reconcile()
@@ -238,7 +238,7 @@ def test_no_worker_in_time_and_too_long_a_run_are_stopped_and_say_so() -> None:
     world.observer.logs.close()
 
 
-def test_a_pipeline_that_kubernetes_refuses_and_one_that_finds_no_node_say_why() -> None:
+def test_a_pipeline_that_is_refused_or_finds_no_node_has_the_reason() -> None:
     world = World()
     world.pachyderm.put(world.corpus, PLAYS)
     world.reconcile()
@@ -262,7 +262,7 @@ def test_a_job_without_data_never_counts_as_trained() -> None:
     assert world.condition("Trained")["status"] == "False"
 
 
-def test_a_message_begins_with_the_cause_in_one_line_names_the_objects_fields_and_ends_with_the_job() -> None:
+def test_a_failure_message_starts_with_the_cause_names_fields_and_ends_with_the_job() -> None:
     world = World()
     world.pachyderm.put(world.corpus, PLAYS)
     world.reconcile()
@@ -298,7 +298,7 @@ def test_an_empty_script_is_a_failed_generation(content: bytes) -> None:
     assert "wrote an empty /new_script.txt" in world.condition("Ready")["message"]
 
 
-def test_what_an_older_operator_said_of_a_failed_job_outlasts_its_log() -> None:
+def test_an_older_operators_message_of_a_failed_job_outlasts_its_log() -> None:
     world = World()
     world.pachyderm.put(world.corpus, PLAYS)
     world.reconcile()

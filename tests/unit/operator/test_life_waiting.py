@@ -1,4 +1,4 @@
-"""What waits, for what, and for how long: jobs for workers, updates for jobs, training for an open commit."""
+"""What waits, for what, and how long: jobs for workers, updates for jobs, training for an open commit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
 HURRIED = {"training": {"pendingDeadline": "1m", "activeDeadline": "1h"}}
 
 
-def test_a_job_does_not_wait_for_a_worker_while_an_older_one_runs_and_its_time_begins_at_the_end_of_that() -> None:
+def test_the_wait_for_a_worker_starts_when_the_older_job_has_ended() -> None:
     world = trained_world(HURRIED)
     world.pachyderm.put(world.corpus, PLAYS)
     world.pachyderm.run(world.train)
@@ -37,7 +37,7 @@ def test_a_job_does_not_wait_for_a_worker_while_an_older_one_runs_and_its_time_b
     world.observer.logs.close()
 
 
-def test_a_script_that_no_worker_writes_in_time_is_stopped_and_its_time_begins_when_the_model_is_there() -> None:
+def test_a_generate_job_without_a_worker_is_stopped_and_its_time_starts_with_the_model() -> None:
     world = World(model=scriptmodel(HURRIED))
     world.pachyderm.put(world.corpus, PLAYS)
     world.reconcile()
@@ -63,8 +63,8 @@ def test_a_script_that_no_worker_writes_in_time_is_stopped_and_its_time_begins_w
     world.observer.logs.close()
 
 
-def test_a_script_that_takes_too_long_is_stopped_and_its_time_begins_when_the_model_is_there() -> None:
-    """A worker may take the generate job while its model is still being trained."""
+def test_a_generate_job_over_its_deadline_is_stopped_and_its_time_starts_with_the_model() -> None:
+    """A worker may start the generate job while its model is still being trained."""
     world = World(model=scriptmodel(HURRIED))
     world.pachyderm.put(world.corpus, PLAYS)
     world.reconcile()
@@ -94,7 +94,7 @@ def test_a_script_that_takes_too_long_is_stopped_and_its_time_begins_when_the_mo
 
 
 @pytest.mark.parametrize("source", ["configMap", "repo"])
-def test_a_job_has_its_deadline_also_while_its_corpus_is_in_trouble(source: str) -> None:
+def test_a_job_has_its_deadline_even_while_its_corpus_has_an_error(source: str) -> None:
     own = {**HURRIED, "corpus": {"configMap": {"name": "plays"}}}
     world = World(model=scriptmodel(own), source=Source(PLAYS))
     world.reconcile()
@@ -160,7 +160,7 @@ def test_a_job_waits_for_no_worker_while_the_server_finishes_its_commit() -> Non
     assert world.written() == []
 
 
-def test_nobody_is_told_to_finish_a_commit_that_pachyderm_is_finishing() -> None:
+def test_a_commit_that_pachyderm_is_finishing_needs_no_action() -> None:
     world = World()
     world.pachyderm.finishes_at_once = False
     head = world.pachyderm.put(world.corpus, PLAYS)
@@ -178,7 +178,7 @@ def test_nobody_is_told_to_finish_a_commit_that_pachyderm_is_finishing() -> None
     assert world.condition("CorpusReady")["status"] == "True"
 
 
-def test_a_corpus_that_a_pipeline_makes_is_waited_for_and_nobody_is_told_to_put_something_into_it() -> None:
+def test_a_corpus_that_a_pipeline_writes_is_awaited_without_a_request_to_push() -> None:
     clean = trained_world()
     world = World(
         pachyderm=clean.pachyderm, model=scriptmodel({"corpus": {"repo": {"name": clean.train.name}}}, name="second")
@@ -200,7 +200,7 @@ def test_a_corpus_that_a_pipeline_makes_is_waited_for_and_nobody_is_told_to_put_
 
 
 def test_a_script_of_the_model_before_is_not_the_one_that_is_waited_for() -> None:
-    """Pachyderm makes both jobs at once, but between two looks one may be there without the other."""
+    """Pachyderm creates both jobs at once, but a poll in between may observe only one."""
     world = trained_world()
     world.pachyderm.put(world.corpus, PLAYS)
     world.pachyderm.succeed(world.train)
@@ -213,8 +213,8 @@ def test_a_script_of_the_model_before_is_not_the_one_that_is_waited_for() -> Non
     assert world.ready == ("False", "Generating")
 
 
-def test_what_cannot_run_upstream_is_told() -> None:
-    """The corpus may be the output of somebody's pipeline."""
+def test_an_upstream_failure_is_reported() -> None:
+    """The corpus may be the output of another pipeline."""
     world = trained_world()
     world.pachyderm.put(world.corpus, PLAYS)
     job = next(job for job in world.pachyderm.jobs.values() if job.state is JobState.CREATED)
@@ -224,7 +224,7 @@ def test_what_cannot_run_upstream_is_told() -> None:
     assert "training could not run: upstream pipelines failed: clean" in world.condition("Ready")["message"]
 
 
-def test_a_pipeline_that_cannot_go_on_is_updated_though_a_job_runs() -> None:
+def test_a_failed_pipeline_is_updated_although_a_job_runs() -> None:
     world = trained_world()
     world.pachyderm.put(world.corpus, PLAYS)
     world.pachyderm.run(world.train)
@@ -254,7 +254,7 @@ def test_another_corpus_does_not_wait_for_the_end_of_training_on_the_old_one() -
     world.observer.logs.close()
 
 
-def test_with_drift_tolerated_what_suspension_stopped_is_started_and_what_somebody_stopped_is_not() -> None:
+def test_with_drift_policy_warn_only_pipelines_stopped_by_the_suspension_are_started() -> None:
     world = World(model=scriptmodel({"driftPolicy": "Warn"}))
     world.pachyderm.put(world.corpus, PLAYS)
     world.reconcile()

@@ -1,4 +1,4 @@
-"""Whether a text looks like a script."""
+"""The check whether a text looks like a script."""
 
 from __future__ import annotations
 
@@ -30,5 +30,5 @@ def test_files_of_other_kinds_do_not(file: str) -> None:
 @pytest.mark.timeout(30)
 @pytest.mark.parametrize("piece", ["A", " ", "A ", "(", "*", "A(", "[ A", "_A."])
 def test_no_line_takes_long(piece: str) -> None:
-    """Each pattern sees at most 200 characters of a line."""
+    """Each pattern is applied to at most 200 characters of a line."""
     assert 0 <= share_of_script(f"{piece * 30_000}!\n" * 20) <= 1

@@ -1,4 +1,4 @@
-"""What stands in the API server's place when there is none: admission, and the object in a file."""
+"""What replaces the API server in `local`: admission, and the object in a file."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ REPO = {"repo": {"name": "plays"}}
 
 
 @REFUSED
-def test_what_the_api_server_refuses_is_refused_here_too(spec: dict[str, Any], words: str) -> None:
+def test_values_that_the_api_server_refuses_are_refused(spec: dict[str, Any], words: str) -> None:
     told = re.sub(r": (Required|Unsupported|Too).*|: Invalid value: .*?(?=: )", "", words)
     with pytest.raises(RefusedError) as caught:
         admitted(spec)
@@ -36,7 +36,7 @@ def test_what_the_api_server_refuses_is_refused_here_too(spec: dict[str, Any], w
 
 
 @TAKEN
-def test_what_it_takes_is_taken_here_too(training: dict[str, Any]) -> None:
+def test_values_that_the_api_server_accepts_are_accepted(training: dict[str, Any]) -> None:
     assert admitted({"corpus": REPO, "training": training})
 
 
@@ -53,7 +53,7 @@ def test_every_rule_of_the_api_server_is_known_here() -> None:
     assert rules({key: value for key, value in whole.items() if key != "properties"}) == {NEW_GPUS}
 
 
-def test_a_field_that_is_not_there_is_named_with_the_one_that_is_meant() -> None:
+def test_an_unknown_field_is_named_with_the_nearest_one() -> None:
     with pytest.raises(RefusedError, match=r"spec.model.overides: unknown field \(did you mean overrides\?\)"):
         admitted({"corpus": REPO, "model": {"overides": {}}})
 
@@ -65,7 +65,7 @@ def test_the_project_cannot_be_changed() -> None:
         admitted({"corpus": REPO, "pachyderm": {"project": "other"}}, old)
 
 
-def test_admission_leaves_what_it_was_given_as_it_is() -> None:
+def test_admission_does_not_modify_its_input() -> None:
     spec: dict[str, Any] = {"corpus": {"repo": {"name": "plays"}}}
     assert admitted(spec)["corpus"]["repo"]["branch"] == "master"
     assert spec == {"corpus": {"repo": {"name": "plays"}}}
@@ -75,7 +75,7 @@ def documents(**spec: Any) -> Documents:
     return Documents({"metadata": {"name": "hamlet"}, "spec": {"corpus": REPO, **spec}})
 
 
-async def test_the_operators_own_writer_writes_to_the_file_and_a_later_run_goes_on(tmp_path: Path) -> None:
+async def test_the_operators_writer_writes_to_the_file_and_a_later_run_continues(tmp_path: Path) -> None:
     objects = Objects(tmp_path / "object.json")
     objects.apply(documents(), "ml")
     model = parse_object(objects.raw)
@@ -102,7 +102,7 @@ def test_a_folder_is_for_one_object(tmp_path: Path) -> None:
         Objects(tmp_path / "object.json").apply(documents(), "other")
 
 
-async def test_config_maps_come_from_the_same_file(tmp_path: Path) -> None:
+async def test_config_maps_are_read_from_the_same_file(tmp_path: Path) -> None:
     config_map = {"kind": "ConfigMap", "metadata": {"name": "plays"}, "data": {"a.txt": "x"}}
     objects = Objects(tmp_path / "object.json")
     objects.apply(Documents(documents().scriptmodel, {"plays": config_map}), "ml")
@@ -111,7 +111,7 @@ async def test_config_maps_come_from_the_same_file(tmp_path: Path) -> None:
         await objects.get_config_map("ml", "others")
 
 
-async def test_a_secret_comes_from_the_same_file_and_is_not_kept(tmp_path: Path) -> None:
+async def test_a_secret_is_read_from_the_same_file_and_not_kept(tmp_path: Path) -> None:
     model = {"kind": "ScriptModel", "apiVersion": "scriptmodel.dev/v1alpha1", "metadata": {"name": "a"}, "spec": {}}
     secret = {"kind": "Secret", "metadata": {"name": "plays"}, "stringData": {"bearerToken": "canary"}}
     (tmp_path / "x.yaml").write_text(yaml.safe_dump_all([secret, {**model, "spec": {"corpus": REPO}}]))
@@ -144,7 +144,7 @@ def admitted_before(spec: dict[str, Any]) -> dict[str, Any]:
     return stored
 
 
-def test_what_has_not_changed_stays_accepted_where_a_rule_is_new() -> None:
+def test_an_unchanged_value_stays_accepted_under_a_new_rule() -> None:
     http = {"url": "https://example.com/a.zip", "include": [5 * "**/a/"]}
     with pytest.raises(RefusedError, match=r"include\[0\]: must have at most 4 times"):
         admitted({"corpus": {"http": http}})
@@ -174,7 +174,7 @@ def test_what_has_not_changed_stays_accepted_where_a_rule_is_new() -> None:
         ),
     ],
 )
-def test_a_file_that_is_no_scriptmodel_says_why(tmp_path: Path, text: str, words: str) -> None:
+def test_a_file_without_a_scriptmodel_is_reported_with_the_reason(tmp_path: Path, text: str, words: str) -> None:
     file = tmp_path / "x.yaml"
     file.write_text(text)
     with pytest.raises(InputError, match=words) as caught:
@@ -182,7 +182,7 @@ def test_a_file_that_is_no_scriptmodel_says_why(tmp_path: Path, text: str, words
     assert caught.value.exit_code == 2
 
 
-def test_a_file_may_have_the_config_map_beside_the_scriptmodel(tmp_path: Path) -> None:
+def test_a_file_may_contain_the_config_map_of_its_scriptmodel(tmp_path: Path) -> None:
     model = {"kind": "ScriptModel", "apiVersion": "scriptmodel.dev/v1alpha1", "metadata": {"name": "a"}, "spec": {}}
     config_map = {"kind": "ConfigMap", "metadata": {"name": "plays"}}
     (tmp_path / "x.yaml").write_text(yaml.safe_dump_all([config_map, model]))
@@ -190,6 +190,6 @@ def test_a_file_may_have_the_config_map_beside_the_scriptmodel(tmp_path: Path) -
     assert (found.scriptmodel, found.config_maps) == (model, {"plays": config_map})
 
 
-def test_a_trainer_that_is_not_there_says_how_to_get_one(tmp_path: Path) -> None:
+def test_a_missing_trainer_is_reported_with_how_to_install_it(tmp_path: Path) -> None:
     with pytest.raises(click.ClickException, match="has no bin/scriptmodel-trainer: install the trainer there"):
         find_trainer(tmp_path)

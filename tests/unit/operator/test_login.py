@@ -1,4 +1,4 @@
-"""Where the API server is and who one is there: from a kubeconfig as kubectl reads it, or from the pod.
+"""The address of the API server and the credentials: from a kubeconfig as kubectl reads it, or from the pod.
 
 In a pod the API server is found by the address that every pod is given, not by a name.
 """
@@ -40,7 +40,7 @@ def test_the_address_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch,
     assert found.username == "somebody"
 
 
-def test_a_kubeconfig_that_is_named_comes_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_named_kubeconfig_has_priority(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.96.0.1")
     with pytest.raises(module.LoginFailedError, match="does not exist"):
         module.login(tmp_path / "none")
@@ -53,7 +53,7 @@ def package_reads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def kubeconfig(path: Path, *, cluster: Any = None, user: Any = None, context: Any = None) -> Path:
-    """Of one context; what is given goes over what is usual."""
+    """A kubeconfig with one context; arguments override the defaults."""
     config = {
         "clusters": [{"name": "c", "cluster": {"server": "https://127.0.0.1:1", **(cluster or {})}}],
         "users": [{"name": "u", "user": {"token": "t"} if user is None else user}],
@@ -73,7 +73,7 @@ def helper(folder: Path, text: str) -> dict[str, Any]:
 
 
 @pytest.mark.usefixtures("package_reads")
-def test_what_a_program_gives_goes_with_the_rest_of_the_kubeconfig_and_not_with_the_pod(
+def test_credentials_of_a_program_are_combined_with_the_kubeconfig_not_with_the_pod(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.96.0.1")
@@ -87,7 +87,7 @@ def test_what_a_program_gives_goes_with_the_rest_of_the_kubeconfig_and_not_with_
 
 
 @pytest.mark.usefixtures("package_reads")
-def test_a_program_that_gives_no_credentials_is_told_with_its_own_error(
+def test_a_program_without_credentials_is_reported_with_its_error(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     for text, told in (("exit 3", "process returned 3"), ("echo no json", "failed to decode process output")):
@@ -104,7 +104,7 @@ def test_files_that_a_kubeconfig_names_are_found_from_where_it_is(tmp_path: Path
     assert found.ca_path == str(authority)
 
 
-def test_certificates_that_cannot_be_read_are_told_before_anything_is_asked(tmp_path: Path) -> None:
+def test_unreadable_certificates_are_reported_before_any_request(tmp_path: Path) -> None:
     (tmp_path / "broken").write_text("no certificate")
     for cluster, told in (
         ({"certificate-authority": "none.crt"}, f"it names {tmp_path / 'none.crt'}, which does not exist"),
@@ -116,13 +116,13 @@ def test_certificates_that_cannot_be_read_are_told_before_anything_is_asked(tmp_
 
 
 @pytest.mark.parametrize("address", ["someone:secret@proxy:3128", "socks5://someone:secret@proxy", "http://[secret"])
-def test_a_proxy_that_is_not_understood_is_told_and_not_passed_over(tmp_path: Path, address: str) -> None:
+def test_an_invalid_proxy_is_reported_and_not_ignored(tmp_path: Path, address: str) -> None:
     with pytest.raises(module.LoginFailedError, match="its proxy-url is not an address such as http://") as caught:
         module.login(kubeconfig(tmp_path / "config", cluster={"proxy-url": address}))
     assert "secret" not in str(caught.value)
 
 
-def test_a_file_that_is_no_kubeconfig_is_told_in_words(tmp_path: Path) -> None:
+def test_an_invalid_kubeconfig_is_reported_in_one_line(tmp_path: Path) -> None:
     file = tmp_path / "config"
     for text, message in (
         ("hello", f"{file} is not a valid kubeconfig"),

@@ -37,7 +37,7 @@ async def test_a_line_about_an_object_carries_its_reference(caplog: pytest.LogCa
     assert "Pachyderm is away" in line["message"]
 
 
-def test_a_line_about_nothing_in_particular_has_none_and_an_exception_is_told() -> None:
+def test_a_line_without_an_object_has_no_object_field_and_an_exception_is_logged() -> None:
     why = (ValueError, ValueError("a bug"), None)
     record = logging.LogRecord("here", logging.ERROR, "", 0, "it %s", ("broke",), why)
     line = json.loads(JsonFormatter().format(record))

@@ -1,4 +1,4 @@
-"""Looks at Pachyderm: shared, never older than asked for, and awaited without holding anything."""
+"""Polls of Pachyderm: shared, never older than requested, and awaited without blocking anything."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ async def looks(pachyderm: FakePachyderm) -> AsyncIterator[tuple[SnapshotSource,
 
 
 def counting(pachyderm: FakePachyderm, answers: Iterator[PachydermError | None]) -> list[str]:
-    """The looks that were begun; each meets the next of `answers`."""
+    """The polls that were started; each gets the next of `answers`."""
     begun: list[str] = []
 
     def fault(call: str) -> PachydermError | None:
@@ -63,7 +63,7 @@ def counting(pachyderm: FakePachyderm, answers: Iterator[PachydermError | None])
     return begun
 
 
-async def test_one_look_serves_all_who_wait_for_it() -> None:
+async def test_one_poll_serves_all_waiting_objects() -> None:
     pachyderm = FakePachyderm()
     begun = counting(pachyderm, iter(()))
     async with looks(pachyderm) as (source, called):
@@ -74,7 +74,7 @@ async def test_one_look_serves_all_who_wait_for_it() -> None:
         assert source.waiting == 0
 
 
-async def test_who_waits_for_a_look_that_is_there_already_is_called_up_at_once() -> None:
+async def test_an_object_that_waits_for_an_existing_snapshot_is_requeued_immediately() -> None:
     pachyderm = FakePachyderm()
     begun = counting(pachyderm, iter([None, UnavailableError("list_projects", "gone")]))
     async with looks(pachyderm) as (source, called):
@@ -90,7 +90,7 @@ async def test_who_waits_for_a_look_that_is_there_already_is_called_up_at_once()
         assert (len(begun), source.waiting) == (2, 0)
 
 
-async def test_who_wants_a_newer_look_gets_another_one() -> None:
+async def test_an_object_that_needs_a_newer_snapshot_causes_another_poll() -> None:
     pachyderm = FakePachyderm()
     begun = counting(pachyderm, iter(()))
     async with looks(pachyderm) as (source, called):
@@ -101,7 +101,7 @@ async def test_who_wants_a_newer_look_gets_another_one() -> None:
         assert len(begun) == 2
 
 
-async def test_who_is_content_with_the_look_that_is_there_does_not_wait_for_one_under_way() -> None:
+async def test_an_object_that_accepts_the_latest_snapshot_does_not_wait_for_a_running_poll() -> None:
     pachyderm, under_way, go_on = FakePachyderm(), threading.Event(), threading.Event()
     async with looks(pachyderm) as (source, called):
         before = time.monotonic()
@@ -122,8 +122,8 @@ async def test_who_is_content_with_the_look_that_is_there_does_not_wait_for_one_
         assert await called.until(1) == ["a"]
 
 
-async def test_a_look_that_fails_calls_up_who_waits_too() -> None:
-    """They have it to tell that Pachyderm is away."""
+async def test_a_failed_poll_requeues_the_waiting_objects_too() -> None:
+    """They have to report that Pachyderm is unavailable."""
     pachyderm = FakePachyderm()
     counting(pachyderm, iter([UnavailableError("list_projects", "gone")]))
     async with looks(pachyderm) as (source, called):
@@ -143,9 +143,7 @@ async def test_who_was_called_up_by_something_else_is_not_called_up_again() -> N
 
 
 @pytest.mark.parametrize(("at_work", "asking"), [(1, 0), (2, 1), (0, 0), (1, 1)])
-async def test_a_look_is_put_off_for_longer_while_somebody_is_at_work_who_could_share_it(
-    at_work: int, asking: int
-) -> None:
+async def test_a_poll_is_delayed_while_running_reconciles_could_share_it(at_work: int, asking: int) -> None:
     pachyderm, took = FakePachyderm(), 0.3
     begun: list[float] = []
 
@@ -176,7 +174,7 @@ def let_looks_take(seconds: float, pachyderm: FakePachyderm) -> None:
     pachyderm.fault = slow
 
 
-async def test_few_objects_beside_many_pipelines_are_no_reason_to_look_earlier() -> None:
+async def test_few_objects_with_many_pipelines_do_not_advance_a_poll() -> None:
     pachyderm, took = FakePachyderm(pipeline_limit=200), 0.1
     pachyderm.put(BranchRef(RepoRef("default", "plays"), "master"), {"/hamlet.txt": b"HAMLET: To be.\n"})
     for number in range(101):
@@ -205,7 +203,7 @@ async def test_few_objects_beside_many_pipelines_are_no_reason_to_look_earlier()
     assert rested[1] < 5 * took
 
 
-async def test_nobody_but_the_ticker_asking_is_no_reason_to_look_earlier() -> None:
+async def test_a_request_by_the_ticker_alone_does_not_advance_a_poll() -> None:
     pachyderm, took = FakePachyderm(), 0.1
     let_looks_take(took, pachyderm)
     async with looks(pachyderm) as (source, called):

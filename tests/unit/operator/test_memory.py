@@ -15,7 +15,7 @@ FILES, SMALL, LARGE = 10, 16, 320
 
 
 def streamed(blocks: int) -> Answer:
-    """An archive that is made while it is sent, so that nobody has it whole."""
+    """An archive that is generated while it is sent, so that it is never in memory as a whole."""
 
     def answer(handler: Handler) -> None:
         handler.start(200)

@@ -30,7 +30,13 @@ RAW = {
     "spec": {"pachyderm": {"project": "team"}},
     "status": {
         "conditions": [{"type": "Ready", "status": "True"}],
-        "training": {"perplexity": {"best": "88.1"}, "progressPercent": 100, "gpuSeconds": 512},
+        "training": {
+            "perplexity": {"best": "88.1"},
+            "progressPercent": 100,
+            "gpuSeconds": 512,
+            "restarts": 2,
+            "recomputedSeconds": 61,
+        },
     },
 }
 
@@ -65,6 +71,8 @@ def test_figures_of_an_object_go_with_it() -> None:
     assert 'scriptmodel_pachyderm_calls_seconds_total{code="OK",method="ListJob"} 0.5' in text
     assert 'scriptmodel_progress_percent{name="thrones",namespace="ml"} 100.0' in text
     assert 'scriptmodel_gpu_seconds{name="thrones",namespace="ml"} 512.0' in text
+    assert 'scriptmodel_training_restarts{name="thrones",namespace="ml"} 2.0' in text
+    assert 'scriptmodel_training_recomputed_seconds{name="thrones",namespace="ml"} 61.0' in text
     assert 'scriptmodel_reconciles_total{outcome="done"} 1.0' in text
     assert 'scriptmodel_reconciles_total{outcome="failed"} 1.0' in text
     assert 'scriptmodel_reconciles_seconds_total{outcome="done"} 0.5' in text
@@ -77,13 +85,13 @@ def test_figures_of_an_object_go_with_it() -> None:
     assert "thrones" not in metrics.render().decode()
 
 
-def test_what_has_not_happened_yet_is_told_to_be_none() -> None:
+def test_counters_start_at_zero() -> None:
     """The first time is an increase only where there was a figure before it."""
     lines = Metrics(Store(EchoFilter())).render().decode().splitlines()
     assert {"scriptmodel_retries_total 0.0", "scriptmodel_events_left_out_total 0.0"} <= set(lines)
 
 
-def test_the_store_tells_news_from_echoes() -> None:
+def test_the_store_distinguishes_changes_from_self_caused_events() -> None:
     store = Store(EchoFilter())
     assert store.put(RAW) is News.REQUESTED
     assert store.put(RAW) is News.NONE
@@ -99,7 +107,7 @@ def test_the_store_tells_news_from_echoes() -> None:
     assert len(store) == 1
 
 
-async def test_probes_answer_what_they_are_asked() -> None:
+async def test_probes_answer_their_own_question() -> None:
     now = 0.0
     health = Health(Metrics(Store(EchoFilter())), WatchHeartbeat(), clock=lambda: now)
     address = f"127.0.0.1:{free_port()}"
@@ -118,7 +126,7 @@ async def test_probes_answer_what_they_are_asked() -> None:
         assert await ask("/healthz") == 200
 
 
-async def test_a_long_look_at_many_projects_of_a_slow_pachyderm_is_no_reason_to_start_anew(
+async def test_a_long_poll_of_a_slow_pachyderm_does_not_fail_liveness(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now, failures = 0.0, list[str]()
@@ -148,7 +156,7 @@ async def test_a_long_look_at_many_projects_of_a_slow_pachyderm_is_no_reason_to_
     assert failures == [""] * 20
 
 
-async def test_an_address_that_is_taken_or_is_none_is_one_clear_error() -> None:
+async def test_an_address_in_use_or_invalid_is_one_clear_error() -> None:
     health = Health(Metrics(Store(EchoFilter())), WatchHeartbeat())
     address = f"127.0.0.1:{free_port()}"
     async with serving(health, address):

@@ -45,7 +45,7 @@ def test_the_boundary_between_namespace_and_name_matters() -> None:
 
 
 def test_names_never_change() -> None:
-    """They are looked up by name: another rule would orphan the pipelines of every cluster."""
+    """Pipelines are found by name: another rule would orphan the pipelines of every cluster."""
     new, older = possible_names("ml", "thrones", "default")
     assert new.train == "thrones-0ba64831977eb1b9-train"
     assert new.generate == "thrones-0ba64831977eb1b9-generate"

@@ -16,7 +16,7 @@ from scriptmodel_operator.api.marks import Mark
 from scriptmodel_operator.api.names import possible_names
 from scriptmodel_operator.api.spec import ScriptModelSpec
 from scriptmodel_operator.desired.digest import fingerprint
-from scriptmodel_operator.desired.pipelines import Desired, DesiredPipeline, desired
+from scriptmodel_operator.desired.pipelines import Defaults, Desired, DesiredPipeline, desired
 from scriptmodel_operator.desired.placement import OPERATORS_OWN
 from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.pachyderm.values import PipelineApply
@@ -58,6 +58,7 @@ EFFECTS: dict[str, tuple[object, tuple[str, ...]]] = {
     "training.priorityClassName": ("high", BOTH),
     "training.runtimeClassName": ("nvidia", TRAIN),
     "training.queueName": ("gpus", TRAIN),
+    "training.checkpoints.claimName": ("checkpoints", TRAIN),
     "training.backoffLimit": (3, BOTH),
     "training.budget.duration": ("2h", TRAIN),
     "training.budget.epochs": (3, TRAIN),
@@ -91,7 +92,7 @@ ELSEWHERE = {
 
 
 def leaves(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
-    """Yield the path of each field that holds no further object."""
+    """Yield the path of each field without further fields."""
     for name, field in model.model_fields.items():
         path = f"{prefix}{field.alias or name}"
         nested = next((each for each in _classes(field.annotation) if path not in ELSEWHERE), None)
@@ -109,7 +110,7 @@ def _classes(annotation: Any) -> list[type[BaseModel]]:
 
 def pipelines(spec: dict[str, Any]) -> Desired:
     model = scriptmodel({"model": {}, **spec})
-    return desired(model, references(model), model.owner("cluster-1"), IMAGE, None)
+    return desired(model, references(model), model.owner("cluster-1"), Defaults(IMAGE), None)
 
 
 def spec_with(path: str, value: object) -> dict[str, Any]:
@@ -168,7 +169,7 @@ def test_digests_and_fingerprints_of_released_operators_still_match(row: dict[st
     model = replace(model, known_names=older)
     owner = model.owner("cluster-1")
     sent = Mark(owner, compute=row["train"]["compute"], image=IMAGE, sent=row["train"]["fingerprint"])
-    found = desired(model, references(model), owner, IMAGE, sent)
+    found = desired(model, references(model), owner, Defaults(IMAGE), sent)
     for kind in BOTH:
         pipeline: DesiredPipeline = getattr(found, kind)
         assert pipeline.mark.digest == row[kind]["digest"]

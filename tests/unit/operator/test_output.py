@@ -1,4 +1,4 @@
-"""What reaches a terminal: our own colours, and no control character of a foreign text."""
+"""Output to a terminal has our own colours, and no control character of other texts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from scriptmodel_cli.main import main
 from scriptmodel_cli.session import Session
 from scriptmodel_operator.pachyderm.values import LogLine
 from tests.unit.operator.fake_pachyderm import FakeLog
-from tests.unit.operator.test_terminal import as_object
+from tests.unit.operator.terminal import as_object
 from tests.unit.operator.world import trained_world
 
 HOSTILE = "\x1b]0;owned\x07\x1b[31mred\x9b2J\r\u202eback\x00"

@@ -1,4 +1,4 @@
-"""The process that reads a downloaded file: what it can do, when it ends, and what is believed of what it sends."""
+"""The process that reads a downloaded file: its rights, its limits, and the validation of its messages."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_it_can_be_read_again_and_its_manifest_has_sizes_and_digests(make: Calla
     assert {path: digest.size for path, digest in first.items()} == {path: len(text) for path, text in TAKEN.items()}
 
 
-def test_options_reach_the_reader_whatever_characters_they_have() -> None:
+def test_options_reach_the_reader_with_any_characters() -> None:
     made = package(b"To be\n")
     for include in ((), ("caf\udce9*",)):
         odd = Package(made.file, made.size, "caf\udce9\0.txt", include, made.limits)
@@ -94,7 +94,7 @@ def test_a_file_that_is_not_read_whole_is_skipped() -> None:
     assert [path for path, _pieces in package(tar_of(PLAYS)).files()] == list(TAKEN)
 
 
-def test_what_is_wrong_with_an_archive_is_reported() -> None:
+def test_errors_of_an_archive_are_reported() -> None:
     assert refused(package(pax(b"x" * 16) + bytes(1024)))[0] is Reason.CORPUS_INVALID
     assert refused(package(tar_of({"../up": b"x"})))[0] is Reason.CORPUS_INVALID
 
@@ -123,7 +123,7 @@ def test_a_reader_has_no_environment_and_only_the_file_and_a_pipe(reader: Callab
     assert refused(package(b"x"))[1] == "(['0', '1', '2', '3'], [], '/') read only"
 
 
-def test_a_reader_that_never_ends_is_killed_and_reaped_when_nobody_wants_the_file(
+def test_a_reader_that_never_ends_is_killed_and_reaped_when_its_download_is_cancelled(
     reader: Callable[[str], None],
 ) -> None:
     reader(f"{sending(encode(Kind.START), encode(Kind.FILE, b'/a'))}\nwhile True: pass")
@@ -137,7 +137,7 @@ def test_a_reader_that_never_ends_is_killed_and_reaped_when_nobody_wants_the_fil
         os.waitpid(-1, os.WNOHANG)
 
 
-def test_a_reader_is_waited_for_no_longer_than_its_time(
+def test_a_reader_is_stopped_after_its_time_limit(
     reader: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_GRACE_SECONDS", 0)
@@ -186,7 +186,7 @@ def test_a_reader_that_was_killed_is_tried_again(reader: Callable[[str], None]) 
         encode(Kind.START) + encode(Kind.FAILURE, b"CorpusInvalid\n\x1b[2J"),
     ],
 )
-def test_what_a_reader_must_not_send_is_refused(reader: Callable[[str], None], frames: bytes) -> None:
+def test_invalid_messages_of_a_reader_are_refused(reader: Callable[[str], None], frames: bytes) -> None:
     reader(sending(frames, encode(Kind.END)))
     reason, text = refused(package(b"x", files=2, bytes=1000))
     assert (reason, "may be an attack" in text) == (Reason.CORPUS_INVALID, True)
@@ -210,7 +210,7 @@ def test_a_reader_is_small_and_imports_nothing_of_the_operators_weight() -> None
 
 
 def test_memory_that_an_archive_needs_is_bounded() -> None:
-    """Deep folders: each path adds hundreds of names of folders to what has to be remembered."""
+    """Deep folders: each path adds hundreds of folder names that have to be remembered."""
     deep = {f"{number:04d}/" + "/".join(["d"] * 495) + "/f": b"" for number in range(400)}
     reason, text = refused(package(tar_of(deep)))
     assert (reason, "MiB of memory" in text) == (Reason.CORPUS_TOO_LARGE, True)

@@ -68,7 +68,7 @@ def test_globs_mean_what_fnmatch_means_in_each_folder(path: str, globs: list[str
     "glob", ["**/a/" * 50 + "b", "/".join(["**", "*a*a*a*b"] * 25), "*a" * 120 + "b", "[!b]*" * 50]
 )
 def test_the_work_for_a_path_grows_with_its_length_alone(glob: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each character moves the states of all globs once, however many globs there are and whatever they are."""
+    """Each character advances the states of all globs once, whatever the globs."""
     patterns, moved = Patterns([glob] * 32), list[str]()
     moving = patterns._moving
     monkeypatch.setattr(patterns, "_moving", lambda character: moved.append(character) or moving(character))

@@ -1,4 +1,4 @@
-"""What `scriptmodel plan` shows: the operator's own plan, without a single call that writes."""
+"""The output of `scriptmodel plan`: the operator's own plan, without any write."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ def test_a_new_object_creates_both_pipelines_with_all_their_fields() -> None:
     assert f"+ create pipeline {world.train} (it does not exist)" in told(found)
 
 
-def test_without_the_operators_image_it_is_told_to_be_the_operators() -> None:
+def test_without_a_given_image_the_plan_names_the_operators_default() -> None:
     world = World()
     world.pachyderm.put(world.corpus, PLAYS)
     assert "(the operator's default)" in told(planned(world))
 
 
-def test_nothing_changes_for_what_is_as_it_should_be() -> None:
+def test_an_up_to_date_object_has_no_changes() -> None:
     found = planned(trained_world())
     assert found.changes == ()
     assert told(found) == "ml/thrones\nNothing would change in Pachyderm."
@@ -96,20 +96,20 @@ def test_a_change_that_needs_no_training_waits_for_the_running_job() -> None:
     assert train.effect == f"trains again from the first epoch; kills the running job {job.ref.id[:8]}"
 
 
-def test_retraining_changes_no_field_and_is_told() -> None:
+def test_a_retraining_changes_no_field_and_is_shown() -> None:
     world = trained_world()
     world.want(retrain_at="now")
     (train,) = planned(world).changes
     assert (train.why, train.fields) == ("retrain-at asks for it", ())
 
 
-def test_what_stands_in_the_way_is_told_with_what_to_do() -> None:
+def test_a_blocker_is_shown_with_what_to_do() -> None:
     found = planned(World())
     assert found.changes == ()
     assert "! it would be stalled: CorpusNotFound: corpus repo default/plays does not exist: create it" in told(found)
 
 
-def test_a_config_map_is_put_first_and_what_follows_is_told_too() -> None:
+def test_a_config_map_is_committed_first_and_the_following_changes_are_shown() -> None:
     world = World(model=scriptmodel({"corpus": {"configMap": {"name": "plays"}}}))
     found = planned(world, source=Source({"/a.txt": b"A: b\n"}))
     names = [change.what.partition(" default/")[0] for change in found.changes]
@@ -122,7 +122,7 @@ def test_a_config_map_is_put_first_and_what_follows_is_told_too() -> None:
     assert put.what.startswith("put 1 files into")
 
 
-def test_drift_is_corrected_or_only_told_of() -> None:
+def test_drift_is_corrected_or_only_reported() -> None:
     world = trained_world()
     world.pachyderm.edit(world.train, datum_tries=9)
     (train,) = planned(world).changes
@@ -133,8 +133,8 @@ def test_drift_is_corrected_or_only_told_of() -> None:
     assert "was changed by another client (tries); left unchanged because spec.driftPolicy is Warn" in told(found)
 
 
-def test_nothing_is_changed_while_there_is_a_problem() -> None:
-    """A pipeline that somebody stopped, driftPolicy Warn, and a changed generation: the operator writes nothing."""
+def test_nothing_changes_while_a_problem_exists() -> None:
+    """A pipeline stopped by somebody else, driftPolicy Warn, and a changed generation: the operator writes nothing."""
     world = trained_world()
     world.pachyderm.stop_pipeline(world.train)
     world.written()
@@ -145,7 +145,7 @@ def test_nothing_is_changed_while_there_is_a_problem() -> None:
     assert "start pipeline" not in told(found)
 
 
-def test_what_was_suspended_is_changed_and_then_started() -> None:
+def test_a_suspended_pipeline_is_updated_and_then_started() -> None:
     world = trained_world()
     world.want({"suspend": True})
     world.reconcile()
@@ -176,7 +176,7 @@ def test_suspension_stops_and_deletion_removes() -> None:
     assert "Nothing would change in Pachyderm." in told(planned(world))
 
 
-def test_what_only_the_operators_configuration_knows_is_said_to_be_unknown() -> None:
+def test_settings_of_the_operator_are_shown_as_unknown() -> None:
     world = World(model=scriptmodel({"training": {"image": "mine:1", "runtimeClassName": "kata"}}))
     world.pachyderm.put(world.corpus, PLAYS)
     assert "Note: whether the operator's configuration allows mine:1, kata is not checked here" in told(planned(world))
@@ -225,7 +225,7 @@ def test_a_plan_as_a_value_has_all_that_the_text_has() -> None:
     assert change["fields"] == ({"name": "--preset", "before": "test", "after": "small"},)
 
 
-def test_a_plan_with_decimals_is_told_as_yaml() -> None:
+def test_a_plan_with_decimals_is_printed_as_yaml() -> None:
     world = trained_world()
     world.want({"generation": {"temperature": "1.1"}})
     (change,) = planned(world).as_dict()["changes"]

@@ -1,4 +1,4 @@
-"""What the operator reads back from the status that was last written."""
+"""The values that the operator reads back from the previous status."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ HEAVY = ("kopf", "kubernetes", "grpc", "python_pachyderm", "pydantic", "aiohttp"
 
 
 @pytest.mark.parametrize(("name", "place", "doc"), COMMANDS, ids=[each[0] for each in COMMANDS])
-def test_every_command_of_the_table_is_there_and_its_help_teaches(name: str, place: str, doc: str) -> None:
+def test_every_command_of_the_table_exists_and_has_help(name: str, place: str, doc: str) -> None:
     module, _, attribute = place.partition(":")
     command = getattr(import_module(module), attribute)
     assert isinstance(command, click.Command)
@@ -60,7 +60,7 @@ def test_a_list_needs_no_pachyderm_and_no_models() -> None:
     }
 
 
-def test_a_wrong_command_line_is_one_line_that_says_where_to_read_on() -> None:
+def test_a_wrong_command_line_is_one_line_that_refers_to_help() -> None:
     for words, told in (
         (["statu"], "Error: unknown command 'statu' (did you mean status?): see scriptmodel -h"),
         (["status"], "Error: Missing argument 'NAME': see scriptmodel status -h"),
@@ -72,7 +72,7 @@ def test_a_wrong_command_line_is_one_line_that_says_where_to_read_on() -> None:
         assert len(done.stderr.splitlines()) == 1
 
 
-def test_both_programs_say_their_version() -> None:
+def test_both_programs_print_their_version() -> None:
     for program, name in ((main, "scriptmodel"), (operator, "scriptmodel-operator")):
         done = CliRunner().invoke(program, ["--version"])
         assert done.output == f"{name}, version {version('scriptmodel-operator')}\n"
@@ -84,7 +84,7 @@ def test_the_program_alone_prints_its_help() -> None:
     assert done.stderr == CliRunner().invoke(main, ["-h"], prog_name="scriptmodel").output
 
 
-def test_colours_are_dropped_where_nobody_wants_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_colours_are_dropped_where_they_are_disabled(monkeypatch: pytest.MonkeyPatch) -> None:
     @click.command()
     def colourful() -> None:
         click.secho("word", fg="red")
@@ -106,7 +106,9 @@ def test_completion_scripts_are_printed_for_each_shell() -> None:
         assert "_SCRIPTMODEL_COMPLETE" in done.output
 
 
-def test_without_any_kubeconfig_it_says_how_to_name_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_a_kubeconfig_the_error_explains_how_to_name_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.delenv("KUBECONFIG", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     done = CliRunner().invoke(main, ["list"])
@@ -124,7 +126,7 @@ def test_a_time_is_given_in_seconds_or_as_kubernetes_writes_it() -> None:
     "address",
     ["", " ", "http://pachd:30650", "pachd:port", "pachd:30650/path", "dns:///", "ipv4:pachd:1", "xds:///pachd"],
 )
-def test_what_is_no_address_of_pachd_is_refused_before_anything_is_asked(
+def test_an_invalid_address_of_pachd_is_refused_before_any_request(
     address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
@@ -152,7 +154,7 @@ def test_a_kubeconfig_that_is_named_and_does_not_exist_is_bad_input(tmp_path: Pa
     assert (done.exit_code, done.stderr) == (2, f"Error: kubeconfig {tmp_path / 'none'} does not exist\n")
 
 
-def test_a_pachd_that_is_not_there_is_told_with_its_address(tmp_path: Path) -> None:
+def test_an_unreachable_pachd_is_reported_with_its_address(tmp_path: Path) -> None:
     (tmp_path / "play.txt").write_text("JULIET: Ay me!")
     address = f"127.0.0.1:{free_port()}"
     done = CliRunner().invoke(main, ["push", str(tmp_path), "--repo=plays", f"--pachd={address}"])
@@ -160,7 +162,7 @@ def test_a_pachd_that_is_not_there_is_told_with_its_address(tmp_path: Path) -> N
     assert done.stderr.endswith(f": is pachd running, and is {address} (--pachd) its address?\n")
 
 
-def test_a_sample_that_is_no_text_is_told_by_its_name(tmp_path: Path) -> None:
+def test_a_binary_sample_is_reported_with_its_name(tmp_path: Path) -> None:
     sample = tmp_path / "sample.yaml"
     sample.write_bytes(b"\x97")
     done = CliRunner().invoke(operator, ["check", "--pachd=nowhere:1", f"--sample={sample}"])
@@ -168,7 +170,7 @@ def test_a_sample_that_is_no_text_is_told_by_its_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "..", "ham/let", "hamlet?x=y", "Hamlet", "hämlet", "-", "a b"])
-def test_what_is_no_name_of_an_object_is_not_asked_for(name: str) -> None:
+def test_an_invalid_object_name_causes_no_request(name: str) -> None:
     """It would be part of an address of the API server."""
     for words in (["status", "--", name], ["plan", "--", name], ["list", f"--namespace={name}"]):
         if words[0] == "list" and not name:

@@ -38,7 +38,7 @@ async def until(holds: Callable[[], bool]) -> None:
             await asyncio.sleep(0)
 
 
-async def test_a_key_that_waits_is_there_once() -> None:
+async def test_a_waiting_key_is_queued_once() -> None:
     calls: Counter[Key] = Counter()
     gate = asyncio.Event()
 
@@ -136,7 +136,7 @@ async def test_failures_are_called_again_with_growing_delays_and_forgotten_after
         assert queue.failures(A) == 0
 
 
-async def test_a_handler_may_ask_to_be_called_again() -> None:
+async def test_a_handler_may_request_another_call() -> None:
     calls = 0
 
     async def handler(_key: Key) -> float | None:
@@ -149,7 +149,7 @@ async def test_a_handler_may_ask_to_be_called_again() -> None:
         await until(lambda: calls == 3)
 
 
-async def test_what_a_server_says_in_many_lines_is_one_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_message_of_many_lines_is_one_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
     async def handler(_key: Key) -> None:
         raise RetryError("no room.\n\nLearn here:\n")
 

@@ -1,4 +1,4 @@
-"""What is read from logs and results, whatever is in them."""
+"""Reading logs and results with any content."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def event(**fields: object) -> str:
     return json.dumps(fields)
 
 
-def test_an_epochs_end_tells_the_validation_perplexity() -> None:
+def test_the_end_of_an_epoch_has_the_validation_perplexity() -> None:
     digest = read(
         event(event="start", epochs=2),
         event(event="progress", epoch=1, epochs=2, fraction=0.9, perplexity=300, words_per_second=10, eta_seconds=5),
@@ -84,7 +84,7 @@ def test_an_epochs_sample_is_one_bounded_line_and_the_warning_about_the_corpus_i
     assert read(event(event="epoch", epoch=1, sample=["x"])).sample == ""
 
 
-def test_another_attempt_begins_anew() -> None:
+def test_another_attempt_starts_from_the_beginning() -> None:
     digest = read(
         event(event="start", epochs=2),
         event(event="progress", epoch=2, epochs=2, fraction=0.5, perplexity=10),
@@ -104,7 +104,7 @@ def test_the_tail_keeps_the_last_lines_that_are_not_events() -> None:
     assert digest.tail == tuple(f"line {number}" for number in range(100 - TAIL_LINES, 100))
 
 
-def test_what_a_terminal_would_take_for_orders_is_not_told_and_an_attempt_that_says_the_same_says_it_once() -> None:
+def test_control_sequences_are_dropped_and_equal_errors_of_attempts_are_reported_once() -> None:
     line = "\x1b[31mRuntimeError\x1b[0m: no\x07 \x1b]memory\r\n"
     assert read(line, line).tail == ("RuntimeError: no memory",)
     assert read(" 10% |#   |\r100% |####|").tail == ("100% |####|",)
@@ -141,7 +141,7 @@ def test_no_line_can_upset_the_reader(lines: list[str]) -> None:
 
 
 def check_fields(told: dict[str, Any]) -> None:
-    """As the schema has them: whatever the log says, the API server must take the status."""
+    """Types follow the schema: the API server must accept the status for any log."""
     assert 0 <= told.get("progressPercent", 0) <= 100
     assert all(abs(value) < 2**63 for value in told.values() if isinstance(value, int))
     assert not {"nan", "inf"} & set(told.get("perplexity", {}).values())
@@ -154,7 +154,7 @@ def test_a_line_of_json_that_has_no_bottom_is_a_line() -> None:
 
 @dataclass
 class OpenLog:
-    """A log that goes on until it is cancelled, or breaks when told to."""
+    """A log that continues until it is cancelled, or fails on request."""
 
     lines: list[str]
     cut: bool = False
@@ -189,7 +189,7 @@ def test_a_running_job_is_followed_in_the_background_and_its_log_survives_its_po
     assert log.cancelled.is_set()
 
 
-def test_a_stream_that_is_cut_is_opened_again_and_what_was_read_is_not_forgotten() -> None:
+def test_an_interrupted_stream_is_reopened_and_keeps_what_was_read() -> None:
     pachyderm = FakePachyderm()
     streams = iter([OpenLog(["one", "two"], cut=True), OpenLog(["one"], cut=True), OpenLog(["one", "two", "three"])])
     pachyderm.log_source = lambda _job, _follow: next(streams)
@@ -199,7 +199,7 @@ def test_a_stream_that_is_cut_is_opened_again_and_what_was_read_is_not_forgotten
     follower.close()
 
 
-def test_only_so_many_are_followed_and_the_others_are_read_when_asked_for() -> None:
+def test_a_limited_number_of_logs_is_followed_and_others_are_read_on_request() -> None:
     pachyderm = FakePachyderm()
     opened: list[bool] = []
 
@@ -218,7 +218,7 @@ def test_only_so_many_are_followed_and_the_others_are_read_when_asked_for() -> N
     follower.close()
 
 
-def test_results_are_read_once_and_what_is_broken_is_none() -> None:
+def test_results_are_read_once_and_broken_ones_are_ignored() -> None:
     pachyderm = FakePachyderm()
     results = Results(pachyderm)
     odd = json.dumps({"perplexity": {"test": math.inf, "valid": 1e300, "train": 9}, "epochs": []})
@@ -251,7 +251,7 @@ def test_results_are_read_once_and_what_is_broken_is_none() -> None:
     ],
     ids=lambda content: content[:40].decode(errors="replace"),
 )
-def test_a_metrics_file_of_another_form_is_none_and_no_traceback(content: bytes) -> None:
+def test_a_metrics_file_of_another_form_is_ignored_without_a_traceback(content: bytes) -> None:
     pachyderm = FakePachyderm()
     pachyderm.files[REPO, "odd"] = {"/metrics.json": content, "/new_script.txt": b"x", "/generation.json": content}
     results = Results(pachyderm)
@@ -271,7 +271,7 @@ def test_the_best_epoch_is_the_best_though_a_later_one_was_worse() -> None:
 
 
 @given(st.text(max_size=3000))
-def test_an_excerpt_is_the_beginning_in_whole_characters_and_at_most_one_kibibyte(text: str) -> None:
+def test_an_excerpt_is_the_start_in_whole_characters_and_at_most_one_kibibyte(text: str) -> None:
     content = text.encode()
     found = excerpt(content)
     assert len(found.encode()) <= 1024

@@ -1,4 +1,4 @@
-"""Every way in which Pachyderm refuses becomes a reason of the closed list, and a message that says what to do.
+"""Every refusal by Pachyderm becomes a documented reason and a message with what to do.
 
 The texts are those of the recordings.
 """
@@ -12,22 +12,33 @@ from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.pachyderm.errors import (
     AccessError,
     AlreadyExistsError,
+    NotAuthorizedError,
     NotFoundError,
+    NoTokenError,
     PachydermError,
     PipelineLimitError,
     RefusedError,
     TimedOutError,
+    TokenExpiredError,
+    TokenUnknownError,
     UnavailableError,
 )
 from scriptmodel_operator.pachyderm.refusals import translate
 from scriptmodel_operator.reconcile.failures import problem_of
 
-UNKNOWN = grpc.StatusCode.UNKNOWN
+UNKNOWN, INTERNAL = grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL
+NO_USER = "no authentication token (try logging in)"
+EXPIRED = "token expiration is in the past"
+UNKNOWN_USER = "provided auth token is corrupted or has expired (try logging in again)"
+DENIED = (
+    "robot:scriptmodel is not authorized to perform this operation - needs permissions [REPO_READ] on REPO "
+    "default/plays. Run `pachctl auth roles-for-permission` to find roles that grant a given permission."
+)
 LIMIT = "Pachyderm Community Edition requires an activation key to create more than 16 total pipelines (you have 16). "
 
 
 class Refusal(grpc.RpcError):
-    """As gRPC raises it."""
+    """Return the error as gRPC raises it."""
 
     def __init__(self, code: grpc.StatusCode, details: str) -> None:
         super().__init__()
@@ -62,7 +73,13 @@ class Refusal(grpc.RpcError):
         (grpc.StatusCode.NOT_FOUND, "repo p/x not found", NotFoundError, Reason.RETRYING, False),
         (grpc.StatusCode.ALREADY_EXISTS, 'pipeline "x" already exists', AlreadyExistsError, Reason.RETRYING, False),
         (grpc.StatusCode.UNAUTHENTICATED, "no token", AccessError, Reason.REFUSED, True),
-        (grpc.StatusCode.PERMISSION_DENIED, "not yours", AccessError, Reason.REFUSED, True),
+        (grpc.StatusCode.PERMISSION_DENIED, "not yours", NotAuthorizedError, Reason.NOT_ALLOWED, True),
+        (grpc.StatusCode.UNAUTHENTICATED, NO_USER, NoTokenError, Reason.REFUSED, True),
+        (INTERNAL, "no authentication metadata (try logging in)", NoTokenError, Reason.REFUSED, True),
+        (INTERNAL, EXPIRED, TokenExpiredError, Reason.REFUSED, True),
+        (grpc.StatusCode.UNAUTHENTICATED, UNKNOWN_USER, TokenUnknownError, Reason.REFUSED, True),
+        (grpc.StatusCode.PERMISSION_DENIED, DENIED, NotAuthorizedError, Reason.NOT_ALLOWED, True),
+        (UNKNOWN, f"error running request 1 of 2: {DENIED}", NotAuthorizedError, Reason.NOT_ALLOWED, True),
         (grpc.StatusCode.UNAVAILABLE, "connection refused", UnavailableError, Reason.PACHYDERM_UNAVAILABLE, False),
         (grpc.StatusCode.CANCELLED, "channel closed", UnavailableError, Reason.PACHYDERM_UNAVAILABLE, False),
         (grpc.StatusCode.RESOURCE_EXHAUSTED, "too many", UnavailableError, Reason.PACHYDERM_UNAVAILABLE, False),
@@ -70,7 +87,7 @@ class Refusal(grpc.RpcError):
         (grpc.StatusCode.DEADLINE_EXCEEDED, "deadline", TimedOutError, Reason.PACHYDERM_UNAVAILABLE, False),
     ],
 )
-def test_a_refusal_is_told_with_the_servers_words(
+def test_a_refusal_is_reported_with_the_servers_message(
     code: grpc.StatusCode, text: str, error: type[PachydermError], reason: Reason, *, stalled: bool
 ) -> None:
     found = translate(Refusal(code, text), "creating p/x")
@@ -80,6 +97,40 @@ def test_a_refusal_is_told_with_the_servers_words(
     assert text.strip() in problem.message or text in problem.message
 
 
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        (NO_USER, "Pachyderm wants a token and the operator has none: make one with `pachctl auth get-robot-token"),
+        (EXPIRED, "the operator's token has expired: make one with `pachctl auth get-robot-token"),
+        (UNKNOWN_USER, "Pachyderm does not know the operator's token, which was revoked or has expired: make one"),
+        (
+            DENIED,
+            "robot:scriptmodel needs the role repoReader on repo default/plays: "
+            "`pachctl auth set repo plays repoReader robot:scriptmodel --project default`",
+        ),
+        (
+            DENIED.replace("[REPO_READ] on REPO default/plays", "[PROJECT_CREATE_REPO] on PROJECT drama"),
+            "robot:scriptmodel needs the role projectWriter in project drama: "
+            "`pachctl auth set project drama projectWriter robot:scriptmodel`",
+        ),
+        (
+            DENIED.replace("[REPO_READ]", "[REPO_WRITE REPO_CREATE_BRANCH]"),
+            "robot:scriptmodel needs the role repoWriter on repo default/plays: `pachctl auth set repo",
+        ),
+        (DENIED.replace("[REPO_READ]", "[REPO_DELETE]"), "robot:scriptmodel needs the role repoOwner on repo default/"),
+        (
+            DENIED.replace("[REPO_READ] on REPO default/plays", "[CLUSTER_GET_BINDINGS] on CLUSTER pach"),
+            "the user robot:scriptmodel of the operator's token lacks CLUSTER_GET_BINDINGS on CLUSTER pach",
+        ),
+        ("is not authorized to perform this operation", "the operator's token lacks a permission in Pachyderm"),
+    ],
+)
+def test_what_is_wrong_with_the_token_comes_first_and_what_to_do_about_it(text: str, advice: str) -> None:
+    message = problem_of(translate(Refusal(UNKNOWN, text), "creating p/x")).message
+    assert message.startswith(advice)
+    assert message.endswith(f"(creating p/x: {text})")
+
+
 @pytest.mark.parametrize("code", list(grpc.StatusCode))
 def test_no_code_is_without_a_reason(code: grpc.StatusCode) -> None:
     problem = problem_of(translate(Refusal(code, ""), "creating p/x"))
@@ -87,19 +138,19 @@ def test_no_code_is_without_a_reason(code: grpc.StatusCode) -> None:
     assert problem.message
 
 
-def test_the_limit_is_told_in_one_line_without_what_is_for_sale() -> None:
+def test_the_limit_is_reported_in_one_line_without_advertising() -> None:
     message = problem_of(PipelineLimitError("creating p/x", f"{LIMIT}\n\nLearn about licences here:\n")).message
     assert "(you have 16).)" in message
     assert "\n" not in message
     assert "Learn" not in message
 
 
-def test_while_it_is_deleted_a_refusal_says_how_to_release_the_object() -> None:
+def test_during_deletion_a_refusal_explains_how_to_release_the_object() -> None:
     for error in (UnavailableError("deleting p/x", "gone"), RefusedError("deleting p/x", "no")):
         assert "deletionPolicy: Orphan" in problem_of(error, deleting=True).message
 
 
-def test_what_does_not_pass_after_some_attempts_is_stalled_but_not_that_pachyderm_is_away() -> None:
+def test_repeated_failures_are_stalled_except_an_unavailable_pachyderm() -> None:
     stalled = [problem_of(NotFoundError("creating p/x", "gone"), failures=number).stalled for number in (1, 4, 5, 9)]
     assert stalled == [False, False, True, True]
     assert not problem_of(UnavailableError("creating p/x", "gone"), failures=99).stalled

@@ -1,4 +1,4 @@
-"""What is told where Pachyderm refuses what is done, and where it cannot answer."""
+"""The status after Pachyderm refused an action, or could not answer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def corpus_ready(kube: FakeKube) -> tuple[str, str]:
     return conditions["CorpusReady"]["status"], conditions["CorpusReady"]["reason"]
 
 
-async def test_a_corpus_that_came_is_told_to_be_there_though_the_pipelines_are_refused() -> None:
+async def test_an_existing_corpus_is_reported_although_the_pipelines_are_refused() -> None:
     async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
         await settled(found)
         assert corpus_ready(kube) == ("False", "CorpusNotFound")
@@ -30,7 +30,7 @@ async def test_a_corpus_that_came_is_told_to_be_there_though_the_pipelines_are_r
         assert corpus_ready(kube) == ("True", "CorpusFound")
 
 
-async def test_a_look_that_fails_inside_pachyderm_is_no_refusal_of_what_the_spec_asks_for() -> None:
+async def test_a_poll_that_fails_inside_pachyderm_is_not_a_refusal_of_the_spec() -> None:
     async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
         error = RefusedError("listing projects", "failed to connect to the database", "UNKNOWN")
         pachyderm.fault = lambda call: error if call == "list_projects" else None
@@ -42,7 +42,7 @@ async def test_a_look_that_fails_inside_pachyderm_is_no_refusal_of_what_the_spec
         assert "failed to connect to the database" in conditions["Ready"]["message"]
 
 
-async def test_a_corpus_that_cannot_be_put_into_pachyderm_is_not_told_to_be_on_its_way() -> None:
+async def test_a_corpus_that_pachyderm_refuses_is_not_reported_as_in_progress() -> None:
     async with controller(raw_object({"corpus": {"configMap": {"name": "x"}}})) as (found, kube, pachyderm):
         pachyderm.fault = lambda call: RefusedError(call, "no room") if call == "create_repo" else None
         with pytest.raises(RetryError):

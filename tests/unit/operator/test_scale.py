@@ -1,4 +1,4 @@
-"""What is asked and written does not grow faster than it has to: many objects through the queue, side by side."""
+"""Requests and writes grow no faster than necessary: many objects through the queue, concurrently."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ DEADLINE = 60
 
 @dataclass
 class Kube(UnexpectedKube):
-    """As many objects as there are; `writes` counts what was written by kind."""
+    """The API server with so many objects; `writes` counts the writes by kind."""
 
     objects: dict[str, dict[str, Any]]
     writes: Counter[str] = field(default_factory=Counter)
@@ -58,7 +58,7 @@ class Kube(UnexpectedKube):
 
 @dataclass
 class Bench:
-    """Objects over one corpus, and what was asked of Pachyderm."""
+    """Objects that share one corpus, and the calls to Pachyderm."""
 
     kube: Kube
     pachyderm: FakePachyderm
@@ -83,7 +83,7 @@ class Bench:
 
     @asynccontextmanager
     async def operator(self) -> AsyncIterator[tuple[Inbox, SnapshotSource]]:
-        """A new process, as far as these objects can tell."""
+        """Start a new process, as far as these objects can notice."""
         calls, process = Calls(4), Process.create()
         config = OperatorConfig(pachd=PachdAddress("nowhere:1"), trainer_image="trainer:1")
         parts = compose(config, self.kube, self.pachyderm, calls, "cluster-1", process)
@@ -146,7 +146,7 @@ async def test_calls_that_list_are_shared_by_all_objects() -> None:
     assert many.asked["list_pipeline_jobs"] == 0
 
 
-async def test_a_changed_spec_is_told_of_at_once_and_then_what_came_of_it() -> None:
+async def test_a_changed_spec_is_reported_immediately_and_then_its_outcome() -> None:
     bench = Bench.of(1)
     await bench.start()
     statuses: list[str] = []
@@ -164,7 +164,7 @@ async def test_a_changed_spec_is_told_of_at_once_and_then_what_came_of_it() -> N
     assert statuses == ["Updating 2", "WaitingForWorker 2"]
 
 
-def test_a_message_that_came_before_is_not_decoded_again() -> None:
+def test_an_unchanged_message_is_not_decoded_again() -> None:
     decoded: list[bytes] = []
 
     def decode(message: bytes) -> bytes:
@@ -180,7 +180,7 @@ def test_a_message_that_came_before_is_not_decoded_again() -> None:
     assert decoded == [b"a", b"b", b"c", b"a"], "only what the last list had is kept"
 
 
-def test_events_beyond_the_burst_come_back_with_time() -> None:
+def test_the_event_budget_refills_with_time() -> None:
     now = 0.0
     budget = Budget(clock=lambda: now)
     assert [budget.take() for _ in range(BURST + 1)] == [True] * BURST + [False]

@@ -1,4 +1,4 @@
-"""What the sweeper says of a Pachyderm that is away: without a ScriptModel nobody else would."""
+"""The sweeper logs an unavailable Pachyderm, because without a ScriptModel nothing else would."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from scriptmodel_operator.pachyderm.values import OpenTransaction
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 
 
-async def test_a_pachyderm_that_is_away_is_told_of_once_and_so_is_its_return(
+async def test_an_unavailable_pachyderm_and_its_return_are_each_logged_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, logger=module.__name__)

@@ -29,7 +29,7 @@ SECONDS = 30
 
 
 class Witness:
-    """Stands where the queue and the log follower would be."""
+    """Replaces the queue and the log follower."""
 
     def __init__(self) -> None:
         self.called: list[str] = []
@@ -42,7 +42,7 @@ class Witness:
         self.followed.append(may_run)
 
     async def ticks(self, more: int) -> list[str]:
-        """Who was called up until so many more looks have come."""
+        """Return the objects that were requeued after so many more polls."""
         self.called.clear()
         until = len(self.followed) + more
         async with asyncio.timeout(SECONDS):

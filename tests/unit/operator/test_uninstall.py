@@ -13,7 +13,7 @@ POD = {"metadata": {"name": "operator-0"}}
 
 
 class Server:
-    """Answers as a Deployment whose pods are listed as `answers` say, the last for ever."""
+    """Answers like a Deployment whose pods are listed as `answers` say, the last one forever."""
 
     def __init__(self, *answers: list[dict[str, Any]] | Exception) -> None:
         self.answers = list(answers)
@@ -43,6 +43,6 @@ async def test_it_waits_until_no_pod_is_left_also_through_an_api_server_that_doe
     assert server.answers == [[]]
 
 
-async def test_it_says_which_pods_did_not_end_in_time() -> None:
+async def test_pods_that_did_not_end_in_time_are_named() -> None:
     with pytest.raises(uninstall.StillRunningError, match="these pods still run: operator-0"):
         await uninstall.stop(Server([POD]), "ns", "operator", 0.01)

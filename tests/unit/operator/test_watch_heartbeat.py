@@ -1,4 +1,4 @@
-"""Whether watches are alive, seen from the connections that kopf uses."""
+"""Detection of dead watches, from the connections that kopf uses."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Clock:
 
 @asynccontextmanager
 async def serving(path: str, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> AsyncIterator[str]:
-    """Where `handler` answers GET requests for `path`."""
+    """A server where `handler` answers GET requests for `path`."""
     application = web.Application()
     application.router.add_get(path, handler)
     runner = web.AppRunner(application, shutdown_timeout=0.1, handler_cancellation=True)
@@ -47,7 +47,7 @@ async def serving(path: str, handler: Callable[[web.Request], Awaitable[web.Stre
 
 @asynccontextmanager
 async def server(bookmark: asyncio.Event, *, answers: bool = True) -> AsyncIterator[str]:
-    """Each watch begins with headers, where it `answers`, and brings one bookmark when the test says so."""
+    """Each watch starts with headers, if it `answers`, and delivers one bookmark on request of the test."""
 
     async def watch(request: web.Request) -> web.StreamResponse:
         if not answers:
@@ -63,7 +63,7 @@ async def server(bookmark: asyncio.Event, *, answers: bool = True) -> AsyncItera
         yield address
 
 
-async def test_headers_and_bookmarks_are_signs_of_life_and_silence_is_told_by_health() -> None:
+async def test_headers_and_bookmarks_keep_it_alive_and_silence_fails_health() -> None:
     clock, bookmark = Clock(), asyncio.Event()
     heartbeat = WatchHeartbeat(clock)
     health = Health(Metrics(Store(EchoFilter())), watches=heartbeat, clock=clock)
@@ -109,7 +109,7 @@ async def test_a_server_that_refuses_connections_is_away_and_not_silent() -> Non
         assert heartbeat.silence == 0
 
 
-async def test_a_server_that_goes_away_while_what_was_watched_is_listed_anew_is_not_silent_either() -> None:
+async def test_a_server_that_fails_during_a_new_list_is_not_silent() -> None:
     clock = Clock()
     heartbeat = WatchHeartbeat(clock)
     heartbeat.opened(PATH)
@@ -148,7 +148,7 @@ async def server_that_says(*statuses: int) -> AsyncIterator[str]:
     ],
 )
 @pytest.mark.parametrize("watch", [{}, {"watch": "true"}], ids=["list", "watch"])
-async def test_what_kopf_would_end_with_is_a_failed_request_which_it_sends_again(
+async def test_an_error_that_would_end_kopf_becomes_a_failed_request_that_is_retried(
     status: int, words: str, served: bool, watch: dict[str, str]
 ) -> None:
     heartbeat = WatchHeartbeat()
@@ -213,7 +213,7 @@ async def test_an_answer_that_is_no_http_is_a_failed_connection_which_kopf_tries
                 await session.get(address + PATH, params={"watch": "true"})
 
 
-async def test_other_requests_say_nothing_of_watches() -> None:
+async def test_other_requests_do_not_affect_the_heartbeat() -> None:
     clock = Clock()
     heartbeat = WatchHeartbeat(clock)
     heartbeat.opened(PATH)

@@ -1,4 +1,4 @@
-"""One ScriptModel and a fake Pachyderm, reconciled without Kubernetes: look, decide, act, until nothing is left."""
+"""One ScriptModel and a fake Pachyderm, reconciled without Kubernetes: observe, decide, act, until nothing is left."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from scriptmodel_operator.api.identity import FINALIZER
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.spec import ScriptModelSpec
-from scriptmodel_operator.desired.pipelines import desired
+from scriptmodel_operator.desired.pipelines import Defaults, desired
 from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.observe.observer import Observer
 from scriptmodel_operator.observe.snapshot import take_snapshot
@@ -47,11 +47,13 @@ def scriptmodel(spec: dict[str, Any] | None = None, **changes: Any) -> ScriptMod
 
 @dataclass
 class World:
-    """`model` is what the user wants now; `status` is on it as it would be in Kubernetes."""
+    """`model` is the user's current object; it has `status` as in Kubernetes."""
 
     pachyderm: FakePachyderm = field(default_factory=FakePachyderm)
     model: ScriptModel = field(default_factory=scriptmodel)
     image: str = IMAGE
+    claim: str = ""
+    """The operator's default claim for checkpoints."""
     cluster: str = CLUSTER
     source: Sourced = None
     clock: PachydClock | None = None
@@ -62,7 +64,7 @@ class World:
         self.observer = Observer(self.pachyderm, self.cluster)
 
     def elapsed(self, since: datetime) -> timedelta:
-        """Time in the fake Pachyderm, on which no other clock has a say unless there is one."""
+        """The time of the fake Pachyderm, which no other clock affects unless one is given."""
         return self.clock.elapsed(since) if self.clock else self.pachyderm.now - since
 
     @property
@@ -89,7 +91,7 @@ class World:
         view = self.observer.view(self.model, snapshot)
         view = replace(view, queue=self.queue) if view.queue and self.queue else view
         mark = view.train.mark if view.train else None
-        wanted = desired(self.model, view.refs, self.model.owner(self.cluster), self.image, mark)
+        wanted = desired(self.model, view.refs, self.model.owner(self.cluster), Defaults(self.image, self.claim), mark)
         state = assess(self.model, wanted, view, self.elapsed, self.source)
         if stops_jobs(state) and self.clock:  # as the controller does
             self.clock.measure()
@@ -97,7 +99,7 @@ class World:
         return state, view
 
     def reconcile(self) -> ModelState:
-        """Until there is nothing to do; writes the status, which must hold to the rules."""
+        """Reconcile until nothing is left to do; writes the status, which must keep to the rules."""
         for _ in range(6):
             state, view = self.look()
             actions = plan(state)
@@ -134,7 +136,7 @@ class World:
         return condition["status"], condition["reason"]
 
     def written(self) -> list[str]:
-        """The writing calls since this was last asked."""
+        """Return the writing calls since the last call of this method."""
         calls, self.pachyderm.calls = self.pachyderm.calls, []
         return calls
 

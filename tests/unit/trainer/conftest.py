@@ -34,7 +34,7 @@ def model(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def read(tmp_path: Path) -> Read:
-    """Who speaks (nobody: a direction) and what, as the layout found by itself has it; what is cut is left out."""
+    """Return speaker (none for a direction) and words in the detected layout, without dropped text."""
 
     def reader(text: str) -> list[tuple[str, str]]:
         path = tmp_path / "play.txt"

@@ -16,14 +16,14 @@ from scriptmodel_trainer.storage import json_bytes
 
 
 def rewrite(folder: Path, name: str, content: bytes) -> None:
-    """Replace a file of a model directory, and say so in `model.json`."""
+    """Replace a file of a model directory, and its digest in `model.json`."""
     (folder / name).unlink(missing_ok=True)  # never through a link, nor into a pipe
     (folder / name).write_bytes(content)
     describe(folder)
 
 
 def rewrite_json(folder: Path, name: str, change: Callable[[dict[str, Any]], object]) -> None:
-    """Change what a JSON file of a model directory holds, and say so in `model.json`."""
+    """Change the content of a JSON file of a model directory, and its digest in `model.json`."""
     value = json.loads((folder / name).read_bytes())
     change(value)
     rewrite(folder, name, json.dumps(value).encode())
@@ -37,7 +37,7 @@ def compressed(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
 
 
 def describe(folder: Path) -> None:
-    """Give `model.json` the digests of the files as they are, and its own."""
+    """Write the current digests of the files, and its own, into `model.json`."""
     described = json.loads((folder / "model.json").read_bytes())
     described.pop("digest", None)
     if isinstance(described.get("files"), dict):

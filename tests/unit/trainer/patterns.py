@@ -96,7 +96,7 @@ def _names(node: ast.expr) -> set[str]:
 
 
 def attacks(pattern: re.Pattern[str], size: int) -> Iterator[str]:
-    """Texts of about `size` characters: what repeats in the pattern repeated, after what stands before it."""
+    """Return texts of about `size` characters: the repeated part of the pattern, repeated, after its prefix."""
     tree = _parser.parse(pattern.pattern, pattern.flags & ~re.DEBUG)
     pumps = dict.fromkeys(_pumps(tree, ""))
     single = dict.fromkeys(pump for _, pump in pumps)
@@ -109,7 +109,7 @@ def attacks(pattern: re.Pattern[str], size: int) -> Iterator[str]:
 
 
 def _pumps(tree: Iterable[tuple[object, object]], before: str) -> Iterator[tuple[str, str]]:
-    """(what may stand before, what repeats) for each repetition without a small limit."""
+    """Return (prefix, repeated part) for each repetition without a small limit."""
     for code, value in tree:
         if code in (codes.MAX_REPEAT, codes.MIN_REPEAT, codes.POSSESSIVE_REPEAT):
             _, most, body = value  # type: ignore[misc]
@@ -177,13 +177,13 @@ def _first(inside: list[tuple[object, object]]) -> str:
 
 
 def reference() -> float:
-    """CPU seconds that a simple expression takes for a character."""
+    """Return the CPU seconds per character of a simple expression."""
     text = "and the sea, " * 20_000
     return min(_timed(_REFERENCE, "findall", text) for _ in range(3)) / len(text)
 
 
 def slow(pattern: Pattern, longest: int, budget: float) -> str:
-    """How a pattern costs more CPU a character than `budget` in a text of at most `longest` characters; else ""."""
+    """Return how a pattern exceeds `budget` CPU per character in a text of at most `longest` characters, else ""."""
     methods = pattern.methods & {"match", "fullmatch"}
     if pattern.methods != methods or not methods:
         methods |= {"finditer"}

@@ -70,6 +70,6 @@ def run_trainer(
         capture_output=True,
         text=True,
         env=variables,
-        timeout=120,
+        timeout=600,
         check=False,
     )

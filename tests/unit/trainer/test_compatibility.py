@@ -1,6 +1,6 @@
-"""States and models of version 0.1.0 still belong to their runs; a resume is exact, warned of, or refused.
+"""Checkpoints and models of version 0.1.0 still match their runs; a resume is exact, causes a warning, or is refused.
 
-`earlier/` holds what that version left: for precision=float32 and for auto (bfloat16 on that machine) a finished
+`earlier/` has the output of that version: for precision=float32 and for auto (bfloat16 on that machine) a finished
 model of two epochs without its report, and the checkpoint of an unfinished run of 400 epochs.
 """
 
@@ -31,7 +31,7 @@ def command(out: Path, precision: str, epochs: int) -> list[str]:
 
 
 def copied(name: str, precision: str, to: Path) -> Path:
-    """What the earlier version left with that precision: its finished model or its unfinished run."""
+    """The files of the earlier version with that precision: a finished model or an unfinished run."""
     for path in (EARLIER / precision).iterdir():
         if (path.name == artifacts.CHECKPOINT) is (name == artifacts.CHECKPOINT):
             shutil.copy(path, to)

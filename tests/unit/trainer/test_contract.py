@@ -19,7 +19,9 @@ from scriptmodel_trainer.presets import PRESETS
 from scriptmodel_trainer.progress.listeners import JsonProgress
 from scriptmodel_trainer.records import EpochRecord, Score
 
-MODEL_FILES = {"model.json", "weights.npz", "word_to_id.json", "id_to_word.json", "metrics.json", "report.html"}
+MODEL_FILES = {
+    *("model.json", "weights.npz", "word_to_id.json", "id_to_word.json", "metrics.json", "report.html", "ngrams.npz")
+}
 LOG = "train.log.jsonl"
 
 
@@ -54,10 +56,11 @@ def test_every_line_of_stdout_is_an_event_with_a_time(job: dict[str, Any]) -> No
     assert all({"event", "time"} <= event.keys() for event in job["events"])
 
 
-def test_events_come_in_order_and_hold_what_the_contract_lists(job: dict[str, Any]) -> None:
+def test_events_are_in_order_and_have_the_fields_of_the_contract(job: dict[str, Any]) -> None:
     events = job["events"]
     keys = {
         "start": {"preset", "parameters", "tokens", "vocabulary", "epochs", "resumed_from"},
+        "device": {"device", "name", "memory_bytes", "precision", "gpu_requested"},
         "progress": {"epoch", "epochs", "fraction", "perplexity", "words_per_second", "eta_seconds"},
         "epoch": {"epoch", "train_perplexity", "valid_perplexity", "best", "sample"},
         "done": {"perplexity", "seconds"},
@@ -134,7 +137,7 @@ def test_the_vocabulary_files_are_each_other_s_inverse(job: dict[str, Any]) -> N
     assert {word: str(number) for word, number in words.items()} == {word: number for number, word in numbers.items()}
 
 
-def test_generate_writes_the_scripts_and_what_made_them(job: dict[str, Any], tmp_path: Path) -> None:
+def test_generate_writes_the_scripts_and_their_record(job: dict[str, Any], tmp_path: Path) -> None:
     (tmp_path / "model").symlink_to(job["root"] / "out")
     command = (
         "generate /pfs/model --out /pfs/out/new_script.txt --words 60 --temperature 0.8 --top-p 0.95 --seed 1 "

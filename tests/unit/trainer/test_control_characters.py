@@ -1,4 +1,4 @@
-"""No control character and no override of the writing direction gets from a corpus to a terminal, a page or a model."""
+"""No control character and no override of the writing direction of a corpus reaches a terminal, a page or a model."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _talk(layout: str) -> str:
 
 @pytest.fixture(scope="module", params=["auto", "plain", "normalized", "caps-period", "fountain"])
 def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """A corpus in a layout, with a file that has such a name and one that holds no words."""
+    """A corpus in a layout, with a file of such a name and one without words."""
     folder = tmp_path_factory.mktemp("hostile")
     (folder / f"{NAME}.txt").write_text(_talk(request.param), "utf-8")
     (folder / f"{NAME}.empty.txt").write_text("...\n" * 20)

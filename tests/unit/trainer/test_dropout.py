@@ -26,7 +26,7 @@ def units(preset: Preset, step: int, place: int = 1) -> npt.NDArray[np.float32]:
     return dropped
 
 
-def test_what_stays_is_scaled_so_that_the_mean_does_too() -> None:
+def test_the_remaining_values_are_scaled_to_keep_the_mean() -> None:
     for dropped in (units(HALF, 0), Dropout(HALF, 0, tf.constant(0)).of_output(tf.constant(ONES)).numpy()):
         assert set(np.unique(dropped)) == {0.0, 2.0}
         assert dropped.mean() == pytest.approx(1.0, abs=0.02)
@@ -46,7 +46,7 @@ def test_variational_dropout_leaves_out_the_same_units_at_every_step() -> None:
     assert (units(HALF, 0) != units(HALF, 0)[:, :1]).any()
 
 
-def test_word_dropout_leaves_out_a_word_wherever_it_stands() -> None:
+def test_word_dropout_drops_all_occurrences_of_a_word() -> None:
     inputs = np.random.default_rng(0).integers(0, 20, (8, 35))
     vectors = tf.ones((8, 35, 4))
     dropped: Any = Dropout(HALF, 0, tf.constant(3)).of_words(vectors, tf.constant(inputs), 20).numpy()

@@ -1,4 +1,4 @@
-"""Names that a file sets in a way of its own, and what must not be taken for such names."""
+"""Unusual marks around names, and texts that must not be read as such names."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_numbers_before_names_are_cut() -> None:
 
 @pytest.mark.parametrize("frame", ["{{{name}.}} {text}", "={caps}=\n{text}", "#  {name}. {text}"])
 @pytest.mark.parametrize("asked", ["caps-period", "title-period", "name-alone"])
-def test_a_layout_that_is_asked_for_is_read_in_the_frame_too(asked: str, frame: str) -> None:
+def test_a_requested_layout_is_read_in_the_frame_too(asked: str, frame: str) -> None:
     sample = framed(frame).split("\n")
     layout, confidence = layouts.detect(sample, layouts.layout_named(asked))
     spoken = [event.speaker for event in layout.parse(sample, sample) if event.kind.value == "speech"]
@@ -78,7 +78,7 @@ def test_a_layout_that_is_asked_for_is_read_in_the_frame_too(asked: str, frame: 
     assert [name.upper() for name in spoken] == [name.upper() for name, _ in TALK * 5 if name]
 
 
-def test_plain_text_that_is_asked_for_has_no_frame() -> None:
+def test_requested_plain_text_has_no_frame() -> None:
     sample = framed("{{{name}.}} {text}").split("\n")
     layout, _ = layouts.detect(sample, layouts.layout_named("plain"))
     assert [event.text for event in layout.parse(sample, sample)] == [f"{line} <eos>" for line in sample if line]

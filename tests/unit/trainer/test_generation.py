@@ -1,4 +1,4 @@
-"""Every script is well formed, whatever the weights."""
+"""Every script is well formed, with any weights."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def weights_of(vocabulary: Vocabulary, seed: int, scale: float = 3.0) -> dict[st
 
 
 def faults(text: str, words: int) -> list[str]:
-    """What is wrong with a rendered script, found without the grammar."""
+    """Return the errors of a rendered script, found without the grammar."""
     found = []
     for line in text.splitlines():
         speech = re.fullmatch(r"\[ (ANNA|BEN) \]: (.+)", line)
@@ -83,7 +83,7 @@ def test_a_corpus_without_speakers_gives_sentences(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(50))
-def test_words_taken_as_they_are_bring_no_brackets_of_their_own_and_no_second_full_stop(seed: int) -> None:
+def test_words_of_plain_text_add_no_brackets_and_no_second_full_stop(seed: int) -> None:
     words = ("the", "(lamp", "waits.", "]:", "{{", ".", "?", '"', "[Enter", "“so", "“", "Mr.]", "%", "<eos>", "<unk>")
     vocabulary = Vocabulary(words)
     text = render(Writer(network(vocabulary, seed), vocabulary).write(25, Sampling(), (seed,), Opening()))
@@ -146,7 +146,7 @@ def test_a_speaker_is_known_in_large_and_small_letters() -> None:
         ("ANNA", "BEN: the lamp", "[ ANNA ]: BEN: the lamp"),
     ],
 )
-def test_a_name_and_a_colon_before_the_prompt_say_who_speaks(speaker: str, prompt: str, begins: str) -> None:
+def test_a_name_and_a_colon_before_the_prompt_set_the_speaker(speaker: str, prompt: str, begins: str) -> None:
     writer = Writer(network(SCRIPT, 1), SCRIPT)
     opening = writer.understood(Opening(speaker, prompt))
     assert render(writer.write(30, Sampling(), (1,), opening)).startswith(begins)
@@ -162,7 +162,7 @@ def test_unknown_words_of_the_prompt_are_named_once() -> None:
 
 
 @pytest.mark.parametrize("top_p", [5e-324, 1e-320, 1e-46])
-def test_a_nucleus_smaller_than_any_number_is_the_likeliest_word(top_p: float) -> None:
+def test_a_nucleus_near_zero_is_the_most_probable_word(top_p: float) -> None:
     logits = np.array([0, 3, 1], np.float32)
     assert {choose(logits, Sampling(1.0, 0, top_p), np.random.default_rng(seed)) for seed in range(20)} == {1}
 
@@ -209,7 +209,7 @@ def test_the_seed_repeats_a_script_and_another_changes_it() -> None:
 
 @settings(max_examples=300)
 @given(st.lists(st.integers(0, 10_000), max_size=60))
-def test_from_anywhere_in_the_grammar_there_is_a_way_to_the_end(choices: list[int]) -> None:
+def test_every_state_of_the_grammar_can_reach_the_end(choices: list[int]) -> None:
     grammar = Grammar(frozenset(Kind))
     at = grammar.start
     for choice in choices:

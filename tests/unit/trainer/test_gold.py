@@ -1,4 +1,4 @@
-"""Who speaks and what is done in whole plays, beside notes that people made while reading (tests/gold)."""
+"""Speakers and directions of whole plays, compared with notes made by hand (tests/gold)."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_the_words_of_real_plays_are_neither_lost_nor_doubled(gold: Path, tmp_pa
     assert _LEAST_KEPT <= words_kept(real_text(gold), tmp_path / "out") <= 2 - _LEAST_KEPT
 
 
-def test_the_measure_sees_a_wrong_speaker_and_a_lost_direction(tmp_path: Path) -> None:
+def test_the_measure_detects_a_wrong_speaker_and_a_lost_direction(tmp_path: Path) -> None:
     text, gold = next(pair for pair in _SYNTHETIC if pair[1].stem == "caps-colon")
     wrong = gold.read_text("utf-8").replace("WARDEN\tscales", "INGA\tscales").replace("cut to the quay", "gone")
     (tmp_path / "wrong.tsv").write_text(wrong, "utf-8")

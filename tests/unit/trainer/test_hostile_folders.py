@@ -1,4 +1,4 @@
-"""Corpora that mean harm by how they lie on the disk, or by what a terminal would make of them."""
+"""Corpora that are hostile by their files on disk, or by control sequences."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_too_many_files_are_refused(folder: Path, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize("layout", ["auto", "plain", "normalized", "fountain", "markdown"])
-def test_what_a_terminal_would_obey_does_not_reach_the_stream(layout: str, folder: Path) -> None:
+def test_control_sequences_do_not_reach_the_stream(layout: str, folder: Path) -> None:
     (folder / "play.txt").write_text(TEXT.replace("tide", "\x1b]0;ti\x07d\x9b\x7fe\u202e\u2066"), "utf-8")
     (folder / "a\x1b[2Jb.py").write_text("x")
     done = run_trainer(["normalize", folder, "--layout", layout, "--stats", folder / "stats"])

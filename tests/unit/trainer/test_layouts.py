@@ -1,4 +1,4 @@
-"""The raw layouts of scripts: each is told from the others and read into the same events."""
+"""The layouts of scripts: each is detected and read into the same events."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_the_layout_is_recognised(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
-def test_everyone_says_their_own_words_and_directions_stand_apart(name: str, tmp_path: Path) -> None:
+def test_speeches_have_their_speakers_and_directions_are_separate(name: str, tmp_path: Path) -> None:
     _, events = read(LAYOUTS[name], tmp_path)
     found = [
         (event.speaker.upper(), event.text.rstrip("."))
@@ -142,7 +142,7 @@ def normalized(path: Path) -> dict[str, object]:
     return dict(statistics)
 
 
-def test_statistics_tell_what_was_understood(tmp_path: Path) -> None:
+def test_statistics_report_what_was_understood(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text(LAYOUTS["caps-period"], "utf-8")
     (tmp_path / "b.md").write_text(LAYOUTS["markdown"], "utf-8")
     done = run_trainer(["normalize", tmp_path, "--out", tmp_path / "o" / "t.txt", "--stats", tmp_path / "s.json"])
@@ -154,14 +154,14 @@ def test_statistics_tell_what_was_understood(tmp_path: Path) -> None:
     assert 0 < first["confidence"] <= 1
 
 
-def test_a_speech_that_a_direction_breaks_goes_on_under_the_same_speaker(tmp_path: Path) -> None:
+def test_a_speech_continues_after_a_direction_with_the_same_speaker(tmp_path: Path) -> None:
     text = LAYOUTS["markdown"].replace("It is late.", "\n\n_She waits_\n\nIt is late.")
     _, events = read(text, tmp_path)
     spoken = [(event.speaker, event.text) for event in events[2:5]]
     assert spoken == [("ANNA", "Is anybody here?"), ("", "She waits"), ("ANNA", "It is late.")]
 
 
-def test_a_direction_on_a_line_of_its_own_within_verse_stands_apart(tmp_path: Path) -> None:
+def test_a_direction_on_its_own_line_within_verse_is_separate(tmp_path: Path) -> None:
     verse = "ANNA. The water rose,\n  And nobody was told.\n      Exeunt [all but ANNA.]\n  I watched it close.\n\n"
     _, events = read(LAYOUTS["caps-period"] + verse, tmp_path)
     assert [(event.speaker, event.text) for event in events[-3:]] == [
@@ -171,7 +171,7 @@ def test_a_direction_on_a_line_of_its_own_within_verse_stands_apart(tmp_path: Pa
     ]
 
 
-def test_dashes_around_a_direction_beside_the_name_are_not_spoken(tmp_path: Path) -> None:
+def test_dashes_around_a_direction_next_to_the_name_are_not_spoken(tmp_path: Path) -> None:
     text = LAYOUTS["dash"].replace("ANNA--Good night.", "ANNA -- [yawning.] -- Good night.")
     _, events = read(text, tmp_path)
     assert ("ANNA", "[yawning.] Good night.") in [(event.speaker, event.text) for event in events]
@@ -183,7 +183,7 @@ def test_a_bracket_that_is_never_closed_does_not_swallow_the_play(tmp_path: Path
     assert sum(event.kind is EventKind.SPEECH for event in events) == 12
 
 
-def test_what_is_normalized_is_taken_as_it_is(tmp_path: Path) -> None:
+def test_a_normalized_text_is_used_unchanged(tmp_path: Path) -> None:
     (tmp_path / "play.md").write_text(play(40), "utf-8")
     first = run_trainer(["normalize", tmp_path / "play.md"])
     (tmp_path / "tokens.txt").write_text(first.stdout, "utf-8")
@@ -193,7 +193,7 @@ def test_what_is_normalized_is_taken_as_it_is(tmp_path: Path) -> None:
 
 
 def test_text_that_is_split_into_words_is_plain_though_a_table_has_capitals() -> None:
-    """As in the Penn Treebank's test set, where N stands for a number and once passed for a speaker."""
+    """As in the Penn Treebank's test set, where N replaces numbers and was once read as a speaker."""
     sentences = [f" sales {word} by N in the quarter " for word in ("rose", "fell", "grew") * 400]
     table = [" N N N ", " N N to N N ", " N N of the loans "] * 8
     layout, _ = layouts.detect([*sentences, *table, *sentences])
@@ -244,7 +244,7 @@ def test_memory_stays_flat_as_the_corpus_grows(tmp_path: Path) -> None:
 
 
 def peak_memory(arguments: list[str]) -> int:
-    """Bytes that the command held at most, as the kernel counted them since the program began."""
+    """The peak memory of the command in bytes, as counted by the kernel since its start."""
     program = (
         "import atexit, pathlib, runpy\n"
         "atexit.register(lambda: print(pathlib.Path('/proc/self/status').read_text()))\n"

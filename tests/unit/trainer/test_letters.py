@@ -54,7 +54,7 @@ def test_initials_and_numbers_do_not_speak(line: str, read: Read) -> None:
     assert {name for name, _ in read(play)} == {"", "ANNA"}
 
 
-def test_a_letter_that_begins_few_paragraphs_does_not_speak(read: Read) -> None:
+def test_a_letter_that_begins_few_paragraphs_is_not_a_speaker(read: Read) -> None:
     play = talk("{name}. {text}", ["ANNA", "BEN"]) + "\nE. So we wait.\n\nANNA. So.\n\nE. Is it so?\n"
     assert "E" not in {name for name, _ in read(play)}
 

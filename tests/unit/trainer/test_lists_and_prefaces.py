@@ -1,4 +1,4 @@
-"""What looks like speeches around a play: a preface that quotes it, lists of things by act, catalogues."""
+"""Text around a play that looks like speeches: a preface that quotes it, lists of properties, catalogues."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def test_the_number_of_weights_equals_the_preset_parameter_count(kind: str) -> N
     assert sum(array.size for array in model.weights().values()) == model.preset.parameter_count(50)
 
 
-def test_the_lstm_and_the_projection_may_begin_nearer_to_zero_than_the_tables() -> None:
+def test_the_lstm_and_the_projection_may_have_a_smaller_initial_range_than_the_embedding() -> None:
     settings = {**KINDS["projected"], "initial_range": "0.5", "lstm_initial_range": "0.02"}
     weights = LanguageModel(with_overrides(PRESETS["small"], settings), 50, seed=2).weights()
     largest = {name: float(np.abs(array).max()) for name, array in weights.items()}
@@ -54,7 +54,7 @@ def test_the_lstm_and_the_projection_may_begin_nearer_to_zero_than_the_tables() 
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_numpy_predicts_what_keras_predicts(kind: str) -> None:
+def test_numpy_and_keras_predict_the_same(kind: str) -> None:
     model = model_of(kind)
     features, _ = model.features(tf.constant(STREAM[None, :60]), model.zero_state(1))
     wanted = model.logits(tf.reshape(features, (60, -1))).numpy()

@@ -1,4 +1,4 @@
-"""What is written where: other people's files, pipes, links and folders are never replaced; any stream will do."""
+"""Outputs never replace files, pipes, links and folders of others, and may go to any stream."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_a_missing_folder_is_made_and_a_link_stays_a_link(
     assert link.is_symlink()
 
 
-def test_what_others_keep_in_the_folder_is_left_alone(corpus: Path, model: Path, tmp_path: Path) -> None:
+def test_other_files_in_the_folder_are_not_changed(corpus: Path, model: Path, tmp_path: Path) -> None:
     theirs = [tmp_path / ".download.part", tmp_path / ".scene.txt.77.part"]
     ours = tmp_path / ".new_script.txt.77.part"
     for path in (*theirs, ours):
@@ -62,7 +62,7 @@ def test_what_others_keep_in_the_folder_is_left_alone(corpus: Path, model: Path,
     }
 
 
-def test_a_record_is_written_where_one_is_asked_for_and_announced(model: Path, tmp_path: Path) -> None:
+def test_a_requested_record_is_written_and_reported(model: Path, tmp_path: Path) -> None:
     out, record = tmp_path / "a.txt", tmp_path / "a.json"
     generate = ["generate", model, "--words", "20", "--out", out]
     assert run_trainer(generate).stdout == f"Wrote {out} ({len(out.read_text().split())} words)\n"
@@ -138,7 +138,7 @@ def test_help_that_cannot_be_written_is_code_3_without_buffering(option: str) ->
     assert_reports_a_full_output([option], 3, "1")
 
 
-def test_normalize_prints_a_table_of_what_it_found(tmp_path: Path) -> None:
+def test_normalize_prints_a_table_of_its_statistics(tmp_path: Path) -> None:
     (tmp_path / "play.md").write_text(play(60), "utf-8")
     done = run_trainer(["normalize", tmp_path / "play.md", "--out", tmp_path / "tokens"])
     head, row = done.stdout.splitlines()
@@ -193,7 +193,7 @@ def test_seconds_between_checkpoints_that_cannot_be_are_refused(seconds: str, co
 
 
 @pytest.mark.parametrize("option", ["--out", "--stats"])
-def test_a_script_is_not_overwritten_by_what_is_made_of_it(option: str, tmp_path: Path) -> None:
+def test_a_script_is_not_overwritten_by_its_normalized_text(option: str, tmp_path: Path) -> None:
     (tmp_path / "play.md").write_text(play(20), "utf-8")
     done = run_trainer(["normalize", tmp_path, option, tmp_path / "play.md"])
     assert done.returncode == 2

@@ -1,4 +1,4 @@
-"""No pattern of the trainer, and no text, takes time that grows faster than the text."""
+"""The time of every pattern grows at most linearly with the text, for any text."""
 
 from __future__ import annotations
 

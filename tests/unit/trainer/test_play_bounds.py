@@ -20,7 +20,7 @@ CROWD = "--Is that a boat, far out there, between the two buoys where no boat ev
     ],
     ids=["a direction and the curtain", "a direction", "words between directions", "the curtain after a rule"],
 )
-def test_a_play_goes_on_to_its_last_direction(last: list[str], read: Read) -> None:
+def test_a_play_extends_to_its_last_direction(last: list[str], read: Read) -> None:
     events = read(BEGINNING + "\n\n".join(last) + LICENCE)
     wanted = [text.strip("[]") for text in last if "*" not in text]
     assert [text for _, text in events[-len(wanted) :]] == wanted
@@ -34,7 +34,7 @@ def test_verse_after_the_last_name_is_still_spoken(read: Read) -> None:
     )
 
 
-def test_what_follows_the_last_curtain_is_cut(read: Read) -> None:
+def test_text_after_the_last_curtain_is_dropped(read: Read) -> None:
     printed = "This play was first acted on a pier in April.\n\nAnna, MISS GULL.\nBen, MR. HERON."
     assert read(BEGINNING + "CURTAIN\n\n" + printed + LICENCE)[-1] == ("", "CURTAIN")
 
@@ -175,7 +175,7 @@ def test_a_programme_with_actors_is_no_play(read: Read) -> None:
     assert read("THE PIER\n\n" + actors + "\n\nACT I\n" + TALK * 6)[0] == ("", "ACT I")
 
 
-def test_a_title_is_no_speaker_where_names_stand_right_above_the_words(read: Read) -> None:
+def test_a_title_is_no_speaker_if_names_are_directly_above_the_words(read: Read) -> None:
     talk = "ANNA\nThe tide is early.\n\nBEN\nIt was early yesterday, too.\n\n"
     events = read("THE PIER\n\nTHE PIER\n\n[A pier at dawn.]\n\n" + talk * 12)
     assert events[:2] == [("", "A pier at dawn."), ("ANNA", "The tide is early.")]
@@ -201,7 +201,7 @@ def test_after_the_curtain_nobody_speaks(read: Read) -> None:
     assert read(BEGINNING + after + "THE CURTAIN FALLS." + LICENCE)[-2][0] == ""
 
 
-def test_what_is_seen_last_belongs_to_the_play(read: Read) -> None:
+def test_the_last_tableau_belongs_to_the_play(read: Read) -> None:
     last = "All stand as if the water had risen. A long silence.\n\nTHE LAST PICTURE\n\nAnna holds the rope.\n\n"
     assert [text for _, text in read(BEGINNING + last + "THE END" + LICENCE)[-2:]] == [
         "THE LAST PICTURE",
@@ -220,7 +220,7 @@ def test_what_is_seen_last_belongs_to_the_play(read: Read) -> None:
     ],
     ids=["catalogue", "plot", "notes", "printer", "disposition"],
 )
-def test_what_a_book_ends_with_is_cut(back: str, read: Read) -> None:
+def test_the_end_matter_of_a_book_is_dropped(back: str, read: Read) -> None:
     assert read(BEGINNING + "[She rows away.]\n\n" + back + LICENCE)[-1] == ("", "She rows away.")
 
 

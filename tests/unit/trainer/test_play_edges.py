@@ -1,4 +1,4 @@
-"""What stands at the edges of a play and belongs to it though nobody is named, and what only seems to."""
+"""Text at the edges of a play that belongs to it though it names nobody, and text that only seems to."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_a_play_may_end_with_such_a_crowd(read: Read) -> None:
     assert events[-2:] == [("ANNA", "It is late."), ("", "CURTAIN")]
 
 
-def test_nobody_goes_on_speaking_in_prose_without_directions(read: Read) -> None:
+def test_prose_without_directions_continues_no_speech(read: Read) -> None:
     prose = "Is it early? Nobody knows, and nobody who stands on the pier will ever ask again.\n\n" * 60
     assert read(BEGINNING + prose)[-1][1] == "I have spoken to it, twice."
 
@@ -63,7 +63,7 @@ def test_credits_below_the_title_are_cut(read: Read) -> None:
     assert read("Episode 3\n\n" + makers + "A PIER\n\n" + talk * 6)[:2] == [("", "A PIER"), ("ANNA", "Is it early?")]
 
 
-def test_a_place_in_italics_below_a_heading_comes_before_what_is_seen_there(read: Read) -> None:
+def test_a_place_in_italics_below_a_heading_precedes_its_description(read: Read) -> None:
     talk = "_Anna._ Is it early?\n\n_Ben._ It is, and cold.\n\n"
     place = "SCENE I.\n\n_Anna's Pier._\n\n(Night. A lamp.)\n\n"
     assert read("ACT I.\n\n" + place + talk * 6)[:5] == [

@@ -94,7 +94,7 @@ def test_settings_replace_fields_of_their_kind() -> None:
         ("optimizer", "magic", "sgd, adam"),
     ],
 )
-def test_a_setting_that_cannot_work_is_refused_with_what_would(key: str, value: str, part: str) -> None:
+def test_an_invalid_setting_is_refused_with_a_valid_one(key: str, value: str, part: str) -> None:
     with pytest.raises(BadInputError) as caught:
         with_overrides(PRESETS["small"], {key: value})
     assert part in caught.value.line()

@@ -1,4 +1,4 @@
-"""Habits of printers: what stands between speeches and inside them, and what only looks like a direction."""
+"""Typography of directions: between speeches, inside them, and text that only looks like a direction."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from samples import ALONE, BEGINNING, LONG, TALK, Read
 from scriptmodel_trainer.corpus.layouts.paragraphs import plain
 
 
-def test_directions_at_the_right_of_a_line_of_verse_stand_apart(read: Read) -> None:
+def test_directions_to_the_right_of_a_line_of_verse_are_separate(read: Read) -> None:
     verse = """
   ANNA. The tide is early. Let us go,
     And tell the men who row below.             Exeunt.
@@ -58,12 +58,12 @@ def test_places_in_capitals_are_no_speakers(read: Read) -> None:
     )
 
 
-def test_whoever_is_named_but_says_nothing_is_not_lost(read: Read) -> None:
+def test_a_name_without_words_is_not_lost(read: Read) -> None:
     talk = "ANNA\nThe tide is early.\n\nBEN\nSo it is.\n\n"
     assert ("", "SECOND SCENE") in read("ACT I\n\n" + talk * 4 + "SECOND SCENE\n\n" + talk)
 
 
-def test_directions_may_stand_in_braces(read: Read) -> None:
+def test_directions_may_be_in_braces(read: Read) -> None:
     talk = "ANNA {Looking out.}\n\nThe tide is early.\n\nBEN {Sadly.} So it is.\n\n{He sits down.}\n\n"
     assert read("SCENE.\n\n" + talk * 5)[1:4] == [
         ("ANNA", "[Looking out.] The tide is early."),
@@ -72,7 +72,7 @@ def test_directions_may_stand_in_braces(read: Read) -> None:
     ]
 
 
-def test_a_direction_without_brackets_may_stand_between_name_and_colon(read: Read) -> None:
+def test_a_direction_without_brackets_may_be_between_name_and_colon(read: Read) -> None:
     talk = "Anna: “The tide is early.”\n\nBen, turning\nround to the pier: “So it is.”\n\nBen: “It always was.”\n\n"
     assert read("[A pier]\n\n" + talk * 5)[1:3] == [
         ("Anna", "“The tide is early.”"),
@@ -114,7 +114,7 @@ def test_a_direction_that_hangs_under_its_bracket_is_one(read: Read) -> None:
     assert ("", "BEN goes to the edge. He looks at the water. He comes back.") in read(BEGINNING + direction + TALK)
 
 
-def test_a_bracket_below_a_short_first_line_stands_apart_only_if_the_line_was_ended_on_purpose(read: Read) -> None:
+def test_a_bracket_below_a_short_first_line_is_separate_only_if_the_line_break_is_intended(read: Read) -> None:
     wide = (
         "ANNA (turning away from the water and from everything on it). Look!\n(She points at the gull that sits.)\n\n"
     )
@@ -183,7 +183,7 @@ def test_whoever_cries_for_silence_speaks(read: Read) -> None:
     assert read("ACT I\n\n" + talk * 4)[4] == ("BEN", "Silence! Somebody is coming!")
 
 
-def test_a_direction_above_words_that_go_on_stands_apart(read: Read) -> None:
+def test_a_direction_above_continued_words_is_separate(read: Read) -> None:
     talk = "ANNA\nIs it early?\n\n[She looks up.]\nIt is.\n\nBEN\nAnd cold, as it has been since the gulls left us.\n\n"
     assert read("ACT I\n\n" + talk * 6)[1:4] == [
         ("ANNA", "Is it early?"),
@@ -192,7 +192,7 @@ def test_a_direction_above_words_that_go_on_stands_apart(read: Read) -> None:
     ]
 
 
-def test_a_bracket_at_the_margin_that_is_never_closed_ends_where_its_lines_go_on_no_more(read: Read) -> None:
+def test_an_unclosed_bracket_at_the_margin_ends_with_its_lines(read: Read) -> None:
     talk = "ANNA\n  Is it early?\n[She looks up, and then at the\nboats that lie there.\nIt is.\n\n"
     talk += "BEN\nAnd cold, as it has been since the gulls left us.\n\n"
     assert read("ACT I\n\n" + talk * 6)[1:4] == [
@@ -202,7 +202,7 @@ def test_a_bracket_at_the_margin_that_is_never_closed_ends_where_its_lines_go_on
     ]
 
 
-def test_what_is_seen_at_rise_is_no_speech(read: Read) -> None:
+def test_the_description_at_rise_is_no_speech(read: Read) -> None:
     rise = "AT RISE. ANNA _is seen on the pier. She looks at the water._\n\n"
     assert read("ACT I\n\n" + rise + TALK * 6)[1] == ("", "AT RISE. ANNA is seen on the pier. She looks at the water.")
 
@@ -226,7 +226,7 @@ def test_scenes_are_counted_beyond_seven(read: Read) -> None:
     assert ("", "SCENE TWELFTH. The same, and a gull.") in read("SCENE FIRST.\n" + TALK * 4 + scene + TALK)
 
 
-def test_a_direction_that_is_set_in_may_stand_right_below_the_words(read: Read) -> None:
+def test_an_indented_direction_may_be_directly_below_the_words(read: Read) -> None:
     told = "     BEN goes down to the boat. He comes back with an oar.\n\n"
     talk = "ANNA.  Is it early?  It often is when nobody waits for it, on the pier or on\nthe boats.\n\n" + told
     talk += "BEN.  It is.\n\n     Enter a gull.\n\nANNA.  So it is.\n\n     Exit the gull.\n\n"
@@ -237,7 +237,7 @@ def test_a_direction_that_is_set_in_may_stand_right_below_the_words(read: Read) 
     ]
 
 
-def test_a_direction_between_lines_of_verse_stands_apart_however_long_they_are(read: Read) -> None:
+def test_a_direction_between_lines_of_verse_of_any_length_is_separate(read: Read) -> None:
     verse = "ANNA\n    The tide that nobody has seen comes in at last.\n"
     verse += "      [_Enter_ BEN; _he looks about._]\n    Come here.\n\n"
     talk = verse + "BEN\n    I come.\n\n"
@@ -256,7 +256,7 @@ def test_the_last_words_may_be_set_as_the_title(read: Read) -> None:
     ]
 
 
-def test_who_is_seen_as_the_curtain_falls_says_nothing(read: Read) -> None:
+def test_a_character_shown_as_the_curtain_falls_has_no_speech(read: Read) -> None:
     picture = "(_Tableau._)\n\n    ANNA.   BEN.\n    GULL.   ANNA.\n\nCURTAIN.\n"
     assert read(BEGINNING + picture)[-3:] == [("", "Tableau."), ("", "ANNA. BEN. GULL. ANNA."), ("", "CURTAIN.")]
 
@@ -273,7 +273,7 @@ def test_a_direction_in_italics_may_begin_with_a_name_that_is_not(read: Read) ->
 
 
 @pytest.mark.parametrize("said", [0, 3], ids=["little else", "words"])
-def test_what_is_set_in_as_far_as_the_directions_in_brackets_is_a_direction(said: int, read: Read) -> None:
+def test_text_with_the_indent_of_bracketed_directions_is_a_direction(said: int, read: Read) -> None:
     talk = "ANNA.  Is it early?\n\n     [BEN looks at the water,\n     and nods.]\n\nSo it is, I know.\n\n"
     talk += "BEN.  It is, and cold.\n\n     [He goes.]\n\nANNA.  So.\n\nSomebody goes to the pier, I see.\n\n"
     heard, words = "A sound of oars is heard.", "     I know, I see.\n\n" * said
@@ -311,14 +311,14 @@ def test_a_line_of_verse_is_never_a_full_one(line: str, apart: bool, read: Read)
     assert (("", line.strip("[]").replace("_", "")) in events) is apart
 
 
-def test_who_stands_where_may_be_more_than_the_names_before_the_words(read: Read) -> None:
+def test_positions_on_stage_may_name_more_people_than_the_cues(read: Read) -> None:
     talk = "ACT I\n" + TALK.replace("ANNA", "ANN").replace("BEN", "BENJ") * 6 + "\n"
     last = "  BENJAMIN.   ANNABEL.   CARL.\n  RIGHT.                  LEFT.\n\n  Curtain.\n"
     shown = ("", "BENJAMIN. ANNABEL. CARL. RIGHT. LEFT.")
     assert read(talk + last + "\n" + talk.replace("ACT I", "ACT II") + last)[-2] == shown
 
 
-def test_a_sentence_of_verse_goes_on_through_parentheses(read: Read) -> None:
+def test_a_sentence_of_verse_continues_through_parentheses(read: Read) -> None:
     verse = "ANNA.\n\nHe comes again, my brother and the boat\n(Like all the gulls that ever were afloat)\n"
     verse += "And brings the tide to everyone but me.\n\nBEN.\n\n" + "So it is, " * 9 + "as it was.\n\n"
     said = "He comes again, my brother and the boat (Like all the gulls that ever were afloat)"
@@ -337,7 +337,7 @@ def test_verse_in_italics_that_speaks_to_someone_is_no_direction(read: Read) -> 
 
 
 @pytest.mark.parametrize("told", ["A CLERK _goes_.", "ANNA, MRS. GULL _and_ BEN _rise_. THE CLERK _goes_."])
-def test_names_in_capitals_stand_outside_the_italics_of_a_direction(told: str, read: Read) -> None:
+def test_names_in_capitals_are_outside_the_italics_of_a_direction(told: str, read: Read) -> None:
     talk = "_Anna._ Is it early?\n\nIs it late?\n\n_Ben._ It is, and cold.\n\n"
     assert read("ACT I\n\n" + talk * 5 + told + "\n\n" + talk)[11] == ("", plain(told))
 
@@ -356,12 +356,12 @@ def test_a_line_of_verse_in_parentheses_that_exclaims_is_spoken(read: Read) -> N
     ]
 
 
-def test_words_in_italics_that_ask_are_said_right_below_a_name(read: Read) -> None:
+def test_a_question_in_italics_directly_below_a_name_is_spoken(read: Read) -> None:
     told = "ANNA\n\n_We?_\n\n_She rows away._\n\nBEN\n\n_She rows away._\n\n"
     assert read("ACT I\n\n" + ALONE * 5 + told)[11:13] == [("ANNA", "We?"), ("", "She rows away.")]
 
 
-def test_a_direction_without_its_bracket_goes_on_with_its_italics(read: Read) -> None:
+def test_a_direction_without_its_bracket_continues_with_its_italics(read: Read) -> None:
     told = " [_She takes the oars and rows away to the pier.\n He looks after her, then follows._\n\n"
     talk = " ANNA.\n  Is it early? Is anyone there?\n\n BEN.\n  It is, and cold.\n\n"
     assert read("ACT I\n\n" + (talk + told) * 5)[3] == (

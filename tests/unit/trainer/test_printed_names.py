@@ -1,4 +1,4 @@
-"""Habits of printers: who speaks: how names are set, and what only looks like one."""
+"""Typography of names, and text that only looks like a name."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_a_name_and_its_direction_in_italics_above_the_words(read: Read) -> None
     ]
 
 
-def test_numbers_tell_speakers_apart(read: Read) -> None:
+def test_numbers_distinguish_speakers(read: Read) -> None:
     talk = "WOMAN #1: Is this the pier?\n\nWOMAN #2: It was.\n\n"
     assert read("[The pier]\n\n" + talk * 3)[1:3] == [("WOMAN #1", "Is this the pier?"), ("WOMAN #2", "It was.")]
 
@@ -79,12 +79,12 @@ def test_initials_are_a_name_where_they_often_speak(read: Read) -> None:
     assert read("ACT I\n\n" + talk * 5)[1:3] == [("C.-C", "The tide is early."), ("ANNA", "So it is.")]
 
 
-def test_a_number_may_stand_before_a_name_in_italics(read: Read) -> None:
+def test_a_number_may_precede_a_name_in_italics(read: Read) -> None:
     talk = "1 _Sol_. Who goes there?\n\n2 _Sol_. A gull.\n\n_Anna_. Only a gull.\n\n"
     assert read("ACT I\n\n" + talk * 5)[1:3] == [("1 Sol", "Who goes there?"), ("2 Sol", "A gull.")]
 
 
-def test_a_direction_beside_a_name_in_markdown_is_no_part_of_it(read: Read) -> None:
+def test_a_direction_next_to_a_name_in_markdown_is_no_part_of_it(read: Read) -> None:
     talk = "**Anna (softly):** The tide.\n\n**Ben, turning round:** Yes.\n\n**Anna, Ben and Carl:** Yes!\n\n"
     assert read("# The Pier\n\n" + talk) == [
         ("Anna", "(softly) The tide."),
@@ -144,11 +144,11 @@ def test_names_in_the_middle_of_the_line_need_no_full_stop(read: Read) -> None:
     assert read("SCENE I\n\n" + talk * 8)[1:3] == [("Anna", "Whose boat is that?"), ("Ben", "It was mine.")]
 
 
-def test_a_known_name_alone_speaks_where_names_stand_before_the_words(read: Read) -> None:
+def test_a_known_name_alone_is_a_cue_if_names_precede_the_words(read: Read) -> None:
     assert ("BEN", "Good evening, all of you.") in read(BEGINNING + "BEN\n\nGood evening, all of you.\n\n" + TALK)
 
 
-def test_a_known_name_with_a_full_stop_may_stand_above_its_verse(read: Read) -> None:
+def test_a_known_name_with_a_full_stop_may_be_above_its_verse(read: Read) -> None:
     assert ("BEN", "Good evening to the sea.") in read(BEGINNING + "BEN.\nGood evening to the sea.\n\n" + TALK)
 
 
@@ -183,7 +183,7 @@ def test_i_at_the_beginning_of_the_words_is_no_part_of_the_name_above(read: Read
     assert read("ACT I\n\n" + talk * 6)[1] == ("ANNA", "I--I never said so.")
 
 
-def test_two_who_speak_at_once_are_believed_when_named_again(read: Read) -> None:
+def test_two_simultaneous_speakers_are_accepted_when_named_again(read: Read) -> None:
     both = "ANNA. Is it deep?\nBEN. and ANN. No.\nANNA. Then jump.\n\n"
     assert ("BEN. and ANN", "No.") in read("ACT I\n" + TALK * 4 + both + TALK + both)
 
@@ -204,7 +204,7 @@ def test_a_screenplay_with_bold_transitions_is_no_markdown(read: Read) -> None:
     ]
 
 
-def test_names_in_small_letters_may_stand_right_above_the_words(read: Read) -> None:
+def test_names_in_lower_case_may_be_directly_above_the_words(read: Read) -> None:
     talk = "Mrs. Gull\nIs it early? It often is.\n\nBen of Pier (softly)\nIt is.\n\nBen of Pier\nAnd cold.\n\n"
     assert read("SCENE FIRST\n\n" + talk * 8)[1:4] == [
         ("Mrs. Gull", "Is it early? It often is."),
@@ -218,7 +218,7 @@ def test_junior_belongs_to_the_name(read: Read) -> None:
     assert read("ACT I\n\n" + talk * 6)[1] == ("Gull, jun", "Is it early?")
 
 
-def test_a_name_in_small_letters_may_stand_above_its_verse(read: Read) -> None:
+def test_a_name_in_lower_case_may_be_above_its_verse(read: Read) -> None:
     song = "First Gull.\n\n     The sea, the sea,\n     It sings to me.\n\n"
     talk = "Anna. Is it early?\n\nFirst Gull. It is. It often is.\n\n"
     assert read("ACT I\n\n" + song + talk * 6)[1] == ("First Gull", "The sea, the sea, It sings to me.")
@@ -248,7 +248,7 @@ def test_a_name_within_a_line_may_have_a_colon(read: Read) -> None:
     assert read("ACT I\n\n" + talk * 6 + lost)[-2:] == [("ANNA", "Is it early?"), ("BEN", "It is. It often is.")]
 
 
-def test_italics_may_stand_between_two_who_speak_at_once(read: Read) -> None:
+def test_italics_may_be_between_two_simultaneous_speakers(read: Read) -> None:
     talk = "ANNA. Is it early?\n\nBEN. It is.\n\n"
     assert ("ANNA and BEN", "Hurrah for the tide!") in read(
         "ACT I\n\n" + talk * 6 + "ANNA _and_ BEN. Hurrah for the tide!\n\n" + talk
@@ -270,12 +270,12 @@ def test_music_before_a_colon_does_not_speak(read: Read) -> None:
     assert read("ACT I\n\n" + talk * 6)[3] == ("", "MUSIC: “The Tide.”")
 
 
-def test_a_direction_may_say_who_speaks(read: Read) -> None:
+def test_a_direction_may_name_the_speaker(read: Read) -> None:
     talk = "ANNA. Is it early?\n\n(Ben looks at the water and says). It is, and cold.\n\nANNA. So.\n\nBEN. So.\n\n"
     assert read("ACT I\n\n" + talk * 6)[2] == ("BEN", "(Ben looks at the water and says) It is, and cold.")
 
 
-def test_a_direction_may_say_who_sings(read: Read) -> None:
+def test_a_direction_may_name_the_singer(read: Read) -> None:
     song = "     Ben comes from the boat and BEN sings:\n\n        The sea, the sea,\n        It sings to me.\n\n"
     talk = "ANNA. Is it early?\n\nBEN. It is.\n\n     Ben goes.\n\nANNA. So it is.\n\n     Ben comes back.\n\n"
     assert ("BEN", "The sea, the sea, It sings to me.") in read("ACT I\n\n" + talk * 6 + song + talk)
@@ -333,7 +333,7 @@ def test_a_comma_and_a_dash_may_follow_the_direction_beside_a_name(read: Read) -
     assert ("BEN", "(sings) The sea, the sea!") in read("ACT I\n" + TALK * 6 + "\nANNA. So.\n\n" + song + TALK)
 
 
-def test_the_heading_of_an_act_may_say_who_sings(read: Read) -> None:
+def test_the_heading_of_an_act_may_name_the_singer(read: Read) -> None:
     heading = "ACT I.--_A pier, a boat. ANNA sings_,--\n\n      Oh! the sea, the sea,\n      Oh! it sings to me.\n\n"
     assert read(heading + TALK * 6)[1] == ("ANNA", "Oh! the sea, the sea, Oh! it sings to me.")
 
@@ -373,7 +373,7 @@ def test_who_is_on_the_stage_does_not_speak(shown: str, read: Read) -> None:
     assert ("", f"{shown} They look at the water.") in read("ACT I\n\n" + talk * 6 + scene + talk)
 
 
-def test_nothing_need_stand_between_names_and_words_nor_between_speeches(read: Read) -> None:
+def test_names_words_and_speeches_need_no_separator(read: Read) -> None:
     talk = "ANNA Is it early? It is, and so is\n  BEN Gull.\nMRS. GULL It is, and cold, too.\nBEN Then we wait.\n"
     assert read("ACT I\n\n" + talk * 12)[1:5] == [
         ("ANNA", "Is it early? It is, and so is BEN Gull."),

@@ -1,4 +1,4 @@
-"""What a person sees on a terminal while a model is trained."""
+"""The progress display on a terminal during training."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scriptmodel_trainer.progress.listeners import BarProgress
 
 
 def shown(written: str) -> list[str]:
-    """What each line of a terminal shows in the end: a carriage return and an erased line begin it anew."""
+    """Return the final content of each terminal line; a carriage return and an erased line restart it."""
     return [line.rpartition("\r\x1b[K")[2] for line in written.split("\n")]
 
 

@@ -1,4 +1,4 @@
-"""Names that mean something else elsewhere, are joined, or stand in a song."""
+"""Names that have another meaning elsewhere, are joined, or are in a song."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_such_a_word_is_no_name_where_few_paragraphs_begin_with_it(read: Read) -
     assert {name for name, _ in read("ACT I\n\n" + "\n\n".join(spoken))} == {"", "Robin", "Tuck"}
 
 
-def test_a_joined_name_is_believed_if_one_of_the_two_is_known(read: Read) -> None:
+def test_a_joined_name_is_accepted_if_one_of_the_two_is_known(read: Read) -> None:
     talk = "Anna: Are the kids here?\n\nBen: They are, and cold.\n\n"
     assert read(talk * 4 + "Kids & Anna: Yes!\n\n" + talk)[8:10] == [
         ("Kids & Anna", "Yes!"),
@@ -35,7 +35,7 @@ def test_a_joined_name_is_believed_if_one_of_the_two_is_known(read: Read) -> Non
     ]
 
 
-def test_small_words_of_other_languages_stand_in_names(read: Read) -> None:
+def test_names_may_contain_small_words_of_other_languages(read: Read) -> None:
     talk = "_Cho. des Anges._ Is it early?\n\n_Graf von der Gull._ It is.\n\n_Herr von Tern._ And cold.\n\n"
     assert [name for name, _ in read("ACT I\n\n" + talk * 5)[1:4]] == [
         "Cho. des Anges",
@@ -63,13 +63,13 @@ def test_a_whole_chorus_sings_its_song(kind: str, read: Read) -> None:
     )
 
 
-def test_a_name_in_small_letters_may_stand_among_capitals(read: Read) -> None:
+def test_a_name_in_lower_case_may_be_among_capitals(read: Read) -> None:
     talk = "ANNA: Is it early?\n\nBEN: It is, and cold.\n\n"
     events = read("ACT I\n\n" + talk * 4 + "Anna: So it is.\n\nLook: is it late?\n\n" + talk)
     assert events[9] == ("ANNA", "So it is. Look: is it late?")
 
 
-def test_above_words_that_are_set_in_stands_a_name(read: Read) -> None:
+def test_a_line_above_indented_words_is_a_name(read: Read) -> None:
     talk = " Anna.\n    Is it early? Is anyone there?\n\n Ben. [_aside_]\n    It is, and cold.\n\n"
     rare = (
         " A third.\n    And late.\n\n Old Gull. [_to the\n  third_]\n    Never the boat!\n\n Certainly. The boat.\n\n"
@@ -81,7 +81,7 @@ def test_above_words_that_are_set_in_stands_a_name(read: Read) -> None:
     ]
 
 
-def test_how_something_is_said_may_stand_within_the_italics_of_the_name(read: Read) -> None:
+def test_a_parenthetical_may_be_within_the_italics_of_the_name(read: Read) -> None:
     talk = "_Anna_: Is it early?\n\n_Mr. Ben (in\nthe boat):_ It is, and cold.\n\n"
     song = "_The two together (singing):_\n\n  So it is.\n\n"
     assert read("ACT I\n\n" + (talk + song) * 5)[1:4] == [
@@ -104,7 +104,7 @@ def test_two_names_with_a_dash_are_on_the_stage(read: Read) -> None:
     ]
 
 
-def test_a_word_of_the_letters_of_numerals_is_said(read: Read) -> None:
+def test_a_word_of_numeral_letters_is_spoken(read: Read) -> None:
     talk = "ANNA\n\nIs it early?\n\nBEN\n\nIll!\n\niv\n\n"
     assert read("ACT I\n\n" + talk * 5)[1:4] == [("ANNA", "Is it early?"), ("BEN", "Ill!"), ("ANNA", "Is it early?")]
 

@@ -61,7 +61,7 @@ def test_the_page_shows_curves_classes_corpus_samples_and_recipe(model: Path) ->
     assert load_model(model).origin.corpus.digest in text
 
 
-def test_the_report_command_writes_the_page_anew(model: Path, tmp_path: Path) -> None:
+def test_the_report_command_rewrites_the_page(model: Path, tmp_path: Path) -> None:
     done = run_trainer(["report", model, "--out", tmp_path / "page.html"])
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "page.html").read_text("utf-8") == (model / "report.html").read_text("utf-8")

@@ -22,7 +22,7 @@ def draft(action: str, speeches: int = 12) -> str:
 
 
 @pytest.mark.parametrize("action", [f"         {LATER}", f"          {LATER}"], ids=["further left", "wider"])
-def test_action_may_stand_right_below_the_words(action: str, read: Read) -> None:
+def test_action_may_be_directly_below_the_words(action: str, read: Read) -> None:
     shown = read(draft(action))
     assert shown[1:4] == [
         ("ANNA", "Is it early, or has nobody told the lamp that it is night?"),
@@ -37,7 +37,7 @@ def test_short_action_is_known_by_the_room_left_in_the_line_above(read: Read) ->
 
 
 @pytest.mark.parametrize("words", ["It is early...\n          and cold.", "O lamp of mine\n          Of yours, of all"])
-def test_words_go_on_below_a_short_line(words: str, read: Read) -> None:
+def test_words_continue_below_a_short_line(words: str, read: Read) -> None:
     text = draft(f"          {LATER}") + f"                         BEN\n          {words}\n"
     assert read(text)[-1] == ("BEN", " ".join(words.split()))
 
@@ -48,7 +48,7 @@ def test_a_line_of_words_that_is_not_set_in_stays_in_the_speech(read: Read) -> N
     assert shown[1] == ("ANNA", "Is it early, or has nobody told the lamp that it is night?")
 
 
-def test_how_it_is_said_may_stand_between_blank_lines(read: Read) -> None:
+def test_a_parenthetical_may_be_between_blank_lines(read: Read) -> None:
     text = SLUG + TALK * 3 + "                         ANNA\n\n            (INTO A PIPE)\n          Hello?\n\n"
     text += "                         (BEAT)\n          Nobody is there.\n\n" + BEN
     assert read(text)[-2:] == [
@@ -57,12 +57,12 @@ def test_how_it_is_said_may_stand_between_blank_lines(read: Read) -> None:
     ]
 
 
-def test_a_number_in_parentheses_is_not_how_it_is_said(read: Read) -> None:
+def test_a_number_in_parentheses_is_no_parenthetical(read: Read) -> None:
     text = SLUG + TALK * 3 + "                         (146 & 147)\n          INT. A BOAT - LATER\n\n" + BEN
     assert read(text)[-4:-1] == [("BEN", "It is early, and cold."), ("", "146 & 147"), ("", "INT. A BOAT - LATER")]
 
 
-def test_pages_that_go_on_are_no_names(read: Read) -> None:
+def test_continued_marks_of_pages_are_no_names(read: Read) -> None:
     text = (
         SLUG
         + TALK * 3
@@ -77,7 +77,7 @@ def test_the_head_of_each_page_is_cut(read: Read) -> None:
     assert all(speaker for speaker, _ in read("INT. A PIER - DAY\n\n" + "".join(pages))[1:])
 
 
-def test_the_head_of_a_page_may_stand_right_below_the_last_words(read: Read) -> None:
+def test_a_page_header_may_be_directly_below_the_last_words(read: Read) -> None:
     pages = (f"{ANNA}          THE PIER            A & B DRAFT    {number}.\n\n\n{BEN}\n" for number in range(4, 8))
     shown = read("INT: A PIER - DAY\n\n" + TALK * 10 + "".join(pages))
     assert set(shown[1:]) == {
@@ -137,7 +137,7 @@ def test_the_caption_of_a_shot_is_no_name(read: Read) -> None:
     ]
 
 
-def test_a_known_name_may_stand_as_far_left_as_captions(read: Read) -> None:
+def test_a_known_name_may_have_the_indent_of_captions(read: Read) -> None:
     text = (
         draft(f"         {LATER}") + "BEN\nCome in.\n\nBEN\nlooks up.\n\nGULL\nCome out.\n\n" + "VIC\nCome on.\n\n" * 4
     )
@@ -151,19 +151,19 @@ def test_a_known_name_may_stand_as_far_left_as_captions(read: Read) -> None:
     ]
 
 
-def test_the_numbers_of_scenes_and_what_pages_say_of_them_are_cut(read: Read) -> None:
+def test_scene_numbers_and_page_notes_about_them_are_dropped(read: Read) -> None:
     pages = "     THE PIER - Rev. 6/22/24     {0}A.\n7    CONTINUED:     7\n     He laughs.\n\n"
     numbered = "A7   UNDER THE PIER     A7\n     It is dark.\n\n8    OMITTED     8\n\n"
     shown = read(JOINED * 12 + "\n" + numbered + "".join(map(pages.format, range(4, 8))))
     assert shown[-6:] == [("", "UNDER THE PIER"), ("", "It is dark."), *[("", "He laughs.")] * 4]
 
 
-def test_a_scene_that_comes_again_with_another_number_is_no_head_of_pages(read: Read) -> None:
+def test_a_repeated_scene_with_another_number_is_no_page_header(read: Read) -> None:
     scenes = [f"INT. A BOAT - DAY     {number}\n\n{BEN}\n" for number in range(4, 8)]
     assert read(TALK * 10 + "".join(scenes)).count(("", "INT. A BOAT - DAY")) == 4
 
 
-def test_words_in_capitals_may_stand_between_blank_lines(read: Read) -> None:
+def test_words_in_capitals_may_be_between_blank_lines(read: Read) -> None:
     words = (
         "                         ANNA\n\n          COME IN!\n\n                         BEN\n          Mind the\n\n"
     )
@@ -171,14 +171,14 @@ def test_words_in_capitals_may_stand_between_blank_lines(read: Read) -> None:
     assert shown[-4:-1] == [("ANNA", "COME IN!"), ("BEN", "Mind the LAMP."), ("", "THE END OF THE PIER")]
 
 
-def test_action_goes_on_over_the_end_of_a_page(read: Read) -> None:
+def test_action_continues_over_a_page_break(read: Read) -> None:
     text = SLUG + TALK * 3 + f"          Anna comes with\n\n{' ' * 60}12.\n\n          the lamp.\n\n"
     text += f"          She goes.\n\n{' ' * 60}13.\n\n          Ben laughs.\n\n"
     assert read(text)[-3:] == [("", "Anna comes with the lamp."), ("", "She goes."), ("", "Ben laughs.")]
 
 
 @pytest.mark.parametrize("apart", ["          COME IN\n\n", "she waits and\n\n12.\n\n"], ids=["words", "action"])
-def test_what_blank_lines_part_without_end_is_read_in_linear_time(apart: str, read: Read) -> None:
+def test_text_split_by_many_blank_lines_is_read_in_linear_time(apart: str, read: Read) -> None:
     def seconds(times: int) -> float:
         begin = time.process_time()
         read(f"{SLUG}{TALK * 3}{ANNA.rstrip()[:-1]} and\n\n{apart * times}")
@@ -198,7 +198,7 @@ def test_a_title_page_that_is_not_set_in_is_cut(read: Read) -> None:
     assert read(f"THE PIER\n\nfor Anna and\nBen Gull\n\n{SLUG}{TALK * 3}")[0] == ("", "EXT. A PIER - DAY")
 
 
-def test_what_a_site_says_below_a_script_is_cut(read: Read) -> None:
+def test_a_websites_text_below_a_script_is_dropped(read: Read) -> None:
     record = "\n\tThe Pier\n\t    Writers :   Anna Gull\n\n\tComments\n\nBack to the list\n"
     assert read(SLUG + TALK * 3 + record)[-1] == ("BEN", "It is early, and cold.")
 
@@ -210,7 +210,7 @@ def test_how_the_picture_changes_is_cut(words: str, read: Read) -> None:
 
 
 @pytest.mark.parametrize("words", ["CUT TO THE LAMP", "BACK TO BLACK"])
-def test_what_the_picture_changes_to_is_kept(words: str, read: Read) -> None:
+def test_the_new_picture_of_a_transition_is_kept(words: str, read: Read) -> None:
     assert read(f"{SLUG}{TALK * 3}          {words}\n\n")[-1] == ("", words)
 
 
@@ -232,7 +232,7 @@ def test_the_same_number_at_both_ends_of_a_slugline_is_cut(read: Read) -> None:
     assert [said for speaker, said in read(text)[-4:] if not speaker] == ["INT. A BOAT. DAY.", "EXT. A PIER"]
 
 
-def test_a_name_that_a_page_begins_with_is_read_below_the_foot_of_the_last(read: Read) -> None:
+def test_a_name_at_the_top_of_a_page_is_read_below_the_previous_page_footer(read: Read) -> None:
     broken = (
         f"{ANNA}                         (MORE)\n                         ANNA (CONT'D)\n          It is.\n\n{BEN}\n"
     )
@@ -242,12 +242,12 @@ def test_a_name_that_a_page_begins_with_is_read_below_the_foot_of_the_last(read:
     ]
 
 
-def test_a_blank_line_may_part_how_it_is_said(read: Read) -> None:
+def test_a_blank_line_may_split_a_parenthetical(read: Read) -> None:
     said = "                         BEN\n          (lifting the\n\n          LAMP)\n          It is early.\n\n"
     assert read(SLUG + TALK * 3 + said)[-1] == ("BEN", "(lifting the LAMP) It is early.")
 
 
-def test_whoever_speaks_once_is_told_by_words_narrower_than_action(read: Read) -> None:
+def test_a_single_cue_is_detected_by_words_narrower_than_action(read: Read) -> None:
     text = draft(f"          {LATER}").replace("                         ", "          ")
     text += "          ON THE LAMP\n          It burns.\n\n          A SAILOR\n          Come in!\n\n"
     text += f"          THE LAMP\n          {LATER}\n\n"
@@ -260,18 +260,18 @@ def test_whoever_speaks_once_is_told_by_words_narrower_than_action(read: Read) -
     ]
 
 
-def test_whoever_speaks_once_stands_where_names_do(read: Read) -> None:
+def test_a_single_cue_has_the_indent_of_names(read: Read) -> None:
     text = f"          EXT. A PIER - DAY\n\n           ANNA\n           It is early.\n          {LATER}\n\n" * 20
     text += "           A SAILOR\n           Come in!\n\n          THE LAMP\n          It burns low.\n\n"
     assert read(text)[-3:] == [("A SAILOR", "Come in!"), ("", "THE LAMP"), ("", "It burns low.")]
 
 
-def test_a_name_may_stand_in_quotes(read: Read) -> None:
+def test_a_name_may_be_in_quotes(read: Read) -> None:
     text = f"{SLUG}{TALK * 3}" + '                         "ANNA"\n          I am Anna.\n\n'
     assert read(text)[-1] == ("ANNA", "I am Anna.")
 
 
-def test_a_blank_line_may_stand_below_every_name(read: Read) -> None:
+def test_a_blank_line_may_be_below_every_name(read: Read) -> None:
     parted = f"    He waits.\n\n{TALK}    She looks up.\n\n".replace("ANNA\n", "ANNA\n\n").replace("BEN\n", "BEN\n\n")
     asked = "                         BEN\n\n               (softly)\n          Who is it?\n\n"
     shown = read("    INT. A BOAT - DAY\n\n" + parted * 12 + asked)

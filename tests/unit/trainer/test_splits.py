@@ -1,4 +1,4 @@
-"""Which text trains, validates and tests, and the vocabulary that comes of it."""
+"""The splits for training, validation and test, and the vocabulary."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_vocabulary_keeps_its_size_and_never_cuts_markers() -> None:
     assert {"<unk>", "<eos>", "<boname>", "<eoname>"} <= set(vocabulary.words)
 
 
-def test_what_is_opened_can_always_be_closed() -> None:
+def test_an_opened_marker_can_always_be_closed() -> None:
     vocabulary = build_vocabulary(np.array([0, 1], np.int32), ["<open-exp>", "word"], 16)
     assert "<close-exp>" in vocabulary
 

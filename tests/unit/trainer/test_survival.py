@@ -108,7 +108,7 @@ def test_a_stopped_run_saves_its_state_and_resumes(
     process = start(corpus, tmp_path)
     wait_until((tmp_path / "checkpoint.npz").exists, process)
     process.send_signal(number)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=300)
     assert process.returncode == code
     assert "state saved" in errors
     assert "--resume" in errors
@@ -127,7 +127,7 @@ def test_a_run_stopped_while_scoring_the_test_split_resumes_from_its_last_epoch(
     while "Valid Perplexity" not in process.stdout.readline():
         assert process.poll() is None, process.communicate()
     process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=300)
     assert process.returncode == 143
     assert "state saved: repeat the command with --resume" in errors
     (data / "a.test.txt").write_text("the river waits for nobody\n" * 80)

@@ -1,4 +1,4 @@
-"""Training windows: which arithmetic they take, and that they can be interrupted anywhere."""
+"""Training windows: their precision, and that they can be interrupted anywhere."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from scriptmodel_trainer.training.fingerprints import Fingerprints  # noqa: E402
 from scriptmodel_trainer.training.graph import TrainingGraph  # noqa: E402
 from scriptmodel_trainer.training.model import LanguageModel  # noqa: E402
 from scriptmodel_trainer.training.optimizers import Optimizer  # noqa: E402
+from scriptmodel_trainer.training.stores import CheckpointFile  # noqa: E402
 from scriptmodel_trainer.training.task import TrainingTask  # noqa: E402
 
 STREAM = np.random.default_rng(5).integers(0, 50, 1500).astype(np.int32)
@@ -68,7 +69,7 @@ def test_a_run_in_two_parts_gives_bit_identical_weights(name: str, precision: st
         assert np.array_equal(weights, second.model.weights()[key]), key
 
 
-def test_bfloat16_learns_what_float32_learns() -> None:
+def test_bfloat16_and_float32_learn_the_same() -> None:
     exact, rounded = Run(preset("demo")), Run(preset("demo", precision="bfloat16"))
     for _ in range(3):
         losses = exact.train(0, 40), rounded.train(0, 40)
@@ -123,7 +124,7 @@ def test_a_network_too_large_for_the_memory_raises_memory_error(
     monkeypatch.setattr(loop, "LanguageModel", too_large)
     task = TrainingTask(
         *("test", preset("test"), 50, STREAM, STREAM, {}, 0, 1),
-        *(Fingerprints(""), "", tmp_path / "c.npz", 30.0, lambda _: ""),
+        *(Fingerprints(""), "", CheckpointFile(tmp_path / "c.npz", Fingerprints("")), 30.0, lambda _: ""),
     )
     with pytest.raises(MemoryError):
-        loop.fit(task, False, TextProgress(sys.stdout), StopSignals())
+        loop.fit(task, TextProgress(sys.stdout), StopSignals())

@@ -1,4 +1,4 @@
-"""Directions and credits as transcripts of television set them, and what stands between their scenes."""
+"""Directions and credits in television transcripts, and the text between their scenes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TALK = "ANNA: Is it early?\n\nBEN: It is, and cold.\n\n"
         ("FLASHBACK <to a pier in the sun>", "FLASHBACK <to a pier in the sun>"),
     ],
 )
-def test_directions_may_stand_in_other_brackets(printed: str, shown: str, read: Read) -> None:
+def test_directions_may_be_in_other_brackets(printed: str, shown: str, read: Read) -> None:
     assert read(TALK * 4 + printed + "\n\n" + TALK)[7:10] == [
         ("BEN", "It is, and cold."),
         ("", shown),
@@ -47,14 +47,14 @@ def test_a_speaker_may_be_named_again(read: Read) -> None:
     ]
 
 
-def test_a_scene_may_begin_with_a_direction_right_above_the_first_name(read: Read) -> None:
+def test_a_scene_may_begin_with_a_direction_directly_above_the_first_name(read: Read) -> None:
     scene = (
         "[Pier]\nANNA: Is it early?\nBEN: It is, and cold.\nANNA: Too cold?\n\n[Boat]\n\nBEN: No.\nANNA: Then come.\n\n"
     )
     assert read(scene * 4)[:2] == [("", "Pier"), ("ANNA", "Is it early?")]
 
 
-def test_whoever_speaks_once_is_known_where_every_line_begins_with_a_name(read: Read) -> None:
+def test_a_single_cue_is_a_name_if_every_line_begins_with_a_name(read: Read) -> None:
     lines = "Anna: Is it early?\nBen: It is, and cold.\n" * 12
     assert read(f"{lines}Mr. Gull: Come in.\n{lines}")[24] == ("Mr. Gull", "Come in.")
 
@@ -81,13 +81,13 @@ def test_words_below_a_name_may_begin_with_a_title(read: Read) -> None:
     assert read(f"{turns}\n{turns}")[1:3] == [("BEN", "Mr. Gull says it is."), ("CORA", "Mrs. Gull?")]
 
 
-def test_what_is_done_between_speeches_needs_no_brackets(read: Read) -> None:
+def test_actions_between_speeches_need_no_brackets(read: Read) -> None:
     told = "The clerk comes in with a lamp and looks at the boats.\n\n"
     scene = f"ANNA\nIs it early?\n\nBEN\nIt is, and cold.\n\n{told}ANNA\nI see.\n\nBEN\nDo you?\n\n"
     assert read(scene * 8)[:3] == [("ANNA", "Is it early?"), ("BEN", "It is, and cold."), ("", told.strip())]
 
 
-def test_what_is_said_below_a_speech_goes_on_with_it(read: Read) -> None:
+def test_words_below_a_speech_continue_it(read: Read) -> None:
     told = "The clerk comes in with a lamp and looks at the boats.\n\n"
     turns = "ANNA\nIs it early?\n\nBEN\nIt is, and cold.\n\n"
     scene = (turns + told) * 4 + (turns + "Do you see the lamp?\n\n") * 3 + turns
@@ -102,17 +102,17 @@ def test_a_file_without_blank_lines_has_the_layout_of_most_lines() -> None:
     assert detect(lines)[0].name == "title-colon"
 
 
-def test_initials_may_stand_before_a_colon(read: Read) -> None:
+def test_initials_may_precede_a_colon(read: Read) -> None:
     assert read((LINES + "B.E.N.: We are fishers.\n") * 6)[2] == ("B.E.N", "We are fishers.")
 
 
 @pytest.mark.parametrize(("name", "shown"), [("Gull, Sr.", "Gull, Sr"), ("Fishers", "Fishers")])
-def test_where_every_line_begins_with_a_name_any_may_be_one(name: str, shown: str, read: Read) -> None:
+def test_if_every_line_begins_with_a_name_any_word_may_be_one(name: str, shown: str, read: Read) -> None:
     text = f"{LINES * 12}{name}: We are fishers.\n{LINES}"
     assert read(text)[24:26] == [(shown, "We are fishers."), ("Anna", "Is it early? Yes. It is.")]
 
 
-def test_where_every_line_begins_with_a_name_one_without_is_a_direction(read: Read) -> None:
+def test_if_every_line_begins_with_a_name_a_line_without_one_is_a_direction(read: Read) -> None:
     text = (
         LINES * 12
         + "Rim shot\nMusic: O lamp of mine\nCut to the pier\n"
@@ -130,7 +130,7 @@ def test_where_every_line_begins_with_a_name_one_without_is_a_direction(read: Re
     ]
 
 
-def test_ok_is_what_is_said(read: Read) -> None:
+def test_ok_is_spoken(read: Read) -> None:
     lines = "ANNA:\nIs it early?\n\nBEN:\nOK. Come in. It is cold.\n\n"
     assert read(lines * 6)[:2] == [("ANNA", "Is it early?"), ("BEN", "OK. Come in. It is cold.")]
 

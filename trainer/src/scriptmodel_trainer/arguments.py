@@ -82,6 +82,7 @@ def parser() -> argparse.ArgumentParser:
     _add_train(commands)
     _add_evaluate(commands)
     _add_generate(commands)
+    _add_judge(commands)
     _add_report(commands)
     return program
 
@@ -106,6 +107,11 @@ def _add_normalize(commands: _Commands[_Parser]) -> None:
     command.add_argument(
         "--stats", type=pfs_path, metavar="FILE", help="write statistics of each file to this file, as JSON"
     )
+    command.add_argument(
+        "--explain",
+        action="store_true",
+        help="write each line of the scripts with its label and the rule that gave it, instead of the stream",
+    )
 
 
 def _add_train(commands: _Commands[_Parser]) -> None:
@@ -128,7 +134,16 @@ def _add_train(commands: _Commands[_Parser]) -> None:
     command.add_argument(
         "--out", required=True, type=pfs_path, metavar="MODEL_DIR", help="write the model to this directory"
     )
-    command.add_argument("--preset", default="small", metavar="NAME", help="named hyperparameters [default: small]")
+    command.add_argument(
+        "--preset", metavar="NAME", help="named hyperparameters [default: small; with --from those of its model]"
+    )
+    command.add_argument(
+        "--from",
+        dest="base",
+        type=pfs_path,
+        metavar="MODEL_DIR",
+        help="start from the weights and words of this model; a quarter of the preset's epochs unless these are set",
+    )
     command.add_argument("--layout", default="auto", help=_LAYOUT_HELP)
     command.add_argument(
         "--set",
@@ -141,21 +156,51 @@ def _add_train(commands: _Commands[_Parser]) -> None:
     )
     command.add_argument("--epochs", metavar="N", help="short for --set epochs=N")
     command.add_argument(
+        "--patience",
+        metavar="N",
+        help="short for --set patience=N: stop after N epochs without a better validation perplexity [default: never]",
+    )
+    command.add_argument(
         "--seed", type=int, default=0, metavar="N", help="random seed; the same seed reproduces the model [default: 0]"
     )
     command.add_argument("--resume", action="store_true", help="continue from the saved state in MODEL_DIR")
-    command.add_argument(
-        "--checkpoint-seconds",
-        type=float,
-        default=30.0,
-        metavar="S",
-        help="save the state for --resume every S seconds [default: 30]",
-    )
+    _add_training_limits(command)
     command.add_argument(
         "--log",
         choices=("text", "json"),
         default="text",
         help="text: readable lines, or a progress bar on a terminal; json: one object per line [default: text]",
+    )
+
+
+def _add_training_limits(command: _Parser) -> None:
+    """Add where a training keeps its state, when it stops, and what it must run on."""
+    add = command.add_argument
+    add(
+        "--state",
+        type=pfs_path,
+        metavar="DIR",
+        help="folder that outlives this process: continue what it holds of this training, replace anything else "
+        "[default: $SCRIPTMODEL_STATE_DIR]",
+    )
+    add(
+        "--checkpoint-seconds",
+        type=float,
+        default=30.0,
+        metavar="S",
+        help="save the state for --state or --resume every S seconds [default: 30]",
+    )
+    for name, unit in (("seconds", "seconds of training"), ("epochs", "epochs"), ("gpu-seconds", "seconds on a GPU")):
+        add(
+            f"--budget-{name}",
+            metavar="N",
+            help=f"stop after N {unit} over all restarts and keep the best weights "
+            f"[default: $SCRIPTMODEL_BUDGET_{name.replace('-', '_').upper()}, else no limit]",
+        )
+    add(
+        "--require-gpu",
+        action="store_true",
+        help="fail if TensorFlow sees no GPU [default: $SCRIPTMODEL_GPU_REQUIRED]",
     )
 
 
@@ -228,6 +273,24 @@ def _add_generate(commands: _Commands[_Parser]) -> None:
         help="write settings and digests of the scripts, as JSON [default: generation.json if --out is in /pfs/out]",
     )
     add("--log", choices=("text", "json"), help="as for train [default: json if --out is in /pfs/out, else text]")
+
+
+def _add_judge(commands: _Commands[_Parser]) -> None:
+    command = commands.add_parser(
+        "judge",
+        help="judge a script, or the scripts of a model, beside held-out text",
+        description="Compare a script, or samples of a model, with text of the corpus that training holds out, and "
+        "give a verdict: good, a copy, a loop, noise (words in no order) or foreign (words of another corpus).",
+        epilog="example: scriptmodel-trainer judge new_script.txt --data plays/ --json",
+    )
+    add = command.add_argument
+    add("subject", type=pfs_path, metavar="MODEL_DIR|SCRIPT", help=f"{_MODEL_HELP}, or a script")
+    add("--data", nargs="+", required=True, type=pfs_path, metavar="PATH", help="the corpus: script files or folders")
+    add("--layout", default="auto", help=_LAYOUT_HELP)
+    add("--samples", type=int, default=8, metavar="N", help="scripts that the model writes [default: 8]")
+    add("--words", type=int, default=500, metavar="N", help="length limit of each in words [default: 500]")
+    add("--seed", type=int, default=0, metavar="N", help="random seed of the scripts [default: 0]")
+    add("--json", action="store_true", dest="as_json", help="print one JSON object")
 
 
 def _add_report(commands: _Commands[_Parser]) -> None:

@@ -1,4 +1,4 @@
-"""The command line `scriptmodel-trainer`: normalize, train, evaluate, generate, report."""
+"""The command line `scriptmodel-trainer`: normalize, train, evaluate, generate, judge, report."""
 
 from __future__ import annotations
 
@@ -92,30 +92,33 @@ def _run(options: argparse.Namespace, log: str, signals: StopSignals) -> None:
         case "normalize":
             from scriptmodel_trainer.commands import normalize  # noqa: PLC0415
 
-            normalize.normalize(options.data, options.out, options.layout, options.stats, progress)
+            normalize.normalize(options.data, options.out, options.layout, options.stats, options.explain, progress)
         case "train":
             from scriptmodel_trainer.commands import train  # noqa: PLC0415
+            from scriptmodel_trainer.commands.train_options import options_from  # noqa: PLC0415
 
-            preset = train.settings_from(options.preset, options.settings, options.epochs)
-            if not 0 <= options.seed < 2**31:
-                raise BadInputError(f"--seed {options.seed} must lie between 0 and {2**31 - 1}", parameter="seed")
-            if not options.checkpoint_seconds >= 0:  # NaN is not either
-                raise BadInputError(f"--checkpoint-seconds {options.checkpoint_seconds:g} must not be negative")
-            task = train.TrainOptions(
-                data=options.data,
-                out=options.out,
-                layout=options.layout,
-                preset_name=options.preset,
-                preset=preset,
-                seed=options.seed,
-                resume=options.resume,
-                checkpoint_seconds=options.checkpoint_seconds,
-            )
-            train.train(task, progress, signals)
+            train.train(options_from(options), progress, signals)
         case "report":
             from scriptmodel_trainer.commands import report  # noqa: PLC0415
 
             report.report(options.model, options.out)
+        case "judge":
+            from scriptmodel_trainer.commands import judge  # noqa: PLC0415
+
+            print(
+                judge.judge_subject(
+                    judge.JudgeOptions(
+                        options.subject,
+                        options.data,
+                        options.layout,
+                        options.samples,
+                        options.words,
+                        options.seed,
+                        options.as_json,
+                    ),
+                    progress,
+                )
+            )
         case "evaluate":
             from scriptmodel_trainer.commands import evaluate  # noqa: PLC0415
 

@@ -52,6 +52,11 @@ def check_checkpoint(described: Any) -> None:
         raise ValueError(f"it has no epoch {described['best_epoch']}")
 
 
+def check_effort(note: Any) -> None:
+    """Check the effort that a heartbeat recorded; raises ValueError or TypeError that names the first wrong value."""
+    _EFFORT(note, "owner.json")
+
+
 def words_of(names: Any) -> tuple[str, ...]:
     """Return the words of `id_to_word.json` in their order; raises ValueError if they are no vocabulary."""
     _each(_text)(names, "id_to_word.json")
@@ -85,6 +90,12 @@ def _count(value: Any, where: str) -> None:
 def _number(value: Any, where: str) -> None:
     if type(value) not in (int, float) or not (abs(value) <= _MOST_COUNT or math.isfinite(value)):
         raise ValueError(f"{where} is not a number")
+
+
+def _positive(value: Any, where: str) -> None:
+    _number(value, where)
+    if value < 0:
+        raise ValueError(f"{where} is negative")
 
 
 def _maybe(check: Check) -> Check:
@@ -180,6 +191,14 @@ _CORPUS = _record(
         "summary": _SUMMARY,
     },
 )
+_BASE = _record(
+    {},
+    {
+        **dict.fromkeys(("digest", "corpus"), _text),
+        **dict.fromkeys(("vocabulary", "new_words"), _count),
+        "fingerprint": _maybe(_text),
+    },
+)
 _DESCRIBED = _record(
     {
         "preset": _text,
@@ -189,7 +208,8 @@ _DESCRIBED = _record(
         "corpus": _CORPUS,
         "versions": _only(dict, _each(_text)),
         "files": _only(dict, _each(_text)),
-    }
+    },
+    {"base": _maybe(_BASE)},
 )
 _PERPLEXITY = _maybe(_number)
 _EPOCH = _record(
@@ -203,6 +223,9 @@ _EPOCH = _record(
     },
     {"sample": _maybe(_text)},
 )
+_EFFORT = _record(
+    {}, {"restarts": _count, **dict.fromkeys(("seconds", "gpu_seconds", "recomputed_seconds"), _positive)}
+)
 _CHECKPOINT = _record(
     {
         "fingerprint": _text,
@@ -214,11 +237,18 @@ _CHECKPOINT = _record(
         "best_epoch": _count,
         "history": _only(list, _each(_EPOCH)),
         "names": _only(list, _each(_text)),
-    }
+    },
+    {"effort": _EFFORT},
 )
+_DEVICE = _record({}, {"kind": _text, "name": _text, "memory_bytes": _maybe(_count)})
 _METRICS = _record(
     {},
     {
+        "restarts": _count,
+        "recomputed_seconds": _positive,
+        **dict.fromkeys(("stopped_by", "budget", "precision"), _maybe(_text)),
+        "device": _maybe(_DEVICE),
+        "base": _maybe(_BASE),
         "fingerprint": _text,
         "epochs": _only(list, _each(_EPOCH)),
         "perplexity": _keyed(SPLITS, _PERPLEXITY),
@@ -226,6 +256,7 @@ _METRICS = _record(
         "understood": _maybe(_number),
         "best_epoch": _count,
         "seconds": _number,
+        "held_out": _maybe(_only(dict, _each(_number))),
         "test": _record(
             {},
             {

@@ -49,6 +49,7 @@ class Preset:
     schedule: str = "step-decay"
     warm_up: float = 0.2  # share of one-cycle's steps that raise the rate
     precision: str = "float32"
+    patience: int = 0  # epochs without a better validation perplexity after which training ends; 0: never
 
     @property
     def input_units(self) -> int:
@@ -174,6 +175,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "adam_beta2": (0.5, 0.999999),
     "clip_norm": (1e-6, 1e6),
     "vocabulary_size": (16, 1_000_000),
+    "patience": (0, 10_000),
     "weight_decay": (0.0, 1.0),
 }
 _CHOICES = {"optimizer": OPTIMIZERS, "schedule": SCHEDULES, "precision": PRECISIONS}

@@ -56,8 +56,35 @@ class SplitPerplexity:
 
 
 @dataclass(frozen=True, slots=True)
+class Base:
+    """The model that a training started from: digest of its weights and words, its fingerprint and its corpus' digest.
+
+    `vocabulary` counts the words that it knew, `new_words` those that were added.
+    """
+
+    digest: str = ""
+    fingerprint: str | None = None
+    corpus: str = ""
+    vocabulary: int = 0
+    new_words: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """What computed: `kind` is `gpu` or `cpu`; `memory_bytes` is that of a GPU, None if it is not known."""
+
+    kind: str = "cpu"
+    name: str = ""
+    memory_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Metrics:
-    """`metrics.json`; older versions wrote fewer keys. `tokens` counts each split, `seconds` is the training time."""
+    """`metrics.json`; older versions wrote fewer keys. `tokens` counts each split, `seconds` is the training time.
+
+    `stopped_by` is `epochs`, `early-stopping` or `budget`, and `budget` the exhausted limit. `recomputed_seconds` were
+    lost with attempts that were killed, and are not in `seconds`.
+    """
 
     fingerprint: str | None = None
     epochs: tuple[EpochRecord, ...] = ()
@@ -67,6 +94,14 @@ class Metrics:
     best_epoch: int = 0
     seconds: float = math.inf
     test: Score | None = None
+    restarts: int = 0
+    recomputed_seconds: float = 0.0
+    stopped_by: str | None = None
+    budget: str | None = None
+    device: Device | None = None
+    precision: str | None = None
+    base: Base | None = None
+    held_out: Mapping[str, float] | None = None  # the figures that scripts are judged by
 
     @property
     def test_perplexity(self) -> float:
@@ -115,6 +150,9 @@ def metrics_from(value: Mapping[str, Any]) -> Metrics:
         known["perplexity"] = SplitPerplexity(**_known(SplitPerplexity, _with_infinities(perplexity)))
     test = value.get("test")
     known["test"] = _score_from(test) if test else None
+    known["base"] = base_from(value.get("base"))
+    device = value.get("device")
+    known["device"] = Device(**_known(Device, device)) if device else None
     return Metrics(**known)
 
 
@@ -122,6 +160,11 @@ def epoch_from(value: Mapping[str, Any]) -> EpochRecord:
     """Read an epoch of `metrics.json`."""
     known = _known(EpochRecord, _with_infinities(value))
     return EpochRecord(**{**known, "sample": value.get("sample") or ""})
+
+
+def base_from(value: Mapping[str, Any] | None) -> Base | None:
+    """Read the base of `model.json` or `metrics.json`; None for a model that started from random weights."""
+    return Base(**_known(Base, value)) if value else None
 
 
 def corpus_from(value: Mapping[str, Any]) -> CorpusFacts:

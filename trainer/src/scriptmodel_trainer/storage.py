@@ -178,6 +178,19 @@ def read_arrays(path: Path, most: int = 1 << 40) -> dict[str, npt.NDArray[Any]]:
         raise BadInputError(f"{path} is damaged: {error or type(error).__name__}") from error
 
 
+def read_array(path: Path, name: str) -> npt.NDArray[Any]:
+    """Read one array of an .npz file by its name; BadInputError if the file is not whole as far as that needs it."""
+    try:
+        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
+            member = archive.getinfo(f"{name}.npy")
+            _check_members([member], os.fstat(file.fileno()).st_size, 1 << 40)
+            return _array(archive, member)
+    except (BadInputError, MemoryError):
+        raise
+    except Exception as error:
+        raise BadInputError(f"{path} is damaged: {error or type(error).__name__}") from error
+
+
 def _check_members(members: list[zipfile.ZipInfo], size: int, most: int) -> None:
     if size > most:
         raise ValueError(f"it has {size:,} bytes, more than the {most:,} that its model can need")

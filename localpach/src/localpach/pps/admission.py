@@ -13,7 +13,9 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
+from localpach.errors import UnimplementedError
 from localpach.messages import pps
+from localpach.pps.pod_patch import parse_pod_patch
 from localpach.pps.validation import kubernetes_name
 from localpach.refs import PipelineRef
 from localpach.run.quantity import parse_quantity
@@ -110,13 +112,17 @@ def _resource_problems(details: pps.PipelineInfo.Details) -> list[str]:
 
 
 def _patch_problem(text: str) -> str:
-    """Return the error of a pod patch; only the removal of a missing field is detected."""
+    """Return the error of a pod patch: the removal of a missing field, or what localpach does not support."""
     operations = json.loads(text) if text else []
     for operation in operations if isinstance(operations, list) else []:
         path = str(operation.get("path", "")) if isinstance(operation, dict) else ""
         key = path.removeprefix("/")
         if path and operation.get("op") == "remove" and "/" not in key and key not in _POD_FIELDS:
             return f"error in remove for path: '{path}': Unable to remove nonexistent key: {key}: missing value"
+    try:
+        parse_pod_patch(text)
+    except UnimplementedError as error:  # a pipeline that an older localpach accepted
+        return error.message
     return ""
 
 

@@ -161,7 +161,7 @@ class JobRun:
         try:
             found = datums.of_input(self._input(), self._job.ref.id, self._open)
         except PachError as error:
-            # The real server retries for ever, so the job stays in JOB_RUNNING.
+            # The real server retries forever, so the job stays in JOB_RUNNING.
             self._log.system(f"cannot list the datums of the job, waiting until it is stopped: {error}")
             while not self.cancelled.wait(60.0):
                 pass

@@ -18,6 +18,7 @@ from localpach.pfs.filesets import Changes
 from localpach.pfs.listing import Tree
 from localpach.pps.datums import Datum, DatumInput
 from localpach.pps.logs import Writer
+from localpach.pps.pod_patch import parse_pod_patch
 from localpach.pps.states import DatumState
 from localpach.refs import JobRef
 from localpach.run.environment import Images
@@ -90,6 +91,8 @@ class Machine:
     images: Images
     isolation: Isolation
     folder: Path
+    claims: Path
+    """The folder with one folder for each PersistentVolumeClaim."""
     slots: threading.Semaphore
 
 
@@ -117,6 +120,7 @@ class DatumRunner:
     ) -> None:
         self._machine = machine
         self._details = details
+        self._patch = parse_pod_patch(details.pod_patch)
         self._secrets = secrets
         self._job = job
         self._tmp = tmp
@@ -210,6 +214,7 @@ class DatumRunner:
             tmp=self._tmp,
             tmp_keeps=self._machine.images.kept_in_tmp(),
             store=self._machine.folder.parent,
+            mounts=self._mounts(),
             working_dir=transform.working_dir,
             memory=parse_quantity(self._details.resource_limits.memory) or 0,
         )
@@ -248,10 +253,18 @@ class DatumRunner:
         finally:
             self._machine.slots.release()
 
+    def _mounts(self) -> dict[str, Path]:
+        """Return the folders of claims by the path at which the command sees them; create those that are missing."""
+        found = {each.path: self._machine.claims / each.claim / each.folder for each in self._patch.mounts}
+        for folder in found.values():
+            folder.mkdir(parents=True, exist_ok=True)
+        return found
+
     def _variables(self, datum: Datum) -> dict[str, str]:
         transform = self._details.transform
         variables = self._machine.images.variables(transform.image)
         variables |= dict(transform.env)
+        variables |= self._patch.variables
         variables |= self._secrets
         variables["PPS_PIPELINE_NAME"] = self._job.pipeline.name
         variables["PPS_PROJECT_NAME"] = self._job.pipeline.project

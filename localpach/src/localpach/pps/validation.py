@@ -9,6 +9,7 @@ from localpach.errors import PachError, UnimplementedError
 from localpach.messages import pps
 from localpach.names import DEFAULT_PROJECT, validate_name
 from localpach.pps import inputs
+from localpach.pps.pod_patch import parse_pod_patch
 
 MAX_NAME = 51
 MAX_KUBERNETES_NAME = 63
@@ -94,6 +95,7 @@ def complete(info: pps.PipelineInfo) -> None:
         text = getattr(details, field)
         if text and not _is_json(text):
             raise PachError(f"malformed {title}")
+    parse_pod_patch(details.pod_patch)
 
 
 def _reject_unsupported(request: pps.CreatePipelineRequest) -> None:

@@ -113,7 +113,7 @@ class Worker(threading.Thread):
             self.running_job = job.ref.id
             try:
                 run.run()
-            except Exception as error:  # a bug must neither end the worker nor be retried for ever
+            except Exception as error:  # a bug must neither end the worker nor be retried forever
                 log.exception("internal error in job %s", job.ref)
                 self._retry_or_fail(job, writer, error)
             else:

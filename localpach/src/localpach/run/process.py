@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import IO
@@ -32,7 +32,8 @@ class Command:
     """A command and its file tree.
 
     ``pfs`` is the folder that is mounted at `/pfs`, ``scratch`` an empty folder, ``tmp`` the worker's `/tmp`. ``store``
-    is the server's root folder, which is hidden from an isolated command. ``memory`` is in bytes, 0 for no limit.
+    is the server's root folder, which is hidden from an isolated command. ``mounts`` has further folders by the path
+    at which they are mounted. ``memory`` is in bytes, 0 for no limit.
     """
 
     words: Sequence[str]
@@ -43,6 +44,7 @@ class Command:
     tmp: Path
     tmp_keeps: Sequence[str]
     store: Path
+    mounts: Mapping[str, Path] = field(default_factory=dict)
     working_dir: str = ""
     memory: int = 0
 
@@ -115,9 +117,12 @@ def supervise(spec: Mapping[str, object]) -> subprocess.Popen[bytes]:
     return process
 
 
-def replace_pfs(text: str, pfs: Path) -> str:
-    """Replace a leading `/pfs` in a word of a command by the job's folder."""
-    return f"{pfs}{text[4:]}" if text == "/pfs" or text.startswith("/pfs/") else text
+def replace_mounts(text: str, command: Command) -> str:
+    """Replace a leading `/pfs` or path of a mount in a word of a command by the job's folder."""
+    for path, folder in {"/pfs": command.pfs, **command.mounts}.items():
+        if text == path or text.startswith(f"{path}/"):
+            return f"{folder}{text[len(path) :]}"
+    return text
 
 
 def _describe(command: Command, isolation: Isolation) -> dict[str, object]:
@@ -125,13 +130,14 @@ def _describe(command: Command, isolation: Isolation) -> dict[str, object]:
     words = list(command.words)
     variables = dict(command.variables)
     if not isolated:
-        words = [replace_pfs(word, command.pfs) for word in words]
-        variables = {name: replace_pfs(value, command.pfs) for name, value in variables.items()}
+        words = [replace_mounts(word, command) for word in words]
+        variables = {name: replace_mounts(value, command) for name, value in variables.items()}
         variables |= {"PFS_ROOT": str(command.pfs), "TMPDIR": str(command.tmp)}
     return {
         "server": os.getpid(),
         "isolate": isolated,
         "pfs": str(command.pfs),
+        "mounts": {path: str(folder) for path, folder in command.mounts.items()},
         "root": str(command.scratch),
         "tmp": str(command.tmp) if isolated else "",
         "tmp_keeps": list(command.tmp_keeps),
@@ -145,7 +151,7 @@ def _describe(command: Command, isolation: Isolation) -> dict[str, object]:
 
 def _directory(command: Command, isolated: bool) -> str:
     directory = command.working_dir or "/"
-    return directory if isolated else replace_pfs(directory, command.pfs)
+    return directory if isolated else replace_mounts(directory, command)
 
 
 def _read_lines(stream: IO[bytes], on_line: Callable[[str], None]) -> None:

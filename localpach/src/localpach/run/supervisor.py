@@ -55,7 +55,7 @@ def enter_namespaces(job: Job) -> None:
         write("/proc/self/gid_map", f"{group} {group} 1")
         job["user_namespace"] = True
     mount("none", "/", MS_REC | MS_PRIVATE)
-    if os.path.isdir("/pfs"):
+    if os.path.isdir("/pfs") and not job["mounts"]:
         mount(job["pfs"], "/pfs", MS_BIND)
         bind_tmp(job, "/")
         hide(job, "/")
@@ -64,7 +64,7 @@ def enter_namespaces(job: Job) -> None:
 
 
 def change_root(job: Job) -> None:
-    """Change to a new root that has the entries of the current one and `/pfs`; the current root is unchanged."""
+    """Change to a new root that has the entries of the current one, `/pfs` and the mounts; the old one is unchanged."""
     root = job["root"]
     check(libc.mount(b"none", root.encode(), b"tmpfs", 0, b"mode=755"), "mount the new root")
     for entry in os.scandir("/"):
@@ -74,8 +74,10 @@ def change_root(job: Job) -> None:
         elif entry.is_dir():
             os.mkdir(target)
             mount(entry.path, target, MS_BIND | MS_REC)
-    os.mkdir(os.path.join(root, "pfs"))
-    mount(job["pfs"], os.path.join(root, "pfs"), MS_BIND)
+    for path, folder in {"/pfs": job["pfs"], **job["mounts"]}.items():
+        target = os.path.join(root, path.lstrip("/"))
+        os.makedirs(target, exist_ok=True)
+        mount(folder, target, MS_BIND)
     bind_tmp(job, root)
     hide(job, root)
     os.chroot(root)

@@ -27,7 +27,7 @@ def retrain(session: Session, name: str) -> None:
     A running job is killed and training restarts at the first epoch. The last script stays until a new one is written.
     """
     stamp = datetime.now(UTC).isoformat(timespec="microseconds")
-    # The reconcile request lets `wait` tell the new status from the previous one.
+    # The reconcile request lets `wait` distinguish the new status from the previous one.
     session.patch(name, {"metadata": {"annotations": {RETRAIN_AT: stamp, RECONCILE_AT: stamp}}})
     note(f"requested a new training of {name}: see `scriptmodel status {name} -w`")
 
@@ -36,7 +36,7 @@ def retrain(session: Session, name: str) -> None:
 @name_argument
 @pass_session
 def suspend(session: Session, name: str) -> None:
-    """Stop the pipelines of NAME. A running job is killed and restarts at its first epoch on resume."""
+    """Stop the pipelines of NAME. A running job is killed; on resume it continues if it has a checkpoint claim."""
     _set_suspend(session, name, suspend=True)
 
 

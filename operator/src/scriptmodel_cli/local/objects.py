@@ -64,7 +64,7 @@ class Objects:
 
     @property
     def is_reconciled(self) -> bool:
-        """Whether the operator has reconciled since `apply`."""
+        """Return whether the operator has reconciled since `apply`."""
         requested: str = self.raw["metadata"]["annotations"][RECONCILE_AT]
         return bool((self.raw.get("status") or {}).get("lastHandledReconcileAt") == requested)
 

@@ -165,6 +165,7 @@ def _everything_for(namespace: str) -> Policy:
         priority_classes=anything,
         runtime_classes=anything,
         pull_secrets=anything,
+        checkpoint_claims={namespace: anything},
         projects={namespace: anything},
     )
 

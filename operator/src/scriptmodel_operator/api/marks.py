@@ -15,6 +15,7 @@ from typing import Any
 from scriptmodel_operator.api.identity import GROUP
 
 ANNOTATION = f"{GROUP}/mark"
+_LATER = frozenset({"claim"})
 
 
 def plain(value: Any) -> dict[str, Any]:
@@ -51,10 +52,14 @@ class Mark:
     retrain_at: str = ""
     version: int = 0
     """The pipeline version that was written with this mark. At any other version, somebody else has updated it."""
+    claim: str = ""
+    """The resolved claim for checkpoints, either the user's or the operator's default."""
 
     def to_json(self) -> str:
-        """Return compact JSON with sorted keys, so that equal marks are equal text."""
-        return json.dumps(self, sort_keys=True, separators=(",", ":"), default=plain)
+        """Return compact JSON with sorted keys, so that equal marks are equal text; fields of later versions only if
+        they are set."""
+        values = {name: value for name, value in plain(self).items() if value or name not in _LATER}
+        return json.dumps(values, sort_keys=True, separators=(",", ":"), default=plain)
 
     def annotations(self) -> dict[str, str]:
         return {ANNOTATION: self.to_json()}

@@ -52,7 +52,11 @@ class Reason(StrEnum):
 
     # Problems that somebody has to solve.
     INVALID_SPEC = "InvalidSpec", "The spec is invalid."
-    NOT_ALLOWED = "NotAllowed", "The operator's configuration does not allow in this namespace what the spec requests."
+    NOT_ALLOWED = (
+        "NotAllowed",
+        "The operator's configuration does not allow in this namespace what the spec requests, or Pachyderm does not "
+        "allow it to the operator; the message names the option or the role.",
+    )
     PROJECT_NOT_FOUND = "ProjectNotFound", "The Pachyderm project does not exist."
     CORPUS_NOT_FOUND = "CorpusNotFound", "The corpus repo does not exist."
     CORPUS_BRANCH_NOT_FOUND = "CorpusBranchNotFound", "The corpus repo has no such branch."
@@ -75,6 +79,7 @@ class Reason(StrEnum):
         "TrainingWarning",
         "Event only: training continues under a condition that needs attention, such as a GPU that is not found.",
     )
+    RESUMED = "Resumed", "Event only: a restarted worker continues the training from its checkpoint."
     CORPUS_FAILED = "CorpusFailed", "Pachyderm could not finish the newest commit of the corpus."
     BASE_NOT_FOUND = "BaseNotFound", "The model to start from (spec.model.from) does not exist."
     BASE_INVALID = "BaseInvalid", "What spec.model.from names is not a model directory."

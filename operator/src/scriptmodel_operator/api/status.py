@@ -57,6 +57,15 @@ class DeviceStatus(ApiModel):
     """Number format of the computation, such as float32 or bfloat16."""
 
 
+class ResumedAt(ApiModel):
+    """The point of a training at which a restarted worker continued."""
+
+    epoch: int | None = None
+    """Epoch that continued."""
+    share: str | None = None
+    """Part of that epoch that was done, from 0.00 to 1.00."""
+
+
 class TrainingStatus(ApiModel):
     """The running training job, or the newest one."""
 
@@ -92,6 +101,14 @@ class TrainingStatus(ApiModel):
     """Estimated time at which training is done."""
     gpu_seconds: int | None = None
     """GPU seconds of the job: GPUs times running time."""
+    restarts: int | None = None
+    """How often the training was resumed from its checkpoint."""
+    resumed_at: ResumedAt | None = None
+    """Where the newest restart continued."""
+    recomputed_seconds: int | None = None
+    """Seconds of training that the restarts computed again."""
+    if_worker_is_lost: str | None = None
+    """What is computed again if the worker is lost now."""
 
 
 class ScriptStatus(ApiModel):

@@ -156,6 +156,14 @@ class EarlyStopping(ApiModel):
     """Epochs without a better validation perplexity after which training ends; 0 for never. Absent: the preset's."""
 
 
+class Checkpoints(ApiModel):
+    """Where checkpoints of the training outlive its pod."""
+
+    claim_name: OptionalDnsName = ""
+    """PersistentVolumeClaim in the namespace where Pachyderm runs its pods; the operator must allow it. Empty: the
+    operator's default, if it has one."""
+
+
 class Training(ApiModel):
     """Where and how the training job runs."""
 
@@ -192,6 +200,8 @@ class Training(ApiModel):
     """Longest wait for a worker; it counts only while no older job of the pipeline runs."""
     active_deadline: Duration = "6h"
     """Longest run of a train or generate job; then the operator stops it."""
+    checkpoints: Checkpoints = Field(default_factory=Checkpoints)
+    """Where checkpoints of the training outlive its pod, so that a restarted worker resumes."""
     backoff_limit: Annotated[int, Field(ge=0, le=10)] = 2
     """How often a failed computation is retried within a job."""
     queue_name: OptionalDnsName = ""

@@ -18,7 +18,7 @@ from scriptmodel_operator.controller.event_policy import EventPolicy
 from scriptmodel_operator.controller.queue import RetryError, WorkQueue
 from scriptmodel_operator.controller.ticker import Ticker
 from scriptmodel_operator.controller.worker_pods import WorkerPods
-from scriptmodel_operator.desired.pipelines import Desired, desired
+from scriptmodel_operator.desired.pipelines import Defaults, Desired, desired
 from scriptmodel_operator.desired.policy import refusal
 from scriptmodel_operator.ingest.origin import Attempt
 from scriptmodel_operator.kube.errors import KubeError, KubeNotFoundError
@@ -187,7 +187,8 @@ class Controller:
         view = await self.pods.observed(await self.calls.run(self.observer.view, model, snapshot))
         mark = view.train.mark if view.train else None
         owner = model.owner(self.cluster)
-        return snapshot, model, view, desired(model, view.refs, owner, self.config.trainer_image, mark)
+        defaults = Defaults(self.config.trainer_image, self.config.checkpoint_claim)
+        return snapshot, model, view, desired(model, view.refs, owner, defaults, mark)
 
     async def _act(self, model: ScriptModel, actions: tuple[Action, ...]) -> None:
         summary_line = "; ".join(action.describe() for action in actions)
@@ -273,7 +274,7 @@ def _key(model: ScriptModel) -> Key:
 
 
 def _deletion_fields(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the part of a spec that a deletion needs: an object can be deleted whatever else is in its spec."""
+    """Return the part of a spec that a deletion needs: the rest of it may be invalid."""
     return {"corpus": {}, **{key: spec[key] for key in ("pachyderm", "deletionPolicy") if key in spec}}
 
 

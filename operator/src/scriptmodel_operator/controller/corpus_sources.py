@@ -31,17 +31,17 @@ class CorpusSources:
         if model.spec.suspend:
             return None
         if corpus.http is not None:
-            return self._downloads.look(model.uid, request_of(corpus.http))
+            return self._downloads.attempt(model.uid, request_of(corpus.http))
         return await self._config_map(model, corpus.config_map) if corpus.config_map else None
 
     def start_download(self, model: ScriptModel, state: ModelState) -> None:
         """Start the download that `state` requests, if it is due."""
         if state.source.download is not None:
-            self._downloads.begin(model.uid, state.source.download)
+            self._downloads.start(model.uid, state.source.download)
 
     def downloading(self, model: ScriptModel) -> bool:
         """Return whether a download for `model` is in progress."""
-        return self._downloads.under_way(model.uid)
+        return self._downloads.in_progress(model.uid)
 
     def next_check(self, model: ScriptModel) -> float | None:
         """Return the seconds until the source has to be checked again; None if it need not."""

@@ -61,13 +61,25 @@ class EventPolicy:
             await self._events.record(model, Reason.CHECK_FAILED, note, warning=True, occasion=_previous_state(model))
 
     async def _on_training(self, model: ScriptModel, status: Mapping[str, Any]) -> None:
-        """Record each new warning about the training, which changes no condition."""
+        """Record each restart of and each new warning about the training, which change no condition."""
         before, now = model.status.get("training") or {}, status.get("training") or {}
+        await self._on_restart(model, before, now)
         for warning in now.get("warnings") or ():
             if warning not in (before.get("warnings") or ()):
                 occasion = f"{now.get('startTime')} {warning}"
                 note = one_line(warning)
                 await self._events.record(model, Reason.TRAINING_WARNING, note, warning=True, occasion=occasion)
+
+    async def _on_restart(self, model: ScriptModel, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+        resumed = now.get("resumedAt") or {}
+        newest = (now.get("restarts"), resumed)
+        if not resumed or newest == (before.get("restarts"), before.get("resumedAt")):
+            return
+        where = f"{float(resumed['share']):.0%} of epoch {resumed['epoch']} (restart {now['restarts']})"
+        note = f"training resumed at {where}; restarts have cost {now.get('recomputedSeconds') or 0}s so far"
+        await self._events.record(
+            model, Reason.RESUMED, note, warning=False, occasion=f"{now.get('startTime')} {newest}"
+        )
 
     async def on_actions(self, model: ScriptModel, actions: Sequence[Action]) -> None:
         """Record the events of `actions`, which are about to be executed for `model`."""

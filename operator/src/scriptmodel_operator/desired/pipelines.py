@@ -14,8 +14,9 @@ from scriptmodel_operator.api.training import ResourceList, Training
 from scriptmodel_operator.desired import commands
 from scriptmodel_operator.desired.digest import digest, fingerprint
 from scriptmodel_operator.desired.placement import OPERATORS_OWN, SHARED, placement, specified
-from scriptmodel_operator.desired.pod_patch import environment, pod_patch, runtime_class
+from scriptmodel_operator.desired.pod_patch import Part, environment, pod_patch, runtime_class
 from scriptmodel_operator.desired.references import References
+from scriptmodel_operator.desired.state_folder import state_folder
 from scriptmodel_operator.desired.variables import GPU_REQUESTED, variables_of_training
 from scriptmodel_operator.pachyderm.values import (
     PipelineSpec,
@@ -55,11 +56,21 @@ class Desired:
     generate: DesiredPipeline
 
 
-def desired(model: ScriptModel, refs: References, owner: Owner, default_image: str, train_mark: Mark | None) -> Desired:
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What the operator's configuration supplies where a spec names nothing."""
+
+    image: str
+    claim: str = ""
+    """The PersistentVolumeClaim for checkpoints; empty for none."""
+
+
+def desired(model: ScriptModel, refs: References, owner: Owner, defaults: Defaults, train_mark: Mark | None) -> Desired:
     """Return the desired pipelines. `train_mark` is that of the observed train pipeline, if any."""
     compute = _train_compute(model, refs)
-    image = _image(model, default_image, compute, train_mark)
-    train = _train(model, refs, owner, compute, image, train_mark)
+    image = _image(model, defaults.image, compute, train_mark)
+    claim = model.spec.training.checkpoints.claim_name or defaults.claim
+    train = _train(model, refs, owner, compute, image, claim, train_mark)
     return Desired(train, _generate(model, refs, owner, image))
 
 
@@ -95,7 +106,13 @@ def retraining_requested(model: ScriptModel, mark: Mark) -> bool:
 
 
 def _train(
-    model: ScriptModel, refs: References, owner: Owner, compute: tuple[str, ...], image: str, mark: Mark | None
+    model: ScriptModel,
+    refs: References,
+    owner: Owner,
+    compute: tuple[str, ...],
+    image: str,
+    claim: str,
+    mark: Mark | None,
 ) -> DesiredPipeline:
     training = model.spec.training
     form = specified(training, exclude={"image", *_DECIDE_THE_MODEL, *OPERATORS_OWN})
@@ -118,9 +135,9 @@ def _train(
         base_branch=refs.base,
         description=f"Trains the model of ScriptModel {model}",
     )
-    spec = _patched(placement(training).on(spec), training, mark)
+    spec = _patched(placement(training).on(spec), training, state_folder(claim, refs.train), mark)
     retrain_at = model.retrain_at or (mark.retrain_at if mark else "")
-    mark = Mark(owner, digest=whole[0], compute=compute[0], image=image, retrain_at=retrain_at)
+    mark = Mark(owner, digest=whole[0], compute=compute[0], image=image, retrain_at=retrain_at, claim=claim)
     return DesiredPipeline(spec, mark, frozenset((*compute, *whole)))
 
 
@@ -128,23 +145,23 @@ def _labels(training: Training) -> tuple[tuple[str, str], ...]:
     return ((QUEUE_LABEL, training.queue_name),) if training.queue_name else ()
 
 
-def _patched(spec: PipelineSpec, training: Training, mark: Mark | None) -> PipelineSpec:
+def _patched(spec: PipelineSpec, training: Training, state: Part, mark: Mark | None) -> PipelineSpec:
     """Return the spec with its pod patch.
 
     Operators before GPU_REQUESTED did not send that variable. A pipeline that was sent without it stays as it is until
     something else changes it, since every update ends the running job.
     """
     variables = variables_of_training(training)
-    patched = replace(spec, pod_patch=_patch(training, variables))
+    patched = replace(spec, pod_patch=_patch(training, state, variables))
     older = {name: value for name, value in variables.items() if name != GPU_REQUESTED}
     if mark is None or older == variables:
         return patched
-    before = replace(spec, pod_patch=_patch(training, older))
+    before = replace(spec, pod_patch=_patch(training, state, older))
     return before if mark.sent == fingerprint(before) else patched
 
 
-def _patch(training: Training, variables: Mapping[str, str]) -> str:
-    return pod_patch(runtime_class(training.runtime_class_name), environment(variables))
+def _patch(training: Training, state: Part, variables: Mapping[str, str]) -> str:
+    return pod_patch(runtime_class(training.runtime_class_name), state, environment(variables))
 
 
 def _generate(model: ScriptModel, refs: References, owner: Owner, image: str) -> DesiredPipeline:

@@ -35,6 +35,10 @@ class Policy:
     """Kueue's queues in Pachyderm's namespace."""
     pull_secrets: tuple[str, ...] = ()
     """Secrets in Pachyderm's namespace; an object that names one pulls images with its credentials."""
+    checkpoint_claim: str = ""
+    """The operator's default claim for checkpoints, which every object may name."""
+    checkpoint_claims: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Further claims by the namespace that may name them."""
     projects: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     repos: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     max_download_mi: int = LARGEST_DOWNLOAD_MI
@@ -55,6 +59,7 @@ def refusal(model: ScriptModel, policy: Policy) -> str | None:
         _listed("runtime class", training.runtime_class_name, policy.runtime_classes),
         _listed("queue", training.queue_name, policy.queues),
         *(_listed("pull secret", each.name, policy.pull_secrets) for each in training.image_pull_secrets),
+        _claim(model, policy),
         _projects(model, policy),
         _repos(model, policy),
         _size(model, policy),
@@ -78,6 +83,17 @@ def _listed(what: str, name: str, allowed: tuple[str, ...]) -> str | None:
         return None
     option = "--allow-" + what.replace(" ", "-")
     return f"{what} {name!r} is not allowed: leave it out, or have the operator run with {option} {name}"
+
+
+def _claim(model: ScriptModel, policy: Policy) -> str | None:
+    name = model.spec.training.checkpoints.claim_name
+    allowed = policy.checkpoint_claims.get(model.namespace, ())
+    if not name or name == policy.checkpoint_claim or name in allowed or ANYTHING in allowed:
+        return None
+    return (
+        f"namespace {model.namespace!r} may not use checkpoint claim {name!r}: leave training.checkpoints.claimName "
+        f"empty, or have the operator run with --allow-checkpoint-claim {model.namespace}={name}"
+    )
 
 
 def _projects(model: ScriptModel, policy: Policy) -> str | None:

@@ -29,10 +29,10 @@ class Destinations:
 
     networks: tuple[Network, ...] = ()
     hosts: frozenset[str] = frozenset()
-    """Allowed by name, whatever address they have."""
+    """Hosts that are allowed by name, with any address."""
 
     def check(self, host: str, address: str) -> None:
-        """SourceError unless a connection to `address`, which `host` stands for, is allowed."""
+        """Raise SourceError unless a connection to `address`, which `host` resolves to, is allowed."""
         if host.lower() in self.hosts or self._allows(address):
             return
         where = host if host == address else f"{host} ({address})"
@@ -67,7 +67,7 @@ def parse_destinations(entries: Iterable[str]) -> Destinations:
 
 
 def embedded(address: Address) -> Address:
-    """The IPv4 address that an IPv6 address stands for, where packets to it end at the former."""
+    """Return the IPv4 address that is embedded in an IPv6 address, if packets to the latter reach the former."""
     if isinstance(address, IPv4Address):
         return address
     if address.ipv4_mapped is not None:
@@ -76,7 +76,7 @@ def embedded(address: Address) -> Address:
 
 
 def is_public(address: Address) -> bool:
-    """Whether it is of the internet: not private, loopback, link-local, shared, multicast, reserved."""
+    """Return whether the address is public: not private, loopback, link-local, shared, multicast, reserved."""
     if isinstance(address, IPv4Address):
         return address.is_global and not address.is_multicast and address not in _PROTOCOLS
     return address in _GLOBAL_UNICAST and address.is_global and address not in _6TO4

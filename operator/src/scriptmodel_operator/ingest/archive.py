@@ -36,13 +36,13 @@ _MEBIBYTE = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What is taken of a download."""
+    """The limits of a download."""
 
     bytes: int
     """Before and after unpacking."""
     files: int = 10_000
     entries: int = 100_000
-    """Whether they are taken or not."""
+    """The number of entries, selected or not."""
     ratio: int = 100
     """Bytes that one byte of the archive may become. Scripts shrink to a third, a repeated line to a fiftieth."""
 
@@ -151,7 +151,7 @@ def _check_new(path: str, taken: set[str], folders: set[str]) -> None:
     """Two files of one path would be appended to each other, and a file below a file breaks the commit."""
     above = [path[:end] for end, character in enumerate(path) if character == "/" and end]
     if path in taken or path in folders or not taken.isdisjoint(above):
-        raise invalid(f"the archive has {shown(path)} twice, or as a file and as a folder: pack it anew")
+        raise invalid(f"the archive has {shown(path)} twice, or as a file and as a folder: create the archive again")
     taken.add(path)
     folders.update(above)
 

@@ -1,7 +1,7 @@
-"""Puts a package into a repo as one commit, unless its files are there already. Blocking.
+"""Commits a package to a repo as one commit, unless its files are already there. Blocking.
 
-Nothing has to be remembered between a crash and the next attempt: what is in the newest commit is read and compared,
-before anything is put and again afterwards.
+Nothing has to be remembered between a crash and the next attempt: the newest commit is read and compared before
+anything is put, and again afterwards.
 """
 
 from __future__ import annotations
@@ -99,5 +99,5 @@ class Delivery:
 
 
 def _seconds(size: int) -> float:
-    """What a call may take that moves so many bytes."""
+    """Return the deadline of a call that transfers so many bytes."""
     return _BASE_SECONDS + size / _SLOWEST

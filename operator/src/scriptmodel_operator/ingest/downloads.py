@@ -1,7 +1,7 @@
-"""Corpora from web servers, each fetched and committed in the background, a few at a time.
+"""Downloads corpora from web servers and commits them, in the background, a few at a time.
 
-Nothing here has to survive the process: what a commit was made from stands in the object's status, and where that is
-lost the commit itself is read and compared.
+No state has to survive the process: the record of the download is in the object's status, and if it is lost, the
+commit itself is read and compared.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from scriptmodel_operator.ingest.archive import Limits
 from scriptmodel_operator.ingest.credentials import Credentials
 from scriptmodel_operator.ingest.deliver import Delivered, Delivery
 from scriptmodel_operator.ingest.failures import DeliveryCancelledError, SourceError
-from scriptmodel_operator.ingest.fetch import USUAL, Fetched, Fetcher, Patience
+from scriptmodel_operator.ingest.fetch import USUAL, Fetched, Fetcher, Timeouts
 from scriptmodel_operator.ingest.origin import (
     Attempt,
     Download,
@@ -46,7 +46,7 @@ _LARGEST_EXPONENT = 16
 _COMMITTED = "committed"
 
 Observed = Callable[[str, float, int], None]
-"""Hears of each attempt: its outcome, its seconds, and the bytes that came."""
+"""Receives the outcome, the seconds and the bytes of each attempt."""
 
 Secrets = Callable[[str, str], Awaitable[Credentials]]
 """Reads the credentials that the Secret of a namespace and name has. Raises SourceError."""
@@ -56,14 +56,14 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class _Entry:
-    """One for each object, in memory only."""
+    """The state of one object's download, in memory only."""
 
     request: Request
-    asked: str
+    requested: str
     task: asyncio.Task[None] | None = None
     cancelled: threading.Event = field(default_factory=threading.Event)
     delivering: bool = False
-    """Its file is there, and a thread is at work with it."""
+    """True once the file is downloaded and a thread commits it."""
     ended: float | None = None
     """Monotonic seconds."""
     failures: int = 0
@@ -72,7 +72,7 @@ class _Entry:
     committed: float = 0.0
 
     def due(self) -> float:
-        """Seconds until it has to be asked again; 0 or less means now."""
+        """Return the seconds until the next poll; 0 or less means now."""
         if self.ended is None:
             return 0.0
         wait = self.request.interval
@@ -91,52 +91,53 @@ class Downloads:
         slots: int,
         requeue: Callable[[Key], None],
         observed: Observed,
-        patience: Patience = USUAL,
+        timeouts: Timeouts = USUAL,
         secrets: Secrets | None = None,
     ) -> None:
         self._gateway = gateway
         self._slots = Slots(slots)
         self._pool = ThreadPoolExecutor(max_workers=slots, thread_name_prefix="download")
-        self._fetcher = Fetcher(destinations, self._run, patience)
+        self._fetcher = Fetcher(destinations, self._run, timeouts)
         self._observed = observed
         self._secrets = secrets
         self._entries: dict[str, _Entry] = {}
         self._requeue = requeue
 
-    def look(self, uid: str, request: Request) -> Attempt:
-        """What is known of this request; another request makes what was known of the one before worthless."""
+    def attempt(self, uid: str, request: Request) -> Attempt:
+        """Return the state of this request; a different request discards that of the previous one."""
         entry = self._entries.get(uid)
         if entry is not None and replace(entry.request, interval=request.interval) != request:
             self.forget(uid)
             entry = None
         return Attempt(entry.failure, entry.failures, entry.origin, entry.committed) if entry else Attempt()
 
-    def begin(self, uid: str, download: Download) -> None:
-        """Unless it is under way or not due yet; at once where somebody else has committed since."""
+    def start(self, uid: str, download: Download) -> None:
+        """Start an attempt if none is in progress and one is due, requested, or needed to replace a foreign commit."""
         entry = self._entries.get(uid)
         if entry is None:
-            entry = self._entries[uid] = _Entry(download.request, download.asked)
+            entry = self._entries[uid] = _Entry(download.request, download.requested)
         if entry.task is not None:
             return
-        asked, entry.asked, entry.request = entry.asked != download.asked, download.asked, download.request
-        astray = entry.origin is not None and entry.failure is None and download.known is None
-        if asked or astray or entry.due() <= 0:
+        requested = entry.requested != download.requested
+        entry.requested, entry.request = download.requested, download.request
+        replaced = entry.origin is not None and entry.failure is None and download.known is None
+        if requested or replaced or entry.due() <= 0:
             entry.task = asyncio.create_task(self._attempt(entry, download), name=f"download-{uid}")
 
-    def under_way(self, uid: str) -> bool:
-        """Whether its server is being asked."""
+    def in_progress(self, uid: str) -> bool:
+        """Return whether an attempt is in progress."""
         entry = self._entries.get(uid)
         return entry is not None and entry.task is not None
 
     def due_in(self, uid: str) -> float | None:
-        """Seconds until the next attempt; None while there is none to be made or one is under way."""
+        """Return the seconds until the next attempt; None if there is no entry or an attempt is in progress."""
         entry = self._entries.get(uid)
-        if entry is None or self.under_way(uid):
+        if entry is None or self.in_progress(uid):
             return None
         return max(entry.due(), 0.1)
 
     def forget(self, uid: str) -> None:
-        """Nobody wants it any more: a download breaks off at once, what is being put at its next piece."""
+        """Cancel an object's download: a transfer stops immediately, a commit at its next piece."""
         entry = self._entries.pop(uid, None)
         if entry is None:
             return
@@ -145,7 +146,7 @@ class Downloads:
             entry.task.cancel()
 
     def close(self) -> None:
-        """For the end of the process. Calls in flight end when the gateway is closed."""
+        """Cancel all downloads at the end of the process. Calls in flight end when the gateway is closed."""
         for entry in self._entries.values():
             entry.cancelled.set()
             if entry.task is not None:
@@ -169,7 +170,7 @@ class Downloads:
             self._requeue(download.key)
 
     async def _timed(self, entry: _Entry, download: Download) -> None:
-        began, size = time.monotonic(), 0
+        started, size = time.monotonic(), 0
         try:
             outcome, entry.origin, size = await self._transfer(entry, download)
             entry.failure, entry.failures = None, 0
@@ -182,13 +183,13 @@ class Downloads:
             raise
         except OSError as error:
             outcome = "failed"
-            text = f"the operator cannot keep the download ({error.strerror or error}): see to the space at its TMPDIR"
+            text = f"the operator cannot store the download ({error.strerror or error}): free space in TMPDIR"
             self._failed(entry, download, SourceError(Reason.RETRYING, text, passing=True))
-        except Exception as error:  # a bug must not leave the object without a word
+        except Exception as error:  # a bug must not leave the object without a message
             log.exception("%s/%s: its download ended unexpectedly", *download.key, extra={"object": download.key})
             outcome = "failed"
             self._failed(entry, download, SourceError(Reason.RETRYING, f"{error}; trying again", passing=True))
-        self._observed(outcome, time.monotonic() - began, size)
+        self._observed(outcome, time.monotonic() - started, size)
 
     def _failed(self, entry: _Entry, download: Download, error: Failure) -> None:
         if str(error) != str(entry.failure):
@@ -196,21 +197,21 @@ class Downloads:
         entry.failure, entry.failures = error, entry.failures + 1
 
     async def _transfer(self, entry: _Entry, download: Download) -> tuple[str, Origin, int]:
-        """The outcome for the figures, what the newest commit was made from, and the bytes that came."""
+        """Return the outcome for the metrics, the record of the newest commit, and the bytes received."""
         request, known = download.request, download.known if download.request.answered_by(download.known) else None
         with tempfile.TemporaryFile(prefix="scriptmodel-") as file:  # has no name: nothing is left after a kill
             found = await self._fetch(entry, file, download, known)
             if known is not None and (found is None or found.sha256 == known.sha256):
                 validators = found.validators if found else known.validators
                 return "unchanged", replace(known, validators=validators), found.size if found else 0
-            assert found is not None  # noqa: S101 - only who names validators is told that nothing has changed
+            assert found is not None  # noqa: S101 - only a conditional request can be answered with "not modified"
             limits = Limits(request.most_bytes)
             package = Package(file, found.size, file_name(request.url), request.include, limits, entry.cancelled)
             delivery = Delivery(self._gateway, download.branch, entry.cancelled)
             entry.delivering = True
             delivered = await self._run(_put, package, delivery, request)
-        told = (shown(request.url), delivered.commit, download.branch)
-        log.info("%s/%s: %s is commit %s of %s", *download.key, *told, extra={"object": download.key})
+        names = (shown(request.url), delivered.commit, download.branch)
+        log.info("%s/%s: %s is commit %s of %s", *download.key, *names, extra={"object": download.key})
         origin = Origin(delivered.commit, request.digest, found.sha256, found.validators)
         return _COMMITTED if delivered.new else "unchanged", origin, found.size
 
@@ -240,7 +241,7 @@ def _put(package: Package, delivery: Delivery, request: Request) -> Delivered:
 
 
 def _backs_off(failure: Failure) -> bool:
-    """What a server does may be another thing soon; what is wrong with a file is so until there is another file."""
+    """Return whether to retry with back-off: errors of a server may pass, errors of a file stay until it changes."""
     return not isinstance(failure, SourceError) or failure.passing or failure.reason is Reason.DOWNLOAD_FAILED
 
 

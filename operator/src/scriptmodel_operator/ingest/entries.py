@@ -1,4 +1,4 @@
-"""What is in an archive, whatever its format: entries in order, whose contents are read as they come."""
+"""The entries of an archive of any format, in order; their contents are read as a stream."""
 
 from __future__ import annotations
 

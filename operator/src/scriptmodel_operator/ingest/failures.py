@@ -6,7 +6,7 @@ from scriptmodel_operator.api.reasons import Reason
 
 
 class SourceError(Exception):
-    """`passing` where trying again may help by itself; `wait` has the seconds that the other side asks for."""
+    """`passing` if a retry may succeed; `wait` has the seconds that the server requests."""
 
     def __init__(self, reason: Reason, message: str, *, passing: bool = False, wait: float = 0.0) -> None:
         super().__init__(message)

@@ -37,25 +37,27 @@ _HTTPS, _SCHEMES = "https", ("http", "https")
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
-    """How much of a server's slowness is borne. Seconds, and bytes a second."""
+class Timeouts:
+    """Limits of a download, in seconds and bytes per second."""
 
     connect: float = 15.0
     silence: float = 30.0
-    """Without a byte of the file. Headers, the framing of chunks and trailers do not count as progress."""
+    """Longest time without a byte of the file. Headers, the framing of chunks and trailers do not count as progress.
+
+    """
     grace: float = 60.0
     """Time after which the average speed counts."""
     slowest: float = 16 * 1024
     total: float = 0.0
-    """For a whole download, redirects included; 0 allows `grace` and the largest size at 64 KiB a second."""
+    """Longest duration of a download, redirects included; 0 for `grace` plus the largest size at 64 KiB a second."""
     redirects: int = 5
 
     def longest(self, most: int) -> float:
-        """Seconds that a download of at most `most` bytes may take."""
+        """Return the longest duration of a download of at most `most` bytes."""
         return self.total or self.grace + most / _USUAL_SLOWEST
 
 
-USUAL = Patience()
+USUAL = Timeouts()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ class Fetcher:
 
     destinations: Destinations
     run: Callable[..., Any]
-    patience: Patience = USUAL
+    timeouts: Timeouts = USUAL
 
     async def fetch(
         self, address: str, into: BinaryIO, most: int, known: Validators, credentials: Credentials | None = None
@@ -82,7 +84,7 @@ class Fetcher:
 
         Credentials are for the host, port and scheme of `address`, and go nowhere else that it redirects to.
         """
-        url, seconds = _checked(_parsed(address), None), self.patience.longest(most)
+        url, seconds = _checked(_parsed(address), None), self.timeouts.longest(most)
         try:
             async with asyncio.timeout(seconds):
                 return await self._follow(url, into, most, known, credentials)
@@ -93,7 +95,7 @@ class Fetcher:
         self, url: URL, into: BinaryIO, most: int, known: Validators, credentials: Credentials | None
     ) -> Fetched | None:
         trusted = url.origin()
-        for _ in range(self.patience.redirects + 1):
+        for _ in range(self.timeouts.redirects + 1):
             own = {credentials.header: credentials.value} if credentials and url.origin() == trusted else {}
             async with self._answer(url, {**known.headers(), **own}) as answer:
                 if answer.status in _REDIRECTS and "Location" in answer.headers:
@@ -105,11 +107,11 @@ class Fetcher:
                     raise _refusal(url, answer)
                 _check_encoding(url, answer)
                 return await self._receive(url, answer, into, most)
-        raise _failed(url, f"more than {self.patience.redirects} redirects", passing=False)
+        raise _failed(url, f"more than {self.timeouts.redirects} redirects", passing=False)
 
     @asynccontextmanager
     async def _answer(self, url: URL, more: Mapping[str, str]) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Of one request. The address that is connected to is the one that is checked: no name is looked up twice."""
+        """Send one request. It connects to the address that was checked; no name is resolved twice."""
 
         def checked_socket(info: tuple[Any, ...]) -> socket.socket:
             family, kind, protocol, _name, address = info
@@ -118,12 +120,12 @@ class Fetcher:
 
         # One address after the other, so that the refusal of one is not taken for a failure to connect.
         connector = aiohttp.TCPConnector(socket_factory=checked_socket, happy_eyeballs_delay=None, force_close=True)
-        timeout = aiohttp.ClientTimeout(total=None, connect=self.patience.connect, sock_read=self.patience.silence)
+        timeout = aiohttp.ClientTimeout(total=None, connect=self.timeouts.connect, sock_read=self.timeouts.silence)
         # No proxy and no cookies; and the bytes as they are stored, since their digest counts.
         headers = {"User-Agent": _AGENT, "Accept-Encoding": "identity", **more}
         try:
             async with (
-                asyncio.timeout(self.patience.connect + self.patience.silence) as until_headers,
+                asyncio.timeout(self.timeouts.connect + self.timeouts.silence) as until_headers,
                 aiohttp.ClientSession(
                     connector=connector,
                     timeout=timeout,
@@ -135,10 +137,10 @@ class Fetcher:
                 until_headers.reschedule(None)
                 yield answer
         except aiohttp.ConnectionTimeoutError as error:
-            raise _failed(url, f"no connection within {self.patience.connect:.0f} s") from error
+            raise _failed(url, f"no connection within {self.timeouts.connect:.0f} s") from error
         except TimeoutError as error:
-            raise _failed(url, f"it sent nothing of the file for {self.patience.silence:.0f} s") from error
-        except (aiohttp.ClientConnectorDNSError, UnicodeError) as error:  # what no name server can be asked for
+            raise _failed(url, f"no data of the file for {self.timeouts.silence:.0f} s") from error
+        except (aiohttp.ClientConnectorDNSError, UnicodeError) as error:  # a name that cannot be resolved
             raise _failed(url, f"there is no host {_brief(str(url.host))!r}") from error
         except aiohttp.ClientSSLError as error:
             raise _failed(url, f"its certificate is not trusted ({_plain(error)})", passing=False) from error
@@ -169,12 +171,12 @@ class Fetcher:
         return Fetched(size, hashed.hexdigest(), _validators(answer.headers))
 
     async def _piece(self, answer: aiohttp.ClientResponse) -> bytes:
-        """Wait for the next bytes of the file; whatever else the server sends meanwhile."""
-        async with asyncio.timeout(self.patience.silence):
+        """Wait for the next bytes of the file, whatever else the server sends."""
+        async with asyncio.timeout(self.timeouts.silence):
             return await answer.content.readany()
 
     def _check_speed(self, url: URL, size: int, seconds: float) -> None:
-        if seconds > self.patience.grace and size < self.patience.slowest * seconds:
+        if seconds > self.timeouts.grace and size < self.timeouts.slowest * seconds:
             raise _failed(url, f"it is too slow: {size} bytes in {seconds:.0f} s")
 
 
@@ -195,7 +197,9 @@ def _parsed(text: str, base: URL | None = None) -> URL:
         url = base.join(URL(text)) if base else URL(text)
         _ = url.host, url.port
     except ValueError as error:
-        message = f"cannot download the corpus: it, or what it redirects to, is no address ({_brief(str(error))})"
+        message = (
+            f"cannot download the corpus: the address, or one that it redirects to, is not valid ({_brief(str(error))})"
+        )
         raise SourceError(Reason.DOWNLOAD_FAILED, message) from error
     return url
 
@@ -203,7 +207,7 @@ def _parsed(text: str, base: URL | None = None) -> URL:
 def _check_encoding(url: URL, answer: aiohttp.ClientResponse) -> None:
     named = ",".join(answer.headers.getall("Content-Encoding", [])).lower()
     if unread := [each for each in map(str.strip, named.split(",")) if each not in _TAKEN_AS_SENT]:
-        why = f"the server sends it encoded ({unread[0][:_SHOWN]!r}), though it was asked not to"
+        why = f"the server sends it encoded ({unread[0][:_SHOWN]!r}), although the request forbids it"
         raise _failed(url, why, passing=False)
 
 
@@ -218,7 +222,7 @@ def _validators(headers: Mapping[str, str]) -> Validators:
 
 
 def _refusal(url: URL, answer: aiohttp.ClientResponse) -> SourceError:
-    """4xx is for a person to put right; the rest may pass."""
+    """Return whether a retry may succeed: 4xx needs a change by somebody, other statuses may pass."""
     passing = answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR or answer.status in _PASSING
     text = answer.headers.get("Retry-After", "")
     wait = min(float(text), _LONGEST_WAIT) if text.isascii() and text.isdigit() else 0.0
@@ -237,11 +241,11 @@ def _shown(url: URL) -> str:
 
 
 def _brief(text: str) -> str:
-    """A server may redirect to an address of any length and with any characters."""
+    """Return a short form, because a server may redirect to an address of any length and with any characters."""
     text = "".join(character if character.isprintable() else "?" for character in text)
     return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 3] + "..."
 
 
 def _plain(error: Exception) -> str:
-    """Without the address, which the texts of some errors have."""
+    """Return an error's text without the address that some errors contain."""
     return str(getattr(error, "strerror", "") or type(error).__name__)

@@ -1,4 +1,4 @@
-"""How the reader process sends files to the operator: frames of a kind, a length and a payload, each bounded.
+"""The protocol between reader process and operator: frames of a kind, a length and a payload, each with a limit.
 
 The stream is one START, then for each file a FILE with its path and DATA with its contents, then END or FAILURE.
 """
@@ -12,16 +12,16 @@ HEADER = struct.Struct(">BI")
 
 
 class Kind(IntEnum):
-    """What a frame has as payload."""
+    """The payload of a frame."""
 
     START = 1
-    """Why the system calls are not filtered; empty where they are."""
+    """Why system calls are not filtered; empty if they are."""
     FILE = 2
     """A path in Pachyderm."""
     DATA = 3
     """Contents of the newest file."""
     END = 4
-    """Nothing; no file is missing."""
+    """Empty: all files were sent."""
     FAILURE = 5
     """A reason, a line feed and a message."""
 

@@ -1,4 +1,4 @@
-"""What is wanted of a web server, what is known of it, and what a commit was made from. Values only."""
+"""The values of a download: the request, the record of a download, and the state of an attempt. Values only."""
 
 from __future__ import annotations
 
@@ -27,37 +27,37 @@ Failure = SourceError | PachydermError
 
 @dataclass(frozen=True, slots=True)
 class Validators:
-    """What a server said of a file, so that it can be asked whether there is another one."""
+    """The validators of an answer, with which the server can be asked for a newer file."""
 
     etag: str = ""
     last_modified: str = ""
 
     def headers(self) -> Mapping[str, str]:
-        """The conditions of a request. What cannot be sent is left out, whoever wrote it into a status."""
+        """Return the headers of a conditional request, without validators that cannot be sent."""
         found = {"If-None-Match": self.etag, "If-Modified-Since": self.last_modified}
         return {name: value for name, value in found.items() if value and can_be_kept(value)}
 
 
 def can_be_kept(validator: str) -> bool:
-    """Whether a server's text can be sent back to it: not long, without control characters and broken encodings."""
+    """Return whether a validator can be sent back: it is short, without control characters and broken encodings."""
     return len(validator) <= _MAX_VALIDATOR and validator.isprintable()
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What the newest commit of a corpus was made from."""
+    """The record of the download that the newest commit of a corpus was made from."""
 
     commit: str
     request: str
-    """Digest of that part of the request that decides what is in the commit."""
+    """Digest of the part of the request that determines the content of the commit."""
     sha256: str
-    """Of the downloaded file."""
+    """Digest of the downloaded file."""
     validators: Validators = Validators()
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Of `spec.corpus.http`."""
+    """The request of `spec.corpus.http`."""
 
     url: str
     sha256: str
@@ -66,7 +66,7 @@ class Request:
     interval: float
     """Seconds."""
     secret: str = ""
-    """Name of the Secret with credentials. It does not decide what is in a commit."""
+    """Name of the Secret with credentials. It does not affect the content of a commit."""
 
     @property
     def digest(self) -> str:
@@ -74,11 +74,11 @@ class Request:
         return hashlib.sha256(text.encode()).hexdigest()[:_DIGEST_DIGITS]
 
     def answered_by(self, origin: Origin | None) -> bool:
-        """Whether a commit made from `origin` is what is wanted, as far as is known."""
+        """Return whether a commit with this record satisfies the request, as far as is known."""
         return origin is not None and origin.request == self.digest and self.sha256 in ("", origin.sha256)
 
     def settled_by(self, origin: Origin | None) -> bool:
-        """Whether there can be nothing newer either: the file with that digest is there."""
+        """Return whether no newer file is possible, because the file with the requested digest was downloaded."""
         return bool(self.sha256) and self.answered_by(origin)
 
 
@@ -95,39 +95,41 @@ def request_of(http: CorpusHttp) -> Request:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What this process knows of an object's download. Both at once is possible: a failure stays until a success."""
+    """The state of an object's download in this process. Failure and record may both be set: a failure stays until a
+    success.
+    """
 
     failure: Failure | None = None
     failures: int = 0
-    """In a row."""
+    """Failures in a row."""
     origin: Origin | None = None
-    """Of what the newest attempt that went well found or made."""
+    """The record of the newest successful attempt."""
     committed: float = 0.0
-    """When this process last made a commit of it (monotonic seconds): no earlier look has the jobs of that commit."""
+    """When this process last committed it (monotonic seconds): no earlier snapshot has the jobs of that commit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """To be fetched for the object `key`, and put into `branch`. `known` is what its newest commit was made from."""
+    """A download for the object `key` into `branch`. `known` is the record of its newest commit."""
 
     key: Key
     request: Request
     branch: BranchRef
     known: Origin | None
-    asked: str = ""
-    """The newest reconcile-at: another one asks at once."""
+    requested: str = ""
+    """The newest reconcile-at: a changed value polls immediately."""
 
 
 def shown(address: str | URL) -> str:
-    """For messages: without user, password and query, which may be secret."""
+    """Return an address for messages: without user, password and query, which may be secret."""
     try:
         url = URL(address) if isinstance(address, str) else address
     except ValueError:
-        return "what is no address"
+        return "an invalid address"
     return str((url.with_user(None) if url.host else url).with_query(None).with_fragment(None))
 
 
 def file_name(address: str) -> str:
-    """What a text from there is called: the last part of the address's path."""
+    """Return the file name of a text from this address: the last part of its path."""
     name = re.split(r"[/\\]", URL(address).name)[-1].strip(". ").removesuffix(".gz")
     return name[:200] or "corpus.txt"

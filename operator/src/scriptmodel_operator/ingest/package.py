@@ -23,20 +23,20 @@ from scriptmodel_operator.ingest.receive import Frames, Received
 
 READER = (sys.executable, "-I", "-m", "scriptmodel_operator.ingest.reader")
 MEMORY_BYTES = 64 * 1024 * 1024
-"""What a reader may use beyond its interpreter, which has some 20 MiB."""
+"""Memory that a reader may use beyond its interpreter, which needs about 20 MiB."""
 _GRACE_SECONDS, _SLOWEST = 60, 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """Of a file's contents."""
+    """Digest and size of a file's content."""
 
     size: int
     sha256: str
 
 
 def digest_of(pieces: Iterator[bytes]) -> Digest:
-    """Of contents that come in pieces."""
+    """Compute both from content that arrives in pieces."""
     size, hashed = 0, hashlib.sha256()
     for piece in pieces:
         size += len(piece)

@@ -13,7 +13,7 @@ _SHOWN = 80
 
 
 def clean(name: str) -> str:
-    """`name` without empty and `.` parts; "" for the root itself. SourceError for what would lead outside."""
+    """Return `name` without empty and `.` parts; "" for the root. Raises SourceError for a path out of the archive."""
     path = name.replace("\\", "/")
     if path.startswith("/") or _DRIVE.match(path):
         raise invalid(f"the archive has the absolute path {shown(name)}: pack it with relative paths")
@@ -26,7 +26,9 @@ def clean(name: str) -> str:
 
 
 def in_pachyderm(path: str) -> str:
-    """Absolute; what Pachyderm does not allow in a path is percent-encoded, such as `(` and `é`."""
+    """Return the absolute path in Pachyderm, with characters that it does not allow, such as `(` and `é`,
+    percent-encoded.
+    """
     return "/" + _REFUSED_BY_PACHYDERM.sub(_percent, path)
 
 
@@ -35,7 +37,7 @@ def _percent(match: re.Match[str]) -> str:
 
 
 def shown(name: str) -> str:
-    """For messages: printable and not long."""
+    """Return a name for messages: printable and short."""
     text = name.encode("ascii", "backslashreplace").decode()
     text = "".join(character if character.isprintable() else "?" for character in text)
     return repr(text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "...")

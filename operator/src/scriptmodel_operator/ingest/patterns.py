@@ -1,7 +1,7 @@
-"""Matches paths against globs in time linear in the path, whatever the globs are. Pure.
+"""Matches paths against globs in time linear in the path, for any globs. Pure.
 
-A pattern without a slash is for the name, in whatever folder: `*.txt`. One with a slash is for the whole path; `**`
-stands for any number of folders: `scripts/**/*.txt`. Within a name, `*`, `?`, `[ab]` and `[!ab]` are those of fnmatch.
+A pattern without a slash matches the name in any folder: `*.txt`. One with a slash matches the whole path; `**`
+matches any number of folders: `scripts/**/*.txt`. Within a name, `*`, `?`, `[ab]` and `[!ab]` are those of fnmatch.
 
 All patterns together become one automaton whose states are the bits of an integer, one for each position in a pattern
 (Baeza-Yates and Gonnet, "A new approach to text searching", 1992). A character of a path moves all states at once, so
@@ -32,7 +32,7 @@ class Patterns:
         self._star = self._deep = 0
         """Positions that remain active: at any character but a slash (`*`), at any character (`**`)."""
         self._folders = 0
-        """Positions before a `**`, which may stand for no folder at all."""
+        """Positions before a `**`, which may match no folder at all."""
         self._literals: dict[str, int] = {}
         self._classes: list[tuple[re.Pattern[str], int]] = []
         self._moves: dict[str, int] = {}

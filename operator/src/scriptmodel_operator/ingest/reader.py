@@ -1,6 +1,6 @@
 """The process that reads a downloaded file: `python -I -m scriptmodel_operator.ingest.reader OPTIONS`.
 
-Whatever a hostile archive makes the parsers do, it is done here: with an empty environment, the file open for reading
+A hostile archive can affect only this process: with an empty environment, the file open for reading
 as standard input and a pipe as standard output, within limits, and without the system calls to reach anything else.
 It imports little, since one starts for each download.
 """

@@ -1,4 +1,4 @@
-"""What a reader process sends, received within a time and held to what a reader may send."""
+"""Receives the frames of a reader process, with a time limit, and validates them."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ _warned: set[str] = set()
 
 
 class Frames:
-    """The frames of a reader, waited for no longer than `seconds` in all."""
+    """The frames of a reader, received within `seconds` in all."""
 
     def __init__(self, process: subprocess.Popen[bytes], cancelled: threading.Event, seconds: float) -> None:
         self._process = process
         self._cancelled = cancelled
         self._seconds = self._remaining = seconds
         self._buffer = bytearray()
-        assert process.stdout is not None  # noqa: S101 - a pipe was asked for
+        assert process.stdout is not None  # noqa: S101 - a pipe was requested
         self._pipe = process.stdout.fileno()
         self._poll = select.poll()
         self._poll.register(self._pipe, select.POLLIN)
@@ -67,20 +67,22 @@ class Frames:
                 return
 
     def _ended(self) -> SourceError:
-        """Say why the reader ended before its last frame."""
+        """Return why the reader ended before its last frame."""
         try:
             status = self._process.wait(_END_SECONDS)
         except subprocess.TimeoutExpired:
             return _attack("the end of its output, and continues to run")
         if status == -signal.SIGXCPU:
-            return too_large(f"reading the archive takes more than {self._seconds:.0f} s of CPU: pack it anew")
+            return too_large(
+                f"reading the archive takes more than {self._seconds:.0f} s of CPU: create the archive again"
+            )
         how = f"signal {-status}" if status < 0 else f"exit status {status}"
         text = f"the process that reads the archive ended with {how}: check the operator's memory limit; trying again"
         return SourceError(Reason.RETRYING, text, passing=True)
 
 
 class Received:
-    """The files that frames have, held to what a reader may send."""
+    """The files in the frames of a reader, validated against its limits."""
 
     def __init__(self, frames: Frames, limits: Limits) -> None:
         self._frames = frames
@@ -159,7 +161,7 @@ def _attack(what: str) -> SourceError:
 def _failure(payload: bytes) -> SourceError:
     reason, _, message = payload.decode(errors="replace").partition("\n")
     if reason not in _REASONS or not message.isprintable():
-        raise _attack("a failure that is none")
+        raise _attack("an invalid failure")
     return SourceError(_REASONS[reason], message)
 
 

@@ -28,7 +28,7 @@ _UNTIL_KILLED = 5
 """Seconds of CPU after SIGXCPU, which says why a process ended; SIGKILL does not."""
 
 _MACHINES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
-"""What seccomp calls them (AUDIT_ARCH)."""
+"""The names of the machines in seccomp (AUDIT_ARCH)."""
 _FREE = {
     "read": (0, 63),
     "pread64": (17, 67),
@@ -48,7 +48,7 @@ _FREE = {
     "exit": (60, 93),
     "exit_group": (231, 94),
 }
-"""Allowed whatever their arguments are: the call's number on each of these machines."""
+"""Calls that are allowed with any arguments: the call's number on each of these machines."""
 _NOT_EXECUTABLE = {"mmap": (9, 222), "mprotect": (10, 226)}
 _WRITE = (1, 64)
 

@@ -1,4 +1,4 @@
-"""Who downloads next: so many at a time, and no namespace more than half of them."""
+"""Limits concurrent downloads: so many at a time, and no namespace more than half of them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Slots:
                 self._admit()
 
     def _admit(self) -> None:
-        """Give free slots to those who wait: first to the namespace that holds the fewest, then in order."""
+        """Give free slots to waiting downloads: first to the namespace with the fewest slots, then in order."""
         while self._held.total() < self._total:
             ready = [(self._held[each[0]], at) for at, each in enumerate(self._waiting)]
             fewest, at = min(ready, default=(self._share, 0))

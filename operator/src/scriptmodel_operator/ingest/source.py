@@ -1,4 +1,4 @@
-"""The files of a source, and how they differ from what a repo has. Pure."""
+"""Compares the files of a source with those of a repo. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from scriptmodel_operator.ingest.failures import SourceError
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Files by path; small, because a ConfigMap holds at most 1 MiB."""
+    """Files by path; small, because a ConfigMap has at most 1 MiB."""
 
     files: Mapping[str, bytes]
 
@@ -33,7 +33,7 @@ def sha256(content: bytes) -> str:
 
 
 def from_config_map(raw: Mapping[str, Any]) -> Source:
-    """One file a key; keys of a ConfigMap are letters, digits, `-`, `_` and `.`, so they are fine as paths."""
+    """Return one file per key; keys of a ConfigMap are letters, digits, `-`, `_` and `.`, so they are valid paths."""
     files = {f"/{key}": str(text).encode() for key, text in (raw.get("data") or {}).items()}
     for key, encoded in (raw.get("binaryData") or {}).items():
         try:

@@ -1,4 +1,4 @@
-"""Reads a tar as a stream: one header and one piece of a file in memory at a time, whatever the headers say.
+"""Reads a tar as a stream: one header and one piece of a file in memory at a time, whatever the headers contain.
 
 `tarfile.TarFile` keeps a header for each entry, reads extended headers and maps of sparse files whole, searches the
 former in quadratic time in Pythons that are still in use, and takes a damaged header behind the first for the end of
@@ -33,12 +33,12 @@ _ODD = {
 
 
 def is_tar(block: bytes) -> bool:
-    """Whether the first block is a header with the right checksum, or the end of an empty archive."""
+    """Return whether the first block is a header with the right checksum, or the end of an empty archive."""
     return len(block) == BLOCK and (_empty(block) or _header(block) is not None)
 
 
 def entries(read: Read) -> Iterator[Entry]:
-    """SourceError where it is broken. Contents that are not taken are skipped."""
+    """Yield the entries; raises SourceError if the archive is broken. Contents that are not read are skipped."""
     name, extended = "", dict[str, str]()
     while not _empty(block := _exactly(read, BLOCK)):
         header = _header(block)
@@ -57,7 +57,7 @@ def entries(read: Read) -> Iterator[Entry]:
         remaining.skip()
         name, extended = "", {}
     while read(PIECE_BYTES):
-        pass  # what follows the end is read too, so that limits and checksums hold for the whole file
+        pass  # the rest of the file is read, too, so that limits and checksums cover all of it
 
 
 def _entry(header: TarInfo, name: str, extended: dict[str, str], contents: _Contents) -> Entry:
@@ -71,7 +71,7 @@ def _entry(header: TarInfo, name: str, extended: dict[str, str], contents: _Cont
 
 
 class _Contents:
-    """The bytes of an entry and the padding behind them."""
+    """Reads the bytes of an entry and the padding after them."""
 
     def __init__(self, read: Read, size: int) -> None:
         self._read = read
@@ -136,4 +136,6 @@ def _records(content: bytes) -> dict[str, str]:
         key, _, value = content[length.end() : end - 1].partition(b"=")
         found[key.decode(errors="surrogateescape")] = value.decode(errors="surrogateescape")
         start = end
-    raise invalid(f"the tar archive has an extended header of more than {_MAX_RECORDS} records: pack it anew")
+    raise invalid(
+        f"the tar archive has an extended header of more than {_MAX_RECORDS} records: create the archive again"
+    )

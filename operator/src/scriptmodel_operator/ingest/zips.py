@@ -1,4 +1,4 @@
-"""Reads a zip: its table of contents is bounded, and sizes in it are not believed."""
+"""Reads a zip: the size of its table of contents is limited, and the sizes in it are not trusted."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from scriptmodel_operator.ingest.failures import invalid, too_large
 
 MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 _MAX_TABLE = 4 * 1024 * 1024
-"""Of names and attributes, in bytes: enough for tens of thousands of files; `zipfile` holds it in memory."""
+"""Limit of names and attributes in bytes: enough for tens of thousands of files; `zipfile` keeps them in memory."""
 _ENCRYPTED = 1
 _SHOWN = 120
 _BROKEN = (BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, struct.error, OverflowError)
 
 
 def entries(file: BinaryIO) -> Iterator[Entry]:
-    """SourceError where it is broken."""
+    """Yield the entries; raises SourceError if the archive is broken."""
     with _explained():
         archive = ZipFile(_Bounded(file))
     for info in archive.infolist():
@@ -65,14 +65,14 @@ def _explained() -> Iterator[None]:
 
 
 def _words(error: Exception) -> str:
-    """Some messages of `zipfile` have whole names from the archive in them."""
+    """Return a short message; some messages of `zipfile` contain whole names from the archive."""
     text = str(error) or type(error).__name__
     text = "".join(character if character.isprintable() else "?" for character in text)
     return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
 
 
 class _Bounded:
-    """A file that refuses to be read in large pieces, which is how `zipfile` reads the table of contents."""
+    """A file that refuses reads of large pieces, which `zipfile` uses for the table of contents."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file

@@ -1,1 +1,1 @@
-"""What is done once around an installation: checking it, and letting go of it."""
+"""Commands that run once for an installation: check it, and remove its finalizers."""

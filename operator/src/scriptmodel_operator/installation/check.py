@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,11 @@ from scriptmodel_operator.api.identity import API_VERSION, KIND
 from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.errors import NOT_INSTALLED, KubeError
 from scriptmodel_operator.leadership import UNLIMITED
+from scriptmodel_operator.pachyderm.access import advice
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.channel import PachdAddress
-from scriptmodel_operator.pachyderm.errors import PachydermError
+from scriptmodel_operator.pachyderm.errors import AccessError, PachydermError
+from scriptmodel_operator.pachyderm.versions import ServerVersion, Support
 
 SMALLEST: Mapping[str, Any] = {
     "apiVersion": API_VERSION,
@@ -31,6 +33,14 @@ class Finding:
 
     good: bool
     text: str
+    doubtful: bool = False
+    """Good, but not known to work."""
+
+    @property
+    def line(self) -> str:
+        """Return the line to print."""
+        verdict = ("warn" if self.doubtful else "ok") if self.good else "FAILED"
+        return f"{verdict:<6}  {self.text}"
 
 
 class NoSampleError(Exception):
@@ -65,19 +75,19 @@ async def check_cluster(client: KubeClient, namespace: str, sample: Mapping[str,
 
 
 def check_pachyderm(target: PachdAddress) -> Iterator[Finding]:
-    """Check that Pachyderm answers and accepts the token."""
+    """Check that Pachyderm answers, has a version that the operator works with, and accepts the token."""
     gateway = PachydermGateway(target, UNLIMITED)
-    checks: tuple[Callable[[], str], ...] = (
-        lambda: f"pachd {gateway.server_version()} answers at {target.address}",
-        lambda: f"pachd lets the operator list projects: {', '.join(sorted(gateway.list_projects()))}",
-    )
     try:
-        for check in checks:
-            try:
-                yield Finding(True, check())
-            except PachydermError as error:
-                hint = "check --pachd, --pachd-token-file, --pachd-ca-file and the network policies in between"
-                yield Finding(False, f"{error}: {hint}")
-                return
+        version = ServerVersion.parse(gateway.server_version())
+        yield Finding(True, f"pachd {version} answers at {target.address}")
+        doubtful = version.support is not Support.CERTIFIED
+        yield Finding(version.support is not Support.TOO_OLD, version.verdict, doubtful)
+        projects = ", ".join(sorted(gateway.list_projects()))
+        yield Finding(True, f"pachd lets the operator list projects: {projects}")
+    except AccessError as error:
+        yield Finding(False, f"{advice(error)} ({error})")
+    except PachydermError as error:
+        hint = "check --pachd, --pachd-token-file, --pachd-ca-file and the network policies in between"
+        yield Finding(False, f"{error}: {hint}")
     finally:
         gateway.close()

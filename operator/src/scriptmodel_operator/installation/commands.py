@@ -1,13 +1,17 @@
-"""`scriptmodel-operator check` and `scriptmodel-operator before-uninstall`."""
+"""`scriptmodel-operator check`, `before-uninstall` and `clean-checkpoints`."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from scriptmodel_operator.api.durations import parse_duration
 
 # Each command imports the client of the cluster itself, so that `--help` stays fast.
 if TYPE_CHECKING:
@@ -68,7 +72,7 @@ def check(
     findings = _request(kubeconfig, lambda client: checking.check_cluster(client, namespace, model))
     findings += checking.check_pachyderm(target)
     for finding in findings:
-        click.echo(f"{'ok    ' if finding.good else 'FAILED'}  {finding.text}")
+        click.echo(finding.line)
     if not all(finding.good for finding in findings):
         raise click.exceptions.Exit(1)
 
@@ -131,6 +135,42 @@ def before_uninstall(
         _request(kubeconfig, prepared)
     except uninstall.StillRunningError as error:
         raise click.ClickException(str(error)) from error
+
+
+@click.command()
+@click.option(
+    "--older-than",
+    required=True,
+    metavar="DURATION",
+    callback=lambda _context, _option, text: _older_than(text),
+    help="Delete what was not touched for this long, such as 14d.",
+)
+@click.argument("claim", type=click.Path(path_type=Path, file_okay=False, exists=True))
+def clean_checkpoints(older_than: tuple[str, timedelta], claim: Path) -> None:
+    """Delete the state of trainings below CLAIM, the root of a claim for checkpoints, that nothing has touched for a
+    while. Exit with status 1 if a folder cannot be deleted."""
+    from scriptmodel_operator.installation.checkpoints import delete_untouched  # noqa: PLC0415 - see above
+
+    text, age = older_than
+    failed, found = False, False
+    for folder, error in delete_untouched(claim, time.time() - age.total_seconds()):
+        name, found = folder.relative_to(claim), True
+        click.echo(f"cannot delete {name}: {error}" if error else f"deleted {name}", err=bool(error))
+        failed = failed or bool(error)
+    if not found:
+        click.echo(f"nothing was untouched for {text}")
+    if failed:
+        raise click.exceptions.Exit(1)
+
+
+def _older_than(text: str) -> tuple[str, timedelta]:
+    try:
+        age = parse_duration(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+    if not age:
+        raise click.BadParameter("must be more than 0")
+    return text, age
 
 
 def _request(kubeconfig: Path | None, request: Callable[[KubeClient], Awaitable[T]]) -> T:

@@ -41,7 +41,7 @@ def login(kubeconfig: Path | None, *, account_first: bool = True) -> kopf.Connec
 
 
 def in_a_pod(kubeconfig: Path | None) -> bool:
-    """Whether `login` without `account_first` uses the service account of the pod that this process runs in."""
+    """Return whether `login` without `account_first` uses the service account of this process' pod."""
     return kubeconfig is None and bool(_server_of_the_pod()) and not _kubeconfigs()
 
 
@@ -61,7 +61,7 @@ def _from(files: list[Path], settings: kopf.OperatorSettings) -> kopf.Connection
         found = _read(settings)
     except LoginFailedError:
         raise
-    except Exception as error:  # the readers raise whatever their parsers do
+    except Exception as error:  # the readers raise any error of their parsers
         if isinstance(error, AttributeError | TypeError):
             raise LoginFailedError(f"{_names(files)} is not a valid kubeconfig") from error
         raise _unreadable(files, f"it has no {error}" if isinstance(error, KeyError) else str(error)) from error

@@ -36,7 +36,7 @@ class Stored:
     uid: str
     version: int
     request: tuple[Any, ...]
-    """What only a user changes: generation, annotations and deletionTimestamp."""
+    """The part that only a user changes: generation, annotations and deletionTimestamp."""
     project: str
     """The Pachyderm project of its pipelines."""
     requested: float
@@ -44,13 +44,13 @@ class Stored:
 
     @property
     def raw(self) -> Mapping[str, Any]:
-        """The object, parsed anew each time."""
+        """Return the object, parsed again each time."""
         found: Mapping[str, Any] = json.loads(self.packed)
         return found
 
 
 class News(Enum):
-    """What a version of an object changes."""
+    """What a version of an object changed."""
 
     NONE = "none"
     """Nothing: it is known already, or older."""

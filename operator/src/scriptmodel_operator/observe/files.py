@@ -54,6 +54,8 @@ class MetricsFile(BaseModel):
     precision: Word = ""
     stopped_by: Word = ""
     budget: Word = ""
+    restarts: Count = None
+    recomputed_seconds: Figure = None
     epochs: Annotated[list[EpochFigures], Field(max_length=10_000)] = Field(default_factory=list)
 
 

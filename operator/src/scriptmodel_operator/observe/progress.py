@@ -19,6 +19,8 @@ _LONGEST_WORD = 40
 _MOST_WARNINGS = 8
 NO_GPU = "no-gpu"
 """Code of the warning that TensorFlow sees no GPU although one was requested."""
+STATE_WARNINGS = frozenset({"state-unwritable", "state-locked"})
+"""Codes of the warnings that a training continues without keeping its state."""
 _NOT_SCRIPTS = "not_scripts"
 _ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|[@-_])")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -47,6 +49,17 @@ class Device:
 
 
 @dataclass(frozen=True, slots=True)
+class Resumed:
+    """Where the newest restart of a training continued, and what all restarts have cost so far."""
+
+    epoch: int
+    share: float
+    """The part of that epoch that was done, from 0 to 1."""
+    restarts: int
+    recomputed_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class LogDigest:
     """The content of a log so far."""
 
@@ -66,6 +79,9 @@ class LogDigest:
     warnings: tuple[tuple[str, str], ...] = ()
     """Other warnings, the newest of each code."""
     device: Device | None = None
+    keeps_state: bool = False
+    """Whether the trainer keeps its state in a folder that outlives the worker."""
+    resumed: Resumed | None = None
     words_per_second: float | None = None
     eta_seconds: float | None = None
     error: TrainerError | None = None
@@ -125,7 +141,19 @@ def _start(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
         warning=digest.warning,
         warnings=digest.warnings,
         device=digest.device,
+        keeps_state=event.get("state") is True,
+        resumed=digest.resumed,
     )
+
+
+def _resumed(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
+    """Show the progress of the state that the training continues from."""
+    epoch, restarts = whole(event.get("epoch")), whole(event.get("restarts"))
+    if not epoch or not restarts:
+        return digest
+    share = min(1.0, max(0.0, number(event.get("share")) or 0.0))
+    resumed = Resumed(epoch, share, restarts, max(0.0, number(event.get("recomputed_seconds")) or 0.0))
+    return replace(digest, resumed=resumed, epoch=epoch, fraction=share)
 
 
 def _progress(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
@@ -159,6 +187,7 @@ def _warning(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
     code, message = short_text(event.get("code"), _LONGEST_WORD), short_text(event.get("message"), _LONGEST_MESSAGE)
     if code == _NOT_SCRIPTS:
         return replace(digest, warning=message)
+    digest = replace(digest, keeps_state=digest.keeps_state and code not in STATE_WARNINGS)
     others = tuple(each for each in digest.warnings if each[0] != code)
     return replace(digest, warnings=(*others, (code, message))[-_MOST_WARNINGS:]) if message else digest
 
@@ -190,6 +219,7 @@ def _error(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
 
 _READERS = {
     "start": _start,
+    "resumed": _resumed,
     "progress": _progress,
     "epoch": _epoch,
     "warning": _warning,

@@ -48,6 +48,9 @@ class ModelMetrics:
     """What ended the training: `epochs`, `budget` or `early-stopping`; empty for older trainers."""
     budget: str = ""
     """The budget that ended it: `seconds`, `epochs` or `gpuSeconds`."""
+    restarts: int | None = None
+    """Number of restarts; None from an older trainer."""
+    recomputed_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +165,8 @@ class Results:
             device=_device(found),
             stopped_by=found.stopped_by,
             budget=found.budget,
+            restarts=found.restarts,
+            recomputed_seconds=found.recomputed_seconds,
         )
 
     def _read_digests(self, repo: RepoRef, commit: str) -> dict[str, str]:

@@ -14,7 +14,13 @@ from scriptmodel_operator.leadership import Leadership
 from scriptmodel_operator.pachyderm import messages
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 from scriptmodel_operator.pachyderm.connection import Connection
-from scriptmodel_operator.pachyderm.errors import AccessError, NotFoundError, PachydermError, UnavailableError
+from scriptmodel_operator.pachyderm.errors import (
+    AccessError,
+    NotFoundError,
+    PachydermError,
+    RefusedError,
+    UnavailableError,
+)
 from scriptmodel_operator.pachyderm.lists import ListReader
 from scriptmodel_operator.pachyderm.protocol import (
     empty_pb2,
@@ -38,6 +44,7 @@ from scriptmodel_operator.pachyderm.values import (
     RepoRef,
     Upload,
 )
+from scriptmodel_operator.pachyderm.versions import ServerVersion, Support
 
 READ_SECONDS = 10.0
 WRITE_SECONDS = 30.0
@@ -47,6 +54,7 @@ ALL_VERSIONS = -1
 
 
 CallObserver = Callable[[str, str, float], None]
+VersionObserver = Callable[[ServerVersion], None]
 
 
 class GrpcLogStream:
@@ -69,14 +77,24 @@ class GrpcLogStream:
 class PachydermGateway:
     """The gateway over one channel, for many threads. Implements `Gateway`."""
 
-    def __init__(self, target: PachdAddress, leadership: Leadership, called: CallObserver | None = None) -> None:
+    def __init__(
+        self,
+        target: PachdAddress,
+        leadership: Leadership,
+        called: CallObserver | None = None,
+        found: VersionObserver | None = None,
+    ) -> None:
         """`called` receives each call: its method, gRPC's code, and how many seconds it took.
 
+        `found` receives the version of pachd, at first and after each time that pachd did not answer.
         No call lasts longer than `leadership` does.
         """
         self._target = target
         self._leadership = leadership
         self._called = called
+        self._found = found
+        self._version: ServerVersion | None = None
+        """None until it is read, and again once pachd did not answer: it may be upgraded meanwhile."""
         self._connection = Connection(target)
         self._filling: set[str] = set()
         """Ids of the transactions that calls of this gateway are filling."""
@@ -145,18 +163,31 @@ class PachydermGateway:
             yield
         except PachydermError as error:
             code = error.code or "UNKNOWN"
+            if isinstance(error, UnavailableError):
+                self._version = None
             raise
         finally:
             if self._called is not None:
                 self._called(_method_name(method), code, time.monotonic() - started)
 
+    def _server(self, what: str) -> ServerVersion:
+        """Return the version of pachd. Raises RefusedError for one that is too old for the operator."""
+        version = self._version or self._read_version(what)
+        if version.support is Support.TOO_OLD:
+            raise RefusedError(what, version.verdict, "FAILED_PRECONDITION")
+        return version
+
+    def _read_version(self, what: str) -> ServerVersion:
+        answer = self._call(what, self._connection.stubs.version.GetVersion, empty_pb2.Empty())
+        self._version = version = ServerVersion(answer.major, answer.minor, answer.micro, answer.additional)
+        if self._found is not None:
+            self._found(version)
+        return version
+
     # --- reads
 
     def server_version(self) -> str:
-        answer = self._call(
-            "asking pachd for its version", self._connection.stubs.version.GetVersion, empty_pb2.Empty()
-        )
-        return f"{answer.major}.{answer.minor}.{answer.micro}"
+        return str(self._read_version("asking pachd for its version"))
 
     def server_time(self) -> datetime:
         """Return the start time of an empty transaction, which is deleted again: no call returns the time."""
@@ -184,6 +215,7 @@ class PachydermGateway:
         return self._repos.read(self._listing("listing repos", "/pfs_v2.API/ListRepo", request))
 
     def list_pipelines(self, projects: Sequence[str]) -> Sequence[PipelineInfo]:
+        self._server("listing pipelines")
         request = pps.ListPipelineRequest(projects=_projects(projects))
         return self._pipelines.read(self._listing("listing pipelines", "/pps_v2.API/ListPipeline", request))
 
@@ -286,14 +318,16 @@ class PachydermGateway:
         names = " and ".join(str(item.spec.ref) for item in pipelines)
         verb = "updating" if any(item.update for item in pipelines) else "creating"
         what = f"{verb} {names}"
+        create, create_request = self._pps.CreatePipeline, messages.create_request
+        if self._server(what).merges_defaults:
+            create, create_request = self._connection.stubs.create_pipeline_v2, messages.create_v2_request
         opened = self._call(
             what, self._transactions.StartTransaction, transaction.StartTransactionRequest(), WRITE_SECONDS
         )
         self._filling.add(opened.id)
         try:
             for item in pipelines:
-                request = messages.create_request(item)
-                self._call(what, self._pps.CreatePipeline, request, WRITE_SECONDS, tx=opened.id)
+                self._call(what, create, create_request(item), WRITE_SECONDS, tx=opened.id)
             finish = transaction.FinishTransactionRequest(transaction=opened)
             self._call(what, self._transactions.FinishTransaction, finish, WRITE_SECONDS)
         except PachydermError:
@@ -305,6 +339,7 @@ class PachydermGateway:
             self._filling.discard(opened.id)
 
     def list_transactions(self) -> Sequence[OpenTransaction]:
+        self._server("listing transactions")
         request = transaction.ListTransactionRequest()
         found = self._call("listing transactions", self._transactions.ListTransaction, request).transaction_info
         return [messages.open_transaction(info) for info in found if info.transaction.id not in self._filling]

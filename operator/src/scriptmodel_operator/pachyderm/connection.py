@@ -10,6 +10,7 @@ from typing import Any
 import grpc
 
 from scriptmodel_operator.pachyderm.channel import PachdAddress, open_channel
+from scriptmodel_operator.pachyderm.later_protocol import CREATE_PIPELINE_V2, CreatePipelineV2Request
 from scriptmodel_operator.pachyderm.protocol import pfs_grpc, pps_grpc, transaction_grpc, version_grpc
 
 log = logging.getLogger(__name__)
@@ -25,6 +26,8 @@ class Stubs:
     pps: Any
     transactions: Any
     version: Any
+    create_pipeline_v2: Any
+    """A method of pps that python-pachyderm lacks."""
 
 
 class Connection:
@@ -73,4 +76,5 @@ class Connection:
             pps_grpc.APIStub(channel),
             transaction_grpc.APIStub(channel),
             version_grpc.APIStub(channel),
+            channel.unary_unary(CREATE_PIPELINE_V2, CreatePipelineV2Request.SerializeToString, bytes),
         )

@@ -33,6 +33,22 @@ class AccessError(PachydermError):
     """The operator's token is missing, wrong, or lacks the permission."""
 
 
+class NoTokenError(AccessError):
+    """The server wants a token and the operator has none."""
+
+
+class TokenExpiredError(AccessError):
+    """The operator's token has expired."""
+
+
+class TokenUnknownError(AccessError):
+    """The server does not know the operator's token: it was revoked, or removed after it had expired."""
+
+
+class NotAuthorizedError(AccessError):
+    """The user of the operator's token lacks a permission; the detail names it."""
+
+
 class PipelineLimitError(PachydermError):
     """The pipeline limit of a community server is reached."""
 

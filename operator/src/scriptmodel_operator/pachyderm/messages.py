@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from scriptmodel_operator.pachyderm.later_protocol import CreatePipelineV2Request, TransactionRequest
+from scriptmodel_operator.pachyderm.pipeline_json import request_json
 from scriptmodel_operator.pachyderm.protocol import pfs, pps, wrappers_pb2
 from scriptmodel_operator.pachyderm.values import (
     BASE_INPUT,
@@ -110,6 +112,15 @@ def _branch_input(branch: BranchRef, name: str, glob: str) -> Any:
     return pps.Input(pfs=source)
 
 
+def create_v2_request(pipeline: PipelineApply) -> Any:
+    """Return the same request in the form that Pachyderm 2.8 and later merge nothing into."""
+    return CreatePipelineV2Request(
+        create_pipeline_request_json=request_json(create_request(pipeline)),
+        update=pipeline.update,
+        reprocess=pipeline.reprocess,
+    )
+
+
 def _resources(amounts: ResourceAmounts) -> Any:
     if amounts.empty:
         return None
@@ -147,6 +158,7 @@ def pipeline_info(message: Any) -> PipelineInfo:
         spec=projection(ref, details),
         inputs=tuple(_inputs(details.input)),
         created=moment(details, "created_at"),
+        submitted=message.details_json,  # the field that 2.8 renamed user_spec_json; 2.7 leaves it empty
     )
 
 
@@ -268,13 +280,21 @@ def _provenance(message: Any) -> Iterator[tuple[RepoRef, str]]:
 
 def open_transaction(info: Any) -> OpenTransaction:
     """Convert a TransactionInfo."""
-    pipelines = [each.create_pipeline for each in info.requests if each.HasField("create_pipeline")]
+    pipelines = [found for each in info.requests if (found := _pipeline_request(each)) is not None]
     return OpenTransaction(
         info.transaction.id,
         moment(info, "started"),
         tuple(dict(each.metadata.annotations) for each in pipelines),
         len(info.requests) - len(pipelines),
     )
+
+
+def _pipeline_request(request: Any) -> Any:
+    """Return the CreatePipelineRequest in a request of a transaction, None if it is of another kind."""
+    if request.HasField("create_pipeline"):
+        return request.create_pipeline
+    later = TransactionRequest.FromString(request.SerializeToString())
+    return later.create_pipeline_v2.create_pipeline_request if later.HasField("create_pipeline_v2") else None
 
 
 def log_line(message: Any) -> LogLine | None:

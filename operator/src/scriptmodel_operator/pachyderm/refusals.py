@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import grpc
 
+from scriptmodel_operator.pachyderm.access import access_error
 from scriptmodel_operator.pachyderm.errors import (
     AccessError,
     AlreadyExistsError,
+    NotAuthorizedError,
     NotFoundError,
     PachydermError,
     PipelineLimitError,
@@ -25,7 +27,7 @@ _BY_CODE: dict[grpc.StatusCode, type[PachydermError]] = {
     grpc.StatusCode.NOT_FOUND: NotFoundError,
     grpc.StatusCode.ALREADY_EXISTS: AlreadyExistsError,
     grpc.StatusCode.UNAUTHENTICATED: AccessError,
-    grpc.StatusCode.PERMISSION_DENIED: AccessError,
+    grpc.StatusCode.PERMISSION_DENIED: NotAuthorizedError,
 }
 _LIMIT_TEXT = "requires an activation key"
 
@@ -37,4 +39,6 @@ def translate(error: grpc.RpcError, what: str) -> PachydermError:
     detail = str(getattr(error, "details", lambda: str(error))() or code.name)
     if _LIMIT_TEXT in detail:
         return PipelineLimitError(what, detail, code.name)
+    if (denied := access_error(detail)) is not None:
+        return denied(what, detail, code.name)
     return _BY_CODE.get(code, RefusedError)(what, detail, code.name)

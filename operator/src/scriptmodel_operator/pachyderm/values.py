@@ -181,6 +181,8 @@ class PipelineInfo:
     spec: PipelineSpec
     inputs: tuple[BranchRef, ...]
     created: datetime | None = None
+    submitted: str = ""
+    """The JSON that its author submitted, before defaults were merged into it; empty before Pachyderm 2.8."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from scriptmodel_operator.observe.progress import Device, LogDigest
 from scriptmodel_operator.observe.results import ModelMetrics
 from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView
 from scriptmodel_operator.pachyderm.values import BranchRef, JobInfo, JobState, RepoRef
+from scriptmodel_operator.reconcile.restarts import if_worker_is_lost, restarts_in_log, restarts_in_metrics
 from scriptmodel_operator.reconcile.state import Elapsed
 from scriptmodel_operator.reconcile.warnings import warnings_of, warnings_of_model
 
@@ -49,6 +50,8 @@ def training_status(model: ScriptModel, view: ModelView, now: datetime, elapsed:
     times = times.model_copy(update=update)
     device = _device(view.training_log.device if view.training_log else None)
     times = times.model_copy(update={"device": device or (previous.device if same_job else None)})
+    restarts = restarts_in_log(view, previous if same_job else TrainingStatus())
+    times = times.model_copy(update={**restarts, "if_worker_is_lost": if_worker_is_lost(train, view)})
     good = view.good_model
     if job.state is JobState.SUCCESS:
         metrics = view.metrics if good and good.model == job.ref.id else None
@@ -99,6 +102,7 @@ def _finished(metrics: ModelMetrics) -> dict[str, object]:
         "words_per_second": _rounded(metrics.words_per_second),
         "stopped_by": _STOPPED_BY.get(metrics.stopped_by),
         **({"device": _device(metrics.device)} if metrics.device else {}),
+        **restarts_in_metrics(metrics),
     }
 
 

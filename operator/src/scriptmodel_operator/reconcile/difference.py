@@ -6,14 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from scriptmodel_operator.api.marks import Mark, Ownership
+from scriptmodel_operator.api.marks import Mark, Ownership, mark_of
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.spec import DriftPolicy
 from scriptmodel_operator.desired.digest import fingerprint
 from scriptmodel_operator.desired.pipelines import Desired, DesiredPipeline, retraining_requested
 from scriptmodel_operator.observe.view import ModelView, PipelineView
+from scriptmodel_operator.pachyderm.submitted import submitted_spec
 from scriptmodel_operator.pachyderm.values import JobState, PipelineApply, PipelineRef, PipelineState
 from scriptmodel_operator.reconcile.budget import BUDGET_RAISED, is_continued
+from scriptmodel_operator.reconcile.restarts import state_is_kept
 
 
 class ChangeKind(Enum):
@@ -108,7 +110,9 @@ def _requested(model: ScriptModel, desired: DesiredPipeline, observed: PipelineV
     if desired.mark.retrain_at and retraining_requested(model, mark):
         return _write(ChangeKind.RECOMPUTE, desired, observed, "retrain-at asks for it", reprocess=True)
     if mark.digest in desired.accepted:
-        return None
+        if mark.claim == desired.mark.claim:
+            return None
+        return _write(ChangeKind.RESHAPE, desired, observed, "the operator's checkpoint claim changed")
     # Another corpus is trained on anyway, so the job on the old one need not end first.
     moved = observed.info.spec.input_branch != desired.spec.input_branch
     kind = ChangeKind.RECOMPUTE if moved else ChangeKind.RESHAPE
@@ -118,16 +122,17 @@ def _requested(model: ScriptModel, desired: DesiredPipeline, observed: PipelineV
 def _drift(desired: DesiredPipeline, observed: PipelineView, mark: Mark) -> Change | None:
     """Return the correction of a pipeline that somebody else has updated.
 
-    While the version is that of the mark, the observed spec is the one that was sent, in the server's form."""
+    While the version is that of the mark, the observed spec is the one that was sent, in the server's form. A new
+    version may also come from the server's administrator, who changed defaults: what was submitted stays the same."""
     if observed.info.version == mark.version:
         return None
-    found = fingerprint(observed.info.spec)
+    found = fingerprint(submitted_spec(observed.info))
     differs = _comparable(found, mark.sent) and found != mark.sent
     return _correction(desired, observed) if differs else None
 
 
 def _correction(desired: DesiredPipeline, observed: PipelineView) -> Change:
-    theirs, ours = observed.info.spec, desired.spec
+    theirs, ours = submitted_spec(observed.info), desired.spec
     computes = (theirs.image, theirs.command) != (ours.image, ours.command)
     return _write(ChangeKind.CORRECT, desired, observed, "somebody else changed it", reprocess=computes)
 
@@ -154,7 +159,15 @@ def _must_wait(change: Change, view: ModelView) -> bool:
         or observed.info.state in _MUST_CHANGE_NOW
     ):
         return False
-    return observed.running is not None
+    return observed.running is not None and not _resumes(change, observed, view)
+
+
+def _resumes(change: Change, observed: PipelineView, view: ModelView) -> bool:
+    """Return whether the worker of the updated pipeline continues where the running one is killed."""
+    if observed is not view.train or observed.mark is None or not state_is_kept(observed, view):
+        return False
+    desired = mark_of(change.apply.spec.annotations)
+    return desired is not None and desired.claim == observed.mark.claim
 
 
 def _training_failed(view: ModelView) -> bool:

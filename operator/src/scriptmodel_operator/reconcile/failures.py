@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.pachyderm.access import advice
 from scriptmodel_operator.pachyderm.errors import (
     AccessError,
     AlreadyExistsError,
+    NotAuthorizedError,
     NotFoundError,
     PachydermError,
     PipelineLimitError,
@@ -31,7 +33,8 @@ def problem_of(error: PachydermError, *, deleting: bool = False, observing: bool
                 stalled=False,
             )
         case AccessError():
-            return Problem(Reason.REFUSED, f"Pachyderm does not accept the operator's token ({error}): renew it{hint}")
+            reason = Reason.NOT_ALLOWED if isinstance(error, NotAuthorizedError) else Reason.REFUSED
+            return Problem(reason, f"{advice(error)} ({error}){hint}")
         case PipelineLimitError():
             return Problem(
                 Reason.PIPELINE_LIMIT,

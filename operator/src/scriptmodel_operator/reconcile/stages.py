@@ -11,6 +11,7 @@ from scriptmodel_operator.desired.commands import SCRIPT_PATH
 from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView, QueueView
 from scriptmodel_operator.pachyderm.values import JobInfo, JobState, PipelineState
+from scriptmodel_operator.reconcile import restarts
 from scriptmodel_operator.reconcile.budget import ended_by_budget, ended_early
 from scriptmodel_operator.reconcile.deadlines import ACTIVE_TEXT, PENDING_TEXT
 from scriptmodel_operator.reconcile.state import Stage
@@ -71,6 +72,7 @@ def _training_message(view: ModelView, train: PipelineView, newest: JobInfo) -> 
         text = f"all {log.epochs} epochs are done, and the model is being tested and written"
     if log and log.error:
         text = f"attempt failed, retrying: {in_terms_of_the_object(str(log.error), generating=False)}"
+    text += restarts.as_text(log.resumed if log else None)
     if train.running and train.running.ref != newest.ref:
         text += "; a newer corpus commit or spec is next"
     if log and log.warning:

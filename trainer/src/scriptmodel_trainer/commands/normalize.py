@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scriptmodel_trainer import artifacts
-from scriptmodel_trainer.corpus import layouts, normalizing, reading
+from scriptmodel_trainer.corpus import explaining, layouts, normalizing, reading
 from scriptmodel_trainer.corpus.statistics_table import table
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.progress.events import Warned
@@ -15,8 +15,12 @@ from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.storage import require_file, write_json
 
 
-def normalize(data: Sequence[Path], out: Path | None, layout: str, stats: Path | None, progress: Progress) -> None:
-    """Write the token stream of scripts, one event a line."""
+def normalize(
+    data: Sequence[Path], out: Path | None, layout: str, stats: Path | None, explain: bool, progress: Progress
+) -> None:
+    """Write the token stream of scripts, one event a line; or each line with its label and rule, to `explain` it."""
+    if explain and stats is not None:
+        raise BadInputError("--explain writes no statistics", "leave out --stats or --explain")
     chosen = layouts.layout_named(layout)
     if stats is not None:
         require_file(stats)
@@ -27,6 +31,9 @@ def normalize(data: Sequence[Path], out: Path | None, layout: str, stats: Path |
     for written in filter(None, (out, stats)):
         if written.exists() and any(written.samefile(source.path) for source in sources):
             raise BadInputError(f"{written} is one of the scripts and would be overwritten", "name another file")
+    if explain:
+        explaining.write_explained(sources, chosen, out)
+        return
     report = normalizing.write_normalized(sources, chosen, out)
     if stats is not None:
         write_json(stats, report)

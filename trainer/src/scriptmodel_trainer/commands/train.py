@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from scriptmodel_trainer import artifacts, presets
+from scriptmodel_trainer.arrays import Ids
 from scriptmodel_trainer.artifacts import CHECKPOINT, LOG, Origin, TrainedModel
+from scriptmodel_trainer.commands.train_options import TrainOptions
 from scriptmodel_trainer.corpus import layouts, reading, stream
 from scriptmodel_trainer.corpus.tokens import EOS
 from scriptmodel_trainer.errors import BadInputError, TrainerError
 from scriptmodel_trainer.evaluation import score
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.sample_lines import sample_line
+from scriptmodel_trainer.judging.reference import reference_of, stored_figures
 from scriptmodel_trainer.presets import Preset
 from scriptmodel_trainer.progress.events import Done, Failed, ModelStored, Progressed, Warned
 from scriptmodel_trainer.progress.listeners import Progress
@@ -26,34 +28,24 @@ from scriptmodel_trainer.reporting.page import render_report
 from scriptmodel_trainer.stopping import StopSignals
 from scriptmodel_trainer.storage import locked, prepare_folder
 from scriptmodel_trainer.training import hardware
+from scriptmodel_trainer.training.base import vocabulary_after, weights_after
 from scriptmodel_trainer.training.fingerprints import Fingerprints, fingerprints_of
 from scriptmodel_trainer.training.reporter import REPORT_SECONDS
-from scriptmodel_trainer.training.task import TrainingTask
-from scriptmodel_trainer.vocabulary import build_vocabulary
-
-
-@dataclass(frozen=True, slots=True)
-class TrainOptions:
-    """The train command's options, checked."""
-
-    data: Sequence[Path]
-    out: Path
-    layout: str
-    preset_name: str
-    preset: Preset
-    seed: int
-    resume: bool
-    checkpoint_seconds: float
+from scriptmodel_trainer.training.state import Effort
+from scriptmodel_trainer.training.stores import CheckpointFile, StateFolder, Store
+from scriptmodel_trainer.training.task import TrainingResult, TrainingTask
+from scriptmodel_trainer.vocabulary import Vocabulary, build_vocabulary
 
 
 def train(options: TrainOptions, progress: Progress, signals: StopSignals) -> None:
     """Read, train, evaluate, store."""
     started = time.monotonic()
     layout = layouts.layout_named(options.layout)
-    sources = reading.find_sources(options.data, progress.note)
-    corpus = stream.read_corpus(sources, layout, progress.note)
     log = BoundedLog()
     logged = LoggedProgress(progress, log)
+    _look_for_gpu(options, logged)
+    sources = reading.find_sources(options.data, progress.note)
+    corpus = stream.read_corpus(sources, layout, progress.note)
     if corpus.doubt:
         logged.report(Warned("not_scripts", corpus.doubt))
     with locked(options.out):
@@ -77,54 +69,91 @@ def _learn(
     started: float,
 ) -> None:
     """Train on the corpus and store the model, in a locked folder; `started` is when the command started."""
-    vocabulary = build_vocabulary(corpus.splits["train"], corpus.lexicon, options.preset.vocabulary_size)
+    base, words = options.base, (corpus.splits["train"], corpus.lexicon, options.preset.vocabulary_size)
+    vocabulary = vocabulary_after(base.model.vocabulary, *words) if base else build_vocabulary(*words)
     mapping = vocabulary.mapping_from(corpus.lexicon)
     splits = {name: mapping[ids] for name, ids in corpus.splits.items()}
-    tokens = {name: len(ids) for name, ids in splits.items()}
-    checkpoint = options.out / CHECKPOINT
     requested, preset = options.preset, _for_this_machine(options.preset, options.seed)
-    fingerprints = fingerprints_of(requested, preset, options.seed, options.layout, corpus.digest)
-    resume = _resumable(options, checkpoint, preset, fingerprints, progress)
-    if resume is None:
-        return
-    log.open(options.out / LOG)
-    if options.preset_name in presets.FOR_MUCH and tokens["train"] < presets.MUCH:
-        progress.note(
-            f"{options.preset_name} with {tokens['train']:,} tokens to train on: tuned-few learns better from so few"
-        )
-    tensorflow = hardware.load_tensorflow(options.seed)
-    if requested.precision == "bfloat16" and not hardware.multiplies_bfloat16():
-        progress.note("precision=bfloat16: this processor emulates bfloat16, float32 trains faster here")
-    from scriptmodel_trainer.training import loop  # noqa: PLC0415  # it imports TensorFlow
+    origin = base.digest if base else None
+    fingerprints = fingerprints_of(requested, preset, options.seed, options.layout, corpus.digest, origin)
+    effort = Effort()
+    with _state_folder(options, fingerprints, effort, progress) as state:
+        resume_from = _resume_from(options, state, preset, fingerprints, progress)
+        if resume_from is None:
+            return
+        if state:
+            state.restore_log(options.out / LOG)
+        log.open(options.out / LOG)
+        tensorflow = hardware.load_tensorflow(options.seed)
+        _advise(options, len(splits["train"]), progress)
+        from scriptmodel_trainer.training import loop  # noqa: PLC0415  # it imports TensorFlow
 
-    task = TrainingTask(
-        preset_name=options.preset_name,
-        preset=preset,
-        vocabulary=len(vocabulary),
-        train=splits["train"],
-        valid=splits["valid"],
-        tokens=tokens,
-        eos=vocabulary.id_of(EOS),
-        seed=options.seed,
-        fingerprints=fingerprints,
-        processor=hardware.processor(),
-        checkpoint=checkpoint,
-        checkpoint_seconds=options.checkpoint_seconds,
-        sample=sample_line(vocabulary, options.seed),
-    )
-    result = loop.fit(task, resume, progress, signals)
+        task = TrainingTask(
+            preset_name=options.preset_name,
+            preset=preset,
+            vocabulary=len(vocabulary),
+            train=splits["train"],
+            valid=splits["valid"],
+            tokens={name: len(ids) for name, ids in splits.items()},
+            eos=vocabulary.id_of(EOS),
+            seed=options.seed,
+            fingerprints=fingerprints,
+            processor=hardware.processor(),
+            store=state or CheckpointFile(options.out / CHECKPOINT, fingerprints),
+            checkpoint_seconds=options.checkpoint_seconds,
+            sample=sample_line(vocabulary, options.seed),
+            resume_from=resume_from,
+            start=weights_after(base.model, vocabulary, splits["train"]) if base else None,
+            budget=options.budget,
+            effort=effort,
+            device=hardware.device(),
+            gpu_requested=options.gpu_requested,
+        )
+        result = loop.fit(task, progress, signals)
+        model = _evaluated(options, corpus, vocabulary, splits, task, result, tensorflow, progress)
+        page = render_report(model)
+        signals.deferred = True  # a model is stored whole
+        artifacts.save_model(options.out, model, page)
+        (options.out / CHECKPOINT).unlink(missing_ok=True)
+        if state and result.ending.by != "budget":  # a raised budget continues
+            state.remove()
+    progress.report(Done(model.metrics.test_perplexity, time.monotonic() - started))
+    progress.report(ModelStored(options.out, options.out / artifacts.REPORT))
+
+
+def _evaluated(
+    options: TrainOptions,
+    corpus: stream.TokenStream,
+    vocabulary: Vocabulary,
+    splits: Mapping[str, Ids],
+    task: TrainingTask,
+    result: TrainingResult,
+    tensorflow: str,
+    progress: Progress,
+) -> TrainedModel:
+    """Score the best weights on the test split and return the model with its metrics."""
     report = _while_testing(progress, result.history[-1], REPORT_SECONDS)
     test = score(Network(result.weights), vocabulary, splits["test"], report)
-    best = result.history[result.best_epoch - 1]
+    best, effort = result.history[result.best_epoch - 1], task.effort
+    base = options.base.record(vocabulary) if options.base else None
+    reference = reference_of(corpus)
     metrics = Metrics(
-        fingerprint=fingerprints.current,
+        fingerprint=task.fingerprints.current,
         epochs=result.history,
         perplexity=SplitPerplexity(best.train_perplexity, best.valid_perplexity, test.perplexity),
-        tokens=tokens,
+        tokens=task.tokens,
         understood=round(corpus.understood, 5),
         best_epoch=result.best_epoch,
         seconds=result.seconds,
         test=test,
+        restarts=effort.restarts,
+        recomputed_seconds=round(effort.recomputed_seconds, 1),
+        stopped_by=result.ending.by,
+        budget=result.ending.budget,
+        device=task.device,
+        precision=task.preset.precision,
+        base=base,
+        held_out=None if reference is None else stored_figures(reference.held_out),
     )
     facts = CorpusFacts(
         digest=corpus.digest,
@@ -134,20 +163,39 @@ def _learn(
         notes=tuple(corpus.notes),
         summary=summarize(splits["train"], vocabulary),
     )
-    origin = Origin(
-        options.preset_name,
-        preset,
-        options.seed,
-        facts,
-        artifacts.versions(tensorflow=tensorflow),
-    )
-    model = TrainedModel(origin, vocabulary, result.weights, metrics)
-    page = render_report(model)
-    signals.deferred = True  # a model is stored whole
-    artifacts.save_model(options.out, model, page)
-    checkpoint.unlink(missing_ok=True)
-    progress.report(Done(test.perplexity, time.monotonic() - started))
-    progress.report(ModelStored(options.out, options.out / artifacts.REPORT))
+    versions = artifacts.versions(tensorflow=tensorflow)
+    origin = Origin(options.preset_name, task.preset, options.seed, facts, versions, base)
+    return TrainedModel(origin, vocabulary, result.weights, metrics, reference)
+
+
+def _look_for_gpu(options: TrainOptions, progress: Progress) -> None:
+    """Warn early if a GPU was requested and TensorFlow sees none; BadInputError if one is required."""
+    if not options.gpu_requested:
+        return
+    hardware.load_tensorflow(options.seed)
+    if hardware.gpus():
+        return
+    message = "a GPU was requested, but TensorFlow sees none"
+    hint = "check the node's driver, and that the image is the GPU variant"
+    if options.gpu_required:
+        raise BadInputError(message, hint)
+    progress.report(Warned("no-gpu", f"{message}: training uses the CPU; {hint}"))
+
+
+def _advise(options: TrainOptions, tokens: int, progress: Progress) -> None:
+    """Note where another preset or precision would do better; `tokens` are those of the training split."""
+    if options.preset_name in presets.FOR_MUCH and tokens < presets.MUCH:
+        progress.note(f"{options.preset_name} with {tokens:,} tokens to train on: tuned-few learns better from so few")
+    if options.preset.precision == "bfloat16" and not hardware.multiplies_bfloat16():
+        progress.note("precision=bfloat16: this processor emulates bfloat16, float32 trains faster here")
+
+
+def _state_folder(
+    options: TrainOptions, fingerprints: Fingerprints, effort: Effort, progress: Progress
+) -> AbstractContextManager[StateFolder | None]:
+    if options.state is None:
+        return nullcontext()
+    return StateFolder.opened(options.state, fingerprints, effort, progress)
 
 
 def _while_testing(progress: Progress, last: EpochRecord, interval: float) -> Callable[[float], None]:
@@ -172,39 +220,37 @@ def _for_this_machine(preset: Preset, seed: int) -> Preset:
     return dataclasses.replace(preset, precision="bfloat16" if hardware.multiplies_bfloat16() else "float32")
 
 
-def _resumable(
-    options: TrainOptions, checkpoint: Path, preset: Preset, fingerprints: Fingerprints, progress: Progress
-) -> bool | None:
-    """Return whether to resume from the checkpoint; None if the very same run is already done."""
+def _resume_from(
+    options: TrainOptions, state: StateFolder | None, preset: Preset, fingerprints: Fingerprints, progress: Progress
+) -> Sequence[Store] | None:
+    """Return where to look for a saved state, in this order; None if the very same run is already done."""
+    stores: list[Store] = [state] if state else []
+    checkpoint = options.out / CHECKPOINT
+    if state and state.resumable:
+        return stores
     if checkpoint.exists():
-        if not options.resume:
-            progress.note(f"{checkpoint} of an unfinished run is ignored: use --resume to continue it")
-        return options.resume
-    if not options.resume:
-        return False
-    if (options.out / artifacts.MODEL).is_file():
-        model = artifacts.load_model(options.out, whole=True)
-        same = fingerprints.accepts(model.metrics.fingerprint)
-        if same and model.origin.preset.precision == preset.precision:
-            progress.note(f"{options.out} is already trained with these settings")
-            progress.report(Done(model.metrics.test_perplexity, 0.0))
+        if options.resume:
+            return [*stores, CheckpointFile(checkpoint, fingerprints)]
+        progress.note(f"{checkpoint} of an unfinished run is ignored: use --resume to continue it")
+    elif options.resume and (options.out / artifacts.MODEL).is_file():
+        if _is_done(options, preset, fingerprints, progress):
             return None
+    elif options.resume:
+        progress.note("no saved state to resume: training from the start")
+    return stores
+
+
+def _is_done(options: TrainOptions, preset: Preset, fingerprints: Fingerprints, progress: Progress) -> bool:
+    """Return whether the finished model in the output folder is of this very run; BadInputError if of another."""
+    model = artifacts.load_model(options.out, whole=True)
+    if not fingerprints.accepts(model.metrics.fingerprint) or model.origin.preset.precision != preset.precision:
         raise BadInputError(
             f"{options.out} holds a model of another corpus, preset, setting, seed or precision",
             "train without --resume to replace it, or choose another --out",
         )
-    progress.note("no saved state to resume: training from the start")
-    return False
-
-
-def settings_from(name: str, settings: Sequence[str], epochs: int | None) -> Preset:
-    """Return the preset with the overrides of `--set key=value ...` and `--epochs`."""
-    overrides = {}
-    for setting in settings:
-        key, separator, value = setting.partition("=")
-        if not separator:
-            raise BadInputError(f"--set {setting!r} is not key=value", parameter="set")
-        overrides[key.strip()] = value.strip()
-    if epochs is not None:
-        overrides["epochs"] = str(epochs)
-    return presets.with_overrides(presets.preset_named(name), overrides)
+    if model.metrics.stopped_by == "budget":
+        progress.note(f"the budget of {options.out} ended its training, and no state is left: training from the start")
+        return False
+    progress.note(f"{options.out} is already trained with these settings")
+    progress.report(Done(model.metrics.test_perplexity, 0.0))
+    return True

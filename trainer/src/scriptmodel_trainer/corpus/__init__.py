@@ -1,1 +1,1 @@
-"""From files of scripts to one token stream: reading, layouts, tokens, splits."""
+"""Reads files of scripts into one token stream: reading, layouts, tokens, splits."""

@@ -1,4 +1,4 @@
-"""What a script consists of once its layout is understood."""
+"""The elements of a script whose layout was recognised."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class EventKind(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One speech or direction: `text` as printed, `line` where it begins (1-based, 0 if unknown).
+    """One speech or direction: `text` as printed, `line` its first line (1-based, 0 if unknown).
 
-    `continued` is True for a speech that goes on after an exposition, without its speaker's name printed again,
+    `continued` is True for a speech that continues after an exposition without its speaker's name,
     `doubtful` for a text that was taken for a direction only because nobody spoke.
     """
 

@@ -40,11 +40,11 @@ def write_normalized(sources: Sequence[Source], layout: Layout | None, out: Path
 
 @dataclass(slots=True)
 class FileStatistics:
-    """What was found in one file. Words are runs of letters and digits.
+    """The statistics of one file. Words are runs of letters and digits.
 
     `words_in` counts the file, `words_out` what became part of the stream, `words_cut` front and end matter and page
-    furniture, whose lines `cut_lines` names. `unclear_lines` are those of the body that fit nothing and were taken for
-    directions. Both lists are bounded, the counts beside them are not.
+    furniture, whose line numbers are in `cut_lines`. `unclear_lines` are those of the body that match
+    no rule and were read as directions. Both lists have limits, the counts have none.
     """
 
     file: str

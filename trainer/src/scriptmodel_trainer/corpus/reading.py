@@ -25,7 +25,7 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-# Files that lie beside scripts in real folders and would be read as prose; a file named on the command line is taken.
+# Files that often are in folders of scripts and would be read as prose; a file named on the command line is read.
 _NOT_SCRIPTS = frozenset(
     [
         ".py",
@@ -109,7 +109,7 @@ def corpus_digest(sources: Iterable[Source]) -> str:
 
 
 def read_lines(source: Source) -> Iterator[str]:
-    """Lines without their ends, whatever the end (LF, CRLF, CR); lines over LONGEST_LINE are cut at a space."""
+    """Yield lines without their line endings (LF, CRLF, CR); lines over LONGEST_LINE are split at a space."""
     try:
         with io.TextIOWrapper(open_regular(source.path), encoding=source.encoding, errors="replace") as file:
             rest = ""
@@ -163,7 +163,7 @@ def _files(paths: Iterable[Path], note: Callable[[str], None]) -> Iterator[tuple
 
 
 def _below(folder: Path, note: Callable[[str], None]) -> Iterator[tuple[Path, str]]:
-    """Regular files below a folder, with their names in it, in a fixed order; what else is there is noted."""
+    """Yield the regular files below a folder, with their names in it, in a fixed order; other entries are noted."""
     inside = _allowed(folder)
     visited: set[str] = set()
     entries = 0
@@ -192,7 +192,7 @@ def _below(folder: Path, note: Callable[[str], None]) -> Iterator[tuple[Path, st
 
 
 def _allowed(folder: Path) -> tuple[Path, ...]:
-    """Where links in a folder may lead: into it, and below /pfs for one that Pachyderm laid out there, with links."""
+    """Return the folders that links may point into: the corpus, and /pfs if Pachyderm put it there with links."""
     pfs = Path(os.environ.get("PFS_ROOT") or _PFS)
     real = folder.resolve()
     return (real, pfs.resolve()) if pfs in folder.absolute().parents else (real,)
@@ -227,7 +227,7 @@ def _shortened(name: str) -> str:
 
 
 def _inspect(path: Path, name: str) -> Source | str:
-    """The file as a Source, or why it is none. Hashes and checks the encoding in one pass."""
+    """Return the file as a Source, or why it cannot be read. Hashes and checks the encoding in one pass."""
     digest = hashlib.sha256()
     size = 0
     utf8 = codecs.getincrementaldecoder("utf-8")()

@@ -11,7 +11,7 @@ _MOST_BLOCKS = 60  # a scene longer than this share of the corpus is cut into ru
 
 
 def split_of_name(name: str) -> str | None:
-    """The split that a file name asks for (`anything.valid.txt`), None if it asks for none."""
+    """Return the split in a file name (`anything.valid.txt`), None without one."""
     for split in SPLITS:
         if name.endswith(f".{split}.txt") or name.rpartition("/")[2] == f"{split}.txt":
             return split
@@ -19,9 +19,9 @@ def split_of_name(name: str) -> str | None:
 
 
 def split_events(lengths: npt.NDArray[np.int64], scenes: npt.NDArray[np.bool_]) -> npt.NDArray[np.int8]:
-    """For each event the index of its split, given the events' lengths in tokens and where scenes begin.
+    """Return the index of the split of each event, given the events' lengths in tokens and the starts of scenes.
 
-    Whole scenes (or runs of lines, where a scene is too long for the shares to come out) stay together. Each block goes
+    Whole scenes (or runs of lines, if a scene is too long for the shares) stay together. Each block goes
     to the split that lags its share most, so the order of the corpus is kept and the same corpus splits the same way.
     """
     blocks = _blocks(lengths, scenes)

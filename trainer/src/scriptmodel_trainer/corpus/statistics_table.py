@@ -1,4 +1,4 @@
-"""What `normalize` found in each file, as a table for a terminal or a log."""
+"""A table of the statistics of `normalize` for each file, for a terminal or a log."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from scriptmodel_trainer.errors import BadInputError
 
 @dataclass(frozen=True, slots=True)
 class TokenStream:
-    """Token numbers of the three splits (1-D int32 each) and `lexicon`, the token that each number stands for."""
+    """The token ids of the three splits (1-D int32 each) and `lexicon`, the token of each id."""
 
     splits: dict[str, Ids]
     lexicon: list[str]

@@ -69,7 +69,7 @@ def event_tokens(event: Event) -> list[str]:
 def _body(text: str) -> list[str]:
     """Words and markers of a text, brackets and quotes balanced, each sentence ended exactly once."""
     pieces = split_words(text)
-    # A mark that is nothing, such as a stray quote, may have stood between two ends.
+    # A meaningless mark, such as a stray quote, may have been between two ends.
     pieces = [
         piece for before, piece in itertools.pairwise(["", *pieces]) if before not in ENDERS or piece not in ENDERS
     ]
@@ -107,7 +107,7 @@ def _balanced(pieces: list[str]) -> list[str]:
     stack: list[str] = []
     for piece in pieces:
         if piece not in _GROUPING:
-            if not (piece in ENDERS and out and out[-1] in ENDERS):  # a stray bracket may have stood between
+            if not (piece in ENDERS and out and out[-1] in ENDERS):  # a stray bracket may have been between
                 out.append(piece)
             continue
         opener = _OPENERS.get(piece)

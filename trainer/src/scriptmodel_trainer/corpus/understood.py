@@ -1,4 +1,4 @@
-"""How much of a text was understood as a script: what tells plays from READMEs and configuration files."""
+"""Computes the share of a text that was understood as a script, which distinguishes plays from other files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Tally:
     """Tokens of one file by what they are. In a script somebody speaks more than once; a headline does not."""
 
     layout: str
-    trusted: bool  # the layout was asked for, or the file shows it clearly
+    trusted: bool  # the layout was requested, or the file shows it clearly
     tokens: int = 0
     _spoken: Counter[str] = field(default_factory=Counter)
     _speeches: Counter[str] = field(default_factory=Counter)

@@ -6,7 +6,7 @@ import re
 import unicodedata
 
 # Sentence ends as one piece ("?!", ". . ."), dashes, numbers, initials and titles that keep their full stop, words
-# (hyphens inside, an apostrophe at the end if no letter follows), clitics ("'re"), and any other mark by itself.
+# (hyphens inside, an apostrophe at the end if no letter follows), clitics ("'re"), and any other mark alone.
 _PIECES = re.compile(
     r"[.?!…](?:\s*[.?!…])*"
     r"|--+|[—–―]+"

@@ -45,6 +45,29 @@ class Started(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceUsed(Event):
+    """What computes: `device` is `gpu` or `cpu`; `memory_bytes` is that of a GPU, None if it is not known."""
+
+    kind: ClassVar[str | None] = "device"
+    device: str
+    name: str
+    memory_bytes: int | None
+    precision: str
+    gpu_requested: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed(Event):
+    """A run continues after `share` (0 to 1) of an epoch; restarts and recomputed seconds are over all attempts."""
+
+    kind: ClassVar[str | None] = "resumed"
+    epoch: int
+    share: float
+    restarts: int
+    recomputed_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class EpochStarted(Event):
     """A pass over the training text starts with this learning rate."""
 

@@ -14,6 +14,7 @@ from typing import Any, Protocol, TextIO
 from scriptmodel_trainer.controls import json_text
 from scriptmodel_trainer.errors import one_line
 from scriptmodel_trainer.progress.events import (
+    DeviceUsed,
     Done,
     EpochEnded,
     EpochStarted,
@@ -22,14 +23,15 @@ from scriptmodel_trainer.progress.events import (
     FileWritten,
     ModelStored,
     Progressed,
+    Resumed,
     Started,
     Warned,
 )
 
 _DIGITS = {
-    "fraction": 4,
+    **dict.fromkeys(("fraction", "share"), 4),
     **dict.fromkeys(("perplexity", "train_perplexity", "valid_perplexity"), 3),
-    **dict.fromkeys(("words_per_second", "eta_seconds", "seconds"), 1),
+    **dict.fromkeys(("words_per_second", "eta_seconds", "seconds", "recomputed_seconds"), 1),
 }
 
 
@@ -138,6 +140,14 @@ def _lines(event: Event) -> Iterator[str]:
             yield (
                 f"Preset {event.preset}: {event.parameters:,} parameters, vocabulary {event.vocabulary:,}; "
                 f"tokens: {tokens}; {event.epochs} epochs{resumed}"
+            )
+        case DeviceUsed():
+            memory = f" with {event.memory_bytes / 2**30:.0f} GiB" if event.memory_bytes else ""
+            yield f"Device: {event.name} ({event.device}){memory}, {event.precision}"
+        case Resumed():
+            yield (
+                f"Resumed in epoch {event.epoch} at {event.share:.0%}: restart {event.restarts} of this training, "
+                f"{event.recomputed_seconds:.0f} s recomputed so far"
             )
         case EpochStarted():
             yield f"Epoch: {event.epoch} Learning rate: {event.learning_rate:.3f}"

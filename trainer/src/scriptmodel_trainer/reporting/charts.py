@@ -29,7 +29,7 @@ def line_chart(
     logarithmic: bool = False,
     marked: Sequence[int] = (),
 ) -> str:
-    """Return an SVG element with axes, a line and dots a series, the last value beside its dot, and a tooltip on each.
+    """Return an SVG element with axes, and per series a line, dots with tooltips, and the last value.
 
     `size` is in units of the drawing, which the page scales. Values must be finite and, for a logarithmic axis,
     positive; others are left out. A dashed line marks each of the epochs `marked` (from 1).

@@ -1,4 +1,4 @@
-"""The page `report.html`: what was learned from what, how well, and what it writes; one self-contained file."""
+"""The page `report.html`: corpus, settings, quality and samples; one self-contained file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from scriptmodel_trainer.generation.writer import Opening, Writer
 from scriptmodel_trainer.presets import PRESETS
 from scriptmodel_trainer.records import ClassScore, Score, SplitPerplexity
 from scriptmodel_trainer.reporting.style import STYLE
-from scriptmodel_trainer.reporting.training_section import training_section
+from scriptmodel_trainer.reporting.training_section import circumstances, training_section
 
 _TEMPERATURES = (0.5, 0.8, 1.0)
 _SAMPLE_WORDS = 160
@@ -79,7 +79,7 @@ def _summary(model: TrainedModel) -> str:
 
 def _training(model: TrainedModel) -> str:
     metrics = model.metrics
-    return training_section(metrics.epochs, metrics.best_epoch, model.origin.preset)
+    return training_section(metrics.epochs, metrics.best_epoch, model.origin.preset, circumstances(metrics))
 
 
 def _classes(test: Score | None) -> str:
@@ -158,6 +158,7 @@ def _recipe(model: TrainedModel) -> str:
     )
     layout = origin.corpus.layout
     command += f" --layout {layout}" if layout != "auto" else ""
+    command += " --from BASE_MODEL_DIR" if origin.base else ""
     original = PRESETS.get(origin.preset_name, origin.preset)
     changed = [
         f"{field}={getattr(origin.preset, field)}"
@@ -170,9 +171,10 @@ def _recipe(model: TrainedModel) -> str:
         for field in origin.preset.__dataclass_fields__
     )
     made_with = ", ".join(f"{name} {version}" for name, version in origin.versions.items())
+    base = f" from the base <code>{html.escape(origin.base.digest)}</code>" if origin.base else ""
     return (
         f"<pre>{html.escape(command)}</pre><p class='note'>on the corpus with the digest "
-        f"<code>{html.escape(origin.corpus.digest)}</code>; made with {html.escape(made_with)}.</p>"
+        f"<code>{html.escape(origin.corpus.digest)}</code>{base}; made with {html.escape(made_with)}.</p>"
         f"<details><summary>All settings</summary><table class='facts'><tbody>{settings}</tbody></table></details>"
     )
 

@@ -1,4 +1,4 @@
-"""How the report looks: a stylesheet for light and dark screens and for paper."""
+"""The stylesheet of the report, for light and dark screens and for paper."""
 
 STYLE = """
 :root{color-scheme:light dark;--bg:#fbfaf7;--card:#fff;--ink:#1d1f24;--soft:#666b75;--line:#e4e1d9;

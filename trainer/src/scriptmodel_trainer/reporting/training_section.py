@@ -6,15 +6,16 @@ import html
 from collections.abc import Sequence
 
 from scriptmodel_trainer.presets import Preset
-from scriptmodel_trainer.records import EpochRecord
+from scriptmodel_trainer.records import EpochRecord, Metrics
 from scriptmodel_trainer.reporting.charts import Series, line_chart
 
 _PATIENCE = 2  # epochs after the best one; one alone may be chance
 _RISE = 1.01  # of the validation perplexity
+_BUDGETS = {"seconds": "seconds", "epochs": "epochs", "gpuSeconds": "seconds on a GPU"}
 
 
-def training_section(epochs: Sequence[EpochRecord], best: int, preset: Preset) -> str:
-    """Return the curves, notes on how to read them, and a line of script an epoch, as HTML."""
+def training_section(epochs: Sequence[EpochRecord], best: int, preset: Preset, more: Sequence[str] = ()) -> str:
+    """Return the curves, notes on how to read them and `more` notes, and a line of script an epoch, as HTML."""
     notes = [f"The weights of epoch {best} (marked) are kept: its validation perplexity is the best."]
     if preset.dropout or preset.word_dropout or preset.output_dropout:
         notes.append(
@@ -25,9 +26,33 @@ def training_section(epochs: Sequence[EpochRecord], best: int, preset: Preset) -
         notes.append(
             "Training perplexity is measured while the weights change, validation perplexity after each epoch."
         )
-    notes.append(overfitting(epochs, best))
+    notes += [overfitting(epochs, best), *more]
     shown = "".join(f"<p class='note'>{html.escape(note)}</p>" for note in notes if note)
     return f"{_curves(epochs, best)}{shown}{_sample_lines(epochs, best)}"
+
+
+def circumstances(metrics: Metrics) -> list[str]:
+    """Return sentences on why training ended before its last epoch, on restarts, and on the device."""
+    notes = []
+    if metrics.stopped_by == "budget":
+        limit = _BUDGETS.get(metrics.budget or "", metrics.budget or "")
+        notes.append(f"The budget of {limit} ended the training; a raised one continues it if its state was kept.")
+    if metrics.stopped_by == "early-stopping":
+        after = len(metrics.epochs) - metrics.best_epoch
+        notes.append(
+            f"Early stopping ended the training: {after} epochs did not improve on epoch {metrics.best_epoch}."
+        )
+    if metrics.restarts:
+        times = "once" if metrics.restarts == 1 else f"{metrics.restarts} times"
+        notes.append(
+            f"The training was restarted {times} and continued from its saved state; "
+            f"{metrics.recomputed_seconds:,.0f} s were computed again."
+        )
+    if metrics.device and metrics.device.name:
+        memory = metrics.device.memory_bytes
+        size = f" with {memory / 2**30:.0f} GiB" if memory else ""
+        notes.append(f"Trained on {metrics.device.name} ({metrics.device.kind.upper()}){size} in {metrics.precision}.")
+    return notes
 
 
 def overfitting(epochs: Sequence[EpochRecord], best: int) -> str:

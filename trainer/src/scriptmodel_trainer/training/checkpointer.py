@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from pathlib import Path
 
 from scriptmodel_trainer.errors import StoppedError
 from scriptmodel_trainer.progress.events import Warned
 from scriptmodel_trainer.progress.listeners import Progress
-from scriptmodel_trainer.stopping import RESUMABLE, StopSignals
-from scriptmodel_trainer.training.checkpoints import (
-    Checkpoint,
-    check_arrays,
-    damaged,
-    load_checkpoint,
-    save_checkpoint,
-)
-from scriptmodel_trainer.training.state import Outcome, Position, Variables
+from scriptmodel_trainer.stopping import StopSignals
+from scriptmodel_trainer.training.checkpoints import Checkpoint, check_arrays, damaged
+from scriptmodel_trainer.training.state import Effort, Outcome, Position, Variables
 from scriptmodel_trainer.training.task import TrainingTask
 
 OTHER_PROCESSOR = (
@@ -55,7 +50,7 @@ class Checkpointer:
         if stopping:
             epoch, share = self._position.epoch, self._position.window / windows
             where = f"in epoch {epoch} at {share:.0%}" if epoch <= self._task.preset.epochs else "at the end"
-            raise StoppedError(stopping, f"stopped {where}", RESUMABLE)
+            raise StoppedError(stopping, f"stopped {where}", self._signals.hint)
 
     def save(self) -> None:
         """Save now."""
@@ -68,23 +63,36 @@ class Checkpointer:
             history=tuple(self._outcome.history),
             arrays=self._variables.arrays() | best,
             processor=self._task.processor,
+            effort=self._task.effort,
         )
-        save_checkpoint(self._task.checkpoint, checkpoint)
-        self._signals.hint = RESUMABLE
+        if self._task.store.save(checkpoint):
+            self._signals.hint = self._task.store.hint
         self._saved_at = time.monotonic()
         self._save_seconds = self._saved_at - started
 
-    def restore(self, windows: int, progress: Progress) -> None:
-        """Continue the saved run, whose epochs have `windows`; warns where the result may differ.
+    def restore(self, windows: int, progress: Progress) -> bool:
+        """Continue from the saved state of this run, whose epochs have `windows`; returns whether there is one.
 
-        Raises BadInputError if the checkpoint is damaged or belongs to another run.
+        Warns where the result may differ. Raises BadInputError if a checkpoint for --resume is damaged or of another
+        run.
         """
-        checkpoint = load_checkpoint(self._task.checkpoint, self._task.fingerprints)
+        effort = self._task.effort
+        for store in self._task.resume_from:
+            last = store.last_effort()
+            checkpoint = store.newest(lambda path, found: self._check(path, found, windows))
+            if checkpoint is not None:
+                self._assign(checkpoint, progress)
+                effort.restart(checkpoint.effort, last or checkpoint.effort)
+                return True
+            if last is not None:  # killed before the first checkpoint
+                effort.restart(Effort(), last)
+        return False
+
+    def _assign(self, checkpoint: Checkpoint, progress: Progress) -> None:
         if checkpoint.processor not in ("", self._task.processor):
             progress.report(Warned("other_processor", OTHER_PROCESSOR))
         if checkpoint.fingerprint == self._task.fingerprints.unresolved:
             progress.report(Warned("unknown_precision", UNKNOWN_PRECISION))
-        self._check(checkpoint, windows)
         self._variables.assign(checkpoint.arrays)
         for field in dataclasses.fields(Position):
             setattr(self._position, field.name, getattr(checkpoint, field.name))
@@ -94,12 +102,12 @@ class Checkpointer:
             name.removeprefix(_BEST): array for name, array in checkpoint.arrays.items() if name.startswith(_BEST)
         }
 
-    def _check(self, checkpoint: Checkpoint, windows: int) -> None:
+    def _check(self, path: Path, checkpoint: Checkpoint, windows: int) -> None:
         expected = self._variables.shapes()
         if checkpoint.best_epoch:
             weights = self._variables.weights
             expected |= {f"{_BEST}{name}": tuple(variable.shape) for name, variable in weights.items()}
-        path, epochs = self._task.checkpoint, self._task.preset.epochs
+        epochs = self._task.preset.epochs
         check_arrays(path, checkpoint.arrays, expected)
         over = checkpoint.epoch == epochs + 1 and checkpoint.window == 0
         within = 1 <= checkpoint.epoch <= epochs and checkpoint.window <= windows

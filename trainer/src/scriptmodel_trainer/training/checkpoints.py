@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,9 @@ import numpy.typing as npt
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.model_schema import check_checkpoint
 from scriptmodel_trainer.records import EpochRecord
-from scriptmodel_trainer.storage import parse_json, read_arrays, write_arrays
+from scriptmodel_trainer.storage import parse_json, read_array, read_arrays, write_arrays
 from scriptmodel_trainer.training.fingerprints import Fingerprints
+from scriptmodel_trainer.training.state import Effort
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +34,17 @@ class Checkpoint:
     history: tuple[EpochRecord, ...]
     arrays: dict[str, npt.NDArray[Any]]
     processor: str = ""  # what computed it; older versions did not say
+    effort: Effort = field(default_factory=Effort)  # older versions stored none
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Store atomically: a kill at any moment leaves the old checkpoint or the new one. WriteError if it cannot."""
     described = {
-        field.name: getattr(checkpoint, field.name)
-        for field in dataclasses.fields(checkpoint)
-        if field.name not in ("arrays", "history")
+        entry.name: getattr(checkpoint, entry.name)
+        for entry in dataclasses.fields(checkpoint)
+        if entry.name not in ("arrays", "history", "effort")
     }
+    described["effort"] = dataclasses.asdict(checkpoint.effort)
     described["history"] = [dataclasses.asdict(record) for record in checkpoint.history]
     described["names"] = sorted(checkpoint.arrays)
     text = json.dumps(described).encode()
@@ -56,7 +59,8 @@ def load_checkpoint(path: Path, fingerprints: Fingerprints) -> Checkpoint:
         check_checkpoint(described)
         history = tuple(EpochRecord(**record) for record in described.pop("history"))
         arrays = {name: arrays[name] for name in described.pop("names")}
-        checkpoint = Checkpoint(**described, history=history, arrays=arrays)
+        effort = Effort(**described.pop("effort", {"seconds": described["seconds"]}))
+        checkpoint = Checkpoint(**described, history=history, arrays=arrays, effort=effort)
     except BadInputError as error:
         raise BadInputError(error.message, "train without --resume") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -67,6 +71,17 @@ def load_checkpoint(path: Path, fingerprints: Fingerprints) -> Checkpoint:
             "repeat the first command with --resume on the same kind of processor, or train without --resume",
         )
     return checkpoint
+
+
+def fingerprint_of(path: Path) -> str | None:
+    """Return the fingerprint of a checkpoint without reading its arrays; None if it is damaged."""
+    try:
+        described = parse_json(read_array(path, "described").tobytes())
+        check_checkpoint(described)
+    except (BadInputError, OSError, ValueError, TypeError):
+        return None
+    fingerprint: str = described["fingerprint"]
+    return fingerprint
 
 
 def damaged(path: Path, reason: object) -> BadInputError:

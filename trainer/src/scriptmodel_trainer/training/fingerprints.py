@@ -37,19 +37,21 @@ class Fingerprints:
         return fingerprint in (self.current, self.unresolved or self.current) or fingerprint in self.earlier
 
 
-def fingerprints_of(requested: Preset, resolved: Preset, seed: int, layout: str, corpus: str) -> Fingerprints:
-    """Fingerprints of a run on the corpus with that digest.
+def fingerprints_of(
+    requested: Preset, resolved: Preset, seed: int, layout: str, corpus: str, base: str | None = None
+) -> Fingerprints:
+    """Fingerprints of a run on the corpus with that digest, from the base model with that digest if there is one.
 
     `requested` may have precision=auto, `resolved` has the precision that this machine uses for it.
     """
-    others = {"seed": seed, "layout": layout}
+    others = {"seed": seed, "layout": layout, **({"from": base} if base else {})}
     changed = {
         field.name: value
         for field in dataclasses.fields(Preset)
         if (value := getattr(resolved, field.name)) != field.default
     }
     current = _digest({**changed, **others}, corpus)
-    if changed.keys() - set(_EARLIER):  # an older version did not have such a setting
+    if base or changed.keys() - set(_EARLIER):  # an older version did not have such a setting
         return Fingerprints(current)
 
     def earlier(preset: Preset) -> str:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import platform
 import re
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -13,9 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from scriptmodel_trainer.errors import BadInputError, StoppedError
+from scriptmodel_trainer.records import Device
 
 # What /proc/cpuinfo says of a processor: `flags` on x86, `Features` on ARM.
 _FLAGS = re.compile(r"^(?:flags|Features)\b.*", re.MULTILINE)
+
+_CPU_NAME = re.compile(r"^model name\s*:\s*(.+)$", re.MULTILINE)
 
 
 def load_tensorflow(seed: int) -> str:
@@ -32,6 +36,9 @@ def load_tensorflow(seed: int) -> str:
     except ImportError as error:
         raise BadInputError(f"TensorFlow cannot be loaded: {error}", "install scriptmodel-trainer[cpu]") from error
     tf.keras.utils.set_random_seed(seed)
+    for gpu in gpus():
+        with contextlib.suppress(RuntimeError):  # it is in use already, which an earlier call allowed to grow
+            tf.config.experimental.set_memory_growth(gpu, True)
     if not gpus():
         tf.config.experimental.enable_op_determinism()
     version: str = tf.__version__
@@ -67,6 +74,36 @@ def processor() -> str:
         return str(tf.config.experimental.get_device_details(found[0]).get("device_name", "GPU"))
     wide = (flag for flag in _cpu_flags() or () if flag.startswith(("avx", "amx", "fma", "sve", "bf16")))
     return " ".join([platform.machine(), *sorted(wide)])
+
+
+def device() -> Device:
+    """Return what training uses: the first GPU, or the processor."""
+    import tensorflow as tf  # noqa: PLC0415  # quietly loaded by then
+
+    found = gpus()
+    if not found:
+        return Device("cpu", _cpu_name())
+    name = str(tf.config.experimental.get_device_details(found[0]).get("device_name", "GPU"))
+    return Device("gpu", name, _gpu_memory())
+
+
+def _gpu_memory() -> int | None:
+    """Return the bytes of the first GPU's memory as its driver reports them; TensorFlow does not."""
+    query = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
+    try:
+        done = subprocess.run(query, capture_output=True, text=True, timeout=10, check=True)
+        return int(done.stdout.split()[0]) << 20  # MiB
+    except (OSError, ValueError, IndexError, subprocess.SubprocessError):
+        return None
+
+
+def _cpu_name() -> str:
+    try:
+        described = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
+    except OSError:  # not Linux
+        return platform.machine()
+    found = _CPU_NAME.search(described)
+    return found[1] if found else platform.machine()
 
 
 def _cpu_flags() -> frozenset[str] | None:

@@ -17,19 +17,20 @@ from scriptmodel_trainer.training.model import LanguageModel
 from scriptmodel_trainer.training.optimizers import Optimizer, learning_rate
 from scriptmodel_trainer.training.reporter import Reporter
 from scriptmodel_trainer.training.state import Outcome, Position, Variables
-from scriptmodel_trainer.training.task import TrainingResult, TrainingTask
+from scriptmodel_trainer.training.task import Ending, TrainingResult, TrainingTask
 
 _DIVERGED = 40.0  # nats a token: far worse than a uniform guess among all words, so the weights have exploded
 
 
-def fit(task: TrainingTask, resume: bool, progress: Progress, signals: StopSignals) -> TrainingResult:
-    """Train to the end, or raise StoppedError with the state saved, or DivergedError with nothing overwritten.
+def fit(task: TrainingTask, progress: Progress, signals: StopSignals) -> TrainingResult:
+    """Train to the end, from the saved state if there is one; returns the best weights.
 
-    Raises MemoryError if the network does not fit into the memory of the CPU or the GPU.
+    Raises StoppedError with the state saved, DivergedError with nothing overwritten, and MemoryError if the network
+    does not fit into the memory of the CPU or the GPU.
     """
     try:
         loop = _Loop(task, progress, signals)
-        resumed_from = loop.resume(progress) if resume else None
+        resumed_from = loop.resume(progress)
         signals.deferred = True
         result = loop.run(resumed_from)
     except tf.errors.ResourceExhaustedError as error:
@@ -46,6 +47,8 @@ class _Loop:
     def __init__(self, task: TrainingTask, progress: Progress, signals: StopSignals) -> None:
         preset = task.preset
         model = LanguageModel(preset, task.vocabulary, task.seed)
+        if task.start is not None:
+            model.set_weights(task.start)
         optimizer = Optimizer(preset, model.variables)
         self._task = task
         self._model = model
@@ -59,53 +62,78 @@ class _Loop:
         self._reporter = Reporter(progress, task, self._rows)
         self._pace = Pace()
 
-    def resume(self, progress: Progress) -> int:
-        """Restore the saved state; returns the epoch that the run continues."""
-        self._checkpointer.restore(self._rows.windows, progress)
+    def resume(self, progress: Progress) -> int | None:
+        """Restore the saved state; returns the epoch that the run continues, None if it starts."""
+        if not self._checkpointer.restore(self._rows.windows, progress):
+            return None
         return min(self._position.epoch, self._task.preset.epochs)
 
     def run(self, resumed_from: int | None) -> TrainingResult:
         """Train from the current position to the end."""
         position, outcome = self._position, self._outcome
-        self._reporter.started(resumed_from)
-        while position.epoch <= self._task.preset.epochs:
+        self._reporter.started(resumed_from, position)
+        while (ending := self._ending()) is None:
             self._train_epoch()
-            self._validate()
-            position.start_next_epoch()
-            self._training.reset_state()
-            self._checkpointer.save_if_due(self._rows.windows)
+            if position.window == self._rows.windows:
+                self._validate()
+                position.start_next_epoch()
+                self._training.reset_state()
+                self._checkpointer.save_if_due(self._rows.windows)
         self._checkpointer.save()  # scoring the test split may take long, too
-        return TrainingResult(outcome.best_weights, tuple(outcome.history), outcome.best_epoch, position.seconds)
+        if position.window:  # a budget ended the run within an epoch, which the saved state continues
+            self._validate()
+        return TrainingResult(
+            outcome.best_weights, tuple(outcome.history), outcome.best_epoch, position.seconds, ending
+        )
+
+    def _ending(self) -> Ending | None:
+        """Return why the run ends here; None if it continues."""
+        preset, outcome = self._task.preset, self._outcome
+        if self._position.epoch > preset.epochs:
+            return Ending("epochs")
+        if preset.patience and len(outcome.history) - outcome.best_epoch >= preset.patience:
+            return Ending("early-stopping")
+        limit = self._exhausted()
+        return Ending("budget", limit) if limit else None
+
+    def _exhausted(self) -> str | None:
+        return self._task.budget.exhausted(self._task.effort, len(self._outcome.history))
+
+    def _spend(self, seconds: float) -> None:
+        self._task.effort.spend(seconds, on_gpu=self._task.device.kind == "gpu")
 
     def _train_epoch(self) -> None:
-        """Train on the windows of the epoch that are left."""
+        """Train on the remaining windows of the epoch, or until a budget is exhausted."""
         position, windows = self._position, self._rows.windows
         self._reporter.epoch_started(position, self._rate(position.window))
-        while position.window < windows:
+        while position.window < windows and not self._exhausted():
             count = min(self._pace.count, windows - position.window)
             rates = [self._rate(position.window + ahead) for ahead in range(count)]
             step = (position.epoch - 1) * windows + position.window
             with self._pace.of(count):
                 loss = self._training.run(position.window, step, rates)
             position.advance(count, loss, self._pace.took)
+            self._spend(self._pace.took)
             self._require_convergence(loss / count)
             self._report_and_save()
 
     def _validate(self) -> None:
-        """Validate the weights after an epoch and record it."""
-        position, windows = self._position, self._rows.windows
+        """Validate the current weights, after an epoch or the part of one that a budget allowed, and record it."""
+        position = self._position
         started = time.monotonic()
         mean = self._validation.run(self._report_and_save)
-        position.seconds += time.monotonic() - started
+        took = time.monotonic() - started
+        position.seconds += took
+        self._spend(took)
         self._require_convergence(mean)
         weights = self._model.weights()
         record = EpochRecord(
             epoch=position.epoch,
-            train_perplexity=perplexity_of(position.loss / windows),
+            train_perplexity=perplexity_of(position.loss / position.window),
             valid_perplexity=perplexity_of(mean),
-            learning_rate=self._rate(windows - 1),
+            learning_rate=self._rate(position.window - 1),
             seconds=position.epoch_seconds,
-            words_per_second=windows * self._rows.words / max(position.epoch_seconds, 1e-9),
+            words_per_second=position.window * self._rows.words / max(position.epoch_seconds, 1e-9),
             sample=self._task.sample(weights),
         )
         self._reporter.epoch_ended(record, self._outcome.add(record, weights))

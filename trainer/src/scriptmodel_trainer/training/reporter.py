@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from scriptmodel_trainer.progress.events import EpochEnded, EpochStarted, Progressed, Started
+from scriptmodel_trainer.progress.events import DeviceUsed, EpochEnded, EpochStarted, Progressed, Resumed, Started
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.records import EpochRecord, perplexity_of
 from scriptmodel_trainer.training.batches import TrainingRows
@@ -24,13 +24,21 @@ class Reporter:
         self._reported_at = time.monotonic()
         self._reported_tenth = 0
 
-    def started(self, resumed_from: int | None) -> None:
+    def started(self, resumed_from: int | None, position: Position) -> None:
         """Report the start of the run; `resumed_from` is the epoch that a resumed run continues."""
         task = self._task
         parameters = task.preset.parameter_count(task.vocabulary)
         self._progress.report(
             Started(task.preset_name, parameters, task.tokens, task.vocabulary, task.preset.epochs, resumed_from)
         )
+        device, effort = task.device, task.effort
+        self._progress.report(
+            DeviceUsed(device.kind, device.name, device.memory_bytes, task.preset.precision, task.gpu_requested)
+        )
+        if effort.restarts:
+            share = position.window / self._rows.windows
+            epoch = min(position.epoch, task.preset.epochs)
+            self._progress.report(Resumed(epoch, share, effort.restarts, effort.recomputed_seconds))
 
     def epoch_started(self, position: Position, rate: float) -> None:
         """Report the start of an epoch, or its continuation after a resume."""

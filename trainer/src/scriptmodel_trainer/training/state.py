@@ -39,6 +39,32 @@ class Position:
 
 
 @dataclass(slots=True)
+class Effort:
+    """What a run took over all its restarts: `seconds` of training, `gpu_seconds` of them on a GPU.
+
+    `recomputed_seconds` of them were lost with attempts that were killed after their last checkpoint.
+    """
+
+    seconds: float = 0.0
+    gpu_seconds: float = 0.0
+    restarts: int = 0
+    recomputed_seconds: float = 0.0
+
+    def spend(self, seconds: float, on_gpu: bool) -> None:
+        """Add seconds of training."""
+        self.seconds += seconds
+        self.gpu_seconds += seconds if on_gpu else 0.0
+
+    def restart(self, saved: Effort, last: Effort) -> None:
+        """Continue from a checkpoint that holds `saved`; `last` is what the attempt before this one had reached."""
+        lost = max(0.0, last.seconds - saved.seconds)
+        self.seconds = saved.seconds + lost
+        self.gpu_seconds = max(saved.gpu_seconds, last.gpu_seconds)
+        self.restarts = max(saved.restarts, last.restarts) + 1
+        self.recomputed_seconds = max(saved.recomputed_seconds, last.recomputed_seconds) + lost
+
+
+@dataclass(slots=True)
 class Outcome:
     """The finished epochs, and the weights of the one with the best validation perplexity (0: none yet)."""
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from scriptmodel_trainer.arrays import Floats, Ids
 from scriptmodel_trainer.presets import Preset
-from scriptmodel_trainer.records import EpochRecord
+from scriptmodel_trainer.records import Device, EpochRecord
+from scriptmodel_trainer.training.budget import Budget
 from scriptmodel_trainer.training.fingerprints import Fingerprints
+from scriptmodel_trainer.training.state import Effort
+from scriptmodel_trainer.training.stores import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +31,27 @@ class TrainingTask:
     seed: int
     fingerprints: Fingerprints
     processor: str
-    checkpoint: Path
+    store: Store
     checkpoint_seconds: float
     sample: Callable[[dict[str, Floats]], str]
     """Writes a line of script with the given weights; must not draw from any generator that training uses."""
+    resume_from: Sequence[Store] = ()
+    """Where to look for a saved state, in this order."""
+    start: Mapping[str, Floats] | None = None
+    """Weights to start from instead of random ones."""
+    budget: Budget = field(default_factory=Budget)
+    effort: Effort = field(default_factory=Effort)
+    """What the run took so far, over all restarts; training keeps it up to date."""
+    device: Device = field(default_factory=Device)
+    gpu_requested: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Why a run ended: `by` is `epochs`, `early-stopping` or `budget`; `budget` names the exhausted limit."""
+
+    by: str
+    budget: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +62,4 @@ class TrainingResult:
     history: tuple[EpochRecord, ...]
     best_epoch: int
     seconds: float
+    ending: Ending

@@ -1,10 +1,10 @@
-"""What this operator bends in kopf, each for one reason. Nothing else in the code depends on how kopf works inside.
+"""Changes of kopf's behaviour, each for one reason. Nothing else in the code depends on how kopf works inside.
 
 `slim_import` imports kopf without the `kubernetes` package, which kopf loads whole where it is installed: 48 MiB of
 memory and five times kopf's own start, for two types that this operator does not use.
 
 `session` gives kopf HTTP sessions whose response class reports when a watch receives something. kopf reconnects a
-silent watch, but ignores bookmarks, so it cannot tell a quiet cluster from a proxy that passes nothing on. The class
+silent watch, but ignores bookmarks, so a quiet cluster looks like a proxy that forwards nothing. The class
 also turns answers that would end kopf (a body that breaks off, a CRD that is not served for a while) into connection
 errors, which kopf retries.
 

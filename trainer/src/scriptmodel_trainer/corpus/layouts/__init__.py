@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.layouts import fountain, frames, markdown, verbatim
 from scriptmodel_trainer.corpus.layouts.paragraphs import short_lines
+from scriptmodel_trainer.corpus.layouts.rules import Explain, Parse, silent
 from scriptmodel_trainer.corpus.layouts.stage import StageParser
 from scriptmodel_trainer.corpus.layouts.survey import STYLES
 from scriptmodel_trainer.errors import BadInputError
@@ -28,19 +29,17 @@ class Layout:
     """
 
     name: str
-    parse: Callable[[Iterable[str], Sequence[str]], Iterator[Event]]
+    parse: Parse
     score: Callable[[Sequence[str]], float]
 
 
-def _of_script(
-    name: str, parse: Callable[[Iterable[str], Sequence[str]], Iterator[Event]], score: Callable[[Sequence[str]], float]
-) -> Layout:
+def _of_script(name: str, parse: Parse, score: Callable[[Sequence[str]], float]) -> Layout:
     """A layout whose rules look into lines, which are kept short for them."""
-    return Layout(
-        name,
-        lambda lines, sample: parse(short_lines(lines), list(short_lines(sample))),
-        lambda sample: score(list(short_lines(sample))),
-    )
+
+    def parse_short(lines: Iterable[str], sample: Sequence[str], explain: Explain = silent) -> Iterator[Event]:
+        return parse(short_lines(lines), list(short_lines(sample)), explain)
+
+    return Layout(name, parse_short, lambda sample: score(list(short_lines(sample))))
 
 
 LAYOUTS: dict[str, Layout] = {

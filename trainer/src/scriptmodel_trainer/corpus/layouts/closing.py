@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
-from scriptmodel_trainer.corpus.layouts.cast import Cast
-from scriptmodel_trainer.corpus.layouts.directions import is_bracketed, opens_only, reads_like_direction, tells
+from scriptmodel_trainer.corpus.layouts.evidence import Evidence
 from scriptmodel_trainer.corpus.layouts.marks import (
-    is_back_matter,
-    is_closing,
-    is_curtain,
     is_for_sale,
-    is_front_heading,
-    is_furniture,
-    is_heading,
     is_priced,
-    is_rule,
     spoken_by,
     stroke,
     tells_of_print,
 )
-from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph
+from scriptmodel_trainer.corpus.layouts.recognizer import Recognizer
+from scriptmodel_trainer.corpus.layouts.rules import Test, first_verdict
 
 AHEAD = 40  # paragraphs looked at for a play that has ended, or begins with a long speech
 _SOLD = 3  # paragraphs from the heading of a catalogue to its first price
@@ -34,95 +27,104 @@ _SHOWN = 2  # paragraphs from a tableau to the curtain
 _PLAYED = 2  # directions in brackets among the paragraphs ahead
 _LAST = 6  # paragraphs after the last cue that a final direction may follow
 _CURTAIN = re.compile(r"CURTAIN|TABLEAU|DROP|DANCE")
-_PROSE = 55  # characters; lines of prose are longer, those of verse shorter
 _CAPITAL_WORDS = re.compile(r"\s*[A-Z]\S*(?:\s+(?:[A-Z]\S*|of|the|and|in|an?|to|for|or))*(?<![.!?,;:_])\s*")
 _COLOPHON = re.compile(r"PRINTED (?:BY|IN|AT)\b|(?:Printed|_Printed) (?:_?by|in|at)\b")
 
 
-def ends(paragraph: Paragraph, ahead: Sequence[Paragraph], cast: Cast, before: Paragraph | None) -> bool:
-    """True at words that say so, at a new front matter, or where nobody speaks any more.
+@dataclass(frozen=True)
+class Edge:
+    """A paragraph that may be the first one behind a play: the one before it, and those that follow."""
 
-    `ahead` are the paragraphs that follow, `before` is the one before.
+    paragraph: Evidence
+    ahead: Sequence[Evidence]
+    recognizer: Recognizer
+    before: Evidence | None
+
+    @property
+    def text(self) -> str:
+        """The text of the paragraph."""
+        return self.paragraph.text
+
+    @property
+    def fallen(self) -> bool:
+        """Whether the curtain fell right before."""
+        return self.before is not None and self.before.is_curtain
+
+    def knows_any(self) -> bool:
+        """Whether anyone known speaks among those that follow."""
+        return any(map(self.recognizer.knows, self.ahead))
+
+    def next_curtain(self, count: int) -> bool:
+        """Whether the curtain falls within the next paragraphs."""
+        return any(other.is_curtain for other in itertools.islice(self.ahead, count))
+
+
+def ends(paragraph: Evidence, ahead: Sequence[Evidence], recognizer: Recognizer, before: Evidence | None) -> str:
+    """The name of the rule by which the play is over before this paragraph, "" if it is not.
+
+    It is at words that say so, at a new front matter, or where nobody speaks any more. `ahead` are the paragraphs that
+    follow, `before` is the one before.
     """
-    text = paragraph.text
-    matter = _back_matter_begins(paragraph, ahead) and not cast.knows(paragraph)
-    fallen = before is not None and is_curtain(before.text)
-    if matter or cast.begins_with_cue(paragraph):  # a title may look like a name
-        return matter or (fallen and (_title_page(ahead, cast) or _strange(paragraph, ahead, cast)))
-    if is_furniture(text) and (
-        not is_rule(text) or stroke(text) in cast.rules
-    ):  # a page, an illustration; notes at the end
-        return is_front_heading(text) and not any(map(cast.begins_with_cue, ahead))
-    if _may_be_title(text) and _title_page(ahead, cast):
-        return not _CURTAIN.search(text) or is_closing(text) or is_front_heading(text)
-    advertised = fallen and _advertises([paragraph, *ahead])
-    if is_closing(text) or is_front_heading(text) or advertised or _heads_list(paragraph, ahead, cast):
-        return True
-    speaks = cast.knows if fallen else cast.begins_with_cue
-    if any(map(speaks, ahead)) or is_epilogue(text) or spoken_by(text) is not None:
-        return _COLOPHON.search(text) is not None and not any(map(cast.knows, ahead))
-    picture = fallen and any(is_curtain(other.text) for other in itertools.islice(ahead, _SHOWN))
-    goes_on = picture or (fallen and is_heading(text) and is_played(ahead))
-    return not goes_on and (fallen or _COLOPHON.search(text) is not None or _nobody_speaks(paragraph, ahead, cast))
+    return first_verdict(ENDINGS, Edge(paragraph, ahead, recognizer, before))
 
 
-def _back_matter_begins(paragraph: Paragraph, ahead: Sequence[Paragraph]) -> bool:
+def _back_matter_begins(paragraph: Evidence, ahead: Sequence[Evidence]) -> bool:
     """Whether this is the heading of notes or of a catalogue."""
     text = paragraph.text
     if text.isupper() and len(text) < _TITLE and any(map(_for_sale, itertools.islice(ahead, _SOLD))):
-        return not _moves(text)
-    return is_back_matter(text) and not is_furniture(text)
+        return not _moves(paragraph)
+    return paragraph.is_back_matter and not paragraph.is_furniture
 
 
-def _heads_list(paragraph: Paragraph, ahead: Sequence[Paragraph], cast: Cast) -> bool:
+def _heads_list(paragraph: Evidence, ahead: Sequence[Evidence], recognizer: Recognizer) -> bool:
     """Whether this is the heading of a catalogue: only strange names follow, and nobody asks or speaks to anyone."""
     text = paragraph.text
-    if len(text) > _TITLE or not text.strip().isupper() or any(map(cast.knows, ahead)):
+    if len(text) > _TITLE or not text.strip().isupper() or any(map(recognizer.knows, ahead)):
         return False
-    names = sum(map(cast.begins_with_cue, ahead))
+    names = sum(map(recognizer.begins_with_cue, ahead))
     return (
         names > max(_SOLD, len(ahead) // 2)
-        and not (_moves(text) or is_heading(text))
-        and all(tells(other.text) for other in ahead)
+        and not (_moves(paragraph) or paragraph.is_heading)
+        and all(other.tells for other in ahead)
     )
 
 
-def _strange(paragraph: Paragraph, ahead: Sequence[Paragraph], cast: Cast) -> bool:
+def _strange(paragraph: Evidence, ahead: Sequence[Evidence], recognizer: Recognizer) -> bool:
     """Whether what looks like a name is nobody's, and nobody known speaks any more."""
-    return not is_heading(paragraph.text) and not any(map(cast.knows, [paragraph, *ahead]))
+    return not paragraph.is_heading and not any(map(recognizer.knows, [paragraph, *ahead]))
 
 
-def _for_sale(paragraph: Paragraph) -> bool:
+def _for_sale(paragraph: Evidence) -> bool:
     return is_for_sale(paragraph.text)
 
 
-def _nobody_speaks(paragraph: Paragraph, ahead: Sequence[Paragraph], cast: Cast) -> bool:
+def _nobody_speaks(paragraph: Evidence, ahead: Sequence[Evidence], recognizer: Recognizer) -> bool:
     """Whether the play is over where no cue follows: what follows is prose, or stands after a rule."""
-    if is_rule(paragraph.text):
-        over = any(not is_furniture(other.text) for other in ahead)
+    if paragraph.is_rule:
+        over = any(not other.is_furniture for other in ahead)
     else:
-        prose = sum(1 for other in ahead if not (_verse(other) or is_bracketed(other.text) or _by_someone(other)))
+        prose = sum(1 for other in ahead if not (other.is_short_lined or other.is_bracketed or _by_someone(other)))
         over = len(ahead) >= AHEAD - 1 and prose > len(ahead) // 2 and not is_played(ahead)
-    return over and not _goes_on(paragraph, ahead, cast)
+    return over and not _goes_on(paragraph, ahead, recognizer)
 
 
-def is_played(following: Iterable[Paragraph]) -> bool:
+def is_played(following: Iterable[Evidence]) -> bool:
     """Whether directions in brackets stand among these: a crowd whose members have no names may speak for pages."""
     return sum(map(_is_direction, following)) >= _PLAYED
 
 
-def _is_direction(paragraph: Paragraph) -> bool:
+def _is_direction(paragraph: Evidence) -> bool:
     text = paragraph.text
-    bracketed = text.lstrip(" _")[:1] in ("[", "(") and (is_bracketed(text) or opens_only(text))
-    return bracketed and not is_furniture(text)
+    bracketed = text.lstrip(" _")[:1] in ("[", "(") and (paragraph.is_bracketed or paragraph.opens_only)
+    return bracketed and not paragraph.is_furniture
 
 
-def is_epilogue(text: str) -> bool:
+def is_epilogue(paragraph: Evidence) -> bool:
     """True for the heading of what is spoken after the last scene."""
-    return is_heading(text) and "EPILOGUE" in text.upper()
+    return paragraph.is_heading and "EPILOGUE" in paragraph.text.upper()
 
 
-def _goes_on(paragraph: Paragraph, ahead: Iterable[Paragraph], cast: Cast) -> bool:
+def _goes_on(paragraph: Evidence, ahead: Iterable[Evidence], recognizer: Recognizer) -> bool:
     """Whether this still belongs to the play though nobody is named any more.
 
     So it is if a direction, a curtain or an epilogue follows soon, or nothing but verse or a last word before the end.
@@ -130,57 +132,115 @@ def _goes_on(paragraph: Paragraph, ahead: Iterable[Paragraph], cast: Cast) -> bo
     verse, ruled = True, False
     for index, other in enumerate(itertools.chain([paragraph], ahead)):
         text = other.text
-        if is_closing(text):
+        if other.is_closing:
             return verse or (index <= _TAIL and not ruled)
-        if is_front_heading(text) or tells_of_print(text):
+        if other.is_front_heading or tells_of_print(text):
             return False
-        if index <= _LAST and (_moves(text) or is_epilogue(text)):
+        if index <= _LAST and (_moves(other) or is_epilogue(other)):
             return True
-        verse = verse and (_verse(other) or is_furniture(text))
-        ruled = ruled or (is_rule(text) and stroke(text) not in cast.rules)
+        verse = verse and (other.is_short_lined or other.is_furniture)
+        ruled = ruled or (other.is_rule and stroke(text) not in recognizer.cast.rules)
     return False
 
 
-def _moves(text: str) -> bool:
-    if is_furniture(text):
+def _moves(paragraph: Evidence) -> bool:
+    if paragraph.is_furniture:
         return False
-    short = len(text) < 400
-    return is_bracketed(text) or is_curtain(text) or opens_only(text) or (short and reads_like_direction(text))
+    short = len(paragraph.text) < 400
+    told = paragraph.is_bracketed or paragraph.is_curtain or paragraph.opens_only
+    return told or (short and paragraph.reads_like_direction)
 
 
-def _advertises(following: Sequence[Paragraph]) -> bool:
+def _advertises(following: Sequence[Evidence]) -> bool:
     """Whether prices are named before another scene begins."""
     for paragraph in following:
-        if is_heading(paragraph.text):
+        if paragraph.is_heading:
             return False
         if is_priced(paragraph.text):
             return True
     return False
 
 
-def _may_be_title(text: str) -> bool:
+def _may_be_title(paragraph: Evidence) -> bool:
     """A short paragraph in capitals, or with a capital to each word."""
-    upper = text.strip().isupper() and not is_bracketed(text)
+    text = paragraph.text
+    upper = text.strip().isupper() and not paragraph.is_bracketed
     return len(text) < _TITLE and (upper or _CAPITAL_WORDS.fullmatch(text) is not None)
 
 
-def _title_page(ahead: Sequence[Paragraph], cast: Cast) -> bool:
+def _title_page(ahead: Sequence[Evidence], recognizer: Recognizer) -> bool:
     """Whether the next play's cast list comes before anyone known speaks."""
     for other in itertools.islice(ahead, _NEAR):
-        if is_front_heading(other.text):
+        if other.is_front_heading:
             return True
-        if cast.knows(other) or is_curtain(other.text) or is_closing(other.text):
+        if recognizer.knows(other) or other.is_curtain or other.is_closing:
             return False
     return False
 
 
-def _by_someone(paragraph: Paragraph) -> bool:
+def _by_someone(paragraph: Evidence) -> bool:
     """Words after a dash: someone in a crowd says them."""
     return paragraph.text.lstrip().startswith(("--", "—"))
 
 
-@functools.lru_cache(maxsize=2 * AHEAD)  # each is looked at again for every one before it
-def _verse(paragraph: Paragraph) -> bool:
-    """Short lines."""
-    lines = paragraph.text.split("\n")
-    return sum(len(line.strip()) < _PROSE for line in lines) > len(lines) // 2
+def _is_back_matter(edge: Edge) -> bool | None:
+    begins = _back_matter_begins(edge.paragraph, edge.ahead)
+    return True if begins and not edge.recognizer.knows(edge.paragraph) else None
+
+
+def _is_stranger(edge: Edge) -> bool | None:
+    """A name ends no play, unless it stands on the next title page or is nobody's after the curtain."""
+    if not edge.recognizer.begins_with_cue(edge.paragraph):
+        return None
+    titled = edge.fallen and _title_page(edge.ahead, edge.recognizer)
+    return titled or (edge.fallen and _strange(edge.paragraph, edge.ahead, edge.recognizer))
+
+
+def _is_page_edge(edge: Edge) -> bool | None:
+    """Pages, illustrations and the rules of the play end none; the heading of notes does, where nobody speaks."""
+    rule = edge.paragraph.is_rule and stroke(edge.text) not in edge.recognizer.cast.rules
+    if rule or not edge.paragraph.is_furniture:
+        return None
+    return edge.paragraph.is_front_heading and not any(map(edge.recognizer.begins_with_cue, edge.ahead))
+
+
+def _is_title_page(edge: Edge) -> bool | None:
+    if not (_may_be_title(edge.paragraph) and _title_page(edge.ahead, edge.recognizer)):
+        return None
+    seen = edge.paragraph
+    return not _CURTAIN.search(edge.text) or seen.is_closing or seen.is_front_heading
+
+
+def _is_catalogue(edge: Edge) -> bool | None:
+    advertised = edge.fallen and _advertises([edge.paragraph, *edge.ahead])
+    return True if advertised or _heads_list(edge.paragraph, edge.ahead, edge.recognizer) else None
+
+
+def _is_played_on(edge: Edge) -> bool | None:
+    """Where others speak or an epilogue follows, only the printer's words end the play, if nobody known speaks."""
+    speaks = edge.recognizer.knows if edge.fallen else edge.recognizer.begins_with_cue
+    spoken = any(map(speaks, edge.ahead)) or is_epilogue(edge.paragraph) or spoken_by(edge.text) is not None
+    return (_COLOPHON.search(edge.text) is not None and not edge.knows_any()) if spoken else None
+
+
+def _is_tableau(edge: Edge) -> bool | None:
+    """After the curtain a picture may be shown, or a scene without names."""
+    shown = edge.fallen and edge.next_curtain(_SHOWN)
+    return False if shown or (edge.fallen and edge.paragraph.is_heading and is_played(edge.ahead)) else None
+
+
+ENDINGS: tuple[Test[Edge], ...] = (
+    Test("back-matter", _is_back_matter),
+    Test("stranger", _is_stranger),
+    Test("page-edge", _is_page_edge),
+    Test("title-page", _is_title_page),
+    Test("closing-words", lambda edge: edge.paragraph.is_closing or None),
+    Test("front-heading", lambda edge: edge.paragraph.is_front_heading or None),
+    Test("catalogue", _is_catalogue),
+    Test("played-on", _is_played_on),
+    Test("shown-after-curtain", _is_tableau),
+    Test("curtain", lambda edge: edge.fallen or None),
+    Test("colophon", lambda edge: _COLOPHON.search(edge.text) is not None or None),
+    Test("nobody-speaks", lambda edge: _nobody_speaks(edge.paragraph, edge.ahead, edge.recognizer)),
+)
+"""Whether a play is over: the first test that says yes or no decides."""

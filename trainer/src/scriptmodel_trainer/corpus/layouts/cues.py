@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import functools
 import re
 from collections.abc import Iterator, Set
 from dataclasses import dataclass
@@ -75,7 +74,6 @@ _JOINED = re.compile(r"(?<=[^\W_])_(?=[^\W_])")  # `Anna_Gull`
 _INITIAL = re.compile(r"(?:\A|\s)[^\W\d_a-z]\.\Z")
 _SENTENCE = re.compile(r" [\"“‘'(\[_]?[A-Z](?![A-Z])")
 _MIDDLE = " " * 16
-_LOOKED_AT = 128  # paragraphs, each looked at again for every one before it that may end the play
 _KINDS = {
     "alone": Kind.ALONE,
     "comma": Kind.ALONE,
@@ -173,7 +171,6 @@ def _italic_cue(match: re.Match[str], caps: bool) -> Cue | None:
     return Cue(name, kind, caps, manner, match.start(), match.end(), italic=True)
 
 
-@functools.lru_cache(maxsize=_LOOKED_AT)
 def candidate_at_start(text: str, caps: bool) -> Cue | None:
     """What stands where a name would at the beginning of a paragraph, if anything does."""
     if text.lstrip()[:1] == "_" and (italic := _ITALIC.match(text)) and (cue := _italic_cue(italic, caps)):

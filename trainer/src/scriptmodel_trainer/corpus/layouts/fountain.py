@@ -11,6 +11,7 @@ from scriptmodel_trainer.corpus.layouts import drafts
 from scriptmodel_trainer.corpus.layouts.directions import without_brackets
 from scriptmodel_trainer.corpus.layouts.marks import is_closing, is_extension, is_furniture, is_heading
 from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph, paragraphs, plain
+from scriptmodel_trainer.corpus.layouts.rules import Decision, Explain, Rule, first_rule, read_by, silent
 
 _NUMBERED = r"\(?[A-Z]{0,2}\d+[A-Z]{0,2}[.)]?"
 _SLUG = re.compile(
@@ -45,30 +46,47 @@ _PAGE = re.compile(  # the head or foot of a page, `Yellow Revised 10/9/05 - Pag
 _MORE = re.compile(r"\(\s*MORE\s*\)", re.IGNORECASE)
 
 
-def parse(lines: Iterable[str], sample: Sequence[str]) -> Iterator[Event]:
+def parse(lines: Iterable[str], sample: Sequence[str], explain: Explain = silent) -> Iterator[Event]:
     """Events of a screenplay; the title page is no part of it."""
-    slugs = any(map(_SLUG.match, sample))
-    keyed = ended = False  # the title page is a list of keys; a site's record of the film has come
-    draft = _draft(tuple(sample))
-    begun = False
+    pages = _Pages(_draft(tuple(sample)), slugs=any(map(_SLUG.match, sample)))
     notes: list[Event] = []
-    for paragraph in draft.recut(_paragraphs(_without_boneyard(lines, notes))):
+    for paragraph in pages.draft.recut(_paragraphs(_without_boneyard(lines, notes))):
+        for note in notes:
+            explain(Decision(note.line, "cut", "boneyard"))
         yield from notes
         notes.clear()
         text = _NOTES.sub("", paragraph.text)
         if text != paragraph.text:
             yield Event(EventKind.CUT, " ".join(_NOTES.findall(paragraph.text)), line=paragraph.line)
-        ended = ended or _RECORD.match(text) is not None
-        keyed = keyed or (not begun and _TITLE_PAGE.match(text) is not None)
-        if ended or (not begun and (_TITLE_PAGE.match(text) or (slugs and not keyed and _is_title(paragraph, draft)))):
-            yield Event(EventKind.CUT, text, line=paragraph.line)
-            continue
-        begun = True
-        if draft.is_head(text) and not _is_slug(text):
+        if why := pages.cuts(text, paragraph):
+            explain(Decision(paragraph.line, "cut", why))
             yield Event(EventKind.CUT, text, line=paragraph.line)
         else:
-            yield from _events(Paragraph(text, paragraph.line))
+            yield from _events(Paragraph(text, paragraph.line), explain)
     yield from notes
+
+
+class _Pages:
+    """What the pages of a screenplay hold that is no part of it: a title page, heads, the record of a site."""
+
+    def __init__(self, draft: drafts.Draft, *, slugs: bool) -> None:
+        self.draft = draft
+        self._slugs = slugs
+        self._begun = False
+        self._keyed = False  # the title page is a list of keys
+        self._ended = False  # a site's record of the film has come
+
+    def cuts(self, text: str, paragraph: Paragraph) -> str:
+        """The reason why a paragraph is cut, "" if it is not; `text` are its words without notes."""
+        titled = not self._begun and _TITLE_PAGE.match(text) is not None
+        self._ended = self._ended or _RECORD.match(text) is not None
+        self._keyed = self._keyed or titled
+        if self._ended:
+            return "record-of-the-film"
+        if titled or (not self._begun and self._slugs and not self._keyed and _is_title(paragraph, self.draft)):
+            return "title-page"
+        self._begun = True
+        return "page-head" if self.draft.is_head(text) and not _is_slug(text) else ""
 
 
 @functools.lru_cache(maxsize=1)
@@ -130,36 +148,53 @@ def score(sample: Sequence[str]) -> float:
     return min(0.99, (0.6 if sure else 0.3) + spoken / len(found)) if spoken >= 2 else 0.0
 
 
-def _events(paragraph: Paragraph) -> Iterator[Event]:
+def _events(paragraph: Paragraph, explain: Explain) -> Iterator[Event]:
     """Events of a paragraph; sections and transitions may stand right above something else."""
-    text, line = paragraph.text, paragraph.line
-    while text.strip():
-        first, _, rest = text.partition("\n")
-        if section := _SECTION.match(first):
-            yield Event(EventKind.HEADING, plain(section["text"]), line=line)
-        elif rest.strip() and len(first) < _PRINTED and (_CUT_TO.fullmatch(first) or _is_page_edge(first)):
-            yield Event(EventKind.CUT, first, line=line)
-        else:
-            yield from _whole(text, line)
+    while paragraph.text.strip():
+        if (decided := first_rule(FIRST_LINES, paragraph)) is None:
+            yield from read_by(PARAGRAPHS, paragraph, paragraph.line, explain)
             return
-        text, line = rest, line + 1
+        rule, found = decided
+        explain(Decision(paragraph.line, rule.label, rule.name))
+        yield from rule.read(paragraph, found)
+        paragraph = Paragraph(paragraph.text.partition("\n")[2], paragraph.line + 1)
 
 
-def _whole(text: str, line: int) -> Iterator[Event]:
-    if _is_print(text):
-        yield Event(EventKind.CUT, text, line=line)
-    elif _is_slug(text) or (text.startswith(".") and not text.startswith("..")):
-        yield from _scene(text.lstrip("."), line)
-    elif is_heading(text):
-        yield Event(EventKind.HEADING, plain(text), line=line)
-    elif (spoken := _dialogue(text)) is not None:
-        speaker, words, dropped = spoken
-        if dropped:
-            yield Event(EventKind.CUT, dropped, line=line)
-        if words:
-            yield Event(EventKind.SPEECH, words, speaker, line)
-    else:
-        yield Event(EventKind.EXPOSITION, without_brackets(text.lstrip("!").replace("*", "")), line=line)
+def _section(paragraph: Paragraph) -> re.Match[str] | None:
+    return _SECTION.match(paragraph.text.partition("\n")[0])
+
+
+def _transition_above(paragraph: Paragraph) -> str | None:
+    """A transition or the edge of a page, right above something else."""
+    first, _, rest = paragraph.text.partition("\n")
+    above = rest.strip() and len(first) < _PRINTED and (_CUT_TO.fullmatch(first) or _is_page_edge(first))
+    return first if above else None
+
+
+def _cut(paragraph: Paragraph, text: str) -> Iterator[Event]:
+    yield Event(EventKind.CUT, text, line=paragraph.line)
+
+
+def _heading(paragraph: Paragraph, text: str) -> Iterator[Event]:
+    yield Event(EventKind.HEADING, plain(text), line=paragraph.line)
+
+
+def _slugline(paragraph: Paragraph) -> bool:
+    text = paragraph.text
+    return _is_slug(text) or (text.startswith(".") and not text.startswith(".."))
+
+
+def _speech(paragraph: Paragraph, spoken: tuple[str, str, str]) -> Iterator[Event]:
+    speaker, words, dropped = spoken
+    if dropped:
+        yield Event(EventKind.CUT, dropped, line=paragraph.line)
+    if words:
+        yield Event(EventKind.SPEECH, words, speaker, paragraph.line)
+
+
+def _action(paragraph: Paragraph, _: bool) -> Iterator[Event]:
+    words = without_brackets(paragraph.text.lstrip("!").replace("*", ""))
+    yield Event(EventKind.EXPOSITION, words, line=paragraph.line)
 
 
 def _is_print(text: str) -> bool:
@@ -173,9 +208,9 @@ def _is_print(text: str) -> bool:
     return bool(printed) or is_closing(text.strip(" <>")) or text.lstrip().startswith("=")
 
 
-def _scene(text: str, line: int) -> Iterator[Event]:
+def _scene(paragraph: Paragraph, _: bool) -> Iterator[Event]:
     """A slugline, and the action that may follow it without a blank line."""
-    lines = text.split("\n")
+    lines, line = paragraph.text.lstrip(".").split("\n"), paragraph.line
     end = 1 + (len(lines) > 1 and lines[0].endswith("-"))  # a slugline may take two lines
     slug, action = " ".join(lines[:end]), "\n".join(lines[end:])
     numbers, slug = _unnumbered(slug)
@@ -241,3 +276,19 @@ def _dialogue(text: str) -> tuple[str, str, str] | None:
         dropped += [name, "MORE"] if not _MORE.sub("", spoken).strip() else ["MORE"]
         spoken = _MORE.sub("", spoken)
     return name, (kept + plain(spoken) if spoken.strip() else ""), " ".join(dropped)
+
+
+FIRST_LINES: tuple[Rule[Paragraph], ...] = (
+    Rule("section", "heading", _section, lambda paragraph, section: _heading(paragraph, section["text"])),
+    Rule("transition-above", "cut", _transition_above, _cut),
+)
+"""Rules for the first line of a paragraph, which is read apart from the others."""
+
+PARAGRAPHS: tuple[Rule[Paragraph], ...] = (
+    Rule("print", "cut", lambda paragraph: _is_print(paragraph.text), lambda part, _: _cut(part, part.text)),
+    Rule("slugline", "heading", _slugline, _scene),
+    Rule("act", "heading", lambda part: is_heading(part.text), lambda part, _: _heading(part, part.text)),
+    Rule("name-above-words", "speech", lambda paragraph: _dialogue(paragraph.text), _speech),
+    Rule("action", "exposition", lambda _: True, _action),
+)
+"""Rules for whole paragraphs."""

@@ -7,13 +7,12 @@ and again, in turns. Lists repeat none or are sorted, prose hardly has any. Line
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.layouts.names import could_be_name
-
-Parse = Callable[[Iterable[str], Sequence[str]], Iterator[Event]]
+from scriptmodel_trainer.corpus.layouts.rules import Explain, Parse, silent
 
 _NUMBER = r"[ \t]*+(?:(?P<number>[^\s\d]{0,8}\d[^\s]{0,12})[ \t]+)?+"
 _CLOSING = dict(zip("{[(«=+~|*_", "}])»=+~|*_", strict=True))
@@ -62,9 +61,9 @@ class Frame:
     def around(self, parse: Parse) -> Parse:
         """The parser of a layout for files that have this frame."""
 
-        def parse_framed(lines: Iterable[str], sample: Sequence[str]) -> Iterator[Event]:
+        def parse_framed(lines: Iterable[str], sample: Sequence[str], explain: Explain = silent) -> Iterator[Event]:
             numbers: list[Event] = []
-            for event in parse(self._bared(lines, numbers), [self.bare(line)[0] for line in sample]):
+            for event in parse(self._bared(lines, numbers), [self.bare(line)[0] for line in sample], explain):
                 yield from numbers
                 numbers.clear()
                 yield event

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.layouts.directions import is_bracketed
 from scriptmodel_trainer.corpus.layouts.marks import is_extension, is_heading
+from scriptmodel_trainer.corpus.layouts.rules import Decision, Explain, Rule, read_by, silent
 
 _NAME = re.compile(r"\s*\*\*(?P<name>[^*]+)\*\*[.:]?(?:\s+(?P<text>\S.*))?\s*$")
 _NAME_ENDS = re.compile(r"(?<!\s)\s*[.:]$")
@@ -22,7 +25,7 @@ _FEWEST = 0.005  # of the lines hold a name, in a long play of long speeches
 _EMPTY_GROUP = re.compile(r"\[\s*\]|\(\s*\)")
 
 
-def parse(lines: Iterable[str], sample: Sequence[str]) -> Iterator[Event]:
+def parse(lines: Iterable[str], sample: Sequence[str], explain: Explain = silent) -> Iterator[Event]:
     """Events of a Markdown play; the first-level heading (the title) is no part of the script."""
     del sample
     reader = _Reader()
@@ -31,9 +34,10 @@ def parse(lines: Iterable[str], sample: Sequence[str]) -> Iterator[Event]:
         if line == "---" and (matter or number == 1):
             matter = number == 1
         elif matter or line == "[TOC]" or _IMAGE.fullmatch(line):
+            explain(Decision(number, "cut", "front-matter"))
             yield Event(EventKind.CUT, line, line=number)
         else:
-            yield from reader.feed(number, line)
+            yield from read_by(LINES, _Line(reader, number, line), number, explain)
     yield from reader.end()
 
 
@@ -51,50 +55,54 @@ class _Reader:
     """State while reading: who speaks, the lines of the speech so far, and a direction that is still open."""
 
     def __init__(self) -> None:
-        self._speaker = ""
+        self.speaker = ""
         self._continued = False
         self._speech: list[str] = []
         self._speech_line = 0
-        self._direction: list[str] = []
+        self.direction: list[str] = []
         self._direction_line = 0
         self._mark = ""
 
-    def feed(self, number: int, line: str) -> Iterator[Event]:
-        if self._direction:
-            if line.strip():
-                self._direction.append(line.strip())
-                if line.rstrip().endswith(self._mark):
-                    yield from self._direction_done()
-                return
-            yield from self._direction_done()  # a blank line ends a direction that was never closed
-        if not line or _RULE.match(line):
-            return
-        if match := _NAME.match(line):
-            yield from self._named(number, _NAME_ENDS.sub("", _clean(match["name"]).strip()), match["text"] or "")
-        elif match := _HEADING.match(line):
-            yield from self._heading(number, match)
-        elif (stripped := line.strip()) and (_DIRECTION.fullmatch(stripped) or is_bracketed(_clean(stripped))):
-            yield from self._speech_done()
-            yield Event(EventKind.EXPOSITION, _without_brackets(_clean(stripped)), line=number)
-        elif stripped[0] in "_*" and stripped.count(stripped[0]) % 2 and not stripped.startswith("**"):
-            yield from self._speech_done()
-            self._direction, self._direction_line, self._mark = [stripped], number, stripped[0]
-        else:
-            self._say(number, line)
+    def open_direction(self, line: _Line) -> Iterator[Event]:
+        """Begin a direction that a following line closes."""
+        yield from self._speech_done()
+        self.direction, self._direction_line, self._mark = [line.stripped], line.number, line.stripped[0]
+
+    def continue_direction(self, line: _Line) -> Iterator[Event]:
+        """Add a line to the direction that is open."""
+        self.direction.append(line.stripped)
+        if line.text.endswith(self._mark):
+            yield from self._direction_done()
+
+    def blank(self) -> Iterator[Event]:
+        """End a direction that was never closed."""
+        if self.direction:
+            yield from self._direction_done()
+
+    def exposition(self, line: _Line) -> Iterator[Event]:
+        """Give a direction of one line."""
+        yield from self._speech_done()
+        yield Event(EventKind.EXPOSITION, _without_brackets(_clean(line.stripped)), line=line.number)
+
+    def words(self, line: _Line) -> Iterator[Event]:
+        """Add a line to the speech."""
+        self._say(line.number, line.text)
+        return iter(())
 
     def end(self) -> Iterator[Event]:
-        if self._direction:
+        if self.direction:
             yield from self._direction_done()
         yield from self._speech_done()
 
-    def _named(self, number: int, name: str, text: str) -> Iterator[Event]:
+    def named(self, line: _Line, match: re.Match[str]) -> Iterator[Event]:
         """Someone begins to speak, or a scene whose heading is bold."""
+        number, name, text = line.number, _NAME_ENDS.sub("", _clean(match["name"]).strip()), match["text"] or ""
         yield from self._speech_done()
         if is_heading(name):
-            self._speaker = ""
+            self.speaker = ""
             yield Event(EventKind.HEADING, _clean(f"{name} {text}").strip(), line=number)
             return
-        self._speaker, direction = _parted(name)
+        self.speaker, direction = _parted(name)
         self._continued = False
         if is_extension(direction.strip("()")):
             yield Event(EventKind.CUT, direction, line=number)
@@ -107,25 +115,24 @@ class _Reader:
             self._speech_line = number
         self._speech.append(line.strip())
 
-    def _heading(self, number: int, match: re.Match[str]) -> Iterator[Event]:
+    def heading(self, line: _Line, match: re.Match[str], kind: EventKind = EventKind.HEADING) -> Iterator[Event]:
+        """Give a heading: nobody speaks any more."""
         yield from self._speech_done()
-        self._speaker = ""
-        title = len(match["level"]) == 1
-        text = _without_brackets(_clean(match["text"].rstrip("# ")))
-        yield Event(EventKind.CUT if title else EventKind.HEADING, text, line=number)
+        self.speaker = ""
+        yield Event(kind, _without_brackets(_clean(match["text"].rstrip("# "))), line=line.number)
 
     def _speech_done(self) -> Iterator[Event]:
         if not self._speech:
             return
         text = _clean(" ".join(self._speech))
         self._speech = []
-        kind = EventKind.SPEECH if self._speaker else EventKind.EXPOSITION
-        yield Event(kind, text, self._speaker, self._speech_line, self._continued)
+        kind = EventKind.SPEECH if self.speaker else EventKind.EXPOSITION
+        yield Event(kind, text, self.speaker, self._speech_line, self._continued)
         self._continued = True
 
     def _direction_done(self) -> Iterator[Event]:
-        text = _without_brackets(_clean(" ".join(self._direction)))
-        self._direction = []
+        text = _without_brackets(_clean(" ".join(self.direction)))
+        self.direction = []
         yield Event(EventKind.EXPOSITION, text, line=self._direction_line)
 
 
@@ -146,3 +153,63 @@ def _without_brackets(text: str) -> str:
     if text[:1] in "[(" and text[-1:] in "])" and not set(text[1:-1]) & set("[]()"):
         return text[1:-1]
     return text
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A line where it stands."""
+
+    reader: _Reader
+    number: int
+    text: str
+
+    @cached_property
+    def stripped(self) -> str:
+        return self.text.strip()
+
+
+def _title(line: _Line) -> re.Match[str] | None:
+    match = _HEADING.match(line.text)
+    return match if match and len(match["level"]) == 1 else None
+
+
+def _is_direction(line: _Line) -> bool:
+    return _DIRECTION.fullmatch(line.stripped) is not None or is_bracketed(_clean(line.stripped))
+
+
+def _opens_direction(line: _Line) -> bool:
+    first = line.stripped[0]
+    return first in "_*" and line.stripped.count(first) % 2 == 1 and not line.stripped.startswith("**")
+
+
+LINES: tuple[Rule[_Line], ...] = (
+    Rule(
+        "direction-continues",
+        "exposition",
+        lambda line: bool(line.reader.direction and line.text),
+        lambda line, _: line.reader.continue_direction(line),
+    ),
+    Rule(
+        "blank",
+        "cut",
+        lambda line: not line.text or _RULE.match(line.text),
+        lambda line, _: line.reader.blank(),
+    ),
+    Rule(
+        "bold-name", "speech", lambda line: _NAME.match(line.text), lambda line, match: line.reader.named(line, match)
+    ),
+    Rule("title", "cut", _title, lambda line, match: line.reader.heading(line, match, EventKind.CUT)),
+    Rule(
+        "heading",
+        "heading",
+        lambda line: _HEADING.match(line.text),
+        lambda line, found: line.reader.heading(line, found),
+    ),
+    Rule("direction", "exposition", _is_direction, lambda line, _: line.reader.exposition(line)),
+    Rule("direction-opens", "exposition", _opens_direction, lambda line, _: line.reader.open_direction(line)),
+    Rule(
+        "words-of-nobody", "exposition", lambda line: not line.reader.speaker, lambda line, _: line.reader.words(line)
+    ),
+    Rule("words", "speech", lambda _: True, lambda line, _: line.reader.words(line)),
+)
+"""Rules for the lines of a play in Markdown."""

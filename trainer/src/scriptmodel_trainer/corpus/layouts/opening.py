@@ -5,23 +5,21 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
-from scriptmodel_trainer.corpus.layouts.cast import Cast
 from scriptmodel_trainer.corpus.layouts.closing import AHEAD, is_played
-from scriptmodel_trainer.corpus.layouts.directions import is_bracketed, narrates, tells
+from scriptmodel_trainer.corpus.layouts.directions import is_bracketed
+from scriptmodel_trainer.corpus.layouts.evidence import Evidence
 from scriptmodel_trainer.corpus.layouts.marks import (
     has_leaders,
-    heading_kind,
-    is_back_matter,
-    is_closing,
     is_credit,
-    is_front_heading,
-    is_furniture,
-    is_heading,
     is_priced,
     tells_of_print,
 )
-from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph, plain
+from scriptmodel_trainer.corpus.layouts.paragraphs import plain
+from scriptmodel_trainer.corpus.layouts.recognizer import Recognizer
+from scriptmodel_trainer.corpus.layouts.rules import Test, first_verdict
 
 _NEAR = 12  # paragraphs looked at to see whether a play has begun
 _ENOUGH = 4  # cues among them
@@ -45,52 +43,51 @@ _SPEAKING = 10  # of so many speeches at least one is spoken to someone
 _LIST = 8  # paragraphs of a cast list, at most, that look like speeches
 
 
-def begins(paragraph: Paragraph, front: Sequence[Paragraph], ahead: Sequence[Paragraph], cast: Cast) -> bool:
+@dataclass(frozen=True)
+class Start:
+    """A paragraph that may begin a play: those before it that belong to no play, and those that follow."""
+
+    paragraph: Evidence
+    front: Sequence[Evidence]
+    ahead: Sequence[Evidence]
+    recognizer: Recognizer
+
+    @cached_property
+    def known(self) -> bool:
+        """Whether someone known speaks, and the name is no title."""
+        known = self.recognizer.knows(self.paragraph) and not self.recognizer.may_be_title(self.paragraph)
+        return known and not _stands_in(self.front, self.paragraph)
+
+
+def begins(paragraph: Evidence, front: Sequence[Evidence], ahead: Sequence[Evidence], recognizer: Recognizer) -> bool:
     """True where someone speaks and others soon do, too.
 
     `front` are the paragraphs before, `ahead` those that follow.
     """
-    scene = _is_scene(paragraph, cast)
-    if not scene and (
-        not cast.begins_with_cue(paragraph, sure=True) or cast.is_title(paragraph) or _is_sold(paragraph, ahead)
-    ):
-        return False
-    if scene or (front and _ENTRANCE.match(front[-1].text) and cast.first_name(paragraph) in front[-1].text):
-        return True
-    known = cast.knows(paragraph) and not cast.may_be_title(paragraph) and not _stands_in(front, paragraph)
-    if _lists(paragraph, front, ahead, cast) or (not known and not _prologue(front) and _first_scene_follows(ahead)):
-        return False
-    near = sum(1 for _ in cast.cues(paragraph)) - 1
-    for other in ahead if known else itertools.islice(ahead, _NEAR):
-        if is_front_heading(other.text):
-            return False
-        near += cast.begins_with_cue(other, sure=True)
-        if near >= _ENOUGH:
-            return True
-    return near >= min(_ENOUGH, max(0, len(ahead) - 1) // 2) or (known and _prologue(front))
+    return first_verdict(BEGINNINGS, Start(paragraph, front, ahead, recognizer)) != ""
 
 
-def _is_scene(paragraph: Paragraph, cast: Cast) -> bool:
+def _is_scene(paragraph: Evidence, recognizer: Recognizer) -> bool:
     """Whether a whole scene stands in the paragraph: people who speak in turns, on many lines."""
-    if paragraph.text.count("\n") < _SCENE or not cast.begins_with_cue(paragraph):
+    if paragraph.text.count("\n") < _SCENE or not recognizer.begins_with_cue(paragraph):
         return False
-    names = [cue.name for cue in cast.cues(paragraph)]
+    names = [cue.name for cue in recognizer.meet(paragraph)]
     return len(names) - len(set(names)) > _ENOUGH
 
 
-def begins_without_names(paragraph: Paragraph, ahead: Sequence[Paragraph], cast: Cast) -> bool:
+def begins_without_names(paragraph: Evidence, ahead: Sequence[Evidence], recognizer: Recognizer) -> bool:
     """True for the heading of a prologue or an act above a direction, where nobody who has a name speaks for long."""
     return (
-        is_heading(paragraph.text)
-        and heading_kind(paragraph.text) in ("PROLOGUE", "ACT")
+        paragraph.is_heading
+        and paragraph.heading_kind in ("PROLOGUE", "ACT")
         and len(ahead) >= AHEAD - 1
         and ahead[0].text.lstrip()[0] in "[("
         and is_played(ahead)
-        and not any(cast.knows(other) or is_front_heading(other.text) for other in ahead)
+        and not any(recognizer.knows(other) or other.is_front_heading for other in ahead)
     )
 
 
-def _is_sold(paragraph: Paragraph, ahead: Sequence[Paragraph]) -> bool:
+def _is_sold(paragraph: Evidence, ahead: Sequence[Evidence]) -> bool:
     """Whether this stands in a catalogue of plays, prices in a column or not, or names a part or who played it."""
     near = [paragraph, *itertools.islice(ahead, _PRICED)]
     named = _DOTS.fullmatch(paragraph.text) or _PLAYED.search(paragraph.text)
@@ -98,50 +95,48 @@ def _is_sold(paragraph: Paragraph, ahead: Sequence[Paragraph]) -> bool:
     return named is not None or column >= min(_PRICED, len(near)) or any(is_priced(other.text) for other in near)
 
 
-def _lists(paragraph: Paragraph, front: Sequence[Paragraph], ahead: Sequence[Paragraph], cast: Cast) -> bool:
+def _lists(paragraph: Evidence, front: Sequence[Evidence], ahead: Sequence[Evidence], recognizer: Recognizer) -> bool:
     """Whether this only looks like a speech: in a programme, a cast list, a list of works."""
-    if not any(is_front_heading(other.text) for other in front) and any(map(_is_cast_heading, ahead)):
+    if not any(other.is_front_heading for other in front) and any(map(_is_cast_heading, ahead)):
         return True
-    if not any(is_heading(other.text) for other in front) and _each_once([paragraph, *ahead], cast, headed=False):
+    if not any(other.is_heading for other in front) and _each_once([paragraph, *ahead], recognizer, headed=False):
         return True
     return _in_cast_list(front) and (
-        (_lists_names(paragraph) and tells(paragraph.text))
+        (_lists_names(paragraph) and paragraph.tells)
         or has_leaders(paragraph.text)
         or _PAGED.search(paragraph.text) is not None
-        or (cast.may_be_title(paragraph) and any(map(_goes_on_listing, itertools.islice(ahead, 1))))
+        or (recognizer.may_be_title(paragraph) and any(map(_goes_on_listing, itertools.islice(ahead, 1))))
         or _first_scene_follows(ahead)
-        or _each_once([paragraph, *ahead], cast)
+        or _each_once([paragraph, *ahead], recognizer)
     )
 
 
-def only_lists(
-    paragraph: Paragraph, front: Sequence[Paragraph], ahead: Sequence[Paragraph], played: bool = False
-) -> bool:
+def only_lists(paragraph: Evidence, front: Sequence[Evidence], ahead: Sequence[Evidence], played: bool = False) -> bool:
     """Whether what looks like speeches is a list: properties by act, who is seen in which, a catalogue without prices.
 
     Up to the next heading nobody asks, exclaims or speaks to anyone. Such lists follow a heading of their own, or a
     play (`played`) that is over.
     """
-    following = [paragraph, *itertools.takewhile(lambda other: not is_heading(other.text), ahead)]
-    said = sum(not tells(other.text) for other in following)
-    if played or any(is_back_matter(other.text) for other in front):
+    following = [paragraph, *itertools.takewhile(lambda other: not other.is_heading, ahead)]
+    said = sum(not other.tells for other in following)
+    if played or any(other.is_back_matter for other in front):
         return said <= len(following) // _SPEAKING
-    headed = any(is_front_heading(other.text) for other in front) and not _prologue(front)
+    headed = any(other.is_front_heading for other in front) and not _prologue(front)
     return headed and not said and len(following) <= len(ahead)
 
 
-def untitled(front: Sequence[Paragraph], listed: bool) -> bool:
+def untitled(front: Sequence[Evidence], listed: bool) -> bool:
     """True if nothing among these could be the heading of a play; in a catalogue (`listed`) titles are none."""
     return not any(
-        is_front_heading(paragraph.text)
+        paragraph.is_front_heading
         or _heads_scene(paragraph)
-        or (not listed and len(paragraph.text) < _TITLE and paragraph.text.isupper() and not is_closing(paragraph.text))
+        or (not listed and len(paragraph.text) < _TITLE and paragraph.text.isupper() and not paragraph.is_closing)
         for paragraph in front
-        if not is_back_matter(paragraph.text)
+        if not paragraph.is_back_matter
     )
 
 
-def first_of_play(held: Sequence[Paragraph]) -> int:
+def first_of_play(held: Sequence[Evidence]) -> int:
     """Where the play begins among the paragraphs before its first speech.
 
     That is the last heading of a scene, with the headings of its act and of a prologue before it, and the scene before
@@ -150,9 +145,9 @@ def first_of_play(held: Sequence[Paragraph]) -> int:
     """
     after = _after_lists(held, 0)
     headings = [index for index, paragraph in enumerate(held) if _heads_scene(paragraph)]
-    if headings and headings[-1] < after and is_front_heading(held[after - 1].text):
+    if headings and headings[-1] < after and held[after - 1].is_front_heading:
         headings = []  # above a cast list
-    entrance = next((index for index in range(after, len(held)) if _opens(held[index].text)), -1)
+    entrance = next((index for index in range(after, len(held)) if _opens(held[index])), -1)
     if not headings and entrance >= 0:
         return entrance
     if not headings:
@@ -161,11 +156,11 @@ def first_of_play(held: Sequence[Paragraph]) -> int:
         described = _described_from(held, max(_bracketed_before(held), _lists_end(held)), after)
         return _set_apart_from(held, described, after)
     start = headings.pop()
-    used = {heading_kind(held[start].text)}
+    used = {held[start].heading_kind}
     while headings:
         earlier = headings.pop()
-        kind = heading_kind(held[earlier].text)
-        adjacent = all(is_furniture(paragraph.text) for paragraph in held[earlier + 1 : start])
+        kind = held[earlier].heading_kind
+        adjacent = all(paragraph.is_furniture for paragraph in held[earlier + 1 : start])
         higher = _RANKS.get(kind, 9) < min(_RANKS.get(name, -1) for name in used)
         adjacent = adjacent and (higher or kind in ("PLACE", ""))
         if any(map(_ends_scene, held[earlier:start])):
@@ -175,25 +170,27 @@ def first_of_play(held: Sequence[Paragraph]) -> int:
         used.add(kind)
         start = earlier
     start = _after_lists(held, start)
-    while start < len(held) and is_furniture(held[start].text):
+    while start < len(held) and held[start].is_furniture:
         start += 1
     return start
 
 
-def _heads_scene(paragraph: Paragraph) -> bool:
-    return is_heading(paragraph.text) and heading_kind(paragraph.text) != "END"
+def _heads_scene(paragraph: Evidence) -> bool:
+    return paragraph.is_heading and paragraph.heading_kind != "END"
 
 
-def _ends_scene(paragraph: Paragraph) -> bool:
-    return is_heading(paragraph.text) and heading_kind(paragraph.text) == "END"
+def _ends_scene(paragraph: Evidence) -> bool:
+    return paragraph.is_heading and paragraph.heading_kind == "END"
 
 
-def _opens(text: str) -> bool:
+def _opens(paragraph: Evidence) -> bool:
     """Whether this is a direction with which plays open: who enters, or that the curtain rises."""
-    return _ENTRANCE.match(text) is not None or (_RISES.match(text) is not None and is_bracketed(text))
+    return _ENTRANCE.match(paragraph.text) is not None or (
+        _RISES.match(paragraph.text) is not None and paragraph.is_bracketed
+    )
 
 
-def _lists_names(paragraph: Paragraph) -> bool:
+def _lists_names(paragraph: Evidence) -> bool:
     lines = paragraph.text.split("\n")
     listed = sum(
         (_LISTED.fullmatch(line) is not None and len(line.split()) <= _FEW) or _DESCRIBED.fullmatch(line) is not None
@@ -202,41 +199,41 @@ def _lists_names(paragraph: Paragraph) -> bool:
     return len(lines) > 2 and listed > len(lines) // 2
 
 
-def _goes_on_listing(paragraph: Paragraph) -> bool:
+def _goes_on_listing(paragraph: Evidence) -> bool:
     """Whether the paragraph after a name describes a person, or names another one, or tells of the scene."""
-    return _LISTS_ON.fullmatch(paragraph.text) is not None or is_bracketed(paragraph.text)
+    return _LISTS_ON.fullmatch(paragraph.text) is not None or paragraph.is_bracketed
 
 
-def _is_cast_heading(paragraph: Paragraph) -> bool:
+def _is_cast_heading(paragraph: Evidence) -> bool:
     text = paragraph.text
-    return text.strip("_= \n").isupper() and is_front_heading(text) and not is_back_matter(text)
+    return text.strip("_= \n").isupper() and paragraph.is_front_heading and not paragraph.is_back_matter
 
 
-def _first_scene_follows(ahead: Sequence[Paragraph]) -> bool:
+def _first_scene_follows(ahead: Sequence[Evidence]) -> bool:
     """Whether the first act or scene is announced a few paragraphs on."""
     for paragraph in itertools.islice(ahead, _LIST):
-        if is_heading(paragraph.text):
-            kind = heading_kind(paragraph.text)
+        if paragraph.is_heading:
+            kind = paragraph.heading_kind
             words = _WORD.findall(paragraph.text.upper())[:3]
             return kind in ("PLACE", "PROLOGUE", "INDUCTION") or not _FIRST.isdisjoint(words)
     return False
 
 
-def _stands_in(front: Sequence[Paragraph], paragraph: Paragraph) -> bool:
+def _stands_in(front: Sequence[Evidence], paragraph: Evidence) -> bool:
     """Whether the same words stood alone before: the title, on two pages."""
     words = plain(paragraph.text)
     return len(words) < _TITLE and any(plain(other.text) == words for other in front if len(other.text) < _TITLE)
 
 
-def _each_once(listed: Sequence[Paragraph], cast: Cast, headed: bool = True) -> bool:
+def _each_once(listed: Sequence[Evidence], recognizer: Recognizer, headed: bool = True) -> bool:
     """Whether each name stands once only, up to a heading or the curtain (if `headed`), or through a long list."""
     names: set[str] = set()
     for paragraph in listed:
-        if is_heading(paragraph.text):
+        if paragraph.is_heading:
             return headed
         if headed and _RISES.match(paragraph.text):
             return True
-        name = cast.first_name(paragraph)
+        name = recognizer.first_name(paragraph)
         if name in names:
             return False
         names.update([name] if name else [])
@@ -245,31 +242,31 @@ def _each_once(listed: Sequence[Paragraph], cast: Cast, headed: bool = True) -> 
     return False
 
 
-def _prologue(front: Sequence[Paragraph]) -> bool:
+def _prologue(front: Sequence[Evidence]) -> bool:
     """Whether the last heading before is that of a prologue."""
-    headings = (heading_kind(paragraph.text) for paragraph in reversed(front) if is_heading(paragraph.text))
+    headings = (paragraph.heading_kind for paragraph in reversed(front) if paragraph.is_heading)
     return next(headings, "") in ("PROLOGUE", "INDUCTION")
 
 
-def _in_cast_list(front: Sequence[Paragraph]) -> bool:
+def _in_cast_list(front: Sequence[Evidence]) -> bool:
     """Whether a cast list stands before, and no scene has begun since."""
     for paragraph in reversed(front):
-        if is_front_heading(paragraph.text):
+        if paragraph.is_front_heading:
             return True
-        if is_heading(paragraph.text):
+        if paragraph.is_heading:
             return False
     return False
 
 
-def _after_lists(held: Sequence[Paragraph], start: int) -> int:
+def _after_lists(held: Sequence[Evidence], start: int) -> int:
     """The place after the last cast list, credits or table of contents that follow `start`, or `start` itself."""
     for index in range(len(held) - 1, start, -1):
-        if any(lists(held[index].text) for lists in (is_front_heading, has_leaders, is_credit)):
+        if held[index].is_front_heading or has_leaders(held[index].text) or is_credit(held[index].text):
             return index + 1
     return start
 
 
-def _bracketed_before(held: Sequence[Paragraph]) -> int:
+def _bracketed_before(held: Sequence[Evidence]) -> int:
     """Where no heading is: directions in brackets right before the first cue; one may span paragraphs."""
     if held and held[-1].text.rstrip("_. ").endswith(("]", ")")):
         for index in range(len(held) - 1, max(-1, len(held) - 12), -1):
@@ -279,7 +276,7 @@ def _bracketed_before(held: Sequence[Paragraph]) -> int:
     return _bracketed_from(held, len(held))
 
 
-def _lists_end(held: Sequence[Paragraph]) -> int:
+def _lists_end(held: Sequence[Evidence]) -> int:
     """The place after the last paragraph of a cast list, where one stands before the first cue; else 0."""
     start = _after_lists(held, 0)
     if not start:
@@ -292,23 +289,23 @@ def _lists_end(held: Sequence[Paragraph]) -> int:
     return next(listed, start)
 
 
-def _told_from(held: Sequence[Paragraph]) -> int:
+def _told_from(held: Sequence[Evidence]) -> int:
     """Where the paragraphs begin that tell of the scene between the title and the first speech, if there are some."""
     start = len(held)
-    while start and any(tells_so(held[start - 1].text) for tells_so in (narrates, is_bracketed, is_furniture)):
+    while start and any((held[start - 1].narrates, held[start - 1].is_bracketed, held[start - 1].is_furniture)):
         start -= 1
     titled = start and held[start - 1].text.strip().isupper() and len(held[start - 1].text) < _TITLE
     return start if titled or (start and held[start - 1].text.strip().isdigit()) else len(held)
 
 
-def _described_from(held: Sequence[Paragraph], start: int, first: int) -> int:
+def _described_from(held: Sequence[Evidence], start: int, first: int) -> int:
     """After a cast list, the paragraphs that tell of the room before anyone speaks belong to the play."""
-    while start > first > 0 and (is_bracketed(held[start - 1].text) or _describes(held[start - 1])):
+    while start > first > 0 and (held[start - 1].is_bracketed or _describes(held[start - 1])):
         start -= 1
     return start
 
 
-def _set_apart_from(held: Sequence[Paragraph], start: int, first: int) -> int:
+def _set_apart_from(held: Sequence[Evidence], start: int, first: int) -> int:
     """After a cast list, the few short paragraphs below a wide gap: the place, the time, who is there."""
     for index in range(len(held) - 1, max(first, len(held) - _FEW), -1):
         paragraph, above = held[index], held[index - 1]
@@ -319,12 +316,52 @@ def _set_apart_from(held: Sequence[Paragraph], start: int, first: int) -> int:
     return start
 
 
-def _describes(paragraph: Paragraph) -> bool:
+def _describes(paragraph: Evidence) -> bool:
     text = paragraph.text
-    return "\n" in text and narrates(text) and not tells_of_print(text) and not _lists_names(paragraph)
+    return "\n" in text and paragraph.narrates and not tells_of_print(text) and not _lists_names(paragraph)
 
 
-def _bracketed_from(held: Sequence[Paragraph], start: int) -> int:
-    while start and is_bracketed(held[start - 1].text):
+def _bracketed_from(held: Sequence[Evidence], start: int) -> int:
+    while start and held[start - 1].is_bracketed:
         start -= 1
     return start
+
+
+def _follows_entrance(start: Start) -> bool | None:
+    """Whether the direction right before says that the one who speaks enters."""
+    entrance = start.front and _ENTRANCE.match(start.front[-1].text)
+    return True if entrance and start.recognizer.first_name(start.paragraph) in start.front[-1].text else None
+
+
+def _precedes_first_scene(start: Start) -> bool | None:
+    follows = not start.known and not _prologue(start.front) and _first_scene_follows(start.ahead)
+    return False if follows else None
+
+
+def _others_speak(start: Start) -> bool:
+    near = len(start.recognizer.meet(start.paragraph)) - 1
+    for other in start.ahead if start.known else itertools.islice(start.ahead, _NEAR):
+        if other.is_front_heading:
+            return False
+        near += start.recognizer.begins_with_cue(other, sure=True)
+        if near >= _ENOUGH:
+            return True
+    few = min(_ENOUGH, max(0, len(start.ahead) - 1) // 2)
+    return near >= few or (start.known and _prologue(start.front))
+
+
+def _no(refused: bool) -> bool | None:
+    return False if refused else None
+
+
+BEGINNINGS: tuple[Test[Start], ...] = (
+    Test("scene-in-a-paragraph", lambda start: _is_scene(start.paragraph, start.recognizer) or None),
+    Test("no-name", lambda start: _no(not start.recognizer.begins_with_cue(start.paragraph, sure=True))),
+    Test("title", lambda start: _no(start.recognizer.is_title(start.paragraph))),
+    Test("catalogue", lambda start: _no(_is_sold(start.paragraph, start.ahead))),
+    Test("entrance", _follows_entrance),
+    Test("list", lambda start: _no(_lists(start.paragraph, start.front, start.ahead, start.recognizer))),
+    Test("first-scene-follows", _precedes_first_scene),
+    Test("others-speak", _others_speak),
+)
+"""Whether a play begins: the first test that says yes or no decides."""

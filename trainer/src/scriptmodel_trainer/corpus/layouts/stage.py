@@ -8,10 +8,12 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.layouts.body import Body
-from scriptmodel_trainer.corpus.layouts.cast import Cast, cast_of
+from scriptmodel_trainer.corpus.layouts.cast import cast_of
 from scriptmodel_trainer.corpus.layouts.closing import AHEAD, ends
-from scriptmodel_trainer.corpus.layouts.directions import closes_at, is_bracketed
-from scriptmodel_trainer.corpus.layouts.marks import announces_play, is_back_matter, is_closing, is_furniture
+from scriptmodel_trainer.corpus.layouts.decisions import read, read_before_speech
+from scriptmodel_trainer.corpus.layouts.directions import closes_at
+from scriptmodel_trainer.corpus.layouts.evidence import Evidence
+from scriptmodel_trainer.corpus.layouts.marks import announces_play, is_closing
 from scriptmodel_trainer.corpus.layouts.opening import (
     begins,
     begins_without_names,
@@ -20,6 +22,8 @@ from scriptmodel_trainer.corpus.layouts.opening import (
     untitled,
 )
 from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph, paragraphs
+from scriptmodel_trainer.corpus.layouts.recognizer import Recognizer
+from scriptmodel_trainer.corpus.layouts.rules import Decision, Explain, silent
 from scriptmodel_trainer.corpus.layouts.survey import Style, survey
 
 _BACK = 60  # paragraphs before the first cue in which the heading of its scene is looked for
@@ -35,14 +39,15 @@ class StageParser:
         """How well the style fits a sample of lines, 0 to 1."""
         return min(0.98, survey(tuple(sample)).share(self._style))
 
-    def parse(self, lines: Iterable[str], sample: Sequence[str]) -> Iterator[Event]:
+    def parse(self, lines: Iterable[str], sample: Sequence[str], explain: Explain = silent) -> Iterator[Event]:
         """Events of a file; `sample` are lines of it, from which the speakers are learned."""
-        cast = cast_of(sample, self._style)
-        source = _directions_apart(_closings_apart(paragraphs(lines)), cast)
-        ahead: deque[Paragraph] = deque()
-        front: deque[Paragraph] = deque()
+        recognizer = Recognizer(cast_of(sample, self._style))
+        source = _directions_apart(_closings_apart(paragraphs(lines)), recognizer)
+        ahead: deque[Evidence] = deque()
+        front: deque[Evidence] = deque()
         body: Body | None = None
-        before: Paragraph | None = None
+        before: Evidence | None = None
+        outside = "before-the-play"  # why paragraphs are no part of one
         played = False  # a play, to its end
         quoting = False  # a preface quotes the play that is yet to be announced
         closed = listed = False  # with words that say so, or a catalogue: what follows is no play unless it has a title
@@ -51,30 +56,32 @@ class StageParser:
             if not ahead:
                 break
             paragraph = ahead.popleft()
-            if body is not None and ends(paragraph, ahead, cast, before):
+            if body is not None and (over := ends(paragraph, ahead, recognizer, before)):
+                outside = f"ended-by-{over}"
                 yield from body.end()
-                listed = is_back_matter(paragraph.text)
-                body, played, closed = None, True, listed or is_closing(paragraph.text)
+                listed = paragraph.is_back_matter
+                body, played, closed = None, True, listed or paragraph.is_closing
             elif (
                 body is None
                 and not quoting
-                and begins(paragraph, front, ahead, cast)
+                and begins(paragraph, front, ahead, recognizer)
                 and not (closed and untitled(front, listed))
                 and not only_lists(paragraph, front, ahead, played)
             ):
-                body = Body(cast)
+                body = Body(recognizer, explain)
                 yield from _opening(front, body, ahead)
-            elif body is None and begins_without_names(paragraph, ahead, cast):
-                body = Body(cast)
+            elif body is None and begins_without_names(paragraph, ahead, recognizer):
+                body = Body(recognizer, explain)
                 yield from map(_cut, front)
                 front.clear()
-            if not is_furniture(paragraph.text):
+            if not paragraph.is_furniture:
                 before = paragraph
             if body is not None:
-                yield from body.read(paragraph, ahead)
+                yield from read(body, paragraph, ahead)
                 continue
+            explain(Decision(paragraph.line, "cut", outside))
             front.append(paragraph)
-            quoting = paragraph.text in cast.prefaces or (quoting and not announces_play(paragraph.text))
+            quoting = paragraph.text in recognizer.cast.prefaces or (quoting and not announces_play(paragraph.text))
             if len(front) > _BACK:
                 yield _cut(front.popleft())
         if body is not None:
@@ -93,20 +100,20 @@ def _closings_apart(source: Iterable[Paragraph]) -> Iterator[Paragraph]:
             yield paragraph
 
 
-def _directions_apart(source: Iterable[Paragraph], cast: Cast) -> Iterator[Paragraph]:
+def _directions_apart(source: Iterable[Paragraph], recognizer: Recognizer) -> Iterator[Evidence]:
     """Paragraphs, a direction in brackets on lines of its own apart from the cue right below it."""
     for paragraph in source:
         text = paragraph.text
         end = text.find("\n", closes_at(text, depth=0)) if text[0] in "[(" else -1
-        above, below = text[:end], Paragraph(text[end + 1 :], paragraph.line_at(end + 1))
-        if end > 0 and is_bracketed(above) and cast.begins_with_cue(below):
-            yield Paragraph(above, paragraph.line)
+        above, below = Evidence(text[:end], paragraph.line), Evidence(text[end + 1 :], paragraph.line_at(end + 1))
+        if end > 0 and above.is_bracketed and recognizer.begins_with_cue(below):
+            yield above
             yield below
         else:
-            yield paragraph
+            yield Evidence.of(paragraph)
 
 
-def _opening(front: deque[Paragraph], body: Body, ahead: deque[Paragraph]) -> Iterator[Event]:
+def _opening(front: deque[Evidence], body: Body, ahead: deque[Evidence]) -> Iterator[Event]:
     """What stands before the first cue: cut up to where the play begins."""
     held = list(front)
     front.clear()
@@ -115,7 +122,7 @@ def _opening(front: deque[Paragraph], body: Body, ahead: deque[Paragraph]) -> It
         if index < start:
             yield _cut(paragraph)
         else:
-            yield from body.open_with(paragraph, deque([*held[index + 1 :], *ahead]))
+            yield from read_before_speech(body, paragraph, [*held[index + 1 :], *ahead])
 
 
 def _cut(paragraph: Paragraph) -> Event:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from scriptmodel_trainer.corpus.events import Event, EventKind
+from scriptmodel_trainer.corpus.layouts.rules import Decision, Explain, silent
 
 _GLUED = re.compile(r"\w[,;:?!]")
 _TELLING_WORDS = 200  # fewer words tell nothing by what they lack
@@ -13,19 +14,21 @@ _MOST_GLUED = 0.002
 _TELLING = ("<eos>", "<boname>", "<open-exp>", "<question>", "<exclamation>")
 
 
-def parse_normalized(lines: Iterable[str], sample: Sequence[str]) -> Iterator[Event]:
+def parse_normalized(lines: Iterable[str], sample: Sequence[str], explain: Explain = silent) -> Iterator[Event]:
     """Lines in token form, taken as they are."""
     del sample
     for number, line in enumerate(lines, 1):
         if line and not line.isspace():
+            explain(Decision(number, "verbatim", "token-stream"))
             yield Event(EventKind.VERBATIM, line, line=number)
 
 
-def parse_plain(lines: Iterable[str], sample: Sequence[str]) -> Iterator[Event]:
+def parse_plain(lines: Iterable[str], sample: Sequence[str], explain: Explain = silent) -> Iterator[Event]:
     """One sentence a line, words separated by spaces; the end of the line is the end of the sentence."""
     del sample
     for number, line in enumerate(lines, 1):
         if line and not line.isspace():
+            explain(Decision(number, "verbatim", "sentence"))
             yield Event(EventKind.VERBATIM, f"{line} <eos>", line=number)
 
 

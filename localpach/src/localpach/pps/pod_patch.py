@@ -1,0 +1,111 @@
+"""The part of a pod patch that concerns a job's process: folders of claims, and variables of its environment."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from localpach.errors import UnimplementedError
+
+_VOLUME, _MOUNT, _VARIABLE = "/volumes/-", "/containers/0/volumeMounts/-", "/containers/0/env/-"
+_OF_THE_PROCESS = frozenset({"volumes", "containers", "initContainers"})
+"""Fields of a pod that decide what its processes are and see. All others are ignored."""
+_CLAIM = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimMount:
+    """A folder of a claim and the path at which the command sees it."""
+
+    claim: str
+    folder: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class PodPatch:
+    """What a patch adds to the container of the command."""
+
+    mounts: tuple[ClaimMount, ...]
+    variables: Mapping[str, str]
+
+
+def parse_pod_patch(text: str) -> PodPatch:
+    """Parse a JSON patch of a pod. Raises UnimplementedError for what localpach does not do."""
+    operations = json.loads(text) if text else []
+    if not isinstance(operations, list):
+        raise _unsupported("it is not a list of operations")
+    claims: dict[str, str] = {}
+    mounts: list[ClaimMount] = []
+    variables: dict[str, str] = {}
+    for operation in operations:
+        match _target(operation):
+            case _ if _is_ignored(operation):
+                pass
+            case "add", "/volumes/-":
+                name, claim = _volume(operation["value"])
+                claims[name] = claim
+            case "add", "/containers/0/volumeMounts/-":
+                mounts.append(_mount(operation["value"], claims))
+            case "add", "/containers/0/env/-":
+                name, value = _variable(operation["value"])
+                variables[name] = value
+            case what, path:
+                raise _unsupported(f"{what} {path} is not one of add {_VOLUME}, add {_MOUNT} and add {_VARIABLE}")
+    return PodPatch(tuple(mounts), variables)
+
+
+def _unsupported(why: str) -> UnimplementedError:
+    return UnimplementedError(f"localpach does not support this pod_patch: {why}")
+
+
+def _target(operation: Any) -> tuple[str, str]:
+    if not isinstance(operation, dict):
+        raise _unsupported(f"{operation!r} is not an operation")
+    return str(operation.get("op", "")), str(operation.get("path", ""))
+
+
+def _is_ignored(operation: Mapping[str, Any]) -> bool:
+    _, path = _target(operation)
+    return path.lstrip("/").partition("/")[0] not in _OF_THE_PROCESS
+
+
+def _volume(value: Any) -> tuple[str, str]:
+    source = value.get("persistentVolumeClaim") if isinstance(value, dict) else None
+    if not isinstance(source, dict) or set(value) != {"name", "persistentVolumeClaim"}:
+        raise _unsupported("only persistentVolumeClaim volumes can be added")
+    if set(source) != {"claimName"}:
+        raise _unsupported("of a persistentVolumeClaim it knows claimName only")
+    claim = str(source["claimName"])
+    if not _CLAIM.fullmatch(claim):
+        raise _unsupported(f"{claim!r} is not the name of a claim")
+    return str(value["name"]), claim
+
+
+def _mount(value: Any, claims: Mapping[str, str]) -> ClaimMount:
+    if not isinstance(value, dict) or not {"name", "mountPath"} <= set(value):
+        raise _unsupported("a volume mount needs name and mountPath")
+    if other := sorted(set(value) - {"name", "mountPath", "subPath"}):
+        raise _unsupported(f"of a volume mount it knows name, mountPath and subPath, not {other[0]}")
+    name, path, folder = (str(value.get(key, "")) for key in ("name", "mountPath", "subPath"))
+    if name not in claims:
+        raise _unsupported(f"volume {name!r} is not in the patch before its mount")
+    if folder.startswith("/") or ".." in PurePosixPath(folder).parts:
+        raise _unsupported(f"subPath {folder!r} must be a relative path without '..'")
+    parts = PurePosixPath(path).parts
+    if parts[:1] != ("/",) or len(parts) < 2 or ".." in parts:
+        raise _unsupported(f"mountPath {path!r} must be absolute and below the root, without '..'")
+    if parts[1] == "pfs" or Path("/", parts[1]).exists():
+        raise _unsupported(f"mountPath {path!r} cannot be used, because /{parts[1]} exists on this machine")
+    return ClaimMount(claims[name], folder, str(PurePosixPath(path)))
+
+
+def _variable(value: Any) -> tuple[str, str]:
+    if not isinstance(value, dict) or set(value) - {"name", "value"}:
+        other = sorted(set(value) - {"name", "value"})[0] if isinstance(value, dict) else value
+        raise _unsupported(f"of an environment variable it knows name and value, not {other}")
+    return str(value["name"]), str(value.get("value", ""))

@@ -1,0 +1,82 @@
+"""Distinguishes what is wrong with the operator's token, and says what to do about it. Pure.
+
+The texts are Pachyderm's own, the same from 2.7 to 2.12. They count before gRPC's code: it is INTERNAL for an expired
+token, as for a broken connection.
+"""
+
+from __future__ import annotations
+
+import re
+
+from scriptmodel_operator.pachyderm.errors import (
+    AccessError,
+    NotAuthorizedError,
+    NoTokenError,
+    TokenExpiredError,
+    TokenUnknownError,
+)
+
+_BY_TEXT: dict[str, type[AccessError]] = {
+    "no authentication token": NoTokenError,
+    "no authentication metadata": NoTokenError,
+    "token expiration is in the past": TokenExpiredError,
+    "auth token is corrupted or has expired": TokenUnknownError,
+    "not authorized to perform this operation": NotAuthorizedError,
+}
+_DENIED = re.compile(
+    r"(?P<who>\S+) is not authorized to perform this operation - "
+    r"needs permissions \[(?P<permissions>[^\]]*)\] on (?P<kind>\w+) (?P<name>[^\s.]+)"
+)
+_RENEWAL = (
+    "make one with `pachctl auth get-robot-token scriptmodel` and put it into the Secret that the chart's "
+    "pachd.secret.name names, or the file of --pachd-token-file"
+)
+_REPO_WRITER = frozenset(
+    {"REPO_WRITE", "REPO_CREATE_BRANCH", "REPO_DELETE_BRANCH", "REPO_DELETE_COMMIT", "REPO_ADD_PIPELINE_WRITER"}
+)
+_REPO_OWNER = frozenset({"REPO_DELETE", "REPO_MODIFY_BINDINGS"})
+
+
+def access_error(detail: str) -> type[AccessError] | None:
+    """Return the error that a message of pachd stands for, None if it is not about access."""
+    return next((error for text, error in _BY_TEXT.items() if text in detail), None)
+
+
+def advice(error: AccessError) -> str:
+    """Return what is wrong and what to do about it."""
+    match error:
+        case NoTokenError():
+            return f"Pachyderm wants a token and the operator has none: {_RENEWAL}"
+        case TokenExpiredError():
+            return f"the operator's token has expired: {_RENEWAL}"
+        case TokenUnknownError():
+            return f"Pachyderm does not know the operator's token, which was revoked or has expired: {_RENEWAL}"
+        case NotAuthorizedError():
+            return _missing_role(error.detail)
+    return f"the operator's token cannot be used: correct it, or {_RENEWAL}"
+
+
+def _missing_role(detail: str) -> str:
+    """Name the least role that has the permissions, and the command that grants it."""
+    found = _DENIED.search(detail)
+    if found is None:
+        return "the operator's token lacks a permission in Pachyderm: grant its user the role"
+    who, kind, name = found["who"], found["kind"], found["name"]
+    role = _role(kind, set(found["permissions"].split()))
+    if not role:
+        return f"the user {who} of the operator's token lacks {found['permissions']} on {kind} {name}"
+    if kind == "PROJECT":
+        return f"{who} needs the role {role} in project {name}: `pachctl auth set project {name} {role} {who}`"
+    project, _, repo = name.rpartition("/")
+    where = f" --project {project}" if project else ""
+    return f"{who} needs the role {role} on repo {name}: `pachctl auth set repo {repo} {role} {who}{where}`"
+
+
+def _role(kind: str, permissions: set[str]) -> str:
+    if kind == "PROJECT":
+        return "projectWriter"
+    if kind != "REPO":
+        return ""
+    if permissions & _REPO_OWNER:
+        return "repoOwner"
+    return "repoWriter" if permissions & _REPO_WRITER else "repoReader"

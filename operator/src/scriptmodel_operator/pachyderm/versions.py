@@ -1,0 +1,90 @@
+"""Judges the version of a Pachyderm server: certified, untested or too old. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from enum import Enum
+
+CERTIFIED = ((2, 7), (2, 11), (2, 12))
+"""Releases on which the suites have run against a real server: see docs/compatibility.md."""
+_NEEDED = (
+    ((2, 5), "lists filtered by project"),
+    ((2, 6), "commits that name the commits they were made from"),
+)
+"""What the operator cannot do without, and the release that brought it."""
+_DEFAULTS_SINCE = (2, 8)
+_VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)(.*)")
+
+
+class Support(Enum):
+    """Whether a version is certified, as the metric says it."""
+
+    CERTIFIED = "yes"
+    UNTESTED = "no"
+    """Between certified releases, or the one before the first."""
+    NEWER = "newer"
+    TOO_OLD = "too old"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ServerVersion:
+    """A version such as 2.7.8 or 2.12.0-rc.3, as pachd reports it."""
+
+    major: int
+    minor: int
+    micro: int
+    suffix: str = field(default="", compare=False)
+
+    @classmethod
+    def parse(cls, text: str) -> ServerVersion:
+        """Return the version in `text`. Raises ValueError."""
+        found = _VERSION.fullmatch(text)
+        if found is None:
+            raise ValueError(f"{text!r} is not a version of Pachyderm")
+        return cls(int(found[1]), int(found[2]), int(found[3]), found[4])
+
+    def __str__(self) -> str:
+        return f"{self.major}.{self.minor}.{self.micro}{self.suffix}"
+
+    @property
+    def _release(self) -> tuple[int, int]:
+        return self.major, self.minor
+
+    @property
+    def merges_defaults(self) -> bool:
+        """Whether the server merges its administrator's defaults into what a pipeline's author leaves out."""
+        return self._release >= _DEFAULTS_SINCE
+
+    @property
+    def support(self) -> Support:
+        if self.missing:
+            return Support.TOO_OLD
+        if self._release in CERTIFIED:
+            return Support.CERTIFIED
+        return Support.NEWER if self._release > CERTIFIED[-1] else Support.UNTESTED
+
+    @property
+    def missing(self) -> str:
+        """What the operator needs and this version lacks, with the release that has it; "" if nothing."""
+        lacks = [f"{what} (since {since[0]}.{since[1]})" for since, what in _NEEDED if self._release < since]
+        return ", ".join(lacks)
+
+    @property
+    def verdict(self) -> str:
+        """One sentence for a person: the version, whether it is certified, and what follows."""
+        match self.support:
+            case Support.CERTIFIED:
+                return f"pachd {self} is certified"
+            case Support.UNTESTED:
+                return f"pachd {self} is not certified ({_certified()} are); continuing"
+            case Support.NEWER:
+                return f"pachd {self} is newer than every certified version ({_certified()}); continuing"
+            case Support.TOO_OLD:
+                advice = f"upgrade Pachyderm ({_certified()} are certified)"
+                return f"pachd {self} is too old, it has no {self.missing}: {advice}"
+
+
+def _certified() -> str:
+    *others, newest = (f"{major}.{minor}" for major, minor in CERTIFIED)
+    return f"{', '.join(others)} and {newest}"

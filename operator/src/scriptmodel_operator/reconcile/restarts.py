@@ -1,0 +1,59 @@
+"""Describes the restarts of a training, and what a lost worker would cost. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from scriptmodel_operator.api.status import ResumedAt, TrainingStatus
+from scriptmodel_operator.observe.progress import Resumed
+from scriptmodel_operator.observe.results import ModelMetrics
+from scriptmodel_operator.observe.view import ModelView, PipelineView
+
+
+def restarts_in_log(view: ModelView, previous: TrainingStatus) -> dict[str, Any]:
+    """Return the fields of the status about restarts; `previous` describes the same job, whose log may be gone."""
+    resumed = view.training_log.resumed if view.training_log else None
+    if resumed is None:
+        return {
+            "restarts": previous.restarts,
+            "resumed_at": previous.resumed_at,
+            "recomputed_seconds": previous.recomputed_seconds,
+        }
+    return {
+        "restarts": resumed.restarts,
+        "resumed_at": ResumedAt(epoch=resumed.epoch, share=f"{resumed.share:.2f}"),
+        "recomputed_seconds": round(resumed.recomputed_seconds),
+    }
+
+
+def restarts_in_metrics(metrics: ModelMetrics) -> dict[str, Any]:
+    """Return the final figures; nothing from an older trainer."""
+    if metrics.restarts is None:
+        return {}
+    if not metrics.restarts:
+        return {"restarts": None, "resumed_at": None, "recomputed_seconds": None}
+    return {"restarts": metrics.restarts, "recomputed_seconds": round(metrics.recomputed_seconds or 0.0)}
+
+
+def as_text(resumed: Resumed | None) -> str:
+    """Return the newest restart as the end of a message."""
+    if resumed is None:
+        return ""
+    return f"; resumed at {round(100 * resumed.share)}% of epoch {resumed.epoch} (restart {resumed.restarts})"
+
+
+def state_is_kept(train: PipelineView, view: ModelView) -> bool:
+    """Return whether the running worker says that it keeps its state on a claim: older trainers do not."""
+    return bool(train.mark and train.mark.claim and view.training_log and view.training_log.keeps_state)
+
+
+def if_worker_is_lost(train: PipelineView, view: ModelView) -> str | None:
+    """Return what is computed again if the worker is lost; None unless a training is in progress."""
+    if train.running is None or view.training_log is None or not view.training_log.epochs:
+        return None
+    claim = train.mark.claim if train.mark else ""
+    if state_is_kept(train, view):
+        return f"at most one checkpoint interval is computed again: claim {claim} keeps the state"
+    if claim:
+        return f"all epochs are computed again: the trainer keeps no state on claim {claim}"
+    return "all epochs are computed again: no claim for checkpoints is set (spec.training.checkpoints)"

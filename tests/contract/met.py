@@ -1,0 +1,25 @@
+"""States which Pachyderm a suite met, for its report."""
+
+from __future__ import annotations
+
+import os
+from contextlib import closing
+
+from localpach.api.cluster import VERSION
+from scriptmodel_operator.leadership import UNLIMITED
+from scriptmodel_operator.pachyderm.adapter import PachydermGateway
+from scriptmodel_operator.pachyderm.channel import PachdAddress
+from scriptmodel_operator.pachyderm.errors import PachydermError
+from scriptmodel_operator.pachyderm.versions import ServerVersion
+
+
+def server_met() -> str:
+    """Return the version of the server at PACHD_ADDRESS, and whether it is certified; else that of localpach."""
+    address = os.environ.get("PACHD_ADDRESS", "")
+    if not address:
+        return f"Pachyderm: localpach, as pachd {'.'.join(map(str, VERSION))}"
+    try:
+        with closing(PachydermGateway(PachdAddress(address), UNLIMITED)) as gateway:
+            return f"Pachyderm: {ServerVersion.parse(gateway.server_version()).verdict} (at {address})"
+    except (PachydermError, ValueError) as error:
+        return f"Pachyderm: {error}"

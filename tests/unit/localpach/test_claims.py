@@ -1,0 +1,155 @@
+"""Claims in a pod patch: a folder of the root that outlives jobs, and what a patch may not ask for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from python_pachyderm.proto.v2.pps import pps_pb2 as pps
+
+from localpach.pps.admission import PodOutcome, predict
+from localpach.refs import PipelineRef
+from tests.contract.serving import serving
+from tests.unit.localpach.client import Client
+
+Name = Callable[[str], str]
+COUNT = 'echo run >> "$STATE/runs"; wc -l < "$STATE/runs"'
+"""Appends a line to a file of the claim and prints the number of lines."""
+
+
+def add(path: str, value: Any) -> dict[str, Any]:
+    return {"op": "add", "path": path, "value": value}
+
+
+def volume(claim: str = "checkpoints", name: str = "state") -> dict[str, Any]:
+    return add("/volumes/-", {"name": name, "persistentVolumeClaim": {"claimName": claim}})
+
+
+def mount(sub: str = "default/train", **more: Any) -> dict[str, Any]:
+    return add("/containers/0/volumeMounts/-", {"name": "state", "mountPath": "/state-of-it", "subPath": sub, **more})
+
+
+def variable(value: str = "/state-of-it") -> dict[str, Any]:
+    return add("/containers/0/env/-", {"name": "STATE", "value": value})
+
+
+def patch(claim: str = "checkpoints", sub: str = "default/train") -> str:
+    return json.dumps([add("/securityContext", {"fsGroup": 65532}), volume(claim), mount(sub), variable()])
+
+
+@pytest.fixture(params=["namespace", "replace"])
+def isolated(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Path, Client]]:
+    """Start a server with each kind of isolation; yield its root folder and a client."""
+    with serving(tmp_path / "root", "--isolation", request.param, "--settle", "0") as server:
+        yield tmp_path / "root", Client(server.address)
+
+
+def corpus(client: Client, repo: str = "corpus") -> str:
+    client.create_repo(repo)
+    client.put(repo, {"/a.txt": b"alpha\n"})
+    return repo
+
+
+def test_a_folder_of_a_claim_outlives_jobs_and_versions(isolated: tuple[Path, Client]) -> None:
+    root, client = isolated
+    source = corpus(client)
+    words = ["sh", "-c", COUNT]
+    client.create_pipeline("train", words, source, pod_patch=patch())
+    client.finished_job("train", client.head("train"))
+    assert client.lines("train", client.head("train")) == ["1"]
+    update = {"update": True, "reprocess": True, "pod_patch": patch()}
+    client.create_pipeline("train", words, source, **update)
+    client.finished_job("train", client.head("train"))
+    assert client.lines("train", client.head("train")) == ["2"]
+    assert (root / "claims/checkpoints/default/train/runs").read_text() == "run\nrun\n"
+    assert (root / "claims").stat().st_mode & 0o777 == 0o700
+
+
+def test_each_try_of_a_datum_finds_what_the_one_before_wrote(isolated: tuple[Path, Client]) -> None:
+    _, client = isolated
+    script = f'{COUNT}; test "$(wc -l < "$STATE/runs")" = 3'
+    client.create_pipeline("train", ["sh", "-c", script], corpus(client), pod_patch=patch(), datum_tries=3)
+    uuid = client.head("train")
+    assert client.finished_job("train", uuid).state == pps.JOB_SUCCESS
+    assert client.lines("train", uuid) == ["1", "2", "3"]
+
+
+def test_another_pipelines_folder_and_the_claims_root_are_not_seen(isolated: tuple[Path, Client]) -> None:
+    root, client = isolated
+    source = corpus(client)
+    client.create_pipeline("train", ["sh", "-c", COUNT], source, pod_patch=patch())
+    client.finished_job("train", client.head("train"))
+    client.create_pipeline("other", ["sh", "-c", 'ls -A "$STATE"'], source, pod_patch=patch(sub="default/other"))
+    client.finished_job("other", client.head("other"))
+    assert client.lines("other", client.head("other")) == []
+    assert sorted(each.name for each in (root / "claims/checkpoints/default").iterdir()) == ["other", "train"]
+
+
+def test_an_isolated_job_finds_the_folder_at_its_path_only(tmp_path: Path) -> None:
+    with serving(tmp_path / "root", "--isolation", "namespace", "--settle", "0") as server:
+        client = Client(server.address)
+        script = f"touch /state-of-it/here; ls /state-of-it; test -e {tmp_path}/root/claims || echo hidden"
+        client.create_pipeline("train", ["sh", "-c", script], corpus(client), pod_patch=patch())
+        client.finished_job("train", client.head("train"))
+        assert client.lines("train", client.head("train")) == ["here", "hidden"]
+    assert not Path("/state-of-it").exists()
+
+
+@pytest.mark.parametrize(
+    ("operation", "words"),
+    [
+        (add("/volumes/-", {"name": "state", "hostPath": {"path": "/"}}), "only persistentVolumeClaim volumes"),
+        (volume(claim="../../etc"), "'../../etc' is not the name of a claim"),
+        (add("/volumes/0", {"name": "state", "persistentVolumeClaim": {"claimName": "c"}}), "/volumes/0"),
+        (mount(readOnly=True), "readOnly"),
+        (mount(subPathExpr="$(POD)"), "subPathExpr"),
+        (mount(sub="../other"), "subPath '../other' must be a relative path without '..'"),
+        (mount(sub="/etc"), "subPath '/etc' must be a relative path without '..'"),
+        (add("/containers/0/volumeMounts/-", {"name": "none", "mountPath": "/x"}), "volume 'none' is not in the patch"),
+        (add("/containers/0/volumeMounts/-", {"name": "state", "mountPath": "/usr/x"}), "/usr exists on this machine"),
+        (add("/containers/0/volumeMounts/-", {"name": "state", "mountPath": "x"}), "mountPath 'x' must be absolute"),
+        (add("/containers/0/env/-", {"name": "N", "valueFrom": {"fieldRef": {"fieldPath": "x"}}}), "valueFrom"),
+        (add("/containers/0/image", "other:1"), "/containers/0/image"),
+        (add("/containers/1/env/-", {"name": "N", "value": "1"}), "/containers/1/env/-"),
+        (add("/containers/-", {"name": "mine"}), "/containers/-"),
+        (add("/initContainers/-", {"name": "mine"}), "/initContainers/-"),
+        ({"op": "replace", "path": "/containers/0/env/0/value", "value": "x"}, "replace /containers/0/env/0/value"),
+        ({"op": "move", "path": "/volumes/-", "from": "/volumes/0"}, "move /volumes/-"),
+    ],
+)
+def test_what_localpach_does_not_do_in_a_patch_is_refused_in_one_sentence(
+    client: Client, name: Name, operation: dict[str, Any], words: str
+) -> None:
+    source = corpus(client, name("corpus"))
+    with pytest.raises(grpc.RpcError) as refused:
+        client.create_pipeline(name("train"), ["true"], source, pod_patch=json.dumps([volume(), operation]))
+    assert refused.value.code() == grpc.StatusCode.UNIMPLEMENTED  # type: ignore[attr-defined]  # it is also a Call
+    message = refused.value.details()  # type: ignore[attr-defined]  # likewise
+    assert message.startswith("localpach does not support this pod_patch: ")
+    assert words in message
+    assert "\n" not in message
+
+
+def test_what_has_no_meaning_for_a_process_is_accepted(client: Client, name: Name) -> None:
+    operations = [
+        add("/runtimeClassName", "nvidia"),
+        add("/hostname", "w"),
+        add("/securityContext", {"fsGroup": 65532}),
+        add("/tolerations/-", {"operator": "Exists"}),
+    ]
+    train = name("train")
+    source = corpus(client, name("corpus"))
+    client.create_pipeline(train, ["true"], source, pod_patch=json.dumps(operations))
+    assert client.finished_job(train, client.head(train)).state == pps.JOB_SUCCESS
+
+
+def test_a_pipeline_of_an_older_localpach_with_such_a_patch_reports_it() -> None:
+    details = pps.PipelineInfo.Details(pod_patch=json.dumps([add("/containers/0/image", "other:1")]))
+    details.transform.cmd.append("true")
+    found = predict(PipelineRef("default", "train"), 1, details)
+    assert found.outcome is PodOutcome.REJECTED
+    assert "does not support this pod_patch" in found.reason

@@ -1,0 +1,135 @@
+"""Checkpoints on a PersistentVolumeClaim: what the train pods get, who may name a claim, and when it is applied."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from scriptmodel_operator.api.marks import mark_of
+from scriptmodel_operator.desired.pipelines import Defaults, Desired, desired
+from scriptmodel_operator.desired.policy import Policy, refusal
+from scriptmodel_operator.desired.references import references
+from tests.unit.operator.world import IMAGE, PLAYS, World, scriptmodel, trained_world
+
+OWN = {"training": {"checkpoints": {"claimName": "team-a"}}}
+
+
+def wanted(spec: dict[str, Any] | None = None, claim: str = "") -> Desired:
+    model = scriptmodel(spec)
+    return desired(model, references(model), model.owner("cluster-1"), Defaults(IMAGE, claim), None)
+
+
+def patch(pipelines: Desired) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(pipelines.train.spec.pod_patch)
+    return found
+
+
+def values(pipelines: Desired) -> dict[str, Any]:
+    return {each["path"]: each["value"] for each in patch(pipelines)}
+
+
+@pytest.mark.parametrize(
+    ("spec", "claim", "name"), [({}, "shared", "shared"), (OWN, "", "team-a"), (OWN, "shared", "team-a")]
+)
+def test_the_train_pods_get_a_folder_of_their_own_on_the_claim(spec: dict[str, Any], claim: str, name: str) -> None:
+    both = wanted(spec, claim)
+    train = both.train.spec
+    assert patch(both) == [
+        {"op": "add", "path": "/securityContext", "value": {"fsGroup": 65532}},
+        {
+            "op": "add",
+            "path": "/volumes/-",
+            "value": {"name": "scriptmodel-state", "persistentVolumeClaim": {"claimName": name}},
+        },
+        {
+            "op": "add",
+            "path": "/containers/0/volumeMounts/-",
+            "value": {
+                "name": "scriptmodel-state",
+                "mountPath": "/scriptmodel-state",
+                "subPath": f"default/{train.ref.name}",
+            },
+        },
+        {
+            "op": "add",
+            "path": "/containers/0/env/-",
+            "value": {"name": "SCRIPTMODEL_STATE_DIR", "value": "/scriptmodel-state"},
+        },
+    ]
+    assert both.train.mark.claim == name
+    assert both.generate == wanted().generate
+
+
+def test_a_claim_is_no_word_of_the_command_and_trains_nothing_again() -> None:
+    plain, with_default, named = wanted().train, wanted(claim="shared").train, wanted(OWN).train
+    assert plain.spec.command == with_default.spec.command == named.spec.command
+    assert plain.mark.compute == with_default.mark.compute == named.mark.compute
+    assert plain.mark.digest == with_default.mark.digest != named.mark.digest
+
+
+def test_runtime_class_pull_secrets_and_claim_go_together() -> None:
+    training = {"runtimeClassName": "nvidia", "imagePullSecrets": [{"name": "registry"}], **OWN["training"]}
+    both = wanted({"training": training})
+    assert values(both)["/runtimeClassName"] == "nvidia"
+    assert values(both)["/volumes/-"]["persistentVolumeClaim"] == {"claimName": "team-a"}
+    assert both.train.spec.image_pull_secrets == ("registry",)
+
+
+def test_no_other_pipeline_sees_the_folder() -> None:
+    names = [wanted(claim="shared").train.spec.ref]
+    for other in (scriptmodel(name="empire"), scriptmodel(namespace="films")):
+        found = desired(other, references(other), other.owner("cluster-1"), Defaults(IMAGE, "shared"), None)
+        names.append(found.train.spec.ref)
+        assert values(found)["/containers/0/volumeMounts/-"]["subPath"] == f"default/{names[-1].name}"
+    assert len(set(names)) == 3
+
+
+def test_marks_without_a_claim_are_as_older_operators_wrote_them() -> None:
+    assert "claim" not in wanted().train.mark.to_json()
+    sent = wanted(claim="shared").train.as_version(1)
+    found = mark_of(sent.annotations)
+    assert found is not None
+    assert found.claim == "shared"
+
+
+def test_a_namespace_names_the_claims_that_it_may() -> None:
+    said = refusal(scriptmodel(OWN), Policy(checkpoint_claims={"other": ("team-a",)})) or ""
+    assert "namespace 'ml' may not use checkpoint claim 'team-a'" in said
+    assert "--allow-checkpoint-claim ml=team-a" in said
+    assert refusal(scriptmodel(OWN), Policy(checkpoint_claims={"ml": ("team-a",)})) is None
+    assert refusal(scriptmodel(OWN), Policy(checkpoint_claims={"ml": ("*",)})) is None
+    assert refusal(scriptmodel(OWN), Policy(checkpoint_claim="team-a")) is None, "the operator's own is for everybody"
+    assert refusal(scriptmodel(), Policy(checkpoint_claim="shared")) is None
+
+
+def test_a_newly_configured_claim_is_applied_without_training_again() -> None:
+    world = trained_world()
+    world.claim = "shared"
+    world.reconcile()
+    assert world.written() == [f"update {world.train.name}"], "no reprocessing, and not the generate pipeline"
+    assert "scriptmodel-state" in world.pachyderm.pipelines[world.train][-1].spec.pod_patch
+    world.pachyderm.succeed(world.train, skipped=True)
+    world.pachyderm.succeed(world.generate, skipped=True)
+    world.reconcile()
+    assert world.ready == ("True", "Generated")
+    assert world.written() == []
+
+
+@pytest.mark.parametrize(("before", "after"), [("", "shared"), ("shared", ""), ("shared", "other")])
+def test_a_claim_is_changed_only_while_no_job_runs(before: str, after: str) -> None:
+    """The running job has its state elsewhere or nowhere: an update would lose it."""
+    world = World(claim=before)
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    job = world.pachyderm.run(world.train)
+    world.written()
+    world.claim = after
+    world.reconcile()
+    assert world.written() == []
+    assert world.condition("Reconciling")["reason"] == "UpdateDeferred"
+    world.pachyderm.succeed(job.ref.pipeline)
+    world.reconcile()
+    assert world.written() == [f"update {world.train.name}"]
+    world.observer.logs.close()

@@ -1,0 +1,80 @@
+"""The curve of perplexity, its charts, and the live view of `scriptmodel status -w`."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import click
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scriptmodel_cli.charts import ASCII, UNICODE, bar, glyphs_for, sparkline
+from scriptmodel_cli.epochs import perplexities
+from scriptmodel_cli.live import Live
+from tests.unit.operator.fake_pachyderm import FakePachyderm
+from tests.unit.operator.terminal import CREATED, event, training_world
+
+
+def test_the_curve_is_read_from_the_log_of_the_running_job_and_then_from_its_model() -> None:
+    world = training_world()
+    assert perplexities(world.pachyderm, world.model) == [400.5, 200.25]
+    job = world.pachyderm.succeed(world.train)
+    world.pachyderm.files[job.ref.pipeline.output, job.ref.id]["/metrics.json"] = json.dumps(
+        {"epochs": [{"valid_perplexity": 400}, {"valid_perplexity": None}, {"valid_perplexity": 90.5}, "?"]}
+    ).encode()
+    assert perplexities(world.pachyderm, world.model) == [400.0, 90.5]
+
+
+def test_the_curve_restarts_with_each_attempt_and_is_empty_before_the_first_epoch() -> None:
+    world = training_world()
+    assert perplexities(FakePachyderm(), world.model) == []
+    for lines in world.pachyderm.logs.values():
+        lines.append(event(event="start", epochs=4))
+    assert perplexities(world.pachyderm, world.model) == []
+
+
+@given(st.lists(st.floats(min_value=1, max_value=1e6), max_size=200), st.integers(1, 60))
+def test_a_sparkline_never_outgrows_its_width(values: list[float], width: int) -> None:
+    assert len(sparkline(values, width)) == min(len(values), width)
+
+
+def test_a_sparkline_of_many_values_ends_with_the_newest() -> None:
+    assert sparkline([10.0] * 99 + [1000.0], 5) == "▁▁▁▁█"
+
+
+def test_charts_use_only_characters_that_the_stream_can_encode() -> None:
+    assert glyphs_for(io.TextIOWrapper(io.BytesIO(), encoding="ascii")) is ASCII
+    assert glyphs_for(io.TextIOWrapper(io.BytesIO(), encoding="utf-8")) is UNICODE
+    assert bar(50, 4, ASCII) == "##--"
+    assert sparkline([8, 4, 2, 1], 4, ASCII) == "#=-_"
+
+
+def test_elsewhere_than_on_a_terminal_a_live_view_prints_a_line_for_each_change(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    live = Live()
+    assert not live.redraws
+    for line in ("a", "a", "b"):
+        live.show(["never seen"], line, CREATED)
+    assert [each[10:] for each in capsys.readouterr().out.splitlines()] == ["a", "b"]
+
+
+def test_on_a_terminal_a_live_view_redraws_in_place(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "10")
+    monkeypatch.setenv("LINES", "4")
+    live = Live()
+    live.redraws = True
+    with click.Context(click.Command("x"), color=True).scope():
+        live.show(["one", "two"], "", CREATED)
+        live.show(["a line that is too long", "2", "3", "4", "5"], "", CREATED)
+        live.note("a note")
+        live.show(["below the note"], "", CREATED)
+    printed = capsys.readouterr()
+    first, second = printed.out.split("\x1b[2F")
+    assert first == "\x1b[Jone\ntwo\n"
+    assert second == "\x1b[Ja line th…\n2\n3\n\x1b[Jbelow the…\n"
+    assert printed.err == "a note\n"

@@ -1,0 +1,131 @@
+"""The output of `scriptmodel logs`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from scriptmodel_cli import session
+from scriptmodel_cli.logs import describe_line, kept_lines, lines_of, newest_jobs, reported_job
+from scriptmodel_operator.pachyderm.errors import UnavailableError
+from scriptmodel_operator.pachyderm.values import JobInfo, JobRef, JobState, LogLine, PipelineRef
+from tests.unit.operator.fake_pachyderm import FakeLog, FakePachyderm
+from tests.unit.operator.terminal import event, training_world
+from tests.unit.operator.world import PLAYS, World, trained_world
+
+
+def test_the_log_of_a_model_outlasts_its_pods() -> None:
+    world = trained_world()
+    job = reported_job(world.pachyderm, world.train)
+    assert job is not None
+    assert kept_lines(world.pachyderm, job, raw=False) is None
+    epoch = event(event="epoch", epoch=1, train_perplexity=1.0, valid_perplexity=2.0, sample="[ JON ]: Ay.")
+    world.pachyderm.files[world.train.output, job.ref.id]["/train.log.jsonl"] = f"{epoch}\n".encode()
+    assert [*(kept_lines(world.pachyderm, job, raw=True) or ())] == [epoch]
+    told = "epoch 1 done: train 1.0, valid 2.0\n    [ JON ]: Ay."
+    assert [*(kept_lines(world.pachyderm, job, raw=False) or ())] == [told]
+
+
+def test_events_of_the_trainer_are_described_and_other_lines_printed_unchanged() -> None:
+    assert describe_line("plain") == "plain"
+    progress = event(
+        event="progress", epoch=2, epochs=3, fraction=0.5, perplexity=77.94, words_per_second=55789.2, eta_seconds=19
+    )
+    assert describe_line(progress) == "epoch 2/3  50%  perplexity 77.9  55,789 words/s  19s to go"
+    ended = event(event="epoch", epoch=1, train_perplexity=1.0, valid_perplexity=2.0, best=True)
+    assert describe_line(ended) == "epoch 1 done: train 1.0, valid 2.0, the best so far"
+    for record, words in (
+        (event(event="error", code="x", message="no words", hint="add some"), "failed: no words (add some)"),
+        (event(event="warning", code="x", message="few words"), "warning: few words"),
+        (event(event="written", file="out/script.txt", words=1700), "wrote out/script.txt (1,700 words)"),
+        (event(event="written", file="report.html", words=None), "wrote report.html"),
+        (event(event="dropped", lines=1200), "... 1,200 lines dropped: the stored log is limited in size"),
+    ):
+        assert describe_line(record) == words
+    for odd in (event(event="progress"), event(event="new"), event(event="done", seconds=None), "{", "{}"):
+        assert describe_line(odd) == odd
+
+
+def test_a_followed_log_resumes_after_an_interruption_and_ends_with_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "_POLL_SECONDS", 0.0)
+    world = training_world()
+    job = next(job for job in world.pachyderm.jobs.values() if job.ref.pipeline == world.train)
+    opened: list[bool] = []
+
+    def source(_job: JobRef, follow: bool) -> FakeLog:
+        opened.append(follow)
+        if len(opened) == 2:
+            world.pachyderm.succeed(world.train)
+        return FakeLog([LogLine("1", f"line {number}") for number in range(2 + len(opened))])
+
+    world.pachyderm.log_source = source
+    assert list(lines_of(world.pachyderm, job.ref, follow=True, raw=True)) == [
+        "line 0",
+        "line 1",
+        "line 2",
+        "line 3",
+        "line 4",
+    ]
+    assert opened == [True, True, False], "the last look is at all that there is"
+
+
+def test_a_log_is_followed_on_though_pachyderm_is_away_for_a_while(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(session, "_POLL_SECONDS", 0.0)
+    world = training_world()
+    job = world.pachyderm.fail(world.train, ["last words"])
+    jobs, faults = world.pachyderm.list_pipeline_jobs, [UnavailableError("listing jobs", "gone")] * 2
+
+    def listed(pipeline: PipelineRef, limit: int) -> Sequence[JobInfo]:
+        if faults:
+            raise faults.pop()
+        return jobs(pipeline, limit)
+
+    monkeypatch.setattr(world.pachyderm, "list_pipeline_jobs", listed)
+    assert list(lines_of(world.pachyderm, job.ref, follow=True, raw=True)) == ["last words"]
+    assert capsys.readouterr().err == "listing jobs: gone; retrying\n"
+    world.observer.logs.close()
+
+
+def test_the_log_is_that_of_the_running_job_although_another_waits() -> None:
+    world = training_world()
+    running = reported_job(world.pachyderm, world.train)
+    world.pachyderm.put(world.corpus, PLAYS)
+    assert running is not None
+    assert reported_job(world.pachyderm, world.train) == running
+    world.pachyderm.succeed(world.train)
+    newest = reported_job(world.pachyderm, world.train)
+    assert newest is not None
+    assert newest.state is JobState.CREATED
+    assert reported_job(FakePachyderm(), world.train) is None
+
+
+def test_the_job_of_a_commit_that_somebody_deleted_is_not_the_newest() -> None:
+    world = trained_world()
+    before = reported_job(world.pachyderm, world.train)
+    commit = world.pachyderm.put(world.corpus, PLAYS)
+    world.pachyderm.succeed(world.train)
+    assert reported_job(world.pachyderm, world.train) != before
+    world.pachyderm.drop(commit)
+    assert reported_job(world.pachyderm, world.train) == before
+    assert newest_jobs(world.pachyderm, world.train, 3) == [before]
+
+
+def test_the_log_of_a_job_that_is_gone_is_read_once() -> None:
+    pachyderm = FakePachyderm()
+    ref = JobRef(PipelineRef("default", "train"), "1")
+    pachyderm.logs[ref] = ["only line"]
+    assert list(lines_of(pachyderm, ref, follow=True, raw=False)) == ["only line"]
+
+
+def test_a_log_ends_with_how_the_process_did_where_only_the_worker_knows() -> None:
+    world = World()
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    job = world.pachyderm.fail(world.train, ["a warning"], verdict="signal: killed")
+    for follow in (True, False):
+        said = list(lines_of(world.pachyderm, job.ref, follow=follow, raw=False))
+        assert said == ["a warning", "the process ended with `signal: killed`"]
+    assert list(lines_of(world.pachyderm, job.ref, follow=False, raw=True)) == ["a warning"]

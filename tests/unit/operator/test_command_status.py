@@ -1,0 +1,109 @@
+"""The output of `scriptmodel list` and `scriptmodel status`."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import click
+
+from scriptmodel_cli import text
+from scriptmodel_cli.diagnosis import Evidence, why
+from scriptmodel_cli.output import style
+from scriptmodel_cli.screen import status_of
+from scriptmodel_operator.api.crd import custom_resource_definition
+from tests.unit.operator.terminal import CREATED, as_object, plain, training_world
+from tests.unit.operator.world import World, trained_world
+
+
+def test_a_list_has_the_columns_of_kubectl() -> None:
+    lines = text.list_of([as_object(trained_world())], CREATED + timedelta(minutes=5), namespaces=True)
+    assert lines[0].split() == ["NAMESPACE", "NAME", "READY", "STATUS", "PRESET", "EPOCH", "PERPLEXITY", "AGE"]
+    assert click.unstyle(lines[1]).split() == ["ml", "thrones", "True", "Generated", "test", "1/1", "170.0", "5m"]
+
+
+def test_a_wide_list_adds_speed_model_and_message() -> None:
+    world = trained_world()
+    head, row = text.list_of([as_object(world)], CREATED, namespaces=False, wide=True)
+    assert head.split()[-6:] == ["TEST", "WPS", "ETA", "MODEL", "COMMIT", "MESSAGE"]
+    model = world.model.status["lineage"]["model"]["commit"]
+    assert "   160.0   5000   " in row
+    assert f"   {model[:8]}       the script is written (commit " in row
+
+
+def test_the_columns_are_those_of_the_crd() -> None:
+    columns = custom_resource_definition()["spec"]["versions"][0]["additionalPrinterColumns"]
+    assert [*text.HEADERS[1:], *text.WIDE_HEADERS] == [str(column["name"]).upper() for column in columns]
+
+
+def test_columns_are_aligned_with_any_colour() -> None:
+    rows = [("A", "B"), (style("long", fg="red"), "x"), ("b", "y")]
+    assert [click.unstyle(line) for line in text.table(rows)] == ["A      B", "long   x", "b      y"]
+
+
+def test_ready_is_green_stuck_is_red_and_work_is_yellow() -> None:
+    stuck = World()
+    stuck.reconcile()
+    for world, colour in ((trained_world(), "green"), (stuck, "red"), (training_world(), "yellow")):
+        found = as_object(world)
+        assert text.coloured(found, "word") == style("word", fg=colour)
+
+
+def test_a_status_shows_training_lineage_and_script() -> None:
+    world = trained_world()
+    told = plain(status_of(as_object(world), CREATED))
+    assert "100%  epoch 1/1  5,000 words/s" in told
+    assert "best 170.0, test 160.0, validation 170.0, training 150.0" in told
+    assert world.model.status["lineage"]["corpus"]["commit"][:8] in told
+    assert "[ JON ]: You know nothing ." in told
+
+
+def test_a_status_of_a_training_shows_progress_time_to_go_and_the_curve() -> None:
+    world = training_world()
+    told = plain(status_of(as_object(world), CREATED, [400.5, 200.25, 100.1]))
+    assert f"{'█' * 18}{'░' * 12} 62%  epoch 3/4  12,345 words/s" in told
+    assert "time         0s so far, 1m40s to go" in told
+    assert max(map(len, told.splitlines())) <= 80, "a terminal of the usual width cuts nothing"
+    assert "by epoch     █▅▁  400.5 → 100.1" in told
+
+
+def test_a_status_names_each_perplexity_and_shows_the_sample() -> None:
+    found = as_object(training_world())
+    found["status"]["training"] |= {
+        "perplexity": {"best": "90.0", "valid": "91.5", "running": "70.2", "train": "80.0"},
+        "sample": "[ JON ]: You know\nnothing.",
+    }
+    told = plain(status_of(found, CREATED))
+    assert "perplexity   best 90.0, validation 91.5, training 80.0, running 70.2" in told
+    assert "sample       [ JON ]: You know nothing." in told
+    line = text.line_of(found)
+    assert "epoch 3/4  62%  best validation perplexity 90.0  running 70.2  1m40s to go" in line
+    assert line.endswith("  sample: [ JON ]: You know nothing.")
+
+
+def test_a_line_of_a_change_has_progress_while_it_trains_and_the_message_else() -> None:
+    line = click.unstyle(text.line_of(as_object(training_world())))
+    assert line.split() == [
+        "Training",
+        "epoch",
+        "3/4",
+        "62%",
+        "best",
+        "validation",
+        "perplexity",
+        "200.2",
+        "running",
+        "150.0",
+        "1m40s",
+        "to",
+        "go",
+    ]
+    stuck = World()
+    stuck.reconcile()
+    assert "corpus repo default/plays does not exist" in text.line_of(as_object(stuck))
+
+
+def test_an_outdated_status_is_marked_as_outdated() -> None:
+    found = as_object(trained_world())
+    found["metadata"]["generation"] = 2
+    assert "has not observed the newest spec yet" in "\n".join(status_of(found, CREATED))
+    assert "older spec" in why(found, Evidence(), CREATED)[0]

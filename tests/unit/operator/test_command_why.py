@@ -1,0 +1,97 @@
+"""The diagnosis and the next step of `scriptmodel why`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+import pytest
+
+from scriptmodel_cli import text
+from scriptmodel_cli.diagnosis import Evidence, as_value, next_step, why
+from scriptmodel_cli.screen import status_of
+from scriptmodel_operator.api.reasons import Reason
+from tests.unit.operator.terminal import CREATED, as_object, plain, training_world
+from tests.unit.operator.world import World, scriptmodel, trained_world
+
+
+def test_why_gives_the_verdict_and_the_next_step_first() -> None:
+    lines = why(as_object(trained_world()), Evidence(), CREATED)
+    assert click.unstyle(lines[0]).startswith("Ready: the script is written")
+    assert lines[1] == "Next: scriptmodel script thrones -n ml"
+    world = World()
+    world.reconcile()
+    event = {"eventTime": "2026-01-01T00:00:00Z", "reason": "CorpusNotFound", "note": "note", "type": "Warning"}
+    lines = [click.unstyle(line) for line in why(as_object(world), Evidence([event]), CREATED)]
+    assert lines[0].startswith("Stalled (CorpusNotFound): corpus repo default/plays does not exist")
+    assert lines[1] == "CorpusNotFound means: The corpus repo does not exist."
+    assert lines[2] == "Next: scriptmodel push PATH --repo plays --project default --branch master --create"
+    assert "No pipelines." in lines
+    assert lines[-1].split() == ["CorpusNotFound", "0s", "note"]
+
+
+def test_why_is_a_value_for_programs() -> None:
+    world = World()
+    world.reconcile()
+    jobs = [("123", "train", "1", "CREATED", "5s", "")]
+    found = as_value(as_object(world), Evidence([{"reason": "X", "note": "n"}], jobs))
+    assert (found["ready"], found["stalled"], found["reason"]) == ("False", True, "CorpusNotFound")
+    assert found["next"].startswith("scriptmodel push PATH --repo plays")
+    assert found["jobs"][0]["state"] == "CREATED"
+    assert json.loads(json.dumps(found)) == found
+
+
+def test_why_shows_the_message_of_an_unknown_reason_of_a_newer_operator() -> None:
+    found = as_object(World())
+    ready = {"type": "Ready", "status": "False", "reason": "OutOfTune", "message": "tune the piano"}
+    found["status"] = {"observedGeneration": 1, "conditions": [ready]}
+    lines = [click.unstyle(line) for line in why(found, Evidence(), CREATED)]
+    assert lines[0] == "In progress (OutOfTune): tune the piano"
+    assert lines[1] == "OutOfTune means: unknown; this scriptmodel command is older than the operator, upgrade it"
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_every_next_step_is_whole_and_names_the_object(reason: Reason) -> None:
+    step = next_step(as_object(trained_world()), reason)
+    assert "{" not in step
+    assert not step or "thrones" in step or "plays" in step or "app=pachd" in step
+
+
+def test_a_failed_script_does_not_suggest_a_retraining() -> None:
+    for reason in (Reason.GENERATION_FAILED, Reason.WORKER_UNAVAILABLE):
+        step = next_step(as_object(trained_world()), reason)
+        assert "spec.generation" in step
+        assert "retrain" not in step
+        assert "retrain" in next_step(as_object(training_world()), reason)
+
+
+def test_no_step_is_given_for_a_corpus_that_is_no_repo() -> None:
+    found = as_object(World(model=scriptmodel({"corpus": {"configMap": {"name": "plays"}}})))
+    del found["spec"]["corpus"]["repo"]
+    assert next_step(found, Reason.CORPUS_EMPTY) == ""
+
+
+def test_why_shows_pods_that_cannot_run_and_jobs() -> None:
+    def pod(**status: Any) -> dict[str, Any]:
+        metadata = {"namespace": "pach", "name": "worker", "creationTimestamp": "2026-01-01T00:00:00Z"}
+        return {"metadata": metadata, "status": {"phase": "Pending", **status}}
+
+    pods = [
+        pod(conditions=[{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "no GPU"}]),
+        pod(containerStatuses=[{"name": "user", "state": {"waiting": {"reason": "ImagePullBackOff", "message": "x"}}}]),
+        pod(phase="Running", containerStatuses=[{"name": "user", "state": {"running": {}}}]),
+    ]
+    jobs = [("123", "train", "1", "CREATED", "5s", "")]
+    told = plain(why(as_object(training_world()), Evidence(jobs=jobs, pods=pods), CREATED))
+    assert "pach/worker   Pending   0s    Unschedulable: no GPU" in told
+    assert "pach/worker   Pending   0s    user: ImagePullBackOff x" in told
+    assert "pach/worker   Running   0s\n" in told + "\n"
+    assert "123   train   1         CREATED   5s" in told
+
+
+def test_an_object_without_a_status_suggests_what_to_check() -> None:
+    found = {**as_object(World()), "status": {}}
+    assert "check that the operator is running and watches this namespace" in why(found, Evidence(), CREATED)[1]
+    assert "Pending: not reconciled yet" in click.unstyle(status_of(found, CREATED)[1])
+    assert "the operator has not observed the newest spec yet" in text.line_of(found)

@@ -1,0 +1,217 @@
+"""Restarts of a training: the status, the event, the metrics, and what an update may interrupt."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Mapping
+from typing import Any, cast
+
+import pytest
+
+from scriptmodel_cli.diagnosis import Evidence, as_value, why
+from scriptmodel_cli.screen import status_of
+from scriptmodel_operator.api.objects import ScriptModel
+from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.controller.event_policy import EventPolicy
+from scriptmodel_operator.kube.events import EventRecorder
+from scriptmodel_operator.metrics import _gauges
+from scriptmodel_operator.observe.progress import LogDigest, Resumed, read_line
+from scriptmodel_operator.pachyderm.values import JobState, LogLine
+from tests.unit.operator.fake_pachyderm import EPOCH
+from tests.unit.operator.world import PLAYS, World, scriptmodel
+
+START = {"event": "start", "epochs": 40, "state": True}
+RESUMED = {"event": "resumed", "epoch": 3, "share": 0.42, "restarts": 2, "recomputed_seconds": 61.4}
+UNWRITABLE = {"event": "warning", "code": "state-unwritable", "message": "the state folder is full"}
+RESOURCES = {"training": {"resources": {"requests": {"memory": "8Gi"}}}}
+
+
+def lines(*events: Mapping[str, object]) -> list[str]:
+    return [json.dumps({"time": 0, **event}) for event in events]
+
+
+def digest(*events: Mapping[str, object]) -> LogDigest:
+    found = LogDigest()
+    for line in lines(*events):
+        found = read_line(found, LogLine("1", line))
+    return found
+
+
+def running(*events: Mapping[str, object], claim: str = "checkpoints") -> World:
+    """Return a world whose train job runs and has logged `events`."""
+    world = World(claim=claim)
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    job = world.pachyderm.run(world.train, lines(*events))
+    world.observer.logs._read_once(job.ref)
+    world.reconcile()
+    world.observer.logs.close()
+    world.written()
+    return world
+
+
+def training(world: World) -> dict[str, Any]:
+    found: dict[str, Any] = world.model.status["training"]
+    return found
+
+
+def shown(world: World) -> dict[str, Any]:
+    """Return the object as the command reads it."""
+    metadata = {"namespace": "ml", "name": "thrones", "creationTimestamp": "2026-01-01T00:00:00Z", "generation": 1}
+    return {"metadata": metadata, "spec": {"model": {"preset": "test"}}, "status": world.model.status}
+
+
+def test_a_restart_continues_the_progress_in_the_log() -> None:
+    found = digest(START, RESUMED)
+    assert found.resumed == Resumed(3, 0.42, 2, 61.4)
+    assert (found.epoch, found.percent, found.keeps_state) == (3, 6, True)
+    assert digest(START, RESUMED, START).resumed == found.resumed, "an attempt that has just started"
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"event": "resumed"},
+        {**RESUMED, "epoch": 0},
+        {**RESUMED, "restarts": "many"},
+        {**RESUMED, "restarts": -1},
+    ],
+)
+def test_a_restart_that_another_image_invents_is_ignored(event: dict[str, object]) -> None:
+    assert digest(START, event).resumed is None
+    assert digest(START, {**RESUMED, "share": 7}).resumed == Resumed(3, 1.0, 2, 61.4)
+    assert digest(START, {**RESUMED, "share": "x", "recomputed_seconds": -1}).resumed == Resumed(3, 0.0, 2, 0.0)
+
+
+def test_status_and_message_report_a_restart() -> None:
+    world = running(START, RESUMED)
+    found = training(world)
+    assert (found["restarts"], found["resumedAt"], found["recomputedSeconds"]) == (2, {"epoch": 3, "share": "0.42"}, 61)
+    assert world.condition("Trained")["message"] == "epoch 3 of 40; resumed at 42% of epoch 3 (restart 2)"
+    (row,) = (line for line in status_of(shown(world), EPOCH) if line.startswith("restarts"))
+    assert row.split(maxsplit=1)[1] == "2, resumed at 42% of epoch 3, 1m1s computed again"
+
+
+def test_an_operator_that_starts_again_keeps_what_the_log_no_longer_has() -> None:
+    world = running(START, RESUMED)
+    before = training(world)
+    world.pachyderm.logs.clear()
+    world.__post_init__()
+    world.reconcile()
+    world.observer.logs.close()
+    assert {key: training(world)[key] for key in ("restarts", "resumedAt")} == {
+        key: before[key] for key in ("restarts", "resumedAt")
+    }
+
+
+@pytest.mark.parametrize(("restarts", "expected"), [(3, 3), (0, None), (None, 2)])
+def test_the_finished_model_has_the_final_figures(restarts: int | None, expected: int | None) -> None:
+    world = running(START, RESUMED)
+    final = {} if restarts is None else {"restarts": restarts, "recomputed_seconds": 90.6 * restarts}
+    world.pachyderm.metrics.update(final)
+    world.pachyderm.succeed(world.train)
+    world.reconcile()
+    found = training(world)
+    assert found.get("restarts") == expected
+    assert found.get("recomputedSeconds") == {3: 272, 0: None, None: 61}[restarts]
+    assert ("resumedAt" in found) == (expected is not None)
+    assert "ifWorkerIsLost" not in found, "there is no worker"
+
+
+@pytest.mark.parametrize(
+    ("claim", "events", "words"),
+    [
+        ("", ({**START, "state": False},), "all epochs are computed again: no claim for checkpoints is set"),
+        ("slow", (START,), "at most one checkpoint interval is computed again: claim slow keeps the state"),
+        ("slow", ({"event": "start", "epochs": 4},), "all epochs are computed again: the trainer keeps no state"),
+        ("slow", (START, UNWRITABLE), "all epochs are computed again: the trainer keeps no state on claim slow"),
+    ],
+)
+def test_what_a_lost_worker_costs_is_in_status_and_why(
+    claim: str, events: tuple[dict[str, object], ...], words: str
+) -> None:
+    world = running(*events, claim=claim)
+    assert words in training(world)["ifWorkerIsLost"]
+    assert any(line.startswith(f"If the worker is lost: {words}") for line in why(shown(world), Evidence(), EPOCH))
+    assert as_value(shown(world), Evidence())["ifWorkerIsLost"] == training(world)["ifWorkerIsLost"]
+
+
+def test_an_update_does_not_wait_for_a_worker_that_resumes() -> None:
+    world = running(START)
+    world.want(RESOURCES)
+    world.reconcile()
+    world.observer.logs.close()
+    assert world.written() == [f"update {world.train.name}"], "without computing everything again"
+    assert world.condition("Reconciling")["reason"] != Reason.UPDATE_DEFERRED
+
+
+@pytest.mark.parametrize("events", [({"event": "start", "epochs": 4},), (START, UNWRITABLE)])
+def test_an_update_waits_for_a_worker_that_keeps_no_state(events: tuple[dict[str, object], ...]) -> None:
+    """Pipelines keep the image that first made them, and an older trainer ignores the folder."""
+    world = running(*events)
+    world.want(RESOURCES)
+    world.reconcile()
+    world.observer.logs.close()
+    assert world.written() == []
+    assert world.condition("Reconciling")["reason"] == Reason.UPDATE_DEFERRED
+
+
+@pytest.mark.parametrize("claim", ["", "other"])
+def test_another_claim_waits_even_for_a_worker_that_keeps_its_state(claim: str) -> None:
+    world = running(START)
+    world.claim = claim
+    world.reconcile()
+    world.observer.logs.close()
+    assert world.written() == []
+    world.pachyderm.succeed(world.train)
+    world.reconcile()
+    assert world.written() == [f"update {world.train.name}"]
+
+
+def test_suspending_and_resuming_continue_in_a_new_job() -> None:
+    world = running(START)
+    world.want({"suspend": True})
+    world.reconcile()
+    world.want({})
+    world.reconcile()
+    job = world.pachyderm.run(world.train, lines(START, RESUMED))
+    assert job.state is JobState.RUNNING
+    world.observer.logs._read_once(job.ref)
+    world.reconcile()
+    world.observer.logs.close()
+    assert training(world)["restarts"] == 2
+
+
+class Recorder:
+    def __init__(self) -> None:
+        self.events: list[tuple[Reason, str, bool]] = []
+        self.occasions: set[str] = set()
+
+    async def record(self, _model: ScriptModel, reason: Reason, note: str, *, warning: bool, occasion: str) -> None:
+        self.events.append((reason, note, warning))
+        self.occasions.add(occasion)
+
+
+def told(restarts: int | None, epoch: int = 1, start: str = "2026-01-01T00:00:00Z") -> dict[str, Any]:
+    resumed = {"restarts": restarts, "resumedAt": {"epoch": epoch, "share": "0.50"}, "recomputedSeconds": 7}
+    return {"conditions": [], "training": {"startTime": start, **(resumed if restarts else {})}}
+
+
+async def test_each_restart_is_one_event() -> None:
+    recorder = Recorder()
+    policy = EventPolicy(cast(EventRecorder, recorder))
+    statuses = [told(None), told(1), told(1), told(2), told(None), told(1, start="2026-01-02T00:00:00Z")]
+    for before, now in itertools.pairwise(statuses):
+        await policy.on_status(scriptmodel(status=before), now)
+    assert [reason for reason, _, _ in recorder.events] == [Reason.RESUMED] * 3
+    note = "training resumed at 50% of epoch 1 (restart 1); restarts have cost 7s so far"
+    assert recorder.events[0] == (Reason.RESUMED, note, False)
+    assert len(recorder.occasions) == 3
+
+
+def test_metrics_have_restarts_and_recomputed_seconds() -> None:
+    found = dict(_gauges(told(2)))
+    assert found["scriptmodel_training_restarts"] == 2
+    assert found["scriptmodel_training_recomputed_seconds"] == 7
+    assert "scriptmodel_training_restarts" not in dict(_gauges(told(None)))

@@ -1,0 +1,248 @@
+"""Servers of different versions get what each of them understands, and the operator says which one it met."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf import timestamp_pb2
+from python_pachyderm.proto.v2.version.versionpb import version_pb2
+
+from scriptmodel_operator.api.marks import Mark, Owner
+from scriptmodel_operator.controller.leftovers import leftovers
+from scriptmodel_operator.controller.server_version import VersionReporter
+from scriptmodel_operator.installation.check import check_pachyderm
+from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
+from scriptmodel_operator.kube.store import Store
+from scriptmodel_operator.leadership import UNLIMITED
+from scriptmodel_operator.metrics import Metrics
+from scriptmodel_operator.pachyderm import messages
+from scriptmodel_operator.pachyderm.adapter import PachydermGateway
+from scriptmodel_operator.pachyderm.channel import PachdAddress
+from scriptmodel_operator.pachyderm.errors import PachydermError, RefusedError, UnavailableError
+from scriptmodel_operator.pachyderm.later_protocol import CreatePipelineV2Request, TransactionRequest
+from scriptmodel_operator.pachyderm.protocol import pfs, pps, transaction
+from scriptmodel_operator.pachyderm.values import BranchRef, PipelineApply, PipelineRef, PipelineSpec, RepoRef
+from scriptmodel_operator.pachyderm.versions import ServerVersion, Support
+from tests.unit.operator.fake_pachyderm import EPOCH
+
+MARK = Mark(Owner("cluster-1", "ml", "thrones", "1")).annotations()
+SPEC = PipelineSpec(
+    PipelineRef("default", "train"),
+    "image:1",
+    ("true",),
+    "corpus",
+    BranchRef(RepoRef("default", "plays"), "master"),
+    "/",
+)
+APPLY = PipelineApply(SPEC, update=True)
+
+
+@dataclass
+class Pachd(grpc.GenericRpcHandler):
+    """A server of one version. `calls` has method and bytes of each request."""
+
+    version: str = "2.7.8"
+    away: bool = False
+    answers: dict[str, bytes] = field(default_factory=dict)
+    calls: list[tuple[str, bytes]] = field(default_factory=list)
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
+        """Answer every method, a list by nothing."""
+        method = handler_call_details.method.rpartition("/")[2]
+        if method in ("ListPipeline", "ListProject"):
+            return grpc.unary_stream_rpc_method_handler(lambda request, _context: iter(self._answer(method, request)))
+        return grpc.unary_unary_rpc_method_handler(lambda request, context: self._one(method, request, context))
+
+    def _one(self, method: str, request: bytes, context: grpc.ServicerContext) -> bytes:
+        if self.away:
+            context.abort(grpc.StatusCode.UNAVAILABLE, "restarting")
+        return b"".join(self._answer(method, request))
+
+    def _answer(self, method: str, request: bytes) -> list[bytes]:
+        self.calls.append((method, request))
+        if method == "GetVersion":
+            found = ServerVersion.parse(self.version)
+            version = version_pb2.Version(
+                major=found.major, minor=found.minor, micro=found.micro, additional=found.suffix
+            )
+            return [version.SerializeToString()]
+        if method == "StartTransaction":
+            return [transaction.Transaction(id="tx").SerializeToString()]
+        return [self.answers[method]] if method in self.answers else []
+
+    @property
+    def methods(self) -> list[str]:
+        return [method for method, _request in self.calls]
+
+    def request(self, method: str) -> bytes:
+        """The only request of that method."""
+        (found,) = (request for each, request in self.calls if each == method)
+        return found
+
+
+@contextmanager
+def serving(pachd: Pachd) -> Iterator[str]:
+    server = grpc.server(ThreadPoolExecutor(4))
+    server.add_generic_rpc_handlers((pachd,))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        server.stop(None).wait()
+
+
+@contextmanager
+def connected(pachd: Pachd, found: Callable[[ServerVersion], None] | None = None) -> Iterator[PachydermGateway]:
+    with serving(pachd) as address, closing(PachydermGateway(PachdAddress(address), UNLIMITED, found=found)) as gateway:
+        yield gateway
+
+
+def test_2_7_gets_the_same_bytes_as_ever() -> None:
+    pachd = Pachd("2.7.8")
+    with connected(pachd) as gateway:
+        gateway.apply_pipelines([APPLY])
+    assert pachd.methods == ["GetVersion", "StartTransaction", "CreatePipeline", "FinishTransaction"]
+    assert pachd.request("CreatePipeline") == messages.create_request(APPLY).SerializeToString()
+
+
+@pytest.mark.parametrize("version", ["2.8.0", "2.11.6", "2.12.0-rc.3", "3.0.0"])
+def test_later_servers_get_the_json_into_which_nothing_is_merged(version: str) -> None:
+    pachd = Pachd(version)
+    with connected(pachd) as gateway:
+        gateway.apply_pipelines([APPLY])
+    assert pachd.methods == ["GetVersion", "StartTransaction", "CreatePipelineV2", "FinishTransaction"]
+    request = CreatePipelineV2Request.FromString(pachd.request("CreatePipelineV2"))
+    assert (request.update, request.reprocess) == (True, False)
+    assert json.loads(request.create_pipeline_request_json)["resourceRequests"] is None
+
+
+def test_the_version_is_read_once_and_again_after_pachd_was_away() -> None:
+    pachd, found = Pachd("2.7.8"), list[str]()
+    with connected(pachd, lambda version: found.append(str(version))) as gateway:
+        for _ in range(2):
+            gateway.list_pipelines(["default"])
+        assert found == ["2.7.8"]
+        pachd.away, pachd.version = True, "2.12.0"
+        with pytest.raises(UnavailableError):
+            gateway.list_transactions()
+        pachd.away = False
+        gateway.apply_pipelines([APPLY])
+    assert found == ["2.7.8", "2.12.0"]
+    assert "CreatePipelineV2" in pachd.methods, "it was upgraded meanwhile"
+
+
+def test_a_server_that_is_too_old_is_refused_by_the_name_of_what_it_lacks() -> None:
+    pachd = Pachd("2.4.6")
+    with connected(pachd) as gateway:
+        calls: tuple[Callable[[], object], ...] = (
+            lambda: gateway.list_pipelines(["default"]),
+            lambda: gateway.apply_pipelines([APPLY]),
+            gateway.list_transactions,
+        )
+        for call in calls:
+            with pytest.raises(
+                RefusedError, match=r"pachd 2\.4\.6 is too old.*lists filtered by project \(since 2\.5\)"
+            ):
+                call()
+    assert pachd.methods == ["GetVersion"]
+
+
+@pytest.mark.parametrize(
+    ("version", "support", "words"),
+    [
+        ("2.4.6", Support.TOO_OLD, "upgrade Pachyderm"),
+        ("2.5.9", Support.TOO_OLD, "commits that name the commits they were made from (since 2.6)"),
+        ("2.6.11", Support.UNTESTED, "not certified"),
+        ("2.7.8", Support.CERTIFIED, "pachd 2.7.8 is certified"),
+        ("2.9.7", Support.UNTESTED, "continuing"),
+        ("2.11.6", Support.CERTIFIED, "certified"),
+        ("2.12.0-rc.3", Support.CERTIFIED, "pachd 2.12.0-rc.3 is certified"),
+        ("2.13.0", Support.NEWER, "newer than every certified version (2.7, 2.11 and 2.12)"),
+        ("3.0.0", Support.NEWER, "newer"),
+    ],
+)
+def test_a_version_is_certified_newer_or_too_old(version: str, support: Support, words: str) -> None:
+    found = ServerVersion.parse(version)
+    assert found.support is support
+    assert words in found.verdict
+    assert str(found) == version
+
+
+def test_what_is_no_version_is_an_error() -> None:
+    with pytest.raises(ValueError, match="not a version"):
+        ServerVersion.parse("latest")
+
+
+@pytest.mark.parametrize("later", [False, True], ids=["2.7", "2.8 and later"])
+def test_the_operators_own_abandoned_transaction_is_recognised(*, later: bool) -> None:
+    spec = pps.CreatePipelineRequest(metadata=pps.Metadata(annotations=MARK))
+    request = transaction.TransactionRequest(create_pipeline=spec)
+    if later:
+        newer = TransactionRequest()
+        newer.create_pipeline_v2.create_pipeline_request.CopyFrom(spec)
+        request = transaction.TransactionRequest.FromString(newer.SerializeToString())
+    repo = transaction.TransactionRequest(create_repo=pfs.CreateRepoRequest())
+    infos = transaction.TransactionInfos(
+        transaction_info=[
+            _transaction("ours", request, request),
+            _transaction("somebody's", request, repo),
+            _transaction("a repo", repo),
+        ]
+    )
+    with connected(Pachd(answers={"ListTransaction": infos.SerializeToString()})) as gateway:
+        found = gateway.list_transactions()
+    assert [(each.id, len(each.pipelines), each.others) for each in found] == [
+        ("ours", 2, 0),
+        ("somebody's", 1, 1),
+        ("a repo", 0, 1),
+    ]
+    assert leftovers(found, "cluster-1", lambda since: EPOCH - since) == ("ours",)
+
+
+def _transaction(name: str, *requests: Any) -> Any:
+    started = timestamp_pb2.Timestamp(seconds=int(EPOCH.timestamp()))
+    identity = transaction.Transaction(id=name)
+    return transaction.TransactionInfo(transaction=identity, requests=requests, started=started)
+
+
+def test_the_log_and_a_metric_say_the_version_when_it_changes(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    metrics = Metrics(Store(EchoFilter()))
+    report = VersionReporter(metrics.pachyderm_version)
+    for version in ("2.7.8", "2.7.8", "2.9.1", "2.13.0", "2.4.0"):
+        report(ServerVersion.parse(version))
+    levels = [record.levelname for record in caplog.records]
+    assert levels == ["INFO", "WARNING", "WARNING", "ERROR"]
+    assert caplog.messages[0] == "pachd 2.7.8 is certified"
+    lines = [line for line in metrics.render().decode().splitlines() if line.startswith("scriptmodel_pachyderm_info")]
+    assert lines == ['scriptmodel_pachyderm_info{certified="too old",version="2.4.0"} 1.0']
+
+
+@pytest.mark.parametrize(
+    ("version", "line"),
+    [
+        ("2.7.8", "ok      pachd 2.7.8 is certified"),
+        ("2.9.7", "warn    pachd 2.9.7 is not certified (2.7, 2.11 and 2.12 are); continuing"),
+        ("2.13.0", "warn    pachd 2.13.0 is newer than every certified version (2.7, 2.11 and 2.12); continuing"),
+        ("2.4.6", "FAILED  pachd 2.4.6 is too old, it has no lists filtered by project (since 2.5)"),
+    ],
+)
+def test_check_says_the_version_and_whether_it_is_certified(version: str, line: str) -> None:
+    with serving(Pachd(version)) as address:
+        lines = [finding.line for finding in check_pachyderm(PachdAddress(address))]
+    assert lines[0] == f"ok      pachd {version} answers at {address}"
+    assert lines[1].startswith(line)
+
+
+def test_an_error_of_the_version_names_the_call_that_needed_it() -> None:
+    with connected(Pachd(away=True)) as gateway, pytest.raises(PachydermError, match=r"^creating default/train: "):
+        gateway.apply_pipelines([PipelineApply(SPEC)])

@@ -1,0 +1,169 @@
+"""A training that starts from a finished model: sizes, vocabulary, lineage, and bases that cannot be used."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from samples import play
+
+from scriptmodel_trainer.artifacts import TrainedModel, load_model
+from scriptmodel_trainer.cli import main
+from scriptmodel_trainer.training.base import weights_after
+from scriptmodel_trainer.vocabulary import Vocabulary
+
+EARLIER = Path(__file__).parent / "earlier"
+NEW = "\n\n**ZORA**  \nThe zeppelin waits for the zoologist.  \n" * 12
+
+
+@pytest.fixture(scope="module")
+def grown(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The corpus of the model, and a new play with new words."""
+    folder = tmp_path_factory.mktemp("grown")
+    (folder / "train.md").write_text(play(220), "utf-8")
+    (folder / "new.train.md").write_text(play(30, seed=2) + NEW, "utf-8")
+    return folder
+
+
+def train(corpus: Path, out: Path, *more: str) -> int:
+    return main(["train", "--data", str(corpus), "--out", str(out), "--seed", "3", "--log", "json", *map(str, more)])
+
+
+def described(folder: Path) -> dict[str, Any]:
+    value: dict[str, Any] = json.loads((folder / "model.json").read_text("utf-8"))
+    return value
+
+
+@pytest.fixture(scope="module")
+def warm(grown: Path, model: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainedModel:
+    """A model that started from another."""
+    out = tmp_path_factory.mktemp("warm") / "model"
+    assert train(grown, out, "--from", str(model)) == 0
+    assert "--from BASE_MODEL_DIR" in (out / "report.html").read_text("utf-8")
+    return load_model(out, whole=True)
+
+
+def test_sizes_and_settings_are_the_base_s_and_epochs_a_quarter(warm: TrainedModel, model: Path) -> None:
+    base = load_model(model).origin.preset
+    assert (base.epochs, warm.origin.preset.epochs) == (4, 1)
+    assert warm.origin.preset_name == "demo"
+    assert (warm.origin.preset.hidden_units, warm.origin.preset.input_units) == (24, 16)
+
+
+def test_the_vocabulary_is_the_base_s_and_then_the_new_words(warm: TrainedModel, model: Path) -> None:
+    base = load_model(model).vocabulary
+    assert warm.vocabulary.words[: len(base)] == base.words
+    assert {"ZORA", "zeppelin", "zoologist"} <= set(warm.vocabulary.words[len(base) :])
+    speakers = {warm.vocabulary.words[number] for number in warm.vocabulary.speakers}
+    assert {"ZORA", "ANNA", "OLD_BEN"} <= speakers
+
+
+def test_lineage_is_in_model_and_metrics(warm: TrainedModel, model: Path) -> None:
+    base = load_model(model)
+    lineage = warm.origin.base
+    assert lineage is not None
+    assert lineage == warm.metrics.base
+    assert (lineage.fingerprint, lineage.corpus) == (base.metrics.fingerprint, base.origin.corpus.digest)
+    assert lineage.vocabulary == len(base.vocabulary)
+    assert lineage.vocabulary + lineage.new_words == len(warm.vocabulary)
+    assert "base" not in described(model)
+
+
+def test_what_the_base_knows_is_not_learned_anew(warm: TrainedModel, grown: Path, model: Path, tmp_path: Path) -> None:
+    sizes = ["--preset", "demo", "--set", "hidden_units=24", "embedding_units=16", "layers=2", "batch_size=8"]
+    assert train(grown, tmp_path, *sizes, "--epochs", "1") == 0
+    alone = load_model(tmp_path).metrics.epochs[0].valid_perplexity
+    assert warm.metrics.epochs[0].valid_perplexity < 0.8 * alone
+
+
+def test_new_words_start_where_unknown_words_were_and_share_their_probability(model: Path) -> None:
+    base = load_model(model)
+    known, unknown = len(base.vocabulary), base.vocabulary.unknown
+    larger = Vocabulary((*base.vocabulary.words, "zeppelin", "zoologist"))
+    stream = np.array([known] * 6 + [known + 1] * 2 + [unknown], np.int32)
+    weights = weights_after(base, larger, stream)
+    assert {name: array.shape for name, array in weights.items()} == base.origin.preset.shapes(known + 2)
+    assert np.array_equal(weights["embedding"][known], base.weights["embedding"][unknown])
+    assert np.array_equal(weights["embedding"][:known], base.weights["embedding"])
+    before, after = base.weights["output/bias"], weights["output/bias"]
+    shares = np.exp(after[[unknown, known, known + 1]] - before[unknown])
+    assert shares == pytest.approx(np.array([2, 7, 3]) / 12, rel=1e-5)
+    assert np.array_equal(np.delete(after[:known], unknown), np.delete(before, unknown))
+    assert len(base.weights["output/bias"]) == known  # the base itself is unchanged
+
+
+def test_a_model_can_start_from_its_own_last_state_in_place(grown: Path, model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "model"
+    shutil.copytree(model, out)
+    for _ in range(2):
+        assert train(grown, out, "--from", str(out)) == 0
+    again = load_model(out)
+    assert again.origin.preset.epochs == 1  # not a quarter of a quarter
+    assert again.metrics.base is not None
+    assert again.metrics.base.new_words == 0
+
+
+def test_the_base_is_part_of_the_fingerprint(grown: Path, model: Path, warm: TrainedModel, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    assert train(grown, other, "--from", str(model), "--epochs", "1", "--seed", "4") == 0
+    assert train(grown, tmp_path / "a", "--from", str(other)) == 0
+    assert load_model(tmp_path / "a").metrics.fingerprint != warm.metrics.fingerprint
+
+
+def test_a_stopped_run_from_a_base_continues_bit_identically(grown: Path, model: Path, tmp_path: Path) -> None:
+    command = ["--from", str(model), "--epochs", "2"]
+    assert train(grown, tmp_path / "whole", *command) == 0
+    state = ["--state", str(tmp_path / "state")]
+    assert train(grown, tmp_path / "parts", *command, *state, "--budget-epochs", "1") == 0
+    assert train(grown, tmp_path / "parts", *command, *state) == 0
+    whole, parts = load_model(tmp_path / "whole").weights, load_model(tmp_path / "parts").weights
+    assert all(np.array_equal(whole[name], parts[name]) for name in whole)
+
+
+def test_a_model_of_an_earlier_version_is_a_base(grown: Path, tmp_path: Path) -> None:
+    assert train(grown, tmp_path / "m", "--from", str(EARLIER / "float32"), "--epochs", "1") == 0
+    assert load_model(tmp_path / "m").origin.preset_name == "test"
+
+
+def refused(capsys: pytest.CaptureFixture[str], corpus: Path, out: Path, *more: str) -> str:
+    assert train(corpus, out, *more) == 2
+    (event,) = map(json.loads, capsys.readouterr().out.splitlines())
+    assert not out.exists()
+    message: str = event["message"]
+    return message
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["--preset", "small"], "preset small has layers=2"),
+        (["--set", "hidden_units=48"], "preset demo has hidden_units=48"),
+        (["--set", "embedding_units=24"], "preset demo has embedding_units=24"),
+        (["--set", "tied_embeddings=false"], "preset demo has tied_embeddings=False"),
+    ],
+)
+def test_sizes_that_are_not_the_base_s_are_an_error_that_names_both(
+    words: list[str], reason: str, corpus: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    message = refused(capsys, corpus, tmp_path / "out", "--from", str(model), *words)
+    assert message.startswith(reason.replace("layers=2", "hidden_units=200"))
+    assert f"but the base {model} (preset demo) has " in message
+
+
+def test_a_base_that_is_missing_foreign_or_damaged_is_an_error(
+    corpus: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "foreign").mkdir()
+    (tmp_path / "foreign" / "saved_model.pb").write_bytes(b"x")
+    shutil.copytree(model, tmp_path / "damaged")
+    (tmp_path / "damaged" / "weights.npz").write_bytes((model / "weights.npz").read_bytes()[:-9])
+    for name, reason in (
+        ("missing", "no such model directory"),
+        ("foreign", "holds no model"),
+        ("damaged", "is damaged: weights.npz is not the file that model.json describes"),
+    ):
+        assert reason in refused(capsys, corpus, tmp_path / "out", "--from", str(tmp_path / name))

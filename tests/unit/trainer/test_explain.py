@@ -1,0 +1,104 @@
+"""`normalize --explain`: each line beside its label and the rule that gave it."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import measure
+import pruning
+import pytest
+from samples import BEGINNING, run_trainer
+
+from scriptmodel_trainer.corpus import layouts, reading
+from scriptmodel_trainer.corpus.events import EventKind
+from scriptmodel_trainer.corpus.explaining import explained
+from scriptmodel_trainer.corpus.layouts.cast import cast_of
+from scriptmodel_trainer.corpus.layouts.evidence import Evidence
+from scriptmodel_trainer.corpus.layouts.recognizer import Recognizer
+from scriptmodel_trainer.corpus.layouts.survey import STYLES
+from scriptmodel_trainer.corpus.stream import events_of
+
+SHOWN = (EventKind.SPEECH, EventKind.EXPOSITION, EventKind.HEADING)
+
+
+def rows(text: Path) -> dict[int, list[str]]:
+    """Return label, rule and text of each line by its number."""
+    (source,) = reading.find_sources([text], lambda _: None)
+    lines = (line.split(None, 3) for line in list(explained(source, None))[1:])
+    return {int(number): rest for number, *rest in lines if rest}
+
+
+@pytest.fixture
+def play(tmp_path: Path) -> Path:
+    text = tmp_path / "play.txt"
+    text.write_text(BEGINNING + "[_Exit_ ANNA.]\n\nBEN. Wait!\n", "utf-8")
+    return text
+
+
+def test_each_line_is_beside_its_label_and_rule(play: Path) -> None:
+    done = run_trainer(["normalize", str(play), "--explain"])
+    assert done.returncode == 0, done.stderr
+    shown = [line.split(None, 3) for line in done.stdout.splitlines()]
+    assert shown[0] == ["play.txt", "(caps-period)"]
+    lines = [line[1:] for line in shown if len(line) == 4]
+    assert ["cut", "before-the-play", "THE PIER"] in lines
+    assert ["heading", "heading", "ACT I"] in lines
+    assert ["speech", "name", "ANNA. The tide is early today."] in lines
+    assert ["exposition", "brackets", "[_Exit_ ANNA.]"] in lines
+
+
+def test_an_explanation_goes_to_out_and_writes_no_statistics(play: Path, tmp_path: Path) -> None:
+    out = tmp_path / "explained.txt"
+    assert run_trainer(["normalize", str(play), "--explain", "--out", str(out)]).returncode == 0
+    assert out.read_text("utf-8").startswith("play.txt (caps-period)\n     1")
+    refused = run_trainer(["normalize", str(play), "--explain", "--stats", str(tmp_path / "stats.json")])
+    assert refused.returncode == 2
+    assert "--explain writes no statistics" in refused.stderr
+
+
+@pytest.mark.parametrize("text", [text for text, _ in measure.synthetic_pairs()], ids=lambda text: text.stem)
+def test_labels_are_those_of_the_stream(text: Path) -> None:
+    (source,) = reading.find_sources([text], lambda _: None)
+    found = rows(text)
+    events = [event for event in events_of(source, None)[2] if event.kind in SHOWN]
+    assert len(events) > 10
+    wrong = [event for event in events if found[event.line][0] != event.kind.value]
+    assert not wrong
+
+
+def test_rules_have_names_of_their_own_within_a_table() -> None:
+    for module in pruning.MODULES:
+        for name, table in pruning.tables(module).items():
+            assert len({rule.name for rule in table}) == len(table), name
+
+
+def test_a_rule_left_out_is_one_whose_lines_are_read_otherwise() -> None:
+    text = str(measure.SYNTHETIC / "caps-period.txt")
+    before = pruning.digests(text)
+    assert pruning.changed("decisions.heading", before, text) > 0
+    assert pruning.changed("decisions.tableau", before, text) == 0
+    assert pruning.digests(text) == before
+    screenplay = str(measure.SYNTHETIC / "fountain.txt")
+    assert pruning.changed("fountain.action", pruning.digests(screenplay), screenplay) == -1  # the table needs an end
+
+
+def test_a_cast_never_changes_and_only_meeting_someone_makes_the_name_known() -> None:
+    lines = BEGINNING.split("\n")
+    cast = cast_of(lines, next(style for style in STYLES if style.name == "caps-period"))
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        cast.dense = True  # type: ignore[misc]
+    recognizer = Recognizer(cast)
+    stranger = Evidence("CORA. Is it late?", 1)
+    assert recognizer.begins_with_cue(stranger)
+    assert not recognizer.knows(stranger)
+    assert [cue.name for cue in recognizer.meet(stranger)] == ["CORA"]
+    assert recognizer.knows(stranger)
+    assert cast.names == {"ANNA", "BEN"}
+
+
+def test_layouts_explain_every_event_of_a_named_layout_too() -> None:
+    text = measure.SYNTHETIC / "caps-colon.txt"
+    for name in layouts.LAYOUTS:
+        (source,) = reading.find_sources([text], lambda _: None)
+        assert all(len(line.split()) > 2 for line in list(explained(source, layouts.layout_named(name)))[1:2])

@@ -1,0 +1,86 @@
+"""Which device trains is reported, and a GPU that was requested but is missing is noticed before the corpus is read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scriptmodel_trainer.artifacts import load_model
+from scriptmodel_trainer.cli import main
+from scriptmodel_trainer.training import hardware
+
+hardware.load_tensorflow(0)
+
+import tensorflow as tf  # noqa: E402  # quietly loaded above
+
+
+def train(corpus: Path, out: Path, *more: str) -> int:
+    words = ["train", "--data", str(corpus), "--out", str(out), "--preset", "test", "--set", "hidden_units=6"]
+    return main([*words, "--log", "json", *more])
+
+
+def events(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+@pytest.fixture
+def without_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hardware, "gpus", list)
+
+
+def test_a_requested_gpu_that_is_not_there_is_the_first_event(
+    corpus: Path, tmp_path: Path, without_gpu: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SCRIPTMODEL_GPU_REQUESTED", "1")
+    assert train(corpus, tmp_path / "m") == 0
+    warning, _, device, *_ = events(capsys)
+    assert (warning["event"], warning["code"]) == ("warning", "no-gpu")
+    assert "a GPU was requested, but TensorFlow sees none: training uses the CPU" in warning["message"]
+    assert (device["device"], device["gpu_requested"], device["precision"]) == ("cpu", True, "float32")
+
+
+@pytest.mark.parametrize("by", ["flag", "variable"])
+def test_a_required_gpu_that_is_not_there_ends_with_code_2_before_the_corpus_is_read(
+    by: str, tmp_path: Path, without_gpu: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if by == "variable":
+        monkeypatch.setenv("SCRIPTMODEL_GPU_REQUIRED", "1")
+    missing = tmp_path / "no such corpus"
+    assert train(missing, tmp_path / "m", *(["--require-gpu"] if by == "flag" else [])) == 2
+    (error,) = events(capsys)
+    assert (error["code"], error["message"]) == (2, "a GPU was requested, but TensorFlow sees none")
+    assert "driver" in error["hint"]
+
+
+def test_a_gpu_that_nobody_requested_is_not_missed(
+    corpus: Path, tmp_path: Path, without_gpu: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train(corpus, tmp_path / "m") == 0
+    _, device, *more = events(capsys)
+    assert device["gpu_requested"] is False
+    assert not [event for event in more if event["event"] == "warning"]
+    model = load_model(tmp_path / "m")
+    assert model.metrics.device is not None
+    assert (model.metrics.device.kind, model.metrics.device.name) == ("cpu", device["name"])
+    assert device["name"] in (tmp_path / "m" / "report.html").read_text("utf-8")
+    assert model.metrics.precision == "float32"
+
+
+def test_gpu_memory_grows_on_demand_and_the_device_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    grown: list[object] = []
+    monkeypatch.setattr(hardware, "gpus", lambda: ["card"])
+    monkeypatch.setattr(tf.config.experimental, "set_memory_growth", lambda gpu, grow: grown.append((gpu, grow)))
+    monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda _: {"device_name": "Some Card"})
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text("#!/bin/sh\necho 15360\necho 8192\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    hardware.load_tensorflow(0)
+    assert grown == [("card", True)]
+    found = hardware.device()
+    assert (found.kind, found.name, found.memory_bytes) == ("gpu", "Some Card", 15360 << 20)
+    tool.unlink()
+    assert hardware.device().memory_bytes is None

@@ -1,0 +1,136 @@
+"""Ownership of a state folder: one owner at a time, never stuck after a kill, and a lost one is noticed."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scriptmodel_trainer.errors import WriteError
+from scriptmodel_trainer.training import lease as lease_module
+from scriptmodel_trainer.training.lease import Lease
+
+BEAT, STALE = 0.05, 1.0
+
+
+def lease_on(folder: Path, note: Callable[[], dict[str, Any]] = dict, stale: float = STALE) -> Lease:
+    return Lease(folder, note, beat_seconds=BEAT, stale_seconds=stale)
+
+
+def owner_of(folder: Path) -> dict[str, Any]:
+    value: dict[str, Any] = json.loads((folder / "owner.json").read_text())
+    return value
+
+
+def left_by_a_killed_owner(folder: Path, machine: str, **note: Any) -> None:
+    record = {"id": "gone", "term": 7, "machine": machine, "note": note}
+    (folder / "owner.json").write_text(json.dumps(record))
+
+
+def never() -> None:
+    pytest.fail("waited for an owner that does not live")
+
+
+def test_a_released_folder_is_free_at_once(tmp_path: Path) -> None:
+    for _ in range(2):
+        held = lease_on(tmp_path)
+        assert held.acquire(never) is None
+        held.require()
+        held.release()
+        assert not (tmp_path / "owner.json").exists()
+
+
+def test_a_second_owner_waits_until_the_first_releases(tmp_path: Path) -> None:
+    first, second = lease_on(tmp_path), lease_on(tmp_path)
+    first.acquire(never)
+    waiting = threading.Event()
+    waiter = threading.Thread(target=second.acquire, args=(waiting.set,))
+    waiter.start()
+    try:
+        assert waiting.wait(10)
+        time.sleep(2 * STALE)  # heartbeats keep the first alive for longer than a silence may last
+        first.require()
+        assert waiter.is_alive()
+    finally:
+        first.release()
+    waiter.join(10)
+    assert not waiter.is_alive()
+    second.require()
+    second.release()
+
+
+def test_an_owner_killed_on_this_machine_is_replaced_at_once_and_its_note_returned(tmp_path: Path) -> None:
+    left_by_a_killed_owner(tmp_path, lease_module._machine(), seconds=12.5)
+    held = lease_on(tmp_path, stale=3600)
+    previous = held.acquire(never)
+    assert previous is not None
+    assert previous.note == {"seconds": 12.5}
+    assert owner_of(tmp_path)["term"] == 8
+    held.release()
+
+
+def test_an_owner_of_another_machine_is_replaced_when_its_heartbeat_is_stale(tmp_path: Path) -> None:
+    left_by_a_killed_owner(tmp_path, "another", seconds=3)
+    waited = threading.Event()
+    held, started = lease_on(tmp_path), time.monotonic()
+    previous = held.acquire(waited.set)
+    assert waited.is_set()
+    assert time.monotonic() - started >= STALE / 2
+    assert previous is not None
+    assert previous.id == "gone"
+    held.release()
+
+
+@pytest.mark.parametrize("content", [b"", b"[" * 5_000, b'{"id": 3, "term": "x", "note": []}', b"\xff" * 70_000])
+def test_an_owner_file_that_cannot_be_read_does_not_block_for_longer_than_a_stale_one(
+    content: bytes, tmp_path: Path
+) -> None:
+    (tmp_path / "owner.json").write_bytes(content)
+    held = lease_on(tmp_path, stale=0.2)
+    held.acquire(lambda: None)
+    held.require()
+    held.release()
+
+
+def test_an_owner_that_was_silent_for_too_long_has_lost_the_folder(tmp_path: Path) -> None:
+    first = lease_on(tmp_path)
+    first.acquire(never)
+    record = owner_of(tmp_path)
+    (tmp_path / "owner.json").write_text(json.dumps({**record, "id": "later", "term": record["term"] + 1}))
+    with pytest.raises(WriteError, match="another training took over the state in"):
+        first.require()
+    time.sleep(5 * BEAT)
+    assert owner_of(tmp_path)["id"] == "later"  # its heartbeat writes no more
+    first.release()
+    assert owner_of(tmp_path)["id"] == "later"
+
+
+def test_an_owner_of_an_earlier_term_that_wakes_up_and_writes_takes_nothing_over(tmp_path: Path) -> None:
+    second = lease_on(tmp_path)
+    left_by_a_killed_owner(tmp_path, lease_module._machine())
+    second.acquire(never)
+    left_by_a_killed_owner(tmp_path, "another")  # the first writes once more
+    second.require()
+    deadline = time.monotonic() + 10
+    while owner_of(tmp_path)["id"] == "gone":
+        assert time.monotonic() < deadline
+        time.sleep(BEAT)
+    second.require()
+    second.release()
+
+
+def test_heartbeats_store_the_current_note(tmp_path: Path) -> None:
+    seconds = [1.0]
+    held = lease_on(tmp_path, lambda: {"seconds": seconds[0]})
+    held.acquire(never)
+    seconds[0] = 2.0
+    deadline = time.monotonic() + 10
+    while owner_of(tmp_path)["note"] != {"seconds": 2.0}:
+        assert time.monotonic() < deadline
+        time.sleep(BEAT)
+    held.release()

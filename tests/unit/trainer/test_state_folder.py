@@ -1,0 +1,370 @@
+"""A training whose state is in a folder of its own survives kills, damage, a full disk and a second run."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from samples import COMMAND
+
+from scriptmodel_trainer.artifacts import load_model
+from scriptmodel_trainer.cli import main
+from scriptmodel_trainer.progress.listeners import TextProgress
+from scriptmodel_trainer.training import lease
+from scriptmodel_trainer.training.checkpoints import Checkpoint
+from scriptmodel_trainer.training.fingerprints import Fingerprints
+from scriptmodel_trainer.training.state import Effort
+from scriptmodel_trainer.training.stores import StateFolder
+
+SETTINGS = ["hidden_units=64", "embedding_units=32", "layers=2", "batch_size=8", "dropout=0.2", "epochs=24"]
+Weights = dict[str, np.ndarray]
+
+
+class Training:
+    """One command line, whose output folder each attempt may lose, as in a pipeline."""
+
+    def __init__(self, corpus: Path, folder: Path, more: Sequence[str] = (), out: str = "out") -> None:
+        self.out, self.state = folder / out, folder / "state"
+        self.words = ["train", "--data", str(corpus), "--out", str(self.out), "--state", str(self.state)]
+        self.words += ["--preset", "demo", "--seed", "5", "--checkpoint-seconds", "0", "--log", "json"]
+        self.words += ["--set", *SETTINGS, *more]
+
+    def start(self, *more: str, **options: Any) -> subprocess.Popen[str]:
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        return subprocess.Popen([str(COMMAND), *self.words, *more], text=True, **pipes, **options)
+
+    def finish(self, *more: str) -> list[dict[str, Any]]:
+        """Run to the end, in this process, which has loaded TensorFlow; returns the events."""
+        with contextlib.redirect_stdout(io.StringIO()) as output:
+            assert main([*self.words, *more]) == 0, output.getvalue()[-500:]
+        return events_in(output.getvalue())
+
+    def checkpoints(self) -> list[Path]:
+        return sorted(self.state.glob("checkpoint-*.npz"))
+
+    def kill_after(self, saves: int, number: signal.Signals = signal.SIGKILL) -> tuple[int, str]:
+        """Start, wait for so many new checkpoints, end the process; returns exit code and error line."""
+        process, seen = self.start(), {path.name for path in self.checkpoints()}
+        known = len(seen)
+
+        def saved() -> bool:
+            seen.update(path.name for path in self.checkpoints())
+            return len(seen) - known >= saves
+
+        wait_until(saved, process)
+        process.send_signal(number)
+        output, errors = process.communicate(timeout=60)
+        assert process.returncode != 0, "it was done before it was ended"
+        return process.returncode, output + errors
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        value: dict[str, Any] = json.loads((self.out / "metrics.json").read_text("utf-8"))
+        return value
+
+    @property
+    def weights(self) -> Weights:
+        return load_model(self.out).weights
+
+
+def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 200
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def assert_identical(first: Weights, second: Weights) -> None:
+    assert first.keys() == second.keys()
+    assert all(np.array_equal(first[name], second[name]) for name in first)
+
+
+def events_in(output: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in output.splitlines()]
+
+
+def of_kind(events: Sequence[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+    return [event for event in events if event["event"] == kind]
+
+
+def warnings(events: Sequence[dict[str, Any]]) -> list[str]:
+    return [event["code"] for event in of_kind(events, "warning")]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Weights:
+    """Weights of the run that nothing disturbs."""
+    training = Training(corpus, tmp_path_factory.mktemp("undisturbed"))
+    events = training.finish()
+    assert not of_kind(events, "resumed")
+    assert training.metrics["stopped_by"] == "epochs"
+    assert (training.metrics["restarts"], training.metrics["recomputed_seconds"]) == (0, 0)
+    assert not list(training.state.glob("[!o]*"))  # a finished run removes its state
+    return training.weights
+
+
+@pytest.fixture(scope="module")
+def killed(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a killed run left in its state folder: two checkpoints or more, and its heartbeat."""
+    training = Training(corpus, tmp_path_factory.mktemp("killed"))
+    training.kill_after(3)
+    return training.state
+
+
+def test_a_run_killed_at_random_steps_ends_with_bit_identical_weights(
+    corpus: Path, tmp_path: Path, undisturbed: Weights
+) -> None:
+    training, draw = Training(corpus, tmp_path), random.Random()
+    kills = 3
+    for _ in range(kills):
+        training.kill_after(draw.randint(1, 4))
+        shutil.rmtree(training.out)
+        assert 1 <= len(training.checkpoints()) <= 3  # two, and one that was just written
+    events = training.finish()
+    assert_identical(training.weights, undisturbed)
+    (resumed,) = of_kind(events, "resumed")
+    assert resumed["restarts"] == training.metrics["restarts"] == kills
+    assert 1 <= resumed["epoch"] <= 24
+    assert 0 <= resumed["share"] <= 1
+    assert resumed["recomputed_seconds"] == training.metrics["recomputed_seconds"]
+    log = [json.loads(line) for line in (training.out / "train.log.jsonl").read_text("utf-8").splitlines()]
+    assert [bool(event["resumed_from"]) for event in of_kind(log, "start")] == [False] + [True] * kills
+    assert f"restarted {kills} times" in (training.out / "report.html").read_text("utf-8")
+    assert not training.checkpoints()
+
+
+def test_an_attempt_killed_before_its_first_checkpoint_keeps_what_was_recorded(tmp_path: Path) -> None:
+    run, progress = Fingerprints("this run"), TextProgress(io.StringIO())
+    note = {"fingerprint": run.current, "seconds": 40.0, "gpu_seconds": 0.0, "restarts": 2, "recomputed_seconds": 8.0}
+    dead = {"id": "dead", "term": 1, "machine": lease._machine(), "note": note}
+    (tmp_path / "owner.json").write_text(json.dumps(dead))
+    with StateFolder.opened(tmp_path, run, Effort(), progress) as state:
+        assert state is not None
+        assert json.loads((tmp_path / "owner.json").read_text())["note"] == note
+        last = state.last_effort()
+        assert last is not None
+        effort = Effort()
+        effort.restart(Effort(seconds=30.0, restarts=1), last)
+        assert effort == Effort(seconds=40.0, restarts=3, recomputed_seconds=18.0)
+    (tmp_path / "owner.json").write_text(json.dumps(dead))
+    with StateFolder.opened(tmp_path, Fingerprints("another run"), Effort(), progress) as state:
+        assert state is not None
+        assert state.last_effort() is None
+
+
+def test_checkpoints_of_a_later_owner_are_newer_than_those_of_an_earlier_one(tmp_path: Path) -> None:
+    run, progress = Fingerprints("this run"), TextProgress(io.StringIO())
+    for owner in range(3):
+        with StateFolder.opened(tmp_path, run, Effort(), progress) as state:
+            assert state is not None
+            for epoch in range(1, 4):
+                saved = Checkpoint(run.current, 10 * owner + epoch, 0, 0.0, 0.0, 0.0, 0, (), {})
+                assert state.save(saved)
+    assert len(list(tmp_path.glob("checkpoint-*.npz"))) == 2
+    with StateFolder.opened(tmp_path, run, Effort(), progress) as state:
+        assert state is not None
+        newest = state.newest(lambda *_: None)
+        assert newest is not None
+        assert newest.epoch == 23
+
+
+@pytest.mark.parametrize("damage", ["torn", "changed", "empty"])
+def test_a_damaged_newest_checkpoint_costs_one_interval(
+    damage: str, killed: Path, corpus: Path, tmp_path: Path, undisturbed: Weights
+) -> None:
+    training = Training(corpus, tmp_path)
+    shutil.copytree(killed, training.state)
+    newest = training.checkpoints()[-1]
+    content = bytearray(newest.read_bytes())
+    if damage == "changed":
+        content[len(content) // 2] ^= 1
+    newest.write_bytes({"torn": content[:-1000], "changed": content, "empty": b""}[damage])
+    events = training.finish()
+    assert warnings(events) == ["state-damaged"]
+    assert len(of_kind(events, "resumed")) == 1
+    assert_identical(training.weights, undisturbed)
+
+
+def test_a_terminated_run_continues_and_recomputes_nothing(corpus: Path, tmp_path: Path, undisturbed: Weights) -> None:
+    training = Training(corpus, tmp_path)
+    code, output = training.kill_after(2, signal.SIGTERM)
+    assert code == 143
+    assert f"state saved in {training.state}: repeat the command to continue" in output
+    assert not (training.state / "owner.json").exists()
+    shutil.rmtree(training.out)
+    training.finish()
+    assert (training.metrics["restarts"], training.metrics["recomputed_seconds"]) == (1, 0)
+    assert_identical(training.weights, undisturbed)
+
+
+def test_of_two_runs_on_one_folder_the_second_waits(corpus: Path, tmp_path: Path, undisturbed: Weights) -> None:
+    first, second = Training(corpus, tmp_path), Training(corpus, tmp_path, out="other")
+    running = first.start()
+    wait_until(lambda: bool(first.checkpoints()), running)
+    running.send_signal(signal.SIGSTOP)
+    waiting = second.start()
+    assert waiting.stdout
+    warning = json.loads(waiting.stdout.readline())
+    running.send_signal(signal.SIGCONT)
+    for process in (running, waiting):
+        output, errors = process.communicate(timeout=240)
+        assert process.returncode == 0, errors
+    events = [warning, *events_in(output)]
+    assert warnings(events) == ["state-locked"]
+    assert_identical(first.weights, undisturbed)
+    assert_identical(second.weights, undisturbed)
+
+
+def test_a_run_whose_state_another_took_over_ends_and_writes_no_more(corpus: Path, tmp_path: Path) -> None:
+    training = Training(corpus, tmp_path)
+    process = training.start()
+    wait_until(lambda: bool(training.checkpoints()), process)
+    owner = json.dumps({"id": "another", "term": 9, "machine": "", "note": {}})
+    (training.state / "owner.json").write_text(owner)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 3
+    assert "another training took over the state in" in output
+    assert (training.state / "owner.json").read_text() == owner
+    assert not (training.out / "model.json").exists()
+
+
+@pytest.mark.parametrize("other", [["--seed", "6"], ["--set", "dropout=0.1"]])
+def test_the_state_of_another_run_is_replaced(other: list[str], killed: Path, corpus: Path, tmp_path: Path) -> None:
+    training = Training(corpus, tmp_path)
+    shutil.copytree(killed, training.state)
+    events = training.finish(*other, "--epochs", "1")
+    assert of_kind(events, "start")[0]["resumed_from"] is None
+    assert training.metrics["restarts"] == 0
+    assert not training.checkpoints()
+
+
+def test_a_folder_that_cannot_be_made_is_a_warning(corpus: Path, tmp_path: Path) -> None:
+    training = Training(corpus, tmp_path)
+    training.state.write_text("in the way")
+    events = training.finish("--epochs", "1")
+    (warning,) = of_kind(events, "warning")
+    assert warning["code"] == "state-unwritable"
+    assert str(training.state) in warning["message"]
+    assert of_kind(events, "done")
+
+
+def test_a_folder_that_becomes_unwritable_is_one_warning(corpus: Path, tmp_path: Path, undisturbed: Weights) -> None:
+    training = Training(corpus, tmp_path)
+    process = training.start()
+    wait_until(lambda: bool(training.checkpoints()), process)
+    training.state.rename(tmp_path / "gone")
+    training.state.write_text("in the way")
+    output, errors = process.communicate(timeout=240)
+    assert process.returncode == 0, errors
+    assert warnings(events_in(output)) == ["state-unwritable"]
+    assert_identical(training.weights, undisturbed)
+
+
+def test_a_full_folder_is_one_warning(corpus: Path, tmp_path: Path, undisturbed: Weights) -> None:
+    """The nearest to a full disk that needs no root: files may hold a model but no checkpoint, which is larger."""
+    weights = sum(array.nbytes for array in undisturbed.values())
+    training, limit = Training(corpus, tmp_path), 2 * weights
+    process = training.start(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+    output, errors = process.communicate(timeout=240)
+    assert process.returncode == 0, errors
+    assert warnings(events_in(output)) == ["state-unwritable"]
+    assert not training.checkpoints()
+    assert_identical(training.weights, undisturbed)
+
+
+def test_the_variable_names_the_folder_and_the_flag_overrides_it(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCRIPTMODEL_STATE_DIR", str(tmp_path / "named"))
+    training = Training(corpus, tmp_path)
+    training.finish("--epochs", "1")
+    assert not (tmp_path / "named").exists()
+    at = training.words.index("--state")
+    del training.words[at : at + 2]
+    training.finish("--epochs", "1")
+    assert (tmp_path / "named").is_dir()
+
+
+def test_a_budget_of_epochs_ends_with_a_model_and_a_raised_one_continues(
+    corpus: Path, tmp_path: Path, undisturbed: Weights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training = Training(corpus, tmp_path)
+    training.finish("--budget-epochs", "2")
+    metrics = training.metrics
+    assert (metrics["stopped_by"], metrics["budget"], len(metrics["epochs"])) == ("budget", "epochs", 2)
+    assert training.checkpoints()
+    assert "budget of epochs" in (training.out / "report.html").read_text("utf-8")
+    shutil.rmtree(training.out)
+    monkeypatch.setenv("SCRIPTMODEL_BUDGET_EPOCHS", "25")
+    events = training.finish()
+    assert of_kind(events, "start")[0]["resumed_from"] == 3
+    assert training.metrics["stopped_by"] == "epochs"
+    assert training.metrics["budget"] is None
+    assert_identical(training.weights, undisturbed)
+    assert not training.checkpoints()
+
+
+def test_a_budget_shorter_than_an_epoch_still_gives_a_tested_model_and_a_raised_one_continues(
+    corpus: Path, tmp_path: Path, undisturbed: Weights
+) -> None:
+    training = Training(corpus, tmp_path)
+    training.finish("--budget-seconds", "0.001")
+    metrics = training.metrics
+    assert (metrics["stopped_by"], metrics["budget"]) == ("budget", "seconds")
+    assert [epoch["epoch"] for epoch in metrics["epochs"]] == [1]
+    assert metrics["test"]["tokens"] == metrics["tokens"]["test"]
+    first = training.weights
+    training.finish("--budget-seconds", "0.001")  # the same budget: nothing is left to train
+    assert_identical(training.weights, first)
+    training.finish("--budget-seconds", "1000")
+    assert_identical(training.weights, undisturbed)
+
+
+def test_a_budget_counts_what_earlier_attempts_took(killed: Path, corpus: Path, tmp_path: Path) -> None:
+    training = Training(corpus, tmp_path)
+    shutil.copytree(killed, training.state)
+    (resumed,) = of_kind(training.finish("--budget-seconds", "0.001"), "resumed")
+    assert training.metrics["stopped_by"] == "budget"
+    assert len(training.metrics["epochs"]) == resumed["epoch"]
+
+
+@pytest.mark.parametrize(
+    ("words", "variable", "reason"),
+    [
+        (["--budget-seconds", "0"], {}, "--budget-seconds=0 is not a number of seconds above 0"),
+        (["--budget-epochs", "1.5"], {}, "--budget-epochs=1.5 is not a whole number above 0"),
+        ([], {"SCRIPTMODEL_BUDGET_GPU_SECONDS": "soon"}, "SCRIPTMODEL_BUDGET_GPU_SECONDS=soon is not a number"),
+    ],
+)
+def test_a_wrong_budget_is_an_error(
+    words: list[str],
+    variable: dict[str, str],
+    reason: str,
+    corpus: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name, value in variable.items():
+        monkeypatch.setenv(name, value)
+    assert main([*Training(corpus, tmp_path).words, *words]) == 2
+    assert reason in capsys.readouterr().out
+
+
+def test_seconds_on_a_gpu_are_not_spent_on_a_cpu(corpus: Path, tmp_path: Path) -> None:
+    training = Training(corpus, tmp_path)
+    training.finish("--epochs", "2", "--budget-gpu-seconds", "0.001")
+    assert training.metrics["stopped_by"] == "epochs"

@@ -1,0 +1,110 @@
+"""The train command's options, checked; environment variables stand in for flags that are not given."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from scriptmodel_trainer import presets
+from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.presets import Preset
+from scriptmodel_trainer.training.base import BaseModel, load_base, preset_after
+from scriptmodel_trainer.training.budget import Budget
+
+_STATE = "SCRIPTMODEL_STATE_DIR"
+_GPU_REQUESTED, _GPU_REQUIRED = "SCRIPTMODEL_GPU_REQUESTED", "SCRIPTMODEL_GPU_REQUIRED"
+_LIMITS = {
+    "seconds": "SCRIPTMODEL_BUDGET_SECONDS",
+    "epochs": "SCRIPTMODEL_BUDGET_EPOCHS",
+    "gpu_seconds": "SCRIPTMODEL_BUDGET_GPU_SECONDS",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TrainOptions:
+    """The train command's options, checked."""
+
+    data: Sequence[Path]
+    out: Path
+    layout: str
+    preset_name: str
+    preset: Preset
+    seed: int
+    resume: bool
+    checkpoint_seconds: float
+    state: Path | None = None
+    budget: Budget = field(default_factory=Budget)
+    gpu_requested: bool = False
+    gpu_required: bool = False
+    base: BaseModel | None = None
+
+
+def options_from(parsed: argparse.Namespace, environment: Mapping[str, str] = os.environ) -> TrainOptions:
+    """Return the options of a command line; flags override environment variables. BadInputError names what is wrong."""
+    if not 0 <= parsed.seed < 2**31:
+        raise BadInputError(f"--seed {parsed.seed} must lie between 0 and {2**31 - 1}", parameter="seed")
+    if not parsed.checkpoint_seconds >= 0:  # NaN is not either
+        raise BadInputError(f"--checkpoint-seconds {parsed.checkpoint_seconds:g} must not be negative")
+    state = parsed.state or (Path(environment[_STATE]) if environment.get(_STATE) else None)
+    overrides, base = _overrides(parsed), load_base(parsed.base) if parsed.base else None
+    if base:
+        name, preset = preset_after(base, parsed.preset, overrides)
+    else:
+        name = parsed.preset or "small"
+        preset = presets.with_overrides(presets.preset_named(name), overrides)
+    required = parsed.require_gpu or environment.get(_GPU_REQUIRED) == "1"
+    return TrainOptions(
+        data=parsed.data,
+        out=parsed.out,
+        layout=parsed.layout,
+        preset_name=name,
+        preset=preset,
+        seed=parsed.seed,
+        resume=parsed.resume,
+        checkpoint_seconds=parsed.checkpoint_seconds,
+        state=state,
+        budget=_budget(parsed, environment),
+        gpu_requested=required or environment.get(_GPU_REQUESTED) == "1",
+        gpu_required=required,
+        base=base,
+    )
+
+
+def _overrides(parsed: argparse.Namespace) -> dict[str, str]:
+    """Return the values of `--set key=value ...`, `--epochs` and `--patience` by their keys."""
+    overrides = {}
+    for setting in parsed.settings:
+        key, separator, value = setting.partition("=")
+        if not separator:
+            raise BadInputError(f"--set {setting!r} is not key=value", parameter="set")
+        overrides[key.strip()] = value.strip()
+    shorter = {"epochs": parsed.epochs, "patience": parsed.patience}
+    return overrides | {key: value for key, value in shorter.items() if value is not None}
+
+
+def _budget(parsed: argparse.Namespace, environment: Mapping[str, str]) -> Budget:
+    limits: dict[str, float] = {}
+    for name, variable in _LIMITS.items():
+        flag = f"--budget-{name.replace('_', '-')}"
+        text = getattr(parsed, f"budget_{name}")
+        origin = flag if text is not None else variable
+        text = environment.get(variable) if text is None else text
+        if text:
+            limits[name] = _limit(text, origin, whole=name == "epochs")
+    return Budget(**limits)
+
+
+def _limit(text: str, origin: str, whole: bool) -> float:
+    """Return a limit as a number above zero; `whole` if it counts something."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not (number > 0 and math.isfinite(number)) or (whole and number != int(number)):
+        wanted = "a whole number above 0" if whole else "a number of seconds above 0"
+        raise BadInputError(f"{origin}={text[:40]} is not {wanted}", parameter="budget")
+    return number

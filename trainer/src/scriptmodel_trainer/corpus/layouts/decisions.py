@@ -1,0 +1,292 @@
+"""What each paragraph of a play is: ordered tables of named rules, the first that applies decides.
+
+`PARAGRAPHS` is asked for every paragraph within a play, `SPEECHES` (its end) also for words right below a direction in
+brackets, and `UNNAMED` (the end of that) also for words above the first name of a paragraph.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from scriptmodel_trainer.corpus.events import Event, EventKind
+from scriptmodel_trainer.corpus.layouts.body import Body, speaks_in_brackets
+from scriptmodel_trainer.corpus.layouts.cues import Cue, Kind
+from scriptmodel_trainer.corpus.layouts.directions import (
+    closes_at,
+    ends_open,
+    is_verse,
+    open_end,
+    tells,
+)
+from scriptmodel_trainer.corpus.layouts.evidence import Evidence
+from scriptmodel_trainer.corpus.layouts.marks import centred_name, music_heading, speaks_alone, spoken_by
+from scriptmodel_trainer.corpus.layouts.names import could_be_name
+from scriptmodel_trainer.corpus.layouts.paragraphs import plain
+from scriptmodel_trainer.corpus.layouts.place import Place
+from scriptmodel_trainer.corpus.layouts.rules import Decision, Rule, read_by
+from scriptmodel_trainer.corpus.layouts.unnamed import UNNAMED, exposition, words
+
+_LONGEST_NAME = 80  # characters
+_LONGEST_PICTURE = 1000  # characters that say who stands where
+_NEAR = 12  # paragraphs in which brackets and italics close
+_SAYS_I = re.compile(r"\s*I\s*[.!?…—-]+\s*")  # no page number
+_SAYS = re.compile(  # `(Anna looks up and says.) Words`
+    r"\s*(?P<direction>[\[(]_?(?P<who>[^\W\d_a-z]\w+)\b[^\[\]()]{1,400}\b"
+    r"(?:says|speaks|sings|cries|calls|asks|answers|replies|murmurs|shouts|whispers|reads)(?:\s\w+)?\s*_?[\])])[.:]?\s+(?=\S)"
+)
+_SOME = re.compile(  # `The whole Chorus.`, `One of the Chorus (Carl).`
+    r"\s*(?:The|All|Both|One|Some|Another)(?: [a-z]+){1,3} (?P<who>[^\W\d_a-z]\w+)(?: \([^()]*\))?[.:]?"
+)
+_APART = re.compile(r"\.?\s*\n\s*|\.?\s{2,}|\.\s+|\.\Z")
+_VOICES = re.compile(
+    r"\s*[\[(]_?(?P<who>(?:An? |The )?(?:[A-Z]?\w+ )?(?:[Vv]oices?|[Ss]houts|[Cc]ries)\b[^\])_]{0,40})_?[\])]"
+    r"[.:]?\s+(?=\S)"
+)
+
+
+def read(body: Body, paragraph: Evidence, ahead: Sequence[Evidence]) -> Iterator[Event]:
+    """Events that are complete once this paragraph is read; `ahead` are those that follow it."""
+    return _read(PARAGRAPHS, Place(body, paragraph, ahead))
+
+
+def read_before_speech(body: Body, paragraph: Evidence, ahead: Sequence[Evidence]) -> Iterator[Event]:
+    """Events of a paragraph before the first speech: a name alone is a title if no words follow it."""
+    place = Place(body, paragraph, ahead)
+    first = next(iter(place.cues), None)
+    alone = first is not None and not place.text[first.end :].strip() and not first.direction
+    if alone and not paragraph.is_heading and not any(map(_may_be_said, place.next(1))):
+        body.explain(Decision(paragraph.line, "exposition", "title"))
+        return place.exposition()
+    return _read(PARAGRAPHS, place)
+
+
+def _read(rules: Sequence[Rule[Place]], place: Place) -> Iterator[Event]:
+    return read_by(rules, place, place.paragraph.line, place.body.explain)
+
+
+# Page furniture, headings, directions in brackets and italics
+
+
+def _is_furniture(place: Place) -> bool:
+    return place.paragraph.is_furniture and not (place.body.silent and _SAYS_I.fullmatch(place.text))
+
+
+def _cut(place: Place, _: Any) -> Iterator[Event]:
+    yield Event(EventKind.CUT, place.text, line=place.paragraph.line)
+
+
+def _heading(place: Place, _: Any) -> Iterator[Event]:
+    yield from place.body.end()
+    place.body.soliloquy = speaks_alone(place.text)
+    yield Event(EventKind.HEADING, plain(place.text), line=place.paragraph.line)
+
+
+def _opens_italics(place: Place) -> bool:
+    """Whether the paragraph begins with italics, ends within some, and a following one closes them."""
+    if place.text.lstrip()[:1] != "_" or not _odd_italics(place.text):
+        return False
+    for other in place.next(_NEAR):
+        if place.body.recognizer.begins_with_cue(other) or other.is_heading:
+            return False
+        if _odd_italics(other.text):
+            return other.text.rstrip(" .:;])").endswith("_")
+    return False
+
+
+def _italics(place: Place, _: Any) -> Iterator[Event]:
+    place.body.italic = place.body.italic is not _odd_italics(place.text)
+    yield from place.exposition()
+
+
+def _odd_italics(text: str) -> bool:
+    return text.count("_") % 2 == 1
+
+
+def _opens_bracket(place: Place) -> bool:
+    return place.paragraph.opens_only and not place.cues
+
+
+def _words_below_bracket(place: Place) -> int | None:
+    """Where words begin below the lines of a direction whose bracket is never closed."""
+    if not _opens_bracket(place):
+        return None
+    end = open_end(place.text)
+    ended = end < len(place.text) and place.body.speaker and place.text[:end].rstrip().endswith(".")
+    return end if ended else None
+
+
+def _direction_and_words(place: Place, end: int) -> Iterator[Event]:
+    yield from place.body.exposition(place.text[:end], place.paragraph.line)
+    below = Evidence(place.text[end:], place.paragraph.line_at(end))
+    yield from _read(SPEECHES, Place(place.body, below, ()))
+
+
+def _bracket_closes_below(place: Place) -> bool:
+    """Whether a bracket closes in a following paragraph, before anyone speaks or another opens."""
+    if not _opens_bracket(place):
+        return False
+    for other in place.next(_NEAR):
+        if place.body.recognizer.begins_with_cue(other) or other.text.lstrip(" _")[:1] in ("[", "("):
+            return False
+        if closes_at(other.text, depth=1) >= 0:
+            return True
+    return False
+
+
+def _is_bracketed(place: Place) -> bool:
+    return place.paragraph.is_bracketed and not _said_in_italics(place) and not speaks_in_brackets(place.text)
+
+
+def _said_in_italics(place: Place) -> bool:
+    """Whether a name begins the italics, or they are a song, or verse that speaks to someone."""
+    if place.text.lstrip()[0] != "_":
+        return False
+    body, text = place.body, place.text.replace("_", "")
+    said = body.speaker != "" and (
+        (body.silent and not tells(text)) or (is_verse(text) and (body.singing or not tells(text)))
+    )
+    return said or body.recognizer.knows(place.paragraph)
+
+
+# Songs, tableaux
+
+
+def _song(place: Place) -> tuple[str] | None:
+    """The singer that the heading of a song names, "" if it names none; a chorus that also speaks heads no song."""
+    singer = music_heading(place.text)
+    return None if singer is None or plain(place.text).rstrip(".:") in place.body.speakers else (singer,)
+
+
+def _begin_song(place: Place, found: tuple[str]) -> Iterator[Event]:
+    place.body.songs = True
+    yield from _begin_speech(place, found[0])
+
+
+def _begin_speech(place: Place, speaker: str) -> Iterator[Event]:
+    yield from place.exposition()
+    yield from place.body.sing(speaker)
+
+
+def _is_last_title(place: Place) -> bool:
+    """Whether the title ends the play as last words, right before the curtain."""
+    return place.body.breaks_off and place.text.isupper() and any(other.is_curtain for other in place.next(1))
+
+
+def _is_tableau(place: Place) -> bool:
+    """Whether these are only names: who stands where as the curtain falls."""
+    text, body = place.text, place.body
+    if len(text) > _LONGEST_PICTURE or not text.isupper() or "!" in text or "?" in text:
+        return False
+    apart = (True, Kind.DASH) not in body.cast.main and "--" in text
+    if apart and body.speakers.issuperset(text.strip(" \n.").split("--")):
+        return True
+    names = [name for name in _APART.split(text.strip(" \n.")) if name]
+    return (
+        len(names) > 2
+        and all(map(could_be_name, names))
+        and sum(any(map(body.speakers.begin, name.split())) for name in names) > len(names) // 2
+    )
+
+
+# Names, and words right after them
+
+
+def _lone_name(place: Place) -> list[Cue] | None:
+    """The cue of a known name that stands alone where names usually stand before the words, which then follow."""
+    text, following, body = place.text, next(place.next(1), None), place.body
+    if len(text) > _LONGEST_NAME or "\n" in text or following is None:
+        return None
+    some = _SOME.fullmatch(text)
+    known = some["who"] if some else plain(text).strip(" .")
+    if known not in body.speakers or place.cues:
+        return None
+    lone = (
+        (text.isupper() or (following.indent > 0 and following.is_verse))
+        and not body.recognizer.begins_with_cue(following)
+        and not (following.is_heading or following.is_bracketed or following.reads_like_direction)
+    )
+    name, bracket, direction = plain(text).strip(" .").partition(" (")
+    return [Cue(name, Kind.ALONE, True, bracket + direction, 0, len(text))] if lone else None
+
+
+def _voices(place: Place) -> list[Cue] | None:
+    """`(A voice outside) Words`."""
+    found = None if place.body.silent else _VOICES.match(place.text)
+    return [Cue(found["who"], Kind.ASIDE, False, "", 0, found.end())] if found else None
+
+
+def _told_speaker(place: Place) -> list[Cue] | None:
+    """`(Anna looks up and says.) Words`."""
+    told = _SAYS.match(place.text)
+    name = place.body.speakers.spelled(told["who"]) if told else ""
+    if not told or name in ("", place.body.speaker):
+        return None
+    return [Cue(name, Kind.ASIDE, False, told["direction"], 0, told.end())]
+
+
+def _speeches(place: Place, cues: list[Cue]) -> Iterator[Event]:
+    """What stands before the first cue, and what each cue begins."""
+    before = place.text[: cues[0].start]
+    if before.strip():
+        yield from _read(UNNAMED, Place(place.body, Evidence(before, place.paragraph.line), place.ahead))
+    for cue, following in itertools.zip_longest(cues, cues[1:]):
+        if cue.start:
+            place.body.explain(Decision(place.paragraph.line_at(cue.start), "speech", "name"))
+        yield from place.body.begin(cue, place.paragraph, following.start if following else len(place.text))
+
+
+def _may_be_said(paragraph: Evidence) -> bool:
+    """Whether these could be someone's first words: no description of the scene, no direction."""
+    return not paragraph.is_bracketed and not ("\n" in paragraph.text and paragraph.narrates)
+
+
+SPEECHES: tuple[Rule[Place], ...] = (
+    Rule("lone-name", "speech", _lone_name, _speeches),
+    Rule("name", "speech", lambda place: place.cues or None, _speeches),
+    Rule("voices", "speech", _voices, _speeches),
+    Rule("told-speaker", "speech", _told_speaker, _speeches),
+    *UNNAMED,
+)
+"""Rules for words: with a name before them, or without."""
+
+PARAGRAPHS: tuple[Rule[Place], ...] = (
+    Rule(
+        "direction-continues",
+        "exposition",
+        lambda place: bool(place.body.open),
+        lambda place, _: place.body.continue_direction(place.paragraph),
+    ),
+    Rule("page-furniture", "cut", _is_furniture, _cut),
+    Rule("heading", "heading", lambda place: place.paragraph.is_heading, _heading),
+    Rule("italics-continue", "exposition", lambda place: place.body.italic, _italics),
+    Rule("italics-open", "exposition", _opens_italics, _italics),
+    Rule("bracket-above-words", "exposition", _words_below_bracket, _direction_and_words),
+    Rule(
+        "bracket-closes-below",
+        "exposition",
+        _bracket_closes_below,
+        lambda place, _: place.body.open_direction(place.paragraph),
+    ),
+    Rule(
+        "bracket-never-closed",
+        "exposition",
+        _opens_bracket,
+        lambda place, _: place.exposition(doubtful=ends_open(place.text)),
+    ),
+    Rule("brackets", "exposition", _is_bracketed, exposition),
+    Rule("song-heading", "exposition", _song, _begin_song),
+    Rule("spoken-by", "exposition", lambda place: spoken_by(place.text), _begin_speech),
+    Rule(
+        "singer",
+        "speech",
+        lambda place: centred_name(place.text) if place.body.songs else None,
+        lambda place, singer: place.body.sing(singer),
+    ),
+    Rule("last-title", "speech", _is_last_title, words),
+    Rule("tableau", "exposition", _is_tableau, exposition),
+    *SPEECHES,
+)
+"""Rules for any paragraph within a play."""

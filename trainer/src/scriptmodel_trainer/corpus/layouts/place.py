@@ -1,0 +1,44 @@
+"""A paragraph of a play where it stands."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from scriptmodel_trainer.corpus.events import Event
+from scriptmodel_trainer.corpus.layouts.body import Body
+from scriptmodel_trainer.corpus.layouts.cues import Cue
+from scriptmodel_trainer.corpus.layouts.evidence import Evidence
+
+
+@dataclass(frozen=True)
+class Place:
+    """A paragraph where it stands: the play so far, and the paragraphs that follow."""
+
+    body: Body
+    paragraph: Evidence
+    ahead: Iterable[Evidence]
+
+    @property
+    def text(self) -> str:
+        """The text of the paragraph."""
+        return self.paragraph.text
+
+    @cached_property
+    def cues(self) -> list[Cue]:
+        """Who speaks in the paragraph."""
+        return self.body.recognizer.meet(self.paragraph)
+
+    def next(self, count: int) -> Iterator[Evidence]:
+        """The next paragraphs, at most so many."""
+        return itertools.islice(self.ahead, count)
+
+    def exposition(self, doubtful: bool = False) -> Iterator[Event]:
+        """All of it is a direction."""
+        return self.body.exposition(self.text, self.paragraph.line, doubtful)
+
+    def words(self) -> Iterator[Event]:
+        """All of it is said by the one who speaks."""
+        return self.body.lines(self.text, self.paragraph.line)

@@ -1,0 +1,219 @@
+"""Who speaks in a paragraph: cues that are believed because of the cast, or because of who spoke before."""
+
+from __future__ import annotations
+
+import itertools
+import operator
+import re
+from dataclasses import replace
+
+from scriptmodel_trainer.corpus.layouts.cast import GROUP_WORDS, STRONG, Cast
+from scriptmodel_trainer.corpus.layouts.cues import (
+    Cue,
+    Kind,
+    candidates,
+    hung_cue,
+    lost_cues,
+    member_cues,
+    phrased_cues,
+)
+from scriptmodel_trainer.corpus.layouts.directions import is_quoted, reads_like_direction
+from scriptmodel_trainer.corpus.layouts.evidence import Evidence
+from scriptmodel_trainer.corpus.layouts.marks import has_columns
+from scriptmodel_trainer.corpus.layouts.names import is_doubtful
+from scriptmodel_trainer.corpus.layouts.speakers import Speakers
+
+_ENDS_SENTENCE = re.compile(r"[.?!:;)\]\"”’'_*…|-]\s*\Z")
+_SMALL_WORDS = frozenset(("of", "the", "and"))
+_JOINED = re.compile(r",? (?:and|AND|&|with) (?:the )?|, ")
+_SEVERAL_JOINED = re.compile(r", .*\b(?:and|AND|&|with) ")  # `Anna, Ben and Cora`
+_start = operator.attrgetter("start")
+_SHOUT = 8  # characters; more words in capitals after a name are a heading
+_MOST_SPEAKERS = 20_000  # names beyond are read, but not remembered
+
+
+class Recognizer:
+    """Finds the cues of paragraphs. `cast` never changes; `speakers` grows by `meet` alone."""
+
+    def __init__(self, cast: Cast) -> None:
+        self.cast = cast
+        self.speakers = Speakers([*cast.names, *cast.members])
+
+    def meet(self, paragraph: Evidence) -> list[Cue]:
+        """Return the cues of a paragraph, in order, and remember who speaks: from the first cue on a name is known."""
+        text = paragraph.text
+        met: list[Cue] = []
+        last, speaker = -1, ""
+        for cue in self._candidates(paragraph):
+            if cue.start < last or not self._believed(cue, text):
+                continue
+            again = cue.name == speaker and not (self.cast.dense and cue.kind is Kind.COLON)
+            if again and "[" not in text[last : cue.start]:
+                continue  # said of oneself, unless a direction stands between
+            speaker, last = cue.name, cue.end
+            if len(self.speakers) < _MOST_SPEAKERS:
+                self.speakers.add(cue.name)
+            met.append(cue)
+        return met
+
+    def begins_with_cue(self, paragraph: Evidence, sure: bool = False) -> bool:
+        """True if someone begins to speak at the beginning of the paragraph; if `sure`, in the file's main form."""
+        first = self._first(paragraph)
+        if first is None or not sure:
+            return first is not None
+        if first.kind in (Kind.ALONE, Kind.ABOVE, Kind.SPACE, Kind.ASIDE) and first.name in self.speakers:
+            return True
+        if first.kind in (Kind.ALONE, Kind.ABOVE, Kind.SPACE):
+            return False
+        return (first.caps, first.kind) in self.cast.main
+
+    def first_name(self, paragraph: Evidence) -> str:
+        """Who begins to speak at the beginning of the paragraph, "" if nobody does."""
+        first = self._first(paragraph)
+        return first.name if first is not None else ""
+
+    def knows(self, paragraph: Evidence) -> bool:
+        """True if the paragraph begins with the cue of someone known."""
+        first = self._first(paragraph)
+        return first is not None and first.name in self.speakers
+
+    def may_be_title(self, paragraph: Evidence) -> bool:
+        """True if the paragraph is a name alone that hardly ever stands so: the title of the play may look like it."""
+        first = self._first(paragraph)
+        return first is not None and _stands_alone(first, paragraph.text) and first.name not in self.cast.alone
+
+    def is_title(self, paragraph: Evidence) -> bool:
+        """True for a name alone in its paragraph where names stand right above the words."""
+        first = self._first(paragraph)
+        return self.cast.attached and first is not None and _stands_alone(first, paragraph.text)
+
+    def _first(self, paragraph: Evidence) -> Cue | None:
+        text = paragraph.text
+        for caps, _ in reversed(self.cast.kinds):
+            cue = paragraph.caps_cue if caps else paragraph.title_cue
+            if cue is not None and self._opens_paragraph(cue, text):
+                columns = "  " in text and (True, Kind.COLUMN) not in self.cast.forms and has_columns(text)
+                return None if columns else cue
+        others = itertools.chain(
+            phrased_cues(text) if self.cast.colons else (),
+            member_cues(text) if self.cast.members and ", " in text else (),
+        )
+        found = next((cue for cue in others if cue.start == 0 and cue.name in self.speakers), None)
+        return found or self._set_apart(paragraph)
+
+    def _candidates(self, paragraph: Evidence) -> list[Cue]:
+        text = paragraph.text
+        found = [cue for caps, kinds in self.cast.kinds for cue in candidates(text, caps, kinds)]
+        if marks := "." * self.cast.full_stops + ":" * self.cast.colons:
+            found += lost_cues(text, marks)
+        if self.cast.colons:
+            found += phrased_cues(text)
+        if self.cast.members and ", " in text:
+            found += (cue for cue in member_cues(text) if cue.name in self.cast.members)
+        if cue := self._set_apart(paragraph):
+            found.append(cue)
+        return found if len(found) < 2 else sorted(found, key=_start)
+
+    def _set_apart(self, paragraph: Evidence) -> Cue | None:
+        """What can be nothing but a name: above words set in, or `Anna: Words` where the others are as `ANNA:`."""
+        if self.cast.hung and (cue := hung_cue(paragraph.text)) is not None:
+            return cue
+        if (True, Kind.COLON) not in self.cast.main or (False, Kind.COLON) in self.cast.forms:
+            return None
+        cue = paragraph.title_cue
+        if cue is None or cue.kind is not Kind.COLON or cue.name.upper() not in self.speakers:
+            return None
+        return replace(cue, name=cue.name.upper(), caps=True)
+
+    def _believed(self, cue: Cue, text: str) -> bool:
+        if cue.start == 0:
+            return self._opens_paragraph(cue, text)
+        known = cue.name in self.speakers or (self.cast.italic and cue.italic)
+        known = known or (self.cast.lined and cue.kind is Kind.COLON and self._opens_paragraph(cue, text))
+        return known and self._opens_line(cue, text[: cue.start], text[cue.end :])
+
+    def _opens_paragraph(self, cue: Cue, text: str) -> bool:
+        if cue.kind is Kind.HUNG:
+            return True
+        form = (cue.caps, cue.kind)
+        words = text[cue.end :].strip()
+        ends = (".", ":") if cue.caps else (":",)
+        stopped = (
+            cue.caps and cue.kind is Kind.ALONE and self.cast.full_stops and text[: cue.end].rstrip().endswith(".")
+        )
+        ended = not words and text.endswith(ends)
+        if (stopped and cue.name in self.speakers) or (
+            ended and (cue.name in self.speakers or cue.name in self.cast.alone)
+        ):
+            return True
+        place = cue.italic and not words and cue.name in self.cast.settings
+        title = self.cast.attached and cue.kind is Kind.ALONE and not words and cue.name not in self.speakers
+        if place or title or self._heads(cue, words):
+            return False
+        if cue.name in self.speakers:
+            columns = cue.kind is Kind.SPACE and (True, Kind.COLUMN) in self.cast.forms
+            # `Anna--a small woman--enters.`
+            told = cue.kind is Kind.DASH and not cue.caps and not text[: cue.end].rstrip(" -—–").endswith(".")
+            alone = (True, Kind.ALONE) in self.cast.main
+            return (form in self.cast.forms or cue.kind in STRONG or columns or cue.name in self.cast.members) and not (
+                told and (alone or form not in self.cast.forms)
+            )
+        both = words and " AND " in cue.name
+        seen = "," in cue.name and (cue.kind is Kind.ALONE or not words) and not both  # who is on the stage
+        if cue.kind is Kind.COLUMN or seen:
+            return form in self.cast.forms and not seen
+        joined = set(_JOINED.split(cue.name))
+        several = not (cue.caps or cue.italic) and _SEVERAL_JOINED.search(cue.name)
+        strangers = several and not self.speakers.issuperset(joined)
+        named = not strangers and (
+            cue.caps
+            or (self.cast.lined and cue.kind is Kind.COLON)
+            or self._new_name(cue)
+            or not self.speakers.isdisjoint(joined)
+            or (self.cast.italic and cue.italic and bool(words) and not reads_like_direction(words))
+        )
+        return form in self.cast.main and not is_doubtful(cue.name) and named
+
+    def _heads(self, cue: Cue, words: str) -> bool:
+        """True for a heading that looks like a speech: MOSCOW. THE HOUSE OF A MERCHANT."""
+        if cue.kind is not Kind.PERIOD or len(words) <= _SHOUT or not words.isupper():
+            return False
+        if "!" in words or "?" in words or is_quoted(words):
+            return False
+        return cue.name not in self.speakers or "\n" not in words
+
+    def _opens_line(self, cue: Cue, before: str, after: str) -> bool:
+        """A known name inside a paragraph: where sentences end, and not within a direction."""
+        form = (cue.caps, cue.kind)
+        if cue.kind is not Kind.LOST:
+            if cue.kind is Kind.SPACE and self.cast.spaced:
+                return _ENDS_SENTENCE.search(before) is not None
+            if form not in (self.cast.main if cue.kind in (Kind.SPACE, Kind.ALONE) else self.cast.forms):
+                return False
+            if not self.cast.dense and not (cue.caps and _ENDS_SENTENCE.search(before)):
+                return False
+        goes_on = not after.strip() and before.rstrip(" _\n")[-1:].isalnum()  # `[_She turns to_ ANNA.`, never closed
+        return not any(
+            before.count(opens) > before.count(closes) and (goes_on or _next_of(after, opens, closes) == closes)
+            for opens, closes in ("[]", "()")
+        )
+
+    def _new_name(self, cue: Cue) -> bool:
+        """A word that the file also writes small is no name, as `Sixpence.`; `Porter (in the doorway).` is one."""
+        if cue.direction or (cue.name.partition(" ")[0] in GROUP_WORDS and cue.name.istitle() and " " in cue.name):
+            return True  # prose would go on small: `The boys.`
+        return not any(
+            word.lower().strip(".") in self.cast.lower for word in cue.name.split() if word not in _SMALL_WORDS
+        )
+
+
+def _stands_alone(cue: Cue, text: str) -> bool:
+    return cue.kind is Kind.ALONE and not text[cue.end :].strip()
+
+
+def _next_of(text: str, opens: str, closes: str) -> str:
+    """The one of the two brackets that comes first: one that opens shows that the bracket before is never closed."""
+    first, last = text.find(opens), text.find(closes)
+    if first < 0 or last < 0:
+        return closes if last >= 0 else opens if first >= 0 else ""
+    return opens if first < last else closes

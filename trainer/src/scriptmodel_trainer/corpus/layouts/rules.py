@@ -1,0 +1,83 @@
+"""Ordered tables of named rules: the first rule that applies to a paragraph gives it a label and reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+from scriptmodel_trainer.corpus.events import Event
+
+Place = TypeVar("Place")
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """From this line of a file on, lines have this label because of this rule."""
+
+    line: int
+    label: str
+    rule: str
+
+
+Explain = Callable[[Decision], None]
+
+
+def silent(decision: Decision) -> None:
+    """Explain nothing."""
+
+
+class Parse(Protocol):
+    """Turns the lines of a file into events; `sample` are lines of it, `explain` receives each decision."""
+
+    def __call__(self, lines: Iterable[str], sample: Sequence[str], explain: Explain = ...) -> Iterator[Event]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rule(Generic[Place]):
+    """A rule of a table.
+
+    `applies` returns None or False where the rule does not apply; what it returns otherwise is given to `read`, which
+    yields the events. `label` is the kind of the event that the paragraph becomes.
+    """
+
+    name: str
+    label: str
+    applies: Callable[[Place], Any]
+    read: Callable[[Place, Any], Iterator[Event]]
+
+
+@dataclass(frozen=True, slots=True)
+class Test(Generic[Place]):
+    """A test of a table: yes, no, or None where it leaves the decision to the next one."""
+
+    name: str
+    verdict: Callable[[Place], bool | None]
+
+
+def first_rule(rules: Sequence[Rule[Place]], place: Place) -> tuple[Rule[Place], Any] | None:
+    """Return the first rule that applies, and what it found; None if no rule of the table does."""
+    for rule in rules:
+        found = rule.applies(place)
+        if found is not None and found is not False:
+            return rule, found
+    return None
+
+
+def first_verdict(tests: Sequence[Test[Place]], place: Place) -> str:
+    """Return the name of the first test that decides, "" if it says no or none decides."""
+    for test in tests:
+        verdict = test.verdict(place)
+        if verdict is not None:
+            return test.name if verdict else ""
+    return ""
+
+
+def read_by(rules: Sequence[Rule[Place]], place: Place, line: int, explain: Explain) -> Iterator[Event]:
+    """Read by the first rule that applies, and explain it; a table ends with a rule that always applies."""
+    decided = first_rule(rules, place)
+    if decided is None:
+        raise LookupError("no rule of the table applies")
+    rule, found = decided
+    explain(Decision(line, rule.label, rule.name))
+    return rule.read(place, found)

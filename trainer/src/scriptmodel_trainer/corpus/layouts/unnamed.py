@@ -1,0 +1,121 @@
+"""What words without a name before them are: more of the speech, or a direction without brackets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from scriptmodel_trainer.corpus.events import Event
+from scriptmodel_trainer.corpus.layouts.directions import is_quoted, narrates, without_angles
+from scriptmodel_trainer.corpus.layouts.names import WHOLE_CAPS_NAME
+from scriptmodel_trainer.corpus.layouts.paragraphs import plain
+from scriptmodel_trainer.corpus.layouts.place import Place
+from scriptmodel_trainer.corpus.layouts.rules import Rule
+
+_LONGEST_SINGING = 240  # characters that end with who sings
+_CENTRED = " " * 24
+_SINGS = re.compile(rf"\b(?P<who>{WHOLE_CAPS_NAME}) (?:sings?|speaks?|says?|reads?)\b[^.!?]*[:;]$")
+
+
+def exposition(place: Place, _: Any) -> Iterator[Event]:
+    """All of it is a direction."""
+    return place.exposition()
+
+
+def words(place: Place, _: Any) -> Iterator[Event]:
+    """All of it is said by the one who speaks."""
+    return place.words()
+
+
+def _has_soliloquy(place: Place) -> bool:
+    return not place.body.speaker and place.body.soliloquy != "" and not place.paragraph.tells
+
+
+def _soliloquy(place: Place, _: Any) -> Iterator[Event]:
+    place.body.continue_as(place.body.soliloquy)
+    yield from place.words()
+
+
+def _nobody_speaks(place: Place, _: Any) -> Iterator[Event]:
+    return place.exposition(doubtful=not (place.paragraph.tells or place.paragraph.reads_like_direction))
+
+
+def _begins_with_aside(place: Place) -> bool:
+    """Whether a direction in brackets begins words that continue."""
+    seen = place.paragraph
+    return place.text.strip().startswith(("[", "(")) and not (seen.reads_like_direction and seen.tells)
+
+
+def _is_stage_action(place: Place) -> bool:
+    seen = place.paragraph
+    return (seen.reads_like_direction or seen.is_curtain) and len(place.text) < 400 and seen.tells
+
+
+def _is_in_capitals(place: Place) -> bool:
+    """`TABLEAU`, `ACT DROP`, `FLASHBACK <to a pier>`."""
+    shown = without_angles(place.text.strip())
+    return shown.isupper() and len(shown) < 80 and not (shown.endswith(("!", "?")) or is_quoted(shown))
+
+
+def _is_centred(place: Place) -> bool:
+    stripped = place.text.strip()
+    return place.text.startswith(_CENTRED) and len(stripped) < 40 and stripped[-1].isalnum()
+
+
+def _is_narration(place: Place) -> bool:
+    """Whether prose tells what is done, in a play whose directions are not always in brackets."""
+    text, body = place.text, place.body
+    if not body.cast.plain_directions or body.singing:
+        return False
+    return narrates(text.rstrip(":;") + ".") if text[0] == " " else place.paragraph.narrates  # `ANNA sings:`
+
+
+def _is_flush_narration(place: Place) -> bool:
+    return place.body.cast.indented_directions and place.text[0] != " " and _is_narration(place)
+
+
+def _names_someone(place: Place) -> bool:
+    """`HELENA goes out. A pause.`: a capital name that does not speak here, in a short paragraph."""
+    words = plain(place.text[:200]).split()
+    named = bool(words) and words[0].strip(".,") in place.body.speakers
+    return named and words[0].isupper() and len(place.text) < 240 and place.paragraph.tells
+
+
+def _is_set_in(place: Place) -> bool:
+    """Whether narration is set in as far as directions in brackets."""
+    as_far = place.paragraph.indent == place.body.cast.set_in != 0
+    return as_far and not place.body.singing and place.paragraph.narrates
+
+
+def _direction(place: Place, _: Any) -> Iterator[Event]:
+    """A direction without brackets; the curtain falls, or `ANNA sings:` says who sings what follows."""
+    text, body = place.text, place.body
+    yield from place.exposition()
+    if "CURTAIN" in text:
+        body.speaker = ""
+    elif (
+        text.endswith((":", ";"))
+        and (told := _SINGS.search(plain(text)[-_LONGEST_SINGING:]))
+        and (name := body.speakers.spelled(told["who"]))
+    ):
+        yield from body.sing(name)
+
+
+UNNAMED: tuple[Rule[Place], ...] = (
+    Rule("bracket-in-speech", "exposition", lambda place: place.paragraph.opens_only, exposition),
+    Rule("soliloquy", "speech", _has_soliloquy, _soliloquy),
+    Rule("nobody-speaks", "exposition", lambda place: not place.body.speaker, _nobody_speaks),
+    Rule("first-words", "speech", lambda place: place.body.silent, words),
+    Rule("sentence-continues", "speech", lambda at: at.body.breaks_off and not at.paragraph.is_curtain, words),
+    Rule("begins-with-aside", "speech", _begins_with_aside, words),
+    Rule("stage-action", "exposition", _is_stage_action, _direction),
+    Rule("capitals", "exposition", _is_in_capitals, _direction),
+    Rule("centred", "exposition", _is_centred, _direction),
+    Rule("narration-not-set-in", "speech", _is_flush_narration, words),
+    Rule("narration", "exposition", _is_narration, _direction),
+    Rule("names-someone", "exposition", _names_someone, _direction),
+    Rule("set-in-like-directions", "exposition", _is_set_in, _direction),
+    Rule("speech-continues", "speech", lambda _: True, words),
+)
+"""Rules for words without a name before them."""

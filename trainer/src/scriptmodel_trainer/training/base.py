@@ -1,0 +1,103 @@
+"""Starting from a finished model: its weights, its vocabulary and the new words, a fresh optimizer."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from scriptmodel_trainer import artifacts, presets
+from scriptmodel_trainer.arrays import Floats, Ids
+from scriptmodel_trainer.artifacts import TrainedModel
+from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.presets import Preset
+from scriptmodel_trainer.records import Base
+from scriptmodel_trainer.vocabulary import Vocabulary, build_vocabulary
+
+_ROWS = ("embedding", "output/kernel", "output/bias")  # a row a word
+_FEWER = 4  # a model that starts from another needs a quarter of the epochs
+
+
+@dataclass(frozen=True, slots=True)
+class BaseModel:
+    """A model to start from; `digest` identifies its weights and words."""
+
+    folder: Path
+    model: TrainedModel
+    digest: str
+
+    def record(self, vocabulary: Vocabulary) -> Base:
+        """Return what the new model, with that vocabulary, says of its base."""
+        known = len(self.model.vocabulary)
+        corpus = self.model.origin.corpus.digest
+        return Base(self.digest, self.model.metrics.fingerprint, corpus, known, len(vocabulary) - known)
+
+
+def load_base(folder: Path) -> BaseModel:
+    """Read a model directory to start from; BadInputError if it is missing, damaged or no model."""
+    return BaseModel(folder, artifacts.load_model(folder), artifacts.content_digest(folder))
+
+
+def preset_after(base: BaseModel, name: str | None, overrides: Mapping[str, str]) -> tuple[str, Preset]:
+    """Return name and settings of a training that starts from `base`; without a `name` they are the base's.
+
+    Unless `overrides` set the number of epochs, it is a quarter of what a training from random weights takes.
+    BadInputError if the sizes are not the base's.
+    """
+    origin = base.model.origin
+    preset = presets.with_overrides(presets.preset_named(name) if name else origin.preset, overrides)
+    _require_sizes(base, name or origin.preset_name, preset)
+    if "epochs" not in overrides and (name or origin.base is None):
+        preset = dataclasses.replace(preset, epochs=max(1, preset.epochs // _FEWER))
+    return name or origin.preset_name, preset
+
+
+def _require_sizes(base: BaseModel, name: str, preset: Preset) -> None:
+    origin = base.model.origin
+    for size in ("layers", "hidden_units", "input_units", "tied_embeddings"):
+        requested, of_base = getattr(preset, size), getattr(origin.preset, size)
+        if requested != of_base:
+            key = size.replace("input_units", "embedding_units")
+            raise BadInputError(
+                f"preset {name} has {key}={requested}, but the base {base.folder} (preset {origin.preset_name}) has "
+                f"{key}={of_base}",
+                "leave out --preset and the sizes to train with the base's",
+                parameter="from",
+            )
+
+
+def vocabulary_after(base: Vocabulary, train: Ids, lexicon: Sequence[str], size: int) -> Vocabulary:
+    """Return the words of `base`, numbered as there, and after them the new words of a training split.
+
+    New are the words that a vocabulary of `size` made for this split alone would have and `base` has not.
+    """
+    own = build_vocabulary(train, lexicon, size)
+    words = base.words + tuple(word for word in own.words if word not in base)
+    numbers = {word: number for number, word in enumerate(words)}
+    speakers = base.speakers | {numbers[own.words[number]] for number in own.speakers}
+    return Vocabulary(words, frozenset(speakers))
+
+
+def weights_after(base: TrainedModel, vocabulary: Vocabulary, train: Ids) -> dict[str, Floats]:
+    """Return the weights of `base` with rows for the new words, which start where unknown words were.
+
+    What the base expected of unknown words as one is shared among them and the new words by how often they occur in
+    the training split `train`, in numbers of the new vocabulary: the output bias gets the logarithm of the share.
+    """
+    known, unknown = len(base.vocabulary), vocabulary.unknown
+    counts = np.bincount(train, minlength=len(vocabulary)).astype(np.float64)
+    shared = np.concatenate([[counts[unknown]], counts[known:]]) + 1.0  # no word's share is nothing
+    shares = np.log(shared / shared.sum()).astype(np.float32)
+    weights = dict(base.weights)
+    for name in _ROWS:
+        if name in weights and len(vocabulary) > known:
+            rows = weights[name]
+            weights[name] = np.concatenate([rows, np.repeat(rows[unknown : unknown + 1], len(vocabulary) - known, 0)])
+    if len(vocabulary) > known:
+        bias = weights["output/bias"]
+        bias[unknown] += shares[0]
+        bias[known:] += shares[1:]
+    return weights

@@ -1,0 +1,25 @@
+"""Limits of a training over all its restarts, after which it ends with the best weights so far."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from scriptmodel_trainer.training.state import Effort
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Seconds of training, finished epochs, and seconds of training on a GPU that a run may take."""
+
+    seconds: float = math.inf
+    epochs: float = math.inf
+    gpu_seconds: float = math.inf
+
+    def exhausted(self, effort: Effort, epochs: int) -> str | None:
+        """Return which limit is reached: `seconds`, `epochs`, `gpuSeconds` or None."""
+        if effort.seconds >= self.seconds:
+            return "seconds"
+        if epochs >= self.epochs:
+            return "epochs"
+        return "gpuSeconds" if effort.gpu_seconds >= self.gpu_seconds else None

@@ -1,0 +1,222 @@
+"""Where the state of a training run is kept: one file beside the model, or generations in a folder of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any, Protocol
+
+from scriptmodel_trainer.artifacts import LOG
+from scriptmodel_trainer.errors import BadInputError, TrainerError, WriteError
+from scriptmodel_trainer.model_schema import check_effort
+from scriptmodel_trainer.progress.events import Warned
+from scriptmodel_trainer.progress.listeners import Progress
+from scriptmodel_trainer.stopping import RESUMABLE
+from scriptmodel_trainer.storage import prepare_folder
+from scriptmodel_trainer.training.checkpoints import Checkpoint, fingerprint_of, load_checkpoint, save_checkpoint
+from scriptmodel_trainer.training.fingerprints import Fingerprints
+from scriptmodel_trainer.training.lease import Lease, Owner
+from scriptmodel_trainer.training.state import Effort
+
+Check = Callable[[Path, Checkpoint], None]
+"""Raises BadInputError if a checkpoint is not of the network that is trained."""
+_GENERATIONS = 2
+_OWNED = 1_000_000  # numbers of checkpoints that one owner may use
+_NAME = re.compile(r"checkpoint-(\d{15})\.npz")
+
+
+class Store(Protocol):
+    """Keeps checkpoints; `hint` says how to continue from what is stored."""
+
+    hint: str
+
+    def save(self, checkpoint: Checkpoint) -> bool:
+        """Store a checkpoint; returns whether it is stored."""
+
+    def newest(self, check: Check) -> Checkpoint | None:
+        """Return the newest usable checkpoint of this run, None if there is none."""
+
+    def last_effort(self) -> Effort | None:
+        """Return what the previous attempt had reached if it was killed and recorded that."""
+
+
+class CheckpointFile:
+    """One checkpoint beside the model, for `--resume`: a file that is damaged or of another run is an error."""
+
+    hint = RESUMABLE
+
+    def __init__(self, path: Path, fingerprints: Fingerprints) -> None:
+        self._path = path
+        self._fingerprints = fingerprints
+
+    def save(self, checkpoint: Checkpoint) -> bool:
+        save_checkpoint(self._path, checkpoint)
+        return True
+
+    def newest(self, check: Check) -> Checkpoint | None:
+        checkpoint = load_checkpoint(self._path, self._fingerprints)
+        check(self._path, checkpoint)
+        return checkpoint
+
+    def last_effort(self) -> Effort | None:
+        return None
+
+
+class StateFolder:
+    """The two newest checkpoints of one run in a folder that outlives the process, and a copy of the run's log.
+
+    Each owner numbers them from a higher number, so one that wakes up after another took over overwrites nothing.
+    A folder that cannot be written to costs a warning, never the training.
+    """
+
+    def __init__(self, folder: Path, fingerprints: Fingerprints, effort: Effort, progress: Progress) -> None:
+        self._folder = folder
+        self._fingerprints = fingerprints
+        self._effort = effort
+        self._lease = Lease(folder, self._note)
+        self._progress = progress
+        self._number = 0
+        self._failed = False
+        self._previous: Owner | None = None
+        self.log: Path | None = None
+        self.hint = f"state saved in {folder}: repeat the command to continue"
+
+    @classmethod
+    @contextlib.contextmanager
+    def opened(
+        cls, folder: Path, fingerprints: Fingerprints, effort: Effort, progress: Progress
+    ) -> Iterator[StateFolder | None]:
+        """Own the folder for as long as the context lasts; None and a warning if it cannot be written to.
+
+        Waits while another run owns it. `effort` is what each heartbeat records.
+        """
+        state = cls(folder, fingerprints, effort, progress)
+        try:
+            yield state if state._acquire() else None
+        finally:
+            state._lease.release()
+
+    @property
+    def resumable(self) -> bool:
+        """True if a checkpoint of this run is stored, whole or damaged."""
+        return bool(self._generations())
+
+    def save(self, checkpoint: Checkpoint) -> bool:
+        """Store a generation and delete those before the last one; raises WriteError if another run took over."""
+        self._lease.require()
+        self._number += 1
+        try:
+            save_checkpoint(self._folder / f"checkpoint-{self._number:015}.npz", checkpoint)
+            for old in self._generations()[:-_GENERATIONS]:
+                old.unlink(missing_ok=True)
+            self._keep_log()
+        except (WriteError, OSError) as error:
+            self._warn_unwritable(error)
+            return False
+        self._failed = False
+        return True
+
+    def newest(self, check: Check) -> Checkpoint | None:
+        """Return the newest usable generation; a damaged one is deleted with a warning, and the one before is taken."""
+        for path in reversed(self._generations()):
+            try:
+                checkpoint = load_checkpoint(path, self._fingerprints)
+                check(path, checkpoint)
+            except BadInputError as error:
+                before = "continuing from the checkpoint before it, if there is one"
+                self._progress.report(Warned("state-damaged", f"{error.message}; {before}"))
+                self._delete(path)
+            else:
+                return checkpoint
+        return None
+
+    def last_effort(self) -> Effort | None:
+        """Return the effort in the last heartbeat of a previous owner of the same run, who was killed."""
+        note = self._previous.note if self._previous else {}
+        if not self._fingerprints.accepts(note.get("fingerprint")):
+            return None
+        try:
+            check_effort(note)
+        except (ValueError, TypeError):
+            return None
+        return Effort(**{entry.name: note[entry.name] for entry in fields(Effort) if entry.name in note})
+
+    def restore_log(self, path: Path) -> None:
+        """Copy the log of the previous attempts to `path`, and keep that log from now on."""
+        self.log = path
+        with contextlib.suppress(OSError):
+            if self.resumable and not path.exists():
+                shutil.copyfile(self._folder / LOG, path)
+
+    def remove(self) -> None:
+        """Delete the state of a finished run; what cannot be deleted is replaced by the next run."""
+        for path in (*self._generations(), self._folder / LOG):
+            self._delete(path)
+
+    def _acquire(self) -> bool:
+        """Own the folder and delete what belongs to other runs; False and a warning if it cannot be written to."""
+        try:
+            prepare_folder(self._folder, (LOG,))
+            self._previous = self._lease.acquire(self._warn_locked)
+            self._lease.renew()  # with what the previous attempt recorded
+        except (WriteError, OSError) as error:
+            self._warn_unwritable(error)
+            return False
+        found = self._generations()
+        self._number = (_number(found[-1]) // _OWNED + 1) * _OWNED if found else 0
+        if foreign := [path for path in found if not self._own(path)]:
+            self._progress.note(f"{self._folder} holds the state of another run, which is replaced")
+            foreign.append(self._folder / LOG)
+        for path in (*foreign, *self._folder.glob(".checkpoint-*.npz.*.part")):
+            self._delete(path)
+        return True
+
+    def _note(self) -> dict[str, Any]:
+        """Return what a heartbeat records: the effort so far, before it is known that of the previous attempt."""
+        known = self._effort if self._effort != Effort() else self.last_effort() or Effort()
+        return {"fingerprint": self._fingerprints.current, **asdict(known)}
+
+    def _own(self, path: Path) -> bool:
+        """Return whether a generation may be of this run: one that is damaged may."""
+        found = fingerprint_of(path)
+        return found is None or self._fingerprints.accepts(found)
+
+    def _generations(self) -> list[Path]:
+        """List the stored checkpoints, oldest first."""
+        return sorted(path for path in self._folder.glob("checkpoint-*.npz") if _NAME.fullmatch(path.name))
+
+    def _keep_log(self) -> None:
+        if self.log is None or not self.log.is_file():
+            return
+        part = self._folder / f".{LOG}.{os.getpid()}.part"
+        try:
+            shutil.copyfile(self.log, part)
+            part.replace(self._folder / LOG)
+        finally:
+            part.unlink(missing_ok=True)
+
+    def _warn_locked(self) -> None:
+        message = f"another training uses the state in {self._folder}: waiting until it ends or is silent for a minute"
+        self._progress.report(Warned("state-locked", message))
+
+    def _warn_unwritable(self, error: TrainerError | OSError) -> None:
+        """Warn once until a save succeeds again."""
+        if not self._failed:
+            reason = error.message if isinstance(error, TrainerError) else f"{self._folder}: {error.strerror or error}"
+            lost = "a restart loses what was not saved"
+            self._progress.report(Warned("state-unwritable", f"{reason}; training continues, but {lost}"))
+        self._failed = True
+
+    def _delete(self, path: Path) -> None:
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
+def _number(path: Path) -> int:
+    match = _NAME.fullmatch(path.name)
+    return int(match[1]) if match else 0
