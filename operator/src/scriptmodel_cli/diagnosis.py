@@ -57,7 +57,7 @@ NEXT: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What was found besides the object: rows of jobs, pods and events as the API server sends them."""
+    """Rows of jobs, pods and events that belong to the object, as the API server sends them."""
 
     events: Sequence[Mapping[str, Any]] = ()
     jobs: Sequence[tuple[str, ...]] = ()

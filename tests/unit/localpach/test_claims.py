@@ -78,7 +78,7 @@ def test_each_try_of_a_datum_finds_what_the_one_before_wrote(isolated: tuple[Pat
     assert client.lines("train", uuid) == ["1", "2", "3"]
 
 
-def test_another_pipelines_folder_and_the_claims_root_are_not_seen(isolated: tuple[Path, Client]) -> None:
+def test_another_pipelines_folder_and_the_claims_root_are_hidden(isolated: tuple[Path, Client]) -> None:
     root, client = isolated
     source = corpus(client)
     client.create_pipeline("train", ["sh", "-c", COUNT], source, pod_patch=patch())

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from scriptmodel_operator.api.identity import RECONCILE_AT
+from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.app import Process, compose
 from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.controller.controller import Controller
@@ -20,7 +21,6 @@ from scriptmodel_operator.controller.queue import RetryError, WorkQueue
 from scriptmodel_operator.desired.policy import Policy
 from scriptmodel_operator.ingest.addresses import parse_destinations
 from scriptmodel_operator.kube.errors import KubeConflictError, KubeForbiddenError, KubeUnavailableError
-from scriptmodel_operator.kube.store import Key
 from scriptmodel_operator.metrics import Metrics
 from scriptmodel_operator.pachyderm.calls import Calls
 from scriptmodel_operator.pachyderm.channel import PachdAddress

@@ -16,13 +16,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scriptmodel_operator.api.durations import format_duration
 from scriptmodel_operator.api.status import TrainingStatus, to_wire
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.progress import TAIL_LINES, Device, LogDigest, read_line
 from scriptmodel_operator.observe.results import Results, excerpt
 from scriptmodel_operator.pachyderm.errors import UnavailableError
 from scriptmodel_operator.pachyderm.values import JobRef, LogLine, PipelineRef, RepoRef
-from scriptmodel_operator.reconcile.details import _from_log, in_words
+from scriptmodel_operator.reconcile.details import _from_log
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 
 JOB = JobRef(PipelineRef("default", "train"), "1")
@@ -59,7 +60,7 @@ def test_the_best_perplexity_is_the_lowest_validation_perplexity_and_survives_a_
     assert reduce(read_line, [LogLine("1", event(event="start", epochs=4))], digest).best_perplexity is None
 
 
-def test_the_newest_warning_of_each_code_is_kept_and_a_gpu_ends_the_one_that_there_is_none() -> None:
+def test_the_newest_warning_of_each_code_is_kept_and_a_gpu_ends_the_missing_gpu_warning() -> None:
     missing = event(event="warning", code="no-gpu", message="no GPU\nis found")
     other = event(event="warning", code="state-unwritable", message="read-only")
     digest = read(missing, other, event(event="start", epochs=1), missing)
@@ -279,7 +280,7 @@ def test_an_excerpt_is_the_start_in_whole_characters_and_at_most_one_kibibyte(te
 
 
 def test_durations_in_words() -> None:
-    assert [in_words(seconds) for seconds in (0, 59.4, 60, 3599, 3600, 7500)] == [
+    assert [format_duration(seconds) for seconds in (0, 59.4, 60, 3599, 3600, 7500)] == [
         "0s",
         "59s",
         "1m0s",

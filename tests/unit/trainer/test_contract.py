@@ -59,7 +59,7 @@ def test_every_line_of_stdout_is_an_event_with_a_time(job: dict[str, Any]) -> No
 def test_events_are_in_order_and_have_the_fields_of_the_contract(job: dict[str, Any]) -> None:
     events = job["events"]
     keys = {
-        "start": {"preset", "parameters", "tokens", "vocabulary", "epochs", "resumed_from"},
+        "start": {"preset", "parameters", "tokens", "vocabulary", "epochs", "resumed_from", "state"},
         "device": {"device", "name", "memory_bytes", "precision", "gpu_requested"},
         "progress": {"epoch", "epochs", "fraction", "perplexity", "words_per_second", "eta_seconds"},
         "epoch": {"epoch", "train_perplexity", "valid_perplexity", "best", "sample"},

@@ -61,7 +61,7 @@ _HEADER = 1024  # bytes of an .npz file around each array, at most
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What made a model: enough to make it again."""
+    """The settings, seed and corpus of a model: enough to reproduce it."""
 
     preset_name: str
     preset: Preset

@@ -57,7 +57,7 @@ def score(
 
 
 def token_classes(vocabulary: Vocabulary, stream: Ids) -> npt.NDArray[np.int8]:
-    """For each token the index of its class in CLASSES; a name is what stands on_progress `<boname>` and `<eoname>`."""
+    """Return the index in CLASSES of each token; a name is the text between `<boname>` and `<eoname>`."""
     of_word = np.fromiter((_class_of(word) for word in vocabulary.words), np.int8, len(vocabulary))
     of_word[vocabulary.unknown] = CLASSES.index("unknown")
     classes = of_word[stream]

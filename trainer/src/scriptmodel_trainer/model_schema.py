@@ -1,4 +1,4 @@
-"""What the JSON files of a model directory may hold, checked before anything is made of it: they may be forged."""
+"""Schemas of the JSON files of a model directory, which are validated before use because they may be forged."""
 
 from __future__ import annotations
 

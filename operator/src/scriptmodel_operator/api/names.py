@@ -10,6 +10,9 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+Key = tuple[str, str]
+"""Namespace and name of an object."""
+
 MAX_PIPELINE_NAME = 51
 MAX_DERIVED_NAME = 63
 MAX_PROJECT_NAME = 20

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.api.objects import InvalidSpecError, ScriptModel, parse_object
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.config import OperatorConfig
@@ -22,7 +23,7 @@ from scriptmodel_operator.desired.pipelines import Defaults, Desired, desired
 from scriptmodel_operator.desired.policy import refusal
 from scriptmodel_operator.ingest.origin import Attempt
 from scriptmodel_operator.kube.errors import KubeError, KubeNotFoundError
-from scriptmodel_operator.kube.store import Key, News, Store, Stored
+from scriptmodel_operator.kube.store import News, Store, Stored
 from scriptmodel_operator.kube.writer import ObjectWriter
 from scriptmodel_operator.metrics import Metrics
 from scriptmodel_operator.observe.observer import Observer

@@ -63,7 +63,7 @@ class Script:
     sha256: str | None
     excerpt: str
     blank: bool = False
-    """Whether it has no text."""
+    """Return whether it has no text."""
 
 
 class Results:

@@ -159,12 +159,12 @@ class ModelCommits:
 
     @property
     def corpus_open(self) -> bool:
-        """Whether the corpus commit may still get files."""
+        """Return whether the corpus commit may still get files."""
         return self.corpus_info is not None and self.corpus_info.open
 
     @property
     def corpus_unfinished(self) -> bool:
-        """Whether no worker can read the corpus commit yet."""
+        """Return whether no worker can read the corpus commit yet."""
         return self.corpus_info is not None and not self.corpus_info.finished
 
 
@@ -220,7 +220,9 @@ class ModelView:
 
     @property
     def repeats(self) -> bool:
-        """Whether the newest train job only repeats the newest model, as after a pipeline was stopped and started."""
+        """Return whether the newest train job only repeats the newest model, as after a pipeline was stopped and
+        started.
+        """
         train, newest, good = self.train, self.reported_commits, self.good_model
         if train is None or train.newest is None or train.newest.state.final or train.last_good is None:
             return False
@@ -231,13 +233,13 @@ class ModelView:
 
     @property
     def reads_newest_model(self) -> bool:
-        """Whether the newest generate job reads the newest train job's model."""
+        """Return whether the newest generate job reads the newest train job's model."""
         newest = self.train.newest if self.train else None
         return newest is not None and self.newest_script_model == newest.ref.id
 
     @property
     def script_is_of_newest_model(self) -> bool:
-        """Whether the newest script is of this version and was made from a model equal to the newest one."""
+        """Return whether the newest script is of this version and was made from a model equal to the newest one."""
         train, generate, read = self.train, self.generate, self.script_model
         if train is None or generate is None or read is None or self.script is None or train.last_good is None:
             return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from scriptmodel_operator.api.conditions import cut, timestamp
+from scriptmodel_operator.api.durations import format_duration
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.status import (
     CommitRef,
@@ -124,7 +125,7 @@ def _from_log(log: LogDigest, *, running: bool, now: datetime) -> dict[str, obje
     )
     found["sample"] = log.sample or None
     if running and log.eta_seconds is not None:
-        found["eta"] = in_words(log.eta_seconds)
+        found["eta"] = format_duration(log.eta_seconds)
         found["estimated_completion_time"] = timestamp(now + timedelta(seconds=log.eta_seconds))
     return found
 
@@ -240,16 +241,6 @@ def _history_entry(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> His
         finished=timestamp(job.finished) if job.finished else None,
         gpu_seconds=_gpu_seconds(model, train, job, elapsed),
     )
-
-
-def in_words(seconds: float) -> str:
-    """Format a duration, such as 45s, 3m20s or 2h5m."""
-    whole = max(0, round(seconds))
-    if whole < 60:
-        return f"{whole}s"
-    if whole < 3600:
-        return f"{whole // 60}m{whole % 60}s"
-    return f"{whole // 3600}h{whole % 3600 // 60}m"
 
 
 def _figure(value: float | None) -> str | None:

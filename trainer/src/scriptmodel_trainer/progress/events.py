@@ -33,7 +33,8 @@ class Warned(Event):
 
 @dataclass(frozen=True, slots=True)
 class Started(Event):
-    """Training starts. `parameters` is the number of weights, `resumed_from` the epoch that a resumed run continues."""
+    """Training starts. `parameters` is the number of weights, `resumed_from` the epoch that a resumed run continues;
+    `state` is true if a folder that outlives this process keeps the run's state."""
 
     kind: ClassVar[str | None] = "start"
     preset: str
@@ -42,6 +43,7 @@ class Started(Event):
     vocabulary: int
     epochs: int
     resumed_from: int | None
+    state: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.records import EpochRecord, perplexity_of
 from scriptmodel_trainer.training.batches import TrainingRows
 from scriptmodel_trainer.training.state import Position
+from scriptmodel_trainer.training.stores import StateFolder
 from scriptmodel_trainer.training.task import TrainingTask
 
 REPORT_SECONDS = 5.0
@@ -28,8 +29,9 @@ class Reporter:
         """Report the start of the run; `resumed_from` is the epoch that a resumed run continues."""
         task = self._task
         parameters = task.preset.parameter_count(task.vocabulary)
+        state, epochs = isinstance(task.store, StateFolder), task.preset.epochs
         self._progress.report(
-            Started(task.preset_name, parameters, task.tokens, task.vocabulary, task.preset.epochs, resumed_from)
+            Started(task.preset_name, parameters, task.tokens, task.vocabulary, epochs, resumed_from, state)
         )
         device, effort = task.device, task.effort
         self._progress.report(

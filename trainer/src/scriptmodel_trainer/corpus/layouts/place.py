@@ -32,13 +32,13 @@ class Place:
         return self.body.recognizer.meet(self.paragraph)
 
     def next(self, count: int) -> Iterator[Evidence]:
-        """The next paragraphs, at most so many."""
+        """Yield the next paragraphs, at most so many."""
         return itertools.islice(self.ahead, count)
 
     def exposition(self, doubtful: bool = False) -> Iterator[Event]:
-        """All of it is a direction."""
+        """Give all of it as a direction."""
         return self.body.exposition(self.text, self.paragraph.line, doubtful)
 
     def words(self) -> Iterator[Event]:
-        """All of it is said by the one who speaks."""
+        """Give all of it as words of the one who speaks."""
         return self.body.lines(self.text, self.paragraph.line)

@@ -1,0 +1,328 @@
+"""A training that loses its worker at random steps, through localpach with a claim for checkpoints.
+
+    python -m tests.chaos.lost_workers --kills 20 --seed 7
+
+An undisturbed training comes first. The disturbed one has the same corpus, settings and seed, and its pipeline is the
+one that the operator creates. It is interrupted where the seed says: the trainer's process is killed (the attempt
+fails and Pachyderm retries the datum), localpach is killed and started again, the pipeline is stopped and started, or
+it is updated without reprocessing. In the end both have the same weights, bit for bit, and the claim is empty.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Self
+
+from dev.paths import TRAINER_ENV
+from dev.plays import plays
+from dev.stack import TRAINER_IMAGE, Localpach
+from scriptmodel_operator.api.objects import ScriptModel
+from scriptmodel_operator.api.spec import ScriptModelSpec
+from scriptmodel_operator.desired.pipelines import Defaults, desired
+from scriptmodel_operator.desired.references import references
+from scriptmodel_operator.leadership import UNLIMITED
+from scriptmodel_operator.observe.progress import LogDigest, read_line
+from scriptmodel_operator.pachyderm.adapter import PachydermGateway
+from scriptmodel_operator.pachyderm.channel import PachdAddress
+from scriptmodel_operator.pachyderm.errors import PachydermError, UnavailableError
+from scriptmodel_operator.pachyderm.values import (
+    BranchRef,
+    JobInfo,
+    JobState,
+    PipelineApply,
+    PipelineRef,
+    PipelineSpec,
+    RepoRef,
+    ResourceAmounts,
+    Upload,
+)
+
+CLAIM = "checkpoints"
+CHECKPOINT_SECONDS = 1.0
+SLACK_SECONDS = 10.0
+"""For a window, a save and a busy machine, in addition to the interval."""
+TRIES = 11
+TRAINING_SECONDS = 900.0
+_CORPUS = BranchRef(RepoRef("default", "plays"), "master")
+_NETWORK = {"hiddenUnits": 48, "embeddingUnits": 48, "vocabularySize": 500}
+"""`small` with so little to compute that starting a trainer takes longer than an epoch."""
+_CORPUS_BYTES = 60_000
+_SAME = ("/weights.npz", "/word_to_id.json", "/id_to_word.json")
+_FILE_LIMIT = 1 << 28
+
+
+class AstrayError(AssertionError):
+    """A training did not end as the undisturbed one."""
+
+
+@dataclass
+class World:
+    """localpach with one corpus; it may be killed and continues on the same address."""
+
+    root: Path
+    trainer: Path
+    localpach: Localpach = field(init=False)
+    gateway: PachydermGateway = field(init=False)
+
+    def __enter__(self) -> Self:
+        images = {TRAINER_IMAGE: self.trainer}
+        self.localpach = Localpach(self.root, images, ["--settle=0", "--quiet"]).__enter__()
+        self.gateway = PachydermGateway(PachdAddress(self.localpach.address), UNLIMITED)
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.gateway.close()
+        self.localpach.stop()
+
+    def restart(self) -> None:
+        """Kill localpach, which kills its jobs, and start it again."""
+        self.localpach.kill()
+        self.localpach.__enter__()
+
+    def trainers(self) -> Iterator[int]:
+        """Yield the processes of running trainings."""
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):
+                words = (stat.parent / "cmdline").read_bytes().split(b"\0")
+                if b"train" in words and self._is_ours(int(stat.parent.name)):
+                    yield int(stat.parent.name)
+
+    def _is_ours(self, process: int) -> bool:
+        while process > 1:
+            if process == self.localpach.pid:
+                return True
+            process = int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
+        return False
+
+
+@dataclass
+class Training:
+    """The train pipeline of one ScriptModel, as the operator creates it, and what its jobs report."""
+
+    world: World
+    name: str
+    overrides: dict[str, Any]
+    version: int = 0
+    resumed: list[str] = field(default_factory=list)
+    """Where each restart that was seen continued."""
+
+    @property
+    def spec(self) -> PipelineSpec:
+        spec = ScriptModelSpec.model_validate(
+            {
+                "corpus": {"repo": {"name": _CORPUS.repo.name}},
+                "model": {"preset": "small", "overrides": self.overrides, "seed": 7},
+                "training": {"backoffLimit": TRIES - 1},
+            }
+        )
+        model = ScriptModel(namespace="chaos", name=self.name, uid=self.name, generation=1, spec=spec)
+        owner = model.owner("chaos")
+        train = desired(model, references(model), owner, Defaults(TRAINER_IMAGE, CLAIM), None).train.spec
+        return replace(train, command=(*train.command, "--checkpoint-seconds", str(CHECKPOINT_SECONDS)))
+
+    @property
+    def pipeline(self) -> PipelineRef:
+        return self.spec.ref
+
+    def apply(self) -> None:
+        """Create the pipeline, or update it without computing anything again."""
+        requests = ResourceAmounts(memory=f"{64 + self.version}Mi")
+        update = PipelineApply(replace(self.spec, requests=requests), update=self.version > 0)
+        self.version += 1
+        self.world.gateway.apply_pipelines([update])
+
+    @property
+    def job(self) -> JobInfo | None:
+        """The newest job; None also while localpach starts."""
+        with suppress(UnavailableError):
+            return next(iter(self.world.gateway.list_pipeline_jobs(self.pipeline, 1)), None)
+        return None
+
+    def log(self) -> LogDigest:
+        """Return the digest of the newest job's log; an empty one while there is none."""
+        digest, job = LogDigest(), self.job
+        with suppress(PachydermError):
+            for line in self.world.gateway.read_log(job.ref, follow=False, seconds=10.0) if job else ():
+                digest = read_line(digest, line)
+        if digest.resumed:
+            where = f"{digest.resumed.epoch}:{digest.resumed.share:.2f}"
+            self.resumed += [where] if where not in self.resumed[-1:] else []
+        return digest
+
+    def until(self, share: float) -> bool:
+        """Wait until the training has done that share; return whether it still runs. AstrayError if it failed."""
+        deadline = time.monotonic() + TRAINING_SECONDS
+        while time.monotonic() < deadline:
+            job = self.job
+            if job and job.state.final:
+                if job.state is JobState.SUCCESS and job.data_processed + job.data_skipped:
+                    return False
+                if job.state in (JobState.FAILURE, JobState.UNRUNNABLE):
+                    raise AstrayError(f"{self.name}: {job.state.name}: {job.reason} {self.log()}")
+            digest = self.log()
+            if digest.epochs and digest.epoch and (digest.epoch - 1 + digest.fraction) / digest.epochs >= share:
+                return True
+            time.sleep(0.2)
+        raise AstrayError(f"{self.name} did not reach {share:.0%} in {TRAINING_SECONDS:.0f} s: {self.log()}")
+
+    def files(self) -> dict[str, bytes]:
+        """Return the model of the newest job."""
+        job = self.job
+        assert job is not None
+        output = self.pipeline.output
+        paths = (*_SAME, "/metrics.json")
+        return {path: self.world.gateway.read_file(output, job.ref.id, path, _FILE_LIMIT) for path in paths}
+
+    def left_on_the_claim(self) -> list[str]:
+        folder = self.world.root / "data/claims" / CLAIM / self.pipeline.project / self.pipeline.name
+        return sorted(str(each.relative_to(folder)) for each in folder.rglob("*") if each.is_file())
+
+
+def kill_trainer(training: Training) -> None:
+    for process in training.world.trainers():
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+
+
+def kill_localpach(training: Training) -> None:
+    training.world.restart()
+
+
+def suspend(training: Training) -> None:
+    training.world.gateway.stop_pipeline(training.pipeline)
+    training.world.gateway.start_pipeline(training.pipeline)
+
+
+def update(training: Training) -> None:
+    training.apply()
+
+
+INTERRUPTIONS: dict[str, Callable[[Training], None]] = {
+    "trainer killed": kill_trainer,
+    "localpach killed": kill_localpach,
+    "pipeline stopped and started": suspend,
+    "pipeline updated": update,
+}
+
+
+@dataclass(frozen=True)
+class Interruption:
+    """What happens once the training has done a share of its epochs."""
+
+    share: float
+    kind: str
+
+
+def interruptions(kills: int, chance: random.Random) -> list[Interruption]:
+    """Return the plan of a seed: every kind at least once if there are enough, most of them kills of the trainer."""
+    kinds = list(INTERRUPTIONS)[:kills]
+    kinds += chance.choices(list(INTERRUPTIONS), weights=(6, 2, 1, 1), k=kills - len(kinds))
+    chance.shuffle(kinds)
+    shares = sorted(chance.uniform(0.02, 0.97) for _ in kinds)
+    return [Interruption(share, kind) for share, kind in zip(shares, kinds, strict=True)]
+
+
+def disturb(training: Training, plan: list[Interruption], say: Callable[[str], None]) -> Counter[str]:
+    """Interrupt a training as planned, and wait for its end; return how often each kind happened."""
+    done: Counter[str] = Counter()
+    training.apply()
+    for each in plan:
+        if not training.until(each.share):
+            break
+        INTERRUPTIONS[each.kind](training)
+        done[each.kind] += 1
+        say(f"  at {each.share:4.0%}: {each.kind}")
+    training.until(2.0)
+    return done
+
+
+def check(undisturbed: Training, disturbed: Training, kills: int) -> dict[str, Any]:
+    """Compare both models. Return the metrics of the disturbed one; AstrayError names the difference."""
+    expected, found = undisturbed.files(), disturbed.files()
+    for path in _SAME:
+        if expected[path] != found[path]:
+            raise AstrayError(f"{path} differs from that of the undisturbed training")
+    before, after = (json.loads(files["/metrics.json"]) for files in (expected, found))
+    for key in ("perplexity", "best_epoch"):
+        if before.get(key) != after.get(key):
+            raise AstrayError(f"metrics.json: {key} is {after.get(key)}, not {before.get(key)}")
+    restarts, lost = int(after.get("restarts", 0)), float(after.get("recomputed_seconds", 0.0))
+    if not 1 <= restarts <= kills:
+        raise AstrayError(f"{restarts} restarts are recorded after {kills} interruptions")
+    if lost > restarts * (CHECKPOINT_SECONDS + SLACK_SECONDS):
+        raise AstrayError(f"{lost:.0f} s were computed again in {restarts} restarts: more than an interval each")
+    for training in (undisturbed, disturbed):
+        if left := training.left_on_the_claim():
+            raise AstrayError(f"{training.name} has left {left} on the claim")
+    found_metrics: dict[str, Any] = after
+    return found_metrics
+
+
+def run(
+    root: Path, trainer: Path, kills: int, seed: int, overrides: dict[str, Any], say: Callable[[str], None]
+) -> None:
+    """Run both trainings and compare them. Raises AstrayError."""
+    with World(root, trainer) as world:
+        world.gateway.create_repo(_CORPUS.repo, "")
+        files = [Upload(f"/{play.name}", [play.read_bytes()[:_CORPUS_BYTES]]) for play in plays()[:1]]
+        world.gateway.replace_files(_CORPUS, files, (), 60.0)
+        undisturbed = Training(world, "undisturbed", overrides)
+        started = time.monotonic()
+        undisturbed.apply()
+        undisturbed.until(2.0)
+        say(f"undisturbed: {time.monotonic() - started:.0f} s")
+        disturbed = Training(world, "disturbed", overrides)
+        started = time.monotonic()
+        done = disturb(disturbed, interruptions(kills, random.Random(seed)), say)
+        metrics = check(undisturbed, disturbed, done.total())
+        say(
+            f"disturbed: {time.monotonic() - started:.0f} s, {done.total()} interruptions, "
+            f"{metrics['restarts']} restarts, "
+            f"{metrics['recomputed_seconds']:.1f} s computed again; the weights are the same"
+        )
+
+
+def main() -> int:
+    """Run the suite; 1 if the disturbed training ends otherwise."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--kills", type=int, default=20, metavar="N", help="number of interruptions [default: 20]")
+    parser.add_argument(
+        "--seed", type=int, default=None, metavar="N", help="where they come [default: another each time]"
+    )
+    parser.add_argument("--epochs", type=int, default=12, metavar="N", help="of each training [default: 12]")
+    parser.add_argument("--trainer", type=Path, default=TRAINER_ENV, help="environment of the trainer")
+    options = parser.parse_args()
+    seed = random.randrange(1_000_000) if options.seed is None else options.seed
+    print(f"seed {seed}")
+    root = Path(tempfile.mkdtemp(prefix="lost-workers-"))
+    try:
+        run(
+            root,
+            options.trainer,
+            options.kills,
+            seed,
+            {**_NETWORK, "epochs": options.epochs},
+            lambda text: print(text, flush=True),
+        )
+    except AstrayError as error:
+        print(f"FAILED with seed {seed}: {error}\n{root} has the store and localpach.log", file=sys.stderr)
+        return 1
+    shutil.rmtree(root)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
