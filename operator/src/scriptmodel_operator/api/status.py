@@ -87,6 +87,8 @@ class TrainingStatus(ApiModel):
     """Other warnings, such as that no GPU is found or that GPUs are idle."""
     device: DeviceStatus | None = None
     """Device of the training."""
+    stopped_by: str | None = None
+    """What ended the training: Epochs, Budget or EarlyStopping."""
     words_per_second: int | None = None
     """Training speed."""
     eta: str | None = None
@@ -167,6 +169,8 @@ class Lineage(ApiModel):
     """Commit of the model."""
     script: CommitRef | None = None
     """Commit of the script."""
+    base: CommitRef | None = None
+    """Commit of the model that training started from."""
 
 
 class SourceStatus(ApiModel):

@@ -63,6 +63,8 @@ class MetricsFile(BaseModel):
     perplexity: SplitFigures
     device: Annotated[DeviceFigures | None, BeforeValidator(_device)] = None
     precision: Word = ""
+    stopped_by: Word = ""
+    budget: Word = ""
     restarts: Count = None
     recomputed_seconds: Figure = None
     epochs: Annotated[list[EpochFigures], Field(max_length=10_000)] = Field(default_factory=list)

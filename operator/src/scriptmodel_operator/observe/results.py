@@ -44,6 +44,10 @@ class ModelMetrics:
     epochs: int
     words_per_second: float | None
     device: Device | None = None
+    stopped_by: str = ""
+    """What ended the training: `epochs`, `budget` or `early-stopping`; empty for older trainers."""
+    budget: str = ""
+    """The budget that ended it: `seconds`, `epochs` or `gpuSeconds`."""
     restarts: int | None = None
     """Number of restarts; None from an older trainer."""
     recomputed_seconds: float | None = None
@@ -161,6 +165,8 @@ class Results:
             epochs=len(found.epochs),
             words_per_second=speeds[-1] if speeds else None,
             device=_device(found),
+            stopped_by=found.stopped_by,
+            budget=found.budget,
             restarts=found.restarts,
             recomputed_seconds=found.recomputed_seconds,
         )

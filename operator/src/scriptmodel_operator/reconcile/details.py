@@ -18,6 +18,7 @@ from scriptmodel_operator.api.status import (
     ScriptStatus,
     TrainingStatus,
 )
+from scriptmodel_operator.desired.base import copied_commit, is_copy_of
 from scriptmodel_operator.observe.progress import Device, LogDigest
 from scriptmodel_operator.observe.results import ModelMetrics, Script
 from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView
@@ -27,6 +28,7 @@ from scriptmodel_operator.reconcile.state import Elapsed
 from scriptmodel_operator.reconcile.warnings import warnings_of, warnings_of_model
 
 _MAX_REASON = 500
+_STOPPED_BY = {"epochs": "Epochs", "budget": "Budget", "early-stopping": "EarlyStopping"}
 
 
 def training_status(model: ScriptModel, view: ModelView, now: datetime, elapsed: Elapsed) -> TrainingStatus | None:
@@ -100,6 +102,7 @@ def _finished(metrics: ModelMetrics) -> dict[str, object]:
             best=_figure(metrics.best),
         ),
         "words_per_second": _rounded(metrics.words_per_second),
+        "stopped_by": _STOPPED_BY.get(metrics.stopped_by),
         **({"device": _device(metrics.device)} if metrics.device else {}),
         **restarts_in_metrics(metrics),
     }
@@ -176,7 +179,19 @@ def lineage(model: ScriptModel, view: ModelView) -> Lineage | None:
         return None
     script = _commit(view.refs.generate.output, view.script_commit) if view.script_commit else None
     model_commit = _commit(view.refs.model.repo, source.model)
-    return Lineage(corpus=_corpus_commit(model, view.refs.corpus, source), model=model_commit, script=script)
+    corpus, base = _corpus_commit(model, view.refs.corpus, source), _base_commit(model, view, source)
+    return Lineage(corpus=corpus, model=model_commit, script=script, base=base)
+
+
+def _base_commit(model: ScriptModel, view: ModelView, source: ModelCommits) -> CommitRef | None:
+    """Return the commit that the base model is a copy of; its repo is known while the spec names it."""
+    if not source.base:
+        return None
+    commit, previous = copied_commit(source.base), model.previous.base_commit
+    if previous is not None and previous.commit == commit:
+        return previous
+    repo = view.base.repo if is_copy_of(source.base, view.base.origin) else None
+    return CommitRef(project=repo.project if repo else None, repo=repo.name if repo else None, commit=commit)
 
 
 def _corpus_commit(model: ScriptModel, branch: BranchRef, source: ModelCommits) -> CommitRef | None:
