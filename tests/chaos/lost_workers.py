@@ -57,9 +57,9 @@ SLACK_SECONDS = 10.0
 TRIES = 11
 TRAINING_SECONDS = 900.0
 _CORPUS = BranchRef(RepoRef("default", "plays"), "master")
-_NETWORK = {"hiddenUnits": 48, "embeddingUnits": 48, "vocabularySize": 500}
+NETWORK = {"hiddenUnits": 48, "embeddingUnits": 48, "vocabularySize": 500}
 """`small` with so little to compute that starting a trainer takes longer than an epoch."""
-_CORPUS_BYTES = 60_000
+_CORPUS_BYTES = 40_000
 _SAME = ("/weights.npz", "/word_to_id.json", "/id_to_word.json")
 _FILE_LIMIT = 1 << 28
 
@@ -314,7 +314,7 @@ def main() -> int:
             options.trainer,
             options.kills,
             seed,
-            {**_NETWORK, "epochs": options.epochs},
+            {**NETWORK, "epochs": options.epochs},
             lambda text: print(text, flush=True),
         )
     except AstrayError as error:
