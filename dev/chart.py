@@ -1,4 +1,4 @@
-"""Generates what the chart and the plain manifests share: manifests, the table of values, the tested sample.
+"""Generates files from the chart: manifests, the table of values, the schema's descriptions, the tested sample.
 
 `python -m dev.chart` writes them; with `--check` it only names those that are out of date.
 """
@@ -20,6 +20,7 @@ from dev.helm import helm
 from dev.paths import ROOT
 
 CHART = ROOT / "charts" / "scriptmodel-operator"
+SCHEMA = CHART / "values.schema.json"
 MANIFESTS = ROOT / "manifests"
 NAMESPACE = "scriptmodel-system"
 RELEASE = "scriptmodel-operator"
@@ -53,6 +54,19 @@ def readme() -> str:
     rows = [f"| `{path}` | `{_json(value)}` | {text} |\n" for path, value, text in values()]
     table = "".join(["| value | default | meaning |\n|---|---|---|\n", *rows])
     return TABLE.sub(lambda _: table, (CHART / "README.md").read_text())
+
+
+def schema() -> str:
+    """Return values.schema.json with the meaning of each value in values.yaml as its description."""
+    root = json.loads(SCHEMA.read_text())
+    for path, _default, text in values():
+        node = root
+        for key in path.split("."):
+            node = node["properties"][key]
+        known = {name: value for name, value in node.items() if name != "description"}
+        node.clear()
+        node.update({"description": text, **known})
+    return json.dumps(root, indent=2, ensure_ascii=False) + "\n"
 
 
 def values() -> Iterator[tuple[str, Any, str]]:
@@ -94,7 +108,12 @@ def main(arguments: list[str]) -> int:
     """Write the files, or with `--check` compare them; return 1 if one is out of date."""
     try:
         sample = (MANIFESTS / "samples" / "shakespeare.yaml").read_text()
-        wanted = {**manifests(), CHART / "README.md": readme(), CHART / "files" / "sample.yaml": sample}
+        wanted = {
+            **manifests(),
+            CHART / "README.md": readme(),
+            SCHEMA: schema(),
+            CHART / "files" / "sample.yaml": sample,
+        }
     except (BuildError, OSError, ValueError, subprocess.CalledProcessError) as error:
         say(f"chart: {error}")
         return 1

@@ -161,7 +161,7 @@ def test_a_stalled_model_fires_an_alert_with_its_name_after_15_minutes() -> None
     assert "kubectl -n ml describe scriptmodel thrones" in alert["annotations"]["description"]
 
 
-def test_every_alert_has_a_severity_and_says_what_to_do() -> None:
+def test_every_alert_has_a_severity_and_a_next_step() -> None:
     for rule in RULES:
         assert rule["labels"]["severity"] in ("warning", "critical")
         assert rule["annotations"]["summary"]

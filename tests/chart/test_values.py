@@ -121,7 +121,7 @@ def test_the_schema_and_the_values_have_the_same_keys() -> None:
     keys_of(SCHEMA, DEFAULTS)
 
 
-def test_manifests_and_readme_are_up_to_date_with_the_chart(capsys: pytest.CaptureFixture[str]) -> None:
+def test_manifests_readme_and_schema_are_up_to_date_with_the_chart(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--check"]) == 0, capsys.readouterr().err
 
 
@@ -146,6 +146,32 @@ def test_the_values_that_the_guide_names_exist() -> None:
 
 def test_the_scratch_space_holds_all_that_may_be_downloaded_at_a_time() -> None:
     assert DEFAULTS["scratchSize"] == f"{DEFAULTS['downloads'] * DEFAULTS['maxDownloadMi'] // 1024}Gi"
+
+
+def test_the_schema_describes_each_value() -> None:
+    def description(path: str) -> str:
+        node = SCHEMA
+        for key in path.split("."):
+            node = node["properties"][key]
+        return str(node["description"])
+
+    assert {path: description(path) for path in DOCUMENTED} == {path: text for path, _default, text in values()}
+
+
+def test_templates_use_only_values_that_exist() -> None:
+    templates = [*(CHART / "templates").rglob("*.yaml"), *(CHART / "templates").glob("*.t*")]
+    used = {name for path in templates for name in re.findall(r"\.Values((?:\.[a-zA-Z]+)+)", path.read_text())}
+    assert len(used) > 50
+
+    def exists(path: str) -> bool:
+        found: Any = DEFAULTS
+        for key in path.removeprefix(".").split("."):
+            if not isinstance(found, dict) or key not in found:
+                return False
+            found = found[key]
+        return True
+
+    assert [path for path in sorted(used) if not exists(path)] == []
 
 
 def test_merging_is_helms() -> None:

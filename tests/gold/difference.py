@@ -24,7 +24,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -34,7 +34,6 @@ import measure
 
 from scriptmodel_trainer.corpus import layouts, reading
 from scriptmodel_trainer.corpus.events import Event, EventKind
-from scriptmodel_trainer.corpus.stream import events_of
 from scriptmodel_trainer.corpus.tokens import event_tokens
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,11 +50,13 @@ class Reading:
     layout: str
 
 
-def labels(text: Path, layout: str) -> Iterator[str]:
-    """Yield the label stream of a text, a line for each event."""
+def labels(text: Path, layout: str, explain: Callable[[Any], None] | None = None) -> Iterator[str]:
+    """Yield the label stream of a text, a line for each event; `explain` receives each decision of the layout."""
+    told = () if explain is None else (explain,)
     for source in reading.find_sources([text], lambda _: None):
-        for event in events_of(source, layouts.layout_named(layout))[2]:
-            yield _label(event)
+        sample = reading.sample_lines(source)
+        chosen, _ = layouts.detect(sample, layouts.layout_named(layout))
+        yield from map(_label, chosen.parse(reading.read_lines(source), sample, *told))
 
 
 def _label(event: Event) -> str:
@@ -65,10 +66,10 @@ def _label(event: Event) -> str:
     return f"{event.line}\t{event.kind.value}{marks}\t{event.speaker}\t{words}"
 
 
-def fingerprint(wanted: Reading) -> dict[str, Any]:
+def fingerprint(wanted: Reading, explain: Callable[[Any], None] | None = None) -> dict[str, Any]:
     """Return the digest and the length of a label stream."""
     digest, lines = hashlib.sha256(), 0
-    for line in labels(Path(wanted.text), wanted.layout):
+    for line in labels(Path(wanted.text), wanted.layout, explain):
         digest.update(f"{line}\n".encode(errors="surrogatepass"))
         lines += 1
     return {"text": wanted.text, "layout": wanted.layout, "lines": lines, "sha256": digest.hexdigest()}
@@ -161,7 +162,7 @@ def _show(base: Base, wanted: Reading) -> tuple[int, int]:
     (before,), (after,) = ask(base.source, question), ask(ROOT / SOURCE, question)
     found = list(difflib.unified_diff(before["stream"], after["stream"], lineterm="", n=0))[2:]
     found = [line for line in found if not line.startswith("@@")]
-    print(f"{wanted.text} ({wanted.layout})")
+    print(f"{os.path.relpath(wanted.text)} ({wanted.layout})")
     for line in found[:SHOWN]:
         print(f"  {line[0]} {line[1:].expandtabs(12)}"[:160])
     if len(found) > SHOWN:

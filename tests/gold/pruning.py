@@ -17,7 +17,8 @@ import multiprocessing
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -26,7 +27,7 @@ from typing import Any
 import difference
 import measure
 
-from scriptmodel_trainer.corpus import layouts, reading
+from scriptmodel_trainer.corpus import reading
 from scriptmodel_trainer.corpus.layouts import closing, decisions, fountain, markdown, opening, rules, unnamed
 
 MODULES: tuple[ModuleType, ...] = (unnamed, decisions, closing, opening, fountain, markdown)
@@ -64,8 +65,17 @@ def replaced(old: _Entry, new: tuple[_Entry, ...]) -> Iterator[None]:
             setattr(module, name, table)
 
 
-def counted(text: str) -> Counter[str]:
-    """Count what each entry decides in a text: lines for a rule, decisions for a test."""
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A text, the digest of its label stream, and what each entry decides: lines for a rule, decisions for a test."""
+
+    text: str
+    digest: str
+    counts: Counter[str]
+
+
+def counted(text: str) -> Counted:
+    """Read a text and count."""
     counts: Counter[str] = Counter()
     with contextlib.ExitStack() as stack:
         for name, entry in entries().items():
@@ -74,8 +84,11 @@ def counted(text: str) -> Counter[str]:
             else:
                 new = dataclasses.replace(entry, name=name)
             stack.enter_context(replaced(entry, (new,)))
-        counts.update(_lines(text))
-    return counts
+        found: list[rules.Decision] = []
+        digest = difference.fingerprint(difference.Reading(text, "auto"), found.append)["sha256"]
+    counts.update(_lines(text, found))
+    counts["decisions.name"] += counts.pop("name", 0)  # of names within a paragraph
+    return Counted(text, str(digest), counts)
 
 
 def _verdict(counts: Counter[str], name: str, test: rules.Test[Any], place: Any) -> bool | None:
@@ -84,29 +97,16 @@ def _verdict(counts: Counter[str], name: str, test: rules.Test[Any], place: Any)
     return verdict
 
 
-def _lines(text: str) -> Iterator[str]:
-    """Yield the name of the rule that decides each line that is not blank."""
+def _lines(text: str, found: list[rules.Decision]) -> Counter[str]:
+    """Count the lines of a text that each rule decides; 1 for a rule of parts of lines or of blank ones."""
+    at = {decision.line: decision.rule for decision in sorted(found, key=lambda decision: decision.line)}
+    counts = Counter({decision.rule: 0 for decision in found})
+    rule = ""
     for source in reading.find_sources([Path(text)], lambda _: None):
-        sample = reading.sample_lines(source)
-        chosen = layouts.detect(sample)[0]
-        found: list[rules.Decision] = []
-        for _ in chosen.parse(reading.read_lines(source), sample, found.append):
-            pass
-        at = {decision.line: decision.rule for decision in sorted(found, key=lambda decision: decision.line)}
-        counts: Counter[str] = Counter()
-        rule = ""
         for number, line in enumerate(reading.read_lines(source), 1):
             rule = at.get(number, rule)
             counts[rule] += bool(line.strip())
-        yield from counts.elements()
-        yield from {
-            decision.rule for decision in found if not counts[decision.rule]
-        }  # of parts of lines, of blank ones
-
-
-def digests(text: str) -> str:
-    """Return the digest of the label stream of a text."""
-    return str(difference.fingerprint(difference.Reading(text, "auto"))["sha256"])
+    return Counter({name: max(1, count) for name, count in counts.items()})
 
 
 def changed(name: str, before: str, text: str) -> int:
@@ -114,7 +114,7 @@ def changed(name: str, before: str, text: str) -> int:
     entry = entries()[name]
     try:
         with replaced(entry, ()):
-            if digests(text) == before:
+            if difference.fingerprint(difference.Reading(text, "auto"))["sha256"] == before:
                 return 0
             without = Counter(difference.labels(Path(text), "auto"))
     except LookupError:
@@ -136,31 +136,29 @@ def main() -> int:
     parser.add_argument("--texts", type=Path, required=True, help="folder of texts to read")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes [default: one for each processor]")
     options = parser.parse_args()
-    found = reading.find_sources([options.texts], lambda _: None)
-    texts = [str(source.path.resolve()) for source in found]
-    pairs = [(str(text), str(gold)) for text, gold in measure.synthetic_pairs()]
+    texts = [str(source.path.resolve()) for source in reading.find_sources([options.texts], lambda _: None)]
     with multiprocessing.Pool(options.jobs) as pool:
-        counts: Counter[str] = sum(pool.map(counted, texts, chunksize=4), Counter())
-        total = sum(count for name, count in counts.items() if isinstance(entries().get(name, 0), rules.Rule | int))
-        print(f"{len(texts):,} texts, {total:,} lines\n")
-        print("| rule | decides | lines changed without it | texts | notes |\n|---|---|---|---|---|", flush=True)
-        rare = [name for name in entries() if counts[name] < FEWEST * total]
-        before = pool.map(digests, texts, chunksize=4) if rare else []
-        for name in sorted(entries(), key=lambda name: counts[name]):
-            if name not in rare:
-                print(f"| {name} | {counts[name]:,} | | | |", flush=True)
-                continue
-            if not counts[name]:
-                print(f"| {name} | 0 | 0 | 0 | |", flush=True)  # the first that applies decides: nothing can change
-                continue
-            lines = pool.starmap(changed, [(name, *each) for each in zip(before, texts, strict=True)], chunksize=4)
-            rows = (
-                (sum(lines), sum(map(bool, lines)), notes_changed(name, pairs))
-                if min(lines) >= 0
-                else ("needed", "", "")
-            )
-            print(f"| {name} | {counts[name]:,} | {rows[0]} | {rows[1]} | {rows[2]} |", flush=True)
+        report(pool.map(counted, texts, chunksize=4))
     return 0
+
+
+def report(texts: Sequence[Counted]) -> None:
+    """Print a row for each entry; those that decide few lines are left out in the texts in which they decide any."""
+    pairs = [(str(text), str(gold)) for text, gold in measure.synthetic_pairs()]
+    counts: Counter[str] = sum((each.counts for each in texts), Counter())
+    total = sum(count for name, count in counts.items() if not isinstance(entries().get(name), rules.Test))
+    print(f"{len(texts):,} texts, {total:,} lines\n")
+    print("| rule | decides | lines changed without it | texts | notes |\n|---|---|---|---|---|", flush=True)
+    for name in sorted(entries(), key=lambda name: counts[name]):
+        if counts[name] >= FEWEST * total:
+            print(f"| {name} | {counts[name]:,} | | | |")
+            continue
+        lines = [changed(name, each.digest, each.text) for each in texts if each.counts[name]]
+        if min(lines, default=0) < 0:
+            print(f"| {name} | {counts[name]:,} | needed | | |")
+            continue
+        notes = notes_changed(name, pairs) if lines else 0
+        print(f"| {name} | {counts[name]:,} | {sum(lines)} | {sum(map(bool, lines))} | {notes} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -88,10 +88,12 @@ RULES = [
     Here(r"kubectl get \S+ -w", lasts=True),
     Here(r"kubectl (get|describe) (sm|scriptmodels?)( .*)?"),
     Here(r"kubectl (annotate|patch) sm .*", option="--dry-run=server"),
-    Elsewhere(r"kubectl -n PACHYDERM .*", "needs pods; localpach has none"),
+    Elsewhere(r"kubectl -n (PACHYDERM|pachyderm) .*", "needs pods and volumes; localpach has none"),
     Elsewhere(r"kubectl -n (scriptmodel-system|default) .*", "needs pods; the e2e suite has them"),
     # Our own commands.
     Here(r"scriptmodel-operator run .*", lasts=True),
+    Elsewhere(r"scriptmodel-operator check .*", "names a server of the reader's; the chart's suite runs it"),
+    Elsewhere(r"scriptmodel-operator clean-checkpoints .*", "deletes folders of a claim; it has tests of its own"),
     Here(r"localpach serve .*", lasts=True),
     Here(r"scriptmodel push .*", option="--replace"),
     Here(r"scriptmodel plan -f thrones.yaml", status=1),
@@ -101,7 +103,7 @@ RULES = [
     Here(r"scriptmodel init \S+"),
     Here(r'eval "\$\(scriptmodel completion bash\)"|scriptmodel completion fish > .*'),
     Here(r"scriptmodel-trainer train .*", option="--epochs 1"),
-    Here(r"scriptmodel-trainer (generate|evaluate|normalize|report) .*"),
+    Here(r"scriptmodel-trainer (generate|evaluate|normalize|report|judge|export) .*"),
 ]
 
 
@@ -190,7 +192,7 @@ def world(
 def _clone(cluster: Cluster, localpach: Localpach, folder: Path) -> World:
     """Prepare the files of a clone, and a kubeconfig whose default namespace exists in the cluster."""
     cluster.control_plane.kubectl("create", "namespace", cluster.namespace)
-    for name in ("manifests", "charts", ".venv"):
+    for name in ("manifests", "charts", "tests", ".venv"):
         (folder / name).symlink_to(ROOT / name)
     config = json.loads(cluster.control_plane.kubeconfig.read_text())
     config["contexts"][0]["context"]["namespace"] = cluster.namespace
@@ -218,9 +220,13 @@ def _clone(cluster: Cluster, localpach: Localpach, folder: Path) -> World:
 def _lay_out(folder: Path) -> None:
     """The files that the pages speak of."""
     (folder / "plays").mkdir()
+    (folder / "grown").mkdir()
     hamlet = next(path for path in plays() if "hamlet" in path.name.lower())
     lines = hamlet.read_text().splitlines(keepends=True)
-    (folder / "plays/hamlet.md").write_text("".join(lines[:900]))
+    for scripts in ("plays", "grown"):
+        (folder / scripts / "hamlet.md").write_text("".join(lines[:900]))
+    (folder / "the-weir.txt").write_bytes((ROOT / "tests/gold/synthetic/caps-period.txt").read_bytes())
+    (folder / "new_script.txt").write_text("[ HAMLET ]: To be, or not to be.\n" * 20)
     (folder / "another_play.txt").write_text("".join(lines[900:1000]))
     (folder / ".config/fish/completions").mkdir(parents=True)
     (folder / "thrones.yaml").write_text(json.dumps(manifest("thrones", SPEC)))

@@ -32,11 +32,13 @@ NEXT: Mapping[str, str] = {
             Reason.GENERATING,
             Reason.INGESTING,
             Reason.RETRYING,
+            Reason.WAITING_FOR_BASE,
         ),
         _WATCH,
     ),
     Reason.GENERATED: "scriptmodel script {name} -n {namespace}",
     Reason.WAITING_FOR_WORKER: "check the pods: kubectl get pods -A -l suite=pachyderm,pipelineName={train}",
+    Reason.WAITING_FOR_QUOTA: "check the pods: kubectl describe pods -A -l suite=pachyderm,pipelineName={train}",
     Reason.CORPUS_NOT_FOUND: _PUSH + " --create",
     Reason.CORPUS_BRANCH_NOT_FOUND: _PUSH,
     Reason.CORPUS_EMPTY: _PUSH,
@@ -55,7 +57,7 @@ NEXT: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What was found besides the object: rows of jobs, pods and events as the API server sends them."""
+    """Rows of jobs, pods and events that belong to the object, as the API server sends them."""
 
     events: Sequence[Mapping[str, Any]] = ()
     jobs: Sequence[tuple[str, ...]] = ()

@@ -10,9 +10,9 @@ from itertools import islice
 from typing import Any
 
 from scriptmodel_cli.output import note
-from scriptmodel_cli.screen import duration
 from scriptmodel_cli.session import pause
 from scriptmodel_cli.text import one_line
+from scriptmodel_operator.api.durations import format_duration
 from scriptmodel_operator.pachyderm.errors import NotFoundError, PachydermError, UnavailableError
 from scriptmodel_operator.pachyderm.gateway import Gateway, LogStream
 from scriptmodel_operator.pachyderm.values import JobInfo, JobRef, JobState, LogLine, PipelineRef
@@ -164,7 +164,7 @@ def _progress(event: dict[str, Any]) -> str:
     return (
         f"epoch {event['epoch']}/{event['epochs']} {100 * event['fraction']:3.0f}%  "
         f"perplexity {event['perplexity']:.1f}  {event['words_per_second']:,.0f} words/s  "
-        f"{duration(event['eta_seconds'])} to go"
+        f"{format_duration(event['eta_seconds'])} to go"
     )
 
 
@@ -176,7 +176,7 @@ def _epoch(event: dict[str, Any]) -> str:
 
 
 def _done(event: dict[str, Any]) -> str:
-    return f"done in {duration(event['seconds'])}: perplexity {event['perplexity']:.1f} on the test split"
+    return f"done in {format_duration(event['seconds'])}: perplexity {event['perplexity']:.1f} on the test split"
 
 
 def _error(event: dict[str, Any]) -> str:

@@ -45,9 +45,9 @@ def name_argument(function: F) -> F:
     return click.argument("name", type=ObjectName(), shell_complete=names)(function)
 
 
-def output_option(*forms: str) -> Callable[[F], F]:
-    """Add -o with the given formats, of which the first is the default, and json, yaml and name."""
-    choice = click.Choice([*forms, "json", "yaml", "name"])
+def output_option(*forms: str, names: bool = True) -> Callable[[F], F]:
+    """Add -o with the given formats, of which the first is the default, json, yaml and, with `names`, name."""
+    choice = click.Choice([*forms, "json", "yaml", *(["name"] if names else [])])
     return click.option("-o", "--output", type=choice, default=forms[0], show_default=True, help="Output format.")
 
 

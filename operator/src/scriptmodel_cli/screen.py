@@ -8,6 +8,7 @@ from datetime import datetime
 from scriptmodel_cli.charts import UNICODE, Glyphs, bar, sparkline
 from scriptmodel_cli.output import style
 from scriptmodel_cli.text import SHORT_ID, Object, age, coloured, condition, is_observed, one_line, parse_time, table
+from scriptmodel_operator.api.durations import format_duration
 
 _BAR_WIDTH = 30
 _SPARK_WIDTH = 40
@@ -71,7 +72,7 @@ def restarts_of(training: Object) -> str:
     parts = [str(training["restarts"])]
     if at := training.get("resumedAt"):
         parts.append(f"resumed at {float(at['share']):.0%} of epoch {at['epoch']}")
-    parts.append(f"{duration(training.get('recomputedSeconds') or 0)} computed again")
+    parts.append(f"{format_duration(training.get('recomputedSeconds') or 0)} computed again")
     return ", ".join(parts)
 
 
@@ -80,7 +81,7 @@ def _elapsed(training: Object, now: datetime) -> str:
         return ""
     end = training.get("completionTime")
     seconds = ((parse_time(end) if end else now) - parse_time(training["startTime"])).total_seconds()
-    parts = [f"{duration(seconds)}{'' if end else ' so far'}"]
+    parts = [f"{format_duration(seconds)}{'' if end else ' so far'}"]
     if training.get("eta"):
         parts.append(f"{training['eta']} to go")
     if training.get("gpuSeconds"):
@@ -140,13 +141,3 @@ def _script(script: Object) -> list[str]:
     excerpt = str(script.get("excerpt", "")).splitlines()[:_EXCERPT_LINES]
     head = f"The script has {script.get('sizeBytes', 0)} bytes{words}. It begins:"
     return ["", head, *(f"  {line}" for line in excerpt)]
-
-
-def duration(seconds: float) -> str:
-    """Format a duration, such as 45s, 3m20s or 2h5m."""
-    whole = max(0, round(seconds))
-    if whole < 60:
-        return f"{whole}s"
-    if whole < 3600:
-        return f"{whole // 60}m{whole % 60}s"
-    return f"{whole // 3600}h{whole % 3600 // 60}m"

@@ -23,9 +23,8 @@ from scriptmodel_operator.config import (
 from scriptmodel_operator.desired.policy import DEFAULT_DOWNLOAD_MI, Policy
 from scriptmodel_operator.ingest.addresses import Destinations, parse_destinations
 from scriptmodel_operator.installation.commands import before_uninstall, check, clean_checkpoints
+from scriptmodel_operator.options import PREFIX, kubeconfig_option, pachd_ca_option, pachd_option, pachd_token_option
 from scriptmodel_operator.pachyderm.channel import PachdAddress
-
-PREFIX = "SCRIPTMODEL"
 
 
 @click.group(context_settings={"auto_envvar_prefix": PREFIX, "help_option_names": ["-h", "--help"]})
@@ -35,7 +34,7 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--pachd", envvar=f"{PREFIX}_PACHD", required=True, metavar="HOST:PORT", help="Address of pachd.")
+@pachd_option
 @click.option(
     "--trainer-image",
     envvar=f"{PREFIX}_TRAINER_IMAGE",
@@ -51,12 +50,7 @@ def main() -> None:
     help="Keep checkpoints of trainings on this PersistentVolumeClaim in Pachyderm's namespace. [default: none, so a "
     "lost worker starts over]",
 )
-@click.option(
-    "--kubeconfig",
-    envvar=f"{PREFIX}_KUBECONFIG",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Kubeconfig file. [default: the pod's service account, else KUBECONFIG]",
-)
+@kubeconfig_option
 @click.option(
     "--namespace",
     "namespaces",
@@ -81,7 +75,7 @@ def main() -> None:
     default=DEFAULT_SOURCE_SECONDS,
     show_default=True,
     metavar="SECONDS",
-    help="Time between two polls of a ConfigMap that is a corpus.",
+    help="Time between two polls of a ConfigMap that is a corpus, or of a base model that is followed.",
 )
 @click.option(
     "--workers",
@@ -97,18 +91,8 @@ def main() -> None:
     default="",
     help="Distinguish clusters that share a pachd. [default: the uid of the namespace kube-system]",
 )
-@click.option(
-    "--pachd-token-file",
-    envvar=f"{PREFIX}_PACHD_TOKEN_FILE",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="Read the token for pachd from this file, again at each call.",
-)
-@click.option(
-    "--pachd-ca-file",
-    envvar=f"{PREFIX}_PACHD_CA_FILE",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="Trust the certificates in this file, and use TLS. A changed file is read again.",
-)
+@pachd_token_option
+@pachd_ca_option
 @click.option(
     "--allow-image",
     "images",
@@ -132,6 +116,21 @@ def main() -> None:
     multiple=True,
     metavar="NAME",
     help="Allow this runtime class; * for any.",
+)
+@click.option(
+    "--allow-queue",
+    "queues",
+    envvar=f"{PREFIX}_ALLOW_QUEUE",
+    multiple=True,
+    metavar="NAME",
+    help="Allow this queue of Kueue in training.queueName; * for any.",
+)
+@click.option(
+    "--worker-namespace",
+    envvar=f"{PREFIX}_WORKER_NAMESPACE",
+    default="",
+    metavar="NS",
+    help="Namespace of Pachyderm's pods, to list those that wait in a queue. [default: infer it from the job]",
 )
 @click.option(
     "--allow-pull-secret",
@@ -163,7 +162,7 @@ def main() -> None:
     envvar=f"{PREFIX}_ALLOW_REPO",
     multiple=True,
     metavar="NS=REPO",
-    help="Allow a namespace to read this repo as corpus, such as plays-*. [default: any of its projects]",
+    help="Allow a namespace to read this repo as corpus or base model, such as plays-*. [default: any of its projects]",
 )
 @click.option(
     "--allow-download",
@@ -256,11 +255,13 @@ def run(**options: Any) -> None:
         download_timeout=options["download_timeout"],
         leader_elect=options["leader_elect"],
         lease_namespace=options["lease_namespace"],
+        worker_namespace=options["worker_namespace"],
         policy=Policy(
             trainer_image=options["trainer_image"],
             images=options["images"],
             priority_classes=options["priority_classes"],
             runtime_classes=options["runtime_classes"],
+            queues=options["queues"],
             pull_secrets=options["pull_secrets"],
             checkpoint_claim=options["checkpoint_claim"],
             checkpoint_claims=_by_namespace("--allow-checkpoint-claim", options["checkpoint_claims"]),

@@ -1,4 +1,4 @@
-"""How long this process may act: the value that every client of another server limits its requests by."""
+"""The remaining time in which this process may act, by which every client limits its requests."""
 
 from __future__ import annotations
 

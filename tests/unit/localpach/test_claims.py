@@ -91,7 +91,7 @@ def test_a_pipeline_that_is_stopped_and_started_at_once_finds_its_folder(isolate
     assert client.finished_job("train", second).state == pps.JOB_SUCCESS
 
 
-def test_another_pipelines_folder_and_the_claims_root_are_not_seen(isolated: tuple[Path, Client]) -> None:
+def test_another_pipelines_folder_and_the_claims_root_are_hidden(isolated: tuple[Path, Client]) -> None:
     root, client = isolated
     source = corpus(client)
     client.create_pipeline("train", ["sh", "-c", COUNT], source, pod_patch=patch())

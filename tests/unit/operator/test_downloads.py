@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.ingest import downloads as module
 from scriptmodel_operator.ingest.addresses import parse_destinations
@@ -20,7 +21,7 @@ from scriptmodel_operator.ingest.credentials import Credentials
 from scriptmodel_operator.ingest.downloads import Downloads
 from scriptmodel_operator.ingest.failures import SourceError
 from scriptmodel_operator.ingest.fetch import Timeouts
-from scriptmodel_operator.ingest.origin import Attempt, Download, Key, Origin, Request
+from scriptmodel_operator.ingest.origin import Attempt, Download, Origin, Request
 from scriptmodel_operator.pachyderm.errors import NotFoundError, PachydermError, TimedOutError, UnavailableError
 from scriptmodel_operator.pachyderm.values import BranchRef, RepoInfo, RepoRef
 from tests.unit.operator.archives import PLAYS, tar_gz_of, tar_of, zip_of

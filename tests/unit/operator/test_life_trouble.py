@@ -334,7 +334,7 @@ def test_a_corpus_that_does_not_look_like_scripts_is_shown_also_when_training_is
 GPU = {"training": {"gpu": {"count": 1}}}
 
 
-def test_a_job_that_asked_for_a_gpu_and_sees_none_says_so_and_keeps_saying_it() -> None:
+def test_a_job_with_a_requested_gpu_and_none_visible_is_reported_permanently() -> None:
     world = World(model=scriptmodel(GPU))
     world.pachyderm.put(world.corpus, PLAYS)
     world.reconcile()
@@ -361,7 +361,7 @@ def test_a_job_that_asked_for_a_gpu_and_sees_none_says_so_and_keeps_saying_it() 
     assert "TensorFlow sees no GPU" in world.condition("Trained")["message"]
 
 
-def test_the_trainers_own_words_about_a_missing_gpu_take_the_place_of_the_operators() -> None:
+def test_the_trainers_message_about_a_missing_gpu_replaces_the_operators() -> None:
     world = World(model=scriptmodel(GPU))
     world.pachyderm.put(world.corpus, PLAYS)
     world.reconcile()

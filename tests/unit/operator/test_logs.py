@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.controller.queue import RetryError, WorkQueue
 from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
-from scriptmodel_operator.kube.store import Key, Store
+from scriptmodel_operator.kube.store import Store
 from scriptmodel_operator.logs import JsonFormatter
 from scriptmodel_operator.metrics import Metrics
 

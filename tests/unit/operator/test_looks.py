@@ -134,7 +134,7 @@ async def test_a_failed_poll_requeues_the_waiting_objects_too() -> None:
             await source.latest(before)
 
 
-async def test_who_was_called_up_by_something_else_is_not_called_up_again() -> None:
+async def test_an_object_that_was_requeued_for_another_reason_is_not_requeued_again() -> None:
     async with looks(FakePachyderm()) as (source, called):
         source.wait(("ml", "a"), time.monotonic())
         source.wait(("ml", "b"), time.monotonic())

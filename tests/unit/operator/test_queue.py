@@ -9,9 +9,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.controller import inbox as inbox_module
 from scriptmodel_operator.controller import queue as module
-from scriptmodel_operator.controller.queue import Handler, Key, RetryError, WorkQueue, backoff
+from scriptmodel_operator.controller.queue import Handler, RetryError, WorkQueue, backoff
 from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
 from scriptmodel_operator.kube.store import Store
 from scriptmodel_operator.metrics import Metrics

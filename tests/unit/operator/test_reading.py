@@ -16,13 +16,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scriptmodel_operator.api.durations import format_duration
 from scriptmodel_operator.api.status import TrainingStatus, to_wire
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.progress import TAIL_LINES, Device, LogDigest, read_line
 from scriptmodel_operator.observe.results import Results, excerpt
 from scriptmodel_operator.pachyderm.errors import UnavailableError
 from scriptmodel_operator.pachyderm.values import JobRef, LogLine, PipelineRef, RepoRef
-from scriptmodel_operator.reconcile.details import _from_log, in_words
+from scriptmodel_operator.reconcile.details import _from_log, score_of
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 
 JOB = JobRef(PipelineRef("default", "train"), "1")
@@ -59,7 +60,7 @@ def test_the_best_perplexity_is_the_lowest_validation_perplexity_and_survives_a_
     assert reduce(read_line, [LogLine("1", event(event="start", epochs=4))], digest).best_perplexity is None
 
 
-def test_the_newest_warning_of_each_code_is_kept_and_a_gpu_ends_the_one_that_there_is_none() -> None:
+def test_the_newest_warning_of_each_code_is_kept_and_a_gpu_ends_the_missing_gpu_warning() -> None:
     missing = event(event="warning", code="no-gpu", message="no GPU\nis found")
     other = event(event="warning", code="state-unwritable", message="read-only")
     digest = read(missing, other, event(event="start", epochs=1), missing)
@@ -237,6 +238,30 @@ def test_results_are_read_once_and_broken_ones_are_ignored() -> None:
 
 
 @pytest.mark.parametrize(
+    ("score", "expected"),
+    [
+        ({"verdict": "good", "overall": 0.71234, "form": 0.9}, {"verdict": "good", "overall": "0.71", "form": "0.90"}),
+        ({"verdict": "a loop", "overall": -1, "form": "high"}, {"verdict": "a loop"}),
+        ({"verdict": "<b>", "overall": 0.7}, None),
+        ({"verdict": ["good"]}, None),
+        ("good", None),
+        (None, None),
+    ],
+)
+def test_the_score_of_a_script_is_in_the_status_as_far_as_it_makes_sense(
+    score: object, expected: dict[str, str] | None
+) -> None:
+    pachyderm = FakePachyderm()
+    record = json.dumps({"samples": [{"words": 3, "score": score}]}).encode()
+    pachyderm.files[REPO, "a"] = {"/new_script.txt": b"One two three.\n", "/generation.json": record}
+    script = Results(pachyderm).script(REPO, "a")
+    assert script is not None
+    assert script.words == 3
+    found = score_of(script)
+    assert (found.model_dump(exclude_none=True) if found else None) == expected
+
+
+@pytest.mark.parametrize(
     "content",
     [
         b'{"perplexity": {"valid": 9}, "epochs": 5}',
@@ -279,7 +304,7 @@ def test_an_excerpt_is_the_start_in_whole_characters_and_at_most_one_kibibyte(te
 
 
 def test_durations_in_words() -> None:
-    assert [in_words(seconds) for seconds in (0, 59.4, 60, 3599, 3600, 7500)] == [
+    assert [format_duration(seconds) for seconds in (0, 59.4, 60, 3599, 3600, 7500)] == [
         "0s",
         "59s",
         "1m0s",

@@ -11,10 +11,11 @@ from typing import Any, cast
 
 import pytest
 
+from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.controller.queue import WorkQueue
 from scriptmodel_operator.controller.ticker import Ticker
 from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
-from scriptmodel_operator.kube.store import Key, Store
+from scriptmodel_operator.kube.store import Store
 from scriptmodel_operator.observe import snapshot
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.source import SnapshotSource

@@ -214,7 +214,7 @@ def _transaction(name: str, *requests: Any) -> Any:
     return transaction.TransactionInfo(transaction=identity, requests=requests, started=started)
 
 
-def test_the_log_and_a_metric_say_the_version_when_it_changes(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_log_and_a_metric_show_a_changed_version(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     metrics = Metrics(Store(EchoFilter()))
     report = VersionReporter(metrics.pachyderm_version)
@@ -236,7 +236,7 @@ def test_the_log_and_a_metric_say_the_version_when_it_changes(caplog: pytest.Log
         ("2.4.6", "FAILED  pachd 2.4.6 is too old, it has no lists filtered by project (since 2.5)"),
     ],
 )
-def test_check_says_the_version_and_whether_it_is_certified(version: str, line: str) -> None:
+def test_check_shows_the_version_and_whether_it_is_certified(version: str, line: str) -> None:
     with serving(Pachd(version)) as address:
         lines = [finding.line for finding in check_pachyderm(PachdAddress(address))]
     assert lines[0] == f"ok      pachd {version} answers at {address}"

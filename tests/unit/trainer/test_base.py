@@ -13,7 +13,7 @@ from samples import play
 
 from scriptmodel_trainer.artifacts import TrainedModel, load_model
 from scriptmodel_trainer.cli import main
-from scriptmodel_trainer.training.base import weights_after
+from scriptmodel_trainer.training.base import load_base, preset_after, weights_after
 from scriptmodel_trainer.vocabulary import Vocabulary
 
 EARLIER = Path(__file__).parent / "earlier"
@@ -73,7 +73,9 @@ def test_lineage_is_in_model_and_metrics(warm: TrainedModel, model: Path) -> Non
     assert "base" not in described(model)
 
 
-def test_what_the_base_knows_is_not_learned_anew(warm: TrainedModel, grown: Path, model: Path, tmp_path: Path) -> None:
+def test_a_first_epoch_from_a_base_model_is_better_than_one_from_scratch(
+    warm: TrainedModel, grown: Path, model: Path, tmp_path: Path
+) -> None:
     sizes = ["--preset", "demo", "--set", "hidden_units=24", "embedding_units=16", "layers=2", "batch_size=8"]
     assert train(grown, tmp_path, *sizes, "--epochs", "1") == 0
     alone = load_model(tmp_path).metrics.epochs[0].valid_perplexity
@@ -94,6 +96,17 @@ def test_new_words_start_where_unknown_words_were_and_share_their_probability(mo
     assert shares == pytest.approx(np.array([2, 7, 3]) / 12, rel=1e-5)
     assert np.array_equal(np.delete(after[:known], unknown), np.delete(before, unknown))
     assert len(base.weights["output/bias"]) == known  # the base itself is unchanged
+
+
+def test_a_schedule_of_steps_is_run_in_a_quarter_of_the_epochs(model: Path) -> None:
+    base = load_base(model)
+    sizes = {"layers": "2", "hidden_units": "24", "embedding_units": "16", "tied_embeddings": "true"}
+    name, short = preset_after(base, "small", sizes)
+    assert (name, short.epochs, short.full_rate_epochs, short.learning_rate_decay) == ("small", 3, 1, 0.5**4)
+    _, kept = preset_after(base, "small", {**sizes, "learning_rate_decay": "0.7"})
+    assert (kept.epochs, kept.full_rate_epochs, kept.learning_rate_decay) == (3, 1, 0.7)
+    _, whole = preset_after(base, "small", {**sizes, "epochs": "13"})
+    assert (whole.epochs, whole.full_rate_epochs, whole.learning_rate_decay) == (13, 4, 0.5)
 
 
 def test_a_model_can_start_from_its_own_last_state_in_place(grown: Path, model: Path, tmp_path: Path) -> None:

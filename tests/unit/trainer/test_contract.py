@@ -19,7 +19,9 @@ from scriptmodel_trainer.presets import PRESETS
 from scriptmodel_trainer.progress.listeners import JsonProgress
 from scriptmodel_trainer.records import EpochRecord, Score
 
-MODEL_FILES = {"model.json", "weights.npz", "word_to_id.json", "id_to_word.json", "metrics.json", "report.html"}
+MODEL_FILES = {
+    *("model.json", "weights.npz", "word_to_id.json", "id_to_word.json", "metrics.json", "report.html", "ngrams.npz")
+}
 LOG = "train.log.jsonl"
 
 

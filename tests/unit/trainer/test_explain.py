@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from pathlib import Path
 
 import measure
@@ -13,9 +14,11 @@ from samples import BEGINNING, run_trainer
 from scriptmodel_trainer.corpus import layouts, reading
 from scriptmodel_trainer.corpus.events import EventKind
 from scriptmodel_trainer.corpus.explaining import explained
+from scriptmodel_trainer.corpus.layouts import directions
 from scriptmodel_trainer.corpus.layouts.cast import cast_of
 from scriptmodel_trainer.corpus.layouts.evidence import Evidence
 from scriptmodel_trainer.corpus.layouts.recognizer import Recognizer
+from scriptmodel_trainer.corpus.layouts.stage import StageParser
 from scriptmodel_trainer.corpus.layouts.survey import STYLES
 from scriptmodel_trainer.corpus.stream import events_of
 
@@ -36,7 +39,7 @@ def play(tmp_path: Path) -> Path:
     return text
 
 
-def test_each_line_is_beside_its_label_and_rule(play: Path) -> None:
+def test_each_line_has_its_label_and_rule(play: Path) -> None:
     done = run_trainer(["normalize", str(play), "--explain"])
     assert done.returncode == 0, done.stderr
     shown = [line.split(None, 3) for line in done.stdout.splitlines()]
@@ -74,13 +77,14 @@ def test_rules_have_names_of_their_own_within_a_table() -> None:
 
 
 def test_a_rule_left_out_is_one_whose_lines_are_read_otherwise() -> None:
-    text = str(measure.SYNTHETIC / "caps-period.txt")
-    before = pruning.digests(text)
-    assert pruning.changed("decisions.heading", before, text) > 0
-    assert pruning.changed("decisions.tableau", before, text) == 0
-    assert pruning.digests(text) == before
-    screenplay = str(measure.SYNTHETIC / "fountain.txt")
-    assert pruning.changed("fountain.action", pruning.digests(screenplay), screenplay) == -1  # the table needs an end
+    play = pruning.counted(str(measure.SYNTHETIC / "caps-period.txt"))
+    assert play.counts["decisions.heading"] == 2
+    assert play.counts["closing.played-on"] > 1
+    assert pruning.changed("decisions.heading", play.digest, play.text) > 0
+    assert pruning.changed("decisions.tableau", play.digest, play.text) == 0
+    assert pruning.counted(play.text) == play
+    screenplay = pruning.counted(str(measure.SYNTHETIC / "fountain.txt"))
+    assert pruning.changed("fountain.action", screenplay.digest, screenplay.text) == -1  # the table needs an end
 
 
 def test_a_cast_never_changes_and_only_meeting_someone_makes_the_name_known() -> None:
@@ -102,3 +106,21 @@ def test_layouts_explain_every_event_of_a_named_layout_too() -> None:
     for name in layouts.LAYOUTS:
         (source,) = reading.find_sources([text], lambda _: None)
         assert all(len(line.split()) > 2 for line in list(explained(source, layouts.layout_named(name)))[1:2])
+
+
+def test_a_fact_of_a_paragraph_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: Counter[str] = Counter()
+    compute = directions.is_bracketed
+
+    def count(text: str) -> bool:
+        asked[text] += 1
+        return compute(text)
+
+    monkeypatch.setattr(directions, "is_bracketed", count)
+    lines = [
+        line for number in range(60) for line in (f"ANNA. It is {number} o'clock.", "", f"[BEN waits {number}.]", "")
+    ]
+    events = list(StageParser(STYLES[0]).parse(lines, lines))
+    assert [event.kind for event in events[-2:]] == [EventKind.SPEECH, EventKind.EXPOSITION]
+    assert asked["[BEN waits 30.]"] == 1
+    assert max(asked.values()) == 1

@@ -43,6 +43,15 @@ def weights(change: Callable[[dict[str, np.ndarray]], object]) -> Forge:
     return forge
 
 
+def ngrams(change: Callable[[dict[str, np.ndarray]], object]) -> Forge:
+    def forge(folder: Path) -> None:
+        arrays = read_arrays(folder / "ngrams.npz")
+        change(arrays)
+        rewrite(folder, "ngrams.npz", arrays_bytes(arrays))
+
+    return forge
+
+
 def pipe(name: str) -> Forge:
     def forge(folder: Path) -> None:
         (folder / name).unlink()
@@ -88,6 +97,13 @@ FORGED: dict[str, Forge] = {
     "an array more": weights(lambda arrays: arrays.update(more=np.zeros(3, np.float32))),
     "another shape": weights(lambda arrays: arrays.update({"output/bias": np.zeros((1, 1), np.float32)})),
     "another type": weights(lambda arrays: arrays.update({"output/bias": arrays["output/bias"].astype(np.float64)})),
+    "a pipe for n-grams": pipe("ngrams.npz"),
+    "n-grams of another size": ngrams(lambda arrays: arrays.update(ngrams3=arrays["ngrams2"])),
+    "n-grams in no order": ngrams(lambda arrays: arrays.update(ngrams8=arrays["ngrams8"][::-1])),
+    "n-grams of another kind": ngrams(lambda arrays: arrays.update(ngrams8=arrays["ngrams8"].astype(np.float32))),
+    "too many n-grams": ngrams(lambda arrays: arrays.update(ngrams8=np.arange((1 << 20) + 1, dtype=np.uint32))),
+    "a figure left out": metrics(lambda found: found["held_out"].pop("distinct_1")),
+    "a figure that is a text": metrics(lambda found: found["held_out"].update(distinct_1="high")),
     "a weight that is NaN": weights(lambda arrays: arrays["output/bias"].fill(np.nan)),
     "an infinite weight": weights(lambda arrays: arrays["embedding"].fill(np.inf)),
 }
@@ -102,7 +118,7 @@ def copy(model: Path, tmp_path: Path) -> Path:
 def test_a_forged_model_is_refused_in_one_line(forge: Forge, copy: Path) -> None:
     forge(copy)
     with pytest.raises(BadInputError) as refused:
-        load_model(copy, whole=True)
+        load_model(copy, whole=True, judged=True)
     assert str(copy) in refused.value.line()
     assert len(refused.value.line()) < 1000
 

@@ -37,8 +37,8 @@ def test_lines_and_notes_that_a_rule_changes_are_named(
 ) -> None:
     assert not difference.compare(base, WANTED, NOTES, jobs=1)
     out = capsys.readouterr().out
-    assert f"{TEXT} (auto)" in out
-    assert f"{TEXT} (plain)" not in out
+    assert f"{TEXT.name} (auto)" in out
+    assert f"{TEXT.name} (plain)" not in out
     assert any(line.startswith("  + ") and "speech" in line and "WARDEN" in line for line in out.splitlines())
     assert "notes caps-colon: met now:" in out
     assert "missed" not in out

@@ -31,7 +31,7 @@ def without_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hardware, "gpus", list)
 
 
-def test_a_requested_gpu_that_is_not_there_is_the_first_event(
+def test_a_requested_but_missing_gpu_is_the_first_event(
     corpus: Path, tmp_path: Path, without_gpu: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("SCRIPTMODEL_GPU_REQUESTED", "1")
@@ -43,7 +43,7 @@ def test_a_requested_gpu_that_is_not_there_is_the_first_event(
 
 
 @pytest.mark.parametrize("by", ["flag", "variable"])
-def test_a_required_gpu_that_is_not_there_ends_with_code_2_before_the_corpus_is_read(
+def test_a_required_but_missing_gpu_ends_with_code_2_before_the_corpus_is_read(
     by: str, tmp_path: Path, without_gpu: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     if by == "variable":

@@ -88,12 +88,12 @@ def test_a_couplet_that_is_set_in_is_spoken(read: Read) -> None:
     )
 
 
-def test_italics_alone_say_how_where_names_are_in_capitals(read: Read) -> None:
+def test_italics_alone_are_parentheticals_where_names_are_in_capitals(read: Read) -> None:
     talk = "ANNA\n\nThe tide is early.\n\nBEN\n\n_Softly._\n\nIt was early yesterday, too.\n\n"
     assert read("ACT I\n\n" + talk * 6)[2:4] == [("", "Softly."), ("BEN", "It was early yesterday, too.")]
 
 
-def test_an_adverb_alone_may_be_all_that_is_said(read: Read) -> None:
+def test_an_adverb_alone_may_be_a_whole_speech(read: Read) -> None:
     talk = "ANNA\n\nIs it deep?\n\nBEN\n\nPossibly. Nobody has come back to tell us.\n\nANNA\n\nPossibly.\n\n"
     assert {speaker for speaker, _ in read("ACT I\n\n" + talk * 6)} == {"", "ANNA", "BEN"}
 

@@ -7,8 +7,8 @@ import io
 import pytest
 
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.progress.events import EpochStarted, Failed, Progressed
-from scriptmodel_trainer.progress.listeners import BarProgress
+from scriptmodel_trainer.progress.events import DeviceUsed, EpochStarted, Failed, Progressed, Resumed
+from scriptmodel_trainer.progress.listeners import BarProgress, TextProgress
 
 
 def shown(written: str) -> list[str]:
@@ -55,3 +55,14 @@ def test_lines_and_errors_take_the_place_of_the_bar(
     bar.report(Failed(BadInputError("no")))  # goes to standard error: the same terminal
     assert shown(out.getvalue()) == ["Epoch: 2 Learning rate: 0.500", ""]
     assert capsys.readouterr().err == "scriptmodel-trainer: error: no\n"
+
+
+def test_the_text_log_names_the_device_and_says_in_a_sentence_that_a_run_continues() -> None:
+    out = io.StringIO()
+    text = TextProgress(out)
+    text.report(DeviceUsed("gpu", "Some Card", 16 << 30, "bfloat16", True))
+    text.report(Resumed(3, 0.4, 2, 12.4))
+    assert out.getvalue().splitlines() == [
+        "Device: Some Card (gpu) with 16 GiB, bfloat16",
+        "Resumed in epoch 3 at 40%: restart 2 of this training, 12 s recomputed so far",
+    ]

@@ -14,10 +14,10 @@ from samples import run_trainer
 
 from scriptmodel_trainer.artifacts import load_model
 from scriptmodel_trainer.presets import Preset
-from scriptmodel_trainer.records import EpochRecord
+from scriptmodel_trainer.records import Device, EpochRecord, Metrics
 from scriptmodel_trainer.reporting.charts import Series, line_chart
 from scriptmodel_trainer.reporting.page import render_report
-from scriptmodel_trainer.reporting.training_section import overfitting, training_section
+from scriptmodel_trainer.reporting.training_section import circumstances, overfitting, training_section
 
 
 class Page(HTMLParser):
@@ -173,3 +173,20 @@ def test_the_report_shows_a_sample_line_of_each_epoch_if_recorded(model: Path) -
 def test_words_of_a_sample_line_cannot_become_markup() -> None:
     section = training_section([dataclasses.replace(epochs_of((9, 9))[0], sample="<script>")], 1, Preset())
     assert "<script>" not in section
+
+
+@pytest.mark.parametrize(
+    ("metrics", "sentence"),
+    [
+        (Metrics(stopped_by="budget", budget="gpuSeconds"), "The budget of seconds on a GPU ended the training"),
+        (Metrics(restarts=1, recomputed_seconds=31.2), "restarted once and continued from its saved state; 31 s were"),
+        (
+            Metrics(device=Device("gpu", "Some Card", 16 << 30), precision="float32"),
+            "Trained on Some Card (GPU) with 16 GiB in float32.",
+        ),
+    ],
+)
+def test_the_report_states_the_circumstances_of_a_training(metrics: Metrics, sentence: str) -> None:
+    (note,) = circumstances(metrics)
+    assert sentence in note
+    assert not circumstances(Metrics(stopped_by="epochs"))

@@ -369,3 +369,19 @@ def test_seconds_on_a_gpu_are_not_spent_on_a_cpu(corpus: Path, tmp_path: Path) -
     training = Training(corpus, tmp_path)
     training.finish("--epochs", "2", "--budget-gpu-seconds", "0.001")
     assert training.metrics["stopped_by"] == "epochs"
+
+
+def test_training_stops_early_after_so_many_epochs_without_a_better_validation(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from scriptmodel_trainer.training import graph  # noqa: PLC0415  # it imports TensorFlow
+
+    figures = iter([3.0, 2.0, 2.5, 1.9, 2.1, 2.0, 1.0])
+    monkeypatch.setattr(graph.ValidationGraph, "run", lambda *_: next(figures))
+    training = Training(corpus, tmp_path)
+    training.finish("--patience", "2")
+    metrics = training.metrics
+    assert (metrics["stopped_by"], metrics["best_epoch"], len(metrics["epochs"])) == ("early-stopping", 4, 6)
+    assert load_model(training.out).origin.preset.patience == 2
+    assert not training.checkpoints()
+    assert "Early stopping ended the training" in (training.out / "report.html").read_text("utf-8")

@@ -82,7 +82,9 @@ def parser() -> argparse.ArgumentParser:
     _add_train(commands)
     _add_evaluate(commands)
     _add_generate(commands)
+    _add_judge(commands)
     _add_report(commands)
+    _add_export(commands)
     return program
 
 
@@ -218,6 +220,9 @@ def _add_evaluate(commands: _Commands[_Parser]) -> None:
     command.add_argument(
         "--json", action="store_true", dest="as_json", help="print one JSON object, with token classes"
     )
+    command.add_argument(
+        "--cache", action="store_true", help="also with a neural cache of the last words; takes some times as long"
+    )
 
 
 def _add_generate(commands: _Commands[_Parser]) -> None:
@@ -264,6 +269,18 @@ def _add_generate(commands: _Commands[_Parser]) -> None:
         metavar="N",
         help="number of scripts: new_script.txt, new_script.2.txt ... [default: 1]",
     )
+    add("--cache", action="store_true", help="favour words that the script has used in like places [default: off]")
+    add(
+        "--together",
+        action="store_true",
+        help="write samples 16 at a time, several times as fast; another rounding may now and then choose another word",
+    )
+    add(
+        "--keep",
+        choices=("first", "best"),
+        default="first",
+        help="best: of the samples keep the one that the judge ranks first, as new_script.txt [default: first, all]",
+    )
     add("--out", type=pfs_path, metavar="FILE", help="write the script to this file [default: standard output]")
     add(
         "--record",
@@ -272,6 +289,24 @@ def _add_generate(commands: _Commands[_Parser]) -> None:
         help="write settings and digests of the scripts, as JSON [default: generation.json if --out is in /pfs/out]",
     )
     add("--log", choices=("text", "json"), help="as for train [default: json if --out is in /pfs/out, else text]")
+
+
+def _add_judge(commands: _Commands[_Parser]) -> None:
+    command = commands.add_parser(
+        "judge",
+        help="judge a script, or the scripts of a model, beside held-out text",
+        description="Compare a script, or samples of a model, with text of the corpus that training holds out, and "
+        "give a verdict: good, a copy, a loop, noise (words in no order) or foreign (words of another corpus).",
+        epilog="example: scriptmodel-trainer judge new_script.txt --data plays/ --json",
+    )
+    add = command.add_argument
+    add("subject", type=pfs_path, metavar="MODEL_DIR|SCRIPT", help=f"{_MODEL_HELP}, or a script")
+    add("--data", nargs="+", required=True, type=pfs_path, metavar="PATH", help="the corpus: script files or folders")
+    add("--layout", default="auto", help=_LAYOUT_HELP)
+    add("--samples", type=int, default=8, metavar="N", help="scripts that the model writes [default: 8]")
+    add("--words", type=int, default=500, metavar="N", help="length limit of each in words [default: 500]")
+    add("--seed", type=int, default=0, metavar="N", help="random seed of the scripts [default: 0]")
+    add("--json", action="store_true", dest="as_json", help="print one JSON object")
 
 
 def _add_report(commands: _Commands[_Parser]) -> None:
@@ -289,6 +324,20 @@ def _add_report(commands: _Commands[_Parser]) -> None:
         metavar="FILE",
         help="write the page to this file [default: report.html]",
     )
+
+
+def _add_export(commands: _Commands[_Parser]) -> None:
+    command = commands.add_parser(
+        "export",
+        help="write the weights of a model in another format",
+        description="Write the weights, settings and words of a model as one file that other programs read.",
+        epilog="example: scriptmodel-trainer export model/ --out model.safetensors",
+    )
+    command.add_argument("model", type=pfs_path, metavar="MODEL_DIR", help=_MODEL_HELP)
+    command.add_argument(
+        "--format", choices=("safetensors",), default="safetensors", help="format of the file [default: safetensors]"
+    )
+    command.add_argument("--out", required=True, type=pfs_path, metavar="FILE", help="write to this file")
 
 
 def is_output_of_pipeline(path: Path) -> bool:

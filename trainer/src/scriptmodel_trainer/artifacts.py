@@ -18,6 +18,7 @@ import scriptmodel_trainer
 from scriptmodel_trainer import presets
 from scriptmodel_trainer.arrays import Floats
 from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.judging.reference import LARGEST, Reference, arrays_of, reference_from
 from scriptmodel_trainer.model_schema import (
     MOST_JSON,
     check_described,
@@ -50,7 +51,8 @@ from scriptmodel_trainer.vocabulary import Vocabulary
 
 MODEL, WEIGHTS, METRICS, REPORT = "model.json", "weights.npz", "metrics.json", "report.html"
 WORD_TO_ID, ID_TO_WORD = "word_to_id.json", "id_to_word.json"
-FILES = (MODEL, WEIGHTS, METRICS, REPORT, WORD_TO_ID, ID_TO_WORD)
+NGRAMS = "ngrams.npz"
+FILES = (MODEL, WEIGHTS, METRICS, REPORT, WORD_TO_ID, ID_TO_WORD, NGRAMS)
 LOG = "train.log.jsonl"
 CHECKPOINT = "checkpoint.npz"
 _LARGEST = 1_000_000  # a weight; trained ones stay below 100
@@ -59,7 +61,7 @@ _HEADER = 1024  # bytes of an .npz file around each array, at most
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What made a model: enough to make it again."""
+    """The settings, seed and corpus of a model: enough to reproduce it."""
 
     preset_name: str
     preset: Preset
@@ -71,12 +73,13 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class TrainedModel:
-    """A model directory in memory."""
+    """A model directory in memory; without a `reference` its scripts cannot be judged."""
 
     origin: Origin
     vocabulary: Vocabulary
     weights: dict[str, Floats]
     metrics: Metrics
+    reference: Reference | None = None
 
 
 def versions(**more: str) -> dict[str, str]:
@@ -102,6 +105,8 @@ def save_model(folder: Path, model: TrainedModel, report: str) -> None:
         METRICS: json_bytes(metrics_json(model.metrics)),
         REPORT: report.encode("utf-8", errors="replace"),
     }
+    if model.reference is not None:
+        contents[NGRAMS] = arrays_bytes(arrays_of(model.reference.known))
     described = {
         "schema": SCHEMA,
         "preset": model.origin.preset_name,
@@ -128,8 +133,8 @@ def protect(path: Path, *, option: str = "--out", but: tuple[str, ...] = ()) -> 
         raise BadInputError(f"{option} {path} is a file of a model and would be overwritten", "name another file")
 
 
-def load_model(folder: Path, whole: bool = False) -> TrainedModel:
-    """Read a model directory; if `whole`, its metrics must be complete.
+def load_model(folder: Path, whole: bool = False, judged: bool = False) -> TrainedModel:
+    """Read a model directory; if `whole`, its metrics must be complete; if `judged`, with the reference of the judge.
 
     Nothing in it is trusted: kinds of files, sizes, JSON, vocabulary and shapes are checked before weights are read.
     Raises BadInputError that says what is missing or broken.
@@ -146,13 +151,14 @@ def load_model(folder: Path, whole: bool = False) -> TrainedModel:
         check_metrics(metrics)
         if whole:
             require_metrics(metrics)
+        reference = _reference(folder, described, metrics) if judged else None
         weights = _weights(folder, preset.shapes(len(vocabulary)), described["files"].get(WEIGHTS))
         corpus, base = corpus_from(described["corpus"]), base_from(described.get("base"))
         read = metrics_from(metrics)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadInputError(f"{folder} is damaged: {error}", "train the model again") from error
     origin = Origin(described["preset"], preset, described["seed"], corpus, described["versions"], base)
-    return TrainedModel(origin, vocabulary, weights, read)
+    return TrainedModel(origin, vocabulary, weights, read, reference)
 
 
 def content_digest(folder: Path) -> str:
@@ -188,6 +194,17 @@ def _described_json(folder: Path, name: str, described: Mapping[str, Any]) -> An
     if _digest(content) != described["files"].get(name):
         raise _other(name)
     return parse_json(content)
+
+
+def _reference(folder: Path, described: Mapping[str, Any], metrics: Mapping[str, Any]) -> Reference | None:
+    """Return what scripts of the model are judged by; models of older versions and of tiny corpora have none."""
+    digest = described["files"].get(NGRAMS)
+    if digest is None or metrics.get("held_out") is None:
+        return None
+    with open_regular(folder / NGRAMS) as file:
+        if hashlib.file_digest(file, "sha256").hexdigest() != digest:  # type: ignore[arg-type]  # it can readinto
+            raise _other(NGRAMS)
+    return reference_from(metrics["held_out"], read_arrays(folder / NGRAMS, LARGEST))
 
 
 def _weights(folder: Path, shapes: Mapping[str, tuple[int, ...]], digest: str | None) -> dict[str, Floats]:

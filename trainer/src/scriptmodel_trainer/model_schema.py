@@ -1,4 +1,4 @@
-"""What the JSON files of a model directory may hold, checked before anything is made of it: they may be forged."""
+"""Schemas of the JSON files of a model directory, which are validated before use because they may be forged."""
 
 from __future__ import annotations
 
@@ -256,12 +256,14 @@ _METRICS = _record(
         "understood": _maybe(_number),
         "best_epoch": _count,
         "seconds": _number,
+        "held_out": _maybe(_only(dict, _each(_number))),
         "test": _record(
             {},
             {
                 "perplexity": _PERPLEXITY,
                 "tokens": _count,
                 "oov": _count,
+                "nats_per_character": _maybe(_number),
                 "by_class": _only(dict, _each(_record({"tokens": _count, "perplexity": _PERPLEXITY}))),
             },
         ),

@@ -38,12 +38,16 @@ class ClassScore:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """`perplexity` is exp(mean negative log likelihood, in nats) over all `tokens`; `oov` counts unknown words."""
+    """`perplexity` is exp(mean negative log likelihood, in nats) over all `tokens`; `oov` counts unknown words.
+
+    `nats_per_character` charges the spelling of unknown words, too; older versions wrote none.
+    """
 
     perplexity: float
     tokens: int
     oov: int
     by_class: dict[str, ClassScore]
+    nats_per_character: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,7 @@ class Metrics:
     device: Device | None = None
     precision: str | None = None
     base: Base | None = None
+    held_out: Mapping[str, float] | None = None  # the figures that scripts are judged by
 
     @property
     def test_perplexity(self) -> float:

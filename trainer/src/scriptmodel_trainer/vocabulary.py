@@ -47,7 +47,7 @@ class Vocabulary:
         return np.fromiter(map(self.id_of, words), np.int32, len(words))
 
     def mapping_from(self, lexicon: Sequence[str]) -> Ids:
-        """For each token of another numbering the number here, shape (len(lexicon),)."""
+        """Return the number of each token of another numbering, shape (len(lexicon),)."""
         return self.encode(lexicon)
 
 

@@ -13,7 +13,7 @@ from scriptmodel_cli.changes import merged, render
 from scriptmodel_cli.charts import glyphs_for
 from scriptmodel_cli.connection import PREFIX, ObjectName, pass_session
 from scriptmodel_cli.documents import Documents, read_documents
-from scriptmodel_cli.options import names, now
+from scriptmodel_cli.options import names, now, output_option
 from scriptmodel_cli.output import say, say_value
 from scriptmodel_cli.preview import preview
 from scriptmodel_cli.program import Command
@@ -49,14 +49,7 @@ class PlanError(click.ClickException):
     type=click.Path(path_type=Path, dir_okay=False, exists=True, allow_dash=True),
     help="Plan for this manifest; - for stdin.",
 )
-@click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["text", "json", "yaml"]),
-    default="text",
-    show_default=True,
-    help="Output format.",
-)
+@output_option("text", names=False)
 @click.option(
     "--trainer-image",
     envvar=f"{PREFIX}_TRAINER_IMAGE",

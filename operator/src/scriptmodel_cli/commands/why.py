@@ -10,7 +10,7 @@ from scriptmodel_cli.connection import pass_session
 from scriptmodel_cli.diagnosis import Evidence, as_value
 from scriptmodel_cli.diagnosis import why as diagnosis
 from scriptmodel_cli.logs import newest_jobs
-from scriptmodel_cli.options import name_argument, now
+from scriptmodel_cli.options import name_argument, now, output_option
 from scriptmodel_cli.output import note, say, say_value
 from scriptmodel_cli.program import Command
 from scriptmodel_cli.session import Session
@@ -24,14 +24,7 @@ _WIDEST_REASON = 110
 
 @click.command(cls=Command)
 @name_argument
-@click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["text", "json", "yaml"]),
-    default="text",
-    show_default=True,
-    help="Output format.",
-)
+@output_option("text", names=False)
 @pass_session
 def why(session: Session, name: str, output: str) -> None:
     """Explain the state of NAME and suggest the next step.

@@ -1,4 +1,4 @@
-"""Parses durations and quantities in Kubernetes' notation."""
+"""Parses durations and quantities in Kubernetes' notation, and formats durations."""
 
 from __future__ import annotations
 
@@ -25,6 +25,16 @@ def parse_duration(text: str) -> timedelta:
         raise ValueError(f"{text!r} is not a duration such as 90s, 30m, 6h or 1h30m")
     parts = zip(match.groups(), _UNIT_SECONDS, strict=True)
     return timedelta(seconds=sum(int(part[:-1]) * unit for part, unit in parts if part))
+
+
+def format_duration(seconds: float) -> str:
+    """Format a duration, such as 45s, 3m20s or 2h5m."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60}s"
+    return f"{whole // 3600}h{whole % 3600 // 60}m"
 
 
 def parse_quantity(text: str) -> float:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.api.objects import InvalidSpecError, ScriptModel, parse_object
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.config import OperatorConfig
@@ -16,11 +18,12 @@ from scriptmodel_operator.controller.corpus_sources import CorpusSources
 from scriptmodel_operator.controller.event_policy import EventPolicy
 from scriptmodel_operator.controller.queue import RetryError, WorkQueue
 from scriptmodel_operator.controller.ticker import Ticker
+from scriptmodel_operator.controller.worker_pods import WorkerPods
 from scriptmodel_operator.desired.pipelines import Defaults, Desired, desired
 from scriptmodel_operator.desired.policy import refusal
 from scriptmodel_operator.ingest.origin import Attempt
 from scriptmodel_operator.kube.errors import KubeError, KubeNotFoundError
-from scriptmodel_operator.kube.store import Key, News, Store, Stored
+from scriptmodel_operator.kube.store import News, Store, Stored
 from scriptmodel_operator.kube.writer import ObjectWriter
 from scriptmodel_operator.metrics import Metrics
 from scriptmodel_operator.observe.observer import Observer
@@ -64,6 +67,7 @@ class Controller:
     writer: ObjectWriter
     events: EventPolicy
     sources: CorpusSources
+    pods: WorkerPods
     metrics: Metrics
     clock: PachydClock
     _acted: dict[Key, float] = field(default_factory=dict, init=False)
@@ -144,8 +148,13 @@ class Controller:
             view,
             self.clock.elapsed,
             poll_interval=self.config.poll_interval,
-            source_due=self.sources.next_check(model),
+            source_due=self._next_check(model),
         )
+
+    def _next_check(self, model: ScriptModel) -> float | None:
+        """Return the seconds until the corpus, or a base model that is followed, is checked for something newer."""
+        due = self.sources.next_check(model)
+        return min(due or math.inf, self.config.source_interval) if model.spec.model.follows else due
 
     async def _observe(self, model: ScriptModel, requested: float) -> tuple[ScriptModel, ModelState, ModelView]:
         """Assess the object, with a snapshot that may be a little older than the object at first."""
@@ -176,7 +185,7 @@ class Controller:
             await self.calls.run(self.clock.measure_if_due)
         self.ticker.on_snapshot(_key(model), snapshot)
         model = await self.calls.run(self.observer.named, model, snapshot)
-        view = await self.calls.run(self.observer.view, model, snapshot)
+        view = await self.pods.observed(await self.calls.run(self.observer.view, model, snapshot))
         mark = view.train.mark if view.train else None
         owner = model.owner(self.cluster)
         defaults = Defaults(self.config.trainer_image, self.config.checkpoint_claim)

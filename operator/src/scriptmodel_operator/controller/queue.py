@@ -8,7 +8,7 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from scriptmodel_operator.kube.store import Key
+from scriptmodel_operator.api.names import Key
 
 Handler = Callable[[Key], Awaitable[float | None]]
 """Returns the seconds after which to call it again for the key, or None."""

@@ -7,9 +7,9 @@ import logging
 import time
 from collections.abc import Callable
 
-from scriptmodel_operator.api.names import possible_names
+from scriptmodel_operator.api.names import Key, possible_names
 from scriptmodel_operator.controller.queue import WorkQueue
-from scriptmodel_operator.kube.store import Key, Store
+from scriptmodel_operator.kube.store import Store
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.snapshot import Snapshot
 from scriptmodel_operator.observe.source import SnapshotSource

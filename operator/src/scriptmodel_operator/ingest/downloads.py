@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO
 
+from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.ingest.addresses import Destinations
 from scriptmodel_operator.ingest.archive import Limits
@@ -28,7 +29,6 @@ from scriptmodel_operator.ingest.origin import (
     Attempt,
     Download,
     Failure,
-    Key,
     Origin,
     Request,
     Validators,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 PIECE_BYTES = 256 * 1024
 Read = Callable[[int], bytes]
-"""At most so many bytes, fewer only at the end."""
+"""Reads at most so many bytes; returns fewer only at the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,6 @@ class Entry:
 
 
 def pieces_of(read: Read) -> Iterator[bytes]:
-    """Until the end."""
+    """Yield the content until its end."""
     while piece := read(PIECE_BYTES):
         yield piece

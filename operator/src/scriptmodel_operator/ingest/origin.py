@@ -12,6 +12,7 @@ from yarl import URL
 
 from scriptmodel_operator.api.corpus import CorpusHttp
 from scriptmodel_operator.api.durations import parse_duration
+from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.ingest.failures import SourceError
 from scriptmodel_operator.pachyderm.errors import PachydermError
 from scriptmodel_operator.pachyderm.values import BranchRef
@@ -20,8 +21,6 @@ _MEBIBYTE = 1024 * 1024
 _DIGEST_DIGITS = 16
 _MAX_VALIDATOR = 256
 
-Key = tuple[str, str]
-"""Namespace and name."""
 Failure = SourceError | PachydermError
 
 

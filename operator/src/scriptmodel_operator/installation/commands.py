@@ -12,43 +12,26 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from scriptmodel_operator.api.durations import parse_duration
+from scriptmodel_operator.options import kubeconfig_option, pachd_ca_option, pachd_option, pachd_token_option
 
 # Each command imports the client of the cluster itself, so that `--help` stays fast.
 if TYPE_CHECKING:
     from scriptmodel_operator.kube.client import KubeClient
 
-PREFIX = "SCRIPTMODEL"
 T = TypeVar("T")
-
-_kubeconfig = click.option(
-    "--kubeconfig",
-    envvar=f"{PREFIX}_KUBECONFIG",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Kubeconfig file. [default: the pod's service account, else KUBECONFIG]",
-)
 
 
 @click.command()
-@click.option("--pachd", envvar=f"{PREFIX}_PACHD", required=True, metavar="HOST:PORT", help="Address of pachd.")
-@click.option(
-    "--pachd-token-file",
-    envvar=f"{PREFIX}_PACHD_TOKEN_FILE",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="File with the token for pachd.",
-)
-@click.option(
-    "--pachd-ca-file",
-    envvar=f"{PREFIX}_PACHD_CA_FILE",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="Certificates to trust; turns TLS on.",
-)
+@pachd_option
+@pachd_token_option
+@pachd_ca_option
 @click.option("-n", "--namespace", default="default", show_default=True, metavar="NS", help="Namespace of the dry run.")
 @click.option(
     "--sample",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     help="File with a ScriptModel to apply as a dry run. [default: a minimal one]",
 )
-@_kubeconfig
+@kubeconfig_option
 def check(
     pachd: str,
     pachd_token_file: Path | None,
@@ -107,7 +90,7 @@ def check(
     metavar="SECONDS",
     help="Longest time for the operator to end.",
 )
-@_kubeconfig
+@kubeconfig_option
 def before_uninstall(
     policy: str, namespaces: tuple[str, ...], deployment: str, timeout: float, kubeconfig: Path | None
 ) -> None:

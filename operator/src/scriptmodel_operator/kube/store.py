@@ -11,11 +11,10 @@ from enum import Enum
 from typing import Any
 
 from scriptmodel_operator.api.identity import ADOPT, RECONCILE_AT, RETRAIN_AT
+from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
 
 _pack = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
-Key = tuple[str, str]
-"""Namespace and name of a ScriptModel."""
 _METADATA = (
     "name",
     "namespace",
@@ -50,7 +49,7 @@ class Stored:
 
 
 class News(Enum):
-    """What a version of an object changed."""
+    """The part of an object that a new version changed."""
 
     NONE = "none"
     """Nothing: it is known already, or older."""

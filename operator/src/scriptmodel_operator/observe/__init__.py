@@ -1,1 +1,1 @@
-"""What is there: one shared snapshot of Pachyderm per tick and the view that each ScriptModel has of it."""
+"""Observes Pachyderm: one shared snapshot per tick, and a view of it for each ScriptModel."""

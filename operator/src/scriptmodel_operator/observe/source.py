@@ -12,13 +12,11 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
+from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.observe.snapshot import Snapshot, take_snapshot
 from scriptmodel_operator.pachyderm.calls import Calls
 from scriptmodel_operator.pachyderm.errors import PachydermError
 from scriptmodel_operator.pachyderm.gateway import Gateway
-
-Key = tuple[str, str]
-"""Namespace and name of an object."""
 
 _LEAST_DELAY, _DELAY = 1.0, 5.0
 """Wait five times the duration of the last poll before polling again; once its duration if all objects that could
@@ -158,7 +156,7 @@ class SnapshotSource:
 
     @property
     def _enough_wait(self) -> bool:
-        """Whether enough objects wait for a poll, and no other object is being reconciled."""
+        """Return whether enough objects wait for a poll, and no other object is being reconciled."""
         at_work = self._at_work()
         wait = at_work + len(self._waiting)
         pipelines = len(self._snapshot.pipelines) if self._snapshot else 0

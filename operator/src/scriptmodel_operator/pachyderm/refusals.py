@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import grpc
 
 from scriptmodel_operator.pachyderm.access import access_error
@@ -30,13 +32,15 @@ _BY_CODE: dict[grpc.StatusCode, type[PachydermError]] = {
     grpc.StatusCode.PERMISSION_DENIED: NotAuthorizedError,
 }
 _LIMIT_TEXT = "requires an activation key"
+_WHOLE_SPEC = re.compile(r"invalid effective spec \{.*\}: ", re.DOTALL)
+"""What 2.8 and later put before the cause of a refusal."""
 
 
 def translate(error: grpc.RpcError, what: str) -> PachydermError:
     """Return the typed error for the gRPC error of the call `what`."""
     # Errors of a call are calls too, which the type stubs do not say.
     code = getattr(error, "code", lambda: grpc.StatusCode.UNKNOWN)()
-    detail = str(getattr(error, "details", lambda: str(error))() or code.name)
+    detail = _WHOLE_SPEC.sub("", str(getattr(error, "details", lambda: str(error))() or code.name))
     if _LIMIT_TEXT in detail:
         return PipelineLimitError(what, detail, code.name)
     if (denied := access_error(detail)) is not None:

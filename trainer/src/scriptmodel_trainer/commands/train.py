@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from scriptmodel_trainer import artifacts, presets
 from scriptmodel_trainer.arrays import Ids
 from scriptmodel_trainer.artifacts import CHECKPOINT, LOG, Origin, TrainedModel
+from scriptmodel_trainer.characters import per_character
 from scriptmodel_trainer.commands.train_options import TrainOptions
 from scriptmodel_trainer.corpus import layouts, reading, stream
 from scriptmodel_trainer.corpus.tokens import EOS
@@ -17,6 +18,7 @@ from scriptmodel_trainer.errors import BadInputError, TrainerError
 from scriptmodel_trainer.evaluation import score
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.sample_lines import sample_line
+from scriptmodel_trainer.judging.reference import reference_of, stored_figures
 from scriptmodel_trainer.presets import Preset
 from scriptmodel_trainer.progress.events import Done, Failed, ModelStored, Progressed, Warned
 from scriptmodel_trainer.progress.listeners import Progress
@@ -133,8 +135,11 @@ def _evaluated(
     """Score the best weights on the test split and return the model with its metrics."""
     report = _while_testing(progress, result.history[-1], REPORT_SECONDS)
     test = score(Network(result.weights), vocabulary, splits["test"], report)
+    words = [corpus.lexicon[number] for number in corpus.splits["test"].tolist()]
+    test = per_character(test, words, vocabulary)
     best, effort = result.history[result.best_epoch - 1], task.effort
     base = options.base.record(vocabulary) if options.base else None
+    reference = reference_of(corpus)
     metrics = Metrics(
         fingerprint=task.fingerprints.current,
         epochs=result.history,
@@ -151,6 +156,7 @@ def _evaluated(
         device=task.device,
         precision=task.preset.precision,
         base=base,
+        held_out=None if reference is None else stored_figures(reference.held_out),
     )
     facts = CorpusFacts(
         digest=corpus.digest,
@@ -162,7 +168,7 @@ def _evaluated(
     )
     versions = artifacts.versions(tensorflow=tensorflow)
     origin = Origin(options.preset_name, task.preset, options.seed, facts, versions, base)
-    return TrainedModel(origin, vocabulary, result.weights, metrics)
+    return TrainedModel(origin, vocabulary, result.weights, metrics, reference)
 
 
 def _look_for_gpu(options: TrainOptions, progress: Progress) -> None:

@@ -17,7 +17,7 @@ from scriptmodel_trainer.corpus.words import APHAERESIS
 
 
 class Kind(enum.IntEnum):
-    """What a token is to the grammar."""
+    """The role of a token in the grammar."""
 
     WORD = 0
     CLITIC = 1  # attaches to the word before it
@@ -77,7 +77,7 @@ APHAERESIS_ALONE = APHAERESIS - frozenset(["'d", "'ll", "'s", "'re", "'ve", "'t"
 
 
 class Place(enum.Enum):
-    """Where in the script we are."""
+    """The position in the structure of the script."""
 
     OUTSIDE = "outside"  # between speeches and expositions
     NAME = "name"  # after <boname>
@@ -87,7 +87,7 @@ class Place(enum.Enum):
 
 
 class Last(enum.Enum):
-    """What the last token was, as far as the next one cares."""
+    """The class of the last token, as far as it affects the next one."""
 
     START = "start"
     WORD = "word"

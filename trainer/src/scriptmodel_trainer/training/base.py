@@ -44,15 +44,26 @@ def load_base(folder: Path) -> BaseModel:
 def preset_after(base: BaseModel, name: str | None, overrides: Mapping[str, str]) -> tuple[str, Preset]:
     """Return name and settings of a training that starts from `base`; without a `name` they are the base's.
 
-    Unless `overrides` set the number of epochs, it is a quarter of what a training from random weights takes.
-    BadInputError if the sizes are not the base's.
+    Unless `overrides` set the number of epochs, the schedule is that of a training from random weights in a quarter of
+    its epochs. BadInputError if the sizes are not the base's.
     """
     origin = base.model.origin
     preset = presets.with_overrides(presets.preset_named(name) if name else origin.preset, overrides)
     _require_sizes(base, name or origin.preset_name, preset)
     if "epochs" not in overrides and (name or origin.base is None):
-        preset = dataclasses.replace(preset, epochs=max(1, preset.epochs // _FEWER))
+        preset = _shortened(preset, overrides)
     return name or origin.preset_name, preset
+
+
+def _shortened(preset: Preset, overrides: Mapping[str, str]) -> Preset:
+    """Run the schedule of the learning rate in a quarter of the epochs, at least one; keeps what is overridden."""
+    changes = {
+        "epochs": max(1, preset.epochs // _FEWER),
+        "full_rate_epochs": preset.full_rate_epochs // _FEWER,
+        "learning_rate_decay": max(1e-6, preset.learning_rate_decay**_FEWER),
+    }
+    kept = {key: value for key, value in changes.items() if key not in overrides}
+    return dataclasses.replace(preset, **kept)  # type: ignore[arg-type]  # each is of its field's kind
 
 
 def _require_sizes(base: BaseModel, name: str, preset: Preset) -> None:

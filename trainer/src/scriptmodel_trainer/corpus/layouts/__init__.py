@@ -93,7 +93,7 @@ def _best(sample: Sequence[str]) -> tuple[Layout, float]:
 
 
 def _fits(layout: Layout, sample: Sequence[str], *, sure: bool) -> bool:
-    """Whether anything would be left of the sample: a layout may take all of it for front matter.
+    """Return whether anything would be left of the sample: a layout may take all of it for front matter.
 
     One that is `sure` is believed, too, where there is nothing in the sample but names.
     """

@@ -52,7 +52,7 @@ class Body:
 
     @property
     def breaks_off(self) -> bool:
-        """Whether the speech so far ends within a sentence."""
+        """Return whether the speech so far ends within a sentence."""
         return bool(self._speech) and ends_open(self._speech[-1])
 
     def open_direction(self, paragraph: Evidence) -> Iterator[Event]:

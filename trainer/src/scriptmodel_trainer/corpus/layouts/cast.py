@@ -182,7 +182,7 @@ def _set_in(found: Survey) -> int:
 
 
 def _directions_are_plain(found: Survey, forms: Set[Form], names: Set[str]) -> bool:
-    """Whether most paragraphs between speeches that have neither cue nor brackets read like directions."""
+    """Return whether most paragraphs between speeches that have neither cue nor brackets read like directions."""
     begins = [
         next((cue for cue in cues[:1] if cue.start == 0 and (cue.caps, cue.kind) in forms and cue.name in names), None)
         for cues in found.cues

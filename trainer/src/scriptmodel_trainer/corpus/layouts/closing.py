@@ -47,20 +47,20 @@ class Edge:
 
     @property
     def fallen(self) -> bool:
-        """Whether the curtain fell right before."""
+        """Return whether the curtain fell right before."""
         return self.before is not None and self.before.is_curtain
 
     def knows_any(self) -> bool:
-        """Whether anyone known speaks among those that follow."""
+        """Return whether anyone known speaks among those that follow."""
         return any(map(self.recognizer.knows, self.ahead))
 
     def next_curtain(self, count: int) -> bool:
-        """Whether the curtain falls within the next paragraphs."""
+        """Return whether the curtain falls within the next paragraphs."""
         return any(other.is_curtain for other in itertools.islice(self.ahead, count))
 
 
 def ends(paragraph: Evidence, ahead: Sequence[Evidence], recognizer: Recognizer, before: Evidence | None) -> str:
-    """The name of the rule by which the play is over before this paragraph, "" if it is not.
+    """Return the name of the rule by which the play is over before this paragraph, "" if it is not.
 
     It is at words that say so, at a new front matter, or where nobody speaks any more. `ahead` are the paragraphs that
     follow, `before` is the one before.
@@ -69,7 +69,7 @@ def ends(paragraph: Evidence, ahead: Sequence[Evidence], recognizer: Recognizer,
 
 
 def _back_matter_begins(paragraph: Evidence, ahead: Sequence[Evidence]) -> bool:
-    """Whether this is the heading of notes or of a catalogue."""
+    """Return whether this is the heading of notes or of a catalogue."""
     text = paragraph.text
     if text.isupper() and len(text) < _TITLE and any(map(_for_sale, itertools.islice(ahead, _SOLD))):
         return not _moves(paragraph)
@@ -77,7 +77,7 @@ def _back_matter_begins(paragraph: Evidence, ahead: Sequence[Evidence]) -> bool:
 
 
 def _heads_list(paragraph: Evidence, ahead: Sequence[Evidence], recognizer: Recognizer) -> bool:
-    """Whether this is the heading of a catalogue: only strange names follow, and nobody asks or speaks to anyone."""
+    """Return whether this is a catalogue's heading: only strange names follow, and nobody asks or speaks to anyone."""
     text = paragraph.text
     if len(text) > _TITLE or not text.strip().isupper() or any(map(recognizer.knows, ahead)):
         return False
@@ -90,7 +90,7 @@ def _heads_list(paragraph: Evidence, ahead: Sequence[Evidence], recognizer: Reco
 
 
 def _strange(paragraph: Evidence, ahead: Sequence[Evidence], recognizer: Recognizer) -> bool:
-    """Whether what looks like a name is nobody's, and nobody known speaks any more."""
+    """Return whether what looks like a name is nobody's, and nobody known speaks any more."""
     return not paragraph.is_heading and not any(map(recognizer.knows, [paragraph, *ahead]))
 
 
@@ -99,7 +99,7 @@ def _for_sale(paragraph: Evidence) -> bool:
 
 
 def _nobody_speaks(paragraph: Evidence, ahead: Sequence[Evidence], recognizer: Recognizer) -> bool:
-    """Whether the play is over where no cue follows: what follows is prose, or stands after a rule."""
+    """Return whether the play is over where no cue follows: what follows is prose, or stands after a rule."""
     if paragraph.is_rule:
         over = any(not other.is_furniture for other in ahead)
     else:
@@ -109,7 +109,7 @@ def _nobody_speaks(paragraph: Evidence, ahead: Sequence[Evidence], recognizer: R
 
 
 def is_played(following: Iterable[Evidence]) -> bool:
-    """Whether directions in brackets stand among these: a crowd whose members have no names may speak for pages."""
+    """Return whether directions in brackets stand among these: a crowd without names may speak for pages."""
     return sum(map(_is_direction, following)) >= _PLAYED
 
 
@@ -120,12 +120,12 @@ def _is_direction(paragraph: Evidence) -> bool:
 
 
 def is_epilogue(paragraph: Evidence) -> bool:
-    """True for the heading of what is spoken after the last scene."""
+    """Return True for the heading of what is spoken after the last scene."""
     return paragraph.is_heading and "EPILOGUE" in paragraph.text.upper()
 
 
 def _goes_on(paragraph: Evidence, ahead: Iterable[Evidence], recognizer: Recognizer) -> bool:
-    """Whether this still belongs to the play though nobody is named any more.
+    """Return whether this still belongs to the play though nobody is named any more.
 
     So it is if a direction, a curtain or an epilogue follows soon, or nothing but verse or a last word before the end.
     """
@@ -152,7 +152,7 @@ def _moves(paragraph: Evidence) -> bool:
 
 
 def _advertises(following: Sequence[Evidence]) -> bool:
-    """Whether prices are named before another scene begins."""
+    """Return whether prices are named before another scene begins."""
     for paragraph in following:
         if paragraph.is_heading:
             return False
@@ -169,7 +169,7 @@ def _may_be_title(paragraph: Evidence) -> bool:
 
 
 def _title_page(ahead: Sequence[Evidence], recognizer: Recognizer) -> bool:
-    """Whether the next play's cast list comes before anyone known speaks."""
+    """Return whether the next play's cast list comes before anyone known speaks."""
     for other in itertools.islice(ahead, _NEAR):
         if other.is_front_heading:
             return True
@@ -243,4 +243,4 @@ ENDINGS: tuple[Test[Edge], ...] = (
     Test("colophon", lambda edge: _COLOPHON.search(edge.text) is not None or None),
     Test("nobody-speaks", lambda edge: _nobody_speaks(edge.paragraph, edge.ahead, edge.recognizer)),
 )
-"""Whether a play is over: the first test that says yes or no decides."""
+"""Return whether a play is over: the first test that says yes or no decides."""

@@ -191,17 +191,17 @@ def _kind(match: re.Match[str]) -> Kind:
 
 
 def _stopped(match: re.Match[str], kind: Kind) -> bool:
-    """Whether something more than a gap stands after the name."""
+    """Return whether something more than a gap stands after the name."""
     return kind in _MARKED or (kind is Kind.ALONE and match.group().rstrip()[-1:] in ".:")
 
 
 def _centred(match: re.Match[str]) -> bool:
-    """Whether the name is a paragraph of its own in the middle of the line."""
+    """Return whether the name is a paragraph of its own in the middle of the line."""
     return match.group() == match.string and match.string.startswith(_MIDDLE)
 
 
 def _goes_on_in_italics(match: re.Match[str]) -> bool:
-    """Whether the italics that begin with the name go on with words."""
+    """Return whether the italics that begin with the name go on with words."""
     return (
         match.group().count("_") == 1
         and match.group().lstrip()[0] == "_"

@@ -48,12 +48,12 @@ _VOICES = re.compile(
 
 
 def read(body: Body, paragraph: Evidence, ahead: Sequence[Evidence]) -> Iterator[Event]:
-    """Events that are complete once this paragraph is read; `ahead` are those that follow it."""
+    """Yield the events that are complete once this paragraph is read; `ahead` are those that follow it."""
     return _read(PARAGRAPHS, Place(body, paragraph, ahead))
 
 
 def read_before_speech(body: Body, paragraph: Evidence, ahead: Sequence[Evidence]) -> Iterator[Event]:
-    """Events of a paragraph before the first speech: a name alone is a title if no words follow it."""
+    """Yield the events of a paragraph before the first speech: a name alone is a title if no words follow it."""
     place = Place(body, paragraph, ahead)
     first = next(iter(place.cues), None)
     alone = first is not None and not place.text[first.end :].strip() and not first.direction
@@ -85,7 +85,7 @@ def _heading(place: Place, _: Any) -> Iterator[Event]:
 
 
 def _opens_italics(place: Place) -> bool:
-    """Whether the paragraph begins with italics, ends within some, and a following one closes them."""
+    """Return whether the paragraph begins with italics, ends within some, and a following one closes them."""
     if place.text.lstrip()[:1] != "_" or not _odd_italics(place.text):
         return False
     for other in place.next(_NEAR):
@@ -110,7 +110,7 @@ def _opens_bracket(place: Place) -> bool:
 
 
 def _words_below_bracket(place: Place) -> int | None:
-    """Where words begin below the lines of a direction whose bracket is never closed."""
+    """Return where words begin below the lines of a direction whose bracket is never closed."""
     if not _opens_bracket(place):
         return None
     end = open_end(place.text)
@@ -125,7 +125,7 @@ def _direction_and_words(place: Place, end: int) -> Iterator[Event]:
 
 
 def _bracket_closes_below(place: Place) -> bool:
-    """Whether a bracket closes in a following paragraph, before anyone speaks or another opens."""
+    """Return whether a bracket closes in a following paragraph, before anyone speaks or another opens."""
     if not _opens_bracket(place):
         return False
     for other in place.next(_NEAR):
@@ -141,7 +141,7 @@ def _is_bracketed(place: Place) -> bool:
 
 
 def _said_in_italics(place: Place) -> bool:
-    """Whether a name begins the italics, or they are a song, or verse that speaks to someone."""
+    """Return whether a name begins the italics, or they are a song, or verse that speaks to someone."""
     if place.text.lstrip()[0] != "_":
         return False
     body, text = place.body, place.text.replace("_", "")
@@ -155,7 +155,7 @@ def _said_in_italics(place: Place) -> bool:
 
 
 def _song(place: Place) -> tuple[str] | None:
-    """The singer that the heading of a song names, "" if it names none; a chorus that also speaks heads no song."""
+    """Return the singer that the heading of a song names, "" for none; a chorus that also speaks heads no song."""
     singer = music_heading(place.text)
     return None if singer is None or plain(place.text).rstrip(".:") in place.body.speakers else (singer,)
 
@@ -171,12 +171,12 @@ def _begin_speech(place: Place, speaker: str) -> Iterator[Event]:
 
 
 def _is_last_title(place: Place) -> bool:
-    """Whether the title ends the play as last words, right before the curtain."""
+    """Return whether the title ends the play as last words, right before the curtain."""
     return place.body.breaks_off and place.text.isupper() and any(other.is_curtain for other in place.next(1))
 
 
 def _is_tableau(place: Place) -> bool:
-    """Whether these are only names: who stands where as the curtain falls."""
+    """Return whether these are only names: who stands where as the curtain falls."""
     text, body = place.text, place.body
     if len(text) > _LONGEST_PICTURE or not text.isupper() or "!" in text or "?" in text:
         return False
@@ -195,7 +195,7 @@ def _is_tableau(place: Place) -> bool:
 
 
 def _lone_name(place: Place) -> list[Cue] | None:
-    """The cue of a known name that stands alone where names usually stand before the words, which then follow."""
+    """Return the cue of a known name alone where names usually stand, if words follow."""
     text, following, body = place.text, next(place.next(1), None), place.body
     if len(text) > _LONGEST_NAME or "\n" in text or following is None:
         return None
@@ -228,7 +228,7 @@ def _told_speaker(place: Place) -> list[Cue] | None:
 
 
 def _speeches(place: Place, cues: list[Cue]) -> Iterator[Event]:
-    """What stands before the first cue, and what each cue begins."""
+    """Yield what stands before the first cue, and what each cue begins."""
     before = place.text[: cues[0].start]
     if before.strip():
         yield from _read(UNNAMED, Place(place.body, Evidence(before, place.paragraph.line), place.ahead))
@@ -239,7 +239,7 @@ def _speeches(place: Place, cues: list[Cue]) -> Iterator[Event]:
 
 
 def _may_be_said(paragraph: Evidence) -> bool:
-    """Whether these could be someone's first words: no description of the scene, no direction."""
+    """Return whether these could be someone's first words: no description of the scene, no direction."""
     return not paragraph.is_bracketed and not ("\n" in paragraph.text and paragraph.narrates)
 
 

@@ -51,7 +51,7 @@ _SENTENCE = re.compile(r"[.?!—-][\s_]*\n[\s_]*[\[(]_*[A-Z]")  # ends, and a di
 
 
 def is_bracketed(text: str) -> bool:
-    """True where one pair of brackets surrounds all of it, or all of it is in italics."""
+    """Return True where one pair of brackets surrounds all of it, or all of it is in italics."""
     stripped = text.strip().rstrip(".;,: ")
     if len(stripped) < 3:
         return False
@@ -94,7 +94,7 @@ def without_angles(text: str) -> str:
 
 
 def opens_only(text: str) -> bool:
-    """True where the bracket that the first character opens is never closed."""
+    """Return True where the bracket that the first character opens is never closed."""
     stripped = text.lstrip(" _")
     if not stripped.startswith(("[", "(")):
         return False
@@ -111,17 +111,17 @@ def closes_at(text: str, depth: int = 0) -> int:
 
 
 def reads_like_direction(text: str) -> bool:
-    """True where the first words are those of a stage direction."""
+    """Return True where the first words are those of a stage direction."""
     return _START.match(plain(text[:200])) is not None
 
 
 def narrates(text: str) -> bool:
-    """True for a paragraph that tells what is done: nobody is spoken to, nothing asked or exclaimed, no verse."""
+    """Return True for words that tell what is done: nobody is spoken to, nothing asked or exclaimed, no verse."""
     return text.rstrip().endswith(_ENDED) and text.lstrip()[:1] not in "\"“‘'-_" and not is_verse(text) and tells(text)
 
 
 def is_quoted(text: str) -> bool:
-    """True for words that begin with a quotation mark: someone says or reads them."""
+    """Return True for words that begin with a quotation mark: someone says or reads them."""
     return text.lstrip(" _")[:1] in ('"', "“")
 
 
@@ -132,14 +132,14 @@ def is_verse(text: str) -> bool:
 
 
 def tells(text: str) -> bool:
-    """True for words in which nobody is spoken to, nothing asked or exclaimed."""
+    """Return True for words in which nobody is spoken to, nothing asked or exclaimed."""
     told = _QUOTED.sub("", text)
     spoken = told.count("?") + told.count("!") + len(_SPOKEN.findall(told))
     return spoken <= len(told) // 300  # a page of description may say `you` or `we` of its readers
 
 
 def ends_open(text: str) -> bool:
-    """True where a speech breaks off within a sentence."""
+    """Return True where a speech breaks off within a sentence."""
     stripped = text.rstrip()
     return stripped[-1:].isalnum() or stripped.endswith((",", ";"))
 

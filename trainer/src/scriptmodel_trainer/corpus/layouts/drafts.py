@@ -76,11 +76,11 @@ class Draft:
         yield from pages
 
     def is_head(self, text: str) -> bool:
-        """True for what pages begin with."""
+        """Return True for what pages begin with."""
         return bool(self.heads) and _head(text) in self.heads
 
     def says(self, lines: Sequence[str]) -> bool:
-        """Whether a name stands above words: known, or as and where others do, if names are centred."""
+        """Return whether a name stands above words: known, or as and where others do, if names are centred."""
         if not self.speaks("\n".join(lines)):
             return False
         known = _name(lines[0]) in self.names and not lines[1].lstrip()[:1].islower()
@@ -88,7 +88,7 @@ class Draft:
         return not self.centred or known or placed or lines[0].rstrip().endswith(")")
 
     def _is_narrow(self, lines: Sequence[str]) -> bool:
-        """Whether a line could be words, where those are narrower than action and nothing else parts them."""
+        """Return whether a line could be words, where those are narrower than action and nothing else parts them."""
         first = lines[next(iter(_words(lines)), 0)].strip() if self.width else ""
         narrow = 0 < len(first) <= self.width + _LITTLE and not first[0].islower()
         return narrow and _SHOT.match(lines[0]) is None
@@ -117,7 +117,7 @@ class Draft:
             yield from _cut(paragraph, lines, cuts)
 
     def _begins_in_line(self, lines: Sequence[str], at: int) -> bool:
-        """Whether no name stands above this line, no aside above or in it, and no sentence goes on."""
+        """Return whether no name stands above this line, no aside above or in it, and no sentence goes on."""
         if _is_above(lines, at, self.speaks) or self.alone(lines[at]):
             return True
         goes_on = lines[at].lstrip()[:1].islower() or lines[at].lstrip().startswith("(")
@@ -132,7 +132,7 @@ class Draft:
         return (self.joined or is_furniture(above)) and self._is_named(lines, at)
 
     def _is_named(self, lines: Sequence[str], at: int) -> bool:
-        """Whether a name stands in the middle of this line, further right than what is above and below it."""
+        """Return whether a name stands in the middle of this line, further right than what is above and below it."""
         indent = _indent(lines[at])
         above = 0 if is_furniture(lines[at - 1]) else _indent(lines[at - 1])
         return (
@@ -143,7 +143,7 @@ class Draft:
         )
 
     def _goes_on(self, above: str, below: str) -> bool:
-        """Whether a song goes on, or what is said, after a blank line."""
+        """Return whether a song goes on, or what is said, after a blank line."""
         first, _, rest = below.partition("\n")
         if first.startswith("~"):
             return above.rpartition("\n")[2].startswith("~") and all(line[:1] == "~" for line in rest.splitlines())
@@ -157,7 +157,7 @@ class Draft:
         return self._goes_on_in_capitals(above.split("\n"), below.split("\n"))
 
     def _goes_on_in_capitals(self, above: Sequence[str], below: Sequence[str]) -> bool:
-        """Whether words in capitals follow a name, or a sentence that they end: some prints set them apart."""
+        """Return whether words in capitals follow a name, or a sentence that they end: some prints set them apart."""
         if not below[0].isupper() or (len(below) > 1 and self.says(below)):
             return False
         if len(above) == 1:
@@ -166,7 +166,7 @@ class Draft:
         return bool(words) and _indent(below[0]) == _indent(above[words[0]]) and not _SENTENCE_ENDS.search(above[-1])
 
     def _runs_on(self, above: str, below: str) -> bool:
-        """Whether a sentence of action goes on over the end of a page."""
+        """Return whether a sentence of action goes on over the end of a page."""
         told = not self.says(above.split("\n")) and not self.alone(above)
         return self.centred and told and below.lstrip()[:1].islower() and not _SENTENCE_ENDS.search(above)
 
@@ -215,7 +215,7 @@ def learn(sample: Iterable[Paragraph], speaks: Callable[[str], bool], alone: Cal
 
 
 def _is_lined(found: Iterable[Paragraph], speaks: Callable[[str], bool]) -> bool:
-    """Whether paragraphs hold many names above words, and lines longer than any that is set."""
+    """Return whether paragraphs hold many names above words, and lines longer than any that is set."""
     lines = [_lines(paragraph) for paragraph in found]
     named = sum(_is_above(each, at, speaks) for each in lines for at in range(1, len(each)))
     long = sum(len(line) > _SET for each in lines for line in each)
@@ -223,20 +223,20 @@ def _is_lined(found: Iterable[Paragraph], speaks: Callable[[str], bool]) -> bool
 
 
 def _is_above(lines: Sequence[str], at: int, speaks: Callable[[str], bool]) -> bool:
-    """Whether a name stands in this line, above words."""
+    """Return whether a name stands in this line, above words."""
     name = lines[at].partition("(")[0]
     return at + 1 < len(lines) and name.isupper() and speaks(f"{lines[at]}\n{lines[at + 1]}")
 
 
 def _are_detached(found: Sequence[Paragraph], speaks: Callable[[str], bool]) -> bool:
-    """Whether many names stand in the middle of the line, and most of them above a blank line."""
+    """Return whether many names stand in the middle of the line, and most of them above a blank line."""
     apart = sum(_is_detached(above, below, speaks) for above, below in itertools.pairwise(found))
     named = (_indent(paragraph.text) >= _MIDDLE and speaks(paragraph.text) for paragraph in found)
     return apart >= _MANY and apart > sum(named)
 
 
 def _is_detached(above: Paragraph, below: Paragraph, speaks: Callable[[str], bool]) -> bool:
-    """Whether a name stands alone in the middle of the line, further right than the words of the next paragraph."""
+    """Return whether a name stands alone in the middle of the line, further right than the next paragraph."""
     return (
         "\n" not in above.text
         and above.text.isupper()
@@ -264,12 +264,12 @@ def _names(found: Iterable[Paragraph], above: Iterable[Sequence[str]]) -> frozen
 
 
 def _is_number(text: str) -> bool:
-    """True for the number of a page; `VIC` and `DI` are names."""
+    """Return True for the number of a page; `VIC` and `DI` are names."""
     return is_furniture(text) and text.strip()[0].isdigit()
 
 
 def _is_right(lines: Sequence[str]) -> bool:
-    """Whether the first line begins further right than the one below it."""
+    """Return whether the first line begins further right than the one below it."""
     return _indent(lines[0]) > _indent(lines[1])
 
 
@@ -294,7 +294,7 @@ def _cut(paragraph: Paragraph, lines: Sequence[str], cuts: Sequence[int]) -> Ite
 
 
 def _captions(lines: Sequence[str], at: int) -> bool:
-    """Whether a line in capitals begins here, or ends: `CLOSE ON ANNA`, and below what the shot shows."""
+    """Return whether a line in capitals begins here, or ends: `CLOSE ON ANNA`, and below what the shot shows."""
     above, line = lines[at - 1].strip(), lines[at].strip()
     if line.isupper():
         return _SENTENCE_ENDS.search(above) is not None and line[-1] not in ".!?"

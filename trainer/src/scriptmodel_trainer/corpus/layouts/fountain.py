@@ -106,7 +106,7 @@ def _without_star(line: str) -> str:
 
 
 def _is_title(paragraph: Paragraph, draft: drafts.Draft) -> bool:
-    """Whether this belongs to a printed title page: nobody speaks, no scene begins."""
+    """Return whether this belongs to a printed title page: nobody speaks, no scene begins."""
     first, *rest = paragraph.text.split("\n")
     set_in = paragraph.indent >= _CENTRED or (draft.centred and not paragraph.text.endswith((".", "?", "!")))
     return set_in and not (_stands_alone(first) or draft.says([first, *rest]))
@@ -198,7 +198,7 @@ def _action(paragraph: Paragraph, _: bool) -> Iterator[Event]:
 
 
 def _is_print(text: str) -> bool:
-    """True for transitions, page furniture, synopses and closing words."""
+    """Return True for transitions, page furniture, synopses and closing words."""
     short = len(text) < _PRINTED
     printed = (
         (short and (_TRANSITION.fullmatch(text.replace("*", "")) or _is_page_edge(text)))
@@ -230,14 +230,14 @@ def _unnumbered(slug: str) -> tuple[str, str]:
 
 
 def _is_framed(slug: str) -> bool:
-    """Whether something stands between a number and the same number again."""
+    """Return whether something stands between a number and the same number again."""
     words = slug.split(None, 1)
     ends = words[1].rsplit(None, 1) if len(words) > 1 else []
     return len(ends) > 1 and ends[1] == words[0] and _NUMBER.fullmatch(words[0]) is not None
 
 
 def _stands_alone(text: str) -> bool:
-    """True for a line that no other belongs to: a slugline, `CUT TO:`, the head or foot of a page."""
+    """Return True for a line that no other belongs to: a slugline, `CUT TO:`, the head or foot of a page."""
     short = len(text) < _PRINTED
     return short and (_is_slug(text) or _TRANSITION.fullmatch(text) is not None or _is_page_edge(text))
 
@@ -249,7 +249,7 @@ def _is_page_edge(text: str) -> bool:
 
 
 def _is_slug(text: str) -> bool:
-    """True for `EXT. ...`, and for what stands between its number and the same number again."""
+    """Return True for `EXT. ...`, and for what stands between its number and the same number again."""
     return _SLUG.match(text) is not None or _is_framed(text[:_PRINTED].partition("\n")[0])
 
 

@@ -127,7 +127,7 @@ def _head(line: str) -> _Head | None:
 
 
 def _take_turns(frame: Frame, heads: Sequence[_Head], full: int) -> bool:
-    """Whether the same names come again, each after another one, and numbers count on."""
+    """Return whether the same names come again, each after another one, and numbers count on."""
     seen: set[str] = set()
     turns = followed = 0
     name, number = "", 0

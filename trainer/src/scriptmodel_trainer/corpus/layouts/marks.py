@@ -113,7 +113,7 @@ _CENTRED_NAME = re.compile(rf" {{20,}}(?P<name>{CAPS_NAME})\.?")
 
 
 def is_heading(text: str) -> bool:
-    """True for the heading of an act, a scene or a part; a short paragraph, or one that begins with SCENE."""
+    """Return True for the heading of an act, a scene or a part; a short paragraph, or one that begins with SCENE."""
     first = text.lstrip(" *#_=([")[:1]
     if first not in "ASPTEFLVXIOCaspteflvxioc12345" or not first:
         return False  # most paragraphs are none: the rest is costly
@@ -129,12 +129,12 @@ def speaks_alone(heading: str) -> str:
 
 
 def is_extension(text: str) -> bool:
-    """True for what stands in brackets beside a name and is not how something is said: V.O., CONT'D."""
+    """Return True for what stands in brackets beside a name and is not how something is said: V.O., CONT'D."""
     return _EXTENSION.fullmatch(text) is not None
 
 
 def is_furniture(text: str) -> bool:
-    """True for page numbers, rules, ornaments and illustrations: no part of a script."""
+    """Return True for page numbers, rules, ornaments and illustrations: no part of a script."""
     if text.startswith("<<") and text.rstrip().endswith(">>"):
         return True  # notices that some archives repeat throughout
     if _FOOTNOTE.match(text):
@@ -143,7 +143,7 @@ def is_furniture(text: str) -> bool:
 
 
 def has_columns(text: str) -> bool:
-    """True for a list in two columns, a gap ending at the same place in each line: persons, and who played them."""
+    """Return True for a list in two columns, a gap ending at the same place in each line: persons and actors."""
     first, *others = text.split("\n")
     for gap in _COLUMN_GAP.finditer(first) if others else ():
         place = gap.end()
@@ -154,7 +154,7 @@ def has_columns(text: str) -> bool:
 
 
 def is_rule(text: str) -> bool:
-    """True for a line of stars or strokes."""
+    """Return True for a line of stars or strokes."""
     return len(text) < 200 and _RULE.fullmatch(text) is not None
 
 
@@ -165,12 +165,12 @@ def stroke(text: str) -> str:
 
 
 def is_credit(text: str) -> bool:
-    """True for who made a script or played in it: `Writer: Jane Gull`, `Jane Gull [ Anna ]`."""
+    """Return True for who made a script or played in it: `Writer: Jane Gull`, `Jane Gull [ Anna ]`."""
     return len(text) < 200 and _CREDIT.fullmatch(text) is not None
 
 
 def is_curtain(text: str) -> bool:
-    """True for the direction that ends an act or a play."""
+    """Return True for the direction that ends an act or a play."""
     lower = text.lower() if len(text) <= 100 else ""
     if "curtain falls" in lower and lower.lstrip(" _")[:1] in "[(" and lower.rstrip(" _.")[-1:] in "])":
         return True
@@ -186,22 +186,22 @@ def spoken_by(text: str) -> str | None:
 
 
 def tells_of_print(text: str) -> bool:
-    """True for words of publishers and theatres: who printed the book, where the play was given."""
+    """Return True for words of publishers and theatres: who printed the book, where the play was given."""
     return _PRINTED.search(text) is not None
 
 
 def is_for_sale(text: str) -> bool:
-    """True where a publisher says how a book is bound and what it costs."""
+    """Return True where a publisher says how a book is bound and what it costs."""
     return _FOR_SALE.search(text) is not None
 
 
 def is_priced(text: str) -> bool:
-    """True where a catalogue names the price of a book."""
+    """Return True where a catalogue names the price of a book."""
     return _PRICE.search(text) is not None
 
 
 def has_leaders(text: str) -> bool:
-    """True for rows of dots between names, as cast lists and tables of contents have them."""
+    """Return True for rows of dots between names, as cast lists and tables of contents have them."""
     return _LEADERS.search(text) is not None
 
 
@@ -221,23 +221,23 @@ def heading_kind(text: str) -> str:
 
 
 def is_closing(text: str) -> bool:
-    """True for the words that end a play; what follows is not part of it."""
+    """Return True for the words that end a play; what follows is not part of it."""
     return len(text) < 120 and _CLOSING.fullmatch(plain(text)) is not None
 
 
 def is_front_heading(text: str) -> bool:
-    """True for the heading of a cast list, a preface, contents, notes: what follows is not part of a script."""
+    """Return True for the heading of a cast list, a preface, contents, notes: what follows is not part of a script."""
     first = text.partition("\n")[0]
     return len(text) < 3000 and len(first) < 70 and _FRONT.fullmatch(plain(first)) is not None
 
 
 def is_preface(text: str) -> bool:
-    """True for the heading of what is said of a play before it begins."""
+    """Return True for the heading of what is said of a play before it begins."""
     return _PREFACE.match(text) is not None and is_front_heading(text)
 
 
 def announces_play(text: str) -> bool:
-    """True for the heading of a cast list, of an act or a scene."""
+    """Return True for the heading of a cast list, of an act or a scene."""
     if is_heading(text):
         return heading_kind(text) != "END"
     return (
@@ -246,7 +246,7 @@ def announces_play(text: str) -> bool:
 
 
 def is_back_matter(text: str) -> bool:
-    """True for the headings of what stands after the last play: notes, a glossary, an index."""
+    """Return True for the headings of what stands after the last play: notes, a glossary, an index."""
     return _BACK.match(text) is not None and is_front_heading(text)
 
 

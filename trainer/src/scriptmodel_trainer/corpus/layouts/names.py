@@ -73,7 +73,7 @@ _ABBREVIATED = re.compile(rf"OR|AND|(?:[{_UPPER}]\.[- ]?){{1,3}}[{_UPPER}]|[A-LN
 
 
 def is_doubtful(name: str) -> bool:
-    """True for what is a name, like Orante's or C.-C., only where it stands before many speeches."""
+    """Return True for what is a name, like Orante's or C.-C., only where it stands before many speeches."""
     return is_letter(name) or is_common(name) or is_shortened(name) or _ABBREVIATED.fullmatch(name) is not None
 
 
@@ -83,22 +83,22 @@ def times_wanted(name: str) -> int:
 
 
 def is_letter(name: str) -> bool:
-    """True for a single letter that is no number."""
+    """Return True for a single letter that is no number."""
     return len(name) == 1 and name.isupper() and name not in "IVX"
 
 
 def is_common(name: str) -> bool:
-    """True for words that mean something else at the beginning of a paragraph, unless somebody is called so."""
+    """Return True for words that mean something else at the beginning of a paragraph, unless somebody is called so."""
     return name in _COMMON
 
 
 def is_effect(name: str) -> bool:
-    """True for what stands before a colon and does not speak."""
+    """Return True for what stands before a colon and does not speak."""
     return name.upper() in _EFFECTS
 
 
 def is_shortened(name: str) -> bool:
-    """True for common words that are names, too, where italics and a full stop say so."""
+    """Return True for common words that are names, too, where italics and a full stop say so."""
     return name in _SHORTENED
 
 

@@ -54,13 +54,13 @@ class Start:
 
     @cached_property
     def known(self) -> bool:
-        """Whether someone known speaks, and the name is no title."""
+        """Return whether someone known speaks, and the name is no title."""
         known = self.recognizer.knows(self.paragraph) and not self.recognizer.may_be_title(self.paragraph)
         return known and not _stands_in(self.front, self.paragraph)
 
 
 def begins(paragraph: Evidence, front: Sequence[Evidence], ahead: Sequence[Evidence], recognizer: Recognizer) -> bool:
-    """True where someone speaks and others soon do, too.
+    """Return True where someone speaks and others soon do, too.
 
     `front` are the paragraphs before, `ahead` those that follow.
     """
@@ -68,7 +68,7 @@ def begins(paragraph: Evidence, front: Sequence[Evidence], ahead: Sequence[Evide
 
 
 def _is_scene(paragraph: Evidence, recognizer: Recognizer) -> bool:
-    """Whether a whole scene stands in the paragraph: people who speak in turns, on many lines."""
+    """Return whether a whole scene stands in the paragraph: people who speak in turns, on many lines."""
     if paragraph.text.count("\n") < _SCENE or not recognizer.begins_with_cue(paragraph):
         return False
     names = [cue.name for cue in recognizer.meet(paragraph)]
@@ -76,7 +76,7 @@ def _is_scene(paragraph: Evidence, recognizer: Recognizer) -> bool:
 
 
 def begins_without_names(paragraph: Evidence, ahead: Sequence[Evidence], recognizer: Recognizer) -> bool:
-    """True for the heading of a prologue or an act above a direction, where nobody who has a name speaks for long."""
+    """Return True for the heading of prologue or act above a direction, where nobody with a name speaks for long."""
     return (
         paragraph.is_heading
         and paragraph.heading_kind in ("PROLOGUE", "ACT")
@@ -88,7 +88,7 @@ def begins_without_names(paragraph: Evidence, ahead: Sequence[Evidence], recogni
 
 
 def _is_sold(paragraph: Evidence, ahead: Sequence[Evidence]) -> bool:
-    """Whether this stands in a catalogue of plays, prices in a column or not, or names a part or who played it."""
+    """Return whether this is in a catalogue of plays, prices in a column or not, or names an actor."""
     near = [paragraph, *itertools.islice(ahead, _PRICED)]
     named = _DOTS.fullmatch(paragraph.text) or _PLAYED.search(paragraph.text)
     column = sum(_PAGED.search(other.text.rpartition("\n")[2]) is not None for other in near)
@@ -96,7 +96,7 @@ def _is_sold(paragraph: Evidence, ahead: Sequence[Evidence]) -> bool:
 
 
 def _lists(paragraph: Evidence, front: Sequence[Evidence], ahead: Sequence[Evidence], recognizer: Recognizer) -> bool:
-    """Whether this only looks like a speech: in a programme, a cast list, a list of works."""
+    """Return whether this only looks like a speech: in a programme, a cast list, a list of works."""
     if not any(other.is_front_heading for other in front) and any(map(_is_cast_heading, ahead)):
         return True
     if not any(other.is_heading for other in front) and _each_once([paragraph, *ahead], recognizer, headed=False):
@@ -112,7 +112,7 @@ def _lists(paragraph: Evidence, front: Sequence[Evidence], ahead: Sequence[Evide
 
 
 def only_lists(paragraph: Evidence, front: Sequence[Evidence], ahead: Sequence[Evidence], played: bool = False) -> bool:
-    """Whether what looks like speeches is a list: properties by act, who is seen in which, a catalogue without prices.
+    """Return whether these are a list, no speeches: properties by act, scenes by actor, a catalogue without prices.
 
     Up to the next heading nobody asks, exclaims or speaks to anyone. Such lists follow a heading of their own, or a
     play (`played`) that is over.
@@ -126,7 +126,7 @@ def only_lists(paragraph: Evidence, front: Sequence[Evidence], ahead: Sequence[E
 
 
 def untitled(front: Sequence[Evidence], listed: bool) -> bool:
-    """True if nothing among these could be the heading of a play; in a catalogue (`listed`) titles are none."""
+    """Return True if nothing among these could be the heading of a play; in a catalogue (`listed`) titles are none."""
     return not any(
         paragraph.is_front_heading
         or _heads_scene(paragraph)
@@ -184,7 +184,7 @@ def _ends_scene(paragraph: Evidence) -> bool:
 
 
 def _opens(paragraph: Evidence) -> bool:
-    """Whether this is a direction with which plays open: who enters, or that the curtain rises."""
+    """Return whether this is a direction with which plays open: who enters, or that the curtain rises."""
     return _ENTRANCE.match(paragraph.text) is not None or (
         _RISES.match(paragraph.text) is not None and paragraph.is_bracketed
     )
@@ -200,7 +200,7 @@ def _lists_names(paragraph: Evidence) -> bool:
 
 
 def _goes_on_listing(paragraph: Evidence) -> bool:
-    """Whether the paragraph after a name describes a person, or names another one, or tells of the scene."""
+    """Return whether the paragraph after a name describes a person, or names another one, or tells of the scene."""
     return _LISTS_ON.fullmatch(paragraph.text) is not None or paragraph.is_bracketed
 
 
@@ -210,7 +210,7 @@ def _is_cast_heading(paragraph: Evidence) -> bool:
 
 
 def _first_scene_follows(ahead: Sequence[Evidence]) -> bool:
-    """Whether the first act or scene is announced a few paragraphs on."""
+    """Return whether the first act or scene is announced a few paragraphs on."""
     for paragraph in itertools.islice(ahead, _LIST):
         if paragraph.is_heading:
             kind = paragraph.heading_kind
@@ -220,13 +220,13 @@ def _first_scene_follows(ahead: Sequence[Evidence]) -> bool:
 
 
 def _stands_in(front: Sequence[Evidence], paragraph: Evidence) -> bool:
-    """Whether the same words stood alone before: the title, on two pages."""
+    """Return whether the same words stood alone before: the title, on two pages."""
     words = plain(paragraph.text)
     return len(words) < _TITLE and any(plain(other.text) == words for other in front if len(other.text) < _TITLE)
 
 
 def _each_once(listed: Sequence[Evidence], recognizer: Recognizer, headed: bool = True) -> bool:
-    """Whether each name stands once only, up to a heading or the curtain (if `headed`), or through a long list."""
+    """Return whether each name stands once, up to a heading or the curtain (if `headed`), or through a long list."""
     names: set[str] = set()
     for paragraph in listed:
         if paragraph.is_heading:
@@ -243,13 +243,13 @@ def _each_once(listed: Sequence[Evidence], recognizer: Recognizer, headed: bool 
 
 
 def _prologue(front: Sequence[Evidence]) -> bool:
-    """Whether the last heading before is that of a prologue."""
+    """Return whether the last heading before is that of a prologue."""
     headings = (paragraph.heading_kind for paragraph in reversed(front) if paragraph.is_heading)
     return next(headings, "") in ("PROLOGUE", "INDUCTION")
 
 
 def _in_cast_list(front: Sequence[Evidence]) -> bool:
-    """Whether a cast list stands before, and no scene has begun since."""
+    """Return whether a cast list stands before, and no scene has begun since."""
     for paragraph in reversed(front):
         if paragraph.is_front_heading:
             return True
@@ -328,7 +328,7 @@ def _bracketed_from(held: Sequence[Evidence], start: int) -> int:
 
 
 def _follows_entrance(start: Start) -> bool | None:
-    """Whether the direction right before says that the one who speaks enters."""
+    """Return whether the direction right before says that the one who speaks enters."""
     entrance = start.front and _ENTRANCE.match(start.front[-1].text)
     return True if entrance and start.recognizer.first_name(start.paragraph) in start.front[-1].text else None
 
@@ -364,4 +364,4 @@ BEGINNINGS: tuple[Test[Start], ...] = (
     Test("first-scene-follows", _precedes_first_scene),
     Test("others-speak", _others_speak),
 )
-"""Whether a play begins: the first test that says yes or no decides."""
+"""Return whether a play begins: the first test that says yes or no decides."""

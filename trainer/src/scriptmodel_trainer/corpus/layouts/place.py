@@ -5,12 +5,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 
 from scriptmodel_trainer.corpus.events import Event
 from scriptmodel_trainer.corpus.layouts.body import Body
 from scriptmodel_trainer.corpus.layouts.cues import Cue
-from scriptmodel_trainer.corpus.layouts.evidence import Evidence
+from scriptmodel_trainer.corpus.layouts.evidence import Evidence, fact
 
 
 @dataclass(frozen=True)
@@ -26,19 +25,19 @@ class Place:
         """The text of the paragraph."""
         return self.paragraph.text
 
-    @cached_property
+    @fact
     def cues(self) -> list[Cue]:
         """Who speaks in the paragraph."""
         return self.body.recognizer.meet(self.paragraph)
 
     def next(self, count: int) -> Iterator[Evidence]:
-        """The next paragraphs, at most so many."""
+        """Yield the next paragraphs, at most so many."""
         return itertools.islice(self.ahead, count)
 
     def exposition(self, doubtful: bool = False) -> Iterator[Event]:
-        """All of it is a direction."""
+        """Give all of it as a direction."""
         return self.body.exposition(self.text, self.paragraph.line, doubtful)
 
     def words(self) -> Iterator[Event]:
-        """All of it is said by the one who speaks."""
+        """Give all of it as words of the one who speaks."""
         return self.body.lines(self.text, self.paragraph.line)

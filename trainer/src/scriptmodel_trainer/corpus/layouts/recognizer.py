@@ -1,4 +1,4 @@
-"""Who speaks in a paragraph: cues that are believed because of the cast, or because of who spoke before."""
+"""Who speaks in a paragraph: cues that are accepted because of the cast, or because of who spoke before."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Recognizer:
         met: list[Cue] = []
         last, speaker = -1, ""
         for cue in self._candidates(paragraph):
-            if cue.start < last or not self._believed(cue, text):
+            if cue.start < last or not self._accepted(cue, text):
                 continue
             again = cue.name == speaker and not (self.cast.dense and cue.kind is Kind.COLON)
             if again and "[" not in text[last : cue.start]:
@@ -57,7 +57,7 @@ class Recognizer:
         return met
 
     def begins_with_cue(self, paragraph: Evidence, sure: bool = False) -> bool:
-        """True if someone begins to speak at the beginning of the paragraph; if `sure`, in the file's main form."""
+        """Return True if someone speaks at the beginning of the paragraph; if `sure`, in the file's main form."""
         first = self._first(paragraph)
         if first is None or not sure:
             return first is not None
@@ -73,17 +73,17 @@ class Recognizer:
         return first.name if first is not None else ""
 
     def knows(self, paragraph: Evidence) -> bool:
-        """True if the paragraph begins with the cue of someone known."""
+        """Return True if the paragraph begins with the cue of someone known."""
         first = self._first(paragraph)
         return first is not None and first.name in self.speakers
 
     def may_be_title(self, paragraph: Evidence) -> bool:
-        """True if the paragraph is a name alone that hardly ever stands so: the title of the play may look like it."""
+        """Return True if the paragraph is a name alone that hardly ever stands so: a title may look like it."""
         first = self._first(paragraph)
         return first is not None and _stands_alone(first, paragraph.text) and first.name not in self.cast.alone
 
     def is_title(self, paragraph: Evidence) -> bool:
-        """True for a name alone in its paragraph where names stand right above the words."""
+        """Return True for a name alone in its paragraph where names stand right above the words."""
         first = self._first(paragraph)
         return self.cast.attached and first is not None and _stands_alone(first, paragraph.text)
 
@@ -125,7 +125,7 @@ class Recognizer:
             return None
         return replace(cue, name=cue.name.upper(), caps=True)
 
-    def _believed(self, cue: Cue, text: str) -> bool:
+    def _accepted(self, cue: Cue, text: str) -> bool:
         if cue.start == 0:
             return self._opens_paragraph(cue, text)
         known = cue.name in self.speakers or (self.cast.italic and cue.italic)
@@ -175,7 +175,7 @@ class Recognizer:
         return form in self.cast.main and not is_doubtful(cue.name) and named
 
     def _heads(self, cue: Cue, words: str) -> bool:
-        """True for a heading that looks like a speech: MOSCOW. THE HOUSE OF A MERCHANT."""
+        """Return True for a heading that looks like a speech: MOSCOW. THE HOUSE OF A MERCHANT."""
         if cue.kind is not Kind.PERIOD or len(words) <= _SHOUT or not words.isupper():
             return False
         if "!" in words or "?" in words or is_quoted(words):

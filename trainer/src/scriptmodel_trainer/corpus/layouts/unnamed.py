@@ -19,12 +19,12 @@ _SINGS = re.compile(rf"\b(?P<who>{WHOLE_CAPS_NAME}) (?:sings?|speaks?|says?|read
 
 
 def exposition(place: Place, _: Any) -> Iterator[Event]:
-    """All of it is a direction."""
+    """Give all of it as a direction."""
     return place.exposition()
 
 
 def words(place: Place, _: Any) -> Iterator[Event]:
-    """All of it is said by the one who speaks."""
+    """Give all of it as words of the one who speaks."""
     return place.words()
 
 
@@ -42,7 +42,7 @@ def _nobody_speaks(place: Place, _: Any) -> Iterator[Event]:
 
 
 def _begins_with_aside(place: Place) -> bool:
-    """Whether a direction in brackets begins words that continue."""
+    """Return whether a direction in brackets begins words that continue."""
     seen = place.paragraph
     return place.text.strip().startswith(("[", "(")) and not (seen.reads_like_direction and seen.tells)
 
@@ -64,7 +64,7 @@ def _is_centred(place: Place) -> bool:
 
 
 def _is_narration(place: Place) -> bool:
-    """Whether prose tells what is done, in a play whose directions are not always in brackets."""
+    """Return whether prose tells what is done, in a play whose directions are not always in brackets."""
     text, body = place.text, place.body
     if not body.cast.plain_directions or body.singing:
         return False
@@ -83,13 +83,13 @@ def _names_someone(place: Place) -> bool:
 
 
 def _is_set_in(place: Place) -> bool:
-    """Whether narration is set in as far as directions in brackets."""
+    """Return whether narration is set in as far as directions in brackets."""
     as_far = place.paragraph.indent == place.body.cast.set_in != 0
     return as_far and not place.body.singing and place.paragraph.narrates
 
 
 def _direction(place: Place, _: Any) -> Iterator[Event]:
-    """A direction without brackets; the curtain falls, or `ANNA sings:` says who sings what follows."""
+    """Give a direction without brackets; the curtain falls, or `ANNA sings:` says who sings what follows."""
     text, body = place.text, place.body
     yield from place.exposition()
     if "CURTAIN" in text:

@@ -1,0 +1,1 @@
+"""What servers of each version answer to the operator where something is in its way."""

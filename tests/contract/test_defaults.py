@@ -1,0 +1,101 @@
+"""A server of 2.8 or later merges its defaults into nothing that the operator sends.
+
+localpach is 2.7, which has none: these tests run with PACHD_ADDRESS, on a server that nobody else uses.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from typing import Any
+
+import grpc
+import pytest
+
+from scriptmodel_operator.desired.digest import fingerprint
+from scriptmodel_operator.leadership import UNLIMITED
+from scriptmodel_operator.pachyderm import messages
+from scriptmodel_operator.pachyderm.adapter import PachydermGateway
+from scriptmodel_operator.pachyderm.channel import PachdAddress
+from scriptmodel_operator.pachyderm.protocol import pps_grpc, transaction, transaction_grpc
+from scriptmodel_operator.pachyderm.submitted import submitted_spec
+from scriptmodel_operator.pachyderm.values import BranchRef, PipelineApply, PipelineInfo, PipelineRef, RepoRef
+from scriptmodel_operator.pachyderm.versions import ServerVersion
+from tests.bench.operator.wire import field
+from tests.unit.operator.test_pipeline_json import DEFAULTS, FULL, PLAIN
+
+ADDRESS = os.environ.get("PACHD_ADDRESS", "")
+pytestmark = pytest.mark.skipif(not ADDRESS, reason="localpach is 2.7, which has no defaults")
+MARK = {"scriptmodel.dev/mark": "{}"}
+
+
+@pytest.fixture
+def gateway() -> Iterator[PachydermGateway]:
+    with closing(PachydermGateway(PachdAddress(ADDRESS), UNLIMITED)) as found:
+        if not ServerVersion.parse(found.server_version()).merges_defaults:
+            pytest.skip("this server has no defaults")
+        yield found
+
+
+@pytest.fixture
+def plays(gateway: PachydermGateway) -> Iterator[RepoRef]:
+    """A repo; pipelines whose names begin with its name are deleted with it."""
+    repo = RepoRef("default", f"d-{uuid.uuid4().hex[:6]}")
+    gateway.create_repo(repo, "")
+    yield repo
+    for info in gateway.list_pipelines([repo.project]):
+        if info.ref.name.startswith(repo.name):
+            gateway.delete_pipeline(info.ref, keep_repo=False)
+    gateway.delete_repo(repo)
+
+
+@pytest.fixture
+def channel() -> Iterator[grpc.Channel]:
+    with grpc.insecure_channel(ADDRESS) as found:
+        yield found
+        set_defaults(found, {})
+
+
+def set_defaults(channel: grpc.Channel, defaults: dict[str, Any]) -> None:
+    """As `pachctl update defaults --regenerate`: SetClusterDefaultsRequest.cluster_defaults_json and .regenerate."""
+    method = channel.unary_unary("/pps_v2.API/SetClusterDefaults", bytes, bytes)
+    method(field(5, json.dumps({"createPipelineRequest": defaults})) + field(2, 1), timeout=60)
+
+
+def test_a_pipeline_runs_as_it_was_sent_whatever_the_defaults_say(
+    gateway: PachydermGateway, plays: RepoRef, channel: grpc.Channel
+) -> None:
+    source = BranchRef(plays, "master")
+    plain = replace(PLAIN, ref=PipelineRef("default", f"{plays.name}-plain"), input_branch=source)
+    full = replace(FULL, ref=PipelineRef("default", f"{plays.name}-full"), input_branch=source)
+    older = replace(PLAIN, ref=PipelineRef("default", f"{plays.name}-older"), input_branch=source)
+    set_defaults(channel, {name: value for name, value in DEFAULTS.items() if name != "podPatch"})
+    gateway.apply_pipelines([PipelineApply(plain), PipelineApply(full)])
+    pps_grpc.APIStub(channel).CreatePipeline(messages.create_request(PipelineApply(older)), timeout=60)
+    set_defaults(channel, {"resourceLimits": {"gpu": {"type": "nvidia.com/gpu", "number": "2"}}, "datumTries": "7"})
+    found: dict[str, PipelineInfo] = {info.ref.name: info for info in gateway.list_pipelines(["default"])}
+    for spec in (plain, full):
+        info = found[spec.ref.name]
+        assert (info.version, fingerprint(info.spec)) == (1, fingerprint(spec))
+        assert fingerprint(submitted_spec(info)) == fingerprint(spec)
+    inherited = found[older.ref.name]
+    assert (inherited.version, inherited.spec.limits.gpu_count) == (2, 2), "as the operator sent it before"
+    assert fingerprint(submitted_spec(inherited)) == fingerprint(older), "which is no drift"
+
+
+def test_an_abandoned_transaction_shows_whose_it_is(
+    gateway: PachydermGateway, plays: RepoRef, channel: grpc.Channel
+) -> None:
+    opened = transaction_grpc.APIStub(channel).StartTransaction(transaction.StartTransactionRequest(), timeout=60)
+    ref = PipelineRef("default", f"{plays.name}-train")
+    spec = replace(PLAIN, ref=ref, input_branch=BranchRef(plays, "master"), annotations=MARK)
+    request = messages.create_v2_request(PipelineApply(spec)).SerializeToString()
+    create = channel.unary_unary("/pps_v2.API/CreatePipelineV2", bytes, bytes)
+    create(request, metadata=[("pach-transaction", opened.id)], timeout=60)
+    found = {each.id: each for each in gateway.list_transactions()}
+    gateway.delete_transaction(opened.id)
+    assert (found[opened.id].pipelines, found[opened.id].others) == ((MARK,), 0)

@@ -1,0 +1,239 @@
+"""The judge ranks held-out text above sampled text, and that above loops, noise, copies and text of another corpus."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from samples import play, run_trainer
+
+from scriptmodel_trainer.artifacts import load_model
+from scriptmodel_trainer.corpus.reading import find_sources
+from scriptmodel_trainer.corpus.stream import TokenStream, read_corpus
+from scriptmodel_trainer.generation.network import Network
+from scriptmodel_trainer.generation.rendering import render
+from scriptmodel_trainer.generation.sampling import Sampling
+from scriptmodel_trainer.generation.writer import Opening, Writer
+from scriptmodel_trainer.judging.bleu import self_bleu
+from scriptmodel_trainer.judging.lines import lines_of, rendered_tokens
+from scriptmodel_trainer.judging.ngrams import MOST, SIZES, KnownNgrams, hashes_of, is_word, known_ngrams, longest_copy
+from scriptmodel_trainer.judging.reference import Reference, held_out_tokens, reference_of
+from scriptmodel_trainer.reporting.page import render_report
+
+TEXTS = Path(__file__).parent / "earlier" / "lines.txt"
+GREEDY = Sampling(0.0, repetition_penalty=1.0)
+
+
+def stream_of(path: Path) -> TokenStream:
+    return read_corpus(find_sources([path], lambda _: None), None, lambda _: None)
+
+
+@pytest.fixture(scope="session")
+def learned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A corpus that is large enough to hold out some pages, and a model of it."""
+    folder = tmp_path_factory.mktemp("judged")
+    (folder / "plays").mkdir()
+    (folder / "plays" / "play.md").write_text(play(1200), "utf-8")
+    arguments = ["--preset", "demo", "--epochs", "4", "--set", "hidden_units=32", "batch_size=8"]
+    done = run_trainer(["train", "--data", folder / "plays", "--out", folder / "model", *arguments])
+    assert done.returncode == 0, done.stderr
+    return folder / "plays", folder / "model"
+
+
+@pytest.fixture(scope="session")
+def corpus_stream(learned: tuple[Path, Path]) -> TokenStream:
+    return stream_of(learned[0])
+
+
+@pytest.fixture(scope="session")
+def reference(corpus_stream: TokenStream) -> Reference:
+    found = reference_of(corpus_stream)
+    assert found is not None
+    return found
+
+
+@pytest.fixture(scope="session")
+def writer(learned: tuple[Path, Path]) -> Writer:
+    trained = load_model(learned[1])
+    return Writer(Network(trained.weights), trained.vocabulary)
+
+
+def training_text(stream: TokenStream, count: int) -> list[str]:
+    return [stream.lexicon[number] for number in stream.splits["train"][:count].tolist()]
+
+
+def shuffled(tokens: Sequence[str]) -> list[str]:
+    """The same text with its words in another order; markers and names stay where they are."""
+    places = [
+        place for place, token in enumerate(tokens) if is_word(token) and (not place or tokens[place - 1] != "<boname>")
+    ]
+    words = [tokens[place] for place in places]
+    random.Random(1).shuffle(words)
+    mixed = list(tokens)
+    for place, word in zip(places, words, strict=True):
+        mixed[place] = word
+    return mixed
+
+
+def test_held_out_text_ranks_above_sampled_text_and_that_above_all_that_is_bad(
+    corpus_stream: TokenStream, reference: Reference, writer: Writer, tmp_path: Path
+) -> None:
+    held_out = held_out_tokens(corpus_stream)
+    sampled = [writer.write(400, Sampling(), (seed, 0), Opening()) for seed in range(3)]
+    (tmp_path / "other.md").write_text(
+        "# The Other Play\n\n## ACT I\n\n"
+        + "**KING**  \nNow is the winter of our discontent, made glorious summer.  \n\n"
+        "**QUEEN**  \nIn sooth, I know not why I am so sad; it wearies me.  \n\n" * 60,
+        "utf-8",
+    )
+    bad = {
+        "a loop": writer.write(400, GREEDY, (0, 0), Opening()),
+        "noise": shuffled(held_out),
+        "a copy": training_text(corpus_stream, len(held_out)),
+        "foreign": training_text(stream_of(tmp_path), 800),
+    }
+    overall = [reference.verdict(tokens).overall for tokens in sampled]
+    assert reference.verdict(held_out).overall > max(overall)
+    assert {reference.verdict(tokens).verdict for tokens in [held_out, *sampled]} == {"good"}
+    for verdict, tokens in bad.items():
+        judged = reference.verdict(tokens)
+        assert judged.overall < min(overall), verdict
+        assert judged.verdict == verdict
+
+
+def test_the_longest_copy_is_found_to_the_word() -> None:
+    draw = random.Random(2)
+    training = [f"w{draw.randrange(10**9)}" for _ in range(500)]
+    for length in (0, 1, 2, 3, 7, 8, 9, 31, 100, 500):
+        text = ["x", *training[500 - length :], "y", "z"]
+        assert longest_copy(hashes_of(text), hashes_of(training)) == length
+    assert longest_copy(hashes_of([]), hashes_of(training)) == 0
+
+
+def test_a_large_text_keeps_an_even_sample_of_its_ngrams(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = hashes_of(f"w{number}" for number in range(4000))
+    full = known_ngrams(words)
+    half = np.concatenate([words[:500], hashes_of(f"other{number}" for number in range(500))])
+    assert full.share(half, 8) == pytest.approx(0.5, abs=0.01)
+    monkeypatch.setattr("scriptmodel_trainer.judging.ngrams.MOST", 1000)
+    sample = known_ngrams(words)
+    assert {len(sample.of_size[size]) for size in SIZES} == {1000}
+    assert sample.share(words, 8) == 1.0
+    assert sample.share(half, 8) == pytest.approx(0.5, abs=0.1)
+    assert MOST == 1 << 20
+
+
+def test_ngrams_are_the_same_whatever_is_read_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = hashes_of(f"w{number % 97}" for number in range(3000))
+    whole = known_ngrams(words)
+    monkeypatch.setattr("scriptmodel_trainer.judging.ngrams._CHUNK", 64)
+    parts = known_ngrams(words)
+    for size in SIZES:
+        assert parts.of_size[size].tolist() == whole.of_size[size].tolist()
+
+
+def test_a_script_is_read_back_as_the_tokens_that_it_was_written_from(writer: Writer) -> None:
+    for seed in range(20):
+        tokens = writer.write(120, Sampling(), (seed, 0), Opening())
+        again = list(rendered_tokens(render(tokens).splitlines()))
+        assert [line.words for line in lines_of(again)] == [line.words for line in lines_of(tokens)]
+        assert [line.speaker for line in lines_of(again)] == [line.speaker for line in lines_of(tokens)]
+
+
+def test_self_bleu_is_one_for_the_same_text_and_nothing_for_texts_without_common_words() -> None:
+    text = ["the", "lamp", "waits", "for", "an", "old", "song", "in", "our", "kitchen"]
+    assert self_bleu([text, text]) == pytest.approx(1.0)
+    assert self_bleu([text, [word + "x" for word in text]]) == 0.0
+    assert self_bleu([text]) is None
+    near = [*text[:5], "my", "brother", "asks", "about", "her"]
+    assert 0.0 < (self_bleu([text, near]) or 0.0) < 0.7
+
+
+def test_the_command_judges_a_script_and_a_model(learned: tuple[Path, Path], writer: Writer, tmp_path: Path) -> None:
+    corpus, model = learned
+    script = tmp_path / "script.txt"
+    script.write_text(render(writer.write(400, Sampling(), (0, 0), Opening())), "utf-8")
+    judged = json.loads(run_trainer(["judge", script, "--data", corpus, "--json"]).stdout)
+    assert judged["verdict"] == "good"
+    assert judged["figures"].keys() == judged["held_out"].keys()
+    assert judged["figures"]["self_bleu"] is None
+    done = run_trainer(["judge", model, "--data", corpus, "--samples", "3", "--words", "300"])
+    assert done.stdout.startswith("Verdict: good (0.")
+    assert "self-BLEU" in done.stdout
+    copy = run_trainer(["judge", corpus / "play.md", "--data", corpus])
+    assert copy.stdout.startswith("Verdict: a copy (0.")
+
+
+def test_a_corpus_too_small_to_hold_text_out_is_answered_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "play.txt").write_text("The lamp waits for nobody.\n", "utf-8")
+    done = run_trainer(["judge", tmp_path / "play.txt", "--data", tmp_path])
+    assert done.returncode == 2
+    assert "too small to hold out text" in done.stderr
+    assert stream_of(tmp_path).splits["train"] is not None
+    assert reference_of(stream_of(tmp_path)) is None
+
+
+def test_training_stores_what_the_judge_needs(learned: tuple[Path, Path], reference: Reference) -> None:
+    stored = load_model(learned[1], judged=True).reference
+    assert stored is not None
+    assert stored.held_out == reference.held_out
+    assert isinstance(stored.known, KnownNgrams)
+    for size in SIZES:
+        assert stored.known.of_size[size].tolist() == reference.known.of_size[size].tolist()
+
+
+def test_a_model_of_an_older_version_has_no_reference(tmp_path: Path) -> None:
+    for path in (TEXTS.parent / "float32").iterdir():
+        shutil.copy(path, tmp_path)
+    assert load_model(tmp_path, judged=True).reference is None
+
+
+def test_generate_keeps_the_sample_that_the_judge_ranks_first(learned: tuple[Path, Path], tmp_path: Path) -> None:
+    model = learned[1]
+    reference = load_model(model, judged=True).reference
+    assert reference is not None
+    command = ["generate", model, "--words", "80", "--temperature", "1.1", "--samples", "5", "--seed", "4"]
+    assert run_trainer([*command, "--out", tmp_path / "all.txt", "--record", tmp_path / "all.json"]).returncode == 0
+    entries = json.loads((tmp_path / "all.json").read_text())["samples"]
+    texts = [(tmp_path / entry["file"]).read_text() for entry in entries]
+    ranks = [reference.verdict(list(rendered_tokens(text.splitlines()))).overall for text in texts]
+    assert [entry["score"]["overall"] for entry in entries] == pytest.approx(ranks, abs=0.02)
+    best = max(range(5), key=lambda number: entries[number]["score"]["overall"])
+    assert best, "the first sample would be kept anyway"
+    keep = [*command, "--keep", "best"]
+    assert run_trainer([*keep, "--out", tmp_path / "best.txt", "--record", tmp_path / "best.json"]).returncode == 0
+    (kept,) = json.loads((tmp_path / "best.json").read_text())["samples"]
+    assert (tmp_path / "best.txt").read_text() == texts[best]
+    assert (kept["sample"], kept["of"]) == (best + 1, 5)
+    assert kept["score"] == entries[best]["score"]
+    assert not (tmp_path / "best.2.txt").exists()
+    assert run_trainer(keep).stdout == texts[best]
+
+
+def test_a_model_that_cannot_judge_keeps_its_first_sample_and_says_so(tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    model.mkdir()
+    for path in (TEXTS.parent / "float32").iterdir():
+        shutil.copy(path, model)
+    command = ["generate", model, "--words", "20"]
+    done = run_trainer([*command, "--samples", "3", "--keep", "best"])
+    assert done.stdout == run_trainer(command).stdout
+    assert "train again to judge samples" in done.stderr
+    out = ["--out", tmp_path / "a.txt", "--record", tmp_path / "a.json"]
+    assert run_trainer([*command, *out]).stderr == ""
+    assert "score" not in json.loads((tmp_path / "a.json").read_text())["samples"][0]
+
+
+def test_the_report_shows_the_verdict_or_why_there_is_none(learned: tuple[Path, Path], tmp_path: Path) -> None:
+    page = (learned[1] / "report.html").read_text("utf-8")
+    assert "Held-out text" in page
+    assert "distinct words among 200" in page
+    trained = load_model(learned[1])
+    assert "holds no figures to judge" in render_report(trained)
+    run_trainer(["report", learned[1], "--out", tmp_path / "again.html"])
+    assert (tmp_path / "again.html").read_text("utf-8") == page

@@ -1,0 +1,147 @@
+"""The judge command: figures of a script or of a model's samples beside held-out text of a corpus, and a verdict."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from scriptmodel_trainer import artifacts
+from scriptmodel_trainer.corpus import layouts, reading, stream
+from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.generation.network import Network
+from scriptmodel_trainer.generation.sampling import Sampling
+from scriptmodel_trainer.generation.writer import Opening, Writer
+from scriptmodel_trainer.judging.bleu import self_bleu
+from scriptmodel_trainer.judging.figures import MEANING, mean_figures
+from scriptmodel_trainer.judging.lines import is_rendered, lines_of, rendered_tokens
+from scriptmodel_trainer.judging.ngrams import spoken_hashes
+from scriptmodel_trainer.judging.reference import held_out_tokens, reference_of
+from scriptmodel_trainer.judging.verdict import Verdict, judge
+from scriptmodel_trainer.progress.events import Warned
+from scriptmodel_trainer.progress.listeners import Progress
+from scriptmodel_trainer.storage import finite
+
+_SHORT = 200
+"""Words; figures of a shorter text say little."""
+
+Tokens = list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeOptions:
+    """The judge command's options, checked; `samples`, `words` and `seed` are for a model alone."""
+
+    subject: Path
+    data: Sequence[Path]
+    layout: str
+    samples: int
+    words: int
+    seed: int
+    as_json: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Report:
+    verdict: Verdict
+    figures: dict[str, Any]
+    held_out: dict[str, Any]
+    samples: int
+
+
+def judge_subject(options: JudgeOptions, progress: Progress) -> str:
+    """Return the verdict on a script, or on samples of a model, as a line of JSON or as readable text."""
+    if not 1 <= options.samples <= 100:
+        raise BadInputError(f"--samples {options.samples} must lie between 1 and 100", parameter="samples")
+    if options.words < 1:
+        raise BadInputError(f"--words {options.words} must be at least 1", parameter="words")
+    if options.seed < 0:
+        raise BadInputError(f"--seed {options.seed} must not be negative", parameter="seed")
+    samples = _samples_of(options, progress)
+    sources = reading.find_sources(options.data, progress.note)
+    corpus = stream.read_corpus(sources, layouts.layout_named(options.layout), progress.note)
+    if corpus.doubt:
+        progress.report(Warned("not_scripts", corpus.doubt))
+    report = _report(samples, corpus)
+    if report.figures["words"] < _SHORT:
+        text = f"the text has {report.figures['words']} words: figures of fewer than {_SHORT} say little"
+        progress.report(Warned("short_text", text))
+    return _json(report) if options.as_json else _table(report)
+
+
+def _samples_of(options: JudgeOptions, progress: Progress) -> list[Tokens]:
+    """Return the tokens of the script, or of samples of the model."""
+    if options.subject.is_dir():
+        model = artifacts.load_model(options.subject)
+        writer = Writer(Network(model.weights), model.vocabulary)
+        seeds = [(options.seed, sample) for sample in range(options.samples)]
+        return writer.write_together(options.words, Sampling(), seeds, Opening())
+    (source,) = reading.find_sources([options.subject], progress.note)
+    if is_rendered(reading.sample_lines(source)):
+        return [list(rendered_tokens(reading.read_lines(source)))]
+    whole = stream.read_whole([source], layouts.layout_named(options.layout))
+    return [[whole.lexicon[number] for number in whole.ids.tolist()]]
+
+
+def _report(samples: Sequence[Tokens], corpus: stream.TokenStream) -> _Report:
+    reference = reference_of(corpus)
+    if reference is None:
+        raise BadInputError("the corpus is too small to hold out text to compare with", "add scripts to --data")
+    training = spoken_hashes(corpus.splits["train"], corpus.lexicon)
+    figures = mean_figures([reference.figures(tokens, training) for tokens in samples])
+    held_out = held_out_tokens(corpus)
+    usual = dataclasses.replace(
+        reference.held_out, longest_copy=reference.figures(held_out[: _longest(samples)], training).longest_copy
+    )
+    return _Report(
+        judge(figures, reference.held_out),
+        {**dataclasses.asdict(figures), "self_bleu": self_bleu([_words(tokens) for tokens in samples])},
+        {**dataclasses.asdict(usual), "self_bleu": self_bleu(_pieces(held_out, samples))},
+        len(samples),
+    )
+
+
+def _longest(samples: Sequence[Tokens]) -> int:
+    return max(map(len, samples))
+
+
+def _pieces(held_out: Tokens, samples: Sequence[Tokens]) -> list[list[str]]:
+    """Return as many pieces of held-out text as there are samples, of their length where there is enough text."""
+    length = min(_longest(samples), len(held_out) // len(samples))
+    starts = np.linspace(0, len(held_out) - length, len(samples)).astype(int).tolist()
+    return [_words(held_out[start : start + length]) for start in starts]
+
+
+def _words(tokens: Tokens) -> list[str]:
+    return [word.casefold() for line in lines_of(tokens) for sentence in line.sentences for word in sentence]
+
+
+def _json(report: _Report) -> str:
+    value = {**dataclasses.asdict(report.verdict), "samples": report.samples}
+    return json.dumps(finite({**value, "figures": report.figures, "held_out": report.held_out}))
+
+
+def _table(report: _Report) -> str:
+    verdict = report.verdict
+    aspects = ("originality", "variety", "order", "vocabulary", "form")
+    values = ", ".join(f"{name} {getattr(verdict, name):.2f}" for name in aspects)
+    rows = [
+        f"{meaning:<48} {_number(report.figures[name]):>9} {_number(report.held_out[name]):>9}"
+        for name, meaning in MEANING.items()
+        if report.figures[name] is not None
+    ]
+    head = f"{'':<48} {'text':>9} {'held out':>9}"
+    return "\n".join((f"Verdict: {verdict.verdict} ({verdict.overall:.2f}: {values})", head, *rows))
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:,.1f}"

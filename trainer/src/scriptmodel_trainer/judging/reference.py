@@ -1,0 +1,76 @@
+"""What a script is judged by: figures of held-out text, and the n-grams of the training text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from scriptmodel_trainer.corpus.stream import TokenStream
+from scriptmodel_trainer.judging.figures import Figures, figures_of
+from scriptmodel_trainer.judging.ngrams import MOST, SIZES, Hashes, KnownNgrams, known_ngrams, spoken_hashes
+from scriptmodel_trainer.judging.verdict import Verdict, judge
+
+LARGEST = len(SIZES) * (4 * MOST + 1024) + 1024
+"""Bytes of the file of n-grams, at most."""
+
+_NAMES = set(Figures.__dataclass_fields__) - {"longest_copy"}
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Figures of held-out text and the n-grams of the training text."""
+
+    held_out: Figures
+    known: KnownNgrams
+
+    def figures(self, tokens: Sequence[str], training: Hashes | None = None) -> Figures:
+        """Return the figures of a text; `training` holds the words of the training text, for the longest copy."""
+        return figures_of(tokens, self.known, training)
+
+    def verdict(self, tokens: Sequence[str]) -> Verdict:
+        """Return the verdict on a text."""
+        return judge(self.figures(tokens), self.held_out)
+
+
+def held_out_tokens(corpus: TokenStream) -> list[str]:
+    """Return the text of the corpus that training does not learn from; none if it is too small to hold any out."""
+    train, valid, test = (corpus.splits[name] for name in ("train", "valid", "test"))
+    if valid is train:
+        return []
+    parts = [valid] if test is valid else [valid, test]
+    return [corpus.lexicon[number] for number in np.concatenate(parts).tolist()]
+
+
+def reference_of(corpus: TokenStream) -> Reference | None:
+    """Return what scripts of this corpus are judged by; None if it is too small to hold any text out."""
+    held_out = held_out_tokens(corpus)
+    if not held_out:
+        return None
+    training = spoken_hashes(corpus.splits["train"], corpus.lexicon)
+    known = known_ngrams(training)
+    return Reference(figures_of(held_out, known), known)
+
+
+def stored_figures(figures: Figures) -> dict[str, float]:
+    """Return the figures by name, to be stored; the longest copy depends on the length of a text and is left out."""
+    return {name: getattr(figures, name) for name in Figures.__dataclass_fields__ if name in _NAMES}
+
+
+def arrays_of(known: KnownNgrams) -> dict[str, npt.NDArray[np.uint32]]:
+    """Return the n-grams as arrays by name, to be stored."""
+    return {f"ngrams{size}": hashes for size, hashes in known.of_size.items()}
+
+
+def reference_from(figures: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> Reference:
+    """Return what `arrays_of` and the figures of the metrics give; raises ValueError if they are not of that form."""
+    if arrays.keys() != {f"ngrams{size}" for size in SIZES} or not figures.keys() >= _NAMES:
+        raise ValueError("it does not hold the n-grams of a training text")
+    for array in arrays.values():
+        if array.dtype != np.uint32 or array.ndim != 1 or len(array) > MOST or (array[1:] <= array[:-1]).any():
+            raise ValueError("its n-grams are not sorted")
+    held_out = Figures(**{name: figures[name] for name in _NAMES}, longest_copy=None)
+    return Reference(held_out, KnownNgrams({size: arrays[f"ngrams{size}"] for size in SIZES}))
