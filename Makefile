@@ -136,7 +136,7 @@ e2e: env cluster ## Test the chart with real pods; needs root and `make images` 
 	$(OPERATOR)/bin/pytest -x -v --durations=0 --durations-min=1 tests/node
 
 .PHONY: chaos
-chaos: chaos-localpach chaos-operator ## Run both fault suites
+chaos: chaos-localpach chaos-operator chaos-trainer ## Run both fault suites
 
 .PHONY: chaos-localpach
 chaos-localpach: env ## Kill localpach under concurrent writers (KILLS=300, SEED=a number)
@@ -146,6 +146,11 @@ chaos-localpach: env ## Kill localpach under concurrent writers (KILLS=300, SEED
 chaos-operator: env controlplane ## Inject every kind of fault into every call of the operator (CASES=sample size, SEED, LIMIT=seconds, PART=1/4, ONLY=a pattern)
 	$(OPERATOR)/bin/python -m tests.chaos.operator $(if $(CASES),--cases $(CASES)) $(if $(SEED),--seed $(SEED)) \
 	  $(if $(LIMIT),--seconds $(LIMIT)) $(if $(PART),--part $(PART)) $(if $(ONLY),--only '$(ONLY)')
+
+.PHONY: chaos-trainer
+chaos-trainer: env ## Lose the worker of a training at random steps: the weights stay those of an undisturbed run (KILLS=20, SEED, EPOCHS=12)
+	$(OPERATOR)/bin/python -m tests.chaos.lost_workers --kills $(or $(KILLS),20) $(if $(SEED),--seed $(SEED)) \
+	  $(if $(EPOCHS),--epochs $(EPOCHS))
 
 .PHONY: attack
 attack: env ## Test with generated hostile inputs (SECONDS=60 and CASES=100000 for each generator, SEED, ONLY=a name)

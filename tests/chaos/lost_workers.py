@@ -5,7 +5,7 @@
 An undisturbed training comes first. The disturbed one has the same corpus, settings and seed, and its pipeline is the
 one that the operator creates. It is interrupted where the seed says: the trainer's process is killed (the attempt
 fails and Pachyderm retries the datum), localpach is killed and started again, the pipeline is stopped and started, or
-it is updated without reprocessing. In the end both have the same weights, bit for bit, and the claim is empty.
+it is updated without reprocessing. In the end both have the same weights, bit for bit, and no state is left.
 """
 
 from __future__ import annotations
@@ -57,9 +57,9 @@ SLACK_SECONDS = 10.0
 TRIES = 11
 TRAINING_SECONDS = 900.0
 _CORPUS = BranchRef(RepoRef("default", "plays"), "master")
-_NETWORK = {"hiddenUnits": 48, "embeddingUnits": 48, "vocabularySize": 500}
+NETWORK = {"hiddenUnits": 48, "embeddingUnits": 48, "vocabularySize": 500}
 """`small` with so little to compute that starting a trainer takes longer than an epoch."""
-_CORPUS_BYTES = 60_000
+_CORPUS_BYTES = 40_000
 _SAME = ("/weights.npz", "/word_to_id.json", "/id_to_word.json")
 _FILE_LIMIT = 1 << 28
 
@@ -187,8 +187,11 @@ class Training:
         return {path: self.world.gateway.read_file(output, job.ref.id, path, _FILE_LIMIT) for path in paths}
 
     def left_on_the_claim(self) -> list[str]:
+        """Return the files of the state folder, without the empty file that each run locks."""
         folder = self.world.root / "data/claims" / CLAIM / self.pipeline.project / self.pipeline.name
-        return sorted(str(each.relative_to(folder)) for each in folder.rglob("*") if each.is_file())
+        return sorted(
+            str(each.relative_to(folder)) for each in folder.rglob("*") if each.is_file() and each.stat().st_size
+        )
 
 
 def kill_trainer(training: Training) -> None:
@@ -314,7 +317,7 @@ def main() -> int:
             options.trainer,
             options.kills,
             seed,
-            {**_NETWORK, "epochs": options.epochs},
+            {**NETWORK, "epochs": options.epochs},
             lambda text: print(text, flush=True),
         )
     except AstrayError as error:

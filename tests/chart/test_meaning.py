@@ -213,6 +213,21 @@ def test_the_operator_may_read_no_secret_but_those_that_are_named(names: list[st
         assert (rule["verbs"], rule.get("resourceNames")) == (["get"], limited)
 
 
+def test_the_operator_may_list_pods_on_request_in_the_namespace_of_pachd() -> None:
+    assert "pods" not in str([each for each in objects() if each["kind"].endswith("Role")])
+    listing = {"rbac": {"workerPods": {"list": True}}}
+    found = objects({**listing, "pachd": {"address": "pachd.ml.svc:1"}})
+    role = only("Role", found, "scriptmodel-operator-worker-pods")
+    assert (role["metadata"]["namespace"], role["rules"]) == (
+        "ml",
+        [{"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]}],
+    )
+    assert only("RoleBinding", found, "scriptmodel-operator-worker-pods")["subjects"][0]["namespace"] == NAMESPACE
+    args = only("Deployment", found, "scriptmodel-operator")["spec"]["template"]["spec"]["containers"][0]["args"]
+    assert "--worker-namespace=ml" in args
+    assert "NAME.NAMESPACE.svc:PORT" in refusal({**listing, "pachd": {"address": "pachd.example.com:443"}})
+
+
 def test_a_claim_reaches_the_operator_and_a_job_that_deletes_old_state_from_its_root() -> None:
     assert "CronJob" not in kinds()
     claimed = {"trainer": {"checkpoints": {"claimName": "checkpoints"}}, "pachd": {"address": "pachd.ml.svc:30650"}}

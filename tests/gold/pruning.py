@@ -87,6 +87,7 @@ def counted(text: str) -> Counted:
         found: list[rules.Decision] = []
         digest = difference.fingerprint(difference.Reading(text, "auto"), found.append)["sha256"]
     counts.update(_lines(text, found))
+    counts["decisions.name"] += counts.pop("name", 0)  # of names within a paragraph
     return Counted(text, str(digest), counts)
 
 

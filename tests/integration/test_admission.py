@@ -71,6 +71,17 @@ REFUSED = pytest.mark.parametrize(
         ({"corpus": REPO, "generation": {"repetitionPenalty": "9e-1"}}, "must be at least 1"),
         ({"corpus": REPO, "generation": {"topK": -1}}, "spec.generation.topK"),
         ({"corpus": REPO, "model": {"seed": -1}}, "spec.model.seed"),
+        ({"corpus": REPO, "model": {"from": {}}}, "name exactly one source of the base model"),
+        (
+            {"corpus": REPO, "model": {"from": {"scriptModel": "a", "repo": {"name": "b"}}}},
+            "name exactly one source of the base model",
+        ),
+        ({"corpus": REPO, "model": {"from": {"scriptModel": "No Such"}}}, "spec.model.from.scriptModel"),
+        ({"corpus": REPO, "model": {"from": {"repo": {"name": "a.b"}}}}, "spec.model.from.repo.name"),
+        (
+            {"corpus": REPO, "model": {"from": {"scriptModel": "a"}}, "training": {"warmStart": True}},
+            "model.from and training.warmStart cannot be combined",
+        ),
         ({"corpus": REPO, "generation": {"words": 0}}, "spec.generation.words"),
         ({"corpus": REPO, "generation": {"words": "many"}}, "spec.generation.words"),
         (
@@ -104,6 +115,10 @@ REFUSED = pytest.mark.parametrize(
         ),
         ({"corpus": REPO, "training": {"activeDeadline": "soon"}}, "such as 90s, 30m, 6h or 1h30m, not soon"),
         ({"corpus": REPO, "training": {"pendingDeadline": "0m"}}, "must be more than 0"),
+        ({"corpus": REPO, "training": {"budget": {"duration": "0h"}}}, "spec.training.budget.duration"),
+        ({"corpus": REPO, "training": {"budget": {"epochs": 0}}}, "spec.training.budget.epochs"),
+        ({"corpus": REPO, "training": {"budget": {"gpuSeconds": 0}}}, "spec.training.budget.gpuSeconds"),
+        ({"corpus": REPO, "training": {"earlyStopping": {"patience": -1}}}, "spec.training.earlyStopping.patience"),
         (
             {"corpus": REPO, "training": {"nodeSelector": {"a b": "x", "c": "y"}}},
             "each key must be that of a label such as",
@@ -124,6 +139,7 @@ REFUSED = pytest.mark.parametrize(
             {"corpus": REPO, "training": {"tolerations": [{"key": "gpu", "tolerationSeconds": 3}]}},
             "tolerationSeconds goes with effect NoExecute only",
         ),
+        ({"corpus": REPO, "training": {"queueName": "GPUs"}}, "spec.training.queueName"),
         ({"corpus": REPO, "training": {"priorityClassName": "Very_High"}}, "spec.training.priorityClassName"),
         ({"corpus": REPO, "training": {"runtimeClassName": "a.-b"}}, "name of lower case letters, digits, - and ."),
         ({"corpus": REPO, "training": {"backoffLimit": 11}}, "spec.training.backoffLimit"),
@@ -276,6 +292,10 @@ def test_nothing_valid_is_dropped_and_defaults_are_filled_in(cluster: Cluster) -
             "pendingDeadline": "1h30m",
             "activeDeadline": "2d",
             "backoffLimit": 0,
+            "queueName": "gpus",
+            "warmStart": True,
+            "budget": {"duration": "2h", "epochs": 5, "gpuSeconds": 3600},
+            "earlyStopping": {"patience": 3},
         },
         "generation": {
             "words": 50,
@@ -287,6 +307,7 @@ def test_nothing_valid_is_dropped_and_defaults_are_filled_in(cluster: Cluster) -
             "prompt": "Winter is",
             "speaker": "JON",
             "samples": 2,
+            "keep": "best",
         },
         "pachyderm": {"project": "team"},
         "deletionPolicy": "Retain",
@@ -303,6 +324,10 @@ def test_nothing_valid_is_dropped_and_defaults_are_filled_in(cluster: Cluster) -
     ]
     for corpus in sources:
         wanted = {**spec, "corpus": corpus}
+        assert json.loads(cluster.kubectl(*dry, stdin=json.dumps(manifest("full", wanted))))["spec"] == wanted
+    base = {"repo": {"name": "models", "branch": "main", "project": "team"}, "follow": True}
+    for model in ({"from": base}, {"from": {"scriptModel": "shakespeare", "follow": False}}):
+        wanted = {**spec, "model": {**spec["model"], **model}, "training": {**spec["training"], "warmStart": False}}
         assert json.loads(cluster.kubectl(*dry, stdin=json.dumps(manifest("full", wanted))))["spec"] == wanted
     bare = json.loads(cluster.kubectl(*dry, stdin=json.dumps(manifest("bare", {"corpus": REPO}))))["spec"]
     assert bare["corpus"] == {"repo": {"name": "plays", "branch": "master", "project": "default"}, "layout": "auto"}

@@ -103,7 +103,7 @@ RULES = [
     Here(r"scriptmodel init \S+"),
     Here(r'eval "\$\(scriptmodel completion bash\)"|scriptmodel completion fish > .*'),
     Here(r"scriptmodel-trainer train .*", option="--epochs 1"),
-    Here(r"scriptmodel-trainer (generate|evaluate|normalize|report|judge) .*"),
+    Here(r"scriptmodel-trainer (generate|evaluate|normalize|report|judge|export) .*"),
 ]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from scriptmodel_cli.charts import UNICODE, Glyphs
 from scriptmodel_cli.output import style
-from scriptmodel_operator.pachyderm.values import PipelineSpec, PodToleration, ResourceAmounts
+from scriptmodel_operator.pachyderm.values import BASE_INPUT, PipelineSpec, PodToleration, ResourceAmounts
 
 OPERATORS_IMAGE = "(the operator's default)"
 _COLOURS = {"+": "green", "~": "yellow", "-": "red", "!": "red", ">": None}
@@ -53,6 +53,7 @@ def spec_fields(spec: PipelineSpec) -> dict[str, str]:
     fields = {
         "image": spec.image or OPERATORS_IMAGE,
         "input": f"{spec.input_name}: {spec.input_branch}:{spec.glob}",
+        "base": f"{BASE_INPUT}: {spec.base_branch}:/" if spec.base_branch else "",
         **_command(spec.command),
         "tries": str(spec.datum_tries),
         "parallelism": str(spec.parallelism),
@@ -63,6 +64,7 @@ def spec_fields(spec: PipelineSpec) -> dict[str, str]:
         "tolerations": ", ".join(map(_toleration, spec.tolerations)),
         "priority class": spec.priority_class,
         "pod patch": spec.pod_patch,
+        "labels": ", ".join(f"{key}={value}" for key, value in spec.labels),
         "pull secrets": ", ".join(spec.image_pull_secrets),
     }
     # Decimals of the spec are a subclass of str, which yaml.safe_dump refuses.

@@ -9,7 +9,9 @@ from typing import assert_never
 
 from scriptmodel_cli.changes import Change, Preview, field_changes
 from scriptmodel_cli.text import SHORT_ID
+from scriptmodel_operator.api.durations import parse_duration
 from scriptmodel_operator.api.objects import ScriptModel
+from scriptmodel_operator.desired.base import copy_name
 from scriptmodel_operator.desired.pipelines import Defaults, Desired, desired
 from scriptmodel_operator.desired.policy import DEFAULT_DOWNLOAD_MI
 from scriptmodel_operator.ingest.origin import shown
@@ -19,17 +21,19 @@ from scriptmodel_operator.observe.snapshot import take_snapshot
 from scriptmodel_operator.observe.view import CorpusView, ModelView, PipelineView
 from scriptmodel_operator.pachyderm.gateway import Gateway
 from scriptmodel_operator.pachyderm.submitted import submitted_spec
-from scriptmodel_operator.pachyderm.values import CommitInfo, PipelineApply, PipelineRef
+from scriptmodel_operator.pachyderm.values import BranchRef, CommitInfo, PipelineApply, PipelineRef
 from scriptmodel_operator.reconcile.actions import (
     Action,
     AdoptRepo,
     ApplyPipelines,
+    CopyFiles,
     CreateRepo,
     DeletePipeline,
     DeleteRepo,
     ReplaceFiles,
 )
 from scriptmodel_operator.reconcile.assess import assess
+from scriptmodel_operator.reconcile.budget import BUDGET_RAISED
 from scriptmodel_operator.reconcile.corpus import Sourced
 from scriptmodel_operator.reconcile.deletion import assess_deletion, needs_no_pachyderm
 from scriptmodel_operator.reconcile.difference import Difference
@@ -81,6 +85,8 @@ def _later_changes(
     match state:
         case Suspended() | Blocked():
             return
+        case Ingesting(of_base=True):
+            yield from _after_copy(model, target, view, elapsed)
         case Ingesting():
             if model.spec.corpus.http:
                 where = f"{shown(model.spec.corpus.http.url)} and put its files into {view.refs.corpus}"
@@ -125,6 +131,24 @@ def _after_ingest(model: ScriptModel, target: Desired, view: ModelView, elapsed:
     return [change for action in plan(state) for change in _of_action(action, view)]
 
 
+def _after_copy(model: ScriptModel, target: Desired, view: ModelView, elapsed: Elapsed) -> Iterator[Change]:
+    """Yield the changes that follow once the base model is in the object's own repo."""
+    source, train = view.base.source, target.train.mark
+    if source is None or source.repo is None:
+        return
+    name = copy_name(view.base.origin, source.commit or "")
+    if view.base.owned is None:
+        copied = CopyFiles(source.repo, source.commit or "", source.paths, BranchRef(view.refs.own_base, name))
+        yield from _of_action(copied, view)
+    refs = replace(view.refs, base=BranchRef(view.refs.own_base, name))
+    view = replace(view, refs=refs, base=replace(view.base, current=name, source=None))
+    mark = view.train.mark if view.train else None
+    state = assess(
+        model, desired(model, refs, train.owner, Defaults(train.image, train.claim), mark), view, elapsed, None
+    )
+    yield from (change for action in plan(state) for change in _of_action(action, view))
+
+
 def _of_action(action: Action, view: ModelView) -> Iterator[Change]:
     match action:
         case ApplyPipelines(pipelines, reasons):
@@ -134,6 +158,8 @@ def _of_action(action: Action, view: ModelView) -> Iterator[Change]:
             yield Change("+", action.describe().replace("creating", "create", 1))
         case AdoptRepo():
             yield Change("~", action.describe().replace("adopting", "adopt", 1))
+        case CopyFiles():
+            yield Change("~", action.describe().replace("copying", "copy", 1))
         case ReplaceFiles(branch, files, gone):
             removed = f" and remove {len(gone)}" if gone else ""
             yield Change("~", f"put {len(files)} files into {branch}{removed}, as one commit")
@@ -154,6 +180,8 @@ def _pipeline(apply: PipelineApply, why: str, view: ModelView) -> Change:
     if observed is None:
         return Change("+", f"create pipeline {apply.spec.ref}", why, fields=fields)
     again = "trains again from the first epoch" if observed is view.train else "writes a new script"
+    if why == BUDGET_RAISED:
+        again = "continues training from its checkpoint, or from the first epoch if no claim keeps checkpoints"
     effect = again if apply.reprocess else "computes nothing again"
     if observed.running:
         job = observed.running.ref.id[:SHORT_ID]
@@ -185,10 +213,16 @@ def _notes(model: ScriptModel, state: ModelState, view: ModelView, image: str) -
     if claim and not training.checkpoints.claim_name and (difference.now or difference.deferred):
         yield f"the operator's default checkpoint claim is assumed to be {claim}"
     secrets = (each.name for each in training.image_pull_secrets)
-    claims = (training.priority_class_name, training.runtime_class_name, training.checkpoints.claim_name)
-    named = (training.image, *claims, *secrets)
+    classes = (training.priority_class_name, training.runtime_class_name, training.queue_name)
+    named = (training.image, *classes, training.checkpoints.claim_name, *secrets)
     restricted = [name for name in named if name]
     if http and http.max_size_mi > DEFAULT_DOWNLOAD_MI:
         restricted.append(f"maxSizeMi {http.max_size_mi}")
+    budget = training.budget.duration
+    if budget and parse_duration(budget) >= parse_duration(training.active_deadline):
+        yield (
+            f"training.budget.duration {budget} is no less than training.activeDeadline {training.active_deadline}, "
+            "which stops the job without a model: raise activeDeadline"
+        )
     if restricted:
         yield f"whether the operator's configuration allows {', '.join(restricted)} is not checked here"

@@ -116,6 +116,8 @@ def line_of(found: Object) -> str:
     parts = [coloured(found, reason) + " " * (22 - len(reason))]
     if reason == "Training" and training.get("epochProgress"):
         parts += [f"epoch {training['epochProgress']}", f"{training.get('progressPercent', 0)}%"]
+        if restarts := training.get("restarts"):
+            parts.append(f"resumed {restarts}x")
         if best := (training.get("perplexity") or {}).get("best"):
             parts.append(f"best validation perplexity {best}")
         if running := (training.get("perplexity") or {}).get("running"):

@@ -20,6 +20,7 @@ from scriptmodel_operator.controller.queue import WorkQueue
 from scriptmodel_operator.controller.server_version import VersionReporter
 from scriptmodel_operator.controller.sweeper import Sweeper
 from scriptmodel_operator.controller.ticker import Ticker
+from scriptmodel_operator.controller.worker_pods import WorkerPods
 from scriptmodel_operator.health import Health, serving
 from scriptmodel_operator.ingest.downloads import Downloads
 from scriptmodel_operator.ingest.fetch import Timeouts
@@ -239,6 +240,7 @@ def compose(
         writer=ObjectWriter(kube),
         events=EventPolicy(EventRecorder(kube, metrics.event_left_out)),
         sources=CorpusSources(kube, downloads, config.source_interval),
+        pods=WorkerPods(kube, config.worker_namespace, clock.now),
         metrics=metrics,
         clock=clock,
     )

@@ -75,7 +75,7 @@ def main() -> None:
     default=DEFAULT_SOURCE_SECONDS,
     show_default=True,
     metavar="SECONDS",
-    help="Time between two polls of a ConfigMap that is a corpus.",
+    help="Time between two polls of a ConfigMap that is a corpus, or of a base model that is followed.",
 )
 @click.option(
     "--workers",
@@ -118,6 +118,21 @@ def main() -> None:
     help="Allow this runtime class; * for any.",
 )
 @click.option(
+    "--allow-queue",
+    "queues",
+    envvar=f"{PREFIX}_ALLOW_QUEUE",
+    multiple=True,
+    metavar="NAME",
+    help="Allow this queue of Kueue in training.queueName; * for any.",
+)
+@click.option(
+    "--worker-namespace",
+    envvar=f"{PREFIX}_WORKER_NAMESPACE",
+    default="",
+    metavar="NS",
+    help="Namespace of Pachyderm's pods, to list those that wait in a queue. [default: infer it from the job]",
+)
+@click.option(
     "--allow-pull-secret",
     "pull_secrets",
     envvar=f"{PREFIX}_ALLOW_PULL_SECRET",
@@ -147,7 +162,7 @@ def main() -> None:
     envvar=f"{PREFIX}_ALLOW_REPO",
     multiple=True,
     metavar="NS=REPO",
-    help="Allow a namespace to read this repo as corpus, such as plays-*. [default: any of its projects]",
+    help="Allow a namespace to read this repo as corpus or base model, such as plays-*. [default: any of its projects]",
 )
 @click.option(
     "--allow-download",
@@ -240,11 +255,13 @@ def run(**options: Any) -> None:
         download_timeout=options["download_timeout"],
         leader_elect=options["leader_elect"],
         lease_namespace=options["lease_namespace"],
+        worker_namespace=options["worker_namespace"],
         policy=Policy(
             trainer_image=options["trainer_image"],
             images=options["images"],
             priority_classes=options["priority_classes"],
             runtime_classes=options["runtime_classes"],
+            queues=options["queues"],
             pull_secrets=options["pull_secrets"],
             checkpoint_claim=options["checkpoint_claim"],
             checkpoint_claims=_by_namespace("--allow-checkpoint-claim", options["checkpoint_claims"]),

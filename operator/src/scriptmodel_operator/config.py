@@ -42,4 +42,6 @@ class OperatorConfig:
     leader_elect: bool = False
     lease_namespace: str = ""
     """Namespace of the lease; empty for the pod's own."""
+    worker_namespace: str = ""
+    """Namespace where Pachyderm runs its pods, which the operator may list; empty if it may not."""
     policy: Policy = field(default_factory=Policy)

@@ -17,12 +17,18 @@ from scriptmodel_trainer.corpus import layouts, reading
 from scriptmodel_trainer.corpus.normalizing import write_normalized
 from scriptmodel_trainer.corpus.tokens import MARKERS, UNKNOWN
 from scriptmodel_trainer.generation.network import Network
+from scriptmodel_trainer.generation.sampling import Sampling
+from scriptmodel_trainer.generation.streams import ROWS
+from scriptmodel_trainer.generation.writer import Opening, Writer
 from scriptmodel_trainer.presets import preset_named
+from scriptmodel_trainer.records import CorpusFacts, Metrics
 from scriptmodel_trainer.vocabulary import Vocabulary
 from tests.bench.trainer.timing import seconds_of, timed
 
 _STEPS = 300
 _WORDS = 1000
+_SAMPLE_WORDS = 60
+_TOGETHER = (200, 650)  # hidden units of `small` and of `medium`
 
 
 def bench_generation(rounds: int) -> None:
@@ -45,19 +51,51 @@ def bench_generation(rounds: int) -> None:
 
     ours, roof = seconds_of(rounds, timed(generate), timed(products))
     print(f"generation: {_STEPS / ours:,.0f} tokens/s, {roof / ours:.0%} of its products ({_STEPS / roof:,.0f})")
+    # A process of its own: products of matrices gain from all cores, and the threads of this one are fixed.
+    work = f"from tests.bench.trainer.writing import bench_together; bench_together({rounds})"
+    threads = {**os.environ, "OPENBLAS_NUM_THREADS": str(len(os.sched_getaffinity(0)))}
+    subprocess.run([sys.executable, "-c", work], check=True, env=threads)
     with tempfile.TemporaryDirectory() as folder:
         bench_cold_start(rounds, Path(folder), weights, roof / _STEPS)
 
 
+def bench_together(rounds: int) -> None:
+    """Print tokens/s of 16 samples written together, as a multiple of one stream, at the sizes of two presets."""
+    for units in _TOGETHER:
+        _bench_together(rounds, units)
+
+
+def _bench_together(rounds: int, units: int) -> None:
+    vocabulary = vocabulary_of(10_000)
+    writer = Writer(Network(random_weights(10_000, units)), vocabulary)
+    seeds = [(0, sample) for sample in range(ROWS)]
+    tokens: list[int] = [0, 0]
+
+    def alone() -> None:
+        tokens[0] = len(writer.write(_SAMPLE_WORDS, Sampling(), seeds[0], Opening()))
+
+    def together() -> None:
+        tokens[1] = sum(map(len, writer.write_together(_SAMPLE_WORDS, Sampling(), seeds, Opening())))
+
+    one, many = seconds_of(rounds, timed(alone), timed(together))
+    ratio = (tokens[1] / many) / (tokens[0] / one)
+    rate = f"{tokens[1] / many:,.0f} tokens/s, {ratio:.1f} times one stream"
+    print(f"{ROWS} samples together, {units} units a layer: {rate}")
+
+
+def vocabulary_of(size: int) -> Vocabulary:
+    """Return a vocabulary of so many words, with markers and 50 speakers."""
+    known = (UNKNOWN, *sorted(MARKERS - {UNKNOWN}), ",")
+    words = (*known, *(f"word{number}" for number in range(size - len(known))))
+    return Vocabulary(words, frozenset(range(len(known), len(known) + 50)))
+
+
 def bench_cold_start(rounds: int, folder: Path, weights: dict[str, Floats], roof: float) -> None:
     """Start a process that writes 1,000 words, and one that imports NumPy; `roof`: seconds of a token's products."""
-    known = (UNKNOWN, *sorted(MARKERS - {UNKNOWN}), ",")
-    words = (*known, *(f"word{number}" for number in range(len(weights["output/bias"]) - len(known))))
-    speakers = frozenset(range(len(known), len(known) + 50))
-    origin = artifacts.Origin("small", preset_named("small"), 0, {}, artifacts.versions())
+    origin = artifacts.Origin("small", preset_named("small"), 0, CorpusFacts(), artifacts.versions())
     model = folder / "model"
     model.mkdir()
-    artifacts.save_model(model, artifacts.TrainedModel(origin, Vocabulary(words, speakers), weights, {}), "")
+    artifacts.save_model(model, artifacts.TrainedModel(origin, vocabulary_of(10_000), weights, Metrics()), "")
     command = Path(sys.executable).with_name("scriptmodel-trainer")
     written, record = folder / "script.txt", folder / "generation.json"
     # Compiled modules are kept, as they are where the trainer is installed: some who work on it have that turned off.

@@ -14,7 +14,7 @@ from python_pachyderm.proto.v2.pps import pps_pb2 as pps
 from localpach.pps.admission import PodOutcome, predict
 from localpach.refs import PipelineRef
 from tests.contract.serving import serving
-from tests.unit.localpach.client import Client
+from tests.unit.localpach.client import Client, until
 
 Name = Callable[[str], str]
 COUNT = 'echo run >> "$STATE/runs"; wc -l < "$STATE/runs"'
@@ -76,6 +76,19 @@ def test_each_try_of_a_datum_finds_what_the_one_before_wrote(isolated: tuple[Pat
     uuid = client.head("train")
     assert client.finished_job("train", uuid).state == pps.JOB_SUCCESS
     assert client.lines("train", uuid) == ["1", "2", "3"]
+
+
+def test_a_pipeline_that_is_stopped_and_started_at_once_finds_its_folder(isolated: tuple[Path, Client]) -> None:
+    root, client = isolated
+    script = f'{COUNT}; test "$(wc -l < "$STATE/runs")" = 2 || exec sleep 60'
+    client.create_pipeline("train", ["sh", "-c", script], corpus(client), pod_patch=patch(), datum_tries=1)
+    first = client.head("train")
+    until((root / "claims/checkpoints/default/train/runs").exists)
+    pipeline = pps.Pipeline(name="train")
+    client.pps.StopPipeline(pps.StopPipelineRequest(pipeline=pipeline))
+    client.pps.StartPipeline(pps.StartPipelineRequest(pipeline=pipeline))
+    second = until(lambda: client.head("train") not in ("", first) and client.head("train"))
+    assert client.finished_job("train", second).state == pps.JOB_SUCCESS
 
 
 def test_another_pipelines_folder_and_the_claims_root_are_hidden(isolated: tuple[Path, Client]) -> None:

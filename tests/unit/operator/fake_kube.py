@@ -15,6 +15,9 @@ class UnexpectedKube:
     async def get_secret(self, namespace: str, name: str) -> dict[str, Any]:
         raise AssertionError(f"unexpected: reading Secret {namespace}/{name}")
 
+    async def list_pods(self, namespace: str, _selector: str) -> list[dict[str, Any]]:
+        raise AssertionError(f"unexpected: listing pods in {namespace}")
+
     async def patch_scriptmodel(self, namespace: str, name: str, _patch: Mapping[str, Any]) -> dict[str, Any]:
         raise AssertionError(f"unexpected: changing {namespace}/{name}")
 

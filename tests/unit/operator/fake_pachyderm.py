@@ -35,6 +35,7 @@ from scriptmodel_operator.pachyderm.values import (
     PipelineApply,
     PipelineInfo,
     PipelineRef,
+    PipelineSpec,
     PipelineState,
     RepoInfo,
     RepoRef,
@@ -84,6 +85,8 @@ class FakePachyderm:
     now: datetime = EPOCH
     fault: Callable[[str], PachydermError | None] = lambda _call: None
     log_source: Callable[[JobRef, bool], LogStream] | None = None
+    reprocessed: dict[PipelineRef, bool] = field(default_factory=dict)
+    """Whether the newest version of a pipeline computes everything again."""
     finishes_at_once: bool = True
     """A real server shows a commit for a moment between its end and its check."""
     metrics: dict[str, Any] = field(default_factory=lambda: dict(METRICS))
@@ -97,7 +100,9 @@ class FakePachyderm:
 
     def put(self, branch: BranchRef, files: dict[str, bytes]) -> str:
         """One commit with these files, and the jobs that it causes."""
-        self.repos.setdefault(branch.repo, RepoInfo(branch.repo, branches=(branch.name,), created=self.now))
+        known = self.repos.setdefault(branch.repo, RepoInfo(branch.repo, created=self.now))
+        if branch.name not in known.branches:
+            self.repos[branch.repo] = replace(known, branches=(*known.branches, branch.name))
         commit = self._new_id()
         self._commit(branch, commit, files, finished=self.finishes_at_once and not self.leaves_open)
         self._cascade(branch, commit)
@@ -268,6 +273,12 @@ class FakePachyderm:
         before = self.files.get((branch.repo, self.heads.get(branch, "")), {})
         self.put(branch, {**{path: text for path, text in before.items() if path not in gone}, **new})
 
+    def copy_files(self, source: RepoRef, commit: str, paths: Sequence[str], branch: BranchRef, seconds: float) -> None:
+        self._checked("copy_files")
+        assert seconds > 0
+        self.calls.append(f"copy {source.name} to {branch.repo.name}")
+        self.put(branch, {path: self.read_file(source, commit, path, 1 << 30) for path in paths})
+
     def apply_pipelines(self, pipelines: Sequence[PipelineApply]) -> None:
         self._checked("apply_pipelines")
         self.calls += [f"{'update' if each.update else 'create'} {each.spec.ref.name}" for each in pipelines]
@@ -317,6 +328,10 @@ class FakePachyderm:
     def delete_repo(self, repo: RepoRef) -> None:
         self._checked("delete_repo")
         self.calls.append(f"delete repo {repo.name}")
+        readers = [ref for ref, versions in self.pipelines.items() if repo in {b.repo for b in versions[-1].inputs}]
+        if readers:
+            raise RefusedError("deleting", f"repo {repo} has {readers} as subvenance")
+        self.heads = {branch: head for branch, head in self.heads.items() if branch.repo != repo}
         self.repos.pop(repo, None)
 
     def close(self) -> None:
@@ -351,6 +366,7 @@ class FakePachyderm:
         spec = wanted.spec
         versions = self.pipelines.get(spec.ref, [])
         self._kill(spec.ref, "all jobs killed because pipeline was updated")
+        self.reprocessed[spec.ref] = wanted.reprocess
         stopped = versions[-1].stopped if versions else False
         info = PipelineInfo(
             ref=spec.ref,
@@ -359,7 +375,7 @@ class FakePachyderm:
             reason="",
             stopped=stopped,
             spec=spec,
-            inputs=(spec.input_branch,),
+            inputs=_read_by(spec),
             created=self.now,
         )
         self.pipelines[spec.ref] = [*versions, info]  # whoever reads meanwhile sees no pipeline without a version
@@ -373,11 +389,11 @@ class FakePachyderm:
         if job in self.jobs:  # both pipelines of a transaction: one job each, of the newest version
             self.jobs[job] = replace(self.jobs[job], version=self.pipelines[ref][-1].version)
             return
-        branch = self.pipelines[ref][-1].spec.input_branch
-        source = self.heads.get(branch) or self._empty_head(branch)
+        branches = _read_by(self.pipelines[ref][-1].spec)
+        provenance = tuple((each.repo, self.heads.get(each) or self._empty_head(each)) for each in branches)
         self.jobs[job] = JobInfo(job, self.pipelines[ref][-1].version, JobState.CREATED, created=self.now)
         output = BranchRef(ref.output, "master")
-        self._commit(output, job_id, {}, finished=False, provenance=((branch.repo, source),))
+        self._commit(output, job_id, {}, finished=False, provenance=provenance)
         self._cascade(output, job_id)
 
     def _empty_head(self, branch: BranchRef) -> str:
@@ -443,3 +459,7 @@ class FakePachyderm:
 
     def _oldest_unfinished(self, ref: PipelineRef) -> JobInfo:
         return next(job for job in self.jobs.values() if job.ref.pipeline == ref and not job.state.final)
+
+
+def _read_by(spec: PipelineSpec) -> tuple[BranchRef, ...]:
+    return (spec.input_branch, spec.base_branch) if spec.base_branch else (spec.input_branch,)

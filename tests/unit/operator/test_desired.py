@@ -19,7 +19,9 @@ from scriptmodel_operator.desired.pipelines import Defaults, Desired, desired
 from scriptmodel_operator.desired.pod_patch import variables_of
 from scriptmodel_operator.desired.policy import Policy, refusal
 from scriptmodel_operator.desired.references import references
-from scriptmodel_operator.pachyderm.values import PipelineApply
+from scriptmodel_operator.pachyderm import messages
+from scriptmodel_operator.pachyderm.protocol import pps
+from scriptmodel_operator.pachyderm.values import BranchRef, PipelineApply
 from tests.unit.operator.messages import observed
 from tests.unit.operator.world import IMAGE, scriptmodel
 
@@ -50,6 +52,18 @@ def test_the_train_command_is_the_contracts() -> None:
         "scriptmodel-trainer train --data /pfs/corpus --out /pfs/out --layout plain --preset small "
         "--set dropout=0.25 --set hidden_units=20 --seed 3 --log json"
     )
+
+
+def test_early_stopping_is_an_option_and_a_budget_a_variable_of_the_train_command() -> None:
+    assert "--patience 3 --seed" in " ".join(train_command(Layout.AUTO, Model(), 3))
+    budget = {"duration": "1h30m", "epochs": 7, "gpuSeconds": 60}
+    train = wanted({"training": {"budget": budget, "runtimeClassName": "nvidia"}}).train.spec
+    assert variables_of(train.pod_patch) == {
+        "SCRIPTMODEL_BUDGET_SECONDS": "5400",
+        "SCRIPTMODEL_BUDGET_EPOCHS": "7",
+        "SCRIPTMODEL_BUDGET_GPU_SECONDS": "60",
+    }
+    assert train.command == wanted().train.spec.command
 
 
 def test_the_generate_command_is_the_contracts() -> None:
@@ -108,6 +122,11 @@ def test_fingerprints_never_change() -> None:
         ({"training": {"gpu": {"count": 1}}}, "shaped", "same"),
         ({"training": {"resources": {"limits": {"memory": "1Gi"}}}}, "shaped", "same"),
         ({"training": {"backoffLimit": 5}}, "shaped", "shaped"),
+        ({"training": {"queueName": "gpus"}}, "shaped", "same"),
+        ({"training": {"budget": {"duration": "2h"}}}, "shaped", "same"),
+        ({"training": {"earlyStopping": {"patience": 3}}}, "computed", "same"),
+        ({"training": {"earlyStopping": {"patience": 0}}}, "computed", "same"),
+        ({"training": {"earlyStopping": {}, "budget": {}}}, "same", "same"),
         ({"training": {"nodeSelector": {"a": "b"}}}, "shaped", "shaped"),
         ({"training": {"activeDeadline": "1h", "pendingDeadline": "1m"}}, "same", "same"),
         ({"generation": {"words": 5}}, "same", "computed"),
@@ -162,6 +181,37 @@ def test_a_gpu_pipeline_of_an_older_operator_stays_as_it_was_sent_until_the_spec
     assert wanted(spec, mark=replace(mark, sent=fingerprint(new.spec))).train.spec == new.spec
     changed = {"training": {"gpu": {"count": 1}, "backoffLimit": 5}}
     assert variables_of(wanted(changed, mark=mark).train.spec.pod_patch) == {"SCRIPTMODEL_GPU_REQUESTED": "1"}
+
+
+def test_a_base_is_a_second_input_of_train_alone_and_comes_back_as_it_was_sent() -> None:
+    model = scriptmodel()
+    refs = references(model)
+    base = BranchRef(refs.own_base, "0" * 32 + "-12345678")
+    found = desired(model, replace(refs, base=base), model.owner("cluster-1"), Defaults(IMAGE), None)
+    seen = observed(PipelineApply(found.train.as_version(1)))
+    assert seen.spec == found.train.as_version(1)
+    assert (seen.spec.base_branch, seen.spec.input_branch) == (base, refs.corpus)
+    assert seen.inputs == (refs.corpus, base)
+    assert found.generate.spec == wanted().generate.spec
+    assert found.train.mark.compute != wanted().train.mark.compute
+
+
+def test_a_cross_input_of_somebody_else_is_read_as_far_as_it_goes() -> None:
+    sent = messages.create_request(PipelineApply(wanted().train.spec))
+    own = sent.input.pfs
+    details = pps.PipelineInfo.Details(input=pps.Input(cross=[pps.Input(pfs=own), pps.Input(union=[pps.Input()])]))
+    spec = messages.projection(references(scriptmodel()).train, details)
+    assert (spec.input_branch, spec.base_branch) == (references(scriptmodel()).corpus, None)
+
+
+def test_the_limits_of_corpora_hold_for_base_models_too() -> None:
+    def asking_for(**repo: str) -> str:
+        model = scriptmodel({"model": {"from": {"repo": {"name": "models", **repo}}}})
+        return refusal(model, Policy(repos={"ml": ("plays",)}) if not repo else Policy()) or ""
+
+    assert "namespace 'ml' may not read repo 'models': use one of plays" in asking_for()
+    assert "namespace 'ml' may not use Pachyderm project 'team'" in asking_for(project="team")
+    assert refusal(scriptmodel({"model": {"from": {"scriptModel": "other"}}}), Policy(repos={"ml": ("plays",)})) is None
 
 
 def test_a_pipeline_read_back_has_the_fingerprint_of_the_one_sent() -> None:

@@ -75,6 +75,15 @@ def test_each_sample_can_be_had_and_all(world: World) -> None:
     assert run("script", "thrones", "--sample", "3", "--format", "fountain")[1] == "THREE\n3\n"
 
 
+def test_the_score_is_printed_instead_of_the_script(world: World) -> None:
+    code, _out, err = run("script", "thrones", "--score")
+    assert (code, "has no score" in err) == (1, True)
+    score = {"verdict": "a loop", "overall": "0.10", "originality": "1.00", "variety": "0.10"}
+    world.model.status["script"]["score"] = score
+    assert run("script", "thrones", "--score")[:2] == (0, "a loop (0.10: originality 1.00, variety 0.10)\n")
+    assert run("script", "thrones", "--score", "--all")[0] == 2
+
+
 def test_a_sample_that_does_not_exist_names_those_that_do(world: World) -> None:
     code, _out, err = run("script", "thrones", "--sample", "4")
     assert (code, len(err.splitlines())) == (2, 1)

@@ -8,6 +8,7 @@ import pytest
 
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.ingest.source import Source
+from scriptmodel_operator.observe.view import QueueView
 from scriptmodel_operator.pachyderm.values import BranchRef, JobState, PipelineState, RepoRef
 from scriptmodel_operator.reconcile.state import Blocked, Problem
 from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
@@ -287,3 +288,31 @@ def test_a_train_pipeline_that_vanished_under_generate_is_created_and_tied_to_it
     del world.pachyderm.repos[world.train.output]
     world.reconcile()
     assert world.written() == [f"create {world.train.name}", f"update {world.generate.name}"]
+
+
+def test_a_deadline_counts_from_the_release_of_the_pods_by_their_queue() -> None:
+    world = World(model=scriptmodel({"training": {**HURRIED["training"], "queueName": "gpus"}}))
+    world.queue = QueueView("gpus", gated=True)
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    world.written()
+    world.pachyderm.advance(3600)
+    world.reconcile()
+    assert (world.ready, world.written()) == (("False", "WaitingForQuota"), [])
+    world.queue = QueueView("gpus", gated=False, released=world.pachyderm.now)
+    world.pachyderm.advance(59)
+    world.reconcile()
+    assert (world.ready, world.written()) == (("False", "WaitingForWorker"), [])
+    world.pachyderm.advance(2)
+    world.reconcile()
+    assert world.ready == ("False", "WorkerUnavailable")
+    world.observer.logs.close()
+
+
+def test_a_queue_is_a_label_of_the_pods_that_the_server_shows_as_it_was_sent_and_corrects_when_it_is_gone() -> None:
+    world = trained_world({"training": {"queueName": "gpus"}})
+    assert world.pachyderm.pipelines[world.generate][-1].spec.labels == ()
+    world.pachyderm.edit(world.train, labels=())
+    world.reconcile()
+    assert world.written() == [f"update {world.train.name}"]
+    assert world.pachyderm.pipelines[world.train][-1].spec.labels == (("kueue.x-k8s.io/queue-name", "gpus"),)

@@ -49,6 +49,8 @@ FULL = replace(
     image_pull_secrets=("registry",),
     description="Trains a model",
     annotations={"scriptmodel.dev/mark": "{}"},
+    labels=(("kueue.x-k8s.io/queue-name", "gpus"),),
+    base_branch=BranchRef(RepoRef("drama", "thrones-base"), "5f-12345678"),
 )
 DEFAULTS: dict[str, Any] = {
     "transform": {"image": "ubuntu:20.04", "datumBatching": True, "workingDir": "/tmp", "errCmd": ["true"]},

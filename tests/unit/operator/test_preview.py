@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from scriptmodel_cli.changes import Change, FieldChange, Preview, merged, render
 from scriptmodel_cli.preview import preview
 from scriptmodel_operator.ingest.source import Source
+from scriptmodel_operator.pachyderm.values import BranchRef, RepoRef
 from scriptmodel_operator.reconcile.state import Problem
 from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
 
@@ -182,6 +183,38 @@ def test_settings_of_the_operator_are_shown_as_unknown() -> None:
     http = {"url": "https://example.com/plays.zip", "maxSizeMi": 2048}
     large = planned(World(model=scriptmodel({"corpus": {"http": http}})))
     assert "Note: whether the operator's configuration allows maxSizeMi 2048 is not checked here" in told(large)
+
+
+def test_raising_the_budget_that_ended_training_continues_it_and_a_deadline_before_a_budget_is_noted() -> None:
+    world = World(model=scriptmodel({"training": {"budget": {"duration": "1h"}}}))
+    world.pachyderm.metrics |= {"stopped_by": "budget", "budget": "seconds"}
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    world.pachyderm.succeed(world.train)
+    world.pachyderm.succeed(world.generate)
+    world.reconcile()
+    world.written()
+    world.want({"training": {"budget": {"duration": "6h"}}})
+    text = told(planned(world))
+    assert "(the budget that ended training was raised)" in text
+    assert "continues training from its checkpoint, or from the first epoch if no claim keeps checkpoints" in text
+    assert "training.budget.duration 6h is no less than training.activeDeadline 6h" in text
+
+
+def test_the_copy_of_a_base_model_and_what_follows_it_are_planned() -> None:
+    world = World(model=scriptmodel({"model": {"from": {"repo": {"name": "models"}}}}))
+    world.pachyderm.put(world.corpus, PLAYS)
+    assert "it would be stalled: BaseNotFound" in told(planned(world))
+    models = BranchRef(RepoRef("default", "models"), "master")
+    commit = world.pachyderm.put(models, {"/model.json": b"{}", "/word_to_id.json": b"{}"})
+    text = told(planned(world))
+    repo, copied, train, _generate = (change.what for change in planned(world).changes)
+    assert repo.startswith("create repo default/thrones-")
+    assert copied.startswith(f"copy the base model default/models@{commit[:8]} into default/thrones-")
+    assert train.startswith("create pipeline")
+    assert "--from" in text
+    assert "base: default/thrones-" in text
+    assert world.written() == []
 
 
 def test_a_plan_as_a_value_has_all_that_the_text_has() -> None:

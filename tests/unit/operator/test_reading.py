@@ -23,7 +23,7 @@ from scriptmodel_operator.observe.progress import TAIL_LINES, Device, LogDigest,
 from scriptmodel_operator.observe.results import Results, excerpt
 from scriptmodel_operator.pachyderm.errors import UnavailableError
 from scriptmodel_operator.pachyderm.values import JobRef, LogLine, PipelineRef, RepoRef
-from scriptmodel_operator.reconcile.details import _from_log
+from scriptmodel_operator.reconcile.details import _from_log, score_of
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 
 JOB = JobRef(PipelineRef("default", "train"), "1")
@@ -235,6 +235,30 @@ def test_results_are_read_once_and_broken_ones_are_ignored() -> None:
     assert (script.size_bytes, script.excerpt, script.words) == (0, "", None)
     pachyderm.files[REPO, "bad"] = {}
     assert results.script(REPO, "bad") == script, "a commit never changes"
+
+
+@pytest.mark.parametrize(
+    ("score", "expected"),
+    [
+        ({"verdict": "good", "overall": 0.71234, "form": 0.9}, {"verdict": "good", "overall": "0.71", "form": "0.90"}),
+        ({"verdict": "a loop", "overall": -1, "form": "high"}, {"verdict": "a loop"}),
+        ({"verdict": "<b>", "overall": 0.7}, None),
+        ({"verdict": ["good"]}, None),
+        ("good", None),
+        (None, None),
+    ],
+)
+def test_the_score_of_a_script_is_in_the_status_as_far_as_it_makes_sense(
+    score: object, expected: dict[str, str] | None
+) -> None:
+    pachyderm = FakePachyderm()
+    record = json.dumps({"samples": [{"words": 3, "score": score}]}).encode()
+    pachyderm.files[REPO, "a"] = {"/new_script.txt": b"One two three.\n", "/generation.json": record}
+    script = Results(pachyderm).script(REPO, "a")
+    assert script is not None
+    assert script.words == 3
+    found = score_of(script)
+    assert (found.model_dump(exclude_none=True) if found else None) == expected
 
 
 @pytest.mark.parametrize(

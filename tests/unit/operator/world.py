@@ -13,7 +13,7 @@ from scriptmodel_operator.desired.pipelines import Defaults, desired
 from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.observe.observer import Observer
 from scriptmodel_operator.observe.snapshot import take_snapshot
-from scriptmodel_operator.observe.view import ModelView
+from scriptmodel_operator.observe.view import ModelView, QueueView
 from scriptmodel_operator.pachyderm.clock import PachydClock
 from scriptmodel_operator.pachyderm.values import BranchRef, PipelineRef
 from scriptmodel_operator.reconcile.assess import assess
@@ -57,6 +57,8 @@ class World:
     cluster: str = CLUSTER
     source: Sourced = None
     clock: PachydClock | None = None
+    queue: QueueView | None = None
+    """What the pods of a waiting job with a queue say; None where they are not listed."""
 
     def __post_init__(self) -> None:
         self.observer = Observer(self.pachyderm, self.cluster)
@@ -87,6 +89,7 @@ class World:
         snapshot = take_snapshot(self.pachyderm, {self.model.spec.pachyderm.project})
         self.model = self.observer.named(self.model, snapshot)
         view = self.observer.view(self.model, snapshot)
+        view = replace(view, queue=self.queue) if view.queue and self.queue else view
         mark = view.train.mark if view.train else None
         wanted = desired(self.model, view.refs, self.model.owner(self.cluster), Defaults(self.image, self.claim), mark)
         state = assess(self.model, wanted, view, self.elapsed, self.source)

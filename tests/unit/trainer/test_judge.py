@@ -23,6 +23,7 @@ from scriptmodel_trainer.judging.bleu import self_bleu
 from scriptmodel_trainer.judging.lines import lines_of, rendered_tokens
 from scriptmodel_trainer.judging.ngrams import MOST, SIZES, KnownNgrams, hashes_of, is_word, known_ngrams, longest_copy
 from scriptmodel_trainer.judging.reference import Reference, held_out_tokens, reference_of
+from scriptmodel_trainer.reporting.page import render_report
 
 TEXTS = Path(__file__).parent / "earlier" / "lines.txt"
 GREEDY = Sampling(0.0, repetition_penalty=1.0)
@@ -190,3 +191,49 @@ def test_a_model_of_an_older_version_has_no_reference(tmp_path: Path) -> None:
     for path in (TEXTS.parent / "float32").iterdir():
         shutil.copy(path, tmp_path)
     assert load_model(tmp_path, judged=True).reference is None
+
+
+def test_generate_keeps_the_sample_that_the_judge_ranks_first(learned: tuple[Path, Path], tmp_path: Path) -> None:
+    model = learned[1]
+    reference = load_model(model, judged=True).reference
+    assert reference is not None
+    command = ["generate", model, "--words", "80", "--temperature", "1.1", "--samples", "5", "--seed", "4"]
+    assert run_trainer([*command, "--out", tmp_path / "all.txt", "--record", tmp_path / "all.json"]).returncode == 0
+    entries = json.loads((tmp_path / "all.json").read_text())["samples"]
+    texts = [(tmp_path / entry["file"]).read_text() for entry in entries]
+    ranks = [reference.verdict(list(rendered_tokens(text.splitlines()))).overall for text in texts]
+    assert [entry["score"]["overall"] for entry in entries] == pytest.approx(ranks, abs=0.02)
+    best = max(range(5), key=lambda number: entries[number]["score"]["overall"])
+    assert best, "the first sample would be kept anyway"
+    keep = [*command, "--keep", "best"]
+    assert run_trainer([*keep, "--out", tmp_path / "best.txt", "--record", tmp_path / "best.json"]).returncode == 0
+    (kept,) = json.loads((tmp_path / "best.json").read_text())["samples"]
+    assert (tmp_path / "best.txt").read_text() == texts[best]
+    assert (kept["sample"], kept["of"]) == (best + 1, 5)
+    assert kept["score"] == entries[best]["score"]
+    assert not (tmp_path / "best.2.txt").exists()
+    assert run_trainer(keep).stdout == texts[best]
+
+
+def test_a_model_that_cannot_judge_keeps_its_first_sample_and_says_so(tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    model.mkdir()
+    for path in (TEXTS.parent / "float32").iterdir():
+        shutil.copy(path, model)
+    command = ["generate", model, "--words", "20"]
+    done = run_trainer([*command, "--samples", "3", "--keep", "best"])
+    assert done.stdout == run_trainer(command).stdout
+    assert "train again to judge samples" in done.stderr
+    out = ["--out", tmp_path / "a.txt", "--record", tmp_path / "a.json"]
+    assert run_trainer([*command, *out]).stderr == ""
+    assert "score" not in json.loads((tmp_path / "a.json").read_text())["samples"][0]
+
+
+def test_the_report_shows_the_verdict_or_why_there_is_none(learned: tuple[Path, Path], tmp_path: Path) -> None:
+    page = (learned[1] / "report.html").read_text("utf-8")
+    assert "Held-out text" in page
+    assert "distinct words among 200" in page
+    trained = load_model(learned[1])
+    assert "holds no figures to judge" in render_report(trained)
+    run_trainer(["report", learned[1], "--out", tmp_path / "again.html"])
+    assert (tmp_path / "again.html").read_text("utf-8") == page

@@ -84,6 +84,7 @@ def parser() -> argparse.ArgumentParser:
     _add_generate(commands)
     _add_judge(commands)
     _add_report(commands)
+    _add_export(commands)
     return program
 
 
@@ -219,6 +220,9 @@ def _add_evaluate(commands: _Commands[_Parser]) -> None:
     command.add_argument(
         "--json", action="store_true", dest="as_json", help="print one JSON object, with token classes"
     )
+    command.add_argument(
+        "--cache", action="store_true", help="also with a neural cache of the last words; takes some times as long"
+    )
 
 
 def _add_generate(commands: _Commands[_Parser]) -> None:
@@ -265,6 +269,18 @@ def _add_generate(commands: _Commands[_Parser]) -> None:
         metavar="N",
         help="number of scripts: new_script.txt, new_script.2.txt ... [default: 1]",
     )
+    add("--cache", action="store_true", help="favour words that the script has used in like places [default: off]")
+    add(
+        "--together",
+        action="store_true",
+        help="write samples 16 at a time, several times as fast; another rounding may now and then choose another word",
+    )
+    add(
+        "--keep",
+        choices=("first", "best"),
+        default="first",
+        help="best: of the samples keep the one that the judge ranks first, as new_script.txt [default: first, all]",
+    )
     add("--out", type=pfs_path, metavar="FILE", help="write the script to this file [default: standard output]")
     add(
         "--record",
@@ -308,6 +324,20 @@ def _add_report(commands: _Commands[_Parser]) -> None:
         metavar="FILE",
         help="write the page to this file [default: report.html]",
     )
+
+
+def _add_export(commands: _Commands[_Parser]) -> None:
+    command = commands.add_parser(
+        "export",
+        help="write the weights of a model in another format",
+        description="Write the weights, settings and words of a model as one file that other programs read.",
+        epilog="example: scriptmodel-trainer export model/ --out model.safetensors",
+    )
+    command.add_argument("model", type=pfs_path, metavar="MODEL_DIR", help=_MODEL_HELP)
+    command.add_argument(
+        "--format", choices=("safetensors",), default="safetensors", help="format of the file [default: safetensors]"
+    )
+    command.add_argument("--out", required=True, type=pfs_path, metavar="FILE", help="write to this file")
 
 
 def is_output_of_pipeline(path: Path) -> bool:

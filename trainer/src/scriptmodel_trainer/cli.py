@@ -1,4 +1,4 @@
-"""The command line `scriptmodel-trainer`: normalize, train, evaluate, generate, judge, report."""
+"""The command line `scriptmodel-trainer`: normalize, train, evaluate, generate, judge, report, export."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TextIO
 
 from scriptmodel_trainer.arguments import log_kind, parser, usual_record
 from scriptmodel_trainer.errors import BadInputError, ExitCode, TrainerError, WriteError
-from scriptmodel_trainer.progress.events import Failed
+from scriptmodel_trainer.progress.events import Failed, FileWritten
 from scriptmodel_trainer.progress.listeners import TextProgress, progress_for
 from scriptmodel_trainer.stopping import StopSignals
 
@@ -119,15 +119,24 @@ def _run(options: argparse.Namespace, log: str, signals: StopSignals) -> None:
                     progress,
                 )
             )
+        case "export":
+            from scriptmodel_trainer.commands import export  # noqa: PLC0415
+
+            export.export(options.model, options.out)
+            progress.report(FileWritten(options.out, None))
         case "evaluate":
             from scriptmodel_trainer.commands import evaluate  # noqa: PLC0415
 
-            print(evaluate.evaluate(options.model, options.data, options.layout, options.as_json, progress))
+            found = evaluate.evaluate(
+                options.model, options.data, options.layout, options.as_json, progress, options.cache
+            )
+            print(found)
 
 
 def _run_generate(options: argparse.Namespace, log: str) -> None:
     # A product of a matrix and a vector gains nothing from threads, and they cost other processes dearly.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    if not options.together:
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from scriptmodel_trainer.commands import generate  # noqa: PLC0415
     from scriptmodel_trainer.generation.sampling import Sampling  # noqa: PLC0415
     from scriptmodel_trainer.generation.writer import Opening  # noqa: PLC0415
@@ -144,6 +153,9 @@ def _run_generate(options: argparse.Namespace, log: str) -> None:
             options.samples,
             options.out,
             options.record or usual_record(options.out),
+            options.keep,
+            options.together,
+            options.cache,
         ),
         progress_for(log),
     )

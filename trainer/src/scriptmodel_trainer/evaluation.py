@@ -10,6 +10,7 @@ import numpy.typing as npt
 from scriptmodel_trainer.arrays import Ids
 from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, ENDERS, EOS, MARKERS, OPEN_NAME, PUNCTUATION
 from scriptmodel_trainer.generation.network import Network
+from scriptmodel_trainer.generation.readers import CachedReader, CacheSettings, Reader
 from scriptmodel_trainer.records import ClassScore, Score, perplexity_of
 from scriptmodel_trainer.vocabulary import Vocabulary
 
@@ -39,6 +40,18 @@ def negative_log_likelihoods(
     return result
 
 
+def stepwise_negative_log_likelihoods(reader: Reader, stream: Ids, first: int) -> npt.NDArray[np.float64]:
+    """-ln p of each token given all before it, by a reader, one token at a time, as a script is written."""
+    result = np.empty(len(stream), np.float64)
+    token = first
+    for index, target in enumerate(stream.tolist()):
+        logits = reader.read(token).astype(np.float64)
+        highest = logits.max()
+        result[index] = np.log(np.exp(logits - highest).sum()) + highest - logits[target]
+        token = target
+    return result
+
+
 def score(
     network: Network, vocabulary: Vocabulary, stream: Ids, on_progress: Callable[[float], None] = lambda _: None
 ) -> Score:
@@ -46,7 +59,16 @@ def score(
 
     `on_progress` is called with the share that is scored.
     """
-    losses = negative_log_likelihoods(network, stream, vocabulary.id_of(EOS), on_progress)
+    return _score(vocabulary, stream, negative_log_likelihoods(network, stream, vocabulary.id_of(EOS), on_progress))
+
+
+def score_with_cache(network: Network, vocabulary: Vocabulary, stream: Ids, settings: CacheSettings) -> Score:
+    """Return perplexity as `score` does, of the network with a neural cache that starts empty."""
+    reader = CachedReader(network, settings)
+    return _score(vocabulary, stream, stepwise_negative_log_likelihoods(reader, stream, vocabulary.id_of(EOS)))
+
+
+def _score(vocabulary: Vocabulary, stream: Ids, losses: npt.NDArray[np.float64]) -> Score:
     classes = token_classes(vocabulary, stream)
     by_class = {
         name: ClassScore(int(chosen.sum()), perplexity_of(float(losses[chosen].mean())))

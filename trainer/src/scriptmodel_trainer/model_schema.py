@@ -263,6 +263,7 @@ _METRICS = _record(
                 "perplexity": _PERPLEXITY,
                 "tokens": _count,
                 "oov": _count,
+                "nats_per_character": _maybe(_number),
                 "by_class": _only(dict, _each(_record({"tokens": _count, "perplexity": _PERPLEXITY}))),
             },
         ),

@@ -38,12 +38,16 @@ class ClassScore:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """`perplexity` is exp(mean negative log likelihood, in nats) over all `tokens`; `oov` counts unknown words."""
+    """`perplexity` is exp(mean negative log likelihood, in nats) over all `tokens`; `oov` counts unknown words.
+
+    `nats_per_character` charges the spelling of unknown words, too; older versions wrote none.
+    """
 
     perplexity: float
     tokens: int
     oov: int
     by_class: dict[str, ClassScore]
+    nats_per_character: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

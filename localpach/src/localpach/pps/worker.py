@@ -48,7 +48,7 @@ class Worker(threading.Thread):
         self.running_job = ""
         self._shared = shared
         self._logs = logs
-        self._tmp = folder / f"tmp-{pipeline.id}"
+        self._tmp = folder / f"tmp-{self.pod_name}"  # a worker that still stops has another one
         self._stopping = Cancellation()
         self._current: JobRun | None = None
         self._failures: dict[int, int] = {}

@@ -35,6 +35,7 @@ spec:
     # demo trains in minutes on two cores; small, medium and large are published sizes; test is tiny.
     preset: demo
     seed: 0 # the same seed reproduces the model
+    # from: {{scriptModel: shakespeare}} # start from its model instead of from random weights
     # overrides: {{epochs: 8, learningRate: "0.5"}} # decimals are strings: quote them
   generation: # a change here writes a new script from the same model, without training again
     words: 700
@@ -44,7 +45,9 @@ spec:
     # speaker: HAMLET
     # prompt: To be
   # training:
-  #   gpu: {{count: 1}} # without it training runs on CPUs
+  #   gpu: {{required: true}} # without gpu, training runs on CPUs
+  #   warmStart: true # a new commit of the corpus starts from the last model
+  #   budget: {{duration: 2h}} # training stops by itself, with a model and a script
 """
 
 

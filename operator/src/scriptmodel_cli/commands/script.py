@@ -20,6 +20,7 @@ from scriptmodel_cli.session import Session
 from scriptmodel_operator.pachyderm.values import RepoRef
 
 _MAX_SCRIPT_BYTES = 1 << 30
+_FIGURES = ("originality", "variety", "order", "vocabulary", "form")
 _SAMPLE = re.compile(r"/new_script(?:\.(\d+))?\.txt")
 
 
@@ -30,11 +31,12 @@ _SAMPLE = re.compile(r"/new_script(?:\.(\d+))?\.txt")
 @click.option(
     "--format", "form", type=click.Choice([*FORMATS]), default=TEXT, show_default=True, help="Format of the script."
 )
+@click.option("--score", is_flag=True, help="Print the verdict on the script instead of the script.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the script to a file.")
 @click.option("--force", is_flag=True, help="Overwrite the file of --out.")
 @pass_session
 def script(
-    session: Session, name: str, sample: int | None, every: bool, form: str, out: Path | None, force: bool
+    session: Session, name: str, sample: int | None, every: bool, form: str, score: bool, out: Path | None, force: bool
 ) -> None:
     """Print the newest script of NAME. A short one is read from the status, a longer one from Pachyderm.
 
@@ -43,15 +45,21 @@ def script(
       scriptmodel script thrones | less
       scriptmodel script thrones --format fountain --out new_script.fountain
       scriptmodel script thrones --sample 2          # after spec.generation.samples: 3
+      scriptmodel script thrones --score             # is it a copy, a loop or noise?
     """
     if sample and every:
         raise click.UsageError("--sample and --all are mutually exclusive")
+    if score and (sample or every or out):
+        raise click.UsageError("--score is of the script itself: leave out --sample, --all and --out")
     if every and form == "html":
         raise click.UsageError("--all does not support html, since a page holds one script: use --sample N")
     status = session.get(name).get("status") or {}
     found, where = status.get("script") or {}, (status.get("lineage") or {}).get("script")
     if not found or not where:
         raise click.ClickException(f"{name} has no script yet: see `scriptmodel why {name}`")
+    if score:
+        emit(f"{_verdict(name, found)}\n")
+        return
     contents = _samples(session, name, found, where, None if every else sample or 1)
     if form == TEXT:
         content = b"\n".join(contents)
@@ -61,6 +69,17 @@ def script(
         emit(content.decode(errors="replace"))
     else:
         write_new(out, content, force=force)
+
+
+def _verdict(name: str, found: Mapping[str, Any]) -> str:
+    """Return the verdict on the script and its figures, as one line."""
+    score = found.get("score") or {}
+    if not score:
+        raise click.ClickException(
+            f"the script of {name} has no score: its trainer image or its model is too old; see `scriptmodel retrain`"
+        )
+    figures = ", ".join(f"{figure} {score[figure]}" for figure in _FIGURES if figure in score)
+    return f"{score.get('verdict', 'unknown')} ({score.get('overall', '-')}: {figures})"
 
 
 def _samples(

@@ -80,6 +80,10 @@ class Objects:
             raise KubeNotFoundError(f"reading Secret {namespace}/{name}", 404, _NOT_HERE)
         return _as_stored(self._secrets[name])
 
+    async def list_pods(self, _namespace: str, _selector: str) -> list[Object]:
+        """Return nothing: without Kubernetes there are no pods."""
+        return []
+
     async def patch_scriptmodel(self, namespace: str, name: str, patch: Mapping[str, Any]) -> Object:
         """Change the metadata of the object."""
         metadata, change = self.raw["metadata"], patch["metadata"]

@@ -41,6 +41,8 @@ from scriptmodel_operator.pachyderm.values import BranchRef, RepoRef
 
 IMAGE = "scriptmodel-trainer:local"
 CLUSTER = "local"
+CLAIM = "checkpoints"
+"""A folder of localpach, so that an interrupted training resumes."""
 _POLL_SECONDS = 0.5
 _REFRESH_SECONDS = 0.2
 _MAX_SCRIPT_BYTES = 1 << 30
@@ -118,6 +120,7 @@ class Run:
         config = OperatorConfig(
             pachd=PachdAddress(session.pachd),
             trainer_image=IMAGE,
+            checkpoint_claim=CLAIM,
             poll_interval=_POLL_SECONDS,
             policy=_everything_for(objects.raw["metadata"]["namespace"]),
             destinations=parse_destinations([ANYTHING]),  # the user may reach them anyway

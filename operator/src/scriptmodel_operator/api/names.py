@@ -26,11 +26,15 @@ _OLDER_HASH_DIGITS = 8
 
 @dataclass(frozen=True, slots=True)
 class PachydermNames:
-    """The names of a ScriptModel's objects; `corpus` is the repo that it owns if its source is not a repo."""
+    """The names of a ScriptModel's objects.
+
+    `corpus` is the repo that it owns if its source is not a repo, `base` the one with the models that it starts from.
+    """
 
     train: str
     generate: str
     corpus: str
+    base: str
 
     @property
     def pipelines(self) -> tuple[str, str]:
@@ -56,4 +60,4 @@ def _names(name: str, project: str, digest: str) -> PachydermNames:
         raise ValueError(f"project name {project!r} is too long: at most {MAX_PROJECT_NAME} characters")
     readable = name.replace(".", "-")[:room].rstrip("-")
     stem = f"{readable}-{digest}"
-    return PachydermNames(f"{stem}-train", f"{stem}-generate", f"{stem}-corpus")
+    return PachydermNames(f"{stem}-train", f"{stem}-generate", f"{stem}-corpus", f"{stem}-base")

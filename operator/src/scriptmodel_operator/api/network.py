@@ -5,9 +5,12 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
-from scriptmodel_operator.api.fields import AS_DECIMAL, ApiModel, Seed, decimal
+from scriptmodel_operator.api.corpus import BranchName, ProjectName, RepoName
+from scriptmodel_operator.api.fields import AS_DECIMAL, ApiModel, DnsName, Seed, decimal, rules
+
+ONE_BASE = "has(self.scriptModel) != has(self.repo)"
 
 
 class Preset(StrEnum):
@@ -52,6 +55,32 @@ class Overrides(ApiModel):
     """Vocabulary size; all other words become one unknown word."""
 
 
+class ModelRepo(ApiModel):
+    """A branch of a Pachyderm repo that holds a model directory. The operator only reads it."""
+
+    name: RepoName
+    """Name of the repo."""
+    branch: BranchName = "master"
+    """Branch with the model directory, as `scriptmodel-trainer train` writes it."""
+    project: ProjectName = "default"
+    """Pachyderm project that the repo is in."""
+
+
+class Base(ApiModel):
+    """The model to start from: exactly one source, of which the operator copies a commit into a repo of the object."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules((ONE_BASE, "name exactly one source of the base model: scriptModel or repo"))
+    )
+
+    script_model: DnsName | None = None
+    """Another ScriptModel of the namespace and of the same Pachyderm project; its newest model is copied."""
+    repo: ModelRepo | None = None
+    """A branch of a Pachyderm repo that holds a model directory. The operator only reads it."""
+    follow: bool = False
+    """Copy newer base models, too; each of them trains again. Otherwise the first copy stays."""
+
+
 class Model(ApiModel):
     """The network to train."""
 
@@ -62,3 +91,10 @@ class Model(ApiModel):
     """Hyperparameters that differ from the preset."""
     seed: Seed = 0
     """Random seed; the same seed, corpus and image reproduce the model on the same machine."""
+    base: Annotated[Base | None, Field(alias="from")] = None
+    """The model to start from; without this, training starts with random weights."""
+
+    @property
+    def follows(self) -> bool:
+        """Whether newer base models are copied, too."""
+        return self.base is not None and self.base.follow

@@ -52,6 +52,8 @@ class PreviousStatus:
     training: TrainingStatus = field(default_factory=TrainingStatus)
     corpus_commit: CommitRef | None = None
     """The commit in lineage.corpus."""
+    base_commit: CommitRef | None = None
+    """The commit in lineage.base."""
     source: SourceStatus | None = None
     history: tuple[HistoryEntry, ...] = ()
     failed: Mapping[ConditionType, FailedJob] = field(default_factory=dict)
@@ -73,6 +75,7 @@ def parse_status(raw: Mapping[str, Any]) -> PreviousStatus:
         suspended=bool(status.suspended) or ready == Reason.SUSPENDED,  # older operators wrote the reason only
         training=status.training or TrainingStatus(),
         corpus_commit=status.lineage.corpus if status.lineage else None,
+        base_commit=status.lineage.base if status.lineage else None,
         source=status.source,
         history=tuple(status.history or ()),
         failed={kind: failure for kind, failure in failures.items() if failure},

@@ -35,6 +35,10 @@ class Reason(StrEnum):
         "WaitingForWorker",
         "No worker has taken the job yet: the image is being pulled, or no node has capacity or a GPU.",
     )
+    WAITING_FOR_QUOTA = (
+        "WaitingForQuota",
+        "The train pods wait for quota in the queue of spec.training.queueName; pendingDeadline does not count it.",
+    )
     TRAINING = "Training", "The train job is running."
     TRAINED = "Trained", "A model of the newest corpus commit and the newest spec exists."
     GENERATING = "Generating", "The generate job is running, or waits for a worker."
@@ -77,6 +81,9 @@ class Reason(StrEnum):
     )
     RESUMED = "Resumed", "Event only: a restarted worker continues the training from its checkpoint."
     CORPUS_FAILED = "CorpusFailed", "Pachyderm could not finish the newest commit of the corpus."
+    BASE_NOT_FOUND = "BaseNotFound", "The model to start from (spec.model.from) does not exist."
+    BASE_INVALID = "BaseInvalid", "What spec.model.from names is not a model directory."
+    WAITING_FOR_BASE = "WaitingForBase", "The model to start from (spec.model.from) is not trained yet."
     NAME_CONFLICT = "NameConflict", "A pipeline or repo of the needed name belongs to somebody else."
     RETAINED_REPOS = (
         "RetainedRepos",

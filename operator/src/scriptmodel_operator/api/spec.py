@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from scriptmodel_operator.api.corpus import Corpus
 from scriptmodel_operator.api.fields import PROJECT_PATTERN, PROJECT_WORDS, ApiModel, must_match, rules
@@ -13,6 +13,8 @@ from scriptmodel_operator.api.generation import Generation
 from scriptmodel_operator.api.names import MAX_PROJECT_NAME
 from scriptmodel_operator.api.network import Model
 from scriptmodel_operator.api.training import Training
+
+ONE_START = "!has(self.model.from) || !self.training.warmStart"
 
 
 class DeletionPolicy(StrEnum):
@@ -49,6 +51,10 @@ class Pachyderm(ApiModel):
 
 class ScriptModelSpec(ApiModel):
     """Corpus, model, training and generation."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules((ONE_START, "model.from and training.warmStart cannot be combined: keep one of them"))
+    )
 
     corpus: Corpus
     """The scripts to train on."""

@@ -87,6 +87,8 @@ class TrainingStatus(ApiModel):
     """Other warnings, such as that no GPU is found or that GPUs are idle."""
     device: DeviceStatus | None = None
     """Device of the training."""
+    stopped_by: str | None = None
+    """What ended the training: Epochs, Budget or EarlyStopping."""
     words_per_second: int | None = None
     """Training speed."""
     eta: str | None = None
@@ -109,6 +111,25 @@ class TrainingStatus(ApiModel):
     """What is computed again if the worker is lost now."""
 
 
+class ScriptScore(ApiModel):
+    """The judge's verdict on a script beside text that training held out; the figures lie between 0 and 1."""
+
+    verdict: str | None = None
+    """The verdict: good, a copy (of the corpus), a loop, noise or foreign (words of another corpus)."""
+    overall: str | None = None
+    """Product of the other figures; higher is better."""
+    originality: str | None = None
+    """Low if the script copies the corpus."""
+    variety: str | None = None
+    """Low if the script repeats itself."""
+    order: str | None = None
+    """Low if words come in no order."""
+    vocabulary: str | None = None
+    """Low if words are not those of the corpus."""
+    form: str | None = None
+    """Low if speeches and directions are unlike those of the corpus."""
+
+
 class ScriptStatus(ApiModel):
     """The newest script."""
 
@@ -122,6 +143,8 @@ class ScriptStatus(ApiModel):
     """SHA-256 of the content."""
     excerpt: Annotated[str, Field(max_length=MAX_EXCERPT)] | None = None
     """Its first lines."""
+    score: ScriptScore | None = None
+    """The trainer's verdict on it; none if its image or its model is too old to judge."""
 
 
 class CommitRef(ApiModel):
@@ -146,6 +169,8 @@ class Lineage(ApiModel):
     """Commit of the model."""
     script: CommitRef | None = None
     """Commit of the script."""
+    base: CommitRef | None = None
+    """Commit of the model that training started from."""
 
 
 class SourceStatus(ApiModel):

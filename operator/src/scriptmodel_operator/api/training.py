@@ -138,6 +138,24 @@ class PullSecret(ApiModel):
     """Name of a Secret in the namespace where Pachyderm runs its pods; the operator must allow it."""
 
 
+class Budget(ApiModel):
+    """Limits at which training stops by itself, over all restarts; its best weights are kept, tested and used."""
+
+    duration: Duration | None = None
+    """Longest training time, such as 2h; activeDeadline stays the hard stop and should be longer."""
+    epochs: Annotated[int, Field(ge=1, le=10000)] | None = None
+    """Largest number of epochs."""
+    gpu_seconds: Annotated[int, Field(ge=1, le=1_000_000_000)] | None = None
+    """Largest number of seconds of training on a GPU."""
+
+
+class EarlyStopping(ApiModel):
+    """When training ends because it no longer improves."""
+
+    patience: Annotated[int, Field(ge=0, le=10000)] | None = None
+    """Epochs without a better validation perplexity after which training ends; 0 for never. Absent: the preset's."""
+
+
 class Checkpoints(ApiModel):
     """Where checkpoints of the training outlive its pod."""
 
@@ -186,3 +204,11 @@ class Training(ApiModel):
     """Where checkpoints of the training outlive its pod, so that a restarted worker resumes."""
     backoff_limit: Annotated[int, Field(ge=0, le=10)] = 2
     """How often a failed computation is retried within a job."""
+    queue_name: OptionalDnsName = ""
+    """Kueue's LocalQueue in the namespace where Pachyderm runs its pods; train pods wait for its quota."""
+    budget: Budget = Field(default_factory=Budget)
+    """Limits at which training stops by itself, with a model. Raising the one that ended it continues the training."""
+    early_stopping: EarlyStopping = Field(default_factory=EarlyStopping)
+    """When training ends because it no longer improves."""
+    warm_start: bool = False
+    """Start from the last good model when the corpus has a new commit, instead of from random weights."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -17,6 +18,7 @@ from scriptmodel_operator.controller.corpus_sources import CorpusSources
 from scriptmodel_operator.controller.event_policy import EventPolicy
 from scriptmodel_operator.controller.queue import RetryError, WorkQueue
 from scriptmodel_operator.controller.ticker import Ticker
+from scriptmodel_operator.controller.worker_pods import WorkerPods
 from scriptmodel_operator.desired.pipelines import Defaults, Desired, desired
 from scriptmodel_operator.desired.policy import refusal
 from scriptmodel_operator.ingest.origin import Attempt
@@ -65,6 +67,7 @@ class Controller:
     writer: ObjectWriter
     events: EventPolicy
     sources: CorpusSources
+    pods: WorkerPods
     metrics: Metrics
     clock: PachydClock
     _acted: dict[Key, float] = field(default_factory=dict, init=False)
@@ -145,8 +148,13 @@ class Controller:
             view,
             self.clock.elapsed,
             poll_interval=self.config.poll_interval,
-            source_due=self.sources.next_check(model),
+            source_due=self._next_check(model),
         )
+
+    def _next_check(self, model: ScriptModel) -> float | None:
+        """Return the seconds until the corpus, or a base model that is followed, is checked for something newer."""
+        due = self.sources.next_check(model)
+        return min(due or math.inf, self.config.source_interval) if model.spec.model.follows else due
 
     async def _observe(self, model: ScriptModel, requested: float) -> tuple[ScriptModel, ModelState, ModelView]:
         """Assess the object, with a snapshot that may be a little older than the object at first."""
@@ -177,7 +185,7 @@ class Controller:
             await self.calls.run(self.clock.measure_if_due)
         self.ticker.on_snapshot(_key(model), snapshot)
         model = await self.calls.run(self.observer.named, model, snapshot)
-        view = await self.calls.run(self.observer.view, model, snapshot)
+        view = await self.pods.observed(await self.calls.run(self.observer.view, model, snapshot))
         mark = view.train.mark if view.train else None
         owner = model.owner(self.cluster)
         defaults = Defaults(self.config.trainer_image, self.config.checkpoint_claim)

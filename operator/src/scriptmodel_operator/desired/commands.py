@@ -5,8 +5,9 @@ from __future__ import annotations
 from pydantic.alias_generators import to_snake
 
 from scriptmodel_operator.api.corpus import Layout
-from scriptmodel_operator.api.generation import Generation
+from scriptmodel_operator.api.generation import Generation, Keep
 from scriptmodel_operator.api.network import Model
+from scriptmodel_operator.pachyderm.values import BASE_INPUT
 
 PROGRAM = "scriptmodel-trainer"
 CORPUS_INPUT = "corpus"
@@ -18,14 +19,20 @@ TRAINERS_REPETITION_PENALTY = Generation().repetition_penalty
 """Also the trainer's default: it is left out of the command, as in pipelines that are older than the field."""
 
 
-def train_command(layout: Layout, model: Model) -> tuple[str, ...]:
+def train_command(
+    layout: Layout, model: Model, patience: int | None = None, *, from_base: bool = False
+) -> tuple[str, ...]:
     """Return `scriptmodel-trainer train ...`; overrides are `--set` words with names in snake case."""
+    start = ("--from", f"/pfs/{BASE_INPUT}") if from_base else ()
+    stopping = () if patience is None else ("--patience", str(patience))
     overrides = model.overrides.model_dump(by_alias=True, exclude_none=True, mode="json")
     settings = [word for key in sorted(overrides) for word in ("--set", f"{to_snake(key)}={overrides[key]}")]
     return (
         *(PROGRAM, "train", "--data", f"/pfs/{CORPUS_INPUT}", "--out", "/pfs/out"),
         *("--layout", layout.value, "--preset", model.preset.value),
         *settings,
+        *stopping,
+        *start,
         *("--seed", str(model.seed), "--log", "json"),
     )
 
@@ -43,6 +50,8 @@ def generate_command(generation: Generation) -> tuple[str, ...]:
         optional += ["--repetition-penalty", generation.repetition_penalty]
     if generation.samples > 1:
         optional += ["--samples", str(generation.samples)]
+    if generation.keep is not Keep.FIRST:
+        optional += ["--keep", generation.keep.value]
     return (
         *(PROGRAM, "generate", f"/pfs/{MODEL_INPUT}", "--out", f"/pfs/out{SCRIPT_PATH}"),
         *("--words", str(generation.words), "--temperature", generation.temperature),

@@ -17,6 +17,7 @@ from scriptmodel_operator.desired.placement import OPERATORS_OWN, SHARED, placem
 from scriptmodel_operator.desired.pod_patch import Part, environment, pod_patch, runtime_class
 from scriptmodel_operator.desired.references import References
 from scriptmodel_operator.desired.state_folder import state_folder
+from scriptmodel_operator.desired.variables import GPU_REQUESTED, variables_of_training
 from scriptmodel_operator.pachyderm.values import (
     PipelineSpec,
     ResourceAmounts,
@@ -24,8 +25,9 @@ from scriptmodel_operator.pachyderm.values import (
 )
 
 WHOLE_REPO = "/"
-GPU_REQUESTED = "SCRIPTMODEL_GPU_REQUESTED"
-GPU_REQUIRED = "SCRIPTMODEL_GPU_REQUIRED"
+_DECIDE_THE_MODEL = frozenset({"early_stopping", "warm_start"})
+"""Fields of spec.training that are in the digest of what decides the model, where they have an effect."""
+QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +67,27 @@ class Defaults:
 
 def desired(model: ScriptModel, refs: References, owner: Owner, defaults: Defaults, train_mark: Mark | None) -> Desired:
     """Return the desired pipelines. `train_mark` is that of the observed train pipeline, if any."""
-    compute = _train_compute(model)
+    compute = _train_compute(model, refs)
     image = _image(model, defaults.image, compute, train_mark)
     claim = model.spec.training.checkpoints.claim_name or defaults.claim
     train = _train(model, refs, owner, compute, image, claim, train_mark)
     return Desired(train, _generate(model, refs, owner, image))
 
 
-def _train_compute(model: ScriptModel) -> tuple[str, ...]:
+def is_trained_as_specified(model: ScriptModel, mark: Mark, refs: References) -> bool:
+    """Return whether the train pipeline with `mark` computes what the spec requests, from the base in `refs`."""
+    return mark.compute in _train_compute(model, refs)
+
+
+def _train_compute(model: ScriptModel, refs: References) -> tuple[str, ...]:
+    """Return the digests of what decides the model; later fields are in them only where they are set."""
     spec = model.spec
+    patience = spec.training.early_stopping.patience
+    later: dict[str, Any] = {} if patience is None else {"patience": patience}
+    later |= {"base": refs.base.name} if refs.base else {}
     return tuple(
-        digest({"layout": spec.corpus.layout.value, "model": form, "image": spec.training.image})
-        for form in _equivalent_forms(spec.model)
+        digest({"layout": spec.corpus.layout.value, "model": form, "image": spec.training.image, **later})
+        for form in _equivalent_forms(spec.model, exclude={"base"})
     )
 
 
@@ -104,17 +115,24 @@ def _train(
     mark: Mark | None,
 ) -> DesiredPipeline:
     training = model.spec.training
-    form = specified(training, exclude={"image", *OPERATORS_OWN})
+    form = specified(training, exclude={"image", *_DECIDE_THE_MODEL, *OPERATORS_OWN})
     whole = tuple(digest({"compute": each, "branch": str(refs.corpus), "training": form}) for each in compute)
     spec = PipelineSpec(
         ref=refs.train,
         image=image,
-        command=commands.train_command(model.spec.corpus.layout, model.spec.model.by_value()),
+        command=commands.train_command(
+            model.spec.corpus.layout,
+            model.spec.model.by_value(),
+            training.early_stopping.patience,
+            from_base=bool(refs.base),
+        ),
         input_name=commands.CORPUS_INPUT,
         input_branch=refs.corpus,
         glob=WHOLE_REPO,
         requests=_amounts(training.resources.requests),
         limits=_limits(training),
+        labels=_labels(training),
+        base_branch=refs.base,
         description=f"Trains the model of ScriptModel {model}",
     )
     spec = _patched(placement(training).on(spec), training, state_folder(claim, refs.train), mark)
@@ -123,13 +141,17 @@ def _train(
     return DesiredPipeline(spec, mark, frozenset((*compute, *whole)))
 
 
+def _labels(training: Training) -> tuple[tuple[str, str], ...]:
+    return ((QUEUE_LABEL, training.queue_name),) if training.queue_name else ()
+
+
 def _patched(spec: PipelineSpec, training: Training, state: Part, mark: Mark | None) -> PipelineSpec:
     """Return the spec with its pod patch.
 
     Operators before GPU_REQUESTED did not send that variable. A pipeline that was sent without it stays as it is until
     something else changes it, since every update ends the running job.
     """
-    variables = _variables(training)
+    variables = variables_of_training(training)
     patched = replace(spec, pod_patch=_patch(training, state, variables))
     older = {name: value for name, value in variables.items() if name != GPU_REQUESTED}
     if mark is None or older == variables:
@@ -140,13 +162,6 @@ def _patched(spec: PipelineSpec, training: Training, state: Part, mark: Mark | N
 
 def _patch(training: Training, state: Part, variables: Mapping[str, str]) -> str:
     return pod_patch(runtime_class(training.runtime_class_name), state, environment(variables))
-
-
-def _variables(training: Training) -> dict[str, str]:
-    """Return the environment variables of the trainer, which older trainers ignore."""
-    gpu = training.gpu
-    requested = {GPU_REQUESTED: "1"} if gpu else {}
-    return {**requested, **({GPU_REQUIRED: "1"} if gpu and gpu.required else {})}
 
 
 def _generate(model: ScriptModel, refs: References, owner: Owner, image: str) -> DesiredPipeline:
@@ -182,7 +197,8 @@ def _limits(training: Training) -> ResourceAmounts:
     return replace(limits, gpu_type=training.gpu.resource, gpu_count=training.gpu.count)
 
 
-def _equivalent_forms(part: ApiModel) -> list[Mapping[str, Any]]:
+def _equivalent_forms(part: ApiModel, **selection: Any) -> list[Mapping[str, Any]]:
     """Return the part with its numbers by value, and as written if that differs."""
     by_value = part.by_value()
-    return [specified(part)] if by_value is part else [specified(by_value), specified(part)]
+    forms = [part] if by_value is part else [by_value, part]
+    return [specified(form, **selection) for form in forms]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from scriptmodel_operator.api.corpus import LARGEST_DOWNLOAD_MI
+from scriptmodel_operator.api.network import ModelRepo
 from scriptmodel_operator.api.objects import ScriptModel
 
 ANYTHING = "*"
@@ -20,8 +21,9 @@ class Policy:
     """The allow-lists of the operator's configuration; `*` allows everything.
 
     `projects` maps a namespace to the projects that its objects may use. A namespace that is not mapped may use any
-    project for its pipelines, and corpora of that project only. `repos` does the same for the corpora that are read:
-    names or patterns such as `plays-*`; a namespace that is not mapped may read any repo of its projects.
+    project for its pipelines, and corpora and base models of that project only. `repos` does the same for the repos
+    that are read: names or patterns such as `plays-*`; a namespace that is not mapped may read any repo of its
+    projects.
     """
 
     trainer_image: str = ""
@@ -29,6 +31,8 @@ class Policy:
     """Prefixes, in addition to other tags of the operator's own trainer image."""
     priority_classes: tuple[str, ...] = ()
     runtime_classes: tuple[str, ...] = ()
+    queues: tuple[str, ...] = ()
+    """Kueue's queues in Pachyderm's namespace."""
     pull_secrets: tuple[str, ...] = ()
     """Secrets in Pachyderm's namespace; an object that names one pulls images with its credentials."""
     checkpoint_claim: str = ""
@@ -53,10 +57,11 @@ def refusal(model: ScriptModel, policy: Policy) -> str | None:
         _image(training.image, policy),
         _listed("priority class", training.priority_class_name, policy.priority_classes),
         _listed("runtime class", training.runtime_class_name, policy.runtime_classes),
+        _listed("queue", training.queue_name, policy.queues),
         *(_listed("pull secret", each.name, policy.pull_secrets) for each in training.image_pull_secrets),
         _claim(model, policy),
         _projects(model, policy),
-        _repo(model, policy),
+        _repos(model, policy),
         _size(model, policy),
     )
     return next((check for check in checks if check), None)
@@ -96,6 +101,8 @@ def _projects(model: ScriptModel, policy: Policy) -> str | None:
     projects = {project}
     if model.spec.corpus.repo:
         projects.add(model.spec.corpus.repo.project)
+    if (base := _base_repo(model)) is not None:
+        projects.add(base.project)
     allowed = policy.projects.get(model.namespace, (project,))
     refused = sorted(projects - set(allowed)) if ANYTHING not in allowed else []
     if not refused:
@@ -106,15 +113,25 @@ def _projects(model: ScriptModel, policy: Policy) -> str | None:
     )
 
 
-def _repo(model: ScriptModel, policy: Policy) -> str | None:
-    repo = model.spec.corpus.repo
+def _base_repo(model: ScriptModel) -> ModelRepo | None:
+    base = model.spec.model.base
+    return base.repo if base else None
+
+
+def _repos(model: ScriptModel, policy: Policy) -> str | None:
     allowed = policy.repos.get(model.namespace)
-    if repo is None or allowed is None or any(fnmatchcase(repo.name, pattern) for pattern in allowed):
+    names = [repo.name for repo in (model.spec.corpus.repo, _base_repo(model)) if repo is not None]
+    refused = [name for name in names if not _matches(name, allowed)]
+    if not refused:
         return None
     return (
-        f"namespace {model.namespace!r} may not read repo {repo.name!r}: use one of {', '.join(allowed)}, "
-        f"or have the operator run with --allow-repo {model.namespace}={repo.name}"
+        f"namespace {model.namespace!r} may not read repo {refused[0]!r}: use one of {', '.join(allowed or ())}, "
+        f"or have the operator run with --allow-repo {model.namespace}={refused[0]}"
     )
+
+
+def _matches(name: str, allowed: tuple[str, ...] | None) -> bool:
+    return allowed is None or any(fnmatchcase(name, pattern) for pattern in allowed)
 
 
 def _size(model: ScriptModel, policy: Policy) -> str | None:

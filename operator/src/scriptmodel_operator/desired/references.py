@@ -13,13 +13,17 @@ OWN_BRANCH = "master"
 
 @dataclass(frozen=True, slots=True)
 class References:
-    """The two pipelines, the repo that the object owns, and the branch that training reads."""
+    """The two pipelines, the repos that the object owns, and the branches that training reads."""
 
     train: PipelineRef
     generate: PipelineRef
     own_corpus: RepoRef
     """Holds the corpus if spec.corpus names no repo."""
+    own_base: RepoRef
+    """Holds copies of the models that training starts from, one in each branch."""
     corpus: BranchRef
+    base: BranchRef | None = None
+    """The branch of `own_base` that training starts from, once it exists."""
 
     @property
     def own_branch(self) -> BranchRef:
@@ -37,4 +41,10 @@ def references(model: ScriptModel, names: PachydermNames | None = None) -> Refer
     project, names = model.spec.pachyderm.project, names or model.names
     own, repo = RepoRef(project, names.corpus), model.spec.corpus.repo
     corpus = BranchRef(own, OWN_BRANCH) if repo is None else BranchRef(RepoRef(repo.project, repo.name), repo.branch)
-    return References(PipelineRef(project, names.train), PipelineRef(project, names.generate), own, corpus)
+    return References(
+        train=PipelineRef(project, names.train),
+        generate=PipelineRef(project, names.generate),
+        own_corpus=own,
+        own_base=RepoRef(project, names.base),
+        corpus=corpus,
+    )

@@ -83,6 +83,12 @@ class KubeClient:
         path = f"/api/v1/namespaces/{namespace}/secrets/{name}"
         return await self.request("GET", path, f"reading Secret {namespace}/{name}")
 
+    async def list_pods(self, namespace: str, selector: str) -> list[dict[str, Any]]:
+        """Return the pods of a namespace that a label selector matches."""
+        path = f"/api/v1/namespaces/{namespace}/pods?labelSelector={quote(selector, safe='')}"
+        found = await self.request("GET", path, f"listing pods in {namespace}")
+        return list(found.get("items", []))
+
     async def list_scriptmodels(self, namespace: str | None) -> list[dict[str, Any]]:
         """Return the ScriptModels of a namespace, or of all namespaces for None."""
         where = f"/namespaces/{namespace}" if namespace else ""

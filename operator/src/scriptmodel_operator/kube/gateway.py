@@ -19,6 +19,9 @@ class KubeGateway(Protocol):
     async def get_secret(self, namespace: str, name: str, /) -> dict[str, Any]:
         """Return a Secret. Raises KubeNotFoundError or KubeForbiddenError."""
 
+    async def list_pods(self, namespace: str, selector: str, /) -> list[dict[str, Any]]:
+        """Return the pods of a namespace that a label selector matches. Raises KubeForbiddenError."""
+
     async def patch_scriptmodel(self, namespace: str, name: str, patch: Mapping[str, Any], /) -> dict[str, Any]:
         """Apply a merge patch and return the object.
 

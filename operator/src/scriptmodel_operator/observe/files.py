@@ -5,12 +5,23 @@ A figure that is no sensible number counts as missing; anything else that does n
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, Field
 
 from scriptmodel_operator.observe.figures import number, whole
 from scriptmodel_operator.observe.progress import short_text
+
+VERDICTS = ("good", "a copy", "a loop", "noise", "foreign")
+
+
+def _verdict(value: Any) -> str | None:
+    return value if value in VERDICTS else None
+
+
+def _object(value: Any) -> Any:
+    return value if isinstance(value, dict) else None
+
 
 Figure = Annotated[float | None, BeforeValidator(number)]
 Count = Annotated[int | None, BeforeValidator(whole)]
@@ -52,15 +63,30 @@ class MetricsFile(BaseModel):
     perplexity: SplitFigures
     device: Annotated[DeviceFigures | None, BeforeValidator(_device)] = None
     precision: Word = ""
+    stopped_by: Word = ""
+    budget: Word = ""
     restarts: Count = None
     recomputed_seconds: Figure = None
     epochs: Annotated[list[EpochFigures], Field(max_length=10_000)] = Field(default_factory=list)
+
+
+class ScoreFigures(BaseModel):
+    """The judge's verdict on a script."""
+
+    verdict: Annotated[str | None, BeforeValidator(_verdict)] = None
+    overall: Figure = None
+    originality: Figure = None
+    variety: Figure = None
+    order: Figure = None
+    vocabulary: Figure = None
+    form: Figure = None
 
 
 class SampleFigures(BaseModel):
     """One script in generation.json."""
 
     words: Count = None
+    score: Annotated[ScoreFigures | None, BeforeValidator(_object)] = None
 
 
 class GenerationFile(BaseModel):

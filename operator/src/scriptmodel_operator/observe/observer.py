@@ -9,13 +9,15 @@ from datetime import UTC, datetime, timedelta
 
 from scriptmodel_operator.api.marks import Mark, Owner, mark_of, ownership, parse_mark
 from scriptmodel_operator.api.objects import ScriptModel
+from scriptmodel_operator.desired.pipelines import QUEUE_LABEL
 from scriptmodel_operator.desired.references import References, references
+from scriptmodel_operator.observe.base import Bases, Trained
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.naming import names_of
 from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.observe.results import Provenance, Results
 from scriptmodel_operator.observe.snapshot import JOBS_PER_PIPELINE, Snapshot
-from scriptmodel_operator.observe.view import CorpusView, ModelCommits, ModelView, OwnedCorpus, PipelineView
+from scriptmodel_operator.observe.view import CorpusView, ModelCommits, ModelView, OwnedCorpus, PipelineView, QueueView
 from scriptmodel_operator.pachyderm.errors import NotFoundError
 from scriptmodel_operator.pachyderm.gateway import Gateway
 from scriptmodel_operator.pachyderm.values import (
@@ -49,6 +51,7 @@ class Observer:
         self._cluster = cluster
         self.logs = LogFollower(gateway)
         self._results = Results(gateway)
+        self._bases = Bases(gateway, self._cached_corpus, self._others_pipeline)
         self._heads_lock = threading.Lock()
         self._heads: dict[BranchRef, tuple[float, CorpusView]] = {}
 
@@ -67,11 +70,15 @@ class Observer:
         owned = self._owned_corpus(model, refs, owner, snapshot)
         written = generate.last_good if generate else None
         newest_script = generate.newest if generate and train and _has_model(train) else None
+        reported_commits, good_model = self._commits(refs, reported), self._commits(refs, good)
+        base = self._bases.view(model, refs, owner, Trained(train, reported_commits, good_model), snapshot)
+        refs = replace(refs, base=BranchRef(refs.own_base, base.current) if base.current else None)
         return ModelView(
             refs=refs,
             project_exists=model.spec.pachyderm.project in snapshot.projects,
             train=train,
             generate=generate,
+            queue=_queue(train),
             retained=tuple(
                 ref.output
                 for ref, found in ((refs.train, train), (refs.generate, generate))
@@ -79,17 +86,24 @@ class Observer:
             ),
             corpus=self._corpus(refs.corpus, train, owned, snapshot),
             owned_corpus=owned,
+            base=base,
             readers=self._readers(refs, snapshot),
             training_log=self._log(reported),
             generation_log=self._log(newest_script),
-            reported_commits=self._commits(refs, reported),
+            reported_commits=reported_commits,
             newest_script_model=self._model_of(refs, newest_script),
-            good_model=self._commits(refs, good),
+            good_model=good_model,
             metrics=self._results.metrics(good.ref.pipeline.output, good.ref.id) if good else None,
             script=self._results.script(written.ref.pipeline.output, written.ref.id) if written else None,
             script_commit=written.ref.id if written else None,
             script_model=self._script_model(refs, written),
         )
+
+    def _others_pipeline(self, ref: PipelineRef, snapshot: Snapshot) -> PipelineView | None:
+        """Return the train pipeline of another ScriptModel, whose model is a base."""
+        info = snapshot.pipelines.get(ref)
+        mark = mark_of(info.spec.annotations) if info else None
+        return self._pipeline(ref, mark.owner, snapshot, snapshot.repos_of(ref)) if mark else None
 
     def _pipeline(self, ref: PipelineRef, owner: Owner, snapshot: Snapshot, as_of: object) -> PipelineView | None:
         info = snapshot.pipelines.get(ref)
@@ -202,11 +216,18 @@ class Observer:
     def _commits(self, refs: References, job: JobInfo | None) -> ModelCommits | None:
         if job is None:
             return None
-        branch = self._input_of(job, refs.corpus.repo)
-        if branch is None:
-            return ModelCommits(job.ref.id, None)
-        repo, commit = branch
-        return ModelCommits(job.ref.id, commit, repo, self._results.commit(repo, commit))
+        made = self._made_from(refs, job.ref.pipeline.output, job.ref.id)
+        if made.corpus is None or made.corpus_repo is None:
+            return made
+        return replace(made, corpus_info=self._results.commit(made.corpus_repo, made.corpus))
+
+    def _made_from(self, refs: References, repo: RepoRef, commit: str) -> ModelCommits:
+        """Return what a model was made from: a corpus, and the base model if there is one."""
+        provenance = self._results.provenance(repo, commit)
+        source = _preferred(tuple(pair for pair in provenance if pair[0] != refs.own_base), refs.corpus.repo)
+        base = next((self._results.commit(*pair) for pair in provenance if pair[0] == refs.own_base), None)
+        found = ModelCommits(commit, source[1], source[0]) if source else ModelCommits(commit, None)
+        return replace(found, base=base.branch if base else "")
 
     def _model_of(self, refs: References, job: JobInfo | None) -> str | None:
         found = self._input_of(job, refs.model.repo) if job else None
@@ -217,8 +238,7 @@ class Observer:
         commit = self._model_of(refs, job)
         if commit is None:
             return None
-        source = _preferred(self._results.provenance(refs.model.repo, commit), refs.corpus.repo)
-        return ModelCommits(commit, source[1], source[0]) if source else ModelCommits(commit, None)
+        return self._made_from(refs, refs.model.repo, commit)
 
     def _input_of(self, job: JobInfo, repo: RepoRef) -> tuple[RepoRef, str] | None:
         return _preferred(self._results.provenance(job.ref.pipeline.output, job.ref.id), repo)
@@ -235,6 +255,14 @@ def _is_started(train: PipelineInfo, snapshot: Snapshot, now: datetime) -> bool:
     if repo.created is None or train.created is None:
         return True
     return not train.created < repo.created < now + _IMPRECISION  # later: the clock was set back
+
+
+def _queue(train: PipelineView | None) -> QueueView | None:
+    """Return the queue of a train job that no worker has taken, without a look at its pods."""
+    name = dict(train.info.spec.labels).get(QUEUE_LABEL, "") if train else ""
+    if train is None or not name or train.newest is None or not train.newest.state.waiting or train.running:
+        return None
+    return QueueView(name)
 
 
 def _has_model(train: PipelineView) -> bool:

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from scriptmodel_operator.api.status import MAX_EXCERPT
 from scriptmodel_operator.desired.commands import GENERATION_PATH, METRICS_PATH, SCRIPT_PATH
-from scriptmodel_operator.observe.files import GenerationFile, MetricsFile
+from scriptmodel_operator.observe.files import GenerationFile, MetricsFile, SampleFigures, ScoreFigures
 from scriptmodel_operator.observe.progress import Device
 from scriptmodel_operator.pachyderm.errors import NotFoundError
 from scriptmodel_operator.pachyderm.gateway import Gateway
@@ -44,6 +44,10 @@ class ModelMetrics:
     epochs: int
     words_per_second: float | None
     device: Device | None = None
+    stopped_by: str = ""
+    """What ended the training: `epochs`, `budget` or `early-stopping`; empty for older trainers."""
+    budget: str = ""
+    """The budget that ended it: `seconds`, `epochs` or `gpuSeconds`."""
     restarts: int | None = None
     """Number of restarts; None from an older trainer."""
     recomputed_seconds: float | None = None
@@ -60,6 +64,8 @@ class Script:
     excerpt: str
     blank: bool = False
     """Return whether it has no text."""
+    score: ScoreFigures | None = None
+    """The judge's verdict; None if the trainer wrote none."""
 
 
 class Results:
@@ -159,6 +165,8 @@ class Results:
             epochs=len(found.epochs),
             words_per_second=speeds[-1] if speeds else None,
             device=_device(found),
+            stopped_by=found.stopped_by,
+            budget=found.budget,
             restarts=found.restarts,
             recomputed_seconds=found.recomputed_seconds,
         )
@@ -175,14 +183,15 @@ class Results:
         except NotFoundError:
             return None
         generation = self._json(repo, commit, GENERATION_PATH, GenerationFile)
-        words = generation.samples[0].words if generation and generation.samples else None
+        sample = generation.samples[0] if generation and generation.samples else SampleFigures()
         return Script(
             path=SCRIPT_PATH,
             size_bytes=size,
-            words=words,
+            words=sample.words,
             sha256=hashlib.sha256(content).hexdigest() if size <= _MAX_SCRIPT else None,
             excerpt=excerpt(content),
             blank=not content.strip(b"\0 \t\r\n\f\v"),
+            score=sample.score,
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from scriptmodel_operator.api.marks import Mark, Ownership
 from scriptmodel_operator.desired.references import References
@@ -15,6 +16,7 @@ from scriptmodel_operator.pachyderm.values import (
     JobInfo,
     PipelineInfo,
     PipelineRef,
+    PipelineState,
     RepoRef,
 )
 
@@ -65,6 +67,17 @@ class PipelineView:
 
 
 @dataclass(frozen=True, slots=True)
+class QueueView:
+    """The queue in which the pods of a train job may wait for quota, while no worker has taken the job."""
+
+    name: str
+    gated: bool | None = None
+    """Whether a pod has scheduling gates; None if the operator may not list pods."""
+    released: datetime | None = None
+    """When pods without gates were first observed."""
+
+
+@dataclass(frozen=True, slots=True)
 class CorpusView:
     """The branch that training reads. Observed only where pipelines have to be created, or connected to it again."""
 
@@ -93,6 +106,45 @@ class OwnedCorpus:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnedRepo:
+    """The existing repo with the name of the object's own copies of base models."""
+
+    ref: RepoRef
+    ownership: Ownership
+    mark: Mark | None = None
+    readers: tuple[PipelineRef, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BaseSource:
+    """Where a base model is copied from. Observed only where a copy is to be made."""
+
+    repo: RepoRef | None
+    """None if a ScriptModel has no train pipeline, or the repo does not exist."""
+    commit: str | None = None
+    """Its newest finished model; None if there is none yet."""
+    paths: tuple[str, ...] = ()
+    """Files of that commit, if it is not copied yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class BaseView:
+    """The model that training starts from."""
+
+    origin: str
+    """What the spec starts from (`desired/base.py`); empty for random weights."""
+    owned: OwnedRepo | None = None
+    current: str = ""
+    """The branch of the owned repo that training reads, or is to read next; empty before there is a copy."""
+    source: BaseSource | None = None
+    repo: RepoRef | None = None
+    """The repo of the source, if known."""
+
+
+NO_BASE = BaseView("")
+
+
+@dataclass(frozen=True, slots=True)
 class ModelCommits:
     """A model's commit and the corpus commit that it was made from."""
 
@@ -102,6 +154,8 @@ class ModelCommits:
     """Its repo; the spec may name another one since."""
     corpus_info: CommitInfo | None = None
     """The corpus commit, if it was read."""
+    base: str = ""
+    """The branch with the base model, if training started from one."""
 
     @property
     def corpus_open(self) -> bool:
@@ -124,8 +178,11 @@ class ModelView:
     generate: PipelineView | None = None
     retained: tuple[RepoRef, ...] = ()
     """Output repos of our names without a pipeline: they block the names."""
+    queue: QueueView | None = None
+    """Observed only while the newest train job waits for a worker."""
     corpus: CorpusView | None = None
     owned_corpus: OwnedCorpus | None = None
+    base: BaseView = NO_BASE
     readers: tuple[PipelineRef, ...] = ()
     """Pipelines outside the object that read its output."""
     training_log: LogDigest | None = None
@@ -148,6 +205,18 @@ class ModelView:
     def stopped(self) -> tuple[PipelineView, ...]:
         """The object's own pipelines that are stopped; training first."""
         return tuple(seen for seen in (self.train, self.generate) if seen and seen.ownership.ours and seen.info.stopped)
+
+    @property
+    def waits_for_quota(self) -> bool:
+        """Whether the train job waits for quota; inferred from its queue if the operator may not list pods.
+
+        Pachyderm reports pods that cannot start, and gated ones are not among them.
+        """
+        if self.queue is None or self.train is None:
+            return False
+        if self.queue.gated is None:
+            return self.train.info.state is not PipelineState.CRASHING
+        return self.queue.gated
 
     @property
     def repeats(self) -> bool:

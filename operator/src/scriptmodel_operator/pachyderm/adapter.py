@@ -29,7 +29,7 @@ from scriptmodel_operator.pachyderm.protocol import (
     transaction,
 )
 from scriptmodel_operator.pachyderm.refusals import translate
-from scriptmodel_operator.pachyderm.uploads import send, upload_requests
+from scriptmodel_operator.pachyderm.uploads import copy_requests, send, upload_requests
 from scriptmodel_operator.pachyderm.values import (
     BranchRef,
     CommitInfo,
@@ -305,6 +305,13 @@ class PachydermGateway:
         with self._observed(self._pfs.ModifyFile), _translated(what):
             self._deadline(what, seconds)
             requests = upload_requests(branch, files, gone)
+            send(self._pfs.ModifyFile, requests, seconds, self._metadata(), self._leadership)
+
+    def copy_files(self, source: RepoRef, commit: str, paths: Sequence[str], branch: BranchRef, seconds: float) -> None:
+        what = f"copying {source}@{commit} to {branch}"
+        with self._observed(self._pfs.ModifyFile), _translated(what):
+            self._deadline(what, seconds)
+            requests = copy_requests(source, commit, paths, branch)
             send(self._pfs.ModifyFile, requests, seconds, self._metadata(), self._leadership)
 
     def apply_pipelines(self, pipelines: Sequence[PipelineApply]) -> None:

@@ -92,6 +92,9 @@ class Gateway(Protocol):
     def replace_files(self, branch: BranchRef, files: Iterable[Upload], gone: Sequence[str], seconds: float) -> None:
         """Commit `files` and the deletion of the paths in `gone`, whole or not at all. An error of `files` ends it."""
 
+    def copy_files(self, source: RepoRef, commit: str, paths: Sequence[str], branch: BranchRef, seconds: float) -> None:
+        """Commit copies of files of another repo, without moving their data; whole or not at all."""
+
     def apply_pipelines(self, pipelines: Sequence[PipelineApply]) -> None:
         """Create or update all of them, or none, in one transaction."""
 

@@ -12,6 +12,7 @@ from scriptmodel_operator.pachyderm.later_protocol import CreatePipelineV2Reques
 from scriptmodel_operator.pachyderm.pipeline_json import request_json
 from scriptmodel_operator.pachyderm.protocol import pfs, pps, wrappers_pb2
 from scriptmodel_operator.pachyderm.values import (
+    BASE_INPUT,
     BranchRef,
     CommitInfo,
     JobInfo,
@@ -32,6 +33,7 @@ from scriptmodel_operator.pachyderm.values import (
 )
 
 USER_REPO = "user"
+WHOLE_REPO = "/"
 REPROCESS_SPEC = "until_success"
 _OPERATORS = {"Exists": 1, "Equal": 2}
 _EFFECTS = {"": 0, "NoSchedule": 1, "PreferNoSchedule": 2, "NoExecute": 3}
@@ -67,23 +69,13 @@ def job_message(ref: JobRef) -> Any:
 def create_request(pipeline: PipelineApply) -> Any:
     """Return a CreatePipelineRequest with every relevant field set, so that the server adds no default."""
     spec = pipeline.spec
-    branch = spec.input_branch
     return pps.CreatePipelineRequest(
         pipeline=pipeline_message(spec.ref),
         transform=pps.Transform(
             image=spec.image, cmd=list(spec.command), image_pull_secrets=list(spec.image_pull_secrets)
         ),
         parallelism_spec=pps.ParallelismSpec(constant=spec.parallelism),
-        input=pps.Input(
-            pfs=pps.PFSInput(
-                project=branch.repo.project,
-                repo=branch.repo.name,
-                repo_type=USER_REPO,
-                branch=branch.name,
-                name=spec.input_name,
-                glob=spec.glob,
-            )
-        ),
+        input=_input(spec),
         output_branch="master",
         datum_tries=spec.datum_tries,
         reprocess_spec=REPROCESS_SPEC,
@@ -94,10 +86,30 @@ def create_request(pipeline: PipelineApply) -> Any:
         tolerations=[_toleration(item) for item in spec.tolerations],
         pod_patch=spec.pod_patch,
         description=spec.description,
-        metadata=pps.Metadata(annotations=dict(spec.annotations)),
+        metadata=pps.Metadata(annotations=dict(spec.annotations), labels=dict(spec.labels)),
         update=pipeline.update,
         reprocess=pipeline.reprocess,
     )
+
+
+def _input(spec: PipelineSpec) -> Any:
+    """Return the input; two branches are crossed, so that each datum has both."""
+    own = _branch_input(spec.input_branch, spec.input_name, spec.glob)
+    if spec.base_branch is None:
+        return own
+    return pps.Input(cross=[own, _branch_input(spec.base_branch, BASE_INPUT, WHOLE_REPO)])
+
+
+def _branch_input(branch: BranchRef, name: str, glob: str) -> Any:
+    source = pps.PFSInput(
+        project=branch.repo.project,
+        repo=branch.repo.name,
+        repo_type=USER_REPO,
+        branch=branch.name,
+        name=name,
+        glob=glob,
+    )
+    return pps.Input(pfs=source)
 
 
 def create_v2_request(pipeline: PipelineApply) -> Any:
@@ -152,8 +164,10 @@ def pipeline_info(message: Any) -> PipelineInfo:
 
 def projection(ref: PipelineRef, details: Any) -> PipelineSpec:
     """Return exactly the fields that the operator sets, as they are on the server."""
-    source = details.input.pfs
-    branch = BranchRef(RepoRef(source.project or "default", source.repo), source.branch or "master")
+    crossed = [each.pfs for each in details.input.cross if each.HasField("pfs")]
+    base = next((each for each in crossed if each.name == BASE_INPUT), None)
+    source = next((each for each in crossed if each is not base), details.input.pfs)
+    branch = _branch_of(source)
     scheduling = details.scheduling_spec if details.HasField("scheduling_spec") else None
     return PipelineSpec(
         ref=ref,
@@ -172,6 +186,8 @@ def projection(ref: PipelineRef, details: Any) -> PipelineSpec:
         priority_class=scheduling.priority_class_name if scheduling else "",
         pod_patch=details.pod_patch,
         image_pull_secrets=tuple(details.transform.image_pull_secrets),
+        labels=tuple(sorted(details.metadata.labels.items())),
+        base_branch=_branch_of(base) if base else None,
         description=details.description,
         annotations=dict(details.metadata.annotations),
     )
@@ -200,11 +216,14 @@ def _pod_toleration(message: Any) -> PodToleration:
     )
 
 
+def _branch_of(source: Any) -> BranchRef:
+    return BranchRef(RepoRef(source.project or "default", source.repo), source.branch or "master")
+
+
 def _inputs(message: Any) -> Iterator[BranchRef]:
     """Return every branch that a pipeline reads, however its inputs are nested: a reader blocks a deletion."""
     if message.HasField("pfs"):
-        source = message.pfs
-        yield BranchRef(RepoRef(source.project or "default", source.repo), source.branch or "master")
+        yield _branch_of(message.pfs)
     for kind in ("join", "group", "cross", "union"):
         for child in getattr(message, kind):
             yield from _inputs(child)

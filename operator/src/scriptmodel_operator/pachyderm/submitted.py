@@ -13,6 +13,7 @@ from typing import Any
 from pydantic.alias_generators import to_camel
 
 from scriptmodel_operator.pachyderm.values import (
+    BASE_INPUT,
     BranchRef,
     PipelineInfo,
     PipelineRef,
@@ -57,15 +58,15 @@ class _Message:
 
 
 def _spec(ref: PipelineRef, found: _Message) -> PipelineSpec:
-    transform, source = found.message("transform"), found.message("input").message("pfs")
+    transform, (source, base) = found.message("transform"), _inputs(found.message("input"))
     scheduling, metadata = found.message("scheduling_spec"), found.message("metadata")
-    repo = RepoRef(source.get("project", "") or ref.project, source.get("repo", ""))
+    branch = _branch(ref, source)
     return PipelineSpec(
         ref=ref,
         image=transform.get("image", ""),
         command=tuple(transform.get("cmd", ())),
-        input_name=source.get("name", "") or repo.name,
-        input_branch=BranchRef(repo, source.get("branch", "") or "master"),
+        input_name=source.get("name", "") or branch.repo.name,
+        input_branch=branch,
         glob=source.get("glob", ""),
         datum_tries=int(found.get("datum_tries", 0)),
         parallelism=int(found.message("parallelism_spec").get("constant", 0)) or 1,
@@ -79,7 +80,21 @@ def _spec(ref: PipelineRef, found: _Message) -> PipelineSpec:
         image_pull_secrets=tuple(transform.get("image_pull_secrets", ())),
         description=found.get("description", ""),
         annotations=dict(metadata.get("annotations", {})),
+        labels=tuple(sorted(metadata.get("labels", {}).items())),
+        base_branch=_branch(ref, base) if base else None,
     )
+
+
+def _inputs(found: _Message) -> tuple[_Message, _Message | None]:
+    """Return the input with the data, and the one with a base model if the two are crossed."""
+    crossed = [_Message(each).message("pfs") for each in found.get("cross", ())]
+    base = next((each for each in crossed if each.get("name", "") == BASE_INPUT), None)
+    return next((each for each in crossed if each is not base), found.message("pfs")), base
+
+
+def _branch(ref: PipelineRef, source: _Message) -> BranchRef:
+    repo = RepoRef(source.get("project", "") or ref.project, source.get("repo", ""))
+    return BranchRef(repo, source.get("branch", "") or "master")
 
 
 def _amounts(found: _Message) -> ResourceAmounts:

@@ -13,7 +13,7 @@ from scriptmodel_operator.leadership import Leadership
 from scriptmodel_operator.pachyderm import messages
 from scriptmodel_operator.pachyderm.errors import UnavailableError
 from scriptmodel_operator.pachyderm.protocol import pfs, wrappers_pb2
-from scriptmodel_operator.pachyderm.values import BranchRef, Upload
+from scriptmodel_operator.pachyderm.values import BranchRef, RepoRef, Upload
 
 UPLOAD_SECONDS = 6 * 3600.0
 _POLL_SECONDS = 0.5
@@ -33,6 +33,15 @@ def upload_requests(branch: BranchRef, files: Iterable[Upload], gone: Iterable[s
         for piece in itertools.chain([b""], file.pieces):
             raw = wrappers_pb2.BytesValue(value=piece)
             yield pfs.ModifyFileRequest(add_file=pfs.AddFile(path=file.path, raw=raw))
+
+
+def copy_requests(source: RepoRef, commit: str, paths: Iterable[str], branch: BranchRef) -> Iterator[Any]:
+    """Yield a ModifyFile stream that copies files of a commit to the same paths of a branch."""
+    target = pfs.Commit(repo=messages.repo_message(branch.repo), branch=messages.branch_message(branch))
+    yield pfs.ModifyFileRequest(set_commit=target)
+    for path in paths:
+        file = pfs.File(commit=messages.commit_message(source, commit), path=path)
+        yield pfs.ModifyFileRequest(copy_file=pfs.CopyFile(dst=path, src=file))
 
 
 def send(

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
+BASE_INPUT = "base"
+"""Name of the input with the model that training starts from; part of a datum's identity, so it never changes."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class RepoRef:
@@ -149,6 +152,10 @@ class PipelineSpec:
     priority_class: str = ""
     pod_patch: str = ""
     image_pull_secrets: tuple[str, ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()
+    """Labels of its pods, besides Pachyderm's own."""
+    base_branch: BranchRef | None = None
+    """Second input, the model that training starts from."""
     description: str = ""
     annotations: Mapping[str, str] = field(default_factory=dict)
 

@@ -94,10 +94,24 @@ class ReplaceFiles:
         return f"putting {len(self.files)} files into {self.branch}"
 
 
+@dataclass(frozen=True, slots=True)
+class CopyFiles:
+    """Copies files of a commit into a branch, in one commit."""
+
+    source: RepoRef
+    commit: str
+    paths: tuple[str, ...]
+    branch: BranchRef
+
+    def describe(self) -> str:
+        return f"copying the base model {self.source}@{self.commit[:8]} into {self.branch.repo}"
+
+
 Action = (
     CreateRepo
     | AdoptRepo
     | ReplaceFiles
+    | CopyFiles
     | ApplyPipelines
     | StartPipeline
     | StopPipeline

@@ -12,6 +12,7 @@ from scriptmodel_operator.api.spec import DriftPolicy
 from scriptmodel_operator.desired.pipelines import Desired
 from scriptmodel_operator.observe.view import ModelView, PipelineView
 from scriptmodel_operator.reconcile.actions import StartPipeline, StopJob, StopPipeline
+from scriptmodel_operator.reconcile.base import COPYING, base_to_copy, unused_base
 from scriptmodel_operator.reconcile.blockers import corpus_stage, find_blocker
 from scriptmodel_operator.reconcile.corpus import (
     CorpusBlocked,
@@ -65,9 +66,22 @@ def assess(
             stages = replace(stages, corpus=Stage(ConditionStatus.FALSE, Reason.INGESTING, message))
             return Ingesting(stages=stages, source=known, message=message, actions=actions, stop_jobs=stops)
         case CorpusCurrent():
-            return _assess_pipelines(model, desired, view, stops, corpus)
+            return _assess_base(model, desired, view, stops, corpus)
         case _:
             assert_never(corpus)
+
+
+def _assess_base(
+    model: ScriptModel, desired: Desired, view: ModelView, stops: tuple[StopJob, ...], corpus: CorpusCurrent
+) -> ModelState:
+    """Return the state of an object whose base model may have to be copied before pipelines are written."""
+    base = base_to_copy(model, desired.train.mark.owner, view)
+    if isinstance(base, Problem):
+        return Blocked(stages=_stages(model, view), source=corpus.source, problem=base, stop_jobs=stops)
+    if base:
+        stages = _stages(model, view)
+        return Ingesting(stages=stages, source=corpus.source, message=COPYING, actions=base, of_base=True)
+    return _assess_pipelines(model, desired, view, stops, corpus)
 
 
 def _assess_pipelines(
@@ -84,7 +98,7 @@ def _assess_pipelines(
         return Blocked(stages=stages, source=corpus.source, problem=problem, held_back=differs)
     if differs.now:
         return Applying(stages=stages, source=corpus.source, difference=differs)
-    upkeep = _starts(model, view) or (*stops, *unused_repos(view))
+    upkeep = _starts(model, view) or (*stops, *unused_repos(view), *unused_base(view))
     unfinished = stages.first_unfinished
     if unfinished is None:
         return Settled(
@@ -140,7 +154,8 @@ def _corpus(view: ModelView) -> Stage:
 
 def corpus_after_failure(problem: Problem, state: ModelState) -> Stage:
     """Return the corpus stage after an action of `state` met a problem, which may be about the corpus itself."""
-    return problem.as_stage if isinstance(state, Ingesting) and state.actions else state.stages.corpus
+    of_corpus = isinstance(state, Ingesting) and state.actions and not state.of_base
+    return problem.as_stage if of_corpus else state.stages.corpus
 
 
 def _running_pipelines(view: ModelView) -> tuple[StopPipeline, ...]:

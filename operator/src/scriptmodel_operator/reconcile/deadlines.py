@@ -48,10 +48,14 @@ def jobs_to_stop(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> tuple
 def remaining_wait(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> timedelta | None:
     """Return the time until pendingDeadline while a train job waits for a worker, else None.
 
+    The deadline does not count while the job waits for quota. Only pods that can be listed are polled then.
+
     Meanwhile every other change shows in the shared snapshot, so the object need not be polled.
     """
     if view.train is None or view.generate is None or not (view.train.listed and view.generate.listed):
         return None
+    if view.waits_for_quota and view.queue and view.queue.gated is None:
+        return parse_duration(model.spec.training.pending_deadline)
     job = None if view.generate.running else _pending_training(view)
     if job is None or job.since is None:
         return None
@@ -88,8 +92,11 @@ def _pending_training(view: ModelView) -> _Timed | None:
         return None
     if train.running or (commits and commits.corpus_unfinished):
         return None
-    corpus = commits.corpus_info if commits else None
-    return _Timed(train.newest.ref, _latest(_waits_since(train, train.newest), corpus.finished_at if corpus else None))
+    if view.waits_for_quota:
+        return None
+    corpus, released = commits.corpus_info if commits else None, view.queue.released if view.queue else None
+    since = _latest(_waits_since(train, train.newest), corpus.finished_at if corpus else None, released)
+    return _Timed(train.newest.ref, since)
 
 
 def _pending_generation(view: ModelView) -> _Timed | None:

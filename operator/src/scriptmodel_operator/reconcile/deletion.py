@@ -36,7 +36,9 @@ def assess_deletion(model: ScriptModel, view: ModelView) -> DeletionState:
     pipelines = tuple(seen.info.ref for seen in (view.generate, view.train) if seen is not None and seen.ownership.ours)
     keep = model.spec.deletion_policy is DeletionPolicy.RETAIN
     corpus = None if keep else _own_corpus(view)
-    readers = {*(view.readers if pipelines else ()), *(corpus.readers if corpus else ())} - set(pipelines)
+    base = view.base.owned if not keep and view.base.owned and view.base.owned.ownership.ours else None
+    repos = [repo for repo in (corpus, base) if repo is not None]
+    readers = {*(view.readers if pipelines else ()), *(ref for repo in repos for ref in repo.readers)} - set(pipelines)
     if readers:
         names = ", ".join(str(ref) for ref in sorted(readers))
         return DeletionState(
@@ -46,7 +48,7 @@ def assess_deletion(model: ScriptModel, view: ModelView) -> DeletionState:
                 "or set deletionPolicy: Orphan to leave everything as it is",
             )
         )
-    return DeletionState(pipelines=pipelines, repos=(corpus.ref,) if corpus else (), keep_repos=keep)
+    return DeletionState(pipelines=pipelines, repos=tuple(repo.ref for repo in repos), keep_repos=keep)
 
 
 def _own_corpus(view: ModelView) -> OwnedCorpus | None:

@@ -14,11 +14,13 @@ from scriptmodel_operator.api.status import (
     Lineage,
     Perplexity,
     PipelineStatus,
+    ScriptScore,
     ScriptStatus,
     TrainingStatus,
 )
+from scriptmodel_operator.desired.base import copied_commit, is_copy_of
 from scriptmodel_operator.observe.progress import Device, LogDigest
-from scriptmodel_operator.observe.results import ModelMetrics
+from scriptmodel_operator.observe.results import ModelMetrics, Script
 from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView
 from scriptmodel_operator.pachyderm.values import BranchRef, JobInfo, JobState, RepoRef
 from scriptmodel_operator.reconcile.restarts import if_worker_is_lost, restarts_in_log, restarts_in_metrics
@@ -26,6 +28,7 @@ from scriptmodel_operator.reconcile.state import Elapsed
 from scriptmodel_operator.reconcile.warnings import warnings_of, warnings_of_model
 
 _MAX_REASON = 500
+_STOPPED_BY = {"epochs": "Epochs", "budget": "Budget", "early-stopping": "EarlyStopping"}
 
 
 def training_status(model: ScriptModel, view: ModelView, now: datetime, elapsed: Elapsed) -> TrainingStatus | None:
@@ -99,6 +102,7 @@ def _finished(metrics: ModelMetrics) -> dict[str, object]:
             best=_figure(metrics.best),
         ),
         "words_per_second": _rounded(metrics.words_per_second),
+        "stopped_by": _STOPPED_BY.get(metrics.stopped_by),
         **({"device": _device(metrics.device)} if metrics.device else {}),
         **restarts_in_metrics(metrics),
     }
@@ -155,7 +159,17 @@ def script_status(view: ModelView) -> ScriptStatus | None:
         words=script.words,
         sha256=script.sha256,
         excerpt=script.excerpt,
+        score=score_of(script),
     )
+
+
+def score_of(script: Script) -> ScriptScore | None:
+    """Return the judge's verdict on a script; None if the trainer wrote none that makes sense."""
+    score = script.score
+    if score is None or score.verdict is None:
+        return None
+    figures = score.model_dump(exclude={"verdict"}, exclude_none=True)
+    return ScriptScore(verdict=score.verdict, **{name: f"{value:.2f}" for name, value in figures.items()})
 
 
 def lineage(model: ScriptModel, view: ModelView) -> Lineage | None:
@@ -165,7 +179,19 @@ def lineage(model: ScriptModel, view: ModelView) -> Lineage | None:
         return None
     script = _commit(view.refs.generate.output, view.script_commit) if view.script_commit else None
     model_commit = _commit(view.refs.model.repo, source.model)
-    return Lineage(corpus=_corpus_commit(model, view.refs.corpus, source), model=model_commit, script=script)
+    corpus, base = _corpus_commit(model, view.refs.corpus, source), _base_commit(model, view, source)
+    return Lineage(corpus=corpus, model=model_commit, script=script, base=base)
+
+
+def _base_commit(model: ScriptModel, view: ModelView, source: ModelCommits) -> CommitRef | None:
+    """Return the commit that the base model is a copy of; its repo is known while the spec names it."""
+    if not source.base:
+        return None
+    commit, previous = copied_commit(source.base), model.previous.base_commit
+    if previous is not None and previous.commit == commit:
+        return previous
+    repo = view.base.repo if is_copy_of(source.base, view.base.origin) else None
+    return CommitRef(project=repo.project if repo else None, repo=repo.name if repo else None, commit=commit)
 
 
 def _corpus_commit(model: ScriptModel, branch: BranchRef, source: ModelCommits) -> CommitRef | None:

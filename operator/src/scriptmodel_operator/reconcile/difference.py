@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from scriptmodel_operator.api.marks import Mark, Ownership, mark_of
@@ -14,6 +14,7 @@ from scriptmodel_operator.desired.pipelines import Desired, DesiredPipeline, ret
 from scriptmodel_operator.observe.view import ModelView, PipelineView
 from scriptmodel_operator.pachyderm.submitted import submitted_spec
 from scriptmodel_operator.pachyderm.values import JobState, PipelineApply, PipelineRef, PipelineState
+from scriptmodel_operator.reconcile.budget import BUDGET_RAISED, is_continued
 from scriptmodel_operator.reconcile.restarts import state_is_kept
 
 
@@ -70,6 +71,8 @@ def difference(model: ScriptModel, desired: Desired, view: ModelView) -> Differe
 
 def _changes(model: ScriptModel, desired: Desired, view: ModelView) -> Iterator[Change]:
     train = _change(model, desired.train, view.train)
+    if train is not None and train.kind is ChangeKind.RESHAPE and is_continued(view, train.apply.spec):
+        train = Change(ChangeKind.RECOMPUTE, replace(train.apply, reprocess=True), BUDGET_RAISED)
     if train is None and view.train and view.corpus and view.corpus.untied:
         why = "its corpus repo was deleted and created again"
         train = _write(ChangeKind.CORRECT, desired.train, view.train, why, reprocess=True)

@@ -10,6 +10,7 @@ from scriptmodel_operator.reconcile.actions import (
     Action,
     AdoptRepo,
     ApplyPipelines,
+    CopyFiles,
     CreateRepo,
     DeletePipeline,
     DeleteRepo,
@@ -30,13 +31,8 @@ def execute(gateway: Gateway, actions: Sequence[Action]) -> None:
 
 def _execute(gateway: Gateway, action: Action) -> None:
     match action:
-        case CreateRepo(ref, description):
-            gateway.create_repo(ref, description)
-        case AdoptRepo(ref, description):
-            gateway.create_repo(ref, description, update=True)
-        case ReplaceFiles(branch, files, gone):
-            contents = (Upload(path, [content]) for path, content in sorted(files.items()))
-            gateway.replace_files(branch, contents, gone, PUT_SECONDS)
+        case CreateRepo() | AdoptRepo() | ReplaceFiles() | CopyFiles() | DeleteRepo():
+            _change_repo(gateway, action)
         case ApplyPipelines(pipelines, _why):
             gateway.apply_pipelines(pipelines)
         case StartPipeline(ref):
@@ -47,5 +43,18 @@ def _execute(gateway: Gateway, action: Action) -> None:
             gateway.stop_job(ref, why)
         case DeletePipeline(ref, keep_repo):
             gateway.delete_pipeline(ref, keep_repo=keep_repo)
+
+
+def _change_repo(gateway: Gateway, action: CreateRepo | AdoptRepo | ReplaceFiles | CopyFiles | DeleteRepo) -> None:
+    match action:
+        case CreateRepo(ref, description):
+            gateway.create_repo(ref, description)
+        case AdoptRepo(ref, description):
+            gateway.create_repo(ref, description, update=True)
+        case ReplaceFiles(branch, files, gone):
+            contents = (Upload(path, [content]) for path, content in sorted(files.items()))
+            gateway.replace_files(branch, contents, gone, PUT_SECONDS)
+        case CopyFiles(source, commit, paths, branch):
+            gateway.copy_files(source, commit, paths, branch, PUT_SECONDS)
         case DeleteRepo(ref):
             gateway.delete_repo(ref)

@@ -9,9 +9,10 @@ from scriptmodel_operator.api.previous import CAUSE_UNKNOWN, FailedJob, failure_
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.desired.commands import SCRIPT_PATH
 from scriptmodel_operator.observe.progress import LogDigest
-from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView
+from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView, QueueView
 from scriptmodel_operator.pachyderm.values import JobInfo, JobState, PipelineState
 from scriptmodel_operator.reconcile import restarts
+from scriptmodel_operator.reconcile.budget import ended_by_budget, ended_early
 from scriptmodel_operator.reconcile.deadlines import ACTIVE_TEXT, PENDING_TEXT
 from scriptmodel_operator.reconcile.state import Stage
 from scriptmodel_operator.reconcile.warnings import as_text, warnings_of, warnings_of_model
@@ -59,7 +60,7 @@ def _succeeded(job: JobInfo, view: ModelView) -> Stage:
     text = f"the model is trained: perplexity {', '.join(figures)}" if figures else "the model is trained"
     if view.metrics is None:
         text += "; its metrics.json is missing or invalid, so its perplexity is not known"
-    text += as_text(warnings_of_model(view))
+    text += ended_early(view) + as_text(warnings_of_model(view))
     return Stage(ConditionStatus.TRUE, Reason.TRAINED, f"{text} (model {short(job.ref.id)})")
 
 
@@ -82,9 +83,18 @@ def _training_message(view: ModelView, train: PipelineView, newest: JobInfo) -> 
 def _waiting(view: ModelView, train: PipelineView, job: JobInfo) -> Stage:
     if view.reported_commits and view.reported_commits.corpus_open:
         return _in_progress(Reason.WAITING_FOR_CORPUS_COMMIT, still_open(train, view.reported_commits))
+    if view.queue and view.waits_for_quota:
+        return _in_progress(Reason.WAITING_FOR_QUOTA, _queued(view.queue, job))
     if train.info.state is PipelineState.CRASHING:
         return _in_progress(Reason.WAITING_FOR_WORKER, f"no worker can start: {train.info.reason}")
     return _in_progress(Reason.WAITING_FOR_WORKER, f"the train job waits for a worker (job {short(job.ref.id)})")
+
+
+def _queued(queue: QueueView, job: JobInfo) -> str:
+    text = f"the train job waits for quota in queue {queue.name}"
+    if queue.gated is None:
+        text += ", as inferred from its having no worker, since the operator may not list pods"
+    return f"{text} (job {short(job.ref.id)})"
 
 
 def still_open(train: PipelineView, commits: ModelCommits) -> str:
@@ -136,7 +146,8 @@ def _written(job: JobInfo, view: ModelView) -> Stage:
     if view.script.blank:
         text = f"generation wrote an empty {SCRIPT_PATH}: raise spec.generation.words, or change the prompt"
         return _failed(Reason.GENERATION_FAILED, f"{text} (job {short(job.ref.id)})")
-    return Stage(ConditionStatus.TRUE, Reason.GENERATED, f"the script is written (commit {short(job.ref.id)})")
+    text = "the script is written" + ended_by_budget(view)
+    return Stage(ConditionStatus.TRUE, Reason.GENERATED, f"{text} (commit {short(job.ref.id)})")
 
 
 def _ended(job: JobInfo, log: LogDigest | None, reported: FailedJob | None, failed: Reason, again: str) -> Stage:

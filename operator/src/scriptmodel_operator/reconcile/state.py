@@ -11,6 +11,7 @@ from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.ingest.origin import Download, Origin
 from scriptmodel_operator.reconcile.actions import (
     AdoptRepo,
+    CopyFiles,
     CreateRepo,
     DeleteRepo,
     ReplaceFiles,
@@ -22,8 +23,8 @@ from scriptmodel_operator.reconcile.difference import NO_DIFFERENCE, Difference
 
 Elapsed = Callable[[datetime], timedelta]
 """Returns the time that has passed since a time that Pachyderm gave (`pachyderm/clock.py`)."""
-Ingest = CreateRepo | AdoptRepo | ReplaceFiles
-"""Actions that put an object's own corpus into Pachyderm."""
+Ingest = CreateRepo | AdoptRepo | ReplaceFiles | CopyFiles
+"""Actions that put an object's own corpus or its base model into Pachyderm."""
 Upkeep = StartPipeline | StopJob | DeleteRepo
 """Actions on an object whose pipelines need no update."""
 
@@ -119,10 +120,12 @@ class Blocked(_Observed):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ingesting(_Observed):
-    """Pipelines wait for the object's own corpus: for `actions`, or for a download."""
+    """Pipelines wait for the object's own corpus or base model: for `actions`, or for a download."""
 
     message: str
     actions: tuple[Ingest, ...] = ()
+    of_base: bool = False
+    """Whether `actions` copy the base model."""
     stop_jobs: tuple[StopJob, ...] = ()
 
 

@@ -8,27 +8,47 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scriptmodel_trainer.artifacts import load_model
+from scriptmodel_trainer.characters import per_character
 from scriptmodel_trainer.corpus import layouts, reading, stream
-from scriptmodel_trainer.evaluation import score
+from scriptmodel_trainer.evaluation import score, score_with_cache
 from scriptmodel_trainer.generation.network import Network
+from scriptmodel_trainer.generation.readers import CacheSettings
 from scriptmodel_trainer.progress.events import Warned
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.storage import finite
 
 
-def evaluate(folder: Path, data: Sequence[Path], layout: str, as_json: bool, progress: Progress) -> str:
-    """Return perplexity of a model on texts, as a line of JSON or as readable text."""
+def evaluate(
+    folder: Path, data: Sequence[Path], layout: str, as_json: bool, progress: Progress, with_cache: bool = False
+) -> str:
+    """Return perplexity of a model on texts, as a line of JSON or as readable text.
+
+    `with_cache` adds the figure with a neural cache.
+    """
     model = load_model(folder)
     sources = reading.find_sources(data, progress.note)
     tokens = stream.read_whole(sources, layouts.layout_named(layout))
     ids = model.vocabulary.mapping_from(tokens.lexicon)[tokens.ids]
     if tokens.doubt:
         progress.report(Warned("not_scripts", tokens.doubt))
-    result = score(Network(model.weights), model.vocabulary, ids)
+    network = Network(model.weights)
+    words = [tokens.lexicon[number] for number in tokens.ids.tolist()]
+    result = per_character(score(network, model.vocabulary, ids), words, model.vocabulary)
+    settings = CacheSettings()
+    cached = None
+    if with_cache:
+        cached = per_character(score_with_cache(network, model.vocabulary, ids, settings), words, model.vocabulary)
     if as_json:
-        return json.dumps(finite(dataclasses.asdict(result)))
+        value = dataclasses.asdict(result)
+        if cached is not None:
+            value["cache"] = dataclasses.asdict(settings) | dataclasses.asdict(cached)
+        return json.dumps(finite(value))
     lines = [f"Perplexity: {result.perplexity:.3f} ({result.tokens:,} tokens, {result.oov:,} unknown)"]
     lines += [
         f"  {name:<12} {part.perplexity:>12.3f} ({part.tokens:,} tokens)" for name, part in result.by_class.items()
     ]
+    if result.nats_per_character is not None:
+        lines.append(f"Nats per character: {result.nats_per_character:.3f} (unknown words spelled)")
+    if cached is not None:
+        lines.append(f"With a cache of the last {settings.window} tokens: {cached.perplexity:.3f}")
     return "\n".join(lines)

@@ -13,13 +13,16 @@ from typing import Any
 from scriptmodel_trainer import artifacts
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.network import Network
+from scriptmodel_trainer.generation.readers import CacheSettings
 from scriptmodel_trainer.generation.rendering import count_pieces, render
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Opening, Writer
+from scriptmodel_trainer.judging.verdict import Verdict
 from scriptmodel_trainer.progress.events import FileWritten, Warned
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.storage import prepare_folder, require_file, write_json, write_text
 
+FIRST, BEST = "first", "best"
 _NAMED = 10  # unknown words in a warning
 
 
@@ -27,7 +30,8 @@ _NAMED = 10  # unknown words in a warning
 class GenerateOptions:
     """The generate command's options, checked; without `out` the scripts are returned only.
 
-    `record` is where the description of what made the scripts goes, None for nowhere.
+    `record` is where the description of what made the scripts goes, None for nowhere. `keep` is FIRST for all samples
+    or BEST for the one that the judge ranks first.
     """
 
     model: Path
@@ -38,37 +42,75 @@ class GenerateOptions:
     samples: int
     out: Path | None
     record: Path | None = None
+    keep: str = FIRST
+    together: bool = False
+    cache: bool = False
 
 
 def generate(options: GenerateOptions, progress: Progress) -> list[str]:
-    """Write `samples` scripts; returns their texts. Sample i of a seed is the same whatever `samples` is."""
-    if options.words < 1:
-        raise BadInputError(f"--words {options.words} must be at least 1", parameter="words")
-    if not 1 <= options.samples <= 1000:
-        raise BadInputError(f"--samples {options.samples} must lie between 1 and 1000", parameter="samples")
-    if options.seed < 0:
-        raise BadInputError(f"--seed {options.seed} must not be negative", parameter="seed")
+    """Write `samples` scripts, or the best of them; returns their texts.
+
+    Sample i of a seed is the same whatever `samples` is.
+    """
+    _check(options)
     started = time.monotonic()
-    model = artifacts.load_model(options.model)
+    judged = options.keep == BEST or options.record is not None
+    model = artifacts.load_model(options.model, judged=judged)
     _prepare(options)
-    writer = Writer(Network(model.weights), model.vocabulary)
+    writer = Writer(Network(model.weights), model.vocabulary, CacheSettings() if options.cache else None)
     opening = writer.understood(options.opening)
     unknown = writer.unknown_words(opening)
     if unknown:
         named = ", ".join(unknown[:_NAMED]) + (" ..." if len(unknown) > _NAMED else "")
         text = f"the model does not know {len(unknown)} word(s) of the prompt and reads them as <unk>: {named}"
         progress.report(Warned("unknown_words", text))
-    scripts = [
-        writer.write(options.words, options.sampling, (options.seed, sample), opening)
-        for sample in range(options.samples)
-    ]
+    scripts = _scripts(options, writer, opening)
+    verdicts = [model.reference.verdict(script) for script in scripts] if model.reference is not None else []
+    best = _best(verdicts, progress) if options.keep == BEST else None
+    if best is not None:
+        scripts, verdicts = [scripts[best]], [verdicts[best]] if verdicts else []
     texts = [render(script) for script in scripts]
     if options.out is not None:
         entries = _store(options.out, scripts, texts, progress)
+        for entry, verdict in zip(entries, verdicts, strict=False):
+            entry["score"] = dataclasses.asdict(verdict)
+        if best is not None:
+            entries[0] |= {"sample": best + 1, "of": options.samples}
         if options.record is not None:
             write_json(options.record, _record(options, model, entries, time.monotonic() - started))
             progress.report(FileWritten(options.record, None))
     return texts
+
+
+def _check(options: GenerateOptions) -> None:
+    if options.cache and options.together:
+        raise BadInputError("--cache and --together are mutually exclusive", "leave out one of them")
+    if options.words < 1:
+        raise BadInputError(f"--words {options.words} must be at least 1", parameter="words")
+    if not 1 <= options.samples <= 1000:
+        raise BadInputError(f"--samples {options.samples} must lie between 1 and 1000", parameter="samples")
+    if options.seed < 0:
+        raise BadInputError(f"--seed {options.seed} must not be negative", parameter="seed")
+
+
+def _scripts(options: GenerateOptions, writer: Writer, opening: Opening) -> list[list[str]]:
+    """Return the tokens of all samples."""
+    seeds = [(options.seed, sample) for sample in range(options.samples)]
+    if options.together:
+        return writer.write_together(options.words, options.sampling, seeds, opening)
+    return [writer.write(options.words, options.sampling, seed, opening) for seed in seeds]
+
+
+def _best(verdicts: list[Verdict], progress: Progress) -> int:
+    """Return the index of the sample that the judge ranks first; the first one if the model cannot judge."""
+    if not verdicts:
+        text = (
+            "the first sample is kept: the model holds no figures to judge by, since an older version trained it or "
+            "its corpus is too small to hold text out; train again to judge samples"
+        )
+        progress.report(Warned("not_judged", text))
+        return 0
+    return max(range(len(verdicts)), key=lambda number: verdicts[number].overall)
 
 
 def _prepare(options: GenerateOptions) -> None:
@@ -77,7 +119,8 @@ def _prepare(options: GenerateOptions) -> None:
         if options.record is not None:
             raise BadInputError("--record needs --out", "give both or neither")
         return
-    paths = [sample_path(options.out, sample) for sample in range(1, options.samples + 1)]
+    count = 1 if options.keep == BEST else options.samples
+    paths = [sample_path(options.out, sample) for sample in range(1, count + 1)]
     folder = Path(os.path.realpath(options.model))
     if options.record in paths:
         raise BadInputError(f"{options.record} is the name of a script and of its record", "give another name")
@@ -118,6 +161,7 @@ def _record(
         "samples": entries,
         "words": options.words,
         "sampling": dataclasses.asdict(options.sampling),
+        **({"cache": dataclasses.asdict(CacheSettings())} if options.cache else {}),
         "seed": options.seed,
         "prompt": options.opening.prompt,
         "speaker": options.opening.speaker,

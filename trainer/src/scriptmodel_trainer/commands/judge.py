@@ -79,10 +79,8 @@ def _samples_of(options: JudgeOptions, progress: Progress) -> list[Tokens]:
     if options.subject.is_dir():
         model = artifacts.load_model(options.subject)
         writer = Writer(Network(model.weights), model.vocabulary)
-        return [
-            writer.write(options.words, Sampling(), (options.seed, sample), Opening())
-            for sample in range(options.samples)
-        ]
+        seeds = [(options.seed, sample) for sample in range(options.samples)]
+        return writer.write_together(options.words, Sampling(), seeds, Opening())
     (source,) = reading.find_sources([options.subject], progress.note)
     if is_rendered(reading.sample_lines(source)):
         return [list(rendered_tokens(reading.read_lines(source)))]

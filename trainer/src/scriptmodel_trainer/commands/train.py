@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from scriptmodel_trainer import artifacts, presets
 from scriptmodel_trainer.arrays import Ids
 from scriptmodel_trainer.artifacts import CHECKPOINT, LOG, Origin, TrainedModel
+from scriptmodel_trainer.characters import per_character
 from scriptmodel_trainer.commands.train_options import TrainOptions
 from scriptmodel_trainer.corpus import layouts, reading, stream
 from scriptmodel_trainer.corpus.tokens import EOS
@@ -134,6 +135,8 @@ def _evaluated(
     """Score the best weights on the test split and return the model with its metrics."""
     report = _while_testing(progress, result.history[-1], REPORT_SECONDS)
     test = score(Network(result.weights), vocabulary, splits["test"], report)
+    words = [corpus.lexicon[number] for number in corpus.splits["test"].tolist()]
+    test = per_character(test, words, vocabulary)
     best, effort = result.history[result.best_epoch - 1], task.effort
     base = options.base.record(vocabulary) if options.base else None
     reference = reference_of(corpus)

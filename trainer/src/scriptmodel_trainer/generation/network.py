@@ -25,7 +25,7 @@ class _Layer:
 
 @dataclass(slots=True)
 class State:
-    """LSTM state: output and cell of each layer, shape (units,) each."""
+    """LSTM state: output and cell of each layer, shape (units,) each, or (rows, units) for scripts side by side."""
 
     outputs: list[Floats]
     cells: list[Floats]
@@ -52,13 +52,16 @@ class Network:
         """Number of words V."""
         return len(self._output_bias)
 
-    def initial_state(self) -> State:
-        """Return all zeros, as at the start of training."""
+    def initial_state(self, rows: int | None = None) -> State:
+        """Return all zeros, as at the start of training, for one script or for `rows` of them."""
         sizes = [len(layer.recurrent) for layer in self._layers]
-        return State([np.zeros(size, np.float32) for size in sizes], [np.zeros(size, np.float32) for size in sizes])
+        shapes = [(size,) if rows is None else (rows, size) for size in sizes]
+        return State(
+            [np.zeros(shape, np.float32) for shape in shapes], [np.zeros(shape, np.float32) for shape in shapes]
+        )
 
-    def step(self, state: State, token: int) -> Floats:
-        """Read one token; the state moves on. Returns the features (D,) that `logits` takes."""
+    def step(self, state: State, token: int | Ids) -> Floats:
+        """Read one token, or one for each row; the state moves on. Returns the features (D,), or (rows, D)."""
         inputs: Floats = self._embedding[token]
         for index, layer in enumerate(self._layers):
             inputs = _cell(layer, inputs @ layer.kernel, state, index)
@@ -78,6 +81,10 @@ class Network:
             sequence = outputs
         return sequence if self._projection is None else sequence @ self._projection
 
+    def logits_of_rows(self, features: Floats) -> Floats:
+        """Return the logits of scripts side by side, (rows, D) to (rows, V); for a few rows faster than `logits`."""
+        return np.ascontiguousarray((self._output @ features.T).T) + self._output_bias
+
     def logits(self, features: Floats) -> Floats:
         """Unnormalised log probabilities of the next token: (D,) to (V,), or (T, D) to (T, V)."""
         if features.ndim == 1:
@@ -92,10 +99,10 @@ def _cell(layer: _Layer, inputs: Floats, state: State, index: int) -> Floats:
     gates += inputs
     gates += layer.bias
     np.tanh(gates, out=gates)
-    sigmoids = gates[: 3 * units] * np.float32(0.5)
+    sigmoids = gates[..., : 3 * units] * np.float32(0.5)
     sigmoids += np.float32(0.5)
-    input_gate, forget_gate, output_gate = sigmoids[:units], sigmoids[units : 2 * units], sigmoids[2 * units :]
-    candidate = gates[3 * units :]
+    input_gate, forget_gate = sigmoids[..., :units], sigmoids[..., units : 2 * units]
+    output_gate, candidate = sigmoids[..., 2 * units :], gates[..., 3 * units :]
     cell = forget_gate * state.cells[index]
     cell += input_gate * candidate
     output: Floats = np.tanh(cell)

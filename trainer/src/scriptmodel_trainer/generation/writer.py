@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from scriptmodel_trainer.arrays import Floats
 from scriptmodel_trainer.corpus.tokens import (
@@ -25,7 +24,9 @@ from scriptmodel_trainer.corpus.words import split_words
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.grammar import Grammar, Kind, Place, cost, kind_of
 from scriptmodel_trainer.generation.network import Network
+from scriptmodel_trainer.generation.readers import CachedReader, CacheSettings, NetworkReader
 from scriptmodel_trainer.generation.sampling import Sampling, choose
+from scriptmodel_trainer.generation.streams import Stream, run_alone, run_together
 from scriptmodel_trainer.vocabulary import Vocabulary
 
 _MEMORY = 64  # words back that the repetition penalty looks
@@ -47,10 +48,11 @@ class Opening:
 
 
 class Writer:
-    """Writes scripts with one model."""
+    """Writes scripts with one model, and a neural cache of what it has written if `cache` is given."""
 
-    def __init__(self, network: Network, vocabulary: Vocabulary) -> None:
+    def __init__(self, network: Network, vocabulary: Vocabulary, cache: CacheSettings | None = None) -> None:
         self._network = network
+        self._cache = cache
         self._vocabulary = vocabulary
         kinds = [kind_of(word) for word in vocabulary.words]
         self._kinds = kinds
@@ -68,18 +70,34 @@ class Writer:
 
         Raises BadInputError if so few words cannot hold a script, or the opening does not fit.
         """
+        reader = CachedReader(self._network, self._cache) if self._cache else NetworkReader(self._network)
+        return run_alone(reader, self._stream(words, sampling, seed, opening))
+
+    def write_together(
+        self, words: int, sampling: Sampling, seeds: Sequence[Sequence[int]], opening: Opening
+    ) -> list[list[str]]:
+        """Return a script for each seed, written together: much faster than one after another.
+
+        The script of a seed does not depend on the others, but sums are rounded in another order than in `write`, so
+        it may differ from the one written alone where two words are all but equally likely. There is no cache.
+        """
+        return run_together(self._network, [self._stream(words, sampling, seed, opening) for seed in seeds])
+
+    def _stream(self, words: int, sampling: Sampling, seed: Sequence[int], opening: Opening) -> Stream[list[str]]:
+        """Write one script: yields the number of each token and is sent the logits after it."""
         if Kind.WORD not in self._grammar.kinds:
             raise BadInputError("the model knows no words", "train it on a larger corpus")
-        page = _Page(self._network, self._vocabulary, self._grammar, words)
+        page = _Page(self._vocabulary, self._grammar, words)
         random = np.random.default_rng(seed)
         least, _ = self._grammar.to_end(page.position)
         if words < least:
             raise BadInputError(f"--words {words} is too few", f"the shortest script has {least}", parameter="words")
-        self._open(page, opening, sampling, random)
+        page.logits = yield self._vocabulary.id_of(EOS)
+        yield from self._open(page, opening, sampling, random)
         # Sentences end by themselves often enough: within the last words the first such end is taken.
         enough = words - min(60, max(words // 8, 4))
         while not (page.position.final and (page.used >= enough or page.left == 0)):
-            self._next(page, sampling, random, self._allowed(page))
+            yield from self._next(page, sampling, random, self._allowed(page))
         return page.script
 
     def understood(self, opening: Opening) -> Opening:
@@ -100,20 +118,20 @@ class Writer:
         words = [piece for piece in split_words(opening.prompt) if kind_of(piece) in (Kind.WORD, Kind.CLITIC)]
         return [word for word in dict.fromkeys(words) if word not in self._vocabulary]
 
-    def _open(self, page: _Page, opening: Opening, sampling: Sampling, random: np.random.Generator) -> None:
+    def _open(self, page: _Page, opening: Opening, sampling: Sampling, random: np.random.Generator) -> Stream[None]:
         if opening.speaker and not self._grammar.has_names:
             raise BadInputError("this model's corpus has no speakers", "leave out --speaker", parameter="speaker")
         if self._grammar.has_names and (opening.speaker or opening.prompt):
-            self._force(page, [OPEN_NAME])
+            yield from self._force(page, [OPEN_NAME])
             if opening.speaker:
-                self._force(page, [self._known_speaker(opening.speaker)])
+                yield from self._force(page, [self._known_speaker(opening.speaker)])
             else:
-                self._next(page, sampling, random, frozenset((Kind.NAME,)))
-            self._force(page, [CLOSE_NAME])
+                yield from self._next(page, sampling, random, frozenset((Kind.NAME,)))
+            yield from self._force(page, [CLOSE_NAME])
         for piece in split_words(opening.prompt):
             quoting = any(group is Kind.OPEN_QUOTE for group, _ in page.position.groups)
             token = ("”" if quoting else "“") if piece == '"' else piece
-            self._force(page, [_GROUPS.get(token, token)])
+            yield from self._force(page, [_GROUPS.get(token, token)])
 
     def _known_speaker(self, name: str) -> str:
         known = self._speaker_named(name)
@@ -143,7 +161,7 @@ class Writer:
         """Names that the model knows, most frequent first."""
         return [self._vocabulary.words[number] for number in self._members[Kind.NAME]]
 
-    def _force(self, page: _Page, tokens: Sequence[str]) -> None:
+    def _force(self, page: _Page, tokens: Sequence[str]) -> Stream[None]:
         """Put given tokens on the page; marks that the grammar forbids there are left out, words never are."""
         for token in tokens:
             kind = Kind.NAME if page.position.place is Place.NAME else kind_of(token)
@@ -151,7 +169,7 @@ class Writer:
                 kind = Kind.WORD
             if not self._grammar.allows(page.position, kind):
                 continue
-            page.put(token, kind)
+            page.logits = yield page.put(token, kind)
             if page.left < self._grammar.to_end(page.position)[0]:
                 hint = "ask for more --words or shorten the prompt"
                 raise BadInputError("the prompt does not fit", hint, parameter="prompt")
@@ -172,15 +190,18 @@ class Writer:
         # With nothing to spare, only a step on a shortest way to the end.
         return page.left == need and steps < self._grammar.to_end(page.position)[1]
 
-    def _next(self, page: _Page, sampling: Sampling, random: np.random.Generator, allowed: frozenset[Kind]) -> None:
-        logits = page.logits() + self._mask(allowed)
+    def _next(
+        self, page: _Page, sampling: Sampling, random: np.random.Generator, allowed: frozenset[Kind]
+    ) -> Stream[None]:
+        logits = page.logits + self._mask(allowed)
         if sampling.repetition_penalty > 1 and page.recent:
             recent = np.fromiter(page.recent, np.int64, len(page.recent))
             recent = recent[self._penalised[recent]]
             np.subtract.at(logits, recent, np.float32(np.log(sampling.repetition_penalty)))
         number = choose(logits, sampling, random)
         in_name = page.position.place is Place.NAME
-        page.put(self._vocabulary.words[number], Kind.NAME if in_name else self._kinds[number])
+        kind = Kind.NAME if in_name else self._kinds[number]
+        page.logits = yield page.put(self._vocabulary.words[number], kind)
 
     def _mask(self, allowed: frozenset[Kind]) -> Floats:
         mask = self._masks.get(allowed)
@@ -193,35 +214,29 @@ class Writer:
 
 
 class _Page:
-    """The script so far, with the network's and the grammar's state after it."""
+    """The script so far, with the grammar's state and the network's logits after it."""
 
-    def __init__(self, network: Network, vocabulary: Vocabulary, grammar: Grammar, budget: int) -> None:
+    def __init__(self, vocabulary: Vocabulary, grammar: Grammar, budget: int) -> None:
         self.script: list[str] = []
+        self.logits: Floats = np.zeros(len(vocabulary), np.float32)
         self.position = grammar.start
         self.recent: deque[int] = deque(maxlen=_MEMORY)
         self.used = 0
         self._budget = budget
-        self._network = network
         self._vocabulary = vocabulary
         self._grammar = grammar
-        self._state = network.initial_state()
-        self._features: npt.NDArray[np.float32] = network.step(self._state, vocabulary.id_of(EOS))
 
     @property
     def left(self) -> int:
         """Words that may still be written."""
         return self._budget - self.used
 
-    def logits(self) -> Floats:
-        """Return what the network expects next, shape (V,), a fresh array."""
-        return self._network.logits(self._features)
-
-    def put(self, token: str, kind: Kind) -> None:
-        """Write one token down and let the network read it."""
+    def put(self, token: str, kind: Kind) -> int:
+        """Write one token down; returns its number, which the network reads next."""
         self.used += cost(self.position, kind)
         self.position = self._grammar.advance(self.position, kind)
         self.script.append(token)
         number = self._vocabulary.id_of(token)
         if kind in (Kind.WORD, Kind.CLITIC):
             self.recent.append(number)
-        self._features = self._network.step(self._state, number)
+        return number

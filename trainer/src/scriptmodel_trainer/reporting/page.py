@@ -16,6 +16,7 @@ from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Opening, Writer
 from scriptmodel_trainer.presets import PRESETS
 from scriptmodel_trainer.records import ClassScore, Score, SplitPerplexity
+from scriptmodel_trainer.reporting.judge_section import judge_section
 from scriptmodel_trainer.reporting.style import STYLE
 from scriptmodel_trainer.reporting.training_section import circumstances, training_section
 
@@ -39,7 +40,7 @@ def render_report(model: TrainedModel) -> str:
         _section("Training", _training(model)),
         _section("Where it is sure and where it guesses", _classes(model.metrics.test)),
         _section("The corpus", _corpus(model)),
-        _section("What it writes", _samples(model)),
+        _section("What it writes", _written(model)),
         _section("How to repeat it", _recipe(model)),
     )
     lead = (
@@ -63,7 +64,7 @@ def _section(title: str, body: str) -> str:
 def _summary(model: TrainedModel) -> str:
     metrics, perplexity = model.metrics, model.metrics.perplexity or SplitPerplexity()
     weights = sum(array.size for array in model.weights.values())
-    entries = (
+    entries: tuple[tuple[str, str], ...] = (
         ("Test perplexity", _number(perplexity.test)),
         ("Validation", _number(perplexity.valid)),
         ("Training", _number(perplexity.train)),
@@ -73,6 +74,8 @@ def _summary(model: TrainedModel) -> str:
         ("Training tokens", f"{metrics.tokens['train']:,}"),
         ("Time", _duration(metrics.seconds)),
     )
+    if metrics.test is not None and metrics.test.nats_per_character is not None:
+        entries = (*entries, ("Nats per character, test", f"{metrics.test.nats_per_character:.3f}"))
     cards = "".join(f"<div class='card'><dt>{name}</dt><dd>{value}</dd></div>" for name, value in entries)
     return f"<dl class='cards'>{cards}</dl>"
 
@@ -129,17 +132,20 @@ def _chips(title: str, entries: Iterable[tuple[str, int]]) -> str:
     return f"<h3>{title}</h3><ul class='chips'>{chips}</ul>" if chips else ""
 
 
-def _samples(model: TrainedModel) -> str:
+def _written(model: TrainedModel) -> str:
     writer = Writer(Network(model.weights), model.vocabulary)
-    parts = []
+    scripts: dict[str, list[str]] = {}
     for temperature in _TEMPERATURES:
         try:
             script = writer.write(_SAMPLE_WORDS, Sampling(temperature), (model.origin.seed, 0), Opening())
         except BadInputError as error:  # a model of almost nothing cannot write; the page says so
             return f"<p class='note'>{html.escape(error.line())}</p>"
-        lines = "".join(_script_line(line) for line in render(script).splitlines())
-        parts.append(f"<article class='script'><h3>Temperature {temperature:g}</h3>{lines}</article>")
-    return f"<div class='scripts'>{''.join(parts)}</div>"
+        scripts[f"Temperature {temperature:g}"] = script
+    parts = [
+        f"<article class='script'><h3>{title}</h3>{''.join(map(_script_line, render(script).splitlines()))}</article>"
+        for title, script in scripts.items()
+    ]
+    return f"<div class='scripts'>{''.join(parts)}</div>{judge_section(model.reference, scripts)}"
 
 
 def _script_line(line: str) -> str:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 
 from scriptmodel_trainer.corpus.events import Event
 from scriptmodel_trainer.corpus.layouts.body import Body
 from scriptmodel_trainer.corpus.layouts.cues import Cue
-from scriptmodel_trainer.corpus.layouts.evidence import Evidence
+from scriptmodel_trainer.corpus.layouts.evidence import Evidence, fact
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,7 @@ class Place:
         """The text of the paragraph."""
         return self.paragraph.text
 
-    @cached_property
+    @fact
     def cues(self) -> list[Cue]:
         """Who speaks in the paragraph."""
         return self.body.recognizer.meet(self.paragraph)

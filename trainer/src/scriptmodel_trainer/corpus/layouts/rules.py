@@ -8,7 +8,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from scriptmodel_trainer.corpus.events import Event
 
-Place = TypeVar("Place")
+At = TypeVar("At")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Parse(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Rule(Generic[Place]):
+class Rule(Generic[At]):
     """A rule of a table.
 
     `applies` returns None or False where the rule does not apply; what it returns otherwise is given to `read`, which
@@ -43,19 +43,19 @@ class Rule(Generic[Place]):
 
     name: str
     label: str
-    applies: Callable[[Place], Any]
-    read: Callable[[Place, Any], Iterator[Event]]
+    applies: Callable[[At], Any]
+    read: Callable[[At, Any], Iterator[Event]]
 
 
 @dataclass(frozen=True, slots=True)
-class Test(Generic[Place]):
+class Test(Generic[At]):
     """A test of a table: yes, no, or None where it leaves the decision to the next one."""
 
     name: str
-    verdict: Callable[[Place], bool | None]
+    verdict: Callable[[At], bool | None]
 
 
-def first_rule(rules: Sequence[Rule[Place]], place: Place) -> tuple[Rule[Place], Any] | None:
+def first_rule(rules: Sequence[Rule[At]], place: At) -> tuple[Rule[At], Any] | None:
     """Return the first rule that applies, and what it found; None if no rule of the table does."""
     for rule in rules:
         found = rule.applies(place)
@@ -64,7 +64,7 @@ def first_rule(rules: Sequence[Rule[Place]], place: Place) -> tuple[Rule[Place],
     return None
 
 
-def first_verdict(tests: Sequence[Test[Place]], place: Place) -> str:
+def first_verdict(tests: Sequence[Test[At]], place: At) -> str:
     """Return the name of the first test that decides, "" if it says no or none decides."""
     for test in tests:
         verdict = test.verdict(place)
@@ -73,7 +73,7 @@ def first_verdict(tests: Sequence[Test[Place]], place: Place) -> str:
     return ""
 
 
-def read_by(rules: Sequence[Rule[Place]], place: Place, line: int, explain: Explain) -> Iterator[Event]:
+def read_by(rules: Sequence[Rule[At]], place: At, line: int, explain: Explain) -> Iterator[Event]:
     """Read by the first rule that applies, and explain it; a table ends with a rule that always applies."""
     decided = first_rule(rules, place)
     if decided is None:

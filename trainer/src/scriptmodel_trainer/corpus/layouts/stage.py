@@ -105,12 +105,12 @@ def _directions_apart(source: Iterable[Paragraph], recognizer: Recognizer) -> It
     for paragraph in source:
         text = paragraph.text
         end = text.find("\n", closes_at(text, depth=0)) if text[0] in "[(" else -1
-        above, below = Evidence(text[:end], paragraph.line), Evidence(text[end + 1 :], paragraph.line_at(end + 1))
-        if end > 0 and above.is_bracketed and recognizer.begins_with_cue(below):
-            yield above
-            yield below
-        else:
-            yield Evidence.of(paragraph)
+        if end > 0:
+            above, below = Evidence(text[:end], paragraph.line), Evidence(text[end + 1 :], paragraph.line_at(end + 1))
+            if above.is_bracketed and recognizer.begins_with_cue(below):
+                yield from (above, below)
+                continue
+        yield Evidence.of(paragraph)
 
 
 def _opening(front: deque[Evidence], body: Body, ahead: deque[Evidence]) -> Iterator[Event]:

@@ -1,0 +1,47 @@
+"""Names the copies of the models that training starts from. Pure.
+
+Each copy is a branch of its own in the repo that the object owns. So a copy starts no job by itself: the train pipeline
+is updated to read it. The name of a branch has the commit that was copied and a hash of where that came from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from scriptmodel_operator.api.objects import ScriptModel
+from scriptmodel_operator.desired.digest import digest
+from scriptmodel_operator.desired.placement import specified
+
+_HASH_DIGITS = 8
+
+
+def base_origin(model: ScriptModel) -> str:
+    """Return what the spec starts from, in a form of which equal ones are the same base; empty for random weights.
+
+    A warm start is from a model of the same network only, so another network is another origin.
+    """
+    base = model.spec.model.base
+    if base is None:
+        return f"warm {digest(specified(model.spec.model.by_value()))}" if model.spec.training.warm_start else ""
+    if base.repo is not None:
+        return f"repo {base.repo.project}/{base.repo.name}@{base.repo.branch}"
+    return f"scriptModel {base.script_model}"
+
+
+def copy_name(origin: str, commit: str) -> str:
+    """Return the name of the branch for a copy of `commit`."""
+    return f"{commit}-{_hash(origin)}"
+
+
+def copied_commit(branch: str) -> str:
+    """Return the commit that a branch is a copy of."""
+    return branch.rpartition("-")[0]
+
+
+def is_copy_of(branch: str, origin: str) -> bool:
+    """Return whether a branch is a copy of some commit of `origin`."""
+    return bool(origin) and branch.endswith(f"-{_hash(origin)}")
+
+
+def _hash(origin: str) -> str:
+    return hashlib.sha256(origin.encode()).hexdigest()[:_HASH_DIGITS]

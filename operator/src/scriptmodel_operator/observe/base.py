@@ -1,0 +1,162 @@
+"""Observes the model that training starts from: its source, and the copies of it in the repo that the object owns.
+
+A copy that training reads stays, whatever becomes of its source, unless the spec follows newer ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from scriptmodel_operator.api.marks import Owner, mark_of, ownership, parse_mark
+from scriptmodel_operator.api.names import possible_names
+from scriptmodel_operator.api.network import ModelRepo
+from scriptmodel_operator.api.objects import ScriptModel
+from scriptmodel_operator.desired.base import base_origin, copied_commit, copy_name, is_copy_of
+from scriptmodel_operator.desired.pipelines import is_trained_as_specified
+from scriptmodel_operator.desired.references import References
+from scriptmodel_operator.observe.snapshot import Snapshot
+from scriptmodel_operator.observe.view import (
+    NO_BASE,
+    BaseSource,
+    BaseView,
+    CorpusView,
+    ModelCommits,
+    OwnedRepo,
+    PipelineView,
+)
+from scriptmodel_operator.pachyderm.gateway import Gateway
+from scriptmodel_operator.pachyderm.values import BranchRef, PipelineRef, RepoRef
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """The object's train pipeline, the commits of its reported job, and those of its newest good model."""
+
+    pipeline: PipelineView | None
+    reported: ModelCommits | None
+    good: ModelCommits | None
+
+
+@dataclass(frozen=True, slots=True)
+class Bases:
+    """Builds the view of a base model. Blocking."""
+
+    gateway: Gateway
+    head: Callable[[BranchRef, Snapshot], CorpusView]
+    pipeline: Callable[[PipelineRef, Snapshot], PipelineView | None]
+
+    def view(
+        self, model: ScriptModel, refs: References, owner: Owner, trained: Trained, snapshot: Snapshot
+    ) -> BaseView:
+        """Return the view. Raises PachydermError where a read fails."""
+        origin, owned = base_origin(model), _owned(refs.own_base, owner, snapshot)
+        if not origin:
+            return BaseView("", owned) if owned else NO_BASE
+        copies = _copies(refs.own_base, origin, snapshot) if owned and owned.ownership.ours else ()
+        read = trained.pipeline.info.spec.base_branch if trained.pipeline else None
+        current = read.name if read and read.name in copies else ""
+        if model.spec.training.warm_start:
+            now = replace(refs, base=BranchRef(refs.own_base, current) if current else None)
+            found = BaseView(origin, owned, current, _warm_source(model, now, trained), refs.model.repo)
+        else:
+            found = self._of_others(
+                model, owner, snapshot, BaseView(origin, owned, current or next(iter(copies), "")), copies
+            )
+        return self._with_files(found, copies)
+
+    def _with_files(self, view: BaseView, copies: tuple[str, ...]) -> BaseView:
+        """Return the view with the newest copy as current, or with the files of the commit that is to be copied."""
+        source = view.source
+        if source is None or source.repo is None or source.commit is None:
+            return view
+        name = copy_name(view.origin, source.commit)
+        if name in copies:
+            return replace(view, current=name)
+        paths = tuple(sorted(self.gateway.walk_files(source.repo, source.commit)))
+        return replace(view, source=replace(source, paths=paths))
+
+    def _of_others(
+        self, model: ScriptModel, owner: Owner, snapshot: Snapshot, view: BaseView, copies: tuple[str, ...]
+    ) -> BaseView:
+        """Return the view with the source in another repo, which is read only where a copy is to be made."""
+        base = model.spec.model.base
+        repo = base.repo if base else None
+        train = _train_of(base.script_model or "", model, owner, snapshot) if base else None
+        ref = RepoRef(repo.project, repo.name) if repo else train.output if train else None
+        view = replace(view, repo=ref)
+        if view.current and not model.spec.model.follows:
+            return view
+        if repo is not None:
+            return replace(view, source=self._in_repo(repo, snapshot))
+        return replace(view, source=self._of_pipeline(train, snapshot, view, copies))
+
+    def _of_pipeline(
+        self, train: PipelineRef | None, snapshot: Snapshot, view: BaseView, copies: tuple[str, ...]
+    ) -> BaseSource:
+        """Return the newest model of a pipeline, unless the current copy is of a newer one.
+
+        While a pipeline is being deleted, its newest jobs may be gone before the others.
+        """
+        seen = self.pipeline(train, snapshot) if train else None
+        if seen is None:
+            return BaseSource(None)
+        good = seen.last_good
+        newest, copied = seen.computed(good).ref.id if good else None, copied_commit(view.current)
+        jobs = [job.ref.id for job in seen.jobs]
+        if copied in jobs and newest:
+            older = jobs.index(newest) > jobs.index(copied)
+        else:
+            older = copy_name(view.origin, newest or "") in copies
+        return BaseSource(seen.info.ref.output, copied if older and copied else newest)
+
+    def _in_repo(self, repo: ModelRepo, snapshot: Snapshot) -> BaseSource:
+        ref = RepoRef(repo.project, repo.name)
+        seen = self.head(BranchRef(ref, repo.branch), snapshot)
+        if not (seen.project_exists and seen.repo_exists and seen.branch_exists):
+            return BaseSource(None)
+        usable = seen.head is not None and seen.head.finished and not seen.head.error
+        return BaseSource(ref, seen.head.id if seen.head and usable else None)
+
+
+def _owned(ref: RepoRef, owner: Owner, snapshot: Snapshot) -> OwnedRepo | None:
+    repo = snapshot.repos.get(ref)
+    if repo is None:
+        return None
+    mark = parse_mark(repo.description)
+    return OwnedRepo(ref, ownership(mark, owner), mark, snapshot.readers(ref))
+
+
+def _copies(ref: RepoRef, origin: str, snapshot: Snapshot) -> tuple[str, ...]:
+    return tuple(sorted(name for name in snapshot.repos[ref].branches if is_copy_of(name, origin)))
+
+
+def _train_of(name: str, model: ScriptModel, owner: Owner, snapshot: Snapshot) -> PipelineRef | None:
+    """Return the train pipeline of another ScriptModel of the namespace, in the same project; None without one."""
+    project = model.spec.pachyderm.project
+    for names in possible_names(model.namespace, name, project):
+        ref = PipelineRef(project, names.train)
+        info = snapshot.pipelines.get(ref)
+        mark = mark_of(info.spec.annotations) if info else None
+        if mark and (mark.owner.cluster, mark.owner.namespace, mark.owner.name) == (
+            owner.cluster,
+            model.namespace,
+            name,
+        ):
+            return ref
+    return None
+
+
+def _warm_source(model: ScriptModel, refs: References, trained: Trained) -> BaseSource | None:
+    """Return the last good model where a newer corpus commit is to be trained on; None where there is nothing to do.
+
+    That model must be of the network that the spec has now.
+    """
+    train, reported, good = trained.pipeline, trained.reported, trained.good
+    if train is None or reported is None or good is None or train.last_good is None or train.mark is None:
+        return None
+    newest = train.newest
+    learned = good.corpus == reported.corpus or newest is None or newest.ref.id != reported.model
+    if learned or train.last_good.version != train.info.version or not is_trained_as_specified(model, train.mark, refs):
+        return None
+    return BaseSource(refs.model.repo, train.computed(train.last_good).ref.id)

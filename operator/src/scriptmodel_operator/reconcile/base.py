@@ -1,0 +1,82 @@
+"""Decides how the model that training starts from comes into the repo that the object owns. Pure.
+
+Once training has a copy, nothing that becomes of its source stops the object.
+"""
+
+from __future__ import annotations
+
+from scriptmodel_operator.api.marks import Mark, Owner
+from scriptmodel_operator.api.objects import ScriptModel
+from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.desired.base import copy_name
+from scriptmodel_operator.observe.view import BaseSource, BaseView, ModelView
+from scriptmodel_operator.pachyderm.values import BranchRef, RepoRef
+from scriptmodel_operator.reconcile.actions import AdoptRepo, CopyFiles, CreateRepo, DeleteRepo
+from scriptmodel_operator.reconcile.blockers import conflict_message, may_write
+from scriptmodel_operator.reconcile.state import Ingest, Problem
+from scriptmodel_operator.reconcile.wording import short
+
+COPYING = "the base model is being copied"
+_NEEDED = ("/model.json", "/word_to_id.json")
+"""Files that each model directory has."""
+
+
+def base_to_copy(model: ScriptModel, owner: Owner, view: ModelView) -> tuple[Ingest, ...] | Problem:
+    """Return the next actions towards the base model, none if training can use what is there; or what prevents it."""
+    base, source = view.base, view.base.source
+    if source is None:
+        return ()
+    problem = _problem(model, base, source)
+    if problem is not None:
+        return () if base.current or model.spec.training.warm_start else problem
+    if source.repo is None or source.commit is None or base.current == copy_name(base.origin, source.commit):
+        return ()
+    return _into_repo(model, owner, view, source.repo, source)
+
+
+def _problem(model: ScriptModel, base: BaseView, source: BaseSource) -> Problem | None:
+    name = _named(model)
+    if source.repo is None:
+        return Problem(Reason.BASE_NOT_FOUND, f"{name} does not exist: create it, or correct spec.model.from")
+    if source.commit is None:
+        text = f"{name} has no finished model yet: training starts once it has one"
+        return Problem(Reason.WAITING_FOR_BASE, text, stalled=False)
+    if base.current == copy_name(base.origin, source.commit):
+        return None
+    missing = [path for path in _NEEDED if path not in source.paths]
+    if not missing:
+        return None
+    text = f"{name} is not a model directory, since it has no {missing[0]}: correct spec.model.from"
+    return Problem(Reason.BASE_INVALID, f"{text} (commit {short(source.commit)})")
+
+
+def _into_repo(
+    model: ScriptModel, owner: Owner, view: ModelView, repo: RepoRef, source: BaseSource
+) -> tuple[Ingest, ...] | Problem:
+    own, owned, mark = view.refs.own_base, view.base.owned, Mark(owner).to_json()
+    if owned is None:
+        return (CreateRepo(own, mark),)
+    if not owned.ownership.ours:
+        if may_write(model, owned.ownership):
+            return (AdoptRepo(own, mark),)
+        text = conflict_message(model, f"repo {own}", owned.ownership, owned.mark)
+        return Problem(Reason.NAME_CONFLICT, text)
+    commit = source.commit or ""
+    return (CopyFiles(repo, commit, source.paths, BranchRef(own, copy_name(view.base.origin, commit))),)
+
+
+def _named(model: ScriptModel) -> str:
+    base = model.spec.model.base
+    if base is None:
+        return "the last model"
+    if base.repo is not None:
+        return f"base model {base.repo.project}/{base.repo.name}@{base.repo.branch}"
+    return f"base ScriptModel {base.script_model} with pipelines in project {model.spec.pachyderm.project}"
+
+
+def unused_base(view: ModelView) -> tuple[DeleteRepo, ...]:
+    """Delete the object's own repo of base models once nothing starts from it."""
+    owned = view.base.owned
+    if owned is None or view.base.current or owned.readers or not owned.ownership.ours:
+        return ()
+    return (DeleteRepo(owned.ref),)

@@ -1,0 +1,41 @@
+"""Decides what the end of a training by its budget, or by early stopping, means. Pure."""
+
+from __future__ import annotations
+
+from scriptmodel_operator.desired.pod_patch import variables_of
+from scriptmodel_operator.desired.variables import is_raised
+from scriptmodel_operator.observe.view import ModelView
+from scriptmodel_operator.pachyderm.values import PipelineSpec
+
+BUDGET_RAISED = "the budget that ended training was raised"
+_FIELDS = {"seconds": "duration", "epochs": "epochs", "gpuSeconds": "gpuSeconds"}
+
+
+def ended_by_budget(view: ModelView) -> str:
+    """Return the end of a message about a model whose training its budget ended; else nothing."""
+    metrics = view.metrics
+    if metrics is None or metrics.stopped_by != "budget":
+        return ""
+    field = _FIELDS.get(metrics.budget)
+    return "; training was ended by spec.training.budget" + (f".{field}" if field else "")
+
+
+def ended_early(view: ModelView) -> str:
+    """Return the end of a message about a model whose training did not run all epochs; else nothing."""
+    early = view.metrics is not None and view.metrics.stopped_by == "early-stopping"
+    return "; training was ended by early stopping" if early else ended_by_budget(view)
+
+
+def is_continued(view: ModelView, spec: PipelineSpec) -> bool:
+    """Return whether `spec` raises the budget that ended the training of the newest model.
+
+    The update then computes again: the trainer continues from the state that it kept, and starts anew without one.
+    A job in progress ends first, under the budget that it started with.
+    """
+    train, metrics = view.train, view.metrics
+    if train is None or metrics is None or metrics.stopped_by != "budget" or train.running is not None:
+        return False
+    newest = train.newest
+    if newest is None or view.good_model is None or newest.ref.id != view.good_model.model:
+        return False
+    return is_raised(metrics.budget, variables_of(train.info.spec.pod_patch), variables_of(spec.pod_patch))

@@ -1,0 +1,102 @@
+"""Training that starts from a model, on the real API server and localpach: the copy, the second input, the deletion."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dev.stack import TRAINER_IMAGE, Localpach, Operator
+from tests.integration.cluster import QUICK_TRAINER, Cluster, account_kubeconfig, is_ready
+from tests.integration.pachyderm import Pachyderm
+from tests.integration.texts import play
+
+TRAINING_SECONDS = 5
+"""A warm start needs a poll of Pachyderm before the end of the training that a commit starts."""
+BASE_FILE = "/base.json"
+"""What this trainer writes only if it has read a base."""
+
+
+@pytest.fixture
+def pachd(tmp_path: Path, cluster: Cluster, shared_operator_paused: None) -> Iterator[Pachyderm]:
+    """A Pachyderm whose trainer learns nothing in some seconds, and an operator of its own."""
+    trainer = tmp_path / "trainer"
+    shutil.copytree(QUICK_TRAINER, trainer)
+    (program,) = (trainer / "bin").iterdir()
+    program.write_text(program.read_text().replace("  train)\n", f"  train)\n    sleep {TRAINING_SECONDS}\n"))
+    config = account_kubeconfig(cluster.control_plane, cluster.namespace)
+    options = [f"--namespace={cluster.namespace}", "--poll-interval=0.5", "--source-interval=1"]
+    with (
+        Localpach(tmp_path / "pachd", {TRAINER_IMAGE: trainer}) as localpach,
+        Pachyderm(localpach.address) as client,
+        Operator(tmp_path / "operator", config, localpach.address, options=options) as operator,
+    ):
+        yield client
+        assert "Traceback" not in operator.log.read_text()
+
+
+def has_base(pachd: Pachyderm, found: dict[str, Any]) -> bool:
+    model = found["status"]["lineage"]["model"]
+    return pachd.read(model["repo"], model["commit"], BASE_FILE) == '{"schema": 1}\n'
+
+
+def test_a_model_starts_from_another_ones_and_outlives_it(cluster: Cluster, pachd: Pachyderm) -> None:
+    spec = {"corpus": {"repo": {"name": pachd.corpus({"/hamlet.txt": play()})}}}
+    cluster.apply("derived", {**spec, "model": {"from": {"scriptModel": "base", "follow": True}}})
+    cluster.reason("derived", "BaseNotFound")
+    cluster.apply("base", spec)
+    first = cluster.ready("base")["status"]["lineage"]["model"]
+    found = cluster.ready("derived")
+    assert found["status"]["lineage"]["base"] == {
+        "project": "default",
+        "repo": first["repo"],
+        "commit": first["commit"],
+    }
+    assert has_base(pachd, found)
+    cluster.kubectl("annotate", "sm", "base", "scriptmodel.dev/retrain-at=now")
+    second = cluster.wait_for(
+        "base", lambda each: is_ready(each) and each["status"]["lineage"]["model"]["commit"] != first["commit"], 60
+    )["status"]["lineage"]["model"]
+
+    def follows(each: dict[str, Any]) -> bool:
+        return is_ready(each) and each["status"]["lineage"]["base"]["commit"] == second["commit"]
+
+    cluster.wait_for("derived", follows, 60)
+    cluster.kubectl("delete", "sm", "base", "--wait=false")
+    cluster.gone("base")
+    assert is_ready(cluster.get("derived"))
+    pachd.put(spec["corpus"]["repo"]["name"], {"/lear.txt": play(3)})
+    corpus = pachd.head(spec["corpus"]["repo"]["name"])
+    found = cluster.wait_for(
+        "derived", lambda each: is_ready(each) and each["status"]["lineage"]["corpus"]["commit"] == corpus, 60
+    )
+    assert found["status"]["lineage"]["base"]["commit"] == second["commit"]
+    cluster.kubectl("delete", "sm", "derived", "--wait=false")
+    cluster.gone("derived")
+    assert pachd.repos() == {spec["corpus"]["repo"]["name"]}
+
+
+def test_a_corpus_that_grows_is_learned_from_the_last_model(cluster: Cluster, pachd: Pachyderm) -> None:
+    repo = pachd.corpus({"/hamlet.txt": play()})
+    cluster.apply("warm", {"corpus": {"repo": {"name": repo}}, "training": {"warmStart": True}})
+    first = cluster.ready("warm")["status"]["lineage"]["model"]["commit"]
+    for number in (2, 3):
+        pachd.put(repo, {f"/play{number}.txt": play(number)})
+        corpus = pachd.head(repo)
+
+        def learned(each: dict[str, Any], corpus: str = corpus) -> bool:
+            return is_ready(each) and each["status"]["lineage"]["corpus"]["commit"] == corpus
+
+        found = cluster.wait_for(
+            "warm",
+            lambda each, base=first: learned(each) and each["status"]["lineage"].get("base", {}).get("commit") == base,
+            60,
+        )
+        assert has_base(pachd, found)
+        first = found["status"]["lineage"]["model"]["commit"]
+    cluster.kubectl("delete", "sm", "warm", "--wait=false")
+    cluster.gone("warm")
+    assert pachd.repos() == {repo}

@@ -1,0 +1,24 @@
+"""A sample of `make chaos-trainer`: a training that loses its worker ends with the weights of an undisturbed one."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from dev.paths import TRAINER_ENV
+from tests.chaos.lost_workers import INTERRUPTIONS, NETWORK, interruptions, run
+
+
+@pytest.mark.timeout(900)
+def test_the_weights_are_those_of_an_undisturbed_training(tmp_path: Path) -> None:
+    run(tmp_path, TRAINER_ENV, kills=4, seed=1, overrides={**NETWORK, "epochs": 4}, say=print)
+
+
+def test_the_plan_of_a_seed_is_always_the_same_and_has_every_kind() -> None:
+    plan = interruptions(20, random.Random(7))
+    assert plan == interruptions(20, random.Random(7))
+    assert {each.kind for each in plan} == set(INTERRUPTIONS)
+    assert [each.share for each in plan] == sorted(each.share for each in plan)
+    assert len(plan) == 20

@@ -1,0 +1,309 @@
+"""Training that starts from a model: another object's, one in a repo, or the object's own last one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from scriptmodel_operator.api.marks import Mark, Owner
+from scriptmodel_operator.desired.references import references
+from scriptmodel_operator.pachyderm.values import BranchRef, JobState, RepoInfo, RepoRef
+from tests.unit.operator.fake_pachyderm import FakePachyderm
+from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
+
+MODEL = {"/model.json": b"{}", "/word_to_id.json": b"{}", "/metrics.json": b"{}", "/weights.npz": b"w"}
+MODELS = BranchRef(RepoRef("default", "models"), "master")
+FROM_REPO: dict[str, Any] = {"model": {"preset": "test", "from": {"repo": {"name": "models"}}}}
+FROM_OBJECT: dict[str, Any] = {"model": {"preset": "test", "from": {"scriptModel": "shakespeare"}}}
+WARM: dict[str, Any] = {"training": {"warmStart": True}}
+
+
+def following(spec: dict[str, Any]) -> dict[str, Any]:
+    model = spec["model"]
+    return {**spec, "model": {**model, "from": {**model["from"], "follow": True}}}
+
+
+def world_of(spec: dict[str, Any], pachyderm: FakePachyderm | None = None) -> World:
+    world = World(model=scriptmodel(spec), pachyderm=pachyderm or FakePachyderm())
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.written()
+    return world
+
+
+def base_world(pachyderm: FakePachyderm | None = None) -> World:
+    """The object that others start from, trained."""
+    world = World(model=scriptmodel(name="shakespeare", uid="uid-2"), pachyderm=pachyderm or FakePachyderm())
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    world.pachyderm.succeed(world.train)
+    world.pachyderm.succeed(world.generate)
+    world.reconcile()
+    return world
+
+
+def own_base(world: World) -> RepoRef:
+    return references(world.model).own_base
+
+
+def read_base(world: World) -> str:
+    """The commit that the base of the newest version of train is a copy of; empty without a base."""
+    branch = world.pachyderm.pipelines[world.train][-1].spec.base_branch
+    return branch.name.partition("-")[0] if branch else ""
+
+
+def finish(world: World) -> None:
+    """All jobs end well; those of a train job that was killed read nothing."""
+    for ref in (world.train, world.generate):
+        while any(job.ref.pipeline == ref and not job.state.final for job in world.pachyderm.jobs.values()):
+            world.pachyderm.succeed(ref)
+    world.reconcile()
+
+
+def test_a_model_in_a_repo_is_copied_into_a_repo_of_the_object_and_read_beside_the_corpus() -> None:
+    world = world_of(FROM_REPO)
+    commit = world.pachyderm.put(MODELS, MODEL)
+    world.reconcile()
+    base = own_base(world)
+    assert world.written() == [
+        f"create repo {base.name}",
+        f"copy models to {base.name}",
+        f"create {world.train.name}",
+        f"create {world.generate.name}",
+    ]
+    spec = world.pachyderm.pipelines[world.train][-1].spec
+    assert spec.base_branch is not None
+    assert spec.base_branch.repo == base
+    assert world.pachyderm.files[base, world.pachyderm.heads[spec.base_branch]] == MODEL
+    assert "--from /pfs/base" in " ".join(spec.command)
+    assert read_base(world) == commit
+    finish(world)
+    assert world.ready == ("True", "Generated")
+    lineage = world.model.status["lineage"]
+    assert lineage["base"] == {"project": "default", "repo": "models", "commit": commit}
+    assert lineage["corpus"]["repo"] == "plays"
+    assert world.written() == []
+
+
+def test_the_newest_model_of_another_object_is_the_base() -> None:
+    first = base_world()
+    model = first.model.status["lineage"]["model"]["commit"]
+    world = world_of(FROM_OBJECT, first.pachyderm)
+    world.reconcile()
+    assert read_base(world) == model
+    finish(world)
+    assert world.model.status["lineage"]["base"] == {
+        "project": "default",
+        "repo": first.train.name,
+        "commit": model,
+    }
+
+
+@pytest.mark.parametrize("spec", [FROM_REPO, FROM_OBJECT])
+def test_a_base_that_is_deleted_or_fails_neither_stops_the_object_nor_is_blocked_by_it(spec: dict[str, Any]) -> None:
+    first = base_world()
+    world = world_of(following(spec), first.pachyderm)
+    world.pachyderm.put(MODELS, MODEL)
+    world.reconcile()
+    finish(world)
+    before = world.model.status["lineage"]
+    world.written()
+    if spec is FROM_REPO:
+        world.pachyderm.delete_repo(MODELS.repo)
+    else:
+        assert first.delete().gone
+    world.written()
+    world.reconcile()
+    assert (world.ready, world.written()) == (("True", "Generated"), [])
+    assert world.model.status["lineage"] == before
+    world.pachyderm.put(world.corpus, {**PLAYS, "/macbeth.txt": b"MACBETH: So foul."})
+    finish(world)
+    assert world.ready == ("True", "Generated")
+    assert world.model.status["lineage"]["base"] == before["base"]
+
+
+def test_a_newer_base_is_copied_only_where_the_object_follows_it() -> None:
+    world = world_of(FROM_REPO)
+    first = world.pachyderm.put(MODELS, MODEL)
+    world.reconcile()
+    finish(world)
+    world.written()
+    second = world.pachyderm.put(MODELS, {**MODEL, "/weights.npz": b"better"})
+    world.reconcile()
+    assert (world.written(), read_base(world)) == ([], first)
+    world.want(following(FROM_REPO))
+    world.reconcile()
+    assert world.written() == [f"copy models to {own_base(world).name}", f"update {world.train.name}"]
+    assert (read_base(world), world.pachyderm.reprocessed[world.train]) == (second, True)
+    finish(world)
+    assert world.model.status["lineage"]["base"]["commit"] == second
+    world.want(FROM_REPO)
+    world.pachyderm.put(MODELS, MODEL)
+    world.written()
+    world.reconcile()
+    assert (world.written(), read_base(world)) == ([], second)
+
+
+def test_an_older_model_of_a_base_that_is_being_deleted_is_not_followed() -> None:
+    """The jobs of a pipeline vanish one after another."""
+    first = base_world()
+    world = world_of(following(FROM_OBJECT), first.pachyderm)
+    world.reconcile()
+    finish(world)
+    first.want(retrain_at="now")
+    first.reconcile()
+    job = first.pachyderm.succeed(first.train)
+    world.reconcile()
+    assert read_base(world) == job.ref.id
+    finish(world)
+    world.written()
+    del first.pachyderm.jobs[job.ref]
+    world.reconcile()
+    assert (read_base(world), world.written()) == (job.ref.id, [])
+
+
+@pytest.mark.parametrize(
+    ("spec", "reason", "words"),
+    [
+        (FROM_REPO, "BaseNotFound", "base model default/models@master does not exist"),
+        (FROM_OBJECT, "BaseNotFound", "base ScriptModel shakespeare with pipelines in project default does not exist"),
+    ],
+)
+def test_a_missing_base_is_named_and_nothing_is_created(spec: dict[str, Any], reason: str, words: str) -> None:
+    world = world_of(spec)
+    world.reconcile()
+    assert world.ready == ("False", reason)
+    assert words in world.condition("Ready")["message"]
+    assert world.condition("Stalled")["status"] == "True"
+    assert world.written() == []
+
+
+def test_a_base_that_is_not_trained_yet_is_waited_for() -> None:
+    first = World(model=scriptmodel(name="shakespeare", uid="uid-2"))
+    first.pachyderm.put(first.corpus, PLAYS)
+    first.reconcile()
+    world = world_of(FROM_OBJECT, first.pachyderm)
+    world.reconcile()
+    assert world.ready == ("False", "WaitingForBase")
+    assert world.condition("Stalled")["status"] == "False"
+    first.pachyderm.succeed(first.train)
+    world.reconcile()
+    assert world.ready == ("False", "WaitingForWorker")
+
+
+def test_what_is_no_model_directory_is_refused_and_a_newer_one_that_is_none_is_not_followed() -> None:
+    world = world_of(following(FROM_REPO))
+    world.pachyderm.put(MODELS, PLAYS)
+    world.reconcile()
+    assert world.ready == ("False", "BaseInvalid")
+    assert "is not a model directory, since it has no /model.json" in world.condition("Ready")["message"]
+    assert world.written() == []
+    commit = world.pachyderm.put(MODELS, MODEL)
+    world.reconcile()
+    finish(world)
+    world.pachyderm.put(MODELS, PLAYS)
+    world.written()
+    world.reconcile()
+    assert (world.ready, world.written(), read_base(world)) == (("True", "Generated"), [], commit)
+
+
+def test_a_repo_of_the_bases_name_that_is_somebody_elses_is_a_conflict() -> None:
+    world = world_of(FROM_REPO)
+    world.pachyderm.put(MODELS, MODEL)
+    foreign = Mark(Owner("cluster-1", "other", "model", "1")).to_json()
+    world.pachyderm.repos[own_base(world)] = RepoInfo(own_base(world), foreign)
+    world.reconcile()
+    assert world.ready == ("False", "NameConflict")
+    assert "belongs to a ScriptModel of another namespace" in world.condition("Ready")["message"]
+    assert world.written() == []
+
+
+def test_the_copies_go_with_the_object_after_its_pipelines() -> None:
+    world = world_of(FROM_REPO)
+    world.pachyderm.put(MODELS, MODEL)
+    world.reconcile()
+    world.written()
+    assert world.delete().gone
+    assert world.written() == [
+        f"delete {world.generate.name}",
+        f"delete {world.train.name}",
+        f"delete repo {own_base(world).name}",
+    ]
+    assert MODELS.repo in world.pachyderm.repos
+
+
+def test_without_a_base_again_training_starts_with_random_weights_and_the_copies_go() -> None:
+    world = world_of(FROM_REPO)
+    world.pachyderm.put(MODELS, MODEL)
+    world.reconcile()
+    finish(world)
+    world.written()
+    world.want()
+    world.reconcile()
+    assert world.written() == [f"update {world.train.name}", f"delete repo {own_base(world).name}"]
+    assert (read_base(world), world.pachyderm.reprocessed[world.train]) == ("", True)
+    assert "--from" not in world.pachyderm.pipelines[world.train][-1].spec.command
+
+
+def test_a_warm_start_changes_nothing_until_the_corpus_grows_and_then_starts_from_the_last_model() -> None:
+    world = trained_world()
+    first = world.model.status["lineage"]["model"]["commit"]
+    world.want(WARM)
+    world.reconcile()
+    assert (world.written(), world.ready) == ([], ("True", "Generated"))
+    world.pachyderm.put(world.corpus, {**PLAYS, "/macbeth.txt": b"MACBETH: So foul."})
+    world.reconcile()
+    base = own_base(world)
+    assert world.written() == [
+        f"create repo {base.name}",
+        f"copy {world.train.name} to {base.name}",
+        f"update {world.train.name}",
+    ]
+    assert (read_base(world), world.pachyderm.reprocessed[world.train]) == (first, True)
+    finish(world)
+    assert world.ready == ("True", "Generated")
+    second = world.model.status["lineage"]["model"]["commit"]
+    assert world.model.status["lineage"]["base"]["commit"] == first
+    assert world.written() == []
+    world.pachyderm.put(world.corpus, {**PLAYS, "/lear.txt": b"LEAR: Blow."})
+    world.pachyderm.run(world.train)
+    world.reconcile()
+    assert world.written() == [f"copy {world.train.name} to {base.name}", f"update {world.train.name}"]
+    assert read_base(world) == second
+    finish(world)
+    assert (world.ready, world.written()) == (("True", "Generated"), [])
+    world.observer.logs.close()
+
+
+def test_another_network_starts_cold_and_a_failed_warm_training_is_not_tried_for_ever() -> None:
+    world = trained_world(WARM)
+    world.pachyderm.put(world.corpus, {**PLAYS, "/macbeth.txt": b"MACBETH: So foul."})
+    world.reconcile()
+    world.pachyderm.fail(world.train, ["no"])
+    world.written()
+    world.reconcile()
+    assert (world.ready, world.written()) == (("False", "TrainingFailed"), [])
+    assert read_base(world)
+    world.want({**WARM, "model": {"preset": "small"}})
+    world.reconcile()
+    assert read_base(world) == ""
+    newest = next(reversed([job for job in world.pachyderm.jobs.values() if job.ref.pipeline == world.train]))
+    assert newest.state is JobState.CREATED
+    finish(world)
+    assert (world.ready, "base" in world.model.status["lineage"]) == (("True", "Generated"), False)
+
+
+def test_a_copy_that_took_effect_unheard_is_not_made_again() -> None:
+    world = world_of(FROM_REPO)
+    world.pachyderm.put(MODELS, MODEL)
+    state, _view = world.look()
+    del state
+    world.pachyderm.create_repo(own_base(world), Mark(world.model.owner(world.cluster)).to_json())
+    state, view = world.look()
+    (action,) = getattr(state, "actions")  # noqa: B009 - of the state Ingesting only
+    world.pachyderm.copy_files(action.source, action.commit, action.paths, action.branch, 1)
+    world.written()
+    world.reconcile()
+    assert world.written() == [f"create {world.train.name}", f"create {world.generate.name}"]
+    assert replace(view.refs, base=action.branch).base == world.pachyderm.pipelines[world.train][-1].spec.base_branch

@@ -1,0 +1,96 @@
+"""The neural cache: one reader for generation and evaluation, whose probabilities sum to one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from samples import run_trainer
+from test_generation import SCRIPT, faults, network
+
+from scriptmodel_trainer.evaluation import negative_log_likelihoods, stepwise_negative_log_likelihoods
+from scriptmodel_trainer.generation.readers import CachedReader, CacheSettings, NetworkReader
+from scriptmodel_trainer.generation.rendering import render
+from scriptmodel_trainer.generation.sampling import Sampling
+from scriptmodel_trainer.generation.writer import Opening, Writer
+
+SETTINGS = CacheSettings(window=20, share=0.3, sharpness=5.0)
+STREAM = np.random.default_rng(4).integers(0, len(SCRIPT), 200).astype(np.int32)
+
+
+def test_the_cache_is_the_formula_of_the_paper() -> None:
+    net = network(SCRIPT, 1, 0.5)
+    reader, state = CachedReader(net, SETTINGS), net.initial_state()
+    directions = []
+    for time, token in enumerate(STREAM.tolist()):
+        mixed = reader.read(token)
+        features = net.step(state, token)
+        directions.append(features / np.linalg.norm(features))
+        logits = net.logits(features).astype(np.float64)
+        expected = np.exp(logits) / np.exp(logits).sum()
+        first = max(0, time - SETTINGS.window)
+        if time:
+            weights = np.exp([SETTINGS.sharpness * directions[past] @ directions[time] for past in range(first, time)])
+            expected *= 1 - SETTINGS.share
+            for past, weight in zip(range(first, time), weights / weights.sum(), strict=True):
+                expected[STREAM[past + 1]] += SETTINGS.share * weight
+        assert np.exp(mixed.astype(np.float64)) == pytest.approx(expected, abs=1e-5)
+        assert np.exp(mixed.astype(np.float64)).sum() == pytest.approx(1, abs=1e-5)
+
+
+def test_without_a_share_the_cache_changes_nothing() -> None:
+    net = network(SCRIPT, 1, 0.5)
+    alone = stepwise_negative_log_likelihoods(NetworkReader(net), STREAM, 0)
+    cached = stepwise_negative_log_likelihoods(CachedReader(net, CacheSettings(share=0.0)), STREAM, 0)
+    assert cached == pytest.approx(alone, abs=1e-4)
+    assert alone == pytest.approx(negative_log_likelihoods(net, STREAM, 0), abs=1e-4)
+
+
+def test_what_is_measured_is_what_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The probabilities that a script was drawn from are those that evaluation gives to the same tokens."""
+    net = network(SCRIPT, 2, 0.5)
+    drawn: list[np.ndarray] = []
+
+    class Recording(CachedReader):
+        def read(self, token: int) -> np.ndarray:
+            drawn.append(super().read(token))
+            return drawn[-1]
+
+    monkeypatch.setattr("scriptmodel_trainer.generation.writer.CachedReader", Recording)
+    script = Writer(net, SCRIPT, SETTINGS).write(60, Sampling(), (1, 0), Opening())
+    ids = SCRIPT.encode(script)
+    measured = stepwise_negative_log_likelihoods(CachedReader(net, SETTINGS), ids, SCRIPT.id_of("<eos>"))
+    for logits, target, loss in zip(drawn, ids.tolist(), measured.tolist(), strict=False):
+        wide = logits.astype(np.float64)
+        assert np.log(np.exp(wide).sum()) - wide[target] == pytest.approx(loss, abs=1e-9)
+    assert len(drawn) > 20
+
+
+def test_scripts_with_a_cache_are_well_formed() -> None:
+    for seed in range(30):
+        script = Writer(network(SCRIPT, seed), SCRIPT, SETTINGS).write(40, Sampling(), (seed,), Opening())
+        assert not faults(render(script), 40)
+
+
+def test_the_cache_helps_on_text_that_repeats_itself(corpus: Path, model: Path, tmp_path: Path) -> None:
+    text = "\n\n".join(["**ANNA**  \nThe lamp zigzags over seven old harbours.  "] * 30)
+    (tmp_path / "play.md").write_text(f"# A Play\n\n## ACT I\n\n{text}\n", "utf-8")
+    static = run_trainer(["evaluate", model, "--data", tmp_path, "--json"])
+    both = run_trainer(["evaluate", model, "--data", tmp_path, "--json", "--cache"])
+    found = json.loads(both.stdout)
+    cached = found.pop("cache")
+    assert found == json.loads(static.stdout)
+    assert cached["perplexity"] < found["perplexity"]
+    assert cached["tokens"] == found["tokens"]
+
+
+def test_generate_takes_a_cache_and_records_it(model: Path, tmp_path: Path) -> None:
+    command = ["generate", model, "--words", "60", "--seed", "2", "--temperature", "1.5"]
+    out = ["--out", tmp_path / "a.txt", "--record", tmp_path / "a.json"]
+    assert run_trainer([*command, "--cache", *out]).returncode == 0
+    assert json.loads((tmp_path / "a.json").read_text())["cache"]["window"] == 500
+    assert (tmp_path / "a.txt").read_text() != run_trainer(command).stdout
+    refused = run_trainer([*command, "--cache", "--together"])
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)

@@ -1,0 +1,88 @@
+"""Figures per character: proper distributions, and every word charged."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from samples import run_trainer
+
+from scriptmodel_trainer.artifacts import load_model
+from scriptmodel_trainer.characters import CODES, END, Speller, nats_per_character
+from scriptmodel_trainer.corpus.reading import find_sources
+from scriptmodel_trainer.corpus.stream import read_whole
+from scriptmodel_trainer.evaluation import negative_log_likelihoods
+from scriptmodel_trainer.generation.network import Network
+from scriptmodel_trainer.generation.rendering import render
+from scriptmodel_trainer.reporting.page import render_report
+
+WORDS = ("the", "lamp", "Anna", "na", "a", "an")
+LETTERS = "".join(sorted(set("".join(WORDS))))
+OTHER = "ж"  # stands for each character that no word has
+SPELLER = Speller(WORDS)
+
+
+@pytest.mark.parametrize("context", ["", "\n", "\na", "n", "ann", "жan", "жж", "zzz", "\nAn"])
+def test_the_next_character_has_a_proper_distribution(context: str) -> None:
+    known = sum(SPELLER.probability(context, character) for character in (*LETTERS, END))
+    others = (CODES - len(LETTERS)) * SPELLER.probability(context, OTHER)
+    assert known + others == pytest.approx(1, abs=1e-12)
+
+
+def test_words_up_to_a_length_and_the_unfinished_rest_sum_to_one() -> None:
+    finished, unfinished = 0.0, {"": 1.0}
+    for length in range(5):
+        longer: dict[str, float] = {}
+        for word, mass in unfinished.items():
+            context = f"\n{word}"[-3:]
+            finished += mass * SPELLER.probability(context, END)
+            for letter in (*LETTERS, OTHER):
+                times = CODES - len(LETTERS) if letter == OTHER else 1
+                longer[word + letter] = mass * times * SPELLER.probability(context, letter)
+        unfinished = longer
+        assert finished + sum(unfinished.values()) == pytest.approx(1, abs=1e-9), length
+    assert finished > 0.3
+
+
+def test_a_word_costs_what_its_letters_cost() -> None:
+    cost = -math.log(SPELLER.probability("\n", "a")) - math.log(SPELLER.probability("\na", END))
+    assert SPELLER.nats("a") == pytest.approx(cost)
+    assert SPELLER.nats("Annan") < SPELLER.nats("xyzzy") < math.inf
+
+
+def test_evaluate_and_report_show_nats_per_character(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "play.md").write_text(
+        "# A Play\n\n## ACT I\n\n"
+        + "**ANNA**  \nThe lamp zigzags. It waits for nobody!  \n\n**Mira**  \nMy zeppelin?  \n\n" * 9
+    )
+    found = json.loads(run_trainer(["evaluate", model, "--data", tmp_path, "--json"]).stdout)
+    trained = load_model(model)
+    whole = read_whole(find_sources([tmp_path], lambda _: None), None)
+    tokens = [whole.lexicon[number] for number in whole.ids.tolist()]
+    vocabulary = trained.vocabulary
+    losses = negative_log_likelihoods(Network(trained.weights), vocabulary.encode(tokens), vocabulary.id_of("<eos>"))
+    speller = Speller(word for word in vocabulary.words if not word.startswith("<"))
+    spelling = sum(speller.nats(token) for token in tokens if token not in vocabulary)
+    assert spelling > 18 * 10
+    assert found["nats_per_character"] == pytest.approx((losses.sum() + spelling) / len(render(tokens)), rel=1e-6)
+    assert nats_per_character(float(losses.sum()), tokens, vocabulary) == pytest.approx(
+        found["nats_per_character"], rel=1e-6
+    )
+    assert "per character" in run_trainer(["evaluate", model, "--data", tmp_path]).stdout
+    assert trained.metrics.test is not None
+    assert 0 < (trained.metrics.test.nats_per_character or 0) < 5
+    assert "Nats per character" in render_report(trained)
+
+
+def test_a_model_of_an_older_version_has_no_such_figure_in_its_report(tmp_path: Path) -> None:
+    for path in (Path(__file__).parent / "earlier" / "float32").iterdir():
+        shutil.copy(path, tmp_path)
+    trained = load_model(tmp_path)
+    assert trained.metrics.test is not None
+    assert trained.metrics.test.nats_per_character is None
+    assert "Nats per character" not in render_report(trained)
+    assert np.isfinite(trained.metrics.test_perplexity)

@@ -1,0 +1,79 @@
+"""An exported model is read by what knows nothing of this program, and predicts the same."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from samples import run_trainer
+
+from scriptmodel_trainer.artifacts import load_model
+from scriptmodel_trainer.evaluation import score
+from scriptmodel_trainer.generation.network import Network
+
+
+def read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, np.ndarray[Any, Any]]]:
+    """A reader of the published format, without the library: metadata and arrays."""
+    content = path.read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    metadata = header.pop("__metadata__")
+    data = content[8 + length :]
+    arrays, covered = {}, []
+    for name, entry in header.items():
+        first, end = entry["data_offsets"]
+        assert entry["dtype"] == "F32"
+        arrays[name] = np.frombuffer(data[first:end], "<f4").reshape(entry["shape"])
+        covered.append((first, end))
+    assert (8 + length) % 8 == 0
+    assert [first for first, _ in sorted(covered)] == [0, *(end for _, end in sorted(covered)[:-1])]
+    assert max(end for _, end in covered) == len(data)
+    return metadata, arrays
+
+
+def perplexity(arrays: dict[str, np.ndarray[Any, Any]], stream: list[int], first: int) -> float:
+    """The textbook's LSTM, in float64 and in the order of gates that the file names."""
+    layers = sum(name.endswith("/recurrent") for name in arrays)
+    state = [[np.zeros(len(arrays[f"lstm{layer}/recurrent"]))] * 2 for layer in range(layers)]
+    losses, token = [], first
+    for target in stream:
+        inputs = arrays["embedding"][token].astype(np.float64)
+        for layer in range(layers):
+            output, cell = state[layer]
+            gates = inputs @ arrays[f"lstm{layer}/kernel"] + output @ arrays[f"lstm{layer}/recurrent"]
+            enter, forget, candidate, leave = np.split(gates + arrays[f"lstm{layer}/bias"], 4)
+            cell = cell / (1 + np.exp(-forget)) + np.tanh(candidate) / (1 + np.exp(-enter))
+            inputs = np.tanh(cell) / (1 + np.exp(-leave))
+            state[layer] = [inputs, cell]
+        if "projection" in arrays:
+            inputs = inputs @ arrays["projection"]
+        logits = arrays.get("output/kernel", arrays["embedding"]) @ inputs + arrays["output/bias"]
+        losses.append(np.log(np.exp(logits).sum()) - logits[target])
+        token = target
+    return float(np.exp(np.mean(losses)))
+
+
+def test_an_exported_model_has_the_same_perplexity_elsewhere(model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "model.safetensors"
+    done = run_trainer(["export", model, "--format", "safetensors", "--out", out])
+    assert (done.returncode, done.stdout) == (0, f"Wrote {out}\n")
+    metadata, arrays = read_safetensors(out)
+    trained = load_model(model)
+    assert json.loads(metadata["words"]) == list(trained.vocabulary.words)
+    assert json.loads(metadata["parameters"])["hidden_units"] == 24
+    stream = np.random.default_rng(1).integers(0, len(trained.vocabulary), 300).astype(np.int32)
+    expected = score(Network(trained.weights), trained.vocabulary, stream).perplexity
+    assert perplexity(arrays, stream.tolist(), trained.vocabulary.id_of("<eos>")) == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("words", [["--format", "onnx"], ["--out", "{model}/weights.npz"], ["--out", "{model}"]])
+def test_an_export_that_cannot_be_is_one_line(words: list[str], model: Path) -> None:
+    before = (model / "weights.npz").read_bytes()
+    arguments = [word.format(model=model) for word in words]
+    done = run_trainer(["export", model, "--out", "x.safetensors", *arguments])
+    assert done.returncode in (2, 3)
+    assert done.stderr.count("\n") == 1
+    assert (model / "weights.npz").read_bytes() == before

@@ -1,0 +1,80 @@
+"""Scripts that are written together: each is the same whatever stands beside it, and hardly ever another than alone."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from samples import run_trainer
+from test_generation import SCRIPT, faults, network
+
+from scriptmodel_trainer.artifacts import load_model
+from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.generation.network import Network
+from scriptmodel_trainer.generation.rendering import render
+from scriptmodel_trainer.generation.sampling import Sampling
+from scriptmodel_trainer.generation.streams import ROWS
+from scriptmodel_trainer.generation.writer import Opening, Writer
+
+SEEDS = [(5, sample) for sample in range(ROWS + 3)]
+
+
+def test_a_sample_is_the_same_however_many_are_written_with_it(model: Path) -> None:
+    trained = load_model(model)
+    writer = Writer(Network(trained.weights), trained.vocabulary)
+    for writers, vocabulary in ((writer, trained.vocabulary), (Writer(network(SCRIPT, 1), SCRIPT), SCRIPT)):
+        every = writers.write_together(60, Sampling(), SEEDS, Opening())
+        assert len({tuple(script) for script in every}) > ROWS // 2, vocabulary.words[:3]
+        for count in (1, 2, 5, ROWS, ROWS + 1):
+            assert writers.write_together(60, Sampling(), SEEDS[:count], Opening()) == every[:count]
+
+
+def test_scripts_written_together_are_those_written_alone_but_for_rounding(model: Path) -> None:
+    trained = load_model(model)
+    writer = Writer(Network(trained.weights), trained.vocabulary)
+    together = writer.write_together(60, Sampling(), SEEDS, Opening("ANNA", "The lamp"))
+    alone = [writer.write(60, Sampling(), seed, Opening("ANNA", "The lamp")) for seed in SEEDS]
+    same = sum(ours == theirs for ours, theirs in zip(together, alone, strict=True))
+    assert same >= len(SEEDS) - 2
+    for words in (4, 9, 30):
+        scripts = Writer(network(SCRIPT, 2), SCRIPT).write_together(words, Sampling(), SEEDS, Opening())
+        assert not [fault for script in scripts for fault in faults(render(script), words)]
+
+
+def test_rows_of_the_network_are_what_it_predicts_alone() -> None:
+    net = network(SCRIPT, 3, 0.5)
+    tokens = np.random.default_rng(1).integers(0, len(SCRIPT), (30, ROWS)).astype(np.int32)
+    state = net.initial_state(ROWS)
+    rows = [net.logits_of_rows(net.step(state, step)) for step in tokens]
+    for row in range(ROWS):
+        own = net.initial_state()
+        for step, logits in zip(tokens, rows, strict=True):
+            assert logits[row] == pytest.approx(net.logits(net.step(own, int(step[row]))), abs=1e-4)
+
+
+def test_an_opening_that_cannot_be_is_refused_together_too() -> None:
+    with pytest.raises(BadInputError, match="does not fit"):
+        Writer(network(SCRIPT, 1), SCRIPT).write_together(10, Sampling(), SEEDS, Opening("", "the lamp " * 10))
+
+
+def test_the_option_writes_all_samples(model: Path, tmp_path: Path) -> None:
+    command = ["generate", model, "--words", "40", "--samples", "3", "--seed", "9"]
+    alone = run_trainer([*command, "--out", tmp_path / "a.txt"])
+    together = run_trainer([*command, "--together", "--out", tmp_path / "b.txt"])
+    assert (alone.returncode, together.returncode) == (0, 0)
+    for name in ("{}.txt", "{}.2.txt", "{}.3.txt"):
+        assert (tmp_path / name.format("a")).read_text() == (tmp_path / name.format("b")).read_text()
+
+
+def test_a_script_of_one_seed_is_that_of_the_first_version() -> None:
+    """Frozen: the scripts of fixed weights, as version 0.1.0 wrote them."""
+    written = "".join(
+        render(Writer(network(SCRIPT, seed, 1.0), SCRIPT).write(60, Sampling(), (seed, 0), Opening("BEN", "the lamp")))
+        for seed in range(20)
+    )
+    assert (
+        hashlib.sha256(written.encode()).hexdigest()
+        == "8ef8b3b61ee67fb7b1b938a7b4a5a3fc6b0fd90940daaf18dfa7331068a4e37b"
+    )

@@ -1,0 +1,82 @@
+"""Nats per character: perplexities of different vocabularies do not compare, these figures do."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from scriptmodel_trainer.generation.rendering import render
+from scriptmodel_trainer.records import Score
+from scriptmodel_trainer.vocabulary import Vocabulary
+
+CODES = 0x110000
+"""Characters of Unicode: any of them may be in a word."""
+END = ""
+_ORDER = 3  # characters of context
+_WEIGHT = 3.0  # of the shorter context, in observations of a character
+
+
+class Speller:
+    """A distribution over all words, letter by letter, learned from the words of a vocabulary.
+
+    Each character, or the end of the word, is predicted from the three before it; longer contexts are smoothed with
+    shorter ones, and those with the uniform distribution over Unicode, so every word has a probability and the
+    probabilities of all words sum to one.
+    """
+
+    def __init__(self, words: Iterable[str]) -> None:
+        self._counts: Counter[tuple[str, str]] = Counter()
+        self._totals: Counter[str] = Counter()
+        for word in words:
+            for context, character in _steps(word):
+                for start in range(len(context) + 1):
+                    self._counts[context[start:], character] += 1
+                    self._totals[context[start:]] += 1
+
+    def probability(self, context: str, character: str) -> float:
+        """Return the probability of a character, or of END, after at most three characters."""
+        shorter = self.probability(context[1:], character) if context else self._uniform(character)
+        return (self._counts[context, character] + _WEIGHT * shorter) / (self._totals[context] + _WEIGHT)
+
+    def nats(self, word: str) -> float:
+        """Return -ln p of a word, its end included."""
+        return -sum(math.log(self.probability(context, character)) for context, character in _steps(word))
+
+    @staticmethod
+    def _uniform(character: str) -> float:
+        return 0.5 if character == END else 0.5 / CODES
+
+
+def _steps(word: str) -> Iterable[tuple[str, str]]:
+    """Yield each character of a word and its end, with the context before it; a newline stands for the beginning."""
+    padded = f"\n{word}"
+    for place in range(1, len(padded) + 1):
+        yield padded[max(0, place - _ORDER) : place], padded[place : place + 1] or END
+
+
+def per_character(score: Score, tokens: Sequence[str], vocabulary: Vocabulary) -> Score:
+    """Return the score of a text with its nats per character; `tokens` are the text's own, unknown ones too."""
+    if not math.isfinite(score.perplexity):
+        return score
+    nats = math.log(score.perplexity) * score.tokens
+    return dataclasses.replace(score, nats_per_character=nats_per_character(nats, tokens, vocabulary))
+
+
+def nats_per_character(nats: float, tokens: Sequence[str], vocabulary: Vocabulary) -> float:
+    """Return nats per character of a text, charged in full, given -ln p of all of its tokens.
+
+    The text is what its tokens render to, line breaks and speakers' names included. A word outside the vocabulary
+    costs the token `<unk>` and its spelling. Other sequences of tokens may render to the same text, so this is an upper
+    bound.
+    """
+    speller = Speller(word for word in vocabulary.words if not word.startswith("<"))
+    known: dict[str, float] = {}
+    spelled = 0.0
+    for token in tokens:
+        if token not in vocabulary:
+            if token not in known:
+                known[token] = speller.nats(token)
+            spelled += known[token]
+    return (nats + spelled) / max(1, len(render(tokens)))

@@ -1,0 +1,59 @@
+"""The export command: the weights of a model in a format that other programs read."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from scriptmodel_trainer import artifacts
+from scriptmodel_trainer.arrays import Floats
+from scriptmodel_trainer.storage import atomic_writer
+
+_ALIGNMENT = 8
+
+
+def export(folder: Path, out: Path) -> None:
+    """Write the weights of a model directory as a safetensors file.
+
+    Names, shapes and the order of the gates are those of the model directory. The file's metadata hold the settings
+    and the words, so that it can be used without the directory.
+    """
+    artifacts.protect(out)
+    model = artifacts.load_model(folder)
+    metadata = {
+        "format": "scriptmodel-trainer",
+        "preset": model.origin.preset_name,
+        "parameters": json.dumps(dataclasses.asdict(model.origin.preset)),
+        "gates": "input, forget, candidate, output",
+        "words": json.dumps(model.vocabulary.words),
+        "speakers": json.dumps(sorted(model.vocabulary.speakers)),
+    }
+    header, parts = safetensors(model.weights, metadata)
+    with atomic_writer(out) as file:
+        file.write(header)
+        for part in parts:
+            file.write(part)
+
+
+def safetensors(arrays: Mapping[str, Floats], metadata: Mapping[str, str]) -> tuple[bytes, list[bytes]]:
+    """Return header and contents of a safetensors file of float32 arrays.
+
+    The format (https://huggingface.co/docs/safetensors) is the length of a JSON header as 64 bits, the header, padded
+    with spaces, and the arrays in little-endian order, one right after the other.
+    """
+    described: dict[str, object] = {"__metadata__": dict(metadata)}
+    parts, offset = [], 0
+    for name, array in sorted(arrays.items()):
+        part = np.ascontiguousarray(array, "<f4").tobytes()
+        offsets = [offset, offset + len(part)]
+        described[name] = {"dtype": "F32", "shape": list(array.shape), "data_offsets": offsets}
+        parts.append(part)
+        offset += len(part)
+    header = json.dumps(described).encode()
+    header += b" " * (-len(header) % _ALIGNMENT)
+    return struct.pack("<Q", len(header)) + header, parts

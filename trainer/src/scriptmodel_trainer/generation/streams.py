@@ -1,0 +1,59 @@
+"""Runs the network for scripts that are being written, one alone or many together.
+
+A script that is being written is a generator: it yields the number of its next token and is sent the logits after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from typing import TypeVar
+
+import numpy as np
+
+from scriptmodel_trainer.arrays import Floats
+from scriptmodel_trainer.generation.network import Network
+from scriptmodel_trainer.generation.readers import Reader
+
+ROWS = 16
+"""Scripts that are written together. Always so many rows are computed, so that no row depends on how many are in use:
+a product of matrices of another shape may round its sums in another order."""
+
+T = TypeVar("T")
+Stream = Generator[int, Floats, T]
+
+
+def run_alone(reader: Reader, stream: Stream[T]) -> T:
+    """Run one stream to its end; returns what it returns."""
+    try:
+        token = next(stream)
+        while True:
+            token = stream.send(reader.read(token))
+    except StopIteration as done:
+        result: T = done.value
+        return result
+
+
+def run_together(network: Network, streams: Sequence[Stream[T]]) -> list[T]:
+    """Run streams to their end, ROWS of them at once; returns what each returns, in their order."""
+    results: list[T] = []
+    for start in range(0, len(streams), ROWS):
+        results += _run_rows(network, streams[start : start + ROWS])
+    return results
+
+
+def _run_rows(network: Network, streams: Sequence[Stream[T]]) -> list[T]:
+    state = network.initial_state(ROWS)
+    tokens = np.zeros(ROWS, np.int32)
+    results: dict[int, T] = {}
+    for row, stream in enumerate(streams):
+        tokens[row] = next(stream)
+    while len(results) < len(streams):
+        logits = network.logits_of_rows(network.step(state, tokens))
+        for row, stream in enumerate(streams):
+            if row in results:
+                continue
+            try:
+                tokens[row] = stream.send(logits[row])
+            except StopIteration as done:
+                results[row] = done.value
+    return [results[row] for row in range(len(streams))]
