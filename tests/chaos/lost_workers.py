@@ -5,7 +5,7 @@
 An undisturbed training comes first. The disturbed one has the same corpus, settings and seed, and its pipeline is the
 one that the operator creates. It is interrupted where the seed says: the trainer's process is killed (the attempt
 fails and Pachyderm retries the datum), localpach is killed and started again, the pipeline is stopped and started, or
-it is updated without reprocessing. In the end both have the same weights, bit for bit, and no state is left on the claim.
+it is updated without reprocessing. In the end both have the same weights, bit for bit, and no state is left.
 """
 
 from __future__ import annotations
