@@ -73,9 +73,12 @@ class Pachyderm:
         self.pfs.DeleteRepo(pfs_pb2.DeleteRepoRequest(repo=_repo(name)), timeout=DEADLINE)
 
     def read(self, repo: str, commit: str, path: str) -> str:
+        return self.read_bytes(repo, commit, path).decode()
+
+    def read_bytes(self, repo: str, commit: str, path: str) -> bytes:
         file = pfs_pb2.File(commit=pfs_pb2.Commit(repo=_repo(repo), id=commit, branch=_branch(repo, "")), path=path)
         pieces = self.pfs.GetFile(pfs_pb2.GetFileRequest(file=file), timeout=DEADLINE)
-        return b"".join(piece.value for piece in pieces).decode()
+        return b"".join(piece.value for piece in pieces)
 
     def __enter__(self) -> Self:
         return self

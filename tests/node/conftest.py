@@ -71,8 +71,9 @@ def pachyderm(pachd: str) -> Iterator[Pachyderm]:
         for name in sorted(set(client.pipelines()) - before):  # generate reads from train
             if name.startswith(ours):
                 client.delete_pipeline(name)
-        if SCRIPTMODEL in client.repos():
-            client.delete_repo(SCRIPTMODEL)
+        for name in sorted(client.repos() - before):
+            if name == SCRIPTMODEL or name.startswith((*ours, "plays-")):
+                client.delete_repo(name)
 
 
 @pytest.fixture(scope="session")
