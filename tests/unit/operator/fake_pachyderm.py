@@ -93,6 +93,8 @@ class FakePachyderm:
     """What the trainer writes next."""
     leaves_open: bool = False
     """Commits are begun and not ended."""
+    names_branches: bool = True
+    """Commits name their branch, as before version 2.11."""
     _ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -419,7 +421,7 @@ class FakePachyderm:
         size = sum(map(len, files.values()))
         info = CommitInfo(
             branch.repo,
-            branch.name,
+            branch.name if self.names_branches else "",
             commit,
             finished,
             finishing=not (finished or self.leaves_open or provenance),

@@ -101,6 +101,22 @@ def test_the_newest_model_of_another_object_is_the_base() -> None:
 
 
 @pytest.mark.parametrize("spec", [FROM_REPO, FROM_OBJECT])
+def test_the_base_is_reported_where_commits_name_no_branch(spec: dict[str, Any]) -> None:
+    first = base_world(FakePachyderm(names_branches=False))
+    world = world_of(following(spec), first.pachyderm)
+    for number in range(3):
+        commit = world.pachyderm.put(MODELS, {**MODEL, "/weights.npz": bytes([number])})
+        if spec is FROM_OBJECT:
+            first.pachyderm.put(first.corpus, {**PLAYS, "/more.txt": b"HAMLET: Words." * (number + 1)})
+            first.reconcile()
+            finish(first)
+            commit = first.model.status["lineage"]["model"]["commit"]
+        world.reconcile()
+        finish(world)
+        assert world.model.status["lineage"]["base"]["commit"] == commit
+
+
+@pytest.mark.parametrize("spec", [FROM_REPO, FROM_OBJECT])
 def test_a_base_that_is_deleted_or_fails_neither_stops_the_object_nor_is_blocked_by_it(spec: dict[str, Any]) -> None:
     first = base_world()
     world = world_of(following(spec), first.pachyderm)

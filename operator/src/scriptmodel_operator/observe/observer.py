@@ -70,7 +70,7 @@ class Observer:
         owned = self._owned_corpus(model, refs, owner, snapshot)
         written = generate.last_good if generate else None
         newest_script = generate.newest if generate and train and _has_model(train) else None
-        reported_commits, good_model = self._commits(refs, reported), self._commits(refs, good)
+        reported_commits, good_model = (self._commits(refs, job, snapshot) for job in (reported, good))
         base = self._bases.view(model, refs, owner, Trained(train, reported_commits, good_model), snapshot)
         refs = replace(refs, base=BranchRef(refs.own_base, base.current) if base.current else None)
         return ModelView(
@@ -96,7 +96,7 @@ class Observer:
             metrics=self._results.metrics(good.ref.pipeline.output, good.ref.id) if good else None,
             script=self._results.script(written.ref.pipeline.output, written.ref.id) if written else None,
             script_commit=written.ref.id if written else None,
-            script_model=self._script_model(refs, written),
+            script_model=self._script_model(refs, written, snapshot),
         )
 
     def _others_pipeline(self, ref: PipelineRef, snapshot: Snapshot) -> PipelineView | None:
@@ -213,32 +213,34 @@ class Observer:
             return self.logs.running(job.ref)
         return self.logs.ended(job.ref) if job.state in _LOGS_REPORTED else self.logs.followed(job.ref)
 
-    def _commits(self, refs: References, job: JobInfo | None) -> ModelCommits | None:
+    def _commits(self, refs: References, job: JobInfo | None, snapshot: Snapshot) -> ModelCommits | None:
         if job is None:
             return None
-        made = self._made_from(refs, job.ref.pipeline.output, job.ref.id)
+        made = self._made_from(refs, job.ref.pipeline.output, job.ref.id, snapshot)
         if made.corpus is None or made.corpus_repo is None:
             return made
         return replace(made, corpus_info=self._results.commit(made.corpus_repo, made.corpus))
 
-    def _made_from(self, refs: References, repo: RepoRef, commit: str) -> ModelCommits:
+    def _made_from(self, refs: References, repo: RepoRef, commit: str, snapshot: Snapshot) -> ModelCommits:
         """Return what a model was made from: a corpus, and the base model if there is one."""
         provenance = self._results.provenance(repo, commit)
         source = _preferred(tuple(pair for pair in provenance if pair[0] != refs.own_base), refs.corpus.repo)
-        base = next((self._results.commit(*pair) for pair in provenance if pair[0] == refs.own_base), None)
         found = ModelCommits(commit, source[1], source[0]) if source else ModelCommits(commit, None)
-        return replace(found, base=base.branch if base else "")
+        own = snapshot.repos.get(refs.own_base)
+        copies = own.branches if own else ()
+        bases = (self._results.branch(*pair, copies) for pair in provenance if pair[0] == refs.own_base)
+        return replace(found, base=next(bases, ""))
 
     def _model_of(self, refs: References, job: JobInfo | None) -> str | None:
         found = self._input_of(job, refs.model.repo) if job else None
         return found[1] if found else None
 
-    def _script_model(self, refs: References, job: JobInfo | None) -> ModelCommits | None:
+    def _script_model(self, refs: References, job: JobInfo | None, snapshot: Snapshot) -> ModelCommits | None:
         """Return the model that a script was made from, and that model's corpus."""
         commit = self._model_of(refs, job)
         if commit is None:
             return None
-        return self._made_from(refs, refs.model.repo, commit)
+        return self._made_from(refs, refs.model.repo, commit, snapshot)
 
     def _input_of(self, job: JobInfo, repo: RepoRef) -> tuple[RepoRef, str] | None:
         return _preferred(self._results.provenance(job.ref.pipeline.output, job.ref.id), repo)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -20,7 +20,7 @@ from scriptmodel_operator.observe.files import GenerationFile, MetricsFile, Samp
 from scriptmodel_operator.observe.progress import Device
 from scriptmodel_operator.pachyderm.errors import NotFoundError
 from scriptmodel_operator.pachyderm.gateway import Gateway
-from scriptmodel_operator.pachyderm.values import CommitInfo, RepoRef
+from scriptmodel_operator.pachyderm.values import BranchRef, CommitInfo, RepoRef
 
 _MAX_JSON = 4 * 1024 * 1024
 _MAX_SCRIPT = 8 * 1024 * 1024
@@ -103,6 +103,22 @@ class Results:
             self._cache(key, found)
         return found
 
+    def branch(self, repo: RepoRef, commit: str, branches: Iterable[str]) -> str:
+        """Return the branch of `branches` that has the commit as its head; empty if none has.
+
+        From version 2.11 on, Pachyderm's commits name no branch.
+        """
+        key = ("branch", repo, commit)
+        with self._lock:
+            known: str = self._known.get(key, "")
+        found = self.commit(repo, commit)
+        if known or found is None:
+            return known
+        name = found.branch or self._branch_of(found, branches)
+        if name:
+            self._cache(key, name)
+        return name
+
     def has(self, repo: RepoRef, commit: str, as_of: object) -> bool:
         """Return whether the commit exists in `repo`. It is read again when `as_of` differs: somebody may delete it."""
         key = ("has", repo, commit)
@@ -170,6 +186,16 @@ class Results:
             restarts=found.restarts,
             recomputed_seconds=found.recomputed_seconds,
         )
+
+    def _branch_of(self, commit: CommitInfo, branches: Iterable[str]) -> str:
+        for name in branches:
+            try:
+                head = self._gateway.branch_head(BranchRef(commit.repo, name))
+            except NotFoundError:
+                continue
+            if head is not None and head.id == commit.id:
+                return name
+        return ""
 
     def _read_digests(self, repo: RepoRef, commit: str) -> dict[str, str]:
         paths = self._gateway.walk_files(repo, commit)
