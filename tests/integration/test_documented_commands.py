@@ -98,6 +98,7 @@ RULES = [
     Here(r"scriptmodel push .*", option="--replace"),
     Here(r"scriptmodel plan -f thrones.yaml", status=1),
     Here(r"scriptmodel local -f thrones.yaml .*"),
+    Elsewhere(r"scriptmodel local -f tuned.yaml .*", "takes minutes; test_lost_workers.py interrupts such a training"),
     Here(r"scriptmodel why \S+"),
     Here(r"scriptmodel (wait|script) NAME|scriptmodel (script|report) thrones .*--out .*"),
     Here(r"scriptmodel init \S+"),

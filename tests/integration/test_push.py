@@ -174,6 +174,8 @@ def test_an_interrupt_leaves_no_commit(localpach: Localpach, pachyderm: Pachyder
         for _ in range(128):
             file.write("[ HAMLET ]: Words , words , words .\n" * 30_000)
     command = [PROGRAM, "--pachd", localpach.address, "push", str(tmp_path), "--repo", repo]
+    # A background job of a shell ignores SIGINT, and so would the command that such a test starts.
+    command = ["env", "--default-signal=INT", *command]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         assert "0% of" in process.stderr.readline()

@@ -111,10 +111,10 @@ class StateFolder:
         self._lease.require()
         self._number += 1
         try:
+            self._keep_log()  # first, so that no attempt with a checkpoint is missing in it
             save_checkpoint(self._folder / f"checkpoint-{self._number:015}.npz", checkpoint)
             for old in self._generations()[:-_GENERATIONS]:
                 old.unlink(missing_ok=True)
-            self._keep_log()
         except (WriteError, OSError) as error:
             self._warn_unwritable(error)
             return False
