@@ -11,10 +11,11 @@ LEAST_SHARE = 0.05
 """Share of speech lines below which a text does not look like a script."""
 _LONGEST = 200
 _LINES = 2000
-_CUE = re.compile(r"[ \t_*#=>@\[(]*[^\W\d_a-z][^\W\d_a-z .'’_-]{1,38}(?:\([^)]{1,40}\))?[ \]\[)_*=.:^]*")
+_IN_NAME = r"(?:[^\W\d_a-z]|[ .'’_-])"
+_CUE = re.compile(rf"[ \t_*#=>@\[(]*[^\W\d_a-z]{_IN_NAME}{{1,38}}(?:\([^)]{{1,40}}\))?[ \]\[)_*=.:^]*")
 """A name in capitals alone on its line."""
 _SPEECH = re.compile(
-    r"[ \t_*]*(?:\[ \S{1,60} \]:|[^\W\d_a-z]{2}[^\W\d_a-z .'’_-]{0,37}[.:]|<[A-Za-z ]{2,40}>)[_* \t]*\S.*"
+    rf"[ \t_*]*(?:\[ \S{{1,60}} \]:|[^\W\d_a-z]{{2}}{_IN_NAME}{{0,37}}[.:]|<[A-Za-z ]{{2,40}}>)[_* \t]*\S.*"
 )
 """A name in capitals, in brackets or in angles before its words."""
 _MIXED = re.compile(r"[ \t_*]*[A-Z][A-Za-z'’ -]{1,30}(?:[.:][_*]*[ \t]+|[ \t]*\([^)]{1,40}\)[ \t]*:)[A-Z“\"'(\[].*")

@@ -14,6 +14,7 @@ SCRIPTS = {
     "mixed": "Hamlet. To be, or not to be.\nOphelia: Good my lord,\nHow does your honour?\n",
     "screenplay": "INT. HALL - NIGHT\n\n          JON SNOW (V.O.)\n     You know nothing.\n",
     "markdown": "**HAMLET.** To be.\n\n*Exit.*\n",
+    "long names": ("**THOMAS MOWBRAY**  \n" + "So must we say.\n" * 10) * 2,
 }
 
 
