@@ -75,6 +75,17 @@ async def test_after_an_outage_no_earlier_event_is_repeated(*, ready: bool) -> N
     assert await events_of(there, away, back, away) == [first, "PachydermUnavailable", "PachydermUnavailable"]
 
 
+async def test_a_suspension_that_an_outage_delayed_is_an_event() -> None:
+    """The call that stops a pipeline met the outage, so the object was not suspended before it."""
+    running, stopped = ({"pipelines": [{"name": "train", "state": state}]} for state in ("STANDBY", "PAUSED"))
+    there, suspended = status("Generated", ready=True), {**status("Suspended"), **stopped}
+    away = status("PachydermUnavailable")
+    delayed = await events_of(there, {**away, **running}, suspended)
+    assert delayed == ["Generated", "PachydermUnavailable", "Suspended"]
+    repeated = await events_of(suspended, {**away, **stopped}, suspended)
+    assert repeated == ["Suspended", "PachydermUnavailable"]
+
+
 async def test_after_a_resume_only_a_new_script_is_an_event() -> None:
     first, second = (status("Generated", ready=True, script=commit) for commit in ("one", "two"))
     suspended = status("Suspended", script="one")

@@ -109,7 +109,14 @@ def _has_only_recovered(before: Mapping[str, Any], now: Mapping[str, Any]) -> bo
         and before.get("observedGeneration") == now.get("observedGeneration")
         and _newest_commit(before) == _newest_commit(now)
         and all(_status_and_reason(before, kind) == _status_and_reason(now, kind) for kind in _STAGES)
+        and not _has_stopped(before, now)
     )
+
+
+def _has_stopped(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Return whether the object is suspended and its pipelines were not when Pachyderm last answered."""
+    states = [[each.get("state") for each in status.get("pipelines") or ()] for status in (before, now)]
+    return _condition(now, _READY).get("reason") == Reason.SUSPENDED.value and states[0] != states[1]
 
 
 def _has_only_resumed(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
