@@ -158,7 +158,7 @@ def _zip(folder: Path, chance: random.Random) -> None:
     """Change sizes and headers within the archive of weights."""
     content = bytearray(read_bounded(folder / "weights.npz", _LARGEST))
     places = [at for at in range(len(content)) if content[at : at + 2] == b"PK" or content[at : at + 6] == b"\x93NUMPY"]
-    at = chance.choice(places) + chance.randrange(100)
+    at = chance.choice(places or [0]) + chance.randrange(100)  # none is left of an archive that was emptied before
     change = chance.choice((b"\xff" * 4, b"\0" * 4, b"9" * 9, chance.randbytes(2), b"\xff" * 8))
     content[at : at + len(change)] = change
     rewrite(folder, "weights.npz", bytes(content))

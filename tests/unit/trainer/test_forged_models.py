@@ -80,6 +80,7 @@ FORGED: dict[str, Forge] = {
     "a speaker who is no word": described(lambda model: model["speakers"].append(10**9)),
     "speakers that are words": described(lambda model: model.update(speakers=["ANNA"])),
     "a schema that is a list": described(lambda model: model.update(schema=[1])),
+    "a figure of 400 digits": metrics(lambda found: found["perplexity"].update(test=10**400)),
     "epochs that are a number": metrics(lambda found: found.update(epochs=5)),
     "a perplexity that is a text": metrics(lambda found: found["perplexity"].update(test="low")),
     "a best epoch that is none": metrics(lambda found: found.update(best_epoch=99)),

@@ -88,7 +88,7 @@ def _count(value: Any, where: str) -> None:
 
 
 def _number(value: Any, where: str) -> None:
-    if type(value) not in (int, float) or not (abs(value) <= _MOST_COUNT or math.isfinite(value)):
+    if not ((type(value) is int and abs(value) <= _MOST_COUNT) or (type(value) is float and math.isfinite(value))):
         raise ValueError(f"{where} is not a number")
 
 
