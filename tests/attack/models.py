@@ -137,7 +137,7 @@ def _array(folder: Path, chance: random.Random) -> None:
     """Change an array, its name, shape or type."""
     arrays: dict[str, Any] = read_arrays(folder / "weights.npz")
     name = chance.choice(list(arrays))
-    array = arrays[name]
+    array = np.atleast_1d(arrays[name])
     changes: list[Callable[[], Any]] = [
         lambda: array.astype(chance.choice(["<f8", "<f2", "<i4", "?", ">f4", "<U3"])),
         lambda: array.reshape(-1),

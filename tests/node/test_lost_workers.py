@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ SECONDS: dict[str, Any] = {"hiddenUnits": 32, "embeddingUnits": 32, "vocabularyS
 MINUTES: dict[str, Any] = {"epochs": 8}
 """Train for some minutes on a long one: the operator's pipelines save a checkpoint each 30 seconds."""
 UNDISTURBED, DISTURBED = f"{SCRIPTMODEL}-undisturbed", f"{SCRIPTMODEL}-disturbed"
+OFTEN = "--checkpoint-seconds=0.5"
 TRAINING = 600
 """The time limit in seconds for two trainings at once on a slow machine, with a restart each time the pod is lost."""
 
@@ -103,7 +105,7 @@ def train_request(name: str) -> Any:
     found = ScriptModel(namespace="default", name=name, uid=name, generation=1, spec=spec)
     defaults = Defaults(image("trainer").tag, CLAIM)
     train = desired(found, references(found), found.owner("node"), defaults, None).train.spec
-    return create_request(PipelineApply(replace(train, command=(*train.command, "--checkpoint-seconds=0.5"))))
+    return create_request(PipelineApply(replace(train, command=(*train.command, OFTEN))))
 
 
 def patched(cluster: Running, pod: Object, patch: str) -> Object:
@@ -119,6 +121,15 @@ def lose(cluster: Running, namespace: str, *pod: str) -> None:
     cluster.kubectl("delete", "pod", f"--namespace={namespace}", *pod, "--force", "--grace-period=0")
 
 
+def is_running() -> bool:
+    """Whether a process of the node still trains: a container outlives the forced deletion of its pod for a moment."""
+    for command in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            if OFTEN.encode() in command.read_bytes():
+                return True
+    return False
+
+
 def test_a_pod_that_is_started_again_resumes_from_the_claim(cluster: Running, claimed: Claimed, tmp_path: Path) -> None:
     claim, weights = claimed("default"), []
     for name in (UNDISTURBED, DISTURBED):
@@ -132,6 +143,7 @@ def test_a_pod_that_is_started_again_resumes_from_the_claim(cluster: Running, cl
             cluster.apply(pod)
             cluster.until("there is a checkpoint", lambda: saved(claim))
             lose(cluster, "default", trainer_pods.NAME)
+            cluster.until("the container has ended", lambda: not is_running())
             assert not (folders.model / "weights.npz").exists(), "it had ended before"
         trainer_pods.succeed(cluster, pod)
         weights.append((folders.model / "weights.npz").read_bytes())
