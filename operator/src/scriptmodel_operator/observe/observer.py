@@ -260,7 +260,7 @@ def _is_started(train: PipelineInfo, snapshot: Snapshot, now: datetime) -> bool:
 
 
 def _queue(train: PipelineView | None) -> QueueView | None:
-    """Return the queue of a train job that no worker has taken, without a look at its pods."""
+    """Return the queue of a train job that no worker has taken, without reading its pods."""
     name = dict(train.info.spec.labels).get(QUEUE_LABEL, "") if train else ""
     if train is None or not name or train.newest is None or not train.newest.state.waiting or train.running:
         return None

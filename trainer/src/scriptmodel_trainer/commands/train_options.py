@@ -1,4 +1,4 @@
-"""The train command's options, checked; environment variables stand in for flags that are not given."""
+"""Validated options of the train command; flags override environment variables."""
 
 from __future__ import annotations
 
