@@ -1,4 +1,4 @@
-"""Scripts that are written together: each is the same whatever stands beside it, and hardly ever another than alone."""
+"""Tests of scripts that are written together: none depends on the others, few differ from those written alone."""
 
 from __future__ import annotations
 
