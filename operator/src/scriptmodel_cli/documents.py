@@ -109,7 +109,7 @@ def _line(text: str, keys: FieldPath) -> int | None:
 
 def _child(node: yaml.Node | None, key: str | int) -> yaml.Node | None:
     if isinstance(node, yaml.SequenceNode) and isinstance(key, int):
-        return node.value[key]  # type: ignore[no-any-return]
+        return node.value[key]  # type: ignore[no-any-return]  # the type stubs of yaml leave values open
     pairs = node.value if isinstance(node, yaml.MappingNode) else []
     return next((value for name, value in pairs if name.value == key), None)
 

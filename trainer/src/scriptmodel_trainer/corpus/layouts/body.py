@@ -40,7 +40,7 @@ class Body:
         self.singing = False  # named by the heading of a song
         self.songs = False  # the play has such headings
         self.soliloquy = ""  # who is alone on the stage, as the heading of the scene says
-        self.italic = False  # within a direction in italics that goes on over paragraphs
+        self.italic = False  # within a direction in italics that spans paragraphs
         self.open: list[str] = []  # paragraphs of a direction whose bracket is not closed yet
         self._open_line = 0
         self._open_length = 0

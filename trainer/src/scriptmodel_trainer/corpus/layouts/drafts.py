@@ -42,7 +42,7 @@ class Draft:
 
     speaks: Callable[[str], bool]
     alone: Callable[[str], bool]
-    centred: bool = False  # names stand in the middle of the line
+    centred: bool = False  # names are centred on their lines
     joined: bool = False  # and no blank lines before them
     detached: bool = False  # and blank lines below them
     lined: bool = False  # names, words and action are a line each, with no blank lines between
@@ -117,7 +117,7 @@ class Draft:
             yield from _cut(paragraph, lines, cuts)
 
     def _begins_in_line(self, lines: Sequence[str], at: int) -> bool:
-        """Return whether no name stands above this line, no aside above or in it, and no sentence goes on."""
+        """Return whether this line is no aside, continues no sentence, and has no name or aside above it."""
         if _is_above(lines, at, self.speaks) or self.alone(lines[at]):
             return True
         goes_on = lines[at].lstrip()[:1].islower() or lines[at].lstrip().startswith("(")
@@ -132,7 +132,7 @@ class Draft:
         return (self.joined or is_furniture(above)) and self._is_named(lines, at)
 
     def _is_named(self, lines: Sequence[str], at: int) -> bool:
-        """Return whether a name stands in the middle of this line, further right than what is above and below it."""
+        """Return whether this line is a centred name, further right than the lines above and below it."""
         indent = _indent(lines[at])
         above = 0 if is_furniture(lines[at - 1]) else _indent(lines[at - 1])
         return (
@@ -143,7 +143,7 @@ class Draft:
         )
 
     def _goes_on(self, above: str, below: str) -> bool:
-        """Return whether a song goes on, or what is said, after a blank line."""
+        """Return whether a song or a speech continues after a blank line."""
         first, _, rest = below.partition("\n")
         if first.startswith("~"):
             return above.rpartition("\n")[2].startswith("~") and all(line[:1] == "~" for line in rest.splitlines())
@@ -166,7 +166,7 @@ class Draft:
         return bool(words) and _indent(below[0]) == _indent(above[words[0]]) and not _SENTENCE_ENDS.search(above[-1])
 
     def _runs_on(self, above: str, below: str) -> bool:
-        """Return whether a sentence of action goes on over the end of a page."""
+        """Return whether a sentence of action continues on the next page."""
         told = not self.says(above.split("\n")) and not self.alone(above)
         return self.centred and told and below.lstrip()[:1].islower() and not _SENTENCE_ENDS.search(above)
 
@@ -223,13 +223,13 @@ def _is_lined(found: Iterable[Paragraph], speaks: Callable[[str], bool]) -> bool
 
 
 def _is_above(lines: Sequence[str], at: int, speaks: Callable[[str], bool]) -> bool:
-    """Return whether a name stands in this line, above words."""
+    """Return whether this line is a name above spoken words."""
     name = lines[at].partition("(")[0]
     return at + 1 < len(lines) and name.isupper() and speaks(f"{lines[at]}\n{lines[at + 1]}")
 
 
 def _are_detached(found: Sequence[Paragraph], speaks: Callable[[str], bool]) -> bool:
-    """Return whether many names stand in the middle of the line, and most of them above a blank line."""
+    """Return whether many names are centred, and most of them are above a blank line."""
     apart = sum(_is_detached(above, below, speaks) for above, below in itertools.pairwise(found))
     named = (_indent(paragraph.text) >= _MIDDLE and speaks(paragraph.text) for paragraph in found)
     return apart >= _MANY and apart > sum(named)
