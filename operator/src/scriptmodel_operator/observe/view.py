@@ -57,6 +57,11 @@ class PipelineView:
         """The newest job that made a result, of any version."""
         return next((job for job in self.jobs if job.good), None)
 
+    @property
+    def claim(self) -> str:
+        """The claim for checkpoints that its pods mount; empty without one."""
+        return self.mark.claim if self.mark else ""
+
     def computed(self, good: JobInfo) -> JobInfo:
         """Return the job that computed the result of `good`, which skipped everything if nothing had changed."""
         if not good.skipped:
