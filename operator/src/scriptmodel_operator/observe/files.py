@@ -20,6 +20,7 @@ def _verdict(value: Any) -> str | None:
 
 
 def _object(value: Any) -> Any:
+    """Return nothing for what is no object: older trainers write none."""
     return value if isinstance(value, dict) else None
 
 
@@ -44,6 +45,13 @@ class SplitFigures(BaseModel):
     test: Figure = None
 
 
+class ValidationFigures(BaseModel):
+    """The validation text in metrics.json, by which models are compared."""
+
+    digest: Word = ""
+    nats_per_character: Figure = None
+
+
 class DeviceFigures(BaseModel):
     """The device of a training in metrics.json."""
 
@@ -52,16 +60,12 @@ class DeviceFigures(BaseModel):
     memory_bytes: Count = None
 
 
-def _device(value: object) -> object:
-    """Return nothing for a device that is no object: older trainers write none."""
-    return value if isinstance(value, dict) else None
-
-
 class MetricsFile(BaseModel):
     """metrics.json: the figures of a training."""
 
     perplexity: SplitFigures
-    device: Annotated[DeviceFigures | None, BeforeValidator(_device)] = None
+    device: Annotated[DeviceFigures | None, BeforeValidator(_object)] = None
+    validation: Annotated[ValidationFigures | None, BeforeValidator(_object)] = None
     precision: Word = ""
     stopped_by: Word = ""
     budget: Word = ""

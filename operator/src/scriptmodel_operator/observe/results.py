@@ -51,6 +51,10 @@ class ModelMetrics:
     restarts: int | None = None
     """Number of restarts; None from an older trainer."""
     recomputed_seconds: float | None = None
+    validation_digest: str = ""
+    """Digest of the validation text; empty from an older trainer."""
+    nats_per_character: float | None = None
+    """Of the validation text, by the best epoch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +189,8 @@ class Results:
             budget=found.budget,
             restarts=found.restarts,
             recomputed_seconds=found.recomputed_seconds,
+            validation_digest=found.validation.digest if found.validation else "",
+            nats_per_character=found.validation.nats_per_character if found.validation else None,
         )
 
     def _branch_of(self, commit: CommitInfo, branches: Iterable[str]) -> str:
