@@ -8,7 +8,6 @@ from typing import assert_never
 from scriptmodel_operator.api.conditions import ConditionStatus
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.api.spec import DriftPolicy
 from scriptmodel_operator.desired.pipelines import Desired
 from scriptmodel_operator.observe.view import ModelView, PipelineView
 from scriptmodel_operator.reconcile.actions import StartPipeline, StopJob, StopPipeline
@@ -94,7 +93,7 @@ def _assess_pipelines(
         problem = Problem(found.reason, found.message, found.stalled)
         return Blocked(stages=_stages(model, view), source=corpus.source, problem=problem, stop_jobs=stops)
     stages = _with_unchecked(_stages(model, view, creating=bool(differs.now)), corpus.unchecked)
-    if model.spec.drift_policy is DriftPolicy.WARN and view.stopped and not model.previous.suspended:
+    if model.spec.drift_policy == "Warn" and view.stopped and not model.previous.suspended:
         problem = _stopped_by_somebody(view, differs)
         return Blocked(stages=stages, source=corpus.source, problem=problem, held_back=differs)
     if differs.now:
