@@ -17,8 +17,8 @@ from tests.node.running import CommandFailedError, Namespace, Object, Running, r
 
 pytestmark = pytest.mark.timeout(300)
 
-PACHYDERM = "pachyderm"
-"""The namespace of localpach, which replaces Pachyderm here."""
+PACHYDERM = "shelf-pachyderm"
+"""The namespace of localpach, which replaces Pachyderm here. A real one may be in the namespace `pachyderm`."""
 CLUSTER_ID = "shelf"
 """People may not read the uid of kube-system, which is the default."""
 WRITERS = "writers"

@@ -29,6 +29,7 @@ from scriptmodel_cli.program import INTERRUPTED
 from scriptmodel_cli.pushing import ensure_repo, push
 from scriptmodel_cli.screen import status_of
 from scriptmodel_cli.session import Session
+from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.app import Process, working
 from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.desired.policy import ANYTHING, Policy
@@ -149,6 +150,8 @@ class Run:
         ready = text.condition(found)
         if ready["status"] != "True":
             raise click.ClickException(f"the ScriptModel is stalled ({ready['reason']}): {ready['message']}")
+        if ready["reason"] == Reason.HELD_BACK:
+            note(f"{ready['message']} (here: the same annotation in the file)")
         where, script = found["status"]["lineage"]["script"], found["status"]["script"]
         with session.pachyderm("the script") as gateway:
             repo = RepoRef(where["project"], where["repo"])

@@ -11,6 +11,7 @@ from scriptmodel_operator.api.fields import PROJECT_PATTERN, PROJECT_WORDS, ApiM
 from scriptmodel_operator.api.generation import Generation
 from scriptmodel_operator.api.names import MAX_PROJECT_NAME
 from scriptmodel_operator.api.network import Model
+from scriptmodel_operator.api.promotion import Promotion
 from scriptmodel_operator.api.training import Training
 
 ONE_START = "!has(self.model.from) || !self.training.warmStart"
@@ -48,6 +49,8 @@ class ScriptModelSpec(ApiModel):
     """Where and how training runs."""
     generation: Generation = Field(default_factory=Generation)
     """The script to generate."""
+    promotion: Promotion = Field(default_factory=Promotion)
+    """When the script of a retrained model replaces the last one."""
     pachyderm: Pachyderm = Field(default_factory=Pachyderm)
     """Location of the pipelines in Pachyderm."""
     deletion_policy: Literal["Delete", "Retain", "Orphan"] = "Delete"

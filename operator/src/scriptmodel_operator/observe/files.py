@@ -22,6 +22,7 @@ def _verdict(value: Any) -> str | None:
 
 
 def _object(value: Any) -> Any:
+    """Return nothing for what is no object: older trainers write none."""
     return value if isinstance(value, dict) else None
 
 
@@ -46,6 +47,13 @@ class SplitFigures(BaseModel):
     test: Figure = None
 
 
+class ValidationFigures(BaseModel):
+    """The validation text in metrics.json, by which models are compared."""
+
+    digest: Word = ""
+    nats_per_character: Figure = None
+
+
 def _device(value: object) -> Device | None:
     """Return the device; None for one that is no object: older trainers write none."""
     if not isinstance(value, dict):
@@ -59,6 +67,7 @@ class ModelMetrics(BaseModel):
 
     perplexity: SplitFigures
     device: Annotated[Device | None, BeforeValidator(_device)] = None
+    validation: Annotated[ValidationFigures, BeforeValidator(lambda value: _object(value) or {})] = ValidationFigures()
     precision: Word = ""
     stopped_by: Word = ""
     """What ended the training: `epochs`, `budget` or `early-stopping`; empty for older trainers."""

@@ -58,6 +58,11 @@ class PipelineView:
         """The newest job that made a result, of any version."""
         return next((job for job in self.jobs if job.good), None)
 
+    @property
+    def claim(self) -> str:
+        """The claim for checkpoints that its pods mount; empty without one."""
+        return self.mark.claim if self.mark else ""
+
     def computed(self, good: JobInfo) -> JobInfo:
         """Return the job that computed the result of `good`, which skipped everything if nothing had changed."""
         if not good.skipped:
@@ -161,6 +166,17 @@ class ModelCommits:
 
 
 @dataclass(frozen=True, slots=True)
+class WrittenScript:
+    """A script, and the model that wrote it."""
+
+    commit: str
+    script: Script
+    model: ModelCommits
+    metrics: ModelMetrics | None = None
+    """The metrics of that model; read only if spec.promotion compares models."""
+
+
+@dataclass(frozen=True, slots=True)
 class ModelView:
     """All observations that decisions and the status are derived from."""
 
@@ -192,6 +208,17 @@ class ModelView:
     script_commit: str | None = None
     script_model: ModelCommits | None = None
     """The commits that the script was made from."""
+    script_metrics: ModelMetrics | None = None
+    """The metrics of the script's model; read only if spec.promotion compares models."""
+    kept_script: WrittenScript | None = None
+    """The script in the status, if it is older than the newest one and spec.promotion compares models."""
+
+    @property
+    def newest_script(self) -> WrittenScript | None:
+        """The newest script with its model; None before the first one."""
+        if self.script is None or self.script_commit is None or self.script_model is None:
+            return None
+        return WrittenScript(self.script_commit, self.script, self.script_model, self.script_metrics)
 
     @property
     def stopped(self) -> tuple[PipelineView, ...]:

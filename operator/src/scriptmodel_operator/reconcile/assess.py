@@ -24,6 +24,7 @@ from scriptmodel_operator.reconcile.corpus import (
 from scriptmodel_operator.reconcile.deadlines import jobs_to_stop
 from scriptmodel_operator.reconcile.difference import Difference, difference
 from scriptmodel_operator.reconcile.download_record import recorded_origin
+from scriptmodel_operator.reconcile.promotion import held_back_message
 from scriptmodel_operator.reconcile.stages import generation_stage, still_open, training_stage
 from scriptmodel_operator.reconcile.state import (
     NOT_STARTED,
@@ -101,7 +102,12 @@ def _assess_pipelines(
     unfinished = stages.first_unfinished
     if unfinished is None:
         return Settled(
-            stages=stages, source=corpus.source, difference=differs, upkeep=upkeep, unchecked=corpus.unchecked
+            stages=stages,
+            source=corpus.source,
+            difference=differs,
+            upkeep=upkeep,
+            unchecked=corpus.unchecked,
+            held_back=held_back_message(model, view),
         )
     kind = Failed if unfinished.stalled else Running
     return kind(stages=stages, source=corpus.source, difference=differs, upkeep=upkeep, unfinished=unfinished)

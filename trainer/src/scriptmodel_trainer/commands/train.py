@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from scriptmodel_trainer import artifacts, presets
 from scriptmodel_trainer.arrays import Ids
 from scriptmodel_trainer.artifacts import CHECKPOINT, LOG, Origin, TrainedModel
-from scriptmodel_trainer.characters import per_character
+from scriptmodel_trainer.characters import per_character, validation_of
 from scriptmodel_trainer.commands.train_options import TrainOptions
 from scriptmodel_trainer.corpus import layouts, reading, stream
 from scriptmodel_trainer.corpus.tokens import EOS
@@ -23,7 +23,7 @@ from scriptmodel_trainer.presets import Preset
 from scriptmodel_trainer.progress.events import Done, Failed, ModelStored, Progressed, Warned
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.progress.log import BoundedLog, LoggedProgress
-from scriptmodel_trainer.records import CorpusFacts, EpochRecord, Metrics, SplitPerplexity
+from scriptmodel_trainer.records import CorpusFacts, EpochRecord, Metrics, SplitPerplexity, Validation
 from scriptmodel_trainer.reporting.corpus_summary import summarize
 from scriptmodel_trainer.reporting.page import render_report
 from scriptmodel_trainer.stopping import StopSignals
@@ -135,8 +135,7 @@ def _evaluated(
     """Score the best weights on the test split and return the model with its metrics."""
     report = _while_testing(progress, result.history[-1], REPORT_SECONDS)
     test = score(Network(result.weights), vocabulary, splits["test"], report)
-    words = [corpus.lexicon[number] for number in corpus.splits["test"].tolist()]
-    test = per_character(test, words, vocabulary)
+    test = per_character(test, _words(corpus, "test"), vocabulary)
     best, effort = result.history[result.best_epoch - 1], task.effort
     base = options.base.record(vocabulary) if options.base else None
     reference = reference_of(corpus)
@@ -148,6 +147,7 @@ def _evaluated(
         understood=round(corpus.understood, 5),
         best_epoch=result.best_epoch,
         seconds=result.seconds,
+        validation=_validation(best.valid_perplexity, corpus, vocabulary),
         test=test,
         restarts=effort.restarts,
         recomputed_seconds=round(effort.recomputed_seconds, 1),
@@ -169,6 +169,18 @@ def _evaluated(
     versions = artifacts.versions(tensorflow=tensorflow)
     origin = Origin(options.preset_name, task.preset, options.seed, facts, versions, base)
     return TrainedModel(origin, vocabulary, result.weights, metrics, reference)
+
+
+def _validation(perplexity: float, corpus: stream.TokenStream, vocabulary: Vocabulary) -> Validation | None:
+    """Return what models are compared by; None if the corpus is too small to hold out text."""
+    if corpus.splits["valid"] is corpus.splits["train"]:
+        return None
+    return validation_of(perplexity, _words(corpus, "valid"), vocabulary)
+
+
+def _words(corpus: stream.TokenStream, split: str) -> list[str]:
+    """Return the words of a split as the corpus has them, unknown ones too."""
+    return [corpus.lexicon[number] for number in corpus.splits[split].tolist()]
 
 
 def _look_for_gpu(options: TrainOptions, progress: Progress) -> None:
