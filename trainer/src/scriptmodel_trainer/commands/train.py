@@ -18,7 +18,7 @@ from scriptmodel_trainer.errors import BadInputError, TrainerError
 from scriptmodel_trainer.evaluation import score
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.sample_lines import sample_line
-from scriptmodel_trainer.judging.reference import reference_of, stored_figures
+from scriptmodel_trainer.judging.reference import Reference, reference_of, stored_figures
 from scriptmodel_trainer.presets import Preset
 from scriptmodel_trainer.progress.events import Done, Failed, ModelStored, Progressed, Warned
 from scriptmodel_trainer.progress.listeners import Progress
@@ -138,7 +138,7 @@ def _evaluated(
     test = per_character(test, _words(corpus, "test"), vocabulary)
     best, effort = result.history[result.best_epoch - 1], task.effort
     base = options.base.record(vocabulary) if options.base else None
-    reference = reference_of(corpus)
+    reference = _reference(options, corpus, progress)
     metrics = Metrics(
         fingerprint=task.fingerprints.current,
         epochs=result.history,
@@ -181,6 +181,19 @@ def _validation(perplexity: float, corpus: stream.TokenStream, vocabulary: Vocab
 def _words(corpus: stream.TokenStream, split: str) -> list[str]:
     """Return the words of a split as the corpus has them, unknown ones too."""
     return [corpus.lexicon[number] for number in corpus.splits[split].tolist()]
+
+
+def _reference(options: TrainOptions, corpus: stream.TokenStream, progress: Progress) -> Reference | None:
+    """Return what the model's scripts are judged by; warn if the base does not record its training text."""
+    base = options.base.model.reference if options.base else None
+    reference = reference_of(corpus, base)
+    if reference and options.base and base is None:
+        text = (
+            f"the base model {options.base.folder} has no {artifacts.NGRAMS}, as older ones and those of tiny corpora"
+        )
+        lost = "a script that copies the base's training text is not recognised as a copy: train the base again"
+        progress.report(Warned("base-text-unknown", f"{text}; {lost}"))
+    return reference
 
 
 def _look_for_gpu(options: TrainOptions, progress: Progress) -> None:
