@@ -47,10 +47,11 @@ def check(
 
     try:
         target = PachdAddress(pachd, pachd_token_file, pachd_ca_file)
-        model = checking.read_sample(sample) if sample else checking.SMALLEST
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    except checking.NoSampleError as error:
+    try:
+        model = checking.read_sample(sample) if sample else checking.SMALLEST
+    except ValueError as error:
         raise click.ClickException(str(error)) from error
     findings = _request(kubeconfig, lambda client: checking.check_cluster(client, namespace, model))
     findings += checking.check_pachyderm(target)
@@ -116,7 +117,7 @@ def before_uninstall(
 
     try:
         _request(kubeconfig, prepared)
-    except uninstall.StillRunningError as error:
+    except TimeoutError as error:
         raise click.ClickException(str(error)) from error
 
 
