@@ -7,6 +7,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from scriptmodel_trainer.corpus.exact import exact_text
 from scriptmodel_trainer.generation.rendering import render
 from scriptmodel_trainer.records import Score
 from scriptmodel_trainer.vocabulary import Vocabulary
@@ -67,10 +68,12 @@ def per_character(score: Score, tokens: Sequence[str], vocabulary: Vocabulary) -
 def nats_per_character(nats: float, tokens: Sequence[str], vocabulary: Vocabulary) -> float:
     """Return nats per character of a text, charged in full, given -ln p of all of its tokens.
 
-    The text is what its tokens render to, line breaks and speakers' names included. A word outside the vocabulary
-    costs the token `<unk>` and its spelling. Other sequences of tokens may render to the same text, so this is an upper
-    bound.
+    The text is what its tokens render to, line breaks and speakers' names included, in the layout `exact` the file
+    itself. A word outside the vocabulary costs the token `<unk>` and its spelling; in the layout `exact` sub-words have
+    spelled it. Other sequences of tokens may render to the same text, so this is an upper bound.
     """
+    if vocabulary.exact:
+        return nats / max(1, len(exact_text(tokens)))
     speller = Speller(word for word in vocabulary.words if not word.startswith("<"))
     known: dict[str, float] = {}
     spelled = 0.0

@@ -59,6 +59,7 @@ class Layout(StrEnum):
     DASH = "dash"
     COLUMN = "column"
     NAME_ALONE = "name-alone"
+    EXACT = "exact"
 
 
 class CorpusRepo(ApiModel):
