@@ -56,6 +56,7 @@ Layout = Literal[
     "dash",
     "column",
     "name-alone",
+    "exact",
 ]
 
 

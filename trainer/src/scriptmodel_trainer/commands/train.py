@@ -13,6 +13,7 @@ from scriptmodel_trainer.artifacts import CHECKPOINT, LOG, Origin, TrainedModel
 from scriptmodel_trainer.characters import per_character, validation_of
 from scriptmodel_trainer.commands.train_options import TrainOptions
 from scriptmodel_trainer.corpus import layouts, reading, stream
+from scriptmodel_trainer.corpus.layouts import EXACT
 from scriptmodel_trainer.corpus.tokens import EOS
 from scriptmodel_trainer.errors import BadInputError, TrainerError
 from scriptmodel_trainer.evaluation import score
@@ -29,19 +30,21 @@ from scriptmodel_trainer.reporting.page import render_report
 from scriptmodel_trainer.stopping import StopSignals
 from scriptmodel_trainer.storage import locked, prepare_folder
 from scriptmodel_trainer.training import hardware
-from scriptmodel_trainer.training.base import vocabulary_after, weights_after
+from scriptmodel_trainer.training.base import require_layout, vocabulary_after, weights_after
 from scriptmodel_trainer.training.fingerprints import Fingerprints, fingerprints_of
 from scriptmodel_trainer.training.reporter import REPORT_SECONDS
 from scriptmodel_trainer.training.state import Effort
 from scriptmodel_trainer.training.stores import CheckpointFile, StateFolder, Store
 from scriptmodel_trainer.training.task import TrainingResult, TrainingTask
-from scriptmodel_trainer.vocabulary import Vocabulary, build_vocabulary
+from scriptmodel_trainer.vocabulary import Vocabulary, build_exact_vocabulary, build_vocabulary
 
 
 def train(options: TrainOptions, progress: Progress, signals: StopSignals) -> None:
     """Read, train, evaluate, store."""
     started = time.monotonic()
     layout = layouts.layout_named(options.layout)
+    if options.base:
+        require_layout(options.base, options.layout)
     log = BoundedLog()
     logged = LoggedProgress(progress, log)
     _look_for_gpu(options, logged)
@@ -71,9 +74,11 @@ def _learn(
 ) -> None:
     """Train on the corpus and store the model, in a locked folder; `started` is when the command started."""
     base, words = options.base, (corpus.splits["train"], corpus.lexicon, options.preset.vocabulary_size)
-    vocabulary = vocabulary_after(base.model.vocabulary, *words) if base else build_vocabulary(*words)
-    mapping = vocabulary.mapping_from(corpus.lexicon)
-    splits = {name: mapping[ids] for name, ids in corpus.splits.items()}
+    if base:
+        vocabulary = vocabulary_after(base.model.vocabulary, *words)
+    else:
+        vocabulary = build_exact_vocabulary(*words) if options.layout == EXACT else build_vocabulary(*words)
+    splits = {name: vocabulary.translated(ids, corpus.lexicon) for name, ids in corpus.splits.items()}
     requested, preset = options.preset, _for_this_machine(options.preset, options.seed)
     origin = base.digest if base else None
     fingerprints = fingerprints_of(requested, preset, options.seed, options.layout, corpus.digest, origin)
@@ -138,7 +143,7 @@ def _evaluated(
     test = per_character(test, _words(corpus, "test"), vocabulary)
     best, effort = result.history[result.best_epoch - 1], task.effort
     base = options.base.record(vocabulary) if options.base else None
-    reference = _reference(options, corpus, progress)
+    reference = None if vocabulary.exact else _reference(options, corpus, progress)  # the judge looks for speeches
     metrics = Metrics(
         fingerprint=task.fingerprints.current,
         epochs=result.history,
