@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from scriptmodel_cli.changes import Change, FieldChange, Preview, merged, render
 from scriptmodel_cli.preview import preview
-from scriptmodel_operator.ingest.source import Source
+from scriptmodel_operator.ingest.source import Files
 from scriptmodel_operator.pachyderm.values import BranchRef, RepoRef
 from scriptmodel_operator.reconcile.state import Problem
 from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
 
 
-def planned(world: World, image: str = "", source: Source | Problem | None = None) -> Preview:
+def planned(world: World, image: str = "", source: Files | Problem | None = None) -> Preview:
     """And nothing was written."""
     found = preview(world.pachyderm, world.model, world.cluster, image, source, world.pachyderm.now)
     assert world.written() == []
@@ -111,14 +111,14 @@ def test_a_blocker_is_shown_with_what_to_do() -> None:
 
 def test_a_config_map_is_committed_first_and_the_following_changes_are_shown() -> None:
     world = World(model=scriptmodel({"corpus": {"configMap": {"name": "plays"}}}))
-    found = planned(world, source=Source({"/a.txt": b"A: b\n"}))
+    found = planned(world, source={"/a.txt": b"A: b\n"})
     names = [change.what.partition(" default/")[0] for change in found.changes]
     assert names == ["create repo", "create pipeline", "create pipeline"]
-    world.source = Source({"/a.txt": b"A: b\n"})
+    world.source = {"/a.txt": b"A: b\n"}
     world.reconcile()
     world.written()
     assert planned(world, source=world.source).changes == ()
-    (put,) = planned(world, source=Source({"/b.txt": b"A: b\n"})).changes
+    (put,) = planned(world, source={"/b.txt": b"A: b\n"}).changes
     assert put.what.startswith("put 1 files into")
 
 
