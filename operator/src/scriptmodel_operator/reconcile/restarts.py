@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from scriptmodel_operator.api.status import ResumedAt, TrainingStatus
+from scriptmodel_operator.observe.files import ModelMetrics
 from scriptmodel_operator.observe.progress import Resumed
-from scriptmodel_operator.observe.results import ModelMetrics
 from scriptmodel_operator.observe.view import ModelView, PipelineView
 
 

@@ -58,7 +58,7 @@ def _succeeded(job: JobInfo, view: ModelView) -> Stage:
             Reason.NO_DATA, "the train job read no files: put scripts into the corpus; a new commit trains again"
         )
     metrics = view.metrics if view.good_model and view.good_model.model == job.ref.id else None
-    known = {"validation": metrics.best, "test": metrics.test} if metrics else {}
+    known = {"validation": metrics.best, "test": metrics.perplexity.test} if metrics else {}
     figures = [f"{value:.1f} ({name})" for name, value in known.items() if value is not None]
     text = f"the model is trained: perplexity {', '.join(figures)}" if figures else "the model is trained"
     if view.metrics is None:
@@ -74,7 +74,7 @@ def _training_message(view: ModelView, train: PipelineView, newest: JobInfo) -> 
     if log and log.percent == 100:
         text = f"all {log.epochs} epochs are done, and the model is being tested and written"
     if log and log.error:
-        text = f"attempt failed, retrying: {in_terms_of_the_object(str(log.error), generating=False)}"
+        text = f"attempt failed, retrying: {in_terms_of_the_object(log.error, generating=False)}"
     text += restarts.as_text(log.resumed if log else None)
     if train.running and train.running.ref != newest.ref:
         text += "; a newer corpus commit or spec is next"

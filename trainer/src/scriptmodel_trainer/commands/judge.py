@@ -79,6 +79,9 @@ def judge_subject(options: JudgeOptions, progress: Progress) -> str:
 def _samples_of(options: JudgeOptions, model: TrainedModel | None, progress: Progress) -> list[Tokens]:
     """Return the tokens of the script, or of samples of the model."""
     if model:
+        if model.vocabulary.exact:
+            message = f"{options.subject} was trained with layout exact, and the judge compares speeches and directions"
+            raise BadInputError(message, "judge a model of another layout")
         writer = Writer(Network(model.weights), model.vocabulary)
         seeds = [(options.seed, sample) for sample in range(options.samples)]
         return writer.write_together(options.words, Sampling(), seeds, Opening())

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from scriptmodel_trainer.arrays import Ids
-from scriptmodel_trainer.corpus import layouts, reading, understood
+from scriptmodel_trainer.corpus import exact, layouts, reading, understood
 from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.layouts import Layout
 from scriptmodel_trainer.corpus.reading import Source
@@ -45,7 +45,7 @@ def events_of(source: Source, layout: Layout | None) -> tuple[Layout, float, Ite
     """The layout of a file (found if None), the confidence in it, and the file's events."""
     sample = reading.sample_lines(source)
     layout, confidence = layouts.detect(sample, layout)
-    return layout, confidence, layout.parse(reading.read_lines(source), sample)
+    return layout, confidence, layout.parse(layout.read(source), sample)
 
 
 def read_corpus(sources: Sequence[Source], layout: Layout | None, note: Callable[[str], None]) -> TokenStream:
@@ -106,7 +106,7 @@ class _File:
 
 
 def _require_words(lexicon: Iterable[str], files: int) -> None:
-    words = (token for token in lexicon if token not in MARKERS and token != UNKNOWN)
+    words = (token for token in lexicon if token not in MARKERS and token not in exact.MARKERS and token != UNKNOWN)
     if not any(character.isalnum() for word in words for character in word):
         raise BadInputError(f"no words found in {files} file(s) of the corpus", "check the files and --layout")
 
