@@ -24,6 +24,7 @@ class Preset(StrEnum):
     TUNED = "tuned"
     TUNED_LONG = "tuned-long"
     TUNED_FEW = "tuned-few"
+    TUNED_SUBWORDS = "tuned-subwords"
 
 
 class Overrides(ApiModel):
@@ -86,7 +87,7 @@ class Model(ApiModel):
 
     preset: Preset = Preset.SMALL
     """test, small, medium and large as published; demo for a first try; tuned outperforms small at its size, tuned-long
-    with 40 epochs, tuned-few on a corpus of a few plays."""
+    with 40 epochs, tuned-few on a corpus of a few plays, tuned-subwords is for layout exact."""
     overrides: Overrides = Field(default_factory=Overrides)
     """Hyperparameters that differ from the preset."""
     seed: Seed = 0
