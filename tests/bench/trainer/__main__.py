@@ -53,7 +53,9 @@ def main() -> None:
     )
     parser.add_argument("--text", type=Path, help="normalising: a script; characters: tiny Shakespeare")
     parser.add_argument("--nanogpt", type=Path, help="characters: nanoGPT's source, to compare with")
-    parser.add_argument("--preset", default=Recipe().preset, help=f"characters: the recipe (default: {Recipe().preset})")
+    parser.add_argument(
+        "--preset", default=Recipe().preset, help=f"characters: the recipe (default: {Recipe().preset})"
+    )
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="characters: settings of it")
     parser.add_argument("--seed", type=int, default=0, help="characters: random seed (default: 0)")
     parser.add_argument("--minutes", type=float, help="characters: a budget of training (default: the preset's epochs)")

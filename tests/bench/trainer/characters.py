@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from scriptmodel_trainer.training.hardware import processor
+from scriptmodel_trainer.training.hardware import device
 
 _COMMAND = Path(sys.executable).with_name("scriptmodel-trainer")
 _PYTORCH = Path(".venv/bench/bin/python")
@@ -53,7 +53,7 @@ def bench_characters(file: Path, recipe: Recipe, out: Path | None, nanogpt: Path
     """Print nats per character of the validation text, and what it took."""
     text = file.read_bytes().decode("utf-8")
     train, valid = split(text)
-    print(f"characters: {len(train):,} train, {len(valid):,} validate; {processor()}, {threads} threads", flush=True)
+    print(f"characters: {len(train):,} train, {len(valid):,} validate; {device().name}, {threads} threads", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         print(_ours(train, valid, recipe, out or Path(folder, "model"), Path(folder), threads), flush=True)
         if nanogpt is None or not _PYTORCH.exists():
