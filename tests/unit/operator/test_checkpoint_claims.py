@@ -11,6 +11,7 @@ from scriptmodel_operator.api.marks import mark_of
 from scriptmodel_operator.desired.pipelines import Defaults, Desired, desired
 from scriptmodel_operator.desired.policy import Policy, refusal
 from scriptmodel_operator.desired.references import references
+from scriptmodel_operator.pachyderm.values import PipelineState
 from tests.unit.operator.world import IMAGE, PLAYS, World, scriptmodel, trained_world
 
 OWN = {"training": {"checkpoints": {"claimName": "team-a"}}}
@@ -133,3 +134,53 @@ def test_a_claim_is_changed_only_while_no_job_runs(before: str, after: str) -> N
     world.reconcile()
     assert world.written() == [f"update {world.train.name}"]
     world.observer.logs.close()
+
+
+NOT_FOUND = '0/1 nodes are available: persistentvolumeclaim "shared" not found. preemption: 0/1 nodes are available'
+UNBOUND = "0/3 nodes are available: pod has unbound immediate PersistentVolumeClaims."
+DELETED = '0/1 nodes are available: persistentvolumeclaim "shared" is being deleted.'
+NO_ROOM = "0/1 nodes are available: 1 Insufficient cpu."
+
+
+@pytest.mark.parametrize(
+    ("reported", "said"),
+    [
+        (NOT_FOUND, "the PersistentVolumeClaim shared does not exist: create it in the namespace of Pachyderm's pods"),
+        (UNBOUND, "the PersistentVolumeClaim shared is not bound to a volume: see `kubectl describe pvc shared`"),
+        (DELETED, "the PersistentVolumeClaim shared cannot be used: see `kubectl describe pvc shared`"),
+        (NO_ROOM, NO_ROOM),
+    ],
+)
+def test_a_claim_that_keeps_pods_from_starting_is_named_before_and_after_the_deadline(reported: str, said: str) -> None:
+    world = World(model=scriptmodel({"training": {"pendingDeadline": "1m"}}), claim="shared")
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    world.pachyderm.set_state(world.train, PipelineState.CRASHING, reported)
+    world.reconcile()
+    assert world.ready == ("False", "WaitingForWorker")
+    assert f"no worker can start: {said}" in world.condition("Ready")["message"]
+    world.pachyderm.advance(61)
+    world.reconcile()
+    assert world.ready == ("False", "WorkerUnavailable")
+    world.pachyderm.set_state(world.train, PipelineState.RUNNING, "")
+    world.reconcile()
+    message = world.condition("Ready")["message"]
+    assert message.startswith(f"no worker started within pendingDeadline: {said}"), message
+    assert reported in message
+
+
+@pytest.mark.parametrize(
+    ("claim", "said"),
+    [
+        ("shared", "check node capacity, GPUs, the image and the PersistentVolumeClaim shared, which must exist and"),
+        ("", "check node capacity, GPUs and the image, then"),
+    ],
+)
+def test_the_claim_is_among_the_things_to_check_where_no_reason_is_known(claim: str, said: str) -> None:
+    world = World(model=scriptmodel({"training": {"pendingDeadline": "1m"}}), claim=claim)
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    world.pachyderm.advance(61)
+    world.reconcile()
+    assert world.ready == ("False", "WorkerUnavailable")
+    assert said in world.condition("Ready")["message"]

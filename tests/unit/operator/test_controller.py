@@ -24,7 +24,7 @@ from scriptmodel_operator.kube.errors import KubeConflictError, KubeForbiddenErr
 from scriptmodel_operator.metrics import Metrics
 from scriptmodel_operator.pachyderm.calls import Calls
 from scriptmodel_operator.pachyderm.channel import PachdAddress
-from scriptmodel_operator.pachyderm.errors import NotFoundError, TimedOutError, UnavailableError
+from scriptmodel_operator.pachyderm.errors import NotFoundError, UnavailableError
 from scriptmodel_operator.pachyderm.values import BranchRef, PipelineApply, PipelineRef, PipelineState, RepoRef
 from tests.unit.operator.conformance import check_status
 from tests.unit.operator.fake_kube import UnexpectedKube
@@ -285,7 +285,7 @@ async def test_an_update_whose_answer_was_lost_is_not_sent_again() -> None:
 
         def unheard(pipelines: Sequence[PipelineApply]) -> None:
             real(pipelines)
-            raise TimedOutError("updating", "no answer")
+            raise UnavailableError("updating", "no answer")
 
         pachyderm.calls.clear()
         pachyderm.apply_pipelines = unheard  # type: ignore[method-assign]  # the answer is lost

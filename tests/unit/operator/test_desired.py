@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from scriptmodel_operator.api.corpus import Layout
 from scriptmodel_operator.api.generation import Generation
 from scriptmodel_operator.api.marks import Mark, Ownership, mark_of, ownership, parse_mark
 from scriptmodel_operator.api.names import possible_names
@@ -48,14 +47,14 @@ def wanted(
 
 def test_the_train_command_is_the_contracts() -> None:
     model = Model.model_validate({"preset": "small", "seed": 3, "overrides": {"hiddenUnits": 20, "dropout": "0.25"}})
-    assert " ".join(train_command(Layout.PLAIN, model)) == (
+    assert " ".join(train_command("plain", model)) == (
         "scriptmodel-trainer train --data /pfs/corpus --out /pfs/out --layout plain --preset small "
         "--set dropout=0.25 --set hidden_units=20 --seed 3 --log json"
     )
 
 
 def test_early_stopping_is_an_option_and_a_budget_a_variable_of_the_train_command() -> None:
-    assert "--patience 3 --seed" in " ".join(train_command(Layout.AUTO, Model(), 3))
+    assert "--patience 3 --seed" in " ".join(train_command("auto", Model(), 3))
     budget = {"duration": "1h30m", "epochs": 7, "gpuSeconds": 60}
     train = wanted({"training": {"budget": budget, "runtimeClassName": "nvidia"}}).train.spec
     assert variables_of(train.pod_patch) == {

@@ -16,6 +16,7 @@ from scriptmodel_trainer.corpus.events import EventKind
 from scriptmodel_trainer.corpus.explaining import explained
 from scriptmodel_trainer.corpus.layouts import directions
 from scriptmodel_trainer.corpus.layouts.cast import cast_of
+from scriptmodel_trainer.corpus.layouts.cues import Cue
 from scriptmodel_trainer.corpus.layouts.evidence import Evidence
 from scriptmodel_trainer.corpus.layouts.recognizer import Recognizer
 from scriptmodel_trainer.corpus.layouts.stage import StageParser
@@ -124,3 +125,21 @@ def test_a_fact_of_a_paragraph_is_computed_once(monkeypatch: pytest.MonkeyPatch)
     assert [event.kind for event in events[-2:]] == [EventKind.SPEECH, EventKind.EXPOSITION]
     assert asked["[BEN waits 30.]"] == 1
     assert max(asked.values()) == 1
+
+
+def test_the_cue_of_a_paragraph_is_found_once_while_no_name_becomes_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    found: Counter[str] = Counter()
+    find = Recognizer._find_first
+
+    def count(recognizer: Recognizer, paragraph: Evidence) -> Cue | None:
+        found[paragraph.text] += 1
+        return find(recognizer, paragraph)
+
+    monkeypatch.setattr(Recognizer, "_find_first", count)
+    lines = ["ANNA: Is it late?", "", "BEN: It is.", ""] * 8 + [
+        line for number in range(600) for line in (f"{number}", "", "And on.", "")
+    ]
+    colon = next(style for style in STYLES if style.name == "caps-colon")
+    list(StageParser(colon).parse(lines, lines))
+    assert found["599"] > 0
+    assert max(found[str(number)] for number in range(600)) <= 3

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from scriptmodel_trainer.corpus.exact import exact_text
 from scriptmodel_trainer.generation.rendering import render
-from scriptmodel_trainer.records import Score
+from scriptmodel_trainer.records import Score, Validation
 from scriptmodel_trainer.vocabulary import Vocabulary
 
 CODES = 0x110000
 """Characters of Unicode: any of them may be in a word."""
 END = ""
 _ORDER = 3  # characters of context
+_CHUNK = 1 << 16  # tokens that are encoded at once
 _WEIGHT = 3.0  # of the shorter context, in observations of a character
 
 
@@ -63,6 +65,21 @@ def per_character(score: Score, tokens: Sequence[str], vocabulary: Vocabulary) -
         return score
     nats = math.log(score.perplexity) * score.tokens
     return dataclasses.replace(score, nats_per_character=nats_per_character(nats, tokens, vocabulary))
+
+
+def validation_of(perplexity: float, tokens: Sequence[str], vocabulary: Vocabulary) -> Validation:
+    """Return the digest of a validation text and its nats per character; `tokens` are the text's own."""
+    if vocabulary.exact:  # sub-words depend on the training text
+        pieces: Iterable[str] = [exact_text(tokens)]
+    else:
+        pieces = ("\0".join((*tokens[start : start + _CHUNK], "")) for start in range(0, len(tokens), _CHUNK))
+    text = hashlib.sha256()
+    for piece in pieces:
+        text.update(piece.encode("utf-8", errors="surrogatepass"))
+    figure = None
+    if math.isfinite(perplexity) and perplexity > 0:
+        figure = nats_per_character(math.log(perplexity) * len(tokens), tokens, vocabulary)
+    return Validation(text.hexdigest(), figure)
 
 
 def nats_per_character(nats: float, tokens: Sequence[str], vocabulary: Vocabulary) -> float:

@@ -257,6 +257,7 @@ _METRICS = _record(
         "best_epoch": _count,
         "seconds": _number,
         "held_out": _maybe(_only(dict, _each(_number))),
+        "validation": _maybe(_record({}, {"digest": _text, "nats_per_character": _maybe(_number)})),
         "test": _record(
             {},
             {

@@ -26,7 +26,6 @@ from localpach.pps.states import DatumState, JobState
 from localpach.pps.validation import EVERY_JOB
 from localpach.refs import CommitRef, RepoRef
 from localpach.store.database import Txn
-from localpach.waiting import ServerCaller
 
 SECOND = 1_000_000_000
 TIMED_OUT = " jobtimed out"  # the real server's text, in which a word is missing
@@ -295,7 +294,7 @@ class JobRun:
         return self._details.input if self._details.HasField("input") else None
 
     def _open(self, ref: CommitRef) -> tuple[Commit, Tree]:
-        return self._shared.reader.open_commit(ref, ServerCaller())
+        return self._shared.reader.open_commit(ref, None)
 
     def _tree(self, each: DatumInput) -> Tree:
         repo = next(

@@ -25,7 +25,7 @@ from localpach.run.environment import Images
 from localpach.run.isolation import Isolation
 from localpach.run.process import Command, Process
 from localpach.run.quantity import parse_quantity
-from localpach.run.tree import OUTPUT, Stored, read_output, write_input
+from localpach.run.tree import OUTPUT, read_output, write_input
 from localpach.store.contents import Contents, Session
 
 DEFAULT_RETRIES = 3
@@ -158,7 +158,7 @@ class DatumRunner:
         (pfs / OUTPUT).mkdir(parents=True)
         start = time.monotonic_ns()
         for each in datum.inputs:
-            files = (Stored(e.path, e.parts) for e in opener(each).walk(_top(each.path)) if not e.is_dir)
+            files = ((e.path, e.parts) for e in opener(each).walk(_top(each.path)) if not e.is_dir)
             stats.download_bytes += write_input(
                 self._machine.contents, pfs / each.name, files, self._cancelled.check, empty=each.empty_files
             )
@@ -177,10 +177,10 @@ class DatumRunner:
         processed = time.monotonic_ns()
         output = Changes()
         try:
-            for stored in read_output(
+            for path, parts in read_output(
                 session, pfs / OUTPUT, lambda link: _resolve_link(link, pfs), self._cancelled.check
             ):
-                output.append(stored.path, datum.id, stored.parts)
+                output.append(path, datum.id, parts)
         except PachError as error:
             raise FailedAttemptError(str(error)) from None
         stats.upload_bytes = output.added_bytes()
@@ -255,7 +255,7 @@ class DatumRunner:
 
     def _mounts(self) -> dict[str, Path]:
         """Return the folders of claims by the path at which the command sees them; create those that are missing."""
-        found = {each.path: self._machine.claims / each.claim / each.folder for each in self._patch.mounts}
+        found = {path: self._machine.claims / folder for path, folder in self._patch.mounts.items()}
         for folder in found.values():
             folder.mkdir(parents=True, exist_ok=True)
         return found

@@ -12,7 +12,7 @@ from scriptmodel_operator.desired.references import References
 from scriptmodel_operator.ingest.failures import SourceError
 from scriptmodel_operator.ingest.origin import Attempt, Download, Origin, request_of, shown
 from scriptmodel_operator.ingest.source import Source
-from scriptmodel_operator.observe.view import ModelView, OwnedCorpus
+from scriptmodel_operator.observe.view import ModelView, OwnedRepo
 from scriptmodel_operator.reconcile.actions import AdoptRepo, CreateRepo, DeleteRepo, ReplaceFiles
 from scriptmodel_operator.reconcile.blockers import conflict_message, may_write
 from scriptmodel_operator.reconcile.download_record import recorded_origin
@@ -82,14 +82,14 @@ def _in_repo(model: ScriptModel, owner: Owner, source: Source | Attempt, view: M
     return _from_http(model, view.refs, http, source, owned) if http else CorpusCurrent()
 
 
-def _conflict(model: ScriptModel, owned: OwnedCorpus) -> Problem:
+def _conflict(model: ScriptModel, owned: OwnedRepo) -> Problem:
     text = conflict_message(model, f"corpus repo {owned.ref}", owned.ownership, owned.mark)
     if owned.ownership is not Ownership.FOREIGN:
         text += " and replace its files"
     return Problem(Reason.NAME_CONFLICT, text)
 
 
-def _from_config_map(refs: References, source: Source, owned: OwnedCorpus) -> OwnCorpus:
+def _from_config_map(refs: References, source: Source, owned: OwnedRepo) -> OwnCorpus:
     unfinished = owned.head is not None and not owned.head.finished
     if unfinished or dict(owned.digests) == source.digests:
         return CorpusCurrent()
@@ -97,9 +97,7 @@ def _from_config_map(refs: References, source: Source, owned: OwnedCorpus) -> Ow
     return CorpusIncomplete((ReplaceFiles(refs.own_branch, source.files, gone),))
 
 
-def _from_http(
-    model: ScriptModel, refs: References, http: CorpusHttp, attempt: Attempt, owned: OwnedCorpus
-) -> OwnCorpus:
+def _from_http(model: ScriptModel, refs: References, http: CorpusHttp, attempt: Attempt, owned: OwnedRepo) -> OwnCorpus:
     """Check in the background for newer data where pipelines can read older data; else wait for the download."""
     request = request_of(http)
     origin = _origin(model, attempt, owned)
@@ -116,7 +114,7 @@ def _from_http(
     return CorpusIncomplete((), KnownSource(origin, download), f"the corpus is being fetched from {shown(http.url)}")
 
 
-def _origin(model: ScriptModel, attempt: Attempt, owned: OwnedCorpus) -> Origin | None:
+def _origin(model: ScriptModel, attempt: Attempt, owned: OwnedRepo) -> Origin | None:
     """Return what the newest commit was made from, as this process found out or an earlier one put into the status."""
     known = (attempt.origin, recorded_origin(model))
     head = owned.head.id if owned.head is not None else ""

@@ -160,10 +160,12 @@ class Failed(_InSync):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled(_InSync):
-    """The script of the newest spec and corpus is written."""
+    """The script of the newest spec and corpus is written, promoted or not."""
 
     unchecked: str = ""
     """Why the source could not be checked for a newer corpus."""
+    held_back: str = ""
+    """Why the newest model is held back and the script before it stays."""
 
 
 ModelState = Suspended | Blocked | Ingesting | Applying | Running | Failed | Settled

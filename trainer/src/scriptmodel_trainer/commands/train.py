@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from scriptmodel_trainer import artifacts, presets
 from scriptmodel_trainer.arrays import Ids
 from scriptmodel_trainer.artifacts import CHECKPOINT, LOG, Origin, TrainedModel
-from scriptmodel_trainer.characters import per_character
+from scriptmodel_trainer.characters import per_character, validation_of
 from scriptmodel_trainer.commands.train_options import TrainOptions
 from scriptmodel_trainer.corpus import layouts, reading, stream
 from scriptmodel_trainer.corpus.layouts import EXACT
@@ -19,12 +19,12 @@ from scriptmodel_trainer.errors import BadInputError, TrainerError
 from scriptmodel_trainer.evaluation import score
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.sample_lines import sample_line
-from scriptmodel_trainer.judging.reference import reference_of, stored_figures
+from scriptmodel_trainer.judging.reference import Reference, reference_of, stored_figures
 from scriptmodel_trainer.presets import Preset
 from scriptmodel_trainer.progress.events import Done, Failed, ModelStored, Progressed, Warned
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.progress.log import BoundedLog, LoggedProgress
-from scriptmodel_trainer.records import CorpusFacts, EpochRecord, Metrics, SplitPerplexity
+from scriptmodel_trainer.records import CorpusFacts, EpochRecord, Metrics, SplitPerplexity, Validation
 from scriptmodel_trainer.reporting.corpus_summary import summarize
 from scriptmodel_trainer.reporting.page import render_report
 from scriptmodel_trainer.stopping import StopSignals
@@ -140,11 +140,10 @@ def _evaluated(
     """Score the best weights on the test split and return the model with its metrics."""
     report = _while_testing(progress, result.history[-1], REPORT_SECONDS)
     test = score(Network(result.weights), vocabulary, splits["test"], report)
-    words = [corpus.lexicon[number] for number in corpus.splits["test"].tolist()]
-    test = per_character(test, words, vocabulary)
+    test = per_character(test, _words(corpus, "test"), vocabulary)
     best, effort = result.history[result.best_epoch - 1], task.effort
     base = options.base.record(vocabulary) if options.base else None
-    reference = None if vocabulary.exact else reference_of(corpus)  # the judge looks for speeches
+    reference = None if vocabulary.exact else _reference(options, corpus, progress)  # the judge looks for speeches
     metrics = Metrics(
         fingerprint=task.fingerprints.current,
         epochs=result.history,
@@ -153,6 +152,7 @@ def _evaluated(
         understood=round(corpus.understood, 5),
         best_epoch=result.best_epoch,
         seconds=result.seconds,
+        validation=_validation(best.valid_perplexity, corpus, vocabulary),
         test=test,
         restarts=effort.restarts,
         recomputed_seconds=round(effort.recomputed_seconds, 1),
@@ -174,6 +174,31 @@ def _evaluated(
     versions = artifacts.versions(tensorflow=tensorflow)
     origin = Origin(options.preset_name, task.preset, options.seed, facts, versions, base)
     return TrainedModel(origin, vocabulary, result.weights, metrics, reference)
+
+
+def _validation(perplexity: float, corpus: stream.TokenStream, vocabulary: Vocabulary) -> Validation | None:
+    """Return what models are compared by; None if the corpus is too small to hold out text."""
+    if corpus.splits["valid"] is corpus.splits["train"]:
+        return None
+    return validation_of(perplexity, _words(corpus, "valid"), vocabulary)
+
+
+def _words(corpus: stream.TokenStream, split: str) -> list[str]:
+    """Return the words of a split as the corpus has them, unknown ones too."""
+    return [corpus.lexicon[number] for number in corpus.splits[split].tolist()]
+
+
+def _reference(options: TrainOptions, corpus: stream.TokenStream, progress: Progress) -> Reference | None:
+    """Return what the model's scripts are judged by; warn if the base does not record its training text."""
+    base = options.base.model.reference if options.base else None
+    reference = reference_of(corpus, base)
+    if reference and options.base and base is None:
+        text = (
+            f"the base model {options.base.folder} has no {artifacts.NGRAMS}, as older ones and those of tiny corpora"
+        )
+        lost = "a script that copies the base's training text is not recognised as a copy: train the base again"
+        progress.report(Warned("base-text-unknown", f"{text}; {lost}"))
+    return reference
 
 
 def _look_for_gpu(options: TrainOptions, progress: Progress) -> None:

@@ -45,14 +45,18 @@ def held_out_tokens(corpus: TokenStream) -> list[str]:
     return [corpus.lexicon[number] for number in np.concatenate(parts).tolist()]
 
 
-def reference_of(corpus: TokenStream) -> Reference | None:
-    """Return what scripts of this corpus are judged by; None if it is too small to hold any text out."""
+def reference_of(corpus: TokenStream, base: Reference | None = None) -> Reference | None:
+    """Return what scripts of this corpus are judged by; None if it is too small to hold any text out.
+
+    Runs of words that the training text of a `base` model has are copies, too. Held-out text is measured without
+    them: after the corpus has grown, the base may have learned from text that is held out now.
+    """
     held_out = held_out_tokens(corpus)
     if not held_out:
         return None
     training = spoken_hashes(corpus.splits["train"], corpus.lexicon)
     known = known_ngrams(training)
-    return Reference(figures_of(held_out, known), known)
+    return Reference(figures_of(held_out, known), known.with_runs_of(base.known) if base else known)
 
 
 def stored_figures(figures: Figures) -> dict[str, float]:

@@ -39,7 +39,7 @@ class BaseModel:
 
 def load_base(folder: Path) -> BaseModel:
     """Read a model directory to start from; BadInputError if it is missing, damaged or no model."""
-    return BaseModel(folder, artifacts.load_model(folder), artifacts.content_digest(folder))
+    return BaseModel(folder, artifacts.load_model(folder, judged=True), artifacts.content_digest(folder))
 
 
 def preset_after(base: BaseModel, name: str | None, overrides: Mapping[str, str]) -> tuple[str, Preset]:
