@@ -47,8 +47,8 @@ def test_the_last_script_keeps_its_lineage_while_another_corpus_is_trained_on(ot
     world.pachyderm.succeed(world.train)
     world.pachyderm.succeed(world.generate)
     world.reconcile()
-    told = world.model.status["lineage"]["corpus"]
-    assert (told["repo"], told["branch"]) == (world.corpus.repo.name, world.corpus.name)
+    reported = world.model.status["lineage"]["corpus"]
+    assert (reported["repo"], reported["branch"]) == (world.corpus.repo.name, world.corpus.name)
 
 
 def test_a_recreated_corpus_repo_is_read_again() -> None:
