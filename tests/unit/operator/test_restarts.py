@@ -19,7 +19,7 @@ from scriptmodel_operator.kube.events import EventRecorder
 from scriptmodel_operator.metrics import _gauges
 from scriptmodel_operator.observe.progress import LogDigest, Resumed, read_line
 from scriptmodel_operator.pachyderm.values import JobState, LogLine
-from tests.unit.operator.fake_pachyderm import EPOCH
+from tests.unit.operator.pachyderm_state import EPOCH
 from tests.unit.operator.world import PLAYS, World, scriptmodel
 
 START = {"event": "start", "epochs": 40, "state": True}

@@ -23,6 +23,7 @@ from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Opening
 from scriptmodel_trainer.reporting.page import render_report
+from scriptmodel_trainer.vocabulary import Vocabulary
 
 SMALL = ["--preset", "demo", "--epochs", "2", "--set", "hidden_units=24", "embedding_units=16", "vocabulary_size=200"]
 
@@ -142,6 +143,14 @@ def test_any_weights_write_whole_lines_of_at_most_so_many_words(seed: int, words
 def test_a_prompt_that_does_not_fit_is_refused() -> None:
     with pytest.raises(BadInputError, match="the prompt does not fit"):
         writer(1).write(5, Sampling(), (1,), Opening("", "the lamp " * 10))
+
+
+@pytest.mark.parametrize("more", [(), ("a b", "\x1b[2J", "<0x1B>", "##<0x1B>", ",")])
+def test_a_forged_vocabulary_without_words_writes_nothing(more: tuple[str, ...]) -> None:
+    vocabulary = Vocabulary(("<unk>", "<eos>", "<newline>", "<0x00>", *more))
+    assert vocabulary.exact
+    with pytest.raises(BadInputError, match="knows no words"):
+        ExactWriter(Network(weights_of(vocabulary, 1)), vocabulary).write(9, Sampling(), (1,), Opening())
 
 
 def test_scripts_written_together_are_those_written_alone() -> None:

@@ -12,7 +12,7 @@ from scriptmodel_operator.api.fields import AS_DECIMAL, ApiModel, DnsName, Seed,
 ONE_BASE = "has(self.scriptModel) != has(self.repo)"
 
 
-Preset = Literal["test", "small", "medium", "large", "demo", "tuned", "tuned-long", "tuned-few"]
+Preset = Literal["test", "small", "medium", "large", "demo", "tuned", "tuned-long", "tuned-few", "tuned-subwords"]
 """A named set of hyperparameters."""
 
 
@@ -76,7 +76,7 @@ class Model(ApiModel):
 
     preset: Preset = "small"
     """test, small, medium and large as published; demo for a first try; tuned outperforms small at its size, tuned-long
-    with 40 epochs, tuned-few on a corpus of a few plays."""
+    with 40 epochs, tuned-few on a corpus of a few plays, tuned-subwords is for layout exact."""
     overrides: Overrides = Field(default_factory=Overrides)
     """Hyperparameters that differ from the preset."""
     seed: Seed = 0

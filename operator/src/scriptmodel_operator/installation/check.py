@@ -43,18 +43,14 @@ class Finding:
         return f"{verdict:<6}  {self.text}"
 
 
-class NoSampleError(Exception):
-    """The sample file has no ScriptModel."""
-
-
 def read_sample(path: Path) -> dict[str, Any]:
-    """Return the ScriptModel in `path`. Raises NoSampleError."""
+    """Return the ScriptModel in `path`. Raises ValueError if the file has none."""
     try:
         found = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise NoSampleError(f"cannot read {path}: {error}") from error
+        raise ValueError(f"cannot read {path}: {error}") from error
     if not isinstance(found, dict) or found.get("kind") != KIND or "name" not in (found.get("metadata") or {}):
-        raise NoSampleError(f"{path} holds no {KIND} with a name")
+        raise ValueError(f"{path} holds no {KIND} with a name")
     return found
 
 

@@ -57,10 +57,11 @@ def check(
         raise click.BadParameter(f"{checkpoint_claim!r} is not NAMESPACE/NAME", param_hint="--checkpoint-claim")
     try:
         target = PachdAddress(pachd, pachd_token_file, pachd_ca_file)
-        model = checking.read_sample(sample) if sample else checking.SMALLEST
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    except checking.NoSampleError as error:
+    try:
+        model = checking.read_sample(sample) if sample else checking.SMALLEST
+    except ValueError as error:
         raise click.ClickException(str(error)) from error
     findings = _request(kubeconfig, lambda client: checking.check_cluster(client, namespace, model))
     if claim:
@@ -128,7 +129,7 @@ def before_uninstall(
 
     try:
         _request(kubeconfig, prepared)
-    except uninstall.StillRunningError as error:
+    except TimeoutError as error:
         raise click.ClickException(str(error)) from error
 
 

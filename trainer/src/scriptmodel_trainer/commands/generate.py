@@ -107,8 +107,8 @@ def _best(verdicts: list[Verdict], progress: Progress) -> int:
     """Return the index of the sample that the judge ranks first; the first one if the model cannot judge."""
     if not verdicts:
         text = (
-            "the first sample is kept: the model holds no figures to judge by, since an older version trained it or "
-            "its corpus is too small to hold text out; train again to judge samples"
+            "the first sample is kept: the model holds no figures to judge by, since an older version trained it, "
+            "its corpus is too small to hold text out or its layout is exact; train again to judge samples"
         )
         progress.report(Warned("not_judged", text))
         return 0

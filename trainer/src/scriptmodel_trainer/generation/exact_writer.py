@@ -59,7 +59,7 @@ def _kind_of(token: str) -> _Kind:
         return _Kind.LINE_END
     if token in exact.STRUCTURE:
         return _Kind.GAP if exact.is_gap(token) else _Kind.CASE
-    if not token.isprintable() or (len(token) > 1 and "<" in token):
+    if not token.isprintable() or " " in token or (len(token) > 1 and "<" in token):
         return _Kind.UNWRITTEN
     if continues(token):
         return _Kind.CONTINUATION
@@ -108,6 +108,8 @@ class ExactWriter:
         if opening.speaker:
             hint = "begin the prompt with the name as the corpus prints it"
             raise BadInputError("a model of layout exact takes no speaker", hint, parameter="speaker")
+        if _Kind.WORD not in self._kinds:
+            raise BadInputError("the model knows no words", "train it on a larger corpus")
         page = _Page(self._vocabulary, self._kinds)
         random = np.random.default_rng(seed)
         logits = yield self._vocabulary.id_of(EOS)
