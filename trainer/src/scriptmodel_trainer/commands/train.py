@@ -49,7 +49,7 @@ def train(options: TrainOptions, progress: Progress, signals: StopSignals) -> No
     logged = LoggedProgress(progress, log)
     _look_for_gpu(options, logged)
     sources = reading.find_sources(options.data, progress.note)
-    corpus = stream.read_corpus(sources, layout, progress.note)
+    corpus = stream.read_corpus(sources, layout, progress.note, options.split)
     if corpus.doubt:
         logged.report(Warned("not_scripts", corpus.doubt))
     with locked(options.out):
@@ -81,7 +81,9 @@ def _learn(
     splits = {name: vocabulary.translated(ids, corpus.lexicon) for name, ids in corpus.splits.items()}
     requested, preset = options.preset, _for_this_machine(options.preset, options.seed)
     origin = base.digest if base else None
-    fingerprints = fingerprints_of(requested, preset, options.seed, options.layout, corpus.digest, origin)
+    fingerprints = fingerprints_of(
+        requested, preset, options.seed, options.layout, corpus.digest, origin, options.split
+    )
     effort = Effort()
     with _state_folder(options, fingerprints, effort, progress) as state:
         resume_from = _resume_from(options, state, preset, fingerprints, progress)
@@ -170,6 +172,7 @@ def _evaluated(
         layouts=corpus.layouts,
         notes=tuple(corpus.notes),
         summary=summarize(splits["train"], vocabulary),
+        split=options.split,
     )
     versions = artifacts.versions(tensorflow=tensorflow)
     origin = Origin(options.preset_name, task.preset, options.seed, facts, versions, base)
