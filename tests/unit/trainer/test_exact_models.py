@@ -106,6 +106,7 @@ def test_a_prompt_of_unknown_words_is_written_as_it_is(exact_model: Path) -> Non
         (["generate", "MODEL", "--speaker", "ANNA"], "takes no speaker"),
         (["evaluate", "MODEL", "--data", "CORPUS", "--layout", "plain"], "use --layout exact"),
         (["judge", "MODEL", "--data", "CORPUS"], "was trained with layout exact"),
+        (["judge", "OTHER", "--data", "CORPUS", "--layout", "exact"], "layout exact does not recognise"),
         (["train", "--from", "MODEL", "--data", "CORPUS", "--out", "OUT"], "use --layout exact"),
         (["evaluate", "OTHER", "--data", "CORPUS", "--layout", "exact"], "not exact; use --layout auto"),
     ],
