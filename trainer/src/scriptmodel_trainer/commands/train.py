@@ -14,7 +14,6 @@ from scriptmodel_trainer.characters import per_character, validation_of
 from scriptmodel_trainer.commands.train_options import TrainOptions
 from scriptmodel_trainer.corpus import layouts, reading, stream
 from scriptmodel_trainer.corpus.layouts import EXACT
-from scriptmodel_trainer.corpus.tokens import EOS
 from scriptmodel_trainer.errors import BadInputError, TrainerError
 from scriptmodel_trainer.evaluation import score
 from scriptmodel_trainer.generation.network import Network
@@ -36,6 +35,7 @@ from scriptmodel_trainer.training.reporter import REPORT_SECONDS
 from scriptmodel_trainer.training.state import Effort
 from scriptmodel_trainer.training.stores import CheckpointFile, StateFolder, Store
 from scriptmodel_trainer.training.task import TrainingResult, TrainingTask
+from scriptmodel_trainer.training.unseen import without_unseen
 from scriptmodel_trainer.vocabulary import Vocabulary, build_exact_vocabulary, build_vocabulary
 
 
@@ -103,7 +103,7 @@ def _learn(
             train=splits["train"],
             valid=splits["valid"],
             tokens={name: len(ids) for name, ids in splits.items()},
-            eos=vocabulary.id_of(EOS),
+            first=vocabulary.first,
             seed=options.seed,
             fingerprints=fingerprints,
             processor=hardware.processor(),
@@ -118,6 +118,8 @@ def _learn(
             gpu_requested=options.gpu_requested,
         )
         result = loop.fit(task, progress, signals)
+        if vocabulary.exact:
+            result = dataclasses.replace(result, weights=without_unseen(result.weights, splits["train"]))
         model = _evaluated(options, corpus, vocabulary, splits, task, result, tensorflow, progress)
         page = render_report(model)
         signals.deferred = True  # a model is stored whole
