@@ -14,7 +14,7 @@ from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.desired.base import copy_name
 from scriptmodel_operator.desired.pipelines import Defaults, Desired, desired
 from scriptmodel_operator.desired.policy import DEFAULT_DOWNLOAD_MI
-from scriptmodel_operator.ingest.origin import shown
+from scriptmodel_operator.ingest.values import shown
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.observer import Observer
 from scriptmodel_operator.observe.snapshot import take_snapshot

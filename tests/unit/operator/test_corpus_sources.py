@@ -9,8 +9,8 @@ import pytest
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.controller.corpus_sources import CorpusSources
 from scriptmodel_operator.ingest.downloads import Downloads
-from scriptmodel_operator.ingest.origin import Attempt, Request
 from scriptmodel_operator.ingest.source import Source
+from scriptmodel_operator.ingest.values import Attempt, Request
 from scriptmodel_operator.kube.errors import KubeError, KubeForbiddenError, KubeNotFoundError
 from scriptmodel_operator.reconcile.state import Problem
 from tests.unit.operator.fake_kube import UnexpectedKube

@@ -10,7 +10,7 @@ import pytest
 
 from scriptmodel_operator.controller.queue import RetryError
 from scriptmodel_operator.pachyderm.errors import UnavailableError
-from tests.unit.operator.test_controller import PLAYS_BRANCH, FakeKube, controller, raw_object, reason, settled
+from tests.unit.operator.controlling import PLAYS_BRANCH, FakeKube, controller, raw_object, reason, settled
 from tests.unit.operator.world import PLAYS, SPEC
 
 

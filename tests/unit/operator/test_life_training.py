@@ -13,7 +13,7 @@ from scriptmodel_operator.observe import snapshot
 from scriptmodel_operator.pachyderm.values import (
     JobState,
 )
-from tests.unit.operator.fake_pachyderm import SCRIPT
+from tests.unit.operator.pachyderm_state import SCRIPT
 from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
 
 

@@ -14,7 +14,7 @@ from scriptmodel_operator.pachyderm.values import (
     BranchRef,
     PipelineState,
 )
-from tests.unit.operator.fake_pachyderm import SCRIPT
+from tests.unit.operator.pachyderm_state import SCRIPT
 from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
 
 

@@ -19,7 +19,7 @@ from scriptmodel_operator.kube.events import EventRecorder
 from scriptmodel_operator.metrics import _gauges
 from scriptmodel_operator.observe.progress import LogDigest, Resumed, read_line
 from scriptmodel_operator.pachyderm.values import JobState, LogLine
-from tests.unit.operator.fake_pachyderm import EPOCH
+from tests.unit.operator.pachyderm_state import EPOCH
 from tests.unit.operator.world import PLAYS, World, scriptmodel
 
 START = {"event": "start", "epochs": 40, "state": True}
@@ -137,6 +137,19 @@ def test_what_a_lost_worker_costs_is_in_status_and_why(
     assert words in training(world)["ifWorkerIsLost"]
     assert any(line.startswith(f"If the worker is lost: {words}") for line in why(shown(world), Evidence(), EPOCH))
     assert as_value(shown(world), Evidence())["ifWorkerIsLost"] == training(world)["ifWorkerIsLost"]
+
+
+def test_a_full_or_read_only_claim_is_in_status_and_message_and_the_training_runs_on() -> None:
+    world = running(START, UNWRITABLE, {"event": "progress", "epoch": 2, "epochs": 40, "fraction": 0.5})
+    assert world.ready == ("False", "Training")
+    assert "; warning: the state folder is full" in world.condition("Ready")["message"]
+    assert training(world)["warnings"] == ["the state folder is full"]
+    assert training(world)["ifWorkerIsLost"].startswith("all epochs are computed again: the trainer keeps no state on")
+    world.pachyderm.succeed(world.train)
+    world.pachyderm.succeed(world.generate)
+    world.reconcile()
+    assert world.ready == ("True", "Generated")
+    assert training(world)["warnings"] == ["the state folder is full"], "the finished model still reports it"
 
 
 def test_an_update_does_not_wait_for_a_worker_that_resumes() -> None:

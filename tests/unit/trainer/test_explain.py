@@ -90,7 +90,7 @@ def test_a_rule_left_out_is_one_whose_lines_are_read_otherwise() -> None:
 
 def test_a_cast_never_changes_and_only_meeting_someone_makes_the_name_known() -> None:
     lines = BEGINNING.split("\n")
-    cast = cast_of(lines, next(style for style in STYLES if style.name == "caps-period"))
+    cast = cast_of(lines, STYLES["caps-period"])
     with pytest.raises(dataclasses.FrozenInstanceError):
         cast.dense = True  # type: ignore[misc]
     recognizer = Recognizer(cast)
@@ -121,7 +121,7 @@ def test_a_fact_of_a_paragraph_is_computed_once(monkeypatch: pytest.MonkeyPatch)
     lines = [
         line for number in range(60) for line in (f"ANNA. It is {number} o'clock.", "", f"[BEN waits {number}.]", "")
     ]
-    events = list(StageParser(STYLES[0]).parse(lines, lines))
+    events = list(StageParser(STYLES["caps-period"]).parse(lines, lines))
     assert [event.kind for event in events[-2:]] == [EventKind.SPEECH, EventKind.EXPOSITION]
     assert asked["[BEN waits 30.]"] == 1
     assert max(asked.values()) == 1
@@ -139,7 +139,7 @@ def test_the_cue_of_a_paragraph_is_found_once_while_no_name_becomes_known(monkey
     lines = ["ANNA: Is it late?", "", "BEN: It is.", ""] * 8 + [
         line for number in range(600) for line in (f"{number}", "", "And on.", "")
     ]
-    colon = next(style for style in STYLES if style.name == "caps-colon")
+    colon = STYLES["caps-colon"]
     list(StageParser(colon).parse(lines, lines))
     assert found["599"] > 0
     assert max(found[str(number)] for number in range(600)) <= 3

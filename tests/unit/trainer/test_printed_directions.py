@@ -248,14 +248,6 @@ def test_a_direction_between_lines_of_verse_of_any_length_is_separate(read: Read
     ]
 
 
-def test_the_last_words_may_be_set_as_the_title(read: Read) -> None:
-    last = "ANNA. And here you see all that is left of\n\n                  THE PIER.\n\nCURTAIN.\n"
-    assert read("THE PIER.\n\n" * 2 + BEGINNING + last)[-2:] == [
-        ("ANNA", "And here you see all that is left of THE PIER."),
-        ("", "CURTAIN."),
-    ]
-
-
 def test_a_character_shown_as_the_curtain_falls_has_no_speech(read: Read) -> None:
     picture = "(_Tableau._)\n\n    ANNA.   BEN.\n    GULL.   ANNA.\n\nCURTAIN.\n"
     assert read(BEGINNING + picture)[-3:] == [("", "Tableau."), ("", "ANNA. BEN. GULL. ANNA."), ("", "CURTAIN.")]

@@ -35,7 +35,7 @@ FROM_SIGNAL = 128
 
 
 class CancelledError(Exception):
-    """An error because the job was stopped while its datum was running."""
+    """An error because the job was stopped or deleted while it was running."""
 
 
 class FailedAttemptError(Exception):

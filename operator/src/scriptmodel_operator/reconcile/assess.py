@@ -23,7 +23,7 @@ from scriptmodel_operator.reconcile.corpus import (
 )
 from scriptmodel_operator.reconcile.deadlines import jobs_to_stop
 from scriptmodel_operator.reconcile.difference import Difference, difference
-from scriptmodel_operator.reconcile.download_record import recorded_origin
+from scriptmodel_operator.reconcile.download_record import recorded_download
 from scriptmodel_operator.reconcile.promotion import held_back_message
 from scriptmodel_operator.reconcile.stages import generation_stage, still_open, training_stage
 from scriptmodel_operator.reconcile.state import (
@@ -50,7 +50,7 @@ def assess(
     model: ScriptModel, desired: Desired, view: ModelView, elapsed: Elapsed, source: Sourced = None
 ) -> ModelState:
     """Return the state of an object that is not being deleted: the first one that applies, in this order."""
-    stages, known = _stages(model, view), KnownSource(recorded_origin(model))
+    stages, known = _stages(model, view), KnownSource(recorded_download(model))
     if model.spec.suspend:
         return Suspended(stages=stages, source=known, stop=_running_pipelines(view))
     problem = find_blocker(model, view)

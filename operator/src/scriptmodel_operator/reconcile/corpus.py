@@ -10,12 +10,12 @@ from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.desired.references import References
 from scriptmodel_operator.ingest.failures import SourceError
-from scriptmodel_operator.ingest.origin import Attempt, Download, Origin, request_of, shown
 from scriptmodel_operator.ingest.source import Source
+from scriptmodel_operator.ingest.values import Attempt, Download, DownloadRecord, request_of, shown
 from scriptmodel_operator.observe.view import ModelView, OwnedRepo
 from scriptmodel_operator.reconcile.actions import AdoptRepo, CreateRepo, DeleteRepo, ReplaceFiles
 from scriptmodel_operator.reconcile.blockers import conflict_message, may_write
-from scriptmodel_operator.reconcile.download_record import recorded_origin
+from scriptmodel_operator.reconcile.download_record import recorded_download
 from scriptmodel_operator.reconcile.failures import FAILURES_UNTIL_STALLED, problem_of
 from scriptmodel_operator.reconcile.state import UNKNOWN_SOURCE, Ingest, KnownSource, Problem
 
@@ -100,25 +100,25 @@ def _from_config_map(refs: References, source: Source, owned: OwnedRepo) -> OwnC
 def _from_http(model: ScriptModel, refs: References, http: CorpusHttp, attempt: Attempt, owned: OwnedRepo) -> OwnCorpus:
     """Check in the background for newer data where pipelines can read older data; else wait for the download."""
     request = request_of(http)
-    origin = _origin(model, attempt, owned)
-    if request.settled_by(origin):
-        return CorpusCurrent(KnownSource(origin))
-    download = Download((model.namespace, model.name), request, refs.own_branch, origin, model.reconcile_at)
+    record = _record(model, attempt, owned)
+    if request.settled_by(record):
+        return CorpusCurrent(KnownSource(record))
+    download = Download((model.namespace, model.name), request, refs.own_branch, record, model.reconcile_at)
     # An operator that was killed may have made the newest commit without recording it; its predecessor is known.
-    known = origin or (recorded_origin(model) if attempt.origin is None else None)
+    known = record or (recorded_download(model) if attempt.record is None else None)
     if request.answered_by(known):
         unchecked = _problem(attempt).message if attempt.failure else ""
         return CorpusCurrent(KnownSource(known, download), unchecked)
     if attempt.failure is not None:
-        return CorpusBlocked(_problem(attempt), KnownSource(origin, download))
-    return CorpusIncomplete((), KnownSource(origin, download), f"the corpus is being fetched from {shown(http.url)}")
+        return CorpusBlocked(_problem(attempt), KnownSource(record, download))
+    return CorpusIncomplete((), KnownSource(record, download), f"the corpus is being fetched from {shown(http.url)}")
 
 
-def _origin(model: ScriptModel, attempt: Attempt, owned: OwnedRepo) -> Origin | None:
+def _record(model: ScriptModel, attempt: Attempt, owned: OwnedRepo) -> DownloadRecord | None:
     """Return what the newest commit was made from, as this process found out or an earlier one put into the status."""
-    known = (attempt.origin, recorded_origin(model))
+    known = (attempt.record, recorded_download(model))
     head = owned.head.id if owned.head is not None else ""
-    return next((origin for origin in known if origin is not None and origin.commit == head), None)
+    return next((record for record in known if record is not None and record.commit == head), None)
 
 
 def _problem(attempt: Attempt) -> Problem:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from scriptmodel_operator.api.conditions import ConditionStatus
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.ingest.origin import Download, Origin
+from scriptmodel_operator.ingest.values import Download, DownloadRecord
 from scriptmodel_operator.reconcile.actions import (
     AdoptRepo,
     CopyFiles,
@@ -84,7 +84,7 @@ class Problem:
 class KnownSource:
     """What is known of the source of the object's own corpus."""
 
-    origin: Origin | None = None
+    record: DownloadRecord | None = None
     """What the newest commit was made from."""
     download: Download | None = None
     """The download to start once it is due."""

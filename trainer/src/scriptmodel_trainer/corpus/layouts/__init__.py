@@ -19,7 +19,7 @@ AUTO = "auto"
 EXACT = "exact"
 _SURE = 0.5
 _UNSURE = 0.12  # a script's layout that explains less of a file is not believed
-_PRINTED = frozenset(style.name for style in STYLES)
+_PRINTED = frozenset(STYLES)
 _DOUBTFUL = 0.3  # where no layout explains more, names may be set in a way of the file's own
 
 
@@ -46,6 +46,12 @@ def _of_script(name: str, parse: Parse, score: Callable[[Sequence[str]], float])
     return Layout(name, parse_short, lambda sample: score(list(short_lines(sample))))
 
 
+def _printed(name: str) -> Layout:
+    """A layout of printed plays."""
+    parser = StageParser(STYLES[name])
+    return _of_script(name, parser.parse, parser.score)
+
+
 LAYOUTS: dict[str, Layout] = {
     layout.name: layout
     for layout in (
@@ -54,7 +60,7 @@ LAYOUTS: dict[str, Layout] = {
         Layout(EXACT, verbatim.parse_exact, verbatim.never, reading.read_exactly),
         _of_script("markdown", markdown.parse, markdown.score),
         _of_script("fountain", fountain.parse, fountain.score),
-        *(_of_script(style.name, parser.parse, parser.score) for style in STYLES for parser in (StageParser(style),)),
+        *map(_printed, STYLES),
     )
 }
 

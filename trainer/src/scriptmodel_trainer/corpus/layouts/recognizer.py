@@ -85,11 +85,6 @@ class Recognizer:
         first = self._first(paragraph)
         return first is not None and _stands_alone(first, paragraph.text) and first.name not in self.cast.alone
 
-    def is_title(self, paragraph: Evidence) -> bool:
-        """Return True for a name alone in its paragraph where names stand right above the words."""
-        first = self._first(paragraph)
-        return self.cast.attached and first is not None and _stands_alone(first, paragraph.text)
-
     def _first(self, paragraph: Evidence) -> Cue | None:
         try:
             return self._firsts[paragraph]
