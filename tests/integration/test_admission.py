@@ -70,6 +70,8 @@ REFUSED = pytest.mark.parametrize(
         ({"corpus": REPO, "model": {"overrides": {"learningRate": "1e-320"}}}, "must be a number in quotes"),
         ({"corpus": REPO, "generation": {"repetitionPenalty": "9e-1"}}, "must be at least 1"),
         ({"corpus": REPO, "generation": {"topK": -1}}, "spec.generation.topK"),
+        ({"corpus": REPO, "promotion": {"minImprovement": "-0.1"}}, 'must be a number in quotes such as "0.8"'),
+        ({"corpus": REPO, "promotion": {"measure": "taste"}}, "spec.promotion.measure: Unsupported value"),
         ({"corpus": REPO, "model": {"seed": -1}}, "spec.model.seed"),
         ({"corpus": REPO, "model": {"from": {}}}, "name exactly one source of the base model"),
         (
@@ -309,6 +311,7 @@ def test_nothing_valid_is_dropped_and_defaults_are_filled_in(cluster: Cluster) -
             "samples": 2,
             "keep": "best",
         },
+        "promotion": {"minImprovement": "0.01", "measure": "judge"},
         "pachyderm": {"project": "team"},
         "deletionPolicy": "Retain",
         "driftPolicy": "Warn",

@@ -37,6 +37,7 @@ NEXT: Mapping[str, str] = {
         _WATCH,
     ),
     Reason.GENERATED: "scriptmodel script {name} -n {namespace}",
+    Reason.HELD_BACK: "scriptmodel promote {name} -n {namespace}, to use its script anyway",
     Reason.WAITING_FOR_WORKER: "check the pods: kubectl get pods -A -l suite=pachyderm,pipelineName={train}",
     Reason.WAITING_FOR_QUOTA: "check the pods: kubectl describe pods -A -l suite=pachyderm,pipelineName={train}",
     Reason.CORPUS_NOT_FOUND: _PUSH + " --create",

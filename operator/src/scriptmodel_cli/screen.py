@@ -34,6 +34,7 @@ def status_of(found: Object, now: datetime, epochs: Sequence[float] = (), glyphs
         *_perplexity((status.get("training") or {}).get("perplexity") or {}, epochs, glyphs),
         *_sample(status.get("training") or {}),
         *_lineage(status.get("lineage") or {}),
+        *_promotion(status.get("promotion") or {}),
     ]
     lines += ["", *table(facts)] if facts else []
     lines += _history(status.get("history") or [], now)
@@ -122,15 +123,27 @@ def _lineage(lineage: Object) -> list[tuple[str, str]]:
     ]
 
 
+def _promotion(found: Object) -> list[tuple[str, str]]:
+    """Return the row of the newest comparison of models."""
+    if not found:
+        return []
+    model, previous = (str(found.get(key))[:SHORT_ID] for key in ("model", "previous"))
+    figures = f": {found['figure']} after {found['previousFigure']}" if found.get("improvement") else ""
+    return [("promotion", f"{found.get('decision')}: model {model} beside {previous}, {found.get('measure')}{figures}")]
+
+
 def _history(history: Sequence[Object], now: datetime) -> list[str]:
     if len(history) < 2:
         return []
-    rows = [("MODEL", "GENERATION", "PERPLEXITY", "FINISHED")]
+    gated = any(entry.get("promotion") for entry in history)
+    rows = [("MODEL", "GENERATION", "PERPLEXITY", "FINISHED", *(("PROMOTION",) if gated else ()))]
     for entry in history:
         finished = entry.get("finished")
         ago = f"{age(finished, now)} ago" if finished else ""
         generation = str(entry.get("generation", ""))
-        rows.append((str(entry.get("modelCommit"))[:SHORT_ID], generation, str(entry.get("perplexity", "")), ago))
+        promotion = (str(entry.get("promotion", "")),) if gated else ()
+        commit = str(entry.get("modelCommit"))[:SHORT_ID]
+        rows.append((commit, generation, str(entry.get("perplexity", "")), ago, *promotion))
     return ["", *table(rows)]
 
 

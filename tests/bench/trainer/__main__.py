@@ -2,7 +2,7 @@
 
 Each figure and its reference are measured interleaved, in one run: on a busy machine only the ratios are valid.
 
-    python -m tests.bench.trainer [steps] [perplexity] [generation] [normalising]
+    python -m tests.bench.trainer [steps] [perplexity] [generation] [normalising] [characters]
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from pathlib import Path
 import numpy as np
 
 from scriptmodel_trainer.training.hardware import load_tensorflow, multiplies_bfloat16
+from tests.bench.trainer.characters import Recipe, bench_characters
 from tests.bench.trainer.pytorch import PyTorch, pytorch
 from tests.bench.trainer.writing import bench_generation, bench_normalising
 
-PARTS = ("steps", "perplexity", "generation", "normalising")
+PARTS = ("steps", "perplexity", "generation", "normalising", "characters")
 # Of our own recipe for the published perplexity, over the preset small.
 OURS = (
     "layers=1 hidden_units=128 tied_embeddings=true schedule=one-cycle learning_rate=4 steps=10 epochs=2 precision=auto"
@@ -50,7 +51,15 @@ def main() -> None:
         help="training: threads (default: all cores); of one thread its computing time counts, not that on the wall, "
         "which gives figures on a machine that others use, too",
     )
-    parser.add_argument("--text", type=Path, help="normalising: a script")
+    parser.add_argument("--text", type=Path, help="normalising: a script; characters: tiny Shakespeare")
+    parser.add_argument("--nanogpt", type=Path, help="characters: nanoGPT's source, to compare with")
+    parser.add_argument(
+        "--preset", default=Recipe().preset, help=f"characters: the recipe (default: {Recipe().preset})"
+    )
+    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="characters: settings of it")
+    parser.add_argument("--seed", type=int, default=0, help="characters: random seed (default: 0)")
+    parser.add_argument("--minutes", type=float, help="characters: a budget of training (default: the preset's epochs)")
+    parser.add_argument("--out", type=Path, help="characters: keep the model, and its checkpoint, in this folder")
     options = parser.parse_args()
     if unknown := set(options.parts) - set(PARTS):
         parser.error(f"no part {', '.join(sorted(unknown))}; parts are {', '.join(PARTS)}")
@@ -94,6 +103,12 @@ def run(parts: list[str], options: argparse.Namespace, process: PyTorch | None) 
             print("normalising: SKIPPED, give --text FILE")
         else:
             bench_normalising(options.text)
+    if "characters" in parts:
+        if options.text is None:
+            print("characters: SKIPPED, give --text FILE")
+        else:
+            recipe = Recipe(options.preset, options.set, options.seed, options.minutes)
+            bench_characters(options.text, recipe, options.out, options.nanogpt, options.threads)
 
 
 if __name__ == "__main__":

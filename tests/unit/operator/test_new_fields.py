@@ -83,6 +83,8 @@ ELSEWHERE = {
     "corpus.configMap": "the operator copies it into a repo, which the pipelines read",
     "training.pendingDeadline": "the operator stops the job",
     "training.activeDeadline": "the operator stops the job",
+    "promotion.minImprovement": "the operator keeps the last script in the status: see test_life_promotion.py",
+    "promotion.measure": "what the operator compares",
     "pachyderm.project": "part of the pipelines' names; it cannot be changed",
     "deletionPolicy": "the operator deletes",
     "driftPolicy": "the operator corrects, or warns",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import shutil
@@ -12,13 +13,14 @@ import pytest
 from samples import run_trainer
 
 from scriptmodel_trainer.artifacts import load_model
-from scriptmodel_trainer.characters import CODES, END, Speller, nats_per_character
+from scriptmodel_trainer.characters import CODES, END, Speller, nats_per_character, validation_of
 from scriptmodel_trainer.corpus.reading import find_sources
-from scriptmodel_trainer.corpus.stream import read_whole
+from scriptmodel_trainer.corpus.stream import read_corpus, read_whole
 from scriptmodel_trainer.evaluation import negative_log_likelihoods
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.rendering import render
 from scriptmodel_trainer.reporting.page import render_report
+from scriptmodel_trainer.vocabulary import Vocabulary
 
 WORDS = ("the", "lamp", "Anna", "na", "a", "an")
 LETTERS = "".join(sorted(set("".join(WORDS))))
@@ -86,3 +88,27 @@ def test_a_model_of_an_older_version_has_no_such_figure_in_its_report(tmp_path: 
     assert trained.metrics.test.nats_per_character is None
     assert "Nats per character" not in render_report(trained)
     assert np.isfinite(trained.metrics.test_perplexity)
+    assert trained.metrics.validation is None
+
+
+def test_a_model_holds_what_others_are_compared_with_it_by(model: Path, corpus: Path) -> None:
+    trained = load_model(model)
+    read = read_corpus(find_sources([corpus], lambda _: None), None, lambda _: None)
+    tokens = [read.lexicon[number] for number in read.splits["valid"].tolist()]
+    losses = negative_log_likelihoods(
+        Network(trained.weights), trained.vocabulary.encode(tokens), trained.vocabulary.id_of("<eos>")
+    )
+    found = trained.metrics.validation
+    assert found is not None
+    assert found.digest == hashlib.sha256("".join(f"{token}\0" for token in tokens).encode()).hexdigest()
+    expected = nats_per_character(float(losses.sum()), tokens, trained.vocabulary)
+    assert found.nats_per_character == pytest.approx(expected, rel=0.01)
+
+
+def test_the_digest_of_a_validation_text_does_not_depend_on_vocabulary_or_figure() -> None:
+    known, tokens = Vocabulary(("<unk>", "<eos>", "the", "lamp"), frozenset()), ["the", "lamp", "burns"] * 50_000
+    first = validation_of(20.0, tokens, known)
+    other = validation_of(30.0, tokens, Vocabulary(("<unk>", "<eos>", "burns"), frozenset()))
+    assert first.digest == other.digest != validation_of(20.0, tokens[:-1], known).digest
+    assert (first.nats_per_character or 9) < (other.nats_per_character or 0)
+    assert validation_of(math.inf, tokens, known).nats_per_character is None

@@ -105,6 +105,8 @@ FORGED: dict[str, Forge] = {
     "too many n-grams": ngrams(lambda arrays: arrays.update(ngrams8=np.arange((1 << 20) + 1, dtype=np.uint32))),
     "a figure left out": metrics(lambda found: found["held_out"].pop("distinct_1")),
     "a figure that is a text": metrics(lambda found: found["held_out"].update(distinct_1="high")),
+    "a validation figure that is a text": metrics(lambda found: found["validation"].update(nats_per_character="1")),
+    "a validation digest that is a number": metrics(lambda found: found["validation"].update(digest=1)),
     "a weight that is NaN": weights(lambda arrays: arrays["output/bias"].fill(np.nan)),
     "an infinite weight": weights(lambda arrays: arrays["embedding"].fill(np.inf)),
 }

@@ -185,6 +185,7 @@ _CORPUS = _record(
     {
         "digest": _text,
         "layout": _text,
+        "split": _text,
         "files": _count,
         "layouts": _COUNTS,
         "notes": _only(list, _each(_text)),
@@ -257,6 +258,7 @@ _METRICS = _record(
         "best_epoch": _count,
         "seconds": _number,
         "held_out": _maybe(_only(dict, _each(_number))),
+        "validation": _maybe(_record({}, {"digest": _text, "nats_per_character": _maybe(_number)})),
         "test": _record(
             {},
             {

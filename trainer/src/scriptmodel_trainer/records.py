@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 SCHEMA = 1
+SCENES, FILES = "scenes", "files"  # what stays together when a corpus is split
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,14 @@ class SplitPerplexity:
 
 
 @dataclass(frozen=True, slots=True)
+class Validation:
+    """The validation split: `digest` of its text, which every vocabulary shares, and the best epoch's figure on it."""
+
+    digest: str = ""
+    nats_per_character: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Base:
     """The model that a training started from: digest of its weights and words, its fingerprint and its corpus' digest.
 
@@ -97,6 +106,7 @@ class Metrics:
     understood: float | None = None
     best_epoch: int = 0
     seconds: float = math.inf
+    validation: Validation | None = None
     test: Score | None = None
     restarts: int = 0
     recomputed_seconds: float = 0.0
@@ -126,7 +136,10 @@ class CorpusSummary:
 
 @dataclass(frozen=True, slots=True)
 class CorpusFacts:
-    """What a model was trained on: `layout` is the requested one, `layouts` counts the files of each detected one."""
+    """What a model was trained on: `layout` is the requested one, `layouts` counts the files of each detected one.
+
+    `split` is what stayed together when the corpus was split: SCENES or whole FILES.
+    """
 
     digest: str = ""
     layout: str = "auto"
@@ -134,6 +147,7 @@ class CorpusFacts:
     layouts: Mapping[str, int] = dataclasses.field(default_factory=dict)
     notes: tuple[str, ...] = ()
     summary: CorpusSummary = CorpusSummary()
+    split: str = SCENES
 
 
 def perplexity_of(mean: float) -> float:
@@ -154,6 +168,8 @@ def metrics_from(value: Mapping[str, Any]) -> Metrics:
         known["perplexity"] = SplitPerplexity(**_known(SplitPerplexity, _with_infinities(perplexity)))
     test = value.get("test")
     known["test"] = _score_from(test) if test else None
+    validation = value.get("validation")
+    known["validation"] = Validation(**_known(Validation, validation)) if validation else None
     known["base"] = base_from(value.get("base"))
     device = value.get("device")
     known["device"] = Device(**_known(Device, device)) if device else None

@@ -1,4 +1,4 @@
-"""The commands `retrain`, `suspend`, `resume` and `wait`."""
+"""The commands `retrain`, `promote`, `suspend`, `resume` and `wait`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from scriptmodel_cli.options import name_argument, seconds
 from scriptmodel_cli.output import note
 from scriptmodel_cli.program import Command
 from scriptmodel_cli.session import ServerUnavailableError, Session, pause
-from scriptmodel_operator.api.identity import RECONCILE_AT, RETRAIN_AT
+from scriptmodel_operator.api.identity import PROMOTE, RECONCILE_AT, RETRAIN_AT
+from scriptmodel_operator.reconcile.promotion import Decision
 
 
 @click.command(cls=Command)
@@ -30,6 +31,22 @@ def retrain(session: Session, name: str) -> None:
     # The reconcile request lets `wait` distinguish the new status from the previous one.
     session.patch(name, {"metadata": {"annotations": {RETRAIN_AT: stamp, RECONCILE_AT: stamp}}})
     note(f"requested a new training of {name}: see `scriptmodel status {name} -w`")
+
+
+@click.command(cls=Command)
+@name_argument
+@pass_session
+def promote(session: Session, name: str) -> None:
+    """Promote the newest model of NAME, which spec.promotion holds back: its script becomes that of the status."""
+    found = (session.get(name).get("status") or {}).get("promotion") or {}
+    if found.get("decision") != Decision.HELD_BACK:
+        note(f"no model of {name} is held back, nothing changed: see `scriptmodel status {name}`")
+        return
+    stamp = datetime.now(UTC).isoformat(timespec="microseconds")
+    session.patch(name, {"metadata": {"annotations": {PROMOTE: found["model"], RECONCILE_AT: stamp}}})
+    note(
+        f"requested to promote model {found['model'][: text.SHORT_ID]} of {name}: `scriptmodel script {name}` prints it"
+    )
 
 
 @click.command(cls=Command)

@@ -23,13 +23,13 @@ from scriptmodel_cli.errors import InputError, SuspendedError
 from scriptmodel_cli.live import Live
 from scriptmodel_cli.local.objects import Objects
 from scriptmodel_cli.local.programs import Localpach, find_trainer, localpach
-from scriptmodel_cli.local.schema import RefusedError
 from scriptmodel_cli.options import now
 from scriptmodel_cli.output import note
 from scriptmodel_cli.program import INTERRUPTED
 from scriptmodel_cli.pushing import ensure_repo, push
 from scriptmodel_cli.screen import status_of
 from scriptmodel_cli.session import Session
+from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.app import Process, working
 from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.desired.policy import ANYTHING, Policy
@@ -60,10 +60,7 @@ class Run:
     def to_script(self, trainer: Path | None) -> bytes:
         """Return the newest script. Raises ClickException if the object is stalled, Exit on an interrupt."""
         objects = Objects(self.folder / "scriptmodel.json")
-        try:
-            objects.apply(self.documents, self.namespace)
-        except RefusedError as error:
-            raise InputError(f"the ScriptModel is invalid: {error}") from error
+        objects.apply(self.documents, self.namespace)
         spec = objects.raw["spec"]
         self._check_corpus(spec["corpus"])
         environment = find_trainer(trainer)
@@ -153,6 +150,8 @@ class Run:
         ready = text.condition(found)
         if ready["status"] != "True":
             raise click.ClickException(f"the ScriptModel is stalled ({ready['reason']}): {ready['message']}")
+        if ready["reason"] == Reason.HELD_BACK:
+            note(f"{ready['message']} (here: the same annotation in the file)")
         where, script = found["status"]["lineage"]["script"], found["status"]["script"]
         with session.pachyderm("the script") as gateway:
             repo = RepoRef(where["project"], where["repo"])

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from scriptmodel_operator.api.identity import ADOPT, FINALIZER, RECONCILE_AT, RETRAIN_AT
+from scriptmodel_operator.api.identity import ADOPT, FINALIZER, PROMOTE, RECONCILE_AT, RETRAIN_AT
 from scriptmodel_operator.api.marks import Owner
 from scriptmodel_operator.api.names import PachydermNames, pachyderm_names, possible_names
 from scriptmodel_operator.api.previous import PreviousStatus, parse_status
@@ -34,6 +34,8 @@ class ScriptModel:
     finalizers: tuple[str, ...] = ()
     reconcile_at: str = ""
     retrain_at: str = ""
+    promote: str = ""
+    """Commit of a model that is promoted whatever spec.promotion says, or its first characters."""
     adopt: bool = False
     status: Mapping[str, Any] = field(default_factory=dict)
     known_names: PachydermNames | None = None
@@ -87,6 +89,7 @@ def parse_object(raw: Mapping[str, Any]) -> ScriptModel:
         finalizers=tuple(metadata.get("finalizers") or ()),
         reconcile_at=str(annotations.get(RECONCILE_AT, "")),
         retrain_at=str(annotations.get(RETRAIN_AT, "")),
+        promote=str(annotations.get(PROMOTE, "")).strip(),
         adopt=annotations.get(ADOPT) == "true",
         status=status,
         known_names=_names_in(status, possible_names(namespace, name, spec.pachyderm.project)),

@@ -9,9 +9,16 @@ from typing import Any
 
 from scriptmodel_operator.api.conditions import ConditionType
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.api.status import CommitRef, HistoryEntry, ScriptModelStatus, SourceStatus, TrainingStatus
+from scriptmodel_operator.api.status import (
+    CommitRef,
+    HistoryEntry,
+    PromotionStatus,
+    ScriptModelStatus,
+    SourceStatus,
+    TrainingStatus,
+)
 
-_READ_BACK = ("lastHandledReconcileAt", "suspended", "training", "lineage", "source", "history")
+_READ_BACK = ("lastHandledReconcileAt", "suspended", "training", "lineage", "promotion", "source", "history")
 _FAILED = re.compile(
     r"(?:training|generation) failed: .*\(job (?P<job>\w{8})\)"
     r"|(?:train|generate) job (?P<older>\w{8})\w* failed: .*",  # written by older operators
@@ -54,6 +61,9 @@ class PreviousStatus:
     """The commit in lineage.corpus."""
     base_commit: CommitRef | None = None
     """The commit in lineage.base."""
+    script_commit: CommitRef | None = None
+    """The commit in lineage.script."""
+    promotion: PromotionStatus | None = None
     source: SourceStatus | None = None
     history: tuple[HistoryEntry, ...] = ()
     failed: Mapping[ConditionType, FailedJob] = field(default_factory=dict)
@@ -76,6 +86,8 @@ def parse_status(raw: Mapping[str, Any]) -> PreviousStatus:
         training=status.training or TrainingStatus(),
         corpus_commit=status.lineage.corpus if status.lineage else None,
         base_commit=status.lineage.base if status.lineage else None,
+        script_commit=status.lineage.script if status.lineage else None,
+        promotion=status.promotion,
         source=status.source,
         history=tuple(status.history or ()),
         failed={kind: failure for kind, failure in failures.items() if failure},

@@ -43,6 +43,10 @@ class Reason(StrEnum):
     TRAINED = "Trained", "A model of the newest corpus commit and the newest spec exists."
     GENERATING = "Generating", "The generate job is running, or waits for a worker."
     GENERATED = "Generated", "A script of the newest spec and the newest corpus commit exists."
+    HELD_BACK = (
+        "HeldBack",
+        "A retrained model does not improve by spec.promotion.minImprovement, so the last script stays.",
+    )
     CORPUS_FOUND = "CorpusFound", "The corpus has a finished commit with files."
     INGESTING = "Ingesting", "The corpus is being downloaded and committed to the repo that the object owns."
     CHECK_FAILED = (

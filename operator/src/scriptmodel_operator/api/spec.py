@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -12,24 +11,10 @@ from scriptmodel_operator.api.fields import PROJECT_PATTERN, PROJECT_WORDS, ApiM
 from scriptmodel_operator.api.generation import Generation
 from scriptmodel_operator.api.names import MAX_PROJECT_NAME
 from scriptmodel_operator.api.network import Model
+from scriptmodel_operator.api.promotion import Promotion
 from scriptmodel_operator.api.training import Training
 
 ONE_START = "!has(self.model.from) || !self.training.warmStart"
-
-
-class DeletionPolicy(StrEnum):
-    """What is kept in Pachyderm when the object is deleted."""
-
-    DELETE = "Delete"
-    RETAIN = "Retain"
-    ORPHAN = "Orphan"
-
-
-class DriftPolicy(StrEnum):
-    """What the operator does about a pipeline that somebody else changed."""
-
-    CORRECT = "Correct"
-    WARN = "Warn"
 
 
 class Pachyderm(ApiModel):
@@ -64,11 +49,13 @@ class ScriptModelSpec(ApiModel):
     """Where and how training runs."""
     generation: Generation = Field(default_factory=Generation)
     """The script to generate."""
+    promotion: Promotion = Field(default_factory=Promotion)
+    """When the script of a retrained model replaces the last one."""
     pachyderm: Pachyderm = Field(default_factory=Pachyderm)
     """Location of the pipelines in Pachyderm."""
-    deletion_policy: DeletionPolicy = DeletionPolicy.DELETE
+    deletion_policy: Literal["Delete", "Retain", "Orphan"] = "Delete"
     """Delete removes pipelines and their repos, Retain keeps the repos, Orphan keeps everything."""
-    drift_policy: DriftPolicy = DriftPolicy.CORRECT
+    drift_policy: Literal["Correct", "Warn"] = "Correct"
     """Correct reverts changes that somebody else made to a pipeline, Warn only reports them."""
     suspend: bool = False
     """Stops both pipelines; a running job is killed. Later it resumes from a claim, else from its first epoch."""

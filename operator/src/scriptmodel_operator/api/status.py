@@ -131,7 +131,7 @@ class ScriptScore(ApiModel):
 
 
 class ScriptStatus(ApiModel):
-    """The newest script."""
+    """The newest script that is promoted."""
 
     path: str | None = None
     """Path in the repo of lineage.script."""
@@ -160,8 +160,19 @@ class CommitRef(ApiModel):
     """Id of the commit."""
 
 
+class HeldBack(ApiModel):
+    """Commits of the newest script, whose model is held back by spec.promotion."""
+
+    corpus: CommitRef | None = None
+    """Commit of the corpus."""
+    model: CommitRef | None = None
+    """Commit of the model."""
+    script: CommitRef | None = None
+    """Commit of the script."""
+
+
 class Lineage(ApiModel):
-    """Commits that the newest script was made from."""
+    """Commits that the script was made from."""
 
     corpus: CommitRef | None = None
     """Commit of the corpus."""
@@ -171,6 +182,27 @@ class Lineage(ApiModel):
     """Commit of the script."""
     base: CommitRef | None = None
     """Commit of the model that training started from."""
+    held_back: HeldBack | None = None
+    """Commits of the newest script, if its model is held back by spec.promotion."""
+
+
+class PromotionStatus(ApiModel):
+    """The newest comparison of a retrained model with the one that it was to replace."""
+
+    decision: str | None = None
+    """Promoted, PromotedByAnnotation, NotComparable (and promoted) or HeldBack."""
+    model: str | None = None
+    """Commit of the retrained model."""
+    previous: str | None = None
+    """Commit of the model that it was compared with."""
+    measure: str | None = None
+    """What was compared: validation or judge."""
+    figure: str | None = None
+    """Figure of the retrained model: nats per character of validation text, or score of the script."""
+    previous_figure: str | None = None
+    """The same figure of the model that it was compared with."""
+    improvement: str | None = None
+    """By how much the retrained model is better; negative if it is worse."""
 
 
 class SourceStatus(ApiModel):
@@ -220,6 +252,8 @@ class HistoryEntry(ApiModel):
     """When its training ended."""
     gpu_seconds: int | None = None
     """GPU seconds of its training."""
+    promotion: str | None = None
+    """What spec.promotion decided: Promoted, PromotedByAnnotation, NotComparable or HeldBack."""
 
 
 class ScriptModelStatus(ApiModel):
@@ -249,9 +283,11 @@ class ScriptModelStatus(ApiModel):
     training: TrainingStatus | None = None
     """The training job."""
     script: ScriptStatus | None = None
-    """The newest script."""
+    """The newest script that is promoted; any script is, unless spec.promotion holds its model back."""
     lineage: Lineage | None = None
-    """Commits that the newest script was made from."""
+    """Commits that the script was made from."""
+    promotion: PromotionStatus | None = None
+    """The newest comparison of a retrained model with the one before, if spec.promotion.minImprovement is set."""
     source: SourceStatus | None = None
     """Newest download of a corpus by URL."""
     pipelines: list[PipelineStatus] | None = None

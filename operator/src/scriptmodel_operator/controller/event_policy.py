@@ -17,7 +17,10 @@ _READY = "Ready"
 _STALLED = "Stalled"
 _CORPUS_READY = "CorpusReady"
 _STAGES = (_CORPUS_READY, "Trained", "Generated")
-_TRANSIENT_ERRORS = (Reason.PACHYDERM_UNAVAILABLE.value, Reason.RETRYING.value, Reason.DRIFTED.value)
+_WARNINGS = tuple(
+    reason.value for reason in (Reason.PACHYDERM_UNAVAILABLE, Reason.RETRYING, Reason.DRIFTED, Reason.HELD_BACK)
+)
+"""Reasons of Ready that are warnings although nothing is stalled."""
 
 
 class EventPolicy:
@@ -41,7 +44,7 @@ class EventPolicy:
         same = same and _newest_commit(model.status) == _newest_commit(status)
         if same and before.get("observedGeneration") == now.get("observedGeneration"):
             return
-        warning = _condition(status, _STALLED).get("status") == "True" or now.get("reason") in _TRANSIENT_ERRORS
+        warning = _condition(status, _STALLED).get("status") == "True" or now.get("reason") in _WARNINGS
         if same and not warning:
             return
         note = one_line(str(now.get("message", ""))) or str(now.get("reason"))
@@ -144,7 +147,9 @@ def _previous_state(model: ScriptModel) -> str:
 
 
 def _newest_commit(status: Mapping[str, Any]) -> str:
-    script = (status.get("lineage") or {}).get("script") or {}
+    """Return the commit of the newest script, promoted or not."""
+    lineage = status.get("lineage") or {}
+    script = (lineage.get("heldBack") or {}).get("script") or lineage.get("script") or {}
     return str(script.get("commit", ""))
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from scriptmodel_operator.api.identity import ADOPT, RECONCILE_AT, RETRAIN_AT
+from scriptmodel_operator.api.identity import ADOPT, PROMOTE, RECONCILE_AT, RETRAIN_AT
 from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
 
@@ -24,7 +24,7 @@ _METADATA = (
     "finalizers",
     "deletionTimestamp",
 )
-_ANNOTATIONS = (ADOPT, RECONCILE_AT, RETRAIN_AT)
+_ANNOTATIONS = (ADOPT, PROMOTE, RECONCILE_AT, RETRAIN_AT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,17 +7,25 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from scriptmodel_operator.api.marks import Mark, Owner, mark_of, ownership, parse_mark
+from scriptmodel_operator.api.marks import Mark, Owner, mark_of, ownership
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.desired.pipelines import QUEUE_LABEL
 from scriptmodel_operator.desired.references import References, references
-from scriptmodel_operator.observe.base import Bases, Trained
+from scriptmodel_operator.observe.base import Bases, Trained, owned_repo
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.naming import names_of
 from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.observe.results import Provenance, Results
 from scriptmodel_operator.observe.snapshot import JOBS_PER_PIPELINE, Snapshot
-from scriptmodel_operator.observe.view import CorpusView, ModelCommits, ModelView, OwnedCorpus, PipelineView, QueueView
+from scriptmodel_operator.observe.view import (
+    CorpusView,
+    ModelCommits,
+    ModelView,
+    OwnedRepo,
+    PipelineView,
+    QueueView,
+    WrittenScript,
+)
 from scriptmodel_operator.pachyderm.errors import NotFoundError
 from scriptmodel_operator.pachyderm.gateway import Gateway
 from scriptmodel_operator.pachyderm.values import (
@@ -73,6 +81,8 @@ class Observer:
         reported_commits, good_model = (self._commits(refs, job, snapshot) for job in (reported, good))
         base = self._bases.view(model, refs, owner, Trained(train, reported_commits, good_model), snapshot)
         refs = replace(refs, base=BranchRef(refs.own_base, base.current) if base.current else None)
+        script_model = self._script_model(refs, written, snapshot)
+        compared = script_model if model.spec.promotion.min_improvement is not None else None
         return ModelView(
             refs=refs,
             project_exists=model.spec.pachyderm.project in snapshot.projects,
@@ -96,7 +106,9 @@ class Observer:
             metrics=self._results.metrics(good.ref.pipeline.output, good.ref.id) if good else None,
             script=self._results.script(written.ref.pipeline.output, written.ref.id) if written else None,
             script_commit=written.ref.id if written else None,
-            script_model=self._script_model(refs, written, snapshot),
+            script_model=script_model,
+            script_metrics=self._results.metrics(refs.model.repo, compared.model) if compared else None,
+            kept_script=self._kept_script(model, refs, written, snapshot, repos) if compared else None,
         )
 
     def _others_pipeline(self, ref: PipelineRef, snapshot: Snapshot) -> PipelineView | None:
@@ -141,7 +153,7 @@ class Observer:
         return next((mark for mark in marks if mark is not None), None)
 
     def _corpus(
-        self, branch: BranchRef, train: PipelineView | None, owned: OwnedCorpus | None, snapshot: Snapshot
+        self, branch: BranchRef, train: PipelineView | None, owned: OwnedRepo | None, snapshot: Snapshot
     ) -> CorpusView | None:
         reader = train.info if train is not None and train.info.spec.input_branch == branch else None
         if reader is not None and _is_started(reader, snapshot, self._now()):
@@ -175,21 +187,14 @@ class Observer:
         pipeline = PipelineRef(branch.repo.project, branch.repo.name)
         return CorpusView(branch, head=head, maker=pipeline if pipeline in snapshot.pipelines else None)
 
-    def _owned_corpus(
-        self, model: ScriptModel, refs: References, owner: Owner, snapshot: Snapshot
-    ) -> OwnedCorpus | None:
-        ref = refs.own_corpus
-        repo = snapshot.repos.get(ref)
-        if repo is None:
-            return None
-        mark = parse_mark(repo.description)
-        found = ownership(mark, owner)
-        if model.spec.corpus.repo is not None:
-            return OwnedCorpus(ref, found, mark, readers=snapshot.readers(ref))
+    def _owned_corpus(self, model: ScriptModel, refs: References, owner: Owner, snapshot: Snapshot) -> OwnedRepo | None:
+        found = owned_repo(refs.own_corpus, owner, snapshot)
+        if found is None or model.spec.corpus.repo is not None:
+            return found
         head = self._head(refs.own_branch)
         small = model.spec.corpus.config_map is not None and head is not None and head.finished
-        digests = self._results.digests(ref, head.id) if small and head else {}
-        return OwnedCorpus(ref, found, mark, head, digests, snapshot.readers(ref))
+        digests = self._results.digests(found.ref, head.id) if small and head else {}
+        return replace(found, head=head, digests=digests)
 
     def _head(self, branch: BranchRef) -> CommitInfo | None:
         try:
@@ -241,6 +246,21 @@ class Observer:
         if commit is None:
             return None
         return self._made_from(refs, refs.model.repo, commit, snapshot)
+
+    def _kept_script(
+        self, model: ScriptModel, refs: References, newest: JobInfo | None, snapshot: Snapshot, as_of: object
+    ) -> WrittenScript | None:
+        """Return the script in the status; None if it is the newest one, or its commit or its model is gone."""
+        known, output = model.previous.script_commit, refs.generate.output
+        commit = (known.commit if known and (known.project, known.repo) == (output.project, output.name) else "") or ""
+        if not commit or newest is None or commit == newest.ref.id:
+            return None
+        script = self._results.script(output, commit) if self._results.has(output, commit, as_of) else None
+        source = _preferred(self._results.provenance(output, commit), refs.model.repo)
+        if script is None or source is None:
+            return None
+        made_from = self._made_from(refs, refs.model.repo, source[1], snapshot)
+        return WrittenScript(commit, script, made_from, self._results.metrics(refs.model.repo, source[1]))
 
     def _input_of(self, job: JobInfo, repo: RepoRef) -> tuple[RepoRef, str] | None:
         return _preferred(self._results.provenance(job.ref.pipeline.output, job.ref.id), repo)

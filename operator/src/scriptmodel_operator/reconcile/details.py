@@ -10,6 +10,7 @@ from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.status import (
     CommitRef,
     DeviceStatus,
+    HeldBack,
     HistoryEntry,
     Lineage,
     Perplexity,
@@ -19,10 +20,12 @@ from scriptmodel_operator.api.status import (
     TrainingStatus,
 )
 from scriptmodel_operator.desired.base import copied_commit, is_copy_of
+from scriptmodel_operator.observe.files import ModelMetrics
 from scriptmodel_operator.observe.progress import Device, LogDigest
-from scriptmodel_operator.observe.results import ModelMetrics, Script
+from scriptmodel_operator.observe.results import Script
 from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView
 from scriptmodel_operator.pachyderm.values import BranchRef, JobInfo, JobState, RepoRef
+from scriptmodel_operator.reconcile.promotion import promoted, promotion
 from scriptmodel_operator.reconcile.restarts import if_worker_is_lost, restarts_in_log, restarts_in_metrics
 from scriptmodel_operator.reconcile.state import Elapsed
 from scriptmodel_operator.reconcile.warnings import warnings_of, warnings_of_model
@@ -90,15 +93,16 @@ def _device(device: Device | None) -> DeviceStatus | None:
 
 
 def _finished(metrics: ModelMetrics) -> dict[str, object]:
+    epochs, perplexity = len(metrics.epochs), metrics.perplexity
     return {
-        "epoch": metrics.epochs,
-        "epochs": metrics.epochs,
-        "epoch_progress": f"{metrics.epochs}/{metrics.epochs}",
+        "epoch": epochs,
+        "epochs": epochs,
+        "epoch_progress": f"{epochs}/{epochs}",
         "progress_percent": 100,
         "perplexity": Perplexity(
-            train=_figure(metrics.train),
-            valid=_figure(metrics.valid),
-            test=_figure(metrics.test),
+            train=_figure(perplexity.train),
+            valid=_figure(perplexity.valid),
+            test=_figure(perplexity.test),
             best=_figure(metrics.best),
         ),
         "words_per_second": _rounded(metrics.words_per_second),
@@ -148,9 +152,10 @@ def _gpu_seconds(model: ScriptModel, train: PipelineView, job: JobInfo, elapsed:
     return max(0, int(gpus * took.total_seconds()))
 
 
-def script_status(view: ModelView) -> ScriptStatus | None:
-    """Describe the newest script; it stays in the status while another one is being made."""
-    script = view.script
+def script_status(model: ScriptModel, view: ModelView) -> ScriptStatus | None:
+    """Describe the script; it stays in the status while another one is being made, or is held back."""
+    written = promoted(model, view)
+    script = written.script if written else view.script
     if script is None:
         return None
     return ScriptStatus(
@@ -174,10 +179,21 @@ def score_of(script: Script) -> ScriptScore | None:
 
 def lineage(model: ScriptModel, view: ModelView) -> Lineage | None:
     """Return the commits that the script was made from; before the first script, those of the newest model."""
-    source = view.script_model if view.script_commit else view.good_model
+    written, newest = promoted(model, view), view.newest_script
+    commit = written.commit if written else view.script_commit
+    source = written.model if written else view.script_model if commit else view.good_model
     if source is None:
         return None
-    script = _commit(view.refs.generate.output, view.script_commit) if view.script_commit else None
+    found = _lineage_of(model, view, source, commit)
+    if newest is None or newest == written:
+        return found
+    other = _lineage_of(model, view, newest.model, newest.commit)
+    held_back = HeldBack(corpus=other.corpus, model=other.model, script=other.script)
+    return found.model_copy(update={"held_back": held_back})
+
+
+def _lineage_of(model: ScriptModel, view: ModelView, source: ModelCommits, commit: str | None) -> Lineage:
+    script = _commit(view.refs.generate.output, commit) if commit else None
     model_commit = _commit(view.refs.model.repo, source.model)
     corpus, base = _corpus_commit(model, view.refs.corpus, source), _base_commit(model, view, source)
     return Lineage(corpus=corpus, model=model_commit, script=script, base=base)
@@ -243,14 +259,16 @@ def _history_entry(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> His
     train = view.train
     if train is None or train.last_good is None:
         return None
-    job = train.computed(train.last_good)
+    job, compared = train.computed(train.last_good), promotion(model, view)
+    before = model.previous.history_of(job.ref.id)
     return HistoryEntry(
-        generation=model.previous.history_of(job.ref.id).generation or model.generation,
+        generation=before.generation or model.generation,
         model_commit=job.ref.id,
         perplexity=_figure(view.metrics.best) if view.metrics else None,
-        test_perplexity=_figure(view.metrics.test) if view.metrics else None,
+        test_perplexity=_figure(view.metrics.perplexity.test) if view.metrics else None,
         finished=timestamp(job.finished) if job.finished else None,
         gpu_seconds=_gpu_seconds(model, train, job, elapsed),
+        promotion=compared.decision if compared and compared.model == job.ref.id else before.promotion,
     )
 
 

@@ -8,9 +8,8 @@ from datetime import datetime, timedelta
 
 from scriptmodel_operator.api.conditions import ConditionStatus
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.ingest.origin import Download, Origin
+from scriptmodel_operator.ingest.values import Download, DownloadRecord
 from scriptmodel_operator.reconcile.actions import (
-    AdoptRepo,
     CopyFiles,
     CreateRepo,
     DeleteRepo,
@@ -23,7 +22,7 @@ from scriptmodel_operator.reconcile.difference import NO_DIFFERENCE, Difference
 
 Elapsed = Callable[[datetime], timedelta]
 """Returns the time that has passed since a time that Pachyderm gave (`pachyderm/clock.py`)."""
-Ingest = CreateRepo | AdoptRepo | ReplaceFiles | CopyFiles
+Ingest = CreateRepo | ReplaceFiles | CopyFiles
 """Actions that put an object's own corpus or its base model into Pachyderm."""
 Upkeep = StartPipeline | StopJob | DeleteRepo
 """Actions on an object whose pipelines need no update."""
@@ -84,7 +83,7 @@ class Problem:
 class KnownSource:
     """What is known of the source of the object's own corpus."""
 
-    origin: Origin | None = None
+    record: DownloadRecord | None = None
     """What the newest commit was made from."""
     download: Download | None = None
     """The download to start once it is due."""
@@ -160,10 +159,12 @@ class Failed(_InSync):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled(_InSync):
-    """The script of the newest spec and corpus is written."""
+    """The script of the newest spec and corpus is written, promoted or not."""
 
     unchecked: str = ""
     """Why the source could not be checked for a newer corpus."""
+    held_back: str = ""
+    """Why the newest model is held back and the script before it stays."""
 
 
 ModelState = Suspended | Blocked | Ingesting | Applying | Running | Failed | Settled

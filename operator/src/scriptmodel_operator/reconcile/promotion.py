@@ -1,0 +1,145 @@
+"""Decides whether the script of a retrained model replaces the last one. Pure.
+
+Pachyderm writes the new script in any case; the status names the script that is promoted, and its commits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from scriptmodel_operator.api.identity import PROMOTE
+from scriptmodel_operator.api.objects import ScriptModel
+from scriptmodel_operator.api.promotion import Measure
+from scriptmodel_operator.api.status import PromotionStatus
+from scriptmodel_operator.observe.view import ModelView, WrittenScript
+from scriptmodel_operator.reconcile.wording import short
+
+_ROUNDING = 1e-9
+_SHORTEST = 8
+"""Characters of a commit's id that the annotation needs at least."""
+_UNITS = {Measure.VALIDATION: "nats per character", Measure.JUDGE: "score of the judge"}
+
+
+class Decision(StrEnum):
+    """What becomes of the script of a retrained model."""
+
+    PROMOTED = "Promoted"
+    BY_ANNOTATION = "PromotedByAnnotation"
+    NOT_COMPARABLE = "NotComparable"
+    HELD_BACK = "HeldBack"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The figures of two models; None where they do not compare. `sign` is -1 where the smaller one is better."""
+
+    figure: float | None = None
+    previous: float | None = None
+    sign: int = -1
+
+    @property
+    def improvement(self) -> float | None:
+        """Return by how much the new model is better; negative if it is worse."""
+        return None if self.figure is None or self.previous is None else self.sign * (self.figure - self.previous)
+
+
+def promoted(model: ScriptModel, view: ModelView) -> WrittenScript | None:
+    """Return the script that the status reports: the newest one, unless its model is held back."""
+    kept = _kept(model, view)
+    return kept if kept is not None and is_held_back(model, view) else view.newest_script
+
+
+def is_held_back(model: ScriptModel, view: ModelView) -> bool:
+    """Return whether the newest script is of a model that is held back."""
+    found = promotion(model, view)
+    return found is not None and found.decision == Decision.HELD_BACK
+
+
+def promotion(model: ScriptModel, view: ModelView) -> PromotionStatus | None:
+    """Return the newest comparison of models; None without spec.promotion.minImprovement, and before the second model.
+
+    A comparison stays in the status until the next model is compared.
+    """
+    least, newest, kept = model.spec.promotion.min_improvement, view.newest_script, _kept(model, view)
+    if least is None or newest is None:
+        return None
+    if kept is None or _computed(view, newest) == _computed(view, kept):
+        return _earlier(model, _computed(view, newest))
+    found = _compared(model.spec.promotion.measure, newest, kept)
+    return PromotionStatus(
+        decision=_decided(model, view, newest, found.improvement, float(least)),
+        model=_computed(view, newest),
+        previous=_computed(view, kept),
+        measure=model.spec.promotion.measure,
+        figure=_figure(found.figure),
+        previous_figure=_figure(found.previous),
+        improvement=_figure(found.improvement),
+    )
+
+
+def _earlier(model: ScriptModel, name: str) -> PromotionStatus | None:
+    """Return the comparison that promoted the model; a script that it was held back for may be gone."""
+    found = model.previous.promotion
+    return found if found and found.model == name and found.decision != Decision.HELD_BACK else None
+
+
+def held_back_message(model: ScriptModel, view: ModelView) -> str:
+    """Return why the newest model is held back, and what promotes it; empty if it is not."""
+    found = promotion(model, view)
+    if found is None or found.decision != Decision.HELD_BACK or view.newest_script is None:
+        return ""
+    name, kept = short(found.model or ""), short(found.previous or "")
+    what = "is worse than" if (found.improvement or "").startswith("-") else "improves too little on"
+    figures = f"{found.figure} after {found.previous_figure} {_UNITS[model.spec.promotion.measure]}"
+    return (
+        f"model {name} is held back, since it {what} the last one: {figures} "
+        f"(spec.promotion.minImprovement {model.spec.promotion.min_improvement}). "
+        f"The script of model {kept} stays; to promote the new one: "
+        f"kubectl annotate sm {model.name} -n {model.namespace} --overwrite {PROMOTE}={name}"
+    )
+
+
+def _kept(model: ScriptModel, view: ModelView) -> WrittenScript | None:
+    """Return the script in the status that a newer one may not replace; None if there is no gate or no such script."""
+    return view.kept_script if model.spec.promotion.min_improvement is not None else None
+
+
+def _computed(view: ModelView, written: WrittenScript) -> str:
+    """Return the commit of the job that computed a model: a restarted pipeline repeats it under another commit."""
+    jobs = view.train.jobs if view.train else ()
+    job = next((job for job in jobs if job.ref.id == written.model.model), None)
+    return view.train.computed(job).ref.id if view.train and job else written.model.model
+
+
+def _decided(
+    model: ScriptModel, view: ModelView, newest: WrittenScript, improvement: float | None, least: float
+) -> Decision:
+    names = (newest.model.model, _computed(view, newest))
+    if len(model.promote) >= _SHORTEST and any(name.startswith(model.promote) for name in names):
+        return Decision.BY_ANNOTATION
+    if improvement is None:
+        return Decision.NOT_COMPARABLE
+    return Decision.PROMOTED if improvement >= least - _ROUNDING else Decision.HELD_BACK
+
+
+def _compared(measure: Measure, newest: WrittenScript, kept: WrittenScript) -> Comparison:
+    """Compare two models on the same validation text; an older trainer wrote no digest of it."""
+    texts = [each.metrics.validation.digest if each.metrics else "" for each in (newest, kept)]
+    if not texts[0] or texts[0] != texts[1]:
+        return Comparison()
+    if measure is Measure.JUDGE:
+        return Comparison(_score(newest), _score(kept), sign=1)
+    return Comparison(_nats(newest), _nats(kept))
+
+
+def _score(written: WrittenScript) -> float | None:
+    return written.script.score.overall if written.script.score else None
+
+
+def _nats(written: WrittenScript) -> float | None:
+    return written.metrics.validation.nats_per_character if written.metrics else None
+
+
+def _figure(value: float | None) -> str | None:
+    return None if value is None else f"{value:.4f}"

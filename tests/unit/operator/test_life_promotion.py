@@ -1,0 +1,402 @@
+"""A retrained model that is worse than the last one does not replace its script, if the spec sets a gate."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any, cast
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from scriptmodel_cli.changes import Preview
+from scriptmodel_cli.diagnosis import Evidence, why
+from scriptmodel_cli.main import main
+from scriptmodel_cli.preview import preview
+from scriptmodel_cli.screen import status_of
+from scriptmodel_cli.session import Session
+from scriptmodel_operator.api.identity import PROMOTE, RECONCILE_AT
+from scriptmodel_operator.api.objects import parse_object
+from scriptmodel_operator.controller.event_policy import EventPolicy
+from scriptmodel_operator.kube.events import EventRecorder
+from tests.unit.operator.terminal import CREATED, as_object, plain
+from tests.unit.operator.test_event_policy import Recorder
+from tests.unit.operator.world import CLUSTER, IMAGE, PLAYS, World, scriptmodel
+
+GATE: dict[str, Any] = {"promotion": {"minImprovement": "0"}}
+BY_JUDGE: dict[str, Any] = {"promotion": {"minImprovement": "0.05", "measure": "judge"}}
+
+
+def measured(world: World, figure: object, text: object = "text-1", **score: float) -> None:
+    """The next model has this figure on the validation text of that digest; the next script that score."""
+    world.pachyderm.metrics |= {"validation": {"digest": text, "nats_per_character": figure}}
+    world.pachyderm.score = {"verdict": "good", **score} if score else {}
+
+
+def retrained(world: World) -> None:
+    """A new corpus commit is trained on, and its script written."""
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    world.pachyderm.succeed(world.train)
+    world.pachyderm.succeed(world.generate)
+    world.reconcile()
+
+
+def gated_world(spec: dict[str, Any], figure: float = 1.5, **score: float) -> World:
+    """A world with one model, which was promoted without a comparison."""
+    world = World(model=scriptmodel(spec))
+    measured(world, figure, **score)
+    retrained(world)
+    assert world.ready == ("True", "Generated")
+    assert "promotion" not in world.model.status
+    return world
+
+
+def commits(world: World) -> tuple[str, str]:
+    """The model and the script of the status."""
+    lineage = world.model.status["lineage"]
+    return lineage["model"]["commit"], lineage["script"]["commit"]
+
+
+def decision(world: World) -> str:
+    return str(world.model.status["promotion"]["decision"])
+
+
+def test_a_worse_model_is_held_back_and_the_object_is_ready_with_the_last_script() -> None:
+    world = gated_world(GATE)
+    before, script = commits(world), world.model.status["script"]
+    measured(world, 1.6)
+    retrained(world)
+    status = world.model.status
+    assert world.ready == ("True", "HeldBack")
+    assert (commits(world), status["script"]) == (before, script)
+    held_back = status["lineage"]["heldBack"]
+    assert held_back["model"]["commit"] not in before
+    assert held_back["script"]["commit"] not in before
+    assert held_back["corpus"]["commit"] != status["lineage"]["corpus"]["commit"]
+    assert status["promotion"] == {
+        "decision": "HeldBack",
+        "model": held_back["model"]["commit"],
+        "previous": before[0],
+        "measure": "validation",
+        "figure": "1.6000",
+        "previousFigure": "1.5000",
+        "improvement": "-0.1000",
+    }
+    assert [entry.get("promotion") for entry in status["history"]] == ["HeldBack", None]
+    message = world.condition("Ready")["message"]
+    assert f"model {held_back['model']['commit'][:8]} is held back, since it is worse than the last one" in message
+    assert f"--overwrite {PROMOTE}={held_back['model']['commit'][:8]}" in message
+
+
+def test_a_status_with_a_model_that_is_held_back_does_not_change_by_itself() -> None:
+    world = gated_world(GATE)
+    measured(world, 1.6)
+    retrained(world)
+    status = world.model.status
+    world.reconcile()
+    assert world.model.status == status
+
+
+@pytest.mark.parametrize(
+    ("figure", "least", "expected"),
+    [
+        (1.5, "0", "Promoted"),
+        (1.4, "0", "Promoted"),
+        (1.4, "0.1", "Promoted"),
+        (1.45, "0.1", "HeldBack"),
+        (1.5, "0.1", "HeldBack"),
+        (1.51, "0", "HeldBack"),
+    ],
+)
+def test_a_model_is_promoted_if_it_improves_by_the_least_improvement(figure: float, least: str, expected: str) -> None:
+    world = gated_world({"promotion": {"minImprovement": least}})
+    before = commits(world)
+    measured(world, figure)
+    retrained(world)
+    assert decision(world) == expected
+    assert (commits(world) == before) == (expected == "HeldBack")
+    assert ("heldBack" in world.model.status["lineage"]) == (expected == "HeldBack")
+    status = world.model.status
+    world.reconcile()
+    assert world.model.status == status
+
+
+def test_a_model_that_improves_too_little_is_said_to() -> None:
+    world = gated_world({"promotion": {"minImprovement": "0.1"}})
+    measured(world, 1.45)
+    retrained(world)
+    assert (
+        "improves too little on the last one: 1.4500 after 1.5000 nats per character"
+        in (world.condition("Ready")["message"])
+    )
+
+
+def test_the_next_model_is_compared_with_the_promoted_one_not_with_the_one_held_back() -> None:
+    world = gated_world(GATE)
+    first = commits(world)[0]
+    measured(world, 1.9)
+    retrained(world)
+    measured(world, 1.7)
+    retrained(world)
+    assert (decision(world), world.model.status["promotion"]["previous"]) == ("HeldBack", first)
+    measured(world, 1.4)
+    retrained(world)
+    assert (decision(world), world.model.status["promotion"]["previous"]) == ("Promoted", first)
+    assert [entry.get("promotion") for entry in world.model.status["history"]] == [
+        "Promoted",
+        "HeldBack",
+        "HeldBack",
+        None,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("figure", "text"),
+    [
+        (1.9, "text-2"),
+        (1.9, ""),
+        (1.9, 7),
+        (None, "text-1"),
+        ("high", "text-1"),
+        (-1.0, "text-1"),
+        (float("nan"), "text-1"),
+    ],
+)
+def test_models_that_do_not_compare_are_promoted_and_that_is_said(figure: object, text: object) -> None:
+    world = gated_world(GATE)
+    measured(world, figure, text)
+    retrained(world)
+    assert (world.ready, decision(world)) == (("True", "Generated"), "NotComparable")
+    assert commits(world)[0] == world.model.status["promotion"]["model"]
+    assert "improvement" not in world.model.status["promotion"]
+
+
+def test_models_of_an_older_trainer_are_promoted() -> None:
+    world = World(model=scriptmodel(GATE))
+    retrained(world)
+    retrained(world)
+    assert decision(world) == "NotComparable"
+
+
+def test_the_judge_compares_scripts() -> None:
+    world = gated_world(BY_JUDGE, 1.5, overall=0.7)
+    before = commits(world)
+    measured(world, 1.2, overall=0.72)
+    retrained(world)
+    assert (decision(world), commits(world)) == ("HeldBack", before)
+    assert "0.7200 after 0.7000 score of the judge" in world.condition("Ready")["message"]
+    measured(world, 1.2, overall=0.8)
+    retrained(world)
+    assert (decision(world), world.model.status["promotion"]["improvement"]) == ("Promoted", "0.1000")
+
+
+def test_a_script_without_a_score_does_not_compare_by_the_judge() -> None:
+    world = gated_world(BY_JUDGE, 1.5, overall=0.7)
+    measured(world, 1.2)
+    retrained(world)
+    assert decision(world) == "NotComparable"
+
+
+@pytest.mark.parametrize("digits", [8, 32])
+def test_an_annotation_promotes_the_model_that_it_names(digits: int) -> None:
+    world = gated_world(GATE)
+    measured(world, 1.6)
+    retrained(world)
+    world.written()
+    held_back = world.model.status["lineage"]["heldBack"]
+    world.want(GATE, promote=held_back["model"]["commit"][:digits])
+    world.reconcile()
+    assert world.ready == ("True", "Generated")
+    assert (decision(world), world.written()) == ("PromotedByAnnotation", [])
+    assert commits(world) == (held_back["model"]["commit"], held_back["script"]["commit"])
+    assert world.model.status["history"][0]["promotion"] == "PromotedByAnnotation"
+    status = world.model.status
+    world.reconcile()
+    assert world.model.status == status
+    measured(world, 1.7)
+    retrained(world)
+    assert decision(world) == "HeldBack", "the annotation names one model, not those that follow"
+
+
+@pytest.mark.parametrize("name", ["", "0", "no-such-commit"])
+def test_an_annotation_that_names_no_model_promotes_nothing(name: str) -> None:
+    world = gated_world(GATE)
+    measured(world, 1.6)
+    retrained(world)
+    held_back = world.model.status["lineage"]["heldBack"]["model"]["commit"]
+    world.want(GATE, promote=name or held_back[:7])
+    world.reconcile()
+    assert decision(world) == "HeldBack"
+
+
+def test_the_annotation_is_read_from_the_object() -> None:
+    metadata = {"namespace": "ml", "name": "thrones", "uid": "u", "annotations": {PROMOTE: " 50e97041 "}}
+    assert parse_object({"metadata": metadata, "spec": {"corpus": {"repo": {"name": "plays"}}}}).promote == "50e97041"
+
+
+def test_removing_the_gate_promotes_the_newest_script() -> None:
+    world = gated_world(GATE)
+    measured(world, 1.6)
+    retrained(world)
+    held_back = world.model.status["lineage"]["heldBack"]
+    world.want({})
+    world.reconcile()
+    assert (world.ready, commits(world)[0]) == (("True", "Generated"), held_back["model"]["commit"])
+    assert "promotion" not in world.model.status
+
+
+def test_without_a_gate_a_worse_model_replaces_the_last_one() -> None:
+    world = gated_world({})
+    before = commits(world)
+    measured(world, 9.0)
+    retrained(world)
+    assert world.ready == ("True", "Generated")
+    assert not set(before) & set(commits(world))
+    assert "promotion" not in world.model.status
+
+
+def test_another_script_of_the_same_model_is_promoted() -> None:
+    world = gated_world({"promotion": {"minImprovement": "0.5"}})
+    model, script = commits(world)
+    world.want({"promotion": {"minImprovement": "0.5"}, "generation": {"seed": 2}})
+    world.reconcile()
+    world.pachyderm.succeed(world.generate)
+    world.reconcile()
+    assert commits(world)[0] == model
+    assert commits(world)[1] != script
+    assert "promotion" not in world.model.status
+
+
+def test_another_script_of_a_model_that_is_held_back_is_held_back_too() -> None:
+    world = gated_world(GATE)
+    before = commits(world)
+    measured(world, 1.6)
+    retrained(world)
+    held_back = world.model.status["lineage"]["heldBack"]
+    world.want({**GATE, "generation": {"seed": 2}})
+    world.reconcile()
+    world.pachyderm.succeed(world.generate)
+    world.reconcile()
+    assert (decision(world), commits(world)) == ("HeldBack", before)
+    newest = world.model.status["lineage"]["heldBack"]
+    assert newest["model"] == held_back["model"]
+    assert newest["script"] != held_back["script"]
+
+
+def test_a_training_that_only_repeats_the_model_is_no_new_model() -> None:
+    world = gated_world({"promotion": {"minImprovement": "0.5"}})
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    world.pachyderm.succeed(world.train, skipped=True)
+    world.pachyderm.succeed(world.generate, skipped=True)
+    world.reconcile()
+    assert world.ready == ("True", "Generated")
+    assert "promotion" not in world.model.status
+
+
+def test_a_script_that_somebody_deleted_is_not_kept() -> None:
+    world = gated_world(GATE)
+    measured(world, 1.6)
+    retrained(world)
+    kept = commits(world)[1]
+    world.pachyderm.drop(kept)
+    world.want(GATE, reconcile_at="now")
+    world.reconcile()
+    assert world.ready == ("True", "Generated")
+    assert commits(world)[1] != kept
+
+
+def test_while_the_next_model_trains_the_kept_script_stays() -> None:
+    world = gated_world(GATE)
+    before = commits(world)
+    measured(world, 1.6)
+    retrained(world)
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    assert world.ready[0] == "False"
+    assert (commits(world), decision(world)) == (before, "HeldBack")
+
+
+def test_an_object_restored_without_status_takes_the_newest_script() -> None:
+    world = gated_world(GATE)
+    measured(world, 1.6)
+    retrained(world)
+    held_back = world.model.status["lineage"]["heldBack"]
+    world.model = replace(world.model, status={})
+    world.reconcile()
+    assert commits(world)[0] == held_back["model"]["commit"]
+
+
+def held_back_world() -> World:
+    world = gated_world(GATE)
+    measured(world, 1.6)
+    retrained(world)
+    return world
+
+
+def test_status_and_why_show_what_is_held_back_and_the_command_that_promotes_it() -> None:
+    world = held_back_world()
+    found = as_object(world)
+    promotion = found["status"]["promotion"]
+    screen = plain(status_of(found, CREATED))
+    compared = f"HeldBack: model {promotion['model'][:8]} beside {promotion['previous'][:8]}"
+    assert f"{compared}, validation: 1.6000 after 1.5000" in screen
+    assert re.search(r"MODEL +GENERATION +PERPLEXITY +FINISHED +PROMOTION", screen)
+    lines = [click.unstyle(line) for line in why(found, Evidence(), CREATED)]
+    assert lines[0].startswith(f"Ready: model {promotion['model'][:8]} is held back")
+    assert lines[1] == "Next: scriptmodel promote thrones -n ml, to use its script anyway"
+
+
+def test_a_screen_without_a_gate_has_no_such_column() -> None:
+    world = gated_world({})
+    retrained(world)
+    screen = plain(status_of(as_object(world), CREATED))
+    assert "MODEL" in screen
+    assert "PROMOTION" not in screen
+    assert "promotion" not in screen
+
+
+def test_a_plan_notes_what_is_held_back_and_none_once_the_gate_is_gone() -> None:
+    world = held_back_world()
+    assert any("is held back" in note for note in planned(world).notes)
+    world.want({})
+    assert planned(world).notes == planned(world).changes == ()
+
+
+def planned(world: World) -> Preview:
+    return preview(world.pachyderm, world.model, CLUSTER, IMAGE, None, world.pachyderm.now)
+
+
+def test_the_command_promotes_what_is_held_back_and_asks_for_a_reconcile(monkeypatch: pytest.MonkeyPatch) -> None:
+    world, patches = held_back_world(), []
+    monkeypatch.setattr(Session, "get", lambda _session, _name: as_object(world))
+    monkeypatch.setattr(Session, "patch", lambda _session, _name, body: patches.append(body))
+    done = CliRunner().invoke(main, ["promote", "thrones"])
+    assert done.exit_code == 0, done.output
+    annotations = patches[0]["metadata"]["annotations"]
+    name = world.model.status["promotion"]["model"]
+    assert (annotations[PROMOTE], bool(annotations[RECONCILE_AT])) == (name, True)
+    world.want(GATE, promote=annotations[PROMOTE])
+    world.reconcile()
+    done = CliRunner().invoke(main, ["promote", "thrones"])
+    assert (done.exit_code, len(patches)) == (0, 1)
+    assert "no model of thrones is held back" in done.output
+
+
+async def test_holding_a_model_back_is_one_warning_and_each_model_has_its_own() -> None:
+    recorder, world = Recorder(), gated_world(GATE)
+    policy = EventPolicy(cast(EventRecorder, recorder))
+    for figure in (1.6, 1.7):
+        measured(world, figure)
+        before = world.model
+        retrained(world)
+        await policy.on_status(before, world.model.status)
+        again = world.model
+        world.reconcile()
+        await policy.on_status(again, world.model.status)
+    assert recorder.reasons == ["HeldBack", "HeldBack"]
+    notes = list(recorder.events.values())
+    assert all(note.startswith("Warning: model ") for note in notes)
+    assert notes[0] != notes[1]
