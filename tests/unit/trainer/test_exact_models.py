@@ -51,15 +51,26 @@ def test_each_next_token_has_a_proper_distribution_and_the_text_is_charged_in_fu
     model = load_model(exact_model)
     network, vocabulary = Network(model.weights), model.vocabulary
     numbers = vocabulary.encode([*exact_tokens(content), EOS])
-    losses = negative_log_likelihoods(network, numbers, vocabulary.id_of(EOS))
+    losses = negative_log_likelihoods(network, numbers, vocabulary.first)
     assert found["oov"] == 0
     assert found["nats_per_character"] == pytest.approx(losses.sum() / len(content), rel=1e-6)
     for place in (0, 1, 7, 20):
         mass = 0.0
         for other in range(len(vocabulary)):
             text = np.concatenate([numbers[:place], np.array([other], np.int32)])
-            mass += np.exp(-negative_log_likelihoods(network, text, vocabulary.id_of(EOS))[-1])
+            mass += np.exp(-negative_log_likelihoods(network, text, vocabulary.first)[-1])
         assert mass == pytest.approx(1, abs=1e-4)
+
+
+def test_tokens_that_training_never_read_do_not_derail_the_network(exact_model: Path) -> None:
+    model = load_model(exact_model)
+    network, vocabulary = Network(model.weights), model.vocabulary
+    text = vocabulary.encode(exact_tokens(play(30, 2)))
+    usual = negative_log_likelihoods(network, text, vocabulary.first).mean()
+    for unseen in ("<0x07>", "##<0xFF>", "<unk>", "~"):
+        number = vocabulary.id_of(unseen)
+        assert not model.weights["embedding"][number].any()
+        assert negative_log_likelihoods(network, text, number)[1:].mean() < usual + 0.1
 
 
 def test_figures_of_a_model_are_per_character_of_its_test_text(exact_model: Path) -> None:
@@ -106,6 +117,7 @@ def test_a_prompt_of_unknown_words_is_written_as_it_is(exact_model: Path) -> Non
         (["generate", "MODEL", "--speaker", "ANNA"], "takes no speaker"),
         (["evaluate", "MODEL", "--data", "CORPUS", "--layout", "plain"], "use --layout exact"),
         (["judge", "MODEL", "--data", "CORPUS"], "was trained with layout exact"),
+        (["judge", "OTHER", "--data", "CORPUS", "--layout", "exact"], "layout exact does not recognise"),
         (["train", "--from", "MODEL", "--data", "CORPUS", "--out", "OUT"], "use --layout exact"),
         (["evaluate", "OTHER", "--data", "CORPUS", "--layout", "exact"], "not exact; use --layout auto"),
     ],
@@ -131,7 +143,7 @@ def test_training_starts_from_a_model_with_its_sub_words(exact_model: Path, tmp_
 @settings(max_examples=150, deadline=None)
 @given(st.integers(0, 10**6), st.integers(1, 60), st.sampled_from(["", "the lamp", "MIRA:\nIt is", "\x1b[1m é\n"]))
 def test_any_weights_write_whole_lines_of_at_most_so_many_words(seed: int, words: int, prompt: str) -> None:
-    if len(prompt.split()) >= words:
+    if len(list(exact_tokens(prompt))) >= words:
         return
     script = writer(seed).write(words, Sampling(1.0, repetition_penalty=1.0), (seed,), Opening("", prompt))
     text = writer(seed).text(script)

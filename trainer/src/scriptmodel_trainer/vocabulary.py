@@ -42,6 +42,11 @@ class Vocabulary:
         """The number of `<unk>`."""
         return self._ids[UNKNOWN]
 
+    @property
+    def first(self) -> int:
+        """The number of the token that precedes a text: the end of a sentence, in the layout `exact` of a paragraph."""
+        return self._ids[exact.PARAGRAPH if self.exact else EOS]
+
     def id_of(self, word: str) -> int:
         """Return the number of a word, of `<unk>` if it is not in the vocabulary."""
         return self._ids.get(word, self._ids[UNKNOWN])

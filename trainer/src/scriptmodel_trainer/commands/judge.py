@@ -26,6 +26,7 @@ from scriptmodel_trainer.judging.reference import Reference, held_out_tokens, re
 from scriptmodel_trainer.judging.verdict import Verdict, judge
 from scriptmodel_trainer.progress.events import Warned
 from scriptmodel_trainer.progress.listeners import Progress
+from scriptmodel_trainer.records import SCENES
 from scriptmodel_trainer.storage import finite
 
 _SHORT = 200
@@ -45,6 +46,7 @@ class JudgeOptions:
     words: int
     seed: int
     as_json: bool
+    split: str = SCENES
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ def judge_subject(options: JudgeOptions, progress: Progress) -> str:
     model = artifacts.load_model(options.subject, judged=True) if options.subject.is_dir() else None
     samples = _samples_of(options, model, progress)
     sources = reading.find_sources(options.data, progress.note)
-    corpus = stream.read_corpus(sources, layouts.layout_named(options.layout), progress.note)
+    corpus = stream.read_corpus(sources, layouts.layout_named(options.layout), progress.note, options.split)
     if corpus.doubt:
         progress.report(Warned("not_scripts", corpus.doubt))
     report = _report(samples, corpus, model.reference if model and model.origin.base else None)

@@ -14,7 +14,6 @@ from scriptmodel_trainer.characters import per_character, validation_of
 from scriptmodel_trainer.commands.train_options import TrainOptions
 from scriptmodel_trainer.corpus import layouts, reading, stream
 from scriptmodel_trainer.corpus.layouts import EXACT
-from scriptmodel_trainer.corpus.tokens import EOS
 from scriptmodel_trainer.errors import BadInputError, TrainerError
 from scriptmodel_trainer.evaluation import score
 from scriptmodel_trainer.generation.network import Network
@@ -36,6 +35,7 @@ from scriptmodel_trainer.training.reporter import REPORT_SECONDS
 from scriptmodel_trainer.training.state import Effort
 from scriptmodel_trainer.training.stores import CheckpointFile, StateFolder, Store
 from scriptmodel_trainer.training.task import TrainingResult, TrainingTask
+from scriptmodel_trainer.training.unseen import without_unseen
 from scriptmodel_trainer.vocabulary import Vocabulary, build_exact_vocabulary, build_vocabulary
 
 
@@ -49,7 +49,7 @@ def train(options: TrainOptions, progress: Progress, signals: StopSignals) -> No
     logged = LoggedProgress(progress, log)
     _look_for_gpu(options, logged)
     sources = reading.find_sources(options.data, progress.note)
-    corpus = stream.read_corpus(sources, layout, progress.note)
+    corpus = stream.read_corpus(sources, layout, progress.note, options.split)
     if corpus.doubt:
         logged.report(Warned("not_scripts", corpus.doubt))
     with locked(options.out):
@@ -81,7 +81,9 @@ def _learn(
     splits = {name: vocabulary.translated(ids, corpus.lexicon) for name, ids in corpus.splits.items()}
     requested, preset = options.preset, _for_this_machine(options.preset, options.seed)
     origin = base.digest if base else None
-    fingerprints = fingerprints_of(requested, preset, options.seed, options.layout, corpus.digest, origin)
+    fingerprints = fingerprints_of(
+        requested, preset, options.seed, options.layout, corpus.digest, origin, options.split
+    )
     effort = Effort()
     with _state_folder(options, fingerprints, effort, progress) as state:
         resume_from = _resume_from(options, state, preset, fingerprints, progress)
@@ -101,7 +103,7 @@ def _learn(
             train=splits["train"],
             valid=splits["valid"],
             tokens={name: len(ids) for name, ids in splits.items()},
-            eos=vocabulary.id_of(EOS),
+            first=vocabulary.first,
             seed=options.seed,
             fingerprints=fingerprints,
             processor=hardware.processor(),
@@ -116,6 +118,8 @@ def _learn(
             gpu_requested=options.gpu_requested,
         )
         result = loop.fit(task, progress, signals)
+        if vocabulary.exact:
+            result = dataclasses.replace(result, weights=without_unseen(result.weights, splits["train"]))
         model = _evaluated(options, corpus, vocabulary, splits, task, result, tensorflow, progress)
         page = render_report(model)
         signals.deferred = True  # a model is stored whole
@@ -170,6 +174,7 @@ def _evaluated(
         layouts=corpus.layouts,
         notes=tuple(corpus.notes),
         summary=summarize(splits["train"], vocabulary),
+        split=options.split,
     )
     versions = artifacts.versions(tensorflow=tensorflow)
     origin = Origin(options.preset_name, task.preset, options.seed, facts, versions, base)

@@ -12,6 +12,7 @@ from pathlib import Path
 from scriptmodel_trainer import presets
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.presets import Preset
+from scriptmodel_trainer.records import SCENES
 from scriptmodel_trainer.training.base import BaseModel, load_base, preset_after
 from scriptmodel_trainer.training.budget import Budget
 
@@ -41,6 +42,7 @@ class TrainOptions:
     gpu_requested: bool = False
     gpu_required: bool = False
     base: BaseModel | None = None
+    split: str = SCENES
 
 
 def options_from(parsed: argparse.Namespace, environment: Mapping[str, str] = os.environ) -> TrainOptions:
@@ -71,6 +73,7 @@ def options_from(parsed: argparse.Namespace, environment: Mapping[str, str] = os
         gpu_requested=required or environment.get(_GPU_REQUESTED) == "1",
         gpu_required=required,
         base=base,
+        split=parsed.split,
     )
 
 

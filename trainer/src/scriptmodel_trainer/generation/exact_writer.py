@@ -12,7 +12,6 @@ from scriptmodel_trainer.arrays import Floats
 from scriptmodel_trainer.controls import without_controls
 from scriptmodel_trainer.corpus import exact
 from scriptmodel_trainer.corpus.exact import NEWLINE, exact_text, exact_tokens
-from scriptmodel_trainer.corpus.tokens import EOS
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.readers import CacheSettings, reader_of
@@ -112,7 +111,7 @@ class ExactWriter:
             raise BadInputError("the model knows no words", "train it on a larger corpus")
         page = _Page(self._vocabulary, self._kinds)
         random = np.random.default_rng(seed)
-        logits = yield self._vocabulary.id_of(EOS)
+        logits = yield self._vocabulary.first
         for token in exact_tokens(without_controls(opening.prompt)):
             for number in self._vocabulary.encode([token]).tolist():
                 logits = yield page.put(number)

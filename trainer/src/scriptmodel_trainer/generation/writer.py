@@ -14,7 +14,6 @@ from scriptmodel_trainer.corpus.tokens import (
     CLOSE_BRACKET,
     CLOSE_NAME,
     CLOSE_QUOTE,
-    EOS,
     OPEN_BRACKET,
     OPEN_NAME,
     OPEN_QUOTE,
@@ -95,7 +94,7 @@ class Writer:
         least, _ = self._grammar.to_end(page.position)
         if words < least:
             raise BadInputError(f"--words {words} is too few", f"the shortest script has {least}", parameter="words")
-        page.logits = yield self._vocabulary.id_of(EOS)
+        page.logits = yield self._vocabulary.first
         yield from self._open(page, opening, sampling, random)
         enough = enough_of(words)
         while not (page.position.final and (page.used >= enough or page.left == 0)):

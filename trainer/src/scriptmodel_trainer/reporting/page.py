@@ -15,7 +15,7 @@ from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Opening
 from scriptmodel_trainer.generation.writers import writer_of
 from scriptmodel_trainer.presets import PRESETS
-from scriptmodel_trainer.records import ClassScore, Score, SplitPerplexity
+from scriptmodel_trainer.records import SCENES, ClassScore, Score, SplitPerplexity
 from scriptmodel_trainer.reporting.judge_section import judge_section
 from scriptmodel_trainer.reporting.style import STYLE
 from scriptmodel_trainer.reporting.training_section import circumstances, training_section
@@ -168,6 +168,7 @@ def _recipe(model: TrainedModel) -> str:
     )
     layout = origin.corpus.layout
     command += f" --layout {layout}" if layout != "auto" else ""
+    command += f" --split {origin.corpus.split}" if origin.corpus.split != SCENES else ""
     command += " --from BASE_MODEL_DIR" if origin.base else ""
     original = PRESETS.get(origin.preset_name, origin.preset)
     changed = [
