@@ -43,14 +43,20 @@ def gateway() -> Iterator[PachydermGateway]:
 
 @pytest.fixture
 def plays(gateway: PachydermGateway) -> Iterator[RepoRef]:
-    """A repo; pipelines whose names begin with its name are deleted with it."""
+    """A repo, and one for a base; pipelines whose names begin with its name are deleted with them."""
     repo = RepoRef("default", f"d-{uuid.uuid4().hex[:6]}")
     gateway.create_repo(repo, "")
+    gateway.create_repo(base_of(repo), "")
     yield repo
     for info in gateway.list_pipelines([repo.project]):
         if info.ref.name.startswith(repo.name):
             gateway.delete_pipeline(info.ref, keep_repo=False)
+    gateway.delete_repo(base_of(repo))
     gateway.delete_repo(repo)
+
+
+def base_of(repo: RepoRef) -> RepoRef:
+    return RepoRef(repo.project, f"{repo.name}-base")
 
 
 @pytest.fixture
@@ -75,7 +81,7 @@ def test_a_pipeline_runs_as_it_was_sent_whatever_the_defaults_say(
         FULL,
         ref=PipelineRef("default", f"{plays.name}-full"),
         input_branch=source,
-        base_branch=BranchRef(plays, "base"),
+        base_branch=BranchRef(base_of(plays), "master"),
     )
     older = replace(PLAIN, ref=PipelineRef("default", f"{plays.name}-older"), input_branch=source)
     set_defaults(channel, {name: value for name, value in DEFAULTS.items() if name != "podPatch"})
