@@ -72,15 +72,15 @@ def test_a_refused_sample_is_reported_with_the_servers_message(control_plane: Co
 
 
 def test_a_claim_for_checkpoints_is_looked_up(control_plane: ControlPlane) -> None:
-    wanted = f"--checkpoint-claim={NAMESPACE}/checkpoints"
-    done = operator(control_plane, "check", wanted)
+    expected = f"--checkpoint-claim={NAMESPACE}/checkpoints"
+    done = operator(control_plane, "check", expected)
     assert f"FAILED  PersistentVolumeClaim {NAMESPACE}/checkpoints does not exist" in done.stdout
     spec = {"accessModes": ["ReadWriteMany"], "resources": {"requests": {"storage": "20Gi"}}}
     metadata = {"name": "checkpoints", "namespace": NAMESPACE}
     claim = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": spec}
     control_plane.kubectl("apply", "-f", "-", stdin=json.dumps(claim))
     try:
-        done = operator(control_plane, "check", wanted)
+        done = operator(control_plane, "check", expected)
         assert f"warn    PersistentVolumeClaim {NAMESPACE}/checkpoints is not bound (Pending): normal" in done.stdout
     finally:
         control_plane.kubectl("delete", "pvc", "checkpoints", "-n", NAMESPACE, "--wait=false")

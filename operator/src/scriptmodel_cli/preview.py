@@ -24,7 +24,6 @@ from scriptmodel_operator.pachyderm.submitted import submitted_spec
 from scriptmodel_operator.pachyderm.values import BranchRef, CommitInfo, PipelineApply, PipelineRef
 from scriptmodel_operator.reconcile.actions import (
     Action,
-    AdoptRepo,
     ApplyPipelines,
     CopyFiles,
     CreateRepo,
@@ -154,10 +153,8 @@ def _of_action(action: Action, view: ModelView) -> Iterator[Change]:
         case ApplyPipelines(pipelines, reasons):
             for each, why in zip(pipelines, reasons, strict=True):
                 yield _pipeline(each, why, view)
-        case CreateRepo():
-            yield Change("+", action.describe().replace("creating", "create", 1))
-        case AdoptRepo():
-            yield Change("~", action.describe().replace("adopting", "adopt", 1))
+        case CreateRepo(ref, adopt=adopt):
+            yield Change("~" if adopt else "+", f"{'adopt' if adopt else 'create'} repo {ref}")
         case CopyFiles():
             yield Change("~", action.describe().replace("copying", "copy", 1))
         case ReplaceFiles(branch, files, gone):

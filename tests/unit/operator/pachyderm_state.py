@@ -184,20 +184,20 @@ class PachydermState:
     def _new_id(self) -> str:
         return f"{next(self._ids):08x}{0:024x}"  # as of real ids, eight digits tell them apart
 
-    def _check(self, wanted: PipelineApply, together: set[PipelineRef]) -> None:
-        ref, source = wanted.spec.ref, wanted.spec.input_branch.repo
-        if not wanted.update and ref in self.pipelines:
+    def _check(self, applied: PipelineApply, together: set[PipelineRef]) -> None:
+        ref, source = applied.spec.ref, applied.spec.input_branch.repo
+        if not applied.update and ref in self.pipelines:
             raise AlreadyExistsError("creating", f"pipeline {ref} already exists")
         if ref not in self.pipelines and ref.output in self.repos:
             raise RefusedError("creating", "a repo with the same name already exists")
         if source not in self.repos and source not in {each.output for each in together}:
             raise NotFoundError("creating", f"repo {source} not found")
 
-    def _write(self, wanted: PipelineApply, job: str = "") -> None:
-        spec = wanted.spec
+    def _write(self, applied: PipelineApply, job: str = "") -> None:
+        spec = applied.spec
         versions = self.pipelines.get(spec.ref, [])
         self._kill(spec.ref, "all jobs killed because pipeline was updated")
-        self.reprocessed[spec.ref] = wanted.reprocess
+        self.reprocessed[spec.ref] = applied.reprocess
         stopped = versions[-1].stopped if versions else False
         info = PipelineInfo(
             ref=spec.ref,

@@ -309,9 +309,9 @@ def test_any_bytes_are_read_or_refused(content: bytes) -> None:
 
 @given(
     form=st.sampled_from(list(FORMS)),
-    wanted=st.dictionaries(st.text("abcé(", min_size=1, max_size=8), st.binary(max_size=1200), max_size=6),
+    expected=st.dictionaries(st.text("abcé(", min_size=1, max_size=8), st.binary(max_size=1200), max_size=6),
 )
-def test_packed_files_are_unpacked_unchanged(form: str, wanted: dict[str, bytes]) -> None:
-    found = files(FORMS[form](wanted))
-    assert sorted(found.values()) == sorted(wanted.values())
-    assert len(found) == len(wanted)
+def test_packed_files_are_unpacked_unchanged(form: str, expected: dict[str, bytes]) -> None:
+    found = files(FORMS[form](expected))
+    assert sorted(found.values()) == sorted(expected.values())
+    assert len(found) == len(expected)

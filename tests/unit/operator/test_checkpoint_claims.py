@@ -17,7 +17,7 @@ from tests.unit.operator.world import IMAGE, PLAYS, World, scriptmodel, trained_
 OWN = {"training": {"checkpoints": {"claimName": "team-a"}}}
 
 
-def wanted(spec: dict[str, Any] | None = None, claim: str = "") -> Desired:
+def expected(spec: dict[str, Any] | None = None, claim: str = "") -> Desired:
     model = scriptmodel(spec)
     return desired(model, references(model), model.owner("cluster-1"), Defaults(IMAGE, claim), None)
 
@@ -35,7 +35,7 @@ def values(pipelines: Desired) -> dict[str, Any]:
     ("spec", "claim", "name"), [({}, "shared", "shared"), (OWN, "", "team-a"), (OWN, "shared", "team-a")]
 )
 def test_the_train_pods_get_a_folder_of_their_own_on_the_claim(spec: dict[str, Any], claim: str, name: str) -> None:
-    both = wanted(spec, claim)
+    both = expected(spec, claim)
     train = both.train.spec
     assert patch(both) == [
         {"op": "add", "path": "/securityContext", "value": {"fsGroup": 65532}},
@@ -60,11 +60,11 @@ def test_the_train_pods_get_a_folder_of_their_own_on_the_claim(spec: dict[str, A
         },
     ]
     assert both.train.mark.claim == name
-    assert both.generate == wanted().generate
+    assert both.generate == expected().generate
 
 
 def test_a_claim_is_no_word_of_the_command_and_trains_nothing_again() -> None:
-    plain, with_default, named = wanted().train, wanted(claim="shared").train, wanted(OWN).train
+    plain, with_default, named = expected().train, expected(claim="shared").train, expected(OWN).train
     assert plain.spec.command == with_default.spec.command == named.spec.command
     assert plain.mark.compute == with_default.mark.compute == named.mark.compute
     assert plain.mark.digest == with_default.mark.digest != named.mark.digest
@@ -72,14 +72,14 @@ def test_a_claim_is_no_word_of_the_command_and_trains_nothing_again() -> None:
 
 def test_runtime_class_pull_secrets_and_claim_go_together() -> None:
     training = {"runtimeClassName": "nvidia", "imagePullSecrets": [{"name": "registry"}], **OWN["training"]}
-    both = wanted({"training": training})
+    both = expected({"training": training})
     assert values(both)["/runtimeClassName"] == "nvidia"
     assert values(both)["/volumes/-"]["persistentVolumeClaim"] == {"claimName": "team-a"}
     assert both.train.spec.image_pull_secrets == ("registry",)
 
 
 def test_no_other_pipeline_sees_the_folder() -> None:
-    names = [wanted(claim="shared").train.spec.ref]
+    names = [expected(claim="shared").train.spec.ref]
     for other in (scriptmodel(name="empire"), scriptmodel(namespace="films")):
         found = desired(other, references(other), other.owner("cluster-1"), Defaults(IMAGE, "shared"), None)
         names.append(found.train.spec.ref)
@@ -88,8 +88,8 @@ def test_no_other_pipeline_sees_the_folder() -> None:
 
 
 def test_marks_without_a_claim_are_as_older_operators_wrote_them() -> None:
-    assert "claim" not in wanted().train.mark.to_json()
-    sent = wanted(claim="shared").train.as_version(1)
+    assert "claim" not in expected().train.mark.to_json()
+    sent = expected(claim="shared").train.as_version(1)
     found = mark_of(sent.annotations)
     assert found is not None
     assert found.claim == "shared"

@@ -185,14 +185,14 @@ async def test_a_call_that_keeps_failing_is_stalled_and_still_retried() -> None:
     async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
         pachyderm.put(BranchRef(RepoRef("default", "plays"), "master"), PLAYS)
         pachyderm.fault = lambda call: NotFoundError(call, "gone") if call == "apply_pipelines" else None
-        told = []
+        reported = []
         for number in range(6):
             found.queue._failures[KEY] = number
             with pytest.raises(RetryError):
                 await found.reconcile(KEY)
             conditions = {each["type"]: each["status"] for each in kube.raw["status"]["conditions"]}
-            told.append(conditions["Stalled"])
-        assert told == ["False"] * 4 + ["True"] * 2
+            reported.append(conditions["Stalled"])
+        assert reported == ["False"] * 4 + ["True"] * 2
         pachyderm.fault = lambda _call: None
         await settled(found)
         assert reason(kube) == "WaitingForWorker"

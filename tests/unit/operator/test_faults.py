@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from scriptmodel_operator.ingest.source import Source
 from scriptmodel_operator.pachyderm.errors import PachydermError, UnavailableError
 from scriptmodel_operator.pachyderm.values import JobState, PipelineApply
 from scriptmodel_operator.reconcile.failures import problem_of
@@ -149,7 +148,7 @@ def test_a_transaction_that_created_only_one_pipeline_is_completed() -> None:
 def test_an_own_corpus_is_committed_once_whatever_fails(call: str, *, after: bool) -> None:
     for number in range(1, 4):
         world = World(pachyderm=Faulty(), model=scriptmodel({"corpus": {"configMap": {"name": "plays"}}}))
-        world.source = Source(PLAYS)
+        world.source = PLAYS
         assert isinstance(world.pachyderm, Faulty)
         world.pachyderm.arm(call, number, after=after)
         persist(world, world.reconcile)

@@ -184,8 +184,8 @@ def test_the_last_script_stays_though_the_shared_list_has_room_for_the_newest_jo
     world.want(retrain_at="now")
     world.reconcile()
     assert world.ready == ("False", "WaitingForWorker")
-    for told in ("script", "lineage", "history"):
-        assert world.model.status[told] == before[told]
+    for reported in ("script", "lineage", "history"):
+        assert world.model.status[reported] == before[reported]
 
 
 def test_superseded_waiting_jobs_are_stopped_and_the_running_one_continues() -> None:

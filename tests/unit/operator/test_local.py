@@ -29,10 +29,10 @@ REPO = {"repo": {"name": "plays"}}
 
 @REFUSED
 def test_values_that_the_api_server_refuses_are_refused(spec: dict[str, Any], words: str) -> None:
-    told = re.sub(r": (Required|Unsupported|Too).*|: Invalid value: .*?(?=: )", "", words)
+    reported = re.sub(r": (Required|Unsupported|Too).*|: Invalid value: .*?(?=: )", "", words)
     with pytest.raises(InputError) as caught:
         admitted(spec)
-    assert told in str(caught.value)
+    assert reported in str(caught.value)
 
 
 @TAKEN

@@ -138,15 +138,15 @@ def test_no_line_can_upset_the_reader(lines: list[str]) -> None:
     digest = read(*lines)
     assert digest.lines == len(lines)
     assert digest.percent is None or 0 <= digest.percent <= 100
-    told = _from_log(digest, running=True, now=datetime(2026, 1, 1, tzinfo=UTC))
-    check_fields(to_wire(TrainingStatus.model_validate(told)))
+    reported = _from_log(digest, running=True, now=datetime(2026, 1, 1, tzinfo=UTC))
+    check_fields(to_wire(TrainingStatus.model_validate(reported)))
 
 
-def check_fields(told: dict[str, Any]) -> None:
+def check_fields(reported: dict[str, Any]) -> None:
     """Types follow the schema: the API server must accept the status for any log."""
-    assert 0 <= told.get("progressPercent", 0) <= 100
-    assert all(abs(value) < 2**63 for value in told.values() if isinstance(value, int))
-    assert not {"nan", "inf"} & set(told.get("perplexity", {}).values())
+    assert 0 <= reported.get("progressPercent", 0) <= 100
+    assert all(abs(value) < 2**63 for value in reported.values() if isinstance(value, int))
+    assert not {"nan", "inf"} & set(reported.get("perplexity", {}).values())
 
 
 def test_a_line_of_json_that_has_no_bottom_is_a_line() -> None:

@@ -208,7 +208,7 @@ class Recorder:
         self.occasions.add(occasion)
 
 
-def told(restarts: int | None, epoch: int = 1, start: str = "2026-01-01T00:00:00Z") -> dict[str, Any]:
+def reported(restarts: int | None, epoch: int = 1, start: str = "2026-01-01T00:00:00Z") -> dict[str, Any]:
     resumed = {"restarts": restarts, "resumedAt": {"epoch": epoch, "share": "0.50"}, "recomputedSeconds": 7}
     return {"conditions": [], "training": {"startTime": start, **(resumed if restarts else {})}}
 
@@ -216,7 +216,14 @@ def told(restarts: int | None, epoch: int = 1, start: str = "2026-01-01T00:00:00
 async def test_each_restart_is_one_event() -> None:
     recorder = Recorder()
     policy = EventPolicy(cast(EventRecorder, recorder))
-    statuses = [told(None), told(1), told(1), told(2), told(None), told(1, start="2026-01-02T00:00:00Z")]
+    statuses = [
+        reported(None),
+        reported(1),
+        reported(1),
+        reported(2),
+        reported(None),
+        reported(1, start="2026-01-02T00:00:00Z"),
+    ]
     for before, now in itertools.pairwise(statuses):
         await policy.on_status(scriptmodel(status=before), now)
     assert [reason for reason, _, _ in recorder.events] == [Reason.RESUMED] * 3
@@ -226,7 +233,7 @@ async def test_each_restart_is_one_event() -> None:
 
 
 def test_metrics_have_restarts_and_recomputed_seconds() -> None:
-    found = dict(_gauges(told(2)))
+    found = dict(_gauges(reported(2)))
     assert found["scriptmodel_training_restarts"] == 2
     assert found["scriptmodel_training_recomputed_seconds"] == 7
-    assert "scriptmodel_training_restarts" not in dict(_gauges(told(None)))
+    assert "scriptmodel_training_restarts" not in dict(_gauges(reported(None)))

@@ -14,12 +14,11 @@ from samples import BEGINNING, run_trainer
 from scriptmodel_trainer.corpus import layouts, reading
 from scriptmodel_trainer.corpus.events import EventKind
 from scriptmodel_trainer.corpus.explaining import explained
-from scriptmodel_trainer.corpus.layouts import directions
+from scriptmodel_trainer.corpus.layouts import directions, stage
 from scriptmodel_trainer.corpus.layouts.cast import cast_of
 from scriptmodel_trainer.corpus.layouts.cues import Cue
 from scriptmodel_trainer.corpus.layouts.evidence import Evidence
 from scriptmodel_trainer.corpus.layouts.recognizer import Recognizer
-from scriptmodel_trainer.corpus.layouts.stage import StageParser
 from scriptmodel_trainer.corpus.layouts.survey import STYLES
 from scriptmodel_trainer.corpus.stream import events_of
 
@@ -121,7 +120,7 @@ def test_a_fact_of_a_paragraph_is_computed_once(monkeypatch: pytest.MonkeyPatch)
     lines = [
         line for number in range(60) for line in (f"ANNA. It is {number} o'clock.", "", f"[BEN waits {number}.]", "")
     ]
-    events = list(StageParser(STYLES["caps-period"]).parse(lines, lines))
+    events = list(stage.parse(STYLES["caps-period"], lines, lines))
     assert [event.kind for event in events[-2:]] == [EventKind.SPEECH, EventKind.EXPOSITION]
     assert asked["[BEN waits 30.]"] == 1
     assert max(asked.values()) == 1
@@ -140,6 +139,6 @@ def test_the_cue_of_a_paragraph_is_found_once_while_no_name_becomes_known(monkey
         line for number in range(600) for line in (f"{number}", "", "And on.", "")
     ]
     colon = STYLES["caps-colon"]
-    list(StageParser(colon).parse(lines, lines))
+    list(stage.parse(colon, lines, lines))
     assert found["599"] > 0
     assert max(found[str(number)] for number in range(600)) <= 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import random
 import shutil
@@ -20,9 +21,18 @@ from scriptmodel_trainer.generation.rendering import render
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Opening, Writer
 from scriptmodel_trainer.judging.bleu import self_bleu
+from scriptmodel_trainer.judging.figures import Figures
 from scriptmodel_trainer.judging.lines import lines_of, rendered_tokens
 from scriptmodel_trainer.judging.ngrams import MOST, SIZES, KnownNgrams, hashes_of, is_word, known_ngrams, longest_copy
-from scriptmodel_trainer.judging.reference import Reference, held_out_tokens, reference_of
+from scriptmodel_trainer.judging.reference import (
+    Reference,
+    arrays_of,
+    held_out_tokens,
+    reference_from,
+    reference_of,
+    stored_figures,
+)
+from scriptmodel_trainer.judging.verdict import judge
 from scriptmodel_trainer.reporting.page import render_report
 
 TEXTS = Path(__file__).parent / "earlier" / "lines.txt"
@@ -104,6 +114,44 @@ def test_held_out_text_ranks_above_sampled_text_and_that_above_all_that_is_bad(
         judged = reference.verdict(tokens)
         assert judged.overall < min(overall), verdict
         assert judged.verdict == verdict
+
+
+def test_an_untrained_model_writes_noise(learned: tuple[Path, Path], reference: Reference, tmp_path: Path) -> None:
+    done = run_trainer(["train", "--data", learned[0], "--out", tmp_path / "model", "--preset", "test"])
+    assert done.returncode == 0, done.stderr
+    trained = load_model(tmp_path / "model")
+    writer = Writer(Network(trained.weights), trained.vocabulary)
+    for seed in range(3):
+        assert reference.verdict(writer.write(400, Sampling(), (seed, 0), Opening())).verdict == "noise"
+
+
+def test_words_in_any_order_come_in_as_many_known_pairs_as_words_apart(
+    corpus_stream: TokenStream, reference: Reference
+) -> None:
+    held_out = held_out_tokens(corpus_stream)
+    mixed, ordered = reference.figures(shuffled(held_out)), reference.figures(held_out)
+    assert mixed.known_apart == pytest.approx(mixed.known_pairs, abs=0.05)
+    assert ordered.known_apart is not None
+    assert ordered.known_apart < ordered.known_pairs - 0.2
+
+
+def test_frequent_words_in_known_pairs_are_noise_if_words_apart_come_in_as_many() -> None:
+    """The pairs are those of nine plays, and of a script by a model of preset `test` that they trained."""
+    alike = Figures(**dict.fromkeys(Figures.__dataclass_fields__, 0.5))  # type: ignore[arg-type]  # words are a number
+    plays = dataclasses.replace(alike, copied_8grams=0.0, repeated_lines=0.0, known_pairs=0.732, known_apart=0.368)
+    script = dataclasses.replace(plays, known_pairs=0.546, known_apart=0.460)
+    assert judge(script, plays).verdict == "noise"
+    assert judge(dataclasses.replace(script, known_apart=0.2), plays).verdict == "good"
+    assert judge(script, dataclasses.replace(plays, known_apart=None)).verdict == "good"
+
+
+def test_a_reference_of_an_older_version_judges_without_the_pairs_apart(reference: Reference) -> None:
+    stored = stored_figures(reference.held_out)
+    del stored["known_apart"]
+    older = reference_from(stored, arrays_of(reference.known))
+    assert older.held_out.known_apart is None
+    text = ["the", "lamp", "waits", "for", "nobody", "."] * 50
+    assert older.verdict(text).order >= reference.verdict(text).order
 
 
 def test_the_longest_copy_is_found_to_the_word() -> None:

@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ from localpach.pps.logs import Writer
 from localpach.pps.pod_patch import parse_pod_patch
 from localpach.pps.states import DatumState
 from localpach.refs import JobRef
-from localpach.run.environment import Images
+from localpach.run.environment import kept_in_tmp, variables_in
 from localpach.run.isolation import Isolation
 from localpach.run.process import Command, Process
 from localpach.run.quantity import parse_quantity
@@ -88,7 +88,8 @@ class Machine:
     """The resources of this machine that all jobs share."""
 
     contents: Contents
-    images: Images
+    images: Mapping[str, Path]
+    """The environment of each image, by its name."""
     isolation: Isolation
     folder: Path
     claims: Path
@@ -212,7 +213,7 @@ class DatumRunner:
             pfs=work / "pfs",
             scratch=scratch,
             tmp=self._tmp,
-            tmp_keeps=self._machine.images.kept_in_tmp(),
+            tmp_keeps=kept_in_tmp(self._machine.images.values()),
             store=self._machine.folder.parent,
             mounts=self._mounts(),
             working_dir=transform.working_dir,
@@ -262,7 +263,7 @@ class DatumRunner:
 
     def _variables(self, datum: Datum) -> dict[str, str]:
         transform = self._details.transform
-        variables = self._machine.images.variables(transform.image)
+        variables = variables_in(self._machine.images.get(transform.image))
         variables |= dict(transform.env)
         variables |= self._patch.variables
         variables |= self._secrets

@@ -10,7 +10,6 @@ from scriptmodel_operator.api.conditions import ConditionStatus
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.ingest.values import Download, DownloadRecord
 from scriptmodel_operator.reconcile.actions import (
-    AdoptRepo,
     CopyFiles,
     CreateRepo,
     DeleteRepo,
@@ -23,7 +22,7 @@ from scriptmodel_operator.reconcile.difference import NO_DIFFERENCE, Difference
 
 Elapsed = Callable[[datetime], timedelta]
 """Returns the time that has passed since a time that Pachyderm gave (`pachyderm/clock.py`)."""
-Ingest = CreateRepo | AdoptRepo | ReplaceFiles | CopyFiles
+Ingest = CreateRepo | ReplaceFiles | CopyFiles
 """Actions that put an object's own corpus or its base model into Pachyderm."""
 Upkeep = StartPipeline | StopJob | DeleteRepo
 """Actions on an object whose pipelines need no update."""

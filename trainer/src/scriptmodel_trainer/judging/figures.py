@@ -20,6 +20,7 @@ WINDOW = 200
 """Words among which distinct n-grams are counted, as in a moving-average type-token ratio (Covington, McFall 2010)."""
 _BACK = 50  # sentences among which a sentence is a repetition
 _SHORTEST = 4  # words of a sentence that may count as repeated; `Yes, my lord.` is nobody's loop
+_APART = range(10, 30)  # words between those of a pair that has no order, but the text's own words
 _STRETCH = 20  # speeches among which speakers are counted: scenes are not marked in a token stream
 
 
@@ -34,6 +35,7 @@ class Figures:
     repeated_lines: float
     known_words: float
     known_pairs: float
+    known_apart: float | None  # None for the held-out text of a model of an older version
     copied_8grams: float
     longest_copy: int | None  # in words; None where the training text itself is not at hand
     speeches: float
@@ -53,6 +55,7 @@ MEANING = {
     "repeated_lines": f"sentences said within the {_BACK} before",
     "known_words": "words that the training text has",
     "known_pairs": "pairs of known words that it has",
+    "known_apart": f"pairs of known words {_APART[0]} to {_APART[-1]} apart that it has",
     "copied_8grams": "runs of 8 words that it has",
     "longest_copy": "longest run of words copied from it",
     "speeches": "speeches per 1,000 words",
@@ -82,7 +85,8 @@ def figures_of(tokens: Sequence[str], known: KnownNgrams, training: Hashes | Non
         distinct_3=_distinct(words, 3),
         repeated_lines=_repeated(sentences),
         known_words=known.share(hashes, 1),
-        known_pairs=_known_pairs(hashes, known),
+        known_pairs=_known_pairs(hashes, known, (1,)),
+        known_apart=_known_pairs(hashes, known, _APART),
         copied_8grams=known.share(hashes, 8),
         longest_copy=None if training is None else longest_copy(hashes, training),
         speeches=1000 * len(speeches) / max(1, len(words)),
@@ -130,12 +134,19 @@ def _repeated(sentences: Iterable[Sequence[str]]) -> float:
     return _mean(repeated)
 
 
-def _known_pairs(hashes: Hashes, known: KnownNgrams) -> float:
-    """Return the share of known pairs among pairs of known words: it falls with the order of words alone."""
-    both = known.share(hashes, 2)
+def _known_pairs(hashes: Hashes, known: KnownNgrams, distances: Iterable[int]) -> float:
+    """Return the share of known pairs among pairs of known words that stand so far apart.
+
+    Of neighbours it falls with the order of words alone; of others it shows what frequent words reach by chance.
+    """
     words = np.isin(shortened(hashes), known.of_size[1])
-    possible = float((words[:-1] & words[1:]).mean()) if len(words) > 1 else 0.0
-    return min(1.0, both / possible) if possible else 0.0
+    pairs = possible = 0.0
+    for distance in distances:
+        if distance < len(hashes):
+            weight = len(hashes) - distance
+            pairs += weight * known.share_of_pairs(hashes, distance)
+            possible += float((words[:-distance] & words[distance:]).sum())
+    return min(1.0, pairs / possible) if possible else 0.0
 
 
 def _speakers(speeches: Sequence[Line]) -> float:

@@ -76,11 +76,7 @@ class KnownNgrams:
 
         If only a sample of the training text's n-grams is kept, for those alone that would be in the sample.
         """
-        kept = self.of_size[size]
-        own = shortened(ngrams(words, size))
-        if len(kept) >= MOST:
-            own = own[own <= kept[-1]]
-        return np.isin(own, kept)
+        return _matches(shortened(ngrams(words, size)), self.of_size[size])
 
     def with_runs_of(self, other: KnownNgrams) -> KnownNgrams:
         """Return these n-grams, and the longest ones of another training text too; at most MOST of each size."""
@@ -92,6 +88,18 @@ class KnownNgrams:
         """Return the share of a text's n-grams that the training text has; 0 for a text without any."""
         known = self.known(words, size)
         return float(known.mean()) if len(known) else 0.0
+
+    def share_of_pairs(self, words: Hashes, distance: int) -> float:
+        """Return the share of pairs of words that stand so far apart in a text, and side by side in the other."""
+        known = _matches(shortened(words[:-distance] * _BASE + words[distance:]), self.of_size[2])
+        return float(known.mean()) if len(known) else 0.0
+
+
+def _matches(own: Stored, kept: Stored) -> npt.NDArray[np.bool_]:
+    """Return which hashes are kept; if only a sample is kept, of those alone that would be in the sample."""
+    if len(kept) >= MOST:
+        own = own[own <= kept[-1]]
+    return np.isin(own, kept)
 
 
 def known_ngrams(words: Hashes) -> KnownNgrams:

@@ -13,6 +13,7 @@ _POOR = 0.6  # of an aspect
 # In the order in which they are looked for: foreign words are in no order that the training text knows, either.
 _POOR_IN = ((COPY, "originality"), (FOREIGN, "vocabulary"), (LOOP, "variety"), (NOISE, "order"))
 _UNKNOWN = 0.03  # share of unknown words that any short text may have
+_LEAST_GAIN = 0.05  # of held-out text: below, its pairs say nothing of order
 _DISTINCT = ("distinct_1", "distinct_2", "distinct_3")
 _FORM = ("speeches", "words_per_speech", "directions", "words_per_direction", "speakers", "replies")
 
@@ -77,9 +78,26 @@ def _variety(text: Figures, held_out: Figures) -> float:
 
 
 def _order(text: Figures, held_out: Figures) -> float:
-    """Return how far words come in pairs that are usual, and in no more distinct ones than that."""
+    """Return how far words come in pairs that are usual, more often than by chance, and in no more distinct ones."""
     shares: list[float] = [getattr(held_out, name) / (getattr(text, name) or 1.0) for name in _DISTINCT]
-    return min(1.0, *shares) * _familiarity(text.known_pairs, held_out.known_pairs)
+    known = min(1.0, *shares) * _familiarity(text.known_pairs, held_out.known_pairs)
+    return min(known, _beyond_chance(text, held_out))
+
+
+def _beyond_chance(text: Figures, held_out: Figures) -> float:
+    """Return how much of the order is more than what frequent words have in any order.
+
+    Words drawn by their frequency alone come in many known pairs, but so do those of them that stand apart.
+    """
+    usual = _gain(held_out)
+    return min(1.0, max(0.0, _gain(text)) / usual) if usual > _LEAST_GAIN else 1.0
+
+
+def _gain(figures: Figures) -> float:
+    """Return by how much neighbours are known pairs more often than words that stand apart, of all that could be."""
+    if figures.known_apart is None or figures.known_apart >= 1:
+        return 0.0
+    return (figures.known_pairs - figures.known_apart) / (1 - figures.known_apart)
 
 
 def _form(text: Figures, held_out: Figures) -> float:

@@ -41,7 +41,9 @@ def _verdict(figures: Figures, held_out: Figures) -> str:
     return f"{verdict.verdict}, {verdict.overall:.2f}"
 
 
-def _number(value: float) -> str:
+def _number(value: float | None) -> str:
+    if value is None:
+        return "-"
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:.3f}" if abs(value) < 10 else f"{value:,.1f}"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from scriptmodel_trainer.corpus import reading
 from scriptmodel_trainer.corpus.events import Event, EventKind
-from scriptmodel_trainer.corpus.layouts import fountain, frames, markdown, verbatim
+from scriptmodel_trainer.corpus.layouts import fountain, frames, markdown, stage, verbatim
 from scriptmodel_trainer.corpus.layouts.paragraphs import short_lines
 from scriptmodel_trainer.corpus.layouts.rules import Explain, Parse, silent
-from scriptmodel_trainer.corpus.layouts.stage import StageParser
 from scriptmodel_trainer.corpus.layouts.survey import STYLES
 from scriptmodel_trainer.corpus.reading import Source
 from scriptmodel_trainer.errors import BadInputError
@@ -48,8 +48,8 @@ def _of_script(name: str, parse: Parse, score: Callable[[Sequence[str]], float])
 
 def _printed(name: str) -> Layout:
     """A layout of printed plays."""
-    parser = StageParser(STYLES[name])
-    return _of_script(name, parser.parse, parser.score)
+    style = STYLES[name]
+    return _of_script(name, partial(stage.parse, style), partial(stage.score, style))
 
 
 LAYOUTS: dict[str, Layout] = {
