@@ -15,8 +15,7 @@ from scriptmodel_trainer.commands.train_options import TrainOptions
 from scriptmodel_trainer.corpus import layouts, reading, stream
 from scriptmodel_trainer.corpus.tokens import EOS
 from scriptmodel_trainer.errors import BadInputError, TrainerError
-from scriptmodel_trainer.evaluation import score
-from scriptmodel_trainer.generation.network import Network
+from scriptmodel_trainer.evaluation import score_of
 from scriptmodel_trainer.generation.sample_lines import sample_line
 from scriptmodel_trainer.judging.reference import reference_of, stored_figures
 from scriptmodel_trainer.presets import Preset
@@ -134,7 +133,10 @@ def _evaluated(
 ) -> TrainedModel:
     """Score the best weights on the test split and return the model with its metrics."""
     report = _while_testing(progress, result.history[-1], REPORT_SECONDS)
-    test = score(Network(result.weights), vocabulary, splits["test"], report)
+    from scriptmodel_trainer.training import scoring  # noqa: PLC0415  # it imports TensorFlow
+
+    losses = scoring.negative_log_likelihoods(task.preset, result.weights, splits["test"], task.eos, report)
+    test = score_of(vocabulary, splits["test"], losses)
     test = per_character(test, _words(corpus, "test"), vocabulary)
     best, effort = result.history[result.best_epoch - 1], task.effort
     base = options.base.record(vocabulary) if options.base else None

@@ -74,5 +74,6 @@ def reference_from(figures: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[
     for array in arrays.values():
         if array.dtype != np.uint32 or array.ndim != 1 or len(array) > MOST or (array[1:] <= array[:-1]).any():
             raise ValueError("its n-grams are not sorted")
-    held_out = Figures(**{name: figures.get(name) for name in _NAMES}, longest_copy=None)
+    values: dict[str, Any] = {**dict.fromkeys(_LATER), **{name: figures[name] for name in _NAMES & figures.keys()}}
+    held_out = Figures(**values, longest_copy=None)
     return Reference(held_out, KnownNgrams({size: arrays[f"ngrams{size}"] for size in SIZES}))
