@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field
 from scriptmodel_operator.api.corpus import BranchName, ProjectName, RepoName
 from scriptmodel_operator.api.fields import AS_DECIMAL, ApiModel, DnsName, Seed, decimal, rules
 
+FOR_AUTO = "!has(self.minutes) || self.preset == 'auto'"
 ONE_BASE = "has(self.scriptModel) != has(self.repo)"
 
 
@@ -24,6 +25,7 @@ class Preset(StrEnum):
     TUNED = "tuned"
     TUNED_LONG = "tuned-long"
     TUNED_FEW = "tuned-few"
+    AUTO = "auto"
 
 
 class Overrides(ApiModel):
@@ -84,9 +86,13 @@ class Base(ApiModel):
 class Model(ApiModel):
     """The network to train."""
 
+    model_config = ConfigDict(json_schema_extra=rules((FOR_AUTO, "minutes needs preset: auto")))
+
     preset: Preset = Preset.SMALL
     """test, small, medium and large as published; demo for a first try; tuned outperforms small at its size, tuned-long
-    with 40 epochs, tuned-few on a corpus of a few plays."""
+    with 40 epochs, tuned-few on a corpus of a few plays; auto chooses one of these by corpus and minutes."""
+    minutes: Annotated[int, Field(ge=1, le=100000)] | None = None
+    """Minutes of training on two cores that preset auto chooses for; no limit. Absent: any."""
     overrides: Overrides = Field(default_factory=Overrides)
     """Hyperparameters that differ from the preset."""
     seed: Seed = 0

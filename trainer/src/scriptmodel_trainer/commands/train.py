@@ -22,7 +22,7 @@ from scriptmodel_trainer.presets import Preset
 from scriptmodel_trainer.progress.events import Done, Failed, ModelStored, Progressed, Warned
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.progress.log import BoundedLog, LoggedProgress
-from scriptmodel_trainer.records import CorpusFacts, EpochRecord, Metrics, SplitPerplexity, Validation
+from scriptmodel_trainer.records import Choice, CorpusFacts, EpochRecord, Metrics, SplitPerplexity, Validation
 from scriptmodel_trainer.reporting.corpus_summary import summarize
 from scriptmodel_trainer.reporting.page import render_report
 from scriptmodel_trainer.stopping import StopSignals
@@ -46,6 +46,9 @@ def train(options: TrainOptions, progress: Progress, signals: StopSignals) -> No
     _look_for_gpu(options, logged)
     sources = reading.find_sources(options.data, progress.note)
     corpus = stream.read_corpus(sources, layout, progress.note)
+    options = options.chosen(len(corpus.splits["train"]))
+    if options.auto:
+        _note_choice(options.auto, progress)
     if corpus.doubt:
         logged.report(Warned("not_scripts", corpus.doubt))
     with locked(options.out):
@@ -158,6 +161,7 @@ def _evaluated(
         device=task.device,
         precision=task.preset.precision,
         base=base,
+        auto=options.auto,
         held_out=None if reference is None else stored_figures(reference.held_out),
     )
     facts = CorpusFacts(
@@ -171,6 +175,12 @@ def _evaluated(
     versions = artifacts.versions(tensorflow=tensorflow)
     origin = Origin(options.preset_name, task.preset, options.seed, facts, versions, base)
     return TrainedModel(origin, vocabulary, result.weights, metrics, reference)
+
+
+def _note_choice(choice: Choice, progress: Progress) -> None:
+    """Note what `auto` chose, and for what."""
+    limit = "no limit of time" if choice.minutes is None else f"{choice.minutes:g} minutes"
+    progress.note(f"auto: preset {choice.preset}, for {choice.tokens:,} tokens to train on and {limit}")
 
 
 def _validation(perplexity: float, corpus: stream.TokenStream, vocabulary: Vocabulary) -> Validation | None:
