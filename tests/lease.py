@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from scriptmodel_operator.leadership import Leadership
+
 
 @dataclass
-class Lease:
-    """Implements `Leadership` with a number that the test sets."""
+class Lease(Leadership):
+    """Lasts for the seconds that the test sets."""
 
     remaining: float
 

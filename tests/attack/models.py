@@ -26,7 +26,8 @@ from scriptmodel_trainer.corpus.tokens import MARKERS, UNKNOWN
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.sampling import Sampling
-from scriptmodel_trainer.generation.writer import Opening, Writer
+from scriptmodel_trainer.generation.writer import Opening
+from scriptmodel_trainer.generation.writers import writer_of
 from scriptmodel_trainer.records import corpus_from, metrics_from
 from scriptmodel_trainer.reporting.page import render_report
 from scriptmodel_trainer.storage import arrays_bytes, read_arrays, read_bounded
@@ -100,7 +101,7 @@ def _use(folder: Path, chance: random.Random) -> str:
     try:
         model = artifacts.load_model(folder, whole=True)
         page = render_report(model)
-        writer = Writer(Network(model.weights), model.vocabulary)
+        writer = writer_of(Network(model.weights), model.vocabulary)
         script = writer.write(chance.randint(1, 30), Sampling(1.5), (1,), Opening())
     except BadInputError as error:
         line = error.line()

@@ -130,6 +130,8 @@ SHAPES = (
     _repeated("rules", _STAGE, _PLAY, "* * * * *\n\n-----\n\n"),
     _repeated("short paragraphs", "auto", "", "a\n\n"),
     _repeated("short paragraphs of a play", _STAGE, _PLAY, "Hi.\n\n"),
+    _repeated("letters as paragraphs of a play", "caps-colon", _COLONS, "a\n\n"),
+    _repeated("invisible paragraphs of a play", "caps-colon", _COLONS, "\u00ad\n\n"),
     _repeated("blank lines", _STAGE, _PLAY, "\n"),
     _repeated("blank lines of spaces", "auto", "Hi.\n", " " * 200 + "\n"),
     _repeated("spaces before a word", _STAGE, _PLAY, " " * 200 + "a\n"),

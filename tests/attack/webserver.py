@@ -20,7 +20,7 @@ from typing import Any
 from scriptmodel_operator.ingest.addresses import parse_destinations
 from scriptmodel_operator.ingest.failures import SourceError
 from scriptmodel_operator.ingest.fetch import Fetched, Fetcher, Timeouts
-from scriptmodel_operator.ingest.origin import Validators
+from scriptmodel_operator.ingest.values import Validators
 from tests.attack import loopback
 from tests.attack.runner import FindingError, main
 

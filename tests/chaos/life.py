@@ -55,7 +55,7 @@ class Life:
     """Seconds of the slowest of its own calls, which have no faults: it shows how busy the machine is."""
     names: list[str] = field(default_factory=list)
 
-    async def run(self, wanted: Object | None) -> Object:
+    async def run(self, expected: Object | None) -> Object:
         """Live the whole life and return the state at its end; raises AstrayError if the end is not reached.
 
         It is looked at again for a while where it is not as `wanted`, or, where nothing is, until it is at rest.
@@ -67,7 +67,7 @@ class Life:
             self._pfs = pfs_pb2_grpc.APIStub(channel)
             self._transactions = transaction_pb2_grpc.APIStub(channel)
             await self._live()
-            end = await self._settled(wanted)
+            end = await self._settled(expected)
             await self._die()
             end["left"] = await self._left()
             events = await self._events()
@@ -126,13 +126,13 @@ class Life:
             raise AstrayError(f"not within {STEP_SECONDS:.0f} s: {json.dumps(found.get('status'))}")
         await asyncio.sleep(0.2)
 
-    async def _settled(self, wanted: Object | None) -> Object:
+    async def _settled(self, expected: Object | None) -> Object:
         deadline = time.monotonic() + SETTLE_SECONDS
         end = await self._outcome()
-        while any(end[key] != (wanted or {}).get(key) for key in end) and time.monotonic() < deadline:
-            await asyncio.sleep(1.0 if wanted is None else 0.3)
+        while any(end[key] != (expected or {}).get(key) for key in end) and time.monotonic() < deadline:
+            await asyncio.sleep(1.0 if expected is None else 0.3)
             last, end = end, await self._outcome()
-            if wanted is None and last == end:
+            if expected is None and last == end:
                 break
         return end
 
@@ -157,8 +157,8 @@ class Life:
             listed = self._pfs.ListCommit(pfs_pb2.ListCommitRequest(repo=_repo(name)), timeout=_CALL_SECONDS)
             commits[name] = sum([1 async for _commit in listed])
         metadata = {key: found["metadata"].get(key) for key in ("finalizers", "annotations", "generation")}
-        told = {"metadata": metadata, "status": found["status"], "pipelines": pipelines, "commits": commits}
-        normal: Object = self._normal(told)
+        reported = {"metadata": metadata, "status": found["status"], "pipelines": pipelines, "commits": commits}
+        normal: Object = self._normal(reported)
         return normal
 
     async def _left(self) -> list[str]:

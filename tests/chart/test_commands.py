@@ -71,6 +71,21 @@ def test_a_refused_sample_is_reported_with_the_servers_message(control_plane: Co
     assert "spec.model.preset: Unsupported value" in done.stdout
 
 
+def test_a_claim_for_checkpoints_is_looked_up(control_plane: ControlPlane) -> None:
+    expected = f"--checkpoint-claim={NAMESPACE}/checkpoints"
+    done = operator(control_plane, "check", expected)
+    assert f"FAILED  PersistentVolumeClaim {NAMESPACE}/checkpoints does not exist" in done.stdout
+    spec = {"accessModes": ["ReadWriteMany"], "resources": {"requests": {"storage": "20Gi"}}}
+    metadata = {"name": "checkpoints", "namespace": NAMESPACE}
+    claim = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": spec}
+    control_plane.kubectl("apply", "-f", "-", stdin=json.dumps(claim))
+    try:
+        done = operator(control_plane, "check", expected)
+        assert f"warn    PersistentVolumeClaim {NAMESPACE}/checkpoints is not bound (Pending): normal" in done.stdout
+    finally:
+        control_plane.kubectl("delete", "pvc", "checkpoints", "-n", NAMESPACE, "--wait=false")
+
+
 @pytest.mark.parametrize(("text", "words"), [("[]", "holds no ScriptModel"), ("a: [", "cannot read")])
 def test_a_file_without_a_scriptmodel_is_no_sample(
     control_plane: ControlPlane, tmp_path: Path, text: str, words: str

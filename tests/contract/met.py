@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import closing
+from functools import cache
 
 from localpach.api.cluster import VERSION
 from scriptmodel_operator.leadership import UNLIMITED
@@ -11,6 +12,14 @@ from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 from scriptmodel_operator.pachyderm.errors import PachydermError
 from scriptmodel_operator.pachyderm.versions import ServerVersion
+
+
+@cache
+def release_of(address: str) -> tuple[int, int]:
+    """Return the release of a server, such as (2, 12)."""
+    with closing(PachydermGateway(PachdAddress(address), UNLIMITED)) as gateway:
+        found = ServerVersion.parse(gateway.server_version())
+    return found.major, found.minor
 
 
 def server_met() -> str:

@@ -2,7 +2,8 @@
 
 With PACHD_ADDRESS set the recordings are replayed against that server instead. PACHD_HAVE lists the requirements of
 recordings that it meets (`kubernetes`, `gpu`, `no-gpu`, `no-pipelines`), separated by spaces; PACHD_IMAGE is an image
-that its pipelines can use.
+that its pipelines can use. A server of another release than 2.7 differs in words and fields: the replay states in how
+many steps, and does not fail for them.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.contract.met import release_of
 from tests.contract.replay import Json, differences, load
 
 RECORDINGS = sorted(Path(__file__).with_name("recordings").glob("*.yaml"))
@@ -19,6 +21,8 @@ REAL_SERVER = bool(os.environ.get("PACHD_ADDRESS"))
 # The requirements that the server meets.
 GIVEN = set(os.environ.get("PACHD_HAVE", "").split()) if REAL_SERVER else {"no-pipelines"}
 VARIABLES = {"image": os.environ["PACHD_IMAGE"]} if "PACHD_IMAGE" in os.environ else {}
+RECORDED = (2, 7)
+"""The release of the recordings."""
 # These recordings list all objects of a server or fill it up to its limit.
 EXCLUSIVE = {"limit", "transactions"}
 # Recordings that require Kubernetes but can be replayed without it, since its reaction to a spec is predicted. Images
@@ -75,5 +79,7 @@ def test_recording(path: Path, pachd_address: str, request: pytest.FixtureReques
     # Each recording gets its own prefix of three characters, a length that scenarios rely on.
     above, below = divmod(RECORDINGS.index(path), 26)
     found = differences(address, recording, f"{chr(ord('a') + below)}{chr(ord('r') + above)}-", VARIABLES)
+    if found and address == pachd_address and release_of(address) != RECORDED:
+        pytest.xfail(f"{len(found)} of {len(recording['steps'])} steps differ from those of 2.7")
     if found:
         pytest.fail("\n\n".join(found), pytrace=False)

@@ -52,11 +52,11 @@ class Reading:
 
 def labels(text: Path, layout: str, explain: Callable[[Any], None] | None = None) -> Iterator[str]:
     """Yield the label stream of a text, a line for each event; `explain` receives each decision of the layout."""
-    told = () if explain is None else (explain,)
+    reported = () if explain is None else (explain,)
     for source in reading.find_sources([text], lambda _: None):
         sample = reading.sample_lines(source)
         chosen, _ = layouts.detect(sample, layouts.layout_named(layout))
-        yield from map(_label, chosen.parse(reading.read_lines(source), sample, *told))
+        yield from map(_label, chosen.parse(reading.read_lines(source), sample, *reported))
 
 
 def _label(event: Event) -> str:
@@ -66,13 +66,13 @@ def _label(event: Event) -> str:
     return f"{event.line}\t{event.kind.value}{marks}\t{event.speaker}\t{words}"
 
 
-def fingerprint(wanted: Reading, explain: Callable[[Any], None] | None = None) -> dict[str, Any]:
+def fingerprint(expected: Reading, explain: Callable[[Any], None] | None = None) -> dict[str, Any]:
     """Return the digest and the length of a label stream."""
     digest, lines = hashlib.sha256(), 0
-    for line in labels(Path(wanted.text), wanted.layout, explain):
+    for line in labels(Path(expected.text), expected.layout, explain):
         digest.update(f"{line}\n".encode(errors="surrogatepass"))
         lines += 1
-    return {"text": wanted.text, "layout": wanted.layout, "lines": lines, "sha256": digest.hexdigest()}
+    return {"text": expected.text, "layout": expected.layout, "lines": lines, "sha256": digest.hexdigest()}
 
 
 def misses(pair: tuple[str, str]) -> dict[str, Any]:
@@ -83,8 +83,8 @@ def misses(pair: tuple[str, str]) -> dict[str, Any]:
 
 def answer(question: dict[str, Any], jobs: int) -> Iterator[dict[str, Any]]:
     """Answer a question of `ask` with the version of the trainer that this process imports."""
-    if wanted := question.get("stream"):
-        yield {"stream": list(labels(Path(wanted["text"]), wanted["layout"]))}
+    if expected := question.get("stream"):
+        yield {"stream": list(labels(Path(expected["text"]), expected["layout"]))}
         return
     with multiprocessing.Pool(jobs) as pool:
         yield from pool.imap(fingerprint, [Reading(**each) for each in question["readings"]], chunksize=4)
@@ -111,16 +111,16 @@ class Base:
     source: Path
     kept: Path
 
-    def fingerprints(self, wanted: Sequence[Reading], jobs: int) -> dict[Reading, dict[str, Any]]:
+    def fingerprints(self, expected: Sequence[Reading], jobs: int) -> dict[Reading, dict[str, Any]]:
         """Return the fingerprints of label streams; those of texts that were read before are not computed again."""
         known: dict[str, dict[str, Any]] = json.loads(self.kept.read_text()) if self.kept.exists() else {}
-        keys = {each: f"{each.layout} {hashlib.sha256(Path(each.text).read_bytes()).hexdigest()}" for each in wanted}
-        missing = [each for each in wanted if keys[each] not in known]
+        keys = {each: f"{each.layout} {hashlib.sha256(Path(each.text).read_bytes()).hexdigest()}" for each in expected}
+        missing = [each for each in expected if keys[each] not in known]
         for found in ask(self.source, {"readings": _plain(missing), "notes": []}, jobs) if missing else ():
             known[keys[Reading(found["text"], found["layout"])]] = found
         self.kept.parent.mkdir(parents=True, exist_ok=True)
         self.kept.write_text(json.dumps(known))
-        return {each: known[keys[each]] for each in wanted}
+        return {each: known[keys[each]] for each in expected}
 
 
 def checkout(commit: str, folder: Path) -> Base:
@@ -135,34 +135,34 @@ def checkout(commit: str, folder: Path) -> Base:
     return Base(folder / SOURCE, KEPT / f"{tree}.json")
 
 
-def _plain(wanted: Iterable[Reading]) -> list[dict[str, str]]:
-    return [{"text": each.text, "layout": each.layout} for each in wanted]
+def _plain(expected: Iterable[Reading]) -> list[dict[str, str]]:
+    return [{"text": each.text, "layout": each.layout} for each in expected]
 
 
-def compare(base: Base, wanted: Sequence[Reading], notes: Sequence[tuple[Path, Path]], jobs: int) -> bool:
+def compare(base: Base, expected: Sequence[Reading], notes: Sequence[tuple[Path, Path]], jobs: int) -> bool:
     """Print what differs and the totals; True if nothing does."""
     pairs = [(str(text), str(gold)) for text, gold in notes]
-    before = base.fingerprints(wanted, jobs)
-    after = ask(ROOT / SOURCE, {"readings": _plain(wanted), "notes": pairs}, jobs)
+    before = base.fingerprints(expected, jobs)
+    after = ask(ROOT / SOURCE, {"readings": _plain(expected), "notes": pairs}, jobs)
     changed = lines = 0
-    differ = [each for each, found in zip(wanted, after, strict=False) if before[each]["sha256"] != found["sha256"]]
+    differ = [each for each, found in zip(expected, after, strict=False) if before[each]["sha256"] != found["sha256"]]
     for each in differ:
         gone, come = _show(base, each)
         changed += max(gone, come)
-    lines = sum(found["lines"] for found in after[: len(wanted)])
-    same = _show_notes(ask(base.source, {"readings": [], "notes": pairs}, jobs), after[len(wanted) :])
-    texts = len({each.text for each in wanted})
-    print(f"{texts:,} texts, {len(wanted):,} readings, {lines:,} lines: {changed:,} lines differ in {len(differ):,}")
+    lines = sum(found["lines"] for found in after[: len(expected)])
+    same = _show_notes(ask(base.source, {"readings": [], "notes": pairs}, jobs), after[len(expected) :])
+    texts = len({each.text for each in expected})
+    print(f"{texts:,} texts, {len(expected):,} readings, {lines:,} lines: {changed:,} lines differ in {len(differ):,}")
     return same and not differ
 
 
-def _show(base: Base, wanted: Reading) -> tuple[int, int]:
+def _show(base: Base, expected: Reading) -> tuple[int, int]:
     """Print the lines of a text that differ; return how many only the base and only the working tree has."""
-    question = {"stream": _plain([wanted])[0]}
+    question = {"stream": _plain([expected])[0]}
     (before,), (after,) = ask(base.source, question), ask(ROOT / SOURCE, question)
     found = list(difflib.unified_diff(before["stream"], after["stream"], lineterm="", n=0))[2:]
     found = [line for line in found if not line.startswith("@@")]
-    print(f"{os.path.relpath(wanted.text)} ({wanted.layout})")
+    print(f"{os.path.relpath(expected.text)} ({expected.layout})")
     for line in found[:SHOWN]:
         print(f"  {line[0]} {line[1:].expandtabs(12)}"[:160])
     if len(found) > SHOWN:
@@ -212,10 +212,10 @@ def main() -> int:
             print(json.dumps(found), flush=True)
         return 0
     names = ["auto", *layouts.LAYOUTS] if options.layouts == "all" else ["auto"]
-    wanted = [Reading(str(text), name) for text in _texts(options.texts) for name in names]
+    expected = [Reading(str(text), name) for text in _texts(options.texts) for name in names]
     with tempfile.TemporaryDirectory() as folder:
         base = checkout(options.base, Path(folder))
-        return 0 if compare(base, wanted, _notes(options.texts), options.jobs) else 1
+        return 0 if compare(base, expected, _notes(options.texts), options.jobs) else 1
 
 
 if __name__ == "__main__":

@@ -231,14 +231,16 @@ def _compare(place: Place, read: list[Item], result: Score, misses: list[str]) -
     matched: set[int] = set()
     for block in matcher.get_matching_blocks():
         for index in range(block.size):
-            wanted, found = gold[block.a + index], read[block.b + index]
-            result.inside_right += len(wanted.inside) - len(_missing(wanted.inside, found.inside))
-            if name_of(wanted.who) == name_of(found.who):
+            expected, found = gold[block.a + index], read[block.b + index]
+            result.inside_right += len(expected.inside) - len(_missing(expected.inside, found.inside))
+            if name_of(expected.who) == name_of(found.who):
                 matched.add(block.a + index)
-                result.right += bool(wanted.who)
-                result.expositions_right += not wanted.who
+                result.right += bool(expected.who)
+                result.expositions_right += not expected.who
             else:
-                misses.append(f"{wanted.line}: {wanted.who or 'apart'}, read as {found.who or 'apart'}: {wanted.words}")
+                misses.append(
+                    f"{expected.line}: {expected.who or 'apart'}, read as {found.who or 'apart'}: {expected.words}"
+                )
     aligned = {block.a + index for block in matcher.get_matching_blocks() for index in range(block.size)}
     found_at = {block.b + index for block in matcher.get_matching_blocks() for index in range(block.size)}
     misses += [
@@ -253,10 +255,10 @@ def _compare(place: Place, read: list[Item], result: Score, misses: list[str]) -
     ]
 
 
-def _missing(wanted: Iterable[str], found: Iterable[str]) -> list[str]:
+def _missing(expected: Iterable[str], found: Iterable[str]) -> list[str]:
     left = list(found)
     absent = []
-    for group in wanted:
+    for group in expected:
         if group in left:
             left.remove(group)
         else:
@@ -264,8 +266,8 @@ def _missing(wanted: Iterable[str], found: Iterable[str]) -> list[str]:
     return absent
 
 
-def _f1(right: int, wanted: int, found: int) -> float:
-    return 2 * right / (wanted + found) if wanted + found else 1.0
+def _f1(right: int, expected: int, found: int) -> float:
+    return 2 * right / (expected + found) if expected + found else 1.0
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlP
     with ControlPlane(tmp_path_factory.mktemp("controlplane"), audited=OPERATOR_ACCOUNT) as running:
         prepare(running)
         yield running
-        forbidden = [str(asked) for asked in requests_in(running.audit_log) if asked.status == 403]
+        forbidden = [str(requested) for requested in requests_in(running.audit_log) if requested.status == 403]
         assert not forbidden, f"manifests/rbac.yaml lacks what the operator needs: {forbidden}"
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 from pathlib import Path
+from typing import get_args
 
 from pydantic.alias_generators import to_snake
 
@@ -112,8 +113,8 @@ def test_operator_and_trainer_know_the_same_presets_layouts_and_hyperparameters(
     )
     done = subprocess.run([TRAINER_ENV / "bin" / "python", "-c", program], capture_output=True, text=True, check=True)
     layouts, presets, keys = json.loads(done.stdout)
-    assert set(layouts) == set(Layout)
-    assert set(presets) == set(Preset)
+    assert set(layouts) == set(get_args(Layout))
+    assert set(presets) == set(get_args(Preset))
     assert {to_snake(name) for name in Overrides.model_fields} <= set(keys)
 
 

@@ -77,9 +77,9 @@ def test_from_a_plan_to_a_script_and_to_a_plan_of_a_change(
     assert "preset test: " in log
     assert "epoch 30 done: train " in log
     assert log.splitlines()[-1].startswith("done in ")
-    told = [line.split()[1] for line in lines.splitlines()]
-    assert "Training" in told
-    assert told[-1] == "Generated"
+    reported = [line.split()[1] for line in lines.splitlines()]
+    assert "Training" in reported
+    assert reported[-1] == "Generated"
     training = [line for line in lines.splitlines() if line.split()[1] == "Training" and " sample: " in line]
     assert "best validation perplexity" in training[-1]
 

@@ -51,5 +51,5 @@ def test_a_killed_operator_leaves_nothing_twice_and_nothing_behind(
     assert not set(names) & (set(pachyderm.pipelines()) | pachyderm.repos())
     assert corpus in pachyderm.repos()
     events = json.loads(cluster.kubectl("get", "events.events.k8s.io", "-o", "json"))["items"]
-    told = [(each["reason"], each["note"]) for each in events]
-    assert len(told) == len(set(told)), f"no event twice: {told}"
+    reported = [(each["reason"], each["note"]) for each in events]
+    assert len(reported) == len(set(reported)), f"no event twice: {reported}"

@@ -45,8 +45,8 @@ class Replicas:
         config = self._cluster.control_plane.root / f"{self._cluster.namespace}-{name}.kubeconfig"
         token = json.loads(config.read_text())["users"][0]["user"]["token"]
         claims = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
-        asked = requests_in(self._cluster.control_plane.audit_log)
-        mine = [each for each in asked if each.credential == f"JTI={claims['jti']}" and each.verb in WRITES]
+        requested = requests_in(self._cluster.control_plane.audit_log)
+        mine = [each for each in requested if each.credential == f"JTI={claims['jti']}" and each.verb in WRITES]
         return [each for each in mine if each.moment > since]
 
 

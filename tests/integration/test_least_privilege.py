@@ -41,7 +41,7 @@ def lived(
     config = account_kubeconfig(control_plane, "modest")
     options = ["--poll-interval=0.5", "--namespace=modest", "--log-level=debug", f"--pachd-token-file={token}"]
     options += ["--leader-elect", "--lease-namespace=scriptmodel-system"]
-    told = []
+    reported = []
     pachd = Localpach(root / "pachd", {TRAINER_IMAGE: QUICK_TRAINER})
     with pachd, Operator(root / "operator", config, pachd.address, options=options) as operator:
         (root / "hamlet.txt").write_text(play(2))
@@ -50,19 +50,19 @@ def lived(
         cluster.ready("modest", 120)
         pachd.kill()
         cluster.reason("modest", "PachydermUnavailable")
-        told.append(cluster.kubectl("get", "sm", "-o", "yaml", "--show-managed-fields"))
+        reported.append(cluster.kubectl("get", "sm", "-o", "yaml", "--show-managed-fields"))
         with pachd:
             cluster.ready("modest", 60)
             with Pachyderm(pachd.address) as pachyderm:
                 assert pachyderm.pipelines()
-                told.append(str(pachyderm.pipelines()))
+                reported.append(str(pachyderm.pipelines()))
             cluster.kubectl("delete", "sm", "modest", "--wait=false")
             cluster.gone("modest")
-        told.append(cluster.kubectl("get", "events.events.k8s.io", "-o", "yaml"))
+        reported.append(cluster.kubectl("get", "events.events.k8s.io", "-o", "yaml"))
         operator.stop()
         log = operator.log.read_text()
     kubernetes_token = json.loads(config.read_text())["users"][0]["user"]["token"]
-    yield Lived(log, "\n".join(told), kubernetes_token)
+    yield Lived(log, "\n".join(reported), kubernetes_token)
     watched.check()
 
 
@@ -85,8 +85,8 @@ def granted() -> set[tuple[str, str, str]]:
 
 
 def test_every_verb_that_is_granted_is_used_and_no_other(lived: Lived, control_plane: ControlPlane) -> None:
-    asked = list(requests_in(control_plane.audit_log))
-    used = {(each.group, each.resource, each.verb) for each in asked if each.resource and each.status != 403}
+    requested = list(requests_in(control_plane.audit_log))
+    used = {(each.group, each.resource, each.verb) for each in requested if each.resource and each.status != 403}
     assert used == granted()
 
 

@@ -17,8 +17,8 @@ from tests.node.running import CommandFailedError, Namespace, Object, Running, r
 
 pytestmark = pytest.mark.timeout(300)
 
-PACHYDERM = "pachyderm"
-"""The namespace of localpach, which replaces Pachyderm here."""
+PACHYDERM = "shelf-pachyderm"
+"""The namespace of localpach, which replaces Pachyderm here. A real one may be in the namespace `pachyderm`."""
 CLUSTER_ID = "shelf"
 """People may not read the uid of kube-system, which is the default."""
 WRITERS = "writers"
@@ -158,5 +158,5 @@ def test_a_forbidden_port_forward_names_the_role_that_grants_it(
     reader = person(cluster, "readers", tmp_path)
     said = refused(reader, 1, "push", str(ROOT / "README.md"), "--repo=shakespeare")
     role = "scriptmodel-scriptmodel-operator-pachd"
-    assert "you may not forward a port to pachd at pachd.pachyderm.svc.cluster.local:30650" in said
+    assert f"you may not forward a port to pachd at pachd.{PACHYDERM}.svc.cluster.local:30650" in said
     assert f"kubectl -n {PACHYDERM} create rolebinding {role}-YOU --role={role} --user=YOU" in said

@@ -68,10 +68,10 @@ def pod(details: Any, **pfs: Path) -> Object:
     }
 
 
-def succeed(cluster: Running, wanted: Object) -> None:
+def succeed(cluster: Running, expected: Object) -> None:
     """Run it to its end."""
     cluster.kubectl("delete", "pod", NAME, "--ignore-not-found")
-    cluster.apply(wanted)
+    cluster.apply(expected)
     wait(cluster)
 
 

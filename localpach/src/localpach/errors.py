@@ -63,7 +63,3 @@ class DataLossError(PachError):
 
 class JobFinishedError(PachError):
     """An error because a job in a final state cannot change its state."""
-
-
-class CommitFinishedError(PachError):
-    """An error because a finished commit cannot be changed."""

@@ -31,7 +31,6 @@ from localpach.pps.logs import Logs
 from localpach.pps.master import Master
 from localpach.pps.runner import Machine
 from localpach.pps.validation import Limits
-from localpach.run.environment import Images
 from localpach.run.isolation import detect
 from localpach.service import Service, apply_request, register_end_hooks
 from localpach.store.checking import require_intact
@@ -73,7 +72,7 @@ class Server:
         work = settings.root / "work"
         machine = Machine(
             contents=self.contents,
-            images=Images(settings.images),
+            images=settings.images,
             isolation=self.isolation,
             folder=work,
             claims=settings.root / "claims",

@@ -22,25 +22,14 @@ class Caller(Protocol):
         """Register a function that is called when the client goes away."""
 
 
-class ServerCaller:
-    """A caller inside the server, which never goes away."""
-
-    def is_active(self) -> bool:
-        """Return True."""
-        return True
-
-    def add_callback(self, callback: Callable[[], None]) -> object:
-        """Ignore the callback."""
-        return callback
-
-
-def wait_until(db: Database, caller: Caller, key: Hashable, ready: Callable[[Txn], T | None]) -> T:
+def wait_until(db: Database, caller: Caller | None, key: Hashable, ready: Callable[[Txn], T | None]) -> T:
     """Call ``ready`` now and after each change of ``key``, until it returns a value.
 
-    Raises UnavailableError if the server stops or the caller goes away first.
+    Without a caller the server itself waits. Raises UnavailableError if the server stops or the caller goes away first.
     """
     with db.notifier.subscribe(key) as changed:
-        caller.add_callback(changed.set)
+        if caller is not None:
+            caller.add_callback(changed.set)
         while True:
             changed.clear()
             with db.read() as txn:
@@ -49,6 +38,6 @@ def wait_until(db: Database, caller: Caller, key: Hashable, ready: Callable[[Txn
                 return answer
             if db.notifier.closed:
                 raise UnavailableError("the server is shutting down")
-            if not caller.is_active():
+            if caller is not None and not caller.is_active():
                 raise UnavailableError("the client cancelled the call")
             changed.wait(RECHECK_SECONDS)

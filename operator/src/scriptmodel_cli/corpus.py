@@ -15,10 +15,6 @@ _WIDE_TEXT = (b"\xff\xfe", b"\xfe\xff")
 """Byte order marks of UTF-16 and UTF-32, which are text although they contain zero bytes."""
 
 
-class CorpusError(InputError):
-    """The files cannot be uploaded as they are."""
-
-
 @dataclass(frozen=True, slots=True)
 class CorpusFile:
     """A file on disk and its path in the repo."""
@@ -28,17 +24,17 @@ class CorpusFile:
     size: int
 
     def head(self) -> str:
-        """Return the text of the first 64 KiB. Raises CorpusError if the file cannot be read."""
+        """Return the text of the first 64 KiB. Raises InputError if the file cannot be read."""
         try:
             with self.source.open("rb") as file:
                 head = file.read(_HEAD_BYTES)
         except OSError as error:
-            raise CorpusError(f"cannot read {self.source}: {error.strerror}") from error
+            raise InputError(f"cannot read {self.source}: {error.strerror}") from error
         wide = "utf-32" if head.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")) else "utf-16"
         return head.decode(wide if head.startswith(_WIDE_TEXT) else "utf-8", errors="replace")
 
     def pieces(self) -> Iterator[bytes]:
-        """Yield the content. Raises CorpusError if the file cannot be read or its size has changed."""
+        """Yield the content. Raises InputError if the file cannot be read or its size has changed."""
         remaining = self.size
         try:
             with self.source.open("rb") as file:
@@ -46,9 +42,9 @@ class CorpusFile:
                     remaining -= len(piece)
                     yield piece
         except OSError as error:
-            raise CorpusError(f"cannot read {self.source}: {error.strerror}") from error
+            raise InputError(f"cannot read {self.source}: {error.strerror}") from error
         if remaining:
-            raise CorpusError(f"{self.source} changed while it was read: try again")
+            raise InputError(f"{self.source} changed while it was read: try again")
 
 
 def find_corpus(paths: Iterable[Path], note: Callable[[str], None]) -> list[CorpusFile]:
@@ -62,7 +58,7 @@ def find_corpus(paths: Iterable[Path], note: Callable[[str], None]) -> list[Corp
     for source, name, named in _files(paths, note):
         reason = _unfit(source)
         if reason and named:
-            raise CorpusError(f"{source} {reason}")
+            raise InputError(f"{source} {reason}")
         if reason:
             note(f"skipped {source}: it {reason}")
             continue
@@ -70,12 +66,10 @@ def find_corpus(paths: Iterable[Path], note: Callable[[str], None]) -> list[Corp
         if path != f"/{name}":
             note(f"{source} is stored as {path}")
         if path in found:
-            raise CorpusError(
-                f"{found[path].source} and {source} would both be {path}: rename one or push their parent"
-            )
+            raise InputError(f"{found[path].source} and {source} would both be {path}: rename one or push their parent")
         found[path] = CorpusFile(source, path, source.stat().st_size)
     if not found:
-        raise CorpusError(f"no text files found in {', '.join(map(str, paths))}: name a folder with scripts")
+        raise InputError(f"no text files found in {', '.join(map(str, paths))}: name a folder with scripts")
     return [found[path] for path in sorted(found)]
 
 
@@ -106,7 +100,7 @@ def _entries(folder: Path) -> tuple[list[Path], list[Path]]:
     try:
         entries = [(path, path.is_dir()) for path in sorted(folder.iterdir())]
     except OSError as error:
-        raise CorpusError(f"cannot read {error.filename}: {error.strerror}") from error
+        raise InputError(f"cannot read {error.filename}: {error.strerror}") from error
     return [path for path, inside in entries if inside], [path for path, inside in entries if not inside]
 
 
@@ -127,7 +121,7 @@ def _unfit(source: Path) -> str:
         with source.open("rb") as file:
             head = file.read(_HEAD_BYTES)
     except OSError as error:
-        raise CorpusError(f"cannot read {source}: {error.strerror}") from error
+        raise InputError(f"cannot read {source}: {error.strerror}") from error
     if not head:
         return "is empty"
     return "is binary, not text" if b"\0" in head and not head.startswith(_WIDE_TEXT) else ""

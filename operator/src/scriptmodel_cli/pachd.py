@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import click
 
-from scriptmodel_cli.publicconfig import LABEL, NAMESPACE, AmbiguousError, PublicConfig, choose, parse
+from scriptmodel_cli.publicconfig import LABEL, NAMESPACE, PublicConfig, choose, parse
 
 if TYPE_CHECKING:
     from scriptmodel_cli.portforward import PortForward
@@ -109,9 +109,6 @@ class PachdAccess:
             found = choose(filter(None, map(parse, listed.get("items", []))), namespace)
         except click.ClickException as error:
             self._why_unknown = error.message
-            return None
-        except AmbiguousError as error:
-            self._why_unknown = str(error)
             return None
         if found is None:
             self._why_unknown = (

@@ -14,7 +14,7 @@ from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.desired.base import copy_name
 from scriptmodel_operator.desired.pipelines import Defaults, Desired, desired
 from scriptmodel_operator.desired.policy import DEFAULT_DOWNLOAD_MI
-from scriptmodel_operator.ingest.origin import shown
+from scriptmodel_operator.ingest.values import shown
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.observer import Observer
 from scriptmodel_operator.observe.snapshot import take_snapshot
@@ -24,7 +24,6 @@ from scriptmodel_operator.pachyderm.submitted import submitted_spec
 from scriptmodel_operator.pachyderm.values import BranchRef, CommitInfo, PipelineApply, PipelineRef
 from scriptmodel_operator.reconcile.actions import (
     Action,
-    AdoptRepo,
     ApplyPipelines,
     CopyFiles,
     CreateRepo,
@@ -154,10 +153,8 @@ def _of_action(action: Action, view: ModelView) -> Iterator[Change]:
         case ApplyPipelines(pipelines, reasons):
             for each, why in zip(pipelines, reasons, strict=True):
                 yield _pipeline(each, why, view)
-        case CreateRepo():
-            yield Change("+", action.describe().replace("creating", "create", 1))
-        case AdoptRepo():
-            yield Change("~", action.describe().replace("adopting", "adopt", 1))
+        case CreateRepo(ref, adopt=adopt):
+            yield Change("~" if adopt else "+", f"{'adopt' if adopt else 'create'} repo {ref}")
         case CopyFiles():
             yield Change("~", action.describe().replace("copying", "copy", 1))
         case ReplaceFiles(branch, files, gone):

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import click
+
 NAMESPACE = "kube-public"
 LABEL = "scriptmodel.dev/public-config"
 _DEFAULT_PORT = 443
@@ -17,10 +19,6 @@ _ADDRESS = re.compile(r"(?P<scheme>grpcs?://)?(?P<host>[a-z0-9-]+(\.[a-z0-9-]+)*
 _LABELS_OF_A_SERVICE = 3
 """NAME.NAMESPACE.svc, which the domain of the cluster may follow."""
 _OBJECT_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
-
-
-class AmbiguousError(Exception):
-    """Several releases serve the same namespace and publish different addresses of pachd."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +85,14 @@ def choose(published: Iterable[PublicConfig], namespace: str) -> PublicConfig | 
     """Return the release that serves a namespace; None if no release does.
 
     A release that watches only some namespaces, this one among them, overrides one that watches the whole cluster.
-    Raises AmbiguousError if several releases serve the namespace and their addresses differ.
+    Raises ClickException if several releases serve the namespace and their addresses differ.
     """
     releases = sorted(published, key=lambda each: each.name)
     candidates = [each for each in releases if namespace in each.watched]
     candidates = candidates or [each for each in releases if not each.watched]
     if len({(each.pachd, each.service, each.certificates) for each in candidates}) > 1:
         named = ", ".join(f"{each.name} ({each.pachd})" for each in candidates)
-        raise AmbiguousError(f"several releases of the operator serve namespace {namespace}: {named}")
+        raise click.ClickException(f"several releases of the operator serve namespace {namespace}: {named}")
     return candidates[0] if candidates else None
 
 

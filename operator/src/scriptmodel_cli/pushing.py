@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 import click
 
 from scriptmodel_cli.charts import bar, glyphs_for
-from scriptmodel_cli.corpus import CorpusError, CorpusFile
+from scriptmodel_cli.corpus import CorpusFile
+from scriptmodel_cli.errors import InputError
 from scriptmodel_cli.live import Live
 from scriptmodel_cli.text import did_you_mean
 from scriptmodel_operator.api.marks import parse_mark
@@ -65,8 +66,8 @@ def push(gateway: PachydermGateway, branch: BranchRef, files: Sequence[CorpusFil
     uploads = (Upload(file.path, meter.counted(file)) for file in files)
     try:
         gateway.replace_files(branch, uploads, [EVERYTHING] if replace else [], UPLOAD_SECONDS)
-    except CorpusError as error:
-        raise CorpusError(f"{error}; nothing was committed") from error
+    except InputError as error:
+        raise InputError(f"{error}; nothing was committed") from error
     commit = _finished(gateway, branch)
     if commit.error:
         raise click.ClickException(f"commit {commit.id} of {branch} failed in Pachyderm: {commit.error}")

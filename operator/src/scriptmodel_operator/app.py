@@ -8,11 +8,12 @@ import signal
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.controller.controller import Controller
-from scriptmodel_operator.controller.corpus_secrets import CorpusSecrets
+from scriptmodel_operator.controller.corpus_secrets import read_credentials
 from scriptmodel_operator.controller.corpus_sources import CorpusSources
 from scriptmodel_operator.controller.event_policy import EventPolicy
 from scriptmodel_operator.controller.inbox import Inbox
@@ -154,7 +155,7 @@ async def _work(config: OperatorConfig, client: KubeClient, process: Process, le
     async with working(config, client, cluster, process, leadership) as inbox:
         log.info("watching %s; pachd at %s", ", ".join(config.namespaces) or "all namespaces", config.pachd.address)
         await kopf.operator(
-            registry=watch.registry(inbox, connect),
+            registry=watch.registry(inbox.arrived, inbox.deleted, connect),
             settings=watch.settings(),
             standalone=True,
             clusterwide=not config.namespaces,
@@ -225,7 +226,7 @@ def compose(
         queue.add,
         metrics.downloaded,
         Timeouts(total=config.download_timeout),
-        CorpusSecrets(kube).read,
+        partial(read_credentials, kube),
     )
     controller = Controller(
         config=config,

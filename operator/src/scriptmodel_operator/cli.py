@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -26,6 +27,19 @@ from scriptmodel_operator.installation.commands import before_uninstall, check, 
 from scriptmodel_operator.options import PREFIX, kubeconfig_option, pachd_ca_option, pachd_option, pachd_token_option
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def _option(name: str, *others: str, **settings: Any) -> Callable[[Command], Command]:
+    """Return an option that an environment variable of its name sets, too."""
+    variable = name.partition("/")[0].removeprefix("--").replace("-", "_").upper()
+    return click.option(name, *others, envvar=f"{PREFIX}_{variable}", **settings)
+
+
+def _allow(name: str, field: str, values: str, help_text: str) -> Callable[[Command], Command]:
+    """Return an option of the policy, which may be repeated."""
+    return _option(name, field, multiple=True, metavar=values, help=help_text)
+
 
 @click.group(context_settings={"auto_envvar_prefix": PREFIX, "help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="scriptmodel-operator", prog_name="scriptmodel-operator")
@@ -35,200 +49,150 @@ def main() -> None:
 
 @main.command()
 @pachd_option
-@click.option(
+@_option(
     "--trainer-image",
-    envvar=f"{PREFIX}_TRAINER_IMAGE",
     required=True,
     metavar="IMAGE",
     help="Trainer image for ScriptModels without spec.training.image.",
 )
-@click.option(
+@_option(
     "--checkpoint-claim",
-    envvar=f"{PREFIX}_CHECKPOINT_CLAIM",
     default="",
     metavar="NAME",
     help="Keep checkpoints of trainings on this PersistentVolumeClaim in Pachyderm's namespace. [default: none, so a "
     "lost worker starts over]",
 )
 @kubeconfig_option
-@click.option(
+@_option(
     "--namespace",
     "namespaces",
-    envvar=f"{PREFIX}_NAMESPACE",
     multiple=True,
     metavar="NS",
     help="Watch this namespace only; may be repeated. [default: all]",
 )
-@click.option(
+@_option(
     "--poll-interval",
-    envvar=f"{PREFIX}_POLL_INTERVAL",
     type=click.FloatRange(min=0.1),
     default=DEFAULT_POLL_SECONDS,
     show_default=True,
     metavar="SECONDS",
     help="Time between two polls of Pachyderm.",
 )
-@click.option(
+@_option(
     "--source-interval",
-    envvar=f"{PREFIX}_SOURCE_INTERVAL",
     type=click.FloatRange(min=0.1),
     default=DEFAULT_SOURCE_SECONDS,
     show_default=True,
     metavar="SECONDS",
     help="Time between two polls of a ConfigMap that is a corpus, or of a base model that is followed.",
 )
-@click.option(
+@_option(
     "--workers",
-    envvar=f"{PREFIX}_WORKERS",
     type=click.IntRange(min=1, max=4096),
     default=DEFAULT_WORKERS,
     show_default=True,
     help="Number of objects that are reconciled at a time; most of them wait for a shared poll of Pachyderm.",
 )
-@click.option(
+@_option(
     "--cluster-id",
-    envvar=f"{PREFIX}_CLUSTER_ID",
     default="",
     help="Distinguish clusters that share a pachd. [default: the uid of the namespace kube-system]",
 )
 @pachd_token_option
 @pachd_ca_option
-@click.option(
+@_allow(
     "--allow-image",
     "images",
-    envvar=f"{PREFIX}_ALLOW_IMAGE",
-    multiple=True,
-    metavar="PREFIX",
-    help="Allow this image prefix in training.image besides tags of the trainer image; * for any.",
+    "PREFIX",
+    "Allow this image prefix in training.image besides tags of the trainer image; * for any.",
 )
-@click.option(
-    "--allow-priority-class",
-    "priority_classes",
-    envvar=f"{PREFIX}_ALLOW_PRIORITY_CLASS",
-    multiple=True,
-    metavar="NAME",
-    help="Allow this priority class; * for any.",
-)
-@click.option(
-    "--allow-runtime-class",
-    "runtime_classes",
-    envvar=f"{PREFIX}_ALLOW_RUNTIME_CLASS",
-    multiple=True,
-    metavar="NAME",
-    help="Allow this runtime class; * for any.",
-)
-@click.option(
-    "--allow-queue",
-    "queues",
-    envvar=f"{PREFIX}_ALLOW_QUEUE",
-    multiple=True,
-    metavar="NAME",
-    help="Allow this queue of Kueue in training.queueName; * for any.",
-)
-@click.option(
+@_allow("--allow-priority-class", "priority_classes", "NAME", "Allow this priority class; * for any.")
+@_allow("--allow-runtime-class", "runtime_classes", "NAME", "Allow this runtime class; * for any.")
+@_allow("--allow-queue", "queues", "NAME", "Allow this queue of Kueue in training.queueName; * for any.")
+@_option(
     "--worker-namespace",
-    envvar=f"{PREFIX}_WORKER_NAMESPACE",
     default="",
     metavar="NS",
     help="Namespace of Pachyderm's pods, to list those that wait in a queue. [default: infer it from the job]",
 )
-@click.option(
+@_allow(
     "--allow-pull-secret",
     "pull_secrets",
-    envvar=f"{PREFIX}_ALLOW_PULL_SECRET",
-    multiple=True,
-    metavar="NAME",
-    help="Allow this Secret of Pachyderm's namespace in training.imagePullSecrets; * for any.",
+    "NAME",
+    "Allow this Secret of Pachyderm's namespace in training.imagePullSecrets; * for any.",
 )
-@click.option(
+@_allow(
     "--allow-checkpoint-claim",
     "checkpoint_claims",
-    envvar=f"{PREFIX}_ALLOW_CHECKPOINT_CLAIM",
-    multiple=True,
-    metavar="NS=CLAIM",
-    help="Allow a namespace to name this claim in training.checkpoints.claimName; * for any.",
+    "NS=CLAIM",
+    "Allow a namespace to name this claim in training.checkpoints.claimName; * for any.",
 )
-@click.option(
+@_allow(
     "--allow-project",
     "projects",
-    envvar=f"{PREFIX}_ALLOW_PROJECT",
-    multiple=True,
-    metavar="NS=PROJECT",
-    help="Allow a namespace to use this Pachyderm project; * for any. [default: the project of the object]",
+    "NS=PROJECT",
+    "Allow a namespace to use this Pachyderm project; * for any. [default: the project of the object]",
 )
-@click.option(
+@_allow(
     "--allow-repo",
     "repos",
-    envvar=f"{PREFIX}_ALLOW_REPO",
-    multiple=True,
-    metavar="NS=REPO",
-    help="Allow a namespace to read this repo as corpus or base model, such as plays-*. [default: any of its projects]",
+    "NS=REPO",
+    "Allow a namespace to read this repo as corpus or base model, such as plays-*. [default: any of its projects]",
 )
-@click.option(
+@_allow(
     "--allow-download",
     "destinations",
-    envvar=f"{PREFIX}_ALLOW_DOWNLOAD",
-    multiple=True,
-    metavar="NETWORK|HOST",
-    help="Allow downloads from these addresses besides public ones, such as 10.1.0.0/16 or files.example.com; "
-    "* for any.",
+    "NETWORK|HOST",
+    "Allow downloads from these addresses besides public ones, such as 10.1.0.0/16 or files.example.com; * for any.",
 )
-@click.option(
+@_option(
     "--downloads",
-    envvar=f"{PREFIX}_DOWNLOADS",
     type=click.IntRange(min=1, max=64),
     default=DEFAULT_DOWNLOADS,
     show_default=True,
     help="Number of concurrent downloads; one namespace gets half of them at most.",
 )
-@click.option(
+@_option(
     "--download-timeout",
-    envvar=f"{PREFIX}_DOWNLOAD_TIMEOUT",
     type=click.FloatRange(min=0),
     default=0.0,
     metavar="SECONDS",
     help="Longest duration of a download. [default: a minute, plus maxSizeMi at 64 KiB/s]",
 )
-@click.option(
+@_option(
     "--max-download-mi",
-    envvar=f"{PREFIX}_MAX_DOWNLOAD_MI",
     type=click.IntRange(min=1, max=LARGEST_DOWNLOAD_MI),
     default=DEFAULT_DOWNLOAD_MI,
     show_default=True,
     metavar="MIB",
     help="Largest maxSizeMi that a ScriptModel may set; each download takes up to that much space in TMPDIR.",
 )
-@click.option(
+@_option(
     "--leader-elect/--no-leader-elect",
-    envvar=f"{PREFIX}_LEADER_ELECT",
     default=False,
     show_default=True,
     help="Act only while holding the Lease scriptmodel-operator; required for more than one replica.",
 )
-@click.option(
+@_option(
     "--lease-namespace",
-    envvar=f"{PREFIX}_LEASE_NAMESPACE",
     default="",
     metavar="NS",
     help="Namespace of that Lease. [default: the pod's own]",
 )
-@click.option(
+@_option(
     "--health-listen",
-    envvar=f"{PREFIX}_HEALTH_LISTEN",
     default="",
     metavar="[HOST]:PORT",
     help="Serve /healthz, /readyz and /metrics on this address. [default: serve nothing]",
 )
-@click.option(
+@_option(
     "--log-format",
-    envvar=f"{PREFIX}_LOG_FORMAT",
     type=click.Choice(["text", "json"]),
     default="text",
     show_default=True,
 )
-@click.option(
+@_option(
     "--log-level",
-    envvar=f"{PREFIX}_LOG_LEVEL",
     type=click.Choice(["debug", "info", "warning", "error"]),
     default="info",
     show_default=True,

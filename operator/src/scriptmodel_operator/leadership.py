@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Protocol
 
 
-class Leadership(Protocol):
-    """The permission to change the cluster and Pachyderm."""
+class Leadership:
+    """The permission to change the cluster and Pachyderm; unlimited in a process without leader election."""
 
     def lease_remaining(self) -> float:
         """Return the seconds for which this process may still act; 0 or less when it may not. Thread-safe."""
-
-
-class _Unlimited:
-    def lease_remaining(self) -> float:
         return math.inf
 
 
-UNLIMITED: Leadership = _Unlimited()
-"""Leadership of a process that runs without leader election."""
+UNLIMITED = Leadership()

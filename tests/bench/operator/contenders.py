@@ -23,7 +23,7 @@ class Contender:
     name: str
     start: Callable[[Path, Path, str, str], Program]
     """From a folder, a kubeconfig, a namespace and pachd's address."""
-    told: Told
+    reported: Told
 
 
 def _ours(root: Path, kubeconfig: Path, namespace: str, pachd: str) -> Program:

@@ -2,7 +2,7 @@
 
 Each figure and its reference are measured interleaved, in one run: on a busy machine only the ratios are valid.
 
-    python -m tests.bench.trainer [steps] [perplexity] [generation] [normalising] [testing]
+    python -m tests.bench.trainer [steps] [perplexity] [generation] [normalising] [characters] [testing]
     python -m tests.bench.trainer writing --models MODEL_DIR... --data CORPUS
 """
 
@@ -19,11 +19,12 @@ from pathlib import Path
 import numpy as np
 
 from scriptmodel_trainer.training.hardware import load_tensorflow, multiplies_bfloat16
+from tests.bench.trainer.characters import Recipe, bench_characters
 from tests.bench.trainer.pytorch import PyTorch, pytorch
 from tests.bench.trainer.sampled import Trial, bench_settings
 from tests.bench.trainer.writing import bench_generation, bench_normalising
 
-PARTS = ("steps", "perplexity", "generation", "normalising", "testing")
+PARTS = ("steps", "perplexity", "generation", "normalising", "characters", "testing")
 # Of our own recipe for the published perplexity, over the preset small.
 OURS = (
     "layers=1 hidden_units=128 tied_embeddings=true schedule=one-cycle learning_rate=4 steps=10 epochs=2 precision=auto"
@@ -60,7 +61,15 @@ def main() -> None:
     parser.add_argument("--layout", default="auto", help="writing: layout of the corpus (default: auto)")
     parser.add_argument("--samples", type=int, default=8, help="writing: scripts a setting (default: 8)")
     parser.add_argument("--words", type=int, default=1000, help="writing: words of a script (default: 1000)")
-    parser.add_argument("--text", type=Path, help="normalising: a script")
+    parser.add_argument("--text", type=Path, help="normalising: a script; characters: tiny Shakespeare")
+    parser.add_argument("--nanogpt", type=Path, help="characters: nanoGPT's source, to compare with")
+    parser.add_argument(
+        "--preset", default=Recipe().preset, help=f"characters: the recipe (default: {Recipe().preset})"
+    )
+    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="characters: settings of it")
+    parser.add_argument("--seed", type=int, default=0, help="characters: random seed (default: 0)")
+    parser.add_argument("--minutes", type=float, help="characters: a budget of training (default: the preset's epochs)")
+    parser.add_argument("--out", type=Path, help="characters: keep the model, and its checkpoint, in this folder")
     options = parser.parse_args()
     if options.parts == ["writing"]:
         if not options.models or options.data is None:
@@ -108,11 +117,22 @@ def run(parts: list[str], options: argparse.Namespace, process: PyTorch | None) 
         from tests.bench.trainer.testing import bench_testing  # noqa: PLC0415  # imports TensorFlow
 
         bench_testing(options.rounds)
+    run_on_text(parts, options)
+
+
+def run_on_text(parts: list[str], options: argparse.Namespace) -> None:
+    """The benchmarks that need a text."""
     if "normalising" in parts:
         if options.text is None:
             print("normalising: SKIPPED, give --text FILE")
         else:
             bench_normalising(options.text)
+    if "characters" in parts:
+        if options.text is None:
+            print("characters: SKIPPED, give --text FILE")
+        else:
+            recipe = Recipe(options.preset, options.set, options.seed, options.minutes)
+            bench_characters(options.text, recipe, options.out, options.nanogpt, options.threads)
 
 
 if __name__ == "__main__":

@@ -170,5 +170,5 @@ def corpus(data: Path | None, plays: int) -> tuple[Ids, Ids, int]:
         paths = [data]
     stream = read_corpus(find_sources(paths, lambda _: None), None, lambda _: None)
     vocabulary = build_vocabulary(stream.splits["train"], stream.lexicon, 10_000)
-    mapping = vocabulary.mapping_from(stream.lexicon)
+    mapping = vocabulary.encode(stream.lexicon)
     return mapping[stream.splits["train"]], mapping[stream.splits["valid"]], len(vocabulary)

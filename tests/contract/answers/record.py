@@ -130,7 +130,8 @@ def _world(gateway: PachydermGateway) -> Iterator[None]:
         gateway.delete_repo(PLAYS)
 
 
-def _recorded(address: str) -> dict[str, Answer]:
+def recorded(address: str) -> dict[str, Answer]:
+    """Return what a server answers, by what is in the way of the call."""
     with closing(PachydermGateway(PachdAddress(address), UNLIMITED)) as gateway, _world(gateway):
         return {name: _answer(call) for name, call in _calls(gateway).items()}
 
@@ -190,7 +191,7 @@ def main() -> None:
     parser.add_argument("address")
     parser.add_argument("--auth", action="store_true", help="activate auth for the answers to tokens")
     options = parser.parse_args()
-    found = _recorded(options.address) | (_recorded_access(options.address) if options.auth else {})
+    found = recorded(options.address) | (_recorded_access(options.address) if options.auth else {})
     known = answers(BASE) if BASE in versions() else {}
     yaml.safe_dump(
         {name: dict(answer) for name, answer in found.items() if known.get(name) != answer},

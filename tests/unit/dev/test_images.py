@@ -51,16 +51,16 @@ def test_without_an_engine_each_error_and_what_to_install_are_printed(
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     with pytest.raises(engine.EngineError) as error:
         engine.find()
-    for told in ("docker: Cannot connect", "podman: not on PATH", "apt-get install buildah"):
-        assert told in str(error.value)
+    for reported in ("docker: Cannot connect", "podman: not on PATH", "apt-get install buildah"):
+        assert reported in str(error.value)
 
 
 def test_as_root_on_debian_what_is_missing_is_installed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 0)
     program(path, "apt-get", f'echo "$@" >> {path}/asked')
     debian.need({"no-such-program": "its-package"})
-    asked = (path / "asked").read_text().splitlines()
-    assert asked == ["-q update", "-q install --yes --no-install-recommends its-package"]
+    requested = (path / "asked").read_text().splitlines()
+    assert requested == ["-q update", "-q install --yes --no-install-recommends its-package"]
 
 
 def test_pips_index_and_certificates_reach_the_build_as_secrets(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dev.processes import free_port
-from tests.contract.met import server_met
+from tests.contract.met import release_of, server_met
 from tests.unit.operator.test_versions import Pachd, serving
 
 
@@ -18,6 +18,11 @@ def test_a_real_server_is_stated_with_its_version(monkeypatch: pytest.MonkeyPatc
     with serving(Pachd("2.12.0-rc.3")) as address:
         monkeypatch.setenv("PACHD_ADDRESS", address)
         assert server_met() == f"Pachyderm: pachd 2.12.0-rc.3 is certified (at {address})"
+
+
+def test_the_release_of_a_server_has_two_numbers() -> None:
+    with serving(Pachd("2.12.0-rc.3")) as address:
+        assert release_of(address) == (2, 12)
 
 
 def test_a_server_that_is_away_is_stated_as_that(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,8 @@ import grpc
 import pytest
 from python_pachyderm.proto.v2.pps import pps_pb2 as pps
 
-from localpach.pps.admission import PodOutcome, predict
+from localpach.pps.admission import predict
+from localpach.pps.states import PipelineState
 from localpach.refs import PipelineRef
 from tests.contract.serving import serving
 from tests.unit.localpach.client import Client, until
@@ -164,5 +165,7 @@ def test_a_pipeline_of_an_older_localpach_with_such_a_patch_reports_it() -> None
     details = pps.PipelineInfo.Details(pod_patch=json.dumps([add("/containers/0/image", "other:1")]))
     details.transform.cmd.append("true")
     found = predict(PipelineRef("default", "train"), 1, details)
-    assert found.outcome is PodOutcome.REJECTED
-    assert "does not support this pod_patch" in found.reason
+    assert found is not None
+    state, reason = found
+    assert state is PipelineState.FAILURE
+    assert "does not support this pod_patch" in reason

@@ -11,7 +11,7 @@ import pytest
 from scriptmodel_operator.ingest.addresses import Destinations, parse_destinations
 from scriptmodel_operator.ingest.failures import SourceError
 from scriptmodel_operator.ingest.fetch import Fetched, Fetcher, Timeouts
-from scriptmodel_operator.ingest.origin import Validators
+from scriptmodel_operator.ingest.values import Validators
 
 MEBIBYTE = 1024 * 1024
 

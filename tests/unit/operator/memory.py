@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.ingest.addresses import parse_destinations
 from scriptmodel_operator.ingest.downloads import Downloads
-from scriptmodel_operator.ingest.origin import Download, Request
+from scriptmodel_operator.ingest.values import Download, Request
 from scriptmodel_operator.pachyderm.values import BranchRef, CommitInfo, RepoRef, Upload
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 

@@ -59,10 +59,10 @@ class Pps(pps_grpc.APIServicer):  # type: ignore[misc]  # generated code without
         self.transactions = transactions
 
     def CreatePipeline(self, request: Any, context: Any) -> Any:  # noqa: N802 - gRPC's name
-        told = dict(context.invocation_metadata())["pach-transaction"]
+        reported = dict(context.invocation_metadata())["pach-transaction"]
         self.transactions.seen_at_work.append(self.transactions.unknown())
         if request.pipeline.name == "second":
-            context.abort(grpc.StatusCode.UNKNOWN, f"{told}: no")
+            context.abort(grpc.StatusCode.UNKNOWN, f"{reported}: no")
         return empty_pb2.Empty()
 
     def GetLogs(self, request: Any, _context: Any) -> Iterator[Any]:  # noqa: N802 - gRPC's name

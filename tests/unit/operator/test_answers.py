@@ -7,15 +7,13 @@ import pytest
 
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.pachyderm.errors import (
+    AccessError,
     AlreadyExistsError,
     NotAuthorizedError,
     NotFoundError,
-    NoTokenError,
     PachydermError,
     PipelineLimitError,
     RefusedError,
-    TokenExpiredError,
-    TokenUnknownError,
 )
 from scriptmodel_operator.pachyderm.refusals import translate
 from scriptmodel_operator.pachyderm.versions import ServerVersion, Support
@@ -43,14 +41,19 @@ MEANING: dict[str, type[PachydermError]] = {
     "the log of a job that does not exist": NotFoundError,
     "a log without pods": RefusedError,
     "more pipelines than the limit of a community server": PipelineLimitError,
-    "no token": NoTokenError,
-    "an expired token": TokenExpiredError,
-    "a revoked token": TokenUnknownError,
+    "no token": AccessError,
+    "an expired token": AccessError,
+    "a revoked token": AccessError,
     "a corpus that the user may not read": NotAuthorizedError,
     "a project that the user may not write": NotAuthorizedError,
     "a repo that the user may not write": NotAuthorizedError,
 }
 ANSWERS = [(version, name) for version in versions() for name in answers(version)]
+TOKENS = {
+    "no token": "the operator has none",
+    "an expired token": "the operator's token has expired",
+    "a revoked token": "which was revoked or has expired",
+}
 ROLES = {
     "a corpus that the user may not read": "repo rec-plays repoReader robot:scriptmodel --project default",
     "a project that the user may not write": "project rec-project projectWriter robot:scriptmodel",
@@ -71,6 +74,11 @@ def test_each_answer_of_each_version_has_its_meaning(version: str, name: str) ->
 def test_every_recorded_version_is_certified_and_every_meaning_recorded() -> None:
     assert all(ServerVersion.parse(version).support is Support.CERTIFIED for version in versions())
     assert {name for _version, name in ANSWERS} == set(MEANING)
+
+
+@pytest.mark.parametrize(("version", "name"), [each for each in ANSWERS if each[1] in TOKENS])
+def test_what_is_wrong_with_the_token_is_reported(version: str, name: str) -> None:
+    assert TOKENS[name] in problem_of(error(version, name)).message
 
 
 @pytest.mark.parametrize(("version", "name"), [each for each in ANSWERS if each[1] in ROLES])

@@ -277,14 +277,12 @@ def test_the_librarys_error_for_a_damaged_archive_is_shortened() -> None:
     assert len(refused(bytes(content))[1]) < 200
 
 
-def test_an_error_without_a_message_is_reported_by_its_class() -> None:
-    written = io.BytesIO()
-    with zipfile.ZipFile(written, "w") as archive:
-        archive.writestr("a.txt", "as it is, not compressed")
-    packed = bytearray(written.getvalue())
-    directory = packed.index(b"PK\x01\x02")
-    struct.pack_into("<2L", packed, directory + 20, 90_000, 90_000)  # more than there is: EOFError, without a word
-    assert "zip archive is broken: EOFError" in refused(bytes(packed))[1]
+def test_an_error_without_a_message_is_reported_by_its_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    def end(*_: object) -> bytes:
+        raise EOFError  # as Python 3.11 does for a member that is shorter than stated; later versions say more
+
+    monkeypatch.setattr(zipfile.ZipExtFile, "read", end)
+    assert "zip archive is broken: EOFError" in refused(zip_of({"a.txt": b"as it is"}))[1]
 
 
 @given(form=st.sampled_from(list(FORMS)), changes=st.lists(st.tuples(st.integers(0, 9999), st.integers(0, 255))))
@@ -311,9 +309,9 @@ def test_any_bytes_are_read_or_refused(content: bytes) -> None:
 
 @given(
     form=st.sampled_from(list(FORMS)),
-    wanted=st.dictionaries(st.text("abcé(", min_size=1, max_size=8), st.binary(max_size=1200), max_size=6),
+    expected=st.dictionaries(st.text("abcé(", min_size=1, max_size=8), st.binary(max_size=1200), max_size=6),
 )
-def test_packed_files_are_unpacked_unchanged(form: str, wanted: dict[str, bytes]) -> None:
-    found = files(FORMS[form](wanted))
-    assert sorted(found.values()) == sorted(wanted.values())
-    assert len(found) == len(wanted)
+def test_packed_files_are_unpacked_unchanged(form: str, expected: dict[str, bytes]) -> None:
+    found = files(FORMS[form](expected))
+    assert sorted(found.values()) == sorted(expected.values())
+    assert len(found) == len(expected)

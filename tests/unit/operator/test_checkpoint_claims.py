@@ -11,12 +11,13 @@ from scriptmodel_operator.api.marks import mark_of
 from scriptmodel_operator.desired.pipelines import Defaults, Desired, desired
 from scriptmodel_operator.desired.policy import Policy, refusal
 from scriptmodel_operator.desired.references import references
+from scriptmodel_operator.pachyderm.values import PipelineState
 from tests.unit.operator.world import IMAGE, PLAYS, World, scriptmodel, trained_world
 
 OWN = {"training": {"checkpoints": {"claimName": "team-a"}}}
 
 
-def wanted(spec: dict[str, Any] | None = None, claim: str = "") -> Desired:
+def expected(spec: dict[str, Any] | None = None, claim: str = "") -> Desired:
     model = scriptmodel(spec)
     return desired(model, references(model), model.owner("cluster-1"), Defaults(IMAGE, claim), None)
 
@@ -34,7 +35,7 @@ def values(pipelines: Desired) -> dict[str, Any]:
     ("spec", "claim", "name"), [({}, "shared", "shared"), (OWN, "", "team-a"), (OWN, "shared", "team-a")]
 )
 def test_the_train_pods_get_a_folder_of_their_own_on_the_claim(spec: dict[str, Any], claim: str, name: str) -> None:
-    both = wanted(spec, claim)
+    both = expected(spec, claim)
     train = both.train.spec
     assert patch(both) == [
         {"op": "add", "path": "/securityContext", "value": {"fsGroup": 65532}},
@@ -59,11 +60,11 @@ def test_the_train_pods_get_a_folder_of_their_own_on_the_claim(spec: dict[str, A
         },
     ]
     assert both.train.mark.claim == name
-    assert both.generate == wanted().generate
+    assert both.generate == expected().generate
 
 
 def test_a_claim_is_no_word_of_the_command_and_trains_nothing_again() -> None:
-    plain, with_default, named = wanted().train, wanted(claim="shared").train, wanted(OWN).train
+    plain, with_default, named = expected().train, expected(claim="shared").train, expected(OWN).train
     assert plain.spec.command == with_default.spec.command == named.spec.command
     assert plain.mark.compute == with_default.mark.compute == named.mark.compute
     assert plain.mark.digest == with_default.mark.digest != named.mark.digest
@@ -71,14 +72,14 @@ def test_a_claim_is_no_word_of_the_command_and_trains_nothing_again() -> None:
 
 def test_runtime_class_pull_secrets_and_claim_go_together() -> None:
     training = {"runtimeClassName": "nvidia", "imagePullSecrets": [{"name": "registry"}], **OWN["training"]}
-    both = wanted({"training": training})
+    both = expected({"training": training})
     assert values(both)["/runtimeClassName"] == "nvidia"
     assert values(both)["/volumes/-"]["persistentVolumeClaim"] == {"claimName": "team-a"}
     assert both.train.spec.image_pull_secrets == ("registry",)
 
 
 def test_no_other_pipeline_sees_the_folder() -> None:
-    names = [wanted(claim="shared").train.spec.ref]
+    names = [expected(claim="shared").train.spec.ref]
     for other in (scriptmodel(name="empire"), scriptmodel(namespace="films")):
         found = desired(other, references(other), other.owner("cluster-1"), Defaults(IMAGE, "shared"), None)
         names.append(found.train.spec.ref)
@@ -87,8 +88,8 @@ def test_no_other_pipeline_sees_the_folder() -> None:
 
 
 def test_marks_without_a_claim_are_as_older_operators_wrote_them() -> None:
-    assert "claim" not in wanted().train.mark.to_json()
-    sent = wanted(claim="shared").train.as_version(1)
+    assert "claim" not in expected().train.mark.to_json()
+    sent = expected(claim="shared").train.as_version(1)
     found = mark_of(sent.annotations)
     assert found is not None
     assert found.claim == "shared"
@@ -133,3 +134,53 @@ def test_a_claim_is_changed_only_while_no_job_runs(before: str, after: str) -> N
     world.reconcile()
     assert world.written() == [f"update {world.train.name}"]
     world.observer.logs.close()
+
+
+NOT_FOUND = '0/1 nodes are available: persistentvolumeclaim "shared" not found. preemption: 0/1 nodes are available'
+UNBOUND = "0/3 nodes are available: pod has unbound immediate PersistentVolumeClaims."
+DELETED = '0/1 nodes are available: persistentvolumeclaim "shared" is being deleted.'
+NO_ROOM = "0/1 nodes are available: 1 Insufficient cpu."
+
+
+@pytest.mark.parametrize(
+    ("reported", "said"),
+    [
+        (NOT_FOUND, "the PersistentVolumeClaim shared does not exist: create it in the namespace of Pachyderm's pods"),
+        (UNBOUND, "the PersistentVolumeClaim shared is not bound to a volume: see `kubectl describe pvc shared`"),
+        (DELETED, "the PersistentVolumeClaim shared cannot be used: see `kubectl describe pvc shared`"),
+        (NO_ROOM, NO_ROOM),
+    ],
+)
+def test_a_claim_that_keeps_pods_from_starting_is_named_before_and_after_the_deadline(reported: str, said: str) -> None:
+    world = World(model=scriptmodel({"training": {"pendingDeadline": "1m"}}), claim="shared")
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    world.pachyderm.set_state(world.train, PipelineState.CRASHING, reported)
+    world.reconcile()
+    assert world.ready == ("False", "WaitingForWorker")
+    assert f"no worker can start: {said}" in world.condition("Ready")["message"]
+    world.pachyderm.advance(61)
+    world.reconcile()
+    assert world.ready == ("False", "WorkerUnavailable")
+    world.pachyderm.set_state(world.train, PipelineState.RUNNING, "")
+    world.reconcile()
+    message = world.condition("Ready")["message"]
+    assert message.startswith(f"no worker started within pendingDeadline: {said}"), message
+    assert reported in message
+
+
+@pytest.mark.parametrize(
+    ("claim", "said"),
+    [
+        ("shared", "check node capacity, GPUs, the image and the PersistentVolumeClaim shared, which must exist and"),
+        ("", "check node capacity, GPUs and the image, then"),
+    ],
+)
+def test_the_claim_is_among_the_things_to_check_where_no_reason_is_known(claim: str, said: str) -> None:
+    world = World(model=scriptmodel({"training": {"pendingDeadline": "1m"}}), claim=claim)
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    world.pachyderm.advance(61)
+    world.reconcile()
+    assert world.ready == ("False", "WorkerUnavailable")
+    assert said in world.condition("Ready")["message"]

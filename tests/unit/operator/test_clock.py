@@ -159,13 +159,13 @@ def test_an_old_time_has_its_age_and_a_future_one_none() -> None:
 
 def test_pachds_clock_is_read_every_ten_minutes() -> None:
     machines = Machines()
-    asked: list[str] = []
-    machines.pachyderm.fault = asked.append
+    requested: list[str] = []
+    machines.pachyderm.fault = requested.append
     clock = machines.clock()
     for _ in range(61):
         clock.measure_if_due()
         machines.advance(MINUTE)
-    assert len(asked) == 1 + 60 * MINUTE // INTERVAL_SECONDS
+    assert len(requested) == 1 + 60 * MINUTE // INTERVAL_SECONDS
 
 
 def test_remembered_ages_are_bounded_and_forgotten_ones_are_measured_again(

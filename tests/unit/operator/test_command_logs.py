@@ -23,8 +23,8 @@ def test_the_log_of_a_model_outlasts_its_pods() -> None:
     epoch = event(event="epoch", epoch=1, train_perplexity=1.0, valid_perplexity=2.0, sample="[ JON ]: Ay.")
     world.pachyderm.files[world.train.output, job.ref.id]["/train.log.jsonl"] = f"{epoch}\n".encode()
     assert [*(kept_lines(world.pachyderm, job, raw=True) or ())] == [epoch]
-    told = "epoch 1 done: train 1.0, valid 2.0\n    [ JON ]: Ay."
-    assert [*(kept_lines(world.pachyderm, job, raw=False) or ())] == [told]
+    reported = "epoch 1 done: train 1.0, valid 2.0\n    [ JON ]: Ay."
+    assert [*(kept_lines(world.pachyderm, job, raw=False) or ())] == [reported]
 
 
 def test_events_of_the_trainer_are_described_and_other_lines_printed_unchanged() -> None:

@@ -50,20 +50,20 @@ def test_ready_is_green_stuck_is_red_and_work_is_yellow() -> None:
 
 def test_a_status_shows_training_lineage_and_script() -> None:
     world = trained_world()
-    told = plain(status_of(as_object(world), CREATED))
-    assert "100%  epoch 1/1  5,000 words/s" in told
-    assert "best 170.0, test 160.0, validation 170.0, training 150.0" in told
-    assert world.model.status["lineage"]["corpus"]["commit"][:8] in told
-    assert "[ JON ]: You know nothing ." in told
+    reported = plain(status_of(as_object(world), CREATED))
+    assert "100%  epoch 1/1  5,000 words/s" in reported
+    assert "best 170.0, test 160.0, validation 170.0, training 150.0" in reported
+    assert world.model.status["lineage"]["corpus"]["commit"][:8] in reported
+    assert "[ JON ]: You know nothing ." in reported
 
 
 def test_a_status_of_a_training_shows_progress_time_to_go_and_the_curve() -> None:
     world = training_world()
-    told = plain(status_of(as_object(world), CREATED, [400.5, 200.25, 100.1]))
-    assert f"{'█' * 18}{'░' * 12} 62%  epoch 3/4  12,345 words/s" in told
-    assert "time         0s so far, 1m40s to go" in told
-    assert max(map(len, told.splitlines())) <= 80, "a terminal of the usual width cuts nothing"
-    assert "by epoch     █▅▁  400.5 → 100.1" in told
+    reported = plain(status_of(as_object(world), CREATED, [400.5, 200.25, 100.1]))
+    assert f"{'█' * 18}{'░' * 12} 62%  epoch 3/4  12,345 words/s" in reported
+    assert "time         0s so far, 1m40s to go" in reported
+    assert max(map(len, reported.splitlines())) <= 80, "a terminal of the usual width cuts nothing"
+    assert "by epoch     █▅▁  400.5 → 100.1" in reported
 
 
 def test_a_status_names_each_perplexity_and_shows_the_sample() -> None:
@@ -72,9 +72,9 @@ def test_a_status_names_each_perplexity_and_shows_the_sample() -> None:
         "perplexity": {"best": "90.0", "valid": "91.5", "running": "70.2", "train": "80.0"},
         "sample": "[ JON ]: You know\nnothing.",
     }
-    told = plain(status_of(found, CREATED))
-    assert "perplexity   best 90.0, validation 91.5, training 80.0, running 70.2" in told
-    assert "sample       [ JON ]: You know nothing." in told
+    reported = plain(status_of(found, CREATED))
+    assert "perplexity   best 90.0, validation 91.5, training 80.0, running 70.2" in reported
+    assert "sample       [ JON ]: You know nothing." in reported
     line = text.line_of(found)
     assert "epoch 3/4  62%  best validation perplexity 90.0  running 70.2  1m40s to go" in line
     assert line.endswith("  sample: [ JON ]: You know nothing.")

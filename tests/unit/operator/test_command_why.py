@@ -83,11 +83,11 @@ def test_why_shows_pods_that_cannot_run_and_jobs() -> None:
         pod(phase="Running", containerStatuses=[{"name": "user", "state": {"running": {}}}]),
     ]
     jobs = [("123", "train", "1", "CREATED", "5s", "")]
-    told = plain(why(as_object(training_world()), Evidence(jobs=jobs, pods=pods), CREATED))
-    assert "pach/worker   Pending   0s    Unschedulable: no GPU" in told
-    assert "pach/worker   Pending   0s    user: ImagePullBackOff x" in told
-    assert "pach/worker   Running   0s\n" in told + "\n"
-    assert "123   train   1         CREATED   5s" in told
+    reported = plain(why(as_object(training_world()), Evidence(jobs=jobs, pods=pods), CREATED))
+    assert "pach/worker   Pending   0s    Unschedulable: no GPU" in reported
+    assert "pach/worker   Pending   0s    user: ImagePullBackOff x" in reported
+    assert "pach/worker   Running   0s\n" in reported + "\n"
+    assert "123   train   1         CREATED   5s" in reported
 
 
 def test_an_object_without_a_status_suggests_what_to_check() -> None:

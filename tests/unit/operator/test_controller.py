@@ -4,142 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from scriptmodel_operator.api.identity import RECONCILE_AT
-from scriptmodel_operator.api.names import Key
-from scriptmodel_operator.app import Process, compose
-from scriptmodel_operator.config import OperatorConfig
-from scriptmodel_operator.controller.controller import Controller
-from scriptmodel_operator.controller.queue import RetryError, WorkQueue
-from scriptmodel_operator.desired.policy import Policy
-from scriptmodel_operator.ingest.addresses import parse_destinations
-from scriptmodel_operator.kube.errors import KubeConflictError, KubeForbiddenError, KubeUnavailableError
-from scriptmodel_operator.metrics import Metrics
-from scriptmodel_operator.pachyderm.calls import Calls
-from scriptmodel_operator.pachyderm.channel import PachdAddress
-from scriptmodel_operator.pachyderm.errors import NotFoundError, TimedOutError, UnavailableError
-from scriptmodel_operator.pachyderm.values import BranchRef, PipelineApply, PipelineRef, PipelineState, RepoRef
-from tests.unit.operator.conformance import check_status
-from tests.unit.operator.fake_kube import UnexpectedKube
-from tests.unit.operator.fake_pachyderm import FakePachyderm
+from scriptmodel_operator.controller.queue import RetryError
+from scriptmodel_operator.pachyderm.errors import NotFoundError, UnavailableError
+from scriptmodel_operator.pachyderm.values import BranchRef, PipelineApply, PipelineRef, RepoRef
+from tests.unit.operator.controlling import (
+    KEY,
+    PLAYS_BRANCH,
+    RecordingQueue,
+    controller,
+    raw_object,
+    reason,
+    settled,
+)
 from tests.unit.operator.world import PLAYS, SPEC
 from tests.web import WebServer, content
-
-KEY = ("ml", "thrones")
-PLAYS_BRANCH = BranchRef(RepoRef("default", "plays"), "master")
-
-
-@dataclass
-class FakeKube(UnexpectedKube):
-    """One ScriptModel; `writes` has each request that changed something."""
-
-    raw: dict[str, Any]
-    writes: list[str] = field(default_factory=list)
-    events: set[str] = field(default_factory=set)
-    pods: list[dict[str, Any]] = field(default_factory=list)
-    listed: list[str] = field(default_factory=list)
-    """Namespace and selector of each list of pods."""
-    fault: Callable[[str], bool] = lambda _what: False
-
-    def _changed(self) -> dict[str, Any]:
-        metadata = self.raw["metadata"]
-        self.raw = {**self.raw, "metadata": {**metadata, "resourceVersion": str(int(metadata["resourceVersion"]) + 1)}}
-        return self.raw
-
-    async def patch_scriptmodel(self, _namespace: str, _name: str, patch: Mapping[str, Any]) -> dict[str, Any]:
-        self.writes.append("finalizers")
-        self.raw["metadata"] = {**self.raw["metadata"], "finalizers": patch["metadata"]["finalizers"]}
-        return self._changed()
-
-    async def apply_status(self, _namespace: str, _name: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        if self.fault("status"):
-            raise KubeUnavailableError("writing the status", 503, "injected")
-        self.writes.append("status")
-        check_status(body["status"], self.raw["metadata"]["generation"])
-        self.raw = {**self.raw, "status": body["status"]}
-        return self._changed()
-
-    async def list_pods(self, namespace: str, selector: str) -> list[dict[str, Any]]:
-        self.listed.append(f"{namespace} {selector}")
-        if self.fault("pods"):
-            raise KubeForbiddenError("listing pods", 403, "injected")
-        return self.pods
-
-    async def get_config_map(self, _namespace: str, _name: str) -> dict[str, Any]:
-        return {"data": {"hamlet.txt": "HAMLET: To be or not to be."}}
-
-    async def create_event(self, _namespace: str, body: Mapping[str, Any]) -> None:
-        if self.fault("event"):
-            raise KubeUnavailableError("writing an event", 503, "injected")
-        name = body["metadata"]["name"]
-        if name in self.events:
-            raise KubeConflictError("writing an event", 409, "exists")
-        self.events.add(name)
-        self.writes.append(f"event {body['reason']}")
-
-
-class RecordingQueue(WorkQueue):
-    """Records the keys that are added, and handles none."""
-
-    def __init__(self, metrics: Metrics) -> None:
-        super().__init__(metrics)
-        self.added: list[Key] = []
-
-    def add(self, key: Key) -> None:
-        self.added.append(key)
-
-
-def raw_object(spec: dict[str, Any], **metadata: Any) -> dict[str, Any]:
-    known = {"namespace": KEY[0], "name": KEY[1], "uid": "1", "generation": 1, "resourceVersion": "1"}
-    return {"metadata": {**known, **metadata}, "spec": spec}
-
-
-@asynccontextmanager
-async def controller(
-    raw: dict[str, Any], allow_download: Sequence[str] = (), **settings: Any
-) -> AsyncIterator[tuple[Controller, FakeKube, FakePachyderm]]:
-    kube, pachyderm, calls = FakeKube(raw), FakePachyderm(now=datetime.now(UTC)), Calls(2)
-    config = OperatorConfig(
-        pachd=PachdAddress("nowhere:1"),
-        trainer_image="trainer:1",
-        poll_interval=5,
-        destinations=parse_destinations(allow_download),
-        **settings,
-    )
-    created = Process.create()
-    process = replace(created, queue=RecordingQueue(created.metrics))
-    found = compose(config, kube, pachyderm, calls, "cluster-1", process).controller
-    found.store.put(raw)
-    try:
-        yield found, kube, pachyderm
-    finally:
-        found.observer.logs.close()
-        found.snapshots.close()
-        calls.close()
-
-
-async def settled(found: Controller) -> float | None:
-    """Reconcile until no snapshot is waited for."""
-    news = asyncio.Event()
-    found.snapshots._requeue = lambda _key: news.set()
-    while True:
-        news.clear()
-        requeue_after = await found.reconcile(KEY)
-        if not found.snapshots.waiting and not news.is_set():
-            return requeue_after
-        await news.wait()
-
-
-def reason(kube: FakeKube) -> str:
-    conditions = {each["type"]: each for each in kube.raw["status"]["conditions"]}
-    return str(conditions["Ready"]["reason"])
 
 
 async def test_the_finalizer_is_set_before_any_pipeline_and_an_idle_object_is_not_written() -> None:
@@ -285,7 +169,7 @@ async def test_an_update_whose_answer_was_lost_is_not_sent_again() -> None:
 
         def unheard(pipelines: Sequence[PipelineApply]) -> None:
             real(pipelines)
-            raise TimedOutError("updating", "no answer")
+            raise UnavailableError("updating", "no answer")
 
         pachyderm.calls.clear()
         pachyderm.apply_pipelines = unheard  # type: ignore[method-assign]  # the answer is lost
@@ -301,14 +185,14 @@ async def test_a_call_that_keeps_failing_is_stalled_and_still_retried() -> None:
     async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
         pachyderm.put(BranchRef(RepoRef("default", "plays"), "master"), PLAYS)
         pachyderm.fault = lambda call: NotFoundError(call, "gone") if call == "apply_pipelines" else None
-        told = []
+        reported = []
         for number in range(6):
             found.queue._failures[KEY] = number
             with pytest.raises(RetryError):
                 await found.reconcile(KEY)
             conditions = {each["type"]: each["status"] for each in kube.raw["status"]["conditions"]}
-            told.append(conditions["Stalled"])
-        assert told == ["False"] * 4 + ["True"] * 2
+            reported.append(conditions["Stalled"])
+        assert reported == ["False"] * 4 + ["True"] * 2
         pachyderm.fault = lambda _call: None
         await settled(found)
         assert reason(kube) == "WaitingForWorker"
@@ -376,96 +260,6 @@ async def test_pachds_clock_is_measured_again_before_a_job_is_stopped() -> None:
         await settled(found)
         assert reason(kube) == "WaitingForWorker"
         assert not [call for call in pachyderm.calls if call.startswith("stop")]
-
-
-QUEUED = {**SPEC, "training": {"queueName": "gpus", "pendingDeadline": "1m"}}
-QUEUES = {"policy": Policy(queues=("gpus",)), "worker_namespace": "pachyderm"}
-GATED = {"metadata": {"name": "train-0"}, "spec": {"schedulingGates": [{"name": "kueue.x-k8s.io/admission"}]}}
-FREE = {"metadata": {"name": "train-0"}, "spec": {}}
-
-
-def message(kube: FakeKube) -> str:
-    conditions = {each["type"]: each for each in kube.raw["status"]["conditions"]}
-    return str(conditions["Ready"]["message"])
-
-
-async def later(found: Controller, pachyderm: FakePachyderm, seconds: float) -> float | None:
-    """Reconcile with a snapshot and a clock that are so much later."""
-    pachyderm.advance(seconds)
-    await found.calls.run(found.clock.measure)
-    await found.snapshots.latest(time.monotonic())
-    return await settled(found)
-
-
-async def test_a_gated_pod_waits_for_quota_however_long_and_then_for_a_worker() -> None:
-    async with controller(raw_object(QUEUED), **QUEUES) as (found, kube, pachyderm):
-        pachyderm.put(PLAYS_BRANCH, PLAYS)
-        kube.pods = [GATED]
-        await settled(found)
-        assert reason(kube) == "WaitingForQuota"
-        assert message(kube).startswith("the train job waits for quota in queue gpus (job ")
-        (train,) = [ref for ref in pachyderm.pipelines if ref.name.endswith("-train")]
-        assert pachyderm.pipelines[train][-1].spec.labels == (("kueue.x-k8s.io/queue-name", "gpus"),)
-        selector = f"pipelineProject=default,pipelineName={train.name},pipelineVersion=1"
-        assert set(kube.listed) == {f"pachyderm {selector}"}
-        assert await later(found, pachyderm, 3600) == found.config.poll_interval
-        assert reason(kube) == "WaitingForQuota"
-        kube.pods = [{**GATED, "metadata": {"deletionTimestamp": "now"}}, FREE]
-        await later(found, pachyderm, 0)
-        assert reason(kube) == "WaitingForWorker"
-        assert not [call for call in pachyderm.calls if call.startswith("stop")]
-
-
-async def test_without_the_right_to_list_pods_quota_is_inferred_and_no_deadline_counts() -> None:
-    async with controller(raw_object(QUEUED), policy=QUEUES["policy"]) as (found, kube, pachyderm):
-        pachyderm.put(PLAYS_BRANCH, PLAYS)
-        await settled(found)
-        assert reason(kube) == "WaitingForQuota"
-        assert "as inferred from its having no worker" in message(kube)
-        await later(found, pachyderm, 3600)
-        assert reason(kube) == "WaitingForQuota"
-        assert kube.listed == []
-        (train,) = [ref for ref in pachyderm.pipelines if ref.name.endswith("-train")]
-        pachyderm.set_state(train, PipelineState.CRASHING, "ErrImagePull")
-        await later(found, pachyderm, 0)
-        assert reason(kube) == "WorkerUnavailable", "Pachyderm sees a pod that is not gated"
-
-
-async def test_a_right_to_list_pods_that_is_missing_is_logged_once_and_quota_inferred(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    async with controller(raw_object(QUEUED), **QUEUES) as (found, kube, pachyderm):
-        kube.fault = lambda what: what == "pods"
-        pachyderm.put(PLAYS_BRANCH, PLAYS)
-        await settled(found)
-        await later(found, pachyderm, 0)
-        assert reason(kube) == "WaitingForQuota"
-        assert len([each for each in caplog.records if "cannot list the pods" in each.message]) == 1
-
-
-async def test_a_job_that_runs_and_an_object_without_a_queue_list_no_pods() -> None:
-    async with controller(raw_object(SPEC), **QUEUES) as (found, kube, pachyderm):
-        pachyderm.put(PLAYS_BRANCH, PLAYS)
-        await settled(found)
-        assert (reason(kube), kube.listed) == ("WaitingForWorker", [])
-    async with controller(raw_object(QUEUED), **QUEUES) as (found, kube, pachyderm):
-        pachyderm.put(PLAYS_BRANCH, PLAYS)
-        await settled(found)
-        (train,) = [ref for ref in pachyderm.pipelines if ref.name.endswith("-train")]
-        pachyderm.run(train)
-        kube.listed.clear()
-        await later(found, pachyderm, 0)
-        assert (reason(kube), kube.listed) == ("Training", [])
-
-
-async def test_a_queue_that_is_not_allowed_is_refused() -> None:
-    async with controller(raw_object(QUEUED)) as (found, kube, pachyderm):
-        await settled(found)
-        assert reason(kube) == "NotAllowed"
-        assert "queue 'gpus' is not allowed: leave it out, or have the operator run with --allow-queue gpus" in message(
-            kube
-        )
-        assert pachyderm.calls == []
 
 
 async def test_a_base_that_is_followed_is_polled_though_the_object_is_ready() -> None:

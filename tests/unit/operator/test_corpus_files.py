@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from scriptmodel_cli.corpus import CorpusError, find_corpus
+from scriptmodel_cli.corpus import find_corpus
+from scriptmodel_cli.errors import InputError
 
 
 def test_a_link_to_a_folder_is_noted_and_one_to_a_file_is_that_file(tmp_path: Path) -> None:
@@ -36,7 +37,7 @@ def test_a_file_in_an_unreadable_folder_is_reported(tmp_path: Path, monkeypatch:
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "is_file", denied)
-    with pytest.raises(CorpusError, match=r"cannot read .*hamlet\.txt: Permission denied"):
+    with pytest.raises(InputError, match=r"cannot read .*hamlet\.txt: Permission denied"):
         find_corpus([tmp_path], lambda _note: None)
 
 

@@ -9,8 +9,7 @@ import pytest
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.controller.corpus_sources import CorpusSources
 from scriptmodel_operator.ingest.downloads import Downloads
-from scriptmodel_operator.ingest.origin import Attempt, Request
-from scriptmodel_operator.ingest.source import Source
+from scriptmodel_operator.ingest.values import Attempt, Request
 from scriptmodel_operator.kube.errors import KubeError, KubeForbiddenError, KubeNotFoundError
 from scriptmodel_operator.reconcile.state import Problem
 from tests.unit.operator.fake_kube import UnexpectedKube
@@ -57,7 +56,7 @@ def sources(error: KubeError | None = None) -> tuple[CorpusSources, Client, Back
 
 async def test_each_kind_of_source_is_read_where_it_is_and_again_in_its_own_time() -> None:
     found, client, background = sources()
-    assert await found.fetch(scriptmodel(CONFIG_MAP)) == Source({"/hamlet.txt": b"HAMLET: To be."})
+    assert await found.fetch(scriptmodel(CONFIG_MAP)) == {"/hamlet.txt": b"HAMLET: To be."}
     assert client.asked == [("ml", "plays")]
     assert found.next_check(scriptmodel(CONFIG_MAP)) == 60.0
     assert await found.fetch(scriptmodel(BY_URL)) == Attempt(failures=3)

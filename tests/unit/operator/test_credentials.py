@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.controller.corpus_secrets import CorpusSecrets
+from scriptmodel_operator.controller.corpus_secrets import read_credentials
 from scriptmodel_operator.ingest.credentials import Credentials, credentials_of
 from scriptmodel_operator.ingest.failures import SourceError
 from scriptmodel_operator.kube.errors import KubeError, KubeForbiddenError, KubeNotFoundError, KubeUnavailableError
@@ -82,5 +82,5 @@ async def test_an_unreadable_secret_is_retried_and_the_message_names_what_to_do(
             raise error
 
     with pytest.raises(SourceError, match=words) as caught:
-        await CorpusSecrets(Client()).read("ml", "plays")
+        await read_credentials(Client(), "ml", "plays")
     assert (caught.value.reason, caught.value.passing) == (reason, True)

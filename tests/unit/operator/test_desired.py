@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from scriptmodel_operator.api.corpus import Layout
 from scriptmodel_operator.api.generation import Generation
 from scriptmodel_operator.api.marks import Mark, Ownership, mark_of, ownership, parse_mark
 from scriptmodel_operator.api.names import possible_names
@@ -39,7 +38,7 @@ EVERYTHING: dict[str, Any] = {
 """All fields of a spec about where training runs."""
 
 
-def wanted(
+def expected(
     spec: dict[str, Any] | None = None, image: str = IMAGE, mark: Mark | None = None, claim: str = ""
 ) -> Desired:
     model = scriptmodel(spec)
@@ -48,22 +47,22 @@ def wanted(
 
 def test_the_train_command_is_the_contracts() -> None:
     model = Model.model_validate({"preset": "small", "seed": 3, "overrides": {"hiddenUnits": 20, "dropout": "0.25"}})
-    assert " ".join(train_command(Layout.PLAIN, model)) == (
+    assert " ".join(train_command("plain", model)) == (
         "scriptmodel-trainer train --data /pfs/corpus --out /pfs/out --layout plain --preset small "
         "--set dropout=0.25 --set hidden_units=20 --seed 3 --log json"
     )
 
 
 def test_early_stopping_is_an_option_and_a_budget_a_variable_of_the_train_command() -> None:
-    assert "--patience 3 --seed" in " ".join(train_command(Layout.AUTO, Model(), 3))
+    assert "--patience 3 --seed" in " ".join(train_command("auto", Model(), 3))
     budget = {"duration": "1h30m", "epochs": 7, "gpuSeconds": 60}
-    train = wanted({"training": {"budget": budget, "runtimeClassName": "nvidia"}}).train.spec
+    train = expected({"training": {"budget": budget, "runtimeClassName": "nvidia"}}).train.spec
     assert variables_of(train.pod_patch) == {
         "SCRIPTMODEL_BUDGET_SECONDS": "5400",
         "SCRIPTMODEL_BUDGET_EPOCHS": "7",
         "SCRIPTMODEL_BUDGET_GPU_SECONDS": "60",
     }
-    assert train.command == wanted().train.spec.command
+    assert train.command == expected().train.spec.command
 
 
 def test_the_generate_command_is_the_contracts() -> None:
@@ -78,7 +77,7 @@ def test_the_generate_command_is_the_contracts() -> None:
 def test_digests_never_change() -> None:
     """Digests stay on pipelines for months: a changed computation would retrain everything."""
     assert digest({"a": 1, "b": ["x"]}) == digest({"b": ["x"], "a": 1})
-    pipelines = wanted()
+    pipelines = expected()
     assert pipelines.train.mark.compute == "d1:0b801657a04a524c904f0d7c05273da0"
     assert pipelines.train.mark.digest == "d1:588bf72f40c277d1d8f04f85e0296020"
     assert pipelines.generate.mark.digest == "d1:a25868501343d4092f22b9c978b2396c"
@@ -87,7 +86,7 @@ def test_digests_never_change() -> None:
 def test_how_a_number_is_written_changes_nothing() -> None:
     def written(dropout: str, temperature: str) -> Desired:
         overrides = {"dropout": dropout, "learningRate": "1"}
-        return wanted({"model": {"overrides": overrides}, "generation": {"temperature": temperature}})
+        return expected({"model": {"overrides": overrides}, "generation": {"temperature": temperature}})
 
     one, other = written("0.5", "0.8"), written("0.50", "00.800")
     assert (one.train.spec, one.train.mark) == (other.train.spec, other.train.mark)
@@ -136,7 +135,7 @@ def test_fingerprints_never_change() -> None:
     ],
 )
 def test_each_change_of_the_spec_needs_the_expected_action(change: dict[str, Any], train: str, generate: str) -> None:
-    before, after = wanted(), wanted(change)
+    before, after = expected(), expected(change)
     assert _needs(before.train.mark, after.train.mark) == train
     assert _needs(before.generate.mark, after.generate.mark) == generate
 
@@ -157,7 +156,7 @@ def test_gpus_resources_and_placement_reach_the_pipelines() -> None:
         "runtimeClassName": "nvidia",
         "backoffLimit": 4,
     }
-    both = wanted({"training": training})
+    both = expected({"training": training})
     train, generate = both.train.spec, both.generate.spec
     assert (train.limits.gpu_type, train.limits.gpu_count, train.limits.memory) == ("nvidia.com/gpu", 2, "8Gi")
     assert (train.requests.cpu, train.requests.memory, train.requests.gpu_count) == (0.5, "4Gi", 0)
@@ -173,14 +172,14 @@ def test_gpus_resources_and_placement_reach_the_pipelines() -> None:
 def test_a_gpu_pipeline_of_an_older_operator_stays_as_it_was_sent_until_the_spec_changes() -> None:
     """Older operators sent no environment variable; adding it would end a running job."""
     spec = {"training": {"gpu": {"count": 1}}}
-    new = wanted(spec).train
+    new = expected(spec).train
     assert variables_of(new.spec.pod_patch) == {"SCRIPTMODEL_GPU_REQUESTED": "1"}
     older = fingerprint(replace(new.spec, pod_patch=""))
     mark = replace(new.mark, sent=older, version=1)
-    assert wanted(spec, mark=mark).train.spec.pod_patch == ""
-    assert wanted(spec, mark=replace(mark, sent=fingerprint(new.spec))).train.spec == new.spec
+    assert expected(spec, mark=mark).train.spec.pod_patch == ""
+    assert expected(spec, mark=replace(mark, sent=fingerprint(new.spec))).train.spec == new.spec
     changed = {"training": {"gpu": {"count": 1}, "backoffLimit": 5}}
-    assert variables_of(wanted(changed, mark=mark).train.spec.pod_patch) == {"SCRIPTMODEL_GPU_REQUESTED": "1"}
+    assert variables_of(expected(changed, mark=mark).train.spec.pod_patch) == {"SCRIPTMODEL_GPU_REQUESTED": "1"}
 
 
 def test_a_base_is_a_second_input_of_train_alone_and_comes_back_as_it_was_sent() -> None:
@@ -192,12 +191,12 @@ def test_a_base_is_a_second_input_of_train_alone_and_comes_back_as_it_was_sent()
     assert seen.spec == found.train.as_version(1)
     assert (seen.spec.base_branch, seen.spec.input_branch) == (base, refs.corpus)
     assert seen.inputs == (refs.corpus, base)
-    assert found.generate.spec == wanted().generate.spec
-    assert found.train.mark.compute != wanted().train.mark.compute
+    assert found.generate.spec == expected().generate.spec
+    assert found.train.mark.compute != expected().train.mark.compute
 
 
 def test_a_cross_input_of_somebody_else_is_read_as_far_as_it_goes() -> None:
-    sent = messages.create_request(PipelineApply(wanted().train.spec))
+    sent = messages.create_request(PipelineApply(expected().train.spec))
     own = sent.input.pfs
     details = pps.PipelineInfo.Details(input=pps.Input(cross=[pps.Input(pfs=own), pps.Input(union=[pps.Input()])]))
     spec = messages.projection(references(scriptmodel()).train, details)
@@ -216,7 +215,7 @@ def test_the_limits_of_corpora_hold_for_base_models_too() -> None:
 
 def test_a_pipeline_read_back_has_the_fingerprint_of_the_one_sent() -> None:
     for spec in ({}, {"training": EVERYTHING}):
-        both = wanted(spec)
+        both = expected(spec)
         for pipeline in (both.train, both.generate):
             sent = pipeline.as_version(3)
             seen = observed(PipelineApply(sent))
@@ -226,14 +225,14 @@ def test_a_pipeline_read_back_has_the_fingerprint_of_the_one_sent() -> None:
 
 
 def test_an_image_chosen_by_the_operator_stays_until_a_retraining_is_requested() -> None:
-    mark = wanted(image="trainer:1").train.mark
-    assert wanted(image="trainer:2", mark=mark).train.spec.image == "trainer:1"
-    assert wanted({"generation": {"words": 5}}, image="trainer:2", mark=mark).generate.spec.image == "trainer:1"
-    assert wanted({"model": {"preset": "large"}}, image="trainer:2", mark=mark).train.spec.image == "trainer:2"
+    mark = expected(image="trainer:1").train.mark
+    assert expected(image="trainer:2", mark=mark).train.spec.image == "trainer:1"
+    assert expected({"generation": {"words": 5}}, image="trainer:2", mark=mark).generate.spec.image == "trainer:1"
+    assert expected({"model": {"preset": "large"}}, image="trainer:2", mark=mark).train.spec.image == "trainer:2"
 
 
 def test_marks_survive_and_foreign_text_is_no_mark() -> None:
-    mark = wanted().train.mark
+    mark = expected().train.mark
     assert parse_mark(mark.to_json()) == mark
     assert parse_mark(mark.to_json().replace("}", ', "future": "field"}')) == mark
     for text in ("", None, "Output repo for pipeline default/x.", "{", "[]", '{"owner": 1}', '{"owner": {}}'):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from scriptmodel_operator.ingest import package
-from scriptmodel_operator.ingest.origin import Download
+from scriptmodel_operator.ingest.values import Download
 from tests.unit.operator.archives import PLAYS, tar_of
 from tests.unit.operator.test_downloads import BRANCH, DEADLINE, KEY, UID, world
 from tests.web import Handler, content, status

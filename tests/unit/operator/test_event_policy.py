@@ -157,8 +157,8 @@ async def test_an_update_is_recorded_with_its_cause() -> None:
     recorder = Recorder()
     await EventPolicy(cast(EventRecorder, recorder)).on_actions(world.model, plan(state))
     (note,) = recorder.events.values()
-    asked = f"update pipeline {world.generate} (somebody else changed it), computing nothing again"
-    assert note == f"asking Pachyderm to {asked}"
+    requested = f"update pipeline {world.generate} (somebody else changed it), computing nothing again"
+    assert note == f"asking Pachyderm to {requested}"
 
 
 @pytest.mark.parametrize("name", ["thrones", "a" * 253, f"{'a' * 229}.{'b' * 23}", f"{'a' * 229}-{'b' * 23}"])

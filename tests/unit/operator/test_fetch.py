@@ -9,7 +9,7 @@ import zlib
 import pytest
 
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.ingest.origin import Validators, file_name, shown
+from scriptmodel_operator.ingest.values import Validators, file_name, shown
 from tests.unit.operator.fetching import TEXT, fetch, refused
 from tests.web import Handler, WebServer, content, status, tagged
 

@@ -14,7 +14,7 @@ from scriptmodel_operator.ingest.addresses import Destinations, parse_destinatio
 from scriptmodel_operator.ingest.credentials import Credentials
 from scriptmodel_operator.ingest.failures import SourceError
 from scriptmodel_operator.ingest.fetch import Fetcher
-from scriptmodel_operator.ingest.origin import Validators
+from scriptmodel_operator.ingest.values import Validators
 from tests.unit.operator.fetching import LOOPBACK, MEBIBYTE, TEXT, at_once, fetch, refused
 from tests.web import Handler, WebServer, content, redirect
 

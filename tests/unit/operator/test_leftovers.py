@@ -7,7 +7,7 @@ from datetime import timedelta
 from scriptmodel_operator.api.marks import Mark, Owner
 from scriptmodel_operator.controller.leftovers import leftovers
 from scriptmodel_operator.pachyderm.values import OpenTransaction
-from tests.unit.operator.fake_pachyderm import EPOCH
+from tests.unit.operator.pachyderm_state import EPOCH
 
 OURS = Mark(Owner("cluster-1", "ml", "thrones", "1")).annotations()
 THEIRS = Mark(Owner("cluster-2", "ml", "thrones", "1")).annotations()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -222,6 +223,30 @@ def test_what_is_no_model_directory_is_refused_and_a_newer_one_that_is_none_is_n
     world.written()
     world.reconcile()
     assert (world.ready, world.written(), read_base(world)) == (("True", "Generated"), [], commit)
+
+
+@pytest.mark.parametrize(
+    ("message", "hint", "said"),
+    [
+        (
+            "preset small has hidden_units=200, but the base /pfs/base (preset demo) has hidden_units=192",
+            "leave out --preset and the sizes to train with the base's",
+            "preset small has hiddenUnits=200, but the base /pfs/base (preset demo) has hiddenUnits=192 "
+            "(leave out model.preset and the sizes to train with the base's)",
+        ),
+        ("/pfs/base is damaged: weights.npz is too short", "", "/pfs/base is damaged: weights.npz is too short"),
+    ],
+)
+def test_a_base_that_the_trainer_refuses_is_a_reason_and_its_message(message: str, hint: str, said: str) -> None:
+    world = world_of(FROM_REPO)
+    world.pachyderm.put(MODELS, MODEL)
+    world.reconcile()
+    world.pachyderm.fail(world.train, [json.dumps({"event": "error", "code": 2, "message": message, "hint": hint})])
+    world.reconcile()
+    assert world.ready == ("False", "TrainingFailed")
+    assert f"training failed: {said}" in world.condition("Ready")["message"]
+    assert world.condition("Stalled")["status"] == "True"
+    world.observer.logs.close()
 
 
 def test_a_repo_of_the_bases_name_that_is_somebody_elses_is_a_conflict() -> None:

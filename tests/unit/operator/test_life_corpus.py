@@ -9,7 +9,7 @@ import pytest
 
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.ingest.failures import SourceError
-from scriptmodel_operator.ingest.source import Source, from_config_map
+from scriptmodel_operator.ingest.source import from_config_map
 from scriptmodel_operator.pachyderm.values import (
     BranchRef,
     PipelineApply,
@@ -47,8 +47,8 @@ def test_the_last_script_keeps_its_lineage_while_another_corpus_is_trained_on(ot
     world.pachyderm.succeed(world.train)
     world.pachyderm.succeed(world.generate)
     world.reconcile()
-    told = world.model.status["lineage"]["corpus"]
-    assert (told["repo"], told["branch"]) == (world.corpus.repo.name, world.corpus.name)
+    reported = world.model.status["lineage"]["corpus"]
+    assert (reported["repo"], reported["branch"]) == (world.corpus.repo.name, world.corpus.name)
 
 
 def test_a_recreated_corpus_repo_is_read_again() -> None:
@@ -75,7 +75,7 @@ def test_a_repo_created_in_the_future_is_read() -> None:
 
 def owned_world() -> World:
     world = World(model=scriptmodel(CONFIG_MAP))
-    world.source = Source(PLAYS)
+    world.source = PLAYS
     world.reconcile()
     return world
 
@@ -91,7 +91,7 @@ def test_a_config_map_becomes_one_commit_of_the_objects_own_repo() -> None:
     ]
     world.reconcile()
     assert world.written() == [], "equal data is not committed again"
-    world.source = Source({"/macbeth.txt": b"MACBETH: Is this a dagger?"})
+    world.source = {"/macbeth.txt": b"MACBETH: Is this a dagger?"}
     world.reconcile()
     assert world.written() == [f"put {corpus}", f"stop job {world.train.name}"]
     head = world.pachyderm.heads[world.corpus]
@@ -100,7 +100,7 @@ def test_a_config_map_becomes_one_commit_of_the_objects_own_repo() -> None:
 
 def test_a_commit_that_the_server_still_finishes_is_waited_for_and_not_made_again() -> None:
     world = World(model=scriptmodel(CONFIG_MAP))
-    world.source = Source(PLAYS)
+    world.source = PLAYS
     world.pachyderm.finishes_at_once = False
     world.reconcile()
     world.reconcile()
@@ -170,7 +170,7 @@ def test_an_own_corpus_that_somebody_else_reads_outlives_its_use() -> None:
 
 def test_a_repo_of_somebody_else_by_that_name_is_never_written_to() -> None:
     world = World(model=scriptmodel(CONFIG_MAP))
-    world.source = Source(PLAYS)
+    world.source = PLAYS
     world.pachyderm.put(world.corpus, {"/theirs.txt": b"x"})
     world.reconcile()
     assert world.ready == ("False", "NameConflict")
@@ -195,7 +195,7 @@ def test_a_corpus_repo_of_another_cluster_is_adopted_with_the_pipelines_that_rea
 
 def test_an_empty_source_and_a_missing_config_map_are_reported() -> None:
     world = World(model=scriptmodel(CONFIG_MAP))
-    world.source = Source({"/empty.txt": b""})
+    world.source = {"/empty.txt": b""}
     world.reconcile()
     assert world.ready == ("False", "CorpusEmpty")
     world.source = Problem(Reason.CONFIG_MAP_NOT_FOUND, "create it")
@@ -206,7 +206,7 @@ def test_an_empty_source_and_a_missing_config_map_are_reported() -> None:
 
 def test_config_maps_have_text_and_bytes() -> None:
     raw = {"data": {"a.txt": "Ü"}, "binaryData": {"b.txt": "aGVs\nbG8=\n"}}
-    assert from_config_map(raw).files == {"/a.txt": "Ü".encode(), "/b.txt": b"hello"}
-    assert from_config_map({}).size_bytes == 0
+    assert from_config_map(raw) == {"/a.txt": "Ü".encode(), "/b.txt": b"hello"}
+    assert from_config_map({}) == {}
     with pytest.raises(SourceError, match=r"binaryData\.b"):
         from_config_map({"binaryData": {"b": "!"}})

@@ -6,7 +6,7 @@ from typing import Any
 
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.ingest.failures import SourceError
-from scriptmodel_operator.ingest.origin import Attempt, Origin, Validators, request_of
+from scriptmodel_operator.ingest.values import Attempt, DownloadRecord, Validators, request_of
 from scriptmodel_operator.pachyderm.errors import UnavailableError
 from scriptmodel_operator.pachyderm.values import BranchRef, RepoRef
 from tests.unit.operator.world import PLAYS, World, scriptmodel
@@ -25,15 +25,15 @@ def new_world(**http: Any) -> World:
     return World(model=scriptmodel(by_url(**http)), source=Attempt())
 
 
-def origin_of(world: World, commit: str) -> Origin:
+def record_of(world: World, commit: str) -> DownloadRecord:
     http = world.model.spec.corpus.http
     assert http is not None
-    return Origin(commit, request_of(http).digest, SHA, Validators('"1"'))
+    return DownloadRecord(commit, request_of(http).digest, SHA, Validators('"1"'))
 
 
 def delivered(world: World) -> None:
     """Finish the download that the object requested, with a commit."""
-    world.source = Attempt(origin=origin_of(world, world.pachyderm.put(world.corpus, PLAYS)))
+    world.source = Attempt(record=record_of(world, world.pachyderm.put(world.corpus, PLAYS)))
 
 
 def trained() -> World:
@@ -77,7 +77,7 @@ def test_a_restarted_operator_knows_the_commit_from_the_status_and_only_polls() 
     world.source = Attempt()
     state = world.reconcile()
     assert state.source.download is not None
-    assert state.source.download.known == origin_of(world, status["source"]["commit"])
+    assert state.source.download.known == record_of(world, status["source"]["commit"])
     assert world.model.status == status, "nothing is written"
     assert world.written() == []
 

@@ -10,7 +10,7 @@ import pytest
 
 from scriptmodel_operator.controller.queue import RetryError
 from scriptmodel_operator.pachyderm.errors import UnavailableError
-from tests.unit.operator.test_controller import PLAYS_BRANCH, FakeKube, controller, raw_object, reason, settled
+from tests.unit.operator.controlling import PLAYS_BRANCH, FakeKube, controller, raw_object, reason, settled
 from tests.unit.operator.world import PLAYS, SPEC
 
 
@@ -19,9 +19,9 @@ def events(kube: FakeKube) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("policy", "told"), [("Correct", ["Updating"]), ("Warn", ["Drifted"])], ids=["Correct", "Warn"]
+    ("policy", "reported"), [("Correct", ["Updating"]), ("Warn", ["Drifted"])], ids=["Correct", "Warn"]
 )
-async def test_each_stop_by_somebody_else_is_recorded_once(policy: str, told: list[str]) -> None:
+async def test_each_stop_by_somebody_else_is_recorded_once(policy: str, reported: list[str]) -> None:
     async with controller(raw_object({**SPEC, "driftPolicy": policy})) as (found, kube, pachyderm):
         pachyderm.put(PLAYS_BRANCH, PLAYS)
         await settled(found)
@@ -40,7 +40,7 @@ async def test_each_stop_by_somebody_else_is_recorded_once(policy: str, told: li
                 await settled(found)
             pachyderm.fault = lambda _call: None
             await settled(found)
-            assert [each for each in events(kube) if each != "PachydermUnavailable"] == told
+            assert [each for each in events(kube) if each != "PachydermUnavailable"] == reported
             if policy == "Warn":
                 pachyderm.start_pipeline(refs[0])
 
@@ -68,10 +68,10 @@ async def test_a_stop_by_a_suspension_is_not_attributed_to_somebody_else(policy:
     async with controller(raw_object(spec)) as (found, kube, pachyderm):
         pachyderm.put(PLAYS_BRANCH, PLAYS)
         await settled(found)
-        for number, wanted in enumerate(({**spec, "suspend": True}, {**spec, **changed}), start=2):
+        for number, expected in enumerate(({**spec, "suspend": True}, {**spec, **changed}), start=2):
             kube.writes.clear()
             metadata = {**kube.raw["metadata"], "generation": number, "resourceVersion": str(10 * number)}
-            kube.raw = {**kube.raw, "metadata": metadata, "spec": wanted}
+            kube.raw = {**kube.raw, "metadata": metadata, "spec": expected}
             found.store.put(kube.raw)
             pachyderm.fault = lambda call: UnavailableError(call, "gone") if call == "start_pipeline" else None
             with suppress(RetryError):
@@ -79,8 +79,8 @@ async def test_a_stop_by_a_suspension_is_not_attributed_to_somebody_else(policy:
             pachyderm.fault = lambda _call: None
             await settled(found)
         assert not any(info[-1].stopped for info in pachyderm.pipelines.values())
-        told = ["Updating"] if changed else []
-        assert events(kube) == [*told, "PachydermUnavailable", "WaitingForWorker"]
+        reported = ["Updating"] if changed else []
+        assert events(kube) == [*reported, "PachydermUnavailable", "WaitingForWorker"]
         pachyderm.stop_pipeline(next(iter(pachyderm.pipelines)))
         await found.snapshots.latest(time.monotonic())
         await settled(found)

@@ -9,7 +9,6 @@ import pytest
 
 from scriptmodel_operator.api.names import PachydermNames, possible_names
 from scriptmodel_operator.api.objects import ScriptModel, parse_object
-from scriptmodel_operator.ingest.source import Source
 from scriptmodel_operator.observe.naming import with_names
 from scriptmodel_operator.observe.observer import Observer
 from scriptmodel_operator.observe.snapshot import Snapshot
@@ -29,7 +28,7 @@ class OlderObserver(Observer):
 
 def older_world(spec: dict[str, Any] | None = None) -> World:
     """A trained model of an older operator."""
-    world = World(model=scriptmodel(spec), source=Source(PLAYS) if spec and "configMap" in spec["corpus"] else None)
+    world = World(model=scriptmodel(spec), source=PLAYS if spec and "configMap" in spec["corpus"] else None)
     world.observer = OlderObserver(world.pachyderm, world.cluster)
     if world.source is None:
         world.pachyderm.put(world.corpus, PLAYS)
@@ -174,12 +173,12 @@ def test_objects_of_another_scriptmodel_are_never_adopted_nor_their_namespace_re
 
 
 def test_a_corpus_repo_of_another_scriptmodel_is_never_adopted() -> None:
-    owner = World(model=scriptmodel(CONFIG_MAP, namespace="other"), source=Source({"/theirs.txt": b"x\n"}))
+    owner = World(model=scriptmodel(CONFIG_MAP, namespace="other"), source={"/theirs.txt": b"x\n"})
     owner.observer = _Naming(NEW, owner.pachyderm, owner.cluster)
     owner.reconcile()
     for name in reversed(NEW.pipelines):
         owner.pachyderm.delete_pipeline(PipelineRef("default", name), keep_repo=False)
-    world = World(owner.pachyderm, scriptmodel(CONFIG_MAP, uid="2", adopt=True), source=Source(PLAYS))
+    world = World(owner.pachyderm, scriptmodel(CONFIG_MAP, uid="2", adopt=True), source=PLAYS)
     world.written()
     world.reconcile()
     assert world.written() == []
@@ -223,7 +222,7 @@ def test_a_persons_command_finds_the_names_by_the_status_or_by_the_marks(status:
 def test_branches_of_an_owned_corpus_follow_the_names() -> None:
     before = older_world(CONFIG_MAP)
     world = upgraded(before)
-    world.source = Source({"/macbeth.txt": b"MACBETH: Tomorrow.\n"})
+    world.source = {"/macbeth.txt": b"MACBETH: Tomorrow.\n"}
     world.reconcile()
     assert world.corpus == BranchRef(RepoRef("default", OLDER.corpus), "master")
     assert any(OLDER.corpus in call for call in world.written())

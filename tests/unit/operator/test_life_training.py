@@ -13,7 +13,7 @@ from scriptmodel_operator.observe import snapshot
 from scriptmodel_operator.pachyderm.values import (
     JobState,
 )
-from tests.unit.operator.fake_pachyderm import SCRIPT
+from tests.unit.operator.pachyderm_state import SCRIPT
 from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
 
 
@@ -184,8 +184,8 @@ def test_the_last_script_stays_though_the_shared_list_has_room_for_the_newest_jo
     world.want(retrain_at="now")
     world.reconcile()
     assert world.ready == ("False", "WaitingForWorker")
-    for told in ("script", "lineage", "history"):
-        assert world.model.status[told] == before[told]
+    for reported in ("script", "lineage", "history"):
+        assert world.model.status[reported] == before[reported]
 
 
 def test_superseded_waiting_jobs_are_stopped_and_the_running_one_continues() -> None:

@@ -14,7 +14,7 @@ from scriptmodel_operator.pachyderm.values import (
     BranchRef,
     PipelineState,
 )
-from tests.unit.operator.fake_pachyderm import SCRIPT
+from tests.unit.operator.pachyderm_state import SCRIPT
 from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
 
 
@@ -77,14 +77,14 @@ def test_the_message_of_a_failure_outlasts_its_log_and_is_not_reused_for_another
     begun = [event(event="start", epochs=4), event(event="epoch", epoch=1, train_perplexity=50, valid_perplexity=40)]
     job = world.pachyderm.fail(ref, [*begun, "Segmentation fault"])
     world.reconcile()
-    told = world.model.status
-    assert told["training"]["epochProgress"] == ("1/4" if kind == "train" else "1/1")
+    reported = world.model.status
+    assert reported["training"]["epochProgress"] == ("1/4" if kind == "train" else "1/1")
     what = "training" if kind == "train" else "generation"
     assert world.condition("Ready")["message"] == f"{what} failed: Segmentation fault (job {job.ref.id[:8]})"
     world.pachyderm.logs.clear()
     world.observer = Observer(world.pachyderm, world.cluster)  # that of an operator which was started anew
     world.reconcile()
-    assert world.model.status == told
+    assert world.model.status == reported
     world.pachyderm.put(world.corpus, {"/macbeth.txt": b"MACBETH: Is this a dagger?"})
     if kind == "generate":
         world.pachyderm.succeed(world.train)
@@ -105,9 +105,9 @@ def test_a_result_whose_commit_was_deleted_is_ignored_though_its_job_remains() -
     world.reconcile()
     assert world.ready == ("True", "Generated")
     assert world.model.status["lineage"] == before
-    with mock.patch.object(world.pachyderm, "inspect_commit") as asked:
+    with mock.patch.object(world.pachyderm, "inspect_commit") as requested:
         world.reconcile()
-    assert asked.mock_calls == [], "nothing has changed"
+    assert requested.mock_calls == [], "nothing has changed"
     world.want({"model": {"preset": "small"}})
     world.reconcile()
     assert world.model.status["lineage"] == before, "nor is it the last good one while there is a newer job"

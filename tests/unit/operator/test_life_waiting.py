@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.ingest.source import Source
 from scriptmodel_operator.observe.view import QueueView
 from scriptmodel_operator.pachyderm.values import BranchRef, JobState, PipelineState, RepoRef
 from scriptmodel_operator.reconcile.state import Blocked, Problem
@@ -96,7 +95,7 @@ def test_a_generate_job_over_its_deadline_is_stopped_and_its_time_starts_with_th
 @pytest.mark.parametrize("source", ["configMap", "repo"])
 def test_a_job_has_its_deadline_even_while_its_corpus_has_an_error(source: str) -> None:
     own = {**HURRIED, "corpus": {"configMap": {"name": "plays"}}}
-    world = World(model=scriptmodel(own), source=Source(PLAYS))
+    world = World(model=scriptmodel(own), source=PLAYS)
     world.reconcile()
     world.pachyderm.run(world.train)
     if source == "configMap":

@@ -90,9 +90,9 @@ def test_credentials_of_a_program_are_combined_with_the_kubeconfig_not_with_the_
 def test_a_program_without_credentials_is_reported_with_its_error(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    for text, told in (("exit 3", "process returned 3"), ("echo no json", "failed to decode process output")):
+    for text, reported in (("exit 3", "process returned 3"), ("echo no json", "failed to decode process output")):
         file = kubeconfig(tmp_path / "config", user=helper(tmp_path, text))
-        with pytest.raises(module.LoginFailedError, match=f"gave no credentials: exec: {told}"):
+        with pytest.raises(module.LoginFailedError, match=f"gave no credentials: exec: {reported}"):
             module.login(file)
     assert "ERROR:root" not in capfd.readouterr().err
 
@@ -106,12 +106,14 @@ def test_files_that_a_kubeconfig_names_are_found_from_where_it_is(tmp_path: Path
 
 def test_unreadable_certificates_are_reported_before_any_request(tmp_path: Path) -> None:
     (tmp_path / "broken").write_text("no certificate")
-    for cluster, told in (
+    for cluster, reported in (
         ({"certificate-authority": "none.crt"}, f"it names {tmp_path / 'none.crt'}, which does not exist"),
         ({"certificate-authority": "broken"}, "its certificates: "),
         ({"certificate-authority-data": "x"}, "its certificates: "),
     ):
-        with pytest.raises(module.LoginFailedError, match=f"cannot read the kubeconfig {tmp_path / 'config'}: {told}"):
+        with pytest.raises(
+            module.LoginFailedError, match=f"cannot read the kubeconfig {tmp_path / 'config'}: {reported}"
+        ):
             module.login(kubeconfig(tmp_path / "config", cluster=cluster))
 
 

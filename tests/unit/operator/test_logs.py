@@ -50,6 +50,6 @@ def test_a_line_without_an_object_has_no_object_field_and_an_exception_is_logged
 def test_no_line_about_an_object_forgets_its_reference(source: Path) -> None:
     """By the way that they begin: `namespace/name: ` or, of a model as a value, `%s: `."""
     for call in (node for node in ast.walk(ast.parse(source.read_text())) if isinstance(node, ast.Call)):
-        told = ast.unparse(call)
-        if told.startswith("log.") and ("%s/%s:" in told or "'%s: " in told):
-            assert "extra=" in told, told
+        text = ast.unparse(call)
+        if text.startswith("log.") and ("%s/%s:" in text or "'%s: " in text):
+            assert "extra=" in text, text

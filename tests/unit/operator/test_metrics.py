@@ -160,12 +160,12 @@ async def test_an_address_in_use_or_invalid_is_one_clear_error() -> None:
     health = Health(Metrics(Store(EchoFilter())), WatchHeartbeat())
     address = f"127.0.0.1:{free_port()}"
     async with serving(health, address):
-        for wrong, told in (
+        for wrong, reported in (
             (address, "in use"),
             ("nowhere", "must be HOST:PORT"),
             ("127.0.0.1:99999", "must be HOST:PORT"),
             (":99999", "must be HOST:PORT"),  # the system would take it for 34463
         ):
-            with pytest.raises(ListenError, match=f"cannot listen on .*{told}"):
+            with pytest.raises(ListenError, match=f"cannot listen on .*{reported}"):
                 async with serving(health, wrong):
                     pass

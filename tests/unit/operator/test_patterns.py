@@ -41,11 +41,11 @@ def test_without_patterns_everything_is_selected_and_one_of_several_is_enough() 
 
 def by_folders(path: str, pattern: str) -> bool:
     """The meaning of a glob, part by part and by fnmatch, in time that grows with the product of both."""
-    parts, wanted = path.split("/"), [part for part in pattern.split("/") if part]
+    parts, expected = path.split("/"), [part for part in pattern.split("/") if part]
     if "/" not in pattern:
         return fnmatchcase(parts[-1], pattern)
     row = [True] + [False] * len(parts)
-    for part in wanted:
+    for part in expected:
         if part == "**":
             reached = False
             row = [reached := reached or cell for cell in row]

@@ -12,20 +12,20 @@ from hypothesis import strategies as st
 
 from scriptmodel_cli.changes import Change, FieldChange, Preview, merged, render
 from scriptmodel_cli.preview import preview
-from scriptmodel_operator.ingest.source import Source
+from scriptmodel_operator.ingest.source import Files
 from scriptmodel_operator.pachyderm.values import BranchRef, RepoRef
 from scriptmodel_operator.reconcile.state import Problem
 from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
 
 
-def planned(world: World, image: str = "", source: Source | Problem | None = None) -> Preview:
+def planned(world: World, image: str = "", source: Files | Problem | None = None) -> Preview:
     """And nothing was written."""
     found = preview(world.pachyderm, world.model, world.cluster, image, source, world.pachyderm.now)
     assert world.written() == []
     return found
 
 
-def told(found: Preview) -> str:
+def reported(found: Preview) -> str:
     return click.unstyle("\n".join(render(found)))
 
 
@@ -44,19 +44,19 @@ def test_a_new_object_creates_both_pipelines_with_all_their_fields() -> None:
     assert FieldChange("image", "", "trainer:1") in found.changes[0].fields
     assert FieldChange("input", "", "corpus: default/plays@master:/") in found.changes[0].fields
     assert FieldChange("--preset", "", "test") in found.changes[0].fields
-    assert f"+ create pipeline {world.train} (it does not exist)" in told(found)
+    assert f"+ create pipeline {world.train} (it does not exist)" in reported(found)
 
 
 def test_without_a_given_image_the_plan_names_the_operators_default() -> None:
     world = World()
     world.pachyderm.put(world.corpus, PLAYS)
-    assert "(the operator's default)" in told(planned(world))
+    assert "(the operator's default)" in reported(planned(world))
 
 
 def test_an_up_to_date_object_has_no_changes() -> None:
     found = planned(trained_world())
     assert found.changes == ()
-    assert told(found) == "ml/thrones\nNothing would change in Pachyderm."
+    assert reported(found) == "ml/thrones\nNothing would change in Pachyderm."
 
 
 def test_another_preset_is_one_field_and_trains_again() -> None:
@@ -65,7 +65,7 @@ def test_another_preset_is_one_field_and_trains_again() -> None:
     (train,) = planned(world).changes
     assert fields(train) == [FieldChange("--preset", "test", "small"), FieldChange("--set epochs", "", "2")]
     assert train.effect == "trains again from the first epoch"
-    text = told(planned(world))
+    text = reported(planned(world))
     assert f"~ update pipeline {world.train} to version 2 (the spec changed)" in text
     assert "--preset            test → small" in text
     assert "--set epochs        (none) → 2" in text
@@ -106,19 +106,21 @@ def test_a_retraining_changes_no_field_and_is_shown() -> None:
 def test_a_blocker_is_shown_with_what_to_do() -> None:
     found = planned(World())
     assert found.changes == ()
-    assert "! it would be stalled: CorpusNotFound: corpus repo default/plays does not exist: create it" in told(found)
+    assert "! it would be stalled: CorpusNotFound: corpus repo default/plays does not exist: create it" in reported(
+        found
+    )
 
 
 def test_a_config_map_is_committed_first_and_the_following_changes_are_shown() -> None:
     world = World(model=scriptmodel({"corpus": {"configMap": {"name": "plays"}}}))
-    found = planned(world, source=Source({"/a.txt": b"A: b\n"}))
+    found = planned(world, source={"/a.txt": b"A: b\n"})
     names = [change.what.partition(" default/")[0] for change in found.changes]
     assert names == ["create repo", "create pipeline", "create pipeline"]
-    world.source = Source({"/a.txt": b"A: b\n"})
+    world.source = {"/a.txt": b"A: b\n"}
     world.reconcile()
     world.written()
     assert planned(world, source=world.source).changes == ()
-    (put,) = planned(world, source=Source({"/b.txt": b"A: b\n"})).changes
+    (put,) = planned(world, source={"/b.txt": b"A: b\n"}).changes
     assert put.what.startswith("put 1 files into")
 
 
@@ -130,7 +132,7 @@ def test_drift_is_corrected_or_only_reported() -> None:
     world.want({"driftPolicy": "Warn"})
     found = planned(world)
     assert found.changes == ()
-    assert "was changed by another client (tries); left unchanged because spec.driftPolicy is Warn" in told(found)
+    assert "was changed by another client (tries); left unchanged because spec.driftPolicy is Warn" in reported(found)
 
 
 def test_nothing_changes_while_a_problem_exists() -> None:
@@ -142,7 +144,7 @@ def test_nothing_changes_while_a_problem_exists() -> None:
     found = planned(world)
     assert found.problem.startswith("Drifted: somebody stopped")
     assert found.changes == ()
-    assert "start pipeline" not in told(found)
+    assert "start pipeline" not in reported(found)
 
 
 def test_a_suspended_pipeline_is_updated_and_then_started() -> None:
@@ -173,16 +175,18 @@ def test_suspension_stops_and_deletion_removes() -> None:
     ]
     assert "is being deleted (Delete)" in found.title
     world.want({"deletionPolicy": "Orphan"})
-    assert "Nothing would change in Pachyderm." in told(planned(world))
+    assert "Nothing would change in Pachyderm." in reported(planned(world))
 
 
 def test_settings_of_the_operator_are_shown_as_unknown() -> None:
     world = World(model=scriptmodel({"training": {"image": "mine:1", "runtimeClassName": "kata"}}))
     world.pachyderm.put(world.corpus, PLAYS)
-    assert "Note: whether the operator's configuration allows mine:1, kata is not checked here" in told(planned(world))
+    assert "Note: whether the operator's configuration allows mine:1, kata is not checked here" in reported(
+        planned(world)
+    )
     http = {"url": "https://example.com/plays.zip", "maxSizeMi": 2048}
     large = planned(World(model=scriptmodel({"corpus": {"http": http}})))
-    assert "Note: whether the operator's configuration allows maxSizeMi 2048 is not checked here" in told(large)
+    assert "Note: whether the operator's configuration allows maxSizeMi 2048 is not checked here" in reported(large)
 
 
 def test_raising_the_budget_that_ended_training_continues_it_and_a_deadline_before_a_budget_is_noted() -> None:
@@ -195,7 +199,7 @@ def test_raising_the_budget_that_ended_training_continues_it_and_a_deadline_befo
     world.reconcile()
     world.written()
     world.want({"training": {"budget": {"duration": "6h"}}})
-    text = told(planned(world))
+    text = reported(planned(world))
     assert "(the budget that ended training was raised)" in text
     assert "continues training from its checkpoint, or from the first epoch if no claim keeps checkpoints" in text
     assert "training.budget.duration 6h is no less than training.activeDeadline 6h" in text
@@ -204,10 +208,10 @@ def test_raising_the_budget_that_ended_training_continues_it_and_a_deadline_befo
 def test_the_copy_of_a_base_model_and_what_follows_it_are_planned() -> None:
     world = World(model=scriptmodel({"model": {"from": {"repo": {"name": "models"}}}}))
     world.pachyderm.put(world.corpus, PLAYS)
-    assert "it would be stalled: BaseNotFound" in told(planned(world))
+    assert "it would be stalled: BaseNotFound" in reported(planned(world))
     models = BranchRef(RepoRef("default", "models"), "master")
     commit = world.pachyderm.put(models, {"/model.json": b"{}", "/word_to_id.json": b"{}"})
-    text = told(planned(world))
+    text = reported(planned(world))
     repo, copied, train, _generate = (change.what for change in planned(world).changes)
     assert repo.startswith("create repo default/thrones-")
     assert copied.startswith(f"copy the base model default/models@{commit[:8]} into default/thrones-")
@@ -236,8 +240,8 @@ def test_a_plan_with_decimals_is_printed_as_yaml() -> None:
 def test_merging_is_that_of_kubectl_apply() -> None:
     live = {"spec": {"a": 1, "kept": "by somebody else", "map": {"x": 1, "y": 2}, "list": [1, 2]}}
     last = {"spec": {"a": 1, "map": {"x": 1}}}
-    wanted = {"spec": {"map": {"z": 3}, "list": [3]}}
-    assert merged(last, wanted, live) == {"spec": {"kept": "by somebody else", "map": {"y": 2, "z": 3}, "list": [3]}}
+    expected = {"spec": {"map": {"z": 3}, "list": [3]}}
+    assert merged(last, expected, live) == {"spec": {"kept": "by somebody else", "map": {"y": 2, "z": 3}, "list": [3]}}
 
 
 _VALUES = st.recursive(
@@ -247,6 +251,6 @@ _OBJECTS = st.dictionaries(st.sampled_from("abc"), _VALUES, max_size=3)
 
 
 @given(_OBJECTS, _OBJECTS)
-def test_applying_the_same_again_changes_nothing(wanted: dict[str, Any], live: dict[str, Any]) -> None:
-    once = merged({}, wanted, live)
-    assert merged(wanted, wanted, once) == once
+def test_applying_the_same_again_changes_nothing(expected: dict[str, Any], live: dict[str, Any]) -> None:
+    once = merged({}, expected, live)
+    assert merged(expected, expected, once) == once

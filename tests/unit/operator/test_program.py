@@ -27,8 +27,8 @@ def test_every_command_of_the_table_exists_and_has_help(name: str, place: str, d
     command = getattr(import_module(module), attribute)
     assert isinstance(command, click.Command)
     assert command.name == name
-    told = CliRunner().invoke(main, [name, "-h"]).output
-    assert "Connection:" in told
+    reported = CliRunner().invoke(main, [name, "-h"]).output
+    assert "Connection:" in reported
     assert (command.help or "").splitlines()[0].split()[0] in doc.split(maxsplit=1)[0]
 
 
@@ -61,14 +61,14 @@ def test_a_list_needs_no_pachyderm_and_no_models() -> None:
 
 
 def test_a_wrong_command_line_is_one_line_that_refers_to_help() -> None:
-    for words, told in (
+    for words, reported in (
         (["statu"], "Error: unknown command 'statu' (did you mean status?): see scriptmodel -h"),
         (["status"], "Error: Missing argument 'NAME': see scriptmodel status -h"),
         (["list", "-o", "pdf"], "see scriptmodel list -h"),
     ):
         done = CliRunner().invoke(main, words, prog_name="scriptmodel")
         assert done.exit_code == 2
-        assert told in done.stderr
+        assert reported in done.stderr
         assert len(done.stderr.splitlines()) == 1
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import click
 import pytest
 
-from scriptmodel_cli.publicconfig import AmbiguousError, PublicConfig, ServiceAddress, choose, parse
+from scriptmodel_cli.publicconfig import PublicConfig, ServiceAddress, choose, parse
 
 
 def published(pachd: str, *watched: str, name: str = "one") -> PublicConfig:
@@ -37,7 +38,7 @@ def test_a_release_that_names_the_namespace_goes_before_one_for_the_whole_cluste
 
 
 def test_releases_that_disagree_are_named_with_their_addresses() -> None:
-    with pytest.raises(AmbiguousError, match=r"one \(a:1\), two \(b:1\)"):
+    with pytest.raises(click.ClickException, match=r"one \(a:1\), two \(b:1\)"):
         choose([published("b:1", name="two"), published("a:1")], "ml")
     assert choose([published("a:1", name="two"), published("a:1")], "ml") == published("a:1")
 

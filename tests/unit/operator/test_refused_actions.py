@@ -7,7 +7,7 @@ import pytest
 from scriptmodel_operator.api.identity import RECONCILE_AT
 from scriptmodel_operator.controller.queue import RetryError
 from scriptmodel_operator.pachyderm.errors import RefusedError
-from tests.unit.operator.test_controller import KEY, PLAYS_BRANCH, FakeKube, controller, raw_object, reason, settled
+from tests.unit.operator.controlling import KEY, PLAYS_BRANCH, FakeKube, controller, raw_object, reason, settled
 from tests.unit.operator.world import PLAYS, SPEC
 
 

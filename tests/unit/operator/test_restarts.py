@@ -19,7 +19,7 @@ from scriptmodel_operator.kube.events import EventRecorder
 from scriptmodel_operator.metrics import _gauges
 from scriptmodel_operator.observe.progress import LogDigest, Resumed, read_line
 from scriptmodel_operator.pachyderm.values import JobState, LogLine
-from tests.unit.operator.fake_pachyderm import EPOCH
+from tests.unit.operator.pachyderm_state import EPOCH
 from tests.unit.operator.world import PLAYS, World, scriptmodel
 
 START = {"event": "start", "epochs": 40, "state": True}
@@ -139,6 +139,19 @@ def test_what_a_lost_worker_costs_is_in_status_and_why(
     assert as_value(shown(world), Evidence())["ifWorkerIsLost"] == training(world)["ifWorkerIsLost"]
 
 
+def test_a_full_or_read_only_claim_is_in_status_and_message_and_the_training_runs_on() -> None:
+    world = running(START, UNWRITABLE, {"event": "progress", "epoch": 2, "epochs": 40, "fraction": 0.5})
+    assert world.ready == ("False", "Training")
+    assert "; warning: the state folder is full" in world.condition("Ready")["message"]
+    assert training(world)["warnings"] == ["the state folder is full"]
+    assert training(world)["ifWorkerIsLost"].startswith("all epochs are computed again: the trainer keeps no state on")
+    world.pachyderm.succeed(world.train)
+    world.pachyderm.succeed(world.generate)
+    world.reconcile()
+    assert world.ready == ("True", "Generated")
+    assert training(world)["warnings"] == ["the state folder is full"], "the finished model still reports it"
+
+
 def test_an_update_does_not_wait_for_a_worker_that_resumes() -> None:
     world = running(START)
     world.want(RESOURCES)
@@ -195,7 +208,7 @@ class Recorder:
         self.occasions.add(occasion)
 
 
-def told(restarts: int | None, epoch: int = 1, start: str = "2026-01-01T00:00:00Z") -> dict[str, Any]:
+def reported(restarts: int | None, epoch: int = 1, start: str = "2026-01-01T00:00:00Z") -> dict[str, Any]:
     resumed = {"restarts": restarts, "resumedAt": {"epoch": epoch, "share": "0.50"}, "recomputedSeconds": 7}
     return {"conditions": [], "training": {"startTime": start, **(resumed if restarts else {})}}
 
@@ -203,7 +216,14 @@ def told(restarts: int | None, epoch: int = 1, start: str = "2026-01-01T00:00:00
 async def test_each_restart_is_one_event() -> None:
     recorder = Recorder()
     policy = EventPolicy(cast(EventRecorder, recorder))
-    statuses = [told(None), told(1), told(1), told(2), told(None), told(1, start="2026-01-02T00:00:00Z")]
+    statuses = [
+        reported(None),
+        reported(1),
+        reported(1),
+        reported(2),
+        reported(None),
+        reported(1, start="2026-01-02T00:00:00Z"),
+    ]
     for before, now in itertools.pairwise(statuses):
         await policy.on_status(scriptmodel(status=before), now)
     assert [reason for reason, _, _ in recorder.events] == [Reason.RESUMED] * 3
@@ -213,7 +233,7 @@ async def test_each_restart_is_one_event() -> None:
 
 
 def test_metrics_have_restarts_and_recomputed_seconds() -> None:
-    found = dict(_gauges(told(2)))
+    found = dict(_gauges(reported(2)))
     assert found["scriptmodel_training_restarts"] == 2
     assert found["scriptmodel_training_recomputed_seconds"] == 7
-    assert "scriptmodel_training_restarts" not in dict(_gauges(told(None)))
+    assert "scriptmodel_training_restarts" not in dict(_gauges(reported(None)))

@@ -13,7 +13,7 @@ from typing import Any
 from scriptmodel_operator.app import Process, compose
 from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.controller.inbox import Inbox
-from scriptmodel_operator.kube.events import BURST, Budget
+from scriptmodel_operator.kube.events import BURST, TokenBucket
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.source import SnapshotSource
 from scriptmodel_operator.pachyderm.calls import Calls
@@ -182,7 +182,7 @@ def test_an_unchanged_message_is_not_decoded_again() -> None:
 
 def test_the_event_budget_refills_with_time() -> None:
     now = 0.0
-    budget = Budget(clock=lambda: now)
+    budget = TokenBucket(clock=lambda: now)
     assert [budget.take() for _ in range(BURST + 1)] == [True] * BURST + [False]
     now = 2.5
     assert [budget.take() for _ in range(3)] == [True, True, False]

@@ -22,13 +22,13 @@ async def test_an_unavailable_pachyderm_and_its_return_are_each_logged_once(
 ) -> None:
     caplog.set_level(logging.INFO, logger=module.__name__)
     monkeypatch.setattr(module, "RETRY_SECONDS", 0.0)
-    pachyderm, calls, asked, answered = FakePachyderm(now=datetime.now(UTC)), Calls(1), 0, asyncio.Event()
+    pachyderm, calls, requested, answered = FakePachyderm(now=datetime.now(UTC)), Calls(1), 0, asyncio.Event()
     loop = asyncio.get_running_loop()
 
     def list_transactions() -> list[OpenTransaction]:
-        nonlocal asked
-        asked += 1
-        if asked < 4:
+        nonlocal requested
+        requested += 1
+        if requested < 4:
             raise UnavailableError("listing transactions", "connection refused")
         loop.call_soon_threadsafe(answered.set)
         return []

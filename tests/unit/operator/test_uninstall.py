@@ -44,5 +44,5 @@ async def test_it_waits_until_no_pod_is_left_also_through_an_api_server_that_doe
 
 
 async def test_pods_that_did_not_end_in_time_are_named() -> None:
-    with pytest.raises(uninstall.StillRunningError, match="these pods still run: operator-0"):
+    with pytest.raises(TimeoutError, match="these pods still run: operator-0"):
         await uninstall.stop(Server([POD]), "ns", "operator", 0.01)

@@ -31,7 +31,7 @@ from scriptmodel_operator.pachyderm.later_protocol import CreatePipelineV2Reques
 from scriptmodel_operator.pachyderm.protocol import pfs, pps, transaction
 from scriptmodel_operator.pachyderm.values import BranchRef, PipelineApply, PipelineRef, PipelineSpec, RepoRef
 from scriptmodel_operator.pachyderm.versions import ServerVersion, Support
-from tests.unit.operator.fake_pachyderm import EPOCH
+from tests.unit.operator.pachyderm_state import EPOCH
 
 MARK = Mark(Owner("cluster-1", "ml", "thrones", "1")).annotations()
 SPEC = PipelineSpec(

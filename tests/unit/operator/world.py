@@ -81,9 +81,9 @@ class World:
 
     def want(self, spec: dict[str, Any] | None = None, **changes: Any) -> None:
         """The user applies another spec; the status stays."""
-        wanted = ScriptModelSpec.model_validate({**SPEC, **(spec or {})})
-        generation = self.model.generation + (wanted != self.model.spec)
-        self.model = replace(self.model, spec=wanted, **{"generation": generation, **changes})
+        expected = ScriptModelSpec.model_validate({**SPEC, **(spec or {})})
+        generation = self.model.generation + (expected != self.model.spec)
+        self.model = replace(self.model, spec=expected, **{"generation": generation, **changes})
 
     def look(self) -> tuple[ModelState, ModelView]:
         snapshot = take_snapshot(self.pachyderm, {self.model.spec.pachyderm.project})
@@ -91,11 +91,13 @@ class World:
         view = self.observer.view(self.model, snapshot)
         view = replace(view, queue=self.queue) if view.queue and self.queue else view
         mark = view.train.mark if view.train else None
-        wanted = desired(self.model, view.refs, self.model.owner(self.cluster), Defaults(self.image, self.claim), mark)
-        state = assess(self.model, wanted, view, self.elapsed, self.source)
+        expected = desired(
+            self.model, view.refs, self.model.owner(self.cluster), Defaults(self.image, self.claim), mark
+        )
+        state = assess(self.model, expected, view, self.elapsed, self.source)
         if stops_jobs(state) and self.clock:  # as the controller does
             self.clock.measure()
-            state = assess(self.model, wanted, view, self.elapsed, self.source)
+            state = assess(self.model, expected, view, self.elapsed, self.source)
         return state, view
 
     def reconcile(self) -> ModelState:

@@ -156,10 +156,10 @@ def _of(code: object, value: object) -> list[str]:  # noqa: PLR0911 - one answer
 
 def _members(inside: list[tuple[object, object]]) -> list[str]:
     if inside[0][0] is codes.NEGATE:
-        wanted = re.compile("".join(["[^", *map(_text, inside[1:]), "]"]))
-        return [char for char in "aA 1.-\n(" if wanted.match(char)][:4]
-    wanted = re.compile("".join(["[", *map(_text, inside), "]"]))
-    return [char for char in "aA 1.-_\n\t('*[=" if wanted.match(char)][:4] or [_first(inside)]
+        expected = re.compile("".join(["[^", *map(_text, inside[1:]), "]"]))
+        return [char for char in "aA 1.-\n(" if expected.match(char)][:4]
+    expected = re.compile("".join(["[", *map(_text, inside), "]"]))
+    return [char for char in "aA 1.-_\n\t('*[=" if expected.match(char)][:4] or [_first(inside)]
 
 
 def _text(part: tuple[object, object]) -> str:

@@ -13,6 +13,11 @@ from samples import play
 
 from scriptmodel_trainer.artifacts import TrainedModel, load_model
 from scriptmodel_trainer.cli import main
+from scriptmodel_trainer.corpus.reading import find_sources
+from scriptmodel_trainer.corpus.stream import read_corpus
+from scriptmodel_trainer.generation.writer import Writer
+from scriptmodel_trainer.judging.ngrams import MOST, SIZES, KnownNgrams
+from scriptmodel_trainer.judging.reference import Reference
 from scriptmodel_trainer.training.base import load_base, preset_after, weights_after
 from scriptmodel_trainer.vocabulary import Vocabulary
 
@@ -180,3 +185,81 @@ def test_a_base_that_is_missing_foreign_or_damaged_is_an_error(
         ("damaged", "is damaged: weights.npz is not the file that model.json describes"),
     ):
         assert reason in refused(capsys, corpus, tmp_path / "out", "--from", str(tmp_path / name))
+
+
+def judged(folder: Path) -> Reference:
+    found = load_model(folder, judged=True).reference
+    assert found is not None
+    return found
+
+
+def training_text(corpus: Path) -> list[str]:
+    corpus_stream = read_corpus(find_sources([corpus], lambda _: None), None, lambda _: None)
+    return [corpus_stream.lexicon[number] for number in corpus_stream.splits["train"].tolist()]
+
+
+@pytest.fixture(scope="module")
+def chain(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The corpus of a base model, and a model of another corpus that started from it over one in between."""
+    folder = tmp_path_factory.mktemp("chain")
+    sizes = ["--preset", "demo", "--epochs", "1", "--set", "hidden_units=16", "batch_size=8"]
+    for number, name in enumerate(("first", "second", "third")):
+        (folder / name).mkdir()
+        (folder / name / "play.md").write_text(play(400, seed=10 + number), "utf-8")
+        start = ["--from", str(folder / f"model-{number - 1}")] if number else []
+        assert train(folder / name, folder / f"model-{number}", *sizes, *start) == 0
+    return folder / "first", folder / "model-2"
+
+
+def test_text_copied_from_the_corpus_of_any_base_is_a_copy(chain: tuple[Path, Path]) -> None:
+    first, last = chain
+    copied = training_text(first)[:600]
+    assert judged(first.parent / "model-0").figures(copied).copied_8grams == 1.0
+    assert judged(last).figures(copied).copied_8grams == 1.0
+    assert judged(last).verdict(copied).verdict == "a copy"
+
+
+def test_words_pairs_and_the_figures_of_held_out_text_are_those_of_the_corpus_alone(chain: tuple[Path, Path]) -> None:
+    _, last = chain
+    alone = last.parent / "alone"
+    assert train(last.parent / "third", alone, "--preset", "demo", "--epochs", "1") == 0
+    with_base, without = judged(last), judged(alone)
+    assert with_base.held_out == without.held_out
+    for size in SIZES[:-1]:
+        assert with_base.known.of_size[size].tolist() == without.known.of_size[size].tolist()
+    assert set(without.known.of_size[SIZES[-1]]) < set(with_base.known.of_size[SIZES[-1]])
+
+
+def test_the_judge_command_knows_the_base_s_corpus_of_a_model(
+    chain: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, last = chain
+    monkeypatch.setattr(Writer, "write_together", lambda *_: [training_text(first)[:600]])
+    capsys.readouterr()
+    assert main(["judge", str(last), "--data", str(last.parent / "third"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["verdict"] == "a copy"
+
+
+def test_the_runs_of_both_corpora_stay_within_the_bound() -> None:
+    def known(start: int, count: int) -> KnownNgrams:
+        hashes = np.arange(start, start + 2 * count, 2, dtype=np.uint32)
+        return KnownNgrams(dict.fromkeys(SIZES, hashes))
+
+    both = known(0, MOST).with_runs_of(known(1, MOST)).of_size
+    assert both[SIZES[-1]].tolist() == list(range(MOST))
+    assert both[SIZES[-1]].dtype == np.uint32
+    assert both[SIZES[0]].tolist() == list(range(0, 2 * MOST, 2))
+
+
+def test_a_base_that_does_not_record_its_training_text_is_reported(
+    tmp_path: Path, chain: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = tmp_path / "older"
+    shutil.copytree(EARLIER / "float32", base)
+    capsys.readouterr()
+    assert train(chain[0], tmp_path / "model", "--from", str(base), "--epochs", "1") == 0
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    (warning,) = [event for event in events if event["event"] == "warning"]
+    assert warning["code"] == "base-text-unknown"
+    assert "has no ngrams.npz" in warning["message"]
+    judged(tmp_path / "model")

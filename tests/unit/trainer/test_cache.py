@@ -58,7 +58,7 @@ def test_what_is_measured_is_what_writes(monkeypatch: pytest.MonkeyPatch) -> Non
             drawn.append(super().read(token))
             return drawn[-1]
 
-    monkeypatch.setattr("scriptmodel_trainer.generation.writer.CachedReader", Recording)
+    monkeypatch.setattr("scriptmodel_trainer.generation.readers.CachedReader", Recording)
     script = Writer(net, SCRIPT, SETTINGS).write(60, Sampling(), (1, 0), Opening())
     ids = SCRIPT.encode(script)
     measured = stepwise_negative_log_likelihoods(CachedReader(net, SETTINGS), ids, SCRIPT.id_of("<eos>"))

@@ -14,11 +14,11 @@ from samples import BEGINNING, run_trainer
 from scriptmodel_trainer.corpus import layouts, reading
 from scriptmodel_trainer.corpus.events import EventKind
 from scriptmodel_trainer.corpus.explaining import explained
-from scriptmodel_trainer.corpus.layouts import directions
+from scriptmodel_trainer.corpus.layouts import directions, stage
 from scriptmodel_trainer.corpus.layouts.cast import cast_of
+from scriptmodel_trainer.corpus.layouts.cues import Cue
 from scriptmodel_trainer.corpus.layouts.evidence import Evidence
 from scriptmodel_trainer.corpus.layouts.recognizer import Recognizer
-from scriptmodel_trainer.corpus.layouts.stage import StageParser
 from scriptmodel_trainer.corpus.layouts.survey import STYLES
 from scriptmodel_trainer.corpus.stream import events_of
 
@@ -89,7 +89,7 @@ def test_a_rule_left_out_is_one_whose_lines_are_read_otherwise() -> None:
 
 def test_a_cast_never_changes_and_only_meeting_someone_makes_the_name_known() -> None:
     lines = BEGINNING.split("\n")
-    cast = cast_of(lines, next(style for style in STYLES if style.name == "caps-period"))
+    cast = cast_of(lines, STYLES["caps-period"])
     with pytest.raises(dataclasses.FrozenInstanceError):
         cast.dense = True  # type: ignore[misc]
     recognizer = Recognizer(cast)
@@ -120,7 +120,25 @@ def test_a_fact_of_a_paragraph_is_computed_once(monkeypatch: pytest.MonkeyPatch)
     lines = [
         line for number in range(60) for line in (f"ANNA. It is {number} o'clock.", "", f"[BEN waits {number}.]", "")
     ]
-    events = list(StageParser(STYLES[0]).parse(lines, lines))
+    events = list(stage.parse(STYLES["caps-period"], lines, lines))
     assert [event.kind for event in events[-2:]] == [EventKind.SPEECH, EventKind.EXPOSITION]
     assert asked["[BEN waits 30.]"] == 1
     assert max(asked.values()) == 1
+
+
+def test_the_cue_of_a_paragraph_is_found_once_while_no_name_becomes_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    found: Counter[str] = Counter()
+    find = Recognizer._find_first
+
+    def count(recognizer: Recognizer, paragraph: Evidence) -> Cue | None:
+        found[paragraph.text] += 1
+        return find(recognizer, paragraph)
+
+    monkeypatch.setattr(Recognizer, "_find_first", count)
+    lines = ["ANNA: Is it late?", "", "BEN: It is.", ""] * 8 + [
+        line for number in range(600) for line in (f"{number}", "", "And on.", "")
+    ]
+    colon = STYLES["caps-colon"]
+    list(stage.parse(colon, lines, lines))
+    assert found["599"] > 0
+    assert max(found[str(number)] for number in range(600)) <= 3

@@ -33,8 +33,8 @@ def worst_difference(tape: Any, ours: Any, plain: Any, variables: Sequence[Any])
     """Largest over the variables of |our gradient - plain gradient| / |plain gradient|, in Euclidean length."""
     shares = []
     for ours_part, plain_part in zip(tape.gradient(ours, variables), tape.gradient(plain, variables), strict=True):
-        wanted = tf.convert_to_tensor(plain_part)
-        shares.append(float(tf.norm(ours_part - wanted) / tf.norm(wanted)))
+        expected = tf.convert_to_tensor(plain_part)
+        shares.append(float(tf.norm(ours_part - expected) / tf.norm(expected)))
     return max(shares)
 
 

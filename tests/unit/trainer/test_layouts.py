@@ -99,7 +99,7 @@ def test_speeches_have_their_speakers_and_directions_are_separate(name: str, tmp
 
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_windows_line_ends_a_byte_order_mark_and_other_encodings_change_nothing(name: str, tmp_path: Path) -> None:
-    wanted = read(LAYOUTS[name], tmp_path)
+    expected = read(LAYOUTS[name], tmp_path)
     path = tmp_path / "other.txt"
     for data in (
         b"\xef\xbb\xbf" + LAYOUTS[name].replace("\n", "\r\n").encode(),
@@ -111,7 +111,7 @@ def test_windows_line_ends_a_byte_order_mark_and_other_encodings_change_nothing(
         path.write_bytes(data)
         (source,) = reading.find_sources([path], lambda _: None)
         chosen, _, events = events_of(source, None)
-        assert (chosen.name, [event for event in events if event.kind is not EventKind.CUT]) == wanted
+        assert (chosen.name, [event for event in events if event.kind is not EventKind.CUT]) == expected
 
 
 def test_stray_bytes_among_many_characters_leave_the_others_as_they_are(tmp_path: Path) -> None:

@@ -57,11 +57,11 @@ def test_the_lstm_and_the_projection_may_have_a_smaller_initial_range_than_the_e
 def test_numpy_and_keras_predict_the_same(kind: str) -> None:
     model = model_of(kind)
     features, _ = model.features(tf.constant(STREAM[None, :60]), model.zero_state(1))
-    wanted = model.logits(tf.reshape(features, (60, -1))).numpy()
+    expected = model.logits(tf.reshape(features, (60, -1))).numpy()
     network = Network(model.weights())
     state = network.initial_state()
     stepped = np.stack([network.logits(network.step(state, int(token))) for token in STREAM[:60]])
-    assert stepped == pytest.approx(wanted, abs=2e-5)
+    assert stepped == pytest.approx(expected, abs=2e-5)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -22,8 +22,8 @@ CROWD = "--Is that a boat, far out there, between the two buoys where no boat ev
 )
 def test_a_play_extends_to_its_last_direction(last: list[str], read: Read) -> None:
     events = read(BEGINNING + "\n\n".join(last) + LICENCE)
-    wanted = [text.strip("[]") for text in last if "*" not in text]
-    assert [text for _, text in events[-len(wanted) :]] == wanted
+    expected = [text.strip("[]") for text in last if "*" not in text]
+    assert [text for _, text in events[-len(expected) :]] == expected
 
 
 def test_verse_after_the_last_name_is_still_spoken(read: Read) -> None:

@@ -83,10 +83,10 @@ def test_a_scene_in_which_nobody_speaks_belongs_to_the_play(read: Read) -> None:
 def test_a_cast_list_below_the_heading_of_the_scene_is_cut(read: Read) -> None:
     place = "SCENE\n\nTHE HARBOUR OF ANNA;\nAFTERWARDS THE BOAT.\n\n"
     people = "CHARACTERS\n\nANNA, a ferrywoman.\nBEN, her brother.\nA CLERK.\nA GULL.\n\nTHE PIER\n\n"
-    told = "THE BOAT is old and lies at the pier, where BEN\nhas left it.\n\n"
+    narration = "THE BOAT is old and lies at the pier, where BEN\nhas left it.\n\n"
     verse = "ANNA.\nOld without oars!\nThe tide will take it,\nThe gull without.\n\n"
-    assert read(place + people + told + (verse + "BEN.\nIt is early.\n\n") * 5)[:2] == [
-        ("", plain(told)),
+    assert read(place + people + narration + (verse + "BEN.\nIt is early.\n\n") * 5)[:2] == [
+        ("", plain(narration)),
         ("ANNA", "Old without oars! The tide will take it, The gull without."),
     ]
 

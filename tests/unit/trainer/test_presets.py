@@ -6,6 +6,7 @@ import pytest
 
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.presets import PRESETS, override_keys, preset_named, with_overrides
+from scriptmodel_trainer.subwords import LETTERS
 from scriptmodel_trainer.training.optimizers import learning_rate
 
 
@@ -17,6 +18,11 @@ def test_published_parameter_counts_at_ten_thousand_words(name: str, count: int)
 @pytest.mark.parametrize("name", ["tuned", "tuned-long", "tuned-few"])
 def test_our_own_presets_are_no_larger_than_the_published_small_one(name: str) -> None:
     assert PRESETS[name].parameter_count(10_000) <= PRESETS["small"].parameter_count(10_000)
+
+
+def test_the_preset_of_sub_words_has_at_most_five_million_weights_with_all_letters_and_bytes() -> None:
+    preset = PRESETS["tuned-subwords"]
+    assert preset.parameter_count(preset.vocabulary_size + len(LETTERS) + 100) <= 5_000_000
 
 
 @pytest.mark.parametrize(

@@ -227,8 +227,8 @@ def test_scenes_are_counted_beyond_seven(read: Read) -> None:
 
 
 def test_an_indented_direction_may_be_directly_below_the_words(read: Read) -> None:
-    told = "     BEN goes down to the boat. He comes back with an oar.\n\n"
-    talk = "ANNA.  Is it early?  It often is when nobody waits for it, on the pier or on\nthe boats.\n\n" + told
+    narration = "     BEN goes down to the boat. He comes back with an oar.\n\n"
+    talk = "ANNA.  Is it early?  It often is when nobody waits for it, on the pier or on\nthe boats.\n\n" + narration
     talk += "BEN.  It is.\n\n     Enter a gull.\n\nANNA.  So it is.\n\n     Exit the gull.\n\n"
     below = "BEN.  The red oar, please.\n     ANNA fetches the oar.  BEN puts it into the boat.\n\n"
     assert read("ACT I\n\n" + talk * 24 + below + talk)[-8:-6] == [
@@ -245,14 +245,6 @@ def test_a_direction_between_lines_of_verse_of_any_length_is_separate(read: Read
         ("ANNA", "The tide that nobody has seen comes in at last."),
         ("", "Enter BEN; he looks about."),
         ("ANNA", "Come here."),
-    ]
-
-
-def test_the_last_words_may_be_set_as_the_title(read: Read) -> None:
-    last = "ANNA. And here you see all that is left of\n\n                  THE PIER.\n\nCURTAIN.\n"
-    assert read("THE PIER.\n\n" * 2 + BEGINNING + last)[-2:] == [
-        ("ANNA", "And here you see all that is left of THE PIER."),
-        ("", "CURTAIN."),
     ]
 
 
@@ -327,8 +319,8 @@ def test_a_sentence_of_verse_continues_through_parentheses(read: Read) -> None:
 
 def test_verse_in_italics_that_speaks_to_someone_is_no_direction(read: Read) -> None:
     verse = "    _The tide goes out, and so do I,\n    And you must tell the others why._\n\n"
-    told = "    _The tide goes out, and so does Ben,\n    And comes again, and goes again._\n\n"
-    events = read("ACT I\n" + TALK * 6 + "\n" + verse + TALK + "\n" + told + TALK)
+    narration = "    _The tide goes out, and so does Ben,\n    And comes again, and goes again._\n\n"
+    events = read("ACT I\n" + TALK * 6 + "\n" + verse + TALK + "\n" + narration + TALK)
     assert (
         "BEN",
         "I have spoken to it, twice. The tide goes out, and so do I, And you must tell the others why.",
@@ -336,10 +328,10 @@ def test_verse_in_italics_that_speaks_to_someone_is_no_direction(read: Read) -> 
     assert ("", "The tide goes out, and so does Ben, And comes again, and goes again.") in events
 
 
-@pytest.mark.parametrize("told", ["A CLERK _goes_.", "ANNA, MRS. GULL _and_ BEN _rise_. THE CLERK _goes_."])
-def test_names_in_capitals_are_outside_the_italics_of_a_direction(told: str, read: Read) -> None:
+@pytest.mark.parametrize("narration", ["A CLERK _goes_.", "ANNA, MRS. GULL _and_ BEN _rise_. THE CLERK _goes_."])
+def test_names_in_capitals_are_outside_the_italics_of_a_direction(narration: str, read: Read) -> None:
     talk = "_Anna._ Is it early?\n\nIs it late?\n\n_Ben._ It is, and cold.\n\n"
-    assert read("ACT I\n\n" + talk * 5 + told + "\n\n" + talk)[11] == ("", plain(told))
+    assert read("ACT I\n\n" + talk * 5 + narration + "\n\n" + talk)[11] == ("", plain(narration))
 
 
 def test_names_joined_in_italics_speak(read: Read) -> None:
@@ -357,14 +349,14 @@ def test_a_line_of_verse_in_parentheses_that_exclaims_is_spoken(read: Read) -> N
 
 
 def test_a_question_in_italics_directly_below_a_name_is_spoken(read: Read) -> None:
-    told = "ANNA\n\n_We?_\n\n_She rows away._\n\nBEN\n\n_She rows away._\n\n"
-    assert read("ACT I\n\n" + ALONE * 5 + told)[11:13] == [("ANNA", "We?"), ("", "She rows away.")]
+    narration = "ANNA\n\n_We?_\n\n_She rows away._\n\nBEN\n\n_She rows away._\n\n"
+    assert read("ACT I\n\n" + ALONE * 5 + narration)[11:13] == [("ANNA", "We?"), ("", "She rows away.")]
 
 
 def test_a_direction_without_its_bracket_continues_with_its_italics(read: Read) -> None:
-    told = " [_She takes the oars and rows away to the pier.\n He looks after her, then follows._\n\n"
+    narration = " [_She takes the oars and rows away to the pier.\n He looks after her, then follows._\n\n"
     talk = " ANNA.\n  Is it early? Is anyone there?\n\n BEN.\n  It is, and cold.\n\n"
-    assert read("ACT I\n\n" + (talk + told) * 5)[3] == (
+    assert read("ACT I\n\n" + (talk + narration) * 5)[3] == (
         "",
         "She takes the oars and rows away to the pier. He looks after her, then follows.",
     )

@@ -36,8 +36,8 @@ def test_the_bar_never_wraps_and_shows_epoch_share_perplexity_and_time(
     if event.epochs < 100 and columns >= 40:
         seconds = round(event.eta_seconds)
         left = f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
-        for told in (f"{event.epoch}/{event.epochs}", f"{event.fraction:.0%}", f"{event.perplexity:.1f}", left):
-            assert told in line
+        for reported in (f"{event.epoch}/{event.epochs}", f"{event.fraction:.0%}", f"{event.perplexity:.1f}", left):
+            assert reported in line
         assert f"{event.words_per_second:.0f}" in line.replace(",", "")
         assert ("█" in line) is (columns >= 80)
 

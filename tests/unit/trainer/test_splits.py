@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from samples import play
+from samples import play, run_trainer
 
+from scriptmodel_trainer.artifacts import load_model
 from scriptmodel_trainer.corpus import reading, stream
-from scriptmodel_trainer.corpus.splits import SHARES, split_events
+from scriptmodel_trainer.corpus.splits import SHARES, SPLITS, split_events
 from scriptmodel_trainer.corpus.tokens import MARKERS
 from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.records import FILES
+from scriptmodel_trainer.reporting.page import render_report
 from scriptmodel_trainer.vocabulary import build_vocabulary
 
 
@@ -81,6 +84,38 @@ def test_every_event_is_in_one_split_and_runs_stay_in_order(events: list[tuple[i
     assert 0 in owner
     if len(events) >= 3 and lengths.max() < 5:
         assert set(owner.tolist()) == {0, 1, 2}
+
+
+def test_whole_files_are_in_one_split_each(tmp_path: Path) -> None:
+    for number in range(20):
+        (tmp_path / f"{number:02}.md").write_text(play(40, number).replace("The lamp", f"Lamp{number}"), "utf-8")
+    sources = reading.find_sources([tmp_path], lambda _: None)
+    by_files = stream.read_corpus(sources, None, lambda _: None, FILES)
+    assert sum(map(len, by_files.splits.values())) == sum(map(len, read(tmp_path).splits.values()))
+    lamps = {split: {word for word in words(by_files, split) if word.startswith("Lamp")} for split in SPLITS}
+    assert sum(map(len, lamps.values())) == len(set.union(*lamps.values())) == 20
+    assert [len(lamps[split]) for split in SPLITS] == [18, 1, 1]
+    by_scenes = {split: {word for word in words(read(tmp_path), split) if word.startswith("Lamp")} for split in SPLITS}
+    assert by_scenes["train"] & by_scenes["valid"]
+
+
+def test_the_split_is_an_option_that_is_recorded_and_part_of_the_identity(tmp_path: Path) -> None:
+    for number in range(3):
+        (tmp_path / f"{number}.md").write_text(play(25, number), "utf-8")
+    prints = []
+    for options in ([], ["--split", "scenes"], ["--split", "files"]):
+        command = ["train", "--data", tmp_path, "--out", tmp_path.with_name("model"), "--preset", "test"]
+        done = run_trainer([*command, *options])
+        assert done.returncode == 0, done.stderr
+        prints.append(load_model(tmp_path.with_name("model")).metrics.fingerprint)
+    assert prints[0] == prints[1] != prints[2]
+    model = load_model(tmp_path.with_name("model"))
+    assert model.origin.corpus.split == "files"
+    assert "--split files" in render_report(model)
+    judged = run_trainer(
+        ["judge", tmp_path.with_name("model"), "--data", tmp_path, "--split", "files", "--words", "40"]
+    )
+    assert judged.returncode == 0, judged.stderr
 
 
 def test_vocabulary_comes_from_training_only_most_frequent_first() -> None:

@@ -304,7 +304,8 @@ def test_a_budget_of_epochs_ends_with_a_model_and_a_raised_one_continues(
     corpus: Path, tmp_path: Path, undisturbed: Weights, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     training = Training(corpus, tmp_path)
-    training.finish("--budget-epochs", "2")
+    events = training.finish("--budget-epochs", "2")
+    assert of_kind(events, "progress")[-1]["eta_seconds"] == 0
     metrics = training.metrics
     assert (metrics["stopped_by"], metrics["budget"], len(metrics["epochs"])) == ("budget", "epochs", 2)
     assert training.checkpoints()

@@ -255,7 +255,7 @@ def test_a_changed_model_json_is_refused(model: Path, tmp_path: Path) -> None:
     for path in model.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     described = (model / "model.json").read_text("utf-8")
-    for good, bad, told in (
+    for good, bad, reported in (
         ('"seed": 3', '"seed": 4', "model.json is not as it was written"),
         ('"speakers": [', '"speakers": [999999, ', "model.json is not as it was written"),
         ('"schema": 1', '"schema": 2', "has schema 2; this program reads 1: use the version that trained it"),
@@ -265,7 +265,7 @@ def test_a_changed_model_json_is_refused(model: Path, tmp_path: Path) -> None:
         (tmp_path / "model.json").write_text(described.replace(good, bad, 1), "utf-8")
         with pytest.raises(BadInputError) as caught:
             load_model(tmp_path)
-        assert told in caught.value.line()
+        assert reported in caught.value.line()
 
 
 TINY = {

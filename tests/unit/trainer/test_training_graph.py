@@ -82,7 +82,7 @@ def test_bfloat16_and_float32_learn_the_same() -> None:
 def test_keras_layers_are_taken_and_compute_the_same(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
     tokens = tf.constant(STREAM[None, :40])
     usual = LanguageModel(preset("small"), 50, seed=2)
-    wanted, _ = usual.features(tokens, usual.zero_state(1))
+    expected, _ = usual.features(tokens, usual.zero_state(1))
     if where == "on a GPU":
         monkeypatch.setattr(tf.config, "list_physical_devices", lambda _: ["GPU:0"])
     else:
@@ -90,7 +90,7 @@ def test_keras_layers_are_taken_and_compute_the_same(where: str, monkeypatch: py
     monkeypatch.setattr(model_module, "read_window", lambda *_: pytest.fail("not Keras' layer"))
     model = LanguageModel(preset("small"), 50, seed=2)
     features, _ = model.features(tokens, model.zero_state(1), precision="bfloat16")
-    assert features.numpy() == pytest.approx(wanted.numpy(), abs=1e-6)
+    assert features.numpy() == pytest.approx(expected.numpy(), abs=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -82,16 +82,16 @@ def test_words_below_a_name_may_begin_with_a_title(read: Read) -> None:
 
 
 def test_actions_between_speeches_need_no_brackets(read: Read) -> None:
-    told = "The clerk comes in with a lamp and looks at the boats.\n\n"
-    scene = f"ANNA\nIs it early?\n\nBEN\nIt is, and cold.\n\n{told}ANNA\nI see.\n\nBEN\nDo you?\n\n"
-    assert read(scene * 8)[:3] == [("ANNA", "Is it early?"), ("BEN", "It is, and cold."), ("", told.strip())]
+    narration = "The clerk comes in with a lamp and looks at the boats.\n\n"
+    scene = f"ANNA\nIs it early?\n\nBEN\nIt is, and cold.\n\n{narration}ANNA\nI see.\n\nBEN\nDo you?\n\n"
+    assert read(scene * 8)[:3] == [("ANNA", "Is it early?"), ("BEN", "It is, and cold."), ("", narration.strip())]
 
 
 def test_words_below_a_speech_continue_it(read: Read) -> None:
-    told = "The clerk comes in with a lamp and looks at the boats.\n\n"
+    narration = "The clerk comes in with a lamp and looks at the boats.\n\n"
     turns = "ANNA\nIs it early?\n\nBEN\nIt is, and cold.\n\n"
-    scene = (turns + told) * 4 + (turns + "Do you see the lamp?\n\n") * 3 + turns
-    assert read(scene * 3)[1] == ("BEN", f"It is, and cold. {told.strip()}")
+    scene = (turns + narration) * 4 + (turns + "Do you see the lamp?\n\n") * 3 + turns
+    assert read(scene * 3)[1] == ("BEN", f"It is, and cold. {narration.strip()}")
 
 
 LINES = "Anna: Is it early? Yes. It is.\nBen: It is, and cold. Well. Come in.\n"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 import scriptmodel_trainer
 from scriptmodel_trainer import presets
 from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.records import FILES, SCENES
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
@@ -32,6 +33,9 @@ _LAYOUT_HELP = (
     "layout of the scripts; auto detects it per file; others are normalized, plain, markdown ... (an unknown name "
     "lists them all) [default: auto]"
 )
+_SPLIT_HELP = (
+    "what stays together in a split: scenes, or whole files, so that no play is in two splits [default: scenes]"
+)
 _MODEL_HELP = "model directory written by train"
 _PRESETS = """\
 presets:
@@ -40,6 +44,7 @@ presets:
   small, medium, large    as published for the Penn Treebank (Zaremba et al. 2014)
   tuned, tuned-long       better models of small's size, for 250,000 tokens and more
   tuned-few               the same for a few plays
+  tuned-subwords          for --layout exact and about a million characters
   test                    tiny, to check the installation
 
 example: scriptmodel-trainer train --data plays/ --out model/ --preset small --epochs 8
@@ -152,6 +157,7 @@ def _add_train(commands: _Commands[_Parser]) -> None:
         help="start from the weights and words of this model; a quarter of the preset's epochs unless these are set",
     )
     command.add_argument("--layout", default="auto", help=_LAYOUT_HELP)
+    command.add_argument("--split", choices=(SCENES, FILES), default=SCENES, help=_SPLIT_HELP)
     command.add_argument(
         "--set",
         nargs="+",
@@ -309,6 +315,7 @@ def _add_judge(commands: _Commands[_Parser]) -> None:
     add("subject", type=pfs_path, metavar="MODEL_DIR|SCRIPT", help=f"{_MODEL_HELP}, or a script")
     add("--data", nargs="+", required=True, type=pfs_path, metavar="PATH", help="the corpus: script files or folders")
     add("--layout", default="auto", help=_LAYOUT_HELP)
+    add("--split", choices=(SCENES, FILES), default=SCENES, help=_SPLIT_HELP)
     add("--samples", type=int, default=8, metavar="N", help="scripts that the model writes [default: 8]")
     add("--words", type=int, default=500, metavar="N", help="length limit of each in words [default: 500]")
     add("--seed", type=int, default=0, metavar="N", help="random seed of the scripts [default: 0]")

@@ -17,6 +17,7 @@ import numpy as np
 import scriptmodel_trainer
 from scriptmodel_trainer import presets
 from scriptmodel_trainer.arrays import Floats
+from scriptmodel_trainer.corpus.layouts import AUTO, EXACT
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.judging.reference import LARGEST, Reference, arrays_of, reference_from
 from scriptmodel_trainer.model_schema import (
@@ -159,6 +160,19 @@ def load_model(folder: Path, whole: bool = False, judged: bool = False) -> Train
         raise BadInputError(f"{folder} is damaged: {error}", "train the model again") from error
     origin = Origin(described["preset"], preset, described["seed"], corpus, described["versions"], base)
     return TrainedModel(origin, vocabulary, weights, read, reference)
+
+
+def layout_of(model: TrainedModel, requested: str) -> str:
+    """Return the layout to read texts for a model in: one of the layout `exact` reads no other, other models not it.
+
+    Raises BadInputError if the requested layout is not possible.
+    """
+    if model.vocabulary.exact and requested in (AUTO, EXACT):
+        return EXACT
+    if model.vocabulary.exact or requested == EXACT:
+        own = model.origin.corpus.layout
+        raise BadInputError(f"the model was trained with layout {own}, not {requested}", f"use --layout {own}")
+    return requested
 
 
 def content_digest(folder: Path) -> str:

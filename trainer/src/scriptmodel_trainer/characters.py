@@ -8,6 +8,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from scriptmodel_trainer.corpus.exact import exact_text
 from scriptmodel_trainer.generation.rendering import render
 from scriptmodel_trainer.records import Score, Validation
 from scriptmodel_trainer.vocabulary import Vocabulary
@@ -66,24 +67,33 @@ def per_character(score: Score, tokens: Sequence[str], vocabulary: Vocabulary) -
     return dataclasses.replace(score, nats_per_character=nats_per_character(nats, tokens, vocabulary))
 
 
-def validation_of(perplexity: float, tokens: Sequence[str], vocabulary: Vocabulary) -> Validation:
-    """Return the digest of a validation text and its nats per character; `tokens` are the text's own."""
+def validation_of(perplexity: float, count: int, tokens: Sequence[str], vocabulary: Vocabulary) -> Validation:
+    """Return the digest of a validation text and its nats per character.
+
+    `tokens` are the text's own, `count` is how many tokens of the vocabulary they are: sub-words are more.
+    """
+    if vocabulary.exact:  # sub-words depend on the training text
+        pieces: Iterable[str] = [exact_text(tokens)]
+    else:
+        pieces = ("\0".join((*tokens[start : start + _CHUNK], "")) for start in range(0, len(tokens), _CHUNK))
     text = hashlib.sha256()
-    for start in range(0, len(tokens), _CHUNK):
-        text.update("\0".join((*tokens[start : start + _CHUNK], "")).encode("utf-8", errors="surrogatepass"))
+    for piece in pieces:
+        text.update(piece.encode("utf-8", errors="surrogatepass"))
     figure = None
     if math.isfinite(perplexity) and perplexity > 0:
-        figure = nats_per_character(math.log(perplexity) * len(tokens), tokens, vocabulary)
+        figure = nats_per_character(math.log(perplexity) * count, tokens, vocabulary)
     return Validation(text.hexdigest(), figure)
 
 
 def nats_per_character(nats: float, tokens: Sequence[str], vocabulary: Vocabulary) -> float:
     """Return nats per character of a text, charged in full, given -ln p of all of its tokens.
 
-    The text is what its tokens render to, line breaks and speakers' names included. A word outside the vocabulary
-    costs the token `<unk>` and its spelling. Other sequences of tokens may render to the same text, so this is an upper
-    bound.
+    The text is what its tokens render to, line breaks and speakers' names included, in the layout `exact` the file
+    itself. A word outside the vocabulary costs the token `<unk>` and its spelling; in the layout `exact` sub-words have
+    spelled it. Other sequences of tokens may render to the same text, so this is an upper bound.
     """
+    if vocabulary.exact:
+        return nats / max(1, len(exact_text(tokens)))
     speller = Speller(word for word in vocabulary.words if not word.startswith("<"))
     known: dict[str, float] = {}
     spelled = 0.0

@@ -115,6 +115,7 @@ def _run(options: argparse.Namespace, log: str, signals: StopSignals) -> None:
                         options.words,
                         options.seed,
                         options.as_json,
+                        options.split,
                     ),
                     progress,
                 )

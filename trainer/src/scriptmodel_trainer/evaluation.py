@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scriptmodel_trainer.arrays import Ids
-from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, ENDERS, EOS, MARKERS, OPEN_NAME, PUNCTUATION
+from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, ENDERS, MARKERS, OPEN_NAME, PUNCTUATION
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.readers import CachedReader, CacheSettings, Reader
 from scriptmodel_trainer.records import ClassScore, Score, perplexity_of
@@ -59,13 +59,13 @@ def score(
 
     `on_progress` is called with the share that is scored.
     """
-    return score_of(vocabulary, stream, negative_log_likelihoods(network, stream, vocabulary.id_of(EOS), on_progress))
+    return score_of(vocabulary, stream, negative_log_likelihoods(network, stream, vocabulary.first, on_progress))
 
 
 def score_with_cache(network: Network, vocabulary: Vocabulary, stream: Ids, settings: CacheSettings) -> Score:
     """Return perplexity as `score` does, of the network with a neural cache that starts empty."""
     reader = CachedReader(network, settings)
-    return score_of(vocabulary, stream, stepwise_negative_log_likelihoods(reader, stream, vocabulary.id_of(EOS)))
+    return score_of(vocabulary, stream, stepwise_negative_log_likelihoods(reader, stream, vocabulary.first))
 
 
 def score_of(vocabulary: Vocabulary, stream: Ids, losses: npt.NDArray[np.float64]) -> Score:

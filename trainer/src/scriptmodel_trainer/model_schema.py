@@ -185,6 +185,7 @@ _CORPUS = _record(
     {
         "digest": _text,
         "layout": _text,
+        "split": _text,
         "files": _count,
         "layouts": _COUNTS,
         "notes": _only(list, _each(_text)),

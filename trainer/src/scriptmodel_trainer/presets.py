@@ -49,6 +49,7 @@ class Preset:
     schedule: str = "step-decay"
     warm_up: float = 0.2  # share of one-cycle's steps that raise the rate
     precision: str = "float32"
+    recurrent_dropout: float = 0.0  # of the weights between the steps of a layer (DropConnect)
     patience: int = 0  # epochs without a better validation perplexity after which training ends; 0: never
 
     @property
@@ -149,6 +150,20 @@ PRESETS: dict[str, Preset] = {
     "tuned-few": dataclasses.replace(
         _TUNED, batch_size=16, learning_rate=0.6, lstm_initial_range=0.1, clip_norm=9.0, optimizer="sgd", warm_up=0.2
     ),
+    # For layout exact and about a million characters.
+    "tuned-subwords": dataclasses.replace(
+        _TUNED,
+        hidden_units=400,
+        embedding_units=300,
+        steps=50,
+        batch_size=20,
+        epochs=40,
+        dropout=0.4,
+        word_dropout=0.1,
+        output_dropout=0.4,
+        recurrent_dropout=0.3,
+        vocabulary_size=4_000,
+    ),
 }
 
 FOR_MUCH = ("tuned", "tuned-long")
@@ -168,6 +183,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "dropout": (0.0, 0.95),
     "word_dropout": (0.0, 0.95),
     "output_dropout": (0.0, 0.95),
+    "recurrent_dropout": (0.0, 0.95),
     "initial_range": (1e-6, 10.0),
     "lstm_initial_range": (0.0, 10.0),
     "warm_up": (0.0, 0.9),

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 SCHEMA = 1
+SCENES, FILES = "scenes", "files"  # what stays together when a corpus is split
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,10 @@ class CorpusSummary:
 
 @dataclass(frozen=True, slots=True)
 class CorpusFacts:
-    """What a model was trained on: `layout` is the requested one, `layouts` counts the files of each detected one."""
+    """What a model was trained on: `layout` is the requested one, `layouts` counts the files of each detected one.
+
+    `split` is what stayed together when the corpus was split: SCENES or whole FILES.
+    """
 
     digest: str = ""
     layout: str = "auto"
@@ -153,6 +157,7 @@ class CorpusFacts:
     layouts: Mapping[str, int] = dataclasses.field(default_factory=dict)
     notes: tuple[str, ...] = ()
     summary: CorpusSummary = CorpusSummary()
+    split: str = SCENES
 
 
 def perplexity_of(mean: float) -> float:

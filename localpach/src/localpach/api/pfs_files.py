@@ -24,7 +24,6 @@ from localpach.pfs.writing import Upload
 from localpach.pps.datums import file_info
 from localpach.refs import CommitRef
 from localpach.service import Service
-from localpach.waiting import ServerCaller
 
 FIRST_MESSAGE = "first message must be a commit"
 _CANCELLATION_SECONDS = 0.01
@@ -219,7 +218,7 @@ class FileCalls:
                 upload.delete(request.delete_file.path, request.delete_file.datum)
             elif kind == "copy_file":
                 copy = request.copy_file
-                source = self._service.reader.open(commit_ref(copy.src.commit), ServerCaller())
+                source = self._service.reader.open(commit_ref(copy.src.commit), None)
                 path = clean(copy.src.path)
                 entries = source.tree.walk(path, copy.src.datum)
                 upload.copy(path, clean(copy.dst), entries, copy.datum, append=copy.append)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from localpach.errors import CommitFinishedError, NotFoundError, PachError
+from localpach.errors import NotFoundError, PachError
 from localpach.names import is_commit_id, parse_ancestry
 from localpach.pfs import repos
 from localpach.refs import META, SPEC, USER, BranchRef, CommitRef, RepoRef
@@ -188,13 +188,13 @@ def add(
 
 
 def require_open(commit: Commit) -> None:
-    """Raise CommitFinishedError if a commit is finishing or finished."""
+    """Raise PachError if a commit is finishing or finished."""
     if commit.finishing is not None:
-        raise CommitFinishedError(f"commit {commit} has already finished")
+        raise PachError(f"commit {commit} has already finished")
 
 
 def mark_finishing(txn: Txn, commit: Commit, *, description: str, error: str, force: bool) -> Commit:
-    """Close a commit to further changes. Raises CommitFinishedError if it is already closed."""
+    """Close a commit to further changes. Raises PachError if it is already closed."""
     require_open(commit)
     if not force and commit.repo.type in (USER, META) and repos.belongs_to_pipeline(txn, commit.repo):
         direct = direct_provenance(txn, commit)

@@ -34,7 +34,7 @@ class Reader:
         self._content = content
         self._contents = contents
 
-    def open(self, ref: CommitRef, caller: Caller) -> OpenCommit:
+    def open(self, ref: CommitRef, caller: Caller | None) -> OpenCommit:
         """Open a commit at its current state. Raises NotFoundError."""
         if ref.repo.name == FILESETS_REPO:
             with self._db.read() as txn:
@@ -48,14 +48,14 @@ class Reader:
         with self._db.read() as txn:
             return self._opened(txn, finished, ref)
 
-    def open_commit(self, ref: CommitRef, caller: Caller) -> tuple[Commit, Tree]:
+    def open_commit(self, ref: CommitRef, caller: Caller | None) -> tuple[Commit, Tree]:
         """Open a commit, never a temporary file set. Raises NotFoundError."""
         opened = self.open(ref, caller)
         if opened.commit is None:
             raise NotFoundError(f"commit {ref} not found")
         return opened.commit, opened.tree
 
-    def wait_finished(self, commit: Commit, caller: Caller) -> Commit:
+    def wait_finished(self, commit: Commit, caller: Caller | None) -> Commit:
         """Wait until a commit is finished and return it. Raises PachError if it is deleted first."""
 
         def finished(txn: Txn) -> Commit | None:
@@ -66,7 +66,7 @@ class Reader:
 
         return wait_until(self._db, caller, ("commit", commit.id), finished)
 
-    def wait_finishing(self, commit: Commit, caller: Caller) -> Commit:
+    def wait_finishing(self, commit: Commit, caller: Caller | None) -> Commit:
         """Wait until a commit is closed to changes and return it. Raises PachError if it is deleted first."""
 
         def finishing(txn: Txn) -> Commit | None:

@@ -10,12 +10,11 @@ import json
 import os
 import platform
 import re
-from dataclasses import dataclass
-from enum import Enum
 
 from localpach.errors import UnimplementedError
 from localpach.messages import pps
 from localpach.pps.pod_patch import parse_pod_patch
+from localpach.pps.states import PipelineState
 from localpach.pps.validation import kubernetes_name
 from localpach.refs import PipelineRef
 from localpach.run.quantity import parse_quantity
@@ -42,41 +41,24 @@ _UNSCHEDULABLE = (
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
-class PodOutcome(Enum):
-    """The predicted outcome for a pipeline's pods."""
-
-    RUN = "run"
-    REJECTED = "rejected"
-    CRASHING = "crashing"
-    NEVER_CREATED = "never created"
-
-
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """The predicted outcome, and the reason that the pipeline reports."""
-
-    outcome: PodOutcome
-    reason: str = ""
-
-
-def predict(ref: PipelineRef, version: int, details: pps.PipelineInfo.Details) -> Prediction:
-    """Predict the outcome for the pods of a pipeline version."""
+def predict(ref: PipelineRef, version: int, details: pps.PipelineInfo.Details) -> tuple[PipelineState, str] | None:
+    """Return the state and the reason that a pipeline version reports if its pods do not run; None if they run."""
     patch = _patch_problem(details.pod_patch)
     problems = [*_metadata_problems(details.metadata), *_resource_problems(details)]
     if patch or problems:
         pod = kubernetes_name(ref.project, ref.name, version)
         cause = patch or f'ReplicationController "{pod}" is invalid: [{", ".join(problems)}]'
-        return Prediction(
-            PodOutcome.REJECTED,
+        return (
+            PipelineState.FAILURE,
             f'could not update resources after 3 attempts: could not update resource for pipeline "{ref}": '
             f"apply side effect KUBERNETES_RESOURCES (UP): error creating resources: {cause}",
         )
     if not details.transform.cmd:
-        return Prediction(PodOutcome.REJECTED, "nothing to run: no transform.cmd")
+        return PipelineState.FAILURE, "nothing to run: no transform.cmd"
     if details.scheduling_spec.priority_class_name not in _PRIORITY_CLASSES:
-        return Prediction(PodOutcome.NEVER_CREATED)
+        return PipelineState.RUNNING, ""  # although no pod is ever created
     crash = _image_problem(details.transform.image) or _placement_problem(details)
-    return Prediction(PodOutcome.CRASHING, crash) if crash else Prediction(PodOutcome.RUN)
+    return (PipelineState.CRASHING, crash) if crash else None
 
 
 def _metadata_problems(metadata: pps.Metadata) -> list[str]:

@@ -26,14 +26,9 @@ from localpach.pps.states import DatumState, JobState
 from localpach.pps.validation import EVERY_JOB
 from localpach.refs import CommitRef, RepoRef
 from localpach.store.database import Txn
-from localpach.waiting import ServerCaller
 
 SECOND = 1_000_000_000
 TIMED_OUT = " jobtimed out"  # the real server's text, in which a word is missing
-
-
-class JobEndedError(Exception):
-    """An error because a call has ended or deleted the job."""
 
 
 class JobRun:
@@ -55,7 +50,7 @@ class JobRun:
         """Run the job, whichever state an earlier run of the server has left it in."""
         try:
             self._run_to_end()
-        except (JobEndedError, JobFinishedError, CancelledError):
+        except (JobFinishedError, CancelledError):
             self._log.system("the job was stopped or deleted")
             self._delete_without_output()
 
@@ -66,7 +61,7 @@ class JobRun:
             self._process_within_timeout()
         except NotFoundError as error:
             with self._shared.db.write() as txn:
-                job = self._current_job(txn)  # JobEndedError if it was deleted together with its input
+                job = self._current_job(txn)  # CancelledError if it was deleted together with its input
                 reason = f"unrunnable because an input was deleted: {error}"
                 jobs.end(txn, self._shared.content, job, JobState.UNRUNNABLE, reason)
             self._log.system(reason)
@@ -110,7 +105,7 @@ class JobRun:
             elif job.state == JobState.STARTING:
                 jobs.set_state(txn, job, JobState.RUNNING)
         if failed:
-            raise JobEndedError
+            raise CancelledError
 
     def _await_commit(self, ref: CommitRef) -> Commit:
         while True:
@@ -281,21 +276,21 @@ class JobRun:
     def _current_job(self, txn: Txn) -> Job:
         job = jobs.find(txn, self._job.ref)
         if job is None or job.id != self._job.id or job.state.final:
-            raise JobEndedError
+            raise CancelledError
         return job
 
     def _commits(self, txn: Txn) -> tuple[Commit, Commit]:
         job = self._current_job(txn)
         meta, output = jobs.meta_commit(txn, job), jobs.output_commit(txn, job)
         if meta is None or output is None:
-            raise JobEndedError
+            raise CancelledError
         return meta, output
 
     def _input(self) -> pps.Input | None:
         return self._details.input if self._details.HasField("input") else None
 
     def _open(self, ref: CommitRef) -> tuple[Commit, Tree]:
-        return self._shared.reader.open_commit(ref, ServerCaller())
+        return self._shared.reader.open_commit(ref, None)
 
     def _tree(self, each: DatumInput) -> Tree:
         repo = next(

@@ -18,19 +18,11 @@ _CLAIM = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 
 
 @dataclass(frozen=True, slots=True)
-class ClaimMount:
-    """A folder of a claim and the path at which the command sees it."""
-
-    claim: str
-    folder: str
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
 class PodPatch:
     """What a patch adds to the container of the command."""
 
-    mounts: tuple[ClaimMount, ...]
+    mounts: Mapping[str, PurePosixPath]
+    """Folders of claims, `CLAIM/FOLDER`, by the path at which the command sees them."""
     variables: Mapping[str, str]
 
 
@@ -40,7 +32,7 @@ def parse_pod_patch(text: str) -> PodPatch:
     if not isinstance(operations, list):
         raise _unsupported("it is not a list of operations")
     claims: dict[str, str] = {}
-    mounts: list[ClaimMount] = []
+    mounts: dict[str, PurePosixPath] = {}
     variables: dict[str, str] = {}
     for operation in operations:
         match _target(operation):
@@ -50,13 +42,13 @@ def parse_pod_patch(text: str) -> PodPatch:
                 name, claim = _volume(operation["value"])
                 claims[name] = claim
             case "add", "/containers/0/volumeMounts/-":
-                mounts.append(_mount(operation["value"], claims))
+                mounts |= _mount(operation["value"], claims)
             case "add", "/containers/0/env/-":
                 name, value = _variable(operation["value"])
                 variables[name] = value
             case what, path:
                 raise _unsupported(f"{what} {path} is not one of add {_VOLUME}, add {_MOUNT} and add {_VARIABLE}")
-    return PodPatch(tuple(mounts), variables)
+    return PodPatch(mounts, variables)
 
 
 def _unsupported(why: str) -> UnimplementedError:
@@ -86,7 +78,7 @@ def _volume(value: Any) -> tuple[str, str]:
     return str(value["name"]), claim
 
 
-def _mount(value: Any, claims: Mapping[str, str]) -> ClaimMount:
+def _mount(value: Any, claims: Mapping[str, str]) -> dict[str, PurePosixPath]:
     if not isinstance(value, dict) or not {"name", "mountPath"} <= set(value):
         raise _unsupported("a volume mount needs name and mountPath")
     if other := sorted(set(value) - {"name", "mountPath", "subPath"}):
@@ -101,7 +93,7 @@ def _mount(value: Any, claims: Mapping[str, str]) -> ClaimMount:
         raise _unsupported(f"mountPath {path!r} must be absolute and below the root, without '..'")
     if parts[1] == "pfs" or Path("/", parts[1]).exists():
         raise _unsupported(f"mountPath {path!r} cannot be used, because /{parts[1]} exists on this machine")
-    return ClaimMount(claims[name], folder, str(PurePosixPath(path)))
+    return {str(PurePosixPath(path)): PurePosixPath(claims[name], folder)}
 
 
 def _variable(value: Any) -> tuple[str, str]:

@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,11 +21,11 @@ from localpach.pps.logs import Writer
 from localpach.pps.pod_patch import parse_pod_patch
 from localpach.pps.states import DatumState
 from localpach.refs import JobRef
-from localpach.run.environment import Images
+from localpach.run.environment import kept_in_tmp, variables_in
 from localpach.run.isolation import Isolation
 from localpach.run.process import Command, Process
 from localpach.run.quantity import parse_quantity
-from localpach.run.tree import OUTPUT, Stored, read_output, write_input
+from localpach.run.tree import OUTPUT, read_output, write_input
 from localpach.store.contents import Contents, Session
 
 DEFAULT_RETRIES = 3
@@ -35,7 +35,7 @@ FROM_SIGNAL = 128
 
 
 class CancelledError(Exception):
-    """An error because the job was stopped while its datum was running."""
+    """An error because the job was stopped or deleted while it was running."""
 
 
 class FailedAttemptError(Exception):
@@ -88,7 +88,8 @@ class Machine:
     """The resources of this machine that all jobs share."""
 
     contents: Contents
-    images: Images
+    images: Mapping[str, Path]
+    """The environment of each image, by its name."""
     isolation: Isolation
     folder: Path
     claims: Path
@@ -158,7 +159,7 @@ class DatumRunner:
         (pfs / OUTPUT).mkdir(parents=True)
         start = time.monotonic_ns()
         for each in datum.inputs:
-            files = (Stored(e.path, e.parts) for e in opener(each).walk(_top(each.path)) if not e.is_dir)
+            files = ((e.path, e.parts) for e in opener(each).walk(_top(each.path)) if not e.is_dir)
             stats.download_bytes += write_input(
                 self._machine.contents, pfs / each.name, files, self._cancelled.check, empty=each.empty_files
             )
@@ -177,10 +178,10 @@ class DatumRunner:
         processed = time.monotonic_ns()
         output = Changes()
         try:
-            for stored in read_output(
+            for path, parts in read_output(
                 session, pfs / OUTPUT, lambda link: _resolve_link(link, pfs), self._cancelled.check
             ):
-                output.append(stored.path, datum.id, stored.parts)
+                output.append(path, datum.id, parts)
         except PachError as error:
             raise FailedAttemptError(str(error)) from None
         stats.upload_bytes = output.added_bytes()
@@ -212,7 +213,7 @@ class DatumRunner:
             pfs=work / "pfs",
             scratch=scratch,
             tmp=self._tmp,
-            tmp_keeps=self._machine.images.kept_in_tmp(),
+            tmp_keeps=kept_in_tmp(self._machine.images.values()),
             store=self._machine.folder.parent,
             mounts=self._mounts(),
             working_dir=transform.working_dir,
@@ -255,14 +256,14 @@ class DatumRunner:
 
     def _mounts(self) -> dict[str, Path]:
         """Return the folders of claims by the path at which the command sees them; create those that are missing."""
-        found = {each.path: self._machine.claims / each.claim / each.folder for each in self._patch.mounts}
+        found = {path: self._machine.claims / folder for path, folder in self._patch.mounts.items()}
         for folder in found.values():
             folder.mkdir(parents=True, exist_ok=True)
         return found
 
     def _variables(self, datum: Datum) -> dict[str, str]:
         transform = self._details.transform
-        variables = self._machine.images.variables(transform.image)
+        variables = variables_in(self._machine.images.get(transform.image))
         variables |= dict(transform.env)
         variables |= self._patch.variables
         variables |= self._secrets

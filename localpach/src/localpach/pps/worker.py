@@ -12,7 +12,7 @@ from pathlib import Path
 
 from localpach.errors import JobFinishedError, NotFoundError
 from localpach.pps import jobs, pipelines
-from localpach.pps.admission import PodOutcome, predict
+from localpach.pps.admission import predict
 from localpach.pps.context import WorkerContext
 from localpach.pps.job_run import JobRun
 from localpach.pps.logs import Logs, Writer
@@ -28,13 +28,6 @@ STANDBY_SECONDS = 0.5
 IDLE_SECONDS = 30.0
 ATTEMPTS = 5
 FIRST_BACKOFF_SECONDS = 1.0
-
-
-_PIPELINE_STATES = {
-    PodOutcome.REJECTED: PipelineState.FAILURE,
-    PodOutcome.CRASHING: PipelineState.CRASHING,
-    PodOutcome.NEVER_CREATED: PipelineState.RUNNING,
-}
 
 
 class Worker(threading.Thread):
@@ -76,9 +69,9 @@ class Worker(threading.Thread):
         if self._state() in (PipelineState.STARTING, PipelineState.PAUSED) and self._stopping.wait(STARTUP_SECONDS):
             return
         details = self.pipeline.message().details
-        prediction = predict(self.pipeline.ref, self.pipeline.version, details)
-        if prediction.outcome is not PodOutcome.RUN:
-            self._set_state(_PIPELINE_STATES[prediction.outcome], prediction.reason)
+        failure = predict(self.pipeline.ref, self.pipeline.version, details)
+        if failure is not None:
+            self._set_state(*failure)
             return
         if details.autoscaling:
             self._enter_standby()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 TMP = Path("/tmp")  # noqa: S108  # this module decides which entries jobs get
@@ -11,24 +11,18 @@ TMP = Path("/tmp")  # noqa: S108  # this module decides which entries jobs get
 _PRIVATE = ("LOCALPACH_", "PYTHON", "VIRTUAL_ENV", "PYTEST_", "COVERAGE_", "TMPDIR")
 
 
-class Images:
-    """The environments of images."""
+def variables_in(environment: Path | None) -> dict[str, str]:
+    """Return the environment variables of a command in the environment of its image; None for the server's PATH."""
+    found = {name: value for name, value in os.environ.items() if not name.startswith(_PRIVATE)}
+    if environment is not None:
+        found["PATH"] = f"{environment / 'bin'}{os.pathsep}{found.get('PATH', os.defpath)}"
+    return found
 
-    def __init__(self, environments: Mapping[str, Path]) -> None:
-        self._environments = dict(environments)
 
-    def variables(self, image: str) -> dict[str, str]:
-        """Return the environment variables of a command in an image."""
-        found = {name: value for name, value in os.environ.items() if not name.startswith(_PRIVATE)}
-        folder = self._environments.get(image)
-        if folder is not None:
-            found["PATH"] = f"{folder / 'bin'}{os.pathsep}{found.get('PATH', os.defpath)}"
-        return found
-
-    def kept_in_tmp(self) -> list[str]:
-        """Return the entries of the real `/tmp` that commands may need although they get their own `/tmp`."""
-        paths = [*self._environments.values(), *map(Path, os.environ.get("PATH", "").split(os.pathsep))]
-        return sorted({name for path in paths if (name := _entry_of_tmp(path)) is not None})
+def kept_in_tmp(environments: Iterable[Path]) -> list[str]:
+    """Return the entries of the real `/tmp` that commands may need although they get their own `/tmp`."""
+    paths = [*environments, *map(Path, os.environ.get("PATH", "").split(os.pathsep))]
+    return sorted({name for path in paths if (name := _entry_of_tmp(path)) is not None})
 
 
 def parse_images(texts: Iterable[str]) -> dict[str, Path]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from localpach.errors import PachError
@@ -16,12 +15,8 @@ from localpach.store.contents import PART, Contents, Session
 OUTPUT = "out"
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """A file in the store."""
-
-    path: str
-    parts: bytes
+Stored = tuple[str, bytes]
+"""The path of a file, and its parts in the store."""
 
 
 def write_input(
@@ -34,14 +29,14 @@ def write_input(
     folder.mkdir(parents=True, exist_ok=True)
     written = 0
     made: set[Path] = {folder}
-    for file in files:
-        target = folder / file.path.lstrip("/")
+    for path, parts in files:
+        target = folder / path.lstrip("/")
         if target.parent not in made:
             target.parent.mkdir(parents=True, exist_ok=True)
             made.add(target.parent)
         with target.open("wb") as out:
             if not empty:
-                for piece in contents.read(file.parts):
+                for piece in contents.read(parts):
                     proceed()
                     out.write(piece)
                     written += len(piece)
@@ -83,7 +78,7 @@ def _read_folder(
         if stat.S_ISDIR(kind):
             yield from _read_folder(session, path, name + "/", real, proceed, depth + 1)
         elif stat.S_ISREG(kind):
-            yield Stored(_checked(name), _store(session, path, proceed))
+            yield _checked(name), _store(session, path, proceed)
 
 
 def _checked(name: str) -> str:

@@ -22,8 +22,8 @@ from scriptmodel_operator.api.identity import GROUP, PLURAL, VERSION
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.ingest.failures import SourceError
-from scriptmodel_operator.ingest.origin import Attempt
 from scriptmodel_operator.ingest.source import from_config_map
+from scriptmodel_operator.ingest.values import Attempt
 from scriptmodel_operator.kube.errors import KubeForbiddenError, KubeNotFoundError
 from scriptmodel_operator.reconcile.corpus import Sourced
 from scriptmodel_operator.reconcile.state import Problem

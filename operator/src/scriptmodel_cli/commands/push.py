@@ -96,7 +96,7 @@ def warn_unless_scripts(files: list[CorpusFile]) -> None:
 
 
 def corpus_of(paths: tuple[Path, ...]) -> list[CorpusFile]:
-    """Return the files of a corpus, with a note for those skipped. Raises CorpusError if it cannot be uploaded."""
+    """Return the files of a corpus, with a note for those skipped. Raises InputError if it cannot be uploaded."""
     notes: list[str] = []
     files = find_corpus(paths, notes.append)
     for each in notes[:_NOTES_SHOWN]:

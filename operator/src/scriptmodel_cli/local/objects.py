@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from scriptmodel_cli.documents import Documents
-from scriptmodel_cli.local.schema import RefusedError, admitted
+from scriptmodel_cli.errors import InputError
+from scriptmodel_cli.local.schema import admitted
 from scriptmodel_cli.options import now
 from scriptmodel_operator.api.conditions import timestamp
 from scriptmodel_operator.api.identity import API_VERSION, KIND, RECONCILE_AT
@@ -33,13 +34,13 @@ class Objects:
         self.raw: Object = json.loads(file.read_text()) if file.exists() else {}
 
     def apply(self, documents: Documents, namespace: str) -> None:
-        """Apply the manifest and request a reconcile. Raises RefusedError if the API server would refuse it."""
+        """Apply the manifest and request a reconcile. Raises InputError if the API server would refuse it."""
         desired = documents.scriptmodel
         name, namespace = desired["metadata"]["name"], desired["metadata"].get("namespace") or namespace
         old = self.raw
         if old and not self.holds(namespace, name):
             kept = f"{old['metadata']['namespace']}/{old['metadata']['name']}"
-            raise RefusedError(
+            raise InputError(
                 f"{self._file.parent} holds ScriptModel {kept}: use another --keep folder for {namespace}/{name}"
             )
         spec = admitted(desired["spec"], old.get("spec"))

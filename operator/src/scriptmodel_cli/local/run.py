@@ -23,7 +23,6 @@ from scriptmodel_cli.errors import InputError, SuspendedError
 from scriptmodel_cli.live import Live
 from scriptmodel_cli.local.objects import Objects
 from scriptmodel_cli.local.programs import Localpach, find_trainer, localpach
-from scriptmodel_cli.local.schema import RefusedError
 from scriptmodel_cli.options import now
 from scriptmodel_cli.output import note
 from scriptmodel_cli.program import INTERRUPTED
@@ -61,10 +60,7 @@ class Run:
     def to_script(self, trainer: Path | None) -> bytes:
         """Return the newest script. Raises ClickException if the object is stalled, Exit on an interrupt."""
         objects = Objects(self.folder / "scriptmodel.json")
-        try:
-            objects.apply(self.documents, self.namespace)
-        except RefusedError as error:
-            raise InputError(f"the ScriptModel is invalid: {error}") from error
+        objects.apply(self.documents, self.namespace)
         spec = objects.raw["spec"]
         self._check_corpus(spec["corpus"])
         environment = find_trainer(trainer)

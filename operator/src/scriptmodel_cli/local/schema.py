@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from typing import Any
 
+from scriptmodel_cli.errors import InputError
 from scriptmodel_operator.api.corpus import MOST_DEPTHS
 from scriptmodel_operator.api.crd import structural_schema
 from scriptmodel_operator.api.durations import parse_quantity
@@ -102,23 +103,19 @@ def rule_of(expression: str) -> Rule:
     return RULES[expression]
 
 
-class RefusedError(ValueError):
-    """The API server would refuse the object; the message lists every cause with its field."""
-
-
 def spec_schema() -> dict[str, Any]:
     """Return the schema of spec."""
     return structural_schema(ScriptModelSpec)
 
 
 def admitted(spec: Mapping[str, Any], old: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Return the spec with its defaults; `old` is the previous spec. Raises RefusedError if it is invalid."""
+    """Return the spec with its defaults; `old` is the previous spec. Raises InputError if it is invalid."""
     schema, filled = spec_schema(), deepcopy(dict(spec))
     _fill_in(schema, filled)
     causes = list(_violations(schema, filled, "spec"))
     causes = causes or list(_broken_rules(schema, filled, old, "spec"))
     if causes:
-        raise RefusedError("; ".join(causes))
+        raise InputError(f"the ScriptModel is invalid: {'; '.join(causes)}")
     return filled
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -44,21 +43,21 @@ Glob = Annotated[
 ]
 
 
-class Layout(StrEnum):
-    """Layout of the scripts."""
-
-    AUTO = "auto"
-    NORMALIZED = "normalized"
-    PLAIN = "plain"
-    MARKDOWN = "markdown"
-    FOUNTAIN = "fountain"
-    CAPS_PERIOD = "caps-period"
-    TITLE_PERIOD = "title-period"
-    CAPS_COLON = "caps-colon"
-    TITLE_COLON = "title-colon"
-    DASH = "dash"
-    COLUMN = "column"
-    NAME_ALONE = "name-alone"
+Layout = Literal[
+    "auto",
+    "normalized",
+    "plain",
+    "markdown",
+    "fountain",
+    "caps-period",
+    "title-period",
+    "caps-colon",
+    "title-colon",
+    "dash",
+    "column",
+    "name-alone",
+    "exact",
+]
 
 
 class CorpusRepo(ApiModel):
@@ -130,5 +129,5 @@ class Corpus(ApiModel):
     """Files to download from a web server into a repo that the object owns, one commit for each change."""
     config_map: CorpusConfigMap | None = None
     """Scripts kept in a ConfigMap of the object's namespace, one file a key."""
-    layout: Layout = Layout.AUTO
+    layout: Layout = "auto"
     """Layout of the scripts; `auto` detects it per file."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -11,13 +10,6 @@ from scriptmodel_operator.api.fields import AS_DECIMAL, ApiModel, Seed, decimal,
 
 _TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
 _LINE = r"^[^\x00-\x1f\x7f]*$"
-
-
-class Keep(StrEnum):
-    """Which of the samples are kept."""
-
-    FIRST = "first"
-    BEST = "best"
 
 
 class Generation(ApiModel):
@@ -41,5 +33,5 @@ class Generation(ApiModel):
     """Name of the first speaker."""
     samples: Annotated[int, Field(ge=1, le=100)] = 1
     """Number of scripts; further ones are new_script.2.txt and so on."""
-    keep: Keep = Keep.FIRST
+    keep: Literal["first", "best"] = "first"
     """Which samples are kept: first for all, best for the one that the trainer's judge ranks first."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -14,18 +13,10 @@ FOR_AUTO = "!has(self.minutes) || self.preset == 'auto'"
 ONE_BASE = "has(self.scriptModel) != has(self.repo)"
 
 
-class Preset(StrEnum):
-    """A named set of hyperparameters."""
-
-    TEST = "test"
-    SMALL = "small"
-    MEDIUM = "medium"
-    LARGE = "large"
-    DEMO = "demo"
-    TUNED = "tuned"
-    TUNED_LONG = "tuned-long"
-    TUNED_FEW = "tuned-few"
-    AUTO = "auto"
+Preset = Literal[
+    "test", "small", "medium", "large", "demo", "tuned", "tuned-long", "tuned-few", "tuned-subwords", "auto"
+]
+"""A named set of hyperparameters."""
 
 
 class Overrides(ApiModel):
@@ -88,9 +79,10 @@ class Model(ApiModel):
 
     model_config = ConfigDict(json_schema_extra=rules((FOR_AUTO, "minutes needs preset: auto")))
 
-    preset: Preset = Preset.SMALL
+    preset: Preset = "small"
     """test, small, medium and large as published; demo for a first try; tuned outperforms small at its size, tuned-long
-    with 40 epochs, tuned-few on a corpus of a few plays; auto chooses one of these by corpus and minutes."""
+    with 40 epochs, tuned-few on a corpus of a few plays; auto chooses one of these by corpus and minutes;
+    tuned-subwords is for layout exact."""
     minutes: Annotated[int, Field(ge=1, le=100000)] | None = None
     """Minutes of training on two cores that preset auto chooses for; no limit. Absent: any."""
     overrides: Overrides = Field(default_factory=Overrides)

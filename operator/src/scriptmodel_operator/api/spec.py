@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -16,21 +15,6 @@ from scriptmodel_operator.api.promotion import Promotion
 from scriptmodel_operator.api.training import Training
 
 ONE_START = "!has(self.model.from) || !self.training.warmStart"
-
-
-class DeletionPolicy(StrEnum):
-    """What is kept in Pachyderm when the object is deleted."""
-
-    DELETE = "Delete"
-    RETAIN = "Retain"
-    ORPHAN = "Orphan"
-
-
-class DriftPolicy(StrEnum):
-    """What the operator does about a pipeline that somebody else changed."""
-
-    CORRECT = "Correct"
-    WARN = "Warn"
 
 
 class Pachyderm(ApiModel):
@@ -69,9 +53,9 @@ class ScriptModelSpec(ApiModel):
     """When the script of a retrained model replaces the last one."""
     pachyderm: Pachyderm = Field(default_factory=Pachyderm)
     """Location of the pipelines in Pachyderm."""
-    deletion_policy: DeletionPolicy = DeletionPolicy.DELETE
+    deletion_policy: Literal["Delete", "Retain", "Orphan"] = "Delete"
     """Delete removes pipelines and their repos, Retain keeps the repos, Orphan keeps everything."""
-    drift_policy: DriftPolicy = DriftPolicy.CORRECT
+    drift_policy: Literal["Correct", "Warn"] = "Correct"
     """Correct reverts changes that somebody else made to a pipeline, Warn only reports them."""
     suspend: bool = False
     """Stops both pipelines; a running job is killed. Later it resumes from a claim, else from its first epoch."""

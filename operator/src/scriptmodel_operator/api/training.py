@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -88,21 +87,6 @@ class Resources(ApiModel):
     """Amounts that the container must not exceed."""
 
 
-class TolerationOperator(StrEnum):
-    """How a toleration matches a taint."""
-
-    EXISTS = "Exists"
-    EQUAL = "Equal"
-
-
-class TaintEffect(StrEnum):
-    """The effect of a taint."""
-
-    NO_SCHEDULE = "NoSchedule"
-    PREFER_NO_SCHEDULE = "PreferNoSchedule"
-    NO_EXECUTE = "NoExecute"
-
-
 class Toleration(ApiModel):
     """A taint of nodes that training tolerates."""
 
@@ -121,11 +105,11 @@ class Toleration(ApiModel):
         str, formatted(f"^$|{LABEL_KEY_PATTERN}", "the key of a taint such as nvidia.com/gpu", max_length=MAX_LABEL_KEY)
     ] = ""
     """Key of the taint; empty with Exists matches all."""
-    operator: TolerationOperator = TolerationOperator.EQUAL
+    operator: Literal["Exists", "Equal"] = "Equal"
     """Exists or Equal."""
     value: LabelValue = ""
     """Value of the taint, with Equal."""
-    effect: TaintEffect | None = None
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
     """Effect of the taint; all when absent."""
     toleration_seconds: Annotated[int, Field(ge=0)] | None = None
     """How long a NoExecute taint is tolerated."""

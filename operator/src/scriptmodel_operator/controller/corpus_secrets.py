@@ -9,27 +9,21 @@ from scriptmodel_operator.kube.errors import KubeError, KubeForbiddenError, Kube
 from scriptmodel_operator.kube.gateway import KubeGateway
 
 
-class CorpusSecrets:
-    """Reads the Secrets that objects name in spec.corpus.http.secretRef."""
-
-    def __init__(self, gateway: KubeGateway) -> None:
-        self._gateway = gateway
-
-    async def read(self, namespace: str, name: str) -> Credentials:
-        """Return the credentials in a Secret. Raises SourceError."""
-        try:
-            return credentials_of(name, await self._gateway.get_secret(namespace, name))
-        except KubeNotFoundError as error:
-            text = (
-                f"Secret {name!r} of spec.corpus.http.secretRef does not exist: create it with `kubectl create secret "
-                f"generic {name} --from-literal username=NAME --from-file password=FILE`"
-            )
-            raise SourceError(Reason.SECRET_NOT_FOUND, text, passing=True) from error
-        except KubeForbiddenError as error:
-            text = (
-                f"the operator may not read Secret {name!r} of spec.corpus.http.secretRef: name it in the chart's "
-                "rbac.corpusSecrets"
-            )
-            raise SourceError(Reason.NOT_ALLOWED, text, passing=True) from error
-        except KubeError as error:
-            raise SourceError(Reason.RETRYING, str(error), passing=True) from error
+async def read_credentials(gateway: KubeGateway, namespace: str, name: str) -> Credentials:
+    """Return the credentials in the Secret that an object names in spec.corpus.http.secretRef. Raises SourceError."""
+    try:
+        return credentials_of(name, await gateway.get_secret(namespace, name))
+    except KubeNotFoundError as error:
+        text = (
+            f"Secret {name!r} of spec.corpus.http.secretRef does not exist: create it with `kubectl create secret "
+            f"generic {name} --from-literal username=NAME --from-file password=FILE`"
+        )
+        raise SourceError(Reason.SECRET_NOT_FOUND, text, passing=True) from error
+    except KubeForbiddenError as error:
+        text = (
+            f"the operator may not read Secret {name!r} of spec.corpus.http.secretRef: name it in the chart's "
+            "rbac.corpusSecrets"
+        )
+        raise SourceError(Reason.NOT_ALLOWED, text, passing=True) from error
+    except KubeError as error:
+        raise SourceError(Reason.RETRYING, str(error), passing=True) from error

@@ -7,8 +7,8 @@ from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.ingest.downloads import Downloads
 from scriptmodel_operator.ingest.failures import SourceError
-from scriptmodel_operator.ingest.origin import request_of
-from scriptmodel_operator.ingest.source import Source, from_config_map
+from scriptmodel_operator.ingest.source import Files, from_config_map
+from scriptmodel_operator.ingest.values import request_of
 from scriptmodel_operator.kube.errors import KubeForbiddenError, KubeNotFoundError
 from scriptmodel_operator.kube.gateway import KubeGateway
 from scriptmodel_operator.reconcile.corpus import Sourced
@@ -57,7 +57,7 @@ class CorpusSources:
         """Cancel all downloads."""
         self._downloads.close()
 
-    async def _config_map(self, model: ScriptModel, config_map: CorpusConfigMap) -> Source | Problem:
+    async def _config_map(self, model: ScriptModel, config_map: CorpusConfigMap) -> Files | Problem:
         name = config_map.name
         try:
             return from_config_map(await self._gateway.get_config_map(model.namespace, name))

@@ -15,7 +15,7 @@ CORRECTION_SECONDS = 1.0
 
 @dataclass
 class Inbox:
-    """Implements `WatchInbox`: queues an object that its user has changed."""
+    """Stores what the watch brings, and queues an object that its user has changed."""
 
     store: Store
     queue: WorkQueue

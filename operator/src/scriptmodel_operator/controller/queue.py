@@ -6,9 +6,9 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
-from typing import Protocol
 
 from scriptmodel_operator.api.names import Key
+from scriptmodel_operator.metrics import Metrics
 
 Handler = Callable[[Key], Awaitable[float | None]]
 """Returns the seconds after which to call it again for the key, or None."""
@@ -26,23 +26,13 @@ def backoff(failures: int, draw: float) -> float:
     return float(longest * (1 - draw / 2))
 
 
-class QueueMetrics(Protocol):
-    """Receives the figures of a queue."""
-
-    def queue_depth(self, depth: int) -> None:
-        """Set the number of keys that wait for a worker."""
-
-    def retried(self) -> None:
-        """Count a call that failed and will be retried."""
-
-
 class WorkQueue:
     """Calls a handler for each key that is added, once at a time; a key added during its call is handled again.
 
     It accepts keys before `run` is called with the handler.
     """
 
-    def __init__(self, metrics: QueueMetrics, draw: Callable[[], float] = random.random) -> None:
+    def __init__(self, metrics: Metrics, draw: Callable[[], float] = random.random) -> None:
         self._metrics = metrics
         self._draw = draw
         self._ready: asyncio.Queue[Key] = asyncio.Queue()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic.alias_generators import to_snake
 
 from scriptmodel_operator.api.corpus import Layout
-from scriptmodel_operator.api.generation import Generation, Keep
+from scriptmodel_operator.api.generation import Generation
 from scriptmodel_operator.api.network import Model
 from scriptmodel_operator.pachyderm.values import BASE_INPUT
 
@@ -30,7 +30,7 @@ def train_command(
     settings = [word for key in sorted(overrides) for word in ("--set", f"{to_snake(key)}={overrides[key]}")]
     return (
         *(PROGRAM, "train", "--data", f"/pfs/{CORPUS_INPUT}", "--out", "/pfs/out"),
-        *("--layout", layout.value, "--preset", model.preset.value),
+        *("--layout", layout, "--preset", model.preset),
         *minutes,
         *settings,
         *stopping,
@@ -52,8 +52,8 @@ def generate_command(generation: Generation) -> tuple[str, ...]:
         optional += ["--repetition-penalty", generation.repetition_penalty]
     if generation.samples > 1:
         optional += ["--samples", str(generation.samples)]
-    if generation.keep is not Keep.FIRST:
-        optional += ["--keep", generation.keep.value]
+    if generation.keep != "first":
+        optional += ["--keep", generation.keep]
     return (
         *(PROGRAM, "generate", f"/pfs/{MODEL_INPUT}", "--out", f"/pfs/out{SCRIPT_PATH}"),
         *("--words", str(generation.words), "--temperature", generation.temperature),

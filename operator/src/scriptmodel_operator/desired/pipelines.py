@@ -86,7 +86,7 @@ def _train_compute(model: ScriptModel, refs: References) -> tuple[str, ...]:
     later: dict[str, Any] = {} if patience is None else {"patience": patience}
     later |= {"base": refs.base.name} if refs.base else {}
     return tuple(
-        digest({"layout": spec.corpus.layout.value, "model": form, "image": spec.training.image, **later})
+        digest({"layout": spec.corpus.layout, "model": form, "image": spec.training.image, **later})
         for form in _equivalent_forms(spec.model, exclude={"base"})
     )
 

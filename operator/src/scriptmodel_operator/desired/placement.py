@@ -50,8 +50,8 @@ def specified(part: Any, **selection: Any) -> Mapping[str, Any]:
 def _toleration(item: Toleration) -> PodToleration:
     return PodToleration(
         key=item.key,
-        operator=item.operator.value,
+        operator=item.operator,
         value=item.value,
-        effect=item.effect.value if item.effect else "",
+        effect=item.effect or "",
         seconds=item.toleration_seconds,
     )

@@ -25,18 +25,18 @@ from scriptmodel_operator.ingest.credentials import Credentials
 from scriptmodel_operator.ingest.deliver import Delivered, Delivery
 from scriptmodel_operator.ingest.failures import DeliveryCancelledError, SourceError
 from scriptmodel_operator.ingest.fetch import USUAL, Fetched, Fetcher, Timeouts
-from scriptmodel_operator.ingest.origin import (
+from scriptmodel_operator.ingest.package import Package
+from scriptmodel_operator.ingest.slots import Slots
+from scriptmodel_operator.ingest.values import (
     Attempt,
     Download,
+    DownloadRecord,
     Failure,
-    Origin,
     Request,
     Validators,
     file_name,
     shown,
 )
-from scriptmodel_operator.ingest.package import Package
-from scriptmodel_operator.ingest.slots import Slots
 from scriptmodel_operator.pachyderm.errors import PachydermError
 from scriptmodel_operator.pachyderm.gateway import Gateway
 
@@ -66,18 +66,15 @@ class _Entry:
     """True once the file is downloaded and a thread commits it."""
     ended: float | None = None
     """Monotonic seconds."""
-    failures: int = 0
-    failure: Failure | None = None
-    origin: Origin | None = None
-    committed: float = 0.0
+    attempt: Attempt = field(default_factory=Attempt)
 
     def due(self) -> float:
         """Return the seconds until the next poll; 0 or less means now."""
         if self.ended is None:
             return 0.0
-        wait = self.request.interval
-        if self.failure is not None and _backs_off(self.failure):
-            wait = max(min(wait, _back_off(self.failures)), getattr(self.failure, "wait", 0.0))
+        wait, failure = self.request.interval, self.attempt.failure
+        if failure is not None and _backs_off(failure):
+            wait = max(min(wait, _back_off(self.attempt.failures)), getattr(failure, "wait", 0.0))
         return self.ended + wait - time.monotonic()
 
 
@@ -109,7 +106,7 @@ class Downloads:
         if entry is not None and replace(entry.request, interval=request.interval) != request:
             self.forget(uid)
             entry = None
-        return Attempt(entry.failure, entry.failures, entry.origin, entry.committed) if entry else Attempt()
+        return entry.attempt if entry else Attempt()
 
     def start(self, uid: str, download: Download) -> None:
         """Start an attempt if none is in progress and one is due, requested, or needed to replace a foreign commit."""
@@ -120,7 +117,7 @@ class Downloads:
             return
         requested = entry.requested != download.requested
         entry.requested, entry.request = download.requested, download.request
-        replaced = entry.origin is not None and entry.failure is None and download.known is None
+        replaced = entry.attempt.record is not None and entry.attempt.failure is None and download.known is None
         if requested or replaced or entry.due() <= 0:
             entry.task = asyncio.create_task(self._attempt(entry, download), name=f"download-{uid}")
 
@@ -172,10 +169,9 @@ class Downloads:
     async def _timed(self, entry: _Entry, download: Download) -> None:
         started, size = time.monotonic(), 0
         try:
-            outcome, entry.origin, size = await self._transfer(entry, download)
-            entry.failure, entry.failures = None, 0
-            if outcome == _COMMITTED:
-                entry.committed = time.monotonic()
+            outcome, record, size = await self._transfer(entry, download)
+            committed = time.monotonic() if outcome == _COMMITTED else entry.attempt.committed
+            entry.attempt = Attempt(record=record, committed=committed)
         except (SourceError, PachydermError) as error:
             outcome = _outcome(error)
             self._failed(entry, download, error)
@@ -192,11 +188,11 @@ class Downloads:
         self._observed(outcome, time.monotonic() - started, size)
 
     def _failed(self, entry: _Entry, download: Download, error: Failure) -> None:
-        if str(error) != str(entry.failure):
+        if str(error) != str(entry.attempt.failure):
             log.warning("%s/%s: %s", *download.key, error, extra={"object": download.key})
-        entry.failure, entry.failures = error, entry.failures + 1
+        entry.attempt = replace(entry.attempt, failure=error, failures=entry.attempt.failures + 1)
 
-    async def _transfer(self, entry: _Entry, download: Download) -> tuple[str, Origin, int]:
+    async def _transfer(self, entry: _Entry, download: Download) -> tuple[str, DownloadRecord, int]:
         """Return the outcome for the metrics, the record of the newest commit, and the bytes received."""
         request, known = download.request, download.known if download.request.answered_by(download.known) else None
         with tempfile.TemporaryFile(prefix="scriptmodel-") as file:  # has no name: nothing is left after a kill
@@ -212,10 +208,12 @@ class Downloads:
             delivered = await self._run(_put, package, delivery, request)
         names = (shown(request.url), delivered.commit, download.branch)
         log.info("%s/%s: %s is commit %s of %s", *download.key, *names, extra={"object": download.key})
-        origin = Origin(delivered.commit, request.digest, found.sha256, found.validators)
-        return _COMMITTED if delivered.new else "unchanged", origin, found.size
+        record = DownloadRecord(delivered.commit, request.digest, found.sha256, found.validators)
+        return _COMMITTED if delivered.new else "unchanged", record, found.size
 
-    async def _fetch(self, entry: _Entry, file: BinaryIO, download: Download, known: Origin | None) -> Fetched | None:
+    async def _fetch(
+        self, entry: _Entry, file: BinaryIO, download: Download, known: DownloadRecord | None
+    ) -> Fetched | None:
         request, validators = download.request, known.validators if known else Validators()
         credentials = None
         if request.secret and self._secrets is not None:

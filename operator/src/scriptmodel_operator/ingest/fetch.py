@@ -20,7 +20,7 @@ from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.ingest.addresses import Destinations
 from scriptmodel_operator.ingest.credentials import Credentials
 from scriptmodel_operator.ingest.failures import SourceError, too_large
-from scriptmodel_operator.ingest.origin import Validators, can_be_kept, shown
+from scriptmodel_operator.ingest.values import Validators, can_be_kept, shown
 
 _AGENT = "scriptmodel-operator"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})

@@ -30,24 +30,20 @@ MOST_BYTES = {Kind.START: 200, Kind.FILE: 16_000, Kind.DATA: 256 * 1024, Kind.EN
 """Longest payload of each kind."""
 
 
-class FrameError(Exception):
-    """The other side does not follow the protocol."""
-
-
 def encode(kind: Kind, payload: bytes = b"") -> bytes:
-    """Return the frame; FrameError where the payload is too long."""
+    """Return the frame; ValueError where the payload is too long."""
     if len(payload) > MOST_BYTES[kind]:
-        raise FrameError(f"{kind.name} with {len(payload)} bytes")
+        raise ValueError(f"{kind.name} with {len(payload)} bytes")
     return HEADER.pack(kind, len(payload)) + payload
 
 
 def decode(buffer: bytearray) -> tuple[Kind, bytes] | None:
-    """Take the first frame from `buffer`; None while it is not complete. FrameError for what cannot be one."""
+    """Take the first frame from `buffer`; None while it is not complete. ValueError for what cannot be one."""
     if len(buffer) < HEADER.size:
         return None
     number, size = HEADER.unpack_from(buffer)
     if number not in MOST_BYTES or size > MOST_BYTES[Kind(number)]:
-        raise FrameError(f"kind {number} with {size} bytes")
+        raise ValueError(f"kind {number} with {size} bytes")
     end = HEADER.size + size
     if len(buffer) < end:
         return None

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.ingest.archive import Limits
 from scriptmodel_operator.ingest.failures import DeliveryCancelledError, SourceError, too_large
-from scriptmodel_operator.ingest.frames import FrameError, Kind, decode
+from scriptmodel_operator.ingest.frames import Kind, decode
 
 _PIPE_BYTES = 256 * 1024
 _LOOK_MILLISECONDS = 100
@@ -50,7 +50,7 @@ class Frames:
                 if not piece:
                     raise self._ended()
                 self._buffer += piece
-        except FrameError as error:
+        except ValueError as error:
             raise _attack(str(error)) from error
         return frame
 

@@ -1,4 +1,4 @@
-"""Compares the files of a source with those of a repo. Pure."""
+"""The files of a corpus in a ConfigMap. Pure."""
 
 from __future__ import annotations
 
@@ -6,33 +6,21 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.ingest.failures import SourceError
 
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Files by path; small, because a ConfigMap has at most 1 MiB."""
-
-    files: Mapping[str, bytes]
-
-    @property
-    def digests(self) -> dict[str, str]:
-        return {path: sha256(content) for path, content in self.files.items()}
-
-    @property
-    def size_bytes(self) -> int:
-        return sum(map(len, self.files.values()))
+Files = Mapping[str, bytes]
+"""Contents by path; small, because a ConfigMap has at most 1 MiB."""
 
 
-def sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+def digests_of(files: Files) -> dict[str, str]:
+    """Return the sha256 of each file by path."""
+    return {path: hashlib.sha256(content).hexdigest() for path, content in files.items()}
 
 
-def from_config_map(raw: Mapping[str, Any]) -> Source:
+def from_config_map(raw: Mapping[str, Any]) -> Files:
     """Return one file per key; keys of a ConfigMap are letters, digits, `-`, `_` and `.`, so they are valid paths."""
     files = {f"/{key}": str(text).encode() for key, text in (raw.get("data") or {}).items()}
     for key, encoded in (raw.get("binaryData") or {}).items():
@@ -40,4 +28,4 @@ def from_config_map(raw: Mapping[str, Any]) -> Source:
             files[f"/{key}"] = base64.b64decode("".join(encoded.split()), validate=True)  # a manifest may break lines
         except binascii.Error as error:
             raise SourceError(Reason.INVALID_SPEC, f"binaryData.{key} is not base64: {error}") from error
-    return Source(files)
+    return files

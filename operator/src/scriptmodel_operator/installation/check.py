@@ -11,7 +11,7 @@ import yaml
 
 from scriptmodel_operator.api.identity import API_VERSION, KIND
 from scriptmodel_operator.kube.client import KubeClient
-from scriptmodel_operator.kube.errors import NOT_INSTALLED, KubeError
+from scriptmodel_operator.kube.errors import NOT_INSTALLED, KubeError, KubeForbiddenError, KubeNotFoundError
 from scriptmodel_operator.leadership import UNLIMITED
 from scriptmodel_operator.pachyderm.access import advice
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
@@ -43,18 +43,14 @@ class Finding:
         return f"{verdict:<6}  {self.text}"
 
 
-class NoSampleError(Exception):
-    """The sample file has no ScriptModel."""
-
-
 def read_sample(path: Path) -> dict[str, Any]:
-    """Return the ScriptModel in `path`. Raises NoSampleError."""
+    """Return the ScriptModel in `path`. Raises ValueError if the file has none."""
     try:
         found = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise NoSampleError(f"cannot read {path}: {error}") from error
+        raise ValueError(f"cannot read {path}: {error}") from error
     if not isinstance(found, dict) or found.get("kind") != KIND or "name" not in (found.get("metadata") or {}):
-        raise NoSampleError(f"{path} holds no {KIND} with a name")
+        raise ValueError(f"{path} holds no {KIND} with a name")
     return found
 
 
@@ -72,6 +68,30 @@ async def check_cluster(client: KubeClient, namespace: str, sample: Mapping[str,
     except KubeError as error:
         return [served, Finding(False, f"ScriptModel {name!r} is refused in namespace {namespace!r}: {error}")]
     return [served, Finding(True, f"ScriptModel {name!r} is accepted in namespace {namespace!r} (dry run)")]
+
+
+async def check_claim(client: KubeClient, namespace: str, name: str) -> Finding:
+    """Check that the claim for checkpoints exists, is bound, and can be mounted on several nodes."""
+    claim = f"PersistentVolumeClaim {namespace}/{name}"
+    try:
+        found = await client.get_claim(namespace, name)
+    except KubeNotFoundError:
+        return Finding(False, f"{claim} does not exist: create it in the namespace where Pachyderm runs its pods")
+    except KubeForbiddenError:
+        hint = f"run check with a kubeconfig that may get PersistentVolumeClaims in {namespace}"
+        return Finding(True, f"{claim} may not be read: {hint}", doubtful=True)
+    except KubeError as error:
+        return Finding(False, str(error))
+    phase, modes = (found.get("status") or {}).get("phase"), found["spec"].get("accessModes") or ()
+    if phase != "Bound":
+        why = (
+            f"normal until its first pod with some StorageClasses, else see kubectl -n {namespace} describe pvc {name}"
+        )
+        return Finding(True, f"{claim} is not bound ({phase or 'no phase'}): {why}", doubtful=True)
+    if "ReadWriteMany" in modes:
+        return Finding(True, f"{claim} is bound (ReadWriteMany)")
+    text = f"{claim} is bound ({', '.join(modes)}): all trainings with it run on one node, ReadWriteMany allows several"
+    return Finding(True, text, doubtful=True)
 
 
 def check_pachyderm(target: PachdAddress) -> Iterator[Finding]:

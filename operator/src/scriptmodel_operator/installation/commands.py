@@ -31,6 +31,12 @@ T = TypeVar("T")
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     help="File with a ScriptModel to apply as a dry run. [default: a minimal one]",
 )
+@click.option(
+    "--checkpoint-claim",
+    metavar="NS/NAME",
+    default="",
+    help="Check this PersistentVolumeClaim for checkpoints, too; NS is the namespace of Pachyderm's pods.",
+)
 @kubeconfig_option
 def check(
     pachd: str,
@@ -38,6 +44,7 @@ def check(
     pachd_ca_file: Path | None,
     namespace: str,
     sample: Path | None,
+    checkpoint_claim: str,
     kubeconfig: Path | None,
 ) -> None:
     """Check the operator's requirements: the CRD, an API server that accepts a ScriptModel in a dry run, and pachd.
@@ -45,14 +52,20 @@ def check(
     from scriptmodel_operator.installation import check as checking  # noqa: PLC0415 - see above
     from scriptmodel_operator.pachyderm.channel import PachdAddress  # noqa: PLC0415 - see above
 
+    place, _, claim = checkpoint_claim.partition("/")
+    if checkpoint_claim and not (place and claim):
+        raise click.BadParameter(f"{checkpoint_claim!r} is not NAMESPACE/NAME", param_hint="--checkpoint-claim")
     try:
         target = PachdAddress(pachd, pachd_token_file, pachd_ca_file)
-        model = checking.read_sample(sample) if sample else checking.SMALLEST
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    except checking.NoSampleError as error:
+    try:
+        model = checking.read_sample(sample) if sample else checking.SMALLEST
+    except ValueError as error:
         raise click.ClickException(str(error)) from error
     findings = _request(kubeconfig, lambda client: checking.check_cluster(client, namespace, model))
+    if claim:
+        findings.append(_request(kubeconfig, lambda client: checking.check_claim(client, place, claim)))
     findings += checking.check_pachyderm(target)
     for finding in findings:
         click.echo(finding.line)
@@ -116,7 +129,7 @@ def before_uninstall(
 
     try:
         _request(kubeconfig, prepared)
-    except uninstall.StillRunningError as error:
+    except TimeoutError as error:
         raise click.ClickException(str(error)) from error
 
 

@@ -22,10 +22,6 @@ _TRIES = 5
 Report = Callable[[str], None]
 
 
-class StillRunningError(Exception):
-    """The operator's pods did not end in time."""
-
-
 async def list_models(client: KubeClient, namespaces: tuple[str, ...]) -> list[dict[str, Any]]:
     """Return the ScriptModels of the namespaces, or of all for none; nothing if the CRD is not installed."""
     found: list[dict[str, Any]] = []
@@ -52,7 +48,10 @@ def refusal(models: list[dict[str, Any]]) -> str:
 
 
 async def stop(client: KubeClient, namespace: str, deployment: str, seconds: float) -> None:
-    """Scale the operator's Deployment to zero and wait for its pods to end: it would add finalizers again."""
+    """Scale the operator's Deployment to zero and wait for its pods to end: it would add finalizers again.
+
+    Raises TimeoutError if they still run after that many seconds.
+    """
     path = f"/apis/apps/v1/namespaces/{namespace}/deployments/{deployment}"
     what = f"Deployment {namespace}/{deployment}"
     try:
@@ -66,7 +65,7 @@ async def stop(client: KubeClient, namespace: str, deployment: str, seconds: flo
     while remaining := await _remaining_pods(client, pods, what):
         if time.monotonic() > deadline:
             running = f"after {seconds:.0f} s these pods still run: {remaining}"
-            raise StillRunningError(f"{what} is scaled to zero, but {running}")
+            raise TimeoutError(f"{what} is scaled to zero, but {running}")
         await asyncio.sleep(POLL_SECONDS)
 
 

@@ -83,6 +83,11 @@ class KubeClient:
         path = f"/api/v1/namespaces/{namespace}/secrets/{name}"
         return await self.request("GET", path, f"reading Secret {namespace}/{name}")
 
+    async def get_claim(self, namespace: str, name: str) -> dict[str, Any]:
+        """Return a PersistentVolumeClaim."""
+        path = f"/api/v1/namespaces/{quote(namespace, safe='')}/persistentvolumeclaims/{quote(name, safe='')}"
+        return await self.request("GET", path, f"reading PersistentVolumeClaim {namespace}/{name}")
+
     async def list_pods(self, namespace: str, selector: str) -> list[dict[str, Any]]:
         """Return the pods of a namespace that a label selector matches."""
         path = f"/api/v1/namespaces/{namespace}/pods?labelSelector={quote(selector, safe='')}"

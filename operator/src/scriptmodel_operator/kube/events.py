@@ -30,8 +30,8 @@ SECONDS_PER_EVENT = 1.0
 log = logging.getLogger(__name__)
 
 
-class Budget:
-    """A token bucket that refills with time."""
+class TokenBucket:
+    """Refills with time up to a burst."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -61,11 +61,11 @@ class EventRecorder:
         self._gateway = gateway
         self._omitted = omitted
         self._instance = socket.gethostname()
-        self._budgets = {True: Budget(), False: Budget()}
+        self._buckets = {True: TokenBucket(), False: TokenBucket()}
 
     async def record(self, model: ScriptModel, reason: Reason, note: str, *, warning: bool, occasion: str) -> None:
         """Record an event of `model`. Events of an equal reason and occasion are one event."""
-        if not self._budgets[warning].take():
+        if not self._buckets[warning].take():
             self._omitted()
             return
         text = "\0".join((model.uid, reason.value, occasion))

@@ -20,6 +20,7 @@ from typing import Any
 
 from scriptmodel_operator.kube.errors import KubeConflictError, KubeError, KubeForbiddenError, KubeNotFoundError
 from scriptmodel_operator.kube.gateway import LeaseGateway
+from scriptmodel_operator.leadership import Leadership
 
 LEASE_NAME = "scriptmodel-operator"
 LEASE_SECONDS = 25
@@ -40,8 +41,8 @@ def uptime() -> float:
 
 
 @dataclass
-class Leader:
-    """Acquires the lease, keeps it while the operator works, and releases it. Implements `Leadership`."""
+class Leader(Leadership):
+    """Acquires the lease, keeps it while the operator works, and releases it."""
 
     gateway: LeaseGateway
     namespace: str

@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from scriptmodel_operator.api.identity import GROUP, PLURAL, VERSION
 from scriptmodel_operator.kube.kopf_patches.no_diffs import NoDiffs
 from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
 
-
-class WatchInbox(Protocol):
-    """Receives what the watch brings."""
-
-    def arrived(self, raw: Mapping[str, Any]) -> None:
-        """Take in a version of an object."""
-
-    def deleted(self, raw: Mapping[str, Any]) -> None:
-        """Take in that an object no longer exists."""
+Deliver = Callable[[Mapping[str, Any]], None]
+"""Receives a version of an object."""
 
 
-def registry(inbox: WatchInbox, login: Callable[[], kopf.AiohttpSession]) -> kopf.OperatorRegistry:
+def registry(arrived: Deliver, deleted: Deliver, login: Callable[[], kopf.AiohttpSession]) -> kopf.OperatorRegistry:
     """Return a registry of its own, so that two operators in one process share no handler."""
     found = kopf.OperatorRegistry()
 
@@ -31,9 +24,9 @@ def registry(inbox: WatchInbox, login: Callable[[], kopf.AiohttpSession]) -> kop
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=found)
     async def deliver(event: Mapping[str, Any], **_: Any) -> None:
         if event["type"] == "DELETED":
-            inbox.deleted(event["object"])
+            deleted(event["object"])
         else:
-            inbox.arrived(event["object"])
+            arrived(event["object"])
 
     return found
 

@@ -50,7 +50,7 @@ class Bases:
         self, model: ScriptModel, refs: References, owner: Owner, trained: Trained, snapshot: Snapshot
     ) -> BaseView:
         """Return the view. Raises PachydermError where a read fails."""
-        origin, owned = base_origin(model), _owned(refs.own_base, owner, snapshot)
+        origin, owned = base_origin(model), owned_repo(refs.own_base, owner, snapshot)
         if not origin:
             return BaseView("", owned) if owned else NO_BASE
         copies = _copies(refs.own_base, origin, snapshot) if owned and owned.ownership.ours else ()
@@ -119,7 +119,8 @@ class Bases:
         return BaseSource(ref, seen.head.id if seen.head and usable else None)
 
 
-def _owned(ref: RepoRef, owner: Owner, snapshot: Snapshot) -> OwnedRepo | None:
+def owned_repo(ref: RepoRef, owner: Owner, snapshot: Snapshot) -> OwnedRepo | None:
+    """Return the existing repo of that name, with who owns and who reads it."""
     repo = snapshot.repos.get(ref)
     if repo is None:
         return None

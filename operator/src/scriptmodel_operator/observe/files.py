@@ -5,13 +5,15 @@ A figure that is no sensible number counts as missing; anything else that does n
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from dataclasses import replace
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
 from scriptmodel_operator.observe.figures import number, whole
-from scriptmodel_operator.observe.progress import short_text
+from scriptmodel_operator.observe.progress import Device, short_text
 
+_LONGEST_WORD = 200
 VERDICTS = ("good", "a copy", "a loop", "noise", "foreign")
 
 
@@ -26,7 +28,7 @@ def _object(value: Any) -> Any:
 
 Figure = Annotated[float | None, BeforeValidator(number)]
 Count = Annotated[int | None, BeforeValidator(whole)]
-Word = Annotated[str, BeforeValidator(lambda value: short_text(value, 200))]
+Word = Annotated[str, BeforeValidator(lambda value: short_text(value, _LONGEST_WORD))]
 """One short line; empty for anything but text."""
 
 
@@ -52,26 +54,47 @@ class ValidationFigures(BaseModel):
     nats_per_character: Figure = None
 
 
-class DeviceFigures(BaseModel):
-    """The device of a training in metrics.json."""
+def _device(value: object) -> Device | None:
+    """Return the device; None for one that is no object: older trainers write none."""
+    if not isinstance(value, dict):
+        return None
+    kind, name = (short_text(value.get(key), _LONGEST_WORD) for key in ("kind", "name"))
+    return Device(kind, name, whole(value.get("memory_bytes")))
 
-    kind: Word = ""
-    name: Word = ""
-    memory_bytes: Count = None
 
-
-class MetricsFile(BaseModel):
-    """metrics.json: the figures of a training."""
+class ModelMetrics(BaseModel):
+    """metrics.json: the final figures of a training."""
 
     perplexity: SplitFigures
-    device: Annotated[DeviceFigures | None, BeforeValidator(_object)] = None
-    validation: Annotated[ValidationFigures | None, BeforeValidator(_object)] = None
+    device: Annotated[Device | None, BeforeValidator(_device)] = None
+    validation: Annotated[ValidationFigures, BeforeValidator(lambda value: _object(value) or {})] = ValidationFigures()
     precision: Word = ""
     stopped_by: Word = ""
+    """What ended the training: `epochs`, `budget` or `early-stopping`; empty for older trainers."""
     budget: Word = ""
+    """The budget that ended it: `seconds`, `epochs` or `gpuSeconds`."""
     restarts: Count = None
+    """Number of restarts; None from an older trainer."""
     recomputed_seconds: Figure = None
     epochs: Annotated[list[EpochFigures], Field(max_length=10_000)] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _with_precision(self) -> Self:
+        """Trainers write the precision of the device beside it."""
+        if self.device is not None:
+            self.device = replace(self.device, precision=self.precision)
+        return self
+
+    @property
+    def best(self) -> float | None:
+        """The lowest validation perplexity of any epoch."""
+        validated = (self.perplexity.valid, *(epoch.valid_perplexity for epoch in self.epochs))
+        return min((each for each in validated if each is not None), default=None)
+
+    @property
+    def words_per_second(self) -> float | None:
+        """The speed of the last epoch that has one."""
+        return next((epoch.words_per_second for epoch in reversed(self.epochs) if epoch.words_per_second), None)
 
 
 class ScoreFigures(BaseModel):

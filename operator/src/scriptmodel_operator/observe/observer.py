@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from scriptmodel_operator.api.marks import Mark, Owner, mark_of, ownership, parse_mark
+from scriptmodel_operator.api.marks import Mark, Owner, mark_of, ownership
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.desired.pipelines import QUEUE_LABEL
 from scriptmodel_operator.desired.references import References, references
-from scriptmodel_operator.observe.base import Bases, Trained
+from scriptmodel_operator.observe.base import Bases, Trained, owned_repo
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.naming import names_of
 from scriptmodel_operator.observe.progress import LogDigest
@@ -21,7 +21,7 @@ from scriptmodel_operator.observe.view import (
     CorpusView,
     ModelCommits,
     ModelView,
-    OwnedCorpus,
+    OwnedRepo,
     PipelineView,
     QueueView,
     WrittenScript,
@@ -153,7 +153,7 @@ class Observer:
         return next((mark for mark in marks if mark is not None), None)
 
     def _corpus(
-        self, branch: BranchRef, train: PipelineView | None, owned: OwnedCorpus | None, snapshot: Snapshot
+        self, branch: BranchRef, train: PipelineView | None, owned: OwnedRepo | None, snapshot: Snapshot
     ) -> CorpusView | None:
         reader = train.info if train is not None and train.info.spec.input_branch == branch else None
         if reader is not None and _is_started(reader, snapshot, self._now()):
@@ -187,21 +187,14 @@ class Observer:
         pipeline = PipelineRef(branch.repo.project, branch.repo.name)
         return CorpusView(branch, head=head, maker=pipeline if pipeline in snapshot.pipelines else None)
 
-    def _owned_corpus(
-        self, model: ScriptModel, refs: References, owner: Owner, snapshot: Snapshot
-    ) -> OwnedCorpus | None:
-        ref = refs.own_corpus
-        repo = snapshot.repos.get(ref)
-        if repo is None:
-            return None
-        mark = parse_mark(repo.description)
-        found = ownership(mark, owner)
-        if model.spec.corpus.repo is not None:
-            return OwnedCorpus(ref, found, mark, readers=snapshot.readers(ref))
+    def _owned_corpus(self, model: ScriptModel, refs: References, owner: Owner, snapshot: Snapshot) -> OwnedRepo | None:
+        found = owned_repo(refs.own_corpus, owner, snapshot)
+        if found is None or model.spec.corpus.repo is not None:
+            return found
         head = self._head(refs.own_branch)
         small = model.spec.corpus.config_map is not None and head is not None and head.finished
-        digests = self._results.digests(ref, head.id) if small and head else {}
-        return OwnedCorpus(ref, found, mark, head, digests, snapshot.readers(ref))
+        digests = self._results.digests(found.ref, head.id) if small and head else {}
+        return replace(found, head=head, digests=digests)
 
     def _head(self, branch: BranchRef) -> CommitInfo | None:
         try:

@@ -27,17 +27,6 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
-class TrainerError:
-    """The content of the trainer's `error` event."""
-
-    message: str
-    hint: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.message} ({self.hint})" if self.hint else self.message
-
-
-@dataclass(frozen=True, slots=True)
 class Device:
     """The device that a training ran on."""
 
@@ -84,7 +73,8 @@ class LogDigest:
     resumed: Resumed | None = None
     words_per_second: float | None = None
     eta_seconds: float | None = None
-    error: TrainerError | None = None
+    error: str = ""
+    """The message of the trainer's `error` event, with its hint."""
     tail: tuple[str, ...] = ()
     """Last lines that are not events, for a failure that has no `error` event."""
     verdict: str = ""
@@ -210,11 +200,9 @@ def short_text(value: object, limit: int) -> str:
 
 
 def _error(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
-    error = TrainerError(
-        message=short_text(event.get("message"), _LONGEST_MESSAGE) or "the trainer gave no message",
-        hint=short_text(event.get("hint"), _LONGEST_MESSAGE),
-    )
-    return replace(digest, error=error)
+    message, hint = (short_text(event.get(key), _LONGEST_MESSAGE) for key in ("message", "hint"))
+    message = message or "the trainer gave no message"
+    return replace(digest, error=f"{message} ({hint})" if hint else message)
 
 
 _READERS = {

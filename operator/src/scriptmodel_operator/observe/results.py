@@ -16,8 +16,7 @@ from pydantic import BaseModel
 
 from scriptmodel_operator.api.status import MAX_EXCERPT
 from scriptmodel_operator.desired.commands import GENERATION_PATH, METRICS_PATH, SCRIPT_PATH
-from scriptmodel_operator.observe.files import GenerationFile, MetricsFile, SampleFigures, ScoreFigures
-from scriptmodel_operator.observe.progress import Device
+from scriptmodel_operator.observe.files import GenerationFile, ModelMetrics, SampleFigures, ScoreFigures
 from scriptmodel_operator.pachyderm.errors import NotFoundError
 from scriptmodel_operator.pachyderm.gateway import Gateway
 from scriptmodel_operator.pachyderm.values import BranchRef, CommitInfo, RepoRef
@@ -30,31 +29,6 @@ T = TypeVar("T")
 F = TypeVar("F", bound=BaseModel)
 Provenance = tuple[tuple[RepoRef, str], ...]
 """Repos and commits that a commit was made from directly."""
-
-
-@dataclass(frozen=True, slots=True)
-class ModelMetrics:
-    """The final figures of a training."""
-
-    train: float | None
-    valid: float | None
-    test: float | None
-    best: float | None
-    """The lowest validation perplexity of any epoch."""
-    epochs: int
-    words_per_second: float | None
-    device: Device | None = None
-    stopped_by: str = ""
-    """What ended the training: `epochs`, `budget` or `early-stopping`; empty for older trainers."""
-    budget: str = ""
-    """The budget that ended it: `seconds`, `epochs` or `gpuSeconds`."""
-    restarts: int | None = None
-    """Number of restarts; None from an older trainer."""
-    recomputed_seconds: float | None = None
-    validation_digest: str = ""
-    """Digest of the validation text; empty from an older trainer."""
-    nats_per_character: float | None = None
-    """Of the validation text, by the best epoch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +56,7 @@ class Results:
 
     def metrics(self, repo: RepoRef, commit: str) -> ModelMetrics | None:
         """Return the metrics of a model; None if it has no valid metrics.json."""
-        return self._cached("metrics", repo, commit, self._read_metrics)
+        return self._cached("metrics", repo, commit, lambda *_: self._json(repo, commit, METRICS_PATH, ModelMetrics))
 
     def script(self, repo: RepoRef, commit: str) -> Script | None:
         """Return the script of a commit; None if it has none."""
@@ -171,28 +145,6 @@ class Results:
         except (NotFoundError, ValueError):
             return None
 
-    def _read_metrics(self, repo: RepoRef, commit: str) -> ModelMetrics | None:
-        found = self._json(repo, commit, METRICS_PATH, MetricsFile)
-        if found is None:
-            return None
-        speeds = [epoch.words_per_second for epoch in found.epochs if epoch.words_per_second]
-        validated = (found.perplexity.valid, *(epoch.valid_perplexity for epoch in found.epochs))
-        return ModelMetrics(
-            train=found.perplexity.train,
-            valid=found.perplexity.valid,
-            test=found.perplexity.test,
-            best=min((each for each in validated if each is not None), default=None),
-            epochs=len(found.epochs),
-            words_per_second=speeds[-1] if speeds else None,
-            device=_device(found),
-            stopped_by=found.stopped_by,
-            budget=found.budget,
-            restarts=found.restarts,
-            recomputed_seconds=found.recomputed_seconds,
-            validation_digest=found.validation.digest if found.validation else "",
-            nats_per_character=found.validation.nats_per_character if found.validation else None,
-        )
-
     def _branch_of(self, commit: CommitInfo, branches: Iterable[str]) -> str:
         for name in branches:
             try:
@@ -225,11 +177,6 @@ class Results:
             blank=not content.strip(b"\0 \t\r\n\f\v"),
             score=sample.score,
         )
-
-
-def _device(metrics: MetricsFile) -> Device | None:
-    found = metrics.device
-    return Device(found.kind, found.name, found.memory_bytes, metrics.precision) if found else None
 
 
 def excerpt(content: bytes) -> str:

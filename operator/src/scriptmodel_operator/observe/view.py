@@ -8,8 +8,9 @@ from datetime import datetime
 
 from scriptmodel_operator.api.marks import Mark, Ownership
 from scriptmodel_operator.desired.references import References
+from scriptmodel_operator.observe.files import ModelMetrics
 from scriptmodel_operator.observe.progress import LogDigest
-from scriptmodel_operator.observe.results import ModelMetrics, Script
+from scriptmodel_operator.observe.results import Script
 from scriptmodel_operator.pachyderm.values import (
     BranchRef,
     CommitInfo,
@@ -57,6 +58,11 @@ class PipelineView:
         """The newest job that made a result, of any version."""
         return next((job for job in self.jobs if job.good), None)
 
+    @property
+    def claim(self) -> str:
+        """The claim for checkpoints that its pods mount; empty without one."""
+        return self.mark.claim if self.mark else ""
+
     def computed(self, good: JobInfo) -> JobInfo:
         """Return the job that computed the result of `good`, which skipped everything if nothing had changed."""
         if not good.skipped:
@@ -93,26 +99,17 @@ class CorpusView:
 
 
 @dataclass(frozen=True, slots=True)
-class OwnedCorpus:
-    """The existing repo with the name of the object's own corpus, and its newest commit."""
-
-    ref: RepoRef
-    ownership: Ownership
-    mark: Mark | None = None
-    head: CommitInfo | None = None
-    digests: Mapping[str, str] = field(default_factory=dict)
-    """sha256 of its files by path, if the source is a ConfigMap; empty until the commit is finished."""
-    readers: tuple[PipelineRef, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class OwnedRepo:
-    """The existing repo with the name of the object's own copies of base models."""
+    """An existing repo with the name of the object's own corpus, or of its copies of base models."""
 
     ref: RepoRef
     ownership: Ownership
     mark: Mark | None = None
     readers: tuple[PipelineRef, ...] = ()
+    head: CommitInfo | None = None
+    """The newest commit of a corpus by URL or from a ConfigMap."""
+    digests: Mapping[str, str] = field(default_factory=dict)
+    """sha256 of the files by path, if the source is a ConfigMap; empty until the commit is finished."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +189,7 @@ class ModelView:
     queue: QueueView | None = None
     """Observed only while the newest train job waits for a worker."""
     corpus: CorpusView | None = None
-    owned_corpus: OwnedCorpus | None = None
+    owned_corpus: OwnedRepo | None = None
     base: BaseView = NO_BASE
     readers: tuple[PipelineRef, ...] = ()
     """Pipelines outside the object that read its output."""

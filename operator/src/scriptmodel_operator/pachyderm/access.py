@@ -8,21 +8,18 @@ from __future__ import annotations
 
 import re
 
-from scriptmodel_operator.pachyderm.errors import (
-    AccessError,
-    NotAuthorizedError,
-    NoTokenError,
-    TokenExpiredError,
-    TokenUnknownError,
-)
+from scriptmodel_operator.pachyderm.errors import AccessError, NotAuthorizedError
 
-_BY_TEXT: dict[str, type[AccessError]] = {
-    "no authentication token": NoTokenError,
-    "no authentication metadata": NoTokenError,
-    "token expiration is in the past": TokenExpiredError,
-    "auth token is corrupted or has expired": TokenUnknownError,
-    "not authorized to perform this operation": NotAuthorizedError,
+_NONE_GIVEN = "Pachyderm wants a token and the operator has none"
+_CAUSES = {
+    "no authentication token": _NONE_GIVEN,
+    "no authentication metadata": _NONE_GIVEN,
+    "token expiration is in the past": "the operator's token has expired",
+    "auth token is corrupted or has expired": (
+        "Pachyderm does not know the operator's token, which was revoked or has expired"
+    ),
 }
+_NOT_AUTHORIZED = "not authorized to perform this operation"
 _DENIED = re.compile(
     r"(?P<who>\S+) is not authorized to perform this operation - "
     r"needs permissions \[(?P<permissions>[^\]]*)\] on (?P<kind>\w+) (?P<name>[^\s.]+)"
@@ -39,21 +36,17 @@ _REPO_OWNER = frozenset({"REPO_DELETE", "REPO_MODIFY_BINDINGS"})
 
 def access_error(detail: str) -> type[AccessError] | None:
     """Return the error that a message of pachd stands for, None if it is not about access."""
-    return next((error for text, error in _BY_TEXT.items() if text in detail), None)
+    if any(text in detail for text in _CAUSES):
+        return AccessError
+    return NotAuthorizedError if _NOT_AUTHORIZED in detail else None
 
 
 def advice(error: AccessError) -> str:
     """Return what is wrong and what to do about it."""
-    match error:
-        case NoTokenError():
-            return f"Pachyderm wants a token and the operator has none: {_RENEWAL}"
-        case TokenExpiredError():
-            return f"the operator's token has expired: {_RENEWAL}"
-        case TokenUnknownError():
-            return f"Pachyderm does not know the operator's token, which was revoked or has expired: {_RENEWAL}"
-        case NotAuthorizedError():
-            return _missing_role(error.detail)
-    return f"the operator's token cannot be used: correct it, or {_RENEWAL}"
+    if isinstance(error, NotAuthorizedError):
+        return _missing_role(error.detail)
+    cause = next((cause for text, cause in _CAUSES.items() if text in error.detail), None)
+    return f"{cause}: {_RENEWAL}" if cause else f"the operator's token cannot be used: correct it, or {_RENEWAL}"
 
 
 def _missing_role(detail: str) -> str:

@@ -14,11 +14,7 @@ class PachydermError(Exception):
 
 
 class UnavailableError(PachydermError):
-    """Pachyderm did not answer: unreachable, overloaded, or a broken stream. A write may have taken effect."""
-
-
-class TimedOutError(UnavailableError):
-    """Pachyderm did not answer within the deadline. A write may have taken effect."""
+    """Pachyderm did not answer: unreachable, overloaded, late, or a broken stream. A write may have taken effect."""
 
 
 class NotFoundError(PachydermError):
@@ -31,18 +27,6 @@ class AlreadyExistsError(PachydermError):
 
 class AccessError(PachydermError):
     """The operator's token is missing, wrong, or lacks the permission."""
-
-
-class NoTokenError(AccessError):
-    """The server wants a token and the operator has none."""
-
-
-class TokenExpiredError(AccessError):
-    """The operator's token has expired."""
-
-
-class TokenUnknownError(AccessError):
-    """The server does not know the operator's token: it was revoked, or removed after it had expired."""
 
 
 class NotAuthorizedError(AccessError):

@@ -65,20 +65,14 @@ class DeleteRepo:
 
 @dataclass(frozen=True, slots=True)
 class CreateRepo:
+    """Creates a repo, or with `adopt` replaces the description of one that exists."""
+
     ref: RepoRef
     description: str
+    adopt: bool = False
 
     def describe(self) -> str:
-        return f"creating repo {self.ref}"
-
-
-@dataclass(frozen=True, slots=True)
-class AdoptRepo:
-    ref: RepoRef
-    description: str
-
-    def describe(self) -> str:
-        return f"adopting repo {self.ref}"
+        return f"{'adopting' if self.adopt else 'creating'} repo {self.ref}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +103,6 @@ class CopyFiles:
 
 Action = (
     CreateRepo
-    | AdoptRepo
     | ReplaceFiles
     | CopyFiles
     | ApplyPipelines

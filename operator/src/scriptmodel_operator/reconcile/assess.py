@@ -8,7 +8,6 @@ from typing import assert_never
 from scriptmodel_operator.api.conditions import ConditionStatus
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.api.spec import DriftPolicy
 from scriptmodel_operator.desired.pipelines import Desired
 from scriptmodel_operator.observe.view import ModelView, PipelineView
 from scriptmodel_operator.reconcile.actions import StartPipeline, StopJob, StopPipeline
@@ -24,7 +23,7 @@ from scriptmodel_operator.reconcile.corpus import (
 )
 from scriptmodel_operator.reconcile.deadlines import jobs_to_stop
 from scriptmodel_operator.reconcile.difference import Difference, difference
-from scriptmodel_operator.reconcile.download_record import recorded_origin
+from scriptmodel_operator.reconcile.download_record import recorded_download
 from scriptmodel_operator.reconcile.promotion import held_back_message
 from scriptmodel_operator.reconcile.stages import generation_stage, still_open, training_stage
 from scriptmodel_operator.reconcile.state import (
@@ -51,7 +50,7 @@ def assess(
     model: ScriptModel, desired: Desired, view: ModelView, elapsed: Elapsed, source: Sourced = None
 ) -> ModelState:
     """Return the state of an object that is not being deleted: the first one that applies, in this order."""
-    stages, known = _stages(model, view), KnownSource(recorded_origin(model))
+    stages, known = _stages(model, view), KnownSource(recorded_download(model))
     if model.spec.suspend:
         return Suspended(stages=stages, source=known, stop=_running_pipelines(view))
     problem = find_blocker(model, view)
@@ -94,7 +93,7 @@ def _assess_pipelines(
         problem = Problem(found.reason, found.message, found.stalled)
         return Blocked(stages=_stages(model, view), source=corpus.source, problem=problem, stop_jobs=stops)
     stages = _with_unchecked(_stages(model, view, creating=bool(differs.now)), corpus.unchecked)
-    if model.spec.drift_policy is DriftPolicy.WARN and view.stopped and not model.previous.suspended:
+    if model.spec.drift_policy == "Warn" and view.stopped and not model.previous.suspended:
         problem = _stopped_by_somebody(view, differs)
         return Blocked(stages=stages, source=corpus.source, problem=problem, held_back=differs)
     if differs.now:

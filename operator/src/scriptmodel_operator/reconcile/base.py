@@ -11,7 +11,7 @@ from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.desired.base import copy_name
 from scriptmodel_operator.observe.view import BaseSource, BaseView, ModelView
 from scriptmodel_operator.pachyderm.values import BranchRef, RepoRef
-from scriptmodel_operator.reconcile.actions import AdoptRepo, CopyFiles, CreateRepo, DeleteRepo
+from scriptmodel_operator.reconcile.actions import CopyFiles, CreateRepo, DeleteRepo
 from scriptmodel_operator.reconcile.blockers import conflict_message, may_write
 from scriptmodel_operator.reconcile.state import Ingest, Problem
 from scriptmodel_operator.reconcile.wording import short
@@ -58,7 +58,7 @@ def _into_repo(
         return (CreateRepo(own, mark),)
     if not owned.ownership.ours:
         if may_write(model, owned.ownership):
-            return (AdoptRepo(own, mark),)
+            return (CreateRepo(own, mark, adopt=True),)
         text = conflict_message(model, f"repo {own}", owned.ownership, owned.mark)
         return Problem(Reason.NAME_CONFLICT, text)
     commit = source.commit or ""

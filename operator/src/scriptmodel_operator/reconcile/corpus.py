@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from scriptmodel_operator.api.corpus import CorpusHttp
@@ -10,16 +11,16 @@ from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.desired.references import References
 from scriptmodel_operator.ingest.failures import SourceError
-from scriptmodel_operator.ingest.origin import Attempt, Download, Origin, request_of, shown
-from scriptmodel_operator.ingest.source import Source
-from scriptmodel_operator.observe.view import ModelView, OwnedCorpus
-from scriptmodel_operator.reconcile.actions import AdoptRepo, CreateRepo, DeleteRepo, ReplaceFiles
+from scriptmodel_operator.ingest.source import Files, digests_of
+from scriptmodel_operator.ingest.values import Attempt, Download, DownloadRecord, request_of, shown
+from scriptmodel_operator.observe.view import ModelView, OwnedRepo
+from scriptmodel_operator.reconcile.actions import CreateRepo, DeleteRepo, ReplaceFiles
 from scriptmodel_operator.reconcile.blockers import conflict_message, may_write
-from scriptmodel_operator.reconcile.download_record import recorded_origin
+from scriptmodel_operator.reconcile.download_record import recorded_download
 from scriptmodel_operator.reconcile.failures import FAILURES_UNTIL_STALLED, problem_of
 from scriptmodel_operator.reconcile.state import UNKNOWN_SOURCE, Ingest, KnownSource, Problem
 
-Sourced = Source | Attempt | Problem | None
+Sourced = Files | Attempt | Problem | None
 """The files of a ConfigMap, what is known of a download, what prevents either; None where the corpus is a repo."""
 
 
@@ -62,65 +63,67 @@ def own_corpus(model: ScriptModel, owner: Owner, source: Sourced, view: ModelVie
             return CorpusCurrent()
         case Problem():
             return CorpusBlocked(source)
-        case Source() if not source.size_bytes:
+        case Mapping() if not any(source.values()):
             text = "the source of the corpus has no bytes: put scripts into it"
             return CorpusBlocked(Problem(Reason.CORPUS_EMPTY, text))
         case _:
             return _in_repo(model, owner, source, view)
 
 
-def _in_repo(model: ScriptModel, owner: Owner, source: Source | Attempt, view: ModelView) -> OwnCorpus:
+def _in_repo(model: ScriptModel, owner: Owner, source: Files | Attempt, view: ModelView) -> OwnCorpus:
     owned, mark = view.owned_corpus, Mark(owner).to_json()
     if owned is None:
         return CorpusIncomplete((CreateRepo(view.refs.own_corpus, mark),))
     if not owned.ownership.ours:
         adoptable = may_write(model, owned.ownership)
-        return CorpusIncomplete((AdoptRepo(owned.ref, mark),)) if adoptable else CorpusBlocked(_conflict(model, owned))
-    if isinstance(source, Source):
-        return _from_config_map(view.refs, source, owned)
+        return (
+            CorpusIncomplete((CreateRepo(owned.ref, mark, adopt=True),))
+            if adoptable
+            else CorpusBlocked(_conflict(model, owned))
+        )
     http = model.spec.corpus.http
+    if not isinstance(source, Attempt):
+        return _from_config_map(view.refs, source, owned)
     return _from_http(model, view.refs, http, source, owned) if http else CorpusCurrent()
 
 
-def _conflict(model: ScriptModel, owned: OwnedCorpus) -> Problem:
+def _conflict(model: ScriptModel, owned: OwnedRepo) -> Problem:
     text = conflict_message(model, f"corpus repo {owned.ref}", owned.ownership, owned.mark)
     if owned.ownership is not Ownership.FOREIGN:
         text += " and replace its files"
     return Problem(Reason.NAME_CONFLICT, text)
 
 
-def _from_config_map(refs: References, source: Source, owned: OwnedCorpus) -> OwnCorpus:
+def _from_config_map(refs: References, files: Files, owned: OwnedRepo) -> OwnCorpus:
     unfinished = owned.head is not None and not owned.head.finished
-    if unfinished or dict(owned.digests) == source.digests:
+    if unfinished or dict(owned.digests) == digests_of(files):
         return CorpusCurrent()
-    gone = tuple(sorted(set(owned.digests) - set(source.files)))
-    return CorpusIncomplete((ReplaceFiles(refs.own_branch, source.files, gone),))
+    gone = tuple(sorted(set(owned.digests) - set(files)))
+    return CorpusIncomplete((ReplaceFiles(refs.own_branch, files, gone),))
 
 
-def _from_http(
-    model: ScriptModel, refs: References, http: CorpusHttp, attempt: Attempt, owned: OwnedCorpus
-) -> OwnCorpus:
+def _from_http(model: ScriptModel, refs: References, http: CorpusHttp, attempt: Attempt, owned: OwnedRepo) -> OwnCorpus:
     """Check in the background for newer data where pipelines can read older data; else wait for the download."""
     request = request_of(http)
-    origin = _origin(model, attempt, owned)
-    if request.settled_by(origin):
-        return CorpusCurrent(KnownSource(origin))
-    download = Download((model.namespace, model.name), request, refs.own_branch, origin, model.reconcile_at)
+    record = _record(model, attempt, owned)
+    if request.settled_by(record):
+        return CorpusCurrent(KnownSource(record))
+    download = Download((model.namespace, model.name), request, refs.own_branch, record, model.reconcile_at)
     # An operator that was killed may have made the newest commit without recording it; its predecessor is known.
-    known = origin or (recorded_origin(model) if attempt.origin is None else None)
+    known = record or (recorded_download(model) if attempt.record is None else None)
     if request.answered_by(known):
         unchecked = _problem(attempt).message if attempt.failure else ""
         return CorpusCurrent(KnownSource(known, download), unchecked)
     if attempt.failure is not None:
-        return CorpusBlocked(_problem(attempt), KnownSource(origin, download))
-    return CorpusIncomplete((), KnownSource(origin, download), f"the corpus is being fetched from {shown(http.url)}")
+        return CorpusBlocked(_problem(attempt), KnownSource(record, download))
+    return CorpusIncomplete((), KnownSource(record, download), f"the corpus is being fetched from {shown(http.url)}")
 
 
-def _origin(model: ScriptModel, attempt: Attempt, owned: OwnedCorpus) -> Origin | None:
+def _record(model: ScriptModel, attempt: Attempt, owned: OwnedRepo) -> DownloadRecord | None:
     """Return what the newest commit was made from, as this process found out or an earlier one put into the status."""
-    known = (attempt.origin, recorded_origin(model))
+    known = (attempt.record, recorded_download(model))
     head = owned.head.id if owned.head is not None else ""
-    return next((origin for origin in known if origin is not None and origin.commit == head), None)
+    return next((record for record in known if record is not None and record.commit == head), None)
 
 
 def _problem(attempt: Attempt) -> Problem:

@@ -9,11 +9,12 @@ from datetime import datetime, timedelta
 from scriptmodel_operator.api.durations import parse_duration
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.observe.view import ModelView, PipelineView
-from scriptmodel_operator.pachyderm.values import JobInfo, JobRef
+from scriptmodel_operator.pachyderm.values import JobInfo, JobRef, PipelineState
 from scriptmodel_operator.reconcile.actions import StopJob
 from scriptmodel_operator.reconcile.state import Elapsed
 
 PENDING_TEXT = "scriptmodel: no worker within pendingDeadline"
+REASON_FOLLOWS = ": "
 ACTIVE_TEXT = "scriptmodel: longer than activeDeadline"
 SUPERSEDED_TEXT = "scriptmodel: superseded by a newer commit"
 
@@ -38,11 +39,17 @@ def jobs_to_stop(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> tuple
     ]
     waiting = None if view.train.info.stopped else _pending_training(view)
     unstarted = [
-        StopJob(job.ref, f"{PENDING_TEXT} ({pending})")
-        for job in (waiting, _pending_generation(view))
-        if job and _longer(job.since, pending, elapsed)
+        StopJob(job.ref, f"{PENDING_TEXT} ({pending}){_reported(pipeline)}")
+        for job, pipeline in ((waiting, view.train), (_pending_generation(view), view.generate))
+        if job and pipeline and _longer(job.since, pending, elapsed)
     ]
     return (*superseded, *too_long, *unstarted)
+
+
+def _reported(pipeline: PipelineView) -> str:
+    """Return what Pachyderm reports of the pipeline's pods, which is known no more once the job is stopped."""
+    crashing = pipeline.info.state is PipelineState.CRASHING and pipeline.info.reason
+    return f"{REASON_FOLLOWS}{pipeline.info.reason}" if crashing else ""
 
 
 def remaining_wait(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> timedelta | None:

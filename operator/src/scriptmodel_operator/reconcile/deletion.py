@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.api.spec import DeletionPolicy
-from scriptmodel_operator.observe.view import ModelView, OwnedCorpus
+from scriptmodel_operator.observe.view import ModelView
 from scriptmodel_operator.pachyderm.values import PipelineRef, RepoRef
 from scriptmodel_operator.reconcile.state import Problem
 
@@ -28,16 +27,15 @@ class DeletionState:
 
 def needs_no_pachyderm(model: ScriptModel) -> bool:
     """Return whether the object can be released without Pachyderm: deletionPolicy Orphan changes nothing there."""
-    return model.spec.deletion_policy is DeletionPolicy.ORPHAN
+    return model.spec.deletion_policy == "Orphan"
 
 
 def assess_deletion(model: ScriptModel, view: ModelView) -> DeletionState:
     """Select the object's own pipelines, generate before train, and its repos. Nothing else is deleted."""
     pipelines = tuple(seen.info.ref for seen in (view.generate, view.train) if seen is not None and seen.ownership.ours)
-    keep = model.spec.deletion_policy is DeletionPolicy.RETAIN
-    corpus = None if keep else _own_corpus(view)
-    base = view.base.owned if not keep and view.base.owned and view.base.owned.ownership.ours else None
-    repos = [repo for repo in (corpus, base) if repo is not None]
+    keep = model.spec.deletion_policy == "Retain"
+    found = () if keep else (view.owned_corpus, view.base.owned)
+    repos = [repo for repo in found if repo is not None and repo.ownership.ours]
     readers = {*(view.readers if pipelines else ()), *(ref for repo in repos for ref in repo.readers)} - set(pipelines)
     if readers:
         names = ", ".join(str(ref) for ref in sorted(readers))
@@ -49,9 +47,3 @@ def assess_deletion(model: ScriptModel, view: ModelView) -> DeletionState:
             )
         )
     return DeletionState(pipelines=pipelines, repos=tuple(repo.ref for repo in repos), keep_repos=keep)
-
-
-def _own_corpus(view: ModelView) -> OwnedCorpus | None:
-    """Return the repo only if it carries the object's own mark."""
-    owned = view.owned_corpus
-    return owned if owned is not None and owned.ownership.ours else None

@@ -20,8 +20,9 @@ from scriptmodel_operator.api.status import (
     TrainingStatus,
 )
 from scriptmodel_operator.desired.base import copied_commit, is_copy_of
+from scriptmodel_operator.observe.files import ModelMetrics
 from scriptmodel_operator.observe.progress import Device, LogDigest
-from scriptmodel_operator.observe.results import ModelMetrics, Script
+from scriptmodel_operator.observe.results import Script
 from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView
 from scriptmodel_operator.pachyderm.values import BranchRef, JobInfo, JobState, RepoRef
 from scriptmodel_operator.reconcile.promotion import promoted, promotion
@@ -92,15 +93,16 @@ def _device(device: Device | None) -> DeviceStatus | None:
 
 
 def _finished(metrics: ModelMetrics) -> dict[str, object]:
+    epochs, perplexity = len(metrics.epochs), metrics.perplexity
     return {
-        "epoch": metrics.epochs,
-        "epochs": metrics.epochs,
-        "epoch_progress": f"{metrics.epochs}/{metrics.epochs}",
+        "epoch": epochs,
+        "epochs": epochs,
+        "epoch_progress": f"{epochs}/{epochs}",
         "progress_percent": 100,
         "perplexity": Perplexity(
-            train=_figure(metrics.train),
-            valid=_figure(metrics.valid),
-            test=_figure(metrics.test),
+            train=_figure(perplexity.train),
+            valid=_figure(perplexity.valid),
+            test=_figure(perplexity.test),
             best=_figure(metrics.best),
         ),
         "words_per_second": _rounded(metrics.words_per_second),
@@ -263,7 +265,7 @@ def _history_entry(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> His
         generation=before.generation or model.generation,
         model_commit=job.ref.id,
         perplexity=_figure(view.metrics.best) if view.metrics else None,
-        test_perplexity=_figure(view.metrics.test) if view.metrics else None,
+        test_perplexity=_figure(view.metrics.perplexity.test) if view.metrics else None,
         finished=timestamp(job.finished) if job.finished else None,
         gpu_seconds=_gpu_seconds(model, train, job, elapsed),
         promotion=compared.decision if compared and compared.model == job.ref.id else before.promotion,

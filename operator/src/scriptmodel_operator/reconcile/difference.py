@@ -8,7 +8,6 @@ from enum import Enum
 
 from scriptmodel_operator.api.marks import Mark, Ownership, mark_of
 from scriptmodel_operator.api.objects import ScriptModel
-from scriptmodel_operator.api.spec import DriftPolicy
 from scriptmodel_operator.desired.digest import fingerprint
 from scriptmodel_operator.desired.pipelines import Desired, DesiredPipeline, retraining_requested
 from scriptmodel_operator.observe.view import ModelView, PipelineView
@@ -61,7 +60,7 @@ NO_DIFFERENCE = Difference()
 def difference(model: ScriptModel, desired: Desired, view: ModelView) -> Difference:
     """Return all changes; none if both pipelines are as desired."""
     changes = list(_changes(model, desired, view))
-    tolerant = model.spec.drift_policy is DriftPolicy.WARN
+    tolerant = model.spec.drift_policy == "Warn"
     tolerated = [change for change in changes if tolerant and change.kind is ChangeKind.CORRECT]
     due = [change for change in changes if change not in tolerated]
     deferred = [change for change in due if _must_wait(change, view)]

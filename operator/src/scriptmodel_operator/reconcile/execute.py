@@ -8,7 +8,6 @@ from scriptmodel_operator.pachyderm.gateway import Gateway
 from scriptmodel_operator.pachyderm.values import Upload
 from scriptmodel_operator.reconcile.actions import (
     Action,
-    AdoptRepo,
     ApplyPipelines,
     CopyFiles,
     CreateRepo,
@@ -31,7 +30,7 @@ def execute(gateway: Gateway, actions: Sequence[Action]) -> None:
 
 def _execute(gateway: Gateway, action: Action) -> None:
     match action:
-        case CreateRepo() | AdoptRepo() | ReplaceFiles() | CopyFiles() | DeleteRepo():
+        case CreateRepo() | ReplaceFiles() | CopyFiles() | DeleteRepo():
             _change_repo(gateway, action)
         case ApplyPipelines(pipelines, _why):
             gateway.apply_pipelines(pipelines)
@@ -45,12 +44,10 @@ def _execute(gateway: Gateway, action: Action) -> None:
             gateway.delete_pipeline(ref, keep_repo=keep_repo)
 
 
-def _change_repo(gateway: Gateway, action: CreateRepo | AdoptRepo | ReplaceFiles | CopyFiles | DeleteRepo) -> None:
+def _change_repo(gateway: Gateway, action: CreateRepo | ReplaceFiles | CopyFiles | DeleteRepo) -> None:
     match action:
-        case CreateRepo(ref, description):
-            gateway.create_repo(ref, description)
-        case AdoptRepo(ref, description):
-            gateway.create_repo(ref, description, update=True)
+        case CreateRepo(ref, description, adopt):
+            gateway.create_repo(ref, description, update=adopt)
         case ReplaceFiles(branch, files, gone):
             contents = (Upload(path, [content]) for path, content in sorted(files.items()))
             gateway.replace_files(branch, contents, gone, PUT_SECONDS)

@@ -125,7 +125,7 @@ def _decided(
 
 def _compared(measure: Measure, newest: WrittenScript, kept: WrittenScript) -> Comparison:
     """Compare two models on the same validation text; an older trainer wrote no digest of it."""
-    texts = [each.metrics.validation_digest if each.metrics else "" for each in (newest, kept)]
+    texts = [each.metrics.validation.digest if each.metrics else "" for each in (newest, kept)]
     if not texts[0] or texts[0] != texts[1]:
         return Comparison()
     if measure is Measure.JUDGE:
@@ -138,7 +138,7 @@ def _score(written: WrittenScript) -> float | None:
 
 
 def _nats(written: WrittenScript) -> float | None:
-    return written.metrics.nats_per_character if written.metrics else None
+    return written.metrics.validation.nats_per_character if written.metrics else None
 
 
 def _figure(value: float | None) -> str | None:

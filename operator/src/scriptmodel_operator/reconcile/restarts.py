@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from scriptmodel_operator.api.status import ResumedAt, TrainingStatus
+from scriptmodel_operator.observe.files import ModelMetrics
 from scriptmodel_operator.observe.progress import Resumed
-from scriptmodel_operator.observe.results import ModelMetrics
 from scriptmodel_operator.observe.view import ModelView, PipelineView
 
 
@@ -44,14 +44,14 @@ def as_text(resumed: Resumed | None) -> str:
 
 def state_is_kept(train: PipelineView, view: ModelView) -> bool:
     """Return whether the running worker says that it keeps its state on a claim: older trainers do not."""
-    return bool(train.mark and train.mark.claim and view.training_log and view.training_log.keeps_state)
+    return bool(train.claim and view.training_log and view.training_log.keeps_state)
 
 
 def if_worker_is_lost(train: PipelineView, view: ModelView) -> str | None:
     """Return what is computed again if the worker is lost; None unless a training is in progress."""
     if train.running is None or view.training_log is None or not view.training_log.epochs:
         return None
-    claim = train.mark.claim if train.mark else ""
+    claim = train.claim
     if state_is_kept(train, view):
         return f"at most one checkpoint interval is computed again: claim {claim} keeps the state"
     if claim:

@@ -13,10 +13,11 @@ from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineV
 from scriptmodel_operator.pachyderm.values import JobInfo, JobState, PipelineState
 from scriptmodel_operator.reconcile import restarts
 from scriptmodel_operator.reconcile.budget import ended_by_budget, ended_early
-from scriptmodel_operator.reconcile.deadlines import ACTIVE_TEXT, PENDING_TEXT
+from scriptmodel_operator.reconcile.deadlines import ACTIVE_TEXT, PENDING_TEXT, REASON_FOLLOWS
 from scriptmodel_operator.reconcile.state import Stage
 from scriptmodel_operator.reconcile.warnings import as_text, warnings_of, warnings_of_model
 from scriptmodel_operator.reconcile.wording import cause, in_terms_of_the_object, short
+from scriptmodel_operator.reconcile.workers import cannot_start, things_to_check
 
 Failures = Mapping[ConditionType, FailedJob]
 """Failed jobs that the previous status reports."""
@@ -43,6 +44,8 @@ def _training_job(view: ModelView, train: PipelineView, job: JobInfo, reported: 
     if job.state is JobState.SUCCESS:
         return _succeeded(job, view)
     if job.state.final:
+        if job.reason.startswith(PENDING_TEXT):
+            return _without_worker(job, train.claim, _TRAIN_AGAIN)
         return _ended(job, view.training_log, reported, Reason.TRAINING_FAILED, _TRAIN_AGAIN)
     if train.running is not None:
         return _in_progress(Reason.TRAINING, _training_message(view, train, job))
@@ -55,7 +58,7 @@ def _succeeded(job: JobInfo, view: ModelView) -> Stage:
             Reason.NO_DATA, "the train job read no files: put scripts into the corpus; a new commit trains again"
         )
     metrics = view.metrics if view.good_model and view.good_model.model == job.ref.id else None
-    known = {"validation": metrics.best, "test": metrics.test} if metrics else {}
+    known = {"validation": metrics.best, "test": metrics.perplexity.test} if metrics else {}
     figures = [f"{value:.1f} ({name})" for name, value in known.items() if value is not None]
     text = f"the model is trained: perplexity {', '.join(figures)}" if figures else "the model is trained"
     if view.metrics is None:
@@ -71,7 +74,7 @@ def _training_message(view: ModelView, train: PipelineView, newest: JobInfo) -> 
     if log and log.percent == 100:
         text = f"all {log.epochs} epochs are done, and the model is being tested and written"
     if log and log.error:
-        text = f"attempt failed, retrying: {in_terms_of_the_object(str(log.error), generating=False)}"
+        text = f"attempt failed, retrying: {in_terms_of_the_object(log.error, generating=False)}"
     text += restarts.as_text(log.resumed if log else None)
     if train.running and train.running.ref != newest.ref:
         text += "; a newer corpus commit or spec is next"
@@ -86,7 +89,9 @@ def _waiting(view: ModelView, train: PipelineView, job: JobInfo) -> Stage:
     if view.queue and view.waits_for_quota:
         return _in_progress(Reason.WAITING_FOR_QUOTA, _queued(view.queue, job))
     if train.info.state is PipelineState.CRASHING:
-        return _in_progress(Reason.WAITING_FOR_WORKER, f"no worker can start: {train.info.reason}")
+        return _in_progress(
+            Reason.WAITING_FOR_WORKER, f"no worker can start: {cannot_start(train.info.reason, train.claim)}"
+        )
     return _in_progress(Reason.WAITING_FOR_WORKER, f"the train job waits for a worker (job {short(job.ref.id)})")
 
 
@@ -126,6 +131,8 @@ def _generation_job(view: ModelView, generate: PipelineView, job: JobInfo, repor
     if job.state is JobState.SUCCESS:
         return _written(job, view)
     if job.state.final:
+        if job.reason.startswith(PENDING_TEXT):
+            return _without_worker(job, "", _WRITE_AGAIN)
         return _ended(job, view.generation_log, reported, Reason.GENERATION_FAILED, _WRITE_AGAIN)
     if job.state.waiting and generate.info.state is PipelineState.CRASHING:
         return _in_progress(Reason.WAITING_FOR_WORKER, f"no worker can start: {generate.info.reason}")
@@ -165,13 +172,16 @@ def _ended(job: JobInfo, log: LogDigest | None, reported: FailedJob | None, fail
     return _failed(failed, failure_message(what, why, short(job.ref.id)))
 
 
+def _without_worker(job: JobInfo, claim: str, again: str) -> Stage:
+    """Return the stage of a job that was stopped at pendingDeadline; its reason has what Pachyderm had reported."""
+    known = job.reason.partition(REASON_FOLLOWS)[2].partition(REASON_FOLLOWS)[2]
+    what = cannot_start(known, claim) if known else things_to_check(claim)
+    text = f"no worker started within pendingDeadline: {what}, then {again} (job {short(job.ref.id)})"
+    return _failed(Reason.WORKER_UNAVAILABLE, text)
+
+
 def _killed(job: JobInfo, verb: str, again: str) -> Stage:
     of_job = f"(job {short(job.ref.id)})"
-    if job.reason.startswith(PENDING_TEXT):
-        return _failed(
-            Reason.WORKER_UNAVAILABLE,
-            f"no worker started within pendingDeadline: check node capacity, GPUs and the image, then {again} {of_job}",
-        )
     if job.reason.startswith(ACTIVE_TEXT):
         return _failed(
             Reason.DEADLINE_EXCEEDED,

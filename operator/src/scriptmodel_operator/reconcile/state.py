@@ -8,9 +8,8 @@ from datetime import datetime, timedelta
 
 from scriptmodel_operator.api.conditions import ConditionStatus
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.ingest.origin import Download, Origin
+from scriptmodel_operator.ingest.values import Download, DownloadRecord
 from scriptmodel_operator.reconcile.actions import (
-    AdoptRepo,
     CopyFiles,
     CreateRepo,
     DeleteRepo,
@@ -23,7 +22,7 @@ from scriptmodel_operator.reconcile.difference import NO_DIFFERENCE, Difference
 
 Elapsed = Callable[[datetime], timedelta]
 """Returns the time that has passed since a time that Pachyderm gave (`pachyderm/clock.py`)."""
-Ingest = CreateRepo | AdoptRepo | ReplaceFiles | CopyFiles
+Ingest = CreateRepo | ReplaceFiles | CopyFiles
 """Actions that put an object's own corpus or its base model into Pachyderm."""
 Upkeep = StartPipeline | StopJob | DeleteRepo
 """Actions on an object whose pipelines need no update."""
@@ -84,7 +83,7 @@ class Problem:
 class KnownSource:
     """What is known of the source of the object's own corpus."""
 
-    origin: Origin | None = None
+    record: DownloadRecord | None = None
     """What the newest commit was made from."""
     download: Download | None = None
     """The download to start once it is due."""

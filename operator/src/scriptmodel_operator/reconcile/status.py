@@ -38,7 +38,7 @@ def status_of(
         script=details.script_status(model, view),
         lineage=details.lineage(model, view),
         promotion=promotion(model, view),
-        source=source_status(model, state.source.origin),
+        source=source_status(model, state.source.record),
         pipelines=details.pipeline_statuses(view),
         history=details.history(model, view, elapsed),
     )

@@ -57,7 +57,7 @@ def cause(log: LogDigest | None, *, generating: bool) -> str:
     if log is None:
         return ""
     if log.error:
-        return in_terms_of_the_object(str(log.error), generating=generating)
+        return in_terms_of_the_object(log.error, generating=generating)
     if log.verdict == "signal: killed":
         return _OUT_OF_MEMORY + _last_lines(log.tail)
     if not log.tail:

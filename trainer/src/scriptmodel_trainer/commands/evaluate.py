@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from scriptmodel_trainer.artifacts import load_model
+from scriptmodel_trainer.artifacts import layout_of, load_model
 from scriptmodel_trainer.characters import per_character
 from scriptmodel_trainer.corpus import layouts, reading, stream
 from scriptmodel_trainer.evaluation import score, score_with_cache
@@ -27,8 +27,8 @@ def evaluate(
     """
     model = load_model(folder)
     sources = reading.find_sources(data, progress.note)
-    tokens = stream.read_whole(sources, layouts.layout_named(layout))
-    ids = model.vocabulary.mapping_from(tokens.lexicon)[tokens.ids]
+    tokens = stream.read_whole(sources, layouts.layout_named(layout_of(model, layout)))
+    ids = model.vocabulary.translated(tokens.ids, tokens.lexicon)
     if tokens.doubt:
         progress.report(Warned("not_scripts", tokens.doubt))
     network = Network(model.weights)

@@ -12,11 +12,13 @@ from typing import Any
 
 from scriptmodel_trainer import artifacts
 from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.generation.exact_writer import ExactWriter
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.readers import CacheSettings
-from scriptmodel_trainer.generation.rendering import count_pieces, render
+from scriptmodel_trainer.generation.rendering import count_pieces
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Opening, Writer
+from scriptmodel_trainer.generation.writers import writer_of
 from scriptmodel_trainer.judging.verdict import Verdict
 from scriptmodel_trainer.progress.events import FileWritten, Warned
 from scriptmodel_trainer.progress.listeners import Progress
@@ -57,7 +59,7 @@ def generate(options: GenerateOptions, progress: Progress) -> list[str]:
     judged = options.keep == BEST or options.record is not None
     model = artifacts.load_model(options.model, judged=judged)
     _prepare(options)
-    writer = Writer(Network(model.weights), model.vocabulary, CacheSettings() if options.cache else None)
+    writer = writer_of(Network(model.weights), model.vocabulary, CacheSettings() if options.cache else None)
     opening = writer.understood(options.opening)
     unknown = writer.unknown_words(opening)
     if unknown:
@@ -69,7 +71,7 @@ def generate(options: GenerateOptions, progress: Progress) -> list[str]:
     best = _best(verdicts, progress) if options.keep == BEST else None
     if best is not None:
         scripts, verdicts = [scripts[best]], [verdicts[best]] if verdicts else []
-    texts = [render(script) for script in scripts]
+    texts = [writer.text(script) for script in scripts]
     if options.out is not None:
         entries = _store(options.out, scripts, texts, progress)
         for entry, verdict in zip(entries, verdicts, strict=False):
@@ -93,7 +95,7 @@ def _check(options: GenerateOptions) -> None:
         raise BadInputError(f"--seed {options.seed} must not be negative", parameter="seed")
 
 
-def _scripts(options: GenerateOptions, writer: Writer, opening: Opening) -> list[list[str]]:
+def _scripts(options: GenerateOptions, writer: Writer | ExactWriter, opening: Opening) -> list[list[str]]:
     """Return the tokens of all samples."""
     seeds = [(options.seed, sample) for sample in range(options.samples)]
     if options.together:
@@ -105,8 +107,8 @@ def _best(verdicts: list[Verdict], progress: Progress) -> int:
     """Return the index of the sample that the judge ranks first; the first one if the model cannot judge."""
     if not verdicts:
         text = (
-            "the first sample is kept: the model holds no figures to judge by, since an older version trained it or "
-            "its corpus is too small to hold text out; train again to judge samples"
+            "the first sample is kept: the model holds no figures to judge by, since an older version trained it, "
+            "its corpus is too small to hold text out or its layout is exact; train again to judge samples"
         )
         progress.report(Warned("not_judged", text))
         return 0

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from scriptmodel_trainer import artifacts
+from scriptmodel_trainer.artifacts import TrainedModel
 from scriptmodel_trainer.corpus import layouts, reading, stream
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.network import Network
@@ -21,10 +22,11 @@ from scriptmodel_trainer.judging.bleu import self_bleu
 from scriptmodel_trainer.judging.figures import MEANING, mean_figures
 from scriptmodel_trainer.judging.lines import is_rendered, lines_of, rendered_tokens
 from scriptmodel_trainer.judging.ngrams import spoken_hashes
-from scriptmodel_trainer.judging.reference import held_out_tokens, reference_of
+from scriptmodel_trainer.judging.reference import Reference, held_out_tokens, reference_of
 from scriptmodel_trainer.judging.verdict import Verdict, judge
 from scriptmodel_trainer.progress.events import Warned
 from scriptmodel_trainer.progress.listeners import Progress
+from scriptmodel_trainer.records import SCENES
 from scriptmodel_trainer.storage import finite
 
 _SHORT = 200
@@ -44,6 +46,7 @@ class JudgeOptions:
     words: int
     seed: int
     as_json: bool
+    split: str = SCENES
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,22 +65,25 @@ def judge_subject(options: JudgeOptions, progress: Progress) -> str:
         raise BadInputError(f"--words {options.words} must be at least 1", parameter="words")
     if options.seed < 0:
         raise BadInputError(f"--seed {options.seed} must not be negative", parameter="seed")
-    samples = _samples_of(options, progress)
+    model = artifacts.load_model(options.subject, judged=True) if options.subject.is_dir() else None
+    samples = _samples_of(options, model, progress)
     sources = reading.find_sources(options.data, progress.note)
-    corpus = stream.read_corpus(sources, layouts.layout_named(options.layout), progress.note)
+    corpus = stream.read_corpus(sources, layouts.layout_named(options.layout), progress.note, options.split)
     if corpus.doubt:
         progress.report(Warned("not_scripts", corpus.doubt))
-    report = _report(samples, corpus)
+    report = _report(samples, corpus, model.reference if model and model.origin.base else None)
     if report.figures["words"] < _SHORT:
         text = f"the text has {report.figures['words']} words: figures of fewer than {_SHORT} say little"
         progress.report(Warned("short_text", text))
     return _json(report) if options.as_json else _table(report)
 
 
-def _samples_of(options: JudgeOptions, progress: Progress) -> list[Tokens]:
+def _samples_of(options: JudgeOptions, model: TrainedModel | None, progress: Progress) -> list[Tokens]:
     """Return the tokens of the script, or of samples of the model."""
-    if options.subject.is_dir():
-        model = artifacts.load_model(options.subject)
+    if model:
+        if model.vocabulary.exact:
+            message = f"{options.subject} was trained with layout exact, and the judge compares speeches and directions"
+            raise BadInputError(message, "judge a model of another layout")
         writer = Writer(Network(model.weights), model.vocabulary)
         seeds = [(options.seed, sample) for sample in range(options.samples)]
         return writer.write_together(options.words, Sampling(), seeds, Opening())
@@ -88,8 +94,9 @@ def _samples_of(options: JudgeOptions, progress: Progress) -> list[Tokens]:
     return [[whole.lexicon[number] for number in whole.ids.tolist()]]
 
 
-def _report(samples: Sequence[Tokens], corpus: stream.TokenStream) -> _Report:
-    reference = reference_of(corpus)
+def _report(samples: Sequence[Tokens], corpus: stream.TokenStream, own: Reference | None) -> _Report:
+    """Return the report; `own` is the reference of a model with a base, which knows the base's training text."""
+    reference = reference_of(corpus, own)
     if reference is None:
         raise BadInputError("the corpus is too small to hold out text to compare with", "add scripts to --data")
     training = spoken_hashes(corpus.splits["train"], corpus.lexicon)

@@ -13,11 +13,11 @@ from scriptmodel_trainer.artifacts import CHECKPOINT, LOG, Origin, TrainedModel
 from scriptmodel_trainer.characters import per_character, validation_of
 from scriptmodel_trainer.commands.train_options import TrainOptions
 from scriptmodel_trainer.corpus import layouts, reading, stream
-from scriptmodel_trainer.corpus.tokens import EOS
+from scriptmodel_trainer.corpus.layouts import EXACT
 from scriptmodel_trainer.errors import BadInputError, TrainerError
 from scriptmodel_trainer.evaluation import score_of
 from scriptmodel_trainer.generation.sample_lines import sample_line
-from scriptmodel_trainer.judging.reference import reference_of, stored_figures
+from scriptmodel_trainer.judging.reference import Reference, reference_of, stored_figures
 from scriptmodel_trainer.presets import Preset
 from scriptmodel_trainer.progress.events import Done, Failed, ModelStored, Progressed, Warned
 from scriptmodel_trainer.progress.listeners import Progress
@@ -28,24 +28,27 @@ from scriptmodel_trainer.reporting.page import render_report
 from scriptmodel_trainer.stopping import StopSignals
 from scriptmodel_trainer.storage import locked, prepare_folder
 from scriptmodel_trainer.training import hardware
-from scriptmodel_trainer.training.base import vocabulary_after, weights_after
+from scriptmodel_trainer.training.base import require_layout, vocabulary_after, weights_after
 from scriptmodel_trainer.training.fingerprints import Fingerprints, fingerprints_of
 from scriptmodel_trainer.training.reporter import REPORT_SECONDS
 from scriptmodel_trainer.training.state import Effort
 from scriptmodel_trainer.training.stores import CheckpointFile, StateFolder, Store
 from scriptmodel_trainer.training.task import TrainingResult, TrainingTask
-from scriptmodel_trainer.vocabulary import Vocabulary, build_vocabulary
+from scriptmodel_trainer.training.unseen import without_unseen
+from scriptmodel_trainer.vocabulary import Vocabulary, build_exact_vocabulary, build_vocabulary
 
 
 def train(options: TrainOptions, progress: Progress, signals: StopSignals) -> None:
     """Read, train, evaluate, store."""
     started = time.monotonic()
     layout = layouts.layout_named(options.layout)
+    if options.base:
+        require_layout(options.base, options.layout)
     log = BoundedLog()
     logged = LoggedProgress(progress, log)
     _look_for_gpu(options, logged)
     sources = reading.find_sources(options.data, progress.note)
-    corpus = stream.read_corpus(sources, layout, progress.note)
+    corpus = stream.read_corpus(sources, layout, progress.note, options.split)
     options = options.chosen(len(corpus.splits["train"]))
     if options.auto:
         _note_choice(options.auto, progress)
@@ -73,12 +76,16 @@ def _learn(
 ) -> None:
     """Train on the corpus and store the model, in a locked folder; `started` is when the command started."""
     base, words = options.base, (corpus.splits["train"], corpus.lexicon, options.preset.vocabulary_size)
-    vocabulary = vocabulary_after(base.model.vocabulary, *words) if base else build_vocabulary(*words)
-    mapping = vocabulary.mapping_from(corpus.lexicon)
-    splits = {name: mapping[ids] for name, ids in corpus.splits.items()}
+    if base:
+        vocabulary = vocabulary_after(base.model.vocabulary, *words)
+    else:
+        vocabulary = build_exact_vocabulary(*words) if options.layout == EXACT else build_vocabulary(*words)
+    splits = {name: vocabulary.translated(ids, corpus.lexicon) for name, ids in corpus.splits.items()}
     requested, preset = options.preset, _for_this_machine(options.preset, options.seed)
     origin = base.digest if base else None
-    fingerprints = fingerprints_of(requested, preset, options.seed, options.layout, corpus.digest, origin)
+    fingerprints = fingerprints_of(
+        requested, preset, options.seed, options.layout, corpus.digest, origin, options.split
+    )
     effort = Effort()
     with _state_folder(options, fingerprints, effort, progress) as state:
         resume_from = _resume_from(options, state, preset, fingerprints, progress)
@@ -98,7 +105,7 @@ def _learn(
             train=splits["train"],
             valid=splits["valid"],
             tokens={name: len(ids) for name, ids in splits.items()},
-            eos=vocabulary.id_of(EOS),
+            first=vocabulary.first,
             seed=options.seed,
             fingerprints=fingerprints,
             processor=hardware.processor(),
@@ -113,6 +120,8 @@ def _learn(
             gpu_requested=options.gpu_requested,
         )
         result = loop.fit(task, progress, signals)
+        if vocabulary.exact:
+            result = dataclasses.replace(result, weights=without_unseen(result.weights, splits["train"]))
         model = _evaluated(options, corpus, vocabulary, splits, task, result, tensorflow, progress)
         page = render_report(model)
         signals.deferred = True  # a model is stored whole
@@ -138,12 +147,12 @@ def _evaluated(
     report = _while_testing(progress, result.history[-1], REPORT_SECONDS)
     from scriptmodel_trainer.training import scoring  # noqa: PLC0415  # it imports TensorFlow
 
-    losses = scoring.negative_log_likelihoods(task.preset, result.weights, splits["test"], task.eos, report)
+    losses = scoring.negative_log_likelihoods(task.preset, result.weights, splits["test"], task.first, report)
     test = score_of(vocabulary, splits["test"], losses)
     test = per_character(test, _words(corpus, "test"), vocabulary)
     best, effort = result.history[result.best_epoch - 1], task.effort
     base = options.base.record(vocabulary) if options.base else None
-    reference = reference_of(corpus)
+    reference = None if vocabulary.exact else _reference(options, corpus, progress)  # the judge looks for speeches
     metrics = Metrics(
         fingerprint=task.fingerprints.current,
         epochs=result.history,
@@ -152,7 +161,7 @@ def _evaluated(
         understood=round(corpus.understood, 5),
         best_epoch=result.best_epoch,
         seconds=result.seconds,
-        validation=_validation(best.valid_perplexity, corpus, vocabulary),
+        validation=_validation(best.valid_perplexity, task.tokens["valid"], corpus, vocabulary),
         test=test,
         restarts=effort.restarts,
         recomputed_seconds=round(effort.recomputed_seconds, 1),
@@ -171,6 +180,7 @@ def _evaluated(
         layouts=corpus.layouts,
         notes=tuple(corpus.notes),
         summary=summarize(splits["train"], vocabulary),
+        split=options.split,
     )
     versions = artifacts.versions(tensorflow=tensorflow)
     origin = Origin(options.preset_name, task.preset, options.seed, facts, versions, base)
@@ -183,16 +193,29 @@ def _note_choice(choice: Choice, progress: Progress) -> None:
     progress.note(f"auto: preset {choice.preset}, for {choice.tokens:,} tokens to train on and {limit}")
 
 
-def _validation(perplexity: float, corpus: stream.TokenStream, vocabulary: Vocabulary) -> Validation | None:
+def _validation(perplexity: float, count: int, corpus: stream.TokenStream, vocabulary: Vocabulary) -> Validation | None:
     """Return what models are compared by; None if the corpus is too small to hold out text."""
     if corpus.splits["valid"] is corpus.splits["train"]:
         return None
-    return validation_of(perplexity, _words(corpus, "valid"), vocabulary)
+    return validation_of(perplexity, count, _words(corpus, "valid"), vocabulary)
 
 
 def _words(corpus: stream.TokenStream, split: str) -> list[str]:
     """Return the words of a split as the corpus has them, unknown ones too."""
     return [corpus.lexicon[number] for number in corpus.splits[split].tolist()]
+
+
+def _reference(options: TrainOptions, corpus: stream.TokenStream, progress: Progress) -> Reference | None:
+    """Return what the model's scripts are judged by; warn if the base does not record its training text."""
+    base = options.base.model.reference if options.base else None
+    reference = reference_of(corpus, base)
+    if reference and options.base and base is None:
+        text = (
+            f"the base model {options.base.folder} has no {artifacts.NGRAMS}, as older ones and those of tiny corpora"
+        )
+        lost = "a script that copies the base's training text is not recognised as a copy: train the base again"
+        progress.report(Warned("base-text-unknown", f"{text}; {lost}"))
+    return reference
 
 
 def _look_for_gpu(options: TrainOptions, progress: Progress) -> None:

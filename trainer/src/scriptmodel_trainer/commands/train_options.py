@@ -14,7 +14,7 @@ from scriptmodel_trainer import presets
 from scriptmodel_trainer.auto import AUTO, choose, minutes_from
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.presets import Preset
-from scriptmodel_trainer.records import Choice
+from scriptmodel_trainer.records import SCENES, Choice
 from scriptmodel_trainer.training.base import BaseModel, load_base, preset_after
 from scriptmodel_trainer.training.budget import Budget
 
@@ -44,6 +44,7 @@ class TrainOptions:
     gpu_requested: bool = False
     gpu_required: bool = False
     base: BaseModel | None = None
+    split: str = SCENES
     overrides: Mapping[str, str] = field(default_factory=dict)
     minutes: float | None = None
     """What `auto` chooses for."""
@@ -88,6 +89,7 @@ def options_from(parsed: argparse.Namespace, environment: Mapping[str, str] = os
         gpu_requested=required or environment.get(_GPU_REQUESTED) == "1",
         gpu_required=required,
         base=base,
+        split=parsed.split,
         overrides=overrides,
         minutes=minutes_from(parsed.minutes, parsed.preset),
     )

@@ -43,7 +43,7 @@ def explained(source: Source, layout: Layout | None) -> Iterator[str]:
     sample = reading.sample_lines(source)
     chosen, _ = layouts.detect(sample, layout)
     decisions: list[Decision] = []
-    for _ in chosen.parse(reading.read_lines(source), sample, decisions.append):
+    for _ in chosen.parse(chosen.read(source), sample, decisions.append):
         pass
     decisions.sort(key=_line)  # those of one line stay in order: the last one holds
     yield f"{without_controls(source.name)} ({chosen.name})"

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 from scriptmodel_trainer.controls import without_controls
 from scriptmodel_trainer.corpus import layouts, reading, understood
 from scriptmodel_trainer.corpus.events import Event, EventKind
+from scriptmodel_trainer.corpus.exact import exact_text
 from scriptmodel_trainer.corpus.layouts import Layout
 from scriptmodel_trainer.corpus.layouts.paragraphs import without_notes
 from scriptmodel_trainer.corpus.reading import Source
@@ -88,7 +89,7 @@ class FileStatistics:
             if len(self.cut_lines) < _LISTED_LINES:
                 self.cut_lines.append(event.line)
             return
-        self._count_out(event.text)
+        self._count_out(exact_text(event.text.split()) if self.layout == layouts.EXACT else event.text)
         if event.kind is EventKind.VERBATIM and self.layout == "plain":
             self.words_out -= 1  # the sentence end that the layout added
         if event.doubtful:
@@ -167,7 +168,7 @@ def _write_one(source: Source, layout: Layout | None, file: BinaryIO) -> FileSta
     chosen, confidence = layouts.detect(sample, layout)
     tally = understood.tally_of(chosen.name, confidence, requested=layout is not None)
     statistics = FileStatistics(source.name, chosen.name, confidence, tally)
-    lines = statistics.count_lines(reading.read_lines(source))
+    lines = statistics.count_lines(chosen.read(source))
     for line in _normalized(chosen.parse(lines, sample), statistics):
         file.write(line)
     statistics.finish()

@@ -126,6 +126,17 @@ def read_lines(source: Source) -> Iterator[str]:
         raise BadInputError(f"cannot read {source.path}: {error.strerror}") from error
 
 
+def read_exactly(source: Source) -> Iterator[str]:
+    """Yield lines with their line ends, LF alone ending a line; bytes that are no UTF-8 become surrogates (PEP 383)."""
+    try:
+        file = open_regular(source.path)
+        with io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape", newline="\n") as text:
+            while line := text.readline(LONGEST_LINE):
+                yield line
+    except OSError as error:
+        raise BadInputError(f"cannot read {source.path}: {error.strerror}") from error
+
+
 def sample_lines(source: Source, blocks: int = 48, size: int = 16_384) -> list[str]:
     """Lines from evenly spaced places of the file, for telling its layout without reading all of it."""
     if source.size <= blocks * size or source.encoding.startswith(("utf-16", "utf-32")):

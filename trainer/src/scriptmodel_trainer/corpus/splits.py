@@ -1,4 +1,7 @@
-"""Which part of a corpus trains, which validates, which tests: by file name, else the same 90/5/5 every time."""
+"""Which part of a corpus trains, which validates, which tests: by file name, else the same 90/5/5 every time.
+
+Blocks that stay together are scenes, or whole files.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +21,17 @@ def split_of_name(name: str) -> str | None:
     return None
 
 
-def split_events(lengths: npt.NDArray[np.int64], scenes: npt.NDArray[np.bool_]) -> npt.NDArray[np.int8]:
+def split_events(
+    lengths: npt.NDArray[np.int64], scenes: npt.NDArray[np.bool_], *, whole: bool = False
+) -> npt.NDArray[np.int8]:
     """Return the index of the split of each event, given the events' lengths in tokens and the starts of scenes.
 
-    Whole scenes (or runs of lines, if a scene is too long for the shares) stay together. Each block goes
-    to the split that lags its share most, so the order of the corpus is kept and the same corpus splits the same way.
+    Whole scenes (or runs of lines, if a scene is too long for the shares) stay together; if `whole`, those of any
+    length. Each block goes to the split that lags its share most, so the order of the corpus is kept and the same
+    corpus splits the same way.
     """
-    blocks = _blocks(lengths, scenes)
+    longest = int(lengths.sum()) // (1 if whole else _MOST_BLOCKS)
+    blocks = _blocks(lengths, scenes, longest)
     sizes = np.bincount(blocks, weights=lengths).astype(np.float64)
     owner = np.zeros(len(sizes), np.int8)
     have = [0.0] * len(SPLITS)
@@ -46,8 +53,7 @@ def _fill_empty(owner: npt.NDArray[np.int8], sizes: npt.NDArray[np.float64]) -> 
             owner[training[np.argmin(sizes[training])]] = split
 
 
-def _blocks(lengths: npt.NDArray[np.int64], scenes: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
-    longest = int(lengths.sum()) // _MOST_BLOCKS
+def _blocks(lengths: npt.NDArray[np.int64], scenes: npt.NDArray[np.bool_], longest: int) -> npt.NDArray[np.int64]:
     numbers = np.zeros(len(lengths), np.int64)
     block, held = -1, 0
     for event, (length, scene) in enumerate(zip(lengths.tolist(), scenes.tolist(), strict=True)):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from scriptmodel_trainer.arrays import Ids
-from scriptmodel_trainer.corpus import layouts, reading, understood
+from scriptmodel_trainer.corpus import exact, layouts, reading, understood
 from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.layouts import Layout
 from scriptmodel_trainer.corpus.reading import Source
@@ -17,6 +17,7 @@ from scriptmodel_trainer.corpus.splits import SPLITS, split_events, split_of_nam
 from scriptmodel_trainer.corpus.tokens import MARKERS, UNKNOWN, event_tokens
 from scriptmodel_trainer.corpus.understood import Tally
 from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.records import FILES, SCENES
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +46,13 @@ def events_of(source: Source, layout: Layout | None) -> tuple[Layout, float, Ite
     """The layout of a file (found if None), the confidence in it, and the file's events."""
     sample = reading.sample_lines(source)
     layout, confidence = layouts.detect(sample, layout)
-    return layout, confidence, layout.parse(reading.read_lines(source), sample)
+    return layout, confidence, layout.parse(layout.read(source), sample)
 
 
-def read_corpus(sources: Sequence[Source], layout: Layout | None, note: Callable[[str], None]) -> TokenStream:
-    """Read, normalise and split all files.
+def read_corpus(
+    sources: Sequence[Source], layout: Layout | None, note: Callable[[str], None], split: str = SCENES
+) -> TokenStream:
+    """Read, normalise and split all files, by SCENES or by whole FILES.
 
     Raises BadInputError if they hold no words, or a file that is named for a split holds none.
     """
@@ -60,7 +63,7 @@ def read_corpus(sources: Sequence[Source], layout: Layout | None, note: Callable
         used[file.layout] = used.get(file.layout, 0) + 1
     _require_words(lexicon, len(files))
     without_words = _told_of_empty(files)
-    splits, gaps = _split(files)
+    splits, gaps = _split(files, split)
     notes = [*without_words, *gaps]
     for text in notes:
         note(text)
@@ -104,9 +107,14 @@ class _File:
     scenes: array[int]  # 1 where a scene begins
     tally: Tally
 
+    @property
+    def starts(self) -> list[bool]:
+        """True for the first event."""
+        return [event == 0 for event in range(len(self.scenes))]
+
 
 def _require_words(lexicon: Iterable[str], files: int) -> None:
-    words = (token for token in lexicon if token not in MARKERS and token != UNKNOWN)
+    words = (token for token in lexicon if token not in MARKERS and token not in exact.MARKERS and token != UNKNOWN)
     if not any(character.isalnum() for word in words for character in word):
         raise BadInputError(f"no words found in {files} file(s) of the corpus", "check the files and --layout")
 
@@ -143,7 +151,7 @@ def _told_of_empty(files: Iterable[_File]) -> list[str]:
     return notes
 
 
-def _split(files: Sequence[_File]) -> tuple[dict[str, Ids], list[str]]:
+def _split(files: Sequence[_File], by: str) -> tuple[dict[str, Ids], list[str]]:
     named = {file.split for file in files} - {None}
     parts: dict[str, list[Ids]] = {name: [] for name in SPLITS}
     loose = []
@@ -155,8 +163,8 @@ def _split(files: Sequence[_File]) -> tuple[dict[str, Ids], list[str]]:
     if loose:
         ids = np.concatenate([_ids(file) for file in loose])
         lengths = np.concatenate([np.asarray(file.lengths, np.int64) for file in loose])
-        scenes = np.concatenate([np.asarray(file.scenes, np.bool_) for file in loose])
-        owner = np.repeat(split_events(lengths, scenes), lengths)
+        scenes = np.concatenate([np.asarray(file.starts if by == FILES else file.scenes, np.bool_) for file in loose])
+        owner = np.repeat(split_events(lengths, scenes, whole=by == FILES), lengths)
         for index, name in enumerate(SPLITS):
             if name not in named or name == "train":
                 parts[name].append(ids[owner == index])

@@ -90,3 +90,8 @@ class CachedReader:
         with np.errstate(divide="ignore"):  # a word that even the network holds impossible
             result: Floats = np.log(mixed)
         return result
+
+
+def reader_of(network: Network, cache: CacheSettings | None) -> Reader:
+    """Return a reader that starts afresh, with a neural cache if its settings are given."""
+    return CachedReader(network, cache) if cache else NetworkReader(network)

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from scriptmodel_trainer.arrays import Floats
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.network import Network
-from scriptmodel_trainer.generation.rendering import render
 from scriptmodel_trainer.generation.sampling import Sampling
-from scriptmodel_trainer.generation.writer import Opening, Writer
+from scriptmodel_trainer.generation.writer import Opening
+from scriptmodel_trainer.generation.writers import writer_of
 from scriptmodel_trainer.vocabulary import Vocabulary
 
 LONGEST = 120  # characters
@@ -24,13 +24,13 @@ def sample_line(vocabulary: Vocabulary, seed: int) -> Callable[[Mapping[str, Flo
     """
 
     def write(weights: Mapping[str, Floats]) -> str:
-        writer = Writer(Network(weights), vocabulary)
+        writer = writer_of(Network(weights), vocabulary)
         for words in _WORDS:
             try:
                 script = writer.write(words, Sampling(), (seed, 0), Opening())
             except BadInputError:
                 return ""
-            lines = [line for line in render(script).splitlines() if len(line) <= LONGEST]
+            lines = [line for line in writer.text(script).splitlines() if 0 < len(line) <= LONGEST]
             if lines:
                 return next((line for line in lines if line.startswith("[ ")), lines[0])
         return ""

@@ -7,9 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scriptmodel_trainer.arrays import Floats
+from scriptmodel_trainer.arrays import Floats, Ids
 from scriptmodel_trainer.errors import BadInputError
 
+MEMORY = 64
+"""Words back that the repetition penalty looks."""
+COMMON = 150
+"""The most frequent tokens, which it spares."""
 _COLD = 1e-6  # below, a choice is always the likeliest
 _BLOCK = 128
 
@@ -37,6 +41,12 @@ class Sampling:
         if not (math.isfinite(self.repetition_penalty) and 1 <= self.repetition_penalty <= 100):
             message = f"repetition penalty {self.repetition_penalty:g} must lie between 1 and 100"
             raise BadInputError(message, parameter="repetition_penalty")
+
+
+def penalise(logits: Floats, recent: Ids, sampling: Sampling) -> None:
+    """Lower the logits of recent words, once for each time that a word occurs among them."""
+    if sampling.repetition_penalty > 1 and len(recent):
+        np.subtract.at(logits, recent, np.float32(np.log(sampling.repetition_penalty)))
 
 
 def choose(logits: Floats, sampling: Sampling, random: np.random.Generator) -> int:

@@ -14,7 +14,6 @@ from scriptmodel_trainer.corpus.tokens import (
     CLOSE_BRACKET,
     CLOSE_NAME,
     CLOSE_QUOTE,
-    EOS,
     OPEN_BRACKET,
     OPEN_NAME,
     OPEN_QUOTE,
@@ -24,13 +23,12 @@ from scriptmodel_trainer.corpus.words import split_words
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.grammar import Grammar, Kind, Place, cost, kind_of
 from scriptmodel_trainer.generation.network import Network
-from scriptmodel_trainer.generation.readers import CachedReader, CacheSettings, NetworkReader
-from scriptmodel_trainer.generation.sampling import Sampling, choose
+from scriptmodel_trainer.generation.readers import CacheSettings, reader_of
+from scriptmodel_trainer.generation.rendering import render
+from scriptmodel_trainer.generation.sampling import COMMON, MEMORY, Sampling, choose, penalise
 from scriptmodel_trainer.generation.streams import Stream, run_alone, run_together
 from scriptmodel_trainer.vocabulary import Vocabulary
 
-_MEMORY = 64  # words back that the repetition penalty looks
-_COMMON = 150  # the commonest words that it spares
 _GROUPS = {
     **dict.fromkeys("[(", OPEN_BRACKET),
     **dict.fromkeys("])", CLOSE_BRACKET),
@@ -45,6 +43,11 @@ class Opening:
 
     speaker: str = ""
     prompt: str = ""
+
+
+def enough_of(words: int) -> int:
+    """Return after how many words a script ends at the first chance: sentences end by themselves often enough."""
+    return words - min(60, max(words // 8, 4))
 
 
 class Writer:
@@ -62,7 +65,7 @@ class Writer:
         self._members[Kind.NAME] = np.array(names, np.int64)
         self._grammar = Grammar(frozenset(kind for kind, numbers in self._members.items() if len(numbers)))
         self._penalised = np.isin(numbered, (Kind.WORD, Kind.CLITIC))
-        self._penalised[:_COMMON] = False
+        self._penalised[:COMMON] = False
         self._masks: dict[frozenset[Kind], Floats] = {}
 
     def write(self, words: int, sampling: Sampling, seed: Sequence[int], opening: Opening) -> list[str]:
@@ -70,8 +73,7 @@ class Writer:
 
         Raises BadInputError if so few words cannot hold a script, or the opening does not fit.
         """
-        reader = CachedReader(self._network, self._cache) if self._cache else NetworkReader(self._network)
-        return run_alone(reader, self._stream(words, sampling, seed, opening))
+        return run_alone(reader_of(self._network, self._cache), self._stream(words, sampling, seed, opening))
 
     def write_together(
         self, words: int, sampling: Sampling, seeds: Sequence[Sequence[int]], opening: Opening
@@ -92,13 +94,16 @@ class Writer:
         least, _ = self._grammar.to_end(page.position)
         if words < least:
             raise BadInputError(f"--words {words} is too few", f"the shortest script has {least}", parameter="words")
-        page.logits = yield self._vocabulary.id_of(EOS)
+        page.logits = yield self._vocabulary.first
         yield from self._open(page, opening, sampling, random)
-        # Sentences end by themselves often enough: within the last words the first such end is taken.
-        enough = words - min(60, max(words // 8, 4))
+        enough = enough_of(words)
         while not (page.position.final and (page.used >= enough or page.left == 0)):
             yield from self._next(page, sampling, random, self._allowed(page))
         return page.script
+
+    def text(self, script: Sequence[str]) -> str:
+        """Return the text of the tokens of a script."""
+        return render(script)
 
     def understood(self, opening: Opening) -> Opening:
         """Return the opening with a speaker's name at the beginning of the prompt (`HAMLET: To be`) as its speaker.
@@ -194,10 +199,8 @@ class Writer:
         self, page: _Page, sampling: Sampling, random: np.random.Generator, allowed: frozenset[Kind]
     ) -> Stream[None]:
         logits = page.logits + self._mask(allowed)
-        if sampling.repetition_penalty > 1 and page.recent:
-            recent = np.fromiter(page.recent, np.int64, len(page.recent))
-            recent = recent[self._penalised[recent]]
-            np.subtract.at(logits, recent, np.float32(np.log(sampling.repetition_penalty)))
+        recent = np.fromiter(page.recent, np.int32, len(page.recent))
+        penalise(logits, recent[self._penalised[recent]], sampling)
         number = choose(logits, sampling, random)
         in_name = page.position.place is Place.NAME
         kind = Kind.NAME if in_name else self._kinds[number]
@@ -220,7 +223,7 @@ class _Page:
         self.script: list[str] = []
         self.logits: Floats = np.zeros(len(vocabulary), np.float32)
         self.position = grammar.start
-        self.recent: deque[int] = deque(maxlen=_MEMORY)
+        self.recent: deque[int] = deque(maxlen=MEMORY)
         self.used = 0
         self._budget = budget
         self._vocabulary = vocabulary

@@ -78,6 +78,12 @@ class KnownNgrams:
         """
         return _matches(shortened(ngrams(words, size)), self.of_size[size])
 
+    def with_runs_of(self, other: KnownNgrams) -> KnownNgrams:
+        """Return these n-grams, and the longest ones of another training text too; at most MOST of each size."""
+        longest = SIZES[-1]
+        both = np.union1d(self.of_size[longest], other.of_size[longest])[:MOST]
+        return KnownNgrams({**self.of_size, longest: both})
+
     def share(self, words: Hashes, size: int) -> float:
         """Return the share of a text's n-grams that the training text has; 0 for a text without any."""
         known = self.known(words, size)

@@ -47,14 +47,18 @@ def held_out_tokens(corpus: TokenStream) -> list[str]:
     return [corpus.lexicon[number] for number in np.concatenate(parts).tolist()]
 
 
-def reference_of(corpus: TokenStream) -> Reference | None:
-    """Return what scripts of this corpus are judged by; None if it is too small to hold any text out."""
+def reference_of(corpus: TokenStream, base: Reference | None = None) -> Reference | None:
+    """Return what scripts of this corpus are judged by; None if it is too small to hold any text out.
+
+    Runs of words that the training text of a `base` model has are copies, too. Held-out text is measured without
+    them: after the corpus has grown, the base may have learned from text that is held out now.
+    """
     held_out = held_out_tokens(corpus)
     if not held_out:
         return None
     training = spoken_hashes(corpus.splits["train"], corpus.lexicon)
     known = known_ngrams(training)
-    return Reference(figures_of(held_out, known), known)
+    return Reference(figures_of(held_out, known), known.with_runs_of(base.known) if base else known)
 
 
 def stored_figures(figures: Figures) -> dict[str, float]:
@@ -74,6 +78,6 @@ def reference_from(figures: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[
     for array in arrays.values():
         if array.dtype != np.uint32 or array.ndim != 1 or len(array) > MOST or (array[1:] <= array[:-1]).any():
             raise ValueError("its n-grams are not sorted")
-    values: dict[str, Any] = {**dict.fromkeys(_LATER), **{name: figures[name] for name in _NAMES & figures.keys()}}
+    values: dict[str, Any] = {name: figures.get(name) for name in _NAMES}
     held_out = Figures(**values, longest_copy=None)
     return Reference(held_out, KnownNgrams({size: arrays[f"ngrams{size}"] for size in SIZES}))

@@ -11,11 +11,11 @@ from scriptmodel_trainer.artifacts import TrainedModel
 from scriptmodel_trainer.controls import escaped
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.network import Network
-from scriptmodel_trainer.generation.rendering import render
 from scriptmodel_trainer.generation.sampling import Sampling
-from scriptmodel_trainer.generation.writer import Opening, Writer
+from scriptmodel_trainer.generation.writer import Opening
+from scriptmodel_trainer.generation.writers import writer_of
 from scriptmodel_trainer.presets import PRESETS
-from scriptmodel_trainer.records import ClassScore, Score, SplitPerplexity
+from scriptmodel_trainer.records import SCENES, ClassScore, Score, SplitPerplexity
 from scriptmodel_trainer.reporting.judge_section import judge_section
 from scriptmodel_trainer.reporting.style import STYLE
 from scriptmodel_trainer.reporting.training_section import circumstances, training_section
@@ -133,7 +133,7 @@ def _chips(title: str, entries: Iterable[tuple[str, int]]) -> str:
 
 
 def _written(model: TrainedModel) -> str:
-    writer = Writer(Network(model.weights), model.vocabulary)
+    writer = writer_of(Network(model.weights), model.vocabulary)
     scripts: dict[str, list[str]] = {}
     for temperature in _TEMPERATURES:
         try:
@@ -142,10 +142,14 @@ def _written(model: TrainedModel) -> str:
             return f"<p class='note'>{html.escape(error.line())}</p>"
         scripts[f"Temperature {temperature:g}"] = script
     parts = [
-        f"<article class='script'><h3>{title}</h3>{''.join(map(_script_line, render(script).splitlines()))}</article>"
+        f"<article class='script'><h3>{title}</h3>{_script_lines(writer.text(script))}</article>"
         for title, script in scripts.items()
     ]
     return f"<div class='scripts'>{''.join(parts)}</div>{judge_section(model.reference, scripts)}"
+
+
+def _script_lines(text: str) -> str:
+    return "".join(map(_script_line, text.splitlines()))
 
 
 def _script_line(line: str) -> str:
@@ -164,6 +168,7 @@ def _recipe(model: TrainedModel) -> str:
     )
     layout = origin.corpus.layout
     command += f" --layout {layout}" if layout != "auto" else ""
+    command += f" --split {origin.corpus.split}" if origin.corpus.split != SCENES else ""
     command += " --from BASE_MODEL_DIR" if origin.base else ""
     original = PRESETS.get(origin.preset_name, origin.preset)
     changed = [

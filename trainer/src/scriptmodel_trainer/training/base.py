@@ -12,6 +12,7 @@ import numpy as np
 from scriptmodel_trainer import artifacts, presets
 from scriptmodel_trainer.arrays import Floats, Ids
 from scriptmodel_trainer.artifacts import TrainedModel
+from scriptmodel_trainer.corpus.layouts import EXACT
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.presets import Preset
 from scriptmodel_trainer.records import Base
@@ -38,7 +39,7 @@ class BaseModel:
 
 def load_base(folder: Path) -> BaseModel:
     """Read a model directory to start from; BadInputError if it is missing, damaged or no model."""
-    return BaseModel(folder, artifacts.load_model(folder), artifacts.content_digest(folder))
+    return BaseModel(folder, artifacts.load_model(folder, judged=True), artifacts.content_digest(folder))
 
 
 def preset_after(base: BaseModel, name: str | None, overrides: Mapping[str, str]) -> tuple[str, Preset]:
@@ -83,13 +84,27 @@ def _require_sizes(base: BaseModel, name: str, preset: Preset) -> None:
 def vocabulary_after(base: Vocabulary, train: Ids, lexicon: Sequence[str], size: int) -> Vocabulary:
     """Return the words of `base`, numbered as there, and after them the new words of a training split.
 
-    New are the words that a vocabulary of `size` made for this split alone would have and `base` has not.
+    New are the words that a vocabulary of `size` made for this split alone would have and `base` has not. Sub-words
+    spell every word, so a base with them has no new ones.
     """
+    if base.exact:
+        return base
     own = build_vocabulary(train, lexicon, size)
     words = base.words + tuple(word for word in own.words if word not in base)
     numbers = {word: number for number, word in enumerate(words)}
     speakers = base.speakers | {numbers[own.words[number]] for number in own.speakers}
     return Vocabulary(words, frozenset(speakers))
+
+
+def require_layout(base: BaseModel, layout: str) -> None:
+    """Raise BadInputError if a base of the layout `exact` is to learn from another one, or the reverse."""
+    if base.model.vocabulary.exact != (layout == EXACT):
+        own = base.model.origin.corpus.layout
+        raise BadInputError(
+            f"the base {base.folder} was trained with layout {own}, not {layout}",
+            f"use --layout {own}",
+            parameter="from",
+        )
 
 
 def weights_after(base: TrainedModel, vocabulary: Vocabulary, train: Ids) -> dict[str, Floats]:

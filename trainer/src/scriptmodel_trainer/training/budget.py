@@ -23,3 +23,12 @@ class Budget:
         if epochs >= self.epochs:
             return "epochs"
         return "gpuSeconds" if effort.gpu_seconds >= self.gpu_seconds else None
+
+    def seconds_left(self, effort: Effort, epochs: float, epoch_seconds: float, *, on_gpu: bool) -> float:
+        """Return the expected seconds until a limit is reached, infinite without one.
+
+        `epochs` are done, the last one in part, and each takes `epoch_seconds`.
+        """
+        gpu_seconds = self.gpu_seconds - effort.gpu_seconds if on_gpu else math.inf
+        left = min(self.seconds - effort.seconds, (self.epochs - epochs) * epoch_seconds, gpu_seconds)
+        return max(0.0, left)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scriptmodel_trainer.presets import Preset
+from scriptmodel_trainer.records import SCENES
 
 # Settings in the form of version 0.1.0, which listed all it had, at their default or not. Frozen: a later setting
 # must not change the fingerprint of an earlier run.
@@ -38,20 +39,27 @@ class Fingerprints:
 
 
 def fingerprints_of(
-    requested: Preset, resolved: Preset, seed: int, layout: str, corpus: str, base: str | None = None
+    requested: Preset,
+    resolved: Preset,
+    seed: int,
+    layout: str,
+    corpus: str,
+    base: str | None = None,
+    split: str = SCENES,
 ) -> Fingerprints:
     """Fingerprints of a run on the corpus with that digest, from the base model with that digest if there is one.
 
     `requested` may have precision=auto, `resolved` has the precision that this machine uses for it.
     """
-    others = {"seed": seed, "layout": layout, **({"from": base} if base else {})}
+    later = {**({"from": base} if base else {}), **({"split": split} if split != SCENES else {})}
+    others = {"seed": seed, "layout": layout, **later}
     changed = {
         field.name: value
         for field in dataclasses.fields(Preset)
         if (value := getattr(resolved, field.name)) != field.default
     }
     current = _digest({**changed, **others}, corpus)
-    if base or changed.keys() - set(_EARLIER):  # an older version did not have such a setting
+    if later or changed.keys() - set(_EARLIER):  # an older version did not have such a setting
         return Fingerprints(current)
 
     def earlier(preset: Preset) -> str:

@@ -52,9 +52,9 @@ class _Loop:
         optimizer = Optimizer(preset, model.variables)
         self._task = task
         self._model = model
-        self._rows = cut_for_training(task.train, preset.batch_size, preset.steps, task.eos)
+        self._rows = cut_for_training(task.train, preset.batch_size, preset.steps, task.first)
         self._training = TrainingGraph(model, optimizer, self._rows, task.seed)
-        self._validation = ValidationGraph(model, cut_for_validation(task.valid, task.eos))
+        self._validation = ValidationGraph(model, cut_for_validation(task.valid, task.first))
         self._position = Position()
         self._outcome = Outcome()
         variables = Variables(model.variables, optimizer.slots, self._training.state)

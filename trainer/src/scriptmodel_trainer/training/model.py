@@ -86,8 +86,8 @@ class LanguageModel:
         if dropout:
             sequence = dropout.of_units(dropout.of_words(sequence, inputs, self.embedding.shape[0]), 0)
         after: list[list[Any]] = []
-        for index, layer in enumerate(self.layers):
-            sequence, output, cell = self._read(layer, sequence, state[index], precision)
+        for index in range(len(self.layers)):
+            sequence, output, cell = self._read(index, sequence, state[index], dropout, precision)
             after.append([output, cell])
             if dropout:
                 sequence = dropout.of_units(sequence, index + 1)
@@ -95,10 +95,14 @@ class LanguageModel:
             sequence = tf.tensordot(sequence, self.projection, 1)
         return dropout.of_output(sequence) if dropout else sequence, after
 
-    def _read(self, layer: Any, sequence: Any, state: Sequence[Any], precision: str) -> Any:
-        if self._on_gpu or sequence.shape[1] is None or sequence.shape[1] > MOST_STEPS:
+    def _read(self, index: int, sequence: Any, state: Sequence[Any], dropout: Dropout | None, precision: str) -> Any:
+        layer, steps = self.layers[index], sequence.shape[1]
+        masked = dropout is not None and self.preset.recurrent_dropout > 0
+        if not masked and (self._on_gpu or steps is None or steps > MOST_STEPS):
             return layer(sequence, initial_state=list(state))
         kernel, recurrent, bias = (variable.value for variable in layer.trainable_variables)
+        if dropout:
+            recurrent = dropout.of_weights(recurrent, index)
         return read_window(sequence, state[0], state[1], kernel, recurrent, bias, precision)
 
     def logits(self, features: Any) -> Any:

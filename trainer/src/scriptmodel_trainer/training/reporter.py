@@ -54,9 +54,8 @@ class Reporter:
         if tenth == self._reported_tenth and time.monotonic() - self._reported_at < REPORT_SECONDS:
             return
         windows, epochs = self._rows.windows, self._task.preset.epochs
-        done = (position.epoch - 1) * windows + position.window
         speed = position.window * self._rows.words / max(position.epoch_seconds, 1e-9)
-        eta = (epochs * windows - done) * self._rows.words / max(speed, 1e-9)
+        eta = self._seconds_left(position, windows * self._rows.words / max(speed, 1e-9))
         mean = position.loss / position.window
         self._progress.report(
             Progressed(position.epoch, epochs, position.window / windows, perplexity_of(mean), speed, eta)
@@ -69,6 +68,12 @@ class Reporter:
         self._progress.report(
             EpochEnded(record.epoch, record.train_perplexity, record.valid_perplexity, best, record.sample)
         )
+
+    def _seconds_left(self, position: Position, epoch_seconds: float) -> float:
+        """Return the expected seconds until all epochs are done or a budget ends the training."""
+        task, done = self._task, position.epoch - 1 + position.window / self._rows.windows
+        budget = task.budget.seconds_left(task.effort, done, epoch_seconds, on_gpu=task.device.kind == "gpu")
+        return min((task.preset.epochs - done) * epoch_seconds, budget)
 
     def _tenth(self, position: Position) -> int:
         return position.window * 10 // self._rows.windows

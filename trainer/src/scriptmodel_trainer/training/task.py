@@ -18,7 +18,7 @@ from scriptmodel_trainer.training.stores import Store
 class TrainingTask:
     """A training run: preset, token numbers of the train and valid splits, and where to keep its state.
 
-    `tokens` counts each split; `eos` is the number of `<eos>`, which precedes both streams.
+    `tokens` counts each split; `first` is the number of the token that precedes both streams.
     """
 
     preset_name: str
@@ -27,7 +27,7 @@ class TrainingTask:
     train: Ids
     valid: Ids
     tokens: dict[str, int]
-    eos: int
+    first: int
     seed: int
     fingerprints: Fingerprints
     processor: str

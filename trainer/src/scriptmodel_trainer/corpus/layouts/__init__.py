@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
+from scriptmodel_trainer.corpus import reading
 from scriptmodel_trainer.corpus.events import Event, EventKind
-from scriptmodel_trainer.corpus.layouts import fountain, frames, markdown, verbatim
+from scriptmodel_trainer.corpus.layouts import fountain, frames, markdown, stage, verbatim
 from scriptmodel_trainer.corpus.layouts.paragraphs import short_lines
 from scriptmodel_trainer.corpus.layouts.rules import Explain, Parse, silent
-from scriptmodel_trainer.corpus.layouts.stage import StageParser
 from scriptmodel_trainer.corpus.layouts.survey import STYLES
+from scriptmodel_trainer.corpus.reading import Source
 from scriptmodel_trainer.errors import BadInputError
 
 AUTO = "auto"
+EXACT = "exact"
 _SURE = 0.5
 _UNSURE = 0.12  # a script's layout that explains less of a file is not believed
-_PRINTED = frozenset(style.name for style in STYLES)
+_PRINTED = frozenset(STYLES)
 _DOUBTFUL = 0.3  # where no layout explains more, names may be set in a way of the file's own
 
 
@@ -25,12 +28,13 @@ class Layout:
     """How scripts of one kind are read.
 
     `parse` turns lines into events, given also a sample of the file's lines; `score` tells how well a sample fits,
-    from 0 to 1.
+    from 0 to 1; `read` yields the lines of a file.
     """
 
     name: str
     parse: Parse
     score: Callable[[Sequence[str]], float]
+    read: Callable[[Source], Iterator[str]] = reading.read_lines
 
 
 def _of_script(name: str, parse: Parse, score: Callable[[Sequence[str]], float]) -> Layout:
@@ -42,14 +46,21 @@ def _of_script(name: str, parse: Parse, score: Callable[[Sequence[str]], float])
     return Layout(name, parse_short, lambda sample: score(list(short_lines(sample))))
 
 
+def _printed(name: str) -> Layout:
+    """A layout of printed plays."""
+    style = STYLES[name]
+    return _of_script(name, partial(stage.parse, style), partial(stage.score, style))
+
+
 LAYOUTS: dict[str, Layout] = {
     layout.name: layout
     for layout in (
         Layout("normalized", verbatim.parse_normalized, verbatim.score_normalized),
         Layout("plain", verbatim.parse_plain, verbatim.score_plain),
+        Layout(EXACT, verbatim.parse_exact, verbatim.never, reading.read_exactly),
         _of_script("markdown", markdown.parse, markdown.score),
         _of_script("fountain", fountain.parse, fountain.score),
-        *(_of_script(style.name, parser.parse, parser.score) for style in STYLES for parser in (StageParser(style),)),
+        *map(_printed, STYLES),
     )
 }
 

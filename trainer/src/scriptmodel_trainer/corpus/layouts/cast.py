@@ -64,7 +64,7 @@ def cast_of(sample: Sequence[str], style: Style) -> Cast:
             totals[form] += sum(count for name, count in counts.items() if name in names)
     total = max(1, totals.total())
     main = {form for form, count in totals.items() if count >= 0.05 * total and form[1] in STRONG}
-    main |= {form for form in style.forms if form[0] or totals[form] >= 0.05 * total} or style.forms
+    main |= {form for form in style if form[0] or totals[form] >= 0.05 * total} or style
     forms = {form for form, count in totals.items() if count >= max(3, 0.01 * total)} | main
     dense = _inside(found, main, names) > 0.2 * sum(found.first[form].total() for form in main if form in found.first)
     plain = _directions_are_plain(found, forms, names)
@@ -105,7 +105,7 @@ def cast_of(sample: Sequence[str], style: Style) -> Cast:
 
 def _repeated(found: Survey, style: Style) -> frozenset[str]:
     """Names that begin two paragraphs, or several lines inside some: in capitals two, else five."""
-    believed = [form for form in {*found.first, *found.inside} if form in style.forms or form[1] in STRONG]
+    believed = [form for form in {*found.first, *found.inside} if form in style or form[1] in STRONG]
     first: Counter[str] = Counter()
     inside: Counter[str] = Counter()
     capital: set[str] = set()

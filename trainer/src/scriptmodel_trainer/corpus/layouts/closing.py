@@ -240,7 +240,6 @@ ENDINGS: tuple[Test[Edge], ...] = (
     Test("played-on", _is_played_on),
     Test("shown-after-curtain", _is_tableau),
     Test("curtain", lambda edge: edge.fallen or None),
-    Test("colophon", lambda edge: _COLOPHON.search(edge.text) is not None or None),
     Test("nobody-speaks", lambda edge: _nobody_speaks(edge.paragraph, edge.ahead, edge.recognizer)),
 )
 """Return whether a play is over: the first test that says yes or no decides."""

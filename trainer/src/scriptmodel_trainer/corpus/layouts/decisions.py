@@ -1,7 +1,7 @@
 """What each paragraph of a play is: ordered tables of named rules, the first that applies decides.
 
-`PARAGRAPHS` is asked for every paragraph within a play, `SPEECHES` (its end) also for words right below a direction in
-brackets, and `UNNAMED` (the end of that) also for words above the first name of a paragraph.
+`PARAGRAPHS` decides every paragraph within a play. Its end, `UNNAMED`, also decides words above the first name of a
+paragraph.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from scriptmodel_trainer.corpus.layouts.directions import (
     closes_at,
     ends_open,
     is_verse,
-    open_end,
     tells,
 )
 from scriptmodel_trainer.corpus.layouts.evidence import Evidence
@@ -27,7 +26,7 @@ from scriptmodel_trainer.corpus.layouts.names import could_be_name
 from scriptmodel_trainer.corpus.layouts.paragraphs import plain
 from scriptmodel_trainer.corpus.layouts.place import Place
 from scriptmodel_trainer.corpus.layouts.rules import Decision, Rule, read_by
-from scriptmodel_trainer.corpus.layouts.unnamed import UNNAMED, exposition, words
+from scriptmodel_trainer.corpus.layouts.unnamed import UNNAMED, exposition
 
 _LONGEST_NAME = 80  # characters
 _LONGEST_PICTURE = 1000  # characters that say who stands where
@@ -109,21 +108,6 @@ def _opens_bracket(place: Place) -> bool:
     return place.paragraph.opens_only and not place.cues
 
 
-def _words_below_bracket(place: Place) -> int | None:
-    """Return where words begin below the lines of a direction whose bracket is never closed."""
-    if not _opens_bracket(place):
-        return None
-    end = open_end(place.text)
-    ended = end < len(place.text) and place.body.speaker and place.text[:end].rstrip().endswith(".")
-    return end if ended else None
-
-
-def _direction_and_words(place: Place, end: int) -> Iterator[Event]:
-    yield from place.body.exposition(place.text[:end], place.paragraph.line)
-    below = Evidence(place.text[end:], place.paragraph.line_at(end))
-    yield from _read(SPEECHES, Place(place.body, below, ()))
-
-
 def _bracket_closes_below(place: Place) -> bool:
     """Return whether a bracket closes in a following paragraph, before anyone speaks or another opens."""
     if not _opens_bracket(place):
@@ -168,11 +152,6 @@ def _begin_song(place: Place, found: tuple[str]) -> Iterator[Event]:
 def _begin_speech(place: Place, speaker: str) -> Iterator[Event]:
     yield from place.exposition()
     yield from place.body.sing(speaker)
-
-
-def _is_last_title(place: Place) -> bool:
-    """Return whether the title ends the play as last words, right before the curtain."""
-    return place.body.breaks_off and place.text.isupper() and any(other.is_curtain for other in place.next(1))
 
 
 def _is_tableau(place: Place) -> bool:
@@ -243,15 +222,6 @@ def _may_be_said(paragraph: Evidence) -> bool:
     return not paragraph.is_bracketed and not ("\n" in paragraph.text and paragraph.narrates)
 
 
-SPEECHES: tuple[Rule[Place], ...] = (
-    Rule("lone-name", "speech", _lone_name, _speeches),
-    Rule("name", "speech", lambda place: place.cues or None, _speeches),
-    Rule("voices", "speech", _voices, _speeches),
-    Rule("told-speaker", "speech", _told_speaker, _speeches),
-    *UNNAMED,
-)
-"""Rules for words: with a name before them, or without."""
-
 PARAGRAPHS: tuple[Rule[Place], ...] = (
     Rule(
         "direction-continues",
@@ -263,7 +233,6 @@ PARAGRAPHS: tuple[Rule[Place], ...] = (
     Rule("heading", "heading", lambda place: place.paragraph.is_heading, _heading),
     Rule("italics-continue", "exposition", lambda place: place.body.italic, _italics),
     Rule("italics-open", "exposition", _opens_italics, _italics),
-    Rule("bracket-above-words", "exposition", _words_below_bracket, _direction_and_words),
     Rule(
         "bracket-closes-below",
         "exposition",
@@ -285,8 +254,11 @@ PARAGRAPHS: tuple[Rule[Place], ...] = (
         lambda place: centred_name(place.text) if place.body.songs else None,
         lambda place, singer: place.body.sing(singer),
     ),
-    Rule("last-title", "speech", _is_last_title, words),
     Rule("tableau", "exposition", _is_tableau, exposition),
-    *SPEECHES,
+    Rule("lone-name", "speech", _lone_name, _speeches),
+    Rule("name", "speech", lambda place: place.cues or None, _speeches),
+    Rule("voices", "speech", _voices, _speeches),
+    Rule("told-speaker", "speech", _told_speaker, _speeches),
+    *UNNAMED,
 )
 """Rules for any paragraph within a play."""

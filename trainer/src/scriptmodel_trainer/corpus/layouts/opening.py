@@ -357,7 +357,6 @@ def _no(refused: bool) -> bool | None:
 BEGINNINGS: tuple[Test[Start], ...] = (
     Test("scene-in-a-paragraph", lambda start: _is_scene(start.paragraph, start.recognizer) or None),
     Test("no-name", lambda start: _no(not start.recognizer.begins_with_cue(start.paragraph, sure=True))),
-    Test("title", lambda start: _no(start.recognizer.is_title(start.paragraph))),
     Test("catalogue", lambda start: _no(_is_sold(start.paragraph, start.ahead))),
     Test("entrance", _follows_entrance),
     Test("list", lambda start: _no(_lists(start.paragraph, start.front, start.ahead, start.recognizer))),

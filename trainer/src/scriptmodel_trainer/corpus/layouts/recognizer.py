@@ -30,6 +30,7 @@ _SEVERAL_JOINED = re.compile(r", .*\b(?:and|AND|&|with) ")  # `Anna, Ben and Cor
 _start = operator.attrgetter("start")
 _SHOUT = 8  # characters; more words in capitals after a name are a heading
 _MOST_SPEAKERS = 20_000  # names beyond are read, but not remembered
+_MOST_KEPT = 200  # paragraphs whose first cue is kept, more than any test looks ahead
 
 
 class Recognizer:
@@ -38,6 +39,7 @@ class Recognizer:
     def __init__(self, cast: Cast) -> None:
         self.cast = cast
         self.speakers = Speakers([*cast.names, *cast.members])
+        self._firsts: dict[Evidence, Cue | None] = {}  # each paragraph is looked at again for each one before it
 
     def meet(self, paragraph: Evidence) -> list[Cue]:
         """Return the cues of a paragraph, in order, and remember who speaks: from the first cue on a name is known."""
@@ -51,8 +53,9 @@ class Recognizer:
             if again and "[" not in text[last : cue.start]:
                 continue  # said of oneself, unless a direction stands between
             speaker, last = cue.name, cue.end
-            if len(self.speakers) < _MOST_SPEAKERS:
+            if cue.name not in self.speakers and len(self.speakers) < _MOST_SPEAKERS:
                 self.speakers.add(cue.name)
+                self._firsts.clear()
             met.append(cue)
         return met
 
@@ -82,12 +85,16 @@ class Recognizer:
         first = self._first(paragraph)
         return first is not None and _stands_alone(first, paragraph.text) and first.name not in self.cast.alone
 
-    def is_title(self, paragraph: Evidence) -> bool:
-        """Return True for a name alone in its paragraph where names stand right above the words."""
-        first = self._first(paragraph)
-        return self.cast.attached and first is not None and _stands_alone(first, paragraph.text)
-
     def _first(self, paragraph: Evidence) -> Cue | None:
+        try:
+            return self._firsts[paragraph]
+        except KeyError:
+            if len(self._firsts) >= _MOST_KEPT:
+                self._firsts.clear()
+            first = self._firsts[paragraph] = self._find_first(paragraph)
+            return first
+
+    def _find_first(self, paragraph: Evidence) -> Cue | None:
         text = paragraph.text
         for caps, _ in reversed(self.cast.kinds):
             cue = paragraph.caps_cue if caps else paragraph.title_cue

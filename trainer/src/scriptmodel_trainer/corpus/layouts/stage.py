@@ -29,64 +29,62 @@ from scriptmodel_trainer.corpus.layouts.survey import Style, survey
 _BACK = 60  # paragraphs before the first cue in which the heading of its scene is looked for
 
 
-class StageParser:
-    """Reads files of one cue style; another play in the same file may have another style."""
+def score(style: Style, sample: Sequence[str]) -> float:
+    """How well the style fits a sample of lines, 0 to 1."""
+    return min(0.98, survey(tuple(sample)).share(style))
 
-    def __init__(self, style: Style) -> None:
-        self._style = style
 
-    def score(self, sample: Sequence[str]) -> float:
-        """How well the style fits a sample of lines, 0 to 1."""
-        return min(0.98, survey(tuple(sample)).share(self._style))
+def parse(style: Style, lines: Iterable[str], sample: Sequence[str], explain: Explain = silent) -> Iterator[Event]:
+    """Events of a file of one cue style; `sample` are lines of it, from which the speakers are learned.
 
-    def parse(self, lines: Iterable[str], sample: Sequence[str], explain: Explain = silent) -> Iterator[Event]:
-        """Events of a file; `sample` are lines of it, from which the speakers are learned."""
-        recognizer = Recognizer(cast_of(sample, self._style))
-        source = _directions_apart(_closings_apart(paragraphs(lines)), recognizer)
-        ahead: deque[Evidence] = deque()
-        front: deque[Evidence] = deque()
-        body: Body | None = None
-        before: Evidence | None = None
-        outside = "before-the-play"  # why paragraphs are no part of one
-        played = False  # a play, to its end
-        quoting = False  # a preface quotes the play that is yet to be announced
-        closed = listed = False  # with words that say so, or a catalogue: what follows is no play unless it has a title
-        while True:
-            ahead.extend(itertools.islice(source, AHEAD - len(ahead)))
-            if not ahead:
-                break
-            paragraph = ahead.popleft()
-            if body is not None and (over := ends(paragraph, ahead, recognizer, before)):
-                outside = f"ended-by-{over}"
-                yield from body.end()
-                listed = paragraph.is_back_matter
-                body, played, closed = None, True, listed or paragraph.is_closing
-            elif (
-                body is None
-                and not quoting
-                and begins(paragraph, front, ahead, recognizer)
-                and not (closed and untitled(front, listed))
-                and not only_lists(paragraph, front, ahead, played)
-            ):
-                body = Body(recognizer, explain)
-                yield from _opening(front, body, ahead)
-            elif body is None and begins_without_names(paragraph, ahead, recognizer):
-                body = Body(recognizer, explain)
-                yield from map(_cut, front)
-                front.clear()
-            if not paragraph.is_furniture:
-                before = paragraph
-            if body is not None:
-                yield from read(body, paragraph, ahead)
-                continue
-            explain(Decision(paragraph.line, "cut", outside))
-            front.append(paragraph)
-            quoting = paragraph.text in recognizer.cast.prefaces or (quoting and not announces_play(paragraph.text))
-            if len(front) > _BACK:
-                yield _cut(front.popleft())
-        if body is not None:
+    Another play in the same file may have another style.
+    """
+    recognizer = Recognizer(cast_of(sample, style))
+    source = _directions_apart(_closings_apart(paragraphs(lines)), recognizer)
+    ahead: deque[Evidence] = deque()
+    front: deque[Evidence] = deque()
+    body: Body | None = None
+    before: Evidence | None = None
+    outside = "before-the-play"  # why paragraphs are no part of one
+    played = False  # a play, to its end
+    quoting = False  # a preface quotes the play that is yet to be announced
+    closed = listed = False  # with words that say so, or a catalogue: what follows is no play unless it has a title
+    while True:
+        ahead.extend(itertools.islice(source, AHEAD - len(ahead)))
+        if not ahead:
+            break
+        paragraph = ahead.popleft()
+        if body is not None and (over := ends(paragraph, ahead, recognizer, before)):
+            outside = f"ended-by-{over}"
             yield from body.end()
-        yield from map(_cut, front)
+            listed = paragraph.is_back_matter
+            body, played, closed = None, True, listed or paragraph.is_closing
+        elif (
+            body is None
+            and not quoting
+            and begins(paragraph, front, ahead, recognizer)
+            and not (closed and untitled(front, listed))
+            and not only_lists(paragraph, front, ahead, played)
+        ):
+            body = Body(recognizer, explain)
+            yield from _opening(front, body, ahead)
+        elif body is None and begins_without_names(paragraph, ahead, recognizer):
+            body = Body(recognizer, explain)
+            yield from map(_cut, front)
+            front.clear()
+        if not paragraph.is_furniture:
+            before = paragraph
+        if body is not None:
+            yield from read(body, paragraph, ahead)
+            continue
+        explain(Decision(paragraph.line, "cut", outside))
+        front.append(paragraph)
+        quoting = paragraph.text in recognizer.cast.prefaces or (quoting and not announces_play(paragraph.text))
+        if len(front) > _BACK:
+            yield _cut(front.popleft())
+    if body is not None:
+        yield from body.end()
+    yield from map(_cut, front)
 
 
 def _closings_apart(source: Iterable[Paragraph]) -> Iterator[Paragraph]:

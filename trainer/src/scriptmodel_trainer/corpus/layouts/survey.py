@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections import Counter
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from scriptmodel_trainer.corpus.layouts.cues import Cue, Kind, candidates, hung_cue, member_cues
@@ -21,25 +21,17 @@ _ABOVE = 5  # times as many names right above the words as names alone in their 
 _CAPS_AFTER_COMMA = re.compile(r", [A-Z][A-Z.]")
 _EDGE = re.compile(r"\*\*\* ?(START|END) OF TH(?:E|IS) PROJECT GUTENBERG")
 _LOWER = re.compile(r"(?<![^\W_])[^\W\d_A-Z][^\W\d_]+")
-
-
-@dataclass(frozen=True, slots=True)
-class Style:
-    """A layout of printed plays by its name, and the forms of cue that make it up."""
-
-    name: str
-    forms: frozenset[Form]
-
-
-STYLES: tuple[Style, ...] = (
-    Style("caps-period", frozenset(((True, Kind.PERIOD), (True, Kind.ASIDE)))),
-    Style("title-period", frozenset(((False, Kind.PERIOD), (False, Kind.ASIDE)))),
-    Style("caps-colon", frozenset(((True, Kind.COLON),))),
-    Style("title-colon", frozenset(((False, Kind.COLON),))),
-    Style("dash", frozenset(((True, Kind.DASH), (False, Kind.DASH)))),
-    Style("column", frozenset(((True, Kind.COLUMN), (True, Kind.SPACE)))),
-    Style("name-alone", frozenset(((True, Kind.ALONE), (False, Kind.ALONE), (False, Kind.ABOVE)))),
-)
+Style = frozenset[Form]
+"""The forms of cue that make up a layout of printed plays."""
+STYLES: Mapping[str, Style] = {
+    "caps-period": frozenset(((True, Kind.PERIOD), (True, Kind.ASIDE))),
+    "title-period": frozenset(((False, Kind.PERIOD), (False, Kind.ASIDE))),
+    "caps-colon": frozenset(((True, Kind.COLON),)),
+    "title-colon": frozenset(((False, Kind.COLON),)),
+    "dash": frozenset(((True, Kind.DASH), (False, Kind.DASH))),
+    "column": frozenset(((True, Kind.COLUMN), (True, Kind.SPACE))),
+    "name-alone": frozenset(((True, Kind.ALONE), (False, Kind.ALONE), (False, Kind.ABOVE))),
+}
 
 
 @dataclass(slots=True)
@@ -87,10 +79,10 @@ class Survey:
 
         Where a file has hardly any paragraphs, the style with more cues explains more.
         """
-        names = self._names(style.forms)
+        names = self._names(style)
         found = held = 0
         for cues in self.cues:
-            number = sum(1 for cue in cues if (cue.caps, cue.kind) in style.forms and cue.name in names)
+            number = sum(1 for cue in cues if (cue.caps, cue.kind) in style and cue.name in names)
             found += number
             held += max(1, number)
         return found / (held + 1) if found >= 3 else 0.0

@@ -103,7 +103,6 @@ def _direction(place: Place, _: Any) -> Iterator[Event]:
 
 
 UNNAMED: tuple[Rule[Place], ...] = (
-    Rule("bracket-in-speech", "exposition", lambda place: place.paragraph.opens_only, exposition),
     Rule("soliloquy", "speech", _has_soliloquy, _soliloquy),
     Rule("nobody-speaks", "exposition", lambda place: not place.body.speaker, _nobody_speaks),
     Rule("first-words", "speech", lambda place: place.body.silent, words),

@@ -1,4 +1,4 @@
-"""Files that need no reading between the lines: already normalised, or one sentence a line."""
+"""Files that need no reading between the lines: already normalised, one sentence a line, or kept byte for byte."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from scriptmodel_trainer.corpus.events import Event, EventKind
+from scriptmodel_trainer.corpus.exact import STRUCTURE, exact_tokens
 from scriptmodel_trainer.corpus.layouts.rules import Decision, Explain, silent
+from scriptmodel_trainer.corpus.tokens import EOS
 
 _GLUED = re.compile(r"\w[,;:?!]")
 _TELLING_WORDS = 200  # fewer words tell nothing by what they lack
 _MOST_GLUED = 0.002
+_MOST_AT_ONCE = 1 << 16  # characters of a paragraph
 _TELLING = ("<eos>", "<boname>", "<open-exp>", "<question>", "<exclamation>")
 
 
@@ -30,6 +33,38 @@ def parse_plain(lines: Iterable[str], sample: Sequence[str], explain: Explain = 
         if line and not line.isspace():
             explain(Decision(number, "verbatim", "sentence"))
             yield Event(EventKind.VERBATIM, f"{line} <eos>", line=number)
+
+
+def parse_exact(lines: Iterable[str], sample: Sequence[str], explain: Explain = silent) -> Iterator[Event]:
+    """Yield the reversible tokens of paragraphs, given lines with their line ends; `<eos>` ends the file."""
+    del sample
+    before = ""
+    for number, paragraph in _paragraphs(lines):
+        explain(Decision(number, "verbatim", "reversible"))
+        tokens = list(exact_tokens(paragraph, before))
+        before = next((token for token in reversed(tokens) if token not in STRUCTURE), before)
+        yield Event(EventKind.VERBATIM, " ".join(tokens), line=number)
+    yield Event(EventKind.VERBATIM, EOS)
+
+
+def _paragraphs(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
+    """Yield the number of the first line of each paragraph, and its text with the empty lines that follow it."""
+    held: list[str] = []
+    first, size = 1, 0
+    for number, line in enumerate(lines, 1):
+        if held and (size >= _MOST_AT_ONCE or (held[-1] == "\n" and line != "\n")):
+            yield first, "".join(held)
+            held, first, size = [], number, 0
+        held.append(line)
+        size += len(line)
+    if held:
+        yield first, "".join(held)
+
+
+def never(lines: Sequence[str]) -> float:
+    """Return 0: the layout is used where it is requested only."""
+    del lines
+    return 0.0
 
 
 def score_normalized(lines: Sequence[str]) -> float:

@@ -43,7 +43,7 @@ def can_be_kept(validator: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class DownloadRecord:
     """The record of the download that the newest commit of a corpus was made from."""
 
     commit: str
@@ -72,13 +72,13 @@ class Request:
         text = json.dumps([self.url, self.include])
         return hashlib.sha256(text.encode()).hexdigest()[:_DIGEST_DIGITS]
 
-    def answered_by(self, origin: Origin | None) -> bool:
+    def answered_by(self, record: DownloadRecord | None) -> bool:
         """Return whether a commit with this record satisfies the request, as far as is known."""
-        return origin is not None and origin.request == self.digest and self.sha256 in ("", origin.sha256)
+        return record is not None and record.request == self.digest and self.sha256 in ("", record.sha256)
 
-    def settled_by(self, origin: Origin | None) -> bool:
+    def settled_by(self, record: DownloadRecord | None) -> bool:
         """Return whether no newer file is possible, because the file with the requested digest was downloaded."""
-        return bool(self.sha256) and self.answered_by(origin)
+        return bool(self.sha256) and self.answered_by(record)
 
 
 def request_of(http: CorpusHttp) -> Request:
@@ -101,7 +101,7 @@ class Attempt:
     failure: Failure | None = None
     failures: int = 0
     """Failures in a row."""
-    origin: Origin | None = None
+    record: DownloadRecord | None = None
     """The record of the newest successful attempt."""
     committed: float = 0.0
     """When this process last committed it (monotonic seconds): no earlier snapshot has the jobs of that commit."""
@@ -114,7 +114,7 @@ class Download:
     key: Key
     request: Request
     branch: BranchRef
-    known: Origin | None
+    known: DownloadRecord | None
     requested: str = ""
     """The newest reconcile-at: a changed value polls immediately."""
 

@@ -1,0 +1,148 @@
+"""A controller with a fake API server and a Pachyderm in memory, and what its tests ask about an object."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from scriptmodel_operator.api.names import Key
+from scriptmodel_operator.app import Process, compose
+from scriptmodel_operator.config import OperatorConfig
+from scriptmodel_operator.controller.controller import Controller
+from scriptmodel_operator.controller.queue import WorkQueue
+from scriptmodel_operator.ingest.addresses import parse_destinations
+from scriptmodel_operator.kube.errors import KubeConflictError, KubeForbiddenError, KubeUnavailableError
+from scriptmodel_operator.metrics import Metrics
+from scriptmodel_operator.pachyderm.calls import Calls
+from scriptmodel_operator.pachyderm.channel import PachdAddress
+from scriptmodel_operator.pachyderm.values import BranchRef, RepoRef
+from tests.unit.operator.conformance import check_status
+from tests.unit.operator.fake_kube import UnexpectedKube
+from tests.unit.operator.fake_pachyderm import FakePachyderm
+
+KEY = ("ml", "thrones")
+PLAYS_BRANCH = BranchRef(RepoRef("default", "plays"), "master")
+
+
+@dataclass
+class FakeKube(UnexpectedKube):
+    """One ScriptModel; `writes` has each request that changed something."""
+
+    raw: dict[str, Any]
+    writes: list[str] = field(default_factory=list)
+    events: set[str] = field(default_factory=set)
+    pods: list[dict[str, Any]] = field(default_factory=list)
+    listed: list[str] = field(default_factory=list)
+    """Namespace and selector of each list of pods."""
+    fault: Callable[[str], bool] = lambda _what: False
+
+    def _changed(self) -> dict[str, Any]:
+        metadata = self.raw["metadata"]
+        self.raw = {**self.raw, "metadata": {**metadata, "resourceVersion": str(int(metadata["resourceVersion"]) + 1)}}
+        return self.raw
+
+    async def patch_scriptmodel(self, _namespace: str, _name: str, patch: Mapping[str, Any]) -> dict[str, Any]:
+        self.writes.append("finalizers")
+        self.raw["metadata"] = {**self.raw["metadata"], "finalizers": patch["metadata"]["finalizers"]}
+        return self._changed()
+
+    async def apply_status(self, _namespace: str, _name: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        if self.fault("status"):
+            raise KubeUnavailableError("writing the status", 503, "injected")
+        self.writes.append("status")
+        check_status(body["status"], self.raw["metadata"]["generation"])
+        self.raw = {**self.raw, "status": body["status"]}
+        return self._changed()
+
+    async def list_pods(self, namespace: str, selector: str) -> list[dict[str, Any]]:
+        self.listed.append(f"{namespace} {selector}")
+        if self.fault("pods"):
+            raise KubeForbiddenError("listing pods", 403, "injected")
+        return self.pods
+
+    async def get_config_map(self, _namespace: str, _name: str) -> dict[str, Any]:
+        return {"data": {"hamlet.txt": "HAMLET: To be or not to be."}}
+
+    async def create_event(self, _namespace: str, body: Mapping[str, Any]) -> None:
+        if self.fault("event"):
+            raise KubeUnavailableError("writing an event", 503, "injected")
+        name = body["metadata"]["name"]
+        if name in self.events:
+            raise KubeConflictError("writing an event", 409, "exists")
+        self.events.add(name)
+        self.writes.append(f"event {body['reason']}")
+
+
+class RecordingQueue(WorkQueue):
+    """Records the keys that are added, and handles none."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        super().__init__(metrics)
+        self.added: list[Key] = []
+
+    def add(self, key: Key) -> None:
+        self.added.append(key)
+
+
+def raw_object(spec: dict[str, Any], **metadata: Any) -> dict[str, Any]:
+    known = {"namespace": KEY[0], "name": KEY[1], "uid": "1", "generation": 1, "resourceVersion": "1"}
+    return {"metadata": {**known, **metadata}, "spec": spec}
+
+
+@asynccontextmanager
+async def controller(
+    raw: dict[str, Any], allow_download: Sequence[str] = (), **settings: Any
+) -> AsyncIterator[tuple[Controller, FakeKube, FakePachyderm]]:
+    kube, pachyderm, calls = FakeKube(raw), FakePachyderm(now=datetime.now(UTC)), Calls(2)
+    config = OperatorConfig(
+        pachd=PachdAddress("nowhere:1"),
+        trainer_image="trainer:1",
+        poll_interval=5,
+        destinations=parse_destinations(allow_download),
+        **settings,
+    )
+    created = Process.create()
+    process = replace(created, queue=RecordingQueue(created.metrics))
+    found = compose(config, kube, pachyderm, calls, "cluster-1", process).controller
+    found.store.put(raw)
+    try:
+        yield found, kube, pachyderm
+    finally:
+        found.observer.logs.close()
+        found.snapshots.close()
+        calls.close()
+
+
+async def settled(found: Controller) -> float | None:
+    """Reconcile until no snapshot is waited for."""
+    news = asyncio.Event()
+    found.snapshots._requeue = lambda _key: news.set()
+    while True:
+        news.clear()
+        requeue_after = await found.reconcile(KEY)
+        if not found.snapshots.waiting and not news.is_set():
+            return requeue_after
+        await news.wait()
+
+
+def reason(kube: FakeKube) -> str:
+    conditions = {each["type"]: each for each in kube.raw["status"]["conditions"]}
+    return str(conditions["Ready"]["reason"])
+
+
+def message(kube: FakeKube) -> str:
+    conditions = {each["type"]: each for each in kube.raw["status"]["conditions"]}
+    return str(conditions["Ready"]["message"])
+
+
+async def later(found: Controller, pachyderm: FakePachyderm, seconds: float) -> float | None:
+    """Reconcile with a snapshot and a clock that are so much later."""
+    pachyderm.advance(seconds)
+    await found.calls.run(found.clock.measure)
+    await found.snapshots.latest(time.monotonic())
+    return await settled(found)

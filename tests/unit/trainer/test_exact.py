@@ -1,0 +1,175 @@
+"""The layout `exact`: tokens and sub-words that give back any file byte for byte, charged in full."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scriptmodel_trainer.corpus import exact
+from scriptmodel_trainer.corpus.exact import ERRORS, exact_text, exact_tokens
+from scriptmodel_trainer.corpus.layouts import EXACT, LAYOUTS, detect
+from scriptmodel_trainer.corpus.reading import find_sources
+from scriptmodel_trainer.corpus.stream import read_whole
+from scriptmodel_trainer.corpus.tokens import UNKNOWN
+from scriptmodel_trainer.subwords import LETTERS, continues, learn_pieces, pieces_of, words_of
+from scriptmodel_trainer.vocabulary import Vocabulary, build_exact_vocabulary
+
+SCRIPT = """First Citizen:
+Before we proceed any further, hear me speak.
+
+KING RICHARD II:
+'Tis he--the king's own o'er-heard word; I'll to't!  "What?" (He laughs.) McDuff isn't X3.
+
+ALL:
+Speak, speak.
+"""
+PIECES = [
+    "'s",
+    "'Tis",
+    "'em",
+    "--",
+    "\n\n",
+    "O'Neil",
+    "McX",
+    "I",
+    "o",
+    "  ",
+    "ſt",
+    "İi",
+    "ǅ",
+    "ß",
+    "中文",
+    "é",
+    "<eos>",
+    "##a",
+]
+TEXTS = st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=4), st.sampled_from(list("aZ .,'-\n\r\t1_")))).map(
+    "".join
+)
+
+
+def tokens_of(text: str) -> list[str]:
+    return list(exact_tokens(text))
+
+
+def vocabulary_of(text: str, size: int = 60) -> Vocabulary:
+    tokens = tokens_of(text)
+    lexicon = list(dict.fromkeys(tokens))
+    numbers = {token: number for number, token in enumerate(lexicon)}
+    return build_exact_vocabulary(np.array([numbers[token] for token in tokens], np.int32), lexicon, size)
+
+
+VOCABULARY = vocabulary_of(SCRIPT)
+
+
+def test_what_is_usual_costs_no_token() -> None:
+    assert tokens_of("ALL:\nThe lamp, I said. It's o'er!\n\n") == [
+        *(exact.UPPER, "all", ":", exact.NEWLINE, "the", "lamp", ",", "i", "said", ".", "it", "'s", "o'er", "!"),
+        exact.PARAGRAPH,
+    ]
+    assert tokens_of("the lamp ,it  was Anna") == [
+        *(exact.LOWER, "the", "lamp", exact.SPACE, ",", exact.JOIN, "it", exact.SPACE, "was", exact.CAPITAL, "anna")
+    ]
+    assert tokens_of("a\tb\udcff") == [exact.LOWER, "a", "<0x09>", "b", "<0xFF>"]
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.one_of(st.binary(), TEXTS.map(lambda text: text.encode("utf-8", "surrogatepass"))))
+def test_any_bytes_come_back_from_tokens_that_are_canonical(content: bytes) -> None:
+    text = content.decode("utf-8", ERRORS)
+    tokens = tokens_of(text)
+    assert exact_text(tokens).encode("utf-8", ERRORS) == content
+    assert tokens_of(exact_text(tokens)) == tokens
+    assert not any(character.isspace() or character < " " for token in tokens for character in token)
+
+
+@settings(max_examples=300, deadline=None)
+@given(TEXTS, TEXTS)
+def test_any_text_comes_back_from_the_sub_words_of_another(training: str, text: str) -> None:
+    vocabulary = vocabulary_of(training.encode("utf-8", "replace").decode())
+    content = text.encode("utf-8", "replace")
+    numbers = vocabulary.encode(exact_tokens(content.decode()))
+    assert vocabulary.unknown not in numbers
+    words = list(words_of(vocabulary.words[number] for number in numbers.tolist()))
+    assert exact_text(words).encode() == content
+
+
+@given(st.lists(st.sampled_from(VOCABULARY.words)))
+def test_any_tokens_have_a_text(tokens: list[str]) -> None:
+    exact_text(words_of(tokens)).encode("utf-8", ERRORS)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\n", b" a ", b"a  \n \n\n\nB", b"x\r\ny\r\n", b"\xef\xbb\xbfA", b"\xff\xfe\x00", b"a" * 70_000]
+)
+def test_a_file_comes_back_byte_for_byte(content: bytes, tmp_path: Path) -> None:
+    files = {"a.txt": content + b"word ", "b.txt": SCRIPT.encode() + content, "c.txt": ("ä, b\n" * 40_000).encode()}
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+        sources = find_sources([tmp_path / name], lambda _: None) if b"\0" not in data else []
+        for source in sources:
+            layout = LAYOUTS[EXACT]
+            tokens = [token for event in layout.parse(layout.read(source), []) for token in event.text.split()]
+            assert exact_text(tokens).encode("utf-8", ERRORS) == data
+
+
+def test_long_lines_are_cut_without_a_loss(tmp_path: Path) -> None:
+    data = ("word " * 250_000 + "x" * 1_200_000 + "  .").encode()
+    (tmp_path / "a.txt").write_bytes(data)
+    whole = read_whole(find_sources([tmp_path], lambda _: None), LAYOUTS[EXACT])
+    assert exact_text(whole.lexicon[number] for number in whole.ids.tolist()).encode() == data
+
+
+def test_the_layout_is_used_on_request_only() -> None:
+    assert detect(SCRIPT.splitlines())[0].name != EXACT
+
+
+def test_frequent_pairs_become_pieces_and_the_same_words_give_the_same_pieces() -> None:
+    counts = {"walking": 9, "talking": 9, "king": 5, "lamp": 1}
+    assert learn_pieces(counts, 40) == learn_pieces(dict(reversed(counts.items())), 40)
+    assert {"king", "##alking", "walking"} <= set(learn_pieces(counts, 40))
+    assert len(learn_pieces(counts, 12)) == 12
+
+
+def test_a_word_is_written_with_the_longest_pieces_and_bytes_where_none_fits() -> None:
+    known = {"wal", "walk", "##ing", "##i", "##n"}
+    assert list(pieces_of("walking", known)) == ["walk", "##ing"]
+    assert list(pieces_of("é", known)) == ["<0xC3>", "##<0xA9>"]
+    assert list(pieces_of("waliж", known)) == ["wal", "##i", "##<0xD0>", "##<0xB6>"]
+    assert list(words_of(["walk", "##ing", "<0xC3>", "##<0xA9>", "<0xFF>", "<0x0A>", "#"])) == [
+        "walking",
+        "é",
+        "<0xFF>",
+        "<0x0A>",
+        "#",
+    ]
+
+
+def test_sub_words_come_from_the_training_text_and_all_letters_and_bytes_are_in() -> None:
+    assert {*LETTERS, *exact.MARKERS, UNKNOWN} <= set(VOCABULARY.words)
+    assert VOCABULARY.exact
+    learned = set(VOCABULARY.words) - {*LETTERS, *exact.MARKERS}
+    assert all(word.removeprefix("##") in SCRIPT.lower() for word in learned if word.lstrip("#").isalpha())
+    assert any(continues(word) for word in learned)
+
+
+def test_texts_up_to_a_length_and_the_unfinished_rest_sum_to_one() -> None:
+    """A model of tokens is a code for texts: the sum over texts, each by its canonical tokens, is at most one."""
+    tokens = ("a", "##a", exact.CAPITAL, exact.NEWLINE)
+    share = 1 / (len(tokens) + 1)  # the rest ends the text
+    unfinished: list[tuple[str, ...]] = [()]
+    total, seen, mass = 0.0, set[str](), 0.0
+    for length in range(6):
+        for sequence in unfinished:
+            text = exact_text(words_of(sequence))
+            mass += share ** (length + 1)
+            if [*exact_tokens(text)] == list(words_of(sequence)) and text not in seen:
+                seen.add(text)
+                total += share ** (length + 1)
+        unfinished = [(*sequence, token) for sequence in unfinished for token in tokens]
+    assert mass + len(unfinished) * share**6 == pytest.approx(1)
+    assert 0 < total < mass
