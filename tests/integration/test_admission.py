@@ -72,6 +72,8 @@ REFUSED = pytest.mark.parametrize(
         ({"corpus": REPO, "generation": {"topK": -1}}, "spec.generation.topK"),
         ({"corpus": REPO, "promotion": {"minImprovement": "-0.1"}}, 'must be a number in quotes such as "0.8"'),
         ({"corpus": REPO, "promotion": {"measure": "taste"}}, "spec.promotion.measure: Unsupported value"),
+        ({"corpus": REPO, "model": {"minutes": 30}}, "minutes needs preset: auto"),
+        ({"corpus": REPO, "model": {"preset": "auto", "minutes": 0}}, "spec.model.minutes"),
         ({"corpus": REPO, "model": {"seed": -1}}, "spec.model.seed"),
         ({"corpus": REPO, "model": {"from": {}}}, "name exactly one source of the base model"),
         (
@@ -329,7 +331,11 @@ def test_nothing_valid_is_dropped_and_defaults_are_filled_in(cluster: Cluster) -
         wanted = {**spec, "corpus": corpus}
         assert json.loads(cluster.kubectl(*dry, stdin=json.dumps(manifest("full", wanted))))["spec"] == wanted
     base = {"repo": {"name": "models", "branch": "main", "project": "team"}, "follow": True}
-    for model in ({"from": base}, {"from": {"scriptModel": "shakespeare", "follow": False}}):
+    for model in (
+        {"from": base},
+        {"from": {"scriptModel": "shakespeare", "follow": False}},
+        {"preset": "auto", "minutes": 30},
+    ):
         wanted = {**spec, "model": {**spec["model"], **model}, "training": {**spec["training"], "warmStart": False}}
         assert json.loads(cluster.kubectl(*dry, stdin=json.dumps(manifest("full", wanted))))["spec"] == wanted
     bare = json.loads(cluster.kubectl(*dry, stdin=json.dumps(manifest("bare", {"corpus": REPO}))))["spec"]

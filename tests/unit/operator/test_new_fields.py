@@ -31,6 +31,7 @@ EFFECTS: dict[str, tuple[object, tuple[str, ...]]] = {
     "corpus.repo.project": ("team", TRAIN),
     "corpus.layout": ("fountain", TRAIN),
     "model.preset": ("large", TRAIN),
+    "model.minutes": (30, TRAIN),
     "model.overrides.layers": (3, TRAIN),
     "model.overrides.hiddenUnits": (3, TRAIN),
     "model.overrides.embeddingUnits": (3, TRAIN),

@@ -107,8 +107,8 @@ def test_a_model_holds_what_others_are_compared_with_it_by(model: Path, corpus: 
 
 def test_the_digest_of_a_validation_text_does_not_depend_on_vocabulary_or_figure() -> None:
     known, tokens = Vocabulary(("<unk>", "<eos>", "the", "lamp"), frozenset()), ["the", "lamp", "burns"] * 50_000
-    first = validation_of(20.0, tokens, known)
-    other = validation_of(30.0, tokens, Vocabulary(("<unk>", "<eos>", "burns"), frozenset()))
-    assert first.digest == other.digest != validation_of(20.0, tokens[:-1], known).digest
+    first = validation_of(20.0, len(tokens), tokens, known)
+    other = validation_of(30.0, len(tokens), tokens, Vocabulary(("<unk>", "<eos>", "burns"), frozenset()))
+    assert first.digest == other.digest != validation_of(20.0, len(tokens), tokens[:-1], known).digest
     assert (first.nats_per_character or 9) < (other.nats_per_character or 0)
-    assert validation_of(math.inf, tokens, known).nats_per_character is None
+    assert validation_of(math.inf, len(tokens), tokens, known).nats_per_character is None

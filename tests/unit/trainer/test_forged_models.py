@@ -107,6 +107,7 @@ FORGED: dict[str, Forge] = {
     "a figure that is a text": metrics(lambda found: found["held_out"].update(distinct_1="high")),
     "a validation figure that is a text": metrics(lambda found: found["validation"].update(nats_per_character="1")),
     "a validation digest that is a number": metrics(lambda found: found["validation"].update(digest=1)),
+    "a choice of auto that is a list": metrics(lambda found: found.update(auto=["tuned"])),
     "a weight that is NaN": weights(lambda arrays: arrays["output/bias"].fill(np.nan)),
     "an infinite weight": weights(lambda arrays: arrays["embedding"].fill(np.inf)),
 }

@@ -39,6 +39,7 @@ _SPLIT_HELP = (
 _MODEL_HELP = "model directory written by train"
 _PRESETS = """\
 presets:
+  auto                    tuned-long, tuned, tuned-few or demo, by the size of the corpus and --minutes
   demo                    first model, trained in minutes
   small, medium, large    as published for the Penn Treebank (Zaremba et al. 2014)
   tuned, tuned-long       better models of small's size, for 250,000 tokens and more
@@ -142,6 +143,11 @@ def _add_train(commands: _Commands[_Parser]) -> None:
     )
     command.add_argument(
         "--preset", metavar="NAME", help="named hyperparameters [default: small; with --from those of its model]"
+    )
+    command.add_argument(
+        "--minutes",
+        metavar="N",
+        help="with --preset auto: minutes of training on two cores to choose for [default: any]",
     )
     command.add_argument(
         "--from",

@@ -67,8 +67,11 @@ def per_character(score: Score, tokens: Sequence[str], vocabulary: Vocabulary) -
     return dataclasses.replace(score, nats_per_character=nats_per_character(nats, tokens, vocabulary))
 
 
-def validation_of(perplexity: float, tokens: Sequence[str], vocabulary: Vocabulary) -> Validation:
-    """Return the digest of a validation text and its nats per character; `tokens` are the text's own."""
+def validation_of(perplexity: float, count: int, tokens: Sequence[str], vocabulary: Vocabulary) -> Validation:
+    """Return the digest of a validation text and its nats per character.
+
+    `tokens` are the text's own, `count` is how many tokens of the vocabulary they are: sub-words are more.
+    """
     if vocabulary.exact:  # sub-words depend on the training text
         pieces: Iterable[str] = [exact_text(tokens)]
     else:
@@ -78,7 +81,7 @@ def validation_of(perplexity: float, tokens: Sequence[str], vocabulary: Vocabula
         text.update(piece.encode("utf-8", errors="surrogatepass"))
     figure = None
     if math.isfinite(perplexity) and perplexity > 0:
-        figure = nats_per_character(math.log(perplexity) * len(tokens), tokens, vocabulary)
+        figure = nats_per_character(math.log(perplexity) * count, tokens, vocabulary)
     return Validation(text.hexdigest(), figure)
 
 

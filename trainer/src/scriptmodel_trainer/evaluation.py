@@ -59,16 +59,17 @@ def score(
 
     `on_progress` is called with the share that is scored.
     """
-    return _score(vocabulary, stream, negative_log_likelihoods(network, stream, vocabulary.first, on_progress))
+    return score_of(vocabulary, stream, negative_log_likelihoods(network, stream, vocabulary.first, on_progress))
 
 
 def score_with_cache(network: Network, vocabulary: Vocabulary, stream: Ids, settings: CacheSettings) -> Score:
     """Return perplexity as `score` does, of the network with a neural cache that starts empty."""
     reader = CachedReader(network, settings)
-    return _score(vocabulary, stream, stepwise_negative_log_likelihoods(reader, stream, vocabulary.first))
+    return score_of(vocabulary, stream, stepwise_negative_log_likelihoods(reader, stream, vocabulary.first))
 
 
-def _score(vocabulary: Vocabulary, stream: Ids, losses: npt.NDArray[np.float64]) -> Score:
+def score_of(vocabulary: Vocabulary, stream: Ids, losses: npt.NDArray[np.float64]) -> Score:
+    """Return perplexity, whole and by class of token, of a stream whose tokens have these losses."""
     classes = token_classes(vocabulary, stream)
     by_class = {
         name: ClassScore(int(chosen.sum()), perplexity_of(float(losses[chosen].mean())))

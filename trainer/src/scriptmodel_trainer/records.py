@@ -83,6 +83,15 @@ class Base:
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """The preset that `auto` chose for so many tokens to train on, and for the minutes given."""
+
+    preset: str = ""
+    tokens: int = 0
+    minutes: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Device:
     """What computed: `kind` is `gpu` or `cpu`; `memory_bytes` is that of a GPU, None if it is not known."""
 
@@ -115,6 +124,7 @@ class Metrics:
     device: Device | None = None
     precision: str | None = None
     base: Base | None = None
+    auto: Choice | None = None  # None for a preset that was named
     held_out: Mapping[str, float] | None = None  # the figures that scripts are judged by
 
     @property
@@ -171,6 +181,8 @@ def metrics_from(value: Mapping[str, Any]) -> Metrics:
     validation = value.get("validation")
     known["validation"] = Validation(**_known(Validation, validation)) if validation else None
     known["base"] = base_from(value.get("base"))
+    auto = value.get("auto")
+    known["auto"] = Choice(**_known(Choice, auto)) if auto else None
     device = value.get("device")
     known["device"] = Device(**_known(Device, device)) if device else None
     return Metrics(**known)

@@ -9,10 +9,13 @@ from pydantic import ConfigDict, Field
 from scriptmodel_operator.api.corpus import BranchName, ProjectName, RepoName
 from scriptmodel_operator.api.fields import AS_DECIMAL, ApiModel, DnsName, Seed, decimal, rules
 
+FOR_AUTO = "!has(self.minutes) || self.preset == 'auto'"
 ONE_BASE = "has(self.scriptModel) != has(self.repo)"
 
 
-Preset = Literal["test", "small", "medium", "large", "demo", "tuned", "tuned-long", "tuned-few", "tuned-subwords"]
+Preset = Literal[
+    "test", "small", "medium", "large", "demo", "tuned", "tuned-long", "tuned-few", "tuned-subwords", "auto"
+]
 """A named set of hyperparameters."""
 
 
@@ -74,9 +77,14 @@ class Base(ApiModel):
 class Model(ApiModel):
     """The network to train."""
 
+    model_config = ConfigDict(json_schema_extra=rules((FOR_AUTO, "minutes needs preset: auto")))
+
     preset: Preset = "small"
     """test, small, medium and large as published; demo for a first try; tuned outperforms small at its size, tuned-long
-    with 40 epochs, tuned-few on a corpus of a few plays, tuned-subwords is for layout exact."""
+    with 40 epochs, tuned-few on a corpus of a few plays; auto chooses one of these by corpus and minutes;
+    tuned-subwords is for layout exact."""
+    minutes: Annotated[int, Field(ge=1, le=100000)] | None = None
+    """Minutes of training on two cores that preset auto chooses for; no limit. Absent: any."""
     overrides: Overrides = Field(default_factory=Overrides)
     """Hyperparameters that differ from the preset."""
     seed: Seed = 0

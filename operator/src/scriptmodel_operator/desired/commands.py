@@ -25,11 +25,13 @@ def train_command(
     """Return `scriptmodel-trainer train ...`; overrides are `--set` words with names in snake case."""
     start = ("--from", f"/pfs/{BASE_INPUT}") if from_base else ()
     stopping = () if patience is None else ("--patience", str(patience))
+    minutes = () if model.minutes is None else ("--minutes", str(model.minutes))
     overrides = model.overrides.model_dump(by_alias=True, exclude_none=True, mode="json")
     settings = [word for key in sorted(overrides) for word in ("--set", f"{to_snake(key)}={overrides[key]}")]
     return (
         *(PROGRAM, "train", "--data", f"/pfs/{CORPUS_INPUT}", "--out", "/pfs/out"),
         *("--layout", layout, "--preset", model.preset),
+        *minutes,
         *settings,
         *stopping,
         *start,

@@ -28,7 +28,13 @@ def _fields(model: type[ApiModel]) -> dict[str, str]:
 
 _OVERRIDES = {name: alias for name, alias in _fields(Overrides).items() if name != alias}
 _OPTIONS = {f"--{name.replace('_', '-')}": f"generation.{alias}" for name, alias in _fields(Generation).items()}
-_TRAIN = {**_OVERRIDES, "--preset": "model.preset", "--layout": "corpus.layout", "--seed": "model.seed"}
+_TRAIN = {
+    **_OVERRIDES,
+    "--preset": "model.preset",
+    "--minutes": "model.minutes",
+    "--layout": "corpus.layout",
+    "--seed": "model.seed",
+}
 _TRAIN |= {
     "--from": "model.from",
     "--require-gpu": "training.gpu.required",

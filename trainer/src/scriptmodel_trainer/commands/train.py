@@ -15,15 +15,14 @@ from scriptmodel_trainer.commands.train_options import TrainOptions
 from scriptmodel_trainer.corpus import layouts, reading, stream
 from scriptmodel_trainer.corpus.layouts import EXACT
 from scriptmodel_trainer.errors import BadInputError, TrainerError
-from scriptmodel_trainer.evaluation import score
-from scriptmodel_trainer.generation.network import Network
+from scriptmodel_trainer.evaluation import score_of
 from scriptmodel_trainer.generation.sample_lines import sample_line
 from scriptmodel_trainer.judging.reference import Reference, reference_of, stored_figures
 from scriptmodel_trainer.presets import Preset
 from scriptmodel_trainer.progress.events import Done, Failed, ModelStored, Progressed, Warned
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.progress.log import BoundedLog, LoggedProgress
-from scriptmodel_trainer.records import CorpusFacts, EpochRecord, Metrics, SplitPerplexity, Validation
+from scriptmodel_trainer.records import Choice, CorpusFacts, EpochRecord, Metrics, SplitPerplexity, Validation
 from scriptmodel_trainer.reporting.corpus_summary import summarize
 from scriptmodel_trainer.reporting.page import render_report
 from scriptmodel_trainer.stopping import StopSignals
@@ -50,6 +49,9 @@ def train(options: TrainOptions, progress: Progress, signals: StopSignals) -> No
     _look_for_gpu(options, logged)
     sources = reading.find_sources(options.data, progress.note)
     corpus = stream.read_corpus(sources, layout, progress.note, options.split)
+    options = options.chosen(len(corpus.splits["train"]))
+    if options.auto:
+        _note_choice(options.auto, progress)
     if corpus.doubt:
         logged.report(Warned("not_scripts", corpus.doubt))
     with locked(options.out):
@@ -143,7 +145,10 @@ def _evaluated(
 ) -> TrainedModel:
     """Score the best weights on the test split and return the model with its metrics."""
     report = _while_testing(progress, result.history[-1], REPORT_SECONDS)
-    test = score(Network(result.weights), vocabulary, splits["test"], report)
+    from scriptmodel_trainer.training import scoring  # noqa: PLC0415  # it imports TensorFlow
+
+    losses = scoring.negative_log_likelihoods(task.preset, result.weights, splits["test"], task.first, report)
+    test = score_of(vocabulary, splits["test"], losses)
     test = per_character(test, _words(corpus, "test"), vocabulary)
     best, effort = result.history[result.best_epoch - 1], task.effort
     base = options.base.record(vocabulary) if options.base else None
@@ -156,7 +161,7 @@ def _evaluated(
         understood=round(corpus.understood, 5),
         best_epoch=result.best_epoch,
         seconds=result.seconds,
-        validation=_validation(best.valid_perplexity, corpus, vocabulary),
+        validation=_validation(best.valid_perplexity, task.tokens["valid"], corpus, vocabulary),
         test=test,
         restarts=effort.restarts,
         recomputed_seconds=round(effort.recomputed_seconds, 1),
@@ -165,6 +170,7 @@ def _evaluated(
         device=task.device,
         precision=task.preset.precision,
         base=base,
+        auto=options.auto,
         held_out=None if reference is None else stored_figures(reference.held_out),
     )
     facts = CorpusFacts(
@@ -181,11 +187,17 @@ def _evaluated(
     return TrainedModel(origin, vocabulary, result.weights, metrics, reference)
 
 
-def _validation(perplexity: float, corpus: stream.TokenStream, vocabulary: Vocabulary) -> Validation | None:
+def _note_choice(choice: Choice, progress: Progress) -> None:
+    """Note what `auto` chose, and for what."""
+    limit = "no limit of time" if choice.minutes is None else f"{choice.minutes:g} minutes"
+    progress.note(f"auto: preset {choice.preset}, for {choice.tokens:,} tokens to train on and {limit}")
+
+
+def _validation(perplexity: float, count: int, corpus: stream.TokenStream, vocabulary: Vocabulary) -> Validation | None:
     """Return what models are compared by; None if the corpus is too small to hold out text."""
     if corpus.splits["valid"] is corpus.splits["train"]:
         return None
-    return validation_of(perplexity, _words(corpus, "valid"), vocabulary)
+    return validation_of(perplexity, count, _words(corpus, "valid"), vocabulary)
 
 
 def _words(corpus: stream.TokenStream, split: str) -> list[str]:

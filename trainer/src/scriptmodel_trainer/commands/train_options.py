@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import math
 import os
 from collections.abc import Mapping, Sequence
@@ -10,9 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scriptmodel_trainer import presets
+from scriptmodel_trainer.auto import AUTO, choose, minutes_from
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.presets import Preset
-from scriptmodel_trainer.records import SCENES
+from scriptmodel_trainer.records import SCENES, Choice
 from scriptmodel_trainer.training.base import BaseModel, load_base, preset_after
 from scriptmodel_trainer.training.budget import Budget
 
@@ -43,6 +45,19 @@ class TrainOptions:
     gpu_required: bool = False
     base: BaseModel | None = None
     split: str = SCENES
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    minutes: float | None = None
+    """What `auto` chooses for."""
+    auto: Choice | None = None
+    """What `auto` chose; known once the corpus is read."""
+
+    def chosen(self, tokens: int) -> TrainOptions:
+        """Return the options with the preset that `auto` chooses for so many tokens; themselves for any other."""
+        if self.preset_name != AUTO:
+            return self
+        choice = choose(tokens, self.minutes)
+        preset = presets.with_overrides(presets.preset_named(choice.preset), self.overrides)
+        return dataclasses.replace(self, preset_name=choice.preset, preset=preset, auto=choice)
 
 
 def options_from(parsed: argparse.Namespace, environment: Mapping[str, str] = os.environ) -> TrainOptions:
@@ -54,10 +69,11 @@ def options_from(parsed: argparse.Namespace, environment: Mapping[str, str] = os
     state = parsed.state or (Path(environment[_STATE]) if environment.get(_STATE) else None)
     overrides, base = _overrides(parsed), load_base(parsed.base) if parsed.base else None
     if base:
-        name, preset = preset_after(base, parsed.preset, overrides)
+        name, preset = preset_after(base, None if parsed.preset == AUTO else parsed.preset, overrides)
     else:
         name = parsed.preset or "small"
-        preset = presets.with_overrides(presets.preset_named(name), overrides)
+        # Until the corpus is read, small stands for what auto will choose: overrides are checked at once.
+        preset = presets.with_overrides(presets.preset_named("small" if name == AUTO else name), overrides)
     required = parsed.require_gpu or environment.get(_GPU_REQUIRED) == "1"
     return TrainOptions(
         data=parsed.data,
@@ -74,6 +90,8 @@ def options_from(parsed: argparse.Namespace, environment: Mapping[str, str] = os
         gpu_required=required,
         base=base,
         split=parsed.split,
+        overrides=overrides,
+        minutes=minutes_from(parsed.minutes, parsed.preset),
     )
 
 

@@ -1,0 +1,114 @@
+"""Scores a stream on the training device as if it were read from first to last token, but in rows side by side.
+
+The stream is cut into rows. A row has to start with the state in which the row before it ends, which is not known at
+first. So all rows are read from zeros, then again from the states that the rows before them ended in, until these no
+longer change. An LSTM forgets, so that takes two or three readings; after as many as there are rows it is certain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from scriptmodel_trainer.arrays import Floats, Ids
+from scriptmodel_trainer.presets import Preset
+from scriptmodel_trainer.training.model import LanguageModel
+
+_ROWS = 32
+_STEPS = 50
+_LEAST = 4  # windows of a row
+_SAME = 1e-6  # of each number of a state
+
+
+def negative_log_likelihoods(
+    preset: Preset,
+    weights: Mapping[str, Floats],
+    stream: Ids,
+    first: int,
+    on_progress: Callable[[float], None] = lambda _: None,
+) -> npt.NDArray[np.float64]:
+    """-ln p of each token given all before it, shape (len(stream),); the first is predicted after `first` (`<eos>`).
+
+    `on_progress` is called with the share that is scored. The stream must not be empty.
+    """
+    model = LanguageModel(preset, len(weights["output/bias"]), seed=0)
+    model.set_weights(weights)
+    return _Rows(model, stream, first).losses(on_progress)
+
+
+class _Rows:
+    """The stream in rows of whole windows; the last row is filled up with tokens that do not count."""
+
+    def __init__(self, model: LanguageModel, stream: Ids, first: int) -> None:
+        steps = min(_STEPS, len(stream))
+        windows = -(-len(stream) // steps)
+        self._windows = max(-(-windows // _ROWS), min(_LEAST, windows))
+        rows = -(-windows // self._windows)
+        inputs = np.zeros(rows * self._windows * steps, np.int32)
+        targets = np.zeros_like(inputs)
+        inputs[0], inputs[1 : len(stream)], targets[: len(stream)] = first, stream[:-1], stream
+        self._model, self._length, self._rows, self._steps = model, len(stream), rows, steps
+        self._tokens = tf.constant(np.stack([inputs, targets]).reshape(2, rows, -1))
+        self._state = [[tf.Variable(part) for part in layer] for layer in model.zero_state(rows)]
+        self._read = tf.function(self._read_window, input_signature=[tf.TensorSpec((), tf.int32)])
+        self._score = tf.function(self._losses_of)
+
+    def losses(self, on_progress: Callable[[float], None]) -> npt.NDArray[np.float64]:
+        """Return the loss of each token of the stream."""
+        starts = self._starts()
+        self._begin(starts)
+        scored = []
+        for window in range(self._windows):
+            begin = window * self._steps
+            features = self._read(tf.constant(window))
+            scored.append(self._score(features, self._tokens[1, :, begin : begin + self._steps]).numpy())
+            on_progress((window + 1) / self._windows)
+        return np.concatenate(scored, axis=1).reshape(-1)[: self._length].astype(np.float64)
+
+    def _starts(self) -> list[list[Floats]]:
+        """Return the state in which each row starts: that in which the row before it ends."""
+        starts = [[np.zeros(part.shape, np.float32) for part in layer] for layer in self._state]
+        for _ in range(self._rows - 1):
+            self._begin(starts)
+            for window in range(self._windows):
+                self._read(tf.constant(window))
+            ends = [[part.numpy() for part in layer] for layer in self._state]
+            found = [[np.concatenate([np.zeros_like(end[:1]), end[:-1]]) for end in layer] for layer in ends]
+            change = max(_change(*pair) for pair in zip(_flat(found), _flat(starts), strict=True))
+            starts = found
+            if change <= _SAME:
+                break
+        return starts
+
+    def _begin(self, starts: list[list[Floats]]) -> None:
+        for variable, start in zip(_flat(self._state), _flat(starts), strict=True):
+            variable.assign(start)
+
+    def _read_window(self, window: Any) -> Any:
+        """Read a window of all rows, and return its features."""
+        begin = window * self._steps
+        inputs = tf.ensure_shape(self._tokens[0, :, begin : begin + self._steps], (self._rows, self._steps))
+        features, after = self._model.features(inputs, self._state)
+        for variable, part in zip(_flat(self._state), _flat(after), strict=True):
+            variable.assign(part)
+        return features
+
+    def _losses_of(self, features: Any, targets: Any) -> Any:
+        """Return the losses of a window of all rows, (rows, steps)."""
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
+            labels=tf.reshape(targets, (-1,)),
+            logits=self._model.logits(tf.reshape(features, (-1, features.shape[-1]))),
+        )
+        return tf.reshape(losses, (self._rows, self._steps))
+
+
+def _flat(layers: list[list[Any]]) -> list[Any]:
+    return [part for layer in layers for part in layer]
+
+
+def _change(now: Floats, before: Floats) -> float:
+    return float(np.abs(now - before).max(initial=0.0))
