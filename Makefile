@@ -131,7 +131,7 @@ fuzz-trainer: env ## Fuzz the trainer with damaged scripts (FUZZ_SECONDS=60, SEE
 	$(TRAINER)/bin/python tests/fuzz/fuzz_trainer.py --seconds $(or $(FUZZ_SECONDS),60) $(if $(SEED),--seed $(SEED))
 
 .PHONY: e2e
-e2e: env cluster ## Test the chart with real pods; needs root and `make images` (PACHD_ADDRESS=a real Pachyderm)
+e2e: env cluster ## Test the chart with real pods; needs root and `make images` (PACHD_ADDRESS=a real Pachyderm, PACHD_ROOT_TOKEN if it has auth)
 	@$(PYTHON) -m dev.helm alone >/dev/null
 	$(OPERATOR)/bin/pytest -x -v --durations=0 --durations-min=1 tests/node
 

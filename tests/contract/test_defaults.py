@@ -71,7 +71,12 @@ def test_a_pipeline_runs_as_it_was_sent_whatever_the_defaults_say(
 ) -> None:
     source = BranchRef(plays, "master")
     plain = replace(PLAIN, ref=PipelineRef("default", f"{plays.name}-plain"), input_branch=source)
-    full = replace(FULL, ref=PipelineRef("default", f"{plays.name}-full"), input_branch=source)
+    full = replace(
+        FULL,
+        ref=PipelineRef("default", f"{plays.name}-full"),
+        input_branch=source,
+        base_branch=BranchRef(plays, "base"),
+    )
     older = replace(PLAIN, ref=PipelineRef("default", f"{plays.name}-older"), input_branch=source)
     set_defaults(channel, {name: value for name, value in DEFAULTS.items() if name != "podPatch"})
     gateway.apply_pipelines([PipelineApply(plain), PipelineApply(full)])

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import grpc
 import python_pachyderm
+from python_pachyderm.interceptor import MetadataClientInterceptor
 from python_pachyderm.proto.v2.pfs import pfs_pb2, pfs_pb2_grpc
 from python_pachyderm.proto.v2.pps import pps_pb2, pps_pb2_grpc
 
@@ -17,12 +18,15 @@ DEADLINE = 30
 class Pachyderm:
     """`client` for what is safe in python_pachyderm's own client, stubs with deadlines for the rest."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, token: str = "") -> None:
         host, _, port = address.rpartition(":")
-        self.client = python_pachyderm.Client(host=host, port=int(port))
+        self.client = python_pachyderm.Client(host=host, port=int(port), auth_token=token)
         self._channel = grpc.insecure_channel(address)
-        self.pfs = pfs_pb2_grpc.APIStub(self._channel)
-        self.pps = pps_pb2_grpc.APIStub(self._channel)
+        calls = grpc.intercept_channel(
+            self._channel, MetadataClientInterceptor([("authn-token", token)] if token else [])
+        )
+        self.pfs = pfs_pb2_grpc.APIStub(calls)
+        self.pps = pps_pb2_grpc.APIStub(calls)
 
     def corpus(self, files: dict[str, str], name: str = "") -> str:
         """A new repo with one commit; its name."""

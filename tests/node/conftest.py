@@ -1,7 +1,8 @@
 """A real node: the operator as pods of its image, the chart, and the trainer's image at work.
 
 `make e2e` starts the cluster and runs this. Pachyderm is localpach, a process of the host that listens on the bridge,
-or the server that PACHD_ADDRESS names, which pods and host must reach by the same address.
+or the server that PACHD_ADDRESS names, which pods and host must reach by the same address. If that has auth,
+PACHD_ROOT_TOKEN is its root token: the operator gets a user with the least roles.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from dev.paths import TRAINER_ENV
 from dev.stack import Localpach
 from tests.contract.met import server_met
 from tests.integration.pachyderm import Pachyderm
+from tests.node.access import operators_token
 from tests.node.release import NAME, NAMESPACE, Release, chart_of
 from tests.node.running import Namespace, Running
 
@@ -61,9 +63,16 @@ def pachd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def pachyderm(pachd: str) -> Iterator[Pachyderm]:
+def token(pachd: str) -> Iterator[str]:
+    """The token of the operator, and of the person who writes the corpora; "" without auth."""
+    with operators_token(pachd, os.environ.get("PACHD_ROOT_TOKEN", "")) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def pachyderm(pachd: str, token: str) -> Iterator[Pachyderm]:
     """Delete what the tests created in it, whatever happened, because a real server stays in use."""
-    with Pachyderm(pachd) as client:
+    with Pachyderm(pachd, token) as client:
         before = set(client.pipelines()) | client.repos()
         assert SCRIPTMODEL not in before, f"{pachd} has a repo {SCRIPTMODEL} already, and the tests would make it"
         yield client
@@ -77,9 +86,9 @@ def pachyderm(pachd: str) -> Iterator[Pachyderm]:
 
 
 @pytest.fixture(scope="session")
-def release(cluster: Running, pachd: str, pachyderm: Pachyderm) -> Iterator[Release]:
+def release(cluster: Running, pachd: str, pachyderm: Pachyderm, token: str) -> Iterator[Release]:
     """Delete the namespace with everything in it, whatever happened, before `pachyderm` is cleaned up."""
-    found = Release(cluster, pachd)
+    found = Release(cluster, pachd, token)
     yield found
     found.helm("uninstall", NAME, "--no-hooks", "--ignore-not-found", check=False)
     cluster.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found")

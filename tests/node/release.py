@@ -15,6 +15,8 @@ from tests.node.running import CommandFailedError, Object, Running, run
 CHART = ROOT / "charts" / "scriptmodel-operator"
 NAME = "scriptmodel"
 NAMESPACE = "scriptmodel-system"
+ACCESS = "pachd-access"
+"""The Secret with the token for a pachd with auth."""
 PODS = f"--selector=app.kubernetes.io/instance={NAME},app.kubernetes.io/component=operator"
 
 
@@ -31,13 +33,21 @@ def chart_of(version: str, folder: Path) -> Path:
 class Release:
     """One release in the namespace of the operator, which enforces the Pod Security Standard `restricted`."""
 
-    def __init__(self, cluster: Running, pachd: str) -> None:
+    def __init__(self, cluster: Running, pachd: str, token: str = "") -> None:
+        """With a token, the release reads it from a Secret."""
         self.cluster = cluster
-        self.values: dict[str, Any] = {"pachd": {"address": pachd}, "pollInterval": 1}
+        self.pachd = pachd
+        self.token = token
+        secret = {"secret": {"name": ACCESS, "tokenKey": "token"}} if token else {}
+        self.values: dict[str, Any] = {"pachd": {"address": pachd} | secret, "pollInterval": 1}
 
     def deploy(self, chart: Path, **values: Any) -> None:
         """Install or upgrade the release, and wait until every pod is ready."""
         self.cluster.kubectl("apply", f"--filename={ROOT / 'manifests' / 'namespace.yaml'}")
+        if self.token:
+            about = {"name": ACCESS, "namespace": NAMESPACE}
+            data = {"token": self.token}
+            self.cluster.apply({"apiVersion": "v1", "kind": "Secret", "metadata": about, "stringData": data})
         given = json.dumps(self.values | values)
         upgrade = ["upgrade", "--install", NAME, str(chart), "--values=-", "--wait", "--timeout=5m"]
         try:

@@ -65,6 +65,9 @@ def judge_subject(options: JudgeOptions, progress: Progress) -> str:
         raise BadInputError(f"--words {options.words} must be at least 1", parameter="words")
     if options.seed < 0:
         raise BadInputError(f"--seed {options.seed} must not be negative", parameter="seed")
+    if options.layout == layouts.EXACT:
+        hint = "leave out --layout, or name another one"
+        raise BadInputError("the judge compares speeches and directions, which layout exact does not recognise", hint)
     model = artifacts.load_model(options.subject, judged=True) if options.subject.is_dir() else None
     samples = _samples_of(options, model, progress)
     sources = reading.find_sources(options.data, progress.note)
