@@ -67,7 +67,7 @@ def test_a_network_that_forgets_nothing_is_read_until_each_row_knows_the_one_bef
 def test_the_score_after_training_is_that_of_reading_the_test_split_alone(model: Path, corpus: Path) -> None:
     trained = load_model(model)
     read = read_corpus(find_sources([corpus], lambda _: None), None, lambda _: None)
-    stream = trained.vocabulary.mapping_from(read.lexicon)[read.splits["test"]]
+    stream = trained.vocabulary.translated(read.splits["test"], read.lexicon)
     expected = score(Network(trained.weights), trained.vocabulary, stream)
     found = trained.metrics.test
     assert found is not None
