@@ -114,11 +114,11 @@ async def _each(one: Callable[[str], Awaitable[None]], names: list[str]) -> None
 
 @dataclass
 class Watch:
-    """Watches the namespace; `told_at` has the time at which each generation was first reported."""
+    """Watches the namespace; `reported_at` has the time at which each generation was first reported."""
 
     cluster: Cluster
-    told: Callable[[dict[str, Any]], bool]
-    told_at: dict[tuple[str, int], float] = field(default_factory=dict)
+    reported: Callable[[dict[str, Any]], bool]
+    reported_at: dict[tuple[str, int], float] = field(default_factory=dict)
     """Monotonic seconds by name and generation."""
     _news: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -131,9 +131,9 @@ class Watch:
                     self._take(event["type"], event["object"])
 
     def _take(self, kind: str, found: dict[str, Any]) -> None:
-        if kind in ("ADDED", "MODIFIED") and self.told(found):
+        if kind in ("ADDED", "MODIFIED") and self.reported(found):
             key = found["metadata"]["name"], found["metadata"]["generation"]
-            self.told_at.setdefault(key, time.monotonic())
+            self.reported_at.setdefault(key, time.monotonic())
             self._news.set()
 
     async def until(self, holds: Callable[[], bool], seconds: float) -> bool:

@@ -13,7 +13,7 @@ from dev.processes import Program
 from dev.stack import Operator
 from tests.bench.operator.objects import pending
 
-Told = Callable[[dict[str, Any]], bool]
+Reported = Callable[[dict[str, Any]], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Contender:
     name: str
     start: Callable[[Path, Path, str, str], Program]
     """From a folder, a kubeconfig, a namespace and pachd's address."""
-    reported: Told
+    reported: Reported
 
 
 def _ours(root: Path, kubeconfig: Path, namespace: str, pachd: str) -> Program:
@@ -51,11 +51,11 @@ def _status_is_current(found: dict[str, Any]) -> bool:
     return not pending(found)
 
 
-def _pipelines_are_told(found: dict[str, Any]) -> bool:
+def _pipelines_are_reported(found: dict[str, Any]) -> bool:
     return not pending(found) and len(found["status"].get("pipelines") or []) == 2
 
 
-OURS = Contender("operator", _ours, _pipelines_are_told)
+OURS = Contender("operator", _ours, _pipelines_are_reported)
 PLAIN = Contender("plain loop", _plain, _status_is_current)
 LOOP = Contender("loop with pipelines", _plain_with_pachd, _status_is_current)
 NAIVE = Contender("naive kopf", _naive, _status_is_current)

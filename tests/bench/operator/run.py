@@ -105,7 +105,7 @@ async def measure(
         plane.kubectl("create", "namespace", NAMESPACE)
         async with Cluster.open(plane, NAMESPACE) as cluster:
             await cluster.create([_name(number) for number in range(sizes.objects)])
-            watch = Watch(cluster, contender.told)
+            watch = Watch(cluster, contender.reported)
             following = asyncio.create_task(watch.run())
             try:
                 await _Measurement(contender, sizes, root, limit, cluster, watch, pachd, say).run(found)
@@ -140,9 +140,9 @@ class _Measurement:
     async def run(self, found: Figures) -> None:
         with self._program() as program:
             before = await self._start(program)
-            done = await self.watch.until(lambda: len(self.watch.told_at) >= self.sizes.objects, self.limit)
+            done = await self.watch.until(lambda: len(self.watch.reported_at) >= self.sizes.objects, self.limit)
             found.first = await self._since(before, program)
-            found.handled = len(self.watch.told_at)
+            found.handled = len(self.watch.reported_at)
             self._say(f"{found.handled} handled", found.first)
             if not done:
                 self.say(f"# {self.contender.name}: cut off")
@@ -169,12 +169,12 @@ class _Measurement:
     async def _second(self, found: Figures) -> bool:
         """Return whether all objects were handled again, with existing pipelines."""
         await self.cluster.take_away([_name(number) for number in range(self.sizes.objects)])
-        self.watch.told_at.clear()
+        self.watch.reported_at.clear()
         with self._program() as program:
             before = await self._start(program)
-            done = await self.watch.until(lambda: len(self.watch.told_at) >= self.sizes.objects, self.limit)
+            done = await self.watch.until(lambda: len(self.watch.reported_at) >= self.sizes.objects, self.limit)
             found.second = await self._since(before, program)
-            self._say(f"{len(self.watch.told_at)} handled again", found.second)
+            self._say(f"{len(self.watch.reported_at)} handled again", found.second)
             await until_quiet(program.pid, 60)
         return done
 
@@ -226,9 +226,9 @@ class _Measurement:
             name = _name(2 * number + lane)
             began = time.monotonic()
             key = name, await self.cluster.change(name, spec(number))
-            if not await self.watch.until(lambda key=key: key in self.watch.told_at, _CHANGE_SECONDS):
+            if not await self.watch.until(lambda key=key: key in self.watch.reported_at, _CHANGE_SECONDS):
                 raise RuntimeError(f"{self.contender.name}: {name} has no new status after {_CHANGE_SECONDS:.0f} s")
-            found.append(self.watch.told_at[key] - began)
+            found.append(self.watch.reported_at[key] - began)
         return found
 
     async def _creations(self) -> list[float]:
@@ -237,10 +237,10 @@ class _Measurement:
             name = f"late-{number}"
             began = time.monotonic()
             await self.cluster.create([name])
-            if not await self.watch.until(lambda name=name: (name, 1) in self.watch.told_at, _CHANGE_SECONDS):
+            if not await self.watch.until(lambda name=name: (name, 1) in self.watch.reported_at, _CHANGE_SECONDS):
                 raise RuntimeError(f"{self.contender.name}: {name} has no status after {_CHANGE_SECONDS:.0f} s")
             written = [at for each, at in self.pachd.written().items() if f"-{name}-" in f"-{each}-"]
-            found.append((max(written) if written else self.watch.told_at[name, 1]) - began)
+            found.append((max(written) if written else self.watch.reported_at[name, 1]) - began)
         return found
 
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.presets import MUCH
+from scriptmodel_trainer.presets import AUTO, MUCH
 from scriptmodel_trainer.records import Choice
-
-AUTO = "auto"
 
 # For corpora of at least so many tokens: minutes for each 100,000 of them, and the preset that takes these.
 # The minutes are those of docs/results/presets.md on two cores, rounded up. Without a limit of time it is `tuned`'s.

@@ -104,6 +104,9 @@ _TUNED = Preset(
     precision="auto",  # bfloat16 where that is faster
 )
 
+AUTO = "auto"
+"""Chooses one of the presets by the corpus, see scriptmodel_trainer.auto."""
+
 PRESETS: dict[str, Preset] = {
     "test": Preset(layers=1, hidden_units=2, steps=2, batch_size=10, epochs=1, full_rate_epochs=1, clip_norm=1.0),
     "small": Preset(),
@@ -201,9 +204,11 @@ def preset_named(name: str) -> Preset:
     """Return the preset of that name; BadInputError names the nearest one otherwise."""
     if name in PRESETS:
         return PRESETS[name]
-    near = difflib.get_close_matches(name, PRESETS, n=1)
+    near = difflib.get_close_matches(name, (*PRESETS, AUTO), n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
-    raise BadInputError(f"unknown preset {name!r}", f"{hint}presets are {', '.join(PRESETS)}", parameter="preset")
+    raise BadInputError(
+        f"unknown preset {name!r}", f"{hint}presets are {', '.join((*PRESETS, AUTO))}", parameter="preset"
+    )
 
 
 def override_keys() -> list[str]:

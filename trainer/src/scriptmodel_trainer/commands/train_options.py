@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scriptmodel_trainer import presets
-from scriptmodel_trainer.auto import AUTO, choose, minutes_from
+from scriptmodel_trainer.auto import choose, minutes_from
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.presets import Preset
+from scriptmodel_trainer.presets import AUTO, Preset
 from scriptmodel_trainer.records import SCENES, Choice
 from scriptmodel_trainer.training.base import BaseModel, load_base, preset_after
 from scriptmodel_trainer.training.budget import Budget
