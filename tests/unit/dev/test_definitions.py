@@ -34,6 +34,8 @@ class SlowServer:
     established: float = 10.0
     discovered: float = 10.0
     fails_until: float = 0.0
+    document: str = "v=v2;"
+    """The form of the discovery document that it knows."""
     now: float = 0.0
     asked: list[float] = field(default_factory=list)
     url: str = ""
@@ -47,10 +49,12 @@ class SlowServer:
     def wait(self, within: float = 60.0) -> None:
         wait_until_served(ApiServer(self.url, token=TOKEN), within, self.clock, self.pause)
 
-    def answer(self, path: str) -> tuple[int, Any]:
+    def answer(self, path: str, accept: str) -> tuple[int, Any]:
         self.asked.append(self.now)
         if self.now < self.fails_until:
             return 503, {}
+        if path == "/apis" and self.document not in accept:
+            return 200, {"groups": [{"name": "scriptmodel.dev"}]}
         if path == "/apis":
             resources = [{"resource": "scriptmodels"}] if self.now >= self.discovered else []
             version = {"version": "v1alpha1", "resources": resources}
@@ -68,7 +72,7 @@ def server() -> Iterator[SlowServer]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            status, body = slow.answer(self.path)
+            status, body = slow.answer(self.path, self.headers["Accept"])
             text = json.dumps(body).encode()
             self.send_response(status if self.headers["Authorization"] == f"Bearer {TOKEN}" else 401)
             self.send_header("Content-Length", str(len(text)))
@@ -97,6 +101,12 @@ def test_a_definition_that_is_established_but_not_yet_discovered_is_waited_for(s
     server.established, server.discovered = 1, 5
     server.wait()
     assert 5 <= server.now < 6
+
+
+def test_the_discovery_document_of_kubernetes_before_1_30_is_read(server: SlowServer) -> None:
+    server.document = "v=v2beta1;"
+    server.wait()
+    assert 10 <= server.now < 11
 
 
 def test_a_server_that_fails_for_a_while_is_retried(server: SlowServer) -> None:
