@@ -85,6 +85,7 @@ FORGED: dict[str, Forge] = {
     "a perplexity that is a text": metrics(lambda found: found["perplexity"].update(test="low")),
     "a best epoch that is none": metrics(lambda found: found.update(best_epoch=99)),
     "a split of its own": metrics(lambda found: found["tokens"].update({"<script>": 1})),
+    "tokens of the training split left out": metrics(lambda found: found["tokens"].pop("train")),
     "metrics that are a list": lambda folder: rewrite(folder, "metrics.json", b"[]"),
     "numbers that are none": lambda folder: rewrite(folder, "metrics.json", b'{"seconds": NaN}'),
     "brackets without end": lambda folder: rewrite(folder, "metrics.json", b"[" * 200_000),

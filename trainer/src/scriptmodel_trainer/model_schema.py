@@ -39,7 +39,7 @@ def require_metrics(metrics: Mapping[str, Any]) -> None:
     missing = {"perplexity", "epochs", "best_epoch", "tokens", "seconds"} - metrics.keys()
     if missing:
         raise ValueError(f"metrics.json has no {', '.join(sorted(missing))}")
-    if metrics["perplexity"].keys() < set(SPLITS) or metrics["tokens"].keys() < {"train"}:
+    if metrics["perplexity"].keys() < set(SPLITS) or "train" not in metrics["tokens"]:
         raise ValueError("metrics.json does not name all splits")
     if not 1 <= metrics["best_epoch"] <= len(metrics["epochs"]):
         raise ValueError(f"metrics.json has no epoch {metrics['best_epoch']}")
