@@ -15,8 +15,8 @@ load_tensorflow(0)
 
 import tensorflow as tf  # noqa: E402  # quietly loaded above
 
-from scriptmodel_trainer.training.dropout import Dropout  # noqa: E402
-from scriptmodel_trainer.training.model import LanguageModel  # noqa: E402
+from scriptmodel_trainer.training.dropout import Dropout  # noqa: E402  # as above
+from scriptmodel_trainer.training.model import LanguageModel  # noqa: E402  # as above
 
 ONES = np.ones((40, 30, 50), np.float32)
 HALF = Preset(dropout=0.5, word_dropout=0.5, output_dropout=0.5)

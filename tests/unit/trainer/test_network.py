@@ -22,8 +22,8 @@ load_tensorflow(0)
 
 import tensorflow as tf  # noqa: E402  # quietly loaded above
 
-from scriptmodel_trainer.training.graph import ValidationGraph  # noqa: E402
-from scriptmodel_trainer.training.model import LanguageModel  # noqa: E402
+from scriptmodel_trainer.training.graph import ValidationGraph  # noqa: E402  # as above
+from scriptmodel_trainer.training.model import LanguageModel  # noqa: E402  # as above
 
 RANDOM = np.random.default_rng(5)
 STREAM = RANDOM.integers(0, 50, 1500).astype(np.int32)

@@ -42,7 +42,7 @@ def test_a_stream_of_any_length_scores_as_one_token_after_the_other(length: int)
 
 @pytest.mark.parametrize("settings", [TIED, {"layers": 1}], ids=str)
 def test_every_network_scores_alike(settings: dict[str, object]) -> None:
-    preset = dataclasses.replace(PRESETS["small"], **{"hidden_units": 16, **settings})  # type: ignore[arg-type]
+    preset = dataclasses.replace(PRESETS["small"], **{"hidden_units": 16, **settings})  # type: ignore[arg-type]  # by name
     weights = weights_of(preset, 0.5)
     stream = np.random.default_rng(1).integers(0, WORDS, 3000).astype(np.int32)
     expected = negative_log_likelihoods(Network(weights), stream, 3)
