@@ -20,6 +20,7 @@ from tests.bench.operator.objects import path, scriptmodel
 from tests.bench.operator.plain import lines
 
 _AT_ONCE = 16
+_READINGS, _BETWEEN_SECONDS = 10, 0.2
 _WRITES = ("POST", "PUT", "PATCH", "DELETE", "APPLY")
 _COUNTED = re.compile(r"apiserver_request_total\{([^}]*)\} ([0-9.e+]+)")
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
@@ -91,6 +92,18 @@ class Cluster:
             return found
 
     async def requests(self) -> Requests:
+        """The counts once two readings agree, or after two seconds: the server counts a request only after it has
+        answered it and sent its watch event.
+        """
+        found = await self._counted()
+        for _ in range(_READINGS):
+            await asyncio.sleep(_BETWEEN_SECONDS)
+            previous, found = found, await self._counted()
+            if found == previous:
+                break
+        return found
+
+    async def _counted(self) -> Requests:
         async with self.session.get("/metrics") as answer:
             text = await answer.text()
         counts: Counter[str] = Counter()

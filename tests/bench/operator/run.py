@@ -189,7 +189,8 @@ class _Measurement:
         return self.contender.start(self.root, self.cluster.plane.kubeconfig, NAMESPACE, self.pachd.address)
 
     async def _start(self, program: Program) -> Mark:
-        mark = Mark(time.monotonic(), 0.0, await self.cluster.requests(), self.pachd.calls(), self._around())
+        requests = await self.cluster.requests()
+        mark = Mark(time.monotonic(), 0.0, requests, self.pachd.calls(), self._around())
         program.start()
         if self.sizes.core is not None:
             os.sched_setaffinity(program.pid, {self.sizes.core})  # before it has any thread
@@ -208,9 +209,9 @@ class _Measurement:
         if not program.running:
             raise RuntimeError(f"{program.name} ended by itself:\n{program.tail()}")
         used = usage(program.pid)
-        requests = (await self.cluster.requests()).since(before.requests)
         calls = {name: count - before.pachd.get(name, 0) for name, count in self.pachd.calls().items()}
         around = {name: cpu - before.around[name] for name, cpu in self._around().items()}
+        requests = (await self.cluster.requests()).since(before.requests)
         return Stretch(
             ended - before.moment if seconds is None else seconds,
             Usage(used.cpu - before.cpu, used.rss, used.peak),
