@@ -44,38 +44,46 @@ class Comparison:
         return None if self.figure is None or self.previous is None else self.sign * (self.figure - self.previous)
 
 
-def promoted(model: ScriptModel, view: ModelView) -> WrittenScript | None:
-    """Return the script that the status reports: the newest one, unless its model is held back."""
-    kept = _kept(model, view)
-    return kept if kept is not None and is_held_back(model, view) else view.newest_script
+@dataclass(frozen=True, slots=True)
+class PromotedScript:
+    """The script that the status reports, and the comparison of models that decided it."""
+
+    script: WrittenScript | None = None
+    """The newest one, unless its model is held back; None before the first one."""
+    comparison: PromotionStatus | None = None
+    """None without spec.promotion.minImprovement, and before the second model."""
+    held_back: str = ""
+    """Why the newest model is held back, and what promotes it; empty if it is not."""
 
 
-def is_held_back(model: ScriptModel, view: ModelView) -> bool:
-    """Return whether the newest script is of a model that is held back."""
-    found = promotion(model, view)
-    return found is not None and found.decision == Decision.HELD_BACK
+NO_SCRIPT = PromotedScript()
 
 
-def promotion(model: ScriptModel, view: ModelView) -> PromotionStatus | None:
-    """Return the newest comparison of models; None without spec.promotion.minImprovement, and before the second model.
+def promotion(model: ScriptModel, view: ModelView) -> PromotedScript:
+    """Compare the newest model with that of the script in the status.
 
     A comparison stays in the status until the next model is compared.
     """
-    least, newest, kept = model.spec.promotion.min_improvement, view.newest_script, _kept(model, view)
-    if least is None or newest is None:
-        return None
-    if kept is None or _computed(view, newest) == _computed(view, kept):
-        return _earlier(model, _computed(view, newest))
+    least, newest, kept = model.spec.promotion.min_improvement, view.newest_script, view.kept_script
+    if least is None or newest is None or newest.script is None:
+        return PromotedScript(newest)
+    name, kept_name = _computed(view, newest), _computed(view, kept) if kept else None
+    if kept is None or name == kept_name:
+        return PromotedScript(newest, _earlier(model, name))
     found = _compared(model.spec.promotion.measure, newest, kept)
-    return PromotionStatus(
-        decision=_decided(model, view, newest, found.improvement, float(least)),
-        model=_computed(view, newest),
-        previous=_computed(view, kept),
+    decision = _decided(model, (name, newest.model.model), found.improvement, float(least))
+    comparison = PromotionStatus(
+        decision=decision,
+        model=name,
+        previous=kept_name,
         measure=model.spec.promotion.measure,
         figure=_figure(found.figure),
         previous_figure=_figure(found.previous),
         improvement=_figure(found.improvement),
     )
+    if decision is Decision.HELD_BACK:
+        return PromotedScript(kept, comparison, _held_back(model, comparison))
+    return PromotedScript(newest, comparison)
 
 
 def _earlier(model: ScriptModel, name: str) -> PromotionStatus | None:
@@ -84,11 +92,8 @@ def _earlier(model: ScriptModel, name: str) -> PromotionStatus | None:
     return found if found and found.model == name and found.decision != Decision.HELD_BACK else None
 
 
-def held_back_message(model: ScriptModel, view: ModelView) -> str:
-    """Return why the newest model is held back, and what promotes it; empty if it is not."""
-    found = promotion(model, view)
-    if found is None or found.decision != Decision.HELD_BACK or view.newest_script is None:
-        return ""
+def _held_back(model: ScriptModel, found: PromotionStatus) -> str:
+    """Return why the newest model is held back, and what promotes it."""
     name, kept = short(found.model or ""), short(found.previous or "")
     what = "is worse than" if (found.improvement or "").startswith("-") else "improves too little on"
     figures = f"{found.figure} after {found.previous_figure} {_UNITS[model.spec.promotion.measure]}"
@@ -100,11 +105,6 @@ def held_back_message(model: ScriptModel, view: ModelView) -> str:
     )
 
 
-def _kept(model: ScriptModel, view: ModelView) -> WrittenScript | None:
-    """Return the script in the status that a newer one may not replace; None if there is no gate or no such script."""
-    return view.kept_script if model.spec.promotion.min_improvement is not None else None
-
-
 def _computed(view: ModelView, written: WrittenScript) -> str:
     """Return the commit of the job that computed a model: a restarted pipeline repeats it under another commit."""
     jobs = view.train.jobs if view.train else ()
@@ -112,10 +112,7 @@ def _computed(view: ModelView, written: WrittenScript) -> str:
     return view.train.computed(job).ref.id if view.train and job else written.model.model
 
 
-def _decided(
-    model: ScriptModel, view: ModelView, newest: WrittenScript, improvement: float | None, least: float
-) -> Decision:
-    names = (newest.model.model, _computed(view, newest))
+def _decided(model: ScriptModel, names: tuple[str, ...], improvement: float | None, least: float) -> Decision:
     if len(model.promote) >= _SHORTEST and any(name.startswith(model.promote) for name in names):
         return Decision.BY_ANNOTATION
     if improvement is None:
@@ -134,7 +131,7 @@ def _compared(measure: Measure, newest: WrittenScript, kept: WrittenScript) -> C
 
 
 def _score(written: WrittenScript) -> float | None:
-    return written.script.score.overall if written.script.score else None
+    return written.script.score.overall if written.script and written.script.score else None
 
 
 def _nats(written: WrittenScript) -> float | None:
