@@ -14,7 +14,7 @@ from scriptmodel_cli.changes import Preview
 from scriptmodel_cli.diagnosis import Evidence, why
 from scriptmodel_cli.main import main
 from scriptmodel_cli.preview import preview
-from scriptmodel_cli.screen import status_of
+from scriptmodel_cli.screen import screen_of
 from scriptmodel_cli.session import Session
 from scriptmodel_operator.api.identity import PROMOTE, RECONCILE_AT
 from scriptmodel_operator.api.objects import parse_object
@@ -329,7 +329,7 @@ def test_status_and_why_show_what_is_held_back_and_the_command_that_promotes_it(
     world = held_back_world()
     found = as_object(world)
     promotion = found["status"]["promotion"]
-    screen = plain(status_of(found, CREATED))
+    screen = plain(screen_of(found, CREATED))
     compared = f"HeldBack: model {promotion['model'][:8]} beside {promotion['previous'][:8]}"
     assert f"{compared}, validation: 1.6000 after 1.5000" in screen
     assert re.search(r"MODEL +GENERATION +PERPLEXITY +FINISHED +PROMOTION", screen)
@@ -341,7 +341,7 @@ def test_status_and_why_show_what_is_held_back_and_the_command_that_promotes_it(
 def test_a_screen_without_a_gate_has_no_such_column() -> None:
     world = gated_world({})
     retrained(world)
-    screen = plain(status_of(as_object(world), CREATED))
+    screen = plain(screen_of(as_object(world), CREATED))
     assert "MODEL" in screen
     assert "PROMOTION" not in screen
     assert "promotion" not in screen

@@ -250,7 +250,7 @@ class Observer:
         self, model: ScriptModel, refs: References, newest: JobInfo | None, snapshot: Snapshot, as_of: object
     ) -> WrittenScript | None:
         """Return the script in the status; None if it is the newest one, or its commit or its model is gone."""
-        known, output = model.previous.script_commit, refs.generate.output
+        known, output = model.previous.lineage.script, refs.generate.output
         commit = (known.commit if known and (known.project, known.repo) == (output.project, output.name) else "") or ""
         if not commit or newest is None or commit == newest.ref.id:
             return None

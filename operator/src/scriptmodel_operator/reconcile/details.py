@@ -200,7 +200,7 @@ def _base_commit(model: ScriptModel, view: ModelView, source: ModelCommits) -> C
     """Return the commit that the base model is a copy of; its repo is known while the spec names it."""
     if not source.base:
         return None
-    commit, previous = copied_commit(source.base), model.previous.base_commit
+    commit, previous = copied_commit(source.base), model.previous.lineage.base
     if previous is not None and previous.commit == commit:
         return previous
     repo = view.base.repo if is_copy_of(source.base, view.base.origin) else None
@@ -211,7 +211,7 @@ def _corpus_commit(model: ScriptModel, branch: BranchRef, source: ModelCommits) 
     """Return the corpus commit as the previous status has it: the spec may name another repo or branch since."""
     if source.corpus is None or source.corpus_repo is None:
         return None
-    previous = model.previous.corpus_commit
+    previous = model.previous.lineage.corpus
     found = _commit(source.corpus_repo, source.corpus, branch.name if source.corpus_repo == branch.repo else None)
     if previous is not None and (previous.project, previous.repo, previous.commit) == (
         found.project,

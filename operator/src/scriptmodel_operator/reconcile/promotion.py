@@ -18,6 +18,8 @@ from scriptmodel_operator.reconcile.wording import short
 _ROUNDING = 1e-9
 _SHORTEST = 8
 """Characters of a commit's id that the annotation needs at least."""
+_SIGNS = {Measure.VALIDATION: -1, Measure.JUDGE: 1}
+"""-1 where the smaller figure is better."""
 _UNITS = {Measure.VALIDATION: "nats per character", Measure.JUDGE: "score of the judge"}
 
 
@@ -28,20 +30,6 @@ class Decision(StrEnum):
     BY_ANNOTATION = "PromotedByAnnotation"
     NOT_COMPARABLE = "NotComparable"
     HELD_BACK = "HeldBack"
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """The figures of two models; None where they do not compare. `sign` is -1 where the smaller one is better."""
-
-    figure: float | None = None
-    previous: float | None = None
-    sign: int = -1
-
-    @property
-    def improvement(self) -> float | None:
-        """Return by how much the new model is better; negative if it is worse."""
-        return None if self.figure is None or self.previous is None else self.sign * (self.figure - self.previous)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +58,18 @@ def promotion(model: ScriptModel, view: ModelView) -> PromotedScript:
     name, kept_name = _computed(view, newest), _computed(view, kept) if kept else None
     if kept is None or name == kept_name:
         return PromotedScript(newest, _earlier(model, name))
-    found = _compared(model.spec.promotion.measure, newest, kept)
-    decision = _decided(model, (name, newest.model.model), found.improvement, float(least))
+    measure = model.spec.promotion.measure
+    figure, previous = _figures(measure, newest, kept)
+    improvement = None if figure is None or previous is None else _SIGNS[measure] * (figure - previous)
+    decision = _decided(model, (name, newest.model.model), improvement, float(least))
     comparison = PromotionStatus(
         decision=decision,
         model=name,
         previous=kept_name,
-        measure=model.spec.promotion.measure,
-        figure=_figure(found.figure),
-        previous_figure=_figure(found.previous),
-        improvement=_figure(found.improvement),
+        measure=measure,
+        figure=_rendered(figure),
+        previous_figure=_rendered(previous),
+        improvement=_rendered(improvement),
     )
     if decision is Decision.HELD_BACK:
         return PromotedScript(kept, comparison, _held_back(model, comparison))
@@ -120,14 +110,13 @@ def _decided(model: ScriptModel, names: tuple[str, ...], improvement: float | No
     return Decision.PROMOTED if improvement >= least - _ROUNDING else Decision.HELD_BACK
 
 
-def _compared(measure: Measure, newest: WrittenScript, kept: WrittenScript) -> Comparison:
-    """Compare two models on the same validation text; an older trainer wrote no digest of it."""
+def _figures(measure: Measure, newest: WrittenScript, kept: WrittenScript) -> tuple[float | None, float | None]:
+    """Return the figures of both models, which are None if their validation text is not known to be the same."""
     texts = [each.metrics.validation.digest if each.metrics else "" for each in (newest, kept)]
-    if not texts[0] or texts[0] != texts[1]:
-        return Comparison()
-    if measure is Measure.JUDGE:
-        return Comparison(_score(newest), _score(kept), sign=1)
-    return Comparison(_nats(newest), _nats(kept))
+    if not texts[0] or texts[0] != texts[1]:  # an older trainer wrote no digest of it
+        return None, None
+    figure = _score if measure is Measure.JUDGE else _nats
+    return figure(newest), figure(kept)
 
 
 def _score(written: WrittenScript) -> float | None:
@@ -138,5 +127,5 @@ def _nats(written: WrittenScript) -> float | None:
     return written.metrics.validation.nats_per_character if written.metrics else None
 
 
-def _figure(value: float | None) -> str | None:
+def _rendered(value: float | None) -> str | None:
     return None if value is None else f"{value:.4f}"
