@@ -66,7 +66,7 @@ def test_a_failed_script_does_not_suggest_a_retraining() -> None:
         assert "retrain" in next_step(as_object(training_world()), reason)
 
 
-def test_no_step_is_given_for_a_corpus_that_is_no_repo() -> None:
+def test_a_corpus_that_is_no_repo_has_no_next_step() -> None:
     found = as_object(World(model=scriptmodel({"corpus": {"configMap": {"name": "plays"}}})))
     del found["spec"]["corpus"]["repo"]
     assert next_step(found, Reason.CORPUS_EMPTY) == ""
