@@ -24,6 +24,8 @@ class ChangeKind(Enum):
     RECOMPUTE = "recompute"
     RESHAPE = "reshape"
     """A change that needs no new computation."""
+    RECONFIGURE = "reconfigure"
+    """A change of the operator's configuration alone; a pipeline at rest is not written for it."""
     ADOPT = "adopt"
     CORRECT = "correct"
     """Drift."""
@@ -52,7 +54,7 @@ class Difference:
     """Drift that is left because spec.driftPolicy is Warn."""
 
 
-_DEFERRABLE = (ChangeKind.RESHAPE, ChangeKind.ADOPT)
+_DEFERRABLE = (ChangeKind.RESHAPE, ChangeKind.RECONFIGURE, ChangeKind.ADOPT)
 _MUST_CHANGE_NOW = (PipelineState.FAILURE, PipelineState.CRASHING)
 NO_DIFFERENCE = Difference()
 
@@ -72,6 +74,8 @@ def _changes(model: ScriptModel, desired: Desired, view: ModelView) -> Iterator[
     train = _change(model, desired.train, view.train)
     if train is not None and train.kind is ChangeKind.RESHAPE and is_continued(view, train.apply.spec):
         train = Change(ChangeKind.RECOMPUTE, replace(train.apply, reprocess=True), BUDGET_RAISED)
+    if train is not None and train.kind is ChangeKind.RECONFIGURE and _at_rest(view):
+        train = None  # an update would start a worker, and hold a GPU, for nothing
     if train is None and view.train and view.corpus and view.corpus.untied:
         why = "its corpus repo was deleted and created again"
         train = _write(ChangeKind.CORRECT, desired.train, view.train, why, reprocess=True)
@@ -111,7 +115,7 @@ def _requested(model: ScriptModel, desired: DesiredPipeline, observed: PipelineV
     if mark.digest in desired.accepted:
         if mark.claim == desired.mark.claim:
             return None
-        return _write(ChangeKind.RESHAPE, desired, observed, "the operator's checkpoint claim changed")
+        return _write(ChangeKind.RECONFIGURE, desired, observed, "the operator's checkpoint claim changed")
     # Another corpus is trained on anyway, so the job on the old one need not end first.
     moved = observed.info.spec.input_branch != desired.spec.input_branch
     kind = ChangeKind.RECOMPUTE if moved else ChangeKind.RESHAPE
@@ -167,6 +171,12 @@ def _resumes(change: Change, observed: PipelineView, view: ModelView) -> bool:
         return False
     desired = mark_of(change.apply.spec.annotations)
     return desired is not None and desired.claim == observed.mark.claim
+
+
+def _at_rest(view: ModelView) -> bool:
+    """Return whether the newest job of each pipeline has ended."""
+    newest = (seen.newest for seen in (view.train, view.generate) if seen)
+    return all(job.state.final for job in newest if job)
 
 
 def _training_failed(view: ModelView) -> bool:
