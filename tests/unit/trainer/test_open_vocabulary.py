@@ -259,7 +259,7 @@ def test_training_starts_from_a_model_that_spells(model_folder: Path, folder: Pa
         ["train", "--data", tmp_path, "--out", tmp_path / "other", "--from", model_folder, "--set", "subwords=false"]
     )
     assert refused.returncode == 2
-    assert "spells words with sub-words" in refused.stderr
+    assert "use --set subwords=true" in refused.stderr
     assert len(refused.stderr.splitlines()) == 1
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scriptmodel_trainer.arrays import Ids
-from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, ENDERS, MARKERS, OPEN_NAME, PUNCTUATION
+from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, DOCUMENT, ENDERS, MARKERS, OPEN_NAME, PUNCTUATION
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.readers import CachedReader, CacheSettings, Reader
 from scriptmodel_trainer.records import ClassScore, Score, perplexity_of
@@ -101,7 +101,7 @@ def _class_of(word: str) -> int:
     kind: Callable[[str], int] = CLASSES.index
     if word in ENDERS:
         return kind("ender")
-    if word in MARKERS:
+    if word in MARKERS or word == DOCUMENT:
         return kind("marker")
     if word in PUNCTUATION:
         return kind("punctuation")

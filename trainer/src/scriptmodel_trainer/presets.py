@@ -51,6 +51,7 @@ class Preset:
     precision: str = "float32"
     recurrent_dropout: float = 0.0  # of the weights between the steps of a layer (DropConnect)
     patience: int = 0  # epochs without a better validation perplexity after which training ends; 0: never
+    document_starts: bool = False  # a token before each file, at which the LSTM's state is cleared
     subwords: bool = False  # spell words outside the vocabulary; the layout exact always does
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,6 +15,7 @@ from scriptmodel_trainer.arrays import Ids
 from scriptmodel_trainer.corpus import exact
 from scriptmodel_trainer.corpus.tokens import (
     CLOSE_NAME,
+    DOCUMENT,
     ENDERS,
     EOS,
     MARKERS,
@@ -59,8 +61,18 @@ class Vocabulary:
         return self._ids[UNKNOWN]
 
     @property
+    def document(self) -> int | None:
+        """The number of the token that starts a document and clears the state; None without one."""
+        return self._ids.get(DOCUMENT)
+
+    @property
     def first(self) -> int:
-        """The number of the token that precedes a text: the end of a sentence, in the layout `exact` of a paragraph."""
+        """The number of the token that precedes a text.
+
+        Without a token that starts a document it is the end of a sentence, in the layout `exact` of a paragraph.
+        """
+        if self.document is not None:
+            return self.document
         return self._ids[exact.PARAGRAPH if self.exact else EOS]
 
     def id_of(self, word: str) -> int:
@@ -94,8 +106,13 @@ class Vocabulary:
         """Return numbers of tokens, one each unless sub-words spell them."""
         return np.fromiter(map(self.id_of, itertools.chain.from_iterable(map(self.pieces, tokens))), np.int32)
 
-    def translated(self, stream: Ids, lexicon: Sequence[str]) -> Ids:
-        """Return a stream of numbers of `lexicon` in the numbers of this vocabulary."""
+    def translated(self, stream: Ids, lexicon: Sequence[str], starts: Sequence[int] | Ids = ()) -> Ids:
+        """Return a stream of numbers of `lexicon` in the numbers of this vocabulary.
+
+        At the places `starts` another document starts, with the token for it if the vocabulary has one.
+        """
+        if self.document is not None and len(starts):
+            stream, lexicon = np.insert(stream, starts, len(lexicon)), [*lexicon, DOCUMENT]
         if not self.spells:
             return self.encode(lexicon)[stream]
         numbers = [self.encode([token]) for token in lexicon]
@@ -153,6 +170,13 @@ def with_names(words: tuple[str, ...], names: Iterable[str]) -> Vocabulary:
         elif name in plain:
             whole.append(plain.id_of(name))
     return Vocabulary(words, frozenset(whole), tuple(spelled))
+
+
+def with_documents(vocabulary: Vocabulary) -> Vocabulary:
+    """Return the vocabulary with a token that starts a document, the last one if it is new."""
+    if vocabulary.document is not None:
+        return vocabulary
+    return dataclasses.replace(vocabulary, words=(*vocabulary.words, DOCUMENT))
 
 
 def speakers_of(train: Ids, lexicon: Sequence[str]) -> list[str]:

@@ -50,6 +50,7 @@ from scriptmodel_trainer.vocabulary import (
     build_open_vocabulary,
     build_vocabulary,
     speakers_of,
+    with_documents,
     with_names,
 )
 
@@ -92,7 +93,9 @@ def _learn(
 ) -> None:
     """Train on the corpus and store the model, in a locked folder; `started` is when the command started."""
     base, vocabulary = options.base, _vocabulary(options, corpus)
-    splits = {name: vocabulary.translated(ids, corpus.lexicon) for name, ids in corpus.splits.items()}
+    splits = {
+        name: vocabulary.translated(ids, corpus.lexicon, corpus.starts[name]) for name, ids in corpus.splits.items()
+    }
     requested, preset = options.preset, _for_this_machine(options.preset, options.seed)
     origin = base.digest if base else None
     fingerprints = fingerprints_of(
@@ -118,6 +121,7 @@ def _learn(
             valid=splits["valid"],
             tokens={name: len(ids) for name, ids in splits.items()},
             first=vocabulary.first,
+            document=vocabulary.document,
             seed=options.seed,
             fingerprints=fingerprints,
             processor=hardware.processor(),
@@ -150,11 +154,13 @@ def _vocabulary(options: TrainOptions, corpus: stream.TokenStream) -> Vocabulary
     """Return the vocabulary of the training split, or the base's with what is new."""
     train, lexicon, preset = corpus.splits["train"], corpus.lexicon, options.preset
     if options.base:
-        return vocabulary_after(options.base.model.vocabulary, train, lexicon, preset)
-    if options.layout == EXACT:
-        return build_exact_vocabulary(train, lexicon, preset.vocabulary_size)
-    build = build_open_vocabulary if preset.subwords else build_vocabulary
-    return build(train, lexicon, preset.vocabulary_size)
+        vocabulary = vocabulary_after(options.base.model.vocabulary, train, lexicon, preset)
+    elif options.layout == EXACT:
+        vocabulary = build_exact_vocabulary(train, lexicon, preset.vocabulary_size)
+    else:
+        build = build_open_vocabulary if preset.subwords else build_vocabulary
+        vocabulary = build(train, lexicon, preset.vocabulary_size)
+    return with_documents(vocabulary) if preset.document_starts else vocabulary
 
 
 def _evaluated(
@@ -171,7 +177,9 @@ def _evaluated(
     report = _while_testing(progress, result.history[-1], REPORT_SECONDS)
     from scriptmodel_trainer.training import scoring  # noqa: PLC0415  # it imports TensorFlow
 
-    losses = scoring.negative_log_likelihoods(task.preset, result.weights, splits["test"], task.first, report)
+    losses = scoring.negative_log_likelihoods(
+        task.preset, result.weights, splits["test"], task.first, report, vocabulary.document
+    )
     test = score_of(vocabulary, splits["test"], losses)
     test = per_character(test, _words(corpus, "test"), vocabulary)
     best, effort = result.history[result.best_epoch - 1], task.effort

@@ -52,6 +52,7 @@ _KINDS = {
     tokens.OPEN_EXPOSITION: Kind.OPEN_EXPOSITION,
     tokens.CLOSE_EXPOSITION: Kind.CLOSE_EXPOSITION,
     tokens.UNKNOWN: Kind.UNWRITTEN,
+    tokens.DOCUMENT: Kind.UNWRITTEN,
 }
 
 

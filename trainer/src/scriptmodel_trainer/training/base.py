@@ -47,7 +47,7 @@ def preset_after(base: BaseModel, name: str | None, overrides: Mapping[str, str]
     """Return name and settings of a training that starts from `base`; without a `name` they are the base's.
 
     Unless `overrides` set the number of epochs, the schedule is that of a training from random weights in a quarter of
-    its epochs. BadInputError if the sizes are not the base's, or the base spells words and the new model should not.
+    its epochs. BadInputError if the sizes are not the base's, or it should lack what the base has.
     """
     origin = base.model.origin
     preset = presets.with_overrides(presets.preset_named(name) if name else origin.preset, overrides)
@@ -81,12 +81,14 @@ def _require_sizes(base: BaseModel, name: str, preset: Preset) -> None:
                 parameter="from",
             )
     vocabulary = base.model.vocabulary
-    if vocabulary.spells and not vocabulary.exact and not preset.subwords:
-        raise BadInputError(
-            f"the base {base.folder} spells words with sub-words, but preset {name} has subwords=False",
-            "leave out --preset, or use --set subwords=true",
-            parameter="from",
-        )
+    has = {"subwords": vocabulary.spells and not vocabulary.exact, "document_starts": vocabulary.document is not None}
+    for key, of_base in has.items():
+        if of_base and not getattr(preset, key):
+            raise BadInputError(
+                f"the base {base.folder} was trained with {key}=true, but preset {name} has {key}=false",
+                f"leave out --preset, or use --set {key}=true",
+                parameter="from",
+            )
 
 
 def vocabulary_after(base: Vocabulary, train: Ids, lexicon: Sequence[str], preset: Preset) -> Vocabulary:
