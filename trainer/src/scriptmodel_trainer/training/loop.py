@@ -46,7 +46,7 @@ class _Loop:
 
     def __init__(self, task: TrainingTask, progress: Progress, signals: StopSignals) -> None:
         preset = task.preset
-        model = LanguageModel(preset, task.vocabulary, task.seed)
+        model = LanguageModel(preset, task.vocabulary, task.seed, task.document)
         if task.start is not None:
             model.set_weights(task.start)
         optimizer = Optimizer(preset, model.variables)
