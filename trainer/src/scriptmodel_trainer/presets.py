@@ -51,6 +51,7 @@ class Preset:
     precision: str = "float32"
     recurrent_dropout: float = 0.0  # of the weights between the steps of a layer (DropConnect)
     patience: int = 0  # epochs without a better validation perplexity after which training ends; 0: never
+    ema_decay: float = 0.0  # of the moving average of the weights, which is validated and kept; 0: no average
 
     @property
     def input_units(self) -> int:
@@ -187,6 +188,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "word_dropout": (0.0, 0.95),
     "output_dropout": (0.0, 0.95),
     "recurrent_dropout": (0.0, 0.95),
+    "ema_decay": (0.0, 0.999999),
     "initial_range": (1e-6, 10.0),
     "lstm_initial_range": (0.0, 10.0),
     "warm_up": (0.0, 0.9),
