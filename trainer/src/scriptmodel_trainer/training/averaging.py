@@ -10,6 +10,7 @@ from typing import Any
 import tensorflow as tf
 
 from scriptmodel_trainer.training.model import LanguageModel
+from scriptmodel_trainer.training.optimizers import descend
 
 
 class WeightAverage:
@@ -40,4 +41,4 @@ class WeightAverage:
         share = 1.0 - tf.minimum(self._decay, (1.0 + done) / (10.0 + done))
         averages = self.model.variables
         for name, variable in self._trained.variables.items():
-            averages[name].assign_add(share * (variable - averages[name]))
+            descend(averages[name], averages[name] - variable, share)
