@@ -143,9 +143,9 @@ class World:
         return calls
 
 
-def trained_world(spec: dict[str, Any] | None = None) -> World:
+def trained_world(spec: dict[str, Any] | None = None, claim: str = "") -> World:
     """A world whose model is trained and has its script."""
-    world = World(model=scriptmodel(spec))
+    world = World(model=scriptmodel(spec), claim=claim)
     world.pachyderm.put(world.corpus, PLAYS)
     world.reconcile()
     world.pachyderm.succeed(world.train)
