@@ -60,7 +60,7 @@ USUAL = Timeouts()
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A file that was downloaded whole."""
+    """A completed download."""
 
     size: int
     sha256: str
