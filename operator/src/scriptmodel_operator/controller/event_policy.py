@@ -18,7 +18,14 @@ _STALLED = "Stalled"
 _CORPUS_READY = "CorpusReady"
 _STAGES = (_CORPUS_READY, "Trained", "Generated")
 _WARNINGS = tuple(
-    reason.value for reason in (Reason.PACHYDERM_UNAVAILABLE, Reason.RETRYING, Reason.DRIFTED, Reason.HELD_BACK)
+    reason.value
+    for reason in (
+        Reason.PACHYDERM_UNAVAILABLE,
+        Reason.RETRYING,
+        Reason.WORKER_ERROR,
+        Reason.DRIFTED,
+        Reason.HELD_BACK,
+    )
 )
 """Reasons of Ready that are warnings although nothing is stalled."""
 

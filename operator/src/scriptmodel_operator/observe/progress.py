@@ -79,6 +79,8 @@ class LogDigest:
     """Last lines that are not events, for a failure that has no `error` event."""
     verdict: str = ""
     """How the process ended, as the worker reports it."""
+    worker_error: str = ""
+    """Why the worker repeats the whole job, in its words; kept over the attempts that follow."""
 
     @property
     def percent(self) -> int | None:
@@ -94,6 +96,8 @@ def read_line(digest: LogDigest, line: LogLine) -> LogDigest:
     counted, text = replace(digest, lines=digest.lines + 1), line.text
     if line.verdict:
         return replace(counted, verdict=readable(text)[:_LONGEST_LINE])
+    if line.worker_error:
+        return replace(counted, worker_error=short_text(text, _LONGEST_LINE))
     event = _event(text)
     if event is None:
         shown = readable(text)[:_LONGEST_LINE]
@@ -133,6 +137,7 @@ def _start(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
         device=digest.device,
         keeps_state=event.get("state") is True,
         resumed=digest.resumed,
+        worker_error=digest.worker_error,
     )
 
 
