@@ -108,10 +108,13 @@ class LogFollower:
         return self._publish(job, digest)
 
     def _publish(self, job: JobRef, digest: LogDigest) -> LogDigest:
-        """Keep the longer of two digests: a stream that was opened again starts from the first line."""
+        """Keep the longer of two digests of one log, since a stream that was opened again starts from the first line,
+        and the newer of two logs: a lost pod takes its log along.
+        """
         with self._lock:
             known = self._digests.get(job)
-            if known is None or digest.lines >= known.lines:
+            newer = known is not None and digest.first not in (None, known.first)
+            if known is None or newer or digest.lines >= known.lines:
                 self._digests[job] = known = digest
                 self._digests.move_to_end(job)
             while len(self._digests) > _CACHED:
