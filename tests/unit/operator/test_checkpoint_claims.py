@@ -11,7 +11,7 @@ from scriptmodel_operator.api.marks import mark_of
 from scriptmodel_operator.desired.pipelines import Defaults, Desired, desired
 from scriptmodel_operator.desired.policy import Policy, refusal
 from scriptmodel_operator.desired.references import references
-from scriptmodel_operator.pachyderm.values import PipelineSpec, PipelineState
+from scriptmodel_operator.pachyderm.values import PipelineState
 from tests.unit.operator.world import IMAGE, PLAYS, World, scriptmodel, trained_world
 
 OWN = {"training": {"checkpoints": {"claimName": "team-a"}}}
@@ -20,12 +20,6 @@ OWN = {"training": {"checkpoints": {"claimName": "team-a"}}}
 def expected(spec: dict[str, Any] | None = None, claim: str = "") -> Desired:
     model = scriptmodel(spec)
     return desired(model, references(model), model.owner("cluster-1"), Defaults(IMAGE, claim), None)
-
-
-def claims(train: PipelineSpec) -> list[str]:
-    """Return the claims that the pods of a pipeline mount."""
-    found = [each["value"] for each in json.loads(train.pod_patch or "[]") if each["path"] == "/volumes/-"]
-    return [each["persistentVolumeClaim"]["claimName"] for each in found]
 
 
 def patch(pipelines: Desired) -> list[dict[str, Any]]:
@@ -111,54 +105,20 @@ def test_a_namespace_names_the_claims_that_it_may() -> None:
     assert refusal(scriptmodel(), Policy(checkpoint_claim="shared")) is None
 
 
-CHANGES = pytest.mark.parametrize(("before", "after"), [("", "shared"), ("shared", ""), ("shared", "other")])
-
-
-@CHANGES
-def test_a_pipeline_at_rest_is_not_written_for_a_claim_and_gets_it_with_its_next_training(
-    before: str, after: str
-) -> None:
-    """An update would start a worker, and hold its GPU, although there is nothing to train."""
-    world = trained_world(claim=before)
-    world.claim = after
-    world.reconcile()
-    assert world.written() == []
-    assert world.ready == ("True", "Generated")
-    assert world.condition("Reconciling")["status"] == "False"
-    world.pachyderm.put(world.corpus, {"/macbeth.txt": b"MACBETH: So foul and fair a day.\n"})
-    world.reconcile()
-    assert world.written() == [f"update {world.train.name}"], "before a worker has taken the job"
-    assert claims(world.pachyderm.pipelines[world.train][-1].spec) == ([after] if after else [])
-    assert not world.pachyderm.reprocessed[world.train]
-    world.pachyderm.succeed(world.train)
-    world.pachyderm.succeed(world.generate)
-    world.reconcile()
-    assert world.ready == ("True", "Generated")
-    assert world.written() == []
-
-
-def test_any_other_update_brings_the_claim_along() -> None:
+def test_a_newly_configured_claim_is_applied_without_training_again() -> None:
     world = trained_world()
     world.claim = "shared"
-    world.want({"training": {"priorityClassName": "low"}})
     world.reconcile()
-    assert world.written() == [f"update {each.name}" for each in (world.train, world.generate)]
-    assert claims(world.pachyderm.pipelines[world.train][-1].spec) == ["shared"]
-
-
-def test_a_failed_training_is_not_tried_again_for_a_claim() -> None:
-    world = World()
-    world.pachyderm.put(world.corpus, PLAYS)
+    assert world.written() == [f"update {world.train.name}"], "no reprocessing, and not the generate pipeline"
+    assert "scriptmodel-state" in world.pachyderm.pipelines[world.train][-1].spec.pod_patch
+    world.pachyderm.succeed(world.train, skipped=True)
+    world.pachyderm.succeed(world.generate, skipped=True)
     world.reconcile()
-    world.pachyderm.fail(world.train, ["no"])
-    world.reconcile()
-    world.written()
-    world.claim = "shared"
-    world.reconcile()
+    assert world.ready == ("True", "Generated")
     assert world.written() == []
 
 
-@CHANGES
+@pytest.mark.parametrize(("before", "after"), [("", "shared"), ("shared", ""), ("shared", "other")])
 def test_a_claim_is_changed_only_while_no_job_runs(before: str, after: str) -> None:
     """The running job has its state elsewhere or nowhere: an update would lose it."""
     world = World(claim=before)

@@ -32,11 +32,10 @@ def world_of_older_operator(row: dict[str, Any], **settings: Any) -> World:
     return world
 
 
-@pytest.mark.parametrize("claim", ["", "checkpoints"])
 @pytest.mark.parametrize("image", ["trainer:1", "trainer:next"])
 @pytest.mark.parametrize("row", OLDER, ids=lambda row: f"{row['operator']}, {row['name']}")
-def test_an_upgrade_writes_nothing(row: dict[str, Any], image: str, claim: str) -> None:
-    world = world_of_older_operator(row, image=image, claim=claim)
+def test_an_upgrade_writes_nothing(row: dict[str, Any], image: str) -> None:
+    world = world_of_older_operator(row, image=image)
     world.reconcile()
     assert world.written() == []
     assert world.ready == ("True", "Generated")

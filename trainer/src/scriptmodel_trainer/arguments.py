@@ -44,7 +44,7 @@ presets:
   small, medium, large    as published for the Penn Treebank (Zaremba et al. 2014)
   tuned, tuned-long       better models of small's size, for 250,000 tokens and more
   tuned-few               the same for a few plays
-  tuned-subwords          for --layout exact and about a million characters
+  tuned-subwords          spells unknown words and names; for about a million characters, any layout
   test                    tiny, to check the installation
 
 example: scriptmodel-trainer train --data plays/ --out model/ --preset small --epochs 8

@@ -115,6 +115,7 @@ def save_model(folder: Path, model: TrainedModel, report: str) -> None:
         "vocabulary": len(words),
         "weights": sum(array.size for array in model.weights.values()),
         "speakers": sorted(model.vocabulary.speakers),
+        **({"spelled_names": model.vocabulary.spelled_names} if model.vocabulary.spelled_names else {}),
         "seed": model.origin.seed,
         "corpus": dataclasses.asdict(model.origin.corpus),
         "versions": model.origin.versions,
@@ -199,7 +200,7 @@ def _vocabulary(folder: Path, described: Mapping[str, Any]) -> Vocabulary:
     words = words_of(_described_json(folder, ID_TO_WORD, described))
     if any(number >= len(words) for number in described["speakers"]):
         raise ValueError(f"{MODEL} names a speaker who is not in {ID_TO_WORD}")
-    return Vocabulary(words, frozenset(described["speakers"]))
+    return Vocabulary(words, frozenset(described["speakers"]), tuple(described.get("spelled_names", ())))
 
 
 def _described_json(folder: Path, name: str, described: Mapping[str, Any]) -> Any:

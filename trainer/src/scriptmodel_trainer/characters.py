@@ -89,11 +89,18 @@ def nats_per_character(nats: float, tokens: Sequence[str], vocabulary: Vocabular
     """Return nats per character of a text, charged in full, given -ln p of all of its tokens.
 
     The text is what its tokens render to, line breaks and speakers' names included, in the layout `exact` the file
-    itself. A word outside the vocabulary costs the token `<unk>` and its spelling; in the layout `exact` sub-words have
-    spelled it. Other sequences of tokens may render to the same text, so this is an upper bound.
+    itself. A word outside the vocabulary costs the token `<unk>` and its spelling, unless sub-words have spelled it.
+    Other sequences of tokens may render to the same text, so this is an upper bound.
     """
     if vocabulary.exact:
         return nats / max(1, len(exact_text(tokens)))
+    return (nats + _spelling(tokens, vocabulary)) / max(1, len(render(tokens)))
+
+
+def _spelling(tokens: Sequence[str], vocabulary: Vocabulary) -> float:
+    """Return nats of the letters of the words outside the vocabulary."""
+    if vocabulary.spells:
+        return 0.0
     speller = Speller(word for word in vocabulary.words if not word.startswith("<"))
     known: dict[str, float] = {}
     spelled = 0.0
@@ -102,4 +109,4 @@ def nats_per_character(nats: float, tokens: Sequence[str], vocabulary: Vocabular
             if token not in known:
                 known[token] = speller.nats(token)
             spelled += known[token]
-    return (nats + spelled) / max(1, len(render(tokens)))
+    return spelled

@@ -8,10 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from scriptmodel_trainer.arrays import Ids
-from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, ENDERS, MARKERS, OPEN_NAME, PUNCTUATION
+from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, DOCUMENT, ENDERS, MARKERS, OPEN_NAME, PUNCTUATION
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.readers import CachedReader, CacheSettings, Reader
 from scriptmodel_trainer.records import ClassScore, Score, perplexity_of
+from scriptmodel_trainer.subwords import continues
 from scriptmodel_trainer.vocabulary import Vocabulary
 
 _CHUNK = 256  # tokens whose logits are held at once
@@ -80,13 +81,19 @@ def score_of(vocabulary: Vocabulary, stream: Ids, losses: npt.NDArray[np.float64
 
 
 def token_classes(vocabulary: Vocabulary, stream: Ids) -> npt.NDArray[np.int8]:
-    """Return the index in CLASSES of each token; a name is the text between `<boname>` and `<eoname>`."""
+    """Return the index in CLASSES of each token; a name is the text between `<boname>` and `<eoname>`.
+
+    Sub-words that continue a word have its class.
+    """
     of_word = np.fromiter((_class_of(word) for word in vocabulary.words), np.int8, len(vocabulary))
     of_word[vocabulary.unknown] = CLASSES.index("unknown")
     classes = of_word[stream]
     if OPEN_NAME in vocabulary and CLOSE_NAME in vocabulary and len(stream) > 1:
         after = np.concatenate([[False], stream[:-1] == vocabulary.id_of(OPEN_NAME)])
         classes[after & (classes != CLASSES.index("unknown"))] = CLASSES.index("name")
+    if vocabulary.spells:
+        starts = ~np.fromiter(map(continues, vocabulary.words), np.bool_, len(vocabulary))[stream]
+        classes = classes[np.maximum.accumulate(np.where(starts, np.arange(len(stream)), 0))]
     return classes
 
 
@@ -94,7 +101,7 @@ def _class_of(word: str) -> int:
     kind: Callable[[str], int] = CLASSES.index
     if word in ENDERS:
         return kind("ender")
-    if word in MARKERS:
+    if word in MARKERS or word == DOCUMENT:
         return kind("marker")
     if word in PUNCTUATION:
         return kind("punctuation")

@@ -82,6 +82,12 @@ def _text(value: Any, where: str) -> None:
     value.encode()  # a surrogate alone is a ValueError
 
 
+def _name(value: Any, where: str) -> None:
+    _text(value, where)
+    if not value:
+        raise ValueError(f"{where} holds an empty name")
+
+
 def _count(value: Any, where: str) -> None:
     if type(value) is not int or not 0 <= value <= _MOST_COUNT:
         raise ValueError(f"{where} is not a count")
@@ -210,7 +216,7 @@ _DESCRIBED = _record(
         "versions": _only(dict, _each(_text)),
         "files": _only(dict, _each(_text)),
     },
-    {"base": _maybe(_BASE)},
+    {"base": _maybe(_BASE), "spelled_names": _only(list, _each(_name))},
 )
 _PERPLEXITY = _maybe(_number)
 _EPOCH = _record(

@@ -51,6 +51,9 @@ class Preset:
     precision: str = "float32"
     recurrent_dropout: float = 0.0  # of the weights between the steps of a layer (DropConnect)
     patience: int = 0  # epochs without a better validation perplexity after which training ends; 0: never
+    document_starts: bool = False  # a token before each file, at which the LSTM's state is cleared
+    subwords: bool = False  # spell words outside the vocabulary; the layout exact always does
+    ema_decay: float = 0.0  # of the moving average of the weights, which is validated and kept; 0: no average
 
     @property
     def input_units(self) -> int:
@@ -153,7 +156,7 @@ PRESETS: dict[str, Preset] = {
     "tuned-few": dataclasses.replace(
         _TUNED, batch_size=16, learning_rate=0.6, lstm_initial_range=0.1, clip_norm=9.0, optimizer="sgd", warm_up=0.2
     ),
-    # For layout exact and about a million characters.
+    # For an open vocabulary and about a million characters.
     "tuned-subwords": dataclasses.replace(
         _TUNED,
         hidden_units=400,
@@ -166,6 +169,7 @@ PRESETS: dict[str, Preset] = {
         output_dropout=0.4,
         recurrent_dropout=0.3,
         vocabulary_size=4_000,
+        subwords=True,
     ),
 }
 
@@ -187,6 +191,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "word_dropout": (0.0, 0.95),
     "output_dropout": (0.0, 0.95),
     "recurrent_dropout": (0.0, 0.95),
+    "ema_decay": (0.0, 0.999999),
     "initial_range": (1e-6, 10.0),
     "lstm_initial_range": (0.0, 10.0),
     "warm_up": (0.0, 0.9),

@@ -129,13 +129,22 @@ def _characters(word: str) -> Iterator[str]:
         yield CONTINUES + character
 
 
+def spelled(token: str, known: Container[str]) -> Sequence[str]:
+    """Return a token alone if it is one of `known`, else its pieces; `words_of` gives it back."""
+    return (token,) if token in known and not continues(token) else tuple(pieces_of(token, known))
+
+
 def pieces_of(word: str, known: Container[str]) -> Iterator[str]:
-    """Yield the pieces of a word, the longest one of `known` first, and bytes where there is none."""
+    """Yield the pieces of a word, the longest one of `known` first, and bytes where there is none.
+
+    A word that looks like a later piece or like a byte is not taken for one.
+    """
     start, mark = 0, ""
     while start < len(word):
         for end in range(min(len(word), start + _LONGEST), start, -1):
-            if mark + word[start:end] in known:
-                yield mark + word[start:end]
+            text = word[start:end]
+            if mark + text in known and text not in _VALUES and (mark or not continues(text)):
+                yield mark + text
                 start = end
                 break
         else:

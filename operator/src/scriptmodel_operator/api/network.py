@@ -82,7 +82,7 @@ class Model(ApiModel):
     preset: Preset = "small"
     """test, small, medium and large as published; demo for a first try; tuned outperforms small at its size, tuned-long
     with 40 epochs, tuned-few on a corpus of a few plays; auto chooses one of these by corpus and minutes;
-    tuned-subwords is for layout exact."""
+    tuned-subwords spells unknown words."""
     minutes: Annotated[int, Field(ge=1, le=100000)] | None = None
     """Minutes of training on two cores that preset auto chooses for; no limit. Absent: any."""
     overrides: Overrides = Field(default_factory=Overrides)

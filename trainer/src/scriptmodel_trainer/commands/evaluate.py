@@ -28,10 +28,10 @@ def evaluate(
     model = load_model(folder)
     sources = reading.find_sources(data, progress.note)
     tokens = stream.read_whole(sources, layouts.layout_named(layout_of(model, layout)))
-    ids = model.vocabulary.translated(tokens.ids, tokens.lexicon)
+    ids = model.vocabulary.translated(tokens.ids, tokens.lexicon, tokens.starts)
     if tokens.doubt:
         progress.report(Warned("not_scripts", tokens.doubt))
-    network = Network(model.weights)
+    network = Network(model.weights, model.vocabulary.document)
     words = [tokens.lexicon[number] for number in tokens.ids.tolist()]
     result = per_character(score(network, model.vocabulary, ids), words, model.vocabulary)
     settings = CacheSettings()

@@ -59,7 +59,8 @@ def generate(options: GenerateOptions, progress: Progress) -> list[str]:
     judged = options.keep == BEST or options.record is not None
     model = artifacts.load_model(options.model, judged=judged)
     _prepare(options)
-    writer = writer_of(Network(model.weights), model.vocabulary, CacheSettings() if options.cache else None)
+    network = Network(model.weights, model.vocabulary.document)
+    writer = writer_of(network, model.vocabulary, CacheSettings() if options.cache else None)
     opening = writer.understood(options.opening)
     unknown = writer.unknown_words(opening)
     if unknown:

@@ -87,7 +87,7 @@ def _samples_of(options: JudgeOptions, model: TrainedModel | None, progress: Pro
         if model.vocabulary.exact:
             message = f"{options.subject} was trained with layout exact, and the judge compares speeches and directions"
             raise BadInputError(message, "judge a model of another layout")
-        writer = Writer(Network(model.weights), model.vocabulary)
+        writer = Writer(Network(model.weights, model.vocabulary.document), model.vocabulary)
         seeds = [(options.seed, sample) for sample in range(options.samples)]
         return writer.write_together(options.words, Sampling(), seeds, Opening())
     (source,) = reading.find_sources([options.subject], progress.note)

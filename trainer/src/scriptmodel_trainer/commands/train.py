@@ -14,6 +14,7 @@ from scriptmodel_trainer.characters import per_character, validation_of
 from scriptmodel_trainer.commands.train_options import TrainOptions
 from scriptmodel_trainer.corpus import layouts, reading, stream
 from scriptmodel_trainer.corpus.layouts import EXACT
+from scriptmodel_trainer.corpus.tokens import UNKNOWN
 from scriptmodel_trainer.errors import BadInputError, TrainerError
 from scriptmodel_trainer.evaluation import score_of
 from scriptmodel_trainer.generation.sample_lines import sample_line
@@ -22,7 +23,15 @@ from scriptmodel_trainer.presets import Preset
 from scriptmodel_trainer.progress.events import Done, Failed, ModelStored, Progressed, Warned
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.progress.log import BoundedLog, LoggedProgress
-from scriptmodel_trainer.records import Choice, CorpusFacts, EpochRecord, Metrics, SplitPerplexity, Validation
+from scriptmodel_trainer.records import (
+    Choice,
+    CorpusFacts,
+    CorpusSummary,
+    EpochRecord,
+    Metrics,
+    SplitPerplexity,
+    Validation,
+)
 from scriptmodel_trainer.reporting.corpus_summary import summarize
 from scriptmodel_trainer.reporting.page import render_report
 from scriptmodel_trainer.stopping import StopSignals
@@ -35,7 +44,15 @@ from scriptmodel_trainer.training.state import Effort
 from scriptmodel_trainer.training.stores import CheckpointFile, StateFolder, Store
 from scriptmodel_trainer.training.task import TrainingResult, TrainingTask
 from scriptmodel_trainer.training.unseen import without_unseen
-from scriptmodel_trainer.vocabulary import Vocabulary, build_exact_vocabulary, build_vocabulary
+from scriptmodel_trainer.vocabulary import (
+    Vocabulary,
+    build_exact_vocabulary,
+    build_open_vocabulary,
+    build_vocabulary,
+    speakers_of,
+    with_documents,
+    with_names,
+)
 
 
 def train(options: TrainOptions, progress: Progress, signals: StopSignals) -> None:
@@ -75,12 +92,10 @@ def _learn(
     started: float,
 ) -> None:
     """Train on the corpus and store the model, in a locked folder; `started` is when the command started."""
-    base, words = options.base, (corpus.splits["train"], corpus.lexicon, options.preset.vocabulary_size)
-    if base:
-        vocabulary = vocabulary_after(base.model.vocabulary, *words)
-    else:
-        vocabulary = build_exact_vocabulary(*words) if options.layout == EXACT else build_vocabulary(*words)
-    splits = {name: vocabulary.translated(ids, corpus.lexicon) for name, ids in corpus.splits.items()}
+    base, vocabulary = options.base, _vocabulary(options, corpus)
+    splits = {
+        name: vocabulary.translated(ids, corpus.lexicon, corpus.starts[name]) for name, ids in corpus.splits.items()
+    }
     requested, preset = options.preset, _for_this_machine(options.preset, options.seed)
     origin = base.digest if base else None
     fingerprints = fingerprints_of(
@@ -106,6 +121,7 @@ def _learn(
             valid=splits["valid"],
             tokens={name: len(ids) for name, ids in splits.items()},
             first=vocabulary.first,
+            document=vocabulary.document,
             seed=options.seed,
             fingerprints=fingerprints,
             processor=hardware.processor(),
@@ -120,8 +136,9 @@ def _learn(
             gpu_requested=options.gpu_requested,
         )
         result = loop.fit(task, progress, signals)
-        if vocabulary.exact:
-            result = dataclasses.replace(result, weights=without_unseen(result.weights, splits["train"]))
+        if vocabulary.spells:
+            read = base.model.weights["embedding"] if base else None
+            result = dataclasses.replace(result, weights=without_unseen(result.weights, splits["train"], read))
         model = _evaluated(options, corpus, vocabulary, splits, task, result, tensorflow, progress)
         page = render_report(model)
         signals.deferred = True  # a model is stored whole
@@ -131,6 +148,19 @@ def _learn(
             state.remove()
     progress.report(Done(model.metrics.test_perplexity, time.monotonic() - started))
     progress.report(ModelStored(options.out, options.out / artifacts.REPORT))
+
+
+def _vocabulary(options: TrainOptions, corpus: stream.TokenStream) -> Vocabulary:
+    """Return the vocabulary of the training split, or the base's with what is new."""
+    train, lexicon, preset = corpus.splits["train"], corpus.lexicon, options.preset
+    if options.base:
+        vocabulary = vocabulary_after(options.base.model.vocabulary, train, lexicon, preset)
+    elif options.layout == EXACT:
+        vocabulary = build_exact_vocabulary(train, lexicon, preset.vocabulary_size)
+    else:
+        build = build_open_vocabulary if preset.subwords else build_vocabulary
+        vocabulary = build(train, lexicon, preset.vocabulary_size)
+    return with_documents(vocabulary) if preset.document_starts else vocabulary
 
 
 def _evaluated(
@@ -147,7 +177,9 @@ def _evaluated(
     report = _while_testing(progress, result.history[-1], REPORT_SECONDS)
     from scriptmodel_trainer.training import scoring  # noqa: PLC0415  # it imports TensorFlow
 
-    losses = scoring.negative_log_likelihoods(task.preset, result.weights, splits["test"], task.first, report)
+    losses = scoring.negative_log_likelihoods(
+        task.preset, result.weights, splits["test"], task.first, report, vocabulary.document
+    )
     test = score_of(vocabulary, splits["test"], losses)
     test = per_character(test, _words(corpus, "test"), vocabulary)
     best, effort = result.history[result.best_epoch - 1], task.effort
@@ -179,12 +211,21 @@ def _evaluated(
         files=corpus.files,
         layouts=corpus.layouts,
         notes=tuple(corpus.notes),
-        summary=summarize(splits["train"], vocabulary),
+        summary=_summary(corpus, splits["train"], vocabulary),
         split=options.split,
     )
     versions = artifacts.versions(tensorflow=tensorflow)
     origin = Origin(options.preset_name, task.preset, options.seed, facts, versions, base)
     return TrainedModel(origin, vocabulary, result.weights, metrics, reference)
+
+
+def _summary(corpus: stream.TokenStream, train: Ids, vocabulary: Vocabulary) -> CorpusSummary:
+    """Return the training split in numbers; whole words are counted where sub-words spell them."""
+    if not vocabulary.spells:
+        return summarize(train, vocabulary)
+    train = corpus.splits["train"]
+    words = tuple(dict.fromkeys((*corpus.lexicon, UNKNOWN)))
+    return summarize(train, with_names(words, speakers_of(train, corpus.lexicon)))
 
 
 def _note_choice(choice: Choice, progress: Progress) -> None:

@@ -22,7 +22,10 @@ from scriptmodel_trainer.records import FILES, SCENES
 
 @dataclass(frozen=True, slots=True)
 class TokenStream:
-    """The token ids of the three splits (1-D int32 each) and `lexicon`, the token of each id."""
+    """The token ids of the three splits (1-D int32 each) and `lexicon`, the token of each id.
+
+    `starts` are the places in each split at which another file starts, but the first one.
+    """
 
     splits: dict[str, Ids]
     lexicon: list[str]
@@ -32,6 +35,7 @@ class TokenStream:
     notes: tuple[str, ...]
     understood: float  # share of the tokens
     doubt: str  # which files do not look like scripts, in one line; empty if all do
+    starts: dict[str, Ids]
 
 
 class _Lexicon(dict[str, int]):
@@ -63,7 +67,8 @@ def read_corpus(
         used[file.layout] = used.get(file.layout, 0) + 1
     _require_words(lexicon, len(files))
     without_words = _told_of_empty(files)
-    splits, gaps = _split(files, split)
+    parts, gaps = _split(files, split)
+    splits = {name: ids for name, (ids, _) in parts.items()}
     notes = [*without_words, *gaps]
     for text in notes:
         note(text)
@@ -76,16 +81,18 @@ def read_corpus(
         tuple(notes),
         understood.share_understood(file.tally for file in files),
         understood.doubt((file.name, file.tally) for file in files),
+        {name: _changes(owners) for name, (_, owners) in parts.items()},
     )
 
 
 @dataclass(frozen=True, slots=True)
 class WholeStream:
-    """All files as one stream: `ids` are numbers of `lexicon`."""
+    """All files as one stream: `ids` are numbers of `lexicon`, `starts` the places at which another file starts."""
 
     ids: Ids
     lexicon: list[str]
     doubt: str  # which files do not look like scripts, in one line; empty if all do
+    starts: Ids
 
 
 def read_whole(sources: Sequence[Source], layout: Layout | None) -> WholeStream:
@@ -94,7 +101,8 @@ def read_whole(sources: Sequence[Source], layout: Layout | None) -> WholeStream:
     files = [_read_file(source, layout, lexicon) for source in sources]
     _require_words(lexicon, len(sources))
     doubt = understood.doubt((file.name, file.tally) for file in files)
-    return WholeStream(np.concatenate([_ids(file) for file in files]), list(lexicon), doubt)
+    ids, owners = _joined(list(enumerate(files)))
+    return WholeStream(ids, list(lexicon), doubt, _changes(owners))
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,38 +159,58 @@ def _told_of_empty(files: Iterable[_File]) -> list[str]:
     return notes
 
 
-def _split(files: Sequence[_File], by: str) -> tuple[dict[str, Ids], list[str]]:
+Part = tuple[Ids, Ids]
+"""Tokens of a split, and for each of them the number of its file."""
+
+
+def _joined(files: Sequence[tuple[int, _File]]) -> Part:
+    """Return the tokens of numbered files."""
+    sizes = [len(file.ids) for _, file in files]
+    ids = np.concatenate([np.zeros(0, np.int32), *(_ids(file) for _, file in files)])
+    return ids, np.repeat(np.array([number for number, _ in files], np.int32), sizes)
+
+
+def _changes(owners: Ids) -> Ids:
+    """Return the places at which another file starts than the one before."""
+    return np.flatnonzero(owners[1:] != owners[:-1]).astype(np.int32) + 1
+
+
+def _split(files: Sequence[_File], by: str) -> tuple[dict[str, Part], list[str]]:
     named = {file.split for file in files} - {None}
-    parts: dict[str, list[Ids]] = {name: [] for name in SPLITS}
+    parts: dict[str, list[Part]] = {name: [] for name in SPLITS}
     loose = []
-    for file in files:
+    for number, file in enumerate(files):
         if file.split is None or (file.split == "train" and "valid" not in named):
-            loose.append(file)
+            loose.append((number, file))
         else:
-            parts[file.split].append(_ids(file))
+            parts[file.split].append(_joined([(number, file)]))
     if loose:
-        ids = np.concatenate([_ids(file) for file in loose])
-        lengths = np.concatenate([np.asarray(file.lengths, np.int64) for file in loose])
-        scenes = np.concatenate([np.asarray(file.starts if by == FILES else file.scenes, np.bool_) for file in loose])
-        owner = np.repeat(split_events(lengths, scenes, whole=by == FILES), lengths)
+        ids, owners = _joined(loose)
+        lengths = np.concatenate([np.asarray(file.lengths, np.int64) for _, file in loose])
+        scenes = np.concatenate(
+            [np.asarray(file.starts if by == FILES else file.scenes, np.bool_) for _, file in loose]
+        )
+        chosen = np.repeat(split_events(lengths, scenes, whole=by == FILES), lengths)
         for index, name in enumerate(SPLITS):
-            if name not in named or name == "train":
-                parts[name].append(ids[owner == index])
-            else:  # the corpus names this split itself: what was not named goes to training
-                parts["train"].append(ids[owner == index])
+            # If the corpus names this split itself, what was not named goes to training.
+            target = "train" if name in named else name
+            parts[target].append((ids[chosen == index], owners[chosen == index]))
+    return _without_gaps({name: _concatenated(arrays) for name, arrays in parts.items()})
+
+
+def _concatenated(parts: Sequence[Part]) -> Part:
     empty = np.zeros(0, np.int32)
-    splits = {name: np.concatenate(arrays) if arrays else empty for name, arrays in parts.items()}
-    return _without_gaps(splits)
+    return np.concatenate([empty, *(ids for ids, _ in parts)]), np.concatenate([empty, *(own for _, own in parts)])
 
 
-def _without_gaps(splits: dict[str, Ids]) -> tuple[dict[str, Ids], list[str]]:
+def _without_gaps(splits: dict[str, Part]) -> tuple[dict[str, Part], list[str]]:
     notes = []
-    if not len(splits["train"]):
+    if not len(splits["train"][0]):
         raise BadInputError("the training split is empty", "name a file *.train.txt or one without .valid and .test")
-    if not len(splits["valid"]):
+    if not len(splits["valid"][0]):
         splits = {**splits, "valid": splits["train"]}
         notes.append("the corpus is too small to split: validation uses the training text itself")
-    if not len(splits["test"]):
+    if not len(splits["test"][0]):
         splits = {**splits, "test": splits["valid"]}
         notes.append("no text is left for the test split: it uses the validation text")
     return splits, notes

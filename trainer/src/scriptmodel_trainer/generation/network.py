@@ -36,10 +36,12 @@ class Network:
 
     `weights` are named as in the model directory: `embedding` (V, E), `lstm<i>/kernel`, `lstm<i>/recurrent`,
     `lstm<i>/bias` (gates in Keras' order input, forget, candidate, output), optionally `projection` (H, E),
-    `output/kernel` (V, D) unless tied, `output/bias` (V,).
+    `output/kernel` (V, D) unless tied, `output/bias` (V,). The token `document`, if there is one, is read with a state
+    of zeros: nothing before it matters.
     """
 
-    def __init__(self, weights: Mapping[str, Floats]) -> None:
+    def __init__(self, weights: Mapping[str, Floats], document: int | None = None) -> None:
+        self._document = document
         self._embedding = weights["embedding"]
         count = sum(1 for name in weights if name.endswith("/recurrent"))
         self._layers = [_layer(weights, index) for index in range(count)]
@@ -63,6 +65,7 @@ class Network:
     def step(self, state: State, token: int | Ids) -> Floats:
         """Read one token, or one for each row; the state moves on. Returns the features (D,), or (rows, D)."""
         inputs: Floats = self._embedding[token]
+        self._clear(state, token)
         for index, layer in enumerate(self._layers):
             inputs = _cell(layer, inputs @ layer.kernel, state, index)
         return inputs if self._projection is None else inputs @ self._projection
@@ -77,9 +80,19 @@ class Network:
             gates = sequence @ layer.kernel
             outputs = np.empty((len(tokens), len(layer.recurrent)), np.float32)
             for time in range(len(tokens)):
+                if tokens[time] == self._document:
+                    _keep(state, index, np.float32(0))
                 outputs[time] = _cell(layer, gates[time], state, index)
             sequence = outputs
         return sequence if self._projection is None else sequence @ self._projection
+
+    def _clear(self, state: State, token: int | Ids) -> None:
+        """Set the state to zeros where a document starts."""
+        kept = np.asarray(np.not_equal(token, -1 if self._document is None else self._document))
+        if not kept.all():
+            mask = kept[..., np.newaxis].astype(np.float32)
+            for index in range(len(self._layers)):
+                _keep(state, index, mask)
 
     def logits_of_rows(self, features: Floats) -> Floats:
         """Return the logits of scripts side by side, (rows, D) to (rows, V); for a few rows faster than `logits`."""
@@ -90,6 +103,12 @@ class Network:
         if features.ndim == 1:
             return self._output @ features + self._output_bias
         return features @ self._output.T + self._output_bias
+
+
+def _keep(state: State, index: int, mask: Floats | np.float32) -> None:
+    """Multiply the state of a layer by a mask; the arrays themselves stay, since they may be features, too."""
+    state.outputs[index] = state.outputs[index] * mask
+    state.cells[index] = state.cells[index] * mask
 
 
 def _cell(layer: _Layer, inputs: Floats, state: State, index: int) -> Floats:

@@ -24,7 +24,7 @@ def sample_line(vocabulary: Vocabulary, seed: int) -> Callable[[Mapping[str, Flo
     """
 
     def write(weights: Mapping[str, Floats]) -> str:
-        writer = writer_of(Network(weights), vocabulary)
+        writer = writer_of(Network(weights, vocabulary.document), vocabulary)
         for words in _WORDS:
             try:
                 script = writer.write(words, Sampling(), (seed, 0), Opening())

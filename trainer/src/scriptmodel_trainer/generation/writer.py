@@ -21,7 +21,7 @@ from scriptmodel_trainer.corpus.tokens import (
 )
 from scriptmodel_trainer.corpus.words import split_words
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.generation.grammar import Grammar, Kind, Place, cost, kind_of
+from scriptmodel_trainer.generation.grammar import Grammar, Kind, Place, cost, kind_of, kind_of_piece
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.readers import CacheSettings, reader_of
 from scriptmodel_trainer.generation.rendering import render
@@ -35,6 +35,9 @@ _GROUPS = {
     "“": OPEN_QUOTE,
     "”": CLOSE_QUOTE,
 }
+
+
+_LONGEST_WORD = 8  # sub-words
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +60,11 @@ class Writer:
         self._network = network
         self._cache = cache
         self._vocabulary = vocabulary
-        kinds = [kind_of(word) for word in vocabulary.words]
+        kinds = list(map(kind_of_piece if vocabulary.spells else kind_of, vocabulary.words))
         self._kinds = kinds
         numbered = np.array(kinds)
         self._members = {kind: np.flatnonzero(numbered == kind) for kind in Kind}
-        names = [number for number in sorted(vocabulary.speakers) if kinds[number] is not Kind.UNWRITTEN]
+        names = [number for number in sorted(vocabulary.name_starts) if kinds[number] is not Kind.UNWRITTEN]
         self._members[Kind.NAME] = np.array(names, np.int64)
         self._grammar = Grammar(frozenset(kind for kind, numbers in self._members.items() if len(numbers)))
         self._penalised = np.isin(numbered, (Kind.WORD, Kind.CLITIC))
@@ -99,7 +102,7 @@ class Writer:
         enough = enough_of(words)
         while not (page.position.final and (page.used >= enough or page.left == 0)):
             yield from self._next(page, sampling, random, self._allowed(page))
-        return page.script
+        return self._vocabulary.joined(page.script)
 
     def text(self, script: Sequence[str]) -> str:
         """Return the text of the tokens of a script."""
@@ -119,7 +122,9 @@ class Writer:
         return Opening(speaker, words.strip())
 
     def unknown_words(self, opening: Opening) -> list[str]:
-        """Return the words of the prompt that the model does not know, each once."""
+        """Return the words of the prompt that the model neither knows nor spells, each once."""
+        if self._vocabulary.spells:
+            return []
         words = [piece for piece in split_words(opening.prompt) if kind_of(piece) in (Kind.WORD, Kind.CLITIC)]
         return [word for word in dict.fromkeys(words) if word not in self._vocabulary]
 
@@ -142,9 +147,12 @@ class Writer:
         known = self._speaker_named(name)
         if known is not None:
             return known
+        token = name_token(name)
+        if self._vocabulary.spells and token:
+            return token
         speakers = self._speakers
         folded = {speaker.casefold(): speaker for speaker in reversed(speakers)}
-        near = [folded[match] for match in difflib.get_close_matches(name_token(name).casefold(), folded, n=3)]
+        near = [folded[match] for match in difflib.get_close_matches(token.casefold(), folded, n=3)]
         meant = f" (did you mean {' or '.join(near)}?)" if near else ""
         more = " ..." if len(speakers) > 12 else ""
         raise BadInputError(
@@ -164,7 +172,7 @@ class Writer:
     @property
     def _speakers(self) -> list[str]:
         """Names that the model knows, most frequent first."""
-        return [self._vocabulary.words[number] for number in self._members[Kind.NAME]]
+        return [name for name in self._vocabulary.names if kind_of(name) is not Kind.UNWRITTEN]
 
     def _force(self, page: _Page, tokens: Sequence[str]) -> Stream[None]:
         """Put given tokens on the page; marks that the grammar forbids there are left out, words never are."""
@@ -174,7 +182,9 @@ class Writer:
                 kind = Kind.WORD
             if not self._grammar.allows(page.position, kind):
                 continue
-            page.logits = yield page.put(token, kind)
+            for piece in self._vocabulary.pieces(token):
+                page.logits = yield page.put(piece, kind)
+                kind = Kind.CONTINUATION
             if page.left < self._grammar.to_end(page.position)[0]:
                 hint = "ask for more --words or shorten the prompt"
                 raise BadInputError("the prompt does not fit", hint, parameter="prompt")
@@ -182,6 +192,8 @@ class Writer:
     def _allowed(self, page: _Page) -> frozenset[Kind]:
         """Return kinds that may come next and leave enough of the budget to close everything."""
         allowed = self._grammar.allowed(page.position)
+        if page.pieces >= _LONGEST_WORD:
+            allowed -= {Kind.CONTINUATION}
         if page.left > 16:
             return allowed
         return frozenset(kind for kind in allowed if self._affordable(page, kind))
@@ -192,8 +204,8 @@ class Writer:
         need = cost(page.position, kind) + pieces
         if page.left > need:
             return True
-        # With nothing to spare, only a step on a shortest way to the end.
-        return page.left == need and steps < self._grammar.to_end(page.position)[1]
+        # With nothing to spare, only the rest of a word or a step on a shortest way to the end.
+        return page.left == need and (kind is Kind.CONTINUATION or steps < self._grammar.to_end(page.position)[1])
 
     def _next(
         self, page: _Page, sampling: Sampling, random: np.random.Generator, allowed: frozenset[Kind]
@@ -225,6 +237,7 @@ class _Page:
         self.position = grammar.start
         self.recent: deque[int] = deque(maxlen=MEMORY)
         self.used = 0
+        self.pieces = 0  # of the present word
         self._budget = budget
         self._vocabulary = vocabulary
         self._grammar = grammar
@@ -237,6 +250,7 @@ class _Page:
     def put(self, token: str, kind: Kind) -> int:
         """Write one token down; returns its number, which the network reads next."""
         self.used += cost(self.position, kind)
+        self.pieces = self.pieces + 1 if kind is Kind.CONTINUATION else 1
         self.position = self._grammar.advance(self.position, kind)
         self.script.append(token)
         number = self._vocabulary.id_of(token)

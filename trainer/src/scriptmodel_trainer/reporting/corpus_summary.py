@@ -9,9 +9,8 @@ import numpy as np
 
 from scriptmodel_trainer.arrays import Ids
 from scriptmodel_trainer.corpus import exact
-from scriptmodel_trainer.corpus.tokens import MARKERS, OPEN_EXPOSITION, OPEN_NAME, PUNCTUATION, UNKNOWN
+from scriptmodel_trainer.corpus.tokens import DOCUMENT, MARKERS, OPEN_EXPOSITION, OPEN_NAME, PUNCTUATION, UNKNOWN
 from scriptmodel_trainer.records import CorpusSummary
-from scriptmodel_trainer.subwords import continues
 from scriptmodel_trainer.vocabulary import Vocabulary
 
 _SHORT = 3  # letters; shorter words are the same in every corpus and say nothing about this one
@@ -27,10 +26,10 @@ def summarize(train: Ids, vocabulary: Vocabulary) -> CorpusSummary:
 
     after_name = train[1:][train[:-1] == vocabulary.id_of(OPEN_NAME)] if OPEN_NAME in vocabulary else train[:0]
     named = np.bincount(after_name, minlength=len(vocabulary))
-    plain = MARKERS | PUNCTUATION | {UNKNOWN, *exact.MARKERS, *exact.BYTES}
+    plain = MARKERS | PUNCTUATION | {UNKNOWN, DOCUMENT, *exact.MARKERS, *exact.BYTES}
     words: Counter[str] = Counter()  # `That` at the beginning of a line is no other word than `that`
     for number, word in enumerate(vocabulary.words):
-        if word not in plain and len(word) > _SHORT and number not in vocabulary.speakers and not continues(word):
+        if word not in plain and len(word) > _SHORT and number not in vocabulary.speakers:
             words[word.lower()] += int(counts[number] - named[number])
     speakers = [(vocabulary.words[number], int(named[number])) for number in vocabulary.speakers]
     return CorpusSummary(

@@ -133,7 +133,7 @@ def _chips(title: str, entries: Iterable[tuple[str, int]]) -> str:
 
 
 def _written(model: TrainedModel) -> str:
-    writer = writer_of(Network(model.weights), model.vocabulary)
+    writer = writer_of(Network(model.weights, model.vocabulary.document), model.vocabulary)
     scripts: dict[str, list[str]] = {}
     for temperature in _TEMPERATURES:
         try:

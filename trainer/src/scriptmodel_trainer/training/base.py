@@ -13,10 +13,11 @@ from scriptmodel_trainer import artifacts, presets
 from scriptmodel_trainer.arrays import Floats, Ids
 from scriptmodel_trainer.artifacts import TrainedModel
 from scriptmodel_trainer.corpus.layouts import EXACT
+from scriptmodel_trainer.corpus.tokens import MARKERS
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.presets import Preset
 from scriptmodel_trainer.records import Base
-from scriptmodel_trainer.vocabulary import Vocabulary, build_vocabulary
+from scriptmodel_trainer.vocabulary import Vocabulary, build_open_vocabulary, build_vocabulary, speakers_of, with_names
 
 _ROWS = ("embedding", "output/kernel", "output/bias")  # a row a word
 _FEWER = 4  # a model that starts from another needs a quarter of the epochs
@@ -46,7 +47,7 @@ def preset_after(base: BaseModel, name: str | None, overrides: Mapping[str, str]
     """Return name and settings of a training that starts from `base`; without a `name` they are the base's.
 
     Unless `overrides` set the number of epochs, the schedule is that of a training from random weights in a quarter of
-    its epochs. BadInputError if the sizes are not the base's.
+    its epochs. BadInputError if the sizes are not the base's, or it should lack what the base has.
     """
     origin = base.model.origin
     preset = presets.with_overrides(presets.preset_named(name) if name else origin.preset, overrides)
@@ -79,21 +80,29 @@ def _require_sizes(base: BaseModel, name: str, preset: Preset) -> None:
                 "leave out --preset and the sizes to train with the base's",
                 parameter="from",
             )
+    vocabulary = base.model.vocabulary
+    has = {"subwords": vocabulary.spells and not vocabulary.exact, "document_starts": vocabulary.document is not None}
+    for key, of_base in has.items():
+        if of_base and not getattr(preset, key):
+            raise BadInputError(
+                f"the base {base.folder} was trained with {key}=true, but preset {name} has {key}=false",
+                f"leave out --preset, or use --set {key}=true",
+                parameter="from",
+            )
 
 
-def vocabulary_after(base: Vocabulary, train: Ids, lexicon: Sequence[str], size: int) -> Vocabulary:
+def vocabulary_after(base: Vocabulary, train: Ids, lexicon: Sequence[str], preset: Preset) -> Vocabulary:
     """Return the words of `base`, numbered as there, and after them the new words of a training split.
 
-    New are the words that a vocabulary of `size` made for this split alone would have and `base` has not. Sub-words
-    spell every word, so a base with them has no new ones.
+    New are the words that a vocabulary made for this split alone would have and `base` has not. Sub-words spell every
+    word, so a base with them has no new ones but markers.
     """
     if base.exact:
         return base
-    own = build_vocabulary(train, lexicon, size)
-    words = base.words + tuple(word for word in own.words if word not in base)
-    numbers = {word: number for number, word in enumerate(words)}
-    speakers = base.speakers | {numbers[own.words[number]] for number in own.speakers}
-    return Vocabulary(words, frozenset(speakers))
+    build = build_open_vocabulary if preset.subwords and not base.spells else build_vocabulary
+    own = build(train, lexicon, preset.vocabulary_size)
+    new = (word for word in own.words if word not in base and (word in MARKERS or not base.spells))
+    return with_names((*base.words, *new), [*base.names, *speakers_of(train, lexicon)])
 
 
 def require_layout(base: BaseModel, layout: str) -> None:

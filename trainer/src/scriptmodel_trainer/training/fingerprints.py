@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from scriptmodel_trainer.corpus.layouts import EXACT
 from scriptmodel_trainer.presets import Preset
 from scriptmodel_trainer.records import SCENES
 
@@ -58,6 +59,8 @@ def fingerprints_of(
         for field in dataclasses.fields(Preset)
         if (value := getattr(resolved, field.name)) != field.default
     }
+    if layout == EXACT:  # which spells all words, whatever is set
+        changed.pop("subwords", None)
     current = _digest({**changed, **others}, corpus)
     if later or changed.keys() - set(_EARLIER):  # an older version did not have such a setting
         return Fingerprints(current)

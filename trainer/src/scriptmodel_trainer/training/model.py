@@ -23,10 +23,14 @@ from scriptmodel_trainer.training.recurrence import MOST_STEPS, read_window
 
 
 class LanguageModel:
-    """Weights and forward pass. Shapes: B rows, T time steps, E word-vector width, H hidden units, V vocabulary."""
+    """Weights and forward pass. Shapes: B rows, T time steps, E word-vector width, H hidden units, V vocabulary.
 
-    def __init__(self, preset: Preset, vocabulary: int, seed: int) -> None:
+    The token `document`, if there is one, is read with a state of zeros: nothing before it matters.
+    """
+
+    def __init__(self, preset: Preset, vocabulary: int, seed: int, document: int | None = None) -> None:
         self.preset = preset
+        self._document = document
         width = preset.input_units
         self.embedding = tf.Variable(tf.zeros((vocabulary, width)), name="embedding")
         self.layers = [_lstm(index, preset) for index in range(preset.layers)]
@@ -85,9 +89,10 @@ class LanguageModel:
         sequence = tf.gather(self.embedding, inputs)
         if dropout:
             sequence = dropout.of_units(dropout.of_words(sequence, inputs, self.embedding.shape[0]), 0)
+        kept = None if self._document is None else tf.cast(tf.not_equal(inputs, self._document), tf.float32)
         after: list[list[Any]] = []
         for index in range(len(self.layers)):
-            sequence, output, cell = self._read(index, sequence, state[index], dropout, precision)
+            sequence, output, cell = self._read(index, sequence, state[index], dropout, precision, kept)
             after.append([output, cell])
             if dropout:
                 sequence = dropout.of_units(sequence, index + 1)
@@ -95,15 +100,17 @@ class LanguageModel:
             sequence = tf.tensordot(sequence, self.projection, 1)
         return dropout.of_output(sequence) if dropout else sequence, after
 
-    def _read(self, index: int, sequence: Any, state: Sequence[Any], dropout: Dropout | None, precision: str) -> Any:
+    def _read(
+        self, index: int, sequence: Any, state: Sequence[Any], dropout: Dropout | None, precision: str, kept: Any
+    ) -> Any:
         layer, steps = self.layers[index], sequence.shape[1]
-        masked = dropout is not None and self.preset.recurrent_dropout > 0
+        masked = kept is not None or (dropout is not None and self.preset.recurrent_dropout > 0)
         if not masked and (self._on_gpu or steps is None or steps > MOST_STEPS):
             return layer(sequence, initial_state=list(state))
         kernel, recurrent, bias = (variable.value for variable in layer.trainable_variables)
         if dropout:
             recurrent = dropout.of_weights(recurrent, index)
-        return read_window(sequence, state[0], state[1], kernel, recurrent, bias, precision)
+        return read_window(sequence, state[0], state[1], kernel, recurrent, bias, precision, kept)
 
     def logits(self, features: Any) -> Any:
         """Return features (N, D) to logits (N, V)."""

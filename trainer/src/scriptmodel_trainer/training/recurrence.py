@@ -21,13 +21,15 @@ MOST_STEPS = 128  # a longer window would be too large a graph when written out
 
 
 def read_window(
-    inputs: Any, output: Any, cell: Any, kernel: Any, recurrent: Any, bias: Any, precision: str
+    inputs: Any, output: Any, cell: Any, kernel: Any, recurrent: Any, bias: Any, precision: str, kept: Any = None
 ) -> tuple[Any, Any, Any]:
     """Return outputs (B, T, H) of a layer, and output and cell (B, H) after the last step.
 
     inputs (B, T, E) with T known, output and cell (B, H) before the first step, kernel (E, 4H), recurrent (H, 4H),
-    bias (4H,). Gradients reach every argument.
+    bias (4H,). Gradients reach each of these. `kept` (B, T) is 0 where a step starts from zeros instead of the state
+    before it, else 1.
     """
+    masks = [None] * inputs.shape[1] if kept is None else tf.unstack(kept[..., tf.newaxis], axis=1)
     steps, width, units = inputs.shape[1], inputs.shape[2], recurrent.shape[0]
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow ships no types
@@ -35,33 +37,41 @@ def read_window(
         flat = tf.cast(tf.reshape(inputs, (-1, width)), precision)
         kernel, recurrent = tf.cast(kernel, precision), tf.cast(recurrent, precision)
         projected = tf.reshape(product(flat, kernel, precision) + bias, (-1, steps, 4 * units))
-        outputs, cells, gates = [output], [cell], []
-        for step in tf.unstack(projected, axis=1):
-            input_gate, forget_gate, candidate, output_gate = _gates(product(outputs[-1], recurrent, precision) + step)
-            after = forget_gate * cells[-1] + input_gate * candidate
-            cell_tanh = tf.tanh(after)
+        outputs, before, cells, gates = [], [], [], []
+        for step, mask in zip(tf.unstack(projected, axis=1), masks, strict=True):
+            before.append(_masked(output, mask))
+            cells.append(_masked(cell, mask))
+            input_gate, forget_gate, candidate, output_gate = _gates(product(before[-1], recurrent, precision) + step)
+            cell = forget_gate * cells[-1] + input_gate * candidate
+            cell_tanh = tf.tanh(cell)
             gates.append((input_gate, forget_gate, candidate, output_gate, cell_tanh))
-            cells.append(after)
-            outputs.append(output_gate * cell_tanh)
+            output = output_gate * cell_tanh
+            outputs.append(output)
 
         def gradient(to_outputs: Any, to_output: Any, to_cell: Any) -> tuple[Any, ...]:
             deltas = []
             for step, upstream in reversed(list(enumerate(tf.unstack(to_outputs, axis=1)))):
                 delta, to_cell = _backward(upstream + to_output, to_cell, cells[step], *gates[step])
-                to_output = product(delta, recurrent, precision, transpose_right=True)
+                to_output = _masked(product(delta, recurrent, precision, transpose_right=True), masks[step])
+                to_cell = _masked(to_cell, masks[step])
                 deltas.append(delta)
             delta = tf.reshape(tf.stack(deltas[::-1], axis=1), (-1, 4 * units))
-            before = tf.reshape(tf.stack(outputs[:-1], axis=1), (-1, units))
+            states = tf.reshape(tf.stack(before, axis=1), (-1, units))
             rounded = tf.cast(delta, precision)
             to_inputs = tf.reshape(product(rounded, kernel, precision, transpose_right=True), (-1, steps, width))
             to_kernel = product(flat, rounded, precision, transpose_left=True)
-            to_recurrent = product(before, rounded, precision, transpose_left=True)
+            to_recurrent = product(states, rounded, precision, transpose_left=True)
             return to_inputs, to_output, to_cell, to_kernel, to_recurrent, tf.reduce_sum(delta, axis=0)
 
-        return (tf.stack(outputs[1:], axis=1), outputs[-1], cells[-1]), gradient
+        return (tf.stack(outputs, axis=1), output, cell), gradient
 
     result: tuple[Any, Any, Any] = layer(inputs, output, cell, kernel, recurrent, bias)
     return result
+
+
+def _masked(state: Any, mask: Any) -> Any:
+    """Return a state (B, H), zero where the mask (B, 1) is."""
+    return state if mask is None else state * mask
 
 
 def _gates(sums: Any) -> tuple[Any, Any, Any, Any]:

@@ -30,12 +30,14 @@ def negative_log_likelihoods(
     stream: Ids,
     first: int,
     on_progress: Callable[[float], None] = lambda _: None,
+    document: int | None = None,
 ) -> npt.NDArray[np.float64]:
     """-ln p of each token given all before it, shape (len(stream),); the first is predicted after `first` (`<eos>`).
 
-    `on_progress` is called with the share that is scored. The stream must not be empty.
+    `on_progress` is called with the share that is scored; `document` is the token that clears the state, if there is
+    one. The stream must not be empty.
     """
-    model = LanguageModel(preset, len(weights["output/bias"]), seed=0)
+    model = LanguageModel(preset, len(weights["output/bias"]), seed=0, document=document)
     model.set_weights(weights)
     return _Rows(model, stream, first).losses(on_progress)
 

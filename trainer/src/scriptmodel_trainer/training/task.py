@@ -42,6 +42,8 @@ class TrainingTask:
     budget: Budget = field(default_factory=Budget)
     effort: Effort = field(default_factory=Effort)
     """What the run took so far, over all restarts; training keeps it up to date."""
+    document: int | None = None
+    """The number of the token that starts a document and clears the state, if there is one."""
     device: Device = field(default_factory=Device)
     gpu_requested: bool = False
 

@@ -1,0 +1,255 @@
+"""Starts of documents: a token before each file, at which the state is cleared, the same in training and generation."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from samples import play, run_trainer
+from test_base import train
+
+from scriptmodel_trainer.training.hardware import load_tensorflow
+
+load_tensorflow(0)
+
+import tensorflow as tf  # noqa: E402  # quietly loaded above
+
+from scriptmodel_trainer.artifacts import load_model  # noqa: E402
+from scriptmodel_trainer.corpus.reading import find_sources  # noqa: E402
+from scriptmodel_trainer.corpus.stream import TokenStream, read_corpus, read_whole  # noqa: E402
+from scriptmodel_trainer.corpus.tokens import DOCUMENT  # noqa: E402
+from scriptmodel_trainer.evaluation import (  # noqa: E402
+    negative_log_likelihoods,
+    stepwise_negative_log_likelihoods,
+)
+from scriptmodel_trainer.generation.grammar import Kind, kind_of, kind_of_piece  # noqa: E402
+from scriptmodel_trainer.generation.network import Network  # noqa: E402
+from scriptmodel_trainer.generation.readers import NetworkReader  # noqa: E402
+from scriptmodel_trainer.presets import PRESETS, Preset, with_overrides  # noqa: E402
+from scriptmodel_trainer.records import FILES, SCENES  # noqa: E402
+from scriptmodel_trainer.training import scoring  # noqa: E402
+from scriptmodel_trainer.training.batches import cut_for_training, cut_for_validation  # noqa: E402
+from scriptmodel_trainer.training.graph import TrainingGraph, ValidationGraph  # noqa: E402
+from scriptmodel_trainer.training.model import LanguageModel  # noqa: E402
+from scriptmodel_trainer.training.optimizers import Optimizer  # noqa: E402
+from scriptmodel_trainer.training.recurrence import read_window  # noqa: E402
+from scriptmodel_trainer.vocabulary import Vocabulary, build_open_vocabulary, with_documents  # noqa: E402
+
+START = 49  # the token that starts a document
+FIRST, OTHER, SECOND = (np.random.default_rng(seed).integers(0, 49, 300).astype(np.int32) for seed in range(3))
+SMALL = ["--preset", "demo", "--epochs", "2", "--set", "hidden_units=16", "embedding_units=12", "batch_size=8"]
+
+
+def stream_of(*documents: np.ndarray[Any, np.dtype[np.int32]]) -> np.ndarray[Any, np.dtype[np.int32]]:
+    parts = [part for document in documents for part in (np.array([START], np.int32), document)]
+    return np.concatenate(parts[1:])
+
+
+def model_of(**more: str) -> LanguageModel:
+    settings = {"hidden_units": "12", "initial_range": "0.7", "steps": "7", "batch_size": "3", **more}
+    preset: Preset = with_overrides(PRESETS["small"], settings)
+    return LanguageModel(preset, 50, seed=2, document=START)
+
+
+@pytest.fixture(scope="module")
+def plays(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("plays")
+    for number in range(4):
+        (folder / f"{number}.md").write_text(play(90, number), "utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model_folder(plays: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("models") / "model"
+    assert train(plays, out, *SMALL, "document_starts=true") == 0
+    return out
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_window_with_a_start_is_two_windows(precision: str) -> None:
+    random = np.random.default_rng(7)
+    inputs, output, cell, kernel, recurrent, bias = (
+        tf.Variable(random.normal(size=shape).astype(np.float32))
+        for shape in ((2, 7, 5), (2, 4), (2, 4), (5, 16), (4, 16), (16,))
+    )
+    variables = [inputs, output, cell, kernel, recurrent, bias]
+    kept = np.ones((2, 7), np.float32)
+    kept[:, 3] = 0
+    weight = tf.constant(random.normal(size=(2, 7, 4)).astype(np.float32))
+    with tf.GradientTape(persistent=True) as tape:
+        one, *ends = read_window(*variables, precision, tf.constant(kept))
+        before, *_ = read_window(inputs[:, :3], *variables[1:], precision)
+        zeros = tf.zeros_like(output)
+        after, *expected_ends = read_window(inputs[:, 3:], zeros, zeros, *variables[3:], precision)
+        two = tf.concat([before, after], axis=1)
+        ours = tf.reduce_sum(one * weight) + tf.reduce_sum(ends[0] * ends[1])
+        plain = tf.reduce_sum(two * weight) + tf.reduce_sum(expected_ends[0] * expected_ends[1])
+    assert np.allclose(one, two, atol=1e-6)
+    tolerance = 1e-5 if precision == "float32" else 0.02
+    for found, expected in zip(tape.gradient(ours, variables), tape.gradient(plain, variables), strict=True):
+        assert float(tf.norm(found - expected)) <= tolerance * float(tf.norm(expected))
+
+
+def test_only_the_rows_with_a_start_are_cleared() -> None:
+    model = model_of()
+    network = Network(model.weights(), START)
+    state, alone = network.initial_state(2), network.initial_state()
+    for token in (3, 5, 7):
+        network.step(state, np.array([token, token]))
+    features = network.step(state, np.array([START, 9]))
+    assert features[0] == pytest.approx(network.step(alone, START), abs=1e-6)
+    fresh = network.initial_state()
+    assert features[1] != pytest.approx(network.step(fresh, 9), abs=1e-3)
+
+
+def test_training_and_generation_read_a_start_alike() -> None:
+    model, stream = model_of(), stream_of(FIRST, SECOND, OTHER)
+    tokens = tf.constant(stream[None, :])
+    features, _ = model.features(tokens[:, :120], model.zero_state(1))
+    network = Network(model.weights(), START)
+    assert features.numpy()[0] == pytest.approx(network.read(network.initial_state(), stream[:120]), abs=1e-5)
+    whole = negative_log_likelihoods(network, stream, START)
+    assert stepwise_negative_log_likelihoods(NetworkReader(network), stream, START) == pytest.approx(whole, abs=1e-4)
+    found = scoring.negative_log_likelihoods(model.preset, model.weights(), stream, START, document=START)
+    assert found == pytest.approx(whole, abs=1e-4)
+    validation = ValidationGraph(model, cut_for_validation(stream, START)).run()
+    assert validation == pytest.approx(whole.mean(), rel=1e-3)
+
+
+def test_the_words_of_a_play_do_not_depend_on_the_play_before() -> None:
+    network = Network(model_of().weights(), START)
+    begin = len(FIRST) + 1
+    alone = negative_log_likelihoods(network, SECOND, START)
+    for before in (FIRST, OTHER):
+        after = negative_log_likelihoods(network, stream_of(before, SECOND), START)[begin:]
+        assert after == pytest.approx(alone, abs=1e-5)
+    without = Network(model_of().weights())
+    crossed = [negative_log_likelihoods(without, stream_of(play, SECOND), START)[begin] for play in (FIRST, OTHER)]
+    assert crossed[0] != pytest.approx(crossed[1], abs=1e-4)
+
+
+def trained_on(stream: np.ndarray[Any, np.dtype[np.int32]], windows: int) -> TrainingGraph:
+    model = model_of(batch_size="1")
+    graph = TrainingGraph(model, Optimizer(model.preset, model.variables), cut_for_training(stream, 1, 7, START), 3)
+    graph.run(0, 0, [0.0] * windows)
+    return graph
+
+
+def test_training_carries_no_state_into_the_next_play() -> None:
+    ends = []
+    for before in (FIRST, OTHER):
+        graph = trained_on(stream_of(before, SECOND), 50)  # 350 tokens: 49 of the second play
+        ends.append([part.numpy() for layer in graph.state for part in layer])
+    for one, other in zip(*ends, strict=True):
+        assert np.array_equal(one, other)
+
+
+def test_a_run_in_two_parts_gives_bit_identical_weights() -> None:
+    def run() -> tuple[LanguageModel, Optimizer, TrainingGraph]:
+        model = model_of(dropout="0.2", optimizer="adam")
+        optimizer = Optimizer(model.preset, model.variables)
+        rows = cut_for_training(stream_of(FIRST, SECOND, OTHER), 3, 7, START)
+        return model, optimizer, TrainingGraph(model, optimizer, rows, seed=3)
+
+    whole, first, second = run(), run(), run()
+    whole[2].run(0, 0, [0.01] * 40)
+    first[2].run(0, 0, [0.01] * 13)
+    second[0].set_weights(first[0].weights())
+    for name, variable in second[1].slots.items():
+        variable.assign(first[1].slots[name])
+    for mine, layer in zip(second[2].state, first[2].state, strict=True):
+        for variable, value in zip(mine, layer, strict=True):
+            variable.assign(value)
+    second[2].run(13, 13, [0.01] * 27)
+    for key, weights in whole[0].weights().items():
+        assert np.array_equal(weights, second[0].weights()[key]), key
+
+
+def read(folder: Path, split: str = SCENES) -> TokenStream:
+    return read_corpus(find_sources([folder], lambda _: None), None, lambda _: None, split)
+
+
+@pytest.mark.parametrize("split", [SCENES, FILES])
+def test_a_split_starts_anew_where_another_file_starts(split: str, plays: Path) -> None:
+    corpus = read(plays, split)
+    vocabulary = with_documents(build_open_vocabulary(corpus.splits["train"], corpus.lexicon, 300))
+    assert vocabulary.first == vocabulary.document == len(vocabulary) - 1
+    for name, ids in corpus.splits.items():
+        starts = corpus.starts[name].tolist()
+        numbers = vocabulary.translated(ids, corpus.lexicon, starts)
+        text = vocabulary.joined(vocabulary.words[number] for number in numbers.tolist())
+        places = [place for place, token in enumerate(text) if token == DOCUMENT]
+        assert [place - before for before, place in enumerate(places)] == starts
+        assert [token for token in text if token != DOCUMENT] == [corpus.lexicon[number] for number in ids.tolist()]
+    assert len(corpus.starts["train"]) == (3 if split == SCENES else 1)
+
+
+def test_named_splits_and_whole_corpora_know_their_files(tmp_path: Path) -> None:
+    for name in ("a.train", "b.train", "c.valid", "d.valid", "e.test"):
+        (tmp_path / f"{name}.txt").write_text(f"only {name} words\n" * 3)
+    corpus = read(tmp_path)
+    assert {name: starts.tolist() for name, starts in corpus.starts.items()} == {
+        "train": [12],
+        "valid": [12],
+        "test": [],
+    }
+    whole = read_whole(find_sources([tmp_path], lambda _: None), None)
+    assert whole.starts.tolist() == [12, 24, 36, 48]
+
+
+def test_a_vocabulary_without_the_token_reads_files_as_one(plays: Path) -> None:
+    corpus = read(plays)
+    closed = Vocabulary(("<unk>", "<eos>", "the"))
+    assert closed.document is None
+    ids = corpus.splits["train"]
+    assert len(closed.translated(ids, corpus.lexicon, corpus.starts["train"])) == len(ids)
+
+
+def test_a_model_starts_each_script_with_the_token_and_never_writes_it(model_folder: Path, plays: Path) -> None:
+    model = load_model(model_folder, whole=True)
+    assert model.vocabulary.words[-1] == DOCUMENT
+    corpus = read(plays)
+    tokens = {name: len(ids) + len(corpus.starts[name]) for name, ids in corpus.splits.items()}
+    assert model.metrics.tokens == tokens
+    assert kind_of(DOCUMENT) is kind_of_piece(DOCUMENT) is Kind.UNWRITTEN
+    done = run_trainer(["generate", model_folder, "--words", "60", "--temperature", "3", "--samples", "3"])
+    assert done.returncode == 0
+    assert "<" not in done.stdout
+    assert all(word != DOCUMENT for word, _ in model.origin.corpus.summary.frequent_words)
+
+
+def test_evaluation_scores_a_folder_as_its_files_one_after_the_other(model_folder: Path, plays: Path) -> None:
+    whole = json.loads(run_trainer(["evaluate", model_folder, "--data", plays, "--json"]).stdout)
+    nats, tokens = 0.0, 0
+    for path in sorted(plays.iterdir()):
+        alone = json.loads(run_trainer(["evaluate", model_folder, "--data", path, "--json"]).stdout)
+        nats, tokens = nats + alone["tokens"] * np.log(alone["perplexity"]), tokens + alone["tokens"]
+    assert whole["tokens"] == tokens + 3
+    assert whole["tokens"] * np.log(whole["perplexity"]) > nats  # the starts themselves are charged
+    assert whole["tokens"] * np.log(whole["perplexity"]) < nats + 3 * 15
+    cached = json.loads(run_trainer(["evaluate", model_folder, "--data", plays, "--json", "--cache"]).stdout)
+    assert cached["perplexity"] == pytest.approx(whole["perplexity"])
+
+
+def test_models_with_and_without_starts_are_compared_on_the_same_text(
+    model_folder: Path, plays: Path, tmp_path: Path
+) -> None:
+    assert train(plays, tmp_path / "usual", *SMALL) == 0
+    usual, ours = load_model(tmp_path / "usual"), load_model(model_folder)
+    assert usual.vocabulary.document is None
+    assert usual.metrics.validation is not None
+    assert ours.metrics.validation is not None
+    assert usual.metrics.validation.digest == ours.metrics.validation.digest
+    assert usual.metrics.fingerprint != ours.metrics.fingerprint
+    refused = run_trainer(
+        ["train", "--data", plays, "--out", tmp_path / "x", "--from", model_folder, "--set", "document_starts=false"]
+    )
+    assert refused.returncode == 2
+    assert "use --set document_starts=true" in refused.stderr
+    warm = tmp_path / "warm"
+    assert train(plays, warm, "--from", str(tmp_path / "usual"), "--set", "document_starts=true") == 0
+    assert load_model(warm).vocabulary.words == (*usual.vocabulary.words, DOCUMENT)
