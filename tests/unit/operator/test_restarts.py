@@ -107,14 +107,16 @@ def test_the_log_of_the_next_pod_replaces_that_of_the_lost_one_from_its_first_li
         pachyderm.log_source = lambda _job, _follow: FakeLog(found)
         return follower._read_once(job)
 
-    first, second = {**START, "time": 1}, {**START, "time": 2}
-    progress = [{"event": "progress", "epoch": epoch, "epochs": 40} for epoch in range(1, 6)]
+    first, second = {**START, "time": 1}, {**START, "time": 2, "resumed_from": 3}
+    progress = [{"event": "epoch", "epoch": epoch, "valid_perplexity": 90 + epoch} for epoch in range(1, 6)]
     assert read(first, *progress).epoch == 5
     assert read(first, *progress[:2]).epoch == 5, "the same log, read again"
     assert read().epoch == 5, "no pod yet"
     found = read(second, RESUMED)
     assert (found.epoch, found.resumed) == (3, Resumed(3, 0.42, 2, 61.4))
     assert read(second, RESUMED, progress[3]).epoch == 4
+    assert read(second, RESUMED, progress[3]).best_perplexity == 91, "the best of the training, not of the pod"
+    assert read({**START, "time": 3}).best_perplexity is None, "from the first epoch again"
 
 
 def test_an_operator_that_starts_again_keeps_what_the_log_no_longer_has() -> None:
