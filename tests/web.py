@@ -37,20 +37,20 @@ class Handler:
 
 @dataclass
 class WebServer:
-    """`asked` has the paths of all requests, in order; a path without an answer is 404."""
+    """`requested` has the paths of all requests, in order; a path without an answer is 404."""
 
     answers: dict[str, Answer] = field(default_factory=dict)
-    asked: list[str] = field(default_factory=list)
+    requested: list[str] = field(default_factory=list)
     conditions: list[str] = field(default_factory=list)
     """The If-None-Match of each request."""
     host: str = "127.0.0.1"
 
     def __post_init__(self) -> None:
-        answers, asked, conditions, stopping = self.answers, self.asked, self.conditions, threading.Event()
+        answers, requested, conditions, stopping = self.answers, self.requested, self.conditions, threading.Event()
 
         class RequestHandler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                asked.append(self.path)
+                requested.append(self.path)
                 conditions.append(self.headers.get("If-None-Match", ""))
                 answer = answers.get(self.path.partition("?")[0], status(404))
                 try:

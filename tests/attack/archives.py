@@ -21,7 +21,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from scriptmodel_operator.ingest.archive import Archive, Limits
+from scriptmodel_operator.ingest.archive import Archive, Limits, Options
 from scriptmodel_operator.ingest.failures import SourceError
 from scriptmodel_operator.ingest.package import Package
 from tests.attack import loopback
@@ -52,11 +52,12 @@ def attack(number: int, chance: random.Random) -> str:
     """Read one archive."""
     content = _damaged(chance, _ARCHIVES[number % len(_ARCHIVES)](chance))
     include = tuple(chance.choices(_GLOBS, k=chance.choice([0, 0, 1, 3, 32])))
+    options = Options(len(content), "play.txt", include, LIMITS)
     with tempfile.TemporaryFile() as file:
         file.write(content)
-        found = _read(lambda: Archive(file, len(content), "play.txt", include, LIMITS))
+        found = _read(lambda: Archive(file, options))
         if number % _EVERY == 0:
-            by_process = _read(lambda: Package(file, len(content), "play.txt", include, LIMITS))
+            by_process = _read(lambda: Package(file, options))
             if by_process != found:
                 raise FindingError(f"the reader process answers {by_process!r}, and the same code here {found!r}")
     return found.partition(":")[0]

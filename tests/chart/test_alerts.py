@@ -12,6 +12,7 @@ import yaml
 
 from dev.chart import CHART
 from dev.helm import promql
+from dev.paths import ROOT
 from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
 from scriptmodel_operator.kube.store import Store
 from scriptmodel_operator.metrics import Metrics
@@ -28,7 +29,14 @@ PANELS = {
 QUERIES = {**{rule["alert"]: rule["expr"] for rule in RULES}, **PANELS}
 STATUS = {
     "conditions": [{"type": "Ready", "status": "False"}, {"type": "Stalled", "status": "True"}],
-    "training": {"perplexity": {"best": "88.1"}, "progressPercent": 40, "gpuSeconds": 12},
+    "training": {
+        "perplexity": {"best": "88.1"},
+        "progressPercent": 40,
+        "gpuSeconds": 12,
+        "restarts": 1,
+        "recomputedSeconds": 61,
+    },
+    "promotion": {"decision": "HeldBack"},
 }
 
 
@@ -37,6 +45,7 @@ def exported() -> dict[str, set[str]]:
     store = Store(EchoFilter())
     metrics = Metrics(store)
     metrics.clock_skew(0.1)
+    metrics.pachyderm_version("2.12.0", "yes")
     metadata = {"namespace": "ml", "name": "thrones", "uid": "1", "resourceVersion": "5", "generation": 1}
     store.put({"metadata": metadata, "spec": {}, "status": STATUS})
     metrics.called("ListJob", "OK", 0.25)
@@ -78,6 +87,11 @@ def test_a_query_uses_metrics_and_labels_that_the_operator_exports(query: str) -
     for each in found:
         assert each["metric"] in known
         assert set(each["labels"]) <= known[each["metric"]]
+
+
+def test_the_exported_metrics_are_those_that_are_documented() -> None:
+    documented = set(re.findall(r"`(scriptmodel_\w+)`", (ROOT / "docs/reference/metrics.md").read_text()))
+    assert {re.sub("_bucket$", "", name) for name in exported()} == documented
 
 
 def test_the_dashboard_shows_every_metric() -> None:

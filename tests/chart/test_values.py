@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from dev.chart import CHART, main, values
-from scriptmodel_operator.ingest.package import MEMORY_BYTES
+from scriptmodel_operator.ingest.reader import MEMORY_BYTES
 from tests.chart.matrix import CHANGES, COMBINATIONS, change
 from tests.chart.rendering import merged, nested, refusal, rendered, run_helm
 

@@ -33,7 +33,7 @@ def test_each_object_costs_two_writes_besides_events(table: dict[str, list[float
 def test_both_make_two_pipelines_for_each_object_in_one_transaction(table: dict[str, list[float]]) -> None:
     ours, plain, pipelines = table["first start: pachd calls per object"]
     assert (plain, pipelines) == (0, 4)
-    assert ours > 4, "it looks, too"
+    assert ours > 4, "it polls, too"
 
 
 def test_existing_pipelines_cost_two_writes_and_are_not_created_again(table: dict[str, list[float]]) -> None:

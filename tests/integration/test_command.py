@@ -70,35 +70,35 @@ def test_errors_are_one_line_with_what_to_do(cluster: Cluster, shared_operator_p
 
 
 def test_suspend_resume_and_retrain_change_the_object(cluster: Cluster, shared_operator_paused: None) -> None:
-    cluster.apply("asked", {"corpus": {"repo": {"name": "plays"}}, "suspend": True})
-    assert scriptmodel(cluster, "resume", "asked").returncode == 0
-    assert cluster.get("asked")["spec"]["suspend"] is False
-    assert scriptmodel(cluster, "suspend", "asked").returncode == 0
-    assert cluster.get("asked")["spec"]["suspend"] is True
-    assert "already suspended, nothing changed" in scriptmodel(cluster, "suspend", "asked").stderr
-    assert scriptmodel(cluster, "retrain", "asked").returncode == 0
-    annotations = cluster.get("asked")["metadata"]["annotations"]
+    cluster.apply("changed", {"corpus": {"repo": {"name": "plays"}}, "suspend": True})
+    assert scriptmodel(cluster, "resume", "changed").returncode == 0
+    assert cluster.get("changed")["spec"]["suspend"] is False
+    assert scriptmodel(cluster, "suspend", "changed").returncode == 0
+    assert cluster.get("changed")["spec"]["suspend"] is True
+    assert "already suspended, nothing changed" in scriptmodel(cluster, "suspend", "changed").stderr
+    assert scriptmodel(cluster, "retrain", "changed").returncode == 0
+    annotations = cluster.get("changed")["metadata"]["annotations"]
     assert annotations["scriptmodel.dev/retrain-at"]
-    assert annotations["scriptmodel.dev/reconcile-at"], "the answer to it is newer than what was told before"
+    assert annotations["scriptmodel.dev/reconcile-at"], "its outcome is newer than the previous status"
 
 
 def test_list_status_and_why_read_well(cluster: Cluster, shared_operator_paused: None) -> None:
-    with_status(cluster, "told")
-    assert scriptmodel(cluster, "list").stdout.splitlines()[1].split()[0] == "told"
-    assert json.loads(scriptmodel(cluster, "status", "told", "-o", "json").stdout)["metadata"]["name"] == "told"
-    assert f"{cluster.namespace}/told" in scriptmodel(cluster, "status", "told").stdout
-    assert scriptmodel(cluster, "why", "told").returncode == 0
+    with_status(cluster, "shown")
+    assert scriptmodel(cluster, "list").stdout.splitlines()[1].split()[0] == "shown"
+    assert json.loads(scriptmodel(cluster, "status", "shown", "-o", "json").stdout)["metadata"]["name"] == "shown"
+    assert f"{cluster.namespace}/shown" in scriptmodel(cluster, "status", "shown").stdout
+    assert scriptmodel(cluster, "why", "shown").returncode == 0
 
 
 def test_why_shows_the_workers_of_its_pipelines_and_only_those(cluster: Cluster, shared_operator_paused: None) -> None:
-    with_status(cluster, "told")
-    pipelines = [{"name": f"told-{cluster.namespace}-train", "version": 1, "state": "RUNNING"}]
+    with_status(cluster, "shown")
+    pipelines = [{"name": f"shown-{cluster.namespace}-train", "version": 1, "state": "RUNNING"}]
     patch = json.dumps({"status": {"pipelines": pipelines}})
-    cluster.kubectl("patch", "sm", "told", "--subresource=status", "--type=merge", "-p", patch)
+    cluster.kubectl("patch", "sm", "shown", "--subresource=status", "--type=merge", "-p", patch)
     for name in (pipelines[0]["name"], "other"):
         labels = f"suite=pachyderm,pipelineName={name}"
         cluster.kubectl("run", f"worker-{name}", "--image=trainer:1", "--labels", labels)
-    done = scriptmodel(cluster, "why", "told")
+    done = scriptmodel(cluster, "why", "shown")
     assert done.stderr == ""
     workers = [line for line in done.stdout.splitlines() if f"{cluster.namespace}/worker" in line]
     assert [line.split()[:2] for line in workers] == [[f"{cluster.namespace}/worker-{pipelines[0]['name']}", "Pending"]]

@@ -62,10 +62,10 @@ def test_the_whole_life_of_a_corpus_by_url(
     assert first["status"]["source"]["commit"] == corpus["commit"]
     assert first["status"]["source"]["url"] == server.url("/plays")
 
-    # Unchanged: asked again and again, with the tag that the server gave; nothing is committed, nothing is written.
-    asked = len(server.asked)
-    until(lambda: len(server.asked) >= asked + 3)
-    assert set(server.conditions[asked:]) == {first["status"]["source"]["etag"]}
+    # Unchanged: requested again and again, with the ETag of the last answer; nothing is committed, nothing is written.
+    before = len(server.requested)
+    until(lambda: len(server.requested) >= before + 3)
+    assert set(server.conditions[before:]) == {first["status"]["source"]["etag"]}
     assert cluster.get("fetched")["metadata"]["resourceVersion"] == first["metadata"]["resourceVersion"]
     assert len(pachyderm.commits(repo)) == 1
 
@@ -124,7 +124,7 @@ def test_refusals_are_reported_without_a_commit_and_a_slow_server_delays_nobody(
 ) -> None:
     server.answers["/hangs"] = _hangs
     cluster.apply("hangs", by_url(server.url("/hangs")))
-    until(lambda: "/hangs" in server.asked)
+    until(lambda: "/hangs" in server.requested)
     for name, (answer, http, _reason, _words) in REFUSED.items():
         server.answers[f"/{name}"] = answer
         cluster.apply(name, by_url(server.url(f"/{name}") + "?token=secret", **http))

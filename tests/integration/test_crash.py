@@ -35,7 +35,7 @@ def test_a_killed_operator_leaves_nothing_twice_and_nothing_behind(
         cluster.wait_for("mortal", lambda found: bool(found.get("status", {}).get("pipelines")), 60)
         second.kill()
     with operator(3) as third:
-        # Or later: a busy machine may look only when a training this short is over.
+        # Or later: on a busy machine the first poll may come only when a training this short is over.
         at_work = {"Training", "Generating", "Generated"}
         cluster.wait_for("mortal", lambda found: condition(found).get("reason") in at_work, 120)
         third.kill()

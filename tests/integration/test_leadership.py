@@ -120,7 +120,7 @@ def test_a_paused_leader_is_replaced_within_30_seconds_and_writes_nothing_once_i
             cluster.reason("contested", "CorpusNotFound")
             first.signal(signal.SIGSTOP)
             left = lease(cluster.control_plane)
-            # Work for both: whoever looks now wants to write pipelines, status and events.
+            # Work for both: whoever reconciles now has to write pipelines, status and events.
             pachyderm.corpus({"/hamlet.txt": play(2)}, f"c-{cluster.namespace}")
             cluster.apply("fresh", CORPUS)
             second.wait_until(leads(second), within=60)

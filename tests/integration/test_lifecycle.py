@@ -115,7 +115,7 @@ def test_a_new_commit_in_the_corpus_trains_again(trained: Trained, pachyderm: Pa
     assert pachyderm.versions(after) == versions, "no pipeline was written for it"
     commits = [entry["modelCommit"] for entry in after["status"]["history"]]
     assert commits == [newest, before["status"]["lineage"]["model"]["commit"]]
-    # Somebody deletes it with all that came of it, which nothing else tells the operator of.
+    # Somebody deletes it with all that came of it, of which nothing else notifies the operator.
     pachyderm.client.drop_commit(newest)
     again = trained.cluster.wait_for(
         trained.name, lambda found: found["status"]["lineage"] == before["status"]["lineage"], 20

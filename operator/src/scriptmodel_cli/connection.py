@@ -48,7 +48,7 @@ def _namespaces(context: click.Context, _parameter: click.Parameter, incomplete:
     """Complete a namespace; with nothing if namespaces cannot be listed or the cluster does not answer in time."""
     session = session_of(context)
     try:
-        found = session.ask(lambda client: client.request("GET", *_LIST_NAMESPACES), COMPLETION_SECONDS)
+        found = session.call(lambda client: client.request("GET", *_LIST_NAMESPACES), COMPLETION_SECONDS)
     except click.ClickException:
         return []
     finally:

@@ -31,7 +31,7 @@ def names(context: click.Context, _parameter: click.Parameter, incomplete: str) 
     """Complete the name of a ScriptModel; with nothing if the cluster does not answer in time."""
     session = session_of(context)
     try:
-        found = session.ask(lambda client: client.list_scriptmodels(session.where()), COMPLETION_SECONDS)
+        found = session.call(lambda client: client.list_scriptmodels(session.where()), COMPLETION_SECONDS)
     except click.ClickException:
         return []
     finally:

@@ -34,7 +34,7 @@ class Cluster(Protocol):
     @property
     def kubeconfig(self) -> Path | None: ...
 
-    def ask(self, question: Callable[[KubeClient], Awaitable[T]], seconds: float | None = None) -> T: ...
+    def call(self, request: Callable[[KubeClient], Awaitable[T]], seconds: float | None = None) -> T: ...
 
     def where(self) -> str: ...
 
@@ -104,7 +104,7 @@ class PachdAccess:
         path = f"/api/v1/namespaces/{NAMESPACE}/configmaps?labelSelector={LABEL}%3Dtrue"
         what = f"listing ConfigMaps in {NAMESPACE}"
         try:
-            listed = self._cluster.ask(lambda client: client.request("GET", path, what), _LIST_SECONDS)
+            listed = self._cluster.call(lambda client: client.request("GET", path, what), _LIST_SECONDS)
             namespace = self._cluster.where()
             found = choose(filter(None, map(parse, listed.get("items", []))), namespace)
         except click.ClickException as error:

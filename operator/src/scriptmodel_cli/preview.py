@@ -197,8 +197,8 @@ def _later(apply: PipelineApply, why: str, view: ModelView) -> Change:
 
 
 def _notes(model: ScriptModel, state: ModelState, view: ModelView, image: str) -> Iterator[str]:
-    if isinstance(state, Settled) and state.held_back:
-        yield state.held_back
+    if isinstance(state, Settled) and state.promotion.held_back:
+        yield state.promotion.held_back
     difference = _difference(state)
     for drift in difference.tolerated:
         observed = _observed(drift.ref, view)

@@ -25,7 +25,7 @@ _FIGURES = (
 """Fields of status.training.perplexity and their display names."""
 
 
-def status_of(found: Object, now: datetime, epochs: Sequence[float] = (), glyphs: Glyphs = UNICODE) -> list[str]:
+def screen_of(found: Object, now: datetime, epochs: Sequence[float] = (), glyphs: Glyphs = UNICODE) -> list[str]:
     """Return the lines of the screen; `epochs` has the validation perplexity of each epoch so far, if known."""
     status = found.get("status") or {}
     lines = [*_head(found, now)]

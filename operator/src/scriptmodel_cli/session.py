@@ -71,10 +71,10 @@ class Session:
     pachd_ca_file: Path | None = None
     _runner: asyncio.Runner | None = field(default=None, init=False)
     _reached: bool = field(default=False, init=False)
-    """Return whether the API server has answered at all, even if it is busy."""
+    """Whether the API server has answered at all, even if it is busy."""
 
-    def ask(self, question: Callable[[KubeClient], Awaitable[T]], seconds: float | None = None) -> T:
-        """Return the answer of the API server.
+    def call(self, request: Callable[[KubeClient], Awaitable[T]], seconds: float | None = None) -> T:
+        """Send a request and return the answer of the API server.
 
         Raises ServerUnavailableError without an answer (within `seconds`), ClickException if a retry would not help.
         """
@@ -84,7 +84,7 @@ class Session:
         if self._runner is None:
             self._runner = asyncio.Runner()
         try:
-            answer = self._runner.run(_answer(question(client), seconds))
+            answer = self._runner.run(_answer(request(client), seconds))
         except TimeoutError as error:
             raise ServerUnavailableError("the API server did not answer in time") from error
         except KubeUnavailableError as error:
@@ -114,7 +114,7 @@ class Session:
     def _neighbours(self, namespace: str) -> list[dict[str, Any]]:
         """Return the ScriptModels of the namespace; none if they may not be listed."""
         try:
-            return self.ask(lambda client: client.list_scriptmodels(namespace))
+            return self.call(lambda client: client.list_scriptmodels(namespace))
         except click.ClickException:
             return []
 
@@ -123,7 +123,7 @@ class Session:
         from scriptmodel_operator.kube.errors import KubeNotFoundError  # noqa: PLC0415 - see above
 
         try:
-            return self.ask(lambda client: client.list_scriptmodels(namespace))
+            return self.call(lambda client: client.list_scriptmodels(namespace))
         except click.ClickException as error:
             if isinstance(error.__cause__, KubeNotFoundError):
                 self.check_served()
@@ -131,7 +131,7 @@ class Session:
 
     def check_served(self) -> None:
         """Raise ClickException if the CRD is not installed in the cluster."""
-        if not self.ask(lambda client: client.serves_scriptmodels()):
+        if not self.call(lambda client: client.serves_scriptmodels()):
             raise click.ClickException(_NOT_SERVED)
 
     def get_with_retry(self, name: str, note: Callable[[str], None], until: float | None = None) -> dict[str, Any]:
@@ -156,25 +156,25 @@ class Session:
         """Return a ScriptModel, None if it does not exist."""
         from scriptmodel_operator.kube.errors import KubeNotFoundError  # noqa: PLC0415 - see above
 
-        async def question(client: KubeClient) -> dict[str, Any] | None:
+        async def request(client: KubeClient) -> dict[str, Any] | None:
             try:
                 return await client.get_scriptmodel(namespace or self.where(), name)
             except KubeNotFoundError:
                 return None
 
-        return self.ask(question, seconds)
+        return self.call(request, seconds)
 
     def patch(self, name: str, patch: dict[str, Any]) -> dict[str, Any]:
         """Patch a ScriptModel and return it. Raises ClickException if it does not exist."""
         self.get(name)  # for its error message
-        return self.ask(lambda client: client.patch_scriptmodel(self.where(), name, patch, COMMAND_MANAGER))
+        return self.call(lambda client: client.patch_scriptmodel(self.where(), name, patch, COMMAND_MANAGER))
 
     def events(self, found: dict[str, Any]) -> list[dict[str, Any]]:
         """Return the events of an object; none, with a note, if they may not be read."""
         namespace, uid = found["metadata"]["namespace"], found["metadata"]["uid"]
         path = f"/apis/events.k8s.io/v1/namespaces/{namespace}/events?fieldSelector=regarding.uid={uid}"
         try:
-            listed = self.ask(lambda client: client.request("GET", path, f"listing events of {PLURAL}"))
+            listed = self.call(lambda client: client.request("GET", path, f"listing events of {PLURAL}"))
         except click.ClickException as error:
             note(f"events: {error.message}")
             return []
@@ -238,6 +238,6 @@ class Session:
             raise kind(str(error)) from error
 
 
-async def _answer(question: Awaitable[T], seconds: float | None) -> T:
+async def _answer(request: Awaitable[T], seconds: float | None) -> T:
     async with asyncio.timeout(seconds):
-        return await question
+        return await request

@@ -23,6 +23,7 @@ _OBJECT_GAUGES = {
     "scriptmodel_gpu_seconds": "status.training.gpuSeconds of the ScriptModel",
     "scriptmodel_training_restarts": "status.training.restarts of the ScriptModel",
     "scriptmodel_training_recomputed_seconds": "status.training.recomputedSeconds of the ScriptModel",
+    "scriptmodel_promotion_held_back": "1 if spec.promotion holds back the newest model of the ScriptModel, else 0",
 }
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # the library does not annotate it
@@ -168,4 +169,6 @@ def _gauges(status: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
         "scriptmodel_training_restarts": training.get("restarts"),
         "scriptmodel_training_recomputed_seconds": training.get("recomputedSeconds"),
     }
+    if promotion := status.get("promotion"):
+        yield "scriptmodel_promotion_held_back", float(promotion.get("decision") == "HeldBack")
     yield from ((name, float(value)) for name, value in values.items() if value is not None)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from scriptmodel_trainer.training.hardware import load_tensorflow, multiplies_bfloat16
+from scriptmodel_trainer.training.hardware import device, load_tensorflow, multiplies_bfloat16
 from tests.bench.trainer.characters import Recipe, bench_characters
 from tests.bench.trainer.pytorch import PyTorch, pytorch
 from tests.bench.trainer.sampled import Trial, bench_settings
@@ -82,7 +82,9 @@ def main() -> None:
     print(f"TensorFlow {load_tensorflow(0)}, NumPy {np.__version__}")
     use_threads(options.threads)
     native = "multiply" if multiplies_bfloat16() else "emulate"
-    print(f"{len(os.sched_getaffinity(0))} cores that {native} bfloat16, {options.threads} threads train")
+    print(
+        f"{device().name}: {len(os.sched_getaffinity(0))} cores that {native} bfloat16, {options.threads} threads train"
+    )
     with pytorch(options.threads) as process:
         if process is not None:
             print(f"PyTorch {process.version}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -13,6 +14,7 @@ from scriptmodel_trainer.training.batches import cut_for_training
 from scriptmodel_trainer.training.graph import TrainingGraph
 from scriptmodel_trainer.training.model import LanguageModel
 from scriptmodel_trainer.training.optimizers import Optimizer
+from tests.bench.trainer.operations import operations
 from tests.bench.trainer.pytorch import PyTorch
 from tests.bench.trainer.timing import Task, clock_for, seconds_of, timed
 
@@ -22,12 +24,14 @@ Work = Callable[[], object]
 
 
 def bench_steps(name: str, rounds: int, windows: int, threads: int, pytorch: PyTorch | None) -> None:
-    """Print words/s of both in each precision, the ratio of the better ones, and their shares of the roofline."""
+    """Print words/s of both in each precision, operations, the ratio of the better ones, and shares of the roofline."""
     preset, clock = preset_named(name), clock_for(threads)
     tasks: dict[tuple[str, str, str], Task] = {}
+    counts: dict[str, int] = {}
     for precision in PRECISIONS:
-        ours = our_steps(dataclasses.replace(preset, precision=precision), windows)
-        tasks["ours", precision, "step"] = timed(ours, clock)
+        graph = training_graph(dataclasses.replace(preset, precision=precision), windows)
+        counts[precision] = operations(graph)
+        tasks["ours", precision, "step"] = timed(functools.partial(graph.run, 0, 0, [0.001] * windows), clock)
         tasks["ours", precision, "roof"] = timed(our_products(preset, precision, windows), clock)
         if pytorch is not None:
             for kind, part in (("steps", "step"), ("products", "roof")):
@@ -40,7 +44,8 @@ def bench_steps(name: str, rounds: int, windows: int, threads: int, pytorch: PyT
             continue
         speed, most = words / taken[who, precision, "step"], words / taken[who, precision, "roof"]
         share = f"{speed / most:4.0%} of its products ({most:,.0f})"
-        print(f"{name:<7} {who:<8} {precision:<9} {speed:>8,.0f} words/s, {share}")
+        small = f", {counts[precision]:,} operations a step" if who == "ours" else ""
+        print(f"{name:<7} {who:<8} {precision:<9} {speed:>8,.0f} words/s, {share}{small}")
         best[who] = max(best.get(who, 0.0), speed)
     if pytorch is not None:
         pytorch.ask("drop")
@@ -48,13 +53,12 @@ def bench_steps(name: str, rounds: int, windows: int, threads: int, pytorch: PyT
         print(f"{name:<7} ours / PyTorch: {same:.2f} in float32, {best['ours'] / best['PyTorch']:.2f} each at its best")
 
 
-def our_steps(preset: Preset, windows: int) -> Work:
+def training_graph(preset: Preset, windows: int, vocabulary: int = VOCABULARY) -> TrainingGraph:
     """Training on tokens drawn at random."""
-    stream = np.random.default_rng(0).integers(0, VOCABULARY, preset.batch_size * (preset.steps * windows + 1))
+    stream = np.random.default_rng(0).integers(0, vocabulary, preset.batch_size * (preset.steps * windows + 1))
     rows = cut_for_training(stream.astype(np.int32), preset.batch_size, preset.steps, 0)
-    model = LanguageModel(preset, VOCABULARY, 0)
-    graph = TrainingGraph(model, Optimizer(preset, model.variables), rows, 0)
-    return lambda: graph.run(0, 0, [0.001] * windows)
+    model = LanguageModel(preset, vocabulary, 0)
+    return TrainingGraph(model, Optimizer(preset, model.variables), rows, 0)
 
 
 def our_products(preset: Preset, precision: str, windows: int) -> Work:

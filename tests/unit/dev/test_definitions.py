@@ -37,7 +37,7 @@ class SlowServer:
     document: str = "v=v2;"
     """The form of the discovery document that it knows."""
     now: float = 0.0
-    asked: list[float] = field(default_factory=list)
+    requested: list[float] = field(default_factory=list)
     url: str = ""
 
     def clock(self) -> float:
@@ -50,7 +50,7 @@ class SlowServer:
         wait_until_served(ApiServer(self.url, token=TOKEN), within, self.clock, self.pause)
 
     def answer(self, path: str, accept: str) -> tuple[int, Any]:
-        self.asked.append(self.now)
+        self.requested.append(self.now)
         if self.now < self.fails_until:
             return 503, {}
         if path == "/apis" and self.document not in accept:
@@ -94,7 +94,7 @@ def test_a_definition_without_conditions_for_ten_seconds_is_waited_for(server: S
     server.status = status
     server.wait()
     assert 10 <= server.now < 11
-    assert len(set(server.asked)) > 10, "polled all the time"
+    assert len(set(server.requested)) > 10, "polled all the time"
 
 
 def test_a_definition_that_is_established_but_not_yet_discovered_is_waited_for(server: SlowServer) -> None:

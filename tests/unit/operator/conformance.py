@@ -40,7 +40,9 @@ def _check_kstatus(status: Mapping[str, Any], conditions: Mapping[str, Mapping[s
     ready, reconciling, stalled = (conditions[kind]["status"] for kind in TYPES[:3])
     assert not (reconciling == "True" and stalled == "True"), "never both Reconciling and Stalled"
     if ready == "True":
-        assert (reconciling, stalled) == ("False", "False"), "Ready means that nothing goes on and nothing is stuck"
+        assert (reconciling, stalled) == ("False", "False"), (
+            "Ready means that nothing is in progress and nothing is stuck"
+        )
     else:
         assert conditions["Ready"]["message"], "what is not ready says why"
     for kind in TYPES[:3]:

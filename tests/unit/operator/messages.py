@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from scriptmodel_operator.pachyderm import messages
 from scriptmodel_operator.pachyderm.protocol import pps
 from scriptmodel_operator.pachyderm.values import PipelineApply, PipelineInfo
 
 
 def observed(applied: PipelineApply) -> PipelineInfo:
+    """Return the pipeline that the operator's own request makes."""
+    return made_by(messages.create_request(applied))
+
+
+def made_by(request: Any) -> PipelineInfo:
     """Through the wire's own bytes, so that floats are as wide as the protocol has them."""
-    request = messages.create_request(applied)
     answer = pps.PipelineInfo(pipeline=request.pipeline, version=1, state=2)
     details = answer.details
     for field, value in request.ListFields():

@@ -137,9 +137,7 @@ class PachydermState:
         self.logs[job.ref] = list(lines)
         self.verdicts[job.ref] = verdict
         failed = self._end(job, JobState.FAILURE, "datum 1 failed", {}, total=1)
-        for below in list(self.jobs.values()):
-            if below.ref.id == job.ref.id and below.ref.pipeline != ref and not below.state.final:
-                self._end(below, JobState.UNRUNNABLE, f"upstream pipelines failed: {ref.name}", {}, total=0)
+        self._cannot_run(job.ref)
         return failed
 
     def run(self, ref: PipelineRef, lines: Iterable[str] = ()) -> JobInfo:
@@ -283,6 +281,15 @@ class PachydermState:
         for job in list(self.jobs.values()):
             if job.ref.pipeline == ref and not job.state.final:
                 self._end(job, JobState.KILLED, reason, {}, total=0)
+                self._cannot_run(job.ref)
+
+    def _cannot_run(self, failed: JobRef) -> None:
+        """End the jobs that read the output of a job without a result."""
+        reason = f"upstream pipelines failed: {failed.pipeline.name}"
+        for below in list(self.jobs.values()):
+            output = self.commits[below.ref.pipeline.output, below.ref.id]
+            if (failed.pipeline.output, failed.id) in output.provenance and not below.state.final:
+                self._end(below, JobState.UNRUNNABLE, reason, {}, total=0)
 
     def _change(self, ref: PipelineRef, **changes: object) -> None:
         if ref in self.pipelines:

@@ -160,7 +160,7 @@ def test_a_transaction_that_is_being_filled_is_not_among_those_that_are_left_ove
 def test_an_incomplete_file_is_an_error() -> None:
     with pachd() as (gateway, files, _transactions):
         assert gateway.read_file(REPO, "1", "/a", 100) == b"0123456789"
-        assert gateway.read_file(REPO, "1", "/a", 3) == b"012", "as much as is wanted"
+        assert gateway.read_file(REPO, "1", "/a", 3) == b"012", "at most the requested number of bytes"
         files.sent = b"0123456"
         with pytest.raises(UnavailableError, match="only 7 of 10 bytes came"):
             gateway.read_file(REPO, "1", "/a", 100)

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.ingest.archive import Archive, Limits
+from scriptmodel_operator.ingest.archive import Archive, Limits, Options
 from scriptmodel_operator.ingest.failures import SourceError
 from tests.unit.operator.archives import PLAYS, odd_entry, tar_gz_of, tar_of, zip_of
 
@@ -34,7 +34,7 @@ FORMS = {
 def archive(content: bytes, *include: str, name: str = "play.txt", **limits: int) -> Archive:
     file = tempfile.TemporaryFile()  # noqa: SIM115 - it goes with the archive
     file.write(content)
-    return Archive(file, len(content), name, include, Limits(**{"bytes": 16 * MEBIBYTE, **limits}))
+    return Archive(file, Options(len(content), name, include, Limits(**{"bytes": 16 * MEBIBYTE, **limits})))
 
 
 def files(content: bytes, *include: str, **limits: int) -> dict[str, bytes]:

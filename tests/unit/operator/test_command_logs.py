@@ -67,7 +67,7 @@ def test_a_followed_log_resumes_after_an_interruption_and_ends_with_the_job(monk
         "line 3",
         "line 4",
     ]
-    assert opened == [True, True, False], "the last look is at all that there is"
+    assert opened == [True, True, False], "the last request reads the whole log"
 
 
 def test_a_log_is_followed_on_though_pachyderm_is_away_for_a_while(

@@ -9,7 +9,7 @@ import click
 from scriptmodel_cli import text
 from scriptmodel_cli.diagnosis import Evidence, why
 from scriptmodel_cli.output import style
-from scriptmodel_cli.screen import status_of
+from scriptmodel_cli.screen import screen_of
 from scriptmodel_operator.api.crd import custom_resource_definition
 from tests.unit.operator.terminal import CREATED, as_object, plain, training_world
 from tests.unit.operator.world import World, trained_world
@@ -50,7 +50,7 @@ def test_ready_is_green_stuck_is_red_and_work_is_yellow() -> None:
 
 def test_a_status_shows_training_lineage_and_script() -> None:
     world = trained_world()
-    reported = plain(status_of(as_object(world), CREATED))
+    reported = plain(screen_of(as_object(world), CREATED))
     assert "100%  epoch 1/1  5,000 words/s" in reported
     assert "best 170.0, test 160.0, validation 170.0, training 150.0" in reported
     assert world.model.status["lineage"]["corpus"]["commit"][:8] in reported
@@ -59,7 +59,7 @@ def test_a_status_shows_training_lineage_and_script() -> None:
 
 def test_a_status_of_a_training_shows_progress_time_to_go_and_the_curve() -> None:
     world = training_world()
-    reported = plain(status_of(as_object(world), CREATED, [400.5, 200.25, 100.1]))
+    reported = plain(screen_of(as_object(world), CREATED, [400.5, 200.25, 100.1]))
     assert f"{'█' * 18}{'░' * 12} 62%  epoch 3/4  12,345 words/s" in reported
     assert "time         0s so far, 1m40s to go" in reported
     assert max(map(len, reported.splitlines())) <= 80, "a terminal of the usual width cuts nothing"
@@ -72,7 +72,7 @@ def test_a_status_names_each_perplexity_and_shows_the_sample() -> None:
         "perplexity": {"best": "90.0", "valid": "91.5", "running": "70.2", "train": "80.0"},
         "sample": "[ JON ]: You know\nnothing.",
     }
-    reported = plain(status_of(found, CREATED))
+    reported = plain(screen_of(found, CREATED))
     assert "perplexity   best 90.0, validation 91.5, training 80.0, running 70.2" in reported
     assert "sample       [ JON ]: You know nothing." in reported
     line = text.line_of(found)
@@ -105,5 +105,5 @@ def test_a_line_of_a_change_has_progress_while_it_trains_and_the_message_else() 
 def test_an_outdated_status_is_marked_as_outdated() -> None:
     found = as_object(trained_world())
     found["metadata"]["generation"] = 2
-    assert "has not observed the newest spec yet" in "\n".join(status_of(found, CREATED))
+    assert "has not observed the newest spec yet" in "\n".join(screen_of(found, CREATED))
     assert "older spec" in why(found, Evidence(), CREATED)[0]

@@ -10,7 +10,7 @@ import pytest
 
 from scriptmodel_cli import text
 from scriptmodel_cli.diagnosis import Evidence, as_value, next_step, why
-from scriptmodel_cli.screen import status_of
+from scriptmodel_cli.screen import screen_of
 from scriptmodel_operator.api.reasons import Reason
 from tests.unit.operator.terminal import CREATED, as_object, plain, training_world
 from tests.unit.operator.world import World, scriptmodel, trained_world
@@ -66,7 +66,7 @@ def test_a_failed_script_does_not_suggest_a_retraining() -> None:
         assert "retrain" in next_step(as_object(training_world()), reason)
 
 
-def test_no_step_is_given_for_a_corpus_that_is_no_repo() -> None:
+def test_a_corpus_that_is_no_repo_has_no_next_step() -> None:
     found = as_object(World(model=scriptmodel({"corpus": {"configMap": {"name": "plays"}}})))
     del found["spec"]["corpus"]["repo"]
     assert next_step(found, Reason.CORPUS_EMPTY) == ""
@@ -93,5 +93,5 @@ def test_why_shows_pods_that_cannot_run_and_jobs() -> None:
 def test_an_object_without_a_status_suggests_what_to_check() -> None:
     found = {**as_object(World()), "status": {}}
     assert "check that the operator is running and watches this namespace" in why(found, Evidence(), CREATED)[1]
-    assert "Pending: not reconciled yet" in click.unstyle(status_of(found, CREATED)[1])
+    assert "Pending: not reconciled yet" in click.unstyle(screen_of(found, CREATED)[1])
     assert "the operator has not observed the newest spec yet" in text.line_of(found)

@@ -77,7 +77,7 @@ def test_a_flag_overrides_the_environment_and_that_overrides_the_config_map(serv
     assert server.forwarded == [], "none of these is a Service of the cluster"
 
 
-def test_a_service_is_reached_by_a_port_forward_with_the_given_token(
+def test_a_service_is_reached_by_a_port_forward_with_the_token_of_the_option(
     server: StubApiServer, run: Run, tmp_path: Path
 ) -> None:
     token = tmp_path / "token"

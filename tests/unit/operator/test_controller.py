@@ -34,9 +34,9 @@ async def test_the_finalizer_is_set_before_any_pipeline_and_an_idle_object_is_no
             await found.reconcile(KEY)
         assert kube.writes == ["finalizers", "event Creating", "event PachydermUnavailable", "status"]
         pachyderm.fault = lambda _call: None
-        assert await settled(found) == pytest.approx(1800, abs=60), "pendingDeadline: a change calls it up before"
+        assert await settled(found) == pytest.approx(1800, abs=60), "pendingDeadline: a change requeues it earlier"
         assert kube.writes[4:] == ["status", "event WaitingForWorker", "status"], (
-            "what was told of once is not told again"
+            "one event and one status for each change"
         )
         for ref in list(pachyderm.pipelines):
             pachyderm.succeed(ref)
@@ -107,7 +107,7 @@ async def test_an_object_is_not_ready_before_the_script_of_its_downloaded_commit
                 requeued = asyncio.Event()
                 found.sources._downloads._requeue = lambda _key: requeued.set()
                 await settled(found)
-                assert "lastHandledReconcileAt" not in kube.raw["status"], "it asks for the download, too"
+                assert "lastHandledReconcileAt" not in kube.raw["status"], "it requests the download, too"
                 await asyncio.wait_for(requeued.wait(), 10)
                 await settled(found)
 
@@ -219,7 +219,7 @@ async def test_reconcile_at_is_handled_with_a_newer_snapshot() -> None:
         pachyderm.calls.clear()
         found.store.put({**kube.raw, "metadata": {**kube.raw["metadata"], "resourceVersion": "80"}})
         await settled(found)
-        assert pachyderm.calls == [], "nothing asks for a newer look"
+        assert pachyderm.calls == [], "nothing requests a newer snapshot"
         annotated = {**kube.raw["metadata"], "annotations": {RECONCILE_AT: "now"}, "resourceVersion": "90"}
         kube.raw = {**kube.raw, "metadata": annotated}
         found.store.put(kube.raw)

@@ -24,10 +24,10 @@ class Client(UnexpectedKube):
 
     def __init__(self, error: KubeError | None = None) -> None:
         self.error = error
-        self.asked: list[tuple[str, str]] = []
+        self.read: list[tuple[str, str]] = []
 
     async def get_config_map(self, namespace: str, name: str) -> dict[str, Any]:
-        self.asked.append((namespace, name))
+        self.read.append((namespace, name))
         if self.error is not None:
             raise self.error
         return {"data": {"hamlet.txt": "HAMLET: To be."}}
@@ -57,7 +57,7 @@ def sources(error: KubeError | None = None) -> tuple[CorpusSources, Client, Back
 async def test_each_kind_of_source_is_read_where_it_is_and_again_in_its_own_time() -> None:
     found, client, background = sources()
     assert await found.fetch(scriptmodel(CONFIG_MAP)) == {"/hamlet.txt": b"HAMLET: To be."}
-    assert client.asked == [("ml", "plays")]
+    assert client.read == [("ml", "plays")]
     assert found.next_check(scriptmodel(CONFIG_MAP)) == 60.0
     assert await found.fetch(scriptmodel(BY_URL)) == Attempt(failures=3)
     assert found.next_check(scriptmodel(BY_URL)) == 7.0
@@ -70,7 +70,7 @@ async def test_each_kind_of_source_is_read_where_it_is_and_again_in_its_own_time
 async def test_a_suspended_object_downloads_nothing_and_stops_its_running_download(spec: dict[str, Any]) -> None:
     found, client, background = sources()
     assert await found.fetch(scriptmodel({**spec, "suspend": True})) is None
-    assert client.asked == []
+    assert client.read == []
     assert background.forgotten == ["uid-1"]
 
 
@@ -85,7 +85,7 @@ async def test_an_unreadable_config_map_is_reported_with_what_to_do(
     error: KubeError, reason: Reason, words: str
 ) -> None:
     found, _client, _background = sources(error)
-    told = await found.fetch(scriptmodel(CONFIG_MAP))
-    assert isinstance(told, Problem)
-    assert told.reason is reason
-    assert words in told.message
+    problem = await found.fetch(scriptmodel(CONFIG_MAP))
+    assert isinstance(problem, Problem)
+    assert problem.reason is reason
+    assert words in problem.message

@@ -52,9 +52,9 @@ class World:
         usual = {"sha256": "", "include": (), "most_bytes": 1 << 20, "interval": 3600.0}
         return Request(url=self.server.url("/corpus"), **{**usual, **self.options})
 
-    async def attempt(self, asked: str = "") -> Attempt:
+    async def attempt(self, requested: str = "") -> Attempt:
         """Begun and ended."""
-        self.downloads.start(UID, Download(KEY, self.request, BRANCH, self.known, asked))
+        self.downloads.start(UID, Download(KEY, self.request, BRANCH, self.known, requested))
         async with asyncio.timeout(DEADLINE):
             assert await self.ended.get() == KEY
         found = self.downloads.attempt(UID, self.request)
@@ -188,7 +188,7 @@ async def test_a_foreign_commit_is_replaced_before_the_interval_has_passed() -> 
         made.known = None
         await made.attempt()
         made.downloads.start(UID, Download(KEY, made.request, BRANCH, None))
-        assert len(made.server.asked) == 3, "a server that fails is given a pause"
+        assert len(made.server.requested) == 3, "a server that fails is given a pause"
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
@@ -306,12 +306,12 @@ async def test_the_server_is_polled_after_the_interval_or_on_request() -> None:
         await made.attempt()
         assert 900 < (made.downloads.due_in(UID) or 0) <= 1000
         made.downloads.start(UID, Download(KEY, made.request, BRANCH, made.known))
-        assert made.server.asked == ["/corpus"], "not due yet"
-        await made.attempt(asked="2026-01-01")
-        assert made.server.asked == ["/corpus"] * 2
+        assert made.server.requested == ["/corpus"], "not due yet"
+        await made.attempt(requested="2026-01-01")
+        assert made.server.requested == ["/corpus"] * 2
         made.options["interval"] = 0.0
-        await made.attempt(asked="2026-01-01")
-        assert made.server.asked == ["/corpus"] * 3, "a shorter interval counts at once"
+        await made.attempt(requested="2026-01-01")
+        assert made.server.requested == ["/corpus"] * 3, "a shorter interval counts at once"
 
 
 async def test_failures_of_a_server_are_tried_again_with_growing_pauses_and_a_bad_file_after_the_interval() -> None:
@@ -319,14 +319,14 @@ async def test_failures_of_a_server_are_tried_again_with_growing_pauses_and_a_ba
         made.server.answers["/corpus"] = status(500)
         pauses = []
         for number in range(4):
-            await made.attempt(asked=str(number))
+            await made.attempt(requested=str(number))
             pauses.append(made.downloads.due_in(UID) or 0)
         assert all(2.4 * 2**number <= pause <= 5 * 2**number for number, pause in enumerate(pauses)), pauses
         made.server.answers["/corpus"] = status(503, {"Retry-After": "3000"})
-        await made.attempt(asked="later")
+        await made.attempt(requested="later")
         assert 2900 < (made.downloads.due_in(UID) or 0) <= 3000
         made.server.answers["/corpus"] = content(b"%PDF")
-        await made.attempt(asked="bad")
+        await made.attempt(requested="bad")
         assert (made.downloads.due_in(UID) or 0) > 9e5
 
 
@@ -345,10 +345,10 @@ async def test_the_secret_is_read_at_each_download_and_its_values_appear_nowhere
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level("DEBUG")
-    asked, passwords = list[tuple[str, str]](), iter(["wrong-canary", "right-canary"])
+    names, passwords = list[tuple[str, str]](), iter(["wrong-canary", "right-canary"])
 
     async def secrets(namespace: str, name: str) -> Credentials:
-        asked.append((namespace, name))
+        names.append((namespace, name))
         return Credentials("Authorization", next(passwords))
 
     async with world(interval=0.0, **NAMED) as made:
@@ -361,11 +361,11 @@ async def test_the_secret_is_read_at_each_download_and_its_values_appear_nowhere
         made.server.answers["/corpus"] = guarded
         refused = await made.attempt()
         assert "HTTP 401" in str(refused.failure)
-        found = await made.attempt("asked again")
+        found = await made.attempt("requested again")
         assert found.failure is None
-        assert asked == [("ml", "plays")] * 2
-        told = f"{caplog.text}{refused}{found}{made.pachyderm.calls}{made.figures}"
-        assert "canary" not in told
+        assert names == [("ml", "plays")] * 2
+        outputs = f"{caplog.text}{refused}{found}{made.pachyderm.calls}{made.figures}"
+        assert "canary" not in outputs
 
 
 async def test_a_secret_that_is_missing_is_the_objects_problem() -> None:
@@ -375,7 +375,7 @@ async def test_a_secret_that_is_missing_is_the_objects_problem() -> None:
     async with world(**NAMED) as made:
         made.downloads._secrets = secrets
         assert (await made.refused()).reason is Reason.SECRET_NOT_FOUND
-        assert made.server.asked == []
+        assert made.server.requested == []
 
 
 def test_the_secret_does_not_decide_what_is_in_a_commit() -> None:

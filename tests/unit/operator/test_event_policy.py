@@ -143,7 +143,7 @@ async def test_a_creation_that_pachyderm_may_refuse_is_recorded_as_requested() -
     """Events are written before the status that they belong to."""
     world = World()
     world.pachyderm.put(world.corpus, PLAYS)
-    state, _view = world.look()
+    state, _view = world.assess()
     recorder = Recorder()
     await EventPolicy(cast(EventRecorder, recorder)).on_actions(world.model, plan(state))
     (note,) = recorder.events.values()
@@ -153,7 +153,7 @@ async def test_a_creation_that_pachyderm_may_refuse_is_recorded_as_requested() -
 async def test_an_update_is_recorded_with_its_cause() -> None:
     world = trained_world()
     world.pachyderm.edit(world.generate, datum_tries=7)
-    state, _view = world.look()
+    state, _view = world.assess()
     recorder = Recorder()
     await EventPolicy(cast(EventRecorder, recorder)).on_actions(world.model, plan(state))
     (note,) = recorder.events.values()

@@ -38,7 +38,7 @@ async def test_a_connection_that_breaks_off_is_no_whole_file(server: WebServer) 
     assert "connection broke" in str(error)
 
 
-async def test_a_silent_server_is_given_up(server: WebServer) -> None:
+async def test_a_download_from_a_silent_server_times_out(server: WebServer) -> None:
     def silent(handler: Handler) -> None:
         handler.stopping.wait(20)
 
@@ -54,7 +54,7 @@ async def test_a_silent_server_is_given_up(server: WebServer) -> None:
         assert "no data of the file for" in str(error)
 
 
-async def test_a_server_that_is_too_slow_is_given_up(server: WebServer) -> None:
+async def test_a_download_below_the_least_speed_fails(server: WebServer) -> None:
     def trickles(handler: Handler) -> None:
         handler.start(200, {"Content-Length": "1000"})
         while not handler.stopping.wait(0.05):
@@ -98,7 +98,7 @@ def test_without_a_limit_the_duration_of_a_download_follows_from_its_maximum_siz
     assert Timeouts(total=600).longest(256 * MEBIBYTE) == 600
 
 
-async def test_headers_that_never_end_are_given_up(server: WebServer) -> None:
+async def test_headers_that_never_end_time_out(server: WebServer) -> None:
     def endless(handler: Handler) -> None:
         handler.write(b"HTTP/1.1 200 OK\r\n")
         while not handler.stopping.wait(0.05):
@@ -112,7 +112,7 @@ async def test_headers_that_never_end_are_given_up(server: WebServer) -> None:
 async def test_a_download_that_is_cancelled_ends(server: WebServer) -> None:
     server.answers["/a"] = lambda handler: handler.stopping.wait(20) and None
     task = asyncio.create_task(fetch(server.url("/a")))
-    while not server.asked:
+    while not server.requested:
         await asyncio.sleep(0.01)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -24,7 +24,7 @@ async def test_redirects_are_followed_relative_ones_too(server: WebServer) -> No
     server.answers["/new/"] = redirect("/file", 308)
     server.answers["/file"] = content(TEXT)
     assert (await fetch(server.url("/old")))[1] == TEXT
-    assert server.asked == ["/old", "/new/", "/file"]
+    assert server.requested == ["/old", "/new/", "/file"]
 
 
 async def test_not_for_ever(server: WebServer) -> None:
@@ -32,7 +32,7 @@ async def test_not_for_ever(server: WebServer) -> None:
     error = await refused(server.url("/round"))
     assert (error.reason, error.passing) == (Reason.DOWNLOAD_FAILED, False)
     assert "more than 5 redirects" in str(error)
-    assert len(server.asked) == 6
+    assert len(server.requested) == 6
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ async def test_without_permission_no_name_connects_to_loopback(server: WebServer
     error = await refused(server.url("/a", host), destinations=Destinations())
     assert error.reason in (Reason.NOT_ALLOWED, Reason.DOWNLOAD_FAILED)
     assert host not in ("127.0.0.1", "localhost") or error.reason is Reason.NOT_ALLOWED
-    assert server.asked == []
+    assert server.requested == []
 
 
 async def test_a_redirect_to_an_address_that_is_not_allowed_is_refused(server: WebServer) -> None:
@@ -113,27 +113,27 @@ async def test_a_redirect_to_an_address_that_is_not_allowed_is_refused(server: W
         error = await refused(server.url("/a"))
         assert error.reason is Reason.NOT_ALLOWED
         assert "127.0.0.2 is not a public address" in str(error)
-        assert inside.asked == []
+        assert inside.requested == []
 
 
 async def test_a_name_is_resolved_once_and_the_checked_address_is_used(
     server: WebServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The name is resolved once, so a name server cannot return another address later."""
-    asked = 0
+    resolved = 0
     real = socket.getaddrinfo
 
     def rebinding(host: str | bytes | None, *args: Any, **kwargs: Any) -> Any:
-        nonlocal asked
+        nonlocal resolved
         if host != "rebinding.example.com":
             return real(host, *args, **kwargs)
-        asked += 1
-        return real("127.0.0.1" if asked == 1 else "127.0.0.2", *args, **kwargs)
+        resolved += 1
+        return real("127.0.0.1" if resolved == 1 else "127.0.0.2", *args, **kwargs)
 
     monkeypatch.setattr(socket, "getaddrinfo", rebinding)
     server.answers["/a"] = content(TEXT)
     assert (await fetch(server.url("/a", "rebinding.example.com")))[1] == TEXT
-    assert asked == 1
+    assert resolved == 1
     error = await refused(server.url("/a", "rebinding.example.com"))
     assert "rebinding.example.com (127.0.0.2) is not a public address" in str(error)
     named = parse_destinations(["rebinding.example.com"])

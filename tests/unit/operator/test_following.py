@@ -43,7 +43,7 @@ def cut(handler: Handler) -> None:
     handler.http.close_connection = True
 
 
-def told(found: dict[str, Any]) -> Answer:
+def answer(found: dict[str, Any]) -> Answer:
     return replying(200, found)
 
 
@@ -98,40 +98,40 @@ def test_a_temporarily_unavailable_api_server_is_reported_once_and_retried(
     training: dict[str, Any],
     ready: dict[str, Any],
 ) -> None:
-    done = run(server, tmp_path, words, told(training), trouble, trouble, told(training), told(ready))
+    done = run(server, tmp_path, words, answer(training), trouble, trouble, answer(training), answer(ready))
     assert done.exit_code == 0, done.stderr
     note, *rest = [line for line in done.stderr.splitlines() if line != "thrones is ready"]
     assert note.startswith("reading ml/thrones: ")
     assert note.endswith("; retrying")
     assert rest == []
-    assert server.asked.count(PATH) == 5
+    assert server.requested.count(PATH) == 5
 
 
 @pytest.mark.parametrize("words", FOLLOW, ids=" ".join)
 def test_an_api_server_that_is_busy_from_the_first_is_outlasted_too(
     server: WebServer, tmp_path: Path, words: list[str], ready: dict[str, Any]
 ) -> None:
-    assert run(server, tmp_path, words, busy(429), told(ready)).exit_code == 0
+    assert run(server, tmp_path, words, busy(429), answer(ready)).exit_code == 0
 
 
 def test_an_address_that_never_answered_is_an_error_at_once(
     server: WebServer, tmp_path: Path, ready: dict[str, Any]
 ) -> None:
-    done = run(server, tmp_path, ["wait"], cut, told(ready))
+    done = run(server, tmp_path, ["wait"], cut, answer(ready))
     assert done.exit_code == 1
     assert done.stderr.startswith("Error: reading ml/thrones: ")
     assert done.stderr.endswith(f": {session._NO_ANSWER}\n")
-    assert server.asked.count(PATH) == 1
+    assert server.requested.count(PATH) == 1
 
 
-def test_waiting_for_an_api_server_ends_with_the_time_that_was_given(
+def test_waiting_for_an_api_server_ends_after_the_timeout(
     server: WebServer, tmp_path: Path, training: dict[str, Any]
 ) -> None:
     def silent(handler: Handler) -> None:
         handler.stopping.wait(20)
 
     for trouble, words in ((busy(503), "too many requests (HTTP 503)"), (silent, "did not answer in time")):
-        done = run(server, tmp_path, ["wait", "--timeout", "5"], told(training), trouble)
+        done = run(server, tmp_path, ["wait", "--timeout", "5"], answer(training), trouble)
         assert done.exit_code == 1
         assert done.stderr.splitlines()[-1].startswith("Error: thrones is not ready after 5 s: ")
         assert words in done.stderr.splitlines()[-1]
@@ -150,12 +150,12 @@ def test_a_permanent_error_ends_it_immediately(
     server: WebServer, tmp_path: Path, words: list[str], number: int, line: str, training: dict[str, Any]
 ) -> None:
     server.answers[SERVED] = replying(200, {"resources": [{"name": "scriptmodels"}]})
-    done = run(server, tmp_path, words, told(training), busy(503), replying(number, {"message": "no"}))
+    done = run(server, tmp_path, words, answer(training), busy(503), replying(number, {"message": "no"}))
     assert done.exit_code == 1
     assert done.stderr.splitlines()[-1] == line
 
 
-def asked(found: dict[str, Any], annotations: dict[str, str], **status: str) -> dict[str, Any]:
+def annotated(found: dict[str, Any], annotations: dict[str, str], **status: str) -> dict[str, Any]:
     metadata = {**found["metadata"], "annotations": annotations}
     return {**found, "metadata": metadata, "status": {**found["status"], **status}}
 
@@ -165,11 +165,11 @@ def test_an_object_with_a_requested_retraining_is_not_ready_until_trained_again(
     server: WebServer, tmp_path: Path, words: list[str], training: dict[str, Any], ready: dict[str, Any]
 ) -> None:
     """Generation and conditions are still those from before."""
-    wanted = {"scriptmodel.dev/retrain-at": "now"}
-    again = asked(ready, wanted, lastHandledRetrainAt="now")
-    before = [told(asked(ready, wanted)), told(asked(ready, wanted, lastHandledRetrainAt="then"))]
-    assert run(server, tmp_path, words, *before, told(training), told(again)).exit_code == 0
-    assert server.asked.count(PATH) == 4
+    requested = {"scriptmodel.dev/retrain-at": "now"}
+    again = annotated(ready, requested, lastHandledRetrainAt="now")
+    before = [answer(annotated(ready, requested)), answer(annotated(ready, requested, lastHandledRetrainAt="then"))]
+    assert run(server, tmp_path, words, *before, answer(training), answer(again)).exit_code == 0
+    assert server.requested.count(PATH) == 4
 
 
 @pytest.mark.parametrize("words", FOLLOW, ids=" ".join)
@@ -182,10 +182,10 @@ def test_a_suspended_object_ends_a_wait_with_its_own_status(
     world.reconcile()
     suspended = as_object(world)
     not_seen = {**before, "metadata": suspended["metadata"], "spec": suspended["spec"]}
-    done = run(server, tmp_path, words, told(training), told(not_seen), told(suspended))
+    done = run(server, tmp_path, words, answer(training), answer(not_seen), answer(suspended))
     assert done.exit_code == 3
     assert done.stderr.splitlines()[-1] == "Error: thrones is suspended: `scriptmodel resume thrones` restarts it"
-    assert server.asked.count(PATH) == 3
+    assert server.requested.count(PATH) == 3
 
 
 def test_each_retrain_is_a_new_request_however_soon_it_follows(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,9 +201,9 @@ def test_a_stuck_object_is_not_stuck_again_before_the_operator_has_handled_the_r
 ) -> None:
     world = World()
     world.reconcile()
-    stuck, wanted = as_object(world), {"scriptmodel.dev/reconcile-at": "now"}
-    assert run(server, tmp_path, ["wait"], told(asked(stuck, wanted)), told(ready)).exit_code == 0
-    still = run(server, tmp_path, ["wait"], told(asked(stuck, wanted, lastHandledReconcileAt="now")))
+    stuck, requested = as_object(world), {"scriptmodel.dev/reconcile-at": "now"}
+    assert run(server, tmp_path, ["wait"], answer(annotated(stuck, requested)), answer(ready)).exit_code == 0
+    still = run(server, tmp_path, ["wait"], answer(annotated(stuck, requested, lastHandledReconcileAt="now")))
     assert "thrones is stalled (CorpusNotFound)" in still.stderr
 
 
@@ -212,10 +212,10 @@ def test_an_unreadable_cluster_id_is_reported_with_the_option_to_set_it(
 ) -> None:
     server.answers["/api/v1/namespaces/kube-system"] = replying(403, {"message": "no"})
     found = {**ready, "metadata": {**ready["metadata"], "uid": "1"}}
-    done = run(server, tmp_path, ["plan", "--pachd=nowhere:1"], told(found))
+    done = run(server, tmp_path, ["plan", "--pachd=nowhere:1"], answer(found))
     assert done.exit_code == 2
     assert done.stderr == "Error: reading namespace kube-system: no (HTTP 403): give its uid as --cluster-id\n"
-    done = run(server, tmp_path, ["plan", "--pachd=127.0.0.1:1", "--cluster-id=id"], told(found))
+    done = run(server, tmp_path, ["plan", "--pachd=127.0.0.1:1", "--cluster-id=id"], answer(found))
     assert "listing projects" in done.stderr
 
 
@@ -237,7 +237,7 @@ def test_a_spec_of_a_newer_api_is_reported_in_one_line(
     server: WebServer, tmp_path: Path, words: list[str], code: int, ready: dict[str, Any]
 ) -> None:
     newer = {**ready, "spec": {**ready["spec"], "model": {"preset": "gigantic"}}}
-    done = run(server, tmp_path, words, told(newer))
+    done = run(server, tmp_path, words, answer(newer))
     assert done.exit_code == code, done.exception
     assert done.stderr.startswith("Error: spec.model.preset: ")
     assert done.stderr.endswith("the CRD and this program are of different versions; upgrade the older\n")

@@ -69,7 +69,7 @@ def test_a_number_in_a_string_field_has_to_be_quoted(tmp_path: Path, before: str
         assert words in done.stderr
 
 
-def test_the_line_is_left_out_where_an_alias_hides_it_and_counts_all_documents(tmp_path: Path) -> None:
+def test_the_line_is_omitted_where_an_alias_hides_it_and_counts_all_documents(tmp_path: Path) -> None:
     head = "kind: ConfigMap\nmetadata: {name: a}\n---\nkind: ScriptModel\napiVersion: scriptmodel.dev/v1alpha1\n"
     file = tmp_path / "x.yaml"
     file.write_text(head + "metadata: {name: a}\nspec:\n  generation:\n    temperature: 1\n")

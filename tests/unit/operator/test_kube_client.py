@@ -29,7 +29,7 @@ class Server:
 
     def __init__(self) -> None:
         self.valid = "one"
-        self.asked: list[tuple[str, str, Any]] = []
+        self.requested: list[tuple[str, str, Any]] = []
         """Method, path and body of each request that was let in."""
         self.raw = ""
         """The newest address, as it was sent."""
@@ -43,7 +43,7 @@ class Server:
         await asyncio.sleep(self.delay)
         self.raw = request.raw_path
         text = await request.text()
-        self.asked.append((request.method, request.path, json.loads(text) if text else None))
+        self.requested.append((request.method, request.path, json.loads(text) if text else None))
         return web.json_response({"items": []})
 
 
@@ -92,7 +92,7 @@ async def test_a_token_that_is_no_longer_valid_is_read_again_and_the_request_is_
         server.valid = "two"
         await client.list_scriptmodels(None)
         await client.list_scriptmodels(None)
-        assert (len(server.asked), server.refused) == (3, 1)
+        assert (len(server.requested), server.refused) == (3, 1)
         server.valid = "three"
         with pytest.raises(KubeError, match="Unauthorized"):
             await client.list_scriptmodels(None)
@@ -117,7 +117,7 @@ async def test_who_may_not_act_any_more_sends_nothing() -> None:
         lease.remaining = 0.0
         with pytest.raises(KubeUnavailableError, match="does not lead"):
             await client.list_scriptmodels(None)
-        assert len(server.asked) == 1
+        assert len(server.requested) == 1
         await client.close()
 
 
@@ -129,7 +129,7 @@ async def test_a_write_names_the_version_that_it_is_based_on() -> None:
         assert await writer.write_status(model, model.status) is None, "equal ones are not written"
         await writer.write_status(model, STATUS)
         await writer.remove_finalizer(model)
-        (_, status_path, status), (_, object_path, patch) = server.asked
+        (_, status_path, status), (_, object_path, patch) = server.requested
         assert status_path == f"{object_path}/status"
         assert status["metadata"] == {"name": "thrones", "namespace": "ml", "uid": "uid-1"}
         assert patch == {"metadata": {"resourceVersion": "7", "finalizers": []}}

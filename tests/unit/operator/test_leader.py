@@ -75,9 +75,9 @@ async def test_an_expired_lease_is_taken_and_not_before_it_expires() -> None:
     server = Server()
     first, second = server.candidate("first"), server.candidate("second")
     await first.acquire(nothing, nothing)
-    began = server.now
+    started = server.now
     await second.acquire(nothing, nothing)
-    assert LEASE_SECONDS <= server.now - began <= 30
+    assert LEASE_SECONDS <= server.now - started <= 30
     assert server.lease is not None
     assert server.lease["spec"]["holderIdentity"] == "second"
     assert server.lease["spec"]["leaseTransitions"] == 1
@@ -127,18 +127,18 @@ async def test_a_renewal_whose_answer_was_lost_keeps_the_lease() -> None:
     await first.acquire(nothing, nothing)
     faults = iter(["after", ""])
     server.broken = lambda method: next(faults, "before") if method == "PUT" else ""
-    began = server.now
+    started = server.now
     with pytest.raises(LeadershipLostError, match="not renewed in time"):
         await first.keep()
-    assert server.now - began > LEASE_SECONDS - MARGIN_SECONDS, "the renewal after the unheard one counted"
+    assert server.now - started > LEASE_SECONDS - MARGIN_SECONDS, "the renewal after the lost answer counted"
 
 
 async def test_a_created_lease_whose_answer_was_lost_is_ours() -> None:
     server = Server(broken=lambda method: "after" if method == "POST" else "")
     first = server.candidate("first")
-    began = server.now
+    started = server.now
     await first.acquire(nothing, nothing)
-    assert server.now - began < LEASE_SECONDS
+    assert server.now - started < LEASE_SECONDS
     assert first.lease_remaining() > 0
 
 
@@ -148,9 +148,9 @@ async def test_a_released_lease_is_taken_at_once() -> None:
     await first.acquire(nothing, nothing)
     await first.release()
     assert first.lease_remaining() == 0
-    began = server.now
+    started = server.now
     await second.acquire(nothing, nothing)
-    assert server.now == began
+    assert server.now == started
 
 
 async def test_another_holder_ends_it() -> None:

@@ -335,13 +335,13 @@ def test_another_network_starts_cold_and_a_failed_warm_training_is_not_tried_for
     assert (world.ready, "base" in world.model.status["lineage"]) == (("True", "Generated"), False)
 
 
-def test_a_copy_that_took_effect_unheard_is_not_made_again() -> None:
+def test_a_copy_whose_answer_was_lost_is_not_made_again() -> None:
     world = world_of(FROM_REPO)
     world.pachyderm.put(MODELS, MODEL)
-    state, _view = world.look()
+    state, _view = world.assess()
     del state
     world.pachyderm.create_repo(own_base(world), Mark(world.model.owner(world.cluster)).to_json())
-    state, view = world.look()
+    state, view = world.assess()
     (action,) = getattr(state, "actions")  # noqa: B009 - of the state Ingesting only
     world.pachyderm.copy_files(action.source, action.commit, action.paths, action.branch, 1)
     world.written()

@@ -120,7 +120,7 @@ def test_a_server_that_fails_later_is_reported_and_the_model_stays_ready() -> No
     assert world.written() == []
     world.want({**by_url(), "model": {"preset": "small"}})
     world.reconcile()
-    assert world.written() == [f"update {world.train.name}"], "what needs no news goes on"
+    assert world.written() == [f"update {world.train.name}"], "what needs no newer corpus continues"
 
 
 def test_a_server_that_was_never_reached_is_stalled_after_some_attempts_or_at_once_where_waiting_cannot_help() -> None:

@@ -92,7 +92,7 @@ def test_a_pipeline_of_somebody_else_is_never_touched() -> None:
     assert world.ready == ("False", "NameConflict")
     assert world.written() == []
     world.want(adopt=True)
-    state, _view = world.look()
+    state, _view = world.assess()
     assert [change.apply.reprocess for change in state.difference.now] == [False, False], "it is trained already"
     world.reconcile()
     assert world.written() == [f"update {world.train.name}", f"update {world.generate.name}"]
@@ -107,7 +107,7 @@ def test_an_adopted_pipeline_computes_again_and_a_running_one_continues() -> Non
         versions = other.pachyderm.pipelines[ref]
         other.pachyderm.pipelines[ref] = [replace(versions[-1], spec=replace(versions[-1].spec, annotations={}))]
     world = World(pachyderm=other.pachyderm, model=scriptmodel(adopt=True))
-    state, _view = world.look()
+    state, _view = world.assess()
     assert [change.apply.reprocess for change in state.difference.now] == [True, True]
     running = trained_world()
     running.pachyderm.put(running.corpus, PLAYS)

@@ -14,7 +14,7 @@ from scriptmodel_cli.changes import Preview
 from scriptmodel_cli.diagnosis import Evidence, why
 from scriptmodel_cli.main import main
 from scriptmodel_cli.preview import preview
-from scriptmodel_cli.screen import status_of
+from scriptmodel_cli.screen import screen_of
 from scriptmodel_cli.session import Session
 from scriptmodel_operator.api.identity import PROMOTE, RECONCILE_AT
 from scriptmodel_operator.api.objects import parse_object
@@ -50,6 +50,14 @@ def gated_world(spec: dict[str, Any], figure: float = 1.5, **score: float) -> Wo
     retrained(world)
     assert world.ready == ("True", "Generated")
     assert "promotion" not in world.model.status
+    return world
+
+
+def held_back_world() -> World:
+    """A world whose second model is worse than the first one."""
+    world = gated_world(GATE)
+    measured(world, 1.6)
+    retrained(world)
     return world
 
 
@@ -91,9 +99,7 @@ def test_a_worse_model_is_held_back_and_the_object_is_ready_with_the_last_script
 
 
 def test_a_status_with_a_model_that_is_held_back_does_not_change_by_itself() -> None:
-    world = gated_world(GATE)
-    measured(world, 1.6)
-    retrained(world)
+    world = held_back_world()
     status = world.model.status
     world.reconcile()
     assert world.model.status == status
@@ -201,9 +207,7 @@ def test_a_script_without_a_score_does_not_compare_by_the_judge() -> None:
 
 @pytest.mark.parametrize("digits", [8, 32])
 def test_an_annotation_promotes_the_model_that_it_names(digits: int) -> None:
-    world = gated_world(GATE)
-    measured(world, 1.6)
-    retrained(world)
+    world = held_back_world()
     world.written()
     held_back = world.model.status["lineage"]["heldBack"]
     world.want(GATE, promote=held_back["model"]["commit"][:digits])
@@ -222,9 +226,7 @@ def test_an_annotation_promotes_the_model_that_it_names(digits: int) -> None:
 
 @pytest.mark.parametrize("name", ["", "0", "no-such-commit"])
 def test_an_annotation_that_names_no_model_promotes_nothing(name: str) -> None:
-    world = gated_world(GATE)
-    measured(world, 1.6)
-    retrained(world)
+    world = held_back_world()
     held_back = world.model.status["lineage"]["heldBack"]["model"]["commit"]
     world.want(GATE, promote=name or held_back[:7])
     world.reconcile()
@@ -237,9 +239,7 @@ def test_the_annotation_is_read_from_the_object() -> None:
 
 
 def test_removing_the_gate_promotes_the_newest_script() -> None:
-    world = gated_world(GATE)
-    measured(world, 1.6)
-    retrained(world)
+    world = held_back_world()
     held_back = world.model.status["lineage"]["heldBack"]
     world.want({})
     world.reconcile()
@@ -297,9 +297,7 @@ def test_a_training_that_only_repeats_the_model_is_no_new_model() -> None:
 
 
 def test_a_script_that_somebody_deleted_is_not_kept() -> None:
-    world = gated_world(GATE)
-    measured(world, 1.6)
-    retrained(world)
+    world = held_back_world()
     kept = commits(world)[1]
     world.pachyderm.drop(kept)
     world.want(GATE, reconcile_at="now")
@@ -320,27 +318,18 @@ def test_while_the_next_model_trains_the_kept_script_stays() -> None:
 
 
 def test_an_object_restored_without_status_takes_the_newest_script() -> None:
-    world = gated_world(GATE)
-    measured(world, 1.6)
-    retrained(world)
+    world = held_back_world()
     held_back = world.model.status["lineage"]["heldBack"]
     world.model = replace(world.model, status={})
     world.reconcile()
     assert commits(world)[0] == held_back["model"]["commit"]
 
 
-def held_back_world() -> World:
-    world = gated_world(GATE)
-    measured(world, 1.6)
-    retrained(world)
-    return world
-
-
 def test_status_and_why_show_what_is_held_back_and_the_command_that_promotes_it() -> None:
     world = held_back_world()
     found = as_object(world)
     promotion = found["status"]["promotion"]
-    screen = plain(status_of(found, CREATED))
+    screen = plain(screen_of(found, CREATED))
     compared = f"HeldBack: model {promotion['model'][:8]} beside {promotion['previous'][:8]}"
     assert f"{compared}, validation: 1.6000 after 1.5000" in screen
     assert re.search(r"MODEL +GENERATION +PERPLEXITY +FINISHED +PROMOTION", screen)
@@ -352,7 +341,7 @@ def test_status_and_why_show_what_is_held_back_and_the_command_that_promotes_it(
 def test_a_screen_without_a_gate_has_no_such_column() -> None:
     world = gated_world({})
     retrained(world)
-    screen = plain(status_of(as_object(world), CREATED))
+    screen = plain(screen_of(as_object(world), CREATED))
     assert "MODEL" in screen
     assert "PROMOTION" not in screen
     assert "promotion" not in screen

@@ -143,7 +143,7 @@ def test_a_job_of_an_open_commit_waits_for_that_as_long_as_it_takes() -> None:
     world.pachyderm.finish(world.corpus)
     world.reconcile()
     assert world.condition("CorpusReady")["status"] == "True"
-    assert world.written() == [], "its time begins only now"
+    assert world.written() == [], "its time starts only now"
     assert world.ready == ("False", "WaitingForWorker")
     world.pachyderm.advance(61)
     world.reconcile()

@@ -9,14 +9,15 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.ingest import archive, receive
 from scriptmodel_operator.ingest import package as module
-from scriptmodel_operator.ingest import receive
-from scriptmodel_operator.ingest.archive import Limits
+from scriptmodel_operator.ingest.archive import Limits, Options
 from scriptmodel_operator.ingest.failures import DeliveryCancelledError, SourceError
 from scriptmodel_operator.ingest.frames import Kind, encode
 from scriptmodel_operator.ingest.package import Package
@@ -55,7 +56,7 @@ os._exit(0)
 def package(content: bytes, *include: str, **limits: int) -> Package:
     file = tempfile.TemporaryFile()  # noqa: SIM115 - it goes with the package
     file.write(content)
-    return Package(file, len(content), "play.txt", include, Limits(**{"bytes": 16 * MEBIBYTE, **limits}))
+    return Package(file, Options(len(content), "play.txt", include, Limits(**{"bytes": 16 * MEBIBYTE, **limits})))
 
 
 def refused(made: Package) -> tuple[Reason, str]:
@@ -86,7 +87,7 @@ def test_it_can_be_read_again_and_its_manifest_has_sizes_and_digests(make: Calla
 def test_options_reach_the_reader_with_any_characters() -> None:
     made = package(b"To be\n")
     for include in ((), ("caf\udce9*",)):
-        odd = Package(made.file, made.size, "caf\udce9\0.txt", include, made.limits)
+        odd = Package(made.file, replace(made.options, name="caf\udce9\0.txt", include=include))
         assert set(odd.manifest()) == {"/caf%E9%00.txt"}
 
 
@@ -140,7 +141,7 @@ def test_a_reader_that_never_ends_is_killed_and_reaped_when_its_download_is_canc
 def test_a_reader_is_stopped_after_its_time_limit(
     reader: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_GRACE_SECONDS", 0)
+    monkeypatch.setattr(archive, "_GRACE_SECONDS", 0)
     drip = encode(Kind.START) + encode(Kind.FILE, b"/a") + encode(Kind.DATA, b"x") * 100
     for code in (
         "import time; time.sleep(600)",

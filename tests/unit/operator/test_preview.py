@@ -47,7 +47,7 @@ def test_a_new_object_creates_both_pipelines_with_all_their_fields() -> None:
     assert f"+ create pipeline {world.train} (it does not exist)" in reported(found)
 
 
-def test_without_a_given_image_the_plan_names_the_operators_default() -> None:
+def test_without_an_image_option_the_plan_names_the_operators_default() -> None:
     world = World()
     world.pachyderm.put(world.corpus, PLAYS)
     assert "(the operator's default)" in reported(planned(world))

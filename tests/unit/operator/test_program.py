@@ -115,7 +115,7 @@ def test_without_a_kubeconfig_the_error_explains_how_to_name_one(
     assert done.stderr.startswith("Error: no service account, no KUBECONFIG and no ~/.kube/config: name a file with")
 
 
-def test_a_time_is_given_in_seconds_or_as_kubernetes_writes_it() -> None:
+def test_a_time_option_accepts_seconds_and_durations_of_kubernetes() -> None:
     assert [seconds(text) for text in ("90", "0.5", "90s", "1h30m")] == [90, 0.5, 90, 5400]
     for text in ("soon", "-5", "nan"):
         with pytest.raises(click.BadParameter, match="not a duration such as 90s"):

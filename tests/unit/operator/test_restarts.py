@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from scriptmodel_cli.diagnosis import Evidence, as_value, why
-from scriptmodel_cli.screen import status_of
+from scriptmodel_cli.screen import screen_of
 from scriptmodel_cli.text import line_of
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
@@ -91,7 +91,7 @@ def test_status_and_message_report_a_restart() -> None:
     assert (found["restarts"], found["resumedAt"], found["recomputedSeconds"]) == (2, {"epoch": 3, "share": "0.42"}, 61)
     assert world.condition("Trained")["message"] == "epoch 3 of 40; resumed at 42% of epoch 3 (restart 2)"
     assert "epoch 3/40  6%  resumed 2x" in line_of(shown(world))
-    (row,) = (line for line in status_of(shown(world), EPOCH) if line.startswith("restarts"))
+    (row,) = (line for line in screen_of(shown(world), EPOCH) if line.startswith("restarts"))
     assert row.split(maxsplit=1)[1] == "2, resumed at 42% of epoch 3, 1m1s computed again"
 
 

@@ -62,7 +62,7 @@ class Bench:
 
     kube: Kube
     pachyderm: FakePachyderm
-    asked: Counter[str] = field(default_factory=Counter)
+    calls: Counter[str] = field(default_factory=Counter)
 
     @classmethod
     def of(cls, many: int) -> Bench:
@@ -74,12 +74,12 @@ class Bench:
         return bench
 
     def _count(self, call: str) -> PachydermError | None:
-        self.asked[call] += 1
+        self.calls[call] += 1
         return None
 
     @property
     def lists(self) -> int:
-        return sum(self.asked[call] for call in LISTS)
+        return sum(self.calls[call] for call in LISTS)
 
     @asynccontextmanager
     async def operator(self) -> AsyncIterator[tuple[Inbox, SnapshotSource]]:
@@ -101,12 +101,12 @@ class Bench:
 
     async def start(self) -> None:
         """Meet all objects and handle them."""
-        async with self.operator() as (inbox, looks):
+        async with self.operator() as (inbox, snapshots):
             for raw in list(self.kube.objects.values()):
                 inbox.arrived(raw)
             async with asyncio.timeout(DEADLINE):
                 while (
-                    looks.waiting
+                    snapshots.waiting
                     or inbox.queue.depth
                     or any(inbox.queue.is_processing(("ml", name)) for name in self.kube.objects)
                 ):
@@ -140,10 +140,10 @@ async def test_calls_that_list_are_shared_by_all_objects() -> None:
     few, many = Bench.of(10), Bench.of(200)
     for bench in (few, many):
         await bench.start()
-        bench.asked.clear()
+        bench.calls.clear()
         await bench.start()
     assert many.lists <= 2 * few.lists, "20 times the objects"
-    assert many.asked["list_pipeline_jobs"] == 0
+    assert many.calls["list_pipeline_jobs"] == 0
 
 
 async def test_a_changed_spec_is_reported_immediately_and_then_its_outcome() -> None:

@@ -65,15 +65,15 @@ async def ticking(pachyderm: FakePachyderm, *names: str) -> AsyncIterator[Witnes
     for name in names:
         metadata: dict[str, Any] = {"namespace": "ml", "name": name, "uid": name, "resourceVersion": "1"}
         store.put({"metadata": metadata, "spec": {}})
-    looks = SnapshotSource(pachyderm, store.projects, witness.add, lambda: math.inf, lambda: None)
-    ticker = Ticker(store, looks, cast(WorkQueue, witness), cast(LogFollower, witness), 0.02, lambda: None)
+    snapshots = SnapshotSource(pachyderm, store.projects, witness.add, lambda: math.inf, lambda: None)
+    ticker = Ticker(store, snapshots, cast(WorkQueue, witness), cast(LogFollower, witness), 0.02, lambda: None)
     task = asyncio.create_task(ticker.run())
     try:
         yield witness
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        looks.close()
+        snapshots.close()
 
 
 async def test_only_an_object_whose_pipelines_or_jobs_changed_is_requeued() -> None:
@@ -166,9 +166,9 @@ async def test_the_log_of_a_job_that_newer_ones_push_out_of_the_shared_list_is_f
     world_named(pachyderm, "empire")
     monkeypatch.setattr(snapshot, "JOBS_PER_PROJECT", 2)
     monkeypatch.setattr(snapshot, "JOBS_FOR_EACH_PIPELINE", 0)
-    look = snapshot.take_snapshot(pachyderm, {"default"})
-    assert world.train not in look.jobs
-    logs.keep_only(look.may_run)
+    found = snapshot.take_snapshot(pachyderm, {"default"})
+    assert world.train not in found.jobs
+    logs.keep_only(found.may_run)
     assert not log.cancelled.is_set()
     pachyderm.succeed(world.train)
     world.reconcile()

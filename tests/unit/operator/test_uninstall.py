@@ -25,7 +25,7 @@ class Server:
             return {}
         if "/pods" not in path:
             return {"spec": {"selector": {"matchLabels": {"app": "operator"}}}}
-        assert self.scaled, "first it is told to stop"
+        assert self.scaled, "it is scaled down first"
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, Exception):
             raise answer
@@ -37,7 +37,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uninstall, "POLL_SECONDS", 0.001)
 
 
-async def test_it_waits_until_no_pod_is_left_also_through_an_api_server_that_does_not_answer() -> None:
+async def test_it_waits_until_all_pods_are_gone_even_if_the_api_server_does_not_answer_for_a_while() -> None:
     server = Server([POD], KubeUnavailableError("listing", 0, "TimeoutError"), [])
     await uninstall.stop(server, "ns", "operator", 60)
     assert server.answers == [[]]

@@ -85,7 +85,7 @@ class World:
         generation = self.model.generation + (expected != self.model.spec)
         self.model = replace(self.model, spec=expected, **{"generation": generation, **changes})
 
-    def look(self) -> tuple[ModelState, ModelView]:
+    def assess(self) -> tuple[ModelState, ModelView]:
         snapshot = take_snapshot(self.pachyderm, {self.model.spec.pachyderm.project})
         self.model = self.observer.named(self.model, snapshot)
         view = self.observer.view(self.model, snapshot)
@@ -103,13 +103,13 @@ class World:
     def reconcile(self) -> ModelState:
         """Reconcile until nothing is left to do; writes the status, which must keep to the rules."""
         for _ in range(6):
-            state, view = self.look()
+            state, view = self.assess()
             actions = plan(state)
             if not actions:
                 break
             execute(self.pachyderm, actions)
         else:
-            raise AssertionError(f"does not come to rest: {actions}")
+            raise AssertionError(f"does not settle: {actions}")
         status = status_of(self.model, state, view, self.pachyderm.now, self.elapsed)
         check_status(status, self.model.generation)
         self.model = replace(self.model, status=status)
@@ -125,7 +125,7 @@ class World:
             if not actions:
                 return state
             execute(self.pachyderm, actions)
-        raise AssertionError("does not come to rest")
+        raise AssertionError("does not settle")
 
     def condition(self, kind: str) -> dict[str, Any]:
         conditions: list[dict[str, Any]] = self.model.status["conditions"]
@@ -143,9 +143,9 @@ class World:
         return calls
 
 
-def trained_world(spec: dict[str, Any] | None = None) -> World:
+def trained_world(spec: dict[str, Any] | None = None, claim: str = "") -> World:
     """A world whose model is trained and has its script."""
-    world = World(model=scriptmodel(spec))
+    world = World(model=scriptmodel(spec), claim=claim)
     world.pachyderm.put(world.corpus, PLAYS)
     world.reconcile()
     world.pachyderm.succeed(world.train)

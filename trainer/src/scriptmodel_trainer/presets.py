@@ -53,6 +53,7 @@ class Preset:
     patience: int = 0  # epochs without a better validation perplexity after which training ends; 0: never
     document_starts: bool = False  # a token before each file, at which the LSTM's state is cleared
     subwords: bool = False  # spell words outside the vocabulary; the layout exact always does
+    ema_decay: float = 0.0  # of the moving average of the weights, which is validated and kept; 0: no average
 
     @property
     def input_units(self) -> int:
@@ -190,6 +191,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "word_dropout": (0.0, 0.95),
     "output_dropout": (0.0, 0.95),
     "recurrent_dropout": (0.0, 0.95),
+    "ema_decay": (0.0, 0.999999),
     "initial_range": (1e-6, 10.0),
     "lstm_initial_range": (0.0, 10.0),
     "warm_up": (0.0, 0.9),

@@ -109,7 +109,7 @@ def _planned(session: Session, name: str | None, documents: Documents | None, im
 
 def _cluster(session: Session) -> str:
     try:
-        return session.ask(lambda client: client.namespace_uid("kube-system"))
+        return session.call(lambda client: client.namespace_uid("kube-system"))
     except click.ClickException as error:
         if isinstance(error.__cause__, KubeForbiddenError):
             raise click.ClickException(f"{error.message}: give its uid as --cluster-id") from error
@@ -124,11 +124,11 @@ def _if_applied(session: Session, desired: dict[str, Any]) -> dict[str, Any]:
     if live is None:
         session.check_served()
         body = {**desired, "metadata": {**desired["metadata"], "namespace": namespace}}
-        return session.ask(lambda client: client.request("POST", path + _DRY, f"checking {name}", body))
+        return session.call(lambda client: client.request("POST", path + _DRY, f"checking {name}", body))
     last = json.loads((live["metadata"].get("annotations") or {}).get(_LAST_APPLIED, "{}"))
     metadata = merged(last.get("metadata") or {}, {**desired["metadata"], "namespace": namespace}, live["metadata"])
     body = {**live, "metadata": metadata, "spec": merged(last.get("spec") or {}, desired["spec"], live["spec"])}
-    return session.ask(lambda client: client.request("PUT", f"{path}/{name}{_DRY}", f"checking {name}", body))
+    return session.call(lambda client: client.request("PUT", f"{path}/{name}{_DRY}", f"checking {name}", body))
 
 
 def _source(session: Session, model: ScriptModel, documents: Documents | None) -> Sourced:
@@ -138,7 +138,7 @@ def _source(session: Session, model: ScriptModel, documents: Documents | None) -
         return Attempt() if model.spec.corpus.http else None
     given = (documents.config_maps if documents else {}).get(reference.name)
     try:
-        found = given or session.ask(lambda client: client.get_config_map(model.namespace, reference.name))
+        found = given or session.call(lambda client: client.get_config_map(model.namespace, reference.name))
         return from_config_map(found)
     except SourceError as error:
         return Problem(error.reason, f"ConfigMap {reference.name!r}: {error}")

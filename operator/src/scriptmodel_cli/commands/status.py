@@ -18,7 +18,7 @@ from scriptmodel_cli.live import Live
 from scriptmodel_cli.options import name_argument, now, output_option
 from scriptmodel_cli.output import say, say_structured
 from scriptmodel_cli.program import Command
-from scriptmodel_cli.screen import status_of
+from scriptmodel_cli.screen import screen_of
 from scriptmodel_cli.session import Session, parsed, pause
 
 _CURVE_SECONDS = 5.0
@@ -46,10 +46,10 @@ def status(session: Session, name: str, output: str, watch: bool) -> None:
         return
     curve = Curve(session, live.note)
     if not watch:
-        say(status_of(found, now(), curve.of(found), glyphs))
+        say(screen_of(found, now(), curve.of(found), glyphs))
         return
     while True:
-        live.show(status_of(found, now(), curve.of(found), glyphs), text.line_of(found), now())
+        live.show(screen_of(found, now(), curve.of(found), glyphs), text.line_of(found), now())
         if text.is_settled(found):
             break
         pause()

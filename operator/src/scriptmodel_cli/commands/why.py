@@ -52,7 +52,7 @@ def _pods(session: Session, names: list[str]) -> list[dict[str, Any]]:
         return []
     path = f"/api/v1/pods?labelSelector=suite%3Dpachyderm%2CpipelineName%20in%20%28{'%2C'.join(names)}%29"
     try:
-        return list(session.ask(lambda client: client.request("GET", path, "listing worker pods")).get("items", []))
+        return list(session.call(lambda client: client.request("GET", path, "listing worker pods")).get("items", []))
     except click.ClickException as error:
         note(f"pods: {error.message}")
         return []

@@ -27,7 +27,7 @@ from scriptmodel_cli.options import now
 from scriptmodel_cli.output import note
 from scriptmodel_cli.program import INTERRUPTED
 from scriptmodel_cli.pushing import ensure_repo, push
-from scriptmodel_cli.screen import status_of
+from scriptmodel_cli.screen import screen_of
 from scriptmodel_cli.session import Session
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.app import Process, working
@@ -139,7 +139,7 @@ class Run:
         while True:
             pachd.check()
             found = objects.raw
-            live.show(status_of(found, now(), curve.of(found), glyphs), text.line_of(found), now())
+            live.show(screen_of(found, now(), curve.of(found), glyphs), text.line_of(found), now())
             if objects.is_reconciled and text.is_settled(found):
                 return
             await asyncio.sleep(_REFRESH_SECONDS)

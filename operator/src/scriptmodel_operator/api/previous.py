@@ -10,8 +10,8 @@ from typing import Any
 from scriptmodel_operator.api.conditions import ConditionType
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.status import (
-    CommitRef,
     HistoryEntry,
+    Lineage,
     PromotionStatus,
     ScriptModelStatus,
     SourceStatus,
@@ -57,12 +57,7 @@ class PreviousStatus:
     suspended: bool = False
     """Whether spec.suspend has stopped the pipelines, which have not been started since."""
     training: TrainingStatus = field(default_factory=TrainingStatus)
-    corpus_commit: CommitRef | None = None
-    """The commit in lineage.corpus."""
-    base_commit: CommitRef | None = None
-    """The commit in lineage.base."""
-    script_commit: CommitRef | None = None
-    """The commit in lineage.script."""
+    lineage: Lineage = field(default_factory=Lineage)
     promotion: PromotionStatus | None = None
     source: SourceStatus | None = None
     history: tuple[HistoryEntry, ...] = ()
@@ -84,9 +79,7 @@ def parse_status(raw: Mapping[str, Any]) -> PreviousStatus:
         handled_reconcile_at=status.last_handled_reconcile_at or "",
         suspended=bool(status.suspended) or ready == Reason.SUSPENDED,  # older operators wrote the reason only
         training=status.training or TrainingStatus(),
-        corpus_commit=status.lineage.corpus if status.lineage else None,
-        base_commit=status.lineage.base if status.lineage else None,
-        script_commit=status.lineage.script if status.lineage else None,
+        lineage=status.lineage or Lineage(),
         promotion=status.promotion,
         source=status.source,
         history=tuple(status.history or ()),

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import json
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import BinaryIO
+from dataclasses import asdict, dataclass
+from typing import Any, BinaryIO
 
 from scriptmodel_operator.ingest import tars, zips
 from scriptmodel_operator.ingest.entries import Entry, Read, pieces_of
@@ -32,6 +33,7 @@ _HTML = (b"<!doctype html", b"<html")
 _WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _RATIO_COUNTS_FROM = 1024 * 1024
 _MEBIBYTE = 1024 * 1024
+_GRACE_SECONDS, _SLOWEST = 60, 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,33 +48,56 @@ class Limits:
     ratio: int = 100
     """Bytes that one byte of the archive may become. Scripts shrink to a third, a repeated line to a fiftieth."""
 
+    @property
+    def seconds(self) -> int:
+        """Longest time that reading may take."""
+        return _GRACE_SECONDS + self.bytes // _SLOWEST
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to read a downloaded file of `size` bytes."""
+
+    size: int
+    name: str
+    """The name of the file of a corpus if it is a text."""
+    include: tuple[str, ...]
+    """Patterns that select files of an archive."""
+    limits: Limits
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Options:
+        found: dict[str, Any] = json.loads(text)
+        return cls(found["size"], found["name"], tuple(found["include"]), Limits(**found["limits"]))
+
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """A downloaded file of `size` bytes; `name` is what a text is called, `include` selects files of an archive."""
+    """A downloaded file, read in this process."""
 
     file: BinaryIO
-    size: int
-    name: str
-    include: tuple[str, ...]
-    limits: Limits
+    options: Options
 
     def files(self) -> Iterator[tuple[str, Iterator[bytes]]]:
         """Paths in Pachyderm and contents, in order; each has to be read before the next. SourceError for the first
         thing that cannot be taken."""
-        taken, folders, wanted = set[str](), set[str](), Patterns(self.include)
+        limits, included = self.options.limits, Patterns(self.options.include)
+        taken, folders = set[str](), set[str]()
         for number, entry in enumerate(self._entries()):
-            if number >= self.limits.entries:
-                raise too_large(f"the archive has more than {self.limits.entries} entries: pack fewer files")
+            if number >= limits.entries:
+                raise too_large(f"the archive has more than {limits.entries} entries: pack fewer files")
             path = clean(entry.name)
-            if entry.folder or not path or not wanted.match(path):
+            if entry.folder or not path or not included.match(path):
                 continue
             if entry.odd:
                 raise invalid(f"{shown(path)} in the archive is {entry.odd}: leave it out, or name others in include")
             called = in_pachyderm(path)
             _check_new(called, taken, folders)
-            if len(taken) > self.limits.files:
-                raise too_large(f"the archive has more than {self.limits.files} files: name those to keep in include")
+            if len(taken) > limits.files:
+                raise too_large(f"the archive has more than {limits.files} files: name those to keep in include")
             yield called, entry.pieces
 
     def _entries(self) -> Iterator[Entry]:
@@ -94,7 +119,7 @@ class Archive:
             yield from tars.entries(ahead.read)
         else:
             _check_text(ahead.head)
-            yield Entry(self.name, pieces_of(ahead.read))
+            yield Entry(self.options.name, pieces_of(ahead.read))
 
     def _unpacked(self) -> Read:
         counted = self._counted()
@@ -110,17 +135,17 @@ class Archive:
 
     def _counted(self) -> Callable[[bytes], bytes]:
         """Passes pieces on, and refuses the one with which the whole becomes too much."""
-        total = 0
+        total, limits = 0, self.options.limits
 
         def count(piece: bytes) -> bytes:
             nonlocal total
             total += len(piece)
-            if total > self.limits.bytes:
-                most = self.limits.bytes // _MEBIBYTE
+            if total > limits.bytes:
+                most = limits.bytes // _MEBIBYTE
                 raise too_large(f"the archive has more than {most} MiB when unpacked: raise maxSizeMi or pack less")
-            if total > max(_RATIO_COUNTS_FROM, self.limits.ratio * self.size):
+            if total > max(_RATIO_COUNTS_FROM, limits.ratio * self.options.size):
                 raise too_large(
-                    f"each byte of the archive becomes more than {self.limits.ratio}: that is no archive of scripts"
+                    f"each byte of the archive becomes more than {limits.ratio}: that is no archive of scripts"
                 )
             return piece
 

@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.ingest.addresses import Destinations
-from scriptmodel_operator.ingest.archive import Limits
+from scriptmodel_operator.ingest.archive import Limits, Options
 from scriptmodel_operator.ingest.credentials import Credentials
 from scriptmodel_operator.ingest.deliver import Delivered, Delivery
 from scriptmodel_operator.ingest.failures import DeliveryCancelledError, SourceError
@@ -202,7 +202,8 @@ class Downloads:
                 return "unchanged", replace(known, validators=validators), found.size if found else 0
             assert found is not None  # noqa: S101 - only a conditional request can be answered with "not modified"
             limits = Limits(request.most_bytes)
-            package = Package(file, found.size, file_name(request.url), request.include, limits, entry.cancelled)
+            options = Options(found.size, file_name(request.url), request.include, limits)
+            package = Package(file, options, entry.cancelled)
             delivery = Delivery(self._gateway, download.branch, entry.cancelled)
             entry.delivering = True
             delivered = await self._run(_put, package, delivery, request)

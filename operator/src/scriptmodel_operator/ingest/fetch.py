@@ -42,9 +42,7 @@ class Timeouts:
 
     connect: float = 15.0
     silence: float = 30.0
-    """Longest time without a byte of the file. Headers, the framing of chunks and trailers do not count as progress.
-
-    """
+    """Longest time without a byte of the file. Headers, the framing of chunks and trailers do not count as progress."""
     grace: float = 60.0
     """Time after which the average speed counts."""
     slowest: float = 16 * 1024
@@ -222,7 +220,7 @@ def _validators(headers: Mapping[str, str]) -> Validators:
 
 
 def _refusal(url: URL, answer: aiohttp.ClientResponse) -> SourceError:
-    """Return whether a retry may succeed: 4xx needs a change by somebody, other statuses may pass."""
+    """Return the error, and whether a retry may succeed: 4xx needs a change by somebody, other statuses may pass."""
     passing = answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR or answer.status in _PASSING
     text = answer.headers.get("Retry-After", "")
     wait = min(float(text), _LONGEST_WAIT) if text.isascii() and text.isdigit() else 0.0

@@ -17,14 +17,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from scriptmodel_operator.ingest.archive import Limits
-from scriptmodel_operator.ingest.reader import Options
+from scriptmodel_operator.ingest.archive import Options
 from scriptmodel_operator.ingest.receive import Frames, Received
 
 READER = (sys.executable, "-I", "-m", "scriptmodel_operator.ingest.reader")
-MEMORY_BYTES = 64 * 1024 * 1024
-"""Memory that a reader may use beyond its interpreter, which needs about 20 MiB."""
-_GRACE_SECONDS, _SLOWEST = 60, 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,25 +42,21 @@ def digest_of(pieces: Iterator[bytes]) -> Digest:
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """A downloaded file of `size` bytes; `name` is what a text is called, `include` selects files of an archive.
+    """A downloaded file, read in a process of its own.
 
     All that is read raises SourceError for what cannot be taken, DeliveryCancelledError once `cancelled` is set.
     """
 
     file: BinaryIO
-    size: int
-    name: str
-    include: tuple[str, ...]
-    limits: Limits
+    options: Options
     cancelled: threading.Event = field(default_factory=threading.Event)
 
     def files(self) -> Iterator[tuple[str, Iterator[bytes]]]:
         """Yield paths in Pachyderm and contents, in order; what is not read of a file is skipped."""
-        seconds = _GRACE_SECONDS + self.limits.bytes // _SLOWEST
-        options = Options(self.size, self.name, self.include, self.limits, seconds, MEMORY_BYTES)
-        with _reader(self.file, options) as process:
-            frames = Frames(process, self.cancelled, seconds)
-            yield from Received(frames, self.limits).files()
+        limits = self.options.limits
+        with _reader(self.file, self.options) as process:
+            frames = Frames(process, self.cancelled, limits.seconds)
+            yield from Received(frames, limits).files()
 
     def manifest(self) -> Mapping[str, Digest]:
         """Return size and digest of each file by path. Reads everything, one piece in memory at a time."""

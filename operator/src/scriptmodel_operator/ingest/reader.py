@@ -8,43 +8,19 @@ It imports little, since one starts for each download.
 from __future__ import annotations
 
 import codecs
-import json
 import os
 import sys
-from dataclasses import dataclass
-from typing import Any
 
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.ingest import sandbox
-from scriptmodel_operator.ingest.archive import Archive, Limits
+from scriptmodel_operator.ingest.archive import Archive, Options
 from scriptmodel_operator.ingest.failures import SourceError, too_large
 from scriptmodel_operator.ingest.frames import MOST_BYTES, Kind, encode
 
+MEMORY_BYTES = 64 * 1024 * 1024
+"""Memory that a reader may use beyond its interpreter, which needs about 20 MiB."""
 _MEBIBYTE = 1024 * 1024
 _OUT = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """The reader's only argument, as JSON."""
-
-    size: int
-    name: str
-    include: tuple[str, ...]
-    limits: Limits
-    cpu_seconds: int
-    memory: int
-    """Bytes beyond what the interpreter itself needs."""
-
-    def to_json(self) -> str:
-        limits = {key: getattr(self.limits, key) for key in Limits.__slots__}
-        own = {key: getattr(self, key) for key in self.__slots__}
-        return json.dumps({**own, "limits": limits})
-
-    @classmethod
-    def from_json(cls, text: str) -> Options:
-        found: dict[str, Any] = json.loads(text)
-        return cls(**{**found, "include": tuple(found["include"]), "limits": Limits(**found["limits"])})
 
 
 def main() -> None:
@@ -53,16 +29,16 @@ def main() -> None:
     for name in ("utf-8", "cp437", "ascii"):  # names in archives; a codec is a module that is loaded late
         codecs.lookup(name)
     source = os.fdopen(0, "rb", closefd=False)
-    archive = Archive(source, options.size, options.name, options.include, options.limits)
+    archive = Archive(source, options)
     sandbox.die_with_parent()
-    sandbox.limit(options.cpu_seconds, options.memory)
+    sandbox.limit(options.limits.seconds, MEMORY_BYTES)
     _send(Kind.START, sandbox.filter_calls().encode()[: MOST_BYTES[Kind.START]])
     try:
         _send_files(archive)
     except SourceError as error:
         _send_failure(error)
     except MemoryError:
-        used = options.memory // _MEBIBYTE
+        used = MEMORY_BYTES // _MEBIBYTE
         _send_failure(too_large(f"reading the archive needs more than {used} MiB of memory: pack fewer files"))
     except Exception as error:  # a parser's bug is the file's doing
         text = f"the file cannot be read ({type(error).__name__})"

@@ -77,12 +77,11 @@ class Observer:
         good = train.last_good if train else None
         owned = self._owned_corpus(model, refs, owner, snapshot)
         written = generate.last_good if generate else None
-        newest_script = generate.newest if generate and train and _has_model(train) else None
+        writer = generate.newest if generate and train and _has_model(train) else None
         reported_commits, good_model = (self._commits(refs, job, snapshot) for job in (reported, good))
         base = self._bases.view(model, refs, owner, Trained(train, reported_commits, good_model), snapshot)
         refs = replace(refs, base=BranchRef(refs.own_base, base.current) if base.current else None)
-        script_model = self._script_model(refs, written, snapshot)
-        compared = script_model if model.spec.promotion.min_improvement is not None else None
+        compared = model.spec.promotion.min_improvement is not None
         return ModelView(
             refs=refs,
             project_exists=model.spec.pachyderm.project in snapshot.projects,
@@ -99,15 +98,12 @@ class Observer:
             base=base,
             readers=self._readers(refs, snapshot),
             training_log=self._log(reported),
-            generation_log=self._log(newest_script),
+            generation_log=self._log(writer),
             reported_commits=reported_commits,
-            newest_script_model=self._model_of(refs, newest_script),
+            model_read=self._model_of(refs, writer.ref.id) if writer else None,
             good_model=good_model,
             metrics=self._results.metrics(good.ref.pipeline.output, good.ref.id) if good else None,
-            script=self._results.script(written.ref.pipeline.output, written.ref.id) if written else None,
-            script_commit=written.ref.id if written else None,
-            script_model=script_model,
-            script_metrics=self._results.metrics(refs.model.repo, compared.model) if compared else None,
+            newest_script=self._script(refs, written.ref.id, snapshot, compared=compared) if written else None,
             kept_script=self._kept_script(model, refs, written, snapshot, repos) if compared else None,
         )
 
@@ -236,34 +232,31 @@ class Observer:
         bases = (self._results.branch(*pair, copies) for pair in provenance if pair[0] == refs.own_base)
         return replace(found, base=next(bases, ""))
 
-    def _model_of(self, refs: References, job: JobInfo | None) -> str | None:
-        found = self._input_of(job, refs.model.repo) if job else None
+    def _model_of(self, refs: References, commit: str) -> str | None:
+        """Return the model that a commit of the generate pipeline was made from."""
+        found = _preferred(self._results.provenance(refs.generate.output, commit), refs.model.repo)
         return found[1] if found else None
 
-    def _script_model(self, refs: References, job: JobInfo | None, snapshot: Snapshot) -> ModelCommits | None:
-        """Return the model that a script was made from, and that model's corpus."""
-        commit = self._model_of(refs, job)
-        if commit is None:
+    def _script(self, refs: References, commit: str, snapshot: Snapshot, *, compared: bool) -> WrittenScript | None:
+        """Return a script with its model, and the metrics of that model if models are compared."""
+        model, repo = self._model_of(refs, commit), refs.model.repo
+        if model is None:
             return None
-        return self._made_from(refs, refs.model.repo, commit, snapshot)
+        metrics = self._results.metrics(repo, model) if compared else None
+        script = self._results.script(refs.generate.output, commit)
+        return WrittenScript(commit, script, self._made_from(refs, repo, model, snapshot), metrics)
 
     def _kept_script(
         self, model: ScriptModel, refs: References, newest: JobInfo | None, snapshot: Snapshot, as_of: object
     ) -> WrittenScript | None:
         """Return the script in the status; None if it is the newest one, or its commit or its model is gone."""
-        known, output = model.previous.script_commit, refs.generate.output
+        known, output = model.previous.lineage.script, refs.generate.output
         commit = (known.commit if known and (known.project, known.repo) == (output.project, output.name) else "") or ""
         if not commit or newest is None or commit == newest.ref.id:
             return None
-        script = self._results.script(output, commit) if self._results.has(output, commit, as_of) else None
-        source = _preferred(self._results.provenance(output, commit), refs.model.repo)
-        if script is None or source is None:
-            return None
-        made_from = self._made_from(refs, refs.model.repo, source[1], snapshot)
-        return WrittenScript(commit, script, made_from, self._results.metrics(refs.model.repo, source[1]))
-
-    def _input_of(self, job: JobInfo, repo: RepoRef) -> tuple[RepoRef, str] | None:
-        return _preferred(self._results.provenance(job.ref.pipeline.output, job.ref.id), repo)
+        exists = self._results.has(output, commit, as_of)
+        kept = self._script(refs, commit, snapshot, compared=True) if exists else None
+        return kept if kept and kept.script else None
 
 
 def _is_started(train: PipelineInfo, snapshot: Snapshot, now: datetime) -> bool:

@@ -41,7 +41,7 @@ class Script:
     sha256: str | None
     excerpt: str
     blank: bool = False
-    """Return whether it has no text."""
+    """Whether it has no text."""
     score: ScoreFigures | None = None
     """The judge's verdict; None if the trainer wrote none."""
 

@@ -167,10 +167,11 @@ class ModelCommits:
 
 @dataclass(frozen=True, slots=True)
 class WrittenScript:
-    """A script, and the model that wrote it."""
+    """The commit of a generate job, its script, and the model that wrote it."""
 
     commit: str
-    script: Script
+    script: Script | None
+    """None if the commit has no script: the image may be no trainer."""
     model: ModelCommits
     metrics: ModelMetrics | None = None
     """The metrics of that model; read only if spec.promotion compares models."""
@@ -197,28 +198,16 @@ class ModelView:
     generation_log: LogDigest | None = None
     reported_commits: ModelCommits | None = None
     """The commits of the train job that the status reports."""
-    newest_script_model: str | None = None
+    model_read: str | None = None
     """The model commit that the newest generate job reads."""
     good_model: ModelCommits | None = None
     """The commits of the newest train job that made a model."""
     metrics: ModelMetrics | None = None
     """The metrics of that model."""
-    script: Script | None = None
-    """The newest script, of any version."""
-    script_commit: str | None = None
-    script_model: ModelCommits | None = None
-    """The commits that the script was made from."""
-    script_metrics: ModelMetrics | None = None
-    """The metrics of the script's model; read only if spec.promotion compares models."""
+    newest_script: WrittenScript | None = None
+    """The newest script, of any version of the pipeline; None before the first one."""
     kept_script: WrittenScript | None = None
     """The script in the status, if it is older than the newest one and spec.promotion compares models."""
-
-    @property
-    def newest_script(self) -> WrittenScript | None:
-        """The newest script with its model; None before the first one."""
-        if self.script is None or self.script_commit is None or self.script_model is None:
-            return None
-        return WrittenScript(self.script_commit, self.script, self.script_model, self.script_metrics)
 
     @property
     def stopped(self) -> tuple[PipelineView, ...]:
@@ -254,15 +243,15 @@ class ModelView:
     def reads_newest_model(self) -> bool:
         """Return whether the newest generate job reads the newest train job's model."""
         newest = self.train.newest if self.train else None
-        return newest is not None and self.newest_script_model == newest.ref.id
+        return newest is not None and self.model_read == newest.ref.id
 
     @property
     def script_is_of_newest_model(self) -> bool:
         """Return whether the newest script is of this version and was made from a model equal to the newest one."""
-        train, generate, read = self.train, self.generate, self.script_model
-        if train is None or generate is None or read is None or self.script is None or train.last_good is None:
+        train, generate, newest = self.train, self.generate, self.newest_script
+        if train is None or generate is None or train.last_good is None or newest is None or newest.script is None:
             return False
-        source = next((job for job in train.jobs if job.ref.id == read.model), None)
+        source = next((job for job in train.jobs if job.ref.id == newest.model.model), None)
         written = generate.last_good
         if source is None or written is None or written.version != generate.info.version:
             return False

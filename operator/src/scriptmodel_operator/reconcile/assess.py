@@ -24,7 +24,7 @@ from scriptmodel_operator.reconcile.corpus import (
 from scriptmodel_operator.reconcile.deadlines import jobs_to_stop
 from scriptmodel_operator.reconcile.difference import Difference, difference
 from scriptmodel_operator.reconcile.download_record import recorded_download
-from scriptmodel_operator.reconcile.promotion import held_back_message
+from scriptmodel_operator.reconcile.promotion import promotion
 from scriptmodel_operator.reconcile.stages import generation_stage, still_open, training_stage
 from scriptmodel_operator.reconcile.state import (
     NOT_STARTED,
@@ -49,7 +49,13 @@ from scriptmodel_operator.reconcile.wording import short
 def assess(
     model: ScriptModel, desired: Desired, view: ModelView, elapsed: Elapsed, source: Sourced = None
 ) -> ModelState:
-    """Return the state of an object that is not being deleted: the first one that applies, in this order."""
+    """Return the state of an object that is not being deleted."""
+    state = _assess(model, desired, view, elapsed, source)
+    return replace(state, promotion=promotion(model, view))
+
+
+def _assess(model: ScriptModel, desired: Desired, view: ModelView, elapsed: Elapsed, source: Sourced) -> ModelState:
+    """Return the first state that applies, in this order."""
     stages, known = _stages(model, view), KnownSource(recorded_download(model))
     if model.spec.suspend:
         return Suspended(stages=stages, source=known, stop=_running_pipelines(view))
@@ -66,33 +72,42 @@ def assess(
             stages = replace(stages, corpus=Stage(ConditionStatus.FALSE, Reason.INGESTING, message))
             return Ingesting(stages=stages, source=known, message=message, actions=actions, stop_jobs=stops)
         case CorpusCurrent():
-            return _assess_base(model, desired, view, stops, corpus)
+            return _assess_base(model, desired, view, stages, stops, corpus)
         case _:
             assert_never(corpus)
 
 
 def _assess_base(
-    model: ScriptModel, desired: Desired, view: ModelView, stops: tuple[StopJob, ...], corpus: CorpusCurrent
+    model: ScriptModel,
+    desired: Desired,
+    view: ModelView,
+    stages: Stages,
+    stops: tuple[StopJob, ...],
+    corpus: CorpusCurrent,
 ) -> ModelState:
     """Return the state of an object whose base model may have to be copied before pipelines are written."""
     base = base_to_copy(model, desired.train.mark.owner, view)
     if isinstance(base, Problem):
-        return Blocked(stages=_stages(model, view), source=corpus.source, problem=base, stop_jobs=stops)
+        return Blocked(stages=stages, source=corpus.source, problem=base, stop_jobs=stops)
     if base:
-        stages = _stages(model, view)
         return Ingesting(stages=stages, source=corpus.source, message=COPYING, actions=base, of_base=True)
-    return _assess_pipelines(model, desired, view, stops, corpus)
+    return _assess_pipelines(model, desired, view, stages, stops, corpus)
 
 
 def _assess_pipelines(
-    model: ScriptModel, desired: Desired, view: ModelView, stops: tuple[StopJob, ...], corpus: CorpusCurrent
+    model: ScriptModel,
+    desired: Desired,
+    view: ModelView,
+    stages: Stages,
+    stops: tuple[StopJob, ...],
+    corpus: CorpusCurrent,
 ) -> ModelState:
     """Return the state of an object whose corpus is in Pachyderm, or is to be put there by somebody else."""
-    differs, found = difference(model, desired, view), _corpus(view)
+    differs, found = difference(model, desired, view), stages.corpus
     if (differs.now or view.train is None) and view.corpus is not None and not found.done:
         problem = Problem(found.reason, found.message, found.stalled)
-        return Blocked(stages=_stages(model, view), source=corpus.source, problem=problem, stop_jobs=stops)
-    stages = _with_unchecked(_stages(model, view, creating=bool(differs.now)), corpus.unchecked)
+        return Blocked(stages=stages, source=corpus.source, problem=problem, stop_jobs=stops)
+    stages = _with_unchecked(_stages(model, view, creating=True) if differs.now else stages, corpus.unchecked)
     if model.spec.drift_policy == "Warn" and view.stopped and not model.previous.suspended:
         problem = _stopped_by_somebody(view, differs)
         return Blocked(stages=stages, source=corpus.source, problem=problem, held_back=differs)
@@ -102,12 +117,7 @@ def _assess_pipelines(
     unfinished = stages.first_unfinished
     if unfinished is None:
         return Settled(
-            stages=stages,
-            source=corpus.source,
-            difference=differs,
-            upkeep=upkeep,
-            unchecked=corpus.unchecked,
-            held_back=held_back_message(model, view),
+            stages=stages, source=corpus.source, difference=differs, upkeep=upkeep, unchecked=corpus.unchecked
         )
     kind = Failed if unfinished.stalled else Running
     return kind(stages=stages, source=corpus.source, difference=differs, upkeep=upkeep, unfinished=unfinished)

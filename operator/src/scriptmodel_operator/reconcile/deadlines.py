@@ -84,7 +84,7 @@ def _running(view: ModelView) -> Iterator[_Timed]:
     if train and train.running:
         yield _Timed(train.running.ref, train.running.started or train.running.created)
     if train and generate and (job := generate.running):
-        model = (view.newest_script_model if job == generate.newest else None) or job.ref.id
+        model = (view.model_read if job == generate.newest else None) or job.ref.id
         trained = next((each.finished for each in train.jobs if each.ref.id == model), None)
         yield _Timed(job.ref, _latest(job.started or job.created, trained))
 

@@ -15,6 +15,7 @@ from scriptmodel_operator.api.status import (
     Lineage,
     Perplexity,
     PipelineStatus,
+    PromotionStatus,
     ScriptScore,
     ScriptStatus,
     TrainingStatus,
@@ -23,9 +24,8 @@ from scriptmodel_operator.desired.base import copied_commit, is_copy_of
 from scriptmodel_operator.observe.files import ModelMetrics
 from scriptmodel_operator.observe.progress import Device, LogDigest
 from scriptmodel_operator.observe.results import Script
-from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView
+from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView, WrittenScript
 from scriptmodel_operator.pachyderm.values import BranchRef, JobInfo, JobState, RepoRef
-from scriptmodel_operator.reconcile.promotion import promoted, promotion
 from scriptmodel_operator.reconcile.restarts import if_worker_is_lost, restarts_in_log, restarts_in_metrics
 from scriptmodel_operator.reconcile.state import Elapsed
 from scriptmodel_operator.reconcile.warnings import warnings_of, warnings_of_model
@@ -152,10 +152,9 @@ def _gpu_seconds(model: ScriptModel, train: PipelineView, job: JobInfo, elapsed:
     return max(0, int(gpus * took.total_seconds()))
 
 
-def script_status(model: ScriptModel, view: ModelView) -> ScriptStatus | None:
+def script_status(promoted: WrittenScript | None) -> ScriptStatus | None:
     """Describe the script; it stays in the status while another one is being made, or is held back."""
-    written = promoted(model, view)
-    script = written.script if written else view.script
+    script = promoted.script if promoted else None
     if script is None:
         return None
     return ScriptStatus(
@@ -177,15 +176,13 @@ def score_of(script: Script) -> ScriptScore | None:
     return ScriptScore(verdict=score.verdict, **{name: f"{value:.2f}" for name, value in figures.items()})
 
 
-def lineage(model: ScriptModel, view: ModelView) -> Lineage | None:
+def lineage(model: ScriptModel, view: ModelView, promoted: WrittenScript | None) -> Lineage | None:
     """Return the commits that the script was made from; before the first script, those of the newest model."""
-    written, newest = promoted(model, view), view.newest_script
-    commit = written.commit if written else view.script_commit
-    source = written.model if written else view.script_model if commit else view.good_model
+    newest, source = view.newest_script, promoted.model if promoted else view.good_model
     if source is None:
         return None
-    found = _lineage_of(model, view, source, commit)
-    if newest is None or newest == written:
+    found = _lineage_of(model, view, source, promoted.commit if promoted else None)
+    if newest is None or newest == promoted:
         return found
     other = _lineage_of(model, view, newest.model, newest.commit)
     held_back = HeldBack(corpus=other.corpus, model=other.model, script=other.script)
@@ -203,7 +200,7 @@ def _base_commit(model: ScriptModel, view: ModelView, source: ModelCommits) -> C
     """Return the commit that the base model is a copy of; its repo is known while the spec names it."""
     if not source.base:
         return None
-    commit, previous = copied_commit(source.base), model.previous.base_commit
+    commit, previous = copied_commit(source.base), model.previous.lineage.base
     if previous is not None and previous.commit == commit:
         return previous
     repo = view.base.repo if is_copy_of(source.base, view.base.origin) else None
@@ -214,7 +211,7 @@ def _corpus_commit(model: ScriptModel, branch: BranchRef, source: ModelCommits) 
     """Return the corpus commit as the previous status has it: the spec may name another repo or branch since."""
     if source.corpus is None or source.corpus_repo is None:
         return None
-    previous = model.previous.corpus_commit
+    previous = model.previous.lineage.corpus
     found = _commit(source.corpus_repo, source.corpus, branch.name if source.corpus_repo == branch.repo else None)
     if previous is not None and (previous.project, previous.repo, previous.commit) == (
         found.project,
@@ -245,21 +242,25 @@ def _pipeline(seen: PipelineView) -> PipelineStatus:
     )
 
 
-def history(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> list[HistoryEntry] | None:
+def history(
+    model: ScriptModel, view: ModelView, comparison: PromotionStatus | None, elapsed: Elapsed
+) -> list[HistoryEntry] | None:
     """Put the newest model in front of the previous history; at most historyLimit entries."""
     entries = list(model.previous.history)
-    newest = _history_entry(model, view, elapsed)
+    newest = _history_entry(model, view, comparison, elapsed)
     if newest is not None:
         entries = [newest, *(entry for entry in entries if entry.model_commit != newest.model_commit)]
     return entries[: model.spec.history_limit] or None
 
 
-def _history_entry(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> HistoryEntry | None:
+def _history_entry(
+    model: ScriptModel, view: ModelView, comparison: PromotionStatus | None, elapsed: Elapsed
+) -> HistoryEntry | None:
     """Describe the newest model with the generation of its first entry."""
     train = view.train
     if train is None or train.last_good is None:
         return None
-    job, compared = train.computed(train.last_good), promotion(model, view)
+    job = train.computed(train.last_good)
     before = model.previous.history_of(job.ref.id)
     return HistoryEntry(
         generation=before.generation or model.generation,
@@ -268,7 +269,7 @@ def _history_entry(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> His
         test_perplexity=_figure(view.metrics.perplexity.test) if view.metrics else None,
         finished=timestamp(job.finished) if job.finished else None,
         gpu_seconds=_gpu_seconds(model, train, job, elapsed),
-        promotion=compared.decision if compared and compared.model == job.ref.id else before.promotion,
+        promotion=comparison.decision if comparison and comparison.model == job.ref.id else before.promotion,
     )
 
 

@@ -30,7 +30,7 @@ class ChangeKind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class PipelineChange:
     """A pipeline to write, and why."""
 
     kind: ChangeKind
@@ -46,9 +46,9 @@ class Change:
 class Difference:
     """Changes to carry out now, changes that wait for a running job, and drift that is only reported."""
 
-    now: tuple[Change, ...] = ()
-    deferred: tuple[Change, ...] = ()
-    tolerated: tuple[Change, ...] = ()
+    now: tuple[PipelineChange, ...] = ()
+    deferred: tuple[PipelineChange, ...] = ()
+    tolerated: tuple[PipelineChange, ...] = ()
     """Drift that is left because spec.driftPolicy is Warn."""
 
 
@@ -68,10 +68,10 @@ def difference(model: ScriptModel, desired: Desired, view: ModelView) -> Differe
     return Difference(now, tuple(deferred), tuple(tolerated))
 
 
-def _changes(model: ScriptModel, desired: Desired, view: ModelView) -> Iterator[Change]:
+def _changes(model: ScriptModel, desired: Desired, view: ModelView) -> Iterator[PipelineChange]:
     train = _change(model, desired.train, view.train)
     if train is not None and train.kind is ChangeKind.RESHAPE and is_continued(view, train.apply.spec):
-        train = Change(ChangeKind.RECOMPUTE, replace(train.apply, reprocess=True), BUDGET_RAISED)
+        train = PipelineChange(ChangeKind.RECOMPUTE, replace(train.apply, reprocess=True), BUDGET_RAISED)
     if train is None and view.train and view.corpus and view.corpus.untied:
         why = "its corpus repo was deleted and created again"
         train = _write(ChangeKind.CORRECT, desired.train, view.train, why, reprocess=True)
@@ -88,7 +88,7 @@ def _changes(model: ScriptModel, desired: Desired, view: ModelView) -> Iterator[
     yield generate
 
 
-def _change(model: ScriptModel, desired: DesiredPipeline, observed: PipelineView | None) -> Change | None:
+def _change(model: ScriptModel, desired: DesiredPipeline, observed: PipelineView | None) -> PipelineChange | None:
     if observed is None:
         return _write(ChangeKind.CREATE, desired, None, "it does not exist")
     if observed.mark is None:
@@ -102,7 +102,9 @@ def _change(model: ScriptModel, desired: DesiredPipeline, observed: PipelineView
     )
 
 
-def _requested(model: ScriptModel, desired: DesiredPipeline, observed: PipelineView, mark: Mark) -> Change | None:
+def _requested(
+    model: ScriptModel, desired: DesiredPipeline, observed: PipelineView, mark: Mark
+) -> PipelineChange | None:
     """Return the change that the spec or an annotation requests."""
     if mark.compute not in desired.accepted:
         return _write(ChangeKind.RECOMPUTE, desired, observed, "the spec changed", reprocess=True)
@@ -118,7 +120,7 @@ def _requested(model: ScriptModel, desired: DesiredPipeline, observed: PipelineV
     return _write(kind, desired, observed, "the spec changed")
 
 
-def _drift(desired: DesiredPipeline, observed: PipelineView, mark: Mark) -> Change | None:
+def _drift(desired: DesiredPipeline, observed: PipelineView, mark: Mark) -> PipelineChange | None:
     """Return the correction of a pipeline that somebody else has updated.
 
     While the version is that of the mark, the observed spec is the one that was sent, in the server's form. A new
@@ -130,7 +132,7 @@ def _drift(desired: DesiredPipeline, observed: PipelineView, mark: Mark) -> Chan
     return _correction(desired, observed) if differs else None
 
 
-def _correction(desired: DesiredPipeline, observed: PipelineView) -> Change:
+def _correction(desired: DesiredPipeline, observed: PipelineView) -> PipelineChange:
     theirs, ours = submitted_spec(observed.info), desired.spec
     computes = (theirs.image, theirs.command) != (ours.image, ours.command)
     return _write(ChangeKind.CORRECT, desired, observed, "somebody else changed it", reprocess=computes)
@@ -143,12 +145,12 @@ def _comparable(one: str, other: str) -> bool:
 
 def _write(
     kind: ChangeKind, desired: DesiredPipeline, observed: PipelineView | None, why: str, *, reprocess: bool = False
-) -> Change:
+) -> PipelineChange:
     spec = desired.as_version(observed.info.version + 1 if observed else 1)
-    return Change(kind, PipelineApply(spec, update=observed is not None, reprocess=reprocess), why)
+    return PipelineChange(kind, PipelineApply(spec, update=observed is not None, reprocess=reprocess), why)
 
 
-def _must_wait(change: Change, view: ModelView) -> bool:
+def _must_wait(change: PipelineChange, view: ModelView) -> bool:
     """Return whether a change that recomputes nothing waits for the running job, which an update would kill."""
     observed = next((each for each in (view.train, view.generate) if each and each.info.ref == change.ref), None)
     if (
@@ -161,7 +163,7 @@ def _must_wait(change: Change, view: ModelView) -> bool:
     return observed.running is not None and not _resumes(change, observed, view)
 
 
-def _resumes(change: Change, observed: PipelineView, view: ModelView) -> bool:
+def _resumes(change: PipelineChange, observed: PipelineView, view: ModelView) -> bool:
     """Return whether the worker of the updated pipeline continues where the running one is killed."""
     if observed is not view.train or observed.mark is None or not state_is_kept(observed, view):
         return False

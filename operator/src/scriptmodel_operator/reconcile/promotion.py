@@ -18,6 +18,8 @@ from scriptmodel_operator.reconcile.wording import short
 _ROUNDING = 1e-9
 _SHORTEST = 8
 """Characters of a commit's id that the annotation needs at least."""
+_SIGNS = {Measure.VALIDATION: -1, Measure.JUDGE: 1}
+"""-1 where the smaller figure is better."""
 _UNITS = {Measure.VALIDATION: "nats per character", Measure.JUDGE: "score of the judge"}
 
 
@@ -31,51 +33,47 @@ class Decision(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
-    """The figures of two models; None where they do not compare. `sign` is -1 where the smaller one is better."""
+class PromotedScript:
+    """The script that the status reports, and the comparison of models that decided it."""
 
-    figure: float | None = None
-    previous: float | None = None
-    sign: int = -1
-
-    @property
-    def improvement(self) -> float | None:
-        """Return by how much the new model is better; negative if it is worse."""
-        return None if self.figure is None or self.previous is None else self.sign * (self.figure - self.previous)
+    script: WrittenScript | None = None
+    """The newest one, unless its model is held back; None before the first one."""
+    comparison: PromotionStatus | None = None
+    """None without spec.promotion.minImprovement, and before the second model."""
+    held_back: str = ""
+    """Why the newest model is held back, and what promotes it; empty if it is not."""
 
 
-def promoted(model: ScriptModel, view: ModelView) -> WrittenScript | None:
-    """Return the script that the status reports: the newest one, unless its model is held back."""
-    kept = _kept(model, view)
-    return kept if kept is not None and is_held_back(model, view) else view.newest_script
+NO_SCRIPT = PromotedScript()
 
 
-def is_held_back(model: ScriptModel, view: ModelView) -> bool:
-    """Return whether the newest script is of a model that is held back."""
-    found = promotion(model, view)
-    return found is not None and found.decision == Decision.HELD_BACK
-
-
-def promotion(model: ScriptModel, view: ModelView) -> PromotionStatus | None:
-    """Return the newest comparison of models; None without spec.promotion.minImprovement, and before the second model.
+def promotion(model: ScriptModel, view: ModelView) -> PromotedScript:
+    """Compare the newest model with that of the script in the status.
 
     A comparison stays in the status until the next model is compared.
     """
-    least, newest, kept = model.spec.promotion.min_improvement, view.newest_script, _kept(model, view)
-    if least is None or newest is None:
-        return None
-    if kept is None or _computed(view, newest) == _computed(view, kept):
-        return _earlier(model, _computed(view, newest))
-    found = _compared(model.spec.promotion.measure, newest, kept)
-    return PromotionStatus(
-        decision=_decided(model, view, newest, found.improvement, float(least)),
-        model=_computed(view, newest),
-        previous=_computed(view, kept),
-        measure=model.spec.promotion.measure,
-        figure=_figure(found.figure),
-        previous_figure=_figure(found.previous),
-        improvement=_figure(found.improvement),
+    least, newest, kept = model.spec.promotion.min_improvement, view.newest_script, view.kept_script
+    if least is None or newest is None or newest.script is None:
+        return PromotedScript(newest)
+    name, kept_name = _computed(view, newest), _computed(view, kept) if kept else None
+    if kept is None or name == kept_name:
+        return PromotedScript(newest, _earlier(model, name))
+    measure = model.spec.promotion.measure
+    figure, previous = _figures(measure, newest, kept)
+    improvement = None if figure is None or previous is None else _SIGNS[measure] * (figure - previous)
+    decision = _decided(model, (name, newest.model.model), improvement, float(least))
+    comparison = PromotionStatus(
+        decision=decision,
+        model=name,
+        previous=kept_name,
+        measure=measure,
+        figure=_rendered(figure),
+        previous_figure=_rendered(previous),
+        improvement=_rendered(improvement),
     )
+    if decision is Decision.HELD_BACK:
+        return PromotedScript(kept, comparison, _held_back(model, comparison))
+    return PromotedScript(newest, comparison)
 
 
 def _earlier(model: ScriptModel, name: str) -> PromotionStatus | None:
@@ -84,11 +82,8 @@ def _earlier(model: ScriptModel, name: str) -> PromotionStatus | None:
     return found if found and found.model == name and found.decision != Decision.HELD_BACK else None
 
 
-def held_back_message(model: ScriptModel, view: ModelView) -> str:
-    """Return why the newest model is held back, and what promotes it; empty if it is not."""
-    found = promotion(model, view)
-    if found is None or found.decision != Decision.HELD_BACK or view.newest_script is None:
-        return ""
+def _held_back(model: ScriptModel, found: PromotionStatus) -> str:
+    """Return why the newest model is held back, and what promotes it."""
     name, kept = short(found.model or ""), short(found.previous or "")
     what = "is worse than" if (found.improvement or "").startswith("-") else "improves too little on"
     figures = f"{found.figure} after {found.previous_figure} {_UNITS[model.spec.promotion.measure]}"
@@ -100,11 +95,6 @@ def held_back_message(model: ScriptModel, view: ModelView) -> str:
     )
 
 
-def _kept(model: ScriptModel, view: ModelView) -> WrittenScript | None:
-    """Return the script in the status that a newer one may not replace; None if there is no gate or no such script."""
-    return view.kept_script if model.spec.promotion.min_improvement is not None else None
-
-
 def _computed(view: ModelView, written: WrittenScript) -> str:
     """Return the commit of the job that computed a model: a restarted pipeline repeats it under another commit."""
     jobs = view.train.jobs if view.train else ()
@@ -112,10 +102,7 @@ def _computed(view: ModelView, written: WrittenScript) -> str:
     return view.train.computed(job).ref.id if view.train and job else written.model.model
 
 
-def _decided(
-    model: ScriptModel, view: ModelView, newest: WrittenScript, improvement: float | None, least: float
-) -> Decision:
-    names = (newest.model.model, _computed(view, newest))
+def _decided(model: ScriptModel, names: tuple[str, ...], improvement: float | None, least: float) -> Decision:
     if len(model.promote) >= _SHORTEST and any(name.startswith(model.promote) for name in names):
         return Decision.BY_ANNOTATION
     if improvement is None:
@@ -123,23 +110,22 @@ def _decided(
     return Decision.PROMOTED if improvement >= least - _ROUNDING else Decision.HELD_BACK
 
 
-def _compared(measure: Measure, newest: WrittenScript, kept: WrittenScript) -> Comparison:
-    """Compare two models on the same validation text; an older trainer wrote no digest of it."""
+def _figures(measure: Measure, newest: WrittenScript, kept: WrittenScript) -> tuple[float | None, float | None]:
+    """Return the figures of both models, which are None if their validation text is not known to be the same."""
     texts = [each.metrics.validation.digest if each.metrics else "" for each in (newest, kept)]
-    if not texts[0] or texts[0] != texts[1]:
-        return Comparison()
-    if measure is Measure.JUDGE:
-        return Comparison(_score(newest), _score(kept), sign=1)
-    return Comparison(_nats(newest), _nats(kept))
+    if not texts[0] or texts[0] != texts[1]:  # an older trainer wrote no digest of it
+        return None, None
+    figure = _score if measure is Measure.JUDGE else _nats
+    return figure(newest), figure(kept)
 
 
 def _score(written: WrittenScript) -> float | None:
-    return written.script.score.overall if written.script.score else None
+    return written.script.score.overall if written.script and written.script.score else None
 
 
 def _nats(written: WrittenScript) -> float | None:
     return written.metrics.validation.nats_per_character if written.metrics else None
 
 
-def _figure(value: float | None) -> str | None:
+def _rendered(value: float | None) -> str | None:
     return None if value is None else f"{value:.4f}"

@@ -144,13 +144,14 @@ def _generation_job(view: ModelView, generate: PipelineView, job: JobInfo, repor
 def _written(job: JobInfo, view: ModelView) -> Stage:
     if not job.data_total:
         return _failed(Reason.NO_DATA, "the generate job read no model")
-    if view.script is None:
+    script = view.newest_script.script if view.newest_script else None
+    if script is None:
         text = (
             f"generation wrote no {SCRIPT_PATH}: the image in spec.training.image may be no scriptmodel trainer "
             f"(job {short(job.ref.id)})"
         )
         return _failed(Reason.GENERATION_FAILED, text)
-    if view.script.blank:
+    if script.blank:
         text = f"generation wrote an empty {SCRIPT_PATH}: raise spec.generation.words, or change the prompt"
         return _failed(Reason.GENERATION_FAILED, f"{text} (job {short(job.ref.id)})")
     text = "the script is written" + ended_by_budget(view)

@@ -19,6 +19,7 @@ from scriptmodel_operator.reconcile.actions import (
     StopPipeline,
 )
 from scriptmodel_operator.reconcile.difference import NO_DIFFERENCE, Difference
+from scriptmodel_operator.reconcile.promotion import NO_SCRIPT, PromotedScript
 
 Elapsed = Callable[[datetime], timedelta]
 """Returns the time that has passed since a time that Pachyderm gave (`pachyderm/clock.py`)."""
@@ -98,6 +99,8 @@ class _Observed:
 
     stages: Stages
     source: KnownSource
+    promotion: PromotedScript = NO_SCRIPT
+    """Decided once, by `assess`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,8 +166,6 @@ class Settled(_InSync):
 
     unchecked: str = ""
     """Why the source could not be checked for a newer corpus."""
-    held_back: str = ""
-    """Why the newest model is held back and the script before it stays."""
 
 
 ModelState = Suspended | Blocked | Ingesting | Applying | Running | Failed | Settled

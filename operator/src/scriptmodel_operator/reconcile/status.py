@@ -10,7 +10,6 @@ from scriptmodel_operator.api.status import ScriptModelStatus, to_wire
 from scriptmodel_operator.observe.view import ModelView
 from scriptmodel_operator.reconcile import details
 from scriptmodel_operator.reconcile.download_record import source_status
-from scriptmodel_operator.reconcile.promotion import promotion
 from scriptmodel_operator.reconcile.state import Elapsed, ModelState, Problem, Stage, Suspended
 from scriptmodel_operator.reconcile.summarise import conditions_of_problem, conditions_of_state
 
@@ -35,12 +34,12 @@ def status_of(
         last_handled_retrain_at=(mark.retrain_at if mark else "") or None,
         suspended=isinstance(state, Suspended) or (model.previous.suspended and bool(view.stopped)) or None,
         training=details.training_status(model, view, now, elapsed),
-        script=details.script_status(model, view),
-        lineage=details.lineage(model, view),
-        promotion=promotion(model, view),
+        script=details.script_status(state.promotion.script),
+        lineage=details.lineage(model, view, state.promotion.script),
+        promotion=state.promotion.comparison,
         source=source_status(model, state.source.record),
         pipelines=details.pipeline_statuses(view),
-        history=details.history(model, view, elapsed),
+        history=details.history(model, view, state.promotion.comparison, elapsed),
     )
     wire = to_wire(status)
     wire["conditions"] = conditions_of_state(state, model.status, model.generation, now)

@@ -89,8 +89,8 @@ def _unfinished(stage: Stage, difference: Difference) -> Summary:
 
 def _settled(state: Settled) -> Summary:
     reason, message = Reason.GENERATED, state.stages.generated.message
-    if state.held_back:
-        reason, message = Reason.HELD_BACK, state.held_back
+    if state.promotion.held_back:
+        reason, message = Reason.HELD_BACK, state.promotion.held_back
     if state.difference.tolerated:
         reason = Reason.DRIFTED
         names = ", ".join(str(change.ref) for change in state.difference.tolerated)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from scriptmodel_trainer.training.averaging import WeightAverage
 from scriptmodel_trainer.training.batches import TrainingRows, ValidationRows
 from scriptmodel_trainer.training.dropout import Dropout
 from scriptmodel_trainer.training.model import LanguageModel
@@ -40,9 +41,17 @@ class Pace:
 class TrainingGraph:
     """Runs training windows one after another, the LSTM state carried in variables."""
 
-    def __init__(self, model: LanguageModel, optimizer: Optimizer, rows: TrainingRows, seed: int) -> None:
+    def __init__(
+        self,
+        model: LanguageModel,
+        optimizer: Optimizer,
+        rows: TrainingRows,
+        seed: int,
+        average: WeightAverage | None = None,
+    ) -> None:
         self._model = model
         self._optimizer = optimizer
+        self._average = average or WeightAverage(model)
         self._rows = rows
         self._seed = seed
         self._tokens = tf.constant(rows.tokens)
@@ -95,6 +104,7 @@ class TrainingGraph:
             objective = mean * steps if model.preset.optimizer == "sgd" else mean
         gradients = tape.gradient(objective, variables)
         self._optimizer.apply(gradients, rate)
+        self._average.update(step)
         for layer, parts in zip(self.state, after, strict=True):
             for variable, part in zip(layer, parts, strict=True):
                 variable.assign(part)

@@ -10,6 +10,7 @@ from scriptmodel_trainer.errors import DivergedError
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.records import EpochRecord, perplexity_of
 from scriptmodel_trainer.stopping import StopSignals
+from scriptmodel_trainer.training.averaging import WeightAverage
 from scriptmodel_trainer.training.batches import cut_for_training, cut_for_validation
 from scriptmodel_trainer.training.checkpointer import Checkpointer
 from scriptmodel_trainer.training.graph import Pace, TrainingGraph, ValidationGraph
@@ -49,15 +50,15 @@ class _Loop:
         model = LanguageModel(preset, task.vocabulary, task.seed, task.document)
         if task.start is not None:
             model.set_weights(task.start)
-        optimizer = Optimizer(preset, model.variables)
+        optimizer, average = Optimizer(preset, model.variables), WeightAverage(model)
         self._task = task
-        self._model = model
+        self._averaged = average.model
         self._rows = cut_for_training(task.train, preset.batch_size, preset.steps, task.first)
-        self._training = TrainingGraph(model, optimizer, self._rows, task.seed)
-        self._validation = ValidationGraph(model, cut_for_validation(task.valid, task.first))
+        self._training = TrainingGraph(model, optimizer, self._rows, task.seed, average)
+        self._validation = ValidationGraph(self._averaged, cut_for_validation(task.valid, task.first))
         self._position = Position()
         self._outcome = Outcome()
-        variables = Variables(model.variables, optimizer.slots, self._training.state)
+        variables = Variables(model.variables, optimizer.slots | average.slots, self._training.state)
         self._checkpointer = Checkpointer(task, self._position, self._outcome, variables, signals)
         self._reporter = Reporter(progress, task, self._rows)
         self._pace = Pace()
@@ -118,7 +119,7 @@ class _Loop:
             self._report_and_save()
 
     def _validate(self) -> None:
-        """Validate the current weights, after an epoch or the part of one that a budget allowed, and record it."""
+        """Validate the weights, or their average, after an epoch or the part a budget allowed; record it."""
         position = self._position
         started = time.monotonic()
         mean = self._validation.run(self._report_and_save)
@@ -126,7 +127,7 @@ class _Loop:
         position.seconds += took
         self._spend(took)
         self._require_convergence(mean)
-        weights = self._model.weights()
+        weights = self._averaged.weights()
         record = EpochRecord(
             epoch=position.epoch,
             train_perplexity=perplexity_of(position.loss / position.window),

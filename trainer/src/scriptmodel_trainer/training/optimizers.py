@@ -54,7 +54,7 @@ class Optimizer:
         clip = tf.where(tf.math.is_finite(norm), most / tf.maximum(norm, most), math.nan)
         if self._preset.optimizer == "sgd":
             for name, gradient in gradients.items():
-                _descend(self._variables[name], gradient, rate * clip)
+                descend(self._variables[name], gradient, rate * clip)
             return
         steps = self.slots["steps"].assign_add(1.0)
         for name, gradient in gradients.items():
@@ -78,7 +78,8 @@ class Optimizer:
         )
 
 
-def _descend(variable: Any, gradient: Any, rate: Any) -> None:
+def descend(variable: Any, gradient: Any, rate: Any) -> None:
+    """Subtract rate times the gradient from a variable, in one operation."""
     if isinstance(gradient, tf.IndexedSlices):  # only the rows of the words that occurred
         variable.scatter_sub(tf.IndexedSlices(gradient.values * rate, gradient.indices))
     else:

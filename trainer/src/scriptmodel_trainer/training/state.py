@@ -83,7 +83,10 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Variables:
-    """The TensorFlow variables that training changes: weights, the optimizer's slots, each layer's LSTM state."""
+    """The TensorFlow variables that training changes: weights, slots, each layer's LSTM state.
+
+    Slots are the optimizer's and those of the weights' average.
+    """
 
     weights: Mapping[str, Any]
     slots: Mapping[str, Any]

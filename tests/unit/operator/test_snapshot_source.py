@@ -19,8 +19,8 @@ from tests.unit.operator.fake_pachyderm import FakePachyderm
 SECONDS = 30
 
 
-class CalledUp:
-    """Keys in the order in which they were called up."""
+class Requeued:
+    """Keys in the order in which they were requeued."""
 
     def __init__(self) -> None:
         self.keys: list[str] = []
@@ -40,133 +40,133 @@ class CalledUp:
 
 
 @asynccontextmanager
-async def looks(pachyderm: FakePachyderm) -> AsyncIterator[tuple[SnapshotSource, CalledUp]]:
-    called = CalledUp()
-    source = SnapshotSource(pachyderm, lambda: {"default"}, called.add, lambda: called.at_work, lambda: None)
+async def polling(pachyderm: FakePachyderm) -> AsyncIterator[tuple[SnapshotSource, Requeued]]:
+    requeued = Requeued()
+    source = SnapshotSource(pachyderm, lambda: {"default"}, requeued.add, lambda: requeued.at_work, lambda: None)
     try:
-        yield source, called
+        yield source, requeued
     finally:
         source.close()
 
 
 def counting(pachyderm: FakePachyderm, answers: Iterator[PachydermError | None]) -> list[str]:
     """The polls that were started; each gets the next of `answers`."""
-    begun: list[str] = []
+    polls: list[str] = []
 
     def fault(call: str) -> PachydermError | None:
         if call != "list_projects":
             return None
-        begun.append(call)
+        polls.append(call)
         return next(answers, None)
 
     pachyderm.fault = fault
-    return begun
+    return polls
 
 
 async def test_one_poll_serves_all_waiting_objects() -> None:
     pachyderm = FakePachyderm()
-    begun = counting(pachyderm, iter(()))
-    async with looks(pachyderm) as (source, called):
+    polls = counting(pachyderm, iter(()))
+    async with polling(pachyderm) as (source, requeued):
         for number in range(100):
             source.wait(("ml", f"{number:02}"), time.monotonic())
-        assert await called.until(100) == [f"{number:02}" for number in range(100)]
-        assert len(begun) == 1
+        assert await requeued.until(100) == [f"{number:02}" for number in range(100)]
+        assert len(polls) == 1
         assert source.waiting == 0
 
 
 async def test_an_object_that_waits_for_an_existing_snapshot_is_requeued_immediately() -> None:
     pachyderm = FakePachyderm()
-    begun = counting(pachyderm, iter([None, UnavailableError("list_projects", "gone")]))
-    async with looks(pachyderm) as (source, called):
+    polls = counting(pachyderm, iter([None, UnavailableError("list_projects", "gone")]))
+    async with polling(pachyderm) as (source, requeued):
         before = time.monotonic()
         await source.latest(before)
         source.wait(("ml", "a"), before)
-        assert called.keys == ["a"]
+        assert requeued.keys == ["a"]
         before = time.monotonic()
         with pytest.raises(UnavailableError):
             await source.latest(before)
         source.wait(("ml", "b"), before)
-        assert called.keys == ["a", "b"]
-        assert (len(begun), source.waiting) == (2, 0)
+        assert requeued.keys == ["a", "b"]
+        assert (len(polls), source.waiting) == (2, 0)
 
 
 async def test_an_object_that_needs_a_newer_snapshot_causes_another_poll() -> None:
     pachyderm = FakePachyderm()
-    begun = counting(pachyderm, iter(()))
-    async with looks(pachyderm) as (source, called):
+    polls = counting(pachyderm, iter(()))
+    async with polling(pachyderm) as (source, requeued):
         source.wait(("ml", "a"), time.monotonic())
-        await called.until(1)
+        await requeued.until(1)
         source.wait(("ml", "b"), time.monotonic())
-        assert await called.until(2) == ["a", "b"]
-        assert len(begun) == 2
+        assert await requeued.until(2) == ["a", "b"]
+        assert len(polls) == 2
 
 
 async def test_an_object_that_accepts_the_latest_snapshot_does_not_wait_for_a_running_poll() -> None:
-    pachyderm, under_way, go_on = FakePachyderm(), threading.Event(), threading.Event()
-    async with looks(pachyderm) as (source, called):
+    pachyderm, started, proceed = FakePachyderm(), threading.Event(), threading.Event()
+    async with polling(pachyderm) as (source, requeued):
         before = time.monotonic()
         first = await source.latest(before)
 
         def slow(call: str) -> None:
-            under_way.set()
-            assert go_on.wait(SECONDS), "the look that is under way was waited for"
+            started.set()
+            assert proceed.wait(SECONDS), "the poll in progress is awaited"
 
         pachyderm.fault = slow
         source.wait(("ml", "a"), time.monotonic())
         try:
-            assert await asyncio.to_thread(under_way.wait, SECONDS)
+            assert await asyncio.to_thread(started.wait, SECONDS)
             async with asyncio.timeout(SECONDS / 2):
                 assert await source.latest(before) is first
         finally:
-            go_on.set()
-        assert await called.until(1) == ["a"]
+            proceed.set()
+        assert await requeued.until(1) == ["a"]
 
 
 async def test_a_failed_poll_requeues_the_waiting_objects_too() -> None:
     """They have to report that Pachyderm is unavailable."""
     pachyderm = FakePachyderm()
     counting(pachyderm, iter([UnavailableError("list_projects", "gone")]))
-    async with looks(pachyderm) as (source, called):
+    async with polling(pachyderm) as (source, requeued):
         before = time.monotonic()
         source.wait(("ml", "a"), before)
-        assert await called.until(1) == ["a"]
+        assert await requeued.until(1) == ["a"]
         with pytest.raises(UnavailableError):
             await source.latest(before)
 
 
 async def test_an_object_that_was_requeued_for_another_reason_is_not_requeued_again() -> None:
-    async with looks(FakePachyderm()) as (source, called):
+    async with polling(FakePachyderm()) as (source, requeued):
         source.wait(("ml", "a"), time.monotonic())
         source.wait(("ml", "b"), time.monotonic())
         source.forget(("ml", "a"))
-        assert await called.until(1) == ["b"]
+        assert await requeued.until(1) == ["b"]
 
 
 @pytest.mark.parametrize(("at_work", "asking"), [(1, 0), (2, 1), (0, 0), (1, 1)])
 async def test_a_poll_is_delayed_while_running_reconciles_could_share_it(at_work: int, asking: int) -> None:
     pachyderm, took = FakePachyderm(), 0.3
-    begun: list[float] = []
+    polls: list[float] = []
 
     def slow(call: str) -> None:
         if call == "list_projects":
-            begun.append(time.monotonic())
+            polls.append(time.monotonic())
             time.sleep(took)
 
     pachyderm.fault = slow
-    async with looks(pachyderm) as (source, called):
+    async with polling(pachyderm) as (source, requeued):
         source.wait(("ml", "a"), time.monotonic())
-        await called.until(1)
-        called.at_work = at_work
+        await requeued.until(1)
+        requeued.at_work = at_work
         if asking:
             await source.latest(time.monotonic())
         else:
             source.wait(("ml", "b"), time.monotonic())
-            await called.until(2)
-    rested = begun[1] - begun[0] - took
-    assert rested >= 5 * took if at_work > asking else took <= rested < 4 * took
+            await requeued.until(2)
+    paused = polls[1] - polls[0] - took
+    assert paused >= 5 * took if at_work > asking else took <= paused < 4 * took
 
 
-def let_looks_take(seconds: float, pachyderm: FakePachyderm) -> None:
+def let_polls_take(seconds: float, pachyderm: FakePachyderm) -> None:
     def slow(call: str) -> None:
         if call == "list_projects":
             time.sleep(seconds)
@@ -188,25 +188,25 @@ async def test_few_objects_with_many_pipelines_do_not_advance_a_poll() -> None:
             datum_tries=1,
         )
         pachyderm.apply_pipelines([PipelineApply(spec)])
-    let_looks_take(took, pachyderm)
-    async with looks(pachyderm) as (source, called):
-        called.at_work = 0
-        rested = []
+    let_polls_take(took, pachyderm)
+    async with polling(pachyderm) as (source, requeued):
+        requeued.at_work = 0
+        paused = []
         for waiting in (1, 2):
             before = await source.latest(time.monotonic())
             for number in range(waiting):
                 source.wait(("ml", str(number)), time.monotonic())
-            called.keys.clear()
-            await called.until(waiting)
-            rested.append((await source.latest(before.started)).started - before.started)
-    assert rested[0] >= 6 * took
-    assert rested[1] < 5 * took
+            requeued.keys.clear()
+            await requeued.until(waiting)
+            paused.append((await source.latest(before.started)).started - before.started)
+    assert paused[0] >= 6 * took
+    assert paused[1] < 5 * took
 
 
 async def test_a_request_by_the_ticker_alone_does_not_advance_a_poll() -> None:
     pachyderm, took = FakePachyderm(), 0.1
-    let_looks_take(took, pachyderm)
-    async with looks(pachyderm) as (source, called):
-        called.at_work = 0
+    let_polls_take(took, pachyderm)
+    async with polling(pachyderm) as (source, requeued):
+        requeued.at_work = 0
         first = await source.latest(time.monotonic())
         assert (await source.latest(time.monotonic())).started - first.started >= 6 * took

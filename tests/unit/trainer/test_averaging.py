@@ -1,0 +1,125 @@
+"""The moving average of the weights: its arithmetic, and that validation, model and resumed run use it."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from scriptmodel_trainer.errors import ExitCode, StoppedError
+from scriptmodel_trainer.presets import PRESETS, Preset, with_overrides
+from scriptmodel_trainer.progress.events import Event, Progressed
+from scriptmodel_trainer.progress.listeners import TextProgress
+from scriptmodel_trainer.stopping import StopSignals
+from scriptmodel_trainer.storage import read_arrays
+from scriptmodel_trainer.training.batches import cut_for_training, cut_for_validation
+from scriptmodel_trainer.training.hardware import load_tensorflow
+
+load_tensorflow(0)
+
+import tensorflow as tf  # noqa: E402  # quietly loaded above
+
+from scriptmodel_trainer.training import loop  # noqa: E402  # as above
+from scriptmodel_trainer.training.averaging import WeightAverage  # noqa: E402  # as above
+from scriptmodel_trainer.training.fingerprints import Fingerprints  # noqa: E402  # as above
+from scriptmodel_trainer.training.graph import Pace, TrainingGraph, ValidationGraph  # noqa: E402  # as above
+from scriptmodel_trainer.training.model import LanguageModel  # noqa: E402  # as above
+from scriptmodel_trainer.training.optimizers import Optimizer  # noqa: E402  # as above
+from scriptmodel_trainer.training.stores import CheckpointFile  # noqa: E402  # as above
+from scriptmodel_trainer.training.task import TrainingTask  # noqa: E402  # as above
+
+STREAM = np.random.default_rng(5).integers(0, 50, 1500).astype(np.int32)
+SETTINGS = {"hidden_units": "12", "embedding_units": "8", "steps": "5", "batch_size": "4", "ema_decay": "0.9"}
+
+
+def preset(**more: str) -> Preset:
+    return with_overrides(PRESETS["demo"], SETTINGS | more)
+
+
+def test_the_average_is_that_of_a_reference_in_numpy() -> None:
+    chosen = preset()
+    model = LanguageModel(chosen, 50, seed=2)
+    average = WeightAverage(model)
+    expected = {name: weights.astype(np.float64) for name, weights in model.weights().items()}
+    rows = cut_for_training(STREAM, chosen.batch_size, chosen.steps, 0)
+    graph = TrainingGraph(model, Optimizer(chosen, model.variables), rows, 3, average)
+    for step in range(30):
+        graph.run(step, step, [0.01])
+        decay = min(0.9, (1 + step) / (10 + step))
+        for name, weights in model.weights().items():
+            expected[name] = decay * expected[name] + (1 - decay) * weights
+    for name, weights in average.model.weights().items():
+        assert weights == pytest.approx(expected[name], abs=1e-6), name
+        assert not np.allclose(weights, model.weights()[name], atol=1e-4), name
+
+
+def test_the_average_of_constant_weights_is_these_weights() -> None:
+    model = LanguageModel(preset(), 50, seed=2)
+    average = WeightAverage(model)
+    for step in range(200):
+        average.update(tf.constant(step))
+    for name, weights in model.weights().items():
+        assert np.array_equal(weights, average.model.weights()[name]), name
+
+
+def test_without_a_decay_the_model_is_its_own_average_and_nothing_is_stored() -> None:
+    model = LanguageModel(preset(ema_decay="0"), 50, seed=2)
+    average = WeightAverage(model)
+    assert average.model is model
+    assert average.slots == {}
+
+
+def test_validation_and_model_have_the_averaged_weights_and_training_goes_on_from_its_own() -> None:
+    plain, averaged = preset(ema_decay="0"), preset()
+    trained = []
+    for chosen in (plain, averaged):
+        model = LanguageModel(chosen, 50, seed=2)
+        average = WeightAverage(model)
+        rows = cut_for_training(STREAM, chosen.batch_size, chosen.steps, 0)
+        graph = TrainingGraph(model, Optimizer(chosen, model.variables), rows, 3, average)
+        validation = ValidationGraph(average.model, cut_for_validation(STREAM, 0))
+        graph.run(0, 0, [0.01] * 20)
+        losses = [validation.run(), validation.run()]
+        graph.run(20, 20, [0.01] * 20)
+        trained.append((model.weights(), losses))
+    (own, plain_losses), (others, averaged_losses) = trained
+    assert all(np.array_equal(own[name], others[name]) for name in own)
+    assert averaged_losses[0] == averaged_losses[1] != plain_losses[0]
+
+
+class StoppedInEpochTwo(TextProgress):
+    """Asks the run to stop within its second epoch."""
+
+    def __init__(self, signals: StopSignals) -> None:
+        super().__init__(io.StringIO())
+        self._signals = signals
+
+    def report(self, event: Event) -> None:
+        super().report(event)
+        if isinstance(event, Progressed) and event.epoch == 2 and event.fraction > 0.4:
+            self._signals.requested = ExitCode.TERMINATED
+
+
+def task(chosen: Preset, store: CheckpointFile, *resume_from: CheckpointFile) -> TrainingTask:
+    return TrainingTask(
+        *("demo", chosen, 50, STREAM, STREAM, {}, 0, 1, Fingerprints("run"), "", store, 3600.0, lambda _: ""),
+        resume_from=resume_from,
+    )
+
+
+def test_a_stopped_run_resumes_to_the_same_average(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Pace, "_SECONDS", 0)  # one window a call, so that it can stop after each
+    chosen = preset(epochs="3")
+    file, other = (CheckpointFile(tmp_path / name, Fingerprints("run")) for name in ("stopped.npz", "whole.npz"))
+    signals = StopSignals()
+    with pytest.raises(StoppedError, match="stopped in epoch 2"):
+        loop.fit(task(chosen, file), StoppedInEpochTwo(signals), signals)
+    stored = read_arrays(tmp_path / "stopped.npz")
+    assert any((stored[f"slots/average/{name}"] != stored[f"weights/{name}"]).any() for name in chosen.shapes(50))
+    resumed = loop.fit(task(chosen, file, file), TextProgress(io.StringIO()), StopSignals())
+    whole = loop.fit(task(chosen, other), TextProgress(io.StringIO()), StopSignals())
+    assert all(np.array_equal(weights, resumed.weights[name]) for name, weights in whole.weights.items())
+    assert [e.valid_perplexity for e in resumed.history] == [e.valid_perplexity for e in whole.history]
+    assert resumed.best_epoch > 1
