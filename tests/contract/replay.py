@@ -15,6 +15,7 @@ import re
 import tarfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -61,17 +62,30 @@ def load(path: Path) -> Json:
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
-def differences(address: str, recording: Json, prefix: str, given: Json) -> list[str]:
-    """Replay a recording with some variables; return a text for each step whose result differs."""
-    found = []
-    for number, (step, seen) in enumerate(Run(address, recording, given | {"prefix": prefix}).steps(), 1):
-        if seen is not None and seen != step["result"]:
-            title = f"{recording['name']}, step {number}: {step.get('step', step['call'])}"
-            lines = difflib.unified_diff(
-                _text(step["result"]).splitlines(), _text(seen).splitlines(), "recorded", "seen", lineterm="", n=2
-            )
-            found.append("\n".join([title, *lines]))
-    return found
+@dataclass(frozen=True)
+class Difference:
+    """A step whose result is not the recorded one."""
+
+    number: int
+    step: Json
+    seen: Json
+
+    @property
+    def name(self) -> str:
+        """What the step is about."""
+        return str(self.step.get("step", self.step["call"]))
+
+    def __str__(self) -> str:
+        lines = difflib.unified_diff(
+            _text(self.step["result"]).splitlines(), _text(self.seen).splitlines(), "recorded", "seen", lineterm="", n=2
+        )
+        return "\n".join([f"step {self.number}: {self.name}", *lines])
+
+
+def differences(address: str, recording: Json, prefix: str, given: Json) -> list[Difference]:
+    """Replay a recording with some variables; return each step whose result differs."""
+    steps = enumerate(Run(address, recording, given | {"prefix": prefix}).steps(), 1)
+    return [Difference(n, step, seen) for n, (step, seen) in steps if seen is not None and seen != step["result"]]
 
 
 class Run:

@@ -120,7 +120,7 @@ def revoked(root: Administrator) -> str:
 @pytest.mark.parametrize(
     ("made", "reason", "message"),
     [
-        (lambda _: "", "Refused", "Pachyderm wants a token and the operator has none"),
+        (lambda _: "", "Refused", "Pachyderm requires a token and the operator has none"),
         (expired, "Refused", "the operator's token has expired"),
         (revoked, "Refused", "Pachyderm does not know the operator's token, which was revoked or has expired"),
     ],

@@ -49,6 +49,7 @@ NEXT: Mapping[str, str] = {
     Reason.JOB_STOPPED: _RETRAIN,
     Reason.WORKER_UNAVAILABLE: _RETRAIN,
     Reason.DEADLINE_EXCEEDED: _RETRAIN,
+    Reason.WORKER_ERROR: "check the storage of Pachyderm (space, credentials): kubectl logs -A -l app=pachd",
     Reason.PACHYDERM_UNAVAILABLE: "check that pachd is running: kubectl get pods -A -l app=pachd",
     Reason.SUSPENDED: "scriptmodel resume {name} -n {namespace}",
     Reason.DELETING: "kubectl get sm {name} -n {namespace} -w",

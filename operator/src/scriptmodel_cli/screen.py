@@ -129,7 +129,8 @@ def _promotion(found: Object) -> list[tuple[str, str]]:
         return []
     model, previous = (str(found.get(key))[:SHORT_ID] for key in ("model", "previous"))
     figures = f": {found['figure']} after {found['previousFigure']}" if found.get("improvement") else ""
-    return [("promotion", f"{found.get('decision')}: model {model} beside {previous}, {found.get('measure')}{figures}")]
+    compared = f"model {model} compared with {previous}, {found.get('measure')}{figures}"
+    return [("promotion", f"{found.get('decision')}: {compared}")]
 
 
 def _history(history: Sequence[Object], now: datetime) -> list[str]:

@@ -228,7 +228,7 @@ class Session:
         return self.login()
 
     def login(self) -> kopf.ConnectionInfo:
-        """Credentials of the kubeconfig; ClickException without any."""
+        """Return the credentials of the kubeconfig. Raises ClickException without any."""
         from scriptmodel_operator.kube.login import LoginFailedError, login  # noqa: PLC0415 - see above
 
         try:

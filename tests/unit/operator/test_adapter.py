@@ -37,6 +37,11 @@ from scriptmodel_operator.pachyderm.values import (
 )
 
 REPO = RepoRef("default", "plays")
+REFUSED_BY_STORAGE = (
+    'blob (key "chunk/bdf3.0000000000000336") (code=Unknown): open /pach/chunk/bdf3.0000000000000336.18eb.tmp: '
+    "permission denied"
+)
+"""As pachd 2.12 reported it when its workers could not write into its storage."""
 
 
 class Pfs(pfs_grpc.APIServicer):  # type: ignore[misc]  # generated code without types
@@ -70,6 +75,9 @@ class Pps(pps_grpc.APIServicer):  # type: ignore[misc]  # generated code without
         yield pps.LogMessage(job_id=request.job.id, user=True, message="of the trainer\n")
         verdict = "errored running user code after 1m6.162928307s: signal: killed"
         yield pps.LogMessage(job_id=request.job.id, user=False, message=verdict)
+        for error in ("context canceled", REFUSED_BY_STORAGE):
+            text = f"errored process datum set task: {error}"
+            yield pps.LogMessage(job_id=request.job.id, user=False, message=text)
 
 
 class Transactions(transaction_grpc.APIServicer):  # type: ignore[misc]  # generated code without types
@@ -166,11 +174,15 @@ def test_an_incomplete_file_is_an_error() -> None:
             gateway.read_file(REPO, "1", "/a", 100)
 
 
-def test_a_log_has_the_lines_of_the_trainer_and_of_the_workers_own_only_how_it_ended() -> None:
+def test_a_log_has_the_lines_of_the_trainer_and_of_the_workers_own_only_how_it_ended_and_why_it_is_repeated() -> None:
     with pachd() as (gateway, _files, _transactions):
         found = gateway.read_log(JobRef(PipelineRef("default", "train"), "1"), follow=False, seconds=5)
-        lines = [(line.text, line.verdict) for line in found]
-        assert lines == [("of the trainer", False), ("signal: killed", True)]
+        lines = [(line.text, line.verdict, line.worker_error) for line in found]
+        assert lines == [
+            ("of the trainer", False, False),
+            ("signal: killed", True, False),
+            (REFUSED_BY_STORAGE, False, True),
+        ]
 
 
 @pytest.mark.parametrize("kind", ["join", "group", "cross", "union"])

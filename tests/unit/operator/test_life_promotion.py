@@ -330,7 +330,7 @@ def test_status_and_why_show_what_is_held_back_and_the_command_that_promotes_it(
     found = as_object(world)
     promotion = found["status"]["promotion"]
     screen = plain(screen_of(found, CREATED))
-    compared = f"HeldBack: model {promotion['model'][:8]} beside {promotion['previous'][:8]}"
+    compared = f"HeldBack: model {promotion['model'][:8]} compared with {promotion['previous'][:8]}"
     assert f"{compared}, validation: 1.6000 after 1.5000" in screen
     assert re.search(r"MODEL +GENERATION +PERPLEXITY +FINISHED +PROMOTION", screen)
     lines = [click.unstyle(line) for line in why(found, Evidence(), CREATED)]

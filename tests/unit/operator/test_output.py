@@ -85,7 +85,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.setattr(Session, "all_of", lambda *_args: [json.loads(json.dumps(found))])
     monkeypatch.setattr(Session, "where", lambda *_args: "ml")
     monkeypatch.setattr(Session, "events", lambda *_args: [event])
-    monkeypatch.setattr(Session, "ask", lambda *_args: {"items": []})
+    monkeypatch.setattr(Session, "call", lambda *_args: {"items": []})
     monkeypatch.setattr(output, "_is_terminal", lambda: True)
     return found
 

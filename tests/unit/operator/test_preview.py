@@ -100,7 +100,7 @@ def test_a_retraining_changes_no_field_and_is_shown() -> None:
     world = trained_world()
     world.want(retrain_at="now")
     (train,) = planned(world).changes
-    assert (train.why, train.fields) == ("retrain-at asks for it", ())
+    assert (train.why, train.fields) == ("retrain-at requests it", ())
 
 
 def test_a_blocker_is_shown_with_what_to_do() -> None:

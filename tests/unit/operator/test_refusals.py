@@ -96,7 +96,7 @@ def test_a_refusal_is_reported_with_the_servers_message(
 @pytest.mark.parametrize(
     ("text", "advice"),
     [
-        (NO_USER, "Pachyderm wants a token and the operator has none: make one with `pachctl auth get-robot-token"),
+        (NO_USER, "Pachyderm requires a token and the operator has none: make one with `pachctl auth get-robot-token"),
         (EXPIRED, "the operator's token has expired: make one with `pachctl auth get-robot-token"),
         (UNKNOWN_USER, "Pachyderm does not know the operator's token, which was revoked or has expired: make one"),
         (

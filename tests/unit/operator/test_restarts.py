@@ -17,8 +17,10 @@ from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.controller.event_policy import EventPolicy
 from scriptmodel_operator.kube.events import EventRecorder
 from scriptmodel_operator.metrics import _gauges
+from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.progress import LogDigest, Resumed, read_line
-from scriptmodel_operator.pachyderm.values import JobState, LogLine
+from scriptmodel_operator.pachyderm.values import JobRef, JobState, LogLine, PipelineRef
+from tests.unit.operator.fake_pachyderm import FakeLog, FakePachyderm
 from tests.unit.operator.pachyderm_state import EPOCH
 from tests.unit.operator.world import PLAYS, World, scriptmodel
 
@@ -95,6 +97,28 @@ def test_status_and_message_report_a_restart() -> None:
     assert row.split(maxsplit=1)[1] == "2, resumed at 42% of epoch 3, 1m1s computed again"
 
 
+def test_the_log_of_the_next_pod_replaces_that_of_the_lost_one_from_its_first_line() -> None:
+    """Pachyderm reads logs from pods, so that of the lost one is gone with it, however long it was."""
+    follower = LogFollower(pachyderm := FakePachyderm())
+    job = JobRef(PipelineRef("default", "train"), "1")
+
+    def read(*events: Mapping[str, object]) -> LogDigest:
+        found = [LogLine(job.id, json.dumps(event)) for event in events]
+        pachyderm.log_source = lambda _job, _follow: FakeLog(found)
+        return follower._read_once(job)
+
+    first, second = {**START, "time": 1}, {**START, "time": 2, "resumed_from": 3}
+    progress = [{"event": "epoch", "epoch": epoch, "valid_perplexity": 90 + epoch} for epoch in range(1, 6)]
+    assert read(first, *progress).epoch == 5
+    assert read(first, *progress[:2]).epoch == 5, "the same log, read again"
+    assert read().epoch == 5, "no pod yet"
+    found = read(second, RESUMED)
+    assert (found.epoch, found.resumed) == (3, Resumed(3, 0.42, 2, 61.4))
+    assert read(second, RESUMED, progress[3]).epoch == 4
+    assert read(second, RESUMED, progress[3]).best_perplexity == 91, "the best of the training, not of the pod"
+    assert read({**START, "time": 3}).best_perplexity is None, "from the first epoch again"
+
+
 def test_an_operator_that_starts_again_keeps_what_the_log_no_longer_has() -> None:
     world = running(START, RESUMED)
     before = training(world)
@@ -117,7 +141,7 @@ def test_the_finished_model_has_the_final_figures(restarts: int | None, expected
     found = training(world)
     assert found.get("restarts") == expected
     assert found.get("recomputedSeconds") == {3: 272, 0: None, None: 61}[restarts]
-    assert ("resumedAt" in found) == (expected is not None)
+    assert ("resumedAt" in found) == (restarts is None), "where the third continued is not known"
     assert "ifWorkerIsLost" not in found, "there is no worker"
 
 
@@ -224,12 +248,16 @@ async def test_each_restart_is_one_event() -> None:
         reported(None),
         reported(1, start="2026-01-02T00:00:00Z"),
     ]
+    unseen = reported(2, start="2026-01-02T00:00:00Z")  # the log was not read before the job ended
+    del unseen["training"]["resumedAt"]
+    statuses.append(unseen)
     for before, now in itertools.pairwise(statuses):
         await policy.on_status(scriptmodel(status=before), now)
-    assert [reason for reason, _, _ in recorder.events] == [Reason.RESUMED] * 3
+    assert [reason for reason, _, _ in recorder.events] == [Reason.RESUMED] * 4
     note = "training resumed at 50% of epoch 1 (restart 1); restarts have cost 7s so far"
     assert recorder.events[0] == (Reason.RESUMED, note, False)
-    assert len(recorder.occasions) == 3
+    assert recorder.events[-1][1] == "training resumed (restart 2); restarts have cost 7s so far"
+    assert len(recorder.occasions) == 4
 
 
 def test_metrics_have_restarts_and_recomputed_seconds() -> None:

@@ -6,12 +6,16 @@ import json
 from pathlib import Path
 
 import pytest
-from samples import run_trainer
+from samples import play, run_trainer
 
+from scriptmodel_trainer.arguments import parser
 from scriptmodel_trainer.auto import choose, minutes_from
+from scriptmodel_trainer.commands.train_options import options_from
+from scriptmodel_trainer.corpus.reading import find_sources
+from scriptmodel_trainer.corpus.stream import read_corpus
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.presets import PRESETS
-from scriptmodel_trainer.records import Choice
+from scriptmodel_trainer.records import FILES, SCENES, Choice
 
 TINY = ["--set", "hidden_units=8", "embedding_units=8", "epochs=1", "batch_size=4"]
 
@@ -68,5 +72,57 @@ def test_the_choice_is_noted_recorded_and_the_same_training_as_the_named_preset(
     assert f"auto: preset tuned-few, for {tokens:,} tokens to train on and 5 minutes" in done.stderr
     described = json.loads((tmp_path / "model" / "model.json").read_text())
     assert described["preset"] == "tuned-few"
-    again = run_trainer([*train, "--preset", "tuned-few", "--resume"])
+    assert described["parameters"]["document_starts"]
+    again = run_trainer([*train, "document_starts=true", "--preset", "tuned-few", "--resume"])
     assert "is already trained with these settings" in again.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "split"),
+    [
+        (["--preset", "auto"], None),
+        (["--preset", "auto", "--split", "scenes"], SCENES),
+        (["--preset", "tuned"], SCENES),
+        (["--preset", "tuned", "--split", "files"], FILES),
+        ([], SCENES),
+    ],
+)
+def test_auto_alone_decides_what_stays_together(arguments: list[str], split: str | None) -> None:
+    parsed = parser().parse_args(["train", "--data", "plays", "--out", "model", *arguments])
+    assert options_from(parsed, {}).split == split
+
+
+@pytest.mark.parametrize(
+    ("files", "named", "split"), [(20, 0, FILES), (19, 0, SCENES), (12, 9, SCENES), (1, 0, SCENES)]
+)
+def test_whole_plays_stay_together_where_there_are_enough(files: int, named: int, split: str, tmp_path: Path) -> None:
+    for number in range(files):
+        (tmp_path / f"{number}.md").write_text(play(4, number), "utf-8")
+    for number in range(named):
+        (tmp_path / f"{number}.{('train', 'valid')[number % 2]}.txt").write_text(play(4, number), "utf-8")
+    (tmp_path / "empty.md").write_text("")
+    corpus = read_corpus(find_sources([tmp_path], lambda _: None), None, lambda _: None, None)
+    assert corpus.split == split
+    sizes = {name: len(ids) for name, ids in corpus.splits.items()}
+    requested = read_corpus(find_sources([tmp_path], lambda _: None), None, lambda _: None, split)
+    assert sizes == {name: len(ids) for name, ids in requested.splits.items()}
+
+
+def test_the_split_of_auto_is_recorded_and_used_by_the_judge_and_by_trainings_from_the_model(tmp_path: Path) -> None:
+    plays, model, warm = tmp_path / "plays", tmp_path / "model", tmp_path / "warm"
+    plays.mkdir()
+    for number in range(20):
+        (plays / f"{number:02}.md").write_text(play(30, number), "utf-8")
+    train = ["train", "--data", plays, *TINY]
+    assert run_trainer([*train, "--out", model, "--preset", "auto"]).returncode == 0
+    (plays / "19.md").unlink()  # too few now
+    assert run_trainer([*train, "--out", warm, "--preset", "auto", "--from", model]).returncode == 0
+    for folder in (model, warm):
+        described = json.loads((folder / "model.json").read_text())
+        assert described["corpus"]["split"] == FILES
+        assert described["parameters"]["document_starts"]
+    judged = [
+        run_trainer(["judge", model, "--data", plays, "--samples", "1", "--words", "40", "--json", *more]).stdout
+        for more in ([], ["--split", "files"], ["--split", "scenes"])
+    ]
+    assert judged[0] == judged[1] != judged[2]

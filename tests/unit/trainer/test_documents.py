@@ -169,6 +169,22 @@ def test_a_run_in_two_parts_gives_bit_identical_weights() -> None:
         assert np.array_equal(weights, second[0].weights()[key]), key
 
 
+def test_on_a_gpu_keras_layers_read_the_windows_without_a_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = stream_of(FIRST, SECOND)
+
+    def trained() -> tuple[float, dict[str, Any]]:
+        model = model_of(batch_size="1")
+        graph = TrainingGraph(model, Optimizer(model.preset, model.variables), cut_for_training(stream, 1, 7, START), 3)
+        return graph.run(0, 0, [0.01] * 60), model.weights()
+
+    loss, weights = trained()
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda _: ["GPU:0"])
+    on_gpu, same = trained()
+    assert on_gpu == pytest.approx(loss, rel=1e-5)
+    for name, expected in weights.items():
+        assert same[name] == pytest.approx(expected, abs=1e-4), name
+
+
 def read(folder: Path, split: str = SCENES) -> TokenStream:
     return read_corpus(find_sources([folder], lambda _: None), None, lambda _: None, split)
 

@@ -18,6 +18,7 @@ from scriptmodel_trainer.artifacts import load_model
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.storage import arrays_bytes, read_arrays
 from scriptmodel_trainer.training.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
+from scriptmodel_trainer.training.state import Position
 
 Forge = Callable[[Path], None]
 
@@ -175,7 +176,7 @@ DESCRIBED: dict[str, Any] = {
 @pytest.mark.parametrize("key", DESCRIBED)
 def test_a_forged_checkpoint_is_refused(key: str, tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.npz"
-    save_checkpoint(path, Checkpoint("print", 1, 0, 0.0, 0.0, 0.0, 0, (), {"weights/a": np.ones(3, np.float32)}))
+    save_checkpoint(path, Checkpoint("print", Position(), 0, (), {"weights/a": np.ones(3, np.float32)}))
     arrays = read_arrays(path)
     forged = {**json.loads(arrays["described"].tobytes()), key: DESCRIBED[key]}
     arrays["described"] = np.frombuffer(json.dumps(forged).encode(), np.uint8)

@@ -25,7 +25,7 @@ from scriptmodel_trainer.progress.listeners import TextProgress
 from scriptmodel_trainer.training import lease
 from scriptmodel_trainer.training.checkpoints import Checkpoint
 from scriptmodel_trainer.training.fingerprints import Fingerprints
-from scriptmodel_trainer.training.state import Effort
+from scriptmodel_trainer.training.state import Effort, Position
 from scriptmodel_trainer.training.stores import StateFolder
 
 SETTINGS = ["hidden_units=64", "embedding_units=32", "layers=2", "batch_size=8", "dropout=0.2", "epochs=24"]
@@ -173,14 +173,14 @@ def test_checkpoints_of_a_later_owner_are_newer_than_those_of_an_earlier_one(tmp
         with StateFolder.opened(tmp_path, run, Effort(), progress) as state:
             assert state is not None
             for epoch in range(1, 4):
-                saved = Checkpoint(run.current, 10 * owner + epoch, 0, 0.0, 0.0, 0.0, 0, (), {})
+                saved = Checkpoint(run.current, Position(10 * owner + epoch), 0, (), {})
                 assert state.save(saved)
     assert len(list(tmp_path.glob("checkpoint-*.npz"))) == 2
     with StateFolder.opened(tmp_path, run, Effort(), progress) as state:
         assert state is not None
         newest = state.newest(lambda *_: None)
         assert newest is not None
-        assert newest.epoch == 23
+        assert newest.position.epoch == 23
 
 
 @pytest.mark.parametrize("damage", ["torn", "changed", "empty"])

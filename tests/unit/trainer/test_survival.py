@@ -20,6 +20,7 @@ from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.storage import arrays_bytes, read_arrays, write_arrays
 from scriptmodel_trainer.training.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from scriptmodel_trainer.training.fingerprints import Fingerprints
+from scriptmodel_trainer.training.state import Position
 
 SETTINGS = [
     "--preset",
@@ -176,7 +177,7 @@ def test_arrays_with_any_byte_changed_are_read_as_they_were_or_refused(seed: int
 def test_a_checkpoint_that_lost_an_array_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.npz"
     arrays = {"weights/lstm0/kernel": np.ones(3), "best/output/bias": np.ones(3)}
-    save_checkpoint(path, Checkpoint("print", 1, 0, 0.0, 0.0, 0.0, 0, (), arrays))
+    save_checkpoint(path, Checkpoint("print", Position(), 0, (), arrays))
     assert_identical(load_checkpoint(path, Fingerprints("print")).arrays, arrays)
     write_arrays(path, {name: array for name, array in read_arrays(path).items() if name != "best/output/bias"})
     with pytest.raises(BadInputError, match="damaged"):

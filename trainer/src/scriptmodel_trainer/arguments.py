@@ -34,7 +34,7 @@ _LAYOUT_HELP = (
     "lists them all) [default: auto]"
 )
 _SPLIT_HELP = (
-    "what stays together in a split: scenes, or whole files, so that no play is in two splits [default: scenes]"
+    "what stays together in a split: scenes, or whole files, so that no play is in two splits [default: scenes"
 )
 _MODEL_HELP = "model directory written by train"
 _PRESETS = """\
@@ -157,7 +157,9 @@ def _add_train(commands: _Commands[_Parser]) -> None:
         help="start from the weights and words of this model; a quarter of the preset's epochs unless these are set",
     )
     command.add_argument("--layout", default="auto", help=_LAYOUT_HELP)
-    command.add_argument("--split", choices=(SCENES, FILES), default=SCENES, help=_SPLIT_HELP)
+    command.add_argument(
+        "--split", choices=(SCENES, FILES), help=f"{_SPLIT_HELP}; with --preset auto files for 20 or more]"
+    )
     command.add_argument(
         "--set",
         nargs="+",
@@ -315,7 +317,7 @@ def _add_judge(commands: _Commands[_Parser]) -> None:
     add("subject", type=pfs_path, metavar="MODEL_DIR|SCRIPT", help=f"{_MODEL_HELP}, or a script")
     add("--data", nargs="+", required=True, type=pfs_path, metavar="PATH", help="the corpus: script files or folders")
     add("--layout", default="auto", help=_LAYOUT_HELP)
-    add("--split", choices=(SCENES, FILES), default=SCENES, help=_SPLIT_HELP)
+    add("--split", choices=(SCENES, FILES), help=f"{_SPLIT_HELP}, or the model's]")
     add("--samples", type=int, default=8, metavar="N", help="scripts that the model writes [default: 8]")
     add("--words", type=int, default=500, metavar="N", help="length limit of each in words [default: 500]")
     add("--seed", type=int, default=0, metavar="N", help="random seed of the scripts [default: 0]")

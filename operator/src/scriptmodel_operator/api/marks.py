@@ -79,7 +79,7 @@ class Ownership(Enum):
 
     @property
     def ours(self) -> bool:
-        """Whether the ScriptModel may change and delete the object without being asked to adopt it."""
+        """Whether the ScriptModel may change and delete the object without `scriptmodel.dev/adopt`."""
         return self in (Ownership.OURS, Ownership.SUCCESSOR)
 
 

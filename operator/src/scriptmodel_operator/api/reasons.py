@@ -40,6 +40,11 @@ class Reason(StrEnum):
         "The train pods wait for quota in the queue of spec.training.queueName; pendingDeadline does not count it.",
     )
     TRAINING = "Training", "The train job is running."
+    WORKER_ERROR = (
+        "WorkerError",
+        "Pachyderm's worker cannot read the inputs or store the output of the job and repeats it from the beginning, "
+        "without limit; the message has its error.",
+    )
     TRAINED = "Trained", "A model of the newest corpus commit and the newest spec exists."
     GENERATING = "Generating", "The generate job is running, or waits for a worker."
     GENERATED = "Generated", "A script of the newest spec and the newest corpus commit exists."

@@ -18,7 +18,14 @@ _STALLED = "Stalled"
 _CORPUS_READY = "CorpusReady"
 _STAGES = (_CORPUS_READY, "Trained", "Generated")
 _WARNINGS = tuple(
-    reason.value for reason in (Reason.PACHYDERM_UNAVAILABLE, Reason.RETRYING, Reason.DRIFTED, Reason.HELD_BACK)
+    reason.value
+    for reason in (
+        Reason.PACHYDERM_UNAVAILABLE,
+        Reason.RETRYING,
+        Reason.WORKER_ERROR,
+        Reason.DRIFTED,
+        Reason.HELD_BACK,
+    )
 )
 """Reasons of Ready that are warnings although nothing is stalled."""
 
@@ -74,12 +81,12 @@ class EventPolicy:
                 await self._events.record(model, Reason.TRAINING_WARNING, note, warning=True, occasion=occasion)
 
     async def _on_restart(self, model: ScriptModel, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-        resumed = now.get("resumedAt") or {}
-        newest = (now.get("restarts"), resumed)
-        if not resumed or newest == (before.get("restarts"), before.get("resumedAt")):
+        restarts, resumed = newest = (now.get("restarts"), now.get("resumedAt") or {})
+        if not restarts or newest == (before.get("restarts"), before.get("resumedAt") or {}):
             return
-        where = f"{float(resumed['share']):.0%} of epoch {resumed['epoch']} (restart {now['restarts']})"
-        note = f"training resumed at {where}; restarts have cost {now.get('recomputedSeconds') or 0}s so far"
+        where = f" at {float(resumed['share']):.0%} of epoch {resumed['epoch']}" if resumed else ""
+        cost = now.get("recomputedSeconds") or 0
+        note = f"training resumed{where} (restart {restarts}); restarts have cost {cost}s so far"
         await self._events.record(
             model, Reason.RESUMED, note, warning=False, occasion=f"{now.get('startTime')} {newest}"
         )

@@ -51,7 +51,7 @@ class Destinations:
 
 
 def parse_destinations(entries: Iterable[str]) -> Destinations:
-    """Networks such as 10.1.0.0/16, addresses, names of hosts; `*` is everything. ValueError for what is neither."""
+    """Parse networks such as 10.1.0.0/16, addresses and host names; `*` allows everything. Raises ValueError."""
     networks: list[Network] = []
     hosts = set()
     for entry in entries:

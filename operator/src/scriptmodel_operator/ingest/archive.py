@@ -82,8 +82,10 @@ class Archive:
     options: Options
 
     def files(self) -> Iterator[tuple[str, Iterator[bytes]]]:
-        """Paths in Pachyderm and contents, in order; each has to be read before the next. SourceError for the first
-        thing that cannot be taken."""
+        """Yield paths in Pachyderm and contents, in order; each has to be read before the next.
+
+        Raises SourceError for the first entry that is refused.
+        """
         limits, included = self.options.limits, Patterns(self.options.include)
         taken, folders = set[str](), set[str]()
         for number, entry in enumerate(self._entries()):
@@ -134,7 +136,7 @@ class Archive:
         return read
 
     def _counted(self) -> Callable[[bytes], bytes]:
-        """Passes pieces on, and refuses the one with which the whole becomes too much."""
+        """Return a function that passes pieces on and raises SourceError once they exceed a limit."""
         total, limits = 0, self.options.limits
 
         def count(piece: bytes) -> bytes:
@@ -153,7 +155,7 @@ class Archive:
 
 
 class _Ahead:
-    """A stream whose first bytes can be looked at."""
+    """A stream whose first bytes can be inspected before it is read."""
 
     def __init__(self, read: Read, size: int) -> None:
         self._read = read
@@ -166,14 +168,14 @@ class _Ahead:
 
 
 def iter_until(read: Read, size: int) -> Iterator[bytes]:
-    """Pieces of at most `size` bytes in all."""
+    """Yield pieces of at most `size` bytes in all."""
     while size and (piece := read(size)):
         size -= len(piece)
         yield piece
 
 
 def _check_new(path: str, taken: set[str], folders: set[str]) -> None:
-    """Two files of one path would be appended to each other, and a file below a file breaks the commit."""
+    """Raise SourceError for a path that is taken, which Pachyderm would append to, or a file below a file."""
     above = [path[:end] for end, character in enumerate(path) if character == "/" and end]
     if path in taken or path in folders or not taken.isdisjoint(above):
         raise invalid(f"the archive has {shown(path)} twice, or as a file and as a folder: create the archive again")

@@ -50,7 +50,7 @@ def credentials_of(name: str, raw: Mapping[str, Any]) -> Credentials:
 
 
 def _text(name: str, key: str, encoded: Any) -> str:
-    """A line feed at the end is that of the file that the Secret was made from."""
+    """Decode a value. A line feed at its end is dropped: `kubectl create secret --from-file` keeps that of the file."""
     try:
         text = base64.b64decode(str(encoded), validate=True).decode().rstrip("\r\n")
     except (binascii.Error, UnicodeDecodeError):

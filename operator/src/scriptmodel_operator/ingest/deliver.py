@@ -19,13 +19,13 @@ from scriptmodel_operator.pachyderm.gateway import Gateway
 from scriptmodel_operator.pachyderm.values import BranchRef, CommitInfo, Upload
 
 FINISH_SECONDS = 120.0
-_LOOK_SECONDS = 0.5
+_POLL_SECONDS = 0.5
 _BASE_SECONDS, _SLOWEST = 60.0, 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The commit that has the files; `new` where this delivery made it."""
+    """The commit that has the files; `new` if this delivery made it."""
 
     commit: str
     new: bool
@@ -33,7 +33,7 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One attempt. `wait` sleeps."""
+    """One attempt to commit a package. `wait` sleeps."""
 
     gateway: Gateway
     branch: BranchRef
@@ -41,7 +41,10 @@ class Delivery:
     wait: Callable[[float], object] = time.sleep
 
     def deliver(self, package: Package, manifest: Mapping[str, Digest]) -> Delivered:
-        """The commit that has exactly these files. Raises SourceError, PachydermError, DeliveryCancelledError."""
+        """Return the commit that has exactly these files.
+
+        Raises SourceError, PachydermError or DeliveryCancelledError.
+        """
         head = self._finished_head()
         if head is not None and self._has(head, manifest):
             return Delivered(head.id, new=False)
@@ -55,7 +58,7 @@ class Delivery:
         return Delivered(head.id, new=True)
 
     def _finished_head(self) -> CommitInfo | None:
-        """Files put on top of an open commit would become part of it, so its end is waited for."""
+        """Return the head of the branch once it is finished: files put into an open commit would become part of it."""
         deadline = time.monotonic() + FINISH_SECONDS
         while True:
             self._check()
@@ -68,10 +71,10 @@ class Delivery:
             if time.monotonic() > deadline:
                 message = f"commit {head.id} of {self.branch} is still open: finish or delete it"
                 raise SourceError(Reason.WAITING_FOR_CORPUS_COMMIT, message, passing=True)
-            self.wait(_LOOK_SECONDS)
+            self.wait(_POLL_SECONDS)
 
     def _has(self, head: CommitInfo, manifest: Mapping[str, Digest]) -> bool:
-        """Sizes first, since they cost nothing."""
+        """Return whether a commit has exactly these files; compares sizes first, which needs no download."""
         if head.error:
             return False
         sizes = self.gateway.walk_files(self.branch.repo, head.id)
@@ -84,7 +87,7 @@ class Delivery:
         return digest_of(iter(self.gateway.stream_file(self.branch.repo, head.id, path, _seconds(size))))
 
     def _watched(self, package: Package) -> Iterator[Upload]:
-        """A stream that breaks off in the middle, and is lost whole, when the delivery is cancelled."""
+        """Yield the files of the package. A cancelled delivery raises in the middle, so that nothing is committed."""
         for path, pieces in package.files():
             yield Upload(path, self._watched_pieces(pieces))
 

@@ -249,6 +249,6 @@ def _outcome(failure: Failure) -> str:
 
 
 def _back_off(failures: int) -> float:
-    """Doubles with each failure up to a limit; chance takes away up to half, so that many do not come at once."""
+    """Return the seconds until the next attempt: they double with each failure up to a limit; up to half is random."""
     longest = min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** min(failures - 1, _LARGEST_EXPONENT))
     return float(longest * (1 - random.random() / 2))

@@ -16,7 +16,7 @@ class SourceError(Exception):
 
 
 def invalid(message: str) -> SourceError:
-    """The downloaded file is not one that can be taken."""
+    """Return the error for a downloaded file that is not a corpus."""
     return SourceError(Reason.CORPUS_INVALID, message)
 
 

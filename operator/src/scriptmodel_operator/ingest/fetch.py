@@ -1,4 +1,4 @@
-"""Downloads a file over HTTP into an open file, as a stream, from nowhere that is not allowed."""
+"""Downloads a file over HTTP into an open file, as a stream, from allowed addresses only."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from scriptmodel_operator.ingest.values import Validators, can_be_kept, shown
 _AGENT = "scriptmodel-operator"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PASSING = frozenset({408, 425, 429})
-_TAKEN_AS_SENT = frozenset({"", "identity", "gzip", "x-gzip"})
-"""Encodings. What gzip has packed shows that, and is unpacked within the limits of a tar.gz; of the others, nothing."""
+_STORED_AS_SENT = frozenset({"", "identity", "gzip", "x-gzip"})
+"""Accepted values of Content-Encoding. A gzip stream is detected and unpacked within the limits of a tar.gz."""
 _SHOWN = 40
 _LONGEST_SHOWN = 200
 _BUFFER = 1024 * 1024
@@ -60,7 +60,7 @@ USUAL = Timeouts()
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A file that was downloaded whole."""
+    """A completed download."""
 
     size: int
     sha256: str
@@ -69,7 +69,7 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class Fetcher:
-    """`run` calls a blocking function off the event loop: writing and hashing."""
+    """Downloads files over HTTP. `run` calls a blocking function off the event loop: writing and hashing."""
 
     destinations: Destinations
     run: Callable[..., Any]
@@ -78,7 +78,7 @@ class Fetcher:
     async def fetch(
         self, address: str, into: BinaryIO, most: int, known: Validators, credentials: Credentials | None = None
     ) -> Fetched | None:
-        """At most `most` bytes; None where the server says that nothing has changed. Raises SourceError.
+        """Download at most `most` bytes; None if the server answers that nothing has changed. Raises SourceError.
 
         Credentials are for the host, port and scheme of `address`, and go nowhere else that it redirects to.
         """
@@ -204,7 +204,7 @@ def _parsed(text: str, base: URL | None = None) -> URL:
 
 def _check_encoding(url: URL, answer: aiohttp.ClientResponse) -> None:
     named = ",".join(answer.headers.getall("Content-Encoding", [])).lower()
-    if unread := [each for each in map(str.strip, named.split(",")) if each not in _TAKEN_AS_SENT]:
+    if unread := [each for each in map(str.strip, named.split(",")) if each not in _STORED_AS_SENT]:
         why = f"the server sends it encoded ({unread[0][:_SHOWN]!r}), although the request forbids it"
         raise _failed(url, why, passing=False)
 

@@ -44,7 +44,7 @@ def digest_of(pieces: Iterator[bytes]) -> Digest:
 class Package:
     """A downloaded file, read in a process of its own.
 
-    All that is read raises SourceError for what cannot be taken, DeliveryCancelledError once `cancelled` is set.
+    Reading raises SourceError for the first entry that is refused, DeliveryCancelledError once `cancelled` is set.
     """
 
     file: BinaryIO
@@ -65,7 +65,7 @@ class Package:
 
 @contextmanager
 def _reader(file: BinaryIO, options: Options) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a reader of the file; kill what is left of it at the end."""
+    """Start a reader of the file; kill its process group at the end."""
     file.flush()
     descriptor = _read_only(file)
     try:
@@ -92,7 +92,7 @@ def _reader(file: BinaryIO, options: Options) -> Iterator[subprocess.Popen[bytes
 
 
 def _read_only(file: BinaryIO) -> int:
-    """Open the file once more, so that the reader can neither write to it nor move our place in it."""
+    """Open the file once more, so that the reader can neither write to it nor move the offset of this process."""
     try:
         return os.open(f"/proc/self/fd/{file.fileno()}", os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:  # not on Linux

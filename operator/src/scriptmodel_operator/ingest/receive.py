@@ -18,7 +18,7 @@ from scriptmodel_operator.ingest.failures import DeliveryCancelledError, SourceE
 from scriptmodel_operator.ingest.frames import Kind, decode
 
 _PIPE_BYTES = 256 * 1024
-_LOOK_MILLISECONDS = 100
+_POLL_MILLISECONDS = 100
 _END_SECONDS = 2.0
 _PATH = re.compile(r"(/[ -.0-~]+)+")
 _PARTS_REFUSED = frozenset({".", ".."})
@@ -59,7 +59,7 @@ class Frames:
             if self._cancelled.is_set():
                 raise DeliveryCancelledError
             started = time.monotonic()
-            ready = self._poll.poll(_LOOK_MILLISECONDS)
+            ready = self._poll.poll(_POLL_MILLISECONDS)
             self._remaining -= time.monotonic() - started
             if self._remaining <= 0:
                 raise too_large(f"reading the archive takes more than {self._seconds:.0f} s: pack fewer files")
@@ -91,7 +91,7 @@ class Received:
         self._bytes = 0
 
     def files(self) -> Iterator[tuple[str, Iterator[bytes]]]:
-        """Yield what Package.files does. Raises SourceError, DeliveryCancelledError."""
+        """Yield paths and contents, as `Package.files` does. Raises SourceError, DeliveryCancelledError."""
         kind, payload = self._frames.next()
         if kind is not Kind.START:
             raise _attack(f"{kind.name} at the start")
@@ -146,7 +146,7 @@ class _Contents:
                 yield piece
 
     def behind(self) -> tuple[Kind, bytes]:
-        """Skip what is left; return the frame behind it."""
+        """Skip the remaining pieces; return the frame behind them."""
         for _piece in self:
             pass
         assert self._behind is not None  # noqa: S101 - that is where the loop ends

@@ -98,7 +98,7 @@ def filter_calls() -> str:
 
 
 def _program(machine: str) -> bytes:
-    """The filter as instructions of classic BPF: `struct sock_filter`, eight bytes each."""
+    """Return the filter as instructions of classic BPF: `struct sock_filter`, eight bytes each."""
     column = list(_MACHINES).index(machine)
     found = [
         (_LOAD, 0, 0, _ARCHITECTURE),

@@ -75,15 +75,15 @@ class _Contents:
 
     def __init__(self, read: Read, size: int) -> None:
         self._read = read
-        self._left = size
+        self._remaining = size
         self._padding = -size % BLOCK
 
     def __iter__(self) -> Iterator[bytes]:
-        while self._left:
-            piece = self._read(min(self._left, PIECE_BYTES))
+        while self._remaining:
+            piece = self._read(min(self._remaining, PIECE_BYTES))
             if not piece:
                 raise invalid("the tar archive is cut short")
-            self._left -= len(piece)
+            self._remaining -= len(piece)
             yield piece
 
     def skip(self) -> None:

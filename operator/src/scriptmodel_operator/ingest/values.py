@@ -26,7 +26,7 @@ Failure = SourceError | PachydermError
 
 @dataclass(frozen=True, slots=True)
 class Validators:
-    """The validators of an answer, with which the server can be asked for a newer file."""
+    """The validators of an answer, for a conditional request for a newer file."""
 
     etag: str = ""
     last_modified: str = ""

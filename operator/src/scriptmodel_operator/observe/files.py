@@ -80,7 +80,7 @@ class ModelMetrics(BaseModel):
 
     @model_validator(mode="after")
     def _with_precision(self) -> Self:
-        """Trainers write the precision of the device beside it."""
+        """Put the precision into the device: trainers write it next to it."""
         if self.device is not None:
             self.device = replace(self.device, precision=self.precision)
         return self

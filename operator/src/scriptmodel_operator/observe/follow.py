@@ -99,7 +99,7 @@ class LogFollower:
                 following.stream.cancel()
 
     def _read_once(self, job: JobRef) -> LogDigest:
-        digest = LogDigest()
+        digest = self._before_first_line(job)
         try:
             for line in self._gateway.read_log(job, follow=False, seconds=_READ_SECONDS):
                 digest = read_line(digest, line)
@@ -107,11 +107,20 @@ class LogFollower:
             pass  # the log is gone or cut: what was followed before is kept
         return self._publish(job, digest)
 
+    def _before_first_line(self, job: JobRef) -> LogDigest:
+        """Return what an attempt that resumes another one does not log again."""
+        with self._lock:
+            known = self._digests.get(job, LogDigest())
+        return LogDigest(best_perplexity=known.best_perplexity)
+
     def _publish(self, job: JobRef, digest: LogDigest) -> LogDigest:
-        """Keep the longer of two digests: a stream that was opened again starts from the first line."""
+        """Keep the longer of two digests of one log, since a stream that was opened again starts from the first line,
+        and the newer of two logs: a lost pod takes its log along.
+        """
         with self._lock:
             known = self._digests.get(job)
-            if known is None or digest.lines >= known.lines:
+            newer = known is not None and digest.first not in (None, known.first)
+            if known is None or newer or digest.lines >= known.lines:
                 self._digests[job] = known = digest
                 self._digests.move_to_end(job)
             while len(self._digests) > _CACHED:
@@ -120,7 +129,7 @@ class LogFollower:
 
     def _follow(self, job: JobRef, following: _Following) -> None:
         while not following.stop.is_set():
-            digest = LogDigest()
+            digest = self._before_first_line(job)
             try:
                 following.stream = self._gateway.read_log(job, follow=True, seconds=_STREAM_SECONDS)
                 for line in following.stream:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from scriptmodel_operator.observe.figures import number, whole
@@ -53,6 +54,8 @@ class LogDigest:
     """The content of a log so far."""
 
     lines: int = 0
+    first: tuple[str, datetime | None] | None = None
+    """Text and time of its first line: those of another pod's log differ."""
     epoch: int = 0
     epochs: int = 0
     fraction: float = 0.0
@@ -79,6 +82,8 @@ class LogDigest:
     """Last lines that are not events, for a failure that has no `error` event."""
     verdict: str = ""
     """How the process ended, as the worker reports it."""
+    worker_error: str = ""
+    """Why the worker repeats the whole job, in its words; kept over the attempts that follow."""
 
     @property
     def percent(self) -> int | None:
@@ -91,9 +96,12 @@ class LogDigest:
 
 def read_line(digest: LogDigest, line: LogLine) -> LogDigest:
     """Return the digest after one more line. Lines that are not events form the tail; unknown events are skipped."""
-    counted, text = replace(digest, lines=digest.lines + 1), line.text
+    counted = replace(digest, lines=digest.lines + 1, first=digest.first or (line.text[:_LONGEST_LINE], line.time))
+    text = line.text
     if line.verdict:
         return replace(counted, verdict=readable(text)[:_LONGEST_LINE])
+    if line.worker_error:
+        return replace(counted, worker_error=short_text(text, _LONGEST_LINE))
     event = _event(text)
     if event is None:
         shown = readable(text)[:_LONGEST_LINE]
@@ -126,6 +134,7 @@ def _start(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
     epochs = whole(event.get("epochs")) or 0
     return LogDigest(
         lines=digest.lines,
+        first=digest.first,
         epochs=epochs,
         best_perplexity=best,
         warning=digest.warning,
@@ -133,6 +142,7 @@ def _start(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
         device=digest.device,
         keeps_state=event.get("state") is True,
         resumed=digest.resumed,
+        worker_error=digest.worker_error,
     )
 
 

@@ -10,7 +10,7 @@ import re
 
 from scriptmodel_operator.pachyderm.errors import AccessError, NotAuthorizedError
 
-_NONE_GIVEN = "Pachyderm wants a token and the operator has none"
+_NONE_GIVEN = "Pachyderm requires a token and the operator has none"
 _CAUSES = {
     "no authentication token": _NONE_GIVEN,
     "no authentication metadata": _NONE_GIVEN,

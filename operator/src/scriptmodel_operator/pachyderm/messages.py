@@ -40,6 +40,8 @@ _EFFECTS = {"": 0, "NoSchedule": 1, "PreferNoSchedule": 2, "NoExecute": 3}
 _OPERATOR_NAMES = {0: "Exists", 1: "Exists", 2: "Equal"}
 _NO_AMOUNTS = ResourceAmounts()
 _ENDED = re.compile(r"errored running user code after [\w.µ]+: (.*\S)", re.DOTALL)
+_REPEATED = re.compile(r"errored process datum set task: (?!context canceled)(.*\S)", re.DOTALL)
+"""The worker's own error, after which it processes the datums from the beginning, without limit."""
 _EFFECT_NAMES = {number: name for name, number in _EFFECTS.items()}
 
 
@@ -298,11 +300,14 @@ def _pipeline_request(request: Any) -> Any:
 
 
 def log_line(message: Any) -> LogLine | None:
-    """Convert a LogMessage; return None for a line about the worker itself."""
+    """Convert a LogMessage; return None for a line about the worker itself that says nothing about the job."""
+    when = moment(message, "ts")
     if message.user:
-        return LogLine(message.job_id, message.message.rstrip("\n"), moment(message, "ts"))
-    ended = _ENDED.match(message.message)
-    return LogLine(message.job_id, ended[1], moment(message, "ts"), verdict=True) if ended else None
+        return LogLine(message.job_id, message.message.rstrip("\n"), when)
+    if ended := _ENDED.match(message.message):
+        return LogLine(message.job_id, ended[1], when, verdict=True)
+    repeated = _REPEATED.match(message.message)
+    return LogLine(message.job_id, repeated[1], when, worker_error=True) if repeated else None
 
 
 def moment(message: Any, name: str) -> datetime | None:

@@ -18,7 +18,7 @@ from google.protobuf import duration_pb2, empty_pb2, timestamp_pb2, wrappers_pb2
 
 @contextmanager
 def _bare(name: str) -> Iterator[None]:
-    """The package's modules can be imported without what the package itself does when it is."""
+    """Let modules of a package be imported without running the package's own `__init__`."""
     found = importlib.util.find_spec(name)
     if name in sys.modules or found is None or found.submodule_search_locations is None:
         yield

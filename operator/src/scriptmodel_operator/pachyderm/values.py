@@ -278,3 +278,5 @@ class LogLine:
     time: datetime | None = None
     verdict: bool = False
     """Not printed by the process: how it ended, in the worker's words, such as `signal: killed`."""
+    worker_error: bool = False
+    """Not printed by the process: why the worker repeats the whole job, such as storage that refuses its output."""

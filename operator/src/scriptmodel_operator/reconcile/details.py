@@ -60,7 +60,7 @@ def training_status(model: ScriptModel, view: ModelView, now: datetime, elapsed:
     good = view.good_model
     if job.state is JobState.SUCCESS:
         metrics = view.metrics if good and good.model == job.ref.id else None
-        return times.model_copy(update=_finished(metrics)) if metrics else times
+        return times.model_copy(update=_finished(metrics, times)) if metrics else times
     if view.training_log is None:
         return times
     if not view.training_log.epochs and previous.completion_time == times.completion_time is not None:
@@ -92,7 +92,7 @@ def _device(device: Device | None) -> DeviceStatus | None:
     )
 
 
-def _finished(metrics: ModelMetrics) -> dict[str, object]:
+def _finished(metrics: ModelMetrics, known: TrainingStatus) -> dict[str, object]:
     epochs, perplexity = len(metrics.epochs), metrics.perplexity
     return {
         "epoch": epochs,
@@ -108,7 +108,7 @@ def _finished(metrics: ModelMetrics) -> dict[str, object]:
         "words_per_second": _rounded(metrics.words_per_second),
         "stopped_by": _STOPPED_BY.get(metrics.stopped_by),
         **({"device": _device(metrics.device)} if metrics.device else {}),
-        **restarts_in_metrics(metrics),
+        **restarts_in_metrics(metrics, known),
     }
 
 

@@ -109,7 +109,7 @@ def _requested(
     if mark.compute not in desired.accepted:
         return _write(ChangeKind.RECOMPUTE, desired, observed, "the spec changed", reprocess=True)
     if desired.mark.retrain_at and retraining_requested(model, mark):
-        return _write(ChangeKind.RECOMPUTE, desired, observed, "retrain-at asks for it", reprocess=True)
+        return _write(ChangeKind.RECOMPUTE, desired, observed, "retrain-at requests it", reprocess=True)
     if mark.digest in desired.accepted:
         if mark.claim == desired.mark.claim:
             return None

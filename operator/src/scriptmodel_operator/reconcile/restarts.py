@@ -26,13 +26,15 @@ def restarts_in_log(view: ModelView, previous: TrainingStatus) -> dict[str, Any]
     }
 
 
-def restarts_in_metrics(metrics: ModelMetrics) -> dict[str, Any]:
-    """Return the final figures; nothing from an older trainer."""
+def restarts_in_metrics(metrics: ModelMetrics, known: TrainingStatus) -> dict[str, Any]:
+    """Return the final figures; nothing from an older trainer. `known` may lack restarts whose log was not read."""
     if metrics.restarts is None:
         return {}
     if not metrics.restarts:
         return {"restarts": None, "resumed_at": None, "recomputed_seconds": None}
-    return {"restarts": metrics.restarts, "recomputed_seconds": round(metrics.recomputed_seconds or 0.0)}
+    resumed_at = known.resumed_at if metrics.restarts == known.restarts else None
+    seconds = round(metrics.recomputed_seconds or 0.0)
+    return {"restarts": metrics.restarts, "resumed_at": resumed_at, "recomputed_seconds": seconds}
 
 
 def as_text(resumed: Resumed | None) -> str:

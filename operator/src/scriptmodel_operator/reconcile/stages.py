@@ -48,7 +48,8 @@ def _training_job(view: ModelView, train: PipelineView, job: JobInfo, reported: 
             return _without_worker(job, train.claim, _TRAIN_AGAIN)
         return _ended(job, view.training_log, reported, Reason.TRAINING_FAILED, _TRAIN_AGAIN)
     if train.running is not None:
-        return _in_progress(Reason.TRAINING, _training_message(view, train, job))
+        message = _training_message(view, train, job)
+        return _repeated(view.training_log, message) or _in_progress(Reason.TRAINING, message)
     return _waiting(view, train, job)
 
 
@@ -81,6 +82,14 @@ def _training_message(view: ModelView, train: PipelineView, newest: JobInfo) -> 
     if log and log.warning:
         text += f"; warning: {log.warning}"
     return text + as_text(warnings_of(view))
+
+
+def _repeated(log: LogDigest | None, message: str) -> Stage | None:
+    """Return the stage of a job that the worker repeats because of an error of its own; None for any other job."""
+    if log is None or not log.worker_error:
+        return None
+    text = f"Pachyderm's worker repeats the job, because it failed outside the trainer: {log.worker_error}"
+    return _in_progress(Reason.WORKER_ERROR, f"{text}; check Pachyderm's storage ({message})")
 
 
 def _waiting(view: ModelView, train: PipelineView, job: JobInfo) -> Stage:
@@ -138,7 +147,8 @@ def _generation_job(view: ModelView, generate: PipelineView, job: JobInfo, repor
         return _in_progress(Reason.WAITING_FOR_WORKER, f"no worker can start: {generate.info.reason}")
     if job.state.waiting:
         return _in_progress(Reason.GENERATING, f"the generate job waits for a worker (job {short(job.ref.id)})")
-    return _in_progress(Reason.GENERATING, "the script is being written")
+    message = "the script is being written"
+    return _repeated(view.generation_log, message) or _in_progress(Reason.GENERATING, message)
 
 
 def _written(job: JobInfo, view: ModelView) -> Stage:

@@ -68,7 +68,7 @@ class Stages:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What keeps the operator from doing what the spec asks for."""
+    """What keeps the operator from doing what the spec requests."""
 
     reason: Reason
     message: str

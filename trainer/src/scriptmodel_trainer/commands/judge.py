@@ -46,7 +46,7 @@ class JudgeOptions:
     words: int
     seed: int
     as_json: bool
-    split: str = SCENES
+    split: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def judge_subject(options: JudgeOptions, progress: Progress) -> str:
     model = artifacts.load_model(options.subject, judged=True) if options.subject.is_dir() else None
     samples = _samples_of(options, model, progress)
     sources = reading.find_sources(options.data, progress.note)
-    corpus = stream.read_corpus(sources, layouts.layout_named(options.layout), progress.note, options.split)
+    corpus = stream.read_corpus(sources, layouts.layout_named(options.layout), progress.note, _split_of(options, model))
     if corpus.doubt:
         progress.report(Warned("not_scripts", corpus.doubt))
     report = _report(samples, corpus, model.reference if model and model.origin.base else None)
@@ -79,6 +79,11 @@ def judge_subject(options: JudgeOptions, progress: Progress) -> str:
         text = f"the text has {report.figures['words']} words: figures of fewer than {_SHORT} say little"
         progress.report(Warned("short_text", text))
     return _json(report) if options.as_json else _table(report)
+
+
+def _split_of(options: JudgeOptions, model: TrainedModel | None) -> str:
+    """Return what stays together in a split: what is requested, else as when the model was trained."""
+    return options.split or (model.origin.corpus.split if model else SCENES)
 
 
 def _samples_of(options: JudgeOptions, model: TrainedModel | None, progress: Progress) -> list[Tokens]:

@@ -98,9 +98,7 @@ def _learn(
     }
     requested, preset = options.preset, _for_this_machine(options.preset, options.seed)
     origin = base.digest if base else None
-    fingerprints = fingerprints_of(
-        requested, preset, options.seed, options.layout, corpus.digest, origin, options.split
-    )
+    fingerprints = fingerprints_of(requested, preset, options.seed, options.layout, corpus.digest, origin, corpus.split)
     effort = Effort()
     with _state_folder(options, fingerprints, effort, progress) as state:
         resume_from = _resume_from(options, state, preset, fingerprints, progress)
@@ -212,7 +210,7 @@ def _evaluated(
         layouts=corpus.layouts,
         notes=tuple(corpus.notes),
         summary=_summary(corpus, splits["train"], vocabulary),
-        split=options.split,
+        split=corpus.split,
     )
     versions = artifacts.versions(tensorflow=tensorflow)
     origin = Origin(options.preset_name, task.preset, options.seed, facts, versions, base)

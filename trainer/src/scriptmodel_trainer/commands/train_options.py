@@ -44,7 +44,8 @@ class TrainOptions:
     gpu_requested: bool = False
     gpu_required: bool = False
     base: BaseModel | None = None
-    split: str = SCENES
+    split: str | None = SCENES
+    """What stays together in a split; None: `auto` decides by the number of files."""
     overrides: Mapping[str, str] = field(default_factory=dict)
     minutes: float | None = None
     """What `auto` chooses for."""
@@ -56,7 +57,8 @@ class TrainOptions:
         if self.preset_name != AUTO:
             return self
         choice = choose(tokens, self.minutes)
-        preset = presets.with_overrides(presets.preset_named(choice.preset), self.overrides)
+        chosen = dataclasses.replace(presets.preset_named(choice.preset), document_starts=True)
+        preset = presets.with_overrides(chosen, self.overrides)
         return dataclasses.replace(self, preset_name=choice.preset, preset=preset, auto=choice)
 
 
@@ -89,10 +91,17 @@ def options_from(parsed: argparse.Namespace, environment: Mapping[str, str] = os
         gpu_requested=required or environment.get(_GPU_REQUESTED) == "1",
         gpu_required=required,
         base=base,
-        split=parsed.split,
+        split=parsed.split or _split(name, base),
         overrides=overrides,
         minutes=minutes_from(parsed.minutes, parsed.preset),
     )
+
+
+def _split(preset: str, base: BaseModel | None) -> str | None:
+    """Return what stays together in a split where that is not requested: a base's text must not be held out later."""
+    if base:
+        return base.model.origin.corpus.split
+    return None if preset == AUTO else SCENES
 
 
 def _overrides(parsed: argparse.Namespace) -> dict[str, str]:

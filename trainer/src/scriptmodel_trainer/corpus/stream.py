@@ -13,7 +13,7 @@ from scriptmodel_trainer.corpus import exact, layouts, reading, understood
 from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.layouts import Layout
 from scriptmodel_trainer.corpus.reading import Source
-from scriptmodel_trainer.corpus.splits import SPLITS, split_events, split_of_name
+from scriptmodel_trainer.corpus.splits import SHARES, SPLITS, split_events, split_of_name
 from scriptmodel_trainer.corpus.tokens import MARKERS, UNKNOWN, event_tokens
 from scriptmodel_trainer.corpus.understood import Tally
 from scriptmodel_trainer.errors import BadInputError
@@ -36,6 +36,7 @@ class TokenStream:
     understood: float  # share of the tokens
     doubt: str  # which files do not look like scripts, in one line; empty if all do
     starts: dict[str, Ids]
+    split: str  # what stayed together: SCENES or whole FILES
 
 
 class _Lexicon(dict[str, int]):
@@ -54,10 +55,11 @@ def events_of(source: Source, layout: Layout | None) -> tuple[Layout, float, Ite
 
 
 def read_corpus(
-    sources: Sequence[Source], layout: Layout | None, note: Callable[[str], None], split: str = SCENES
+    sources: Sequence[Source], layout: Layout | None, note: Callable[[str], None], split: str | None = SCENES
 ) -> TokenStream:
     """Read, normalise and split all files, by SCENES or by whole FILES.
 
+    Without a `split` it is FILES where so many files hold words that a whole one is no more than a share, else SCENES.
     Raises BadInputError if they hold no words, or a file that is named for a split holds none.
     """
     lexicon = _Lexicon()
@@ -67,6 +69,7 @@ def read_corpus(
         used[file.layout] = used.get(file.layout, 0) + 1
     _require_words(lexicon, len(files))
     without_words = _told_of_empty(files)
+    split = split or _split_for(files)
     parts, gaps = _split(files, split)
     splits = {name: ids for name, (ids, _) in parts.items()}
     notes = [*without_words, *gaps]
@@ -82,6 +85,7 @@ def read_corpus(
         understood.share_understood(file.tally for file in files),
         understood.doubt((file.name, file.tally) for file in files),
         {name: _changes(owners) for name, (_, owners) in parts.items()},
+        split,
     )
 
 
@@ -159,6 +163,22 @@ def _told_of_empty(files: Iterable[_File]) -> list[str]:
     return notes
 
 
+def _loose(files: Sequence[_File]) -> list[tuple[int, _File]]:
+    """Return the files whose names do not say which split they are, each with its number."""
+    validated = any(file.split == "valid" for file in files)
+    return [
+        (number, file)
+        for number, file in enumerate(files)
+        if file.split is None or (file.split == "train" and not validated)
+    ]
+
+
+def _split_for(files: Sequence[_File]) -> str:
+    """Return FILES if whole files can make up the shares of the splits, else SCENES."""
+    full = sum(1 for _, file in _loose(files) if file.ids)
+    return FILES if full * min(SHARES) >= 1 else SCENES
+
+
 Part = tuple[Ids, Ids]
 """Tokens of a split, and for each of them the number of its file."""
 
@@ -178,11 +198,10 @@ def _changes(owners: Ids) -> Ids:
 def _split(files: Sequence[_File], by: str) -> tuple[dict[str, Part], list[str]]:
     named = {file.split for file in files} - {None}
     parts: dict[str, list[Part]] = {name: [] for name in SPLITS}
-    loose = []
+    loose = _loose(files)
+    undecided = {number for number, _ in loose}
     for number, file in enumerate(files):
-        if file.split is None or (file.split == "train" and "valid" not in named):
-            loose.append((number, file))
-        else:
+        if file.split and number not in undecided:
             parts[file.split].append(_joined([(number, file)]))
     if loose:
         ids, owners = _joined(loose)

@@ -58,7 +58,7 @@ class Checkpointer:
         best = {f"{_BEST}{name}": array for name, array in self._outcome.best_weights.items()}
         checkpoint = Checkpoint(
             fingerprint=self._task.fingerprints.current,
-            **dataclasses.asdict(self._position),
+            position=dataclasses.replace(self._position),
             best_epoch=self._outcome.best_epoch,
             history=tuple(self._outcome.history),
             arrays=self._variables.arrays() | best,
@@ -94,8 +94,7 @@ class Checkpointer:
         if checkpoint.fingerprint == self._task.fingerprints.unresolved:
             progress.report(Warned("unknown_precision", UNKNOWN_PRECISION))
         self._variables.assign(checkpoint.arrays)
-        for field in dataclasses.fields(Position):
-            setattr(self._position, field.name, getattr(checkpoint, field.name))
+        self._position.restore(checkpoint.position)
         self._outcome.history = list(checkpoint.history)
         self._outcome.best_epoch = checkpoint.best_epoch
         self._outcome.best_weights = {
@@ -107,9 +106,9 @@ class Checkpointer:
         if checkpoint.best_epoch:
             weights = self._variables.weights
             expected |= {f"{_BEST}{name}": tuple(variable.shape) for name, variable in weights.items()}
-        epochs = self._task.preset.epochs
+        epochs, position = self._task.preset.epochs, checkpoint.position
         check_arrays(path, checkpoint.arrays, expected)
-        over = checkpoint.epoch == epochs + 1 and checkpoint.window == 0
-        within = 1 <= checkpoint.epoch <= epochs and checkpoint.window <= windows
-        if not (over or within) or len(checkpoint.history) != checkpoint.epoch - 1:
-            raise damaged(path, f"it names window {checkpoint.window} of epoch {checkpoint.epoch}")
+        over = position.epoch == epochs + 1 and position.window == 0
+        within = 1 <= position.epoch <= epochs and position.window <= windows
+        if not (over or within) or len(checkpoint.history) != position.epoch - 1:
+            raise damaged(path, f"it names window {position.window} of epoch {position.epoch}")

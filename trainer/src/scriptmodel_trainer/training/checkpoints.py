@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +16,15 @@ from scriptmodel_trainer.model_schema import check_checkpoint
 from scriptmodel_trainer.records import EpochRecord
 from scriptmodel_trainer.storage import parse_json, read_array, read_arrays, write_arrays
 from scriptmodel_trainer.training.fingerprints import Fingerprints
-from scriptmodel_trainer.training.state import Effort
+from scriptmodel_trainer.training.state import Effort, Position
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """`arrays` are named weights/..., slots/..., state/... and best/...; `window` windows of `epoch` are done."""
+    """The saved state of a run; `arrays` are named weights/..., slots/..., state/... and best/..."""
 
     fingerprint: str
-    epoch: int
-    window: int
-    loss: float
-    epoch_seconds: float
-    seconds: float
+    position: Position
     best_epoch: int
     history: tuple[EpochRecord, ...]
     arrays: dict[str, npt.NDArray[Any]]
@@ -40,13 +35,14 @@ class Checkpoint:
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Store atomically: a kill at any moment leaves the old checkpoint or the new one. WriteError if it cannot."""
     described = {
-        entry.name: getattr(checkpoint, entry.name)
-        for entry in dataclasses.fields(checkpoint)
-        if entry.name not in ("arrays", "history", "effort")
+        "fingerprint": checkpoint.fingerprint,
+        **asdict(checkpoint.position),
+        "best_epoch": checkpoint.best_epoch,
+        "processor": checkpoint.processor,
+        "effort": asdict(checkpoint.effort),
+        "history": [asdict(record) for record in checkpoint.history],
+        "names": sorted(checkpoint.arrays),
     }
-    described["effort"] = dataclasses.asdict(checkpoint.effort)
-    described["history"] = [dataclasses.asdict(record) for record in checkpoint.history]
-    described["names"] = sorted(checkpoint.arrays)
     text = json.dumps(described).encode()
     write_arrays(path, {**checkpoint.arrays, "described": np.frombuffer(text, np.uint8)})
 
@@ -60,7 +56,8 @@ def load_checkpoint(path: Path, fingerprints: Fingerprints) -> Checkpoint:
         history = tuple(EpochRecord(**record) for record in described.pop("history"))
         arrays = {name: arrays[name] for name in described.pop("names")}
         effort = Effort(**described.pop("effort", {"seconds": described["seconds"]}))
-        checkpoint = Checkpoint(**described, history=history, arrays=arrays, effort=effort)
+        position = Position(**{each.name: described.pop(each.name) for each in fields(Position)})
+        checkpoint = Checkpoint(**described, position=position, history=history, arrays=arrays, effort=effort)
     except BadInputError as error:
         raise BadInputError(error.message, "train without --resume") from error
     except (OSError, ValueError, KeyError, TypeError) as error:

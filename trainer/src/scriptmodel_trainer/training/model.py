@@ -104,13 +104,20 @@ class LanguageModel:
         self, index: int, sequence: Any, state: Sequence[Any], dropout: Dropout | None, precision: str, kept: Any
     ) -> Any:
         layer, steps = self.layers[index], sequence.shape[1]
-        masked = kept is not None or (dropout is not None and self.preset.recurrent_dropout > 0)
-        if not masked and (self._on_gpu or steps is None or steps > MOST_STEPS):
-            return layer(sequence, initial_state=list(state))
-        kernel, recurrent, bias = (variable.value for variable in layer.trainable_variables)
-        if dropout:
-            recurrent = dropout.of_weights(recurrent, index)
-        return read_window(sequence, state[0], state[1], kernel, recurrent, bias, precision, kept)
+
+        def whole() -> Any:
+            return tuple(layer(sequence, initial_state=list(state)))
+
+        def written_out() -> Any:
+            kernel, recurrent, bias = (variable.value for variable in layer.trainable_variables)
+            if dropout:
+                recurrent = dropout.of_weights(recurrent, index)
+            return read_window(sequence, state[0], state[1], kernel, recurrent, bias, precision, kept)
+
+        masked = dropout is not None and self.preset.recurrent_dropout > 0
+        if masked or not (self._on_gpu or steps is None or steps > MOST_STEPS):
+            return written_out()
+        return whole() if kept is None else tf.cond(tf.reduce_all(kept > 0), whole, written_out)
 
     def logits(self, features: Any) -> Any:
         """Return features (N, D) to logits (N, V)."""

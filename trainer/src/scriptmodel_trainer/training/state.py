@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,11 @@ class Position:
     def start_next_epoch(self) -> None:
         """Move to the first window of the next epoch."""
         self.epoch, self.window, self.loss, self.epoch_seconds = self.epoch + 1, 0, 0.0, 0.0
+
+    def restore(self, saved: Position) -> None:
+        """Move to the position of a checkpoint."""
+        for each in fields(self):
+            setattr(self, each.name, getattr(saved, each.name))
 
 
 @dataclass(slots=True)

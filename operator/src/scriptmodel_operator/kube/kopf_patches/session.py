@@ -58,7 +58,7 @@ def watch_session(info: kopf.ConnectionInfo, heartbeat: WatchHeartbeat, echoes: 
             heartbeat.opened(request.url.path)
 
     async def failed(_session: aiohttp.ClientSession, _context: SimpleNamespace, request: Any) -> None:
-        """An API server that refuses the connection is down: restarting this process would not help."""
+        """End the silence if the API server refuses the connection: restarting this process would not help."""
         refused = isinstance(request.exception, aiohttp.ClientConnectionError)
         if refused and not isinstance(request.exception, TimeoutError):
             heartbeat.received(request.url.path)
