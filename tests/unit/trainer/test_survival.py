@@ -99,6 +99,15 @@ def test_a_killed_run_resumes_to_bit_identical_weights(
     assert_identical(resumed(corpus, tmp_path), undisturbed)
 
 
+def test_equal_arrays_are_equal_files(tmp_path: Path) -> None:
+    """A checkpoint names arrays in another order than the network does."""
+    first = {"kernel": np.ones(2, np.float32), "bias": np.zeros(2, np.float32)}
+    second = dict(reversed(first.items()))
+    assert arrays_bytes(first) == arrays_bytes(second)
+    write_arrays(tmp_path / "arrays.npz", second)
+    assert (tmp_path / "arrays.npz").read_bytes() == arrays_bytes(first)
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_stopped_run_saves_its_state_and_resumes(
     number: signal.Signals, code: int, corpus: Path, tmp_path: Path, undisturbed: dict[str, np.ndarray]

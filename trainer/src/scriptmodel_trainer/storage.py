@@ -125,7 +125,7 @@ def write_text(path: Path, text: str) -> None:
 def write_arrays(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
     """Store arrays as an .npz file, atomically."""
     with atomic_writer(path) as file:
-        np.savez(file, **arrays)  # type: ignore[arg-type]  # numpy's stub takes the names for its own options
+        _save(file, arrays)
 
 
 def open_regular(path: Path) -> BinaryIO:
@@ -219,8 +219,13 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> npt.NDArray[Any
 def arrays_bytes(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
     """Return arrays as the bytes of an .npz file."""
     buffer = io.BytesIO()
-    np.savez(buffer, **arrays)  # type: ignore[arg-type]  # numpy's stub takes the names for its own options
+    _save(buffer, arrays)
     return buffer.getvalue()
+
+
+def _save(file: BinaryIO, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    """Write arrays in the order of their names, so that equal arrays are equal files."""
+    np.savez(file, **dict(sorted(arrays.items())))  # type: ignore[arg-type]  # the stub takes names for options
 
 
 def json_bytes(value: Any) -> bytes:
