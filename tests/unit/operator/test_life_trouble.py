@@ -10,14 +10,8 @@ import pytest
 
 from scriptmodel_operator.observe.observer import Observer
 from scriptmodel_operator.pachyderm.errors import PipelineLimitError
-from scriptmodel_operator.pachyderm.values import (
-    BranchRef,
-    LogLine,
-    PipelineState,
-)
-from tests.unit.operator.fake_pachyderm import FakeLog
+from scriptmodel_operator.pachyderm.values import BranchRef, PipelineState
 from tests.unit.operator.pachyderm_state import SCRIPT
-from tests.unit.operator.test_adapter import REFUSED_BY_STORAGE
 from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
 
 
@@ -52,34 +46,6 @@ def test_an_object_without_a_script_is_not_ready_though_its_job_ended_well() -> 
     assert world.ready == ("False", "GenerationFailed")
     assert "generation wrote no /new_script.txt: the image" in world.condition("Ready")["message"]
     assert world.condition("Stalled")["status"] == "True"
-
-
-def test_storage_that_refuses_the_output_is_the_reason_until_the_job_ends() -> None:
-    """Pachyderm trains again and again; of its jobs and datums only the count of restarts shows it."""
-    world = World()
-    world.pachyderm.put(world.corpus, PLAYS)
-    world.reconcile()
-    start = event(event="start", epochs=3)
-    for ref, printed in ((world.train, [start, event(event="epoch", epoch=3)]), (world.generate, [])):
-        job = world.pachyderm.run(ref).ref
-        refused = LogLine(job.id, REFUSED_BY_STORAGE, worker_error=True)
-        lines = [*(LogLine(job.id, text) for text in printed), refused]
-        for again in (lines, [*lines, LogLine(job.id, start)]):
-            found = {job: again}
-            world.pachyderm.log_source = lambda each, _follow, found=found: FakeLog(found.get(each, []))
-            world.observer.logs._read_once(job)
-            world.reconcile()
-            world.observer.logs.close()
-            assert world.ready == ("False", "WorkerError")
-            message = world.condition("Ready")["message"]
-            assert message.startswith(
-                "Pachyderm's worker repeats the job, because it failed outside the trainer: blob ("
-            )
-            assert "permission denied; check Pachyderm's storage" in message
-            assert world.condition("Stalled")["status"] == "False", "it continues once the storage works"
-        world.pachyderm.succeed(ref)
-        world.reconcile()
-    assert world.ready == ("True", "Generated")
 
 
 def test_a_failure_without_an_error_event_reports_the_last_lines_or_that_they_are_gone() -> None:

@@ -17,26 +17,26 @@ load_tensorflow(0)
 
 import tensorflow as tf  # noqa: E402  # quietly loaded above
 
-from scriptmodel_trainer.artifacts import load_model  # noqa: E402
-from scriptmodel_trainer.corpus.reading import find_sources  # noqa: E402
-from scriptmodel_trainer.corpus.stream import TokenStream, read_corpus, read_whole  # noqa: E402
-from scriptmodel_trainer.corpus.tokens import DOCUMENT  # noqa: E402
-from scriptmodel_trainer.evaluation import (  # noqa: E402
+from scriptmodel_trainer.artifacts import load_model  # noqa: E402  # as above
+from scriptmodel_trainer.corpus.reading import find_sources  # noqa: E402  # as above
+from scriptmodel_trainer.corpus.stream import TokenStream, read_corpus, read_whole  # noqa: E402  # as above
+from scriptmodel_trainer.corpus.tokens import DOCUMENT  # noqa: E402  # as above
+from scriptmodel_trainer.evaluation import (  # noqa: E402  # as above
     negative_log_likelihoods,
     stepwise_negative_log_likelihoods,
 )
-from scriptmodel_trainer.generation.grammar import Kind, kind_of, kind_of_piece  # noqa: E402
-from scriptmodel_trainer.generation.network import Network  # noqa: E402
-from scriptmodel_trainer.generation.readers import NetworkReader  # noqa: E402
-from scriptmodel_trainer.presets import PRESETS, Preset, with_overrides  # noqa: E402
-from scriptmodel_trainer.records import FILES, SCENES  # noqa: E402
-from scriptmodel_trainer.training import scoring  # noqa: E402
-from scriptmodel_trainer.training.batches import cut_for_training, cut_for_validation  # noqa: E402
-from scriptmodel_trainer.training.graph import TrainingGraph, ValidationGraph  # noqa: E402
-from scriptmodel_trainer.training.model import LanguageModel  # noqa: E402
-from scriptmodel_trainer.training.optimizers import Optimizer  # noqa: E402
-from scriptmodel_trainer.training.recurrence import read_window  # noqa: E402
-from scriptmodel_trainer.vocabulary import Vocabulary, build_open_vocabulary, with_documents  # noqa: E402
+from scriptmodel_trainer.generation.grammar import Kind, kind_of, kind_of_piece  # noqa: E402  # as above
+from scriptmodel_trainer.generation.network import Network  # noqa: E402  # as above
+from scriptmodel_trainer.generation.readers import NetworkReader  # noqa: E402  # as above
+from scriptmodel_trainer.presets import PRESETS, Preset, with_overrides  # noqa: E402  # as above
+from scriptmodel_trainer.records import FILES, SCENES  # noqa: E402  # as above
+from scriptmodel_trainer.training import scoring  # noqa: E402  # as above
+from scriptmodel_trainer.training.batches import cut_for_training, cut_for_validation  # noqa: E402  # as above
+from scriptmodel_trainer.training.graph import TrainingGraph, ValidationGraph  # noqa: E402  # as above
+from scriptmodel_trainer.training.model import LanguageModel  # noqa: E402  # as above
+from scriptmodel_trainer.training.optimizers import Optimizer  # noqa: E402  # as above
+from scriptmodel_trainer.training.recurrence import read_window  # noqa: E402  # as above
+from scriptmodel_trainer.vocabulary import Vocabulary, build_open_vocabulary, with_documents  # noqa: E402  # as above
 
 START = 49  # the token that starts a document
 FIRST, OTHER, SECOND = (np.random.default_rng(seed).integers(0, 49, 300).astype(np.int32) for seed in range(3))

@@ -17,10 +17,10 @@ from scriptmodel_trainer.training.hardware import load_tensorflow, multiplies_bf
 load_tensorflow(0)
 
 import keras  # noqa: E402  # quietly loaded above
-import tensorflow as tf  # noqa: E402
+import tensorflow as tf  # noqa: E402  # as above
 
-from scriptmodel_trainer.training.recurrence import read_window  # noqa: E402
-from scriptmodel_trainer.training.softmax import mean_cross_entropy  # noqa: E402
+from scriptmodel_trainer.training.recurrence import read_window  # noqa: E402  # as above
+from scriptmodel_trainer.training.softmax import mean_cross_entropy  # noqa: E402  # as above
 
 ROUNDING = {"float32": 2e-6, "bfloat16": 0.01}
 

@@ -15,17 +15,17 @@ load_tensorflow(0)
 
 import tensorflow as tf  # noqa: E402  # quietly loaded above
 
-from scriptmodel_trainer.presets import PRESETS, Preset, with_overrides  # noqa: E402
-from scriptmodel_trainer.progress.listeners import TextProgress  # noqa: E402
-from scriptmodel_trainer.stopping import StopSignals  # noqa: E402
-from scriptmodel_trainer.training import loop  # noqa: E402
-from scriptmodel_trainer.training import model as model_module  # noqa: E402
-from scriptmodel_trainer.training.fingerprints import Fingerprints  # noqa: E402
-from scriptmodel_trainer.training.graph import TrainingGraph  # noqa: E402
-from scriptmodel_trainer.training.model import LanguageModel  # noqa: E402
-from scriptmodel_trainer.training.optimizers import Optimizer  # noqa: E402
-from scriptmodel_trainer.training.stores import CheckpointFile  # noqa: E402
-from scriptmodel_trainer.training.task import TrainingTask  # noqa: E402
+from scriptmodel_trainer.presets import PRESETS, Preset, with_overrides  # noqa: E402  # as above
+from scriptmodel_trainer.progress.listeners import TextProgress  # noqa: E402  # as above
+from scriptmodel_trainer.stopping import StopSignals  # noqa: E402  # as above
+from scriptmodel_trainer.training import loop  # noqa: E402  # as above
+from scriptmodel_trainer.training import model as model_module  # noqa: E402  # as above
+from scriptmodel_trainer.training.fingerprints import Fingerprints  # noqa: E402  # as above
+from scriptmodel_trainer.training.graph import TrainingGraph  # noqa: E402  # as above
+from scriptmodel_trainer.training.model import LanguageModel  # noqa: E402  # as above
+from scriptmodel_trainer.training.optimizers import Optimizer  # noqa: E402  # as above
+from scriptmodel_trainer.training.stores import CheckpointFile  # noqa: E402  # as above
+from scriptmodel_trainer.training.task import TrainingTask  # noqa: E402  # as above
 
 STREAM = np.random.default_rng(5).integers(0, 50, 1500).astype(np.int32)
 SETTINGS = {"hidden_units": "12", "steps": "5", "batch_size": "4", "dropout": "0.2"}

@@ -1,0 +1,38 @@
+"""Storage of Pachyderm that refuses a worker's output: the job is repeated, and the status says why."""
+
+from __future__ import annotations
+
+import json
+
+from scriptmodel_operator.pachyderm.values import LogLine
+from tests.unit.operator.fake_pachyderm import FakeLog
+from tests.unit.operator.test_adapter import REFUSED_BY_STORAGE
+from tests.unit.operator.world import PLAYS, World
+
+
+def test_storage_that_refuses_the_output_is_the_reason_until_the_job_ends() -> None:
+    """Pachyderm trains again and again; of its jobs and datums only the count of restarts shows it."""
+    world = World()
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    start, ended = json.dumps({"event": "start", "epochs": 3}), json.dumps({"event": "epoch", "epoch": 3})
+    for ref, printed in ((world.train, [start, ended]), (world.generate, [])):
+        job = world.pachyderm.run(ref).ref
+        refused = LogLine(job.id, REFUSED_BY_STORAGE, worker_error=True)
+        lines = [*(LogLine(job.id, text) for text in printed), refused]
+        for again in (lines, [*lines, LogLine(job.id, start)]):
+            found = {job: again}
+            world.pachyderm.log_source = lambda each, _follow, found=found: FakeLog(found.get(each, []))
+            world.observer.logs._read_once(job)
+            world.reconcile()
+            world.observer.logs.close()
+            assert world.ready == ("False", "WorkerError")
+            message = world.condition("Ready")["message"]
+            assert message.startswith(
+                "Pachyderm's worker repeats the job, because it failed outside the trainer: blob ("
+            )
+            assert "permission denied; check Pachyderm's storage" in message
+            assert world.condition("Stalled")["status"] == "False", "it continues once the storage works"
+        world.pachyderm.succeed(ref)
+        world.reconcile()
+    assert world.ready == ("True", "Generated")
