@@ -199,6 +199,15 @@ def test_a_datum_that_exceeds_its_timeout_fails(client: Client, name: Name, corp
     assert client.finished_job(train, uuid).state == pps.JOB_FAILURE
 
 
+def test_a_job_without_time_is_killed_before_its_datums_are_counted(client: Client, name: Name, corpus: str) -> None:
+    train = name("train")
+    uuid = client.create_pipeline(train, sh("true"), corpus, job_timeout=Duration(seconds=-5))
+    info = client.finished_job(train, uuid)
+    assert (info.state, info.reason, info.data_total) == (pps.JOB_KILLED, " jobtimed out", 0)
+    until(lambda: "the job was stopped or deleted" in client.lines(train, uuid, user=False))
+    assert "the job started" not in client.lines(train, uuid, user=False)
+
+
 def test_autoscaling_enters_standby_and_resumes(client: Client, name: Name, corpus: str) -> None:
     train = name("train")
     uuid = client.create_pipeline(train, sh("true"), corpus, autoscaling=True)

@@ -131,6 +131,9 @@ class JobRun:
         if self._details.HasField("job_timeout"):
             spent = time.time_ns() - (job.started or job.created)
             limit = (nanoseconds(self._details.job_timeout) - spent) / SECOND
+        if limit is not None and limit <= 0:
+            self._time_out()
+            raise CancelledError
         with ThreadPoolExecutor(max_workers=1) as clock:
             finished = Cancellation()
             if limit is not None:
@@ -143,8 +146,10 @@ class JobRun:
                 finished.set()
 
     def _kill_after(self, seconds: float, finished: Cancellation) -> None:
-        if finished.wait(seconds):
-            return
+        if not finished.wait(seconds):
+            self._time_out()
+
+    def _time_out(self) -> None:
         with self._shared.db.write() as txn:
             if jobs.find(txn, self._job.ref) is not None:
                 jobs.stop(txn, self._shared.content, self._job.ref, TIMED_OUT)
