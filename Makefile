@@ -7,6 +7,8 @@ export PYTHON ?= python3
 VENV := .venv
 OPERATOR := $(VENV)/operator
 TRAINER := $(VENV)/trainer
+# A failed test runs once more, and the summary shows its first failure under "rerun"; a broken suite runs 5 tests again, not all.
+export PYTEST_ADDOPTS ?= --reruns 1 --max-suite-reruns 5 --rerun-show-tracebacks
 
 .PHONY: help
 help: ## List the targets
