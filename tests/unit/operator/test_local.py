@@ -58,6 +58,13 @@ def test_an_unknown_field_is_named_with_the_nearest_one() -> None:
         admitted({"corpus": REPO, "model": {"overides": {}}})
 
 
+def test_a_field_at_the_wrong_level_is_named_with_its_places() -> None:
+    with pytest.raises(InputError, match=r"spec.model.epochs: unknown field \(did you mean overrides.epochs\?\)"):
+        admitted({"corpus": REPO, "model": {"epochs": 4}})
+    with pytest.raises(InputError, match=r"mean model.overrides.epochs or training.budget.epochs\?\)"):
+        admitted({"corpus": REPO, "epochs": 4})
+
+
 def test_the_project_cannot_be_changed() -> None:
     old = admitted({"corpus": REPO})
     assert admitted({"corpus": REPO, "suspend": True}, old)["suspend"]

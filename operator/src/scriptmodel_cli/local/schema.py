@@ -168,8 +168,15 @@ def _members(schema: Mapping[str, Any], value: Mapping[str, Any], path: str) -> 
         if name in known or others:
             yield from _violations(known.get(name, others), child, f"{path}.{name}")
         else:
-            near = difflib.get_close_matches(str(name), known, 1)
-            yield f"{path}.{name}: unknown field" + (f" (did you mean {near[0]}?)" if near else "")
+            near = difflib.get_close_matches(str(name), known, 1) or list(_nested(schema, str(name)))
+            yield f"{path}.{name}: unknown field" + (f" (did you mean {' or '.join(near)}?)" if near else "")
+
+
+def _nested(schema: Mapping[str, Any], name: str) -> Iterator[str]:
+    """Yield where fields with a name are in the objects that a schema has, such as `overrides.epochs`."""
+    for member, child in schema.get("properties", {}).items():
+        for path in (name,) if name in child.get("properties", {}) else _nested(child, name):
+            yield f"{member}.{path}"
 
 
 def _broken_rules(schema: Mapping[str, Any], value: Any, old: Any, path: str) -> Iterator[str]:
