@@ -24,12 +24,12 @@ def alive(pid: int) -> bool:
 def test_stopping_a_job_kills_all_of_its_processes(client: Client, name: Name, corpus: str, tmp_path: Path) -> None:
     train = name("train")
     # A child in a session of its own, which the death of its parent's process group does not reach.
-    script = "setsid sleep 600 & sleep 600 & touch /pfs/out/started; echo up; wait"
+    script = "setsid sleep 601 & sleep 601 & touch /pfs/out/started; echo up; wait"
     uuid = client.create_pipeline(train, sh(script), corpus)
     client.job_in(train, uuid, pps.JOB_RUNNING)
     until(lambda: client.lines(train, uuid))
-    until(lambda: len(sleepers_below(os.getpid())) >= 2)
-    mine = sleepers_below(os.getpid())
+    until(lambda: len(sleepers_below(os.getpid(), "601")) >= 2)
+    mine = sleepers_below(os.getpid(), "601")
     client.pps.StopJob(pps.StopJobRequest(job=job(train, uuid)))
     assert client.finished_job(train, uuid).state == pps.JOB_KILLED
     until(lambda: not any(alive(pid) for pid in mine))
@@ -43,8 +43,8 @@ def test_no_process_outlives_the_server(tmp_path: Path, how: Callable[[Localpach
         client.create_repo("corpus")
         client.put("corpus", {"/a": b"a"})
         client.create_pipeline("train", sh("setsid sleep 600 & sleep 600"), "corpus")
-        until(lambda: len(sleepers_below(server.process.pid)) >= 2)
-        mine = sleepers_below(server.process.pid)
+        until(lambda: len(sleepers_below(server.process.pid, "600")) >= 2)
+        mine = sleepers_below(server.process.pid, "600")
     finally:
         how(server)
     until(lambda: not any(alive(pid) for pid in mine))
@@ -135,18 +135,19 @@ def test_an_image_is_an_environment(tmp_path: Path) -> None:
         assert client.read("train", "/greeting") == b"hello from the environment\n"
 
 
-def sleepers_below(top: int) -> list[int]:
-    """Return the descendants of a process that are called sleep."""
+def sleepers_below(top: int, seconds: str) -> list[int]:
+    """Return the descendants of a process that sleep for so many seconds."""
     parents: dict[int, int] = {}
     sleepers = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
                 text = (entry / "stat").read_text()
+                command = (entry / "cmdline").read_text().split("\0")[:-1]
             except OSError:
                 continue
             parents[int(entry.name)] = int(text.rpartition(")")[2].split()[1])
-            if "(sleep)" in text:
+            if command == ["sleep", seconds]:
                 sleepers.append(int(entry.name))
 
     def is_below(pid: int) -> bool:
