@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from python_pachyderm.proto.v2.pps import pps_pb2 as pps
 
+from localpach.run.process import SUPERVISOR
 from tests.contract.serving import Localpach, serving, start
 from tests.unit.localpach.client import Client, Name, job, sh, until
 
@@ -48,6 +52,35 @@ def test_no_process_outlives_the_server(tmp_path: Path, how: Callable[[Localpach
     finally:
         how(server)
     until(lambda: not any(alive(pid) for pid in mine))
+
+
+SIGTERM_DURING_FORK = """
+import json, os, runpy, signal, sys, time
+fork = os.fork
+
+def fork_and_stop():
+    child = fork()
+    if child:
+        os.kill(os.getpid(), signal.SIGTERM)
+    else:
+        time.sleep(0.5)  # the parent is gone before the child can ask for a signal at its death
+    return child
+
+os.fork = fork_and_stop
+read_end, write_end = os.pipe()
+spec = {"server": os.getppid(), "isolate": False, "cmd": ["sleep", "602"], "env": dict(os.environ), "cwd": "/"}
+os.write(write_end, json.dumps({**spec, "memory": 0}).encode())
+os.close(write_end)
+sys.argv[1:] = [str(read_end)]
+runpy.run_path(SUPERVISOR, run_name="__main__")
+"""
+
+
+def test_a_supervisor_that_is_stopped_while_it_starts_the_command_kills_it() -> None:
+    program = SIGTERM_DURING_FORK.replace("SUPERVISOR", repr(str(SUPERVISOR)))
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
+    assert done.returncode == 128 + signal.SIGTERM, done.stderr
+    # It holds the pipes of its output until it ends, so that it would have been waited for if it lived.
 
 
 def test_the_spec_of_a_command_is_not_in_its_command_line(
