@@ -15,8 +15,8 @@ from pathlib import Path
 
 import grpc
 
-START_SECONDS = 20.0
-END_SECONDS = 30.0
+START_SECONDS = 120.0
+END_SECONDS = 120.0
 MAX_MESSAGE = 64 * 1024 * 1024
 READY = re.compile(r"localpach \S+ is ready on (\S+)")
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from python_pachyderm.proto.v2.pps import pps_pb2 as pps
 
+from localpach.run.process import SUPERVISOR
 from tests.contract.serving import Localpach, serving, start
 from tests.unit.localpach.client import Client, Name, job, sh, until
 
@@ -24,12 +28,12 @@ def alive(pid: int) -> bool:
 def test_stopping_a_job_kills_all_of_its_processes(client: Client, name: Name, corpus: str, tmp_path: Path) -> None:
     train = name("train")
     # A child in a session of its own, which the death of its parent's process group does not reach.
-    script = "setsid sleep 600 & sleep 600 & touch /pfs/out/started; echo up; wait"
+    script = "setsid sleep 601 & sleep 601 & touch /pfs/out/started; echo up; wait"
     uuid = client.create_pipeline(train, sh(script), corpus)
     client.job_in(train, uuid, pps.JOB_RUNNING)
     until(lambda: client.lines(train, uuid))
-    until(lambda: len(sleepers_below(os.getpid())) >= 2)
-    mine = sleepers_below(os.getpid())
+    until(lambda: len(sleepers_below(os.getpid(), "601")) >= 2)
+    mine = sleepers_below(os.getpid(), "601")
     client.pps.StopJob(pps.StopJobRequest(job=job(train, uuid)))
     assert client.finished_job(train, uuid).state == pps.JOB_KILLED
     until(lambda: not any(alive(pid) for pid in mine))
@@ -43,11 +47,40 @@ def test_no_process_outlives_the_server(tmp_path: Path, how: Callable[[Localpach
         client.create_repo("corpus")
         client.put("corpus", {"/a": b"a"})
         client.create_pipeline("train", sh("setsid sleep 600 & sleep 600"), "corpus")
-        until(lambda: len(sleepers_below(server.process.pid)) >= 2)
-        mine = sleepers_below(server.process.pid)
+        until(lambda: len(sleepers_below(server.process.pid, "600")) >= 2)
+        mine = sleepers_below(server.process.pid, "600")
     finally:
         how(server)
     until(lambda: not any(alive(pid) for pid in mine))
+
+
+SIGTERM_DURING_FORK = """
+import json, os, runpy, signal, sys, time
+fork = os.fork
+
+def fork_and_stop():
+    child = fork()
+    if child:
+        os.kill(os.getpid(), signal.SIGTERM)
+    else:
+        time.sleep(0.5)  # the parent is gone before the child can ask for a signal at its death
+    return child
+
+os.fork = fork_and_stop
+read_end, write_end = os.pipe()
+spec = {"server": os.getppid(), "isolate": False, "cmd": ["sleep", "602"], "env": dict(os.environ), "cwd": "/"}
+os.write(write_end, json.dumps({**spec, "memory": 0}).encode())
+os.close(write_end)
+sys.argv[1:] = [str(read_end)]
+runpy.run_path(SUPERVISOR, run_name="__main__")
+"""
+
+
+def test_a_supervisor_that_is_stopped_while_it_starts_the_command_kills_it() -> None:
+    program = SIGTERM_DURING_FORK.replace("SUPERVISOR", repr(str(SUPERVISOR)))
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
+    assert done.returncode == 128 + signal.SIGTERM, done.stderr
+    # It holds the pipes of its output until it ends, so that it would have been waited for if it lived.
 
 
 def test_the_spec_of_a_command_is_not_in_its_command_line(
@@ -135,18 +168,19 @@ def test_an_image_is_an_environment(tmp_path: Path) -> None:
         assert client.read("train", "/greeting") == b"hello from the environment\n"
 
 
-def sleepers_below(top: int) -> list[int]:
-    """Return the descendants of a process that are called sleep."""
+def sleepers_below(top: int, seconds: str) -> list[int]:
+    """Return the descendants of a process that sleep for so many seconds."""
     parents: dict[int, int] = {}
     sleepers = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
                 text = (entry / "stat").read_text()
+                command = (entry / "cmdline").read_text().split("\0")[:-1]
             except OSError:
                 continue
             parents[int(entry.name)] = int(text.rpartition(")")[2].split()[1])
-            if "(sleep)" in text:
+            if command == ["sleep", seconds]:
                 sleepers.append(int(entry.name))
 
     def is_below(pid: int) -> bool:

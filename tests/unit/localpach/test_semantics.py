@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 
 import grpc
 import pytest
@@ -10,6 +12,11 @@ from python_pachyderm.proto.v2.pfs import pfs_pb2 as pfs
 from python_pachyderm.proto.v2.pps import pps_pb2 as pps
 from python_pachyderm.proto.v2.transaction import transaction_pb2 as tx
 
+from localpach.api.pps_jobs import JobCalls
+from localpach.pps import jobs
+from localpach.pps.states import JobState
+from localpach.refs import JobRef, PipelineRef
+from localpach.store.database import Database
 from tests.unit.localpach.client import Client, Name, commit, job, pfs_input, repo, sh, until
 
 
@@ -294,13 +301,40 @@ def test_the_head_of_a_branch_must_be_in_its_repo(client: Client, name: Name, co
 
 def test_a_subscription_reports_each_job_once(client: Client, name: Name, corpus: str) -> None:
     train = name("train")
-    first = client.create_pipeline(train, sh("true"), corpus)
+    first = client.create_pipeline(train, sh("test -e /pfs/in/b || sleep 600"), corpus)
     stream = client.pps.SubscribeJob(pps.SubscribeJobRequest(pipeline=pps.Pipeline(name=train)), timeout=60)
     assert next(stream).job.id == first
-    client.finished_job(train, first)
+    client.pps.StopJob(pps.StopJobRequest(job=job(train, first)))
     client.put(corpus, {"/b": b"b"})
     assert next(stream).job.id == client.head(train)
     stream.cancel()
+
+
+def test_a_subscription_reports_a_job_that_ended_before_it_looked(tmp_path: Path) -> None:
+    class Listener:
+        def add_callback(self, callback: Callable[[], None]) -> None:
+            """Keep listening."""
+
+        def is_active(self) -> bool:
+            return True
+
+    db = Database(tmp_path / "metadata.db")
+    calls = JobCalls()
+    calls._service = SimpleNamespace(db=db)
+    train = PipelineRef("train", "default")
+    before, first, second = (JobRef(train, digit * 32) for digit in "123")
+
+    def create(ref: JobRef, state: JobState) -> None:
+        with db.write() as txn:
+            jobs.create(txn, ref, 1, "master")
+            jobs.set_state(txn, jobs.get(txn, ref), state)
+
+    create(before, JobState.SUCCESS)
+    create(first, JobState.RUNNING)
+    stream = calls.SubscribeJob(pps.SubscribeJobRequest(pipeline=pps.Pipeline(name="train")), Listener())
+    assert next(stream).job.id == first.id
+    create(second, JobState.SUCCESS)
+    assert next(stream).job.id == second.id
 
 
 def test_a_recreated_pipeline_has_no_old_results(client: Client, name: Name, corpus: str) -> None:

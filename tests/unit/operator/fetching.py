@@ -19,7 +19,7 @@ MEBIBYTE = 1024 * 1024
 LOOPBACK = parse_destinations(["127.0.0.1"])
 
 
-HURRIED = Timeouts(connect=5, silence=0.3, grace=0.2, slowest=1000)
+HURRIED = Timeouts(connect=60, silence=0.3, grace=60, slowest=1000)
 
 
 TEXT = b"HAMLET: To be or not to be.\n" * 100

@@ -212,7 +212,7 @@ def test_a_call_after_the_pod_was_replaced_reaches_the_new_one(
 ) -> None:
     def after_the_end(gateway: PachydermGateway) -> str:
         """Return the answer of the first call that succeeds: calls fail until gRPC has noticed the end."""
-        for _ in range(100):
+        for _ in range(600):
             with suppress(UnavailableError):
                 return gateway.server_version()
             time.sleep(0.1)

@@ -108,7 +108,7 @@ async def test_an_object_is_not_ready_before_the_script_of_its_downloaded_commit
                 found.sources._downloads._requeue = lambda _key: requeued.set()
                 await settled(found)
                 assert "lastHandledReconcileAt" not in kube.raw["status"], "it requests the download, too"
-                await asyncio.wait_for(requeued.wait(), 10)
+                await asyncio.wait_for(requeued.wait(), 60)
                 await settled(found)
 
             await downloaded()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -61,7 +62,7 @@ async def test_a_download_below_the_least_speed_fails(server: WebServer) -> None
             handler.write(b"x")
 
     server.answers["/a"] = trickles
-    error = await refused(server.url("/a"), timeouts=HURRIED)
+    error = await refused(server.url("/a"), timeouts=replace(HURRIED, silence=60, grace=0.2))
     assert error.passing
     assert "it is too slow" in str(error)
 

@@ -26,7 +26,7 @@ async def test_a_line_about_an_object_carries_its_reference(caplog: pytest.LogCa
 
     queue = WorkQueue(Metrics(Store(EchoFilter())))
     queue.add(("ml", "thrones"))
-    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
         work = group.create_task(queue.run(handler, workers=1))
         while not queue.failures(("ml", "thrones")) or queue.is_processing(("ml", "thrones")):
             await asyncio.sleep(0)

@@ -27,6 +27,7 @@ from scriptmodel_operator.pachyderm.values import JobRef, LogLine, PipelineRef, 
 from scriptmodel_operator.reconcile.details import _from_log, score_of
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 
+SECONDS = 60
 JOB = JobRef(PipelineRef("default", "train"), "1")
 REPO = RepoRef("default", "model")
 
@@ -167,14 +168,14 @@ class OpenLog:
             yield LogLine("1", text)
         if self.cut:
             raise UnavailableError("reading the log", "cut")
-        self.cancelled.wait(5)
+        self.cancelled.wait(SECONDS)
 
     def cancel(self) -> None:
         self.cancelled.set()
 
 
 def eventually(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + SECONDS
     while not holds():
         assert time.monotonic() < deadline, "it did not come to hold"
         threading.Event().wait(0.01)

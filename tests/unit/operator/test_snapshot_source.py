@@ -11,6 +11,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from scriptmodel_operator.observe import snapshot as snapshot_module
+from scriptmodel_operator.observe import source as source_module
 from scriptmodel_operator.observe.source import SnapshotSource
 from scriptmodel_operator.pachyderm.errors import PachydermError, UnavailableError
 from scriptmodel_operator.pachyderm.values import BranchRef, PipelineApply, PipelineRef, PipelineSpec, RepoRef
@@ -142,39 +144,57 @@ async def test_an_object_that_was_requeued_for_another_reason_is_not_requeued_ag
         assert await requeued.until(1) == ["b"]
 
 
+class Clock:
+    """The time of polls: a look at the clock takes a hundredth of a second, a poll as long as the test says."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0.0
+        for module in (source_module, snapshot_module):
+            monkeypatch.setattr(module, "time", self)
+        monkeypatch.setattr(source_module, "_STEP_SECONDS", 0.0)
+
+    def monotonic(self) -> float:
+        self.now += 0.01
+        return self.now
+
+    def let_polls_take(self, seconds: float, pachyderm: FakePachyderm) -> list[float]:
+        """Return the times at which polls start."""
+        polls: list[float] = []
+
+        def slow(call: str) -> None:
+            if call == "list_projects":
+                polls.append(self.now)
+                self.now += seconds
+
+        pachyderm.fault = slow
+        return polls
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
+
+
 @pytest.mark.parametrize(("at_work", "asking"), [(1, 0), (2, 1), (0, 0), (1, 1)])
-async def test_a_poll_is_delayed_while_running_reconciles_could_share_it(at_work: int, asking: int) -> None:
+async def test_a_poll_is_delayed_while_running_reconciles_could_share_it(
+    at_work: int, asking: int, clock: Clock
+) -> None:
     pachyderm, took = FakePachyderm(), 0.3
-    polls: list[float] = []
-
-    def slow(call: str) -> None:
-        if call == "list_projects":
-            polls.append(time.monotonic())
-            time.sleep(took)
-
-    pachyderm.fault = slow
+    polls = clock.let_polls_take(took, pachyderm)
     async with polling(pachyderm) as (source, requeued):
-        source.wait(("ml", "a"), time.monotonic())
+        source.wait(("ml", "a"), clock.monotonic())
         await requeued.until(1)
         requeued.at_work = at_work
         if asking:
-            await source.latest(time.monotonic())
+            await source.latest(clock.monotonic())
         else:
-            source.wait(("ml", "b"), time.monotonic())
+            source.wait(("ml", "b"), clock.monotonic())
             await requeued.until(2)
     paused = polls[1] - polls[0] - took
     assert paused >= 5 * took if at_work > asking else took <= paused < 4 * took
 
 
-def let_polls_take(seconds: float, pachyderm: FakePachyderm) -> None:
-    def slow(call: str) -> None:
-        if call == "list_projects":
-            time.sleep(seconds)
-
-    pachyderm.fault = slow
-
-
-async def test_few_objects_with_many_pipelines_do_not_advance_a_poll() -> None:
+async def test_few_objects_with_many_pipelines_do_not_advance_a_poll(clock: Clock) -> None:
     pachyderm, took = FakePachyderm(pipeline_limit=200), 0.1
     pachyderm.put(BranchRef(RepoRef("default", "plays"), "master"), {"/hamlet.txt": b"HAMLET: To be.\n"})
     for number in range(101):
@@ -188,14 +208,14 @@ async def test_few_objects_with_many_pipelines_do_not_advance_a_poll() -> None:
             datum_tries=1,
         )
         pachyderm.apply_pipelines([PipelineApply(spec)])
-    let_polls_take(took, pachyderm)
+    clock.let_polls_take(took, pachyderm)
     async with polling(pachyderm) as (source, requeued):
         requeued.at_work = 0
         paused = []
         for waiting in (1, 2):
-            before = await source.latest(time.monotonic())
+            before = await source.latest(clock.monotonic())
             for number in range(waiting):
-                source.wait(("ml", str(number)), time.monotonic())
+                source.wait(("ml", str(number)), clock.monotonic())
             requeued.keys.clear()
             await requeued.until(waiting)
             paused.append((await source.latest(before.started)).started - before.started)
@@ -203,10 +223,10 @@ async def test_few_objects_with_many_pipelines_do_not_advance_a_poll() -> None:
     assert paused[1] < 5 * took
 
 
-async def test_a_request_by_the_ticker_alone_does_not_advance_a_poll() -> None:
+async def test_a_request_by_the_ticker_alone_does_not_advance_a_poll(clock: Clock) -> None:
     pachyderm, took = FakePachyderm(), 0.1
-    let_polls_take(took, pachyderm)
+    clock.let_polls_take(took, pachyderm)
     async with polling(pachyderm) as (source, requeued):
         requeued.at_work = 0
-        first = await source.latest(time.monotonic())
-        assert (await source.latest(time.monotonic())).started - first.started >= 6 * took
+        first = await source.latest(clock.monotonic())
+        assert (await source.latest(clock.monotonic())).started - first.started >= 6 * took

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from scriptmodel_trainer.training import lease as lease_module
 from scriptmodel_trainer.training.lease import Lease
 
 BEAT, STALE = 0.05, 1.0
+DEADLINE = 60
 
 
 def lease_on(folder: Path, note: Callable[[], dict[str, Any]] = dict, stale: float = STALE) -> Lease:
@@ -32,6 +34,19 @@ def left_by_a_killed_owner(folder: Path, machine: str, **note: Any) -> None:
     (folder / "owner.json").write_text(json.dumps(record))
 
 
+def silent_for(folder: Path, seconds: float) -> None:
+    """Set back the time of the last heartbeat."""
+    then = time.time() - seconds
+    os.utime(folder / "owner.json", (then, then))
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + DEADLINE
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(BEAT)
+
+
 def never() -> None:
     pytest.fail("waited for an owner that does not live")
 
@@ -46,19 +61,21 @@ def test_a_released_folder_is_free_at_once(tmp_path: Path) -> None:
 
 
 def test_a_second_owner_waits_until_the_first_releases(tmp_path: Path) -> None:
-    first, second = lease_on(tmp_path), lease_on(tmp_path)
+    first, second = lease_on(tmp_path, stale=3600), lease_on(tmp_path, stale=3600)
     first.acquire(never)
     waiting = threading.Event()
     waiter = threading.Thread(target=second.acquire, args=(waiting.set,))
     waiter.start()
     try:
-        assert waiting.wait(10)
-        time.sleep(2 * STALE)  # heartbeats keep the first alive for longer than a silence may last
+        assert waiting.wait(DEADLINE)
+        for _ in range(3):  # heartbeats keep the first alive for longer than a silence may last
+            silent_for(tmp_path, 1800)
+            eventually(lambda: time.time() - (tmp_path / "owner.json").stat().st_mtime < 900)
         first.require()
         assert waiter.is_alive()
     finally:
         first.release()
-    waiter.join(10)
+    waiter.join(DEADLINE)
     assert not waiter.is_alive()
     second.require()
     second.release()
@@ -116,10 +133,7 @@ def test_an_owner_of_an_earlier_term_that_wakes_up_and_writes_takes_nothing_over
     second.acquire(never)
     left_by_a_killed_owner(tmp_path, "another")  # the first writes once more
     second.require()
-    deadline = time.monotonic() + 10
-    while owner_of(tmp_path)["id"] == "gone":
-        assert time.monotonic() < deadline
-        time.sleep(BEAT)
+    eventually(lambda: owner_of(tmp_path)["id"] != "gone")
     second.require()
     second.release()
 
@@ -129,8 +143,5 @@ def test_heartbeats_store_the_current_note(tmp_path: Path) -> None:
     held = lease_on(tmp_path, lambda: {"seconds": seconds[0]})
     held.acquire(never)
     seconds[0] = 2.0
-    deadline = time.monotonic() + 10
-    while owner_of(tmp_path)["note"] != {"seconds": 2.0}:
-        assert time.monotonic() < deadline
-        time.sleep(BEAT)
+    eventually(lambda: owner_of(tmp_path)["note"] == {"seconds": 2.0})
     held.release()

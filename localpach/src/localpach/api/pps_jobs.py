@@ -141,15 +141,16 @@ class JobCalls:
             raise PachError("pipeline must be specified")
         ref = pipeline_ref(request.pipeline)
         db = self._service.db
-        seen: set[int] = set()
+        newest: int | None = None
         with db.notifier.subscribe(("jobs of", ref)) as changed:
             context.add_callback(changed.set)
             while context.is_active() and not db.notifier.closed:
                 changed.clear()
                 with db.read() as txn:
-                    fresh = [job for job in jobs.unfinished(txn, ref) if job.id not in seen]
+                    fresh = jobs.unfinished(txn, ref) if newest is None else jobs.created_after(txn, ref, newest)
+                    last = jobs.latest(txn, ref)
+                newest = max(newest or 0, 0 if last is None else last.id)
                 for job in fresh:
-                    seen.add(job.id)
                     yield self._describe(job, details=request.details)
                 if not fresh:
                     changed.wait(30.0)

@@ -99,6 +99,17 @@ def unfinished(txn: Txn, pipeline: PipelineRef) -> list[Job]:
     return [_from_row(row) for row in found]
 
 
+def created_after(txn: Txn, pipeline: PipelineRef, row: int) -> list[Job]:
+    """Return the jobs of a pipeline with a higher row id, oldest first."""
+    found = txn.rows(
+        f"SELECT {_COLUMNS} FROM jobs WHERE project = ? AND pipeline = ? AND id > ? ORDER BY id",
+        pipeline.project,
+        pipeline.name,
+        row,
+    )
+    return [_from_row(each) for each in found]
+
+
 def with_id(txn: Txn, uuid: str) -> list[Job]:
     """Return the jobs of a commit set."""
     return [_from_row(row) for row in txn.rows(f"SELECT {_COLUMNS} FROM jobs WHERE uuid = ? ORDER BY id", uuid)]

@@ -141,6 +141,7 @@ def start(job: Job) -> int:
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGPIPE):
             signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         os.chdir(job["cwd"])
         os.execvpe(job["cmd"][0], job["cmd"], job["env"])
@@ -265,7 +266,10 @@ def main() -> NoReturn:
             enter_namespaces(job)
         except OSError as error:
             exit_unisolated(error)
+    # A SIGTERM in between is handled once the child is known that it has to kill.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     child = start(job)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     status = wait(child, job["memory"])
     kill_all(child)
     os._exit(status)
