@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -23,12 +25,32 @@ class StartError(Exception):
         self.log = log
 
 
+_PORTS = range(20_000, 30_000)
+"""Below those that Linux gives to clients, and to servers that leave the choice to it."""
+_reserved: list[socket.socket] = []
+
+
 def free_port(host: str = "127.0.0.1") -> int:
-    """Return a TCP port that was free at that address of this machine a moment ago."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a free TCP port of this machine that no other call returns while this process runs.
+
+    A program may start to listen long after its port is chosen. Until then nobody else is to get that port, so it is
+    not one of those that the kernel gives away, and an abstract socket, which ends with this process, reserves it.
+    Raises StartError if no port is left.
+    """
+    for port in secrets.SystemRandom().sample(_PORTS, len(_PORTS)):
+        reservation = socket.socket(socket.AF_UNIX)
+        try:
+            reservation.bind(f"\0scriptmodel-port-{port}")
+            with socket.socket() as probe:
+                probe.bind((host, port))
+        except OSError as error:
+            reservation.close()
+            if error.errno != errno.EADDRINUSE:
+                raise
+        else:
+            _reserved.append(reservation)
+            return port
+    raise StartError(f"no port of {_PORTS[0]} to {_PORTS[-1]} is free")
 
 
 @dataclass

@@ -14,19 +14,24 @@ from tests.integration.cluster import QUICK_TRAINER, Cluster, account_kubeconfig
 from tests.integration.pachyderm import Pachyderm
 from tests.integration.texts import play
 
-TRAINING_SECONDS = 5
-"""A warm start needs a poll of Pachyderm before the end of the training that a commit starts."""
 BASE_FILE = "/base.json"
 """What this trainer writes only if it has read a base."""
 
 
 @pytest.fixture
-def pachd(tmp_path: Path, cluster: Cluster, shared_operator_paused: None) -> Iterator[Pachyderm]:
-    """A Pachyderm whose trainer learns nothing in some seconds, and an operator of its own."""
+def hold(tmp_path: Path) -> Path:
+    """No training ends while this file exists."""
+    return tmp_path / "hold"
+
+
+@pytest.fixture
+def pachd(tmp_path: Path, hold: Path, cluster: Cluster, shared_operator_paused: None) -> Iterator[Pachyderm]:
+    """A Pachyderm whose trainer learns nothing, and an operator of its own."""
     trainer = tmp_path / "trainer"
     shutil.copytree(QUICK_TRAINER, trainer)
     (program,) = (trainer / "bin").iterdir()
-    program.write_text(program.read_text().replace("  train)\n", f"  train)\n    sleep {TRAINING_SECONDS}\n"))
+    waits = f"while [ -e '{hold}' ]; do sleep 0.1; done"
+    program.write_text(program.read_text().replace("  train)\n", f"  train)\n    {waits}\n"))
     config = account_kubeconfig(cluster.control_plane, cluster.namespace)
     options = [f"--namespace={cluster.namespace}", "--poll-interval=0.5", "--source-interval=1"]
     with (
@@ -79,12 +84,16 @@ def test_a_model_starts_from_another_ones_and_outlives_it(cluster: Cluster, pach
     assert pachd.repos() == {spec["corpus"]["repo"]["name"]}
 
 
-def test_a_corpus_that_grows_is_learned_from_the_last_model(cluster: Cluster, pachd: Pachyderm) -> None:
+def test_a_corpus_that_grows_is_learned_from_the_last_model(cluster: Cluster, pachd: Pachyderm, hold: Path) -> None:
     repo = pachd.corpus({"/hamlet.txt": play()})
     cluster.apply("warm", {"corpus": {"repo": {"name": repo}}, "training": {"warmStart": True}})
     first = cluster.ready("warm")["status"]["lineage"]["model"]["commit"]
     for number in (2, 3):
+        # A warm start needs a poll of Pachyderm before the end of the training that the commit starts.
+        hold.touch()
         pachd.put(repo, {f"/play{number}.txt": play(number)})
+        cluster.wait_for("warm", lambda each, version=number: pachd.versions(each)["train"] == version, 60)
+        hold.unlink()
         corpus = pachd.head(repo)
 
         def learned(each: dict[str, Any], corpus: str = corpus) -> bool:

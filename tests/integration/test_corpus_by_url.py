@@ -18,8 +18,9 @@ from tests.integration.texts import play
 from tests.unit.operator.archives import tar_gz_of, tar_of, zip_of
 from tests.web import Answer, Handler, WebServer, content, redirect, status, tagged
 
-TRAINING = 200
-SECONDS = 30
+pytestmark = pytest.mark.timeout(900)  # two of them train, on whatever machine
+TRAINING = 400
+SECONDS = 60
 PLAY = play().encode()
 
 

@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from dev.stack import Localpach, Operator
 from tests.integration.cluster import Cluster, condition
 from tests.integration.pachyderm import Pachyderm
 from tests.integration.texts import play
 
+TRAINING = 400
 
+
+@pytest.mark.timeout(900)  # a training that starts twice, on whatever machine
 def test_a_killed_operator_leaves_nothing_twice_and_nothing_behind(
     cluster: Cluster,
     pachyderm: Pachyderm,
@@ -37,10 +42,10 @@ def test_a_killed_operator_leaves_nothing_twice_and_nothing_behind(
     with operator(3) as third:
         # Or later: on a busy machine the first poll may come only when a training this short is over.
         at_work = {"Training", "Generating", "Generated"}
-        cluster.wait_for("mortal", lambda found: condition(found).get("reason") in at_work, 120)
+        cluster.wait_for("mortal", lambda found: condition(found).get("reason") in at_work, TRAINING)
         third.kill()
     with operator(4) as fourth:
-        found = cluster.ready("mortal", 120)
+        found = cluster.ready("mortal", TRAINING)
         assert pachyderm.versions(found) == {"train": 1, "generate": 1}
         names = [each["name"] for each in found["status"]["pipelines"]]
         assert [len(pachyderm.jobs(name)) for name in names] == [1, 1]

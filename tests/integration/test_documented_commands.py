@@ -187,7 +187,7 @@ def world(
     _lay_out(found.folder)
     found.run(Documented(found.folder, f"scriptmodel push plays --repo {CORPUS} --create"), Here(""))
     cluster.apply("shakespeare", SPEC)
-    cluster.ready("shakespeare", within=240)
+    cluster.ready("shakespeare", within=400)
     return found
 
 
@@ -234,6 +234,7 @@ def _lay_out(folder: Path) -> None:
     (folder / "thrones.yaml").write_text(json.dumps(manifest("thrones", SPEC)))
 
 
+@pytest.mark.timeout(900)  # pages train, on whatever machine
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_documented_commands_work(page: Path, world: World) -> None:
     for command in documented(page):
@@ -250,14 +251,14 @@ def nothing(
     return _clone(Cluster(control_plane, "readme"), localpach, tmp_path_factory.mktemp("readme"))
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_readme_and_the_end_of_the_demo_work_from_nothing(
     nothing: World, control_plane: ControlPlane, localpach: Localpach
 ) -> None:
     commands = [*documented(README), *documented(DEMO, _kept(nothing, control_plane, localpach))]
     for command in commands:
         if command.text == "scriptmodel script shakespeare":
-            Cluster(control_plane, "readme").ready("shakespeare", within=240)
+            Cluster(control_plane, "readme").ready("shakespeare", within=400)
         if isinstance(command.rule, Here):
             nothing.run(command, command.rule)
         if command.text.endswith(" plays"):

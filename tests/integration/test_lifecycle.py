@@ -18,7 +18,9 @@ from tests.integration.cluster import Cluster, StatusWatch, condition, is_ready,
 from tests.integration.pachyderm import Pachyderm
 from tests.integration.texts import play
 
-FIRST_TRAINING = 200
+pytestmark = pytest.mark.timeout(900)  # each test may wait for a training, on whatever machine
+FIRST_TRAINING = 400
+SECONDS = 60
 
 
 @dataclass
@@ -93,7 +95,7 @@ def test_another_generation_writes_a_new_script_without_training(trained: Traine
     versions = pachyderm.versions(before)
     trained.spec["generation"] = {"words": 40, "seed": 5}
     trained.cluster.apply(trained.name, trained.spec)
-    after = trained.cluster.ready(trained.name, 60)
+    after = trained.cluster.ready(trained.name, FIRST_TRAINING)
     assert pachyderm.versions(after) == {"train": versions["train"], "generate": versions["generate"] + 1}
     assert after["status"]["lineage"]["model"] == before["status"]["lineage"]["model"]
     assert after["status"]["script"]["sha256"] != before["status"]["script"]["sha256"]
@@ -110,7 +112,7 @@ def test_a_new_commit_in_the_corpus_trains_again(trained: Trained, pachyderm: Pa
     def has_newest(found: dict[str, Any]) -> bool:
         return is_ready(found) and found["status"]["lineage"]["corpus"]["commit"] == newest
 
-    trained.cluster.wait_for(trained.name, lambda found: condition(found)["status"] == "False", 20)
+    trained.cluster.wait_for(trained.name, lambda found: condition(found)["status"] == "False", SECONDS)
     after = trained.cluster.wait_for(trained.name, has_newest, FIRST_TRAINING)
     assert pachyderm.versions(after) == versions, "no pipeline was written for it"
     commits = [entry["modelCommit"] for entry in after["status"]["history"]]
@@ -118,7 +120,7 @@ def test_a_new_commit_in_the_corpus_trains_again(trained: Trained, pachyderm: Pa
     # Somebody deletes it with all that came of it, of which nothing else notifies the operator.
     pachyderm.client.drop_commit(newest)
     again = trained.cluster.wait_for(
-        trained.name, lambda found: found["status"]["lineage"] == before["status"]["lineage"], 20
+        trained.name, lambda found: found["status"]["lineage"] == before["status"]["lineage"], SECONDS
     )
     assert is_ready(again)
     assert again["status"]["script"] == before["status"]["script"]
@@ -131,7 +133,7 @@ def test_another_preset_trains_again_in_place(trained: Trained, pachyderm: Pachy
     # The published small preset, made short enough for a test by an override.
     trained.spec["model"] = {"preset": "small", "overrides": {"epochs": 2, "hiddenUnits": 16}}
     trained.cluster.apply(trained.name, trained.spec)
-    during = trained.cluster.wait_for(trained.name, lambda found: up_to_date(found) and not is_ready(found), 20)
+    during = trained.cluster.wait_for(trained.name, lambda found: up_to_date(found) and not is_ready(found), SECONDS)
     assert during["status"]["script"] == before["status"]["script"], "the last good script stays meanwhile"
     after = trained.cluster.ready(trained.name, FIRST_TRAINING)
     assert pachyderm.versions(after) == {"train": versions["train"] + 1, "generate": versions["generate"]}
@@ -158,7 +160,7 @@ def test_a_restarted_operator_with_another_default_image_does_not_change_an_unch
     with upgraded:
         trained.cluster.apply(trained.name, trained.spec, {"scriptmodel.dev/reconcile-at": "upgraded"})
         after = trained.cluster.wait_for(
-            trained.name, lambda found: found["status"].get("lastHandledReconcileAt") == "upgraded", 20
+            trained.name, lambda found: found["status"].get("lastHandledReconcileAt") == "upgraded", SECONDS
         )
         assert is_ready(after)
         assert pachyderm.versions(after) == versions
@@ -215,7 +217,7 @@ def test_a_config_map_is_trained_on_and_each_change_trains_again(
 ) -> None:
     spec = {"corpus": {"configMap": {"name": "plays"}}, "model": {"preset": "test"}, "generation": {"words": 30}}
     cluster.apply("small", spec)
-    found = cluster.reason("small", "ConfigMapNotFound", 10)
+    found = cluster.reason("small", "ConfigMapNotFound", SECONDS)
     assert "kubectl create configmap plays" in condition(found)["message"]
     (tmp_path / "hamlet.txt").write_text(play())
     cluster.kubectl("create", "configmap", "plays", f"--from-file={tmp_path}")
@@ -224,7 +226,7 @@ def test_a_config_map_is_trained_on_and_each_change_trains_again(
     assert pachyderm.read(corpus["repo"], corpus["commit"], "/hamlet.txt") == play()
     patch = json.dumps({"data": {"macbeth.txt": play(3, "The Heath")}})
     cluster.kubectl("patch", "configmap", "plays", "--type=merge", "-p", patch)
-    cluster.wait_for("small", lambda _found: pachyderm.head(corpus["repo"]) != corpus["commit"], 20)
+    cluster.wait_for("small", lambda _found: pachyderm.head(corpus["repo"]) != corpus["commit"], SECONDS)
     newest = pachyderm.head(corpus["repo"])
     assert pachyderm.read(corpus["repo"], newest, "/macbeth.txt") == play(3, "The Heath")
     assert pachyderm.read(corpus["repo"], newest, "/hamlet.txt") == play()

@@ -55,14 +55,16 @@ def reasons(done: subprocess.CompletedProcess[str]) -> list[str]:
 
 def test_from_a_file_to_a_script_and_a_changed_file_updates_in_place(tmp_path: Path, corpus: Path) -> None:
     state = tmp_path / "state"
-    first = local("-f", write(tmp_path), "--corpus", corpus, "--keep", state)
+    # So many words take a fast machine longer than the time between two polls, so that Generating is shown.
+    long = {**SMALL["generation"], "words": 20_000}
+    first = local("-f", write(tmp_path, generation=long), "--corpus", corpus, "--keep", state)
     assert first.returncode == 0, first.stderr
     assert reasons(first)[-2:] == ["Generating", "Generated"]
     assert "Training" in reasons(first)
     assert len(first.stdout.split()) > 10
     before = kept(state)
     # The same again: the corpus is equal, so nothing is put and nothing is computed.
-    same = local("-f", write(tmp_path), "--corpus", corpus, "--keep", state)
+    same = local("-f", write(tmp_path, generation=long), "--corpus", corpus, "--keep", state)
     assert same.stdout == first.stdout
     assert "Training" not in reasons(same)
     assert kept(state)["status"]["lineage"] == before["status"]["lineage"]

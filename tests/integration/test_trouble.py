@@ -12,7 +12,9 @@ from tests.integration.cluster import Cluster, condition
 from tests.integration.pachyderm import Pachyderm
 from tests.integration.texts import play
 
-SECONDS = 15
+pytestmark = pytest.mark.timeout(900)  # one of them trains twice, on whatever machine
+TRAINING = 400
+SECONDS = 30
 
 
 def test_a_missing_repo_then_a_missing_branch_then_an_empty_one_then_scripts(
@@ -40,14 +42,14 @@ def test_a_corpus_without_words_is_reported_with_the_trainers_message(
     corpus = pachyderm.corpus({"/blank.txt": "\n\n  \n"})
     spec = {"corpus": {"repo": {"name": corpus}}, "model": {"preset": "test"}, "training": {"backoffLimit": 0}}
     cluster.apply("wordless", spec)
-    found = cluster.reason("wordless", "TrainingFailed", 120)
+    found = cluster.reason("wordless", "TrainingFailed", TRAINING)
     message = condition(found)["message"]
     assert "log is gone" not in message
     assert "word" in message
     assert condition(found, "Trained")["status"] == "False"
     # A commit with words trains again, without any change of the object.
     pachyderm.put(corpus, {"/hamlet.txt": play()})
-    cluster.ready("wordless", 120)
+    cluster.ready("wordless", TRAINING)
 
 
 @pytest.mark.parametrize(
@@ -108,8 +110,8 @@ def test_the_operator_reconnects_when_pachyderm_is_back(
         cluster.apply("waiting", {"corpus": {"repo": {"name": "plays"}}})
         cluster.reason("waiting", "PachydermUnavailable", SECONDS)
         with pachd:
-            cluster.reason("waiting", "CorpusNotFound", 20)
-        cluster.reason("waiting", "PachydermUnavailable", 20)
+            cluster.reason("waiting", "CorpusNotFound", SECONDS)
+        cluster.reason("waiting", "PachydermUnavailable", SECONDS)
 
 
 def test_any_text_in_reconcile_at_is_answered(cluster: Cluster, operator: Operator, pachyderm: Pachyderm) -> None:

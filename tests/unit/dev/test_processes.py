@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import socket
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from dev.processes import Program, StartError, has_ended, run_shown, start_time
+from dev import processes
+from dev.paths import ROOT
+from dev.processes import Program, StartError, free_port, has_ended, run_shown, start_time
 
 
 def eventually(condition: Callable[[], bool], within: float = 10.0) -> bool:
@@ -84,3 +89,49 @@ def test_run_shown_ends_the_command_when_interrupted(tmp_path: Path) -> None:
 def test_a_process_is_distinguished_from_a_later_one_with_the_same_pid() -> None:
     assert not has_ended(os.getpid(), start_time(os.getpid()))
     assert has_ended(os.getpid(), "0")
+
+
+@pytest.fixture
+def three_ports(monkeypatch: pytest.MonkeyPatch) -> Iterator[range]:
+    """Let `free_port` choose among three ports, which nobody uses."""
+    reserved: list[socket.socket] = []
+    first = next(port for port in range(30_000, 32_000, 3) if all(map(is_free, range(port, port + 3))))
+    monkeypatch.setattr(processes, "_PORTS", range(first, first + 3))
+    monkeypatch.setattr(processes, "_reserved", reserved)
+    yield range(first, first + 3)
+    for each in reserved:
+        each.close()
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def test_a_chosen_port_is_not_chosen_again_although_nobody_listens_yet(three_ports: range) -> None:
+    assert {free_port() for _ in three_ports} == set(three_ports)
+    with pytest.raises(StartError, match=f"no port of {three_ports[0]} to {three_ports[-1]} is free"):
+        free_port()
+
+
+def test_a_port_that_another_process_has_chosen_or_listens_on_is_not_chosen(three_ports: range) -> None:
+    first, second, third = three_ports
+    program = f"from dev import processes as p; p._PORTS = [{first}]; print(p.free_port(), flush=True); input()"
+    command = [sys.executable, "-c", program]
+    with (
+        subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other,
+        socket.create_server(("127.0.0.1", second)),
+    ):
+        assert other.stdout is not None
+        assert other.stdout.readline() == f"{first}\n"
+        assert free_port() == third
+        other.communicate("\n")
+
+
+def test_no_chosen_port_is_one_that_the_kernel_gives_away() -> None:
+    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    assert max(processes._PORTS) < lowest
