@@ -6,9 +6,9 @@ import json
 import logging
 import signal
 import sys
-import threading
 import time
 from pathlib import Path
+from queue import SimpleQueue
 from types import FrameType
 from typing import NoReturn
 
@@ -200,11 +200,11 @@ def _serve(settings: Settings, *, quiet: bool) -> None:
     from localpach.server import AddressError, AlreadyServedError, Server  # noqa: PLC0415  # --help stays fast
     from localpach.store.database import DamagedStoreError  # noqa: PLC0415  # likewise
 
-    stopped = threading.Event()
+    # A signal can arrive while this thread holds the lock of an Event. A SimpleQueue is safe to use in a handler.
+    received: SimpleQueue[int] = SimpleQueue()
 
     def stop(number: int, _frame: FrameType | None) -> None:
-        logging.getLogger("localpach").info("stopping on %s", signal.Signals(number).name)
-        stopped.set()
+        received.put(number)
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
@@ -218,7 +218,8 @@ def _serve(settings: Settings, *, quiet: bool) -> None:
         _fail(FAILED, f"cannot use {settings.root}: {error.strerror or error}; name another folder with --root")
     with server:
         _announce(settings, server.address, server.isolation, quiet=quiet)
-        stopped.wait()
+        number = received.get()
+        logging.getLogger("localpach").info("stopping on %s", signal.Signals(number).name)
 
 
 def _announce(settings: Settings, address: str, isolation: Isolation, *, quiet: bool) -> None:

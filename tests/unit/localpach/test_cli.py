@@ -110,6 +110,29 @@ def test_it_stops_cleanly_on_sigterm(tmp_path: Path) -> None:
     assert [entry["message"] for entry in entries] == ["stopping on SIGTERM"]
 
 
+def test_a_sigterm_while_a_lock_is_held_stops_it_too(tmp_path: Path) -> None:
+    program = (
+        "import os, signal, threading\n"
+        "from localpach.cli import main\n"
+        "wait = threading.Event.wait\n"
+        "def interrupted(event, timeout=None):\n"
+        "    if threading.current_thread() is threading.main_thread():\n"
+        "        with event._cond:\n"
+        "            os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    return wait(event, timeout)\n"
+        "threading.Event.wait = interrupted\n"
+        f"main(['serve', '--root', {str(tmp_path / 'root')!r}, '--listen', '127.0.0.1:0', '-q'])"
+    )
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.terminate()
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
+
+
 def test_quiet_prints_the_ready_line_only(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [

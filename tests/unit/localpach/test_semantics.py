@@ -13,9 +13,13 @@ from python_pachyderm.proto.v2.pps import pps_pb2 as pps
 from python_pachyderm.proto.v2.transaction import transaction_pb2 as tx
 
 from localpach.api.pps_jobs import JobCalls
-from localpach.pps import jobs
+from localpach.config import Settings
+from localpach.pfs import branches, repos
+from localpach.pps import jobs, lifecycle, pipelines
 from localpach.pps.states import JobState
-from localpach.refs import JobRef, PipelineRef
+from localpach.pps.worker import Worker
+from localpach.refs import JobRef, PipelineRef, RepoRef
+from localpach.server import Server
 from localpach.store.database import Database
 from tests.unit.localpach.client import Client, Name, commit, job, pfs_input, repo, sh, until
 
@@ -335,6 +339,33 @@ def test_a_subscription_reports_a_job_that_ended_before_it_looked(tmp_path: Path
     assert next(stream).job.id == first.id
     create(second, JobState.SUCCESS)
     assert next(stream).job.id == second.id
+
+
+def test_the_worker_of_a_deleted_pipeline_takes_no_job_of_one_that_was_created_again(tmp_path: Path) -> None:
+    server = Server(Settings(root=tmp_path / "root", listen="127.0.0.1:0"))  # not started: it has no workers of its own
+    shared, train = server._master._shared, PipelineRef("train", "default")
+    request = pps.CreatePipelineRequest(pipeline=pps.Pipeline(name="train"), input=pfs_input("corpus", "/", name="in"))
+    request.transform.cmd.append("true")
+
+    def create() -> Worker:
+        with server.db.write() as txn:
+            lifecycle.create(txn, shared.content, pps.CreatePipelineRequest.FromString(request.SerializeToString()))
+        with server.db.read() as txn:
+            pipeline = pipelines.find_latest(txn, train)
+        assert pipeline is not None
+        return Worker(shared, server._master._logs, pipeline, tmp_path)
+
+    with server.db.write() as txn:
+        repos.create(txn, RepoRef("default", "corpus"), "")
+        branches.start_commit(txn, RepoRef("default", "corpus").branch("master"), None, "")
+    before = create()
+    assert before._next_job() is not None
+    with server.db.write() as txn:
+        lifecycle.delete(txn, shared.content, [train], keep_repo=False, force=False)
+    after = create()
+    assert before._next_job() is None
+    assert after._next_job() is not None
+    server.db.close()
 
 
 def test_a_recreated_pipeline_has_no_old_results(client: Client, name: Name, corpus: str) -> None:

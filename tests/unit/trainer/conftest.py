@@ -1,15 +1,22 @@
-"""A corpus, a model trained on it, and a reader of printed plays."""
+"""A corpus, a model trained on it, and a reader of printed plays.
+
+Property tests have no time limit, because machines are shared.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from samples import Read, play, run_trainer
 
 from scriptmodel_trainer.corpus import reading
 from scriptmodel_trainer.corpus.events import EventKind
 from scriptmodel_trainer.corpus.stream import events_of
+
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session")

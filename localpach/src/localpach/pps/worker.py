@@ -149,7 +149,10 @@ class Worker(threading.Thread):
 
     def _next_job(self) -> jobs.Job | None:
         with self._shared.db.read() as txn:
+            current = pipelines.find_latest(txn, self.pipeline.ref)
             waiting = jobs.unfinished(txn, self.pipeline.ref)
+        if current is None or current.id != self.pipeline.id:
+            return None  # deleted or replaced: its jobs belong to another worker, whatever their version
         return next((job for job in waiting if job.version == self.pipeline.version), None)
 
     def _enter_running(self) -> None:
