@@ -68,27 +68,40 @@ class Cluster:
 
 
 class StatusWatch:
-    """`kubectl get -w` in its own process; `check` validates every observed status."""
+    """`kubectl get -w` in its own process; `check` validates every observed status.
+
+    The server ends a watch when the definition changes: another process follows then.
+    """
 
     def __init__(self, control_plane: ControlPlane) -> None:
         command = ["get", "scriptmodels", "-A", "-w", "-o", "json", "--show-managed-fields"]
-        self._process = subprocess.Popen(
-            [str(control_plane.kubectl_program), f"--kubeconfig={control_plane.kubeconfig}", *command],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
+        self._command = [str(control_plane.kubectl_program), f"--kubeconfig={control_plane.kubeconfig}", *command]
+        self._process = self._start()
+        self._stopped = threading.Event()
         self._lock = threading.Lock()
         self._seen: list[Object] = []
         self.checked = 0
-        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
-    def _read(self) -> None:
-        assert self._process.stdout is not None
+    def _start(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(self._command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+    def _run(self) -> None:
+        while True:
+            self._read(self._process)
+            self._process.wait()
+            self._stopped.wait(0.2)
+            with self._lock:
+                if self._stopped.is_set():
+                    return
+                self._process = self._start()
+
+    def _read(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
         decoder = json.JSONDecoder()
         text = ""
-        for line in self._process.stdout:
+        for line in process.stdout:
             text += line
             if not line.startswith("}"):
                 continue
@@ -111,9 +124,10 @@ class StatusWatch:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._process.terminate()
-        self._process.wait()
-        self._thread.join(timeout=5)
+        with self._lock:
+            self._stopped.set()
+            self._process.terminate()
+        self._thread.join(timeout=20)
         if error is None:
             self.check()
 
