@@ -19,6 +19,7 @@ from scriptmodel_trainer.generation.writer import Writer
 from scriptmodel_trainer.judging.ngrams import MOST, SIZES, KnownNgrams
 from scriptmodel_trainer.judging.reference import Reference
 from scriptmodel_trainer.training.base import load_base, preset_after, weights_after
+from scriptmodel_trainer.training.discounting import Discount
 from scriptmodel_trainer.vocabulary import Vocabulary
 
 EARLIER = Path(__file__).parent / "earlier"
@@ -101,6 +102,10 @@ def test_new_words_start_where_unknown_words_were_and_share_their_probability(mo
     assert shares == pytest.approx(np.array([2, 7, 3]) / 12, rel=1e-5)
     assert np.array_equal(np.delete(after[:known], unknown), np.delete(before, unknown))
     assert len(base.weights["output/bias"]) == known  # the base itself is unchanged
+    discount = Discount(unknown, np.array([0.0] * known + [0.5, 0.5], np.float32))
+    discounted = weights_after(base, larger, stream, discount)["output/bias"]
+    shares = np.exp(discounted[[unknown, known, known + 1]] - before[unknown])
+    assert shares == pytest.approx(np.array([6, 4, 2]) / 12, rel=1e-5)
 
 
 def test_a_schedule_of_steps_is_run_in_a_quarter_of_the_epochs(model: Path) -> None:

@@ -54,6 +54,7 @@ class Preset:
     document_starts: bool = False  # a token before each file, at which the LSTM's state is cleared
     subwords: bool = False  # spell words outside the vocabulary; the layout exact always does
     ema_decay: float = 0.0  # of the moving average of the weights, which is validated and kept; 0: no average
+    unknown_discount: float = 0.0  # of the count of each word, the part that training reads as <unk>
 
     @property
     def input_units(self) -> int:
@@ -192,6 +193,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "output_dropout": (0.0, 0.95),
     "recurrent_dropout": (0.0, 0.95),
     "ema_decay": (0.0, 0.999999),
+    "unknown_discount": (0.0, 1.0),
     "initial_range": (1e-6, 10.0),
     "lstm_initial_range": (0.0, 10.0),
     "warm_up": (0.0, 0.9),

@@ -38,6 +38,7 @@ from scriptmodel_trainer.stopping import StopSignals
 from scriptmodel_trainer.storage import locked, prepare_folder
 from scriptmodel_trainer.training import hardware
 from scriptmodel_trainer.training.base import require_layout, vocabulary_after, weights_after
+from scriptmodel_trainer.training.discounting import discount_of
 from scriptmodel_trainer.training.fingerprints import Fingerprints, fingerprints_of
 from scriptmodel_trainer.training.reporter import REPORT_SECONDS
 from scriptmodel_trainer.training.state import Effort
@@ -111,6 +112,8 @@ def _learn(
         _advise(options, len(splits["train"]), progress)
         from scriptmodel_trainer.training import loop  # noqa: PLC0415  # it imports TensorFlow
 
+        known = len(base.model.vocabulary) if base else 0
+        discount = discount_of(preset.unknown_discount, vocabulary, splits["train"], known)
         task = TrainingTask(
             preset_name=options.preset_name,
             preset=preset,
@@ -127,9 +130,10 @@ def _learn(
             checkpoint_seconds=options.checkpoint_seconds,
             sample=sample_line(vocabulary, options.seed),
             resume_from=resume_from,
-            start=weights_after(base.model, vocabulary, splits["train"]) if base else None,
+            start=weights_after(base.model, vocabulary, splits["train"], discount) if base else None,
             budget=options.budget,
             effort=effort,
+            discount=discount,
             device=hardware.device(),
             gpu_requested=options.gpu_requested,
         )

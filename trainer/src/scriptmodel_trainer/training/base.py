@@ -17,6 +17,7 @@ from scriptmodel_trainer.corpus.tokens import MARKERS
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.presets import Preset
 from scriptmodel_trainer.records import Base
+from scriptmodel_trainer.training.discounting import Discount
 from scriptmodel_trainer.vocabulary import Vocabulary, build_open_vocabulary, build_vocabulary, speakers_of, with_names
 
 _ROWS = ("embedding", "output/kernel", "output/bias")  # a row a word
@@ -116,14 +117,19 @@ def require_layout(base: BaseModel, layout: str) -> None:
         )
 
 
-def weights_after(base: TrainedModel, vocabulary: Vocabulary, train: Ids) -> dict[str, Floats]:
+def weights_after(
+    base: TrainedModel, vocabulary: Vocabulary, train: Ids, discount: Discount | None = None
+) -> dict[str, Floats]:
     """Return the weights of `base` with rows for the new words, which start where unknown words were.
 
     What the base expected of unknown words as one is shared among them and the new words by how often they occur in
-    the training split `train`, in numbers of the new vocabulary: the output bias gets the logarithm of the share.
+    the training split `train`, in numbers of the new vocabulary: the output bias gets the logarithm of the share. A
+    `discount` changes how often.
     """
     known, unknown = len(base.vocabulary), vocabulary.unknown
     counts = np.bincount(train, minlength=len(vocabulary)).astype(np.float64)
+    if discount:
+        counts = discount.expected_counts(counts)
     shared = np.concatenate([[counts[unknown]], counts[known:]]) + 1.0  # no word's share is nothing
     shares = np.log(shared / shared.sum()).astype(np.float32)
     weights = dict(base.weights)

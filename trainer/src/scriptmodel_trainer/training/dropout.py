@@ -12,9 +12,10 @@ from typing import Any
 import tensorflow as tf
 
 from scriptmodel_trainer.presets import Preset
+from scriptmodel_trainer.training.discounting import Discount
 
 _WEIGHTS = 32  # place of the first layer's weights
-_WORDS, _OUTPUT = 62, 63  # places of the draws that are not a layer's; a layer's is its number
+_TOKENS, _WORDS, _OUTPUT = 61, 62, 63  # places of the draws that are not a layer's; a layer's is its number
 _PLACES = 64
 
 
@@ -25,6 +26,11 @@ class Dropout:
         self._preset = preset
         self._seed = seed
         self._step = step
+
+    def of_tokens(self, tokens: Any, discount: Discount) -> Any:
+        """Token numbers (B, T), those of some words replaced by that of `<unk>`."""
+        drawn = tf.random.stateless_uniform(tf.shape(tokens), self._key(_TOKENS))
+        return tf.where(drawn < tf.gather(discount.shares, tokens), discount.unknown, tokens)
 
     def of_words(self, vectors: Any, inputs: Any, vocabulary: int) -> Any:
         """Word vectors (B, T, E) of the token numbers `inputs` (B, T), those of some words zero."""
@@ -53,5 +59,7 @@ class Dropout:
     def _draw(self, shape: tuple[Any, ...], rate: float, place: int) -> Any:
         """0 with probability `rate`, else 1 / (1 - rate), so that the mean stays."""
         keep = 1.0 - rate
-        key = tf.stack([tf.constant(self._seed * _PLACES + place, tf.int32), self._step])
-        return tf.cast(tf.random.stateless_uniform(shape, key) < keep, tf.float32) / keep
+        return tf.cast(tf.random.stateless_uniform(shape, self._key(place)) < keep, tf.float32) / keep
+
+    def _key(self, place: int) -> Any:
+        return tf.stack([tf.constant(self._seed * _PLACES + place, tf.int32), self._step])

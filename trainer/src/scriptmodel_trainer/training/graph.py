@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from scriptmodel_trainer.training.averaging import WeightAverage
 from scriptmodel_trainer.training.batches import TrainingRows, ValidationRows
+from scriptmodel_trainer.training.discounting import Discount
 from scriptmodel_trainer.training.dropout import Dropout
 from scriptmodel_trainer.training.model import LanguageModel
 from scriptmodel_trainer.training.optimizers import Optimizer
@@ -48,11 +49,13 @@ class TrainingGraph:
         rows: TrainingRows,
         seed: int,
         average: WeightAverage | None = None,
+        discount: Discount | None = None,
     ) -> None:
         self._model = model
         self._optimizer = optimizer
         self._average = average or WeightAverage(model)
         self._rows = rows
+        self._discount = discount
         self._seed = seed
         self._tokens = tf.constant(rows.tokens)
         zeros = model.zero_state(len(rows.tokens))
@@ -87,15 +90,17 @@ class TrainingGraph:
         for index in tf.range(tf.shape(rates)[0]):
             begin = (window + index) * steps
             tokens = self._tokens[:, begin : begin + steps + 1]
-            loss = self._train(tokens[:, :-1], tokens[:, 1:], step + index, rates[index])
+            loss = self._train(tokens, step + index, rates[index])
             self._loss.assign_add(tf.cast(loss, tf.float64))
 
-    def _train(self, inputs: Any, targets: Any, step: Any, rate: Any) -> Any:
+    def _train(self, tokens: Any, step: Any, rate: Any) -> Any:
         steps = self._rows.steps
-        inputs = tf.ensure_shape(inputs, (None, steps))
         model, precision = self._model, self._model.preset.precision
         variables = model.variables
         dropout = Dropout(model.preset, self._seed, step)
+        if self._discount:
+            tokens = dropout.of_tokens(tokens, self._discount)
+        inputs, targets = tf.ensure_shape(tokens[:, :-1], (None, steps)), tokens[:, 1:]
         with tf.GradientTape() as tape:
             features, after = model.features(inputs, self.state, dropout, precision)
             flat = tf.reshape(features, (-1, features.shape[-1]))

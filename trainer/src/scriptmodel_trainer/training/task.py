@@ -9,6 +9,7 @@ from scriptmodel_trainer.arrays import Floats, Ids
 from scriptmodel_trainer.presets import Preset
 from scriptmodel_trainer.records import Device, EpochRecord
 from scriptmodel_trainer.training.budget import Budget
+from scriptmodel_trainer.training.discounting import Discount
 from scriptmodel_trainer.training.fingerprints import Fingerprints
 from scriptmodel_trainer.training.state import Effort
 from scriptmodel_trainer.training.stores import Store
@@ -44,6 +45,8 @@ class TrainingTask:
     """What the run took so far, over all restarts; training keeps it up to date."""
     document: int | None = None
     """The number of the token that starts a document and clears the state, if there is one."""
+    discount: Discount | None = None
+    """Which words are at times read as `<unk>`."""
     device: Device = field(default_factory=Device)
     gpu_requested: bool = False
 

@@ -1,0 +1,161 @@
+"""Words that training reads as `<unk>`: which and how often, and that a resumed run reads the same."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from samples import play
+
+from scriptmodel_trainer.arrays import Ids
+from scriptmodel_trainer.artifacts import load_model
+from scriptmodel_trainer.cli import main
+from scriptmodel_trainer.corpus.tokens import EOS, OPEN_NAME, UNKNOWN
+from scriptmodel_trainer.errors import ExitCode, StoppedError
+from scriptmodel_trainer.presets import PRESETS, Preset, with_overrides
+from scriptmodel_trainer.progress.events import Event, Progressed
+from scriptmodel_trainer.progress.listeners import TextProgress
+from scriptmodel_trainer.stopping import StopSignals
+from scriptmodel_trainer.subwords import LETTERS
+from scriptmodel_trainer.training.batches import cut_for_training
+from scriptmodel_trainer.training.discounting import Discount, discount_of
+from scriptmodel_trainer.training.hardware import load_tensorflow
+from scriptmodel_trainer.vocabulary import Vocabulary, with_documents
+
+load_tensorflow(0)
+
+import tensorflow as tf  # noqa: E402  # quietly loaded above
+
+from scriptmodel_trainer.training import loop  # noqa: E402  # as above
+from scriptmodel_trainer.training.dropout import Dropout  # noqa: E402  # as above
+from scriptmodel_trainer.training.fingerprints import Fingerprints  # noqa: E402  # as above
+from scriptmodel_trainer.training.graph import Pace, TrainingGraph  # noqa: E402  # as above
+from scriptmodel_trainer.training.model import LanguageModel  # noqa: E402  # as above
+from scriptmodel_trainer.training.optimizers import Optimizer  # noqa: E402  # as above
+from scriptmodel_trainer.training.stores import CheckpointFile  # noqa: E402  # as above
+from scriptmodel_trainer.training.task import TrainingTask  # noqa: E402  # as above
+
+WORDS = Vocabulary((UNKNOWN, EOS, OPEN_NAME, ",", "often", "twice", "once", "never"))
+TRAIN = np.array([4, 4, 4, 4, 5, 5, 6, 1, 2, 3], np.int32)
+SETTINGS = {"hidden_units": "12", "embedding_units": "8", "steps": "5", "batch_size": "4"}
+
+
+def test_each_word_gives_the_same_part_of_its_count_and_markers_and_punctuation_nothing() -> None:
+    discount = discount_of(0.6, WORDS, TRAIN)
+    assert discount is not None
+    assert discount.unknown == 0
+    assert discount.shares == pytest.approx(np.array([0, 0, 0, 0, 0.15, 0.3, 0.6, 0.6]))
+    counts = np.bincount(TRAIN, minlength=8).astype(np.float64)
+    assert discount.expected_counts(counts) == pytest.approx(np.array([1.8, 1, 1, 1, 3.4, 1.4, 0.4, 0]))
+
+
+def test_the_words_of_a_base_model_keep_their_counts() -> None:
+    discount = discount_of(0.6, WORDS, TRAIN, known=6)
+    assert discount is not None
+    assert discount.shares == pytest.approx(np.array([0, 0, 0, 0, 0, 0, 0.6, 0.6]))
+
+
+def test_a_token_that_starts_documents_is_never_replaced() -> None:
+    discount = discount_of(1.0, with_documents(WORDS), np.array([8], np.int32))
+    assert discount is not None
+    assert discount.shares[8] == 0
+
+
+def test_no_words_are_replaced_without_the_setting_or_where_every_word_is_spelled() -> None:
+    assert discount_of(0.0, WORDS, TRAIN) is None
+    spelling = Vocabulary((*WORDS.words, *(letter for letter in LETTERS if letter not in WORDS)))
+    assert spelling.spells
+    assert discount_of(0.6, spelling, TRAIN) is None
+
+
+def replaced(discount: Discount, step: int, seed: int = 0) -> Ids:
+    tokens = tf.constant(np.tile(TRAIN, (400, 1)))
+    drawn: Ids = Dropout(Preset(), seed, tf.constant(step)).of_tokens(tokens, discount).numpy()
+    return drawn
+
+
+def test_words_are_replaced_as_often_as_their_shares_say_and_all_others_stay() -> None:
+    discount = discount_of(0.6, WORDS, TRAIN)
+    assert discount is not None
+    drawn = replaced(discount, 7)
+    kept = drawn == TRAIN
+    assert (drawn[~kept] == 0).all()
+    for word in (4, 5, 6):
+        assert (~kept)[:, word == TRAIN].mean() == pytest.approx(discount.shares[word], abs=0.06)
+    assert kept[:, TRAIN < 4].all()
+    assert (drawn == replaced(discount, 7)).all()
+    assert (drawn != replaced(discount, 8)).any()
+    assert (drawn != replaced(discount, 7, seed=1)).any()
+
+
+def preset(**more: str) -> Preset:
+    return with_overrides(PRESETS["demo"], SETTINGS | more)
+
+
+def loss(stream: Ids, discount: Discount | None) -> float:
+    """Return the mean loss of the first window, before any update."""
+    chosen = preset()
+    model = LanguageModel(chosen, 50, seed=2)
+    rows = cut_for_training(stream, chosen.batch_size, chosen.steps, 0)
+    graph = TrainingGraph(model, Optimizer(chosen, model.variables), rows, 3, discount=discount)
+    return graph.run(0, 0, [0.0])
+
+
+def test_training_reads_and_predicts_the_replacement() -> None:
+    stream = np.random.default_rng(5).integers(1, 50, 1500).astype(np.int32)
+    shares = np.zeros(50, np.float32)
+    shares[30:] = 1
+    without = np.where(stream >= 30, 7, stream).astype(np.int32)
+    assert loss(stream, Discount(7, shares)) == loss(without, None) != loss(stream, None)
+
+
+def test_a_trained_model_expects_new_words(tmp_path: Path) -> None:
+    (tmp_path / "play.md").write_text(play(40), "utf-8")
+    biases = []
+    for discount in ("0", "1"):
+        command = ["train", "--data", str(tmp_path / "play.md"), "--out", str(tmp_path / discount), "--preset", "demo"]
+        sizes = ["hidden_units=8", "embedding_units=8", "epochs=1", "batch_size=4", f"unknown_discount={discount}"]
+        assert main([*command, "--set", *sizes]) == 0
+        model = load_model(tmp_path / discount)
+        biases.append(model.weights["output/bias"][model.vocabulary.unknown])
+    assert biases[0] < 0 < biases[1]
+
+
+class StoppedInEpochTwo(TextProgress):
+    """Requests the end of the run within its second epoch."""
+
+    def __init__(self, signals: StopSignals) -> None:
+        super().__init__(io.StringIO())
+        self._signals = signals
+
+    def report(self, event: Event) -> None:
+        super().report(event)
+        if isinstance(event, Progressed) and event.epoch == 2 and event.fraction > 0.4:
+            self._signals.requested = ExitCode.TERMINATED
+
+
+def test_a_stopped_run_resumes_with_the_same_replacements(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Pace, "_SECONDS", 0)  # one window a call, so that it can stop after each
+    stream = np.random.default_rng(5).integers(0, 50, 1500).astype(np.int32)
+    discount = Discount(0, np.full(50, 0.5, np.float32))
+    file, other, plain = (CheckpointFile(tmp_path / name, Fingerprints("run")) for name in "abc")
+
+    def task(store: CheckpointFile, *resume_from: CheckpointFile, **more: Any) -> TrainingTask:
+        chosen = preset(epochs="3")
+        return TrainingTask(
+            *("demo", chosen, 50, stream, stream, {}, 0, 1, Fingerprints("run"), "", store, 3600.0, lambda _: ""),
+            resume_from=resume_from,
+            **{"discount": discount, **more},
+        )
+
+    signals = StopSignals()
+    with pytest.raises(StoppedError, match="stopped in epoch 2"):
+        loop.fit(task(file), StoppedInEpochTwo(signals), signals)
+    resumed = loop.fit(task(file, file), TextProgress(io.StringIO()), StopSignals())
+    whole = loop.fit(task(other), TextProgress(io.StringIO()), StopSignals())
+    undiscounted = loop.fit(task(plain, discount=None), TextProgress(io.StringIO()), StopSignals())
+    assert all(np.array_equal(weights, resumed.weights[name]) for name, weights in whole.weights.items())
+    assert any(not np.array_equal(weights, undiscounted.weights[name]) for name, weights in whole.weights.items())

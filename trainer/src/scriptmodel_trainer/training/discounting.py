@@ -1,0 +1,50 @@
+"""Words of the training text that are read as `<unk>`, so that training learns how often a new word comes.
+
+A vocabulary that holds all words of its training text never shows `<unk>` there, though one word in twenty of other
+text by the same author may be new. Absolute discounting (Ney, Essen and Kneser 1994) takes a part of a count from each
+word for words that were not seen. Here it is done by drawing: each time a word that occurs n times is read, it is
+replaced by `<unk>` with probability `unknown_discount` / n.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from scriptmodel_trainer.arrays import Floats, Ids
+from scriptmodel_trainer.corpus.tokens import DOCUMENT, MARKERS, PUNCTUATION, UNKNOWN
+from scriptmodel_trainer.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True, slots=True)
+class Discount:
+    """`shares` (V,) has the probability with which a token is read as `unknown`, the number of `<unk>`."""
+
+    unknown: int
+    shares: Floats
+
+    def expected_counts(self, counts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Return how often each token is read in an epoch on average, from its counts (V,) in the training split."""
+        taken = counts * self.shares
+        expected: npt.NDArray[np.float64] = counts - taken
+        expected[self.unknown] += taken.sum()
+        return expected
+
+
+def discount_of(discount: float, vocabulary: Vocabulary, train: Ids, known: int = 0) -> Discount | None:
+    """Return the shares of words for a training split; None without a discount, or where sub-words spell every word.
+
+    The first `known` words are those of a base model, which has read them elsewhere: they keep their whole counts.
+    Markers and punctuation do so, too.
+    """
+    if not discount or vocabulary.spells:
+        return None
+    counts = np.bincount(train, minlength=len(vocabulary))
+    shares = (discount / np.maximum(counts, 1)).astype(np.float32)
+    shares[:known] = 0
+    for token in (*MARKERS, *PUNCTUATION, UNKNOWN, DOCUMENT):
+        if token in vocabulary:
+            shares[vocabulary.id_of(token)] = 0
+    return Discount(vocabulary.unknown, shares)
