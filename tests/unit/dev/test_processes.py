@@ -130,8 +130,3 @@ def test_a_port_that_another_process_has_chosen_or_listens_on_is_not_chosen(thre
         assert other.stdout.readline() == f"{first}\n"
         assert free_port() == third
         other.communicate("\n")
-
-
-def test_no_chosen_port_is_one_that_the_kernel_gives_away() -> None:
-    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    assert max(processes._PORTS) < lowest
