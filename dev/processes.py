@@ -26,7 +26,7 @@ class StartError(Exception):
 
 
 _PORTS = range(20_000, 30_000)
-"""Below those that Linux gives to clients, and to servers that leave the choice to it."""
+"""Below the ports that Linux gives, unless configured otherwise, to clients and to servers that name none."""
 _reserved: list[socket.socket] = []
 
 

@@ -135,7 +135,7 @@ class StatusWatch:
 def _written_by_the_operator(found: Object) -> bool:
     """Ignore the statuses that a test writes itself."""
     managers = {
-        entry["manager"] for entry in found["metadata"]["managedFields"] if entry.get("subresource") == "status"
+        entry["manager"] for entry in found["metadata"].get("managedFields", ()) if entry.get("subresource") == "status"
     }
     return managers == {"scriptmodel-operator"}
 

@@ -22,8 +22,8 @@ CRD = Path("manifests/crd.yaml")
 SIX_STARS = 6 * "**/a/"
 
 
-def paused_reader(pid: int) -> int | None:
-    """Pause a process that reads an archive for an operator; None if there is none, or if it has just ended."""
+def pause_reader(pid: int) -> list[int]:
+    """Pause a process that reads an archive for an operator and return its id; [] if none runs or it has just ended."""
     with suppress(OSError):  # a thread or a reader that ends meanwhile
         for task in Path(f"/proc/{pid}/task").iterdir():
             for child in map(int, (task / "children").read_text().split()):
@@ -32,8 +32,8 @@ def paused_reader(pid: int) -> int | None:
                     while (state := state_of(child)) != "T":
                         if state == "Z":
                             raise ProcessLookupError
-                    return child
-    return None
+                    return [child]
+    return []
 
 
 def state_of(pid: int) -> str:
@@ -53,7 +53,7 @@ def test_an_operator_ends_at_once_although_a_reader_of_an_archive_hangs(
         server.answers["/plays"] = content(archive)
         cluster.apply("hanging", by_url(server.url("/plays"), include=["*.txt"]))
         hanging: list[int] = []
-        until(lambda: bool(hanging.extend(filter(None, [paused_reader(operator.pid)])) or hanging), within=60)
+        until(lambda: bool(hanging.extend(pause_reader(operator.pid)) or hanging), within=60)
         started = time.monotonic()
         operator.stop()
         assert time.monotonic() - started < operator.grace
