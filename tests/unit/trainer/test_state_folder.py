@@ -13,7 +13,9 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -22,10 +24,12 @@ from samples import COMMAND
 from scriptmodel_trainer.artifacts import load_model
 from scriptmodel_trainer.cli import main
 from scriptmodel_trainer.progress.listeners import TextProgress
+from scriptmodel_trainer.stopping import StopSignals
 from scriptmodel_trainer.training import lease
+from scriptmodel_trainer.training.checkpointer import Checkpointer
 from scriptmodel_trainer.training.checkpoints import Checkpoint
 from scriptmodel_trainer.training.fingerprints import Fingerprints
-from scriptmodel_trainer.training.state import Effort, Position
+from scriptmodel_trainer.training.state import Effort, Outcome, Position
 from scriptmodel_trainer.training.stores import StateFolder
 
 SETTINGS = ["hidden_units=64", "embedding_units=32", "layers=2", "batch_size=8", "dropout=0.2", "epochs=24"]
@@ -165,6 +169,30 @@ def test_an_attempt_killed_before_its_first_checkpoint_keeps_what_was_recorded(t
     with StateFolder.opened(tmp_path, Fingerprints("another run"), Effort(), progress) as state:
         assert state is not None
         assert state.last_effort() is None
+
+
+def test_a_restart_is_counted_if_its_attempt_is_killed_before_the_next_heartbeat(tmp_path: Path) -> None:
+    run, progress = Fingerprints("this run"), TextProgress(io.StringIO())
+    for restarts in (1, 2, 3):
+        effort = Effort()
+        with StateFolder.opened(tmp_path, run, effort, progress) as state:
+            assert state is not None
+            if restarts == 1:
+                state.save(Checkpoint("this run", Position(), 0, (), {}))
+            task = SimpleNamespace(
+                effort=effort,
+                store=state,
+                resume_from=(state,),
+                processor="",
+                preset=SimpleNamespace(epochs=1),
+                fingerprints=run,
+            )
+            variables = Mock(**{"shapes.return_value": {}})
+            checkpointer = Checkpointer(cast(Any, task), Position(), Outcome(), variables, StopSignals())
+            assert checkpointer.restore(1, Mock())
+            assert effort.restarts == restarts
+            killed = (tmp_path / "owner.json").read_text()
+        (tmp_path / "owner.json").write_text(killed.replace(state._lease._own.id, "dead"))
 
 
 def test_checkpoints_of_a_later_owner_are_newer_than_those_of_an_earlier_one(tmp_path: Path) -> None:

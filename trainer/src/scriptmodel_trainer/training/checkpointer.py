@@ -83,9 +83,11 @@ class Checkpointer:
             if checkpoint is not None:
                 self._assign(checkpoint, progress)
                 effort.restart(checkpoint.effort, last or checkpoint.effort)
+                self._task.store.record_effort()  # or a kill before the next heartbeat hides this restart
                 return True
             if last is not None:  # killed before the first checkpoint
                 effort.restart(Effort(), last)
+                self._task.store.record_effort()
         return False
 
     def _assign(self, checkpoint: Checkpoint, progress: Progress) -> None:

@@ -56,6 +56,7 @@ class Lease:
         self._stale_seconds = stale_seconds
         self._own = Owner(uuid.uuid4().hex, 0, _machine())
         self._lock = -1
+        self._renewing = threading.Lock()
         self._released = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="state-heartbeat", daemon=True)
 
@@ -93,13 +94,14 @@ class Lease:
 
     def renew(self) -> None:
         """Store a heartbeat now."""
-        text = json.dumps(dataclasses.asdict(dataclasses.replace(self._own, note=self._note())))
         part = self._folder / f".{_OWNER}.{self._own.id}.part"
-        try:
-            part.write_text(text, "utf-8")
-            part.replace(self._folder / _OWNER)
-        finally:
-            part.unlink(missing_ok=True)
+        with self._renewing:
+            text = json.dumps(dataclasses.asdict(dataclasses.replace(self._own, note=self._note())))
+            try:
+                part.write_text(text, "utf-8")
+                part.replace(self._folder / _OWNER)
+            finally:
+                part.unlink(missing_ok=True)
 
     def release(self) -> None:
         """Let others own the folder at once."""

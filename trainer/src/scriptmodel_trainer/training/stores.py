@@ -44,6 +44,9 @@ class Store(Protocol):
     def last_effort(self) -> Effort | None:
         """Return what the previous attempt had reached if it was killed and recorded that."""
 
+    def record_effort(self) -> None:
+        """Record the effort so far, which `last_effort` of the next attempt returns."""
+
 
 class CheckpointFile:
     """One checkpoint beside the model, for `--resume`: a file that is damaged or of another run is an error."""
@@ -65,6 +68,9 @@ class CheckpointFile:
 
     def last_effort(self) -> Effort | None:
         return None
+
+    def record_effort(self) -> None:
+        """Record nothing: a checkpoint has its own effort."""
 
 
 class StateFolder:
@@ -145,6 +151,11 @@ class StateFolder:
         except (ValueError, TypeError):
             return None
         return Effort(**{entry.name: note[entry.name] for entry in fields(Effort) if entry.name in note})
+
+    def record_effort(self) -> None:
+        self._lease.require()
+        with contextlib.suppress(OSError):  # a save that fails for the same reason warns
+            self._lease.renew()
 
     def restore_log(self, path: Path) -> None:
         """Copy the log of the previous attempts to `path`, and keep that log from now on."""
