@@ -145,7 +145,7 @@ async def test_an_object_that_was_requeued_for_another_reason_is_not_requeued_ag
 
 
 class Clock:
-    """The time of polls: a look at the clock takes a hundredth of a second, a poll as long as the test says."""
+    """Virtual time: each reading of the clock advances it by 10 ms, each poll by what the test sets."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 0.0

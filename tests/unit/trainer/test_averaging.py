@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from stopped import StoppedInEpochTwo
 
-from scriptmodel_trainer.errors import ExitCode, StoppedError
+from scriptmodel_trainer.errors import StoppedError
 from scriptmodel_trainer.presets import PRESETS, Preset, with_overrides
-from scriptmodel_trainer.progress.events import Event, Progressed
 from scriptmodel_trainer.progress.listeners import TextProgress
 from scriptmodel_trainer.stopping import StopSignals
 from scriptmodel_trainer.storage import read_arrays
@@ -87,19 +87,6 @@ def test_validation_and_model_have_the_averaged_weights_and_training_goes_on_fro
     (own, plain_losses), (others, averaged_losses) = trained
     assert all(np.array_equal(own[name], others[name]) for name in own)
     assert averaged_losses[0] == averaged_losses[1] != plain_losses[0]
-
-
-class StoppedInEpochTwo(TextProgress):
-    """Asks the run to stop within its second epoch."""
-
-    def __init__(self, signals: StopSignals) -> None:
-        super().__init__(io.StringIO())
-        self._signals = signals
-
-    def report(self, event: Event) -> None:
-        super().report(event)
-        if isinstance(event, Progressed) and event.epoch == 2 and event.fraction > 0.4:
-            self._signals.requested = ExitCode.TERMINATED
 
 
 def task(chosen: Preset, store: CheckpointFile, *resume_from: CheckpointFile) -> TrainingTask:

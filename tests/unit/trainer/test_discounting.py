@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 from samples import play
+from stopped import StoppedInEpochTwo
 
 from scriptmodel_trainer.arrays import Ids
 from scriptmodel_trainer.artifacts import load_model
 from scriptmodel_trainer.cli import main
 from scriptmodel_trainer.corpus.tokens import EOS, OPEN_NAME, UNKNOWN
-from scriptmodel_trainer.errors import ExitCode, StoppedError
+from scriptmodel_trainer.errors import StoppedError
 from scriptmodel_trainer.presets import PRESETS, Preset, with_overrides
-from scriptmodel_trainer.progress.events import Event, Progressed
 from scriptmodel_trainer.progress.listeners import TextProgress
 from scriptmodel_trainer.stopping import StopSignals
 from scriptmodel_trainer.subwords import LETTERS
@@ -122,19 +122,6 @@ def test_a_trained_model_expects_new_words(tmp_path: Path) -> None:
         model = load_model(tmp_path / discount)
         biases.append(model.weights["output/bias"][model.vocabulary.unknown])
     assert biases[0] < 0 < biases[1]
-
-
-class StoppedInEpochTwo(TextProgress):
-    """Requests the end of the run within its second epoch."""
-
-    def __init__(self, signals: StopSignals) -> None:
-        super().__init__(io.StringIO())
-        self._signals = signals
-
-    def report(self, event: Event) -> None:
-        super().report(event)
-        if isinstance(event, Progressed) and event.epoch == 2 and event.fraction > 0.4:
-            self._signals.requested = ExitCode.TERMINATED
 
 
 def test_a_stopped_run_resumes_with_the_same_replacements(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
