@@ -107,6 +107,8 @@ SHAPES = (
     _of_speakers("20,000 speakers, then rows of names", "{}--{}--{}\n\n"),
     _repeated("one giant line", "auto", "", "so long a line "),
     _repeated("one giant line without spaces", "auto", "", "a"),
+    _repeated("one line of names", "auto", "", "ANNA.  "),
+    _repeated("one line of names and brackets", _STAGE, _PLAY, "ANNA. [BEN. (CARL. "),
     _repeated("one giant speech", _STAGE, _PLAY + "ANNA. ", "and so on, "),
     _repeated("one giant sentence of lines", _STAGE, _PLAY + "ANNA. ", "and so on\n"),
     _repeated("one giant verse", _STAGE, _PLAY + "ANNA. ", "And so it goes on,\n"),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import operator
 import re
+from bisect import bisect_left
 from dataclasses import replace
 
 from scriptmodel_trainer.corpus.layouts.cast import GROUP_WORDS, STRONG, Cast
@@ -137,7 +139,7 @@ class Recognizer:
             return self._opens_paragraph(cue, text)
         known = cue.name in self.speakers or (self.cast.italic and cue.italic)
         known = known or (self.cast.lined and cue.kind is Kind.COLON and self._opens_paragraph(cue, text))
-        return known and self._opens_line(cue, text[: cue.start], text[cue.end :])
+        return known and self._opens_line(cue, text)
 
     def _opens_paragraph(self, cue: Cue, text: str) -> bool:
         if cue.kind is Kind.HUNG:
@@ -189,21 +191,17 @@ class Recognizer:
             return False
         return cue.name not in self.speakers or "\n" not in words
 
-    def _opens_line(self, cue: Cue, before: str, after: str) -> bool:
+    def _opens_line(self, cue: Cue, text: str) -> bool:
         """A known name inside a paragraph: where sentences end, and not within a direction."""
         form = (cue.caps, cue.kind)
         if cue.kind is not Kind.LOST:
             if cue.kind is Kind.SPACE and self.cast.spaced:
-                return _ENDS_SENTENCE.search(before) is not None
+                return _ENDS_SENTENCE.search(text[: cue.start]) is not None
             if form not in (self.cast.main if cue.kind in (Kind.SPACE, Kind.ALONE) else self.cast.forms):
                 return False
-            if not self.cast.dense and not (cue.caps and _ENDS_SENTENCE.search(before)):
+            if not self.cast.dense and not (cue.caps and _ENDS_SENTENCE.search(text[: cue.start])):
                 return False
-        goes_on = not after.strip() and before.rstrip(" _\n")[-1:].isalnum()  # `[_She turns to_ ANNA.`, never closed
-        return not any(
-            before.count(opens) > before.count(closes) and (goes_on or _next_of(after, opens, closes) == closes)
-            for opens, closes in ("[]", "()")
-        )
+        return not any(_is_within(cue, text, opens, closes) for opens, closes in ("[]", "()"))
 
     def _new_name(self, cue: Cue) -> bool:
         """A word that the file also writes small is no name, as `Sixpence.`; `Porter (in the doorway).` is one."""
@@ -218,9 +216,18 @@ def _stands_alone(cue: Cue, text: str) -> bool:
     return cue.kind is Kind.ALONE and not text[cue.end :].strip()
 
 
-def _next_of(text: str, opens: str, closes: str) -> str:
-    """The one of the two brackets that comes first: one that opens shows that the bracket before is never closed."""
-    first, last = text.find(opens), text.find(closes)
-    if first < 0 or last < 0:
-        return closes if last >= 0 else opens if first >= 0 else ""
-    return opens if first < last else closes
+def _is_within(cue: Cue, text: str, opens: str, closes: str) -> bool:
+    """Return True if a bracket is open before the cue, and nothing after it shows that it is never closed."""
+    opened, closed = _positions(text, opens), _positions(text, closes)
+    if bisect_left(opened, cue.start) <= bisect_left(closed, cue.start):
+        return False
+    if not text[cue.end :].strip() and text[: cue.start].rstrip(" _\n")[-1:].isalnum():
+        return True  # `[_She turns to_ ANNA.`, never closed
+    opening, closing = bisect_left(opened, cue.end), bisect_left(closed, cue.end)
+    return closing < len(closed) and (opening == len(opened) or closed[closing] < opened[opening])
+
+
+@functools.lru_cache(maxsize=4)
+def _positions(text: str, mark: str) -> list[int]:
+    """Where a mark stands in a text. Cached, because a long paragraph may have thousands of cues."""
+    return [found.start() for found in re.finditer(re.escape(mark), text)]
