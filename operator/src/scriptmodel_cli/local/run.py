@@ -32,6 +32,7 @@ from scriptmodel_cli.session import Session
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.app import Process, working
 from scriptmodel_operator.config import OperatorConfig
+from scriptmodel_operator.controller.inbox import arrived
 from scriptmodel_operator.desired.policy import ANYTHING, Policy
 from scriptmodel_operator.ingest.addresses import parse_destinations
 from scriptmodel_operator.leadership import UNLIMITED
@@ -122,8 +123,9 @@ class Run:
             policy=_everything_for(objects.raw["metadata"]["namespace"]),
             destinations=parse_destinations([ANYTHING]),  # the user may reach them anyway
         )
-        async with working(config, objects, CLUSTER, Process.create(), UNLIMITED) as inbox:
-            inbox.arrived(objects.raw)
+        process = Process.create()
+        async with working(config, objects, CLUSTER, process, UNLIMITED):
+            arrived(process.store, process.queue, objects.raw)
             try:
                 await watching
             except asyncio.CancelledError:
