@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from scriptmodel_cli.changes import Preview
-from scriptmodel_cli.diagnosis import Evidence, why
+from scriptmodel_cli.diagnosis import why
 from scriptmodel_cli.main import main
 from scriptmodel_cli.preview import preview
 from scriptmodel_cli.screen import screen_of
@@ -333,7 +333,7 @@ def test_status_and_why_show_what_is_held_back_and_the_command_that_promotes_it(
     compared = f"HeldBack: model {promotion['model'][:8]} compared with {promotion['previous'][:8]}"
     assert f"{compared}, validation: 1.6000 after 1.5000" in screen
     assert re.search(r"MODEL +GENERATION +PERPLEXITY +FINISHED +PROMOTION", screen)
-    lines = [click.unstyle(line) for line in why(found, Evidence(), CREATED)]
+    lines = [click.unstyle(line) for line in why(found, CREATED)]
     assert lines[0].startswith(f"Ready: model {promotion['model'][:8]} is held back")
     assert lines[1] == "Next: scriptmodel promote thrones -n ml, to use its script anyway"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from scriptmodel_operator.api.reasons import Reason
@@ -26,12 +26,11 @@ _BASE_SECONDS, _SLOWEST = 60.0, 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One attempt to commit the files of a corpus. `wait` sleeps."""
+    """One attempt to commit the files of a corpus."""
 
     gateway: Gateway
     branch: BranchRef
     cancelled: threading.Event
-    wait: Callable[[float], object] = time.sleep
 
     def deliver(self, files: FileStream, manifest: Mapping[str, Digest]) -> tuple[str, bool]:
         """Return the id of the commit that has exactly these files, and whether this delivery made it.
@@ -64,7 +63,7 @@ class Delivery:
             if time.monotonic() > deadline:
                 message = f"commit {head.id} of {self.branch} is still open: finish or delete it"
                 raise SourceError(Reason.WAITING_FOR_CORPUS_COMMIT, message, passing=True)
-            self.wait(_POLL_SECONDS)
+            time.sleep(_POLL_SECONDS)
 
     def _has(self, head: CommitInfo, manifest: Mapping[str, Digest]) -> bool:
         """Return whether a commit has exactly these files; compares sizes first, which needs no download."""
