@@ -22,7 +22,7 @@ _STYLE = "body{font:1.1em/1.5 serif;max-width:40em;margin:2em auto;padding:0 1em
 
 
 def lines_of_script(text: str) -> Iterator[tuple[str, str]]:
-    """Yield the name and the words of each speech; the name of a direction, as which other lines count, is empty."""
+    """Yield the name and the words of each line; the name is empty unless the line is a speech."""
     for raw in filter(None, map(str.strip, text.split("\n"))):
         if speech := _SPEECH.fullmatch(raw):
             yield speech[1].replace("_", " "), speech[2] or ""
@@ -42,7 +42,8 @@ def _fountain(name: str, words: str) -> str:
         return words.upper() if _SLUGLINE.match(words) else f".{words}"
     if not name:
         return f"!{words}"  # forced action, since a direction in capitals would be a character cue
-    cue = name.upper() if re.match(r"[A-Z]", name.upper()) else f"@{name}"
+    upper = name.upper()
+    cue = upper if re.match(r"[A-Z]", upper) else f"@{name}"
     return "\n".join([cue, *_spoken(words)])
 
 
