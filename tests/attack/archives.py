@@ -17,17 +17,19 @@ import struct
 import sys
 import tarfile
 import tempfile
+import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from scriptmodel_operator.ingest.archive import Archive, Limits, Options
+from scriptmodel_operator.ingest.archive import Options, files_of
+from scriptmodel_operator.ingest.entries import FileStream
 from scriptmodel_operator.ingest.failures import SourceError
-from scriptmodel_operator.ingest.package import Package
+from scriptmodel_operator.ingest.package import files_by_reader
 from tests.attack import loopback
 from tests.attack.runner import FindingError, main
 
-LIMITS = Limits(bytes=1 << 20, files=200, entries=1000)
+MOST_BYTES, MOST_FILES = 1 << 20, 200
 _CPU_SECONDS = 5.0
 _EVERY = 20
 _NAMES = [
@@ -52,23 +54,23 @@ def attack(number: int, chance: random.Random) -> str:
     """Read one archive."""
     content = _damaged(chance, _ARCHIVES[number % len(_ARCHIVES)](chance))
     include = tuple(chance.choices(_GLOBS, k=chance.choice([0, 0, 1, 3, 32])))
-    options = Options(len(content), "play.txt", include, LIMITS)
+    options = Options(len(content), "play.txt", include, MOST_BYTES, MOST_FILES, most_entries=1000)
     with tempfile.TemporaryFile() as file:
         file.write(content)
-        found = _read(lambda: Archive(file, options))
+        found = _read(files_of(file, options))
         if number % _EVERY == 0:
-            by_process = _read(lambda: Package(file, options))
+            by_process = _read(files_by_reader(file, options, threading.Event()))
             if by_process != found:
                 raise FindingError(f"the reader process answers {by_process!r}, and the same code here {found!r}")
     return found.partition(":")[0]
 
 
-def _read(made: Callable[[], Archive | Package]) -> str:
+def _read(files: FileStream) -> str:
     """Return the outcome and the data that distinguish two outcomes."""
     total = count = 0
     try:
         with _within_cpu_seconds():
-            for path, pieces in made().files():
+            for path, pieces in files:
                 if not path.startswith("/") or ".." in path.split("/") or not path.isascii() or not path.isprintable():
                     raise FindingError(f"the path {path!r}")
                 total, count = total + sum(map(len, pieces)), count + 1
@@ -76,7 +78,7 @@ def _read(made: Callable[[], Archive | Package]) -> str:
         if error.passing or not str(error).isprintable() or len(str(error)) > 500:
             raise FindingError(f"the message {str(error)!r}") from error
         return f"{error.reason.value}: {error}"
-    if total > LIMITS.bytes or count > LIMITS.files + 1:
+    if total > MOST_BYTES or count > MOST_FILES + 1:
         raise FindingError(f"{total} bytes in {count} files")
     return f"read: {count} files, {total} bytes"
 

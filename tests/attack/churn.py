@@ -17,6 +17,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, cast
 
 from scriptmodel_operator.api.identity import ADOPT, RECONCILE_AT, RETRAIN_AT
@@ -25,7 +26,7 @@ from scriptmodel_operator.api.names import PachydermNames, possible_names
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.app import Process, compose
 from scriptmodel_operator.config import OperatorConfig
-from scriptmodel_operator.controller.inbox import Inbox
+from scriptmodel_operator.controller.inbox import arrived, deleted
 from scriptmodel_operator.kube.errors import KubeConflictError, KubeNotFoundError
 from scriptmodel_operator.observe.observer import Observer
 from scriptmodel_operator.observe.snapshot import Snapshot
@@ -155,23 +156,19 @@ class Operator:
         self._calls, process = Calls(4), Process.create()
         config = OperatorConfig(PachdAddress("nowhere:1"), trainer_image="trainer:1", poll_interval=POLL_SECONDS)
         gateway = cast(Gateway, pachyderm)
-        parts = compose(config, kube, gateway, self._calls, "cluster-1", process)
-        self._controller, self._inbox = parts.controller, parts.inbox
+        self._controller = compose(config, kube, gateway, self._calls, "cluster-1", process)
         self._observers = [self._controller.observer]
         if older:
             self._controller.observer = OlderObserver(gateway, "cluster-1")
             self._observers.append(self._controller.observer)
         self._tasks = [
             asyncio.create_task(process.queue.run(self._controller.reconcile, config.workers)),
-            asyncio.create_task(parts.ticker.run()),
+            asyncio.create_task(self._controller.ticker.run()),
         ]
-        kube.arrived, kube.gone = self._inbox.arrived, self._inbox.deleted
+        kube.arrived = partial(arrived, process.store, process.queue)
+        kube.gone = partial(deleted, process.store, process.queue)
         for raw in list(kube.objects.values()):
-            self._inbox.arrived(raw)
-
-    @property
-    def inbox(self) -> Inbox:
-        return self._inbox
+            kube.arrived(raw)
 
     async def kill(self) -> None:
         for task in self._tasks:

@@ -21,7 +21,7 @@ from scriptmodel_operator.api.text import without_surrogates
 from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.events import EventRecorder
 from scriptmodel_operator.kube.login import login
-from scriptmodel_operator.kube.writer import ObjectWriter
+from scriptmodel_operator.kube.writer import write_status
 from scriptmodel_operator.leadership import UNLIMITED
 from tests.integration.cluster import Cluster
 from tests.unit.operator.test_encoding import ODD
@@ -98,8 +98,6 @@ def strings(value: Any) -> Iterator[str]:
 def test_each_string_of_a_status_is_read_back_unchanged(
     model: ScriptModel, client: KubeClient, runner: asyncio.Runner
 ) -> None:
-    writer = ObjectWriter(client)
-
     @BOUNDED
     @given(TEXTS)
     @example(ODD)
@@ -107,7 +105,7 @@ def test_each_string_of_a_status_is_read_back_unchanged(
     def check(text: str) -> None:
         status = filled(ScriptModelStatus, text)
         assert sum(each == text for each in strings(status)) >= 25 or text == ""
-        written = runner.run(writer.write_status(model, status))
+        written = runner.run(write_status(client, model, status))
         assert written is not None
         assert written["status"] == filled(ScriptModelStatus, without_surrogates(text))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -57,26 +56,24 @@ NEXT: Mapping[str, str] = {
 """The next step by reason; for any other reason the message itself says what to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """Rows of jobs, pods and events that belong to the object, as the API server sends them."""
-
-    events: Sequence[Mapping[str, Any]] = ()
-    jobs: Sequence[tuple[str, ...]] = ()
-    pods: Sequence[Mapping[str, Any]] = ()
-
-
 JOB_HEADERS = ("JOB", "OF", "VERSION", "STATE", "CREATED", "REASON")
 
 
-def why(found: Object, evidence: Evidence, now: datetime) -> list[str]:
-    """Return the verdict and the next step, then the evidence."""
+def why(
+    found: Object,
+    now: datetime,
+    *,
+    events: Sequence[Object] = (),
+    jobs: Sequence[tuple[str, ...]] = (),
+    pods: Sequence[Object] = (),
+) -> list[str]:
+    """Return the verdict and the next step, then the evidence: pods and events as the API server sends them."""
     parts = [
         _stages(found, now),
         _pipelines(found),
-        table([JOB_HEADERS, *evidence.jobs]) if evidence.jobs else [],
-        _pods(evidence.pods, now),
-        _events(evidence.events, now),
+        table([JOB_HEADERS, *jobs]) if jobs else [],
+        _pods(pods, now),
+        _events(events, now),
     ]
     lines = list(_verdict(found))
     for part in parts:
@@ -84,7 +81,13 @@ def why(found: Object, evidence: Evidence, now: datetime) -> list[str]:
     return lines
 
 
-def as_value(found: Object, evidence: Evidence) -> dict[str, Any]:
+def as_value(
+    found: Object,
+    *,
+    events: Sequence[Object] = (),
+    jobs: Sequence[tuple[str, ...]] = (),
+    pods: Sequence[Object] = (),
+) -> dict[str, Any]:
     """Return the diagnosis for programs: reason, message and next step, then the evidence."""
     status, ready = found.get("status") or {}, condition(found)
     return {
@@ -97,7 +100,7 @@ def as_value(found: Object, evidence: Evidence) -> dict[str, Any]:
         "current": is_observed(found),
         "conditions": status.get("conditions") or [],
         "pipelines": status.get("pipelines") or [],
-        "jobs": [dict(zip(map(str.lower, JOB_HEADERS), row, strict=True)) for row in evidence.jobs],
+        "jobs": [dict(zip(map(str.lower, JOB_HEADERS), row, strict=True)) for row in jobs],
         "pods": [
             {
                 "namespace": pod["metadata"]["namespace"],
@@ -105,9 +108,9 @@ def as_value(found: Object, evidence: Evidence) -> dict[str, Any]:
                 "phase": (pod.get("status") or {}).get("phase", ""),
                 "reason": pod_error(pod.get("status") or {}),
             }
-            for pod in evidence.pods
+            for pod in pods
         ],
-        "events": [{key: each.get(key) for key in ("eventTime", "type", "reason", "note")} for each in evidence.events],
+        "events": [{key: each.get(key) for key in ("eventTime", "type", "reason", "note")} for each in events],
     }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from itertools import starmap
 
 TEXT = "text"
 _SPEECH = re.compile(r"\[ (\S+) \]:(?: (.*))?")
@@ -21,42 +21,34 @@ _EMPHASIS = re.compile(r"[*_\\]")
 _STYLE = "body{font:1.1em/1.5 serif;max-width:40em;margin:2em auto;padding:0 1em}b{font-variant:small-caps}"
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A speech; or, with an empty name, a direction or a heading."""
-
-    name: str
-    words: str
-
-    @property
-    def heading(self) -> bool:
-        return not self.name and _HEADING.match(self.words) is not None
-
-
-def lines_of_script(text: str) -> Iterator[Line]:
-    """Yield the lines of a script; a line that is neither a speech nor a direction counts as a direction."""
+def lines_of_script(text: str) -> Iterator[tuple[str, str]]:
+    """Yield the name and the words of each line; the name is empty unless the line is a speech."""
     for raw in filter(None, map(str.strip, text.split("\n"))):
         if speech := _SPEECH.fullmatch(raw):
-            yield Line(speech[1].replace("_", " "), speech[2] or "")
+            yield speech[1].replace("_", " "), speech[2] or ""
         else:
             direction = _DIRECTION.fullmatch(raw)
-            yield Line("", direction[1] if direction else raw)
+            yield "", direction[1] if direction else raw
 
 
 def to_fountain(text: str) -> str:
     """Convert to Fountain 1.1: names in capitals above their words, directions as action, asides as parentheticals."""
-    lines = (Line(line.name, _EMPHASIS.sub(r"\\\g<0>", line.words)) for line in lines_of_script(text))
-    return "\n\n".join(map(_fountain, lines)) + "\n"
+    lines = ((name, _EMPHASIS.sub(r"\\\g<0>", words)) for name, words in lines_of_script(text))
+    return "\n\n".join(starmap(_fountain, lines)) + "\n"
 
 
-def _fountain(line: Line) -> str:
-    if line.heading:
-        return line.words.upper() if _SLUGLINE.match(line.words) else f".{line.words}"
-    if not line.name:
-        return f"!{line.words}"  # forced action, since a direction in capitals would be a character cue
-    name = line.name.upper()
-    cue = name if re.match(r"[A-Z]", name) else f"@{line.name}"
-    return "\n".join([cue, *_spoken(line.words)])
+def _fountain(name: str, words: str) -> str:
+    if _is_heading(name, words):
+        return words.upper() if _SLUGLINE.match(words) else f".{words}"
+    if not name:
+        return f"!{words}"  # forced action, since a direction in capitals would be a character cue
+    upper = name.upper()
+    cue = upper if re.match(r"[A-Z]", upper) else f"@{name}"
+    return "\n".join([cue, *_spoken(words)])
+
+
+def _is_heading(name: str, words: str) -> bool:
+    return not name and _HEADING.match(words) is not None
 
 
 def _spoken(words: str) -> Iterator[str]:
@@ -68,19 +60,19 @@ def _spoken(words: str) -> Iterator[str]:
 
 def to_html(text: str) -> str:
     """Convert to a self-contained HTML page without JavaScript; all text is escaped."""
-    body = "\n".join(map(_paragraph, lines_of_script(text)))
+    body = "\n".join(starmap(_paragraph, lines_of_script(text)))
     head = f'<meta charset="utf-8"><title>A new script</title><style>{_STYLE}</style>'
     return f"<!doctype html>\n<html><head>{head}</head><body>\n{body}\n</body></html>\n"
 
 
-def _paragraph(line: Line) -> str:
-    words = html.escape(line.words)
-    if line.heading:
-        return f"<h2>{words}</h2>"
-    if not line.name:
-        return f"<p><em>{words}</em></p>"
-    spoken = _ASIDE.sub(lambda aside: f"<em>({aside[1].strip()})</em>", words)
-    return f"<p><b>{html.escape(line.name)}</b> {spoken}</p>"
+def _paragraph(name: str, words: str) -> str:
+    text = html.escape(words)
+    if _is_heading(name, words):
+        return f"<h2>{text}</h2>"
+    if not name:
+        return f"<p><em>{text}</em></p>"
+    spoken = _ASIDE.sub(lambda aside: f"<em>({aside[1].strip()})</em>", text)
+    return f"<p><b>{html.escape(name)}</b> {spoken}</p>"
 
 
 FORMATS: Mapping[str, Callable[[str], str]] = {TEXT: str, "fountain": to_fountain, "html": to_html}

@@ -23,12 +23,11 @@ _OBJECT_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 
 @dataclass(frozen=True, slots=True)
 class ServiceAddress:
-    """A port of a Service, and the host name in its certificate."""
+    """A port of a Service."""
 
     namespace: str
     name: str
     port: int
-    host: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +59,9 @@ class PublicConfig:
         name, *rest = found["host"].split(".")
         port = int(found["port"] or _DEFAULT_PORT)
         if not rest and self.release_namespace:
-            return ServiceAddress(self.release_namespace, name, port, found["host"])
+            return ServiceAddress(self.release_namespace, name, port)
         if len(rest) + 1 >= _LABELS_OF_A_SERVICE and rest[1] == "svc":
-            return ServiceAddress(rest[0], name, port, found["host"])
+            return ServiceAddress(rest[0], name, port)
         return None
 
 

@@ -62,10 +62,8 @@ def _refuse_open_head(gateway: PachydermGateway, branch: BranchRef) -> None:
 
 def push(gateway: PachydermGateway, branch: BranchRef, files: Sequence[CorpusFile], *, replace: bool) -> CommitInfo:
     """Upload the files and return the finished commit. After any error nothing is committed."""
-    meter = Meter(sum(file.size for file in files), len(files))
-    uploads = (Upload(file.path, meter.counted(file)) for file in files)
     try:
-        gateway.replace_files(branch, uploads, [EVERYTHING] if replace else [], UPLOAD_SECONDS)
+        gateway.replace_files(branch, _uploads(files), [EVERYTHING] if replace else [], UPLOAD_SECONDS)
     except InputError as error:
         raise InputError(f"{error}; nothing was committed") from error
     commit = _finished(gateway, branch)
@@ -88,37 +86,26 @@ def _finished(gateway: PachydermGateway, branch: BranchRef) -> CommitInfo:
     return head
 
 
-class Meter:
-    """The progress of an upload: a bar on a terminal, one line at the end elsewhere."""
+def _uploads(files: Sequence[CorpusFile]) -> Iterator[Upload]:
+    """Yield the files to upload, and show the progress: a bar on a terminal, one line at the end elsewhere."""
+    live, glyphs = Live(err=True), glyphs_for(sys.stderr)
+    total, sent, drawn = sum(file.size for file in files), 0, 0.0
 
-    def __init__(self, total: int, files: int) -> None:
-        self._total, self._files = total, files
-        self._sent, self._files_started = 0, 0
-        self._live = Live(err=True)
-        self._glyphs = glyphs_for(sys.stderr)
-        self._drawn = 0.0
-
-    def counted(self, file: CorpusFile) -> Iterator[bytes]:
-        """Yield the content of a file and count it."""
-        self._files_started += 1
+    def counted(file: CorpusFile, number: int) -> Iterator[bytes]:
+        nonlocal sent, drawn
         for piece in file.pieces():
             yield piece
-            self._sent += len(piece)
-            self._draw(file)
+            sent += len(piece)
+            done, percent = sent == total, 100 * sent // total
+            if done or (live.redraws and time.monotonic() - drawn >= _REDRAW_SECONDS):
+                drawn = time.monotonic()
+                size, count = f"{megabytes(sent)} of {megabytes(total)}", f"file {number} of {len(files)}"
+                name = "" if done else file.path
+                screen = f"{bar(percent, _BAR_WIDTH, glyphs)} {percent:3}%  {size}  {count}  {name}"
+                live.show([screen], f"{percent}% of {megabytes(total)}", datetime.now(UTC))
 
-    def _draw(self, file: CorpusFile) -> None:
-        done = self._sent == self._total
-        if self._live.redraws and not done and time.monotonic() - self._drawn < _REDRAW_SECONDS:
-            return
-        self._drawn = time.monotonic()
-        percent = 100 * self._sent // self._total
-        size = f"{megabytes(self._sent)} of {megabytes(self._total)}"
-        count = f"file {self._files_started} of {self._files}"
-        screen = (
-            f"{bar(percent, _BAR_WIDTH, self._glyphs)} {percent:3}%  {size}  {count}  {file.path if not done else ''}"
-        )
-        if self._live.redraws or done:
-            self._live.show([screen], f"{percent}% of {megabytes(self._total)}", datetime.now(UTC))
+    for number, file in enumerate(files, start=1):
+        yield Upload(file.path, counted(file, number))
 
 
 def megabytes(size: int) -> str:

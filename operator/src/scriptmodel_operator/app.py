@@ -14,12 +14,10 @@ from typing import Any
 from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.controller.controller import Controller
 from scriptmodel_operator.controller.corpus_secrets import read_credentials
-from scriptmodel_operator.controller.corpus_sources import CorpusSources
-from scriptmodel_operator.controller.event_policy import EventPolicy
-from scriptmodel_operator.controller.inbox import Inbox
+from scriptmodel_operator.controller.inbox import arrived, deleted
 from scriptmodel_operator.controller.queue import WorkQueue
-from scriptmodel_operator.controller.server_version import VersionReporter
-from scriptmodel_operator.controller.sweeper import Sweeper
+from scriptmodel_operator.controller.server_version import version_reporter
+from scriptmodel_operator.controller.sweeper import sweep
 from scriptmodel_operator.controller.ticker import Ticker
 from scriptmodel_operator.controller.worker_pods import WorkerPods
 from scriptmodel_operator.health import Health, serving
@@ -37,7 +35,6 @@ from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
 from scriptmodel_operator.kube.leader import Leader
 from scriptmodel_operator.kube.login import LoginFailedError, login, own_namespace
 from scriptmodel_operator.kube.store import Store
-from scriptmodel_operator.kube.writer import ObjectWriter
 from scriptmodel_operator.leadership import UNLIMITED, Leadership
 from scriptmodel_operator.metrics import Metrics
 from scriptmodel_operator.observe.observer import Observer
@@ -71,16 +68,6 @@ class Process:
         metrics = Metrics(store)
         watches = WatchHeartbeat()
         return cls(echoes, store, metrics, WorkQueue(metrics), watches, Health(metrics, watches))
-
-
-@dataclass(frozen=True)
-class Parts:
-    """The parts that reconcile objects."""
-
-    controller: Controller
-    inbox: Inbox
-    ticker: Ticker
-    sweeper: Sweeper
 
 
 async def run(config: OperatorConfig) -> None:
@@ -147,15 +134,16 @@ async def _leader(config: OperatorConfig) -> AsyncIterator[Leader]:
 async def _work(config: OperatorConfig, client: KubeClient, process: Process, leadership: Leadership) -> None:
     """Reconcile what the watch brings."""
     cluster = await _first_contact(client, config, process.health)
+    store, queue = process.store, process.queue
 
     def connect() -> kopf.AiohttpSession:
         return watch_session(login(config.kubeconfig), process.watches, process.echoes)
 
     # At its end, kopf waits for tasks that started after it, so the operator's own start before.
-    async with working(config, client, cluster, process, leadership) as inbox:
+    async with working(config, client, cluster, process, leadership):
         log.info("watching %s; pachd at %s", ", ".join(config.namespaces) or "all namespaces", config.pachd.address)
         await kopf.operator(
-            registry=watch.registry(inbox.arrived, inbox.deleted, connect),
+            registry=watch.registry(partial(arrived, store, queue), partial(deleted, store, queue), connect),
             settings=watch.settings(),
             standalone=True,
             clusterwide=not config.namespaces,
@@ -183,28 +171,28 @@ async def _first_contact(client: KubeClient, config: OperatorConfig, health: Hea
 @asynccontextmanager
 async def working(
     config: OperatorConfig, kube: KubeGateway, cluster: str, process: Process, leadership: Leadership
-) -> AsyncIterator[Inbox]:
-    """Run everything but the watch: the operator reconciles each object that the inbox receives."""
-    reporter = VersionReporter(process.metrics.pachyderm_version)
+) -> AsyncIterator[None]:
+    """Run everything but the watch: the operator reconciles each object that the queue receives."""
+    reporter = version_reporter(process.metrics.pachyderm_version)
     gateway = PachydermGateway(config.pachd, leadership, process.metrics.called, reporter)
     calls = Calls(CALL_THREADS)
-    parts = compose(config, kube, gateway, calls, cluster, process)
-    controller, ticker, sweeper, queue = parts.controller, parts.ticker, parts.sweeper, process.queue
+    controller = compose(config, kube, gateway, calls, cluster, process)
+    queue, ticker = process.queue, controller.ticker
     process.health.mark_ready()
     background = [
         asyncio.create_task(queue.run(controller.reconcile, config.workers), name="queue"),
         asyncio.create_task(ticker.run(), name="ticker"),
-        asyncio.create_task(sweeper.run(), name="sweeper"),
+        asyncio.create_task(sweep(gateway, calls, cluster, controller.clock), name="sweeper"),
     ]
-    await asyncio.gather(*(part.started.wait() for part in (queue, ticker, sweeper)))
+    await asyncio.gather(queue.started.wait(), ticker.started.wait())
     try:
-        yield parts.inbox
+        yield
     finally:
         for task in background:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
         controller.observer.logs.close()
-        controller.sources.close()
+        controller.downloads.close()
         gateway.close()
         controller.snapshots.close()
         calls.close()
@@ -212,8 +200,8 @@ async def working(
 
 def compose(
     config: OperatorConfig, kube: KubeGateway, gateway: Gateway, calls: Calls, cluster: str, process: Process
-) -> Parts:
-    """Create the parts that reconcile objects, each after those that it uses."""
+) -> Controller:
+    """Create the controller, and its parts each after those that it uses."""
     store, queue, metrics, health = process.store, process.queue, process.metrics, process.health
     clock = PachydClock(gateway.server_time, metrics.clock_skew)
     observer = Observer(gateway, cluster, clock.now)
@@ -228,21 +216,20 @@ def compose(
         Timeouts(total=config.download_timeout),
         partial(read_credentials, kube),
     )
-    controller = Controller(
+    return Controller(
         config=config,
         cluster=cluster,
         store=store,
         queue=queue,
         ticker=ticker,
+        kube=kube,
         gateway=gateway,
         calls=calls,
         snapshots=snapshots,
         observer=observer,
-        writer=ObjectWriter(kube),
-        events=EventPolicy(EventRecorder(kube, metrics.event_left_out)),
-        sources=CorpusSources(kube, downloads, config.source_interval),
+        events=EventRecorder(kube, metrics.event_left_out),
+        downloads=downloads,
         pods=WorkerPods(kube, config.worker_namespace, clock.now),
         metrics=metrics,
         clock=clock,
     )
-    return Parts(controller, Inbox(store, queue), ticker, Sweeper(gateway, calls, cluster, clock))

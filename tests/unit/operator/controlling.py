@@ -108,7 +108,7 @@ async def controller(
     )
     created = Process.create()
     process = replace(created, queue=RecordingQueue(created.metrics))
-    found = compose(config, kube, pachyderm, calls, "cluster-1", process).controller
+    found = compose(config, kube, pachyderm, calls, "cluster-1", process)
     found.store.put(raw)
     try:
         yield found, kube, pachyderm

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.ingest.archive import Archive, Limits, Options
+from scriptmodel_operator.ingest.archive import Options, files_of
 from scriptmodel_operator.ingest.failures import SourceError
 from tests.unit.operator.archives import PLAYS, odd_entry, tar_gz_of, tar_of, zip_of
 
@@ -31,14 +31,11 @@ FORMS = {
 }
 
 
-def archive(content: bytes, *include: str, name: str = "play.txt", **limits: int) -> Archive:
-    file = tempfile.TemporaryFile()  # noqa: SIM115 - it goes with the archive
-    file.write(content)
-    return Archive(file, Options(len(content), name, include, Limits(**{"bytes": 16 * MEBIBYTE, **limits})))
-
-
 def files(content: bytes, *include: str, **limits: int) -> dict[str, bytes]:
-    return {path: b"".join(pieces) for path, pieces in archive(content, *include, **limits).files()}
+    options = Options(len(content), "play.txt", include, **{"most_bytes": 16 * MEBIBYTE, **limits})
+    with tempfile.TemporaryFile() as file:
+        file.write(content)
+        return {path: b"".join(pieces) for path, pieces in files_of(file, options)}
 
 
 def refused(content: bytes, *include: str, **limits: int) -> tuple[Reason, str]:
@@ -206,7 +203,9 @@ def test_excessive_growth_is_refused_before_unpacking(make: Callable[[dict[str, 
     zeros = {"zeros.txt": bytes(4 * MEBIBYTE)}
     reason, text = refused(make(zeros))
     assert (reason, "each byte of the archive becomes more than 100" in text) == (Reason.CORPUS_TOO_LARGE, True)
-    assert refused(make(zeros), bytes=2 * MEBIBYTE, ratio=10**6)[1].startswith("the archive has more than 2 MiB")
+    assert refused(make(zeros), most_bytes=2 * MEBIBYTE, most_ratio=10**6)[1].startswith(
+        "the archive has more than 2 MiB"
+    )
 
 
 def test_a_bomb_behind_unselected_files_is_refused() -> None:
@@ -228,8 +227,8 @@ def test_a_bomb_of_overlapping_members_is_refused() -> None:
 @pytest.mark.parametrize("form", FORMS)
 def test_too_many_files_and_too_many_entries_are_refused(form: str) -> None:
     many = FORMS[form]({f"{number}.txt": b"" for number in range(20)})
-    assert refused(many, files=10)[1].startswith("the archive has more than 10 files")
-    assert refused(many, "nothing", entries=10)[1].startswith("the archive has more than 10 entries")
+    assert refused(many, most_files=10)[1].startswith("the archive has more than 10 files")
+    assert refused(many, "nothing", most_entries=10)[1].startswith("the archive has more than 10 entries")
 
 
 def test_a_million_names_in_a_zip_are_refused_by_the_size_of_its_table() -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 import click
 
 from scriptmodel_cli import text
-from scriptmodel_cli.diagnosis import Evidence, why
+from scriptmodel_cli.diagnosis import why
 from scriptmodel_cli.output import style
 from scriptmodel_cli.screen import screen_of
 from scriptmodel_operator.api.crd import custom_resource_definition
@@ -106,4 +106,4 @@ def test_an_outdated_status_is_marked_as_outdated() -> None:
     found = as_object(trained_world())
     found["metadata"]["generation"] = 2
     assert "has not observed the newest spec yet" in "\n".join(screen_of(found, CREATED))
-    assert "older spec" in why(found, Evidence(), CREATED)[0]
+    assert "older spec" in why(found, CREATED)[0]

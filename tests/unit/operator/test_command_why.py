@@ -9,7 +9,7 @@ import click
 import pytest
 
 from scriptmodel_cli import text
-from scriptmodel_cli.diagnosis import Evidence, as_value, next_step, why
+from scriptmodel_cli.diagnosis import as_value, next_step, why
 from scriptmodel_cli.screen import screen_of
 from scriptmodel_operator.api.reasons import Reason
 from tests.unit.operator.terminal import CREATED, as_object, plain, training_world
@@ -17,13 +17,13 @@ from tests.unit.operator.world import World, scriptmodel, trained_world
 
 
 def test_why_gives_the_verdict_and_the_next_step_first() -> None:
-    lines = why(as_object(trained_world()), Evidence(), CREATED)
+    lines = why(as_object(trained_world()), CREATED)
     assert click.unstyle(lines[0]).startswith("Ready: the script is written")
     assert lines[1] == "Next: scriptmodel script thrones -n ml"
     world = World()
     world.reconcile()
     event = {"eventTime": "2026-01-01T00:00:00Z", "reason": "CorpusNotFound", "note": "note", "type": "Warning"}
-    lines = [click.unstyle(line) for line in why(as_object(world), Evidence([event]), CREATED)]
+    lines = [click.unstyle(line) for line in why(as_object(world), CREATED, events=[event])]
     assert lines[0].startswith("Stalled (CorpusNotFound): corpus repo default/plays does not exist")
     assert lines[1] == "CorpusNotFound means: The corpus repo does not exist."
     assert lines[2] == "Next: scriptmodel push PATH --repo plays --project default --branch master --create"
@@ -35,7 +35,7 @@ def test_why_is_a_value_for_programs() -> None:
     world = World()
     world.reconcile()
     jobs = [("123", "train", "1", "CREATED", "5s", "")]
-    found = as_value(as_object(world), Evidence([{"reason": "X", "note": "n"}], jobs))
+    found = as_value(as_object(world), events=[{"reason": "X", "note": "n"}], jobs=jobs)
     assert (found["ready"], found["stalled"], found["reason"]) == ("False", True, "CorpusNotFound")
     assert found["next"].startswith("scriptmodel push PATH --repo plays")
     assert found["jobs"][0]["state"] == "CREATED"
@@ -46,7 +46,7 @@ def test_why_shows_the_message_of_an_unknown_reason_of_a_newer_operator() -> Non
     found = as_object(World())
     ready = {"type": "Ready", "status": "False", "reason": "OutOfTune", "message": "tune the piano"}
     found["status"] = {"observedGeneration": 1, "conditions": [ready]}
-    lines = [click.unstyle(line) for line in why(found, Evidence(), CREATED)]
+    lines = [click.unstyle(line) for line in why(found, CREATED)]
     assert lines[0] == "In progress (OutOfTune): tune the piano"
     assert lines[1] == "OutOfTune means: unknown; this scriptmodel command is older than the operator, upgrade it"
 
@@ -83,7 +83,7 @@ def test_why_shows_pods_that_cannot_run_and_jobs() -> None:
         pod(phase="Running", containerStatuses=[{"name": "user", "state": {"running": {}}}]),
     ]
     jobs = [("123", "train", "1", "CREATED", "5s", "")]
-    reported = plain(why(as_object(training_world()), Evidence(jobs=jobs, pods=pods), CREATED))
+    reported = plain(why(as_object(training_world()), CREATED, jobs=jobs, pods=pods))
     assert "pach/worker   Pending   0s    Unschedulable: no GPU" in reported
     assert "pach/worker   Pending   0s    user: ImagePullBackOff x" in reported
     assert "pach/worker   Running   0s\n" in reported + "\n"
@@ -92,6 +92,6 @@ def test_why_shows_pods_that_cannot_run_and_jobs() -> None:
 
 def test_an_object_without_a_status_suggests_what_to_check() -> None:
     found = {**as_object(World()), "status": {}}
-    assert "check that the operator is running and watches this namespace" in why(found, Evidence(), CREATED)[1]
+    assert "check that the operator is running and watches this namespace" in why(found, CREATED)[1]
     assert "Pending: not reconciled yet" in click.unstyle(screen_of(found, CREATED)[1])
     assert "the operator has not observed the newest spec yet" in text.line_of(found)

@@ -20,7 +20,7 @@ from scriptmodel_cli.publicconfig import ServiceAddress
 from scriptmodel_operator.kube.errors import KubeError, KubeForbiddenError, KubeNotFoundError, KubeUnavailableError
 from tests.unit.operator.stub_api import CHUNK_BYTES, ERROR, PORT, StubApiServer, echo, pod, received, send
 
-PACHD = ServiceAddress("ml", "pachd", 30650, "pachd.ml.svc")
+PACHD = ServiceAddress("ml", "pachd", 30650)
 BYTES = 48 << 20
 IN_BUFFERS = 24 << 20
 """More than the kernel's buffers of three sockets and the queues of the port-forward, less than everything."""
@@ -163,7 +163,7 @@ def test_without_a_ready_pod_nothing_is_forwarded() -> None:
         with pytest.raises(KubeUnavailableError, match="forwarding a port of service ml/pachd: none of its pods is"):
             PortForward(server.login, PACHD)
         with pytest.raises(KubeNotFoundError, match="reading service ml/pachd: it has no port 1"):
-            PortForward(server.login, ServiceAddress("ml", "pachd", 1, "pachd"))
+            PortForward(server.login, ServiceAddress("ml", "pachd", 1))
     assert server.forwarded == []
 
 

@@ -105,7 +105,7 @@ async def test_an_object_is_not_ready_before_the_script_of_its_downloaded_commit
 
             async def downloaded() -> None:
                 requeued = asyncio.Event()
-                found.sources._downloads._requeue = lambda _key: requeued.set()
+                found.downloads._requeue = lambda _key: requeued.set()
                 await settled(found)
                 assert "lastHandledReconcileAt" not in kube.raw["status"], "it requests the download, too"
                 await asyncio.wait_for(requeued.wait(), 60)

@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.controller.corpus_sources import CorpusSources
+from scriptmodel_operator.controller.corpus_sources import fetch_corpus, next_check
 from scriptmodel_operator.ingest.downloads import Downloads
 from scriptmodel_operator.ingest.values import Attempt, Request
 from scriptmodel_operator.kube.errors import KubeError, KubeForbiddenError, KubeNotFoundError
@@ -49,27 +49,23 @@ class Background:
         self.forgotten.append(uid)
 
 
-def sources(error: KubeError | None = None) -> tuple[CorpusSources, Client, Background]:
-    client, background = Client(error), Background()
-    return CorpusSources(client, cast(Downloads, background), 60.0), client, background
-
-
 async def test_each_kind_of_source_is_read_where_it_is_and_again_in_its_own_time() -> None:
-    found, client, background = sources()
-    assert await found.fetch(scriptmodel(CONFIG_MAP)) == {"/hamlet.txt": b"HAMLET: To be."}
+    client, background = Client(), Background()
+    downloads = cast(Downloads, background)
+    assert await fetch_corpus(client, downloads, scriptmodel(CONFIG_MAP)) == {"/hamlet.txt": b"HAMLET: To be."}
     assert client.read == [("ml", "plays")]
-    assert found.next_check(scriptmodel(CONFIG_MAP)) == 60.0
-    assert await found.fetch(scriptmodel(BY_URL)) == Attempt(failures=3)
-    assert found.next_check(scriptmodel(BY_URL)) == 7.0
-    assert await found.fetch(scriptmodel()) is None
-    assert found.next_check(scriptmodel()) is None
+    assert next_check(downloads, scriptmodel(CONFIG_MAP), 60.0) == 60.0
+    assert await fetch_corpus(client, downloads, scriptmodel(BY_URL)) == Attempt(failures=3)
+    assert next_check(downloads, scriptmodel(BY_URL), 60.0) == 7.0
+    assert await fetch_corpus(client, downloads, scriptmodel()) is None
+    assert next_check(downloads, scriptmodel(), 60.0) is None
     assert background.forgotten == ["uid-1", "uid-1"], "a download that is no longer the source"
 
 
 @pytest.mark.parametrize("spec", [CONFIG_MAP, BY_URL])
 async def test_a_suspended_object_downloads_nothing_and_stops_its_running_download(spec: dict[str, Any]) -> None:
-    found, client, background = sources()
-    assert await found.fetch(scriptmodel({**spec, "suspend": True})) is None
+    client, background = Client(), Background()
+    assert await fetch_corpus(client, cast(Downloads, background), scriptmodel({**spec, "suspend": True})) is None
     assert client.read == []
     assert background.forgotten == ["uid-1"]
 
@@ -84,8 +80,7 @@ async def test_a_suspended_object_downloads_nothing_and_stops_its_running_downlo
 async def test_an_unreadable_config_map_is_reported_with_what_to_do(
     error: KubeError, reason: Reason, words: str
 ) -> None:
-    found, _client, _background = sources(error)
-    problem = await found.fetch(scriptmodel(CONFIG_MAP))
+    problem = await fetch_corpus(Client(error), cast(Downloads, Background()), scriptmodel(CONFIG_MAP))
     assert isinstance(problem, Problem)
     assert problem.reason is reason
     assert words in problem.message

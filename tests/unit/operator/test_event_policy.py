@@ -11,7 +11,7 @@ import pytest
 
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.controller.event_policy import EventPolicy
+from scriptmodel_operator.controller.event_policy import record_actions, record_status
 from scriptmodel_operator.kube.events import EventRecorder
 from scriptmodel_operator.pachyderm.values import JobRef, PipelineRef
 from scriptmodel_operator.reconcile.actions import StartPipeline, StopJob
@@ -46,11 +46,10 @@ def status(
 async def events_of(*statuses: dict[str, Any], unheard: bool = False) -> list[str]:
     """Return the events of consecutive statuses; `unheard`: each is recorded twice before the status is written."""
     recorder = Recorder()
-    policy = EventPolicy(cast(EventRecorder, recorder))
     model = scriptmodel()
     for each in statuses:
         for _ in range(2 if unheard else 1):
-            await policy.on_status(model, each)
+            await record_status(cast(EventRecorder, recorder), model, each)
         model = replace(model, status=each)
     return recorder.reasons
 
@@ -135,7 +134,7 @@ async def test_a_failed_poll_of_a_source_is_recorded_once_while_the_object_is_re
 async def test_a_job_that_the_operator_stops_is_recorded_with_the_reason() -> None:
     recorder, job = Recorder(), JobRef(PipelineRef("default", "train"), "1")
     stopping = [StopJob(job, "overtaken"), StartPipeline(job.pipeline)]  # after a suspension
-    await EventPolicy(cast(EventRecorder, recorder)).on_actions(scriptmodel(), stopping)
+    await record_actions(cast(EventRecorder, recorder), scriptmodel(), stopping)
     assert recorder.events == {(Reason.JOB_STOPPED, "1"): "stopping job default/train@1: overtaken"}
 
 
@@ -145,7 +144,7 @@ async def test_a_creation_that_pachyderm_may_refuse_is_recorded_as_requested() -
     world.pachyderm.put(world.corpus, PLAYS)
     state, _view = world.assess()
     recorder = Recorder()
-    await EventPolicy(cast(EventRecorder, recorder)).on_actions(world.model, plan(state))
+    await record_actions(cast(EventRecorder, recorder), world.model, plan(state))
     (note,) = recorder.events.values()
     assert note == f"asking Pachyderm to create pipeline {world.train}; create pipeline {world.generate}"
 
@@ -155,7 +154,7 @@ async def test_an_update_is_recorded_with_its_cause() -> None:
     world.pachyderm.edit(world.generate, datum_tries=7)
     state, _view = world.assess()
     recorder = Recorder()
-    await EventPolicy(cast(EventRecorder, recorder)).on_actions(world.model, plan(state))
+    await record_actions(cast(EventRecorder, recorder), world.model, plan(state))
     (note,) = recorder.events.values()
     requested = f"update pipeline {world.generate} (somebody else changed it), computing nothing again"
     assert note == f"asking Pachyderm to {requested}"

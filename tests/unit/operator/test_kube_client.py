@@ -16,7 +16,7 @@ from scriptmodel_cli.session import Session
 from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.errors import KubeError, KubeUnavailableError
 from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
-from scriptmodel_operator.kube.writer import ObjectWriter
+from scriptmodel_operator.kube.writer import remove_finalizer, write_status
 from scriptmodel_operator.leadership import UNLIMITED
 from tests.lease import Lease
 from tests.unit.operator.world import scriptmodel
@@ -125,10 +125,10 @@ async def test_a_write_names_the_version_that_it_is_based_on() -> None:
     """A newer object of the same name, or a newer list of finalizers, must not be changed."""
     async with running() as (server, url):
         client = KubeClient(logging_in(url, ["one"]), UNLIMITED)
-        writer, model = ObjectWriter(client), scriptmodel(resource_version="7")
-        assert await writer.write_status(model, model.status) is None, "equal ones are not written"
-        await writer.write_status(model, STATUS)
-        await writer.remove_finalizer(model)
+        model = scriptmodel(resource_version="7")
+        assert await write_status(client, model, model.status) is None, "equal ones are not written"
+        await write_status(client, model, STATUS)
+        await remove_finalizer(client, model)
         (_, status_path, status), (_, object_path, patch) = server.requested
         assert status_path == f"{object_path}/status"
         assert status["metadata"] == {"name": "thrones", "namespace": "ml", "uid": "uid-1"}

@@ -11,14 +11,14 @@ import pytest
 from click.testing import CliRunner
 
 from scriptmodel_cli.changes import Preview
-from scriptmodel_cli.diagnosis import Evidence, why
+from scriptmodel_cli.diagnosis import why
 from scriptmodel_cli.main import main
 from scriptmodel_cli.preview import preview
 from scriptmodel_cli.screen import screen_of
 from scriptmodel_cli.session import Session
 from scriptmodel_operator.api.identity import PROMOTE, RECONCILE_AT
 from scriptmodel_operator.api.objects import parse_object
-from scriptmodel_operator.controller.event_policy import EventPolicy
+from scriptmodel_operator.controller.event_policy import record_status
 from scriptmodel_operator.kube.events import EventRecorder
 from tests.unit.operator.terminal import CREATED, as_object, plain
 from tests.unit.operator.test_event_policy import Recorder
@@ -333,7 +333,7 @@ def test_status_and_why_show_what_is_held_back_and_the_command_that_promotes_it(
     compared = f"HeldBack: model {promotion['model'][:8]} compared with {promotion['previous'][:8]}"
     assert f"{compared}, validation: 1.6000 after 1.5000" in screen
     assert re.search(r"MODEL +GENERATION +PERPLEXITY +FINISHED +PROMOTION", screen)
-    lines = [click.unstyle(line) for line in why(found, Evidence(), CREATED)]
+    lines = [click.unstyle(line) for line in why(found, CREATED)]
     assert lines[0].startswith(f"Ready: model {promotion['model'][:8]} is held back")
     assert lines[1] == "Next: scriptmodel promote thrones -n ml, to use its script anyway"
 
@@ -376,15 +376,15 @@ def test_the_command_promotes_what_is_held_back_and_asks_for_a_reconcile(monkeyp
 
 async def test_holding_a_model_back_is_one_warning_and_each_model_has_its_own() -> None:
     recorder, world = Recorder(), gated_world(GATE)
-    policy = EventPolicy(cast(EventRecorder, recorder))
+    events = cast(EventRecorder, recorder)
     for figure in (1.6, 1.7):
         measured(world, figure)
         before = world.model
         retrained(world)
-        await policy.on_status(before, world.model.status)
+        await record_status(events, before, world.model.status)
         again = world.model
         world.reconcile()
-        await policy.on_status(again, world.model.status)
+        await record_status(events, again, world.model.status)
     assert recorder.reasons == ["HeldBack", "HeldBack"]
     notes = list(recorder.events.values())
     assert all(note.startswith("Warning: model ") for note in notes)

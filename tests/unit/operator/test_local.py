@@ -21,7 +21,7 @@ from scriptmodel_operator.api.objects import parse_object
 from scriptmodel_operator.controller.corpus_secrets import read_credentials
 from scriptmodel_operator.ingest.failures import SourceError
 from scriptmodel_operator.kube.errors import KubeConflictError, KubeNotFoundError
-from scriptmodel_operator.kube.writer import ObjectWriter
+from scriptmodel_operator.kube.writer import add_finalizer, write_status
 from tests.integration.test_admission import REFUSED, TAKEN
 
 REPO = {"repo": {"name": "plays"}}
@@ -88,11 +88,11 @@ async def test_the_operators_writer_writes_to_the_file_and_a_later_run_continues
     model = parse_object(objects.raw)
     assert (model.namespace, model.generation) == ("ml", 1)
     assert not objects.is_reconciled
-    assert await ObjectWriter(objects).add_finalizer(model)
+    assert await add_finalizer(objects, model)
     with pytest.raises(KubeConflictError):
-        await ObjectWriter(objects).add_finalizer(model)
+        await add_finalizer(objects, model)
     status = {"lastHandledReconcileAt": model.reconcile_at}
-    await ObjectWriter(objects).write_status(parse_object(objects.raw), status)
+    await write_status(objects, parse_object(objects.raw), status)
     assert objects.is_reconciled
     later = Objects(tmp_path / "object.json")
     later.apply(documents(suspend=True), "ml")

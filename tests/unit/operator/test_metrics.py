@@ -159,7 +159,7 @@ async def test_a_long_poll_of_a_slow_pachyderm_does_not_fail_liveness(
     monkeypatch.setattr(pachyderm, "list_jobs", slow)
     config = OperatorConfig(pachd=PachdAddress("nowhere:1"), trainer_image="trainer:1")
     client = KubeClient(lambda: kopf.ConnectionInfo(server="http://nowhere"), UNLIMITED)
-    controller = compose(config, client, pachyderm, calls, "cluster-1", process).controller
+    controller = compose(config, client, pachyderm, calls, "cluster-1", process)
     try:
         await controller.snapshots.latest(0.0)
     finally:

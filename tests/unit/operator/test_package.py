@@ -8,19 +8,21 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.ingest import archive, receive
 from scriptmodel_operator.ingest import package as module
-from scriptmodel_operator.ingest.archive import Limits, Options
+from scriptmodel_operator.ingest.archive import Options
+from scriptmodel_operator.ingest.entries import FileStream
 from scriptmodel_operator.ingest.failures import DeliveryCancelledError, SourceError
 from scriptmodel_operator.ingest.frames import Kind, encode
-from scriptmodel_operator.ingest.package import Package
+from scriptmodel_operator.ingest.package import Digest, files_by_reader, manifest_of
 from tests.unit.operator.archives import PLAYS, tar_gz_of, tar_of, zip_of
 from tests.unit.operator.test_archive import pax
 
@@ -53,15 +55,26 @@ os._exit(0)
 """
 
 
-def package(content: bytes, *include: str, **limits: int) -> Package:
-    file = tempfile.TemporaryFile()  # noqa: SIM115 - it goes with the package
-    file.write(content)
-    return Package(file, Options(len(content), "play.txt", include, Limits(**{"bytes": 16 * MEBIBYTE, **limits})))
+def files(
+    content: bytes,
+    *include: str,
+    name: str = "play.txt",
+    cancelled: threading.Event | None = None,
+    **limits: int,
+) -> FileStream:
+    options = Options(len(content), name, include, **{"most_bytes": 16 * MEBIBYTE, **limits})
+    with tempfile.TemporaryFile() as file:
+        file.write(content)
+        yield from files_by_reader(file, options, cancelled or threading.Event())
 
 
-def refused(made: Package) -> tuple[Reason, str]:
+def manifest(content: bytes, *include: str, **options: Any) -> Mapping[str, Digest]:
+    return manifest_of(files(content, *include, **options))
+
+
+def refused(content: bytes, **limits: int) -> tuple[Reason, str]:
     with pytest.raises(SourceError) as caught:
-        made.manifest()
+        manifest(content, **limits)
     return caught.value.reason, str(caught.value)
 
 
@@ -77,27 +90,29 @@ def sending(*frames: bytes) -> str:
 
 @pytest.mark.parametrize("make", [tar_of, tar_gz_of, zip_of])
 def test_it_can_be_read_again_and_its_manifest_has_sizes_and_digests(make: Callable[..., bytes]) -> None:
-    made = package(make(PLAYS))
-    assert {path: b"".join(pieces) for path, pieces in made.files()} == TAKEN
-    first, second = made.manifest(), made.manifest()
+    content = make(PLAYS)
+    options = Options(len(content), "play.txt", (), 16 * MEBIBYTE)
+    with tempfile.TemporaryFile() as file:
+        file.write(content)
+        read = partial(files_by_reader, file, options, threading.Event())
+        assert {path: b"".join(pieces) for path, pieces in read()} == TAKEN
+        first, second = manifest_of(read()), manifest_of(read())
     assert first == second
     assert {path: digest.size for path, digest in first.items()} == {path: len(text) for path, text in TAKEN.items()}
 
 
 def test_options_reach_the_reader_with_any_characters() -> None:
-    made = package(b"To be\n")
     for include in ((), ("caf\udce9*",)):
-        odd = Package(made.file, replace(made.options, name="caf\udce9\0.txt", include=include))
-        assert set(odd.manifest()) == {"/caf%E9%00.txt"}
+        assert set(manifest(b"To be\n", *include, name="caf\udce9\0.txt")) == {"/caf%E9%00.txt"}
 
 
 def test_a_file_that_is_not_read_whole_is_skipped() -> None:
-    assert [path for path, _pieces in package(tar_of(PLAYS)).files()] == list(TAKEN)
+    assert [path for path, _pieces in files(tar_of(PLAYS))] == list(TAKEN)
 
 
 def test_errors_of_an_archive_are_reported() -> None:
-    assert refused(package(pax(b"x" * 16) + bytes(1024)))[0] is Reason.CORPUS_INVALID
-    assert refused(package(tar_of({"../up": b"x"})))[0] is Reason.CORPUS_INVALID
+    assert refused(pax(b"x" * 16) + bytes(1024))[0] is Reason.CORPUS_INVALID
+    assert refused(tar_of({"../up": b"x"}))[0] is Reason.CORPUS_INVALID
 
 
 def test_the_sandbox_refuses_files_sockets_processes_code_and_memory() -> None:
@@ -121,19 +136,19 @@ def test_a_reader_has_no_environment_and_only_the_file_and_a_pipe(reader: Callab
         "os.write(1, encode(Kind.START) + encode(Kind.FAILURE, text.encode()))\n"
     )
     # The fourth is that of listing them.
-    assert refused(package(b"x"))[1] == "(['0', '1', '2', '3'], [], '/') read only"
+    assert refused(b"x")[1] == "(['0', '1', '2', '3'], [], '/') read only"
 
 
 def test_a_reader_that_never_ends_is_killed_and_reaped_when_its_download_is_cancelled(
     reader: Callable[[str], None],
 ) -> None:
     reader(f"{sending(encode(Kind.START), encode(Kind.FILE, b'/a'))}\nwhile True: pass")
-    made = package(b"x")
-    files = made.files()
-    next(files)
-    made.cancelled.set()
+    cancelled = threading.Event()
+    received = files(b"x", cancelled=cancelled)
+    next(received)
+    cancelled.set()
     with pytest.raises(DeliveryCancelledError):
-        next(files)
+        next(received)
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
 
@@ -148,24 +163,24 @@ def test_a_reader_is_stopped_after_its_time_limit(
         f"import os, time\nfor b in {drip!r}: os.write(1, bytes([b])); time.sleep(0.09)",
     ):
         reader(code)
-        assert refused(package(b"x"))[0] is Reason.CORPUS_TOO_LARGE
+        assert refused(b"x")[0] is Reason.CORPUS_TOO_LARGE
 
 
 def test_a_reader_that_uses_up_its_cpu_seconds_is_an_archive_that_is_too_much(reader: Callable[[str], None]) -> None:
     reader(f"import os, signal; os.kill(os.getpid(), {int(signal.SIGXCPU)})")
-    reason, text = refused(package(b"x"))
+    reason, text = refused(b"x")
     assert (reason, "s of CPU" in text) == (Reason.CORPUS_TOO_LARGE, True)
 
 
 def test_a_reader_that_closes_its_output_and_runs_on_is_killed(reader: Callable[[str], None]) -> None:
     reader("import os, time; os.close(1); time.sleep(600)")
-    assert "continues to run" in refused(package(b"x"))[1]
+    assert "continues to run" in refused(b"x")[1]
 
 
 def test_a_reader_that_was_killed_is_tried_again(reader: Callable[[str], None]) -> None:
     reader("import os; os.kill(os.getpid(), 9)")
     with pytest.raises(SourceError, match="ended with signal 9") as caught:
-        package(b"x").manifest()
+        manifest(b"x")
     assert caught.value.passing
 
 
@@ -189,7 +204,7 @@ def test_a_reader_that_was_killed_is_tried_again(reader: Callable[[str], None]) 
 )
 def test_invalid_messages_of_a_reader_are_refused(reader: Callable[[str], None], frames: bytes) -> None:
     reader(sending(frames, encode(Kind.END)))
-    reason, text = refused(package(b"x", files=2, bytes=1000))
+    reason, text = refused(b"x", most_files=2, most_bytes=1000)
     assert (reason, "may be an attack" in text) == (Reason.CORPUS_INVALID, True)
 
 
@@ -199,7 +214,7 @@ def test_a_kernel_that_refuses_the_filter_is_warned_of_once(
     monkeypatch.setattr(receive, "_warned", set())
     reader(sending(encode(Kind.START, b"Invalid argument"), encode(Kind.END)))
     for _ in range(2):
-        assert package(b"x").manifest() == {}
+        assert manifest(b"x") == {}
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert "Invalid argument" in caplog.text
 
@@ -213,21 +228,21 @@ def test_a_reader_is_small_and_imports_nothing_of_the_operators_weight() -> None
 def test_memory_that_an_archive_needs_is_bounded() -> None:
     """Deep folders: each path adds hundreds of folder names that have to be remembered."""
     deep = {f"{number:04d}/" + "/".join(["d"] * 495) + "/f": b"" for number in range(400)}
-    reason, text = refused(package(tar_of(deep)))
+    reason, text = refused(tar_of(deep))
     assert (reason, "MiB of memory" in text) == (Reason.CORPUS_TOO_LARGE, True)
 
 
 def test_a_table_of_contents_of_the_largest_size_can_be_read() -> None:
     names = {f"{number:06d}": b"" for number in range(9_900)}
-    assert len(package(zip_of(names)).manifest()) == 9_900
+    assert len(manifest(zip_of(names))) == 9_900
 
 
 def test_cancelling_from_another_thread_ends_a_read_that_waits(reader: Callable[[str], None]) -> None:
     reader("import time; time.sleep(600)")
-    made = package(b"x")
-    threading.Timer(0.2, made.cancelled.set).start()
+    cancelled = threading.Event()
+    threading.Timer(0.2, cancelled.set).start()
     with pytest.raises(DeliveryCancelledError):
-        made.manifest()
+        manifest(b"x", cancelled=cancelled)
 
 
 def test_readers_are_started_by_a_path_that_exists() -> None:

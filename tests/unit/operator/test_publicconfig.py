@@ -17,9 +17,9 @@ def published(pachd: str, *watched: str, name: str = "one") -> PublicConfig:
 @pytest.mark.parametrize(
     ("address", "service"),
     [
-        ("pachd.ml.svc:30650", ServiceAddress("ml", "pachd", 30650, "pachd.ml.svc")),
-        ("grpcs://pachd.ml.svc.cluster.local:1", ServiceAddress("ml", "pachd", 1, "pachd.ml.svc.cluster.local")),
-        ("pachd:30650", ServiceAddress("operators", "pachd", 30650, "pachd")),
+        ("pachd.ml.svc:30650", ServiceAddress("ml", "pachd", 30650)),
+        ("grpcs://pachd.ml.svc.cluster.local:1", ServiceAddress("ml", "pachd", 1)),
+        ("pachd:30650", ServiceAddress("operators", "pachd", 30650)),
         ("pachd.example.com:443", None),
         ("localhost:30650", None),
         ("10.0.0.1:30650", None),

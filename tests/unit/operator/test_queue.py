@@ -70,10 +70,11 @@ async def test_a_status_that_somebody_else_writes_again_and_again_is_put_right_o
 
     def arrives(version: int) -> None:
         metadata = {"namespace": A[0], "name": A[1], "uid": "1", "generation": 1, "resourceVersion": str(version)}
-        inbox.arrived({"metadata": metadata, "spec": {}, "status": {"version": version}})
+        raw = {"metadata": metadata, "spec": {}, "status": {"version": version}}
+        inbox_module.arrived(store, queue, raw)
 
     async with running(handler) as queue:
-        inbox = inbox_module.Inbox(Store(EchoFilter()), queue)
+        store = Store(EchoFilter())
         arrives(1)
         await until(lambda: calls == 1)
         for version in range(2, 20):

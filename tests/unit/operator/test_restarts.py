@@ -9,12 +9,12 @@ from typing import Any, cast
 
 import pytest
 
-from scriptmodel_cli.diagnosis import Evidence, as_value, why
+from scriptmodel_cli.diagnosis import as_value, why
 from scriptmodel_cli.screen import screen_of
 from scriptmodel_cli.text import line_of
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.controller.event_policy import EventPolicy
+from scriptmodel_operator.controller.event_policy import record_status
 from scriptmodel_operator.kube.events import EventRecorder
 from scriptmodel_operator.metrics import _gauges
 from scriptmodel_operator.observe.follow import LogFollower
@@ -159,8 +159,8 @@ def test_what_a_lost_worker_costs_is_in_status_and_why(
 ) -> None:
     world = running(*events, claim=claim)
     assert words in training(world)["ifWorkerIsLost"]
-    assert any(line.startswith(f"If the worker is lost: {words}") for line in why(shown(world), Evidence(), EPOCH))
-    assert as_value(shown(world), Evidence())["ifWorkerIsLost"] == training(world)["ifWorkerIsLost"]
+    assert any(line.startswith(f"If the worker is lost: {words}") for line in why(shown(world), EPOCH))
+    assert as_value(shown(world))["ifWorkerIsLost"] == training(world)["ifWorkerIsLost"]
 
 
 def test_a_full_or_read_only_claim_is_in_status_and_message_and_the_training_runs_on() -> None:
@@ -239,7 +239,7 @@ def reported(restarts: int | None, epoch: int = 1, start: str = "2026-01-01T00:0
 
 async def test_each_restart_is_one_event() -> None:
     recorder = Recorder()
-    policy = EventPolicy(cast(EventRecorder, recorder))
+    events = cast(EventRecorder, recorder)
     statuses = [
         reported(None),
         reported(1),
@@ -252,7 +252,7 @@ async def test_each_restart_is_one_event() -> None:
     del unseen["training"]["resumedAt"]
     statuses.append(unseen)
     for before, now in itertools.pairwise(statuses):
-        await policy.on_status(scriptmodel(status=before), now)
+        await record_status(events, scriptmodel(status=before), now)
     assert [reason for reason, _, _ in recorder.events] == [Reason.RESUMED] * 4
     note = "training resumed at 50% of epoch 1 (restart 1); restarts have cost 7s so far"
     assert recorder.events[0] == (Reason.RESUMED, note, False)

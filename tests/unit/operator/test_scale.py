@@ -12,7 +12,7 @@ from typing import Any
 
 from scriptmodel_operator.app import Process, compose
 from scriptmodel_operator.config import OperatorConfig
-from scriptmodel_operator.controller.inbox import Inbox
+from scriptmodel_operator.controller.inbox import arrived
 from scriptmodel_operator.kube.events import BURST, TokenBucket
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.source import SnapshotSource
@@ -82,16 +82,15 @@ class Bench:
         return sum(self.calls[call] for call in LISTS)
 
     @asynccontextmanager
-    async def operator(self) -> AsyncIterator[tuple[Inbox, SnapshotSource]]:
+    async def operator(self) -> AsyncIterator[tuple[Process, SnapshotSource]]:
         """Start a new process, as far as these objects can notice."""
         calls, process = Calls(4), Process.create()
         config = OperatorConfig(pachd=PachdAddress("nowhere:1"), trainer_image="trainer:1")
-        parts = compose(config, self.kube, self.pachyderm, calls, "cluster-1", process)
-        queue, controller = process.queue, parts.controller
-        running = asyncio.create_task(queue.run(controller.reconcile, config.workers))
-        await queue.started.wait()
+        controller = compose(config, self.kube, self.pachyderm, calls, "cluster-1", process)
+        running = asyncio.create_task(process.queue.run(controller.reconcile, config.workers))
+        await process.queue.started.wait()
         try:
-            yield parts.inbox, controller.snapshots
+            yield process, controller.snapshots
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
@@ -101,14 +100,15 @@ class Bench:
 
     async def start(self) -> None:
         """Meet all objects and handle them."""
-        async with self.operator() as (inbox, snapshots):
+        async with self.operator() as (process, snapshots):
+            queue = process.queue
             for raw in list(self.kube.objects.values()):
-                inbox.arrived(raw)
+                arrived(process.store, queue, raw)
             async with asyncio.timeout(DEADLINE):
                 while (
                     snapshots.waiting
-                    or inbox.queue.depth
-                    or any(inbox.queue.is_processing(("ml", name)) for name in self.kube.objects)
+                    or queue.depth
+                    or any(queue.is_processing(("ml", name)) for name in self.kube.objects)
                 ):
                     await asyncio.sleep(0.01)
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from scriptmodel_operator.controller import sweeper as module
-from scriptmodel_operator.controller.sweeper import Sweeper
+from scriptmodel_operator.controller.sweeper import sweep
 from scriptmodel_operator.pachyderm.calls import Calls
 from scriptmodel_operator.pachyderm.clock import PachydClock
 from scriptmodel_operator.pachyderm.errors import UnavailableError
@@ -35,7 +35,7 @@ async def test_an_unavailable_pachyderm_and_its_return_are_each_logged_once(
 
     monkeypatch.setattr(pachyderm, "list_transactions", list_transactions)
     task = asyncio.create_task(
-        Sweeper(pachyderm, calls, "cluster-1", PachydClock(pachyderm.server_time, lambda _skew: None)).run()
+        sweep(pachyderm, calls, "cluster-1", PachydClock(pachyderm.server_time, lambda _skew: None))
     )
     async with asyncio.timeout(30):
         await answered.wait()

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from scriptmodel_cli.connection import pass_session
-from scriptmodel_cli.diagnosis import Evidence, as_value
+from scriptmodel_cli.diagnosis import as_value
 from scriptmodel_cli.diagnosis import why as diagnosis
 from scriptmodel_cli.logs import newest_jobs
 from scriptmodel_cli.options import name_argument, now, output_option
@@ -39,11 +39,11 @@ def why(session: Session, name: str, output: str) -> None:
     found = session.get(name)
     project = (found["spec"].get("pachyderm") or {}).get("project", "default")
     names = [str(each["name"]) for each in (found.get("status") or {}).get("pipelines") or []]
-    evidence = Evidence(session.events(found), _jobs(session, project, names), _pods(session, names))
+    events, jobs, pods = session.events(found), _jobs(session, project, names), _pods(session, names)
     if output == "text":
-        say(diagnosis(found, evidence, now()))
+        say(diagnosis(found, now(), events=events, jobs=jobs, pods=pods))
     else:
-        say_value(as_value(found, evidence), output)
+        say_value(as_value(found, events=events, jobs=jobs, pods=pods), output)
 
 
 def _pods(session: Session, names: list[str]) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from scriptmodel_cli.commands.push import corpus_of
 from scriptmodel_cli.connection import PREFIX, pass_session
 from scriptmodel_cli.documents import read_documents
 from scriptmodel_cli.errors import InputError
-from scriptmodel_cli.local.run import Run
+from scriptmodel_cli.local.run import to_script
 from scriptmodel_cli.output import emit, note
 from scriptmodel_cli.program import Command
 from scriptmodel_cli.session import Session
@@ -74,8 +74,8 @@ def local(
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(f"cannot create {keep or 'a temporary folder'}: {error.strerror}") from error
-        run = Run(folder.absolute(), documents, session.namespace or "default", corpus_of(corpus) if corpus else [])
-        script = run.to_script(trainer)
+        files = corpus_of(corpus) if corpus else []
+        script = to_script(folder.absolute(), documents, session.namespace or "default", files, trainer)
     if out is None:
         emit(script.decode(errors="replace"))
     else:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -35,23 +34,12 @@ def find_trainer(named: Path | None) -> Path:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Localpach:
-    """A localpach that runs as a child process."""
-
-    address: str
-    process: subprocess.Popen[str]
-    log: Path
-
-    def check(self) -> None:
-        """Raise ClickException if the process has ended."""
-        if self.process.poll() is not None:
-            raise click.ClickException(f"localpach ended unexpectedly: {last_line(self.log)} (see {self.log})")
-
-
 @contextmanager
-def localpach(root: Path, log: Path, images: Sequence[tuple[str, Path]]) -> Iterator[Localpach]:
-    """Run localpach within the block. Its state remains in `root`."""
+def localpach(root: Path, log: Path, images: Sequence[tuple[str, Path]]) -> Iterator[tuple[str, Callable[[], None]]]:
+    """Run localpach within the block, with its address and a function that raises ClickException if it has ended.
+
+    Its state remains in `root`.
+    """
     installed = Path(sys.executable).parent / "localpach"
     program = str(installed) if installed.exists() else shutil.which("localpach")
     if program is None:
@@ -61,8 +49,13 @@ def localpach(root: Path, log: Path, images: Sequence[tuple[str, Path]]) -> Iter
     with log.open("a") as errors:
         # In its own session, so that Ctrl-C reaches only this process, which then ends localpach in order.
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, start_new_session=True)
+
+    def check() -> None:
+        if process.poll() is not None:
+            raise click.ClickException(f"localpach ended unexpectedly: {last_line(log)} (see {log})")
+
     try:
-        yield Localpach(_address(process, log), process, log)
+        yield _address(process, log), check
     finally:
         process.terminate()
         try:

@@ -7,8 +7,7 @@ import hashlib
 import logging
 import signal
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from scriptmodel_cli.documents import Documents
 from scriptmodel_cli.errors import InputError, SuspendedError
 from scriptmodel_cli.live import Live
 from scriptmodel_cli.local.objects import Objects
-from scriptmodel_cli.local.programs import Localpach, find_trainer, localpach
+from scriptmodel_cli.local.programs import find_trainer, localpach
 from scriptmodel_cli.options import now
 from scriptmodel_cli.output import note
 from scriptmodel_cli.program import INTERRUPTED
@@ -32,6 +31,7 @@ from scriptmodel_cli.session import Session
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.app import Process, working
 from scriptmodel_operator.config import OperatorConfig
+from scriptmodel_operator.controller.inbox import arrived
 from scriptmodel_operator.desired.policy import ANYTHING, Policy
 from scriptmodel_operator.ingest.addresses import parse_destinations
 from scriptmodel_operator.leadership import UNLIMITED
@@ -48,114 +48,119 @@ _REFRESH_SECONDS = 0.2
 _MAX_SCRIPT_BYTES = 1 << 30
 
 
-@dataclass
-class Run:
-    """A run; `folder` holds all state: the object, localpach's root and the logs."""
+def to_script(
+    folder: Path, documents: Documents, namespace: str, corpus: Sequence[CorpusFile], trainer: Path | None
+) -> bytes:
+    """Return the newest script. `folder` holds all state: the object, localpach's root and the logs.
 
-    folder: Path
-    documents: Documents
-    namespace: str
-    corpus: Sequence[CorpusFile]
+    Raises ClickException if the object is stalled, Exit on an interrupt.
+    """
+    objects = Objects(folder / "scriptmodel.json")
+    objects.apply(documents, namespace)
+    spec = objects.raw["spec"]
+    _check_corpus(documents, spec["corpus"], given=bool(corpus))
+    environment = find_trainer(trainer)
+    if "gpu" in spec["training"]:
+        note("spec.training.gpu is ignored: the trainer uses the devices of this machine")
+    images = sorted({IMAGE, spec["training"]["image"] or IMAGE})
+    logging.basicConfig(filename=folder / "operator.log", level=logging.INFO)
+    pachyderm, log = folder / "pachyderm", folder / "localpach.log"
+    with localpach(pachyderm, log, [(image, environment) for image in images]) as (address, check):
+        session = Session(pachd=address)
+        _put_corpus(session, spec, corpus, folder / "corpus.sha256")
+        asyncio.run(_reconcile(objects, session, check))
+        return _result(objects.raw, session)
 
-    def to_script(self, trainer: Path | None) -> bytes:
-        """Return the newest script. Raises ClickException if the object is stalled, Exit on an interrupt."""
-        objects = Objects(self.folder / "scriptmodel.json")
-        objects.apply(self.documents, self.namespace)
-        spec = objects.raw["spec"]
-        self._check_corpus(spec["corpus"])
-        environment = find_trainer(trainer)
-        if "gpu" in spec["training"]:
-            note("spec.training.gpu is ignored: the trainer uses the devices of this machine")
-        images = sorted({IMAGE, spec["training"]["image"] or IMAGE})
-        logging.basicConfig(filename=self.folder / "operator.log", level=logging.INFO)
-        pachyderm, log = self.folder / "pachyderm", self.folder / "localpach.log"
-        with localpach(pachyderm, log, [(image, environment) for image in images]) as pachd:
-            session = Session(pachd=pachd.address)
-            self._put_corpus(session, spec)
-            asyncio.run(self._reconcile(objects, session, pachd))
-            return self._result(objects.raw, session)
 
-    def _check_corpus(self, corpus: dict[str, Any]) -> None:
-        if self.corpus and "repo" not in corpus:
-            raise InputError("--corpus needs spec.corpus.repo: remove --corpus or name a repo")
-        name = (corpus.get("configMap") or {}).get("name")
-        if name and name not in self.documents.config_maps:
-            raise InputError(f"the file has no ConfigMap {name!r}, which spec.corpus refers to: add it after ---")
-        secret = ((corpus.get("http") or {}).get("secretRef") or {}).get("name")
-        if secret and secret not in self.documents.secrets:
-            raise InputError(f"the file has no Secret {secret!r}, which spec.corpus refers to: add it after ---")
+def _check_corpus(documents: Documents, corpus: dict[str, Any], *, given: bool) -> None:
+    """Raise InputError if the manifest lacks a document that spec.corpus names, or --corpus is given without a repo."""
+    if given and "repo" not in corpus:
+        raise InputError("--corpus needs spec.corpus.repo: remove --corpus or name a repo")
+    name = (corpus.get("configMap") or {}).get("name")
+    if name and name not in documents.config_maps:
+        raise InputError(f"the file has no ConfigMap {name!r}, which spec.corpus refers to: add it after ---")
+    secret = ((corpus.get("http") or {}).get("secretRef") or {}).get("name")
+    if secret and secret not in documents.secrets:
+        raise InputError(f"the file has no Secret {secret!r}, which spec.corpus refers to: add it after ---")
 
-    def _put_corpus(self, session: Session, spec: dict[str, Any]) -> None:
-        """Upload the corpus, unless it is unchanged: a commit of equal files would start a job for nothing."""
-        repo, own = spec["corpus"].get("repo"), spec["pachyderm"]["project"]
-        known = self.folder / "corpus.sha256"
-        with session.pachyderm("the corpus") as gateway:
-            _create_projects(gateway, {own, repo["project"]} if repo else {own})
-            if repo is None:
-                return
-            branch = BranchRef(RepoRef(repo["project"], repo["name"]), repo["branch"])
-            digest = _digest(branch, self.corpus)
-            if not self.corpus or (known.exists() and known.read_text() == digest):
-                if branch.repo not in {info.ref for info in gateway.list_repos([branch.repo.project])}:
-                    raise InputError(f"repo {branch.repo} is empty: give its files with --corpus PATH")
-                return
-            ensure_repo(gateway, branch, create=True)
-            push(gateway, branch, self.corpus, replace=True)
-        known.write_text(digest)
 
-    async def _reconcile(self, objects: Objects, session: Session, pachd: Localpach) -> None:
-        """Run the operator's own loop until the object is ready, stalled or suspended."""
-        watching = asyncio.create_task(self._watch(objects, session, pachd))
-        interrupted = False
+def _put_corpus(session: Session, spec: dict[str, Any], files: Sequence[CorpusFile], known: Path) -> None:
+    """Upload the corpus, unless it is unchanged: a commit of equal files would start a job for nothing.
 
-        def interrupt() -> None:
-            nonlocal interrupted
-            interrupted = watching.cancel()
+    `known` is the file with the digest of the last upload.
+    """
+    repo, own = spec["corpus"].get("repo"), spec["pachyderm"]["project"]
+    with session.pachyderm("the corpus") as gateway:
+        _create_projects(gateway, {own, repo["project"]} if repo else {own})
+        if repo is None:
+            return
+        branch = BranchRef(RepoRef(repo["project"], repo["name"]), repo["branch"])
+        digest = _digest(branch, files)
+        if not files or (known.exists() and known.read_text() == digest):
+            if branch.repo not in {info.ref for info in gateway.list_repos([branch.repo.project])}:
+                raise InputError(f"repo {branch.repo} is empty: give its files with --corpus PATH")
+            return
+        ensure_repo(gateway, branch, create=True)
+        push(gateway, branch, files, replace=True)
+    known.write_text(digest)
 
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, interrupt)
-        config = OperatorConfig(
-            pachd=PachdAddress(session.pachd),
-            trainer_image=IMAGE,
-            checkpoint_claim=CLAIM,
-            poll_interval=_POLL_SECONDS,
-            policy=_everything_for(objects.raw["metadata"]["namespace"]),
-            destinations=parse_destinations([ANYTHING]),  # the user may reach them anyway
-        )
-        async with working(config, objects, CLUSTER, Process.create(), UNLIMITED) as inbox:
-            inbox.arrived(objects.raw)
-            try:
-                await watching
-            except asyncio.CancelledError:
-                if not interrupted:
-                    raise
-        if interrupted:
-            note("Stopped. With --keep the same command resumes.")
-            raise click.exceptions.Exit(INTERRUPTED)
 
-    async def _watch(self, objects: Objects, session: Session, pachd: Localpach) -> None:
-        live, glyphs = Live(err=True), glyphs_for(sys.stderr)
-        curve = Curve(session, live.note)
-        while True:
-            pachd.check()
-            found = objects.raw
-            live.show(screen_of(found, now(), curve.of(found), glyphs), text.line_of(found), now())
-            if objects.is_reconciled and text.is_settled(found):
-                return
-            await asyncio.sleep(_REFRESH_SECONDS)
+async def _reconcile(objects: Objects, session: Session, check: Callable[[], None]) -> None:
+    """Run the operator's own loop until the object is ready, stalled or suspended."""
+    watching = asyncio.create_task(_watch(objects, session, check))
+    interrupted = False
 
-    def _result(self, found: dict[str, Any], session: Session) -> bytes:
-        if text.suspended(found):
-            raise SuspendedError("the ScriptModel is suspended: set `suspend: false` in the file to run it")
-        ready = text.condition(found)
-        if ready["status"] != "True":
-            raise click.ClickException(f"the ScriptModel is stalled ({ready['reason']}): {ready['message']}")
-        if ready["reason"] == Reason.HELD_BACK:
-            note(f"{ready['message']} (here: the same annotation in the file)")
-        where, script = found["status"]["lineage"]["script"], found["status"]["script"]
-        with session.pachyderm("the script") as gateway:
-            repo = RepoRef(where["project"], where["repo"])
-            return gateway.read_file(repo, where["commit"], script["path"], _MAX_SCRIPT_BYTES)
+    def interrupt() -> None:
+        nonlocal interrupted
+        interrupted = watching.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, interrupt)
+    config = OperatorConfig(
+        pachd=PachdAddress(session.pachd),
+        trainer_image=IMAGE,
+        checkpoint_claim=CLAIM,
+        poll_interval=_POLL_SECONDS,
+        policy=_everything_for(objects.raw["metadata"]["namespace"]),
+        destinations=parse_destinations([ANYTHING]),  # the user may reach them anyway
+    )
+    process = Process.create()
+    async with working(config, objects, CLUSTER, process, UNLIMITED):
+        arrived(process.store, process.queue, objects.raw)
+        try:
+            await watching
+        except asyncio.CancelledError:
+            if not interrupted:
+                raise
+    if interrupted:
+        note("Stopped. With --keep the same command resumes.")
+        raise click.exceptions.Exit(INTERRUPTED)
+
+
+async def _watch(objects: Objects, session: Session, check: Callable[[], None]) -> None:
+    live, glyphs = Live(err=True), glyphs_for(sys.stderr)
+    curve = Curve(session, live.note)
+    while True:
+        check()
+        found = objects.raw
+        live.show(screen_of(found, now(), curve.of(found), glyphs), text.line_of(found), now())
+        if objects.is_reconciled and text.is_settled(found):
+            return
+        await asyncio.sleep(_REFRESH_SECONDS)
+
+
+def _result(found: dict[str, Any], session: Session) -> bytes:
+    if text.suspended(found):
+        raise SuspendedError("the ScriptModel is suspended: set `suspend: false` in the file to run it")
+    ready = text.condition(found)
+    if ready["status"] != "True":
+        raise click.ClickException(f"the ScriptModel is stalled ({ready['reason']}): {ready['message']}")
+    if ready["reason"] == Reason.HELD_BACK:
+        note(f"{ready['message']} (here: the same annotation in the file)")
+    where, script = found["status"]["lineage"]["script"], found["status"]["script"]
+    with session.pachyderm("the script") as gateway:
+        repo = RepoRef(where["project"], where["repo"])
+        return gateway.read_file(repo, where["commit"], script["path"], _MAX_SCRIPT_BYTES)
 
 
 def _everything_for(namespace: str) -> Policy:

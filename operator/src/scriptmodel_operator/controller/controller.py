@@ -14,17 +14,20 @@ from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.api.objects import InvalidSpecError, ScriptModel, parse_object
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.config import OperatorConfig
-from scriptmodel_operator.controller.corpus_sources import CorpusSources
-from scriptmodel_operator.controller.event_policy import EventPolicy
+from scriptmodel_operator.controller.corpus_sources import fetch_corpus, next_check
+from scriptmodel_operator.controller.event_policy import record_actions, record_status
 from scriptmodel_operator.controller.queue import RetryError, WorkQueue
 from scriptmodel_operator.controller.ticker import Ticker
 from scriptmodel_operator.controller.worker_pods import WorkerPods
 from scriptmodel_operator.desired.pipelines import Defaults, Desired, desired
 from scriptmodel_operator.desired.policy import refusal
+from scriptmodel_operator.ingest.downloads import Downloads
 from scriptmodel_operator.ingest.values import Attempt
 from scriptmodel_operator.kube.errors import KubeError, KubeNotFoundError
+from scriptmodel_operator.kube.events import EventRecorder
+from scriptmodel_operator.kube.gateway import KubeGateway
 from scriptmodel_operator.kube.store import News, Store, Stored
-from scriptmodel_operator.kube.writer import ObjectWriter
+from scriptmodel_operator.kube.writer import add_finalizer, remove_finalizer, write_status
 from scriptmodel_operator.metrics import Metrics
 from scriptmodel_operator.observe.observer import Observer
 from scriptmodel_operator.observe.snapshot import Snapshot
@@ -60,13 +63,13 @@ class Controller:
     store: Store
     queue: WorkQueue
     ticker: Ticker
+    kube: KubeGateway
     gateway: Gateway
     calls: Calls
     snapshots: SnapshotSource
     observer: Observer
-    writer: ObjectWriter
-    events: EventPolicy
-    sources: CorpusSources
+    events: EventRecorder
+    downloads: Downloads
     pods: WorkerPods
     metrics: Metrics
     clock: PachydClock
@@ -138,8 +141,9 @@ class Controller:
             await self._report_changes(model, state)
             self.snapshots.wait(key, self._acted[key])
             return None
-        self.sources.start_download(model, state)
-        downloading = self.sources.downloading(model)
+        if state.source.download is not None:
+            self.downloads.start(model.uid, state.source.download)
+        downloading = self.downloads.in_progress(model.uid)
         status = status_of(model, state, view, _now(), self.clock.elapsed, downloading=downloading)
         await self._report(model, status)
         return requeue_after(
@@ -153,8 +157,9 @@ class Controller:
 
     def _next_check(self, model: ScriptModel) -> float | None:
         """Return the seconds until the corpus, or a base model that is followed, is checked for something newer."""
-        due = self.sources.next_check(model)
-        return min(due or math.inf, self.config.source_interval) if model.spec.model.follows else due
+        interval = self.config.source_interval
+        due = next_check(self.downloads, model, interval)
+        return min(due or math.inf, interval) if model.spec.model.follows else due
 
     async def _observe(self, model: ScriptModel, requested: float) -> tuple[ScriptModel, ModelState, ModelView]:
         """Assess the object, with a snapshot that may be a little older than the object at first."""
@@ -162,7 +167,7 @@ class Controller:
         after = max(time.monotonic() - age, self._acted.get(_key(model), 0.0))
         if model.reconcile_requested:
             after = max(after, requested)
-        source = await self.sources.fetch(model)
+        source = await fetch_corpus(self.kube, self.downloads, model)
         if isinstance(source, Attempt):
             after = max(after, source.committed)
         snapshot, model, view, pipelines = await self._observe_since(model, after)
@@ -194,7 +199,7 @@ class Controller:
     async def _act(self, model: ScriptModel, actions: tuple[Action, ...]) -> None:
         summary_line = "; ".join(action.describe() for action in actions)
         log.info("%s: %s", model, summary_line, extra={"object": _key(model)})
-        await self.events.on_actions(model, actions)
+        await record_actions(self.events, model, actions)
         try:
             await self.calls.run(execute, self.gateway, actions)
         finally:
@@ -214,7 +219,7 @@ class Controller:
         await self._write(model, status)
 
     async def _delete(self, model: ScriptModel, requested: float) -> float | None:
-        self.sources.forget(model)
+        self.downloads.forget(model.uid)
         if not needs_no_pachyderm(model):
             try:
                 blocked = await self._remove(model, requested)
@@ -224,7 +229,7 @@ class Controller:
             if blocked is not None:
                 await self._report_problem(model, blocked)
                 return self.config.poll_interval
-        await self.writer.remove_finalizer(model)
+        await remove_finalizer(self.kube, model)
         log.info("%s: released", model, extra={"object": _key(model)})
         return None
 
@@ -250,18 +255,18 @@ class Controller:
     async def _report(self, model: ScriptModel, status: dict[str, Any]) -> None:
         if status == model.status:
             return
-        await self.events.on_status(model, status)
+        await record_status(self.events, model, status)
         await self._write(model, status)
 
     async def _write(self, model: ScriptModel, status: dict[str, Any]) -> None:
-        written = await self.writer.write_status(model, status)
+        written = await write_status(self.kube, model, status)
         if written is not None and self.store.refresh(written) is News.REQUESTED:
             # A user has changed the object meanwhile. The watch event of that change is older than this answer.
             self.queue.add(_key(model))
 
     async def _with_finalizer(self, model: ScriptModel) -> ScriptModel:
         """Add the finalizer to this version of the object, and change nothing else."""
-        written = await self.writer.add_finalizer(model)
+        written = await add_finalizer(self.kube, model)
         if written is None:
             return model
         self.store.refresh(written)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from scriptmodel_operator.controller.queue import WorkQueue
@@ -13,25 +12,19 @@ CORRECTION_SECONDS = 1.0
 """Delay before a status that somebody else wrote is corrected."""
 
 
-@dataclass
-class Inbox:
-    """Stores what the watch brings, and queues an object that its user has changed."""
+def arrived(store: Store, queue: WorkQueue, raw: Mapping[str, Any]) -> None:
+    """Store a version of an object, and queue the object if there is something to do."""
+    key = key_of(raw)
+    news = store.put(raw)
+    # A status that is written during a reconcile is that reconcile's own. Any other was written by somebody else
+    # and is corrected, but not at once: two operators would otherwise answer each other as fast as they can.
+    if news is News.REQUESTED:
+        queue.add(key)
+    elif news is News.WRITTEN and not queue.is_processing(key):
+        queue.add_after(key, CORRECTION_SECONDS)
 
-    store: Store
-    queue: WorkQueue
 
-    def arrived(self, raw: Mapping[str, Any]) -> None:
-        """Store a version of an object, and queue the object if there is something to do."""
-        key = key_of(raw)
-        news = self.store.put(raw)
-        # A status that is written during a reconcile is that reconcile's own. Any other was written by somebody else
-        # and is corrected, but not at once: two operators would otherwise answer each other as fast as they can.
-        if news is News.REQUESTED:
-            self.queue.add(key)
-        elif news is News.WRITTEN and not self.queue.is_processing(key):
-            self.queue.add_after(key, CORRECTION_SECONDS)
-
-    def deleted(self, raw: Mapping[str, Any]) -> None:
-        """Forget an object that no longer exists."""
-        if self.store.remove(raw):
-            self.queue.forget(key_of(raw))
+def deleted(store: Store, queue: WorkQueue, raw: Mapping[str, Any]) -> None:
+    """Forget an object that no longer exists."""
+    if store.remove(raw):
+        queue.forget(key_of(raw))

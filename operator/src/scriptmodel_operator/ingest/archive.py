@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import io
 import json
 import zlib
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, BinaryIO
 
 from scriptmodel_operator.ingest import tars, zips
-from scriptmodel_operator.ingest.entries import Entry, Read, pieces_of
+from scriptmodel_operator.ingest.entries import Entry, FileStream, Read, pieces_of
 from scriptmodel_operator.ingest.failures import invalid, too_large
 from scriptmodel_operator.ingest.paths import clean, in_pachyderm, shown
 from scriptmodel_operator.ingest.patterns import Patterns
@@ -37,33 +38,26 @@ _GRACE_SECONDS, _SLOWEST = 60, 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """The limits of a download."""
-
-    bytes: int
-    """Before and after unpacking."""
-    files: int = 10_000
-    entries: int = 100_000
-    """The number of entries, selected or not."""
-    ratio: int = 100
-    """Bytes that one byte of the archive may become. Scripts shrink to a third, a repeated line to a fiftieth."""
-
-    @property
-    def seconds(self) -> int:
-        """Longest time that reading may take."""
-        return _GRACE_SECONDS + self.bytes // _SLOWEST
-
-
-@dataclass(frozen=True, slots=True)
 class Options:
-    """How to read a downloaded file of `size` bytes."""
+    """How to read a downloaded file of `size` bytes, and its limits."""
 
     size: int
     name: str
     """The name of the file of a corpus if it is a text."""
     include: tuple[str, ...]
     """Patterns that select files of an archive."""
-    limits: Limits
+    most_bytes: int
+    """Before and after unpacking."""
+    most_files: int = 10_000
+    most_entries: int = 100_000
+    """The number of entries, selected or not."""
+    most_ratio: int = 100
+    """Bytes that one byte of the archive may become. Scripts shrink to a third, a repeated line to a fiftieth."""
+
+    @property
+    def seconds(self) -> int:
+        """Longest time that reading may take."""
+        return _GRACE_SECONDS + self.most_bytes // _SLOWEST
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -71,100 +65,82 @@ class Options:
     @classmethod
     def from_json(cls, text: str) -> Options:
         found: dict[str, Any] = json.loads(text)
-        return cls(found["size"], found["name"], tuple(found["include"]), Limits(**found["limits"]))
+        return cls(**{**found, "include": tuple(found["include"])})
 
 
-@dataclass(frozen=True, slots=True)
-class Archive:
-    """A downloaded file, read in this process."""
-
-    file: BinaryIO
-    options: Options
-
-    def files(self) -> Iterator[tuple[str, Iterator[bytes]]]:
-        """Yield paths in Pachyderm and contents, in order; each has to be read before the next.
-
-        Raises SourceError for the first entry that is refused.
-        """
-        limits, included = self.options.limits, Patterns(self.options.include)
-        taken, folders = set[str](), set[str]()
-        for number, entry in enumerate(self._entries()):
-            if number >= limits.entries:
-                raise too_large(f"the archive has more than {limits.entries} entries: pack fewer files")
-            path = clean(entry.name)
-            if entry.folder or not path or not included.match(path):
-                continue
-            if entry.odd:
-                raise invalid(f"{shown(path)} in the archive is {entry.odd}: leave it out, or name others in include")
-            called = in_pachyderm(path)
-            _check_new(called, taken, folders)
-            if len(taken) > limits.files:
-                raise too_large(f"the archive has more than {limits.files} files: name those to keep in include")
-            yield called, entry.pieces
-
-    def _entries(self) -> Iterator[Entry]:
-        self.file.seek(0)
-        head = self.file.read(len(zips.MAGIC[0]))
-        self.file.seek(0)
-        if head.startswith(zips.MAGIC):
-            counted = self._counted()
-            for entry in zips.entries(self.file):
-                yield Entry(entry.name, map(counted, entry.pieces), entry.folder, entry.odd)
-        elif head.startswith(_GZIP):
-            yield from self._stream(self._unpacked())
-        else:
-            yield from self._stream(self.file.read)
-
-    def _stream(self, read: Read) -> Iterator[Entry]:
-        ahead = _Ahead(read, tars.BLOCK)
-        if tars.is_tar(ahead.head):
-            yield from tars.entries(ahead.read)
-        else:
-            _check_text(ahead.head)
-            yield Entry(self.options.name, pieces_of(ahead.read))
-
-    def _unpacked(self) -> Read:
-        counted = self._counted()
-        source = gzip.GzipFile(fileobj=self.file, mode="rb")
-
-        def read(size: int) -> bytes:
-            try:
-                return counted(source.read(size))
-            except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-                raise invalid(f"the gzip archive is broken: {error}") from error
-
-        return read
-
-    def _counted(self) -> Callable[[bytes], bytes]:
-        """Return a function that passes pieces on and raises SourceError once they exceed a limit."""
-        total, limits = 0, self.options.limits
-
-        def count(piece: bytes) -> bytes:
-            nonlocal total
-            total += len(piece)
-            if total > limits.bytes:
-                most = limits.bytes // _MEBIBYTE
-                raise too_large(f"the archive has more than {most} MiB when unpacked: raise maxSizeMi or pack less")
-            if total > max(_RATIO_COUNTS_FROM, limits.ratio * self.options.size):
-                raise too_large(
-                    f"each byte of the archive becomes more than {limits.ratio}: that is no archive of scripts"
-                )
-            return piece
-
-        return count
+def files_of(file: BinaryIO, options: Options) -> FileStream:
+    """Yield the files of a corpus. Raises SourceError for the first entry that is refused."""
+    included, taken, folders = Patterns(options.include), set[str](), set[str]()
+    for number, entry in enumerate(_entries(file, options)):
+        if number >= options.most_entries:
+            raise too_large(f"the archive has more than {options.most_entries} entries: pack fewer files")
+        path = clean(entry.name)
+        if entry.folder or not path or not included.match(path):
+            continue
+        if entry.odd:
+            raise invalid(f"{shown(path)} in the archive is {entry.odd}: leave it out, or name others in include")
+        called = in_pachyderm(path)
+        _check_new(called, taken, folders)
+        if len(taken) > options.most_files:
+            raise too_large(f"the archive has more than {options.most_files} files: name those to keep in include")
+        yield called, entry.pieces
 
 
-class _Ahead:
-    """A stream whose first bytes can be inspected before it is read."""
+def _entries(file: BinaryIO, options: Options) -> Iterator[Entry]:
+    file.seek(0)
+    head = file.read(len(zips.MAGIC[0]))
+    file.seek(0)
+    if head.startswith(zips.MAGIC):
+        counted = _counted(options)
+        for entry in zips.entries(file):
+            yield Entry(entry.name, map(counted, entry.pieces), entry.folder, entry.odd)
+        return
+    read = _unpacked(file, options) if head.startswith(_GZIP) else file.read
+    start = b"".join(iter_until(read, tars.BLOCK))
+    read = _resumed(start, read)
+    if tars.is_tar(start):
+        yield from tars.entries(read)
+    else:
+        _check_text(start)
+        yield Entry(options.name, pieces_of(read))
 
-    def __init__(self, read: Read, size: int) -> None:
-        self._read = read
-        self.head = b"".join(iter_until(read, size))
-        self._kept = self.head
 
-    def read(self, size: int) -> bytes:
-        piece, self._kept = self._kept[:size], self._kept[size:]
-        return piece or self._read(size)
+def _resumed(start: bytes, read: Read) -> Read:
+    """Return a stream of `start` and what `read` gives after it."""
+    kept = io.BytesIO(start)
+    return lambda size: kept.read(size) or read(size)
+
+
+def _unpacked(file: BinaryIO, options: Options) -> Read:
+    counted = _counted(options)
+    source = gzip.GzipFile(fileobj=file, mode="rb")
+
+    def read(size: int) -> bytes:
+        try:
+            return counted(source.read(size))
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise invalid(f"the gzip archive is broken: {error}") from error
+
+    return read
+
+
+def _counted(options: Options) -> Callable[[bytes], bytes]:
+    """Return a function that passes pieces on and raises SourceError once they exceed a limit."""
+    total = 0
+
+    def count(piece: bytes) -> bytes:
+        nonlocal total
+        total += len(piece)
+        if total > options.most_bytes:
+            most = options.most_bytes // _MEBIBYTE
+            raise too_large(f"the archive has more than {most} MiB when unpacked: raise maxSizeMi or pack less")
+        if total > max(_RATIO_COUNTS_FROM, options.most_ratio * options.size):
+            raise too_large(
+                f"each byte of the archive becomes more than {options.most_ratio}: that is no archive of scripts"
+            )
+        return piece
+
+    return count
 
 
 def iter_until(read: Read, size: int) -> Iterator[bytes]:

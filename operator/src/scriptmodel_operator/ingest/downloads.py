@@ -15,17 +15,19 @@ import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, BinaryIO
 
 from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.ingest.addresses import Destinations
-from scriptmodel_operator.ingest.archive import Limits, Options
+from scriptmodel_operator.ingest.archive import Options
 from scriptmodel_operator.ingest.credentials import Credentials
-from scriptmodel_operator.ingest.deliver import Delivered, Delivery
+from scriptmodel_operator.ingest.deliver import Delivery
+from scriptmodel_operator.ingest.entries import FileStream
 from scriptmodel_operator.ingest.failures import DeliveryCancelledError, SourceError
 from scriptmodel_operator.ingest.fetch import USUAL, Fetched, Fetcher, Timeouts
-from scriptmodel_operator.ingest.package import Package
+from scriptmodel_operator.ingest.package import files_by_reader, manifest_of
 from scriptmodel_operator.ingest.slots import Slots
 from scriptmodel_operator.ingest.values import (
     Attempt,
@@ -201,16 +203,15 @@ class Downloads:
                 validators = found.validators if found else known.validators
                 return "unchanged", replace(known, validators=validators), found.size if found else 0
             assert found is not None  # noqa: S101 - only a conditional request can be answered with "not modified"
-            limits = Limits(request.most_bytes)
-            options = Options(found.size, file_name(request.url), request.include, limits)
-            package = Package(file, options, entry.cancelled)
+            options = Options(found.size, file_name(request.url), request.include, request.most_bytes)
+            read = partial(files_by_reader, file, options, entry.cancelled)
             delivery = Delivery(self._gateway, download.branch, entry.cancelled)
             entry.delivering = True
-            delivered = await self._run(_put, package, delivery, request)
-        names = (shown(request.url), delivered.commit, download.branch)
+            commit, new = await self._run(_put, read, delivery, request)
+        names = (shown(request.url), commit, download.branch)
         log.info("%s/%s: %s is commit %s of %s", *download.key, *names, extra={"object": download.key})
-        record = DownloadRecord(delivered.commit, request.digest, found.sha256, found.validators)
-        return _COMMITTED if delivered.new else "unchanged", record, found.size
+        record = DownloadRecord(commit, request.digest, found.sha256, found.validators)
+        return _COMMITTED if new else "unchanged", record, found.size
 
     async def _fetch(
         self, entry: _Entry, file: BinaryIO, download: Download, known: DownloadRecord | None
@@ -231,12 +232,13 @@ class Downloads:
         return found
 
 
-def _put(package: Package, delivery: Delivery, request: Request) -> Delivered:
-    manifest = package.manifest()
+def _put(read: Callable[[], FileStream], delivery: Delivery, request: Request) -> tuple[str, bool]:
+    """Read the corpus to know its files, and again to deliver them."""
+    manifest = manifest_of(read())
     if not any(digest.size for digest in manifest.values()):
         none = "no file in it matches spec.corpus.http.include" if request.include else "it has no bytes"
         raise SourceError(Reason.CORPUS_EMPTY, f"the file at {shown(request.url)} has no corpus: {none}")
-    return delivery.deliver(package, manifest)
+    return delivery.deliver(read(), manifest)
 
 
 def _backs_off(failure: Failure) -> bool:

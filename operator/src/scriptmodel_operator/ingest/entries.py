@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 PIECE_BYTES = 256 * 1024
 Read = Callable[[int], bytes]
 """Reads at most so many bytes; returns fewer only at the end."""
+FileStream = Iterator[tuple[str, Iterator[bytes]]]
+"""Paths in Pachyderm and contents, in order; a content has to be read before the next path."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ class Kind(IntEnum):
     """A reason, a line feed and a message."""
 
 
+Frame = tuple[Kind, bytes]
 MOST_BYTES = {Kind.START: 200, Kind.FILE: 16_000, Kind.DATA: 256 * 1024, Kind.END: 0, Kind.FAILURE: 2000}
 """Longest payload of each kind."""
 
@@ -37,7 +38,7 @@ def encode(kind: Kind, payload: bytes = b"") -> bytes:
     return HEADER.pack(kind, len(payload)) + payload
 
 
-def decode(buffer: bytearray) -> tuple[Kind, bytes] | None:
+def decode(buffer: bytearray) -> Frame | None:
     """Take the first frame from `buffer`; None while it is not complete. ValueError for what cannot be one."""
     if len(buffer) < HEADER.size:
         return None

@@ -14,11 +14,12 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import BinaryIO
 
 from scriptmodel_operator.ingest.archive import Options
-from scriptmodel_operator.ingest.receive import Frames, Received
+from scriptmodel_operator.ingest.entries import FileStream
+from scriptmodel_operator.ingest.receive import files_received
 
 READER = (sys.executable, "-I", "-m", "scriptmodel_operator.ingest.reader")
 
@@ -40,27 +41,18 @@ def digest_of(pieces: Iterator[bytes]) -> Digest:
     return Digest(size, hashed.hexdigest())
 
 
-@dataclass(frozen=True, slots=True)
-class Package:
-    """A downloaded file, read in a process of its own.
+def files_by_reader(file: BinaryIO, options: Options, cancelled: threading.Event) -> FileStream:
+    """Yield the files of a corpus, read in a process of its own; what is not read of a file is skipped.
 
-    Reading raises SourceError for the first entry that is refused, DeliveryCancelledError once `cancelled` is set.
+    Raises SourceError for the first entry that is refused, DeliveryCancelledError once `cancelled` is set.
     """
+    with _reader(file, options) as process:
+        yield from files_received(process, cancelled, options)
 
-    file: BinaryIO
-    options: Options
-    cancelled: threading.Event = field(default_factory=threading.Event)
 
-    def files(self) -> Iterator[tuple[str, Iterator[bytes]]]:
-        """Yield paths in Pachyderm and contents, in order; what is not read of a file is skipped."""
-        limits = self.options.limits
-        with _reader(self.file, self.options) as process:
-            frames = Frames(process, self.cancelled, limits.seconds)
-            yield from Received(frames, limits).files()
-
-    def manifest(self) -> Mapping[str, Digest]:
-        """Return size and digest of each file by path. Reads everything, one piece in memory at a time."""
-        return {path: digest_of(pieces) for path, pieces in self.files()}
+def manifest_of(files: FileStream) -> Mapping[str, Digest]:
+    """Return size and digest of each file by path. Reads everything, one piece in memory at a time."""
+    return {path: digest_of(pieces) for path, pieces in files}
 
 
 @contextmanager

@@ -10,10 +10,11 @@ from __future__ import annotations
 import codecs
 import os
 import sys
+from typing import BinaryIO
 
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.ingest import sandbox
-from scriptmodel_operator.ingest.archive import Archive, Options
+from scriptmodel_operator.ingest.archive import Options, files_of
 from scriptmodel_operator.ingest.failures import SourceError, too_large
 from scriptmodel_operator.ingest.frames import MOST_BYTES, Kind, encode
 
@@ -29,12 +30,11 @@ def main() -> None:
     for name in ("utf-8", "cp437", "ascii"):  # names in archives; a codec is a module that is loaded late
         codecs.lookup(name)
     source = os.fdopen(0, "rb", closefd=False)
-    archive = Archive(source, options)
     sandbox.die_with_parent()
-    sandbox.limit(options.limits.seconds, MEMORY_BYTES)
+    sandbox.limit(options.seconds, MEMORY_BYTES)
     _send(Kind.START, sandbox.filter_calls().encode()[: MOST_BYTES[Kind.START]])
     try:
-        _send_files(archive)
+        _send_files(source, options)
     except SourceError as error:
         _send_failure(error)
     except MemoryError:
@@ -46,8 +46,8 @@ def main() -> None:
     os._exit(0)  # the interpreter's own end would make calls that the filter refuses
 
 
-def _send_files(archive: Archive) -> None:
-    for path, pieces in archive.files():
+def _send_files(source: BinaryIO, options: Options) -> None:
+    for path, pieces in files_of(source, options):
         _send(Kind.FILE, path.encode())
         for piece in pieces:
             _send(Kind.DATA, piece)

@@ -52,44 +52,33 @@ def entries(read: Read) -> Iterator[Entry]:
                 extended = _records(content)
             continue
         size = int(extended["size"]) if _SIZE.fullmatch(extended.get("size", "")) else header.size
-        remaining = _Contents(read, size)
-        yield _entry(header, extended.get("path") or name or header.name, extended, remaining)
-        remaining.skip()
+        contents = _contents(read, size)
+        yield _entry(header, extended.get("path") or name or header.name, extended, contents)
+        for _piece in contents:
+            pass
+        _exactly(read, -size % BLOCK)
         name, extended = "", {}
     while read(PIECE_BYTES):
         pass  # the rest of the file is read, too, so that limits and checksums cover all of it
 
 
-def _entry(header: TarInfo, name: str, extended: dict[str, str], contents: _Contents) -> Entry:
+def _entry(header: TarInfo, name: str, extended: dict[str, str], contents: Iterator[bytes]) -> Entry:
     if header.type in (DIRTYPE, _GNU_FOLDER):  # the latter, of an incremental archive, with a list of names
         return Entry(name, folder=True)
     if any(key.startswith("GNU.sparse.") for key in extended):
         return Entry(name, odd=_ODD[_GNU_SPARSE])
     if header.type in (REGTYPE, AREGTYPE, CONTTYPE):
-        return Entry(name, pieces=iter(contents))
+        return Entry(name, pieces=contents)
     return Entry(name, odd=_ODD.get(header.type, "of an unknown kind"))
 
 
-class _Contents:
-    """Reads the bytes of an entry and the padding after them."""
-
-    def __init__(self, read: Read, size: int) -> None:
-        self._read = read
-        self._remaining = size
-        self._padding = -size % BLOCK
-
-    def __iter__(self) -> Iterator[bytes]:
-        while self._remaining:
-            piece = self._read(min(self._remaining, PIECE_BYTES))
-            if not piece:
-                raise invalid("the tar archive is cut short")
-            self._remaining -= len(piece)
-            yield piece
-
-    def skip(self) -> None:
-        for _piece in self:
-            pass
-        _exactly(self._read, self._padding)
+def _contents(read: Read, size: int) -> Iterator[bytes]:
+    while size:
+        piece = read(min(size, PIECE_BYTES))
+        if not piece:
+            raise invalid("the tar archive is cut short")
+        size -= len(piece)
+        yield piece
 
 
 def _header(block: bytes) -> TarInfo | None:

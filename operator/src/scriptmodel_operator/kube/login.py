@@ -123,30 +123,25 @@ def _from_program(info: kopf.ConnectionInfo, settings: kopf.OperatorSettings) ->
     """Return the connection with credentials from a program or a cloud provider.
 
     The `kubernetes` package runs it, which is imported only then: it is large. It would take the account of the pod
-    before the kubeconfig, and only logs what fails.
+    before the kubeconfig, and only logs what fails, to the root logger.
     """
     os.environ.pop("KUBERNETES_SERVICE_HOST", None)
-    errors = _Errors()
-    logging.getLogger().addHandler(errors)
+    errors: list[str] = []
+
+    def collect(record: logging.LogRecord) -> bool:
+        if record.levelno >= logging.ERROR:
+            errors.append(record.getMessage())
+        return True
+
+    root = logging.getLogger()  # whose filters get what is logged to it, and not to loggers below
+    root.addFilter(collect)
     try:
         found = kopf.login_via_client(settings=settings, logger=log)
     finally:
-        logging.getLogger().removeHandler(errors)
-    if found is None or errors.messages:
-        raise LoginFailedError(f"the program of the kubeconfig gave no credentials: {' '.join(errors.messages)}")
+        root.removeFilter(collect)
+    if found is None or errors:
+        raise LoginFailedError(f"the program of the kubeconfig gave no credentials: {' '.join(errors)}")
     return replace(found, default_namespace=info.default_namespace, proxy_url=info.proxy_url)
-
-
-class _Errors(logging.Handler):
-    """Collects the errors that the `kubernetes` package logs to the root logger."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.ERROR)
-        self.messages: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if record.name == "root":
-            self.messages.append(record.getMessage())
 
 
 def _server_of_the_pod() -> str:

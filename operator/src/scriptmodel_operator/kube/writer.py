@@ -1,4 +1,7 @@
-"""Writes the finalizer and the status of a ScriptModel, each only if it differs."""
+"""Writes the finalizer and the status of a ScriptModel, each only if it differs.
+
+Each function returns the object as it is then, or None if there was nothing to write.
+"""
 
 from __future__ import annotations
 
@@ -10,36 +13,33 @@ from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.kube.gateway import KubeGateway
 
 
-class ObjectWriter:
-    """Writes to ScriptModels. Each method returns the object as it is then, or None if there was nothing to write."""
+async def add_finalizer(gateway: KubeGateway, model: ScriptModel) -> dict[str, Any] | None:
+    """Add the operator's finalizer to this version of the object."""
+    if model.has_finalizer:
+        return None
+    return await _patch_finalizers(gateway, model, [*model.finalizers, FINALIZER])
 
-    def __init__(self, gateway: KubeGateway) -> None:
-        self._gateway = gateway
 
-    async def add_finalizer(self, model: ScriptModel) -> dict[str, Any] | None:
-        """Add the operator's finalizer to this version of the object."""
-        if model.has_finalizer:
-            return None
-        return await self._patch_finalizers(model, [*model.finalizers, FINALIZER])
+async def remove_finalizer(gateway: KubeGateway, model: ScriptModel) -> dict[str, Any] | None:
+    """Remove the operator's finalizer from this version of the object."""
+    if not model.has_finalizer:
+        return None
+    return await _patch_finalizers(gateway, model, [each for each in model.finalizers if each != FINALIZER])
 
-    async def remove_finalizer(self, model: ScriptModel) -> dict[str, Any] | None:
-        """Remove the operator's finalizer from this version of the object."""
-        if not model.has_finalizer:
-            return None
-        return await self._patch_finalizers(model, [each for each in model.finalizers if each != FINALIZER])
 
-    async def _patch_finalizers(self, model: ScriptModel, finalizers: list[str]) -> dict[str, Any]:
-        patch = {"metadata": {"resourceVersion": model.resource_version, "finalizers": finalizers}}
-        return await self._gateway.patch_scriptmodel(model.namespace, model.name, patch)
+async def _patch_finalizers(gateway: KubeGateway, model: ScriptModel, finalizers: list[str]) -> dict[str, Any]:
+    patch = {"metadata": {"resourceVersion": model.resource_version, "finalizers": finalizers}}
+    return await gateway.patch_scriptmodel(model.namespace, model.name, patch)
 
-    async def write_status(self, model: ScriptModel, status: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Apply the status with the uid, so that a newer object of the same name is not touched."""
-        if status == model.status:
-            return None
-        body = {
-            "apiVersion": API_VERSION,
-            "kind": KIND,
-            "metadata": {"name": model.name, "namespace": model.namespace, "uid": model.uid},
-            "status": status,
-        }
-        return await self._gateway.apply_status(model.namespace, model.name, body)
+
+async def write_status(gateway: KubeGateway, model: ScriptModel, status: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Apply the status with the uid, so that a newer object of the same name is not touched."""
+    if status == model.status:
+        return None
+    body = {
+        "apiVersion": API_VERSION,
+        "kind": KIND,
+        "metadata": {"name": model.name, "namespace": model.namespace, "uid": model.uid},
+        "status": status,
+    }
+    return await gateway.apply_status(model.namespace, model.name, body)
