@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import errno
 import hashlib
+import subprocess
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -24,7 +25,7 @@ from scriptmodel_operator.ingest.failures import SourceError
 from scriptmodel_operator.ingest.fetch import Timeouts
 from scriptmodel_operator.ingest.values import Attempt, Download, DownloadRecord, Request
 from scriptmodel_operator.pachyderm.errors import NotFoundError, UnavailableError
-from scriptmodel_operator.pachyderm.values import BranchRef, RepoInfo, RepoRef
+from scriptmodel_operator.pachyderm.values import BranchRef, RepoInfo, RepoRef, Upload
 from tests.unit.operator.archives import PLAYS, tar_gz_of, tar_of, zip_of
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 from tests.web import Handler, WebServer, content, status, tagged
@@ -218,6 +219,28 @@ async def test_a_call_that_fails_before_or_after_it_took_effect_makes_no_second_
         assert second.failure is None
         assert made.files == TAKEN
         assert made.commits == 1
+
+
+async def test_an_upload_that_breaks_off_leaves_no_process_that_reads_the_archive(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    started, readers = subprocess.Popen, list[subprocess.Popen[bytes]]()
+
+    def start(*args: Any, **kwargs: Any) -> subprocess.Popen[bytes]:
+        readers.append(started(*args, **kwargs))
+        return readers[-1]
+
+    def broken(_branch: BranchRef, files: Iterable[Upload], *_args: Any) -> None:
+        next(iter(next(iter(files)).pieces))
+        raise UnavailableError("replace_files", "injected")
+
+    monkeypatch.setattr(subprocess, "Popen", start)
+    async with world() as made:
+        monkeypatch.setattr(made.pachyderm, "replace_files", broken)
+        made.server.answers["/corpus"] = tagged(tar_of({f"{number}.txt": bytes(300_000) for number in range(3)}))
+        found = await made.attempt()
+        assert isinstance(found.failure, UnavailableError)
+        assert [reader.poll() is not None for reader in readers] == [True, True], "of the manifest and of the upload"
 
 
 async def test_a_commit_that_the_server_is_still_finishing_is_waited_for() -> None:

@@ -192,6 +192,8 @@ class Downloads:
     def _failed(self, entry: _Entry, download: Download, error: Failure) -> None:
         if str(error) != str(entry.attempt.failure):
             log.warning("%s/%s: %s", *download.key, error, extra={"object": download.key})
+        # The frames that it was raised in hold the reader's process and the downloaded file.
+        error.__cause__ = error.__context__ = error.__traceback__ = None
         entry.attempt = replace(entry.attempt, failure=error, failures=entry.attempt.failures + 1)
 
     async def _transfer(self, entry: _Entry, download: Download) -> tuple[str, DownloadRecord, int]:
