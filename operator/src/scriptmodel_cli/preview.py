@@ -12,7 +12,7 @@ from scriptmodel_cli.text import SHORT_ID
 from scriptmodel_operator.api.durations import parse_duration
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.desired.base import copy_name
-from scriptmodel_operator.desired.pipelines import Defaults, Desired, desired
+from scriptmodel_operator.desired.pipelines import Desired, desired
 from scriptmodel_operator.desired.policy import DEFAULT_DOWNLOAD_MI
 from scriptmodel_operator.ingest.values import shown
 from scriptmodel_operator.observe.follow import LogFollower
@@ -64,8 +64,8 @@ def preview(gateway: Gateway, model: ScriptModel, cluster: str, image: str, sour
     if model.deleting:
         return _of_deletion(model, view)
     mark = view.train.mark if view.train else None
-    assumed = Defaults(image or (mark.image if mark else ""), mark.claim if mark else "")
-    target = desired(model, view.refs, model.owner(cluster), assumed, mark)
+    assumed_image, assumed_claim = image or (mark.image if mark else ""), mark.claim if mark else ""
+    target = desired(model, view.refs, model.owner(cluster), mark, image=assumed_image, claim=assumed_claim)
 
     def elapsed(since: datetime) -> timedelta:
         return now - since
@@ -142,9 +142,8 @@ def _after_copy(model: ScriptModel, target: Desired, view: ModelView, elapsed: E
     refs = replace(view.refs, base=BranchRef(view.refs.own_base, name))
     view = replace(view, refs=refs, base=replace(view.base, current=name, source=None))
     mark = view.train.mark if view.train else None
-    state = assess(
-        model, desired(model, refs, train.owner, Defaults(train.image, train.claim), mark), view, elapsed, None
-    )
+    target = desired(model, refs, train.owner, mark, image=train.image, claim=train.claim)
+    state = assess(model, target, view, elapsed, None)
     yield from (change for action in plan(state) for change in _of_action(action, view))
 
 

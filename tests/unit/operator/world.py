@@ -9,7 +9,7 @@ from typing import Any
 from scriptmodel_operator.api.identity import FINALIZER
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.spec import ScriptModelSpec
-from scriptmodel_operator.desired.pipelines import Defaults, desired
+from scriptmodel_operator.desired.pipelines import desired
 from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.observe.observer import Observer
 from scriptmodel_operator.observe.snapshot import take_snapshot
@@ -91,9 +91,8 @@ class World:
         view = self.observer.view(self.model, snapshot)
         view = replace(view, queue=self.queue) if view.queue and self.queue else view
         mark = view.train.mark if view.train else None
-        expected = desired(
-            self.model, view.refs, self.model.owner(self.cluster), Defaults(self.image, self.claim), mark
-        )
+        owner = self.model.owner(self.cluster)
+        expected = desired(self.model, view.refs, owner, mark, image=self.image, claim=self.claim)
         state = assess(self.model, expected, view, self.elapsed, self.source)
         if stops_jobs(state) and self.clock:  # as the controller does
             self.clock.measure()

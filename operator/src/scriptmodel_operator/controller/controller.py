@@ -19,7 +19,7 @@ from scriptmodel_operator.controller.event_policy import EventPolicy
 from scriptmodel_operator.controller.queue import RetryError, WorkQueue
 from scriptmodel_operator.controller.ticker import Ticker
 from scriptmodel_operator.controller.worker_pods import WorkerPods
-from scriptmodel_operator.desired.pipelines import Defaults, Desired, desired
+from scriptmodel_operator.desired.pipelines import Desired, desired
 from scriptmodel_operator.desired.policy import refusal
 from scriptmodel_operator.ingest.values import Attempt
 from scriptmodel_operator.kube.errors import KubeError, KubeNotFoundError
@@ -188,8 +188,8 @@ class Controller:
         view = await self.pods.observed(await self.calls.run(self.observer.view, model, snapshot))
         mark = view.train.mark if view.train else None
         owner = model.owner(self.cluster)
-        defaults = Defaults(self.config.trainer_image, self.config.checkpoint_claim)
-        return snapshot, model, view, desired(model, view.refs, owner, defaults, mark)
+        image, claim = self.config.trainer_image, self.config.checkpoint_claim
+        return snapshot, model, view, desired(model, view.refs, owner, mark, image=image, claim=claim)
 
     async def _act(self, model: ScriptModel, actions: tuple[Action, ...]) -> None:
         summary_line = "; ".join(action.describe() for action in actions)
