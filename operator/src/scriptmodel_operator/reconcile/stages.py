@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from scriptmodel_operator.api.conditions import ConditionStatus, ConditionType
-from scriptmodel_operator.api.previous import CAUSE_UNKNOWN, FailedJob, failure_message
+from scriptmodel_operator.api.previous import CAUSE_UNKNOWN, failed_job, failure_message
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.desired.commands import SCRIPT_PATH
 from scriptmodel_operator.observe.progress import LogDigest
@@ -19,8 +19,8 @@ from scriptmodel_operator.reconcile.warnings import as_text, warnings_of, warnin
 from scriptmodel_operator.reconcile.wording import cause, in_terms_of_the_object, short
 from scriptmodel_operator.reconcile.workers import cannot_start, things_to_check
 
-Failures = Mapping[ConditionType, FailedJob]
-"""Failed jobs that the previous status reports."""
+Failures = Mapping[ConditionType, str]
+"""Messages about failed jobs in the previous status."""
 _TRAIN_AGAIN = "change the spec or annotate scriptmodel.dev/retrain-at"
 _WRITE_AGAIN = "change spec.generation, if only its seed; the model is kept"
 
@@ -35,10 +35,10 @@ def training_stage(view: ModelView, reported: Failures) -> Stage:
     job = train.newest
     if job is None:
         return _in_progress(Reason.TRAINING, "waiting for the train job to appear")
-    return _training_job(view, train, job, reported.get(ConditionType.TRAINED))
+    return _training_job(view, train, job, reported.get(ConditionType.TRAINED, ""))
 
 
-def _training_job(view: ModelView, train: PipelineView, job: JobInfo, reported: FailedJob | None) -> Stage:
+def _training_job(view: ModelView, train: PipelineView, job: JobInfo, reported: str) -> Stage:
     if view.repeats and train.last_good is not None:
         return _succeeded(train.last_good, view)
     if job.state is JobState.SUCCESS:
@@ -133,10 +133,10 @@ def generation_stage(view: ModelView, trained: Stage, reported: Failures) -> Sta
         return _written(generate.last_good, view)
     if job is None or not view.reads_newest_model:
         return _in_progress(Reason.GENERATING, "waiting for the generate job to appear")
-    return _generation_job(view, generate, job, reported.get(ConditionType.GENERATED))
+    return _generation_job(view, generate, job, reported.get(ConditionType.GENERATED, ""))
 
 
-def _generation_job(view: ModelView, generate: PipelineView, job: JobInfo, reported: FailedJob | None) -> Stage:
+def _generation_job(view: ModelView, generate: PipelineView, job: JobInfo, reported: str) -> Stage:
     if job.state is JobState.SUCCESS:
         return _written(job, view)
     if job.state.final:
@@ -168,7 +168,7 @@ def _written(job: JobInfo, view: ModelView) -> Stage:
     return Stage(ConditionStatus.TRUE, Reason.GENERATED, f"{text} (commit {short(job.ref.id)})")
 
 
-def _ended(job: JobInfo, log: LogDigest | None, reported: FailedJob | None, failed: Reason, again: str) -> Stage:
+def _ended(job: JobInfo, log: LogDigest | None, reported: str, failed: Reason, again: str) -> Stage:
     """Return the stage of a job that ended without a result; `again` says what makes another one."""
     generating = failed is Reason.GENERATION_FAILED
     what = "generation" if generating else "training"
@@ -177,8 +177,8 @@ def _ended(job: JobInfo, log: LogDigest | None, reported: FailedJob | None, fail
     if job.state is JobState.UNRUNNABLE:
         return _failed(failed, f"{what} could not run: {job.reason} (job {short(job.ref.id)})")
     why = cause(log, generating=generating)
-    if not why and reported and reported.job == short(job.ref.id):
-        return _failed(failed, reported.message)
+    if not why and failed_job(reported) == short(job.ref.id):
+        return _failed(failed, reported)
     why = why or f"{job.reason or 'no reason given'}; {CAUSE_UNKNOWN}"
     return _failed(failed, failure_message(what, why, short(job.ref.id)))
 
