@@ -17,10 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scriptmodel_operator.api.durations import format_duration
-from scriptmodel_operator.api.status import TrainingStatus, to_wire
+from scriptmodel_operator.api.status import DeviceStatus, TrainingStatus, to_wire
 from scriptmodel_operator.observe.files import SplitFigures
 from scriptmodel_operator.observe.follow import LogFollower
-from scriptmodel_operator.observe.progress import TAIL_LINES, Device, LogDigest, read_line
+from scriptmodel_operator.observe.progress import TAIL_LINES, LogDigest, read_line
 from scriptmodel_operator.observe.results import Results, excerpt
 from scriptmodel_operator.pachyderm.errors import UnavailableError
 from scriptmodel_operator.pachyderm.values import JobRef, LogLine, PipelineRef, RepoRef
@@ -70,10 +70,10 @@ def test_the_newest_warning_of_each_code_is_kept_and_a_gpu_ends_the_missing_gpu_
     gpu = event(event="device", device="gpu", name="NVIDIA L4", memory_bytes=24 * 2**30, precision="float32")
     digest = read(missing, other, gpu)
     assert digest.warnings == (("state-unwritable", "read-only"),)
-    assert digest.device == Device("gpu", "NVIDIA L4", 24 * 2**30, "float32")
+    assert digest.device == DeviceStatus(kind="gpu", name="NVIDIA L4", memory="24Gi", precision="float32")
     assert len(read(*(event(event="warning", code=str(n), message="x") for n in range(50))).warnings) == 8
     assert read(event(event="warning", code=["x"], message=3)).warnings == ()
-    assert read(event(event="device", device=7, name=None, memory_bytes="much")).device == Device("")
+    assert read(event(event="device", device=7, name=None, memory_bytes="much")).device == DeviceStatus()
 
 
 def test_an_epochs_sample_is_one_bounded_line_and_the_warning_about_the_corpus_is_kept() -> None:

@@ -9,7 +9,6 @@ from scriptmodel_operator.api.durations import format_duration
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.status import (
     CommitRef,
-    DeviceStatus,
     HeldBack,
     HistoryEntry,
     Lineage,
@@ -22,7 +21,7 @@ from scriptmodel_operator.api.status import (
 )
 from scriptmodel_operator.desired.base import copied_commit, is_copy_of
 from scriptmodel_operator.observe.files import ModelMetrics
-from scriptmodel_operator.observe.progress import Device, LogDigest
+from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.observe.results import Script
 from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView, WrittenScript
 from scriptmodel_operator.pachyderm.values import BranchRef, JobInfo, JobState, RepoRef
@@ -53,7 +52,7 @@ def training_status(model: ScriptModel, view: ModelView, now: datetime, elapsed:
     same_job = times.start_time is not None and times.start_time == previous.start_time
     update = {"warning": _warning(view, times, previous), "warnings": _warnings(model, view, same_job=same_job)}
     times = times.model_copy(update=update)
-    device = _device(view.training_log.device if view.training_log else None)
+    device = view.training_log.device if view.training_log else None
     times = times.model_copy(update={"device": device or (previous.device if same_job else None)})
     restarts = restarts_in_log(view, previous if same_job else TrainingStatus())
     times = times.model_copy(update={**restarts, "if_worker_is_lost": if_worker_is_lost(train, view)})
@@ -83,15 +82,6 @@ def _warnings(model: ScriptModel, view: ModelView, *, same_job: bool) -> list[st
     return list(dict.fromkeys((*warnings_of_model(view), *warnings_of(view)))) or None
 
 
-def _device(device: Device | None) -> DeviceStatus | None:
-    if device is None:
-        return None
-    memory = f"{round(device.memory_bytes / 2**30)}Gi" if device.memory_bytes else None
-    return DeviceStatus(
-        kind=device.kind or None, name=device.name or None, memory=memory, precision=device.precision or None
-    )
-
-
 def _finished(metrics: ModelMetrics, known: TrainingStatus) -> dict[str, object]:
     epochs, perplexity = len(metrics.epochs), metrics.perplexity
     return {
@@ -107,7 +97,7 @@ def _finished(metrics: ModelMetrics, known: TrainingStatus) -> dict[str, object]
         ),
         "words_per_second": _rounded(metrics.words_per_second),
         "stopped_by": _STOPPED_BY.get(metrics.stopped_by),
-        **({"device": _device(metrics.device)} if metrics.device else {}),
+        **({"device": metrics.device} if metrics.device else {}),
         **restarts_in_metrics(metrics, known),
     }
 
