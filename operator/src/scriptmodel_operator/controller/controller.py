@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from scriptmodel_operator.api.conditions import Condition, ConditionType
 from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.api.objects import InvalidSpecError, ScriptModel, parse_object
 from scriptmodel_operator.api.reasons import Reason
@@ -41,7 +42,7 @@ from scriptmodel_operator.reconcile.execute import execute
 from scriptmodel_operator.reconcile.failures import problem_of
 from scriptmodel_operator.reconcile.plan import plan, plan_deletion, stops_jobs
 from scriptmodel_operator.reconcile.requeue import requeue_after
-from scriptmodel_operator.reconcile.state import Applying, Blocked, ModelState, Problem, Stage
+from scriptmodel_operator.reconcile.state import Applying, Blocked, ModelState, Problem
 from scriptmodel_operator.reconcile.status import status_of, status_of_problem
 from scriptmodel_operator.reconcile.summarise import summary
 
@@ -208,8 +209,8 @@ class Controller:
         """
         if not isinstance(state, Applying) or not model.status:
             return
-        outcome = summary(state)
-        problem = Problem(outcome.reason, outcome.message, stalled=False)
+        ready = summary(state)[ConditionType.READY]
+        problem = Problem(ready.reason, ready.message, stalled=False)
         status = status_of_problem(model, problem, _now(), state.stages.corpus)
         await self._write(model, status)
 
@@ -244,7 +245,7 @@ class Controller:
         failures = self.queue.failures(_key(model)) + 1
         return problem_of(error, deleting=model.deleting, observing=observing, failures=failures)
 
-    async def _report_problem(self, model: ScriptModel, problem: Problem, corpus: Stage | None = None) -> None:
+    async def _report_problem(self, model: ScriptModel, problem: Problem, corpus: Condition | None = None) -> None:
         await self._report(model, status_of_problem(model, problem, _now(), corpus))
 
     async def _report(self, model: ScriptModel, status: dict[str, Any]) -> None:

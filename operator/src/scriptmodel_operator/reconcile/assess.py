@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import assert_never
 
-from scriptmodel_operator.api.conditions import ConditionStatus
+from scriptmodel_operator.api.conditions import Condition, ConditionStatus
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.desired.pipelines import Desired
@@ -38,7 +38,6 @@ from scriptmodel_operator.reconcile.state import (
     Problem,
     Running,
     Settled,
-    Stage,
     Stages,
     Suspended,
     Upkeep,
@@ -66,10 +65,10 @@ def _assess(model: ScriptModel, desired: Desired, view: ModelView, elapsed: Elap
     stops = jobs_to_stop(model, view, elapsed)
     match corpus:
         case CorpusBlocked(problem, known):
-            stages = replace(stages, corpus=problem.as_stage)
+            stages = replace(stages, corpus=problem.as_condition)
             return Blocked(stages=stages, source=known, problem=problem, stop_jobs=stops)
         case CorpusIncomplete(actions, known, message):
-            stages = replace(stages, corpus=Stage(ConditionStatus.FALSE, Reason.INGESTING, message))
+            stages = replace(stages, corpus=Condition(ConditionStatus.FALSE, Reason.INGESTING, message))
             return Ingesting(stages=stages, source=known, message=message, actions=actions, stop_jobs=stops)
         case CorpusCurrent():
             return _assess_base(model, desired, view, stages, stops, corpus)
@@ -151,26 +150,26 @@ def _stages(model: ScriptModel, view: ModelView, *, creating: bool = False) -> S
     return Stages(_corpus(view), trained, generated)
 
 
-def _corpus(view: ModelView) -> Stage:
+def _corpus(view: ModelView) -> Condition:
     if view.corpus is not None:
         return corpus_stage(view.corpus)
     commits = view.reported_commits
     if commits is None or commits.corpus is None:
-        return Stage(ConditionStatus.UNKNOWN, Reason.PROGRESSING, "the train pipeline has not read the corpus yet")
+        return Condition(ConditionStatus.UNKNOWN, Reason.PROGRESSING, "the train pipeline has not read the corpus yet")
     if view.train is not None and commits.corpus_open:
         message = still_open(view.train, commits)
-        return Stage(ConditionStatus.FALSE, Reason.WAITING_FOR_CORPUS_COMMIT, message)
-    return Stage(
+        return Condition(ConditionStatus.FALSE, Reason.WAITING_FOR_CORPUS_COMMIT, message)
+    return Condition(
         ConditionStatus.TRUE,
         Reason.CORPUS_FOUND,
         f"training reads the newest commit of the corpus (commit {short(commits.corpus)})",
     )
 
 
-def corpus_after_failure(problem: Problem, state: ModelState) -> Stage:
+def corpus_after_failure(problem: Problem, state: ModelState) -> Condition:
     """Return the corpus stage after an action of `state` met a problem, which may be about the corpus itself."""
     of_corpus = isinstance(state, Ingesting) and state.actions and not state.of_base
-    return problem.as_stage if of_corpus else state.stages.corpus
+    return problem.as_condition if of_corpus else state.stages.corpus
 
 
 def _running_pipelines(view: ModelView) -> tuple[StopPipeline, ...]:

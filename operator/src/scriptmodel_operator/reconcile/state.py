@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from scriptmodel_operator.api.conditions import ConditionStatus
+from scriptmodel_operator.api.conditions import Condition, ConditionStatus
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.ingest.values import Download, DownloadRecord
 from scriptmodel_operator.reconcile.actions import (
@@ -29,34 +29,19 @@ Upkeep = StartPipeline | StopJob | DeleteRepo
 """Actions on an object whose pipelines need no update."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """One of corpus, training and generation: done (True), in progress or failed (False), or unknown."""
-
-    status: ConditionStatus
-    reason: Reason
-    message: str = ""
-    stalled: bool = False
-    """True when nothing will change unless somebody acts."""
-
-    @property
-    def done(self) -> bool:
-        return self.status is ConditionStatus.TRUE
-
-
-NOT_STARTED = Stage(ConditionStatus.FALSE, Reason.NOT_STARTED, "an earlier stage comes first")
+NOT_STARTED = Condition(ConditionStatus.FALSE, Reason.NOT_STARTED, "an earlier stage comes first")
 
 
 @dataclass(frozen=True, slots=True)
 class Stages:
-    """The three stages, in the order of the data."""
+    """How far corpus, training and generation are: done (True), in progress or failed (False), or unknown."""
 
-    corpus: Stage
-    trained: Stage = NOT_STARTED
-    generated: Stage = NOT_STARTED
+    corpus: Condition
+    trained: Condition = NOT_STARTED
+    generated: Condition = NOT_STARTED
 
     @property
-    def first_unfinished(self) -> Stage | None:
+    def first_unfinished(self) -> Condition | None:
         """The stage that Ready reports; None when the script is written.
 
         The corpus counts only if it is known to be missing or unfinished, and no failure of training explains more.
@@ -75,9 +60,9 @@ class Problem:
     stalled: bool = True
 
     @property
-    def as_stage(self) -> Stage:
-        """The stage that the problem prevents."""
-        return Stage(ConditionStatus.FALSE, self.reason, self.message, self.stalled)
+    def as_condition(self) -> Condition:
+        """The condition of the stage that the problem prevents."""
+        return Condition(ConditionStatus.FALSE, self.reason, self.message, self.stalled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,14 +135,14 @@ class _InSync(_Observed):
 class Running(_InSync):
     """A stage is in progress, or waits for a job, a worker or a commit."""
 
-    unfinished: Stage
+    unfinished: Condition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed(_InSync):
     """A stage failed, and nothing changes unless somebody acts."""
 
-    unfinished: Stage
+    unfinished: Condition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

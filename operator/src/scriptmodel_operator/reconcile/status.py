@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from scriptmodel_operator.api.conditions import Condition
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.status import ScriptModelStatus, to_wire
 from scriptmodel_operator.observe.view import ModelView
 from scriptmodel_operator.reconcile import details
 from scriptmodel_operator.reconcile.download_record import source_status
-from scriptmodel_operator.reconcile.state import Elapsed, ModelState, Problem, Stage, Suspended
+from scriptmodel_operator.reconcile.state import Elapsed, ModelState, Problem, Suspended
 from scriptmodel_operator.reconcile.summarise import conditions_of_problem, conditions_of_state
 
 
@@ -47,7 +48,7 @@ def status_of(
 
 
 def status_of_problem(
-    model: ScriptModel, problem: Problem, now: datetime, corpus: Stage | None = None
+    model: ScriptModel, problem: Problem, now: datetime, corpus: Condition | None = None
 ) -> dict[str, Any]:
     """Return the previous status with `problem` in its conditions; only `corpus` was observed, or nothing."""
     wire = dict(model.status)
