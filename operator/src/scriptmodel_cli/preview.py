@@ -34,9 +34,9 @@ from scriptmodel_operator.reconcile.actions import (
 from scriptmodel_operator.reconcile.assess import assess
 from scriptmodel_operator.reconcile.budget import BUDGET_RAISED
 from scriptmodel_operator.reconcile.corpus import Sourced
-from scriptmodel_operator.reconcile.deletion import assess_deletion, needs_no_pachyderm
+from scriptmodel_operator.reconcile.deletion import needs_no_pachyderm, plan_deletion
 from scriptmodel_operator.reconcile.difference import Difference
-from scriptmodel_operator.reconcile.plan import plan, plan_deletion
+from scriptmodel_operator.reconcile.plan import plan
 from scriptmodel_operator.reconcile.restarts import state_is_kept
 from scriptmodel_operator.reconcile.state import (
     Applying,
@@ -45,6 +45,7 @@ from scriptmodel_operator.reconcile.state import (
     Failed,
     Ingesting,
     ModelState,
+    Problem,
     Running,
     Settled,
     Suspended,
@@ -116,9 +117,10 @@ def _of_deletion(model: ScriptModel, view: ModelView) -> Preview:
     title = f"{model} is being deleted ({model.spec.deletion_policy})"
     if needs_no_pachyderm(model):
         return Preview(title)
-    state = assess_deletion(model, view)
-    changes = [change for action in plan_deletion(state) for change in _of_action(action, view)]
-    return Preview(title, tuple(changes), state.blocked.message if state.blocked else "")
+    actions = plan_deletion(model, view)
+    if isinstance(actions, Problem):
+        return Preview(title, problem=actions.message)
+    return Preview(title, tuple(change for action in actions for change in _of_action(action, view)))
 
 
 def _after_ingest(model: ScriptModel, target: Desired, view: ModelView, elapsed: Elapsed) -> list[Change]:

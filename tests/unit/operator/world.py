@@ -18,10 +18,10 @@ from scriptmodel_operator.pachyderm.clock import PachydClock
 from scriptmodel_operator.pachyderm.values import BranchRef, PipelineRef
 from scriptmodel_operator.reconcile.assess import assess
 from scriptmodel_operator.reconcile.corpus import Sourced
-from scriptmodel_operator.reconcile.deletion import DeletionState, assess_deletion
+from scriptmodel_operator.reconcile.deletion import plan_deletion
 from scriptmodel_operator.reconcile.execute import execute
-from scriptmodel_operator.reconcile.plan import plan, plan_deletion, stops_jobs
-from scriptmodel_operator.reconcile.state import ModelState
+from scriptmodel_operator.reconcile.plan import plan, stops_jobs
+from scriptmodel_operator.reconcile.state import ModelState, Problem
 from scriptmodel_operator.reconcile.status import status_of
 from tests.unit.operator.conformance import check_status
 from tests.unit.operator.fake_pachyderm import FakePachyderm
@@ -114,15 +114,16 @@ class World:
         self.model = replace(self.model, status=status)
         return state
 
-    def delete(self) -> DeletionState:
-        """Until nothing is left to delete."""
+    def delete(self) -> Problem | None:
+        """Until nothing is left to delete; returns what blocks that."""
         for _ in range(6):
             snapshot = take_snapshot(self.pachyderm, {self.model.spec.pachyderm.project})
             self.model = self.observer.named(self.model, snapshot)
-            state = assess_deletion(self.model, self.observer.view(self.model, snapshot))
-            actions = plan_deletion(state)
+            actions = plan_deletion(self.model, self.observer.view(self.model, snapshot))
+            if isinstance(actions, Problem):
+                return actions
             if not actions:
-                return state
+                return None
             execute(self.pachyderm, actions)
         raise AssertionError("does not settle")
 

@@ -37,10 +37,10 @@ from scriptmodel_operator.pachyderm.errors import PachydermError
 from scriptmodel_operator.pachyderm.gateway import Gateway
 from scriptmodel_operator.reconcile.actions import Action
 from scriptmodel_operator.reconcile.assess import assess, corpus_after_failure
-from scriptmodel_operator.reconcile.deletion import assess_deletion, needs_no_pachyderm
+from scriptmodel_operator.reconcile.deletion import needs_no_pachyderm, plan_deletion
 from scriptmodel_operator.reconcile.execute import execute
 from scriptmodel_operator.reconcile.failures import problem_of
-from scriptmodel_operator.reconcile.plan import plan, plan_deletion, stops_jobs
+from scriptmodel_operator.reconcile.plan import plan, stops_jobs
 from scriptmodel_operator.reconcile.requeue import requeue_after
 from scriptmodel_operator.reconcile.state import Applying, Blocked, ModelState, Problem
 from scriptmodel_operator.reconcile.status import status_of, status_of_problem
@@ -234,10 +234,12 @@ class Controller:
         after = max(requested, self._acted.get(_key(model), 0.0))
         for _ in range(MAX_ROUNDS):
             _snapshot, _named, view, _pipelines = await self._observe_since(model, after)
-            state = assess_deletion(model, view)
-            if state.blocked or state.gone:
-                return state.blocked
-            await self._act(model, plan_deletion(state))
+            actions = plan_deletion(model, view)
+            if isinstance(actions, Problem):
+                return actions
+            if not actions:
+                return None
+            await self._act(model, actions)
             after = time.monotonic()
         return Problem(Reason.DELETING, "its pipelines are being deleted", stalled=False)
 
