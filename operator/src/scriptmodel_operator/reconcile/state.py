@@ -67,15 +67,22 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class KnownSource:
-    """What is known of the source of the object's own corpus."""
+    """What is known of the source of the object's own corpus, and whether pipelines can read what is in its repo.
+
+    They can unless there is a problem or something to wait for. Empty if the corpus is a repo of somebody else.
+    """
 
     record: DownloadRecord | None = None
     """What the newest commit was made from."""
     download: Download | None = None
     """The download to start once it is due."""
-
-
-UNKNOWN_SOURCE = KnownSource()
+    problem: Problem | None = None
+    """Keeps the corpus from its repo."""
+    waits_for: str = ""
+    """What pipelines wait for: `actions`, or the download where there are none."""
+    actions: tuple[Ingest, ...] = ()
+    unchecked: str = ""
+    """Why the source could not be checked for something newer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,9 +155,6 @@ class Failed(_InSync):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled(_InSync):
     """The script of the newest spec and corpus is written, promoted or not."""
-
-    unchecked: str = ""
-    """Why the source could not be checked for a newer corpus."""
 
 
 ModelState = Suspended | Blocked | Ingesting | Applying | Running | Failed | Settled

@@ -80,8 +80,8 @@ def _settled(state: Settled) -> dict[ConditionType, Condition]:
         reason = Reason.DRIFTED
         names = ", ".join(str(change.ref) for change in state.difference.tolerated)
         message += f"; {names} was changed by somebody else and is left unchanged because spec.driftPolicy is Warn"
-    if state.unchecked:
-        message += f"; whether there is a newer corpus is not known: {state.unchecked}"
+    if state.source.unchecked:
+        message += f"; whether there is a newer corpus is not known: {state.source.unchecked}"
     return _summary(True, reason, message)
 
 
