@@ -24,7 +24,7 @@ from scriptmodel_operator.observe.progress import TAIL_LINES, LogDigest, read_li
 from scriptmodel_operator.observe.results import Results, excerpt
 from scriptmodel_operator.pachyderm.errors import UnavailableError
 from scriptmodel_operator.pachyderm.values import JobRef, LogLine, PipelineRef, RepoRef
-from scriptmodel_operator.reconcile.details import _from_log, score_of
+from scriptmodel_operator.reconcile.details import _from_log
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 
 SECONDS = 60
@@ -235,7 +235,7 @@ def test_results_are_read_once_and_broken_ones_are_ignored() -> None:
     assert results.metrics(REPO, "missing") is None
     script = results.script(REPO, "bad")
     assert script is not None
-    assert (script.size_bytes, script.excerpt, script.words) == (0, "", None)
+    assert (script.status.size_bytes, script.status.excerpt, script.status.words) == (0, "", None)
     pachyderm.files[REPO, "bad"] = {}
     assert results.script(REPO, "bad") == script, "a commit never changes"
 
@@ -259,8 +259,8 @@ def test_the_score_of_a_script_is_in_the_status_as_far_as_it_makes_sense(
     pachyderm.files[REPO, "a"] = {"/new_script.txt": b"One two three.\n", "/generation.json": record}
     script = Results(pachyderm).script(REPO, "a")
     assert script is not None
-    assert script.words == 3
-    found = score_of(script)
+    assert script.status.words == 3
+    found = script.status.score
     assert (found.model_dump(exclude_none=True) if found else None) == expected
 
 
@@ -286,7 +286,7 @@ def test_a_metrics_file_of_another_form_is_ignored_without_a_traceback(content: 
     assert results.metrics(REPO, "odd") is None
     script = results.script(REPO, "odd")
     assert script is not None
-    assert script.words is None
+    assert script.status.words is None
 
 
 def test_the_best_epoch_is_the_best_though_a_later_one_was_worse() -> None:

@@ -9,21 +9,13 @@ from typing import Annotated, Any, Self
 
 from pydantic import AliasPath, BaseModel, BeforeValidator, Field, model_validator
 
-from scriptmodel_operator.api.status import DeviceStatus
+from scriptmodel_operator.api.status import DeviceStatus, ScriptScore
 from scriptmodel_operator.observe.figures import number, whole
 from scriptmodel_operator.observe.progress import device_status, short_text
 
 _LONGEST_WORD = 200
-VERDICTS = ("good", "a copy", "a loop", "noise", "foreign")
-
-
-def _verdict(value: Any) -> str | None:
-    return value if value in VERDICTS else None
-
-
-def _object(value: Any) -> Any:
-    """Return nothing for what is no object: older trainers write none."""
-    return value if isinstance(value, dict) else None
+_VERDICTS = ("good", "a copy", "a loop", "noise", "foreign")
+_SCORES = tuple(name for name in ScriptScore.model_fields if name != "verdict")
 
 
 Figure = Annotated[float | None, BeforeValidator(number)]
@@ -93,23 +85,22 @@ class ModelMetrics(BaseModel):
         return next((epoch.words_per_second for epoch in reversed(self.epochs) if epoch.words_per_second), None)
 
 
-class ScoreFigures(BaseModel):
-    """The judge's verdict on a script."""
-
-    verdict: Annotated[str | None, BeforeValidator(_verdict)] = None
-    overall: Figure = None
-    originality: Figure = None
-    variety: Figure = None
-    order: Figure = None
-    vocabulary: Figure = None
-    form: Figure = None
+def _score(value: Any) -> ScriptScore | None:
+    """Return the judge's verdict; None for one that makes no sense: older trainers write none."""
+    if not isinstance(value, dict) or value.get("verdict") not in _VERDICTS:
+        return None
+    figures = {name: number(value.get(name)) for name in _SCORES}
+    shown = {name: f"{figure:.2f}" for name, figure in figures.items() if figure is not None}
+    return ScriptScore(verdict=value["verdict"], **shown)
 
 
 class SampleFigures(BaseModel):
     """One script in generation.json."""
 
     words: Count = None
-    score: Annotated[ScoreFigures | None, BeforeValidator(_object)] = None
+    score: Annotated[ScriptScore | None, BeforeValidator(_score)] = None
+    overall: Annotated[Figure, Field(validation_alias=AliasPath("score", "overall"))] = None
+    """The overall score, by which the scripts of two models are compared."""
 
 
 class GenerationFile(BaseModel):

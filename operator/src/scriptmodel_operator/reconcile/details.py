@@ -15,14 +15,11 @@ from scriptmodel_operator.api.status import (
     Perplexity,
     PipelineStatus,
     PromotionStatus,
-    ScriptScore,
-    ScriptStatus,
     TrainingStatus,
 )
 from scriptmodel_operator.desired.base import copied_commit, is_copy_of
 from scriptmodel_operator.observe.files import ModelMetrics
 from scriptmodel_operator.observe.progress import LogDigest
-from scriptmodel_operator.observe.results import Script
 from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView, WrittenScript
 from scriptmodel_operator.pachyderm.values import BranchRef, JobInfo, JobState, RepoRef
 from scriptmodel_operator.reconcile.restarts import if_worker_is_lost, restarts_in_log, restarts_in_metrics
@@ -140,30 +137,6 @@ def _gpu_seconds(model: ScriptModel, train: PipelineView, job: JobInfo, elapsed:
         return None
     took = job.finished - job.started if job.finished else elapsed(job.started)
     return max(0, int(gpus * took.total_seconds()))
-
-
-def script_status(promoted: WrittenScript | None) -> ScriptStatus | None:
-    """Describe the script; it stays in the status while another one is being made, or is held back."""
-    script = promoted.script if promoted else None
-    if script is None:
-        return None
-    return ScriptStatus(
-        path=script.path,
-        size_bytes=script.size_bytes,
-        words=script.words,
-        sha256=script.sha256,
-        excerpt=script.excerpt,
-        score=score_of(script),
-    )
-
-
-def score_of(script: Script) -> ScriptScore | None:
-    """Return the judge's verdict on a script; None if the trainer wrote none that makes sense."""
-    score = script.score
-    if score is None or score.verdict is None:
-        return None
-    figures = score.model_dump(exclude={"verdict"}, exclude_none=True)
-    return ScriptScore(verdict=score.verdict, **{name: f"{value:.2f}" for name, value in figures.items()})
 
 
 def lineage(model: ScriptModel, view: ModelView, promoted: WrittenScript | None) -> Lineage | None:

@@ -120,7 +120,7 @@ def _figures(measure: Measure, newest: WrittenScript, kept: WrittenScript) -> tu
 
 
 def _score(written: WrittenScript) -> float | None:
-    return written.script.score.overall if written.script and written.script.score else None
+    return written.script.score if written.script else None
 
 
 def _nats(written: WrittenScript) -> float | None:
