@@ -35,7 +35,6 @@ from scriptmodel_operator.reconcile.assess import assess
 from scriptmodel_operator.reconcile.budget import BUDGET_RAISED
 from scriptmodel_operator.reconcile.corpus import Sourced
 from scriptmodel_operator.reconcile.deletion import needs_no_pachyderm, plan_deletion
-from scriptmodel_operator.reconcile.difference import Difference
 from scriptmodel_operator.reconcile.plan import plan
 from scriptmodel_operator.reconcile.restarts import state_is_kept
 from scriptmodel_operator.reconcile.state import (
@@ -100,17 +99,6 @@ def _later_changes(
             yield from (_later(deferred.apply, deferred.why, view) for deferred in difference.deferred)
         case _:
             assert_never(state)
-
-
-def _difference(state: ModelState) -> Difference:
-    """Return how the pipelines differ from the desired ones, as far as that was compared."""
-    match state:
-        case Suspended() | Ingesting():
-            return Difference()
-        case Blocked(held_back=difference):
-            return difference
-        case _:
-            return state.difference
 
 
 def _of_deletion(model: ScriptModel, view: ModelView) -> Preview:
@@ -200,7 +188,7 @@ def _later(apply: PipelineApply, why: str, view: ModelView) -> Change:
 def _notes(model: ScriptModel, state: ModelState, view: ModelView, image: str) -> Iterator[str]:
     if isinstance(state, Settled) and state.promotion.held_back:
         yield state.promotion.held_back
-    difference = _difference(state)
+    difference = state.difference
     for drift in difference.tolerated:
         observed = _observed(drift.ref, view)
         differing = field_changes(drift.apply.spec, submitted_spec(observed.info)) if observed else ()

@@ -98,7 +98,7 @@ def _assess_pipelines(
     stages = _with_unchecked(_stages(model, view, creating=True) if differs.now else stages, source.unchecked)
     if model.spec.drift_policy == "Warn" and view.stopped and not model.previous.suspended:
         problem = _stopped_by_somebody(view, differs)
-        return Blocked(stages=stages, source=source, problem=problem, held_back=differs)
+        return Blocked(stages=stages, source=source, problem=problem, difference=differs)
     if differs.now:
         return Applying(stages=stages, source=source, difference=differs)
     upkeep = _starts(model, view) or (*stops, *unused_repos(view), *unused_base(view))

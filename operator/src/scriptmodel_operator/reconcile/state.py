@@ -91,6 +91,8 @@ class _Observed:
 
     stages: Stages
     source: KnownSource
+    difference: Difference = NO_DIFFERENCE
+    """Between the desired and the observed pipelines, as far as the two were compared."""
     promotion: PromotedScript = NO_SCRIPT
     """Decided once, by `assess`."""
 
@@ -108,8 +110,6 @@ class Blocked(_Observed):
 
     problem: Problem
     stop_jobs: tuple[StopJob, ...] = ()
-    held_back: Difference = NO_DIFFERENCE
-    """Changes that are not carried out because of the problem."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,36 +125,33 @@ class Ingesting(_Observed):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applying(_Observed):
-    """At least one pipeline has to be created or updated now (`difference.now`)."""
+    """At least one pipeline has to be created or updated now (`difference.now`).
 
-    difference: Difference
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _InSync(_Observed):
-    """Both pipelines are as desired, up to changes that wait for a job's end and drift that is tolerated."""
-
-    difference: Difference
-    upkeep: tuple[Upkeep, ...]
+    In the states that follow, both are as desired, up to changes that wait for a job's end and drift that is tolerated.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Running(_InSync):
+class Running(_Observed):
     """A stage is in progress, or waits for a job, a worker or a commit."""
 
+    upkeep: tuple[Upkeep, ...]
     unfinished: Condition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Failed(_InSync):
+class Failed(_Observed):
     """A stage failed, and nothing changes unless somebody acts."""
 
+    upkeep: tuple[Upkeep, ...]
     unfinished: Condition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settled(_InSync):
+class Settled(_Observed):
     """The script of the newest spec and corpus is written, promoted or not."""
+
+    upkeep: tuple[Upkeep, ...]
 
 
 ModelState = Suspended | Blocked | Ingesting | Applying | Running | Failed | Settled
