@@ -76,7 +76,9 @@ def test_every_recorded_version_is_certified_and_every_meaning_recorded() -> Non
 
 @pytest.mark.parametrize(("version", "name"), [each for each in ANSWERS if each[1] in TOKENS])
 def test_what_is_wrong_with_the_token_is_reported(version: str, name: str) -> None:
-    assert TOKENS[name] in problem_of(error(version, name)).message
+    problem = problem_of(error(version, name))
+    assert problem.reason is Reason.REFUSED
+    assert TOKENS[name] in problem.message
 
 
 @pytest.mark.parametrize(("version", "name"), [each for each in ANSWERS if each[1] in ROLES])
