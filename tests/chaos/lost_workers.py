@@ -31,7 +31,7 @@ from dev.plays import plays
 from dev.stack import TRAINER_IMAGE, Localpach
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.spec import ScriptModelSpec
-from scriptmodel_operator.desired.pipelines import Defaults, desired
+from scriptmodel_operator.desired.pipelines import desired
 from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.leadership import UNLIMITED
 from scriptmodel_operator.observe.progress import LogDigest, read_line
@@ -130,7 +130,7 @@ class Training:
         )
         model = ScriptModel(namespace="chaos", name=self.name, uid=self.name, generation=1, spec=spec)
         owner = model.owner("chaos")
-        train = desired(model, references(model), owner, Defaults(TRAINER_IMAGE, CLAIM), None).train.spec
+        train = desired(model, references(model), owner, None, image=TRAINER_IMAGE, claim=CLAIM).train.spec
         return replace(train, command=(*train.command, "--checkpoint-seconds", str(CHECKPOINT_SECONDS)))
 
     @property

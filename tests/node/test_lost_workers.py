@@ -19,7 +19,7 @@ from dev.cluster.node import NAME as NODE
 from dev.images.project import image
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.spec import ScriptModelSpec
-from scriptmodel_operator.desired.pipelines import Defaults, desired
+from scriptmodel_operator.desired.pipelines import desired
 from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.pachyderm.messages import create_request
 from scriptmodel_operator.pachyderm.values import PipelineApply
@@ -103,8 +103,8 @@ def train_request(name: str) -> Any:
     """The request for the train pipeline of a ScriptModel with the claim, as the operator sends it to Pachyderm."""
     spec = ScriptModelSpec.model_validate({"corpus": {"repo": {"name": "plays"}}, "model": model(SECONDS)})
     found = ScriptModel(namespace="default", name=name, uid=name, generation=1, spec=spec)
-    defaults = Defaults(image("trainer").tag, CLAIM)
-    train = desired(found, references(found), found.owner("node"), defaults, None).train.spec
+    owner, tag = found.owner("node"), image("trainer").tag
+    train = desired(found, references(found), owner, None, image=tag, claim=CLAIM).train.spec
     return create_request(PipelineApply(replace(train, command=(*train.command, OFTEN))))
 
 

@@ -12,7 +12,7 @@ from scriptmodel_cli.text import SHORT_ID
 from scriptmodel_operator.api.durations import parse_duration
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.desired.base import copy_name
-from scriptmodel_operator.desired.pipelines import Defaults, Desired, desired
+from scriptmodel_operator.desired.pipelines import Desired, desired
 from scriptmodel_operator.desired.policy import DEFAULT_DOWNLOAD_MI
 from scriptmodel_operator.ingest.values import shown
 from scriptmodel_operator.observe.follow import LogFollower
@@ -34,9 +34,8 @@ from scriptmodel_operator.reconcile.actions import (
 from scriptmodel_operator.reconcile.assess import assess
 from scriptmodel_operator.reconcile.budget import BUDGET_RAISED
 from scriptmodel_operator.reconcile.corpus import Sourced
-from scriptmodel_operator.reconcile.deletion import assess_deletion, needs_no_pachyderm
-from scriptmodel_operator.reconcile.difference import Difference
-from scriptmodel_operator.reconcile.plan import plan, plan_deletion
+from scriptmodel_operator.reconcile.deletion import needs_no_pachyderm, plan_deletion
+from scriptmodel_operator.reconcile.plan import plan
 from scriptmodel_operator.reconcile.restarts import state_is_kept
 from scriptmodel_operator.reconcile.state import (
     Applying,
@@ -45,6 +44,7 @@ from scriptmodel_operator.reconcile.state import (
     Failed,
     Ingesting,
     ModelState,
+    Problem,
     Running,
     Settled,
     Suspended,
@@ -64,8 +64,8 @@ def preview(gateway: Gateway, model: ScriptModel, cluster: str, image: str, sour
     if model.deleting:
         return _of_deletion(model, view)
     mark = view.train.mark if view.train else None
-    assumed = Defaults(image or (mark.image if mark else ""), mark.claim if mark else "")
-    target = desired(model, view.refs, model.owner(cluster), assumed, mark)
+    assumed_image, assumed_claim = image or (mark.image if mark else ""), mark.claim if mark else ""
+    target = desired(model, view.refs, model.owner(cluster), mark, image=assumed_image, claim=assumed_claim)
 
     def elapsed(since: datetime) -> timedelta:
         return now - since
@@ -101,24 +101,14 @@ def _later_changes(
             assert_never(state)
 
 
-def _difference(state: ModelState) -> Difference:
-    """Return how the pipelines differ from the desired ones, as far as that was compared."""
-    match state:
-        case Suspended() | Ingesting():
-            return Difference()
-        case Blocked(held_back=difference):
-            return difference
-        case _:
-            return state.difference
-
-
 def _of_deletion(model: ScriptModel, view: ModelView) -> Preview:
     title = f"{model} is being deleted ({model.spec.deletion_policy})"
     if needs_no_pachyderm(model):
         return Preview(title)
-    state = assess_deletion(model, view)
-    changes = [change for action in plan_deletion(state) for change in _of_action(action, view)]
-    return Preview(title, tuple(changes), state.blocked.message if state.blocked else "")
+    actions = plan_deletion(model, view)
+    if isinstance(actions, Problem):
+        return Preview(title, problem=actions.message)
+    return Preview(title, tuple(change for action in actions for change in _of_action(action, view)))
 
 
 def _after_ingest(model: ScriptModel, target: Desired, view: ModelView, elapsed: Elapsed) -> list[Change]:
@@ -142,9 +132,8 @@ def _after_copy(model: ScriptModel, target: Desired, view: ModelView, elapsed: E
     refs = replace(view.refs, base=BranchRef(view.refs.own_base, name))
     view = replace(view, refs=refs, base=replace(view.base, current=name, source=None))
     mark = view.train.mark if view.train else None
-    state = assess(
-        model, desired(model, refs, train.owner, Defaults(train.image, train.claim), mark), view, elapsed, None
-    )
+    target = desired(model, refs, train.owner, mark, image=train.image, claim=train.claim)
+    state = assess(model, target, view, elapsed, None)
     yield from (change for action in plan(state) for change in _of_action(action, view))
 
 
@@ -199,7 +188,7 @@ def _later(apply: PipelineApply, why: str, view: ModelView) -> Change:
 def _notes(model: ScriptModel, state: ModelState, view: ModelView, image: str) -> Iterator[str]:
     if isinstance(state, Settled) and state.promotion.held_back:
         yield state.promotion.held_back
-    difference = _difference(state)
+    difference = state.difference
     for drift in difference.tolerated:
         observed = _observed(drift.ref, view)
         differing = field_changes(drift.apply.spec, submitted_spec(observed.info)) if observed else ()

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from scriptmodel_operator.pachyderm.errors import (
-    AlreadyExistsError,
     NotFoundError,
+    PachydermError,
     PipelineLimitError,
     RefusedError,
 )
@@ -132,7 +132,7 @@ class FakePachyderm(PachydermState):
         self._checked("create_repo")
         self.calls.append(f"{'update' if update else 'create'} repo {repo.name}")
         if repo in self.repos and not update:
-            raise AlreadyExistsError("creating", f"repo {repo} already exists")
+            raise PachydermError("creating", f"repo {repo} already exists", "ALREADY_EXISTS")
         self.repos[repo] = replace(self.repos.get(repo, RepoInfo(repo, created=self.now)), description=description)
 
     def replace_files(self, branch: BranchRef, files: Iterable[Upload], gone: Sequence[str], seconds: float) -> None:

@@ -15,7 +15,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from scriptmodel_operator.pachyderm.errors import (
-    AlreadyExistsError,
     NotFoundError,
     PachydermError,
     RefusedError,
@@ -185,7 +184,7 @@ class PachydermState:
     def _check(self, applied: PipelineApply, together: set[PipelineRef]) -> None:
         ref, source = applied.spec.ref, applied.spec.input_branch.repo
         if not applied.update and ref in self.pipelines:
-            raise AlreadyExistsError("creating", f"pipeline {ref} already exists")
+            raise PachydermError("creating", f"pipeline {ref} already exists", "ALREADY_EXISTS")
         if ref not in self.pipelines and ref.output in self.repos:
             raise RefusedError("creating", "a repo with the same name already exists")
         if source not in self.repos and source not in {each.output for each in together}:

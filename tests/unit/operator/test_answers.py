@@ -8,8 +8,6 @@ import pytest
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.pachyderm.errors import (
     AccessError,
-    AlreadyExistsError,
-    NotAuthorizedError,
     NotFoundError,
     PachydermError,
     PipelineLimitError,
@@ -26,9 +24,9 @@ MEANING: dict[str, type[PachydermError]] = {
     "a branch of a repo that does not exist": NotFoundError,
     "a commit that does not exist": NotFoundError,
     "a file that does not exist": NotFoundError,
-    "a repo that exists": AlreadyExistsError,
+    "a repo that exists": PachydermError,
     "a repo in a project that does not exist": NotFoundError,
-    "a pipeline that exists": AlreadyExistsError,
+    "a pipeline that exists": PachydermError,
     "a pipeline of the name of a repo": RefusedError,
     "a pipeline whose input does not exist": NotFoundError,
     "a pipeline that reads itself": RefusedError,
@@ -44,9 +42,9 @@ MEANING: dict[str, type[PachydermError]] = {
     "no token": AccessError,
     "an expired token": AccessError,
     "a revoked token": AccessError,
-    "a corpus that the user may not read": NotAuthorizedError,
-    "a project that the user may not write": NotAuthorizedError,
-    "a repo that the user may not write": NotAuthorizedError,
+    "a corpus that the user may not read": AccessError,
+    "a project that the user may not write": AccessError,
+    "a repo that the user may not write": AccessError,
 }
 ANSWERS = [(version, name) for version in versions() for name in answers(version)]
 TOKENS = {
@@ -78,7 +76,9 @@ def test_every_recorded_version_is_certified_and_every_meaning_recorded() -> Non
 
 @pytest.mark.parametrize(("version", "name"), [each for each in ANSWERS if each[1] in TOKENS])
 def test_what_is_wrong_with_the_token_is_reported(version: str, name: str) -> None:
-    assert TOKENS[name] in problem_of(error(version, name)).message
+    problem = problem_of(error(version, name))
+    assert problem.reason is Reason.REFUSED
+    assert TOKENS[name] in problem.message
 
 
 @pytest.mark.parametrize(("version", "name"), [each for each in ANSWERS if each[1] in ROLES])

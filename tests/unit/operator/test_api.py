@@ -74,8 +74,8 @@ def test_the_time_of_a_transition_stays_while_the_status_does() -> None:
     def render(
         status: ConditionStatus, reason: Reason, previous: list[dict[str, object]], later: int
     ) -> dict[str, object]:
-        condition = Condition(ConditionType.READY, status, reason, "text")
-        return render_conditions([condition], previous, 2, NOW + timedelta(seconds=later))[0]
+        ready = {ConditionType.READY: Condition(status, reason, "text")}
+        return render_conditions(ready, previous, 2, NOW + timedelta(seconds=later))[0]
 
     first = render(ConditionStatus.FALSE, Reason.TRAINING, [], 0)
     second = render(ConditionStatus.FALSE, Reason.GENERATING, [first], 10)

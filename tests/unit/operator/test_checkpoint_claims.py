@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from scriptmodel_operator.api.marks import mark_of
-from scriptmodel_operator.desired.pipelines import Defaults, Desired, desired
+from scriptmodel_operator.desired.pipelines import Desired, desired
 from scriptmodel_operator.desired.policy import Policy, refusal
 from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.pachyderm.values import PipelineState
@@ -19,7 +19,7 @@ OWN = {"training": {"checkpoints": {"claimName": "team-a"}}}
 
 def expected(spec: dict[str, Any] | None = None, claim: str = "") -> Desired:
     model = scriptmodel(spec)
-    return desired(model, references(model), model.owner("cluster-1"), Defaults(IMAGE, claim), None)
+    return desired(model, references(model), model.owner("cluster-1"), None, image=IMAGE, claim=claim)
 
 
 def patch(pipelines: Desired) -> list[dict[str, Any]]:
@@ -81,7 +81,7 @@ def test_runtime_class_pull_secrets_and_claim_go_together() -> None:
 def test_no_other_pipeline_sees_the_folder() -> None:
     names = [expected(claim="shared").train.spec.ref]
     for other in (scriptmodel(name="empire"), scriptmodel(namespace="films")):
-        found = desired(other, references(other), other.owner("cluster-1"), Defaults(IMAGE, "shared"), None)
+        found = desired(other, references(other), other.owner("cluster-1"), None, image=IMAGE, claim="shared")
         names.append(found.train.spec.ref)
         assert values(found)["/containers/0/volumeMounts/-"]["subPath"] == f"default/{names[-1].name}"
     assert len(set(names)) == 3

@@ -14,7 +14,7 @@ from scriptmodel_operator.api.names import possible_names
 from scriptmodel_operator.api.network import Model
 from scriptmodel_operator.desired.commands import generate_command, train_command
 from scriptmodel_operator.desired.digest import digest, fingerprint
-from scriptmodel_operator.desired.pipelines import Defaults, Desired, desired
+from scriptmodel_operator.desired.pipelines import Desired, desired
 from scriptmodel_operator.desired.pod_patch import variables_of
 from scriptmodel_operator.desired.policy import Policy, refusal
 from scriptmodel_operator.desired.references import references
@@ -42,7 +42,7 @@ def expected(
     spec: dict[str, Any] | None = None, image: str = IMAGE, mark: Mark | None = None, claim: str = ""
 ) -> Desired:
     model = scriptmodel(spec)
-    return desired(model, references(model), model.owner("cluster-1"), Defaults(image, claim), mark)
+    return desired(model, references(model), model.owner("cluster-1"), mark, image=image, claim=claim)
 
 
 def test_the_train_command_is_the_contracts() -> None:
@@ -100,7 +100,7 @@ def test_fingerprints_never_change() -> None:
     def of_older_names(spec: dict[str, Any] | None = None, sent: str = "") -> Desired:
         model = scriptmodel(spec, known_names=possible_names("ml", "thrones", "default")[1])
         owner = model.owner("cluster-1")
-        return desired(model, references(model), owner, Defaults(IMAGE), Mark(owner, sent=sent))
+        return desired(model, references(model), owner, Mark(owner, sent=sent), image=IMAGE)
 
     assert fingerprint(of_older_names().train.spec) == "p1:0b5f301f3de4c4644baf25634773d9b9"
     sent = "p1:e87621a0a4755a2add7f192232d75795"
@@ -186,7 +186,7 @@ def test_a_base_is_a_second_input_of_train_alone_and_comes_back_as_it_was_sent()
     model = scriptmodel()
     refs = references(model)
     base = BranchRef(refs.own_base, "0" * 32 + "-12345678")
-    found = desired(model, replace(refs, base=base), model.owner("cluster-1"), Defaults(IMAGE), None)
+    found = desired(model, replace(refs, base=base), model.owner("cluster-1"), None, image=IMAGE)
     seen = observed(PipelineApply(found.train.as_version(1)))
     assert seen.spec == found.train.as_version(1)
     assert (seen.spec.base_branch, seen.spec.input_branch) == (base, refs.corpus)

@@ -31,6 +31,6 @@ def test_a_lone_surrogate_is_shown_as_the_character_for_what_cannot_be_read() ->
 
 def test_a_status_without_lone_surrogates_is_read_back_unchanged() -> None:
     assert to_wire(ScriptModelStatus(script=ScriptStatus(path="/\ud800")))["script"] == {"path": "/\ufffd"}
-    condition = Condition(ConditionType.READY, ConditionStatus.FALSE, Reason.DOWNLOAD_FAILED, "\udcff")
-    (rendered,) = render_conditions([condition], [], 1, datetime(2026, 1, 1, tzinfo=UTC))
+    ready = {ConditionType.READY: Condition(ConditionStatus.FALSE, Reason.DOWNLOAD_FAILED, "\udcff")}
+    (rendered,) = render_conditions(ready, [], 1, datetime(2026, 1, 1, tzinfo=UTC))
     assert rendered["message"] == "\ufffd"

@@ -129,7 +129,7 @@ def test_a_base_that_is_deleted_or_fails_neither_stops_the_object_nor_is_blocked
     if spec is FROM_REPO:
         world.pachyderm.delete_repo(MODELS.repo)
     else:
-        assert first.delete().gone
+        assert first.delete() is None
     world.written()
     world.reconcile()
     assert (world.ready, world.written()) == (("True", "Generated"), [])
@@ -265,7 +265,7 @@ def test_the_copies_go_with_the_object_after_its_pipelines() -> None:
     world.pachyderm.put(MODELS, MODEL)
     world.reconcile()
     world.written()
-    assert world.delete().gone
+    assert world.delete() is None
     assert world.written() == [
         f"delete {world.generate.name}",
         f"delete {world.train.name}",

@@ -120,22 +120,22 @@ def test_an_own_corpus_that_others_read_keeps_everything_as_it_is() -> None:
     )
     world.pachyderm.apply_pipelines([PipelineApply(theirs)])
     world.written()
-    state = world.delete()
-    assert state.blocked is not None
-    assert "(default/reader)" in state.blocked.message
+    blocked = world.delete()
+    assert blocked is not None
+    assert "(default/reader)" in blocked.message
     assert world.written() == []
     world.pachyderm.delete_pipeline(PipelineRef("default", "reader"), keep_repo=False)
-    assert world.delete().gone
+    assert world.delete() is None
     assert world.pachyderm.repos == {}
 
 
 def test_an_own_corpus_goes_with_the_object_unless_it_is_retained() -> None:
     world = owned_world()
-    assert world.delete().gone
+    assert world.delete() is None
     assert world.pachyderm.repos == {}
     kept = owned_world()
     kept.want({**CONFIG_MAP, "deletionPolicy": "Retain"})
-    assert kept.delete().gone
+    assert kept.delete() is None
     assert kept.corpus.repo in kept.pachyderm.repos
 
 
@@ -175,7 +175,7 @@ def test_a_repo_of_somebody_else_by_that_name_is_never_written_to() -> None:
     world.reconcile()
     assert world.ready == ("False", "NameConflict")
     assert world.written() == []
-    assert world.delete().gone
+    assert world.delete() is None
     assert world.corpus.repo in world.pachyderm.repos
 
 
@@ -189,7 +189,7 @@ def test_a_corpus_repo_of_another_cluster_is_adopted_with_the_pipelines_that_rea
     world.reconcile()
     names = [f"update {name}" for name in (world.train.name, world.generate.name)]
     assert world.written() == [f"update repo {world.corpus.repo.name}", *names], "the files are those of the source"
-    assert world.delete().gone
+    assert world.delete() is None
     assert world.pachyderm.repos == {}
 
 

@@ -60,7 +60,7 @@ def test_an_upgrade_writes_nothing_whether_or_not_the_status_survived(spec: dict
     assert names(world) == OLDER
     assert world.written() == []
     assert world.ready == ("True", "Generated")
-    assert world.delete().gone
+    assert world.delete() is None
     assert not world.pachyderm.pipelines
 
 
@@ -88,7 +88,7 @@ def test_a_corpus_repo_alone_keeps_the_older_names() -> None:
 
 def test_retained_repos_of_older_names_do_not_block_an_object_that_is_created_again() -> None:
     before = older_world({**SPEC, "deletionPolicy": "Retain"})
-    assert before.delete().gone
+    assert before.delete() is None
     world = World(pachyderm=before.pachyderm, model=scriptmodel(uid="again"))
     world.written()
     world.reconcile()
@@ -98,7 +98,7 @@ def test_retained_repos_of_older_names_do_not_block_an_object_that_is_created_ag
 
 def test_a_retained_corpus_is_used_again_by_the_object_that_is_created_again() -> None:
     before = older_world({**CONFIG_MAP, "deletionPolicy": "Retain"})
-    assert before.delete().gone
+    assert before.delete() is None
     world = World(pachyderm=before.pachyderm, model=scriptmodel(CONFIG_MAP, uid="again"), source=before.source)
     world.reconcile()
     assert names(world) == OLDER
@@ -127,7 +127,7 @@ def test_pipelines_of_both_forms_which_a_downgrade_makes_all_go_with_the_object(
     assert len(world.pachyderm.pipelines) == 4
     world.reconcile()
     assert names(world) == NEW
-    assert world.delete().gone
+    assert world.delete() is None
     assert not world.pachyderm.pipelines
 
 
@@ -143,7 +143,7 @@ def test_another_object_with_the_same_older_name_is_neither_blocked_nor_able_to_
         attacker.written()
         attacker.reconcile()
         assert attacker.ready == ("False", "WaitingForWorker")
-        assert attacker.delete().gone
+        assert attacker.delete() is None
         assert victim.pachyderm.pipelines == held
 
 
@@ -168,7 +168,7 @@ def test_objects_of_another_scriptmodel_are_never_adopted_nor_their_namespace_re
     assert said in message
     assert "other/" not in message
     assert "adopt" not in message
-    assert world.delete().gone
+    assert world.delete() is None
     assert set(owner.pachyderm.pipelines) == {PipelineRef("default", name) for name in NEW.pipelines}
 
 

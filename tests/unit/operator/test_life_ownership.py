@@ -98,7 +98,7 @@ def test_a_pipeline_of_somebody_else_is_never_touched() -> None:
     assert world.written() == [f"update {world.train.name}", f"update {world.generate.name}"]
     world.pachyderm.succeed(world.train, skipped=True)
     world.reconcile()
-    assert world.delete().gone, "what was adopted is the object's own"
+    assert world.delete() is None, "what was adopted is the object's own"
 
 
 def test_an_adopted_pipeline_computes_again_and_a_running_one_continues() -> None:
@@ -129,14 +129,14 @@ def test_the_same_name_with_another_uid_takes_over_without_a_write() -> None:
 
 def test_deletion_takes_both_pipelines_and_leaves_the_corpus() -> None:
     world = trained_world()
-    assert world.delete().gone
+    assert world.delete() is None
     assert world.written() == [f"delete {world.generate.name}", f"delete {world.train.name}"]
     assert set(world.pachyderm.repos) == {world.corpus.repo}
 
 
 def test_retain_keeps_the_repos_and_a_new_object_reports_that_they_block_it() -> None:
     world = trained_world({"deletionPolicy": "Retain"})
-    assert world.delete().gone
+    assert world.delete() is None
     assert world.train.output in world.pachyderm.repos
     world.reconcile()
     assert world.ready == ("False", "RetainedRepos")
@@ -150,7 +150,7 @@ def test_deletion_with_foreign_readers_deletes_nothing_and_names_them() -> None:
     )
     world.pachyderm.apply_pipelines([PipelineApply(theirs)])
     world.written()
-    state = world.delete()
-    assert state.blocked is not None
-    assert "default/reader" in state.blocked.message
+    blocked = world.delete()
+    assert blocked is not None
+    assert "default/reader" in blocked.message
     assert world.written() == []

@@ -16,7 +16,7 @@ from scriptmodel_operator.api.marks import Mark
 from scriptmodel_operator.api.names import possible_names
 from scriptmodel_operator.api.spec import ScriptModelSpec
 from scriptmodel_operator.desired.digest import fingerprint
-from scriptmodel_operator.desired.pipelines import Defaults, Desired, DesiredPipeline, desired
+from scriptmodel_operator.desired.pipelines import Desired, DesiredPipeline, desired
 from scriptmodel_operator.desired.placement import OPERATORS_OWN
 from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.pachyderm.values import PipelineApply
@@ -114,7 +114,7 @@ def _classes(annotation: Any) -> list[type[BaseModel]]:
 
 def pipelines(spec: dict[str, Any]) -> Desired:
     model = scriptmodel({"model": {}, **spec})
-    return desired(model, references(model), model.owner("cluster-1"), Defaults(IMAGE), None)
+    return desired(model, references(model), model.owner("cluster-1"), None, image=IMAGE)
 
 
 def spec_with(path: str, value: object) -> dict[str, Any]:
@@ -173,7 +173,7 @@ def test_digests_and_fingerprints_of_released_operators_still_match(row: dict[st
     model = replace(model, known_names=older)
     owner = model.owner("cluster-1")
     sent = Mark(owner, compute=row["train"]["compute"], image=IMAGE, sent=row["train"]["fingerprint"])
-    found = desired(model, references(model), owner, Defaults(IMAGE), sent)
+    found = desired(model, references(model), owner, sent, image=IMAGE)
     for kind in BOTH:
         pipeline: DesiredPipeline = getattr(found, kind)
         assert pipeline.mark.digest == row[kind]["digest"]

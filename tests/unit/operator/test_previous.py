@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scriptmodel_operator.api.conditions import ConditionType
-from scriptmodel_operator.api.previous import CAUSE_UNKNOWN, FailedJob, failure_message, parse_failure, parse_status
+from scriptmodel_operator.api.previous import CAUSE_UNKNOWN, failed_job, failure_message, parse_status
 
 JOB = "50e97041"
 
@@ -14,12 +14,12 @@ JOB = "50e97041"
 @pytest.mark.parametrize("cause", ["the corpus has no words", "two\nlines (job 12345678)", "x failed: y"])
 def test_the_message_of_a_failed_job_is_read_back(what: str, cause: str) -> None:
     message = failure_message(what, cause, JOB)
-    assert parse_failure(message) == FailedJob(JOB, message)
+    assert failed_job(message) == JOB
 
 
 def test_the_messages_of_older_operators_are_read() -> None:
     message = f"train job {JOB}{'0' * 24} failed: the corpus has no words"
-    assert parse_failure(message) == FailedJob(JOB, message)
+    assert failed_job(message) == JOB
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_the_messages_of_older_operators_are_read() -> None:
     ],
 )
 def test_other_messages_report_no_cause(message: str) -> None:
-    assert parse_failure(message) is None
+    assert failed_job(message) == ""
 
 
 def test_an_empty_status_is_read() -> None:
@@ -56,5 +56,5 @@ def test_a_status_is_read() -> None:
     )
     assert previous.suspended, "older operators wrote the reason only"
     assert previous.handled_reconcile_at == "now"
-    assert previous.failed == {ConditionType.TRAINED: FailedJob(JOB, message)}
+    assert previous.failed == {ConditionType.TRAINED: message}
     assert previous.history_of("a").gpu_seconds == 7

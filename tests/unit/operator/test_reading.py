@@ -17,14 +17,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scriptmodel_operator.api.durations import format_duration
-from scriptmodel_operator.api.status import TrainingStatus, to_wire
+from scriptmodel_operator.api.status import DeviceStatus, TrainingStatus, to_wire
 from scriptmodel_operator.observe.files import SplitFigures
 from scriptmodel_operator.observe.follow import LogFollower
-from scriptmodel_operator.observe.progress import TAIL_LINES, Device, LogDigest, read_line
+from scriptmodel_operator.observe.progress import TAIL_LINES, LogDigest, read_line
 from scriptmodel_operator.observe.results import Results, excerpt
 from scriptmodel_operator.pachyderm.errors import UnavailableError
 from scriptmodel_operator.pachyderm.values import JobRef, LogLine, PipelineRef, RepoRef
-from scriptmodel_operator.reconcile.details import _from_log, score_of
+from scriptmodel_operator.reconcile.details import _from_log
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 
 SECONDS = 60
@@ -70,10 +70,10 @@ def test_the_newest_warning_of_each_code_is_kept_and_a_gpu_ends_the_missing_gpu_
     gpu = event(event="device", device="gpu", name="NVIDIA L4", memory_bytes=24 * 2**30, precision="float32")
     digest = read(missing, other, gpu)
     assert digest.warnings == (("state-unwritable", "read-only"),)
-    assert digest.device == Device("gpu", "NVIDIA L4", 24 * 2**30, "float32")
+    assert digest.device == DeviceStatus(kind="gpu", name="NVIDIA L4", memory="24Gi", precision="float32")
     assert len(read(*(event(event="warning", code=str(n), message="x") for n in range(50))).warnings) == 8
     assert read(event(event="warning", code=["x"], message=3)).warnings == ()
-    assert read(event(event="device", device=7, name=None, memory_bytes="much")).device == Device("")
+    assert read(event(event="device", device=7, name=None, memory_bytes="much")).device == DeviceStatus()
 
 
 def test_an_epochs_sample_is_one_bounded_line_and_the_warning_about_the_corpus_is_kept() -> None:
@@ -235,7 +235,7 @@ def test_results_are_read_once_and_broken_ones_are_ignored() -> None:
     assert results.metrics(REPO, "missing") is None
     script = results.script(REPO, "bad")
     assert script is not None
-    assert (script.size_bytes, script.excerpt, script.words) == (0, "", None)
+    assert (script.status.size_bytes, script.status.excerpt, script.status.words) == (0, "", None)
     pachyderm.files[REPO, "bad"] = {}
     assert results.script(REPO, "bad") == script, "a commit never changes"
 
@@ -259,8 +259,8 @@ def test_the_score_of_a_script_is_in_the_status_as_far_as_it_makes_sense(
     pachyderm.files[REPO, "a"] = {"/new_script.txt": b"One two three.\n", "/generation.json": record}
     script = Results(pachyderm).script(REPO, "a")
     assert script is not None
-    assert script.words == 3
-    found = score_of(script)
+    assert script.status.words == 3
+    found = script.status.score
     assert (found.model_dump(exclude_none=True) if found else None) == expected
 
 
@@ -286,7 +286,7 @@ def test_a_metrics_file_of_another_form_is_ignored_without_a_traceback(content: 
     assert results.metrics(REPO, "odd") is None
     script = results.script(REPO, "odd")
     assert script is not None
-    assert script.words is None
+    assert script.status.words is None
 
 
 def test_the_best_epoch_is_the_best_though_a_later_one_was_worse() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from scriptmodel_operator.api.identity import FINALIZER
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.spec import ScriptModelSpec
-from scriptmodel_operator.desired.pipelines import Defaults, desired
+from scriptmodel_operator.desired.pipelines import desired
 from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.observe.observer import Observer
 from scriptmodel_operator.observe.snapshot import take_snapshot
@@ -18,10 +18,10 @@ from scriptmodel_operator.pachyderm.clock import PachydClock
 from scriptmodel_operator.pachyderm.values import BranchRef, PipelineRef
 from scriptmodel_operator.reconcile.assess import assess
 from scriptmodel_operator.reconcile.corpus import Sourced
-from scriptmodel_operator.reconcile.deletion import DeletionState, assess_deletion
+from scriptmodel_operator.reconcile.deletion import plan_deletion
 from scriptmodel_operator.reconcile.execute import execute
-from scriptmodel_operator.reconcile.plan import plan, plan_deletion, stops_jobs
-from scriptmodel_operator.reconcile.state import ModelState
+from scriptmodel_operator.reconcile.plan import plan, stops_jobs
+from scriptmodel_operator.reconcile.state import ModelState, Problem
 from scriptmodel_operator.reconcile.status import status_of
 from tests.unit.operator.conformance import check_status
 from tests.unit.operator.fake_pachyderm import FakePachyderm
@@ -91,9 +91,8 @@ class World:
         view = self.observer.view(self.model, snapshot)
         view = replace(view, queue=self.queue) if view.queue and self.queue else view
         mark = view.train.mark if view.train else None
-        expected = desired(
-            self.model, view.refs, self.model.owner(self.cluster), Defaults(self.image, self.claim), mark
-        )
+        owner = self.model.owner(self.cluster)
+        expected = desired(self.model, view.refs, owner, mark, image=self.image, claim=self.claim)
         state = assess(self.model, expected, view, self.elapsed, self.source)
         if stops_jobs(state) and self.clock:  # as the controller does
             self.clock.measure()
@@ -115,15 +114,16 @@ class World:
         self.model = replace(self.model, status=status)
         return state
 
-    def delete(self) -> DeletionState:
-        """Until nothing is left to delete."""
+    def delete(self) -> Problem | None:
+        """Until nothing is left to delete; returns what blocks that."""
         for _ in range(6):
             snapshot = take_snapshot(self.pachyderm, {self.model.spec.pachyderm.project})
             self.model = self.observer.named(self.model, snapshot)
-            state = assess_deletion(self.model, self.observer.view(self.model, snapshot))
-            actions = plan_deletion(state)
+            actions = plan_deletion(self.model, self.observer.view(self.model, snapshot))
+            if isinstance(actions, Problem):
+                return actions
             if not actions:
-                return state
+                return None
             execute(self.pachyderm, actions)
         raise AssertionError("does not settle")
 

@@ -33,12 +33,17 @@ class ConditionStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One condition, without lastTransitionTime, which follows from the previous condition."""
+    """The content of a condition, without lastTransitionTime, which follows from the previous condition."""
 
-    type: ConditionType
     status: ConditionStatus
     reason: Reason
     message: str = ""
+    stalled: bool = False
+    """True when nothing will change unless somebody acts."""
+
+    @property
+    def done(self) -> bool:
+        return self.status is ConditionStatus.TRUE
 
 
 def timestamp(moment: datetime) -> str:
@@ -52,7 +57,7 @@ def cut(text: str, limit: int) -> str:
 
 
 def render_conditions(
-    conditions: Iterable[Condition],
+    conditions: Mapping[ConditionType, Condition],
     previous: Iterable[Mapping[str, Any]],
     generation: int,
     now: datetime,
@@ -60,12 +65,12 @@ def render_conditions(
     """Return conditions on the wire; lastTransitionTime is kept as long as the status of a condition stays."""
     before = {str(item.get("type")): item for item in previous}
     rendered = []
-    for condition in conditions:
-        old = before.get(condition.type)
+    for kind, condition in conditions.items():
+        old = before.get(kind)
         kept = old is not None and old.get("status") == condition.status and old.get("lastTransitionTime")
         rendered.append(
             {
-                "type": condition.type.value,
+                "type": kind.value,
                 "status": condition.status.value,
                 "reason": condition.reason.value,
                 "message": cut(without_surrogates(condition.message), MAX_MESSAGE),

@@ -27,26 +27,15 @@ _FAILED = re.compile(
 CAUSE_UNKNOWN = "its log is gone, because nobody read it while it ran"
 
 
-@dataclass(frozen=True, slots=True)
-class FailedJob:
-    """The report of a failed job. A condition keeps it, because the log may be gone the next time."""
-
-    job: str
-    """The first eight digits of its id."""
-    message: str
-
-
 def failure_message(what: str, cause: str, job: str) -> str:
-    """Return the message about a failed job; `parse_failure` reads it back."""
+    """Return the message about a failed job. A condition keeps it, because the log may be gone the next time."""
     return f"{what} failed: {cause} (job {job})"
 
 
-def parse_failure(message: str) -> FailedJob | None:
-    """Return the failed job that `message` reports the cause of; None if it reports anything else."""
+def failed_job(message: str) -> str:
+    """Return the first digits of the job whose failure `message` explains; empty if it reports anything else."""
     found = _FAILED.fullmatch(message)
-    if found is None or CAUSE_UNKNOWN in message:
-        return None
-    return FailedJob(found["job"] or found["older"], message)
+    return "" if found is None or CAUSE_UNKNOWN in message else found["job"] or found["older"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +50,8 @@ class PreviousStatus:
     promotion: PromotionStatus | None = None
     source: SourceStatus | None = None
     history: tuple[HistoryEntry, ...] = ()
-    failed: Mapping[ConditionType, FailedJob] = field(default_factory=dict)
-    """Failed jobs by the condition that reports them."""
+    failed: Mapping[ConditionType, str] = field(default_factory=dict)
+    """Messages about failed jobs by the condition that has them."""
 
     def history_of(self, model_commit: str) -> HistoryEntry:
         """Return the entry of a model; an empty one if it is a new model."""
@@ -73,7 +62,7 @@ def parse_status(raw: Mapping[str, Any]) -> PreviousStatus:
     """Parse a status as it is on the wire."""
     status = ScriptModelStatus.model_validate({key: raw[key] for key in _READ_BACK if raw.get(key)})
     conditions = {str(each.get("type")): each for each in raw.get("conditions") or []}
-    failures = {kind: parse_failure(str(conditions.get(kind, {}).get("message", ""))) for kind in ConditionType}
+    messages = {kind: str(conditions.get(kind, {}).get("message", "")) for kind in ConditionType}
     ready = conditions.get(ConditionType.READY, {}).get("reason")
     return PreviousStatus(
         handled_reconcile_at=status.last_handled_reconcile_at or "",
@@ -83,5 +72,5 @@ def parse_status(raw: Mapping[str, Any]) -> PreviousStatus:
         promotion=status.promotion,
         source=status.source,
         history=tuple(status.history or ()),
-        failed={kind: failure for kind, failure in failures.items() if failure},
+        failed={kind: message for kind, message in messages.items() if failed_job(message)},
     )

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from scriptmodel_operator.api.conditions import Condition, ConditionType
 from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.api.objects import InvalidSpecError, ScriptModel, parse_object
 from scriptmodel_operator.api.reasons import Reason
@@ -19,7 +20,7 @@ from scriptmodel_operator.controller.event_policy import record_actions, record_
 from scriptmodel_operator.controller.queue import RetryError, WorkQueue
 from scriptmodel_operator.controller.ticker import Ticker
 from scriptmodel_operator.controller.worker_pods import WorkerPods
-from scriptmodel_operator.desired.pipelines import Defaults, Desired, desired
+from scriptmodel_operator.desired.pipelines import Desired, desired
 from scriptmodel_operator.desired.policy import refusal
 from scriptmodel_operator.ingest.downloads import Downloads
 from scriptmodel_operator.ingest.values import Attempt
@@ -39,12 +40,12 @@ from scriptmodel_operator.pachyderm.errors import PachydermError
 from scriptmodel_operator.pachyderm.gateway import Gateway
 from scriptmodel_operator.reconcile.actions import Action
 from scriptmodel_operator.reconcile.assess import assess, corpus_after_failure
-from scriptmodel_operator.reconcile.deletion import assess_deletion, needs_no_pachyderm
+from scriptmodel_operator.reconcile.deletion import needs_no_pachyderm, plan_deletion
 from scriptmodel_operator.reconcile.execute import execute
 from scriptmodel_operator.reconcile.failures import problem_of
-from scriptmodel_operator.reconcile.plan import plan, plan_deletion, stops_jobs
+from scriptmodel_operator.reconcile.plan import plan, stops_jobs
 from scriptmodel_operator.reconcile.requeue import requeue_after
-from scriptmodel_operator.reconcile.state import Applying, Blocked, ModelState, Problem, Stage
+from scriptmodel_operator.reconcile.state import Applying, Blocked, ModelState, Problem
 from scriptmodel_operator.reconcile.status import status_of, status_of_problem
 from scriptmodel_operator.reconcile.summarise import summary
 
@@ -193,8 +194,8 @@ class Controller:
         view = await self.pods.observed(await self.calls.run(self.observer.view, model, snapshot))
         mark = view.train.mark if view.train else None
         owner = model.owner(self.cluster)
-        defaults = Defaults(self.config.trainer_image, self.config.checkpoint_claim)
-        return snapshot, model, view, desired(model, view.refs, owner, defaults, mark)
+        image, claim = self.config.trainer_image, self.config.checkpoint_claim
+        return snapshot, model, view, desired(model, view.refs, owner, mark, image=image, claim=claim)
 
     async def _act(self, model: ScriptModel, actions: tuple[Action, ...]) -> None:
         summary_line = "; ".join(action.describe() for action in actions)
@@ -213,8 +214,8 @@ class Controller:
         """
         if not isinstance(state, Applying) or not model.status:
             return
-        outcome = summary(state)
-        problem = Problem(outcome.reason, outcome.message, stalled=False)
+        ready = summary(state)[ConditionType.READY]
+        problem = Problem(ready.reason, ready.message, stalled=False)
         status = status_of_problem(model, problem, _now(), state.stages.corpus)
         await self._write(model, status)
 
@@ -238,10 +239,12 @@ class Controller:
         after = max(requested, self._acted.get(_key(model), 0.0))
         for _ in range(MAX_ROUNDS):
             _snapshot, _named, view, _pipelines = await self._observe_since(model, after)
-            state = assess_deletion(model, view)
-            if state.blocked or state.gone:
-                return state.blocked
-            await self._act(model, plan_deletion(state))
+            actions = plan_deletion(model, view)
+            if isinstance(actions, Problem):
+                return actions
+            if not actions:
+                return None
+            await self._act(model, actions)
             after = time.monotonic()
         return Problem(Reason.DELETING, "its pipelines are being deleted", stalled=False)
 
@@ -249,7 +252,7 @@ class Controller:
         failures = self.queue.failures(_key(model)) + 1
         return problem_of(error, deleting=model.deleting, observing=observing, failures=failures)
 
-    async def _report_problem(self, model: ScriptModel, problem: Problem, corpus: Stage | None = None) -> None:
+    async def _report_problem(self, model: ScriptModel, problem: Problem, corpus: Condition | None = None) -> None:
         await self._report(model, status_of_problem(model, problem, _now(), corpus))
 
     async def _report(self, model: ScriptModel, status: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.training import ResourceList, Training
 from scriptmodel_operator.desired import commands
 from scriptmodel_operator.desired.digest import digest, fingerprint
-from scriptmodel_operator.desired.placement import OPERATORS_OWN, SHARED, placement, specified
+from scriptmodel_operator.desired.placement import OPERATORS_OWN, SHARED, placed, specified
 from scriptmodel_operator.desired.pod_patch import Part, environment, pod_patch, runtime_class
 from scriptmodel_operator.desired.references import References
 from scriptmodel_operator.desired.state_folder import state_folder
@@ -56,20 +56,16 @@ class Desired:
     generate: DesiredPipeline
 
 
-@dataclass(frozen=True, slots=True)
-class Defaults:
-    """What the operator's configuration supplies where a spec names nothing."""
+def desired(
+    model: ScriptModel, refs: References, owner: Owner, train_mark: Mark | None, *, image: str, claim: str = ""
+) -> Desired:
+    """Return the desired pipelines. `train_mark` is that of the observed train pipeline, if any.
 
-    image: str
-    claim: str = ""
-    """The PersistentVolumeClaim for checkpoints; empty for none."""
-
-
-def desired(model: ScriptModel, refs: References, owner: Owner, defaults: Defaults, train_mark: Mark | None) -> Desired:
-    """Return the desired pipelines. `train_mark` is that of the observed train pipeline, if any."""
+    `image` and `claim` (the PersistentVolumeClaim for checkpoints) are used where the spec names none.
+    """
     compute = _train_compute(model, refs)
-    image = _image(model, defaults.image, compute, train_mark)
-    claim = model.spec.training.checkpoints.claim_name or defaults.claim
+    image = _image(model, image, compute, train_mark)
+    claim = model.spec.training.checkpoints.claim_name or claim
     train = _train(model, refs, owner, compute, image, claim, train_mark)
     return Desired(train, _generate(model, refs, owner, image))
 
@@ -135,7 +131,7 @@ def _train(
         base_branch=refs.base,
         description=f"Trains the model of ScriptModel {model}",
     )
-    spec = _patched(placement(training).on(spec), training, state_folder(claim, refs.train), mark)
+    spec = _patched(placed(spec, training), training, state_folder(claim, refs.train), mark)
     retrain_at = model.retrain_at or (mark.retrain_at if mark else "")
     mark = Mark(owner, digest=whole[0], compute=compute[0], image=image, retrain_at=retrain_at, claim=claim)
     return DesiredPipeline(spec, mark, frozenset((*compute, *whole)))
@@ -181,7 +177,7 @@ def _generate(model: ScriptModel, refs: References, owner: Owner, image: str) ->
     )
     whole = tuple(digest({"compute": each, "placement": shared}) for each in compute)
     mark = Mark(owner, digest=whole[0], compute=compute[0], image=image)
-    return DesiredPipeline(placement(training).on(spec), mark, frozenset((*compute, *whole)))
+    return DesiredPipeline(placed(spec, training), mark, frozenset((*compute, *whole)))
 
 
 def _amounts(resources: ResourceList) -> ResourceAmounts:

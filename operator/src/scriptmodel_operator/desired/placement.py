@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 from typing import Any
 
 from scriptmodel_operator.api.training import Toleration, Training
@@ -15,24 +15,10 @@ OPERATORS_OWN = frozenset({"pending_deadline", "active_deadline"})
 """Fields of spec.training that the operator enforces itself: they reach no pipeline."""
 
 
-@dataclass(frozen=True, slots=True)
-class Placement:
-    """Nodes, priority, pull secrets and tries of a pipeline's pods, under the names that PipelineSpec has for them."""
-
-    node_selector: tuple[tuple[str, str], ...]
-    tolerations: tuple[PodToleration, ...]
-    priority_class: str
-    image_pull_secrets: tuple[str, ...]
-    datum_tries: int
-
-    def on(self, spec: PipelineSpec) -> PipelineSpec:
-        """Return `spec` with all of these fields set."""
-        return replace(spec, **{field.name: getattr(self, field.name) for field in fields(self)})
-
-
-def placement(training: Training) -> Placement:
-    """Convert the shared fields into the form in which Pachyderm takes them."""
-    return Placement(
+def placed(spec: PipelineSpec, training: Training) -> PipelineSpec:
+    """Return `spec` with the nodes, priority, pull secrets and tries of its pods, as Pachyderm takes them."""
+    return replace(
+        spec,
         node_selector=tuple(sorted(training.node_selector.items())),
         tolerations=tuple(map(_toleration, training.tolerations)),
         priority_class=training.priority_class_name,

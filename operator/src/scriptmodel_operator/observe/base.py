@@ -21,21 +21,12 @@ from scriptmodel_operator.observe.view import (
     BaseSource,
     BaseView,
     CorpusView,
-    ModelCommits,
+    ModelView,
     OwnedRepo,
     PipelineView,
 )
 from scriptmodel_operator.pachyderm.gateway import Gateway
 from scriptmodel_operator.pachyderm.values import BranchRef, PipelineRef, RepoRef
-
-
-@dataclass(frozen=True, slots=True)
-class Trained:
-    """The object's train pipeline, the commits of its reported job, and those of its newest good model."""
-
-    pipeline: PipelineView | None
-    reported: ModelCommits | None
-    good: ModelCommits | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +37,18 @@ class Bases:
     head: Callable[[BranchRef, Snapshot], CorpusView]
     pipeline: Callable[[PipelineRef, Snapshot], PipelineView | None]
 
-    def view(
-        self, model: ScriptModel, refs: References, owner: Owner, trained: Trained, snapshot: Snapshot
-    ) -> BaseView:
-        """Return the view. Raises PachydermError where a read fails."""
+    def view(self, model: ScriptModel, owner: Owner, observed: ModelView, snapshot: Snapshot) -> BaseView:
+        """Return the base model of an object observed without it. Raises PachydermError where a read fails."""
+        refs, train = observed.refs, observed.train
         origin, owned = base_origin(model), owned_repo(refs.own_base, owner, snapshot)
         if not origin:
             return BaseView("", owned) if owned else NO_BASE
         copies = _copies(refs.own_base, origin, snapshot) if owned and owned.ownership.ours else ()
-        read = trained.pipeline.info.spec.base_branch if trained.pipeline else None
+        read = train.info.spec.base_branch if train else None
         current = read.name if read and read.name in copies else ""
         if model.spec.training.warm_start:
             now = replace(refs, base=BranchRef(refs.own_base, current) if current else None)
-            found = BaseView(origin, owned, current, _warm_source(model, now, trained), refs.model.repo)
+            found = BaseView(origin, owned, current, _warm_source(model, now, observed), refs.model.repo)
         else:
             found = self._of_others(
                 model, owner, snapshot, BaseView(origin, owned, current or next(iter(copies), "")), copies
@@ -148,12 +138,12 @@ def _train_of(name: str, model: ScriptModel, owner: Owner, snapshot: Snapshot) -
     return None
 
 
-def _warm_source(model: ScriptModel, refs: References, trained: Trained) -> BaseSource | None:
+def _warm_source(model: ScriptModel, refs: References, observed: ModelView) -> BaseSource | None:
     """Return the last good model where a newer corpus commit is to be trained on; None where there is nothing to do.
 
     That model must be of the network that the spec has now.
     """
-    train, reported, good = trained.pipeline, trained.reported, trained.good
+    train, reported, good = observed.train, observed.reported_commits, observed.good_model
     if train is None or reported is None or good is None or train.last_good is None or train.mark is None:
         return None
     newest = train.newest

@@ -5,25 +5,17 @@ A figure that is no sensible number counts as missing; anything else that does n
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, Field, model_validator
+from pydantic import AliasPath, BaseModel, BeforeValidator, Field, model_validator
 
+from scriptmodel_operator.api.status import DeviceStatus, ScriptScore
 from scriptmodel_operator.observe.figures import number, whole
-from scriptmodel_operator.observe.progress import Device, short_text
+from scriptmodel_operator.observe.progress import device_status, short_text
 
 _LONGEST_WORD = 200
-VERDICTS = ("good", "a copy", "a loop", "noise", "foreign")
-
-
-def _verdict(value: Any) -> str | None:
-    return value if value in VERDICTS else None
-
-
-def _object(value: Any) -> Any:
-    """Return nothing for what is no object: older trainers write none."""
-    return value if isinstance(value, dict) else None
+_VERDICTS = ("good", "a copy", "a loop", "noise", "foreign")
+_SCORES = tuple(name for name in ScriptScore.model_fields if name != "verdict")
 
 
 Figure = Annotated[float | None, BeforeValidator(number)]
@@ -47,27 +39,23 @@ class SplitFigures(BaseModel):
     test: Figure = None
 
 
-class ValidationFigures(BaseModel):
-    """The validation text in metrics.json, by which models are compared."""
-
-    digest: Word = ""
-    nats_per_character: Figure = None
-
-
-def _device(value: object) -> Device | None:
+def _device(value: object) -> DeviceStatus | None:
     """Return the device; None for one that is no object: older trainers write none."""
     if not isinstance(value, dict):
         return None
     kind, name = (short_text(value.get(key), _LONGEST_WORD) for key in ("kind", "name"))
-    return Device(kind, name, whole(value.get("memory_bytes")))
+    return device_status(kind, name, value.get("memory_bytes"))
 
 
 class ModelMetrics(BaseModel):
     """metrics.json: the final figures of a training."""
 
     perplexity: SplitFigures
-    device: Annotated[Device | None, BeforeValidator(_device)] = None
-    validation: Annotated[ValidationFigures, BeforeValidator(lambda value: _object(value) or {})] = ValidationFigures()
+    device: Annotated[DeviceStatus | None, BeforeValidator(_device)] = None
+    validation_digest: Annotated[Word, Field(validation_alias=AliasPath("validation", "digest"))] = ""
+    """Digest of the validation text: models are compared if it is the same."""
+    nats_per_character: Annotated[Figure, Field(validation_alias=AliasPath("validation", "nats_per_character"))] = None
+    """Of the validation text."""
     precision: Word = ""
     stopped_by: Word = ""
     """What ended the training: `epochs`, `budget` or `early-stopping`; empty for older trainers."""
@@ -82,7 +70,7 @@ class ModelMetrics(BaseModel):
     def _with_precision(self) -> Self:
         """Put the precision into the device: trainers write it next to it."""
         if self.device is not None:
-            self.device = replace(self.device, precision=self.precision)
+            self.device = self.device.model_copy(update={"precision": self.precision or None})
         return self
 
     @property
@@ -97,23 +85,22 @@ class ModelMetrics(BaseModel):
         return next((epoch.words_per_second for epoch in reversed(self.epochs) if epoch.words_per_second), None)
 
 
-class ScoreFigures(BaseModel):
-    """The judge's verdict on a script."""
-
-    verdict: Annotated[str | None, BeforeValidator(_verdict)] = None
-    overall: Figure = None
-    originality: Figure = None
-    variety: Figure = None
-    order: Figure = None
-    vocabulary: Figure = None
-    form: Figure = None
+def _score(value: Any) -> ScriptScore | None:
+    """Return the judge's verdict; None for one that makes no sense: older trainers write none."""
+    if not isinstance(value, dict) or value.get("verdict") not in _VERDICTS:
+        return None
+    figures = {name: number(value.get(name)) for name in _SCORES}
+    shown = {name: f"{figure:.2f}" for name, figure in figures.items() if figure is not None}
+    return ScriptScore(verdict=value["verdict"], **shown)
 
 
 class SampleFigures(BaseModel):
     """One script in generation.json."""
 
     words: Count = None
-    score: Annotated[ScoreFigures | None, BeforeValidator(_object)] = None
+    score: Annotated[ScriptScore | None, BeforeValidator(_score)] = None
+    overall: Annotated[Figure, Field(validation_alias=AliasPath("score", "overall"))] = None
+    """The overall score, by which the scripts of two models are compared."""
 
 
 class GenerationFile(BaseModel):

@@ -11,7 +11,7 @@ from scriptmodel_operator.api.marks import Mark, Owner, mark_of, ownership
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.desired.pipelines import QUEUE_LABEL
 from scriptmodel_operator.desired.references import References, references
-from scriptmodel_operator.observe.base import Bases, Trained, owned_repo
+from scriptmodel_operator.observe.base import Bases, owned_repo
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.naming import names_of
 from scriptmodel_operator.observe.progress import LogDigest
@@ -78,11 +78,8 @@ class Observer:
         owned = self._owned_corpus(model, refs, owner, snapshot)
         written = generate.last_good if generate else None
         writer = generate.newest if generate and train and _has_model(train) else None
-        reported_commits, good_model = (self._commits(refs, job, snapshot) for job in (reported, good))
-        base = self._bases.view(model, refs, owner, Trained(train, reported_commits, good_model), snapshot)
-        refs = replace(refs, base=BranchRef(refs.own_base, base.current) if base.current else None)
         compared = model.spec.promotion.min_improvement is not None
-        return ModelView(
+        observed = ModelView(
             refs=refs,
             project_exists=model.spec.pachyderm.project in snapshot.projects,
             train=train,
@@ -95,17 +92,20 @@ class Observer:
             ),
             corpus=self._corpus(refs.corpus, train, owned, snapshot),
             owned_corpus=owned,
-            base=base,
             readers=self._readers(refs, snapshot),
             training_log=self._log(reported),
             generation_log=self._log(writer),
-            reported_commits=reported_commits,
+            reported_commits=self._commits(refs, reported, snapshot),
             model_read=self._model_of(refs, writer.ref.id) if writer else None,
-            good_model=good_model,
+            good_model=self._commits(refs, good, snapshot),
             metrics=self._results.metrics(good.ref.pipeline.output, good.ref.id) if good else None,
             newest_script=self._script(refs, written.ref.id, snapshot, compared=compared) if written else None,
             kept_script=self._kept_script(model, refs, written, snapshot, repos) if compared else None,
         )
+        base = self._bases.view(model, owner, observed, snapshot)
+        if base.current:
+            refs = replace(refs, base=BranchRef(refs.own_base, base.current))
+        return replace(observed, refs=refs, base=base)
 
     def _others_pipeline(self, ref: PipelineRef, snapshot: Snapshot) -> PipelineView | None:
         """Return the train pipeline of another ScriptModel, whose model is a base."""

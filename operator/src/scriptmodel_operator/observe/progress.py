@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from scriptmodel_operator.api.status import DeviceStatus
 from scriptmodel_operator.observe.figures import number, whole
 from scriptmodel_operator.pachyderm.values import LogLine
 
@@ -25,17 +26,6 @@ STATE_WARNINGS = frozenset({"state-unwritable", "state-locked"})
 _NOT_SCRIPTS = "not_scripts"
 _ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|[@-_])")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-
-
-@dataclass(frozen=True, slots=True)
-class Device:
-    """The device that a training ran on."""
-
-    kind: str
-    """`gpu` or `cpu`; another image may write anything."""
-    name: str = ""
-    memory_bytes: int | None = None
-    precision: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +60,7 @@ class LogDigest:
     """Why the corpus does not look like scripts."""
     warnings: tuple[tuple[str, str], ...] = ()
     """Other warnings, the newest of each code."""
-    device: Device | None = None
+    device: DeviceStatus | None = None
     keeps_state: bool = False
     """Whether the trainer keeps its state in a folder that outlives the worker."""
     resumed: Resumed | None = None
@@ -194,14 +184,18 @@ def _warning(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
 
 def _device(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
     """Keep the device; a GPU ends the warning of an earlier attempt that there is none."""
-    device = Device(
-        kind=short_text(event.get("device"), _LONGEST_WORD),
-        name=short_text(event.get("name"), _LONGEST_SAMPLE),
-        memory_bytes=whole(event.get("memory_bytes")),
-        precision=short_text(event.get("precision"), _LONGEST_WORD),
-    )
+    kind, precision = (short_text(event.get(key), _LONGEST_WORD) for key in ("device", "precision"))
+    name = short_text(event.get("name"), _LONGEST_SAMPLE)
+    device = device_status(kind, name, event.get("memory_bytes"), precision)
     warnings = tuple(each for each in digest.warnings if each[0] != NO_GPU or device.kind != "gpu")
     return replace(digest, device=device, warnings=warnings)
+
+
+def device_status(kind: str, name: str, memory_bytes: object, precision: str = "") -> DeviceStatus:
+    """Return a device as the status has it; another image than the trainer's may write anything as its kind."""
+    memory = whole(memory_bytes)
+    shown = f"{round(memory / 2**30)}Gi" if memory else None
+    return DeviceStatus(kind=kind or None, name=name or None, memory=shown, precision=precision or None)
 
 
 def short_text(value: object, limit: int) -> str:

@@ -14,9 +14,9 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from scriptmodel_operator.api.status import MAX_EXCERPT
+from scriptmodel_operator.api.status import MAX_EXCERPT, ScriptStatus
 from scriptmodel_operator.desired.commands import GENERATION_PATH, METRICS_PATH, SCRIPT_PATH
-from scriptmodel_operator.observe.files import GenerationFile, ModelMetrics, SampleFigures, ScoreFigures
+from scriptmodel_operator.observe.files import GenerationFile, ModelMetrics, SampleFigures
 from scriptmodel_operator.pachyderm.errors import NotFoundError
 from scriptmodel_operator.pachyderm.gateway import Gateway
 from scriptmodel_operator.pachyderm.values import BranchRef, CommitInfo, RepoRef
@@ -33,17 +33,13 @@ Provenance = tuple[tuple[RepoRef, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A script that was written."""
+    """A script that was written, as the status describes it."""
 
-    path: str
-    size_bytes: int
-    words: int | None
-    sha256: str | None
-    excerpt: str
-    blank: bool = False
+    status: ScriptStatus
+    blank: bool
     """Whether it has no text."""
-    score: ScoreFigures | None = None
-    """The judge's verdict; None if the trainer wrote none."""
+    score: float | None
+    """The judge's overall score; None if the trainer wrote none."""
 
 
 class Results:
@@ -168,15 +164,15 @@ class Results:
             return None
         generation = self._json(repo, commit, GENERATION_PATH, GenerationFile)
         sample = generation.samples[0] if generation and generation.samples else SampleFigures()
-        return Script(
+        status = ScriptStatus(
             path=SCRIPT_PATH,
             size_bytes=size,
             words=sample.words,
             sha256=hashlib.sha256(content).hexdigest() if size <= _MAX_SCRIPT else None,
             excerpt=excerpt(content),
-            blank=not content.strip(b"\0 \t\r\n\f\v"),
             score=sample.score,
         )
+        return Script(status, blank=not content.strip(b"\0 \t\r\n\f\v"), score=sample.overall)
 
 
 def excerpt(content: bytes) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from scriptmodel_operator.pachyderm.errors import AccessError, NotAuthorizedError
+from scriptmodel_operator.pachyderm.errors import AccessError
 
 _NONE_GIVEN = "Pachyderm requires a token and the operator has none"
 _CAUSES = {
@@ -34,19 +34,27 @@ _REPO_WRITER = frozenset(
 _REPO_OWNER = frozenset({"REPO_DELETE", "REPO_MODIFY_BINDINGS"})
 
 
-def access_error(detail: str) -> type[AccessError] | None:
-    """Return the error that a message of pachd stands for, None if it is not about access."""
-    if any(text in detail for text in _CAUSES):
-        return AccessError
-    return NotAuthorizedError if _NOT_AUTHORIZED in detail else None
+def is_about_access(detail: str) -> bool:
+    """Return whether a message of pachd is about the token or its permissions."""
+    return bool(_cause(detail)) or _NOT_AUTHORIZED in detail
+
+
+def lacks_permission(error: AccessError) -> bool:
+    """Return whether the token is valid, and its user lacks a permission."""
+    return not _cause(error.detail) and (error.code == "PERMISSION_DENIED" or _NOT_AUTHORIZED in error.detail)
 
 
 def advice(error: AccessError) -> str:
     """Return what is wrong and what to do about it."""
-    if isinstance(error, NotAuthorizedError):
+    if lacks_permission(error):
         return _missing_role(error.detail)
-    cause = next((cause for text, cause in _CAUSES.items() if text in error.detail), None)
+    cause = _cause(error.detail)
     return f"{cause}: {_RENEWAL}" if cause else f"the operator's token cannot be used: correct it, or {_RENEWAL}"
+
+
+def _cause(detail: str) -> str:
+    """Return what is wrong with the token itself; empty if it is valid or nothing is known."""
+    return next((cause for text, cause in _CAUSES.items() if text in detail), "")
 
 
 def _missing_role(detail: str) -> str:

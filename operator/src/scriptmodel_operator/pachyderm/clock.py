@@ -12,7 +12,6 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from scriptmodel_operator.pachyderm.errors import PachydermError
@@ -29,14 +28,6 @@ log = logging.getLogger(__name__)
 
 def _wall() -> datetime:
     return datetime.now(UTC)
-
-
-@dataclass
-class _Seen:
-    """When a time of pachd was first seen (monotonic seconds), and how old it was then (seconds)."""
-
-    at: float
-    age: float
 
 
 class PachydClock:
@@ -58,7 +49,8 @@ class PachydClock:
         self._wall = wall
         self._measuring = threading.Lock()
         self._lock = threading.Lock()
-        self._seen: OrderedDict[datetime, _Seen] = OrderedDict()
+        self._seen: OrderedDict[datetime, tuple[float, float]] = OrderedDict()
+        """When a time of pachd was first seen (monotonic seconds), and how old it was then (seconds)."""
         self._offset: float | None = None
         """pachd's time, as seconds since 1970, minus the monotonic clock."""
         self._measured = 0.0
@@ -90,14 +82,14 @@ class PachydClock:
         """
         with self._lock:
             now = self._monotonic()
-            seen = self._seen.get(since)
-            if seen is None:
+            if since not in self._seen:
                 age = 0.0 if self._offset is None else max(0.0, self._offset + now - since.timestamp())
-                seen = self._seen[since] = _Seen(now, age)
+                self._seen[since] = now, age
                 if len(self._seen) > _REMEMBERED:
                     self._seen.popitem(last=False)
             self._seen.move_to_end(since)
-            return timedelta(seconds=seen.age + now - seen.at)
+            at, age = self._seen[since]
+            return timedelta(seconds=age + now - at)
 
     def measure_if_due(self) -> None:
         """Measure if due, once for all threads that call it at a time. Blocks."""
@@ -134,9 +126,9 @@ class PachydClock:
 
     def _forget_ages_since(self, measured: float) -> None:
         """Reset the ages of times first seen after a measurement: either clock may have determined them."""
-        for seen in self._seen.values():
-            if seen.at > measured:
-                seen.age = 0.0
+        for since, (at, _age) in self._seen.items():
+            if at > measured:
+                self._seen[since] = at, 0.0
 
     def _warn(self, skew: float) -> None:
         wrong = abs(skew) > SKEW_SECONDS

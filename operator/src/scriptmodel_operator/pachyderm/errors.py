@@ -21,16 +21,8 @@ class NotFoundError(PachydermError):
     """The object does not exist."""
 
 
-class AlreadyExistsError(PachydermError):
-    """An object of that name exists already."""
-
-
 class AccessError(PachydermError):
     """The operator's token is missing, wrong, or lacks the permission."""
-
-
-class NotAuthorizedError(AccessError):
-    """The user of the operator's token lacks a permission; the detail names it."""
 
 
 class PipelineLimitError(PachydermError):

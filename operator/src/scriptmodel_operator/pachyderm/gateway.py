@@ -87,7 +87,7 @@ class Gateway(Protocol):
         """Delete a transaction without executing its requests. A missing one is not an error."""
 
     def create_repo(self, repo: RepoRef, description: str, *, update: bool = False) -> None:
-        """Create a repo, or with `update` set the description of an existing one. Raises AlreadyExistsError."""
+        """Create a repo that does not exist, or with `update` set the description of an existing one."""
 
     def replace_files(self, branch: BranchRef, files: Iterable[Upload], gone: Sequence[str], seconds: float) -> None:
         """Commit `files` and the deletion of the paths in `gone`, whole or not at all. An error of `files` ends it."""

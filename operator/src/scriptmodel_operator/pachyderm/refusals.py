@@ -6,11 +6,9 @@ import re
 
 import grpc
 
-from scriptmodel_operator.pachyderm.access import access_error
+from scriptmodel_operator.pachyderm.access import is_about_access
 from scriptmodel_operator.pachyderm.errors import (
     AccessError,
-    AlreadyExistsError,
-    NotAuthorizedError,
     NotFoundError,
     PachydermError,
     PipelineLimitError,
@@ -26,9 +24,9 @@ _BY_CODE: dict[grpc.StatusCode, type[PachydermError]] = {
     grpc.StatusCode.INTERNAL: UnavailableError,  # from the transport: a proxy, or a stream that was reset
     grpc.StatusCode.DEADLINE_EXCEEDED: UnavailableError,
     grpc.StatusCode.NOT_FOUND: NotFoundError,
-    grpc.StatusCode.ALREADY_EXISTS: AlreadyExistsError,
+    grpc.StatusCode.ALREADY_EXISTS: PachydermError,  # created meanwhile: the next snapshot shows it
     grpc.StatusCode.UNAUTHENTICATED: AccessError,
-    grpc.StatusCode.PERMISSION_DENIED: NotAuthorizedError,
+    grpc.StatusCode.PERMISSION_DENIED: AccessError,
 }
 _LIMIT_TEXT = "requires an activation key"
 _WHOLE_SPEC = re.compile(r"invalid effective spec \{.*\}: ", re.DOTALL)
@@ -42,6 +40,6 @@ def translate(error: grpc.RpcError, what: str) -> PachydermError:
     detail = _WHOLE_SPEC.sub("", str(getattr(error, "details", lambda: str(error))() or code.name))
     if _LIMIT_TEXT in detail:
         return PipelineLimitError(what, detail, code.name)
-    if (denied := access_error(detail)) is not None:
-        return denied(what, detail, code.name)
+    if is_about_access(detail):
+        return AccessError(what, detail, code.name)
     return _BY_CODE.get(code, RefusedError)(what, detail, code.name)

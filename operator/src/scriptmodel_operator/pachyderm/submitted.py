@@ -24,6 +24,8 @@ from scriptmodel_operator.pachyderm.values import (
     as_float32,
 )
 
+_Json = Mapping[str, Any]
+"""A message in protobuf's JSON form."""
 _OPERATORS = {"EMPTY": "Exists", "EXISTS": "Exists", "EQUAL": "Equal"}
 _EFFECTS = {
     "ALL_EFFECTS": "",
@@ -38,82 +40,74 @@ def submitted_spec(info: PipelineInfo) -> PipelineSpec:
     if not info.submitted:
         return info.spec
     try:
-        return _spec(info.ref, _Message(json.loads(info.submitted)))
+        return _spec(info.ref, json.loads(info.submitted))
     except (ValueError, TypeError, AttributeError, KeyError, IndexError):
         return info.spec  # not the JSON of a pipeline
 
 
-class _Message:
-    """A message in protobuf's JSON form: names in camel or snake case; null, like absence, is the default."""
-
-    def __init__(self, content: Mapping[str, Any]) -> None:
-        self._content = content
-
-    def get(self, name: str, default: Any) -> Any:
-        value = self._content.get(to_camel(name), self._content.get(name))
-        return default if value is None else value
-
-    def message(self, name: str) -> _Message:
-        return _Message(self.get(name, {}))
+def _get(message: _Json, name: str, default: Any) -> Any:
+    """Return a field, whose name is in camel or snake case; null, like absence, is the default."""
+    value = message.get(to_camel(name), message.get(name))
+    return default if value is None else value
 
 
-def _spec(ref: PipelineRef, found: _Message) -> PipelineSpec:
-    transform, (source, base) = found.message("transform"), _inputs(found.message("input"))
-    scheduling, metadata = found.message("scheduling_spec"), found.message("metadata")
+def _spec(ref: PipelineRef, found: _Json) -> PipelineSpec:
+    transform, (source, base) = _get(found, "transform", {}), _inputs(_get(found, "input", {}))
+    scheduling, metadata = _get(found, "scheduling_spec", {}), _get(found, "metadata", {})
     branch = _branch(ref, source)
     return PipelineSpec(
         ref=ref,
-        image=transform.get("image", ""),
-        command=tuple(transform.get("cmd", ())),
-        input_name=source.get("name", "") or branch.repo.name,
+        image=_get(transform, "image", ""),
+        command=tuple(_get(transform, "cmd", ())),
+        input_name=_get(source, "name", "") or branch.repo.name,
         input_branch=branch,
-        glob=source.get("glob", ""),
-        datum_tries=int(found.get("datum_tries", 0)),
-        parallelism=int(found.message("parallelism_spec").get("constant", 0)) or 1,
-        autoscaling=bool(found.get("autoscaling", False)),
-        requests=_amounts(found.message("resource_requests")),
-        limits=_amounts(found.message("resource_limits")),
-        node_selector=tuple(sorted(scheduling.get("node_selector", {}).items())),
-        tolerations=tuple(_toleration(_Message(item)) for item in found.get("tolerations", ())),
-        priority_class=scheduling.get("priority_class_name", ""),
-        pod_patch=found.get("pod_patch", ""),
-        image_pull_secrets=tuple(transform.get("image_pull_secrets", ())),
-        description=found.get("description", ""),
-        annotations=dict(metadata.get("annotations", {})),
-        labels=tuple(sorted(metadata.get("labels", {}).items())),
+        glob=_get(source, "glob", ""),
+        datum_tries=int(_get(found, "datum_tries", 0)),
+        parallelism=int(_get(_get(found, "parallelism_spec", {}), "constant", 0)) or 1,
+        autoscaling=bool(_get(found, "autoscaling", False)),
+        requests=_amounts(_get(found, "resource_requests", {})),
+        limits=_amounts(_get(found, "resource_limits", {})),
+        node_selector=tuple(sorted(_get(scheduling, "node_selector", {}).items())),
+        tolerations=tuple(_toleration(item) for item in _get(found, "tolerations", ())),
+        priority_class=_get(scheduling, "priority_class_name", ""),
+        pod_patch=_get(found, "pod_patch", ""),
+        image_pull_secrets=tuple(_get(transform, "image_pull_secrets", ())),
+        description=_get(found, "description", ""),
+        annotations=dict(_get(metadata, "annotations", {})),
+        labels=tuple(sorted(_get(metadata, "labels", {}).items())),
         base_branch=_branch(ref, base) if base else None,
     )
 
 
-def _inputs(found: _Message) -> tuple[_Message, _Message | None]:
+def _inputs(found: _Json) -> tuple[_Json, _Json | None]:
     """Return the input with the data, and the one with a base model if the two are crossed."""
-    crossed = [_Message(each).message("pfs") for each in found.get("cross", ())]
-    base = next((each for each in crossed if each.get("name", "") == BASE_INPUT), None)
-    return next((each for each in crossed if each is not base), found.message("pfs")), base
+    crossed = [_get(each, "pfs", {}) for each in _get(found, "cross", ())]
+    base = next((each for each in crossed if _get(each, "name", "") == BASE_INPUT), None)
+    return next((each for each in crossed if each is not base), _get(found, "pfs", {})), base
 
 
-def _branch(ref: PipelineRef, source: _Message) -> BranchRef:
-    repo = RepoRef(source.get("project", "") or ref.project, source.get("repo", ""))
-    return BranchRef(repo, source.get("branch", "") or "master")
+def _branch(ref: PipelineRef, source: _Json) -> BranchRef:
+    repo = RepoRef(_get(source, "project", "") or ref.project, _get(source, "repo", ""))
+    return BranchRef(repo, _get(source, "branch", "") or "master")
 
 
-def _amounts(found: _Message) -> ResourceAmounts:
-    gpu = found.message("gpu")
+def _amounts(found: _Json) -> ResourceAmounts:
+    gpu = _get(found, "gpu", {})
     return ResourceAmounts(
-        cpu=as_float32(float(found.get("cpu", 0))),
-        memory=found.get("memory", ""),
-        gpu_type=gpu.get("type", ""),
-        gpu_count=int(gpu.get("number", 0)),
+        cpu=as_float32(float(_get(found, "cpu", 0))),
+        memory=_get(found, "memory", ""),
+        gpu_type=_get(gpu, "type", ""),
+        gpu_count=int(_get(gpu, "number", 0)),
     )
 
 
-def _toleration(found: _Message) -> PodToleration:
-    seconds = found.get("toleration_seconds", None)
+def _toleration(found: _Json) -> PodToleration:
+    seconds = _get(found, "toleration_seconds", None)
     return PodToleration(
-        key=found.get("key", ""),
-        operator=_word(found.get("operator", 0), _OPERATORS),
-        value=found.get("value", ""),
-        effect=_word(found.get("effect", 0), _EFFECTS),
+        key=_get(found, "key", ""),
+        operator=_word(_get(found, "operator", 0), _OPERATORS),
+        value=_get(found, "value", ""),
+        effect=_word(_get(found, "effect", 0), _EFFECTS),
         seconds=None if seconds is None else int(seconds),
     )
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import assert_never
 
-from scriptmodel_operator.api.conditions import ConditionStatus
+from scriptmodel_operator.api.conditions import Condition, ConditionStatus
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.desired.pipelines import Desired
@@ -13,14 +12,7 @@ from scriptmodel_operator.observe.view import ModelView, PipelineView
 from scriptmodel_operator.reconcile.actions import StartPipeline, StopJob, StopPipeline
 from scriptmodel_operator.reconcile.base import COPYING, base_to_copy, unused_base
 from scriptmodel_operator.reconcile.blockers import corpus_stage, find_blocker
-from scriptmodel_operator.reconcile.corpus import (
-    CorpusBlocked,
-    CorpusCurrent,
-    CorpusIncomplete,
-    Sourced,
-    own_corpus,
-    unused_repos,
-)
+from scriptmodel_operator.reconcile.corpus import Sourced, own_corpus, unused_repos
 from scriptmodel_operator.reconcile.deadlines import jobs_to_stop
 from scriptmodel_operator.reconcile.difference import Difference, difference
 from scriptmodel_operator.reconcile.download_record import recorded_download
@@ -38,7 +30,6 @@ from scriptmodel_operator.reconcile.state import (
     Problem,
     Running,
     Settled,
-    Stage,
     Stages,
     Suspended,
     Upkeep,
@@ -56,25 +47,22 @@ def assess(
 
 def _assess(model: ScriptModel, desired: Desired, view: ModelView, elapsed: Elapsed, source: Sourced) -> ModelState:
     """Return the first state that applies, in this order."""
-    stages, known = _stages(model, view), KnownSource(recorded_download(model))
+    stages, recorded = _stages(model, view), KnownSource(recorded_download(model))
     if model.spec.suspend:
-        return Suspended(stages=stages, source=known, stop=_running_pipelines(view))
+        return Suspended(stages=stages, source=recorded, stop=_running_pipelines(view))
     problem = find_blocker(model, view)
     if problem is not None:
-        return Blocked(stages=stages, source=known, problem=problem)
-    corpus = own_corpus(model, desired.train.mark.owner, source, view)
+        return Blocked(stages=stages, source=recorded, problem=problem)
+    known = own_corpus(model, desired.train.mark.owner, source, view)
     stops = jobs_to_stop(model, view, elapsed)
-    match corpus:
-        case CorpusBlocked(problem, known):
-            stages = replace(stages, corpus=problem.as_stage)
-            return Blocked(stages=stages, source=known, problem=problem, stop_jobs=stops)
-        case CorpusIncomplete(actions, known, message):
-            stages = replace(stages, corpus=Stage(ConditionStatus.FALSE, Reason.INGESTING, message))
-            return Ingesting(stages=stages, source=known, message=message, actions=actions, stop_jobs=stops)
-        case CorpusCurrent():
-            return _assess_base(model, desired, view, stages, stops, corpus)
-        case _:
-            assert_never(corpus)
+    if known.problem is not None:
+        stages = replace(stages, corpus=known.problem.as_condition)
+        return Blocked(stages=stages, source=known, problem=known.problem, stop_jobs=stops)
+    if known.waits_for:
+        message, actions = known.waits_for, known.actions
+        stages = replace(stages, corpus=Condition(ConditionStatus.FALSE, Reason.INGESTING, message))
+        return Ingesting(stages=stages, source=known, message=message, actions=actions, stop_jobs=stops)
+    return _assess_base(model, desired, view, stages, stops, known)
 
 
 def _assess_base(
@@ -83,15 +71,15 @@ def _assess_base(
     view: ModelView,
     stages: Stages,
     stops: tuple[StopJob, ...],
-    corpus: CorpusCurrent,
+    source: KnownSource,
 ) -> ModelState:
     """Return the state of an object whose base model may have to be copied before pipelines are written."""
     base = base_to_copy(model, desired.train.mark.owner, view)
     if isinstance(base, Problem):
-        return Blocked(stages=stages, source=corpus.source, problem=base, stop_jobs=stops)
+        return Blocked(stages=stages, source=source, problem=base, stop_jobs=stops)
     if base:
-        return Ingesting(stages=stages, source=corpus.source, message=COPYING, actions=base, of_base=True)
-    return _assess_pipelines(model, desired, view, stages, stops, corpus)
+        return Ingesting(stages=stages, source=source, message=COPYING, actions=base, of_base=True)
+    return _assess_pipelines(model, desired, view, stages, stops, source)
 
 
 def _assess_pipelines(
@@ -100,27 +88,25 @@ def _assess_pipelines(
     view: ModelView,
     stages: Stages,
     stops: tuple[StopJob, ...],
-    corpus: CorpusCurrent,
+    source: KnownSource,
 ) -> ModelState:
     """Return the state of an object whose corpus is in Pachyderm, or is to be put there by somebody else."""
     differs, found = difference(model, desired, view), stages.corpus
     if (differs.now or view.train is None) and view.corpus is not None and not found.done:
         problem = Problem(found.reason, found.message, found.stalled)
-        return Blocked(stages=stages, source=corpus.source, problem=problem, stop_jobs=stops)
-    stages = _with_unchecked(_stages(model, view, creating=True) if differs.now else stages, corpus.unchecked)
+        return Blocked(stages=stages, source=source, problem=problem, stop_jobs=stops)
+    stages = _with_unchecked(_stages(model, view, creating=True) if differs.now else stages, source.unchecked)
     if model.spec.drift_policy == "Warn" and view.stopped and not model.previous.suspended:
         problem = _stopped_by_somebody(view, differs)
-        return Blocked(stages=stages, source=corpus.source, problem=problem, held_back=differs)
+        return Blocked(stages=stages, source=source, problem=problem, difference=differs)
     if differs.now:
-        return Applying(stages=stages, source=corpus.source, difference=differs)
+        return Applying(stages=stages, source=source, difference=differs)
     upkeep = _starts(model, view) or (*stops, *unused_repos(view), *unused_base(view))
     unfinished = stages.first_unfinished
     if unfinished is None:
-        return Settled(
-            stages=stages, source=corpus.source, difference=differs, upkeep=upkeep, unchecked=corpus.unchecked
-        )
+        return Settled(stages=stages, source=source, difference=differs, upkeep=upkeep)
     kind = Failed if unfinished.stalled else Running
-    return kind(stages=stages, source=corpus.source, difference=differs, upkeep=upkeep, unfinished=unfinished)
+    return kind(stages=stages, source=source, difference=differs, upkeep=upkeep, unfinished=unfinished)
 
 
 def _with_unchecked(stages: Stages, unchecked: str) -> Stages:
@@ -151,26 +137,26 @@ def _stages(model: ScriptModel, view: ModelView, *, creating: bool = False) -> S
     return Stages(_corpus(view), trained, generated)
 
 
-def _corpus(view: ModelView) -> Stage:
+def _corpus(view: ModelView) -> Condition:
     if view.corpus is not None:
         return corpus_stage(view.corpus)
     commits = view.reported_commits
     if commits is None or commits.corpus is None:
-        return Stage(ConditionStatus.UNKNOWN, Reason.PROGRESSING, "the train pipeline has not read the corpus yet")
+        return Condition(ConditionStatus.UNKNOWN, Reason.PROGRESSING, "the train pipeline has not read the corpus yet")
     if view.train is not None and commits.corpus_open:
         message = still_open(view.train, commits)
-        return Stage(ConditionStatus.FALSE, Reason.WAITING_FOR_CORPUS_COMMIT, message)
-    return Stage(
+        return Condition(ConditionStatus.FALSE, Reason.WAITING_FOR_CORPUS_COMMIT, message)
+    return Condition(
         ConditionStatus.TRUE,
         Reason.CORPUS_FOUND,
         f"training reads the newest commit of the corpus (commit {short(commits.corpus)})",
     )
 
 
-def corpus_after_failure(problem: Problem, state: ModelState) -> Stage:
+def corpus_after_failure(problem: Problem, state: ModelState) -> Condition:
     """Return the corpus stage after an action of `state` met a problem, which may be about the corpus itself."""
     of_corpus = isinstance(state, Ingesting) and state.actions and not state.of_base
-    return problem.as_stage if of_corpus else state.stages.corpus
+    return problem.as_condition if of_corpus else state.stages.corpus
 
 
 def _running_pipelines(view: ModelView) -> tuple[StopPipeline, ...]:

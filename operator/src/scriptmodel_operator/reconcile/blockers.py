@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from scriptmodel_operator.api.conditions import ConditionStatus
+from scriptmodel_operator.api.conditions import Condition, ConditionStatus
 from scriptmodel_operator.api.marks import Mark, Ownership
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.observe.view import CorpusView, ModelView
-from scriptmodel_operator.reconcile.state import Problem, Stage
+from scriptmodel_operator.reconcile.state import Problem
 from scriptmodel_operator.reconcile.wording import short
 
 
@@ -54,7 +54,7 @@ def conflict_message(model: ScriptModel, what: str, found: Ownership, mark: Mark
     return f"{what} {whose}: delete it, or annotate this object with scriptmodel.dev/adopt=true to take it over"
 
 
-def corpus_stage(corpus: CorpusView) -> Stage:
+def corpus_stage(corpus: CorpusView) -> Condition:
     """Return the stage of a corpus that the train pipeline has yet to read."""
     branch = corpus.branch
     repo = branch.repo
@@ -79,7 +79,7 @@ def corpus_stage(corpus: CorpusView) -> Stage:
     return _head_stage(corpus)
 
 
-def _head_stage(corpus: CorpusView) -> Stage:
+def _head_stage(corpus: CorpusView) -> Condition:
     branch, head = corpus.branch, corpus.head
     put = (
         f"put scripts into it with `pachctl put file {branch.repo.name}@{branch.name}:/ -r -f DIR "
@@ -88,7 +88,7 @@ def _head_stage(corpus: CorpusView) -> Stage:
     if corpus.maker is not None:
         put = f"check pipeline {corpus.maker}, which writes it"
     if head is not None and head.finishing:
-        return Stage(
+        return Condition(
             ConditionStatus.FALSE,
             Reason.WAITING_FOR_CORPUS_COMMIT,
             f"Pachyderm is finishing a commit of {branch} (commit {short(head.id)})",
@@ -97,7 +97,7 @@ def _head_stage(corpus: CorpusView) -> Stage:
         until = (
             f"pipeline {corpus.maker} is writing it" if corpus.maker else f"finish it with `{branch.finish_command}`"
         )
-        return Stage(
+        return Condition(
             ConditionStatus.FALSE,
             Reason.WAITING_FOR_CORPUS_COMMIT,
             f"a commit of {branch} is still open: {until} (commit {short(head.id)})",
@@ -109,8 +109,8 @@ def _head_stage(corpus: CorpusView) -> Stage:
             Reason.CORPUS_FAILED,
             f"a commit of {branch} failed in Pachyderm: {head.error}; {put} (commit {short(head.id)})",
         )
-    return Stage(ConditionStatus.TRUE, Reason.CORPUS_FOUND, f"{branch} has {head.size_bytes} bytes")
+    return Condition(ConditionStatus.TRUE, Reason.CORPUS_FOUND, f"{branch} has {head.size_bytes} bytes")
 
 
-def _missing(reason: Reason, message: str) -> Stage:
-    return Stage(ConditionStatus.FALSE, reason, message, stalled=True)
+def _missing(reason: Reason, message: str) -> Condition:
+    return Condition(ConditionStatus.FALSE, reason, message, stalled=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from scriptmodel_operator.api.corpus import CorpusHttp
 from scriptmodel_operator.api.marks import Mark, Owner, Ownership
@@ -18,73 +17,44 @@ from scriptmodel_operator.reconcile.actions import CreateRepo, DeleteRepo, Repla
 from scriptmodel_operator.reconcile.blockers import conflict_message, may_write
 from scriptmodel_operator.reconcile.download_record import recorded_download
 from scriptmodel_operator.reconcile.failures import FAILURES_UNTIL_STALLED, problem_of
-from scriptmodel_operator.reconcile.state import UNKNOWN_SOURCE, Ingest, KnownSource, Problem
+from scriptmodel_operator.reconcile.state import KnownSource, Problem
 
 Sourced = Files | Attempt | Problem | None
 """The files of a ConfigMap, what is known of a download, what prevents either; None where the corpus is a repo."""
 
 
-@dataclass(frozen=True, slots=True)
-class CorpusBlocked:
-    """A problem keeps the corpus from its repo."""
-
-    problem: Problem
-    source: KnownSource = UNKNOWN_SOURCE
+_PUTTING = "the corpus is being put into Pachyderm"
 
 
-@dataclass(frozen=True, slots=True)
-class CorpusIncomplete:
-    """Pipelines have to wait for `actions`, or for a download where there are none."""
-
-    actions: tuple[Ingest, ...] = ()
-    source: KnownSource = UNKNOWN_SOURCE
-    message: str = "the corpus is being put into Pachyderm"
-
-
-@dataclass(frozen=True, slots=True)
-class CorpusCurrent:
-    """The repo has what the source has, as far as is known; or the corpus is a repo of somebody else."""
-
-    source: KnownSource = UNKNOWN_SOURCE
-    unchecked: str = ""
-    """Why the source could not be checked for something newer."""
-
-
-OwnCorpus = CorpusBlocked | CorpusIncomplete | CorpusCurrent
-
-
-def own_corpus(model: ScriptModel, owner: Owner, source: Sourced, view: ModelView) -> OwnCorpus:
+def own_corpus(model: ScriptModel, owner: Owner, source: Sourced, view: ModelView) -> KnownSource:
     """Compare the source with the repo: first a problem, then the repo, then its contents.
 
     Equal data is never committed again.
     """
     match source:
         case None:
-            return CorpusCurrent()
+            return KnownSource()
         case Problem():
-            return CorpusBlocked(source)
+            return KnownSource(problem=source)
         case Mapping() if not any(source.values()):
             text = "the source of the corpus has no bytes: put scripts into it"
-            return CorpusBlocked(Problem(Reason.CORPUS_EMPTY, text))
+            return KnownSource(problem=Problem(Reason.CORPUS_EMPTY, text))
         case _:
             return _in_repo(model, owner, source, view)
 
 
-def _in_repo(model: ScriptModel, owner: Owner, source: Files | Attempt, view: ModelView) -> OwnCorpus:
+def _in_repo(model: ScriptModel, owner: Owner, source: Files | Attempt, view: ModelView) -> KnownSource:
     owned, mark = view.owned_corpus, Mark(owner).to_json()
     if owned is None:
-        return CorpusIncomplete((CreateRepo(view.refs.own_corpus, mark),))
+        return KnownSource(waits_for=_PUTTING, actions=(CreateRepo(view.refs.own_corpus, mark),))
     if not owned.ownership.ours:
-        adoptable = may_write(model, owned.ownership)
-        return (
-            CorpusIncomplete((CreateRepo(owned.ref, mark, adopt=True),))
-            if adoptable
-            else CorpusBlocked(_conflict(model, owned))
-        )
+        if not may_write(model, owned.ownership):
+            return KnownSource(problem=_conflict(model, owned))
+        return KnownSource(waits_for=_PUTTING, actions=(CreateRepo(owned.ref, mark, adopt=True),))
     http = model.spec.corpus.http
     if not isinstance(source, Attempt):
         return _from_config_map(view.refs, source, owned)
-    return _from_http(model, view.refs, http, source, owned) if http else CorpusCurrent()
+    return _from_http(model, view.refs, http, source, owned) if http else KnownSource()
 
 
 def _conflict(model: ScriptModel, owned: OwnedRepo) -> Problem:
@@ -94,29 +64,30 @@ def _conflict(model: ScriptModel, owned: OwnedRepo) -> Problem:
     return Problem(Reason.NAME_CONFLICT, text)
 
 
-def _from_config_map(refs: References, files: Files, owned: OwnedRepo) -> OwnCorpus:
+def _from_config_map(refs: References, files: Files, owned: OwnedRepo) -> KnownSource:
     unfinished = owned.head is not None and not owned.head.finished
     if unfinished or dict(owned.digests) == digests_of(files):
-        return CorpusCurrent()
+        return KnownSource()
     gone = tuple(sorted(set(owned.digests) - set(files)))
-    return CorpusIncomplete((ReplaceFiles(refs.own_branch, files, gone),))
+    return KnownSource(waits_for=_PUTTING, actions=(ReplaceFiles(refs.own_branch, files, gone),))
 
 
-def _from_http(model: ScriptModel, refs: References, http: CorpusHttp, attempt: Attempt, owned: OwnedRepo) -> OwnCorpus:
+def _from_http(
+    model: ScriptModel, refs: References, http: CorpusHttp, attempt: Attempt, owned: OwnedRepo
+) -> KnownSource:
     """Check in the background for newer data where pipelines can read older data; else wait for the download."""
     request = request_of(http)
     record = _record(model, attempt, owned)
     if request.settled_by(record):
-        return CorpusCurrent(KnownSource(record))
+        return KnownSource(record)
     download = Download((model.namespace, model.name), request, refs.own_branch, record, model.reconcile_at)
     # An operator that was killed may have made the newest commit without recording it; its predecessor is known.
     known = record or (recorded_download(model) if attempt.record is None else None)
     if request.answered_by(known):
-        unchecked = _problem(attempt).message if attempt.failure else ""
-        return CorpusCurrent(KnownSource(known, download), unchecked)
+        return KnownSource(known, download, unchecked=_problem(attempt).message if attempt.failure else "")
     if attempt.failure is not None:
-        return CorpusBlocked(_problem(attempt), KnownSource(record, download))
-    return CorpusIncomplete((), KnownSource(record, download), f"the corpus is being fetched from {shown(http.url)}")
+        return KnownSource(record, download, problem=_problem(attempt))
+    return KnownSource(record, download, waits_for=f"the corpus is being fetched from {shown(http.url)}")
 
 
 def _record(model: ScriptModel, attempt: Attempt, owned: OwnedRepo) -> DownloadRecord | None:

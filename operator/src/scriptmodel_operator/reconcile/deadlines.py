@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from scriptmodel_operator.api.durations import parse_duration
@@ -19,31 +17,27 @@ ACTIVE_TEXT = "scriptmodel: longer than activeDeadline"
 SUPERSEDED_TEXT = "scriptmodel: superseded by a newer commit"
 
 
-@dataclass(frozen=True, slots=True)
-class _Timed:
-    """A job and the time since which a deadline counts."""
-
-    ref: JobRef
-    since: datetime | None
-
-
 def jobs_to_stop(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> tuple[StopJob, ...]:
     """Return the superseded and overdue jobs; none while a pipeline is stopped, which stops its jobs too."""
     if view.train is None or view.stopped:
         return ()
     training = model.spec.training
     active, pending = training.active_deadline, training.pending_deadline
-    superseded = [StopJob(ref, SUPERSEDED_TEXT) for ref in _superseded(view.train)]
-    too_long = [
-        StopJob(job.ref, f"{ACTIVE_TEXT} ({active})") for job in _running(view) if _longer(job.since, active, elapsed)
-    ]
-    waiting = None if view.train.info.stopped else _pending_training(view)
-    unstarted = [
-        StopJob(job.ref, f"{PENDING_TEXT} ({pending}){_reported(pipeline)}")
-        for job, pipeline in ((waiting, view.train), (_pending_generation(view), view.generate))
-        if job and pipeline and _longer(job.since, pending, elapsed)
-    ]
-    return (*superseded, *too_long, *unstarted)
+    computing = ((view.train, _trains_since(view)), (view.generate, _generates_since(view)))
+    waiting = ((view.train, _training_waits_since(view)), (view.generate, _generation_waits_since(view)))
+    return (
+        *(StopJob(ref, SUPERSEDED_TEXT) for ref in _superseded(view.train)),
+        *(
+            StopJob(pipeline.running.ref, f"{ACTIVE_TEXT} ({active})")
+            for pipeline, since in computing
+            if pipeline and pipeline.running and _longer(since, active, elapsed)
+        ),
+        *(
+            StopJob(pipeline.newest.ref, f"{PENDING_TEXT} ({pending}){_reported(pipeline)}")
+            for pipeline, since in waiting
+            if pipeline and pipeline.newest and not pipeline.info.stopped and _longer(since, pending, elapsed)
+        ),
+    )
 
 
 def _reported(pipeline: PipelineView) -> str:
@@ -63,10 +57,8 @@ def remaining_wait(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> tim
         return None
     if view.waits_for_quota and view.queue and view.queue.gated is None:
         return parse_duration(model.spec.training.pending_deadline)
-    job = None if view.generate.running else _pending_training(view)
-    if job is None or job.since is None:
-        return None
-    return parse_duration(model.spec.training.pending_deadline) - elapsed(job.since)
+    since = None if view.generate.running else _training_waits_since(view)
+    return None if since is None else parse_duration(model.spec.training.pending_deadline) - elapsed(since)
 
 
 def _superseded(train: PipelineView) -> list[JobRef]:
@@ -75,46 +67,48 @@ def _superseded(train: PipelineView) -> list[JobRef]:
     return [job.ref for job in unfinished[1:] if job.state.waiting]
 
 
-def _running(view: ModelView) -> Iterator[_Timed]:
-    """Yield the running jobs, each from when it could compute.
+def _trains_since(view: ModelView) -> datetime | None:
+    """Return when the running train job was started; None without one."""
+    running = view.train.running if view.train else None
+    return (running.started or running.created) if running else None
 
-    A worker may take a generate job while its model is still being trained; that time does not count.
+
+def _generates_since(view: ModelView) -> datetime | None:
+    """Return since when the running generate job could compute; None without one.
+
+    A worker may take it while its model is still being trained; that time does not count.
     """
     train, generate = view.train, view.generate
-    if train and train.running:
-        yield _Timed(train.running.ref, train.running.started or train.running.created)
-    if train and generate and (job := generate.running):
-        model = (view.model_read if job == generate.newest else None) or job.ref.id
-        trained = next((each.finished for each in train.jobs if each.ref.id == model), None)
-        yield _Timed(job.ref, _latest(job.started or job.created, trained))
+    if train is None or generate is None or (job := generate.running) is None:
+        return None
+    model = (view.model_read if job == generate.newest else None) or job.ref.id
+    trained = next((each.finished for each in train.jobs if each.ref.id == model), None)
+    return _latest(job.started or job.created, trained)
 
 
-def _pending_training(view: ModelView) -> _Timed | None:
-    """Return the train job that lacks nothing but a worker.
+def _training_waits_since(view: ModelView) -> datetime | None:
+    """Return since when the newest train job has lacked nothing but a worker; None if it has one or lacks more.
 
     A job exists as soon as its corpus commit is started, and waits for a worker only once that commit is finished.
     """
     train, commits = view.train, view.reported_commits
     if train is None or train.newest is None or not train.newest.state.waiting:
         return None
-    if train.running or (commits and commits.corpus_unfinished):
-        return None
-    if view.waits_for_quota:
+    if train.running or (commits and commits.corpus_unfinished) or view.waits_for_quota:
         return None
     corpus, released = commits.corpus_info if commits else None, view.queue.released if view.queue else None
-    since = _latest(_waits_since(train, train.newest), corpus.finished_at if corpus else None, released)
-    return _Timed(train.newest.ref, since)
+    return _latest(_waits_since(train, train.newest), corpus.finished_at if corpus else None, released)
 
 
-def _pending_generation(view: ModelView) -> _Timed | None:
-    """Return the generate job that lacks nothing but a worker: its model exists."""
+def _generation_waits_since(view: ModelView) -> datetime | None:
+    """Return since when the newest generate job has lacked nothing but a worker: its model exists."""
     generate, trained = view.generate, view.train.newest if view.train else None
     job = generate.newest if generate else None
     if generate is None or job is None or trained is None or not job.state.waiting:
         return None
-    if generate.running or generate.info.stopped or not view.reads_newest_model:
+    if generate.running or not view.reads_newest_model:
         return None
-    return _Timed(job.ref, _latest(_waits_since(generate, job), trained.finished))
+    return _latest(_waits_since(generate, job), trained.finished)
 
 
 def _waits_since(pipeline: PipelineView, job: JobInfo) -> datetime | None:

@@ -9,21 +9,17 @@ from scriptmodel_operator.api.durations import format_duration
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.status import (
     CommitRef,
-    DeviceStatus,
     HeldBack,
     HistoryEntry,
     Lineage,
     Perplexity,
     PipelineStatus,
     PromotionStatus,
-    ScriptScore,
-    ScriptStatus,
     TrainingStatus,
 )
 from scriptmodel_operator.desired.base import copied_commit, is_copy_of
 from scriptmodel_operator.observe.files import ModelMetrics
-from scriptmodel_operator.observe.progress import Device, LogDigest
-from scriptmodel_operator.observe.results import Script
+from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView, WrittenScript
 from scriptmodel_operator.pachyderm.values import BranchRef, JobInfo, JobState, RepoRef
 from scriptmodel_operator.reconcile.restarts import if_worker_is_lost, restarts_in_log, restarts_in_metrics
@@ -53,7 +49,7 @@ def training_status(model: ScriptModel, view: ModelView, now: datetime, elapsed:
     same_job = times.start_time is not None and times.start_time == previous.start_time
     update = {"warning": _warning(view, times, previous), "warnings": _warnings(model, view, same_job=same_job)}
     times = times.model_copy(update=update)
-    device = _device(view.training_log.device if view.training_log else None)
+    device = view.training_log.device if view.training_log else None
     times = times.model_copy(update={"device": device or (previous.device if same_job else None)})
     restarts = restarts_in_log(view, previous if same_job else TrainingStatus())
     times = times.model_copy(update={**restarts, "if_worker_is_lost": if_worker_is_lost(train, view)})
@@ -83,15 +79,6 @@ def _warnings(model: ScriptModel, view: ModelView, *, same_job: bool) -> list[st
     return list(dict.fromkeys((*warnings_of_model(view), *warnings_of(view)))) or None
 
 
-def _device(device: Device | None) -> DeviceStatus | None:
-    if device is None:
-        return None
-    memory = f"{round(device.memory_bytes / 2**30)}Gi" if device.memory_bytes else None
-    return DeviceStatus(
-        kind=device.kind or None, name=device.name or None, memory=memory, precision=device.precision or None
-    )
-
-
 def _finished(metrics: ModelMetrics, known: TrainingStatus) -> dict[str, object]:
     epochs, perplexity = len(metrics.epochs), metrics.perplexity
     return {
@@ -107,7 +94,7 @@ def _finished(metrics: ModelMetrics, known: TrainingStatus) -> dict[str, object]
         ),
         "words_per_second": _rounded(metrics.words_per_second),
         "stopped_by": _STOPPED_BY.get(metrics.stopped_by),
-        **({"device": _device(metrics.device)} if metrics.device else {}),
+        **({"device": metrics.device} if metrics.device else {}),
         **restarts_in_metrics(metrics, known),
     }
 
@@ -150,30 +137,6 @@ def _gpu_seconds(model: ScriptModel, train: PipelineView, job: JobInfo, elapsed:
         return None
     took = job.finished - job.started if job.finished else elapsed(job.started)
     return max(0, int(gpus * took.total_seconds()))
-
-
-def script_status(promoted: WrittenScript | None) -> ScriptStatus | None:
-    """Describe the script; it stays in the status while another one is being made, or is held back."""
-    script = promoted.script if promoted else None
-    if script is None:
-        return None
-    return ScriptStatus(
-        path=script.path,
-        size_bytes=script.size_bytes,
-        words=script.words,
-        sha256=script.sha256,
-        excerpt=script.excerpt,
-        score=score_of(script),
-    )
-
-
-def score_of(script: Script) -> ScriptScore | None:
-    """Return the judge's verdict on a script; None if the trainer wrote none that makes sense."""
-    score = script.score
-    if score is None or score.verdict is None:
-        return None
-    figures = score.model_dump(exclude={"verdict"}, exclude_none=True)
-    return ScriptScore(verdict=score.verdict, **{name: f"{value:.2f}" for name, value in figures.items()})
 
 
 def lineage(model: ScriptModel, view: ModelView, promoted: WrittenScript | None) -> Lineage | None:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.pachyderm.access import advice
+from scriptmodel_operator.pachyderm.access import advice, lacks_permission
 from scriptmodel_operator.pachyderm.errors import (
     AccessError,
-    AlreadyExistsError,
-    NotAuthorizedError,
-    NotFoundError,
     PachydermError,
     PipelineLimitError,
     RefusedError,
@@ -33,7 +30,7 @@ def problem_of(error: PachydermError, *, deleting: bool = False, observing: bool
                 stalled=False,
             )
         case AccessError():
-            reason = Reason.NOT_ALLOWED if isinstance(error, NotAuthorizedError) else Reason.REFUSED
+            reason = Reason.NOT_ALLOWED if lacks_permission(error) else Reason.REFUSED
             return Problem(reason, f"{advice(error)} ({error}){hint}")
         case PipelineLimitError():
             return Problem(
@@ -41,8 +38,6 @@ def problem_of(error: PachydermError, *, deleting: bool = False, observing: bool
                 f"the Pachyderm server has no room for two more pipelines ({_first_line(error.detail)}): "
                 "delete pipelines that nobody needs, or activate an enterprise licence; the object continues then",
             )
-        case NotFoundError() | AlreadyExistsError():
-            return _retrying(error, failures)
         case RefusedError():
             return _refused(error, hint, observing=observing)
     return _retrying(error, failures)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from scriptmodel_operator.reconcile.actions import Action, ApplyPipelines, DeletePipeline, DeleteRepo, StopJob
-from scriptmodel_operator.reconcile.deletion import DeletionState
+from scriptmodel_operator.reconcile.actions import Action, ApplyPipelines, StopJob
 from scriptmodel_operator.reconcile.state import (
     Applying,
     Blocked,
@@ -39,11 +38,3 @@ def plan(state: ModelState) -> tuple[Action, ...]:
 def stops_jobs(state: ModelState) -> bool:
     """Return whether the plan stops a job, which takes a freshly measured clock."""
     return any(isinstance(action, StopJob) for action in plan(state))
-
-
-def plan_deletion(state: DeletionState) -> tuple[Action, ...]:
-    """Delete pipelines before repos, and each pipeline before those that it reads from. Empty when blocked or gone."""
-    if state.blocked is not None:
-        return ()
-    pipelines = tuple(DeletePipeline(ref, state.keep_repos) for ref in state.pipelines)
-    return (*pipelines, *(DeleteRepo(ref) for ref in state.repos))

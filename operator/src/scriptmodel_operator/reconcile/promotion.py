@@ -112,7 +112,7 @@ def _decided(model: ScriptModel, names: tuple[str, ...], improvement: float | No
 
 def _figures(measure: Measure, newest: WrittenScript, kept: WrittenScript) -> tuple[float | None, float | None]:
     """Return the figures of both models, which are None if their validation text is not known to be the same."""
-    texts = [each.metrics.validation.digest if each.metrics else "" for each in (newest, kept)]
+    texts = [each.metrics.validation_digest if each.metrics else "" for each in (newest, kept)]
     if not texts[0] or texts[0] != texts[1]:  # an older trainer wrote no digest of it
         return None, None
     figure = _score if measure is Measure.JUDGE else _nats
@@ -120,11 +120,11 @@ def _figures(measure: Measure, newest: WrittenScript, kept: WrittenScript) -> tu
 
 
 def _score(written: WrittenScript) -> float | None:
-    return written.script.score.overall if written.script and written.script.score else None
+    return written.script.score if written.script else None
 
 
 def _nats(written: WrittenScript) -> float | None:
-    return written.metrics.validation.nats_per_character if written.metrics else None
+    return written.metrics.nats_per_character if written.metrics else None
 
 
 def _rendered(value: float | None) -> str | None:

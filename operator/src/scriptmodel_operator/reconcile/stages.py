@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from scriptmodel_operator.api.conditions import ConditionStatus, ConditionType
-from scriptmodel_operator.api.previous import CAUSE_UNKNOWN, FailedJob, failure_message
+from scriptmodel_operator.api.conditions import Condition, ConditionStatus, ConditionType
+from scriptmodel_operator.api.previous import CAUSE_UNKNOWN, failed_job, failure_message
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.desired.commands import SCRIPT_PATH
 from scriptmodel_operator.observe.progress import LogDigest
@@ -14,18 +14,17 @@ from scriptmodel_operator.pachyderm.values import JobInfo, JobState, PipelineSta
 from scriptmodel_operator.reconcile import restarts
 from scriptmodel_operator.reconcile.budget import ended_by_budget, ended_early
 from scriptmodel_operator.reconcile.deadlines import ACTIVE_TEXT, PENDING_TEXT, REASON_FOLLOWS
-from scriptmodel_operator.reconcile.state import Stage
 from scriptmodel_operator.reconcile.warnings import as_text, warnings_of, warnings_of_model
 from scriptmodel_operator.reconcile.wording import cause, in_terms_of_the_object, short
 from scriptmodel_operator.reconcile.workers import cannot_start, things_to_check
 
-Failures = Mapping[ConditionType, FailedJob]
-"""Failed jobs that the previous status reports."""
+Failures = Mapping[ConditionType, str]
+"""Messages about failed jobs in the previous status."""
 _TRAIN_AGAIN = "change the spec or annotate scriptmodel.dev/retrain-at"
 _WRITE_AGAIN = "change spec.generation, if only its seed; the model is kept"
 
 
-def training_stage(view: ModelView, reported: Failures) -> Stage:
+def training_stage(view: ModelView, reported: Failures) -> Condition:
     """Return how far training is. Done means that the newest job of the current version made a model."""
     train = view.train
     if train is None:
@@ -35,10 +34,10 @@ def training_stage(view: ModelView, reported: Failures) -> Stage:
     job = train.newest
     if job is None:
         return _in_progress(Reason.TRAINING, "waiting for the train job to appear")
-    return _training_job(view, train, job, reported.get(ConditionType.TRAINED))
+    return _training_job(view, train, job, reported.get(ConditionType.TRAINED, ""))
 
 
-def _training_job(view: ModelView, train: PipelineView, job: JobInfo, reported: FailedJob | None) -> Stage:
+def _training_job(view: ModelView, train: PipelineView, job: JobInfo, reported: str) -> Condition:
     if view.repeats and train.last_good is not None:
         return _succeeded(train.last_good, view)
     if job.state is JobState.SUCCESS:
@@ -53,7 +52,7 @@ def _training_job(view: ModelView, train: PipelineView, job: JobInfo, reported: 
     return _waiting(view, train, job)
 
 
-def _succeeded(job: JobInfo, view: ModelView) -> Stage:
+def _succeeded(job: JobInfo, view: ModelView) -> Condition:
     if not job.data_total:
         return _failed(
             Reason.NO_DATA, "the train job read no files: put scripts into the corpus; a new commit trains again"
@@ -65,7 +64,7 @@ def _succeeded(job: JobInfo, view: ModelView) -> Stage:
     if view.metrics is None:
         text += "; its metrics.json is missing or invalid, so its perplexity is not known"
     text += ended_early(view) + as_text(warnings_of_model(view))
-    return Stage(ConditionStatus.TRUE, Reason.TRAINED, f"{text} (model {short(job.ref.id)})")
+    return Condition(ConditionStatus.TRUE, Reason.TRAINED, f"{text} (model {short(job.ref.id)})")
 
 
 def _training_message(view: ModelView, train: PipelineView, newest: JobInfo) -> str:
@@ -84,7 +83,7 @@ def _training_message(view: ModelView, train: PipelineView, newest: JobInfo) -> 
     return text + as_text(warnings_of(view))
 
 
-def _repeated(log: LogDigest | None, message: str) -> Stage | None:
+def _repeated(log: LogDigest | None, message: str) -> Condition | None:
     """Return the stage of a job that the worker repeats because of an error of its own; None for any other job."""
     if log is None or not log.worker_error:
         return None
@@ -92,7 +91,7 @@ def _repeated(log: LogDigest | None, message: str) -> Stage | None:
     return _in_progress(Reason.WORKER_ERROR, f"{text}; check Pachyderm's storage ({message})")
 
 
-def _waiting(view: ModelView, train: PipelineView, job: JobInfo) -> Stage:
+def _waiting(view: ModelView, train: PipelineView, job: JobInfo) -> Condition:
     if view.reported_commits and view.reported_commits.corpus_open:
         return _in_progress(Reason.WAITING_FOR_CORPUS_COMMIT, still_open(train, view.reported_commits))
     if view.queue and view.waits_for_quota:
@@ -118,13 +117,13 @@ def still_open(train: PipelineView, commits: ModelCommits) -> str:
     return f"a commit of the corpus is still open: `{finish}`, unless a pipeline is writing it (commit {commit})"
 
 
-def generation_stage(view: ModelView, trained: Stage, reported: Failures) -> Stage:
+def generation_stage(view: ModelView, trained: Condition, reported: Failures) -> Condition:
     """Return how far generation is. Done means that the newest job read the newest model and wrote a script."""
     generate = view.generate
     if generate is None:
         return _in_progress(Reason.CREATING, "the generate pipeline is being created")
     if not trained.done:
-        return Stage(ConditionStatus.FALSE, Reason.NOT_STARTED, "training comes first")
+        return Condition(ConditionStatus.FALSE, Reason.NOT_STARTED, "training comes first")
     if generate.info.state is PipelineState.FAILURE:
         return _failed(Reason.PIPELINE_FAILED, _pipeline_failed(generate))
     job = generate.newest
@@ -133,10 +132,10 @@ def generation_stage(view: ModelView, trained: Stage, reported: Failures) -> Sta
         return _written(generate.last_good, view)
     if job is None or not view.reads_newest_model:
         return _in_progress(Reason.GENERATING, "waiting for the generate job to appear")
-    return _generation_job(view, generate, job, reported.get(ConditionType.GENERATED))
+    return _generation_job(view, generate, job, reported.get(ConditionType.GENERATED, ""))
 
 
-def _generation_job(view: ModelView, generate: PipelineView, job: JobInfo, reported: FailedJob | None) -> Stage:
+def _generation_job(view: ModelView, generate: PipelineView, job: JobInfo, reported: str) -> Condition:
     if job.state is JobState.SUCCESS:
         return _written(job, view)
     if job.state.final:
@@ -151,7 +150,7 @@ def _generation_job(view: ModelView, generate: PipelineView, job: JobInfo, repor
     return _repeated(view.generation_log, message) or _in_progress(Reason.GENERATING, message)
 
 
-def _written(job: JobInfo, view: ModelView) -> Stage:
+def _written(job: JobInfo, view: ModelView) -> Condition:
     if not job.data_total:
         return _failed(Reason.NO_DATA, "the generate job read no model")
     script = view.newest_script.script if view.newest_script else None
@@ -165,10 +164,10 @@ def _written(job: JobInfo, view: ModelView) -> Stage:
         text = f"generation wrote an empty {SCRIPT_PATH}: raise spec.generation.words, or change the prompt"
         return _failed(Reason.GENERATION_FAILED, f"{text} (job {short(job.ref.id)})")
     text = "the script is written" + ended_by_budget(view)
-    return Stage(ConditionStatus.TRUE, Reason.GENERATED, f"{text} (commit {short(job.ref.id)})")
+    return Condition(ConditionStatus.TRUE, Reason.GENERATED, f"{text} (commit {short(job.ref.id)})")
 
 
-def _ended(job: JobInfo, log: LogDigest | None, reported: FailedJob | None, failed: Reason, again: str) -> Stage:
+def _ended(job: JobInfo, log: LogDigest | None, reported: str, failed: Reason, again: str) -> Condition:
     """Return the stage of a job that ended without a result; `again` says what makes another one."""
     generating = failed is Reason.GENERATION_FAILED
     what = "generation" if generating else "training"
@@ -177,13 +176,13 @@ def _ended(job: JobInfo, log: LogDigest | None, reported: FailedJob | None, fail
     if job.state is JobState.UNRUNNABLE:
         return _failed(failed, f"{what} could not run: {job.reason} (job {short(job.ref.id)})")
     why = cause(log, generating=generating)
-    if not why and reported and reported.job == short(job.ref.id):
-        return _failed(failed, reported.message)
+    if not why and failed_job(reported) == short(job.ref.id):
+        return _failed(failed, reported)
     why = why or f"{job.reason or 'no reason given'}; {CAUSE_UNKNOWN}"
     return _failed(failed, failure_message(what, why, short(job.ref.id)))
 
 
-def _without_worker(job: JobInfo, claim: str, again: str) -> Stage:
+def _without_worker(job: JobInfo, claim: str, again: str) -> Condition:
     """Return the stage of a job that was stopped at pendingDeadline; its reason has what Pachyderm had reported."""
     known = job.reason.partition(REASON_FOLLOWS)[2].partition(REASON_FOLLOWS)[2]
     what = cannot_start(known, claim) if known else things_to_check(claim)
@@ -191,7 +190,7 @@ def _without_worker(job: JobInfo, claim: str, again: str) -> Stage:
     return _failed(Reason.WORKER_UNAVAILABLE, text)
 
 
-def _killed(job: JobInfo, verb: str, again: str) -> Stage:
+def _killed(job: JobInfo, verb: str, again: str) -> Condition:
     of_job = f"(job {short(job.ref.id)})"
     if job.reason.startswith(ACTIVE_TEXT):
         return _failed(
@@ -210,9 +209,9 @@ def _pipeline_failed(seen: PipelineView) -> str:
     )
 
 
-def _in_progress(reason: Reason, message: str) -> Stage:
-    return Stage(ConditionStatus.FALSE, reason, message)
+def _in_progress(reason: Reason, message: str) -> Condition:
+    return Condition(ConditionStatus.FALSE, reason, message)
 
 
-def _failed(reason: Reason, message: str) -> Stage:
-    return Stage(ConditionStatus.FALSE, reason, message, stalled=True)
+def _failed(reason: Reason, message: str) -> Condition:
+    return Condition(ConditionStatus.FALSE, reason, message, stalled=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from scriptmodel_operator.api.conditions import ConditionStatus
+from scriptmodel_operator.api.conditions import Condition, ConditionStatus
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.ingest.values import Download, DownloadRecord
 from scriptmodel_operator.reconcile.actions import (
@@ -29,34 +29,19 @@ Upkeep = StartPipeline | StopJob | DeleteRepo
 """Actions on an object whose pipelines need no update."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """One of corpus, training and generation: done (True), in progress or failed (False), or unknown."""
-
-    status: ConditionStatus
-    reason: Reason
-    message: str = ""
-    stalled: bool = False
-    """True when nothing will change unless somebody acts."""
-
-    @property
-    def done(self) -> bool:
-        return self.status is ConditionStatus.TRUE
-
-
-NOT_STARTED = Stage(ConditionStatus.FALSE, Reason.NOT_STARTED, "an earlier stage comes first")
+NOT_STARTED = Condition(ConditionStatus.FALSE, Reason.NOT_STARTED, "an earlier stage comes first")
 
 
 @dataclass(frozen=True, slots=True)
 class Stages:
-    """The three stages, in the order of the data."""
+    """How far corpus, training and generation are: done (True), in progress or failed (False), or unknown."""
 
-    corpus: Stage
-    trained: Stage = NOT_STARTED
-    generated: Stage = NOT_STARTED
+    corpus: Condition
+    trained: Condition = NOT_STARTED
+    generated: Condition = NOT_STARTED
 
     @property
-    def first_unfinished(self) -> Stage | None:
+    def first_unfinished(self) -> Condition | None:
         """The stage that Ready reports; None when the script is written.
 
         The corpus counts only if it is known to be missing or unfinished, and no failure of training explains more.
@@ -75,22 +60,29 @@ class Problem:
     stalled: bool = True
 
     @property
-    def as_stage(self) -> Stage:
-        """The stage that the problem prevents."""
-        return Stage(ConditionStatus.FALSE, self.reason, self.message, self.stalled)
+    def as_condition(self) -> Condition:
+        """The condition of the stage that the problem prevents."""
+        return Condition(ConditionStatus.FALSE, self.reason, self.message, self.stalled)
 
 
 @dataclass(frozen=True, slots=True)
 class KnownSource:
-    """What is known of the source of the object's own corpus."""
+    """What is known of the source of the object's own corpus, and whether pipelines can read what is in its repo.
+
+    They can unless there is a problem or something to wait for. Empty if the corpus is a repo of somebody else.
+    """
 
     record: DownloadRecord | None = None
     """What the newest commit was made from."""
     download: Download | None = None
     """The download to start once it is due."""
-
-
-UNKNOWN_SOURCE = KnownSource()
+    problem: Problem | None = None
+    """Keeps the corpus from its repo."""
+    waits_for: str = ""
+    """What pipelines wait for: `actions`, or the download where there are none."""
+    actions: tuple[Ingest, ...] = ()
+    unchecked: str = ""
+    """Why the source could not be checked for something newer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +91,8 @@ class _Observed:
 
     stages: Stages
     source: KnownSource
+    difference: Difference = NO_DIFFERENCE
+    """Between the desired and the observed pipelines, as far as the two were compared."""
     promotion: PromotedScript = NO_SCRIPT
     """Decided once, by `assess`."""
 
@@ -116,8 +110,6 @@ class Blocked(_Observed):
 
     problem: Problem
     stop_jobs: tuple[StopJob, ...] = ()
-    held_back: Difference = NO_DIFFERENCE
-    """Changes that are not carried out because of the problem."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,39 +125,33 @@ class Ingesting(_Observed):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applying(_Observed):
-    """At least one pipeline has to be created or updated now (`difference.now`)."""
+    """At least one pipeline has to be created or updated now (`difference.now`).
 
-    difference: Difference
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _InSync(_Observed):
-    """Both pipelines are as desired, up to changes that wait for a job's end and drift that is tolerated."""
-
-    difference: Difference
-    upkeep: tuple[Upkeep, ...]
+    In the states that follow, both are as desired, up to changes that wait for a job's end and drift that is tolerated.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Running(_InSync):
+class Running(_Observed):
     """A stage is in progress, or waits for a job, a worker or a commit."""
 
-    unfinished: Stage
+    upkeep: tuple[Upkeep, ...]
+    unfinished: Condition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Failed(_InSync):
+class Failed(_Observed):
     """A stage failed, and nothing changes unless somebody acts."""
 
-    unfinished: Stage
+    upkeep: tuple[Upkeep, ...]
+    unfinished: Condition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settled(_InSync):
+class Settled(_Observed):
     """The script of the newest spec and corpus is written, promoted or not."""
 
-    unchecked: str = ""
-    """Why the source could not be checked for a newer corpus."""
+    upkeep: tuple[Upkeep, ...]
 
 
 ModelState = Suspended | Blocked | Ingesting | Applying | Running | Failed | Settled

@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from scriptmodel_operator.api.conditions import Condition
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.status import ScriptModelStatus, to_wire
 from scriptmodel_operator.observe.view import ModelView
 from scriptmodel_operator.reconcile import details
 from scriptmodel_operator.reconcile.download_record import source_status
-from scriptmodel_operator.reconcile.state import Elapsed, ModelState, Problem, Stage, Suspended
+from scriptmodel_operator.reconcile.state import Elapsed, ModelState, Problem, Suspended
 from scriptmodel_operator.reconcile.summarise import conditions_of_problem, conditions_of_state
 
 
@@ -27,15 +28,15 @@ def status_of(
 
     While a download is running, reconcile-at is not yet handled, since it requests the download too."""
     handled = model.previous.handled_reconcile_at if downloading else model.reconcile_at
-    mark = view.train.mark if view.train else None
+    mark, promoted = view.train.mark if view.train else None, state.promotion.script
     status = ScriptModelStatus(
         observed_generation=model.generation,
         last_handled_reconcile_at=handled or None,
         last_handled_retrain_at=(mark.retrain_at if mark else "") or None,
         suspended=isinstance(state, Suspended) or (model.previous.suspended and bool(view.stopped)) or None,
         training=details.training_status(model, view, now, elapsed),
-        script=details.script_status(state.promotion.script),
-        lineage=details.lineage(model, view, state.promotion.script),
+        script=promoted.script.status if promoted and promoted.script else None,
+        lineage=details.lineage(model, view, promoted),
         promotion=state.promotion.comparison,
         source=source_status(model, state.source.record),
         pipelines=details.pipeline_statuses(view),
@@ -47,7 +48,7 @@ def status_of(
 
 
 def status_of_problem(
-    model: ScriptModel, problem: Problem, now: datetime, corpus: Stage | None = None
+    model: ScriptModel, problem: Problem, now: datetime, corpus: Condition | None = None
 ) -> dict[str, Any]:
     """Return the previous status with `problem` in its conditions; only `corpus` was observed, or nothing."""
     wire = dict(model.status)

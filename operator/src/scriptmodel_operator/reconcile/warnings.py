@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from scriptmodel_operator.observe.progress import NO_GPU, Device, LogDigest
+from scriptmodel_operator.api.status import DeviceStatus
+from scriptmodel_operator.observe.progress import NO_GPU, LogDigest
 from scriptmodel_operator.observe.view import ModelView
 
 _NO_GPU = (
@@ -37,7 +38,7 @@ def _idle_gpus(view: ModelView) -> Iterator[str]:
         yield f"training uses one of {gpus} GPUs: set spec.training.gpu.count to 1"
 
 
-def _no_gpu(view: ModelView, device: Device | None) -> Iterator[str]:
+def _no_gpu(view: ModelView, device: DeviceStatus | None) -> Iterator[str]:
     if _requested_gpus(view) and device and device.kind == "cpu":
         yield _NO_GPU
 
