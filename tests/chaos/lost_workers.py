@@ -47,7 +47,6 @@ from scriptmodel_operator.pachyderm.values import (
     PipelineSpec,
     RepoRef,
     ResourceAmounts,
-    Upload,
 )
 
 CLAIM = "checkpoints"
@@ -280,7 +279,7 @@ def run(
     """Run both trainings and compare them. Raises AstrayError."""
     with World(root, trainer) as world:
         world.gateway.create_repo(_CORPUS.repo, "")
-        files = [Upload(f"/{play.name}", [play.read_bytes()[:_CORPUS_BYTES]]) for play in plays()[:1]]
+        files = [(f"/{play.name}", [play.read_bytes()[:_CORPUS_BYTES]]) for play in plays()[:1]]
         world.gateway.replace_files(_CORPUS, files, (), 60.0)
         undisturbed = Training(world, "undisturbed", overrides)
         started = time.monotonic()

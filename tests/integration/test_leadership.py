@@ -16,7 +16,6 @@ from dev.stack import ControlPlane, Localpach, Operator
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 from scriptmodel_operator.pachyderm.errors import UnavailableError
-from scriptmodel_operator.pachyderm.uploads import Upload
 from scriptmodel_operator.pachyderm.values import BranchRef, RepoRef
 from tests.integration.audit import WRITES, Request, requests_in
 from tests.integration.cluster import Cluster, account_kubeconfig, condition
@@ -102,9 +101,7 @@ def test_an_upload_whose_lease_ends_meanwhile_is_not_committed(localpach: Localp
 
     gateway = PachydermGateway(PachdAddress(localpach.address), lease)
     with pytest.raises(UnavailableError, match="does not lead"):
-        gateway.replace_files(
-            BranchRef(RepoRef("default", repo), "master"), [Upload("/hamlet.txt", pieces())], (), 60.0
-        )
+        gateway.replace_files(BranchRef(RepoRef("default", repo), "master"), [("/hamlet.txt", pieces())], (), 60.0)
     gateway.close()
     assert pachyderm.head(repo) == head
 

@@ -13,7 +13,7 @@ from scriptmodel_operator.leadership import UNLIMITED
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 from scriptmodel_operator.pachyderm.errors import NotFoundError, UnavailableError
-from scriptmodel_operator.pachyderm.values import BranchRef, RepoRef, Upload
+from scriptmodel_operator.pachyderm.values import BranchRef, RepoRef
 from tests.lease import Lease
 
 MEBIBYTE = 1024 * 1024
@@ -44,7 +44,7 @@ def pieces(number: int) -> Iterator[bytes]:
 
 
 def test_a_file_larger_than_any_message_is_read_back_unchanged(gateway: PachydermGateway, branch: BranchRef) -> None:
-    files = [Upload("/large.bin", pieces(40)), Upload("/folder/a b.txt", [b"one ", b"two"]), Upload("/empty.txt", [])]
+    files = [("/large.bin", pieces(40)), ("/folder/a b.txt", [b"one ", b"two"]), ("/empty.txt", [])]
     gateway.replace_files(branch, files, [], SECONDS)
     head = gateway.branch_head(branch)
     assert head is not None
@@ -61,8 +61,8 @@ def test_a_file_larger_than_any_message_is_read_back_unchanged(gateway: Pachyder
 
 
 def test_a_file_that_is_put_again_replaces_the_previous_one(gateway: PachydermGateway, branch: BranchRef) -> None:
-    gateway.replace_files(branch, [Upload("/a", [b"old"]), Upload("/b/c", [b"old"])], [], SECONDS)
-    gateway.replace_files(branch, [Upload("/a", [b"new"]), Upload("/b", [b"a file now"])], ["/a", "/b/c"], SECONDS)
+    gateway.replace_files(branch, [("/a", [b"old"]), ("/b/c", [b"old"])], [], SECONDS)
+    gateway.replace_files(branch, [("/a", [b"new"]), ("/b", [b"a file now"])], ["/a", "/b/c"], SECONDS)
     head = gateway.branch_head(branch)
     assert head is not None
     assert not head.error
@@ -78,7 +78,7 @@ def test_a_source_that_breaks_off_commits_nothing(
         raise BrokenOffError
 
     with pytest.raises(BrokenOffError):
-        gateway.replace_files(branch, [Upload("/a", [b"whole"]), Upload("/b", breaks())], [], SECONDS)
+        gateway.replace_files(branch, [("/a", [b"whole"]), ("/b", breaks())], [], SECONDS)
     with pytest.raises(NotFoundError):
         gateway.branch_head(branch)
     assert caplog.records == [], "gRPC has nothing to complain of"
@@ -95,9 +95,9 @@ def test_a_process_that_may_not_act_any_more_commits_nothing(localpach: Localpac
             yield b"x" * 1024
 
     with pytest.raises(UnavailableError, match="does not lead"):
-        opened.replace_files(branch, [Upload("/a", endless())], [], SECONDS)
+        opened.replace_files(branch, [("/a", endless())], [], SECONDS)
     with pytest.raises(UnavailableError, match="does not lead"):
-        opened.replace_files(branch, [Upload("/a", [b"x"])], [], SECONDS)
+        opened.replace_files(branch, [("/a", [b"x"])], [], SECONDS)
     lease.remaining = 60.0
     with pytest.raises(NotFoundError):
         opened.branch_head(branch)

@@ -105,7 +105,7 @@ def _uploads(files: Sequence[CorpusFile]) -> Iterator[Upload]:
                 live.show([screen], f"{percent}% of {megabytes(total)}", datetime.now(UTC))
 
     for number, file in enumerate(files, start=1):
-        yield Upload(file.path, counted(file, number))
+        yield file.path, counted(file, number)
 
 
 def megabytes(size: int) -> str:

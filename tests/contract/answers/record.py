@@ -35,7 +35,6 @@ from scriptmodel_operator.pachyderm.values import (
     PipelineRef,
     PipelineSpec,
     RepoRef,
-    Upload,
 )
 
 FOLDER = Path(__file__).parent
@@ -71,7 +70,7 @@ def _calls(gateway: PachydermGateway) -> dict[str, Call]:
         return lambda: gateway.apply_pipelines([PipelineApply(spec, update=update)])
 
     def put(repo: RepoRef) -> Call:
-        return lambda: gateway.replace_files(BranchRef(repo, "master"), [Upload("/a", [b"x"])], [], 30)
+        return lambda: gateway.replace_files(BranchRef(repo, "master"), [("/a", [b"x"])], [], 30)
 
     return {
         "a branch that does not exist": lambda: gateway.branch_head(BranchRef(PLAYS, "never")),
@@ -120,7 +119,7 @@ def _answer(call: Call) -> Answer:
 def _world(gateway: PachydermGateway) -> Iterator[None]:
     """A repo and two pipelines, one reading the other."""
     gateway.create_repo(PLAYS, "")
-    gateway.replace_files(BranchRef(PLAYS, "master"), [Upload("/a", [b"x"])], [], 30)
+    gateway.replace_files(BranchRef(PLAYS, "master"), [("/a", [b"x"])], [], 30)
     gateway.apply_pipelines([PipelineApply(_spec(TRAIN, PLAYS)), PipelineApply(_spec(GENERATE, TRAIN.output))])
     try:
         yield

@@ -138,7 +138,7 @@ class FakePachyderm(PachydermState):
     def replace_files(self, branch: BranchRef, files: Iterable[Upload], gone: Sequence[str], seconds: float) -> None:
         self._checked("replace_files")
         assert seconds > 0
-        new = {file.path: b"".join(file.pieces) for file in files}
+        new = {path: b"".join(pieces) for path, pieces in files}
         self.calls.append(f"put {branch.repo.name}")
         before = self.files.get((branch.repo, self.heads.get(branch, "")), {})
         self.put(branch, {**{path: text for path, text in before.items() if path not in gone}, **new})

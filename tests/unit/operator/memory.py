@@ -41,7 +41,7 @@ class Forgetful(FakePachyderm):
             yield BLOCK
 
     def replace_files(self, _branch: BranchRef, files: Iterable[Upload], _gone: Sequence[str], _seconds: float) -> None:
-        self.sizes = {file.path: sum(map(len, file.pieces)) for file in files}
+        self.sizes = {path: sum(map(len, pieces)) for path, pieces in files}
 
 
 async def main(urls: Sequence[str]) -> None:

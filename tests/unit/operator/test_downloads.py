@@ -231,7 +231,8 @@ async def test_an_upload_that_breaks_off_leaves_no_process_that_reads_the_archiv
         return readers[-1]
 
     def broken(_branch: BranchRef, files: Iterable[Upload], *_args: Any) -> None:
-        next(iter(next(iter(files)).pieces))
+        _path, pieces = next(iter(files))
+        next(iter(pieces))
         raise UnavailableError("replace_files", "injected")
 
     monkeypatch.setattr(subprocess, "Popen", start)

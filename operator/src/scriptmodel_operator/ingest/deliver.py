@@ -81,7 +81,7 @@ class Delivery:
     def _watched(self, files: FileStream) -> Iterator[Upload]:
         """Yield the files to upload. A cancelled delivery raises in the middle, so that nothing is committed."""
         for path, pieces in files:
-            yield Upload(path, self._watched_pieces(pieces))
+            yield path, self._watched_pieces(pieces)
 
     def _watched_pieces(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
         for piece in pieces:

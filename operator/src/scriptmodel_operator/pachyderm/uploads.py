@@ -27,12 +27,12 @@ def upload_requests(branch: BranchRef, files: Iterable[Upload], gone: Iterable[s
     yield pfs.ModifyFileRequest(set_commit=target)
     for path in gone:
         yield pfs.ModifyFileRequest(delete_file=pfs.DeleteFile(path=path))
-    for file in files:
-        yield pfs.ModifyFileRequest(delete_file=pfs.DeleteFile(path=file.path))
+    for path, pieces in files:
+        yield pfs.ModifyFileRequest(delete_file=pfs.DeleteFile(path=path))
         # Without the first, empty piece, an empty file would not be created.
-        for piece in itertools.chain([b""], file.pieces):
+        for piece in itertools.chain([b""], pieces):
             raw = wrappers_pb2.BytesValue(value=piece)
-            yield pfs.ModifyFileRequest(add_file=pfs.AddFile(path=file.path, raw=raw))
+            yield pfs.ModifyFileRequest(add_file=pfs.AddFile(path=path, raw=raw))
 
 
 def copy_requests(source: RepoRef, commit: str, paths: Iterable[str], branch: BranchRef) -> Iterator[Any]:

@@ -261,12 +261,8 @@ class CommitInfo:
         return not self.finished and not self.finishing
 
 
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """A file at `path`, of `pieces` of at most a few MiB; each is produced when the previous one is sent."""
-
-    path: str
-    pieces: Iterable[bytes]
+Upload = tuple[str, Iterable[bytes]]
+"""A path and the contents of its file, in pieces of at most a few MiB; each is produced when the last one is sent."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from scriptmodel_operator.pachyderm.gateway import Gateway
-from scriptmodel_operator.pachyderm.values import Upload
 from scriptmodel_operator.reconcile.actions import (
     Action,
     ApplyPipelines,
@@ -49,7 +48,7 @@ def _change_repo(gateway: Gateway, action: CreateRepo | ReplaceFiles | CopyFiles
         case CreateRepo(ref, description, adopt):
             gateway.create_repo(ref, description, update=adopt)
         case ReplaceFiles(branch, files, gone):
-            contents = (Upload(path, [content]) for path, content in sorted(files.items()))
+            contents = ((path, [content]) for path, content in sorted(files.items()))
             gateway.replace_files(branch, contents, gone, PUT_SECONDS)
         case CopyFiles(source, commit, paths, branch):
             gateway.copy_files(source, commit, paths, branch, PUT_SECONDS)
