@@ -229,6 +229,6 @@ def _is_within(cue: Cue, text: str, opens: str, closes: str) -> bool:
 
 @functools.lru_cache(maxsize=4)
 def _positions(text: str, mark: str) -> list[int]:
-    """Where a mark stands in a text. Cached, because a long paragraph may have thousands of cues."""
+    """Return the positions of a mark in a text. Cached, because a long paragraph may have thousands of cues."""
     ends = itertools.accumulate(len(part) + 1 for part in text.split(mark))
     return [end - 1 for end in ends][:-1]
