@@ -55,7 +55,7 @@ class ModelMetrics(BaseModel):
     validation_digest: Annotated[Word, Field(validation_alias=AliasPath("validation", "digest"))] = ""
     """Digest of the validation text: models are compared if it is the same."""
     nats_per_character: Annotated[Figure, Field(validation_alias=AliasPath("validation", "nats_per_character"))] = None
-    """Of the validation text."""
+    """Mean negative log likelihood of the validation text, in nats per character."""
     precision: Word = ""
     stopped_by: Word = ""
     """What ended the training: `epochs`, `budget` or `early-stopping`; empty for older trainers."""
