@@ -8,7 +8,7 @@ import hashlib
 import subprocess
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -19,7 +19,6 @@ from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.ingest import downloads as module
 from scriptmodel_operator.ingest.addresses import parse_destinations
-from scriptmodel_operator.ingest.credentials import Credentials
 from scriptmodel_operator.ingest.downloads import Downloads
 from scriptmodel_operator.ingest.failures import SourceError
 from scriptmodel_operator.ingest.fetch import Timeouts
@@ -28,13 +27,12 @@ from scriptmodel_operator.pachyderm.errors import NotFoundError, UnavailableErro
 from scriptmodel_operator.pachyderm.values import BranchRef, RepoInfo, RepoRef, Upload
 from tests.unit.operator.archives import PLAYS, tar_gz_of, tar_of, zip_of
 from tests.unit.operator.fake_pachyderm import FakePachyderm
-from tests.web import Handler, WebServer, content, status, tagged
+from tests.web import WebServer, content, status, tagged
 
 UID, KEY = "uid-1", ("ml", "thrones")
 BRANCH = BranchRef(RepoRef("default", "corpus"), "master")
 TAKEN = {f"/{name}": text for name, text in PLAYS.items()}
 DEADLINE = 60
-NAMED: Mapping[str, Any] = {"secret": "plays"}
 
 
 @dataclass
@@ -365,45 +363,3 @@ async def test_a_changed_request_is_sent_immediately_and_does_not_report_the_pre
         made.server.answers["/corpus"] = content(tar_of(PLAYS))
         assert (await made.attempt()).failure is None
         assert set(made.files) == {"/plays/hamlet.txt"}
-
-
-async def test_the_secret_is_read_at_each_download_and_its_values_appear_nowhere(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    caplog.set_level("DEBUG")
-    names, passwords = list[tuple[str, str]](), iter(["wrong-canary", "right-canary"])
-
-    async def secrets(namespace: str, name: str) -> Credentials:
-        names.append((namespace, name))
-        return Credentials("Authorization", next(passwords))
-
-    async with world(interval=0.0, **NAMED) as made:
-        made.downloads._secrets = secrets
-
-        def guarded(handler: Handler) -> None:
-            right = handler.header("Authorization") == "right-canary"
-            (content(tar_of(PLAYS)) if right else status(401))(handler)
-
-        made.server.answers["/corpus"] = guarded
-        refused = await made.attempt()
-        assert "HTTP 401" in str(refused.failure)
-        found = await made.attempt("requested again")
-        assert found.failure is None
-        assert names == [("ml", "plays")] * 2
-        outputs = f"{caplog.text}{refused}{found}{made.pachyderm.calls}{made.figures}"
-        assert "canary" not in outputs
-
-
-async def test_a_secret_that_is_missing_is_the_objects_problem() -> None:
-    async def secrets(_namespace: str, _name: str) -> Credentials:
-        raise SourceError(Reason.SECRET_NOT_FOUND, "create it", passing=True)
-
-    async with world(**NAMED) as made:
-        made.downloads._secrets = secrets
-        assert (await made.refused()).reason is Reason.SECRET_NOT_FOUND
-        assert made.server.requested == []
-
-
-def test_the_secret_does_not_decide_what_is_in_a_commit() -> None:
-    request = Request("https://example.com/plays.zip", "", (), 1, 1.0)
-    assert replace(request, **NAMED).digest == request.digest
