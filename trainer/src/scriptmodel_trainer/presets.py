@@ -55,6 +55,7 @@ class Preset:
     subwords: bool = False  # spell words outside the vocabulary; the layout exact always does
     ema_decay: float = 0.0  # of the moving average of the weights, which is validated and kept; 0: no average
     unknown_discount: float = 0.0  # of the count of each word, the part that training reads as <unk>
+    letter_ngrams: int = 0  # how many n-grams of letters the words share vectors of in training
 
     @property
     def input_units(self) -> int:
@@ -194,6 +195,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "recurrent_dropout": (0.0, 0.95),
     "ema_decay": (0.0, 0.999999),
     "unknown_discount": (0.0, 1.0),
+    "letter_ngrams": (0, 1_000_000),
     "initial_range": (1e-6, 10.0),
     "lstm_initial_range": (0.0, 10.0),
     "warm_up": (0.0, 0.9),

@@ -106,8 +106,8 @@ class Checkpointer:
     def _check(self, path: Path, checkpoint: Checkpoint, windows: int) -> None:
         expected = self._variables.shapes()
         if checkpoint.best_epoch:
-            weights = self._variables.weights
-            expected |= {f"{_BEST}{name}": tuple(variable.shape) for name, variable in weights.items()}
+            shapes = self._task.preset.shapes(self._task.vocabulary)
+            expected |= {f"{_BEST}{name}": shape for name, shape in shapes.items()}
         epochs, position = self._task.preset.epochs, checkpoint.position
         check_arrays(path, checkpoint.arrays, expected)
         over = position.epoch == epochs + 1 and position.window == 0

@@ -102,9 +102,10 @@ class TrainingGraph:
             tokens = dropout.of_tokens(tokens, self._discount)
         inputs, targets = tf.ensure_shape(tokens[:, :-1], (None, steps)), tokens[:, 1:]
         with tf.GradientTape() as tape:
-            features, after = model.features(inputs, self.state, dropout, precision)
-            flat = tf.reshape(features, (-1, features.shape[-1]))
-            mean = mean_cross_entropy(flat, model.kernel, model.output_bias, tf.reshape(targets, (-1,)), precision)
+            vectors = model.vectors
+            features, after = model.features(inputs, self.state, dropout, precision, vectors)
+            flat, kernel = tf.reshape(features, (-1, features.shape[-1])), model.kernel(vectors)
+            mean = mean_cross_entropy(flat, kernel, model.output_bias, tf.reshape(targets, (-1,)), precision)
             # Zaremba's recipe sums over a window's steps; rate and clipping are meant for that.
             objective = mean * steps if model.preset.optimizer == "sgd" else mean
         gradients = tape.gradient(objective, variables)
@@ -143,14 +144,15 @@ class ValidationGraph:
         return total / float(self._rows.counted.sum())
 
     def _windows(self, first: Any, end: Any) -> None:
-        steps = self._rows.steps
+        steps, vectors = self._rows.steps, self._model.vectors
         for window in tf.range(first, end):
             begin = window * steps
             tokens = self._tokens[:, :, begin : begin + steps]
-            features, after = self._model.features(tf.ensure_shape(tokens[0], (None, steps)), self._state)
+            inputs = tf.ensure_shape(tokens[0], (None, steps))
+            features, after = self._model.features(inputs, self._state, vectors=vectors)
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
                 labels=tf.reshape(tokens[1], (-1,)),
-                logits=self._model.logits(tf.reshape(features, (-1, features.shape[-1]))),
+                logits=self._model.logits(tf.reshape(features, (-1, features.shape[-1])), vectors),
             )
             counted = tf.reshape(self._counted[:, begin : begin + steps], (-1,))
             self._total.assign_add(tf.cast(tf.reduce_sum(losses * counted), tf.float64))

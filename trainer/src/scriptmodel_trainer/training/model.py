@@ -20,19 +20,35 @@ from scriptmodel_trainer.training import hardware
 from scriptmodel_trainer.training.dropout import Dropout
 from scriptmodel_trainer.training.precision import FLOAT32
 from scriptmodel_trainer.training.recurrence import MOST_STEPS, read_window
+from scriptmodel_trainer.training.sharing import vectors_of_words
+from scriptmodel_trainer.training.spelling import Spelling
+
+_NGRAMS = "ngrams"
 
 
 class LanguageModel:
     """Weights and forward pass. Shapes: B rows, T time steps, E word-vector width, H hidden units, V vocabulary.
 
-    The token `document`, if there is one, is read with a state of zeros: nothing before it matters.
+    The token `document`, if there is one, is read with a state of zeros: nothing before it matters. With a `spelling`
+    word vectors are sums of a word's own and those of its n-grams.
     """
 
-    def __init__(self, preset: Preset, vocabulary: int, seed: int, document: int | None = None) -> None:
+    def __init__(
+        self,
+        preset: Preset,
+        vocabulary: int,
+        seed: int,
+        document: int | None = None,
+        spelling: Spelling | None = None,
+    ) -> None:
         self.preset = preset
+        self.spelling = spelling
         self._document = document
         width = preset.input_units
         self.embedding = tf.Variable(tf.zeros((vocabulary, width)), name="embedding")
+        self.ngrams: tf.Variable | None = None
+        if spelling:
+            self.ngrams = tf.Variable(tf.zeros((spelling.ngrams, width)), name=_NGRAMS)
         self.layers = [_lstm(index, preset) for index in range(preset.layers)]
         for index, layer in enumerate(self.layers):
             layer.build((None, None, width if index == 0 else preset.hidden_units))
@@ -49,7 +65,7 @@ class LanguageModel:
 
     @property
     def variables(self) -> dict[str, Any]:
-        """Trainable variables by the names that they have in the model directory."""
+        """Trainable variables by the names that they have in the model directory, and `ngrams`, which it has not."""
         named: dict[str, Any] = {"embedding": self.embedding}
         for index, layer in enumerate(self.layers):
             for name, variable in zip(LSTM_WEIGHTS, layer.trainable_variables, strict=True):
@@ -59,16 +75,26 @@ class LanguageModel:
         if self.output_kernel is not None:
             named["output/kernel"] = self.output_kernel
         named["output/bias"] = self.output_bias
+        if self.ngrams is not None:
+            named[_NGRAMS] = self.ngrams
         return named
 
+    @property
+    def vectors(self) -> Any:
+        """The word vectors (V, E)."""
+        if self.spelling is None:
+            return self.embedding
+        return self.embedding + vectors_of_words(self.spelling, self.ngrams)
+
     def weights(self) -> dict[str, Floats]:
-        """Return copies of all weights on the host."""
-        return {name: variable.numpy() for name, variable in self.variables.items()}
+        """Return copies of the weights of a model directory on the host; word vectors are whole."""
+        weights = {name: variable.numpy() for name, variable in self.variables.items() if name != _NGRAMS}
+        return {**weights, "embedding": self.vectors.numpy()}
 
     def set_weights(self, weights: Mapping[str, Floats]) -> None:
-        """Replace all weights."""
+        """Replace all weights by those of a model directory; n-grams add nothing to its word vectors at first."""
         for name, variable in self.variables.items():
-            variable.assign(weights[name])
+            variable.assign(tf.zeros(variable.shape) if name == _NGRAMS else weights[name])
 
     def zero_state(self, rows: int) -> list[list[Any]]:
         """Return outputs and cells of each layer, (B, H) zeros."""
@@ -81,12 +107,14 @@ class LanguageModel:
         state: Sequence[Sequence[Any]],
         dropout: Dropout | None = None,
         precision: str = FLOAT32,
+        vectors: Any = None,
     ) -> tuple[Any, list[list[Any]]]:
         """Token numbers (B, T) to features (B, T, E or H) that `output_weights` takes, and the state after them.
 
-        `precision` is that of the matrix products on a processor; a GPU's LSTM stays in float32.
+        `precision` is that of the matrix products on a processor; a GPU's LSTM stays in float32. `vectors` are the word
+        vectors, if the caller has computed them.
         """
-        sequence = tf.gather(self.embedding, inputs)
+        sequence = tf.gather(self.vectors if vectors is None else vectors, inputs)
         if dropout:
             sequence = dropout.of_units(dropout.of_words(sequence, inputs, self.embedding.shape[0]), 0)
         kept = None if self._document is None else tf.cast(tf.not_equal(inputs, self._document), tf.float32)
@@ -119,19 +147,19 @@ class LanguageModel:
             return written_out()
         return whole() if kept is None else tf.cond(tf.reduce_all(kept > 0), whole, written_out)
 
-    def logits(self, features: Any) -> Any:
-        """Return features (N, D) to logits (N, V)."""
-        return tf.matmul(features, self.kernel, transpose_b=True) + self.output_bias
+    def logits(self, features: Any, vectors: Any = None) -> Any:
+        """Return features (N, D) to logits (N, V); `vectors` as in `features`."""
+        kernel = self.kernel(self.vectors if vectors is None else vectors)
+        return tf.matmul(features, kernel, transpose_b=True) + self.output_bias
 
-    @property
-    def kernel(self) -> Any:
-        """The output layer's weights (V, D): the word vectors themselves if they are tied."""
-        return self.embedding if self.output_kernel is None else self.output_kernel
+    def kernel(self, vectors: Any) -> Any:
+        """Return the output layer's weights (V, D): the word vectors themselves if they are tied."""
+        return vectors if self.output_kernel is None else self.output_kernel
 
     def _initialise(self, seed: int) -> None:
         """Uniform in +-initial_range, LSTM biases zero but for the forget gates' (Jozefowicz et al. 2015).
 
-        With tied embeddings the output bias is zero too.
+        With tied embeddings the output bias is zero too, and so are the n-grams' vectors.
         """
         random = np.random.default_rng(seed)
         wide = self.preset.initial_range
@@ -140,7 +168,7 @@ class LanguageModel:
             if name.startswith("lstm") and name.endswith("bias"):
                 units = self.preset.hidden_units
                 variable.assign(np.repeat(np.array([0, self.preset.forget_bias, 0, 0], np.float32), units))
-            elif not (name == "output/bias" and self.preset.tied_embeddings):
+            elif name != _NGRAMS and not (name == "output/bias" and self.preset.tied_embeddings):
                 limit = narrow if name.startswith(("lstm", "projection")) else wide
                 variable.assign(random.uniform(-limit, limit, variable.shape).astype(np.float32))
 

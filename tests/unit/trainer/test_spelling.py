@@ -1,0 +1,178 @@
+"""Vectors that words share by n-grams of letters: which, their arithmetic, and that model and resumed run agree."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from samples import play
+from stopped import StoppedInEpochTwo
+
+from scriptmodel_trainer.artifacts import load_model
+from scriptmodel_trainer.cli import main
+from scriptmodel_trainer.errors import StoppedError
+from scriptmodel_trainer.presets import PRESETS, Preset, with_overrides
+from scriptmodel_trainer.progress.listeners import TextProgress
+from scriptmodel_trainer.stopping import StopSignals
+from scriptmodel_trainer.storage import read_arrays
+from scriptmodel_trainer.training.batches import cut_for_training, cut_for_validation
+from scriptmodel_trainer.training.hardware import load_tensorflow
+from scriptmodel_trainer.training.spelling import Spelling, spelling_of
+
+load_tensorflow(0)
+
+import tensorflow as tf  # noqa: E402  # quietly loaded above
+
+from scriptmodel_trainer.training import loop  # noqa: E402  # as above
+from scriptmodel_trainer.training.fingerprints import Fingerprints  # noqa: E402  # as above
+from scriptmodel_trainer.training.graph import Pace, TrainingGraph, ValidationGraph  # noqa: E402  # as above
+from scriptmodel_trainer.training.model import LanguageModel  # noqa: E402  # as above
+from scriptmodel_trainer.training.optimizers import Optimizer  # noqa: E402  # as above
+from scriptmodel_trainer.training.sharing import vectors_of_words  # noqa: E402  # as above
+from scriptmodel_trainer.training.stores import CheckpointFile  # noqa: E402  # as above
+from scriptmodel_trainer.training.task import TrainingTask  # noqa: E402  # as above
+
+WORDS = ("<eos>", "The", "the", "then", "lathe", "ox", *(f"word{number}ing" for number in range(44)))
+STREAM = np.random.default_rng(5).integers(0, 50, 1500).astype(np.int32)
+SETTINGS = {"hidden_units": "12", "embedding_units": "8", "steps": "5", "batch_size": "4"}
+
+
+def spelling(most: int = 1000) -> Spelling:
+    found = spelling_of(WORDS, most)
+    assert found is not None
+    return found
+
+
+def dense(found: Spelling) -> np.ndarray:
+    matrix = np.zeros((found.words, found.ngrams))
+    matrix[tuple(found.places.T)] = found.shares
+    return matrix
+
+
+def preset(**more: str) -> Preset:
+    return with_overrides(PRESETS["demo"], SETTINGS | more)
+
+
+def test_words_share_the_ngrams_that_at_least_three_of_them_have_in_small_letters() -> None:
+    found = spelling_of(("<eos>", "The", "the", "then", "lathe", "ox"), 1000)
+    assert found is not None
+    # ^t ^th ^the of three words; th he the of four; he$ the$ e$ of three
+    assert found.ngrams == 9
+    each = (dense(found) > 0).sum(axis=1)
+    assert each.tolist() == [0, 9, 9, 6, 6, 0]
+    assert (dense(found)[1] == dense(found)[2]).all()
+
+
+def test_the_most_frequent_ngrams_are_kept_in_an_order_that_the_words_decide() -> None:
+    found = spelling(3)
+    assert found.ngrams == 3
+    assert (dense(found)[6:] > 0).all()  # those of `word` and `ing`
+    again = spelling(3)
+    assert (found.places == again.places).all()
+
+
+def test_a_step_is_as_large_for_long_words_as_for_short_ones() -> None:
+    lengths = (dense(spelling()) ** 2).sum(axis=1)
+    assert lengths[1:5] == pytest.approx(1, abs=1e-6)
+    assert lengths[6:] == pytest.approx(1, abs=1e-6)
+
+
+def test_words_that_have_nothing_in_common_share_nothing() -> None:
+    assert spelling_of(("<eos>", "ox", "sun"), 1000) is None
+    assert spelling_of(WORDS, 0) is None
+
+
+def test_the_product_and_its_gradient_are_those_of_the_matrix() -> None:
+    found = spelling()
+    random = np.random.default_rng(1)
+    ngrams = tf.Variable(random.normal(size=(found.ngrams, 7)).astype(np.float32))
+    upstream = random.normal(size=(found.words, 7)).astype(np.float32)
+
+    @tf.function
+    def gradient() -> tuple[tf.Tensor, tf.Tensor]:
+        with tf.GradientTape() as tape:
+            vectors = vectors_of_words(found, ngrams)
+            value = tf.reduce_sum(vectors * upstream)
+        return vectors, tape.gradient(value, ngrams)
+
+    vectors, to_ngrams = gradient()
+    assert vectors.numpy() == pytest.approx(dense(found) @ ngrams.numpy(), abs=1e-5)
+    assert to_ngrams.numpy() == pytest.approx(dense(found).T @ upstream, abs=1e-5)
+
+
+@pytest.mark.parametrize("tied", ["true", "false"])
+def test_the_weights_of_a_trained_model_are_whole_and_predict_the_same_without_ngrams(tied: str) -> None:
+    chosen = preset(tied_embeddings=tied)
+    model = LanguageModel(chosen, 50, seed=2, spelling=spelling())
+    rows = cut_for_training(STREAM, chosen.batch_size, chosen.steps, 0)
+    graph = TrainingGraph(model, Optimizer(chosen, model.variables), rows, 3)
+    graph.run(0, 0, [0.01] * 20)
+    weights = model.weights()
+    assert {name: array.shape for name, array in weights.items()} == chosen.shapes(50)
+    assert np.abs(model.ngrams.numpy()).max() > 0.01
+    whole = LanguageModel(chosen, 50, seed=9)
+    whole.set_weights(weights)
+    validation = cut_for_validation(STREAM, 0)
+    expected = ValidationGraph(whole, validation).run()
+    assert ValidationGraph(model, validation).run() == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_word_learns_from_those_that_are_spelled_like_it() -> None:
+    """Words 6 to 24 follow each other; word 25 is never read, but spelled like them, and `ox` is not."""
+    stream = np.resize(np.arange(6, 25), 1500).astype(np.int32)
+    chosen = preset()
+    model = LanguageModel(chosen, 50, seed=2, spelling=spelling())
+    before = model.weights()["embedding"]
+    graph = TrainingGraph(model, Optimizer(chosen, model.variables), cut_for_training(stream, 4, 5, 0), 3)
+    graph.run(0, 0, [0.01] * 60)
+    moved = model.weights()["embedding"] - before
+
+    def alike(word: int) -> float:
+        mean = moved[6:25].mean(axis=0)
+        return float(moved[word] @ mean / np.linalg.norm(moved[word]) / np.linalg.norm(mean))
+
+    assert alike(25) > alike(5) + 0.2
+
+
+def test_training_from_a_model_starts_with_its_word_vectors() -> None:
+    weights = LanguageModel(preset(), 50, seed=4).weights()
+    model = LanguageModel(preset(), 50, seed=2, spelling=spelling())
+    model.set_weights(weights)
+    assert (model.weights()["embedding"] == weights["embedding"]).all()
+
+
+def task(chosen: Preset, store: CheckpointFile, *resume_from: CheckpointFile) -> TrainingTask:
+    return TrainingTask(
+        *("demo", chosen, 50, STREAM, STREAM, {}, 0, 1, Fingerprints("run"), "", store, 3600.0, lambda _: ""),
+        resume_from=resume_from,
+        spelling=spelling(),
+    )
+
+
+@pytest.mark.parametrize("decay", ["0", "0.9"])
+def test_a_stopped_run_resumes_to_the_same_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, decay: str) -> None:
+    monkeypatch.setattr(Pace, "_SECONDS", 0)  # one window a call, so that it can stop after each
+    chosen = preset(epochs="3", ema_decay=decay)
+    file, other = (CheckpointFile(tmp_path / name, Fingerprints("run")) for name in ("stopped.npz", "whole.npz"))
+    signals = StopSignals()
+    with pytest.raises(StoppedError, match="stopped in epoch 2"):
+        loop.fit(task(chosen, file), StoppedInEpochTwo(signals), signals)
+    assert "weights/ngrams" in read_arrays(tmp_path / "stopped.npz")
+    resumed = loop.fit(task(chosen, file, file), TextProgress(io.StringIO()), StopSignals())
+    whole = loop.fit(task(chosen, other), TextProgress(io.StringIO()), StopSignals())
+    assert resumed.weights.keys() == chosen.shapes(50).keys()
+    assert all(np.array_equal(weights, resumed.weights[name]) for name, weights in whole.weights.items())
+
+
+def test_train_command_shares_vectors_and_its_model_is_one_like_any_other(tmp_path: Path) -> None:
+    (tmp_path / "play.txt").write_text(play(80))
+    folder = tmp_path / "model"
+    settings = ["--preset", "demo", "--epochs", "1", "--set", "hidden_units=8", "embedding_units=8"]
+    arguments = ["train", "--data", str(tmp_path / "play.txt"), "--out", str(folder), *settings]
+    assert main([*arguments, "letter_ngrams=500"]) == 0
+    model = load_model(folder)
+    assert model.origin.preset.letter_ngrams == 500
+    assert model.weights.keys() == model.origin.preset.shapes(len(model.vocabulary)).keys()
+    assert main(["generate", str(folder), "--words", "40", "--out", str(tmp_path / "script.txt")]) == 0
