@@ -8,8 +8,8 @@ from pathlib import Path
 
 from scriptmodel_trainer import artifacts
 from scriptmodel_trainer.corpus import layouts, reading, stream
+from scriptmodel_trainer.generation.caches import CacheSettings
 from scriptmodel_trainer.generation.network import Network
-from scriptmodel_trainer.generation.readers import CacheSettings
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Opening, Writer
 from scriptmodel_trainer.judging.figures import mean_figures

@@ -167,6 +167,7 @@ def refused(capsys: pytest.CaptureFixture[str], corpus: Path, out: Path, *more: 
         (["--set", "hidden_units=48"], "preset demo has hidden_units=48"),
         (["--set", "embedding_units=24"], "preset demo has embedding_units=24"),
         (["--set", "tied_embeddings=false"], "preset demo has tied_embeddings=False"),
+        (["--set", "cache_window=9"], "preset demo has cache_window=9"),
     ],
 )
 def test_sizes_that_are_not_the_base_s_are_an_error_that_names_both(

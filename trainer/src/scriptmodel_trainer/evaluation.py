@@ -9,8 +9,9 @@ import numpy.typing as npt
 
 from scriptmodel_trainer.arrays import Ids
 from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, DOCUMENT, ENDERS, MARKERS, OPEN_NAME, PUNCTUATION
+from scriptmodel_trainer.generation.caches import CacheSettings
 from scriptmodel_trainer.generation.network import Network
-from scriptmodel_trainer.generation.readers import CachedReader, CacheSettings, Reader
+from scriptmodel_trainer.generation.readers import CachedReader, Reader, reader_of
 from scriptmodel_trainer.records import ClassScore, Score, perplexity_of
 from scriptmodel_trainer.subwords import continues
 from scriptmodel_trainer.vocabulary import Vocabulary
@@ -25,8 +26,10 @@ def negative_log_likelihoods(
 ) -> npt.NDArray[np.float64]:
     """-ln p of each token given all before it, shape (len(stream),); the first is predicted after `first` (`<eos>`).
 
-    `on_progress` is called with the share that is scored.
+    `on_progress` is called with the share that is scored. A trained cache takes part.
     """
+    if network.cache:
+        return stepwise_negative_log_likelihoods(reader_of(network), stream, first, on_progress)
     state = network.initial_state()
     inputs = np.concatenate([np.array([first], np.int32), stream[:-1]])
     result = np.empty(len(stream), np.float64)
@@ -41,7 +44,9 @@ def negative_log_likelihoods(
     return result
 
 
-def stepwise_negative_log_likelihoods(reader: Reader, stream: Ids, first: int) -> npt.NDArray[np.float64]:
+def stepwise_negative_log_likelihoods(
+    reader: Reader, stream: Ids, first: int, on_progress: Callable[[float], None] = lambda _: None
+) -> npt.NDArray[np.float64]:
     """-ln p of each token given all before it, by a reader, one token at a time, as a script is written."""
     result = np.empty(len(stream), np.float64)
     token = first
@@ -50,6 +55,8 @@ def stepwise_negative_log_likelihoods(reader: Reader, stream: Ids, first: int) -
         highest = logits.max()
         result[index] = np.log(np.exp(logits - highest).sum()) + highest - logits[target]
         token = target
+        if index % _CHUNK == 0:
+            on_progress(index / len(stream))
     return result
 
 
@@ -65,7 +72,7 @@ def score(
 
 def score_with_cache(network: Network, vocabulary: Vocabulary, stream: Ids, settings: CacheSettings) -> Score:
     """Return perplexity as `score` does, of the network with a neural cache that starts empty."""
-    reader = CachedReader(network, settings)
+    reader = CachedReader(network, settings.cache(network.width))
     return score_of(vocabulary, stream, stepwise_negative_log_likelihoods(reader, stream, vocabulary.first))
 
 

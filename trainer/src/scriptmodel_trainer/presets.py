@@ -55,6 +55,7 @@ class Preset:
     subwords: bool = False  # spell words outside the vocabulary; the layout exact always does
     ema_decay: float = 0.0  # of the moving average of the weights, which is validated and kept; 0: no average
     unknown_discount: float = 0.0  # of the count of each word, the part that training reads as <unk>
+    cache_window: int = 0  # tokens in a neural cache that is trained with the network; 0: none
     letter_ngrams: int = 0  # how many n-grams of letters the words share vectors of in training
 
     @property
@@ -80,7 +81,14 @@ class Preset:
         if not self.tied_embeddings:
             shapes["output/kernel"] = (vocabulary, hidden)
         shapes["output/bias"] = (vocabulary,)
-        return shapes
+        return shapes | self.cache_shapes()
+
+    def cache_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shapes of the weights of the trained cache; none without one."""
+        if not self.cache_window:
+            return {}
+        features = self.input_units if self.tied_embeddings else self.hidden_units
+        return {"cache/gate": (features,), "cache/bias": (), "cache/sharpness": (), "cache/age": (self.cache_window,)}
 
     def parameter_count(self, vocabulary: int) -> int:
         """Return number of trainable weights for a vocabulary of that many words."""
@@ -196,6 +204,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "ema_decay": (0.0, 0.999999),
     "unknown_discount": (0.0, 1.0),
     "letter_ngrams": (0, 1_000_000),
+    "cache_window": (0, 10_000),
     "initial_range": (1e-6, 10.0),
     "lstm_initial_range": (0.0, 10.0),
     "warm_up": (0.0, 0.9),

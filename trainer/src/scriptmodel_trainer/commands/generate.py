@@ -12,9 +12,9 @@ from typing import Any
 
 from scriptmodel_trainer import artifacts
 from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.generation.caches import CacheSettings
 from scriptmodel_trainer.generation.exact_writer import ExactWriter
 from scriptmodel_trainer.generation.network import Network
-from scriptmodel_trainer.generation.readers import CacheSettings
 from scriptmodel_trainer.generation.rendering import count_pieces
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Opening, Writer
@@ -60,6 +60,8 @@ def generate(options: GenerateOptions, progress: Progress) -> list[str]:
     model = artifacts.load_model(options.model, judged=judged)
     _prepare(options)
     network = Network(model.weights, model.vocabulary.document)
+    if options.cache and network.cache:
+        raise BadInputError(f"{options.model} was trained with a cache and always uses it", "leave out --cache")
     writer = writer_of(network, model.vocabulary, CacheSettings() if options.cache else None)
     opening = writer.understood(options.opening)
     unknown = writer.unknown_words(opening)

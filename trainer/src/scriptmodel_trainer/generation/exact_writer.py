@@ -13,8 +13,9 @@ from scriptmodel_trainer.controls import without_controls
 from scriptmodel_trainer.corpus import exact
 from scriptmodel_trainer.corpus.exact import NEWLINE, exact_text, exact_tokens
 from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.generation.caches import CacheSettings
 from scriptmodel_trainer.generation.network import Network
-from scriptmodel_trainer.generation.readers import CacheSettings, reader_of
+from scriptmodel_trainer.generation.readers import reader_of
 from scriptmodel_trainer.generation.sampling import COMMON, MEMORY, Sampling, choose, penalise
 from scriptmodel_trainer.generation.streams import Stream, run_alone, run_together
 from scriptmodel_trainer.generation.writer import Opening, enough_of

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from scriptmodel_trainer.arrays import Floats, Ids
+from scriptmodel_trainer.generation.caches import trained_cache
 from scriptmodel_trainer.presets import LSTM_WEIGHTS
 
 
@@ -38,10 +39,13 @@ class Network:
     `lstm<i>/bias` (gates in Keras' order input, forget, candidate, output), optionally `projection` (H, E),
     `output/kernel` (V, D) unless tied, `output/bias` (V,). The token `document`, if there is one, is read with a state
     of zeros: nothing before it matters.
+
+    `cache` is the cache that was trained with the network, if there is one: features and logits are those without it.
     """
 
     def __init__(self, weights: Mapping[str, Floats], document: int | None = None) -> None:
-        self._document = document
+        self.document = document
+        self.cache = trained_cache(weights)
         self._embedding = weights["embedding"]
         count = sum(1 for name in weights if name.endswith("/recurrent"))
         self._layers = [_layer(weights, index) for index in range(count)]
@@ -53,6 +57,11 @@ class Network:
     def vocabulary(self) -> int:
         """Number of words V."""
         return len(self._output_bias)
+
+    @property
+    def width(self) -> int:
+        """Width of the features D."""
+        return int(self._output.shape[1])
 
     def initial_state(self, rows: int | None = None) -> State:
         """Return all zeros, as at the start of training, for one script or for `rows` of them."""
@@ -80,7 +89,7 @@ class Network:
             gates = sequence @ layer.kernel
             outputs = np.empty((len(tokens), len(layer.recurrent)), np.float32)
             for time in range(len(tokens)):
-                if tokens[time] == self._document:
+                if tokens[time] == self.document:
                     _keep(state, index, np.float32(0))
                 outputs[time] = _cell(layer, gates[time], state, index)
             sequence = outputs
@@ -88,7 +97,7 @@ class Network:
 
     def _clear(self, state: State, token: int | Ids) -> None:
         """Set the state to zeros where a document starts."""
-        kept = np.asarray(np.not_equal(token, -1 if self._document is None else self._document))
+        kept = np.asarray(np.not_equal(token, -1 if self.document is None else self.document))
         if not kept.all():
             mask = kept[..., np.newaxis].astype(np.float32)
             for index in range(len(self._layers)):

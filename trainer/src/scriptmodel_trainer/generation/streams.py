@@ -11,6 +11,7 @@ from typing import TypeVar
 import numpy as np
 
 from scriptmodel_trainer.arrays import Floats
+from scriptmodel_trainer.generation.caches import RecentTokens
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.readers import Reader
 
@@ -43,17 +44,20 @@ def run_together(network: Network, streams: Sequence[Stream[T]]) -> list[T]:
 
 def _run_rows(network: Network, streams: Sequence[Stream[T]]) -> list[T]:
     state = network.initial_state(ROWS)
+    recent = [RecentTokens(network.cache, network.document) for _ in streams] if network.cache else []
     tokens = np.zeros(ROWS, np.int32)
     results: dict[int, T] = {}
     for row, stream in enumerate(streams):
         tokens[row] = next(stream)
     while len(results) < len(streams):
-        logits = network.logits_of_rows(network.step(state, tokens))
+        features = network.step(state, tokens)
+        logits = network.logits_of_rows(features)
         for row, stream in enumerate(streams):
             if row in results:
                 continue
+            predicted = recent[row].mixed(int(tokens[row]), features[row], logits[row]) if recent else logits[row]
             try:
-                tokens[row] = stream.send(logits[row])
+                tokens[row] = stream.send(predicted)
             except StopIteration as done:
                 results[row] = done.value
     return [results[row] for row in range(len(streams))]

@@ -21,9 +21,10 @@ from scriptmodel_trainer.corpus.tokens import (
 )
 from scriptmodel_trainer.corpus.words import split_words
 from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.generation.caches import CacheSettings
 from scriptmodel_trainer.generation.grammar import Grammar, Kind, Place, cost, kind_of, kind_of_piece
 from scriptmodel_trainer.generation.network import Network
-from scriptmodel_trainer.generation.readers import CacheSettings, reader_of
+from scriptmodel_trainer.generation.readers import reader_of
 from scriptmodel_trainer.generation.rendering import render
 from scriptmodel_trainer.generation.sampling import COMMON, MEMORY, Sampling, choose, penalise
 from scriptmodel_trainer.generation.streams import Stream, run_alone, run_together

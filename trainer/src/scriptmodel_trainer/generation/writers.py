@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from scriptmodel_trainer.generation.caches import CacheSettings
 from scriptmodel_trainer.generation.exact_writer import ExactWriter
 from scriptmodel_trainer.generation.network import Network
-from scriptmodel_trainer.generation.readers import CacheSettings
 from scriptmodel_trainer.generation.writer import Writer
 from scriptmodel_trainer.vocabulary import Vocabulary
 

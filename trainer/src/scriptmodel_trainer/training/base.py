@@ -71,7 +71,7 @@ def _shortened(preset: Preset, overrides: Mapping[str, str]) -> Preset:
 
 def _require_sizes(base: BaseModel, name: str, preset: Preset) -> None:
     origin = base.model.origin
-    for size in ("layers", "hidden_units", "input_units", "tied_embeddings"):
+    for size in ("layers", "hidden_units", "input_units", "tied_embeddings", "cache_window"):
         requested, of_base = getattr(preset, size), getattr(origin.preset, size)
         if requested != of_base:
             key = size.replace("input_units", "embedding_units")

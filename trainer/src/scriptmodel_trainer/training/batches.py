@@ -66,15 +66,17 @@ class ValidationRows:
         return int(self.inputs.shape[1]) // self.steps
 
 
-def cut_for_validation(stream: Ids, first: int) -> ValidationRows:
+def cut_for_validation(stream: Ids, first: int, remembered: int = 0) -> ValidationRows:
     """Cut a stream so that each token is scored once, the tail too, by rows that run side by side.
 
-    A row first reads the WARM_UP tokens before its own, so its state is nearly what it would be had it read everything.
+    A row first reads the WARM_UP tokens before its own, or as many as are `remembered`, so its state is nearly what it
+    would be had it read everything.
     """
     inputs = np.concatenate([np.array([first], np.int32), stream[:-1]])
-    rows = max(1, min(_VALIDATION_ROWS, len(stream) // (8 * WARM_UP)))
+    warm = max(WARM_UP, remembered)
+    rows = max(1, min(_VALIDATION_ROWS, len(stream) // max(8 * WARM_UP, warm)))
     own = -(-len(stream) // rows)
-    warm = WARM_UP if rows > 1 else 0
+    warm = warm if rows > 1 else 0
     width = own + warm
     steps = min(_VALIDATION_STEPS, width)
     padded = -(-width // steps) * steps

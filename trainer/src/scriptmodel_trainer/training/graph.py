@@ -17,7 +17,7 @@ from scriptmodel_trainer.training.discounting import Discount
 from scriptmodel_trainer.training.dropout import Dropout
 from scriptmodel_trainer.training.model import LanguageModel
 from scriptmodel_trainer.training.optimizers import Optimizer
-from scriptmodel_trainer.training.softmax import mean_cross_entropy
+from scriptmodel_trainer.training.softmax import cross_entropies
 
 
 class Pace:
@@ -104,14 +104,17 @@ class TrainingGraph:
         with tf.GradientTape() as tape:
             vectors = model.vectors
             features, after = model.features(inputs, self.state, dropout, precision, vectors)
-            flat, kernel = tf.reshape(features, (-1, features.shape[-1])), model.kernel(vectors)
-            mean = mean_cross_entropy(flat, kernel, model.output_bias, tf.reshape(targets, (-1,)), precision)
+            flat = tf.reshape(dropout.of_output(features), (-1, features.shape[-1]))
+            kernel, flat_targets = model.kernel(vectors), tf.reshape(targets, (-1,))
+            losses = cross_entropies(flat, kernel, model.output_bias, flat_targets, precision)
+            losses, cache = model.with_cache(losses, features, inputs, targets, self.state)
+            mean = tf.reduce_mean(losses)
             # Zaremba's recipe sums over a window's steps; rate and clipping are meant for that.
             objective = mean * steps if model.preset.optimizer == "sgd" else mean
         gradients = tape.gradient(objective, variables)
         self._optimizer.apply(gradients, rate)
         self._average.update(step)
-        for layer, parts in zip(self.state, after, strict=True):
+        for layer, parts in zip(self.state, after + cache, strict=True):
             for variable, part in zip(layer, parts, strict=True):
                 variable.assign(part)
         return mean
@@ -154,8 +157,9 @@ class ValidationGraph:
                 labels=tf.reshape(tokens[1], (-1,)),
                 logits=self._model.logits(tf.reshape(features, (-1, features.shape[-1])), vectors),
             )
+            losses, cache = self._model.with_cache(losses, features, inputs, tokens[1], self._state)
             counted = tf.reshape(self._counted[:, begin : begin + steps], (-1,))
             self._total.assign_add(tf.cast(tf.reduce_sum(losses * counted), tf.float64))
-            for layer, parts in zip(self._state, after, strict=True):
+            for layer, parts in zip(self._state, after + cache, strict=True):
                 for variable, part in zip(layer, parts, strict=True):
                     variable.assign(part)

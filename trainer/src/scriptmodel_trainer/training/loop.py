@@ -54,8 +54,9 @@ class _Loop:
         self._task = task
         self._averaged = average.model
         self._rows = cut_for_training(task.train, preset.batch_size, preset.steps, task.first)
+        valid = cut_for_validation(task.valid, task.first, preset.cache_window)
         self._training = TrainingGraph(model, optimizer, self._rows, task.seed, average, task.discount)
-        self._validation = ValidationGraph(self._averaged, cut_for_validation(task.valid, task.first))
+        self._validation = ValidationGraph(self._averaged, valid)
         self._position = Position()
         self._outcome = Outcome()
         variables = Variables(model.variables, optimizer.slots | average.slots, self._training.state)

@@ -17,6 +17,7 @@ import tensorflow as tf
 from scriptmodel_trainer.arrays import Floats
 from scriptmodel_trainer.presets import LSTM_WEIGHTS, Preset
 from scriptmodel_trainer.training import hardware
+from scriptmodel_trainer.training.cache import empty_cache, mixed, recall
 from scriptmodel_trainer.training.dropout import Dropout
 from scriptmodel_trainer.training.precision import FLOAT32
 from scriptmodel_trainer.training.recurrence import MOST_STEPS, read_window
@@ -24,6 +25,7 @@ from scriptmodel_trainer.training.sharing import vectors_of_words
 from scriptmodel_trainer.training.spelling import Spelling
 
 _NGRAMS = "ngrams"
+_CACHE = {"cache/sharpness": 12.0, "cache/bias": -2.0}  # at first; the others are zero
 
 
 class LanguageModel:
@@ -60,6 +62,7 @@ class LanguageModel:
             shape = (vocabulary, preset.hidden_units)  # a row a word, like the word vectors
             self.output_kernel = tf.Variable(tf.zeros(shape), name="output/kernel")
         self.output_bias = tf.Variable(tf.zeros(vocabulary), name="output/bias")
+        self.cache = {name: tf.Variable(tf.zeros(shape), name=name) for name, shape in preset.cache_shapes().items()}
         self._on_gpu = bool(hardware.gpus())
         self._initialise(seed)
 
@@ -75,6 +78,7 @@ class LanguageModel:
         if self.output_kernel is not None:
             named["output/kernel"] = self.output_kernel
         named["output/bias"] = self.output_bias
+        named.update(self.cache)
         if self.ngrams is not None:
             named[_NGRAMS] = self.ngrams
         return named
@@ -97,9 +101,12 @@ class LanguageModel:
             variable.assign(tf.zeros(variable.shape) if name == _NGRAMS else weights[name])
 
     def zero_state(self, rows: int) -> list[list[Any]]:
-        """Return outputs and cells of each layer, (B, H) zeros."""
+        """Return outputs and cells of each layer, (B, H) zeros, and an empty cache if the network has one."""
         shape = (rows, self.preset.hidden_units)
-        return [[tf.zeros(shape), tf.zeros(shape)] for _ in self.layers]
+        layers = [[tf.zeros(shape), tf.zeros(shape)] for _ in self.layers]
+        if not self.cache:
+            return layers
+        return [*layers, empty_cache(rows, self.preset.cache_window, self.cache["cache/gate"].shape[0])]
 
     def features(
         self,
@@ -109,7 +116,7 @@ class LanguageModel:
         precision: str = FLOAT32,
         vectors: Any = None,
     ) -> tuple[Any, list[list[Any]]]:
-        """Token numbers (B, T) to features (B, T, E or H) that `output_weights` takes, and the state after them.
+        """Token numbers (B, T) to features (B, T, E or H) that `kernel` takes, and the layers' state after them.
 
         `precision` is that of the matrix products on a processor; a GPU's LSTM stays in float32. `vectors` are the word
         vectors, if the caller has computed them.
@@ -126,7 +133,7 @@ class LanguageModel:
                 sequence = dropout.of_units(sequence, index + 1)
         if self.projection is not None:
             sequence = tf.tensordot(sequence, self.projection, 1)
-        return dropout.of_output(sequence) if dropout else sequence, after
+        return sequence, after
 
     def _read(
         self, index: int, sequence: Any, state: Sequence[Any], dropout: Dropout | None, precision: str, kept: Any
@@ -147,6 +154,22 @@ class LanguageModel:
             return written_out()
         return whole() if kept is None else tf.cond(tf.reduce_all(kept > 0), whole, written_out)
 
+    def recall(self, features: Any, inputs: Any, targets: Any, state: Sequence[Sequence[Any]]) -> Any:
+        """Return share, probabilities and next state of the cache for a window, as `cache.recall`."""
+        return recall(self.cache, features, inputs, targets, state[-1], self._document)
+
+    def with_cache(
+        self, losses: Any, features: Any, inputs: Any, targets: Any, state: Sequence[Sequence[Any]]
+    ) -> tuple[Any, list[list[Any]]]:
+        """Return the losses (B * T,) of a window as the cache changes them, and the cache's state after it.
+
+        Both as they are, and no state, without a cache.
+        """
+        if not self.cache:
+            return losses, []
+        share, probability, after = self.recall(features, inputs, targets, state)
+        return mixed(losses, tf.reshape(share, (-1,)), tf.reshape(probability, (-1,))), [after]
+
     def logits(self, features: Any, vectors: Any = None) -> Any:
         """Return features (N, D) to logits (N, V); `vectors` as in `features`."""
         kernel = self.kernel(self.vectors if vectors is None else vectors)
@@ -165,7 +188,9 @@ class LanguageModel:
         wide = self.preset.initial_range
         narrow = self.preset.lstm_initial_range or wide
         for name, variable in self.variables.items():
-            if name.startswith("lstm") and name.endswith("bias"):
+            if name in self.cache:
+                variable.assign(tf.fill(variable.shape, _CACHE.get(name, 0.0)))
+            elif name.startswith("lstm") and name.endswith("bias"):
                 units = self.preset.hidden_units
                 variable.assign(np.repeat(np.array([0, self.preset.forget_bias, 0, 0], np.float32), units))
             elif name != _NGRAMS and not (name == "output/bias" and self.preset.tied_embeddings):

@@ -2,7 +2,8 @@
 
 The stream is cut into rows. A row has to start with the state in which the row before it ends, which is not known at
 first. So all rows are read from zeros, then again from the states that the rows before them ended in, until these no
-longer change. An LSTM forgets, so that takes two or three readings; after as many as there are rows it is certain.
+longer change. An LSTM forgets, so that takes two or three readings; after as many as there are rows it is certain. A
+trained cache is part of the state.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import tensorflow as tf
 
 from scriptmodel_trainer.arrays import Floats, Ids
 from scriptmodel_trainer.presets import Preset
+from scriptmodel_trainer.training.cache import mixed
 from scriptmodel_trainer.training.model import LanguageModel
 
 _ROWS = 32
@@ -66,8 +68,9 @@ class _Rows:
         scored = []
         for window in range(self._windows):
             begin = window * self._steps
-            features = self._read(tf.constant(window))
-            scored.append(self._score(features, self._tokens[1, :, begin : begin + self._steps]).numpy())
+            features, recalled = self._read(tf.constant(window))
+            targets = self._tokens[1, :, begin : begin + self._steps]
+            scored.append(self._score(features, recalled, targets).numpy())
             on_progress((window + 1) / self._windows)
         return np.concatenate(scored, axis=1).reshape(-1)[: self._length].astype(np.float64)
 
@@ -91,21 +94,27 @@ class _Rows:
             variable.assign(start)
 
     def _read_window(self, window: Any) -> Any:
-        """Read a window of all rows, and return its features."""
+        """Read a window of all rows; return its features, and share and probabilities of the cache if there is one."""
         begin = window * self._steps
-        inputs = tf.ensure_shape(self._tokens[0, :, begin : begin + self._steps], (self._rows, self._steps))
+        inputs, targets = tf.unstack(self._tokens[:, :, begin : begin + self._steps])
+        inputs = tf.ensure_shape(inputs, (self._rows, self._steps))
         features, after = self._model.features(inputs, self._state)
+        recalled = []
+        if self._model.cache:
+            *recalled, cache = self._model.recall(features, inputs, targets, self._state)
+            after.append(cache)
         for variable, part in zip(_flat(self._state), _flat(after), strict=True):
             variable.assign(part)
-        return features
+        return features, recalled
 
-    def _losses_of(self, features: Any, targets: Any) -> Any:
+    def _losses_of(self, features: Any, recalled: Any, targets: Any) -> Any:
         """Return the losses of a window of all rows, (rows, steps)."""
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
             labels=tf.reshape(targets, (-1,)),
             logits=self._model.logits(tf.reshape(features, (-1, features.shape[-1]))),
         )
-        return tf.reshape(losses, (self._rows, self._steps))
+        losses = tf.reshape(losses, (self._rows, self._steps))
+        return mixed(losses, *recalled) if recalled else losses
 
 
 def _flat(layers: list[list[Any]]) -> list[Any]:

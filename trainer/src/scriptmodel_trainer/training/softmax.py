@@ -6,6 +6,8 @@ same as p but less by one at each target, the gradients are (Bishop, Pattern Rec
 
     dF = delta K / N    dK = delta' F / N    db = sum delta / N
 
+The losses of the rows may be weighed apart: then row n of delta counts as much as its loss does.
+
 In float32 the targets' part is a gather and a scatter of N rows, so that p is never copied. In bfloat16 the products'
 operands and results are rounded (the sum of db is one of them), and so are logits and p, between which the softmax is
 computed in float32; copying p costs less than the scatter into a float32 table does.
@@ -24,8 +26,8 @@ from scriptmodel_trainer.training.precision import FLOAT32, product, softmax
 _SMALLEST = 1e-37  # a probability below is taken for this: -ln of it is 85
 
 
-def mean_cross_entropy(features: Any, kernel: Any, bias: Any, targets: Any, precision: str = FLOAT32) -> Any:
-    """Mean of -ln softmax(features @ kernel.T + bias)[target], a scalar in nats.
+def cross_entropies(features: Any, kernel: Any, bias: Any, targets: Any, precision: str = FLOAT32) -> Any:
+    """Return -ln softmax(features @ kernel.T + bias)[target] of each row, (N,) in nats.
 
     features (N, D), kernel (V, D), bias (V,), targets (N,) int32; `precision` is that of the matrix products.
     """
@@ -39,11 +41,10 @@ def mean_cross_entropy(features: Any, kernel: Any, bias: Any, targets: Any, prec
         at = tf.stack([tf.range(tf.shape(targets)[0]), targets], axis=1)
         target_probabilities = tf.cast(tf.gather_nd(likely, at), tf.float32)
         # NaN must stay NaN here (tf.maximum keeps it): that is how a diverged run is noticed.
-        value = -tf.reduce_mean(tf.math.log(tf.maximum(target_probabilities, _SMALLEST)))
+        value = -tf.math.log(tf.maximum(target_probabilities, _SMALLEST))
 
         def gradient(upstream: Any) -> tuple[Any, Any, Any]:
-            scale = upstream / tf.cast(tf.shape(targets)[0], tf.float32)
-            return gradients(likely, features, rounded, targets, scale)
+            return gradients(likely, features, rounded, targets, upstream[:, tf.newaxis])
 
         return value, gradient
 
@@ -55,8 +56,8 @@ def _gradients(likely: Any, features: Any, kernel: Any, targets: Any, scale: Any
     to_features = (tf.matmul(likely, kernel) - tf.gather(kernel, targets)) * scale
     with tf.control_dependencies([to_features]):
         to_kernel = tf.tensor_scatter_nd_sub(tf.matmul(likely, scaled, transpose_a=True), at, scaled)
-        to_bias = tf.reduce_sum(likely, axis=0) * scale
-    return to_features, to_kernel, tf.tensor_scatter_nd_sub(to_bias, at, tf.fill(tf.shape(targets), scale))
+        to_bias = tf.matmul(scale, likely, transpose_a=True)[0]
+    return to_features, to_kernel, tf.tensor_scatter_nd_sub(to_bias, at, scale[:, 0])
 
 
 def _rounded_gradients(likely: Any, features: Any, kernel: Any, targets: Any, scale: Any) -> tuple[Any, Any, Any]:
@@ -66,5 +67,6 @@ def _rounded_gradients(likely: Any, features: Any, kernel: Any, targets: Any, sc
     to_features = product(delta, kernel, kind) * scale
     with tf.control_dependencies([to_features]):
         to_kernel = product(delta, features * scale, kind, transpose_left=True)
-        to_bias = product(ones[tf.newaxis], delta, kind)[0] * scale
+        most = tf.reduce_max(tf.abs(scale))  # so that equal scales are not rounded
+        to_bias = product(tf.transpose(scale / most), delta, kind)[0] * most
     return to_features, to_kernel, to_bias

@@ -39,7 +39,7 @@ class Spelling:
 def spelling_of(words: Sequence[str], most: int) -> Spelling | None:
     """Return the n-grams that are in most of the words, at most `most` of them; None if there are none.
 
-    Small and capital letters are the same there. Tokens like `<eos>` have no spelling.
+    Tokens like `<eos>` have no spelling, and a word as a whole is none of its n-grams.
     """
     counts = Counter(ngram for word in words for ngram in _ngrams(word))
     numbers = {
@@ -65,7 +65,8 @@ def _ngrams(word: str) -> Iterator[str]:
     """Yield each n-gram of a word once."""
     if word.startswith("<"):
         return
-    marked = f"{_BEGIN}{word.casefold()}{_END}"
+    marked = f"{_BEGIN}{word}{_END}"
+    lengths = range(_LENGTHS.start, min(_LENGTHS.stop, len(marked)))
     yield from dict.fromkeys(
-        marked[start : start + length] for length in _LENGTHS for start in range(len(marked) - length + 1)
+        marked[start : start + length] for length in lengths for start in range(len(marked) - length + 1)
     )

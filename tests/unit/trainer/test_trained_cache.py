@@ -1,0 +1,242 @@
+"""The neural cache that is trained with the network: its formula, and that training, test and generation agree."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from samples import run_trainer
+from stopped import StoppedInEpochTwo
+from test_base import train
+
+from scriptmodel_trainer.training.hardware import load_tensorflow
+
+load_tensorflow(0)
+
+import tensorflow as tf  # noqa: E402  # quietly loaded above
+
+from scriptmodel_trainer.artifacts import load_model  # noqa: E402  # as above
+from scriptmodel_trainer.errors import StoppedError  # noqa: E402  # as above
+from scriptmodel_trainer.evaluation import negative_log_likelihoods  # noqa: E402  # as above
+from scriptmodel_trainer.generation.network import Network  # noqa: E402  # as above
+from scriptmodel_trainer.generation.readers import CachedReader, reader_of  # noqa: E402  # as above
+from scriptmodel_trainer.generation.sampling import Sampling  # noqa: E402  # as above
+from scriptmodel_trainer.generation.streams import ROWS  # noqa: E402  # as above
+from scriptmodel_trainer.generation.writer import Opening, Writer  # noqa: E402  # as above
+from scriptmodel_trainer.presets import PRESETS, Preset, with_overrides  # noqa: E402  # as above
+from scriptmodel_trainer.progress.listeners import TextProgress  # noqa: E402  # as above
+from scriptmodel_trainer.stopping import StopSignals  # noqa: E402  # as above
+from scriptmodel_trainer.storage import read_arrays  # noqa: E402  # as above
+from scriptmodel_trainer.training import loop, scoring  # noqa: E402  # as above
+from scriptmodel_trainer.training.batches import cut_for_training, cut_for_validation  # noqa: E402  # as above
+from scriptmodel_trainer.training.fingerprints import Fingerprints  # noqa: E402  # as above
+from scriptmodel_trainer.training.graph import Pace, TrainingGraph, ValidationGraph  # noqa: E402  # as above
+from scriptmodel_trainer.training.model import LanguageModel  # noqa: E402  # as above
+from scriptmodel_trainer.training.optimizers import Optimizer  # noqa: E402  # as above
+from scriptmodel_trainer.training.stores import CheckpointFile  # noqa: E402  # as above
+from scriptmodel_trainer.training.task import TrainingTask  # noqa: E402  # as above
+
+START = 49  # the token that starts a document
+WINDOW = 20
+SMALL = ["--preset", "demo", "--epochs", "2", "--set", "hidden_units=16", "embedding_units=12", "cache_window=60"]
+
+
+def preset(**more: str) -> Preset:
+    settings = {"hidden_units": "12", "steps": "7", "batch_size": "3", "cache_window": str(WINDOW)}
+    return with_overrides(PRESETS["small"], settings | more)
+
+
+def model_of(document: int | None = None, **more: str) -> LanguageModel:
+    """A network whose cache matters: random weights that are large, and no token like another."""
+    model = LanguageModel(preset(initial_range="0.7", **more), 50, seed=2, document=document)
+    random = np.random.default_rng(7)
+    for name, variable in model.cache.items():
+        variable.assign(random.normal(size=variable.shape).astype(np.float32) * (4 if name == "cache/sharpness" else 1))
+    return model
+
+
+def stream(length: int, vocabulary: int = 50) -> np.ndarray[Any, np.dtype[np.int32]]:
+    return np.random.default_rng(3).integers(0, vocabulary, length).astype(np.int32)
+
+
+def reference(model: LanguageModel, tokens: np.ndarray[Any, Any], first: int) -> np.ndarray[Any, Any]:
+    """The module's formula, one token after the other."""
+    weights = model.weights()
+    network, window = Network(weights, START), len(weights["cache/age"])
+    state, held, losses, token = network.initial_state(), [], [], first
+    for target in tokens.tolist():
+        features = network.step(state, token).astype(np.float64)
+        if token == START:
+            held = []
+        logits = network.logits(features.astype(np.float32)).astype(np.float64)
+        likely = np.exp(logits) / np.exp(logits).sum()
+        direction = features / np.linalg.norm(features)
+        probability = likely[target]
+        if held:
+            scores = [
+                weights["cache/sharpness"] * (key @ direction) + weights["cache/age"][age]
+                for age, (key, _) in enumerate(reversed(held[-window:]))
+            ]
+            attention = np.exp(scores) / np.exp(scores).sum()
+            again = sum(a for a, (_, word) in zip(attention, reversed(held[-window:]), strict=True) if word == target)
+            share = 1 / (1 + np.exp(-(features @ weights["cache/gate"] + weights["cache/bias"])))
+            probability = (1 - share) * probability + share * again
+        losses.append(-np.log(probability))
+        held.append((direction, target))
+        token = target
+    return np.array(losses)
+
+
+@pytest.mark.parametrize("vocabulary", [49, 50], ids=["one document", "many documents"])
+@pytest.mark.parametrize("window", [1, 7, 20, 300])
+def test_training_test_and_generation_follow_the_formula(window: int, vocabulary: int) -> None:
+    model, tokens = model_of(START, cache_window=str(window)), stream(900, vocabulary)
+    expected = reference(model, tokens, 3)
+    written = negative_log_likelihoods(Network(model.weights(), START), tokens, 3)
+    np.testing.assert_allclose(written, expected, rtol=1e-3, atol=1e-3)
+    tested = scoring.negative_log_likelihoods(model.preset, model.weights(), tokens, 3, document=START)
+    np.testing.assert_allclose(tested, expected, rtol=1e-3, atol=1e-3)
+    one = cut_for_validation(tokens, 3)
+    assert len(one.inputs) == 1, "one row, so the state is exact"
+    assert ValidationGraph(model, one).run() == pytest.approx(expected.mean(), rel=1e-4)
+    rows = cut_for_training(tokens, 1, 7, 3)
+    graph = TrainingGraph(model, Optimizer(model.preset, model.variables), rows, 1)
+    trained = graph.run(0, 0, [0.0] * rows.windows) / rows.windows
+    assert trained == pytest.approx(expected[: rows.windows * 7].mean(), rel=1e-4)
+
+
+def test_rows_of_validation_read_as_many_tokens_before_their_own_as_the_cache_holds() -> None:
+    model, tokens = model_of(cache_window="200"), stream(2000)
+    rows = cut_for_validation(tokens, 3, 200)
+    assert len(rows.inputs) == 3
+    expected = negative_log_likelihoods(Network(model.weights()), tokens, 3).mean()
+    assert ValidationGraph(model, rows).run() == pytest.approx(expected, rel=1e-4)
+    assert ValidationGraph(model, cut_for_validation(tokens, 3)).run() != pytest.approx(expected, rel=1e-4)
+
+
+def test_probabilities_of_the_next_token_sum_to_one() -> None:
+    reader = reader_of(Network(model_of().weights()))
+    assert isinstance(reader, CachedReader)
+    sums = [np.exp(reader.read(token).astype(np.float64)).sum() for token in stream(60).tolist()]
+    assert sums == pytest.approx([1.0] * 60, abs=1e-5)
+
+
+def test_gradients_are_those_of_small_changes() -> None:
+    """Of a window that the cache carries over from the one before: weights of the cache, the network and its words."""
+    model = model_of()
+    tokens = stream(40)
+    inputs, targets = tf.constant(tokens[None, 7:14]), tf.constant(tokens[None, 8:15])
+    state = model.zero_state(1)
+    features, after = model.features(tf.constant(tokens[None, :7]), state)
+    _, cache = model.with_cache(
+        tf.zeros(7), features, tf.constant(tokens[None, :7]), tf.constant(tokens[None, 1:8]), state
+    )
+    state = [*after, *cache]
+
+    def loss() -> Any:
+        features, _ = model.features(inputs, state)
+        logits = model.logits(tf.reshape(features, (7, -1)))
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=targets[0], logits=logits)
+        return tf.reduce_sum(model.with_cache(losses, features, inputs, targets, state)[0])
+
+    variables = model.variables
+    with tf.GradientTape() as tape:
+        value = loss()
+    gradients = tape.gradient(value, variables)
+    random = np.random.default_rng(1)
+    for name, variable in variables.items():
+        way = random.normal(size=variable.shape).astype(np.float32)
+        way *= np.float32(0.01) / max(float(np.linalg.norm(way)), 1e-9)
+        was = variable.numpy()
+        around = []
+        for sign in (1, -1):
+            variable.assign(was + sign * way)
+            around.append(float(loss()))
+        variable.assign(was)
+        expected = float(np.vdot(tf.convert_to_tensor(gradients[name]).numpy(), way))
+        assert (around[0] - around[1]) / 2 == pytest.approx(expected, rel=0.03, abs=2e-5), name
+
+
+def test_a_name_that_comes_once_and_again_is_learned_from_the_cache_alone() -> None:
+    """Each of many short passages repeats two words of its own: only what was read just now tells which."""
+    random = np.random.default_rng(5)
+    passages = [np.resize(random.integers(0, 40, 2), 12) for _ in range(400)]
+    tokens = np.concatenate(passages).astype(np.int32)
+    losses = {}
+    for window in (0, 12):
+        chosen = preset(cache_window=str(window), optimizer="adam", schedule="one-cycle", hidden_units="8")
+        model = LanguageModel(chosen, 50, seed=2)
+        graph = TrainingGraph(model, Optimizer(chosen, model.variables), cut_for_training(tokens, 3, 7, 0), 1)
+        for _ in range(4):
+            graph.reset_state()
+            graph.run(0, 0, [0.01] * 200)
+        losses[window] = float(negative_log_likelihoods(Network(model.weights()), tokens[:1200], 0).mean())
+    assert losses[12] < 0.7 * losses[0]
+
+
+def task(chosen: Preset, store: CheckpointFile, *resume_from: CheckpointFile) -> TrainingTask:
+    tokens = stream(1500)
+    return TrainingTask(
+        *("small", chosen, 50, tokens, tokens, {}, 0, 1, Fingerprints("run"), "", store, 3600.0, lambda _: ""),
+        resume_from=resume_from,
+    )
+
+
+def test_a_stopped_run_resumes_with_the_same_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Pace, "_SECONDS", 0)  # one window a call, so that it can stop after each
+    chosen = preset(epochs="3", learning_rate="0.1")
+    file, other = (CheckpointFile(tmp_path / name, Fingerprints("run")) for name in ("stopped.npz", "whole.npz"))
+    signals = StopSignals()
+    with pytest.raises(StoppedError, match="stopped in epoch 2"):
+        loop.fit(task(chosen, file), StoppedInEpochTwo(signals), signals)
+    assert read_arrays(tmp_path / "stopped.npz")["state/2/1"].all(), "the cache is full"
+    resumed = loop.fit(task(chosen, file, file), TextProgress(io.StringIO()), StopSignals())
+    whole = loop.fit(task(chosen, other), TextProgress(io.StringIO()), StopSignals())
+    assert all(np.array_equal(weights, resumed.weights[name]) for name, weights in whole.weights.items())
+
+
+@pytest.fixture(scope="module")
+def cached(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cached")
+    assert train(corpus, folder, *SMALL) == 0
+    return folder
+
+
+def test_a_model_with_a_cache_is_evaluated_and_exported_with_it(cached: Path, corpus: Path, tmp_path: Path) -> None:
+    model = load_model(cached)
+    assert {name: array.shape for name, array in model.weights.items()} == model.origin.preset.shapes(
+        len(model.vocabulary)
+    )
+    evaluated = run_trainer(["evaluate", cached, "--data", corpus, "--json"])
+    assert json.loads(evaluated.stdout)["perplexity"] > 1
+    assert run_trainer(["export", cached, "--out", tmp_path / "model.safetensors"]).returncode == 0
+    assert b"cache/age" in (tmp_path / "model.safetensors").read_bytes()[:20_000]
+
+
+def test_scripts_written_together_are_those_written_alone(cached: Path) -> None:
+    model = load_model(cached)
+    writer = Writer(Network(model.weights), model.vocabulary)
+    seeds = [(5, sample) for sample in range(ROWS + 1)]
+    together = writer.write_together(40, Sampling(), seeds, Opening())
+    alone = [writer.write(40, Sampling(), seed, Opening()) for seed in seeds]
+    assert sum(ours == theirs for ours, theirs in zip(together, alone, strict=True)) >= len(seeds) - 2
+
+
+@pytest.mark.parametrize("command", [["generate", "--words", "40"], ["evaluate", "--data"]], ids=lambda words: words[0])
+def test_another_cache_is_refused(command: list[str], cached: Path, corpus: Path) -> None:
+    name, *options = command
+    done = run_trainer([name, cached, *options, *([corpus] if name == "evaluate" else []), "--cache"])
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "was trained with a cache" in done.stderr
+    assert "leave out --cache" in done.stderr
+
+
+def test_a_training_from_a_model_keeps_its_cache(cached: Path, corpus: Path, tmp_path: Path) -> None:
+    assert train(corpus, tmp_path / "next", "--from", str(cached), "--epochs", "1") == 0
+    assert load_model(tmp_path / "next").origin.preset.cache_window == 60
+    other = ["--from", str(cached), "--set", "cache_window=80"]
+    assert train(corpus, tmp_path / "other", *other) == 2

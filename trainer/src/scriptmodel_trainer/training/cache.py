@@ -1,0 +1,70 @@
+"""A neural cache that is trained with the network: it says how probable it is that a word of late comes again.
+
+The cache of Grave et al. (arXiv:1612.04426) is added to a finished network, with constants. Here its loss is part of
+the training, as Zhong et al. (arXiv:2205.12674) do it, and when to trust it is learned, as in Merity et al.
+(arXiv:1609.07843). With features f_t after token t, their directions d_t = f_t / |f_t|, and the ages 0 to A - 1 of the
+last A tokens before the next one, w_j following features f_(j - 1),
+
+    share_t   = sigmoid(gate . f_t + bias)
+    weight_tj = softmax over j of sharpness * d_(j - 1) . d_t + age[t - j]
+    p(w)      = (1 - share_t) p_network(w) + share_t * sum of weight_tj where w_j = w
+
+Gradients reach the features of the present window; those of earlier windows are constants.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+_LEAST = 1e-37  # a probability below is taken for this
+_NEVER = -1e9  # the logarithm of the weight of a token that is not there
+
+
+def empty_cache(rows: int, window: int, width: int) -> list[Any]:
+    """Return the state of a cache: directions (B, A, D), and tokens (B, A), which count from 1; 0 is none."""
+    return [tf.zeros((rows, window, width)), tf.zeros((rows, window))]
+
+
+def recall(
+    weights: Mapping[str, Any],
+    features: Any,
+    inputs: Any,
+    targets: Any,
+    state: Sequence[Any],
+    document: int | None = None,
+) -> tuple[Any, Any, list[Any]]:
+    """Return share and probability of the target in the cache, (B, T) each, and the state after the window.
+
+    `weights` are named as in Preset.cache_shapes; features (B, T, D) follow the tokens `inputs` (B, T) and precede
+    `targets` (B, T). The token `document` empties the cache.
+    """
+    before, steps = state[1].shape[1], features.shape[1]
+    numbers = tf.cast(targets + 1, tf.float32)
+    present = tf.math.l2_normalize(features, axis=-1)
+    directions = tf.concat([state[0], present], axis=1)
+    tokens = tf.concat([state[1], numbers], axis=1)
+    age = before + tf.range(steps)[:, tf.newaxis] - 1 - tf.range(before + steps)[tf.newaxis, :]
+    there = ((age >= 0) & (age < before))[tf.newaxis] & (tokens > 0)[:, tf.newaxis, :]
+    kept = tokens
+    if document is not None:
+        started = tf.cumsum(tf.cast(tf.equal(inputs, document), tf.float32), axis=1)
+        since = tf.concat([tf.zeros_like(state[1]), started], axis=1)
+        there &= tf.equal(since[:, tf.newaxis, :], started[:, :, tf.newaxis])
+        kept = tokens * tf.cast(tf.equal(since, started[:, -1:]), tf.float32)
+    scores = weights["cache/sharpness"] * tf.matmul(present, directions, transpose_b=True)
+    scores += tf.gather(weights["cache/age"], tf.clip_by_value(age, 0, before - 1))
+    attention = tf.nn.softmax(tf.where(there, scores, _NEVER))
+    same = tf.equal(tokens[:, tf.newaxis, :], numbers[:, :, tf.newaxis])
+    probability = tf.reduce_sum(tf.where(same & there, attention, 0.0), axis=-1)
+    share = tf.sigmoid(tf.tensordot(features, weights["cache/gate"], 1) + weights["cache/bias"])
+    any_there = tf.cast(tf.reduce_any(there, axis=-1), tf.float32)
+    return share * any_there, probability, [directions[:, -before:], kept[:, -before:]]
+
+
+def mixed(losses: Any, share: Any, probability: Any) -> Any:
+    """Return the losses of targets in nats, with a cache, from those of the network alone; all of the same shape."""
+    # NaN must stay NaN (tf.maximum keeps it): that is how a diverged run is noticed.
+    return -tf.math.log(tf.maximum((1.0 - share) * tf.exp(-losses) + share * probability, _LEAST))
