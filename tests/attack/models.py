@@ -49,7 +49,7 @@ _JSON = ("model.json", "metrics.json", "id_to_word.json")
 def _real() -> Path:
     """A whole model directory, tiny."""
     words = (UNKNOWN, *sorted(MARKERS), ",", "'s", "ANNA", "BEN", "the", "sea", "is", "early")
-    preset = presets.with_overrides(presets.PRESETS["test"], {"hidden_units": "4", "layers": "2"})
+    preset = presets.with_overrides(presets.PRESETS["test"], {"hidden_units": "4", "layers": "2", "cache_window": "3"})
     draw = np.random.default_rng(1)
     shapes = preset.shapes(len(words)).items()
     weights = {name: draw.uniform(-1, 1, shape).astype(np.float32) for name, shape in shapes}

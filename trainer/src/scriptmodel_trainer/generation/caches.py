@@ -13,6 +13,8 @@ import numpy.typing as npt
 
 from scriptmodel_trainer.arrays import Floats
 
+_MOST = 1 - 1e-9  # of a share: no word is impossible
+
 
 @dataclass(frozen=True, slots=True)
 class Cache:
@@ -98,12 +100,13 @@ class RecentTokens:
             return logits
         count = min(self._held, self._cache.window)
         ages = (self._held - 1 - np.arange(count)) % self._cache.window
-        share = self._cache.share(features)
-        mixed = (1 - share) * np.exp(logits)
-        np.add.at(mixed, self._tokens[:count], share * self._cache.weights(self._keys[:count] @ self._present, ages))
-        with np.errstate(divide="ignore"):  # a word that even the network holds impossible
-            result: Floats = np.log(mixed)
-        return result
+        share = min(self._cache.share(features), _MOST)
+        weights = share * self._cache.weights(self._keys[:count] @ self._present, ages)
+        again = np.bincount(self._tokens[:count], weights, len(logits))
+        words = np.flatnonzero(again)
+        logits += np.float32(np.log1p(-share))
+        logits[words] = np.logaddexp(logits[words], np.log(again[words]))
+        return logits
 
     def _remember(self, key: Floats, token: int) -> None:
         """Keep a token with the direction of the features that preceded it, in the place of the oldest one."""
