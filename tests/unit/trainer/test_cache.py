@@ -23,7 +23,7 @@ STREAM = np.random.default_rng(4).integers(0, len(SCRIPT), 200).astype(np.int32)
 
 def test_the_cache_is_the_formula_of_the_paper() -> None:
     net = network(SCRIPT, 1, 0.5)
-    reader, state = CachedReader(net, SETTINGS.cache(net.width)), net.initial_state()
+    reader, state = CachedReader(net, SETTINGS), net.initial_state()
     directions = []
     for time, token in enumerate(STREAM.tolist()):
         mixed = reader.read(token)
@@ -44,7 +44,7 @@ def test_the_cache_is_the_formula_of_the_paper() -> None:
 def test_without_a_share_the_cache_changes_nothing() -> None:
     net = network(SCRIPT, 1, 0.5)
     alone = stepwise_negative_log_likelihoods(NetworkReader(net), STREAM, 0)
-    cached = stepwise_negative_log_likelihoods(CachedReader(net, CacheSettings(share=0.0).cache(net.width)), STREAM, 0)
+    cached = stepwise_negative_log_likelihoods(CachedReader(net, CacheSettings(share=0.0)), STREAM, 0)
     assert cached == pytest.approx(alone, abs=1e-4)
     assert alone == pytest.approx(negative_log_likelihoods(net, STREAM, 0), abs=1e-4)
 
@@ -62,9 +62,7 @@ def test_what_is_measured_is_what_writes(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr("scriptmodel_trainer.generation.readers.CachedReader", Recording)
     script = Writer(net, SCRIPT, SETTINGS).write(60, Sampling(), (1, 0), Opening())
     ids = SCRIPT.encode(script)
-    measured = stepwise_negative_log_likelihoods(
-        CachedReader(net, SETTINGS.cache(net.width)), ids, SCRIPT.id_of("<eos>")
-    )
+    measured = stepwise_negative_log_likelihoods(CachedReader(net, SETTINGS), ids, SCRIPT.id_of("<eos>"))
     for logits, target, loss in zip(drawn, ids.tolist(), measured.tolist(), strict=False):
         wide = logits.astype(np.float64)
         assert np.log(np.exp(wide).sum()) - wide[target] == pytest.approx(loss, abs=1e-9)

@@ -75,17 +75,13 @@ def reference(model: LanguageModel, tokens: np.ndarray[Any, Any], first: int) ->
         logits = network.logits(features.astype(np.float32)).astype(np.float64)
         likely = np.exp(logits) / np.exp(logits).sum()
         direction = features / np.linalg.norm(features)
-        probability = likely[target]
-        if held:
-            scores = [
-                weights["cache/sharpness"] * (key @ direction) + weights["cache/age"][age]
-                for age, (key, _) in enumerate(reversed(held[-window:]))
-            ]
-            attention = np.exp(scores) / np.exp(scores).sum()
-            again = sum(a for a, (_, word) in zip(attention, reversed(held[-window:]), strict=True) if word == target)
-            share = 1 / (1 + np.exp(-(features @ weights["cache/gate"] + weights["cache/bias"])))
-            probability = (1 - share) * probability + share * again
-        losses.append(-np.log(probability))
+        sentinel = np.exp(features @ weights["cache/gate"] + weights["cache/bias"])
+        again, total = 0.0, sentinel
+        for age, (key, word) in enumerate(reversed(held[-window:])):
+            score = np.exp(weights["cache/sharpness"] * (key @ direction - 1) + weights["cache/age"][age])
+            total += score
+            again += score if word == target else 0.0
+        losses.append(-np.log((again + sentinel * likely[target]) / total))
         held.append((direction, target))
         token = target
     return np.array(losses)

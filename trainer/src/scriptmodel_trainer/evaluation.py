@@ -72,7 +72,7 @@ def score(
 
 def score_with_cache(network: Network, vocabulary: Vocabulary, stream: Ids, settings: CacheSettings) -> Score:
     """Return perplexity as `score` does, of the network with a neural cache that starts empty."""
-    reader = CachedReader(network, settings.cache(network.width))
+    reader = CachedReader(network, settings)
     return score_of(vocabulary, stream, stepwise_negative_log_likelihoods(reader, stream, vocabulary.first))
 
 

@@ -7,42 +7,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from scriptmodel_trainer.arrays import Floats
 
-_MOST = 1 - 1e-9  # of a share: no word is impossible
+_MOST = 1 - 1e-9  # of the next token's probability, so that no word is impossible
 
 
-@dataclass(frozen=True, slots=True)
-class Cache:
-    """Weights of a cache, named as in a model directory: `by_age` is `cache/age`."""
-
-    gate: Floats  # (D,)
-    bias: float
-    sharpness: float
-    by_age: Floats  # (window,)
+class Cache(Protocol):
+    """Says how probable it is that the next token is one of those remembered."""
 
     @property
     def window(self) -> int:
         """Number of tokens that are remembered."""
-        return len(self.by_age)
+        ...
 
-    def share(self, features: Floats) -> float:
-        """Return the probability that the next token is a remembered one."""
-        return float(0.5 + 0.5 * np.tanh(0.5 * (float(features @ self.gate) + self.bias)))
+    def weights(self, features: Floats, cosines: Floats, ages: npt.NDArray[np.int64]) -> Floats:
+        """Return the probability that each remembered token comes again; the rest is the network's.
 
-    def weights(self, cosines: Floats, ages: npt.NDArray[np.int64]) -> Floats:
-        """Return the weights of remembered tokens, which sum to one.
-
-        `cosines` are those of the features before each token and the present ones; the age of the last token is 0.
+        `features` (D,) are the present ones, `cosines` those between them and the features before each token. The age
+        of the last token is 0.
         """
-        scores: Floats = np.float32(self.sharpness) * cosines + self.by_age[ages]
-        weights: Floats = np.exp(scores - scores.max())
-        weights /= weights.sum()
-        return weights
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +47,44 @@ class CacheSettings:
     share: float = 0.1
     sharpness: float = 12.0
 
-    def cache(self, width: int) -> Cache:
-        """Return the cache for features (D,) of that width."""
-        with np.errstate(divide="ignore"):  # a share of nothing
-            bias = float(np.log(self.share) - np.log1p(-self.share))
-        return Cache(np.zeros(width, np.float32), bias, self.sharpness, np.zeros(self.window, np.float32))
+    def weights(self, features: Floats, cosines: Floats, ages: npt.NDArray[np.int64]) -> Floats:
+        """Return what the cosines say."""
+        del features, ages
+        weights: Floats = np.exp(np.float32(self.sharpness) * (cosines - 1))
+        weights *= self.share / weights.sum()
+        return weights
 
 
-def trained_cache(weights: Mapping[str, Floats]) -> Cache | None:
+@dataclass(frozen=True, slots=True)
+class TrainedCache:
+    """A cache that was trained with its network, by its weights in the model directory."""
+
+    gate: Floats  # (D,)
+    bias: float
+    sharpness: float
+    age: Floats  # (window,)
+
+    @property
+    def window(self) -> int:
+        """Number of tokens that are remembered."""
+        return len(self.age)
+
+    def weights(self, features: Floats, cosines: Floats, ages: npt.NDArray[np.int64]) -> Floats:
+        """Return what the cosines and ages say, beside what the features say of the network."""
+        scores: Floats = np.float32(self.sharpness) * (cosines - 1) + self.age[ages]
+        sentinel = float(features @ self.gate) + self.bias
+        highest = max(float(scores.max()), sentinel)
+        weights: Floats = np.exp(scores - np.float32(highest))
+        weights /= weights.sum() + np.float32(np.exp(sentinel - highest))
+        return weights
+
+
+def trained_cache(weights: Mapping[str, Floats]) -> TrainedCache | None:
     """Return the cache among the weights of a model directory, if there is one."""
     if "cache/gate" not in weights:
         return None
     bias, sharpness = float(weights["cache/bias"]), float(weights["cache/sharpness"])
-    return Cache(weights["cache/gate"], bias, sharpness, weights["cache/age"])
+    return TrainedCache(weights["cache/gate"], bias, sharpness, weights["cache/age"])
 
 
 class RecentTokens:
@@ -100,8 +114,8 @@ class RecentTokens:
             return logits
         count = min(self._held, self._cache.window)
         ages = (self._held - 1 - np.arange(count)) % self._cache.window
-        share = min(self._cache.share(features), _MOST)
-        weights = share * self._cache.weights(self._keys[:count] @ self._present, ages)
+        weights = self._cache.weights(features, self._keys[:count] @ self._present, ages)
+        share = min(float(weights.sum()), _MOST)
         again = np.bincount(self._tokens[:count], weights, len(logits))
         words = np.flatnonzero(again)
         logits += np.float32(np.log1p(-share))

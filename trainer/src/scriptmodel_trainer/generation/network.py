@@ -58,11 +58,6 @@ class Network:
         """Number of words V."""
         return len(self._output_bias)
 
-    @property
-    def width(self) -> int:
-        """Width of the features D."""
-        return int(self._output.shape[1])
-
     def initial_state(self, rows: int | None = None) -> State:
         """Return all zeros, as at the start of training, for one script or for `rows` of them."""
         sizes = [len(layer.recurrent) for layer in self._layers]

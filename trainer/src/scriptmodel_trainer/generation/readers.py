@@ -48,5 +48,5 @@ class CachedReader:
 
 def reader_of(network: Network, settings: CacheSettings | None = None) -> Reader:
     """Return a reader that starts afresh: with the network's own cache, or else with one of the given settings."""
-    cache = network.cache or (settings.cache(network.width) if settings else None)
+    cache = network.cache or settings
     return CachedReader(network, cache) if cache else NetworkReader(network)

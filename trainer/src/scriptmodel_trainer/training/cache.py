@@ -1,15 +1,16 @@
 """A neural cache that is trained with the network: it says how probable it is that a word of late comes again.
 
 The cache of Grave et al. (arXiv:1612.04426) is added to a finished network, with constants. Here its loss is part of
-the training, as Zhong et al. (arXiv:2205.12674) do it, and when to trust it is learned, as in Merity et al.
-(arXiv:1609.07843). With features f_t after token t, their directions d_t = f_t / |f_t|, and the ages 0 to A - 1 of the
-last A tokens before the next one, w_j following features f_(j - 1),
+the training, as Zhong et al. (arXiv:2205.12674) do it, and when to trust the network instead is learned: the network
+is one more place to take the next word from, the sentinel of Merity et al. (arXiv:1609.07843). With features f_t after
+token t, their directions d_t = f_t / |f_t|, and the ages 0 to A - 1 of the last A tokens, w_j following f_(j - 1),
 
-    share_t   = sigmoid(gate . f_t + bias)
-    weight_tj = softmax over j of sharpness * d_(j - 1) . d_t + age[t - j]
-    p(w)      = (1 - share_t) p_network(w) + share_t * sum of weight_tj where w_j = w
+    score_tj  = sharpness * (d_(j - 1) . d_t - 1) + age[t - j]
+    weight_tj = exp(score_tj) / (exp(gate . f_t + bias) + sum of exp(score_tk) over k)
+    p(w)      = sum of weight_tj where w_j = w + (1 - sum of weight_tj) p_network(w)
 
-Gradients reach the features of the present window; those of earlier windows are constants.
+So a cache that holds little counts for little. Gradients reach the features of the present window; those of earlier
+windows are constants.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def recall(
     state: Sequence[Any],
     document: int | None = None,
 ) -> tuple[Any, Any, list[Any]]:
-    """Return share and probability of the target in the cache, (B, T) each, and the state after the window.
+    """Return the network's weight, the target's probability by the cache, (B, T) each, and the state after the window.
 
     `weights` are named as in Preset.cache_shapes; features (B, T, D) follow the tokens `inputs` (B, T) and precede
     `targets` (B, T). The token `document` empties the cache.
@@ -54,17 +55,19 @@ def recall(
         since = tf.concat([tf.zeros_like(state[1]), started], axis=1)
         there &= tf.equal(since[:, tf.newaxis, :], started[:, :, tf.newaxis])
         kept = tokens * tf.cast(tf.equal(since, started[:, -1:]), tf.float32)
-    scores = weights["cache/sharpness"] * tf.matmul(present, directions, transpose_b=True)
+    scores = weights["cache/sharpness"] * (tf.matmul(present, directions, transpose_b=True) - 1.0)
     scores += tf.gather(weights["cache/age"], tf.clip_by_value(age, 0, before - 1))
-    attention = tf.nn.softmax(tf.where(there, scores, _NEVER))
+    sentinel = tf.tensordot(features, weights["cache/gate"], 1) + weights["cache/bias"]
+    attention = tf.nn.softmax(tf.concat([tf.where(there, scores, _NEVER), sentinel[..., tf.newaxis]], axis=-1))
     same = tf.equal(tokens[:, tf.newaxis, :], numbers[:, :, tf.newaxis])
-    probability = tf.reduce_sum(tf.where(same & there, attention, 0.0), axis=-1)
-    share = tf.sigmoid(tf.tensordot(features, weights["cache/gate"], 1) + weights["cache/bias"])
-    any_there = tf.cast(tf.reduce_any(there, axis=-1), tf.float32)
-    return share * any_there, probability, [directions[:, -before:], kept[:, -before:]]
+    probability = tf.reduce_sum(tf.where(same & there, attention[..., :-1], 0.0), axis=-1)
+    return attention[..., -1], probability, [directions[:, -before:], kept[:, -before:]]
 
 
-def mixed(losses: Any, share: Any, probability: Any) -> Any:
-    """Return the losses of targets in nats, with a cache, from those of the network alone; all of the same shape."""
+def mixed(losses: Any, network: Any, probability: Any) -> Any:
+    """Return the losses of targets in nats, with a cache, from those of the network alone; all of the same shape.
+
+    `network` and `probability` are what `recall` returns.
+    """
     # NaN must stay NaN (tf.maximum keeps it): that is how a diverged run is noticed.
-    return -tf.math.log(tf.maximum((1.0 - share) * tf.exp(-losses) + share * probability, _LEAST))
+    return -tf.math.log(tf.maximum(network * tf.exp(-losses) + probability, _LEAST))

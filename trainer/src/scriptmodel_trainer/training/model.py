@@ -25,7 +25,7 @@ from scriptmodel_trainer.training.sharing import vectors_of_words
 from scriptmodel_trainer.training.spelling import Spelling
 
 _NGRAMS = "ngrams"
-_CACHE = {"cache/sharpness": 12.0, "cache/bias": -2.0}  # at first; the others are zero
+_CACHE = {"cache/sharpness": 12.0, "cache/bias": 8.0}  # at first; the others are zero
 
 
 class LanguageModel:
@@ -155,7 +155,7 @@ class LanguageModel:
         return whole() if kept is None else tf.cond(tf.reduce_all(kept > 0), whole, written_out)
 
     def recall(self, features: Any, inputs: Any, targets: Any, state: Sequence[Sequence[Any]]) -> Any:
-        """Return share, probabilities and next state of the cache for a window, as `cache.recall`."""
+        """Return what `cache.recall` does for a window."""
         return recall(self.cache, features, inputs, targets, state[-1], self._document)
 
     def with_cache(
@@ -167,8 +167,8 @@ class LanguageModel:
         """
         if not self.cache:
             return losses, []
-        share, probability, after = self.recall(features, inputs, targets, state)
-        return mixed(losses, tf.reshape(share, (-1,)), tf.reshape(probability, (-1,))), [after]
+        network, probability, after = self.recall(features, inputs, targets, state)
+        return mixed(losses, tf.reshape(network, (-1,)), tf.reshape(probability, (-1,))), [after]
 
     def logits(self, features: Any, vectors: Any = None) -> Any:
         """Return features (N, D) to logits (N, V); `vectors` as in `features`."""

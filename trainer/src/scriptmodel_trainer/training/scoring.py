@@ -94,7 +94,7 @@ class _Rows:
             variable.assign(start)
 
     def _read_window(self, window: Any) -> Any:
-        """Read a window of all rows; return its features, and share and probabilities of the cache if there is one."""
+        """Read a window of all rows; return its features, and what the cache recalls if there is one."""
         begin = window * self._steps
         inputs, targets = tf.unstack(self._tokens[:, :, begin : begin + self._steps])
         inputs = tf.ensure_shape(inputs, (self._rows, self._steps))
