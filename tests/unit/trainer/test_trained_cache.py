@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from samples import run_trainer
 from stopped import StoppedInEpochTwo
 from test_base import train
+from test_generation import SCRIPT, faults, weights_of
 
 from scriptmodel_trainer.training.hardware import load_tensorflow
 
@@ -20,10 +22,19 @@ load_tensorflow(0)
 import tensorflow as tf  # noqa: E402  # quietly loaded above
 
 from scriptmodel_trainer.artifacts import load_model  # noqa: E402  # as above
+from scriptmodel_trainer.corpus.tokens import (  # noqa: E402  # as above
+    CLOSE_EXPOSITION,
+    EOS,
+    OPEN_BRACKET,
+    OPEN_EXPOSITION,
+    OPEN_NAME,
+    OPEN_QUOTE,
+)
 from scriptmodel_trainer.errors import StoppedError  # noqa: E402  # as above
 from scriptmodel_trainer.evaluation import negative_log_likelihoods  # noqa: E402  # as above
 from scriptmodel_trainer.generation.network import Network  # noqa: E402  # as above
 from scriptmodel_trainer.generation.readers import CachedReader, reader_of  # noqa: E402  # as above
+from scriptmodel_trainer.generation.rendering import render  # noqa: E402  # as above
 from scriptmodel_trainer.generation.sampling import Sampling  # noqa: E402  # as above
 from scriptmodel_trainer.generation.streams import ROWS  # noqa: E402  # as above
 from scriptmodel_trainer.generation.writer import Opening, Writer  # noqa: E402  # as above
@@ -39,6 +50,7 @@ from scriptmodel_trainer.training.model import LanguageModel  # noqa: E402  # as
 from scriptmodel_trainer.training.optimizers import Optimizer  # noqa: E402  # as above
 from scriptmodel_trainer.training.stores import CheckpointFile  # noqa: E402  # as above
 from scriptmodel_trainer.training.task import TrainingTask  # noqa: E402  # as above
+from scriptmodel_trainer.vocabulary import Vocabulary  # noqa: E402  # as above
 
 START = 49  # the token that starts a document
 WINDOW = 20
@@ -220,6 +232,36 @@ def test_scripts_written_together_are_those_written_alone(cached: Path) -> None:
     together = writer.write_together(40, Sampling(), seeds, Opening())
     alone = [writer.write(40, Sampling(), seed, Opening()) for seed in seeds]
     assert sum(ours == theirs for ours, theirs in zip(together, alone, strict=True)) >= len(seeds) - 2
+
+
+def cached_network(vocabulary: Vocabulary, seed: int) -> Network:
+    """A network that likes short speeches and directions without brackets, and a cache that has about half a say."""
+    cache = {"cache/gate": np.zeros(8), "cache/bias": np.array(3), "cache/sharpness": np.array(1)}
+    weights = {**weights_of(vocabulary, seed, 0.1), **cache, "cache/age": np.zeros(99)}
+    for token in (EOS, OPEN_NAME, OPEN_EXPOSITION, CLOSE_EXPOSITION):
+        weights["output/bias"][vocabulary.id_of(token)] += 3
+    for token in (OPEN_BRACKET, OPEN_QUOTE):
+        weights["output/bias"][vocabulary.id_of(token)] -= 9
+    return Network({name: array.astype(np.float32) for name, array in weights.items()})
+
+
+def test_a_speaker_follows_himself_only_after_a_direction() -> None:
+    again = 0
+    for seed in range(20):
+        text = render(Writer(cached_network(SCRIPT, seed), SCRIPT).write(120, Sampling(1.0), (1,), Opening()))
+        assert not faults(text, 120)
+        starts = [line.split(":")[0] if line.startswith("[") else "direction" for line in text.splitlines()]
+        assert not [now for then, now in itertools.pairwise(starts) if now == then != "direction"]
+        speakers = [start for start in starts if start != "direction"]
+        again += sum(now == then for then, now in itertools.pairwise(speakers))
+    assert again, "after a direction he may"
+
+
+def test_an_only_speaker_follows_himself() -> None:
+    words = tuple(word for word in SCRIPT.words if word != "BEN")
+    alone = Vocabulary(words, frozenset((words.index("ANNA"),)))
+    script = Writer(cached_network(alone, 1), alone).write(200, Sampling(1.0), (2,), Opening())
+    assert script.count("ANNA") > 1
 
 
 @pytest.mark.parametrize("command", [["generate", "--words", "40"], ["evaluate", "--data"]], ids=lambda words: words[0])

@@ -71,6 +71,9 @@ class Writer:
         self._penalised = np.isin(numbered, (Kind.WORD, Kind.CLITIC))
         self._penalised[:COMMON] = False
         self._masks: dict[frozenset[Kind], Floats] = {}
+        # A trained cache has learned from scenes of many speeches. A script's first holds one name, which it would
+        # repeat for ever: so another speaks next, unless a direction comes between.
+        self._changes_speakers = bool(network.cache) and not vocabulary.spells and len(names) > 1
 
     def write(self, words: int, sampling: Sampling, seed: Sequence[int], opening: Opening) -> list[str]:
         """Return tokens of a whole, well-formed script of at most `words` words as `wc -w` counts its rendered text.
@@ -214,8 +217,10 @@ class Writer:
         logits = page.logits + self._mask(allowed)
         recent = np.fromiter(page.recent, np.int32, len(page.recent))
         penalise(logits, recent[self._penalised[recent]], sampling)
-        number = choose(logits, sampling, random)
         in_name = page.position.place is Place.NAME
+        if in_name and page.speaker is not None and self._changes_speakers:
+            logits[page.speaker] = -np.inf
+        number = choose(logits, sampling, random)
         kind = Kind.NAME if in_name else self._kinds[number]
         page.logits = yield page.put(self._vocabulary.words[number], kind)
 
@@ -239,6 +244,7 @@ class _Page:
         self.recent: deque[int] = deque(maxlen=MEMORY)
         self.used = 0
         self.pieces = 0  # of the present word
+        self.speaker: int | None = None  # of the speech that ends here, if there is one
         self._budget = budget
         self._vocabulary = vocabulary
         self._grammar = grammar
@@ -257,4 +263,8 @@ class _Page:
         number = self._vocabulary.id_of(token)
         if kind in (Kind.WORD, Kind.CLITIC):
             self.recent.append(number)
+        elif kind is Kind.NAME:
+            self.speaker = number
+        elif kind is Kind.OPEN_EXPOSITION:
+            self.speaker = None
         return number
