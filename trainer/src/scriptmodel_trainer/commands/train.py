@@ -135,7 +135,7 @@ def _learn(
             budget=options.budget,
             effort=effort,
             discount=discount,
-            spelling=spelling_of(vocabulary.words, preset.letter_ngrams),
+            spelling=spelling_of(vocabulary.words, preset.letter_ngrams, preset.optimizer),
             device=hardware.device(),
             gpu_requested=options.gpu_requested,
         )

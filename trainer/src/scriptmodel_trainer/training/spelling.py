@@ -4,10 +4,11 @@ Most words of a few plays occur once or twice, too rarely to learn a vector from
 n-grams in common, so each learns from the others (Bojanowski et al., arXiv:1607.04606). With own vectors F, n-gram
 vectors G and the set N(w) of the n-grams of word w, the vector of w is
 
-    E_w = F_w + sum of G_g over g in N(w) / sqrt(|N(w)|)
+    E_w = F_w + sum of G_g over g in N(w) / |N(w)|^power
 
-The root makes a step as large for long words as for short ones. A model directory holds the sums E alone, so reading,
-writing and the size of a model are the same with and without.
+With the power 1/2 a step of SGD moves E twice as far as F alone, however long the word is; Adam moves each vector as
+far as any other, so there the mean of N(w), with the power 1, at most doubles a step. A model directory holds the sums
+E alone, so reading, writing and the size of a model are the same with and without.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from scriptmodel_trainer.arrays import Floats
 _LENGTHS = range(2, 7)  # characters, with the marks below
 _BEGIN, _END = "^", "$"
 _LEAST = 3  # words that have an n-gram
+_POWERS = {"sgd": 0.5, "adam": 1.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class Spelling:
     shares: Floats
 
 
-def spelling_of(words: Sequence[str], most: int) -> Spelling | None:
+def spelling_of(words: Sequence[str], most: int, optimizer: str) -> Spelling | None:
     """Return the n-grams that are in most of the words, at most `most` of them; None if there are none.
 
     Tokens like `<eos>` have no spelling, and a word as a whole is none of its n-grams.
@@ -52,7 +54,7 @@ def spelling_of(words: Sequence[str], most: int) -> Spelling | None:
     places = [(word, number) for word, row in enumerate(rows) for number in row]
     if not places:
         return None
-    shares = [len(row) ** -0.5 for row in rows for _ in row]
+    shares = [len(row) ** -_POWERS[optimizer] for row in rows for _ in row]
     return Spelling(len(words), len(numbers), np.array(places, np.int64), np.array(shares, np.float32))
 
 
