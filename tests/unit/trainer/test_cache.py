@@ -21,15 +21,16 @@ SETTINGS = CacheSettings(window=20, share=0.3, sharpness=5.0)
 STREAM = np.random.default_rng(4).integers(0, len(SCRIPT), 200).astype(np.int32)
 
 
-def test_the_cache_is_the_formula_of_the_paper() -> None:
+@pytest.mark.parametrize("temperature", [1.0, 0.5])
+def test_the_cache_is_the_formula_of_the_paper_and_has_its_share_at_any_temperature(temperature: float) -> None:
     net = network(SCRIPT, 1, 0.5)
-    reader, state = CachedReader(net, SETTINGS), net.initial_state()
+    reader, state = CachedReader(net, SETTINGS, temperature), net.initial_state()
     directions = []
     for time, token in enumerate(STREAM.tolist()):
-        mixed = reader.read(token)
+        mixed = reader.read(token) / temperature
         features = net.step(state, token)
         directions.append(features / np.linalg.norm(features))
-        logits = net.logits(features).astype(np.float64)
+        logits = net.logits(features).astype(np.float64) / temperature
         expected = np.exp(logits) / np.exp(logits).sum()
         first = max(0, time - SETTINGS.window)
         if time:
@@ -60,7 +61,7 @@ def test_what_is_measured_is_what_writes(monkeypatch: pytest.MonkeyPatch) -> Non
             return drawn[-1]
 
     monkeypatch.setattr("scriptmodel_trainer.generation.readers.CachedReader", Recording)
-    script = Writer(net, SCRIPT, SETTINGS).write(60, Sampling(), (1, 0), Opening())
+    script = Writer(net, SCRIPT, SETTINGS).write(60, Sampling(1.0), (1, 0), Opening())
     ids = SCRIPT.encode(script)
     measured = stepwise_negative_log_likelihoods(CachedReader(net, SETTINGS), ids, SCRIPT.id_of("<eos>"))
     for logits, target, loss in zip(drawn, ids.tolist(), measured.tolist(), strict=False):

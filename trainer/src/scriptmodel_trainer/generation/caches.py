@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scriptmodel_trainer.arrays import Floats
+from scriptmodel_trainer.generation.sampling import COLD
 
 _MOST = 1 - 1e-9  # of the next token's probability, so that no word is impossible
 
@@ -88,18 +89,23 @@ def trained_cache(weights: Mapping[str, Floats]) -> TrainedCache | None:
 
 
 class RecentTokens:
-    """What the cache of one script holds. The token `document` empties it."""
+    """What the cache of one script holds. The token `document` empties it.
 
-    def __init__(self, cache: Cache, document: int | None = None) -> None:
+    The `temperature` of sampling is the network's alone. A lower one would also make what was copied once the likelier
+    to be copied again, until nothing else is written.
+    """
+
+    def __init__(self, cache: Cache, document: int | None = None, temperature: float = 1.0) -> None:
         self._cache = cache
         self._document = document
+        self._temperature = np.float32(temperature if temperature >= COLD else 1.0)
         self._tokens = np.zeros(cache.window, np.int64)
         self._keys: Floats | None = None  # of the tokens, (window, D); a ring
         self._held = 0
         self._present: Floats | None = None
 
     def mixed(self, token: int, features: Floats, logits: Floats) -> Floats:
-        """Return the logarithms of the mixed probabilities of the next token, (V,).
+        """Return the temperature times the logarithms of the mixed probabilities of the next token, (V,).
 
         `features` (D,) and `logits` (V,) are those of the network after it has read `token`.
         """
@@ -108,10 +114,10 @@ class RecentTokens:
         if token == self._document:
             self._held = 0
         self._present = features / max(float(np.linalg.norm(features)), 1e-12)
-        logits = logits - logits.max()
+        logits = (logits - logits.max()) / self._temperature
         logits -= np.log(np.exp(logits).sum(dtype=np.float64)).astype(np.float32)
         if not self._held or self._keys is None:
-            return logits
+            return logits * self._temperature
         count = min(self._held, self._cache.window)
         ages = (self._held - 1 - np.arange(count)) % self._cache.window
         weights = self._cache.weights(features, self._keys[:count] @ self._present, ages)
@@ -120,7 +126,7 @@ class RecentTokens:
         words = np.flatnonzero(again)
         logits += np.float32(np.log1p(-share))
         logits[words] = np.logaddexp(logits[words], np.log(again[words]))
-        return logits
+        return logits * self._temperature
 
     def _remember(self, key: Floats, token: int) -> None:
         """Keep a token with the direction of the features that preceded it, in the place of the oldest one."""

@@ -82,13 +82,15 @@ class ExactWriter:
 
     def write(self, words: int, sampling: Sampling, seed: Sequence[int], opening: Opening) -> list[str]:
         """Return tokens of a script of at most `words` words as `wc -w` counts its text, which ends with a line."""
-        return run_alone(reader_of(self._network, self._cache), self._stream(words, sampling, seed, opening))
+        reader = reader_of(self._network, self._cache, sampling.temperature)
+        return run_alone(reader, self._stream(words, sampling, seed, opening))
 
     def write_together(
         self, words: int, sampling: Sampling, seeds: Sequence[Sequence[int]], opening: Opening
     ) -> list[list[str]]:
         """Return a script for each seed, written together as `Writer.write_together` does."""
-        return run_together(self._network, [self._stream(words, sampling, seed, opening) for seed in seeds])
+        streams = [self._stream(words, sampling, seed, opening) for seed in seeds]
+        return run_together(self._network, streams, sampling.temperature)
 
     def text(self, script: Sequence[str]) -> str:
         """Return the text of the tokens of a script."""

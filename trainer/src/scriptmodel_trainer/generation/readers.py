@@ -35,18 +35,21 @@ class NetworkReader:
 class CachedReader:
     """The network with a neural cache."""
 
-    def __init__(self, network: Network, cache: Cache) -> None:
+    def __init__(self, network: Network, cache: Cache, temperature: float = 1.0) -> None:
         self._network = network
         self._state = network.initial_state()
-        self._recent = RecentTokens(cache, network.document)
+        self._recent = RecentTokens(cache, network.document, temperature)
 
     def read(self, token: int) -> Floats:
-        """Read one token; returns the logarithms of the mixed probabilities of the next one, (V,)."""
+        """Read one token; returns what `RecentTokens.mixed` does, (V,)."""
         features = self._network.step(self._state, token)
         return self._recent.mixed(token, features, self._network.logits(features))
 
 
-def reader_of(network: Network, settings: CacheSettings | None = None) -> Reader:
-    """Return a reader that starts afresh: with the network's own cache, or else with one of the given settings."""
+def reader_of(network: Network, settings: CacheSettings | None = None, temperature: float = 1.0) -> Reader:
+    """Return a reader that starts afresh: with the network's own cache, or else with one of the given settings.
+
+    `temperature` is that of the sampling from what it returns.
+    """
     cache = network.cache or settings
-    return CachedReader(network, cache) if cache else NetworkReader(network)
+    return CachedReader(network, cache, temperature) if cache else NetworkReader(network)

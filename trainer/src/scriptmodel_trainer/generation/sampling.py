@@ -14,7 +14,8 @@ MEMORY = 64
 """Words back that the repetition penalty looks."""
 COMMON = 150
 """The most frequent tokens, which it spares."""
-_COLD = 1e-6  # below, a choice is always the likeliest
+COLD = 1e-6
+"""Temperature below which a choice is always the likeliest."""
 _BLOCK = 128
 
 
@@ -55,7 +56,7 @@ def choose(logits: Floats, sampling: Sampling, random: np.random.Generator) -> i
     top-p (nucleus sampling, Holtzman et al. 2020, arXiv:1904.09751) needs no sorting: a word is in the nucleus if all
     that are likelier hold less than `top_p`. Else another is drawn, which leaves the others' shares as they are.
     """
-    if sampling.temperature < _COLD:
+    if sampling.temperature < COLD:
         return int(np.argmax(logits))
     with np.errstate(over="ignore"):  # at a temperature of nearly zero all but the likeliest go to minus infinity
         weights = np.exp((logits - logits.max()) / np.float32(sampling.temperature))

@@ -34,17 +34,19 @@ def run_alone(reader: Reader, stream: Stream[T]) -> T:
         return result
 
 
-def run_together(network: Network, streams: Sequence[Stream[T]]) -> list[T]:
+def run_together(network: Network, streams: Sequence[Stream[T]], temperature: float) -> list[T]:
     """Run streams to their end, ROWS of them at once; returns what each returns, in their order."""
     results: list[T] = []
     for start in range(0, len(streams), ROWS):
-        results += _run_rows(network, streams[start : start + ROWS])
+        results += _run_rows(network, streams[start : start + ROWS], temperature)
     return results
 
 
-def _run_rows(network: Network, streams: Sequence[Stream[T]]) -> list[T]:
+def _run_rows(network: Network, streams: Sequence[Stream[T]], temperature: float) -> list[T]:
     state = network.initial_state(ROWS)
-    recent = [RecentTokens(network.cache, network.document) for _ in streams] if network.cache else []
+    recent = []
+    if network.cache:
+        recent = [RecentTokens(network.cache, network.document, temperature) for _ in streams]
     tokens = np.zeros(ROWS, np.int32)
     results: dict[int, T] = {}
     for row, stream in enumerate(streams):

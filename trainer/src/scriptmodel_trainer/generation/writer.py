@@ -80,7 +80,8 @@ class Writer:
 
         Raises BadInputError if so few words cannot hold a script, or the opening does not fit.
         """
-        return run_alone(reader_of(self._network, self._cache), self._stream(words, sampling, seed, opening))
+        reader = reader_of(self._network, self._cache, sampling.temperature)
+        return run_alone(reader, self._stream(words, sampling, seed, opening))
 
     def write_together(
         self, words: int, sampling: Sampling, seeds: Sequence[Sequence[int]], opening: Opening
@@ -90,7 +91,8 @@ class Writer:
         The script of a seed does not depend on the others, but sums are rounded in another order than in `write`, so
         it may differ from the one written alone where two words are all but equally likely. There is no cache.
         """
-        return run_together(self._network, [self._stream(words, sampling, seed, opening) for seed in seeds])
+        streams = [self._stream(words, sampling, seed, opening) for seed in seeds]
+        return run_together(self._network, streams, sampling.temperature)
 
     def _stream(self, words: int, sampling: Sampling, seed: Sequence[int], opening: Opening) -> Stream[list[str]]:
         """Write one script: yields the number of each token and is sent the logits after it."""
