@@ -1,4 +1,4 @@
-"""Vectors that words share by n-grams of letters: which, their arithmetic, and that model and resumed run agree."""
+"""Word vectors with character n-grams: the n-grams, the arithmetic, model directories and resumed runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The neural cache that is trained with the network: its formula, and that training, test and generation agree."""
+"""The trained neural cache: training, scoring, evaluation and generation follow one formula."""
 
 from __future__ import annotations
 

@@ -55,8 +55,8 @@ class Preset:
     subwords: bool = False  # spell words outside the vocabulary; the layout exact always does
     ema_decay: float = 0.0  # of the moving average of the weights, which is validated and kept; 0: no average
     unknown_discount: float = 0.0  # of the count of each word, the part that training reads as <unk>
-    cache_window: int = 0  # tokens in a neural cache that is trained with the network; 0: none
-    letter_ngrams: int = 0  # how many n-grams of letters the words share vectors of in training
+    cache_window: int = 0  # recent tokens in the neural cache that is trained with the network; 0: no cache
+    letter_ngrams: int = 0  # character n-grams whose vectors words share during training; 0: none
 
     @property
     def input_units(self) -> int:

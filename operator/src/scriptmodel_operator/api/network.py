@@ -47,9 +47,9 @@ class Overrides(ApiModel):
     vocabulary_size: Annotated[int, Field(ge=16, le=1000000)] | None = None
     """Vocabulary size; all other words become one unknown word."""
     cache_window: Annotated[int, Field(ge=0, le=10000)] | None = None
-    """Tokens in a neural cache that is trained with the network, so that words of late come again; 0 for none."""
+    """Number of recent tokens in the neural cache that is trained with the network; 0 for no cache."""
     letter_ngrams: Annotated[int, Field(ge=0, le=1000000)] | None = None
-    """How many n-grams of letters the words share vectors of in training; 0 for none."""
+    """Number of character n-grams whose vectors words share during training; 0 for none."""
     unknown_discount: Annotated[str, decimal(at_most=1), AS_DECIMAL] | None = None
     """Part of each word's count that training reads as the unknown word, at most 1."""
 

@@ -1,6 +1,6 @@
-"""Neural caches: the last tokens with the features that preceded them, from which the next one may come again.
+"""Neural caches: recent tokens and the features that preceded them, from which the next token may be copied.
 
-A cache is trained with the network (`training.cache` has the formulas), or added to a finished one with constants.
+A cache is trained with the network (`training.cache` has the formulas) or added to a trained one with constants.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import numpy.typing as npt
 from scriptmodel_trainer.arrays import Floats
 from scriptmodel_trainer.generation.sampling import COLD
 
-_MOST = 1 - 1e-9  # of the next token's probability, so that no word is impossible
+_MOST = 1 - 1e-9  # of the next token's probability, so that every word stays possible
 
 
 class Cache(Protocol):
-    """Says how probable it is that the next token is one of those remembered."""
+    """Computes the probability that the next token is a copy of a remembered one."""
 
     @property
     def window(self) -> int:
@@ -27,17 +27,17 @@ class Cache(Protocol):
         ...
 
     def weights(self, features: Floats, cosines: Floats, ages: npt.NDArray[np.int64]) -> Floats:
-        """Return the probability that each remembered token comes again; the rest is the network's.
+        """Return the probability of copying each remembered token; the remainder is the network's.
 
-        `features` (D,) are the present ones, `cosines` those between them and the features before each token. The age
-        of the last token is 0.
+        `features` (D,) are the current ones, `cosines` (N,) those between them and the features before each token.
+        `ages` (N,) are 0 for the last token.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class CacheSettings:
-    """A cache for any finished network (Grave, Joulin and Usunier 2017, arXiv:1612.04426).
+    """A cache with constants for any trained network (Grave, Joulin and Usunier 2017, arXiv:1612.04426).
 
     The last `window` tokens are remembered with the features that preceded them. The next token is one of them with
     probability `share`, each weighted by exp(`sharpness` * cosine of its features and the present ones); else it is
@@ -49,7 +49,7 @@ class CacheSettings:
     sharpness: float = 12.0
 
     def weights(self, features: Floats, cosines: Floats, ages: npt.NDArray[np.int64]) -> Floats:
-        """Return what the cosines say."""
+        """Return weights that depend on the cosines only."""
         del features, ages
         weights: Floats = np.exp(np.float32(self.sharpness) * (cosines - 1))
         weights *= self.share / weights.sum()
@@ -58,7 +58,7 @@ class CacheSettings:
 
 @dataclass(frozen=True, slots=True)
 class TrainedCache:
-    """A cache that was trained with its network, by its weights in the model directory."""
+    """A cache with the weights that were trained with the network."""
 
     gate: Floats  # (D,)
     bias: float
@@ -71,7 +71,7 @@ class TrainedCache:
         return len(self.age)
 
     def weights(self, features: Floats, cosines: Floats, ages: npt.NDArray[np.int64]) -> Floats:
-        """Return what the cosines and ages say, beside what the features say of the network."""
+        """Return the softmax over the remembered tokens and the network's sentinel, without the sentinel."""
         scores: Floats = np.float32(self.sharpness) * (cosines - 1) + self.age[ages]
         sentinel = float(features @ self.gate) + self.bias
         highest = max(float(scores.max()), sentinel)
@@ -89,10 +89,10 @@ def trained_cache(weights: Mapping[str, Floats]) -> TrainedCache | None:
 
 
 class RecentTokens:
-    """What the cache of one script holds. The token `document` empties it.
+    """The contents of one script's cache. The token `document` clears it.
 
-    The `temperature` of sampling is the network's alone. A lower one would also make what was copied once the likelier
-    to be copied again, until nothing else is written.
+    The `temperature` of sampling applies to the network only. Applied to the mixture, a low temperature would favour
+    copies of copies, and scripts would loop.
     """
 
     def __init__(self, cache: Cache, document: int | None = None, temperature: float = 1.0) -> None:

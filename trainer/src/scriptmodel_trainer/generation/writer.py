@@ -71,8 +71,8 @@ class Writer:
         self._penalised = np.isin(numbered, (Kind.WORD, Kind.CLITIC))
         self._penalised[:COMMON] = False
         self._masks: dict[frozenset[Kind], Floats] = {}
-        # A trained cache has learned from scenes of many speeches. A script's first holds one name, which it would
-        # repeat for ever: so another speaks next, unless a direction comes between.
+        # A trained cache repeats recent names, and a script starts with one. So a speech is followed by one of another
+        # speaker, unless a direction comes between.
         self._changes_speakers = bool(network.cache) and not vocabulary.spells and len(names) > 1
 
     def write(self, words: int, sampling: Sampling, seed: Sequence[int], opening: Opening) -> list[str]:
@@ -246,7 +246,7 @@ class _Page:
         self.recent: deque[int] = deque(maxlen=MEMORY)
         self.used = 0
         self.pieces = 0  # of the present word
-        self.speaker: int | None = None  # of the speech that ends here, if there is one
+        self.speaker: int | None = None  # of the last speech, unless a direction followed
         self._budget = budget
         self._vocabulary = vocabulary
         self._grammar = grammar

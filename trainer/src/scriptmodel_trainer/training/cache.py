@@ -1,16 +1,16 @@
-"""A neural cache that is trained with the network: it says how probable it is that a word of late comes again.
+"""A neural cache that is trained with the network and predicts that a recent token is repeated.
 
-The cache of Grave et al. (arXiv:1612.04426) is added to a finished network, with constants. Here its loss is part of
-the training, as Zhong et al. (arXiv:2205.12674) do it, and when to trust the network instead is learned: the network
-is one more place to take the next word from, the sentinel of Merity et al. (arXiv:1609.07843). With features f_t after
-token t, their directions d_t = f_t / |f_t|, and the ages 0 to A - 1 of the last A tokens, w_j following f_(j - 1),
+Grave et al. (arXiv:1612.04426) add a cache with constants to a trained network. Here the cache is part of the network
+and of its loss (Zhong et al., arXiv:2205.12674). The network competes with the remembered tokens for probability, as
+the pointer sentinel of Merity et al. (arXiv:1609.07843). With features f_t after token t, their directions
+d_t = f_t / |f_t|, and the ages 0 to A - 1 of the last A tokens, where w_j follows f_(j - 1),
 
     score_tj  = sharpness * (d_(j - 1) . d_t - 1) + age[t - j]
     weight_tj = exp(score_tj) / (exp(gate . f_t + bias) + sum of exp(score_tk) over k)
     p(w)      = sum of weight_tj where w_j = w + (1 - sum of weight_tj) p_network(w)
 
-So a cache that holds little counts for little. Gradients reach the features of the present window; those of earlier
-windows are constants.
+So a cache that holds few tokens has little weight. Gradients flow to the features of the current window; those of
+previous windows are constants.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from typing import Any
 
 import tensorflow as tf
 
-_LEAST = 1e-37  # a probability below is taken for this
-_NEVER = -1e9  # the logarithm of the weight of a token that is not there
+_LEAST = 1e-37  # lower bound of a probability
+_NEVER = -1e9  # score of a token that is not in the cache
 
 
 def empty_cache(rows: int, window: int, width: int) -> list[Any]:
@@ -37,10 +37,10 @@ def recall(
     state: Sequence[Any],
     document: int | None = None,
 ) -> tuple[Any, Any, list[Any]]:
-    """Return the network's weight, the target's probability by the cache, (B, T) each, and the state after the window.
+    """Return the network's weight, the probability of copying the target, (B, T) each, and the state after the window.
 
     `weights` are named as in Preset.cache_shapes; features (B, T, D) follow the tokens `inputs` (B, T) and precede
-    `targets` (B, T). The token `document` empties the cache.
+    `targets` (B, T). The token `document` clears the cache.
     """
     before, steps = state[1].shape[1], features.shape[1]
     numbers = tf.cast(targets + 1, tf.float32)
@@ -65,9 +65,9 @@ def recall(
 
 
 def mixed(losses: Any, network: Any, probability: Any) -> Any:
-    """Return the losses of targets in nats, with a cache, from those of the network alone; all of the same shape.
+    """Return the losses of the targets under the mixture in nats, from those of the network alone; all of one shape.
 
-    `network` and `probability` are what `recall` returns.
+    `network` and `probability` are those that `recall` returns.
     """
     # NaN must stay NaN (tf.maximum keeps it): that is how a diverged run is noticed.
     return -tf.math.log(tf.maximum(network * tf.exp(-losses) + probability, _LEAST))

@@ -25,7 +25,7 @@ from scriptmodel_trainer.training.sharing import vectors_of_words
 from scriptmodel_trainer.training.spelling import Spelling
 
 _NGRAMS = "ngrams"
-_CACHE = {"cache/sharpness": 12.0, "cache/bias": 8.0}  # at first; the others are zero
+_CACHE = {"cache/sharpness": 12.0, "cache/bias": 8.0}  # initial values; the others are zero
 
 
 class LanguageModel:
@@ -96,7 +96,7 @@ class LanguageModel:
         return {**weights, "embedding": self.vectors.numpy()}
 
     def set_weights(self, weights: Mapping[str, Floats]) -> None:
-        """Replace all weights by those of a model directory; n-grams add nothing to its word vectors at first."""
+        """Replace all weights by those of a model directory; the vectors of n-grams become zero."""
         for name, variable in self.variables.items():
             variable.assign(tf.zeros(variable.shape) if name == _NGRAMS else weights[name])
 
@@ -161,9 +161,9 @@ class LanguageModel:
     def with_cache(
         self, losses: Any, features: Any, inputs: Any, targets: Any, state: Sequence[Sequence[Any]]
     ) -> tuple[Any, list[list[Any]]]:
-        """Return the losses (B * T,) of a window as the cache changes them, and the cache's state after it.
+        """Return the losses (B * T,) of a window under the mixture with the cache, and the cache's state after it.
 
-        Both as they are, and no state, without a cache.
+        Without a cache the losses are unchanged, and there is no state.
         """
         if not self.cache:
             return losses, []

@@ -13,10 +13,10 @@ from scriptmodel_trainer.training.spelling import Spelling
 
 
 def vectors_of_words(spelling: Spelling, ngrams: Any) -> Any:
-    """Return the sums (V, E) of the vectors (N, E) of each word's n-grams, times their shares.
+    """Return the weighted sums (V, E) of the vectors (N, E) of each word's n-grams.
 
-    Compressed rows are five times as fast as `tf.sparse`, and their sums are in one order always. A GPU would add in
-    any order, so the product stays on the processor.
+    Compressed sparse rows are five times as fast as `tf.sparse` and add in a fixed order. The product runs on the CPU,
+    since a GPU does not add in a fixed order.
     """
     forward = spelling.places, spelling.shares, (spelling.words, spelling.ngrams)
     order = np.lexsort(spelling.places.T)

@@ -6,7 +6,7 @@ same as p but less by one at each target, the gradients are (Bishop, Pattern Rec
 
     dF = delta K / N    dK = delta' F / N    db = sum delta / N
 
-The losses of the rows may be weighed apart: then row n of delta counts as much as its loss does.
+If the losses of the rows have different weights, row n of delta is multiplied by its weight.
 
 In float32 the targets' part is a gather and a scatter of N rows, so that p is never copied. In bfloat16 the products'
 operands and results are rounded (the sum of db is one of them), and so are logits and p, between which the softmax is

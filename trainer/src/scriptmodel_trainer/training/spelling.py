@@ -1,14 +1,14 @@
-"""Word vectors that share parts: each word's own vector, and those of the n-grams of its letters.
+"""Word vectors that are sums of a word's own vector and those of its character n-grams.
 
-Most words of a few plays occur once or twice, too rarely to learn a vector from. Words that are spelled alike have
-n-grams in common, so each learns from the others (Bojanowski et al., arXiv:1607.04606). With own vectors F, n-gram
-vectors G and the set N(w) of the n-grams of word w, the vector of w is
+Most words of a few plays occur once or twice, too rarely to learn a vector from. Words with similar spelling share
+n-grams, so they learn from each other (Bojanowski et al., arXiv:1607.04606). With own vectors F, n-gram vectors G and
+the set N(w) of the n-grams of word w, the vector of w is
 
     E_w = F_w + sum of G_g over g in N(w) / |N(w)|^power
 
-With the power 1/2 a step of SGD moves E twice as far as F alone, however long the word is; Adam moves each vector as
-far as any other, so there the mean of N(w), with the power 1, at most doubles a step. A model directory holds the sums
-E alone, so reading, writing and the size of a model are the same with and without.
+With the power 1/2 a step of SGD moves E twice as far as F alone, for words of any length. Adam moves every vector by
+about the learning rate, so there the power is 1, which at most doubles a step: with 1/2 a training diverged. A model
+directory holds only the sums E, so its size and the code that reads it do not change.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _POWERS = {"sgd": 0.5, "adam": 1.0}
 
 @dataclass(frozen=True, slots=True)
 class Spelling:
-    """A sparse matrix (V, N) of the words' n-grams: `shares` (E,) at the places `places` (E, 2), sorted by word."""
+    """A sparse matrix (V, N) of the words' n-grams: `shares` (E,) at the indices `places` (E, 2), sorted by word."""
 
     words: int
     ngrams: int
@@ -39,9 +39,9 @@ class Spelling:
 
 
 def spelling_of(words: Sequence[str], most: int, optimizer: str) -> Spelling | None:
-    """Return the n-grams that are in most of the words, at most `most` of them; None if there are none.
+    """Return the matrix of the `most` n-grams that occur in the most words; None if no n-gram is shared.
 
-    Tokens like `<eos>` have no spelling, and a word as a whole is none of its n-grams.
+    Tokens such as `<eos>` have no n-grams, and a whole word is not an n-gram of itself.
     """
     counts = Counter(ngram for word in words for ngram in _ngrams(word))
     numbers = {
