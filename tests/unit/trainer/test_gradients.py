@@ -61,7 +61,7 @@ def test_losses_of_rows_that_count_unequally_have_the_gradients_of_keras(precisi
     features, kernel, bias = variable(random, 30, 9), variable(random, 50, 9), variable(random, 50)
     targets, counts = tf.constant(random.integers(0, 20, 30), tf.int32), tf.constant(variable(random, 30))
     with tf.GradientTape(persistent=True) as tape:
-        fused = tf.reduce_sum(cross_entropies(features, kernel, bias, targets, precision) * counts)
+        fused = tf.reduce_sum(cross_entropies(features, kernel, bias, targets, precision, weighted=True) * counts)
         logits = tf.matmul(features, kernel, transpose_b=True) + bias
         losses = tf.keras.losses.sparse_categorical_crossentropy(targets, logits, from_logits=True)
         plain = tf.reduce_sum(losses * counts)

@@ -26,12 +26,16 @@ from scriptmodel_trainer.training.precision import FLOAT32, product, softmax
 _SMALLEST = 1e-37  # a probability below is taken for this: -ln of it is 85
 
 
-def cross_entropies(features: Any, kernel: Any, bias: Any, targets: Any, precision: str = FLOAT32) -> Any:
+def cross_entropies(
+    features: Any, kernel: Any, bias: Any, targets: Any, precision: str = FLOAT32, weighted: bool = False
+) -> Any:
     """Return -ln softmax(features @ kernel.T + bias)[target] of each row, (N,) in nats.
+
+    The gradients are right for a sum of losses with different weights only if `weighted`, which costs a product more.
 
     features (N, D), kernel (V, D), bias (V,), targets (N,) int32; `precision` is that of the matrix products.
     """
-    gradients = _gradients if precision == FLOAT32 else _rounded_gradients
+    gradients = _rounded_gradients if precision != FLOAT32 else _weighted_gradients if weighted else _gradients
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow ships no types
     def loss(features: Any, kernel: Any, bias: Any) -> Any:
@@ -56,8 +60,14 @@ def _gradients(likely: Any, features: Any, kernel: Any, targets: Any, scale: Any
     to_features = (tf.matmul(likely, kernel) - tf.gather(kernel, targets)) * scale
     with tf.control_dependencies([to_features]):
         to_kernel = tf.tensor_scatter_nd_sub(tf.matmul(likely, scaled, transpose_a=True), at, scaled)
-        to_bias = tf.matmul(scale, likely, transpose_a=True)[0]
+        to_bias = tf.reduce_sum(likely, axis=0) * scale[0]
     return to_features, to_kernel, tf.tensor_scatter_nd_sub(to_bias, at, scale[:, 0])
+
+
+def _weighted_gradients(likely: Any, features: Any, kernel: Any, targets: Any, scale: Any) -> tuple[Any, Any, Any]:
+    to_features, to_kernel, _ = _gradients(likely, features, kernel, targets, scale)
+    to_bias = tf.matmul(scale, likely, transpose_a=True)[0]
+    return to_features, to_kernel, tf.tensor_scatter_nd_sub(to_bias, targets[:, tf.newaxis], scale[:, 0])
 
 
 def _rounded_gradients(likely: Any, features: Any, kernel: Any, targets: Any, scale: Any) -> tuple[Any, Any, Any]:
