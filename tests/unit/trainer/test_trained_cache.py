@@ -134,7 +134,7 @@ def test_probabilities_of_the_next_token_sum_to_one() -> None:
 
 
 def test_gradients_are_those_of_small_changes() -> None:
-    """Of a window that the cache carries over from the one before: weights of the cache, the network and its words."""
+    """Check the weights of the cache and of the network in a window that follows another one."""
     model = model_of()
     tokens = stream(40)
     inputs, targets = tf.constant(tokens[None, 7:14]), tf.constant(tokens[None, 8:15])
