@@ -40,8 +40,8 @@ from scriptmodel_trainer.training import hardware
 from scriptmodel_trainer.training.base import require_layout, vocabulary_after, weights_after
 from scriptmodel_trainer.training.discounting import discount_of
 from scriptmodel_trainer.training.fingerprints import Fingerprints, fingerprints_of
+from scriptmodel_trainer.training.letter_ngrams import letter_ngrams_of
 from scriptmodel_trainer.training.reporter import REPORT_SECONDS
-from scriptmodel_trainer.training.spelling import spelling_of
 from scriptmodel_trainer.training.state import Effort
 from scriptmodel_trainer.training.stores import CheckpointFile, StateFolder, Store
 from scriptmodel_trainer.training.task import TrainingResult, TrainingTask
@@ -135,7 +135,7 @@ def _learn(
             budget=options.budget,
             effort=effort,
             discount=discount,
-            spelling=spelling_of(vocabulary.words, preset.letter_ngrams, preset.optimizer),
+            letter_ngrams=letter_ngrams_of(vocabulary.words, preset.letter_ngrams, preset.optimizer),
             device=hardware.device(),
             gpu_requested=options.gpu_requested,
         )

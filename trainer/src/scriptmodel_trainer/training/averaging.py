@@ -25,7 +25,9 @@ class WeightAverage:
         self.model = trained
         self.slots: dict[str, Any] = {}
         if self._decay:
-            self.model = LanguageModel(trained.preset, trained.embedding.shape[0], 0, spelling=trained.spelling)
+            self.model = LanguageModel(
+                trained.preset, trained.embedding.shape[0], 0, letter_ngrams=trained.letter_ngrams
+            )
             self.model.set_weights(trained.weights())
             self.slots = {f"average/{name}": variable for name, variable in self.model.variables.items()}
 

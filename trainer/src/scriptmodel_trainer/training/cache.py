@@ -20,7 +20,8 @@ from typing import Any
 
 import tensorflow as tf
 
-_LEAST = 1e-37  # lower bound of a probability
+from scriptmodel_trainer.training.softmax import SMALLEST
+
 _NEVER = -1e9  # score of a token that is not in the cache
 
 
@@ -70,4 +71,4 @@ def mixed(losses: Any, network: Any, probability: Any) -> Any:
     `network` and `probability` are those that `recall` returns.
     """
     # NaN must stay NaN (tf.maximum keeps it): that is how a diverged run is noticed.
-    return -tf.math.log(tf.maximum(network * tf.exp(-losses) + probability, _LEAST))
+    return -tf.math.log(tf.maximum(network * tf.exp(-losses) + probability, SMALLEST))

@@ -47,7 +47,7 @@ class _Loop:
 
     def __init__(self, task: TrainingTask, progress: Progress, signals: StopSignals) -> None:
         preset = task.preset
-        model = LanguageModel(preset, task.vocabulary, task.seed, task.document, task.spelling)
+        model = LanguageModel(preset, task.vocabulary, task.seed, task.document, task.letter_ngrams)
         if task.start is not None:
             model.set_weights(task.start)
         optimizer, average = Optimizer(preset, model.variables), WeightAverage(model)

@@ -19,10 +19,10 @@ from scriptmodel_trainer.presets import LSTM_WEIGHTS, Preset
 from scriptmodel_trainer.training import hardware
 from scriptmodel_trainer.training.cache import empty_cache, mixed, recall
 from scriptmodel_trainer.training.dropout import Dropout
+from scriptmodel_trainer.training.letter_ngrams import LetterNgrams
 from scriptmodel_trainer.training.precision import FLOAT32
 from scriptmodel_trainer.training.recurrence import MOST_STEPS, read_window
 from scriptmodel_trainer.training.sharing import vectors_of_words
-from scriptmodel_trainer.training.spelling import Spelling
 
 _NGRAMS = "ngrams"
 _CACHE = {"cache/sharpness": 12.0, "cache/bias": 8.0}  # initial values; the others are zero
@@ -31,8 +31,8 @@ _CACHE = {"cache/sharpness": 12.0, "cache/bias": 8.0}  # initial values; the oth
 class LanguageModel:
     """Weights and forward pass. Shapes: B rows, T time steps, E word-vector width, H hidden units, V vocabulary.
 
-    The token `document`, if there is one, is read with a state of zeros: nothing before it matters. With a `spelling`
-    word vectors are sums of a word's own and those of its n-grams.
+    The token `document`, if there is one, is read with a state of zeros: nothing before it matters. With
+    `letter_ngrams` word vectors are sums of a word's own and those of its n-grams.
     """
 
     def __init__(
@@ -41,16 +41,16 @@ class LanguageModel:
         vocabulary: int,
         seed: int,
         document: int | None = None,
-        spelling: Spelling | None = None,
+        letter_ngrams: LetterNgrams | None = None,
     ) -> None:
         self.preset = preset
-        self.spelling = spelling
+        self.letter_ngrams = letter_ngrams
         self._document = document
         width = preset.input_units
         self.embedding = tf.Variable(tf.zeros((vocabulary, width)), name="embedding")
         self.ngrams: tf.Variable | None = None
-        if spelling:
-            self.ngrams = tf.Variable(tf.zeros((spelling.ngrams, width)), name=_NGRAMS)
+        if letter_ngrams:
+            self.ngrams = tf.Variable(tf.zeros((letter_ngrams.ngrams, width)), name=_NGRAMS)
         self.layers = [_lstm(index, preset) for index in range(preset.layers)]
         for index, layer in enumerate(self.layers):
             layer.build((None, None, width if index == 0 else preset.hidden_units))
@@ -86,9 +86,9 @@ class LanguageModel:
     @property
     def vectors(self) -> Any:
         """The word vectors (V, E)."""
-        if self.spelling is None:
+        if self.letter_ngrams is None:
             return self.embedding
-        return self.embedding + vectors_of_words(self.spelling, self.ngrams)
+        return self.embedding + vectors_of_words(self.letter_ngrams, self.ngrams)
 
     def weights(self) -> dict[str, Floats]:
         """Return copies of the weights of a model directory on the host; word vectors are whole."""

@@ -9,18 +9,22 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from scriptmodel_trainer.arrays import Floats
-from scriptmodel_trainer.training.spelling import Spelling
+from scriptmodel_trainer.training.letter_ngrams import LetterNgrams
 
 
-def vectors_of_words(spelling: Spelling, ngrams: Any) -> Any:
+def vectors_of_words(letter_ngrams: LetterNgrams, ngrams: Any) -> Any:
     """Return the weighted sums (V, E) of the vectors (N, E) of each word's n-grams.
 
     Compressed sparse rows are five times as fast as `tf.sparse` and add in a fixed order. The product runs on the CPU,
     since a GPU does not add in a fixed order.
     """
-    forward = spelling.places, spelling.shares, (spelling.words, spelling.ngrams)
-    order = np.lexsort(spelling.places.T)
-    backward = spelling.places[order][:, ::-1], spelling.shares[order], (spelling.ngrams, spelling.words)
+    forward = letter_ngrams.places, letter_ngrams.shares, (letter_ngrams.words, letter_ngrams.ngrams)
+    order = np.lexsort(letter_ngrams.places.T)
+    backward = (
+        letter_ngrams.places[order][:, ::-1],
+        letter_ngrams.shares[order],
+        (letter_ngrams.ngrams, letter_ngrams.words),
+    )
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow ships no types
     def vectors(ngrams: Any) -> Any:

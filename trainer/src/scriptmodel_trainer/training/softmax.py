@@ -23,7 +23,8 @@ import tensorflow as tf
 
 from scriptmodel_trainer.training.precision import FLOAT32, product, softmax
 
-_SMALLEST = 1e-37  # a probability below is taken for this: -ln of it is 85
+SMALLEST = 1e-37
+"""Lower bound of a probability; -ln of it is 85."""
 
 
 def cross_entropies(
@@ -45,7 +46,7 @@ def cross_entropies(
         at = tf.stack([tf.range(tf.shape(targets)[0]), targets], axis=1)
         target_probabilities = tf.cast(tf.gather_nd(likely, at), tf.float32)
         # NaN must stay NaN here (tf.maximum keeps it): that is how a diverged run is noticed.
-        value = -tf.math.log(tf.maximum(target_probabilities, _SMALLEST))
+        value = -tf.math.log(tf.maximum(target_probabilities, SMALLEST))
 
         def gradient(upstream: Any) -> tuple[Any, Any, Any]:
             return gradients(likely, features, rounded, targets, upstream[:, tf.newaxis])

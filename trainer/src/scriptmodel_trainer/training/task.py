@@ -11,7 +11,7 @@ from scriptmodel_trainer.records import Device, EpochRecord
 from scriptmodel_trainer.training.budget import Budget
 from scriptmodel_trainer.training.discounting import Discount
 from scriptmodel_trainer.training.fingerprints import Fingerprints
-from scriptmodel_trainer.training.spelling import Spelling
+from scriptmodel_trainer.training.letter_ngrams import LetterNgrams
 from scriptmodel_trainer.training.state import Effort
 from scriptmodel_trainer.training.stores import Store
 
@@ -48,7 +48,7 @@ class TrainingTask:
     """The number of the token that starts a document and clears the state, if there is one."""
     discount: Discount | None = None
     """Which words are at times read as `<unk>`."""
-    spelling: Spelling | None = None
+    letter_ngrams: LetterNgrams | None = None
     """The n-grams of letters of the words, if words share vectors by them."""
     device: Device = field(default_factory=Device)
     gpu_requested: bool = False

@@ -29,7 +29,7 @@ _POWERS = {"sgd": 0.5, "adam": 1.0}
 
 
 @dataclass(frozen=True, slots=True)
-class Spelling:
+class LetterNgrams:
     """A sparse matrix (V, N) of the words' n-grams: `shares` (E,) at the indices `places` (E, 2), sorted by word."""
 
     words: int
@@ -38,7 +38,7 @@ class Spelling:
     shares: Floats
 
 
-def spelling_of(words: Sequence[str], most: int, optimizer: str) -> Spelling | None:
+def letter_ngrams_of(words: Sequence[str], most: int, optimizer: str) -> LetterNgrams | None:
     """Return the matrix of the `most` n-grams that occur in the most words; None if no n-gram is shared.
 
     Tokens such as `<eos>` have no n-grams, and a whole word is not an n-gram of itself.
@@ -55,7 +55,7 @@ def spelling_of(words: Sequence[str], most: int, optimizer: str) -> Spelling | N
     if not places:
         return None
     shares = [len(row) ** -_POWERS[optimizer] for row in rows for _ in row]
-    return Spelling(len(words), len(numbers), np.array(places, np.int64), np.array(shares, np.float32))
+    return LetterNgrams(len(words), len(numbers), np.array(places, np.int64), np.array(shares, np.float32))
 
 
 def _by_count(counted: tuple[str, int]) -> tuple[int, str]:

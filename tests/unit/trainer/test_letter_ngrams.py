@@ -19,7 +19,7 @@ from scriptmodel_trainer.stopping import StopSignals
 from scriptmodel_trainer.storage import read_arrays
 from scriptmodel_trainer.training.batches import cut_for_training, cut_for_validation
 from scriptmodel_trainer.training.hardware import load_tensorflow
-from scriptmodel_trainer.training.spelling import Spelling, spelling_of
+from scriptmodel_trainer.training.letter_ngrams import LetterNgrams, letter_ngrams_of
 
 load_tensorflow(0)
 
@@ -39,13 +39,13 @@ STREAM = np.random.default_rng(5).integers(0, 50, 1500).astype(np.int32)
 SETTINGS = {"hidden_units": "12", "embedding_units": "8", "steps": "5", "batch_size": "4"}
 
 
-def spelling(most: int = 1000, optimizer: str = "sgd") -> Spelling:
-    found = spelling_of(WORDS, most, optimizer)
+def letter_ngrams(most: int = 1000, optimizer: str = "sgd") -> LetterNgrams:
+    found = letter_ngrams_of(WORDS, most, optimizer)
     assert found is not None
     return found
 
 
-def dense(found: Spelling) -> np.ndarray:
+def dense(found: LetterNgrams) -> np.ndarray:
     matrix = np.zeros((found.words, found.ngrams))
     matrix[tuple(found.places.T)] = found.shares
     return matrix
@@ -56,7 +56,7 @@ def preset(**more: str) -> Preset:
 
 
 def test_words_share_the_ngrams_that_at_least_three_of_them_have() -> None:
-    found = spelling_of(("<eos>", "The", "the", "then", "lathe", "ox"), 1000, "sgd")
+    found = letter_ngrams_of(("<eos>", "The", "the", "then", "lathe", "ox"), 1000, "sgd")
     assert found is not None
     # he is in four words; th, the, he$, e$ in three; ^t and ^th in two, and the$ is not The's
     assert found.ngrams == 5
@@ -64,28 +64,28 @@ def test_words_share_the_ngrams_that_at_least_three_of_them_have() -> None:
 
 
 def test_the_most_frequent_ngrams_are_kept_in_an_order_that_the_words_decide() -> None:
-    found = spelling(3)
+    found = letter_ngrams(3)
     assert found.ngrams == 3
     assert (dense(found)[6:] > 0).all()  # those of `word` and `ing`
-    again = spelling(3)
+    again = letter_ngrams(3)
     assert (found.places == again.places).all()
 
 
 def test_a_step_is_at_most_twice_as_large_for_words_of_any_length() -> None:
     """SGD moves an n-gram by its share of the word's gradient, Adam by as much as any other vector."""
-    by_sgd, by_adam = (dense(spelling()) ** 2).sum(axis=1), dense(spelling(optimizer="adam")).sum(axis=1)
+    by_sgd, by_adam = (dense(letter_ngrams()) ** 2).sum(axis=1), dense(letter_ngrams(optimizer="adam")).sum(axis=1)
     for lengths in (by_sgd, by_adam):
         assert lengths[1:5] == pytest.approx(1, abs=1e-6)
         assert lengths[6:] == pytest.approx(1, abs=1e-6)
 
 
 def test_words_that_have_nothing_in_common_share_nothing() -> None:
-    assert spelling_of(("<eos>", "ox", "sun"), 1000, "sgd") is None
-    assert spelling_of(WORDS, 0, "sgd") is None
+    assert letter_ngrams_of(("<eos>", "ox", "sun"), 1000, "sgd") is None
+    assert letter_ngrams_of(WORDS, 0, "sgd") is None
 
 
 def test_the_product_and_its_gradient_are_those_of_the_matrix() -> None:
-    found = spelling()
+    found = letter_ngrams()
     random = np.random.default_rng(1)
     ngrams = tf.Variable(random.normal(size=(found.ngrams, 7)).astype(np.float32))
     upstream = random.normal(size=(found.words, 7)).astype(np.float32)
@@ -105,7 +105,7 @@ def test_the_product_and_its_gradient_are_those_of_the_matrix() -> None:
 @pytest.mark.parametrize("tied", ["true", "false"])
 def test_the_weights_of_a_trained_model_are_whole_and_predict_the_same_without_ngrams(tied: str) -> None:
     chosen = preset(tied_embeddings=tied)
-    model = LanguageModel(chosen, 50, seed=2, spelling=spelling())
+    model = LanguageModel(chosen, 50, seed=2, letter_ngrams=letter_ngrams())
     rows = cut_for_training(STREAM, chosen.batch_size, chosen.steps, 0)
     graph = TrainingGraph(model, Optimizer(chosen, model.variables), rows, 3)
     graph.run(0, 0, [0.01] * 20)
@@ -123,7 +123,7 @@ def test_a_word_learns_from_those_that_are_spelled_like_it() -> None:
     """Words 6 to 24 follow each other; word 25 is never read, but spelled like them, and `ox` is not."""
     stream = np.resize(np.arange(6, 25), 1500).astype(np.int32)
     chosen = preset()
-    model = LanguageModel(chosen, 50, seed=2, spelling=spelling())
+    model = LanguageModel(chosen, 50, seed=2, letter_ngrams=letter_ngrams())
     before = model.weights()["embedding"]
     graph = TrainingGraph(model, Optimizer(chosen, model.variables), cut_for_training(stream, 4, 5, 0), 3)
     graph.run(0, 0, [0.01] * 60)
@@ -138,7 +138,7 @@ def test_a_word_learns_from_those_that_are_spelled_like_it() -> None:
 
 def test_training_from_a_model_starts_with_its_word_vectors() -> None:
     weights = LanguageModel(preset(), 50, seed=4).weights()
-    model = LanguageModel(preset(), 50, seed=2, spelling=spelling())
+    model = LanguageModel(preset(), 50, seed=2, letter_ngrams=letter_ngrams())
     model.set_weights(weights)
     assert (model.weights()["embedding"] == weights["embedding"]).all()
 
@@ -147,7 +147,7 @@ def task(chosen: Preset, store: CheckpointFile, *resume_from: CheckpointFile) ->
     return TrainingTask(
         *("demo", chosen, 50, STREAM, STREAM, {}, 0, 1, Fingerprints("run"), "", store, 3600.0, lambda _: ""),
         resume_from=resume_from,
-        spelling=spelling(),
+        letter_ngrams=letter_ngrams(),
     )
 
 
