@@ -83,6 +83,10 @@ def _open_streams() -> None:
 
 
 def _run(options: argparse.Namespace, log: str, signals: StopSignals) -> None:
+    # NumPy's products of one script are too small for threads: where processors are busy, threads that wait for each
+    # other take many times as long. TensorFlow has threads of its own.
+    if not vars(options).get("together"):
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Each command loads only what it needs: generate must start at once, and TensorFlow takes seconds.
     if options.command == "generate":
         _run_generate(options, log)
@@ -135,9 +139,6 @@ def _run(options: argparse.Namespace, log: str, signals: StopSignals) -> None:
 
 
 def _run_generate(options: argparse.Namespace, log: str) -> None:
-    # A product of a matrix and a vector gains nothing from threads, and they cost other processes dearly.
-    if not options.together:
-        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from scriptmodel_trainer.commands import generate  # noqa: PLC0415
     from scriptmodel_trainer.generation.sampling import Sampling  # noqa: PLC0415
     from scriptmodel_trainer.generation.writer import Opening  # noqa: PLC0415
