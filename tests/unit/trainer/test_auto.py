@@ -3,44 +3,55 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 from samples import play, run_trainer
 
 from scriptmodel_trainer.arguments import parser
+from scriptmodel_trainer.artifacts import CHECKPOINT
 from scriptmodel_trainer.auto import choose, minutes_from
 from scriptmodel_trainer.commands.train_options import options_from
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import read_corpus
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.presets import PRESETS
+from scriptmodel_trainer.presets import PRESETS, with_overrides
 from scriptmodel_trainer.records import FILES, SCENES, Choice
 
 TINY = ["--set", "hidden_units=8", "embedding_units=8", "epochs=1", "batch_size=4"]
 
 
+CACHE = {"cache_window": 500}
+FEW = CACHE | {"letter_ngrams": 6000}
+
+
 @pytest.mark.parametrize(
-    ("tokens", "minutes", "preset"),
+    ("tokens", "minutes", "preset", "settings"),
     [
-        (1_063_000, None, "tuned"),
-        (1_063_000, 5, "demo"),
-        (1_063_000, 23, "demo"),
-        (1_063_000, 24, "tuned"),
-        (1_063_000, 85, "tuned"),
-        (1_063_000, 86, "tuned-long"),
-        (250_000, 6, "tuned"),
-        (249_999, 6, "tuned-few"),
-        (249_999, 1000, "tuned-few"),
-        (249_999, None, "tuned-few"),
-        (194_000, 4, "demo"),
-        (0, None, "tuned-few"),
-        (10**9, 0.01, "demo"),
+        (1_063_000, None, "tuned", CACHE),
+        (1_063_000, 5, "demo", {}),
+        (1_063_000, 23, "demo", {}),
+        (1_063_000, 24, "tuned", {}),
+        (1_063_000, 27, "tuned", {}),
+        (1_063_000, 28, "tuned", CACHE),
+        (1_063_000, 99, "tuned", CACHE),
+        (1_063_000, 100, "tuned-long", CACHE),
+        (250_000, 7, "tuned", CACHE),
+        (249_999, 7, "tuned-few", FEW),
+        (249_999, 6, "tuned-few", {}),
+        (249_999, 1000, "tuned-few", FEW),
+        (249_999, None, "tuned-few", FEW),
+        (194_000, 4, "demo", {}),
+        (0, None, "tuned-few", FEW),
+        (10**9, 0.01, "demo", {}),
     ],
 )
-def test_the_table_decides_by_tokens_and_minutes(tokens: int, minutes: float | None, preset: str) -> None:
-    assert choose(tokens, minutes) == Choice(preset, tokens, minutes)
-    assert preset in PRESETS
+def test_the_table_decides_by_tokens_and_minutes(
+    tokens: int, minutes: float | None, preset: str, settings: dict[str, int]
+) -> None:
+    assert choose(tokens, minutes) == Choice(preset, tokens, minutes, settings)
+    assert with_overrides(PRESETS[preset], {key: str(value) for key, value in settings.items()})
 
 
 def test_more_minutes_never_choose_a_shorter_training() -> None:
@@ -63,18 +74,48 @@ def test_minutes_without_auto_are_refused(preset: str | None) -> None:
 
 
 def test_the_choice_is_noted_recorded_and_the_same_training_as_the_named_preset(corpus: Path, tmp_path: Path) -> None:
-    train = ["train", "--data", corpus, "--out", tmp_path / "model", *TINY]
+    train = ["train", "--data", corpus, "--out", tmp_path / "model", *TINY, "cache_window=50"]
     done = run_trainer([*train, "--preset", "auto", "--minutes", "5"])
     assert done.returncode == 0, done.stderr
     metrics = json.loads((tmp_path / "model" / "metrics.json").read_text())
     tokens = metrics["tokens"]["train"]
-    assert metrics["auto"] == {"preset": "tuned-few", "tokens": tokens, "minutes": 5.0}
-    assert f"auto: preset tuned-few, for {tokens:,} tokens to train on and 5 minutes" in done.stderr
+    assert metrics["auto"] == {"preset": "tuned-few", "tokens": tokens, "minutes": 5.0, "settings": FEW}
+    chosen = "auto: preset tuned-few with cache_window=500 letter_ngrams=6000"
+    assert f"{chosen}, for {tokens:,} tokens to train on and 5 minutes" in done.stderr
     described = json.loads((tmp_path / "model" / "model.json").read_text())
     assert described["preset"] == "tuned-few"
     assert described["parameters"]["document_starts"]
-    again = run_trainer([*train, "document_starts=true", "--preset", "tuned-few", "--resume"])
+    assert described["parameters"]["letter_ngrams"] == FEW["letter_ngrams"]
+    assert described["parameters"]["cache_window"] == 50, "settings of one's own come first"
+    again = run_trainer([*train, "document_starts=true", "letter_ngrams=6000", "--preset", "tuned-few", "--resume"])
     assert "is already trained with these settings" in again.stderr
+
+
+@pytest.mark.parametrize("place", ["state", "checkpoint", "model"])
+def test_a_training_that_an_earlier_version_began_keeps_its_settings(place: str, corpus: Path, tmp_path: Path) -> None:
+    """Earlier versions set nothing but the starts of documents besides the preset."""
+    out, state = tmp_path / "model", tmp_path / "state"
+    train = ["train", "--data", corpus, "--out", out, "--log", "json"]
+    tiny = [*TINY, "document_starts=true", "epochs=2"]
+    if place == "model":
+        assert run_trainer([*train, "--preset", "tuned-few", *tiny]).returncode == 0
+    else:
+        begun = run_trainer([*train, "--preset", "tuned-few", *tiny, "--state", state, "--budget-epochs", "1"])
+        assert begun.returncode == 0, begun.stderr
+        shutil.rmtree(out)
+    if place == "checkpoint":
+        out.mkdir()
+        shutil.copy(max(state.glob("checkpoint-*.npz")), out / CHECKPOINT)
+    more = ["--state", state] if place == "state" else ["--resume"]
+    done = run_trainer([*train, "--preset", "auto", *tiny, *more])
+    assert done.returncode == 0, done.stderr
+    parameters = json.loads((out / "model.json").read_text())["parameters"]
+    assert parameters["letter_ngrams"] == parameters["cache_window"] == 0
+    if place == "model":
+        assert "is already trained with these settings" in done.stderr
+    else:
+        (start,) = (event for line in done.stdout.splitlines() if (event := json.loads(line))["event"] == "start")
+        assert start["resumed_from"] > 0
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from samples import run_trainer
 from test_generation import SCRIPT, faults, network
 
 from scriptmodel_trainer.artifacts import load_model
+from scriptmodel_trainer.cli import main
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.rendering import render
@@ -78,3 +80,21 @@ def test_a_script_of_one_seed_is_that_of_the_first_version() -> None:
         hashlib.sha256(written.encode()).hexdigest()
         == "8ef8b3b61ee67fb7b1b938a7b4a5a3fc6b0fd90940daaf18dfa7331068a4e37b"
     )
+
+
+@pytest.mark.parametrize(
+    ("command", "threads"),
+    [
+        (["evaluate", "model", "--data", "missing"], "1"),
+        (["generate", "model"], "1"),
+        (["generate", "model", "--together"], None),
+    ],
+)
+def test_products_of_one_script_use_one_thread(
+    command: list[str], threads: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "")
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS")
+    assert main(command) != 0
+    assert os.environ.get("OPENBLAS_NUM_THREADS") == threads

@@ -3,26 +3,43 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.presets import AUTO, MUCH
 from scriptmodel_trainer.records import Choice
 
-# For corpora of at least so many tokens: minutes for each 100,000 of them, and the preset that takes these.
-# The minutes are those of docs/results/presets.md on two cores, rounded up. Without a limit of time it is `tuned`'s.
-_TABLE: tuple[tuple[int, tuple[tuple[float, str], ...]], ...] = (
-    (MUCH, ((8.0, "tuned-long"), (2.2, "tuned"), (0.0, "demo"))),
-    (0, ((2.2, "tuned-few"), (0.0, "demo"))),
+
+class _Row(NamedTuple):
+    """A preset, and settings besides, for corpora of `tokens` and more and so many minutes for each 100,000 of them."""
+
+    tokens: int
+    minutes: float
+    preset: str
+    settings: Mapping[str, int]
+
+
+_CACHE = {"cache_window": 500}
+# The first row that fits is chosen. The minutes are those of docs/results/presets.md on two cores, rounded up. Without
+# a limit of time they are those of `tuned`.
+_TABLE = (
+    _Row(MUCH, 9.4, "tuned-long", _CACHE),
+    _Row(MUCH, 2.6, "tuned", _CACHE),
+    _Row(MUCH, 2.2, "tuned", {}),
+    _Row(0, 2.6, "tuned-few", _CACHE | {"letter_ngrams": 6000}),
+    _Row(0, 2.2, "tuned-few", {}),
+    _Row(0, 0.0, "demo", {}),
 )
-_UNLIMITED = 2.2
+_UNLIMITED = 2.6
 _MOST_MINUTES = 1_000_000
 
 
 def choose(tokens: int, minutes: float | None) -> Choice:
     """Return the preset for a corpus; the same tokens and minutes always choose the same one."""
     pace = _UNLIMITED if minutes is None else minutes * 100_000 / max(1, tokens)
-    rows = next(rows for least, rows in _TABLE if tokens >= least)
-    return Choice(next(name for needed, name in rows if pace >= needed), tokens, minutes)
+    row = next(row for row in _TABLE if tokens >= row.tokens and pace >= row.minutes)
+    return Choice(row.preset, tokens, minutes, row.settings)
 
 
 def minutes_from(text: str | None, preset: str | None) -> float | None:

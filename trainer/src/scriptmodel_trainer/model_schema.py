@@ -256,7 +256,17 @@ _METRICS = _record(
         **dict.fromkeys(("stopped_by", "budget", "precision"), _maybe(_text)),
         "device": _maybe(_DEVICE),
         "base": _maybe(_BASE),
-        "auto": _maybe(_record({}, {"preset": _text, "tokens": _count, "minutes": _maybe(_positive)})),
+        "auto": _maybe(
+            _record(
+                {},
+                {
+                    "preset": _text,
+                    "tokens": _count,
+                    "minutes": _maybe(_positive),
+                    "settings": _only(dict, _each(_count)),
+                },
+            )
+        ),
         "fingerprint": _text,
         "epochs": _only(list, _each(_EPOCH)),
         "perplexity": _keyed(SPLITS, _PERPLEXITY),

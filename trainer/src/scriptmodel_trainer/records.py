@@ -84,11 +84,12 @@ class Base:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The preset that `auto` chose for so many tokens to train on, and for the minutes given."""
+    """The preset that `auto` chose for so many tokens to train on and for the minutes given, and its own settings."""
 
     preset: str = ""
     tokens: int = 0
     minutes: float | None = None
+    settings: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ from scriptmodel_trainer.stopping import StopSignals
 from scriptmodel_trainer.storage import locked, prepare_folder
 from scriptmodel_trainer.training import hardware
 from scriptmodel_trainer.training.base import require_layout, vocabulary_after, weights_after
+from scriptmodel_trainer.training.checkpoints import fingerprint_of
 from scriptmodel_trainer.training.discounting import discount_of
 from scriptmodel_trainer.training.fingerprints import Fingerprints, fingerprints_of
 from scriptmodel_trainer.training.letter_ngrams import letter_ngrams_of
@@ -68,7 +69,7 @@ def train(options: TrainOptions, progress: Progress, signals: StopSignals) -> No
     _look_for_gpu(options, logged)
     sources = reading.find_sources(options.data, progress.note)
     corpus = stream.read_corpus(sources, layout, progress.note, options.split)
-    options = options.chosen(len(corpus.splits["train"]))
+    options = _as_begun(options.chosen(len(corpus.splits["train"])), corpus)
     if options.auto:
         _note_choice(options.auto, progress)
     if corpus.doubt:
@@ -98,9 +99,7 @@ def _learn(
     splits = {
         name: vocabulary.translated(ids, corpus.lexicon, corpus.starts[name]) for name, ids in corpus.splits.items()
     }
-    requested, preset = options.preset, _for_this_machine(options.preset, options.seed)
-    origin = base.digest if base else None
-    fingerprints = fingerprints_of(requested, preset, options.seed, options.layout, corpus.digest, origin, corpus.split)
+    preset, fingerprints = _for_this_machine(options.preset, options.seed), _fingerprints(options, corpus)
     effort = Effort()
     with _state_folder(options, fingerprints, effort, progress) as state:
         resume_from = _resume_from(options, state, preset, fingerprints, progress)
@@ -232,10 +231,31 @@ def _summary(corpus: stream.TokenStream, train: Ids, vocabulary: Vocabulary) -> 
     return summarize(train, with_names(words, speakers_of(train, corpus.lexicon)))
 
 
+def _as_begun(options: TrainOptions, corpus: stream.TokenStream) -> TrainOptions:
+    """Return the options, or those of an earlier version's `auto` if that began the training which is continued."""
+    earlier = options.earlier()
+    if earlier.preset == options.preset:
+        return options
+    checkpoints = list(options.state.glob("checkpoint-*.npz")) if options.state else []
+    checkpoints += [options.out / CHECKPOINT] if options.resume else []
+    begun = {fingerprint_of(path) for path in checkpoints} - {None}
+    if options.resume and not begun and (options.out / artifacts.MODEL).is_file():
+        begun = {artifacts.load_model(options.out, whole=True).metrics.fingerprint}
+    return earlier if any(map(_fingerprints(earlier, corpus).accepts, begun)) else options
+
+
+def _fingerprints(options: TrainOptions, corpus: stream.TokenStream) -> Fingerprints:
+    """Return the fingerprints of the run with these options on this machine."""
+    preset, origin = _for_this_machine(options.preset, options.seed), options.base.digest if options.base else None
+    return fingerprints_of(options.preset, preset, options.seed, options.layout, corpus.digest, origin, corpus.split)
+
+
 def _note_choice(choice: Choice, progress: Progress) -> None:
     """Note what `auto` chose, and for what."""
     limit = "no limit of time" if choice.minutes is None else f"{choice.minutes:g} minutes"
-    progress.note(f"auto: preset {choice.preset}, for {choice.tokens:,} tokens to train on and {limit}")
+    settings = " ".join(f"{key}={value}" for key, value in choice.settings.items())
+    chosen = f"preset {choice.preset}{settings and f' with {settings}'}"
+    progress.note(f"auto: {chosen}, for {choice.tokens:,} tokens to train on and {limit}")
 
 
 def _validation(perplexity: float, count: int, corpus: stream.TokenStream, vocabulary: Vocabulary) -> Validation | None:

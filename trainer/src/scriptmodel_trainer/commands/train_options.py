@@ -53,12 +53,16 @@ class TrainOptions:
     """What `auto` chose; known once the corpus is read."""
 
     def chosen(self, tokens: int) -> TrainOptions:
-        """Return the options with the preset that `auto` chooses for so many tokens; themselves for any other."""
-        if self.preset_name != AUTO:
-            return self
-        choice = choose(tokens, self.minutes)
-        chosen = dataclasses.replace(presets.preset_named(choice.preset), document_starts=True)
-        preset = presets.with_overrides(chosen, self.overrides)
+        """Return the options with what `auto` chooses for so many tokens; themselves for any other preset."""
+        return self._with(choose(tokens, self.minutes)) if self.preset_name == AUTO else self
+
+    def earlier(self) -> TrainOptions:
+        """Return the options with what `auto` chose in earlier versions, which set nothing besides the preset."""
+        return self._with(dataclasses.replace(self.auto, settings={})) if self.auto else self
+
+    def _with(self, choice: Choice) -> TrainOptions:
+        settings = {"document_starts": "true", **{key: str(value) for key, value in choice.settings.items()}}
+        preset = presets.with_overrides(presets.preset_named(choice.preset), {**settings, **self.overrides})
         return dataclasses.replace(self, preset_name=choice.preset, preset=preset, auto=choice)
 
 
