@@ -19,6 +19,10 @@ from scriptmodel_trainer.records import Device
 # What /proc/cpuinfo says of a processor: `flags` on x86, `Features` on ARM.
 _FLAGS = re.compile(r"^(?:flags|Features)\b.*", re.MULTILINE)
 
+# The limit in a container, of control groups of version 2 or 1: microseconds, or no number for none, and their period.
+_CONTROL_GROUPS = Path("/sys/fs/cgroup")
+_LIMITS = (("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"))
+
 _CPU_NAME = re.compile(r"^model name\s*:\s*(.+)$", re.MULTILINE)
 
 
@@ -30,6 +34,9 @@ def load_tensorflow(seed: int) -> str:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("CUDA_MODULE_LOADING", "LAZY")
+    if limit := _cpu_limit():
+        # More threads would use up the limit sooner and then stand still, some of them in the middle of an operation.
+        os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(min(limit, len(os.sched_getaffinity(0)))))
     try:
         with _native_stderr_held():
             import tensorflow as tf  # noqa: PLC0415  # loaded here on purpose, see above
@@ -95,6 +102,16 @@ def _gpu_memory() -> int | None:
         return int(done.stdout.split()[0]) << 20  # MiB
     except (OSError, ValueError, IndexError, subprocess.SubprocessError):
         return None
+
+
+def _cpu_limit() -> int | None:
+    """Return how many processors a container may use, rounded up; None without a limit. TensorFlow counts all."""
+    for names in _LIMITS:
+        with contextlib.suppress(OSError, ValueError):
+            quota, period = " ".join((_CONTROL_GROUPS / name).read_text() for name in names).split()
+            if int(quota) > 0 < int(period):
+                return -(-int(quota) // int(period))
+    return None
 
 
 def _cpu_name() -> str:
