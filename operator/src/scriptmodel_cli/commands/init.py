@@ -32,7 +32,7 @@ spec:
     # configMap: {{name: plays}}
     # http: {{url: "https://example.com/plays.zip"}}
   model:
-    # demo trains in minutes on two cores; small, medium and large are published sizes; test is tiny.
+    # demo trains in minutes on two cores; auto chooses a better preset by the size of the corpus and takes longer.
     preset: demo
     seed: 0 # the same seed reproduces the model
     # from: {{scriptModel: shakespeare}} # start from its model instead of from random weights
