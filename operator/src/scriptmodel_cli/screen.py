@@ -45,6 +45,8 @@ def screen_of(found: Object, now: datetime, epochs: Sequence[float] = (), glyphs
 def _head(found: Object, now: datetime) -> Iterator[str]:
     metadata, ready = found["metadata"], condition(found)
     preset = found["spec"]["model"]["preset"]
+    if chosen := ((found.get("status") or {}).get("training") or {}).get("preset"):
+        preset += f" ({chosen})"
     name = style(f"{metadata['namespace']}/{metadata['name']}", bold=True)
     yield f"{name}   preset {preset}, {age(metadata['creationTimestamp'], now)} old"
     reason = coloured(found, ready.get("reason", "Pending"))

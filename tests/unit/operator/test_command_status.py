@@ -57,6 +57,14 @@ def test_a_status_shows_training_lineage_and_script() -> None:
     assert "[ JON ]: You know nothing ." in reported
 
 
+def test_a_status_shows_the_preset_and_what_auto_chose() -> None:
+    found = as_object(trained_world())
+    assert "thrones   preset test, 0s old" in plain(screen_of(found, CREATED))
+    found["spec"]["model"]["preset"] = "auto"
+    found["status"]["training"]["preset"] = "tuned-few"
+    assert "thrones   preset auto (tuned-few), 0s old" in plain(screen_of(found, CREATED))
+
+
 def test_a_status_of_a_training_shows_progress_time_to_go_and_the_curve() -> None:
     world = training_world()
     reported = plain(screen_of(as_object(world), CREATED, [400.5, 200.25, 100.1]))

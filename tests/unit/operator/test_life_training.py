@@ -54,6 +54,23 @@ def test_progress_comes_from_the_running_jobs_log() -> None:
     world.observer.logs.close()
 
 
+def test_what_auto_chose_is_reported_from_the_log_and_then_from_the_metrics() -> None:
+    for preset, in_log, in_metrics in (("auto", "tuned-few", "tuned"), ("demo", None, None)):
+        world = World(model=scriptmodel({"model": {"preset": preset}}))
+        world.pachyderm.put(world.corpus, PLAYS)
+        world.reconcile()
+        lines = [event(event="start", preset="tuned-few", epochs=4), event(event="progress", epoch=1, epochs=4)]
+        job = world.pachyderm.run(world.train, lines)
+        world.observer.logs._read_once(job.ref)
+        world.reconcile()
+        assert world.model.status["training"].get("preset") == in_log
+        world.pachyderm.metrics |= {"auto": {"preset": in_metrics} if in_metrics else None}
+        world.pachyderm.succeed(world.train)
+        world.reconcile()
+        assert world.model.status["training"].get("preset") == in_metrics
+        world.observer.logs.close()
+
+
 def test_work_after_the_last_epoch_is_reported() -> None:
     """Scoring the test split may take minutes without any other progress."""
     world = World()

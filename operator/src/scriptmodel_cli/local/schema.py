@@ -17,7 +17,7 @@ from scriptmodel_cli.errors import InputError
 from scriptmodel_operator.api.corpus import MOST_DEPTHS
 from scriptmodel_operator.api.crd import structural_schema
 from scriptmodel_operator.api.durations import parse_quantity
-from scriptmodel_operator.api.network import FOR_AUTO, ONE_BASE
+from scriptmodel_operator.api.network import AUTO_PRESET, FOR_AUTO, ONE_BASE
 from scriptmodel_operator.api.spec import ONE_START, ScriptModelSpec
 from scriptmodel_operator.api.training import AT_MOST, MORE_GPUS
 
@@ -77,7 +77,7 @@ RULES: dict[str, Rule] = {
         lambda value, _old: "tolerationSeconds" not in value or value.get("effect") == "NoExecute"
     ),
     MORE_GPUS: lambda value, old: _gpus(value) <= 1 or (old is not None and _gpus(old) == _gpus(value)),
-    FOR_AUTO: lambda value, _old: "minutes" not in value or value["preset"] == "auto",
+    FOR_AUTO: lambda value, _old: "minutes" not in value or value["preset"] == AUTO_PRESET,
     ONE_BASE: lambda value, _old: ("scriptModel" in value) != ("repo" in value),
     ONE_START: lambda value, _old: "from" not in value["model"] or not value["training"]["warmStart"],
     "self == oldSelf": lambda value, old: old is None or value == old,

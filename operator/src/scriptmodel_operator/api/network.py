@@ -9,7 +9,8 @@ from pydantic import ConfigDict, Field
 from scriptmodel_operator.api.corpus import BranchName, ProjectName, RepoName
 from scriptmodel_operator.api.fields import AS_DECIMAL, ApiModel, DnsName, Seed, decimal, rules
 
-FOR_AUTO = "!has(self.minutes) || self.preset == 'auto'"
+AUTO_PRESET = "auto"
+FOR_AUTO = f"!has(self.minutes) || self.preset == '{AUTO_PRESET}'"
 ONE_BASE = "has(self.scriptModel) != has(self.repo)"
 
 

@@ -69,6 +69,8 @@ class ResumedAt(ApiModel):
 class TrainingStatus(ApiModel):
     """The running training job, or the newest one."""
 
+    preset: str | None = None
+    """Preset that auto chose; absent for other presets."""
     epoch: int | None = None
     """Current epoch."""
     epochs: int | None = None

@@ -57,6 +57,8 @@ class ModelMetrics(BaseModel):
     nats_per_character: Annotated[Figure, Field(validation_alias=AliasPath("validation", "nats_per_character"))] = None
     """Mean negative log likelihood of the validation text, in nats per character."""
     precision: Word = ""
+    chosen_preset: Annotated[Word, Field(validation_alias=AliasPath("auto", "preset"))] = ""
+    """The preset that `auto` chose."""
     stopped_by: Word = ""
     """What ended the training: `epochs`, `budget` or `early-stopping`; empty for older trainers."""
     budget: Word = ""

@@ -46,6 +46,8 @@ class LogDigest:
     lines: int = 0
     first: tuple[str, datetime | None] | None = None
     """Text and time of its first line: those of another pod's log differ."""
+    preset: str = ""
+    """The preset that is trained."""
     epoch: int = 0
     epochs: int = 0
     fraction: float = 0.0
@@ -125,6 +127,7 @@ def _start(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
     return LogDigest(
         lines=digest.lines,
         first=digest.first,
+        preset=short_text(event.get("preset"), _LONGEST_WORD),
         epochs=epochs,
         best_perplexity=best,
         warning=digest.warning,

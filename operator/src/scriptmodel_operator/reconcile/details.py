@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from scriptmodel_operator.api.conditions import cut, timestamp
 from scriptmodel_operator.api.durations import format_duration
+from scriptmodel_operator.api.network import AUTO_PRESET
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.status import (
     CommitRef,
@@ -51,6 +52,9 @@ def training_status(model: ScriptModel, view: ModelView, now: datetime, elapsed:
     times = times.model_copy(update=update)
     device = view.training_log.device if view.training_log else None
     times = times.model_copy(update={"device": device or (previous.device if same_job else None)})
+    if model.spec.model.preset == AUTO_PRESET:
+        started = view.training_log.preset if view.training_log else ""
+        times = times.model_copy(update={"preset": started or (previous.preset if same_job else None)})
     restarts = restarts_in_log(view, previous if same_job else TrainingStatus())
     times = times.model_copy(update={**restarts, "if_worker_is_lost": if_worker_is_lost(train, view)})
     good = view.good_model
@@ -95,6 +99,7 @@ def _finished(metrics: ModelMetrics, known: TrainingStatus) -> dict[str, object]
         "words_per_second": _rounded(metrics.words_per_second),
         "stopped_by": _STOPPED_BY.get(metrics.stopped_by),
         **({"device": metrics.device} if metrics.device else {}),
+        **({"preset": metrics.chosen_preset} if metrics.chosen_preset else {}),
         **restarts_in_metrics(metrics, known),
     }
 
