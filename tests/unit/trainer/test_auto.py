@@ -54,6 +54,20 @@ def test_the_table_decides_by_tokens_and_minutes(
     assert with_overrides(PRESETS[preset], {key: str(value) for key, value in settings.items()})
 
 
+def test_the_choice_of_version_0_1_0_is_known() -> None:
+    """It decides how a training continues that this version began."""
+    for tokens, minutes, preset in (
+        (1_063_000, None, "tuned"),
+        (1_063_000, 23, "demo"),
+        (1_063_000, 85, "tuned"),
+        (1_063_000, 86, "tuned-long"),
+        (249_999, None, "tuned-few"),
+        (249_999, 1000, "tuned-few"),
+        (194_000, 4, "demo"),
+    ):
+        assert choose(tokens, minutes, earlier=True) == Choice(preset, tokens, minutes)
+
+
 def test_more_minutes_never_choose_a_shorter_training() -> None:
     length = {"demo": 0, "tuned-few": 1, "tuned": 1, "tuned-long": 2}
     for tokens in (1, 100_000, 250_000, 1_000_000, 10_000_000):
@@ -93,7 +107,7 @@ def test_the_choice_is_noted_recorded_and_the_same_training_as_the_named_preset(
 
 @pytest.mark.parametrize("place", ["state", "checkpoint", "model"])
 def test_a_training_that_an_earlier_version_began_keeps_its_settings(place: str, corpus: Path, tmp_path: Path) -> None:
-    """Earlier versions set nothing but the starts of documents besides the preset."""
+    """Version 0.1.0 set nothing but the starts of documents besides the preset."""
     out, state = tmp_path / "model", tmp_path / "state"
     train = ["train", "--data", corpus, "--out", out, "--log", "json"]
     tiny = [*TINY, "document_starts=true", "epochs=2"]

@@ -31,14 +31,24 @@ _TABLE = (
     _Row(0, 2.2, "tuned-few", {}),
     _Row(0, 0.0, "demo", {}),
 )
+# That of version 0.1.0. Frozen: trainings that it began continue with its choice.
+_EARLIER = (
+    _Row(MUCH, 8.0, "tuned-long", {}),
+    _Row(MUCH, 2.2, "tuned", {}),
+    _Row(0, 2.2, "tuned-few", {}),
+    _Row(0, 0.0, "demo", {}),
+)
 _UNLIMITED = 2.6
 _MOST_MINUTES = 1_000_000
 
 
-def choose(tokens: int, minutes: float | None) -> Choice:
-    """Return the preset for a corpus; the same tokens and minutes always choose the same one."""
+def choose(tokens: int, minutes: float | None, *, earlier: bool = False) -> Choice:
+    """Return the preset for a corpus; the same tokens and minutes always choose the same one.
+
+    `earlier` returns what version 0.1.0 chose.
+    """
     pace = _UNLIMITED if minutes is None else minutes * 100_000 / max(1, tokens)
-    row = next(row for row in _TABLE if tokens >= row.tokens and pace >= row.minutes)
+    row = next(row for row in (_EARLIER if earlier else _TABLE) if tokens >= row.tokens and pace >= row.minutes)
     return Choice(row.preset, tokens, minutes, row.settings)
 
 

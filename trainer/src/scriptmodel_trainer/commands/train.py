@@ -232,7 +232,7 @@ def _summary(corpus: stream.TokenStream, train: Ids, vocabulary: Vocabulary) -> 
 
 
 def _as_begun(options: TrainOptions, corpus: stream.TokenStream) -> TrainOptions:
-    """Return the options, or those of an earlier version's `auto` if that began the training which is continued."""
+    """Return the options, or those of version 0.1.0's `auto` if that began the training which is continued."""
     earlier = options.earlier()
     if earlier.preset == options.preset:
         return options

@@ -57,8 +57,8 @@ class TrainOptions:
         return self._with(choose(tokens, self.minutes)) if self.preset_name == AUTO else self
 
     def earlier(self) -> TrainOptions:
-        """Return the options with what `auto` chose in earlier versions, which set nothing besides the preset."""
-        return self._with(dataclasses.replace(self.auto, settings={})) if self.auto else self
+        """Return the options with what version 0.1.0 chose for the same corpus."""
+        return self._with(choose(self.auto.tokens, self.auto.minutes, earlier=True)) if self.auto else self
 
     def _with(self, choice: Choice) -> TrainOptions:
         settings = {"document_starts": "true", **{key: str(value) for key, value in choice.settings.items()}}
