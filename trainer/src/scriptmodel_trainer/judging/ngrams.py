@@ -99,7 +99,10 @@ def _matches(own: Stored, kept: Stored) -> npt.NDArray[np.bool_]:
     """Return which hashes are kept; if only a sample is kept, of those alone that would be in the sample."""
     if len(kept) >= MOST:
         own = own[own <= kept[-1]]
-    return np.isin(own, kept)
+    if not len(kept):
+        return np.zeros(len(own), np.bool_)
+    found: npt.NDArray[np.bool_] = kept[np.minimum(np.searchsorted(kept, own), len(kept) - 1)] == own
+    return found
 
 
 def known_ngrams(words: Hashes) -> KnownNgrams:
