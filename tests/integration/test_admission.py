@@ -92,6 +92,10 @@ REFUSED = pytest.mark.parametrize(
             {"corpus": REPO, "generation": {"temperature": "11"}},
             'spec.generation.temperature: Invalid value: "string": must be at most 10',
         ),
+        (
+            {"corpus": REPO, "generation": {"temperature": "automatic"}},
+            "must be auto or a number in quotes such as",
+        ),
         ({"corpus": REPO, "generation": {"temperature": 0.8}}, "spec.generation.temperature"),
         (
             {"corpus": REPO, "generation": {"topP": "1.5"}},

@@ -154,6 +154,7 @@ def _script(script: Object) -> list[str]:
     if not script:
         return []
     words = f", {script['words']} words" if script.get("words") else ""
+    chosen = f", written at temperature {script['temperature']}" if script.get("temperature") else ""
     excerpt = str(script.get("excerpt", "")).splitlines()[:_EXCERPT_LINES]
-    head = f"The script has {script.get('sizeBytes', 0)} bytes{words}. It begins:"
+    head = f"The script has {script.get('sizeBytes', 0)} bytes{words}{chosen}. It begins:"
     return ["", head, *(f"  {line}" for line in excerpt)]

@@ -65,6 +65,13 @@ def test_a_status_shows_the_preset_and_what_auto_chose() -> None:
     assert "thrones   preset auto (tuned-few), 0s old" in plain(screen_of(found, CREATED))
 
 
+def test_a_status_shows_the_temperature_that_the_judge_chose() -> None:
+    found = as_object(trained_world())
+    assert "temperature" not in plain(screen_of(found, CREATED))
+    found["status"]["script"]["temperature"] = "0.9"
+    assert "words, written at temperature 0.9. It begins:" in plain(screen_of(found, CREATED))
+
+
 def test_a_status_of_a_training_shows_progress_time_to_go_and_the_curve() -> None:
     world = training_world()
     reported = plain(screen_of(as_object(world), CREATED, [400.5, 200.25, 100.1]))

@@ -70,6 +70,8 @@ def test_the_generate_command_is_the_contracts() -> None:
         "scriptmodel-trainer generate /pfs/model --out /pfs/out/new_script.txt "
         "--words 1000 --temperature 0.8 --top-p 0.95 --seed 0"
     )
+    judged = generate_command(Generation(temperature="auto"))
+    assert judged[judged.index("--temperature") + 1] == "auto"
     full = Generation.model_validate({"prompt": "--winter is", "speaker": "JON SNOW", "samples": 3})
     assert generate_command(full)[-4:] == ("--prompt=--winter is", "--speaker=JON SNOW", "--samples", "3")
 

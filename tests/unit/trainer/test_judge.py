@@ -14,6 +14,7 @@ import pytest
 from samples import play, run_trainer
 
 from scriptmodel_trainer.artifacts import load_model
+from scriptmodel_trainer.commands.temperature import TEMPERATURES, best_temperature
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import TokenStream, read_corpus
 from scriptmodel_trainer.generation.network import Network
@@ -32,7 +33,7 @@ from scriptmodel_trainer.judging.reference import (
     reference_of,
     stored_figures,
 )
-from scriptmodel_trainer.judging.verdict import judge
+from scriptmodel_trainer.judging.verdict import Verdict, judge
 from scriptmodel_trainer.reporting.page import render_report
 
 TEXTS = Path(__file__).parent / "earlier" / "lines.txt"
@@ -263,6 +264,34 @@ def test_generate_keeps_the_sample_that_the_judge_ranks_first(learned: tuple[Pat
     assert run_trainer(keep).stdout == texts[best]
 
 
+def test_the_temperature_of_auto_is_the_one_that_the_judge_ranks_highest(
+    learned: tuple[Path, Path], tmp_path: Path
+) -> None:
+    command = ["generate", learned[1], "--words", "80", "--seed", "7"]
+    out = ["--out", tmp_path / "auto.txt", "--record", tmp_path / "auto.json"]
+    done = run_trainer([*command, "--temperature", "auto", *out])
+    assert done.returncode == 0, done.stderr
+    record = json.loads((tmp_path / "auto.json").read_text())
+    chosen = record["sampling"]["temperature"]
+    verdicts = {float(each): Verdict(**verdict) for each, verdict in record["temperatures"]["verdicts"].items()}
+    assert tuple(verdicts) == TEMPERATURES
+    assert len({verdict.overall for verdict in verdicts.values()}) == len(TEMPERATURES), "the judge tells them apart"
+    assert chosen == record["temperatures"]["chosen"] == best_temperature(verdicts)
+    assert f"note: temperature {chosen:g}, chosen by the judge: 0.8 scores {verdicts[0.8].overall:.2f}" in done.stderr
+    assert (tmp_path / "auto.txt").read_text() == run_trainer([*command, "--temperature", str(chosen)]).stdout
+    other = run_trainer(["generate", learned[1], "--words", "20", "--prompt", "the lamp", "--temperature", "auto"])
+    assert [*other.stderr.splitlines()] == [*done.stderr.splitlines()], "it depends on the model alone"
+
+
+@pytest.mark.parametrize(
+    ("scores", "best"),
+    [((0.5, 0.6, 0.7), 1.0), ((0.5, 0.7, 0.3), 0.9), ((0.7, 0.3, 0.74), 0.8), ((0.1, 0.1, 0.1), 0.8)],
+)
+def test_another_temperature_than_the_default_has_to_be_clearly_better(scores: tuple[float, ...], best: float) -> None:
+    verdicts = [Verdict("good", score, 1.0, 1.0, 1.0, 1.0, 1.0) for score in scores]
+    assert best_temperature(dict(zip(TEMPERATURES, verdicts, strict=True))) == best
+
+
 def test_a_model_that_cannot_judge_keeps_its_first_sample_and_says_so(tmp_path: Path) -> None:
     model = tmp_path / "model"
     model.mkdir()
@@ -274,7 +303,11 @@ def test_a_model_that_cannot_judge_keeps_its_first_sample_and_says_so(tmp_path: 
     assert "train again to judge samples" in done.stderr
     out = ["--out", tmp_path / "a.txt", "--record", tmp_path / "a.json"]
     assert run_trainer([*command, *out]).stderr == ""
-    assert "score" not in json.loads((tmp_path / "a.json").read_text())["samples"][0]
+    record = json.loads((tmp_path / "a.json").read_text())
+    assert "score" not in record["samples"][0]
+    done = run_trainer([*command, "--temperature", "auto", *out])
+    assert "warning: the temperature is 0.8: the model holds no figures to judge by" in done.stderr
+    assert json.loads((tmp_path / "a.json").read_text()) | {"seconds": 0} == record | {"seconds": 0}
 
 
 def test_the_report_shows_the_verdict_or_why_there_is_none(learned: tuple[Path, Path], tmp_path: Path) -> None:

@@ -74,6 +74,16 @@ def pfs_path(text: str) -> Path:
     return path
 
 
+def _temperature(text: str) -> float | None:
+    """Return the number; None for `auto`."""
+    if text == presets.AUTO:
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is neither a number nor auto") from None
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the parser of all commands; wrong usage raises BadInputError."""
     program = _Parser(
@@ -251,10 +261,10 @@ def _add_generate(commands: _Commands[_Parser]) -> None:
     add("--words", type=int, default=500, metavar="N", help="length limit in words, as counted by wc -w [default: 500]")
     add(
         "--temperature",
-        type=float,
+        type=_temperature,
         default=0.8,
-        metavar="T",
-        help="sampling temperature: below 1 favours likely words, 0 is greedy [default: 0.8]",
+        metavar="T|auto",
+        help="sampling temperature: below 1 favours likely words, 0 is greedy, auto: by the judge [default: 0.8]",
     )
     add("--top-k", type=int, default=0, metavar="K", help="sample from the K likeliest words [default: 0, all]")
     add(

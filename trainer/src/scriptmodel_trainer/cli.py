@@ -145,11 +145,13 @@ def _run_generate(options: argparse.Namespace, log: str) -> None:
 
     if log == "json" and options.out is None:
         raise BadInputError("--log json needs --out", "the script itself goes to standard output otherwise")
+    judged = options.temperature is None
+    temperature = Sampling().temperature if judged else options.temperature
     texts = generate.generate(
         generate.GenerateOptions(
             options.model,
             options.words,
-            Sampling(options.temperature, options.top_k, options.top_p, options.repetition_penalty),
+            Sampling(temperature, options.top_k, options.top_p, options.repetition_penalty),
             options.seed,
             Opening(options.speaker, options.prompt),
             options.samples,
@@ -158,6 +160,7 @@ def _run_generate(options: argparse.Namespace, log: str) -> None:
             options.keep,
             options.together,
             options.cache,
+            judged,
         ),
         progress_for(log),
     )

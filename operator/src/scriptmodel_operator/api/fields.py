@@ -45,7 +45,7 @@ def formatted(pattern: str, expected: str, **limits: Any) -> Any:
 
 
 class Decimal(str):
-    """A number as the user wrote it."""
+    """A number as the user wrote it, or the word that a field has in place of one."""
 
     __slots__ = ()
 
@@ -116,16 +116,23 @@ Duration = Annotated[
 ]
 
 
-def decimal(*, above: float | None = None, at_least: float | None = None, at_most: float | None = None) -> Any:
-    """Return a field for a non-negative number, which is a string by Kubernetes' API conventions."""
+def decimal(
+    *, above: float | None = None, at_least: float | None = None, at_most: float | None = None, word: str = ""
+) -> Any:
+    """Return a field for a non-negative number, which is a string by Kubernetes' API conventions.
+
+    `word` is a value that is no number.
+    """
     no_number = f"!{must_match(DECIMAL_PATTERN)}"
     ranges = [
         (f"{no_number} || double(self) {sign} {limit:.2f}", f"must be {words} {limit:g}")
         for sign, limit, words in ((">", above, "above"), (">=", at_least, "at least"), ("<=", at_most, "at most"))
         if limit is not None
     ]
-    form = (must_match(DECIMAL_PATTERN), 'must be a number in quotes such as "0.8" or "1e-3"')
-    return Field(pattern=DECIMAL_PATTERN, max_length=12, json_schema_extra=rules(form, *ranges, shown=_ITSELF))
+    pattern = f"^{word}$|{DECIMAL_PATTERN}" if word else DECIMAL_PATTERN
+    expected = f"must be {word and f'{word} or '}a number in quotes such as"
+    form = (must_match(pattern), f'{expected} "0.8" or "1e-3"')
+    return Field(pattern=pattern, max_length=12, json_schema_extra=rules(form, *ranges, shown=_ITSELF))
 
 
 DnsName = Annotated[str, formatted(DNS_NAME_PATTERN, "a name of lower case letters, digits, - and .", max_length=253)]

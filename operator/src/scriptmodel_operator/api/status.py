@@ -145,6 +145,8 @@ class ScriptStatus(ApiModel):
     """SHA-256 of the content."""
     excerpt: Annotated[str, Field(max_length=MAX_EXCERPT)] | None = None
     """Its first lines."""
+    temperature: str | None = None
+    """Sampling temperature that the judge chose; absent where the spec has a number."""
     score: ScriptScore | None = None
     """The trainer's verdict on it; none if its image or its model is too old to judge."""
 

@@ -109,3 +109,5 @@ class GenerationFile(BaseModel):
     """generation.json: the scripts that were written; the first sample is the script."""
 
     samples: Annotated[list[SampleFigures], Field(max_length=1000)] = Field(default_factory=list)
+    temperature: Annotated[Figure, Field(validation_alias=AliasPath("temperatures", "chosen"))] = None
+    """The temperature that the judge chose."""

@@ -164,12 +164,14 @@ class Results:
             return None
         generation = self._json(repo, commit, GENERATION_PATH, GenerationFile)
         sample = generation.samples[0] if generation and generation.samples else SampleFigures()
+        temperature = generation.temperature if generation else None
         status = ScriptStatus(
             path=SCRIPT_PATH,
             size_bytes=size,
             words=sample.words,
             sha256=hashlib.sha256(content).hexdigest() if size <= _MAX_SCRIPT else None,
             excerpt=excerpt(content),
+            temperature=None if temperature is None else f"{temperature:g}",
             score=sample.score,
         )
         return Script(status, blank=not content.strip(b"\0 \t\r\n\f\v"), score=sample.overall)

@@ -6,11 +6,13 @@ import dataclasses
 import hashlib
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from scriptmodel_trainer import artifacts
+from scriptmodel_trainer.commands.temperature import TEMPERATURES, best_temperature, verdicts_on_temperatures
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.caches import CacheSettings
 from scriptmodel_trainer.generation.exact_writer import ExactWriter
@@ -19,6 +21,7 @@ from scriptmodel_trainer.generation.rendering import count_pieces
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Opening, Writer
 from scriptmodel_trainer.generation.writers import writer_of
+from scriptmodel_trainer.judging.reference import Reference
 from scriptmodel_trainer.judging.verdict import Verdict
 from scriptmodel_trainer.progress.events import FileWritten, Warned
 from scriptmodel_trainer.progress.listeners import Progress
@@ -26,6 +29,10 @@ from scriptmodel_trainer.storage import prepare_folder, require_file, write_json
 
 FIRST, BEST = "first", "best"
 _NAMED = 10  # unknown words in a warning
+_NO_FIGURES = (
+    "the model holds no figures to judge by, since an older version trained it, its corpus is too small to hold text "
+    "out or its layout is exact"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +40,7 @@ class GenerateOptions:
     """The generate command's options, checked; without `out` the scripts are returned only.
 
     `record` is where the description of what made the scripts goes, None for nowhere. `keep` is FIRST for all samples
-    or BEST for the one that the judge ranks first.
+    or BEST for the one that the judge ranks first. With `judged_temperature` the judge replaces that of `sampling`.
     """
 
     model: Path
@@ -47,6 +54,7 @@ class GenerateOptions:
     keep: str = FIRST
     together: bool = False
     cache: bool = False
+    judged_temperature: bool = False
 
 
 def generate(options: GenerateOptions, progress: Progress) -> list[str]:
@@ -56,7 +64,7 @@ def generate(options: GenerateOptions, progress: Progress) -> list[str]:
     """
     _check(options)
     started = time.monotonic()
-    judged = options.keep == BEST or options.record is not None
+    judged = options.keep == BEST or options.record is not None or options.judged_temperature
     model = artifacts.load_model(options.model, judged=judged)
     _prepare(options)
     network = Network(model.weights, model.vocabulary.document)
@@ -69,6 +77,10 @@ def generate(options: GenerateOptions, progress: Progress) -> list[str]:
         named = ", ".join(unknown[:_NAMED]) + (" ..." if len(unknown) > _NAMED else "")
         text = f"the model does not know {len(unknown)} word(s) of the prompt and reads them as <unk>: {named}"
         progress.report(Warned("unknown_words", text))
+    tried = _temperatures(options, writer, model.reference, progress) if options.judged_temperature else {}
+    if tried:
+        sampling = dataclasses.replace(options.sampling, temperature=best_temperature(tried))
+        options = dataclasses.replace(options, sampling=sampling)
     scripts = _scripts(options, writer, opening)
     verdicts = [model.reference.verdict(script) for script in scripts] if model.reference is not None else []
     best = _best(verdicts, progress) if options.keep == BEST else None
@@ -82,7 +94,7 @@ def generate(options: GenerateOptions, progress: Progress) -> list[str]:
         if best is not None:
             entries[0] |= {"sample": best + 1, "of": options.samples}
         if options.record is not None:
-            write_json(options.record, _record(options, model, entries, time.monotonic() - started))
+            write_json(options.record, _record(options, model, entries, tried, time.monotonic() - started))
             progress.report(FileWritten(options.record, None))
     return texts
 
@@ -106,13 +118,25 @@ def _scripts(options: GenerateOptions, writer: Writer | ExactWriter, opening: Op
     return [writer.write(options.words, options.sampling, seed, opening) for seed in seeds]
 
 
+def _temperatures(
+    options: GenerateOptions, writer: Writer | ExactWriter, reference: Reference | None, progress: Progress
+) -> dict[float, Verdict]:
+    """Return the verdict on each temperature; none if the model cannot judge."""
+    if reference is None:
+        text = f"the temperature is {TEMPERATURES[0]:g}: {_NO_FIGURES}; train again to choose a temperature"
+        progress.report(Warned("not_judged", text))
+        return {}
+    progress.note(f"trying the temperatures {', '.join(f'{each:g}' for each in TEMPERATURES)}")
+    verdicts = verdicts_on_temperatures(writer, reference, options.sampling)
+    scores = ", ".join(f"{each:g} scores {verdict.overall:.2f}" for each, verdict in verdicts.items())
+    progress.note(f"temperature {best_temperature(verdicts):g}, chosen by the judge: {scores}")
+    return verdicts
+
+
 def _best(verdicts: list[Verdict], progress: Progress) -> int:
     """Return the index of the sample that the judge ranks first; the first one if the model cannot judge."""
     if not verdicts:
-        text = (
-            "the first sample is kept: the model holds no figures to judge by, since an older version trained it, "
-            "its corpus is too small to hold text out or its layout is exact; train again to judge samples"
-        )
+        text = f"the first sample is kept: {_NO_FIGURES}; train again to judge samples"
         progress.report(Warned("not_judged", text))
         return 0
     return max(range(len(verdicts)), key=lambda number: verdicts[number].overall)
@@ -157,8 +181,18 @@ def _store(out: Path, scripts: list[list[str]], texts: list[str], progress: Prog
     return entries
 
 
+def _tried(verdicts: Mapping[float, Verdict]) -> dict[str, Any]:
+    """Return what the record says of the temperatures that the judge chose from."""
+    found = {f"{each:g}": dataclasses.asdict(verdict) for each, verdict in verdicts.items()}
+    return {"chosen": best_temperature(verdicts), "verdicts": found}
+
+
 def _record(
-    options: GenerateOptions, model: artifacts.TrainedModel, entries: list[dict[str, Any]], seconds: float
+    options: GenerateOptions,
+    model: artifacts.TrainedModel,
+    entries: list[dict[str, Any]],
+    tried: Mapping[float, Verdict],
+    seconds: float,
 ) -> dict[str, Any]:
     """Return what made the scripts: enough to make them again with the same model."""
     return {
@@ -166,6 +200,7 @@ def _record(
         "samples": entries,
         "words": options.words,
         "sampling": dataclasses.asdict(options.sampling),
+        **({"temperatures": _tried(tried)} if tried else {}),
         **({"cache": dataclasses.asdict(CacheSettings())} if options.cache else {}),
         "seed": options.seed,
         "prompt": options.opening.prompt,
