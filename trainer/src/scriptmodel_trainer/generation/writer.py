@@ -89,7 +89,7 @@ class Writer:
         """Return a script for each seed, written together: much faster than one after another.
 
         The script of a seed does not depend on the others, but sums are rounded in another order than in `write`, so
-        it may differ from the one written alone where two words are all but equally likely. There is no cache.
+        it may differ from the one written alone where two words are all but equally likely. A trained cache takes part.
         """
         streams = [self._stream(words, sampling, seed, opening) for seed in seeds]
         return run_together(self._network, streams, sampling.temperature)
