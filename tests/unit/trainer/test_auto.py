@@ -11,7 +11,7 @@ from samples import play, run_trainer
 
 from scriptmodel_trainer.arguments import parser
 from scriptmodel_trainer.artifacts import CHECKPOINT
-from scriptmodel_trainer.auto import choose, minutes_from
+from scriptmodel_trainer.auto import choose, earlier_choices, minutes_from
 from scriptmodel_trainer.commands.train_options import options_from
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import read_corpus
@@ -19,11 +19,13 @@ from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.presets import PRESETS, with_overrides
 from scriptmodel_trainer.records import FILES, SCENES, Choice
 
+EARLIER = ["cache_window=500", "letter_ngrams=6000"]
 TINY = ["--set", "hidden_units=8", "embedding_units=8", "epochs=1", "batch_size=4"]
 
 
 CACHE = {"cache_window": 500}
-FEW = CACHE | {"letter_ngrams": 6000}
+DISCOUNT = {"unknown_discount": 0.5}
+FEW = CACHE | {"letter_ngrams": 6000} | DISCOUNT
 
 
 @pytest.mark.parametrize(
@@ -39,7 +41,7 @@ FEW = CACHE | {"letter_ngrams": 6000}
         (1_063_000, 100, "tuned-long", CACHE),
         (250_000, 7, "tuned", CACHE),
         (249_999, 7, "tuned-few", FEW),
-        (249_999, 6, "tuned-few", {}),
+        (249_999, 6, "tuned-few", DISCOUNT),
         (249_999, 1000, "tuned-few", FEW),
         (249_999, None, "tuned-few", FEW),
         (194_000, 4, "demo", {}),
@@ -48,24 +50,27 @@ FEW = CACHE | {"letter_ngrams": 6000}
     ],
 )
 def test_the_table_decides_by_tokens_and_minutes(
-    tokens: int, minutes: float | None, preset: str, settings: dict[str, int]
+    tokens: int, minutes: float | None, preset: str, settings: dict[str, float]
 ) -> None:
     assert choose(tokens, minutes) == Choice(preset, tokens, minutes, settings)
     assert with_overrides(PRESETS[preset], {key: str(value) for key, value in settings.items()})
 
 
-def test_the_choice_of_version_0_1_0_is_known() -> None:
-    """It decides how a training continues that this version began."""
-    for tokens, minutes, preset in (
-        (1_063_000, None, "tuned"),
-        (1_063_000, 23, "demo"),
-        (1_063_000, 85, "tuned"),
-        (1_063_000, 86, "tuned-long"),
-        (249_999, None, "tuned-few"),
-        (249_999, 1000, "tuned-few"),
-        (194_000, 4, "demo"),
+def test_the_choices_of_earlier_versions_are_known() -> None:
+    """They decide how a training continues that such a version began."""
+    for tokens, minutes, newer, older in (
+        (1_063_000, None, ("tuned", CACHE), "tuned"),
+        (1_063_000, 23, ("demo", {}), "demo"),
+        (1_063_000, 27, ("tuned", {}), "tuned"),
+        (1_063_000, 85, ("tuned", CACHE), "tuned"),
+        (1_063_000, 86, ("tuned", CACHE), "tuned-long"),
+        (249_999, None, ("tuned-few", CACHE | {"letter_ngrams": 6000}), "tuned-few"),
+        (249_999, 6, ("tuned-few", {}), "tuned-few"),
+        (194_000, 4, ("demo", {}), "demo"),
     ):
-        assert choose(tokens, minutes, earlier=True) == Choice(preset, tokens, minutes)
+        preset, settings = newer
+        expected = (Choice(preset, tokens, minutes, settings), Choice(older, tokens, minutes))
+        assert earlier_choices(tokens, minutes) == expected
 
 
 def test_more_minutes_never_choose_a_shorter_training() -> None:
@@ -94,27 +99,33 @@ def test_the_choice_is_noted_recorded_and_the_same_training_as_the_named_preset(
     metrics = json.loads((tmp_path / "model" / "metrics.json").read_text())
     tokens = metrics["tokens"]["train"]
     assert metrics["auto"] == {"preset": "tuned-few", "tokens": tokens, "minutes": 5.0, "settings": FEW}
-    chosen = "auto: preset tuned-few with cache_window=500 letter_ngrams=6000"
+    chosen = "auto: preset tuned-few with cache_window=500 letter_ngrams=6000 unknown_discount=0.5"
     assert f"{chosen}, for {tokens:,} tokens to train on and 5 minutes" in done.stderr
     described = json.loads((tmp_path / "model" / "model.json").read_text())
     assert described["preset"] == "tuned-few"
     assert described["parameters"]["document_starts"]
     assert described["parameters"]["letter_ngrams"] == FEW["letter_ngrams"]
     assert described["parameters"]["cache_window"] == 50, "settings of one's own come first"
-    again = run_trainer([*train, "document_starts=true", "letter_ngrams=6000", "--preset", "tuned-few", "--resume"])
+    settings = ["document_starts=true", "letter_ngrams=6000", "unknown_discount=0.5"]
+    again = run_trainer([*train, *settings, "--preset", "tuned-few", "--resume"])
     assert "is already trained with these settings" in again.stderr
 
 
-@pytest.mark.parametrize("place", ["state", "checkpoint", "model"])
-def test_a_training_that_an_earlier_version_began_keeps_its_settings(place: str, corpus: Path, tmp_path: Path) -> None:
-    """Version 0.1.0 set nothing but the starts of documents besides the preset."""
+@pytest.mark.parametrize(
+    ("place", "settings"), [("state", []), ("checkpoint", []), ("model", []), ("state", EARLIER), ("model", EARLIER)]
+)
+def test_a_training_that_an_earlier_version_began_keeps_its_settings(
+    place: str, settings: list[str], corpus: Path, tmp_path: Path
+) -> None:
+    """Version 0.1.0 set nothing but the starts of documents besides the preset, the next one no `unknown_discount`."""
     out, state = tmp_path / "model", tmp_path / "state"
     train = ["train", "--data", corpus, "--out", out, "--log", "json"]
     tiny = [*TINY, "document_starts=true", "epochs=2"]
+    begin = [*train, "--preset", "tuned-few", *tiny, *settings]
     if place == "model":
-        assert run_trainer([*train, "--preset", "tuned-few", *tiny]).returncode == 0
+        assert run_trainer(begin).returncode == 0
     else:
-        begun = run_trainer([*train, "--preset", "tuned-few", *tiny, "--state", state, "--budget-epochs", "1"])
+        begun = run_trainer([*begin, "--state", state, "--budget-epochs", "1"])
         assert begun.returncode == 0, begun.stderr
         shutil.rmtree(out)
     if place == "checkpoint":
@@ -124,7 +135,10 @@ def test_a_training_that_an_earlier_version_began_keeps_its_settings(place: str,
     done = run_trainer([*train, "--preset", "auto", *tiny, *more])
     assert done.returncode == 0, done.stderr
     parameters = json.loads((out / "model.json").read_text())["parameters"]
-    assert parameters["letter_ngrams"] == parameters["cache_window"] == 0
+    begun_with = {
+        key: parameters[key] for key in ("cache_window", "letter_ngrams", "unknown_discount") if parameters[key]
+    }
+    assert [f"{key}={value}" for key, value in begun_with.items()] == settings
     if place == "model":
         assert "is already trained with these settings" in done.stderr
     else:

@@ -263,7 +263,7 @@ _METRICS = _record(
                     "preset": _text,
                     "tokens": _count,
                     "minutes": _maybe(_positive),
-                    "settings": _only(dict, _each(_count)),
+                    "settings": _only(dict, _each(_positive)),
                 },
             )
         ),

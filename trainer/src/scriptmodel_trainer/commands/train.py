@@ -232,16 +232,17 @@ def _summary(corpus: stream.TokenStream, train: Ids, vocabulary: Vocabulary) -> 
 
 
 def _as_begun(options: TrainOptions, corpus: stream.TokenStream) -> TrainOptions:
-    """Return the options, or those of version 0.1.0's `auto` if that began the training which is continued."""
-    earlier = options.earlier()
-    if earlier.preset == options.preset:
+    """Return the options, or those of an earlier version's `auto` if that began the training which is continued."""
+    differing = [earlier for earlier in options.earlier() if earlier.preset != options.preset]
+    if not differing:
         return options
     checkpoints = list(options.state.glob("checkpoint-*.npz")) if options.state else []
     checkpoints += [options.out / CHECKPOINT] if options.resume else []
     begun = {fingerprint_of(path) for path in checkpoints} - {None}
     if options.resume and not begun and (options.out / artifacts.MODEL).is_file():
         begun = {artifacts.load_model(options.out, whole=True).metrics.fingerprint}
-    return earlier if any(map(_fingerprints(earlier, corpus).accepts, begun)) else options
+    continued = (each for each in differing if begun and any(map(_fingerprints(each, corpus).accepts, begun)))
+    return next(continued, options)
 
 
 def _fingerprints(options: TrainOptions, corpus: stream.TokenStream) -> Fingerprints:

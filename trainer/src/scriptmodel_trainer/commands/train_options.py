@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scriptmodel_trainer import presets
-from scriptmodel_trainer.auto import choose, minutes_from
+from scriptmodel_trainer.auto import choose, earlier_choices, minutes_from
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.presets import AUTO, Preset
 from scriptmodel_trainer.records import SCENES, Choice
@@ -56,9 +56,9 @@ class TrainOptions:
         """Return the options with what `auto` chooses for so many tokens; themselves for any other preset."""
         return self._with(choose(tokens, self.minutes)) if self.preset_name == AUTO else self
 
-    def earlier(self) -> TrainOptions:
-        """Return the options with what version 0.1.0 chose for the same corpus."""
-        return self._with(choose(self.auto.tokens, self.auto.minutes, earlier=True)) if self.auto else self
+    def earlier(self) -> list[TrainOptions]:
+        """Return the options with what `auto` of earlier versions chose for the same corpus, newest first."""
+        return [*map(self._with, earlier_choices(self.auto.tokens, self.auto.minutes))] if self.auto else []
 
     def _with(self, choice: Choice) -> TrainOptions:
         settings = {"document_starts": "true", **{key: str(value) for key, value in choice.settings.items()}}
