@@ -6,6 +6,7 @@ Each must be loaded, or refused in one line that names it, within bounded memory
 from __future__ import annotations
 
 import copy
+import dataclasses
 import functools
 import json
 import os
@@ -24,13 +25,13 @@ from scriptmodel_trainer import artifacts, presets
 from scriptmodel_trainer.artifacts import Origin, TrainedModel
 from scriptmodel_trainer.corpus.tokens import MARKERS, UNKNOWN
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Opening
 from scriptmodel_trainer.generation.writers import writer_of
 from scriptmodel_trainer.records import corpus_from, metrics_from
 from scriptmodel_trainer.reporting.page import render_report
 from scriptmodel_trainer.storage import arrays_bytes, read_arrays, read_bounded
+from scriptmodel_trainer.trigrams import count
 from scriptmodel_trainer.vocabulary import Vocabulary
 from tests.attack.runner import FindingError, main
 from tests.unit.trainer.forged import compressed, describe, rewrite
@@ -43,13 +44,15 @@ _VALUES: list[Any] = [
     *([1] * 100_000, {str(number): number for number in range(1000)}),
 ]
 _JSON = ("model.json", "metrics.json", "id_to_word.json")
+_ARRAYS = ("weights.npz", "trigrams.npz")
 
 
 @functools.cache
 def _real() -> Path:
     """A whole model directory, tiny."""
     words = (UNKNOWN, *sorted(MARKERS), ",", "'s", "ANNA", "BEN", "the", "sea", "is", "early")
-    preset = presets.with_overrides(presets.PRESETS["test"], {"hidden_units": "4", "layers": "2", "cache_window": "3"})
+    settings = {"hidden_units": "4", "layers": "2", "cache_window": "3", "trigrams": "true"}
+    preset = presets.with_overrides(presets.PRESETS["test"], settings)
     draw = np.random.default_rng(1)
     shapes = preset.shapes(len(words)).items()
     weights = {name: draw.uniform(-1, 1, shape).astype(np.float32) for name, shape in shapes}
@@ -73,6 +76,9 @@ def _real() -> Path:
         Vocabulary(words, speakers),
         weights,
         metrics_from(metrics),
+        trigrams=dataclasses.replace(
+            count(np.tile(np.arange(len(words), dtype=np.int32), 3), len(words), 0), share=0.3
+        ),
     )
     folder = Path(tempfile.mkdtemp(prefix="attack-models-")) / "model"
     folder.mkdir()
@@ -101,7 +107,7 @@ def _use(folder: Path, chance: random.Random) -> str:
     try:
         model = artifacts.load_model(folder, whole=True)
         page = render_report(model)
-        writer = writer_of(Network(model.weights), model.vocabulary)
+        writer = writer_of(model.network(), model.vocabulary)
         script = writer.write(chance.randint(1, 30), Sampling(1.5), (1,), Opening())
     except BadInputError as error:
         line = error.line()
@@ -136,7 +142,8 @@ def _value(folder: Path, chance: random.Random) -> None:
 
 def _array(folder: Path, chance: random.Random) -> None:
     """Change an array, its name, shape or type."""
-    arrays: dict[str, Any] = read_arrays(folder / "weights.npz")
+    file = chance.choice(_ARRAYS)
+    arrays: dict[str, Any] = read_arrays(folder / file)
     name = chance.choice(list(arrays))
     array = np.atleast_1d(arrays[name])
     changes: list[Callable[[], Any]] = [
@@ -144,7 +151,8 @@ def _array(folder: Path, chance: random.Random) -> None:
         lambda: array.reshape(-1),
         lambda: array[..., :-1],
         lambda: np.zeros((0, 4), np.float32),
-        lambda: np.full_like(array, chance.choice([np.nan, np.inf, 3e38])),
+        lambda: np.full(array.shape, chance.choice([np.nan, np.inf, 3e38, 1 << 30, -1])).astype(array.dtype),
+        lambda: array[::-1],
         lambda: np.asfortranarray(array),
         lambda: np.float32(1),
     ]
@@ -152,22 +160,23 @@ def _array(folder: Path, chance: random.Random) -> None:
     if chance.random() < 0.2:
         arrays[chance.choice(("lstm9/recurrent", "projection", "../x", "a/recurrent"))] = arrays.pop(name)
     pack = compressed if chance.random() < 0.2 else arrays_bytes
-    rewrite(folder, "weights.npz", pack(arrays))
+    rewrite(folder, file, pack(arrays))
 
 
 def _zip(folder: Path, chance: random.Random) -> None:
-    """Change sizes and headers within the archive of weights."""
-    content = bytearray(read_bounded(folder / "weights.npz", _LARGEST))
+    """Change sizes and headers within an archive."""
+    file = chance.choice(_ARRAYS)
+    content = bytearray(read_bounded(folder / file, _LARGEST))
     places = [at for at in range(len(content)) if content[at : at + 2] == b"PK" or content[at : at + 6] == b"\x93NUMPY"]
     at = chance.choice(places or [0]) + chance.randrange(100)  # none is left of an archive that was emptied before
     change = chance.choice((b"\xff" * 4, b"\0" * 4, b"9" * 9, chance.randbytes(2), b"\xff" * 8))
     content[at : at + len(change)] = change
-    rewrite(folder, "weights.npz", bytes(content))
+    rewrite(folder, file, bytes(content))
 
 
 def _bytes(folder: Path, chance: random.Random) -> None:
     """Change bytes of any file."""
-    name = chance.choice((*_JSON, "weights.npz"))
+    name = chance.choice((*_JSON, *_ARRAYS))
     content = bytearray(read_bounded(folder / name, _LARGEST))
     for _ in range(chance.randint(1, 5)):
         content[chance.randrange(len(content))] = chance.randrange(256)
@@ -176,7 +185,7 @@ def _bytes(folder: Path, chance: random.Random) -> None:
 
 def _kind(folder: Path, chance: random.Random) -> None:
     """Replace a file by a pipe, a folder, a link or a large hole."""
-    path = folder / chance.choice((*_JSON, "weights.npz"))
+    path = folder / chance.choice((*_JSON, *_ARRAYS))
     content = read_bounded(path, _LARGEST)
     path.unlink()
     kind = chance.randrange(6)

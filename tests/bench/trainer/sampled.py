@@ -9,7 +9,6 @@ from pathlib import Path
 from scriptmodel_trainer import artifacts
 from scriptmodel_trainer.corpus import layouts, reading, stream
 from scriptmodel_trainer.generation.caches import CacheSettings
-from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Opening, Writer
 from scriptmodel_trainer.judging.figures import mean_figures
@@ -58,7 +57,7 @@ def bench_settings(models: list[Path], data: Path, layout: str, trial: Trial) ->
 
 def _scripts(path: Path, trial: Trial) -> Iterator[tuple[str, list[list[str]]]]:
     model = artifacts.load_model(path)
-    network, seeds = Network(model.weights), [(0, sample) for sample in range(trial.samples)]
+    network, seeds = model.network(), [(0, sample) for sample in range(trial.samples)]
     together, cached = Writer(network, model.vocabulary), Writer(network, model.vocabulary, CacheSettings())
     for name, sampling in SETTINGS.items():
         yield name, together.write_together(trial.words, sampling, seeds, Opening())

@@ -29,7 +29,7 @@ def _bench_testing(rounds: int, name: str) -> None:
     means = [0.0, 0.0]
 
     def in_rows() -> None:
-        means[0] = float(scoring.negative_log_likelihoods(preset, weights, stream, 0).mean())
+        means[0] = float(scoring.scored(preset, weights, stream, 0).losses().mean())
 
     def one_by_one() -> None:
         means[1] = float(negative_log_likelihoods(Network(weights), stream, 0).mean())

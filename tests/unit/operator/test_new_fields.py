@@ -47,6 +47,7 @@ EFFECTS: dict[str, tuple[object, tuple[str, ...]]] = {
     "model.overrides.cacheWindow": (500, TRAIN),
     "model.overrides.letterNgrams": (6000, TRAIN),
     "model.overrides.unknownDiscount": ("0.5", TRAIN),
+    "model.overrides.trigrams": (True, TRAIN),
     "model.seed": (3, TRAIN),
     "training.image": ("other:1", BOTH),
     "training.imagePullSecrets": ([{"name": "registry"}], BOTH),

@@ -12,7 +12,7 @@ from test_generation import SCRIPT, faults, network
 
 from scriptmodel_trainer.evaluation import negative_log_likelihoods, stepwise_negative_log_likelihoods
 from scriptmodel_trainer.generation.caches import CacheSettings
-from scriptmodel_trainer.generation.readers import CachedReader, NetworkReader
+from scriptmodel_trainer.generation.readers import Reader
 from scriptmodel_trainer.generation.rendering import render
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Opening, Writer
@@ -24,7 +24,7 @@ STREAM = np.random.default_rng(4).integers(0, len(SCRIPT), 200).astype(np.int32)
 @pytest.mark.parametrize("temperature", [1.0, 0.5])
 def test_the_cache_is_the_formula_of_the_paper_and_has_its_share_at_any_temperature(temperature: float) -> None:
     net = network(SCRIPT, 1, 0.5)
-    reader, state = CachedReader(net, SETTINGS, temperature), net.initial_state()
+    reader, state = Reader(net, SETTINGS, temperature), net.initial_state()
     directions = []
     for time, token in enumerate(STREAM.tolist()):
         mixed = reader.read(token) / temperature
@@ -44,8 +44,8 @@ def test_the_cache_is_the_formula_of_the_paper_and_has_its_share_at_any_temperat
 
 def test_without_a_share_the_cache_changes_nothing() -> None:
     net = network(SCRIPT, 1, 0.5)
-    alone = stepwise_negative_log_likelihoods(NetworkReader(net), STREAM, 0)
-    cached = stepwise_negative_log_likelihoods(CachedReader(net, CacheSettings(share=0.0)), STREAM, 0)
+    alone = stepwise_negative_log_likelihoods(Reader(net), STREAM, 0)
+    cached = stepwise_negative_log_likelihoods(Reader(net, CacheSettings(share=0.0)), STREAM, 0)
     assert cached == pytest.approx(alone, abs=1e-4)
     assert alone == pytest.approx(negative_log_likelihoods(net, STREAM, 0), abs=1e-4)
 
@@ -55,15 +55,15 @@ def test_what_is_measured_is_what_writes(monkeypatch: pytest.MonkeyPatch) -> Non
     net = network(SCRIPT, 2, 0.5)
     drawn: list[np.ndarray] = []
 
-    class Recording(CachedReader):
+    class Recording(Reader):
         def read(self, token: int) -> np.ndarray:
             drawn.append(super().read(token))
             return drawn[-1]
 
-    monkeypatch.setattr("scriptmodel_trainer.generation.readers.CachedReader", Recording)
+    monkeypatch.setattr("scriptmodel_trainer.generation.readers.Reader", Recording)
     script = Writer(net, SCRIPT, SETTINGS).write(60, Sampling(1.0), (1, 0), Opening())
     ids = SCRIPT.encode(script)
-    measured = stepwise_negative_log_likelihoods(CachedReader(net, SETTINGS), ids, SCRIPT.id_of("<eos>"))
+    measured = stepwise_negative_log_likelihoods(Reader(net, SETTINGS), ids, SCRIPT.id_of("<eos>"))
     for logits, target, loss in zip(drawn, ids.tolist(), measured.tolist(), strict=False):
         wide = logits.astype(np.float64)
         assert np.log(np.exp(wide).sum()) - wide[target] == pytest.approx(loss, abs=1e-9)

@@ -27,7 +27,7 @@ from scriptmodel_trainer.evaluation import (  # noqa: E402  # as above
 )
 from scriptmodel_trainer.generation.grammar import Kind, kind_of, kind_of_piece  # noqa: E402  # as above
 from scriptmodel_trainer.generation.network import Network  # noqa: E402  # as above
-from scriptmodel_trainer.generation.readers import NetworkReader  # noqa: E402  # as above
+from scriptmodel_trainer.generation.readers import Reader  # noqa: E402  # as above
 from scriptmodel_trainer.presets import PRESETS, Preset, with_overrides  # noqa: E402  # as above
 from scriptmodel_trainer.records import FILES, SCENES  # noqa: E402  # as above
 from scriptmodel_trainer.training import scoring  # noqa: E402  # as above
@@ -113,8 +113,8 @@ def test_training_and_generation_read_a_start_alike() -> None:
     network = Network(model.weights(), START)
     assert features.numpy()[0] == pytest.approx(network.read(network.initial_state(), stream[:120]), abs=1e-5)
     whole = negative_log_likelihoods(network, stream, START)
-    assert stepwise_negative_log_likelihoods(NetworkReader(network), stream, START) == pytest.approx(whole, abs=1e-4)
-    found = scoring.negative_log_likelihoods(model.preset, model.weights(), stream, START, document=START)
+    assert stepwise_negative_log_likelihoods(Reader(network), stream, START) == pytest.approx(whole, abs=1e-4)
+    found = scoring.scored(model.preset, model.weights(), stream, START, document=START).losses()
     assert found == pytest.approx(whole, abs=1e-4)
     validation = ValidationGraph(model, cut_for_validation(stream, START)).run()
     assert validation == pytest.approx(whole.mean(), rel=1e-3)

@@ -25,8 +25,8 @@ def read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, np.ndarray[A
     arrays, covered = {}, []
     for name, entry in header.items():
         first, end = entry["data_offsets"]
-        assert entry["dtype"] == "F32"
-        arrays[name] = np.frombuffer(data[first:end], "<f4").reshape(entry["shape"])
+        kind = {"F32": "<f4", "I32": "<i4"}[entry["dtype"]]
+        arrays[name] = np.frombuffer(data[first:end], kind).reshape(entry["shape"])
         covered.append((first, end))
     assert (8 + length) % 8 == 0
     assert [first for first, _ in sorted(covered)] == [0, *(end for _, end in sorted(covered)[:-1])]

@@ -33,7 +33,7 @@ def test_a_stream_of_any_length_scores_as_one_token_after_the_other(length: int)
     stream = np.random.default_rng(length).integers(0, WORDS, length).astype(np.int32)
     expected = negative_log_likelihoods(Network(weights), stream, 3)
     shares: list[float] = []
-    found = scoring.negative_log_likelihoods(preset, weights, stream, 3, shares.append)
+    found = scoring.scored(preset, weights, stream, 3, shares.append).losses()
     np.testing.assert_allclose(found, expected, rtol=2e-4, atol=2e-4)
     assert found.mean() == pytest.approx(expected.mean(), rel=1e-5)
     assert shares == sorted(shares)
@@ -46,7 +46,7 @@ def test_every_network_scores_alike(settings: dict[str, object]) -> None:
     weights = weights_of(preset, 0.5)
     stream = np.random.default_rng(1).integers(0, WORDS, 3000).astype(np.int32)
     expected = negative_log_likelihoods(Network(weights), stream, 3)
-    found = scoring.negative_log_likelihoods(preset, weights, stream, 3)
+    found = scoring.scored(preset, weights, stream, 3).losses()
     np.testing.assert_allclose(found, expected, rtol=2e-4, atol=2e-4)
 
 
@@ -60,7 +60,7 @@ def test_a_network_that_forgets_nothing_is_read_until_each_row_knows_the_one_bef
     alone = negative_log_likelihoods(Network(weights), stream[3500:], 3)
     expected = negative_log_likelihoods(Network(weights), stream, 3)
     assert np.abs(expected[3600:] - alone[100:]).max() > 1e-4, "its beginning must matter"
-    found = scoring.negative_log_likelihoods(preset, weights, stream, 3)
+    found = scoring.scored(preset, weights, stream, 3).losses()
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 

@@ -36,7 +36,8 @@ SETTINGS = [
     "--checkpoint-seconds",
     "0",
 ]
-SLOW = ["layers=2", "hidden_units=200", "epochs=16"]  # long enough to be interrupted after several checkpoints
+# Long enough to be interrupted after several checkpoints.
+SLOW = ["layers=2", "hidden_units=200", "epochs=16", "trigrams=true"]
 
 
 def weights(folder: Path) -> dict[str, np.ndarray]:

@@ -19,6 +19,7 @@ from scriptmodel_trainer import presets
 from scriptmodel_trainer.arrays import Floats
 from scriptmodel_trainer.corpus.layouts import AUTO, EXACT
 from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.judging.reference import LARGEST, Reference, arrays_of, reference_from
 from scriptmodel_trainer.model_schema import (
     MOST_JSON,
@@ -48,12 +49,13 @@ from scriptmodel_trainer.storage import (
     read_bounded,
     write_files,
 )
+from scriptmodel_trainer.trigrams import MOST_BYTES, Trigrams, trigrams_from
 from scriptmodel_trainer.vocabulary import Vocabulary
 
 MODEL, WEIGHTS, METRICS, REPORT = "model.json", "weights.npz", "metrics.json", "report.html"
 WORD_TO_ID, ID_TO_WORD = "word_to_id.json", "id_to_word.json"
-NGRAMS = "ngrams.npz"
-FILES = (MODEL, WEIGHTS, METRICS, REPORT, WORD_TO_ID, ID_TO_WORD, NGRAMS)
+NGRAMS, TRIGRAMS = "ngrams.npz", "trigrams.npz"
+FILES = (MODEL, WEIGHTS, METRICS, REPORT, WORD_TO_ID, ID_TO_WORD, NGRAMS, TRIGRAMS)
 LOG = "train.log.jsonl"
 CHECKPOINT = "checkpoint.npz"
 _LARGEST = 1_000_000  # a weight; trained ones stay below 100
@@ -74,13 +76,26 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class TrainedModel:
-    """A model directory in memory; without a `reference` its scripts cannot be judged."""
+    """A model directory in memory; without a `reference` its scripts cannot be judged.
+
+    `trigrams` are those that the network is mixed with, if it is.
+    """
 
     origin: Origin
     vocabulary: Vocabulary
     weights: dict[str, Floats]
     metrics: Metrics
     reference: Reference | None = None
+    trigrams: Trigrams | None = None
+
+    @property
+    def size(self) -> int:
+        """Number of weights, a number for each n-gram included."""
+        return sum(array.size for array in self.weights.values()) + (self.trigrams.size if self.trigrams else 0)
+
+    def network(self) -> Network:
+        """Return what reads and predicts tokens."""
+        return Network(self.weights, self.vocabulary.document, self.trigrams)
 
 
 def versions(**more: str) -> dict[str, str]:
@@ -108,12 +123,14 @@ def save_model(folder: Path, model: TrainedModel, report: str) -> None:
     }
     if model.reference is not None:
         contents[NGRAMS] = arrays_bytes(arrays_of(model.reference.known))
+    if model.trigrams is not None:
+        contents[TRIGRAMS] = arrays_bytes(model.trigrams.arrays())
     described = {
         "schema": SCHEMA,
         "preset": model.origin.preset_name,
         "parameters": dataclasses.asdict(model.origin.preset),
         "vocabulary": len(words),
-        "weights": sum(array.size for array in model.weights.values()),
+        "weights": model.size,
         "speakers": sorted(model.vocabulary.speakers),
         **({"spelled_names": model.vocabulary.spelled_names} if model.vocabulary.spelled_names else {}),
         "seed": model.origin.seed,
@@ -155,12 +172,13 @@ def load_model(folder: Path, whole: bool = False, judged: bool = False) -> Train
             require_metrics(metrics)
         reference = _reference(folder, described, metrics) if judged else None
         weights = _weights(folder, preset.shapes(len(vocabulary)), described["files"].get(WEIGHTS))
+        trigrams = _trigrams(folder, described, len(vocabulary))
         corpus, base = corpus_from(described["corpus"]), base_from(described.get("base"))
         read = metrics_from(metrics)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadInputError(f"{folder} is damaged: {error}", "train the model again") from error
     origin = Origin(described["preset"], preset, described["seed"], corpus, described["versions"], base)
-    return TrainedModel(origin, vocabulary, weights, read, reference)
+    return TrainedModel(origin, vocabulary, weights, read, reference, trigrams)
 
 
 def layout_of(model: TrainedModel, requested: str) -> str:
@@ -179,7 +197,8 @@ def layout_of(model: TrainedModel, requested: str) -> str:
 def content_digest(folder: Path) -> str:
     """Return a digest of a model's weights and words, by which a model that starts from it names it."""
     files = _described(folder)["files"]
-    return _digest(json_bytes({name: files.get(name) for name in (WEIGHTS, ID_TO_WORD)}))
+    identifying = (WEIGHTS, ID_TO_WORD, *((TRIGRAMS,) if TRIGRAMS in files else ()))
+    return _digest(json_bytes({name: files.get(name) for name in identifying}))
 
 
 def _described(folder: Path) -> dict[str, Any]:
@@ -216,20 +235,22 @@ def _reference(folder: Path, described: Mapping[str, Any], metrics: Mapping[str,
     digest = described["files"].get(NGRAMS)
     if digest is None or metrics.get("held_out") is None:
         return None
-    with open_regular(folder / NGRAMS) as file:
-        if hashlib.file_digest(file, "sha256").hexdigest() != digest:  # type: ignore[arg-type]  # it can readinto
-            raise _other(NGRAMS)
+    _require_digest(folder, NGRAMS, digest, LARGEST)
     return reference_from(metrics["held_out"], read_arrays(folder / NGRAMS, LARGEST))
+
+
+def _trigrams(folder: Path, described: Mapping[str, Any], vocabulary: int) -> Trigrams | None:
+    digest = described["files"].get(TRIGRAMS)
+    if digest is None:
+        return None
+    _require_digest(folder, TRIGRAMS, digest, MOST_BYTES)
+    return trigrams_from(read_arrays(folder / TRIGRAMS, MOST_BYTES), vocabulary)
 
 
 def _weights(folder: Path, shapes: Mapping[str, tuple[int, ...]], digest: str | None) -> dict[str, Floats]:
     """Return the weights, which must be numbers of exactly these shapes that do not overflow when multiplied."""
     most = sum(4 * math.prod(shape) + _HEADER for shape in shapes.values()) + _HEADER
-    with open_regular(folder / WEIGHTS) as file:
-        if os.fstat(file.fileno()).st_size > most:
-            raise ValueError(f"{WEIGHTS} is larger than the {most:,} bytes that {MODEL} describes")
-        if hashlib.file_digest(file, "sha256").hexdigest() != digest:  # type: ignore[arg-type]  # it can readinto
-            raise _other(WEIGHTS)
+    _require_digest(folder, WEIGHTS, digest, most)
     weights = read_arrays(folder / WEIGHTS, most)
     if {name: array.shape for name, array in weights.items()} != shapes:
         raise ValueError(f"{WEIGHTS} does not hold the arrays that {MODEL} describes")
@@ -237,6 +258,15 @@ def _weights(folder: Path, shapes: Mapping[str, tuple[int, ...]], digest: str | 
         if array.dtype != np.float32 or not np.abs(array).max(initial=0) <= _LARGEST:  # NaN is not either
             raise ValueError(f"{name} in {WEIGHTS} holds something else than float32 numbers within {_LARGEST:,}")
     return weights
+
+
+def _require_digest(folder: Path, name: str, digest: str | None, most: int) -> None:
+    """Raise ValueError if a file has more than `most` bytes, or another digest."""
+    with open_regular(folder / name) as file:
+        if os.fstat(file.fileno()).st_size > most:
+            raise ValueError(f"{name} is larger than the {most:,} bytes that {MODEL} describes")
+        if hashlib.file_digest(file, "sha256").hexdigest() != digest:  # type: ignore[arg-type]  # it can readinto
+            raise _other(name)
 
 
 def _other(name: str) -> ValueError:

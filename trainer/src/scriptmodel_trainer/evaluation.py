@@ -11,7 +11,7 @@ from scriptmodel_trainer.arrays import Ids
 from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, DOCUMENT, ENDERS, MARKERS, OPEN_NAME, PUNCTUATION
 from scriptmodel_trainer.generation.caches import CacheSettings
 from scriptmodel_trainer.generation.network import Network
-from scriptmodel_trainer.generation.readers import CachedReader, Reader, reader_of
+from scriptmodel_trainer.generation.readers import Reader, reader_of
 from scriptmodel_trainer.records import ClassScore, Score, perplexity_of
 from scriptmodel_trainer.subwords import continues
 from scriptmodel_trainer.vocabulary import Vocabulary
@@ -26,12 +26,14 @@ def negative_log_likelihoods(
 ) -> npt.NDArray[np.float64]:
     """-ln p of each token given all before it, shape (len(stream),); the first is predicted after `first` (`<eos>`).
 
-    `on_progress` is called with the share that is scored. A trained cache takes part.
+    `on_progress` is called with the share that is scored. A trained cache and trigrams take part.
     """
     if network.cache:
         return stepwise_negative_log_likelihoods(reader_of(network), stream, first, on_progress)
     state = network.initial_state()
     inputs = np.concatenate([np.array([first], np.int32), stream[:-1]])
+    trigrams = network.trigrams
+    expected = trigrams.probabilities(stream, first) if trigrams else None
     result = np.empty(len(stream), np.float64)
     for start in range(0, len(stream), _CHUNK):
         chunk = slice(start, start + _CHUNK)
@@ -40,6 +42,9 @@ def negative_log_likelihoods(
         target_logits = logits[np.arange(len(logits)), stream[chunk]].astype(np.float64)
         np.exp(logits, out=logits)
         result[chunk] = np.log(logits.sum(axis=1, dtype=np.float64)) - target_logits
+        if trigrams and expected is not None:
+            likely = np.exp(-result[chunk])
+            result[chunk] = -np.log(likely + trigrams.share * (expected[chunk] - likely))
         on_progress(min(1.0, (start + _CHUNK) / len(stream)))
     return result
 
@@ -72,7 +77,7 @@ def score(
 
 def score_with_cache(network: Network, vocabulary: Vocabulary, stream: Ids, settings: CacheSettings) -> Score:
     """Return perplexity as `score` does, of the network with a neural cache that starts empty."""
-    reader = CachedReader(network, settings)
+    reader = Reader(network, settings)
     return score_of(vocabulary, stream, stepwise_negative_log_likelihoods(reader, stream, vocabulary.first))
 
 

@@ -57,6 +57,7 @@ class Preset:
     unknown_discount: float = 0.0  # of the count of each word, the part that training reads as <unk>
     cache_window: int = 0  # recent tokens in the neural cache that is trained with the network; 0: no cache
     letter_ngrams: int = 0  # character n-grams whose vectors words share during training; 0: none
+    trigrams: bool = False  # mix the trained network with a Kneser-Ney trigram model of the training text
 
     @property
     def input_units(self) -> int:

@@ -53,6 +53,8 @@ class Overrides(ApiModel):
     """Number of character n-grams whose vectors words share during training; 0 for none."""
     unknown_discount: Annotated[str, decimal(at_most=1), AS_DECIMAL] | None = None
     """Part of each word's count that training reads as the unknown word, at most 1."""
+    trigrams: bool | None = None
+    """Mix the network's prediction with that of a trigram model of the corpus."""
 
 
 class ModelRepo(ApiModel):

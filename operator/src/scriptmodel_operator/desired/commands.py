@@ -27,7 +27,7 @@ def train_command(
     stopping = () if patience is None else ("--patience", str(patience))
     minutes = () if model.minutes is None else ("--minutes", str(model.minutes))
     overrides = model.overrides.model_dump(by_alias=True, exclude_none=True, mode="json")
-    settings = [word for key in sorted(overrides) for word in ("--set", f"{to_snake(key)}={overrides[key]}")]
+    settings = [word for key in sorted(overrides) for word in ("--set", f"{to_snake(key)}={_text(overrides[key])}")]
     return (
         *(PROGRAM, "train", "--data", f"/pfs/{CORPUS_INPUT}", "--out", "/pfs/out"),
         *("--layout", layout, "--preset", model.preset),
@@ -37,6 +37,10 @@ def train_command(
         *start,
         *("--seed", str(model.seed), "--log", "json"),
     )
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def generate_command(generation: Generation) -> tuple[str, ...]:

@@ -13,7 +13,6 @@ from scriptmodel_trainer.corpus import layouts, reading, stream
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.evaluation import score, score_with_cache
 from scriptmodel_trainer.generation.caches import CacheSettings
-from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.progress.events import Warned
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.storage import finite
@@ -32,7 +31,7 @@ def evaluate(
     ids = model.vocabulary.translated(tokens.ids, tokens.lexicon, tokens.starts)
     if tokens.doubt:
         progress.report(Warned("not_scripts", tokens.doubt))
-    network = Network(model.weights, model.vocabulary.document)
+    network = model.network()
     if with_cache and network.cache:
         raise BadInputError(f"{folder} was trained with a cache, which all figures include", "leave out --cache")
     words = [tokens.lexicon[number] for number in tokens.ids.tolist()]

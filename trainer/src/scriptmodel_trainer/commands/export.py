@@ -7,21 +7,23 @@ import json
 import struct
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from scriptmodel_trainer import artifacts
-from scriptmodel_trainer.arrays import Floats
 from scriptmodel_trainer.storage import atomic_writer
 
 _ALIGNMENT = 8
+_KINDS = {"float32": "F32", "int32": "I32"}
 
 
 def export(folder: Path, out: Path) -> None:
     """Write the weights of a model directory as a safetensors file.
 
-    Names, shapes and the order of the gates are those of the model directory. The file's metadata hold the settings
-    and the words, so that it can be used without the directory.
+    Names, shapes and the order of the gates are those of the model directory; the arrays of its trigrams follow under
+    `trigrams/`. The file's metadata hold the settings and the words, so that it can be used without the directory.
     """
     artifacts.protect(out)
     model = artifacts.load_model(folder)
@@ -33,15 +35,16 @@ def export(folder: Path, out: Path) -> None:
         "words": json.dumps(model.vocabulary.words),
         "speakers": json.dumps(sorted(model.vocabulary.speakers)),
     }
-    header, parts = safetensors(model.weights, metadata)
+    trigrams = model.trigrams.arrays() if model.trigrams else {}
+    header, parts = safetensors(model.weights | {f"trigrams/{name}": part for name, part in trigrams.items()}, metadata)
     with atomic_writer(out) as file:
         file.write(header)
         for part in parts:
             file.write(part)
 
 
-def safetensors(arrays: Mapping[str, Floats], metadata: Mapping[str, str]) -> tuple[bytes, list[bytes]]:
-    """Return header and contents of a safetensors file of float32 arrays.
+def safetensors(arrays: Mapping[str, npt.NDArray[Any]], metadata: Mapping[str, str]) -> tuple[bytes, list[bytes]]:
+    """Return header and contents of a safetensors file of float32 and int32 arrays.
 
     The format (https://huggingface.co/docs/safetensors) is the length of a JSON header as 64 bits, the header, padded
     with spaces, and the arrays in little-endian order, one right after the other.
@@ -49,9 +52,9 @@ def safetensors(arrays: Mapping[str, Floats], metadata: Mapping[str, str]) -> tu
     described: dict[str, object] = {"__metadata__": dict(metadata)}
     parts, offset = [], 0
     for name, array in sorted(arrays.items()):
-        part = np.ascontiguousarray(array, "<f4").tobytes()
+        part = np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<")).tobytes()
         offsets = [offset, offset + len(part)]
-        described[name] = {"dtype": "F32", "shape": list(array.shape), "data_offsets": offsets}
+        described[name] = {"dtype": _KINDS[array.dtype.name], "shape": list(array.shape), "data_offsets": offsets}
         parts.append(part)
         offset += len(part)
     header = json.dumps(described).encode()

@@ -16,7 +16,6 @@ from scriptmodel_trainer.commands.temperature import TEMPERATURES, best_temperat
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.caches import CacheSettings
 from scriptmodel_trainer.generation.exact_writer import ExactWriter
-from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.rendering import count_pieces
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Opening, Writer
@@ -67,7 +66,7 @@ def generate(options: GenerateOptions, progress: Progress) -> list[str]:
     judged = options.keep == BEST or options.record is not None or options.judged_temperature
     model = artifacts.load_model(options.model, judged=judged)
     _prepare(options)
-    network = Network(model.weights, model.vocabulary.document)
+    network = model.network()
     if options.cache and network.cache:
         raise BadInputError(f"{options.model} was trained with a cache and always uses it", "leave out --cache")
     writer = writer_of(network, model.vocabulary, CacheSettings() if options.cache else None)

@@ -15,7 +15,6 @@ from scriptmodel_trainer import artifacts
 from scriptmodel_trainer.artifacts import TrainedModel
 from scriptmodel_trainer.corpus import layouts, reading, stream
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Opening, Writer
 from scriptmodel_trainer.judging.bleu import self_bleu
@@ -92,7 +91,7 @@ def _samples_of(options: JudgeOptions, model: TrainedModel | None, progress: Pro
         if model.vocabulary.exact:
             message = f"{options.subject} was trained with layout exact, and the judge compares speeches and directions"
             raise BadInputError(message, "judge a model of another layout")
-        writer = Writer(Network(model.weights, model.vocabulary.document), model.vocabulary)
+        writer = Writer(model.network(), model.vocabulary)
         seeds = [(options.seed, sample) for sample in range(options.samples)]
         return writer.write_together(options.words, Sampling(), seeds, Opening())
     (source,) = reading.find_sources([options.subject], progress.note)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -31,6 +32,7 @@ from scriptmodel_trainer.records import (
     Metrics,
     SplitPerplexity,
     Validation,
+    perplexity_of,
 )
 from scriptmodel_trainer.reporting.corpus_summary import summarize
 from scriptmodel_trainer.reporting.page import render_report
@@ -47,6 +49,7 @@ from scriptmodel_trainer.training.state import Effort
 from scriptmodel_trainer.training.stores import CheckpointFile, StateFolder, Store
 from scriptmodel_trainer.training.task import TrainingResult, TrainingTask
 from scriptmodel_trainer.training.unseen import without_unseen
+from scriptmodel_trainer.trigrams import count as count_trigrams
 from scriptmodel_trainer.vocabulary import (
     Vocabulary,
     build_exact_vocabulary,
@@ -180,23 +183,31 @@ def _evaluated(
     report = _while_testing(progress, result.history[-1], REPORT_SECONDS)
     from scriptmodel_trainer.training import scoring  # noqa: PLC0415  # it imports TensorFlow
 
-    losses = scoring.negative_log_likelihoods(
-        task.preset, result.weights, splits["test"], task.first, report, vocabulary.document
-    )
+    def scored(split: str) -> scoring.Scored:
+        return scoring.scored(task.preset, result.weights, splits[split], task.first, report, vocabulary.document)
+
+    best, effort = result.history[result.best_epoch - 1], task.effort
+    trigrams, valid_perplexity = None, best.valid_perplexity
+    if task.preset.trigrams and corpus.holds_out:
+        valid = scored("valid")
+        trigrams = valid.fitted(count_trigrams(task.train, len(vocabulary), task.first))
+        valid_perplexity = perplexity_of(float(valid.losses(trigrams).mean()))
+        text = f"trigrams have a share of {trigrams.share:.0%} of the prediction"
+        progress.note(f"{text}: validation perplexity {valid_perplexity:.2f}, {best.valid_perplexity:.2f} without them")
+    losses = scored("test").losses(trigrams)
     test = score_of(vocabulary, splits["test"], losses)
     test = per_character(test, _words(corpus, "test"), vocabulary)
-    best, effort = result.history[result.best_epoch - 1], task.effort
     base = options.base.record(vocabulary) if options.base else None
     reference = None if vocabulary.exact else _reference(options, corpus, progress)  # the judge looks for speeches
     metrics = Metrics(
         fingerprint=task.fingerprints.current,
         epochs=result.history,
-        perplexity=SplitPerplexity(best.train_perplexity, best.valid_perplexity, test.perplexity),
+        perplexity=SplitPerplexity(best.train_perplexity, valid_perplexity, test.perplexity),
         tokens=task.tokens,
         understood=round(corpus.understood, 5),
         best_epoch=result.best_epoch,
         seconds=result.seconds,
-        validation=_validation(best.valid_perplexity, task.tokens["valid"], corpus, vocabulary),
+        validation=_validation(valid_perplexity, task.tokens["valid"], corpus, vocabulary),
         test=test,
         restarts=effort.restarts,
         recomputed_seconds=round(effort.recomputed_seconds, 1),
@@ -219,7 +230,7 @@ def _evaluated(
     )
     versions = artifacts.versions(tensorflow=tensorflow)
     origin = Origin(options.preset_name, task.preset, options.seed, facts, versions, base)
-    return TrainedModel(origin, vocabulary, result.weights, metrics, reference)
+    return TrainedModel(origin, vocabulary, result.weights, metrics, reference, trigrams)
 
 
 def _summary(corpus: stream.TokenStream, train: Ids, vocabulary: Vocabulary) -> CorpusSummary:
@@ -254,14 +265,14 @@ def _fingerprints(options: TrainOptions, corpus: stream.TokenStream) -> Fingerpr
 def _note_choice(choice: Choice, progress: Progress) -> None:
     """Note what `auto` chose, and for what."""
     limit = "no limit of time" if choice.minutes is None else f"{choice.minutes:g} minutes"
-    settings = " ".join(f"{key}={value}" for key, value in choice.settings.items())
+    settings = " ".join(f"{key}={json.dumps(value)}" for key, value in choice.settings.items())
     chosen = f"preset {choice.preset}{settings and f' with {settings}'}"
     progress.note(f"auto: {chosen}, for {choice.tokens:,} tokens to train on and {limit}")
 
 
 def _validation(perplexity: float, count: int, corpus: stream.TokenStream, vocabulary: Vocabulary) -> Validation | None:
     """Return what models are compared by; None if the corpus is too small to hold out text."""
-    if corpus.splits["valid"] is corpus.splits["train"]:
+    if not corpus.holds_out:
         return None
     return validation_of(perplexity, count, _words(corpus, "valid"), vocabulary)
 

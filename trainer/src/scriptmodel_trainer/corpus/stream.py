@@ -38,6 +38,11 @@ class TokenStream:
     starts: dict[str, Ids]
     split: str  # what stayed together: SCENES or whole FILES
 
+    @property
+    def holds_out(self) -> bool:
+        """True unless the corpus is so small that the validation text is the training text."""
+        return self.splits["valid"] is not self.splits["train"]
+
 
 class _Lexicon(dict[str, int]):
     """Token to number; a new token gets the next number."""

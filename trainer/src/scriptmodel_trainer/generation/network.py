@@ -10,6 +10,7 @@ import numpy as np
 from scriptmodel_trainer.arrays import Floats, Ids
 from scriptmodel_trainer.generation.caches import trained_cache
 from scriptmodel_trainer.presets import LSTM_WEIGHTS
+from scriptmodel_trainer.trigrams import Trigrams
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +41,16 @@ class Network:
     `output/kernel` (V, D) unless tied, `output/bias` (V,). The token `document`, if there is one, is read with a state
     of zeros: nothing before it matters.
 
-    `cache` is the cache that was trained with the network, if there is one: features and logits are those without it.
+    `cache` is the cache that was trained with the network, and `trigrams` are those that it is mixed with, if there are
+    any: features and logits are those without them.
     """
 
-    def __init__(self, weights: Mapping[str, Floats], document: int | None = None) -> None:
+    def __init__(
+        self, weights: Mapping[str, Floats], document: int | None = None, trigrams: Trigrams | None = None
+    ) -> None:
         self.document = document
         self.cache = trained_cache(weights)
+        self.trigrams = trigrams
         self._embedding = weights["embedding"]
         count = sum(1 for name in weights if name.endswith("/recurrent"))
         self._layers = [_layer(weights, index) for index in range(count)]

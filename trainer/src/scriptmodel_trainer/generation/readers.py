@@ -1,4 +1,4 @@
-"""Readers of one stream of tokens: the network alone, or with a neural cache of the last words.
+"""The reader of one stream of tokens: the network, mixed with trigrams and with a neural cache of the last words.
 
 Both generation and `evaluate --cache` go through the same reader, so that what is measured is what writes.
 """
@@ -7,43 +7,73 @@ from __future__ import annotations
 
 from typing import Protocol
 
+import numpy as np
+
 from scriptmodel_trainer.arrays import Floats
 from scriptmodel_trainer.generation.caches import Cache, CacheSettings, RecentTokens
 from scriptmodel_trainer.generation.network import Network
+from scriptmodel_trainer.trigrams import Trigrams
 
 
-class Reader(Protocol):
-    """Reads a stream token by token."""
+class Mixer(Protocol):
+    """Mixes the prediction of one script's network with another."""
 
-    def read(self, token: int) -> Floats:
-        """Read one token; returns the logits of the next one, (V,)."""
+    def mixed(self, token: int, features: Floats, logits: Floats) -> Floats:
+        """Return the logits (V,) of the mixture after `token`, whose `features` are (D,) and `logits` (V,)."""
         ...
 
 
-class NetworkReader:
-    """The network alone."""
+class LastTokens:
+    """The last two tokens of one script, after which the network is mixed with trigrams."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, trigrams: Trigrams) -> None:
+        self._trigrams = trigrams
+        self._last: int | None = None
+
+    def mixed(self, token: int, features: Floats, logits: Floats) -> Floats:
+        """Return the logarithms of the mixed probabilities, (V,)."""
+        del features
+        expected = self._trigrams.distribution(self._last, token)
+        self._last = token
+        likely = np.exp(logits - logits.max())
+        likely *= np.float32(1 - self._trigrams.share) / likely.sum()
+        likely += np.float32(self._trigrams.share) * expected
+        logarithms: Floats = np.log(likely)
+        return logarithms
+
+
+class Mixers:
+    """All that is mixed with the network of one script: first the model's trigrams, then a `cache`.
+
+    `temperature` is that of the sampling from what is returned.
+    """
+
+    def __init__(self, network: Network, cache: Cache | None = None, temperature: float = 1.0) -> None:
+        self._mixers: list[Mixer] = []
+        if network.trigrams:
+            self._mixers.append(LastTokens(network.trigrams))
+        if cache:
+            self._mixers.append(RecentTokens(cache, network.document, temperature))
+
+    def mixed(self, token: int, features: Floats, logits: Floats) -> Floats:
+        """Return the logits of the mixture, (V,), as each Mixer does."""
+        for mixer in self._mixers:
+            logits = mixer.mixed(token, features, logits)
+        return logits
+
+
+class Reader:
+    """Reads a stream token by token, with a neural cache if one is given."""
+
+    def __init__(self, network: Network, cache: Cache | None = None, temperature: float = 1.0) -> None:
         self._network = network
         self._state = network.initial_state()
+        self._mixers = Mixers(network, cache, temperature)
 
     def read(self, token: int) -> Floats:
         """Read one token; returns the logits of the next one, (V,)."""
-        return self._network.logits(self._network.step(self._state, token))
-
-
-class CachedReader:
-    """The network with a neural cache."""
-
-    def __init__(self, network: Network, cache: Cache, temperature: float = 1.0) -> None:
-        self._network = network
-        self._state = network.initial_state()
-        self._recent = RecentTokens(cache, network.document, temperature)
-
-    def read(self, token: int) -> Floats:
-        """Read one token; returns what `RecentTokens.mixed` does, (V,)."""
         features = self._network.step(self._state, token)
-        return self._recent.mixed(token, features, self._network.logits(features))
+        return self._mixers.mixed(token, features, self._network.logits(features))
 
 
 def reader_of(network: Network, settings: CacheSettings | None = None, temperature: float = 1.0) -> Reader:
@@ -51,5 +81,4 @@ def reader_of(network: Network, settings: CacheSettings | None = None, temperatu
 
     `temperature` is that of the sampling from what it returns.
     """
-    cache = network.cache or settings
-    return CachedReader(network, cache, temperature) if cache else NetworkReader(network)
+    return Reader(network, network.cache or settings, temperature)

@@ -11,9 +11,8 @@ from typing import TypeVar
 import numpy as np
 
 from scriptmodel_trainer.arrays import Floats
-from scriptmodel_trainer.generation.caches import RecentTokens
 from scriptmodel_trainer.generation.network import Network
-from scriptmodel_trainer.generation.readers import Reader
+from scriptmodel_trainer.generation.readers import Mixers, Reader
 
 ROWS = 16
 """Scripts that are written together. Always so many rows are computed, so that no row depends on how many are in use:
@@ -44,9 +43,7 @@ def run_together(network: Network, streams: Sequence[Stream[T]], temperature: fl
 
 def _run_rows(network: Network, streams: Sequence[Stream[T]], temperature: float) -> list[T]:
     state = network.initial_state(ROWS)
-    recent = []
-    if network.cache:
-        recent = [RecentTokens(network.cache, network.document, temperature) for _ in streams]
+    mixers = [Mixers(network, network.cache, temperature) for _ in streams]
     tokens = np.zeros(ROWS, np.int32)
     results: dict[int, T] = {}
     for row, stream in enumerate(streams):
@@ -57,9 +54,8 @@ def _run_rows(network: Network, streams: Sequence[Stream[T]], temperature: float
         for row, stream in enumerate(streams):
             if row in results:
                 continue
-            predicted = recent[row].mixed(int(tokens[row]), features[row], logits[row]) if recent else logits[row]
             try:
-                tokens[row] = stream.send(predicted)
+                tokens[row] = stream.send(mixers[row].mixed(int(tokens[row]), features[row], logits[row]))
             except StopIteration as done:
                 results[row] = done.value
     return [results[row] for row in range(len(streams))]

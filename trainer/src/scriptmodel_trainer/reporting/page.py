@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from scriptmodel_trainer.artifacts import TrainedModel
 from scriptmodel_trainer.controls import escaped
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Opening
 from scriptmodel_trainer.generation.writers import writer_of
@@ -63,19 +62,20 @@ def _section(title: str, body: str) -> str:
 
 def _summary(model: TrainedModel) -> str:
     metrics, perplexity = model.metrics, model.metrics.perplexity or SplitPerplexity()
-    weights = sum(array.size for array in model.weights.values())
     entries: tuple[tuple[str, str], ...] = (
         ("Test perplexity", _number(perplexity.test)),
         ("Validation", _number(perplexity.valid)),
         ("Training", _number(perplexity.train)),
         ("Best epoch", f"{metrics.best_epoch} of {len(metrics.epochs)}"),
-        ("Weights", f"{weights:,}"),
+        ("Weights", f"{model.size:,}"),
         ("Vocabulary", f"{len(model.vocabulary):,}"),
         ("Training tokens", f"{metrics.tokens['train']:,}"),
         ("Time", _duration(metrics.seconds)),
     )
     if metrics.test is not None and metrics.test.nats_per_character is not None:
         entries = (*entries, ("Nats per character, test", f"{metrics.test.nats_per_character:.3f}"))
+    if model.trigrams:
+        entries = (*entries, ("Share of trigrams", f"{model.trigrams.share:.0%}"))
     cards = "".join(f"<div class='card'><dt>{name}</dt><dd>{value}</dd></div>" for name, value in entries)
     return f"<dl class='cards'>{cards}</dl>"
 
@@ -133,7 +133,7 @@ def _chips(title: str, entries: Iterable[tuple[str, int]]) -> str:
 
 
 def _written(model: TrainedModel) -> str:
-    writer = writer_of(Network(model.weights, model.vocabulary.document), model.vocabulary)
+    writer = writer_of(model.network(), model.vocabulary)
     scripts: dict[str, list[str]] = {}
     for temperature in _TEMPERATURES:
         try:

@@ -8,7 +8,9 @@ trained cache is part of the state.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,31 +19,62 @@ import tensorflow as tf
 
 from scriptmodel_trainer.arrays import Floats, Ids
 from scriptmodel_trainer.presets import Preset
-from scriptmodel_trainer.training.cache import mixed
 from scriptmodel_trainer.training.model import LanguageModel
+from scriptmodel_trainer.training.softmax import SMALLEST
+from scriptmodel_trainer.trigrams import Trigrams, fitted_share
 
 _ROWS = 32
 _STEPS = 50
 _LEAST = 4  # windows of a row
 _SAME = 1e-6  # of each number of a state
+_Numbers = npt.NDArray[np.float64]
 
 
-def negative_log_likelihoods(
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A stream of T tokens after `first`, and the network's -ln p in nats of each, (T,).
+
+    A trained cache copies a token with the probability `copied` (T,) and leaves the share `kept` (T,) to the network.
+    """
+
+    stream: Ids
+    first: int
+    network: _Numbers
+    kept: _Numbers
+    copied: _Numbers
+
+    def fitted(self, trigrams: Trigrams) -> Trigrams:
+        """Return trigrams with the share that makes the stream most probable."""
+        likely, expected = np.exp(-self.network), trigrams.probabilities(self.stream, self.first)
+        return dataclasses.replace(trigrams, share=fitted_share(likely, expected, self.kept, self.copied))
+
+    def losses(self, trigrams: Trigrams | None = None) -> _Numbers:
+        """Return -ln p of each token in nats under the mixture with cache and trigrams, as far as there are any."""
+        if trigrams is None and (self.kept == 1).all():
+            return self.network
+        likely = np.exp(-self.network)
+        if trigrams:
+            likely += trigrams.share * (trigrams.probabilities(self.stream, self.first) - likely)
+        losses: _Numbers = -np.log(np.maximum(self.kept * likely + self.copied, SMALLEST))
+        return losses
+
+
+def scored(
     preset: Preset,
     weights: Mapping[str, Floats],
     stream: Ids,
     first: int,
     on_progress: Callable[[float], None] = lambda _: None,
     document: int | None = None,
-) -> npt.NDArray[np.float64]:
-    """-ln p of each token given all before it, shape (len(stream),); the first is predicted after `first` (`<eos>`).
+) -> Scored:
+    """Score each token given all before it; the first is predicted after `first` (`<eos>`).
 
     `on_progress` is called with the share that is scored; `document` is the token that clears the state, if there is
     one. The stream must not be empty.
     """
     model = LanguageModel(preset, len(weights["output/bias"]), seed=0, document=document)
     model.set_weights(weights)
-    return _Rows(model, stream, first).losses(on_progress)
+    return _Rows(model, stream, first).scored(on_progress)
 
 
 class _Rows:
@@ -55,24 +88,26 @@ class _Rows:
         inputs = np.zeros(rows * self._windows * steps, np.int32)
         targets = np.zeros_like(inputs)
         inputs[0], inputs[1 : len(stream)], targets[: len(stream)] = first, stream[:-1], stream
-        self._model, self._length, self._rows, self._steps = model, len(stream), rows, steps
+        self._model, self._stream, self._first, self._rows, self._steps = model, stream, first, rows, steps
         self._tokens = tf.constant(np.stack([inputs, targets]).reshape(2, rows, -1))
         self._state = [[tf.Variable(part) for part in layer] for layer in model.zero_state(rows)]
         self._read = tf.function(self._read_window, input_signature=[tf.TensorSpec((), tf.int32)])
         self._score = tf.function(self._losses_of)
 
-    def losses(self, on_progress: Callable[[float], None]) -> npt.NDArray[np.float64]:
-        """Return the loss of each token of the stream."""
+    def scored(self, on_progress: Callable[[float], None]) -> Scored:
+        """Score each token of the stream."""
         starts = self._starts()
         self._begin(starts)
-        scored = []
+        windows = []
         for window in range(self._windows):
             begin = window * self._steps
             features, recalled = self._read(tf.constant(window))
-            targets = self._tokens[1, :, begin : begin + self._steps]
-            scored.append(self._score(features, recalled, targets).numpy())
+            losses = self._score(features, self._tokens[1, :, begin : begin + self._steps])
+            recalled = recalled or [tf.ones_like(losses), tf.zeros_like(losses)]
+            windows.append([part.numpy() for part in (losses, *recalled)])
             on_progress((window + 1) / self._windows)
-        return np.concatenate(scored, axis=1).reshape(-1)[: self._length].astype(np.float64)
+        parts = [np.concatenate(part, axis=1).reshape(-1) for part in zip(*windows, strict=True)]
+        return Scored(self._stream, self._first, *(part[: len(self._stream)].astype(np.float64) for part in parts))
 
     def _starts(self) -> list[list[Floats]]:
         """Return the state in which each row starts: that in which the row before it ends."""
@@ -107,14 +142,13 @@ class _Rows:
             variable.assign(part)
         return features, recalled
 
-    def _losses_of(self, features: Any, recalled: Any, targets: Any) -> Any:
-        """Return the losses of a window of all rows, (rows, steps)."""
+    def _losses_of(self, features: Any, targets: Any) -> Any:
+        """Return the network's losses of a window of all rows, (rows, steps)."""
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
             labels=tf.reshape(targets, (-1,)),
             logits=self._model.logits(tf.reshape(features, (-1, features.shape[-1]))),
         )
-        losses = tf.reshape(losses, (self._rows, self._steps))
-        return mixed(losses, *recalled) if recalled else losses
+        return tf.reshape(losses, (self._rows, self._steps))
 
 
 def _flat(layers: list[list[Any]]) -> list[Any]:
