@@ -20,9 +20,11 @@ from scriptmodel_trainer.presets import PRESETS, with_overrides
 from scriptmodel_trainer.records import FILES, SCENES, Choice
 
 EARLIER = ["cache_window=500", "letter_ngrams=6000"]
+LAST = [*EARLIER, "unknown_discount=0.5"]
 TINY = ["--set", "hidden_units=8", "embedding_units=8", "epochs=1", "batch_size=4"]
 
 
+TRIGRAMS = {"trigrams": True}
 CACHE = {"cache_window": 500}
 DISCOUNT = {"unknown_discount": 0.5}
 FEW = CACHE | {"letter_ngrams": 6000} | DISCOUNT
@@ -31,45 +33,44 @@ FEW = CACHE | {"letter_ngrams": 6000} | DISCOUNT
 @pytest.mark.parametrize(
     ("tokens", "minutes", "preset", "settings"),
     [
-        (1_063_000, None, "tuned", CACHE),
-        (1_063_000, 5, "demo", {}),
-        (1_063_000, 23, "demo", {}),
-        (1_063_000, 24, "tuned", {}),
-        (1_063_000, 27, "tuned", {}),
-        (1_063_000, 28, "tuned", CACHE),
-        (1_063_000, 99, "tuned", CACHE),
-        (1_063_000, 100, "tuned-long", CACHE),
-        (250_000, 7, "tuned", CACHE),
-        (249_999, 7, "tuned-few", FEW),
-        (249_999, 6, "tuned-few", DISCOUNT),
-        (249_999, 1000, "tuned-few", FEW),
-        (249_999, None, "tuned-few", FEW),
-        (194_000, 4, "demo", {}),
-        (0, None, "tuned-few", FEW),
-        (10**9, 0.01, "demo", {}),
+        (1_063_000, None, "tuned", CACHE | TRIGRAMS),
+        (1_063_000, 5, "demo", TRIGRAMS),
+        (1_063_000, 23, "demo", TRIGRAMS),
+        (1_063_000, 24, "tuned", TRIGRAMS),
+        (1_063_000, 27, "tuned", TRIGRAMS),
+        (1_063_000, 28, "tuned", CACHE | TRIGRAMS),
+        (1_063_000, 99, "tuned", CACHE | TRIGRAMS),
+        (1_063_000, 100, "tuned-long", CACHE | TRIGRAMS),
+        (250_000, 7, "tuned", CACHE | TRIGRAMS),
+        (249_999, 7, "tuned-few", FEW | TRIGRAMS),
+        (249_999, 6, "tuned-few", DISCOUNT | TRIGRAMS),
+        (249_999, 1000, "tuned-few", FEW | TRIGRAMS),
+        (249_999, None, "tuned-few", FEW | TRIGRAMS),
+        (194_000, 4, "demo", TRIGRAMS),
+        (0, None, "tuned-few", FEW | TRIGRAMS),
+        (10**9, 0.01, "demo", TRIGRAMS),
     ],
 )
 def test_the_table_decides_by_tokens_and_minutes(
     tokens: int, minutes: float | None, preset: str, settings: dict[str, float]
 ) -> None:
     assert choose(tokens, minutes) == Choice(preset, tokens, minutes, settings)
-    assert with_overrides(PRESETS[preset], {key: str(value) for key, value in settings.items()})
+    assert with_overrides(PRESETS[preset], {key: json.dumps(value) for key, value in settings.items()})
 
 
 def test_the_choices_of_earlier_versions_are_known() -> None:
     """They decide how a training continues that such a version began."""
-    for tokens, minutes, newer, older in (
-        (1_063_000, None, ("tuned", CACHE), "tuned"),
-        (1_063_000, 23, ("demo", {}), "demo"),
-        (1_063_000, 27, ("tuned", {}), "tuned"),
-        (1_063_000, 85, ("tuned", CACHE), "tuned"),
-        (1_063_000, 86, ("tuned", CACHE), "tuned-long"),
-        (249_999, None, ("tuned-few", CACHE | {"letter_ngrams": 6000}), "tuned-few"),
-        (249_999, 6, ("tuned-few", {}), "tuned-few"),
-        (194_000, 4, ("demo", {}), "demo"),
+    for tokens, minutes, *earlier in (
+        (1_063_000, None, ("tuned", CACHE), ("tuned", CACHE), ("tuned", {})),
+        (1_063_000, 23, ("demo", {}), ("demo", {}), ("demo", {})),
+        (1_063_000, 27, ("tuned", {}), ("tuned", {}), ("tuned", {})),
+        (1_063_000, 85, ("tuned", CACHE), ("tuned", CACHE), ("tuned", {})),
+        (1_063_000, 86, ("tuned", CACHE), ("tuned", CACHE), ("tuned-long", {})),
+        (249_999, None, ("tuned-few", FEW), ("tuned-few", CACHE | {"letter_ngrams": 6000}), ("tuned-few", {})),
+        (249_999, 6, ("tuned-few", DISCOUNT), ("tuned-few", {}), ("tuned-few", {})),
+        (194_000, 4, ("demo", {}), ("demo", {}), ("demo", {})),
     ):
-        preset, settings = newer
-        expected = (Choice(preset, tokens, minutes, settings), Choice(older, tokens, minutes))
+        expected = tuple(Choice(preset, tokens, minutes, settings) for preset, settings in earlier)
         assert earlier_choices(tokens, minutes) == expected
 
 
@@ -98,26 +99,27 @@ def test_the_choice_is_noted_recorded_and_the_same_training_as_the_named_preset(
     assert done.returncode == 0, done.stderr
     metrics = json.loads((tmp_path / "model" / "metrics.json").read_text())
     tokens = metrics["tokens"]["train"]
-    assert metrics["auto"] == {"preset": "tuned-few", "tokens": tokens, "minutes": 5.0, "settings": FEW}
-    chosen = "auto: preset tuned-few with cache_window=500 letter_ngrams=6000 unknown_discount=0.5"
+    assert metrics["auto"] == {"preset": "tuned-few", "tokens": tokens, "minutes": 5.0, "settings": FEW | TRIGRAMS}
+    chosen = "auto: preset tuned-few with cache_window=500 letter_ngrams=6000 unknown_discount=0.5 trigrams=true"
     assert f"{chosen}, for {tokens:,} tokens to train on and 5 minutes" in done.stderr
     described = json.loads((tmp_path / "model" / "model.json").read_text())
     assert described["preset"] == "tuned-few"
     assert described["parameters"]["document_starts"]
     assert described["parameters"]["letter_ngrams"] == FEW["letter_ngrams"]
     assert described["parameters"]["cache_window"] == 50, "settings of one's own come first"
-    settings = ["document_starts=true", "letter_ngrams=6000", "unknown_discount=0.5"]
+    settings = ["document_starts=true", "letter_ngrams=6000", "unknown_discount=0.5", "trigrams=true"]
     again = run_trainer([*train, *settings, "--preset", "tuned-few", "--resume"])
     assert "is already trained with these settings" in again.stderr
 
 
 @pytest.mark.parametrize(
-    ("place", "settings"), [("state", []), ("checkpoint", []), ("model", []), ("state", EARLIER), ("model", EARLIER)]
+    ("place", "settings"),
+    [("state", []), ("checkpoint", []), ("model", []), ("state", EARLIER), ("model", EARLIER), ("model", LAST)],
 )
 def test_a_training_that_an_earlier_version_began_keeps_its_settings(
     place: str, settings: list[str], corpus: Path, tmp_path: Path
 ) -> None:
-    """Version 0.1.0 set nothing but the starts of documents besides the preset, the next one no `unknown_discount`."""
+    """Version 0.1.0 set nothing but the starts of documents besides the preset; `trigrams` came last."""
     out, state = tmp_path / "model", tmp_path / "state"
     train = ["train", "--data", corpus, "--out", out, "--log", "json"]
     tiny = [*TINY, "document_starts=true", "epochs=2"]
@@ -136,7 +138,9 @@ def test_a_training_that_an_earlier_version_began_keeps_its_settings(
     assert done.returncode == 0, done.stderr
     parameters = json.loads((out / "model.json").read_text())["parameters"]
     begun_with = {
-        key: parameters[key] for key in ("cache_window", "letter_ngrams", "unknown_discount") if parameters[key]
+        key: parameters[key]
+        for key in ("cache_window", "letter_ngrams", "unknown_discount", "trigrams")
+        if parameters[key]
     }
     assert [f"{key}={value}" for key, value in begun_with.items()] == settings
     if place == "model":

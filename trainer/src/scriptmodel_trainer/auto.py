@@ -17,16 +17,26 @@ class _Row(NamedTuple):
     tokens: int
     minutes: float
     preset: str
-    settings: Mapping[str, float]
+    settings: Mapping[str, float | bool]
 
 
-_CACHE = {"cache_window": 500}
-_FEW = _CACHE | {"letter_ngrams": 6000}
-_DISCOUNT = {"unknown_discount": 0.5}
+_Settings = dict[str, float | bool]
+_TRIGRAMS: _Settings = {"trigrams": True}
+_CACHE: _Settings = {"cache_window": 500}
+_FEW: _Settings = _CACHE | {"letter_ngrams": 6000}
+_DISCOUNT: _Settings = {"unknown_discount": 0.5}
 # The first row that fits is chosen. The minutes are those of docs/results/presets.md on two cores, rounded up. Without
 # a limit of time they are those of `tuned`. The tables of earlier versions follow, newest first. They are frozen:
 # trainings that these versions began continue with their choice.
 _TABLES = (
+    (
+        _Row(MUCH, 9.4, "tuned-long", _CACHE | _TRIGRAMS),
+        _Row(MUCH, 2.6, "tuned", _CACHE | _TRIGRAMS),
+        _Row(MUCH, 2.2, "tuned", _TRIGRAMS),
+        _Row(0, 2.6, "tuned-few", _FEW | _DISCOUNT | _TRIGRAMS),
+        _Row(0, 2.2, "tuned-few", _DISCOUNT | _TRIGRAMS),
+        _Row(0, 0.0, "demo", _TRIGRAMS),
+    ),
     (
         _Row(MUCH, 9.4, "tuned-long", _CACHE),
         _Row(MUCH, 2.6, "tuned", _CACHE),

@@ -104,6 +104,11 @@ def _positive(value: Any, where: str) -> None:
         raise ValueError(f"{where} is negative")
 
 
+def _setting(value: Any, where: str) -> None:
+    if not isinstance(value, bool):
+        _positive(value, where)
+
+
 def _maybe(check: Check) -> Check:
     def checked(value: Any, where: str) -> None:
         if value is not None:
@@ -263,7 +268,7 @@ _METRICS = _record(
                     "preset": _text,
                     "tokens": _count,
                     "minutes": _maybe(_positive),
-                    "settings": _only(dict, _each(_positive)),
+                    "settings": _only(dict, _each(_setting)),
                 },
             )
         ),

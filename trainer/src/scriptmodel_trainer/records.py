@@ -89,7 +89,7 @@ class Choice:
     preset: str = ""
     tokens: int = 0
     minutes: float | None = None
-    settings: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    settings: Mapping[str, float | bool] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
 import math
 import os
 from collections.abc import Mapping, Sequence
@@ -61,7 +62,7 @@ class TrainOptions:
         return [*map(self._with, earlier_choices(self.auto.tokens, self.auto.minutes))] if self.auto else []
 
     def _with(self, choice: Choice) -> TrainOptions:
-        settings = {"document_starts": "true", **{key: str(value) for key, value in choice.settings.items()}}
+        settings = {"document_starts": "true", **{key: json.dumps(value) for key, value in choice.settings.items()}}
         preset = presets.with_overrides(presets.preset_named(choice.preset), {**settings, **self.overrides})
         return dataclasses.replace(self, preset_name=choice.preset, preset=preset, auto=choice)
 
