@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 
 from scriptmodel_trainer.progress.events import DeviceUsed, EpochEnded, EpochStarted, Progressed, Resumed, Started
@@ -16,7 +17,11 @@ REPORT_SECONDS = 5.0
 
 
 class Reporter:
-    """Turns positions into events: every REPORT_SECONDS, and at each tenth of an epoch."""
+    """Turns positions into events: every REPORT_SECONDS, and at each tenth of an epoch.
+
+    The first windows of a run take far longer than others, since TensorFlow compiles the graph: the speed and the time
+    that is left are those of the windows after them.
+    """
 
     def __init__(self, progress: Progress, task: TrainingTask, rows: TrainingRows) -> None:
         self._progress = progress
@@ -24,6 +29,7 @@ class Reporter:
         self._rows = rows
         self._reported_at = time.monotonic()
         self._reported_tenth = 0
+        self._first: Position | None = None
 
     def started(self, resumed_from: int | None, position: Position) -> None:
         """Report the start of the run; `resumed_from` is the epoch that a resumed run continues."""
@@ -50,11 +56,18 @@ class Reporter:
 
     def progressed(self, position: Position) -> None:
         """Report the position if a report is due."""
+        if self._first is None:
+            self._first = dataclasses.replace(position)
         tenth = self._tenth(position)
         if tenth == self._reported_tenth and time.monotonic() - self._reported_at < REPORT_SECONDS:
             return
         windows, epochs = self._rows.windows, self._task.preset.epochs
-        speed = position.window * self._rows.words / max(position.epoch_seconds, 1e-9)
+        trained, seconds = position.window, position.epoch_seconds
+        if position.epoch == self._first.epoch and windows > self._first.window:
+            trained, seconds = trained - self._first.window, seconds - self._first.epoch_seconds
+        if not trained:
+            return
+        speed = trained * self._rows.words / max(seconds, 1e-9)
         eta = self._seconds_left(position, windows * self._rows.words / max(speed, 1e-9))
         mean = position.loss / position.window
         self._progress.report(

@@ -1,0 +1,97 @@
+"""Progress reports of a training: their speed, and the time that is left."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+
+from scriptmodel_trainer.presets import PRESETS
+from scriptmodel_trainer.progress.events import Event, Progressed
+from scriptmodel_trainer.progress.listeners import Progress
+from scriptmodel_trainer.training.batches import cut_for_training
+from scriptmodel_trainer.training.fingerprints import Fingerprints
+from scriptmodel_trainer.training.reporter import Reporter
+from scriptmodel_trainer.training.state import Position
+from scriptmodel_trainer.training.task import TrainingTask
+
+ROWS = cut_for_training(np.zeros(10_001, np.int32), 10, 10, 0)
+WORDS = 100  # in each of the hundred windows of an epoch
+
+
+class Recording(Progress):
+    def __init__(self) -> None:
+        self.progressed: list[Progressed] = []
+
+    def report(self, event: Event) -> None:
+        assert isinstance(event, Progressed)
+        self.progressed.append(event)
+
+    def note(self, text: str) -> None:
+        raise AssertionError(text)
+
+
+@pytest.fixture
+def recording() -> Recording:
+    return Recording()
+
+
+@pytest.fixture
+def reporter(recording: Recording, monkeypatch: pytest.MonkeyPatch) -> Reporter:
+    """A reporter of two epochs for which a report is always due."""
+    monkeypatch.setattr("scriptmodel_trainer.training.reporter.REPORT_SECONDS", 0.0)
+    nothing: Any = None
+    preset = dataclasses.replace(PRESETS["small"], epochs=2)
+    stream = np.zeros(10_001, np.int32)
+    task = TrainingTask(
+        *("small", preset, 50, stream, stream, {}, 0, 1, Fingerprints("run"), "", nothing, 60.0, lambda _: "")
+    )
+    return Reporter(recording, task, ROWS)
+
+
+def test_the_time_that_is_left_leaves_the_compilation_of_the_graph_out(
+    reporter: Reporter, recording: Recording
+) -> None:
+    assert (ROWS.windows, ROWS.words) == (100, WORDS)
+    position = Position()
+    position.advance(1, 5.0, 8.0)  # which compiled
+    reporter.progressed(position)
+    assert not recording.progressed, "nothing is known of the speed yet"
+    position.advance(4, 20.0, 0.4)
+    reporter.progressed(position)
+    (event,) = recording.progressed
+    assert event.words_per_second == pytest.approx(WORDS / 0.1)
+    assert event.eta_seconds == pytest.approx((200 - 5) * 0.1)
+
+
+def test_the_next_epoch_counts_all_its_windows(reporter: Reporter, recording: Recording) -> None:
+    position = Position()
+    position.advance(1, 5.0, 8.0)
+    reporter.progressed(position)
+    position.start_next_epoch()
+    position.advance(1, 5.0, 0.1)
+    reporter.progressed(position)
+    (event,) = recording.progressed
+    assert event.words_per_second == pytest.approx(WORDS / 0.1)
+
+
+def test_an_epoch_of_one_call_is_reported_with_all_it_took(reporter: Reporter, recording: Recording) -> None:
+    position = Position()
+    position.advance(100, 500.0, 20.0)
+    reporter.progressed(position)
+    (event,) = recording.progressed
+    assert event.words_per_second == pytest.approx(100 * WORDS / 20)
+    assert event.fraction == 1.0
+
+
+def test_a_resumed_run_reports_its_own_speed(reporter: Reporter, recording: Recording) -> None:
+    position = Position(window=40, loss=200.0, epoch_seconds=400.0)
+    position.advance(1, 5.0, 8.0)
+    reporter.progressed(position)
+    position.advance(10, 50.0, 1.0)
+    reporter.progressed(position)
+    (event,) = recording.progressed
+    assert event.words_per_second == pytest.approx(WORDS / 0.1)
+    assert event.eta_seconds == pytest.approx((200 - 51) * 0.1)
