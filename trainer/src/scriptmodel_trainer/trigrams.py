@@ -27,8 +27,7 @@ MOST_BYTES = 1 << 30
 _LEAST = 2  # occurrences of a trigram that is kept
 _SUMS = 1e-3  # from 1, of probabilities that are stored
 _PARTS = {"rows": np.int32, "words": np.int32, "shares": np.float32, "backoffs": np.float32}
-_ROUNDS = 40
-_START = 0.1  # of the share that is fitted
+_HALVINGS = 40  # of the interval that holds the fitted share
 
 _Numbers = npt.NDArray[np.int64]
 _Shares = npt.NDArray[np.float64]
@@ -132,17 +131,21 @@ def count(stream: Ids, vocabulary: int, first: int) -> Trigrams:
 
 
 def fitted_share(network: _Shares, trigrams: Floats, kept: _Shares, copied: _Shares) -> float:
-    """Return the share of trigrams in a mixture that makes a text most probable, by expectation maximisation.
+    """Return the share of trigrams in a mixture that makes a text most probable, 0 if they do not help.
 
-    Of each token, (T,), are given its probability by the `network` and by the `trigrams`, what a cache leaves them and
-    the probability that the cache copies it.
+    Of each token, (T,), are given its probability by the `network` and by the `trigrams`, the share that a cache leaves
+    to both and the probability that the cache copies it. The log-likelihood is concave in the share, so the zero of its
+    derivative is found by bisection.
     """
-    share = _START
-    for _ in range(_ROUNDS):
-        by_trigrams, by_network = kept * share * trigrams, kept * (1 - share) * network
-        total = by_trigrams + by_network + copied
-        share = float((by_trigrams / total).sum() / ((by_trigrams + by_network) / total).sum())
-    return share
+    slope = kept * (trigrams - network)
+    low, high = 0.0, 1.0
+    for _ in range(_HALVINGS):
+        share = (low + high) / 2
+        if (slope / (kept * network + share * slope + copied)).sum() > 0:
+            low = share
+        else:
+            high = share
+    return low
 
 
 def trigrams_from(arrays: Mapping[str, npt.NDArray[Any]], vocabulary: int) -> Trigrams:
