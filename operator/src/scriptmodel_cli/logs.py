@@ -175,6 +175,19 @@ def _epoch(event: dict[str, Any]) -> str:
     return f"epoch {event['epoch']} done: train {train:.1f}, valid {valid:.1f}{best}{sample}"
 
 
+def _device(event: dict[str, Any]) -> str:
+    return f"device: {event['name']} ({event['device']}), {event['precision']}"
+
+
+def _resumed(event: dict[str, Any]) -> str:
+    return f"resumed in epoch {event['epoch']} at {event['share']:.0%}, restart {event['restarts']} of this training"
+
+
+def _trigrams(event: dict[str, Any]) -> str:
+    valid, network = event["valid_perplexity"], event["network_perplexity"]
+    return f"trigrams get {event['share']:.0%} of the prediction: valid {valid:.1f}, {network:.1f} without them"
+
+
 def _done(event: dict[str, Any]) -> str:
     return f"done in {format_duration(event['seconds'])}: perplexity {event['perplexity']:.1f} on the test split"
 
@@ -199,8 +212,11 @@ def _dropped(event: dict[str, Any]) -> str:
 
 _DESCRIPTIONS = {
     "start": _start,
+    "device": _device,
+    "resumed": _resumed,
     "progress": _progress,
     "epoch": _epoch,
+    "trigrams": _trigrams,
     "done": _done,
     "error": _error,
     "warning": _warning,

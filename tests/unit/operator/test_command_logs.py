@@ -36,6 +36,18 @@ def test_events_of_the_trainer_are_described_and_other_lines_printed_unchanged()
     ended = event(event="epoch", epoch=1, train_perplexity=1.0, valid_perplexity=2.0, best=True)
     assert describe_line(ended) == "epoch 1 done: train 1.0, valid 2.0, the best so far"
     for record, words in (
+        (
+            event(event="device", device="cpu", name="AMD EPYC", memory_bytes=None, precision="bfloat16"),
+            "device: AMD EPYC (cpu), bfloat16",
+        ),
+        (
+            event(event="resumed", epoch=3, share=0.42, restarts=2, recomputed_seconds=61.4),
+            "resumed in epoch 3 at 42%, restart 2 of this training",
+        ),
+        (
+            event(event="trigrams", share=0.158, valid_perplexity=70.39, network_perplexity=76.2),
+            "trigrams get 16% of the prediction: valid 70.4, 76.2 without them",
+        ),
         (event(event="error", code="x", message="no words", hint="add some"), "failed: no words (add some)"),
         (event(event="warning", code="x", message="few words"), "warning: few words"),
         (event(event="written", file="out/script.txt", words=1700), "wrote out/script.txt (1,700 words)"),

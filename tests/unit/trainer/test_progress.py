@@ -7,7 +7,7 @@ import io
 import pytest
 
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.progress.events import DeviceUsed, EpochStarted, Failed, Progressed, Resumed
+from scriptmodel_trainer.progress.events import DeviceUsed, EpochStarted, Failed, Progressed, Resumed, TrigramsMixed
 from scriptmodel_trainer.progress.listeners import BarProgress, TextProgress
 
 
@@ -57,12 +57,14 @@ def test_lines_and_errors_take_the_place_of_the_bar(
     assert capsys.readouterr().err == "scriptmodel-trainer: error: no\n"
 
 
-def test_the_text_log_names_the_device_and_says_in_a_sentence_that_a_run_continues() -> None:
+def test_the_text_log_has_device_restarts_and_trigrams_in_words() -> None:
     out = io.StringIO()
     text = TextProgress(out)
     text.report(DeviceUsed("gpu", "Some Card", 16 << 30, "bfloat16", True))
     text.report(Resumed(3, 0.4, 2, 12.4))
+    text.report(TrigramsMixed(0.158, 70.386, 76.2))
     assert out.getvalue().splitlines() == [
         "Device: Some Card (gpu) with 16 GiB, bfloat16",
         "Resumed in epoch 3 at 40%: restart 2 of this training, 12 s recomputed so far",
+        "Valid Perplexity: 70.386 with trigrams (16%), 76.200 without",
     ]

@@ -156,6 +156,16 @@ def test_the_network_is_that_of_a_training_without_trigrams(mixed: Path, corpus:
     assert described["weights"] == count + model.trigrams.size
 
 
+def test_the_log_says_what_trigrams_gain(mixed: Path) -> None:
+    events = [json.loads(line) for line in (mixed / "train.log.jsonl").read_text("utf-8").splitlines()]
+    (event,) = [event for event in events if event["event"] == "trigrams"]
+    model = load_model(mixed)
+    assert model.trigrams is not None
+    assert event["share"] == pytest.approx(model.trigrams.share, abs=1e-4)
+    assert event["valid_perplexity"] == pytest.approx(model.metrics.perplexity.valid, abs=1e-3)
+    assert event["network_perplexity"] == min(each["valid_perplexity"] for each in events if each["event"] == "epoch")
+
+
 def test_evaluation_the_test_and_generation_follow_the_mixture(mixed: Path, corpus: Path) -> None:
     model, stream = load_model(mixed), tokens(corpus, mixed)
     network, alone = model.network(), dataclasses.replace(model, trigrams=None).network()

@@ -21,7 +21,7 @@ from scriptmodel_trainer.evaluation import score_of
 from scriptmodel_trainer.generation.sample_lines import sample_line
 from scriptmodel_trainer.judging.reference import Reference, reference_of, stored_figures
 from scriptmodel_trainer.presets import Preset
-from scriptmodel_trainer.progress.events import Done, Failed, ModelStored, Progressed, Warned
+from scriptmodel_trainer.progress.events import Done, Failed, ModelStored, Progressed, TrigramsMixed, Warned
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.progress.log import BoundedLog, LoggedProgress
 from scriptmodel_trainer.records import (
@@ -192,8 +192,7 @@ def _evaluated(
         valid = scored("valid")
         trigrams = valid.fitted(count_trigrams(task.train, len(vocabulary), task.first))
         valid_perplexity = perplexity_of(float(valid.losses(trigrams).mean()))
-        text = f"trigrams have a share of {trigrams.share:.0%} of the prediction"
-        progress.note(f"{text}: validation perplexity {valid_perplexity:.2f}, {best.valid_perplexity:.2f} without them")
+        progress.report(TrigramsMixed(trigrams.share, valid_perplexity, best.valid_perplexity))
     losses = scored("test").losses(trigrams)
     test = score_of(vocabulary, splits["test"], losses)
     test = per_character(test, _words(corpus, "test"), vocabulary)

@@ -106,6 +106,16 @@ class EpochEnded(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class TrigramsMixed(Event):
+    """Trigrams get this `share` of the prediction; validation perplexity of the mixture, and of the network alone."""
+
+    kind: ClassVar[str | None] = "trigrams"
+    share: float
+    valid_perplexity: float
+    network_perplexity: float
+
+
+@dataclass(frozen=True, slots=True)
 class Done(Event):
     """Training is complete; `perplexity` is that of the test split."""
 

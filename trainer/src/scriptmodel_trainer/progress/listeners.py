@@ -25,12 +25,13 @@ from scriptmodel_trainer.progress.events import (
     Progressed,
     Resumed,
     Started,
+    TrigramsMixed,
     Warned,
 )
 
 _DIGITS = {
     **dict.fromkeys(("fraction", "share"), 4),
-    **dict.fromkeys(("perplexity", "train_perplexity", "valid_perplexity"), 3),
+    **dict.fromkeys(("perplexity", "train_perplexity", "valid_perplexity", "network_perplexity"), 3),
     **dict.fromkeys(("words_per_second", "eta_seconds", "seconds", "recomputed_seconds"), 1),
 }
 
@@ -152,10 +153,10 @@ def _lines(event: Event) -> Iterator[str]:
         case EpochStarted():
             yield f"Epoch: {event.epoch} Learning rate: {event.learning_rate:.3f}"
         case EpochEnded():
-            yield f"Epoch: {event.epoch} Train Perplexity: {event.train_perplexity:.3f}"
-            yield f"Epoch: {event.epoch} Valid Perplexity: {event.valid_perplexity:.3f}"
-            if event.sample:
-                yield f"Epoch: {event.epoch} Sample: {event.sample}"
+            yield from _epoch_lines(event)
+        case TrigramsMixed():
+            valid, network = event.valid_perplexity, event.network_perplexity
+            yield f"Valid Perplexity: {valid:.3f} with trigrams ({event.share:.0%}), {network:.3f} without"
         case Done():
             yield f"Test Perplexity: {event.perplexity:.3f}"
         case ModelStored():
@@ -164,6 +165,13 @@ def _lines(event: Event) -> Iterator[str]:
             yield f"Next: scriptmodel-trainer generate {shlex.quote(str(event.folder))} --words 300"
         case FileWritten():
             yield f"Wrote {event.file}" if event.words is None else f"Wrote {event.file} ({event.words:,} words)"
+
+
+def _epoch_lines(event: EpochEnded) -> Iterator[str]:
+    yield f"Epoch: {event.epoch} Train Perplexity: {event.train_perplexity:.3f}"
+    yield f"Epoch: {event.epoch} Valid Perplexity: {event.valid_perplexity:.3f}"
+    if event.sample:
+        yield f"Epoch: {event.epoch} Sample: {event.sample}"
 
 
 class BarProgress(TextProgress):
