@@ -287,6 +287,8 @@ def test_nothing_valid_is_dropped_and_defaults_are_filled_in(cluster: Cluster) -
                 "cacheWindow": 500,
                 "letterNgrams": 6000,
                 "unknownDiscount": "0.5",
+                "subwords": True,
+                "subwordDiscount": "2",
                 "trigrams": True,
             },
             "seed": 7,

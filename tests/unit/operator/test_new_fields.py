@@ -47,6 +47,8 @@ EFFECTS: dict[str, tuple[object, tuple[str, ...]]] = {
     "model.overrides.cacheWindow": (500, TRAIN),
     "model.overrides.letterNgrams": (6000, TRAIN),
     "model.overrides.unknownDiscount": ("0.5", TRAIN),
+    "model.overrides.subwords": (True, TRAIN),
+    "model.overrides.subwordDiscount": ("2", TRAIN),
     "model.overrides.trigrams": (True, TRAIN),
     "model.seed": (3, TRAIN),
     "training.image": ("other:1", BOTH),

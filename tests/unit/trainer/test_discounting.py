@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from samples import play
 from stopped import StoppedInEpochTwo
 
@@ -21,7 +23,7 @@ from scriptmodel_trainer.progress.listeners import TextProgress
 from scriptmodel_trainer.stopping import StopSignals
 from scriptmodel_trainer.subwords import LETTERS
 from scriptmodel_trainer.training.batches import cut_for_training
-from scriptmodel_trainer.training.discounting import Discount, discount_of
+from scriptmodel_trainer.training.discounting import Discount, discount_of, spelled_out
 from scriptmodel_trainer.training.hardware import load_tensorflow
 from scriptmodel_trainer.vocabulary import Vocabulary, with_documents
 
@@ -40,6 +42,7 @@ from scriptmodel_trainer.training.task import TrainingTask  # noqa: E402  # as a
 
 WORDS = Vocabulary((UNKNOWN, EOS, OPEN_NAME, ",", "often", "twice", "once", "never"))
 TRAIN = np.array([4, 4, 4, 4, 5, 5, 6, 1, 2, 3], np.int32)
+SPELLING = Vocabulary((*WORDS.words, *(letter for letter in LETTERS if letter not in WORDS), "of", "##ten"))
 SETTINGS = {"hidden_units": "12", "embedding_units": "8", "steps": "5", "batch_size": "4"}
 
 
@@ -66,9 +69,67 @@ def test_a_token_that_starts_documents_is_never_replaced() -> None:
 
 def test_no_words_are_replaced_without_the_setting_or_where_every_word_is_spelled() -> None:
     assert discount_of(0.0, WORDS, TRAIN) is None
-    spelling = Vocabulary((*WORDS.words, *(letter for letter in LETTERS if letter not in WORDS)))
-    assert spelling.spells
-    assert discount_of(0.6, spelling, TRAIN) is None
+    assert SPELLING.spells
+    assert discount_of(0.6, SPELLING, TRAIN) is None
+    assert spelled_out(TRAIN, SPELLING, 0.0, 1) is TRAIN
+    assert spelled_out(TRAIN, WORDS, 1.0, 1) is TRAIN
+
+
+def test_each_word_is_spelled_so_many_times_and_stays_whole_once() -> None:
+    counts = np.bincount(spelled_out(TRAIN, SPELLING, 2.0, 1), minlength=len(SPELLING))
+    assert counts[: len(WORDS)].tolist() == [0, 1, 1, 1, 2, 1, 1, 0]  # of 4 "often" and 2 "twice"
+    assert counts[SPELLING.id_of("of")] == counts[SPELLING.id_of("##ten")] == 2
+    assert [counts[SPELLING.id_of(piece)] for piece in ("t", "##w", "##i", "##c", "##e")] == [1, 1, 1, 1, 1]
+    assert counts.sum() == len(TRAIN) + 2 + 4
+
+
+def test_a_fraction_of_a_discount_is_drawn() -> None:
+    train = np.tile(TRAIN[TRAIN == 4], 1000)
+    found = [int((spelled_out(train, SPELLING, 1.3, seed) == 4).sum()) for seed in range(300)]
+    assert set(found) == {3998, 3999}
+    assert np.mean(found) == pytest.approx(3998.7, abs=0.1)
+
+
+def test_the_words_of_a_base_model_stay_whole() -> None:
+    found = spelled_out(TRAIN, SPELLING, 1.0, 1, known=5)
+    assert np.bincount(found)[4:6].tolist() == [4, 1]
+
+
+@given(st.lists(st.integers(0, len(SPELLING) - 1), max_size=40), st.floats(0, 3), st.integers(0, 9))
+def test_a_training_split_with_spelled_words_is_the_same_text(drawn: list[int], discount: float, seed: int) -> None:
+    separated = [
+        token for number in drawn for token in (number, SPELLING.id_of(","))
+    ]  # no piece continues another word
+    train = np.array(separated, np.int32)
+    found = spelled_out(train, SPELLING, discount, seed)
+    assert SPELLING.joined(map(SPELLING.words.__getitem__, found)) == SPELLING.joined(
+        map(SPELLING.words.__getitem__, train)
+    )
+    assert np.array_equal(found, spelled_out(train, SPELLING, discount, seed))
+    assert found.dtype == np.int32
+
+
+def test_spelled_words_need_sub_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "play.md").write_text(play(40), "utf-8")
+    command = ["train", "--data", str(tmp_path / "play.md"), "--out", str(tmp_path / "out"), "--preset", "demo"]
+    assert main([*command, "--set", "subword_discount=1"]) == 2
+    expected = "scriptmodel-trainer: error: subword_discount needs sub-words; set subwords=true as well\n"
+    assert capsys.readouterr().err == expected
+
+
+def test_training_reads_words_spelled(tmp_path: Path) -> None:
+    (tmp_path / "play.md").write_text(play(40), "utf-8")
+    models = {}
+    for discount in ("0", "2"):
+        command = ["train", "--data", str(tmp_path / "play.md"), "--out", str(tmp_path / discount), "--preset", "demo"]
+        sizes = ["hidden_units=8", "embedding_units=8", "epochs=1", "batch_size=4", "subwords=true"]
+        assert main([*command, "--set", *sizes, f"subword_discount={discount}"]) == 0
+        models[discount] = load_model(tmp_path / discount)
+    plain, discounted = models["0"], models["2"]
+    assert discounted.vocabulary == plain.vocabulary
+    assert discounted.metrics.tokens["train"] > plain.metrics.tokens["train"]
+    assert discounted.metrics.tokens["valid"] == plain.metrics.tokens["valid"]
+    assert discounted.metrics.fingerprint != plain.metrics.fingerprint
 
 
 def replaced(discount: Discount, step: int, seed: int = 0) -> Ids:

@@ -55,6 +55,7 @@ class Preset:
     subwords: bool = False  # spell words outside the vocabulary; the layout exact always does
     ema_decay: float = 0.0  # of the moving average of the weights, which is validated and kept; 0: no average
     unknown_discount: float = 0.0  # of the count of each word, the part that training reads as <unk>
+    subword_discount: float = 0.0  # occurrences of each word that training reads spelled with sub-words
     cache_window: int = 0  # recent tokens in the neural cache that is trained with the network; 0: no cache
     letter_ngrams: int = 0  # character n-grams whose vectors words share during training; 0: none
     trigrams: bool = False  # mix the trained network with a Kneser-Ney trigram model of the training text
@@ -204,6 +205,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "recurrent_dropout": (0.0, 0.95),
     "ema_decay": (0.0, 0.999999),
     "unknown_discount": (0.0, 1.0),
+    "subword_discount": (0.0, 10.0),
     "letter_ngrams": (0, 1_000_000),
     "cache_window": (0, 10_000),
     "initial_range": (1e-6, 10.0),

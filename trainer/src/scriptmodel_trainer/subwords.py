@@ -134,14 +134,14 @@ def spelled(token: str, known: Container[str]) -> Sequence[str]:
     return (token,) if token in known and not continues(token) else tuple(pieces_of(token, known))
 
 
-def pieces_of(word: str, known: Container[str]) -> Iterator[str]:
+def pieces_of(word: str, known: Container[str], longest: int = _LONGEST) -> Iterator[str]:
     """Yield the pieces of a word, the longest one of `known` first, and bytes where there is none.
 
-    A word that looks like a later piece or like a byte is not taken for one.
+    A piece has at most `longest` characters. A word that looks like a later piece or like a byte is not taken for one.
     """
     start, mark = 0, ""
     while start < len(word):
-        for end in range(min(len(word), start + _LONGEST), start, -1):
+        for end in range(min(len(word), start + longest), start, -1):
             text = word[start:end]
             if mark + text in known and text not in _VALUES and (mark or not continues(text)):
                 yield mark + text

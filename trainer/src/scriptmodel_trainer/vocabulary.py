@@ -98,6 +98,14 @@ class Vocabulary:
         """Return a token as the words or sub-words of this vocabulary that stand for it."""
         return subwords.spelled(token, self._ids) if self.spells else (token,)
 
+    def shorter_pieces(self, number: int) -> Ids:
+        """Return the numbers of shorter sub-words that spell a word; any other token as it is."""
+        word = self.words[number]
+        if not self.spells or len(word) < 2 or not subwords.is_word(word) or subwords.continues(word):
+            return np.array([number], np.int32)
+        pieces = subwords.pieces_of(word, self._ids, len(word) - 1)
+        return np.fromiter(map(self.id_of, pieces), np.int32)
+
     def joined(self, pieces: Iterable[str]) -> list[str]:
         """Return the tokens that words and sub-words of this vocabulary stand for."""
         return list(subwords.words_of(pieces) if self.spells else pieces)

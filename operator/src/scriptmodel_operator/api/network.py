@@ -53,6 +53,10 @@ class Overrides(ApiModel):
     """Number of character n-grams whose vectors words share during training; 0 for none."""
     unknown_discount: Annotated[str, decimal(at_most=1), AS_DECIMAL] | None = None
     """Part of each word's count that training reads as the unknown word, at most 1."""
+    subwords: bool | None = None
+    """Spell words outside the vocabulary with sub-words instead of reading them as one unknown word."""
+    subword_discount: Annotated[str, decimal(at_most=10), AS_DECIMAL] | None = None
+    """Occurrences of each word that training reads spelled with sub-words, at most 10. Needs sub-words."""
     trigrams: bool | None = None
     """Mix the network's prediction with that of a trigram model of the corpus."""
 

@@ -41,7 +41,7 @@ from scriptmodel_trainer.storage import locked, prepare_folder
 from scriptmodel_trainer.training import hardware
 from scriptmodel_trainer.training.base import require_layout, vocabulary_after, weights_after
 from scriptmodel_trainer.training.checkpoints import fingerprint_of
-from scriptmodel_trainer.training.discounting import discount_of
+from scriptmodel_trainer.training.discounting import discount_of, spelled_out
 from scriptmodel_trainer.training.fingerprints import Fingerprints, fingerprints_of
 from scriptmodel_trainer.training.letter_ngrams import letter_ngrams_of
 from scriptmodel_trainer.training.reporter import REPORT_SECONDS
@@ -102,6 +102,8 @@ def _learn(
     splits = {
         name: vocabulary.translated(ids, corpus.lexicon, corpus.starts[name]) for name, ids in corpus.splits.items()
     }
+    known = len(base.model.vocabulary) if base else 0
+    splits["train"] = spelled_out(splits["train"], vocabulary, options.preset.subword_discount, options.seed, known)
     preset, fingerprints = _for_this_machine(options.preset, options.seed), _fingerprints(options, corpus)
     effort = Effort()
     with _state_folder(options, fingerprints, effort, progress) as state:
@@ -115,7 +117,6 @@ def _learn(
         _advise(options, len(splits["train"]), progress)
         from scriptmodel_trainer.training import loop  # noqa: PLC0415  # it imports TensorFlow
 
-        known = len(base.model.vocabulary) if base else 0
         discount = discount_of(preset.unknown_discount, vocabulary, splits["train"], known)
         task = TrainingTask(
             preset_name=options.preset_name,

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from scriptmodel_trainer import presets
 from scriptmodel_trainer.auto import choose, earlier_choices, minutes_from
+from scriptmodel_trainer.corpus.layouts import EXACT
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.presets import AUTO, Preset
 from scriptmodel_trainer.records import SCENES, Choice
@@ -81,6 +82,9 @@ def options_from(parsed: argparse.Namespace, environment: Mapping[str, str] = os
         name = parsed.preset or "small"
         # Until the corpus is read, small stands for what auto will choose: overrides are checked at once.
         preset = presets.with_overrides(presets.preset_named("small" if name == AUTO else name), overrides)
+    if preset.subword_discount and not preset.subwords and parsed.layout != EXACT:
+        message, hint = "subword_discount needs sub-words", "set subwords=true as well"
+        raise BadInputError(message, hint, parameter="subword_discount")
     required = parsed.require_gpu or environment.get(_GPU_REQUIRED) == "1"
     return TrainOptions(
         data=parsed.data,

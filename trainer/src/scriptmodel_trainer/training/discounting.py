@@ -1,9 +1,12 @@
-"""Words of the training text that are read as `<unk>`, so that training learns how often a new word comes.
+"""Words of the training text that are read as new ones, so that training learns how often a new word comes.
 
 A vocabulary that holds all words of its training text never shows `<unk>` there, though one word in twenty of other
 text by the same author may be new. Absolute discounting (Ney, Essen and Kneser 1994) takes a part of a count from each
 word for words that were not seen. Here it is done by drawing: each time a word that occurs n times is read, it is
 replaced by `<unk>` with probability `unknown_discount` / n.
+
+An open vocabulary spells new words with sub-words, and holds the frequent words of its training text, so it spells
+less there than in other text. With it `subword_discount` occurrences of each word are spelled.
 """
 
 from __future__ import annotations
@@ -48,3 +51,24 @@ def discount_of(discount: float, vocabulary: Vocabulary, train: Ids, known: int 
         if token in vocabulary:
             shares[vocabulary.id_of(token)] = 0
     return Discount(vocabulary.unknown, shares)
+
+
+def spelled_out(train: Ids, vocabulary: Vocabulary, discount: float, seed: int, known: int = 0) -> Ids:
+    """Return a training split with `discount` occurrences of each word spelled with sub-words, at random places.
+
+    One occurrence of a word at least stays whole. With 1.3, three words in ten have two spelled occurrences, the others
+    one. The first `known` words are those of a base model, which stay whole, as do all words of a closed vocabulary.
+    """
+    if not discount or not vocabulary.spells:
+        return train
+    random = np.random.default_rng(seed)
+    counts = np.bincount(train, minlength=len(vocabulary))
+    spelled = np.minimum(np.floor(discount + random.random(len(counts))), counts - 1)
+    spelled[:known] = 0
+    shuffled = random.permutation(len(train))
+    by_word = shuffled[np.argsort(train[shuffled], kind="stable")]
+    rank = np.arange(len(train)) - (np.cumsum(counts) - counts)[train[by_word]]
+    places = np.sort(by_word[rank < spelled[train[by_word]]])
+    whole, *others = np.split(train, places)
+    pieces = {number: vocabulary.shorter_pieces(number) for number in set(train[places].tolist())}
+    return np.concatenate([whole, *(part for other in others for part in (pieces[int(other[0])], other[1:]))])
