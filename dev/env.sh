@@ -9,8 +9,8 @@ locks=dev/requirements
 python=${PYTHON:-python3}
 
 die() { echo "env: $*" >&2; exit 1; }
-command -v "$python" >/dev/null || die "no $python on PATH; install Python 3.11 or newer, or set PYTHON"
-"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || die "$("$python" --version) is too old; set PYTHON to a Python 3.11 or newer"
+command -v "$python" >/dev/null || die "no $python on PATH; install Python 3.11, 3.12 or 3.13, or set PYTHON"
+"$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || die "$("$python" --version) is not supported; set PYTHON to Python 3.11, 3.12 or 3.13"
 
 # uv does not read pip's configuration: a machine that reaches its packages through an index of its own names it to both.
 if [ -z "${UV_DEFAULT_INDEX:-}" ]; then
