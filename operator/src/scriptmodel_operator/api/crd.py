@@ -144,7 +144,7 @@ def _version(spec: dict[str, Any], status: dict[str, Any]) -> dict[str, Any]:
                 "type": "object",
                 "description": "A language model of scripts, and a new script written by it.",
                 "required": ["spec"],
-                **rules((NEW_GPUS, f"spec.training.{ONE_GPU}")),
+                **rules((NEW_GPUS, f"spec.training: {ONE_GPU}")),
                 "properties": {
                     "apiVersion": {"type": "string"},
                     "kind": {"type": "string"},

@@ -41,7 +41,7 @@ class Perplexity(ApiModel):
     running: str | None = None
     """Training perplexity of the running epoch so far."""
     best: str | None = None
-    """Lowest validation perplexity of any epoch so far."""
+    """Lowest validation perplexity so far: of any epoch or, with trigrams, of the finished model."""
 
 
 class DeviceStatus(ApiModel):

@@ -123,7 +123,7 @@ class PullSecret(ApiModel):
 
 
 class Budget(ApiModel):
-    """Limits at which training stops by itself, over all restarts; its best weights are kept, tested and used."""
+    """Limits at which training stops automatically, over all restarts; its best weights are kept, tested and used."""
 
     duration: Duration | None = None
     """Longest training time, such as 2h; activeDeadline stays the hard stop and should be longer."""
@@ -191,7 +191,7 @@ class Training(ApiModel):
     queue_name: OptionalDnsName = ""
     """Kueue's LocalQueue in the namespace where Pachyderm runs its pods; train pods wait for its quota."""
     budget: Budget = Field(default_factory=Budget)
-    """Limits at which training stops by itself, with a model. Raising the one that ended it continues the training."""
+    """Limits at which training stops automatically, with a model. Raising the one that ended it continues training."""
     early_stopping: EarlyStopping = Field(default_factory=EarlyStopping)
     """When training ends because it no longer improves."""
     warm_start: bool = False
