@@ -101,8 +101,8 @@ RULES = [
     Here(r"scriptmodel plan -f thrones.yaml", status=1),
     Here(r"scriptmodel local -f thrones.yaml .*"),
     Here(r"scriptmodel why \S+"),
-    Here(r"scriptmodel (wait|script) NAME|scriptmodel (script|report) thrones .*--out .*"),
-    Here(r"scriptmodel init \S+"),
+    Here(r"scriptmodel (wait|script) NAME|scriptmodel script thrones|scriptmodel (script|report) thrones .*--out .*"),
+    Here(r"scriptmodel init thrones --out thrones.yaml"),
     Here(r'eval "\$\(scriptmodel completion bash\)"|scriptmodel completion fish > .*'),
     Here(r"scriptmodel-trainer train .*", option="--epochs 1"),
     Here(r"scriptmodel-trainer (generate|evaluate|normalize|report|judge|export) .*"),
@@ -183,6 +183,7 @@ def world(
         "script thrones --sample 2": "script shakespeare --sample 1",  # the object here has one sample
         "script thrones": "script shakespeare",
         "report thrones": "report shakespeare",
+        "--out thrones.yaml": "--out commented.yaml",  # thrones.yaml is here, with a smaller model
     }
     _lay_out(found.folder)
     found.run(Documented(found.folder, f"scriptmodel push plays --repo {CORPUS} --create"), Here(""))
