@@ -63,21 +63,21 @@ class FakePachyderm(PachydermState):
         return sorted(self.projects)
 
     def list_repos(self, projects: Sequence[str]) -> Sequence[RepoInfo]:
-        heads = {branch.repo: head for branch, head in self.heads.items() if branch.name == "master"}
+        heads = {branch.repo: head for branch, head in list(self.heads.items()) if branch.name == "master"}
         return [
             replace(info, size_bytes=self._size(info.ref, heads.get(info.ref)))
-            for info in self.repos.values()
+            for info in list(self.repos.values())
             if info.ref.project in projects
         ]
 
     def list_pipelines(self, projects: Sequence[str]) -> Sequence[PipelineInfo]:
-        return [versions[-1] for ref, versions in self.pipelines.items() if ref.project in projects]
+        return [versions[-1] for ref, versions in list(self.pipelines.items()) if ref.project in projects]
 
     def list_pipeline_versions(self, pipeline: PipelineRef) -> Sequence[PipelineInfo]:
         return list(reversed(self.pipelines.get(pipeline, [])))
 
     def list_jobs(self, project: str, limit: int) -> Sequence[JobInfo]:
-        found = [job for job in self.jobs.values() if job.ref.pipeline.project == project]
+        found = [job for job in list(self.jobs.values()) if job.ref.pipeline.project == project]
         return list(reversed(found))[:limit]
 
     def list_pipeline_jobs(self, pipeline: PipelineRef, limit: int) -> Sequence[JobInfo]:

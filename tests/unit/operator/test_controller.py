@@ -6,10 +6,12 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from scriptmodel_operator.api.identity import RECONCILE_AT
+from scriptmodel_operator.controller.controller import MAX_ROUNDS
 from scriptmodel_operator.controller.queue import RetryError
 from scriptmodel_operator.pachyderm.errors import NotFoundError, UnavailableError
 from scriptmodel_operator.pachyderm.values import BranchRef, PipelineApply, PipelineRef, RepoRef
@@ -275,3 +277,67 @@ async def test_a_base_that_is_followed_is_polled_though_the_object_is_ready() ->
             await found.snapshots.latest(time.monotonic())
             assert await settled(found) == seconds
             assert reason(kube) == "Generated"
+
+
+async def test_an_object_that_is_refused_can_be_suspended_and_resumed() -> None:
+    refused = {**SPEC, "training": {"priorityClassName": "high"}}
+    async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
+        pachyderm.put(PLAYS_BRANCH, PLAYS)
+        await settled(found)
+
+        async def apply(spec: dict[str, Any], version: str) -> None:
+            kube.raw = {**kube.raw, "spec": spec, "metadata": {**kube.raw["metadata"], "resourceVersion": version}}
+            found.store.put(kube.raw)
+            await settled(found)
+
+        await apply({**refused, "suspend": True}, "80")
+        assert all(versions[-1].stopped for versions in pachyderm.pipelines.values())
+        assert reason(kube) == "NotAllowed"
+        await apply(refused, "90")
+        assert all(versions[-1].stopped for versions in pachyderm.pipelines.values())
+        await apply({**SPEC, "driftPolicy": "Warn"}, "99")
+        assert reason(kube) == "WaitingForWorker", "who stopped it is known"
+        assert not any(versions[-1].stopped for versions in pachyderm.pipelines.values())
+
+
+async def test_a_suspended_object_is_stopped_though_its_results_cannot_be_read() -> None:
+    async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
+        pachyderm.put(PLAYS_BRANCH, PLAYS)
+        await settled(found)
+        for ref in list(pachyderm.pipelines):
+            pachyderm.succeed(ref)
+        pachyderm.fault = lambda call: UnavailableError(call, "lost") if call == "read_file" else None
+        suspended = {**kube.raw["metadata"], "resourceVersion": "90"}
+        found.store.put({**kube.raw, "spec": {**SPEC, "suspend": True}, "metadata": suspended})
+        with pytest.raises(RetryError):
+            await found.reconcile(KEY)
+        assert all(versions[-1].stopped for versions in pachyderm.pipelines.values())
+
+
+async def test_a_pipeline_that_somebody_changes_after_each_write_is_written_once_in_a_poll_interval() -> None:
+    async with controller(raw_object(SPEC)) as (found, _kube, pachyderm):
+        pachyderm.put(PLAYS_BRANCH, PLAYS)
+        await settled(found)
+        train, written, write = next(iter(pachyderm.pipelines)), [0], pachyderm.apply_pipelines
+
+        def fought_over(changes: Sequence[PipelineApply]) -> None:
+            write(changes)
+            written[-1] += 1
+            pachyderm.edit(train, image="other:1")
+
+        pachyderm.apply_pipelines = fought_over  # type: ignore[method-assign]
+        pachyderm.edit(train, image="other:1")
+        for _ in range(3):
+            await found.snapshots.latest(time.monotonic())
+            await settled(found)
+            written.append(0)
+        assert written == [MAX_ROUNDS, 1, 1, 0]
+
+
+async def test_a_request_to_poll_a_url_is_not_handled_while_pachyderm_is_away() -> None:
+    spec = {**SPEC, "corpus": {"http": {"url": "http://127.0.0.1:9/plays.zip"}}}
+    async with controller(raw_object(spec, annotations={RECONCILE_AT: "now"})) as (found, kube, pachyderm):
+        pachyderm.fault = lambda call: UnavailableError(call, "gone")
+        with pytest.raises(RetryError):
+            await found.reconcile(KEY)
+        assert "lastHandledReconcileAt" not in kube.raw["status"]

@@ -189,3 +189,9 @@ def test_of_jobs_that_are_not_in_the_list_only_one_that_others_wait_for_may_run(
     assert cut.may_run(older.ref)
     assert not replace(cut, complete_projects=whole.complete_projects).may_run(older.ref)
     assert not replace(cut, jobs={world.train: (replace(newer, state=JobState.RUNNING),)}).may_run(older.ref)
+
+
+async def test_no_log_is_followed_any_more_once_no_object_is_left() -> None:
+    async with ticking(FakePachyderm()) as witness:
+        await witness.ticks(1)
+        assert not witness.followed[-1](JobRef(World().train, "1"))

@@ -119,7 +119,7 @@ class World:
         for _ in range(6):
             snapshot = take_snapshot(self.pachyderm, {self.model.spec.pachyderm.project})
             self.model = self.observer.named(self.model, snapshot)
-            actions = plan_deletion(self.model, self.observer.view(self.model, snapshot))
+            actions = plan_deletion(self.model, self.observer.owned(self.model, snapshot))
             if isinstance(actions, Problem):
                 return actions
             if not actions:

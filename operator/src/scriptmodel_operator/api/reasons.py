@@ -91,7 +91,10 @@ class Reason(StrEnum):
     RESUMED = "Resumed", "Event only: a restarted worker continues the training from its checkpoint."
     CORPUS_FAILED = "CorpusFailed", "Pachyderm could not finish the newest commit of the corpus."
     BASE_NOT_FOUND = "BaseNotFound", "The model to start from (spec.model.from) does not exist."
-    BASE_INVALID = "BaseInvalid", "What spec.model.from names is not a model directory."
+    BASE_INVALID = (
+        "BaseInvalid",
+        "What spec.model.from names is not a model directory, or to follow it would train without end.",
+    )
     WAITING_FOR_BASE = "WaitingForBase", "The model to start from (spec.model.from) is not trained yet."
     NAME_CONFLICT = "NameConflict", "A pipeline or repo of the needed name belongs to somebody else."
     RETAINED_REPOS = (

@@ -39,7 +39,7 @@ from scriptmodel_operator.pachyderm.clock import PachydClock
 from scriptmodel_operator.pachyderm.errors import PachydermError
 from scriptmodel_operator.pachyderm.gateway import Gateway
 from scriptmodel_operator.reconcile.actions import Action
-from scriptmodel_operator.reconcile.assess import assess, corpus_after_failure
+from scriptmodel_operator.reconcile.assess import assess, corpus_after_failure, pipelines_to_stop
 from scriptmodel_operator.reconcile.deletion import needs_no_pachyderm, plan_deletion
 from scriptmodel_operator.reconcile.execute import execute
 from scriptmodel_operator.reconcile.failures import problem_of
@@ -77,7 +77,7 @@ class Controller:
     _acted: dict[Key, float] = field(default_factory=dict, init=False)
     """When actions were last executed for an object (monotonic seconds)."""
     _rounds: dict[Key, int] = field(default_factory=dict, init=False)
-    """Rounds of actions since the status of an object was last written."""
+    """Rounds of actions for an object since nothing was left to do, at most `MAX_ROUNDS`."""
 
     async def reconcile(self, key: Key) -> float | None:
         """Return the seconds until the next reconcile, None if only a change requires one.
@@ -116,10 +116,13 @@ class Controller:
             return await self._delete(model, requested) if model.has_finalizer else None
         if not model.has_finalizer:
             model = await self._with_finalizer(model)
-        if reason := refusal(model, self.config.policy):
-            await self._report_problem(model, Problem(Reason.NOT_ALLOWED, reason))
-            return None
         try:
+            if model.spec.suspend:
+                await self._suspend(model, requested)
+            if reason := refusal(model, self.config.policy):
+                problem = Problem(Reason.NOT_ALLOWED, reason)
+                await self._report(model, status_of_problem(model, problem, _now(), suspended=model.spec.suspend))
+                return None
             return await self._settle(model, requested)
         except PachydermError as error:
             await self._report_problem(model, self._problem(model, error, observing=True))
@@ -142,6 +145,8 @@ class Controller:
             await self._report_changes(model, state)
             self.snapshots.wait(key, self._acted[key])
             return None
+        if actions:
+            self._rounds[key] = MAX_ROUNDS - 1
         if state.source.download is not None:
             self.downloads.start(model.uid, state.source.download)
         downloading = self.downloads.in_progress(model.uid)
@@ -236,17 +241,27 @@ class Controller:
 
     async def _remove(self, model: ScriptModel, requested: float) -> Problem | None:
         """Delete the pipelines and repos of the object. Return what blocks that, or None once nothing is left."""
-        after = max(requested, self._acted.get(_key(model), 0.0))
         for _ in range(MAX_ROUNDS):
-            _snapshot, _named, view, _pipelines = await self._observe_since(model, after)
-            actions = plan_deletion(model, view)
+            actions = plan_deletion(model, await self._owned(model, requested))
             if isinstance(actions, Problem):
                 return actions
             if not actions:
                 return None
             await self._act(model, actions)
-            after = time.monotonic()
         return Problem(Reason.DELETING, "its pipelines are being deleted", stalled=False)
+
+    async def _suspend(self, model: ScriptModel, requested: float) -> None:
+        """Stop the pipelines of an object, even if its spec is refused or its corpus or results cannot be read."""
+        if actions := pipelines_to_stop(await self._owned(model, requested)):
+            await self._act(model, actions)
+
+    async def _owned(self, model: ScriptModel, requested: float) -> ModelView:
+        """Return what the object owns, with a snapshot newer than its last change and the last action on it."""
+        key = _key(model)
+        snapshot = await self.snapshots.latest(max(requested, self._acted.get(key, 0.0)))
+        self.ticker.on_snapshot(key, snapshot)
+        model = await self.calls.run(self.observer.named, model, snapshot)
+        return await self.calls.run(self.observer.owned, model, snapshot)
 
     def _problem(self, model: ScriptModel, error: PachydermError, *, observing: bool = False) -> Problem:
         failures = self.queue.failures(_key(model)) + 1

@@ -52,6 +52,8 @@ class Ticker:
             self._beat()
             if len(self._store):
                 await self._tick()
+            else:
+                self._logs.keep_only(lambda _job: False)
 
     async def _tick(self) -> None:
         try:

@@ -11,6 +11,7 @@ import hashlib
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.desired.digest import digest
 from scriptmodel_operator.desired.placement import specified
+from scriptmodel_operator.pachyderm.values import BranchRef, RepoRef
 
 _HASH_DIGITS = 8
 
@@ -24,8 +25,18 @@ def base_origin(model: ScriptModel) -> str:
     if base is None:
         return f"warm {digest(specified(model.spec.model.by_value()))}" if model.spec.training.warm_start else ""
     if base.repo is not None:
-        return f"repo {base.repo.project}/{base.repo.name}@{base.repo.branch}"
-    return f"scriptModel {base.script_model}"
+        return origin_of_branch(BranchRef(RepoRef(base.repo.project, base.repo.name), base.repo.branch))
+    return origin_of_object(base.script_model or "")
+
+
+def origin_of_branch(branch: BranchRef) -> str:
+    """Return the form of a model in a repo."""
+    return f"repo {branch.repo.project}/{branch.repo.name}@{branch.name}"
+
+
+def origin_of_object(name: str) -> str:
+    """Return the form of another ScriptModel of the namespace."""
+    return f"scriptModel {name}"
 
 
 def copy_name(origin: str, commit: str) -> str:

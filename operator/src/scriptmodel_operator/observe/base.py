@@ -12,7 +12,14 @@ from scriptmodel_operator.api.marks import Owner, mark_of, ownership, parse_mark
 from scriptmodel_operator.api.names import possible_names
 from scriptmodel_operator.api.network import ModelRepo
 from scriptmodel_operator.api.objects import ScriptModel
-from scriptmodel_operator.desired.base import base_origin, copied_commit, copy_name, is_copy_of
+from scriptmodel_operator.desired.base import (
+    base_origin,
+    copied_commit,
+    copy_name,
+    is_copy_of,
+    origin_of_branch,
+    origin_of_object,
+)
 from scriptmodel_operator.desired.pipelines import is_trained_as_specified
 from scriptmodel_operator.desired.references import References
 from scriptmodel_operator.observe.snapshot import Snapshot
@@ -50,9 +57,8 @@ class Bases:
             now = replace(refs, base=BranchRef(refs.own_base, current) if current else None)
             found = BaseView(origin, owned, current, _warm_source(model, now, observed), refs.model.repo)
         else:
-            found = self._of_others(
-                model, owner, snapshot, BaseView(origin, owned, current or next(iter(copies), "")), copies
-            )
+            start = BaseView(origin, owned, current or next(iter(copies), ""))
+            found = self._of_others(model, owner, refs, snapshot, start, copies)
         return self._with_files(found, copies)
 
     def _with_files(self, view: BaseView, copies: tuple[str, ...]) -> BaseView:
@@ -67,7 +73,13 @@ class Bases:
         return replace(view, source=replace(source, paths=paths))
 
     def _of_others(
-        self, model: ScriptModel, owner: Owner, snapshot: Snapshot, view: BaseView, copies: tuple[str, ...]
+        self,
+        model: ScriptModel,
+        owner: Owner,
+        refs: References,
+        snapshot: Snapshot,
+        view: BaseView,
+        copies: tuple[str, ...],
     ) -> BaseView:
         """Return the view with the source in another repo, which is read only where a copy is to be made."""
         base = model.spec.model.base
@@ -77,6 +89,8 @@ class Bases:
         view = replace(view, repo=ref)
         if view.current and not model.spec.model.follows:
             return view
+        if model.spec.model.follows and _is_circular(model, ref, refs, snapshot):
+            return replace(view, source=BaseSource(ref, circular=True))
         if repo is not None:
             return replace(view, source=self._in_repo(repo, snapshot))
         return replace(view, source=self._of_pipeline(train, snapshot, view, copies))
@@ -136,6 +150,24 @@ def _train_of(name: str, model: ScriptModel, owner: Owner, snapshot: Snapshot) -
         ):
             return ref
     return None
+
+
+def _is_circular(model: ScriptModel, source: RepoRef | None, refs: References, snapshot: Snapshot) -> bool:
+    """Return whether a base has models of the object itself, or of a pipeline that starts from such models.
+
+    `source` is None where the base does not exist.
+    """
+    base = model.spec.model.base
+    if source in (refs.train.output, refs.own_base) or (base and base.script_model == model.name):
+        return True
+    if source is None:
+        return False
+    info = snapshot.pipelines.get(PipelineRef(source.project, source.name))
+    mark, read = (mark_of(info.spec.annotations), info.spec.base_branch) if info else (None, None)
+    if mark is None or read is None:
+        return False
+    by_name = mark.owner.namespace == model.namespace and is_copy_of(read.name, origin_of_object(model.name))
+    return by_name or is_copy_of(read.name, origin_of_branch(refs.model))
 
 
 def _warm_source(model: ScriptModel, refs: References, observed: ModelView) -> BaseSource | None:

@@ -18,6 +18,7 @@ from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.observe.results import Provenance, Results
 from scriptmodel_operator.observe.snapshot import JOBS_PER_PIPELINE, Snapshot
 from scriptmodel_operator.observe.view import (
+    BaseView,
     CorpusView,
     ModelCommits,
     ModelView,
@@ -67,6 +68,29 @@ class Observer:
         """Return the object with the names of its objects in Pachyderm. Raises PachydermError where a read fails."""
         return replace(model, known_names=names_of(model, snapshot, self._cluster, self._mark))
 
+    def owned(self, model: ScriptModel, snapshot: Snapshot) -> ModelView:
+        """Return what the object owns, which is all that deletion and suspension need: it reads no commit and no file.
+
+        Raises PachydermError where a read fails.
+        """
+        owner, refs = model.owner(self._cluster), references(model)
+        return ModelView(
+            refs=refs,
+            project_exists=model.spec.pachyderm.project in snapshot.projects,
+            train=self._owned_pipeline(refs.train, owner, snapshot),
+            generate=self._owned_pipeline(refs.generate, owner, snapshot),
+            owned_corpus=owned_repo(refs.own_corpus, owner, snapshot),
+            base=BaseView("", owned_repo(refs.own_base, owner, snapshot)),
+            readers=self._readers(refs, snapshot),
+        )
+
+    def _owned_pipeline(self, ref: PipelineRef, owner: Owner, snapshot: Snapshot) -> PipelineView | None:
+        info = snapshot.pipelines.get(ref)
+        if info is None:
+            return None
+        mark = self._mark(info)
+        return PipelineView(info, mark, ownership(mark, owner), snapshot.jobs.get(ref, ()))
+
     def view(self, model: ScriptModel, snapshot: Snapshot) -> ModelView:
         """Return what Pachyderm has for `model`, which `named` returned. Raises PachydermError where a read fails."""
         owner, refs = model.owner(self._cluster), references(model)
@@ -100,7 +124,7 @@ class Observer:
             good_model=self._commits(refs, good, snapshot),
             metrics=self._results.metrics(good.ref.pipeline.output, good.ref.id) if good else None,
             newest_script=self._script(refs, written.ref.id, snapshot, compared=compared) if written else None,
-            kept_script=self._kept_script(model, refs, written, snapshot, repos) if compared else None,
+            kept_script=self._kept_script(model, refs, written, snapshot, repos, compared=compared),
         )
         base = self._bases.view(model, owner, observed, snapshot)
         if base.current:
@@ -247,16 +271,23 @@ class Observer:
         return WrittenScript(commit, script, self._made_from(refs, repo, model, snapshot), metrics)
 
     def _kept_script(
-        self, model: ScriptModel, refs: References, newest: JobInfo | None, snapshot: Snapshot, as_of: object
+        self,
+        model: ScriptModel,
+        refs: References,
+        newest: JobInfo | None,
+        snapshot: Snapshot,
+        as_of: object,
+        *,
+        compared: bool,
     ) -> WrittenScript | None:
-        """Return the script in the status; None if it is the newest one, or its commit or its model is gone."""
+        """Return the script in the status; None if it is the newest one, has no text, or it or its model is gone."""
         known, output = model.previous.lineage.script, refs.generate.output
         commit = (known.commit if known and (known.project, known.repo) == (output.project, output.name) else "") or ""
         if not commit or newest is None or commit == newest.ref.id:
             return None
         exists = self._results.has(output, commit, as_of)
-        kept = self._script(refs, commit, snapshot, compared=True) if exists else None
-        return kept if kept and kept.script else None
+        kept = self._script(refs, commit, snapshot, compared=compared) if exists else None
+        return kept if kept and kept.has_text else None
 
 
 def _is_started(train: PipelineInfo, snapshot: Snapshot, now: datetime) -> bool:

@@ -122,6 +122,8 @@ class BaseSource:
     """Its newest finished model; None if there is none yet."""
     paths: tuple[str, ...] = ()
     """Files of that commit, if it is not copied yet."""
+    circular: bool = False
+    """Whether its models start from those of this object, which follows it: both would train without end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +178,11 @@ class WrittenScript:
     metrics: ModelMetrics | None = None
     """The metrics of that model; read only if spec.promotion compares models."""
 
+    @property
+    def has_text(self) -> bool:
+        """Whether the script has any text."""
+        return self.script is not None and not self.script.blank
+
 
 @dataclass(frozen=True, slots=True)
 class ModelView:
@@ -207,7 +214,7 @@ class ModelView:
     newest_script: WrittenScript | None = None
     """The newest script, of any version of the pipeline; None before the first one."""
     kept_script: WrittenScript | None = None
-    """The script in the status, if it is older than the newest one and spec.promotion compares models."""
+    """The script in the status, if it is older than the newest one."""
 
     @property
     def stopped(self) -> tuple[PipelineView, ...]:

@@ -49,12 +49,11 @@ def _assess(model: ScriptModel, desired: Desired, view: ModelView, elapsed: Elap
     """Return the first state that applies, in this order."""
     stages, recorded = _stages(model, view), KnownSource(recorded_download(model))
     if model.spec.suspend:
-        return Suspended(stages=stages, source=recorded, stop=_running_pipelines(view))
-    problem = find_blocker(model, view)
+        return Suspended(stages=stages, source=recorded, stop=pipelines_to_stop(view))
+    problem, stops = find_blocker(model, view), jobs_to_stop(model, view, elapsed)
     if problem is not None:
-        return Blocked(stages=stages, source=recorded, problem=problem)
+        return Blocked(stages=stages, source=recorded, problem=problem, stop_jobs=stops)
     known = own_corpus(model, desired.train.mark.owner, source, view)
-    stops = jobs_to_stop(model, view, elapsed)
     if known.problem is not None:
         stages = replace(stages, corpus=known.problem.as_condition)
         return Blocked(stages=stages, source=known, problem=known.problem, stop_jobs=stops)
@@ -78,7 +77,7 @@ def _assess_base(
     if isinstance(base, Problem):
         return Blocked(stages=stages, source=source, problem=base, stop_jobs=stops)
     if base:
-        return Ingesting(stages=stages, source=source, message=COPYING, actions=base, of_base=True)
+        return Ingesting(stages=stages, source=source, message=COPYING, actions=base, of_base=True, stop_jobs=stops)
     return _assess_pipelines(model, desired, view, stages, stops, source)
 
 
@@ -159,7 +158,7 @@ def corpus_after_failure(problem: Problem, state: ModelState) -> Condition:
     return problem.as_condition if of_corpus else state.stages.corpus
 
 
-def _running_pipelines(view: ModelView) -> tuple[StopPipeline, ...]:
+def pipelines_to_stop(view: ModelView) -> tuple[StopPipeline, ...]:
     """Return the actions that stop the object's own pipelines; generate first, since it reads from train."""
     pipelines = (seen for seen in (view.generate, view.train) if seen and seen.ownership.ours)
     return tuple(StopPipeline(seen.info.ref) for seen in pipelines if not seen.info.stopped)

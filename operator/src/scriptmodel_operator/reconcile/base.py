@@ -26,6 +26,12 @@ def base_to_copy(model: ScriptModel, owner: Owner, view: ModelView) -> tuple[Ing
     base, source = view.base, view.base.source
     if source is None:
         return ()
+    if source.circular:
+        return Problem(
+            Reason.BASE_INVALID,
+            f"{_named(model)} starts from models of this object, so to follow it would train without end: set "
+            "spec.model.from.follow to false, or use spec.training.warmStart to continue the object's own models",
+        )
     problem = _problem(model, base, source)
     if problem is not None:
         return () if base.current or model.spec.training.warm_start else problem

@@ -18,8 +18,12 @@ SUPERSEDED_TEXT = "scriptmodel: superseded by a newer commit"
 
 
 def jobs_to_stop(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> tuple[StopJob, ...]:
-    """Return the superseded and overdue jobs; none while a pipeline is stopped, which stops its jobs too."""
-    if view.train is None or view.stopped:
+    """Return the superseded and overdue jobs of the object's own pipelines.
+
+    None while a pipeline is stopped, which stops its jobs too.
+    """
+    pipelines = [seen for seen in (view.train, view.generate) if seen]
+    if view.train is None or view.stopped or not all(seen.ownership.ours for seen in pipelines):
         return ()
     training = model.spec.training
     active, pending = training.active_deadline, training.pending_deadline

@@ -21,8 +21,9 @@ from scriptmodel_operator.api.status import (
 from scriptmodel_operator.desired.base import copied_commit, is_copy_of
 from scriptmodel_operator.observe.files import ModelMetrics
 from scriptmodel_operator.observe.progress import LogDigest
-from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView, WrittenScript
+from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView
 from scriptmodel_operator.pachyderm.values import BranchRef, JobInfo, JobState, RepoRef
+from scriptmodel_operator.reconcile.promotion import PromotedScript
 from scriptmodel_operator.reconcile.restarts import if_worker_is_lost, restarts_in_log, restarts_in_metrics
 from scriptmodel_operator.reconcile.state import Elapsed
 from scriptmodel_operator.reconcile.warnings import warnings_of, warnings_of_model
@@ -144,13 +145,14 @@ def _gpu_seconds(model: ScriptModel, train: PipelineView, job: JobInfo, elapsed:
     return max(0, int(gpus * took.total_seconds()))
 
 
-def lineage(model: ScriptModel, view: ModelView, promoted: WrittenScript | None) -> Lineage | None:
+def lineage(model: ScriptModel, view: ModelView, promotion: PromotedScript) -> Lineage | None:
     """Return the commits that the script was made from; before the first script, those of the newest model."""
-    newest, source = view.newest_script, promoted.model if promoted else view.good_model
+    newest, promoted = view.newest_script, promotion.script
+    source = promoted.model if promoted else view.good_model
     if source is None:
         return None
     found = _lineage_of(model, view, source, promoted.commit if promoted else None)
-    if newest is None or newest == promoted:
+    if newest is None or not promotion.held_back:
         return found
     other = _lineage_of(model, view, newest.model, newest.commit)
     held_back = HeldBack(corpus=other.corpus, model=other.model, script=other.script)

@@ -25,7 +25,7 @@ def plan(state: ModelState) -> tuple[Action, ...]:
         case Blocked(stop_jobs=stop_jobs):
             return stop_jobs
         case Ingesting(actions=actions, stop_jobs=stop_jobs):
-            return actions or stop_jobs
+            return (*stop_jobs, *actions)
         case Applying(difference=difference):
             changes = difference.now
             return (ApplyPipelines(tuple(each.apply for each in changes), tuple(each.why for each in changes)),)

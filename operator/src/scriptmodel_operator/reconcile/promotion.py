@@ -37,7 +37,7 @@ class PromotedScript:
     """The script that the status reports, and the comparison of models that decided it."""
 
     script: WrittenScript | None = None
-    """The newest one, unless its model is held back; None before the first one."""
+    """The newest one, unless its model is held back or it has no text; None before the first one."""
     comparison: PromotionStatus | None = None
     """None without spec.promotion.minImprovement, and before the second model."""
     held_back: str = ""
@@ -48,11 +48,13 @@ NO_SCRIPT = PromotedScript()
 
 
 def promotion(model: ScriptModel, view: ModelView) -> PromotedScript:
-    """Compare the newest model with that of the script in the status.
+    """Compare the newest model with that of the script in the status, unless its job wrote no text.
 
     A comparison stays in the status until the next model is compared.
     """
     least, newest, kept = model.spec.promotion.min_improvement, view.newest_script, view.kept_script
+    if newest is not None and not newest.has_text and kept is not None:
+        return PromotedScript(kept, _earlier(model, _computed(view, kept)))
     if least is None or newest is None or newest.script is None:
         return PromotedScript(newest)
     name, kept_name = _computed(view, newest), _computed(view, kept) if kept else None

@@ -36,7 +36,7 @@ def status_of(
         suspended=isinstance(state, Suspended) or (model.previous.suspended and bool(view.stopped)) or None,
         training=details.training_status(model, view, now, elapsed),
         script=promoted.script.status if promoted and promoted.script else None,
-        lineage=details.lineage(model, view, promoted),
+        lineage=details.lineage(model, view, state.promotion),
         promotion=state.promotion.comparison,
         source=source_status(model, state.source.record),
         pipelines=details.pipeline_statuses(view),
@@ -48,12 +48,22 @@ def status_of(
 
 
 def status_of_problem(
-    model: ScriptModel, problem: Problem, now: datetime, corpus: Condition | None = None
+    model: ScriptModel,
+    problem: Problem,
+    now: datetime,
+    corpus: Condition | None = None,
+    *,
+    suspended: bool = False,
 ) -> dict[str, Any]:
-    """Return the previous status with `problem` in its conditions; only `corpus` was observed, or nothing."""
+    """Return the previous status with `problem` in its conditions; only `corpus` was observed, or nothing.
+
+    `suspended` says that the pipelines were stopped all the same.
+    """
     wire = dict(model.status)
     wire["observedGeneration"] = model.generation
-    if model.reconcile_at:
+    if model.reconcile_at and model.spec.corpus.http is None:  # else it requests a download, too
         wire["lastHandledReconcileAt"] = model.reconcile_at
+    if suspended:
+        wire["suspended"] = True
     wire["conditions"] = conditions_of_problem(problem, model.status, model.generation, now, corpus)
     return wire
