@@ -146,6 +146,13 @@ def test_selected_tar_entries_that_are_not_files_are_refused(kind: bytes, words:
     assert files(content, "*.md") == {"/a.md": b"x"}
 
 
+@pytest.mark.parametrize("kind", [tarfile.LNKTYPE, tarfile.SYMTYPE, tarfile.FIFOTYPE, tarfile.DIRTYPE])
+def test_the_size_in_the_header_of_an_entry_without_contents_is_ignored(kind: bytes) -> None:
+    odd = odd_entry(kind, target="a.md")
+    odd.size = 4096
+    assert files(odd.tobuf(tarfile.USTAR_FORMAT) + tar_of({"a.md": b"x"}), "*.md") == {"/a.md": b"x"}
+
+
 def test_a_sparse_file_by_an_extended_header_is_refused() -> None:
     info = tarfile.TarInfo("a.txt")
     info.pax_headers = {"GNU.sparse.major": "1", "GNU.sparse.realsize": "1000000000000"}

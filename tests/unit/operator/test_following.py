@@ -241,3 +241,16 @@ def test_a_spec_of_a_newer_api_is_reported_in_one_line(
     assert done.exit_code == code, done.exception
     assert done.stderr.startswith("Error: spec.model.preset: ")
     assert done.stderr.endswith("the CRD and this program are of different versions; upgrade the older\n")
+
+
+def test_a_watch_with_another_output_prints_the_object_at_its_end(
+    server: WebServer, tmp_path: Path, training: dict[str, Any], ready: dict[str, Any]
+) -> None:
+    done = run(server, tmp_path, ["status", "-w", "-o", "json"], answer(training), answer(ready))
+    assert done.exit_code == 0
+    assert json.loads(done.stdout) == ready
+    assert "Generated" in done.stderr.splitlines()[-1]
+    world = World()
+    world.reconcile()
+    stalled = run(server, tmp_path, ["status", "-w", "-o", "name"], answer(as_object(world)))
+    assert (stalled.exit_code, stalled.stdout) == (1, "scriptmodel.scriptmodel.dev/thrones\n")

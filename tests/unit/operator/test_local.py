@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,13 @@ from scriptmodel_cli.documents import Documents, read_documents
 from scriptmodel_cli.errors import InputError
 from scriptmodel_cli.local.objects import Objects
 from scriptmodel_cli.local.programs import find_trainer
+from scriptmodel_cli.local.run import everything_for
 from scriptmodel_cli.local.schema import admitted, rule_of, spec_schema
 from scriptmodel_operator.api.crd import NEW_GPUS, custom_resource_definition
 from scriptmodel_operator.api.identity import FINALIZER
 from scriptmodel_operator.api.objects import parse_object
 from scriptmodel_operator.controller.corpus_secrets import read_credentials
+from scriptmodel_operator.desired.policy import Policy
 from scriptmodel_operator.ingest.failures import SourceError
 from scriptmodel_operator.kube.errors import KubeConflictError, KubeNotFoundError
 from scriptmodel_operator.kube.writer import add_finalizer, write_status
@@ -200,3 +203,11 @@ def test_a_file_may_contain_the_config_map_of_its_scriptmodel(tmp_path: Path) ->
 def test_a_missing_trainer_is_reported_with_how_to_install_it(tmp_path: Path) -> None:
     with pytest.raises(click.ClickException, match="has no bin/scriptmodel-trainer: install the trainer there"):
         find_trainer(tmp_path)
+
+
+def test_the_users_own_object_may_have_everything_that_a_policy_can_refuse() -> None:
+    found, limits = everything_for("ml"), {"trainer_image", "checkpoint_claim", "max_download_mi", "repos"}
+    assert found.repos == {}, "all repos of the projects"
+    for name in {field.name for field in fields(Policy)} - limits:
+        allowed = getattr(found, name)
+        assert allowed == ({"ml": ("*",)} if isinstance(allowed, dict) else ("*",)), name

@@ -32,28 +32,30 @@ _CURVE_SECONDS = 5.0
 def status(session: Session, name: str, output: str, watch: bool) -> None:
     """Show the full status of NAME: progress, perplexity, lineage, history and the beginning of the script.
 
-    Where pachd is known, also the perplexity of each epoch. Exit status of -w: 0 ready, 1 stalled, 3 suspended.
+    Where pachd is known, also the perplexity of each epoch. Exit status of -w: 0 ready, 1 stalled, 3 suspended. With
+    -o, -w prints the object at the end, and what changes before that on stderr.
 
     \b
     Examples:
       scriptmodel status thrones -w
       scriptmodel status thrones -o json | jq .status.training
     """
-    live, glyphs = Live(), glyphs_for(sys.stdout)
+    structured = output != "text"
+    live, glyphs = Live(err=structured), glyphs_for(sys.stderr if structured else sys.stdout)
     found = session.get_with_retry(name, live.note) if watch else session.get(name)
-    if output != "text":
-        say_structured(found, output)
-        return
     curve = Curve(session, live.note)
-    if not watch:
+    if not watch and not structured:
         say(screen_of(found, now(), curve.of(found), glyphs))
-        return
-    while True:
+    while watch:
         live.show(screen_of(found, now(), curve.of(found), glyphs), text.line_of(found), now())
         if text.is_settled(found):
             break
         pause()
         found = session.get_with_retry(name, live.note)
+    if structured:
+        say_structured(found, output)
+    if not watch:
+        return
     if text.suspended(found):
         raise SuspendedError(f"{name} is suspended: `scriptmodel resume {name}` restarts it")
     if text.condition(found).get("status") != "True":

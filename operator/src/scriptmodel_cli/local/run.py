@@ -121,7 +121,7 @@ async def _reconcile(objects: Objects, session: Session, check: Callable[[], Non
         trainer_image=IMAGE,
         checkpoint_claim=CLAIM,
         poll_interval=_POLL_SECONDS,
-        policy=_everything_for(objects.raw["metadata"]["namespace"]),
+        policy=everything_for(objects.raw["metadata"]["namespace"]),
         destinations=parse_destinations([ANYTHING]),  # the user may reach them anyway
     )
     process = Process.create()
@@ -163,7 +163,7 @@ def _result(found: dict[str, Any], session: Session) -> bytes:
         return gateway.read_file(repo, where["commit"], script["path"], _MAX_SCRIPT_BYTES)
 
 
-def _everything_for(namespace: str) -> Policy:
+def everything_for(namespace: str) -> Policy:
     """Return a policy that allows everything, since the user runs only their own object."""
     anything = (ANYTHING,)
     return Policy(
@@ -171,6 +171,7 @@ def _everything_for(namespace: str) -> Policy:
         images=anything,
         priority_classes=anything,
         runtime_classes=anything,
+        queues=anything,
         pull_secrets=anything,
         checkpoint_claims={namespace: anything},
         projects={namespace: anything},

@@ -16,9 +16,10 @@ from scriptmodel_operator.api.fields import (
     rules,
 )
 
-_HOST = r"(\[[0-9A-Fa-f:.]+\]|[^\s/?#@:\[\]]+)(:[0-9]{1,5})?"
+_SPACE = r"\t\n\f\r "  # \s in CEL's regular expressions, but not in pydantic's
+_HOST = rf"(\[[0-9A-Fa-f:.]+\]|[^{_SPACE}/?#@:\[\]]+)(:[0-9]{{1,5}})?"
 LARGEST_DOWNLOAD_MI = 16384
-URL_PATTERN = rf"^https?://([^\s/?#]*@)?{_HOST}([/?#]\S*)?$"
+URL_PATTERN = rf"^https?://([^{_SPACE}/?#]*@)?{_HOST}([/?#][^{_SPACE}]*)?$"
 """A user and a password are rejected by a rule of their own, which gives the reason."""
 RepoName = Annotated[str, formatted(r"^[A-Za-z0-9_-]+$", "letters, digits, _ and -", max_length=128)]
 ProjectName = Annotated[str, formatted(PROJECT_PATTERN, PROJECT_WORDS, max_length=51)]

@@ -188,7 +188,7 @@ class Training(ApiModel):
     """Where checkpoints of the training outlive its pod, so that a restarted worker resumes."""
     backoff_limit: Annotated[int, Field(ge=0, le=10)] = 2
     """How often a failed computation is retried within a job."""
-    queue_name: OptionalDnsName = ""
+    queue_name: Annotated[OptionalDnsName, Field(max_length=63)] = ""
     """Kueue's LocalQueue in the namespace where Pachyderm runs its pods; train pods wait for its quota."""
     budget: Budget = Field(default_factory=Budget)
     """Limits at which training stops automatically, with a model. Raising the one that ended it continues training."""

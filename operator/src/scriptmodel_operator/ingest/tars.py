@@ -9,7 +9,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from tarfile import AREGTYPE, CONTTYPE, DIRTYPE, GNUTYPE_LONGLINK, GNUTYPE_LONGNAME, REGTYPE, HeaderError, TarInfo
+from tarfile import (
+    AREGTYPE,
+    BLKTYPE,
+    CHRTYPE,
+    CONTTYPE,
+    DIRTYPE,
+    FIFOTYPE,
+    GNUTYPE_LONGLINK,
+    GNUTYPE_LONGNAME,
+    LNKTYPE,
+    REGTYPE,
+    SYMTYPE,
+    HeaderError,
+    TarInfo,
+)
 
 from scriptmodel_operator.ingest.entries import PIECE_BYTES, Entry, Read
 from scriptmodel_operator.ingest.failures import invalid
@@ -22,12 +36,13 @@ _SIZE = re.compile(r"[0-9]{1,20}", re.ASCII)
 _EXTENDED, _EXTENDED_FOR_ALL, _GNU_SPARSE = b"x", b"g", b"S"
 _GNU_LABEL, _GNU_FOLDER = b"V", b"D"
 _BESIDE_FILES = (GNUTYPE_LONGNAME, GNUTYPE_LONGLINK, _EXTENDED, _EXTENDED_FOR_ALL, _GNU_LABEL)
+_WITHOUT_CONTENTS = (LNKTYPE, SYMTYPE, CHRTYPE, BLKTYPE, DIRTYPE, FIFOTYPE)  # whatever the size in their header
 _ODD = {
-    b"1": "a hard link",
-    b"2": "a symbolic link",
-    b"3": "a device",
-    b"4": "a device",
-    b"6": "a named pipe",
+    LNKTYPE: "a hard link",
+    SYMTYPE: "a symbolic link",
+    CHRTYPE: "a device",
+    BLKTYPE: "a device",
+    FIFOTYPE: "a named pipe",
     _GNU_SPARSE: "a sparse file",
 }
 
@@ -52,6 +67,8 @@ def entries(read: Read) -> Iterator[Entry]:
                 extended = _records(content)
             continue
         size = int(extended["size"]) if _SIZE.fullmatch(extended.get("size", "")) else header.size
+        if header.type in _WITHOUT_CONTENTS:
+            size = 0
         contents = _contents(read, size)
         yield _entry(header, extended.get("path") or name or header.name, extended, contents)
         for _piece in contents:
