@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from scriptmodel_cli.output import style
-from scriptmodel_cli.text import Object, age, coloured, condition, is_observed, one_line, table
+from scriptmodel_cli.text import Object, age, coloured, condition, is_observed, table
+from scriptmodel_operator.api.conditions import one_line
 from scriptmodel_operator.api.reasons import Reason
 
 _EVENTS_SHOWN = 8

@@ -11,7 +11,7 @@ from typing import Any
 
 from scriptmodel_cli.output import note
 from scriptmodel_cli.session import pause
-from scriptmodel_cli.text import one_line
+from scriptmodel_operator.api.conditions import one_line
 from scriptmodel_operator.api.durations import format_duration
 from scriptmodel_operator.pachyderm.errors import NotFoundError, PachydermError, UnavailableError
 from scriptmodel_operator.pachyderm.gateway import Gateway, LogStream

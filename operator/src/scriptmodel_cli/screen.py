@@ -7,7 +7,8 @@ from datetime import datetime
 
 from scriptmodel_cli.charts import UNICODE, Glyphs, bar, sparkline
 from scriptmodel_cli.output import style
-from scriptmodel_cli.text import SHORT_ID, Object, age, coloured, condition, is_observed, one_line, parse_time, table
+from scriptmodel_cli.text import SHORT_ID, Object, age, coloured, condition, is_observed, parse_time, table
+from scriptmodel_operator.api.conditions import one_line
 from scriptmodel_operator.api.durations import format_duration
 
 _BAR_WIDTH = 30

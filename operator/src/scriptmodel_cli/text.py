@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from scriptmodel_cli.output import escaped, style
+from scriptmodel_operator.api.conditions import one_line
 from scriptmodel_operator.api.identity import RECONCILE_AT, RETRAIN_AT
 from scriptmodel_operator.api.reasons import Reason
 
@@ -135,12 +136,6 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return ` (did you mean X?)` with the closest known name, empty if none is close."""
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=_LEAST_LIKENESS)
     return f" (did you mean {near[0]}?)" if near else ""
-
-
-def one_line(message: str, limit: int) -> str:
-    """Join the words of a message on one line of at most `limit` characters."""
-    joined = " ".join(str(message).split())
-    return joined if len(joined) <= limit else joined[: limit - 1] + "…"
 
 
 def age(created: str, now: datetime) -> str:

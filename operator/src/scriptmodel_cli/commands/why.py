@@ -14,8 +14,8 @@ from scriptmodel_cli.options import name_argument, now, output_option
 from scriptmodel_cli.output import note, say, say_value
 from scriptmodel_cli.program import Command
 from scriptmodel_cli.session import Session
-from scriptmodel_cli.text import SHORT_ID, age, one_line
-from scriptmodel_operator.api.conditions import timestamp
+from scriptmodel_cli.text import SHORT_ID, age
+from scriptmodel_operator.api.conditions import one_line, timestamp
 from scriptmodel_operator.pachyderm.values import JobInfo, PipelineRef
 
 _JOBS = 3

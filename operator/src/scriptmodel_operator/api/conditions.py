@@ -56,6 +56,11 @@ def cut(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
+def one_line(text: str, limit: int = 300) -> str:
+    """Return `text` on one line, truncated to `limit` characters."""
+    return cut(" ".join(text.split()), limit)
+
+
 def render_conditions(
     conditions: Mapping[ConditionType, Condition],
     previous: Iterable[Mapping[str, Any]],

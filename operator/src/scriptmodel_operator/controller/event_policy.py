@@ -12,11 +12,11 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from scriptmodel_operator.api.conditions import one_line
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason, reason_named
 from scriptmodel_operator.kube.events import EventRecorder
 from scriptmodel_operator.reconcile.actions import Action, ApplyPipelines, StartPipeline, StopJob
-from scriptmodel_operator.reconcile.summarise import one_line
 
 _READY = "Ready"
 _STALLED = "Stalled"

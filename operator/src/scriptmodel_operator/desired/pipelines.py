@@ -19,12 +19,12 @@ from scriptmodel_operator.desired.references import References
 from scriptmodel_operator.desired.state_folder import state_folder
 from scriptmodel_operator.desired.variables import GPU_REQUESTED, variables_of_training
 from scriptmodel_operator.pachyderm.values import (
+    WHOLE_REPO,
     PipelineSpec,
     ResourceAmounts,
     as_float32,
 )
 
-WHOLE_REPO = "/"
 _DECIDE_THE_MODEL = frozenset({"early_stopping", "warm_start"})
 """Fields of spec.training that are in the digest of what decides the model, where they have an effect."""
 QUEUE_LABEL = "kueue.x-k8s.io/queue-name"

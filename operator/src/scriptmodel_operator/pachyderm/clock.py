@@ -55,13 +55,7 @@ class PachydClock:
         """pachd's time, as seconds since 1970, minus the monotonic clock."""
         self._measured = 0.0
         self._due = -float("inf")
-        self._skew: float | None = None
         self._warned = False
-
-    @property
-    def skew(self) -> float | None:
-        """Seconds by which pachd's clock is ahead of the operator's; None before it was measured."""
-        return self._skew
 
     @property
     def due(self) -> bool:
@@ -120,9 +114,9 @@ class PachydClock:
                 self._forget_ages_since(self._measured)
                 log.warning("pachd's clock was set by %+.0f s; durations are counted on without it", jump)
             self._offset, self._measured, self._due = offset, after, after + INTERVAL_SECONDS
-            self._skew = (server - started).total_seconds() - took / 2
-        self._on_measured(self._skew)
-        self._warn(self._skew)
+            skew = (server - started).total_seconds() - took / 2
+        self._on_measured(skew)
+        self._warn(skew)
 
     def _forget_ages_since(self, measured: float) -> None:
         """Reset the ages of times first seen after a measurement: either clock may have determined them."""

@@ -13,6 +13,7 @@ from scriptmodel_operator.pachyderm.pipeline_json import request_json
 from scriptmodel_operator.pachyderm.protocol import pfs, pps, wrappers_pb2
 from scriptmodel_operator.pachyderm.values import (
     BASE_INPUT,
+    WHOLE_REPO,
     BranchRef,
     CommitInfo,
     JobInfo,
@@ -33,7 +34,6 @@ from scriptmodel_operator.pachyderm.values import (
 )
 
 USER_REPO = "user"
-WHOLE_REPO = "/"
 REPROCESS_SPEC = "until_success"
 _OPERATORS = {"Exists": 1, "Equal": 2}
 _EFFECTS = {"": 0, "NoSchedule": 1, "PreferNoSchedule": 2, "NoExecute": 3}
@@ -244,7 +244,6 @@ def job_info(message: Any) -> JobInfo:
         data_total=int(message.data_total),
         data_processed=int(message.data_processed),
         data_skipped=int(message.data_skipped),
-        data_failed=int(message.data_failed),
     )
 
 

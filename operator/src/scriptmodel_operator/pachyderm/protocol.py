@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
 
-from google.protobuf import duration_pb2, empty_pb2, timestamp_pb2, wrappers_pb2
+from google.protobuf import empty_pb2, timestamp_pb2, wrappers_pb2
 
 
 @contextmanager
@@ -46,7 +46,6 @@ with _bare("python_pachyderm"):
     )
 
 __all__ = [
-    "duration_pb2",
     "empty_pb2",
     "pfs",
     "pfs_grpc",

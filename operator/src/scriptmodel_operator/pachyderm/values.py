@@ -9,6 +9,8 @@ from datetime import datetime
 from enum import Enum
 
 BASE_INPUT = "base"
+WHOLE_REPO = "/"
+"""The glob that makes everything in a commit one datum."""
 """Name of the input with the model that training starts from; part of a datum's identity, so it never changes."""
 
 
@@ -215,7 +217,6 @@ class JobInfo:
     data_total: int = 0
     data_processed: int = 0
     data_skipped: int = 0
-    data_failed: int = 0
 
     @property
     def good(self) -> bool:

@@ -10,7 +10,6 @@ from scriptmodel_operator.api.conditions import (
     Condition,
     ConditionStatus,
     ConditionType,
-    cut,
     render_conditions,
 )
 from scriptmodel_operator.api.reasons import Reason
@@ -129,8 +128,3 @@ def conditions_of_problem(
         seen[ConditionType.CORPUS_READY] = corpus
     rendered = {item["type"]: item for item in render_conditions(seen, before, generation, now)}
     return [rendered.get(kind.value) or dict(known[kind.value]) for kind in ConditionType]
-
-
-def one_line(message: str, limit: int = 300) -> str:
-    """Return the message in one line, for events and columns."""
-    return cut(" ".join(message.split()), limit)
