@@ -315,6 +315,6 @@ def test_the_report_shows_the_verdict_or_why_there_is_none(learned: tuple[Path, 
     assert "Held-out text" in page
     assert "distinct words among 200" in page
     trained = load_model(learned[1])
-    assert "holds no figures to judge" in render_report(trained)
+    assert "holds no figures to judge by" in render_report(trained)
     run_trainer(["report", learned[1], "--out", tmp_path / "again.html"])
     assert (tmp_path / "again.html").read_text("utf-8") == page

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -212,3 +213,33 @@ def test_a_reader_that_goes_away_ends_a_script_well_but_no_training(corpus: Path
         assert errors in done.stderr
         assert len(done.stderr.splitlines()) == len(errors.splitlines())
     os.close(writer)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("name", ["/dev/stdout", "log.txt"])
+def test_the_file_that_standard_output_goes_to_is_not_replaced(
+    command: str, name: str, corpus: Path, model: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / name
+    places = {"corpus": corpus, "model": model, "out": out, "tmp": tmp_path}
+    words = [word.format(**places) for word in COMMANDS[command]]
+    with (tmp_path / "log.txt").open("w") as log:
+        log.write("first\n")
+        log.flush()
+        done = subprocess.run([COMMAND, *words], stdout=log, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 3
+    assert done.stderr.endswith(
+        f"cannot write {out}: standard output or standard error goes to it; give another name\n"
+    )
+    assert (tmp_path / "log.txt").read_text().startswith("first\n")
+
+
+def test_a_working_directory_that_was_deleted_is_reported(model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    code = "import os, sys; os.rmdir(os.getcwd()); os.execv(sys.argv[1], sys.argv[1:])"
+    words = [sys.executable, "-c", code, COMMAND, "generate", model, "--words", "20"]
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    expected = "the working directory cannot be read: No such file or directory; change to another\n"
+    assert done.stderr == f"scriptmodel-trainer: error: {expected}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import resource
 import signal
@@ -13,10 +14,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from samples import COMMAND, run_trainer
 
 from scriptmodel_trainer.artifacts import FILES, LOG, load_model
-from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.errors import BadInputError, StoppedError
+from scriptmodel_trainer.stopping import StopSignals
 from scriptmodel_trainer.storage import arrays_bytes, read_arrays, write_arrays
 from scriptmodel_trainer.training.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from scriptmodel_trainer.training.fingerprints import Fingerprints
@@ -311,3 +314,25 @@ def test_generate_does_not_import_tensorflow(model: Path) -> None:
     assert "numpy" in done.stderr
     assert "tensorflow" not in done.stderr
     assert "keras" not in done.stderr
+
+
+def test_tensorflow_does_not_take_a_signal_for_an_error_of_a_function_that_it_traces() -> None:
+    """As in the test after training, which is not deferred."""
+
+    def inner(value: tf.Tensor) -> tf.Tensor:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return value + 1
+
+    @tf.function
+    def traced(value: tf.Tensor) -> tf.Tensor:
+        return inner(value)
+
+    with StopSignals(), pytest.raises(StoppedError) as stopped:
+        traced(tf.constant(1))
+    assert (stopped.value.code, stopped.value.message) == (143, "stopped by SIGTERM")
+    with StopSignals() as signals:
+        signals.deferred = True
+        os.kill(os.getpid(), signal.SIGINT)
+        with pytest.raises(StoppedError) as stopped:
+            traced(tf.constant(1.0))
+    assert stopped.value.code == 143, "the second signal stops at once"

@@ -8,10 +8,11 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TextIO
 
 from scriptmodel_trainer.arguments import log_kind, parser, usual_record
-from scriptmodel_trainer.errors import BadInputError, ExitCode, TrainerError, WriteError
+from scriptmodel_trainer.errors import BadInputError, ExitCode, Reported, StoppedError, TrainerError, WriteError
 from scriptmodel_trainer.progress.events import Failed, FileWritten
 from scriptmodel_trainer.progress.listeners import TextProgress, progress_for
 from scriptmodel_trainer.stopping import StopSignals
@@ -22,17 +23,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _open_streams()
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
+        _require_working_directory()
         try:
             with StopSignals() as signals:
                 _run(parser().parse_args(words), log_kind(words), signals)
         finally:
             sys.stdout.flush()  # what Python does at exit, where a failure could not be reported
-    except (TrainerError, MemoryError, OSError) as error:
+    except (TrainerError, StoppedError, MemoryError, OSError) as error:
         return _ended(error, words)
     return ExitCode.DONE
 
 
-def _ended(error: TrainerError | MemoryError | OSError, words: Sequence[str]) -> int:
+def _ended(error: Reported | MemoryError | OSError, words: Sequence[str]) -> int:
     """Report an error as the log's kind has it; returns the exit code, also where nothing can be written."""
     training = words[:1] == ["train"]
     lost = isinstance(error, OSError) and (isinstance(error, BrokenPipeError) or error.filename is None)
@@ -50,9 +52,9 @@ def _ended(error: TrainerError | MemoryError | OSError, words: Sequence[str]) ->
     return failure.code
 
 
-def _failure(error: TrainerError | MemoryError | OSError, training: bool) -> TrainerError:
+def _failure(error: Reported | MemoryError | OSError, training: bool) -> Reported:
     """Return what to report of an error."""
-    if isinstance(error, TrainerError):
+    if isinstance(error, Reported):
         return error
     if isinstance(error, MemoryError):
         return BadInputError("out of memory", "use a smaller preset, vocabulary_size or batch_size")
@@ -63,6 +65,14 @@ def _failure(error: TrainerError | MemoryError | OSError, training: bool) -> Tra
         return WriteError(f"{error.filename}: {reason}")
     hint = "the model is not trained: use --resume to continue" if training else ""
     return WriteError(f"cannot write to standard output: {reason}", hint)
+
+
+def _require_working_directory() -> None:
+    """Raise BadInputError if the working directory was deleted: no relative path can be found."""
+    try:
+        Path.cwd()
+    except OSError as error:
+        raise BadInputError(f"the working directory cannot be read: {error.strerror}", "change to another") from error
 
 
 def _discard(stream: TextIO) -> None:
@@ -106,6 +116,7 @@ def _run(options: argparse.Namespace, log: str, signals: StopSignals) -> None:
             from scriptmodel_trainer.commands import report  # noqa: PLC0415
 
             report.report(options.model, options.out)
+            progress.report(FileWritten(options.out, None))
         case "judge":
             from scriptmodel_trainer.commands import judge  # noqa: PLC0415
 

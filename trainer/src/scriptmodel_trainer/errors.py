@@ -16,8 +16,8 @@ class ExitCode(enum.IntEnum):
     TERMINATED = 143
 
 
-class TrainerError(Exception):
-    """An expected failure: `message` says what happened to which thing, `hint` what to do next.
+class Reported(BaseException):
+    """An expected end of a command: `message` says what happened to which thing, `hint` what to do next.
 
     `parameter` is the setting or option at fault, in snake_case and without dashes, where there is one. Callers that
     name it differently (an object's `learningRate`) map it.
@@ -35,6 +35,10 @@ class TrainerError(Exception):
         """Return message and hint as one line of text."""
         text = f"{self.message}; {self.hint}" if self.hint else self.message
         return one_line(text)
+
+
+class TrainerError(Reported, Exception):
+    """An expected failure."""
 
 
 _LONGEST_LINE = 1000
@@ -69,8 +73,12 @@ class DivergedError(TrainerError):
     code = ExitCode.DIVERGED
 
 
-class StoppedError(TrainerError):
-    """SIGINT or SIGTERM arrived; the state was saved if there was any."""
+class StoppedError(Reported):
+    """SIGINT or SIGTERM arrived; the state was saved if there was any.
+
+    As KeyboardInterrupt, it is no Exception: it is raised wherever the command is, and a library that handles all
+    exceptions, such as TensorFlow while it traces a function, must not take it for one of its own.
+    """
 
     def __init__(self, code: ExitCode, message: str, hint: str = "") -> None:
         super().__init__(message, hint)

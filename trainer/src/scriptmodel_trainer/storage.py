@@ -63,9 +63,23 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def require_file(path: Path) -> None:
-    """Raise WriteError unless `path` is a file or nothing yet: a folder, a pipe or a device cannot be replaced."""
-    if path.exists() and not path.is_file():
+    """Raise WriteError unless `path` is a file or nothing yet: a folder, a pipe or a device cannot be replaced.
+
+    Neither can the file that standard output or standard error goes to (`/dev/stdout`, or its name): what was written
+    to it would be lost.
+    """
+    if not path.exists():
+        return
+    if not path.is_file():
         raise WriteError(f"cannot write {path}: it is no regular file", "give the name of a file")
+    if any(_is_open_as(path, stream) for stream in (1, 2)):
+        raise WriteError(f"cannot write {path}: standard output or standard error goes to it", "give another name")
+
+
+def _is_open_as(path: Path, stream: int) -> bool:
+    with contextlib.suppress(OSError):  # a stream that is closed
+        return os.path.samestat(path.stat(), os.fstat(stream))
+    return False
 
 
 def write_files(folder: Path, contents: Mapping[str, bytes]) -> None:

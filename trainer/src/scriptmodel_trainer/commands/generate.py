@@ -20,7 +20,7 @@ from scriptmodel_trainer.generation.rendering import count_pieces
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Opening, Writer
 from scriptmodel_trainer.generation.writers import writer_of
-from scriptmodel_trainer.judging.reference import Reference
+from scriptmodel_trainer.judging.reference import NO_FIGURES, Reference
 from scriptmodel_trainer.judging.verdict import Verdict
 from scriptmodel_trainer.progress.events import FileWritten, Warned
 from scriptmodel_trainer.progress.listeners import Progress
@@ -28,10 +28,6 @@ from scriptmodel_trainer.storage import prepare_folder, require_file, write_json
 
 FIRST, BEST = "first", "best"
 _NAMED = 10  # unknown words in a warning
-_NO_FIGURES = (
-    "the model holds no figures to judge by, since an older version trained it, its corpus is too small to hold text "
-    "out or its layout is exact"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +118,7 @@ def _temperatures(
 ) -> dict[float, Verdict]:
     """Return the verdict on each temperature; none if the model cannot judge."""
     if reference is None:
-        text = f"the temperature is {TEMPERATURES[0]:g}: {_NO_FIGURES}; train again to choose a temperature"
+        text = f"the temperature is {TEMPERATURES[0]:g}: {NO_FIGURES}; train again to choose a temperature"
         progress.report(Warned("not_judged", text))
         return {}
     progress.note(f"trying the temperatures {', '.join(f'{each:g}' for each in TEMPERATURES)}")
@@ -135,7 +131,7 @@ def _temperatures(
 def _best(verdicts: list[Verdict], progress: Progress) -> int:
     """Return the index of the sample that the judge ranks first; the first one if the model cannot judge."""
     if not verdicts:
-        text = f"the first sample is kept: {_NO_FIGURES}; train again to judge samples"
+        text = f"the first sample is kept: {NO_FIGURES}; train again to judge samples"
         progress.report(Warned("not_judged", text))
         return 0
     return max(range(len(verdicts)), key=lambda number: verdicts[number].overall)

@@ -16,7 +16,7 @@ from scriptmodel_trainer.commands.train_options import TrainOptions
 from scriptmodel_trainer.corpus import layouts, reading, stream
 from scriptmodel_trainer.corpus.layouts import EXACT
 from scriptmodel_trainer.corpus.tokens import UNKNOWN
-from scriptmodel_trainer.errors import BadInputError, TrainerError
+from scriptmodel_trainer.errors import BadInputError, StoppedError, TrainerError
 from scriptmodel_trainer.evaluation import score_of
 from scriptmodel_trainer.generation.sample_lines import sample_line
 from scriptmodel_trainer.judging.reference import Reference, reference_of, stored_figures
@@ -39,7 +39,7 @@ from scriptmodel_trainer.reporting.page import render_report
 from scriptmodel_trainer.stopping import StopSignals
 from scriptmodel_trainer.storage import locked, prepare_folder
 from scriptmodel_trainer.training import hardware
-from scriptmodel_trainer.training.base import require_layout, vocabulary_after, weights_after
+from scriptmodel_trainer.training.base import vocabulary_after, weights_after
 from scriptmodel_trainer.training.checkpoints import fingerprint_of
 from scriptmodel_trainer.training.discounting import discount_of, spelled_out
 from scriptmodel_trainer.training.fingerprints import Fingerprints, fingerprints_of
@@ -65,8 +65,6 @@ def train(options: TrainOptions, progress: Progress, signals: StopSignals) -> No
     """Read, train, evaluate, store."""
     started = time.monotonic()
     layout = layouts.layout_named(options.layout)
-    if options.base:
-        require_layout(options.base, options.layout)
     log = BoundedLog()
     logged = LoggedProgress(progress, log)
     _look_for_gpu(options, logged)
@@ -81,7 +79,7 @@ def train(options: TrainOptions, progress: Progress, signals: StopSignals) -> No
         prepare_folder(options.out, (*artifacts.FILES, LOG, CHECKPOINT))
         try:
             _learn(options, corpus, logged, log, signals, started)
-        except TrainerError as error:
+        except (TrainerError, StoppedError) as error:
             logged.report(Failed(error))
             raise
         finally:

@@ -17,7 +17,7 @@ from scriptmodel_trainer.corpus.layouts import EXACT
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.presets import AUTO, Preset
 from scriptmodel_trainer.records import SCENES, Choice
-from scriptmodel_trainer.training.base import BaseModel, load_base, preset_after
+from scriptmodel_trainer.training.base import BaseModel, load_base, preset_after, require_layout
 from scriptmodel_trainer.training.budget import Budget
 
 _STATE = "SCRIPTMODEL_STATE_DIR"
@@ -77,6 +77,7 @@ def options_from(parsed: argparse.Namespace, environment: Mapping[str, str] = os
     state = parsed.state or (Path(environment[_STATE]) if environment.get(_STATE) else None)
     overrides, base = _overrides(parsed), load_base(parsed.base) if parsed.base else None
     if base:
+        require_layout(base, parsed.layout)
         name, preset = preset_after(base, None if parsed.preset == AUTO else parsed.preset, overrides)
     else:
         name = parsed.preset or "small"

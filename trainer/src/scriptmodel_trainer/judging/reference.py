@@ -18,6 +18,10 @@ LARGEST = len(SIZES) * (4 * MOST + 1024) + 1024
 """Bytes of the file of n-grams, at most."""
 
 _NAMES = set(Figures.__dataclass_fields__) - {"longest_copy"}
+NO_FIGURES = (
+    "the model holds no figures to judge by, since an older version trained it, its corpus is too small to hold text "
+    "out or its layout is exact"
+)
 _LATER = {"known_apart"}
 """Figures that models of older versions lack."""
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
-from scriptmodel_trainer.errors import TrainerError
+from scriptmodel_trainer.errors import Reported
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,4 +146,4 @@ class Failed(Event):
     """The command ends with this error."""
 
     kind: ClassVar[str | None] = "error"
-    error: TrainerError
+    error: Reported

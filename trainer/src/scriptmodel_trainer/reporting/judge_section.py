@@ -6,7 +6,7 @@ import html
 from collections.abc import Mapping, Sequence
 
 from scriptmodel_trainer.judging.figures import MEANING, Figures
-from scriptmodel_trainer.judging.reference import Reference
+from scriptmodel_trainer.judging.reference import NO_FIGURES, Reference
 from scriptmodel_trainer.judging.verdict import judge
 
 _SHOWN = [name for name in MEANING if name not in ("longest_copy", "self_bleu")]
@@ -15,10 +15,7 @@ _SHOWN = [name for name in MEANING if name not in ("longest_copy", "self_bleu")]
 def judge_section(reference: Reference | None, scripts: Mapping[str, Sequence[str]]) -> str:
     """Return a table of the figures of each script (title to tokens) and a verdict, as HTML."""
     if reference is None:
-        return (
-            "<p class='note'>The model holds no figures to judge its scripts by: an older version trained it, or its "
-            "corpus is too small to hold text out.</p>"
-        )
+        return f"<p class='note'>{NO_FIGURES.capitalize()}.</p>"
     figures = {title: reference.figures(tokens) for title, tokens in scripts.items()}
     columns = [*figures.values(), reference.held_out]
     titles = "".join(f"<th>{html.escape(title)}</th>" for title in (*figures, "Held-out text"))
