@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
+import math
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,9 @@ from scriptmodel_trainer.progress.listeners import TextProgress
 from scriptmodel_trainer.stopping import StopSignals
 from scriptmodel_trainer.storage import read_arrays
 from scriptmodel_trainer.training.batches import cut_for_training, cut_for_validation
+from scriptmodel_trainer.training.budget import Budget
 from scriptmodel_trainer.training.hardware import load_tensorflow
+from scriptmodel_trainer.training.state import Effort
 
 load_tensorflow(0)
 
@@ -27,6 +31,7 @@ from scriptmodel_trainer.training.fingerprints import Fingerprints  # noqa: E402
 from scriptmodel_trainer.training.graph import Pace, TrainingGraph, ValidationGraph  # noqa: E402  # as above
 from scriptmodel_trainer.training.model import LanguageModel  # noqa: E402  # as above
 from scriptmodel_trainer.training.optimizers import Optimizer  # noqa: E402  # as above
+from scriptmodel_trainer.training.scoring import scored  # noqa: E402  # as above
 from scriptmodel_trainer.training.stores import CheckpointFile  # noqa: E402  # as above
 from scriptmodel_trainer.training.task import TrainingTask  # noqa: E402  # as above
 
@@ -110,3 +115,19 @@ def test_a_stopped_run_resumes_to_the_same_average(tmp_path: Path, monkeypatch: 
     assert all(np.array_equal(weights, resumed.weights[name]) for name, weights in whole.weights.items())
     assert [e.valid_perplexity for e in resumed.history] == [e.valid_perplexity for e in whole.history]
     assert resumed.best_epoch > 1
+
+
+def test_validation_of_the_average_clears_the_state_where_documents_start(tmp_path: Path) -> None:
+    chosen = preset(epochs="2", cache_window="50")
+    begun = dataclasses.replace(task(chosen, CheckpointFile(tmp_path / "a.npz", Fingerprints("run"))), document=7)
+    result = loop.fit(begun, TextProgress(io.StringIO()), StopSignals())
+    expected = scored(chosen, result.weights, STREAM, 0, document=7).losses()
+    found = result.history[result.best_epoch - 1].valid_perplexity
+    assert math.log(found) == pytest.approx(expected.mean(), rel=1e-4)
+
+
+def test_a_run_whose_budget_is_used_up_before_anything_was_saved_trains_a_little(tmp_path: Path) -> None:
+    begun = task(preset(), CheckpointFile(tmp_path / "a.npz", Fingerprints("run")))
+    begun = dataclasses.replace(begun, budget=Budget(seconds=3), effort=Effort(seconds=24))
+    result = loop.fit(begun, TextProgress(io.StringIO()), StopSignals())
+    assert (len(result.history), result.ending.by) == (1, "budget")

@@ -107,6 +107,7 @@ def test_auto_and_its_resolved_precision_have_one_fingerprint() -> None:
     assert not prints("bfloat16", "bfloat16").accepts(prints("float32", "float32").current)
     assert not prints("auto", "float32").accepts(prints("bfloat16", "bfloat16").current)
     assert not prints("auto", "float32").accepts(None)
+    assert not prints("auto", "float32").accepts([])
     assert not prints("float32", "float32").accepts(None)
 
 

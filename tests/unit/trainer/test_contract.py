@@ -257,7 +257,8 @@ def test_an_error_event_names_the_parameter_at_fault(words: list[str], parameter
 def test_an_error_of_a_generate_job_is_an_event(model: Path, tmp_path: Path) -> None:
     (tmp_path / "model").symlink_to(model)
     command = "generate /pfs/model --out /pfs/out/new_script.txt --words 60 --temperature 0.8 --top-p 0.95 --seed 1"
-    done = run_trainer([*command.split(), "--speaker=ANNE"], {"PFS_ROOT": str(tmp_path)})
+    words = [*command.replace("--out ", "--out=").split(), "--speaker=ANNE"]
+    done = run_trainer(words, {"PFS_ROOT": str(tmp_path)})
     (event,) = events_of(done.stdout)
     assert (done.returncode, event["code"], event["parameter"]) == (2, 2, "speaker")
     assert event["message"] == 'unknown speaker "ANNE" (did you mean ANNA?)'

@@ -14,7 +14,7 @@ from test_exact import SCRIPT, VOCABULARY
 from test_generation import weights_of
 
 from scriptmodel_trainer.artifacts import load_model
-from scriptmodel_trainer.corpus.exact import ERRORS, exact_text, exact_tokens
+from scriptmodel_trainer.corpus.exact import BYTES, ERRORS, NEWLINE, exact_text, exact_tokens
 from scriptmodel_trainer.corpus.tokens import EOS
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.evaluation import negative_log_likelihoods
@@ -173,3 +173,13 @@ def test_scripts_written_together_are_those_written_alone() -> None:
     seeds = [(7, sample) for sample in range(3)]
     together = writer(2, 0.3).write_together(30, Sampling(), seeds, Opening())
     assert together == [writer(2, 0.3).write(30, Sampling(), seed, Opening()) for seed in seeds]
+
+
+def test_words_by_which_the_layout_is_known_are_refused_in_another_one(tmp_path: Path) -> None:
+    (tmp_path / "play.txt").write_text(f"{NEWLINE} {BYTES[0]} and words of a text\n" * 40)
+    words = ["train", "--data", tmp_path / "play.txt", "--out", tmp_path / "model", "--layout", "plain"]
+    done = run_trainer([*words, "--preset", "test"])
+    assert done.returncode == 2
+    assert done.stderr.endswith(
+        "by which the layout exact is known; use --layout exact, or remove one of them from the scripts\n"
+    )

@@ -243,3 +243,12 @@ def test_a_working_directory_that_was_deleted_is_reported(model: Path, tmp_path:
     assert (done.returncode, done.stdout) == (2, "")
     expected = "the working directory cannot be read: No such file or directory; change to another\n"
     assert done.stderr == f"scriptmodel-trainer: error: {expected}"
+
+
+def test_one_file_is_not_written_twice(corpus: Path, model: Path, tmp_path: Path) -> None:
+    out, same = tmp_path / "a.txt", tmp_path / ".." / tmp_path.name / "a.txt"
+    for words in (["normalize", corpus, "--stats", same], ["generate", model, "--record", same]):
+        done = run_trainer([*words, "--out", out])
+        assert done.returncode == 2
+        assert done.stderr.endswith("; give another name\n")
+        assert not out.exists()

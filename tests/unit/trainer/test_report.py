@@ -124,6 +124,7 @@ def test_the_last_values_of_lines_do_not_overlap() -> None:
 
 
 def test_small_numbers_are_written_without_powers_of_ten() -> None:
+    assert line_chart("title", [Series("rate", "one", [5e-324, 1e-15])])
     assert "e-05" not in line_chart("title", [Series("rate", "one", [0.00007, 0.00003])])
 
 

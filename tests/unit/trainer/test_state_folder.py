@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from samples import COMMAND
+from samples import COMMAND, run_trainer
 
 from scriptmodel_trainer.artifacts import load_model
 from scriptmodel_trainer.cli import main
@@ -368,3 +368,11 @@ def test_training_stops_early_after_so_many_epochs_without_a_better_validation(
     assert load_model(training.out).origin.preset.patience == 2
     assert not training.checkpoints()
     assert "Early stopping ended the training" in (training.out / "report.html").read_text("utf-8")
+
+
+def test_the_state_has_a_folder_of_its_own(corpus: Path, tmp_path: Path) -> None:
+    done = run_trainer(
+        ["train", "--data", corpus, "--out", tmp_path / "m", "--state", tmp_path / ".." / tmp_path.name / "m"]
+    )
+    assert done.returncode == 2
+    assert done.stderr.endswith("is the model directory; give the state a folder of its own\n")

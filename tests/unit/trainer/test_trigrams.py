@@ -26,7 +26,7 @@ from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import read_corpus, read_whole
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.evaluation import negative_log_likelihoods, stepwise_negative_log_likelihoods
-from scriptmodel_trainer.generation.readers import reader_of
+from scriptmodel_trainer.generation.readers import LastTokens, reader_of
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Opening, Writer
 from scriptmodel_trainer.storage import arrays_bytes, read_arrays
@@ -288,3 +288,10 @@ def test_stored_trigrams_are_those_that_were_counted() -> None:
     stored = trigrams_from(found.arrays(), VOCABULARY)
     assert stored.share == 0.25
     assert all(np.array_equal(array, stored.arrays()[name]) for name, array in found.arrays().items())
+
+
+def test_words_that_are_all_but_impossible_stay_comparable() -> None:
+    found = LastTokens(dataclasses.replace(count(np.array([1, 2, 1], np.int32), 3, 0), share=0.0))
+    logits = found.mixed(0, np.zeros(1, np.float32), np.array([0, 1e6, -1e6], np.float32))
+    assert np.isfinite(logits).all()
+    assert logits.argmax() == 1

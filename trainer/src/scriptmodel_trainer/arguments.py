@@ -385,6 +385,8 @@ def log_kind(words: Sequence[str]) -> str:
     chosen = [value for option, value in itertools.pairwise(words) if option == "--log"]
     chosen += [word.removeprefix("--log=") for word in words if word.startswith("--log=")]
     if not chosen and words[:1] == ["generate"]:
-        out = next((value for option, value in itertools.pairwise(words) if option == "--out"), "")
+        outs = [value for option, value in itertools.pairwise(words) if option == "--out"]
+        outs += [word.removeprefix("--out=") for word in words if word.startswith("--out=")]
+        out = outs[0] if outs else ""
         return "json" if out and is_output_of_pipeline(pfs_path(out)) else "text"
     return "json" if "json" in chosen else "text"

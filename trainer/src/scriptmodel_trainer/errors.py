@@ -68,7 +68,7 @@ class WriteError(TrainerError):
 
 
 class DivergedError(TrainerError):
-    """The loss became NaN or infinite; the best weights so far are kept."""
+    """The loss became NaN or infinite; no model is stored."""
 
     code = ExitCode.DIVERGED
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from scriptmodel_trainer.arrays import Ids
+from scriptmodel_trainer.arrays import SMALLEST, Ids
 from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, DOCUMENT, ENDERS, MARKERS, OPEN_NAME, PUNCTUATION
 from scriptmodel_trainer.generation.caches import CacheSettings
 from scriptmodel_trainer.generation.network import Network
@@ -44,7 +44,8 @@ def negative_log_likelihoods(
         result[chunk] = np.log(logits.sum(axis=1, dtype=np.float64)) - target_logits
         if trigrams and expected is not None:
             likely = np.exp(-result[chunk])
-            result[chunk] = -np.log(likely + trigrams.share * (expected[chunk] - likely))
+            likely += trigrams.share * (expected[chunk] - likely)
+            result[chunk] = -np.log(np.maximum(likely, SMALLEST))
         on_progress(min(1.0, (start + _CHUNK) / len(stream)))
     return result
 

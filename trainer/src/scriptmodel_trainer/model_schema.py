@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from scriptmodel_trainer.corpus.exact import BYTES, NEWLINE, PARAGRAPH
 from scriptmodel_trainer.corpus.splits import SPLITS
 from scriptmodel_trainer.corpus.tokens import EOS, PAIRS, UNKNOWN
 
@@ -67,7 +68,7 @@ def words_of(names: Any) -> tuple[str, ...]:
         raise ValueError("id_to_word.json does not number different words from 0")
     held = set(words)
     paired = all((opener in held) is (closer in held) for opener, closer in PAIRS.items())
-    if not (paired and {UNKNOWN, EOS} <= held):
+    if not (paired and {UNKNOWN, EOS} <= held) or ({NEWLINE, BYTES[0]} <= held and PARAGRAPH not in held):
         raise ValueError("id_to_word.json lacks markers")
     return words
 

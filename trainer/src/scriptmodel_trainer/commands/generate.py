@@ -146,7 +146,7 @@ def _prepare(options: GenerateOptions) -> None:
     count = 1 if options.keep == BEST else options.samples
     paths = [sample_path(options.out, sample) for sample in range(1, count + 1)]
     folder = Path(os.path.realpath(options.model))
-    if options.record in paths:
+    if options.record is not None and os.path.realpath(options.record) in map(os.path.realpath, paths):
         raise BadInputError(f"{options.record} is the name of a script and of its record", "give another name")
     for option, path in (*(("--out", path) for path in paths), ("--record", options.record)):
         if path is None:

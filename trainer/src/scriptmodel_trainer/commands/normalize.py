@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,11 +23,7 @@ def normalize(
     if explain and stats is not None:
         raise BadInputError("--explain writes no statistics", "leave out --stats or --explain")
     chosen = layouts.layout_named(layout)
-    if stats is not None:
-        require_file(stats)
-        artifacts.protect(stats, option="--stats")
-    if out is not None:
-        artifacts.protect(out)
+    _check(out, stats)
     sources = reading.find_sources(data, progress.note)
     for written in filter(None, (out, stats)):
         if written.exists() and any(written.samefile(source.path) for source in sources):
@@ -41,3 +38,15 @@ def normalize(
         progress.report(Warned("not_scripts", report["doubt"]))
     if out is not None or sys.stderr.isatty():  # the table would be lost in a pipe
         print(*table(report["files"]), sep="\n", file=sys.stderr if out is None else sys.stdout, flush=True)
+
+
+def _check(out: Path | None, stats: Path | None) -> None:
+    """Check that tokens and statistics can be stored, and replace neither each other nor a file of a model."""
+    if stats is not None:
+        require_file(stats)
+        artifacts.protect(stats, option="--stats")
+    if out is None:
+        return
+    artifacts.protect(out)
+    if stats is not None and os.path.realpath(out) == os.path.realpath(stats):
+        raise BadInputError(f"{stats} is the name of the tokens and of the statistics", "give another name")

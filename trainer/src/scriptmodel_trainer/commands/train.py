@@ -14,6 +14,7 @@ from scriptmodel_trainer.artifacts import CHECKPOINT, LOG, Origin, TrainedModel
 from scriptmodel_trainer.characters import per_character, validation_of
 from scriptmodel_trainer.commands.train_options import TrainOptions
 from scriptmodel_trainer.corpus import layouts, reading, stream
+from scriptmodel_trainer.corpus.exact import BYTES, NEWLINE
 from scriptmodel_trainer.corpus.layouts import EXACT
 from scriptmodel_trainer.corpus.tokens import UNKNOWN
 from scriptmodel_trainer.errors import BadInputError, StoppedError, TrainerError
@@ -165,6 +166,9 @@ def _vocabulary(options: TrainOptions, corpus: stream.TokenStream) -> Vocabulary
     else:
         build = build_open_vocabulary if preset.subwords else build_vocabulary
         vocabulary = build(train, lexicon, preset.vocabulary_size)
+    if vocabulary.exact != (options.layout == EXACT):
+        message = f"the corpus has the words {NEWLINE} and {BYTES[0]}, by which the layout exact is known"
+        raise BadInputError(message, "use --layout exact, or remove one of them from the scripts")
     return with_documents(vocabulary) if preset.document_starts else vocabulary
 
 
@@ -179,10 +183,10 @@ def _evaluated(
     progress: Progress,
 ) -> TrainedModel:
     """Score the best weights on the test split and return the model with its metrics."""
-    report = _while_testing(progress, result.history[-1], REPORT_SECONDS)
     from scriptmodel_trainer.training import scoring  # noqa: PLC0415  # it imports TensorFlow
 
     def scored(split: str) -> scoring.Scored:
+        report = _while_testing(progress, result.history[-1], REPORT_SECONDS)
         return scoring.scored(task.preset, result.weights, splits[split], task.first, report, vocabulary.document)
 
     best, effort = result.history[result.best_epoch - 1], task.effort
@@ -311,6 +315,8 @@ def _advise(options: TrainOptions, tokens: int, progress: Progress) -> None:
     """Note where another preset or precision would do better; `tokens` are those of the training split."""
     if options.preset_name in presets.FOR_MUCH and tokens < presets.MUCH:
         progress.note(f"{options.preset_name} with {tokens:,} tokens to train on: tuned-few learns better from so few")
+    if options.preset.weight_decay and options.preset.optimizer == "sgd":
+        progress.note("weight_decay has no effect with optimizer=sgd")
     if options.preset.precision == "bfloat16" and not hardware.multiplies_bfloat16():
         progress.note("precision=bfloat16: this processor emulates bfloat16, float32 trains faster here")
 
@@ -324,7 +330,7 @@ def _state_folder(
 
 
 def _while_testing(progress: Progress, last: EpochRecord, interval: float) -> Callable[[float], None]:
-    """Return a function that reports every `interval` seconds, given the share of the test split that is scored."""
+    """Return a function that reports every `interval` seconds, given the share of a split that is scored."""
     started = reported_at = time.monotonic()
 
     def report(share: float) -> None:

@@ -75,6 +75,8 @@ def options_from(parsed: argparse.Namespace, environment: Mapping[str, str] = os
     if not parsed.checkpoint_seconds >= 0:  # NaN is not either
         raise BadInputError(f"--checkpoint-seconds {parsed.checkpoint_seconds:g} must not be negative")
     state = parsed.state or (Path(environment[_STATE]) if environment.get(_STATE) else None)
+    if state is not None and os.path.realpath(state) == os.path.realpath(parsed.out):
+        raise BadInputError(f"--state {state} is the model directory", "give the state a folder of its own")
     overrides, base = _overrides(parsed), load_base(parsed.base) if parsed.base else None
     if base:
         require_layout(base, parsed.layout)

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from scriptmodel_trainer.arrays import Floats
+from scriptmodel_trainer.arrays import SMALLEST, Floats
 from scriptmodel_trainer.generation.caches import Cache, CacheSettings, RecentTokens
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.trigrams import Trigrams
@@ -38,7 +38,7 @@ class LastTokens:
         likely = np.exp(logits - logits.max())
         likely *= np.float32(1 - self._trigrams.share) / likely.sum()
         likely += np.float32(self._trigrams.share) * expected
-        logarithms: Floats = np.log(likely)
+        logarithms: Floats = np.log(np.maximum(likely, np.float32(SMALLEST)))
         return logarithms
 
 

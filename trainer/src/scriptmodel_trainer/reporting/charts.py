@@ -123,7 +123,7 @@ def _log_ticks(low: float, high: float) -> list[float]:
 
 
 def _linear_ticks(high: float) -> list[float]:
-    if high <= 0:
+    if high < 1e-9:  # ticks have twelve decimals
         return [0.0, 1.0]
     rough = high / 4
     scale = 10.0 ** math.floor(math.log10(rough))

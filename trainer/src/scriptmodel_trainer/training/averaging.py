@@ -25,9 +25,8 @@ class WeightAverage:
         self.model = trained
         self.slots: dict[str, Any] = {}
         if self._decay:
-            self.model = LanguageModel(
-                trained.preset, trained.embedding.shape[0], 0, letter_ngrams=trained.letter_ngrams
-            )
+            vocabulary = trained.embedding.shape[0]
+            self.model = LanguageModel(trained.preset, vocabulary, 0, trained.document, trained.letter_ngrams)
             self.model.set_weights(trained.weights())
             self.slots = {f"average/{name}": variable for name, variable in self.model.variables.items()}
 

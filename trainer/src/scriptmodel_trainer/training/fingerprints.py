@@ -36,7 +36,8 @@ class Fingerprints:
 
     def accepts(self, fingerprint: object) -> bool:
         """True for any form of this run's fingerprint."""
-        return fingerprint in (self.current, self.unresolved or self.current) or fingerprint in self.earlier
+        known = {self.current, self.unresolved or self.current, *self.earlier}
+        return isinstance(fingerprint, str) and fingerprint in known
 
 
 def fingerprints_of(

@@ -99,6 +99,9 @@ class _Loop:
         return Ending("budget", limit) if limit else None
 
     def _exhausted(self) -> str | None:
+        """Return the budget that is used up; None before this run has trained anything, without which it has no end."""
+        if not (self._position.window or self._outcome.history):
+            return None
         return self._task.budget.exhausted(self._task.effort, len(self._outcome.history))
 
     def _spend(self, seconds: float) -> None:

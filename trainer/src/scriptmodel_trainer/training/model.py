@@ -45,7 +45,7 @@ class LanguageModel:
     ) -> None:
         self.preset = preset
         self.letter_ngrams = letter_ngrams
-        self._document = document
+        self.document = document
         width = preset.input_units
         self.embedding = tf.Variable(tf.zeros((vocabulary, width)), name="embedding")
         self.ngrams: tf.Variable | None = None
@@ -124,7 +124,7 @@ class LanguageModel:
         sequence = tf.gather(self.vectors if vectors is None else vectors, inputs)
         if dropout:
             sequence = dropout.of_units(dropout.of_words(sequence, inputs, self.embedding.shape[0]), 0)
-        kept = None if self._document is None else tf.cast(tf.not_equal(inputs, self._document), tf.float32)
+        kept = None if self.document is None else tf.cast(tf.not_equal(inputs, self.document), tf.float32)
         after: list[list[Any]] = []
         for index in range(len(self.layers)):
             sequence, output, cell = self._read(index, sequence, state[index], dropout, precision, kept)
@@ -156,7 +156,7 @@ class LanguageModel:
 
     def recall(self, features: Any, inputs: Any, targets: Any, state: Sequence[Sequence[Any]]) -> Any:
         """Return what `cache.recall` does for a window."""
-        return recall(self.cache, features, inputs, targets, state[-1], self._document)
+        return recall(self.cache, features, inputs, targets, state[-1], self.document)
 
     def with_cache(
         self, losses: Any, features: Any, inputs: Any, targets: Any, state: Sequence[Sequence[Any]]

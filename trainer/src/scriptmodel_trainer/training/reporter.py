@@ -44,8 +44,8 @@ class Reporter:
             DeviceUsed(device.kind, device.name, device.memory_bytes, task.preset.precision, task.gpu_requested)
         )
         if effort.restarts:
-            share = position.window / self._rows.windows
             epoch = min(position.epoch, task.preset.epochs)
+            share = 1.0 if position.epoch > epoch else position.window / self._rows.windows
             self._progress.report(Resumed(epoch, share, effort.restarts, effort.recomputed_seconds))
 
     def epoch_started(self, position: Position, rate: float) -> None:

@@ -17,16 +17,16 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from scriptmodel_trainer.arrays import Floats, Ids
+from scriptmodel_trainer.arrays import SMALLEST, Floats, Ids
 from scriptmodel_trainer.presets import Preset
 from scriptmodel_trainer.training.model import LanguageModel
-from scriptmodel_trainer.training.softmax import SMALLEST
 from scriptmodel_trainer.trigrams import Trigrams, fitted_share
 
 _ROWS = 32
 _STEPS = 50
 _LEAST = 4  # windows of a row
 _SAME = 1e-6  # of each number of a state
+_PASSES = 2  # that find the starts of rows, most often
 _Numbers = npt.NDArray[np.float64]
 
 
@@ -85,6 +85,7 @@ class _Rows:
         windows = -(-len(stream) // steps)
         self._windows = max(-(-windows // _ROWS), min(_LEAST, windows))
         rows = -(-windows // self._windows)
+        self._before = min(_PASSES, rows - 1) * self._windows  # windows that are read before the first is scored
         inputs = np.zeros(rows * self._windows * steps, np.int32)
         targets = np.zeros_like(inputs)
         inputs[0], inputs[1 : len(stream)], targets[: len(stream)] = first, stream[:-1], stream
@@ -96,7 +97,7 @@ class _Rows:
 
     def scored(self, on_progress: Callable[[float], None]) -> Scored:
         """Score each token of the stream."""
-        starts = self._starts()
+        starts = self._starts(on_progress)
         self._begin(starts)
         windows = []
         for window in range(self._windows):
@@ -105,17 +106,22 @@ class _Rows:
             losses = self._score(features, self._tokens[1, :, begin : begin + self._steps])
             recalled = recalled or [tf.ones_like(losses), tf.zeros_like(losses)]
             windows.append([part.numpy() for part in (losses, *recalled)])
-            on_progress((window + 1) / self._windows)
+            on_progress(self._share(self._before + window + 1))
         parts = [np.concatenate(part, axis=1).reshape(-1) for part in zip(*windows, strict=True)]
         return Scored(self._stream, self._first, *(part[: len(self._stream)].astype(np.float64) for part in parts))
 
-    def _starts(self) -> list[list[Floats]]:
+    def _share(self, windows: int) -> float:
+        """Return the share of the work that is done after so many windows."""
+        return windows / (self._before + self._windows)
+
+    def _starts(self, on_progress: Callable[[float], None]) -> list[list[Floats]]:
         """Return the state in which each row starts: that in which the row before it ends."""
         starts = [[np.zeros(part.shape, np.float32) for part in layer] for layer in self._state]
-        for _ in range(self._rows - 1):
+        for number in range(self._rows - 1):
             self._begin(starts)
             for window in range(self._windows):
                 self._read(tf.constant(window))
+                on_progress(self._share(min(number * self._windows + window + 1, self._before)))
             ends = [[part.numpy() for part in layer] for layer in self._state]
             found = [[np.concatenate([np.zeros_like(end[:1]), end[:-1]]) for end in layer] for layer in ends]
             change = max(_change(*pair) for pair in zip(_flat(found), _flat(starts), strict=True))

@@ -21,10 +21,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from scriptmodel_trainer.arrays import SMALLEST
 from scriptmodel_trainer.training.precision import FLOAT32, product, softmax
-
-SMALLEST = 1e-37
-"""Lower bound of a probability; -ln of it is 85."""
 
 
 def cross_entropies(
