@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import signal
@@ -208,15 +209,15 @@ def _serve(settings: Settings, *, quiet: bool) -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    try:
-        server = Server(settings)
-    except DamagedStoreError as error:
-        _fail(DAMAGED, f"the store is damaged and is not served: {error}")
-    except (AddressError, AlreadyServedError) as error:
-        _fail(FAILED, str(error))
-    except OSError as error:
-        _fail(FAILED, f"cannot use {settings.root}: {error.strerror or error}; name another folder with --root")
-    with server:
+    with contextlib.ExitStack() as stack:
+        try:
+            server = stack.enter_context(Server(settings))
+        except DamagedStoreError as error:
+            _fail(DAMAGED, f"the store is damaged and is not served: {error}")
+        except (AddressError, AlreadyServedError) as error:
+            _fail(FAILED, str(error))
+        except OSError as error:
+            _fail(FAILED, f"cannot use {settings.root}: {error.strerror or error}; name another folder with --root")
         _announce(settings, server.address, server.isolation, quiet=quiet)
         number = received.get()
         logging.getLogger("localpach").info("stopping on %s", signal.Signals(number).name)

@@ -59,6 +59,13 @@ def test_a_root_that_cannot_be_created_is_reported() -> None:
     )
 
 
+def test_a_folder_of_jobs_that_cannot_be_created_is_reported(tmp_path: Path) -> None:
+    (tmp_path / "work").touch()
+    result = localpach("serve", "--root", str(tmp_path), "--listen", "127.0.0.1:0")
+    assert result.returncode == 1
+    assert result.stderr == f"localpach: cannot use {tmp_path}: File exists; name another folder with --root\n"
+
+
 def test_checking_another_folder_fails_and_creates_nothing_in_it(tmp_path: Path) -> None:
     result = localpach("check", "--root", str(tmp_path))
     assert result.returncode == 1

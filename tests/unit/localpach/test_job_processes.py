@@ -118,6 +118,23 @@ def test_unfinished_jobs_resume_after_a_restart(tmp_path: Path) -> None:
     flag.unlink()
 
 
+def test_read_only_folders_of_a_killed_job_are_deleted_at_the_next_start(tmp_path: Path) -> None:
+    root, outside = tmp_path / "root", tmp_path / "outside"
+    outside.mkdir(mode=0o755)
+    for mode in (0o555, 0o000):
+        folder = root / "work" / f"{mode}" / "d"
+        (folder / "e").mkdir(parents=True)
+        (folder / "link").symlink_to(outside)
+        (folder / "e").chmod(mode)
+        folder.chmod(mode)
+    capabilities = "-dac_override,-dac_read_search"
+    dropped = ("setpriv", f"--bounding-set={capabilities}", f"--inh-caps={capabilities}") if os.getuid() == 0 else ()
+    server = start(root, wrapper=dropped)
+    server.end()
+    assert not list((root / "work").iterdir())
+    assert outside.stat().st_mode & 0o777 == 0o755
+
+
 @pytest.fixture(params=["namespace", "replace"])
 def isolated(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, Client]]:
     """Start a server with each kind of isolation."""

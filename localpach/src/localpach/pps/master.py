@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import threading
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from localpach.pps.logs import Logs
 from localpach.pps.pipelines import Pipeline
 from localpach.pps.worker import Worker
 from localpach.refs import PipelineRef
+from localpach.run.tree import remove_tree
 
 log = logging.getLogger(__name__)
 
@@ -34,8 +34,8 @@ class Master:
 
     def start(self) -> None:
         """Start the workers of all pipelines, which resume the unfinished jobs of an earlier run."""
-        shutil.rmtree(self._folder, ignore_errors=True)
-        self._folder.mkdir(mode=0o700, parents=True)
+        remove_tree(self._folder)
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._shared.db.read() as txn:
             self._logs.keep_only(each.id for each in pipelines.current(txn) if not each.stopped)
         self._thread.start()

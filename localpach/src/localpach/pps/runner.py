@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 import threading
 import time
@@ -25,7 +24,7 @@ from localpach.run.environment import kept_in_tmp, variables_in
 from localpach.run.isolation import Isolation
 from localpach.run.process import Command, Process
 from localpach.run.quantity import parse_quantity
-from localpach.run.tree import OUTPUT, read_output, write_input
+from localpach.run.tree import OUTPUT, read_output, remove_tree, write_input
 from localpach.store.contents import Contents, Session
 
 DEFAULT_RETRIES = 3
@@ -143,7 +142,7 @@ class DatumRunner:
                 if self._details.transform.err_cmd and self._recover(datum, work, log):
                     state = DatumState.RECOVERED
             finally:
-                shutil.rmtree(work, ignore_errors=True)
+                remove_tree(work)
         return Outcome(state, reason, stats, Changes())
 
     def _attempt(

@@ -1,8 +1,10 @@
-"""The `/pfs` of a datum: input files written before the command, output files stored after it."""
+"""The `/pfs` of a datum: input files written before the command, output files stored after it, removal."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -55,6 +57,23 @@ def read_output(
         yield from _read_folder(session, folder, "/", real, proceed, depth=0)
     except OSError as error:
         raise PachError(f"cannot upload /pfs/{OUTPUT}: {error.strerror}") from None
+
+
+def remove_tree(folder: Path) -> None:
+    """Delete a folder with all of its subfolders, also read-only ones. What cannot be deleted remains."""
+    shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():
+        _make_writable(folder)
+        for parent, names, _ in os.walk(folder):  # each folder is made readable before it is listed
+            for name in names:
+                _make_writable(Path(parent, name))
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _make_writable(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        if not folder.is_symlink():
+            folder.chmod(0o700)
 
 
 def _read_folder(
