@@ -7,7 +7,10 @@ counts both, and a stopped, updated or deleted pipeline has no log.
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
+import logging
+import os
 import threading
 import time
 from collections import deque
@@ -19,6 +22,8 @@ from typing import Any, TextIO
 from localpach.messages import pps, timestamp
 from localpach.refs import JobRef, PipelineRef
 from localpach.waiting import Caller
+
+logger = logging.getLogger(__name__)
 
 FOLLOW_RECHECK_SECONDS = 5.0
 
@@ -56,6 +61,7 @@ class _Log:
     file: TextIO
     changed: threading.Condition = field(default_factory=threading.Condition)
     closed: bool = False
+    failed: bool = False
 
 
 class Logs:
@@ -72,7 +78,10 @@ class Logs:
         with self._lock:
             if version not in self._open:
                 path = self._folder / f"{version}.jsonl"
-                self._open[version] = _Log(path, path.open("a", encoding="utf-8", buffering=1))
+                file = path.open("a", encoding="utf-8", buffering=1)
+                if _is_truncated(path):
+                    file.write("\n")
+                self._open[version] = _Log(path, file)
 
     def is_open(self, version: int) -> bool:
         """Return whether a version has workers and therefore a log."""
@@ -86,7 +95,8 @@ class Logs:
         if log is not None:
             with log.changed:
                 log.closed = True
-                log.file.close()
+                with contextlib.suppress(OSError):  # a full disk; the file is deleted below
+                    log.file.close()
                 log.changed.notify_all()
         path.unlink(missing_ok=True)
 
@@ -98,14 +108,14 @@ class Logs:
                 path.unlink()
 
     def write(self, version: int, line: dict[str, Any]) -> None:
-        """Append a line. Lines of a version without a log are dropped."""
+        """Append a line. Lines of a version without a log are dropped, as are lines that cannot be written."""
         log = self._open.get(version)
         if log is None:
             return
         text = json.dumps(line, ensure_ascii=False) + "\n"
         with log.changed:
             if not log.closed:
-                log.file.write(text)
+                _append(log, text)
                 log.changed.notify_all()
 
     def read(self, version: int, log_filter: LogFilter) -> Iterator[pps.LogMessage]:
@@ -113,7 +123,7 @@ class Logs:
         log = self._open.get(version)
         if log is None:
             return
-        with log.path.open(encoding="utf-8") as file:
+        with log.path.open(encoding="utf-8", errors="replace") as file:
             lines: Iterable[str] = deque(file, maxlen=log_filter.tail) if log_filter.tail > 0 else file
             yield from _messages(lines, log_filter)
 
@@ -128,7 +138,7 @@ class Logs:
                 log.changed.notify_all()
 
         caller.add_callback(wake)
-        with log.path.open(encoding="utf-8") as file:
+        with log.path.open(encoding="utf-8", errors="replace") as file:
             lines: Iterable[str] = deque(file, maxlen=log_filter.tail) if log_filter.tail > 0 else file.readlines()
             yield from _messages(lines, log_filter)
             while caller.is_active():
@@ -141,11 +151,34 @@ class Logs:
                 yield from _messages(fresh, log_filter)
 
 
+def _is_truncated(path: Path) -> bool:
+    """Return whether the last line of a file is incomplete, e.g. after a kill."""
+    with path.open("rb") as file:
+        if not file.seek(0, os.SEEK_END):
+            return False
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) != b"\n"
+
+
+def _append(log: _Log, text: str) -> None:
+    """Write a line. An error is reported once, until a line can be written again."""
+    try:
+        log.file.write(text)
+        log.failed = False
+    except OSError as error:
+        if not log.failed:
+            logger.warning("cannot write %s, dropping lines: %s", log.path, error.strerror)
+        log.failed = True
+
+
 def _messages(lines: Iterable[str], log_filter: LogFilter) -> Iterator[pps.LogMessage]:
     for text in lines:
         if not text.endswith("\n"):
             continue  # truncated by a kill
-        line = json.loads(text)
+        try:
+            line = json.loads(text)
+        except ValueError:
+            continue  # truncated by an earlier kill or a full disk
         if log_filter.accepts(line):
             yield _message(line)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import random
-import shutil
 import string
 import threading
 from pathlib import Path
@@ -20,6 +19,7 @@ from localpach.pps.pipelines import Pipeline
 from localpach.pps.runner import Cancellation
 from localpach.pps.states import JobState, PipelineState
 from localpach.pps.validation import kubernetes_name
+from localpach.run.tree import remove_tree
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +28,7 @@ STANDBY_SECONDS = 0.5
 IDLE_SECONDS = 30.0
 ATTEMPTS = 5
 FIRST_BACKOFF_SECONDS = 1.0
+RESTART_SECONDS = 5.0
 
 
 class Worker(threading.Thread):
@@ -55,17 +56,23 @@ class Worker(threading.Thread):
 
     def run(self) -> None:
         """Run jobs until the version is stopped, replaced or deleted, or the server stops."""
-        self._tmp.mkdir(parents=True, exist_ok=True)
-        self._tmp.chmod(0o1777)
         try:
-            self._start_and_serve()
-        except Exception:  # a bug: log it; the worker is then not ready
-            log.exception("internal error in the worker of %s", self.pipeline.ref)
+            while not self._stopping.is_set:
+                try:
+                    self._start_and_serve()
+                except Exception:  # a bug or e.g. a full disk, which must not end the worker
+                    log.exception("internal error in the worker of %s", self.pipeline.ref)
+                else:
+                    return
+                finally:
+                    self.ready = False
+                self._stopping.wait(RESTART_SECONDS)
         finally:
-            self.ready = False
-            shutil.rmtree(self._tmp, ignore_errors=True)
+            remove_tree(self._tmp)
 
     def _start_and_serve(self) -> None:
+        self._tmp.mkdir(parents=True, exist_ok=True)
+        self._tmp.chmod(0o1777)
         if self._state() in (PipelineState.STARTING, PipelineState.PAUSED) and self._stopping.wait(STARTUP_SECONDS):
             return
         details = self.pipeline.message().details
