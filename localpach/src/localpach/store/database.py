@@ -29,15 +29,15 @@ def open_sqlite(path: Path, tables: str, *, fsync: bool) -> sqlite3.Connection:
 
     Raises DamagedStoreError if the file is not an intact database of this format version.
     """
-    fresh = not path.exists() or path.stat().st_size == 0
     try:
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {'FULL' if fsync else 'NORMAL'}")
         connection.execute("PRAGMA cache_size = -32768")
-        if fresh:
-            connection.executescript(f"BEGIN; {tables} PRAGMA user_version = {schema.VERSION}; COMMIT;")
         found = connection.execute("PRAGMA user_version").fetchone()[0]
+        if not found and connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
+            connection.executescript(f"BEGIN; {tables} PRAGMA user_version = {schema.VERSION}; COMMIT;")
+            found = schema.VERSION
         if found != schema.VERSION:
             raise DamagedStoreError(
                 f"{path} has format {found}, but this localpach supports format {schema.VERSION}: use another --root"
