@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from localpach.errors import NotFoundError, PachError
+from localpach.errors import InvalidArgumentError, NotFoundError, PachError
 from localpach.messages import (
     branch_ref,
     commit_message,
@@ -137,6 +137,8 @@ def _delete_branch(txn: Txn, _: CommitContent, request: pfs.DeleteBranchRequest)
 
 
 def _update_job_state(txn: Txn, _: CommitContent, request: pps.UpdateJobStateRequest) -> None:
+    if request.state not in list(JobState):
+        raise InvalidArgumentError(f"{request.state} is not the state of a job")
     job = jobs.get(txn, job_ref(request.job))
     jobs.set_state(txn, job, JobState(request.state), request.reason)
     counts = jobs.Counts(

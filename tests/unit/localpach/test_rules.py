@@ -6,13 +6,15 @@ import random
 
 import pytest
 
-from localpach.errors import PachError
+from localpach.errors import PachError, UnimplementedError
 from localpach.names import is_commit_id, parse_ancestry, validate_name, validate_project_name
 from localpach.pfs.filesets import EMPTY, Changes, Snapshot
 from localpach.pfs.globs import compile_glob
 from localpach.pfs.paths import clean, validate
+from localpach.pps import inputs
 from localpach.run.quantity import parse_quantity
 from localpach.store import parts as parts_of
+from tests.unit.localpach.client import pfs_input
 
 
 @pytest.mark.parametrize(
@@ -95,6 +97,24 @@ def test_patterns(pattern: str, matching: list[str], other: list[str]) -> None:
 
 def test_patterns_capture_groups() -> None:
     assert compile_glob("/(*)/(*).txt").replace("/1/a.txt", "$2-${1}-$$-$3") == "a-1-$-"
+
+
+@pytest.mark.parametrize("pattern", ["/[z-a]", "/[]"])
+def test_patterns_with_invalid_ranges_are_rejected(pattern: str) -> None:
+    with pytest.raises(PachError, match="invalid glob"):
+        compile_glob(pattern)
+
+
+@pytest.mark.parametrize("pattern", ["/+(+(+(a)))b", "/*(@(?(a)))b", "/+(x|!(a))b", "/+(*)b"])
+def test_patterns_that_take_exponential_time_are_unsupported(pattern: str) -> None:
+    with pytest.raises(UnimplementedError, match="cannot be in"):
+        compile_glob(pattern)
+
+
+@pytest.mark.parametrize("name", [".", "..", "../../escaped", "/etc/escaped", "a\0b"])
+def test_inputs_outside_their_folder_are_rejected(name: str) -> None:
+    with pytest.raises(PachError, match="input cannot be named"):
+        inputs.validate("default", pfs_input("corpus", "/", name=name))
 
 
 @pytest.mark.parametrize("pattern", ["/[", "/[a", "/x[[:alpha:]"])

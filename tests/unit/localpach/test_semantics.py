@@ -296,6 +296,23 @@ def test_removing_a_commit_set_requires_its_id(client: Client) -> None:
         assert error_of(call).details() == "commitset cannot be nil"
 
 
+def test_malformed_requests_are_rejected(client: Client, name: Name, corpus: str) -> None:
+    train = name("train")
+    uuid = client.create_pipeline(train, ["true"], corpus)
+    root = pfs.File(commit=commit(corpus), path="/")
+    file = pfs.File(commit=commit(corpus), path="/a")
+    secret = pps.CreateSecretRequest(file=b'{"metadata": {"name": ["a"]}}')
+    for call, message in (
+        (lambda: client.pfs.ListFile(pfs.ListFileRequest(file=root, reverse=True, number=-1)), "number must be > 0"),
+        (lambda: client.pfs.GetFile(pfs.GetFileRequest(file=file, offset=-2)), "offset must be non-negative"),
+        (lambda: client.pps.UpdateJobState(pps.UpdateJobStateRequest(job=job(train, uuid))), "0 is not the state"),
+        (lambda: client.pps.CreateSecret(secret), "must be strings"),
+    ):
+        error = error_of(call)
+        assert error.code() != grpc.StatusCode.INTERNAL
+        assert message in error.details()
+
+
 def test_the_head_of_a_branch_must_be_in_its_repo(client: Client, name: Name, corpus: str) -> None:
     other = name("other")
     client.create_repo(other)

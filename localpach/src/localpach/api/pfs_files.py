@@ -8,7 +8,7 @@ from typing import Any
 
 import grpc
 
-from localpach.errors import NotFoundError, PachError, UnimplementedError
+from localpach.errors import InvalidArgumentError, NotFoundError, PachError, UnimplementedError
 from localpach.messages import BytesValue, Empty, commit_ref, pfs
 from localpach.names import is_commit_id
 from localpach.pfs import branches, commits, temporary
@@ -63,6 +63,8 @@ class FileCalls:
 
     def GetFile(self, request: pfs.GetFileRequest, context: grpc.ServicerContext) -> Iterator[BytesValue]:
         """Stream the bytes of the one file that a path or pattern selects."""
+        if request.offset < 0:
+            raise InvalidArgumentError("offset must be non-negative")
         entries = self._matched(request, context)
         first = next(entries)
         if first.is_dir:

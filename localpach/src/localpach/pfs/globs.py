@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from localpach.errors import PachError
+from localpach.errors import PachError, UnimplementedError
 from localpach.pfs.paths import GLOB_CHARACTER
 
 _POSIX = {
@@ -38,7 +38,10 @@ class Glob:
         self.pattern = pattern
         found = GLOB_CHARACTER.search(pattern)
         self.literal_prefix = pattern[: found.start()] if found else pattern
-        self._regex = re.compile(_Translation(pattern).text(), re.DOTALL)
+        try:
+            self._regex = re.compile(_Translation(pattern).text(), re.DOTALL)
+        except re.error as error:
+            raise PachError(f'invalid glob "{pattern}": {error.msg}') from None
 
     def matches(self, path: str) -> bool:
         """Return whether the pattern matches a path; the path of a directory has a trailing slash."""
@@ -62,7 +65,7 @@ class Glob:
 
 @lru_cache(maxsize=1024)
 def compile_glob(pattern: str) -> Glob:
-    """Compile a cleaned pattern. Raises PachError if it cannot be parsed."""
+    """Compile a cleaned pattern. Raises PachError if it cannot be parsed or is not supported."""
     return Glob(pattern)
 
 
@@ -72,6 +75,7 @@ class _Translation:
     def __init__(self, pattern: str) -> None:
         self._pattern = pattern
         self._position = 0
+        self._in_repetition = False
 
     def text(self) -> str:
         """Return the regular expression."""
@@ -109,6 +113,7 @@ class _Translation:
         return special() if special else re.escape(char)
 
     def _stars(self, following: str) -> str:
+        self._require_no_repetition("*")
         after = self._pattern[self._position + 1 : self._position + 2]
         if following == "*" and after != "(":
             self._position += 1
@@ -121,12 +126,28 @@ class _Translation:
         return inner
 
     def _capture(self, quantifier: str) -> str:
-        inner = self._group(")", "|")
+        inner = self._group_of(quantifier)
         if quantifier in "!^":
             return f"((?!(?:{inner})(?:/|$)){_ANY}*)"
         if quantifier == "@":
             return f"({inner})"
         return f"((?:{inner}){quantifier})"
+
+    def _group_of(self, quantifier: str) -> str:
+        if quantifier == "@":
+            return self._group(")", "|")
+        self._require_no_repetition(f"{quantifier}(...)")
+        self._in_repetition = quantifier in "*+"
+        inner = self._group(")", "|")
+        self._in_repetition = False
+        return inner
+
+    def _require_no_repetition(self, item: str) -> None:
+        """Raise UnimplementedError in a repeated group, where an item of any length takes exponential time to match."""
+        if self._in_repetition:
+            raise UnimplementedError(
+                f'localpach does not support the glob "{self._pattern}": {item} cannot be in *(...) or +(...)'
+            )
 
     def _range(self) -> str:
         content: list[str] = []

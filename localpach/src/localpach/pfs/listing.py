@@ -160,7 +160,7 @@ class Page:
 
     def validate(self) -> None:
         """Raise PachError for a page that the real server rejects."""
-        if self.number == 0 and self.reverse:
+        if self.number <= 0 and self.reverse:
             raise PachError("number must be > 0 when reverse is true")
         if self.number > MAX_PAGE:
             raise PachError(f"cannot return more than {MAX_PAGE} files at a time")

@@ -10,7 +10,7 @@ from localpach.pfs.paths import clean
 from localpach.refs import USER, BranchRef, RepoRef
 
 COMBINED = ("cross", "union", "join", "group")
-RESERVED_NAMES = ("out", ".env")
+RESERVED_NAMES = ("out", ".env", ".", "..")
 
 
 def visit(node: pps.Input | None) -> Iterator[pps.Input]:
@@ -102,7 +102,7 @@ def _validate_names(node: pps.Input, names: set[str]) -> None:
 def _take_name(name: str, names: set[str]) -> None:
     if not name:
         raise PachError("input must specify a name")
-    if name in RESERVED_NAMES:
+    if name in RESERVED_NAMES or "/" in name or "\0" in name:  # the name of a folder in /pfs
         raise PachError(f"input cannot be named {name}")
     if name in names:
         raise PachError(f'name "{name}" was used more than once')

@@ -39,12 +39,12 @@ def parse_pod_patch(text: str) -> PodPatch:
             case _ if _is_ignored(operation):
                 pass
             case "add", "/volumes/-":
-                name, claim = _volume(operation["value"])
+                name, claim = _volume(operation.get("value"))
                 claims[name] = claim
             case "add", "/containers/0/volumeMounts/-":
-                mounts |= _mount(operation["value"], claims)
+                mounts |= _mount(operation.get("value"), claims)
             case "add", "/containers/0/env/-":
-                name, value = _variable(operation["value"])
+                name, value = _variable(operation.get("value"))
                 variables[name] = value
             case what, path:
                 raise _unsupported(f"{what} {path} is not one of add {_VOLUME}, add {_MOUNT} and add {_VARIABLE}")
@@ -97,7 +97,8 @@ def _mount(value: Any, claims: Mapping[str, str]) -> dict[str, PurePosixPath]:
 
 
 def _variable(value: Any) -> tuple[str, str]:
-    if not isinstance(value, dict) or set(value) - {"name", "value"}:
-        other = sorted(set(value) - {"name", "value"})[0] if isinstance(value, dict) else value
-        raise _unsupported(f"of an environment variable it knows name and value, not {other}")
+    if not isinstance(value, dict) or "name" not in value:
+        raise _unsupported("an environment variable needs a name")
+    if other := sorted(set(value) - {"name", "value"}):
+        raise _unsupported(f"of an environment variable it knows name and value, not {other[0]}")
     return str(value["name"]), str(value.get("value", ""))

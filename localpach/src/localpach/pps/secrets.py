@@ -26,11 +26,14 @@ def create(txn: Txn, file: bytes) -> None:
     """Store a secret from a Kubernetes object in JSON."""
     try:
         given = json.loads(file)
-        name = given.get("metadata", {}).get("name", "")
+        name = given.get("metadata", {}).get("name") or ""
         data = {key: base64.b64decode(value).decode() for key, value in given.get("data", {}).items()}
         data |= given.get("stringData", {})
     except (ValueError, TypeError, AttributeError, binascii.Error) as error:
         raise PachError(f"failed to unmarshal secret: {error}") from None
+    kind = given.get("type") or "Opaque"
+    if not all(isinstance(text, str) for text in (name, kind, *data.values())):
+        raise PachError("failed to unmarshal secret: its name, type and data must be strings")
     if not name:
         raise PachError(
             'failed to create secret: Secret "" is invalid: metadata.name: Required value: '
@@ -38,9 +41,7 @@ def create(txn: Txn, file: bytes) -> None:
         )
     if txn.row("SELECT 1 FROM secrets WHERE name = ?", name) is not None:
         raise PachError(f'failed to create secret: secrets "{name}" already exists')
-    txn.db.execute(
-        "INSERT INTO secrets VALUES (?, ?, ?, ?)", (name, given.get("type", "Opaque"), txn.now, json.dumps(data))
-    )
+    txn.db.execute("INSERT INTO secrets VALUES (?, ?, ?, ?)", (name, kind, txn.now, json.dumps(data)))
 
 
 def inspect(txn: Txn, name: str) -> Secret:
