@@ -6,6 +6,7 @@ import contextlib
 import json
 import logging
 import signal
+import sqlite3
 import sys
 import time
 from pathlib import Path
@@ -184,6 +185,8 @@ def check(root: Path, *, collect: bool) -> None:
             db, contents = Database(root / METADATA), Contents(root)
         except DamagedStoreError as error:
             _fail(DAMAGED, str(error))
+        except sqlite3.OperationalError as error:
+            _fail(FAILED, f"cannot use {root}: {error}")
         damage = list(checking.damaged_parts(db, contents))
         for message in damage:
             click.echo(message)
@@ -216,8 +219,9 @@ def _serve(settings: Settings, *, quiet: bool) -> None:
             _fail(DAMAGED, f"the store is damaged and is not served: {error}")
         except (AddressError, AlreadyServedError) as error:
             _fail(FAILED, str(error))
-        except OSError as error:
-            _fail(FAILED, f"cannot use {settings.root}: {error.strerror or error}; name another folder with --root")
+        except (OSError, sqlite3.OperationalError) as error:
+            reason = getattr(error, "strerror", None) or error
+            _fail(FAILED, f"cannot use {settings.root}: {reason}; name another folder with --root")
         _announce(settings, server.address, server.isolation, quiet=quiet)
         number = received.get()
         logging.getLogger("localpach").info("stopping on %s", signal.Signals(number).name)

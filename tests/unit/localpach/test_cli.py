@@ -66,6 +66,14 @@ def test_a_folder_of_jobs_that_cannot_be_created_is_reported(tmp_path: Path) -> 
     assert result.stderr == f"localpach: cannot use {tmp_path}: File exists; name another folder with --root\n"
 
 
+@pytest.mark.parametrize("command", [("serve", "--listen", "127.0.0.1:0"), ("check",)], ids=["serve", "check"])
+def test_a_database_that_cannot_be_opened_is_not_reported_as_damaged(tmp_path: Path, command: tuple[str, ...]) -> None:
+    (tmp_path / "metadata.db").mkdir()
+    result = localpach(*command, "--root", str(tmp_path))
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"localpach: cannot use {tmp_path}: unable to open database file")
+
+
 def test_checking_another_folder_fails_and_creates_nothing_in_it(tmp_path: Path) -> None:
     result = localpach("check", "--root", str(tmp_path))
     assert result.returncode == 1

@@ -20,3 +20,21 @@ def test_a_database_whose_creation_was_killed_is_completed(tmp_path: Path, creat
         assert (tmp_path / name).stat().st_size
     for _ in range(2):
         create(tmp_path).close()  # type: ignore[operator]  # parametrized
+
+
+def test_an_error_that_ended_the_transaction_is_raised_unchanged(tmp_path: Path) -> None:
+    db = Database(tmp_path / "metadata.db")
+    with pytest.raises(sqlite3.OperationalError, match="no such table"), db.write() as txn:
+        txn.db.executescript("SELECT * FROM missing")  # it ends the transaction, as SQLite does on a full disk
+    db.close()
+
+
+def test_contents_can_be_written_after_the_disk_was_full(tmp_path: Path) -> None:
+    contents = Contents(tmp_path)
+    pages = contents._db.execute("PRAGMA page_count").fetchone()[0]
+    contents._db.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        contents.store_small({b"1": bytes(60_000)})
+    contents._db.execute(f"PRAGMA max_page_count = {pages + 100}")
+    contents.store_small({b"1": bytes(60_000)})
+    contents.close()

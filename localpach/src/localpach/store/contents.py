@@ -128,10 +128,11 @@ class Contents:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 self._db.executemany("INSERT OR IGNORE INTO small VALUES (?, ?)", pending.items())
+                self._db.execute("COMMIT")
             except sqlite3.Error:
-                self._db.execute("ROLLBACK")
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
                 raise
-            self._db.execute("COMMIT")
 
     def store_large(self, digest: bytes, data: bytes | memoryview) -> None:
         """Write one large part atomically."""

@@ -27,7 +27,8 @@ class DamagedStoreError(Exception):
 def open_sqlite(path: Path, tables: str, *, fsync: bool) -> sqlite3.Connection:
     """Open or create a database with the given tables.
 
-    Raises DamagedStoreError if the file is not an intact database of this format version.
+    Raises DamagedStoreError if the file is not an intact database of this format version, and sqlite3.OperationalError
+    if it cannot be read or written.
     """
     try:
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
@@ -43,6 +44,8 @@ def open_sqlite(path: Path, tables: str, *, fsync: bool) -> sqlite3.Connection:
                 f"{path} has format {found}, but this localpach supports format {schema.VERSION}: use another --root"
             )
         result = connection.execute("PRAGMA quick_check(3)").fetchall()
+    except sqlite3.OperationalError:  # e.g. a full disk
+        raise
     except sqlite3.DatabaseError as error:
         raise DamagedStoreError(f"{path} cannot be read: {error}") from error
     if result != [("ok",)]:
@@ -142,7 +145,7 @@ class Database:
             try:
                 yield txn
             finally:
-                self._connection.execute("ROLLBACK")
+                self._roll_back()
 
     @contextmanager
     def write(self, set_id: str | None = None) -> Iterator[Txn]:
@@ -154,7 +157,7 @@ class Database:
                 self._run_end_hooks(txn)
                 self._connection.execute("COMMIT")
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                self._roll_back()
                 raise
             for action in txn.after_commit:
                 action()
@@ -169,7 +172,11 @@ class Database:
                 yield txn
                 self._run_end_hooks(txn)
             finally:
-                self._connection.execute("ROLLBACK")
+                self._roll_back()
+
+    def _roll_back(self) -> None:
+        if self._connection.in_transaction:  # SQLite itself rolls back after some errors, e.g. on a full disk
+            self._connection.execute("ROLLBACK")
 
     def _run_end_hooks(self, txn: Txn) -> None:
         """Run the work that is deferred to the end of a transaction, which then sees all of its changes."""
