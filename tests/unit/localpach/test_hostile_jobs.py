@@ -42,6 +42,24 @@ def test_output_that_cannot_be_read_fails_the_datum(
     assert f"try 2 of 2 failed: cannot upload /pfs/out: {cause}" in log
 
 
+def test_a_broken_link_whose_name_is_not_utf_8_fails_the_datum(client: Client, name: Name, corpus: str) -> None:
+    train = name("train")
+    script = r"""ln -s /none "$(printf '/pfs/out/\377')" """
+    uuid = client.create_pipeline(train, sh(script), corpus, datum_tries=1)
+    assert client.finished_job(train, uuid).state == pps.JOB_FAILURE
+    assert r"try 1 of 1 failed: cannot upload /\xff: broken link" in client.lines(train, uuid, user=False)
+
+
+def test_an_input_whose_name_is_too_long_for_the_file_system_fails_the_datum(client: Client, name: Name) -> None:
+    corpus, train, long = name("corpus"), name("train"), "x" * 300
+    client.create_repo(corpus)
+    client.put(corpus, {f"/{long}": b"x"})
+    uuid = client.create_pipeline(train, sh("true"), corpus, datum_tries=1)
+    assert client.finished_job(train, uuid).state == pps.JOB_FAILURE
+    reason = f"cannot write /pfs/in/{long}: File name too long"
+    assert f"try 1 of 1 failed: {reason}" in client.lines(train, uuid, user=False)
+
+
 def test_a_job_whose_input_was_deleted_by_force_ends_with_the_reason(client: Client, name: Name, corpus: str) -> None:
     train, generate = name("train"), name("generate")
     client.create_pipeline(train, sh("sleep 600"), corpus)

@@ -104,6 +104,19 @@ def test_a_command_that_does_not_exist_fails_its_job(client: Client, name: Name,
     assert client.lines(train, uuid) == ["/no/such/command: no such file or directory"]
 
 
+def test_a_command_that_is_not_on_the_path_and_a_missing_working_directory_are_named(
+    client: Client, name: Name, corpus: str
+) -> None:
+    for words, transform, line in (
+        (["no-such-tool"], pps.Transform(), "no-such-tool: no such file or directory"),
+        (["true"], pps.Transform(working_dir="/no/dir"), "chdir /no/dir: no such file or directory"),
+    ):
+        train = name(words[0])
+        uuid = client.create_pipeline(train, words, corpus, transform=transform, datum_tries=1)
+        assert client.finished_job(train, uuid).state == pps.JOB_FAILURE
+        assert client.lines(train, uuid) == [line]
+
+
 def test_links_in_the_output_are_resolved(client: Client, name: Name, corpus: str) -> None:
     train = name("train")
     uuid = client.create_pipeline(train, sh("ln -s /pfs/in/a.txt /pfs/out/link; ln -s /pfs/in /pfs/out/all"), corpus)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import threading
 import time
@@ -158,10 +159,7 @@ class DatumRunner:
         (pfs / OUTPUT).mkdir(parents=True)
         start = time.monotonic_ns()
         for each in datum.inputs:
-            files = ((e.path, e.parts) for e in opener(each).walk(_top(each.path)) if not e.is_dir)
-            stats.download_bytes += write_input(
-                self._machine.contents, pfs / each.name, files, self._cancelled.check, empty=each.empty_files
-            )
+            stats.download_bytes += self._download(each, opener(each), pfs)
         downloaded = time.monotonic_ns()
         stats.download_time.CopyFrom(duration(downloaded - start))
         log.system("beginning to run user code")
@@ -189,6 +187,19 @@ class DatumRunner:
         log.system(f"uploaded {len(output.files)} files ({stats.upload_bytes} bytes)")
         log.system("finished processing the datum")
         return Outcome(DatumState.SUCCESS, "", stats, output)
+
+    def _download(self, each: DatumInput, tree: Tree, pfs: Path) -> int:
+        """Write the files of an input; return the number of bytes written."""
+        files = ((e.path, e.parts) for e in tree.walk(_top(each.path)) if not e.is_dir)
+        try:
+            return write_input(
+                self._machine.contents, pfs / each.name, files, self._cancelled.check, empty=each.empty_files
+            )
+        except OSError as error:
+            if error.errno != errno.ENAMETOOLONG:
+                raise
+            path = Path(error.filename).relative_to(pfs.parent)
+            raise FailedAttemptError(f"cannot write /{path}: {error.strerror}") from None
 
     def _recover(self, datum: Datum, work: Path, log: Writer) -> bool:
         transform = self._details.transform

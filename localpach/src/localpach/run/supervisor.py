@@ -143,10 +143,12 @@ def start(job: Job) -> int:
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        what = f"chdir {job['cwd']}"
         os.chdir(job["cwd"])
-        os.execvpe(job["cmd"][0], job["cmd"], job["env"])
-    except FileNotFoundError as error:
-        print_error(f"{error.filename or job['cmd'][0]}: no such file or directory")
+        what = job["cmd"][0]
+        os.execvpe(what, job["cmd"], job["env"])
+    except FileNotFoundError:
+        print_error(f"{what}: no such file or directory")
         os._exit(NOT_FOUND)
     except OSError as error:
         print_error(str(error))

@@ -85,19 +85,24 @@ def _read_folder(
     depth: int,
 ) -> Iterator[Stored]:
     if depth > 100:
-        raise PachError(f"cannot upload {below}: its links form a loop")
+        raise PachError(f"cannot upload {_printable(below)}: its links form a loop")
     for entry in sorted(os.scandir(folder), key=lambda each: each.name):
         path = Path(entry.path)
         if entry.is_symlink():
             path = real(path)
             if not path.exists():
-                raise PachError(f"cannot upload {below}{entry.name}: broken link")
+                raise PachError(f"cannot upload {_printable(below + entry.name)}: broken link")
         kind = path.stat().st_mode
         name = below + entry.name
         if stat.S_ISDIR(kind):
             yield from _read_folder(session, path, name + "/", real, proceed, depth + 1)
         elif stat.S_ISREG(kind):
             yield _checked(name), _store(session, path, proceed)
+
+
+def _printable(name: str) -> str:
+    """Return a name in which bytes that are not UTF-8 are escaped."""
+    return os.fsencode(name).decode(errors="backslashreplace")
 
 
 def _checked(name: str) -> str:
