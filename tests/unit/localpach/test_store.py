@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from pathlib import Path
 
@@ -38,3 +39,12 @@ def test_contents_can_be_written_after_the_disk_was_full(tmp_path: Path) -> None
     contents._db.execute(f"PRAGMA max_page_count = {pages + 100}")
     contents.store_small({b"1": bytes(60_000)})
     contents.close()
+
+
+def test_fsync_writes_the_folder_of_a_large_part_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr(os, "fsync", lambda number: synced.append(Path(f"/proc/self/fd/{number}").readlink()))
+    contents = Contents(tmp_path, fsync=True)
+    contents.store_large(b"\xab\xcd", b"data")
+    contents.close()
+    assert synced == [tmp_path / "objects/ab", tmp_path / "objects"]

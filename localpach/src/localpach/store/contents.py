@@ -149,6 +149,9 @@ class Contents:
                 os.fdatasync(file.fileno())
         final.parent.mkdir(exist_ok=True)
         temporary.replace(final)
+        if self._fsync:
+            for folder in (final.parent, self._objects):
+                _sync_folder(folder)
 
     def _size(self, digest: bytes, expected: int, small: dict[bytes, int]) -> int | None:
         if expected <= SMALL:
@@ -232,6 +235,15 @@ class Contents:
 
     def _is_leased(self, digest: bytes) -> bool:
         return digest in self._leased or digest in self._released_during_collection
+
+
+def _sync_folder(folder: Path) -> None:
+    """Write the entries of a folder to the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 class Session:
