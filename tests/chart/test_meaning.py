@@ -12,7 +12,7 @@ import yaml
 from dev.chart import CHART, NAMESPACE
 from dev.paths import OPERATOR_ENV
 from tests.chart.matrix import COMBINATIONS, DIGEST
-from tests.chart.rendering import kinds, objects, only, operator_container, refusal
+from tests.chart.rendering import kinds, objects, only, operator_container, refusal, run_helm
 
 SECRET = COMBINATIONS["pachd with auth and TLS"]
 
@@ -265,3 +265,32 @@ def test_a_claim_needs_a_namespace_to_be_cleaned_in() -> None:
     assert only("CronJob", found)["metadata"]["namespace"] == "pachyderm"
     off = {"claimName": "shared", "cleanup": {"enabled": False}}
     assert "CronJob" not in kinds({**outside, "trainer": {"checkpoints": off}})
+
+
+def test_names_that_look_like_numbers_or_booleans_stay_text() -> None:
+    def types(value: object) -> object:
+        if isinstance(value, dict):
+            return {key: types(child) for key, child in value.items()}
+        return [types(child) for child in value] if isinstance(value, list) else type(value)
+
+    def with_name(name: str) -> list[object]:
+        secret = {"name": name, "addressKey": name, "tokenKey": name, "caKey": name}
+        given = {
+            **COMBINATIONS["everything"],
+            "nameOverride": name,
+            "fullnameOverride": name,
+            "pachd": {"secret": secret},
+            "serviceAccount": {"name": name},
+            "priorityClassName": name,
+            "imagePullSecrets": [{"name": name}],
+            "trainer": {"checkpoints": {"claimName": name, "cleanup": {"namespace": name}}},
+            "policy": {"checkpointClaims": {}},
+            "watchNamespaces": [name],
+            "publicConfig": {"address": f"pachd.{name}.svc:1"},
+        }
+        done = run_helm("template", name, str(CHART), f"--namespace={name}", values=given)
+        assert done.returncode == 0, done.stderr
+        return [types(each) for each in yaml.load_all(done.stdout, Loader=yaml.CSafeLoader)]
+
+    for name in ("2024", "true"):
+        assert with_name(name) == with_name("plain")

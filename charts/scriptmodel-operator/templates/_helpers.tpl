@@ -18,8 +18,8 @@
 
 {{/* Selector of the operator's pods. It must never change, because a Deployment's selector is immutable. */}}
 {{- define "scriptmodel-operator.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "scriptmodel-operator.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "scriptmodel-operator.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/component: operator
 {{- end }}
 
@@ -53,8 +53,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- if and .Values.pachd.secret.name .Values.pachd.secret.addressKey }}
   valueFrom:
     secretKeyRef:
-      name: {{ .Values.pachd.secret.name }}
-      key: {{ .Values.pachd.secret.addressKey }}
+      name: {{ .Values.pachd.secret.name | quote }}
+      key: {{ .Values.pachd.secret.addressKey | quote }}
 {{- else }}
   value: {{ .Values.pachd.address | quote }} # HOST:PORT of pachd
 {{- end }}
@@ -76,14 +76,14 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- if and .name (or .tokenKey .caKey) }}
 - name: pachd
   secret:
-    secretName: {{ .name }}
+    secretName: {{ .name | quote }}
     items:
       {{- with .tokenKey }}
-      - key: {{ . }}
+      - key: {{ . | quote }}
         path: token
       {{- end }}
       {{- with .caKey }}
-      - key: {{ . }}
+      - key: {{ . | quote }}
         path: ca.crt
       {{- end }}
 {{- end }}
