@@ -108,6 +108,10 @@ def test_the_right_to_forward_ports_is_made_on_request_in_the_namespace_of_pachd
     for address, namespace in (
         ("pachd.ml.svc:1", "ml"),
         ("grpcs://pachd.ml.svc.cluster.local:1", "ml"),
+        ("dns:///pachd.ml.svc:1", "ml"),
+        ("dns://10.0.0.10/pachd.ml.svc:1", "ml"),
+        ("dns:pachd.ml.svc:1", "ml"),
+        ("dns:1", NAMESPACE),
         ("pachd:1", NAMESPACE),
     ):
         found = objects(granted | {"pachd": {"address": address}})
@@ -116,7 +120,8 @@ def test_the_right_to_forward_ports_is_made_on_request_in_the_namespace_of_pachd
         assert (
             only("ConfigMap", found, "scriptmodel-operator")["data"]["portForwardRole"] == "scriptmodel-operator-pachd"
         )
-    assert "NAME.NAMESPACE.svc:PORT" in refusal(granted | {"pachd": {"address": "pachd.example.com:443"}})
+    for address in ("pachd.example.com:443", "ipv4:10.0.0.1:30650"):
+        assert "NAME.NAMESPACE.svc:PORT" in refusal(granted | {"pachd": {"address": address}})
 
 
 def test_with_listed_namespaces_the_operator_has_no_right_in_any_other() -> None:
@@ -225,7 +230,9 @@ def test_the_operator_may_list_pods_on_request_in_the_namespace_of_pachd() -> No
     assert only("RoleBinding", found, "scriptmodel-operator-worker-pods")["subjects"][0]["namespace"] == NAMESPACE
     args = only("Deployment", found, "scriptmodel-operator")["spec"]["template"]["spec"]["containers"][0]["args"]
     assert "--worker-namespace=ml" in args
-    assert "NAME.NAMESPACE.svc:PORT" in refusal({**listing, "pachd": {"address": "pachd.example.com:443"}})
+    for rbac in ({}, {"create": False}):
+        outside = {"rbac": {**listing["rbac"], **rbac}, "pachd": {"address": "10.0.0.1:30650"}}
+        assert "NAME.NAMESPACE.svc:PORT" in refusal(outside)
 
 
 def test_a_claim_reaches_the_operator_and_a_job_that_deletes_old_state_from_its_root() -> None:

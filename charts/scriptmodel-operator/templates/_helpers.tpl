@@ -147,11 +147,22 @@ tolerations:
 
 {{/* The namespace in that address; the release's for a name without dots; empty for an address outside of the cluster. */}}
 {{- define "scriptmodel-operator.pachdNamespace" -}}
-{{- $host := include "scriptmodel-operator.publicAddress" . | trimPrefix "grpcs://" | trimPrefix "grpc://" | regexFind "^[a-z0-9.-]+" }}
+{{- $address := include "scriptmodel-operator.publicAddress" . | trimPrefix "grpcs://" | trimPrefix "grpc://" }}
+{{- $address = regexReplaceAll "^dns:(//[^/]*/)?(.+:)" $address "${2}" }}
+{{- $host := regexFind "^[a-z0-9.-]+:[0-9]+$" $address | splitList ":" | first }}
 {{- $labels := splitList "." $host }}
 {{- if and (ge (len $labels) 3) (eq (index (append $labels "" | rest | rest) 0) "svc") }}
 {{- index $labels 1 }}
 {{- else if and $host (eq (len $labels) 1) (ne $host "localhost") }}
 {{- .Release.Namespace }}
 {{- end }}
+{{- end }}
+
+{{/* The same for the operator, which lists the pods there; refuses an address without a namespace. */}}
+{{- define "scriptmodel-operator.workerNamespace" -}}
+{{- $namespace := include "scriptmodel-operator.pachdNamespace" . }}
+{{- if not $namespace }}
+{{- fail "rbac.workerPods.list needs pachd's address as NAME.NAMESPACE.svc:PORT, in publicConfig.address or pachd.address" }}
+{{- end }}
+{{- $namespace }}
 {{- end }}
