@@ -12,7 +12,7 @@ import yaml
 from dev.chart import CHART, NAMESPACE
 from dev.paths import OPERATOR_ENV
 from tests.chart.matrix import COMBINATIONS, DIGEST
-from tests.chart.rendering import kinds, objects, only, operator_container, refusal, run_helm
+from tests.chart.rendering import Values, kinds, objects, only, operator_container, refusal, run_helm
 
 SECRET = COMBINATIONS["pachd with auth and TLS"]
 
@@ -199,6 +199,29 @@ def test_names_fit_however_long_the_release_is() -> None:
     release = "a-very-long-release-name-that-just-about-fits-helm-53"
     for each in objects({"watchNamespaces": ["team-a"], "uninstall": {"policy": "orphan"}}, release):
         assert len(each["metadata"]["name"]) <= 63
+
+
+@pytest.mark.parametrize(
+    ("release", "values", "service"),
+    [
+        ("prod.v1", {}, "prod-v1-scriptmodel-operator"),
+        ("1234", {}, "s-1234-scriptmodel-operator"),
+        ("scripts", {"fullnameOverride": "my.operator"}, "my-operator"),
+        ("scripts", {"nameOverride": "2nd"}, "scripts-2nd"),
+    ],
+)
+def test_a_service_has_a_valid_name_whatever_the_release_is_called(release: str, values: Values, service: str) -> None:
+    assert only("Service", objects(values, release))["metadata"]["name"] == service
+
+
+@pytest.mark.parametrize("length", [34, 44])
+def test_a_name_that_is_cut_at_a_dot_does_not_end_in_it(length: int) -> None:
+    release = "a" * length + ".b"
+    claimed = {"trainer": {"checkpoints": {"claimName": "checkpoints"}}, "nameOverride": "b" * 62 + ".b"}
+    for each in objects(claimed, release):
+        assert ".-" not in each["metadata"]["name"]
+        assert not each["metadata"]["name"].endswith(".")
+        assert not each["metadata"].get("labels", {}).get("app.kubernetes.io/name", "").endswith(".")
 
 
 def test_two_releases_have_no_name_in_common_but_the_crd() -> None:

@@ -1,19 +1,25 @@
 {{- define "scriptmodel-operator.name" -}}
-{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimAll "-." }}
 {{- end }}
 
 {{/* The release's name, with the chart's unless it contains that. 45 characters leave room for the longest suffix. */}}
 {{- define "scriptmodel-operator.fullname" -}}
 {{- if .Values.fullnameOverride }}
-{{- .Values.fullnameOverride | trunc 45 | trimSuffix "-" }}
+{{- .Values.fullnameOverride | trunc 45 | trimAll "-." }}
 {{- else }}
 {{- $name := default .Chart.Name .Values.nameOverride }}
 {{- if contains $name .Release.Name }}
-{{- .Release.Name | trunc 45 | trimSuffix "-" }}
+{{- .Release.Name | trunc 45 | trimAll "-." }}
 {{- else }}
-{{- printf "%s-%s" .Release.Name $name | trunc 45 | trimSuffix "-" }}
+{{- printf "%s-%s" .Release.Name $name | trunc 45 | trimAll "-." }}
 {{- end }}
 {{- end }}
+{{- end }}
+
+{{/* The full name as a DNS-1035 label, which a Service needs: no dots, and a letter first. */}}
+{{- define "scriptmodel-operator.serviceName" -}}
+{{- $name := include "scriptmodel-operator.fullname" . | replace "." "-" }}
+{{- regexReplaceAll "^([0-9])" $name "s-${1}" }}
 {{- end }}
 
 {{/* Selector of the operator's pods. It must never change, because a Deployment's selector is immutable. */}}
