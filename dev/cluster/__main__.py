@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -142,7 +143,8 @@ def main() -> int:
             print(f"cluster: {note}", file=sys.stderr)
         return 1
     if _programs():
-        print(f"export KUBECONFIG={STATE / 'kubeconfig'} PATH={find_or_build()}:$PATH")
+        kubeconfig, binaries = (shlex.quote(str(path)) for path in (STATE / "kubeconfig", find_or_build()))
+        print(f"export KUBECONFIG={kubeconfig} PATH={binaries}:$PATH")
     return 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import time
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ from pathlib import Path
 from dev.binaries import find_or_build
 from dev.cluster.preflight import CGROUPS
 from dev.cluster.runtime import Runtime
+
+MOUNTS = Path("/proc/self/mountinfo")
 
 
 def delete_pods(runtime: Runtime, kubeconfig: Path, within: float = 30.0) -> None:
@@ -36,10 +39,18 @@ def end_containers(runtime: Runtime) -> None:
 
 
 def unmount(folder: Path) -> None:
-    """Unmount all that is mounted below a folder, the innermost first."""
-    points = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
-    for point in reversed([p for p in points if Path(p).is_relative_to(folder)]):
+    """Unmount all that is mounted below a folder, the innermost first; OSError if something stays mounted."""
+    for point in reversed(_mounts(folder)):
         subprocess.run(["umount", point], check=True)
+    if left := _mounts(folder):
+        raise OSError(f"{left[0]} is still mounted. Unmount it, then run `make cluster-stop` again.")
+
+
+def _mounts(folder: Path) -> list[Path]:
+    fields = [line.split(b" ")[4] for line in MOUNTS.read_bytes().splitlines()]
+    # The kernel writes a space as \040.
+    points = [re.sub(rb"\\([0-7]{3})", lambda found: bytes([int(found[1], 8)]), field) for field in fields]
+    return [path for path in map(Path, map(os.fsdecode, points)) if path.is_relative_to(folder)]
 
 
 def remove_cgroups() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,4 +55,5 @@ def ending(name: str, sample: Path, report: Path, left: Left | None) -> str:
     text = OPEN.format(report=report)
     if left is None:
         return text + ENDED.format(sample=sample)
-    return text + KEPT.format(name=name, sample=sample, **vars(left))
+    quoted = {key: shlex.quote(str(value)) for key, value in vars(left).items()}
+    return text + KEPT.format(name=name, sample=sample, **quoted)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dev.cluster import __main__ as program_of_clusters
-from dev.cluster import network, preflight
+from dev.cluster import leftovers, network, preflight
 from dev.debian import MissingProgramError
 from dev.gobuild import BuildError
 
@@ -105,3 +105,41 @@ def test_after_a_failed_build_the_next_attempt_starts_from_scratch(
     for _try in range(2):
         with pytest.raises(BuildError):
             program_of_clusters.up()
+
+
+def mounted(monkeypatch: pytest.MonkeyPatch, folder: Path, *points: str) -> Path:
+    """Replace the kernel's table of mounts."""
+    table = folder / "mountinfo"
+    table.write_text("".join(f"36 35 0:1 / {point} rw,relatime - overlay overlay rw\n" for point in points))
+    monkeypatch.setattr(leftovers, "MOUNTS", table)
+    return table
+
+
+def test_a_mount_whose_path_has_a_space_is_unmounted(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = mounted(monkeypatch, tmp_path, "/", r"/a\040b/state/pod", "/a/state")
+    program(path, "umount", f'echo "$1" >> {tmp_path}/unmounted; : > {table}')
+    leftovers.unmount(Path("/a b/state"))
+    assert (tmp_path / "unmounted").read_text() == "/a b/state/pod\n"
+
+
+def test_a_folder_with_a_mount_that_stays_is_not_removed(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mounted(monkeypatch, tmp_path, "/state/pod")
+    program(path, "umount", "exit 0")
+    with pytest.raises(OSError, match="/state/pod is still mounted"):
+        leftovers.unmount(Path("/state"))
+
+
+def test_the_kubeconfig_of_a_path_with_a_space_is_quoted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(program_of_clusters, "STATE", tmp_path / "a b")
+    monkeypatch.setattr(program_of_clusters, "up", lambda: None)
+    monkeypatch.setattr(program_of_clusters, "_programs", lambda: {"etcd": {}})
+    monkeypatch.setattr(program_of_clusters, "find_or_build", lambda: Path("/c d"))
+    monkeypatch.setattr("sys.argv", ["dev.cluster"])
+    assert program_of_clusters.main() == 0
+    assert capsys.readouterr().out == f"export KUBECONFIG='{tmp_path}/a b/kubeconfig' PATH='/c d':$PATH\n"

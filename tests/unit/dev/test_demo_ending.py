@@ -1,0 +1,17 @@
+"""The demo's last lines are commands that a shell runs as they are printed."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from dev.demo.ending import Left, ending
+
+
+def test_paths_with_spaces_are_quoted() -> None:
+    folder = Path("/a b")
+    text = ending("plays", folder, folder, Left(folder / "kubeconfig", "127.0.0.1:1", folder, folder / "bin", folder))
+    exports = "\n".join(line for line in text.splitlines() if line.lstrip().startswith("export "))
+    script = f'PATH=/bin\n{exports}\necho "$KUBECONFIG $SCRIPTMODEL_PACHD $PATH"'
+    done = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "/a b/kubeconfig 127.0.0.1:1 /a b:/a b/bin:/bin\n"
