@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NoReturn, Self
 
 
 class StartError(Exception):
@@ -66,6 +66,8 @@ class Program:
     env: Mapping[str, str] = field(default_factory=dict)
     cwd: Path | None = None
     grace: float = 10.0
+    on_start: Callable[[], None] | None = None
+    """Called after each start."""
     _process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -93,6 +95,8 @@ class Program:
                 cwd=self.cwd,
                 start_new_session=True,
             )
+        if self.on_start:
+            self.on_start()
 
     def wait_until(self, ready: Callable[[], bool], within: float = 60.0) -> None:
         """Poll `ready` until it is true; StartError after `within` seconds or when the program has ended."""
@@ -195,6 +199,24 @@ def run_shown(command: Sequence[str], log: Path, cwd: Path, show: Callable[[str]
         except BaseException:
             stop_group(process.pid, 5.0, lambda: process.poll() is not None)
             raise
+
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def raise_on_signals() -> None:
+    """Raise KeyboardInterrupt on SIGINT, SystemExit on SIGTERM and SIGHUP; ignore all signals after the first."""
+    for each in _SIGNALS:
+        if each != signal.SIGHUP or signal.getsignal(each) != signal.SIG_IGN:  # nohup has it ignored
+            signal.signal(each, _terminated)
+
+
+def _terminated(number: int, _frame: object) -> NoReturn:
+    for each in _SIGNALS:  # a second one, such as that of the closing terminal, would leave half of it running
+        signal.signal(each, lambda _number, _frame: None)
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    raise SystemExit(128 + number)
 
 
 def _signal_group(pid: int, number: signal.Signals) -> None:

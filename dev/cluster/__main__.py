@@ -14,7 +14,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 from dev.binaries import find_or_build
@@ -26,7 +27,7 @@ from dev.debian import MissingProgramError
 from dev.gobuild import BuildError
 from dev.images.engine import EngineError
 from dev.paths import ROOT
-from dev.processes import StartError, has_ended, start_time, stop_group
+from dev.processes import StartError, has_ended, raise_on_signals, start_time, stop_group
 
 STATE = OURS.root
 RECORD = STATE.parent / "running.json"
@@ -55,6 +56,8 @@ def up() -> None:
     with _stage("programs"):
         STATE.mkdir(parents=True, exist_ok=True)  # what was interrupted while it built them left it empty
         node = Node(OURS)
+    for program in node.programs:
+        program.on_start = partial(_record, node)
     try:
         with _stage("control plane, containerd"):
             node.start()
@@ -103,8 +106,10 @@ def _programs() -> dict[str, dict[str, Any]]:
 
 
 def _record(node: Node) -> None:
-    started = [program for program in node.programs if program.running]
-    found = [{"name": p.name, "pid": p.pid, "started": start_time(p.pid)} for p in started]
+    found = []
+    for program in (program for program in node.programs if program.running):
+        with suppress(ProcessLookupError):  # it has just ended
+            found.append({"name": program.name, "pid": program.pid, "started": start_time(program.pid)})
     RECORD.parent.mkdir(parents=True, exist_ok=True)
     RECORD.write_text(json.dumps(found, indent=2))
 
@@ -131,12 +136,16 @@ def main() -> int:
     parser.add_argument("--stop", action="store_true", help="end the cluster")
     parser.add_argument("--why-not", action="store_true", help="say why this machine cannot run one; nothing if it can")
     args = parser.parse_args()
+    raise_on_signals()
     try:
         if args.why_not:
             if reason := why_not():
                 print(reason)
             return 0
         stop() if args.stop else up()
+    except KeyboardInterrupt:
+        print("\ncluster: interrupted; `make cluster-stop` ends what it started", file=sys.stderr)
+        return 130
     except FAILURES as error:
         print(f"cluster: {error}\ncluster: logs are in {STATE.relative_to(ROOT)}", file=sys.stderr)
         for note in getattr(error, "__notes__", []):

@@ -9,19 +9,17 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import signal
 import sys
 import time
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
 
 from dev.demo.ending import ending
 from dev.demo.failure import reported
 from dev.demo.stages import NAME, RECORD, SAMPLE, Demo
 from dev.paths import ROOT
-from dev.processes import has_ended, stop_group
+from dev.processes import has_ended, raise_on_signals, stop_group
 
 RUNS = ROOT / "build" / "demo"
 
@@ -51,25 +49,13 @@ def stop() -> None:
         record.unlink()
 
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-def _terminated(number: int, _frame: object) -> NoReturn:
-    for each in _SIGNALS:  # a second one, such as that of the closing terminal, would leave half of it running
-        signal.signal(each, lambda _number, _frame: None)
-    if number == signal.SIGINT:
-        raise KeyboardInterrupt
-    raise SystemExit(128 + number)
-
-
 def main() -> int:
     """Run or stop the demo."""
     parser = argparse.ArgumentParser(prog="python3 -m dev.demo", description=__doc__)
     parser.add_argument("--keep", action="store_true", help="leave everything running and say how to continue")
     parser.add_argument("--stop", action="store_true", help="end what earlier runs with --keep left running")
     args = parser.parse_args()
-    for each in _SIGNALS:
-        signal.signal(each, _terminated)
+    raise_on_signals()
     try:
         stop() if args.stop else run(args.keep)
     except KeyboardInterrupt:

@@ -130,3 +130,11 @@ def test_a_port_that_another_process_has_chosen_or_listens_on_is_not_chosen(thre
         assert other.stdout.readline() == f"{first}\n"
         assert free_port() == third
         other.communicate("\n")
+
+
+def test_a_hangup_that_nohup_has_ignored_stays_ignored() -> None:
+    script = (
+        "import os, signal; from dev.processes import raise_on_signals\n"
+        "signal.signal(signal.SIGHUP, signal.SIG_IGN); raise_on_signals(); os.kill(os.getpid(), signal.SIGHUP)"
+    )
+    assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False).returncode == 0
