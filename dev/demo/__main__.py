@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import MutableMapping
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -49,6 +50,14 @@ def stop() -> None:
         record.unlink()
 
 
+def bypass_proxies(env: MutableMapping[str, str]) -> None:
+    """Exempt loopback from the proxies that the environment names."""
+    names = ("no_proxy", "NO_PROXY")
+    given = [env[name] for name in names if env.get(name)]
+    if "*" not in given:  # it exempts every host, but only alone
+        env.update(dict.fromkeys(names, ",".join([*given, "127.0.0.1,localhost"])))
+
+
 def main() -> int:
     """Run or stop the demo."""
     parser = argparse.ArgumentParser(prog="python3 -m dev.demo", description=__doc__)
@@ -57,6 +66,7 @@ def main() -> int:
     args = parser.parse_args()
     raise_on_signals()
     try:
+        bypass_proxies(os.environ)
         stop() if args.stop else run(args.keep)
     except KeyboardInterrupt:
         print("\ndemo: interrupted; what it started has been ended", file=sys.stderr)
