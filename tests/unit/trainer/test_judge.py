@@ -17,6 +17,7 @@ from scriptmodel_trainer.artifacts import load_model
 from scriptmodel_trainer.commands.temperature import TEMPERATURES, best_temperature
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import TokenStream, read_corpus
+from scriptmodel_trainer.corpus.tokens import is_word
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.rendering import render
 from scriptmodel_trainer.generation.sampling import Sampling
@@ -24,7 +25,7 @@ from scriptmodel_trainer.generation.writer import Opening, Writer
 from scriptmodel_trainer.judging.bleu import self_bleu
 from scriptmodel_trainer.judging.figures import Figures
 from scriptmodel_trainer.judging.lines import lines_of, rendered_tokens
-from scriptmodel_trainer.judging.ngrams import MOST, SIZES, KnownNgrams, hashes_of, is_word, known_ngrams, longest_copy
+from scriptmodel_trainer.judging.ngrams import MOST, SIZES, KnownNgrams, hashes_of, known_ngrams, longest_copy
 from scriptmodel_trainer.judging.reference import (
     Reference,
     arrays_of,

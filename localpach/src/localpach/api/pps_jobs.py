@@ -11,6 +11,7 @@ from localpach.api.describe import job_info
 from localpach.api.serving import active_transaction
 from localpach.errors import PachError, UnimplementedError
 from localpach.messages import (
+    SECOND,
     Empty,
     commit_ref,
     job_ref,
@@ -27,7 +28,6 @@ from localpach.service import Service
 from localpach.store.database import Txn
 from localpach.waiting import wait_until
 
-SECOND = 1_000_000_000
 # Fields of a pipeline's details that are copied to the details of its jobs.
 _COPIED = [
     "transform",

@@ -10,6 +10,7 @@ import grpc
 
 from localpach.errors import PachError
 from localpach.messages import (
+    SECOND,
     job_ref,
     nanoseconds,
     pipeline_ref,
@@ -21,7 +22,6 @@ from localpach.pps.validation import kubernetes_name
 from localpach.pps.worker import pod_name
 from localpach.service import Service
 
-SECOND = 1_000_000_000
 JOB_CLOCK_SKEW = 3600 * SECOND
 
 

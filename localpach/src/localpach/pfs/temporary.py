@@ -5,10 +5,10 @@ from __future__ import annotations
 import uuid
 
 from localpach.errors import NotFoundError, PachError
+from localpach.messages import SECOND
 from localpach.pfs.filesets import Change, Changes
 from localpach.store.database import Txn
 
-SECOND = 1_000_000_000
 DEFAULT_TTL = 30 * 60
 MAX_TTL = 30 * 60
 LAST_INSTANT = 2**63 - 1  # nanoseconds; SQLite's largest integer

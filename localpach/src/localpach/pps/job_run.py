@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from localpach.errors import JobFinishedError, NotFoundError, PachError
-from localpach.messages import duration, nanoseconds, pps
+from localpach.messages import SECOND, duration, nanoseconds, pps
 from localpach.pfs import commits
 from localpach.pfs.commits import Commit
 from localpach.pfs.filesets import Changes
@@ -27,7 +27,6 @@ from localpach.pps.validation import EVERY_JOB
 from localpach.refs import CommitRef, RepoRef
 from localpach.store.database import Txn
 
-SECOND = 1_000_000_000
 TIMED_OUT = " jobtimed out"  # the real server's text, in which a word is missing
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from localpach.errors import PachError
-from localpach.messages import duration, nanoseconds, pps
+from localpach.messages import SECOND, duration, nanoseconds, pps
 from localpach.pfs.filesets import Changes
 from localpach.pfs.listing import Tree
 from localpach.pps.datums import Datum, DatumInput
@@ -30,7 +30,6 @@ from localpach.store.contents import Contents, Session
 
 DEFAULT_RETRIES = 3
 SLOT_RECHECK_SECONDS = 0.5
-SECOND = 1_000_000_000
 FROM_SIGNAL = 128
 
 

@@ -18,7 +18,7 @@ from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Opening, Writer
 from scriptmodel_trainer.judging.bleu import self_bleu
-from scriptmodel_trainer.judging.figures import MEANING, mean_figures
+from scriptmodel_trainer.judging.figures import MEANING, mean_figures, shown
 from scriptmodel_trainer.judging.lines import is_rendered, lines_of, rendered_tokens
 from scriptmodel_trainer.judging.ngrams import spoken_hashes
 from scriptmodel_trainer.judging.reference import Reference, held_out_tokens, reference_of
@@ -145,17 +145,9 @@ def _table(report: _Report) -> str:
     aspects = ("originality", "variety", "order", "vocabulary", "form")
     values = ", ".join(f"{name} {getattr(verdict, name):.2f}" for name in aspects)
     rows = [
-        f"{meaning:<48} {_number(report.figures[name]):>9} {_number(report.held_out[name]):>9}"
+        f"{meaning:<48} {shown(report.figures[name]):>9} {shown(report.held_out[name]):>9}"
         for name, meaning in MEANING.items()
         if report.figures[name] is not None
     ]
     head = f"{'':<48} {'text':>9} {'held out':>9}"
     return "\n".join((f"Verdict: {verdict.verdict} ({verdict.overall:.2f}: {values})", head, *rows))
-
-
-def _number(value: float | None) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, int):
-        return f"{value:,}"
-    return f"{value:.3f}" if abs(value) < 10 else f"{value:,.1f}"

@@ -17,13 +17,12 @@ from scriptmodel_trainer.corpus.layouts import Layout
 from scriptmodel_trainer.corpus.layouts.paragraphs import without_notes
 from scriptmodel_trainer.corpus.reading import Source
 from scriptmodel_trainer.corpus.tokens import event_tokens
-from scriptmodel_trainer.corpus.understood import Tally
+from scriptmodel_trainer.corpus.understood import COUNTED_SPEAKERS, Tally
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.storage import atomic_writer
 
 _LISTED_LINES = 200
 _COUNTED_AT_ONCE = 1 << 16  # characters
-_COUNTED_SPEAKERS = 50_000  # a file of another kind may seem to hold any number
 _ONLY_WORDS = bytes(byte if chr(byte).isalnum() else 32 for byte in range(128)) + bytes(range(128, 256))
 _WORD = re.compile(r"[^\W_]+")
 
@@ -99,7 +98,7 @@ class FileStatistics:
         if event.kind is EventKind.SPEECH:
             self.speeches += 1
             speaker = without_controls(event.speaker)
-            if speaker in self.speakers or len(self.speakers) < _COUNTED_SPEAKERS:
+            if speaker in self.speakers or len(self.speakers) < COUNTED_SPEAKERS:
                 self.speakers[speaker] = self.speakers.get(speaker, 0) + 1
             if not event.continued:
                 self._count_out(event.speaker)

@@ -76,14 +76,15 @@ def _body(text: str) -> list[str]:
     ]
     if not _GROUPING.isdisjoint(pieces):
         pieces = _balanced(pieces)
-    if not any(map(_is_word, pieces)):
+    if not any(map(is_word, pieces)):
         return []
     if _sentence_open(pieces):
         pieces.append(EOS)
     return pieces
 
 
-def _is_word(token: str) -> bool:
+def is_word(token: str) -> bool:
+    """Return whether a token is a word, not a marker or punctuation."""
     return token not in MARKERS and token not in PUNCTUATION
 
 
@@ -97,7 +98,7 @@ def _sentence_open(tokens: list[str]) -> bool:
             depth -= 1
         elif depth == 0 and token in ENDERS:
             return False
-        elif depth == 0 and _is_word(token):
+        elif depth == 0 and is_word(token):
             return True
     return False
 

@@ -11,7 +11,8 @@ from scriptmodel_trainer.corpus.events import Event, EventKind
 DOUBTFUL = 0.5
 """A file of which a smaller share is understood does not look like a script."""
 _SURE = 0.5  # confidence in a text that is taken as it is
-_COUNTED_SPEAKERS = 50_000  # a file of another kind may seem to hold any number
+COUNTED_SPEAKERS = 50_000
+"""Speakers of a file that are counted: one of another kind may seem to have any number."""
 _NAMED = 3  # files in a warning
 
 
@@ -31,7 +32,7 @@ class Tally:
         """Count an event of that many tokens."""
         self.tokens += tokens
         if event.kind is EventKind.SPEECH:
-            if event.speaker in self._spoken or len(self._spoken) < _COUNTED_SPEAKERS:
+            if event.speaker in self._spoken or len(self._spoken) < COUNTED_SPEAKERS:
                 self._spoken[event.speaker] += tokens
                 self._speeches[event.speaker] += not event.continued
         elif event.kind is EventKind.VERBATIM:

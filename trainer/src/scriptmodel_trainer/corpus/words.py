@@ -33,7 +33,6 @@ APHAERESIS = frozenset(
         "'twill",
         "'twould",
         "'twixt",
-        "'twould",
         "'tween",
         "'em",
         "'gainst",

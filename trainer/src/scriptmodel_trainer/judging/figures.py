@@ -158,3 +158,12 @@ def _speakers(speeches: Sequence[Line]) -> float:
 def _replies(speeches: Sequence[Line]) -> float:
     names = [line.speaker for line in speeches]
     return _mean(now == before for before, now in zip(names, names[2:], strict=False))
+
+
+def shown(value: float | None) -> str:
+    """Return a figure as tables have it, `-` if the text is too short for it."""
+    if value is None:
+        return "-"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:,.1f}"

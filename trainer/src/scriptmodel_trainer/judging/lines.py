@@ -14,8 +14,8 @@ from scriptmodel_trainer.corpus.tokens import (
     OPEN_EXPOSITION,
     OPEN_NAME,
     event_tokens,
+    is_word,
 )
-from scriptmodel_trainer.judging.ngrams import is_word
 
 _SPEECH = re.compile(r"\[ (?P<name>\S+) \]:(?P<text>.*)")
 _DIRECTION = re.compile(r"\{\{ (?P<text>.*) \}\}")

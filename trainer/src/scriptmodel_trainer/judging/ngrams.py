@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scriptmodel_trainer.arrays import Ids
-from scriptmodel_trainer.corpus.tokens import MARKERS, OPEN_NAME, PUNCTUATION
+from scriptmodel_trainer.corpus.tokens import OPEN_NAME, is_word
 
 Hashes = npt.NDArray[np.uint64]
 Stored = npt.NDArray[np.uint32]
@@ -29,11 +29,6 @@ def word_hash(word: str) -> int:
     """Return 64 bits that stand for a word, in capitals or not; the same in every process and version."""
     digest = hashlib.blake2b(word.casefold().encode("utf-8", errors="replace"), digest_size=8)
     return int.from_bytes(digest.digest(), "little")
-
-
-def is_word(token: str) -> bool:
-    """Return whether a token is a word, not a marker or punctuation."""
-    return token not in MARKERS and token not in PUNCTUATION
 
 
 def hashes_of(words: Iterable[str]) -> Hashes:

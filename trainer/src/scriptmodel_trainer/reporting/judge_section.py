@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping, Sequence
 
-from scriptmodel_trainer.judging.figures import MEANING, Figures
+from scriptmodel_trainer.judging.figures import MEANING, Figures, shown
 from scriptmodel_trainer.judging.reference import NO_FIGURES, Reference
 from scriptmodel_trainer.judging.verdict import judge
 
@@ -22,7 +22,7 @@ def judge_section(reference: Reference | None, scripts: Mapping[str, Sequence[st
     verdicts = "".join(f"<td>{_verdict(column, reference.held_out)}</td>" for column in columns[:-1])
     rows = "".join(
         f"<tr><th scope='row'>{html.escape(MEANING[name])}</th>"
-        f"{''.join(f'<td>{_number(getattr(column, name))}</td>' for column in columns)}</tr>"
+        f"{''.join(f'<td>{shown(getattr(column, name))}</td>' for column in columns)}</tr>"
         for name in _SHOWN
     )
     return (
@@ -36,11 +36,3 @@ def judge_section(reference: Reference | None, scripts: Mapping[str, Sequence[st
 def _verdict(figures: Figures, held_out: Figures) -> str:
     verdict = judge(figures, held_out)
     return f"{verdict.verdict}, {verdict.overall:.2f}"
-
-
-def _number(value: float | None) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, int):
-        return f"{value:,}"
-    return f"{value:.3f}" if abs(value) < 10 else f"{value:,.1f}"
