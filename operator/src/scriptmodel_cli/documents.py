@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -36,7 +37,7 @@ def read_documents(path: Path) -> Documents:
     source, path = path, Path("stdin") if path == STDIN else path
     try:
         text = sys.stdin.read() if source == STDIN else path.read_text(encoding="utf-8")
-        found = [each for each in yaml.safe_load_all(text) if each]
+        found = [_with_text_keys(each) for each in yaml.load_all(text, Loader=_Loader) if each]
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -61,6 +62,24 @@ def read_documents(path: Path) -> Documents:
         raise InputError(f"{path}: spec is required")
     _check_quotes(path, text, model["spec"])
     return Documents(model, maps, secrets)
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML as Kubernetes reads it: a time is a text."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML's own
+        first: [(tag, form) for tag, form in forms if tag != "tag:yaml.org,2002:timestamp"]
+        for first, forms in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+def _with_text_keys(value: Any) -> Any:
+    """Return a value whose objects have texts as keys, as in JSON."""
+    if isinstance(value, list):
+        return [_with_text_keys(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    return {key if isinstance(key, str) else json.dumps(key): _with_text_keys(each) for key, each in value.items()}
 
 
 def _yaml_problem(error: Exception) -> str:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
+import unicodedata
+from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import accumulate
 
 import click
 
@@ -30,11 +34,18 @@ class Live:
                 note(row) if self._err else say([row])
             self._line = line
             return
-        width, height = shutil.get_terminal_size()
+        width, height = self._size()
         # A line that wraps or a screen that scrolls cannot be overwritten.
         shown = [_cut(escaped(each), width) for each in screen[: height - 1]]
         draw(shown, over=self._drawn, err=self._err)
         self._drawn = len(shown)
+
+    def _size(self) -> tuple[int, int]:
+        """Return columns and lines of the terminal that is drawn on; standard output may be a file."""
+        try:
+            return os.get_terminal_size((sys.stderr if self._err else sys.stdout).fileno())
+        except (OSError, ValueError):
+            return shutil.get_terminal_size()
 
     def note(self, text: str) -> None:
         """Print a line on stderr, which stays above what is drawn next."""
@@ -43,5 +54,9 @@ class Live:
 
 
 def _cut(line: str, width: int) -> str:
+    """Cut a line to the columns of a terminal, of which characters of East Asian scripts take two."""
     bare = click.unstyle(line)
-    return line if len(bare) <= width else bare[: width - 1] + "…"
+    ends = list(accumulate(2 if unicodedata.east_asian_width(char) in "FW" else 1 for char in bare))
+    if not ends or ends[-1] <= width:
+        return line
+    return bare[: bisect_right(ends, width - 1)] + "…"

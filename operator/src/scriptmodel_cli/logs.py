@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
 from scriptmodel_cli.output import note
-from scriptmodel_cli.session import pause
+from scriptmodel_cli.session import POLL_SECONDS, pause
 from scriptmodel_operator.api.conditions import one_line
 from scriptmodel_operator.api.durations import format_duration
 from scriptmodel_operator.pachyderm.errors import NotFoundError, PachydermError, UnavailableError
@@ -80,16 +79,19 @@ def _described(line: LogLine) -> str:
 def _followed(gateway: Gateway, job: JobRef) -> Iterator[LogLine]:
     """Follow a log until the job ends. A broken stream is reopened, and the lines already yielded are skipped.
 
-    Pachyderm itself never ends a following stream, and refuses one while the job has no worker.
+    Pachyderm itself never ends a following stream, and refuses one while the job has no worker. A new worker has a new
+    log, which is known by another first line.
     """
-    yielded = 0
+    yielded, first = 0, None
     while True:
-        ended = _has_ended_with_retry(gateway, job)
+        ended, closed = _has_ended_with_retry(gateway, job), threading.Event()
         try:
             stream = gateway.read_log(job, follow=not ended, seconds=_STREAM_SECONDS)
             if not ended:
-                threading.Thread(target=_cancel_at_end, args=(gateway, job, stream), daemon=True).start()
+                threading.Thread(target=_cancel_at_end, args=(gateway, job, stream, closed), daemon=True).start()
             for number, line in enumerate(stream, start=1):
+                if number == 1:
+                    yielded, first = (yielded if line == first else 0), line
                 if number > yielded:
                     yielded = number
                     yield line
@@ -98,16 +100,20 @@ def _followed(gateway: Gateway, job: JobRef) -> Iterator[LogLine]:
         except PachydermError:
             if ended and not yielded:
                 raise
+        finally:
+            closed.set()
         if ended:
             return
         pause()
 
 
-def _cancel_at_end(gateway: Gateway, job: JobRef, stream: LogStream) -> None:
+def _cancel_at_end(gateway: Gateway, job: JobRef, stream: LogStream, closed: threading.Event) -> None:
+    """Cancel a stream once its job has ended; end where the stream is closed before that."""
     try:
         while not _has_ended(gateway, job):
-            pause()
-        time.sleep(_LAST_WORDS_SECONDS)
+            if closed.wait(POLL_SECONDS):
+                return
+        closed.wait(_LAST_WORDS_SECONDS)
     except PachydermError:
         pass  # the reader of the stream gets the same error
     stream.cancel()

@@ -16,6 +16,7 @@ from typing import Any
 
 import click
 import yaml
+from click.globals import resolve_color_default
 
 from scriptmodel_operator.api.identity import GROUP, SINGULAR
 
@@ -64,8 +65,10 @@ def note(text: str) -> None:
 
 def draw(lines: Sequence[str], *, over: int, err: bool) -> None:
     """Overwrite the last `over` lines of a terminal."""
-    up = f"\x1b[{over}F" if over else ""
-    _write(f"{up}\x1b[J" + escaped("\n".join(lines)), err=err)
+    up, text = f"\x1b[{over}F" if over else "", escaped("\n".join(lines))
+    if resolve_color_default() is False:
+        text = click.unstyle(text)
+    click.echo(f"{up}\x1b[J" + _COLOUR.sub("\x1b[\\1", text), err=err, color=True)
 
 
 def emit(text: str) -> None:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_POLL_SECONDS = 1.0
+POLL_SECONDS = 1.0
 _NOT_SERVED = (
     "the API server does not know ScriptModels: check that this is the right cluster, or install the CRD with "
     "`kubectl apply -f manifests/crd.yaml`"
@@ -41,7 +41,7 @@ _NO_ANSWER = "is the cluster running, and is this its kubeconfig (--kubeconfig)?
 
 def pause() -> None:
     """Wait before the next poll."""
-    time.sleep(_POLL_SECONDS)
+    time.sleep(POLL_SECONDS)
 
 
 def parsed(found: Mapping[str, Any]) -> ScriptModel:
@@ -143,9 +143,9 @@ class Session:
         while True:
             remaining = None if until is None else until - time.monotonic()
             try:
-                return self.get(name, remaining if remaining is None else max(remaining, _POLL_SECONDS))
+                return self.get(name, remaining if remaining is None else max(remaining, POLL_SECONDS))
             except ServerUnavailableError as error:
-                if not self._reached or (remaining is not None and remaining <= _POLL_SECONDS):
+                if not self._reached or (remaining is not None and remaining <= POLL_SECONDS):
                     raise first or error from error
                 if first is None:
                     first = error
@@ -187,10 +187,14 @@ class Session:
         from scriptmodel_operator.pachyderm.errors import PachydermError, UnavailableError  # noqa: PLC0415 - see above
 
         try:
-            gateway = PachydermGateway(self._pachd.address(purpose), UNLIMITED)
+            address = self._pachd.address(purpose)
+            address.token()
+            gateway = PachydermGateway(address, UNLIMITED)
         except ValueError as error:
             raise InputError(str(error)) from error
         except OSError as error:
+            if error.filename is None:  # of the socket of a port-forward
+                raise click.ClickException(f"cannot listen in a temporary folder ({error}): set TMPDIR") from error
             raise InputError(f"cannot read {error.filename}: {error.strerror}") from error
         try:
             yield gateway

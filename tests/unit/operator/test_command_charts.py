@@ -11,10 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scriptmodel_cli.charts import ASCII, UNICODE, bar, glyphs_for, sparkline
+from scriptmodel_cli.commands.status import Curve
 from scriptmodel_cli.epochs import perplexities
 from scriptmodel_cli.live import Live
+from scriptmodel_cli.output import draw, style
+from scriptmodel_cli.session import Session
 from tests.unit.operator.fake_pachyderm import FakePachyderm
-from tests.unit.operator.terminal import CREATED, event, training_world
+from tests.unit.operator.terminal import CREATED, as_object, event, training_world
+from tests.unit.operator.world import trained_world
 
 
 def test_the_curve_is_read_from_the_log_of_the_running_job_and_then_from_its_model() -> None:
@@ -78,3 +82,31 @@ def test_on_a_terminal_a_live_view_redraws_in_place(
     assert first == "\x1b[Jone\ntwo\n"
     assert second == "\x1b[Ja line th…\n2\n3\n\x1b[Jbelow the…\n"
     assert printed.err == "a note\n"
+
+
+def test_without_colours_a_live_view_redraws_too(capsys: pytest.CaptureFixture[str]) -> None:
+    with click.Context(click.Command("x"), color=False).scope():
+        draw([style("a", fg="red")], over=2, err=True)
+    assert capsys.readouterr().err == "\x1b[2F\x1b[Ja\n"
+
+
+def test_a_character_that_takes_two_columns_is_cut_by_its_columns(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "8")
+    live = Live()
+    live.redraws = True
+    with click.Context(click.Command("x"), color=True).scope():
+        live.show(["\ud55c\uad6d\uc5b4 a", "\ud55c\uad6d\uc5b4 ab"], "", CREATED)
+    assert capsys.readouterr().out == "\x1b[J\ud55c\uad6d\uc5b4 a\n\ud55c\uad6d\uc5b4 …\n"
+
+
+def test_the_curve_has_one_point_for_each_epoch() -> None:
+    found = as_object(trained_world())
+    training = found["status"]["training"]
+    curve = Curve(Session(), lambda _text: None)
+    curve._asks = False
+    ended = training.pop("completionTime")
+    curve.of(found)
+    training["completionTime"] = ended
+    assert curve.of(found) == [170.0]

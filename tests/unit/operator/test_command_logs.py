@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 
 import pytest
@@ -60,7 +61,7 @@ def test_events_of_the_trainer_are_described_and_other_lines_printed_unchanged()
 
 
 def test_a_followed_log_resumes_after_an_interruption_and_ends_with_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "_POLL_SECONDS", 0.0)
+    monkeypatch.setattr(session, "POLL_SECONDS", 0.0)
     world = training_world()
     job = next(job for job in world.pachyderm.jobs.values() if job.ref.pipeline == world.train)
     opened: list[bool] = []
@@ -85,7 +86,7 @@ def test_a_followed_log_resumes_after_an_interruption_and_ends_with_the_job(monk
 def test_a_log_is_followed_on_though_pachyderm_is_away_for_a_while(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(session, "_POLL_SECONDS", 0.0)
+    monkeypatch.setattr(session, "POLL_SECONDS", 0.0)
     world = training_world()
     job = world.pachyderm.fail(world.train, ["last words"])
     jobs, faults = world.pachyderm.list_pipeline_jobs, [UnavailableError("listing jobs", "gone")] * 2
@@ -141,3 +142,25 @@ def test_a_log_ends_with_how_the_process_did_where_only_the_worker_knows() -> No
         said = list(lines_of(world.pachyderm, job.ref, follow=follow, raw=False))
         assert said == ["a warning", "the process ended with `signal: killed`"]
     assert list(lines_of(world.pachyderm, job.ref, follow=False, raw=True)) == ["a warning"]
+
+
+def test_the_log_of_another_worker_is_shown_whole_and_one_thread_watches_the_job(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(session, "POLL_SECONDS", 0.0)
+    world = training_world()
+    job = next(job for job in world.pachyderm.jobs.values() if job.ref.pipeline == world.train)
+    opened: list[int] = []
+
+    def source(_job: JobRef, _follow: bool) -> FakeLog:
+        opened.append(threading.active_count())
+        if len(opened) == 20:
+            world.pachyderm.succeed(world.train)
+        pod = "old" if len(opened) < 20 else "new"
+        return FakeLog([LogLine("1", f"{pod} {number}") for number in range(5 if pod == "old" else 2)])
+
+    world.pachyderm.log_source = source
+    shown = list(lines_of(world.pachyderm, job.ref, follow=True, raw=True))
+    assert shown == [*(f"old {number}" for number in range(5)), "new 0", "new 1"]
+    assert max(opened) - opened[0] <= 2, "a stream that was closed is watched no longer"
+    world.observer.logs.close()

@@ -91,6 +91,15 @@ def test_each_form_reaches_the_same_pachd(form: str) -> None:
         assert gateway.server_version() == "2.7.8"
 
 
+def test_a_server_on_this_machine_is_not_reached_through_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("no_proxy", "no_grpc_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("http_proxy", "https_proxy", "grpc_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    with pachd() as (address, _answers), closing(PachydermGateway(PachdAddress(address), UNLIMITED)) as gateway:
+        assert gateway.server_version() == "2.7.8"
+
+
 def test_a_socket_of_this_machine_and_ipv6_are_reached_by_their_names(tmp_path: Path) -> None:
     assert PachdAddress("ipv6:[::1]:30650,[::1]:30651").target.startswith("ipv6:[")
     target = f"unix:{tmp_path / 'pachd.sock'}"

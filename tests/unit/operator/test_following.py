@@ -61,7 +61,7 @@ def ready() -> dict[str, Any]:
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[WebServer]:
-    monkeypatch.setattr(session, "_POLL_SECONDS", 0.01)
+    monkeypatch.setattr(session, "POLL_SECONDS", 0.01)
     with WebServer() as running:
         yield running
 

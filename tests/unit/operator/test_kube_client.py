@@ -35,6 +35,8 @@ class Server:
         """The newest address, as it was sent."""
         self.refused = 0
         self.delay = 0.0
+        self.page = ""
+        """What is answered in place of JSON."""
 
     async def answer(self, request: web.Request) -> web.Response:
         if request.headers.get("Authorization") != f"Bearer {self.valid}":
@@ -44,7 +46,7 @@ class Server:
         self.raw = request.raw_path
         text = await request.text()
         self.requested.append((request.method, request.path, json.loads(text) if text else None))
-        return web.json_response({"items": []})
+        return web.Response(text=self.page) if self.page else web.json_response({"items": []})
 
 
 @asynccontextmanager
@@ -155,3 +157,13 @@ async def test_a_proxy_gets_its_password_and_messages_do_not(server: str) -> Non
     assert "407" in str(caught.value)
     assert "secret" not in repr(caught.value) + repr(caught.value.__cause__)
     assert b"Proxy-Authorization: Basic " + b64encode(b"someone:secret") in heads[0]
+
+
+@pytest.mark.parametrize("page", ["<html>Log in</html>", "[]"])
+async def test_an_answer_that_is_no_object_is_not_taken_for_an_empty_list(page: str) -> None:
+    async with running() as (server, url):
+        server.page = page
+        client = KubeClient(logging_in(url, ["one"]), UNLIMITED)
+        with pytest.raises(KubeError, match="is this the address of an API server"):
+            await client.list_scriptmodels(None)
+        await client.close()

@@ -211,3 +211,12 @@ def test_the_users_own_object_may_have_everything_that_a_policy_can_refuse() -> 
     for name in {field.name for field in fields(Policy)} - limits:
         allowed = getattr(found, name)
         assert allowed == ({"ml": ("*",)} if isinstance(allowed, dict) else ("*",)), name
+
+
+def test_a_time_is_a_text_and_so_is_each_key_as_in_kubernetes(tmp_path: Path) -> None:
+    metadata, spec = "{name: a, labels: {since: 2024-01-01}}", "{training: {nodeSelector: {2: x, true: 2024-01-01}}}"
+    kind = "kind: ScriptModel, apiVersion: scriptmodel.dev/v1alpha1"
+    (tmp_path / "x.yaml").write_text(f"{{{kind}, metadata: {metadata}, spec: {spec}}}")
+    found = read_documents(tmp_path / "x.yaml").scriptmodel
+    assert found["metadata"]["labels"] == {"since": "2024-01-01"}
+    assert found["spec"]["training"]["nodeSelector"] == {"2": "x", "true": "2024-01-01"}

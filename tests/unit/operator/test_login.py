@@ -156,3 +156,18 @@ def test_people_in_a_pod_have_their_kubeconfig_and_without_one_the_pods_account(
     monkeypatch.setenv("KUBECONFIG", "")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert module.login(None, account_first=False).username == "somebody"
+
+
+def test_a_user_who_is_to_act_as_another_one_is_refused(tmp_path: Path) -> None:
+    user = {"token": "t", "as": "dev"}
+    with pytest.raises(module.LoginFailedError, match="it sets as for its user u, which is not supported"):
+        module.login(kubeconfig(tmp_path / "config", user=user))
+
+
+def test_a_home_folder_that_may_not_be_entered_has_no_kubeconfig(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_path: Path) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    monkeypatch.setattr(Path, "exists", refuse)
+    assert module.login(None, account_first=False).username == "somebody"

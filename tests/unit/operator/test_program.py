@@ -178,3 +178,9 @@ def test_an_invalid_object_name_causes_no_request(name: str) -> None:
         done = CliRunner().invoke(main, words)
         assert done.exit_code == 2
         assert f"{name!r} is not a valid object name: use lower case letters, digits, . and -" in done.stderr
+
+
+def test_a_token_file_that_cannot_be_read_is_bad_input(tmp_path: Path) -> None:
+    token = f"--pachd-token-file={tmp_path / 'none'}"
+    done = CliRunner().invoke(main, ["push", str(tmp_path), "--pachd=nowhere:1", "--repo=plays", token])
+    assert done.exit_code == 2

@@ -91,7 +91,7 @@ class Curve:
     def _add(self, stage: tuple[Any, ...], valid: str | None) -> None:
         if self._of and self._of[0] != stage[0]:
             self._values = []  # another training
-        if valid is not None:
+        if valid is not None and stage[:2] != self._of[:2]:
             self._values = [*self._values, float(valid)]
 
     def _from_pachyderm(self, found: dict[str, Any]) -> list[float]:

@@ -67,7 +67,8 @@ def local(
     documents = read_documents(file)
     if out is not None and not os.access(out if out.exists() else out.parent, os.W_OK):
         raise InputError(f"cannot write {out}: name a file in a writable folder")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends localpach too
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)  # ends localpach too
     with ExitStack() as stack:
         try:
             folder = keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="scriptmodel-")))

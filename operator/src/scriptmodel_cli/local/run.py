@@ -114,7 +114,7 @@ async def _reconcile(objects: Objects, session: Session, check: Callable[[], Non
         nonlocal interrupted
         interrupted = watching.cancel()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, interrupt)
     config = OperatorConfig(
         pachd=PachdAddress(session.pachd),

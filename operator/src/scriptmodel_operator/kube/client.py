@@ -150,19 +150,23 @@ class KubeClient:
     ) -> dict[str, Any]:
         """Send a request and return the JSON of the answer. Raises KubeError."""
         async with self._turn:  # the request's deadline starts after this
-            status, answer = await self._send(method, path, what, body, content_type)
+            status, content = await self._send(method, path, what, body, content_type)
             if status == 401:
                 await self.close()
                 self._connection = self._login()
-                status, answer = await self._send(method, path, what, body, content_type)
+                status, content = await self._send(method, path, what, body, content_type)
+        answer = _parsed(content)
         if status < 300:
+            if answer is None:
+                raise KubeError(what, status, "the answer is no JSON object: is this the address of an API server?")
             return answer
         kind = _BY_STATUS.get(status, KubeUnavailableError if status >= 500 else KubeError)
-        raise kind(what, status, str(answer.get("message", "no message")))
+        message = content[:200].decode(errors="replace") if answer is None else answer.get("message", "no message")
+        raise kind(what, status, str(message))
 
     async def _send(
         self, method: str, path: str, what: str, body: Mapping[str, Any] | None, content_type: str
-    ) -> tuple[int, dict[str, Any]]:
+    ) -> tuple[int, bytes]:
         lease_remaining = self._leadership.lease_remaining()
         if lease_remaining <= 0:
             raise KubeUnavailableError(what, 0, "not sent: this process does not lead")
@@ -175,7 +179,7 @@ class KubeClient:
         url = self._connection.server.rstrip("/") + path
         try:
             async with self._session.request(method, url, data=data, headers=headers, timeout=timeout) as response:
-                return response.status, _parsed(await response.read())
+                return response.status, await response.read()
         except TimeoutError as error:
             raise KubeUnavailableError(what, 0, f"no answer within {seconds:g} s") from error
         except (aiohttp.ClientError, OSError) as error:
@@ -196,12 +200,13 @@ def open_session(connection: kopf.ConnectionInfo, *, limit: int, **options: Any)
     )
 
 
-def _parsed(content: bytes) -> dict[str, Any]:
+def _parsed(content: bytes) -> dict[str, Any] | None:
+    """Return the JSON object of an answer, None if it is none."""
     try:
         answer = json.loads(content)
     except ValueError:
-        return {"message": content[:200].decode(errors="replace")}
-    return answer if isinstance(answer, dict) else {"message": str(answer)}
+        return None
+    return answer if isinstance(answer, dict) else None
 
 
 def _leases(namespace: str, name: str = "") -> str:

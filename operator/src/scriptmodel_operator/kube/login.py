@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import yaml
 from yarl import URL
 
 from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
@@ -47,8 +50,8 @@ def in_a_pod(kubeconfig: Path | None) -> bool:
 
 def _kubeconfigs() -> list[Path]:
     """Return the existing files of KUBECONFIG, as kubectl does, else ~/.kube/config."""
-    named = [Path(path).expanduser() for path in os.environ.get("KUBECONFIG", "").split(os.pathsep) if path.strip()]
-    found = [path for path in named or [Path("~/.kube/config").expanduser()] if path.exists()]
+    named = [_expanded(path) for path in os.environ.get("KUBECONFIG", "").split(os.pathsep) if path.strip()]
+    found = [path for path in named or [_expanded("~/.kube/config")] if _exists(path)]
     if named and not found:
         raise LoginFailedError(f"kubeconfig {named[0]} does not exist")
     if named:
@@ -56,9 +59,22 @@ def _kubeconfigs() -> list[Path]:
     return found
 
 
+def _expanded(path: str) -> Path:
+    with suppress(RuntimeError):  # a user without a home folder
+        return Path(path).expanduser()
+    return Path(path)
+
+
+def _exists(path: Path) -> bool:
+    with suppress(OSError):  # a folder that may not be entered
+        return path.exists()
+    return False
+
+
 def _from(files: list[Path], settings: kopf.OperatorSettings) -> kopf.ConnectionInfo:
     try:
         found = _read(settings)
+        _require_supported(files)
     except LoginFailedError:
         raise
     except Exception as error:  # the readers raise any error of their parsers
@@ -75,6 +91,22 @@ def _from(files: list[Path], settings: kopf.OperatorSettings) -> kopf.Connection
     if found.proxy_url and not _is_proxy(found.proxy_url):
         raise _unreadable(files, "its proxy-url is not an address such as http://proxy.example.com:3128")
     return found
+
+
+def _require_supported(files: list[Path]) -> None:
+    """Raise LoginFailedError where the user is to act as another one, which kopf ignores."""
+    documents = [yaml.safe_load(file.read_text()) or {} for file in files]
+
+    def named(kind: str, name: object) -> dict[str, Any]:
+        entries = (each for document in documents for each in document.get(f"{kind}s") or ())
+        return next((each.get(kind) or {} for each in entries if each.get("name") == name), {})
+
+    current = next((each["current-context"] for each in documents if each.get("current-context")), None)
+    user = named("context", current).get("user")
+    entry = named("user", user)
+    for key in ("as", "as-uid", "as-groups", "as-user-extra"):
+        if entry.get(key):
+            raise _unreadable(files, f"it sets {key} for its user {user}, which is not supported")
 
 
 def _unreadable(files: list[Path], why: str) -> LoginFailedError:
@@ -129,9 +161,10 @@ def _from_program(info: kopf.ConnectionInfo, settings: kopf.OperatorSettings) ->
     errors: list[str] = []
 
     def collect(record: logging.LogRecord) -> bool:
-        if record.levelno >= logging.ERROR:
-            errors.append(record.getMessage())
-        return True
+        if record.levelno < logging.ERROR:
+            return True
+        errors.append(record.getMessage())
+        return False
 
     root = logging.getLogger()  # whose filters get what is logged to it, and not to loggers below
     root.addFilter(collect)

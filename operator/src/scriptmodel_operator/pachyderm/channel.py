@@ -22,6 +22,7 @@ _FORMS = (
     r"unix:\S+",
 )
 _FORM = re.compile("|".join(_FORMS))
+_LOOPBACK = re.compile(r"(localhost|127\.[0-9.]+|\[::1\])(:|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,8 @@ def open_channel(
         # The reader of a list takes messages from gRPC itself, and not from another thread one by one.
         (ChannelOptions.SingleThreadedUnaryStream, 1),
     ]
+    if _LOOPBACK.match(address):
+        options.append(("grpc.enable_http_proxy", 0))
     if server_name:
         options.append(("grpc.ssl_target_name_override" if tls else "grpc.default_authority", server_name))
     if not tls:

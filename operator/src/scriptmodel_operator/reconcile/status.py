@@ -61,7 +61,7 @@ def status_of_problem(
     """
     wire = dict(model.status)
     wire["observedGeneration"] = model.generation
-    if model.reconcile_at and model.spec.corpus.http is None:  # else it requests a download, too
+    if model.reconcile_at and (problem.stalled or model.spec.corpus.http is None):  # else it requests a download, too
         wire["lastHandledReconcileAt"] = model.reconcile_at
     if suspended:
         wire["suspended"] = True
