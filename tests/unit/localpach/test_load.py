@@ -86,7 +86,7 @@ def test_waiting_calls_do_not_block_other_calls(server: Localpach, client: Clien
     client.put(corpus, {"/a": b"a"})
     uuid = client.create_pipeline(train, ["sleep", "600"], corpus)
     client.job_in(train, uuid, pps.JOB_RUNNING)
-    waiting = []
+    waiting, followed = [], []
     for _ in range(CLIENTS):
         waiting.append(client.pps.InspectJob.future(pps.InspectJobRequest(job=job(train, uuid), wait=True)))
         waiting.append(
@@ -94,16 +94,14 @@ def test_waiting_calls_do_not_block_other_calls(server: Localpach, client: Clien
                 pfs.InspectCommitRequest(commit=commit(train), wait=pfs.CommitState.FINISHED)
             )
         )
-        waiting.append(client.pps.GetLogs(pps.GetLogsRequest(pipeline=job(train, uuid).pipeline, follow=True)))
+        followed.append(client.pps.GetLogs(pps.GetLogsRequest(pipeline=job(train, uuid).pipeline, follow=True)))
     request = pfs.InspectBranchRequest(branch=pfs.Branch(repo=repo(corpus), name="master"))
     for _ in range(20):
         client.pfs.InspectBranch(request, timeout=60)  # the others wait for ten minutes
     client.pps.StopJob(pps.StopJobRequest(job=job(train, uuid)))
-    for call in waiting:
-        if hasattr(call, "result") and not isinstance(call, Iterator):
-            assert call.result(timeout=60)
-        else:
-            call.cancel()
+    assert all(call.result(timeout=60) for call in waiting)
+    for call in followed:
+        call.cancel()
 
 
 def test_a_cancelled_call_frees_its_thread(server: Localpach, client: Client, name: Name) -> None:
@@ -112,9 +110,11 @@ def test_a_cancelled_call_frees_its_thread(server: Localpach, client: Client, na
     branch = pfs.Branch(repo=repo(corpus), name="master")
     opened = client.pfs.StartCommit(pfs.StartCommitRequest(branch=branch))
     request = pfs.InspectCommitRequest(commit=opened, wait=pfs.CommitState.FINISHED)
+    head = pfs.InspectBranchRequest(branch=branch)
     for _ in range(2 * THREADS // CLIENTS):
-        for call in [client.pfs.InspectCommit.future(request) for _ in range(CLIENTS)]:
+        calls = [client.pfs.InspectCommit.future(request) for _ in range(CLIENTS)]
+        client.pfs.InspectBranch(head, timeout=RECHECK_SECONDS / 2)  # those before it have begun
+        for call in calls:
             call.cancel()
     # Twice as many calls were cancelled as there are threads, so none would be left for another call.
-    head = pfs.InspectBranchRequest(branch=pfs.Branch(repo=repo(corpus), name="master"))
     client.pfs.InspectBranch(head, timeout=RECHECK_SECONDS / 2)

@@ -169,7 +169,8 @@ class PachydermState:
 
     def _size(self, repo: RepoRef, head: str | None) -> int:
         """Return the size of the newest commit that finished without an error, like a real server."""
-        ids = [info.id for info in self.commits.values() if info.repo == repo and info.finished and not info.error]
+        commits = list(self.commits.values())  # another thread may add one
+        ids = [info.id for info in commits if info.repo == repo and info.finished and not info.error]
         newest = head if head in ids else next(reversed(ids), "")
         return self.commits[repo, newest].size_bytes if newest else 0
 

@@ -94,6 +94,16 @@ async def test_a_download_has_a_time_limit_redirects_included(server: WebServer)
     assert "it is not complete after 0 s" in str(error)
 
 
+async def test_slow_redirects_count_towards_the_limit(server: WebServer) -> None:
+    def on(handler: Handler) -> None:
+        handler.stopping.wait(0.4)
+        redirect("/a")(handler)
+
+    server.answers["/a"] = on
+    error = await refused(server.url("/a"), timeouts=Timeouts(total=1.0))
+    assert "it is not complete after 1 s" in str(error)
+
+
 def test_without_a_limit_the_duration_of_a_download_follows_from_its_maximum_size() -> None:
     assert Timeouts().longest(256 * MEBIBYTE) == 60 + 4096
     assert Timeouts(total=600).longest(256 * MEBIBYTE) == 600

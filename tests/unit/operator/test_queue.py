@@ -141,6 +141,17 @@ async def test_failures_are_called_again_with_growing_delays_and_forgotten_after
         assert queue.failures(A) == 0
 
 
+async def test_the_failures_of_a_forgotten_key_are_forgotten() -> None:
+    async def handler(_key: Key) -> None:
+        raise RetryError("not yet")
+
+    async with running(handler) as queue:
+        queue.add(A)
+        await until(lambda: queue.failures(A) == 1)
+        queue.forget(A)
+        assert queue.failures(A) == 0
+
+
 async def test_a_handler_may_request_another_call() -> None:
     calls = 0
 

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import resource
+import shutil
 import signal
 import subprocess
 import time
@@ -141,8 +142,16 @@ def test_a_run_stopped_while_scoring_the_test_split_resumes_from_its_last_epoch(
     _, errors = process.communicate(timeout=300)
     assert process.returncode == 143
     assert "state saved: repeat the command with --resume" in errors
+    shutil.copytree(out, tmp_path / "stopped")
+    done = run_trainer([*train, "--resume"])
+    assert done.returncode == 0, done.stderr
+    assert "Train Perplexity" not in done.stdout, "no epoch is trained again"
+    assert len(load_model(out).metrics.epochs) == 1
     (data / "a.test.txt").write_text("the river waits for nobody\n" * 80)
-    assert run_trainer([*train, "--resume"]).returncode == 2  # another corpus
+    train[train.index(str(out))] = str(tmp_path / "stopped")
+    other = run_trainer([*train, "--resume"])
+    assert other.returncode == 2
+    assert "another corpus" in other.stderr
 
 
 def test_a_checkpoint_of_other_settings_is_refused(corpus: Path, tmp_path: Path) -> None:
