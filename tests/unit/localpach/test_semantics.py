@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -384,22 +383,6 @@ def test_the_worker_of_a_deleted_pipeline_takes_no_job_of_one_that_was_created_a
     assert before._next_job() is None
     assert after._next_job() is not None
     server.db.close()
-
-
-def test_a_worker_continues_after_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("localpach.pps.worker.RESTART_SECONDS", 0.0)
-    pipeline = SimpleNamespace(ref=PipelineRef("train", "default"), version=1)
-    worker = Worker(SimpleNamespace(), SimpleNamespace(), pipeline, tmp_path)
-    attempts: list[int] = []
-
-    def fail_once() -> None:
-        attempts.append(1)
-        if len(attempts) == 1:
-            raise sqlite3.OperationalError("database or disk is full")
-
-    monkeypatch.setattr(worker, "_start_and_serve", fail_once)
-    worker.run()
-    assert len(attempts) == 2
 
 
 def test_a_recreated_pipeline_has_no_old_results(client: Client, name: Name, corpus: str) -> None:

@@ -389,30 +389,3 @@ async def test_holding_a_model_back_is_one_warning_and_each_model_has_its_own() 
     notes = list(recorder.events.values())
     assert all(note.startswith("Warning: model ") for note in notes)
     assert notes[0] != notes[1]
-
-
-@pytest.mark.parametrize("content", [b"\n", None])
-@pytest.mark.parametrize("spec", [GATE, {}])
-def test_a_script_without_text_does_not_replace_the_last_one(spec: dict[str, Any], content: bytes | None) -> None:
-    world = gated_world(spec)
-    before, script = commits(world), world.model.status["script"]
-    measured(world, 1.4)
-    world.pachyderm.put(world.corpus, PLAYS)
-    world.reconcile()
-    world.pachyderm.succeed(world.train)
-    written = world.pachyderm.files[world.generate.output, world.pachyderm.succeed(world.generate).ref.id]
-    if content is None:
-        del written["/new_script.txt"]
-    else:
-        written["/new_script.txt"] = content
-    for _ in range(2):
-        world.reconcile()
-        status = world.model.status
-        assert world.ready == ("False", "GenerationFailed")
-        assert (commits(world), status["script"]) == (before, script)
-        assert "promotion" not in status
-        assert "heldBack" not in status["lineage"]
-    measured(world, 1.6)
-    retrained(world)
-    assert world.ready == ("True", "HeldBack" if spec else "Generated")
-    assert (commits(world) == before) == bool(spec), "it is compared with the last model whose script has text"

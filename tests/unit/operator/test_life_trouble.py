@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
 from unittest import mock
 
 import pytest
 
 from scriptmodel_operator.observe.observer import Observer
-from scriptmodel_operator.pachyderm.errors import PipelineLimitError, RefusedError
-from scriptmodel_operator.pachyderm.values import BranchRef, JobState, PipelineState, RepoInfo
+from scriptmodel_operator.pachyderm.errors import PipelineLimitError
+from scriptmodel_operator.pachyderm.values import BranchRef, PipelineState
 from tests.unit.operator.pachyderm_state import SCRIPT
 from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
 
@@ -387,28 +386,3 @@ def test_metrics_whose_device_is_nonsense_are_read_without_it() -> None:
     world.reconcile()
     assert world.model.status["training"]["perplexity"]["test"] == "160.0"
     assert "device" not in world.model.status["training"]
-
-
-def test_deadlines_apply_to_a_job_whose_object_is_blocked() -> None:
-    deadline: dict[str, Any] = {"training": {"activeDeadline": "1h"}}
-    world = World(model=scriptmodel(deadline))
-    world.pachyderm.put(world.corpus, PLAYS)
-    world.reconcile()
-    job = world.pachyderm.run(world.train)
-    kept = RepoInfo(world.generate.output)
-    del world.pachyderm.pipelines[world.generate]
-    world.pachyderm.repos[kept.ref] = kept
-    world.pachyderm.advance(7200)
-    world.reconcile()
-    assert world.ready == ("False", "RetainedRepos")
-    assert world.pachyderm.jobs[job.ref].state is JobState.KILLED
-
-
-@pytest.mark.parametrize("call", ["read_file", "branch_head", "inspect_commit"])
-def test_an_object_whose_data_cannot_be_read_is_deleted_all_the_same(call: str) -> None:
-    world = trained_world()
-    world.observer = Observer(world.pachyderm, world.cluster)
-    lost = RefusedError(call, "no such object in storage", "UNKNOWN")
-    world.pachyderm.fault = lambda each: lost if each == call else None
-    assert world.delete() is None
-    assert world.pachyderm.pipelines == {}

@@ -1,0 +1,80 @@
+"""What still works for an object that something blocks: deadlines, deletion, and the last script with text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from scriptmodel_operator.observe.observer import Observer
+from scriptmodel_operator.pachyderm.errors import RefusedError
+from scriptmodel_operator.pachyderm.values import JobState, RepoInfo
+from tests.unit.operator.test_life_base import FROM_REPO, MODEL, MODELS, world_of
+from tests.unit.operator.test_life_promotion import GATE, commits, gated_world, measured, retrained
+from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
+
+
+def test_deadlines_apply_while_a_base_model_cannot_be_copied() -> None:
+    deadline: dict[str, Any] = {"training": {"activeDeadline": "1h"}}
+    world = world_of(deadline)
+    world.reconcile()
+    job = world.pachyderm.run(world.train)
+    world.pachyderm.put(MODELS, MODEL)
+    world.want({**deadline, **FROM_REPO})
+    world.pachyderm.fault = lambda call: RefusedError(call, "no space", "UNKNOWN") if call == "copy_files" else None
+    world.pachyderm.advance(7200)
+    with pytest.raises(RefusedError):
+        world.reconcile()
+    assert world.pachyderm.jobs[job.ref].state is JobState.KILLED
+
+
+def test_deadlines_apply_to_a_job_whose_object_is_blocked() -> None:
+    deadline: dict[str, Any] = {"training": {"activeDeadline": "1h"}}
+    world = World(model=scriptmodel(deadline))
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    job = world.pachyderm.run(world.train)
+    kept = RepoInfo(world.generate.output)
+    del world.pachyderm.pipelines[world.generate]
+    world.pachyderm.repos[kept.ref] = kept
+    world.pachyderm.advance(7200)
+    world.reconcile()
+    assert world.ready == ("False", "RetainedRepos")
+    assert world.pachyderm.jobs[job.ref].state is JobState.KILLED
+
+
+@pytest.mark.parametrize("call", ["read_file", "branch_head", "inspect_commit"])
+def test_an_object_whose_data_cannot_be_read_is_deleted_all_the_same(call: str) -> None:
+    world = trained_world()
+    world.observer = Observer(world.pachyderm, world.cluster)
+    lost = RefusedError(call, "no such object in storage", "UNKNOWN")
+    world.pachyderm.fault = lambda each: lost if each == call else None
+    assert world.delete() is None
+    assert world.pachyderm.pipelines == {}
+
+
+@pytest.mark.parametrize("content", [b"\n", None])
+@pytest.mark.parametrize("spec", [GATE, {}])
+def test_a_script_without_text_does_not_replace_the_last_one(spec: dict[str, Any], content: bytes | None) -> None:
+    world = gated_world(spec)
+    before, script = commits(world), world.model.status["script"]
+    measured(world, 1.4)
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    world.pachyderm.succeed(world.train)
+    written = world.pachyderm.files[world.generate.output, world.pachyderm.succeed(world.generate).ref.id]
+    if content is None:
+        del written["/new_script.txt"]
+    else:
+        written["/new_script.txt"] = content
+    for _ in range(2):
+        world.reconcile()
+        status = world.model.status
+        assert world.ready == ("False", "GenerationFailed")
+        assert (commits(world), status["script"]) == (before, script)
+        assert "promotion" not in status
+        assert "heldBack" not in status["lineage"]
+    measured(world, 1.6)
+    retrained(world)
+    assert world.ready == ("True", "HeldBack" if spec else "Generated")
+    assert (commits(world) == before) == bool(spec), "it is compared with the last model whose script has text"
