@@ -8,6 +8,7 @@ import sys
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from itertools import accumulate
 
@@ -42,10 +43,11 @@ class Live:
 
     def _size(self) -> tuple[int, int]:
         """Return columns and lines of the terminal that is drawn on; standard output may be a file."""
-        try:
-            return os.get_terminal_size((sys.stderr if self._err else sys.stdout).fileno())
-        except (OSError, ValueError):
-            return shutil.get_terminal_size()
+        with suppress(OSError, ValueError):
+            columns, lines = os.get_terminal_size((sys.stderr if self._err else sys.stdout).fileno())
+            if columns and lines:  # a terminal without a window has none
+                return columns, lines
+        return shutil.get_terminal_size()
 
     def note(self, text: str) -> None:
         """Print a line on stderr, which stays above what is drawn next."""

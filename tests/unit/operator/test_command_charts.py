@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 
 import click
 import pytest
@@ -110,3 +111,15 @@ def test_the_curve_has_one_point_for_each_epoch() -> None:
     curve.of(found)
     training["completionTime"] = ended
     assert curve.of(found) == [170.0]
+
+
+def test_a_terminal_without_a_size_shows_a_live_view_of_the_usual_size(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdout.fileno", lambda: 1)
+    monkeypatch.setattr("os.get_terminal_size", lambda *_: os.terminal_size((0, 0)))
+    live = Live()
+    live.redraws = True
+    with click.Context(click.Command("x"), color=True).scope():
+        live.show(["one"], "", CREATED)
+    assert capsys.readouterr().out == "\x1b[Jone\n"
