@@ -325,7 +325,7 @@ async def test_a_pipeline_that_somebody_changes_after_each_write_is_written_once
             written[-1] += 1
             pachyderm.edit(train, image="other:1")
 
-        pachyderm.apply_pipelines = fought_over  # type: ignore[method-assign]
+        pachyderm.apply_pipelines = fought_over  # type: ignore[method-assign]  # by another user
         pachyderm.edit(train, image="other:1")
         for _ in range(3):
             await found.snapshots.latest(time.monotonic())
