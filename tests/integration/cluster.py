@@ -6,6 +6,7 @@ import json
 import subprocess
 import threading
 import time
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -26,6 +27,13 @@ class Cluster:
     def __init__(self, control_plane: ControlPlane, namespace: str) -> None:
         self.control_plane = control_plane
         self.namespace = namespace
+
+    @classmethod
+    def create(cls, control_plane: ControlPlane, prefix: str = "test") -> Self:
+        """Create a namespace with a new name, since a failed test runs once more."""
+        namespace = f"{prefix}-{uuid.uuid4().hex[:8]}"
+        control_plane.kubectl("create", "namespace", namespace)
+        return cls(control_plane, namespace)
 
     def kubectl(self, *args: str, stdin: str | None = None, check: bool = True) -> str:
         done = self.control_plane.kubectl("-n", self.namespace, *args, stdin=stdin, check=check)

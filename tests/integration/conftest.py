@@ -7,7 +7,6 @@ test is checked by the conformance rules.
 from __future__ import annotations
 
 import signal
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -73,16 +72,9 @@ def watched(control_plane: ControlPlane) -> Iterator[StatusWatch]:
 
 
 @pytest.fixture
-def namespace(control_plane: ControlPlane) -> str:
-    name = f"test-{uuid.uuid4().hex[:8]}"
-    control_plane.kubectl("create", "namespace", name)
-    return name
-
-
-@pytest.fixture
-def cluster(control_plane: ControlPlane, namespace: str, watched: StatusWatch) -> Iterator[Cluster]:
+def cluster(control_plane: ControlPlane, watched: StatusWatch) -> Iterator[Cluster]:
     """The test's own namespace. Afterwards, all observed statuses must have kept to the rules."""
-    yield Cluster(control_plane, namespace)
+    yield Cluster.create(control_plane)
     watched.check()
 
 

@@ -142,6 +142,7 @@ def documented(page: Path, text: str = "") -> Iterator[Documented]:
 class World:
     """The folder and environment in which the commands run."""
 
+    cluster: Cluster
     folder: Path
     env: dict[str, str]
     filled: dict[str, str]
@@ -170,7 +171,7 @@ def world(
     control_plane: ControlPlane, operator: Operator, localpach: Localpach, tmp_path_factory: pytest.TempPathFactory
 ) -> World:
     """Prepare a corpus, and a ScriptModel that was trained on it."""
-    cluster = Cluster(control_plane, "documented")
+    cluster = Cluster.create(control_plane, "documented")
     found = _clone(cluster, localpach, tmp_path_factory.mktemp("documented"))
     programs = [OPERATOR_ENV / "bin", TRAINER_ENV / "bin"]
     found.env["PATH"] = os.pathsep.join([*map(str, programs), found.env["PATH"]])
@@ -193,8 +194,7 @@ def world(
 
 
 def _clone(cluster: Cluster, localpach: Localpach, folder: Path) -> World:
-    """Prepare the files of a clone, and a kubeconfig whose default namespace exists in the cluster."""
-    cluster.control_plane.kubectl("create", "namespace", cluster.namespace)
+    """Prepare the files of a clone, and a kubeconfig whose default namespace is the cluster's."""
     for name in ("manifests", "charts", "tests", ".venv"):
         (folder / name).symlink_to(ROOT / name)
     config = json.loads(cluster.control_plane.kubeconfig.read_text())
@@ -217,7 +217,7 @@ def _clone(cluster: Cluster, localpach: Localpach, folder: Path) -> World:
         "IMAGE": TRAINER_IMAGE,
         "DIR": "pach",
     }
-    return World(folder, env, filled)
+    return World(cluster, folder, env, filled)
 
 
 def _lay_out(folder: Path) -> None:
@@ -249,7 +249,7 @@ def nothing(
     control_plane: ControlPlane, operator: Operator, localpach: Localpach, tmp_path_factory: pytest.TempPathFactory
 ) -> World:
     """A clone, the programs that a user brings along, and no corpus."""
-    return _clone(Cluster(control_plane, "readme"), localpach, tmp_path_factory.mktemp("readme"))
+    return _clone(Cluster.create(control_plane, "readme"), localpach, tmp_path_factory.mktemp("readme"))
 
 
 @pytest.mark.timeout(900)
@@ -259,7 +259,7 @@ def test_readme_and_the_end_of_the_demo_work_from_nothing(
     commands = [*documented(README), *documented(DEMO, _kept(nothing, control_plane, localpach))]
     for command in commands:
         if command.text == "scriptmodel script shakespeare":
-            Cluster(control_plane, "readme").ready("shakespeare", within=400)
+            nothing.cluster.ready("shakespeare", within=400)
         if isinstance(command.rule, Here):
             nothing.run(command, command.rule)
         if command.text.endswith(" plays"):

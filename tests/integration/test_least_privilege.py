@@ -34,12 +34,16 @@ def lived(
 ) -> Iterator[Lived]:
     """Pachyderm becomes unavailable during it, so that errors are reported, and the log level is debug."""
     root = tmp_path_factory.mktemp("privilege")
-    control_plane.kubectl("create", "namespace", "modest")
-    cluster = Cluster(control_plane, "modest")
+    cluster = Cluster.create(control_plane, "modest")
     token = root / "token"
     token.write_text(CANARY)
     config = account_kubeconfig(control_plane, "modest")
-    options = ["--poll-interval=0.5", "--namespace=modest", "--log-level=debug", f"--pachd-token-file={token}"]
+    options = [
+        "--poll-interval=0.5",
+        f"--namespace={cluster.namespace}",
+        "--log-level=debug",
+        f"--pachd-token-file={token}",
+    ]
     options += ["--leader-elect", "--lease-namespace=scriptmodel-system"]
     reported = []
     pachd = Localpach(root / "pachd", {TRAINER_IMAGE: QUICK_TRAINER})

@@ -38,9 +38,7 @@ def trained(
     control_plane: ControlPlane, localpach: Localpach, operator: Operator, watched: StatusWatch
 ) -> Iterator[Trained]:
     """Created by kubectl apply, waited for until it is Ready."""
-    namespace = "journey"
-    control_plane.kubectl("create", "namespace", namespace)
-    cluster = Cluster(control_plane, namespace)
+    cluster = Cluster.create(control_plane, "journey")
     with Pachyderm(localpach.address) as pachyderm:
         corpus = pachyderm.corpus({"/hamlet.txt": play()})
     spec = {"corpus": {"repo": {"name": corpus}}, "model": {"preset": "test"}, "generation": {"words": 60}}

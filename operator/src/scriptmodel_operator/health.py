@@ -28,7 +28,7 @@ class Health:
     """Liveness and readiness of this process.
 
     The process should be restarted when `beat` is not called any more, since the ticker and each poll call it, and when
-    an open watch receives nothing, not even bookmarks. That Pachyderm or the API server is down is no reason.
+    a list or a watch receives nothing, not even bookmarks. That Pachyderm or the API server is down is no reason.
     """
 
     metrics: Metrics

@@ -80,7 +80,8 @@ async def test_headers_and_bookmarks_keep_it_alive_and_silence_fails_health() ->
             assert "not even a bookmark" in health.failure
 
 
-async def test_a_watch_that_is_never_answered_is_silent_from_its_start() -> None:
+@pytest.mark.parametrize("params", [{}, {"watch": "true"}], ids=["list", "watch"])
+async def test_a_list_or_watch_that_is_never_answered_is_silent_from_its_start(params: dict[str, str]) -> None:
     clock, asked = Clock(), asyncio.Event()
     heartbeat = WatchHeartbeat(clock)
 
@@ -94,7 +95,7 @@ async def test_a_watch_that_is_never_answered_is_silent_from_its_start() -> None
         async with session:
             for _ in range(2):  # as kopf does, which gives up a silent watch for a new one
                 asked.clear()
-                watch = asyncio.ensure_future(session.get(address + PATH, params={"watch": "true"}))
+                watch = asyncio.ensure_future(session.get(address + PATH, params=params))
                 await asked.wait()
                 watch.cancel()
                 await asyncio.gather(watch, return_exceptions=True)

@@ -20,7 +20,7 @@ class WatchHeartbeat:
     _last: dict[str, float] = field(default_factory=dict)
 
     def opened(self, watch: str) -> None:
-        """Start the silence of a watch that is opened for the first time."""
+        """Start the silence of a watch that is opened, or whose objects are listed, for the first time."""
         self._last.setdefault(watch, self.clock())
 
     def received(self, watch: str) -> None:

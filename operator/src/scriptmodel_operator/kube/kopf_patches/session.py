@@ -54,7 +54,7 @@ def watch_session(info: kopf.ConnectionInfo, heartbeat: WatchHeartbeat, echoes: 
     trace = aiohttp.TraceConfig()
 
     async def sent(_session: aiohttp.ClientSession, _context: SimpleNamespace, request: Any) -> None:
-        if "watch" in request.url.query:
+        if request.url.path.endswith(f"/{PLURAL}"):
             heartbeat.opened(request.url.path)
 
     async def failed(_session: aiohttp.ClientSession, _context: SimpleNamespace, request: Any) -> None:
