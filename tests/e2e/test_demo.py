@@ -45,7 +45,7 @@ def test_a_signal_ends_everything_that_the_demo_started(number: signal.Signals) 
         demo.communicate(timeout=60)
     assert demo.returncode in (128 + number, 128 + signal.SIGHUP), "whichever it met first"
     assert len(running) >= 4, "etcd, kube-apiserver, localpach and the operator"
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while left := [pid for pid, started in running.items() if not has_ended(pid, started)]:
         assert time.monotonic() < deadline, f"still running: {left}"
         time.sleep(0.1)

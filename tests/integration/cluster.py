@@ -52,11 +52,11 @@ class Cluster:
         found: Object = json.loads(self.kubectl("get", "scriptmodel", name, "-o", "json"))
         return found
 
-    def ready(self, name: str, within: float = 90) -> Object:
+    def ready(self, name: str, within: float = 180) -> Object:
         """The object once Ready is True for its newest generation."""
         return self.wait_for(name, is_ready, within)
 
-    def reason(self, name: str, reason: str, within: float = 30) -> Object:
+    def reason(self, name: str, reason: str, within: float = 90) -> Object:
         """The object once Ready is False with that reason for its newest generation."""
         return self.wait_for(name, lambda each: up_to_date(each) and condition(each).get("reason") == reason, within)
 
@@ -71,7 +71,7 @@ class Cluster:
             time.sleep(0.2)
         raise AssertionError(f"{name} did not get there in {within:.0f} s: {json.dumps(found.get('status'), indent=1)}")
 
-    def gone(self, name: str, within: float = 60) -> None:
+    def gone(self, name: str, within: float = 120) -> None:
         self.kubectl("wait", "--for=delete", f"scriptmodel/{name}", f"--timeout={within:.0f}s")
 
 

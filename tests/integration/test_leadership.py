@@ -124,10 +124,10 @@ def test_a_paused_leader_is_replaced_and_writes_nothing_once_it_wakes(
             second.wait_until(leads(second), within=60)
             taken = lease(cluster.control_plane)
             cluster.reason("fresh", "CorpusNotFound")
-            cluster.wait_for("contested", lambda found: bool(found["status"].get("pipelines")), 30)
+            cluster.wait_for("contested", lambda found: bool(found["status"].get("pipelines")), 60)
             since = max(each.moment for each in requests_in(cluster.control_plane.audit_log))
             first.signal(signal.SIGCONT)
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + 60
             while first.running and time.monotonic() < deadline:
                 time.sleep(0.1)
             assert not first.running

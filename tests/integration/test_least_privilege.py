@@ -56,7 +56,7 @@ def lived(
         cluster.reason("modest", "PachydermUnavailable")
         reported.append(cluster.kubectl("get", "sm", "-o", "yaml", "--show-managed-fields"))
         with pachd:
-            cluster.ready("modest", 60)
+            cluster.ready("modest")
             with Pachyderm(pachd.address) as pachyderm:
                 assert pachyderm.pipelines()
                 reported.append(str(pachyderm.pipelines()))

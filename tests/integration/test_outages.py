@@ -124,7 +124,7 @@ def test_a_restarted_pachyderm_is_found_again_and_nothing_is_made_twice(own_clus
         with Pachyderm(pachd.address) as pachyderm:
             corpus = pachyderm.corpus({"/hamlet.txt": play()})
         own_cluster.apply("lasting", {**NOWHERE, "corpus": {"repo": {"name": corpus}}})
-        own_cluster.wait_for("lasting", lambda found: bool(found.get("status", {}).get("pipelines")), 30)
+        own_cluster.wait_for("lasting", lambda found: bool(found.get("status", {}).get("pipelines")), 60)
         pachd.kill()
         own_cluster.reason("lasting", "PachydermUnavailable")
         with pachd:
