@@ -15,7 +15,7 @@ from scriptmodel_trainer.corpus.layouts.rules import Decision, Explain, Rule, fi
 
 _NUMBERED = r"\(?[A-Z]{0,2}\d+[A-Z]{0,2}[.)]?"
 _SLUG = re.compile(
-    rf"\s*(?:{_NUMBERED}\s+)?(?:INT(?:ERIOR)?|EXT(?:ERIOR)?|EST|INT\./EXT|INT/EXT|I/E)[.: ]", re.IGNORECASE
+    rf"\s*(?:{_NUMBERED}\s+)?(?:INT(?:ERIOR)?|EXT(?:ERIOR)?|(?-i:EST)|INT\./EXT|INT/EXT|I/E)[.: ]", re.IGNORECASE
 )
 _SECTION = re.compile(r"\s*#{1,6}[^\S\n]*(?P<text>.*)")
 _NAME = re.compile(

@@ -12,6 +12,22 @@ _ORDINAL = (
     r"(?:FIRST|SECOND|THIRD|FOURTH|FIFTH|SIXTH|SEVENTH|EIGHTH|NINTH|TENTH|ELEVENTH|TWELFTH|"
     r"(?:THIR|FOUR|FIF|SIX|SEVEN|EIGH|NINE)TEENTH|TWENTIETH|LAST)"
 )
+_KINDS = {
+    "ACT": ("ACT", "ACTE", "ACTO", "JORNADA", "ATTO", "AKT", "AKTEN", "AUFZUG", "HANDLINGEN", "ДЕЙСТВИЕ", "АКТ"),
+    "SCENE": ("SCENE", "SCÈNE", "ESCENA", "SCENA", "SZENE", "AUFTRITT", "SCENEN", "ЯВЛЕНИЕ", "СЦЕНА", "КАРТИНА"),
+    **{kind: (kind,) for kind in ("PROLOGUE", "INDUCTION", "PART", "EPISODE")},
+}
+_KIND_OF = {word: kind for kind, words in _KINDS.items() for word in words}
+_PARTS = f"(?:{'|'.join(word for kind in ('ACT', 'SCENE') for word in _KINDS[kind])})"
+# Ordinal numbers in French, Spanish, Italian, German, Swedish and Russian.
+_ORDINALS = (
+    r"(?:PREMI[EÈ]RE?|SECONDE?|(?:DEUX|TROIS|QUATR|CINQU|SIX|SEPT|HUIT|NEUV|DIX)I[EÈ]ME|DERNI[EÈ]RE?|"
+    r"PRIMER|TERCER|(?:PRIMER|SEGUND|TERCER|CUART|QUINT|SEXT|S[EÉ]PTIM|OCTAV|NOVEN|[UÚ]LTIM|"
+    r"PRIM|SECOND|TERZ|QUART|SEST|SETTIM|OTTAV|NON|(?:UN|DUO|DO|TRE|QUATTOR)?D[EÉI]C(?:ES)?IM)[OA]|"
+    r"(?:ERST|ZWEIT|DRITT|VIERT|FÜNFT|SECHST|SIEBEN?T|ACHT|NEUNT|ZEHNT|ELFT|ZWÖLFT|LETZT)E[RS]?|"
+    r"FÖRSTA|ANDRA|TREDJE|FJÄRDE|FEMTE|SJÄTTE|SJUNDE|ÅTTONDE|"
+    r"(?:ПЕРВ|ВТОР|ТРЕТЬ|ЧЕТВ[ЕЁ]РТ|ПЯТ|ШЕСТ|СЕДЬМ|ВОСЬМ|ДЕВЯТ|ДЕСЯТ)(?:АЯ|ОЕ|ЫЙ|ОЙ|ИЙ|Я|Е))"
+)
 _HEADING = re.compile(
     rf"(?:(?:ACT|SCENE|PART|TABLEAU|EPISODE|PROLOGUE|EPILOGUE|STASIMON)\b[ .:]*(?:THE )?(?:{_NUMBER}|{_ORDINAL})\b.*|"
     rf"(?:THE )?(?:{_ORDINAL}|[IVX]+)[ .]+(?:ACT|SCENE|PART)\b.{{0,80}}|"
@@ -19,16 +35,19 @@ _HEADING = re.compile(
     r"(?:[ .,:-]+(?:(?:(?:WRITTEN|SPOKEN|SUNG) )?BY|(?-i:IN|AT|ON)) .{1,60})?|"
     r"(?:END|CURTAIN|CLOSE) OF (?:THE )?.{0,30}(?:ACT|SCENE|PLAY).{0,20}|"
     r"(?:ACTUS|SC[AE]?ENA)\b[ .:]*(?:PRIM|SECUND|TERTI|QUART|QUINT|SEXT|SEPTIM|[IVX]+\b).{0,60}|"
+    rf"{_PARTS} (?:{_NUMBER}|{_ORDINALS})\b(?: ?[.,:(–—-].{{0,100}})?|(?:{_ORDINALS}|\d+\.|[IVX]+\.) {_PARTS}|"
     r"SCENE\s*[.:-].*|(?:THE )?(?:SAME )?SCENE)[.:]?",
     re.IGNORECASE | re.DOTALL,
 )
+_INITIALS = frozenset("ACDEFHIJLNOPQSTUVXZÅАВДКПСТЧШЯacdefhijlnopqstuvxzåавдкпстчшя123456789")  # of headings
 _CLOSING = re.compile(
     r"\W*(?:(?:THE )?END|FINIS|(?:THE )?END OF (?:THE )?(?:PLAY|OPERA|COMEDY|TRAGEDY|DRAMA|BOOK)|"
     r"(?-i:FINE?|EINDE|ENDE|FIM)|\*+ ?END .*|END OF (?:THE |THIS )?PROJECT.*)\W*",
     re.IGNORECASE,
 )
 _FRONT = re.compile(
-    r"\W*(?:DRAMATIS PERSON|(?:THE )?PERSONS(?: OF| IN| REPRESENTED)?\b|(?:CAST OF )?(?:THE )?(?:ACTING )?CHARACTERS\b|"
+    r"\W*(?:DRAMATIS PERSON|PERSON(?:AJES|NAGES|AGGI|EN|ER(?:NA)?)\b|ACTEURS\b|ДЕЙСТВУЮЩИЕ ЛИЦА\b|"
+    r"(?:THE )?PERSONS(?: OF| IN| REPRESENTED)?\b|(?:CAST OF )?(?:THE )?(?:ACTING )?CHARACTERS\b|"
     r"(?:THE )?(?:ORIGINAL )?CAST(?: OF THE ORIGINAL PRODUCTION .{0,30}|(?= (?:OF|IN|AND|AS|LIST)\b|\W*$))|"
     r"(?:THE )?PEOPLE (?:IN|OF) THE PLAY|(?:TABLE OF )?CONTENTS\b|PREFACE\b|"
     r"NOTES(?: (?:TO|ON) [A-Z]|(?=\W*$))|(?:LIST OF )?ILLUSTRATIONS\b|"
@@ -78,7 +97,7 @@ _PRICE = re.compile(
 _FOR_SALE = re.compile(
     r"\b(?:8vo|12mo|16mo|postpaid)\b|\b[Cc]loth\b[^.]{0,60}[.,;][^.]{0,20}(?:\$\d|\bcents\b|\bnet\b)|\$\d+\.\d\d\s+net"
 )
-_WORD_OR_NUMBER = re.compile(r"[A-Z]+|\d+")
+_WORD_OR_NUMBER = re.compile(r"[^\W\d_]+|\d+")
 _NUMBERED = re.compile(rf"{_NUMBER}|{_ORDINAL}")
 _SCENE = re.compile(r"Scene ?(?:[:.]|--|—)")
 _LEADERS = re.compile(r"[\w)] *\.{6,} *\w|[\w)](?: \.){6,} \w")
@@ -115,7 +134,7 @@ _CENTRED_NAME = re.compile(rf" {{20,}}(?P<name>{CAPS_NAME})\.?")
 def is_heading(text: str) -> bool:
     """Return True for the heading of an act, a scene or a part; a short paragraph, or one that begins with SCENE."""
     first = text.lstrip(" *#_=([")[:1]
-    if first not in "ASPTEFLVXIOCaspteflvxioc12345" or not first:
+    if not first or first not in _INITIALS:
         return False  # most paragraphs are none: the rest is costly
     stripped = plain(text).strip("*# []")
     short = len(stripped) <= 120 or stripped[:5].isupper() or _SCENE.match(stripped) is not None
@@ -216,8 +235,7 @@ def heading_kind(text: str) -> str:
         return "END"
     if words[0] == "PRELUDE":
         return "PROLOGUE"
-    kinds = ("PROLOGUE", "INDUCTION", "ACT", "SCENE", "PART", "EPISODE")
-    return next((word for word in words[:2] if word in kinds), "")
+    return next((_KIND_OF[word] for word in words[:2] if word in _KIND_OF), "")
 
 
 def is_closing(text: str) -> bool:

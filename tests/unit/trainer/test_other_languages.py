@@ -1,0 +1,62 @@
+"""Plays in other languages than English: their headings, their lists of persons, and how they print names."""
+
+from __future__ import annotations
+
+import pytest
+from samples import Read
+
+from scriptmodel_trainer.corpus.layouts.marks import is_heading
+
+TALK = "ANNA. É presto? Non lo so.\n\nBEN. È tardi, e fa freddo, Anna.\n\n"
+
+
+@pytest.mark.parametrize(
+    ("act", "scene"),
+    [
+        ("ACTE PREMIER", "SCÈNE II. Anna, Ben, puis le Gardien."),
+        ("ACTE III", "Scène Première - Anna"),
+        ("ACTO PRIMERO", "Escena XII"),
+        ("Acto Tercero", "Escena última"),
+        ("ATTO PRIMO", "Scena quattordicesima"),
+        ("Erster Aufzug.", "Zweiter Auftritt."),
+        ("DRITTER AKT", "2. Szene"),
+        ("FÖRSTA AKTEN.", "Tredje scenen."),
+        ("Действие первое", "Явление II"),
+        ("Акт второй.", "Картина четвёртая"),
+    ],
+)
+def test_acts_and_scenes_have_headings(act: str, scene: str, read: Read) -> None:
+    events = read(f"{act}\n\n{scene}\n\n{TALK * 4}{scene}\n\n{TALK * 4}")
+    assert events[:3] == [("", act), ("", scene), ("ANNA", "É presto? Non lo so.")]
+    assert events[10] == ("", scene), "and it is not the end of the speech above"
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["Second thoughts.", "Acte manqué, dirait-on.", "Scena muta, Anna.", "Première fois.", "Akt II ist lang, Anna"],
+)
+def test_words_that_begin_like_a_heading_are_none(line: str) -> None:
+    assert not is_heading(line)
+
+
+@pytest.mark.parametrize(
+    "heading", ["PERSONAJES", "Personnages", "ACTEURS", "Personaggi:", "PERSONEN", "PERSONERNA", "Действующие лица:"]
+)
+def test_a_list_of_persons_is_cut(heading: str, read: Read) -> None:
+    persons = "ANNA, una barcaiola.\n\nBEN, suo fratello.\n\n"
+    assert read(f"IL MOLO\n\n{heading}\n\n{persons}ACTO PRIMERO\n\n{TALK * 6}")[0] == ("", "ACTO PRIMERO")
+
+
+def test_a_full_stop_and_a_hyphen_may_follow_a_name(read: Read) -> None:
+    talk = "Anna.- (Mirando el mar.) ¿Es temprano?\n\nDon Ben.- Es tarde, y hace frío.\n\n"
+    events = read("Acto Primero\n\nEscena I\n\n" + talk * 6)
+    assert events[2:4] == [("Anna", "(Mirando el mar.) ¿Es temprano?"), ("Don Ben", "Es tarde, y hace frío.")]
+
+
+def test_verse_that_begins_with_est_makes_no_screenplay(read: Read) -> None:
+    talk = "ANNA\n\nLa mer, qui monte encore,\nEst un miroir sans bord.\n\nBEN\n\nEt toi, tu dors.\n\n"
+    preface = "PRÉFACE\n\nCeci est une pièce que personne n'a lue.\n\n"
+    assert read(f"LE PHARE\n\n{preface}ACTE PREMIER\n\n{talk * 6}")[:2] == [
+        ("", "ACTE PREMIER"),
+        ("ANNA", "La mer, qui monte encore, Est un miroir sans bord."),
+    ]
