@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,9 +18,11 @@ from scriptmodel_cli.session import Session
 from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.errors import KubeError, KubeUnavailableError
 from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
+from scriptmodel_operator.kube.kubeconfig import Connection
 from scriptmodel_operator.kube.writer import remove_finalizer, write_status
 from scriptmodel_operator.leadership import UNLIMITED
 from tests.lease import Lease
+from tests.unit.operator.test_connection import key_and_certificate
 from tests.unit.operator.world import scriptmodel
 
 STATUS = {"conditions": [{"type": "Ready"}]}
@@ -50,16 +54,16 @@ class Server:
 
 
 @asynccontextmanager
-async def running() -> AsyncIterator[tuple[Server, str]]:
+async def running(tls: ssl.SSLContext | None = None) -> AsyncIterator[tuple[Server, str]]:
     server, application = Server(), web.Application()
     application.router.add_route("*", "/{path:.*}", server.answer)
     runner = web.AppRunner(application)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
     await site.start()
     port = runner.addresses[0][1]
     try:
-        yield server, f"http://127.0.0.1:{port}"
+        yield server, f"http{'s' if tls else ''}://127.0.0.1:{port}"
     finally:
         await runner.cleanup()
 
@@ -157,6 +161,24 @@ async def test_a_proxy_gets_its_password_and_messages_do_not(server: str) -> Non
     assert "407" in str(caught.value)
     assert "secret" not in repr(caught.value) + repr(caught.value.__cause__)
     assert b"Proxy-Authorization: Basic " + b64encode(b"someone:secret") in heads[0]
+
+
+@pytest.mark.parametrize(("name", "accepted"), [("api.internal", True), ("other.internal", False), (None, False)])
+async def test_the_certificate_must_have_the_tls_server_name(tmp_path: Path, name: str | None, accepted: bool) -> None:
+    key, certificate = key_and_certificate("api.internal")
+    (tmp_path / "pair.pem").write_bytes(key + certificate)
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(tmp_path / "pair.pem")
+    async with running(tls) as (server, url):
+        connection = Connection(server=url, scheme="Bearer one", ca_data=certificate, tls_server_name=name)
+        client = KubeClient(lambda: connection, UNLIMITED)
+        if accepted:
+            assert await client.list_scriptmodels(None) == []
+        else:
+            with pytest.raises(KubeUnavailableError, match="certificate"):
+                await client.list_scriptmodels(None)
+        assert len(server.requested) == accepted
+        await client.close()
 
 
 @pytest.mark.parametrize("page", ["<html>Log in</html>", "[]"])

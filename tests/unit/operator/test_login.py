@@ -124,10 +124,73 @@ def test_an_invalid_proxy_is_reported_and_not_ignored(tmp_path: Path, address: s
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({"HTTPS_PROXY": "http://p:1"}, "http://p:1"),
+        ({"https_proxy": "p:1"}, "http://p:1"),
+        ({"HTTP_PROXY": "http://p:1"}, None),
+        ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "10.1.2.3"}, None),
+        ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "example.com, 10.0.0.0/8"}, None),
+        ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "example.com,10.9.0.0/16"}, "http://p:1"),
+        ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "*"}, None),
+    ],
+)
+def test_proxies_of_the_environment_are_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], expected: str | None
+) -> None:
+    set_proxies(monkeypatch, environment)
+    file = kubeconfig(tmp_path / "config", cluster={"server": "https://10.1.2.3:6443"})
+    assert module.login(file).proxy_url == expected
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "[::1]", "localhost"])
+def test_loopback_is_reached_without_proxies_of_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    set_proxies(monkeypatch, {"HTTPS_PROXY": "http://p:1"})
+    assert module.login(kubeconfig(tmp_path / "config", cluster={"server": f"https://{host}:1"})).proxy_url is None
+
+
+def test_the_proxy_of_a_kubeconfig_overrides_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    set_proxies(monkeypatch, {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "*"})
+    file = kubeconfig(tmp_path / "config", cluster={"server": "https://api.example.com", "proxy-url": "http://q:2"})
+    assert module.login(file).proxy_url == "http://q:2"
+
+
+def test_an_invalid_proxy_of_the_environment_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    set_proxies(monkeypatch, {"HTTPS_PROXY": "socks5://someone:secret@p"})
+    with pytest.raises(module.LoginFailedError, match="HTTPS_PROXY in the environment is not an address") as caught:
+        module.login(kubeconfig(tmp_path / "config", cluster={"server": "https://api.example.com"}))
+    assert "secret" not in str(caught.value)
+
+
+def set_proxies(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]) -> None:
+    """Set these variables and no other ones for proxies."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.mark.parametrize("context", [{"user": None}, {"user": ""}])
+def test_a_context_without_a_user_is_anonymous(tmp_path: Path, context: dict[str, Any]) -> None:
+    found = module.login(kubeconfig(tmp_path / "config", context={"namespace": "ml", **context}))
+    assert (found.server, found.default_namespace) == ("https://127.0.0.1:1", "ml")
+    assert found.as_http_headers() == {}
+
+
+def test_a_context_whose_user_does_not_exist_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(module.LoginFailedError, match="it has no 'gone'"):
+        module.login(kubeconfig(tmp_path / "config", context={"user": "gone"}))
+
+
 def test_an_invalid_kubeconfig_is_reported_in_one_line(tmp_path: Path) -> None:
     file = tmp_path / "config"
     for text, message in (
         ("hello", f"{file} is not a valid kubeconfig"),
+        ("{}", f"cannot read the kubeconfig {file}: it has no 'current-context'"),
         ('{"current-context": "gone"}', f"cannot read the kubeconfig {file}: it has no 'gone'"),
     ):
         file.write_text(text)

@@ -21,6 +21,7 @@ from scriptmodel_operator.kube.errors import (
     KubeUnavailableError,
 )
 from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
+from scriptmodel_operator.kube.kubeconfig import Connection
 from scriptmodel_operator.leadership import Leadership
 
 REQUEST_SECONDS = 15.0
@@ -189,6 +190,7 @@ class KubeClient:
 def open_session(connection: kopf.ConnectionInfo, *, limit: int, **options: Any) -> aiohttp.ClientSession:
     """Open a session of at most `limit` connections, or any number for 0; `options` go to aiohttp's session."""
     proxy = URL(connection.proxy_url or "")
+    name = connection.tls_server_name if isinstance(connection, Connection) else None
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(ssl=connection.as_ssl_context(), limit=limit),
         headers={"Accept": "application/json", **connection.as_http_headers()},
@@ -196,8 +198,19 @@ def open_session(connection: kopf.ConnectionInfo, *, limit: int, **options: Any)
         # Without user and password, since messages of aiohttp contain the proxy's address.
         proxy=proxy.with_user(None) if proxy.host else None,
         proxy_auth=aiohttp.BasicAuth(proxy.user, proxy.password or "") if proxy.user else None,
+        middlewares=[_expecting(name)] if name else (),
         **options,
     )
+
+
+def _expecting(name: str) -> aiohttp.ClientMiddlewareType:
+    """Return a middleware that expects a name of the server other than the host name of its address."""
+
+    async def send(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        request.server_hostname = name
+        return await handler(request)
+
+    return send
 
 
 def _parsed(content: bytes) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""Finds credentials for the API server as kopf does, so that both use the same."""
+"""Finds the API server and credentials for it; the watch by kopf uses the same."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ import os
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import yaml
 from yarl import URL
 
 from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
+from scriptmodel_operator.kube.kubeconfig import Connection, Context, current_context
+from scriptmodel_operator.kube.proxies import proxy_of_environment
 
 _NOTHING = "no service account, no KUBECONFIG and no ~/.kube/config: name a file with --kubeconfig"
+_NO_PROXY = "not an address such as http://proxy.example.com:3128"
 _NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 _AnyPath = str | bytes | os.PathLike[str] | os.PathLike[bytes]
@@ -71,42 +72,44 @@ def _exists(path: Path) -> bool:
     return False
 
 
-def _from(files: list[Path], settings: kopf.OperatorSettings) -> kopf.ConnectionInfo:
+def _from(files: list[Path], settings: kopf.OperatorSettings) -> Connection:
+    if not files:
+        raise LoginFailedError(_NOTHING)
     try:
-        found = _read(settings)
-        _require_supported(files)
+        context = current_context(files)
+        _require_supported(context, files)
+        found = _with_absolute_paths(_with_credentials(context, settings), files)
+        found = _with_proxy(found, files)
     except LoginFailedError:
         raise
     except Exception as error:  # the readers raise any error of their parsers
         if isinstance(error, AttributeError | TypeError):
             raise LoginFailedError(f"{_names(files)} is not a valid kubeconfig") from error
         raise _unreadable(files, f"it has no {error}" if isinstance(error, KeyError) else str(error)) from error
-    if found is None:
-        raise LoginFailedError(_NOTHING)
-    found = _with_absolute_paths(found, files)
     try:
         found.as_ssl_context()
     except (OSError, ValueError) as error:
         raise _unreadable(files, f"its certificates: {error}") from error
-    if found.proxy_url and not _is_proxy(found.proxy_url):
-        raise _unreadable(files, "its proxy-url is not an address such as http://proxy.example.com:3128")
     return found
 
 
-def _require_supported(files: list[Path]) -> None:
-    """Raise LoginFailedError where the user is to act as another one, which kopf ignores."""
-    documents = [yaml.safe_load(file.read_text()) or {} for file in files]
-
-    def named(kind: str, name: object) -> dict[str, Any]:
-        entries = (each for document in documents for each in document.get(f"{kind}s") or ())
-        return next((each.get(kind) or {} for each in entries if each.get("name") == name), {})
-
-    current = next((each["current-context"] for each in documents if each.get("current-context")), None)
-    user = named("context", current).get("user")
-    entry = named("user", user)
+def _require_supported(context: Context, files: list[Path]) -> None:
+    """Raise LoginFailedError where the user is to act as another one."""
     for key in ("as", "as-uid", "as-groups", "as-user-extra"):
-        if entry.get(key):
-            raise _unreadable(files, f"it sets {key} for its user {user}, which is not supported")
+        if context.user.get(key):
+            raise _unreadable(files, f"it sets {key} for its user {context.user_name}, which is not supported")
+
+
+def _with_proxy(found: Connection, files: list[Path]) -> Connection:
+    """Return the connection with the proxy of the kubeconfig, else of the environment. Raises LoginFailedError."""
+    if found.proxy_url:
+        if not _is_proxy(found.proxy_url):
+            raise _unreadable(files, f"its proxy-url is {_NO_PROXY}")
+        return found
+    proxy = proxy_of_environment(found.server)
+    if proxy and not _is_proxy(proxy):
+        raise LoginFailedError(f"{URL(found.server).scheme.upper()}_PROXY in the environment is {_NO_PROXY}")
+    return replace(found, proxy_url=proxy)
 
 
 def _unreadable(files: list[Path], why: str) -> LoginFailedError:
@@ -126,12 +129,12 @@ def _is_proxy(address: str) -> bool:
     return url.scheme in ("http", "https") and bool(url.host)
 
 
-def _read(settings: kopf.OperatorSettings) -> kopf.ConnectionInfo | None:
-    found = kopf.login_with_kubeconfig(settings=settings, logger=log)
-    return found if found is None or _has_credentials(found) else _from_program(found, settings)
+def _with_credentials(context: Context, settings: kopf.OperatorSettings) -> Connection:
+    found = context.connection
+    return found if _has_credentials(found) or not context.user else _from_program(found, settings)
 
 
-def _with_absolute_paths(info: kopf.ConnectionInfo, files: list[Path]) -> kopf.ConnectionInfo:
+def _with_absolute_paths(info: Connection, files: list[Path]) -> Connection:
     return replace(
         info,
         ca_path=_absolute(info.ca_path, files),
@@ -151,7 +154,7 @@ def _absolute(path: _AnyPath | None, files: list[Path]) -> _AnyPath | None:
     return str(found)
 
 
-def _from_program(info: kopf.ConnectionInfo, settings: kopf.OperatorSettings) -> kopf.ConnectionInfo:
+def _from_program(info: Connection, settings: kopf.OperatorSettings) -> Connection:
     """Return the connection with credentials from a program or a cloud provider.
 
     The `kubernetes` package runs it, which is imported only then: it is large. It would take the account of the pod
@@ -174,7 +177,15 @@ def _from_program(info: kopf.ConnectionInfo, settings: kopf.OperatorSettings) ->
         root.removeFilter(collect)
     if found is None or errors:
         raise LoginFailedError(f"the program of the kubeconfig gave no credentials: {' '.join(errors)}")
-    return replace(found, default_namespace=info.default_namespace, proxy_url=info.proxy_url)
+    return replace(
+        info,
+        username=found.username,
+        password=found.password,
+        scheme=found.scheme,
+        token=found.token,
+        certificate_path=found.certificate_path,
+        private_key_path=found.private_key_path,
+    )
 
 
 def _server_of_the_pod() -> str:

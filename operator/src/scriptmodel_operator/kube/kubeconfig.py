@@ -1,0 +1,80 @@
+"""Reads the current context of kubeconfigs, merged as kubectl merges them: the first entry of a name wins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
+
+
+@dataclass(frozen=True, kw_only=True)
+class Connection(kopf.ConnectionInfo):
+    """An API server of a kubeconfig and the credentials for it; kopf's own reader requires a user."""
+
+    tls_server_name: str | None = None
+    """Name that is sent to the API server and verified in its certificate; None for the host name of its address."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """The current context; `user` is empty for anonymous requests."""
+
+    namespace: str | None
+    cluster: Mapping[str, Any]
+    user_name: str
+    user: Mapping[str, Any]
+
+    @property
+    def connection(self) -> Connection:
+        """Return the API server and the credentials, without those that a program prints."""
+        cluster, user = self.cluster, self.user
+        provider = (user.get("auth-provider") or {}).get("config") or {}
+        return Connection(
+            server=cluster["server"],
+            ca_path=cluster.get("certificate-authority"),
+            ca_data=cluster.get("certificate-authority-data"),
+            insecure=cluster.get("insecure-skip-tls-verify"),
+            tls_server_name=cluster.get("tls-server-name") or None,
+            proxy_url=cluster.get("proxy-url"),
+            certificate_path=user.get("client-certificate"),
+            certificate_data=user.get("client-certificate-data"),
+            private_key_path=user.get("client-key"),
+            private_key_data=user.get("client-key-data"),
+            username=user.get("username"),
+            password=user.get("password"),
+            token=user.get("token") or provider.get("access-token"),
+            default_namespace=self.namespace,
+        )
+
+
+def current_context(files: Sequence[Path]) -> Context:
+    """Read the current context.
+
+    Raises KeyError for an entry that does not exist, AttributeError or TypeError for files that are not kubeconfigs.
+    """
+    documents = [yaml.safe_load(file.read_text(encoding="utf-8")) or {} for file in files]
+    names = (document.get("current-context") for document in documents)
+    name = next(filter(None, names), None)
+    if name is None:
+        raise KeyError("current-context")
+    context = _entry(documents, "context", name)
+    user = context.get("user") or ""
+    return Context(
+        namespace=context.get("namespace"),
+        cluster=_entry(documents, "cluster", context["cluster"]),
+        user_name=user,
+        user=_entry(documents, "user", user) if user else {},
+    )
+
+
+def _entry(documents: Iterable[Mapping[str, Any]], kind: str, name: str) -> Mapping[str, Any]:
+    entries = (each for document in documents for each in document.get(f"{kind}s") or ())
+    found = next((each for each in entries if each["name"] == name), None)
+    if found is None:
+        raise KeyError(name)
+    return found.get(kind) or {}
