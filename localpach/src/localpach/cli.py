@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import logging
+import os
 import signal
 import sqlite3
 import sys
@@ -12,7 +14,7 @@ import time
 from pathlib import Path
 from queue import SimpleQueue
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -24,9 +26,24 @@ from localpach.run.isolation import Isolation
 DAMAGED = 3
 LARGEST_PORT = 65_535
 FAILED = 1
+_WRITE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Program(click.Group):
+    """A group of commands that reports a failed write to standard output in one line."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        try:
+            return super().main(*args, **extra)
+        except OSError as error:
+            if error.errno not in _WRITE_ERRORS:
+                raise
+            # What Python still holds goes nowhere, so that its own flush at exit does not fail too.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _fail(FAILED, f"write error: {error.strerror}")
+
+
+@click.group(cls=_Program, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="localpach")
 def main() -> None:
     """Pachyderm's v2 gRPC API on one machine, for demos, tests and laptops.

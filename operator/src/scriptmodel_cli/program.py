@@ -14,6 +14,7 @@ from click.shell_completion import CompletionItem
 from scriptmodel_cli.connection import connection_options
 from scriptmodel_cli.output import note
 from scriptmodel_cli.text import did_you_mean
+from scriptmodel_operator.stdout import WriteReportingGroup
 
 INTERRUPTED = 130
 Sections = Mapping[str, Mapping[str, tuple[str, str]]]
@@ -31,7 +32,7 @@ class Command(click.Command):
         _write_options(self, ctx, formatter)
 
 
-class Program(click.Group):
+class Program(WriteReportingGroup):
     """A group whose commands are listed in a table."""
 
     command_class = Command

@@ -37,6 +37,20 @@ def test_help_names_every_option_and_variable() -> None:
     assert "does not replace a cluster" in " ".join(localpach("--help").stdout.split())
 
 
+def test_a_full_standard_output_is_an_error_of_one_line(tmp_path: Path) -> None:
+    serve = ("serve", f"--root={tmp_path / 'root'}", "--listen=127.0.0.1:0", "--quiet")
+    for words in (("--version",), serve):
+        with Path("/dev/full").open("w") as full:
+            done = subprocess.run(
+                [sys.executable, "-m", "localpach.cli", *words],
+                stdout=full,
+                stderr=subprocess.PIPE,
+                text=True,
+                check=False,
+            )
+        assert (done.returncode, done.stderr) == (1, "localpach: write error: No space left on device\n")
+
+
 @pytest.mark.parametrize("given", ["trainer", "=x", "trainer=/no/such/folder"])
 def test_an_image_without_an_environment_is_a_usage_error(tmp_path: Path, given: str) -> None:
     result = localpach("serve", "--root", str(tmp_path / "root"), "--image", given)
