@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import fields
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import click
 import pytest
 import yaml
+from click.testing import CliRunner
 
 from scriptmodel_cli.documents import Documents, read_documents
 from scriptmodel_cli.errors import InputError
@@ -17,8 +19,9 @@ from scriptmodel_cli.local.objects import Objects
 from scriptmodel_cli.local.programs import find_trainer
 from scriptmodel_cli.local.run import everything_for
 from scriptmodel_cli.local.schema import admitted, rule_of, spec_schema
+from scriptmodel_cli.main import main
 from scriptmodel_operator.api.crd import NEW_GPUS, custom_resource_definition
-from scriptmodel_operator.api.identity import FINALIZER
+from scriptmodel_operator.api.identity import API_VERSION, FINALIZER, KIND
 from scriptmodel_operator.api.objects import parse_object
 from scriptmodel_operator.controller.corpus_secrets import read_credentials
 from scriptmodel_operator.desired.policy import Policy
@@ -110,6 +113,27 @@ def test_a_folder_is_for_one_object(tmp_path: Path) -> None:
     Objects(tmp_path / "object.json").apply(documents(), "ml")
     with pytest.raises(InputError, match="holds ScriptModel ml/hamlet: use another --keep folder for other/hamlet"):
         Objects(tmp_path / "object.json").apply(documents(), "other")
+
+
+@pytest.mark.parametrize("change", [{"metadata": {}}, {"metadata": []}, {"spec": []}, {"spec": None}])
+def test_a_damaged_object_is_reported_with_its_file(tmp_path: Path, change: dict[str, Any]) -> None:
+    file = tmp_path / "object.json"
+    Objects(file).apply(documents(), "ml")
+    text = file.read_text()
+    for damaged in (text[:-1], "", "[]", "null", json.dumps({**json.loads(text), **change})):
+        file.write_text(damaged)
+        with pytest.raises(InputError, match=f"{file} is damaged: it is not a ScriptModel; use another --keep folder"):
+            Objects(file)
+
+
+def test_a_folder_that_cannot_be_used_is_reported_with_the_file(tmp_path: Path) -> None:
+    (tmp_path / "scriptmodel.json").mkdir()
+    manifest = tmp_path / "hamlet.yaml"
+    manifest.write_text(yaml.safe_dump({"apiVersion": API_VERSION, "kind": KIND, **documents().scriptmodel}))
+    done = CliRunner().invoke(main, ["local", f"--filename={manifest}", f"--keep={tmp_path}"])
+    assert done.exit_code == 2
+    reported = f"Error: cannot use {tmp_path / 'scriptmodel.json'}: Is a directory; use another --keep folder\n"
+    assert done.stderr == reported
 
 
 async def test_config_maps_are_read_from_the_same_file(tmp_path: Path) -> None:

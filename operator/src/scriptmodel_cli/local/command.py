@@ -76,7 +76,13 @@ def local(
         except OSError as error:
             raise InputError(f"cannot create {keep or 'a temporary folder'}: {error.strerror}") from error
         files = corpus_of(corpus) if corpus else []
-        script = to_script(folder.absolute(), documents, session.namespace or "default", files, trainer)
+        try:
+            script = to_script(folder.absolute(), documents, session.namespace or "default", files, trainer)
+        except OSError as error:
+            if error.filename is None:
+                raise
+            reason = f"cannot use {error.filename}: {error.strerror}; use another --keep folder"
+            raise InputError(reason) from error
     if out is None:
         emit(script.decode(errors="replace"))
     else:

@@ -28,10 +28,11 @@ class Objects:
     """Implements `KubeGateway` for one object; events are dropped."""
 
     def __init__(self, file: Path) -> None:
+        """Read the file if it exists. Raises InputError if it is damaged."""
         self._file = file
         self._config_maps: Mapping[str, Object] = {}
         self._secrets: Mapping[str, Object] = {}
-        self.raw: Object = json.loads(file.read_text()) if file.exists() else {}
+        self.raw: Object = _stored(file) if file.exists() else {}
 
     def apply(self, documents: Documents, namespace: str) -> None:
         """Apply the manifest and request a reconcile. Raises InputError if the API server would refuse it."""
@@ -106,6 +107,21 @@ class Objects:
         new.write_text(json.dumps(self.raw, indent=1))
         new.replace(self._file)
         return self.raw
+
+
+def _stored(file: Path) -> Object:
+    try:
+        found: Object = json.loads(file.read_bytes())
+        metadata, spec = found["metadata"], found["spec"]
+        texts = [metadata[key] for key in ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")]
+        int(metadata["resourceVersion"])
+        is_valid = isinstance(spec, dict) and isinstance(metadata["generation"], int)
+        is_valid = is_valid and all(isinstance(text, str) for text in texts)
+    except (ValueError, LookupError, TypeError):
+        is_valid = False
+    if not is_valid:
+        raise InputError(f"{file} is damaged: it is not a ScriptModel; use another --keep folder to start again")
+    return found
 
 
 def _as_stored(secret: Object) -> Object:

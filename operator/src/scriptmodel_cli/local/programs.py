@@ -75,4 +75,5 @@ def _address(process: subprocess.Popen[str], log: Path) -> str:
 
 
 def last_line(log: Path) -> str:
-    return (log.read_text().strip().splitlines() or ["it printed nothing"])[-1].removeprefix("localpach: ")
+    lines = log.read_text(errors="replace").strip().splitlines() or ["it printed nothing"]
+    return lines[-1].removeprefix("localpach: ")

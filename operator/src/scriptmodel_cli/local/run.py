@@ -53,7 +53,7 @@ def to_script(
 ) -> bytes:
     """Return the newest script. `folder` holds all state: the object, localpach's root and the logs.
 
-    Raises ClickException if the object is stalled, Exit on an interrupt.
+    Raises ClickException if the object is stalled, InputError if `folder` is damaged, Exit on an interrupt.
     """
     objects = Objects(folder / "scriptmodel.json")
     objects.apply(documents, namespace)
@@ -96,7 +96,7 @@ def _put_corpus(session: Session, spec: dict[str, Any], files: Sequence[CorpusFi
             return
         branch = BranchRef(RepoRef(repo["project"], repo["name"]), repo["branch"])
         digest = _digest(branch, files)
-        if not files or (known.exists() and known.read_text() == digest):
+        if not files or (known.exists() and known.read_bytes() == digest.encode()):
             if branch.repo not in {info.ref for info in gateway.list_repos([branch.repo.project])}:
                 raise InputError(f"repo {branch.repo} is empty: give its files with --corpus PATH")
             return
