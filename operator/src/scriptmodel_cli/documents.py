@@ -8,9 +8,10 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
+from yaml.constructor import ConstructorError
 
 from scriptmodel_cli.errors import InputError
 from scriptmodel_operator.api.crd import structural_schema
@@ -71,6 +72,15 @@ class _Loader(yaml.SafeLoader):
         first: [(tag, form) for tag, form in forms if tag != "tag:yaml.org,2002:timestamp"]
         for first, forms in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
+
+
+def _refuse(_loader: _Loader, node: yaml.Node) -> NoReturn:
+    name = node.tag.removeprefix("tag:yaml.org,2002:")
+    raise ConstructorError(None, None, f"JSON has no type !!{name}: write a string", node.start_mark)
+
+
+for _name_of_type in ("binary", "timestamp", "set", "omap", "pairs"):
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_name_of_type}", _refuse)
 
 
 def _with_text_keys(value: Any) -> Any:

@@ -192,6 +192,8 @@ def test_an_unchanged_value_stays_accepted_under_a_new_rule() -> None:
     [
         ("", "contains no ScriptModel; it must have one"),
         ("kind: [", r"x.yaml is not valid YAML: expected the node content, but found '<stream end>' \(line 1\)"),
+        ("a: 1\n!!binary aGk=: 2", r"x.yaml is not valid YAML: JSON has no type !!binary: write a string \(line 2\)"),
+        ("a: !!timestamp 2024-01-01", r"JSON has no type !!timestamp: write a string \(line 1\)"),
         ("{kind: ScriptModel, apiVersion: v1}", "apiVersion must be scriptmodel.dev/v1alpha1, not 'v1'"),
         ("{kind: ScriptModel, apiVersion: scriptmodel.dev/v1alpha1}", "metadata.name is required"),
         ("{kind: ScriptModel, apiVersion: scriptmodel.dev/v1alpha1, metadata: {name: a}}", "spec is required"),
