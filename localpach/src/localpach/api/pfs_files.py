@@ -54,7 +54,7 @@ class FileCalls:
             commits.require_open(commit)
         with service.contents.session() as session:
             upload = Upload(service.contents, session, lambda: self._snapshot(commit))
-            self._receive(upload, requests)
+            self._receive(upload, requests, context)
             changes = upload.finish()
             if _is_cancelled(context):
                 raise PachError("the client cancelled the call before its stream was complete")
@@ -154,7 +154,7 @@ class FileCalls:
         service = self._service
         with service.contents.session() as session:
             upload = Upload(service.contents, session, lambda: EMPTY)
-            self._receive(upload, requests)
+            self._receive(upload, requests, context)
             changes = upload.finish()
             with service.db.write() as txn:
                 return pfs.CreateFileSetResponse(file_set_id=temporary.save(txn, changes))
@@ -207,13 +207,13 @@ class FileCalls:
             temporary.load(txn, request.file_set_id)
         return pfs.ShardFileSetResponse(shards=[pfs.PathRange()])
 
-    def _receive(self, upload: Upload, requests: Iterator[Any]) -> None:
+    def _receive(self, upload: Upload, requests: Iterator[Any], context: grpc.ServicerContext) -> None:
         for request in requests:
             kind = request.WhichOneof("body")
             if kind == "add_file":
                 added = request.add_file
                 if added.WhichOneof("source") == "url":
-                    upload.add_url(added.path, added.datum, added.url.URL)
+                    upload.add_url(added.path, added.datum, added.url.URL, context.is_active)
                 else:
                     upload.add(added.path, added.datum, added.raw.value)
             elif kind == "delete_file":

@@ -50,14 +50,16 @@ class Upload:
             self._parts += self._session.add(data[start:end])
         self._buffer += data[end:]
 
-    def add_url(self, path: str, datum: str, url: str) -> None:
-        """Append the body of an HTTP response to a file."""
+    def add_url(self, path: str, datum: str, url: str, is_active: Callable[[], bool]) -> None:
+        """Append the body of an HTTP response to a file. Raises PachError when `is_active` returns False."""
         if not url.startswith(("http://", "https://")):
             raise UnimplementedError(f"localpach supports http and https URLs only, not {url}")
         try:
             with urllib.request.urlopen(url, timeout=URL_TIMEOUT) as answer:  # noqa: S310  # the scheme is checked
                 self.add(path, datum, b"")
-                while piece := answer.read(URL_PIECE):
+                while piece := answer.read1(URL_PIECE):  # returns what has arrived, so a slow server delays no check
+                    if not is_active():
+                        raise PachError(f"the client cancelled the call while {url} was read")
                     self.add(path, datum, piece)
         except OSError as error:
             raise PachError(f"error retrieving content from {url}: {error}") from error

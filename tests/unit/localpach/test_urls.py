@@ -1,0 +1,72 @@
+"""Uploads whose content localpach reads from a URL."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import grpc
+import pytest
+from python_pachyderm.proto.v2.pfs import pfs_pb2 as pfs
+
+from tests.unit.localpach.client import Client, commit
+
+PIECE = b"to be or not to be\n"
+PAUSE_SECONDS = 0.05
+
+
+@contextmanager
+def serving(pieces: int | None) -> Iterator[tuple[str, threading.Event, threading.Event]]:
+    """Serve a text of so many pieces, without end for None. Yields its URL and events: it is read, it is closed."""
+    started, closed = threading.Event(), threading.Event()
+
+    class Text(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            sent = 0
+            try:
+                while pieces is None or sent < pieces:
+                    self.wfile.write(PIECE)
+                    sent += 1
+                    started.set()
+                    if pieces is None and ended.wait(PAUSE_SECONDS):
+                        return
+            except OSError:
+                closed.set()
+
+    ended = threading.Event()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Text) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/text", started, closed
+        finally:
+            ended.set()
+            server.shutdown()
+
+
+def upload(repo: str, url: str) -> Iterator[pfs.ModifyFileRequest]:
+    yield pfs.ModifyFileRequest(set_commit=commit(repo))
+    yield pfs.ModifyFileRequest(add_file=pfs.AddFile(path="/text", url=pfs.AddFile.URLSource(URL=url)))
+
+
+def test_the_content_of_a_url_becomes_a_file(client: Client, name: Callable[[str], str]) -> None:
+    repo = name("urls")
+    client.create_repo(repo)
+    with serving(100_000) as (url, _started, _closed):
+        client.pfs.ModifyFile(upload(repo, url))
+    assert client.read(repo, "/text") == PIECE * 100_000
+
+
+def test_a_cancelled_upload_stops_reading_its_url(client: Client, name: Callable[[str], str]) -> None:
+    repo = name("urls")
+    client.create_repo(repo)
+    with serving(None) as (url, started, closed):
+        call = client.pfs.ModifyFile.future(upload(repo, url))
+        assert started.wait(30)
+        call.cancel()
+        assert closed.wait(30), "localpach closes its connection"
+    with pytest.raises(grpc.RpcError):
+        client.head(repo)
