@@ -189,7 +189,9 @@ def test_the_split_of_auto_is_recorded_and_used_by_the_judge_and_by_trainings_fr
     train = ["train", "--data", plays, *TINY]
     assert run_trainer([*train, "--out", model, "--preset", "auto"]).returncode == 0
     (plays / "19.md").unlink()  # too few now
-    assert run_trainer([*train, "--out", warm, "--preset", "auto", "--from", model]).returncode == 0
+    done = run_trainer([*train, "--out", warm, "--preset", "auto", "--minutes", "5", "--from", model])
+    assert done.returncode == 0
+    assert "--minutes 5 has no effect: auto keeps the settings of the model of --from" in done.stderr
     for folder in (model, warm):
         described = json.loads((folder / "model.json").read_text())
         assert described["corpus"]["split"] == FILES

@@ -157,7 +157,7 @@ def _add_train(commands: _Commands[_Parser]) -> None:
     command.add_argument(
         "--minutes",
         metavar="N",
-        help="with --preset auto: minutes of training on two cores to choose for [default: any]",
+        help="with --preset auto: minutes of training on two cores to choose for; no effect with --from [default: any]",
     )
     command.add_argument(
         "--from",

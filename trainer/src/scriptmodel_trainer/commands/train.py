@@ -74,6 +74,8 @@ def train(options: TrainOptions, progress: Progress, signals: StopSignals) -> No
     options = _as_begun(options.chosen(len(corpus.splits["train"])), corpus)
     if options.auto:
         _note_choice(options.auto, progress)
+    elif options.minutes is not None:
+        progress.note(f"--minutes {options.minutes:g} has no effect: auto keeps the settings of the model of --from")
     if corpus.doubt:
         logged.report(Warned("not_scripts", corpus.doubt))
     with locked(options.out):
