@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Makes the environments from the hashed lock files: .venv/tools (uv), .venv/operator (operator and localpach), .venv/trainer.
-# python-pachyderm needs protobuf 3.20 and TensorFlow a newer one, hence two. An environment whose lock files have not changed is left as it is.
+# python-pachyderm needs protobuf 3.20 and TensorFlow a newer one, hence two. An environment whose lock files have not changed is left as it is,
+# unless the clone was moved or copied: its programs name the old place.
 # usage: dev/env.sh [tools|operator|trainer ...]   (default: all, the two large ones side by side)
 set -euo pipefail
 cd "$(dirname "$0")/.."
-root=$PWD
+root=$(pwd -P)
 locks=dev/requirements
 python=${PYTHON:-python3}
 
@@ -19,7 +20,7 @@ if [ -z "${UV_DEFAULT_INDEX:-}" ]; then
 fi
 export UV_LINK_MODE=${UV_LINK_MODE:-hardlink} UV_NO_PROGRESS=1
 
-digest() { cat "$@" dev/env.sh | sha256sum | cut -d' ' -f1; }
+digest() { { cat "$@" dev/env.sh; echo "$root"; } | sha256sum | cut -d' ' -f1; }
 fresh() { [ "$(cat ".venv/$1/.digest" 2>/dev/null)" = "$2" ]; }
 
 tools() {
