@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import random
+import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from localpach.errors import PachError, UnimplementedError
 from localpach.names import is_commit_id, parse_ancestry, validate_name, validate_project_name
@@ -15,6 +18,9 @@ from localpach.pps import inputs
 from localpach.run.quantity import parse_quantity
 from localpach.store import parts as parts_of
 from tests.unit.localpach.client import pfs_input
+
+TOKENS = [*"ab/*?()|^{},", "**", "@(", "+(", "*(", "?(", "!(", "[ab]", "[!a]"]
+"""Pieces of random patterns."""
 
 
 @pytest.mark.parametrize(
@@ -103,6 +109,23 @@ def test_patterns_capture_groups() -> None:
 def test_patterns_with_invalid_ranges_are_rejected(pattern: str) -> None:
     with pytest.raises(PachError, match="invalid glob"):
         compile_glob(pattern)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("pattern", ["/+(a|aa)b", "/+(a|aa|aaa)*b", "/" + "*a" * 12 + "*b", "/" + "**a" * 12 + "**b"])
+def test_ambiguous_patterns_are_matched_in_polynomial_time(pattern: str) -> None:
+    glob = compile_glob(pattern)
+    assert not glob.matches("/" + "a" * 250)
+    assert glob.matches("/" + "a" * 250 + "b")
+
+
+@given(st.lists(st.sampled_from(TOKENS), max_size=8).map("".join), st.text("ab/", max_size=7))
+def test_parts_match_what_the_regular_expression_matches(pattern: str, path: str) -> None:
+    try:
+        part = compile_glob(f"/{pattern}")._part
+    except PachError:
+        return
+    assert part.matches(f"/{path}") == (re.fullmatch(part.regex, f"/{path}", re.DOTALL) is not None)
 
 
 @pytest.mark.parametrize("pattern", ["/+(+(+(a)))b", "/*(@(?(a)))b", "/+(x|!(a))b", "/+(*)b"])

@@ -1,7 +1,8 @@
 """Glob patterns with the real server's syntax, compiled to regular expressions.
 
 In addition to `*`, `**`, `?`, `[...]` and `{a,b}` there are the extended forms `@(a|b)`, `?(...)`, `*(...)`, `+(...)`
-and `!(...)`, whose matches are captured for `join_on` and `group_by`.
+and `!(...)`, whose matches are captured for `join_on` and `group_by`. Patterns for which a regular expression could
+take too long are matched by their parts instead; captures always come from the regular expression.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from functools import lru_cache
 
 from localpach.errors import PachError, UnimplementedError
 from localpach.pfs.paths import GLOB_CHARACTER
+from localpach.pfs.patterns import Part, captured, captured_unless, either, group, many, one, sequence
 
 _POSIX = {
     "alnum": "0-9A-Za-z",
@@ -29,6 +31,8 @@ _POSIX = {
     "xdigit": "0-9A-Fa-f",
 }
 _ANY = "[^/]"
+_FAST_STARS = 3
+"""With more stars than these, or with a repeated group, a regular expression may take too long."""
 
 
 class Glob:
@@ -38,16 +42,20 @@ class Glob:
         self.pattern = pattern
         found = GLOB_CHARACTER.search(pattern)
         self.literal_prefix = pattern[: found.start()] if found else pattern
+        translation = _Translation(pattern)
         try:
-            self._regex = re.compile(_Translation(pattern).text(), re.DOTALL)
+            self._part = translation.part()
+            self._regex = re.compile(self._part.regex, re.DOTALL)
         except re.error as error:
             raise PachError(f'invalid glob "{pattern}": {error.msg}') from None
+        self._is_slow = translation.repeats or translation.stars > _FAST_STARS
 
     def matches(self, path: str) -> bool:
         """Return whether the pattern matches a path; the path of a directory has a trailing slash."""
         if path == "/" and self.pattern == "/":
             return True
-        return self._regex.fullmatch(path.rstrip("/")) is not None
+        name = path.rstrip("/")
+        return self._part.matches(name) if self._is_slow else self._regex.fullmatch(name) is not None
 
     def replace(self, path: str, template: str) -> str:
         """Return the template with `$1`, `$2` ... replaced by the captures of the pattern in the path."""
@@ -70,31 +78,35 @@ def compile_glob(pattern: str) -> Glob:
 
 
 class _Translation:
-    """A single-pass translator from a pattern to a regular expression."""
+    """A single-pass translator from a pattern to its parts."""
 
     def __init__(self, pattern: str) -> None:
         self._pattern = pattern
         self._position = 0
         self._in_repetition = False
+        self.stars = 0
+        """Number of parts of any length so far."""
+        self.repeats = False
+        """Whether a group may be repeated."""
 
-    def text(self) -> str:
-        """Return the regular expression."""
-        return self._sequence(closing="", separator="")
+    def part(self) -> Part:
+        """Return the whole pattern."""
+        return self._alternatives(closing="", separator="")
 
-    def _sequence(self, closing: str, separator: str) -> str:
-        out: list[str] = []
+    def _alternatives(self, closing: str, separator: str) -> Part:
+        found: list[list[Part]] = [[]]
         while self._position < len(self._pattern):
             char = self._pattern[self._position]
             if closing and char == closing:
                 break
             if separator and char == separator:
-                out.append("|")
+                found.append([])
                 self._position += 1
                 continue
-            out.append(self._item(char))
-        return "".join(out)
+            found[-1].append(self._item(char))
+        return either([sequence(parts) for parts in found])
 
-    def _item(self, char: str) -> str:
+    def _item(self, char: str) -> Part:
         following = self._pattern[self._position + 1 : self._position + 2]
         if char in "*?@+!^" and following == "(":
             self._position += 2
@@ -102,38 +114,39 @@ class _Translation:
         self._position += 1
         if char == "\\":
             self._position += 1
-            return re.escape(following)
+            return one(re.escape(following)) if following else sequence([])
         special = {
             "*": lambda: self._stars(following),
-            "?": lambda: _ANY,
+            "?": lambda: one(_ANY),
             "(": lambda: self._capture("@"),
-            "{": lambda: "(?:" + self._group("}", ",") + ")",
-            "[": self._range,
+            "{": lambda: group(self._group("}", ",")),
+            "[": lambda: one(self._range()),
         }.get(char)
-        return special() if special else re.escape(char)
+        return special() if special else one(re.escape(char))
 
-    def _stars(self, following: str) -> str:
+    def _stars(self, following: str) -> Part:
         self._require_no_repetition("*")
+        self.stars += 1
         after = self._pattern[self._position + 1 : self._position + 2]
         if following == "*" and after != "(":
             self._position += 1
-            return ".*"
-        return _ANY + "*"
+            return many(".")
+        return many(_ANY)
 
-    def _group(self, closing: str, separator: str) -> str:
-        inner = self._sequence(closing, separator)
+    def _group(self, closing: str, separator: str) -> Part:
+        inner = self._alternatives(closing, separator)
         self._position += 1
         return inner
 
-    def _capture(self, quantifier: str) -> str:
+    def _capture(self, quantifier: str) -> Part:
         inner = self._group_of(quantifier)
         if quantifier in "!^":
-            return f"((?!(?:{inner})(?:/|$)){_ANY}*)"
-        if quantifier == "@":
-            return f"({inner})"
-        return f"((?:{inner}){quantifier})"
+            self.stars += 1
+            return captured_unless(inner, many(_ANY))
+        self.repeats = self.repeats or quantifier in "*+"
+        return captured(inner, quantifier)
 
-    def _group_of(self, quantifier: str) -> str:
+    def _group_of(self, quantifier: str) -> Part:
         if quantifier == "@":
             return self._group(")", "|")
         self._require_no_repetition(f"{quantifier}(...)")
