@@ -156,7 +156,6 @@ def test_a_sigterm_while_a_lock_is_held_stops_it_too(tmp_path: Path) -> None:
     try:
         assert process.stdout is not None
         process.stdout.readline()
-        process.terminate()
         assert process.wait(60) == 0
     finally:
         process.kill()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -18,13 +18,17 @@ PAUSE_SECONDS = 0.05
 
 
 @contextmanager
-def serving(pieces: int | None) -> Iterator[tuple[str, threading.Event, threading.Event]]:
+def serving(
+    pieces: int | None, headers: Mapping[str, str] | None = None
+) -> Iterator[tuple[str, threading.Event, threading.Event]]:
     """Serve a text of so many pieces, without end for None. Yields its URL and events: it is read, it is closed."""
     started, closed = threading.Event(), threading.Event()
 
     class Text(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
+            for key, value in (headers or {}).items():
+                self.send_header(key, value)
             self.end_headers()
             sent = 0
             try:
@@ -58,6 +62,19 @@ def test_the_content_of_a_url_becomes_a_file(client: Client, name: Callable[[str
     with serving(100_000) as (url, _started, _closed):
         client.pfs.ModifyFile(upload(repo, url))
     assert client.read(repo, "/text") == PIECE * 100_000
+
+
+@pytest.mark.parametrize("headers", [{"Content-Length": "1000"}, {"Transfer-Encoding": "chunked"}])
+def test_content_that_breaks_off_is_refused(
+    headers: Mapping[str, str], client: Client, name: Callable[[str], str]
+) -> None:
+    repo = name("urls")
+    client.create_repo(repo)
+    with (
+        serving(2, headers) as (url, _started, _closed),
+        pytest.raises(grpc.RpcError, match="error retrieving content"),
+    ):
+        client.pfs.ModifyFile(upload(repo, url))
 
 
 def test_a_cancelled_upload_stops_reading_its_url(client: Client, name: Callable[[str], str]) -> None:

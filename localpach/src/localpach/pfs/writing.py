@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import posixpath
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -61,7 +62,9 @@ class Upload:
                     if not is_active():
                         raise PachError(f"the client cancelled the call while {url} was read")
                     self.add(path, datum, piece)
-        except OSError as error:
+                if answer.length:
+                    raise PachError(f"error retrieving content from {url}: unexpected EOF")
+        except (OSError, http.client.HTTPException) as error:
             raise PachError(f"error retrieving content from {url}: {error}") from error
 
     def delete(self, path: str, datum: str) -> None:
