@@ -295,3 +295,23 @@ def test_each_line_may_be_a_paragraph(slug: str, read: Read) -> None:
         ("BEN", "It is early, and cold."),
         ("", "He laughs."),
     ]
+
+
+def test_bold_keys_below_the_heading_of_a_scene_are_no_names(read: Read) -> None:
+    scene = "#### EXT. A PIER - DAY\n\n**mood:** Calm  \n**pages_left:** 2  \n\nA gull lands.\n\n"
+    talk = "ANNA  \n(softly)  \nIs it early?\n\nBEN  \nIt is early, and cold.\n\n"
+    shown = read((scene + talk) * 4 + "**THE END.**\n")
+    assert shown[0] == ("", "EXT. A PIER - DAY")
+    assert [event for event in shown if event[0]] == [
+        ("ANNA", "(softly) Is it early?"),
+        ("BEN", "It is early, and cold."),
+    ] * 4
+
+
+def test_a_few_bold_lines_do_not_make_a_screenplay_markdown(read: Read) -> None:
+    waits = "  A gull lands on the pier and looks at the two of them.\n  It has no form.\n\n" * 2
+    talk = f"          ANNA\n     Is the form here?\n\n          BEN\n     It is the long one.\n\n{waits}"
+    form = (
+        "   **Request for a place at the pier** for the\n   year: sign it\n   **by the first of May** (a Friday).\n\n"
+    )
+    assert read(talk * 20 + form + talk * 2).count(("ANNA", "Is the form here?")) == 22

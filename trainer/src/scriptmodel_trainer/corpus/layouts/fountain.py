@@ -137,7 +137,7 @@ def score(sample: Sequence[str]) -> float:
 
     Those with a title page, or names in the middle of the line, are more likely to be screenplays.
     """
-    slugs = sum(map(_is_slug, sample))
+    slugs = sum(_is_slug(line.lstrip("# ")) for line in sample)  # a section may be one
     titled = next((_TITLE_PAGE.match(paragraph.text) is not None for paragraph in paragraphs(sample)), False)
     if not titled and not slugs:
         return 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,6 +23,7 @@ _ESCAPE = re.compile(r"\\([\\`*_{}\[\]()#+.!~>|-])")
 _WITH_DIRECTION = re.compile(r"(?P<name>[^(,]+?)(?:\s*\((?P<beside>[^()]+)\)|, (?P<after>[^\W\dA-Z][^,]+))")
 _EMPHASIS = re.compile(r"\*+|(?<![^\W_])_+|_+(?![^\W_])")  # an underscore within a word belongs to it
 _FEWEST = 0.005  # of the lines hold a name, in a long play of long speeches
+_FEWEST_ONCE = 0.2  # of the lines hold a name, where nobody is named twice
 _EMPTY_GROUP = re.compile(r"\[\s*\]|\(\s*\)")
 
 
@@ -42,13 +44,24 @@ def parse(lines: Iterable[str], sample: Sequence[str], explain: Explain = silent
 
 
 def score(lines: Sequence[str]) -> float:
-    """Near 1 when many lines are `**NAME**`, 0 when there is none or hardly any: bold words in another layout."""
-    names = sum(1 for line in lines if _NAME.match(line))
+    """Near 1 when many lines are `**NAME**`, 0 when there is none or hardly any: bold words in another layout.
+
+    In a text of more than a few lines somebody speaks again.
+    """
+    names = Counter(match["name"] for match in map(_NAME.match, lines) if match and not _is_key(match))
     if not names:
         return 0.0
+    named = names.total()
     headings = sum(1 for line in lines if _HEADING.match(line))
     full = sum(1 for line in lines if line.strip())
-    return min(1.0, 0.5 + 4.0 * (names + headings) / full) if names >= _FEWEST * full else 0.0
+    if named < (_FEWEST if max(names.values()) > 1 else _FEWEST_ONCE) * full:
+        return 0.0
+    return min(1.0, 0.5 + 4.0 * (named + headings) / full)
+
+
+def _is_key(match: re.Match[str]) -> bool:
+    """Return whether the bold word is a key in small letters, with its value on the same line: `**tone:** Wistful`."""
+    return bool(match["text"]) and match["name"][0].islower() and match["name"].endswith(":")
 
 
 class _Reader:
