@@ -142,3 +142,14 @@ def test_the_cue_of_a_paragraph_is_found_once_while_no_name_becomes_known(monkey
     list(stage.parse(colon, lines, lines))
     assert found["599"] > 0
     assert max(found[str(number)] for number in range(600)) <= 3
+
+
+def test_a_direction_below_the_words_of_a_name_alone_has_its_own_line(tmp_path: Path) -> None:
+    text = tmp_path / "play.txt"
+    text.write_text("ACT I\n\n" + "ANNA\nIs it early?\n\nBEN\nIt is.\n[He goes.]\nGoodbye.\n\n" * 8, "utf-8")
+    found = rows(text)
+    assert [found[line][:2] for line in (7, 8, 9)] == [
+        ["speech", "name"],
+        ["exposition", "lines-of-its-own"],
+        ["speech", "words-continue"],
+    ]

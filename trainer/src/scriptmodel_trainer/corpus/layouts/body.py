@@ -94,9 +94,10 @@ class Body:
         yield from self._speech_done()
         yield from self._only_named()
         self.speaker, self._continued, self.singing, self.silent = cue.name, False, False, True
-        line = self._named_line = paragraph.line_at(cue.start)
+        self._named_line = paragraph.line_at(cue.start)
+        line = paragraph.line_at(cue.end)
         if cue.direction:
-            self._say(cue.direction, line)
+            self._say(cue.direction, self._named_line)
             self.silent = True
         said = text[cue.end : end]
         if cue.direction and "--" in said[:4]:
