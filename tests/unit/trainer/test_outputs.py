@@ -143,7 +143,7 @@ def test_normalize_prints_a_table_of_its_statistics(tmp_path: Path) -> None:
     (tmp_path / "play.md").write_text(play(60), "utf-8")
     done = run_trainer(["normalize", tmp_path / "play.md", "--out", tmp_path / "tokens"])
     head, row = done.stdout.splitlines()
-    assert head.split() == ["FILE", "LAYOUT", "LINES", "SPEAKERS", "UTTERANCES", "DIRECTIONS", "UNDERSTOOD"]
+    assert head.split() == ["FILE", "LAYOUT", "LINES", "SPEAKERS", "UTTERANCES", "DIRECTIONS", "DROPPED", "UNDERSTOOD"]
     name, layout, lines, speakers, *_, understood = row.split()
     assert (name, layout, lines, speakers) == ("play.md", "markdown", str(len(play(60).splitlines())), "4")
     assert int(understood.rstrip("%")) > 90

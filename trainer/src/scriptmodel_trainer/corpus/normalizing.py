@@ -18,7 +18,6 @@ from scriptmodel_trainer.corpus.layouts.paragraphs import without_notes
 from scriptmodel_trainer.corpus.reading import Source
 from scriptmodel_trainer.corpus.tokens import event_tokens
 from scriptmodel_trainer.corpus.understood import COUNTED_SPEAKERS, Tally
-from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.storage import atomic_writer
 
 _LISTED_LINES = 200
@@ -133,6 +132,7 @@ class FileStatistics:
             "words_cut": self.words_cut,
             "kept": round(min(1.0, self.words_out / body), 5),
             "understood": round(self.tally.share, 5),
+            "dropped": round(self.tally.dropped, 5),
             "cut": self.cut,
             "cut_lines": self.cut_lines,
             "not_understood": self.unclear,
@@ -152,7 +152,8 @@ def _write_all(sources: Sequence[Source], layout: Layout | None, file: BinaryIO)
     found = [_write_one(source, layout, file) for source in sources]
     words = sum(statistics.words_out for statistics in found)
     if not words:
-        raise BadInputError(f"no words found in {len(sources)} file(s)", "check the files and --layout")
+        tallies = [statistics.tally for statistics in found]
+        raise understood.nothing_found(tallies, requested=layout is not None)
     return {
         "schema": 1,
         "files": [statistics.summary() for statistics in found],

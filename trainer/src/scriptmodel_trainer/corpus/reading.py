@@ -52,6 +52,8 @@ _NOT_SCRIPTS = frozenset(
 )
 _ASCII = bytes(range(128))
 _BEYOND_ASCII = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")  # UTF-8
+_GUESSED = "cp1252"
+_CONVERT = "if letters look wrong, convert it: iconv -f ENCODING -t utf-8"
 _PFS = Path("/pfs")
 _DEEPEST = 100  # folders within each other
 _LONGEST_PATH = 3800  # bytes; the kernel takes 4095
@@ -90,6 +92,8 @@ def find_sources(paths: Iterable[Path], note: Callable[[str], None]) -> list[Sou
         source = _inspect(path, name)
         if isinstance(source, Source):
             sources.append(source)
+            if source.encoding == _GUESSED:
+                note(f"{name} is not UTF-8 and read as Windows-1252 (except in layout exact); {_CONVERT}")
         elif path in wanted:
             raise BadInputError(f"{path} {source}", "give text files of scripts, or folders that hold some")
         else:
@@ -250,7 +254,7 @@ def _inspect(path: Path, name: str) -> Source | str:
                 if size == 0:
                     encoding = next((name for bom, name in _BOMS if block.startswith(bom)), "") or _unmarked(block)
                 if not encoding and _looks_binary(block):
-                    return "is binary, not text"
+                    return "is binary, not text: save documents as plain text (UTF-8)"
                 size += len(block)
                 digest.update(block)
                 if not encoding:
@@ -260,12 +264,12 @@ def _inspect(path: Path, name: str) -> Source | str:
                         utf8.decode(block)
                     except UnicodeDecodeError:  # some stray bytes among many characters do not make it another encoding
                         stray = len(block.translate(None, _ASCII)) - sum(map(len, found))
-                        encoding = "utf-8" if characters > stray else "cp1252"
+                        encoding = "utf-8" if characters > stray else _GUESSED
         if not encoding:
             utf8.decode(b"", final=True)
             encoding = "utf-8"
     except UnicodeDecodeError:  # cut within a character
-        encoding = "utf-8" if characters else "cp1252"
+        encoding = "utf-8" if characters else _GUESSED
     except OSError as error:
         raise BadInputError(f"cannot read {path}: {error.strerror}") from error
     if size == 0:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-_HEAD = ("FILE", "LAYOUT", "LINES", "SPEAKERS", "UTTERANCES", "DIRECTIONS", "UNDERSTOOD")
+_HEAD = ("FILE", "LAYOUT", "LINES", "SPEAKERS", "UTTERANCES", "DIRECTIONS", "DROPPED", "UNDERSTOOD")
 _WIDEST = 48  # characters of a file's name; a longer one keeps its end
 
 
@@ -27,4 +27,9 @@ def _row(file: Mapping[str, Any]) -> tuple[str, ...]:
     name = " ".join(str(file["file"]).split())
     shown = name if len(name) <= _WIDEST else f"...{name[3 - _WIDEST :]}"
     counts = (file["lines"], len(file["speakers"]), file["speeches"], file["expositions"])
-    return (shown, file["layout"], *(f"{count:,}" for count in counts), f"{file['understood']:.0%}")
+    return (
+        shown,
+        file["layout"],
+        *(f"{count:,}" for count in counts),
+        *(f"{file[key]:.0%}" for key in ("dropped", "understood")),
+    )

@@ -72,7 +72,7 @@ def read_corpus(
     used: dict[str, int] = {}
     for file in files:
         used[file.layout] = used.get(file.layout, 0) + 1
-    _require_words(lexicon, len(files))
+    _require_words(lexicon, files, layout)
     without_words = _told_of_empty(files)
     split = split or _split_for(files)
     parts, gaps = _split(files, split)
@@ -108,7 +108,7 @@ def read_whole(sources: Sequence[Source], layout: Layout | None) -> WholeStream:
     """Read and normalise all files without splitting; BadInputError if they hold no words."""
     lexicon = _Lexicon()
     files = [_read_file(source, layout, lexicon) for source in sources]
-    _require_words(lexicon, len(sources))
+    _require_words(lexicon, files, layout)
     doubt = understood.doubt((file.name, file.tally) for file in files)
     ids, owners = _joined(list(enumerate(files)))
     return WholeStream(ids, list(lexicon), doubt, _changes(owners))
@@ -130,10 +130,10 @@ class _File:
         return [event == 0 for event in range(len(self.scenes))]
 
 
-def _require_words(lexicon: Iterable[str], files: int) -> None:
+def _require_words(lexicon: Iterable[str], files: Iterable[_File], layout: Layout | None) -> None:
     words = (token for token in lexicon if token not in MARKERS and token not in exact.MARKERS and token != UNKNOWN)
     if not any(character.isalnum() for word in words for character in word):
-        raise BadInputError(f"no words found in {files} file(s) of the corpus", "check the files and --layout")
+        raise understood.nothing_found((file.tally for file in files), requested=layout is not None)
 
 
 def _read_file(source: Source, layout: Layout | None, lexicon: _Lexicon) -> _File:
@@ -143,10 +143,10 @@ def _read_file(source: Source, layout: Layout | None, lexicon: _Lexicon) -> _Fil
     number = lexicon.__getitem__
     for event in events:
         tokens = event_tokens(event)
+        tally.add(event, len(tokens))
         if tokens:
             ids.extend(map(number, tokens))
             lengths.append(len(tokens))
-            tally.add(event, len(tokens))
             scenes.append(event.kind is EventKind.HEADING)
     if scenes:
         scenes[0] = 1  # a file never shares a scene with the one before

@@ -10,7 +10,7 @@ from scriptmodel_trainer.corpus.exact import STRUCTURE, exact_tokens
 from scriptmodel_trainer.corpus.layouts.rules import Decision, Explain, silent
 from scriptmodel_trainer.corpus.tokens import EOS
 
-_GLUED = re.compile(r"\w[,;:?!]")
+_GLUED = re.compile(r"\w[,;:?!，。、；：？！]")
 _TELLING_WORDS = 200  # fewer words tell nothing by what they lack
 _MOST_GLUED = 0.002
 _MOST_AT_ONCE = 1 << 16  # characters of a paragraph
