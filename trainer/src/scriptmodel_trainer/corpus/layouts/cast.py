@@ -43,6 +43,7 @@ class Cast:
     colons: bool
     round_brackets: bool  # hold directions, not only asides of a sentence
     attached: bool  # names alone on their lines stand right above the words
+    words_below: bool  # names in capitals stand alone, always or mostly right above the words
     italic: bool  # names are in italics
     indented_directions: bool  # those without brackets are set in, speeches are not
     directions_below: bool  # such directions may stand right below the words, which are never set in
@@ -90,6 +91,7 @@ def cast_of(sample: Sequence[str], style: Style) -> Cast:
         colons=(True, Kind.COLON) in main or (False, Kind.COLON) in main,
         round_brackets=found.square < 10 or found.round > 0.1 * found.square,
         attached=found.attached,
+        words_below=(True, Kind.ALONE) in main and (found.attached or not found.detached),
         italic=found.italic.total() > 0.5 * totals.total(),
         indented_directions=indented,
         directions_below=indented and plain and found.straight > max(_MANY, 10 * found.hung),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from scriptmodel_trainer.corpus.layouts.names import (
     CAPS_NAME,
     CROWD_NAME,
+    LOWER,
     TITLE_NAME,
     could_be_name,
     is_common,
@@ -94,6 +95,9 @@ _LOST = re.compile(
 _PHRASED = re.compile(
     rf"^[ \t]*(?P<name>{CAPS_NAME}|{TITLE_NAME}), (?P<phrase>[a-z][^:.!?“”\"()\[\]]{{2,240}}):(?=\s)", re.MULTILINE
 )
+_PHRASED_ABOVE = re.compile(
+    rf"[ \t]*(?P<name>{CAPS_NAME}), (?P<phrase>[{LOWER}][^\n.:!?“”\"()\[\]]{{2,160}})[.:][ \t]*\n(?=\s*\S)"
+)
 _MARKED = frozenset((Kind.PERIOD, Kind.COLON, Kind.DASH, Kind.ASIDE))
 # `Chorus, CARL. Words`: one of a crowd.
 _MEMBER = re.compile(
@@ -123,6 +127,15 @@ def phrased_cues(text: str) -> Iterator[Cue]:
     for match in _PHRASED.finditer(text):
         name, phrase = match["name"], " ".join(match["phrase"].split())
         yield Cue(name, Kind.PHRASE, name.isupper(), f"({phrase})", match.start(), match.end())
+
+
+def phrased_cue_above(text: str) -> Cue | None:
+    """Return the cue `ANNA, turning round.` above the words: accepted for known names only, where names stand alone."""
+    match = _PHRASED_ABOVE.match(text)
+    if match is None or not match["name"].isupper():
+        return None
+    phrase = " ".join(match["phrase"].split())
+    return Cue(match["name"], Kind.PHRASE, True, f"({phrase})", 0, match.end())
 
 
 def member_cues(text: str) -> Iterator[Cue]:

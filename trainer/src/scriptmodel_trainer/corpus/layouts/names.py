@@ -7,7 +7,7 @@ import re
 # Letters of the Latin, Greek and Cyrillic alphabets: Python's `re` has no class for them.
 _LETTERS = tuple(map(chr, range(0xC0, 0x530)))
 _UPPER = "A-Z" + "".join(letter for letter in _LETTERS if letter.isupper())
-_LOWER = "a-z" + "".join(letter for letter in _LETTERS if letter.islower())
+LOWER = "a-z" + "".join(letter for letter in _LETTERS if letter.islower())
 
 _SMALL_TITLES = "Mrs?|Mme|Mlle|Dr|Ste?|Rev|Lt|Sgt|Capt|Col|Gen|Maj|Prof|Hon|Jr|Sr|Messrs"
 _TITLES = (
@@ -22,7 +22,7 @@ _CAPS_WORD = (
     r"#?\d+(?:ST|ND|RD|TH|st|nd|rd|th|d)?)"
 )
 _WHOLE_CAPS_WORD = _CAPS_WORD.replace("]*", "]*+").replace("]+)*", "]++)*+")  # never less than the word
-_TITLE_WORD = rf"(?:{_TITLES}|[{_UPPER}]['’{_LOWER}{_UPPER}]+(?:[-_][{_LOWER}{_UPPER}]+)*|#?\d+(?:st|nd|rd|th|d)?)"
+_TITLE_WORD = rf"(?:{_TITLES}|[{_UPPER}]['’{LOWER}{_UPPER}]+(?:[-_][{LOWER}{_UPPER}]+)*|#?\d+(?:st|nd|rd|th|d)?)"
 _AND = r"\.?,?\s+_?(?:and|AND|&|with)_?\s+(?:the )?"
 # Below a name, `I--never!` and `Mr. Gull is here.` are what is said.
 _GAP = rf"(?:[ \t]|\n(?!(?:{_SMALL_TITLES})\.|[IAO](?![\w'’.])))"
@@ -38,7 +38,7 @@ TITLE_NAME = (
     rf"{_TITLE_WORD}(?:(?:, {_TITLE_WORD}){{1,3}}(?={_AND}))?"
     rf"(?:(?:{_AND}|[ \t](?:of |the |de |von |van )?)_?{_TITLE_WORD}){{0,4}}(?:, [JS]r(?=\.))?"
 )
-CROWD_NAME = rf"(?:[{_UPPER}][{_LOWER}]+ ){{0,2}}[{_UPPER}][{_LOWER}]+"
+CROWD_NAME = rf"(?:[{_UPPER}][{LOWER}]+ ){{0,2}}[{_UPPER}][{LOWER}]+"
 
 _STAGE_WORDS = """
 ACT ACTS SCENE SCENES CURTAIN END PROJECT CHAPTER PREFACE VOLUME TIME PLACE CHARACTERS PERSONS CONTENTS NOTE NOTES

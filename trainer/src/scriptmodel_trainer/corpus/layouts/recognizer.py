@@ -7,6 +7,7 @@ import itertools
 import operator
 import re
 from bisect import bisect_left
+from collections.abc import Iterator
 from dataclasses import replace
 
 from scriptmodel_trainer.corpus.layouts.cast import GROUP_WORDS, STRONG, Cast
@@ -17,6 +18,7 @@ from scriptmodel_trainer.corpus.layouts.cues import (
     hung_cue,
     lost_cues,
     member_cues,
+    phrased_cue_above,
     phrased_cues,
 )
 from scriptmodel_trainer.corpus.layouts.directions import is_quoted, reads_like_direction
@@ -104,7 +106,7 @@ class Recognizer:
                 columns = "  " in text and (True, Kind.COLUMN) not in self.cast.forms and has_columns(text)
                 return None if columns else cue
         others = itertools.chain(
-            phrased_cues(text) if self.cast.colons else (),
+            self._phrased(text),
             member_cues(text) if self.cast.members and ", " in text else (),
         )
         found = next((cue for cue in others if cue.start == 0 and cue.name in self.speakers), None)
@@ -115,13 +117,19 @@ class Recognizer:
         found = [cue for caps, kinds in self.cast.kinds for cue in candidates(text, caps, kinds)]
         if marks := "." * self.cast.full_stops + ":" * self.cast.colons:
             found += lost_cues(text, marks)
-        if self.cast.colons:
-            found += phrased_cues(text)
+        found += self._phrased(text)
         if self.cast.members and ", " in text:
             found += (cue for cue in member_cues(text) if cue.name in self.cast.members)
         if cue := self._set_apart(paragraph):
             found.append(cue)
         return found if len(found) < 2 else sorted(found, key=_start)
+
+    def _phrased(self, text: str) -> Iterator[Cue]:
+        """Yield the cues that have a direction without brackets beside the name."""
+        if self.cast.colons:
+            yield from phrased_cues(text)
+        if self.cast.words_below and (cue := phrased_cue_above(text)) is not None:
+            yield cue
 
     def _set_apart(self, paragraph: Evidence) -> Cue | None:
         """What can be nothing but a name: above words set in, or `Anna: Words` where the others are as `ANNA:`."""
