@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 
 from scriptmodel_trainer.corpus.layouts.names import (
@@ -109,7 +109,17 @@ _HUNG = re.compile(
     r"(?=(?:\n(?P=indent) +\S.*)+\Z)"
 )
 _OTHERS = re.compile(r",[^,]*,| and ", re.IGNORECASE)
+SCENE = 8  # lines; a scene may be a single paragraph
+_TURNS = 4  # names that come again in such a scene
+_SPARSE = 10  # lines for each of them, at most
 _TITLE_KINDS = _MARKED | {Kind.ALONE, Kind.ABOVE}
+
+
+def is_scene(text: str, cues: Sequence[Cue]) -> bool:
+    """Return whether a whole scene stands in the paragraph: people who speak in turns, on many lines."""
+    lines = text.count("\n")
+    turns = len(cues) - len({cue.name for cue in cues})
+    return lines >= SCENE and turns > max(_TURNS, lines // _SPARSE)
 
 
 def lost_cues(text: str, marks: str) -> Iterator[Cue]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from scriptmodel_trainer.corpus.layouts.closing import AHEAD, is_played
+from scriptmodel_trainer.corpus.layouts.cues import SCENE, is_scene
 from scriptmodel_trainer.corpus.layouts.directions import is_bracketed
 from scriptmodel_trainer.corpus.layouts.evidence import Evidence
 from scriptmodel_trainer.corpus.layouts.marks import (
@@ -23,7 +24,6 @@ from scriptmodel_trainer.corpus.layouts.rules import Test, first_verdict
 
 _NEAR = 12  # paragraphs looked at to see whether a play has begun
 _ENOUGH = 4  # cues among them
-_SCENE = 8  # lines; a scene may be a single paragraph
 _RANKS = {"PROLOGUE": 0, "INDUCTION": 0, "PART": 1, "ACT": 2, "EPISODE": 2, "SCENE": 3, "PLACE": 4}
 _LISTED = re.compile(r"\s*(?:(?:M|D)(?:RS?|rs?)\. )?[A-Z][^.?!\n]{1,40}[.,]?")
 _DESCRIBED = re.compile(r"\s*[A-Z]{2}[A-Z .'’-]*,.*")
@@ -69,10 +69,9 @@ def begins(paragraph: Evidence, front: Sequence[Evidence], ahead: Sequence[Evide
 
 def _is_scene(paragraph: Evidence, recognizer: Recognizer) -> bool:
     """Return whether a whole scene stands in the paragraph: people who speak in turns, on many lines."""
-    if paragraph.text.count("\n") < _SCENE or not recognizer.begins_with_cue(paragraph):
+    if paragraph.text.count("\n") < SCENE or not recognizer.begins_with_cue(paragraph):
         return False
-    names = [cue.name for cue in recognizer.meet(paragraph)]
-    return len(names) - len(set(names)) > _ENOUGH
+    return is_scene(paragraph.text, recognizer.meet(paragraph))
 
 
 def begins_without_names(paragraph: Evidence, ahead: Sequence[Evidence], recognizer: Recognizer) -> bool:

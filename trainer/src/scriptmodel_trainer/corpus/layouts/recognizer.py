@@ -12,10 +12,12 @@ from dataclasses import replace
 
 from scriptmodel_trainer.corpus.layouts.cast import GROUP_WORDS, STRONG, Cast
 from scriptmodel_trainer.corpus.layouts.cues import (
+    SCENE,
     Cue,
     Kind,
     candidates,
     hung_cue,
+    is_scene,
     lost_cues,
     member_cues,
     phrased_cue_above,
@@ -73,6 +75,18 @@ class Recognizer:
         if first.kind in (Kind.ALONE, Kind.ABOVE, Kind.SPACE):
             return False
         return (first.caps, first.kind) in self.cast.main
+
+    def scene_inside(self, paragraph: Evidence) -> int:
+        """Return where the first one known speaks if a scene stands in a paragraph that begins otherwise, else -1."""
+        text = paragraph.text
+        if text.count("\n") < SCENE or self.begins_with_cue(paragraph):
+            return -1
+        found = [
+            cue
+            for cue in self._candidates(paragraph)
+            if cue.kind is not Kind.LOST and cue.name in self.speakers and self._accepted(cue, text)
+        ]
+        return found[0].start if is_scene(text, found) else -1
 
     def first_name(self, paragraph: Evidence) -> str:
         """Who begins to speak at the beginning of the paragraph, "" if nobody does."""

@@ -108,7 +108,13 @@ def _directions_apart(source: Iterable[Paragraph], recognizer: Recognizer) -> It
             if above.is_bracketed and recognizer.begins_with_cue(below):
                 yield from (above, below)
                 continue
-        yield Evidence.of(paragraph)
+        seen = Evidence.of(paragraph)
+        start = recognizer.scene_inside(seen)
+        if start > 0:
+            yield Evidence(text[: start - 1], paragraph.line)
+            yield Evidence(text[start:], paragraph.line_at(start))
+        else:
+            yield seen
 
 
 def _opening(front: deque[Evidence], body: Body, ahead: deque[Evidence]) -> Iterator[Event]:

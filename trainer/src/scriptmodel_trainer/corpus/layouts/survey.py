@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
-from scriptmodel_trainer.corpus.layouts.cues import Cue, Kind, candidates, hung_cue, member_cues
+from scriptmodel_trainer.corpus.layouts.cues import SCENE, Cue, Kind, candidates, hung_cue, is_scene, member_cues
 from scriptmodel_trainer.corpus.layouts.directions import is_bracketed, is_verse, narrates, reads_like_direction
 from scriptmodel_trainer.corpus.layouts.letters import Letters
 from scriptmodel_trainer.corpus.layouts.marks import announces_play, is_furniture, is_heading, is_preface, stroke
@@ -161,6 +161,13 @@ def _without_licence(sample: Sequence[str]) -> Sequence[str]:
     return sample[first:last] if 0 < first < last else sample
 
 
+def _cues(text: str) -> list[Cue]:
+    """Return whatever stands where a name would in a paragraph; `Sir LUKE` is found twice and kept once."""
+    cues = list(candidates(text, caps=True))
+    seen = {(cue.start, cue.name) for cue in cues}
+    return cues + [cue for cue in candidates(text, caps=False) if (cue.start, cue.name) not in seen]
+
+
 @functools.lru_cache(maxsize=1)
 def survey(sample: tuple[str, ...]) -> Survey:
     """Look through the lines of a sample once; the last result is kept, since every style asks for it."""
@@ -174,13 +181,12 @@ def survey(sample: tuple[str, ...]) -> Survey:
         result.count_directions(text)
         result.find_preface(text)
         result.lower.update(_LOWER.findall(text))
-        if is_heading(text) or is_furniture(text):
-            headed = is_heading(text)
+        heading = is_heading(text)
+        cues = _cues(text) if not heading or text.count("\n") >= SCENE else []
+        if (heading and not is_scene(text, cues)) or is_furniture(text):
+            headed = heading
             result.rules.append((stroke(text), len(result.cues)))
             continue
-        cues = list(candidates(text, caps=True))
-        seen = {(cue.start, cue.name) for cue in cues}
-        cues += [cue for cue in candidates(text, caps=False) if (cue.start, cue.name) not in seen]  # `Sir LUKE` is both
         alone = len(cues) == 1 and not text[cues[0].end :].strip()
         detached = alone and cues[0].kind is Kind.ALONE
         softly = alone and cues[0].italic and not cues[0].caps
