@@ -6,7 +6,7 @@ import pytest
 from samples import ALONE, BEGINNING, CAST, LICENCE, LONG, TALK, Read
 
 from scriptmodel_trainer.corpus.events import EventKind
-from scriptmodel_trainer.corpus.layouts import LAYOUTS
+from scriptmodel_trainer.corpus.layouts import LAYOUTS, detect
 from scriptmodel_trainer.corpus.layouts.paragraphs import plain
 
 CROWD = "--Is that a boat, far out there, between the two buoys where no boat ever was before today?\n\n"
@@ -396,3 +396,9 @@ def test_a_list_with_a_few_repeated_names_is_no_scene() -> None:
         lines[number] = "Lamp: It gives light."
         lines[number + 5] = "Rope: It ties the boat."
     assert {event.kind for event in LAYOUTS["title-colon"].parse(lines, lines)} == {EventKind.CUT}
+
+
+def test_of_two_layouts_that_explain_all_of_a_text_the_one_with_more_names_is_read() -> None:
+    spoken = ["ANNA", "The tide is early.", "TIDE. It comes in.", "BEN", "So it is.", "BEN", "Call the boys."]
+    lines = ["The pier in the evening."] + spoken * 55
+    assert detect(lines)[0].name == "name-alone"
