@@ -27,10 +27,11 @@ TRAINING = 300
 
 
 @pytest.fixture
-def corpus(pachyderm: Pachyderm, release: Release, current: Path) -> Iterator[str]:
-    """A repo with a play; the operator runs."""
+def corpus(pachyderm: Pachyderm, release: Release, current: Path, plays: Namespace) -> Iterator[str]:
+    """A repo with a play; the operator runs. With objects left, the release would not be uninstalled."""
     release.deploy(current)
     yield pachyderm.corpus({"castle.txt": play(60)})
+    plays.kubectl("delete", "scriptmodels", "--all", "--timeout=180s")
     release.helm("uninstall", NAME, "--wait", "--timeout=3m")
 
 
@@ -66,6 +67,6 @@ def test_models_are_copied_read_and_reported(corpus: str, plays: Namespace, pach
     found = plays.wait_for(FIRST, learned, TRAINING)
     assert found["status"]["lineage"]["base"] == expected
     assert read_base(pachyderm, found)["digest"]
-    plays.kubectl("delete", "scriptmodel", OF_OBJECT, OF_REPO, FIRST, "--timeout=180s")
+    plays.kubectl("delete", "scriptmodels", "--all", "--timeout=180s")
     left = set(pachyderm.pipelines()) | pachyderm.repos()
     assert not [name for name in left if name.startswith(f"{SCRIPTMODEL}-")]

@@ -1,4 +1,4 @@
-"""Messages of Pachyderm 2.8 and later that python-pachyderm lacks, declared with the fields that the operator uses.
+"""Messages and fields of Pachyderm 2.8 and later that python-pachyderm lacks, as far as the operator uses them.
 
 Their names and numbers are those of Pachyderm's own pps.proto and transaction.proto.
 """
@@ -12,6 +12,8 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from scriptmodel_operator.pachyderm.protocol import pps
 
 CREATE_PIPELINE_V2 = "/pps_v2.API/CreatePipelineV2"
+PIPELINE_UPDATED_AT = 39
+"""Field of a pipeline's details: when its newest version was made. From 2.11 on, `created_at` is that of the first."""
 _PACKAGE = "scriptmodel.pachyderm"
 _Field = descriptor_pb2.FieldDescriptorProto
 

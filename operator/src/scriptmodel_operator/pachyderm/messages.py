@@ -8,9 +8,13 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from scriptmodel_operator.pachyderm.later_protocol import CreatePipelineV2Request, TransactionRequest
+from scriptmodel_operator.pachyderm.later_protocol import (
+    PIPELINE_UPDATED_AT,
+    CreatePipelineV2Request,
+    TransactionRequest,
+)
 from scriptmodel_operator.pachyderm.pipeline_json import request_json
-from scriptmodel_operator.pachyderm.protocol import pfs, pps, wrappers_pb2
+from scriptmodel_operator.pachyderm.protocol import pfs, pps, timestamp_pb2, wrappers_pb2
 from scriptmodel_operator.pachyderm.values import (
     BASE_INPUT,
     WHOLE_REPO,
@@ -159,9 +163,15 @@ def pipeline_info(message: Any) -> PipelineInfo:
         stopped=bool(message.stopped),
         spec=projection(ref, details),
         inputs=tuple(_inputs(details.input)),
-        created=moment(details, "created_at"),
+        created=_version_created(details),
         submitted=message.details_json,  # the field that 2.8 renamed user_spec_json; 2.7 leaves it empty
     )
+
+
+def _version_created(details: Any) -> datetime | None:
+    updated = (field.data for field in details.UnknownFields() if field.field_number == PIPELINE_UPDATED_AT)
+    stamp = next(updated, None)
+    return moment(details, "created_at") if stamp is None else _in_utc(timestamp_pb2.Timestamp.FromString(stamp))
 
 
 def projection(ref: PipelineRef, details: Any) -> PipelineSpec:
@@ -313,5 +323,8 @@ def moment(message: Any, name: str) -> datetime | None:
     """Return a timestamp field in UTC, None if it is not set."""
     if not message.HasField(name):
         return None
-    stamp = getattr(message, name)
+    return _in_utc(getattr(message, name))
+
+
+def _in_utc(stamp: Any) -> datetime:
     return datetime.fromtimestamp(stamp.seconds + stamp.nanos / 1e9, tz=UTC)
