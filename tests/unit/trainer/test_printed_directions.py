@@ -360,3 +360,25 @@ def test_a_direction_without_its_bracket_continues_with_its_italics(read: Read) 
         "",
         "She takes the oars and rows away to the pier. He looks after her, then follows.",
     )
+
+
+ABOVE = "ANNA.\nThe tide is early.\n\nBEN.\nSo it is.\n\n" * 12
+
+
+@pytest.mark.parametrize("stop", [".", ":"])
+def test_a_direction_without_brackets_stands_beside_a_name_above_the_words(read: Read, stop: str) -> None:
+    told = f"ANNA, à part{stop}\nIt will be late.\n\nBEN, turning to\xa0Carl{stop}\nCall the boys.\n\n"
+    assert read("ACT I\n\n" + ABOVE + told + ABOVE)[25:28] == [
+        ("ANNA", "(à part) It will be late."),
+        ("BEN", "(turning to Carl) Call the boys."),
+        ("ANNA", "The tide is early."),
+    ]
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["CARL, the pilot.\nHe is late.", "ANNA, come in.", "ANNA, Ben and the boys.\nThey are late.", "ANNA, is it?\nNo."],
+)
+def test_a_comma_after_a_name_begins_no_direction_elsewhere(read: Read, words: str) -> None:
+    found = read("ACT I\n\n" + ABOVE + words + "\n\n" + ABOVE)
+    assert not any(said.startswith("(") for _, said in found)

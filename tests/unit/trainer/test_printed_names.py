@@ -56,28 +56,6 @@ def test_the_last_word_of_a_speech_may_be_end(read: Read) -> None:
     assert read("ACT I\n" + TALK * 8 + "ANNA. Where will it\nend!\n" + TALK)[33] == ("ANNA", "Where will it end!")
 
 
-ABOVE = "ANNA.\nThe tide is early.\n\nBEN.\nSo it is.\n\n" * 12
-
-
-@pytest.mark.parametrize("stop", [".", ":"])
-def test_a_direction_without_brackets_stands_beside_a_name_above_the_words(read: Read, stop: str) -> None:
-    told = f"ANNA, à part{stop}\nIt will be late.\n\nBEN, turning to\xa0Carl{stop}\nCall the boys.\n\n"
-    assert read("ACT I\n\n" + ABOVE + told + ABOVE)[25:28] == [
-        ("ANNA", "(à part) It will be late."),
-        ("BEN", "(turning to Carl) Call the boys."),
-        ("ANNA", "The tide is early."),
-    ]
-
-
-@pytest.mark.parametrize(
-    "words",
-    ["CARL, the pilot.\nHe is late.", "ANNA, come in.", "ANNA, Ben and the boys.\nThey are late.", "ANNA, is it?\nNo."],
-)
-def test_a_comma_after_a_name_begins_no_direction_elsewhere(read: Read, words: str) -> None:
-    found = read("ACT I\n\n" + ABOVE + words + "\n\n" + ABOVE)
-    assert not any(said.startswith("(") for _, said in found)
-
-
 def test_a_name_and_its_direction_in_italics_above_the_words(read: Read) -> None:
     talk = "_The Boy (laughing)._\n\nDid you see the gull?\n\n_Anna._\n\nI see it every day.\n\n"
     assert read("ACT I\n\n" + talk * 6)[1:3] == [
