@@ -116,7 +116,7 @@ _TITLE_KINDS = _MARKED | {Kind.ALONE, Kind.ABOVE}
 
 
 def is_scene(text: str, cues: Sequence[Cue]) -> bool:
-    """Return whether a whole scene stands in the paragraph: people who speak in turns, on many lines."""
+    """Return whether the paragraph is a whole scene: many lines on which speakers alternate."""
     lines = text.count("\n")
     turns = len(cues) - len({cue.name for cue in cues})
     return lines >= SCENE and turns > max(_TURNS, lines // _SPARSE)

@@ -68,7 +68,7 @@ def begins(paragraph: Evidence, front: Sequence[Evidence], ahead: Sequence[Evide
 
 
 def _is_scene(paragraph: Evidence, recognizer: Recognizer) -> bool:
-    """Return whether a whole scene stands in the paragraph: people who speak in turns, on many lines."""
+    """Return whether the paragraph is a whole scene that begins with a cue."""
     if paragraph.text.count("\n") < SCENE or not recognizer.begins_with_cue(paragraph):
         return False
     return is_scene(paragraph.text, recognizer.meet(paragraph))

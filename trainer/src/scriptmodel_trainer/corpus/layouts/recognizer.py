@@ -77,7 +77,7 @@ class Recognizer:
         return (first.caps, first.kind) in self.cast.main
 
     def scene_inside(self, paragraph: Evidence) -> int:
-        """Return where the first one known speaks if a scene stands in a paragraph that begins otherwise, else -1."""
+        """Return the start of the first cue of a known speaker in a scene that begins with other text, or -1."""
         text = paragraph.text
         if text.count("\n") < SCENE or self.begins_with_cue(paragraph):
             return -1
