@@ -21,8 +21,8 @@ from scriptmodel_operator.leadership import UNLIMITED
 from scriptmodel_operator.pachyderm import messages
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.channel import PachdAddress
+from scriptmodel_operator.pachyderm.pipeline_json import create_v2_request, submitted_spec
 from scriptmodel_operator.pachyderm.protocol import pps_grpc, transaction, transaction_grpc
-from scriptmodel_operator.pachyderm.submitted import submitted_spec
 from scriptmodel_operator.pachyderm.values import BranchRef, PipelineApply, PipelineInfo, PipelineRef, RepoRef
 from scriptmodel_operator.pachyderm.versions import ServerVersion
 from tests.bench.operator.wire import field
@@ -104,7 +104,7 @@ def test_an_abandoned_transaction_shows_whose_it_is(
     opened = transaction_grpc.APIStub(channel).StartTransaction(transaction.StartTransactionRequest(), timeout=60)
     ref = PipelineRef("default", f"{plays.name}-train")
     spec = replace(PLAIN, ref=ref, input_branch=BranchRef(plays, "master"), annotations=MARK)
-    request = messages.create_v2_request(PipelineApply(spec)).SerializeToString()
+    request = create_v2_request(PipelineApply(spec)).SerializeToString()
     create = channel.unary_unary("/pps_v2.API/CreatePipelineV2", bytes, bytes)
     create(request, metadata=[("pach-transaction", opened.id)], timeout=60)
     found = {each.id: each for each in gateway.list_transactions()}

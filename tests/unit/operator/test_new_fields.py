@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,9 @@ from scriptmodel_operator.desired.digest import fingerprint
 from scriptmodel_operator.desired.pipelines import Desired, DesiredPipeline, desired
 from scriptmodel_operator.desired.placement import OPERATORS_OWN
 from scriptmodel_operator.desired.references import references
-from scriptmodel_operator.pachyderm.values import PipelineApply
+from scriptmodel_operator.pachyderm.pipeline_json import create_v2_request, submitted_spec
+from scriptmodel_operator.pachyderm.values import PipelineApply, PipelineSpec
+from scriptmodel_operator.reconcile.wording import in_terms_of_the_object
 from tests.unit.operator.messages import observed
 from tests.unit.operator.world import IMAGE, scriptmodel
 
@@ -83,6 +86,8 @@ EFFECTS: dict[str, tuple[object, tuple[str, ...]]] = {
     "generation.keep": ("best", GENERATE),
 }
 """Each field that pipelines carry out: a value other than its default, and the pipelines that it changes."""
+OPERATORS_OPTIONS = {"--data", "--out", "--log", "--set"}
+"""Options of the trainer that no field sets."""
 ELSEWHERE = {
     "model.from": "the operator copies it into a repo, whose branch the train pipeline reads: see test_life_base.py",
     "training.warmStart": "the same with the object's own last model",
@@ -153,10 +158,26 @@ def _differences(old: DesiredPipeline, new: DesiredPipeline) -> dict[str, bool]:
     return {
         "what is sent": old.spec != new.spec,
         "what the server answers": observed(PipelineApply(old.spec)).spec != observed(PipelineApply(new.spec)).spec,
+        "what its author submitted": _submitted(old.spec) != _submitted(new.spec),
         "fingerprint": fingerprint(old.spec) != fingerprint(new.spec),
         "digest": old.mark.digest != new.mark.digest,
         "what plan shows": bool(field_changes(old.spec, new.spec)),
     }
+
+
+def _submitted(spec: PipelineSpec) -> PipelineSpec:
+    text = create_v2_request(PipelineApply(spec)).create_pipeline_request_json
+    return submitted_spec(replace(observed(PipelineApply(spec)), submitted=text))
+
+
+@pytest.mark.parametrize("path", EFFECTS)
+def test_an_error_of_the_trainer_is_worded_with_the_field(path: str) -> None:
+    """`wording.py` replaces each option, and each setting in snake case, that a field adds to a command."""
+    value, kinds = EFFECTS[path]
+    for kind in kinds:
+        command = getattr(pipelines(spec_with(path, value)), kind).spec.command
+        names = {word.partition("=")[0] for word in command if re.match(r"--|\w+_\w+=", word)} - OPERATORS_OPTIONS
+        assert not [name for name in names if in_terms_of_the_object(name, generating=kind == "generate") == name]
 
 
 @pytest.mark.parametrize("path", ELSEWHERE)

@@ -13,8 +13,8 @@ from google.protobuf import json_format
 from scriptmodel_operator.desired.digest import fingerprint
 from scriptmodel_operator.pachyderm import messages
 from scriptmodel_operator.pachyderm.later_protocol import CreatePipelineV2Request
+from scriptmodel_operator.pachyderm.pipeline_json import create_v2_request, submitted_spec
 from scriptmodel_operator.pachyderm.protocol import pps
-from scriptmodel_operator.pachyderm.submitted import submitted_spec
 from scriptmodel_operator.pachyderm.values import (
     BranchRef,
     PipelineApply,
@@ -73,7 +73,7 @@ DEFAULTS: dict[str, Any] = {
 
 def sent(spec: PipelineSpec) -> dict[str, Any]:
     """The JSON of the request, as it is on the wire."""
-    wire = messages.create_v2_request(PipelineApply(spec)).SerializeToString()
+    wire = create_v2_request(PipelineApply(spec)).SerializeToString()
     content: dict[str, Any] = json.loads(CreatePipelineV2Request.FromString(wire).create_pipeline_request_json)
     return content
 
@@ -120,7 +120,7 @@ def test_lists_and_maps_are_never_null_which_the_server_refuses() -> None:
 
 def test_it_has_no_field_of_the_request_itself_and_none_that_later_servers_do_not_know() -> None:
     assert not {"update", "reprocess", "dryRun", "specCommit", "salt", "detailsJson"} & set(sent(FULL))
-    request = messages.create_v2_request(PipelineApply(FULL, update=True, reprocess=True))
+    request = create_v2_request(PipelineApply(FULL, update=True, reprocess=True))
     assert (request.update, request.reprocess, request.dry_run) == (True, True, False)
     assert request.SerializeToString().endswith(b"\x18\x01\x20\x01"), "fields 3 and 4 of Pachyderm's message"
 
@@ -138,7 +138,7 @@ def test_a_pipeline_that_an_older_operator_sent_has_the_same_fingerprint(spec: P
     assert fingerprint(submitted(spec, text)) == fingerprint(spec)
 
 
-def test_names_in_snake_case_and_enums_by_number_are_read_too() -> None:
+def test_names_in_snake_case_enums_by_number_and_fields_of_newer_servers_are_read_too() -> None:
     text = json.dumps(
         {
             "transform": {"image": "trainer:1", "cmd": ["scriptmodel-trainer", "train"]},
@@ -148,6 +148,7 @@ def test_names_in_snake_case_and_enums_by_number_are_read_too() -> None:
             "resource_limits": {"gpu": {"type": "nvidia.com/gpu", "number": 1}, "cpu": None},
             "tolerations": [{"key": "gpu", "operator": 1, "effect": 3, "toleration_seconds": "30"}],
             "node_selector": None,
+            "fieldOfANewerServer": {"image": "other"},
         }
     )
     expected = replace(
@@ -158,7 +159,7 @@ def test_names_in_snake_case_and_enums_by_number_are_read_too() -> None:
     assert submitted(PLAIN, text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "no JSON", "[]", '{"tolerations": [{"operator": 9}]}', '{"datumTries": "x"}'])
+@pytest.mark.parametrize("text", ["", "no JSON", '{"tolerations": [{"operator": "NEWER"}]}', '{"datumTries": "x"}'])
 def test_without_a_readable_submission_the_pipeline_of_the_server_counts(text: str) -> None:
     info: PipelineInfo = replace(observed(PipelineApply(PLAIN)), submitted=text)
     assert submitted_spec(info) == info.spec

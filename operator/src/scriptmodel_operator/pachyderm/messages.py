@@ -8,12 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from scriptmodel_operator.pachyderm.later_protocol import (
-    PIPELINE_UPDATED_AT,
-    CreatePipelineV2Request,
-    TransactionRequest,
-)
-from scriptmodel_operator.pachyderm.pipeline_json import request_json
+from scriptmodel_operator.pachyderm.later_protocol import PIPELINE_UPDATED_AT, TransactionRequest
 from scriptmodel_operator.pachyderm.protocol import pfs, pps, timestamp_pb2, wrappers_pb2
 from scriptmodel_operator.pachyderm.values import (
     BASE_INPUT,
@@ -118,15 +113,6 @@ def _branch_input(branch: BranchRef, name: str, glob: str) -> Any:
     return pps.Input(pfs=source)
 
 
-def create_v2_request(pipeline: PipelineApply) -> Any:
-    """Return the same request in the form that Pachyderm 2.8 and later merge nothing into."""
-    return CreatePipelineV2Request(
-        create_pipeline_request_json=request_json(create_request(pipeline)),
-        update=pipeline.update,
-        reprocess=pipeline.reprocess,
-    )
-
-
 def _resources(amounts: ResourceAmounts) -> Any:
     if amounts.empty:
         return None
@@ -162,7 +148,7 @@ def pipeline_info(message: Any) -> PipelineInfo:
         reason=message.reason or details.reason,
         stopped=bool(message.stopped),
         spec=projection(ref, details),
-        inputs=tuple(_inputs(details.input)),
+        inputs=tuple(_inputs(details.input, ref)),
         created=_version_created(details),
         submitted=message.details_json,  # the field that 2.8 renamed user_spec_json; 2.7 leaves it empty
     )
@@ -175,17 +161,17 @@ def _version_created(details: Any) -> datetime | None:
 
 
 def projection(ref: PipelineRef, details: Any) -> PipelineSpec:
-    """Return exactly the fields that the operator sets, as they are on the server."""
+    """Return exactly the fields that the operator sets, from a pipeline's details or a CreatePipelineRequest."""
     crossed = [each.pfs for each in details.input.cross if each.HasField("pfs")]
     base = next((each for each in crossed if each.name == BASE_INPUT), None)
     source = next((each for each in crossed if each is not base), details.input.pfs)
-    branch = _branch_of(source)
+    branch = _branch_of(source, ref)
     scheduling = details.scheduling_spec if details.HasField("scheduling_spec") else None
     return PipelineSpec(
         ref=ref,
         image=sys.intern(details.transform.image),
         command=tuple(map(sys.intern, details.transform.cmd[:])),  # most words stand in every pipeline's
-        input_name=source.name,
+        input_name=source.name or branch.repo.name,
         input_branch=branch,
         glob=source.glob,
         datum_tries=int(details.datum_tries),
@@ -199,7 +185,7 @@ def projection(ref: PipelineRef, details: Any) -> PipelineSpec:
         pod_patch=details.pod_patch,
         image_pull_secrets=tuple(details.transform.image_pull_secrets),
         labels=tuple(sorted(details.metadata.labels.items())),
-        base_branch=_branch_of(base) if base else None,
+        base_branch=_branch_of(base, ref) if base else None,
         description=details.description,
         annotations=dict(details.metadata.annotations),
     )
@@ -221,24 +207,25 @@ def _pod_toleration(message: Any) -> PodToleration:
     seconds = int(message.toleration_seconds.value) if message.HasField("toleration_seconds") else None
     return PodToleration(
         key=message.key,
-        operator=_OPERATOR_NAMES[message.operator],
+        operator=_OPERATOR_NAMES.get(message.operator, str(message.operator)),
         value=message.value,
-        effect=_EFFECT_NAMES[message.effect],
+        effect=_EFFECT_NAMES.get(message.effect, str(message.effect)),
         seconds=seconds,
     )
 
 
-def _branch_of(source: Any) -> BranchRef:
-    return BranchRef(RepoRef(source.project or "default", source.repo), source.branch or "master")
+def _branch_of(source: Any, pipeline: PipelineRef) -> BranchRef:
+    """Return the branch of an input; what its author left out has the server's defaults."""
+    return BranchRef(RepoRef(source.project or pipeline.project, source.repo), source.branch or "master")
 
 
-def _inputs(message: Any) -> Iterator[BranchRef]:
+def _inputs(message: Any, pipeline: PipelineRef) -> Iterator[BranchRef]:
     """Return every branch that a pipeline reads, however its inputs are nested: a reader blocks a deletion."""
     if message.HasField("pfs"):
-        yield _branch_of(message.pfs)
+        yield _branch_of(message.pfs, pipeline)
     for kind in ("join", "group", "cross", "union"):
         for child in getattr(message, kind):
-            yield from _inputs(child)
+            yield from _inputs(child, pipeline)
 
 
 def job_info(message: Any) -> JobInfo:

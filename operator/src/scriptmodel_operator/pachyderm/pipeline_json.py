@@ -1,8 +1,11 @@
-"""Writes a pipeline as the JSON that Pachyderm 2.8 and later take, complete enough that nothing is merged into it.
+"""Writes and reads a pipeline as the JSON that Pachyderm 2.8 and later take and keep. Pure.
 
 Those servers merge their administrator's defaults into what is left out: an absent field of the JSON, and a zero in the
 older CreatePipelineRequest. So each field is named here. A zero or an empty list stays as it is; null removes what the
 defaults have. Only maps (environment, labels, annotations, node selector) still take further entries from them.
+
+What a server runs is the JSON merged with the defaults. The two differ without anybody having changed the pipeline, so
+drift is looked for in the JSON that was submitted.
 """
 
 from __future__ import annotations
@@ -12,8 +15,32 @@ from typing import Any
 
 from google.protobuf import json_format
 
+from scriptmodel_operator.pachyderm.later_protocol import CreatePipelineV2Request
+from scriptmodel_operator.pachyderm.messages import create_request, projection
+from scriptmodel_operator.pachyderm.protocol import pps
+from scriptmodel_operator.pachyderm.values import PipelineApply, PipelineInfo, PipelineSpec
+
 _NOT_OF_THE_PIPELINE = frozenset({"detailsJson", "dryRun", "update", "reprocess", "specCommit", "salt"})
 """Fields about the request, which the server ignores or fills in. The first is no longer known to 2.8."""
+
+
+def create_v2_request(pipeline: PipelineApply) -> Any:
+    """Return `create_request` in the form that Pachyderm 2.8 and later merge nothing into."""
+    return CreatePipelineV2Request(
+        create_pipeline_request_json=request_json(create_request(pipeline)),
+        update=pipeline.update,
+        reprocess=pipeline.reprocess,
+    )
+
+
+def submitted_spec(info: PipelineInfo) -> PipelineSpec:
+    """Return the fields that the operator sets as submitted; as they are on the server if that is not known."""
+    request = pps.CreatePipelineRequest()
+    try:
+        json_format.Parse(info.submitted, request, ignore_unknown_fields=True)
+    except json_format.ParseError:
+        return info.spec  # empty, as before 2.8, or not the JSON of a pipeline
+    return projection(info.ref, request)
 
 
 def request_json(request: Any) -> str:

@@ -11,7 +11,7 @@ from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.desired.digest import fingerprint
 from scriptmodel_operator.desired.pipelines import Desired, DesiredPipeline, retraining_requested
 from scriptmodel_operator.observe.view import ModelView, PipelineView
-from scriptmodel_operator.pachyderm.submitted import submitted_spec
+from scriptmodel_operator.pachyderm.pipeline_json import submitted_spec
 from scriptmodel_operator.pachyderm.values import JobState, PipelineApply, PipelineRef, PipelineState
 from scriptmodel_operator.reconcile.budget import BUDGET_RAISED, is_continued
 from scriptmodel_operator.reconcile.restarts import state_is_kept
