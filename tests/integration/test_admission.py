@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from dev.paths import ROOT
-from scriptmodel_cli.local.schema import admitted
+from scriptmodel_cli.schema import admitted
 from tests.integration.cluster import Cluster, manifest
 
 REPO = {"repo": {"name": "plays"}}

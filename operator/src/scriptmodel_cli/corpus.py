@@ -50,9 +50,9 @@ class CorpusFile:
 def find_corpus(paths: Iterable[Path], note: Callable[[str], None]) -> list[CorpusFile]:
     """Return the text files among the paths and below folders, sorted by their path in Pachyderm.
 
-    Within a folder, files that are hidden, empty or binary and links to folders are skipped with a note; a path given
-    directly must be a text file. Characters that Pachyderm refuses in paths are percent-encoded with a note, because
-    one refused path would abort the whole upload.
+    Within a folder, files that are hidden, empty or binary, and links to folders or out of it, are skipped with a note;
+    a path given directly must be a text file. Characters that Pachyderm refuses in paths are percent-encoded with a
+    note, because one refused path would abort the whole upload.
     """
     found: dict[str, CorpusFile] = {}
     for source, name, named in _files(paths, note):
@@ -84,7 +84,7 @@ def _files(paths: Iterable[Path], note: Callable[[str], None]) -> Iterator[tuple
 
 def _below(top: Path, note: Callable[[str], None]) -> Iterator[tuple[Path, str, bool]]:
     """Yield the files below a folder without recursion, which a thousand nested folders would exhaust."""
-    waiting = [top]
+    waiting, inside = [top], top.resolve()
     while waiting:
         folders, files = _entries(waiting.pop())
         for path in folders:
@@ -92,7 +92,10 @@ def _below(top: Path, note: Callable[[str], None]) -> Iterator[tuple[Path, str, 
                 note(f"skipped {path}: it {reason}")
         waiting += reversed([path for path in folders if not _skip_reason(path)])
         for path in files:
-            yield path, path.relative_to(top).as_posix(), False
+            if path.is_symlink() and not path.resolve().is_relative_to(inside):
+                note(f"skipped {path}: it is a link out of {top}")
+            else:
+                yield path, path.relative_to(top).as_posix(), False
 
 
 def _entries(folder: Path) -> tuple[list[Path], list[Path]]:

@@ -59,8 +59,8 @@ def say(lines: Sequence[str]) -> None:
 
 
 def note(text: str) -> None:
-    """Write a line to stderr, for what is not the command's result."""
-    _write(escaped(text), err=True)
+    """Write one line to stderr, for what is not the command's result."""
+    _write(escaped(text).replace("\n", "\\n"), err=True)
 
 
 def draw(lines: Sequence[str], *, over: int, err: bool) -> None:

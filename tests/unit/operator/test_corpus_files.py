@@ -11,23 +11,27 @@ from scriptmodel_cli.corpus import find_corpus
 from scriptmodel_cli.errors import InputError
 
 
-def test_a_link_to_a_folder_is_noted_and_one_to_a_file_is_that_file(tmp_path: Path) -> None:
+def test_links_to_folders_and_out_of_the_folder_are_noted_and_one_to_a_file_in_it_is_that_file(tmp_path: Path) -> None:
     plays, elsewhere = tmp_path / "plays", tmp_path / "elsewhere"
     for folder in (plays / "acts", elsewhere):
         folder.mkdir(parents=True)
         (folder / "hamlet.txt").write_text("HAMLET: Words.")
     (plays / "more").symlink_to(elsewhere)
     (plays / "round").symlink_to(plays)
-    (plays / "macbeth.txt").symlink_to(elsewhere / "hamlet.txt")
-    (plays / "lost.txt").symlink_to(elsewhere / "lost.txt")
+    (plays / "macbeth.txt").symlink_to(Path("acts", "hamlet.txt"))
+    (plays / "secret.txt").symlink_to(elsewhere / "hamlet.txt")
+    (plays / "lost.txt").symlink_to("found.txt")
     notes = list[str]()
     assert [file.path for file in find_corpus([plays], notes.append)] == ["/acts/hamlet.txt", "/macbeth.txt"]
     assert notes == [
         f"skipped {plays / 'more'}: it is a link to a folder",
         f"skipped {plays / 'round'}: it is a link to a folder",
         f"skipped {plays / 'lost.txt'}: it is not a regular file",
+        f"skipped {plays / 'secret.txt'}: it is a link out of {plays}",
     ]
     assert [file.path for file in find_corpus([plays / "more"], notes.append)] == ["/hamlet.txt"], "as it was named"
+    (named,) = find_corpus([plays / "secret.txt"], notes.append)
+    assert named.path == "/secret.txt"
 
 
 def test_a_file_in_an_unreadable_folder_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,19 +7,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
 from scriptmodel_cli import session
 from scriptmodel_cli.main import main
 from scriptmodel_operator.kube import login  # noqa: F401 - takes its time, which a wait has not
+from scriptmodel_operator.kube.errors import KubeError
 from tests.unit.operator.terminal import as_object, training_world
 from tests.unit.operator.world import World, trained_world
 from tests.web import Answer, Handler, WebServer
 
 PATH = "/apis/scriptmodel.dev/v1alpha1/namespaces/ml/scriptmodels/thrones"
 SERVED = "/apis/scriptmodel.dev/v1alpha1"
-NAMED = {"metadata": {"name": "thrones"}}
+SCRIPTMODEL = {"apiVersion": "scriptmodel.dev/v1alpha1", "kind": "ScriptModel", "metadata": {"name": "thrones"}}
 FOLLOW = [["wait"], ["status", "-w"]]
 
 
@@ -222,7 +224,7 @@ def test_an_unreadable_cluster_id_is_reported_with_the_option_to_set_it(
 @pytest.mark.parametrize("words", [["status"], ["list"], ["plan"]], ids=" ".join)
 def test_a_cluster_without_the_crd_is_reported(server: WebServer, tmp_path: Path, words: list[str]) -> None:
     file = tmp_path / "thrones.yaml"
-    file.write_text(json.dumps({"apiVersion": "scriptmodel.dev/v1alpha1", "kind": "ScriptModel", **NAMED, "spec": {}}))
+    file.write_text(json.dumps({**SCRIPTMODEL, "spec": {}}))
     options = ["-f", str(file)] if words == ["plan"] else []
     done = run(server, tmp_path, [*words, *options], replying(404, {"message": "404 page not found"}))
     assert done.exit_code == (2 if words == ["plan"] else 1)
@@ -230,6 +232,26 @@ def test_a_cluster_without_the_crd_is_reported(server: WebServer, tmp_path: Path
         "Error: the API server does not know ScriptModels: check that this is the right cluster, or install the CRD "
         "with `kubectl apply -f manifests/crd.yaml`\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("field", "words"),
+    [("presett", "spec.model.presett: unknown field (did you mean preset?)"), ("preset", "the server's own reason")],
+)
+def test_a_refused_file_is_explained_as_without_a_cluster(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ready: dict[str, Any], field: str, words: str
+) -> None:
+    def refuse(*_args: object) -> None:
+        raise click.ClickException("the server's own reason") from KubeError("checking thrones", 422, "")
+
+    monkeypatch.setattr(session.Session, "find", lambda *_args: {**ready, "spec": {}})
+    monkeypatch.setattr(session.Session, "call", refuse)
+    file = tmp_path / "thrones.yaml"
+    spec = {"corpus": {"repo": {"name": "plays"}}, "model": {field: "demo"}}
+    file.write_text(json.dumps({**SCRIPTMODEL, "spec": spec}))
+    done = CliRunner().invoke(main, ["plan", "-n", "ml", "-f", str(file)])
+    assert done.exit_code == 2
+    assert words in done.stderr
 
 
 @pytest.mark.parametrize(("words", "code"), [(["logs"], 1), (["plan"], 2)])

@@ -10,8 +10,8 @@ from click.testing import CliRunner
 
 from scriptmodel_cli.documents import read_documents
 from scriptmodel_cli.errors import InputError
-from scriptmodel_cli.local.schema import admitted
 from scriptmodel_cli.main import main
+from scriptmodel_cli.schema import admitted
 
 UNCOMMENTED = ("# overrides:", "# samples:", "# speaker:", "# prompt:")
 

@@ -18,8 +18,8 @@ from scriptmodel_cli.errors import InputError
 from scriptmodel_cli.local.objects import Objects
 from scriptmodel_cli.local.programs import find_trainer
 from scriptmodel_cli.local.run import everything_for
-from scriptmodel_cli.local.schema import admitted, rule_of, spec_schema
 from scriptmodel_cli.main import main
+from scriptmodel_cli.schema import admitted, rule_of, spec_schema
 from scriptmodel_operator.api.crd import NEW_GPUS, custom_resource_definition
 from scriptmodel_operator.api.identity import API_VERSION, FINALIZER, KIND
 from scriptmodel_operator.api.objects import parse_object

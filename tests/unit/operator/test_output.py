@@ -35,6 +35,11 @@ def test_control_characters_are_shown_and_tabs_and_line_feeds_kept() -> None:
     assert output.escaped("é\tü\n😀") == "é\tü\n😀"
 
 
+def test_a_note_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    output.note("skipped a\nError: b.txt")
+    assert capsys.readouterr().err == "skipped a\\nError: b.txt\n"
+
+
 @given(st.text())
 def test_no_text_reaches_the_terminal_with_a_control_character(foreign: str) -> None:
     shown = output.escaped(foreign)

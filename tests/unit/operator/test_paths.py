@@ -62,6 +62,7 @@ def test_every_path_is_one_that_pachyderm_allows(name: str) -> None:
 
 def test_characters_that_pachyderm_does_not_allow_are_percent_encoded() -> None:
     assert in_pachyderm("Épisode (1)!.txt") == "/%C3%89pisode %281%29%21.txt"
+    assert in_pachyderm("a\\b") == "/a%5Cb", "a backslash escapes the next character when a file is read"
     assert in_pachyderm(b"caf\xe9".decode("utf-8", "surrogateescape")) == "/caf%E9"
 
 

@@ -53,14 +53,17 @@ def script(
         raise click.UsageError("--score is of the script itself: leave out --sample, --all and --out")
     if every and form == "html":
         raise click.UsageError("--all does not support html, since a page holds one script: use --sample N")
-    status = session.get(name).get("status") or {}
+    model = session.get(name)
+    status = model.get("status") or {}
     found, where = status.get("script") or {}, (status.get("lineage") or {}).get("script")
     if not found or not where:
         raise click.ClickException(f"{name} has no script yet: see `scriptmodel why {name}`")
     if score:
         emit(f"{_verdict(name, found)}\n")
         return
-    contents = _samples(session, name, found, where, None if every else sample or 1)
+    keeps_best = (model["spec"].get("generation") or {}).get("keep") == "best"
+    advice = "spec.generation.keep: best keeps one; set keep: first" if keeps_best else "raise spec.generation.samples"
+    contents = _samples(session, name, found, where, None if every else sample or 1, advice)
     if form == TEXT:
         content = b"\n".join(contents)
     else:
@@ -83,9 +86,9 @@ def _verdict(name: str, found: Mapping[str, Any]) -> str:
 
 
 def _samples(
-    session: Session, name: str, found: Mapping[str, Any], where: Mapping[str, Any], sample: int | None
+    session: Session, name: str, found: Mapping[str, Any], where: Mapping[str, Any], sample: int | None, advice: str
 ) -> list[bytes]:
-    """Return the contents of one sample, or of all. Raises InputError if the sample does not exist."""
+    """Return the contents of one sample, or of all. Raises InputError, with `advice`, if the sample does not exist."""
     excerpt = str(found.get("excerpt", "")).encode()
     if sample == 1 and len(excerpt) >= found["sizeBytes"]:
         return [excerpt]
@@ -96,7 +99,7 @@ def _samples(
         paths = {int(match[1] or 1): path for path in gateway.walk_files(repo, commit) if (match := sample_path(path))}
         if sample is not None and sample not in paths:
             known = ", ".join(map(str, sorted(paths)))
-            raise InputError(f"{name} has no sample {sample}: it has {known or 'none'}; raise spec.generation.samples")
+            raise InputError(f"{name} has no sample {sample}: it has {known or 'none'}; {advice}")
         numbers = sorted(paths) if sample is None else [sample]
         return [gateway.read_file(repo, commit, paths[number], _MAX_SCRIPT_BYTES) for number in numbers]
 

@@ -14,8 +14,8 @@ from typing import Any
 
 from scriptmodel_cli.documents import Documents
 from scriptmodel_cli.errors import InputError
-from scriptmodel_cli.local.schema import admitted
 from scriptmodel_cli.options import now
+from scriptmodel_cli.schema import admitted
 from scriptmodel_operator.api.conditions import timestamp
 from scriptmodel_operator.api.identity import API_VERSION, KIND, RECONCILE_AT
 from scriptmodel_operator.kube.errors import KubeConflictError, KubeNotFoundError

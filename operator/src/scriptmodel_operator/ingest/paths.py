@@ -8,7 +8,7 @@ from scriptmodel_operator.ingest.failures import invalid
 
 MAX_PATH = 1000
 _DRIVE = re.compile(r"^[A-Za-z]:/")
-_REFUSED_BY_PACHYDERM = re.compile(r"[^ -~]|[*?\[\]{}!()@+^]")
+_REFUSED_BY_PACHYDERM = re.compile(r"[^ -~]|[*?\[\]{}!()@+^\\]")
 _SHOWN = 80
 
 
@@ -26,8 +26,8 @@ def clean(name: str) -> str:
 
 
 def in_pachyderm(path: str) -> str:
-    """Return the absolute path in Pachyderm, with characters that it does not allow, such as `(` and `é`,
-    percent-encoded.
+    """Return the absolute path in Pachyderm, with characters that it does not allow or cannot read back, such
+    as `(`, `é` and `\\`, percent-encoded.
     """
     return "/" + _REFUSED_BY_PACHYDERM.sub(_percent, path)
 
