@@ -1,9 +1,8 @@
 """Creates, changes, suspends and deletes objects at random while the operator is killed, and checks what is left.
 
-The operator's own parts run against an API server and a Pachyderm in memory; the first process names pipelines as older
-operators did. At the end of a case each object is ready or has a reason, and once all are deleted nothing of them
-is left, but for what their deletionPolicy keeps. Nothing of anybody else is ever touched. `CHURN_OBJECTS` sets the
-number of objects of a case [default: 60].
+The operator's own parts run against an API server and a Pachyderm in memory. At the end of a case each object is ready
+or has a reason, and once all are deleted nothing of them is left, but for what their deletionPolicy keeps. Nothing of
+anybody else is ever touched. `CHURN_OBJECTS` sets the number of objects of a case [default: 60].
 """
 
 from __future__ import annotations
@@ -22,14 +21,11 @@ from typing import Any, cast
 
 from scriptmodel_operator.api.identity import ADOPT, RECONCILE_AT, RETRAIN_AT
 from scriptmodel_operator.api.marks import Mark, Owner
-from scriptmodel_operator.api.names import PachydermNames, possible_names
-from scriptmodel_operator.api.objects import ScriptModel
+from scriptmodel_operator.api.names import pachyderm_names
 from scriptmodel_operator.app import Process, compose
 from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.controller.inbox import arrived, deleted
 from scriptmodel_operator.kube.errors import KubeConflictError, KubeNotFoundError
-from scriptmodel_operator.observe.observer import Observer
-from scriptmodel_operator.observe.snapshot import Snapshot
 from scriptmodel_operator.pachyderm.calls import Calls
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 from scriptmodel_operator.pachyderm.errors import UnavailableError
@@ -56,13 +52,6 @@ SETTLE_SECONDS = 50.0
 POLL_SECONDS = 0.05
 Key = tuple[str, str]
 Keeps = ("Retain", "Orphan")
-
-
-class OlderObserver(Observer):
-    """Names objects as older operators did."""
-
-    def named(self, model: ScriptModel, _snapshot: Snapshot) -> ScriptModel:
-        return replace(model, known_names=possible_names(model.namespace, model.name, "default")[1])
 
 
 class OneAtATime:
@@ -152,15 +141,11 @@ class Kube(UnexpectedKube):
 class Operator:
     """One operator process; killed, it leaves its current action unfinished."""
 
-    def __init__(self, kube: Kube, pachyderm: OneAtATime, *, older: bool) -> None:
+    def __init__(self, kube: Kube, pachyderm: OneAtATime) -> None:
         self._calls, process = Calls(4), Process.create()
         config = OperatorConfig(PachdAddress("nowhere:1"), trainer_image="trainer:1", poll_interval=POLL_SECONDS)
         gateway = cast(Gateway, pachyderm)
         self._controller = compose(config, kube, gateway, self._calls, "cluster-1", process)
-        self._observers = [self._controller.observer]
-        if older:
-            self._controller.observer = OlderObserver(gateway, "cluster-1")
-            self._observers.append(self._controller.observer)
         self._tasks = [
             asyncio.create_task(process.queue.run(self._controller.reconcile, config.workers)),
             asyncio.create_task(self._controller.ticker.run()),
@@ -174,8 +159,7 @@ class Operator:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for observer in self._observers:
-            observer.logs.close()
+        self._controller.observer.logs.close()
         self._controller.snapshots.close()
         self._calls.close()
 
@@ -202,7 +186,7 @@ class Churn:
         self.foreign = self._foreigners()
         before = self._state_of_others()
         self.fake.fault = self._fault
-        operator = Operator(self.kube, self.pachyderm, older=True)
+        operator = Operator(self.kube, self.pachyderm)
         try:
             for step in range(3 * OBJECTS):
                 self._step()
@@ -231,7 +215,7 @@ class Churn:
         await operator.kill()
         self._dying = False
         self.kills += 1
-        return Operator(self.kube, self.pachyderm, older=False)
+        return Operator(self.kube, self.pachyderm)
 
     def _fault(self, call: str) -> UnavailableError | None:
         return UnavailableError(call, "killed") if self._dying else None
@@ -307,14 +291,14 @@ class Churn:
 
     def _foreigners(self) -> set[str]:
         """Create what others own, some of it under names of our objects; return its names."""
-        victim, unmarked, other = (possible_names("ml", f"play-{number}", "default") for number in range(3))
+        victim, unmarked = (pachyderm_names("ml", f"play-{number}", "default") for number in range(2))
         mark = Mark(Owner("cluster-1", "elsewhere", "secret", "1"))
-        found = {"persons-own": {}, victim[0].train: mark.annotations(), unmarked[1].train: {}, other[1].generate: {}}
+        found = {"persons-own": {}, victim.train: mark.annotations(), unmarked.generate: {}}
         for name, marked in found.items():
             spec = PipelineSpec(PipelineRef("default", name), "theirs:1", ("true",), "in", PLAYS, "/", 1)
             self.pachyderm.apply_pipelines([PipelineApply(replace(spec, annotations=marked))])
-        self.pachyderm.create_repo(RepoRef("default", victim[1].corpus), mark.to_json())
-        return {*found, victim[1].corpus, "plays"}
+        self.pachyderm.create_repo(RepoRef("default", victim.corpus), mark.to_json())
+        return {*found, victim.corpus, "plays"}
 
     def _ours(self, key: Key) -> list[str]:
         return [name for name in _all_names(key) if name not in self.foreign]
@@ -331,8 +315,8 @@ class Churn:
 
 
 def _all_names(key: Key) -> list[str]:
-    both: tuple[PachydermNames, ...] = possible_names(*key, "default")
-    return [name for names in both for name in (*names.pipelines, names.corpus)]
+    names = pachyderm_names(*key, "default")
+    return [*names.pipelines, names.corpus]
 
 
 def _is_told(raw: Mapping[str, Any]) -> bool:

@@ -67,8 +67,7 @@ def spec_fields(spec: PipelineSpec) -> dict[str, str]:
         "labels": ", ".join(f"{key}={value}" for key, value in spec.labels),
         "pull secrets": ", ".join(spec.image_pull_secrets),
     }
-    # Decimals of the spec are a subclass of str, which yaml.safe_dump refuses.
-    return {name: str(value) for name, value in fields.items() if value}
+    return {name: value for name, value in fields.items() if value}
 
 
 def _command(words: tuple[str, ...]) -> dict[str, str]:

@@ -10,7 +10,6 @@ from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.desired.commands import METRICS_PATH
 from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.observe.figures import number
-from scriptmodel_operator.observe.naming import with_names
 from scriptmodel_operator.pachyderm.errors import NotFoundError, PachydermError
 from scriptmodel_operator.pachyderm.gateway import Gateway
 from scriptmodel_operator.pachyderm.values import JobInfo, JobState
@@ -21,7 +20,7 @@ _READ_SECONDS = 5.0
 
 def perplexities(gateway: Gateway, model: ScriptModel) -> list[float]:
     """Return the validation perplexities of the train job that status reports; empty before its first epoch ends."""
-    job = reported_job(gateway, references(with_names(model, gateway)).train)
+    job = reported_job(gateway, references(model).train)
     if job is None:
         return []
     epochs = _of_model(gateway, job) if job.state is JobState.SUCCESS else _of_log(gateway, job)

@@ -59,7 +59,6 @@ def preview(gateway: Gateway, model: ScriptModel, cluster: str, image: str, sour
     observer = Observer(gateway, cluster)
     observer.logs = LogFollower(gateway, limit=0)  # one snapshot: logs are not followed
     snapshot = take_snapshot(gateway, {model.spec.pachyderm.project})
-    model = observer.named(model, snapshot)
     view = observer.view(model, snapshot)
     if model.deleting:
         return _of_deletion(model, view)

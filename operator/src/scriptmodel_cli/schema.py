@@ -19,7 +19,7 @@ from scriptmodel_operator.api.crd import structural_schema
 from scriptmodel_operator.api.durations import parse_quantity
 from scriptmodel_operator.api.network import AUTO_PRESET, FOR_AUTO, ONE_BASE
 from scriptmodel_operator.api.spec import ONE_START, ScriptModelSpec
-from scriptmodel_operator.api.training import AT_MOST, MORE_GPUS
+from scriptmodel_operator.api.training import AT_MOST
 
 _TYPES: dict[str, tuple[type, ...]] = {"object": (dict,), "array": (list,), "string": (str,), "integer": (int,)}
 _LIMITS: tuple[tuple[str, Callable[[Any, Any], bool], str], ...] = (
@@ -55,10 +55,6 @@ def _at_most(amount: str) -> Rule:
     return holds
 
 
-def _gpus(training: Mapping[str, Any]) -> int:
-    return int((training.get("gpu") or {}).get("count", 0))
-
-
 RULES: dict[str, Rule] = {
     "[has(self.repo), has(self.http), has(self.configMap)].filter(x, x).size() == 1": (
         lambda value, _old: len({"repo", "http", "configMap"} & set(value)) == 1
@@ -76,7 +72,6 @@ RULES: dict[str, Rule] = {
     "!has(self.tolerationSeconds) || has(self.effect) && self.effect == 'NoExecute'": (
         lambda value, _old: "tolerationSeconds" not in value or value.get("effect") == "NoExecute"
     ),
-    MORE_GPUS: lambda value, old: _gpus(value) <= 1 or (old is not None and _gpus(old) == _gpus(value)),
     FOR_AUTO: lambda value, _old: "minutes" not in value or value["preset"] == AUTO_PRESET,
     ONE_BASE: lambda value, _old: ("scriptModel" in value) != ("repo" in value),
     ONE_START: lambda value, _old: "from" not in value["model"] or not value["training"]["warmStart"],

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
+from scriptmodel_operator.api.marks import Mark, Owner
 from scriptmodel_operator.pachyderm.values import (
     PipelineApply,
     PipelineRef,
@@ -99,6 +102,40 @@ def test_a_pipeline_of_somebody_else_is_never_touched() -> None:
     world.pachyderm.succeed(world.train, skipped=True)
     world.reconcile()
     assert world.delete() is None, "what was adopted is the object's own"
+
+
+@pytest.mark.parametrize("cluster", ["cluster-1", "cluster-2"])
+@pytest.mark.parametrize(
+    ("namespace", "said"), [("other", "a ScriptModel of another namespace"), ("ml", "ScriptModel ml/secret-play")]
+)
+def test_objects_of_another_scriptmodel_are_never_adopted_nor_their_namespace_revealed(
+    cluster: str, namespace: str, said: str
+) -> None:
+    """Only somebody with access to Pachyderm can create this state; adoption must not complete the attack."""
+    world = trained_world()
+    mark = Mark(Owner(cluster, namespace, "secret-play", "1"))
+    for ref in (world.train, world.generate):
+        world.pachyderm.edit(ref, annotations=mark.annotations())
+    world.want(adopt=True)
+    world.written()
+    world.reconcile()
+    assert world.ready == ("False", "NameConflict")
+    message = world.condition("Ready")["message"]
+    assert said in message
+    assert "other/" not in message
+    assert "adopt" not in message
+    assert world.delete() is None
+    assert world.written() == []
+
+
+def test_a_corpus_repo_of_another_scriptmodel_is_never_adopted() -> None:
+    world = World(model=scriptmodel({"corpus": {"configMap": {"name": "plays"}}}, adopt=True), source=PLAYS)
+    world.pachyderm.create_repo(world.corpus.repo, Mark(Owner(world.cluster, "other", "thrones", "1")).to_json())
+    world.written()
+    world.reconcile()
+    assert world.written() == []
+    assert world.ready == ("False", "NameConflict")
+    assert "a ScriptModel of another namespace" in world.condition("Ready")["message"]
 
 
 def test_an_adopted_pipeline_computes_again_and_a_running_one_continues() -> None:

@@ -295,19 +295,6 @@ def test_an_empty_script_is_a_failed_generation(content: bytes) -> None:
     assert "wrote an empty /new_script.txt" in world.condition("Ready")["message"]
 
 
-def test_an_older_operators_message_of_a_failed_job_outlasts_its_log() -> None:
-    world = World()
-    world.pachyderm.put(world.corpus, PLAYS)
-    world.reconcile()
-    job = world.pachyderm.fail(world.train)
-    world.reconcile()
-    older = f"train job {job.ref.id} failed: the corpus has no words"
-    for each in world.model.status["conditions"]:
-        each["message"] = older
-    world.reconcile()
-    assert world.condition("Ready")["message"] == older
-
-
 def test_a_corpus_that_does_not_look_like_scripts_is_shown_also_when_training_is_done() -> None:
     world = World()
     world.pachyderm.put(world.corpus, PLAYS)
@@ -368,13 +355,6 @@ def test_the_trainers_message_about_a_missing_gpu_replaces_the_operators() -> No
     world.reconcile()
     assert world.model.status["training"]["warnings"] == ["no GPU: the driver is too old"]
     world.observer.logs.close()
-
-
-def test_an_existing_object_with_two_gpus_keeps_running_with_a_warning() -> None:
-    world = trained_world({"training": {"gpu": {"count": 2}}})
-    text = "training uses one of 2 GPUs: set spec.training.gpu.count to 1"
-    assert world.model.status["training"]["warnings"] == [text]
-    assert f"; warning: {text} (model" in world.condition("Trained")["message"]
 
 
 def test_metrics_whose_device_is_nonsense_are_read_without_it() -> None:

@@ -8,7 +8,7 @@ import string
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scriptmodel_operator.api.names import MAX_PROJECT_NAME, pachyderm_names, possible_names
+from scriptmodel_operator.api.names import MAX_PROJECT_NAME, pachyderm_names
 
 PIPELINE = re.compile(r"^[a-z0-9][a-z0-9-]*$")
 LABELS = st.text(string.ascii_lowercase + string.digits + "-", min_size=1, max_size=63).filter(
@@ -22,12 +22,12 @@ PROJECTS = st.text(string.ascii_letters + string.digits + "_-", min_size=1, max_
 
 @given(LABELS, NAMES, PROJECTS)
 def test_names_are_valid_and_leave_room_for_five_digits_of_a_version(namespace: str, name: str, project: str) -> None:
-    for names in possible_names(namespace, name, project):
-        for each in (names.train, names.generate, names.corpus):
-            assert PIPELINE.match(each)
-            assert len(each) <= 51
-            assert len(f"{project}-{each}-v99999") <= 63
-        assert len({names.train, names.generate, names.corpus}) == 3
+    names = pachyderm_names(namespace, name, project)
+    for each in (names.train, names.generate, names.corpus):
+        assert PIPELINE.match(each)
+        assert len(each) <= 51
+        assert len(f"{project}-{each}-v99999") <= 63
+    assert len({names.train, names.generate, names.corpus}) == 3
 
 
 @given(st.lists(st.tuples(LABELS, NAMES), min_size=2, max_size=30, unique=True))
@@ -46,24 +46,7 @@ def test_the_boundary_between_namespace_and_name_matters() -> None:
 
 def test_names_never_change() -> None:
     """Pipelines are found by name: another rule would orphan the pipelines of every cluster."""
-    new, older = possible_names("ml", "thrones", "default")
-    assert new.train == "thrones-0ba64831977eb1b9-train"
-    assert new.generate == "thrones-0ba64831977eb1b9-generate"
-    assert older.train == "thrones-0ba64831-train"
-    assert older.generate == "thrones-0ba64831-generate"
-    long = [names.generate for names in possible_names("ml", "a.very.long.name.of.a.model", "project-of-20-chars-")]
-    assert long == ["a-very-lo-d09b7640900a04a7-generate", "a-very-long-name-d09b7640-generate"]
-
-
-@given(st.lists(st.tuples(LABELS, NAMES), min_size=2, max_size=30, unique=True))
-def test_a_new_name_is_never_an_older_name_of_another_object(objects: list[tuple[str, str]]) -> None:
-    pairs = [possible_names(namespace, name, "default") for namespace, name in objects]
-    new = {each for names, _older in pairs for each in names.pipelines}
-    assert not new.intersection(each for _new, older in pairs for each in older.pipelines)
-
-
-def test_namespaces_that_collided_in_the_older_form_have_different_names() -> None:
-    """Found by trying 65,615 namespaces."""
-    first, second = (possible_names(namespace, "thrones", "default") for namespace in ("team-22624", "team-65614"))
-    assert first[1] == second[1]
-    assert first[0].train != second[0].train
+    names = pachyderm_names("ml", "thrones", "default")
+    assert names.pipelines == ("thrones-0ba64831977eb1b9-train", "thrones-0ba64831977eb1b9-generate")
+    long = pachyderm_names("ml", "a.very.long.name.of.a.model", "project-of-20-chars-")
+    assert long.generate == "a-very-lo-d09b7640900a04a7-generate"

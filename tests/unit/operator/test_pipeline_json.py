@@ -132,7 +132,7 @@ def test_the_fingerprint_of_what_was_sent_is_found_again_in_what_the_server_keep
 
 
 @pytest.mark.parametrize("spec", [PLAIN, FULL], ids=["plain", "full"])
-def test_a_pipeline_that_an_older_operator_sent_has_the_same_fingerprint(spec: PipelineSpec) -> None:
+def test_the_request_of_a_server_without_json_has_the_same_fingerprint(spec: PipelineSpec) -> None:
     """The server makes that JSON itself, with the words of enums and without zeros."""
     text = json_format.MessageToJson(messages.create_request(PipelineApply(spec)))
     assert fingerprint(submitted(spec, text)) == fingerprint(spec)

@@ -17,11 +17,6 @@ def test_the_message_of_a_failed_job_is_read_back(what: str, cause: str) -> None
     assert failed_job(message) == JOB
 
 
-def test_the_messages_of_older_operators_are_read() -> None:
-    message = f"train job {JOB}{'0' * 24} failed: the corpus has no words"
-    assert failed_job(message) == JOB
-
-
 @pytest.mark.parametrize(
     "message",
     [
@@ -47,14 +42,14 @@ def test_a_status_is_read() -> None:
     previous = parse_status(
         {
             "lastHandledReconcileAt": "now",
+            "suspended": True,
             "conditions": [
-                {"type": "Ready", "reason": "Suspended", "message": "x"},
                 {"type": "Trained", "reason": "TrainingFailed", "message": message},
             ],
             "history": [{"modelCommit": "a", "gpuSeconds": 7}],
         }
     )
-    assert previous.suspended, "older operators wrote the reason only"
+    assert previous.suspended
     assert previous.handled_reconcile_at == "now"
     assert previous.failed == {ConditionType.TRAINED: message}
     assert previous.history_of("a").gpu_seconds == 7

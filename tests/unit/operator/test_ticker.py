@@ -22,7 +22,6 @@ from scriptmodel_operator.observe.source import SnapshotSource
 from scriptmodel_operator.pachyderm.errors import UnavailableError
 from scriptmodel_operator.pachyderm.values import JobRef, JobState
 from tests.unit.operator.fake_pachyderm import FakePachyderm
-from tests.unit.operator.test_life_names import older_world
 from tests.unit.operator.test_reading import OpenLog, eventually
 from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
 
@@ -83,15 +82,6 @@ async def test_only_an_object_whose_pipelines_or_jobs_changed_is_requeued() -> N
         await witness.ticks(2)
         assert await witness.ticks(2) == []
         pachyderm.edit(thrones.generate, datum_tries=9)
-        assert await witness.ticks(3) == ["thrones"]
-
-
-async def test_an_object_whose_pipelines_have_older_names_is_requeued_too() -> None:
-    older = older_world()
-    async with ticking(older.pachyderm, "thrones") as witness:
-        await witness.ticks(2)
-        assert await witness.ticks(2) == []
-        older.pachyderm.edit(older.generate, datum_tries=9)
         assert await witness.ticks(3) == ["thrones"]
 
 

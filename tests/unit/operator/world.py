@@ -87,7 +87,6 @@ class World:
 
     def assess(self) -> tuple[ModelState, ModelView]:
         snapshot = take_snapshot(self.pachyderm, {self.model.spec.pachyderm.project})
-        self.model = self.observer.named(self.model, snapshot)
         view = self.observer.view(self.model, snapshot)
         view = replace(view, queue=self.queue) if view.queue and self.queue else view
         mark = view.train.mark if view.train else None
@@ -118,7 +117,6 @@ class World:
         """Until nothing is left to delete; returns what blocks that."""
         for _ in range(6):
             snapshot = take_snapshot(self.pachyderm, {self.model.spec.pachyderm.project})
-            self.model = self.observer.named(self.model, snapshot)
             actions = plan_deletion(self.model, self.observer.owned(self.model, snapshot))
             if isinstance(actions, Problem):
                 return actions

@@ -11,7 +11,6 @@ from scriptmodel_cli.output import emit, say
 from scriptmodel_cli.program import Command
 from scriptmodel_cli.session import Session, parsed
 from scriptmodel_operator.desired.references import references
-from scriptmodel_operator.observe.naming import with_names
 from scriptmodel_operator.pachyderm.errors import RefusedError
 from scriptmodel_operator.pachyderm.values import JobInfo
 
@@ -36,7 +35,7 @@ def logs(session: Session, name: str, follow: bool, generate: bool, raw: bool) -
     """
     model = parsed(session.get(name))
     with session.pachyderm(f"the log of {name}") as gateway:
-        refs = references(with_names(model, gateway))
+        refs = references(model)
         pipeline = refs.generate if generate else refs.train
         job = reported_job(gateway, pipeline)
         if job is None:

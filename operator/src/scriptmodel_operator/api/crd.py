@@ -9,13 +9,10 @@ from typing import Any
 import yaml
 
 from scriptmodel_operator.api import identity
-from scriptmodel_operator.api.fields import ApiModel, rules
+from scriptmodel_operator.api.fields import ApiModel
 from scriptmodel_operator.api.spec import ScriptModelSpec
 from scriptmodel_operator.api.status import ScriptModelStatus
-from scriptmodel_operator.api.training import ONE_GPU
 
-NEW_GPUS = "has(self.status) || !has(self.spec.training.gpu) || self.spec.training.gpu.count <= 1"
-"""The rule for a new object, which is the only one without a status; `MORE_GPUS` is the rule for changes."""
 _DROPPED = {"title", "$defs", "discriminator"}
 _INTEGER_FORMAT = "int64"
 
@@ -144,7 +141,6 @@ def _version(spec: dict[str, Any], status: dict[str, Any]) -> dict[str, Any]:
                 "type": "object",
                 "description": "A language model of scripts, and a new script written by it.",
                 "required": ["spec"],
-                **rules((NEW_GPUS, f"spec.training: {ONE_GPU}")),
                 "properties": {
                     "apiVersion": {"type": "string"},
                     "kind": {"type": "string"},

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import decimal as decimals
-from typing import Annotated, Any, Self
+from decimal import Decimal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -44,22 +44,16 @@ def formatted(pattern: str, expected: str, **limits: Any) -> Any:
     return Field(pattern=pattern, json_schema_extra=rules(rule, shown=_ITSELF), **limits)
 
 
-class Decimal(str):
-    """A number as the user wrote it, or the word that a field has in place of one."""
-
-    __slots__ = ()
-
-    def by_value(self) -> str:
-        """Return the shortest form of the number, the same for all notations: `0.8` for `0.80` and `8e-1`."""
-        written = format(decimals.Decimal(self), "f") if "e" in self.lower() else self
-        whole, _, fraction = written.partition(".")
-        fraction = fraction.rstrip("0")
-        shortest = (whole.lstrip("0") or "0") + (f".{fraction}" if fraction else "")
-        return self if self == shortest else shortest
+def _shortest(number: str) -> str:
+    """Return the form that all notations of a number share: `0.8` for `0.80` and `8e-1`; a word stays as it is."""
+    written = format(Decimal(number), "f") if "e" in number.lower() else number
+    whole, _, fraction = written.partition(".")
+    fraction = fraction.rstrip("0")
+    return (whole.lstrip("0") or "0") + (f".{fraction}" if fraction else "")
 
 
-AS_DECIMAL = AfterValidator(Decimal)
-"""Must follow `decimal` in an annotation."""
+AS_DECIMAL = AfterValidator(_shortest)
+"""Makes equal numbers equal text, so that digests and commands are the same. Must follow `decimal` in an annotation."""
 
 
 class ApiModel(BaseModel):
@@ -72,12 +66,6 @@ class ApiModel(BaseModel):
         extra="ignore",
         use_attribute_docstrings=True,
     )
-
-    def by_value(self) -> Self:
-        """Return a copy with all numbers in their shortest form; itself if they already are."""
-        parts = {name: value for name, value in vars(self).items() if hasattr(value, "by_value")}
-        changed = {name: form for name, value in parts.items() if (form := value.by_value()) is not value}
-        return self.model_copy(update=changed) if changed else self
 
 
 def _text(value: Any) -> Any:

@@ -15,7 +15,6 @@ from typing import Any
 from scriptmodel_operator.api.identity import GROUP
 
 ANNOTATION = f"{GROUP}/mark"
-_LATER = frozenset({"claim"})
 
 
 def plain(value: Any) -> dict[str, Any]:
@@ -56,9 +55,8 @@ class Mark:
     """The resolved claim for checkpoints, either the user's or the operator's default."""
 
     def to_json(self) -> str:
-        """Return compact JSON with sorted keys, so that equal marks are equal text; fields of later versions only if
-        they are set."""
-        values = {name: value for name, value in plain(self).items() if value or name not in _LATER}
+        """Return compact JSON with sorted keys and without defaults, so that equal marks are equal text."""
+        values = {name: value for name, value in plain(self).items() if value}
         return json.dumps(values, sort_keys=True, separators=(",", ":"), default=plain)
 
     def annotations(self) -> dict[str, str]:

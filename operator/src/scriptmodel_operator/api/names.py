@@ -20,8 +20,6 @@ _VERSION_ROOM = len("-v99999")
 _LONGEST_SUFFIX = "-generate"
 _HASH_DIGITS = 16
 """64 bits: nobody can find another namespace and name with the hash of a given one."""
-_OLDER_HASH_DIGITS = 8
-"""Used by older operators; another name with the same 32 bits is found within a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +41,8 @@ class PachydermNames:
 
 
 def pachyderm_names(namespace: str, name: str, project: str) -> PachydermNames:
-    """Return the names for new objects of the ScriptModel `namespace/name` in `project`."""
-    return possible_names(namespace, name, project)[0]
-
-
-def possible_names(namespace: str, name: str, project: str) -> tuple[PachydermNames, PachydermNames]:
-    """Return all names that objects of a ScriptModel may have: those for new objects first, then the older form."""
-    digest = hashlib.sha256(f"{namespace}/{name}".encode()).hexdigest()
-    return (_names(name, project, digest[:_HASH_DIGITS]), _names(name, project, digest[:_OLDER_HASH_DIGITS]))
-
-
-def _names(name: str, project: str, digest: str) -> PachydermNames:
+    """Return the names for the objects of the ScriptModel `namespace/name` in `project`."""
+    digest = hashlib.sha256(f"{namespace}/{name}".encode()).hexdigest()[:_HASH_DIGITS]
     longest = min(MAX_PIPELINE_NAME, MAX_DERIVED_NAME - _VERSION_ROOM - len(project) - 1)
     room = longest - len(_LONGEST_SUFFIX) - len(digest) - 1
     if room < 1:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from scriptmodel_operator.api.identity import ADOPT, FINALIZER, PROMOTE, RECONCILE_AT, RETRAIN_AT
 from scriptmodel_operator.api.marks import Owner
-from scriptmodel_operator.api.names import PachydermNames, pachyderm_names, possible_names
+from scriptmodel_operator.api.names import PachydermNames, pachyderm_names
 from scriptmodel_operator.api.previous import PreviousStatus, parse_status
 from scriptmodel_operator.api.spec import ScriptModelSpec
 
@@ -38,13 +38,11 @@ class ScriptModel:
     """Commit of a model that is promoted whatever spec.promotion says, or its first characters."""
     adopt: bool = False
     status: Mapping[str, Any] = field(default_factory=dict)
-    known_names: PachydermNames | None = None
-    """Names of its objects as found in Pachyderm, else in the status; None if neither has any."""
 
-    @property
+    @cached_property
     def names(self) -> PachydermNames:
-        """Names of its objects in Pachyderm, resolved once a reconcile (`observe/naming.py`)."""
-        return self.known_names or pachyderm_names(self.namespace, self.name, self.spec.pachyderm.project)
+        """Names of its objects in Pachyderm."""
+        return pachyderm_names(self.namespace, self.name, self.spec.pachyderm.project)
 
     @cached_property
     def previous(self) -> PreviousStatus:
@@ -77,10 +75,9 @@ def parse_object(raw: Mapping[str, Any]) -> ScriptModel:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise InvalidSpecError(f"spec.{where}: {first['msg']}") from error
-    namespace, name, status = metadata["namespace"], metadata["name"], raw.get("status") or {}
     return ScriptModel(
-        namespace=namespace,
-        name=name,
+        namespace=metadata["namespace"],
+        name=metadata["name"],
         uid=metadata["uid"],
         generation=int(metadata.get("generation", 0)),
         spec=spec,
@@ -91,12 +88,5 @@ def parse_object(raw: Mapping[str, Any]) -> ScriptModel:
         retrain_at=str(annotations.get(RETRAIN_AT, "")),
         promote=str(annotations.get(PROMOTE, "")).strip(),
         adopt=annotations.get(ADOPT) == "true",
-        status=status,
-        known_names=_names_in(status, possible_names(namespace, name, spec.pachyderm.project)),
+        status=raw.get("status") or {},
     )
-
-
-def _names_in(status: Mapping[str, Any], possible: tuple[PachydermNames, ...]) -> PachydermNames | None:
-    """Return the names in the status, for callers that do not read Pachyderm."""
-    listed = {each.get("name") for each in status.get("pipelines") or []}
-    return next((names for names in possible if listed.intersection(names.pipelines)), None)

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scriptmodel_operator.api.conditions import ConditionType
-from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.status import (
     HistoryEntry,
     Lineage,
@@ -19,11 +18,7 @@ from scriptmodel_operator.api.status import (
 )
 
 _READ_BACK = ("lastHandledReconcileAt", "suspended", "training", "lineage", "promotion", "source", "history")
-_FAILED = re.compile(
-    r"(?:training|generation) failed: .*\(job (?P<job>\w{8})\)"
-    r"|(?:train|generate) job (?P<older>\w{8})\w* failed: .*",  # written by older operators
-    re.DOTALL,
-)
+_FAILED = re.compile(r"(?:training|generation) failed: .*\(job (?P<job>\w{8})\)", re.DOTALL)
 CAUSE_UNKNOWN = "its log is gone, because nobody read it while it ran"
 
 
@@ -35,7 +30,7 @@ def failure_message(what: str, cause: str, job: str) -> str:
 def failed_job(message: str) -> str:
     """Return the first digits of the job whose failure `message` explains; empty if it reports anything else."""
     found = _FAILED.fullmatch(message)
-    return "" if found is None or CAUSE_UNKNOWN in message else found["job"] or found["older"]
+    return "" if found is None or CAUSE_UNKNOWN in message else found["job"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +58,9 @@ def parse_status(raw: Mapping[str, Any]) -> PreviousStatus:
     status = ScriptModelStatus.model_validate({key: raw[key] for key in _READ_BACK if raw.get(key)})
     conditions = {str(each.get("type")): each for each in raw.get("conditions") or []}
     messages = {kind: str(conditions.get(kind, {}).get("message", "")) for kind in ConditionType}
-    ready = conditions.get(ConditionType.READY, {}).get("reason")
     return PreviousStatus(
         handled_reconcile_at=status.last_handled_reconcile_at or "",
-        suspended=bool(status.suspended) or ready == Reason.SUSPENDED,  # older operators wrote the reason only
+        suspended=bool(status.suspended),
         training=status.training or TrainingStatus(),
         lineage=status.lineage or Lineage(),
         promotion=status.promotion,

@@ -249,7 +249,7 @@ class HistoryEntry(ApiModel):
     model_commit: str | None = None
     """Commit of the model."""
     perplexity: str | None = None
-    """Lowest validation perplexity; test perplexity in entries of older operators."""
+    """Lowest validation perplexity."""
     test_perplexity: str | None = None
     """Test perplexity."""
     finished: str | None = None

@@ -44,16 +44,11 @@ AT_MOST = (
 """Anything but a quantity is rejected by another rule."""
 
 
-ONE_GPU = "a training uses one GPU: set gpu.count to 1"
-MORE_GPUS = "!has(self.gpu) || self.gpu.count <= 1 || has(oldSelf.gpu) && oldSelf.gpu.count == self.gpu.count"
-"""The rule for an object that exists: an older one may keep its count."""
-
-
 class Gpu(ApiModel):
     """GPUs for training; without this, training runs on CPUs."""
 
-    count: Annotated[int, Field(ge=1, le=16)] = 1
-    """Number of GPUs. Training uses one: more are refused for new objects and for changes."""
+    count: Annotated[int, Field(ge=1, le=1)] = 1
+    """Number of GPUs; training uses one."""
     resource: Annotated[
         str, formatted(RESOURCE_NAME_PATTERN, "the name of a resource such as nvidia.com/gpu", max_length=128)
     ] = "nvidia.com/gpu"
@@ -150,8 +145,6 @@ class Checkpoints(ApiModel):
 
 class Training(ApiModel):
     """Where and how the training job runs."""
-
-    model_config = ConfigDict(json_schema_extra=rules((MORE_GPUS, ONE_GPU)))
 
     image: ImageName = ""
     """Trainer image. Empty: the operator's default, resolved once, so that upgrading the operator never retrains."""

@@ -131,7 +131,7 @@ class Controller:
     async def _settle(self, model: ScriptModel, requested: float) -> float | None:
         """Act and requeue with the snapshot that shows the outcome; write the status once no action is left."""
         key = _key(model)
-        model, state, view = await self._observe(model, requested)
+        state, view = await self._observe(model, requested)
         actions = plan(state)
         rounds = self._rounds.pop(key, 0)
         if actions and rounds < MAX_ROUNDS:
@@ -167,7 +167,7 @@ class Controller:
         due = next_check(self.downloads, model, interval)
         return min(due or math.inf, interval) if model.spec.model.follows else due
 
-    async def _observe(self, model: ScriptModel, requested: float) -> tuple[ScriptModel, ModelState, ModelView]:
+    async def _observe(self, model: ScriptModel, requested: float) -> tuple[ModelState, ModelView]:
         """Assess the object, with a snapshot that may be a little older than the object at first."""
         age = max(2 * self.config.poll_interval, self.snapshots.pace)
         after = max(time.monotonic() - age, self._acted.get(_key(model), 0.0))
@@ -176,31 +176,28 @@ class Controller:
         source = await fetch_corpus(self.kube, self.downloads, model)
         if isinstance(source, Attempt):
             after = max(after, source.committed)
-        snapshot, model, view, pipelines = await self._observe_since(model, after)
+        snapshot, view, pipelines = await self._observe_since(model, after)
         state = assess(model, pipelines, view, self.clock.elapsed, source)
         if isinstance(state, Blocked) and snapshot.started < requested:
             # The problem may have been fixed after the snapshot and before the object was written.
-            _, model, view, pipelines = await self._observe_since(model, requested)
+            _, view, pipelines = await self._observe_since(model, requested)
             state = assess(model, pipelines, view, self.clock.elapsed, source)
         if stops_jobs(state):
             await self.calls.run(self.clock.measure)
             state = assess(model, pipelines, view, self.clock.elapsed, source)
-        return model, state, view
+        return state, view
 
-    async def _observe_since(
-        self, model: ScriptModel, after: float
-    ) -> tuple[Snapshot, ScriptModel, ModelView, Desired]:
-        """Return a snapshot, the object with its names in Pachyderm, its view, and its desired pipelines."""
+    async def _observe_since(self, model: ScriptModel, after: float) -> tuple[Snapshot, ModelView, Desired]:
+        """Return a snapshot, the object's view of it, and its desired pipelines."""
         snapshot = await self.snapshots.latest(after)
         if self.clock.due:
             await self.calls.run(self.clock.measure_if_due)
         self.ticker.on_snapshot(_key(model), snapshot)
-        model = await self.calls.run(self.observer.named, model, snapshot)
         view = await self.pods.observed(await self.calls.run(self.observer.view, model, snapshot))
         mark = view.train.mark if view.train else None
         owner = model.owner(self.cluster)
         image, claim = self.config.trainer_image, self.config.checkpoint_claim
-        return snapshot, model, view, desired(model, view.refs, owner, mark, image=image, claim=claim)
+        return snapshot, view, desired(model, view.refs, owner, mark, image=image, claim=claim)
 
     async def _act(self, model: ScriptModel, actions: tuple[Action, ...]) -> None:
         summary_line = "; ".join(action.describe() for action in actions)
@@ -260,7 +257,6 @@ class Controller:
         key = _key(model)
         snapshot = await self.snapshots.latest(max(requested, self._acted.get(key, 0.0)))
         self.ticker.on_snapshot(key, snapshot)
-        model = await self.calls.run(self.observer.named, model, snapshot)
         return await self.calls.run(self.observer.owned, model, snapshot)
 
     def _problem(self, model: ScriptModel, error: PachydermError, *, observing: bool = False) -> Problem:

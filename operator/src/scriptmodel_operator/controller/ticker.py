@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from scriptmodel_operator.api.names import Key, possible_names
+from scriptmodel_operator.api.names import Key, pachyderm_names
 from scriptmodel_operator.controller.queue import WorkQueue
 from scriptmodel_operator.kube.store import Store
 from scriptmodel_operator.observe.follow import LogFollower
@@ -99,7 +99,7 @@ class Ticker:
 def _part_of(key: Key, project: str, snapshot: Snapshot) -> object:
     """Return the part of a snapshot that concerns one object; equal parts mean that nothing has changed for it."""
     parts: list[object] = [project in snapshot.projects]
-    for ref in (PipelineRef(project, name) for names in possible_names(*key, project) for name in names.pipelines):
+    for ref in (PipelineRef(project, name) for name in pachyderm_names(*key, project).pipelines):
         parts += (snapshot.pipelines.get(ref), snapshot.jobs.get(ref))
         parts += (snapshot.repos_of(ref), snapshot.readers(ref.output))
     return tuple(parts)

@@ -23,7 +23,7 @@ def base_origin(model: ScriptModel) -> str:
     """
     base = model.spec.model.base
     if base is None:
-        return f"warm {digest(specified(model.spec.model.by_value()))}" if model.spec.training.warm_start else ""
+        return f"warm {digest(specified(model.spec.model))}" if model.spec.training.warm_start else ""
     if base.repo is not None:
         return origin_of_branch(BranchRef(RepoRef(base.repo.project, base.repo.name), base.repo.branch))
     return origin_of_object(base.script_model or "")

@@ -16,7 +16,7 @@ SCRIPT_PATH = "/new_script.txt"
 GENERATION_PATH = "/generation.json"
 METRICS_PATH = "/metrics.json"
 TRAINERS_REPETITION_PENALTY = Generation().repetition_penalty
-"""Also the trainer's default: it is left out of the command, as in pipelines that are older than the field."""
+"""Also the trainer's default: it is left out of the command."""
 
 
 def train_command(
@@ -44,7 +44,7 @@ def _text(value: object) -> str:
 
 
 def generate_command(generation: Generation) -> tuple[str, ...]:
-    """Return `scriptmodel-trainer generate ...`; empty options, and later ones at their default, are left out."""
+    """Return `scriptmodel-trainer generate ...`; empty options, and some at their default, are left out."""
     optional = []
     if generation.prompt:
         optional.append(f"--prompt={generation.prompt}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scriptmodel_operator.api.names import PachydermNames
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.pachyderm.values import BranchRef, PipelineRef, RepoRef
 
@@ -36,9 +35,9 @@ class References:
         return BranchRef(self.train.output, "master")
 
 
-def references(model: ScriptModel, names: PachydermNames | None = None) -> References:
-    """Return the references of an object under `names`, by default those that the object has."""
-    project, names = model.spec.pachyderm.project, names or model.names
+def references(model: ScriptModel) -> References:
+    """Return the references of an object."""
+    project, names = model.spec.pachyderm.project, model.names
     own, repo = RepoRef(project, names.corpus), model.spec.corpus.repo
     corpus = BranchRef(own, OWN_BRANCH) if repo is None else BranchRef(RepoRef(repo.project, repo.name), repo.branch)
     return References(

@@ -1,4 +1,4 @@
-"""Derives the trainer's environment variables, which older trainers ignore, from spec.training. Pure."""
+"""Derives the trainer's environment variables from spec.training. Pure."""
 
 from __future__ import annotations
 

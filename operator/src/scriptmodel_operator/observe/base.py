@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from scriptmodel_operator.api.marks import Owner, mark_of, ownership, parse_mark
-from scriptmodel_operator.api.names import possible_names
+from scriptmodel_operator.api.names import pachyderm_names
 from scriptmodel_operator.api.network import ModelRepo
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.desired.base import (
@@ -139,17 +139,10 @@ def _copies(ref: RepoRef, origin: str, snapshot: Snapshot) -> tuple[str, ...]:
 def _train_of(name: str, model: ScriptModel, owner: Owner, snapshot: Snapshot) -> PipelineRef | None:
     """Return the train pipeline of another ScriptModel of the namespace, in the same project; None without one."""
     project = model.spec.pachyderm.project
-    for names in possible_names(model.namespace, name, project):
-        ref = PipelineRef(project, names.train)
-        info = snapshot.pipelines.get(ref)
-        mark = mark_of(info.spec.annotations) if info else None
-        if mark and (mark.owner.cluster, mark.owner.namespace, mark.owner.name) == (
-            owner.cluster,
-            model.namespace,
-            name,
-        ):
-            return ref
-    return None
+    info = snapshot.pipelines.get(PipelineRef(project, pachyderm_names(model.namespace, name, project).train))
+    mark = mark_of(info.spec.annotations) if info else None
+    ours = mark is not None and mark.owner == replace(owner, name=name, uid=mark.owner.uid)
+    return info.ref if info and ours else None
 
 
 def _is_circular(model: ScriptModel, source: RepoRef | None, refs: References, snapshot: Snapshot) -> bool:

@@ -13,7 +13,6 @@ from scriptmodel_operator.desired.pipelines import QUEUE_LABEL
 from scriptmodel_operator.desired.references import References, references
 from scriptmodel_operator.observe.base import Bases, owned_repo
 from scriptmodel_operator.observe.follow import LogFollower
-from scriptmodel_operator.observe.naming import names_of
 from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.observe.results import Provenance, Results
 from scriptmodel_operator.observe.snapshot import JOBS_PER_PIPELINE, Snapshot
@@ -64,10 +63,6 @@ class Observer:
         self._heads_lock = threading.Lock()
         self._heads: dict[BranchRef, tuple[float, CorpusView]] = {}
 
-    def named(self, model: ScriptModel, snapshot: Snapshot) -> ScriptModel:
-        """Return the object with the names of its objects in Pachyderm. Raises PachydermError where a read fails."""
-        return replace(model, known_names=names_of(model, snapshot, self._cluster, self._mark))
-
     def owned(self, model: ScriptModel, snapshot: Snapshot) -> ModelView:
         """Return what the object owns, which is all that deletion and suspension need: it reads no commit and no file.
 
@@ -92,7 +87,7 @@ class Observer:
         return PipelineView(info, mark, ownership(mark, owner), snapshot.jobs.get(ref, ()))
 
     def view(self, model: ScriptModel, snapshot: Snapshot) -> ModelView:
-        """Return what Pachyderm has for `model`, which `named` returned. Raises PachydermError where a read fails."""
+        """Return what Pachyderm has for `model`. Raises PachydermError where a read fails."""
         owner, refs = model.owner(self._cluster), references(model)
         repos = snapshot.repos_of(refs.train), snapshot.repos_of(refs.generate), model.reconcile_at
         train = self._pipeline(refs.train, owner, snapshot, repos)

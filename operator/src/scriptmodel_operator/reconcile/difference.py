@@ -106,11 +106,11 @@ def _requested(
     model: ScriptModel, desired: DesiredPipeline, observed: PipelineView, mark: Mark
 ) -> PipelineChange | None:
     """Return the change that the spec or an annotation requests."""
-    if mark.compute not in desired.accepted:
+    if mark.compute != desired.mark.compute:
         return _write(ChangeKind.RECOMPUTE, desired, observed, "the spec changed", reprocess=True)
     if desired.mark.retrain_at and retraining_requested(model, mark):
         return _write(ChangeKind.RECOMPUTE, desired, observed, "retrain-at requests it", reprocess=True)
-    if mark.digest in desired.accepted:
+    if mark.digest == desired.mark.digest:
         if mark.claim == desired.mark.claim:
             return None
         return _write(ChangeKind.RESHAPE, desired, observed, "the operator's checkpoint claim changed")

@@ -19,12 +19,12 @@ def warnings_of(view: ModelView) -> tuple[str, ...]:
     log = view.training_log or LogDigest()
     codes = dict(log.warnings)
     unseen = [] if NO_GPU in codes else _no_gpu(view, log.device)
-    return tuple(dict.fromkeys((*_idle_gpus(view), *codes.values(), *unseen)))
+    return tuple(dict.fromkeys((*codes.values(), *unseen)))
 
 
 def warnings_of_model(view: ModelView) -> tuple[str, ...]:
     """Return the warnings about the newest model, which need no log."""
-    return (*_idle_gpus(view), *_no_gpu(view, view.metrics.device if view.metrics else None))
+    return tuple(_no_gpu(view, view.metrics.device if view.metrics else None))
 
 
 def as_text(warnings: tuple[str, ...]) -> str:
@@ -32,16 +32,6 @@ def as_text(warnings: tuple[str, ...]) -> str:
     return "".join(f"; warning: {each}" for each in warnings)
 
 
-def _idle_gpus(view: ModelView) -> Iterator[str]:
-    gpus = _requested_gpus(view)
-    if gpus > 1:
-        yield f"training uses one of {gpus} GPUs: set spec.training.gpu.count to 1"
-
-
 def _no_gpu(view: ModelView, device: DeviceStatus | None) -> Iterator[str]:
-    if _requested_gpus(view) and device and device.kind == "cpu":
+    if view.train and view.train.info.spec.limits.gpu_count and device and device.kind == "cpu":
         yield _NO_GPU
-
-
-def _requested_gpus(view: ModelView) -> int:
-    return view.train.info.spec.limits.gpu_count if view.train else 0
