@@ -149,6 +149,7 @@ class Operator:
         self._tasks = [
             asyncio.create_task(process.queue.run(self._controller.reconcile, config.workers)),
             asyncio.create_task(self._controller.ticker.run()),
+            asyncio.create_task(self._controller.events.run()),
         ]
         kube.arrived = partial(arrived, process.store, process.queue)
         kube.gone = partial(deleted, process.store, process.queue)

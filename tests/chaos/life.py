@@ -24,6 +24,8 @@ from tests.unit.operator.conformance import check_status
 NAME = "mortal"
 STEP_SECONDS = 150.0
 SETTLE_SECONDS = 60.0
+EVENT_SECONDS = 10.0
+"""The operator sends events in the background, and again after a fault."""
 MILESTONES = {"Creating", "Updating", "Generated", "Suspended"}
 """Events that do not depend on speed: there are as many notes as in the fault-free run."""
 _CALL_SECONDS = 30.0
@@ -70,10 +72,20 @@ class Life:
             end = await self._settled(expected)
             await self._die()
             end["left"] = await self._left()
+            return end | await self._reported(expected)
+
+    async def _reported(self, expected: Object | None) -> Object:
+        """Return the number of events and of milestones by reason, once those are there that are expected."""
+        deadline = time.monotonic() + EVENT_SECONDS
+        while True:
             events = await self._events()
-            end["events"] = dict(sorted(Counter(reason for reason, _note in events).items()))
-            end["milestones"] = Counter(reason for reason, _note in set(events) if reason in MILESTONES)
-        return end
+            found = Counter(reason for reason, _note in set(events) if reason in MILESTONES)
+            if found == (expected or {}).get("milestones") or time.monotonic() > deadline:
+                return {
+                    "events": dict(sorted(Counter(reason for reason, _note in events).items())),
+                    "milestones": found,
+                }
+            await asyncio.sleep(0.3)
 
     async def _live(self) -> None:
         spec = {"corpus": self.scripts.corpus, "model": {"preset": "test"}, "generation": {"words": 30}}

@@ -16,7 +16,7 @@ from pathlib import Path
 from scriptmodel_operator import app, cli
 from scriptmodel_operator.controller import queue
 from scriptmodel_operator.ingest import downloads, fetch
-from scriptmodel_operator.kube import client
+from scriptmodel_operator.kube import client, events
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 
 FASTER = 3
@@ -79,6 +79,7 @@ def _run(arguments: list[str], log: Path) -> None:
     client.REQUEST_SECONDS /= FASTER
     queue.FIRST_RETRY_SECONDS /= FASTER
     queue.MAX_RETRY_SECONDS /= FASTER
+    events.FIRST_RETRY_SECONDS /= FASTER
     downloads.FIRST_RETRY_SECONDS /= FASTER
     for limit in ("connect", "silence"):
         object.__setattr__(fetch.USUAL, limit, getattr(fetch.USUAL, limit) / FASTER)

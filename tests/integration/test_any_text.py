@@ -112,6 +112,12 @@ def test_each_string_of_a_status_is_read_back_unchanged(
     check()
 
 
+async def _sent(recorder: EventRecorder) -> None:
+    sending = asyncio.create_task(recorder.run())
+    await recorder.drain()
+    sending.cancel()
+
+
 def test_any_text_goes_into_an_annotation_and_an_event(
     model: ScriptModel, client: KubeClient, runner: asyncio.Runner, cluster: Cluster
 ) -> None:
@@ -127,6 +133,7 @@ def test_any_text_goes_into_an_annotation_and_an_event(
     occasion = uuid.uuid4().hex
     note = f"{ODD} \udcff"
     recorder = EventRecorder(client, lambda: None)
-    runner.run(recorder.record(model, Reason.TRAINING, note, warning=False, occasion=occasion))
+    recorder.record(model, Reason.TRAINING, note, warning=False, occasion=occasion)
+    runner.run(_sent(recorder))
     events = json.loads(cluster.kubectl("get", "events", "-o", "json"))
     assert without_surrogates(note) in [each["message"] for each in events["items"]]

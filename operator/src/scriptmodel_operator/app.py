@@ -184,6 +184,7 @@ async def working(
         asyncio.create_task(ticker.run(), name="ticker"),
         asyncio.create_task(sweep(gateway, calls, cluster, controller.clock), name="sweeper"),
     ]
+    sending = asyncio.create_task(controller.events.run(), name="events")
     await asyncio.gather(queue.started.wait(), ticker.started.wait())
     try:
         yield
@@ -191,6 +192,9 @@ async def working(
         for task in background:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
+        await controller.events.drain()
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
         controller.observer.logs.close()
         controller.downloads.close()
         gateway.close()

@@ -49,7 +49,7 @@ class Metrics:
         )
         self._retries = Counter("scriptmodel_retries", "Reconciles that failed and are retried", registry=registry)
         self._events_left_out = Counter(
-            "scriptmodel_events_left_out", "Events omitted because of the event budget", registry=registry
+            "scriptmodel_events_left_out", "Events dropped, whose content only the status has", registry=registry
         )
         self._calls = Counter(
             "scriptmodel_pachyderm_calls", "Calls to Pachyderm", ["method", "code"], registry=registry
@@ -114,7 +114,7 @@ class Metrics:
         self._retries.inc()
 
     def event_left_out(self) -> None:
-        """Count an event that was omitted because of the event budget."""
+        """Count an event that was dropped."""
         self._events_left_out.inc()
 
     def called(self, method: str, code: str, seconds: float) -> None:

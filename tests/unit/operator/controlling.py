@@ -31,15 +31,17 @@ PLAYS_BRANCH = BranchRef(RepoRef("default", "plays"), "master")
 
 @dataclass
 class FakeKube(UnexpectedKube):
-    """One ScriptModel; `writes` has each request that changed something."""
+    """One ScriptModel; `writes` has each request that changed it."""
 
     raw: dict[str, Any]
     writes: list[str] = field(default_factory=list)
-    events: set[str] = field(default_factory=set)
+    events: list[str] = field(default_factory=list)
+    """The reason of each event."""
     pods: list[dict[str, Any]] = field(default_factory=list)
     listed: list[str] = field(default_factory=list)
     """Namespace and selector of each list of pods."""
     fault: Callable[[str], bool] = lambda _what: False
+    _event_names: set[str] = field(default_factory=set)
 
     def _changed(self) -> dict[str, Any]:
         metadata = self.raw["metadata"]
@@ -72,10 +74,10 @@ class FakeKube(UnexpectedKube):
         if self.fault("event"):
             raise KubeUnavailableError("writing an event", 503, "injected")
         name = body["metadata"]["name"]
-        if name in self.events:
+        if name in self._event_names:
             raise KubeConflictError("writing an event", 409, "exists")
-        self.events.add(name)
-        self.writes.append(f"event {body['reason']}")
+        self._event_names.add(name)
+        self.events.append(body["reason"])
 
 
 class RecordingQueue(WorkQueue):
@@ -110,9 +112,11 @@ async def controller(
     process = replace(created, queue=RecordingQueue(created.metrics))
     found = compose(config, kube, pachyderm, calls, "cluster-1", process)
     found.store.put(raw)
+    sending = asyncio.create_task(found.events.run())
     try:
         yield found, kube, pachyderm
     finally:
+        sending.cancel()
         found.observer.logs.close()
         found.snapshots.close()
         calls.close()

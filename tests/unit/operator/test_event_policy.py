@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -16,7 +14,6 @@ from scriptmodel_operator.kube.events import EventRecorder
 from scriptmodel_operator.pachyderm.values import JobRef, PipelineRef
 from scriptmodel_operator.reconcile.actions import StartPipeline, StopJob
 from scriptmodel_operator.reconcile.plan import plan
-from tests.unit.operator.fake_kube import UnexpectedKube
 from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
 
 
@@ -26,7 +23,7 @@ class Recorder:
 
     events: dict[tuple[Reason, str], str] = field(default_factory=dict)
 
-    async def record(self, _model: ScriptModel, reason: Reason, note: str, *, warning: bool, occasion: str) -> None:
+    def record(self, _model: ScriptModel, reason: Reason, note: str, *, warning: bool, occasion: str) -> None:
         self.events.setdefault((reason, occasion), f"Warning: {note}" if warning else note)
 
     @property
@@ -43,132 +40,118 @@ def status(
     return {"conditions": conditions, "lineage": {"script": {"commit": script}}}
 
 
-async def events_of(*statuses: dict[str, Any], unheard: bool = False) -> list[str]:
+def events_of(*statuses: dict[str, Any], unheard: bool = False) -> list[str]:
     """Return the events of consecutive statuses; `unheard`: each is recorded twice before the status is written."""
     recorder = Recorder()
     model = scriptmodel()
     for each in statuses:
         for _ in range(2 if unheard else 1):
-            await record_status(cast(EventRecorder, recorder), model, each)
+            record_status(cast(EventRecorder, recorder), model, each)
         model = replace(model, status=each)
     return recorder.reasons
 
 
-async def test_a_reason_that_stays_makes_no_event() -> None:
-    assert await events_of(status("Training"), status("Training", message="half of it"), status("Generating")) == [
+def test_a_reason_that_stays_makes_no_event() -> None:
+    assert events_of(status("Training"), status("Training", message="half of it"), status("Generating")) == [
         "Training",
         "Generating",
     ]
 
 
-async def test_each_script_has_an_event_even_if_its_job_was_not_observed() -> None:
+def test_each_script_has_an_event_even_if_its_job_was_not_observed() -> None:
     first, second = (status("Generated", ready=True, script=commit) for commit in ("one", "two"))
-    assert await events_of(first, second, second) == ["Generated", "Generated"]
+    assert events_of(first, second, second) == ["Generated", "Generated"]
 
 
 @pytest.mark.parametrize("ready", [True, False])
-async def test_after_an_outage_no_earlier_event_is_repeated(*, ready: bool) -> None:
+def test_after_an_outage_no_earlier_event_is_repeated(*, ready: bool) -> None:
     there, away = status("Generated" if ready else "Training", ready=ready), status("PachydermUnavailable")
     first = str(there["conditions"][0]["reason"])
     back = {**there, "conditions": [{**there["conditions"][0], "message": "later"}]}
-    assert await events_of(there, away, back, away) == [first, "PachydermUnavailable", "PachydermUnavailable"]
+    assert events_of(there, away, back, away) == [first, "PachydermUnavailable", "PachydermUnavailable"]
 
 
-async def test_a_suspension_that_an_outage_delayed_is_an_event() -> None:
+def test_a_suspension_that_an_outage_delayed_is_an_event() -> None:
     """The call that stops a pipeline met the outage, so the object was not suspended before it."""
     running, stopped = ({"pipelines": [{"name": "train", "state": state}]} for state in ("STANDBY", "PAUSED"))
     there, suspended = status("Generated", ready=True), {**status("Suspended"), **stopped}
     away = status("PachydermUnavailable")
-    delayed = await events_of(there, {**away, **running}, suspended)
+    delayed = events_of(there, {**away, **running}, suspended)
     assert delayed == ["Generated", "PachydermUnavailable", "Suspended"]
-    repeated = await events_of(suspended, {**away, **stopped}, suspended)
+    repeated = events_of(suspended, {**away, **stopped}, suspended)
     assert repeated == ["Suspended", "PachydermUnavailable"]
 
 
-async def test_after_a_resume_only_a_new_script_is_an_event() -> None:
+def test_after_a_resume_only_a_new_script_is_an_event() -> None:
     first, second = (status("Generated", ready=True, script=commit) for commit in ("one", "two"))
     suspended = status("Suspended", script="one")
-    assert await events_of(first, suspended, first, second) == ["Generated", "Suspended", "Generated"]
-    assert await events_of(first, suspended, status("Training", script="one")) == ["Generated", "Suspended", "Training"]
+    assert events_of(first, suspended, first, second) == ["Generated", "Suspended", "Generated"]
+    assert events_of(first, suspended, status("Training", script="one")) == ["Generated", "Suspended", "Training"]
 
 
-async def test_events_of_an_outage_are_recorded_after_it() -> None:
+def test_events_of_an_outage_are_recorded_after_it() -> None:
     there, away = status("Training"), status("PachydermUnavailable")
     done = status("Generated", ready=True, script="two")
-    assert await events_of(there, away, done) == ["Training", "PachydermUnavailable", "Generated"]
+    assert events_of(there, away, done) == ["Training", "PachydermUnavailable", "Generated"]
     failed = status("TrainingFailed")
     failed["conditions"].append({"type": "Stalled", "status": "True"})
-    assert await events_of(there, away, failed) == ["Training", "PachydermUnavailable", "TrainingFailed"]
+    assert events_of(there, away, failed) == ["Training", "PachydermUnavailable", "TrainingFailed"]
 
 
-async def test_a_corpus_that_does_not_look_like_scripts_causes_one_event() -> None:
+def test_a_corpus_that_does_not_look_like_scripts_causes_one_event() -> None:
     doubtful = {**status("Training"), "training": {"warning": "a.yaml does not look like a script", "startTime": "t"}}
     later = {**status("Generated", ready=True, script="one"), "training": doubtful["training"]}
-    assert await events_of(doubtful, doubtful, later) == ["CorpusDoubtful", "Training", "Generated"]
+    assert events_of(doubtful, doubtful, later) == ["CorpusDoubtful", "Training", "Generated"]
 
 
-async def test_each_warning_about_a_training_is_an_event_of_its_own_once() -> None:
+def test_each_warning_about_a_training_is_an_event_of_its_own_once() -> None:
     one = {**status("Training"), "training": {"warnings": ["no GPU"], "startTime": "t"}}
     two = {**status("Training"), "training": {"warnings": ["no GPU", "disk full"], "startTime": "t"}}
-    assert await events_of(one, one, two, two) == ["TrainingWarning", "Training", "TrainingWarning"]
+    assert events_of(one, one, two, two) == ["TrainingWarning", "Training", "TrainingWarning"]
 
 
-async def test_an_event_whose_status_was_not_written_is_the_same_event_the_next_time() -> None:
-    assert await events_of(status("Training"), status("Generated", ready=True), unheard=True) == [
+def test_an_event_whose_status_was_not_written_is_the_same_event_the_next_time() -> None:
+    assert events_of(status("Training"), status("Generated", ready=True), unheard=True) == [
         "Training",
         "Generated",
     ]
 
 
-async def test_an_error_that_persists_after_a_spec_change_is_recorded_again_and_a_success_is_not() -> None:
+def test_an_error_that_persists_after_a_spec_change_is_recorded_again_and_a_success_is_not() -> None:
     for reason, times in (("PachydermUnavailable", 2), ("Training", 1)):
-        assert await events_of(status(reason), status(reason, generation=2)) == [reason] * times
+        assert events_of(status(reason), status(reason, generation=2)) == [reason] * times
 
 
-async def test_a_failed_poll_of_a_source_is_recorded_once_while_the_object_is_ready() -> None:
+def test_a_failed_poll_of_a_source_is_recorded_once_while_the_object_is_ready() -> None:
     fine = status("Generated", ready=True, script="one", corpus="CorpusFound")
     unsure = status("Generated", ready=True, script="one", corpus="CheckFailed")
-    assert await events_of(fine, unsure, unsure) == ["Generated", "CheckFailed"]
+    assert events_of(fine, unsure, unsure) == ["Generated", "CheckFailed"]
 
 
-async def test_a_job_that_the_operator_stops_is_recorded_with_the_reason() -> None:
+def test_a_job_that_the_operator_stops_is_recorded_with_the_reason() -> None:
     recorder, job = Recorder(), JobRef(PipelineRef("default", "train"), "1")
     stopping = [StopJob(job, "overtaken"), StartPipeline(job.pipeline)]  # after a suspension
-    await record_actions(cast(EventRecorder, recorder), scriptmodel(), stopping)
+    record_actions(cast(EventRecorder, recorder), scriptmodel(), stopping)
     assert recorder.events == {(Reason.JOB_STOPPED, "1"): "stopping job default/train@1: overtaken"}
 
 
-async def test_a_creation_that_pachyderm_may_refuse_is_recorded_as_requested() -> None:
+def test_a_creation_that_pachyderm_may_refuse_is_recorded_as_requested() -> None:
     """Events are written before the status that they belong to."""
     world = World()
     world.pachyderm.put(world.corpus, PLAYS)
     state, _view = world.assess()
     recorder = Recorder()
-    await record_actions(cast(EventRecorder, recorder), world.model, plan(state))
+    record_actions(cast(EventRecorder, recorder), world.model, plan(state))
     (note,) = recorder.events.values()
     assert note == f"asking Pachyderm to create pipeline {world.train}; create pipeline {world.generate}"
 
 
-async def test_an_update_is_recorded_with_its_cause() -> None:
+def test_an_update_is_recorded_with_its_cause() -> None:
     world = trained_world()
     world.pachyderm.edit(world.generate, datum_tries=7)
     state, _view = world.assess()
     recorder = Recorder()
-    await record_actions(cast(EventRecorder, recorder), world.model, plan(state))
+    record_actions(cast(EventRecorder, recorder), world.model, plan(state))
     (note,) = recorder.events.values()
     requested = f"update pipeline {world.generate} (somebody else changed it), computing nothing again"
     assert note == f"asking Pachyderm to {requested}"
-
-
-@pytest.mark.parametrize("name", ["thrones", "a" * 253, f"{'a' * 229}.{'b' * 23}", f"{'a' * 229}-{'b' * 23}"])
-async def test_an_event_of_an_object_of_any_name_has_a_name_that_the_server_takes(name: str) -> None:
-    names = []
-
-    class Client(UnexpectedKube):
-        async def create_event(self, _namespace: str, body: Mapping[str, Any]) -> None:
-            names.append(body["metadata"]["name"])
-
-    recorder = EventRecorder(Client(), lambda: None)
-    await recorder.record(scriptmodel(name=name), Reason.TRAINING, "note", warning=False, occasion="")
-    assert re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*", names[0])
-    assert len(names[0]) <= 253

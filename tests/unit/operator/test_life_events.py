@@ -8,14 +8,18 @@ from typing import Any
 
 import pytest
 
+from scriptmodel_operator.controller.controller import Controller
 from scriptmodel_operator.controller.queue import RetryError
 from scriptmodel_operator.pachyderm.errors import UnavailableError
 from tests.unit.operator.controlling import PLAYS_BRANCH, FakeKube, controller, raw_object, reason, settled
 from tests.unit.operator.world import PLAYS, SPEC
 
 
-def events(kube: FakeKube) -> list[str]:
-    return [write.removeprefix("event ") for write in kube.writes if write.startswith("event ")]
+async def events(found: Controller, kube: FakeKube) -> list[str]:
+    """Return the events since the last call of this function."""
+    await found.events.drain()
+    reasons, kube.events = kube.events, []
+    return reasons
 
 
 @pytest.mark.parametrize(
@@ -32,7 +36,7 @@ async def test_each_stop_by_somebody_else_is_recorded_once(policy: str, reported
             await found.snapshots.latest(time.monotonic())
             await settled(found)
             assert reason(kube) == "Generated"
-            kube.writes.clear()
+            await events(found, kube)
             pachyderm.stop_pipeline(refs[0])
             await found.snapshots.latest(time.monotonic())
             pachyderm.fault = lambda call: UnavailableError(call, "gone") if call == "start_pipeline" else None
@@ -40,7 +44,7 @@ async def test_each_stop_by_somebody_else_is_recorded_once(policy: str, reported
                 await settled(found)
             pachyderm.fault = lambda _call: None
             await settled(found)
-            assert [each for each in events(kube) if each != "PachydermUnavailable"] == reported
+            assert [each for each in await events(found, kube) if each != "PachydermUnavailable"] == reported
             if policy == "Warn":
                 pachyderm.start_pipeline(refs[0])
 
@@ -53,11 +57,11 @@ async def test_a_change_by_somebody_else_that_stays_is_recorded_once() -> None:
         pachyderm.edit(refs[1], datum_tries=7)
         for ref in refs:
             pachyderm.succeed(ref)
-        kube.writes.clear()
+        await events(found, kube)
         for _ in range(2):
             await found.snapshots.latest(time.monotonic())
             await settled(found)
-        assert events(kube) == ["Drifted"]
+        assert await events(found, kube) == ["Drifted"]
 
 
 @pytest.mark.parametrize("policy", ["Correct", "Warn"])
@@ -69,7 +73,7 @@ async def test_a_stop_by_a_suspension_is_not_attributed_to_somebody_else(policy:
         pachyderm.put(PLAYS_BRANCH, PLAYS)
         await settled(found)
         for number, expected in enumerate(({**spec, "suspend": True}, {**spec, **changed}), start=2):
-            kube.writes.clear()
+            await events(found, kube)
             metadata = {**kube.raw["metadata"], "generation": number, "resourceVersion": str(10 * number)}
             kube.raw = {**kube.raw, "metadata": metadata, "spec": expected}
             found.store.put(kube.raw)
@@ -80,8 +84,8 @@ async def test_a_stop_by_a_suspension_is_not_attributed_to_somebody_else(policy:
             await settled(found)
         assert not any(info[-1].stopped for info in pachyderm.pipelines.values())
         reported = ["Updating"] if changed else []
-        assert events(kube) == [*reported, "PachydermUnavailable", "WaitingForWorker"]
+        assert await events(found, kube) == [*reported, "PachydermUnavailable", "WaitingForWorker"]
         pachyderm.stop_pipeline(next(iter(pachyderm.pipelines)))
         await found.snapshots.latest(time.monotonic())
         await settled(found)
-        assert events(kube)[-1] == {"Correct": "Updating", "Warn": "Drifted"}[policy]
+        assert (await events(found, kube))[-1] == {"Correct": "Updating", "Warn": "Drifted"}[policy]

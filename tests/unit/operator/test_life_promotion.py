@@ -374,17 +374,17 @@ def test_the_command_promotes_what_is_held_back_and_asks_for_a_reconcile(monkeyp
     assert "no model of thrones is held back" in done.output
 
 
-async def test_holding_a_model_back_is_one_warning_and_each_model_has_its_own() -> None:
+def test_holding_a_model_back_is_one_warning_and_each_model_has_its_own() -> None:
     recorder, world = Recorder(), gated_world(GATE)
     events = cast(EventRecorder, recorder)
     for figure in (1.6, 1.7):
         measured(world, figure)
         before = world.model
         retrained(world)
-        await record_status(events, before, world.model.status)
+        record_status(events, before, world.model.status)
         again = world.model
         world.reconcile()
-        await record_status(events, again, world.model.status)
+        record_status(events, again, world.model.status)
     assert recorder.reasons == ["HeldBack", "HeldBack"]
     notes = list(recorder.events.values())
     assert all(note.startswith("Warning: model ") for note in notes)

@@ -227,7 +227,7 @@ class Recorder:
         self.events: list[tuple[Reason, str, bool]] = []
         self.occasions: set[str] = set()
 
-    async def record(self, _model: ScriptModel, reason: Reason, note: str, *, warning: bool, occasion: str) -> None:
+    def record(self, _model: ScriptModel, reason: Reason, note: str, *, warning: bool, occasion: str) -> None:
         self.events.append((reason, note, warning))
         self.occasions.add(occasion)
 
@@ -237,7 +237,7 @@ def reported(restarts: int | None, epoch: int = 1, start: str = "2026-01-01T00:0
     return {"conditions": [], "training": {"startTime": start, **(resumed if restarts else {})}}
 
 
-async def test_each_restart_is_one_event() -> None:
+def test_each_restart_is_one_event() -> None:
     recorder = Recorder()
     events = cast(EventRecorder, recorder)
     statuses = [
@@ -252,7 +252,7 @@ async def test_each_restart_is_one_event() -> None:
     del unseen["training"]["resumedAt"]
     statuses.append(unseen)
     for before, now in itertools.pairwise(statuses):
-        await record_status(events, scriptmodel(status=before), now)
+        record_status(events, scriptmodel(status=before), now)
     assert [reason for reason, _, _ in recorder.events] == [Reason.RESUMED] * 4
     note = "training resumed at 50% of epoch 1 (restart 1); restarts have cost 7s so far"
     assert recorder.events[0] == (Reason.RESUMED, note, False)

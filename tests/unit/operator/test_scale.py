@@ -13,7 +13,7 @@ from typing import Any
 from scriptmodel_operator.app import Process, compose
 from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.controller.inbox import arrived
-from scriptmodel_operator.kube.events import BURST, TokenBucket
+from scriptmodel_operator.kube.events import BURST
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.source import SnapshotSource
 from scriptmodel_operator.pachyderm.calls import Calls
@@ -88,12 +88,15 @@ class Bench:
         config = OperatorConfig(pachd=PachdAddress("nowhere:1"), trainer_image="trainer:1")
         controller = compose(config, self.kube, self.pachyderm, calls, "cluster-1", process)
         running = asyncio.create_task(process.queue.run(controller.reconcile, config.workers))
+        sending = asyncio.create_task(controller.events.run())
         await process.queue.started.wait()
         try:
             yield process, controller.snapshots
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
+            await controller.events.drain()
+            sending.cancel()
             controller.observer.logs.close()
             controller.snapshots.close()
             calls.close()
@@ -178,14 +181,6 @@ def test_an_unchanged_message_is_not_decoded_again() -> None:
     assert second[0] is first[1]
     assert reader.read([b"a"]) == [[b"a"]]
     assert decoded == [b"a", b"b", b"c", b"a"], "only what the last list had is kept"
-
-
-def test_the_event_budget_refills_with_time() -> None:
-    now = 0.0
-    budget = TokenBucket(clock=lambda: now)
-    assert [budget.take() for _ in range(BURST + 1)] == [True] * BURST + [False]
-    now = 2.5
-    assert [budget.take() for _ in range(3)] == [True, True, False]
 
 
 def test_jobs_that_wait_leave_room_for_logs_of_jobs_that_run() -> None:

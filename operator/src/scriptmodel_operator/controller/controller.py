@@ -202,7 +202,7 @@ class Controller:
     async def _act(self, model: ScriptModel, actions: tuple[Action, ...]) -> None:
         summary_line = "; ".join(action.describe() for action in actions)
         log.info("%s: %s", model, summary_line, extra={"object": _key(model)})
-        await record_actions(self.events, model, actions)
+        record_actions(self.events, model, actions)
         try:
             await self.calls.run(execute, self.gateway, actions)
         finally:
@@ -269,7 +269,7 @@ class Controller:
     async def _report(self, model: ScriptModel, status: dict[str, Any]) -> None:
         if status == model.status:
             return
-        await record_status(self.events, model, status)
+        record_status(self.events, model, status)
         await self._write(model, status)
 
     async def _write(self, model: ScriptModel, status: dict[str, Any]) -> None:

@@ -1,8 +1,8 @@
 """Decides which Kubernetes events a new status and actions give rise to.
 
 The previous status is compared with the new one; an unchanged reason makes no event. An event is recorded before the
-change that it reports, and its name follows from the state before that change. An operator that is killed in between
-records the same event again, which the API server then has already.
+change that it reports, and its name follows from the state before that change. An operator whose change fails, or that
+is killed before it, records the same event again, which the API server then has already.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ _WARNINGS = tuple(
 """Reasons of Ready that are warnings although nothing is stalled."""
 
 
-async def record_status(events: EventRecorder, model: ScriptModel, status: Mapping[str, Any]) -> None:
+def record_status(events: EventRecorder, model: ScriptModel, status: Mapping[str, Any]) -> None:
     """Record the events of `status`, which is about to replace `model.status`."""
-    await _on_corpus(events, model, status)
-    await _on_training(events, model, status)
+    _on_corpus(events, model, status)
+    _on_training(events, model, status)
     before, now = _condition(model.status, _READY), _condition(status, _READY)
     if _has_only_recovered(model.status, status) or _has_only_resumed(model.status, status):
         return
@@ -51,57 +51,55 @@ async def record_status(events: EventRecorder, model: ScriptModel, status: Mappi
         return
     note = one_line(str(now.get("message", ""))) or str(now.get("reason"))
     reason = reason_named(str(now.get("reason")))
-    await events.record(model, reason, note, warning=warning, occasion=_previous_state(model))
+    events.record(model, reason, note, warning=warning, occasion=_previous_state(model))
 
 
-async def _on_corpus(events: EventRecorder, model: ScriptModel, status: Mapping[str, Any]) -> None:
+def _on_corpus(events: EventRecorder, model: ScriptModel, status: Mapping[str, Any]) -> None:
     """Record a training warning and a failed check for a newer corpus, neither of which changes Ready."""
     training_warning = str((status.get("training") or {}).get("warning") or "")
     if training_warning and training_warning != (model.status.get("training") or {}).get("warning"):
         occasion = f"{(status.get('training') or {}).get('startTime')} {training_warning}"
         note = one_line(training_warning)
-        await events.record(model, Reason.CORPUS_DOUBTFUL, note, warning=True, occasion=occasion)
+        events.record(model, Reason.CORPUS_DOUBTFUL, note, warning=True, occasion=occasion)
     before, now = _condition(model.status, _CORPUS_READY), _condition(status, _CORPUS_READY)
     if now.get("reason") == Reason.CHECK_FAILED.value != before.get("reason"):
         note = one_line(str(now.get("message", "")))
-        await events.record(model, Reason.CHECK_FAILED, note, warning=True, occasion=_previous_state(model))
+        events.record(model, Reason.CHECK_FAILED, note, warning=True, occasion=_previous_state(model))
 
 
-async def _on_training(events: EventRecorder, model: ScriptModel, status: Mapping[str, Any]) -> None:
+def _on_training(events: EventRecorder, model: ScriptModel, status: Mapping[str, Any]) -> None:
     """Record each restart of and each new warning about the training, which change no condition."""
     before, now = model.status.get("training") or {}, status.get("training") or {}
-    await _on_restart(events, model, before, now)
+    _on_restart(events, model, before, now)
     for warning in now.get("warnings") or ():
         if warning not in (before.get("warnings") or ()):
             occasion = f"{now.get('startTime')} {warning}"
             note = one_line(warning)
-            await events.record(model, Reason.TRAINING_WARNING, note, warning=True, occasion=occasion)
+            events.record(model, Reason.TRAINING_WARNING, note, warning=True, occasion=occasion)
 
 
-async def _on_restart(
-    events: EventRecorder, model: ScriptModel, before: Mapping[str, Any], now: Mapping[str, Any]
-) -> None:
+def _on_restart(events: EventRecorder, model: ScriptModel, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     restarts, resumed = newest = (now.get("restarts"), now.get("resumedAt") or {})
     if not restarts or newest == (before.get("restarts"), before.get("resumedAt") or {}):
         return
     where = f" at {float(resumed['share']):.0%} of epoch {resumed['epoch']}" if resumed else ""
     cost = now.get("recomputedSeconds") or 0
     note = f"training resumed{where} (restart {restarts}); restarts have cost {cost}s so far"
-    await events.record(model, Reason.RESUMED, note, warning=False, occasion=f"{now.get('startTime')} {newest}")
+    events.record(model, Reason.RESUMED, note, warning=False, occasion=f"{now.get('startTime')} {newest}")
 
 
-async def record_actions(events: EventRecorder, model: ScriptModel, actions: Sequence[Action]) -> None:
+def record_actions(events: EventRecorder, model: ScriptModel, actions: Sequence[Action]) -> None:
     """Record the events of `actions`, which are about to be executed for `model`."""
     for action in actions:
         if isinstance(action, ApplyPipelines):
             updates = any(each.update for each in action.pipelines)
             reason = Reason.UPDATING if updates else Reason.CREATING
-            await events.record(model, reason, action.describe(), warning=False, occasion=_annotations(action))
+            events.record(model, reason, action.describe(), warning=False, occasion=_annotations(action))
         elif isinstance(action, StartPipeline) and action.stopped_after:
             occasion = f"{action.ref} {action.stopped_after}"
-            await events.record(model, Reason.UPDATING, action.describe(), warning=False, occasion=occasion)
+            events.record(model, Reason.UPDATING, action.describe(), warning=False, occasion=occasion)
         elif isinstance(action, StopJob):
-            await events.record(model, Reason.JOB_STOPPED, action.describe(), warning=False, occasion=action.ref.id)
+            events.record(model, Reason.JOB_STOPPED, action.describe(), warning=False, occasion=action.ref.id)
 
 
 def _has_only_recovered(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:

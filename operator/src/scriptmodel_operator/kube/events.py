@@ -1,17 +1,18 @@
 """Records Kubernetes events, each under a name that follows from its cause, so that none is written twice.
 
 Their rate is limited: an operator that starts with thousands of objects reports most of them in their status alone.
-Omitted events are counted.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
 import socket
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 from scriptmodel_operator.api.conditions import cut, timestamp
 from scriptmodel_operator.api.identity import API_VERSION, KIND
@@ -26,6 +27,11 @@ _MAX_NAME = 230
 BURST = 50
 """Largest burst of normal events, and of warnings; then one more in `SECONDS_PER_EVENT`."""
 SECONDS_PER_EVENT = 1.0
+MAX_WAITING = 1000
+ATTEMPTS = 12
+FIRST_RETRY_SECONDS = 1.0
+MAX_RETRY_SECONDS = 10.0
+DRAIN_SECONDS = 5.0
 
 log = logging.getLogger(__name__)
 
@@ -50,22 +56,23 @@ class TokenBucket:
 
 
 class EventRecorder:
-    """Creates events within a budget.
+    """Sends events within a budget, in order, while the reconciles that recorded them continue.
 
-    Raises KubeUnavailableError if the API server does not answer, since an event is recorded before its cause is
-    written. An event that the API server refuses is logged and dropped: the status has the same content.
+    What is over the budget, finds the queue full, or is not accepted by the API server, is dropped and counted: the
+    status has the same content. An operator that is killed loses those that wait.
     """
 
     def __init__(self, gateway: KubeGateway, omitted: Callable[[], None]) -> None:
-        """`omitted` is called for each event that exceeds the budget."""
+        """`omitted` is called for each event that is dropped."""
         self._gateway = gateway
         self._omitted = omitted
         self._instance = socket.gethostname()
         self._buckets = {True: TokenBucket(), False: TokenBucket()}
+        self._waiting: asyncio.Queue[dict[str, Any]] = asyncio.Queue(MAX_WAITING)
 
-    async def record(self, model: ScriptModel, reason: Reason, note: str, *, warning: bool, occasion: str) -> None:
-        """Record an event of `model`. Events of an equal reason and occasion are one event."""
-        if not self._buckets[warning].take():
+    def record(self, model: ScriptModel, reason: Reason, note: str, *, warning: bool, occasion: str) -> None:
+        """Queue an event of `model`. Events of an equal reason and occasion are one event."""
+        if self._waiting.full() or not self._buckets[warning].take():
             self._omitted()
             return
         text = "\0".join((model.uid, reason.value, occasion))
@@ -95,12 +102,43 @@ class EventRecorder:
                 "uid": model.uid,
             },
         }
+        self._waiting.put_nowait(body)
+
+    async def run(self) -> None:
+        """Send events until cancelled."""
+        while True:
+            body = await self._waiting.get()
+            try:
+                await self._send(body)
+            except Exception as error:  # one broken event must not end the others
+                self._omitted()
+                about = body["involvedObject"]
+                log.warning(
+                    "%s/%s: event %s was not recorded: %s",
+                    *(about["namespace"], about["name"], body["reason"], error),
+                    exc_info=None if isinstance(error, KubeError) else error,
+                    extra={"object": (about["namespace"], about["name"])},
+                )
+            finally:
+                self._waiting.task_done()
+
+    async def drain(self) -> None:
+        """Wait until the queue is empty, at most `DRAIN_SECONDS`."""
         try:
-            await self._gateway.create_event(model.namespace, body)
-        except KubeConflictError:
-            return  # it exists already
-        except KubeUnavailableError:
-            raise
-        except KubeError as error:
-            about = {"object": (model.namespace, model.name)}
-            log.warning("%s: event %s: %s (%s)", model, reason.value, note, error, extra=about)
+            await asyncio.wait_for(self._waiting.join(), DRAIN_SECONDS)
+        except TimeoutError:
+            log.warning("%d events were not recorded before the end", self._waiting.qsize() + 1)
+
+    async def _send(self, body: dict[str, Any]) -> None:
+        """Create the event. After an error it may exist, so a conflict is a success."""
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                await self._gateway.create_event(body["metadata"]["namespace"], body)
+            except KubeConflictError:
+                return
+            except KubeUnavailableError:
+                if attempt == ATTEMPTS:
+                    raise
+                await asyncio.sleep(min(MAX_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** (attempt - 1)))
+            else:
+                return

@@ -1,0 +1,114 @@
+"""The queue of events: sent in order, repeated after an error, bounded, drained at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.kube import events
+from scriptmodel_operator.kube.errors import KubeError, KubeForbiddenError, KubeUnavailableError
+from scriptmodel_operator.kube.events import BURST, EventRecorder, TokenBucket
+from tests.unit.operator.fake_kube import UnexpectedKube
+from tests.unit.operator.world import scriptmodel
+
+
+@dataclass
+class Server(UnexpectedKube):
+    """Accepts events, unless `fault` has an error for the note of one."""
+
+    fault: Callable[[str], Exception | None] = lambda _note: None
+    names: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    omitted: int = 0
+
+    async def create_event(self, _namespace: str, body: Mapping[str, Any]) -> None:
+        if error := self.fault(body["message"]):
+            raise error
+        self.names.append(body["metadata"]["name"])
+        self.notes.append(body["message"])
+
+    def omit(self) -> None:
+        self.omitted += 1
+
+
+def record(recorder: EventRecorder, *notes: str) -> None:
+    for note in notes:
+        recorder.record(scriptmodel(), Reason.TRAINING, note, warning=False, occasion=note)
+
+
+@asynccontextmanager
+async def recording(server: Server) -> AsyncIterator[EventRecorder]:
+    recorder = EventRecorder(server, server.omit)
+    sending = asyncio.create_task(recorder.run())
+    try:
+        yield recorder
+        await recorder.drain()
+    finally:
+        sending.cancel()
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "FIRST_RETRY_SECONDS", 0.001)
+
+
+async def test_events_are_sent_in_order_and_again_after_an_error() -> None:
+    faults = iter([KubeUnavailableError("writing", status, "injected") for status in (500, 429, 0)])
+    server = Server(fault=lambda note: next(faults, None) if note == "one" else None)
+    async with recording(server) as recorder:
+        record(recorder, "one", "two")
+    assert (server.notes, server.omitted) == (["one", "two"], 0)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [KubeForbiddenError("writing", 403, ""), KubeUnavailableError("writing", 500, ""), RuntimeError("unexpected")],
+)
+async def test_an_event_that_is_never_accepted_is_dropped_and_counted(error: KubeError) -> None:
+    server = Server(fault=lambda note: error if note == "one" else None)
+    async with recording(server) as recorder:
+        record(recorder, "one", "two")
+    assert (server.notes, server.omitted) == (["two"], 1)
+
+
+async def test_what_finds_the_queue_full_is_dropped_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "MAX_WAITING", 2)
+    server = Server()
+    async with recording(server) as recorder:
+        record(recorder, "one", "two", "three")
+    assert (server.notes, server.omitted) == (["one", "two"], 1)
+
+
+async def test_an_end_does_not_wait_long_for_a_server_that_does_not_answer(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(events, "DRAIN_SECONDS", 0.05)
+    monkeypatch.setattr(events, "FIRST_RETRY_SECONDS", 60.0)
+    async with recording(Server(fault=lambda _note: KubeUnavailableError("writing", 0, "no answer"))) as recorder:
+        record(recorder, "one", "two")
+    assert "2 events were not recorded" in caplog.text
+
+
+def test_the_event_budget_refills_with_time() -> None:
+    now = 0.0
+    budget = TokenBucket(clock=lambda: now)
+    assert [budget.take() for _ in range(BURST + 1)] == [True] * BURST + [False]
+    now = 2.5
+    assert [budget.take() for _ in range(3)] == [True, True, False]
+
+
+@pytest.mark.parametrize("name", ["thrones", "a" * 253, f"{'a' * 229}.{'b' * 23}", f"{'a' * 229}-{'b' * 23}"])
+async def test_an_event_of_an_object_of_any_name_has_a_name_that_the_server_takes(name: str) -> None:
+    server = Server()
+    async with recording(server) as recorder:
+        recorder.record(scriptmodel(name=name), Reason.TRAINING, "note", warning=False, occasion="")
+    (sent,) = server.names
+    assert re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*", sent)
+    assert len(sent) <= 253
