@@ -9,10 +9,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from scriptmodel_operator.api.durations import backoff
 from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.controller import inbox as inbox_module
 from scriptmodel_operator.controller import queue as module
-from scriptmodel_operator.controller.queue import Handler, RetryError, WorkQueue, backoff
+from scriptmodel_operator.controller.queue import Handler, RetryError, WorkQueue
 from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
 from scriptmodel_operator.kube.store import Store
 from scriptmodel_operator.metrics import Metrics
@@ -191,6 +192,6 @@ async def test_an_earlier_timer_wins_and_a_forgotten_key_has_none() -> None:
 
 
 def test_backoff_doubles_to_a_limit_and_jitter_takes_at_most_half() -> None:
-    assert [backoff(failures, 0) for failures in (1, 2, 3, 4)] == [1, 2, 4, 8]
-    assert backoff(1000, 0) == module.MAX_RETRY_SECONDS
-    assert backoff(1, 0.999) > 0.5
+    assert [backoff(failures, 1, 120, 0) for failures in (1, 2, 3, 4)] == [1, 2, 4, 8]
+    assert backoff(1000, 1, 120, 0) == 120
+    assert backoff(1, 1, 120, 0.999) > 0.5

@@ -10,6 +10,7 @@ CPU_PATTERN = r"^([0-9]{1,6}(\.[0-9]{1,3})?|[0-9]{1,9}m)$"
 MEMORY_PATTERN = r"^[0-9]{1,15}(\.[0-9]{1,3})?(k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$"
 DECIMAL_PATTERN = r"^[0-9]{1,4}(\.[0-9]{1,6})?([eE][+-]?0?[0-9])?$"
 
+_MAX_EXPONENT = 16
 _DURATION = re.compile(DURATION_PATTERN)
 _UNIT_SECONDS = (86_400, 3_600, 60, 1)
 _QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)(m|[kMGTP]|[KMGTP]i)?")
@@ -43,3 +44,10 @@ def parse_quantity(text: str) -> float:
     if match is None:
         raise ValueError(f"{text!r} is not a quantity such as 2, 500m or 4Gi")
     return float(match[1]) * _UNITS[match[2] or ""]
+
+
+def backoff(failures: int, first: float, longest: float, draw: float) -> float:
+    """Return seconds that double with each failure from `first` to `longest`, less up to half of them by `draw` in
+    [0, 1), which a caller draws at random."""
+    seconds = min(longest, first * 2 ** min(failures - 1, _MAX_EXPONENT))
+    return float(seconds * (1 - draw / 2))

@@ -7,6 +7,7 @@ import logging
 import random
 from collections.abc import Awaitable, Callable
 
+from scriptmodel_operator.api.durations import backoff
 from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.metrics import Metrics
 
@@ -15,15 +16,8 @@ Handler = Callable[[Key], Awaitable[float | None]]
 
 FIRST_RETRY_SECONDS = 1.0
 MAX_RETRY_SECONDS = 120.0
-_MAX_EXPONENT = 16
 
 log = logging.getLogger(__name__)
-
-
-def backoff(failures: int, draw: float) -> float:
-    """Return seconds that double with each failure up to a limit, less up to half of them by `draw` in [0, 1)."""
-    longest = min(MAX_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** min(failures - 1, _MAX_EXPONENT))
-    return float(longest * (1 - draw / 2))
 
 
 class WorkQueue:
@@ -118,7 +112,7 @@ class WorkQueue:
             requeue_after = await handler(key)
         except Exception as error:  # one broken object must not end the worker
             failures = self._failures[key] = self._failures.get(key, 0) + 1
-            delay = backoff(failures, self._draw())
+            delay = backoff(failures, FIRST_RETRY_SECONDS, MAX_RETRY_SECONDS, self._draw())
             self._metrics.retried()
             expected = isinstance(error, RetryError)
             log.log(
