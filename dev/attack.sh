@@ -5,9 +5,9 @@ cd "$(dirname "$0")/.."
 
 generators=( # environment, module
   "operator tests.attack.calls"
-  "operator tests.attack.archives"
   "operator tests.attack.webserver"
   "operator tests.attack.churn"
+  "trainer tests.attack.archives"
   "trainer tests.attack.models"
   "trainer tests.attack.corpora"
 )

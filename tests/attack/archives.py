@@ -1,10 +1,9 @@
-"""Give the operator damaged, forged and oversized archives: each is read or refused, within limits.
+"""Give the trainer damaged, forged and oversized archives: each is read or refused, within limits.
 
     python -m tests.attack.archives [--seed N] [--cases 1000] [--seconds 60] [--start 0]
 
-Each case makes an archive (tar of three forms, tar.gz, zip), damages it in a few ways and reads it as the operator
-does. Most are read in this process, within a limit of CPU seconds; every twentieth by a reader process, whose answer
-must be the same.
+Each case makes an archive (tar of three forms, tar.gz, zip), damages it in a few ways and reads it as a corpus, within
+a limit of CPU seconds and of memory.
 """
 
 from __future__ import annotations
@@ -12,26 +11,26 @@ from __future__ import annotations
 import gzip
 import io
 import random
+import resource
 import signal
 import struct
 import sys
 import tarfile
 import tempfile
-import threading
+import warnings
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
-from scriptmodel_operator.ingest.archive import Options, files_of
-from scriptmodel_operator.ingest.entries import FileStream
-from scriptmodel_operator.ingest.failures import SourceError
-from scriptmodel_operator.ingest.package import files_by_reader
+from scriptmodel_trainer.corpus import archives
+from scriptmodel_trainer.errors import BadInputError
 from tests.attack import loopback
 from tests.attack.runner import FindingError, main
 
 MOST_BYTES, MOST_FILES = 1 << 20, 200
 _CPU_SECONDS = 5.0
-_EVERY = 20
+_MOST_MEMORY = 1 << 30  # bytes of addresses
 _NAMES = [
     "a.txt",
     "plays/hamlet.txt",
@@ -46,41 +45,32 @@ _NAMES = [
 ]
 _NAMES += ["d/" * 400 + "f", "n" * 999, "a/./b//c", "a/b", "A", "\udce9", "con\nfig", "**", "\0"]
 _NUMBERS = [0, 1, 2, 511, 512, 513, 2**16 - 1, 2**31 - 1, 2**31, 2**32 - 1]
-_GLOBS = ["*.txt", "**/a/" * 50 + "b", "*a" * 100 + "b", "[!a]*", "plays/**", "**", "[", "?" * 200]
 _KINDS = b"0123456789xgLKSVDZ\0"
 
 
 def attack(number: int, chance: random.Random) -> str:
     """Read one archive."""
-    content = _damaged(chance, _ARCHIVES[number % len(_ARCHIVES)](chance))
-    include = tuple(chance.choices(_GLOBS, k=chance.choice([0, 0, 1, 3, 32])))
-    options = Options(len(content), "play.txt", include, MOST_BYTES, MOST_FILES, most_entries=1000)
-    with tempfile.TemporaryFile() as file:
-        file.write(content)
-        found = _read(files_of(file, options))
-        if number % _EVERY == 0:
-            by_process = _read(files_by_reader(file, options, threading.Event()))
-            if by_process != found:
-                raise FindingError(f"the reader process answers {by_process!r}, and the same code here {found!r}")
-    return found.partition(":")[0]
-
-
-def _read(files: FileStream) -> str:
-    """Return the outcome and the data that distinguish two outcomes."""
-    total = count = 0
-    try:
-        with _within_cpu_seconds():
-            for path, pieces in files:
-                if not path.startswith("/") or ".." in path.split("/") or not path.isascii() or not path.isprintable():
-                    raise FindingError(f"the path {path!r}")
-                total, count = total + sum(map(len, pieces)), count + 1
-    except SourceError as error:
-        if error.passing or not str(error).isprintable() or len(str(error)) > 500:
-            raise FindingError(f"the message {str(error)!r}") from error
-        return f"{error.reason.value}: {error}"
-    if total > MOST_BYTES or count > MOST_FILES + 1:
-        raise FindingError(f"{total} bytes in {count} files")
-    return f"read: {count} files, {total} bytes"
+    make, suffix = _ARCHIVES[number % len(_ARCHIVES)]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, f"corpus{suffix}")
+        path.write_bytes(_damaged(chance, make(chance)))
+        try:
+            with _within_cpu_seconds():
+                found = archives.files_of(path, archives.Allowance(MOST_FILES, MOST_BYTES))
+        except BadInputError as error:
+            line = error.line()
+            if str(path) not in line or not line.isprintable() or len(line) > 1000:
+                raise FindingError(f"the message {line!r}") from error
+            return "refused"
+        if list(Path(folder).iterdir()) != [path]:
+            raise FindingError("something was written")
+    names = [name for name, _ in found]
+    size = sum(len(content) for _, content in found)
+    if any(name.startswith("/") or ".." in name.split("/") for name in names) or len(set(names)) < len(names):
+        raise FindingError(f"the names {names!r}")
+    if size > MOST_BYTES or len(found) > MOST_FILES:
+        raise FindingError(f"{size} bytes in {len(found)} files")
+    return "read" if found else "read: no files"
 
 
 @contextmanager
@@ -96,19 +86,23 @@ def _within_cpu_seconds() -> Iterator[None]:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
 
 
+def _name(chance: random.Random, at: int) -> str:
+    return chance.choice(_NAMES) if chance.random() < 0.1 else f"plays/{at}.txt"
+
+
 def _tar(chance: random.Random) -> bytes:
     form = chance.choice([tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
-    blocks = [_entry(chance, form) for _ in range(chance.choice([0, 1, 3, 10]))]
+    blocks = [_entry(chance, form, at) for at in range(chance.choice([0, 1, 3, 10]))]
     return b"".join(blocks) + bytes(chance.choice([0, 512, 1024, 10240]))
 
 
-def _entry(chance: random.Random, form: int) -> bytes:
+def _entry(chance: random.Random, form: int, at: int) -> bytes:
     content = _content(chance)
-    if chance.random() < 0.3:
-        return _pax(chance)
-    info = tarfile.TarInfo(chance.choice(_NAMES).replace("\0", "?"))
-    info.size, info.type = len(content), bytes([chance.choice(_KINDS)]) if chance.random() < 0.3 else b"0"
     if chance.random() < 0.2:
+        return _pax(chance)
+    info = tarfile.TarInfo(_name(chance, at).replace("\0", "?"))
+    info.size, info.type = len(content), bytes([chance.choice(_KINDS)]) if chance.random() < 0.1 else b"0"
+    if chance.random() < 0.1:
         info.size = chance.choice(_NUMBERS)
     if form == tarfile.PAX_FORMAT and chance.random() < 0.5:
         info.pax_headers = {chance.choice(["size", "path", "GNU.sparse.major", "é"]): str(chance.choice(_NUMBERS))}
@@ -142,12 +136,13 @@ def _pax(chance: random.Random) -> bytes:
 
 def _zip(chance: random.Random) -> bytes:
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
+    with warnings.catch_warnings(), zipfile.ZipFile(buffer, "w") as archive:
+        warnings.simplefilter("ignore")  # of names that are there twice
         for at in range(chance.choice([0, 1, 3, 50])):
-            name = f"{at}{chance.choice(_NAMES)}".encode("utf-8", "replace").decode()
+            name = _name(chance, at).encode("utf-8", "replace").decode()
             info = zipfile.ZipInfo(name)
-            info.compress_type = chance.choice([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2])
-            info.external_attr = chance.choice([0, 0, 0o100644, 0o120777, 0o040755, 0o020666]) << 16
+            info.compress_type = chance.choice([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED] * 20 + [zipfile.ZIP_BZIP2])
+            info.external_attr = chance.choice([0, 0o100644] * 20 + [0o120777, 0o040755, 0o020666]) << 16
             archive.writestr(info, _content(chance))
     content = bytearray(buffer.getvalue())
     if chance.random() < 0.5:
@@ -170,13 +165,19 @@ def _content(chance: random.Random) -> bytes:
     return chance.choice([bytes, chance.randbytes, lambda length: b"HAMLET: To be.\n" * (length // 10)])(size)
 
 
-_ARCHIVES: list[Callable[[random.Random], bytes]] = [_tar, _zip, _packed, _tar, _zip, _packed, _content]
+_ARCHIVES: list[tuple[Callable[[random.Random], bytes], str]] = [
+    (_tar, ".tar"),
+    (_zip, ".zip"),
+    (_packed, ".tar.gz"),
+    (_packed, ".zip"),
+    (_content, ".tgz"),
+]
 
 
 def _damaged(chance: random.Random, content: bytes) -> bytes:
     """Change bytes, cut, double, or leave it as it is."""
     found = bytearray(content)
-    for _ in range(chance.choice([0, 1, 1, 3, 20])):
+    for _ in range(chance.choice([0, 0, 1, 3, 20])):
         if not found:
             break
         at = chance.randrange(len(found))
@@ -194,4 +195,5 @@ def _damaged(chance: random.Random, content: bytes) -> bytes:
 
 if __name__ == "__main__":
     loopback.only()
+    resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, resource.RLIM_INFINITY))  # too much memory is a finding
     sys.exit(main(attack))

@@ -10,7 +10,7 @@ import pytest
 from samples import run_trainer
 
 from scriptmodel_trainer.controls import without_controls
-from scriptmodel_trainer.corpus import reading
+from scriptmodel_trainer.corpus import folders, reading
 from scriptmodel_trainer.corpus.words import split_words
 
 TEXT = "ANNA. The tide is early.\n\nBEN. It was early yesterday.\n\n" * 5
@@ -80,7 +80,7 @@ def test_folders_too_deep_are_left_out(folder: Path) -> None:
 
 
 def test_too_many_files_are_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "_MOST_ENTRIES", 3)
+    monkeypatch.setattr(folders, "_MOST_ENTRIES", 3)
     for number in range(4):
         (folder / f"{number}.txt").write_text(TEXT)
     with pytest.raises(reading.BadInputError, match="more than 3 files"):

@@ -1,18 +1,17 @@
-"""Files of scripts on disk: finding them, telling text from binary, decoding, reading by line in bounded memory."""
+"""Files of scripts: finds them in folders and archives, tells text from binary, decodes and reads them by line."""
 
 from __future__ import annotations
 
 import codecs
 import hashlib
 import io
-import itertools
-import os
 import re
-import stat
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
+from scriptmodel_trainer.corpus import archives, folders
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.storage import open_regular
 
@@ -26,51 +25,31 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 # Files that often are in folders of scripts and would be read as prose; a file named on the command line is read.
-_NOT_SCRIPTS = frozenset(
-    [
-        ".py",
-        ".pyi",
-        ".js",
-        ".ts",
-        ".css",
-        ".html",
-        ".htm",
-        ".xml",
-        ".json",
-        ".jsonl",
-        ".yaml",
-        ".yml",
-        ".toml",
-        ".ini",
-        ".cfg",
-        ".csv",
-        ".tsv",
-        ".sh",
-        ".lock",
-        ".svg",
-    ]
-)
+_NOT_SCRIPTS = ".py .pyi .js .ts .css .html .htm .xml .json .jsonl .yaml .yml .toml .ini .cfg .csv .tsv .sh .lock .svg"
 _ASCII = bytes(range(128))
 _BEYOND_ASCII = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")  # UTF-8
 _GUESSED = "cp1252"
 _CONVERT = "if letters look wrong, convert it: iconv -f ENCODING -t utf-8"
-_PFS = Path("/pfs")
-_DEEPEST = 100  # folders within each other
-_LONGEST_PATH = 3800  # bytes; the kernel takes 4095
-_LONGEST_NAME = 200  # characters of a path in a note
-_MOST_ENTRIES = 200_000  # files and folders of a corpus
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1a\x1b"))
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One text file of the corpus: `name` is its path below the given folder, `digest` the SHA-256 of its bytes."""
+    """One text file of the corpus: `name` is its path below the given folder, `digest` the SHA-256 of its bytes.
+
+    A file in an archive has its `content`; `path` is that of the archive.
+    """
 
     path: Path
     name: str
     encoding: str
     digest: str
     size: int
+    content: bytes | None = field(default=None, repr=False)
+
+    def open(self) -> BinaryIO:
+        """Open the file for reading; raises BadInputError if it cannot be."""
+        return _open(self.path, self.content)
 
 
 def find_sources(paths: Iterable[Path], note: Callable[[str], None]) -> list[Source]:
@@ -80,21 +59,17 @@ def find_sources(paths: Iterable[Path], note: Callable[[str], None]) -> list[Sou
     """
     wanted = list(paths)
     sources: list[Source] = []
-    seen: set[Path] = set()
-    for path, name in _files(wanted, note):
-        real = path.resolve()
-        if real in seen:
-            continue
-        seen.add(real)
-        if path.suffix.lower() in _NOT_SCRIPTS and path not in wanted:
+    for path, name, content in _contents(folders.files(wanted, note), note):
+        named = content is None and path in wanted
+        if Path(name).suffix.lower() in _NOT_SCRIPTS.split() and not named:
             note(f"left out {name}: not a script by its name")
             continue
-        source = _inspect(path, name)
+        source = _inspect(path, name, content)
         if isinstance(source, Source):
             sources.append(source)
             if source.encoding == _GUESSED:
                 note(f"{name} is not UTF-8 and read as Windows-1252 (except in layout exact); {_CONVERT}")
-        elif path in wanted:
+        elif named:
             raise BadInputError(f"{path} {source}", "give text files of scripts, or folders that hold some")
         else:
             note(f"left out {name}: it {source}")
@@ -115,7 +90,7 @@ def corpus_digest(sources: Iterable[Source]) -> str:
 def read_lines(source: Source) -> Iterator[str]:
     """Yield lines without their line endings (LF, CRLF, CR); lines over LONGEST_LINE are split at a space."""
     try:
-        with io.TextIOWrapper(open_regular(source.path), encoding=source.encoding, errors="replace") as file:
+        with io.TextIOWrapper(source.open(), encoding=source.encoding, errors="replace") as file:
             rest = ""
             while line := file.readline(LONGEST_LINE):
                 line, rest = rest + line, ""
@@ -133,8 +108,7 @@ def read_lines(source: Source) -> Iterator[str]:
 def read_exactly(source: Source) -> Iterator[str]:
     """Yield lines with their line ends, LF alone ending a line; bytes that are no UTF-8 become surrogates (PEP 383)."""
     try:
-        file = open_regular(source.path)
-        with io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape", newline="\n") as text:
+        with io.TextIOWrapper(source.open(), encoding="utf-8", errors="surrogateescape", newline="\n") as text:
             while line := text.readline(LONGEST_LINE):
                 yield line
     except OSError as error:
@@ -142,7 +116,7 @@ def read_exactly(source: Source) -> Iterator[str]:
 
 
 def sample_lines(source: Source, blocks: int = 48, size: int = 16_384) -> list[str]:
-    """Lines from evenly spaced places of the file, for telling its layout without reading all of it."""
+    """Lines from evenly spaced places of the file, to detect its layout without reading all of it."""
     if source.size <= blocks * size or source.encoding.startswith(("utf-16", "utf-32")):
         lines: list[str] = []
         length = 0
@@ -153,7 +127,7 @@ def sample_lines(source: Source, blocks: int = 48, size: int = 16_384) -> list[s
                 break
         return lines
     lines = []
-    with open_regular(source.path) as file:
+    with source.open() as file:
         for block in range(blocks):
             file.seek(block * (source.size - size) // (blocks - 1))
             text = file.read(size).decode(source.encoding, errors="replace")
@@ -161,87 +135,32 @@ def sample_lines(source: Source, blocks: int = 48, size: int = 16_384) -> list[s
     return lines
 
 
-def _files(paths: Iterable[Path], note: Callable[[str], None]) -> Iterator[tuple[Path, str]]:
-    for path in paths:
-        try:
-            mode = path.stat().st_mode
-        except (FileNotFoundError, NotADirectoryError) as error:
-            raise BadInputError(f"no such path: {path}", "check the path") from error
-        except OSError as error:
-            raise BadInputError(f"cannot read {path}: {error.strerror}", "check the path") from error
-        if stat.S_ISDIR(mode):
-            yield from _below(path, note)
-        elif stat.S_ISREG(mode):
-            yield path, path.name
-        else:
-            raise BadInputError(f"{path} is neither a file nor a folder")
-
-
-def _below(folder: Path, note: Callable[[str], None]) -> Iterator[tuple[Path, str]]:
-    """Yield the regular files below a folder, with their names in it, in a fixed order; other entries are noted."""
-    inside = _allowed(folder)
-    visited: set[str] = set()
-    entries = 0
-    waiting = [folder]
-    while waiting:
-        current = waiting.pop()
-        real = os.path.realpath(current)
-        if real in visited:
+def _contents(
+    files: Iterable[tuple[Path, str]], note: Callable[[str], None]
+) -> Iterator[tuple[Path, str, bytes | None]]:
+    """Yield each file once, with its name; the files of an archive with their contents, None for any other."""
+    seen: set[Path] = set()
+    allowance = archives.Allowance()
+    for path, name in files:
+        real = path.resolve()
+        if real in seen:
             continue
-        visited.add(real)
-        names = _names_in(current)
-        entries += len(names)
-        if entries > _MOST_ENTRIES:
-            raise BadInputError(f"{folder} holds more than {_MOST_ENTRIES:,} files", "join scripts into fewer files")
-        folders = []
-        for name in names:
-            path = current / name
-            where = path.relative_to(folder)
-            if reason := _unfit(path, len(where.parts), inside):
-                note(f"left out {_shortened(where.as_posix())}: {reason}")
-            elif not path.is_dir():
-                yield path, where.as_posix()
-            elif not name.startswith("__"):
-                folders.append(path)
-        waiting += reversed(folders)
+        seen.add(real)
+        if not archives.folder_name(path.name):
+            yield path, name, None
+            continue
+        for member, content in archives.files_of(path, allowance):
+            if archives.folder_name(member):
+                note(f"left out {name}{member}: an archive within an archive")
+            else:
+                yield path, name + member, content
 
 
-def _allowed(folder: Path) -> tuple[Path, ...]:
-    """Return the folders that links may point into: the corpus, and /pfs if Pachyderm put it there with links."""
-    pfs = Path(os.environ.get("PFS_ROOT") or _PFS)
-    real = folder.resolve()
-    return (real, pfs.resolve()) if pfs in folder.absolute().parents else (real,)
+def _open(path: Path, content: bytes | None) -> BinaryIO:
+    return open_regular(path) if content is None else io.BytesIO(content)
 
 
-def _names_in(folder: Path) -> list[str]:
-    try:
-        with os.scandir(folder) as found:
-            names = [entry.name for entry in itertools.islice(found, _MOST_ENTRIES + 1)]
-    except OSError as error:
-        raise BadInputError(f"cannot read {_shortened(str(folder))}: {error.strerror}") from error
-    return sorted(name for name in names if not name.startswith("."))
-
-
-def _unfit(path: Path, depth: int, inside: Sequence[Path]) -> str:
-    """Why a file or folder of a corpus is not read; "" for one that is."""
-    if depth > _DEEPEST or len(os.fsencode(path)) > _LONGEST_PATH:
-        return "it lies too deep"
-    try:
-        if path.is_symlink():
-            real = path.resolve()
-            if not any(real.is_relative_to(home) for home in inside):
-                return "it is a link that leads out of the corpus"
-        mode = path.stat().st_mode
-    except (OSError, RuntimeError):  # nothing there, or a link to itself
-        return "it is a link that leads nowhere" if path.is_symlink() else "it cannot be read"
-    return "" if stat.S_ISREG(mode) or stat.S_ISDIR(mode) else "it is no regular file"
-
-
-def _shortened(name: str) -> str:
-    return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}..."
-
-
-def _inspect(path: Path, name: str) -> Source | str:
+def _inspect(path: Path, name: str, content: bytes | None) -> Source | str:
     """Return the file as a Source, or why it cannot be read. Hashes and checks the encoding in one pass."""
     digest = hashlib.sha256()
     size = 0
@@ -249,7 +168,7 @@ def _inspect(path: Path, name: str) -> Source | str:
     encoding = ""
     characters = 0
     try:
-        with open_regular(path) as file:
+        with _open(path, content) as file:
             while block := file.read(_BLOCK):
                 if size == 0:
                     encoding = next((name for bom, name in _BOMS if block.startswith(bom)), "") or _unmarked(block)
@@ -274,7 +193,7 @@ def _inspect(path: Path, name: str) -> Source | str:
         raise BadInputError(f"cannot read {path}: {error.strerror}") from error
     if size == 0:
         return "is empty"
-    return Source(path, name, encoding, digest.hexdigest(), size)
+    return Source(path, name, encoding, digest.hexdigest(), size, content)
 
 
 def _unmarked(block: bytes) -> str:

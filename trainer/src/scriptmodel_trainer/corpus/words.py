@@ -25,63 +25,12 @@ _ELIDED = re.compile(r"'\w+")
 _LAST_WORD = re.compile(r"\w+$")
 
 # Words that lose their first letters and so begin with an apostrophe: not the start of a quotation.
-APHAERESIS = frozenset(
-    [
-        "'tis",
-        "'twas",
-        "'twere",
-        "'twill",
-        "'twould",
-        "'twixt",
-        "'tween",
-        "'em",
-        "'gainst",
-        "'cause",
-        "'bout",
-        "'mongst",
-        "'mong",
-        "'scape",
-        "'scaped",
-        "'larum",
-        "'larums",
-        "'gins",
-        "'gin",
-        "'greed",
-        "'count",
-        "'pon",
-        "'fore",
-        "'neath",
-        "'im",
-        "'er",
-        "'ere",
-        "'ad",
-        "'ave",
-        "'is",
-        "'til",
-        "'till",
-        "'round",
-        "'most",
-        "'long",
-        "'faith",
-        "'sblood",
-        "'swounds",
-        "'zounds",
-        "'sdeath",
-        "'ods",
-        "'fraid",
-        "'ud",
-        "'d",
-        "'ll",
-        "'s",
-        "'re",
-        "'ve",
-        "'t",
-        "'as",
-        "'ow",
-        "'ouse",
-        "'ome",
-    ]
-)
+_APHAERESIS = """
+'tis 'twas 'twere 'twill 'twould 'twixt 'tween 'em 'gainst 'cause 'bout 'mongst 'mong 'scape 'scaped 'larum 'larums
+'gins 'gin 'greed 'count 'pon 'fore 'neath 'im 'er 'ere 'ad 'ave 'is 'til 'till 'round 'most 'long 'faith 'sblood
+'swounds 'zounds 'sdeath 'ods 'fraid 'ud 'd 'll 's 're 've 't 'as 'ow 'ouse 'ome
+"""
+APHAERESIS = frozenset(_APHAERESIS.split())
 _ELISION_END = frozenset(["o", "i", "th", "a", "wi", "t", "an", "d", "ha", "de"])
 
 _DROPPED = frozenset("_*\\`~|<>{}")

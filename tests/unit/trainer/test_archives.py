@@ -1,0 +1,221 @@
+"""Archives in a corpus: read as the folder of their files, or refused in one line that names archive and member."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import tarfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from scriptmodel_trainer.corpus import archives, reading
+from scriptmodel_trainer.corpus.stream import read_corpus
+from scriptmodel_trainer.errors import BadInputError
+
+archives_allowance = archives.Allowance  # before a test replaces it
+TEXT = "ANNA. The tide is early.\n\nBEN. It was early yesterday.\n\n" * 8
+FILES = {
+    "b.train.txt": TEXT,
+    "a/late.txt": TEXT.replace("tide", "train"),
+    "a/z/deep.valid.txt": TEXT.replace("early", "late"),
+    "c.txt": TEXT.replace("ANNA", "ÉMILE"),
+    ".hidden/x.txt": "no",
+    "__MACOSX/x.txt": "no",
+    "a/setup.py": "no",
+}
+
+
+def packed(suffix: str, files: dict[str, str]) -> bytes:
+    """Return an archive of files."""
+    buffer = io.BytesIO()
+    if suffix == ".zip":
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, text in files.items():
+                archive.writestr(name, text)
+        return buffer.getvalue()
+    content = tar(*((entry(name), text.encode()) for name, text in files.items()))
+    return content if suffix == ".tar" else gzip.compress(content)
+
+
+def entry(name: str, kind: bytes = tarfile.REGTYPE) -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.type = kind
+    return info
+
+
+def tar(*entries: tuple[tarfile.TarInfo, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for info, content in entries:
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def folder_of(path: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        file = path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, "utf-8")
+    return path
+
+
+def read(path: Path) -> tuple[list[str], list[str], str, dict[str, list[int]], list[str]]:
+    """Return names, notes, digest, splits and lexicon of a corpus."""
+    notes: list[str] = []
+    sources = reading.find_sources([path], notes.append)
+    stream = read_corpus(sources, None, notes.append)
+    splits = {name: ids.tolist() for name, ids in stream.splits.items()}
+    return [source.name for source in sources], notes, stream.digest, splits, stream.lexicon
+
+
+@pytest.mark.parametrize("suffix", [".zip", ".tar", ".tar.gz", ".tgz"])
+def test_an_archive_reads_as_its_folder(suffix: str, tmp_path: Path) -> None:
+    """Alone, and in a corpus beside other files; gzip is detected by content."""
+    (tmp_path / f"plays{suffix}").write_bytes(packed(suffix, FILES))
+    folder = folder_of(tmp_path / "plays", FILES)
+    names, notes, *_ = read(folder)
+    assert names == ["b.train.txt", "c.txt", "a/late.txt", "a/z/deep.valid.txt"]
+    assert notes == ["left out a/setup.py: not a script by its name"]
+    assert read(tmp_path / f"plays{suffix}") == read(folder)
+
+    more = {"plays-2/first.txt": TEXT, "last.txt": TEXT}
+    with_archive, with_folder = folder_of(tmp_path / "one", more), folder_of(tmp_path / "two", more)
+    (with_archive / f"plays{suffix}").write_bytes(packed(suffix, FILES))
+    folder.rename(with_folder / "plays")
+    assert read(with_archive) == read(with_folder)
+
+
+def test_a_folder_and_archives_of_one_name_are_read_once(tmp_path: Path) -> None:
+    folder_of(tmp_path, {"plays/a.txt": TEXT})
+    for suffix in (".zip", ".tar"):
+        (tmp_path / f"plays{suffix}").write_bytes(packed(suffix, {"a.txt": TEXT}))
+    names, notes, *_ = read(tmp_path)
+    assert names == ["plays/a.txt"]
+    assert notes[:2] == [f"left out plays{suffix}: plays is read in its place" for suffix in (".tar", ".zip")]
+
+
+def test_an_archive_within_an_archive_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "x.zip").write_bytes(packed(".zip", {"a.txt": TEXT, "old/b.tgz": "no"}))
+    names, notes, *_ = read(tmp_path)
+    assert names == ["x/a.txt"]
+    assert notes[0] == "left out x/old/b.tgz: an archive within an archive"
+
+
+def encrypted() -> bytes:
+    content = bytearray(packed(".zip", {"a.txt": TEXT}))
+    content[content.index(b"PK\x01\x02") + 8] |= 1
+    return bytes(content)
+
+
+def zipped(name: str, mode: int = 0o100644, method: int = zipfile.ZIP_STORED, text: str = "x", size: int = -1) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        info = zipfile.ZipInfo(name)
+        info.external_attr, info.compress_type = mode << 16, method
+        archive.writestr(info, text)
+    content = bytearray(buffer.getvalue())
+    if size >= 0:
+        at = content.index(b"PK\x01\x02") + 24
+        content[at : at + 4] = size.to_bytes(4, "little")
+    return bytes(content)
+
+
+def inherited() -> bytes:
+    info = tarfile.TarInfo("x")
+    headers = info.create_pax_global_header({f"key{number}": "x" for number in range(2000)})
+    return headers + tar((entry("a.txt"), b"x"))
+
+
+def damaged() -> bytes:
+    content = bytearray(tar((entry("a.txt"), b"x"), (entry("b.txt"), b"y")))
+    content[1024 + 148] = ord("x")  # the checksum of the second header
+    return bytes(content)
+
+
+def linked(kind: bytes, target: str = "/etc/passwd") -> bytes:
+    info = entry("a.txt", kind)
+    info.linkname = target
+    return tar((info, b""))
+
+
+def sparse() -> bytes:
+    header = bytearray(entry("a.txt", tarfile.GNUTYPE_SPARSE).tobuf(tarfile.GNU_FORMAT))
+    header[483:495] = b"77777777777\0"  # its size with the gaps filled
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header[:512])
+    return bytes(header) + bytes(10240)
+
+
+WHOLE = tar((entry("a.txt"), TEXT.encode() * 99))
+HOSTILE: dict[str, tuple[str, Callable[[], bytes], str]] = {
+    "symbolic link": (".tar", lambda: linked(tarfile.SYMTYPE), "'a.txt' in .* is a link or a device"),
+    "hard link": (".tar", lambda: linked(tarfile.LNKTYPE, "b"), "'a.txt' in .* is a link or a device"),
+    "device": (".tar", lambda: linked(tarfile.CHRTYPE), "'a.txt' in .* is a link or a device"),
+    "link in a zip": (".zip", lambda: zipped("a.txt", 0o120777), "'a.txt' in .* is a link or a device"),
+    "parent": (".tar", lambda: tar((entry("a/../../up.txt"), b"x")), "'a/../../up.txt' in .* leads out"),
+    "parent in a zip": (".zip", lambda: zipped("../up.txt"), "'../up.txt' in .* leads out"),
+    "absolute": (".tar", lambda: tar((entry("/etc/passwd"), b"x")), "'/etc/passwd' in .* leads out"),
+    "absolute in a zip": (".zip", lambda: zipped("/etc/passwd"), "'/etc/passwd' in .* leads out"),
+    "long name": (".tar", lambda: tar((entry("n" * 4000), b"x")), "has a name of more than 3,800 bytes"),
+    "encrypted": (".zip", encrypted, "'a.txt' in .* is encrypted"),
+    "bzip2": (".zip", lambda: zipped("a.txt", method=zipfile.ZIP_BZIP2), "is neither stored nor deflated"),
+    "duplicate": (
+        ".tar",
+        lambda: tar((entry("a.txt"), b"x"), (entry("./a.txt"), b"y")),
+        "'./a.txt' in .* is there twice",
+    ),
+    "bomb": (
+        ".zip",
+        lambda: zipped("a.txt", method=zipfile.ZIP_DEFLATED, text="a" * 2_000_000),
+        "unpacks to more than",
+    ),
+    "bomb that lies": (
+        ".zip",
+        lambda: zipped("a.txt", method=8, text="a" * 2_000_000, size=9),
+        "'a.txt' in .* is (cut|damaged)",
+    ),
+    "packed bomb": (".tgz", lambda: gzip.compress(bytes(2_000_000)), "unpacks to more than"),
+    "sparse bomb": (".tar", sparse, "'a.txt' in .* unpacks to more than"),
+    "too many": (
+        ".tar",
+        lambda: tar(*((entry(f"{number}"), b"") for number in range(101))),
+        "'100' in .* is one member",
+    ),
+    "too many in a zip": (
+        ".zip",
+        lambda: packed(".zip", dict.fromkeys(map(str, range(101)), "x")),
+        "has more than 100",
+    ),
+    "headers": (".tar", inherited, "follows too many extended headers"),
+    "cut tar": (".tar", lambda: WHOLE[:9000], "'a.txt' in .* is damaged"),
+    "cut after a member": (".tar", lambda: tar((entry("a.txt"), b"x"))[:1024], "is cut off or damaged"),
+    "damaged header": (".tar", damaged, "'a.txt' in .* is cut off or damaged after"),
+    "cut gzip": (".tgz", lambda: gzip.compress(WHOLE)[:-40], "is damaged"),
+    "cut zip": (".zip", lambda: packed(".zip", {"a.txt": TEXT})[:-30], "is damaged"),
+    "text": (".zip", TEXT.encode, "is damaged: File is not a zip file"),
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_hostile_archives_are_refused_in_one_line(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    suffix, content, problem = HOSTILE[case]
+    monkeypatch.setattr(archives, "Allowance", lambda: archives_allowance(100, 1_000_000))
+    path = tmp_path / f"corpus{suffix}"
+    path.write_bytes(content())
+    with pytest.raises(BadInputError, match=problem) as caught:
+        reading.find_sources([path], lambda _: None)
+    assert str(path) in caught.value.line()
+    assert caught.value.line().isprintable()
+
+
+def test_the_allowance_counts_for_all_archives_of_a_corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archives, "Allowance", lambda: archives_allowance(100, len(TEXT) * 3 // 2))
+    (tmp_path / "a.zip").write_bytes(packed(".zip", {"a.txt": TEXT}))
+    assert [source.name for source in reading.find_sources([tmp_path], lambda _: None)] == ["a/a.txt"]
+    (tmp_path / "b.zip").write_bytes(packed(".zip", {"b.txt": TEXT}))
+    with pytest.raises(BadInputError, match=r"'b.txt' in .*b.zip unpacks to more than"):
+        reading.find_sources([tmp_path], lambda _: None)

@@ -1,0 +1,163 @@
+"""Archives of scripts (.zip, .tar, .tar.gz), read as the folder of their files, in memory and within limits."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import stat
+import tarfile
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.storage import open_regular
+
+_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
+_LONGEST_NAME = 3800  # bytes of a member's path
+_MOST_HEADERS = 1000  # extended headers that every following member of a tar inherits, by copying them
+_DIRECTORY_ENTRY = b"PK\x01\x02"
+
+
+@dataclass(slots=True)
+class Allowance:
+    """How many members, and how many bytes once unpacked, the archives of a corpus may still have."""
+
+    members: int = 20_000
+    size: int = 1 << 28
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    name: str
+    size: int
+    is_folder: bool
+    defect: str  # why it cannot be read, "" if it can
+    read: Callable[[], bytes]
+
+
+class _RefusedError(Exception):
+    """What is wrong with an archive or a member of it."""
+
+
+def folder_name(name: str) -> str:
+    """Return the name of the folder that an archive unpacks to, "" for any other file."""
+    return next((name[: -len(suffix)] for suffix in _SUFFIXES if name.lower().endswith(suffix)), "")
+
+
+def files_of(path: Path, allowance: Allowance) -> list[tuple[str, bytes]]:
+    """Return the names and contents of the files in an archive, in the order of a folder, without hidden ones.
+
+    Raises BadInputError, which names archive and member, where the archive is damaged, exceeds the allowance or has
+    members that are no files within it. Nothing is written to disk.
+    """
+    found: dict[tuple[tuple[bool, str], ...], bytes] = {}
+    name = ""
+    try:
+        content = _content(path, allowance.size)
+        for member in (_zip if path.name.lower().endswith(".zip") else _tar)(content, allowance.members):
+            name = member.name
+            allowance.members -= 1
+            if allowance.members < 0:
+                raise _RefusedError("is one member too many")  # noqa: TRY301 - one place names the archive
+            parts = _parts(name)
+            if member.is_folder or _is_hidden(parts):
+                continue
+            key = (*((True, part) for part in parts[:-1]), (False, parts[-1]))  # files before folders
+            if key in found:
+                raise _RefusedError("is there twice")  # noqa: TRY301
+            found[key] = _read(member, allowance)
+        return [("/".join(part for _, part in key), found[key]) for key in sorted(found)]
+    except (BadInputError, MemoryError):
+        raise
+    except OSError as error:
+        if not isinstance(error, gzip.BadGzipFile):
+            raise BadInputError(f"cannot read {path}: {error.strerror}") from error
+        raise _error(path, name, f"is damaged: {error}") from error
+    except _RefusedError as error:
+        raise _error(path, name, str(error)) from error
+    except Exception as error:  # damaged bytes make zipfile and tarfile raise whatever there is
+        raise _error(path, name, f"is damaged: {error or type(error).__name__}") from error
+
+
+def _error(path: Path, name: str, problem: str) -> BadInputError:
+    where = f"{name[:200]!r} in {path}" if name else str(path)
+    return BadInputError(f"{where} {problem}", "repair the archive, or put its scripts into the corpus as files")
+
+
+def _content(path: Path, most: int) -> bytes:
+    """Return the bytes of an archive without gzip."""
+    with open_regular(path) as file:
+        zipped = file.read(2) == b"\x1f\x8b"
+        file.seek(0)
+        content = (gzip.GzipFile(fileobj=file) if zipped else file).read(most + 1)
+    if len(content) > most:
+        raise _RefusedError(_too_large(most))
+    return content
+
+
+def _too_large(most: int) -> str:
+    return f"unpacks to more than the {most:,} bytes that are left for archives"
+
+
+def _parts(name: str) -> list[str]:
+    if name.startswith("/") or ".." in name.split("/"):
+        raise _RefusedError("leads out of the archive")
+    if len(name.encode(errors="surrogateescape")) > _LONGEST_NAME:
+        raise _RefusedError(f"has a name of more than {_LONGEST_NAME:,} bytes")
+    return [part for part in name.split("/") if part not in ("", ".")]
+
+
+def _is_hidden(parts: list[str]) -> bool:
+    """Return whether a folder of these names would be left out without a note; the archive's own folder is one."""
+    return not parts or any(part[0] == "." for part in parts) or any(part[:2] == "__" for part in parts[:-1])
+
+
+def _read(member: _Member, allowance: Allowance) -> bytes:
+    if member.defect:
+        raise _RefusedError(member.defect)
+    if not 0 <= member.size <= allowance.size:
+        raise _RefusedError(_too_large(allowance.size))
+    content = member.read()
+    if len(content) != member.size:
+        raise _RefusedError("is cut off")
+    allowance.size -= len(content)
+    return content
+
+
+def _zip(content: bytes, most: int) -> Iterator[_Member]:
+    if content.count(_DIRECTORY_ENTRY) > most:  # before zipfile makes an object of each
+        raise _RefusedError(f"has more than {most:,} members")
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        for info in archive.infolist():
+            kind = stat.S_IFMT(info.external_attr >> 16)
+            defect = "is encrypted" if info.flag_bits & 1 else "is a link or a device" * (kind not in (0, stat.S_IFREG))
+            if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                defect = "is neither stored nor deflated"  # others unpack without a limit
+            yield _Member(info.filename, info.file_size, info.is_dir(), defect, partial(_unzipped, archive, info))
+
+
+def _unzipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    with archive.open(info) as file:
+        return file.read(info.file_size + 1)
+
+
+def _tar(content: bytes, most: int) -> Iterator[_Member]:
+    del most
+    with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as archive:
+        while (info := archive.next()) is not None:
+            archive.members = []  # type: ignore[attr-defined]  # it keeps all of them
+            if len(archive.pax_headers) > _MOST_HEADERS:
+                raise _RefusedError("follows too many extended headers")
+            defect = "is a link or a device" * (not info.isreg())
+            yield _Member(info.name, info.size, info.isdir(), defect, partial(_untarred, archive, info))
+        rest = content[archive.offset :]
+    if not rest or rest.strip(b"\0"):
+        raise _RefusedError("is cut off or damaged after its last readable member")
+
+
+def _untarred(archive: tarfile.TarFile, info: tarfile.TarInfo) -> bytes:
+    file = archive.extractfile(info)
+    return file.read() if file else b""
