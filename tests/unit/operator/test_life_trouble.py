@@ -64,6 +64,28 @@ def test_a_failure_without_an_error_event_reports_the_last_lines_or_that_they_ar
 
 
 @pytest.mark.parametrize("kind", ["train", "generate"])
+def test_a_long_cause_of_a_failure_outlasts_its_log_and_leaves_room_for_the_job(kind: str) -> None:
+    world = World()
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    if kind == "generate":
+        world.pachyderm.succeed(world.train)
+    ref = {"train": world.train, "generate": world.generate}[kind]
+    job = world.pachyderm.fail(ref, [f"{number} {390 * 'x'}" for number in range(12)])
+    world.reconcile()
+    reported = world.model.status
+    field = "training" if kind == "train" else "generation"
+    assert reported[field]["failure"]["job"] == job.ref.id
+    assert reported[field]["failure"]["cause"].startswith("11 xxx")
+    assert world.condition("Ready")["message"].startswith(f"{field} failed: 11 xxx")
+    assert world.condition("Ready")["message"].endswith(f"… (job {job.ref.id[:8]})")
+    world.pachyderm.logs.clear()
+    world.observer = Observer(world.pachyderm, world.cluster)  # that of an operator which was started anew
+    world.reconcile()
+    assert world.model.status == reported
+
+
+@pytest.mark.parametrize("kind", ["train", "generate"])
 def test_the_message_of_a_failure_outlasts_its_log_and_is_not_reused_for_another(kind: str) -> None:
     world = World()
     world.pachyderm.put(world.corpus, PLAYS)

@@ -56,7 +56,7 @@ class ScriptModel:
     @property
     def reconcile_requested(self) -> bool:
         """Whether reconcile-at has a new value, which takes a snapshot that is newer than the annotation."""
-        return bool(self.reconcile_at) and self.reconcile_at != self.previous.handled_reconcile_at
+        return bool(self.reconcile_at) and self.reconcile_at != self.previous.last_handled_reconcile_at
 
     def owner(self, cluster: str) -> Owner:
         return Owner(cluster=cluster, namespace=self.namespace, name=self.name, uid=self.uid)

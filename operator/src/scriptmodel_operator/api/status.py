@@ -9,6 +9,8 @@ from pydantic import Field
 from scriptmodel_operator.api.fields import ApiModel
 from scriptmodel_operator.api.text import without_surrogates
 
+MAX_CAUSE = 1900
+"""Leaves room for the job in the message of a condition, which has at most 2,048 characters."""
 MAX_EXCERPT = 1024
 
 
@@ -66,6 +68,15 @@ class ResumedAt(ApiModel):
     """Part of that epoch that was done, from 0.00 to 1.00."""
 
 
+class JobFailure(ApiModel):
+    """A failed job, as far as its log has been read. The log is gone soon after the job."""
+
+    job: str | None = None
+    """Id of the job."""
+    cause: Annotated[str, Field(max_length=MAX_CAUSE)] | None = None
+    """What the trainer reported, in terms of the spec; else the last lines of its log."""
+
+
 class TrainingStatus(ApiModel):
     """The running training job, or the newest one."""
 
@@ -111,6 +122,15 @@ class TrainingStatus(ApiModel):
     """Seconds of training that the restarts computed again."""
     if_worker_is_lost: str | None = None
     """What is computed again if the worker is lost now."""
+    failure: JobFailure | None = None
+    """Why the job failed."""
+
+
+class GenerationStatus(ApiModel):
+    """The newest generate job."""
+
+    failure: JobFailure | None = None
+    """Why the job failed."""
 
 
 class ScriptScore(ApiModel):
@@ -286,6 +306,8 @@ class ScriptModelStatus(ApiModel):
     """Ready, Reconciling, Stalled, CorpusReady, Trained and Generated."""
     training: TrainingStatus | None = None
     """The training job."""
+    generation: GenerationStatus | None = None
+    """The generate job."""
     script: ScriptStatus | None = None
     """The newest script that is promoted; any script is, unless spec.promotion holds its model back."""
     lineage: Lineage | None = None

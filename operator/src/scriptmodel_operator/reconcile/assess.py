@@ -130,9 +130,9 @@ def _stopped_by_somebody(view: ModelView, differs: Difference) -> Problem:
 
 def _stages(model: ScriptModel, view: ModelView, *, creating: bool = False) -> Stages:
     """Return the observed stages. A pipeline that does not exist is being created only if nothing prevents that."""
-    failed = model.previous.failed
-    trained = training_stage(view, failed) if view.train or creating else NOT_STARTED
-    generated = generation_stage(view, trained, failed) if view.generate or creating else NOT_STARTED
+    previous = model.previous
+    trained = training_stage(view, previous) if view.train or creating else NOT_STARTED
+    generated = generation_stage(view, trained, previous) if view.generate or creating else NOT_STARTED
     return Stages(_corpus(view), trained, generated)
 
 

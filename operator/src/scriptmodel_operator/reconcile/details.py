@@ -10,6 +10,7 @@ from scriptmodel_operator.api.network import AUTO_PRESET
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.status import (
     CommitRef,
+    GenerationStatus,
     HeldBack,
     HistoryEntry,
     Lineage,
@@ -27,6 +28,7 @@ from scriptmodel_operator.reconcile.promotion import PromotedScript
 from scriptmodel_operator.reconcile.restarts import if_worker_is_lost, restarts_in_log, restarts_in_metrics
 from scriptmodel_operator.reconcile.state import Elapsed
 from scriptmodel_operator.reconcile.warnings import warnings_of, warnings_of_model
+from scriptmodel_operator.reconcile.wording import failure
 
 _MAX_REASON = 500
 _STOPPED_BY = {"epochs": "Epochs", "budget": "Budget", "early-stopping": "EarlyStopping"}
@@ -41,47 +43,46 @@ def training_status(model: ScriptModel, view: ModelView, now: datetime, elapsed:
     job = (train.last_good if view.repeats else train.reported) if train else None
     if train is None or job is None:
         return None
-    trained = train.computed(job)
-    times = TrainingStatus(
-        start_time=timestamp(trained.started) if trained.started else None,
-        completion_time=timestamp(trained.finished) if trained.finished else None,
+    trained, last, log = train.computed(job), model.previous.training, view.training_log or LogDigest()
+    start, end = _time(trained.started), _time(trained.finished)
+    kept = last if start and start == last.start_time else TrainingStatus()
+    preset = log.preset or kept.preset if model.spec.model.preset == AUTO_PRESET else None
+    found = TrainingStatus(
+        start_time=start,
+        completion_time=end,
         gpu_seconds=_gpu_seconds(model, train, trained, elapsed),
+        preset=preset,
+        warning=log.warning or kept.warning,
+        warnings=_warnings(view, log, kept),
+        device=log.device or kept.device,
+        if_worker_is_lost=if_worker_is_lost(train, view),
+        failure=failure(job, log, last.failure, generating=False),
+        **restarts_in_log(log, kept),
     )
-    previous = model.previous.training
-    same_job = times.start_time is not None and times.start_time == previous.start_time
-    update = {"warning": _warning(view, times, previous), "warnings": _warnings(model, view, same_job=same_job)}
-    times = times.model_copy(update=update)
-    device = view.training_log.device if view.training_log else None
-    times = times.model_copy(update={"device": device or (previous.device if same_job else None)})
-    if model.spec.model.preset == AUTO_PRESET:
-        started = view.training_log.preset if view.training_log else ""
-        times = times.model_copy(update={"preset": started or (previous.preset if same_job else None)})
-    restarts = restarts_in_log(view, previous if same_job else TrainingStatus())
-    times = times.model_copy(update={**restarts, "if_worker_is_lost": if_worker_is_lost(train, view)})
-    good = view.good_model
     if job.state is JobState.SUCCESS:
-        metrics = view.metrics if good and good.model == job.ref.id else None
-        return times.model_copy(update=_finished(metrics, times)) if metrics else times
-    if view.training_log is None:
-        return times
-    if not view.training_log.epochs and previous.completion_time == times.completion_time is not None:
-        return previous  # the log is gone
-    return times.model_copy(update=_from_log(view.training_log, running=not job.state.final, now=now))
+        metrics = view.metrics if view.good_model and view.good_model.model == job.ref.id else None
+        return found.model_copy(update=_finished(metrics, found)) if metrics else found
+    if view.training_log and not log.epochs and end and end == last.completion_time:
+        return last.model_copy(update={"failure": found.failure})  # the log is gone
+    return found.model_copy(update=_from_log(log, running=not job.state.final, now=now))
 
 
-def _warning(view: ModelView, times: TrainingStatus, previous: TrainingStatus) -> str | None:
-    """Return the trainer's warning about the corpus; the previous status keeps it once the log is gone."""
-    if view.training_log and view.training_log.warning:
-        return view.training_log.warning
-    return previous.warning if times.start_time and times.start_time == previous.start_time else None
+def generation_status(view: ModelView, previous: GenerationStatus) -> GenerationStatus:
+    """Describe the newest generate job."""
+    job = view.generate.newest if view.generate else None
+    failed = failure(job, view.generation_log, previous.failure, generating=True) if job else None
+    return GenerationStatus(failure=failed)
 
 
-def _warnings(model: ScriptModel, view: ModelView, *, same_job: bool) -> list[str] | None:
+def _warnings(view: ModelView, log: LogDigest, kept: TrainingStatus) -> list[str] | None:
     """Return the warnings; those of a job whose log is gone are in the previous status."""
-    log, previous = view.training_log, model.previous.training.warnings
-    if same_job and previous and (log is None or not log.lines):
-        return previous
+    if kept.warnings and not log.lines:
+        return kept.warnings
     return list(dict.fromkeys((*warnings_of_model(view), *warnings_of(view)))) or None
+
+
+def _time(moment: datetime | None) -> str | None:
+    return timestamp(moment) if moment else None
 
 
 def _finished(metrics: ModelMetrics, known: TrainingStatus) -> dict[str, object]:
@@ -237,7 +238,7 @@ def _history_entry(
         model_commit=job.ref.id,
         perplexity=_figure(view.metrics.best) if view.metrics else None,
         test_perplexity=_figure(view.metrics.perplexity.test) if view.metrics else None,
-        finished=timestamp(job.finished) if job.finished else None,
+        finished=_time(job.finished),
         gpu_seconds=_gpu_seconds(model, train, job, elapsed),
         promotion=comparison.decision if comparison and comparison.model == job.ref.id else before.promotion,
     )

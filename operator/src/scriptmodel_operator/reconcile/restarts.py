@@ -6,13 +6,13 @@ from typing import Any
 
 from scriptmodel_operator.api.status import ResumedAt, TrainingStatus
 from scriptmodel_operator.observe.files import ModelMetrics
-from scriptmodel_operator.observe.progress import Resumed
+from scriptmodel_operator.observe.progress import LogDigest, Resumed
 from scriptmodel_operator.observe.view import ModelView, PipelineView
 
 
-def restarts_in_log(view: ModelView, previous: TrainingStatus) -> dict[str, Any]:
+def restarts_in_log(log: LogDigest, previous: TrainingStatus) -> dict[str, Any]:
     """Return the fields of the status about restarts; `previous` describes the same job, whose log may be gone."""
-    resumed = view.training_log.resumed if view.training_log else None
+    resumed = log.resumed
     if resumed is None:
         return {
             "restarts": previous.restarts,

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from scriptmodel_operator.api.conditions import Condition, ConditionStatus, ConditionType
-from scriptmodel_operator.api.previous import CAUSE_UNKNOWN, failed_job, failure_message
+from scriptmodel_operator.api.conditions import Condition, ConditionStatus
+from scriptmodel_operator.api.previous import PreviousStatus
 from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.api.status import JobFailure
 from scriptmodel_operator.desired.commands import SCRIPT_PATH
 from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView, QueueView
@@ -15,16 +14,15 @@ from scriptmodel_operator.reconcile import restarts
 from scriptmodel_operator.reconcile.budget import ended_by_budget, ended_early
 from scriptmodel_operator.reconcile.deadlines import ACTIVE_TEXT, PENDING_TEXT, REASON_FOLLOWS
 from scriptmodel_operator.reconcile.warnings import as_text, warnings_of, warnings_of_model
-from scriptmodel_operator.reconcile.wording import cause, in_terms_of_the_object, short
+from scriptmodel_operator.reconcile.wording import failure, in_terms_of_the_object, short
 from scriptmodel_operator.reconcile.workers import cannot_start, things_to_check
 
-Failures = Mapping[ConditionType, str]
-"""Messages about failed jobs in the previous status."""
+_CAUSE_UNKNOWN = "its log is gone, because nobody read it while it ran"
 _TRAIN_AGAIN = "change the spec or annotate scriptmodel.dev/retrain-at"
 _WRITE_AGAIN = "change spec.generation, if only its seed; the model is kept"
 
 
-def training_stage(view: ModelView, reported: Failures) -> Condition:
+def training_stage(view: ModelView, previous: PreviousStatus) -> Condition:
     """Return how far training is. Done means that the newest job of the current version made a model."""
     train = view.train
     if train is None:
@@ -34,10 +32,10 @@ def training_stage(view: ModelView, reported: Failures) -> Condition:
     job = train.newest
     if job is None:
         return _in_progress(Reason.TRAINING, "waiting for the train job to appear")
-    return _training_job(view, train, job, reported.get(ConditionType.TRAINED, ""))
+    return _training_job(view, train, job, previous.training.failure)
 
 
-def _training_job(view: ModelView, train: PipelineView, job: JobInfo, reported: str) -> Condition:
+def _training_job(view: ModelView, train: PipelineView, job: JobInfo, reported: JobFailure | None) -> Condition:
     if view.repeats and train.last_good is not None:
         return _succeeded(train.last_good, view)
     if job.state is JobState.SUCCESS:
@@ -45,7 +43,8 @@ def _training_job(view: ModelView, train: PipelineView, job: JobInfo, reported: 
     if job.state.final:
         if job.reason.startswith(PENDING_TEXT):
             return _without_worker(job, train.claim, _TRAIN_AGAIN)
-        return _ended(job, view.training_log, reported, Reason.TRAINING_FAILED, _TRAIN_AGAIN)
+        failed = failure(job, view.training_log, reported, generating=False)
+        return _ended(job, failed, Reason.TRAINING_FAILED, _TRAIN_AGAIN)
     if train.running is not None:
         message = _training_message(view, train, job)
         return _repeated(view.training_log, message) or _in_progress(Reason.TRAINING, message)
@@ -117,7 +116,7 @@ def still_open(train: PipelineView, commits: ModelCommits) -> str:
     return f"a commit of the corpus is still open: `{finish}`, unless a pipeline is writing it (commit {commit})"
 
 
-def generation_stage(view: ModelView, trained: Condition, reported: Failures) -> Condition:
+def generation_stage(view: ModelView, trained: Condition, previous: PreviousStatus) -> Condition:
     """Return how far generation is. Done means that the newest job read the newest model and wrote a script."""
     generate = view.generate
     if generate is None:
@@ -132,16 +131,17 @@ def generation_stage(view: ModelView, trained: Condition, reported: Failures) ->
         return _written(generate.last_good, view)
     if job is None or not view.reads_newest_model:
         return _in_progress(Reason.GENERATING, "waiting for the generate job to appear")
-    return _generation_job(view, generate, job, reported.get(ConditionType.GENERATED, ""))
+    return _generation_job(view, generate, job, previous.generation.failure)
 
 
-def _generation_job(view: ModelView, generate: PipelineView, job: JobInfo, reported: str) -> Condition:
+def _generation_job(view: ModelView, generate: PipelineView, job: JobInfo, reported: JobFailure | None) -> Condition:
     if job.state is JobState.SUCCESS:
         return _written(job, view)
     if job.state.final:
         if job.reason.startswith(PENDING_TEXT):
             return _without_worker(job, "", _WRITE_AGAIN)
-        return _ended(job, view.generation_log, reported, Reason.GENERATION_FAILED, _WRITE_AGAIN)
+        failed = failure(job, view.generation_log, reported, generating=True)
+        return _ended(job, failed, Reason.GENERATION_FAILED, _WRITE_AGAIN)
     if job.state.waiting and generate.info.state is PipelineState.CRASHING:
         return _in_progress(Reason.WAITING_FOR_WORKER, f"no worker can start: {generate.info.reason}")
     if job.state.waiting:
@@ -167,7 +167,7 @@ def _written(job: JobInfo, view: ModelView) -> Condition:
     return Condition(ConditionStatus.TRUE, Reason.GENERATED, f"{text} (commit {short(job.ref.id)})")
 
 
-def _ended(job: JobInfo, log: LogDigest | None, reported: str, failed: Reason, again: str) -> Condition:
+def _ended(job: JobInfo, known: JobFailure | None, failed: Reason, again: str) -> Condition:
     """Return the stage of a job that ended without a result; `again` says what makes another one."""
     generating = failed is Reason.GENERATION_FAILED
     what = "generation" if generating else "training"
@@ -175,11 +175,8 @@ def _ended(job: JobInfo, log: LogDigest | None, reported: str, failed: Reason, a
         return _killed(job, "write" if generating else "train", again)
     if job.state is JobState.UNRUNNABLE:
         return _failed(failed, f"{what} could not run: {job.reason} (job {short(job.ref.id)})")
-    why = cause(log, generating=generating)
-    if not why and failed_job(reported) == short(job.ref.id):
-        return _failed(failed, reported)
-    why = why or f"{job.reason or 'no reason given'}; {CAUSE_UNKNOWN}"
-    return _failed(failed, failure_message(what, why, short(job.ref.id)))
+    why = known.cause if known else f"{job.reason or 'no reason given'}; {_CAUSE_UNKNOWN}"
+    return _failed(failed, f"{what} failed: {why} (job {short(job.ref.id)})")
 
 
 def _without_worker(job: JobInfo, claim: str, again: str) -> Condition:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from scriptmodel_operator.api.conditions import cut
 from scriptmodel_operator.api.fields import ApiModel
 from scriptmodel_operator.api.generation import Generation
 from scriptmodel_operator.api.network import Overrides
+from scriptmodel_operator.api.status import MAX_CAUSE, JobFailure
 from scriptmodel_operator.observe.progress import LogDigest
+from scriptmodel_operator.pachyderm.values import JobInfo, JobState
 
 _ID_LENGTH = 8
 _OUT_OF_MEMORY = (
@@ -52,7 +55,7 @@ def _renamed(text: str, names: Mapping[str, str]) -> str:
     return re.sub(rf"(?<![\w-])(?:{pattern})(?![\w-])", lambda found: names[found[0]], text)
 
 
-def cause(log: LogDigest | None, *, generating: bool) -> str:
+def _cause(log: LogDigest | None, *, generating: bool) -> str:
     """Return why a job failed as far as its log says, in one line with the cause itself first; nothing if unknown."""
     if log is None:
         return ""
@@ -64,6 +67,15 @@ def cause(log: LogDigest | None, *, generating: bool) -> str:
         return f"the process ended with `{log.verdict}` and printed nothing" if log.verdict else ""
     ended = f" (the process ended with `{log.verdict}`)" if log.verdict else ""
     return log.tail[-1].strip() + ended + _last_lines(log.tail[:-1])
+
+
+def failure(job: JobInfo, log: LogDigest | None, reported: JobFailure | None, *, generating: bool) -> JobFailure | None:
+    """Return the cause of a failed job, from its log or as the previous status has it; None if it is not known."""
+    if job.state is not JobState.FAILURE:
+        return None
+    if why := _cause(log, generating=generating):
+        return JobFailure(job=job.ref.id, cause=cut(why, MAX_CAUSE))
+    return reported if reported and reported.job == job.ref.id else None
 
 
 def _last_lines(tail: tuple[str, ...]) -> str:
